@@ -3,10 +3,16 @@
 //! Owns the words every other room speaks. Must not do IO, know async, read a clock or draw
 //! random numbers; `tests/architecture.rs` holds it to that.
 
+pub mod channel;
+pub mod charm;
 pub mod digest;
+pub mod image;
 pub mod problem;
 pub mod text;
 
+pub use channel::{Base, Channel, Risk, Track};
+pub use charm::{CharmName, CharmRevision, ResourceName, ResourceRevision};
 pub use digest::{ConfigDigest, Digest, ManifestDigest};
+pub use image::{Reference, Repository, ResolvedImage, Target};
 pub use problem::{Kind, Problem};
 pub use text::Outside;

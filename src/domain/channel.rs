@@ -1,0 +1,309 @@
+//! Channels in full form: `track/risk[/branch]`, and the base that a row of a channel is for.
+//!
+//! Owns the parsing of short forms (`edge` means `latest/edge`). Must not decide what is
+//! released where.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::problem::{Kind, Problem};
+use super::text::Outside;
+
+/// A track such as `latest` or `2025-01`. Names follow the store's rule: letters and digits,
+/// single `_ . -` between them, at most 28 characters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Track(String);
+
+impl Track {
+    /// The track every charm has.
+    pub fn latest() -> Self {
+        Self("latest".to_owned())
+    }
+
+    /// Its name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Track {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let mut valid = !text.is_empty() && text.len() <= 28;
+        let mut separator = true;
+        for c in text.chars() {
+            match c {
+                c if c.is_ascii_alphanumeric() => separator = false,
+                '_' | '.' | '-' if !separator => separator = true,
+                _ => valid = false,
+            }
+        }
+        if valid && !separator {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Problem::new(
+                Kind::Usage,
+                format!("'{}' is not a track", Outside::capped(text, 60)),
+            )
+            .hint("a track has letters and digits with single _ . - between them, at most 28 characters"))
+        }
+    }
+}
+
+impl fmt::Display for Track {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for Track {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Track {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// How much a channel is to be trusted, most trusted first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// For everybody.
+    Stable,
+    /// About to become stable.
+    Candidate,
+    /// For testers.
+    Beta,
+    /// Whatever was built last.
+    Edge,
+}
+
+impl Risk {
+    /// All risks, most trusted first.
+    pub const ALL: [Self; 4] = [Self::Stable, Self::Candidate, Self::Beta, Self::Edge];
+
+    /// Its name in channels.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Candidate => "candidate",
+            Self::Beta => "beta",
+            Self::Edge => "edge",
+        }
+    }
+}
+
+impl FromStr for Risk {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        Self::ALL
+            .into_iter()
+            .find(|risk| risk.as_str() == text)
+            .ok_or_else(|| {
+                Problem::new(
+                    Kind::Usage,
+                    format!("'{}' is not a risk", Outside::capped(text, 60)),
+                )
+                .hint("risks are stable, candidate, beta and edge")
+            })
+    }
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A channel in full form. A bare risk means the `latest` track, a bare track its `stable` risk.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Channel {
+    /// `latest`, `2025-01`, …
+    pub track: Track,
+    /// `stable` … `edge`.
+    pub risk: Risk,
+    /// A short-lived branch of it.
+    pub branch: Option<String>,
+}
+
+impl Channel {
+    /// The channel of `track` and `risk` without a branch.
+    pub fn new(track: Track, risk: Risk) -> Self {
+        Self {
+            track,
+            risk,
+            branch: None,
+        }
+    }
+}
+
+impl FromStr for Channel {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let fail =
+            |problem: Problem| problem.within(format!("'{}' is not a channel", Outside::capped(text, 100)));
+        let mut parts = text.split('/');
+        let first = parts.next().unwrap_or_default();
+        let second = parts.next();
+        let third = parts.next();
+        if parts.next().is_some() {
+            return Err(fail(Problem::new(
+                Kind::Usage,
+                "a channel is track/risk or track/risk/branch",
+            )));
+        }
+        let branch = |name: &str| -> Result<Option<String>, Problem> {
+            let fine = !name.is_empty()
+                && name.len() <= 128
+                && name
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | '+'));
+            if fine {
+                Ok(Some(name.to_owned()))
+            } else {
+                Err(fail(Problem::new(
+                    Kind::Usage,
+                    "the branch has characters that no branch has",
+                )))
+            }
+        };
+        match (first.parse::<Risk>(), second, third) {
+            (Ok(risk), None, None) => Ok(Self::new(Track::latest(), risk)),
+            (Ok(risk), Some(name), None) => Ok(Self {
+                track: Track::latest(),
+                risk,
+                branch: branch(name)?,
+            }),
+            (_, None, _) => Ok(Self::new(first.parse().map_err(fail)?, Risk::Stable)),
+            (_, Some(risk), third) => Ok(Self {
+                track: first.parse().map_err(fail)?,
+                risk: risk.parse().map_err(fail)?,
+                branch: third.map(branch).transpose()?.flatten(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match &self.branch {
+            None => format!("{}/{}", self.track, self.risk),
+            Some(branch) => format!("{}/{}/{branch}", self.track, self.risk),
+        };
+        f.pad(&text)
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Channel {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Channel {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// What a charm revision is built for: `ubuntu` `22.04` `amd64`. A channel is a row per base.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Base {
+    /// Distribution.
+    pub name: String,
+    /// Its release.
+    pub channel: String,
+    /// The store's name of the architecture; `all` means any.
+    pub architecture: String,
+}
+
+impl Base {
+    /// True where a revision built for `self` (which may say `all`) serves a row of `row`.
+    pub fn covers(&self, row: &Self) -> bool {
+        let part = |own: &str, other: &str| own == other || own == "all";
+        part(&self.name, &row.name)
+            && part(&self.channel, &row.channel)
+            && part(&self.architecture, &row.architecture)
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = format!(
+            "{} {} {}",
+            Outside::capped(&self.name, 40),
+            Outside::capped(&self.channel, 40),
+            Outside::capped(&self.architecture, 40)
+        );
+        f.pad(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full(text: &str) -> String {
+        text.parse::<Channel>().unwrap().to_string()
+    }
+
+    #[test]
+    fn short_forms_become_full() {
+        assert_eq!(full("edge"), "latest/edge");
+        assert_eq!(full("2025-01"), "2025-01/stable");
+        assert_eq!(full("2025-01/edge"), "2025-01/edge");
+        assert_eq!(full("latest/edge/fix-1"), "latest/edge/fix-1");
+        assert_eq!(full("edge/fix-1"), "latest/edge/fix-1");
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for bad in [
+            "",
+            "a/b",
+            "latest/edge/x/y",
+            "la test/edge",
+            "latest//x",
+            "a--b/edge",
+            "-a/edge",
+            "a/edge/",
+        ] {
+            assert!(bad.parse::<Channel>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn all_covers_any_architecture() {
+        let all = Base {
+            name: "ubuntu".into(),
+            channel: "20.04".into(),
+            architecture: "all".into(),
+        };
+        let amd = Base {
+            architecture: "amd64".into(),
+            ..all.clone()
+        };
+        assert!(all.covers(&amd));
+        assert!(!amd.covers(&all));
+    }
+}

@@ -1,0 +1,301 @@
+//! Charms as the store describes them: names, revisions, resources and rows of the channel map.
+//!
+//! Owns the newtypes that must not be swapped and the pure questions over them (which revision is
+//! newest for a base). Wire shapes live with the Charmhub service. Must not do IO.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::channel::{Base, Channel, Track};
+use super::digest::{ConfigDigest, Digest, ManifestDigest};
+use super::problem::{Kind, Problem};
+use super::text::Outside;
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Problem;
+
+            fn from_str(text: &str) -> Result<Self, Problem> {
+                let fine = text.starts_with(|c: char| c.is_ascii_alphanumeric())
+                    && text.len() <= 80
+                    && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+                if fine {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(Problem::new(
+                        Kind::Usage,
+                        format!(concat!("'{}' is not the name of a ", $what), Outside::capped(text, 100)),
+                    )
+                    .hint(concat!("the name of a ", $what, " has letters, digits and dashes")))
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+name! {
+    /// The name of a charm or bundle on Charmhub.
+    CharmName, "charm"
+}
+name! {
+    /// The name of a resource that a charm declares.
+    ResourceName, "resource"
+}
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&format!("r{}", self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+number! {
+    /// A revision of a charm, counted from 1.
+    CharmRevision
+}
+number! {
+    /// A revision of a resource, counted from 0 (charms of the old store begin there).
+    ResourceRevision
+}
+
+/// One uploaded revision of a charm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionFacts {
+    /// Its number.
+    pub revision: CharmRevision,
+    /// Free text of the charm; the number where the charm sets none.
+    pub version: Outside,
+    /// `approved`, `released`, `rejected`, …
+    pub status: Outside,
+    /// When it was uploaded.
+    pub created_at: DateTime<Utc>,
+    /// What it is built for; may say `all`.
+    pub bases: Vec<Base>,
+}
+
+impl RevisionFacts {
+    /// True where the store lets it be released.
+    pub fn releasable(&self) -> bool {
+        matches!(self.status.as_str(), "approved" | "released")
+    }
+}
+
+/// The image that a resource revision points at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageBehind {
+    /// Manifest or index digest named by the resource's descriptor.
+    pub digest: ManifestDigest,
+    /// Config digests of its platforms; empty where the registry could not tell.
+    pub config_digests: Vec<ConfigDigest>,
+}
+
+impl ImageBehind {
+    /// The first config digest, where one is known.
+    pub fn config_digest(&self) -> Option<ConfigDigest> {
+        self.config_digests.first().copied()
+    }
+}
+
+/// One uploaded revision of a resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceFacts {
+    /// Its number.
+    pub revision: ResourceRevision,
+    /// When it was uploaded.
+    pub created_at: DateTime<Utc>,
+    /// Bytes of what was uploaded (for images the descriptor, not the image).
+    pub size: u64,
+    /// sha-256 of what was uploaded.
+    pub sha256: Digest,
+    /// Architectures in the store's words; empty where unknown.
+    pub architectures: Vec<String>,
+    /// The image behind it, where it is one and could be read.
+    pub image: Option<ImageBehind>,
+}
+
+/// A resource that a charm revision declares.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclaredResource {
+    /// The charm revision that declares it.
+    pub charm_revision: CharmRevision,
+    /// Its name.
+    pub name: ResourceName,
+    /// `oci-image` or `file`.
+    pub kind: Outside,
+    /// True where the charm runs without it.
+    pub optional: bool,
+}
+
+/// A resource as attached to a row of the channel map. `revision` is `None` where nothing is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Attached {
+    /// The resource.
+    pub name: ResourceName,
+    /// The revision attached.
+    pub revision: Option<ResourceRevision>,
+}
+
+/// One row of the channel map: a channel of one base.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelRow {
+    /// The channel.
+    pub channel: Channel,
+    /// The base; bundles have none.
+    pub base: Option<Base>,
+    /// The charm revision served.
+    pub revision: CharmRevision,
+    /// The resources served with it.
+    pub resources: Vec<Attached>,
+    /// When it was released there.
+    pub released_at: Option<DateTime<Utc>>,
+}
+
+impl ChannelRow {
+    /// The revision of `resource` attached to this row.
+    pub fn resource(&self, resource: &ResourceName) -> Option<ResourceRevision> {
+        self.resources
+            .iter()
+            .find(|a| &a.name == resource)
+            .and_then(|a| a.revision)
+    }
+}
+
+/// What the store's publisher side knows about one charm or bundle.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CharmFacts {
+    /// The store's 32-character id.
+    pub id: String,
+    /// True for a bundle.
+    pub bundle: bool,
+    /// Tracks in the store's order.
+    pub tracks: Vec<Track>,
+    /// Patterns that a new track must match, as regular expressions of the store.
+    pub guardrails: Vec<String>,
+    /// The channel map as the publisher sees it.
+    pub rows: Vec<ChannelRow>,
+    /// Every revision uploaded, newest first.
+    pub revisions: Vec<RevisionFacts>,
+    /// What each revision declares.
+    pub declared: Vec<DeclaredResource>,
+    /// Every revision of each resource, newest first.
+    pub resources: BTreeMap<ResourceName, Vec<ResourceFacts>>,
+}
+
+impl CharmFacts {
+    /// The rows of `channel`.
+    pub fn rows_of<'a>(&'a self, channel: &'a Channel) -> impl Iterator<Item = &'a ChannelRow> + 'a {
+        self.rows.iter().filter(move |row| &row.channel == channel)
+    }
+
+    /// The row of `channel` for `base`.
+    pub fn row(&self, channel: &Channel, base: Option<&Base>) -> Option<&ChannelRow> {
+        self.rows
+            .iter()
+            .find(|row| &row.channel == channel && row.base.as_ref() == base)
+    }
+
+    /// The newest releasable revision that serves `base`.
+    pub fn newest_for(&self, base: &Base) -> Option<&RevisionFacts> {
+        self.revisions
+            .iter()
+            .filter(|r| r.releasable() && r.bases.iter().any(|b| b.covers(base)))
+            .max_by_key(|r| r.revision)
+    }
+
+    /// A revision by number.
+    pub fn revision(&self, revision: CharmRevision) -> Option<&RevisionFacts> {
+        self.revisions.iter().find(|r| r.revision == revision)
+    }
+
+    /// A resource revision by number.
+    pub fn resource(&self, name: &ResourceName, revision: ResourceRevision) -> Option<&ResourceFacts> {
+        self.resources.get(name)?.iter().find(|r| r.revision == revision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_checked_where_they_enter() {
+        assert!("finos-legend-engine-k8s".parse::<CharmName>().is_ok());
+        for bad in ["", "a/b", "../x", "a b", "x?y", "-a"] {
+            assert!(bad.parse::<CharmName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_rejected_revision_is_never_the_newest() {
+        let base = Base {
+            name: "ubuntu".into(),
+            channel: "20.04".into(),
+            architecture: "amd64".into(),
+        };
+        let revision = |n: u64, status: &str| RevisionFacts {
+            revision: CharmRevision(n),
+            version: Outside::new("x"),
+            status: Outside::new(status),
+            created_at: DateTime::UNIX_EPOCH,
+            bases: vec![base.clone()],
+        };
+        let facts = CharmFacts {
+            revisions: vec![
+                revision(51, "rejected"),
+                revision(50, "approved"),
+                revision(49, "released"),
+            ],
+            ..CharmFacts::default()
+        };
+        assert_eq!(facts.newest_for(&base).unwrap().revision, CharmRevision(50));
+    }
+}

@@ -1,0 +1,311 @@
+//! Image references, platforms and what a registry says about an image.
+//!
+//! Owns the text forms of references (`docker://host/name:tag`, `@digest`) and the facts of a
+//! resolved image. Must not speak to a registry. Parsing is the reference grammar of the
+//! distribution project by way of a library; the first parse compiles a large expression, so
+//! nothing on the way to a first frame may parse a reference.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::{ConfigDigest, Digest, ManifestDigest};
+use super::problem::{Kind, Problem};
+use super::text::Outside;
+
+/// The name of Docker Hub in references; what it is reached under is the transport's business.
+pub const DOCKER_HUB: &str = "docker.io";
+
+/// A repository in a registry: `docker.io` + `finos/legend-engine-server`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Repository {
+    /// Name of the registry, with a port where it has one: `docker.io`, `127.0.0.1:5000`.
+    pub registry: String,
+    /// Path inside the registry, lower case.
+    pub path: String,
+}
+
+impl Repository {
+    /// Parses `[docker://][host/]path` without tag or digest.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        Reference::parse(text).map(|reference| reference.repository)
+    }
+
+    /// The same repository with a tag.
+    pub fn tagged(&self, tag: &str) -> Reference {
+        Reference {
+            repository: self.clone(),
+            target: Target::Tag(tag.to_owned()),
+        }
+    }
+
+    /// The same repository with a digest.
+    pub fn at(&self, digest: ManifestDigest) -> Reference {
+        Reference {
+            repository: self.clone(),
+            target: Target::Digest(digest),
+        }
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.registry, self.path)
+    }
+}
+
+/// What a reference points at inside its repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// A name that may move.
+    Tag(String),
+    /// Content that cannot.
+    Digest(ManifestDigest),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(tag) => f.write_str(tag),
+            Self::Digest(digest) => fmt::Display::fmt(digest, f),
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = Problem;
+
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        if text.contains(':') {
+            return text
+                .parse()
+                .map(Self::Digest)
+                .map_err(|error: super::digest::NotADigest| Problem::new(Kind::Usage, error.to_string()));
+        }
+        let valid = !text.is_empty()
+            && text.len() <= 128
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+            && !text.starts_with(['.', '-']);
+        if valid {
+            Ok(Self::Tag(text.to_owned()))
+        } else {
+            Err(Problem::new(
+                Kind::Usage,
+                format!("'{}' is neither a tag nor a digest", Outside::capped(text, 140)),
+            )
+            .hint("a tag has letters, digits, _ . - (at most 128); a digest is sha256: and 64 hex digits"))
+        }
+    }
+}
+
+/// An image in a registry, by tag or by digest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Reference {
+    /// Where.
+    pub repository: Repository,
+    /// Which one.
+    pub target: Target,
+}
+
+impl Reference {
+    /// Parses `[docker://][host/]path[:tag|@digest]`; without either the tag is `latest`, and
+    /// without a host the registry is Docker Hub (`mongo` is `docker.io/library/mongo`).
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let bare = text.strip_prefix("docker://").unwrap_or(text);
+        let fail = |why: String| {
+            Problem::new(
+                Kind::Usage,
+                format!("'{}' is not an image reference", Outside::capped(text, 200)),
+            )
+            .cause(why)
+            .hint("write HOST/NAME:TAG or HOST/NAME@sha256:DIGEST, for example docker.io/finos/legend-studio:13.16.0")
+        };
+        if bare.contains("://") {
+            return Err(fail("only docker:// names a registry".to_owned()));
+        }
+        let parsed: oci_distribution::Reference = bare.parse().map_err(|error| fail(format!("{error}")))?;
+        let target = match (parsed.digest(), parsed.tag()) {
+            (Some(digest), _) => {
+                let digest: Digest = digest.parse().map_err(|error| fail(format!("{error}")))?;
+                Target::Digest(ManifestDigest(digest))
+            }
+            (None, Some(tag)) => Target::Tag(tag.to_owned()),
+            (None, None) => Target::Tag("latest".to_owned()),
+        };
+        if parsed.repository().chars().any(|c| c.is_ascii_uppercase()) {
+            return Err(fail("names in registries are lower case".to_owned()));
+        }
+        Ok(Self {
+            repository: Repository {
+                registry: parsed.registry().to_owned(),
+                path: parsed.repository().to_owned(),
+            },
+            target,
+        })
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            Target::Tag(tag) => write!(f, "{}:{tag}", self.repository),
+            Target::Digest(digest) => write!(f, "{}@{digest}", self.repository),
+        }
+    }
+}
+
+/// What a manifest runs on, in the registry's words (`linux`, `arm`, `v7`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Platform {
+    /// Operating system.
+    pub os: String,
+    /// Go's name of the architecture.
+    pub architecture: String,
+    /// Variant such as `v7`.
+    #[serde(default)]
+    pub variant: Option<String>,
+}
+
+impl Platform {
+    /// The store's (Debian's) name of this architecture; `None` where the store has none.
+    pub fn store_architecture(&self) -> Option<&'static str> {
+        Some(match (self.architecture.as_str(), self.variant.as_deref()) {
+            ("amd64", _) => "amd64",
+            ("arm64", _) => "arm64",
+            ("arm", _) => "armhf",
+            ("ppc64le", _) => "ppc64el",
+            ("riscv64", _) => "riscv64",
+            ("s390x", _) => "s390x",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}/{}",
+            Outside::new(&self.os),
+            Outside::new(&self.architecture)
+        )?;
+        match &self.variant {
+            Some(variant) => write!(f, "/{}", Outside::new(variant)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// One runnable manifest of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlatformImage {
+    /// What it runs on.
+    pub platform: Platform,
+    /// Its manifest.
+    pub digest: ManifestDigest,
+    /// Its config, which joins it to the same image elsewhere.
+    pub config_digest: ConfigDigest,
+    /// Bytes of config and layers as stored.
+    pub size: u64,
+}
+
+/// What a registry says about one image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedImage {
+    /// The reference that was asked for.
+    pub reference: Reference,
+    /// Digest of the manifest, or of the index where there is one.
+    pub digest: ManifestDigest,
+    /// Media type of what `digest` names.
+    pub media_type: String,
+    /// Bytes of every config and layer of every platform, each blob once.
+    pub size: u64,
+    /// Runnable manifests, in the index's order. One entry for a plain manifest.
+    pub platforms: Vec<PlatformImage>,
+    /// Attestation manifests of the index.
+    #[serde(default)]
+    pub attestations: Vec<ManifestDigest>,
+}
+
+impl ResolvedImage {
+    /// The config digest of linux/amd64, else of the first platform.
+    pub fn config_digest(&self) -> Option<ConfigDigest> {
+        self.platforms
+            .iter()
+            .find(|p| p.platform.os == "linux" && p.platform.architecture == "amd64")
+            .or_else(|| self.platforms.first())
+            .map(|p| p.config_digest)
+    }
+
+    /// Every config digest, one a platform.
+    pub fn config_digests(&self) -> impl Iterator<Item = ConfigDigest> + '_ {
+        self.platforms.iter().map(|p| p.config_digest)
+    }
+
+    /// The architectures of its linux platforms in the store's words, sorted, each once.
+    pub fn store_architectures(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .platforms
+            .iter()
+            .filter(|p| p.platform.os == "linux")
+            .filter_map(|p| p.platform.store_architecture())
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names_mean_docker_hub() {
+        let reference = Reference::parse("mongo:4.0").unwrap();
+        assert_eq!(reference.to_string(), "docker.io/library/mongo:4.0");
+        let reference = Reference::parse("docker://finos/legend-studio").unwrap();
+        assert_eq!(reference.to_string(), "docker.io/finos/legend-studio:latest");
+    }
+
+    #[test]
+    fn ports_digests_and_tags_are_told_apart() {
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        let reference = Reference::parse(&format!("127.0.0.1:5000/a/b@{digest}")).unwrap();
+        assert_eq!(reference.repository.registry, "127.0.0.1:5000");
+        assert_eq!(reference.target.to_string(), digest);
+        assert!(matches!("1.2.3".parse(), Ok(Target::Tag(_))));
+        assert!(matches!(digest.parse(), Ok(Target::Digest(_))));
+        assert!("sha256:12".parse::<Target>().is_err());
+        assert!("-x".parse::<Target>().is_err());
+    }
+
+    #[test]
+    fn nonsense_is_named() {
+        for bad in ["", "UPPER/case", "http://x/y:z", "a:b:c"] {
+            let problem = Reference::parse(bad).unwrap_err();
+            assert_eq!(problem.kind, Kind::Usage, "{bad}");
+        }
+    }
+
+    #[test]
+    fn go_architectures_become_the_stores() {
+        let arm = Platform {
+            os: "linux".into(),
+            architecture: "arm".into(),
+            variant: Some("v7".into()),
+        };
+        assert_eq!(arm.store_architecture(), Some("armhf"));
+        let ppc = Platform {
+            os: "linux".into(),
+            architecture: "ppc64le".into(),
+            variant: None,
+        };
+        assert_eq!(ppc.store_architecture(), Some("ppc64el"));
+    }
+}

@@ -1,0 +1,157 @@
+//! Where every service stands: production by default, the environment's word otherwise.
+//!
+//! Owns the variables that windlass shares with charmcraft and `gh`, the registry mirrors and the
+//! identity of the world they make up. Must not open a connection.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::http;
+use crate::domain::{Kind, Outside, Problem};
+
+/// Addresses of every service, and where registry names are found instead.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// Charmhub's publisher and public API.
+    pub charmhub: Url,
+    /// Where bytes of uploads go.
+    pub storage: Url,
+    /// Canonical's registry; only its scheme, host and port count.
+    pub canonical: Url,
+    /// True where the canonical registry was overridden: then the host in the store's image
+    /// names is replaced, as charmcraft does.
+    pub canonical_overridden: bool,
+    /// Ubuntu One.
+    pub sso: Url,
+    /// GitHub's REST API.
+    pub github: Url,
+    /// Registry name -> address, for names that are found elsewhere.
+    pub mirrors: BTreeMap<String, Url>,
+}
+
+fn address(variable: &str, text: &str) -> Result<Url, Problem> {
+    let url = Url::parse(text).map_err(|error| {
+        Problem::new(
+            Kind::Config,
+            format!(
+                "{variable} holds '{}', which is not an address",
+                Outside::new(text)
+            ),
+        )
+        .because(&error)
+        .hint("give scheme and host, for example https://api.charmhub.io")
+    })?;
+    http::check(&url).map_err(|problem| problem.within(format!("{variable} cannot be used")))?;
+    Ok(url)
+}
+
+impl Endpoints {
+    /// Reads the environment through `variable` (so that a caller can offer another one).
+    pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Problem> {
+        let get = |name: &str, default: &str| {
+            let text = variable(name).filter(|text| !text.is_empty());
+            address(name, text.as_deref().unwrap_or(default))
+        };
+        let mut mirrors = BTreeMap::new();
+        for pair in variable("WINDLASS_REGISTRY_MIRRORS")
+            .unwrap_or_default()
+            .split(',')
+        {
+            let pair = pair.trim();
+            if pair.is_empty() {
+                continue;
+            }
+            let Some((name, at)) = pair.split_once('=') else {
+                return Err(Problem::new(
+                    Kind::Config,
+                    format!(
+                        "WINDLASS_REGISTRY_MIRRORS holds '{}', which has no '='",
+                        Outside::new(pair)
+                    ),
+                )
+                .hint("write NAME=ADDRESS pairs separated by commas: docker.io=http://127.0.0.1:5001"));
+            };
+            mirrors.insert(
+                name.trim().to_owned(),
+                address("WINDLASS_REGISTRY_MIRRORS", at.trim())?,
+            );
+        }
+        Ok(Self {
+            charmhub: get("CHARMCRAFT_STORE_API_URL", "https://api.charmhub.io")?,
+            storage: get("CHARMCRAFT_UPLOAD_URL", "https://storage.snapcraftcontent.com")?,
+            canonical: get("CHARMCRAFT_REGISTRY_URL", "https://registry.jujucharms.com")?,
+            canonical_overridden: variable("CHARMCRAFT_REGISTRY_URL").is_some_and(|text| !text.is_empty()),
+            sso: get("CHARMCRAFT_STORE_SSO_URL", "https://login.ubuntu.com")?,
+            github: get("GITHUB_API_URL", "https://api.github.com")?,
+            mirrors,
+        })
+    }
+
+    /// The identity of the world: the hosts that history must not mix.
+    pub fn world(&self) -> String {
+        format!(
+            "{} {}",
+            http::host_of(&self.charmhub),
+            http::host_of(&self.github)
+        )
+    }
+
+    /// Where the registry called `name` is spoken to.
+    pub fn registry(&self, name: &str) -> Result<Url, Problem> {
+        if let Some(url) = self.mirrors.get(name) {
+            return Ok(url.clone());
+        }
+        let plain = Url::parse(&format!("http://{name}/"))
+            .ok()
+            .filter(http::is_loopback);
+        if let Some(url) = plain {
+            return Ok(url);
+        }
+        let host = if name == "docker.io" {
+            "registry-1.docker.io"
+        } else {
+            name
+        };
+        Url::parse(&format!("https://{host}/")).map_err(|error| {
+            Problem::new(
+                Kind::Usage,
+                format!("'{}' is not the name of a registry", Outside::new(name)),
+            )
+            .because(&error)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mirrors_and_loopback_decide_the_address() {
+        let endpoints = Endpoints::from_env(|name| {
+            (name == "WINDLASS_REGISTRY_MIRRORS").then(|| "docker.io=http://127.0.0.1:5001".to_owned())
+        })
+        .unwrap();
+        assert_eq!(
+            endpoints.registry("docker.io").unwrap().as_str(),
+            "http://127.0.0.1:5001/"
+        );
+        assert_eq!(
+            endpoints.registry("127.0.0.1:7").unwrap().as_str(),
+            "http://127.0.0.1:7/"
+        );
+        assert_eq!(
+            endpoints.registry("ghcr.io").unwrap().as_str(),
+            "https://ghcr.io/"
+        );
+    }
+
+    #[test]
+    fn plain_http_elsewhere_is_refused_by_name() {
+        let problem =
+            Endpoints::from_env(|name| (name == "GITHUB_API_URL").then(|| "http://example.com".to_owned()))
+                .unwrap_err();
+        assert!(problem.to_string().contains("GITHUB_API_URL"), "{problem}");
+    }
+}

@@ -1,0 +1,438 @@
+//! The one HTTP stack: clients, plain-HTTP rule, timeouts, the one retry policy, shared waits.
+//!
+//! Owns how a request is sent, when it is sent again and how a transport failure becomes a
+//! [`Problem`]. Reads are repeated; a write is repeated only where it certainly did not arrive, so
+//! that a caller with a lost answer must look before it does anything again. Must not know any
+//! service's shapes or credentials, and must not log headers.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::domain::{Kind, Outside, Problem};
+
+/// Largest answer that is read into memory, in bytes. Images never pass through here.
+const ANSWER_CAP: usize = 64 * 1024 * 1024;
+/// Longest wait that a server may ask for before we give the wait to the person instead.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How long things may take. `WINDLASS_TIMEOUT` scales all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Opening a connection.
+    pub connect: Duration,
+    /// One whole request and answer of an API.
+    pub total: Duration,
+    /// Silence inside a streamed body.
+    pub idle: Duration,
+}
+
+impl Timeouts {
+    /// The usual timeouts times `factor`.
+    pub fn scaled(factor: f64) -> Self {
+        let factor = if factor.is_finite() && factor > 0.0 {
+            factor
+        } else {
+            1.0
+        };
+        let scale = |seconds: f64| Duration::from_secs_f64((seconds * factor).max(0.05));
+        Self {
+            connect: scale(5.0),
+            total: scale(20.0),
+            idle: scale(20.0),
+        }
+    }
+}
+
+/// A complete answer of any status.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers of the last hop.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+    /// Where it came from after redirects.
+    pub url: Url,
+}
+
+impl Answer {
+    /// True for 2xx.
+    pub const fn ok(&self) -> bool {
+        self.status >= 200 && self.status < 300
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as JSON.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.body)
+    }
+}
+
+/// A request that brought no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Failure {
+    /// True where the request cannot have reached the service.
+    pub not_sent: bool,
+    /// True where nothing is gained by trying again (a refused address, a TLS failure).
+    pub hopeless: bool,
+    /// What happened, without the address.
+    pub text: String,
+}
+
+impl Failure {
+    fn of(error: &reqwest::Error) -> Self {
+        let mut text = if error.is_timeout() {
+            "timed out".to_owned()
+        } else {
+            String::new()
+        };
+        let mut source = std::error::Error::source(error);
+        while let Some(inner) = source {
+            text = inner.to_string();
+            source = inner.source();
+        }
+        if text.is_empty() {
+            text = error.to_string();
+        }
+        Self {
+            not_sent: error.is_connect(),
+            hopeless: error.is_redirect() || error.is_builder(),
+            text,
+        }
+    }
+
+    /// As a problem about `what` at `url`.
+    pub fn problem(&self, what: &str, url: &Url) -> Problem {
+        let host = host_of(url);
+        Problem::new(Kind::Network, format!("{what}: {host} did not answer"))
+            .cause(&self.text)
+            .hint(format!(
+                "check the network and that {host} is up, then run the same command again"
+            ))
+    }
+}
+
+/// Clients, waits and timeouts shared by every service.
+#[derive(Clone)]
+pub struct Http {
+    outside: reqwest::Client,
+    loopback: reqwest::Client,
+    timeouts: Timeouts,
+    waits: Arc<Mutex<HashMap<String, Instant>>>,
+}
+
+/// `host:port` of a URL, for people.
+pub fn host_of(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => url.scheme().to_owned(),
+    }
+}
+
+/// True for `localhost`, 127.0.0.0/8 and `::1`, the only hosts that plain HTTP is spoken to.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(url::Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}
+
+/// Refuses an address that is neither HTTPS nor HTTP on loopback.
+pub fn check(url: &Url) -> Result<(), Problem> {
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(url) => Ok(()),
+        _ => Err(Problem::new(
+            Kind::Config,
+            format!(
+                "{} is refused: only https, or http on loopback, is spoken",
+                Outside::new(url.as_str())
+            ),
+        )
+        .hint("use an https address; plain http is for 127.0.0.0/8, ::1 and localhost only")),
+    }
+}
+
+fn redirects() -> reqwest::redirect::Policy {
+    reqwest::redirect::Policy::custom(|attempt| {
+        if attempt.previous().len() > 8 {
+            return attempt.error("too many redirects");
+        }
+        let from_loopback = attempt.previous().iter().all(is_loopback);
+        let next = attempt.url();
+        let fine = match next.scheme() {
+            "https" => true,
+            // Loopback may lead on to loopback; the outside may never lead inside.
+            "http" => is_loopback(next) && from_loopback,
+            _ => false,
+        };
+        if fine {
+            attempt.follow()
+        } else {
+            attempt.error("redirect to an address that is not spoken to")
+        }
+    })
+}
+
+fn builder(timeouts: Timeouts) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("windlass/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(timeouts.connect)
+        .read_timeout(timeouts.idle)
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(16)
+        .redirect(redirects())
+}
+
+impl Http {
+    /// Clients with these timeouts. A machine without certificate authorities can still speak to
+    /// loopback.
+    pub fn new(timeouts: Timeouts) -> Result<Self, Problem> {
+        let broken = |error: reqwest::Error| {
+            Problem::new(Kind::Machine, "the HTTP client cannot be set up").because(&error)
+        };
+        let loopback = builder(timeouts)
+            .no_proxy()
+            .tls_certs_only(std::iter::empty())
+            .build()
+            .map_err(broken)?;
+        let outside = match builder(timeouts).build() {
+            Ok(client) => client,
+            Err(_) => builder(timeouts)
+                .tls_certs_only(std::iter::empty())
+                .build()
+                .map_err(broken)?,
+        };
+        Ok(Self {
+            outside,
+            loopback,
+            timeouts,
+            waits: Arc::default(),
+        })
+    }
+
+    /// The timeouts in force.
+    pub const fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
+    /// The client that speaks to `url`: proxies of the environment are for outside hosts only.
+    pub fn client(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
+        check(url)?;
+        Ok(if is_loopback(url) {
+            &self.loopback
+        } else {
+            &self.outside
+        })
+    }
+
+    /// Sends once and reads the whole answer, whatever its status. Waits first if the host asked
+    /// everybody to wait.
+    pub async fn once(&self, request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
+        let (client, request) = request.timeout(self.timeouts.total).build_split();
+        let request = request.map_err(|error| Failure::of(&error))?;
+        let host = host_of(request.url());
+        self.wait_for(&host).await;
+        let response = client
+            .execute(request)
+            .await
+            .map_err(|error| Failure::of(&error))?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let url = response.url().clone();
+        let mut body = BytesMut::new();
+        let mut stream = response.bytes_stream();
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|error| Failure {
+                not_sent: false,
+                ..Failure::of(&error)
+            })?;
+            if body.len() + piece.len() > ANSWER_CAP {
+                return Err(Failure {
+                    not_sent: false,
+                    hopeless: true,
+                    text: format!("the answer is larger than {ANSWER_CAP} bytes"),
+                });
+            }
+            body.extend_from_slice(&piece);
+        }
+        let answer = Answer {
+            status,
+            headers,
+            body: body.freeze(),
+            url,
+        };
+        self.note_wait(&host, &answer);
+        Ok(answer)
+    }
+
+    /// Sends a request that changes nothing (or nothing twice), again and again within the one
+    /// policy: connection failures, lost answers, 408, 429, 500, 502, 503 and 504.
+    pub async fn read<F>(&self, request: F) -> Result<Answer, Failure>
+    where
+        F: Fn() -> reqwest::RequestBuilder,
+    {
+        let attempt = || async {
+            match self.once(request()).await {
+                Ok(answer) if transient(answer.status) => Err(Trouble::Answered(answer)),
+                Ok(answer) => Ok(answer),
+                Err(failure) => Err(Trouble::Failed(failure)),
+            }
+        };
+        settle(
+            attempt
+                .retry(policy())
+                .when(Trouble::worth_another)
+                .adjust(Trouble::adjust)
+                .await,
+        )
+    }
+
+    /// Sends a request that must not happen twice. It is sent again only where it certainly was
+    /// not taken: no connection, or 429. `Err` with `not_sent == false` means: look first.
+    pub async fn write<F>(&self, request: F) -> Result<Answer, Failure>
+    where
+        F: Fn() -> reqwest::RequestBuilder,
+    {
+        let attempt = || async {
+            match self.once(request()).await {
+                Ok(answer) if answer.status == 429 => Err(Trouble::Answered(answer)),
+                Ok(answer) => Ok(answer),
+                Err(failure) => Err(Trouble::Failed(failure)),
+            }
+        };
+        let taken = |trouble: &Trouble| match trouble {
+            Trouble::Failed(failure) => failure.not_sent && !failure.hopeless,
+            Trouble::Answered(_) => true,
+        };
+        settle(
+            attempt
+                .retry(policy())
+                .when(|trouble: &Trouble| taken(trouble) && trouble.worth_another())
+                .adjust(Trouble::adjust)
+                .await,
+        )
+    }
+
+    /// Sleeps until `host` wants to be spoken to again.
+    pub async fn wait_for(&self, host: &str) {
+        let until = self.waits.lock().ok().and_then(|waits| waits.get(host).copied());
+        if let Some(until) = until {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    fn note_wait(&self, host: &str, answer: &Answer) {
+        if let Some(wait) = retry_after(&answer.headers).filter(|wait| *wait <= LONGEST_WAIT)
+            && matches!(answer.status, 429 | 503)
+            && let Ok(mut waits) = self.waits.lock()
+        {
+            waits.insert(host.to_owned(), Instant::now() + wait);
+        }
+    }
+}
+
+/// The one retry policy: five attempts, from a fifth of a second, doubled, a little scattered.
+pub fn policy() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(4)
+        .with_jitter()
+}
+
+/// Statuses that a second try may mend.
+pub const fn transient(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// `Retry-After` as a span: seconds, or an HTTP date against now.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+    (at.to_utc() - chrono::Utc::now()).to_std().ok()
+}
+
+enum Trouble {
+    Answered(Answer),
+    Failed(Failure),
+}
+
+impl Trouble {
+    fn worth_another(&self) -> bool {
+        match self {
+            Self::Answered(answer) => retry_after(&answer.headers).is_none_or(|wait| wait <= LONGEST_WAIT),
+            Self::Failed(failure) => !failure.hopeless,
+        }
+    }
+
+    fn adjust(&self, planned: Option<Duration>) -> Option<Duration> {
+        let asked = match self {
+            Self::Answered(answer) => retry_after(&answer.headers),
+            Self::Failed(_) => None,
+        };
+        planned.map(|planned| asked.map_or(planned, |asked| asked.max(planned)))
+    }
+}
+
+fn settle(result: Result<Answer, Trouble>) -> Result<Answer, Failure> {
+    match result {
+        Ok(answer) | Err(Trouble::Answered(answer)) => Ok(answer),
+        Err(Trouble::Failed(failure)) => Err(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for fine in [
+            "https://api.charmhub.io",
+            "http://127.0.0.1:8080",
+            "http://[::1]:1/",
+            "http://localhost/x",
+        ] {
+            assert!(check(&Url::parse(fine).unwrap()).is_ok(), "{fine}");
+        }
+        for bad in [
+            "http://api.charmhub.io",
+            "http://10.0.0.1",
+            "ftp://localhost",
+            "http://127.0.0.1.example.com",
+        ] {
+            assert!(check(&Url::parse(bad).unwrap()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, "7".parse().unwrap());
+        assert_eq!(retry_after(&headers), Some(Duration::from_secs(7)));
+        headers.insert(RETRY_AFTER, "Wed, 21 Oct 2099 07:28:00 GMT".parse().unwrap());
+        assert!(retry_after(&headers).is_some());
+    }
+}

@@ -1,0 +1,1 @@
+//! Container registries: resolving, tokens and the copy engine.
