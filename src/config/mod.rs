@@ -1,1 +1,167 @@
-//! placeholder
+//! Workspace and user configuration: which files count, what they say, where each value is from.
+//!
+//! Owns reading and checking those files; every error names file, line and column. Must not look
+//! at any service.
+
+mod place;
+mod user;
+pub mod workspace;
+
+use std::path::{Path, PathBuf};
+
+pub use user::{Operator, UserConfig};
+pub use workspace::Workspace;
+
+use crate::domain::{Kind, Outside, Problem};
+
+/// Workspaces that come with windlass.
+const BUILT_IN: [(&str, &str); 2] = [
+    ("legend", include_str!("../../assets/workspaces/legend.toml")),
+    ("regtech", include_str!("../../assets/workspaces/regtech.toml")),
+];
+
+/// Where a setting comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// windlass itself.
+    BuiltIn,
+    /// A flag of the command line.
+    Flag,
+    /// A variable of the environment.
+    Variable(&'static str),
+    /// A file.
+    File(PathBuf),
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("built in"),
+            Self::Flag => f.write_str("command line"),
+            Self::Variable(name) => write!(f, "variable {name}"),
+            Self::File(path) => write!(f, "{}", Outside::new(path.display().to_string())),
+        }
+    }
+}
+
+/// Everything configured, with origins.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The workspace in force.
+    pub workspace: Workspace,
+    /// Why this workspace was chosen.
+    pub chosen_by: Origin,
+    /// Where its text is from.
+    pub workspace_from: Origin,
+    /// The workspace's text as read.
+    pub workspace_text: String,
+    /// The user's own settings.
+    pub user: UserConfig,
+    /// The user's file; it need not exist.
+    pub user_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Finds and reads everything: `flag` (`--workspace`), else `WINDLASS_WORKSPACE` (through
+    /// `variable`), else the user's file under `config_home`, else `legend`.
+    pub fn load(
+        flag: Option<&str>,
+        variable: impl Fn(&str) -> Option<String>,
+        config_home: Option<&Path>,
+    ) -> Result<Self, Problem> {
+        let user_file = config_home.map(|home| home.join("windlass").join("config.toml"));
+        let user = match &user_file {
+            Some(path) => UserConfig::read(path)?,
+            None => UserConfig::default(),
+        };
+        let from_env = variable("WINDLASS_WORKSPACE").filter(|text| !text.is_empty());
+        let (name, chosen_by) = match (flag, from_env, &user.workspace, &user_file) {
+            (Some(name), ..) => (name.to_owned(), Origin::Flag),
+            (None, Some(name), ..) => (name, Origin::Variable("WINDLASS_WORKSPACE")),
+            (None, None, Some(name), Some(path)) => (name.clone(), Origin::File(path.clone())),
+            _ => ("legend".to_owned(), Origin::BuiltIn),
+        };
+        let (workspace_text, workspace_from) = find(&name, config_home)?;
+        let shown = workspace_from.to_string();
+        let workspace = Workspace::parse(&workspace_text, &shown)?;
+        Ok(Self {
+            workspace,
+            chosen_by,
+            workspace_from,
+            workspace_text,
+            user,
+            user_file,
+        })
+    }
+}
+
+fn find(name: &str, config_home: Option<&Path>) -> Result<(String, Origin), Problem> {
+    let is_file = name.contains('/') || name.ends_with(".toml");
+    if !is_file {
+        let own = config_home.map(|home| home.join("windlass/workspaces").join(format!("{name}.toml")));
+        if let Some(path) = own.filter(|path| path.is_file()) {
+            return Ok((read(&path)?, Origin::File(path)));
+        }
+        if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+            return Ok(((*text).to_owned(), Origin::BuiltIn));
+        }
+        return Err(Problem::new(
+            Kind::Config,
+            format!("there is no workspace '{}'", Outside::new(name)),
+        )
+        .hint("built in are legend and regtech; give the path of a file for your own"));
+    }
+    let path = PathBuf::from(name);
+    Ok((read(&path)?, Origin::File(path)))
+}
+
+fn read(path: &Path) -> Result<String, Problem> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Problem::new(
+            Kind::Config,
+            format!("{} cannot be read", Outside::new(path.display().to_string())),
+        )
+        .because(&error)
+        .hint("check the path and its permissions")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_built_in_workspaces_are_sound() {
+        for (name, _) in BUILT_IN {
+            let config = Config::load(Some(name), |_| None, None).unwrap();
+            assert_eq!(config.workspace.name, name);
+        }
+    }
+
+    #[test]
+    fn flag_beats_variable_beats_default() {
+        let variable = |name: &str| (name == "WINDLASS_WORKSPACE").then(|| "regtech".to_owned());
+        assert_eq!(
+            Config::load(None, variable, None).unwrap().workspace.name,
+            "regtech"
+        );
+        assert_eq!(
+            Config::load(Some("legend"), variable, None)
+                .unwrap()
+                .workspace
+                .name,
+            "legend"
+        );
+        assert_eq!(
+            Config::load(None, |_| None, None).unwrap().workspace.name,
+            "legend"
+        );
+    }
+
+    #[test]
+    fn an_unknown_workspace_says_what_there_is() {
+        let problem = Config::load(Some("nope"), |_| None, None).unwrap_err();
+        assert_eq!(problem.kind, Kind::Config);
+        assert!(problem.hints[0].as_str().contains("legend"));
+    }
+}

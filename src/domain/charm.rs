@@ -158,8 +158,6 @@ pub struct ResourceFacts {
     pub sha256: Digest,
     /// Architectures in the store's words; empty where unknown.
     pub architectures: Vec<String>,
-    /// The image behind it, where it is one and could be read.
-    pub image: Option<ImageBehind>,
 }
 
 /// A resource that a charm revision declares.

@@ -5,9 +5,12 @@
 
 pub mod channel;
 pub mod charm;
+pub mod credential;
 pub mod digest;
 pub mod image;
 pub mod problem;
+pub mod release;
+pub mod snapshot;
 pub mod text;
 
 pub use channel::{Base, Channel, Risk, Track};
@@ -15,4 +18,6 @@ pub use charm::{CharmName, CharmRevision, ResourceName, ResourceRevision};
 pub use digest::{ConfigDigest, Digest, ManifestDigest};
 pub use image::{Reference, Repository, ResolvedImage, Target};
 pub use problem::{Kind, Problem};
+pub use release::{Release, ReleaseName};
+pub use snapshot::{Observed, Snapshot};
 pub use text::Outside;

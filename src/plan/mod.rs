@@ -1,1 +1,129 @@
-//! placeholder
+//! Intent + snapshot -> plan. Pure: no IO, no clock, no randomness.
+//!
+//! Owns the vocabulary of plans (steps, operations, assumptions, undo) and, in its rooms, the
+//! planning of each intent. A plan is data: serialisable, printable, comparable. Must not run
+//! anything; the runner reads plans and knows how.
+
+pub mod evidence;
+pub mod intent;
+pub mod publish;
+pub mod step;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::{CharmName, Outside};
+pub use intent::{Intent, PublishIntent};
+pub use step::{Attach, AttachFrom, Move, Op, PlannedResource, PlannedRow, Serving, State, Step, StepId};
+
+/// How much harm a plan can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Risk {
+    /// Changes nothing.
+    Read,
+    /// Changes what can be put back.
+    Write,
+    /// Changes something that stays.
+    Irreversible,
+}
+
+/// Something that was true when the plan was made and is looked at again before its step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assumption {
+    /// What was looked at.
+    pub what: Outside,
+    /// What was seen.
+    pub value: Outside,
+    /// The step that looks again, where one does.
+    pub step: Option<StepId>,
+}
+
+/// What would change, in the order in which it would.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Names the content: the same intent on the same snapshot has the same id.
+    pub id: String,
+    /// One line for people.
+    pub title: String,
+    /// The workspace it is for.
+    pub workspace: String,
+    /// The world it is for.
+    pub world: String,
+    /// The worst of its steps.
+    pub risk: Risk,
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// What it builds on.
+    pub assumptions: Vec<Assumption>,
+    /// What a person should know before saying yes.
+    pub warnings: Vec<Outside>,
+    /// The command that makes the same plan.
+    pub command: String,
+    /// The wish behind it.
+    pub intent: Intent,
+    /// What is typed to confirm it.
+    pub confirm: String,
+}
+
+impl Plan {
+    /// Puts a plan together; its id is a digest of intent and steps.
+    pub fn new(
+        workspace: &str,
+        world: &str,
+        title: String,
+        intent: Intent,
+        steps: Vec<Step>,
+        confirm: String,
+    ) -> Self {
+        let risk = steps
+            .iter()
+            .filter(|step| step.skip_reason.is_none())
+            .map(|step| step.op.risk())
+            .max()
+            .unwrap_or(Risk::Read);
+        let mut hash = Sha256::new();
+        hash.update(serde_json::to_vec(&(&intent, &steps, world)).unwrap_or_default());
+        let id = hex::encode(hash.finalize()).chars().take(12).collect();
+        Self {
+            id,
+            title,
+            workspace: workspace.to_owned(),
+            world: world.to_owned(),
+            risk,
+            steps,
+            assumptions: Vec::new(),
+            warnings: Vec::new(),
+            command: intent.command(),
+            intent,
+            confirm,
+        }
+    }
+
+    /// True where nothing is left to do.
+    pub fn nothing_to_do(&self) -> bool {
+        self.steps.iter().all(|step| step.skip_reason.is_some())
+    }
+
+    /// The charms whose channels or resources it touches, each once.
+    pub fn charms(&self) -> Vec<CharmName> {
+        let mut names: Vec<CharmName> = self.steps.iter().map(|step| step.op.charm().clone()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// A step by id.
+    pub fn step(&self, id: &StepId) -> Option<&Step> {
+        self.steps.iter().find(|step| &step.id == id)
+    }
+
+    /// Bytes that its steps would send, where known.
+    pub fn bytes(&self) -> u64 {
+        self.steps
+            .iter()
+            .filter(|step| step.skip_reason.is_none())
+            .filter_map(|step| step.bytes)
+            .sum()
+    }
+}

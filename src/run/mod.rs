@@ -1,1 +1,6 @@
-//! placeholder
+//! Makes plans so: journal first, look before every step, retry, cancel, resume.
+//!
+//! Owns the only code that calls the writers of the services. Must not plan, and must not print:
+//! what happens is said through [`progress`].
+
+pub mod progress;

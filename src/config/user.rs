@@ -1,0 +1,63 @@
+//! The user's own settings: `windlass/config.toml` under the configuration folder.
+//!
+//! Owns its keys and defaults. Must not hold secrets.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::place;
+use crate::domain::{Kind, Outside, Problem};
+
+/// Who acts, for records that carry a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// Full name.
+    pub name: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+}
+
+/// The user's file. Every key is optional.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct UserConfig {
+    /// The workspace to use where nothing else names one.
+    pub workspace: Option<String>,
+    /// Minutes between automatic refreshes of the console; 0 switches them off. Default 5.
+    pub refresh_minutes: Option<u64>,
+    /// Who acts.
+    #[serde(default)]
+    pub operator: Operator,
+}
+
+impl UserConfig {
+    /// Reads `path`; a file that is not there is an empty one.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => place::parse(&text, &Outside::new(path.display().to_string()).to_string()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(Problem::new(
+                Kind::Config,
+                format!("{} cannot be read", Outside::new(path.display().to_string())),
+            )
+            .because(&error)
+            .hint("check its permissions, or move it away")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_place() {
+        let problem =
+            place::parse::<UserConfig>("workspace = \"x\"\nwrokspace = 1\n", "config.toml").unwrap_err();
+        let text = problem.to_string();
+        assert!(text.contains("config.toml, line 2, column 1"), "{text}");
+        assert!(text.contains("wrokspace"), "{text}");
+    }
+}

@@ -1,0 +1,421 @@
+//! A workspace: upstream, charms, bundle, image families and secret targets of one system.
+//!
+//! Owns the shape of workspace files and the checks beyond their syntax. Anyone who publishes
+//! charms with images writes one without touching Rust. Must not hold secrets or state.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::place;
+use crate::domain::release::ReleaseName;
+use crate::domain::{Channel, CharmName, Kind, Outside, Problem, Repository, ResourceName};
+
+/// One system that is released together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workspace {
+    /// Its short name.
+    pub name: String,
+    /// Where releases come from.
+    pub upstream: Option<Upstream>,
+    /// How a release is published.
+    #[serde(default)]
+    pub publish: Publish,
+    /// The charms, in the order in which they are released.
+    #[serde(default, rename = "charm")]
+    pub charms: Vec<Charm>,
+    /// The bundle that ties them.
+    pub bundle: Option<Bundle>,
+    /// Credentials that are rotated into repositories.
+    #[serde(default, rename = "token")]
+    pub tokens: Vec<Token>,
+    /// Families of base images.
+    #[serde(default, rename = "family")]
+    pub families: Vec<Family>,
+}
+
+/// Where upstream releases are found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// How releases are laid out there.
+    pub kind: UpstreamKind,
+    /// `owner/name` on GitHub.
+    pub repository: String,
+    /// The branch that counts.
+    pub branch: String,
+    /// The folder of releases.
+    pub path: String,
+    /// Only names after this one are selected by the rule.
+    pub since: String,
+    /// The rule that selects what is to be published.
+    pub select: Select,
+    /// The registry that the manifest's images are in.
+    pub registry: String,
+}
+
+/// Layouts of upstream releases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpstreamKind {
+    /// One folder a release, holding `manifest.json`.
+    ManifestDirectory,
+}
+
+/// Rules that select releases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Select {
+    /// The greatest name of each calendar month.
+    NewestPerMonth,
+    /// Every release.
+    All,
+}
+
+/// How a release is published.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Publish {
+    /// Channels, where `{yyyy-mm}` stands for the release's month.
+    #[serde(default)]
+    pub channels: Vec<String>,
+}
+
+/// A charm of the workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Charm {
+    /// Its name on Charmhub.
+    pub name: CharmName,
+    /// Its repository on GitHub.
+    pub repository: String,
+    /// Its resources.
+    #[serde(default)]
+    pub resources: Vec<Resource>,
+}
+
+impl Charm {
+    /// The resources that a manifest feeds, with the manifest's key.
+    pub fn fed(&self) -> impl Iterator<Item = (&ResourceName, &str)> {
+        self.resources
+            .iter()
+            .filter_map(|r| r.image.as_deref().map(|image| (&r.name, image)))
+    }
+}
+
+/// A resource of a charm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resource {
+    /// Its name.
+    pub name: ResourceName,
+    /// The key of the manifest that feeds it; absent where none does.
+    pub image: Option<String>,
+}
+
+/// The bundle of the workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundle {
+    /// Its name on Charmhub.
+    pub name: CharmName,
+    /// Its repository on GitHub.
+    pub repository: String,
+    /// The branch that releases are made from.
+    pub base: String,
+    /// The branch that marks a release as published; `{release}` stands for its name.
+    pub branch: String,
+    /// What a failing bundle means.
+    pub mode: BundleMode,
+}
+
+impl Bundle {
+    /// The part of the marker branch before the release's name.
+    pub fn branch_prefix(&self) -> &str {
+        self.branch.split("{release}").next().unwrap_or(&self.branch)
+    }
+
+    /// The release that `branch` marks, if it marks one.
+    pub fn marked_by(&self, branch: &str) -> Option<ReleaseName> {
+        let (before, after) = self.branch.split_once("{release}")?;
+        branch.strip_prefix(before)?.strip_suffix(after)?.parse().ok()
+    }
+}
+
+/// What a failing bundle means for a publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BundleMode {
+    /// The publish fails.
+    Required,
+    /// The publish goes on where the store no longer takes bundles.
+    Optional,
+    /// No bundle is made.
+    Off,
+}
+
+/// A credential that is rotated into repositories.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// `charmhub`.
+    pub kind: TokenKind,
+    /// How long a new one lives, for example `15780000s`.
+    #[serde(deserialize_with = "seconds", serialize_with = "as_seconds")]
+    pub ttl: Duration,
+    /// What it may do.
+    pub permissions: Vec<String>,
+    /// Where it is kept.
+    pub targets: Vec<SecretTarget>,
+}
+
+/// Kinds of credentials that can be rotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenKind {
+    /// A Charmhub token.
+    Charmhub,
+}
+
+/// A secret of a repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretTarget {
+    /// `owner/name` on GitHub.
+    pub repository: String,
+    /// The secret's name.
+    pub secret: String,
+}
+
+/// A family of base images in one registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Family {
+    /// The registry's name.
+    pub registry: String,
+    /// The organisation in it.
+    pub owner: String,
+    /// The repository that builds them.
+    pub repository: String,
+    /// The folder of its Dockerfiles.
+    pub folder: String,
+    /// When they are rebuilt, as a cron expression in UTC.
+    pub schedule: Option<String>,
+    /// A package and tag that prove the right to write.
+    pub probe: Option<String>,
+    /// The images.
+    pub images: Vec<FamilyImage>,
+}
+
+/// One base image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FamilyImage {
+    /// Its package under the owner.
+    pub package: String,
+    /// Its Dockerfile.
+    pub dockerfile: String,
+    /// The tag that moves, `vMAJ.MIN.PATCH`.
+    pub tag: String,
+}
+
+impl Workspace {
+    /// Reads and checks a workspace found at `place`.
+    pub fn parse(text: &str, place: &str) -> Result<Self, Problem> {
+        let workspace: Self = place::parse(text, &format!("workspace ({place})"))?;
+        workspace
+            .check()
+            .map_err(|problem| problem.within(format!("workspace ({place}) is not sound")))?;
+        Ok(workspace)
+    }
+
+    /// The channels that `release` is published to, in the file's order.
+    pub fn channels_for(&self, release: &ReleaseName) -> Result<Vec<Channel>, Problem> {
+        self.publish
+            .channels
+            .iter()
+            .map(|text| text.replace("{yyyy-mm}", release.month()).parse())
+            .collect()
+    }
+
+    /// The charms that a manifest feeds.
+    pub fn fed_charms(&self) -> impl Iterator<Item = &Charm> {
+        self.charms.iter().filter(|charm| charm.fed().next().is_some())
+    }
+
+    /// The charm called `name`.
+    pub fn charm(&self, name: &CharmName) -> Option<&Charm> {
+        self.charms.iter().find(|charm| &charm.name == name)
+    }
+
+    /// The upstream, or a problem that says how to name one.
+    pub fn upstream(&self) -> Result<&Upstream, Problem> {
+        self.upstream.as_ref().ok_or_else(|| {
+            Problem::new(
+                Kind::Config,
+                format!(
+                    "workspace {} names no upstream, so it has no releases",
+                    Outside::new(&self.name)
+                ),
+            )
+            .hint("choose another workspace, for example --workspace legend, or add an [upstream] table")
+        })
+    }
+
+    /// The repository that the manifest's `image` lies in.
+    pub fn image_repository(&self, image: &str) -> Result<Repository, Problem> {
+        let upstream = self.upstream()?;
+        Repository::parse(&format!("{}/{image}", upstream.registry))
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        let bad = |text: String| Problem::new(Kind::Config, text);
+        if self.name.is_empty()
+            || !self
+                .name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        {
+            return Err(bad(format!(
+                "name = '{}' is not a short name",
+                Outside::new(&self.name)
+            ))
+            .hint("use letters, digits and dashes"));
+        }
+        let mut seen = BTreeSet::new();
+        for charm in &self.charms {
+            if !seen.insert(&charm.name) {
+                return Err(bad(format!("charm {} is named twice", charm.name)).hint("keep one of the two"));
+            }
+        }
+        for text in &self.publish.channels {
+            let example = text.replace("{yyyy-mm}", "2025-01");
+            let channel: Channel = example
+                .parse()
+                .map_err(|problem: Problem| problem.within("publish.channels is wrong"))?;
+            if channel.to_string() != example {
+                return Err(bad(format!("publish.channels holds '{}'", Outside::new(text)))
+                    .hint(format!("write it in full form: {channel}")));
+            }
+        }
+        if let Some(upstream) = &self.upstream {
+            repository_name(&upstream.repository)?;
+            for charm in self.fed_charms() {
+                for (_, image) in charm.fed() {
+                    self.image_repository(image)?;
+                }
+            }
+        } else if self.fed_charms().next().is_some() {
+            return Err(
+                bad("charms take images from a manifest, but there is no [upstream]".to_owned())
+                    .hint("add an [upstream] table, or drop the 'image' keys"),
+            );
+        }
+        if let Some(bundle) = &self.bundle {
+            repository_name(&bundle.repository)?;
+            if bundle.branch.matches("{release}").count() != 1 {
+                return Err(bad(format!(
+                    "bundle.branch = '{}' must hold {{release}} once",
+                    Outside::new(&bundle.branch)
+                ))
+                .hint("for example release-{release}"));
+            }
+        }
+        for charm in &self.charms {
+            repository_name(&charm.repository)?;
+        }
+        for target in self.tokens.iter().flat_map(|token| &token.targets) {
+            repository_name(&target.repository)?;
+        }
+        Ok(())
+    }
+}
+
+fn repository_name(text: &str) -> Result<(), Problem> {
+    let part = |part: &str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+            && part != ".."
+            && part != "."
+    };
+    match text.split_once('/') {
+        Some((owner, name)) if part(owner) && part(name) => Ok(()),
+        _ => Err(Problem::new(
+            Kind::Config,
+            format!("'{}' is not a GitHub repository", Outside::new(text)),
+        )
+        .hint("write owner/name")),
+    }
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.strip_suffix('s')
+        .and_then(|digits| digits.parse().ok())
+        .map(Duration::from_secs)
+        .ok_or_else(|| {
+            serde::de::Error::custom(format!("'{text}' is not a number of seconds such as \"3600s\""))
+        })
+}
+
+fn as_seconds<S: serde::Serializer>(ttl: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format!("{}s", ttl.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEGEND: &str = include_str!("../../assets/workspaces/legend.toml");
+
+    fn legend() -> Workspace {
+        Workspace::parse(LEGEND, "legend").unwrap()
+    }
+
+    #[test]
+    fn legend_says_what_the_old_job_did() {
+        let workspace = legend();
+        let release = "2025-01-27".parse().unwrap();
+        let channels: Vec<_> = workspace
+            .channels_for(&release)
+            .unwrap()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(channels, ["2025-01/edge", "latest/edge"]);
+        assert_eq!(workspace.fed_charms().count(), 3);
+        let bundle = workspace.bundle.as_ref().unwrap();
+        assert_eq!(
+            bundle.marked_by("release-2023-07-03_4").unwrap().to_string(),
+            "2023-07-03_4"
+        );
+        assert_eq!(bundle.marked_by("edge"), None);
+        assert_eq!(workspace.tokens[0].targets.len(), 7);
+    }
+
+    #[test]
+    fn unknown_keys_and_short_channels_are_refused_with_a_remedy() {
+        let with_typo = LEGEND.replace("registry = ", "registri = ");
+        let problem = Workspace::parse(&with_typo, "x.toml").unwrap_err();
+        assert!(problem.to_string().contains("registri"), "{problem}");
+        assert!(problem.to_string().contains("line"), "{problem}");
+        let short = LEGEND.replace("\"latest/edge\"", "\"edge\"");
+        let problem = Workspace::parse(&short, "x.toml").unwrap_err();
+        assert!(problem.hints[0].as_str().contains("latest/edge"), "{problem:?}");
+    }
+
+    #[test]
+    fn a_charm_named_twice_is_refused() {
+        let twice = LEGEND.replace("finos-legend-sdlc-k8s", "finos-legend-engine-k8s");
+        assert!(
+            Workspace::parse(&twice, "x")
+                .unwrap_err()
+                .to_string()
+                .contains("twice")
+        );
+    }
+}

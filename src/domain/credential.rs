@@ -1,0 +1,130 @@
+//! What is known about a credential without showing it: whose it is, what it may do, until when.
+//!
+//! Owns the rule which permission includes which. Must never hold a secret.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::text::Outside;
+
+/// Where the knowledge of an expiry comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExpiryFrom {
+    /// A caveat inside the token.
+    Caveat,
+    /// The service's list of tokens.
+    Service,
+    /// Our own record of when it was made.
+    Ledger,
+    /// Nobody says.
+    Unknown,
+}
+
+/// A package that a store token is limited to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageScope {
+    /// `charm` or `bundle`.
+    #[serde(rename = "type")]
+    pub kind: Outside,
+    /// Its name, where the store gives one.
+    pub name: Option<Outside>,
+    /// Its id, where the store gives one.
+    pub id: Option<Outside>,
+}
+
+/// A credential as people may see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialFacts {
+    /// What it is called here: `Charmhub`, `GitHub`.
+    pub name: Outside,
+    /// `charmhub`, `github`, `registry`.
+    pub kind: Outside,
+    /// Where it was found: a variable, a file, the keyring.
+    pub source: Outside,
+    /// The account behind it.
+    pub account: Option<Outside>,
+    /// When it ends.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Who says so.
+    pub expires_from: ExpiryFrom,
+    /// Permissions or scopes.
+    pub scopes: Vec<Outside>,
+    /// Packages it is limited to; `None` where it is not.
+    pub packages: Option<Vec<PackageScope>>,
+    /// Channels it is limited to; `None` where it is not.
+    pub channels: Option<Vec<Outside>>,
+}
+
+impl CredentialFacts {
+    /// Whole days left at `now`, rounded down; negative once it is over.
+    pub fn days_left(&self, now: DateTime<Utc>) -> Option<i64> {
+        self.expires_at
+            .map(|end| (end - now).num_seconds().div_euclid(86_400))
+    }
+
+    /// True where the permissions include `permission`. Charmhub's `package-manage` includes the
+    /// narrower `package-manage-…` and the views of packages; `package-view` includes the
+    /// narrower views.
+    pub fn permits(&self, permission: &str) -> bool {
+        self.scopes.iter().any(|own| includes(own.as_str(), permission))
+    }
+
+    /// True where the credential may touch the package called `name` (its store id is `id`).
+    pub fn reaches(&self, name: &str, id: Option<&str>) -> bool {
+        self.packages.as_ref().is_none_or(|packages| {
+            packages.iter().any(|p| {
+                p.name.as_ref().is_some_and(|n| n.as_str() == name)
+                    || (id.is_some() && p.id.as_ref().map(Outside::as_str) == id)
+            })
+        })
+    }
+}
+
+fn includes(own: &str, wanted: &str) -> bool {
+    own == wanted
+        || (own == "package-manage"
+            && (wanted.starts_with("package-manage-") || wanted.starts_with("package-view")))
+        || (own == "package-view" && wanted.starts_with("package-view-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(scopes: &[&str]) -> CredentialFacts {
+        CredentialFacts {
+            name: "Charmhub".into(),
+            kind: "charmhub".into(),
+            source: "CHARMCRAFT_AUTH".into(),
+            account: None,
+            expires_at: DateTime::from_timestamp(86_400 * 10, 0),
+            expires_from: ExpiryFrom::Caveat,
+            scopes: scopes.iter().map(Outside::new).collect(),
+            packages: None,
+            channels: None,
+        }
+    }
+
+    #[test]
+    fn package_manage_includes_the_narrower_ones() {
+        let token = token(&["package-manage"]);
+        for wanted in [
+            "package-manage",
+            "package-manage-releases",
+            "package-view",
+            "package-view-revisions",
+        ] {
+            assert!(token.permits(wanted), "{wanted}");
+        }
+        assert!(!token.permits("account-register-package"));
+    }
+
+    #[test]
+    fn days_left_round_down_and_go_below_zero() {
+        let at = |secs: i64| DateTime::from_timestamp(secs, 0).unwrap();
+        assert_eq!(token(&[]).days_left(at(0)), Some(10));
+        assert_eq!(token(&[]).days_left(at(1)), Some(9));
+        assert_eq!(token(&[]).days_left(at(86_400 * 10 + 1)), Some(-1));
+    }
+}

@@ -1,0 +1,267 @@
+//! What is, as far as it could be seen: every source with its value, its age and its last error.
+//!
+//! Owns the rule that a failed refresh keeps the old value, and the distinction between absent,
+//! forbidden and could-not-tell. Must not fetch anything; the time in it was put there by whoever
+//! looked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::charm::{ChannelRow, CharmFacts, CharmName, ImageBehind, ResourceName, ResourceRevision};
+use super::credential::CredentialFacts;
+use super::digest::ManifestDigest;
+use super::image::{Reference, ResolvedImage};
+use super::problem::{Kind, Problem};
+use super::release::{Release, ReleaseName};
+
+/// One source: the last value that could be read, when that was, and why the last look failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed<T> {
+    /// The last value read.
+    pub value: Option<T>,
+    /// When `value` was read.
+    pub read_at: Option<DateTime<Utc>>,
+    /// Why the last look brought nothing.
+    pub problem: Option<Problem>,
+}
+
+/// The kinds of answer that must not be confused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Read by the last look.
+    Known,
+    /// Read once; the last look failed.
+    Stale,
+    /// The service says that there is no such thing.
+    Absent,
+    /// The service does not let us see it.
+    Forbidden,
+    /// We could not tell.
+    Unknown,
+    /// Nobody has looked yet.
+    NotAsked,
+}
+
+impl<T> Default for Observed<T> {
+    fn default() -> Self {
+        Self {
+            value: None,
+            read_at: None,
+            problem: None,
+        }
+    }
+}
+
+impl<T> Observed<T> {
+    /// A value just read.
+    pub const fn read(value: T, at: DateTime<Utc>) -> Self {
+        Self {
+            value: Some(value),
+            read_at: Some(at),
+            problem: None,
+        }
+    }
+
+    /// A look that brought nothing.
+    pub const fn failed(problem: Problem) -> Self {
+        Self {
+            value: None,
+            read_at: None,
+            problem: Some(problem),
+        }
+    }
+
+    /// Either of the two.
+    pub fn from_result(result: Result<T, Problem>, at: DateTime<Utc>) -> Self {
+        match result {
+            Ok(value) => Self::read(value, at),
+            Err(problem) => Self::failed(problem),
+        }
+    }
+
+    /// Takes a newer look: its value where it has one, else the old value with the new problem.
+    pub fn refresh(&mut self, newer: Self) {
+        if newer.value.is_some() {
+            *self = newer;
+        } else if newer.problem.is_some() {
+            self.problem = newer.problem;
+        }
+    }
+
+    /// Which kind of answer this is.
+    pub fn standing(&self) -> Standing {
+        match (&self.value, &self.problem) {
+            (Some(_), None) => Standing::Known,
+            (Some(_), Some(_)) => Standing::Stale,
+            (None, Some(problem)) => match problem.kind {
+                Kind::NotFound => Standing::Absent,
+                Kind::Credentials => Standing::Forbidden,
+                _ => Standing::Unknown,
+            },
+            (None, None) => Standing::NotAsked,
+        }
+    }
+
+    /// The value of the last look; a stale one is not good enough to plan on.
+    pub fn need(&self, what: &str) -> Result<&T, Problem> {
+        match (&self.value, &self.problem) {
+            (_, Some(problem)) => Err(problem.clone().within(format!("{what} could not be read"))),
+            (Some(value), None) => Ok(value),
+            (None, None) => Err(Problem::new(Kind::Internal, format!("{what} was never read"))),
+        }
+    }
+}
+
+/// Pulls left at a registry that counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullQuota {
+    /// Pulls a window.
+    pub limit: u64,
+    /// Pulls left in it.
+    pub remaining: u64,
+    /// Seconds of the window.
+    pub window: u64,
+}
+
+/// Everything observed of one world for one workspace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Identity of the world (hosts of its endpoints).
+    pub world: String,
+    /// Name of the workspace.
+    pub workspace: String,
+    /// When this snapshot was put together; the clock of everything computed from it.
+    pub taken_at: DateTime<Utc>,
+    /// Upstream releases, newest first.
+    pub releases: Observed<Vec<Release>>,
+    /// Releases seen before and gone upstream now.
+    #[serde(default)]
+    pub withdrawn: Vec<Release>,
+    /// Releases that have a marker branch.
+    pub markers: Observed<BTreeSet<ReleaseName>>,
+    /// Charms and the bundle from the publisher's side.
+    #[serde(default)]
+    pub charms: BTreeMap<CharmName, Observed<CharmFacts>>,
+    /// The channel map that the public is served.
+    #[serde(default)]
+    pub served: BTreeMap<CharmName, Observed<Vec<ChannelRow>>>,
+    /// Images behind resource revisions, by `charm/resource/revision`.
+    #[serde(default)]
+    pub behind: BTreeMap<String, Observed<ImageBehind>>,
+    /// Upstream images, by their reference as text.
+    #[serde(default)]
+    pub images: BTreeMap<String, Observed<ResolvedImage>>,
+    /// Bytes that the store's registry lacks of an image.
+    #[serde(default)]
+    pub missing: Vec<MissingBytes>,
+    /// The store credential.
+    pub credential: Observed<CredentialFacts>,
+    /// The GitHub credential.
+    pub github: Observed<CredentialFacts>,
+    /// Pulls left at Docker Hub.
+    #[serde(default)]
+    pub quota: Option<PullQuota>,
+}
+
+/// How many bytes of an image its destination lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingBytes {
+    /// Charm of the destination.
+    pub charm: CharmName,
+    /// Resource of the destination.
+    pub resource: ResourceName,
+    /// The image.
+    pub digest: ManifestDigest,
+    /// Bytes to send.
+    pub bytes: u64,
+}
+
+impl Snapshot {
+    /// What is known of an upstream image.
+    pub fn image(&self, reference: &Reference) -> Option<&Observed<ResolvedImage>> {
+        self.images.get(&reference.to_string())
+    }
+
+    /// Key of `behind`.
+    pub fn behind_key(charm: &CharmName, resource: &ResourceName, revision: ResourceRevision) -> String {
+        format!("{charm}/{resource}/{}", revision.0)
+    }
+
+    /// The image behind a resource revision, where it is known.
+    pub fn image_behind(
+        &self,
+        charm: &CharmName,
+        resource: &ResourceName,
+        revision: ResourceRevision,
+    ) -> Option<&ImageBehind> {
+        self.behind
+            .get(&Self::behind_key(charm, resource, revision))?
+            .value
+            .as_ref()
+    }
+
+    /// The channel map of `charm`: as the publisher sees it, else as the public is served.
+    pub fn rows(&self, charm: &CharmName) -> &[ChannelRow] {
+        let published = self
+            .charms
+            .get(charm)
+            .and_then(|facts| facts.value.as_ref())
+            .map(|f| &f.rows);
+        let served = self.served.get(charm).and_then(|rows| rows.value.as_ref());
+        published.or(served).map_or(&[], Vec::as_slice)
+    }
+
+    /// A release by name, withdrawn ones included.
+    pub fn release(&self, name: &ReleaseName) -> Option<&Release> {
+        self.releases
+            .value
+            .iter()
+            .flatten()
+            .chain(&self.withdrawn)
+            .find(|release| &release.name == name)
+    }
+
+    /// True where upstream no longer has `name`.
+    pub fn is_withdrawn(&self, name: &ReleaseName) -> bool {
+        self.withdrawn.iter().any(|release| &release.name == name)
+    }
+
+    /// Bytes to send for `digest` as resource of `charm`, where that could be told.
+    pub fn missing_bytes(
+        &self,
+        charm: &CharmName,
+        resource: &ResourceName,
+        digest: ManifestDigest,
+    ) -> Option<u64> {
+        self.missing
+            .iter()
+            .find(|m| &m.charm == charm && &m.resource == resource && m.digest == digest)
+            .map(|m| m.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_refresh_keeps_the_old_value() {
+        let mut source = Observed::read(1, DateTime::UNIX_EPOCH);
+        source.refresh(Observed::failed(Problem::new(Kind::Network, "down")));
+        assert_eq!(source.value, Some(1));
+        assert_eq!(source.standing(), Standing::Stale);
+        assert!(source.need("it").is_err());
+        source.refresh(Observed::read(2, DateTime::UNIX_EPOCH));
+        assert_eq!(source.standing(), Standing::Known);
+    }
+
+    #[test]
+    fn absent_forbidden_and_unknown_differ() {
+        let standing = |kind| Observed::<u8>::failed(Problem::new(kind, "x")).standing();
+        assert_eq!(standing(Kind::NotFound), Standing::Absent);
+        assert_eq!(standing(Kind::Credentials), Standing::Forbidden);
+        assert_eq!(standing(Kind::Network), Standing::Unknown);
+    }
+}

@@ -1,0 +1,201 @@
+//! What the journal remembers of a run, as people and scripts see it.
+//!
+//! Owns the outcomes and their exit codes. Must not know SQL.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Channel, CharmName, CharmRevision, Outside, Problem, ResourceName, ResourceRevision};
+use crate::plan::{Plan, StepId};
+
+/// Names a run: when it began and a few random digits.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(pub String);
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(Outside::capped(&self.0, 60).as_str())
+    }
+}
+
+impl std::fmt::Debug for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Everything is as planned.
+    Done,
+    /// Only optional or left-out steps are missing.
+    Partly,
+    /// A step failed.
+    Failed,
+    /// Somebody stopped it.
+    Cancelled,
+    /// It may or may not have happened: look before doing it again.
+    Unknown,
+}
+
+impl Outcome {
+    /// The exit code of a run that started.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Done | Self::Partly => 0,
+            Self::Failed => 1,
+            Self::Unknown => 7,
+            Self::Cancelled => 130,
+        }
+    }
+
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Partly => "partly",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepOutcome {
+    /// It was done.
+    Done,
+    /// It was so already.
+    Skipped,
+    /// It failed.
+    Failed,
+    /// It was stopped, or never begun because the run was.
+    Cancelled,
+    /// The request left, the answer did not arrive.
+    Unknown,
+}
+
+impl StepOutcome {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What is remembered of one step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// The step of the plan.
+    pub id: StepId,
+    /// How it ended; `None` while it runs or where the process died.
+    pub outcome: Option<StepOutcome>,
+    /// How often it was begun.
+    pub attempts: u32,
+    /// When it was last begun.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// What it brought: the resource revision, the bytes sent.
+    pub made: Made,
+    /// Why it failed.
+    pub problem: Option<Problem>,
+}
+
+/// What a step brought that later steps or people need.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// The resource revision that holds the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_revision: Option<ResourceRevision>,
+    /// True where that revision was made by this step.
+    #[serde(default)]
+    pub created: bool,
+    /// Id of the upload under review.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload_id: Option<String>,
+    /// Bytes that went over the wire.
+    #[serde(default)]
+    pub bytes_sent: u64,
+    /// Bytes that were there already.
+    #[serde(default)]
+    pub bytes_skipped: u64,
+    /// What the channels serve now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub released: Vec<Released>,
+}
+
+/// A channel that a run released to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Released {
+    /// The charm.
+    pub charm: CharmName,
+    /// The channel.
+    pub channel: Channel,
+    /// The charm revision.
+    pub revision: CharmRevision,
+    /// The resources.
+    pub resources: Vec<ReleasedResource>,
+}
+
+/// A resource of such a channel.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReleasedResource {
+    /// The resource.
+    pub name: ResourceName,
+    /// Its revision.
+    pub revision: ResourceRevision,
+}
+
+/// What is remembered of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its id.
+    pub id: RunId,
+    /// Who started it: user and host.
+    pub actor: Outside,
+    /// The plan as it was confirmed.
+    pub plan: Plan,
+    /// How it ended; `None` while it runs or where the process died.
+    pub outcome: Option<Outcome>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Its steps in the plan's order.
+    pub steps: Vec<StepRecord>,
+    /// Why it failed.
+    pub problem: Option<Problem>,
+    /// True while a living process works on it.
+    pub running: bool,
+}
+
+impl RunRecord {
+    /// True where it waits to be settled: it died, or its outcome is not known.
+    pub fn open(&self) -> bool {
+        !self.running && matches!(self.outcome, None | Some(Outcome::Unknown))
+    }
+
+    /// What it released, in order.
+    pub fn released(&self) -> Vec<Released> {
+        self.steps
+            .iter()
+            .flat_map(|step| step.made.released.clone())
+            .collect()
+    }
+
+    /// The record of a step.
+    pub fn step(&self, id: &StepId) -> Option<&StepRecord> {
+        self.steps.iter().find(|step| &step.id == id)
+    }
+}

@@ -1,0 +1,262 @@
+//! Release knowledge: which release an image belongs to, and whether a release is published.
+//!
+//! Owns the one meaning of `published`: *yes* = the marker branch exists; *partly* = no marker,
+//! but on its track a charm runs an image that this release names and that no release with a
+//! marker on that track names; *no* = neither. Must not look anywhere but into the snapshot.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Workspace;
+use crate::config::workspace::Charm;
+use crate::domain::charm::{ChannelRow, ImageBehind};
+use crate::domain::release::{Warning, WarningKind};
+use crate::domain::{Outside, Release, ReleaseName, ResolvedImage, ResourceName, Snapshot};
+
+/// Whether a release is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Published {
+    /// The marker branch exists.
+    Yes,
+    /// No marker, but its track runs an image of its own.
+    Partly,
+    /// Neither.
+    No,
+}
+
+/// What is known about one release being published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The answer; `None` where marker branches could not be read.
+    pub published: Option<Published>,
+    /// What it rests on.
+    pub evidence: Vec<Outside>,
+    /// Where evidence disagrees.
+    pub warnings: Vec<Warning>,
+}
+
+/// True where `upstream` and the image behind a resource are the same image: the same manifest, or
+/// a config in common (re-packed layers change the manifest, not the config).
+pub fn same_image(upstream: &ResolvedImage, behind: &ImageBehind) -> bool {
+    upstream.digest == behind.digest
+        || upstream.platforms.iter().any(|p| p.digest == behind.digest)
+        || upstream
+            .config_digests()
+            .any(|config| behind.config_digests.contains(&config))
+}
+
+/// Releases that name the image behind a resource, newest first. `image` is the manifest's key.
+pub fn releases_of(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    image: &str,
+    behind: &ImageBehind,
+) -> Vec<ReleaseName> {
+    let Ok(repository) = workspace.image_repository(image) else {
+        return Vec::new();
+    };
+    snapshot
+        .releases
+        .value
+        .iter()
+        .flatten()
+        .chain(&snapshot.withdrawn)
+        .filter(|release| {
+            release
+                .images
+                .get(image)
+                .and_then(|tag| snapshot.image(&repository.tagged(tag)))
+                .and_then(|observed| observed.value.as_ref())
+                .is_some_and(|upstream| same_image(upstream, behind))
+        })
+        .map(|release| release.name.clone())
+        .collect()
+}
+
+/// Releases that name the image of `resource` in `row`.
+pub fn releases_in_row(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    charm: &Charm,
+    resource: &ResourceName,
+    row: &ChannelRow,
+) -> Vec<ReleaseName> {
+    let Some(image) = charm
+        .fed()
+        .find(|(name, _)| *name == resource)
+        .map(|(_, image)| image)
+    else {
+        return Vec::new();
+    };
+    row.resource(resource)
+        .and_then(|revision| snapshot.image_behind(&charm.name, resource, revision))
+        .map(|behind| releases_of(workspace, snapshot, image, behind))
+        .unwrap_or_default()
+}
+
+/// Whether `release` is published, and what that rests on.
+pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Standing {
+    let mut evidence = Vec::new();
+    let mut warnings = Vec::new();
+    let markers = snapshot.markers.value.as_ref();
+    let marked = markers.is_some_and(|markers| markers.contains(&release.name));
+    if marked {
+        evidence.push(Outside::new(format!(
+            "branch {} exists",
+            marker_name(workspace, &release.name)
+        )));
+    }
+    let mut runs_any = false;
+    let mut runs_own = false;
+    let mut row_seen = false;
+    if let Ok(track) = release.name.track() {
+        for charm in workspace.fed_charms() {
+            for row in snapshot
+                .rows(&charm.name)
+                .iter()
+                .filter(|row| row.channel.track == track)
+            {
+                row_seen = true;
+                for (resource, image) in charm.fed() {
+                    let named = releases_in_row(workspace, snapshot, charm, resource, row);
+                    if !named.contains(&release.name) {
+                        continue;
+                    }
+                    runs_any = true;
+                    let shared = release.images.get(image).is_some_and(|tag| {
+                        named_by_a_marked_one(snapshot, &track, image, tag, &release.name)
+                    });
+                    runs_own |= !shared;
+                    evidence.push(Outside::new(format!(
+                        "{} {} runs its {resource}{}",
+                        charm.name,
+                        row.channel,
+                        if shared {
+                            " (which a published release names too)"
+                        } else {
+                            ""
+                        }
+                    )));
+                }
+            }
+        }
+    }
+    evidence.dedup();
+    if marked && row_seen && !runs_any && images_known(workspace, snapshot, release) {
+        warnings.push(Warning {
+            kind: WarningKind::Evidence,
+            text: Outside::new(format!(
+                "branch {} exists, but no channel of track {} runs an image of {}",
+                marker_name(workspace, &release.name),
+                release.name.month(),
+                release.name
+            )),
+        });
+    }
+    let published = match (markers, marked) {
+        (None, _) => None,
+        (Some(_), true) => Some(Published::Yes),
+        (Some(_), false) if runs_own => Some(Published::Partly),
+        (Some(_), false) => Some(Published::No),
+    };
+    Standing {
+        published,
+        evidence,
+        warnings,
+    }
+}
+
+fn marker_name(workspace: &Workspace, release: &ReleaseName) -> String {
+    workspace.bundle.as_ref().map_or_else(
+        || format!("release-{release}"),
+        |b| b.branch.replace("{release}", release.as_str()),
+    )
+}
+
+fn named_by_a_marked_one(
+    snapshot: &Snapshot,
+    track: &crate::domain::Track,
+    image: &str,
+    tag: &str,
+    except: &ReleaseName,
+) -> bool {
+    let Some(markers) = snapshot.markers.value.as_ref() else {
+        return false;
+    };
+    snapshot.releases.value.iter().flatten().any(|other| {
+        &other.name != except
+            && markers.contains(&other.name)
+            && other.name.month() == track.as_str()
+            && other.images.get(image).is_some_and(|its| its == tag)
+    })
+}
+
+fn images_known(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> bool {
+    workspace.fed_charms().flat_map(Charm::fed).all(|(_, image)| {
+        release.images.get(image).is_some_and(|tag| {
+            workspace
+                .image_repository(image)
+                .ok()
+                .and_then(|repository| snapshot.image(&repository.tagged(tag)))
+                .is_some_and(|observed| observed.value.is_some())
+        })
+    })
+}
+
+/// Every warning of a release: its name, its twins, its absence, its evidence.
+pub fn warnings(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    warnings.extend(release.misdated());
+    if let Some(problem) = &release.unreadable {
+        warnings.push(Warning {
+            kind: WarningKind::Unreadable,
+            text: Outside::new(problem.to_string()),
+        });
+    }
+    let twins = twins(snapshot, release);
+    if !twins.is_empty() {
+        let names: Vec<_> = twins.iter().map(ToString::to_string).collect();
+        warnings.push(Warning {
+            kind: WarningKind::SameContent,
+            text: Outside::new(format!("the same images as {}", names.join(", "))),
+        });
+    }
+    if snapshot.is_withdrawn(&release.name) {
+        warnings.push(Warning {
+            kind: WarningKind::Withdrawn,
+            text: Outside::new("known before, gone upstream now"),
+        });
+    }
+    warnings.extend(standing(workspace, snapshot, release).warnings);
+    warnings
+}
+
+/// Other releases with exactly the same images.
+pub fn twins(snapshot: &Snapshot, release: &Release) -> Vec<ReleaseName> {
+    if release.images.is_empty() {
+        return Vec::new();
+    }
+    snapshot
+        .releases
+        .value
+        .iter()
+        .flatten()
+        .filter(|other| other.name != release.name && other.images == release.images)
+        .map(|other| other.name.clone())
+        .collect()
+}
+
+/// Marker branches that no release, present or withdrawn, belongs to.
+pub fn phantoms(snapshot: &Snapshot) -> Vec<ReleaseName> {
+    if snapshot.releases.value.is_none() {
+        return Vec::new();
+    }
+    snapshot
+        .markers
+        .value
+        .iter()
+        .flatten()
+        .filter(|name| snapshot.release(name).is_none())
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,236 @@
+//! Plans the publishing of one upstream release: preflight, uploads, releases, a look at the
+//! public view.
+//!
+//! Owns the order (all invisible work before the first release), the choice of charm revisions
+//! and the refusals. Must not do anything: everything it needs is in the snapshot.
+
+mod channels;
+mod images;
+mod preflight;
+
+use crate::config::Workspace;
+use crate::config::workspace::Charm;
+use crate::domain::charm::CharmFacts;
+use crate::domain::{Kind, Outside, Problem, Release, Snapshot, Track};
+
+use super::{Assumption, Intent, Move, Op, Plan, PublishIntent, State, Step, StepId};
+use images::ChosenImage;
+
+/// A charm with everything that its part of the plan needs.
+struct Part<'a> {
+    charm: &'a Charm,
+    facts: &'a CharmFacts,
+    images: Vec<ChosenImage<'a>>,
+    moves: Vec<Move>,
+}
+
+/// Plans `intent`, or says why not.
+pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent) -> Result<Plan, Problem> {
+    let mut warnings = Vec::new();
+    let release = find_release(snapshot, intent)?;
+    let charms = chosen_charms(workspace, intent)?;
+    preflight::credential(snapshot, &charms, &mut warnings)?;
+
+    let channels = channels::targets(workspace, intent)?;
+    let mut parts = Vec::new();
+    for charm in charms {
+        let facts = snapshot
+            .charms
+            .get(&charm.name)
+            .ok_or_else(|| Problem::new(Kind::Internal, format!("{} was never looked at", charm.name)))?
+            .need(&charm.name.to_string())?;
+        let images = images::choose(workspace, snapshot, intent, release, charm, facts)?;
+        let moves = channels::moves(intent, charm, facts, &images, &channels, &mut warnings)?;
+        parts.push(Part {
+            charm,
+            facts,
+            images,
+            moves,
+        });
+    }
+    for part in &parts {
+        preflight::downgrade(workspace, snapshot, intent, release, part, &mut warnings)?;
+    }
+
+    let mut steps = Vec::new();
+    for part in &parts {
+        for track in missing_tracks(part) {
+            preflight::guardrail(part, &track)?;
+            steps.push(create_track(part, &track));
+        }
+    }
+    for part in &parts {
+        steps.extend(
+            part.images
+                .iter()
+                .map(|image| image.copy_step(snapshot, part.charm)),
+        );
+    }
+    for part in &parts {
+        steps.extend(part.images.iter().map(|image| image.upload_step(part.charm)));
+    }
+    for part in &parts {
+        steps.push(channels::release_step(workspace, snapshot, part));
+    }
+    for part in &parts {
+        steps.push(channels::verify_step(snapshot, part));
+    }
+
+    let title = format!("Publish {} to {}", release.name, names(&parts));
+    let mut plan = Plan::new(
+        &workspace.name,
+        &snapshot.world,
+        title,
+        Intent::Publish(intent.clone()),
+        steps,
+        release.name.to_string(),
+    );
+    plan.assumptions = assumptions(&parts);
+    preflight::oddities(workspace, snapshot, release, &mut warnings);
+    warnings.dedup();
+    plan.warnings = warnings;
+    Ok(plan)
+}
+
+fn find_release<'a>(snapshot: &'a Snapshot, intent: &PublishIntent) -> Result<&'a Release, Problem> {
+    let releases = snapshot.releases.need("the list of upstream releases")?;
+    let release = releases
+        .iter()
+        .find(|release| release.name == intent.release)
+        .ok_or_else(|| {
+            if snapshot.is_withdrawn(&intent.release) {
+                Problem::new(
+                    Kind::NotFound,
+                    format!("release {} was withdrawn upstream", intent.release),
+                )
+                .hint("publish another release; 'windlass releases' lists them")
+            } else {
+                Problem::new(
+                    Kind::NotFound,
+                    format!("there is no release {} upstream", intent.release),
+                )
+                .hint("'windlass releases' lists the names; one just made upstream may need a minute")
+            }
+        })?;
+    if let Some(problem) = &release.unreadable {
+        return Err(problem
+            .clone()
+            .within(format!("release {} cannot be published", release.name)));
+    }
+    Ok(release)
+}
+
+fn chosen_charms<'a>(workspace: &'a Workspace, intent: &PublishIntent) -> Result<Vec<&'a Charm>, Problem> {
+    for name in intent.charms.iter().chain(intent.revisions.keys()) {
+        if !workspace.fed_charms().any(|charm| &charm.name == name) {
+            let known: Vec<_> = workspace
+                .fed_charms()
+                .map(|charm| charm.name.to_string())
+                .collect();
+            return Err(Problem::new(
+                Kind::Usage,
+                format!(
+                    "{name} takes no image from a release in workspace {}",
+                    workspace.name
+                ),
+            )
+            .hint(format!("charms that do: {}", known.join(", "))));
+        }
+    }
+    let fed: Vec<&Charm> = workspace
+        .fed_charms()
+        .filter(|charm| intent.charms.is_empty() || intent.charms.contains(&charm.name))
+        .collect();
+    for image in intent.images.keys() {
+        if !fed.iter().any(|charm| charm.fed().any(|(_, key)| key == image)) {
+            let known: Vec<_> = fed
+                .iter()
+                .flat_map(|c| c.fed())
+                .map(|(_, key)| key.to_owned())
+                .collect();
+            return Err(Problem::new(
+                Kind::Usage,
+                format!("no chosen charm takes the image {}", Outside::capped(image, 100)),
+            )
+            .hint(format!("images that are taken: {}", known.join(", "))));
+        }
+    }
+    if fed.is_empty() {
+        return Err(Problem::new(
+            Kind::Config,
+            format!(
+                "no charm of workspace {} takes an image from a release",
+                workspace.name
+            ),
+        )
+        .hint("give a resource an 'image' key in the workspace file"));
+    }
+    Ok(fed)
+}
+
+fn missing_tracks(part: &Part) -> Vec<Track> {
+    let mut tracks: Vec<Track> = part
+        .moves
+        .iter()
+        .map(|target| target.channel.track.clone())
+        .filter(|track| !part.facts.tracks.contains(track) && track != &Track::latest())
+        .collect();
+    tracks.sort();
+    tracks.dedup();
+    tracks
+}
+
+fn create_track(part: &Part, track: &Track) -> Step {
+    let charm = &part.charm.name;
+    let op = Op::CreateTrack {
+        charm: charm.clone(),
+        track: track.clone(),
+    };
+    Step {
+        id: StepId(format!("create-track/{charm}/{track}")),
+        kind: op.kind().to_owned(),
+        target: Outside::new(format!("{charm} track {track}")),
+        before: State::text("no such track"),
+        after: State::text(format!("track {track}")),
+        bytes: None,
+        skip_reason: None,
+        undo: Outside::new("cannot be undone: the store keeps tracks"),
+        optional: false,
+        op,
+    }
+}
+
+fn names(parts: &[Part]) -> String {
+    let names: Vec<_> = parts.iter().map(|part| part.charm.name.to_string()).collect();
+    names.join(", ")
+}
+
+fn assumptions(parts: &[Part]) -> Vec<Assumption> {
+    let mut list = Vec::new();
+    for part in parts {
+        for image in &part.images {
+            list.push(Assumption {
+                what: Outside::new(image.resolved.reference.to_string()),
+                value: Outside::new(image.resolved.digest.to_string()),
+                step: None,
+            });
+        }
+        for target in &part.moves {
+            let base = target
+                .base
+                .as_ref()
+                .map_or_else(String::new, |base| format!(" ({base})"));
+            list.push(Assumption {
+                what: Outside::new(format!("{} {}{base}", part.charm.name, target.channel)),
+                value: Outside::new(
+                    target
+                        .before
+                        .as_ref()
+                        .map_or_else(|| "closed".to_owned(), ToString::to_string),
+                ),
+                step: Some(channels::release_id(part.charm)),
+            });
+        }
+    }
+    list
+}

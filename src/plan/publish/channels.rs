@@ -1,0 +1,419 @@
+//! Which revision goes to which channel and base, and the steps that release and verify it.
+//!
+//! Owns the choice of charm revisions per base and the comparison of rows. Must not choose
+//! images.
+
+use std::collections::BTreeMap;
+
+use super::Part;
+use super::images::ChosenImage;
+use crate::config::Workspace;
+use crate::config::workspace::Charm;
+use crate::domain::charm::{ChannelRow, CharmFacts, RevisionFacts};
+use crate::domain::{
+    Base, Channel, CharmRevision, Kind, Outside, Problem, ReleaseName, ResourceName, Risk, Snapshot, Track,
+};
+use crate::plan::evidence;
+use crate::plan::{
+    Attach, AttachFrom, Move, Op, PlannedResource, PlannedRow, PublishIntent, Serving, State, Step, StepId,
+};
+
+/// The channels that `intent` publishes to.
+pub fn targets(workspace: &Workspace, intent: &PublishIntent) -> Result<Vec<Channel>, Problem> {
+    let mut channels = workspace.channels_for(&intent.release)?;
+    if intent.track_only {
+        channels.retain(|channel| channel.track != Track::latest());
+    }
+    if channels.is_empty() {
+        return Err(Problem::new(
+            Kind::Config,
+            format!("workspace {} publishes to no channel", workspace.name),
+        )
+        .hint("name channels under [publish] in the workspace file"));
+    }
+    Ok(channels)
+}
+
+/// What each channel of `charm` is to serve, base by base. Revisions ascend, so that where one
+/// revision covers the base of another the newer one is released last and stays.
+pub fn moves(
+    intent: &PublishIntent,
+    charm: &Charm,
+    facts: &CharmFacts,
+    images: &[ChosenImage],
+    channels: &[Channel],
+    warnings: &mut Vec<Outside>,
+) -> Result<Vec<Move>, Problem> {
+    let mut chosen = revisions(intent, charm, facts, warnings)?;
+    chosen.sort_by_key(|(base, revision)| (revision.revision, base.clone()));
+    let mut moves = Vec::new();
+    for channel in channels {
+        for (base, revision) in &chosen {
+            let row = facts.row(channel, base.as_ref());
+            let resources = resources(
+                snapshot,
+                charm,
+                facts,
+                images,
+                revision.revision,
+                row,
+                base.as_ref(),
+            );
+            moves.push(Move {
+                channel: channel.clone(),
+                base: base.clone(),
+                revision: revision.revision,
+                resources,
+                before: row.map(Serving::of),
+            });
+        }
+    }
+    Ok(moves)
+}
+
+fn latest_edge() -> Channel {
+    Channel::new(Track::latest(), Risk::Edge)
+}
+
+/// One revision per base that is open on `latest/edge`.
+fn revisions<'a>(
+    intent: &PublishIntent,
+    charm: &Charm,
+    facts: &'a CharmFacts,
+    warnings: &mut Vec<Outside>,
+) -> Result<Vec<(Option<Base>, &'a RevisionFacts)>, Problem> {
+    let edge = latest_edge();
+    let open: BTreeMap<Option<Base>, CharmRevision> = facts
+        .rows_of(&edge)
+        .map(|row| (row.base.clone(), row.revision))
+        .collect();
+    if open.is_empty() {
+        return first_release(intent, charm, facts);
+    }
+    let by_hand = intent
+        .revisions
+        .get(&charm.name)
+        .map(|n| releasable(charm, facts, *n))
+        .transpose()?;
+    if let Some(revision) = by_hand
+        && !open
+            .keys()
+            .flatten()
+            .any(|base| revision.bases.iter().any(|own| own.covers(base)))
+        && open.keys().any(Option::is_some)
+    {
+        return Err(Problem::new(
+            Kind::Refused,
+            format!(
+                "revision {} of {} is for no base that {edge} serves",
+                revision.revision.0, charm.name
+            ),
+        )
+        .hint("choose a revision built for one of the open bases, or leave --revision out"));
+    }
+    let mut chosen = Vec::new();
+    for (base, running) in open {
+        let covers = |revision: &RevisionFacts| {
+            base.as_ref()
+                .is_none_or(|base| revision.bases.iter().any(|own| own.covers(base)))
+        };
+        let revision = if let Some(revision) = by_hand.filter(|revision| covers(revision)) {
+            revision
+        } else if intent.keep_revision {
+            releasable(charm, facts, running)?
+        } else {
+            let newest = match &base {
+                Some(base) => facts.newest_for(base),
+                None => facts
+                    .revisions
+                    .iter()
+                    .filter(|r| r.releasable())
+                    .max_by_key(|r| r.revision),
+            };
+            newest.ok_or_else(|| no_revision(charm, base.as_ref()))?
+        };
+        if revision.revision != running {
+            let place = base
+                .as_ref()
+                .map_or_else(String::new, |base| format!(" for {base}"));
+            warnings.push(Outside::new(format!(
+                "{}: revision {} is released{place}, but {edge} runs {}; --keep-revision keeps that one",
+                charm.name, revision.revision.0, running.0
+            )));
+        }
+        chosen.push((base, revision));
+    }
+    Ok(chosen)
+}
+
+/// A charm that `latest/edge` does not serve yet: the newest revision and its own bases.
+fn first_release<'a>(
+    intent: &PublishIntent,
+    charm: &Charm,
+    facts: &'a CharmFacts,
+) -> Result<Vec<(Option<Base>, &'a RevisionFacts)>, Problem> {
+    let revision = match intent.revisions.get(&charm.name) {
+        Some(number) => releasable(charm, facts, *number)?,
+        None => facts
+            .revisions
+            .iter()
+            .filter(|revision| revision.releasable())
+            .max_by_key(|revision| revision.revision)
+            .ok_or_else(|| no_revision(charm, None))?,
+    };
+    if revision.bases.is_empty() {
+        return Ok(vec![(None, revision)]);
+    }
+    Ok(revision
+        .bases
+        .iter()
+        .map(|base| (Some(base.clone()), revision))
+        .collect())
+}
+
+fn no_revision(charm: &Charm, base: Option<&Base>) -> Problem {
+    let place = base.map_or_else(String::new, |base| format!(" for {base}"));
+    Problem::new(
+        Kind::Refused,
+        format!("{} has no revision that can be released{place}", charm.name),
+    )
+    .hint("upload one with charmcraft upload, or choose one with --revision")
+}
+
+fn releasable<'a>(
+    charm: &Charm,
+    facts: &'a CharmFacts,
+    number: CharmRevision,
+) -> Result<&'a RevisionFacts, Problem> {
+    let revision = facts.revision(number).ok_or_else(|| {
+        Problem::new(
+            Kind::NotFound,
+            format!("{} has no revision {}", charm.name, number.0),
+        )
+        .hint("'windlass charms' lists them")
+    })?;
+    if revision.releasable() {
+        Ok(revision)
+    } else {
+        Err(Problem::new(
+            Kind::Refused,
+            format!("revision {} of {} is {}", number.0, charm.name, revision.status),
+        )
+        .hint("only approved or released revisions can be released"))
+    }
+}
+
+/// Every resource that the revision declares: the fed ones with their image, the others as they
+/// are in this channel, else in `latest/edge`.
+fn resources(
+    charm: &Charm,
+    facts: &CharmFacts,
+    images: &[ChosenImage],
+    revision: CharmRevision,
+    row: Option<&ChannelRow>,
+    base: Option<&Base>,
+) -> Vec<Attach> {
+    let edge = latest_edge();
+    let fallback = facts.row(&edge, base);
+    let mut names: Vec<&ResourceName> = facts
+        .declared
+        .iter()
+        .filter(|d| d.charm_revision == revision)
+        .map(|d| &d.name)
+        .collect();
+    names.extend(images.iter().map(|image| image.resource));
+    names.sort();
+    names.dedup();
+    names
+        .into_iter()
+        .filter_map(|name| {
+            if let Some(image) = images.iter().find(|image| image.resource == name) {
+                return Some(Attach {
+                    name: name.clone(),
+                    from: image.attach(charm),
+                });
+            }
+            let kept = [row, fallback]
+                .into_iter()
+                .flatten()
+                .find_map(|row| row.resource(name))?;
+            Some(Attach {
+                name: name.clone(),
+                from: AttachFrom::Revision(kept),
+            })
+        })
+        .collect()
+}
+
+/// The id of the release step of `charm`.
+pub fn release_id(charm: &Charm) -> StepId {
+    StepId(format!("release/{}", charm.name))
+}
+
+fn serves(target: &Move, row: Option<&ChannelRow>) -> bool {
+    row.is_some_and(|row| {
+        row.revision == target.revision
+            && target.resources.iter().all(|attach| match &attach.from {
+                AttachFrom::Revision(revision) => row.resource(&attach.name) == Some(*revision),
+                AttachFrom::Step(_) => false,
+            })
+    })
+}
+
+/// The step that releases everything of a charm in one request.
+pub fn release_step(workspace: &Workspace, snapshot: &Snapshot, part: &Part) -> Step {
+    let done = part
+        .moves
+        .iter()
+        .all(|m| serves(m, part.facts.row(&m.channel, m.base.as_ref())));
+    let op = Op::Release {
+        charm: part.charm.name.clone(),
+        moves: part.moves.clone(),
+    };
+    let before = part
+        .moves
+        .iter()
+        .map(|m| row_before(workspace, snapshot, part, m))
+        .collect();
+    let after = part
+        .moves
+        .iter()
+        .map(|m| row_after(workspace, snapshot, part, m))
+        .collect();
+    Step {
+        id: release_id(part.charm),
+        kind: op.kind().to_owned(),
+        target: Outside::new(part.charm.name.as_str()),
+        before: State::Rows(before),
+        after: State::Rows(after),
+        bytes: None,
+        skip_reason: done.then(|| Outside::new("every channel runs this already")),
+        undo: Outside::new(
+            "released again with what the channels ran before; a channel that was closed is closed",
+        ),
+        optional: false,
+        op,
+    }
+}
+
+/// The step that looks whether the public is served it.
+pub fn verify_step(snapshot: &Snapshot, part: &Part) -> Step {
+    let served = snapshot
+        .served
+        .get(&part.charm.name)
+        .and_then(|rows| rows.value.as_ref());
+    let done = served.is_some_and(|rows| {
+        part.moves.iter().all(|m| {
+            serves(
+                m,
+                rows.iter()
+                    .find(|row| row.channel == m.channel && row.base == m.base),
+            )
+        })
+    });
+    let op = Op::Verify {
+        charm: part.charm.name.clone(),
+        moves: part.moves.clone(),
+    };
+    Step {
+        id: StepId(format!("verify/{}", part.charm.name)),
+        kind: op.kind().to_owned(),
+        target: Outside::new(part.charm.name.as_str()),
+        before: State::Nothing(()),
+        after: State::text("the public is served what was released"),
+        bytes: None,
+        skip_reason: done.then(|| Outside::new("the public is served this already")),
+        undo: Outside::new("nothing to undo: it only looks"),
+        optional: false,
+        op,
+    }
+}
+
+fn key_of<'a>(part: &'a Part, resource: &ResourceName) -> Option<&'a str> {
+    part.charm
+        .fed()
+        .find(|(name, _)| *name == resource)
+        .map(|(_, key)| key)
+}
+
+fn row_before(workspace: &Workspace, snapshot: &Snapshot, part: &Part, target: &Move) -> PlannedRow {
+    let row = part.facts.row(&target.channel, target.base.as_ref());
+    let resources = row
+        .into_iter()
+        .flat_map(|row| &row.resources)
+        .map(|attached| {
+            let behind = attached
+                .revision
+                .and_then(|r| snapshot.image_behind(&part.charm.name, &attached.name, r));
+            let release = behind
+                .zip(key_of(part, &attached.name))
+                .map(|(behind, key)| evidence::releases_of(workspace, snapshot, key, behind))
+                .unwrap_or_default();
+            PlannedResource {
+                name: attached.name.clone(),
+                revision: attached.revision,
+                digest: behind.map(|b| b.digest),
+                config_digest: behind.and_then(crate::domain::charm::ImageBehind::config_digest),
+                tag: tag_named(snapshot, &release, key_of(part, &attached.name)),
+                release,
+            }
+        })
+        .collect();
+    PlannedRow {
+        channel: target.channel.clone(),
+        base: target.base.clone(),
+        revision: row.map(|row| row.revision),
+        version: row
+            .and_then(|row| part.facts.revision(row.revision))
+            .map(|r| r.version.clone()),
+        resources,
+    }
+}
+
+fn row_after(workspace: &Workspace, snapshot: &Snapshot, part: &Part, target: &Move) -> PlannedRow {
+    let resources = target
+        .resources
+        .iter()
+        .map(|attach| {
+            let revision = match &attach.from {
+                AttachFrom::Revision(revision) => Some(*revision),
+                AttachFrom::Step(_) => None,
+            };
+            let image = part.images.iter().find(|image| image.resource == &attach.name);
+            let kept = revision.and_then(|r| snapshot.image_behind(&part.charm.name, &attach.name, r));
+            let release = image.map_or_else(Vec::new, |image| releases_naming(workspace, snapshot, image));
+            PlannedResource {
+                name: attach.name.clone(),
+                revision,
+                digest: kept
+                    .map(|b| b.digest)
+                    .or_else(|| image.map(|i| i.resolved.digest)),
+                config_digest: kept
+                    .and_then(crate::domain::charm::ImageBehind::config_digest)
+                    .or_else(|| image.and_then(|i| i.resolved.config_digest())),
+                tag: image.map(|image| Outside::new(image.target.to_string())),
+                release,
+            }
+        })
+        .collect();
+    PlannedRow {
+        channel: target.channel.clone(),
+        base: target.base.clone(),
+        revision: Some(target.revision),
+        version: part.facts.revision(target.revision).map(|r| r.version.clone()),
+        resources,
+    }
+}
+
+fn releases_naming(workspace: &Workspace, snapshot: &Snapshot, image: &ChosenImage) -> Vec<ReleaseName> {
+    let behind = crate::domain::charm::ImageBehind {
+        digest: image.resolved.digest,
+        config_digests: image.resolved.config_digests().collect(),
+    };
+    evidence::releases_of(workspace, snapshot, image.key, &behind)
+}
+
+fn tag_named(snapshot: &Snapshot, releases: &[ReleaseName], key: Option<&str>) -> Option<Outside> {
+    let release = snapshot.release(releases.first()?)?;
+    release.images.get(key?).map(Outside::new)
+}

@@ -1,0 +1,203 @@
+//! Which image feeds which resource, and whether the store has it already.
+//!
+//! Owns the join by config digest that spares uploads, and the copy and upload steps. Must not
+//! decide channels.
+
+use crate::config::Workspace;
+use crate::config::workspace::Charm;
+use crate::domain::charm::CharmFacts;
+use crate::domain::{
+    Kind, Outside, Problem, Release, ResolvedImage, ResourceName, ResourceRevision, Snapshot, Target,
+};
+use crate::plan::evidence::same_image;
+use crate::plan::{AttachFrom, Op, PublishIntent, State, Step, StepId};
+
+/// An image chosen for a resource.
+pub struct ChosenImage<'a> {
+    /// The resource.
+    pub resource: &'a ResourceName,
+    /// The key of the manifest.
+    pub key: &'a str,
+    /// The tag or digest that was chosen.
+    pub target: Target,
+    /// What the registry says about it.
+    pub resolved: &'a ResolvedImage,
+    /// The resource revision that holds it already.
+    pub existing: Option<ResourceRevision>,
+}
+
+/// The image of every fed resource of `charm`.
+pub fn choose<'a>(
+    workspace: &Workspace,
+    snapshot: &'a Snapshot,
+    intent: &PublishIntent,
+    release: &Release,
+    charm: &'a Charm,
+    facts: &CharmFacts,
+) -> Result<Vec<ChosenImage<'a>>, Problem> {
+    let mut chosen = Vec::new();
+    for (resource, key) in charm.fed() {
+        let target = match (intent.images.get(key), release.images.get(key)) {
+            (Some(target), _) => target.clone(),
+            (None, Some(tag)) => Target::Tag(tag.clone()),
+            (None, None) => {
+                return Err(Problem::new(
+                    Kind::Invalid,
+                    format!(
+                        "release {} names no image {key}, which {} needs",
+                        release.name, charm.name
+                    ),
+                )
+                .hint(format!(
+                    "name one with --image {key}=TAG, or leave the charm out with --charm"
+                )));
+            }
+        };
+        let repository = workspace.image_repository(key)?;
+        let reference = match &target {
+            Target::Tag(tag) => repository.tagged(tag),
+            Target::Digest(digest) => repository.at(*digest),
+        };
+        let resolved = snapshot
+            .image(&reference)
+            .ok_or_else(|| Problem::new(Kind::Internal, format!("{reference} was never looked at")))?;
+        if let Some(problem) = &resolved.problem
+            && problem.kind == Kind::NotFound
+        {
+            return Err(problem
+                .clone()
+                .within(format!(
+                    "release {} names {reference}, which does not exist",
+                    release.name
+                ))
+                .hint(format!(
+                    "the image may not be pushed yet; wait, or name another with --image {key}=TAG"
+                )));
+        }
+        let resolved = resolved.need(&format!("image {reference}"))?;
+        if resolved.platforms.is_empty() {
+            return Err(
+                Problem::new(Kind::Invalid, format!("{reference} holds nothing that runs"))
+                    .cause("its index names no platform")
+                    .hint(format!("name another with --image {key}=TAG")),
+            );
+        }
+        let existing = facts.resources.get(resource).and_then(|revisions| {
+            revisions
+                .iter()
+                .map(|facts| facts.revision)
+                .filter(|revision| {
+                    snapshot
+                        .image_behind(&charm.name, resource, *revision)
+                        .is_some_and(|behind| {
+                            behind.digest == resolved.digest
+                                || (resolved.platforms.len() == 1 && same_image(resolved, behind))
+                        })
+                })
+                .max()
+        });
+        declared(charm, facts, resource)?;
+        chosen.push(ChosenImage {
+            resource,
+            key,
+            target,
+            resolved,
+            existing,
+        });
+    }
+    Ok(chosen)
+}
+
+fn declared(charm: &Charm, facts: &CharmFacts, resource: &ResourceName) -> Result<(), Problem> {
+    if facts.declared.is_empty() || facts.declared.iter().any(|d| &d.name == resource) {
+        return Ok(());
+    }
+    let mut known: Vec<_> = facts.declared.iter().map(|d| d.name.to_string()).collect();
+    known.sort();
+    known.dedup();
+    Err(Problem::new(
+        Kind::Config,
+        format!("no revision of {} declares resource {resource}", charm.name),
+    )
+    .hint(format!(
+        "it declares: {}; correct the workspace file",
+        known.join(", ")
+    )))
+}
+
+impl ChosenImage<'_> {
+    /// Where the resource's revision number comes from.
+    pub fn attach(&self, charm: &Charm) -> AttachFrom {
+        match self.existing {
+            Some(revision) => AttachFrom::Revision(revision),
+            None => AttachFrom::Step(self.upload_id(charm)),
+        }
+    }
+
+    fn upload_id(&self, charm: &Charm) -> StepId {
+        StepId(format!("upload/{}/{}", charm.name, self.resource))
+    }
+
+    fn already(&self) -> Option<Outside> {
+        self.existing.map(|revision| {
+            Outside::new(format!(
+                "revision {} of {} holds this image already",
+                revision.0, self.resource
+            ))
+        })
+    }
+
+    /// The step that brings the image into the store's registry.
+    pub fn copy_step(&self, snapshot: &Snapshot, charm: &Charm) -> Step {
+        let digest = self.resolved.digest;
+        let missing = snapshot.missing_bytes(&charm.name, self.resource, digest);
+        let skip_reason = self.already();
+        let bytes = match (&skip_reason, missing) {
+            (Some(_), _) => 0,
+            (None, Some(bytes)) => bytes,
+            (None, None) => self.resolved.size,
+        };
+        let op = Op::CopyImage {
+            charm: charm.name.clone(),
+            resource: self.resource.clone(),
+            source: self.resolved.reference.repository.clone(),
+            digest,
+        };
+        Step {
+            id: StepId(format!("copy/{}/{}", charm.name, self.resource)),
+            kind: op.kind().to_owned(),
+            target: Outside::new(format!("{} {}", charm.name, self.resource)),
+            before: State::text(self.resolved.reference.to_string()),
+            after: State::text(digest.to_string()),
+            bytes: Some(bytes),
+            skip_reason,
+            undo: Outside::new("nothing to undo: an image in the store's registry changes nothing by itself"),
+            optional: false,
+            op,
+        }
+    }
+
+    /// The step that makes it a resource revision.
+    pub fn upload_step(&self, charm: &Charm) -> Step {
+        let op = Op::UploadResource {
+            charm: charm.name.clone(),
+            resource: self.resource.clone(),
+            digest: self.resolved.digest,
+            architectures: self.resolved.store_architectures(),
+        };
+        Step {
+            id: self.upload_id(charm),
+            kind: op.kind().to_owned(),
+            target: Outside::new(format!("{} {}", charm.name, self.resource)),
+            before: State::Nothing(()),
+            after: State::text(format!("a revision that holds {}", self.resolved.digest)),
+            bytes: None,
+            skip_reason: self.already(),
+            undo: Outside::new(
+                "cannot be undone: the store keeps resource revisions; unreleased they do nothing",
+            ),
+            optional: false,
+            op,
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Steps of a plan and the operations they stand for.
+//!
+//! Owns the only list of operations that can change a remote. Must not know how they are done.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Risk;
+use crate::domain::charm::ChannelRow;
+use crate::domain::{
+    Base, Channel, CharmName, CharmRevision, ConfigDigest, ManifestDigest, Outside, ReleaseName, Repository,
+    ResourceName, ResourceRevision, Track,
+};
+
+/// Names a step inside its plan, readable and stable: `upload/finos-legend-studio-k8s/studio-image`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(pub String);
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its name in the plan.
+    pub id: StepId,
+    /// What sort of step it is, for people and scripts.
+    pub kind: String,
+    /// What it acts on.
+    pub target: Outside,
+    /// What is there now.
+    pub before: State,
+    /// What will be there.
+    pub after: State,
+    /// Bytes it sends, where that can be told.
+    pub bytes: Option<u64>,
+    /// Why nothing needs to be done; then the step sends nothing.
+    pub skip_reason: Option<Outside>,
+    /// How it is undone, or why it cannot be.
+    pub undo: Outside,
+    /// True where a run without it still counts.
+    #[serde(default)]
+    pub optional: bool,
+    /// What it does.
+    pub op: Op,
+}
+
+/// What is or will be there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum State {
+    /// Rows of the channel map.
+    Rows(Vec<PlannedRow>),
+    /// In words.
+    Text(Outside),
+    /// Nothing.
+    Nothing(()),
+}
+
+impl State {
+    /// In words.
+    pub fn text(text: impl AsRef<str>) -> Self {
+        Self::Text(Outside::new(text))
+    }
+}
+
+/// A row of the channel map, before or after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRow {
+    /// The channel.
+    pub channel: Channel,
+    /// The base.
+    pub base: Option<Base>,
+    /// The charm revision; none where the channel is closed.
+    pub revision: Option<CharmRevision>,
+    /// The charm's own version text.
+    pub version: Option<Outside>,
+    /// The resources.
+    pub resources: Vec<PlannedResource>,
+}
+
+/// A resource of such a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedResource {
+    /// The resource.
+    pub name: ResourceName,
+    /// Its revision; none until it is uploaded.
+    pub revision: Option<ResourceRevision>,
+    /// The image behind it.
+    pub digest: Option<ManifestDigest>,
+    /// The image's config.
+    pub config_digest: Option<ConfigDigest>,
+    /// The tag that the release names, where the image comes from one.
+    pub tag: Option<Outside>,
+    /// Releases that name this image.
+    pub release: Vec<ReleaseName>,
+}
+
+/// What a step does. Nothing changes a remote except through one of these.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Op {
+    /// Creates a track of a charm.
+    CreateTrack {
+        /// The charm.
+        charm: CharmName,
+        /// The track.
+        track: Track,
+    },
+    /// Copies an image, pinned by digest, into the repository that the store keeps for a resource.
+    CopyImage {
+        /// The charm.
+        charm: CharmName,
+        /// The resource.
+        resource: ResourceName,
+        /// Where the image is.
+        source: Repository,
+        /// The image.
+        digest: ManifestDigest,
+    },
+    /// Makes an image that lies in the store's registry a revision of a resource.
+    UploadResource {
+        /// The charm.
+        charm: CharmName,
+        /// The resource.
+        resource: ResourceName,
+        /// The image.
+        digest: ManifestDigest,
+        /// Architectures in the store's words.
+        architectures: Vec<String>,
+    },
+    /// Releases revisions of a charm, all moves in one request.
+    Release {
+        /// The charm.
+        charm: CharmName,
+        /// What goes where.
+        moves: Vec<Move>,
+    },
+    /// Waits until the public is served what was released.
+    Verify {
+        /// The charm.
+        charm: CharmName,
+        /// What must be served.
+        moves: Vec<Move>,
+    },
+}
+
+impl Op {
+    /// The charm it touches.
+    pub const fn charm(&self) -> &CharmName {
+        match self {
+            Self::CreateTrack { charm, .. }
+            | Self::CopyImage { charm, .. }
+            | Self::UploadResource { charm, .. }
+            | Self::Release { charm, .. }
+            | Self::Verify { charm, .. } => charm,
+        }
+    }
+
+    /// How much harm it can do.
+    pub const fn risk(&self) -> Risk {
+        match self {
+            Self::Verify { .. } => Risk::Read,
+            Self::CopyImage { .. } | Self::Release { .. } => Risk::Write,
+            Self::CreateTrack { .. } | Self::UploadResource { .. } => Risk::Irreversible,
+        }
+    }
+
+    /// True where it can change a remote.
+    pub fn writes(&self) -> bool {
+        self.risk() != Risk::Read
+    }
+
+    /// The sort of step, for people and scripts.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::CreateTrack { .. } => "create-track",
+            Self::CopyImage { .. } => "copy-image",
+            Self::UploadResource { .. } => "upload-resource",
+            Self::Release { .. } => "release",
+            Self::Verify { .. } => "verify",
+        }
+    }
+}
+
+/// One row of the channel map that a release sets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// The channel.
+    pub channel: Channel,
+    /// The base of the row.
+    pub base: Option<Base>,
+    /// The charm revision that it will serve.
+    pub revision: CharmRevision,
+    /// The resources that it will serve.
+    pub resources: Vec<Attach>,
+    /// What it served when the plan was made.
+    pub before: Option<Serving>,
+}
+
+/// What a row of the channel map serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Serving {
+    /// The charm revision.
+    pub revision: CharmRevision,
+    /// Resources that have a revision, sorted by name.
+    pub resources: Vec<(ResourceName, ResourceRevision)>,
+}
+
+impl Serving {
+    /// What `row` serves.
+    pub fn of(row: &ChannelRow) -> Self {
+        let mut resources: Vec<_> = row
+            .resources
+            .iter()
+            .filter_map(|a| Some((a.name.clone(), a.revision?)))
+            .collect();
+        resources.sort();
+        Self {
+            revision: row.revision,
+            resources,
+        }
+    }
+}
+
+impl fmt::Display for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.revision)?;
+        for (name, revision) in &self.resources {
+            write!(f, " + {name} {revision}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A resource to attach.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attach {
+    /// The resource.
+    pub name: ResourceName,
+    /// Where its revision number comes from.
+    #[serde(flatten)]
+    pub from: AttachFrom,
+}
+
+/// Where the number of a resource revision comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttachFrom {
+    /// It exists already.
+    Revision(ResourceRevision),
+    /// This step of the plan makes it.
+    Step(StepId),
+}
