@@ -50,15 +50,7 @@ pub fn moves(
     for channel in channels {
         for (base, revision) in &chosen {
             let row = facts.row(channel, base.as_ref());
-            let resources = resources(
-                snapshot,
-                charm,
-                facts,
-                images,
-                revision.revision,
-                row,
-                base.as_ref(),
-            );
+            let resources = resources(charm, facts, images, revision.revision, row, base.as_ref());
             moves.push(Move {
                 channel: channel.clone(),
                 base: base.clone(),
