@@ -1,8 +1,13 @@
 //! The memory: runs and their steps, written before and after the deed, in SQLite.
 //!
-//! Owns the database file, its schema and the records read from it. Every row carries the world
-//! it speaks of. Must not hold secrets, and must not decide anything: the world is the truth.
+//! Owns the database file, its schema and the records read from it, and the locks that keep two
+//! runs from the same charms. Every row carries the world it speaks of. Must not hold secrets, and
+//! must not decide anything: the world is the truth.
 
+mod lock;
 pub mod record;
+mod store;
 
-pub use record::{Outcome, RunId, RunRecord, StepOutcome, StepRecord};
+pub use lock::CharmLocks;
+pub use record::{Made, Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome, StepRecord};
+pub use store::Journal;

@@ -1,0 +1,115 @@
+//! Locks of charms: one run at a time touches a charm of a world on this machine.
+//!
+//! Owns the lock files and the word on who holds them. The lock is the operating system's, so it
+//! dies with its process. Must not wait.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::record::RunId;
+use crate::domain::{CharmName, Kind, Outside, Problem};
+
+/// Locks held until dropped.
+#[derive(Debug)]
+pub struct CharmLocks {
+    _files: Vec<File>,
+    run_file: PathBuf,
+}
+
+impl Drop for CharmLocks {
+    fn drop(&mut self) {
+        // A file left behind is harmless: nobody holds it.
+        drop(std::fs::remove_file(&self.run_file));
+    }
+}
+
+/// True while a living process works on `run`.
+pub fn is_running(folder: &Path, run: &RunId) -> bool {
+    let Ok(file) = File::open(run_path(folder, run)) else { return false };
+    matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
+}
+
+fn run_path(folder: &Path, run: &RunId) -> PathBuf {
+    let name: String = run.0.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    folder.join(format!("run-{name}.lock"))
+}
+
+impl CharmLocks {
+    /// Locks every charm of `charms`, sorted so that two runs cannot wait for each other, or says
+    /// who holds one and since when. `holder` is kept in the file for others to read.
+    pub fn take(folder: &Path, charms: &[CharmName], run: &RunId, holder: &str) -> Result<Self, Problem> {
+        let broken = |error: std::io::Error| {
+            Problem::new(
+                Kind::Machine,
+                format!(
+                    "locks cannot be kept under {}",
+                    Outside::new(folder.display().to_string())
+                ),
+            )
+            .because(&error)
+            .hint("check that the state folder can be written and the disk is not full")
+        };
+        std::fs::create_dir_all(folder).map_err(broken)?;
+        let mut sorted: Vec<&CharmName> = charms.iter().collect();
+        sorted.sort();
+        let mut files = Vec::new();
+        for charm in sorted {
+            let path = folder.join(format!("{charm}.lock"));
+            let mut file = OpenOptions::new()
+                .create(true)
+                .truncate(false)
+                .read(true)
+                .write(true)
+                .open(&path)
+                .map_err(broken)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(std::fs::TryLockError::WouldBlock) => {
+                    let mut text = String::new();
+                    let who = match file.read_to_string(&mut text) {
+                        Ok(_) if !text.trim().is_empty() => Outside::capped(text.trim(), 200),
+                        _ => Outside::new("another windlass"),
+                    };
+                    return Err(
+                        Problem::new(Kind::Conflict, format!("{charm} is being worked on by {who}"))
+                            .hint("wait until that run has ended; 'windlass runs' shows it"),
+                    );
+                }
+                Err(std::fs::TryLockError::Error(error)) => return Err(broken(error)),
+            }
+            file.set_len(0).map_err(broken)?;
+            file.seek(SeekFrom::Start(0)).map_err(broken)?;
+            file.write_all(holder.as_bytes()).map_err(broken)?;
+            files.push(file);
+        }
+        let run_file = run_path(folder, run);
+        let file = File::create(&run_file).map_err(broken)?;
+        if file.try_lock().is_err() {
+            return Err(Problem::new(Kind::Conflict, format!("run {run} is being worked on already"))
+                .hint("wait until it has ended; 'windlass runs' shows it"));
+        }
+        files.push(file);
+        Ok(Self { _files: files, run_file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_and_since_when() {
+        let folder = tempfile::tempdir().unwrap();
+        let charms: Vec<CharmName> = vec!["b".parse().unwrap(), "a".parse().unwrap()];
+        let (one, two) = (RunId("1".to_owned()), RunId("2".to_owned()));
+        let held = CharmLocks::take(folder.path(), &charms, &one, "ann@desk since 12:00 (run 7)").unwrap();
+        assert!(is_running(folder.path(), &one));
+        let problem = CharmLocks::take(folder.path(), &charms[..1], &two, "bob").unwrap_err();
+        assert_eq!(problem.kind, Kind::Conflict);
+        assert!(problem.to_string().contains("ann@desk since 12:00"), "{problem}");
+        drop(held);
+        assert!(!is_running(folder.path(), &one));
+        CharmLocks::take(folder.path(), &charms, &two, "bob").unwrap();
+    }
+}

@@ -1,0 +1,453 @@
+//! The database file: `journal.db` under the state folder, WAL, `synchronous=FULL`.
+//!
+//! Owns the schema and every statement. What is about to be done is on disk before it is done.
+//! Must not be shared between worlds without saying so: every row names its world.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::record::{Made, Outcome, RunId, RunRecord, StepOutcome, StepRecord};
+use crate::domain::{Kind, Outside, Problem};
+use crate::plan::{Plan, StepId};
+
+/// The journal of one world.
+#[derive(Clone)]
+pub struct Journal {
+    connection: Arc<Mutex<Connection>>,
+    folder: PathBuf,
+    world: String,
+}
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS run (
+    id TEXT PRIMARY KEY, world TEXT NOT NULL, workspace TEXT NOT NULL, actor TEXT NOT NULL,
+    intent TEXT NOT NULL, plan TEXT NOT NULL, outcome TEXT, problem TEXT,
+    started_at TEXT NOT NULL, finished_at TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS run_by_time ON run (world, started_at);
+CREATE TABLE IF NOT EXISTS step (
+    run TEXT NOT NULL REFERENCES run (id), id TEXT NOT NULL, outcome TEXT, attempts INTEGER NOT NULL,
+    started_at TEXT, finished_at TEXT, made TEXT NOT NULL, problem TEXT,
+    PRIMARY KEY (run, id)
+) STRICT;
+CREATE TABLE IF NOT EXISTS release_seen (
+    world TEXT NOT NULL, repository TEXT NOT NULL, name TEXT NOT NULL, release TEXT NOT NULL,
+    first_seen TEXT NOT NULL,
+    PRIMARY KEY (world, repository, name)
+) STRICT;
+PRAGMA user_version = 1;
+";
+
+impl Journal {
+    /// Opens (or makes) the journal under `folder` for `world`.
+    pub fn open(folder: &Path, world: &str) -> Result<Self, Problem> {
+        let path = folder.join("journal.db");
+        let place = Outside::new(path.display().to_string());
+        let broken = |error: &(dyn std::error::Error + 'static)| {
+            Problem::new(Kind::Machine, format!("the journal {place} cannot be used"))
+                .because(error)
+                .hint("check that the folder can be written and the disk is not full; WINDLASS_STATE_DIR names another")
+        };
+        make_private(folder).map_err(|error| broken(&error))?;
+        let connection = Connection::open(&path).map_err(|error| broken(&error))?;
+        private_file(&path).map_err(|error| broken(&error))?;
+        connection
+            .busy_timeout(std::time::Duration::from_secs(10))
+            .and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"))
+            .and_then(|()| connection.pragma_update(None, "synchronous", "FULL"))
+            .and_then(|()| connection.pragma_update(None, "foreign_keys", true))
+            .and_then(|()| connection.execute_batch(SCHEMA))
+            .map_err(|error| broken(&error))?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+            folder: folder.to_owned(),
+            world: world.to_owned(),
+        })
+    }
+
+    /// The folder that it lies in.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where the locks of this world lie.
+    pub fn locks(&self) -> PathBuf {
+        let world: String = self
+            .world
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '.' {
+                    c
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        self.folder.join("locks").join(world)
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a run that is about to begin, every step of it. A run of the same id is taken up
+    /// again: its plan is replaced, what its steps brought is kept.
+    pub fn begin(&self, id: &RunId, actor: &str, plan: &Plan, at: DateTime<Utc>) -> Result<(), Problem> {
+        let intent = json(&plan.intent)?;
+        let text = json(plan)?;
+        let mut connection = self.connection();
+        let mut write = || {
+            let transaction = connection.transaction()?;
+            transaction.execute(
+                "INSERT INTO run (id, world, workspace, actor, intent, plan, started_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                 ON CONFLICT (id) DO UPDATE SET plan = ?6, actor = ?4, outcome = NULL, problem = NULL,
+                     finished_at = NULL",
+                params![id.0, self.world, plan.workspace, actor, intent, text, stamp(at)],
+            )?;
+            for step in &plan.steps {
+                transaction.execute(
+                    "INSERT INTO step (run, id, attempts, made) VALUES (?1, ?2, 0, '{}')
+                     ON CONFLICT (run, id) DO NOTHING",
+                    params![id.0, step.id.0],
+                )?;
+            }
+            transaction.commit()
+        };
+        write().map_err(|error| self.broken(&error))
+    }
+
+    /// Writes that a step is about to be done.
+    pub fn step_begins(&self, run: &RunId, step: &StepId, at: DateTime<Utc>) -> Result<(), Problem> {
+        self.write(
+            "UPDATE step SET outcome = NULL, attempts = attempts + 1, started_at = ?3, finished_at = NULL,
+                 problem = NULL WHERE run = ?1 AND id = ?2",
+            params![run.0, step.0, stamp(at)],
+        )
+    }
+
+    /// Writes what a step has brought so far, while it goes on.
+    pub fn step_made(&self, run: &RunId, step: &StepId, made: &Made) -> Result<(), Problem> {
+        let made = json(made)?;
+        self.write(
+            "UPDATE step SET made = ?3 WHERE run = ?1 AND id = ?2",
+            params![run.0, step.0, made],
+        )
+    }
+
+    /// Writes how a step ended.
+    pub fn step_ends(
+        &self,
+        run: &RunId,
+        step: &StepId,
+        outcome: StepOutcome,
+        made: &Made,
+        problem: Option<&Problem>,
+        at: DateTime<Utc>,
+    ) -> Result<(), Problem> {
+        let problem = problem.map(json).transpose()?;
+        let made = json(made)?;
+        self.write(
+            "UPDATE step SET outcome = ?3, made = ?4, problem = ?5, finished_at = ?6 WHERE run = ?1 AND id = ?2",
+            params![run.0, step.0, outcome.as_str(), made, problem, stamp(at)],
+        )
+    }
+
+    /// Writes how a run ended.
+    pub fn end(
+        &self,
+        run: &RunId,
+        outcome: Outcome,
+        problem: Option<&Problem>,
+        at: DateTime<Utc>,
+    ) -> Result<(), Problem> {
+        let problem = problem.map(json).transpose()?;
+        self.write(
+            "UPDATE run SET outcome = ?2, problem = ?3, finished_at = ?4 WHERE id = ?1",
+            params![run.0, outcome.as_str(), problem, stamp(at)],
+        )
+    }
+
+    fn write(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Problem> {
+        self.connection()
+            .execute(sql, values)
+            .map(drop)
+            .map_err(|error| self.broken(&error))
+    }
+
+    fn broken(&self, error: &rusqlite::Error) -> Problem {
+        Problem::new(
+            Kind::Machine,
+            format!(
+                "the journal in {} cannot be written or read",
+                Outside::new(self.folder.display().to_string())
+            ),
+        )
+        .because(error)
+        .hint("free space on that disk or name another folder with WINDLASS_STATE_DIR, then: windlass resume")
+    }
+
+    /// The newest runs of this world, newest first.
+    pub fn runs(&self, limit: usize) -> Result<Vec<RunRecord>, Problem> {
+        let ids: Vec<String> = {
+            let connection = self.connection();
+            let read = || {
+                let mut statement = connection.prepare(
+                    "SELECT id FROM run WHERE world = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2",
+                )?;
+                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+                statement
+                    .query_map(params![self.world, limit], |row| row.get(0))?
+                    .collect::<Result<_, _>>()
+            };
+            read().map_err(|error| self.broken(&error))?
+        };
+        ids.into_iter()
+            .filter_map(|id| self.run(&RunId(id)).transpose())
+            .collect()
+    }
+
+    /// Runs that wait to be settled, oldest first.
+    pub fn open_runs(&self) -> Result<Vec<RunRecord>, Problem> {
+        let mut open: Vec<_> = self.runs(1000)?.into_iter().filter(RunRecord::open).collect();
+        open.reverse();
+        Ok(open)
+    }
+
+    /// A run by id.
+    pub fn run(&self, id: &RunId) -> Result<Option<RunRecord>, Problem> {
+        let connection = self.connection();
+        let read = || {
+            let found = connection
+                .query_row(
+                    "SELECT actor, plan, outcome, problem, started_at, finished_at FROM run
+                     WHERE id = ?1 AND world = ?2",
+                    params![id.0, self.world],
+                    |row| {
+                        Ok((
+                            row.get::<_, String>(0)?,
+                            row.get::<_, String>(1)?,
+                            row.get::<_, Option<String>>(2)?,
+                            row.get::<_, Option<String>>(3)?,
+                            row.get::<_, String>(4)?,
+                            row.get::<_, Option<String>>(5)?,
+                        ))
+                    },
+                )
+                .optional()?;
+            let Some(found) = found else { return Ok(None) };
+            let mut statement = connection.prepare(
+                "SELECT id, outcome, attempts, started_at, finished_at, made, problem FROM step WHERE run = ?1",
+            )?;
+            let steps = statement
+                .query_map(params![id.0], |row| {
+                    Ok(StepRecord {
+                        id: StepId(row.get(0)?),
+                        outcome: row.get::<_, Option<String>>(1)?.as_deref().and_then(word),
+                        attempts: row.get(2)?,
+                        started_at: row.get::<_, Option<String>>(3)?.as_deref().and_then(instant),
+                        finished_at: row.get::<_, Option<String>>(4)?.as_deref().and_then(instant),
+                        made: serde_json::from_str(&row.get::<_, String>(5)?).unwrap_or_default(),
+                        problem: row
+                            .get::<_, Option<String>>(6)?
+                            .and_then(|text| serde_json::from_str(&text).ok()),
+                    })
+                })?
+                .collect::<Result<Vec<_>, _>>()?;
+            Ok(Some((found, steps)))
+        };
+        let found = read().map_err(|error: rusqlite::Error| self.broken(&error))?;
+        drop(connection);
+        let Some(((actor, plan, outcome, problem, started_at, finished_at), steps)) = found else {
+            return Ok(None);
+        };
+        let plan: Plan = serde_json::from_str(&plan).map_err(|error| {
+            Problem::new(Kind::Machine, format!("run {id} in the journal cannot be read"))
+                .because(&error)
+                .hint("it was written by another version of windlass")
+        })?;
+        let mut ordered = Vec::new();
+        for step in &plan.steps {
+            ordered.extend(steps.iter().find(|record| record.id == step.id).cloned());
+        }
+        let running =
+            outcome.is_none() && super::lock::is_running(&self.locks(), id);
+        Ok(Some(RunRecord {
+            id: id.clone(),
+            actor: Outside::new(actor),
+            outcome: outcome.as_deref().and_then(word),
+            problem: problem.and_then(|text| serde_json::from_str(&text).ok()),
+            started_at: instant(&started_at).unwrap_or_default(),
+            finished_at: finished_at.as_deref().and_then(instant),
+            steps: ordered,
+            plan,
+            running,
+        }))
+    }
+
+    /// Remembers releases seen upstream and gives back those seen before and missing from `now`.
+    pub fn withdrawn(
+        &self,
+        repository: &str,
+        now: &[crate::domain::Release],
+        at: DateTime<Utc>,
+    ) -> Result<Vec<crate::domain::Release>, Problem> {
+        let mut connection = self.connection();
+        let mut exchange = || {
+            let transaction = connection.transaction()?;
+            for release in now {
+                let text = serde_json::to_string(release).unwrap_or_default();
+                transaction.execute(
+                    "INSERT INTO release_seen (world, repository, name, release, first_seen)
+                     VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (world, repository, name) DO UPDATE SET release = ?4 WHERE release <> ?4",
+                    params![self.world, repository, release.name.as_str(), text, stamp(at)],
+                )?;
+            }
+            let known = {
+                let mut statement = transaction
+                    .prepare("SELECT release FROM release_seen WHERE world = ?1 AND repository = ?2")?;
+                statement
+                    .query_map(params![self.world, repository], |row| row.get::<_, String>(0))?
+                    .collect::<Result<Vec<_>, _>>()?
+            };
+            transaction.commit()?;
+            Ok(known)
+        };
+        let known: Vec<String> = exchange().map_err(|error: rusqlite::Error| self.broken(&error))?;
+        Ok(known
+            .iter()
+            .filter_map(|text| serde_json::from_str::<crate::domain::Release>(text).ok())
+            .filter(|seen| !now.iter().any(|release| release.name == seen.name))
+            .collect())
+    }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, Problem> {
+    serde_json::to_string(value)
+        .map_err(|error| Problem::new(Kind::Internal, "a record cannot be written as text").because(&error))
+}
+
+fn stamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+fn instant(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).ok()
+}
+
+fn word<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
+}
+
+/// Makes `folder` and keeps others out of it.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+fn private_file(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Intent, Op, PublishIntent, State, Step};
+
+    fn plan() -> Plan {
+        let op = Op::CreateTrack {
+            charm: "a".parse().unwrap(),
+            track: "2025-01".parse().unwrap(),
+        };
+        let step = Step {
+            id: StepId("create-track/a".to_owned()),
+            kind: op.kind().to_owned(),
+            target: Outside::new("a"),
+            before: State::Nothing(()),
+            after: State::text("x"),
+            bytes: None,
+            skip_reason: None,
+            undo: Outside::new("no"),
+            optional: false,
+            op,
+        };
+        let intent = Intent::Publish(PublishIntent::of("2025-01-27".parse().unwrap()));
+        Plan::new(
+            "legend",
+            "w",
+            "Publish".to_owned(),
+            intent,
+            vec![step],
+            "2025-01-27".to_owned(),
+        )
+    }
+
+    #[test]
+    fn a_run_that_died_is_open_and_keeps_what_it_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = RunId("r1".to_owned());
+        let step = StepId("create-track/a".to_owned());
+        let now = Utc::now();
+        {
+            let journal = Journal::open(folder.path(), "w").unwrap();
+            journal.begin(&id, "me", &plan(), now).unwrap();
+            journal.step_begins(&id, &step, now).unwrap();
+            journal
+                .step_made(
+                    &id,
+                    &step,
+                    &Made {
+                        bytes_sent: 7,
+                        ..Made::default()
+                    },
+                )
+                .unwrap();
+        }
+        let journal = Journal::open(folder.path(), "w").unwrap();
+        let run = &journal.open_runs().unwrap()[0];
+        assert!(run.open());
+        assert_eq!(run.steps[0].made.bytes_sent, 7);
+        assert_eq!(run.steps[0].attempts, 1);
+        assert_eq!(run.plan, plan());
+        journal.end(&id, Outcome::Done, None, now).unwrap();
+        assert!(journal.open_runs().unwrap().is_empty());
+        let elsewhere = Journal::open(folder.path(), "another world").unwrap();
+        assert!(elsewhere.runs(10).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_release_seen_before_and_gone_now_is_withdrawn() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path(), "w").unwrap();
+        let release = |name: &str| {
+            crate::domain::Release::from_manifest(name.parse().unwrap(), b"{\"core\": {\"a\": \"1\"}}")
+                .unwrap()
+        };
+        let (one, two) = (release("2024-04-01"), release("2024-05-01"));
+        let now = Utc::now();
+        assert!(
+            journal
+                .withdrawn("o/r", &[one.clone(), two.clone()], now)
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(
+            journal.withdrawn("o/r", std::slice::from_ref(&two), now).unwrap(),
+            [one]
+        );
+    }
+}

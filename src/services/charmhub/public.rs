@@ -1,0 +1,180 @@
+//! The anonymous side of the store: what everybody is served.
+//!
+//! Owns channel maps and the resources of all channels in one batched `refresh`, and the images
+//! behind resource revisions. Of a resource's blob only `ImageName` is kept: the blob holds a
+//! registry login. Must not send a credential.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
+use super::{at, get, json_of, wire};
+use crate::domain::charm::{Attached, ChannelRow};
+use crate::domain::{
+    Channel, CharmName, Digest, Kind, ManifestDigest, Outside, Problem, ResourceName, ResourceRevision,
+};
+use crate::services::http::Http;
+
+/// Actions in one `refresh`; the limit is not documented, this stays clear of it.
+const BATCH: usize = 80;
+
+/// The consumer API.
+#[derive(Clone, Debug)]
+pub struct PublicStore {
+    http: Http,
+    api: Url,
+}
+
+/// The public map of one charm, resources still missing.
+#[derive(Clone, Debug)]
+pub struct PublicMap {
+    /// The store's id.
+    pub id: String,
+    /// Rows without resources.
+    pub rows: Vec<ChannelRow>,
+}
+
+impl PublicStore {
+    /// The API at `api`.
+    pub const fn new(http: Http, api: Url) -> Self {
+        Self { http, api }
+    }
+
+    /// The channel map of `charm`. The map carries no resources; [`PublicStore::resources`] does.
+    pub async fn map(&self, charm: &CharmName) -> Result<PublicMap, Problem> {
+        let mut url = at(&self.api, &["v2", "charms", "info", charm.as_str()]);
+        url.set_query(Some("fields=channel-map"));
+        let what = format!("reading the public channels of {charm}");
+        let answer = get(&self.http, &url, None, &what).await?;
+        let info: wire::Info = json_of(&answer, &what, None)?;
+        let rows = info
+            .channel_map
+            .into_iter()
+            .map(|row| ChannelRow {
+                // The public name is short for `latest`; a third segment is a branch.
+                channel: Channel {
+                    track: row.channel.track,
+                    risk: row.channel.risk,
+                    branch: row.channel.name.split('/').nth(2).map(str::to_owned),
+                },
+                base: row.channel.base,
+                revision: row.revision.revision,
+                resources: Vec::new(),
+                released_at: row.channel.released_at,
+            })
+            .collect();
+        Ok(PublicMap { id: info.id, rows })
+    }
+
+    /// Fills the resources of every row of every charm, all in as few requests as possible.
+    /// Rows without a base (bundles) have none.
+    pub async fn resources(&self, maps: &mut BTreeMap<CharmName, PublicMap>) -> Result<(), Problem> {
+        let mut wanted = Vec::new();
+        for (charm, map) in maps.iter() {
+            for (index, row) in map.rows.iter().enumerate() {
+                if let Some(base) = &row.base {
+                    wanted.push((charm.clone(), index, row.channel.clone(), base.clone()));
+                }
+            }
+        }
+        let url = at(&self.api, &["v2", "charms", "refresh"]);
+        let what = "reading the public resources";
+        for batch in wanted.chunks(BATCH) {
+            let actions: Vec<_> = batch
+                .iter()
+                .enumerate()
+                .map(|(key, (charm, _, channel, base))| {
+                    serde_json::json!({
+                        "action": "download", "instance-key": key.to_string(), "name": charm,
+                        "channel": channel, "base": base,
+                    })
+                })
+                .collect();
+            let body = serde_json::json!({
+                "context": [], "actions": actions,
+                "fields": ["bases", "id", "name", "resources", "revision", "type", "version"],
+            });
+            let client = self.http.client(&url)?;
+            let answer = self
+                .http
+                .read(|| {
+                    client
+                        .post(url.clone())
+                        .header("Accept", "application/json")
+                        .json(&body)
+                })
+                .await
+                .map_err(|failure| failure.problem(what, &url))?;
+            let refreshed: wire::Refreshed = json_of(&answer, what, None)?;
+            for result in refreshed.results {
+                let Some((charm, index, ..)) = result
+                    .instance_key
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|key| batch.get(key))
+                else {
+                    continue;
+                };
+                let Some(row) = maps.get_mut(charm).and_then(|map| map.rows.get_mut(*index)) else {
+                    continue;
+                };
+                match (result.charm, result.error) {
+                    (Some(served), _) => {
+                        // The map and the answer may be a moment apart; the newer one counts.
+                        row.revision = served.revision;
+                        row.resources = served
+                            .resources
+                            .into_iter()
+                            .map(|r| Attached {
+                                name: r.name,
+                                revision: Some(r.revision),
+                            })
+                            .collect();
+                    }
+                    (None, Some(error)) => {
+                        tracing::debug!(
+                            "{charm} {}: {} {}",
+                            row.channel,
+                            Outside::new(error.code.unwrap_or_default()),
+                            Outside::new(error.message.unwrap_or_default())
+                        );
+                    }
+                    (None, None) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The image that a resource revision points at, and the sha-256 of its descriptor. Not an
+    /// image (a file, an unreadable blob) is [`Kind::Invalid`].
+    pub async fn image_of(
+        &self,
+        id: &str,
+        charm: &CharmName,
+        resource: &ResourceName,
+        revision: ResourceRevision,
+    ) -> Result<(ManifestDigest, Digest), Problem> {
+        let file = format!("charm_{id}.{resource}_{}", revision.0);
+        let url = at(&self.api, &["api", "v1", "resources", "download", &file]);
+        let what = format!("reading revision {} of {resource} of {charm}", revision.0);
+        let answer = get(&self.http, &url, None, &what).await?;
+        if !answer.ok() {
+            return Err(super::problem_of(&answer, &what, None));
+        }
+        let sha256 = Digest::from_bytes(Sha256::digest(&answer.body).into());
+        let bad = || {
+            Problem::new(
+                Kind::Invalid,
+                format!("{what}: its blob names no image by digest"),
+            )
+            .hint("it is a file, or was made by a tool that pins no digest; look at it with 'juju'")
+        };
+        // serde's message would quote the blob, which holds a password: it is dropped on purpose.
+        let descriptor: wire::Descriptor = serde_json::from_slice(&answer.body).map_err(|_| bad())?;
+        let (_, digest) = descriptor.image_name.rsplit_once('@').ok_or_else(bad)?;
+        let digest = digest.parse().map_err(|_| bad())?;
+        Ok((digest, sha256))
+    }
+}

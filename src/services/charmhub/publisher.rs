@@ -1,0 +1,185 @@
+//! Reading the publisher's side of the store.
+//!
+//! Owns whoami, packages, revisions, resources and the channel map as their publisher sees them.
+//! Must not change anything.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join_all;
+use url::Url;
+
+use super::{StoreToken, at, get, json_of, wire};
+use crate::domain::charm::{CharmFacts, ResourceFacts};
+use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::{CharmName, Kind, Outside, Problem, ResourceName};
+use crate::services::http::Http;
+
+/// The publisher's API with a credential.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    pub(super) http: Http,
+    pub(super) api: Url,
+    pub(super) token: StoreToken,
+}
+
+impl std::fmt::Debug for Http {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Http")
+    }
+}
+
+impl Publisher {
+    /// The API at `api`.
+    pub const fn new(http: Http, api: Url, token: StoreToken) -> Self {
+        Self { http, api, token }
+    }
+
+    async fn read<T: serde::de::DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        what: &str,
+    ) -> Result<T, Problem> {
+        let url = at(&self.api, segments);
+        let answer = get(&self.http, &url, Some(&self.token), what).await?;
+        json_of(&answer, what, Some(self.token.source()))
+    }
+
+    /// Whose credential it is, what it may do and until when. The end is read from the token's
+    /// caveats, else from the store's list of tokens.
+    pub async fn whoami(&self) -> Result<CredentialFacts, Problem> {
+        let who: wire::Whoami = self
+            .read(&["v1", "tokens", "whoami"], "asking whose credential it is")
+            .await?;
+        let caveats = self.token.caveats();
+        let (mut expires_at, mut expires_from) = (caveats.expires_at, ExpiryFrom::Caveat);
+        if expires_at.is_none() {
+            expires_at = match &caveats.session_id {
+                Some(session) => self.listed_end(session).await,
+                None => None,
+            };
+            expires_from = if expires_at.is_some() {
+                ExpiryFrom::Service
+            } else {
+                ExpiryFrom::Unknown
+            };
+        }
+        Ok(CredentialFacts {
+            name: Outside::new("Charmhub token"),
+            kind: Outside::new("charmhub"),
+            source: self.token.source().clone(),
+            account: who
+                .account
+                .username
+                .or(who.account.email)
+                .or(who.account.display_name),
+            expires_at,
+            expires_from,
+            scopes: who.permissions.unwrap_or_default(),
+            packages: who.packages,
+            channels: who.channels,
+        })
+    }
+
+    /// A store that does not list tokens leaves the end unknown; that is no reason to fail.
+    async fn listed_end(&self, session: &str) -> Option<chrono::DateTime<chrono::Utc>> {
+        let tokens: wire::Tokens = self.read(&["v1", "tokens"], "listing tokens").await.ok()?;
+        tokens
+            .macaroons
+            .into_iter()
+            .find(|item| item.session_id == session)?
+            .valid_until
+    }
+
+    /// Everything about a charm or bundle. `resources` names those whose revisions are wanted.
+    pub async fn charm(&self, charm: &CharmName, resources: &[ResourceName]) -> Result<CharmFacts, Problem> {
+        let name = charm.as_str();
+        let what = |part: &str| format!("reading {part} of {charm}");
+        let package = what("the package");
+        let releases = what("the channels");
+        let revisions = what("the revisions");
+        let declared = what("the resources");
+        let root = ["v1", "charm", name];
+        let path = |part| ["v1", "charm", name, part];
+        let (map, list, resource_list) = (path("releases"), path("revisions"), path("resources"));
+        let (package, releases, revisions, declared, uploaded) = tokio::try_join!(
+            self.read::<wire::Package>(&root, &package),
+            self.read::<wire::Releases>(&map, &releases),
+            self.read::<wire::Revisions>(&list, &revisions),
+            self.read::<wire::Resources>(&resource_list, &declared),
+            try_join_all(resources.iter().map(|resource| self.resource(charm, resource))),
+        )?;
+        let mut revisions: Vec<_> = revisions.revisions.into_iter().map(Into::into).collect();
+        revisions.sort_by_key(|r: &crate::domain::charm::RevisionFacts| std::cmp::Reverse(r.revision));
+        let resources: BTreeMap<_, _> = resources.iter().cloned().zip(uploaded).collect();
+        Ok(CharmFacts {
+            id: package.metadata.id,
+            bundle: package.metadata.kind == "bundle",
+            tracks: package
+                .metadata
+                .tracks
+                .into_iter()
+                .map(|track| track.name)
+                .collect(),
+            guardrails: package
+                .metadata
+                .track_guardrails
+                .into_iter()
+                .map(|g| g.pattern)
+                .collect(),
+            rows: releases.map.into_iter().map(Into::into).collect(),
+            revisions,
+            declared: declared.resources.into_iter().map(Into::into).collect(),
+            resources,
+        })
+    }
+
+    /// The channel map alone.
+    pub async fn rows(&self, charm: &CharmName) -> Result<Vec<crate::domain::charm::ChannelRow>, Problem> {
+        let what = format!("reading the channels of {charm}");
+        let releases: wire::Releases = self
+            .read(&["v1", "charm", charm.as_str(), "releases"], &what)
+            .await?;
+        Ok(releases.map.into_iter().map(Into::into).collect())
+    }
+
+    /// The tracks alone.
+    pub async fn tracks(&self, charm: &CharmName) -> Result<Vec<crate::domain::Track>, Problem> {
+        let what = format!("reading the tracks of {charm}");
+        let package: wire::Package = self.read(&["v1", "charm", charm.as_str()], &what).await?;
+        Ok(package
+            .metadata
+            .tracks
+            .into_iter()
+            .map(|track| track.name)
+            .collect())
+    }
+
+    /// Every revision of a resource, newest first.
+    pub async fn resource(
+        &self,
+        charm: &CharmName,
+        resource: &ResourceName,
+    ) -> Result<Vec<ResourceFacts>, Problem> {
+        let what = format!("reading the revisions of {resource} of {charm}");
+        let path = [
+            "v1",
+            "charm",
+            charm.as_str(),
+            "resources",
+            resource.as_str(),
+            "revisions",
+        ];
+        let list: wire::ResourceRevisions = match self.read(&path, &what).await {
+            // A resource that no revision declares yet has no list.
+            Err(problem) if problem.kind == Kind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        let mut facts: Vec<ResourceFacts> = list
+            .revisions
+            .into_iter()
+            .map(TryInto::try_into)
+            .collect::<Result<_, _>>()?;
+        facts.sort_by_key(|r| std::cmp::Reverse(r.revision));
+        Ok(facts)
+    }
+}

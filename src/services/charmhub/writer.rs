@@ -1,0 +1,334 @@
+//! Writing to the store: tracks, resource revisions, releases.
+//!
+//! Owns every request that changes Charmhub. An answer that was lost is said so and not repeated:
+//! the runner looks first. Must not be constructed in a read-only session.
+
+use secrecy::SecretString;
+use serde::Serialize;
+
+use super::{Publisher, at, json_of, problem_of, signed, wire};
+use crate::domain::{
+    Channel, CharmName, CharmRevision, Kind, ManifestDigest, Outside, Problem, ResourceName,
+    ResourceRevision, Track,
+};
+use crate::services::http::{Answer, Failure};
+use url::Url;
+
+/// What a write brought.
+#[derive(Debug)]
+pub enum Written<T> {
+    /// The service answered.
+    Answered(T),
+    /// The request left, no answer came: look before doing it again.
+    Lost(Problem),
+}
+
+/// Where to push an image of a resource, and with which login.
+pub struct PushTarget {
+    /// `host/path` as the store names it.
+    pub image_name: String,
+    /// User of the login.
+    pub user: String,
+    /// Password of the login.
+    pub password: SecretString,
+}
+
+/// One item of a release request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReleaseItem {
+    /// The revision; `None` closes the channel.
+    pub revision: Option<CharmRevision>,
+    /// The channel in full form.
+    pub channel: Channel,
+    /// Every resource with its revision.
+    pub resources: Vec<ReleaseResource>,
+}
+
+/// A resource of such an item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReleaseResource {
+    /// The resource.
+    pub name: ResourceName,
+    /// Its revision.
+    pub revision: ResourceRevision,
+}
+
+/// Where a review stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReviewState {
+    /// Still being looked at; the store's word for it.
+    Pending(Outside),
+    /// Taken as this revision.
+    Approved(ResourceRevision),
+    /// Not taken.
+    Rejected(Vec<Outside>),
+}
+
+/// The store with the right to change it.
+#[derive(Clone, Debug)]
+pub struct StoreWriter {
+    publisher: Publisher,
+    storage: Url,
+}
+
+impl StoreWriter {
+    /// Writes as `publisher`, bytes to `storage`.
+    pub const fn new(publisher: Publisher, storage: Url) -> Self {
+        Self { publisher, storage }
+    }
+
+    async fn post<B: Serialize + Sync>(
+        &self,
+        url: &Url,
+        body: &B,
+        what: &str,
+    ) -> Result<Written<Answer>, Problem> {
+        let client = self.publisher.http.client(url)?;
+        let sent = self
+            .publisher
+            .http
+            .write(|| {
+                signed(
+                    client
+                        .post(url.clone())
+                        .header("Accept", "application/json")
+                        .json(body),
+                    &self.publisher.token,
+                )
+            })
+            .await;
+        self.sort(sent, url, what)
+    }
+
+    fn sort(&self, sent: Result<Answer, Failure>, url: &Url, what: &str) -> Result<Written<Answer>, Problem> {
+        match sent {
+            Ok(answer) if answer.ok() => Ok(Written::Answered(answer)),
+            // A gateway that gave up says nothing about the service behind it.
+            Ok(answer) if matches!(answer.status, 408 | 500..=599) => Ok(Written::Lost(problem_of(
+                &answer,
+                what,
+                Some(self.publisher.token.source()),
+            ))),
+            Ok(answer) => Err(problem_of(&answer, what, Some(self.publisher.token.source()))),
+            Err(failure) if failure.not_sent => Err(failure.problem(what, url)),
+            Err(failure) => Ok(Written::Lost(failure.problem(what, url))),
+        }
+    }
+
+    /// Creates a track.
+    pub async fn create_track(&self, charm: &CharmName, track: &Track) -> Result<Written<()>, Problem> {
+        let url = at(&self.publisher.api, &["v1", "charm", charm.as_str(), "tracks"]);
+        let body = serde_json::json!([{"name": track, "automatic-phasing-percentage": null}]);
+        let what = format!("creating track {track} of {charm}");
+        Ok(match self.post(&url, &body, &what).await? {
+            Written::Answered(_) => Written::Answered(()),
+            Written::Lost(problem) => Written::Lost(problem),
+        })
+    }
+
+    /// Where the images of a resource are pushed. Reading it changes nothing, but only a writer
+    /// has use for it.
+    pub async fn push_target(
+        &self,
+        charm: &CharmName,
+        resource: &ResourceName,
+    ) -> Result<PushTarget, Problem> {
+        let path = [
+            "v1",
+            "charm",
+            charm.as_str(),
+            "resources",
+            resource.as_str(),
+            "oci-image",
+            "upload-credentials",
+        ];
+        let what = format!("asking where images of {resource} of {charm} go");
+        let url = at(&self.publisher.api, &path);
+        let answer = super::get(&self.publisher.http, &url, Some(&self.publisher.token), &what).await?;
+        let wire: wire::UploadCredentials = json_of(&answer, &what, Some(self.publisher.token.source()))?;
+        Ok(PushTarget {
+            image_name: wire.image_name,
+            user: wire.username,
+            password: SecretString::from(wire.password),
+        })
+    }
+
+    /// The descriptor of an image, exactly as it must be uploaded. It holds a login: never shown.
+    pub async fn descriptor(
+        &self,
+        charm: &CharmName,
+        resource: &ResourceName,
+        digest: ManifestDigest,
+    ) -> Result<Descriptor, Problem> {
+        let path = [
+            "v1",
+            "charm",
+            charm.as_str(),
+            "resources",
+            resource.as_str(),
+            "oci-image",
+            "blob",
+        ];
+        let url = at(&self.publisher.api, &path);
+        let what = format!("asking for the descriptor of {digest} as {resource} of {charm}");
+        let body = serde_json::json!({"image-digest": digest});
+        let client = self.publisher.http.client(&url)?;
+        // The answer depends on nothing but the question, so asking again is harmless.
+        let answer = self
+            .publisher
+            .http
+            .read(|| signed(client.post(url.clone()).json(&body), &self.publisher.token))
+            .await
+            .map_err(|failure| failure.problem(&what, &url))?;
+        if !answer.ok() {
+            return Err(problem_of(&answer, &what, Some(self.publisher.token.source())));
+        }
+        let named = serde_json::from_slice::<wire::Descriptor>(&answer.body)
+            .ok()
+            .is_some_and(|descriptor| descriptor.image_name.ends_with(&format!("@{digest}")));
+        if !named {
+            return Err(Problem::new(
+                Kind::Service,
+                format!("{what}: the store's answer does not name that image"),
+            )
+            .hint("the store is in trouble, or a proxy is in the way: try again later"));
+        }
+        Ok(Descriptor(answer.body))
+    }
+
+    /// Sends bytes to storage; the upload's id comes back. Nothing refers to it yet, so a lost
+    /// answer only leaves an orphan behind.
+    pub async fn store(&self, file: &str, bytes: &Descriptor) -> Result<String, Problem> {
+        let url = at(&self.storage, &["unscanned-upload", ""]);
+        let what = "sending the upload to storage";
+        let client = self.publisher.http.client(&url)?;
+        let answer = self
+            .publisher
+            .http
+            .read(|| {
+                let part =
+                    reqwest::multipart::Part::stream_with_length(bytes.0.clone(), bytes.0.len() as u64)
+                        .file_name(file.to_owned());
+                let part = match part.mime_str("application/octet-stream") {
+                    Ok(part) => part,
+                    Err(_) => reqwest::multipart::Part::bytes(bytes.0.to_vec()).file_name(file.to_owned()),
+                };
+                let form = reqwest::multipart::Form::new().part("binary", part);
+                signed(
+                    client
+                        .post(url.clone())
+                        .header("Accept", "application/json")
+                        .multipart(form),
+                    &self.publisher.token,
+                )
+            })
+            .await
+            .map_err(|failure| failure.problem(what, &url))?;
+        let upload: wire::Upload = json_of(&answer, what, Some(self.publisher.token.source()))?;
+        match upload.upload_id {
+            Some(id) if upload.successful => Ok(id),
+            _ => Err(
+                Problem::new(Kind::Service, format!("{what}: storage did not take it"))
+                    .hint("run the same command again"),
+            ),
+        }
+    }
+
+    /// Makes a stored upload a revision of a resource; it is under review afterwards.
+    pub async fn push_resource(
+        &self,
+        charm: &CharmName,
+        resource: &ResourceName,
+        upload_id: &str,
+        architectures: &[String],
+    ) -> Result<Written<()>, Problem> {
+        let path = [
+            "v1",
+            "charm",
+            charm.as_str(),
+            "resources",
+            resource.as_str(),
+            "revisions",
+        ];
+        let url = at(&self.publisher.api, &path);
+        let what = format!("making the upload a revision of {resource} of {charm}");
+        let body = serde_json::json!({
+            "upload-id": upload_id, "type": "oci-image",
+            "bases": [{"name": "all", "channel": "all", "architectures": architectures}],
+        });
+        Ok(match self.post(&url, &body, &what).await? {
+            Written::Answered(answer) => {
+                // An answer that makes no sense does not say that nothing happened.
+                match json_of::<wire::Pushed>(&answer, &what, Some(self.publisher.token.source())) {
+                    Ok(pushed) if !pushed.status_url.is_empty() => Written::Answered(()),
+                    Ok(_) => Written::Lost(Problem::new(Kind::Service, what)),
+                    Err(problem) => Written::Lost(problem),
+                }
+            }
+            Written::Lost(problem) => Written::Lost(problem),
+        })
+    }
+
+    /// Where the review of an upload stands; `None` where the store knows no such upload.
+    pub async fn review(&self, charm: &CharmName, upload_id: &str) -> Result<Option<ReviewState>, Problem> {
+        let mut url = at(
+            &self.publisher.api,
+            &["v1", "charm", charm.as_str(), "revisions", "review"],
+        );
+        url.query_pairs_mut().append_pair("upload-id", upload_id);
+        let what = format!("asking for the review of an upload of {charm}");
+        let answer = super::get(&self.publisher.http, &url, Some(&self.publisher.token), &what).await?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        let reviews: wire::Reviews = json_of(&answer, &what, Some(self.publisher.token.source()))?;
+        let Some(review) = reviews.revisions.into_iter().next() else {
+            return Ok(None);
+        };
+        Ok(Some(match (review.status.as_str(), review.revision) {
+            ("approved", Some(revision)) => ReviewState::Approved(ResourceRevision(revision)),
+            ("rejected", _) => ReviewState::Rejected(
+                review
+                    .errors
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|e| {
+                        Outside::new(format!(
+                            "{}: {}",
+                            e.code.unwrap_or_default(),
+                            e.message.unwrap_or_default()
+                        ))
+                    })
+                    .collect(),
+            ),
+            (other, _) => ReviewState::Pending(Outside::capped(other, 40)),
+        }))
+    }
+
+    /// Releases; all items take effect together.
+    pub async fn release(&self, charm: &CharmName, items: &[ReleaseItem]) -> Result<Written<()>, Problem> {
+        let url = at(&self.publisher.api, &["v1", "charm", charm.as_str(), "releases"]);
+        let what = format!("releasing {charm}");
+        Ok(match self.post(&url, &items, &what).await? {
+            Written::Answered(answer) => {
+                match json_of::<wire::ReleasedAnswer>(&answer, &what, Some(self.publisher.token.source())) {
+                    Ok(answer) if answer.released.len() >= items.len().min(1) => Written::Answered(()),
+                    Ok(_) => Written::Lost(Problem::new(Kind::Service, what)),
+                    Err(problem) => Written::Lost(problem),
+                }
+            }
+            Written::Lost(problem) => Written::Lost(problem),
+        })
+    }
+}
+
+/// The text of an image resource. It holds a registry login and is never shown or kept.
+pub struct Descriptor(bytes::Bytes);
+
+impl Descriptor {
+    /// sha-256 of the text: what the store lists for the revision that holds it.
+    pub fn sha256(&self) -> crate::domain::Digest {
+        use sha2::{Digest as _, Sha256};
+        crate::domain::Digest::from_bytes(Sha256::digest(&self.0).into())
+    }
+}
