@@ -109,13 +109,20 @@ impl Manifest {
     /// Parses verified bytes. `served_as` is the registry's Content-Type, which counts only where
     /// the document does not name its own type. `what` names the image in problems.
     pub(super) fn parse(what: &str, served_as: Option<&str>, bytes: Bytes) -> Result<Self, Problem> {
-        let broken = |why: String| Problem::new(Kind::Invalid, format!("the manifest of {what} is not usable")).cause(why);
+        let broken = |why: String| {
+            Problem::new(Kind::Invalid, format!("the manifest of {what} is not usable")).cause(why)
+        };
         let document: Document = serde_json::from_slice(&bytes)
             .map_err(|error| broken(format!("it is not a manifest: {error}")))?;
         let served_as = served_as.map(|text| text.split(';').next().unwrap_or_default().trim());
-        if document.schema_version == 1 || served_as.is_some_and(|kind| kind.contains("manifest.v1+")  && kind.contains("docker.distribution")) {
-            return Err(broken("it is of Docker's schema 1, which carries no config".to_owned())
-                .hint("push the image again with a current tool, then use its new digest"));
+        if document.schema_version == 1
+            || served_as
+                .is_some_and(|kind| kind.contains("manifest.v1+") && kind.contains("docker.distribution"))
+        {
+            return Err(
+                broken("it is of Docker's schema 1, which carries no config".to_owned())
+                    .hint("push the image again with a current tool, then use its new digest"),
+            );
         }
         let known = |kind: &&str| [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].contains(kind);
         let media_type = document
@@ -123,7 +130,11 @@ impl Manifest {
             .as_deref()
             .filter(known)
             .or(served_as.filter(known))
-            .unwrap_or(if document.manifests.is_some() { OCI_INDEX } else { OCI_MANIFEST });
+            .unwrap_or(if document.manifests.is_some() {
+                OCI_INDEX
+            } else {
+                OCI_MANIFEST
+            });
         let index = matches!(media_type, OCI_INDEX | DOCKER_LIST);
         let content = match (document.manifests, document.config, document.layers) {
             (Some(manifests), _, None) if index => Content::Index(

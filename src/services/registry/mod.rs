@@ -5,10 +5,14 @@
 //! never hand a credential to another host than the one it belongs to.
 
 mod auth;
+mod blob;
 mod cache;
 mod copy;
 mod manifest;
 mod resolve;
+mod upload;
+mod verify;
+mod wire;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
