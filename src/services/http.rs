@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -22,7 +22,7 @@ use crate::domain::{Kind, Outside, Problem};
 /// Largest answer that is read into memory, in bytes. Images never pass through here.
 const ANSWER_CAP: usize = 64 * 1024 * 1024;
 /// Longest wait that a server may ask for before we give the wait to the person instead.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// How long things may take. `WINDLASS_TIMEOUT` scales all of them.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +95,8 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn of(error: &reqwest::Error) -> Self {
+    /// What a transport error means.
+    pub fn of(error: &reqwest::Error) -> Self {
         let mut text = if error.is_timeout() {
             "timed out".to_owned()
         } else {
@@ -132,6 +133,9 @@ impl Failure {
 pub struct Http {
     outside: reqwest::Client,
     loopback: reqwest::Client,
+    /// As the two above, for bodies that take longer to send than an answer may be silent: the
+    /// idle timeout of a client counts from the first byte sent to the first byte answered.
+    senders: Arc<[OnceLock<reqwest::Client>; 2]>,
     timeouts: Timeouts,
     waits: Arc<Mutex<HashMap<String, Instant>>>,
 }
@@ -193,10 +197,13 @@ fn redirects() -> reqwest::redirect::Policy {
 }
 
 fn builder(timeouts: Timeouts) -> reqwest::ClientBuilder {
+    unwatched(timeouts).read_timeout(timeouts.idle)
+}
+
+fn unwatched(timeouts: Timeouts) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .user_agent(concat!("windlass/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(timeouts.connect)
-        .read_timeout(timeouts.idle)
         .tcp_nodelay(true)
         .pool_max_idle_per_host(16)
         .redirect(redirects())
@@ -224,6 +231,7 @@ impl Http {
         Ok(Self {
             outside,
             loopback,
+            senders: Arc::default(),
             timeouts,
             waits: Arc::default(),
         })
@@ -242,6 +250,40 @@ impl Http {
         } else {
             &self.outside
         })
+    }
+
+    /// The client that sends long bodies to `url`. It has no idle timeout: who sends a stream
+    /// watches its progress.
+    pub fn sender(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
+        let usual = self.client(url)?;
+        let inside = is_loopback(url);
+        let slot = &self.senders[usize::from(inside)];
+        if slot.get().is_none() {
+            let builder = unwatched(self.timeouts);
+            let built = if inside {
+                builder.no_proxy().tls_certs_only(std::iter::empty()).build()
+            } else {
+                builder.build()
+            };
+            // Without one the usual client sends; its idle timeout is then the longest upload.
+            return Ok(slot.get_or_init(|| built.unwrap_or_else(|_| usual.clone())));
+        }
+        Ok(slot.get().unwrap_or(usual))
+    }
+
+    /// Sends once and hands over the answer with its body unread, whatever its status. There is no
+    /// limit on the whole; waits that the host asked for are kept and noted.
+    pub async fn open(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
+        let (client, request) = request.build_split();
+        let request = request.map_err(|error| Failure::of(&error))?;
+        let host = host_of(request.url());
+        self.wait_for(&host).await;
+        let response = client
+            .execute(request)
+            .await
+            .map_err(|error| Failure::of(&error))?;
+        self.note_wait(&host, response.status().as_u16(), response.headers());
+        Ok(response)
     }
 
     /// Sends once and reads the whole answer, whatever its status. Waits first if the host asked
@@ -280,7 +322,7 @@ impl Http {
             body: body.freeze(),
             url,
         };
-        self.note_wait(&host, &answer);
+        self.note_wait(&host, answer.status, &answer.headers);
         Ok(answer)
     }
 
@@ -340,9 +382,9 @@ impl Http {
         }
     }
 
-    fn note_wait(&self, host: &str, answer: &Answer) {
-        if let Some(wait) = retry_after(&answer.headers).filter(|wait| *wait <= LONGEST_WAIT)
-            && matches!(answer.status, 429 | 503)
+    fn note_wait(&self, host: &str, status: u16, headers: &HeaderMap) {
+        if let Some(wait) = retry_after(headers).filter(|wait| *wait <= LONGEST_WAIT)
+            && matches!(status, 429 | 503)
             && let Ok(mut waits) = self.waits.lock()
         {
             waits.insert(host.to_owned(), Instant::now() + wait);

@@ -1,1 +1,250 @@
-//! Container registries: resolving, tokens and the copy engine.
+//! Container registries: resolving references, tokens and the copy engine.
+//!
+//! Owns the distribution protocol as a client: challenges and tokens, manifests checked against
+//! their digests, blobs mounted, skipped or streamed. Must not plan, journal or print, and must
+//! never hand a credential to another host than the one it belongs to.
+
+mod auth;
+mod blob;
+mod cache;
+mod copy;
+mod manifest;
+mod resolve;
+mod upload;
+mod verify;
+mod wire;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+pub use cache::ManifestCache;
+pub use manifest::{Blob, Child, Content, Manifest};
+
+use super::endpoints::Endpoints;
+use super::http::Http;
+use crate::domain::image::{Platform, Reference, Repository, ResolvedImage};
+use crate::domain::{Digest, ManifestDigest, Problem};
+use auth::{Login, Tokens};
+
+/// The name that the store's image names carry for Canonical's registry.
+const CANONICAL: &str = "registry.jujucharms.com";
+
+/// Every registry, behind one shared memory of tokens, manifests and quotas. Cheap to clone.
+#[derive(Clone)]
+pub struct Registries {
+    shared: Arc<Shared>,
+    given: Arc<Vec<Given>>,
+}
+
+struct Shared {
+    http: Http,
+    endpoints: Endpoints,
+    cache: ManifestCache,
+    ghcr_token: Option<SecretString>,
+    tokens: Tokens,
+    quotas: Mutex<HashMap<String, Quota>>,
+}
+
+/// A credential and address that hold for one repository only.
+#[derive(Clone)]
+struct Given {
+    repository: Repository,
+    at: Option<Url>,
+    login: Arc<Login>,
+}
+
+/// What a HEAD says about a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Digest of the manifest or index.
+    pub digest: ManifestDigest,
+    /// Its media type.
+    pub media_type: String,
+    /// Its length in bytes (of the manifest, not of the image).
+    pub size: u64,
+}
+
+/// The last seen pull allowance of a registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Pulls allowed in one window.
+    pub limit: u64,
+    /// Pulls left in this window.
+    pub remaining: u64,
+    /// Length of the window, in seconds.
+    pub window: u64,
+}
+
+/// One copy from a repository to another, pinned by digest.
+#[derive(Clone, Debug)]
+pub struct CopyJob {
+    /// Where the image is.
+    pub source: Repository,
+    /// Which one.
+    pub digest: ManifestDigest,
+    /// Where it goes.
+    pub destination: Repository,
+    /// Tag to set at the destination once everything is there.
+    pub tag: Option<String>,
+    /// Platforms to take out of an index; empty takes all, and only then the digest is kept for
+    /// sure: one platform copies its manifest alone, several a smaller index.
+    pub platforms: Vec<Platform>,
+}
+
+/// What happens while copying, in order. Sizes in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CopyProgress {
+    /// Manifests are read: this much is looked at.
+    Planned {
+        /// Blobs, each once.
+        blobs: usize,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// The destination has this blob.
+    Skipped {
+        /// Which.
+        digest: Digest,
+        /// Its length.
+        bytes: u64,
+    },
+    /// The registry took the blob over from the source repository itself.
+    Mounted {
+        /// Which.
+        digest: Digest,
+        /// Its length.
+        bytes: u64,
+    },
+    /// More bytes of this blob are on their way.
+    Sent {
+        /// Which.
+        digest: Digest,
+        /// How many more.
+        bytes: u64,
+    },
+    /// The blob is sent anew; what was counted as sent is void.
+    Retrying {
+        /// Which.
+        digest: Digest,
+        /// Bytes to take off again.
+        rolled_back: u64,
+    },
+    /// The destination confirmed this blob.
+    BlobDone {
+        /// Which.
+        digest: Digest,
+    },
+    /// The destination confirmed this manifest.
+    ManifestPut {
+        /// Which.
+        digest: ManifestDigest,
+    },
+}
+
+/// What a finished copy did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// Digest at the destination.
+    pub digest: ManifestDigest,
+    /// Blob bytes that went through this machine, each blob once.
+    pub bytes_sent: u64,
+    /// Blob bytes that did not: there already, or mounted.
+    pub bytes_skipped: u64,
+    /// True where manifest and tag were there already: nothing was written.
+    pub already: bool,
+}
+
+impl Registries {
+    /// All registries through `http`. Logins are read when a registry first asks for one.
+    pub fn new(
+        http: Http,
+        endpoints: &Endpoints,
+        cache: ManifestCache,
+        ghcr_token: Option<SecretString>,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                http,
+                endpoints: endpoints.clone(),
+                cache,
+                ghcr_token,
+                tokens: Tokens::default(),
+                quotas: Mutex::default(),
+            }),
+            given: Arc::default(),
+        }
+    }
+
+    /// The same registries with a credential for one repository, spoken to at `at` where given
+    /// (the store hands out a user and password per package and resource).
+    pub fn with_credential(
+        &self,
+        repository: &Repository,
+        at: Option<Url>,
+        user: String,
+        password: SecretString,
+    ) -> Self {
+        let mut given: Vec<Given> = self
+            .given
+            .iter()
+            .filter(|given| given.repository != *repository)
+            .cloned()
+            .collect();
+        given.push(Given {
+            repository: repository.clone(),
+            at,
+            login: Arc::new(Login::password(user, password)),
+        });
+        Self {
+            shared: Arc::clone(&self.shared),
+            given: Arc::new(given),
+        }
+    }
+
+    /// The digest behind a reference; `None` where it is not there. Never spends pull quota where
+    /// the registry names the digest in its answer, as all of today do.
+    pub async fn head(&self, reference: &Reference) -> Result<Option<Head>, Problem> {
+        resolve::head(self, reference).await
+    }
+
+    /// Everything about an image. A tag is pinned by HEAD first, and manifests are read by digest,
+    /// once ever. [`crate::domain::Kind::NotFound`] names a reference that is not there.
+    pub async fn resolve(&self, reference: &Reference) -> Result<ResolvedImage, Problem> {
+        resolve::resolve(self, reference).await
+    }
+
+    /// One manifest by digest, verified, from the cache where it is there.
+    pub async fn manifest(
+        &self,
+        repository: &Repository,
+        digest: ManifestDigest,
+    ) -> Result<Manifest, Problem> {
+        resolve::manifest(self, repository, digest).await
+    }
+
+    /// The pull allowance that `registry` (a name such as `docker.io`) last spoke of.
+    pub fn quota(&self, registry: &str) -> Option<Quota> {
+        self.shared.quotas.lock().ok()?.get(registry).copied()
+    }
+
+    /// How many bytes of the image at `source` the repository `destination` has not got yet.
+    pub async fn missing(&self, source: &Reference, destination: &Repository) -> Result<u64, Problem> {
+        copy::missing(self, source, destination).await
+    }
+
+    /// Makes the image of `job` stand at its destination: children before the index, blobs before
+    /// manifests, every byte verified on its way. What is there is left alone, so doing it twice
+    /// is harmless.
+    pub async fn copy(
+        &self,
+        job: &CopyJob,
+        progress: &(dyn Fn(CopyProgress) + Send + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Copied, Problem> {
+        copy::copy(self, job, progress, cancel).await
+    }
+}

@@ -1,0 +1,417 @@
+//! Logins, challenges and tokens.
+//!
+//! Owns which credential goes where: a login belongs to the host that is spoken to, a token to
+//! one address, service, login and set of scopes. Must not log or name a secret, and must not
+//! read any login before a registry asks for one.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use docker_credential::{CredentialRetrievalError as Missing, DockerCredential};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::time::Instant;
+use url::Url;
+
+use super::Registries;
+use super::wire::{Access, Site, refused};
+use crate::domain::{Kind, Outside, Problem};
+use crate::services::http;
+
+/// How long a token lives whose registry does not say (the protocol's word), in seconds.
+const USUAL_LIFE: u64 = 60;
+
+/// What proves who we are.
+pub(super) struct Login {
+    id: u64,
+    how: How,
+}
+
+enum How {
+    Anonymous,
+    Password(String, SecretString),
+    /// A token that is traded for others, as cloud registries hand out.
+    Identity(SecretString),
+}
+
+impl Login {
+    fn new(how: How) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id = match how {
+            How::Anonymous => 0,
+            _ => NEXT.fetch_add(1, Ordering::Relaxed),
+        };
+        Self { id, how }
+    }
+
+    /// A user name and its password or access token.
+    pub(super) fn password(user: String, password: SecretString) -> Self {
+        Self::new(How::Password(user, password))
+    }
+
+    /// True where nobody is logged in.
+    pub(super) const fn anonymous(&self) -> bool {
+        matches!(self.how, How::Anonymous)
+    }
+
+    /// True where both are the same login.
+    pub(super) const fn same(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+
+    /// `text` without this login's secret, should a service repeat it.
+    pub(super) fn scrub(&self, text: &str) -> String {
+        match &self.how {
+            How::Anonymous => text.to_owned(),
+            How::Password(_, secret) | How::Identity(secret) => {
+                let secret = secret.expose_secret();
+                if secret.is_empty() {
+                    text.to_owned()
+                } else {
+                    text.replace(secret, "***")
+                }
+            }
+        }
+    }
+
+    fn basic(&self) -> Option<HeaderValue> {
+        let How::Password(user, password) = &self.how else {
+            return None;
+        };
+        let pair = format!("{user}:{}", password.expose_secret());
+        let text = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
+        sensitive(&text)
+    }
+}
+
+fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// What a registry wants to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Challenge {
+    Basic,
+    Bearer { realm: Url, service: String },
+}
+
+struct Token {
+    header: HeaderValue,
+    until: Instant,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    origin: String,
+    service: String,
+    login: u64,
+    scopes: String,
+}
+
+/// One place a token; its lock lets only one request fetch it.
+type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
+
+/// The memory of challenges, logins and tokens.
+#[derive(Default)]
+pub(super) struct Tokens {
+    challenges: Mutex<HashMap<String, Challenge>>,
+    logins: tokio::sync::Mutex<HashMap<String, Arc<Login>>>,
+    slots: Mutex<HashMap<Key, Slot>>,
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    token: Option<String>,
+    access_token: Option<String>,
+    expires_in: Option<u64>,
+}
+
+impl Registries {
+    /// The login that belongs to a site.
+    pub(super) async fn login(&self, site: &Site) -> Result<Arc<Login>, Problem> {
+        if let Some(login) = &site.given {
+            return Ok(Arc::clone(login));
+        }
+        let host = http::host_of(&site.address);
+        let ghcr = site.name == "ghcr.io" && (host == "ghcr.io" || http::is_loopback(&site.address));
+        let key = if ghcr {
+            format!("ghcr.io {host}")
+        } else {
+            host.clone()
+        };
+        let mut logins = self.shared.tokens.logins.lock().await;
+        if let Some(login) = logins.get(&key) {
+            return Ok(Arc::clone(login));
+        }
+        let login = match &self.shared.ghcr_token {
+            // GitHub reads the token alone; the user name only must not be empty.
+            Some(token) if ghcr => Login::password("windlass".to_owned(), token.clone()),
+            _ => docker_login(host).await?,
+        };
+        let login = Arc::new(login);
+        logins.insert(key, Arc::clone(&login));
+        Ok(login)
+    }
+
+    /// The `Authorization` for a request, as far as the registry is known to want one.
+    pub(super) async fn authorization(&self, access: &Access) -> Result<Option<HeaderValue>, Problem> {
+        let origin = access.site.origin();
+        let challenge = self
+            .shared
+            .tokens
+            .challenges
+            .lock()
+            .ok()
+            .and_then(|known| known.get(&origin).cloned());
+        match challenge {
+            None => Ok(None),
+            Some(Challenge::Basic) => Ok(self.login(&access.site).await?.basic()),
+            Some(Challenge::Bearer { realm, service }) => {
+                let login = self.login(&access.site).await?;
+                let slot = self.slot(access, &service, &login);
+                let mut held = slot.lock().await;
+                if let Some(token) = held.as_ref().filter(|token| token.until > Instant::now()) {
+                    return Ok(Some(token.header.clone()));
+                }
+                let token = self.fetch_token(access, &realm, &service, &login).await?;
+                let header = token.header.clone();
+                *held = Some(token);
+                Ok(Some(header))
+            }
+        }
+    }
+
+    /// Learns from a 401. `used` is what was sent and is not sent again. False where nothing
+    /// better can be sent.
+    pub(super) async fn learn(
+        &self,
+        access: &Access,
+        headers: &HeaderMap,
+        used: Option<&HeaderValue>,
+    ) -> Result<bool, Problem> {
+        let Some(challenge) = challenge(&access.site, headers)? else {
+            return Ok(false);
+        };
+        let login = self.login(&access.site).await?;
+        let better = match &challenge {
+            Challenge::Basic => used.is_none() && !login.anonymous(),
+            Challenge::Bearer { service, .. } => {
+                let slot = self.slot(access, service, &login);
+                let mut held = slot.lock().await;
+                // Another request may have fetched a new one meanwhile: that one stays.
+                if held.as_ref().is_some_and(|token| Some(&token.header) == used) {
+                    *held = None;
+                }
+                true
+            }
+        };
+        if let Ok(mut known) = self.shared.tokens.challenges.lock() {
+            known.insert(access.site.origin(), challenge);
+        }
+        Ok(better)
+    }
+
+    fn slot(&self, access: &Access, service: &str, login: &Login) -> Slot {
+        let key = Key {
+            origin: access.site.origin(),
+            service: service.to_owned(),
+            login: login.id,
+            scopes: access.scopes.join(" "),
+        };
+        self.shared
+            .tokens
+            .slots
+            .lock()
+            .map(|mut slots| Arc::clone(slots.entry(key).or_default()))
+            .unwrap_or_default()
+    }
+
+    async fn fetch_token(
+        &self,
+        access: &Access,
+        realm: &Url,
+        service: &str,
+        login: &Login,
+    ) -> Result<Token, Problem> {
+        let client = self.shared.http.client(realm)?;
+        let what = format!("a token for {}", access.site);
+        let asked = Instant::now();
+        let answer = self
+            .shared
+            .http
+            .read(|| match &login.how {
+                How::Identity(token) => client.post(realm.clone()).form(&[
+                    ("grant_type", "refresh_token"),
+                    ("client_id", "windlass"),
+                    ("service", service),
+                    ("scope", &access.scopes.join(" ")),
+                    ("refresh_token", token.expose_secret()),
+                ]),
+                _ => {
+                    let scopes = access.scopes.iter().map(|scope| ("scope", scope.as_str()));
+                    let named = (!service.is_empty()).then_some(("service", service));
+                    let query: Vec<(&str, &str)> = named.into_iter().chain(scopes).collect();
+                    let request = client.get(realm.clone()).query(&query);
+                    match login.basic() {
+                        Some(basic) => request.header(AUTHORIZATION, basic),
+                        None => request,
+                    }
+                }
+            })
+            .await
+            .map_err(|failure| failure.problem(&what, realm))?;
+        if !answer.ok() {
+            // A token service that refuses says so about the whole repository.
+            let status = if matches!(answer.status, 400 | 404) {
+                403
+            } else {
+                answer.status
+            };
+            return Err(
+                refused(access, login, &what, status, &answer.headers, &answer.body)
+                    .cause(format!("{} issues the tokens", http::host_of(realm))),
+            );
+        }
+        let broken = |why: &str| {
+            Problem::new(Kind::Service, format!("{what} cannot be had"))
+                .cause(format!("{} answered {why}", http::host_of(realm)))
+                .hint("try again later; the registry's own status page may say more")
+        };
+        let parsed: TokenAnswer = answer
+            .json()
+            .map_err(|_| broken("something that is not JSON of a token"))?;
+        let token = parsed
+            .token
+            .filter(|token| !token.is_empty())
+            .or(parsed.access_token)
+            .ok_or_else(|| broken("without a token"))?;
+        let header = sensitive(&format!("Bearer {token}"))
+            .ok_or_else(|| broken("a token that no header can carry"))?;
+        let life = parsed.expires_in.unwrap_or(USUAL_LIFE).min(24 * 3600);
+        // A tenth early, so that it does not run out on its way.
+        let life = Duration::from_secs(life).mul_f64(0.9);
+        Ok(Token {
+            header,
+            until: asked + life,
+        })
+    }
+}
+
+/// The login that Docker's configuration holds for `host`; anonymous where there is none.
+async fn docker_login(host: String) -> Result<Login, Problem> {
+    let mut names = vec![
+        host.clone(),
+        format!("https://{host}"),
+        format!("https://{host}/v1/"),
+        format!("https://{host}/v2/"),
+    ];
+    if host == "registry-1.docker.io" {
+        names = [
+            "https://index.docker.io/v1/",
+            "docker.io",
+            "index.docker.io",
+            "registry-1.docker.io",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+    }
+    // Helpers are programs: they may take their time.
+    let found = tokio::task::spawn_blocking(move || {
+        for name in names {
+            match docker_credential::get_credential(&name) {
+                Ok(found) => return Ok(Some(found)),
+                Err(
+                    Missing::CredentialDecodingError
+                    | Missing::CredentialMismatchError
+                    | Missing::MalformedHelperResponse,
+                ) => return Err(()),
+                Err(_) => {}
+            }
+        }
+        Ok(None)
+    })
+    .await
+    .map_err(|error| Problem::new(Kind::Internal, "the login could not be looked up").because(&error))?;
+    match found {
+        Ok(Some(DockerCredential::UsernamePassword(user, password))) => {
+            Ok(Login::password(user, password.into()))
+        }
+        Ok(Some(DockerCredential::IdentityToken(token))) => Ok(Login::new(How::Identity(token.into()))),
+        Ok(None) => Ok(Login::new(How::Anonymous)),
+        Err(()) => Err(unreadable(&host)),
+    }
+}
+
+fn unreadable(host: &str) -> Problem {
+    Problem::new(
+        Kind::Credentials,
+        format!("the login for {host} in Docker's configuration cannot be read"),
+    )
+    .hint(format!("write it anew with: docker login {host}"))
+}
+
+fn challenge(site: &Site, headers: &HeaderMap) -> Result<Option<Challenge>, Problem> {
+    let mut basic = false;
+    for value in headers.get_all(WWW_AUTHENTICATE) {
+        let Ok(text) = value.to_str() else { continue };
+        let (scheme, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+        if scheme.eq_ignore_ascii_case("basic") {
+            basic = true;
+        } else if scheme.eq_ignore_ascii_case("bearer") {
+            let parameters = parameters(rest);
+            let Some(realm) = parameters.get("realm") else {
+                continue;
+            };
+            let realm = Url::parse(realm).map_err(|error| {
+                Problem::new(
+                    Kind::Service,
+                    format!("{site} sends us for a token to '{}'", Outside::capped(realm, 200)),
+                )
+                .because(&error)
+            })?;
+            site.may_lead_to(&realm)?;
+            return Ok(Some(Challenge::Bearer {
+                realm,
+                service: parameters.get("service").cloned().unwrap_or_default(),
+            }));
+        }
+    }
+    Ok(basic.then_some(Challenge::Basic))
+}
+
+/// `key="value"` pairs, with commas inside the quotes.
+fn parameters(text: &str) -> HashMap<String, String> {
+    let mut found = HashMap::new();
+    let mut rest = text;
+    while let Some((key, after)) = rest.split_once('=') {
+        let key = key.trim_matches([' ', ',', '\t']).to_ascii_lowercase();
+        let (value, left) = match after.trim_start().strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
+            None => after.split_once(',').unwrap_or((after, "")),
+        };
+        found.insert(key, value.trim().to_owned());
+        rest = left;
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn challenges_are_read_with_commas_in_quotes() {
+        let found = parameters(
+            r#"realm="https://auth.example/token",service="registry", scope="repository:a/b:pull,push",error=x"#,
+        );
+        assert_eq!(found["realm"], "https://auth.example/token");
+        assert_eq!(found["scope"], "repository:a/b:pull,push");
+        assert_eq!(found["error"], "x");
+    }
+}

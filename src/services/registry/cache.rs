@@ -1,0 +1,167 @@
+//! Immutable content kept by digest: manifests and small config blobs.
+//!
+//! Owns the files and their verification. Nothing is believed: what is read is hashed again, and
+//! a file that does not agree is taken away. Must not hold tags, which move.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::Digest;
+
+/// Entries kept in memory; more than every release of one workspace has.
+const IN_MEMORY: usize = 1024;
+
+/// Manifests by digest, in memory and in a folder where one is given. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ManifestCache {
+    dir: Option<PathBuf>,
+    memory: Arc<Mutex<HashMap<Digest, Entry>>>,
+}
+
+/// A media type and the bytes it describes.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) media_type: String,
+    pub(super) bytes: Bytes,
+}
+
+/// The digest of `bytes`.
+pub(super) fn digest_of(bytes: &[u8]) -> Digest {
+    Digest::from_bytes(Sha256::digest(bytes).into())
+}
+
+impl ManifestCache {
+    /// A cache in `dir` (made on the first write, readable by its owner only), or in memory.
+    pub fn new(dir: Option<PathBuf>) -> Self {
+        Self {
+            dir,
+            memory: Arc::default(),
+        }
+    }
+
+    pub(super) fn get(&self, digest: Digest) -> Option<Entry> {
+        let kept = self
+            .memory
+            .lock()
+            .ok()
+            .and_then(|memory| memory.get(&digest).cloned());
+        if kept.is_some() {
+            return kept;
+        }
+        let path = self.dir.as_ref()?.join(digest.hex());
+        let whole = Bytes::from(fs::read(&path).ok()?);
+        let entry = whole.iter().position(|byte| *byte == b'\n').and_then(|end| {
+            Some(Entry {
+                media_type: String::from_utf8(whole[..end].to_vec()).ok()?,
+                bytes: whole.slice(end + 1..),
+            })
+        });
+        match entry.filter(|entry| digest_of(&entry.bytes) == digest) {
+            Some(entry) => {
+                self.remember(digest, &entry);
+                Some(entry)
+            }
+            None => {
+                if let Err(error) = fs::remove_file(&path) {
+                    tracing::debug!(%error, "a broken cache file stays");
+                }
+                None
+            }
+        }
+    }
+
+    /// Keeps verified bytes. A cache that cannot be written costs speed, not the answer.
+    pub(super) fn put(&self, digest: Digest, entry: &Entry) {
+        self.remember(digest, entry);
+        if let Some(dir) = &self.dir
+            && let Err(error) = write(dir, digest, entry)
+        {
+            tracing::debug!(%error, "the manifest cache is not written");
+        }
+    }
+
+    fn remember(&self, digest: Digest, entry: &Entry) {
+        if let Ok(mut memory) = self.memory.lock() {
+            if memory.len() >= IN_MEMORY {
+                memory.clear();
+            }
+            memory.insert(digest, entry.clone());
+        }
+    }
+}
+
+fn write(dir: &Path, digest: Digest, entry: &Entry) -> std::io::Result<()> {
+    private_dir(dir)?;
+    let part = dir.join(format!(".{}.{}", digest.hex(), uuid::Uuid::new_v4().simple()));
+    let result = private_file(&part)
+        .and_then(|mut file| {
+            file.write_all(entry.media_type.as_bytes())?;
+            file.write_all(b"\n")?;
+            file.write_all(&entry.bytes)
+        })
+        .and_then(|()| fs::rename(&part, dir.join(digest.hex())));
+    if result.is_err()
+        && let Err(error) = fs::remove_file(&part)
+    {
+        tracing::debug!(%error, "a partial cache file stays");
+    }
+    result
+}
+
+#[cfg(unix)]
+fn private_dir(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+#[cfg(not(unix))]
+fn private_dir(dir: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(dir)
+}
+
+fn private_file(path: &Path) -> std::io::Result<fs::File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_tampered_with_is_not_served() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("manifests");
+        let bytes = Bytes::from_static(b"{\"a\":1}\n{}");
+        let digest = digest_of(&bytes);
+        let entry = Entry {
+            media_type: "x/y".into(),
+            bytes: bytes.clone(),
+        };
+        ManifestCache::new(Some(dir.clone())).put(digest, &entry);
+        let read = ManifestCache::new(Some(dir.clone())).get(digest).unwrap();
+        assert_eq!((read.media_type.as_str(), &read.bytes), ("x/y", &bytes));
+        let file = dir.join(digest.hex());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
+        }
+        fs::write(&file, "x/y\nother").unwrap();
+        assert!(ManifestCache::new(Some(dir)).get(digest).is_none());
+        assert!(!file.exists());
+    }
+}

@@ -1,0 +1,279 @@
+//! Manifests as they stand in registries: raw bytes, and what they say.
+//!
+//! Owns the four media types, the cap on size and the telling apart of platforms, attestations
+//! and foreign layers. Must not change a byte: a manifest is pushed as it was read.
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::cache::digest_of;
+use crate::domain::image::Platform;
+use crate::domain::{Digest, Kind, ManifestDigest, Outside, Problem};
+
+/// OCI image index.
+pub(super) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// OCI image manifest.
+pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// Docker's manifest list.
+pub(super) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+/// Docker's manifest, schema 2.
+pub(super) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+/// Every type that is understood, for `Accept`: a registry that is not offered the index type
+/// answers that the tag does not exist.
+pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, \
+     application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.docker.distribution.manifest.v2+json";
+/// Largest manifest that is read, in bytes.
+pub(super) const CAP: usize = 8 * 1024 * 1024;
+
+/// A verified manifest or index.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// Digest of `bytes`.
+    pub digest: ManifestDigest,
+    /// Media type to push it under.
+    pub media_type: String,
+    /// The exact bytes.
+    pub bytes: Bytes,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What a manifest names.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Other manifests, in order.
+    Index(Vec<Child>),
+    /// One image: a config and layers, in order.
+    Image {
+        /// The config blob.
+        config: Blob,
+        /// The layers.
+        layers: Vec<Blob>,
+    },
+}
+
+/// A manifest that an index names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// Its digest.
+    pub digest: ManifestDigest,
+    /// Its length in bytes.
+    pub size: u64,
+    /// What it runs on, where the index says so.
+    pub platform: Option<Platform>,
+    /// The manifest that this one attests, where it is an attestation that names one.
+    pub subject: Option<ManifestDigest>,
+    /// True for provenance and bills of materials, which are no platform.
+    pub attestation: bool,
+}
+
+/// A blob that a manifest names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blob {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its media type.
+    pub media_type: String,
+    /// True for layers that registries do not hold; they are left where they are.
+    pub foreign: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    #[serde(default)]
+    schema_version: u8,
+    media_type: Option<String>,
+    manifests: Option<Vec<Descriptor>>,
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    #[serde(default)]
+    media_type: String,
+    digest: String,
+    size: u64,
+    platform: Option<Platform>,
+    #[serde(default)]
+    annotations: std::collections::BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// Parses verified bytes. `served_as` is the registry's Content-Type, which counts only where
+    /// the document does not name its own type. `what` names the image in problems.
+    pub(super) fn parse(what: &str, served_as: Option<&str>, bytes: Bytes) -> Result<Self, Problem> {
+        let broken = |why: String| {
+            Problem::new(Kind::Invalid, format!("the manifest of {what} is not usable")).cause(why)
+        };
+        let document: Document = serde_json::from_slice(&bytes)
+            .map_err(|error| broken(format!("it is not a manifest: {error}")))?;
+        let served_as = served_as.map(|text| text.split(';').next().unwrap_or_default().trim());
+        if document.schema_version == 1
+            || served_as
+                .is_some_and(|kind| kind.contains("manifest.v1+") && kind.contains("docker.distribution"))
+        {
+            return Err(
+                broken("it is of Docker's schema 1, which carries no config".to_owned())
+                    .hint("push the image again with a current tool, then use its new digest"),
+            );
+        }
+        let known = |kind: &&str| [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].contains(kind);
+        let media_type = document
+            .media_type
+            .as_deref()
+            .filter(known)
+            .or(served_as.filter(known))
+            .unwrap_or(if document.manifests.is_some() {
+                OCI_INDEX
+            } else {
+                OCI_MANIFEST
+            });
+        let index = matches!(media_type, OCI_INDEX | DOCKER_LIST);
+        let content = match (document.manifests, document.config, document.layers) {
+            (Some(manifests), _, None) if index => Content::Index(
+                manifests
+                    .into_iter()
+                    .map(|descriptor| descriptor.child().map_err(broken))
+                    .collect::<Result<_, _>>()?,
+            ),
+            (None, Some(config), Some(layers)) if !index => Content::Image {
+                config: config.blob().map_err(broken)?,
+                layers: layers
+                    .into_iter()
+                    .map(|descriptor| descriptor.blob().map_err(broken))
+                    .collect::<Result<_, _>>()?,
+            },
+            _ => {
+                return Err(broken(format!("its parts are not those of {media_type}")));
+            }
+        };
+        Ok(Self {
+            digest: ManifestDigest(digest_of(&bytes)),
+            media_type: media_type.to_owned(),
+            bytes,
+            content,
+        })
+    }
+
+    /// The children of an index; none for an image.
+    pub fn children(&self) -> &[Child] {
+        match &self.content {
+            Content::Index(children) => children,
+            Content::Image { .. } => &[],
+        }
+    }
+
+    /// Config and layers that registries hold; none for an index.
+    pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
+        let (config, layers) = match &self.content {
+            Content::Index(_) => (None, &[][..]),
+            Content::Image { config, layers } => (Some(config), &layers[..]),
+        };
+        config.into_iter().chain(layers).filter(|blob| !blob.foreign)
+    }
+}
+
+impl Descriptor {
+    fn parsed(&self) -> Result<Digest, String> {
+        self.digest.parse().map_err(|error| format!("{error}"))
+    }
+
+    fn child(self) -> Result<Child, String> {
+        let nowhere = self
+            .platform
+            .as_ref()
+            .is_some_and(|platform| platform.os == "unknown" && platform.architecture == "unknown");
+        let said = self
+            .annotations
+            .get("vnd.docker.reference.type")
+            .is_some_and(|kind| kind == "attestation-manifest");
+        Ok(Child {
+            digest: ManifestDigest(self.parsed()?),
+            size: self.size,
+            subject: self
+                .annotations
+                .get("vnd.docker.reference.digest")
+                .and_then(|text| text.parse().ok()),
+            attestation: nowhere || said,
+            platform: self.platform,
+        })
+    }
+
+    fn blob(self) -> Result<Blob, String> {
+        let digest = self.parsed()?;
+        Ok(Blob {
+            digest,
+            size: self.size,
+            foreign: self.media_type.contains(".foreign.") || self.media_type.contains(".nondistributable."),
+            media_type: Outside::capped(&self.media_type, 200).as_str().to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hex(digit: char) -> String {
+        format!("sha256:{}", digit.to_string().repeat(64))
+    }
+
+    fn parse(document: &serde_json::Value) -> Result<Manifest, Problem> {
+        Manifest::parse("x/y:z", None, document.to_string().into())
+    }
+
+    #[test]
+    fn attestations_are_no_platforms() {
+        let manifest = parse(&serde_json::json!({
+            "schemaVersion": 2, "mediaType": OCI_INDEX,
+            "manifests": [
+                {"mediaType": OCI_MANIFEST, "digest": hex('a'), "size": 1,
+                 "platform": {"os": "linux", "architecture": "arm", "variant": "v7"}},
+                {"mediaType": OCI_MANIFEST, "digest": hex('b'), "size": 2,
+                 "platform": {"os": "unknown", "architecture": "unknown"},
+                 "annotations": {"vnd.docker.reference.type": "attestation-manifest",
+                                 "vnd.docker.reference.digest": hex('a')}},
+            ]
+        }))
+        .unwrap();
+        let children = manifest.children();
+        assert!(!children[0].attestation);
+        assert!(children[1].attestation);
+        assert_eq!(children[1].subject, Some(children[0].digest));
+    }
+
+    #[test]
+    fn foreign_layers_are_not_counted_and_schema_1_is_refused() {
+        let manifest = parse(&serde_json::json!({
+            "schemaVersion": 2,
+            "config": {"mediaType": "c", "digest": hex('c'), "size": 3},
+            "layers": [
+                {"mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "digest": hex('d'), "size": 4},
+                {"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": hex('e'), "size": 5},
+            ]
+        }))
+        .unwrap();
+        assert_eq!(manifest.media_type, OCI_MANIFEST);
+        assert_eq!(manifest.blobs().map(|blob| blob.size).sum::<u64>(), 8);
+        let old = parse(&serde_json::json!({"schemaVersion": 1, "fsLayers": []})).unwrap_err();
+        assert!(old.to_string().contains("schema 1"), "{old}");
+    }
+
+    #[test]
+    fn a_document_that_is_two_things_is_refused() {
+        let both = serde_json::json!({
+            "schemaVersion": 2, "manifests": [],
+            "config": {"digest": hex('c'), "size": 3}, "layers": []
+        });
+        assert_eq!(parse(&both).unwrap_err().kind, Kind::Invalid);
+        assert!(parse(&serde_json::json!({"errors": []})).is_err());
+        assert!(Manifest::parse("x", None, Bytes::from_static(b"<html>")).is_err());
+    }
+}

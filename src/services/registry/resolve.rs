@@ -1,0 +1,383 @@
+//! From a reference to facts: digests by HEAD, manifests by digest, platforms and their configs.
+//!
+//! Owns the order that spares pull quota (HEAD, then the cache, then GET by digest). What does
+//! not hash to its digest never leaves this file.
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::Method;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use serde::Deserialize;
+
+use super::cache::{Entry, digest_of};
+use super::manifest::{self, Blob, Content, Manifest};
+use super::wire::{Access, Ask};
+use super::{Head, Registries};
+use crate::domain::image::{Platform, PlatformImage, Reference, Repository, ResolvedImage, Target};
+use crate::domain::{ConfigDigest, Digest, Kind, ManifestDigest, Outside, Problem};
+use crate::services::http::Answer;
+
+/// The header in which a registry names the digest of what it serves or took.
+pub(super) const CONTENT_DIGEST: &str = "docker-content-digest";
+/// Requests in flight at once.
+pub(super) const PARALLEL: usize = 4;
+/// How deep indexes may name indexes.
+const DEPTH: usize = 4;
+
+#[derive(Deserialize)]
+struct Config {
+    #[serde(default)]
+    os: Option<String>,
+    #[serde(default)]
+    architecture: Option<String>,
+    #[serde(default)]
+    variant: Option<String>,
+}
+
+/// A registry that says one thing and serves another.
+pub(super) fn lied(what: &str, expected: &dyn std::fmt::Display, got: &dyn std::fmt::Display) -> Problem {
+    Problem::new(Kind::Invalid, format!("{what} is not what its digest says"))
+        .cause(format!("expected {expected}, got {got}"))
+        .hint("nothing of it was used; try again, and tell the people who run the registry if it stays so")
+}
+
+/// Checks the digest header of an answer, where there is one, against what is meant.
+pub(super) fn agrees(what: &str, answer: &Answer, digest: Digest) -> Result<(), Problem> {
+    match answer.header(CONTENT_DIGEST) {
+        Some(text) if text.starts_with("sha256:") && text != digest.to_string() => {
+            Err(lied(what, &digest, &Outside::capped(text, 100)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// HEAD with `access`; `None` where there is nothing.
+pub(super) async fn head_at(
+    registries: &Registries,
+    access: &Access,
+    reference: &Reference,
+) -> Result<Option<Head>, Problem> {
+    let what = reference.to_string();
+    let url = access.site.url(&format!("manifests/{}", reference.target))?;
+    let ask = Ask::new(Method::HEAD, url).header(ACCEPT, manifest::ACCEPT);
+    let answer = registries
+        .ask(access, &what, &ask)
+        .await
+        .map_err(|trouble| trouble.problem)?;
+    match answer.status {
+        200 => {}
+        404 => return Ok(None),
+        405 | 501 => return by_get(registries, access, reference).await,
+        _ => return Err(registries.refusal(access, &what, &answer).await.problem),
+    }
+    let named = answer
+        .header(CONTENT_DIGEST)
+        .and_then(|text| text.parse::<ManifestDigest>().ok());
+    let (Some(digest), Some(size)) = (
+        named.or(match reference.target {
+            Target::Digest(digest) => Some(digest),
+            Target::Tag(_) => None,
+        }),
+        answer.header("content-length").and_then(|text| text.parse().ok()),
+    ) else {
+        return by_get(registries, access, reference).await;
+    };
+    if let Target::Digest(asked) = reference.target
+        && asked != digest
+    {
+        return Err(lied(&what, &asked, &digest));
+    }
+    Ok(Some(Head {
+        digest,
+        media_type: media_type(&answer),
+        size,
+    }))
+}
+
+fn media_type(answer: &Answer) -> String {
+    let text = answer.header(CONTENT_TYPE.as_str()).unwrap_or_default();
+    Outside::capped(text.split(';').next().unwrap_or_default().trim(), 200)
+        .as_str()
+        .to_owned()
+}
+
+/// Digest by reading and hashing, for registries whose HEAD says nothing.
+async fn by_get(
+    registries: &Registries,
+    access: &Access,
+    reference: &Reference,
+) -> Result<Option<Head>, Problem> {
+    let found = match fetch(registries, access, reference).await {
+        Err(problem) if problem.kind == Kind::NotFound => return Ok(None),
+        other => other?,
+    };
+    Ok(Some(Head {
+        digest: found.digest,
+        size: found.bytes.len() as u64,
+        media_type: found.media_type,
+    }))
+}
+
+/// GET of a manifest, verified and kept.
+async fn fetch(registries: &Registries, access: &Access, reference: &Reference) -> Result<Manifest, Problem> {
+    let what = reference.to_string();
+    let url = access.site.url(&format!("manifests/{}", reference.target))?;
+    let ask = Ask::new(Method::GET, url).header(ACCEPT, manifest::ACCEPT);
+    let answer = registries
+        .ask(access, &what, &ask)
+        .await
+        .map_err(|trouble| trouble.problem)?;
+    if answer.status != 200 {
+        return Err(registries.refusal(access, &what, &answer).await.problem);
+    }
+    if answer.body.len() > manifest::CAP {
+        return Err(
+            Problem::new(Kind::Invalid, format!("the manifest of {what} is not usable"))
+                .cause(format!("it is larger than {} bytes", manifest::CAP)),
+        );
+    }
+    let digest = digest_of(&answer.body);
+    if let Target::Digest(asked) = reference.target
+        && asked.0 != digest
+    {
+        return Err(lied(&what, &asked, &digest));
+    }
+    agrees(&what, &answer, digest)?;
+    let served = media_type(&answer);
+    let parsed = Manifest::parse(&what, Some(&served), answer.body)?;
+    let entry = Entry {
+        media_type: parsed.media_type.clone(),
+        bytes: parsed.bytes.clone(),
+    };
+    registries.shared.cache.put(digest, &entry);
+    Ok(parsed)
+}
+
+pub(super) async fn head(registries: &Registries, reference: &Reference) -> Result<Option<Head>, Problem> {
+    let access = registries.site(&reference.repository)?.pull();
+    head_at(registries, &access, reference).await
+}
+
+/// A manifest that this machine has read before.
+pub(super) fn cached(registries: &Registries, what: &str, digest: ManifestDigest) -> Option<Manifest> {
+    let entry = registries.shared.cache.get(digest.0)?;
+    Manifest::parse(what, Some(&entry.media_type), entry.bytes).ok()
+}
+
+pub(super) async fn manifest_at(
+    registries: &Registries,
+    access: &Access,
+    repository: &Repository,
+    digest: ManifestDigest,
+) -> Result<Manifest, Problem> {
+    let reference = repository.at(digest);
+    match cached(registries, &reference.to_string(), digest) {
+        Some(found) => Ok(found),
+        None => fetch(registries, access, &reference).await,
+    }
+}
+
+pub(super) async fn manifest(
+    registries: &Registries,
+    repository: &Repository,
+    digest: ManifestDigest,
+) -> Result<Manifest, Problem> {
+    let access = registries.site(repository)?.pull();
+    manifest_at(registries, &access, repository, digest).await
+}
+
+/// The manifest and everything below it, each once, children before those that name them.
+/// Attestations come along where `attestations` is true.
+pub(super) async fn tree(
+    registries: &Registries,
+    access: &Access,
+    repository: &Repository,
+    root: Manifest,
+    attestations: bool,
+) -> Result<Vec<Manifest>, Problem> {
+    let mut level = vec![root];
+    let mut found: Vec<Manifest> = Vec::new();
+    for _ in 0..DEPTH {
+        let mut wanted: Vec<(ManifestDigest, u64)> = level
+            .iter()
+            .flat_map(Manifest::children)
+            .filter(|child| attestations || !child.attestation)
+            .map(|child| (child.digest, child.size))
+            .collect();
+        wanted.dedup();
+        found.extend(level);
+        if wanted.is_empty() {
+            // Whoever is named lies on a later level; a manifest named twice counts where it is
+            // named last, which is before all of its parents once turned round.
+            let mut ordered: Vec<Manifest> = Vec::with_capacity(found.len());
+            for manifest in found.into_iter().rev() {
+                if ordered.iter().all(|known| known.digest != manifest.digest) {
+                    ordered.push(manifest);
+                }
+            }
+            return Ok(ordered);
+        }
+        level = stream::iter(wanted)
+            .map(|(digest, size)| async move {
+                let child = manifest_at(registries, access, repository, digest).await?;
+                let length = child.bytes.len() as u64;
+                if length == size {
+                    Ok(child)
+                } else {
+                    let what = repository.at(digest).to_string();
+                    Err(lied(&what, &format!("{size} bytes"), &format!("{length} bytes")))
+                }
+            })
+            .buffered(PARALLEL)
+            .try_collect()
+            .await?;
+    }
+    Err(Problem::new(
+        Kind::Invalid,
+        format!("{repository} holds indexes within indexes, more than {DEPTH} deep"),
+    ))
+}
+
+/// A config blob: small, verified, kept.
+async fn config(
+    registries: &Registries,
+    access: &Access,
+    repository: &Repository,
+    blob: &Blob,
+) -> Result<Config, Problem> {
+    let what = format!("the config {} of {repository}", blob.digest);
+    let bytes = match registries.shared.cache.get(blob.digest) {
+        Some(entry) => entry.bytes,
+        None => fetch_config(registries, access, &what, blob).await?,
+    };
+    // Artifacts have configs of their own making; they run on nothing.
+    Ok(serde_json::from_slice(&bytes).unwrap_or(Config {
+        os: None,
+        architecture: None,
+        variant: None,
+    }))
+}
+
+async fn fetch_config(
+    registries: &Registries,
+    access: &Access,
+    what: &str,
+    blob: &Blob,
+) -> Result<Bytes, Problem> {
+    if blob.size > manifest::CAP as u64 {
+        return Err(Problem::new(Kind::Invalid, format!("{what} is not usable"))
+            .cause(format!("it is larger than {} bytes", manifest::CAP)));
+    }
+    let ask = Ask::new(Method::GET, access.site.url(&format!("blobs/{}", blob.digest))?);
+    let answer = registries
+        .ask(access, what, &ask)
+        .await
+        .map_err(|trouble| trouble.problem)?;
+    if answer.status != 200 {
+        return Err(registries.refusal(access, what, &answer).await.problem);
+    }
+    let got = digest_of(&answer.body);
+    if got != blob.digest {
+        return Err(lied(what, &blob.digest, &got));
+    }
+    if answer.body.len() as u64 != blob.size {
+        return Err(lied(
+            what,
+            &format!("{} bytes", blob.size),
+            &format!("{} bytes", answer.body.len()),
+        ));
+    }
+    let entry = Entry {
+        media_type: blob.media_type.clone(),
+        bytes: answer.body.clone(),
+    };
+    registries.shared.cache.put(blob.digest, &entry);
+    Ok(answer.body)
+}
+
+fn platform_of(config: Config) -> Platform {
+    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+    Platform {
+        os: said(config.os).unwrap_or_else(|| "unknown".to_owned()),
+        architecture: said(config.architecture).unwrap_or_else(|| "unknown".to_owned()),
+        variant: said(config.variant),
+    }
+}
+
+pub(super) async fn resolve(
+    registries: &Registries,
+    reference: &Reference,
+) -> Result<ResolvedImage, Problem> {
+    let repository = &reference.repository;
+    let access = registries.site(repository)?.pull();
+    let Some(head) = head_at(registries, &access, reference).await? else {
+        return Err(Problem::new(Kind::NotFound, format!("{reference} is not there"))
+            .hint("check the name and the tag or digest"));
+    };
+    let root = manifest_at(registries, &access, repository, head.digest).await?;
+    if root.bytes.len() as u64 != head.size {
+        return Err(lied(
+            &reference.to_string(),
+            &format!("{} bytes", head.size),
+            &format!("{} bytes", root.bytes.len()),
+        ));
+    }
+    let media_type = root.media_type.clone();
+    let manifests = tree(registries, &access, repository, root, false).await?;
+    let children: Vec<_> = manifests.iter().flat_map(Manifest::children).collect();
+    let attestations = children
+        .iter()
+        .filter(|child| child.attestation)
+        .map(|child| child.digest)
+        .collect();
+    let mut order: Vec<(ManifestDigest, Option<Platform>)> = children
+        .iter()
+        .filter(|child| !child.attestation)
+        .map(|child| (child.digest, child.platform.clone()))
+        .collect();
+    if order.is_empty() {
+        order.push((head.digest, None));
+    }
+    let (access, manifests) = (&access, &manifests);
+    let platforms: Vec<Option<PlatformImage>> = stream::iter(order)
+        .map(|(digest, platform)| async move {
+            let image = manifests.iter().find(|manifest| manifest.digest == digest);
+            let Some((image, Content::Image { config: blob, .. })) =
+                image.map(|image| (image, &image.content))
+            else {
+                return Ok(None);
+            };
+            let platform = match platform {
+                Some(platform) => platform,
+                None => platform_of(config(registries, access, repository, blob).await?),
+            };
+            Ok::<_, Problem>(Some(PlatformImage {
+                platform,
+                digest,
+                config_digest: ConfigDigest(blob.digest),
+                size: image.blobs().map(|blob| blob.size).sum(),
+            }))
+        })
+        .buffered(PARALLEL)
+        .try_collect()
+        .await?;
+    Ok(ResolvedImage {
+        reference: reference.clone(),
+        digest: head.digest,
+        media_type,
+        size: unique(manifests).iter().map(|blob| blob.size).sum(),
+        platforms: platforms.into_iter().flatten().collect(),
+        attestations,
+    })
+}
+
+/// The blobs of some manifests, each once, in order of appearance.
+pub(super) fn unique(manifests: &[Manifest]) -> Vec<Blob> {
+    let mut seen = std::collections::HashSet::new();
+    manifests
+        .iter()
+        .flat_map(Manifest::blobs)
+        .filter(|blob| seen.insert(blob.digest))
+        .cloned()
+        .collect()
+}

@@ -1,0 +1,418 @@
+//! One request to one repository: where it goes, what it may do, what the answer means.
+//!
+//! Owns addresses, scopes, the one repetition after a 401 and the mapping of refusals to
+//! problems. `Authorization` leaves only for the scheme, host and port of the site itself.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::Retryable as _;
+use bytes::Bytes;
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use serde::Deserialize;
+use url::Url;
+
+use super::auth::Login;
+use super::{CANONICAL, Quota, Registries};
+use crate::domain::image::Repository;
+use crate::domain::{Kind, Outside, Problem};
+use crate::services::http::{self, Answer, Failure};
+
+/// A repository where it is spoken to.
+#[derive(Clone)]
+pub(super) struct Site {
+    /// The registry's name.
+    pub(super) name: String,
+    /// Where it stands.
+    pub(super) address: Url,
+    /// Path of the repository.
+    pub(super) path: String,
+    /// The login that was handed out for it.
+    pub(super) given: Option<Arc<Login>>,
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.name, self.path)
+    }
+}
+
+/// Scheme, host and port: what a credential is bound to.
+pub(super) fn origin_of(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+impl Site {
+    pub(super) fn origin(&self) -> String {
+        origin_of(&self.address)
+    }
+
+    /// The address of something below `/v2/<path>/`.
+    pub(super) fn url(&self, tail: &str) -> Result<Url, Problem> {
+        self.address
+            .join(&format!("/v2/{}/{tail}", self.path))
+            .map_err(|error| Problem::new(Kind::Usage, format!("{self} makes no address")).because(&error))
+    }
+
+    /// Refuses an address that this registry must not send us to: plain HTTP off loopback, and
+    /// loopback from outside.
+    pub(super) fn may_lead_to(&self, url: &Url) -> Result<(), Problem> {
+        let inward = http::is_loopback(url) && !http::is_loopback(&self.address);
+        match http::check(url) {
+            Ok(()) if !inward => Ok(()),
+            _ => Err(Problem::new(
+                Kind::Service,
+                format!("{self} leads to {}, which is not spoken to", http::host_of(url)),
+            )
+            .hint("only https, or http on loopback for a registry on loopback, is followed")),
+        }
+    }
+
+    /// Access to read.
+    pub(super) fn pull(&self) -> Access {
+        self.access(vec![format!("repository:{}:pull", self.path)])
+    }
+
+    /// Access to read and write.
+    pub(super) fn push(&self) -> Access {
+        self.access(vec![format!("repository:{}:pull,push", self.path)])
+    }
+
+    /// Access to write here and read `source`, a repository of the same registry.
+    pub(super) fn push_from(&self, source: &Self) -> Access {
+        let mut access = self.push();
+        if source.path != self.path {
+            access.scopes.push(format!("repository:{}:pull", source.path));
+        }
+        access
+    }
+
+    fn access(&self, scopes: Vec<String>) -> Access {
+        Access {
+            site: self.clone(),
+            scopes,
+        }
+    }
+}
+
+/// A site and what is to be done there, in the words of its token service.
+#[derive(Clone)]
+pub(super) struct Access {
+    pub(super) site: Site,
+    pub(super) scopes: Vec<String>,
+}
+
+/// A request that can be sent again.
+#[derive(Clone)]
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) body: Bytes,
+}
+
+impl Ask {
+    pub(super) fn new(method: Method, url: Url) -> Self {
+        Self {
+            method,
+            url,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    pub(super) fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    pub(super) fn body(mut self, body: Bytes) -> Self {
+        self.body = body;
+        self
+    }
+}
+
+/// A failed attempt, and whether another one may mend it.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    pub(super) problem: Problem,
+    pub(super) again: bool,
+    pub(super) wait: Option<Duration>,
+    /// Blob bytes that were counted and are void now.
+    pub(super) rolled_back: u64,
+}
+
+impl From<Problem> for Trouble {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problem,
+            again: false,
+            wait: None,
+            rolled_back: 0,
+        }
+    }
+}
+
+impl Trouble {
+    /// A problem that may go away by itself.
+    pub(super) fn passing(problem: Problem) -> Self {
+        Self {
+            again: true,
+            ..problem.into()
+        }
+    }
+
+    pub(super) fn failed(failure: &Failure, what: &str, url: &Url) -> Self {
+        Self {
+            again: !failure.hopeless,
+            ..failure.problem(what, url).into()
+        }
+    }
+}
+
+/// Tries within the one policy; `again` hears of every repetition.
+pub(super) async fn persist<T, F, R>(attempt: F, again: impl Fn(&Trouble)) -> Result<T, Problem>
+where
+    F: FnMut() -> R,
+    R: Future<Output = Result<T, Trouble>>,
+{
+    attempt
+        .retry(http::policy())
+        .when(|trouble: &Trouble| trouble.again && trouble.wait.is_none_or(|wait| wait <= http::LONGEST_WAIT))
+        .adjust(|trouble: &Trouble, planned: Option<Duration>| {
+            planned.map(|planned| trouble.wait.map_or(planned, |wait| wait.max(planned)))
+        })
+        .notify(|trouble: &Trouble, _| again(trouble))
+        .await
+        .map_err(|trouble| trouble.problem)
+}
+
+impl Registries {
+    /// Where a repository is spoken to.
+    pub(super) fn site(&self, repository: &Repository) -> Result<Site, Problem> {
+        let given = self.given.iter().find(|given| given.repository == *repository);
+        let endpoints = &self.shared.endpoints;
+        let address = match given.and_then(|given| given.at.clone()) {
+            Some(at) => at,
+            None if repository.registry == CANONICAL
+                && endpoints.canonical_overridden
+                && !endpoints.mirrors.contains_key(CANONICAL) =>
+            {
+                endpoints.canonical.clone()
+            }
+            None => endpoints.registry(&repository.registry)?,
+        };
+        http::check(&address)?;
+        Ok(Site {
+            name: repository.registry.clone(),
+            address,
+            path: repository.path.clone(),
+            given: given.map(|given| Arc::clone(&given.login)),
+        })
+    }
+
+    /// Sends a request that may be repeated, within the one policy. Any status is an answer.
+    pub(super) async fn ask(&self, access: &Access, what: &str, ask: &Ask) -> Result<Answer, Trouble> {
+        self.send(access, what, ask, true).await
+    }
+
+    /// Sends a request once (twice after a 401). Any status is an answer.
+    pub(super) async fn ask_once(&self, access: &Access, what: &str, ask: &Ask) -> Result<Answer, Trouble> {
+        self.send(access, what, ask, false).await
+    }
+
+    async fn send(&self, access: &Access, what: &str, ask: &Ask, repeat: bool) -> Result<Answer, Trouble> {
+        let client = self.shared.http.client(&ask.url)?;
+        let ours = origin_of(&ask.url) == access.site.origin();
+        let mut learnt = false;
+        loop {
+            let authorization = if ours {
+                self.authorization(access).await?
+            } else {
+                None
+            };
+            let build = || {
+                let mut request = client.request(ask.method.clone(), ask.url.clone());
+                for (name, value) in &ask.headers {
+                    request = request.header(name.clone(), value.clone());
+                }
+                if let Some(value) = &authorization {
+                    request = request.header(AUTHORIZATION, value.clone());
+                }
+                if ask.body.is_empty() {
+                    request
+                } else {
+                    request.body(ask.body.clone())
+                }
+            };
+            let answer = if repeat {
+                self.shared.http.read(build).await
+            } else {
+                self.shared.http.once(build()).await
+            }
+            .map_err(|failure| Trouble::failed(&failure, what, &ask.url))?;
+            self.note_quota(&access.site, &answer.headers);
+            if answer.status == 401
+                && ours
+                && !learnt
+                && self
+                    .learn(access, &answer.headers, authorization.as_ref())
+                    .await?
+            {
+                learnt = true;
+                continue;
+            }
+            return Ok(answer);
+        }
+    }
+
+    /// As a problem: `answer` to a request about `what` at `access`.
+    pub(super) async fn refusal(&self, access: &Access, what: &str, answer: &Answer) -> Trouble {
+        match self.login(&access.site).await {
+            Ok(login) => Trouble {
+                again: http::transient(answer.status),
+                wait: http::retry_after(&answer.headers),
+                ..refused(access, &login, what, answer.status, &answer.headers, &answer.body).into()
+            },
+            Err(problem) => problem.into(),
+        }
+    }
+
+    pub(super) fn note_quota(&self, site: &Site, headers: &HeaderMap) {
+        let read = |name: &str| {
+            let text = headers.get(name)?.to_str().ok()?;
+            let (count, rest) = text.split_once(';').unwrap_or((text, ""));
+            let window = rest
+                .split(';')
+                .find_map(|part| part.trim().strip_prefix("w=")?.parse().ok());
+            Some((count.trim().parse::<u64>().ok()?, window.unwrap_or(0)))
+        };
+        if let (Some((limit, window)), Some((remaining, _))) =
+            (read("ratelimit-limit"), read("ratelimit-remaining"))
+            && let Ok(mut quotas) = self.shared.quotas.lock()
+        {
+            quotas.insert(
+                site.name.clone(),
+                Quota {
+                    limit,
+                    remaining,
+                    window,
+                },
+            );
+        }
+    }
+}
+
+/// The absolute address that an answer's `Location` means, where it may be followed.
+pub(super) fn location(site: &Site, base: &Url, headers: &HeaderMap) -> Result<Url, Problem> {
+    let missing = || {
+        Problem::new(
+            Kind::Service,
+            format!("{site} opened an upload without saying where"),
+        )
+        .hint("the registry breaks its protocol; tell the people who run it")
+    };
+    let text = headers
+        .get(LOCATION)
+        .and_then(|value| value.to_str().ok())
+        .ok_or_else(missing)?;
+    let url = base.join(text).map_err(|error| missing().because(&error))?;
+    site.may_lead_to(&url)?;
+    Ok(url)
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    errors: Vec<Reason>,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// The registry's own words of a refusal, harmless and without our secrets.
+fn reasons(login: &Login, status: u16, body: &[u8]) -> Vec<Outside> {
+    let parsed: Option<Refusal> = serde_json::from_slice(body).ok();
+    let mut found: Vec<Outside> = parsed
+        .into_iter()
+        .flat_map(|refusal| refusal.errors)
+        .take(3)
+        .map(|reason| Outside::capped(login.scrub(&format!("{} {}", reason.code, reason.message)), 300))
+        .collect();
+    if found.is_empty() {
+        let page = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
+        found.push(Outside::new(if page {
+            format!("it answered {status} with a web page")
+        } else {
+            format!("it answered {status}")
+        }));
+    }
+    found
+}
+
+/// What a refusal means, with the next step.
+pub(super) fn refused(
+    access: &Access,
+    login: &Login,
+    what: &str,
+    status: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Problem {
+    let site = &access.site;
+    let host = http::host_of(&site.address);
+    let place = if host == site.name {
+        host.clone()
+    } else {
+        format!("{} (at {host})", site.name)
+    };
+    let mut problem = match status {
+        401 | 403 => {
+            let problem = Problem::new(
+                Kind::Credentials,
+                if login.anonymous() {
+                    format!("{what}: {site} does not exist or needs a login")
+                } else {
+                    format!("{what}: {site} does not exist or the login for {place} may not do this")
+                },
+            );
+            if site.given.is_some() {
+                problem.hint("the store handed this login out; run the command again for a new one")
+            } else if site.name == "ghcr.io" {
+                problem.hint("set CR_PAT to a token with read:packages (and write:packages to push), or: docker login ghcr.io")
+            } else if site.name == "docker.io" && host == "registry-1.docker.io" {
+                problem.hint("check the name; for a private repository log in with: docker login docker.io")
+            } else {
+                problem.hint(format!(
+                    "check the name; for a private repository log in with: docker login {host}"
+                ))
+            }
+        }
+        404 => Problem::new(Kind::NotFound, format!("{what}: not found at {place}"))
+            .hint("check the name and the tag or digest"),
+        429 => {
+            let mut problem = Problem::new(Kind::RateLimited, format!("{what}: {place} asks to wait"));
+            problem.retry_after = http::retry_after(headers)
+                .and_then(|wait| chrono::Duration::from_std(wait).ok())
+                .and_then(|wait| chrono::Utc::now().checked_add_signed(wait));
+            if login.anonymous() {
+                problem = problem.hint(format!("a login raises the limit: docker login {host}"));
+            }
+            problem.hint("run the same command again later: what is done stays done")
+        }
+        400..=499 => Problem::new(Kind::Service, format!("{what}: {place} refused the request")),
+        _ => Problem::new(Kind::Service, format!("{what}: {place} failed"))
+            .hint("run the same command again later: what is done stays done"),
+    };
+    problem.causes.extend(reasons(login, status, body));
+    problem
+}
