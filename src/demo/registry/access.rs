@@ -66,7 +66,10 @@ pub(super) struct Asked {
 impl Asked {
     /// Reads a query or form, and the Authorization header.
     pub(super) fn parse(query: &str, authorization: Option<&str>) -> Self {
-        let mut asked = Self { login: authorization.and_then(basic), ..Self::default() };
+        let mut asked = Self {
+            login: authorization.and_then(basic),
+            ..Self::default()
+        };
         let mut user = None;
         let mut password = None;
         for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -109,7 +112,12 @@ impl Access {
     }
 
     /// The token endpoint. `public` tells whether strangers may pull a repository.
-    pub(super) fn token(&self, asked: &Asked, manner: &Manner<'_>, public: impl Fn(&str) -> bool) -> Response {
+    pub(super) fn token(
+        &self,
+        asked: &Asked,
+        manner: &Manner<'_>,
+        public: impl Fn(&str) -> bool,
+    ) -> Response {
         let Ok(grants) = self.grants.lock() else {
             return denied();
         };
@@ -119,7 +127,9 @@ impl Access {
             Some((user, password)) => {
                 let mine: Vec<&Grant> = grants
                     .iter()
-                    .filter(|grant| (grant.user.is_empty() || grant.user == *user) && grant.password == *password)
+                    .filter(|grant| {
+                        (grant.user.is_empty() || grant.user == *user) && grant.password == *password
+                    })
                     .collect();
                 if mine.is_empty() {
                     return wrong_login();
@@ -132,7 +142,10 @@ impl Access {
             let Some((name, actions)) = repository_scope(scope) else {
                 continue;
             };
-            let covers = |push: bool| mine.iter().any(|grant| name.starts_with(&grant.prefix) && (!push || grant.push));
+            let covers = |push: bool| {
+                mine.iter()
+                    .any(|grant| name.starts_with(&grant.prefix) && (!push || grant.push))
+            };
             let pull = covers(false) || (manner.anonymous_pull && public(name));
             let mut given = Vec::new();
             for action in actions {
@@ -150,11 +163,21 @@ impl Access {
         if manner.deny_early && nothing {
             return denied();
         }
-        let token = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+        let token = format!(
+            "{}{}",
+            uuid::Uuid::new_v4().simple(),
+            uuid::Uuid::new_v4().simple()
+        );
         let now = Instant::now();
         if let Ok(mut tokens) = self.tokens.lock() {
             tokens.retain(|_, token| token.until > now);
-            tokens.insert(token.clone(), Token { access, until: now + LIFETIME });
+            tokens.insert(
+                token.clone(),
+                Token {
+                    access,
+                    until: now + LIFETIME,
+                },
+            );
         }
         document(
             StatusCode::OK,
@@ -182,7 +205,10 @@ impl Access {
             tokens.get(bearer).is_some_and(|token| {
                 token.until > Instant::now()
                     && wanted.iter().all(|action| {
-                        token.access.iter().any(|(name, given)| name == repository && given.contains(action))
+                        token
+                            .access
+                            .iter()
+                            .any(|(name, given)| name == repository && given.contains(action))
                     })
             })
         });
@@ -192,16 +218,21 @@ impl Access {
     /// True where the request carries a token that still lives, whatever it allows.
     pub(super) fn knows(&self, headers: &HeaderMap) -> bool {
         bearer(headers).is_some_and(|bearer| {
-            self.tokens
-                .lock()
-                .is_ok_and(|tokens| tokens.get(bearer).is_some_and(|token| token.until > Instant::now()))
-                || self.password_as_bearer(bearer, "", Need::Pull)
+            self.tokens.lock().is_ok_and(|tokens| {
+                tokens
+                    .get(bearer)
+                    .is_some_and(|token| token.until > Instant::now())
+            }) || self.password_as_bearer(bearer, "", Need::Pull)
         })
     }
 
     /// The shortcut that GHCR offers: `Bearer base64(personal access token)`.
     fn password_as_bearer(&self, bearer: &str, repository: &str, need: Need) -> bool {
-        let Some(password) = STANDARD.decode(bearer).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else {
+        let Some(password) = STANDARD
+            .decode(bearer)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+        else {
             return false;
         };
         self.grants.lock().is_ok_and(|grants| {
@@ -215,7 +246,12 @@ impl Access {
     }
 
     /// 401 with the challenge that names what is needed.
-    pub(super) fn challenge(&self, manner: &Manner<'_>, headers: &HeaderMap, scope: Option<(&str, Need)>) -> Response {
+    pub(super) fn challenge(
+        &self,
+        manner: &Manner<'_>,
+        headers: &HeaderMap,
+        scope: Option<(&str, Need)>,
+    ) -> Response {
         let mut challenge = format!("Bearer realm=\"{}\",service=\"{}\"", manner.realm, manner.service);
         let mut detail = Value::Null;
         if let Some((name, need)) = scope {
@@ -231,8 +267,12 @@ impl Access {
         } else if headers.contains_key(header::AUTHORIZATION) {
             challenge.push_str(",error=\"invalid_token\"");
         }
-        let mut response =
-            fail(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "authentication required", detail);
+        let mut response = fail(
+            StatusCode::UNAUTHORIZED,
+            "UNAUTHORIZED",
+            "authentication required",
+            detail,
+        );
         if let Ok(value) = challenge.parse() {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
         }
@@ -272,5 +312,10 @@ fn wrong_login() -> Response {
 }
 
 fn denied() -> Response {
-    fail(StatusCode::FORBIDDEN, "DENIED", "requested access to the resource is denied", Value::Null)
+    fail(
+        StatusCode::FORBIDDEN,
+        "DENIED",
+        "requested access to the resource is denied",
+        Value::Null,
+    )
 }

@@ -20,7 +20,10 @@ pub(super) fn answer(status: StatusCode, headers: Vec<Header>, body: impl Into<B
             fields.insert(name, value);
         }
     }
-    fields.insert("docker-distribution-api-version", HeaderValue::from_static("registry/2.0"));
+    fields.insert(
+        "docker-distribution-api-version",
+        HeaderValue::from_static("registry/2.0"),
+    );
     response
 }
 
@@ -71,11 +74,18 @@ pub(super) fn unsupported(allow: &'static str) -> Response {
         "the operation is unsupported",
         Value::Null,
     );
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allow));
     response
 }
 
 /// 500: this machine's disk failed the demo.
 pub(super) fn broken(error: &std::io::Error) -> Response {
-    fail(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &error.to_string(), Value::Null)
+    fail(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "UNKNOWN",
+        &error.to_string(),
+        Value::Null,
+    )
 }

@@ -19,12 +19,20 @@ use crate::domain::Digest;
 /// Bytes read from disk at once.
 const CHUNK: usize = 256 << 10;
 
-pub(super) async fn serve(registry: &Registry, name: &str, digest: &str, method: &Method, headers: &HeaderMap) -> Response {
+pub(super) async fn serve(
+    registry: &Registry,
+    name: &str,
+    digest: &str,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Response {
     let Ok(digest) = digest.parse::<Digest>() else {
         return bad("DIGEST_INVALID", "provided digest is not a sha256 digest", digest);
     };
     let linked = registry.shelves.lock().ok().and_then(|shelves| {
-        shelves.get(name).map(|held| held.blobs.contains(&digest) || held.manifests.contains_key(&digest))
+        shelves
+            .get(name)
+            .map(|held| held.blobs.contains(&digest) || held.manifests.contains_key(&digest))
     });
     match linked {
         None => return unknown("NAME_UNKNOWN", name),

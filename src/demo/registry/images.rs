@@ -138,10 +138,26 @@ fn layers_of(recipe: &Recipe) -> Vec<Layer> {
     let own = format!("{shared} {}", recipe.tag);
     let part = |percent: u64| (recipe.size * percent / 100).max(512);
     vec![
-        Layer { key: format!("{shared} base {}", recipe.size), folder: "usr", size: part(40) },
-        Layer { key: format!("{shared} runtime {}", recipe.size), folder: "opt/java", size: part(25) },
-        Layer { key: format!("{own} application {}", recipe.size), folder: "app/bin", size: part(34) },
-        Layer { key: format!("{own} entrypoint"), folder: "app/etc", size: part(1).min(4096) },
+        Layer {
+            key: format!("{shared} base {}", recipe.size),
+            folder: "usr",
+            size: part(40),
+        },
+        Layer {
+            key: format!("{shared} runtime {}", recipe.size),
+            folder: "opt/java",
+            size: part(25),
+        },
+        Layer {
+            key: format!("{own} application {}", recipe.size),
+            folder: "app/bin",
+            size: part(34),
+        },
+        Layer {
+            key: format!("{own} entrypoint"),
+            folder: "app/etc",
+            size: part(1).min(4096),
+        },
     ]
 }
 
@@ -149,13 +165,17 @@ fn config_of(recipe: &Recipe, layers: &[Packed]) -> Value {
     // Between February 2021 and February 2025, as the releases are.
     let minutes = number_of(&format!("{} {} created", recipe.repository, recipe.tag)) % (4 * 365 * 24 * 60);
     let start = DateTime::UNIX_EPOCH + Duration::days(18_660);
-    let created =
-        (start + Duration::minutes(minutes as i64)).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let created = (start + Duration::minutes(minutes as i64)).to_rfc3339_opts(SecondsFormat::Secs, true);
     let short = recipe.repository.rsplit('/').next().unwrap_or_default();
-    let history: Vec<Value> = ["ADD rootfs.tar.gz /", "COPY jdk /opt/java", "COPY bin /app/bin", "COPY etc /app/etc"]
-        .iter()
-        .map(|by| json!({"created": created, "created_by": format!("/bin/sh -c #(nop) {by}")}))
-        .collect();
+    let history: Vec<Value> = [
+        "ADD rootfs.tar.gz /",
+        "COPY jdk /opt/java",
+        "COPY bin /app/bin",
+        "COPY etc /app/etc",
+    ]
+    .iter()
+    .map(|by| json!({"created": created, "created_by": format!("/bin/sh -c #(nop) {by}")}))
+    .collect();
     json!({
         "architecture": "amd64",
         "config": {
@@ -199,14 +219,25 @@ fn manifest_of(
         "layers": layers,
     }));
     let digest = digest_of(&manifest);
-    Image { manifest, media_type, digest, config_digest, blobs, children: Vec::new() }
+    Image {
+        manifest,
+        media_type,
+        digest,
+        config_digest,
+        blobs,
+        children: Vec::new(),
+    }
 }
 
 fn index_of(recipe: &Recipe, image: Image) -> Image {
     let attestation = attestation_of(recipe, &image);
     let mut of_image = descriptor(OCI_MANIFEST, image.digest, image.manifest.len() as u64);
     of_image["platform"] = json!({"architecture": "amd64", "os": "linux"});
-    let mut of_attestation = descriptor(OCI_MANIFEST, attestation.digest, attestation.manifest.len() as u64);
+    let mut of_attestation = descriptor(
+        OCI_MANIFEST,
+        attestation.digest,
+        attestation.manifest.len() as u64,
+    );
     of_attestation["annotations"] = json!({
         "vnd.docker.reference.digest": image.digest.to_string(),
         "vnd.docker.reference.type": "attestation-manifest",

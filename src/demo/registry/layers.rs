@@ -68,7 +68,9 @@ pub(super) fn digest_of(bytes: &[u8]) -> Digest {
 /// A number that depends on nothing but `text`.
 pub(super) fn number_of(text: &str) -> u64 {
     let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-    hash.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    hash.iter()
+        .take(8)
+        .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
 fn written(
@@ -79,7 +81,12 @@ fn written(
     match keep {
         Keep::Memory => {
             let (bytes, digest, diff_id, size) = through(Vec::new(), level, fill)?;
-            Ok(Packed { digest, diff_id, size, bytes: Some(bytes) })
+            Ok(Packed {
+                digest,
+                diff_id,
+                size,
+                bytes: Some(bytes),
+            })
         }
         Keep::Folder(folder) => {
             let draft = folder.join(format!(".{}", uuid::Uuid::new_v4().simple()));
@@ -87,7 +94,12 @@ fn written(
             let (mut out, digest, diff_id, size) = through(out, level, fill)?;
             out.flush()?;
             std::fs::rename(&draft, folder.join(digest.hex()))?;
-            Ok(Packed { digest, diff_id, size, bytes: None })
+            Ok(Packed {
+                digest,
+                diff_id,
+                size,
+                bytes: None,
+            })
         }
     }
 }
@@ -121,7 +133,11 @@ fn archive(layer: &Layer, out: &mut dyn Write) -> io::Result<()> {
         header.set_mode(0o644);
         header.set_size(size);
         header.set_mtime(1_600_000_000);
-        tar.append_data(&mut header, format!("{}/part-{count:04}.bin", layer.folder), (&mut stream).take(size))?;
+        tar.append_data(
+            &mut header,
+            format!("{}/part-{count:04}.bin", layer.folder),
+            (&mut stream).take(size),
+        )?;
         left -= size;
         count += 1;
     }
@@ -137,11 +153,19 @@ struct Hashing<W> {
 
 impl<W: Write> Hashing<W> {
     fn new(inner: W) -> Self {
-        Self { inner, hash: Sha256::new(), size: 0 }
+        Self {
+            inner,
+            hash: Sha256::new(),
+            size: 0,
+        }
     }
 
     fn done(self) -> (W, Digest, u64) {
-        (self.inner, Digest::from_bytes(self.hash.finalize().into()), self.size)
+        (
+            self.inner,
+            Digest::from_bytes(self.hash.finalize().into()),
+            self.size,
+        )
     }
 }
 

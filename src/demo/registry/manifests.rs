@@ -25,10 +25,19 @@ use crate::domain::Digest;
 const LARGEST: usize = 4 << 20;
 const MEDIA_TYPES: [&str; 4] = [SCHEMA2, MANIFEST_LIST, OCI_MANIFEST, OCI_INDEX];
 
-pub(super) async fn serve(registry: &Arc<Registry>, name: &str, reference: &str, request: Request) -> Response {
+pub(super) async fn serve(
+    registry: &Arc<Registry>,
+    name: &str,
+    reference: &str,
+    request: Request,
+) -> Response {
     let Some(parsed) = Reference::parse(reference) else {
         return if reference.contains(':') {
-            bad("DIGEST_INVALID", "provided digest is not a sha256 digest", reference)
+            bad(
+                "DIGEST_INVALID",
+                "provided digest is not a sha256 digest",
+                reference,
+            )
         } else {
             bad("MANIFEST_INVALID", "invalid tag", reference)
         };
@@ -45,7 +54,12 @@ pub(super) async fn serve(registry: &Arc<Registry>, name: &str, reference: &str,
         Method::PUT => {
             let (head, body) = request.into_parts();
             let Ok(bytes) = to_bytes(body, LARGEST).await else {
-                return fail(StatusCode::PAYLOAD_TOO_LARGE, "SIZE_INVALID", "manifest too large", Value::Null);
+                return fail(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "SIZE_INVALID",
+                    "manifest too large",
+                    Value::Null,
+                );
             };
             put(registry, name, &parsed, &head.headers, &head.uri, &bytes)
         }
@@ -57,12 +71,21 @@ pub(super) async fn serve(registry: &Arc<Registry>, name: &str, reference: &str,
 /// Makes an offered image if it is asked for the first time.
 async fn make_offered(registry: &Arc<Registry>, name: &str, tag: &str) -> io::Result<()> {
     let key = (name.to_owned(), tag.to_owned());
-    let offered = || registry.offers.lock().is_ok_and(|offers| offers.contains_key(&key));
+    let offered = || {
+        registry
+            .offers
+            .lock()
+            .is_ok_and(|offers| offers.contains_key(&key))
+    };
     if !offered() {
         return Ok(());
     }
     let _one_at_a_time = registry.making.lock().await;
-    let recipe = registry.offers.lock().ok().and_then(|offers| offers.get(&key).cloned());
+    let recipe = registry
+        .offers
+        .lock()
+        .ok()
+        .and_then(|offers| offers.get(&key).cloned());
     let Some(recipe) = recipe else {
         return Ok(());
     };
@@ -90,7 +113,15 @@ pub(super) fn store(registry: &Registry, name: &str, tag: Option<&str>, image: &
     }
     let manifest: Value = serde_json::from_slice(&image.manifest)?;
     let parts = Parts::of(&manifest, image.media_type);
-    keep(registry, name, tag.into_iter().map(str::to_owned).collect(), image.digest, &image.manifest, parts, true)
+    keep(
+        registry,
+        name,
+        tag.into_iter().map(str::to_owned).collect(),
+        image.digest,
+        &image.manifest,
+        parts,
+        true,
+    )
 }
 
 fn keep(
@@ -103,7 +134,10 @@ fn keep(
     link: bool,
 ) -> io::Result<()> {
     write_blob(&registry.setup.dir, digest, bytes)?;
-    let mut shelves = registry.shelves.lock().map_err(|_| io::Error::other("poisoned"))?;
+    let mut shelves = registry
+        .shelves
+        .lock()
+        .map_err(|_| io::Error::other("poisoned"))?;
     shelves.change(name, |held| {
         if link {
             held.blobs.extend(&parts.blobs);
@@ -142,7 +176,9 @@ impl Parts {
             blobs,
             children: list("manifests").iter().filter_map(digest).collect(),
             subject: digest(&manifest["subject"]),
-            artifact_type: own_type.or(manifest["config"]["mediaType"].as_str()).map(str::to_owned),
+            artifact_type: own_type
+                .or(manifest["config"]["mediaType"].as_str())
+                .map(str::to_owned),
             annotations: manifest.get("annotations").cloned(),
         }
     }
@@ -165,10 +201,20 @@ fn find(registry: &Registry, name: &str, reference: &Reference<'_>) -> Result<(D
         Reference::Tag(tag) => *held.tags.get(*tag).ok_or("MANIFEST_UNKNOWN")?,
         Reference::Digest(digest) => *digest,
     };
-    held.manifests.get(&digest).cloned().map(|found| (digest, found)).ok_or("MANIFEST_UNKNOWN")
+    held.manifests
+        .get(&digest)
+        .cloned()
+        .map(|found| (digest, found))
+        .ok_or("MANIFEST_UNKNOWN")
 }
 
-fn read(registry: &Registry, name: &str, parsed: &Reference<'_>, reference: &str, request: &Request) -> Response {
+fn read(
+    registry: &Registry,
+    name: &str,
+    parsed: &Reference<'_>,
+    reference: &str,
+    request: &Request,
+) -> Response {
     let head = *request.method() == Method::HEAD;
     if let Some(quota) = &registry.quota
         && !head
@@ -184,7 +230,11 @@ fn read(registry: &Registry, name: &str, parsed: &Reference<'_>, reference: &str
         add(&mut response, quota.headers());
         return response;
     }
-    let quota = registry.quota.as_ref().map(super::quota::Quota::headers).unwrap_or_default();
+    let quota = registry
+        .quota
+        .as_ref()
+        .map(super::quota::Quota::headers)
+        .unwrap_or_default();
     let (digest, held) = match find(registry, name, parsed) {
         Ok(found) => found,
         Err(code) => {
@@ -193,7 +243,10 @@ fn read(registry: &Registry, name: &str, parsed: &Reference<'_>, reference: &str
             return response;
         }
     };
-    if registry.setup.name == "ghcr" && is_index(&held.media_type) && !accepts(request.headers(), &held.media_type) {
+    if registry.setup.name == "ghcr"
+        && is_index(&held.media_type)
+        && !accepts(request.headers(), &held.media_type)
+    {
         return fail(
             StatusCode::NOT_FOUND,
             "MANIFEST_UNKNOWN",
@@ -233,10 +286,13 @@ fn is_index(media_type: &str) -> bool {
 fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let mut given = headers.get_all(header::ACCEPT).iter().peekable();
     given.peek().is_none()
-        || given.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|entry| {
-            let entry = entry.split(';').next().unwrap_or_default().trim();
-            matches!(entry, "*/*" | "application/*") || entry.eq_ignore_ascii_case(media_type)
-        })
+        || given
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|entry| {
+                let entry = entry.split(';').next().unwrap_or_default().trim();
+                matches!(entry, "*/*" | "application/*") || entry.eq_ignore_ascii_case(media_type)
+            })
 }
 
 fn put(
@@ -257,7 +313,11 @@ fn put(
     }
     match reference {
         Reference::Digest(named) if *named != digest => {
-            return bad("DIGEST_INVALID", "provided digest did not match uploaded content", &named.to_string());
+            return bad(
+                "DIGEST_INVALID",
+                "provided digest did not match uploaded content",
+                &named.to_string(),
+            );
         }
         Reference::Digest(_) => {}
         Reference::Tag(tag) => tags.push((*tag).to_owned()),
@@ -266,12 +326,18 @@ fn put(
         Ok(manifest @ Value::Object(_)) => manifest,
         _ => return bad("MANIFEST_INVALID", "manifest invalid", "not a JSON object"),
     };
-    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let declared = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     let declared = declared.map(|value| value.split(';').next().unwrap_or_default().trim());
     let inside = manifest["mediaType"].as_str();
     let media_type = match (declared, inside) {
         (Some(declared), Some(inside)) if declared != inside => {
-            return bad("MANIFEST_INVALID", "media type in the manifest differs from Content-Type", inside);
+            return bad(
+                "MANIFEST_INVALID",
+                "media type in the manifest differs from Content-Type",
+                inside,
+            );
         }
         (Some(media_type), _) | (None, Some(media_type)) => media_type,
         (None, None) => return bad("MANIFEST_INVALID", "no media type", ""),
@@ -279,7 +345,11 @@ fn put(
     if !MEDIA_TYPES.contains(&media_type) || manifest["schemaVersion"] != 2 {
         return bad("MANIFEST_INVALID", "media type is not supported", media_type);
     }
-    let shape = if is_index(media_type) { "manifests" } else { "layers" };
+    let shape = if is_index(media_type) {
+        "manifests"
+    } else {
+        "layers"
+    };
     if !manifest[shape].is_array() || (shape == "layers" && !manifest["config"].is_object()) {
         return bad("MANIFEST_INVALID", "manifest invalid", shape);
     }
@@ -318,8 +388,14 @@ fn put(
 fn missing(registry: &Registry, name: &str, parts: &Parts) -> Option<Digest> {
     let shelves = registry.shelves.lock().ok()?;
     let held = shelves.get(name);
-    let blob = parts.blobs.iter().find(|digest| !held.is_some_and(|held| held.blobs.contains(digest)));
-    let child = parts.children.iter().find(|digest| !held.is_some_and(|held| held.manifests.contains_key(digest)));
+    let blob = parts
+        .blobs
+        .iter()
+        .find(|digest| !held.is_some_and(|held| held.blobs.contains(digest)));
+    let child = parts
+        .children
+        .iter()
+        .find(|digest| !held.is_some_and(|held| held.manifests.contains_key(digest)));
     blob.or(child).copied()
 }
 
@@ -328,17 +404,21 @@ fn delete(registry: &Registry, name: &str, parsed: &Reference<'_>, reference: &s
         Ok(found) => found,
         Err(code) => return unknown(code, reference),
     };
-    let changed = registry.shelves.lock().map_err(|_| io::Error::other("poisoned")).and_then(|mut shelves| {
-        shelves.change(name, |held| match parsed {
-            Reference::Tag(tag) => {
-                held.tags.remove(*tag);
-            }
-            Reference::Digest(_) => {
-                held.manifests.remove(&digest);
-                held.tags.retain(|_, tagged| *tagged != digest);
-            }
-        })
-    });
+    let changed = registry
+        .shelves
+        .lock()
+        .map_err(|_| io::Error::other("poisoned"))
+        .and_then(|mut shelves| {
+            shelves.change(name, |held| match parsed {
+                Reference::Tag(tag) => {
+                    held.tags.remove(*tag);
+                }
+                Reference::Digest(_) => {
+                    held.manifests.remove(&digest);
+                    held.tags.retain(|_, tagged| *tagged != digest);
+                }
+            })
+        });
     match changed {
         Ok(()) => answer::empty(StatusCode::ACCEPTED, Vec::new()),
         Err(error) => answer::broken(&error),
@@ -356,14 +436,25 @@ pub(super) fn tags(registry: &Registry, name: &str, uri: &Uri) -> Response {
         tags.extend(held.tags.keys().cloned());
     }
     if let Ok(offers) = registry.offers.lock() {
-        tags.extend(offers.keys().filter(|(offered, _)| offered == name).map(|(_, tag)| tag.clone()));
+        tags.extend(
+            offers
+                .keys()
+                .filter(|(offered, _)| offered == name)
+                .map(|(_, tag)| tag.clone()),
+        );
     }
     if !known && tags.is_empty() {
         return unknown("NAME_UNKNOWN", name);
     }
     let limit = match query_value(uri, "n").map(|n| n.parse::<usize>()) {
         Some(Ok(n)) => n.min(10_000),
-        Some(Err(_)) => return bad("PAGINATION_NUMBER_INVALID", "invalid number of results requested", "n"),
+        Some(Err(_)) => {
+            return bad(
+                "PAGINATION_NUMBER_INVALID",
+                "invalid number of results requested",
+                "n",
+            );
+        }
         None => 100,
     };
     let last = query_value(uri, "last").unwrap_or_default();
@@ -373,7 +464,10 @@ pub(super) fn tags(registry: &Registry, name: &str, uri: &Uri) -> Response {
     if let Some(end) = page.last()
         && page.len() < rest.len()
     {
-        headers.push(("link", format!("</v2/{name}/tags/list?last={end}&n={limit}>; rel=\"next\"")));
+        headers.push((
+            "link",
+            format!("</v2/{name}/tags/list?last={end}&n={limit}>; rel=\"next\""),
+        ));
     }
     document(StatusCode::OK, headers, &json!({"name": name, "tags": page}))
 }

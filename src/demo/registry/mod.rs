@@ -67,7 +67,11 @@ impl Registry {
     /// Opens the registry in `setup.dir`, with what an earlier run left there.
     pub fn open(setup: Setup) -> Result<Arc<Registry>, Problem> {
         let shelves = Shelves::open(&setup.dir).map_err(|error| {
-            Problem::new(Kind::Machine, format!("the demo registry cannot use {}", setup.dir.display())).because(&error)
+            Problem::new(
+                Kind::Machine,
+                format!("the demo registry cannot use {}", setup.dir.display()),
+            )
+            .because(&error)
         })?;
         Ok(Arc::new(Registry {
             quota: setup.quota.then(quota::Quota::new),
@@ -97,17 +101,22 @@ impl Registry {
     /// Stores `image` with its children and blobs, and points `tag` at it.
     pub fn store(&self, repository: &str, tag: Option<&str>, image: &images::Image) -> Result<(), Problem> {
         manifests::store(self, repository, tag, image).map_err(|error| {
-            Problem::new(Kind::Machine, format!("the demo registry cannot store {repository}")).because(&error)
+            Problem::new(
+                Kind::Machine,
+                format!("the demo registry cannot store {repository}"),
+            )
+            .because(&error)
         })
     }
 
     /// Offers an image that is made when its tag is first asked for. Does nothing where the tag
     /// already exists.
     pub fn offer(&self, repository: &str, tag: &str, recipe: images::Recipe) {
-        let there = self
-            .shelves
-            .lock()
-            .is_ok_and(|shelves| shelves.get(repository).is_some_and(|held| held.tags.contains_key(tag)));
+        let there = self.shelves.lock().is_ok_and(|shelves| {
+            shelves
+                .get(repository)
+                .is_some_and(|held| held.tags.contains_key(tag))
+        });
         if there {
             return;
         }
@@ -119,7 +128,8 @@ impl Registry {
     /// The answer of the token endpoint to `GET realm?query`.
     pub fn token(&self, query: &str, authorization: Option<&str>) -> Response {
         let asked = Asked::parse(query, authorization);
-        self.access.token(&asked, &self.manner(), |name| self.is_public(name))
+        self.access
+            .token(&asked, &self.manner(), |name| self.is_public(name))
     }
 
     /// The digest a tag points at, where it exists and was made.
@@ -130,8 +140,11 @@ impl Registry {
 
     /// Names of all repositories, stored and offered, sorted.
     pub fn repositories(&self) -> Vec<String> {
-        let mut names: Vec<String> =
-            self.shelves.lock().map(|shelves| shelves.names().cloned().collect()).unwrap_or_default();
+        let mut names: Vec<String> = self
+            .shelves
+            .lock()
+            .map(|shelves| shelves.names().cloned().collect())
+            .unwrap_or_default();
         if let Ok(offers) = self.offers.lock() {
             names.extend(offers.keys().map(|(name, _)| name.clone()));
         }
@@ -150,10 +163,19 @@ impl Registry {
     }
 
     fn is_public(&self, name: &str) -> bool {
-        let hidden = self.private.lock().is_ok_and(|private| private.iter().any(|prefix| name.starts_with(prefix)));
+        let hidden = self
+            .private
+            .lock()
+            .is_ok_and(|private| private.iter().any(|prefix| name.starts_with(prefix)));
         !hidden
-            && (self.shelves.lock().is_ok_and(|shelves| shelves.get(name).is_some())
-                || self.offers.lock().is_ok_and(|offers| offers.keys().any(|(known, _)| known == name)))
+            && (self
+                .shelves
+                .lock()
+                .is_ok_and(|shelves| shelves.get(name).is_some())
+                || self
+                    .offers
+                    .lock()
+                    .is_ok_and(|offers| offers.keys().any(|(known, _)| known == name)))
     }
 
     /// Hub and GHCR answer 405 to deletes through the distribution protocol.
@@ -226,7 +248,9 @@ async fn serve(
             _ => Need::Push,
         };
         if !registry.allows(request.headers(), name, need) {
-            return registry.access.challenge(&registry.manner(), request.headers(), Some((name, need)));
+            return registry
+                .access
+                .challenge(&registry.manner(), request.headers(), Some((name, need)));
         }
     }
     match place {

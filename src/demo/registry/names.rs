@@ -33,7 +33,10 @@ impl<'a> Place<'a> {
         if let Some(name) = rest.strip_suffix("/tags/list") {
             return Some(Self::Tags(name));
         }
-        if let Some(name) = rest.strip_suffix("/blobs/uploads").or(rest.strip_suffix("/blobs/uploads/")) {
+        if let Some(name) = rest
+            .strip_suffix("/blobs/uploads")
+            .or(rest.strip_suffix("/blobs/uploads/"))
+        {
             return Some(Self::Uploads(name));
         }
         let (before, last) = rest.rsplit_once('/')?;
@@ -85,7 +88,9 @@ impl<'a> Reference<'a> {
 pub(super) fn is_tag(text: &str) -> bool {
     text.len() <= 128
         && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 /// True for a repository name of the specification: path components of lower-case letters and
@@ -109,7 +114,13 @@ mod tests {
 
     #[test]
     fn names_follow_the_specification() {
-        for good in ["a", "finos/legend-studio", "a__b/c--d", "charm/abc/engine-image", "0.1"] {
+        for good in [
+            "a",
+            "finos/legend-studio",
+            "a__b/c--d",
+            "charm/abc/engine-image",
+            "0.1",
+        ] {
             assert!(is_name(good), "{good}");
         }
         for bad in ["", "A", "a/", "/a", "a..b", "a___b", "-a", "a-", "a//b", "a:b"] {
@@ -119,10 +130,16 @@ mod tests {
 
     #[test]
     fn paths_mean_endpoints() {
-        assert_eq!(Place::parse("a/b/manifests/latest"), Some(Place::Manifest("a/b", "latest")));
+        assert_eq!(
+            Place::parse("a/b/manifests/latest"),
+            Some(Place::Manifest("a/b", "latest"))
+        );
         assert_eq!(Place::parse("a/blobs/uploads/"), Some(Place::Uploads("a")));
         assert_eq!(Place::parse("a/blobs/uploads/1"), Some(Place::Upload("a", "1")));
-        assert_eq!(Place::parse("manifests/blobs/x"), Some(Place::Blob("manifests", "x")));
+        assert_eq!(
+            Place::parse("manifests/blobs/x"),
+            Some(Place::Blob("manifests", "x"))
+        );
         assert_eq!(Place::parse("a/b"), None);
     }
 }

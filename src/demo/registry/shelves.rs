@@ -62,7 +62,10 @@ impl Shelves {
             Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(error),
         };
-        Ok(Self { folder: folder.to_owned(), repositories })
+        Ok(Self {
+            folder: folder.to_owned(),
+            repositories,
+        })
     }
 
     /// The repository, if anything was ever stored in it.
@@ -96,7 +99,9 @@ pub(super) fn write_blob(folder: &Path, digest: Digest, bytes: &[u8]) -> io::Res
     if path.exists() {
         return Ok(());
     }
-    let draft = folder.join("uploads").join(uuid::Uuid::new_v4().simple().to_string());
+    let draft = folder
+        .join("uploads")
+        .join(uuid::Uuid::new_v4().simple().to_string());
     fs::write(&draft, bytes)?;
     fs::rename(&draft, path)
 }

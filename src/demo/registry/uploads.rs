@@ -42,7 +42,10 @@ struct Session {
 
 impl Sessions {
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, open: Mutex::default() }
+        Self {
+            folder,
+            open: Mutex::default(),
+        }
     }
 
     fn begin(&self, repository: &str) -> io::Result<Arc<AsyncMutex<Session>>> {
@@ -89,7 +92,10 @@ impl Session {
     /// Headers of 202 and 204: where to go on, and how far it is. `0-0` for nothing yet, as the
     /// reference implementation says it.
     fn headers(&self, request: &HeaderMap) -> Vec<Header> {
-        let path = format!("/v2/{}/blobs/uploads/{}?_state={}", self.repository, self.id, self.size);
+        let path = format!(
+            "/v2/{}/blobs/uploads/{}?_state={}",
+            self.repository, self.id, self.size
+        );
         let location = match request.get(header::HOST).and_then(|host| host.to_str().ok()) {
             Some(host) => format!("http://{host}{path}"),
             None => path,
@@ -135,7 +141,10 @@ pub(super) async fn begin(registry: &Registry, name: &str, request: Request) -> 
 /// True where the source repository has the blob and the request may read it there.
 fn mounts(registry: &Registry, headers: &HeaderMap, from: &str, digest: Digest) -> bool {
     registry.allows(headers, from, Need::Pull)
-        && registry.shelves.lock().is_ok_and(|shelves| shelves.get(from).is_some_and(|held| held.blobs.contains(&digest)))
+        && registry
+            .shelves
+            .lock()
+            .is_ok_and(|shelves| shelves.get(from).is_some_and(|held| held.blobs.contains(&digest)))
 }
 
 /// Everything at `<name>/blobs/uploads/<id>`.
@@ -184,9 +193,14 @@ fn in_order(session: &Session, head: &Parts) -> Result<(), Box<Response>> {
         return Ok(());
     };
     let range = range.to_str().unwrap_or_default();
-    let range = range.strip_prefix("bytes ").or(range.strip_prefix("bytes=")).unwrap_or(range);
+    let range = range
+        .strip_prefix("bytes ")
+        .or(range.strip_prefix("bytes="))
+        .unwrap_or(range);
     let range = range.split('/').next().unwrap_or_default();
-    let bounds = range.split_once('-').and_then(|(from, to)| Some((from.parse::<u64>().ok()?, to.parse::<u64>().ok()?)));
+    let bounds = range
+        .split_once('-')
+        .and_then(|(from, to)| Some((from.parse::<u64>().ok()?, to.parse::<u64>().ok()?)));
     let length = head
         .headers
         .get(header::CONTENT_LENGTH)
@@ -223,7 +237,11 @@ async fn finish(registry: &Registry, session: &mut Session, digest: &str, body: 
     let got = Digest::from_bytes(session.hash.clone().finalize().into());
     if got != wanted {
         drop_session(registry, session);
-        return bad("DIGEST_INVALID", "provided digest did not match uploaded content", digest);
+        return bad(
+            "DIGEST_INVALID",
+            "provided digest did not match uploaded content",
+            digest,
+        );
     }
     if let Err(error) = std::fs::rename(&session.path, blob_path(&registry.setup.dir, wanted)) {
         return answer::broken(&error);
@@ -241,7 +259,10 @@ fn created(registry: &Registry, name: &str, digest: Digest) -> Response {
     match linked {
         Ok(_) => answer::empty(
             StatusCode::CREATED,
-            vec![("location", format!("/v2/{name}/blobs/{digest}")), ("docker-content-digest", digest.to_string())],
+            vec![
+                ("location", format!("/v2/{name}/blobs/{digest}")),
+                ("docker-content-digest", digest.to_string()),
+            ],
         ),
         Err(error) => answer::broken(&error),
     }
@@ -254,5 +275,10 @@ fn drop_session(registry: &Registry, session: &Session) {
 }
 
 fn cut_off(error: &io::Error) -> Response {
-    fail(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", &format!("the body ended early: {error}"), Value::Null)
+    fail(
+        StatusCode::BAD_REQUEST,
+        "BLOB_UPLOAD_INVALID",
+        &format!("the body ended early: {error}"),
+        Value::Null,
+    )
 }
