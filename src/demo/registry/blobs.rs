@@ -13,8 +13,8 @@ use tokio_util::io::ReaderStream;
 
 use super::Registry;
 use super::answer::{self, Header, bad, fail, unknown, unsupported};
+use super::id::Id;
 use super::shelves::blob_path;
-use crate::domain::Digest;
 
 /// Bytes read from disk at once.
 const CHUNK: usize = 256 << 10;
@@ -26,8 +26,12 @@ pub(super) async fn serve(
     method: &Method,
     headers: &HeaderMap,
 ) -> Response {
-    let Ok(digest) = digest.parse::<Digest>() else {
-        return bad("DIGEST_INVALID", "provided digest is not a sha256 digest", digest);
+    let Ok(digest) = digest.parse::<Id>() else {
+        return bad(
+            "DIGEST_INVALID",
+            "provided digest is not a sha256 or sha512 digest",
+            digest,
+        );
     };
     let linked = registry.shelves.lock().ok().and_then(|shelves| {
         shelves
@@ -56,7 +60,7 @@ pub(super) async fn serve(
     }
 }
 
-async fn read(registry: &Registry, digest: Digest, method: &Method, request: &HeaderMap) -> Response {
+async fn read(registry: &Registry, digest: Id, method: &Method, request: &HeaderMap) -> Response {
     let opened = async {
         let file = tokio::fs::File::open(blob_path(&registry.setup.dir, digest)).await?;
         let size = file.metadata().await?.len();
@@ -121,10 +125,7 @@ fn wanted(range: &str, size: u64) -> Option<Result<(u64, u64), ()>> {
         (from, "") => (from.parse().ok()?, u64::MAX),
         (from, to) => (from.parse().ok()?, to.parse().ok()?),
     };
-    if to < from {
-        return None;
-    }
-    if from >= size {
+    if to < from || from >= size {
         return Some(Err(()));
     }
     Some(Ok((from, to.min(size - 1))))
@@ -141,7 +142,7 @@ mod tests {
         assert_eq!(wanted("bytes=-10", 100), Some(Ok((90, 99))));
         assert_eq!(wanted("bytes=50-500", 100), Some(Ok((50, 99))));
         assert_eq!(wanted("bytes=100-", 100), Some(Err(())));
-        assert_eq!(wanted("bytes=9-0", 100), None);
+        assert_eq!(wanted("bytes=9-0", 100), Some(Err(())));
         assert_eq!(wanted("bytes=0-1,4-5", 100), None);
     }
 }

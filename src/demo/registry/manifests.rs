@@ -14,12 +14,12 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::answer::{self, Header, bad, document, fail, unknown, unsupported};
+use super::id::Id;
 use super::images::{self, Image, MANIFEST_LIST, OCI_INDEX, OCI_MANIFEST, SCHEMA2};
 use super::layers::digest_of;
 use super::names::{Reference, is_tag};
 use super::shelves::{Held, blob_path, write_blob};
 use super::{Registry, query_value};
-use crate::domain::Digest;
 
 /// Largest manifest taken, bytes (the specification asks for at least 4 MiB).
 const LARGEST: usize = 4 << 20;
@@ -35,7 +35,7 @@ pub(super) async fn serve(
         return if reference.contains(':') {
             bad(
                 "DIGEST_INVALID",
-                "provided digest is not a sha256 digest",
+                "provided digest is not a sha256 or sha512 digest",
                 reference,
             )
         } else {
@@ -109,7 +109,7 @@ pub(super) fn store(registry: &Registry, name: &str, tag: Option<&str>, image: &
         store(registry, name, None, child)?;
     }
     for (digest, bytes) in &image.blobs {
-        write_blob(&registry.setup.dir, *digest, bytes)?;
+        write_blob(&registry.setup.dir, (*digest).into(), bytes)?;
     }
     let manifest: Value = serde_json::from_slice(&image.manifest)?;
     let parts = Parts::of(&manifest, image.media_type);
@@ -117,7 +117,7 @@ pub(super) fn store(registry: &Registry, name: &str, tag: Option<&str>, image: &
         registry,
         name,
         tag.into_iter().map(str::to_owned).collect(),
-        image.digest,
+        image.digest.into(),
         &image.manifest,
         parts,
         true,
@@ -128,7 +128,7 @@ fn keep(
     registry: &Registry,
     name: &str,
     tags: Vec<String>,
-    digest: Digest,
+    digest: Id,
     bytes: &[u8],
     parts: Parts,
     link: bool,
@@ -152,9 +152,9 @@ fn keep(
 /// What a manifest says of itself and others.
 struct Parts {
     media_type: String,
-    blobs: BTreeSet<Digest>,
-    children: BTreeSet<Digest>,
-    subject: Option<Digest>,
+    blobs: BTreeSet<Id>,
+    children: BTreeSet<Id>,
+    subject: Option<Id>,
     artifact_type: Option<String>,
     annotations: Option<Value>,
 }
@@ -163,7 +163,7 @@ impl Parts {
     fn of(manifest: &Value, media_type: &str) -> Self {
         let digest = |descriptor: &Value| descriptor["digest"].as_str()?.parse().ok();
         let list = |key: &str| manifest[key].as_array().map(Vec::as_slice).unwrap_or_default();
-        let mut blobs: BTreeSet<Digest> = list("layers")
+        let mut blobs: BTreeSet<Id> = list("layers")
             .iter()
             // Layers that live elsewhere need not be here.
             .filter(|layer| layer.get("urls").is_none())
@@ -194,7 +194,7 @@ impl Parts {
     }
 }
 
-fn find(registry: &Registry, name: &str, reference: &Reference<'_>) -> Result<(Digest, Held), &'static str> {
+fn find(registry: &Registry, name: &str, reference: &Reference<'_>) -> Result<(Id, Held), &'static str> {
     let shelves = registry.shelves.lock().map_err(|_| "NAME_UNKNOWN")?;
     let held = shelves.get(name).ok_or("NAME_UNKNOWN")?;
     let digest = match reference {
@@ -303,7 +303,10 @@ fn put(
     uri: &Uri,
     bytes: &[u8],
 ) -> Response {
-    let digest = digest_of(bytes);
+    let digest = match reference {
+        Reference::Digest(named) => named.same_kind_of(bytes),
+        Reference::Tag(_) => Id::Sha256(digest_of(bytes)),
+    };
     let mut tags: Vec<String> = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
         .filter(|(key, _)| key == "tag")
         .map(|(_, tag)| tag.into_owned())
@@ -385,7 +388,7 @@ fn put(
     answer::empty(StatusCode::CREATED, headers)
 }
 
-fn missing(registry: &Registry, name: &str, parts: &Parts) -> Option<Digest> {
+fn missing(registry: &Registry, name: &str, parts: &Parts) -> Option<Id> {
     let shelves = registry.shelves.lock().ok()?;
     let held = shelves.get(name);
     let blob = parts
@@ -474,8 +477,12 @@ pub(super) fn tags(registry: &Registry, name: &str, uri: &Uri) -> Response {
 
 /// `GET <name>/referrers/<digest>?artifactType=`: an index of the manifests whose subject it is.
 pub(super) fn referrers(registry: &Registry, name: &str, digest: &str, uri: &Uri) -> Response {
-    let Ok(subject) = digest.parse::<Digest>() else {
-        return bad("DIGEST_INVALID", "provided digest is not a sha256 digest", digest);
+    let Ok(subject) = digest.parse::<Id>() else {
+        return bad(
+            "DIGEST_INVALID",
+            "provided digest is not a sha256 or sha512 digest",
+            digest,
+        );
     };
     let wanted = query_value(uri, "artifactType");
     let mut found = Vec::new();

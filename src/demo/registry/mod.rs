@@ -20,6 +20,7 @@ use crate::domain::{Digest, Kind, Problem};
 mod access;
 mod answer;
 mod blobs;
+mod id;
 pub mod images;
 mod layers;
 mod manifests;
@@ -135,7 +136,7 @@ impl Registry {
     /// The digest a tag points at, where it exists and was made.
     pub fn digest(&self, repository: &str, tag: &str) -> Option<Digest> {
         let shelves = self.shelves.lock().ok()?;
-        shelves.get(repository)?.tags.get(tag).copied()
+        shelves.get(repository)?.tags.get(tag)?.sha256()
     }
 
     /// Names of all repositories, stored and offered, sorted.

@@ -3,7 +3,7 @@
 //!
 //! Owns syntax only, as the specification's "Pulling manifests" section fixes it.
 
-use crate::domain::Digest;
+use super::id::Id;
 
 /// What a path below `/v2/` names.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(super) enum Reference<'a> {
     /// A tag.
     Tag(&'a str),
     /// A digest.
-    Digest(Digest),
+    Digest(Id),
 }
 
 impl<'a> Reference<'a> {

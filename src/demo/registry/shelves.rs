@@ -1,6 +1,6 @@
 //! What the registry holds: repositories with tags, manifests and linked blobs, kept on disk.
 //!
-//! Owns `blobs/sha256/<hex>` and `repositories.json` (written beside and renamed). A blob is
+//! Owns `blobs/<algorithm>/<hex>` and `repositories.json` (written beside and renamed). A blob is
 //! linked to a repository before anybody can see it there. Knows no HTTP.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::Digest;
+use super::id::Id;
 
 /// A stored manifest; its bytes are the blob of the same digest.
 #[derive(Clone, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub(super) struct Held {
     pub size: u64,
     /// The manifest it speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<Digest>,
+    pub subject: Option<Id>,
     /// `artifactType`, or the config's media type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
@@ -35,11 +35,11 @@ pub(super) struct Held {
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Repository {
     /// Tag to manifest.
-    pub tags: BTreeMap<String, Digest>,
+    pub tags: BTreeMap<String, Id>,
     /// Manifests by digest.
-    pub manifests: BTreeMap<Digest, Held>,
+    pub manifests: BTreeMap<Id, Held>,
     /// Blobs that may be read here.
-    pub blobs: BTreeSet<Digest>,
+    pub blobs: BTreeSet<Id>,
 }
 
 /// All repositories and the folder of blobs.
@@ -52,6 +52,7 @@ impl Shelves {
     /// Opens `folder`, reading what an earlier run left and dropping half-finished uploads.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder.join("blobs/sha256"))?;
+        fs::create_dir_all(folder.join("blobs/sha512"))?;
         let uploads = folder.join("uploads");
         if uploads.exists() {
             fs::remove_dir_all(&uploads)?;
@@ -89,12 +90,13 @@ impl Shelves {
 }
 
 /// Where the bytes of `digest` lie below the registry's folder.
-pub(super) fn blob_path(folder: &Path, digest: Digest) -> PathBuf {
-    folder.join("blobs/sha256").join(digest.hex())
+pub(super) fn blob_path(folder: &Path, digest: Id) -> PathBuf {
+    let (algorithm, digits) = digest.parts();
+    folder.join("blobs").join(algorithm).join(digits)
 }
 
 /// Writes a blob that is at hand; one already there is left alone.
-pub(super) fn write_blob(folder: &Path, digest: Digest, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_blob(folder: &Path, digest: Id, bytes: &[u8]) -> io::Result<()> {
     let path = blob_path(folder, digest);
     if path.exists() {
         return Ok(());

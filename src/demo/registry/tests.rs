@@ -201,6 +201,46 @@ async fn chunked_uploads_resume_and_tolerate_the_classic_client() {
 }
 
 #[tokio::test]
+async fn sha512_names_blobs_and_manifests_too() {
+    use sha2::Digest as _;
+    let named = |bytes: &[u8]| format!("sha512:{}", hex::encode(sha2::Sha512::digest(bytes)));
+    let world = world("canonical", false).await;
+    let upload = format!("/v2/a/blobs/uploads/?digest={}", named(b"{}"));
+    assert_eq!(
+        world
+            .ask(Verb::POST, &upload)
+            .body("{}")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        201
+    );
+    let descriptor = serde_json::json!({"mediaType": "application/x", "digest": named(b"{}"), "size": 2});
+    let manifest = serde_json::json!({
+        "schemaVersion": 2, "mediaType": images::OCI_MANIFEST, "config": descriptor, "layers": [],
+    })
+    .to_string();
+    let path = format!("/v2/a/manifests/{}", named(manifest.as_bytes()));
+    let put = world
+        .ask(Verb::PUT, &format!("{path}?tag=one&tag=two"))
+        .header("content-type", images::OCI_MANIFEST)
+        .body(manifest.clone())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (put.status().as_u16(), field(&put, "oci-tag")),
+        (201, "one, two".into())
+    );
+    assert_eq!(field(&put, "docker-content-digest"), named(manifest.as_bytes()));
+    assert_eq!(
+        world.get("/v2/a/manifests/two").await.text().await.unwrap(),
+        manifest
+    );
+}
+
+#[tokio::test]
 async fn wrong_digests_store_nothing_and_cancelled_uploads_are_gone() {
     let world = world("canonical", false).await;
     let wrong = digest_of(b"other");

@@ -21,6 +21,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::access::Need;
 use super::answer::{self, Header, bad, fail, unknown, unsupported};
+use super::id::Id;
 use super::shelves::blob_path;
 use super::{Registry, query_value};
 use crate::domain::Digest;
@@ -112,8 +113,12 @@ impl Session {
 pub(super) async fn begin(registry: &Registry, name: &str, request: Request) -> Response {
     let (head, body) = request.into_parts();
     if let Some(text) = query_value(&head.uri, "mount") {
-        let Ok(digest) = text.parse::<Digest>() else {
-            return bad("DIGEST_INVALID", "provided digest is not a sha256 digest", &text);
+        let Ok(digest) = text.parse::<Id>() else {
+            return bad(
+                "DIGEST_INVALID",
+                "provided digest is not a sha256 or sha512 digest",
+                &text,
+            );
         };
         if let Some(from) = query_value(&head.uri, "from")
             && mounts(registry, &head.headers, &from, digest)
@@ -139,7 +144,7 @@ pub(super) async fn begin(registry: &Registry, name: &str, request: Request) -> 
 }
 
 /// True where the source repository has the blob and the request may read it there.
-fn mounts(registry: &Registry, headers: &HeaderMap, from: &str, digest: Digest) -> bool {
+fn mounts(registry: &Registry, headers: &HeaderMap, from: &str, digest: Id) -> bool {
     registry.allows(headers, from, Need::Pull)
         && registry
             .shelves
@@ -228,13 +233,27 @@ fn in_order(session: &Session, head: &Parts) -> Result<(), Box<Response>> {
 }
 
 async fn finish(registry: &Registry, session: &mut Session, digest: &str, body: Body) -> Response {
-    let Ok(wanted) = digest.parse::<Digest>() else {
-        return bad("DIGEST_INVALID", "provided digest is not a sha256 digest", digest);
+    let Ok(wanted) = digest.parse::<Id>() else {
+        return bad(
+            "DIGEST_INVALID",
+            "provided digest is not a sha256 or sha512 digest",
+            digest,
+        );
     };
     if let Err(error) = session.append(body).await {
         return cut_off(&error);
     }
-    let got = Digest::from_bytes(session.hash.clone().finalize().into());
+    let got = match wanted {
+        Id::Sha256(_) => Ok(Id::Sha256(Digest::from_bytes(
+            session.hash.clone().finalize().into(),
+        ))),
+        // Nobody names the algorithm before the end, so the rare one is computed from the file.
+        Id::Sha512(_) => File::open(&session.path).and_then(Id::sha512_of),
+    };
+    let got = match got {
+        Ok(got) => got,
+        Err(error) => return answer::broken(&error),
+    };
     if got != wanted {
         drop_session(registry, session);
         return bad(
@@ -250,7 +269,7 @@ async fn finish(registry: &Registry, session: &mut Session, digest: &str, body: 
     created(registry, &session.repository, wanted)
 }
 
-fn created(registry: &Registry, name: &str, digest: Digest) -> Response {
+fn created(registry: &Registry, name: &str, digest: Id) -> Response {
     let linked = registry
         .shelves
         .lock()
