@@ -1,0 +1,301 @@
+use std::time::Duration;
+
+use octocrab::models::{
+    Author, PublicKey, RateLimit, Repository, UserProfile, git::GitTree, repos, workflows::WorkFlow,
+};
+use reqwest::{Client, Method as Verb, Response as Reply};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::*;
+
+const TOKEN: &str = "ghp_demo";
+const BUNDLE: &str = "/repos/finos/legend-juju-bundle";
+
+struct World {
+    base: String,
+    client: Client,
+    folder: tempfile::TempDir,
+}
+
+async fn world() -> World {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let folder = tempfile::tempdir().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let serving = router(GitHub::open(folder.path(), 7, TOKEN).unwrap());
+    tokio::spawn(async move { axum::serve(listener, serving).await.unwrap() });
+    let client = Client::builder()
+        .tls_certs_only([])
+        .user_agent("test")
+        .timeout(Duration::from_secs(30))
+        .build()
+        .unwrap();
+    World { base, client, folder }
+}
+
+impl World {
+    fn ask(&self, verb: Verb, path: &str) -> reqwest::RequestBuilder {
+        self.client
+            .request(verb, format!("{}{path}", self.base))
+            .bearer_auth(TOKEN)
+    }
+
+    async fn send(&self, verb: Verb, path: &str, body: Value) -> (u16, Value) {
+        let reply = self.ask(verb, path).json(&body).send().await.unwrap();
+        let status = reply.status().as_u16();
+        (
+            status,
+            serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap_or_default(),
+        )
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
+        let reply = self.ask(Verb::GET, path).send().await.unwrap();
+        assert_eq!(reply.status(), 200, "{path}");
+        let text = reply.text().await.unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
+    }
+
+    fn github_json(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.folder.path().join("github.json")).unwrap()).unwrap()
+    }
+}
+
+fn field(reply: &Reply, name: &str) -> String {
+    reply
+        .headers()
+        .get(name)
+        .map(|value| value.to_str().unwrap().to_owned())
+        .unwrap_or_default()
+}
+
+#[tokio::test]
+async fn releases_are_read_verbatim_by_tree_and_blob() {
+    let world = world().await;
+    let tree: GitTree = world
+        .get("/repos/finos/legend/git/trees/master:releases?recursive=1")
+        .await;
+    let manifests: Vec<_> = tree
+        .tree
+        .iter()
+        .filter(|entry| entry.path.ends_with("/manifest.json"))
+        .collect();
+    assert_eq!(manifests.len(), 42);
+    for entry in manifests {
+        let raw = world
+            .ask(Verb::GET, &format!("/repos/finos/legend/git/blobs/{}", entry.sha))
+            .header("accept", "application/vnd.github.raw+json")
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        let name = entry.path.split('/').next().unwrap();
+        let known = manifests::RELEASES
+            .iter()
+            .find(|(release, _)| *release == name)
+            .unwrap()
+            .1;
+        assert_eq!(raw, known);
+    }
+    let commits: Vec<Value> = world
+        .get("/repos/finos/legend/commits?path=releases/2023-12-05&per_page=1")
+        .await;
+    assert_eq!(commits[0]["commit"]["message"], "new Docker release 2023-12-05");
+}
+
+#[tokio::test]
+async fn shapes_satisfy_the_models_of_octocrab() {
+    let world = world().await;
+    let repository: Repository = world.get(BUNDLE).await;
+    assert_eq!(repository.default_branch.as_deref(), Some("main"));
+    assert!(repository.permissions.unwrap().push);
+    let refs: Vec<repos::Ref> = world
+        .get(&format!("{BUNDLE}/git/matching-refs/heads/release-"))
+        .await;
+    assert_eq!(refs.len(), 9);
+    let branches: Vec<repos::Branch> = world.get(&format!("{BUNDLE}/branches")).await;
+    assert_eq!(branches.len(), 11);
+    let commits: Vec<repos::RepoCommit> = world
+        .get(&format!("{BUNDLE}/commits?sha=release-2023-12-05"))
+        .await;
+    assert_eq!(commits[1].commit.author.as_ref().unwrap().name, "Pedro Cruz");
+    let one: repos::RepoCommit = world.get(&format!("{BUNDLE}/commits/release-2023-12-05")).await;
+    assert_eq!(one.files.unwrap()[0].filename, "overlay-2023-12-05.yaml");
+    let file: repos::Content = world
+        .get(&format!("{BUNDLE}/contents/bundle.yaml?ref=edge"))
+        .await;
+    assert!(file.decoded_content().unwrap().contains("&external-hostname"));
+    let folder: Vec<repos::Content> = world.get(&format!("{BUNDLE}/contents/.github/workflows")).await;
+    assert_eq!(folder.len(), 5);
+    let workflows: Value = world.get(&format!("{BUNDLE}/actions/workflows")).await;
+    let workflows: Vec<WorkFlow> = serde_json::from_value(workflows["workflows"].clone()).unwrap();
+    let images = workflows
+        .iter()
+        .find(|flow| flow.path.ends_with("publish_images.yaml"))
+        .unwrap();
+    assert_eq!(images.state, "disabled_inactivity");
+    let secrets: repos::secrets::RepositorySecrets = world.get(&format!("{BUNDLE}/actions/secrets")).await;
+    assert_eq!(secrets.total_count, 2);
+    let user: UserProfile = world.get("/user").await;
+    let author: Author = world.get("/user").await;
+    assert_eq!(user.login, author.login);
+    let _: RateLimit = world.get("/rate_limit").await;
+}
+
+#[tokio::test]
+async fn sealed_secrets_open_with_the_recorded_key() {
+    let world = world().await;
+    let path = format!("{BUNDLE}/actions/secrets");
+    let key: PublicKey = world.get(&format!("{path}/public-key")).await;
+    let public = crypto_box::PublicKey::from_slice(&STANDARD.decode(&key.key).unwrap()).unwrap();
+    let sealed = STANDARD.encode(public.seal(&mut crypto_box::aead::OsRng, b"new token").unwrap());
+    let body = serde_json::json!({"encrypted_value": sealed, "key_id": key.key_id});
+    assert_eq!(
+        world
+            .send(Verb::PUT, &format!("{path}/CHARMHUB_TOKEN"), body.clone())
+            .await
+            .0,
+        204
+    );
+    assert_eq!(
+        world
+            .send(Verb::PUT, &format!("{path}/CHARMCRAFT_AUTH"), body)
+            .await
+            .0,
+        201
+    );
+    let wrong = serde_json::json!({"encrypted_value": sealed, "key_id": "1"});
+    assert_eq!(
+        world
+            .send(Verb::PUT, &format!("{path}/CHARMHUB_TOKEN"), wrong)
+            .await
+            .0,
+        422
+    );
+
+    let kept = &world.github_json()["repositories"]["finos/legend-juju-bundle"];
+    let private = STANDARD
+        .decode(kept["keys"][0]["private"].as_str().unwrap())
+        .unwrap();
+    let private = crypto_box::SecretKey::from_slice(&private).unwrap();
+    for secret in ["CHARMHUB_TOKEN", "CHARMCRAFT_AUTH"] {
+        let value = STANDARD
+            .decode(kept["secrets"][secret]["encrypted_value"].as_str().unwrap())
+            .unwrap();
+        assert_eq!(private.unseal(&value).unwrap(), b"new token");
+    }
+    assert_eq!(
+        world
+            .send(Verb::DELETE, &format!("{path}/CHARMCRAFT_AUTH"), Value::Null)
+            .await
+            .0,
+        204
+    );
+    let anonymous = world
+        .client
+        .get(format!("{}{path}", world.base))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(anonymous.status(), 404);
+}
+
+#[tokio::test]
+async fn a_branch_is_made_of_one_commit_and_survives_a_restart() {
+    let world = world().await;
+    let git = format!("{BUNDLE}/git");
+    let edge: Value = world.get(&format!("{git}/ref/heads/edge")).await;
+    let base: Value = world
+        .get(&format!(
+            "{git}/commits/{}",
+            edge["object"]["sha"].as_str().unwrap()
+        ))
+        .await;
+    let tree = serde_json::json!({
+        "base_tree": base["tree"]["sha"],
+        "tree": [{"path": "overlay-2024-01-08.yaml", "mode": "100644", "type": "blob", "content": "a: 1\n"}],
+    });
+    let (status, tree) = world.send(Verb::POST, &format!("{git}/trees"), tree).await;
+    assert_eq!((status, tree["tree"].as_array().unwrap().len()), (201, 6));
+    let commit = serde_json::json!({"message": "m", "tree": tree["sha"], "parents": [base["sha"]]});
+    let (status, commit) = world.send(Verb::POST, &format!("{git}/commits"), commit).await;
+    assert_eq!(status, 201);
+    let branch = serde_json::json!({"ref": "refs/heads/release-2024-01-08", "sha": commit["sha"]});
+    assert_eq!(
+        world
+            .send(Verb::POST, &format!("{git}/refs"), branch.clone())
+            .await
+            .0,
+        201
+    );
+    let (status, again) = world.send(Verb::POST, &format!("{git}/refs"), branch).await;
+    assert_eq!(
+        (status, again["message"].as_str().unwrap()),
+        (422, "Reference already exists")
+    );
+
+    let reopened = GitHub::open(world.folder.path(), 7, TOKEN).unwrap();
+    let store = reopened.store.lock().unwrap();
+    let repo = store.repo("finos/legend-juju-bundle").unwrap();
+    assert_eq!(
+        repo.objects.resolve("release-2024-01-08"),
+        commit["sha"].as_str().map(str::to_owned)
+    );
+}
+
+#[tokio::test]
+async fn validators_quota_and_refusals_are_github_s() {
+    let world = world().await;
+    let first = world.ask(Verb::GET, BUNDLE).send().await.unwrap();
+    assert_eq!(field(&first, "x-ratelimit-remaining"), "4999");
+    assert!(!field(&first, "x-oauth-scopes").is_empty());
+    let etag = field(&first, "etag");
+    assert!(etag.starts_with("W/\""));
+    let again = world
+        .ask(Verb::GET, BUNDLE)
+        .header("if-none-match", etag)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        (again.status().as_u16(), field(&again, "x-ratelimit-remaining")),
+        (304, "4999".into())
+    );
+
+    let bad = world
+        .client
+        .get(format!("{}/user", world.base))
+        .bearer_auth("wrong")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(bad.status(), 401);
+    assert_eq!(bad.json::<Value>().await.unwrap()["message"], "Bad credentials");
+    let version = world
+        .ask(Verb::GET, BUNDLE)
+        .header("x-github-api-version", "2020-01-01")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(version.status(), 400);
+    let anonymous = || world.client.get(format!("{}{BUNDLE}", world.base)).send();
+    for _ in 0..60 {
+        assert_eq!(anonymous().await.unwrap().status(), 200);
+    }
+    let over = anonymous().await.unwrap();
+    assert_eq!(
+        (over.status().as_u16(), field(&over, "x-ratelimit-remaining")),
+        (403, "0".into())
+    );
+    let upstream = serde_json::json!({"ref": "refs/heads/x", "sha": "0".repeat(40)});
+    assert_eq!(
+        world
+            .send(Verb::POST, "/repos/finos/legend/git/refs", upstream)
+            .await
+            .0,
+        403
+    );
+}

@@ -1,0 +1,285 @@
+//! A container registry: the OCI distribution protocol, played as Docker Hub, Canonical's registry
+//! and GHCR.
+//!
+//! Owns the protocol, its tokens, the images of the demo world and what is pushed to it, under one
+//! folder. Must not listen, log requests or play faults: the demo's listeners wrap [`router`].
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, RawForm, RawQuery, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{any, get};
+
+use crate::domain::{Digest, Kind, Problem};
+
+mod access;
+mod answer;
+mod blobs;
+mod id;
+pub mod images;
+mod layers;
+mod manifests;
+mod names;
+mod quota;
+mod shelves;
+#[cfg(test)]
+mod tests;
+mod uploads;
+
+use access::{Access, Asked, Manner, Need};
+use names::Place;
+use shelves::Shelves;
+
+/// How a registry presents itself.
+pub struct Setup {
+    /// `hub`, `canonical` or `ghcr`: hub and ghcr refuse deletes as the real ones do, ghcr wants
+    /// index types in `Accept`.
+    pub name: &'static str,
+    /// Folder for blobs and the record of repositories.
+    pub dir: PathBuf,
+    /// URL of the token endpoint in challenges; empty = nobody is asked for a token.
+    pub realm: String,
+    /// Service name in challenges.
+    pub service: String,
+    /// Docker Hub's pull quota and its headers.
+    pub quota: bool,
+    /// Strangers may pull.
+    pub anonymous_pull: bool,
+}
+
+/// One registry with everything it holds.
+pub struct Registry {
+    setup: Setup,
+    access: Access,
+    quota: Option<quota::Quota>,
+    shelves: Mutex<Shelves>,
+    offers: Mutex<HashMap<(String, String), images::Recipe>>,
+    making: tokio::sync::Mutex<()>,
+    uploads: uploads::Sessions,
+    private: Mutex<Vec<String>>,
+}
+
+impl Registry {
+    /// Opens the registry in `setup.dir`, with what an earlier run left there.
+    pub fn open(setup: Setup) -> Result<Arc<Registry>, Problem> {
+        let shelves = Shelves::open(&setup.dir).map_err(|error| {
+            Problem::new(
+                Kind::Machine,
+                format!("the demo registry cannot use {}", setup.dir.display()),
+            )
+            .because(&error)
+        })?;
+        Ok(Arc::new(Registry {
+            quota: setup.quota.then(quota::Quota::new),
+            access: Access::default(),
+            shelves: Mutex::new(shelves),
+            offers: Mutex::default(),
+            making: tokio::sync::Mutex::new(()),
+            uploads: uploads::Sessions::new(setup.dir.join("uploads")),
+            private: Mutex::default(),
+            setup,
+        }))
+    }
+
+    /// Lets `user` (empty = any user) with `password` pull, and with `push` also push and delete,
+    /// in repositories that start with `repository_prefix` (empty = all).
+    pub fn grant(&self, user: &str, password: &str, repository_prefix: &str, push: bool) {
+        self.access.grant(user, password, repository_prefix, push);
+    }
+
+    /// Hides repositories that start with `repository_prefix` from strangers.
+    pub fn hide(&self, repository_prefix: &str) {
+        if let Ok(mut private) = self.private.lock() {
+            private.push(repository_prefix.to_owned());
+        }
+    }
+
+    /// Stores `image` with its children and blobs, and points `tag` at it.
+    pub fn store(&self, repository: &str, tag: Option<&str>, image: &images::Image) -> Result<(), Problem> {
+        manifests::store(self, repository, tag, image).map_err(|error| {
+            Problem::new(
+                Kind::Machine,
+                format!("the demo registry cannot store {repository}"),
+            )
+            .because(&error)
+        })
+    }
+
+    /// Offers an image that is made when its tag is first asked for. Does nothing where the tag
+    /// already exists.
+    pub fn offer(&self, repository: &str, tag: &str, recipe: images::Recipe) {
+        let there = self.shelves.lock().is_ok_and(|shelves| {
+            shelves
+                .get(repository)
+                .is_some_and(|held| held.tags.contains_key(tag))
+        });
+        if there {
+            return;
+        }
+        if let Ok(mut offers) = self.offers.lock() {
+            offers.insert((repository.to_owned(), tag.to_owned()), recipe);
+        }
+    }
+
+    /// The answer of the token endpoint to `GET realm?query`.
+    pub fn token(&self, query: &str, authorization: Option<&str>) -> Response {
+        let asked = Asked::parse(query, authorization);
+        self.access
+            .token(&asked, &self.manner(), |name| self.is_public(name))
+    }
+
+    /// The digest a tag points at, where it exists and was made.
+    pub fn digest(&self, repository: &str, tag: &str) -> Option<Digest> {
+        let shelves = self.shelves.lock().ok()?;
+        shelves.get(repository)?.tags.get(tag)?.sha256()
+    }
+
+    /// Names of all repositories, stored and offered, sorted.
+    pub fn repositories(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .shelves
+            .lock()
+            .map(|shelves| shelves.names().cloned().collect())
+            .unwrap_or_default();
+        if let Ok(offers) = self.offers.lock() {
+            names.extend(offers.keys().map(|(name, _)| name.clone()));
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    fn manner(&self) -> Manner<'_> {
+        Manner {
+            realm: &self.setup.realm,
+            service: &self.setup.service,
+            anonymous_pull: self.setup.anonymous_pull,
+            deny_early: self.setup.name == "ghcr",
+        }
+    }
+
+    fn is_public(&self, name: &str) -> bool {
+        let hidden = self
+            .private
+            .lock()
+            .is_ok_and(|private| private.iter().any(|prefix| name.starts_with(prefix)));
+        !hidden
+            && (self
+                .shelves
+                .lock()
+                .is_ok_and(|shelves| shelves.get(name).is_some())
+                || self
+                    .offers
+                    .lock()
+                    .is_ok_and(|offers| offers.keys().any(|(known, _)| known == name)))
+    }
+
+    /// Hub and GHCR answer 405 to deletes through the distribution protocol.
+    fn deletes(&self) -> bool {
+        !matches!(self.setup.name, "hub" | "ghcr")
+    }
+
+    fn is_open(&self) -> bool {
+        self.setup.realm.is_empty()
+    }
+
+    fn allows(&self, headers: &HeaderMap, repository: &str, need: Need) -> bool {
+        self.is_open() || self.access.allows(headers, repository, need)
+    }
+}
+
+/// The registry's routes: `/v2/...` and `/token`.
+pub fn router(registry: Arc<Registry>) -> Router {
+    Router::new()
+        .route("/token", get(token).post(token_by_form))
+        .route("/v2", any(ping))
+        .route("/v2/", any(ping))
+        .route("/v2/{*rest}", any(serve))
+        .with_state(registry)
+}
+
+async fn token(
+    State(registry): State<Arc<Registry>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    registry.token(query.as_deref().unwrap_or_default(), authorization(&headers))
+}
+
+async fn token_by_form(
+    State(registry): State<Arc<Registry>>,
+    headers: HeaderMap,
+    RawForm(form): RawForm,
+) -> Response {
+    registry.token(&String::from_utf8_lossy(&form), authorization(&headers))
+}
+
+fn authorization(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()
+}
+
+async fn ping(State(registry): State<Arc<Registry>>, headers: HeaderMap) -> Response {
+    if registry.is_open() || registry.access.knows(&headers) {
+        return answer::document(StatusCode::OK, Vec::new(), &serde_json::json!({}));
+    }
+    registry.access.challenge(&registry.manner(), &headers, None)
+}
+
+async fn serve(
+    State(registry): State<Arc<Registry>>,
+    Path(rest): Path<String>,
+    request: Request<Body>,
+) -> Response {
+    let Some(place) = Place::parse(&rest) else {
+        return answer::unknown("NAME_UNKNOWN", &rest);
+    };
+    let method = request.method().clone();
+    if let Some(name) = place.repository() {
+        if !names::is_name(name) {
+            return answer::bad("NAME_INVALID", "invalid repository name", name);
+        }
+        let need = match method {
+            Method::GET | Method::HEAD if !matches!(place, Place::Upload(..)) => Need::Pull,
+            Method::DELETE if !matches!(place, Place::Upload(..)) => Need::Delete,
+            _ => Need::Push,
+        };
+        if !registry.allows(request.headers(), name, need) {
+            return registry
+                .access
+                .challenge(&registry.manner(), request.headers(), Some((name, need)));
+        }
+    }
+    match place {
+        Place::Manifest(name, reference) => manifests::serve(&registry, name, reference, request).await,
+        Place::Tags(name) if method == Method::GET => manifests::tags(&registry, name, request.uri()),
+        Place::Referrers(name, digest) if method == Method::GET => {
+            manifests::referrers(&registry, name, digest, request.uri())
+        }
+        Place::Blob(name, digest) => {
+            let (head, _) = request.into_parts();
+            blobs::serve(&registry, name, digest, &method, &head.headers).await
+        }
+        Place::Uploads(name) if method == Method::POST => uploads::begin(&registry, name, request).await,
+        Place::Uploads(_) => answer::unsupported("POST"),
+        Place::Upload(name, id) => uploads::go_on(&registry, name, id, request).await,
+        Place::Catalog => answer::fail(
+            StatusCode::FORBIDDEN,
+            "DENIED",
+            "listing repositories is not allowed",
+            serde_json::Value::Null,
+        ),
+        Place::Tags(_) | Place::Referrers(..) => answer::unsupported("GET"),
+    }
+}
+
+/// Whether, and with what, a query answers `key`.
+fn query_value(uri: &axum::http::Uri, key: &str) -> Option<String> {
+    url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+        .find(|(name, _)| name == key)
+        .map(|(_, value)| value.into_owned())
+}
