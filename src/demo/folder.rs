@@ -22,7 +22,7 @@ const MADE: [&str; 13] = [
     "charmhub.json",
     "requests.jsonl",
     "github.json",
-    "github-state.json",
+    "github-objects.json",
     "github.sock",
     "github",
     "contents",

@@ -16,6 +16,9 @@ pub const FAMILY: [(&str, &str); 5] = [
     ("cfpb/regtech/sbl/python-ubi8", "v3.12.0"),
 ];
 
+/// The private package that proves that a token may write.
+pub const PROBE: &str = "cfpb/regtech/sbl/test";
+
 /// Images before this release are small whatever `--image-size` says: they are history, and
 /// nobody copies them.
 const LARGE_SINCE: &str = "2024-01-06";

@@ -70,12 +70,9 @@ impl<'a> Shelf<'a> {
             self.dummy(package, resource, number, at)?;
         }
         let mut numbers = BTreeMap::new();
-        let mut newest_yet = DateTime::<Utc>::MIN_UTC;
         for (number, (release, tag, at)) in (first..).zip(pushed) {
-            // Later numbers are never older, whatever the lag of their release was.
-            newest_yet = newest_yet.max(at);
             let recipe = self.drawing.upstream(&release, image, &tag);
-            self.image(package, resource, number, &recipe, newest_yet)?;
+            self.image(package, resource, number, &recipe, at)?;
             numbers.insert(tag, number);
         }
         Ok(numbers)
