@@ -1,4 +1,215 @@
-//! The embedded world on loopback: servers that play Charmhub, GitHub and the registries.
+//! The demo world: Charmhub, sign-on, storage, GitHub and three registries on loopback.
+//!
+//! Owns the world's start and stop and the wiring of its services. It is a toy: its secrets are
+//! worthless, its time is the machine's, and nothing in it ever leaves 127.0.0.1. Knows only
+//! `domain` and wire shapes; nobody but the command line starts it.
 
+pub mod environment;
+pub mod faults;
+pub mod folder;
 pub mod github;
+pub mod images;
 pub mod registry;
+pub mod releases;
+pub mod request_log;
+pub mod server;
+pub mod store;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::faults::Faults;
+use self::folder::Identity;
+use self::images::Drawing;
+use self::registry::{Registry, Setup};
+use self::request_log::RequestLog;
+use self::server::Front;
+use self::store::{Charmhub, Endpoints};
+use crate::domain::{Kind, Problem};
+
+/// What a world is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The world's folder; made where it is missing.
+    pub dir: PathBuf,
+    /// Wipe an earlier world in that folder first.
+    pub fresh: bool,
+    /// What random data is drawn from. A world that exists keeps its own.
+    pub seed: u64,
+    /// Size of the images of recent releases, in bytes. A world that exists keeps its own.
+    pub image_size: u64,
+    /// The faults file.
+    pub faults: Option<PathBuf>,
+    /// How much later the store's public view shows what publishers did.
+    pub serve_lag: Duration,
+}
+
+impl Options {
+    /// A world in `dir` with everything else as by default.
+    pub fn in_dir(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            fresh: false,
+            seed: 1,
+            image_size: 1 << 20,
+            faults: None,
+            serve_lag: Duration::ZERO,
+        }
+    }
+}
+
+/// A running world. Dropped without [`World::stop`], its servers end with the runtime.
+pub struct World {
+    dir: PathBuf,
+    identity: Identity,
+    store: Arc<Charmhub>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl World {
+    /// Starts every server; when this returns, all listen. Must be called inside a runtime.
+    pub async fn start(options: &Options) -> Result<Self, Problem> {
+        let faults = Arc::new(match &options.faults {
+            Some(path) => Faults::load(path)?,
+            None => Faults::default(),
+        });
+        let dir = std::path::absolute(&options.dir).map_err(|error| {
+            Problem::new(Kind::Machine, "The demo's folder has no full name").because(&error)
+        })?;
+        let (identity, listeners) =
+            folder::open(&dir, options.fresh, options.seed, options.image_size).await?;
+        environment::make_folders(&dir, &identity)?;
+        let log = Arc::new(RequestLog::open(&dir.join("requests.jsonl"))?);
+        let drawing = Drawing {
+            seed: identity.seed,
+            image_size: identity.image_size,
+        };
+        let hub = Registry::open(Setup {
+            name: "hub",
+            dir: dir.join("registry/hub"),
+            realm: format!("{}/token", identity.url("hub")),
+            service: "registry.docker.io".to_owned(),
+            quota: true,
+            anonymous_pull: true,
+        })?;
+        images::stock_hub(&hub, drawing);
+        let ghcr = Registry::open(Setup {
+            name: "ghcr",
+            dir: dir.join("registry/ghcr"),
+            realm: format!("{}/token", identity.url("ghcr")),
+            service: "ghcr.io".to_owned(),
+            quota: false,
+            anonymous_pull: true,
+        })?;
+        images::stock_ghcr(&ghcr, drawing);
+        // GitHub's registry looks at the token, not at the user's name.
+        ghcr.grant("", &identity.packages_token, "", true);
+        ghcr.hide(images::PROBE);
+        let canonical = Registry::open(Setup {
+            name: "canonical",
+            dir: dir.join("registry/canonical"),
+            realm: format!("{}/v1/tokens/docker-registry", identity.url("charmhub")),
+            service: "https://registry.jujucharms.com/".to_owned(),
+            quota: false,
+            anonymous_pull: true,
+        })?;
+        let endpoints = Endpoints {
+            api: identity.url("charmhub"),
+            storage: identity.url("storage"),
+            sso: identity.url("sso"),
+        };
+        let store = Charmhub::open(&dir, endpoints, canonical.clone(), drawing, options.serve_lag)?;
+        let github = github::GitHub::open(&dir, identity.seed, &identity.github_token)?;
+        let github = github::router(github);
+
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let front = |service, router: Router| Front::new(service, router, faults.clone(), log.clone());
+        let octo = front("github", github);
+        for (service, listener) in listeners {
+            let front = match service {
+                "charmhub" => front(service, store::api_router(store.clone())),
+                "storage" => front(service, store::storage_router(store.clone())),
+                "sso" => front(service, store::sso_router(store.clone())),
+                "hub" => front(service, registry::router(hub.clone())),
+                "canonical" => front(service, registry::router(canonical.clone())),
+                "ghcr" => front(service, registry::router(ghcr.clone())),
+                _ => octo.clone(),
+            };
+            server::serve_tcp(listener, front, stop.clone(), &tasks);
+        }
+        let socket = dir.join("github.sock");
+        if let Err(error) = server::serve_unix(&socket, octo, stop.clone(), &tasks) {
+            // A folder with a long name has no room for a socket (108 bytes); only gh needs it.
+            tracing::warn!(%error, path = %socket.display(), "no socket for gh");
+        }
+        tasks.close();
+        Ok(Self {
+            dir,
+            identity,
+            store,
+            stop,
+            tasks,
+        })
+    }
+
+    /// The world's folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// `http://127.0.0.1:PORT` of a service, without a trailing slash.
+    pub fn url(&self, service: &str) -> String {
+        self.identity.url(service)
+    }
+
+    /// Every variable of the contract, with its value.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        environment::variables(&self.dir, &self.identity, &self.store.operator_token())
+    }
+
+    /// Writes [`World::environment`] to `path` as `export NAME='value'` lines, 0600, by rename.
+    pub fn write_env_file(&self, path: &Path) -> Result<(), Problem> {
+        environment::write_file(path, &self.environment())
+    }
+
+    /// A store token of its own for tests: `None` packages means all. Bare, not base64.
+    pub fn mint_token(
+        &self,
+        packages: Option<&[&str]>,
+        permissions: &[&str],
+        lifetime: Duration,
+    ) -> Result<String, Problem> {
+        self.store.mint_for_tests(packages, permissions, lifetime)
+    }
+
+    /// Ends every server and connection.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+        drop(std::fs::remove_file(self.dir.join("github.sock")));
+    }
+}
+
+/// Serves a world until SIGTERM or SIGINT; `env_file` appears once all servers listen.
+pub async fn serve(options: &Options, env_file: &Path) -> Result<(), Problem> {
+    let no_signals =
+        |error: std::io::Error| Problem::new(Kind::Machine, "Cannot wait for signals").because(&error);
+    let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    let world = World::start(options).await?;
+    world.write_env_file(env_file)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    world.stop().await;
+    Ok(())
+}

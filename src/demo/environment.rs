@@ -1,0 +1,77 @@
+//! The environment that points windlass, charmcraft, skopeo and gh at the demo world.
+//!
+//! Owns the variables of the contract, the file that sets them and the configuration folders
+//! they name. Must not start anything.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::folder::{Identity, make_private, write_private};
+use crate::domain::Problem;
+
+/// The demo operator's e-mail at the sign-on.
+pub const EMAIL: &str = "releaser@legend.example";
+/// Its password.
+pub const PASSWORD: &str = "demo-password";
+/// Its one-time password, which may be used again: a toy world.
+pub const OTP: &str = "123456";
+
+/// Every variable of the contract, in the order in which the file lists them.
+pub fn variables(dir: &Path, identity: &Identity, store_token: &str) -> Vec<(String, String)> {
+    let mirrors = format!(
+        "docker.io={},ghcr.io={},registry.jujucharms.com={}",
+        identity.url("hub"),
+        identity.url("ghcr"),
+        identity.url("canonical")
+    );
+    [
+        ("CHARMCRAFT_STORE_API_URL", identity.url("charmhub")),
+        ("CHARMCRAFT_UPLOAD_URL", identity.url("storage")),
+        ("CHARMCRAFT_REGISTRY_URL", identity.url("canonical")),
+        ("CHARMCRAFT_STORE_SSO_URL", identity.url("sso")),
+        ("CHARMCRAFT_AUTH", STANDARD.encode(store_token)),
+        ("GITHUB_API_URL", identity.url("github")),
+        ("GH_TOKEN", identity.github_token.clone()),
+        ("GITHUB_TOKEN", identity.github_token.clone()),
+        ("CR_PAT", identity.packages_token.clone()),
+        ("WINDLASS_WORKSPACE", "legend".to_owned()),
+        ("WINDLASS_REGISTRY_MIRRORS", mirrors),
+        ("WINDLASS_SSO_EMAIL", EMAIL.to_owned()),
+        ("WINDLASS_SSO_PASSWORD", PASSWORD.to_owned()),
+        ("WINDLASS_SSO_OTP", OTP.to_owned()),
+        ("DOCKER_CONFIG", dir.join("docker").display().to_string()),
+        ("GH_CONFIG_DIR", dir.join("gh").display().to_string()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// Writes `variables` as `export NAME='value'` lines, 0600, whole or not at all.
+pub fn write_file(path: &Path, variables: &[(String, String)]) -> Result<(), Problem> {
+    let mut text = String::new();
+    for (name, value) in variables {
+        text.push_str(&format!("export {name}='{}'\n", value.replace('\'', r"'\''")));
+    }
+    write_private(path, text.as_bytes())
+}
+
+/// Makes the folders that skopeo (`home`), Docker logins (`docker`) and gh (`gh`) read.
+pub fn make_folders(dir: &Path, identity: &Identity) -> Result<(), Problem> {
+    let containers = dir.join("home/.config/containers");
+    for folder in [&containers, &dir.join("docker"), &dir.join("gh")] {
+        make_private(folder)?;
+    }
+    let mut registries = String::new();
+    for service in ["hub", "canonical", "ghcr"] {
+        registries.push_str(&format!(
+            "[[registry]]\nlocation = \"{}\"\ninsecure = true\n\n",
+            identity.host(service)
+        ));
+    }
+    write_private(&containers.join("registries.conf"), registries.as_bytes())?;
+    let gh = format!("http_unix_socket: {}\n", dir.join("github.sock").display());
+    write_private(&dir.join("gh/config.yml"), gh.as_bytes())
+}

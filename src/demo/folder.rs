@@ -1,0 +1,234 @@
+//! The demo world's folder: what in it belongs to the world, its ports and its toy secrets.
+//!
+//! Owns `world.json` (the marker that makes a folder a demo world) and the wiping of a world that
+//! is to start anew. Must never remove a file that the world did not make.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use super::faults::SERVICES;
+use crate::domain::{Kind, Problem};
+
+/// What the world makes in its folder, and all that `--fresh` removes.
+const MADE: [&str; 13] = [
+    "world.json",
+    "charmhub.json",
+    "requests.jsonl",
+    "github.json",
+    "github-objects.json",
+    "github.sock",
+    "github",
+    "contents",
+    "registry",
+    "home/.config/containers",
+    "home",
+    "docker",
+    "gh",
+];
+
+/// `world.json`: what stays the same when a world is stopped and started again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Identity {
+    /// Names the format; anything else is no demo world.
+    pub schema: String,
+    /// What the seed data is drawn from.
+    pub seed: u64,
+    /// Size of the large images, in bytes.
+    pub image_size: u64,
+    /// Port of each service.
+    pub ports: BTreeMap<String, u16>,
+    /// The toy GitHub token.
+    pub github_token: String,
+    /// The toy token for ghcr.io.
+    pub packages_token: String,
+}
+
+const SCHEMA: &str = "windlass.demo-world/1";
+
+impl Identity {
+    /// `http://127.0.0.1:PORT` of a service, without a trailing slash.
+    pub fn url(&self, service: &str) -> String {
+        format!("http://{}", self.host(service))
+    }
+
+    /// `127.0.0.1:PORT` of a service.
+    pub fn host(&self, service: &str) -> String {
+        format!(
+            "127.0.0.1:{}",
+            self.ports.get(service).copied().unwrap_or_default()
+        )
+    }
+}
+
+/// The listeners of a world, bound, in the order of [`SERVICES`].
+pub type Listeners = Vec<(&'static str, TcpListener)>;
+
+/// Makes or reopens the world's folder and binds its listeners.
+pub async fn open(
+    dir: &Path,
+    fresh: bool,
+    seed: u64,
+    image_size: u64,
+) -> Result<(Identity, Listeners), Problem> {
+    let marker = dir.join("world.json");
+    let known = match std::fs::read_to_string(&marker) {
+        Ok(text) => Some(read_identity(&text, &marker)?),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(broken(&marker, &error)),
+    };
+    make_private(dir)?;
+    if known.is_none()
+        && let Some(name) = MADE.iter().find(|name| dir.join(name).exists())
+    {
+        return Err(Problem::new(
+            Kind::Refused,
+            format!("{} holds '{name}' but is not a demo world", dir.display()),
+        )
+        .hint("name another folder with --state"));
+    }
+    if let Some(identity) = known.filter(|_| !fresh) {
+        let mut listeners = Vec::new();
+        for service in SERVICES {
+            let port = identity.ports.get(service).copied().unwrap_or_default();
+            listeners.push((service, bind_again(port, service, dir).await?));
+        }
+        return Ok((identity, listeners));
+    }
+    if fresh {
+        wipe(dir)?;
+    }
+    let mut listeners = Vec::new();
+    let mut ports = BTreeMap::new();
+    for service in SERVICES {
+        let (listener, port) = bind_new().await?;
+        ports.insert(service.to_owned(), port);
+        listeners.push((service, listener));
+    }
+    let identity = Identity {
+        schema: SCHEMA.to_owned(),
+        seed,
+        image_size,
+        ports,
+        github_token: format!("ghp_demo{}", Uuid::new_v4().simple()),
+        packages_token: format!("ghp_demo{}", Uuid::new_v4().simple()),
+    };
+    let text = serde_json::to_string_pretty(&identity).map_err(|error| broken(&marker, &error))?;
+    write_private(&marker, text.as_bytes())?;
+    Ok((identity, listeners))
+}
+
+fn read_identity(text: &str, marker: &Path) -> Result<Identity, Problem> {
+    let identity: Identity = serde_json::from_str(text).map_err(|error| broken(marker, &error))?;
+    if identity.schema != SCHEMA {
+        return Err(Problem::new(
+            Kind::Refused,
+            format!("{} is not of this version's demo world", marker.display()),
+        )
+        .hint("name another folder with --state"));
+    }
+    Ok(identity)
+}
+
+fn broken(path: &Path, error: &(dyn std::error::Error + 'static)) -> Problem {
+    Problem::new(
+        Kind::Machine,
+        format!("Cannot use {} of the demo world", path.display()),
+    )
+    .because(error)
+    .hint("name another folder with --state, or remove this one")
+}
+
+fn wipe(dir: &Path) -> Result<(), Problem> {
+    for name in MADE {
+        let path = dir.join(name);
+        let removed = if path.is_symlink() || !path.is_dir() {
+            std::fs::remove_file(&path)
+        } else if name == "home" {
+            // Whoever runs charmcraft with this HOME leaves logs and caches here: they go with
+            // the world that they speak of.
+            std::fs::remove_dir_all(&path)
+        } else {
+            std::fs::remove_dir_all(&path)
+        };
+        if let Err(error) = removed
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            return Err(broken(&path, &error));
+        }
+    }
+    Ok(())
+}
+
+/// Ports below the range that the kernel gives to outgoing connections, so that a world stopped
+/// for a while finds its ports free again.
+async fn bind_new() -> Result<(TcpListener, u16), Problem> {
+    for _ in 0..200 {
+        let port = 20_000 + (Uuid::new_v4().as_u128() % 12_000) as u16;
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
+            return Ok((listener, port));
+        }
+    }
+    Err(Problem::new(
+        Kind::Machine,
+        "No free port on 127.0.0.1 between 20000 and 32000",
+    ))
+}
+
+async fn bind_again(port: u16, service: &str, dir: &Path) -> Result<TcpListener, Problem> {
+    let mut tries = 0;
+    loop {
+        match TcpListener::bind(("127.0.0.1", port)).await {
+            Ok(listener) => return Ok(listener),
+            // A world that is just being stopped needs a moment to let go.
+            Err(_) if tries < 20 => {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => {
+                return Err(Problem::new(
+                    Kind::Conflict,
+                    format!("Port {port} of the demo's {service} is taken"),
+                )
+                .because(&error)
+                .hint(format!(
+                    "stop the other demo world in {}, or start anew with --fresh",
+                    dir.display()
+                )));
+            }
+        }
+    }
+}
+
+/// Creates `dir` with 0700, or tightens it.
+pub fn make_private(dir: &Path) -> Result<(), Problem> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .and_then(|()| std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)))
+        .map_err(|error| broken(dir, &error))
+}
+
+/// Writes `bytes` to `path` whole or not at all: a temporary file (0600), then a rename.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{}", Uuid::new_v4().simple()));
+    let written = std::fs::OpenOptions::new()
+        .create_new(true)
+        .write(true)
+        .mode(0o600)
+        .open(&temporary)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| std::fs::rename(&temporary, path));
+    written.map_err(|error| {
+        drop(std::fs::remove_file(&temporary));
+        Problem::new(Kind::Machine, format!("Cannot write {}", path.display())).because(&error)
+    })
+}

@@ -1,0 +1,279 @@
+//! Releases: which revision and which resources each channel serves.
+//!
+//! Owns the channel map and the rules under which it changes. A list of releases is applied whole
+//! or not at all. Must not know about the public view.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use axum::extract::{Path, State as With};
+use axum::http::HeaderMap;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Charmhub;
+use super::answer::{Answer, Refusal, json_ok, parsed};
+use super::packages::{package, package_mut, revision_json};
+use super::state::{ARCHITECTURES, Attached, Base, Package, RISKS, Row, base_json, full_channel, seconds};
+use super::tokens::authorized;
+
+fn row_json(row: &Row) -> Value {
+    let resources: Vec<Value> = row
+        .resources
+        .iter()
+        .map(|attached| json!({"name": attached.name, "revision": attached.revision, "type": attached.kind}))
+        .collect();
+    json!({
+        "base": base_json(row.base.as_ref()),
+        "channel": row.channel,
+        "expiration-date": null,
+        "progressive": {"paused": null, "percentage": null},
+        "resources": resources,
+        "revision": row.revision,
+        "when": seconds(row.when),
+    })
+}
+
+/// `GET /v1/charm/{name}/releases`.
+pub async fn list(With(store): With<Arc<Charmhub>>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
+    let state = store.read();
+    authorized(&state, &headers)?.require("package-view-releases", Some(&name))?;
+    let package = package(&state, &name)?;
+    let released: BTreeSet<u64> = package.map.iter().map(|row| row.revision).collect();
+    let revisions: Vec<Value> = released
+        .iter()
+        .rev()
+        .filter_map(|number| package.revision(*number))
+        .map(revision_json)
+        .collect();
+    Ok(json_ok(&json!({
+        "channel-map": package.map.iter().map(row_json).collect::<Vec<_>>(),
+        "package": {"channels": channels_json(package)},
+        "revisions": revisions,
+    })))
+}
+
+/// Every track with its four risks, empty ones too, then the branches.
+fn channels_json(package: &Package) -> Vec<Value> {
+    let mut channels = Vec::new();
+    for track in &package.tracks {
+        let mut safer: Option<String> = None;
+        for risk in RISKS {
+            let name = format!("{}/{risk}", track.name);
+            channels.push(json!({
+                "branch": null, "fallback": safer, "name": name, "risk": risk, "track": track.name,
+            }));
+            safer = Some(name);
+        }
+    }
+    let branches: BTreeSet<&str> = package
+        .map
+        .iter()
+        .map(|row| row.channel.as_str())
+        .filter(|channel| channel.split('/').count() == 3)
+        .collect();
+    for channel in branches {
+        let mut parts = channel.split('/');
+        let (track, risk, branch) = (parts.next(), parts.next(), parts.next());
+        let fallback = channel.rsplit_once('/').map(|(parent, _)| parent);
+        channels.push(json!({
+            "branch": branch, "fallback": fallback, "name": channel, "risk": risk, "track": track,
+        }));
+    }
+    channels
+}
+
+#[derive(Deserialize)]
+struct Wanted {
+    revision: Option<u64>,
+    channel: String,
+    #[serde(default)]
+    resources: Option<Vec<WantedResource>>,
+}
+
+#[derive(Deserialize)]
+struct WantedResource {
+    name: String,
+    revision: Option<u64>,
+}
+
+/// `POST /v1/charm/{name}/releases`: an array; `revision: null` closes.
+pub async fn release(
+    With(store): With<Arc<Charmhub>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let wanted: Vec<Wanted> = parsed(&body)?;
+    store.change(|state| {
+        let session = authorized(state, &headers)?;
+        session.require("package-manage-releases", Some(&name))?;
+        let package = package_mut(state, &name)?;
+        let now = Utc::now();
+        let mut released = Vec::new();
+        for item in wanted {
+            let channel = known_channel(package, &item.channel)?;
+            session.require_channel(&channel)?;
+            let resources = match item.revision {
+                None => {
+                    package.map.retain(|row| row.channel != channel);
+                    Value::Null
+                }
+                Some(revision) => {
+                    let asked = item.resources.unwrap_or_default();
+                    let attached = attachments(package, &channel, revision, &asked)?;
+                    let listed: Vec<Value> = attached
+                        .iter()
+                        .map(|attached| json!({"name": attached.name, "revision": attached.revision}))
+                        .collect();
+                    put(package, &channel, revision, attached, now);
+                    Value::Array(listed)
+                }
+            };
+            released.push(json!({"channel": channel, "revision": item.revision, "resources": resources}));
+        }
+        Ok(json_ok(&json!({"released": released})))
+    })
+}
+
+fn known_channel(package: &Package, text: &str) -> Result<String, Refusal> {
+    let channel =
+        full_channel(text, "latest").ok_or_else(|| Refusal::api_error(format!("Invalid channel: {text}")))?;
+    let track = channel.split('/').next().unwrap_or_default();
+    if package.tracks.iter().any(|known| known.name == track) {
+        Ok(channel)
+    } else {
+        Err(Refusal::api_error(format!("Invalid track: {track}")))
+    }
+}
+
+/// What is attached when `revision` goes to `channel`: what was asked for, else what the channel
+/// has. Resources belong to the channel, not to the revision.
+fn attachments(
+    package: &Package,
+    channel: &str,
+    revision: u64,
+    asked: &[WantedResource],
+) -> Result<Vec<Attached>, Refusal> {
+    let target = package.revision(revision).ok_or_else(|| {
+        Refusal::api_error(format!("Revision {revision} of {} does not exist", package.name))
+    })?;
+    if target.status == "rejected" {
+        return Err(Refusal::api_error(format!(
+            "Revision {revision} of {} was rejected and cannot be released",
+            package.name
+        )));
+    }
+    let about = format!("for charm with id '{}' and revision {revision}", package.id);
+    for resource in asked {
+        if !target
+            .resources
+            .iter()
+            .any(|declared| declared.name == resource.name)
+        {
+            return Err(Refusal::api_error(format!(
+                "Resource '{}' is not valid {about}",
+                resource.name
+            )));
+        }
+        if let Some(number) = resource.revision
+            && package.resource(&resource.name, number).is_none()
+        {
+            return Err(Refusal::api_error(format!(
+                "Resource '{}' with revision {number} does not exist {about}",
+                resource.name
+            )));
+        }
+    }
+    let mut attached = Vec::new();
+    for declared in &target.resources {
+        let number = match asked.iter().find(|resource| resource.name == declared.name) {
+            Some(resource) => resource.revision,
+            None => inherited(package, channel, &target.bases, &declared.name).ok_or_else(|| {
+                Refusal::api_error(format!(
+                    "Resource '{}' doesn't have a released revision {about}",
+                    declared.name
+                ))
+            })?,
+        };
+        attached.push(Attached {
+            name: declared.name.clone(),
+            revision: number,
+            kind: declared.kind.clone(),
+        });
+    }
+    Ok(attached)
+}
+
+/// What `channel` has as `resource`, on one of these bases if it can be.
+fn inherited(
+    package: &Package,
+    channel: &str,
+    bases: &[Option<Base>],
+    resource: &str,
+) -> Option<Option<u64>> {
+    let rows = || package.map.iter().filter(|row| row.channel == channel);
+    let of = |row: &Row| {
+        row.resources
+            .iter()
+            .find(|attached| attached.name == resource)
+            .map(|attached| attached.revision)
+    };
+    rows()
+        .filter(|row| bases.contains(&row.base))
+        .chain(rows())
+        .find_map(of)
+}
+
+/// Puts `revision` into `channel`, one row a base, and remembers it as past.
+pub fn put(
+    package: &mut Package,
+    channel: &str,
+    revision: u64,
+    attached: Vec<Attached>,
+    when: DateTime<Utc>,
+) {
+    let Some(target) = package.revisions.iter_mut().find(|r| r.revision == revision) else {
+        return;
+    };
+    "released".clone_into(&mut target.status);
+    for base in expanded(&target.bases) {
+        let row = Row {
+            channel: channel.to_owned(),
+            base,
+            revision,
+            resources: attached.clone(),
+            when,
+        };
+        package.past.push(row.clone());
+        match package
+            .map
+            .iter_mut()
+            .find(|there| there.channel == row.channel && there.base == row.base)
+        {
+            Some(there) => *there = row,
+            None => package.map.push(row),
+        }
+    }
+}
+
+/// The bases of a revision as rows have them: `all` becomes each architecture.
+fn expanded(bases: &[Option<Base>]) -> Vec<Option<Base>> {
+    let mut out = Vec::new();
+    for base in bases {
+        match base {
+            Some(base) if base.architecture == "all" => {
+                out.extend(ARCHITECTURES.iter().map(|architecture| {
+                    Some(Base {
+                        architecture: (*architecture).to_owned(),
+                        ..base.clone()
+                    })
+                }))
+            }
+            other => out.push(other.clone()),
+        }
+    }
+    out
+}
