@@ -29,7 +29,13 @@ pub(super) async fn missing(
     destination: &Repository,
 ) -> Result<u64, Problem> {
     let from = registries.site(&source.repository)?.pull();
-    let to = registries.site(destination)?.pull();
+    let site = registries.site(destination)?;
+    // To somebody who may write, an empty repository is empty; to others it does not exist.
+    let to = if registries.login(&site).await?.anonymous() {
+        site.pull()
+    } else {
+        site.push()
+    };
     let digest = match source.target {
         Target::Digest(digest) => digest,
         Target::Tag(_) => {

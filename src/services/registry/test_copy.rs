@@ -274,3 +274,20 @@ async fn a_cancelled_copy_leaves_no_upload_behind_and_can_run_in_a_task() {
     assert_eq!(open_sessions(&pair.to), 0);
     pair.to.with(|world| assert!(world.manifests.is_empty()));
 }
+
+#[tokio::test]
+async fn a_location_on_another_host_gets_no_authorization() {
+    let pair = pair().await;
+    let storage = Server::start().await;
+    pair.to.with(|world| {
+        world.password = Some("p");
+        world.elsewhere = Some(format!("http://{}", storage.name));
+    });
+    let destination = pair.to.repository("c/d");
+    let registries = registries().with_credential(&destination, None, "robot".into(), "p".to_owned().into());
+    pair.copy(&registries).await.0.unwrap();
+    assert_eq!(storage.count("PUT"), 3);
+    assert_eq!(storage.with(|world| world.authorized), 0);
+    assert!(pair.to.with(|world| world.authorized) > 0);
+    assert_eq!(pair.from.with(|world| world.authorized), 0);
+}

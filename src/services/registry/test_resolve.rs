@@ -1,6 +1,6 @@
 //! Tests of resolving, tokens and refusals against a registry in memory.
 
-use super::test_server::{Server, registries};
+use super::test_server::{Server, mirrored, registries};
 use crate::domain::{Kind, Reference, Target};
 
 #[tokio::test]
@@ -82,13 +82,7 @@ async fn a_challenge_is_answered_once_and_no_secret_is_told() {
     let right = login("hunter2-secret");
     let head = right.head(&repository.tagged("v1")).await.unwrap().unwrap();
     assert_eq!(head.digest, image);
-    right
-        .head(&repository.at(match Target::Digest(image) {
-            Target::Digest(digest) => digest,
-            Target::Tag(_) => unreachable!(),
-        }))
-        .await
-        .unwrap();
+    right.head(&repository.at(image)).await.unwrap();
     assert_eq!(server.count("GET /token"), 1, "a token is used until it ends");
     assert_eq!(server.with(|world| world.basics.len()), 1);
 
@@ -105,4 +99,36 @@ async fn a_challenge_is_answered_once_and_no_secret_is_told() {
         nobody.to_string().contains("does not exist or needs a login"),
         "{nobody}"
     );
+}
+
+#[tokio::test]
+async fn the_token_for_github_goes_to_its_own_name_only() {
+    let server = Server::start().await;
+    server.with(|world| world.password = Some("ghp_planted"));
+    server.image("v1", &[b"one"]);
+    let ghcr = mirrored("ghcr.io", &server, Some("ghp_planted"));
+    let found = ghcr
+        .head(&Reference::parse("ghcr.io/a/b:v1").unwrap())
+        .await
+        .unwrap();
+    assert!(found.is_some());
+    let asked = server.with(|world| world.basics.len());
+    let hub = mirrored("docker.io", &server, Some("ghp_planted"));
+    let problem = hub
+        .head(&Reference::parse("docker.io/a/b:v1").unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(problem.kind, Kind::Credentials);
+    server.with(|world| assert!(world.basics[asked..].iter().all(String::is_empty)));
+}
+
+#[tokio::test]
+async fn a_basic_challenge_is_met_too() {
+    let server = Server::start().await;
+    server.with(|world| world.basic = true);
+    let image = server.image("v1", &[b"one"]);
+    let repository = server.repository("a/b");
+    let registries = registries().with_credential(&repository, None, "robot".into(), "p".to_owned().into());
+    let head = registries.head(&repository.tagged("v1")).await.unwrap();
+    assert_eq!(head.unwrap().digest, image);
 }

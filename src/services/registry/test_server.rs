@@ -38,6 +38,12 @@ pub(super) struct World {
     pub(super) password: Option<&'static str>,
     /// `Authorization` seen by the token service.
     pub(super) basics: Vec<String>,
+    /// Where uploads are sent instead, `http://host:port`.
+    pub(super) elsewhere: Option<String>,
+    /// True where the challenge is Basic.
+    pub(super) basic: bool,
+    /// Requests that came with `Authorization`, token service apart.
+    pub(super) authorized: usize,
     sessions: HashMap<String, Vec<u8>>,
 }
 
@@ -122,6 +128,16 @@ impl Server {
     }
 }
 
+/// As [`registries`], with `name` found at `server` and a token for GitHub's registry.
+pub(super) fn mirrored(name: &str, server: &Server, token: Option<&str>) -> Registries {
+    let http = Http::new(Timeouts::scaled(0.2)).unwrap();
+    let mirror = format!("{name}=http://{}", server.name);
+    let endpoints =
+        Endpoints::from_env(|key| (key == "WINDLASS_REGISTRY_MIRRORS").then(|| mirror.clone())).unwrap();
+    let token = token.map(|token| token.to_owned().into());
+    Registries::new(http, &endpoints, ManifestCache::new(None), token)
+}
+
 pub(super) fn registries() -> Registries {
     rustls::crypto::ring::default_provider().install_default().ok();
     let http = Http::new(Timeouts::scaled(0.2)).unwrap();
@@ -173,13 +189,24 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
         return builder.body(Body::from("{}")).unwrap();
     }
     let mut world = world.lock().unwrap();
+    world.authorized += usize::from(path != "/token" && header("authorization").is_some());
+    if world.basic && !header("authorization").is_some_and(|sent| sent.starts_with("Basic ")) {
+        return plain(401)
+            .header("www-authenticate", "Basic realm=\"here, and there\"")
+            .body(Body::empty())
+            .unwrap();
+    }
     if let Some(password) = world.password {
         if path == "/token" {
             let sent = header("authorization").unwrap_or_default();
             world.basics.push(sent.clone());
             use base64::Engine as _;
-            let want = base64::engine::general_purpose::STANDARD.encode(format!("robot:{password}"));
-            if sent != format!("Basic {want}") {
+            let pair = sent.strip_prefix("Basic ").unwrap_or_default();
+            let pair = base64::engine::general_purpose::STANDARD.decode(pair).unwrap();
+            if !String::from_utf8(pair)
+                .unwrap()
+                .ends_with(&format!(":{password}"))
+            {
                 let echoed = format!(r#"{{"errors":[{{"code":"DENIED","message":"no {password}"}}]}}"#);
                 return plain(401).body(Body::from(echoed)).unwrap();
             }
@@ -274,7 +301,10 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
             plain(202)
                 .header(
                     "location",
-                    format!("/v2/{repository}/blobs/uploads/{id}?_state=a%2Bb"),
+                    format!(
+                        "{}/v2/{repository}/blobs/uploads/{id}?_state=a%2Bb",
+                        world.elsewhere.as_deref().unwrap_or_default()
+                    ),
                 )
                 .body(Body::empty())
                 .unwrap()
@@ -294,7 +324,7 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
         }
         ("PUT", "u") => {
             assert!(query.starts_with("_state=a%2Bb&digest="), "{query}");
-            let mut whole = world.sessions.remove(key).unwrap();
+            let mut whole = world.sessions.remove(key).unwrap_or_default();
             whole.extend_from_slice(&bytes);
             let digest = digest_of(&whole).to_string();
             assert!(
