@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use base64::Engine as _;
 use serde_json::json;
 
 use super::cache::digest_of;
@@ -200,7 +201,6 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
         if path == "/token" {
             let sent = header("authorization").unwrap_or_default();
             world.basics.push(sent.clone());
-            use base64::Engine as _;
             let pair = sent.strip_prefix("Basic ").unwrap_or_default();
             let pair = base64::engine::general_purpose::STANDARD.decode(pair).unwrap();
             if !String::from_utf8(pair)
