@@ -17,7 +17,7 @@ use super::faults::SERVICES;
 use crate::domain::{Kind, Problem};
 
 /// What the world makes in its folder, and all that `--fresh` removes.
-const MADE: [&str; 13] = [
+const MADE: [&str; 12] = [
     "world.json",
     "charmhub.json",
     "requests.jsonl",
@@ -27,7 +27,6 @@ const MADE: [&str; 13] = [
     "github",
     "contents",
     "registry",
-    "home/.config/containers",
     "home",
     "docker",
     "gh",
@@ -148,12 +147,9 @@ fn broken(path: &Path, error: &(dyn std::error::Error + 'static)) -> Problem {
 fn wipe(dir: &Path) -> Result<(), Problem> {
     for name in MADE {
         let path = dir.join(name);
+        // `home` goes with what charmcraft and skopeo left in it: logs and caches of this world.
         let removed = if path.is_symlink() || !path.is_dir() {
             std::fs::remove_file(&path)
-        } else if name == "home" {
-            // Whoever runs charmcraft with this HOME leaves logs and caches here: they go with
-            // the world that they speak of.
-            std::fs::remove_dir_all(&path)
         } else {
             std::fs::remove_dir_all(&path)
         };

@@ -14,6 +14,8 @@ pub mod releases;
 pub mod request_log;
 pub mod server;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -204,6 +206,13 @@ pub async fn serve(options: &Options, env_file: &Path) -> Result<(), Problem> {
         |error: std::io::Error| Problem::new(Kind::Machine, "Cannot wait for signals").because(&error);
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    // Whoever waits for the file must not meet that of an earlier world.
+    if let Err(error) = std::fs::remove_file(env_file)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        let problem = Problem::new(Kind::Machine, format!("Cannot replace {}", env_file.display()));
+        return Err(problem.because(&error));
+    }
     let world = World::start(options).await?;
     world.write_env_file(env_file)?;
     tokio::select! {

@@ -3,7 +3,7 @@
 //! Owns how packages look to the public: minimal unless `fields` asks for more, short channel
 //! names on `latest`, closed channels absent, private packages invisible. Must not change anything.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State as With};
@@ -277,7 +277,7 @@ fn entity_json(endpoints: &Endpoints, package: &Package, channel: Option<&str>) 
 }
 
 /// The fields asked for, as paths; `None` where an unknown one is among them.
-fn field_paths(query: &HashMap<String, String>) -> Result<Vec<Vec<String>>, Refusal> {
+fn field_paths(query: &BTreeMap<String, String>) -> Result<Vec<Vec<String>>, Refusal> {
     let mut paths: Vec<Vec<String>> = ["id", "name", "type"].map(|name| vec![name.to_owned()]).to_vec();
     let text = query.get("fields").map_or("", String::as_str);
     for field in text.split(',').map(str::trim).filter(|field| !field.is_empty()) {
@@ -336,7 +336,7 @@ fn narrowed(value: Value, paths: &[Vec<String>]) -> Value {
 pub async fn info(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let paths = field_paths(&query)?;
     let state = store.public();
@@ -357,7 +357,7 @@ pub async fn info(
 }
 
 /// `GET /v2/charms/find`.
-pub async fn find(With(store): With<Arc<Charmhub>>, Query(query): Query<HashMap<String, String>>) -> Answer {
+pub async fn find(With(store): With<Arc<Charmhub>>, Query(query): Query<BTreeMap<String, String>>) -> Answer {
     let paths = field_paths(&query)?;
     let state = store.public();
     let wanted = query.get("q").map_or("", String::as_str);
