@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::faults::Faults;
-use self::folder::Identity;
+use self::folder::{Identity, Opened};
 use self::images::Drawing;
 use self::registry::{Registry, Setup};
 use self::request_log::RequestLog;
@@ -73,6 +73,7 @@ pub struct World {
     store: Arc<Charmhub>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    lock: std::fs::File,
 }
 
 impl World {
@@ -85,8 +86,11 @@ impl World {
         let dir = std::path::absolute(&options.dir).map_err(|error| {
             Problem::new(Kind::Machine, "The demo's folder has no full name").because(&error)
         })?;
-        let (identity, listeners) =
-            folder::open(&dir, options.fresh, options.seed, options.image_size).await?;
+        let Opened {
+            identity,
+            listeners,
+            lock,
+        } = folder::open(&dir, options.fresh, options.seed, options.image_size).await?;
         environment::make_folders(&dir, &identity)?;
         let log = Arc::new(RequestLog::open(&dir.join("requests.jsonl"))?);
         let drawing = Drawing {
@@ -159,6 +163,7 @@ impl World {
             store,
             stop,
             tasks,
+            lock,
         })
     }
 
@@ -197,6 +202,7 @@ impl World {
         self.stop.cancel();
         self.tasks.wait().await;
         drop(std::fs::remove_file(self.dir.join("github.sock")));
+        drop(self.lock);
     }
 }
 

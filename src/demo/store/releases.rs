@@ -267,7 +267,7 @@ fn expanded(bases: &[Option<Base>]) -> Vec<Option<Base>> {
                         architecture: (*architecture).to_owned(),
                         ..base.clone()
                     })
-                }))
+                }));
             }
             other => out.push(other.clone()),
         }
