@@ -27,6 +27,7 @@ mod manifests;
 mod objects;
 mod quota;
 mod reply;
+mod runs;
 mod secrets;
 mod seed;
 mod shapes;

@@ -247,6 +247,64 @@ async fn a_branch_is_made_of_one_commit_and_survives_a_restart() {
 }
 
 #[tokio::test]
+async fn workflows_are_enabled_dispatched_and_cancelled() {
+    let world = world().await;
+    let flows = format!("{BUNDLE}/actions/workflows");
+    let ask = |file: &str, body: Value| {
+        let path = format!("{flows}/{file}/dispatches");
+        let world = &world;
+        async move { world.send(Verb::POST, &path, body).await }
+    };
+    let main = || serde_json::json!({"ref": "main", "return_run_details": true});
+    assert_eq!(ask("publish_images.yaml", main()).await.0, 422);
+    assert_eq!(
+        world
+            .send(
+                Verb::PUT,
+                &format!("{flows}/publish_images.yaml/enable"),
+                Value::Null
+            )
+            .await
+            .0,
+        204
+    );
+    let (status, run) = ask("publish_images.yaml", main()).await;
+    assert_eq!(status, 200);
+    let (status, refused) = ask("create_release.yaml", main()).await;
+    assert_eq!(
+        (status, refused["message"].as_str().unwrap()),
+        (422, "Required input 'release' not provided")
+    );
+    let inputs = serde_json::json!({"ref": "main", "inputs": {"release": "2024-01-08"}});
+    assert_eq!(ask("create_release.yaml", inputs).await.0, 204);
+
+    let path = format!("{BUNDLE}/actions/runs/{}", run["workflow_run_id"]);
+    let seen: octocrab::models::workflows::Run = world.get(&path).await;
+    assert_eq!(seen.event, "workflow_dispatch");
+    let jobs: Value = world.get(&format!("{path}/jobs")).await;
+    let jobs: Vec<octocrab::models::workflows::Job> = serde_json::from_value(jobs["jobs"].clone()).unwrap();
+    assert_eq!(jobs.len(), 1);
+    assert_eq!(
+        world
+            .send(Verb::POST, &format!("{path}/cancel"), Value::Null)
+            .await
+            .0,
+        202
+    );
+    assert_eq!(
+        world
+            .send(Verb::POST, &format!("{path}/cancel"), Value::Null)
+            .await
+            .0,
+        409
+    );
+    let all: Value = world
+        .get(&format!("{BUNDLE}/actions/runs?status=cancelled"))
+        .await;
+    assert_eq!(all["total_count"], 1);
+}
+
+#[tokio::test]
 async fn validators_quota_and_refusals_are_github_s() {
     let world = world().await;
     let first = world.ask(Verb::GET, BUNDLE).send().await.unwrap();
