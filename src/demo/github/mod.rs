@@ -23,6 +23,7 @@ use crate::domain::{Kind, Problem};
 mod actions;
 mod contents;
 mod git;
+mod graphql;
 mod manifests;
 mod objects;
 mod quota;
@@ -117,6 +118,9 @@ impl GitHub {
                 json!({"current_user_url": format!("{}/user", call.base)}),
             )),
             ["user"] => self.user(call),
+            ["graphql"] if call.method == "POST" => {
+                self.store().and_then(|store| graphql::serve(&store, call))
+            }
             ["rate_limit"] => Ok(Reply::ok(self.quota.document(call.signed_in))),
             ["repos", owner, name, rest @ ..] => self.repository(call, owner, name, rest),
             _ => Err(Reply::not_found()),

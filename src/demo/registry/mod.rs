@@ -23,6 +23,7 @@ mod blobs;
 mod id;
 pub mod images;
 mod layers;
+mod listings;
 mod manifests;
 mod names;
 mod quota;
@@ -256,9 +257,9 @@ async fn serve(
     }
     match place {
         Place::Manifest(name, reference) => manifests::serve(&registry, name, reference, request).await,
-        Place::Tags(name) if method == Method::GET => manifests::tags(&registry, name, request.uri()),
+        Place::Tags(name) if method == Method::GET => listings::tags(&registry, name, request.uri()),
         Place::Referrers(name, digest) if method == Method::GET => {
-            manifests::referrers(&registry, name, digest, request.uri())
+            listings::referrers(&registry, name, digest, request.uri())
         }
         Place::Blob(name, digest) => {
             let (head, _) = request.into_parts();
