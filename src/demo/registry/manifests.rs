@@ -11,15 +11,16 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::Response;
+use chrono::Utc;
 use serde_json::{Value, json};
 
+use super::Registry;
 use super::answer::{self, Header, bad, fail, unknown, unsupported};
 use super::id::Id;
 use super::images::{self, Image, MANIFEST_LIST, OCI_INDEX, OCI_MANIFEST, SCHEMA2};
 use super::layers::digest_of;
 use super::names::{Reference, is_tag};
 use super::shelves::{Held, blob_path, write_blob};
-use super::Registry;
 
 /// Largest manifest taken, bytes (the specification asks for at least 4 MiB).
 const LARGEST: usize = 4 << 20;
@@ -69,7 +70,7 @@ pub(super) async fn serve(
 }
 
 /// Makes an offered image if it is asked for the first time.
-async fn make_offered(registry: &Arc<Registry>, name: &str, tag: &str) -> io::Result<()> {
+pub(super) async fn make_offered(registry: &Arc<Registry>, name: &str, tag: &str) -> io::Result<()> {
     let key = (name.to_owned(), tag.to_owned());
     let offered = || {
         registry
@@ -142,7 +143,9 @@ fn keep(
         if link {
             held.blobs.extend(&parts.blobs);
         }
-        held.manifests.insert(digest, parts.held(bytes.len() as u64));
+        let size = bytes.len() as u64;
+        held.withdrawn.remove(&digest);
+        held.manifests.entry(digest).or_insert_with(|| parts.held(size));
         for tag in tags {
             held.tags.insert(tag, digest);
         }
@@ -187,6 +190,7 @@ impl Parts {
         Held {
             media_type: self.media_type,
             size,
+            stored_at: Utc::now(),
             subject: self.subject,
             artifact_type: self.artifact_type,
             annotations: self.annotations,

@@ -31,10 +31,12 @@ mod shelves;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod versions;
 
 use access::{Access, Asked, Manner, Need};
 use names::Place;
 use shelves::Shelves;
+pub use versions::Version;
 
 /// How a registry presents itself.
 pub struct Setup {
