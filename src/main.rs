@@ -6,6 +6,10 @@ fn main() -> ExitCode {
     // First of all: building any HTTP client without a provider panics. A provider that is there
     // already is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
-    drop(color_eyre::config::HookBuilder::default().display_env_section(false).install());
+    drop(
+        color_eyre::config::HookBuilder::default()
+            .display_env_section(false)
+            .install(),
+    );
     windlass::cli::main()
 }

@@ -32,14 +32,20 @@ pub async fn run(global: &Global, wish: &Demo, output: &Output) -> Ending {
     let own = dir.join("windlass");
     if wish.fresh && own.exists() {
         std::fs::remove_dir_all(&own).map_err(|error| {
-            crate::domain::Problem::new(crate::domain::Kind::Machine, "the demo's journal cannot be removed")
-                .because(&error)
+            crate::domain::Problem::new(
+                crate::domain::Kind::Machine,
+                "the demo's journal cannot be removed",
+            )
+            .because(&error)
         })?;
     }
     let world = World::start(&options).await?;
     let environment = Environment::demo(world.environment(), own);
     let session = environment.session(global)?;
-    output.say(&format!("The demo world is a toy on 127.0.0.1; it lies in {}.", crate::domain::Outside::new(dir.display().to_string())));
+    output.say(&format!(
+        "The demo world is a toy on 127.0.0.1; it lies in {}.",
+        crate::domain::Outside::new(dir.display().to_string())
+    ));
     let ended = console::run(session, console_options(global, true)).await;
     world.stop().await;
     ended.map(|()| 0)

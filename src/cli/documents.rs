@@ -20,7 +20,10 @@ pub struct Sources {
 impl Sources {
     /// No source yet.
     pub fn new() -> Self {
-        Self { at: serde_json::Map::new(), errors: Vec::new() }
+        Self {
+            at: serde_json::Map::new(),
+            errors: Vec::new(),
+        }
     }
 
     /// Adds a source. One that was never asked is left out.
@@ -41,7 +44,10 @@ impl Sources {
 
     /// As keys of a document.
     pub fn keys(self) -> Vec<(&'static str, Value)> {
-        vec![("observed_at", Value::Object(self.at)), ("errors", Value::Array(self.errors))]
+        vec![
+            ("observed_at", Value::Object(self.at)),
+            ("errors", Value::Array(self.errors)),
+        ]
     }
 }
 
@@ -69,9 +75,12 @@ pub fn behind(
     revision: ResourceRevision,
 ) -> (Option<ImageBehind>, Vec<crate::domain::ReleaseName>) {
     let image = snapshot.image_behind(charm, resource, revision).cloned();
-    let key = workspace
-        .charm(charm)
-        .and_then(|charm| charm.fed().find(|(name, _)| *name == resource).map(|(_, key)| key.to_owned()));
+    let key = workspace.charm(charm).and_then(|charm| {
+        charm
+            .fed()
+            .find(|(name, _)| *name == resource)
+            .map(|(_, key)| key.to_owned())
+    });
     let named = match (&image, key) {
         (Some(image), Some(key)) => evidence::releases_of(workspace, snapshot, &key, image),
         _ => Vec::new(),

@@ -23,7 +23,10 @@ pub struct Environment {
 impl Environment {
     /// The process's own.
     pub const fn process() -> Self {
-        Self { fixed: None, state: None }
+        Self {
+            fixed: None,
+            state: None,
+        }
     }
 
     /// The demo world's: its variables only, state and cache under `state`.
@@ -34,7 +37,10 @@ impl Environment {
                 fixed.insert(harmless.to_owned(), value);
             }
         }
-        Self { fixed: Some(fixed), state: Some(state) }
+        Self {
+            fixed: Some(fixed),
+            state: Some(state),
+        }
     }
 
     /// A variable.
@@ -49,9 +55,15 @@ impl Environment {
     pub fn config(&self, global: &Global) -> Result<Config, Problem> {
         let home = match &self.fixed {
             Some(_) => None,
-            None => etcetera::choose_base_strategy().ok().map(|dirs| dirs.config_dir()),
+            None => etcetera::choose_base_strategy()
+                .ok()
+                .map(|dirs| dirs.config_dir()),
         };
-        Config::load(global.workspace.as_deref(), |name| self.variable(name), home.as_deref())
+        Config::load(
+            global.workspace.as_deref(),
+            |name| self.variable(name),
+            home.as_deref(),
+        )
     }
 
     /// Folders of state and cache: `WINDLASS_STATE_DIR` for both, else XDG.
@@ -59,7 +71,10 @@ impl Environment {
         if let Some(state) = &self.state {
             return Ok((state.clone(), state.join("cache")));
         }
-        if let Some(state) = self.variable("WINDLASS_STATE_DIR").filter(|text| !text.is_empty()) {
+        if let Some(state) = self
+            .variable("WINDLASS_STATE_DIR")
+            .filter(|text| !text.is_empty())
+        {
             let state = PathBuf::from(state);
             return Ok((state.clone(), state.join("cache")));
         }
@@ -82,7 +97,12 @@ impl Environment {
         let config = self.config(global)?;
         let (state, cache) = self.folders()?;
         let services = self.services(Some(cache.clone()))?;
-        let setting = Setting { state, cache, read_only: global.read_only, offline: global.offline };
+        let setting = Setting {
+            state,
+            cache,
+            read_only: global.read_only,
+            offline: global.offline,
+        };
         Session::open(config, services, &setting)
     }
 }

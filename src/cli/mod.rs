@@ -40,7 +40,11 @@ pub fn main() -> ExitCode {
     };
     log(cli.global.verbose);
     let output = Output::new(&cli.global);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             return output.fail(&Problem::new(Kind::Machine, "no runtime can be started").because(&error));
@@ -86,16 +90,22 @@ async fn dispatch(cli: Cli, output: &Output) -> Ending {
         Some(Command::Whoami) => show::whoami(&process.session(global)?, output).await,
         Some(Command::Resolve { images }) => show::resolve(&process, global, &images, output).await,
         Some(Command::Diff { from, to }) => show::diff(&process, global, &from, &to, output).await,
-        Some(Command::Plan { what: args::Plannable::Publish(wish) }) => {
-            publish::plan(&process.session(global)?, &wish, output).await
-        }
+        Some(Command::Plan {
+            what: args::Plannable::Publish(wish),
+        }) => publish::plan(&process.session(global)?, &wish, output).await,
         Some(Command::Publish(wish)) => publish::publish(&process.session(global)?, &wish, output).await,
         Some(Command::Runs) => runs::list(&process.session(global)?, output),
-        Some(Command::Resume { run }) => runs::resume(&process.session(global)?, run.as_deref(), output).await,
+        Some(Command::Resume { run }) => {
+            runs::resume(&process.session(global)?, run.as_deref(), output).await
+        }
         Some(Command::Config { what }) => show::config(&process, global, &what, output),
     }
 }
 
 fn console_options(global: &args::Global, demo: bool) -> console::ConsoleOptions {
-    console::ConsoleOptions { plain: false, no_color: global.no_color, demo }
+    console::ConsoleOptions {
+        plain: false,
+        no_color: global.no_color,
+        demo,
+    }
 }

@@ -17,8 +17,6 @@ pub struct Output {
     pub json: bool,
     /// Confirm without asking.
     pub yes: bool,
-    /// Nothing may be changed.
-    pub read_only: bool,
     /// How progress is told.
     pub progress: ProgressForm,
 }
@@ -26,12 +24,14 @@ pub struct Output {
 impl Output {
     /// As the options say. Progress is text on a terminal and where nobody asked for JSON.
     pub fn new(global: &Global) -> Self {
-        let default =
-            if std::io::stderr().is_terminal() || !global.json { ProgressForm::Text } else { ProgressForm::None };
+        let default = if std::io::stderr().is_terminal() || !global.json {
+            ProgressForm::Text
+        } else {
+            ProgressForm::None
+        };
         Self {
             json: global.json,
             yes: global.yes,
-            read_only: global.read_only,
             progress: global.progress.unwrap_or(default),
         }
     }
@@ -68,7 +68,10 @@ impl Output {
             text.push_str(&format!("  hint: {hint}\n"));
         }
         if let Some(at) = problem.retry_after {
-            text.push_str(&format!("  again after: {}\n", at.format("%Y-%m-%d %H:%M:%S UTC")));
+            text.push_str(&format!(
+                "  again after: {}\n",
+                at.format("%Y-%m-%d %H:%M:%S UTC")
+            ));
         }
         if let Some(id) = &problem.request_id {
             text.push_str(&format!("  request: {id}\n"));

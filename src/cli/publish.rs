@@ -19,16 +19,24 @@ use crate::run::Session;
 
 fn intent(wish: &Wish, release: ReleaseName) -> Result<PublishIntent, Problem> {
     let pair = |text: &str, what: &str| -> Result<(String, String), Problem> {
-        text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).ok_or_else(|| {
-            Problem::new(Kind::Usage, format!("--{what} {} has no '='", Outside::capped(text, 100)))
+        text.split_once('=')
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .ok_or_else(|| {
+                Problem::new(
+                    Kind::Usage,
+                    format!("--{what} {} has no '='", Outside::capped(text, 100)),
+                )
                 .hint(format!("write --{what} NAME=VALUE"))
-        })
+            })
     };
     let mut revisions = BTreeMap::new();
     for text in &wish.revision {
         let (charm, number) = pair(text, "revision")?;
         let number = number.trim_start_matches('r').parse().map_err(|_| {
-            Problem::new(Kind::Usage, format!("--revision {} names no number", Outside::capped(text, 100)))
+            Problem::new(
+                Kind::Usage,
+                format!("--revision {} names no number", Outside::capped(text, 100)),
+            )
         })?;
         revisions.insert(charm.parse()?, crate::domain::CharmRevision(number));
     }
@@ -39,7 +47,11 @@ fn intent(wish: &Wish, release: ReleaseName) -> Result<PublishIntent, Problem> {
     }
     Ok(PublishIntent {
         release,
-        charms: wish.charm.iter().map(|name| name.parse()).collect::<Result<BTreeSet<_>, _>>()?,
+        charms: wish
+            .charm
+            .iter()
+            .map(|name| name.parse())
+            .collect::<Result<BTreeSet<_>, _>>()?,
         revisions,
         keep_revision: wish.keep_revision,
         images,
@@ -56,7 +68,11 @@ fn intent(wish: &Wish, release: ReleaseName) -> Result<PublishIntent, Problem> {
     })
 }
 
-async fn planned(session: &Session, snapshot: Snapshot, intent: &PublishIntent) -> Result<(Plan, Snapshot), Problem> {
+async fn planned(
+    session: &Session,
+    snapshot: Snapshot,
+    intent: &PublishIntent,
+) -> Result<(Plan, Snapshot), Problem> {
     let snapshot = session.observer.for_publish(snapshot, intent).await;
     let plan = session.plan_publish(&snapshot, intent)?;
     Ok((plan, snapshot))
@@ -90,7 +106,11 @@ pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
     }
     let (plan, _) = planned(session, session.observer.cached(), &intent(wish, named(wish)?)?).await?;
     if output.json {
-        output.document("plan", Some(&session.config.workspace.name), vec![("plan", documents::plan(&plan))]);
+        output.document(
+            "plan",
+            Some(&session.config.workspace.name),
+            vec![("plan", documents::plan(&plan))],
+        );
     } else {
         output.answer(&text(&plan));
     }
@@ -100,8 +120,10 @@ pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
 /// Publishes one release, or every new one.
 pub async fn publish(session: &Session, wish: &Wish, output: &Output) -> Ending {
     if session.read_only {
-        return Err(Problem::new(Kind::Refused, "this session is read-only: nothing is published")
-            .hint("'windlass plan publish' shows what would change"));
+        return Err(
+            Problem::new(Kind::Refused, "this session is read-only: nothing is published")
+                .hint("'windlass plan publish' shows what would change"),
+        );
     }
     if wish.new {
         return publish_new(session, wish, output).await;
@@ -115,6 +137,7 @@ async fn confirmed(session: &Session, plan: Plan, output: &Output) -> Result<Run
     if !plan.nothing_to_do() {
         output.say(&text(&plan));
         ask(&plan, output)?;
+        session.recheck(&plan).await?;
     }
     let handle = session.start(plan.clone())?;
     watch::follow(handle, &plan, output).await
@@ -125,7 +148,11 @@ fn ask(plan: &Plan, output: &Output) -> Result<(), Problem> {
         return Ok(());
     }
     let refused = |why: &str| {
-        Problem::new(Kind::Refused, format!("{}: not confirmed, nothing was changed", plan.title)).cause(why)
+        Problem::new(
+            Kind::Refused,
+            format!("{}: not confirmed, nothing was changed", plan.title),
+        )
+        .cause(why)
     };
     if !std::io::stdin().is_terminal() {
         return Err(refused("there is no terminal to ask on").hint("add --yes where no person can answer"));
@@ -154,8 +181,14 @@ async fn new_releases(session: &Session) -> Result<(Vec<ReleaseName>, Vec<LeftOu
     snapshot.markers.need("the list of marker branches")?;
     let names = releases.iter().map(|release| &release.name);
     let selected: Vec<ReleaseName> = match upstream.select {
-        Select::NewestPerMonth => newest_per_month(names, &upstream.since).into_iter().cloned().collect(),
-        Select::All => names.filter(|name| name.as_str() > upstream.since.as_str()).cloned().collect(),
+        Select::NewestPerMonth => newest_per_month(names, &upstream.since)
+            .into_iter()
+            .cloned()
+            .collect(),
+        Select::All => names
+            .filter(|name| name.as_str() > upstream.since.as_str())
+            .cloned()
+            .collect(),
     };
     let mut chosen: Vec<&Release> = Vec::new();
     let mut left_out = Vec::new();
@@ -166,10 +199,16 @@ async fn new_releases(session: &Session) -> Result<(Vec<ReleaseName>, Vec<LeftOu
         if let Some(warning) = release.misdated() {
             left_out.push(LeftOut {
                 release: release.name.clone(),
-                reason: Outside::new(format!("misdated: {}; name it to publish it all the same", warning.text)),
+                reason: Outside::new(format!(
+                    "misdated: {}; name it to publish it all the same",
+                    warning.text
+                )),
             });
         } else if let Some(problem) = &release.unreadable {
-            left_out.push(LeftOut { release: release.name.clone(), reason: Outside::new(problem.to_string()) });
+            left_out.push(LeftOut {
+                release: release.name.clone(),
+                reason: Outside::new(problem.to_string()),
+            });
         } else {
             chosen.push(release);
         }
@@ -240,8 +279,17 @@ pub fn text(plan: &Plan) -> String {
             (None, State::Rows(rows)) => format!("{} channel rows, below", rows.len()),
             (None, State::Nothing(())) => String::new(),
         };
-        let bytes = step.bytes.filter(|_| step.skip_reason.is_none()).map(tables::bytes).unwrap_or_default();
-        table.row(vec![format!("  {}", step.kind), step.target.to_string(), bytes, what]);
+        let bytes = step
+            .bytes
+            .filter(|_| step.skip_reason.is_none())
+            .map(tables::bytes)
+            .unwrap_or_default();
+        table.row(vec![
+            format!("  {}", step.kind),
+            step.target.to_string(),
+            bytes,
+            what,
+        ]);
     }
     text.push_str(&table.text());
     let mut changes = tables::Table::new(&["  charm", "channel", "base", "now", "then"]);
@@ -261,7 +309,11 @@ pub fn text(plan: &Plan) -> String {
     if !changes.is_empty() {
         text.push_str(&changes.text());
     }
-    for step in plan.steps.iter().filter(|s| s.skip_reason.is_none() && s.undo.as_str().starts_with("cannot")) {
+    for step in plan
+        .steps
+        .iter()
+        .filter(|s| s.skip_reason.is_none() && s.undo.as_str().starts_with("cannot"))
+    {
         text.push_str(&format!("  {} {}: {}\n", step.kind, step.target, step.undo));
     }
     text.push_str(&format!("  same as: {}\n", plan.command));
@@ -269,11 +321,19 @@ pub fn text(plan: &Plan) -> String {
 }
 
 fn row(row: &PlannedRow) -> String {
-    let Some(revision) = row.revision else { return "closed".to_owned() };
+    let Some(revision) = row.revision else {
+        return "closed".to_owned();
+    };
     let mut text = revision.to_string();
     for resource in &row.resources {
-        let tag = resource.tag.as_ref().map(ToString::to_string).or_else(|| resource.digest.map(|d| d.short()));
-        let number = resource.revision.map_or_else(|| "new".to_owned(), |revision| revision.to_string());
+        let tag = resource
+            .tag
+            .as_ref()
+            .map(ToString::to_string)
+            .or_else(|| resource.digest.map(|d| d.short()));
+        let number = resource
+            .revision
+            .map_or_else(|| "new".to_owned(), |revision| revision.to_string());
         text.push_str(&format!(" · {number} {}", tag.unwrap_or_else(|| "?".to_owned())));
         if let Some(release) = resource.release.first() {
             text.push_str(&format!(" ({release})"));

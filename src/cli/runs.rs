@@ -13,7 +13,11 @@ pub fn list(session: &Session, output: &Output) -> Ending {
     let records = session.journal.runs(200)?;
     if output.json {
         let runs: Vec<Value> = records.iter().map(with_open).collect();
-        output.document("runs", Some(&session.config.workspace.name), vec![("runs", json!(runs))]);
+        output.document(
+            "runs",
+            Some(&session.config.workspace.name),
+            vec![("runs", json!(runs))],
+        );
         return Ok(0);
     }
     if records.is_empty() {
@@ -63,7 +67,10 @@ pub fn report(session: &Session, record: &RunRecord, output: &Output) -> u8 {
     if let Some(problem) = documents::problem(record) {
         output.explain(&problem);
     }
-    if matches!(record.outcome, Some(Outcome::Failed | Outcome::Unknown | Outcome::Cancelled)) {
+    if matches!(
+        record.outcome,
+        Some(Outcome::Failed | Outcome::Unknown | Outcome::Cancelled)
+    ) {
         output.say(&format!("to go on: windlass resume {}", record.id));
     }
     code
@@ -75,8 +82,11 @@ pub fn summary(record: &RunRecord) -> String {
     let mut text = format!("{}: {outcome} (run {})\n", record.plan.title, record.id);
     let sent: u64 = record.steps.iter().map(|step| step.made.bytes_sent).sum();
     for released in record.released() {
-        let resources: Vec<String> =
-            released.resources.iter().map(|r| format!("{} {}", r.name, r.revision)).collect();
+        let resources: Vec<String> = released
+            .resources
+            .iter()
+            .map(|r| format!("{} {}", r.name, r.revision))
+            .collect();
         text.push_str(&format!(
             "  {} {} -> {} with {}\n",
             released.charm,
@@ -94,22 +104,31 @@ pub fn summary(record: &RunRecord) -> String {
 /// Takes up one run, or every open one.
 pub async fn resume(session: &Session, run: Option<&str>, output: &Output) -> Ending {
     if session.read_only {
-        return Err(Problem::new(Kind::Refused, "this session is read-only: nothing is resumed")
-            .hint("run it without --read-only"));
+        return Err(
+            Problem::new(Kind::Refused, "this session is read-only: nothing is resumed")
+                .hint("run it without --read-only"),
+        );
     }
     let wanted: Vec<RunRecord> = match run {
         Some(id) => {
             let found = session.journal.run(&RunId(id.to_owned()))?;
             vec![found.ok_or_else(|| {
-                Problem::new(Kind::NotFound, format!("the journal knows no run {}", crate::domain::Outside::new(id)))
-                    .hint("'windlass runs' lists them")
+                Problem::new(
+                    Kind::NotFound,
+                    format!("the journal knows no run {}", crate::domain::Outside::new(id)),
+                )
+                .hint("'windlass runs' lists them")
             })?]
         }
         None => session.journal.open_runs()?,
     };
     if wanted.is_empty() {
         if output.json {
-            output.document("runs", Some(&session.config.workspace.name), vec![("runs", json!([]))]);
+            output.document(
+                "runs",
+                Some(&session.config.workspace.name),
+                vec![("runs", json!([]))],
+            );
         } else {
             output.answer("Nothing is open.\n");
         }
@@ -134,7 +153,11 @@ pub async fn resume(session: &Session, run: Option<&str>, output: &Output) -> En
         [one] => return Ok(report(session, one, output)),
         many if output.json => {
             let runs: Vec<Value> = many.iter().map(with_open).collect();
-            output.document("runs", Some(&session.config.workspace.name), vec![("runs", json!(runs))]);
+            output.document(
+                "runs",
+                Some(&session.config.workspace.name),
+                vec![("runs", json!(runs))],
+            );
         }
         many => many.iter().for_each(|record| output.answer(&summary(record))),
     }

@@ -17,8 +17,18 @@ use crate::run::Session;
 
 fn warn(sources: &Sources, output: &Output) {
     for error in sources.errors() {
-        let text = |key: &str| error.pointer(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-        output.say(&format!("warning: {}: {}", text("/source"), Outside::new(text("/problem/summary"))));
+        let text = |key: &str| {
+            error
+                .pointer(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        output.say(&format!(
+            "warning: {}: {}",
+            text("/source"),
+            Outside::new(text("/problem/summary"))
+        ));
     }
 }
 
@@ -32,11 +42,18 @@ fn published(snapshot: &Snapshot, session: &Session, release: &crate::domain::Re
 }
 
 fn upstream_sources(snapshot: &Snapshot) -> Sources {
-    Sources::new().add("releases", &snapshot.releases).add("markers", &snapshot.markers)
+    Sources::new()
+        .add("releases", &snapshot.releases)
+        .add("markers", &snapshot.markers)
 }
 
 fn served_sources(snapshot: &Snapshot) -> Sources {
-    snapshot.served.iter().fold(Sources::new(), |sources, (charm, rows)| sources.add(charm.as_str(), rows))
+    snapshot
+        .served
+        .iter()
+        .fold(Sources::new(), |sources, (charm, rows)| {
+            sources.add(charm.as_str(), rows)
+        })
 }
 
 /// `releases`.
@@ -44,7 +61,11 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
     session.config.workspace.upstream()?;
     let snapshot = session.observer.refresh(session.observer.cached()).await;
     let Some(list) = &snapshot.releases.value else {
-        return Err(snapshot.releases.problem.clone().unwrap_or_else(|| nothing_seen("releases")));
+        return Err(snapshot
+            .releases
+            .problem
+            .clone()
+            .unwrap_or_else(|| nothing_seen("releases")));
     };
     let all = list.iter().chain(&snapshot.withdrawn);
     let sources = upstream_sources(&snapshot);
@@ -60,25 +81,37 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
     warn(&sources, output);
     let mut table = tables::Table::new(&["release", "made", "state", "images", "notes"]);
     for release in all {
-        let images: Vec<String> =
-            session.config.workspace.fed_charms().flat_map(crate::config::workspace::Charm::fed)
-                .filter_map(|(_, key)| release.images.get(key))
-                .map(|tag| Outside::capped(tag, 30).to_string())
-                .collect();
+        let images: Vec<String> = session
+            .config
+            .workspace
+            .fed_charms()
+            .flat_map(crate::config::workspace::Charm::fed)
+            .filter_map(|(_, key)| release.images.get(key))
+            .map(|tag| Outside::capped(tag, 30).to_string())
+            .collect();
         let notes: Vec<String> = evidence::warnings(&session.config.workspace, &snapshot, release)
             .iter()
             .map(|warning| warning.text.to_string())
             .collect();
         table.row(vec![
             release.name.to_string(),
-            release.made_at().map(|at| at.format("%Y-%m-%d").to_string()).unwrap_or_default(),
+            release
+                .made_at()
+                .map(|at| at.format("%Y-%m-%d").to_string())
+                .unwrap_or_default(),
             published(&snapshot, session, release).to_owned(),
             images.join(" "),
             notes.join("; "),
         ]);
     }
     for name in evidence::phantoms(&snapshot) {
-        table.row(vec![name.to_string(), String::new(), "phantom".to_owned(), String::new(), "a branch without a release".to_owned()]);
+        table.row(vec![
+            name.to_string(),
+            String::new(),
+            "phantom".to_owned(),
+            String::new(),
+            "a branch without a release".to_owned(),
+        ]);
     }
     output.answer(&table.text());
     Ok(0)
@@ -98,18 +131,39 @@ fn nothing_seen(what: &str) -> Problem {
         .hint("run it once without --offline")
 }
 
-/// The rows to show of a charm: what the public is served.
-fn rows<'a>(snapshot: &'a Snapshot, charm: &CharmName) -> &'a [ChannelRow] {
-    match snapshot.served.get(charm).and_then(|rows| rows.value.as_ref()) {
-        Some(rows) => rows,
-        None => snapshot.rows(charm),
-    }
+/// The rows to show of a charm: what the public is served, `latest` first, then newest tracks.
+fn rows<'a>(snapshot: &'a Snapshot, charm: &CharmName) -> Vec<&'a ChannelRow> {
+    let served = snapshot.served.get(charm).and_then(|rows| rows.value.as_deref());
+    let mut rows: Vec<&ChannelRow> = served.unwrap_or_else(|| snapshot.rows(charm)).iter().collect();
+    rows.sort_by(|a, b| {
+        let latest = |row: &ChannelRow| row.channel.track != crate::domain::Track::latest();
+        (
+            latest(a),
+            &b.channel.track,
+            a.channel.risk,
+            &a.channel.branch,
+            &a.base,
+        )
+            .cmp(&(
+                latest(b),
+                &a.channel.track,
+                b.channel.risk,
+                &b.channel.branch,
+                &b.base,
+            ))
+    });
+    rows
 }
 
 fn charm_names(session: &Session) -> Vec<CharmName> {
     let workspace = &session.config.workspace;
     let bundle = workspace.bundle.iter().map(|bundle| bundle.name.clone());
-    workspace.charms.iter().map(|charm| charm.name.clone()).chain(bundle).collect()
+    workspace
+        .charms
+        .iter()
+        .map(|charm| charm.name.clone())
+        .chain(bundle)
+        .collect()
 }
 
 /// `channels`.
@@ -124,8 +178,11 @@ pub async fn channels(session: &Session, output: &Output) -> Ending {
         let mut list: Vec<Value> = Vec::new();
         for charm in &names {
             let rows = rows(&snapshot, charm);
-            list.extend(rows.iter().map(|row| documents::channel(&session.config.workspace, &snapshot, charm, row)));
-            list.extend(not_open(&snapshot, charm, rows));
+            list.extend(
+                rows.iter()
+                    .map(|row| documents::channel(&session.config.workspace, &snapshot, charm, row)),
+            );
+            list.extend(not_open(&snapshot, charm, &rows));
         }
         let mut content = vec![("channels", json!(list))];
         content.extend(sources.keys());
@@ -133,7 +190,15 @@ pub async fn channels(session: &Session, output: &Output) -> Ending {
         return Ok(0);
     }
     warn(&sources, output);
-    let mut table = tables::Table::new(&["charm", "channel", "base", "revision", "resources", "release", "since"]);
+    let mut table = tables::Table::new(&[
+        "charm",
+        "channel",
+        "base",
+        "revision",
+        "resources",
+        "release",
+        "since",
+    ]);
     for charm in &names {
         for row in rows(&snapshot, charm) {
             let (resources, named) = serving(session, &snapshot, charm, row);
@@ -144,7 +209,9 @@ pub async fn channels(session: &Session, output: &Output) -> Ending {
                 row.revision.to_string(),
                 resources,
                 named,
-                row.released_at.map(|at| at.format("%Y-%m-%d").to_string()).unwrap_or_default(),
+                row.released_at
+                    .map(|at| at.format("%Y-%m-%d").to_string())
+                    .unwrap_or_default(),
             ]);
         }
     }
@@ -154,18 +221,24 @@ pub async fn channels(session: &Session, output: &Output) -> Ending {
 
 fn nothing_at_all(snapshot: &Snapshot, names: &[CharmName]) -> Option<Problem> {
     let any = names.iter().any(|charm| {
-        snapshot.served.get(charm).is_some_and(|rows| rows.value.is_some()) || !snapshot.rows(charm).is_empty()
+        snapshot
+            .served
+            .get(charm)
+            .is_some_and(|rows| rows.value.is_some())
+            || !snapshot.rows(charm).is_empty()
     });
     if any || names.is_empty() {
         return None;
     }
-    let first = names.iter().find_map(|charm| snapshot.served.get(charm).and_then(|rows| rows.problem.clone()));
+    let first = names
+        .iter()
+        .find_map(|charm| snapshot.served.get(charm).and_then(|rows| rows.problem.clone()));
     Some(first.unwrap_or_else(|| nothing_seen("channels")))
 }
 
-/// Channels of known tracks that serve nothing of their own: `tracking` where a less careful risk
-/// above... serves instead, else `closed`.
-fn not_open(snapshot: &Snapshot, charm: &CharmName, open: &[ChannelRow]) -> Vec<Value> {
+/// Channels of known tracks that serve nothing of their own: `tracking` where they follow a more
+/// trusted risk that does, else `closed`.
+fn not_open(snapshot: &Snapshot, charm: &CharmName, open: &[&ChannelRow]) -> Vec<Value> {
     use crate::domain::{Channel, Risk, Track};
     let facts = snapshot.charms.get(charm).and_then(|facts| facts.value.as_ref());
     let mut tracks: Vec<Track> = facts.map(|facts| facts.tracks.clone()).unwrap_or_default();
@@ -183,7 +256,8 @@ fn not_open(snapshot: &Snapshot, charm: &CharmName, open: &[ChannelRow]) -> Vec<
             }
             // A channel without a release serves what the next more trusted risk serves.
             let followed = Risk::ALL.into_iter().filter(|other| *other < risk).any(|other| {
-                open.iter().any(|row| row.channel == Channel::new(track.clone(), other))
+                open.iter()
+                    .any(|row| row.channel == Channel::new(track.clone(), other))
             });
             list.push(json!({
                 "charm": charm, "channel": channel, "base": null, "revision": null, "resources": [],
@@ -198,12 +272,27 @@ fn serving(session: &Session, snapshot: &Snapshot, charm: &CharmName, row: &Chan
     let mut resources = Vec::new();
     let mut named: Vec<String> = Vec::new();
     for attached in &row.resources {
-        let Some(revision) = attached.revision else { continue };
-        let (image, releases) =
-            documents::behind(&session.config.workspace, snapshot, charm, &attached.name, revision);
-        let digest = image.map(|image| format!(" {}", image.digest.short())).unwrap_or_default();
+        let Some(revision) = attached.revision else {
+            continue;
+        };
+        let (image, releases) = documents::behind(
+            &session.config.workspace,
+            snapshot,
+            charm,
+            &attached.name,
+            revision,
+        );
+        let digest = image
+            .map(|image| format!(" {}", image.digest.short()))
+            .unwrap_or_default();
         resources.push(format!("{} {revision}{digest}", attached.name));
-        named.extend(releases.first().map(ToString::to_string));
+        // Of several names for one image the one of this track reads best.
+        let month = row.channel.track.as_str();
+        let best = releases
+            .iter()
+            .find(|name| name.month() == month)
+            .or(releases.first());
+        named.extend(best.map(ToString::to_string));
     }
     named.dedup();
     (resources.join(", "), named.join(" "))
@@ -213,16 +302,20 @@ fn serving(session: &Session, snapshot: &Snapshot, charm: &CharmName, row: &Chan
 pub async fn charms(session: &Session, output: &Output) -> Ending {
     let snapshot = session.observer.in_depth(session.observer.cached()).await;
     let names = charm_names(session);
-    let sources = names.iter().fold(Sources::new(), |sources, charm| match snapshot.charms.get(charm) {
-        Some(facts) => sources.add(charm.as_str(), facts),
-        None => sources,
+    let sources = names.iter().fold(Sources::new(), |sources, charm| {
+        match snapshot.charms.get(charm) {
+            Some(facts) => sources.add(charm.as_str(), facts),
+            None => sources,
+        }
     });
     let known: Vec<_> = names
         .iter()
         .filter_map(|charm| Some((charm, snapshot.charms.get(charm)?.value.as_ref()?)))
         .collect();
     if known.is_empty() {
-        let first = names.iter().find_map(|charm| snapshot.charms.get(charm).and_then(|facts| facts.problem.clone()));
+        let first = names
+            .iter()
+            .find_map(|charm| snapshot.charms.get(charm).and_then(|facts| facts.problem.clone()));
         return Err(first.unwrap_or_else(|| nothing_seen("charms")));
     }
     let workspace = &session.config.workspace;
@@ -278,9 +371,18 @@ pub async fn charms(session: &Session, output: &Output) -> Ending {
         for (name, revisions) in &facts.resources {
             let Some(newest) = revisions.first() else { continue };
             let (image, named) = documents::behind(workspace, &snapshot, charm, name, newest.revision);
-            let digest = image.map(|image| format!(" {}", image.digest.short())).unwrap_or_default();
-            let release = named.first().map(|name| format!(" of {name}")).unwrap_or_default();
-            output.answer(&format!("  {name}: {} revisions, newest {}{digest}{release}\n", revisions.len(), newest.revision));
+            let digest = image
+                .map(|image| format!(" {}", image.digest.short()))
+                .unwrap_or_default();
+            let release = named
+                .first()
+                .map(|name| format!(" of {name}"))
+                .unwrap_or_default();
+            output.answer(&format!(
+                "  {name}: {} revisions, newest {}{digest}{release}\n",
+                revisions.len(),
+                newest.revision
+            ));
         }
     }
     Ok(0)
@@ -290,13 +392,20 @@ pub async fn charms(session: &Session, output: &Output) -> Ending {
 pub async fn status(session: &Session, output: &Output) -> Ending {
     let snapshot = session.observer.refresh(session.observer.cached()).await;
     let workspace = &session.config.workspace;
-    let open: Vec<_> = session.journal.open_runs()?.into_iter().map(|run| run.id).collect();
+    let open: Vec<_> = session
+        .journal
+        .open_runs()?
+        .into_iter()
+        .map(|run| run.id)
+        .collect();
     let new: Vec<&ReleaseName> = snapshot
         .releases
         .value
         .iter()
         .flatten()
-        .filter(|release| release.name.as_str() > workspace.upstream.as_ref().map_or("", |u| u.since.as_str()))
+        .filter(|release| {
+            release.name.as_str() > workspace.upstream.as_ref().map_or("", |u| u.since.as_str())
+        })
         .filter(|release| evidence::standing(workspace, &snapshot, release).published != Some(Published::Yes))
         .filter(|release| evidence::twins(&snapshot, release).is_empty())
         .map(|release| &release.name)
@@ -322,11 +431,18 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
     output.answer(&format!("workspace {} on {}\n", workspace.name, snapshot.world));
     if let Some(releases) = &snapshot.releases.value {
         let names: Vec<String> = new.iter().take(6).map(ToString::to_string).collect();
-        output.answer(&format!("{} releases, not published: {}\n", releases.len(), names.join(" ")));
+        output.answer(&format!(
+            "{} releases, not published: {}\n",
+            releases.len(),
+            names.join(" ")
+        ));
     }
     let mut table = tables::Table::new(&["charm", "channel", "base", "revision", "resources", "release"]);
     for charm in charm_names(session) {
-        for row in rows(&snapshot, &charm).iter().filter(|row| row.channel.track == crate::domain::Track::latest()) {
+        for row in rows(&snapshot, &charm)
+            .iter()
+            .filter(|row| row.channel.track == crate::domain::Track::latest())
+        {
             let (resources, named) = serving(session, &snapshot, &charm, row);
             table.row(vec![
                 charm.to_string(),
@@ -343,7 +459,10 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
         output.answer(&credential_line(facts, &snapshot));
     }
     if let Some(quota) = snapshot.quota {
-        output.answer(&format!("Docker Hub: {} of {} pulls left\n", quota.remaining, quota.limit));
+        output.answer(&format!(
+            "Docker Hub: {} of {} pulls left\n",
+            quota.remaining, quota.limit
+        ));
     }
     for run in open {
         output.answer(&format!("run {run} is open: windlass resume {run}\n"));
@@ -352,7 +471,11 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
 }
 
 fn credential_line(facts: &CredentialFacts, snapshot: &Snapshot) -> String {
-    let who = facts.account.as_ref().map(ToString::to_string).unwrap_or_default();
+    let who = facts
+        .account
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let end = match (facts.expires_at, facts.days_left(snapshot.taken_at)) {
         (Some(at), Some(days)) => format!("ends {} ({days} d)", at.format("%Y-%m-%d %H:%M UTC")),
         _ => "end unknown".to_owned(),
@@ -370,19 +493,36 @@ pub async fn whoami(session: &Session, output: &Output) -> Ending {
             "channels": facts.channels, "expires_at": facts.expires_at, "expires_from": facts.expires_from,
             "days_left": facts.days_left(now), "source": facts.source,
         });
-        output.document("whoami", Some(&session.config.workspace.name), vec![("credential", content)]);
+        output.document(
+            "whoami",
+            Some(&session.config.workspace.name),
+            vec![("credential", content)],
+        );
         return Ok(0);
     }
-    let snapshot = Snapshot { taken_at: now, ..Snapshot::default() };
+    let snapshot = Snapshot {
+        taken_at: now,
+        ..Snapshot::default()
+    };
     let mut text = credential_line(&facts, &snapshot);
     text.push_str(&format!("from {}\n", facts.source));
-    let list = |items: Vec<String>| items.iter().map(|item| format!("  - {item}\n")).collect::<String>();
+    let list = |items: Vec<String>| {
+        items
+            .iter()
+            .map(|item| format!("  - {item}\n"))
+            .collect::<String>()
+    };
     text.push_str("permissions:\n");
     text.push_str(&list(facts.scopes.iter().map(ToString::to_string).collect()));
     if let Some(packages) = &facts.packages {
         text.push_str("packages:\n");
         let name = |p: &crate::domain::credential::PackageScope| {
-            let name = p.name.as_ref().or(p.id.as_ref()).map(ToString::to_string).unwrap_or_default();
+            let name = p
+                .name
+                .as_ref()
+                .or(p.id.as_ref())
+                .map(ToString::to_string)
+                .unwrap_or_default();
             format!("{name} ({})", p.kind)
         };
         text.push_str(&list(packages.iter().map(name).collect()));
@@ -394,12 +534,20 @@ pub async fn whoami(session: &Session, output: &Output) -> Ending {
 async fn resolve_all(environment: &Environment, images: &[String]) -> Result<Vec<ResolvedImage>, Problem> {
     let cache = environment.folders().ok().map(|(_, cache)| cache);
     let services = environment.services(cache)?;
-    let references: Vec<Reference> = images.iter().map(|text| Reference::parse(text)).collect::<Result<_, _>>()?;
+    let references: Vec<Reference> = images
+        .iter()
+        .map(|text| Reference::parse(text))
+        .collect::<Result<_, _>>()?;
     futures_util::future::try_join_all(references.iter().map(|r| services.registries.resolve(r))).await
 }
 
 /// `resolve`.
-pub async fn resolve(environment: &Environment, global: &Global, images: &[String], output: &Output) -> Ending {
+pub async fn resolve(
+    environment: &Environment,
+    global: &Global,
+    images: &[String],
+    output: &Output,
+) -> Ending {
     let found = resolve_all(environment, images).await?;
     if output.json {
         let list: Vec<Value> = found
@@ -423,7 +571,10 @@ pub async fn resolve(environment: &Environment, global: &Global, images: &[Strin
                 })
             })
             .collect();
-        let workspace = environment.config(global).ok().map(|config| config.workspace.name);
+        let workspace = environment
+            .config(global)
+            .ok()
+            .map(|config| config.workspace.name);
         output.document("images", workspace.as_deref(), vec![("images", json!(list))]);
         return Ok(0);
     }
@@ -442,7 +593,10 @@ fn describe(image: &ResolvedImage) -> String {
         tables::bytes(image.size)
     );
     for platform in &image.platforms {
-        text.push_str(&format!("  {}  config {}\n", platform.platform, platform.config_digest));
+        text.push_str(&format!(
+            "  {}  config {}\n",
+            platform.platform, platform.config_digest
+        ));
     }
     if !image.attestations.is_empty() {
         text.push_str(&format!("  {} attestations\n", image.attestations.len()));
@@ -451,7 +605,13 @@ fn describe(image: &ResolvedImage) -> String {
 }
 
 /// `diff`: of two releases, else of two images.
-pub async fn diff(environment: &Environment, global: &Global, from: &str, to: &str, output: &Output) -> Ending {
+pub async fn diff(
+    environment: &Environment,
+    global: &Global,
+    from: &str,
+    to: &str,
+    output: &Output,
+) -> Ending {
     if let (Ok(from), Ok(to)) = (from.parse::<ReleaseName>(), to.parse::<ReleaseName>()) {
         return diff_releases(&environment.session(global)?, &from, &to, output).await;
     }
@@ -499,15 +659,26 @@ async fn diff_releases(session: &Session, from: &ReleaseName, to: &ReleaseName, 
             })
             .collect();
         let content = json!({ "from": from, "to": to, "images": images });
-        output.document("diff", Some(&session.config.workspace.name), vec![("diff", content)]);
+        output.document(
+            "diff",
+            Some(&session.config.workspace.name),
+            vec![("diff", content)],
+        );
         return Ok(0);
     }
     let mut table = tables::Table::new(&["image", from.as_str(), to.as_str(), ""]);
     for key in keys {
-        let word = |tag: Option<&String>| tag.map_or_else(|| "-".to_owned(), |tag| Outside::capped(tag, 60).to_string());
+        let word = |tag: Option<&String>| {
+            tag.map_or_else(|| "-".to_owned(), |tag| Outside::capped(tag, 60).to_string())
+        };
         let (was, is) = (a.images.get(key), b.images.get(key));
         let sign = if was == is { "same" } else { "changed" };
-        table.row(vec![Outside::capped(key, 100).to_string(), word(was), word(is), sign.to_owned()]);
+        table.row(vec![
+            Outside::capped(key, 100).to_string(),
+            word(was),
+            word(is),
+            sign.to_owned(),
+        ]);
     }
     output.answer(&table.text());
     Ok(0)
@@ -517,7 +688,10 @@ async fn diff_releases(session: &Session, from: &ReleaseName, to: &ReleaseName, 
 pub fn config(environment: &Environment, global: &Global, what: &ConfigWhat, output: &Output) -> Ending {
     let config = environment.config(global)?;
     let endpoints = crate::services::endpoints::Endpoints::from_env(|name| environment.variable(name))?;
-    let user_file = config.user_file.as_ref().map(|path| Outside::new(path.display().to_string()));
+    let user_file = config
+        .user_file
+        .as_ref()
+        .map(|path| Outside::new(path.display().to_string()));
     if output.json {
         let content = json!({
             "workspace": config.workspace, "chosen_by": config.chosen_by.to_string(),
@@ -533,7 +707,10 @@ pub fn config(environment: &Environment, global: &Global, what: &ConfigWhat, out
     ));
     if let Some(file) = user_file {
         let there = config.user_file.as_ref().is_some_and(|path| path.exists());
-        output.answer(&format!("user file {file}{}\n", if there { "" } else { " (not there: defaults)" }));
+        output.answer(&format!(
+            "user file {file}{}\n",
+            if there { "" } else { " (not there: defaults)" }
+        ));
     }
     output.answer(&format!("world {}\n", endpoints.world()));
     match what {

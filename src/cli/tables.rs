@@ -13,7 +13,9 @@ pub struct Table {
 impl Table {
     /// A table with these headings.
     pub fn new(headings: &[&str]) -> Self {
-        Self { rows: vec![headings.iter().map(|text| (*text).to_owned()).collect()] }
+        Self {
+            rows: vec![headings.iter().map(|text| (*text).to_owned()).collect()],
+        }
     }
 
     /// Adds a row.
@@ -30,7 +32,12 @@ impl Table {
     pub fn text(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.width())
+                .max()
+                .unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut text = String::new();
@@ -57,7 +64,11 @@ pub fn bytes(count: u64) -> String {
         unit += 1;
     }
     let name = UNITS.get(unit).copied().unwrap_or("TB");
-    if unit == 0 { format!("{count} B") } else { format!("{value:.1} {name}") }
+    if unit == 0 {
+        format!("{count} B")
+    } else {
+        format!("{value:.1} {name}")
+    }
 }
 
 #[cfg(test)]

@@ -45,9 +45,14 @@ pub async fn follow(mut handle: RunHandle, plan: &Plan, output: &Output) -> Resu
     teller.tell(&handle.progress.borrow().clone());
     match ended {
         Ok(result) => result,
-        Err(error) => Err(Problem::new(Kind::Internal, format!("run {} broke off", handle.id))
-            .because(&error)
-            .hint(format!("the journal knows how far it came: windlass resume {}", handle.id))),
+        Err(error) => Err(
+            Problem::new(Kind::Internal, format!("run {} broke off", handle.id))
+                .because(&error)
+                .hint(format!(
+                    "the journal knows how far it came: windlass resume {}",
+                    handle.id
+                )),
+        ),
     }
 }
 
@@ -60,7 +65,12 @@ struct Teller<'a> {
 
 impl<'a> Teller<'a> {
     fn new(plan: &'a Plan, output: &'a Output) -> Self {
-        Self { plan, output, told: BTreeMap::new(), terminal: std::io::stderr().is_terminal() }
+        Self {
+            plan,
+            output,
+            told: BTreeMap::new(),
+            terminal: std::io::stderr().is_terminal(),
+        }
     }
 
     fn tell(&mut self, picture: &RunProgress) {
@@ -68,7 +78,9 @@ impl<'a> Teller<'a> {
             return;
         }
         for step in &self.plan.steps {
-            let Some(now) = picture.steps.get(&step.id) else { continue };
+            let Some(now) = picture.steps.get(&step.id) else {
+                continue;
+            };
             let before = self.told.get(&step.id);
             if before == Some(now) {
                 continue;
@@ -82,7 +94,8 @@ impl<'a> Teller<'a> {
                 });
                 self.output.say(&line.to_string());
             } else if self.worth_a_line(before, now) {
-                self.output.say(&line(step.kind.as_str(), step.target.as_str(), now));
+                self.output
+                    .say(&line(step.kind.as_str(), step.target.as_str(), now));
             }
             self.told.insert(step.id.clone(), now.clone());
         }
@@ -116,7 +129,11 @@ fn line(kind: &str, target: &str, now: &StepProgress) -> String {
     }
     if let Some(problem) = &now.problem {
         text.push_str(&format!(" · {}", problem.summary));
-    } else if let Some(note) = now.note.as_ref().filter(|_| now.outcome.is_none() || now.phase == Phase::Ended) {
+    } else if let Some(note) = now
+        .note
+        .as_ref()
+        .filter(|_| now.outcome.is_none() || now.phase == Phase::Ended)
+    {
         if now.outcome != Some(crate::journal::StepOutcome::Done) {
             text.push_str(&format!(" · {note}"));
         }

@@ -133,6 +133,7 @@ impl World {
         };
         let store = Charmhub::open(&dir, endpoints, canonical.clone(), drawing, options.serve_lag)?;
         let github = github::GitHub::open(&dir, identity.seed, &identity.github_token)?;
+        github.show_packages(ghcr.clone(), &identity.packages_token);
         let github = github::router(github);
 
         let stop = CancellationToken::new();

@@ -199,7 +199,15 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
     if pending.is_empty() {
         return Ok((Outcome::Done, None));
     }
-    let tools = Tools::new(&order.session).await?;
+    let tools = match Tools::new(&order.session).await {
+        Ok(tools) => tools,
+        Err(problem) => {
+            for step in pending {
+                leave(order, step, made.get(&step.id))?;
+            }
+            return Ok((Outcome::Failed, Some(problem)));
+        }
+    };
     let mut problems: Vec<(StepOutcome, Problem, bool)> = Vec::new();
     let mut stopped = false;
     for group in groups(&pending) {

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::domain::{Kind, Outside, Problem, Snapshot};
 use crate::journal::{CharmLocks, Journal, Outcome, RunId, RunRecord};
 use crate::observe::Observer;
-use crate::plan::{Plan, PublishIntent, publish};
+use crate::plan::{Op, Plan, PublishIntent, publish};
 use crate::services::Services;
 
 /// Where a session keeps things, and what it may do.
@@ -94,6 +94,30 @@ impl Session {
             .find(same)
             .filter(|run| !matches!(run.outcome, Some(Outcome::Done | Outcome::Partly)) && !run.running);
         self.begin(plan, earlier.map(|run| run.id.clone()), false)
+    }
+
+    /// Looks once more at what `plan` builds on. Called between confirmation and start: nothing
+    /// was written yet, so a world that moved is a refusal and not a failed run.
+    pub async fn recheck(&self, plan: &Plan) -> Result<(), Problem> {
+        let publisher = self.observer.services().publisher().await?;
+        for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
+            let Op::Release { charm, moves } = &step.op else {
+                continue;
+            };
+            let rows = publisher.rows(charm).await?;
+            let moved: Vec<String> = moves.iter().filter_map(|planned| planned.moved(&rows)).collect();
+            if !moved.is_empty() {
+                let mut problem = Problem::new(
+                    Kind::Refused,
+                    format!("{charm} has changed since the preview: nothing was released"),
+                );
+                for text in moved {
+                    problem = problem.cause(text);
+                }
+                return Err(problem.hint("look who released there, then plan anew"));
+            }
+        }
+        Ok(())
     }
 
     /// Takes up a run where it stopped, with the plan that was confirmed then.

@@ -4,7 +4,7 @@ use super::{Ended, Settled, Tools, Work, guarded, note};
 use crate::domain::charm::ChannelRow;
 use crate::domain::{CharmName, Kind, Problem, ResourceName, ResourceRevision};
 use crate::journal::{Made, Released, ReleasedResource};
-use crate::plan::{AttachFrom, Move, Serving};
+use crate::plan::{AttachFrom, Move};
 use crate::run::progress::Phase;
 use crate::services::charmhub::writer::{ReleaseItem, ReleaseResource};
 
@@ -19,7 +19,7 @@ pub struct Target<'a> {
 impl Target<'_> {
     /// True where `rows` serve it.
     pub fn served_by(&self, rows: &[ChannelRow]) -> bool {
-        self.row(rows).is_some_and(|row| {
+        self.planned.row(rows).is_some_and(|row| {
             row.revision == self.planned.revision
                 && self
                     .resources
@@ -28,29 +28,13 @@ impl Target<'_> {
         })
     }
 
-    fn row<'r>(&self, rows: &'r [ChannelRow]) -> Option<&'r ChannelRow> {
-        rows.iter()
-            .find(|row| row.channel == self.planned.channel && row.base == self.planned.base)
-    }
-
+    /// In words, how its row was changed by somebody else since the preview.
     fn changed(&self, rows: &[ChannelRow]) -> Option<String> {
-        let now = self.row(rows).map(Serving::of);
-        if self.served_by(rows) || now == self.planned.before {
-            return None;
+        if self.served_by(rows) {
+            None
+        } else {
+            self.planned.moved(rows)
         }
-        let word =
-            |serving: Option<&Serving>| serving.map_or_else(|| "closed".to_owned(), ToString::to_string);
-        let base = self
-            .planned
-            .base
-            .as_ref()
-            .map_or_else(String::new, |base| format!(" ({base})"));
-        Some(format!(
-            "{}{base} was {} when this was previewed and is {} now",
-            self.planned.channel,
-            word(self.planned.before.as_ref()),
-            word(now.as_ref())
-        ))
     }
 }
 
