@@ -23,7 +23,7 @@ pub async fn follow(mut handle: RunHandle, plan: &Plan, output: &Output) -> Resu
     let said: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
         if !json_lines {
             use std::io::Write;
-            let text: &[u8] = b"stopping: what is under way is brought to its end first\n";
+            let text: &[u8] = b"stopping: what is under way is brought to its end first (again: leave it to 'windlass resume')\n";
             drop(std::io::stderr().write_all(text));
         }
     });
