@@ -1,6 +1,8 @@
 //! The main job over the wire: a publish on the demo world, in one process, without a terminal.
 //! Owns the promises that need servers but no foreign client; the referees own the others.
 
+#![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;

@@ -13,7 +13,7 @@ use super::args::ProgressForm;
 use super::output::Output;
 use super::{signals, tables};
 use crate::domain::{Kind, Problem};
-use crate::journal::RunRecord;
+use crate::journal::{RunRecord, StepOutcome};
 use crate::plan::{Plan, StepId};
 use crate::run::{Phase, RunHandle, RunProgress, StepProgress};
 
@@ -132,11 +132,9 @@ fn line(kind: &str, target: &str, now: &StepProgress) -> String {
     } else if let Some(note) = now
         .note
         .as_ref()
-        .filter(|_| now.outcome.is_none() || now.phase == Phase::Ended)
+        .filter(|_| now.outcome != Some(StepOutcome::Done))
     {
-        if now.outcome != Some(crate::journal::StepOutcome::Done) {
-            text.push_str(&format!(" · {note}"));
-        }
+        text.push_str(&format!(" · {note}"));
     }
     text
 }
