@@ -1,1 +1,34 @@
-//! placeholder
+//! The terminal user interface: one model, one `update`, one action table, one view.
+//!
+//! ```text
+//! key, mouse, paste ─┐                                 ┌─> view(&Model) -> frame + hit map
+//! results, progress ─┴─> Msg ─> update(&mut Model) ────┤
+//! clock (one timer) ─┘                                 └─> Vec<Effect> ─> shell ─> session
+//! ```
+//!
+//! Everything outside [`shell`] is pure: no IO, no clock, no randomness; time arrives inside
+//! messages. Cut by feature: every pane owns its state, its update and its view. The only effects
+//! that can change a remote carry a plan that somebody confirmed by typing. Must not know the
+//! command line.
+
+pub mod actions;
+pub mod confirm;
+pub mod dialogs;
+pub mod effect;
+pub mod layout;
+pub mod links;
+pub mod listing;
+pub mod live;
+pub mod model;
+pub mod msg;
+pub mod panes;
+pub mod review;
+pub mod running;
+pub mod shell;
+pub mod update;
+pub mod view;
+pub mod wake;
+pub mod words;
+
+pub use model::Model;
+pub use msg::Msg;

@@ -26,12 +26,18 @@ impl Drop for CharmLocks {
 
 /// True while a living process works on `run`.
 pub fn is_running(folder: &Path, run: &RunId) -> bool {
-    let Ok(file) = File::open(run_path(folder, run)) else { return false };
+    let Ok(file) = File::open(run_path(folder, run)) else {
+        return false;
+    };
     matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
 }
 
 fn run_path(folder: &Path, run: &RunId) -> PathBuf {
-    let name: String = run.0.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    let name: String = run
+        .0
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .collect();
     folder.join(format!("run-{name}.lock"))
 }
 
@@ -86,11 +92,16 @@ impl CharmLocks {
         let run_file = run_path(folder, run);
         let file = File::create(&run_file).map_err(broken)?;
         if file.try_lock().is_err() {
-            return Err(Problem::new(Kind::Conflict, format!("run {run} is being worked on already"))
-                .hint("wait until it has ended; 'windlass runs' shows it"));
+            return Err(
+                Problem::new(Kind::Conflict, format!("run {run} is being worked on already"))
+                    .hint("wait until it has ended; 'windlass runs' shows it"),
+            );
         }
         files.push(file);
-        Ok(Self { _files: files, run_file })
+        Ok(Self {
+            _files: files,
+            run_file,
+        })
     }
 }
 

@@ -273,8 +273,7 @@ impl Journal {
         for step in &plan.steps {
             ordered.extend(steps.iter().find(|record| record.id == step.id).cloned());
         }
-        let running =
-            outcome.is_none() && super::lock::is_running(&self.locks(), id);
+        let running = outcome.is_none() && super::lock::is_running(&self.locks(), id);
         Ok(Some(RunRecord {
             id: id.clone(),
             actor: Outside::new(actor),
