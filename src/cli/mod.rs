@@ -1,1 +1,111 @@
-//! placeholder
+//! The command line: the headless twin of everything the console does.
+//!
+//! Owns arguments, text and JSON output, prompts, signals and exit codes. stdout carries the
+//! answer, stderr everything else. Must not know the console's insides; it only starts it.
+
+mod args;
+mod demo;
+mod documents;
+mod environment;
+mod output;
+mod publish;
+mod runs;
+mod show;
+mod signals;
+mod tables;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::console;
+use crate::domain::{Kind, Problem};
+use args::{Cli, Command};
+use environment::Environment;
+use output::Output;
+
+/// How a command ended: the exit code, or why nothing was begun.
+type Ending = Result<u8, Problem>;
+
+/// Parses the arguments, does what they say and maps the end to an exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            drop(error.print());
+            return ExitCode::from(code);
+        }
+    };
+    log(cli.global.verbose);
+    let output = Output::new(&cli.global);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return output.fail(&Problem::new(Kind::Machine, "no runtime can be started").because(&error));
+        }
+    };
+    let ended = runtime.block_on(signals::until_interrupted(dispatch(cli, &output)));
+    runtime.shutdown_background();
+    match ended {
+        Ok(code) => ExitCode::from(code),
+        Err(problem) => output.fail(&problem),
+    }
+}
+
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => "windlass=info",
+        _ => "windlass=debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::new(level);
+    let started = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init();
+    drop(started);
+}
+
+async fn dispatch(cli: Cli, output: &Output) -> Ending {
+    let global = &cli.global;
+    let process = Environment::process();
+    match cli.command {
+        None => {
+            let session = process.session(global)?;
+            console::run(session, console_options(global, false)).await?;
+            Ok(0)
+        }
+        Some(Command::Demo(demo)) => demo::run(global, &demo, output).await,
+        Some(Command::Status) => show::status(&process.session(global)?, output).await,
+        Some(Command::Releases) => show::releases(&process.session(global)?, output).await,
+        Some(Command::Charms) => show::charms(&process.session(global)?, output).await,
+        Some(Command::Channels) => show::channels(&process.session(global)?, output).await,
+        Some(Command::Whoami) => show::whoami(&process.session(global)?, output).await,
+        Some(Command::Resolve { images }) => show::resolve(&process, global, &images, output).await,
+        Some(Command::Diff { from, to }) => show::diff(&process, global, &from, &to, output).await,
+        Some(Command::Plan {
+            what: args::Plannable::Publish(wish),
+        }) => publish::plan(&process.session(global)?, &wish, output).await,
+        Some(Command::Publish(wish)) => publish::publish(&process.session(global)?, &wish, output).await,
+        Some(Command::Runs) => runs::list(&process.session(global)?, output),
+        Some(Command::Resume { run }) => {
+            runs::resume(&process.session(global)?, run.as_deref(), output).await
+        }
+        Some(Command::Config { what }) => show::config(&process, global, &what, output),
+    }
+}
+
+fn console_options(global: &args::Global, demo: bool) -> console::ConsoleOptions {
+    console::ConsoleOptions {
+        plain: false,
+        no_color: global.no_color,
+        demo,
+    }
+}

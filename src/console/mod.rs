@@ -32,3 +32,4 @@ pub mod words;
 
 pub use model::Model;
 pub use msg::Msg;
+pub use shell::{ConsoleOptions, run};

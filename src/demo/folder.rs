@@ -4,6 +4,7 @@
 //! is to start anew. Must never remove a file that the world did not make.
 
 use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -17,7 +18,7 @@ use super::faults::SERVICES;
 use crate::domain::{Kind, Problem};
 
 /// What the world makes in its folder, and all that `--fresh` removes.
-const MADE: [&str; 13] = [
+const MADE: [&str; 12] = [
     "world.json",
     "charmhub.json",
     "requests.jsonl",
@@ -27,7 +28,6 @@ const MADE: [&str; 13] = [
     "github",
     "contents",
     "registry",
-    "home/.config/containers",
     "home",
     "docker",
     "gh",
@@ -70,13 +70,18 @@ impl Identity {
 /// The listeners of a world, bound, in the order of [`SERVICES`].
 pub type Listeners = Vec<(&'static str, TcpListener)>;
 
+/// A world's folder while the world runs.
+pub struct Opened {
+    /// What the world is called and where it listens.
+    pub identity: Identity,
+    /// Its listeners, bound.
+    pub listeners: Listeners,
+    /// Held as long as the world runs; dies with the process.
+    pub lock: File,
+}
+
 /// Makes or reopens the world's folder and binds its listeners.
-pub async fn open(
-    dir: &Path,
-    fresh: bool,
-    seed: u64,
-    image_size: u64,
-) -> Result<(Identity, Listeners), Problem> {
+pub async fn open(dir: &Path, fresh: bool, seed: u64, image_size: u64) -> Result<Opened, Problem> {
     let marker = dir.join("world.json");
     let known = match std::fs::read_to_string(&marker) {
         Ok(text) => Some(read_identity(&text, &marker)?),
@@ -84,6 +89,7 @@ pub async fn open(
         Err(error) => return Err(broken(&marker, &error)),
     };
     make_private(dir)?;
+    let lock = lock(dir).await?;
     if known.is_none()
         && let Some(name) = MADE.iter().find(|name| dir.join(name).exists())
     {
@@ -99,7 +105,11 @@ pub async fn open(
             let port = identity.ports.get(service).copied().unwrap_or_default();
             listeners.push((service, bind_again(port, service, dir).await?));
         }
-        return Ok((identity, listeners));
+        return Ok(Opened {
+            identity,
+            listeners,
+            lock,
+        });
     }
     if fresh {
         wipe(dir)?;
@@ -121,7 +131,34 @@ pub async fn open(
     };
     let text = serde_json::to_string_pretty(&identity).map_err(|error| broken(&marker, &error))?;
     write_private(&marker, text.as_bytes())?;
-    Ok((identity, listeners))
+    Ok(Opened {
+        identity,
+        listeners,
+        lock,
+    })
+}
+
+/// One world a folder: the second to come waits a moment for the first to end, then gives up.
+async fn lock(dir: &Path) -> Result<File, Problem> {
+    let path = dir.join("world.lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|error| broken(&path, &error))?;
+    for _ in 0..20 {
+        if file.try_lock().is_ok() {
+            return Ok(file);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Err(Problem::new(
+        Kind::Conflict,
+        format!("Another demo world runs in {}", dir.display()),
+    )
+    .hint("stop it first, or name another folder with --state"))
 }
 
 fn read_identity(text: &str, marker: &Path) -> Result<Identity, Problem> {
@@ -148,12 +185,9 @@ fn broken(path: &Path, error: &(dyn std::error::Error + 'static)) -> Problem {
 fn wipe(dir: &Path) -> Result<(), Problem> {
     for name in MADE {
         let path = dir.join(name);
+        // `home` goes with what charmcraft and skopeo left in it: logs and caches of this world.
         let removed = if path.is_symlink() || !path.is_dir() {
             std::fs::remove_file(&path)
-        } else if name == "home" {
-            // Whoever runs charmcraft with this HOME leaves logs and caches here: they go with
-            // the world that they speak of.
-            std::fs::remove_dir_all(&path)
         } else {
             std::fs::remove_dir_all(&path)
         };
@@ -198,7 +232,7 @@ async fn bind_again(port: u16, service: &str, dir: &Path) -> Result<TcpListener,
                 )
                 .because(&error)
                 .hint(format!(
-                    "stop the other demo world in {}, or start anew with --fresh",
+                    "end what listens there, or start {} anew with --fresh",
                     dir.display()
                 )));
             }
@@ -220,7 +254,7 @@ pub fn make_private(dir: &Path) -> Result<(), Problem> {
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}", Uuid::new_v4().simple()));
-    let written = std::fs::OpenOptions::new()
+    let written = OpenOptions::new()
         .create_new(true)
         .write(true)
         .mode(0o600)

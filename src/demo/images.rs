@@ -93,7 +93,7 @@ pub fn stock_hub(hub: &Registry, drawing: Drawing) {
     hub.offer("ratelimitpreview/test", "latest", probe);
 }
 
-/// Offers the family of base images under its three tags, two builds old.
+/// Offers the family of base images under its three tags, one earlier build and the probe.
 pub fn stock_ghcr(ghcr: &Registry, drawing: Drawing) {
     for (package, version) in FAMILY {
         let build = format!("{version}_61.1");
@@ -104,4 +104,5 @@ pub fn stock_ghcr(ghcr: &Registry, drawing: Drawing) {
         let before = format!("{version}_60.1");
         ghcr.offer(package, &before, drawing.small(package, &before));
     }
+    ghcr.offer(PROBE, "do_not_use", drawing.small(PROBE, "do_not_use"));
 }

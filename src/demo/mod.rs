@@ -14,6 +14,8 @@ pub mod releases;
 pub mod request_log;
 pub mod server;
 pub mod store;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::faults::Faults;
-use self::folder::Identity;
+use self::folder::{Identity, Opened};
 use self::images::Drawing;
 use self::registry::{Registry, Setup};
 use self::request_log::RequestLog;
@@ -71,6 +73,7 @@ pub struct World {
     store: Arc<Charmhub>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    lock: std::fs::File,
 }
 
 impl World {
@@ -83,8 +86,11 @@ impl World {
         let dir = std::path::absolute(&options.dir).map_err(|error| {
             Problem::new(Kind::Machine, "The demo's folder has no full name").because(&error)
         })?;
-        let (identity, listeners) =
-            folder::open(&dir, options.fresh, options.seed, options.image_size).await?;
+        let Opened {
+            identity,
+            listeners,
+            lock,
+        } = folder::open(&dir, options.fresh, options.seed, options.image_size).await?;
         environment::make_folders(&dir, &identity)?;
         let log = Arc::new(RequestLog::open(&dir.join("requests.jsonl"))?);
         let drawing = Drawing {
@@ -127,6 +133,7 @@ impl World {
         };
         let store = Charmhub::open(&dir, endpoints, canonical.clone(), drawing, options.serve_lag)?;
         let github = github::GitHub::open(&dir, identity.seed, &identity.github_token)?;
+        github.show_packages(ghcr.clone(), &identity.packages_token);
         let github = github::router(github);
 
         let stop = CancellationToken::new();
@@ -157,6 +164,7 @@ impl World {
             store,
             stop,
             tasks,
+            lock,
         })
     }
 
@@ -195,6 +203,7 @@ impl World {
         self.stop.cancel();
         self.tasks.wait().await;
         drop(std::fs::remove_file(self.dir.join("github.sock")));
+        drop(self.lock);
     }
 }
 
@@ -204,6 +213,13 @@ pub async fn serve(options: &Options, env_file: &Path) -> Result<(), Problem> {
         |error: std::io::Error| Problem::new(Kind::Machine, "Cannot wait for signals").because(&error);
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
+    // Whoever waits for the file must not meet that of an earlier world.
+    if let Err(error) = std::fs::remove_file(env_file)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        let problem = Problem::new(Kind::Machine, format!("Cannot replace {}", env_file.display()));
+        return Err(problem.because(&error));
+    }
     let world = World::start(options).await?;
     world.write_env_file(env_file)?;
     tokio::select! {

@@ -221,7 +221,11 @@ mod tests {
         for (manifest, (name, _)) in all.iter().zip(MANIFESTS) {
             assert_eq!(manifest.version, name);
         }
-        let pairs: std::collections::BTreeSet<_> = all.iter().flat_map(|m| m.core.clone()).collect();
+        let pairs: std::collections::BTreeSet<_> = all
+            .iter()
+            .flat_map(|manifest| manifest.core.clone())
+            .filter(|(repository, _)| repository.starts_with("finos/"))
+            .collect();
         assert_eq!(pairs.len(), 77);
     }
 }

@@ -1,1 +1,160 @@
-//! placeholder
+//! Looks at every service and puts what it saw into a snapshot.
+//!
+//! Owns what is asked when, all sources at once, each failing for itself, and the caches that
+//! make it cheap. A failed look keeps the old value. Must not judge (that is planning) or change
+//! anything.
+
+mod cache;
+mod images;
+mod sources;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::Utc;
+
+use crate::config::Workspace;
+use crate::domain::{CharmName, Snapshot};
+use crate::journal::Journal;
+use crate::plan::PublishIntent;
+use crate::services::Services;
+use cache::Cache;
+
+/// Looks at the world of one workspace.
+#[derive(Clone)]
+pub struct Observer {
+    services: Services,
+    workspace: Arc<Workspace>,
+    journal: Option<Journal>,
+    cache: Arc<Cache>,
+    offline: bool,
+}
+
+impl Observer {
+    /// Observes `workspace` through `services`, caching under `cache`. `offline` never asks
+    /// anybody and serves what was seen last.
+    pub fn new(
+        services: Services,
+        workspace: Arc<Workspace>,
+        journal: Option<Journal>,
+        cache: Option<PathBuf>,
+        offline: bool,
+    ) -> Self {
+        let world = services.endpoints.world();
+        let cache = Arc::new(Cache::new(cache, &world, &workspace.name));
+        Self {
+            services,
+            workspace,
+            journal,
+            cache,
+            offline,
+        }
+    }
+
+    /// The services behind it.
+    pub const fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The last snapshot of this world and workspace, from disk.
+    pub fn cached(&self) -> Snapshot {
+        let mut snapshot = self.cache.snapshot().unwrap_or_default();
+        snapshot.world = self.services.endpoints.world();
+        snapshot.workspace.clone_from(&self.workspace.name);
+        snapshot
+    }
+
+    /// Everything that the panes show, looked at now; what cannot be read keeps its old value.
+    pub async fn refresh(&self, previous: Snapshot) -> Snapshot {
+        if self.offline {
+            return previous;
+        }
+        let charms = self.all_charms();
+        let all_revisions = false;
+        self.look(previous, &charms, all_revisions, None).await
+    }
+
+    /// As [`Observer::refresh`], with the image behind every revision of every fed resource.
+    pub async fn in_depth(&self, previous: Snapshot) -> Snapshot {
+        if self.offline {
+            return previous;
+        }
+        let charms = self.all_charms();
+        self.look(previous, &charms, true, None).await
+    }
+
+    /// Fresh facts for planning `intent`: nothing in what it needs is older than this call.
+    pub async fn for_publish(&self, previous: Snapshot, intent: &PublishIntent) -> Snapshot {
+        if self.offline {
+            return previous;
+        }
+        let charms: BTreeSet<CharmName> = self
+            .workspace
+            .fed_charms()
+            .map(|charm| charm.name.clone())
+            .filter(|name| intent.charms.is_empty() || intent.charms.contains(name))
+            .collect();
+        self.look(previous, &charms, true, Some(intent)).await
+    }
+
+    fn all_charms(&self) -> BTreeSet<CharmName> {
+        let bundle = self.workspace.bundle.iter().map(|bundle| bundle.name.clone());
+        self.workspace
+            .charms
+            .iter()
+            .map(|charm| charm.name.clone())
+            .chain(bundle)
+            .collect()
+    }
+
+    async fn look(
+        &self,
+        previous: Snapshot,
+        charms: &BTreeSet<CharmName>,
+        all_revisions: bool,
+        intent: Option<&PublishIntent>,
+    ) -> Snapshot {
+        let mut snapshot = previous;
+        snapshot.world = self.services.endpoints.world();
+        snapshot.workspace.clone_from(&self.workspace.name);
+        let (releases, markers, credential, github, published, served) = tokio::join!(
+            sources::releases(self),
+            sources::markers(self),
+            sources::credential(self),
+            sources::github(self),
+            sources::publisher_side(self, charms),
+            sources::public_side(self, charms),
+        );
+        snapshot.taken_at = Utc::now();
+        if let Some(journal) = &self.journal
+            && let (Some(seen), Some(upstream)) = (&releases.value, &self.workspace.upstream)
+        {
+            match journal.withdrawn(&upstream.repository, seen, snapshot.taken_at) {
+                Ok(withdrawn) => snapshot.withdrawn = withdrawn,
+                Err(problem) => tracing::warn!("{problem}"),
+            }
+        }
+        snapshot.releases.refresh(releases);
+        snapshot.markers.refresh(markers);
+        snapshot.credential.refresh(credential);
+        snapshot.github.refresh(github);
+        for (charm, facts) in published {
+            snapshot.charms.entry(charm).or_default().refresh(facts);
+        }
+        for (charm, rows) in served.rows {
+            snapshot.served.entry(charm).or_default().refresh(rows);
+        }
+        images::behind(self, &mut snapshot, &served.ids, charms, all_revisions).await;
+        if let Some(intent) = intent {
+            images::of_release(self, &mut snapshot, intent).await;
+        }
+        images::identify(self, &mut snapshot, charms).await;
+        if let Some(intent) = intent {
+            images::missing(self, &mut snapshot, intent).await;
+        }
+        snapshot.quota = self.services.registries.quota("docker.io").map(Into::into);
+        self.cache.keep_snapshot(&snapshot);
+        snapshot
+    }
+}

@@ -209,6 +209,35 @@ pub struct Move {
     pub before: Option<Serving>,
 }
 
+impl Move {
+    /// The row of `rows` that it sets.
+    pub fn row<'r>(&self, rows: &'r [ChannelRow]) -> Option<&'r ChannelRow> {
+        rows.iter()
+            .find(|row| row.channel == self.channel && row.base == self.base)
+    }
+
+    /// In words, how its row differs from what it was when this was planned; `None` where it does
+    /// not.
+    pub fn moved(&self, rows: &[ChannelRow]) -> Option<String> {
+        let now = self.row(rows).map(Serving::of);
+        if now == self.before {
+            return None;
+        }
+        let word =
+            |serving: Option<&Serving>| serving.map_or_else(|| "closed".to_owned(), ToString::to_string);
+        let base = self
+            .base
+            .as_ref()
+            .map_or_else(String::new, |base| format!(" ({base})"));
+        Some(format!(
+            "{}{base} was {} when this was previewed and is {} now",
+            self.channel,
+            word(self.before.as_ref()),
+            word(now.as_ref())
+        ))
+    }
+}
+
 /// What a row of the channel map serves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Serving {

@@ -4,3 +4,9 @@
 //! what happens is said through [`progress`].
 
 pub mod progress;
+mod runner;
+mod session;
+mod steps;
+
+pub use progress::{Phase, RunProgress, StepProgress};
+pub use session::{RunHandle, Session, Setting};

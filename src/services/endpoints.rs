@@ -10,6 +10,9 @@ use url::Url;
 use super::http;
 use crate::domain::{Kind, Outside, Problem};
 
+/// The name of Canonical's registry in the store's image names.
+pub const CANONICAL: &str = "registry.jujucharms.com";
+
 /// Addresses of every service, and where registry names are found instead.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
@@ -99,6 +102,9 @@ impl Endpoints {
 
     /// Where the registry called `name` is spoken to.
     pub fn registry(&self, name: &str) -> Result<Url, Problem> {
+        if name == CANONICAL && self.canonical_overridden {
+            return Ok(self.canonical.clone());
+        }
         if let Some(url) = self.mirrors.get(name) {
             return Ok(url.clone());
         }

@@ -1,12 +1,13 @@
-//! Workflows: those of the default branch, with their states. Nothing runs here.
+//! Workflows: those of the default branch, with their states.
 //!
-//! Owns `/repos/{o}/{r}/actions/...` apart from secrets.
+//! Owns `/repos/{o}/{r}/actions/workflows...`; runs and secrets have rooms of their own.
 
 use serde_json::{Value, json};
 
 use super::git::saved;
 use super::objects::Kind;
 use super::reply::{Call, Reply};
+use super::runs;
 use super::shapes::{node, number, time};
 use super::store::{Repo, Store};
 
@@ -36,10 +37,15 @@ pub(super) fn serve(
                 .ok_or_else(Reply::not_found)
         }
         ("GET" | "HEAD", ["workflows", id, "runs"]) => {
-            find(repo, name, id).ok_or_else(Reply::not_found)?;
-            Ok(Reply::counted(call, "workflow_runs", Vec::new()))
+            let file = find(repo, name, id).ok_or_else(Reply::not_found)?;
+            Ok(runs::list(repo, name, call, Some(&file)))
         }
-        ("GET" | "HEAD", ["runs"]) => Ok(Reply::counted(call, "workflow_runs", Vec::new())),
+        ("POST", ["workflows", id, "dispatches"]) => {
+            let file = find(repo, name, id).ok_or_else(Reply::not_found)?;
+            runs::dispatch(store, name, url, call, &file)
+        }
+        ("GET" | "HEAD", ["runs"]) => Ok(runs::list(repo, name, call, None)),
+        (_, ["runs", id, rest @ ..]) => runs::one(store, name, call, id, rest),
         ("PUT", ["workflows", id, what @ ("enable" | "disable")]) => {
             let file = find(repo, name, id).ok_or_else(Reply::not_found)?;
             let repo = store.repo_mut(name).ok_or_else(Reply::not_found)?;

@@ -40,7 +40,7 @@ pub(super) fn read(repo: &Repo, url: &str, call: &Call, rest: &[&str]) -> Result
             Ok(Reply::list(call, heads.collect()))
         }
         ["branches", name @ ..] => branch(repo, url, &name.join("/")),
-        ["releases"] | ["tags"] => Ok(Reply::list(call, Vec::new())),
+        ["releases" | "tags"] => Ok(Reply::list(call, Vec::new())),
         _ => Err(Reply::not_found()),
     }
 }

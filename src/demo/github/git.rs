@@ -41,7 +41,7 @@ pub(super) fn read(repo: &Repo, url: &str, call: &Call, rest: &[&str]) -> Result
             let commit = objects.commit(id).ok_or_else(Reply::not_found)?;
             Ok(Reply::ok(shapes::git_commit(url, id, &commit)))
         }
-        ["ref", name @ ..] | ["refs", name @ ..] if !name.is_empty() => {
+        ["ref" | "refs", name @ ..] if !name.is_empty() => {
             let name = format!("refs/{}", name.join("/"));
             let id = objects.refs.get(&name).ok_or_else(Reply::not_found)?;
             Ok(Reply::ok(shapes::reference(url, &name, id)))

@@ -18,15 +18,19 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::registry::Registry;
 use crate::domain::{Kind, Problem};
 
 mod actions;
 mod contents;
 mod git;
+mod graphql;
 mod manifests;
 mod objects;
+mod packages;
 mod quota;
 mod reply;
+mod runs;
 mod secrets;
 mod seed;
 mod shapes;
@@ -49,7 +53,8 @@ const LARGEST: usize = 40 << 20;
 /// The demo's GitHub.
 pub struct GitHub {
     store: Mutex<Store>,
-    token: SecretString,
+    tokens: Mutex<Vec<SecretString>>,
+    packages: Mutex<Option<Arc<Registry>>>,
     quota: Quota,
 }
 
@@ -66,9 +71,20 @@ impl GitHub {
         })?;
         Ok(Arc::new(GitHub {
             store: Mutex::new(store),
-            token: SecretString::from(token.to_owned()),
+            tokens: Mutex::new(vec![SecretString::from(token.to_owned())]),
+            packages: Mutex::default(),
             quota: Quota::new(),
         }))
+    }
+
+    /// Shows the packages of `ghcr`, and takes `token` (the one for packages) as well.
+    pub fn show_packages(&self, ghcr: Arc<Registry>, token: &str) {
+        if let Ok(mut packages) = self.packages.lock() {
+            *packages = Some(ghcr);
+        }
+        if let Ok(mut tokens) = self.tokens.lock() {
+            tokens.push(SecretString::from(token.to_owned()));
+        }
     }
 
     fn store(&self) -> Result<MutexGuard<'_, Store>, Reply> {
@@ -101,21 +117,40 @@ impl GitHub {
             }
             _ => String::new(),
         };
-        if token == self.token.expose_secret() {
+        let known = self
+            .tokens
+            .lock()
+            .is_ok_and(|tokens| tokens.iter().any(|known| known.expose_secret() == token));
+        if known {
             Ok(true)
         } else {
             Err(Reply::fail(401, "Bad credentials"))
         }
     }
 
-    fn answer(&self, call: &Call) -> Reply {
+    async fn answer(&self, call: &Call) -> Reply {
         let decoded: Vec<String> = call.path.trim_matches('/').split('/').map(decode).collect();
         let parts: Vec<&str> = decoded.iter().map(String::as_str).collect();
-        let answered = match parts.as_slice() {
+        let ghcr = self.packages.lock().ok().and_then(|packages| packages.clone());
+        match (parts.as_slice(), ghcr) {
+            (["orgs" | "users", owner, "packages", rest @ ..], Some(ghcr)) => {
+                packages::serve(&ghcr, call, owner, rest)
+                    .await
+                    .unwrap_or_else(|refused| refused)
+            }
+            (parts, _) => self.local(call, parts),
+        }
+    }
+
+    fn local(&self, call: &Call, parts: &[&str]) -> Reply {
+        let answered = match parts {
             [""] => Ok(Reply::ok(
                 json!({"current_user_url": format!("{}/user", call.base)}),
             )),
             ["user"] => self.user(call),
+            ["graphql"] if call.method == "POST" => {
+                self.store().and_then(|store| graphql::serve(&store, call))
+            }
             ["rate_limit"] => Ok(Reply::ok(self.quota.document(call.signed_in))),
             ["repos", owner, name, rest @ ..] => self.repository(call, owner, name, rest),
             _ => Err(Reply::not_found()),
@@ -224,13 +259,16 @@ async fn serve(State(github): State<Arc<GitHub>>, request: Request) -> Response 
         (Ok(_), _, Ok(_)) if head.uri.path() != "/rate_limit" && !github.quota.has_left(signed_in) => {
             Reply::fail(403, "API rate limit exceeded for 127.0.0.1.")
         }
-        (Ok(_), _, Ok(bytes)) => github.answer(&Call::new(
-            head.method.clone(),
-            &head.uri,
-            &headers,
-            signed_in,
-            bytes.to_vec(),
-        )),
+        (Ok(_), _, Ok(bytes)) => {
+            let call = Call::new(
+                head.method.clone(),
+                &head.uri,
+                &headers,
+                signed_in,
+                bytes.to_vec(),
+            );
+            github.answer(&call).await
+        }
     };
     let free = head.uri.path() == "/rate_limit";
     finish(

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::objects::Objects;
+use super::runs::Run;
 use super::seed;
 use super::shapes::{number, time};
 
@@ -60,6 +61,9 @@ pub(super) struct Repo {
     /// Workflow file to state, where it is not `active`.
     #[serde(default)]
     pub workflows: BTreeMap<String, String>,
+    /// Workflow runs, oldest first.
+    #[serde(default)]
+    pub runs: Vec<Run>,
     /// Secret name to the time it was first set.
     #[serde(default)]
     pub created: BTreeMap<String, String>,

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::*;
+use crate::demo::registry;
 
 const TOKEN: &str = "ghp_demo";
 const BUNDLE: &str = "/repos/finos/legend-juju-bundle";
@@ -23,7 +24,31 @@ async fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let serving = router(GitHub::open(folder.path(), 7, TOKEN).unwrap());
+    let ghcr = Registry::open(registry::Setup {
+        name: "ghcr",
+        dir: folder.path().join("ghcr"),
+        realm: String::new(),
+        service: String::new(),
+        quota: false,
+        anonymous_pull: true,
+    })
+    .unwrap();
+    for tag in ["v1.0.0_1.1", "v1.0.0_2.1", "v1.0.0", "latest"] {
+        let made_for = if tag.ends_with("_1.1") { tag } else { "v1.0.0_2.1" };
+        let shape = registry::images::Shape::Schema2;
+        let (repository, tag_of) = ("cfpb/regtech/sbl/alpine".to_owned(), made_for.to_owned());
+        let recipe = registry::images::Recipe {
+            repository,
+            tag: tag_of,
+            seed: 7,
+            size: 4096,
+            shape,
+        };
+        ghcr.offer("cfpb/regtech/sbl/alpine", tag, recipe);
+    }
+    let github = GitHub::open(folder.path(), 7, TOKEN).unwrap();
+    github.show_packages(ghcr, "ghp_packages");
+    let serving = router(github);
     tokio::spawn(async move { axum::serve(listener, serving).await.unwrap() });
     let client = Client::builder()
         .tls_certs_only([])
@@ -243,6 +268,100 @@ async fn a_branch_is_made_of_one_commit_and_survives_a_restart() {
     assert_eq!(
         repo.objects.resolve("release-2024-01-08"),
         commit["sha"].as_str().map(str::to_owned)
+    );
+}
+
+#[tokio::test]
+async fn workflows_are_enabled_dispatched_and_cancelled() {
+    let world = world().await;
+    let flows = format!("{BUNDLE}/actions/workflows");
+    let ask = |file: &str, body: Value| {
+        let path = format!("{flows}/{file}/dispatches");
+        let world = &world;
+        async move { world.send(Verb::POST, &path, body).await }
+    };
+    let main = || serde_json::json!({"ref": "main", "return_run_details": true});
+    assert_eq!(ask("publish_images.yaml", main()).await.0, 422);
+    assert_eq!(
+        world
+            .send(
+                Verb::PUT,
+                &format!("{flows}/publish_images.yaml/enable"),
+                Value::Null
+            )
+            .await
+            .0,
+        204
+    );
+    let (status, run) = ask("publish_images.yaml", main()).await;
+    assert_eq!(status, 200);
+    let (status, refused) = ask("create_release.yaml", main()).await;
+    assert_eq!(
+        (status, refused["message"].as_str().unwrap()),
+        (422, "Required input 'release' not provided")
+    );
+    let inputs = serde_json::json!({"ref": "main", "inputs": {"release": "2024-01-08"}});
+    assert_eq!(ask("create_release.yaml", inputs).await.0, 204);
+
+    let path = format!("{BUNDLE}/actions/runs/{}", run["workflow_run_id"]);
+    let seen: octocrab::models::workflows::Run = world.get(&path).await;
+    assert_eq!(seen.event, "workflow_dispatch");
+    let jobs: Value = world.get(&format!("{path}/jobs")).await;
+    let jobs: Vec<octocrab::models::workflows::Job> = serde_json::from_value(jobs["jobs"].clone()).unwrap();
+    assert_eq!(jobs.len(), 1);
+    assert_eq!(
+        world
+            .send(Verb::POST, &format!("{path}/cancel"), Value::Null)
+            .await
+            .0,
+        202
+    );
+    assert_eq!(
+        world
+            .send(Verb::POST, &format!("{path}/cancel"), Value::Null)
+            .await
+            .0,
+        409
+    );
+    let all: Value = world
+        .get(&format!("{BUNDLE}/actions/runs?status=cancelled"))
+        .await;
+    assert_eq!(all["total_count"], 1);
+}
+
+#[tokio::test]
+async fn package_versions_are_listed_withdrawn_and_restored() {
+    let world = world().await;
+    let packages: Vec<Value> = world.get("/orgs/cfpb/packages?package_type=container").await;
+    assert_eq!(
+        (&packages[0]["name"], &packages[0]["version_count"]),
+        (&"regtech/sbl/alpine".into(), &2.into())
+    );
+    let path = "/orgs/cfpb/packages/container/regtech%2Fsbl%2Falpine/versions";
+    let versions: Vec<Value> = world.get(path).await;
+    let tags = |version: &Value| version["metadata"]["container"]["tags"].as_array().unwrap().len();
+    assert_eq!(versions.iter().map(tags).collect::<Vec<_>>(), [3, 1]);
+    let newest = format!("{path}/{}", versions[0]["id"]);
+    let oldest = format!("{path}/{}", versions[1]["id"]);
+    assert_eq!(world.send(Verb::DELETE, &newest, Value::Null).await.0, 204);
+    assert_eq!(world.send(Verb::DELETE, &oldest, Value::Null).await.0, 400);
+    let gone: Vec<Value> = world.get(&format!("{path}?state=deleted")).await;
+    assert_eq!(gone.len(), 1);
+    assert_eq!(
+        world
+            .send(Verb::POST, &format!("{newest}/restore"), Value::Null)
+            .await
+            .0,
+        204
+    );
+    assert_eq!(
+        world
+            .get::<Vec<Value>>(path)
+            .await
+            .iter()
+            .map(tags)
+            .sum::<usize>(),
+        4
     );
 }
 

@@ -37,6 +37,7 @@ impl Need {
     }
 }
 
+#[derive(PartialEq)]
 struct Grant {
     user: String,
     password: String,
@@ -102,12 +103,15 @@ pub(super) struct Manner<'a> {
 impl Access {
     pub(super) fn grant(&self, user: &str, password: &str, prefix: &str, push: bool) {
         if let Ok(mut grants) = self.grants.lock() {
-            grants.push(Grant {
+            let grant = Grant {
                 user: user.into(),
                 password: password.into(),
                 prefix: prefix.into(),
                 push,
-            });
+            };
+            if !grants.contains(&grant) {
+                grants.push(grant);
+            }
         }
     }
 

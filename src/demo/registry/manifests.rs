@@ -1,4 +1,4 @@
-//! Manifests, tags and referrers.
+//! Manifests: read, stored, deleted.
 //!
 //! Owns what a manifest must fulfil to be stored, and lazily made images. Blob bytes are the
 //! business of `blobs` and `uploads`.
@@ -11,15 +11,16 @@ use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::Response;
+use chrono::Utc;
 use serde_json::{Value, json};
 
-use super::answer::{self, Header, bad, document, fail, unknown, unsupported};
+use super::Registry;
+use super::answer::{self, Header, bad, fail, unknown, unsupported};
 use super::id::Id;
 use super::images::{self, Image, MANIFEST_LIST, OCI_INDEX, OCI_MANIFEST, SCHEMA2};
 use super::layers::digest_of;
 use super::names::{Reference, is_tag};
 use super::shelves::{Held, blob_path, write_blob};
-use super::{Registry, query_value};
 
 /// Largest manifest taken, bytes (the specification asks for at least 4 MiB).
 const LARGEST: usize = 4 << 20;
@@ -69,7 +70,7 @@ pub(super) async fn serve(
 }
 
 /// Makes an offered image if it is asked for the first time.
-async fn make_offered(registry: &Arc<Registry>, name: &str, tag: &str) -> io::Result<()> {
+pub(super) async fn make_offered(registry: &Arc<Registry>, name: &str, tag: &str) -> io::Result<()> {
     let key = (name.to_owned(), tag.to_owned());
     let offered = || {
         registry
@@ -142,7 +143,9 @@ fn keep(
         if link {
             held.blobs.extend(&parts.blobs);
         }
-        held.manifests.insert(digest, parts.held(bytes.len() as u64));
+        let size = bytes.len() as u64;
+        held.withdrawn.remove(&digest);
+        held.manifests.entry(digest).or_insert_with(|| parts.held(size));
         for tag in tags {
             held.tags.insert(tag, digest);
         }
@@ -187,6 +190,7 @@ impl Parts {
         Held {
             media_type: self.media_type,
             size,
+            stored_at: Utc::now(),
             subject: self.subject,
             artifact_type: self.artifact_type,
             annotations: self.annotations,
@@ -215,9 +219,9 @@ fn read(
     reference: &str,
     request: &Request,
 ) -> Response {
-    let head = *request.method() == Method::HEAD;
+    let only_head = *request.method() == Method::HEAD;
     if let Some(quota) = &registry.quota
-        && !head
+        && !only_head
         && !quota.take()
     {
         let mut response = fail(
@@ -261,7 +265,7 @@ fn read(
         ("etag", format!("\"{digest}\"")),
     ];
     headers.extend(quota);
-    if head {
+    if only_head {
         return answer::answer(StatusCode::OK, headers, Body::empty());
     }
     match std::fs::read(blob_path(&registry.setup.dir, digest)) {
@@ -426,91 +430,4 @@ fn delete(registry: &Registry, name: &str, parsed: &Reference<'_>, reference: &s
         Ok(()) => answer::empty(StatusCode::ACCEPTED, Vec::new()),
         Err(error) => answer::broken(&error),
     }
-}
-
-/// `GET <name>/tags/list?n=&last=`: sorted, with a `Link` to the next page.
-pub(super) fn tags(registry: &Registry, name: &str, uri: &Uri) -> Response {
-    let mut tags: BTreeSet<String> = BTreeSet::new();
-    let mut known = false;
-    if let Ok(shelves) = registry.shelves.lock()
-        && let Some(held) = shelves.get(name)
-    {
-        known = true;
-        tags.extend(held.tags.keys().cloned());
-    }
-    if let Ok(offers) = registry.offers.lock() {
-        tags.extend(
-            offers
-                .keys()
-                .filter(|(offered, _)| offered == name)
-                .map(|(_, tag)| tag.clone()),
-        );
-    }
-    if !known && tags.is_empty() {
-        return unknown("NAME_UNKNOWN", name);
-    }
-    let limit = match query_value(uri, "n").map(|n| n.parse::<usize>()) {
-        Some(Ok(n)) => n.min(10_000),
-        Some(Err(_)) => {
-            return bad(
-                "PAGINATION_NUMBER_INVALID",
-                "invalid number of results requested",
-                "n",
-            );
-        }
-        None => 100,
-    };
-    let last = query_value(uri, "last").unwrap_or_default();
-    let rest: Vec<&String> = tags.iter().filter(|tag| **tag > last).collect();
-    let page = &rest[..limit.min(rest.len())];
-    let mut headers = Vec::new();
-    if let Some(end) = page.last()
-        && page.len() < rest.len()
-    {
-        headers.push((
-            "link",
-            format!("</v2/{name}/tags/list?last={end}&n={limit}>; rel=\"next\""),
-        ));
-    }
-    document(StatusCode::OK, headers, &json!({"name": name, "tags": page}))
-}
-
-/// `GET <name>/referrers/<digest>?artifactType=`: an index of the manifests whose subject it is.
-pub(super) fn referrers(registry: &Registry, name: &str, digest: &str, uri: &Uri) -> Response {
-    let Ok(subject) = digest.parse::<Id>() else {
-        return bad(
-            "DIGEST_INVALID",
-            "provided digest is not a sha256 or sha512 digest",
-            digest,
-        );
-    };
-    let wanted = query_value(uri, "artifactType");
-    let mut found = Vec::new();
-    if let Ok(shelves) = registry.shelves.lock()
-        && let Some(held) = shelves.get(name)
-    {
-        for (digest, manifest) in &held.manifests {
-            if manifest.subject != Some(subject) || (wanted.is_some() && wanted != manifest.artifact_type) {
-                continue;
-            }
-            let mut descriptor = json!({
-                "mediaType": manifest.media_type,
-                "digest": digest.to_string(),
-                "size": manifest.size,
-            });
-            if let Some(kind) = &manifest.artifact_type {
-                descriptor["artifactType"] = json!(kind);
-            }
-            if let Some(annotations) = &manifest.annotations {
-                descriptor["annotations"] = annotations.clone();
-            }
-            found.push(descriptor);
-        }
-    }
-    let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found});
-    let mut headers: Vec<Header> = vec![("content-type", OCI_INDEX.into())];
-    if wanted.is_some() {
-        headers.push(("oci-filters-applied", "artifactType".into()));
-    }
-    answer::answer(StatusCode::OK, headers, index.to_string())
 }

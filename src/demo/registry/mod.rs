@@ -23,6 +23,7 @@ mod blobs;
 mod id;
 pub mod images;
 mod layers;
+mod listings;
 mod manifests;
 mod names;
 mod quota;
@@ -30,10 +31,12 @@ mod shelves;
 #[cfg(test)]
 mod tests;
 mod uploads;
+mod versions;
 
 use access::{Access, Asked, Manner, Need};
 use names::Place;
 use shelves::Shelves;
+pub use versions::Version;
 
 /// How a registry presents itself.
 pub struct Setup {
@@ -256,9 +259,9 @@ async fn serve(
     }
     match place {
         Place::Manifest(name, reference) => manifests::serve(&registry, name, reference, request).await,
-        Place::Tags(name) if method == Method::GET => manifests::tags(&registry, name, request.uri()),
+        Place::Tags(name) if method == Method::GET => listings::tags(&registry, name, request.uri()),
         Place::Referrers(name, digest) if method == Method::GET => {
-            manifests::referrers(&registry, name, digest, request.uri())
+            listings::referrers(&registry, name, digest, request.uri())
         }
         Place::Blob(name, digest) => {
             let (head, _) = request.into_parts();

@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,6 +21,8 @@ pub(super) struct Held {
     pub media_type: String,
     /// Bytes.
     pub size: u64,
+    /// When it was pushed or made.
+    pub stored_at: DateTime<Utc>,
     /// The manifest it speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Id>,
@@ -40,6 +43,18 @@ pub(super) struct Repository {
     pub manifests: BTreeMap<Id, Held>,
     /// Blobs that may be read here.
     pub blobs: BTreeSet<Id>,
+    /// Manifests taken away, which can be brought back.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub withdrawn: BTreeMap<Id, Withdrawn>,
+}
+
+/// A manifest that was taken away.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Withdrawn {
+    /// The tags it had.
+    pub tags: Vec<String>,
+    /// The manifest; its bytes are still there.
+    pub held: Held,
 }
 
 /// All repositories and the folder of blobs.

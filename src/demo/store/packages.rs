@@ -2,7 +2,7 @@
 //!
 //! Owns how a package and its revisions look to their publisher. Must not release anything.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State as With};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Refusal, json_ok, parsed};
 use super::state::{Package, Revision, State, Track, base_json, seconds};
-use super::tokens::authorized;
+use super::tokens::{authorized, permitted};
 use super::{Charmhub, publisher_json, seed};
 
 /// The package `name`, or 404 as the store words it.
@@ -156,7 +156,7 @@ pub async fn unregister(
     headers: HeaderMap,
 ) -> Answer {
     store.change(|state| {
-        authorized(state, &headers)?.require("package-manage", Some(&name))?;
+        permitted(state, &headers, "package-manage", &name)?;
         if !package(state, &name)?.revisions.is_empty() {
             return Err(Refusal::new(
                 StatusCode::FORBIDDEN,
@@ -176,7 +176,7 @@ pub async fn metadata(
     headers: HeaderMap,
 ) -> Answer {
     let state = store.read();
-    authorized(&state, &headers)?.require("package-view-metadata", Some(&name))?;
+    permitted(&state, &headers, "package-view-metadata", &name)?;
     Ok(json_ok(&metadata_json(package(&state, &name)?)))
 }
 
@@ -189,7 +189,7 @@ pub async fn edit(
 ) -> Answer {
     let wanted: BTreeMap<String, Value> = parsed(&body)?;
     store.change(|state| {
-        authorized(state, &headers)?.require("package-manage-metadata", Some(&name))?;
+        permitted(state, &headers, "package-manage-metadata", &name)?;
         let package = package_mut(state, &name)?;
         for (key, value) in &wanted {
             match key.as_str() {
@@ -219,12 +219,12 @@ pub async fn revisions(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    Query(query): Query<HashMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let only: Option<u64> = query.get("revision").and_then(|text| text.parse().ok());
     store.advance(&name);
     let state = store.read();
-    authorized(&state, &headers)?.require("package-view-revisions", Some(&name))?;
+    permitted(&state, &headers, "package-view-revisions", &name)?;
     let revisions: Vec<Value> = package(&state, &name)?
         .revisions
         .iter()
@@ -253,7 +253,7 @@ pub async fn create_tracks(
 ) -> Answer {
     let wanted: Vec<WantedTrack> = parsed(&body)?;
     store.change(|state| {
-        authorized(state, &headers)?.require("package-manage", Some(&name))?;
+        permitted(state, &headers, "package-manage", &name)?;
         let package = package_mut(state, &name)?;
         let mut created = 0;
         for track in wanted {

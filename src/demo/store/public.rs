@@ -3,7 +3,7 @@
 //! Owns how packages look to the public: minimal unless `fields` asks for more, short channel
 //! names on `latest`, closed channels absent, private packages invisible. Must not change anything.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State as With};
@@ -13,39 +13,11 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::answer::{Answer, Refusal, json_ok};
+use super::fields::{field_paths, narrowed};
 use super::state::{
     Attached, Base, Package, RISKS, ResourceRevision, Revision, Row, State, base_json, full_channel,
 };
 use super::{ACCOUNT_ID, Charmhub, Endpoints};
-
-/// What may stand in `fields`: group, then its sub-fields (none listed: not looked into).
-const FIELDS: [(&str, &[&str]); 6] = [
-    ("id", &[]),
-    ("name", &[]),
-    ("type", &[]),
-    (
-        "result",
-        &[
-            "bugs-url",
-            "categories",
-            "contains-charms",
-            "deployable-on",
-            "description",
-            "license",
-            "links",
-            "media",
-            "publisher",
-            "store-url",
-            "summary",
-            "title",
-            "unlisted",
-            "used-by",
-            "website",
-        ],
-    ),
-    ("default-release", &["channel", "resources", "revision"]),
-    ("channel-map", &["channel", "revision"]),
-];
 
 /// `2022-02-09T12:03:47.993037+00:00`.
 pub fn micros(at: DateTime<Utc>) -> String {
@@ -201,7 +173,7 @@ pub fn shuffle_key(text: &str) -> [u8; 32] {
 
 fn result_json(package: &Package) -> Value {
     let charms: Vec<Value> = if package.kind == "bundle" {
-        super::seed::CHARMS
+        super::seed_charms::CHARMS
             .iter()
             .map(|charm| json!({"name": charm.name, "package-id": charm.id, "store-url": format!("https://charmhub.io/{}", charm.name)}))
             .collect()
@@ -276,67 +248,11 @@ fn entity_json(endpoints: &Endpoints, package: &Package, channel: Option<&str>) 
     })
 }
 
-/// The fields asked for, as paths; `None` where an unknown one is among them.
-fn field_paths(query: &HashMap<String, String>) -> Result<Vec<Vec<String>>, Refusal> {
-    let mut paths: Vec<Vec<String>> = ["id", "name", "type"].map(|name| vec![name.to_owned()]).to_vec();
-    let text = query.get("fields").map_or("", String::as_str);
-    for field in text.split(',').map(str::trim).filter(|field| !field.is_empty()) {
-        let path: Vec<String> = field.split('.').map(str::to_owned).collect();
-        let known = FIELDS.iter().any(|(group, inner)| {
-            *group == path[0] && path.get(1).is_none_or(|name| inner.contains(&name.as_str()))
-        });
-        if !known {
-            return Err(Refusal::new(
-                StatusCode::BAD_REQUEST,
-                "bad-argument",
-                format!("Invalid field: {field}"),
-            ));
-        }
-        if path.len() > 1 && path[0] != "result" {
-            // Real answers bring the channel whole along with any part of a release.
-            paths.push(vec![path[0].clone(), "channel".to_owned()]);
-        }
-        paths.push(path);
-    }
-    Ok(paths)
-}
-
-/// `value` reduced to the parts that `paths` name.
-fn picked(value: Value, paths: &[&[String]]) -> Value {
-    if paths.iter().any(|path| path.is_empty()) {
-        return value;
-    }
-    match value {
-        Value::Array(items) => items.into_iter().map(|item| picked(item, paths)).collect(),
-        Value::Object(map) => Value::Object(
-            map.into_iter()
-                .filter_map(|(key, value)| {
-                    let inner: Vec<&[String]> = paths
-                        .iter()
-                        .filter(|path| path[0] == key)
-                        .map(|path| &path[1..])
-                        .collect();
-                    (!inner.is_empty()).then(|| {
-                        let value = picked(value, &inner);
-                        (key, value)
-                    })
-                })
-                .collect(),
-        ),
-        other => other,
-    }
-}
-
-fn narrowed(value: Value, paths: &[Vec<String>]) -> Value {
-    let paths: Vec<&[String]> = paths.iter().map(Vec::as_slice).collect();
-    picked(value, &paths)
-}
-
 /// `GET /v2/charms/info/{name}`.
 pub async fn info(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
-    Query(query): Query<HashMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let paths = field_paths(&query)?;
     let state = store.public();
@@ -357,7 +273,7 @@ pub async fn info(
 }
 
 /// `GET /v2/charms/find`.
-pub async fn find(With(store): With<Arc<Charmhub>>, Query(query): Query<HashMap<String, String>>) -> Answer {
+pub async fn find(With(store): With<Arc<Charmhub>>, Query(query): Query<BTreeMap<String, String>>) -> Answer {
     let paths = field_paths(&query)?;
     let state = store.public();
     let wanted = query.get("q").map_or("", String::as_str);

@@ -50,7 +50,7 @@ const DEFAULT_FIELDS: [&str; 7] = [
 #[derive(Deserialize)]
 struct Request {
     context: Vec<Context>,
-    actions: Vec<Action>,
+    actions: Vec<Asked>,
     fields: Option<Vec<String>>,
 }
 
@@ -67,7 +67,7 @@ struct Context {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Action {
+struct Asked {
     action: String,
     instance_key: String,
     #[serde(default)]
@@ -153,7 +153,7 @@ pub async fn refresh(With(store): With<Arc<Charmhub>>, body: Bytes) -> Answer {
 fn act<'a>(
     state: &'a State,
     endpoints: &Endpoints,
-    action: &Action,
+    action: &Asked,
     contexts: &[Context],
 ) -> Result<Hit<'a>, Miss> {
     let package = match (&action.id, &action.name) {
@@ -220,7 +220,7 @@ fn default_track(package: &Package) -> &str {
 fn by_revision<'a>(
     package: &'a Package,
     endpoints: &Endpoints,
-    action: &Action,
+    action: &Asked,
     number: u64,
 ) -> Result<Hit<'a>, Miss> {
     let revision = package
@@ -252,7 +252,7 @@ fn by_revision<'a>(
 
 fn row_of<'a>(
     package: &'a Package,
-    action: &Action,
+    action: &Asked,
     channel: Option<&str>,
     base: Option<&Base>,
 ) -> Result<&'a Row, Miss> {
@@ -349,7 +349,7 @@ fn from_row<'a>(package: &'a Package, endpoints: &Endpoints, row: &'a Row) -> Re
     })
 }
 
-fn hit_json(endpoints: &Endpoints, action: &Action, hit: &Hit<'_>, fields: &[String]) -> Value {
+fn hit_json(endpoints: &Endpoints, action: &Asked, hit: &Hit<'_>, fields: &[String]) -> Value {
     let (package, revision) = (hit.package, hit.revision);
     let charm = json!({
         "actions-yaml": "{}\n",
@@ -390,7 +390,7 @@ fn hit_json(endpoints: &Endpoints, action: &Action, hit: &Hit<'_>, fields: &[Str
     result
 }
 
-fn miss_json(action: &Action, miss: Miss) -> Value {
+fn miss_json(action: &Asked, miss: Miss) -> Value {
     let mut error = json!({"code": miss.code, "message": miss.message});
     if let (Some(extra), Some(map)) = (miss.extra, error.as_object_mut()) {
         map.insert("extra".to_owned(), extra);

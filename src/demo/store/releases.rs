@@ -17,7 +17,7 @@ use super::Charmhub;
 use super::answer::{Answer, Refusal, json_ok, parsed};
 use super::packages::{package, package_mut, revision_json};
 use super::state::{ARCHITECTURES, Attached, Base, Package, RISKS, Row, base_json, full_channel, seconds};
-use super::tokens::authorized;
+use super::tokens::permitted;
 
 fn row_json(row: &Row) -> Value {
     let resources: Vec<Value> = row
@@ -39,7 +39,7 @@ fn row_json(row: &Row) -> Value {
 /// `GET /v1/charm/{name}/releases`.
 pub async fn list(With(store): With<Arc<Charmhub>>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
     let state = store.read();
-    authorized(&state, &headers)?.require("package-view-releases", Some(&name))?;
+    permitted(&state, &headers, "package-view-releases", &name)?;
     let package = package(&state, &name)?;
     let released: BTreeSet<u64> = package.map.iter().map(|row| row.revision).collect();
     let revisions: Vec<Value> = released
@@ -108,8 +108,7 @@ pub async fn release(
 ) -> Answer {
     let wanted: Vec<Wanted> = parsed(&body)?;
     store.change(|state| {
-        let session = authorized(state, &headers)?;
-        session.require("package-manage-releases", Some(&name))?;
+        let session = permitted(state, &headers, "package-manage-releases", &name)?;
         let package = package_mut(state, &name)?;
         let now = Utc::now();
         let mut released = Vec::new();
@@ -191,12 +190,16 @@ fn attachments(
     for declared in &target.resources {
         let number = match asked.iter().find(|resource| resource.name == declared.name) {
             Some(resource) => resource.revision,
-            None => inherited(package, channel, &target.bases, &declared.name).ok_or_else(|| {
-                Refusal::api_error(format!(
-                    "Resource '{}' doesn't have a released revision {about}",
-                    declared.name
-                ))
-            })?,
+            None => {
+                inherited(package, channel, &target.bases, &declared.name)
+                    .ok_or_else(|| {
+                        Refusal::api_error(format!(
+                            "Resource '{}' doesn't have a released revision {about}",
+                            declared.name
+                        ))
+                    })?
+                    .revision
+            }
         };
         attached.push(Attached {
             name: declared.name.clone(),
@@ -208,23 +211,17 @@ fn attachments(
 }
 
 /// What `channel` has as `resource`, on one of these bases if it can be.
-fn inherited(
-    package: &Package,
+fn inherited<'a>(
+    package: &'a Package,
     channel: &str,
     bases: &[Option<Base>],
     resource: &str,
-) -> Option<Option<u64>> {
+) -> Option<&'a Attached> {
     let rows = || package.map.iter().filter(|row| row.channel == channel);
-    let of = |row: &Row| {
-        row.resources
-            .iter()
-            .find(|attached| attached.name == resource)
-            .map(|attached| attached.revision)
-    };
-    rows()
-        .filter(|row| bases.contains(&row.base))
+    let same_base = rows().filter(|row| bases.contains(&row.base));
+    same_base
         .chain(rows())
-        .find_map(of)
+        .find_map(|row| row.resources.iter().find(|attached| attached.name == resource))
 }
 
 /// Puts `revision` into `channel`, one row a base, and remembers it as past.
@@ -270,7 +267,7 @@ fn expanded(bases: &[Option<Base>]) -> Vec<Option<Base>> {
                         architecture: (*architecture).to_owned(),
                         ..base.clone()
                     })
-                }))
+                }));
             }
             other => out.push(other.clone()),
         }

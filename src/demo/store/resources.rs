@@ -3,7 +3,7 @@
 //! Owns image descriptors: the text that names an image and carries a frozen pull password. Must
 //! not ask whether an image's blobs are in the registry.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -21,7 +21,7 @@ use super::Charmhub;
 use super::answer::{Answer, Refusal, json_ok, parsed};
 use super::packages::{package, package_mut};
 use super::state::{Package, ResourceRevision, State, seconds};
-use super::tokens::authorized;
+use super::tokens::permitted;
 use crate::demo::registry::Registry;
 use crate::domain::Digest;
 
@@ -58,11 +58,11 @@ pub async fn declared(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    Query(query): Query<HashMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let only: Option<u64> = query.get("revision").and_then(|text| text.parse().ok());
     let state = store.read();
-    authorized(&state, &headers)?.require("package-view-revisions", Some(&name))?;
+    permitted(&state, &headers, "package-view-revisions", &name)?;
     let package = package(&state, &name)?;
     let mut items = Vec::new();
     for revision in package
@@ -94,7 +94,7 @@ pub async fn revisions(
 ) -> Answer {
     store.advance(&name);
     let state = store.read();
-    authorized(&state, &headers)?.require("package-view-revisions", Some(&name))?;
+    permitted(&state, &headers, "package-view-revisions", &name)?;
     let package = package(&state, &name)?;
     package
         .declared(&resource)
@@ -140,7 +140,7 @@ pub async fn edit(
 ) -> Answer {
     let wanted: Updates = parsed(&body)?;
     store.change(|state| {
-        authorized(state, &headers)?.require("package-manage-revisions", Some(&name))?;
+        permitted(state, &headers, "package-manage-revisions", &name)?;
         let revisions = package_mut(state, &name)?
             .resources
             .get_mut(&resource)
@@ -187,7 +187,7 @@ pub async fn upload_credentials(
     headers: HeaderMap,
 ) -> Answer {
     let state = store.read();
-    authorized(&state, &headers)?.require("package-manage-revisions", Some(&name))?;
+    permitted(&state, &headers, "package-manage-revisions", &name)?;
     let package = image_resource(&state, &name, &resource)?;
     grant(&store.registry, &state, package, &resource);
     let (username, password) = push_credentials(&state, package, &resource);
@@ -214,7 +214,7 @@ pub async fn blob(
     let wanted: BlobRequest = parsed(&body)?;
     let text = {
         let state = store.read();
-        authorized(&state, &headers)?.require("package-manage-revisions", Some(&name))?;
+        permitted(&state, &headers, "package-manage-revisions", &name)?;
         let package = image_resource(&state, &name, &resource)?;
         let digest: Digest = wanted
             .image_digest

@@ -4,11 +4,12 @@
 //! review moves on when somebody looks, never with the clock, so tests need not wait. It checks
 //! form and digest, not whether an image's blobs lie in the registry.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Multipart, Path, Query, State as With};
 use axum::http::HeaderMap;
+use axum::response::Response;
 use bytes::Bytes;
 use chrono::Utc;
 use serde::Deserialize;
@@ -18,7 +19,7 @@ use uuid::Uuid;
 use super::answer::{Answer, Refusal, json_ok, parsed};
 use super::packages::{package, package_mut};
 use super::state::{Package, ResourceRevision, Review, Revision, State, Subject, Upload};
-use super::tokens::authorized;
+use super::tokens::{authorized, permitted};
 use super::{ACCOUNT_ID, Charmhub};
 use crate::domain::Digest;
 
@@ -68,9 +69,9 @@ struct PushedBase {
     architectures: Vec<String>,
 }
 
-fn accepted(name: &str, upload_id: &str) -> Answer {
+fn accepted(name: &str, upload_id: &str) -> Response {
     let status = format!("/v1/charm/{name}/revisions/review?upload-id={upload_id}");
-    Ok(json_ok(&json!({"status-url": status})))
+    json_ok(&json!({"status-url": status}))
 }
 
 fn claimed(state: &State, upload_id: &str) -> Result<Upload, Refusal> {
@@ -90,7 +91,7 @@ pub async fn push_resource(
 ) -> Answer {
     let push: Push = parsed(&body)?;
     store.change(|state| {
-        authorized(state, &headers)?.require("package-manage-revisions", Some(&name))?;
+        permitted(state, &headers, "package-manage-revisions", &name)?;
         let declared = package(state, &name)?
             .declared(&resource)
             .cloned()
@@ -101,7 +102,7 @@ pub async fn push_resource(
             name: resource.clone(),
         };
         if is_claimed(package, &push.upload_id, &subject)? {
-            return accepted(&name, &push.upload_id);
+            return Ok(accepted(&name, &push.upload_id));
         }
         let kind = push.kind.clone().unwrap_or_else(|| declared.kind.clone());
         let mut errors = Vec::new();
@@ -128,7 +129,7 @@ pub async fn push_resource(
             errors,
             at: Utc::now(),
         });
-        accepted(&name, &push.upload_id)
+        Ok(accepted(&name, &push.upload_id))
     })
 }
 
@@ -204,11 +205,11 @@ pub async fn push_package(
 ) -> Answer {
     let push: Push = parsed(&body)?;
     store.change(|state| {
-        authorized(state, &headers)?.require("package-manage-revisions", Some(&name))?;
+        permitted(state, &headers, "package-manage-revisions", &name)?;
         let upload = claimed(state, &push.upload_id)?;
         let package = package_mut(state, &name)?;
         if is_claimed(package, &push.upload_id, &Subject::Package)? {
-            return accepted(&name, &push.upload_id);
+            return Ok(accepted(&name, &push.upload_id));
         }
         let bytes = store
             .contents
@@ -233,7 +234,7 @@ pub async fn push_package(
             errors,
             at: Utc::now(),
         });
-        accepted(&name, &push.upload_id)
+        Ok(accepted(&name, &push.upload_id))
     })
 }
 
@@ -334,11 +335,11 @@ pub async fn list(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
     headers: HeaderMap,
-    Query(query): Query<HashMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let upload_id = query.get("upload-id").map(String::as_str);
     store.change(|state| {
-        authorized(state, &headers)?.require("package-view-revisions", Some(&name))?;
+        permitted(state, &headers, "package-view-revisions", &name)?;
         let package = package_mut(state, &name)?;
         look(package, upload_id);
         let reviews: Vec<Value> = package

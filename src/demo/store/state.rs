@@ -36,18 +36,27 @@ pub struct State {
 /// A charm or bundle.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Package {
+    /// 32 characters of base 62.
     pub id: String,
+    /// Its name.
     pub name: String,
     /// `charm` or `bundle`.
     pub kind: String,
+    /// For people.
     pub title: String,
+    /// One sentence.
     pub summary: String,
+    /// Hidden from the public.
     pub private: bool,
+    /// Served by name, not found.
     pub unlisted: bool,
+    /// What a bare risk means to the public.
     pub default_track: Option<String>,
     /// Pattern of tracks that publishers may create.
     pub guardrails: Vec<String>,
+    /// In order of creation, `latest` first.
     pub tracks: Vec<Track>,
+    /// In order of their numbers.
     pub revisions: Vec<Revision>,
     /// Resource revisions by resource name.
     pub resources: BTreeMap<String, Vec<ResourceRevision>>,
@@ -55,6 +64,7 @@ pub struct Package {
     pub map: Vec<Row>,
     /// Every release ever made, oldest first.
     pub past: Vec<Row>,
+    /// Every upload that was pushed.
     pub reviews: Vec<Review>,
     /// Frozen pull passwords by resource name.
     pub passwords: BTreeMap<String, String>,
@@ -63,43 +73,60 @@ pub struct Package {
 /// A track.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Track {
+    /// Its name.
     pub name: String,
+    /// When.
     pub created_at: DateTime<Utc>,
+    /// Given at creation.
     pub version_pattern: Option<String>,
+    /// Percentage given at creation.
     pub phasing: Option<u8>,
 }
 
 /// A base: where a revision runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Base {
+    /// `amd64`, …, `all`.
     pub architecture: String,
+    /// `20.04`.
     pub channel: String,
+    /// `ubuntu`.
     pub name: String,
 }
 
 /// A resource as a charm revision declares it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declared {
+    /// Its name.
     pub name: String,
     /// `oci-image` or `file`.
     pub kind: String,
+    /// Said to be optional.
     pub optional: bool,
+    /// For people.
     pub description: String,
 }
 
 /// A revision of a charm or bundle.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Revision {
+    /// From 1.
     pub revision: u64,
+    /// The number as text, by default.
     pub version: String,
+    /// When it was pushed.
     pub created_at: DateTime<Utc>,
+    /// Id of an account.
     pub created_by: String,
     /// `approved`, `released` or `rejected`.
     pub status: String,
+    /// Why it was rejected.
     pub errors: Option<Value>,
     /// `None` for bundles.
     pub bases: Vec<Option<Base>>,
+    /// Of the archive.
     pub hashes: Hashes,
+    /// What it declares.
     pub resources: Vec<Declared>,
     /// `bundle.yaml` of a bundle.
     pub bundle_yaml: String,
@@ -111,12 +138,19 @@ pub struct Revision {
 /// A revision of a resource.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ResourceRevision {
+    /// From 0.
     pub revision: u64,
+    /// `oci-image` or `file`.
     pub kind: String,
+    /// When it was pushed.
     pub created_at: DateTime<Utc>,
+    /// Id of an account.
     pub created_by: String,
+    /// When its architectures were changed.
     pub updated_at: Option<DateTime<Utc>>,
+    /// Where it runs.
     pub architectures: Vec<String>,
+    /// Of the file or the descriptor.
     pub hashes: Hashes,
     /// Still under review, so nobody sees it.
     #[serde(default)]
@@ -126,8 +160,11 @@ pub struct ResourceRevision {
 /// A resource as released: `None` where none is attached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attached {
+    /// Of the resource.
     pub name: String,
+    /// Of the resource.
     pub revision: Option<u64>,
+    /// `oci-image` or `file`.
     pub kind: String,
 }
 
@@ -136,22 +173,29 @@ pub struct Attached {
 pub struct Row {
     /// Always in full: `track/risk[/branch]`.
     pub channel: String,
+    /// `None` for bundles.
     pub base: Option<Base>,
+    /// Of the package.
     pub revision: u64,
+    /// What comes with it.
     pub resources: Vec<Attached>,
+    /// Since when.
     pub when: DateTime<Utc>,
 }
 
 /// Bytes that wait to be claimed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Upload {
+    /// Of the bytes.
     pub hashes: Hashes,
+    /// When they came.
     pub at: DateTime<Utc>,
 }
 
 /// The processing of an upload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Review {
+    /// Of the upload.
     pub upload_id: String,
     /// What is being pushed.
     pub subject: Subject,
@@ -159,7 +203,9 @@ pub struct Review {
     pub looks: u32,
     /// The revision it leads to, `None` where it is rejected.
     pub revision: Option<u64>,
+    /// Why it is rejected; empty where it is not.
     pub errors: Vec<Value>,
+    /// When it was pushed.
     pub at: DateTime<Utc>,
 }
 
@@ -179,15 +225,21 @@ pub enum Subject {
 /// A token that was given out.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
+    /// A UUID.
     pub id: String,
+    /// Said by the client.
     pub description: Option<String>,
+    /// What it may do.
     pub permissions: Vec<String>,
     /// Names; `None` is all.
     pub packages: Option<Vec<String>>,
     /// As given; `None` is all.
     pub channels: Option<Vec<String>>,
+    /// Begin.
     pub valid_since: DateTime<Utc>,
+    /// End.
     pub valid_until: DateTime<Utc>,
+    /// When it was taken back.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 

@@ -3,7 +3,7 @@
 //! Owns minting, checking and the endpoints under `/v1/tokens` that need a token. Must not let a
 //! token be accepted that is expired, revoked or signed by another world.
 
-use axum::extract::{Query, State as With};
+use axum::extract::{Query, RawForm, State as With};
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use bytes::Bytes;
@@ -11,11 +11,12 @@ use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use libmacaroon::{Format, Macaroon, MacaroonKey, Verifier};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
 use super::answer::{Answer, Refusal, json_ok, parsed};
+use super::packages::package;
 use super::state::{Session, State};
 use super::{Charmhub, publisher_json};
 use crate::domain::{Kind, Problem};
@@ -133,6 +134,20 @@ pub fn authorized(state: &State, headers: &HeaderMap) -> Result<Session, Refusal
     Ok(session.clone())
 }
 
+/// The live session of a request that needs `permission` on package `name`. A package that is not
+/// there is 404 to everybody.
+pub fn permitted(
+    state: &State,
+    headers: &HeaderMap,
+    permission: &str,
+    name: &str,
+) -> Result<Session, Refusal> {
+    let session = authorized(state, headers)?;
+    package(state, name)?;
+    session.require(permission, Some(name))?;
+    Ok(session)
+}
+
 impl Session {
     /// Refuses unless this session may do `permission`, on `package` where one is meant.
     pub fn require(&self, permission: &str, package: Option<&str>) -> Result<(), Refusal> {
@@ -215,7 +230,7 @@ pub async fn whoami(With(store): With<Arc<Charmhub>>, headers: HeaderMap) -> Ans
 pub async fn list(
     With(store): With<Arc<Charmhub>>,
     headers: HeaderMap,
-    Query(query): Query<HashMap<String, String>>,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
     let state = store.read();
     authorized(&state, &headers)?;
@@ -253,16 +268,17 @@ pub async fn revoke(With(store): With<Arc<Charmhub>>, headers: HeaderMap, body: 
     })
 }
 
-/// `GET|POST /v1/tokens/docker-registry`: the token endpoint of the canonical registry.
+/// `GET|POST /v1/tokens/docker-registry`: the token endpoint of the canonical registry. A POST
+/// says in its form what a GET says in its query.
 pub async fn registry(
     With(store): With<Arc<Charmhub>>,
     headers: HeaderMap,
-    uri: axum::http::Uri,
+    RawForm(asked): RawForm,
 ) -> Response {
     let authorization = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     store
         .registry
-        .token(uri.query().unwrap_or_default(), authorization)
+        .token(&String::from_utf8_lossy(&asked), authorization)
 }

@@ -6,13 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{at, get, json_of, wire};
 use crate::domain::charm::{Attached, ChannelRow};
 use crate::domain::{
-    Channel, CharmName, Digest, Kind, ManifestDigest, Outside, Problem, ResourceName, ResourceRevision,
+    Channel, CharmName, Kind, Outside, Problem, Reference, ResourceName, ResourceRevision, Target,
 };
 use crate::services::http::Http;
 
@@ -147,15 +146,15 @@ impl PublicStore {
         Ok(())
     }
 
-    /// The image that a resource revision points at, and the sha-256 of its descriptor. Not an
-    /// image (a file, an unreadable blob) is [`Kind::Invalid`].
+    /// The image that a resource revision points at, by digest. Not an image (a file, an
+    /// unreadable blob) is [`Kind::Invalid`].
     pub async fn image_of(
         &self,
         id: &str,
         charm: &CharmName,
         resource: &ResourceName,
         revision: ResourceRevision,
-    ) -> Result<(ManifestDigest, Digest), Problem> {
+    ) -> Result<Reference, Problem> {
         let file = format!("charm_{id}.{resource}_{}", revision.0);
         let url = at(&self.api, &["api", "v1", "resources", "download", &file]);
         let what = format!("reading revision {} of {resource} of {charm}", revision.0);
@@ -163,7 +162,6 @@ impl PublicStore {
         if !answer.ok() {
             return Err(super::problem_of(&answer, &what, None));
         }
-        let sha256 = Digest::from_bytes(Sha256::digest(&answer.body).into());
         let bad = || {
             Problem::new(
                 Kind::Invalid,
@@ -173,8 +171,10 @@ impl PublicStore {
         };
         // serde's message would quote the blob, which holds a password: it is dropped on purpose.
         let descriptor: wire::Descriptor = serde_json::from_slice(&answer.body).map_err(|_| bad())?;
-        let (_, digest) = descriptor.image_name.rsplit_once('@').ok_or_else(bad)?;
-        let digest = digest.parse().map_err(|_| bad())?;
-        Ok((digest, sha256))
+        let reference = Reference::parse(&descriptor.image_name).map_err(|_| bad())?;
+        match reference.target {
+            Target::Digest(_) => Ok(reference),
+            Target::Tag(_) => Err(bad()),
+        }
     }
 }

@@ -245,23 +245,23 @@ impl Registries {
         let answer = self
             .shared
             .http
-            .read(|| match &login.how {
-                How::Identity(token) => client.post(realm.clone()).form(&[
-                    ("grant_type", "refresh_token"),
-                    ("client_id", "windlass"),
-                    ("service", service),
-                    ("scope", &access.scopes.join(" ")),
-                    ("refresh_token", token.expose_secret()),
-                ]),
-                _ => {
-                    let scopes = access.scopes.iter().map(|scope| ("scope", scope.as_str()));
-                    let named = (!service.is_empty()).then_some(("service", service));
-                    let query: Vec<(&str, &str)> = named.into_iter().chain(scopes).collect();
-                    let request = client.get(realm.clone()).query(&query);
-                    match login.basic() {
-                        Some(basic) => request.header(AUTHORIZATION, basic),
-                        None => request,
-                    }
+            .read(|| {
+                if let How::Identity(token) = &login.how {
+                    return client.post(realm.clone()).form(&[
+                        ("grant_type", "refresh_token"),
+                        ("client_id", "windlass"),
+                        ("service", service),
+                        ("scope", &access.scopes.join(" ")),
+                        ("refresh_token", token.expose_secret()),
+                    ]);
+                }
+                let scopes = access.scopes.iter().map(|scope| ("scope", scope.as_str()));
+                let named = (!service.is_empty()).then_some(("service", service));
+                let query: Vec<(&str, &str)> = named.into_iter().chain(scopes).collect();
+                let request = client.get(realm.clone()).query(&query);
+                match login.basic() {
+                    Some(basic) => request.header(AUTHORIZATION, basic),
+                    None => request,
                 }
             })
             .await

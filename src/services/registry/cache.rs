@@ -62,18 +62,14 @@ impl ManifestCache {
                 bytes: whole.slice(end + 1..),
             })
         });
-        match entry.filter(|entry| digest_of(&entry.bytes) == digest) {
-            Some(entry) => {
-                self.remember(digest, &entry);
-                Some(entry)
-            }
-            None => {
-                if let Err(error) = fs::remove_file(&path) {
-                    tracing::debug!(%error, "a broken cache file stays");
-                }
-                None
-            }
+        if let Some(entry) = entry.filter(|entry| digest_of(&entry.bytes) == digest) {
+            self.remember(digest, &entry);
+            return Some(entry);
         }
+        if let Err(error) = fs::remove_file(&path) {
+            tracing::debug!(%error, "a broken cache file stays");
+        }
+        None
     }
 
     /// Keeps verified bytes. A cache that cannot be written costs speed, not the answer.

@@ -29,7 +29,13 @@ pub(super) async fn missing(
     destination: &Repository,
 ) -> Result<u64, Problem> {
     let from = registries.site(&source.repository)?.pull();
-    let to = registries.site(destination)?.pull();
+    let site = registries.site(destination)?;
+    // To somebody who may write, an empty repository is empty; to others it does not exist.
+    let to = if registries.login(&site).await?.anonymous() {
+        site.pull()
+    } else {
+        site.push()
+    };
     let digest = match source.target {
         Target::Digest(digest) => digest,
         Target::Tag(_) => {
@@ -187,8 +193,9 @@ async fn run(
     };
     let mut bytes_sent = 0;
     let mut failed = None;
-    let mut moving = stream::iter(&blobs)
-        .map(|blob| async { (blob.size, transfer.push(blob).await) })
+    let transfer = &transfer;
+    let mut moving = stream::iter(blobs)
+        .map(|blob| async move { (blob.size, transfer.push(&blob).await) })
         .buffer_unordered(PARALLEL);
     // After the first failure the others end their uploads themselves.
     while let Some((size, outcome)) = moving.next().await {
@@ -238,20 +245,18 @@ async fn settle(
     manifests: &[Manifest],
     events: &UnboundedSender<CopyProgress>,
 ) -> Result<(), Problem> {
-    let (leaves, indexes): (Vec<&Manifest>, Vec<&Manifest>) = manifests
+    let (leaves, indexes): (Vec<Manifest>, Vec<Manifest>) = manifests
         .iter()
+        .cloned()
         .partition(|manifest| matches!(manifest.content, Content::Image { .. }));
-    let put_one = |manifest: &'_ Manifest| {
-        let manifest = manifest.clone();
-        async move {
-            put(registries, to, &manifest, &job.destination.at(manifest.digest)).await?;
-            events
-                .send(CopyProgress::ManifestPut {
-                    digest: manifest.digest,
-                })
-                .ok();
-            Ok::<_, Problem>(())
-        }
+    let put_one = |manifest: Manifest| async move {
+        put(registries, to, &manifest, &job.destination.at(manifest.digest)).await?;
+        events
+            .send(CopyProgress::ManifestPut {
+                digest: manifest.digest,
+            })
+            .ok();
+        Ok::<_, Problem>(())
     };
     let mut putting = stream::iter(leaves).map(put_one).buffer_unordered(PARALLEL);
     while let Some(done) = putting.next().await {

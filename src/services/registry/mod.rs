@@ -10,6 +10,12 @@ mod cache;
 mod copy;
 mod manifest;
 mod resolve;
+#[cfg(test)]
+mod test_copy;
+#[cfg(test)]
+mod test_resolve;
+#[cfg(test)]
+mod test_server;
 mod upload;
 mod verify;
 mod wire;

@@ -73,13 +73,8 @@ pub(super) async fn head_at(
     let named = answer
         .header(CONTENT_DIGEST)
         .and_then(|text| text.parse::<ManifestDigest>().ok());
-    let (Some(digest), Some(size)) = (
-        named.or(match reference.target {
-            Target::Digest(digest) => Some(digest),
-            Target::Tag(_) => None,
-        }),
-        answer.header("content-length").and_then(|text| text.parse().ok()),
-    ) else {
+    // Whoever does not name the digest is not believed before it was hashed.
+    let Some(digest) = named else {
         return by_get(registries, access, reference).await;
     };
     if let Target::Digest(asked) = reference.target
@@ -87,6 +82,14 @@ pub(super) async fn head_at(
     {
         return Err(lied(&what, &asked, &digest));
     }
+    let length = answer.header("content-length").and_then(|text| text.parse().ok());
+    let Some(size) = length else {
+        let by_digest = reference.repository.at(digest);
+        return match cached(registries, &what, digest) {
+            Some(known) => Ok(Some(fact(&known))),
+            None => by_get(registries, access, &by_digest).await,
+        };
+    };
     Ok(Some(Head {
         digest,
         media_type: media_type(&answer),
@@ -111,11 +114,15 @@ async fn by_get(
         Err(problem) if problem.kind == Kind::NotFound => return Ok(None),
         other => other?,
     };
-    Ok(Some(Head {
-        digest: found.digest,
-        size: found.bytes.len() as u64,
-        media_type: found.media_type,
-    }))
+    Ok(Some(fact(&found)))
+}
+
+fn fact(manifest: &Manifest) -> Head {
+    Head {
+        digest: manifest.digest,
+        size: manifest.bytes.len() as u64,
+        media_type: manifest.media_type.clone(),
+    }
 }
 
 /// GET of a manifest, verified and kept.

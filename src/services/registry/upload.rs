@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -27,6 +28,9 @@ use crate::services::http::{Answer, Failure};
 const CHUNK: usize = 4 * 1024 * 1024;
 /// How much longer than mere silence a registry may take to hash what it got.
 const SETTLING: u32 = 6;
+
+/// Time to end upload sessions after a cancel.
+const PARTING: Duration = Duration::from_secs(2);
 
 /// How a blob got to its destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +83,7 @@ impl Transfer<'_> {
     pub(super) async fn push(&self, blob: &Blob) -> Result<Outcome, Problem> {
         let tries = AtomicU32::new(0);
         let digest = blob.digest;
-        let outcome = persist(
+        let trying = persist(
             || async {
                 let first = tries.fetch_add(1, Ordering::Relaxed) == 0;
                 self.attempt(blob, first).await
@@ -89,10 +93,19 @@ impl Transfer<'_> {
                 let rolled_back = trouble.rolled_back;
                 self.tell(CopyProgress::Retrying { digest, rolled_back });
             },
-        )
-        .await?;
+        );
+        let outcome = tokio::select! {
+            outcome = trying => outcome?,
+            () = self.given_up() => return Err(cancelled(&self.what(blob))),
+        };
         self.tell(CopyProgress::BlobDone { digest });
         Ok(outcome)
+    }
+
+    /// Resolves when a cancelled upload had its time to end itself: pauses are not sat out.
+    async fn given_up(&self) {
+        self.stop.cancelled().await;
+        tokio::time::sleep(PARTING).await;
     }
 
     async fn attempt(&self, blob: &Blob, first: bool) -> Result<Outcome, Trouble> {
@@ -328,12 +341,13 @@ fn closing(session: &Url, blob: &Blob) -> Url {
 }
 
 /// Resolves once the sink took nothing for too long.
-async fn stalled(watch: &Watch, idle: std::time::Duration) {
+async fn stalled(watch: &Watch, idle: Duration) {
     loop {
+        // Longer than a source may be silent, so that the guilty one is named.
         let patience = if watch.complete.load(Ordering::Relaxed) {
             idle * SETTLING
         } else {
-            idle
+            idle * 3 / 2
         };
         let until = watch.moved() + patience;
         if until <= tokio::time::Instant::now() {

@@ -266,6 +266,15 @@ impl Registries {
                 learnt = true;
                 continue;
             }
+            if answer.ok() && is_page(&answer) {
+                return Err(Problem::new(
+                    Kind::Service,
+                    format!("{what}: {} is no registry", access.site.name),
+                )
+                .cause(format!("{} answered with a web page", http::host_of(&answer.url)))
+                .hint("check the address; a sign-in page of the network may be in between")
+                .into());
+            }
             return Ok(answer);
         }
     }
@@ -323,6 +332,12 @@ pub(super) fn location(site: &Site, base: &Url, headers: &HeaderMap) -> Result<U
     let url = base.join(text).map_err(|error| missing().because(&error))?;
     site.may_lead_to(&url)?;
     Ok(url)
+}
+
+fn is_page(answer: &Answer) -> bool {
+    answer
+        .header("content-type")
+        .is_some_and(|kind| kind.starts_with("text/html"))
 }
 
 #[derive(Deserialize)]

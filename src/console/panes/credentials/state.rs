@@ -28,6 +28,7 @@ pub enum Row {
     },
     /// An answer under it.
     Fact {
+        /// What stays the same.
         key: String,
         /// The question.
         label: &'static str,

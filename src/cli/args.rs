@@ -1,0 +1,188 @@
+//! What can be said on the command line. The words are a contract: scripts rely on them.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+/// A release console for the terminal.
+#[derive(Parser, Debug)]
+#[command(name = "windlass", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    /// Without a command the console opens.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Global {
+    /// Built-in workspace or the path of a workspace file
+    #[arg(long, global = true, value_name = "NAME|FILE")]
+    pub workspace: Option<String>,
+    /// One JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// How progress is told on standard error
+    #[arg(long, global = true, value_enum, value_name = "HOW")]
+    pub progress: Option<ProgressForm>,
+    /// Confirm without asking
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// Refuse everything that changes a remote
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// No colours
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Ask nobody; show what was seen last
+    #[arg(long, global = true)]
+    pub offline: bool,
+    /// Say more on standard error; twice for every detail
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// Forms of progress.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressForm {
+    /// JSON lines
+    Json,
+    /// Text lines
+    Text,
+    /// Nothing
+    None,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Try windlass on an embedded world: nothing leaves this machine
+    Demo(Demo),
+    /// The state of everything on one page
+    Status,
+    /// Upstream releases and whether they are published
+    Releases,
+    /// Charms, their revisions and resources
+    Charms,
+    /// What every channel serves
+    Channels,
+    /// Tag -> manifest digest, config digest, platforms, size
+    Resolve {
+        /// References such as docker.io/finos/legend-studio:13.16.0
+        #[arg(required = true, value_name = "IMAGE")]
+        images: Vec<String>,
+    },
+    /// What differs between two releases, or between two images
+    Diff {
+        /// A release or an image
+        #[arg(value_name = "RELEASE|IMAGE")]
+        from: String,
+        /// Another one
+        #[arg(value_name = "RELEASE|IMAGE")]
+        to: String,
+    },
+    /// Show what a command would change, and change nothing
+    Plan {
+        #[command(subcommand)]
+        what: Plannable,
+    },
+    /// Publish an upstream release
+    Publish(Wish),
+    /// Runs of the journal, newest first
+    Runs,
+    /// Settle what a crash or a lost answer left open
+    Resume {
+        /// The run; every open one without it
+        run: Option<String>,
+    },
+    /// Whose Charmhub credential it is, what it may do and until when
+    Whoami,
+    /// Configuration
+    Config {
+        #[command(subcommand)]
+        what: ConfigWhat,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Plannable {
+    /// Publish an upstream release
+    Publish(Wish),
+}
+
+#[derive(Subcommand, Debug)]
+pub enum ConfigWhat {
+    /// Read every file and say whether it is sound
+    Check,
+    /// Show what is in force, and where each part comes from
+    Show,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Wish {
+    /// The release, for example 2025-01-27
+    #[arg(required_unless_present = "new", conflicts_with = "new")]
+    pub release: Option<String>,
+    /// Every release that the workspace's rule selects and that is not published yet
+    #[arg(long, conflicts_with_all = ["revision", "image"])]
+    pub new: bool,
+    /// Only this charm; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub charm: Vec<String>,
+    /// Release this charm revision; may be repeated
+    #[arg(long, value_name = "CHARM=N")]
+    pub revision: Vec<String>,
+    /// Keep the charm revision that latest/edge runs
+    #[arg(long)]
+    pub keep_revision: bool,
+    /// Take another tag or digest of an image; may be repeated
+    #[arg(long, value_name = "NAME=TAG|DIGEST")]
+    pub image: Vec<String>,
+    /// Only the channels of the release's own track
+    #[arg(long)]
+    pub track_only: bool,
+    /// Let latest/edge go back in time
+    #[arg(long)]
+    pub allow_downgrade: bool,
+    /// Leave parts out
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
+    pub without: Vec<WithoutPart>,
+}
+
+/// Parts that can be left out.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutPart {
+    /// The marker branch
+    Branch,
+    /// The bundle
+    Bundle,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Demo {
+    /// The world's folder (default: windlass/demo under the state folder)
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Start anew
+    #[arg(long)]
+    pub fresh: bool,
+    /// What random data is drawn from
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Size of each image of the recent releases
+    #[arg(long, default_value_t = 1 << 20, value_name = "BYTES")]
+    pub image_size: u64,
+    /// Faults on request
+    #[arg(long, value_name = "FILE")]
+    pub faults: Option<PathBuf>,
+    /// Seconds by which the public view lags behind the publisher's
+    #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
+    pub serve_lag: f64,
+    /// Only the servers, until SIGTERM or SIGINT
+    #[arg(long, requires = "env_file")]
+    pub serve: bool,
+    /// Where the world's environment is written once all servers listen
+    #[arg(long, value_name = "FILE", requires = "serve")]
+    pub env_file: Option<PathBuf>,
+}

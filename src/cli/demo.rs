@@ -1,0 +1,52 @@
+//! `demo`: the embedded world, with the console on it or only its servers.
+
+use std::time::Duration;
+
+use super::args::{Demo, Global};
+use super::environment::Environment;
+use super::output::Output;
+use super::{Ending, console_options};
+use crate::console;
+use crate::demo::{self, Options, World};
+
+/// Starts the world and either serves it or opens the console on it.
+pub async fn run(global: &Global, wish: &Demo, output: &Output) -> Ending {
+    let dir = match &wish.state {
+        Some(dir) => dir.clone(),
+        None => Environment::process().folders()?.0.join("demo"),
+    };
+    let lag = Duration::try_from_secs_f64(wish.serve_lag).unwrap_or_default();
+    let options = Options {
+        dir: dir.clone(),
+        fresh: wish.fresh,
+        seed: wish.seed,
+        image_size: wish.image_size,
+        faults: wish.faults.clone(),
+        serve_lag: lag,
+    };
+    if wish.serve {
+        let file = wish.env_file.clone().unwrap_or_else(|| dir.join("environment"));
+        demo::serve(&options, &file).await?;
+        return Ok(0);
+    }
+    let own = dir.join("windlass");
+    if wish.fresh && own.exists() {
+        std::fs::remove_dir_all(&own).map_err(|error| {
+            crate::domain::Problem::new(
+                crate::domain::Kind::Machine,
+                "the demo's journal cannot be removed",
+            )
+            .because(&error)
+        })?;
+    }
+    let world = World::start(&options).await?;
+    let environment = Environment::demo(world.environment(), own);
+    let session = environment.session(global)?;
+    output.say(&format!(
+        "The demo world is a toy on 127.0.0.1; it lies in {}.",
+        crate::domain::Outside::new(dir.display().to_string())
+    ));
+    let ended = console::run(session, console_options(global, true)).await;
+    world.stop().await;
+    ended.map(|()| 0)
+}

@@ -1,0 +1,164 @@
+//! The JSON documents: the keys that scripts lean on.
+//!
+//! Owns their shapes (version 1). Must not gather anything.
+
+use serde_json::{Value, json};
+
+use crate::config::Workspace;
+use crate::domain::charm::{ChannelRow, ImageBehind};
+use crate::domain::{CharmName, Observed, Problem, Release, ResourceName, ResourceRevision, Snapshot};
+use crate::journal::RunRecord;
+use crate::plan::evidence;
+use crate::plan::{Plan, Step};
+
+/// `observed_at` and `errors` of the sources named.
+pub struct Sources {
+    at: serde_json::Map<String, Value>,
+    errors: Vec<Value>,
+}
+
+impl Sources {
+    /// No source yet.
+    pub fn new() -> Self {
+        Self {
+            at: serde_json::Map::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// Adds a source. One that was never asked is left out.
+    pub fn add<T>(mut self, name: &str, seen: &Observed<T>) -> Self {
+        if let Some(at) = seen.read_at {
+            self.at.insert(name.to_owned(), json!(at));
+        }
+        if let Some(problem) = &seen.problem {
+            self.errors.push(json!({ "source": name, "problem": problem }));
+        }
+        self
+    }
+
+    /// The problems of all sources.
+    pub fn errors(&self) -> &[Value] {
+        &self.errors
+    }
+
+    /// As keys of a document.
+    pub fn keys(self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("observed_at", Value::Object(self.at)),
+            ("errors", Value::Array(self.errors)),
+        ]
+    }
+}
+
+/// One release.
+pub fn release(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Value {
+    let standing = evidence::standing(workspace, snapshot, release);
+    json!({
+        "name": release.name,
+        "timestamp": release.timestamp,
+        "images": release.images,
+        "published": standing.published,
+        "evidence": standing.evidence,
+        "same_as": evidence::twins(snapshot, release),
+        "warnings": evidence::warnings(workspace, snapshot, release),
+        "held": false,
+    })
+}
+
+/// The image behind a resource revision, with the releases that name it.
+pub fn behind(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    charm: &CharmName,
+    resource: &ResourceName,
+    revision: ResourceRevision,
+) -> (Option<ImageBehind>, Vec<crate::domain::ReleaseName>) {
+    let image = snapshot.image_behind(charm, resource, revision).cloned();
+    let key = workspace.charm(charm).and_then(|charm| {
+        charm
+            .fed()
+            .find(|(name, _)| *name == resource)
+            .map(|(_, key)| key.to_owned())
+    });
+    let named = match (&image, key) {
+        (Some(image), Some(key)) => evidence::releases_of(workspace, snapshot, &key, image),
+        _ => Vec::new(),
+    };
+    (image, named)
+}
+
+/// One row of the channel map.
+pub fn channel(workspace: &Workspace, snapshot: &Snapshot, charm: &CharmName, row: &ChannelRow) -> Value {
+    let resources: Vec<Value> = row
+        .resources
+        .iter()
+        .map(|attached| {
+            let (image, named) = attached
+                .revision
+                .map(|revision| behind(workspace, snapshot, charm, &attached.name, revision))
+                .unwrap_or_default();
+            json!({
+                "name": attached.name,
+                "revision": attached.revision,
+                "digest": image.as_ref().map(|image| image.digest),
+                "config_digest": image.as_ref().and_then(ImageBehind::config_digest),
+                "release": named,
+            })
+        })
+        .collect();
+    json!({
+        "charm": charm, "channel": row.channel, "base": row.base, "revision": row.revision,
+        "resources": resources, "status": "open",
+    })
+}
+
+fn step(step: &Step) -> serde_json::Map<String, Value> {
+    let value = json!({
+        "id": step.id, "kind": step.kind, "target": step.target, "before": step.before, "after": step.after,
+        "bytes": step.bytes, "skip_reason": step.skip_reason, "undo": step.undo,
+    });
+    match value {
+        Value::Object(map) => map,
+        _ => serde_json::Map::new(),
+    }
+}
+
+/// A plan.
+pub fn plan(plan: &Plan) -> Value {
+    let steps: Vec<Value> = plan.steps.iter().map(|s| Value::Object(step(s))).collect();
+    json!({
+        "id": plan.id, "title": plan.title, "risk": plan.risk, "steps": steps,
+        "assumptions": plan.assumptions, "warnings": plan.warnings, "command": plan.command,
+    })
+}
+
+/// A run.
+pub fn run(record: &RunRecord) -> Value {
+    let steps: Vec<Value> = record
+        .plan
+        .steps
+        .iter()
+        .map(|planned| {
+            let mut map = step(planned);
+            if let Some(done) = record.step(&planned.id) {
+                map.insert("outcome".to_owned(), json!(done.outcome));
+                map.insert("attempts".to_owned(), json!(done.attempts));
+                map.insert("problem".to_owned(), json!(done.problem));
+                map.insert("bytes_sent".to_owned(), json!(done.made.bytes_sent));
+                map.insert("resource_revision".to_owned(), json!(done.made.resource_revision));
+            }
+            Value::Object(map)
+        })
+        .collect();
+    json!({
+        "id": record.id, "title": record.plan.title, "actor": record.actor,
+        "outcome": record.outcome, "started_at": record.started_at, "finished_at": record.finished_at,
+        "steps": steps, "released": record.released(), "command": record.plan.command,
+    })
+}
+
+/// The problem of a run that ended badly.
+pub fn problem(record: &RunRecord) -> Option<Problem> {
+    record.problem.clone()
+}

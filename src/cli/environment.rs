@@ -1,0 +1,108 @@
+//! The environment of a command: the process's own, or the demo world's.
+//!
+//! Owns which variables count and where state, cache and configuration lie. Must not look at
+//! anything else of the caller's where the demo world is meant.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+
+use super::args::Global;
+use crate::config::Config;
+use crate::domain::{Kind, Problem};
+use crate::run::{Session, Setting};
+use crate::services::Services;
+
+/// Variables and folders.
+pub struct Environment {
+    fixed: Option<BTreeMap<String, String>>,
+    state: Option<PathBuf>,
+}
+
+impl Environment {
+    /// The process's own.
+    pub const fn process() -> Self {
+        Self {
+            fixed: None,
+            state: None,
+        }
+    }
+
+    /// The demo world's: its variables only, state and cache under `state`.
+    pub fn demo(variables: Vec<(String, String)>, state: PathBuf) -> Self {
+        let mut fixed: BTreeMap<String, String> = variables.into_iter().collect();
+        for harmless in ["WINDLASS_TIMEOUT", "NO_COLOR"] {
+            if let Ok(value) = std::env::var(harmless) {
+                fixed.insert(harmless.to_owned(), value);
+            }
+        }
+        Self {
+            fixed: Some(fixed),
+            state: Some(state),
+        }
+    }
+
+    /// A variable.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        match &self.fixed {
+            Some(fixed) => fixed.get(name).cloned(),
+            None => std::env::var(name).ok(),
+        }
+    }
+
+    /// The configuration in force.
+    pub fn config(&self, global: &Global) -> Result<Config, Problem> {
+        let home = match &self.fixed {
+            Some(_) => None,
+            None => etcetera::choose_base_strategy()
+                .ok()
+                .map(|dirs| dirs.config_dir()),
+        };
+        Config::load(
+            global.workspace.as_deref(),
+            |name| self.variable(name),
+            home.as_deref(),
+        )
+    }
+
+    /// Folders of state and cache: `WINDLASS_STATE_DIR` for both, else XDG.
+    pub fn folders(&self) -> Result<(PathBuf, PathBuf), Problem> {
+        if let Some(state) = &self.state {
+            return Ok((state.clone(), state.join("cache")));
+        }
+        if let Some(state) = self
+            .variable("WINDLASS_STATE_DIR")
+            .filter(|text| !text.is_empty())
+        {
+            let state = PathBuf::from(state);
+            return Ok((state.clone(), state.join("cache")));
+        }
+        let dirs = etcetera::choose_base_strategy().map_err(|error| {
+            Problem::new(Kind::Machine, "there is no home folder to keep state in")
+                .because(&error)
+                .hint("name one with WINDLASS_STATE_DIR")
+        })?;
+        let state = dirs.state_dir().unwrap_or_else(|| dirs.data_dir());
+        Ok((state.join("windlass"), dirs.cache_dir().join("windlass")))
+    }
+
+    /// The services of this environment. The demo world never looks into the caller's keyring.
+    pub fn services(&self, cache: Option<PathBuf>) -> Result<Services, Problem> {
+        Services::new(&|name| self.variable(name), cache, self.fixed.is_none())
+    }
+
+    /// A session as the options say.
+    pub fn session(&self, global: &Global) -> Result<Session, Problem> {
+        let config = self.config(global)?;
+        let (state, cache) = self.folders()?;
+        let services = self.services(Some(cache.clone()))?;
+        let setting = Setting {
+            state,
+            cache,
+            read_only: global.read_only,
+            offline: global.offline,
+        };
+        Session::open(config, services, &setting)
+    }
+}

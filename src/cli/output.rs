@@ -1,0 +1,90 @@
+//! Where words go: the answer to stdout, everything else to stderr.
+//!
+//! Owns the two streams and the JSON envelope. A reader that went away is a quiet end, not a
+//! panic. Must not decide what is said.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use serde_json::{Map, Value, json};
+
+use super::args::{Global, ProgressForm};
+use crate::domain::Problem;
+
+/// The streams and how they are used.
+pub struct Output {
+    /// One JSON document instead of text.
+    pub json: bool,
+    /// Confirm without asking.
+    pub yes: bool,
+    /// How progress is told.
+    pub progress: ProgressForm,
+}
+
+impl Output {
+    /// As the options say. Progress is text on a terminal and where nobody asked for JSON.
+    pub fn new(global: &Global) -> Self {
+        let default = if std::io::stderr().is_terminal() || !global.json {
+            ProgressForm::Text
+        } else {
+            ProgressForm::None
+        };
+        Self {
+            json: global.json,
+            yes: global.yes,
+            progress: global.progress.unwrap_or(default),
+        }
+    }
+
+    /// The answer, in text.
+    pub fn answer(&self, text: &str) {
+        drop(std::io::stdout().write_all(text.as_bytes()));
+    }
+
+    /// The answer, as a versioned document.
+    pub fn document(&self, schema: &str, workspace: Option<&str>, content: Vec<(&str, Value)>) {
+        let mut document = Map::new();
+        document.insert("schema".to_owned(), json!(format!("windlass.{schema}/1")));
+        document.insert("workspace".to_owned(), json!(workspace));
+        for (key, value) in content {
+            document.insert(key.to_owned(), value);
+        }
+        let text = serde_json::to_string_pretty(&Value::Object(document)).unwrap_or_default();
+        self.answer(&format!("{text}\n"));
+    }
+
+    /// Something that is not the answer.
+    pub fn say(&self, text: &str) {
+        drop(std::io::stderr().write_all(format!("{text}\n").as_bytes()));
+    }
+
+    /// A problem in words, for stderr.
+    pub fn explain(&self, problem: &Problem) {
+        let mut text = format!("error: {}\n", problem.summary);
+        for cause in &problem.causes {
+            text.push_str(&format!("  why: {cause}\n"));
+        }
+        for hint in &problem.hints {
+            text.push_str(&format!("  hint: {hint}\n"));
+        }
+        if let Some(at) = problem.retry_after {
+            text.push_str(&format!(
+                "  again after: {}\n",
+                at.format("%Y-%m-%d %H:%M:%S UTC")
+            ));
+        }
+        if let Some(id) = &problem.request_id {
+            text.push_str(&format!("  request: {id}\n"));
+        }
+        drop(std::io::stderr().write_all(text.as_bytes()));
+    }
+
+    /// The end of a command that could not begin.
+    pub fn fail(&self, problem: &Problem) -> ExitCode {
+        if self.json {
+            self.document("problem", None, vec![("problem", json!(problem))]);
+        }
+        self.explain(problem);
+        ExitCode::from(problem.kind.exit_code())
+    }
+}

@@ -1,0 +1,165 @@
+//! `runs` and `resume`: what the journal remembers, and settling what is open.
+
+use serde_json::{Value, json};
+
+use super::output::Output;
+use super::{Ending, documents, tables, watch};
+use crate::domain::{Kind, Problem};
+use crate::journal::{Outcome, RunId, RunRecord};
+use crate::run::Session;
+
+/// Lists the newest runs.
+pub fn list(session: &Session, output: &Output) -> Ending {
+    let records = session.journal.runs(200)?;
+    if output.json {
+        let runs: Vec<Value> = records.iter().map(with_open).collect();
+        output.document(
+            "runs",
+            Some(&session.config.workspace.name),
+            vec![("runs", json!(runs))],
+        );
+        return Ok(0);
+    }
+    if records.is_empty() {
+        output.answer("No run yet.\n");
+        return Ok(0);
+    }
+    let mut table = tables::Table::new(&["run", "what", "outcome", "started", "by"]);
+    for record in &records {
+        let outcome = match (record.outcome, record.running) {
+            (_, true) => "running",
+            (Some(Outcome::Unknown), _) => "unknown: windlass resume",
+            (Some(outcome), _) => outcome.as_str(),
+            (None, false) => "open: windlass resume",
+        };
+        table.row(vec![
+            record.id.to_string(),
+            record.plan.title.clone(),
+            outcome.to_owned(),
+            record.started_at.format("%Y-%m-%d %H:%M UTC").to_string(),
+            record.actor.to_string(),
+        ]);
+    }
+    output.answer(&table.text());
+    Ok(0)
+}
+
+fn with_open(record: &RunRecord) -> Value {
+    let mut value = documents::run(record);
+    if let Value::Object(map) = &mut value {
+        map.insert("open".to_owned(), json!(record.open()));
+    }
+    value
+}
+
+/// Prints the document of a run and gives its exit code.
+pub fn report(session: &Session, record: &RunRecord, output: &Output) -> u8 {
+    let code = record.outcome.map_or(1, Outcome::exit_code);
+    if output.json {
+        let mut content = vec![("run", documents::run(record))];
+        if let Some(problem) = documents::problem(record) {
+            content.push(("problem", json!(problem)));
+        }
+        output.document("run", Some(&session.config.workspace.name), content);
+    } else {
+        output.answer(&summary(record));
+    }
+    if let Some(problem) = documents::problem(record) {
+        output.explain(&problem);
+    }
+    if matches!(
+        record.outcome,
+        Some(Outcome::Failed | Outcome::Unknown | Outcome::Cancelled)
+    ) {
+        output.say(&format!("to go on: windlass resume {}", record.id));
+    }
+    code
+}
+
+/// What a run came to, in text.
+pub fn summary(record: &RunRecord) -> String {
+    let outcome = record.outcome.map_or("open", Outcome::as_str);
+    let mut text = format!("{}: {outcome} (run {})\n", record.plan.title, record.id);
+    let sent: u64 = record.steps.iter().map(|step| step.made.bytes_sent).sum();
+    for released in record.released() {
+        let resources: Vec<String> = released
+            .resources
+            .iter()
+            .map(|r| format!("{} {}", r.name, r.revision))
+            .collect();
+        text.push_str(&format!(
+            "  {} {} -> {} with {}\n",
+            released.charm,
+            released.channel,
+            released.revision,
+            resources.join(", ")
+        ));
+    }
+    if sent > 0 {
+        text.push_str(&format!("  sent {}\n", tables::bytes(sent)));
+    }
+    text
+}
+
+/// Takes up one run, or every open one.
+pub async fn resume(session: &Session, run: Option<&str>, output: &Output) -> Ending {
+    if session.read_only {
+        return Err(
+            Problem::new(Kind::Refused, "this session is read-only: nothing is resumed")
+                .hint("run it without --read-only"),
+        );
+    }
+    let wanted: Vec<RunRecord> = match run {
+        Some(id) => {
+            let found = session.journal.run(&RunId(id.to_owned()))?;
+            vec![found.ok_or_else(|| {
+                Problem::new(
+                    Kind::NotFound,
+                    format!("the journal knows no run {}", crate::domain::Outside::new(id)),
+                )
+                .hint("'windlass runs' lists them")
+            })?]
+        }
+        None => session.journal.open_runs()?,
+    };
+    if wanted.is_empty() {
+        if output.json {
+            output.document(
+                "runs",
+                Some(&session.config.workspace.name),
+                vec![("runs", json!([]))],
+            );
+        } else {
+            output.answer("Nothing is open.\n");
+        }
+        return Ok(0);
+    }
+    let mut code = 0;
+    let mut done = Vec::new();
+    for record in &wanted {
+        if matches!(record.outcome, Some(Outcome::Done | Outcome::Partly)) {
+            done.push(record.clone());
+            continue;
+        }
+        let handle = session.resume(&record.id)?;
+        let record = watch::follow(handle, &record.plan, output).await?;
+        code = record.outcome.map_or(1, Outcome::exit_code);
+        done.push(record);
+        if code != 0 {
+            break;
+        }
+    }
+    match done.as_slice() {
+        [one] => return Ok(report(session, one, output)),
+        many if output.json => {
+            let runs: Vec<Value> = many.iter().map(with_open).collect();
+            output.document(
+                "runs",
+                Some(&session.config.workspace.name),
+                vec![("runs", json!(runs))],
+            );
+        }
+        many => many.iter().for_each(|record| output.answer(&summary(record))),
+    }
+    Ok(code)
+}

@@ -1,0 +1,142 @@
+//! Watches a run from the command line: progress to stderr, Ctrl-C to the run.
+//!
+//! Owns the two forms of progress. Must not change what happens beyond asking it to stop.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::args::ProgressForm;
+use super::output::Output;
+use super::{signals, tables};
+use crate::domain::{Kind, Problem};
+use crate::journal::RunRecord;
+use crate::plan::{Plan, StepId};
+use crate::run::{Phase, RunHandle, RunProgress, StepProgress};
+
+/// Follows a run to its end.
+pub async fn follow(mut handle: RunHandle, plan: &Plan, output: &Output) -> Result<RunRecord, Problem> {
+    let json_lines = output.progress == ProgressForm::Json;
+    let said: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+        if !json_lines {
+            use std::io::Write;
+            let text: &[u8] = b"stopping: what is under way is brought to its end first\n";
+            drop(std::io::stderr().write_all(text));
+        }
+    });
+    let _guard = signals::Guard::over(handle.cancel.clone(), said);
+    let mut teller = Teller::new(plan, output);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut handle.finished => break ended,
+            changed = handle.progress.changed() => {
+                teller.tell(&handle.progress.borrow_and_update().clone());
+                if changed.is_err() {
+                    break (&mut handle.finished).await;
+                }
+                // Ten pictures a second are plenty.
+                tokio::time::sleep(Duration::from_millis(if json_lines { 100 } else { 50 })).await;
+            }
+        }
+    };
+    teller.tell(&handle.progress.borrow().clone());
+    match ended {
+        Ok(result) => result,
+        Err(error) => Err(
+            Problem::new(Kind::Internal, format!("run {} broke off", handle.id))
+                .because(&error)
+                .hint(format!(
+                    "the journal knows how far it came: windlass resume {}",
+                    handle.id
+                )),
+        ),
+    }
+}
+
+struct Teller<'a> {
+    plan: &'a Plan,
+    output: &'a Output,
+    told: BTreeMap<StepId, StepProgress>,
+    terminal: bool,
+}
+
+impl<'a> Teller<'a> {
+    fn new(plan: &'a Plan, output: &'a Output) -> Self {
+        Self {
+            plan,
+            output,
+            told: BTreeMap::new(),
+            terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn tell(&mut self, picture: &RunProgress) {
+        if self.output.progress == ProgressForm::None {
+            return;
+        }
+        for step in &self.plan.steps {
+            let Some(now) = picture.steps.get(&step.id) else {
+                continue;
+            };
+            let before = self.told.get(&step.id);
+            if before == Some(now) {
+                continue;
+            }
+            if self.output.progress == ProgressForm::Json {
+                let line = json!({
+                    "schema": "windlass.progress/1", "run": picture.run, "step": step.id,
+                    "phase": now.phase, "bytes_done": now.bytes_done, "bytes_total": now.bytes_total,
+                    "percent": now.percent(), "rate": now.rate, "retries": now.retries, "note": now.note,
+                    "outcome": now.outcome,
+                });
+                self.output.say(&line.to_string());
+            } else if self.worth_a_line(before, now) {
+                self.output
+                    .say(&line(step.kind.as_str(), step.target.as_str(), now));
+            }
+            self.told.insert(step.id.clone(), now.clone());
+        }
+    }
+
+    /// Text tells beginnings and ends; on a terminal also what a service says meanwhile.
+    fn worth_a_line(&self, before: Option<&StepProgress>, now: &StepProgress) -> bool {
+        match before {
+            Some(before) if before.outcome != now.outcome => true,
+            Some(before) if before.retries != now.retries => true,
+            Some(before) => self.terminal && before.phase != now.phase && now.phase != Phase::Looking,
+            None => now.outcome.is_some(),
+        }
+    }
+}
+
+fn line(kind: &str, target: &str, now: &StepProgress) -> String {
+    let mut text = match (now.outcome, now.phase) {
+        (Some(outcome), _) => format!("{:<9} {kind} {target}", outcome.as_str()),
+        (None, Phase::Processing) => format!("{:<9} {kind} {target}", "waiting"),
+        (None, _) => format!("{:<9} {kind} {target}", "sending"),
+    };
+    if now.bytes_done > 0 {
+        text.push_str(&format!(" · {}", tables::bytes(now.bytes_done)));
+        if let Some(total) = now.bytes_total.filter(|_| now.outcome.is_none()) {
+            text.push_str(&format!(" of {}", tables::bytes(total)));
+        }
+    }
+    if now.retries > 0 {
+        text.push_str(&format!(" · tried again {} times", now.retries));
+    }
+    if let Some(problem) = &now.problem {
+        text.push_str(&format!(" · {}", problem.summary));
+    } else if let Some(note) = now
+        .note
+        .as_ref()
+        .filter(|_| now.outcome.is_none() || now.phase == Phase::Ended)
+    {
+        if now.outcome != Some(crate::journal::StepOutcome::Done) {
+            text.push_str(&format!(" · {note}"));
+        }
+    }
+    text
+}

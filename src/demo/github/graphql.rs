@@ -1,0 +1,60 @@
+//! The one GraphQL question that `gh` asks before it dispatches a workflow: a repository and its
+//! default branch.
+//!
+//! Owns no language: it looks for that question's variables and answers all fields `gh` may want.
+
+use serde_json::json;
+
+use super::reply::{Call, Reply};
+use super::shapes::node;
+use super::store::Store;
+
+/// `POST /graphql`.
+pub(super) fn serve(store: &Store, call: &Call) -> Result<Reply, Reply> {
+    if !call.signed_in {
+        return Err(Reply::fail(
+            401,
+            "This endpoint requires you to be authenticated.",
+        ));
+    }
+    let body = call.json()?;
+    let query = body["query"].as_str().unwrap_or_default();
+    let text = |key: &str| body["variables"][key].as_str().unwrap_or_default();
+    if !query.contains("repository(") || !query.contains("defaultBranchRef") {
+        return Ok(Reply::ok(
+            json!({"errors": [{"message": "This world answers questions about a repository only."}]}),
+        ));
+    }
+    let name = if text("name").is_empty() {
+        text("repo")
+    } else {
+        text("name")
+    };
+    let Some(full) = store.name_of(text("owner"), name) else {
+        let message = format!(
+            "Could not resolve to a Repository with the name '{}/{name}'.",
+            text("owner")
+        );
+        let errors = json!([{"type": "NOT_FOUND", "path": ["repository"], "message": message}]);
+        return Ok(Reply::ok(json!({"data": {"repository": null}, "errors": errors})));
+    };
+    let branch = store.repo(&full).map_or("main", |repo| repo.default_branch());
+    let (owner, name) = full.split_once('/').unwrap_or(("", &full));
+    Ok(Reply::ok(json!({"data": {"repository": {
+        "id": node("R", &full),
+        "name": name,
+        "owner": {"id": node("U", owner), "login": owner},
+        "nameWithOwner": full,
+        "url": format!("https://github.com/{full}"),
+        "description": "",
+        "hasIssuesEnabled": true,
+        "hasWikiEnabled": false,
+        "isPrivate": false,
+        "viewerPermission": if Store::writable(&full) { "ADMIN" } else { "READ" },
+        "defaultBranchRef": {"name": branch},
+        "parent": null,
+        "mergeCommitAllowed": true,
+        "rebaseMergeAllowed": true,
+        "squashMergeAllowed": true,
+    }}})))
+}

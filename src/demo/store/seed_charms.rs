@@ -1,0 +1,78 @@
+//! The five charms of the Legend workspace as the demo store begins with them.
+//!
+//! Owns names, ids and the range of revisions. Must not make anything of them.
+
+/// One charm of the workspace.
+#[derive(Debug)]
+pub struct Charm {
+    /// Its name.
+    pub name: &'static str,
+    /// Its id.
+    pub id: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Its image resource.
+    pub resource: &'static str,
+    /// Key in the manifests, where its image comes from one.
+    pub image: Option<&'static str>,
+    /// First and last revision that the demo knows.
+    pub revisions: (u64, u64),
+    /// Number of the newest resource revision.
+    pub newest_resource: u64,
+}
+
+/// The five charms.
+pub const CHARMS: [Charm; 5] = [
+    Charm {
+        name: "finos-legend-engine-k8s",
+        id: "hT3kQpZ8vYc1LwXb6NfRj0uMs5GdAe2K",
+        title: "FINOS Legend Engine",
+        summary: "Executes and serves Legend models.",
+        resource: "engine-image",
+        image: Some("finos/legend-engine-server"),
+        revisions: (44, 50),
+        newest_resource: 32,
+    },
+    Charm {
+        name: "finos-legend-sdlc-k8s",
+        id: "Bn7Wq2LxVt9PzRf4KcJm8sYdHg3TuEa5",
+        title: "FINOS Legend SDLC",
+        summary: "Manages the life of Legend models.",
+        resource: "sdlc-image",
+        image: Some("finos/legend-sdlc-server"),
+        revisions: (43, 50),
+        newest_resource: 30,
+    },
+    Charm {
+        name: "finos-legend-studio-k8s",
+        id: "ydBmjPqafc9RoYcAttbzpqZXvMliaXn3",
+        title: "FINOS Legend Studio",
+        summary: "The web editor of Legend models.",
+        resource: "studio-image",
+        image: Some("finos/legend-studio"),
+        revisions: (24, 31),
+        newest_resource: 29,
+    },
+    Charm {
+        name: "finos-legend-gitlab-integrator-k8s",
+        id: "Xc5Vb8Nm1Qa3Ws6Ed9Rf2Tg4Yh7Uj0Ik",
+        title: "FINOS Legend GitLab Integrator",
+        summary: "Hands GitLab's coordinates to the Legend charms.",
+        resource: "legend-gitlab-noop-image",
+        image: None,
+        revisions: (30, 35),
+        newest_resource: 2,
+    },
+    Charm {
+        name: "finos-legend-db-k8s",
+        id: "Mz4Xn8Cb2Va6Lq1Wk5Ej9Rh3Tg7Yf0Ud",
+        title: "FINOS Legend DB",
+        summary: "Hands the database's coordinates to the Legend charms.",
+        resource: "legend-db-image",
+        image: None,
+        revisions: (18, 23),
+        newest_resource: 1,
+    },
+];

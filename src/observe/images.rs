@@ -1,0 +1,371 @@
+//! Which image is behind which resource revision, and which release an image belongs to.
+//!
+//! Owns the order of questions that spends the fewest pulls: HEAD for tags, manifests by digest
+//! once ever, tags newest first and only until every running image is named. Must not judge.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{TimeDelta, Utc};
+use futures_util::StreamExt;
+
+use super::Observer;
+use crate::config::workspace::Charm;
+use crate::domain::charm::ImageBehind;
+use crate::domain::snapshot::{MissingBytes, PullQuota};
+use crate::domain::{
+    CharmName, Kind, Observed, Problem, Reference, ResolvedImage, ResourceName, ResourceRevision, Snapshot,
+    Target,
+};
+use crate::plan::PublishIntent;
+use crate::plan::evidence::same_image;
+use crate::services::endpoints::CANONICAL;
+
+/// Questions under way at one time.
+const AT_ONCE: usize = 8;
+/// Pulls that are left to the person whatever we would like to know.
+const KEEP_PULLS: u64 = 20;
+/// An upstream tag is believed for this long where nothing is published from it.
+const BELIEVE_TAGS: TimeDelta = TimeDelta::hours(6);
+
+impl From<crate::services::registry::Quota> for PullQuota {
+    fn from(quota: crate::services::registry::Quota) -> Self {
+        Self {
+            limit: quota.limit,
+            remaining: quota.remaining,
+            window: quota.window,
+        }
+    }
+}
+
+/// Fills the images behind resource revisions: those that a channel runs, or all of them.
+pub async fn behind(
+    observer: &Observer,
+    snapshot: &mut Snapshot,
+    ids: &BTreeMap<CharmName, String>,
+    charms: &BTreeSet<CharmName>,
+    all: bool,
+) {
+    let mut wanted: BTreeSet<(CharmName, ResourceName, ResourceRevision)> = BTreeSet::new();
+    for name in charms {
+        let Some(charm) = observer.workspace.charm(name) else {
+            continue;
+        };
+        let images: Vec<&ResourceName> = charm.resources.iter().map(|r| &r.name).collect();
+        let served = snapshot
+            .served
+            .get(name)
+            .and_then(|rows| rows.value.as_deref())
+            .unwrap_or_default();
+        for row in snapshot.rows(name).iter().chain(served) {
+            for attached in row.resources.iter().filter(|a| images.contains(&&a.name)) {
+                if let Some(revision) = attached.revision {
+                    wanted.insert((name.clone(), attached.name.clone(), revision));
+                }
+            }
+        }
+        if all && let Some(facts) = snapshot.charms.get(name).and_then(|facts| facts.value.as_ref()) {
+            for (resource, _) in charm.fed() {
+                for revision in facts.resources.get(resource).into_iter().flatten() {
+                    wanted.insert((name.clone(), resource.clone(), revision.revision));
+                }
+            }
+        }
+    }
+    wanted.retain(|(charm, resource, revision)| {
+        let known = snapshot.image_behind(charm, resource, *revision);
+        known.is_none_or(|behind| behind.config_digests.is_empty())
+    });
+    let id_of = |charm: &CharmName| {
+        let facts = snapshot.charms.get(charm).and_then(|facts| facts.value.as_ref());
+        ids.get(charm)
+            .cloned()
+            .or_else(|| facts.map(|facts| facts.id.clone()))
+    };
+    let questions: Vec<_> = wanted
+        .into_iter()
+        .filter_map(|(c, r, n)| id_of(&c).map(|id| (id, c, r, n)))
+        .collect();
+    let found: Vec<_> = futures_util::stream::iter(questions)
+        .map(|(id, charm, resource, revision)| async move {
+            let key = Snapshot::behind_key(&charm, &resource, revision);
+            let result = one_behind(observer, &id, &charm, &resource, revision).await;
+            (key, format!("{id}/{resource}/{}", revision.0), result)
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    let mut keep = Vec::new();
+    for (key, cache_key, result) in found {
+        let observed = match result {
+            Ok((reference, image)) => {
+                keep.push((cache_key, reference));
+                Observed::read(image, Utc::now())
+            }
+            Err(problem) => Observed::failed(problem),
+        };
+        snapshot.behind.entry(key).or_default().refresh(observed);
+    }
+    observer.cache.keep_images_behind(keep);
+}
+
+async fn one_behind(
+    observer: &Observer,
+    id: &str,
+    charm: &CharmName,
+    resource: &ResourceName,
+    revision: ResourceRevision,
+) -> Result<(Reference, ImageBehind), Problem> {
+    let known = observer
+        .cache
+        .image_behind(&format!("{id}/{resource}/{}", revision.0));
+    let reference = match known {
+        Some(reference) => reference,
+        None => {
+            observer
+                .services
+                .public
+                .image_of(id, charm, resource, revision)
+                .await?
+        }
+    };
+    let Target::Digest(digest) = reference.target else {
+        return Err(Problem::new(
+            Kind::Internal,
+            "a descriptor without a digest was kept",
+        ));
+    };
+    // Only Canonical's registry is asked: a descriptor may name any host.
+    let config_digests = if reference.repository.registry == CANONICAL {
+        match observer.services.registries.resolve(&reference).await {
+            Ok(image) => image.config_digests().collect(),
+            Err(problem) => {
+                tracing::debug!("{problem}");
+                Vec::new()
+            }
+        }
+    } else {
+        Vec::new()
+    };
+    Ok((
+        reference,
+        ImageBehind {
+            digest,
+            config_digests,
+        },
+    ))
+}
+
+/// The images that publishing `intent` would upload, looked at now.
+pub async fn of_release(observer: &Observer, snapshot: &mut Snapshot, intent: &PublishIntent) {
+    let references = wanted_images(observer, snapshot, intent);
+    let found: Vec<_> = futures_util::stream::iter(references)
+        .map(|(_, _, reference)| async move {
+            let result = observer.services.registries.resolve(&reference).await;
+            (reference.to_string(), Observed::from_result(result, Utc::now()))
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    // Planning must not build on an older answer, so a failed look replaces it.
+    snapshot.images.extend(found);
+}
+
+fn wanted_images(
+    observer: &Observer,
+    snapshot: &Snapshot,
+    intent: &PublishIntent,
+) -> Vec<(CharmName, ResourceName, Reference)> {
+    let release = snapshot.release(&intent.release);
+    let mut wanted = Vec::new();
+    for charm in observer.workspace.fed_charms() {
+        if !(intent.charms.is_empty() || intent.charms.contains(&charm.name)) {
+            continue;
+        }
+        for (resource, key) in charm.fed() {
+            let tag = release
+                .and_then(|release| release.images.get(key))
+                .cloned()
+                .map(Target::Tag);
+            let target = intent.images.get(key).cloned().or(tag);
+            if let (Some(target), Ok(repository)) = (target, observer.workspace.image_repository(key)) {
+                wanted.push((
+                    charm.name.clone(),
+                    resource.clone(),
+                    Reference { repository, target },
+                ));
+            }
+        }
+    }
+    wanted
+}
+
+/// Resolves upstream tags, newest release first, until every image that a channel runs is named.
+pub async fn identify(observer: &Observer, snapshot: &mut Snapshot, charms: &BTreeSet<CharmName>) {
+    let running: Vec<(String, Vec<ImageBehind>)> = observer
+        .workspace
+        .fed_charms()
+        .filter(|charm| charms.contains(&charm.name))
+        .flat_map(|charm| charm.fed().map(move |(resource, key)| (charm, resource, key)))
+        .map(|(charm, resource, key)| (key.to_owned(), running_images(snapshot, charm, resource)))
+        .collect();
+    for (key, mut unnamed) in running {
+        let Ok(repository) = observer.workspace.image_repository(&key) else {
+            continue;
+        };
+        let mut tags: Vec<String> = Vec::new();
+        for release in snapshot.releases.value.iter().flatten() {
+            if let Some(tag) = release.images.get(&key)
+                && !tags.contains(tag)
+            {
+                tags.push(tag.clone());
+            }
+        }
+        let mut tags = tags.into_iter();
+        while !unnamed.is_empty() {
+            let batch: Vec<Reference> = tags
+                .by_ref()
+                .take(AT_ONCE)
+                .map(|tag| repository.tagged(&tag))
+                .collect();
+            if batch.is_empty() {
+                break;
+            }
+            let spared = observer.services.registries.quota(&repository.registry);
+            if spared.is_some_and(|quota| quota.remaining < KEEP_PULLS) {
+                tracing::info!("{repository}: pulls are short, older tags are not looked at");
+                break;
+            }
+            let believed = |reference: &Reference| {
+                snapshot.image(reference).is_some_and(|seen| {
+                    seen.value.is_some() && seen.read_at.is_some_and(|at| Utc::now() - at < BELIEVE_TAGS)
+                })
+            };
+            let asked: Vec<_> = batch
+                .iter()
+                .filter(|reference| !believed(reference))
+                .cloned()
+                .collect();
+            let found: Vec<_> = futures_util::stream::iter(asked)
+                .map(|reference| async move {
+                    let result = observer.services.registries.resolve(&reference).await;
+                    (reference.to_string(), Observed::from_result(result, Utc::now()))
+                })
+                .buffer_unordered(AT_ONCE)
+                .collect()
+                .await;
+            for (reference, seen) in found {
+                snapshot.images.entry(reference).or_default().refresh(seen);
+            }
+            for reference in &batch {
+                if let Some(image) = snapshot.image(reference).and_then(|seen| seen.value.as_ref()) {
+                    unnamed.retain(|behind| !same_image(image, behind));
+                }
+            }
+        }
+    }
+}
+
+fn running_images(snapshot: &Snapshot, charm: &Charm, resource: &ResourceName) -> Vec<ImageBehind> {
+    let mut images: Vec<ImageBehind> = Vec::new();
+    for row in snapshot.rows(&charm.name) {
+        let behind = row
+            .resource(resource)
+            .and_then(|r| snapshot.image_behind(&charm.name, resource, r));
+        if let Some(behind) = behind
+            && !images.contains(behind)
+        {
+            images.push(behind.clone());
+        }
+    }
+    images
+}
+
+/// How many bytes of each image the store's registry lacks. Where that cannot be told the whole
+/// image counts, so a failure is no more than a coarser number.
+pub async fn missing(observer: &Observer, snapshot: &mut Snapshot, intent: &PublishIntent) {
+    let mut wanted = Vec::new();
+    for (charm, resource, reference) in wanted_images(observer, snapshot, intent) {
+        let image: Option<&ResolvedImage> = snapshot.image(&reference).and_then(|seen| seen.value.as_ref());
+        let id = snapshot
+            .charms
+            .get(&charm)
+            .and_then(|f| f.value.as_ref())
+            .map(|f| f.id.clone());
+        if let (Some(image), Some(id)) = (image, id)
+            && let Some(path) = registry_path(&id)
+        {
+            let destination = crate::domain::Repository {
+                registry: CANONICAL.to_owned(),
+                path: format!("charm/{path}/{resource}"),
+            };
+            let pinned = reference.repository.at(image.digest);
+            wanted.push((charm, resource, image.digest, pinned, destination));
+        }
+    }
+    snapshot.missing = futures_util::stream::iter(wanted)
+        .map(|(charm, resource, digest, pinned, destination)| async move {
+            let bytes = observer
+                .services
+                .registries
+                .missing(&pinned, &destination)
+                .await
+                .ok()?;
+            Some(MissingBytes {
+                charm,
+                resource,
+                digest,
+                bytes,
+            })
+        })
+        .buffer_unordered(AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+}
+
+/// The path of a charm in Canonical's registry: its base-62 id written in base 36 (checked against
+/// the published paths of five charms). Used for estimates only; the store's own word counts
+/// where something is pushed.
+fn registry_path(id: &str) -> Option<String> {
+    const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+    let mut number: Vec<u8> = Vec::new(); // base 36, least digit first
+    for byte in id.bytes() {
+        let mut carry = match byte {
+            b'0'..=b'9' => u32::from(byte - b'0'),
+            b'A'..=b'Z' => u32::from(byte - b'A') + 10,
+            b'a'..=b'z' => u32::from(byte - b'a') + 36,
+            _ => return None,
+        };
+        for digit in &mut number {
+            carry += u32::from(*digit) * 62;
+            *digit = (carry % 36) as u8;
+            carry /= 36;
+        }
+        while carry > 0 {
+            number.push((carry % 36) as u8);
+            carry /= 36;
+        }
+    }
+    number
+        .iter()
+        .rev()
+        .map(|digit| DIGITS.get(usize::from(*digit)).map(|byte| *byte as char))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_become_the_published_paths() {
+        assert_eq!(
+            registry_path("y2vuZHGLElMmdfcL4q1zJayL9utaheIa").unwrap(),
+            "kotcfrohea62xreenq1q75n1lyspke0qkurhk"
+        );
+        assert_eq!(
+            registry_path("ydBmjPqafc9RoYcAttbzpqZXvMliaXn3").unwrap(),
+            "kw2gvqv06k6nl0lzxzkzma91l1nx1p4d9dlid"
+        );
+    }
+}

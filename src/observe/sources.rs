@@ -1,0 +1,123 @@
+//! One function a source: what is asked, and as what it is observed.
+//!
+//! Owns the mapping from services to observed values. Each source fails for itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Utc;
+use futures_util::StreamExt;
+
+use super::Observer;
+use crate::domain::charm::{ChannelRow, CharmFacts};
+use crate::domain::credential::CredentialFacts;
+use crate::domain::{CharmName, Observed, Problem, Release, ReleaseName, ResourceName};
+use crate::services::github::releases as upstream;
+
+fn observed<T>(result: Result<T, Problem>) -> Observed<T> {
+    Observed::from_result(result, Utc::now())
+}
+
+/// Upstream releases; a workspace without an upstream is not asked.
+pub async fn releases(observer: &Observer) -> Observed<Vec<Release>> {
+    match &observer.workspace.upstream {
+        Some(up) => {
+            observed(upstream::releases(&observer.services.github, up, observer.cache.as_ref()).await)
+        }
+        None => Observed::default(),
+    }
+}
+
+/// Marker branches.
+pub async fn markers(observer: &Observer) -> Observed<BTreeSet<ReleaseName>> {
+    match &observer.workspace.bundle {
+        Some(bundle) => observed(upstream::markers(&observer.services.github, bundle).await),
+        None => Observed::default(),
+    }
+}
+
+/// The store's credential.
+pub async fn credential(observer: &Observer) -> Observed<CredentialFacts> {
+    let ask = async { observer.services.publisher().await?.whoami().await };
+    observed(ask.await)
+}
+
+/// GitHub's credential.
+pub async fn github(observer: &Observer) -> Observed<CredentialFacts> {
+    observed(observer.services.github.account().await)
+}
+
+/// Resources of a charm whose revisions are worth listing.
+fn resources_of(observer: &Observer, charm: &CharmName) -> Vec<ResourceName> {
+    let known = observer.workspace.charm(charm);
+    known
+        .into_iter()
+        .flat_map(|charm| &charm.resources)
+        .map(|r| r.name.clone())
+        .collect()
+}
+
+/// Every charm as its publisher sees it. Without a credential nobody is asked.
+pub async fn publisher_side(
+    observer: &Observer,
+    charms: &BTreeSet<CharmName>,
+) -> BTreeMap<CharmName, Observed<CharmFacts>> {
+    let publisher = match observer.services.publisher().await {
+        Ok(publisher) => publisher,
+        Err(problem) => {
+            return charms
+                .iter()
+                .map(|c| (c.clone(), Observed::failed(problem.clone())))
+                .collect();
+        }
+    };
+    let publisher = &publisher;
+    futures_util::stream::iter(charms)
+        .map(|charm| async move {
+            let resources = resources_of(observer, charm);
+            (charm.clone(), observed(publisher.charm(charm, &resources).await))
+        })
+        .buffer_unordered(8)
+        .collect()
+        .await
+}
+
+/// The public side: rows with resources, and the store's ids.
+#[derive(Default)]
+pub struct Served {
+    /// Rows by charm.
+    pub rows: BTreeMap<CharmName, Observed<Vec<ChannelRow>>>,
+    /// Ids by charm.
+    pub ids: BTreeMap<CharmName, String>,
+}
+
+/// Every charm as the public is served it.
+pub async fn public_side(observer: &Observer, charms: &BTreeSet<CharmName>) -> Served {
+    let public = &observer.services.public;
+    let maps: Vec<_> = futures_util::stream::iter(charms)
+        .map(|charm| async move { (charm.clone(), public.map(charm).await) })
+        .buffer_unordered(8)
+        .collect()
+        .await;
+    let mut served = Served::default();
+    let mut read = BTreeMap::new();
+    for (charm, map) in maps {
+        match map {
+            Ok(map) => {
+                served.ids.insert(charm.clone(), map.id.clone());
+                read.insert(charm, map);
+            }
+            Err(problem) => {
+                served.rows.insert(charm, Observed::failed(problem));
+            }
+        }
+    }
+    let failed = public.resources(&mut read).await.err();
+    for (charm, map) in read {
+        let rows = match &failed {
+            None => Observed::read(map.rows, Utc::now()),
+            Some(problem) => Observed::failed(problem.clone()),
+        };
+        served.rows.insert(charm, rows);
+    }
+    served
+}

@@ -1,0 +1,201 @@
+//! A session: one workspace of one world, with everything needed to look, plan and run.
+//!
+//! Owns the way from a confirmed plan to a running one: read-only gate, conflicts, locks, the
+//! run's id. Console and command line stand on it side by side. Must not print.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::progress::RunProgress;
+use super::runner::{self, Order};
+use crate::config::Config;
+use crate::domain::{Kind, Outside, Problem, Snapshot};
+use crate::journal::{CharmLocks, Journal, Outcome, RunId, RunRecord};
+use crate::observe::Observer;
+use crate::plan::{Op, Plan, PublishIntent, publish};
+use crate::services::Services;
+
+/// Where a session keeps things, and what it may do.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The journal's folder.
+    pub state: PathBuf,
+    /// The cache's folder.
+    pub cache: PathBuf,
+    /// Refuse everything that changes a remote.
+    pub read_only: bool,
+    /// Ask nobody; show what was seen last.
+    pub offline: bool,
+}
+
+/// A session.
+#[derive(Clone)]
+pub struct Session {
+    /// What is configured.
+    pub config: Arc<Config>,
+    /// Who looks.
+    pub observer: Observer,
+    /// The memory.
+    pub journal: Journal,
+    /// True where nothing may be changed: then no writer is ever made.
+    pub read_only: bool,
+}
+
+/// A run under way.
+pub struct RunHandle {
+    /// Its id.
+    pub id: RunId,
+    /// What it is busy with.
+    pub progress: watch::Receiver<RunProgress>,
+    /// Asks it to stop.
+    pub cancel: CancellationToken,
+    /// Its record once it has ended; an error where the journal could not be written.
+    pub finished: JoinHandle<Result<RunRecord, Problem>>,
+}
+
+impl Session {
+    /// Opens the journal and makes the observer.
+    pub fn open(config: Config, services: Services, setting: &Setting) -> Result<Self, Problem> {
+        let config = Arc::new(config);
+        let workspace = Arc::new(config.workspace.clone());
+        let journal = Journal::open(&setting.state, &services.endpoints.world())?;
+        let observer = Observer::new(
+            services,
+            workspace,
+            Some(journal.clone()),
+            Some(setting.cache.clone()),
+            setting.offline,
+        );
+        Ok(Self {
+            config,
+            observer,
+            journal,
+            read_only: setting.read_only,
+        })
+    }
+
+    /// Plans a publish from what was seen.
+    pub fn plan_publish(&self, snapshot: &Snapshot, intent: &PublishIntent) -> Result<Plan, Problem> {
+        publish::plan(&self.config.workspace, snapshot, intent)
+    }
+
+    /// Starts a confirmed plan. An open or failed run of the same intent is taken up under its own
+    /// id. Needs a runtime around it.
+    pub fn start(&self, plan: Plan) -> Result<RunHandle, Problem> {
+        let runs = self.journal.runs(200)?;
+        let same = |run: &&RunRecord| run.plan.intent == plan.intent && run.plan.workspace == plan.workspace;
+        let earlier = runs
+            .iter()
+            .find(same)
+            .filter(|run| !matches!(run.outcome, Some(Outcome::Done | Outcome::Partly)) && !run.running);
+        self.begin(plan, earlier.map(|run| run.id.clone()), false)
+    }
+
+    /// Looks once more at what `plan` builds on. Called between confirmation and start: nothing
+    /// was written yet, so a world that moved is a refusal and not a failed run.
+    pub async fn recheck(&self, plan: &Plan) -> Result<(), Problem> {
+        let publisher = self.observer.services().publisher().await?;
+        for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
+            let Op::Release { charm, moves } = &step.op else {
+                continue;
+            };
+            let rows = publisher.rows(charm).await?;
+            let moved: Vec<String> = moves.iter().filter_map(|planned| planned.moved(&rows)).collect();
+            if !moved.is_empty() {
+                let mut problem = Problem::new(
+                    Kind::Refused,
+                    format!("{charm} has changed since the preview: nothing was released"),
+                );
+                for text in moved {
+                    problem = problem.cause(text);
+                }
+                return Err(problem.hint("look who released there, then plan anew"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up a run where it stopped, with the plan that was confirmed then.
+    pub fn resume(&self, run: &RunId) -> Result<RunHandle, Problem> {
+        let record = self.journal.run(run)?.ok_or_else(|| {
+            Problem::new(Kind::NotFound, format!("the journal knows no run {run}"))
+                .hint("'windlass runs' lists them")
+        })?;
+        self.begin(record.plan, Some(record.id), true)
+    }
+
+    fn begin(&self, plan: Plan, id: Option<RunId>, resumed: bool) -> Result<RunHandle, Problem> {
+        if self.read_only {
+            return Err(
+                Problem::new(Kind::Refused, "this session is read-only: nothing was changed")
+                    .hint("run it without --read-only"),
+            );
+        }
+        let now = Utc::now();
+        let id = id.unwrap_or_else(|| new_id(now));
+        let charms = plan.charms();
+        let actor = actor();
+        let holder = format!("{actor} since {} (run {id})", now.format("%Y-%m-%d %H:%M:%S UTC"));
+        let locks = CharmLocks::take(&self.journal.locks(), &charms, &id, &holder)?;
+        // Only now, with the locks held, is it certain that open runs are dead ones.
+        for open in self.journal.open_runs()? {
+            let shared = open
+                .plan
+                .charms()
+                .into_iter()
+                .find(|charm| charms.contains(charm));
+            if let Some(charm) = shared.filter(|_| open.id != id && !plan.nothing_to_do()) {
+                return Err(Problem::new(
+                    Kind::Conflict,
+                    format!(
+                        "run {} of {} by {} stopped midway and touches {charm} too",
+                        open.id,
+                        open.started_at.format("%Y-%m-%d %H:%M UTC"),
+                        open.actor
+                    ),
+                )
+                .hint(format!("settle it first: windlass resume {}", open.id)));
+            }
+        }
+        self.journal.begin(&id, &actor, &plan, now)?;
+        let cancel = CancellationToken::new();
+        let (order, progress) = Order::new(self.clone(), id.clone(), plan, resumed, cancel.clone(), locks);
+        let finished = tokio::spawn(runner::run(order));
+        Ok(RunHandle {
+            id,
+            progress,
+            cancel,
+            finished,
+        })
+    }
+}
+
+fn new_id(now: DateTime<Utc>) -> RunId {
+    let random: String = uuid::Uuid::new_v4()
+        .simple()
+        .to_string()
+        .chars()
+        .take(4)
+        .collect();
+    RunId(format!("{}-{random}", now.format("%Y%m%dT%H%M%SZ")))
+}
+
+/// Who acts: user and host, and the person behind a job where there is one.
+fn actor() -> String {
+    let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+    let user = variable("GITHUB_ACTOR")
+        .or_else(|| variable("USER"))
+        .or_else(|| variable("LOGNAME"))
+        .unwrap_or_else(|| "somebody".to_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .map(|name| name.trim().to_owned())
+        .or_else(|| variable("HOSTNAME"))
+        .unwrap_or_else(|| "localhost".to_owned());
+    Outside::capped(format!("{user}@{host}"), 80).to_string()
+}

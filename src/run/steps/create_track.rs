@@ -1,0 +1,20 @@
+//! Creates a track of a charm.
+
+use super::{Ended, Settled, Tools, Work, guarded, note};
+use crate::domain::{CharmName, Track};
+use crate::run::progress::Phase;
+
+pub async fn perform(tools: &Tools, work: Work<'_>, charm: CharmName, track: Track) -> Ended {
+    note(&work, Phase::Sending, "asking for the track");
+    let look = || async {
+        let tracks = tools.publisher.tracks(&charm).await?;
+        Ok(tracks.contains(&track).then_some(()))
+    };
+    let settled = guarded(look, || tools.writer.create_track(&charm, &track)).await;
+    match settled {
+        Settled::Already(()) => Ended::skipped(work.made),
+        Settled::Now(()) => Ended::done(work.made),
+        Settled::Refused(problem) => Ended::failed(work.made, problem),
+        Settled::Unknown(problem) => Ended::unknown(work.made, problem),
+    }
+}

@@ -1,0 +1,151 @@
+//! Releases a charm: every channel and base in one request, only from what was previewed.
+
+use super::{Ended, Settled, Tools, Work, guarded, note};
+use crate::domain::charm::ChannelRow;
+use crate::domain::{CharmName, Kind, Problem, ResourceName, ResourceRevision};
+use crate::journal::{Made, Released, ReleasedResource};
+use crate::plan::{AttachFrom, Move};
+use crate::run::progress::Phase;
+use crate::services::charmhub::writer::{ReleaseItem, ReleaseResource};
+
+/// A move with the numbers of its resources.
+pub struct Target<'a> {
+    /// What was planned.
+    pub planned: &'a Move,
+    /// Every resource with its revision.
+    pub resources: Vec<(ResourceName, ResourceRevision)>,
+}
+
+impl Target<'_> {
+    /// True where `rows` serve it.
+    pub fn served_by(&self, rows: &[ChannelRow]) -> bool {
+        self.planned.row(rows).is_some_and(|row| {
+            row.revision == self.planned.revision
+                && self
+                    .resources
+                    .iter()
+                    .all(|(name, revision)| row.resource(name) == Some(*revision))
+        })
+    }
+
+    /// In words, how its row was changed by somebody else since the preview.
+    fn changed(&self, rows: &[ChannelRow]) -> Option<String> {
+        if self.served_by(rows) {
+            None
+        } else {
+            self.planned.moved(rows)
+        }
+    }
+}
+
+/// Fills in the numbers that earlier steps brought.
+pub fn targets<'a>(work: &Work<'_>, moves: &'a [Move]) -> Result<Vec<Target<'a>>, Problem> {
+    moves
+        .iter()
+        .map(|planned| {
+            let resources = planned
+                .resources
+                .iter()
+                .map(|attach| {
+                    let revision = match &attach.from {
+                        AttachFrom::Revision(revision) => *revision,
+                        AttachFrom::Step(step) => (work.revision_of)(step).ok_or_else(|| {
+                            Problem::new(
+                                Kind::Internal,
+                                format!("step {step} brought no resource revision"),
+                            )
+                        })?,
+                    };
+                    Ok((attach.name.clone(), revision))
+                })
+                .collect::<Result<_, Problem>>()?;
+            Ok(Target { planned, resources })
+        })
+        .collect()
+}
+
+pub async fn perform(tools: &Tools, work: Work<'_>, charm: CharmName, moves: Vec<Move>) -> Ended {
+    let targets = match targets(&work, &moves) {
+        Ok(targets) => targets,
+        Err(problem) => return Ended::failed(work.made, problem),
+    };
+    let rows = match tools.publisher.rows(&charm).await {
+        Ok(rows) => rows,
+        Err(problem) => return Ended::failed(work.made, problem),
+    };
+    let changed: Vec<String> = targets
+        .iter()
+        .filter_map(|target| target.changed(&rows))
+        .collect();
+    if !changed.is_empty() {
+        let mut problem = Problem::new(
+            Kind::Refused,
+            format!("{charm} has changed since the preview: nothing of it was released"),
+        );
+        for text in changed {
+            problem = problem.cause(text);
+        }
+        return Ended::failed(work.made, problem.hint("look who released, then plan anew"));
+    }
+    if work.cancel.is_cancelled() {
+        return Ended::cancelled(work.made);
+    }
+    note(&work, Phase::Sending, "releasing");
+    let open: Vec<&Target> = targets.iter().filter(|target| !target.served_by(&rows)).collect();
+    let items = items(&open);
+    let look = || async {
+        let rows = tools.publisher.rows(&charm).await?;
+        Ok(targets.iter().all(|target| target.served_by(&rows)).then_some(()))
+    };
+    let settled = guarded(look, || tools.writer.release(&charm, &items)).await;
+    let released = |mut made: Made| {
+        made.released = targets.iter().map(|target| record(&charm, target)).collect();
+        made.released.dedup();
+        made
+    };
+    match settled {
+        Settled::Already(()) => Ended::skipped(released(work.made)),
+        Settled::Now(()) => Ended::done(released(work.made)),
+        Settled::Refused(problem) => Ended::failed(work.made, problem),
+        Settled::Unknown(problem) => Ended::unknown(work.made, problem),
+    }
+}
+
+/// One item per channel and revision: the store works out the bases from the revision.
+fn items(targets: &[&Target]) -> Vec<ReleaseItem> {
+    let mut items: Vec<ReleaseItem> = Vec::new();
+    for target in targets {
+        let item = ReleaseItem {
+            revision: Some(target.planned.revision),
+            channel: target.planned.channel.clone(),
+            resources: target
+                .resources
+                .iter()
+                .map(|(name, revision)| ReleaseResource {
+                    name: name.clone(),
+                    revision: *revision,
+                })
+                .collect(),
+        };
+        if !items.contains(&item) {
+            items.push(item);
+        }
+    }
+    items
+}
+
+fn record(charm: &CharmName, target: &Target) -> Released {
+    Released {
+        charm: charm.clone(),
+        channel: target.planned.channel.clone(),
+        revision: target.planned.revision,
+        resources: target
+            .resources
+            .iter()
+            .map(|(name, revision)| ReleasedResource {
+                name: name.clone(),
+                revision: *revision,
+            })
+            .collect(),
+    }
+}

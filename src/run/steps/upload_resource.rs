@@ -1,0 +1,158 @@
+//! Makes an image in the store's registry a revision of a resource.
+//!
+//! The store lists the sha-256 of every revision's text, so whether it is there already can be
+//! told before anything is sent, with or without a journal.
+
+use std::time::Duration;
+
+use super::{Ended, Settled, Tools, Work, guarded, note};
+use crate::domain::{CharmName, Digest, Kind, ManifestDigest, Problem, ResourceName, ResourceRevision};
+use crate::journal::Made;
+use crate::run::progress::Phase;
+use crate::services::charmhub::writer::ReviewState;
+
+/// Pauses between looks at a review, in milliseconds; the last one is repeated.
+const PACE: [u64; 7] = [150, 300, 500, 1000, 1000, 2000, 3000];
+/// Looks at a review before it is left to the store: about ten minutes.
+const LOOKS: usize = 200;
+
+pub async fn perform(
+    tools: &Tools,
+    work: Work<'_>,
+    charm: CharmName,
+    resource: ResourceName,
+    digest: ManifestDigest,
+    architectures: Vec<String>,
+) -> Ended {
+    let mut made = work.made.clone();
+    let descriptor = match tools.writer.descriptor(&charm, &resource, digest).await {
+        Ok(descriptor) => descriptor,
+        Err(problem) => return Ended::failed(made, problem),
+    };
+    let sha256 = descriptor.sha256();
+    match find(tools, &charm, &resource, sha256).await {
+        Ok(Some(revision)) => {
+            let created = made.upload_id.is_some();
+            made.resource_revision = Some(revision);
+            made.created = created;
+            return if created {
+                Ended::done(made)
+            } else {
+                Ended::skipped(made)
+            };
+        }
+        Ok(None) => {}
+        Err(problem) => return Ended::failed(made, problem),
+    }
+    if made.upload_id.is_none() {
+        if work.cancel.is_cancelled() {
+            return Ended::cancelled(made);
+        }
+        note(&work, Phase::Sending, "sending the descriptor");
+        match tools.writer.store("image-resource.json", &descriptor).await {
+            Ok(id) => made.upload_id = Some(id),
+            Err(problem) => return Ended::failed(made, problem),
+        }
+        if let Err(problem) = (work.keep)(&made) {
+            return Ended::failed(made, problem);
+        }
+    }
+    let upload_id = made.upload_id.clone().unwrap_or_default();
+    let look = || async {
+        if let Some(state) = tools.writer.review(&charm, &upload_id).await? {
+            return Ok(Some(Taken::Review(state)));
+        }
+        Ok(find(tools, &charm, &resource, sha256).await?.map(Taken::Revision))
+    };
+    let write = || {
+        tools
+            .writer
+            .push_resource(&charm, &resource, &upload_id, &architectures)
+    };
+    let settled = guarded(look, write).await;
+    match settled {
+        Settled::Already(taken) | Settled::Now(taken) => review(tools, &work, made, &charm, taken).await,
+        Settled::Refused(problem) => {
+            // The store may have dropped an old upload: the next attempt sends it anew.
+            made.upload_id = None;
+            Ended::failed(made, problem)
+        }
+        Settled::Unknown(problem) => Ended::unknown(made, problem),
+    }
+}
+
+enum Taken {
+    Review(ReviewState),
+    Revision(ResourceRevision),
+}
+
+async fn find(
+    tools: &Tools,
+    charm: &CharmName,
+    resource: &ResourceName,
+    sha256: Digest,
+) -> Result<Option<ResourceRevision>, Problem> {
+    let list = tools.publisher.resource(charm, resource).await?;
+    Ok(list
+        .iter()
+        .find(|facts| facts.sha256 == sha256)
+        .map(|facts| facts.revision))
+}
+
+async fn review(tools: &Tools, work: &Work<'_>, mut made: Made, charm: &CharmName, taken: Taken) -> Ended {
+    let upload_id = made.upload_id.clone().unwrap_or_default();
+    let mut state = match taken {
+        Taken::Revision(revision) => ReviewState::Approved(revision),
+        Taken::Review(state) => state,
+    };
+    for look in 0..LOOKS {
+        match state {
+            ReviewState::Approved(revision) => {
+                made.resource_revision = Some(revision);
+                made.created = true;
+                return Ended::done(made);
+            }
+            ReviewState::Rejected(reasons) => {
+                made.upload_id = None;
+                let mut problem = Problem::new(
+                    Kind::Refused,
+                    format!("the store rejected the upload for {charm}"),
+                );
+                for reason in reasons {
+                    problem = problem.cause(reason);
+                }
+                return Ended::failed(
+                    made,
+                    problem.hint("nothing was released; mend the cause and publish again"),
+                );
+            }
+            ReviewState::Pending(word) => {
+                note(work, Phase::Processing, &format!("the store reviews it ({word})"));
+            }
+        }
+        let pace = PACE.get(look).or(PACE.last()).copied().unwrap_or(3000);
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(pace)) => {}
+            () = work.cancel.cancelled() => {
+                let problem = Problem::new(Kind::Refused, format!("stopped while the store reviews an upload of {charm}"));
+                return Ended::unknown(made, problem);
+            }
+        }
+        state = match tools.writer.review(charm, &upload_id).await {
+            Ok(Some(state)) => state,
+            Ok(None) => {
+                let problem = Problem::new(
+                    Kind::Service,
+                    format!("the store no longer knows an upload of {charm}"),
+                );
+                return Ended::unknown(made, problem);
+            }
+            Err(problem) => return Ended::unknown(made, problem),
+        };
+    }
+    let problem = Problem::new(
+        Kind::Service,
+        format!("the store still reviews an upload of {charm}"),
+    );
+    Ended::unknown(made, problem)
+}

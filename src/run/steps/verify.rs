@@ -1,0 +1,58 @@
+//! Waits until the public is served what was released. It only reads.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::release::targets;
+use super::{Ended, Tools, Work, note};
+use crate::domain::charm::ChannelRow;
+use crate::domain::{CharmName, Kind, Problem};
+use crate::plan::Move;
+use crate::run::progress::Phase;
+
+/// Looks at the public view before it is left open: about three minutes.
+const LOOKS: usize = 60;
+
+pub async fn perform(tools: &Tools, work: Work<'_>, charm: CharmName, moves: Vec<Move>) -> Ended {
+    let targets = match targets(&work, &moves) {
+        Ok(targets) => targets,
+        Err(problem) => return Ended::failed(work.made, problem),
+    };
+    note(&work, Phase::Looking, "asking what the public is served");
+    let mut failure = None;
+    for look in 0..LOOKS {
+        match served(tools, &charm).await {
+            Ok(rows) if targets.iter().all(|target| target.served_by(&rows)) => {
+                return Ended::done(work.made);
+            }
+            Ok(_) => {
+                failure = None;
+                note(&work, Phase::Processing, "released, not yet served to the public");
+            }
+            // Reads are repeated by themselves: what fails here has failed for good.
+            Err(problem) => {
+                failure = Some(problem);
+                break;
+            }
+        }
+        let pause = Duration::from_millis(if look < 5 { 300 } else { 3000 });
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = work.cancel.cancelled() => return Ended::cancelled(work.made),
+        }
+    }
+    let problem = failure.unwrap_or_else(|| {
+        Problem::new(
+            Kind::Service,
+            format!("{charm} is released, but the public is not served it yet"),
+        )
+    });
+    Ended::unknown(work.made, problem)
+}
+
+async fn served(tools: &Tools, charm: &CharmName) -> Result<Vec<ChannelRow>, Problem> {
+    let public = &tools.services.public;
+    let mut maps = BTreeMap::from([(charm.clone(), public.map(charm).await?)]);
+    public.resources(&mut maps).await?;
+    Ok(maps.remove(charm).map(|map| map.rows).unwrap_or_default())
+}

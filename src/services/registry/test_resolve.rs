@@ -1,0 +1,134 @@
+//! Tests of resolving, tokens and refusals against a registry in memory.
+
+use super::test_server::{Server, mirrored, registries};
+use crate::domain::{Kind, Reference, Target};
+
+#[tokio::test]
+async fn a_tag_is_pinned_by_head_and_read_once() {
+    let server = Server::start().await;
+    let image = server.image("v1", &[b"one", b"two"]);
+    let attestation = server.image("att", &[b"three"]);
+    let index = server.index("multi", &[(image, "arm64"), (attestation, "unknown")]);
+    let registries = registries();
+    let reference = server.repository("a/b").tagged("multi");
+    let resolved = registries.resolve(&reference).await.unwrap();
+    assert_eq!(resolved.digest, index);
+    assert_eq!(resolved.platforms.len(), 1);
+    assert_eq!(resolved.platforms[0].digest, image);
+    assert_eq!(resolved.attestations, [attestation]);
+    let read = server.count("GET");
+    assert_eq!(registries.resolve(&reference).await.unwrap(), resolved);
+    assert_eq!(server.count("GET"), read, "nothing immutable is read twice");
+    let quota = registries.quota(&server.name).unwrap();
+    assert_eq!((quota.limit, quota.remaining, quota.window), (100, 76, 21600));
+
+    let plain = registries
+        .resolve(&server.repository("a/b").tagged("v1"))
+        .await
+        .unwrap();
+    assert_eq!(plain.platforms[0].platform.to_string(), "linux/arm64/v8");
+    assert_eq!(plain.size, 6 + 52);
+}
+
+#[tokio::test]
+async fn what_is_absent_is_named() {
+    let server = Server::start().await;
+    let reference = server.repository("a/b").tagged("nope");
+    assert!(registries().head(&reference).await.unwrap().is_none());
+    let problem = registries().resolve(&reference).await.unwrap_err();
+    assert_eq!(problem.kind, Kind::NotFound);
+    assert!(problem.to_string().contains(&reference.to_string()), "{problem}");
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_not_its_digest_is_refused() {
+    let server = Server::start().await;
+    let image = server.image("v1", &[b"one"]);
+    server.with(|world| {
+        let entry = world.manifests.get_mut(&image.to_string()).unwrap();
+        entry.1.push(b' ');
+    });
+    let problem = registries()
+        .manifest(&server.repository("a/b"), image)
+        .await
+        .unwrap_err();
+    assert_eq!(problem.kind, Kind::Invalid);
+    let text = problem.to_string();
+    assert!(text.contains(&format!("expected {image}, got sha256:")), "{text}");
+}
+
+#[tokio::test]
+async fn long_waits_are_handed_to_the_person() {
+    let server = Server::start().await;
+    server.with(|world| world.instead.push(("HEAD", "v1", 429, Some("120"))));
+    let problem = registries()
+        .head(&server.repository("a/b").tagged("v1"))
+        .await
+        .unwrap_err();
+    assert_eq!(problem.kind, Kind::RateLimited);
+    assert!(problem.retry_after.is_some());
+    assert_eq!(server.count("HEAD"), 1);
+}
+
+#[tokio::test]
+async fn a_challenge_is_answered_once_and_no_secret_is_told() {
+    let server = Server::start().await;
+    server.with(|world| world.password = Some("hunter2-secret"));
+    let image = server.image("v1", &[b"one"]);
+    let repository = server.repository("a/b");
+    let login = |password: &str| {
+        registries().with_credential(&repository, None, "robot".into(), password.to_owned().into())
+    };
+    let right = login("hunter2-secret");
+    let head = right.head(&repository.tagged("v1")).await.unwrap().unwrap();
+    assert_eq!(head.digest, image);
+    right.head(&repository.at(image)).await.unwrap();
+    assert_eq!(server.count("GET /token"), 1, "a token is used until it ends");
+    assert_eq!(server.with(|world| world.basics.len()), 1);
+
+    let reference = Reference {
+        repository: server.repository("a/b"),
+        target: Target::Tag("v1".into()),
+    };
+    let wrong = login("hunter2").head(&reference).await.unwrap_err();
+    assert_eq!(wrong.kind, Kind::Credentials);
+    assert!(!format!("{wrong:?}").contains("hunter2"), "{wrong:?}");
+    let nobody = registries().head(&reference).await.unwrap_err();
+    assert_eq!(nobody.kind, Kind::Credentials);
+    assert!(
+        nobody.to_string().contains("does not exist or needs a login"),
+        "{nobody}"
+    );
+}
+
+#[tokio::test]
+async fn the_token_for_github_goes_to_its_own_name_only() {
+    let server = Server::start().await;
+    server.with(|world| world.password = Some("ghp_planted"));
+    server.image("v1", &[b"one"]);
+    let ghcr = mirrored("ghcr.io", &server, Some("ghp_planted"));
+    let found = ghcr
+        .head(&Reference::parse("ghcr.io/a/b:v1").unwrap())
+        .await
+        .unwrap();
+    assert!(found.is_some());
+    let asked = server.with(|world| world.basics.len());
+    let hub = mirrored("docker.io", &server, Some("ghp_planted"));
+    let problem = hub
+        .head(&Reference::parse("docker.io/a/b:v1").unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(problem.kind, Kind::Credentials);
+    server.with(|world| assert!(world.basics[asked..].iter().all(String::is_empty)));
+}
+
+#[tokio::test]
+async fn a_basic_challenge_is_met_too() {
+    let server = Server::start().await;
+    server.with(|world| world.basic = true);
+    let image = server.image("v1", &[b"one"]);
+    let repository = server.repository("a/b");
+    let registries = registries().with_credential(&repository, None, "robot".into(), "p".to_owned().into());
+    let head = registries.head(&repository.tagged("v1")).await.unwrap();
+    assert_eq!(head.unwrap().digest, image);
+}

@@ -1,0 +1,361 @@
+//! A registry in memory that can be told to misbehave. For tests of this room only.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use base64::Engine as _;
+use serde_json::json;
+
+use super::cache::digest_of;
+use super::manifest::{OCI_INDEX, OCI_MANIFEST};
+use super::{ManifestCache, Registries};
+use crate::domain::image::Repository;
+use crate::domain::{Digest, ManifestDigest};
+use crate::services::endpoints::Endpoints;
+use crate::services::http::{Http, Timeouts};
+
+#[derive(Default)]
+pub(super) struct World {
+    /// Digest -> bytes that are served under it (lies included).
+    pub(super) blobs: HashMap<String, Vec<u8>>,
+    /// Tag or digest -> media type and bytes.
+    pub(super) manifests: HashMap<String, (String, Vec<u8>)>,
+    /// `METHOD /path?query` of every request.
+    pub(super) log: Vec<String>,
+    /// Answers that come instead, by method and a part of the path; each is used once.
+    pub(super) instead: Vec<(&'static str, &'static str, u16, Option<&'static str>)>,
+    /// Connections to cut after a PUT was handled.
+    pub(super) cut: u32,
+    /// GETs of blobs that break off half way.
+    pub(super) truncate: u32,
+    /// Mount requests succeed.
+    pub(super) mounts: bool,
+    /// Password that the token service wants; anonymous is refused then.
+    pub(super) password: Option<&'static str>,
+    /// `Authorization` seen by the token service.
+    pub(super) basics: Vec<String>,
+    /// Where uploads are sent instead, `http://host:port`.
+    pub(super) elsewhere: Option<String>,
+    /// True where the challenge is Basic.
+    pub(super) basic: bool,
+    /// Requests that came with `Authorization`, token service apart.
+    pub(super) authorized: usize,
+    sessions: HashMap<String, Vec<u8>>,
+}
+
+pub(super) struct Server {
+    pub(super) name: String,
+    pub(super) world: Arc<Mutex<World>>,
+}
+
+impl Server {
+    pub(super) async fn start() -> Self {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let world = Arc::new(Mutex::new(World::default()));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let name = listener.local_addr().unwrap().to_string();
+        let router = Router::new()
+            .fallback(answer)
+            .with_state((name.clone(), Arc::clone(&world)));
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { name, world }
+    }
+
+    pub(super) fn repository(&self, path: &str) -> Repository {
+        Repository {
+            registry: self.name.clone(),
+            path: path.to_owned(),
+        }
+    }
+
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        change(&mut self.world.lock().unwrap())
+    }
+
+    /// Requests so far that start with `start`.
+    pub(super) fn count(&self, start: &str) -> usize {
+        self.with(|world| world.log.iter().filter(|line| line.starts_with(start)).count())
+    }
+
+    /// An image of one config and these layers, under its digest and `tag`.
+    pub(super) fn image(&self, tag: &str, layers: &[&[u8]]) -> ManifestDigest {
+        let config = br#"{"os":"linux","architecture":"arm64","variant":"v8"}"#;
+        let place = |bytes: &[u8]| {
+            let digest = digest_of(bytes).to_string();
+            self.with(|world| world.blobs.insert(digest.clone(), bytes.to_vec()));
+            json!({"mediaType": "application/octet-stream", "digest": digest, "size": bytes.len()})
+        };
+        let document = json!({
+            "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": place(config),
+            "layers": layers.iter().map(|layer| place(layer)).collect::<Vec<_>>(),
+        });
+        self.place(tag, OCI_MANIFEST, document.to_string())
+    }
+
+    /// An index of these manifests, each with its platform; `unknown` makes an attestation.
+    pub(super) fn index(&self, tag: &str, children: &[(ManifestDigest, &str)]) -> ManifestDigest {
+        let children: Vec<_> = children
+            .iter()
+            .map(|(digest, architecture)| {
+                let size = self.with(|world| world.manifests[&digest.to_string()].1.len());
+                let os = if *architecture == "unknown" {
+                    "unknown"
+                } else {
+                    "linux"
+                };
+                json!({"mediaType": OCI_MANIFEST, "digest": digest.to_string(), "size": size,
+                       "platform": {"os": os, "architecture": architecture}})
+            })
+            .collect();
+        let document = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": children});
+        self.place(tag, OCI_INDEX, document.to_string())
+    }
+
+    fn place(&self, tag: &str, kind: &str, document: String) -> ManifestDigest {
+        let digest = digest_of(document.as_bytes());
+        self.with(|world| {
+            for name in [tag, &digest.to_string()] {
+                world
+                    .manifests
+                    .insert(name.to_owned(), (kind.to_owned(), document.clone().into_bytes()));
+            }
+        });
+        ManifestDigest(digest)
+    }
+}
+
+/// As [`registries`], with `name` found at `server` and a token for GitHub's registry.
+pub(super) fn mirrored(name: &str, server: &Server, token: Option<&str>) -> Registries {
+    let http = Http::new(Timeouts::scaled(0.2)).unwrap();
+    let mirror = format!("{name}=http://{}", server.name);
+    let endpoints =
+        Endpoints::from_env(|key| (key == "WINDLASS_REGISTRY_MIRRORS").then(|| mirror.clone())).unwrap();
+    let token = token.map(|token| token.to_owned().into());
+    Registries::new(http, &endpoints, ManifestCache::new(None), token)
+}
+
+pub(super) fn registries() -> Registries {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let http = Http::new(Timeouts::scaled(0.2)).unwrap();
+    let endpoints = Endpoints::from_env(|_| None).unwrap();
+    Registries::new(http, &endpoints, ManifestCache::new(None), None)
+}
+
+pub(super) fn digest(bytes: &[u8]) -> Digest {
+    digest_of(bytes)
+}
+
+fn plain(status: u16) -> axum::http::response::Builder {
+    Response::builder().status(StatusCode::from_u16(status).unwrap())
+}
+
+fn empty(status: u16) -> Response {
+    plain(status).body(Body::empty()).unwrap()
+}
+
+async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let query = parts.uri.query().unwrap_or_default().to_owned();
+    let method = parts.method.as_str().to_owned();
+    let header = |key: &str| {
+        parts
+            .headers
+            .get(key)
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
+    world.lock().unwrap().log.push(format!("{method} {path}?{query}"));
+    let early = {
+        let mut world = world.lock().unwrap();
+        let found = world
+            .instead
+            .iter()
+            .position(|(verb, part, ..)| *verb == method && path.contains(part));
+        found.map(|at| world.instead.remove(at))
+    };
+    // A body that breaks off is a request that never was.
+    let Ok(bytes) = to_bytes(body, usize::MAX).await else {
+        return empty(400);
+    };
+    if let Some((_, _, status, wait)) = early {
+        let mut builder = plain(status);
+        if let Some(wait) = wait {
+            builder = builder.header("retry-after", wait);
+        }
+        return builder.body(Body::from("{}")).unwrap();
+    }
+    let mut world = world.lock().unwrap();
+    world.authorized += usize::from(path != "/token" && header("authorization").is_some());
+    if world.basic && !header("authorization").is_some_and(|sent| sent.starts_with("Basic ")) {
+        return plain(401)
+            .header("www-authenticate", "Basic realm=\"here, and there\"")
+            .body(Body::empty())
+            .unwrap();
+    }
+    if let Some(password) = world.password {
+        if path == "/token" {
+            let sent = header("authorization").unwrap_or_default();
+            world.basics.push(sent.clone());
+            let pair = sent.strip_prefix("Basic ").unwrap_or_default();
+            let pair = base64::engine::general_purpose::STANDARD.decode(pair).unwrap();
+            if !String::from_utf8(pair)
+                .unwrap()
+                .ends_with(&format!(":{password}"))
+            {
+                let echoed = format!(r#"{{"errors":[{{"code":"DENIED","message":"no {password}"}}]}}"#);
+                return plain(401).body(Body::from(echoed)).unwrap();
+            }
+            let scopes = query.replace('&', ";");
+            return plain(200)
+                .body(Body::from(json!({"token": scopes}).to_string()))
+                .unwrap();
+        }
+        let repository = path.trim_start_matches("/v2/").split("/blobs/").next().unwrap();
+        let repository = repository
+            .split("/manifests/")
+            .next()
+            .unwrap()
+            .replace('/', "%2F");
+        let action = if matches!(method.as_str(), "GET" | "HEAD") {
+            "pull"
+        } else {
+            "push"
+        };
+        let token = header("authorization").unwrap_or_default();
+        let grants = token
+            .split(';')
+            .any(|scope| scope.contains(&format!("repository%3A{repository}%3A")) && scope.contains(action));
+        if !grants {
+            let challenge = format!(
+                r#"Bearer realm="http://{name}/token",service="s",scope="repository:placeholder:pull""#
+            );
+            return plain(401)
+                .header("www-authenticate", challenge)
+                .body(Body::empty())
+                .unwrap();
+        }
+    }
+    let (repository, rest) = path
+        .strip_prefix("/v2/")
+        .and_then(|path| {
+            path.split_once("/blobs/uploads/")
+                .map(|(a, b)| (a, format!("u/{b}")))
+        })
+        .or_else(|| {
+            path.strip_prefix("/v2/")?
+                .split_once("/blobs/")
+                .map(|(a, b)| (a, format!("b/{b}")))
+        })
+        .or_else(|| {
+            path.strip_prefix("/v2/")?
+                .split_once("/manifests/")
+                .map(|(a, b)| (a, format!("m/{b}")))
+        })
+        .unwrap();
+    let (kind, key) = rest.split_once('/').unwrap();
+    match (method.as_str(), kind) {
+        ("HEAD", "b") => match world.blobs.get(key) {
+            Some(bytes) => plain(200)
+                .header("content-length", bytes.len())
+                .body(Body::empty())
+                .unwrap(),
+            None => empty(404),
+        },
+        ("GET", "b") => match world.blobs.get(key).cloned() {
+            Some(bytes) if world.truncate > 0 => {
+                world.truncate -= 1;
+                let half = Bytes::from(bytes[..bytes.len() / 2].to_vec());
+                let pieces = [Ok(half), Err(std::io::Error::other("cut"))];
+                plain(200)
+                    .header("content-length", bytes.len())
+                    .body(Body::from_stream(futures_util::stream::iter(pieces)))
+                    .unwrap()
+            }
+            Some(bytes) => plain(200).body(Body::from(bytes)).unwrap(),
+            None => empty(404),
+        },
+        ("HEAD" | "GET", _) => match world.manifests.get(key) {
+            Some((kind, bytes)) => plain(200)
+                .header("content-type", kind)
+                .header("docker-content-digest", digest_of(bytes).to_string())
+                .header("ratelimit-limit", "100;w=21600")
+                .header("ratelimit-remaining", "76;w=21600")
+                .header("content-length", bytes.len())
+                .body(if method == "GET" {
+                    Body::from(bytes.clone())
+                } else {
+                    Body::empty()
+                })
+                .unwrap(),
+            None => empty(404),
+        },
+        ("POST", _) if query.contains("mount=") && world.mounts => empty(201),
+        ("POST", _) => {
+            let id = format!("s{}", world.log.len());
+            world.sessions.insert(id.clone(), Vec::new());
+            plain(202)
+                .header(
+                    "location",
+                    format!(
+                        "{}/v2/{repository}/blobs/uploads/{id}?_state=a%2Bb",
+                        world.elsewhere.as_deref().unwrap_or_default()
+                    ),
+                )
+                .body(Body::empty())
+                .unwrap()
+        }
+        ("PATCH", _) => {
+            let session = world.sessions.get_mut(key).unwrap();
+            assert_eq!(
+                header("content-range").unwrap(),
+                format!("{}-{}", session.len(), session.len() + bytes.len() - 1)
+            );
+            session.extend_from_slice(&bytes);
+            empty(202)
+        }
+        ("DELETE", _) => {
+            world.sessions.remove(key);
+            empty(204)
+        }
+        ("PUT", "u") => {
+            assert!(query.starts_with("_state=a%2Bb&digest="), "{query}");
+            let mut whole = world.sessions.remove(key).unwrap_or_default();
+            whole.extend_from_slice(&bytes);
+            let digest = digest_of(&whole).to_string();
+            assert!(
+                query.ends_with(digest.trim_start_matches("sha256:")),
+                "a blob that is not its digest"
+            );
+            world.blobs.insert(digest, whole);
+            if world.cut > 0 {
+                world.cut -= 1;
+                drop(world);
+                panic!("the connection is cut on purpose");
+            }
+            empty(201)
+        }
+        ("PUT", _) => {
+            let kind = header("content-type").unwrap();
+            let digest = digest_of(&bytes).to_string();
+            world
+                .manifests
+                .insert(digest.clone(), (kind.clone(), bytes.to_vec()));
+            world.manifests.insert(key.to_owned(), (kind, bytes.to_vec()));
+            plain(201)
+                .header("docker-content-digest", digest)
+                .body(Body::empty())
+                .unwrap()
+        }
+        _ => empty(405),
+    }
+}
+
+/// Sessions that nobody ended.
+pub(super) fn open_sessions(server: &Server) -> usize {
+    server.with(|world| world.sessions.len())
+}
