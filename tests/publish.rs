@@ -189,7 +189,7 @@ async fn an_answer_lost_after_the_deed_is_looked_after_and_not_repeated() {
 async fn a_public_view_that_lags_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path(), |options| {
-        options.serve_lag = Duration::from_millis(900)
+        options.serve_lag = Duration::from_millis(900);
     })
     .await;
     let session = session(&world, dir.path(), false, &[]);
