@@ -42,7 +42,7 @@ pub fn layout(model: &Model) -> Layout {
     let body = Rect::new(0, 1.min(h), w, h.saturating_sub(2));
     let grid = w >= GRID.0 && h >= GRID.1 && !model.zoomed;
     if grid {
-        let left = (w * 3 / 10).clamp(34, 46);
+        let left = (w * 32 / 100).clamp(36, 50);
         let right = w - left;
         let above = body.height * 55 / 100;
         let below = body.height - above;

@@ -40,6 +40,7 @@ pub(super) fn publish(model: &Model) -> Availability {
     }
     match model.panes.releases.selected() {
         Some(_) => Enabled,
+        None if model.refresh.in_flight.is_some() => Disabled("releases are still being looked at"),
         None => Disabled("no release is selected"),
     }
 }

@@ -13,6 +13,9 @@ use crate::console::words;
 use crate::domain::{CharmName, ManifestDigest};
 use crate::plan::{Op, Plan, PlannedRow, Risk, State, Step};
 
+/// Column where the text after a label begins: a month's channel fits before it.
+const LABEL_END: usize = 20;
+
 /// A line.
 #[derive(Clone, Debug)]
 pub struct ReviewLine {
@@ -50,7 +53,7 @@ impl Page<'_> {
     }
 
     fn label(&mut self, label: &str, text: &str, tone: Tone) {
-        let indent = 18;
+        let indent = LABEL_END;
         let room = self.width.saturating_sub(indent + 1);
         for (at, line) in words::wrap(text, room).into_iter().enumerate() {
             let label = if at == 0 { label } else { "" };
@@ -267,16 +270,25 @@ fn upload_line(step: &Step, page: &mut Page) {
     match &step.skip_reason {
         Some(reason) => page.label(label, &format!("skipped: {reason}"), Tone::Dim),
         None => {
-            let bytes = match (step.bytes, &step.op) {
-                (Some(bytes), _) => format!("{} to send: ", words::bytes(bytes)),
-                (None, Op::CopyImage { .. }) => "bytes not known yet: ".to_owned(),
-                (None, _) => String::new(),
+            let text = match &step.op {
+                Op::CopyImage {
+                    resource,
+                    source,
+                    digest,
+                    ..
+                } => {
+                    let bytes = step.bytes.map_or_else(
+                        || "size not known".to_owned(),
+                        |b| format!("{} to send", words::bytes(b)),
+                    );
+                    format!("{bytes}, {source}@{} for {resource}", digest.short())
+                }
+                Op::UploadResource { resource, digest, .. } => {
+                    format!("a new revision of {resource} with {}", digest.short())
+                }
+                _ => step.target.to_string(),
             };
-            let after = match &step.after {
-                State::Text(text) => text.to_string(),
-                State::Rows(_) | State::Nothing(()) => step.target.to_string(),
-            };
-            page.label(label, &format!("{bytes}{after}"), Tone::Plain);
+            page.label(label, &text, Tone::Plain);
         }
     }
 }
@@ -306,17 +318,20 @@ fn channel_lines(step: &Step, tags: &BTreeMap<ManifestDigest, String>, page: &mu
     for (channel, was, becomes, bases) in groups {
         let bases = bases.join(", ");
         let arrow = page.look.glyph(Glyph::Arrow);
-        let one = format!("{was} {arrow} {becomes}");
-        if 18 + words::width(&one) < page.width && was != becomes {
-            page.label(&channel, &one, Tone::Plain);
-        } else if was == becomes {
-            page.label(&channel, &format!("{was}, as it is"), Tone::Dim);
+        let room = page.width.saturating_sub(LABEL_END + 1);
+        let place = if bases.is_empty() {
+            String::new()
         } else {
-            page.label(&channel, &was, Tone::Dim);
+            format!("  on {bases}")
+        };
+        let one = format!("{was} {arrow} {becomes}");
+        if was == becomes {
+            page.label(&channel, &format!("{was}, as it is{place}"), Tone::Dim);
+        } else if words::width(&one) + words::width(&place) <= room {
+            page.label(&channel, &format!("{one}{place}"), Tone::Plain);
+        } else {
+            page.label(&channel, &format!("{was}{place}"), Tone::Dim);
             page.label("", &format!("{arrow} {becomes}"), Tone::Plain);
-        }
-        if !bases.is_empty() {
-            page.label("", &format!("on {bases}"), Tone::Dim);
         }
     }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use crossterm::event::{Event, EventStream};
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 
 use super::effect::Effect;
@@ -151,12 +151,16 @@ impl Console {
             () = timer => return self.take(screen, Msg::Clock(Utc::now())),
         }
         for _ in 0..QUEUE {
-            let next = if let Some(Some(event)) = events.next().now_or_never() {
-                self.take_event(screen, event?)?
-            } else if let Ok(msg) = self.receiver.try_recv() {
-                self.take(screen, msg)?
-            } else {
-                break;
+            // Polled with this task's own waker: the stream keeps the first one that it is given,
+            // and with any other the next key would wake nobody.
+            let next = tokio::select! {
+                biased;
+                event = events.next() => match event {
+                    Some(event) => self.take_event(screen, event?)?,
+                    None => Next::Quit,
+                },
+                Some(msg) = self.receiver.recv() => self.take(screen, msg)?,
+                () = std::future::ready(()) => break,
             };
             if next != Next::Go {
                 return Ok(next);

@@ -138,7 +138,7 @@ pub fn boxed(
     } else {
         block.border_set(ASCII)
     };
-    if let Some(note) = note.filter(|_| words::width(&title) + note_width + 4 <= room) {
+    if let Some(note) = note.filter(|_| note_width > 0 && words::width(&title) + note_width + 4 <= room) {
         let mut pieces = vec![Piece::new(" ", Tone::Plain)];
         pieces.extend(note);
         pieces.push(Piece::new(" ", Tone::Plain));

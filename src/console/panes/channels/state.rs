@@ -151,6 +151,7 @@ fn cell(
                 Some(behind.digest.short())
             });
         behind = known
+            && row.channel.risk == Risk::Edge
             && row.channel.track == Track::latest()
             && row.channel.branch.is_none()
             && newest.is_some_and(|newest| is_behind(snapshot, &releases, newest));

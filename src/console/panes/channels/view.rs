@@ -18,12 +18,23 @@ fn charm_width(model: &Model) -> usize {
     longest.max().unwrap_or(8).clamp(5, 18) + 1
 }
 
+/// A risk that nothing is released to takes the room of its heading; the others share the rest.
 fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
     let left = width.saturating_sub(charm_width(model) + TRACK);
-    let each = left / 4;
-    // Edge is where the work is: it takes what the quarter leaves.
-    let rest = each.min(18);
-    [left - 3 * rest, rest, rest, rest]
+    let rows = model.panes.channels.rows();
+    let mut widths = [0; 4];
+    for (at, (risk, own)) in FLOW.iter().zip(&mut widths).enumerate() {
+        let closed = rows
+            .iter()
+            .all(|row| row.cells.get(at).is_none_or(|cell| *cell == Cell::Closed));
+        if closed {
+            *own = risk.as_str().len() + 2;
+        }
+    }
+    let taken: usize = widths.iter().sum();
+    let open = widths.iter().filter(|own| **own == 0).count().max(1);
+    let each = left.saturating_sub(taken) / open;
+    widths.map(|own| if own == 0 { each } else { own })
 }
 
 /// The headings over the rows.
