@@ -141,7 +141,7 @@ pub fn count(number: usize, one: &str, many: &str) -> String {
 
 /// A bar of `columns` cells, `share` (0 to 1) of it filled, in the given glyphs.
 pub fn bar(share: f64, columns: usize, full: char, empty: char) -> String {
-    let filled = (share.clamp(0.0, 1.0) * columns as f64).round() as usize;
+    let filled = (share.clamp(0.0, 1.0) * columns as f64).floor() as usize;
     let mut out = String::new();
     out.extend(std::iter::repeat_n(full, filled));
     out.extend(std::iter::repeat_n(empty, columns - filled.min(columns)));

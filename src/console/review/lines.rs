@@ -10,7 +10,7 @@ use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
-use crate::domain::{CharmName, ManifestDigest};
+use crate::domain::ManifestDigest;
 use crate::plan::{Op, Plan, PlannedRow, Risk, State, Step};
 
 /// Column where the text after a label begins: a month's channel fits before it.
@@ -85,6 +85,13 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
         }
         page.blank();
         page.text(1, &remedies(problem), Tone::Plain);
+    }
+    if let Some(plan) = review.plan.as_ref().filter(|plan| !plan.warnings.is_empty()) {
+        page.heading("Warnings");
+        for warning in &plan.warnings {
+            let glyph = page.look.glyph(Glyph::Warning);
+            page.text(3, &format!("{glyph} {warning}"), Tone::Warn);
+        }
     }
     let tags = tags(model, review);
     for (at, item) in items(model.workspace(), &model.snapshot, &review.intent)
@@ -375,26 +382,22 @@ fn row_words(row: &PlannedRow, tags: &BTreeMap<ManifestDigest, String>, look: &L
 }
 
 fn plan_lines(plan: &Plan, page: &mut Page) {
-    if !plan.warnings.is_empty() {
-        page.heading("Warnings");
-        for warning in &plan.warnings {
-            let glyph = page.look.glyph(Glyph::Warning);
-            page.text(3, &format!("{glyph} {warning}"), Tone::Warn);
-        }
-    }
-    let stays: Vec<(String, CharmName)> = plan
+    let mut stays: Vec<String> = plan
         .steps
         .iter()
         .filter(|step| step.skip_reason.is_none() && step.op.risk() == Risk::Irreversible)
-        .map(|step| (step.undo.to_string(), step.op.charm().clone()))
+        .map(|step| {
+            let text = step.undo.to_string();
+            text.strip_prefix("cannot be undone: ")
+                .unwrap_or(&text)
+                .to_owned()
+        })
         .collect();
     if !stays.is_empty() {
         page.heading("Cannot be undone");
-        let mut texts: Vec<&String> = stays.iter().map(|(text, _)| text).collect();
-        texts.dedup();
-        texts.sort();
-        texts.dedup();
-        for text in texts {
+        stays.sort();
+        stays.dedup();
+        for text in &stays {
             page.text(3, text, Tone::Plain);
         }
     }
