@@ -312,7 +312,7 @@ fn channel_lines(step: &Step, tags: &BTreeMap<ManifestDigest, String>, page: &mu
     let mut groups: Vec<(String, String, String, Vec<String>)> = Vec::new();
     for (was, will) in before.iter().zip(after) {
         let channel = will.channel.to_string();
-        let (was, becomes) = (row_words(was, tags, page.look), row_words(will, tags, page.look));
+        let (was, becomes) = (row_words(was, tags, page), row_words(will, tags, page));
         let base = will.base.as_ref().map(ToString::to_string).unwrap_or_default();
         match groups
             .iter_mut()
@@ -343,11 +343,13 @@ fn channel_lines(step: &Step, tags: &BTreeMap<ManifestDigest, String>, page: &mu
     }
 }
 
-fn row_words(row: &PlannedRow, tags: &BTreeMap<ManifestDigest, String>, look: &Look) -> String {
+fn row_words(row: &PlannedRow, tags: &BTreeMap<ManifestDigest, String>, page: &Page) -> String {
     let Some(revision) = row.revision else {
         return "closed".to_owned();
     };
-    let dot = look.glyph(Glyph::Dot);
+    let dot = page.look.glyph(Glyph::Dot);
+    // On a narrow screen the name of the only resource says nothing that the upload did not.
+    let named = page.width >= 100 || row.resources.len() > 1;
     let mut text = revision.to_string();
     if let Some(version) = row
         .version
@@ -360,7 +362,10 @@ fn row_words(row: &PlannedRow, tags: &BTreeMap<ManifestDigest, String>, look: &L
         let number = resource
             .revision
             .map_or_else(|| "new".to_owned(), |r| r.to_string());
-        text.push_str(&format!(" {dot} {} {number}", resource.name));
+        match named {
+            true => text.push_str(&format!(" {dot} {} {number}", resource.name)),
+            false => text.push_str(&format!(" {dot} {number}")),
+        }
         let tag = resource
             .tag
             .as_ref()
