@@ -274,30 +274,28 @@ fn upload_line(step: &Step, page: &mut Page) {
         Op::CopyImage { .. } => "copy",
         _ => "upload",
     };
-    match &step.skip_reason {
-        Some(reason) => page.label(label, &format!("skipped: {reason}"), Tone::Dim),
-        None => {
-            let text = match &step.op {
-                Op::CopyImage {
-                    resource,
-                    source,
-                    digest,
-                    ..
-                } => {
-                    let bytes = step.bytes.map_or_else(
-                        || "size not known".to_owned(),
-                        |b| format!("{} to send", words::bytes(b)),
-                    );
-                    format!("{bytes}, {source}@{} for {resource}", digest.short())
-                }
-                Op::UploadResource { resource, digest, .. } => {
-                    format!("a new revision of {resource} with {}", digest.short())
-                }
-                _ => step.target.to_string(),
-            };
-            page.label(label, &text, Tone::Plain);
-        }
+    if let Some(reason) = &step.skip_reason {
+        return page.label(label, &format!("skipped: {reason}"), Tone::Dim);
     }
+    let text = match &step.op {
+        Op::CopyImage {
+            resource,
+            source,
+            digest,
+            ..
+        } => {
+            let bytes = step.bytes.map_or_else(
+                || "size not known".to_owned(),
+                |b| format!("{} to send", words::bytes(b)),
+            );
+            format!("{bytes}, {source}@{} for {resource}", digest.short())
+        }
+        Op::UploadResource { resource, digest, .. } => {
+            format!("a new revision of {resource} with {}", digest.short())
+        }
+        _ => step.target.to_string(),
+    };
+    page.label(label, &text, Tone::Plain);
 }
 
 fn channel_lines(step: &Step, tags: &BTreeMap<ManifestDigest, String>, page: &mut Page) {
@@ -362,9 +360,10 @@ fn row_words(row: &PlannedRow, tags: &BTreeMap<ManifestDigest, String>, page: &P
         let number = resource
             .revision
             .map_or_else(|| "new".to_owned(), |r| r.to_string());
-        match named {
-            true => text.push_str(&format!(" {dot} {} {number}", resource.name)),
-            false => text.push_str(&format!(" {dot} {number}")),
+        if named {
+            text.push_str(&format!(" {dot} {} {number}", resource.name));
+        } else {
+            text.push_str(&format!(" {dot} {number}"));
         }
         let tag = resource
             .tag

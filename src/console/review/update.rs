@@ -101,7 +101,7 @@ fn toggle(model: &mut Model) -> Vec<Effect> {
     review.intent.images.retain(|image, _| !orphans.contains(image));
     review.intent.revisions.retain(|name, _| taken.contains(name));
     review.intent.charms = if every {
-        Default::default()
+        std::collections::BTreeSet::new()
     } else {
         taken.into_iter().collect()
     };
