@@ -44,7 +44,7 @@ pub enum Effect {
         /// The request.
         id: RequestId,
         /// The plan.
-        plan: Confirmed<Plan>,
+        plan: Box<Confirmed<Plan>>,
     },
     /// Take up a run that was left open.
     Resume {

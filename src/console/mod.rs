@@ -30,6 +30,9 @@ pub mod view;
 pub mod wake;
 pub mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use model::Model;
 pub use msg::Msg;
 pub use shell::{ConsoleOptions, run};

@@ -181,6 +181,15 @@ impl Model {
         self.live.values().any(|live| !live.ended)
     }
 
+    /// `title` with the charms' short names.
+    pub fn short_title(&self, title: &str) -> String {
+        let mut out = title.to_owned();
+        for charm in &self.workspace().charms {
+            out = out.replace(charm.name.as_str(), self.short(&charm.name));
+        }
+        out
+    }
+
     /// The charm's name without what all charms of the workspace have in common.
     pub fn short<'a>(&self, charm: &'a CharmName) -> &'a str {
         short_name(self.workspace(), charm.as_str())

@@ -88,7 +88,9 @@ pub fn age(now: DateTime<Utc>, at: DateTime<Utc>) -> String {
         ..1 => "just now".to_owned(),
         1..120 => format!("{minutes} min ago"),
         120..2880 => format!("{} h ago", minutes / 60),
-        _ => format!("{} d ago", minutes / 1440),
+        2880..86_400 => format!("{} d ago", minutes / 1440),
+        86_400..1_051_200 => format!("{} months ago", minutes / 43_800),
+        _ => format!("{} years ago", minutes / 525_600),
     }
 }
 
@@ -139,7 +141,7 @@ pub fn count(number: usize, one: &str, many: &str) -> String {
 
 /// A bar of `columns` cells, `share` (0 to 1) of it filled, in the given glyphs.
 pub fn bar(share: f64, columns: usize, full: char, empty: char) -> String {
-    let filled = (share.clamp(0.0, 1.0) * columns as f64).round() as usize;
+    let filled = (share.clamp(0.0, 1.0) * columns as f64).floor() as usize;
     let mut out = String::new();
     out.extend(std::iter::repeat_n(full, filled));
     out.extend(std::iter::repeat_n(empty, columns - filled.min(columns)));
@@ -165,6 +167,8 @@ mod tests {
         assert_eq!(age(at(0), at(0)), "just now");
         assert_eq!(age(at(59), at(0)), "59 min ago");
         assert_eq!(age(at(3000), at(0)), "2 d ago");
+        assert_eq!(age(at(1440 * 100), at(0)), "3 months ago");
+        assert_eq!(age(at(1440 * 1000), at(0)), "2 years ago");
         assert_eq!(remaining(at(0), at(60 * 24 * 12 + 240)), "12 d 4 h");
         assert_eq!(bytes(335_000_000), "335 MB");
         assert_eq!(bytes(1_500), "1.5 kB");

@@ -204,18 +204,15 @@ fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Drawn)
             ),
             Piece::new(words::pad(spec.title, 17), tone),
         ];
-        match availability {
-            Availability::Disabled(reason) => {
-                pieces.push(Piece::new(format!("not now: {reason}"), Tone::Dim))
+        if let Availability::Disabled(reason) = availability {
+            pieces.push(Piece::new(format!("not now: {reason}"), Tone::Dim));
+        } else {
+            pieces.push(Piece::new(words::pad(scope_words(spec.scope), 12), Tone::Dim));
+            if spec.risk != Risk::Read {
+                pieces.push(Piece::new("writes  ", Tone::Warn));
             }
-            _ => {
-                pieces.push(Piece::new(words::pad(scope_words(spec.scope), 12), Tone::Dim));
-                if spec.risk != Risk::Read {
-                    pieces.push(Piece::new("writes  ", Tone::Warn));
-                }
-                if let Some(twin) = spec.twin {
-                    pieces.push(Piece::new(twin, Tone::Dim));
-                }
+            if let Some(twin) = spec.twin {
+                pieces.push(Piece::new(twin, Tone::Dim));
             }
         }
         view::line(model, frame, rect, pieces, at == dialog.at);

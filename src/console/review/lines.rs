@@ -10,7 +10,7 @@ use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
-use crate::domain::{CharmName, ManifestDigest};
+use crate::domain::ManifestDigest;
 use crate::plan::{Op, Plan, PlannedRow, Risk, State, Step};
 
 /// Column where the text after a label begins: a month's channel fits before it.
@@ -85,6 +85,13 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
         }
         page.blank();
         page.text(1, &remedies(problem), Tone::Plain);
+    }
+    if let Some(plan) = review.plan.as_ref().filter(|plan| !plan.warnings.is_empty()) {
+        page.heading("Warnings");
+        for warning in &plan.warnings {
+            let glyph = page.look.glyph(Glyph::Warning);
+            page.text(3, &format!("{glyph} {warning}"), Tone::Warn);
+        }
     }
     let tags = tags(model, review);
     for (at, item) in items(model.workspace(), &model.snapshot, &review.intent)
@@ -267,30 +274,28 @@ fn upload_line(step: &Step, page: &mut Page) {
         Op::CopyImage { .. } => "copy",
         _ => "upload",
     };
-    match &step.skip_reason {
-        Some(reason) => page.label(label, &format!("skipped: {reason}"), Tone::Dim),
-        None => {
-            let text = match &step.op {
-                Op::CopyImage {
-                    resource,
-                    source,
-                    digest,
-                    ..
-                } => {
-                    let bytes = step.bytes.map_or_else(
-                        || "size not known".to_owned(),
-                        |b| format!("{} to send", words::bytes(b)),
-                    );
-                    format!("{bytes}, {source}@{} for {resource}", digest.short())
-                }
-                Op::UploadResource { resource, digest, .. } => {
-                    format!("a new revision of {resource} with {}", digest.short())
-                }
-                _ => step.target.to_string(),
-            };
-            page.label(label, &text, Tone::Plain);
-        }
+    if let Some(reason) = &step.skip_reason {
+        return page.label(label, &format!("skipped: {reason}"), Tone::Dim);
     }
+    let text = match &step.op {
+        Op::CopyImage {
+            resource,
+            source,
+            digest,
+            ..
+        } => {
+            let bytes = step.bytes.map_or_else(
+                || "size not known".to_owned(),
+                |b| format!("{} to send", words::bytes(b)),
+            );
+            format!("{bytes}, {source}@{} for {resource}", digest.short())
+        }
+        Op::UploadResource { resource, digest, .. } => {
+            format!("a new revision of {resource} with {}", digest.short())
+        }
+        _ => step.target.to_string(),
+    };
+    page.label(label, &text, Tone::Plain);
 }
 
 fn channel_lines(step: &Step, tags: &BTreeMap<ManifestDigest, String>, page: &mut Page) {
@@ -305,7 +310,7 @@ fn channel_lines(step: &Step, tags: &BTreeMap<ManifestDigest, String>, page: &mu
     let mut groups: Vec<(String, String, String, Vec<String>)> = Vec::new();
     for (was, will) in before.iter().zip(after) {
         let channel = will.channel.to_string();
-        let (was, becomes) = (row_words(was, tags, page.look), row_words(will, tags, page.look));
+        let (was, becomes) = (row_words(was, tags, page), row_words(will, tags, page));
         let base = will.base.as_ref().map(ToString::to_string).unwrap_or_default();
         match groups
             .iter_mut()
@@ -336,11 +341,13 @@ fn channel_lines(step: &Step, tags: &BTreeMap<ManifestDigest, String>, page: &mu
     }
 }
 
-fn row_words(row: &PlannedRow, tags: &BTreeMap<ManifestDigest, String>, look: &Look) -> String {
+fn row_words(row: &PlannedRow, tags: &BTreeMap<ManifestDigest, String>, page: &Page) -> String {
     let Some(revision) = row.revision else {
         return "closed".to_owned();
     };
-    let dot = look.glyph(Glyph::Dot);
+    let dot = page.look.glyph(Glyph::Dot);
+    // On a narrow screen the name of the only resource says nothing that the upload did not.
+    let named = page.width >= 100 || row.resources.len() > 1;
     let mut text = revision.to_string();
     if let Some(version) = row
         .version
@@ -353,7 +360,11 @@ fn row_words(row: &PlannedRow, tags: &BTreeMap<ManifestDigest, String>, look: &L
         let number = resource
             .revision
             .map_or_else(|| "new".to_owned(), |r| r.to_string());
-        text.push_str(&format!(" {dot} {} {number}", resource.name));
+        if named {
+            text.push_str(&format!(" {dot} {} {number}", resource.name));
+        } else {
+            text.push_str(&format!(" {dot} {number}"));
+        }
         let tag = resource
             .tag
             .as_ref()
@@ -375,26 +386,22 @@ fn row_words(row: &PlannedRow, tags: &BTreeMap<ManifestDigest, String>, look: &L
 }
 
 fn plan_lines(plan: &Plan, page: &mut Page) {
-    if !plan.warnings.is_empty() {
-        page.heading("Warnings");
-        for warning in &plan.warnings {
-            let glyph = page.look.glyph(Glyph::Warning);
-            page.text(3, &format!("{glyph} {warning}"), Tone::Warn);
-        }
-    }
-    let stays: Vec<(String, CharmName)> = plan
+    let mut stays: Vec<String> = plan
         .steps
         .iter()
         .filter(|step| step.skip_reason.is_none() && step.op.risk() == Risk::Irreversible)
-        .map(|step| (step.undo.to_string(), step.op.charm().clone()))
+        .map(|step| {
+            let text = step.undo.to_string();
+            text.strip_prefix("cannot be undone: ")
+                .unwrap_or(&text)
+                .to_owned()
+        })
         .collect();
     if !stays.is_empty() {
         page.heading("Cannot be undone");
-        let mut texts: Vec<&String> = stays.iter().map(|(text, _)| text).collect();
-        texts.dedup();
-        texts.sort();
-        texts.dedup();
-        for text in texts {
+        stays.sort();
+        stays.dedup();
+        for text in &stays {
             page.text(3, text, Tone::Plain);
         }
     }

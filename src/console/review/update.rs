@@ -101,7 +101,7 @@ fn toggle(model: &mut Model) -> Vec<Effect> {
     review.intent.images.retain(|image, _| !orphans.contains(image));
     review.intent.revisions.retain(|name, _| taken.contains(name));
     review.intent.charms = if every {
-        Default::default()
+        std::collections::BTreeSet::new()
     } else {
         taken.into_iter().collect()
     };
@@ -170,13 +170,16 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
         .filter(|step| step.skip_reason.is_none() && step.op.writes())
         .count();
     let mut lines = vec![
-        Line::text(plan.title.clone(), Tone::Strong),
+        Line::text(model.short_title(&plan.title), Tone::Strong),
         Line::text(
             format!(
                 "{}, {} to send, {}.",
                 words::count(writing, "change", "changes"),
                 words::bytes(plan.bytes()),
-                words::count(plan.warnings.len(), "warning", "warnings")
+                match plan.warnings.len() {
+                    0 => "no warnings".to_owned(),
+                    count => words::count(count, "warning", "warnings"),
+                }
             ),
             Tone::Plain,
         ),

@@ -4,13 +4,19 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::{Review, lines};
+use crate::console::view::look::Glyph;
 use crate::console::view::{self, Drawn};
 use crate::console::{Model, Msg};
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, review: &Review, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     let title = match &review.plan {
-        Some(plan) if review.in_flight.is_none() => format!("{} · {}", plan.title, plan.id),
+        Some(plan) if review.in_flight.is_none() => format!(
+            "{} {} {}",
+            model.short_title(&plan.title),
+            model.setting.look.glyph(Glyph::Dot),
+            plan.id
+        ),
         _ => format!("Publish {}", review.intent.release),
     };
     let inner = view::boxed(model, frame, area, &title, None, true);

@@ -197,6 +197,11 @@ fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mu
     if !released.is_empty() {
         lines.push(Vec::new());
         lines.push(vec![Piece::new(" Released", Tone::Strong)]);
+        let names = released
+            .iter()
+            .map(|one| words::width(one.charm.as_str()))
+            .max()
+            .unwrap_or(0);
         for one in &released {
             let resources: Vec<_> = one
                 .resources
@@ -208,7 +213,7 @@ fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mu
                 Piece::new(
                     format!(
                         "{}  {}  {}  {}",
-                        one.charm,
+                        words::pad(one.charm.as_str(), names),
                         words::pad(&one.channel.to_string(), 14),
                         one.revision,
                         resources.join(", ")

@@ -73,7 +73,7 @@ pub fn ended(
                 Some(Outcome::Cancelled) => "stopped",
                 Some(Outcome::Unknown) | None => "ended without a certain answer; resume it to look",
             };
-            model.say(format!("{}: {words}", record.plan.title));
+            model.say(format!("{}: {words}", model.short_title(&record.plan.title)));
             match model.runs.iter_mut().find(|known| known.id == record.id) {
                 Some(known) => *known = record,
                 None => model.runs.insert(0, record),

@@ -15,6 +15,7 @@ pub fn draw(model: &Model, running: &Running, area: Rect, frame: &mut Frame, dra
         .map(|live| live.plan.title.clone())
         .or_else(|| model.record(&running.run).map(|record| record.plan.title.clone()))
         .unwrap_or_else(|| running.run.to_string());
+    let title = model.short_title(&title);
     let inner = view::boxed(model, frame, area, &title, None, true);
     let all = lines(model, running, usize::from(inner.width));
     let height = usize::from(inner.height);

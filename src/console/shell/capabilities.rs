@@ -21,7 +21,7 @@ pub fn check() -> Result<(), Problem> {
 }
 
 /// Colours and glyphs for this terminal.
-pub fn look(options: &ConsoleOptions) -> Look {
+pub fn look(options: ConsoleOptions) -> Look {
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Look {
         color: !options.no_color && !no_color,

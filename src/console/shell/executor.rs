@@ -62,7 +62,7 @@ impl Executor {
                 Msg::Planned(id, Utc::now(), Arc::new(snapshot), Box::new(plan))
             }),
             Effect::Start { id, plan } => {
-                let plan = plan.into_inner();
+                let plan = (*plan).into_inner();
                 self.begin(id, async move {
                     session.recheck(&plan).await?;
                     session.start(plan)

@@ -223,19 +223,15 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         (None, Screen::Run(running)) => Some(running.run.0.clone()),
         (None, Screen::Panes) => selected_text(model),
     };
-    match text {
-        Some(text) => {
-            model.say(format!(
-                "copied through the terminal: {}",
-                crate::console::words::cut(&text, 60)
-            ));
-            vec![Effect::Copy(text)]
-        }
-        None => {
-            model.refuse("there is nothing to copy here");
-            Vec::new()
-        }
-    }
+    let Some(text) = text else {
+        model.refuse("there is nothing to copy here");
+        return Vec::new();
+    };
+    model.say(format!(
+        "copied through the terminal: {}",
+        crate::console::words::cut(&text, 60)
+    ));
+    vec![Effect::Copy(text)]
 }
 
 fn selected_text(model: &Model) -> Option<String> {
@@ -290,16 +286,12 @@ fn browse(model: &mut Model) -> Vec<Effect> {
             PaneId::Credentials | PaneId::Activity => None,
         },
     };
-    match link.filter(|link| links::allowed(link)) {
-        Some(link) => {
-            model.say(format!("opening {link}"));
-            vec![Effect::Open(link)]
-        }
-        None => {
-            model.refuse("there is no page for this");
-            Vec::new()
-        }
-    }
+    let Some(link) = link.filter(|link| links::allowed(link)) else {
+        model.refuse("there is no page for this");
+        return Vec::new();
+    };
+    model.say(format!("opening {link}"));
+    vec![Effect::Open(link)]
 }
 
 fn ask_resume(model: &mut Model) {
@@ -372,37 +364,27 @@ fn accept_prompt(model: &mut Model, mut prompt: Prompt) -> Vec<Effect> {
     if model.setting.read_only && prompt.wanted.is_some() {
         return again(model, prompt, "read-only: nothing is written".to_owned());
     }
-    match prompt.purpose.clone() {
-        Purpose::Replace(image) => match review::replace_image(model, &image, &typed) {
-            Ok(effects) => effects,
-            Err(error) => again(model, prompt, error),
-        },
-        Purpose::Start(plan) => match Confirmed::by_typing(*plan, &typed, &wanted) {
-            Some(plan) => start(model, plan),
-            None => {
-                prompt.input.reset();
-                again(
-                    model,
-                    prompt,
-                    format!("that is not {wanted}; nothing was started"),
-                )
-            }
-        },
-        Purpose::Resume(run) => match Confirmed::by_typing(run, &typed, &wanted) {
-            Some(run) => vec![Effect::Resume {
-                id: model.next_id(),
-                run,
-            }],
-            None => {
-                prompt.input.reset();
-                again(
-                    model,
-                    prompt,
-                    format!("that is not {wanted}; nothing was started"),
-                )
-            }
-        },
-    }
+    let effects = match prompt.purpose.clone() {
+        Purpose::Replace(image) => {
+            return match review::replace_image(model, &image, &typed) {
+                Ok(effects) => effects,
+                Err(error) => again(model, prompt, error),
+            };
+        }
+        Purpose::Start(plan) => Confirmed::by_typing(*plan, &typed, &wanted).map(|plan| start(model, plan)),
+        Purpose::Resume(run) => Confirmed::by_typing(run, &typed, &wanted).map(|run| {
+            let id = model.next_id();
+            vec![Effect::Resume { id, run }]
+        }),
+    };
+    effects.unwrap_or_else(|| {
+        prompt.input.reset();
+        again(
+            model,
+            prompt,
+            format!("that is not {wanted}; nothing was started"),
+        )
+    })
 }
 
 /// Starts `plan` if it is still the one under review.
@@ -419,5 +401,8 @@ fn start(model: &mut Model, plan: Confirmed<crate::plan::Plan>) -> Vec<Effect> {
         return Vec::new();
     }
     review.starting = Some(id);
-    vec![Effect::Start { id, plan }]
+    vec![Effect::Start {
+        id,
+        plan: Box::new(plan),
+    }]
 }

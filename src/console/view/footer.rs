@@ -9,6 +9,9 @@ use super::piece::{Cells, Piece, spans};
 use crate::console::actions::{self, Availability};
 use crate::console::{Model, Msg, words};
 
+/// From this rank on an action leads out of where one is.
+const LEADS_OUT: u8 = 97;
+
 /// Draws it.
 pub fn draw(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     let look = &model.setting.look;
@@ -32,12 +35,17 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     }
     let specs = actions::footer(model);
     let widths: Vec<usize> = specs.iter().map(|spec| words::width(&label(spec)) + 2).collect();
-    // What leads out is always shown: the last two keep their room.
-    let tail: usize = widths.iter().rev().take(2).sum();
-    let count = specs.len();
-    for (at, (spec, columns)) in specs.iter().zip(widths).enumerate() {
+    // What leads out is always shown: it keeps its room.
+    let leads_out = |spec: &actions::ActionSpec| spec.footer.is_some_and(|rank| rank >= LEADS_OUT);
+    let tail: usize = specs
+        .iter()
+        .zip(&widths)
+        .filter(|(spec, _)| leads_out(spec))
+        .map(|(_, columns)| columns)
+        .sum();
+    for (spec, columns) in specs.iter().zip(widths) {
         let left = usize::from(area.right().saturating_sub(x));
-        let needed = if at + 2 >= count { columns } else { columns + tail };
+        let needed = if leads_out(spec) { columns } else { columns + tail };
         if needed > left + 2 {
             continue;
         }

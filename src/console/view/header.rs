@@ -133,11 +133,15 @@ fn service(model: &Model, name: &str, standing: Standing) -> Vec<Piece> {
         Standing::Forbidden | Standing::Unknown => (Glyph::Unknown, Tone::Bad),
     };
     let word = match standing {
+        Standing::Known if model.columns < 100 => "",
         Standing::Known => "ok",
         other => credentials::view::standing_words(other),
     };
     vec![
         Piece::new(format!("  {name} "), Tone::Plain),
-        Piece::new(format!("{} {word}", look.glyph(glyph)), tone),
+        Piece::new(
+            format!("{} {word}", look.glyph(glyph)).trim_end().to_owned(),
+            tone,
+        ),
     ]
 }

@@ -122,9 +122,12 @@ pub fn boxed(
     let tone = if focus { Tone::Accent } else { Tone::Dim };
     let room = usize::from(area.width.saturating_sub(4));
     let title = words::cut(title, room);
-    let note_width = note
-        .as_ref()
-        .map_or(0, |n| n.iter().map(|p| words::width(&p.text)).sum());
+    // Of a note that does not fit the age, which comes last, stays longest.
+    let mut note = note.unwrap_or_default();
+    let columns = |note: &[Piece]| note.iter().map(|p| words::width(&p.text)).sum::<usize>();
+    while !note.is_empty() && words::width(&title) + columns(&note) + 4 > room {
+        note.remove(0);
+    }
     let mut block = Block::bordered()
         .border_style(look.style(tone))
         .title(Line::styled(
@@ -138,7 +141,7 @@ pub fn boxed(
     } else {
         block.border_set(ASCII)
     };
-    if let Some(note) = note.filter(|_| note_width > 0 && words::width(&title) + note_width + 4 <= room) {
+    if !note.is_empty() {
         let mut pieces = vec![Piece::new(" ", Tone::Plain)];
         pieces.extend(note);
         pieces.push(Piece::new(" ", Tone::Plain));

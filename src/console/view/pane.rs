@@ -183,7 +183,7 @@ fn age(model: &Model, pane: PaneId) -> Vec<Piece> {
     let stale = problem.is_some() || model.now - at > wake::stale_after(model);
     let mut text = words::age(model.now, at);
     if stale {
-        text = format!("stale, {text}");
+        text = format!("stale {}", text.trim_end_matches(" ago"));
     }
     pieces.push(Piece::new(text, if stale { Tone::Warn } else { Tone::Dim }));
     pieces

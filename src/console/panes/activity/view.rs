@@ -43,6 +43,6 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
         tone,
     );
     cells.put(&when, date, Tone::Dim);
-    cells.push(Piece::new(row.title.clone(), Tone::Plain));
+    cells.push(Piece::new(model.short_title(&row.title), Tone::Plain));
     cells
 }

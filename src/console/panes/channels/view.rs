@@ -9,18 +9,19 @@ use crate::domain::Track;
 
 const TRACK: usize = 10;
 
-fn charm_width(model: &Model) -> usize {
+fn charm_width(model: &Model, width: usize) -> usize {
+    let most = if width >= 100 { 18 } else { 12 };
     let longest = model
         .workspace()
         .charms
         .iter()
         .map(|c| words::width(model.short(&c.name)));
-    longest.max().unwrap_or(8).clamp(5, 18) + 1
+    longest.max().unwrap_or(8).clamp(5, most) + 1
 }
 
 /// A risk that nothing is released to takes the room of its heading; the others share the rest.
 fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
-    let left = width.saturating_sub(charm_width(model) + TRACK);
+    let left = width.saturating_sub(charm_width(model, width) + TRACK);
     let rows = model.panes.channels.rows();
     let mut widths = [0; 4];
     for (at, (risk, own)) in FLOW.iter().zip(&mut widths).enumerate() {
@@ -41,7 +42,7 @@ fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
 pub fn heading(model: &Model, width: usize) -> Cells {
     let mut cells = Cells::new(width);
     cells.put("", 2, Tone::Dim);
-    cells.put("charm", charm_width(model), Tone::Dim);
+    cells.put("charm", charm_width(model, width.saturating_sub(2)), Tone::Dim);
     cells.put("track", TRACK, Tone::Dim);
     for (risk, columns) in FLOW.iter().zip(cell_widths(model, width.saturating_sub(2))) {
         cells.put(risk.as_str(), columns, Tone::Dim);
@@ -52,7 +53,7 @@ pub fn heading(model: &Model, width: usize) -> Cells {
 /// One row.
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let mut cells = Cells::new(width);
-    cells.put(&row.short, charm_width(model), Tone::Strong);
+    cells.put(&row.short, charm_width(model, width), Tone::Strong);
     let track = match &row.branch {
         Some(branch) => format!("{}/{branch}", row.track),
         None => row.track.to_string(),

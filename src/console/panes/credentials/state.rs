@@ -24,7 +24,7 @@ pub enum Row {
         /// Its name.
         name: &'static str,
         /// What is known.
-        observed: Observed<CredentialFacts>,
+        observed: Box<Observed<CredentialFacts>>,
     },
     /// An answer under it.
     Fact {
@@ -71,7 +71,7 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot) -> Vec<Row> {
     ] {
         rows.push(Row::Head {
             name,
-            observed: observed.clone(),
+            observed: Box::new(observed.clone()),
         });
         for (label, text, tone) in answers(observed) {
             rows.push(Row::Fact {

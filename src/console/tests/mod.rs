@@ -1,0 +1,7 @@
+//! What the console promises, without a terminal, a runtime or a clock.
+
+mod flows;
+mod random;
+mod screens;
+mod table;
+mod world;

@@ -1,0 +1,154 @@
+//! Long random sessions: nothing panics, at most one dialog, nothing is written without a word
+//! typed, and never in read-only mode.
+
+use super::world::{answer, console, now, record, screen};
+use crate::console::actions::Key;
+use crate::console::dialogs::Modal;
+use crate::console::effect::Effect;
+use crate::console::layout::{self, layout};
+use crate::console::panes::PaneId;
+use crate::console::update::update;
+use crate::console::{Model, Msg};
+use crate::domain::{Kind, Problem};
+use crate::journal::Outcome;
+
+/// A small generator of its own: tests must be the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+}
+
+const KEYS: &str = "qpzyojkgrcxiatv/?12345 2025-01-27:Gn";
+
+fn message(dice: &mut Dice) -> Msg {
+    let size = [(80, 24), (120, 40), (44, 10), (200, 60), (30, 5), (99, 21)];
+    match dice.roll(24) {
+        0..12 => {
+            let at = dice.roll(KEYS.len() as u64) as usize;
+            Msg::Key(Key::Char(KEYS.chars().nth(at).unwrap_or('q')))
+        }
+        12 => Msg::Key(Key::Enter),
+        13 => Msg::Key(Key::Esc),
+        14 => Msg::Key(Key::Down),
+        15 => Msg::Key(Key::PageUp),
+        16 => Msg::Key(Key::Backspace),
+        17 => Msg::Key(Key::Tab),
+        18 => {
+            let (columns, lines) = size[dice.roll(size.len() as u64) as usize];
+            Msg::Resize(columns, lines)
+        }
+        19 => Msg::Paste("2025-01-27".into()),
+        20 => Msg::Focus(dice.roll(2) == 0),
+        21 => Msg::Clock(now() + chrono::TimeDelta::minutes(dice.roll(600) as i64)),
+        22 => Msg::Wheel(
+            Some(PaneId::ALL[dice.roll(5) as usize]),
+            dice.roll(7) as isize - 3,
+        ),
+        _ => Msg::Key(Key::Ctrl('c')),
+    }
+}
+
+/// True where `effect` is about a word that was typed in full.
+fn rightly(before: &Model, effect: &Effect) -> bool {
+    let Some(Modal::Prompt(prompt)) = &before.modal else {
+        return false;
+    };
+    let typed = prompt.wanted.as_deref() == Some(prompt.input.value().trim());
+    typed && effect.writes() && !before.setting.read_only
+}
+
+fn session(seed: u64, read_only: bool) {
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut model = console((80, 24), read_only);
+    model.runs = vec![record(None)];
+    crate::console::panes::rebuild_activity(&mut model);
+    for _ in 0..250 {
+        let msg = message(&mut dice);
+        let before = model.clone();
+        let effects = update(&mut model, msg.clone());
+        for effect in effects.iter().filter(|effect| effect.writes()) {
+            assert!(rightly(&before, effect), "seed {seed}: {msg:?} gave {effect:?}");
+        }
+        let late = dice.roll(3) == 0;
+        if !late {
+            for effect in answer(&mut model, effects) {
+                let msg = match effect {
+                    Effect::Start { id, .. } if dice.roll(2) == 0 => {
+                        Msg::Started(id, Err(Problem::new(Kind::Conflict, "somebody else is at it")))
+                    }
+                    Effect::Start { id, .. } | Effect::Resume { id, .. } => {
+                        Msg::Started(id, Ok(record(None).id))
+                    }
+                    Effect::Cancel(run) => {
+                        let ended = record(Some(Outcome::Cancelled));
+                        Msg::Ended(run, now(), Box::new(Ok(ended)))
+                    }
+                    _ => continue,
+                };
+                let more = update(&mut model, msg);
+                answer(&mut model, more);
+            }
+        }
+        if dice.roll(4) != 0 {
+            continue;
+        }
+        let (_, drawn) = screen(&model);
+        if model.modal.is_none() && !layout::too_small(&model) {
+            let visible: usize = layout(&model)
+                .panes
+                .iter()
+                .map(|(pane, rect)| layout::list_height(*pane, *rect))
+                .sum();
+            assert!(drawn.rows_built <= visible, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn random_sessions_write_nothing_unasked() {
+    for seed in 1..10 {
+        session(seed, false);
+    }
+}
+
+#[test]
+fn read_only_sessions_never_write() {
+    for seed in 100..106 {
+        session(seed, true);
+    }
+}
+
+#[test]
+fn ten_thousand_revisions_build_only_what_is_seen() {
+    let mut model = console((120, 40), false);
+    let mut snapshot = super::world::snapshot();
+    for observed in snapshot.charms.values_mut() {
+        if let Some(facts) = &mut observed.value {
+            let one = facts.revisions[0].clone();
+            facts.revisions = (0..10_000)
+                .map(|n| {
+                    let mut one = one.clone();
+                    one.revision.0 = n;
+                    one
+                })
+                .collect();
+        }
+    }
+    model.snapshot = std::sync::Arc::new(snapshot);
+    crate::console::panes::rebuild(&mut model);
+    update(&mut model, Msg::Key(Key::Char('3')));
+    update(&mut model, Msg::Key(Key::Enter));
+    let (text, drawn) = screen(&model);
+    assert!(text.contains("10000 revisions") || matches!(model.modal, Some(Modal::Details(_))));
+    assert!(
+        drawn.rows_built <= 29 + 16 + 29 + 16 + 16 + 40,
+        "{}",
+        drawn.rows_built
+    );
+}

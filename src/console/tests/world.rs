@@ -1,0 +1,359 @@
+//! A small world by hand: one charm of two bases and one of one, a release that runs and a new
+//! one, a credential that ends soon.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use crate::config::Workspace;
+use crate::console::actions::Key;
+use crate::console::effect::Effect;
+use crate::console::model::Setting;
+use crate::console::update::update;
+use crate::console::view::look::Look;
+use crate::console::view::{self, Drawn};
+use crate::console::{Model, Msg};
+use crate::domain::charm::{
+    Attached, ChannelRow, CharmFacts, DeclaredResource, ImageBehind, ResourceFacts, RevisionFacts,
+};
+use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::image::{Platform, PlatformImage};
+use crate::domain::snapshot::PullQuota;
+use crate::domain::{
+    Base, CharmRevision, ConfigDigest, Digest, ManifestDigest, Observed, Outside, Release, ResolvedImage,
+    ResourceRevision, Snapshot,
+};
+use crate::journal::{Outcome, RunId, RunRecord};
+use crate::plan::{Plan, PublishIntent, publish};
+
+const WORKSPACE: &str = r#"
+name = "small"
+[upstream]
+kind = "manifest-directory"
+repository = "finos/legend"
+branch = "master"
+path = "releases"
+since = "2022-04-01"
+select = "newest-per-month"
+registry = "docker.io"
+[publish]
+channels = ["{yyyy-mm}/edge", "latest/edge"]
+[[charm]]
+name = "finos-legend-engine-k8s"
+repository = "finos/engine"
+resources = [{ name = "engine-image", image = "finos/legend-engine-server" }]
+[[charm]]
+name = "finos-legend-studio-k8s"
+repository = "finos/studio"
+resources = [{ name = "studio-image", image = "finos/legend-studio" }]
+[bundle]
+name = "finos-legend-bundle"
+repository = "finos/bundle"
+base = "edge"
+branch = "release-{release}"
+mode = "optional"
+[[token]]
+kind = "charmhub"
+ttl = "15780000s"
+permissions = ["package-manage"]
+targets = [{ repository = "finos/bundle", secret = "CHARMHUB_TOKEN" }]
+"#;
+
+/// The charms with their resource, the manifest's key and the letter of its tags.
+const CHARMS: [(&str, &str, &str, &str); 2] = [
+    (
+        "finos-legend-engine-k8s",
+        "engine-image",
+        "finos/legend-engine-server",
+        "4.",
+    ),
+    (
+        "finos-legend-studio-k8s",
+        "studio-image",
+        "finos/legend-studio",
+        "13.",
+    ),
+];
+
+pub(super) fn workspace() -> Workspace {
+    Workspace::parse(WORKSPACE, "test").unwrap()
+}
+
+pub(super) fn now() -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339("2025-02-01T12:00:00Z")
+        .unwrap()
+        .to_utc()
+}
+
+fn digest(seed: &str) -> Digest {
+    use sha2::{Digest as _, Sha256};
+    Digest::from_bytes(Sha256::digest(seed.as_bytes()).into())
+}
+
+fn base(channel: &str) -> Base {
+    Base {
+        name: "ubuntu".into(),
+        channel: channel.into(),
+        architecture: "amd64".into(),
+    }
+}
+
+fn release(name: &str, day: &str, tag: &str) -> Release {
+    let at = DateTime::parse_from_rfc3339(&format!("{day}T12:00:00Z"))
+        .unwrap()
+        .timestamp_millis();
+    let core: Vec<String> = CHARMS
+        .iter()
+        .map(|(_, _, key, major)| format!("\"{key}\": \"{major}{tag}\""))
+        .collect();
+    let text = format!("{{\"timestamp\": {at}, \"core\": {{{}}}}}", core.join(","));
+    Release::from_manifest(name.parse().unwrap(), text.as_bytes()).unwrap()
+}
+
+fn image(workspace: &Workspace, key: &str, tag: &str) -> ResolvedImage {
+    let reference = workspace.image_repository(key).unwrap().tagged(tag);
+    let seed = reference.to_string();
+    ResolvedImage {
+        reference,
+        digest: ManifestDigest(digest(&seed)),
+        media_type: "application/vnd.oci.image.manifest.v1+json".into(),
+        size: 335_000_000,
+        platforms: vec![PlatformImage {
+            platform: Platform {
+                os: "linux".into(),
+                architecture: "amd64".into(),
+                variant: None,
+            },
+            digest: ManifestDigest(digest(&seed)),
+            config_digest: ConfigDigest(digest(&format!("config {seed}"))),
+            size: 335_000_000,
+        }],
+        attestations: Vec::new(),
+    }
+}
+
+pub(super) fn snapshot() -> Snapshot {
+    let workspace = workspace();
+    let mut snapshot = Snapshot {
+        taken_at: now(),
+        world: "test".into(),
+        workspace: "small".into(),
+        quota: Some(PullQuota {
+            limit: 100,
+            remaining: 97,
+            window: 21_600,
+        }),
+        ..Snapshot::default()
+    };
+    snapshot.releases = Observed::read(
+        vec![
+            release("2025-01-27", "2025-01-27", "68.0"),
+            release("2024-01-08", "2025-01-08", "67.12"),
+            release("2023-12-05", "2023-12-05", "36.0"),
+            release("2023-11-08", "2023-11-08", "35.0"),
+            release("2023-11-07", "2023-11-07", "35.0"),
+        ],
+        now(),
+    );
+    snapshot.markers = Observed::read(
+        ["2023-12-05", "2023-11-08"]
+            .iter()
+            .map(|name| name.parse().unwrap())
+            .collect(),
+        now(),
+    );
+    for (name, resource, key, major) in CHARMS {
+        for tag in ["68.0", "67.12", "36.0", "35.0"] {
+            let image = image(&workspace, key, &format!("{major}{tag}"));
+            snapshot
+                .images
+                .insert(image.reference.to_string(), Observed::read(image, now()));
+        }
+        let name: crate::domain::CharmName = name.parse().unwrap();
+        let resource: crate::domain::ResourceName = resource.parse().unwrap();
+        let running = image(&workspace, key, &format!("{major}36.0"));
+        snapshot.behind.insert(
+            Snapshot::behind_key(&name, &resource, ResourceRevision(32)),
+            Observed::read(
+                ImageBehind {
+                    digest: running.digest,
+                    config_digests: running.config_digests().collect(),
+                },
+                now(),
+            ),
+        );
+        let bases: &[&str] = if major == "4." {
+            &["20.04", "22.04"]
+        } else {
+            &["20.04"]
+        };
+        snapshot
+            .charms
+            .insert(name.clone(), Observed::read(facts(&resource, bases), now()));
+    }
+    snapshot.credential = Observed::read(
+        CredentialFacts {
+            name: "Charmhub".into(),
+            kind: "charmhub".into(),
+            source: "CHARMCRAFT_AUTH".into(),
+            account: Some("releaser".into()),
+            expires_at: Some(now() + TimeDelta::hours(12 * 24 + 4)),
+            expires_from: ExpiryFrom::Caveat,
+            scopes: vec!["package-manage".into(), "package-view-revisions".into()],
+            packages: None,
+            channels: None,
+        },
+        now(),
+    );
+    snapshot
+}
+
+fn facts(resource: &crate::domain::ResourceName, bases: &[&str]) -> CharmFacts {
+    let numbered = |at: usize| CharmRevision(50 - at as u64);
+    let rows = ["latest/edge", "2023-12/edge"]
+        .iter()
+        .flat_map(|channel| {
+            bases.iter().enumerate().map(move |(at, on)| ChannelRow {
+                channel: channel.parse().unwrap(),
+                base: Some(base(on)),
+                revision: numbered(at),
+                resources: vec![Attached {
+                    name: resource.clone(),
+                    revision: Some(ResourceRevision(32)),
+                }],
+                released_at: Some(now() - TimeDelta::days(30)),
+            })
+        })
+        .collect();
+    CharmFacts {
+        id: "x".repeat(32),
+        bundle: false,
+        tracks: ["latest", "2023-12"].map(|t| t.parse().unwrap()).to_vec(),
+        guardrails: vec![r"\d{4}-\d{2}".into()],
+        rows,
+        revisions: bases
+            .iter()
+            .enumerate()
+            .map(|(at, on)| RevisionFacts {
+                revision: numbered(at),
+                version: Outside::new(numbered(at).0.to_string()),
+                status: "released".into(),
+                created_at: now() - TimeDelta::days(300),
+                bases: vec![base(on)],
+            })
+            .collect(),
+        declared: bases
+            .iter()
+            .enumerate()
+            .map(|(at, _)| DeclaredResource {
+                charm_revision: numbered(at),
+                name: resource.clone(),
+                kind: "oci-image".into(),
+                optional: false,
+            })
+            .collect(),
+        resources: [(
+            resource.clone(),
+            vec![ResourceFacts {
+                revision: ResourceRevision(32),
+                created_at: now() - TimeDelta::days(30),
+                size: 300,
+                sha256: digest("descriptor"),
+                architectures: vec!["amd64".into()],
+            }],
+        )]
+        .into(),
+    }
+}
+
+pub(super) fn setting(read_only: bool) -> Setting {
+    Setting {
+        workspace: workspace(),
+        read_only,
+        demo: false,
+        look: Look::FULL,
+        refresh_minutes: 5,
+    }
+}
+
+/// A console on that world, its first refresh answered.
+pub(super) fn console(size: (u16, u16), read_only: bool) -> Model {
+    let mut model = Model::new(setting(read_only), Arc::new(snapshot()), now(), size);
+    let effects = update(&mut model, Msg::FirstFrame(now()));
+    answer(&mut model, effects);
+    model
+}
+
+/// Answers the effects as the shell would, with the same world again.
+pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
+    let mut rest = Vec::new();
+    for effect in effects {
+        let msg = match effect {
+            Effect::Refresh { id, previous } => Msg::Observed(id, now(), previous),
+            Effect::ReadRuns { id } => Msg::RunsRead(id, now(), Ok(model.runs.clone())),
+            Effect::PlanPublish { id, previous, intent } => {
+                let plan = publish::plan(&workspace(), &previous, &intent);
+                Msg::Planned(id, now(), previous, Box::new(plan))
+            }
+            other => {
+                rest.push(other);
+                continue;
+            }
+        };
+        let more = update(model, msg);
+        rest.extend(answer(model, more));
+    }
+    rest
+}
+
+/// Presses `key`, answers what can be answered, and returns the rest.
+pub(super) fn press(model: &mut Model, key: Key) -> Vec<Effect> {
+    let effects = update(model, Msg::Key(key));
+    answer(model, effects)
+}
+
+pub(super) fn type_in(model: &mut Model, text: &str) {
+    for c in text.chars() {
+        press(model, Key::Char(c));
+    }
+}
+
+/// What is on screen, and what was drawn.
+pub(super) fn screen(model: &Model) -> (String, Drawn) {
+    let mut terminal = Terminal::new(TestBackend::new(model.columns, model.lines)).unwrap();
+    let mut drawn = Drawn::default();
+    terminal.draw(|frame| drawn = view::draw(model, frame)).unwrap();
+    let buffer = terminal.backend().buffer();
+    let mut text = String::new();
+    for y in 0..buffer.area.height {
+        let mut line = String::new();
+        for x in 0..buffer.area.width {
+            line.push_str(buffer.cell((x, y)).unwrap().symbol());
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    (text, drawn)
+}
+
+/// The plan of publishing the new release.
+pub(super) fn plan() -> Plan {
+    let intent = PublishIntent::of("2025-01-27".parse().unwrap());
+    publish::plan(&workspace(), &snapshot(), &intent).unwrap()
+}
+
+pub(super) fn record(outcome: Option<Outcome>) -> RunRecord {
+    RunRecord {
+        id: RunId("20250201T120000Z-ab12".into()),
+        actor: "someone@here".into(),
+        plan: plan(),
+        outcome,
+        started_at: now(),
+        finished_at: outcome.map(|_| now() + TimeDelta::seconds(42)),
+        steps: Vec::new(),
+        problem: None,
+        running: false,
+    }
+}
