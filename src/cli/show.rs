@@ -337,7 +337,7 @@ pub async fn charms(session: &Session, output: &Output) -> Ending {
                                     "revision": r.revision, "created_at": r.created_at, "size": r.size,
                                     "architectures": r.architectures,
                                     "digest": image.as_ref().map(|i| i.digest),
-                                    "config_digest": image.as_ref().and_then(|i| i.config_digest()),
+                                    "config_digest": image.as_ref().and_then(crate::domain::charm::ImageBehind::config_digest),
                                     "release": release,
                                 })
                             })

@@ -34,16 +34,19 @@ pub async fn interruption() {
     }
 }
 
-/// Runs a command; an interruption ends it at once unless a run is under way.
+/// Runs a command; an interruption ends it at once unless a run is under way. A second one during
+/// a run leaves it where it is: the journal knows, and `resume` looks before it does anything.
 pub async fn until_interrupted(command: impl Future<Output = Ending>) -> Ending {
     tokio::pin!(command);
+    let mut asked = false;
     loop {
         tokio::select! {
             ending = &mut command => return ending,
             () = interruption() => {
-                if !RUNNING.load(Ordering::SeqCst) {
+                if asked || !RUNNING.load(Ordering::SeqCst) {
                     return Ok(130);
                 }
+                asked = true;
             }
         }
     }

@@ -13,7 +13,7 @@ use super::args::ProgressForm;
 use super::output::Output;
 use super::{signals, tables};
 use crate::domain::{Kind, Problem};
-use crate::journal::RunRecord;
+use crate::journal::{RunRecord, StepOutcome};
 use crate::plan::{Plan, StepId};
 use crate::run::{Phase, RunHandle, RunProgress, StepProgress};
 
@@ -23,7 +23,7 @@ pub async fn follow(mut handle: RunHandle, plan: &Plan, output: &Output) -> Resu
     let said: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
         if !json_lines {
             use std::io::Write;
-            let text: &[u8] = b"stopping: what is under way is brought to its end first\n";
+            let text: &[u8] = b"stopping: what is under way is brought to its end first (again: leave it to 'windlass resume')\n";
             drop(std::io::stderr().write_all(text));
         }
     });
@@ -132,11 +132,9 @@ fn line(kind: &str, target: &str, now: &StepProgress) -> String {
     } else if let Some(note) = now
         .note
         .as_ref()
-        .filter(|_| now.outcome.is_none() || now.phase == Phase::Ended)
+        .filter(|_| now.outcome != Some(StepOutcome::Done))
     {
-        if now.outcome != Some(crate::journal::StepOutcome::Done) {
-            text.push_str(&format!(" · {note}"));
-        }
+        text.push_str(&format!(" · {note}"));
     }
     text
 }

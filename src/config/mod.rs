@@ -96,7 +96,7 @@ impl Config {
 }
 
 fn find(name: &str, config_home: Option<&Path>) -> Result<(String, Origin), Problem> {
-    let is_file = name.contains('/') || name.ends_with(".toml");
+    let is_file = name.contains('/') || Path::new(name).extension().is_some_and(|e| e == "toml");
     if !is_file {
         let own = config_home.map(|home| home.join("windlass/workspaces").join(format!("{name}.toml")));
         if let Some(path) = own.filter(|path| path.is_file()) {

@@ -1,19 +1,35 @@
-//! The terminal user interface.
+//! The terminal user interface: one model, one `update`, one action table, one view.
+//!
+//! ```text
+//! key, mouse, paste ─┐                                 ┌─> view(&Model) -> frame + hit map
+//! results, progress ─┴─> Msg ─> update(&mut Model) ────┤
+//! clock (one timer) ─┘                                 └─> Vec<Effect> ─> shell ─> session
+//! ```
+//!
+//! Everything outside [`shell`] is pure: no IO, no clock, no randomness; time arrives inside
+//! messages. Cut by feature: every pane owns its state, its update and its view. The only effects
+//! that can change a remote carry a plan that somebody confirmed by typing. Must not know the
+//! command line.
 
-use crate::domain::Problem;
-use crate::run::Session;
+pub mod actions;
+pub mod confirm;
+pub mod dialogs;
+pub mod effect;
+pub mod layout;
+pub mod links;
+pub mod listing;
+pub mod live;
+pub mod model;
+pub mod msg;
+pub mod panes;
+pub mod review;
+pub mod running;
+pub mod shell;
+pub mod update;
+pub mod view;
+pub mod wake;
+pub mod words;
 
-/// How the console is opened.
-pub struct ConsoleOptions {
-    /// Without borders.
-    pub plain: bool,
-    /// Without colours.
-    pub no_color: bool,
-    /// On the demo world.
-    pub demo: bool,
-}
-
-/// Opens the console.
-pub async fn run(_session: Session, _options: ConsoleOptions) -> Result<(), Problem> {
-    Ok(())
-}
+pub use model::Model;
+pub use msg::Msg;
+pub use shell::{ConsoleOptions, run};

@@ -13,8 +13,8 @@ use crate::config::workspace::Charm;
 use crate::domain::charm::ImageBehind;
 use crate::domain::snapshot::{MissingBytes, PullQuota};
 use crate::domain::{
-    CharmName, Kind, Observed, Problem, Reference, ResolvedImage, ResourceName, ResourceRevision, Snapshot,
-    Target,
+    CharmName, Kind, Observed, Problem, Reference, Release, ResolvedImage, ResourceName, ResourceRevision,
+    Snapshot, Target,
 };
 use crate::plan::PublishIntent;
 use crate::plan::evidence::same_image;
@@ -199,7 +199,8 @@ fn wanted_images(
     wanted
 }
 
-/// Resolves upstream tags, newest release first, until every image that a channel runs is named.
+/// Resolves upstream tags until every image that a channel runs is named: those of published
+/// releases first, then newest first, because each tag that was never read costs a pull.
 pub async fn identify(observer: &Observer, snapshot: &mut Snapshot, charms: &BTreeSet<CharmName>) {
     let running: Vec<(String, Vec<ImageBehind>)> = observer
         .workspace
@@ -213,7 +214,15 @@ pub async fn identify(observer: &Observer, snapshot: &mut Snapshot, charms: &BTr
             continue;
         };
         let mut tags: Vec<String> = Vec::new();
-        for release in snapshot.releases.value.iter().flatten() {
+        let releases = || snapshot.releases.value.iter().flatten();
+        let marked = |release: &&Release| {
+            snapshot
+                .markers
+                .value
+                .as_ref()
+                .is_some_and(|markers| markers.contains(&release.name))
+        };
+        for release in releases().filter(marked).chain(releases()) {
             if let Some(tag) = release.images.get(&key)
                 && !tags.contains(tag)
             {
@@ -222,9 +231,10 @@ pub async fn identify(observer: &Observer, snapshot: &mut Snapshot, charms: &BTr
         }
         let mut tags = tags.into_iter();
         while !unnamed.is_empty() {
+            // No more at once than there are images to name.
             let batch: Vec<Reference> = tags
                 .by_ref()
-                .take(AT_ONCE)
+                .take(unnamed.len().min(AT_ONCE))
                 .map(|tag| repository.tagged(&tag))
                 .collect();
             if batch.is_empty() {

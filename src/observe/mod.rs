@@ -57,6 +57,11 @@ impl Observer {
         &self.services
     }
 
+    /// True where nobody is asked.
+    pub const fn is_offline(&self) -> bool {
+        self.offline
+    }
+
     /// The last snapshot of this world and workspace, from disk.
     pub fn cached(&self) -> Snapshot {
         let mut snapshot = self.cache.snapshot().unwrap_or_default();

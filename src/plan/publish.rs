@@ -7,6 +7,8 @@
 mod channels;
 mod images;
 mod preflight;
+#[cfg(test)]
+mod tests;
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;

@@ -136,6 +136,12 @@ impl Session {
                     .hint("run it without --read-only"),
             );
         }
+        if self.observer.is_offline() {
+            return Err(
+                Problem::new(Kind::Refused, "this session is offline: nothing can be changed")
+                    .hint("run it without --offline"),
+            );
+        }
         let now = Utc::now();
         let id = id.unwrap_or_else(|| new_id(now));
         let charms = plan.charms();

@@ -79,9 +79,10 @@ impl Services {
                 if let Some(value) = &self.variable {
                     return StoreToken::from_variable(value);
                 }
-                let kept = match self.keyring {
-                    true => keyring::charmcraft_token(&self.endpoints.charmhub).await,
-                    false => None,
+                let kept = if self.keyring {
+                    keyring::charmcraft_token(&self.endpoints.charmhub).await
+                } else {
+                    None
                 };
                 kept.ok_or_else(|| {
                     Problem::new(Kind::Credentials, "there is no Charmhub credential")

@@ -27,7 +27,7 @@ pub async fn perform(
         work.telling.step(&work.step.id, |p| match event {
             CopyProgress::Planned { bytes, .. } => p.bytes_total = Some(bytes),
             CopyProgress::Skipped { bytes, .. } | CopyProgress::Mounted { bytes, .. } => {
-                p.bytes_done += bytes
+                p.bytes_done += bytes;
             }
             CopyProgress::Sent { bytes, .. } => {
                 p.bytes_done += bytes;

@@ -77,7 +77,7 @@ impl StoreToken {
             },
         };
         let token = token.trim().to_owned();
-        if token.is_empty() || token.chars().any(|c| c.is_control()) {
+        if token.is_empty() || token.chars().any(char::is_control) {
             return Err(bad("it decodes to nothing that can be sent"));
         }
         Ok(Self {

@@ -64,6 +64,11 @@ struct Blob {
 }
 
 #[derive(serde::Deserialize)]
+struct User {
+    login: String,
+}
+
+#[derive(serde::Deserialize)]
 struct Message {
     #[serde(default)]
     message: Option<String>,
@@ -146,7 +151,7 @@ impl GitHub {
             .retry(policy())
             .when(worth)
             .await
-            .map_err(|problem| problem.within(what.to_owned()))?;
+            .map_err(|problem| problem.within(what))?;
         if let (304, Some((_, known))) = (reply.status, known) {
             return Ok(known);
         }
@@ -264,10 +269,6 @@ impl GitHub {
             return Err(Problem::new(Kind::NotFound, "no GitHub token is set")
                 .hint("reading works without; set GH_TOKEN for more than 60 requests an hour"));
         };
-        #[derive(serde::Deserialize)]
-        struct User {
-            login: String,
-        }
         let what = "asking whose GitHub token it is";
         let reply = self.reply("/user", what).await?;
         let user: User = serde_json::from_slice(&reply.body)

@@ -51,13 +51,12 @@ pub async fn releases<C: BlobCache + Sync>(
     }
     let mut releases: Vec<Release> = futures_util::stream::iter(manifests)
         .map(|(name, sha)| async move {
-            let bytes = match cache.blob(&sha) {
-                Some(bytes) => bytes,
-                None => {
-                    let bytes = github.blob(&upstream.repository, &sha).await?;
-                    cache.keep_blob(&sha, &bytes);
-                    bytes
-                }
+            let bytes = if let Some(bytes) = cache.blob(&sha) {
+                bytes
+            } else {
+                let bytes = github.blob(&upstream.repository, &sha).await?;
+                cache.keep_blob(&sha, &bytes);
+                bytes
             };
             Ok(Release::from_manifest(name.clone(), &bytes)
                 .unwrap_or_else(|problem| Release::unreadable(name, problem)))

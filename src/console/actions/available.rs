@@ -1,0 +1,178 @@
+//! Whether an action can be done now, and if not, why.
+//!
+//! Owns the reasons that footer, help and a vain key press show. Must not change anything.
+
+use crate::console::live::State;
+use crate::console::model::Screen;
+use crate::console::panes::{self, PaneId, charms};
+use crate::console::{Model, review, running};
+
+/// Whether an action can be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Availability {
+    /// It makes no sense here.
+    Hidden,
+    /// It cannot be done, for this reason.
+    Disabled(&'static str),
+    /// It can be done.
+    Enabled,
+}
+
+use Availability::{Disabled, Enabled, Hidden};
+
+const READ_ONLY: &str = "read-only: nothing is written; start without --read-only to write";
+
+pub(super) const fn always(_: &Model) -> Availability {
+    Enabled
+}
+
+pub(super) const fn refresh(model: &Model) -> Availability {
+    if model.refresh.in_flight.is_some() {
+        Disabled("a refresh is under way")
+    } else {
+        Enabled
+    }
+}
+
+pub(super) fn publish(model: &Model) -> Availability {
+    if model.workspace().fed_charms().next().is_none() {
+        return Disabled("no charm of this workspace takes an image from a release");
+    }
+    match model.panes.releases.selected() {
+        Some(_) => Enabled,
+        None if model.refresh.in_flight.is_some() => Disabled("releases are still being looked at"),
+        None => Disabled("no release is selected"),
+    }
+}
+
+pub(super) fn open(model: &Model) -> Availability {
+    let (shown, _) = panes::counts(&model.panes, model.pane);
+    if model.pane == PaneId::Activity {
+        Hidden
+    } else if shown == 0 {
+        Disabled("nothing is selected")
+    } else {
+        Enabled
+    }
+}
+
+pub(super) fn open_run(model: &Model) -> Availability {
+    if model.panes.activity.is_empty() {
+        Disabled("there is no run yet")
+    } else {
+        Enabled
+    }
+}
+
+pub(super) fn browse(model: &Model) -> Availability {
+    let has_page = match model.pane {
+        PaneId::Releases => model.panes.releases.selected().is_some() && model.workspace().upstream.is_some(),
+        PaneId::Channels => model.panes.channels.selected().is_some(),
+        PaneId::Charms => matches!(
+            model.panes.charms.selected().map(|row| &row.what),
+            Some(charms::What::Charm(_) | charms::What::Resource { .. })
+        ),
+        PaneId::Credentials | PaneId::Activity => return Hidden,
+    };
+    if has_page {
+        Enabled
+    } else {
+        Disabled("there is no page for this")
+    }
+}
+
+pub(super) fn filtered(model: &Model) -> Availability {
+    if panes::filter(&model.panes, model.pane).is_empty() {
+        Hidden
+    } else {
+        Enabled
+    }
+}
+
+pub(super) fn resume(model: &Model) -> Availability {
+    match model.panes.activity.selected() {
+        Some(row) => may_resume(model, row.state),
+        None => Hidden,
+    }
+}
+
+pub(super) fn resume_here(model: &Model) -> Availability {
+    match &model.screen {
+        Screen::Run(running) => may_resume(model, running::state(model, &running.run)),
+        _ => Hidden,
+    }
+}
+
+const fn may_resume(model: &Model, state: State) -> Availability {
+    match state {
+        State::Open if model.setting.read_only => Disabled(READ_ONLY),
+        State::Open => Enabled,
+        _ => Hidden,
+    }
+}
+
+pub(super) fn cancel(model: &Model) -> Availability {
+    match &model.screen {
+        Screen::Run(running) => match running::state(model, &running.run) {
+            State::Running if model.live.contains_key(&running.run) => Enabled,
+            State::Running => Disabled("another process works on this run"),
+            State::Stopping => Disabled("it was asked to stop; what is under way ends first"),
+            State::Ended(_) | State::Open => Hidden,
+        },
+        _ => Hidden,
+    }
+}
+
+fn of_review(model: &Model, answer: impl Fn(&review::Review) -> Availability) -> Availability {
+    match &model.screen {
+        Screen::Review(review) => answer(review),
+        _ => Hidden,
+    }
+}
+
+pub(super) fn confirm(model: &Model) -> Availability {
+    of_review(model, |review| {
+        if review.starting.is_some() {
+            return Disabled("the run is being started");
+        }
+        if review.in_flight.is_some() {
+            return Disabled("the plan is still being made");
+        }
+        match &review.plan {
+            None => Disabled("there is no plan to confirm"),
+            Some(plan) if plan.nothing_to_do() => Disabled("nothing is left to do"),
+            Some(_) if model.setting.read_only => Disabled(READ_ONLY),
+            Some(_) => Enabled,
+        }
+    })
+}
+
+pub(super) fn change(model: &Model) -> Availability {
+    of_review(model, |review| {
+        if review.starting.is_some() {
+            Disabled("the run is being started")
+        } else {
+            Enabled
+        }
+    })
+}
+
+pub(super) fn review_copy(model: &Model) -> Availability {
+    of_review(model, |_| Enabled)
+}
+
+pub(super) fn text_copy(model: &Model) -> Availability {
+    match &model.modal {
+        Some(
+            crate::console::dialogs::Modal::Details(text) | crate::console::dialogs::Modal::Problem(text),
+        ) if text.copy.is_some() => Enabled,
+        _ => Hidden,
+    }
+}
+
+pub(super) fn text_browse(model: &Model) -> Availability {
+    match &model.modal {
+        Some(crate::console::dialogs::Modal::Details(text)) if text.link.is_some() => Enabled,
+        _ => Hidden,
+    }
+}

@@ -1,0 +1,201 @@
+//! The one action table, and everything that derives from it: keymap, footer, help.
+//!
+//! Owns lookup and scopes. There is no second list of keys anywhere. Must not do anything: an
+//! action is a message.
+
+mod available;
+mod key;
+mod table;
+
+pub use available::Availability;
+pub use key::Key;
+pub use table::ACTIONS;
+
+use super::dialogs::Modal;
+use super::model::Screen;
+use super::panes::PaneId;
+use super::{Model, Msg};
+use crate::plan::Risk;
+
+/// Names an action; as text in documents `publish`, `leave-out`, …
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "each has its title and help in the table")]
+pub enum ActionId {
+    Interrupt,
+    Quit,
+    Help,
+    Refresh,
+    NextPane,
+    PreviousPane,
+    Releases,
+    Channels,
+    Charms,
+    Credentials,
+    Activity,
+    Zoom,
+    Filter,
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    Top,
+    Bottom,
+    Open,
+    OpenRun,
+    Publish,
+    Copy,
+    Browse,
+    Resume,
+    Unfilter,
+    FilterAccept,
+    FilterUp,
+    FilterDown,
+    FilterDrop,
+    ReviewConfirm,
+    ReviewToggle,
+    ReviewReplace,
+    ReviewTrackOnly,
+    ReviewDowngrade,
+    ReviewKeep,
+    ReviewAgain,
+    ReviewUp,
+    ReviewDown,
+    ReviewPageUp,
+    ReviewPageDown,
+    ReviewCopy,
+    ReviewBack,
+    RunCancel,
+    RunResume,
+    RunUp,
+    RunDown,
+    RunPageUp,
+    RunPageDown,
+    RunCopy,
+    RunBrowse,
+    RunBack,
+    HelpRun,
+    HelpUp,
+    HelpDown,
+    HelpClose,
+    TextUp,
+    TextDown,
+    TextPageUp,
+    TextPageDown,
+    TextTop,
+    TextBottom,
+    TextCopy,
+    TextBrowse,
+    TextClose,
+    PromptAccept,
+    PromptClose,
+    StopYes,
+    StopNo,
+    LeaveYes,
+    LeaveNo,
+}
+
+/// Where an action applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Wherever one is, dialogs included.
+    Always,
+    /// On every screen without a dialog.
+    Everywhere,
+    /// On the screen of panes.
+    Panes,
+    /// In one pane.
+    Pane(PaneId),
+    /// While a filter is typed.
+    Filter,
+    /// In the plan review.
+    Review,
+    /// On the screen of a run.
+    Run,
+    /// In help.
+    Help,
+    /// In details and problems.
+    Text,
+    /// In a field.
+    Prompt,
+    /// In the question whether to stop a run.
+    Stop,
+    /// In the question whether to leave.
+    Leave,
+}
+
+/// One line of the table: everything that a person or a script can see of an action.
+pub struct ActionSpec {
+    /// Its name.
+    pub id: ActionId,
+    /// A few words, for footer and help.
+    pub title: &'static str,
+    /// One sentence.
+    pub help: &'static str,
+    /// Where it applies.
+    pub scope: Scope,
+    /// Its keys, the one shown first.
+    pub keys: &'static [&'static str],
+    /// Its place in the footer, lowest first; `None` where it is not shown there.
+    pub footer: Option<u8>,
+    /// How much harm it can do.
+    pub risk: Risk,
+    /// Whether it can be done now, and why not.
+    pub availability: fn(&Model) -> Availability,
+    /// What it sends.
+    pub message: Msg,
+    /// The command that does the same.
+    pub twin: Option<&'static str>,
+}
+
+impl ActionSpec {
+    /// True where `key` means it.
+    pub fn bound_to(&self, key: Key) -> bool {
+        self.keys.iter().any(|text| Key::parse(text) == Some(key))
+    }
+}
+
+/// The scopes that are active, the narrowest first.
+pub fn scopes(model: &Model) -> Vec<Scope> {
+    let mut scopes = match &model.modal {
+        Some(Modal::Help(_)) => vec![Scope::Help],
+        Some(Modal::Problem(_) | Modal::Details(_)) => vec![Scope::Text],
+        Some(Modal::Prompt(_)) => vec![Scope::Prompt],
+        Some(Modal::Stop(_)) => vec![Scope::Stop],
+        Some(Modal::Leave) => vec![Scope::Leave],
+        None => match &model.screen {
+            Screen::Panes if model.filtering.is_some() => vec![Scope::Filter],
+            Screen::Panes => vec![Scope::Pane(model.pane), Scope::Panes, Scope::Everywhere],
+            Screen::Review(_) => vec![Scope::Review, Scope::Everywhere],
+            Screen::Run(_) => vec![Scope::Run, Scope::Everywhere],
+        },
+    };
+    scopes.push(Scope::Always);
+    scopes
+}
+
+/// The actions of `scopes`, scope by scope.
+pub fn in_scopes(scopes: &[Scope]) -> impl Iterator<Item = &'static ActionSpec> + '_ {
+    scopes
+        .iter()
+        .flat_map(|scope| ACTIONS.iter().filter(move |spec| spec.scope == *scope))
+}
+
+/// The action that `key` means now.
+pub fn lookup(model: &Model, key: Key) -> Option<&'static ActionSpec> {
+    in_scopes(&scopes(model))
+        .find(|spec| spec.bound_to(key) && (spec.availability)(model) != Availability::Hidden)
+}
+
+/// The action called `id`.
+pub fn spec(id: ActionId) -> Option<&'static ActionSpec> {
+    ACTIONS.iter().find(|spec| spec.id == id)
+}
+
+/// The actions of the footer, in order.
+pub fn footer(model: &Model) -> Vec<&'static ActionSpec> {
+    let mut specs: Vec<_> = in_scopes(&scopes(model))
+        .filter(|spec| spec.footer.is_some() && (spec.availability)(model) != Availability::Hidden)
+        .collect();
+    specs.sort_by_key(|spec| spec.footer);
+    specs
+}

@@ -1,0 +1,172 @@
+//! What lies over a screen: help, a problem, details, a field to type into, a question.
+//!
+//! Owns their state; there is at most one. Must not decide what follows from them.
+
+pub mod help;
+mod line;
+pub mod view;
+
+pub use help::Help;
+pub use line::Line;
+
+use tui_input::{Input, InputRequest};
+
+use super::actions::Key;
+use super::{Model, layout};
+use crate::domain::Problem;
+use crate::journal::RunId;
+use crate::plan::Plan;
+
+/// A dialog.
+#[derive(Clone, Debug)]
+pub enum Modal {
+    /// The actions that can be done here.
+    Help(Help),
+    /// Something went wrong.
+    Problem(Text),
+    /// Everything known of one thing.
+    Details(Text),
+    /// A field.
+    Prompt(Box<Prompt>),
+    /// Whether to stop a run.
+    Stop(RunId),
+    /// Whether to leave while runs go on.
+    Leave,
+}
+
+/// A text that may be longer than the screen.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// Its title.
+    pub title: String,
+    source: Vec<Line>,
+    /// Lines broken to `width`.
+    pub lines: Vec<Line>,
+    width: usize,
+    /// First line shown.
+    pub offset: usize,
+    /// What `y` copies.
+    pub copy: Option<String>,
+    /// What `o` opens.
+    pub link: Option<String>,
+}
+
+impl Text {
+    /// A text.
+    pub fn new(title: impl Into<String>, lines: Vec<Line>) -> Self {
+        Self {
+            title: title.into(),
+            source: lines,
+            lines: Vec::new(),
+            width: 0,
+            offset: 0,
+            copy: None,
+            link: None,
+        }
+    }
+
+    /// A problem in full.
+    pub fn of_problem(title: impl Into<String>, problem: &Problem) -> Self {
+        let mut text = Self::new(title, Line::problem(problem));
+        text.copy = Some(problem.to_string());
+        text
+    }
+
+    fn wrap(&mut self, width: usize) {
+        if self.width != width {
+            self.width = width;
+            self.lines = self.source.iter().flat_map(|line| line.wrap(width)).collect();
+        }
+    }
+}
+
+/// What a typed word is for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Purpose {
+    /// Confirms a plan.
+    Start(Box<Plan>),
+    /// Confirms that a run is taken up.
+    Resume(RunId),
+    /// Names another tag or digest for an image.
+    Replace(String),
+}
+
+/// A field with a question.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// Its title.
+    pub title: String,
+    /// What is asked.
+    pub lines: Vec<Line>,
+    /// The word that must be typed, where one must.
+    pub wanted: Option<String>,
+    /// What is typed.
+    pub input: Input,
+    /// Why the last try was none.
+    pub error: Option<String>,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// Lets `key` edit `input`; true where it did.
+pub fn edit(input: &mut Input, key: Key) -> bool {
+    let request = match key {
+        Key::Char(c) => InputRequest::InsertChar(c),
+        Key::Backspace => InputRequest::DeletePrevChar,
+        Key::Delete => InputRequest::DeleteNextChar,
+        Key::Left => InputRequest::GoToPrevChar,
+        Key::Right => InputRequest::GoToNextChar,
+        Key::Home | Key::Ctrl('a') => InputRequest::GoToStart,
+        Key::End | Key::Ctrl('e') => InputRequest::GoToEnd,
+        Key::Ctrl('u') => InputRequest::DeleteLine,
+        Key::Ctrl('w') => InputRequest::DeletePrevWord,
+        Key::Ctrl('k') => InputRequest::DeleteTillEnd,
+        _ => return false,
+    };
+    input.handle(request);
+    true
+}
+
+/// Columns of text dialogs, borders included.
+pub const TEXT_COLUMNS: u16 = 96;
+
+/// Lines and columns inside the box of a text dialog.
+pub fn text_size(model: &Model) -> (usize, usize) {
+    let rect = layout::dialog(model, TEXT_COLUMNS, model.lines);
+    (
+        usize::from(rect.width.saturating_sub(4)),
+        usize::from(rect.height.saturating_sub(2)),
+    )
+}
+
+/// Breaks texts to the width of the screen and keeps windows inside.
+pub fn settle(model: &mut Model) {
+    let (columns, lines) = text_size(model);
+    let entries = match &model.modal {
+        Some(Modal::Help(help)) => help::entries(model, help).len(),
+        _ => 0,
+    };
+    match &mut model.modal {
+        Some(Modal::Problem(text) | Modal::Details(text)) => {
+            text.wrap(columns);
+            text.offset = text.offset.min(text.lines.len().saturating_sub(lines));
+        }
+        Some(Modal::Help(help)) => help.settle(entries, lines.saturating_sub(2)),
+        _ => {}
+    }
+}
+
+/// Moves what can be moved in the dialog by `steps` lines.
+pub fn move_by(model: &mut Model, steps: isize) {
+    let entries = match &model.modal {
+        Some(Modal::Help(help)) => help::entries(model, help).len(),
+        _ => 0,
+    };
+    match &mut model.modal {
+        Some(Modal::Problem(text) | Modal::Details(text)) => {
+            text.offset = text.offset.saturating_add_signed(steps);
+        }
+        Some(Modal::Help(help)) => help.move_by(steps, entries),
+        _ => {}
+    }
+}

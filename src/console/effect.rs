@@ -1,0 +1,72 @@
+//! What the pure part asks the shell to do.
+//!
+//! Owns the list of effects, as data. Two of them can change a remote, and both carry a
+//! [`Confirmed`]. Must not do anything.
+
+use std::sync::Arc;
+
+use super::confirm::Confirmed;
+use crate::domain::Snapshot;
+use crate::journal::RunId;
+use crate::plan::{Plan, PublishIntent};
+
+/// Names a request; its answer carries the same number, and older answers are dropped.
+pub type RequestId = u64;
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    // --- background: answered by a message
+    /// Look at every service.
+    Refresh {
+        /// The request.
+        id: RequestId,
+        /// What is known so far.
+        previous: Arc<Snapshot>,
+    },
+    /// Read the journal's runs.
+    ReadRuns {
+        /// The request.
+        id: RequestId,
+    },
+    /// Look freshly at what a publish needs, and plan it.
+    PlanPublish {
+        /// The request.
+        id: RequestId,
+        /// What is known so far.
+        previous: Arc<Snapshot>,
+        /// The wish.
+        intent: PublishIntent,
+    },
+    // --- background, changing remotes
+    /// Start a run of a confirmed plan.
+    Start {
+        /// The request.
+        id: RequestId,
+        /// The plan.
+        plan: Confirmed<Plan>,
+    },
+    /// Take up a run that was left open.
+    Resume {
+        /// The request.
+        id: RequestId,
+        /// The run.
+        run: Confirmed<RunId>,
+    },
+    /// Ask a run to stop.
+    Cancel(RunId),
+    // --- foreground: need the terminal
+    /// Put a text into the clipboard by way of the terminal.
+    Copy(String),
+    /// Open a page.
+    Open(String),
+    /// Leave.
+    Quit,
+}
+
+impl Effect {
+    /// True where it can change a remote.
+    pub const fn writes(&self) -> bool {
+        matches!(self, Self::Start { .. } | Self::Resume { .. })
+    }
+}

@@ -1,0 +1,117 @@
+//! Where everything is on screen: a grid where there is room, one pane at a time where not.
+//!
+//! Owns the arithmetic, shared by update (windows, pages) and view. Must not draw.
+
+use ratatui::layout::Rect;
+
+use super::Model;
+use super::dialogs;
+use super::model::Screen;
+use super::panes::PaneId;
+
+/// Below this nothing useful can be shown.
+pub const LEAST: (u16, u16) = (44, 10);
+/// From here on panes stand side by side.
+const GRID: (u16, u16) = (100, 20);
+
+/// The places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The first line.
+    pub header: Rect,
+    /// The line of tabs, where one pane is shown at a time.
+    pub tabs: Option<Rect>,
+    /// The panes shown, with their borders.
+    pub panes: Vec<(PaneId, Rect)>,
+    /// The whole of the middle.
+    pub body: Rect,
+    /// The last line.
+    pub footer: Rect,
+}
+
+/// True where the terminal is too small for anything.
+pub const fn too_small(model: &Model) -> bool {
+    model.columns < LEAST.0 || model.lines < LEAST.1
+}
+
+/// The places for the size and state of `model`.
+pub fn layout(model: &Model) -> Layout {
+    let (w, h) = (model.columns, model.lines);
+    let header = Rect::new(0, 0, w, 1.min(h));
+    let footer = Rect::new(0, h.saturating_sub(1), w, 1.min(h));
+    let body = Rect::new(0, 1.min(h), w, h.saturating_sub(2));
+    let grid = w >= GRID.0 && h >= GRID.1 && !model.zoomed;
+    if grid {
+        let left = (w * 32 / 100).clamp(36, 50);
+        let right = w - left;
+        let above = body.height * 55 / 100;
+        let below = body.height - above;
+        let (x, y) = (body.x, body.y);
+        let credentials = right * 11 / 20;
+        return Layout {
+            header,
+            tabs: None,
+            panes: vec![
+                (PaneId::Releases, Rect::new(x, y, left, above)),
+                (PaneId::Channels, Rect::new(x + left, y, right, above)),
+                (PaneId::Charms, Rect::new(x, y + above, left, below)),
+                (
+                    PaneId::Credentials,
+                    Rect::new(x + left, y + above, credentials, below),
+                ),
+                (
+                    PaneId::Activity,
+                    Rect::new(x + left + credentials, y + above, right - credentials, below),
+                ),
+            ],
+            body,
+            footer,
+        };
+    }
+    let tabs = Rect::new(0, body.y, w, 1.min(body.height));
+    let pane = Rect::new(0, body.y + 1, w, body.height.saturating_sub(1));
+    Layout {
+        header,
+        tabs: Some(tabs),
+        panes: vec![(model.pane, pane)],
+        body,
+        footer,
+    }
+}
+
+/// Rows of a list inside a pane with borders and, where the pane has one, a line of headings.
+pub fn list_height(pane: PaneId, rect: Rect) -> usize {
+    usize::from(
+        rect.height
+            .saturating_sub(2 + u16::from(pane.has_heading(rect.width))),
+    )
+}
+
+/// The box of a dialog: centred, at most `columns` by `lines`.
+pub fn dialog(model: &Model, columns: u16, lines: u16) -> Rect {
+    let w = columns.min(model.columns.saturating_sub(2));
+    let h = lines.min(model.lines.saturating_sub(2));
+    Rect::new((model.columns - w) / 2, (model.lines - h) / 2, w, h)
+}
+
+/// Moves every window so that its selection is visible.
+pub fn settle(model: &mut Model) {
+    let places = layout(model);
+    for pane in PaneId::ALL {
+        let height = places
+            .panes
+            .iter()
+            .find(|(id, _)| *id == pane)
+            .map_or(1, |(id, rect)| list_height(*id, *rect));
+        super::panes::settle(model, pane, height);
+    }
+    let inside = usize::from(places.body.height.saturating_sub(2));
+    let inner_width = usize::from(places.body.width.saturating_sub(2));
+    if matches!(model.screen, Screen::Review(_)) {
+        super::review::settle(model, inner_width, inside);
+    }
+    if matches!(model.screen, Screen::Run(_)) {
+        super::running::settle(model, inner_width, inside);
+    }
+    dialogs::settle(model);
+}

@@ -1,0 +1,215 @@
+//! The whole state of the console.
+//!
+//! Owns what every feature shares: the snapshot, the time last told, which screen and dialog are
+//! up, and the ids of requests under way. Changed by [`super::update`] only; the view reads it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::dialogs::Modal;
+use super::effect::RequestId;
+use super::live::Live;
+use super::panes::{PaneId, Panes};
+use super::review::Review;
+use super::running::Running;
+use super::view::look::Look;
+use crate::config::Workspace;
+use crate::domain::{CharmName, Problem, Snapshot};
+use crate::journal::{RunId, RunRecord};
+
+/// What the console is started with.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The workspace in force.
+    pub workspace: Workspace,
+    /// True where nothing may be written.
+    pub read_only: bool,
+    /// True on the embedded world.
+    pub demo: bool,
+    /// Colours and glyphs.
+    pub look: Look,
+    /// Minutes between automatic refreshes; 0 for none.
+    pub refresh_minutes: u64,
+}
+
+/// Which screen is up.
+#[derive(Clone, Debug)]
+pub enum Screen {
+    /// The panes.
+    Panes,
+    /// A plan under review.
+    Review(Box<Review>),
+    /// A run.
+    Run(Running),
+}
+
+/// A request under way and how the last one went.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The request whose answer counts.
+    pub in_flight: Option<RequestId>,
+    /// When the last answer came.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// Why the last answer was none.
+    pub problem: Option<Problem>,
+}
+
+/// A word to the operator at the foot of the screen, until the next key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// What is said.
+    pub text: String,
+    /// True where something could not be done.
+    pub bad: bool,
+}
+
+/// The state.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What it was started with.
+    pub setting: Setting,
+    /// Everything observed.
+    pub snapshot: Arc<Snapshot>,
+    /// The time last told.
+    pub now: DateTime<Utc>,
+    /// Columns of the terminal.
+    pub columns: u16,
+    /// Rows of the terminal.
+    pub lines: u16,
+    /// True while the terminal window has the focus.
+    pub in_focus: bool,
+    /// The refresh.
+    pub refresh: Asked,
+    /// The reading of the journal.
+    pub journal: Asked,
+    /// Runs from the journal, newest first.
+    pub runs: Vec<RunRecord>,
+    /// Runs of this console.
+    pub live: BTreeMap<RunId, Live>,
+    /// The panes.
+    pub panes: Panes,
+    /// The pane with the focus.
+    pub pane: PaneId,
+    /// True where that pane has the whole screen.
+    pub zoomed: bool,
+    /// The field of that pane's filter, while it is typed.
+    pub filtering: Option<tui_input::Input>,
+    /// The screen.
+    pub screen: Screen,
+    /// The dialog over it.
+    pub modal: Option<Modal>,
+    /// The word at the foot.
+    pub notice: Option<Notice>,
+    /// True once what costs time may be worked out: not before the first frame.
+    pub warm: bool,
+    /// True where the console leaves as soon as its runs have settled.
+    pub leaving: bool,
+    last_id: RequestId,
+}
+
+impl Model {
+    /// The state before anything happened, drawn from `snapshot`.
+    pub fn new(
+        setting: Setting,
+        snapshot: Arc<Snapshot>,
+        now: DateTime<Utc>,
+        (columns, lines): (u16, u16),
+    ) -> Self {
+        let mut model = Self {
+            setting,
+            snapshot,
+            now,
+            columns,
+            lines,
+            in_focus: true,
+            refresh: Asked::default(),
+            journal: Asked::default(),
+            runs: Vec::new(),
+            live: BTreeMap::new(),
+            panes: Panes::default(),
+            pane: PaneId::Releases,
+            zoomed: false,
+            filtering: None,
+            screen: Screen::Panes,
+            modal: None,
+            notice: None,
+            warm: false,
+            leaving: false,
+            last_id: 0,
+        };
+        super::panes::rebuild(&mut model);
+        super::layout::settle(&mut model);
+        model
+    }
+
+    /// The workspace.
+    pub const fn workspace(&self) -> &Workspace {
+        &self.setting.workspace
+    }
+
+    /// A number that no request had before.
+    pub const fn next_id(&mut self) -> RequestId {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Says `text` at the foot.
+    pub fn say(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice {
+            text: text.into(),
+            bad: false,
+        });
+    }
+
+    /// Says at the foot why something is not done.
+    pub fn refuse(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice {
+            text: text.into(),
+            bad: true,
+        });
+    }
+
+    /// The run with this id in the journal as read last.
+    pub fn record(&self, run: &RunId) -> Option<&RunRecord> {
+        self.runs.iter().find(|record| &record.id == run)
+    }
+
+    /// True while a run of this console goes on.
+    pub fn busy(&self) -> bool {
+        self.live.values().any(|live| !live.ended)
+    }
+
+    /// The charm's name without what all charms of the workspace have in common.
+    pub fn short<'a>(&self, charm: &'a CharmName) -> &'a str {
+        short_name(self.workspace(), charm.as_str())
+    }
+}
+
+/// `name` without the words that begin and end every charm's name of the workspace.
+pub fn short_name<'a>(workspace: &Workspace, name: &'a str) -> &'a str {
+    let names: Vec<&str> = workspace.charms.iter().map(|c| c.name.as_str()).collect();
+    if names.len() < 2 || !names.contains(&name) {
+        return name;
+    }
+    let words: Vec<Vec<&str>> = names.iter().map(|n| n.split('-').collect()).collect();
+    let shortest = words.iter().map(Vec::len).min().unwrap_or(0);
+    let same = |at: &dyn Fn(&Vec<&str>) -> Option<String>| {
+        let first = words.first().and_then(at);
+        words.iter().all(|w| at(w) == first)
+    };
+    let head = (0..shortest)
+        .take_while(|i| same(&|w: &Vec<&str>| w.get(*i).map(|s| (*s).to_owned())))
+        .count();
+    let tail = (1..=shortest)
+        .take_while(|i| same(&|w: &Vec<&str>| w.get(w.len() - i).map(|s| (*s).to_owned())))
+        .count();
+    if head + tail >= shortest {
+        return name;
+    }
+    let own: Vec<&str> = name.split('-').collect();
+    let skip: usize = own.iter().take(head).map(|w| w.len() + 1).sum();
+    let drop: usize = own.iter().rev().take(tail).map(|w| w.len() + 1).sum();
+    name.get(skip..name.len().saturating_sub(drop)).unwrap_or(name)
+}

@@ -1,0 +1,148 @@
+//! Everything that can happen to the console.
+//!
+//! Owns the messages, nested by feature. They can be logged, compared and replayed. Must not
+//! carry closures.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::actions::{ActionId, Key};
+use super::effect::RequestId;
+use super::panes::PaneId;
+use crate::domain::{Problem, Snapshot};
+use crate::journal::{RunId, RunRecord};
+use crate::plan::Plan;
+use crate::run::progress::RunProgress;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Msg {
+    // --- from the terminal
+    /// A key.
+    Key(Key),
+    /// A bracketed paste.
+    Paste(String),
+    /// New size, columns and rows.
+    Resize(u16, u16),
+    /// The terminal window got or lost the focus.
+    Focus(bool),
+    // --- from the action table and the hit map
+    /// An action was asked for.
+    Act(ActionId),
+    /// A row of a pane was clicked.
+    Select(PaneId, usize),
+    /// A line of a screen or dialog was clicked.
+    Pick(usize),
+    /// The wheel turned over a pane, or over the screen where it is `None`.
+    Wheel(Option<PaneId>, isize),
+    // --- what actions mean
+    /// Go somewhere.
+    Go(Go),
+    /// Of the plan review.
+    Review(ReviewMsg),
+    /// Of the screen of a run.
+    Run(RunMsg),
+    // --- from the clock
+    /// It is this time now.
+    Clock(DateTime<Utc>),
+    /// The first frame is on screen: what costs time may be worked out now.
+    FirstFrame(DateTime<Utc>),
+    // --- answers
+    /// A refresh ended.
+    Observed(RequestId, DateTime<Utc>, Arc<Snapshot>),
+    /// The journal was read.
+    RunsRead(RequestId, DateTime<Utc>, Result<Vec<RunRecord>, Problem>),
+    /// A publish was planned, or not, from this snapshot.
+    Planned(
+        RequestId,
+        DateTime<Utc>,
+        Arc<Snapshot>,
+        Box<Result<Plan, Problem>>,
+    ),
+    /// A run began, or not.
+    Started(RequestId, Result<RunId, Problem>),
+    /// A run got on.
+    Progress(Box<RunProgress>),
+    /// A run ended.
+    Ended(RunId, DateTime<Utc>, Box<Result<RunRecord, Problem>>),
+    /// Something of windlass itself failed in the background.
+    Broken(Problem),
+    /// The shell did something small and says so.
+    Said(String),
+}
+
+/// Moves and other things that touch only the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Go {
+    /// To a pane.
+    Pane(PaneId),
+    /// To the next pane.
+    NextPane,
+    /// To the one before.
+    PreviousPane,
+    /// One pane on the whole screen, or back.
+    Zoom,
+    /// By rows.
+    Rows(isize),
+    /// By pages.
+    Pages(isize),
+    /// To the first row.
+    Top,
+    /// To the last row.
+    Bottom,
+    /// Into what is selected.
+    Open,
+    /// Out of a screen or dialog.
+    Back,
+    /// Begin to filter.
+    Filter,
+    /// Drop the filter.
+    ClearFilter,
+    /// Help.
+    Help,
+    /// Look again.
+    Refresh,
+    /// Copy what is selected.
+    Copy,
+    /// Open what is selected in the browser.
+    Browse,
+    /// Review the publishing of the selected release.
+    Publish,
+    /// Take up the selected run.
+    Resume,
+    /// Take what stands in the field.
+    Accept,
+    /// Leave the console.
+    Quit,
+    /// Leave the console whatever is going on.
+    QuitNow,
+}
+
+/// What can happen in the plan review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReviewMsg {
+    /// Leave the selected image out, or take it in again.
+    Toggle,
+    /// Name another tag or digest for the selected image.
+    Replace,
+    /// Only the release's own track, or all channels again.
+    TrackOnly,
+    /// Let `latest` go back in time, or not.
+    AllowDowngrade,
+    /// Keep the charm revisions that run, or take the newest.
+    KeepRevision,
+    /// Look and plan again.
+    Again,
+    /// Ask for the word that confirms.
+    Confirm,
+}
+
+/// What can happen on the screen of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunMsg {
+    /// Ask whether to stop it.
+    AskCancel,
+    /// Stop it.
+    Cancel,
+}

@@ -1,0 +1,6 @@
+//! What every channel runs, and which release that belongs to.
+
+mod state;
+pub mod view;
+
+pub use state::{Cell, Row, details, rows};

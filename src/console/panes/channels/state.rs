@@ -1,0 +1,244 @@
+//! Rows of the channels pane: one a charm, track and branch, with a cell a risk.
+//!
+//! Owns the words of a cell: revision, image, whether it is behind. Must not draw.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::config::Workspace;
+use crate::config::workspace::Charm;
+use crate::console::dialogs::Line;
+use crate::console::listing::Keyed;
+use crate::console::model::short_name;
+use crate::console::view::look::Tone;
+use crate::console::words;
+use crate::domain::charm::ChannelRow;
+use crate::domain::{CharmName, Outside, ReleaseName, Risk, Snapshot, Track};
+use crate::plan::evidence;
+
+/// What a channel runs, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// Nothing of its own.
+    Closed,
+    /// A revision.
+    Open {
+        /// `r50`.
+        revision: String,
+        /// The image: the tag a release names, else digits of its digest.
+        image: Option<String>,
+        /// True where a release names the image.
+        known: bool,
+        /// True where a newer release is published.
+        behind: bool,
+        /// More bases with other revisions.
+        more: usize,
+    },
+}
+
+/// A row.
+#[derive(Clone, Debug)]
+pub struct Row {
+    key: String,
+    /// The charm.
+    pub charm: CharmName,
+    /// Its short name.
+    pub short: String,
+    /// The track.
+    pub track: Track,
+    /// The branch.
+    pub branch: Option<String>,
+    /// Cells by risk, edge first as releases flow.
+    pub cells: [Cell; 4],
+}
+
+impl Keyed for Row {
+    fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn words(&self) -> String {
+        let mut words = format!("{} {}", self.charm, self.track);
+        for (risk, cell) in FLOW.iter().zip(&self.cells) {
+            if let Cell::Open { revision, image, .. } = cell {
+                words.push_str(&format!(
+                    " {risk} {revision} {}",
+                    image.as_deref().unwrap_or_default()
+                ));
+            }
+        }
+        words
+    }
+}
+
+/// Risks in the order in which releases flow.
+pub const FLOW: [Risk; 4] = [Risk::Edge, Risk::Candidate, Risk::Beta, Risk::Stable];
+
+/// All rows: charms in the workspace's order, `latest` first, then the newest track.
+pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> {
+    let newest = newest_published(snapshot);
+    let mut rows = Vec::new();
+    for charm in &workspace.charms {
+        let mut groups: BTreeMap<(Track, Option<String>), Vec<&ChannelRow>> = BTreeMap::new();
+        for row in snapshot.rows(&charm.name) {
+            groups
+                .entry((row.channel.track.clone(), row.channel.branch.clone()))
+                .or_default()
+                .push(row);
+        }
+        let mut groups: Vec<_> = groups.into_iter().collect();
+        groups.sort_by(|((a, x), _), ((b, y), _)| {
+            let latest = Track::latest();
+            (b == &latest, b, x).cmp(&(a == &latest, a, y))
+        });
+        for ((track, branch), members) in groups {
+            let cells = FLOW.map(|risk| {
+                let here: Vec<&ChannelRow> = members
+                    .iter()
+                    .copied()
+                    .filter(|row| row.channel.risk == risk)
+                    .collect();
+                cell(workspace, snapshot, charm, &here, newest, warm)
+            });
+            rows.push(Row {
+                key: format!("{}/{track}/{}", charm.name, branch.as_deref().unwrap_or("")),
+                short: short_name(workspace, charm.name.as_str()).to_owned(),
+                charm: charm.name.clone(),
+                track,
+                branch,
+                cells,
+            });
+        }
+    }
+    rows
+}
+
+fn newest_published(snapshot: &Snapshot) -> Option<&ReleaseName> {
+    let markers = snapshot.markers.value.as_ref()?;
+    snapshot
+        .releases
+        .value
+        .iter()
+        .flatten()
+        .map(|release| &release.name)
+        .find(|name| markers.contains(*name))
+}
+
+fn cell(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    charm: &Charm,
+    rows: &[&ChannelRow],
+    newest: Option<&ReleaseName>,
+    warm: bool,
+) -> Cell {
+    let Some(row) = rows.iter().max_by_key(|row| row.revision) else {
+        return Cell::Closed;
+    };
+    let mut image = None;
+    let mut known = false;
+    let mut behind = false;
+    if warm && let Some((resource, key)) = charm.fed().next() {
+        let releases = evidence::releases_in_row(workspace, snapshot, charm, resource, row);
+        known = !releases.is_empty();
+        image = releases
+            .first()
+            .and_then(|name| snapshot.release(name)?.images.get(key))
+            .map(|tag| Outside::new(tag).to_string())
+            .or_else(|| {
+                let behind = snapshot.image_behind(&charm.name, resource, row.resource(resource)?)?;
+                Some(behind.digest.short())
+            });
+        behind = known
+            && row.channel.risk == Risk::Edge
+            && row.channel.track == Track::latest()
+            && row.channel.branch.is_none()
+            && newest.is_some_and(|newest| is_behind(snapshot, &releases, newest));
+    }
+    let others = rows.iter().filter(|other| other.revision != row.revision).count();
+    Cell::Open {
+        revision: row.revision.to_string(),
+        image,
+        known,
+        behind,
+        more: others,
+    }
+}
+
+/// True where every release that names the image is older than the newest published one.
+fn is_behind(snapshot: &Snapshot, releases: &[ReleaseName], newest: &ReleaseName) -> bool {
+    let made = |name: &ReleaseName| snapshot.release(name).and_then(|r| Some((r.made_at()?, &r.name)));
+    let Some(newest) = made(newest) else {
+        return false;
+    };
+    releases
+        .iter()
+        .all(|name| made(name).is_some_and(|own| own < newest))
+}
+
+/// Everything known of the channels of a row.
+pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateTime<Utc>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let charm = workspace.charm(&row.charm);
+    let mut members: Vec<&ChannelRow> = snapshot
+        .rows(&row.charm)
+        .iter()
+        .filter(|r| r.channel.track == row.track && r.channel.branch == row.branch)
+        .collect();
+    members.sort_by(|a, b| (b.channel.risk, &a.base).cmp(&(a.channel.risk, &b.base)));
+    for member in members {
+        lines.push(Line::heading(member.channel.to_string()));
+        if let Some(base) = &member.base {
+            lines.push(Line::of("base", base.to_string(), Tone::Plain));
+        }
+        let version = snapshot
+            .charms
+            .get(&row.charm)
+            .and_then(|facts| facts.value.as_ref()?.revision(member.revision))
+            .map(|facts| format!("  version {}", facts.version))
+            .unwrap_or_default();
+        lines.push(Line::of(
+            "revision",
+            format!("{}{version}", member.revision),
+            Tone::Plain,
+        ));
+        if let Some(at) = member.released_at {
+            lines.push(Line::of(
+                "released",
+                format!("{} UTC ({})", words::minute(at), words::age(now, at)),
+                Tone::Plain,
+            ));
+        }
+        for attached in &member.resources {
+            let Some(revision) = attached.revision else {
+                lines.push(Line::of(
+                    attached.name.as_str(),
+                    "nothing attached".to_owned(),
+                    Tone::Dim,
+                ));
+                continue;
+            };
+            lines.push(Line::of(
+                attached.name.as_str(),
+                revision.to_string(),
+                Tone::Plain,
+            ));
+            if let Some(behind) = snapshot.image_behind(&row.charm, &attached.name, revision) {
+                lines.push(Line::of("  digest", behind.digest.to_string(), Tone::Plain));
+                if let Some(config) = behind.config_digest() {
+                    lines.push(Line::of("  config", config.to_string(), Tone::Dim));
+                }
+            }
+            let releases = charm
+                .map(|charm| evidence::releases_in_row(workspace, snapshot, charm, &attached.name, member))
+                .unwrap_or_default();
+            if !releases.is_empty() {
+                let names: Vec<_> = releases.iter().map(ToString::to_string).collect();
+                lines.push(Line::of("  release", names.join(", "), Tone::Good));
+            }
+        }
+        lines.push(Line::blank());
+    }
+    lines
+}

@@ -1,0 +1,178 @@
+//! The panes, one folder a feature: `state` makes rows of the snapshot, `view` draws them.
+//!
+//! Owns what panes have in common: moving, filtering, selecting, copying, opening. Must not know
+//! how a pane looks.
+
+pub mod activity;
+pub mod channels;
+pub mod charms;
+pub mod credentials;
+pub mod releases;
+
+use super::Model;
+use super::listing::Listing;
+
+/// Names a pane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PaneId {
+    /// Upstream releases.
+    Releases,
+    /// What every channel runs.
+    Channels,
+    /// Charms, revisions, resources.
+    Charms,
+    /// Credentials.
+    Credentials,
+    /// Runs of the journal.
+    Activity,
+}
+
+impl PaneId {
+    /// All, in the order of their numbers.
+    pub const ALL: [Self; 5] = [
+        Self::Releases,
+        Self::Channels,
+        Self::Charms,
+        Self::Credentials,
+        Self::Activity,
+    ];
+
+    /// Its title.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Releases => "Releases",
+            Self::Channels => "Channels",
+            Self::Charms => "Charms",
+            Self::Credentials => "Credentials",
+            Self::Activity => "Activity",
+        }
+    }
+
+    /// Its number, from 1.
+    pub fn number(self) -> usize {
+        Self::ALL.iter().position(|p| *p == self).unwrap_or(0) + 1
+    }
+
+    /// The pane `steps` further, round and round.
+    pub fn step(self, steps: isize) -> Self {
+        let count = Self::ALL.len() as isize;
+        let at = (self.number() as isize - 1 + steps).rem_euclid(count) as usize;
+        Self::ALL.get(at).copied().unwrap_or(self)
+    }
+
+    /// True where a line of headings stands over its rows at `width`.
+    pub const fn has_heading(self, width: u16) -> bool {
+        match self {
+            Self::Channels => true,
+            Self::Releases => width >= releases::view::WIDE,
+            Self::Charms | Self::Credentials | Self::Activity => false,
+        }
+    }
+}
+
+/// The state of all panes.
+#[derive(Clone, Debug, Default)]
+pub struct Panes {
+    /// Releases.
+    pub releases: Listing<releases::Row>,
+    /// Channels.
+    pub channels: Listing<channels::Row>,
+    /// Charms.
+    pub charms: Listing<charms::Row>,
+    /// Credentials.
+    pub credentials: Listing<credentials::Row>,
+    /// Runs.
+    pub activity: Listing<activity::Row>,
+}
+
+/// Runs `$body` with `$list` bound to the listing of `$pane`.
+macro_rules! with_listing {
+    ($panes:expr, $pane:expr, $list:ident => $body:expr) => {
+        match $pane {
+            $crate::console::panes::PaneId::Releases => {
+                let $list = &mut $panes.releases;
+                $body
+            }
+            $crate::console::panes::PaneId::Channels => {
+                let $list = &mut $panes.channels;
+                $body
+            }
+            $crate::console::panes::PaneId::Charms => {
+                let $list = &mut $panes.charms;
+                $body
+            }
+            $crate::console::panes::PaneId::Credentials => {
+                let $list = &mut $panes.credentials;
+                $body
+            }
+            $crate::console::panes::PaneId::Activity => {
+                let $list = &mut $panes.activity;
+                $body
+            }
+        }
+    };
+}
+
+/// Moves the selection of `pane`.
+pub fn move_by(model: &mut Model, pane: PaneId, steps: isize) {
+    with_listing!(model.panes, pane, list => list.move_by(steps));
+}
+
+/// Selects a visible row of `pane`.
+pub fn select(model: &mut Model, pane: PaneId, at: usize) {
+    with_listing!(model.panes, pane, list => list.select_index(at));
+}
+
+/// Sets the filter of `pane`.
+pub fn set_filter(model: &mut Model, pane: PaneId, filter: &str) {
+    with_listing!(model.panes, pane, list => list.set_filter(filter));
+}
+
+/// Moves the window of `pane` to its selection.
+pub fn settle(model: &mut Model, pane: PaneId, height: usize) {
+    with_listing!(model.panes, pane, list => list.settle(height));
+}
+
+/// The filter of `pane`.
+pub fn filter(panes: &Panes, pane: PaneId) -> &str {
+    match pane {
+        PaneId::Releases => panes.releases.filter(),
+        PaneId::Channels => panes.channels.filter(),
+        PaneId::Charms => panes.charms.filter(),
+        PaneId::Credentials => panes.credentials.filter(),
+        PaneId::Activity => panes.activity.filter(),
+    }
+}
+
+/// How many rows `pane` shows, and of how many.
+pub fn counts(panes: &Panes, pane: PaneId) -> (usize, usize) {
+    match pane {
+        PaneId::Releases => (panes.releases.len(), panes.releases.rows().len()),
+        PaneId::Channels => (panes.channels.len(), panes.channels.rows().len()),
+        PaneId::Charms => (panes.charms.len(), panes.charms.rows().len()),
+        PaneId::Credentials => (panes.credentials.len(), panes.credentials.rows().len()),
+        PaneId::Activity => (panes.activity.len(), panes.activity.rows().len()),
+    }
+}
+
+/// Makes the rows of every pane anew from the snapshot and the journal.
+pub fn rebuild(model: &mut Model) {
+    let snapshot = model.snapshot.clone();
+    let workspace = &model.setting.workspace;
+    let rows = releases::rows(workspace, &snapshot, model.warm);
+    let preferred = releases::preferred(&rows);
+    model.panes.releases.replace(rows, preferred);
+    let rows = channels::rows(workspace, &snapshot, model.warm);
+    model.panes.channels.replace(rows, None);
+    let rows = charms::rows(workspace, &snapshot, model.warm);
+    model.panes.charms.replace(rows, None);
+    let rows = credentials::rows(workspace, &snapshot);
+    model.panes.credentials.replace(rows, None);
+    rebuild_activity(model);
+}
+
+/// Makes the rows of the activity pane anew.
+pub fn rebuild_activity(model: &mut Model) {
+    let rows = activity::rows(&model.runs, &model.live);
+    model.panes.activity.replace(rows, None);
+}

@@ -1,0 +1,271 @@
+//! Rows of the releases pane.
+//!
+//! Owns the label that a release carries on screen. Must not draw.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use crate::config::Workspace;
+use crate::config::workspace::Select;
+use crate::console::dialogs::Line;
+use crate::console::links;
+use crate::console::listing::Keyed;
+use crate::console::view::look::Tone;
+use crate::console::words;
+use crate::domain::release::{WarningKind, newest_per_month};
+use crate::domain::{Outside, Release, ReleaseName, Snapshot};
+use crate::plan::evidence::{self, Published};
+
+/// What a release is called on screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// To be published by the rule, and not published.
+    New,
+    /// Published.
+    Published,
+    /// Some channels run it.
+    Partly,
+    /// Not published; another release has the same images.
+    Twin(ReleaseName),
+    /// Not published, and not meant to be by the rule.
+    Passed,
+    /// Gone upstream.
+    Withdrawn,
+    /// A marker without a release.
+    Phantom,
+    /// The marker branches could not be read.
+    Unknown,
+}
+
+impl Label {
+    /// Its words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::New => "new".to_owned(),
+            Self::Published => "published".to_owned(),
+            Self::Partly => "partly".to_owned(),
+            Self::Twin(other) => format!("= {other}"),
+            Self::Passed => "passed over".to_owned(),
+            Self::Withdrawn => "withdrawn".to_owned(),
+            Self::Phantom => "phantom".to_owned(),
+            Self::Unknown => "published?".to_owned(),
+        }
+    }
+
+    /// How it is shown.
+    pub const fn tone(&self) -> Tone {
+        match self {
+            Self::New => Tone::Accent,
+            Self::Published => Tone::Good,
+            Self::Partly | Self::Unknown | Self::Withdrawn | Self::Phantom => Tone::Warn,
+            Self::Twin(_) | Self::Passed => Tone::Dim,
+        }
+    }
+}
+
+/// A row.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The release.
+    pub name: ReleaseName,
+    /// What it is called.
+    pub label: Label,
+    /// When it was made.
+    pub made: Option<DateTime<Utc>>,
+    /// Tags of the images that charms take, in the order of the charms.
+    pub tags: Vec<String>,
+    /// A word for the oddest thing about it.
+    pub oddity: Option<&'static str>,
+    /// Every oddity in full.
+    pub warnings: Vec<Outside>,
+    /// What its standing rests on.
+    pub evidence: Vec<Outside>,
+}
+
+impl Keyed for Row {
+    fn key(&self) -> &str {
+        self.name.as_str()
+    }
+
+    fn words(&self) -> String {
+        format!(
+            "{} {} {} {}",
+            self.name,
+            self.label.words(),
+            self.tags.join(" "),
+            self.oddity.unwrap_or_default()
+        )
+    }
+}
+
+const fn oddity(kind: WarningKind) -> Option<&'static str> {
+    Some(match kind {
+        WarningKind::Misdated => "date?",
+        WarningKind::Unreadable => "unreadable",
+        WarningKind::Evidence => "evidence?",
+        WarningKind::SameContent | WarningKind::Withdrawn | WarningKind::Phantom => return None,
+    })
+}
+
+/// All rows, newest first. Without `warm` only markers are looked at, which costs no time.
+pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> {
+    let releases = snapshot.releases.value.as_deref().unwrap_or_default();
+    let chosen: BTreeSet<&ReleaseName> = match &workspace.upstream {
+        Some(upstream) if upstream.select == Select::NewestPerMonth => {
+            newest_per_month(releases.iter().map(|r| &r.name), &upstream.since)
+                .into_iter()
+                .collect()
+        }
+        _ => releases.iter().map(|r| &r.name).collect(),
+    };
+    let keys: Vec<&str> = workspace
+        .fed_charms()
+        .flat_map(|charm| charm.fed().map(|(_, key)| key))
+        .collect();
+    let mut rows: Vec<Row> = releases
+        .iter()
+        .chain(&snapshot.withdrawn)
+        .map(|release| row(workspace, snapshot, release, &chosen, &keys, warm))
+        .collect();
+    rows.extend(evidence::phantoms(snapshot).into_iter().map(|name| Row {
+        warnings: vec![Outside::new("a marker branch exists, but no release upstream")],
+        name,
+        label: Label::Phantom,
+        made: None,
+        tags: Vec::new(),
+        oddity: None,
+        evidence: Vec::new(),
+    }));
+    rows
+}
+
+fn row(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    release: &Release,
+    chosen: &BTreeSet<&ReleaseName>,
+    keys: &[&str],
+    warm: bool,
+) -> Row {
+    let (published, evidence, warnings) = if warm {
+        let standing = evidence::standing(workspace, snapshot, release);
+        (
+            standing.published,
+            standing.evidence,
+            evidence::warnings(workspace, snapshot, release),
+        )
+    } else {
+        let published = snapshot.markers.value.as_ref().map(|markers| {
+            if markers.contains(&release.name) {
+                Published::Yes
+            } else {
+                Published::No
+            }
+        });
+        (published, Vec::new(), release.misdated().into_iter().collect())
+    };
+    let label = match published {
+        _ if snapshot.is_withdrawn(&release.name) => Label::Withdrawn,
+        None => Label::Unknown,
+        Some(Published::Yes) => Label::Published,
+        Some(Published::Partly) => Label::Partly,
+        Some(Published::No) if chosen.contains(&release.name) => Label::New,
+        Some(Published::No) => evidence::twins(snapshot, release)
+            .into_iter()
+            .max()
+            .map_or(Label::Passed, Label::Twin),
+    };
+    Row {
+        name: release.name.clone(),
+        label,
+        made: release.made_at(),
+        tags: keys
+            .iter()
+            .map(|key| {
+                release
+                    .images
+                    .get(*key)
+                    .map_or_else(|| "-".to_owned(), |tag| Outside::new(tag).to_string())
+            })
+            .collect(),
+        oddity: warnings.iter().find_map(|w| oddity(w.kind)),
+        warnings: warnings.into_iter().map(|w| w.text).collect(),
+        evidence,
+    }
+}
+
+/// The row to begin with: the newest that is to be published and is not, else the newest.
+pub fn preferred(rows: &[Row]) -> Option<String> {
+    rows.iter()
+        .find(|row| row.label == Label::New)
+        .or_else(|| rows.first())
+        .map(|row| row.name.to_string())
+}
+
+/// The page of a release.
+pub fn link(workspace: &Workspace, name: &ReleaseName) -> Option<String> {
+    let upstream = workspace.upstream.as_ref()?;
+    Some(links::release(
+        &upstream.repository,
+        &upstream.branch,
+        &upstream.path,
+        name.as_str(),
+    ))
+}
+
+/// Everything known of a release.
+pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateTime<Utc>) -> Vec<Line> {
+    let mut lines = vec![
+        Line::of("standing", row.label.words(), row.label.tone()),
+        Line::of(
+            "made",
+            row.made.map_or_else(
+                || "unknown".to_owned(),
+                |at| format!("{} UTC ({})", words::minute(at), words::age(now, at)),
+            ),
+            Tone::Plain,
+        ),
+    ];
+    for text in &row.evidence {
+        lines.push(Line::of("evidence", text.to_string(), Tone::Plain));
+    }
+    for text in &row.warnings {
+        lines.push(Line::of("warning", text.to_string(), Tone::Warn));
+    }
+    if let Some(release) = snapshot.release(&row.name) {
+        lines.push(Line::blank());
+        lines.push(Line::heading("Images"));
+        for (image, tag) in &release.images {
+            let fed = workspace
+                .fed_charms()
+                .find(|charm| charm.fed().any(|(_, key)| key == image));
+            let resolved = workspace
+                .image_repository(image)
+                .ok()
+                .and_then(|repository| snapshot.image(&repository.tagged(tag)));
+            let known = resolved.and_then(|r| r.value.as_ref());
+            let mut text = format!("{}:{}", Outside::new(image), Outside::new(tag));
+            if let Some(known) = known {
+                text.push_str(&format!(
+                    "  {}  {}",
+                    known.digest.short(),
+                    words::bytes(known.size)
+                ));
+            } else if resolved.is_some_and(|r| r.problem.is_some()) {
+                text.push_str("  could not be read");
+            }
+            if let Some(charm) = fed {
+                text.push_str(&format!("  feeds {}", charm.name));
+            }
+            lines.push(Line::text(
+                text,
+                if fed.is_some() { Tone::Plain } else { Tone::Dim },
+            ));
+        }
+        if let Some(notes) = &release.notes {
+            lines.push(Line::of("notes", notes.to_string(), Tone::Plain));
+        }
+    }
+    lines
+}

@@ -1,0 +1,411 @@
+//! The lines of the review, made of plan and wish.
+//!
+//! Must not cut: the view does, at the width that it has.
+
+use std::collections::BTreeMap;
+
+use super::{Item, Review, items};
+use crate::console::Model;
+use crate::console::dialogs::Line;
+use crate::console::view::look::{Glyph, Look, Tone};
+use crate::console::view::piece::Piece;
+use crate::console::words;
+use crate::domain::{CharmName, ManifestDigest};
+use crate::plan::{Op, Plan, PlannedRow, Risk, State, Step};
+
+/// Column where the text after a label begins: a month's channel fits before it.
+const LABEL_END: usize = 20;
+
+/// A line.
+#[derive(Clone, Debug)]
+pub struct ReviewLine {
+    /// What it says.
+    pub pieces: Vec<Piece>,
+    /// The image that it is the heading of.
+    pub item: Option<usize>,
+}
+
+struct Page<'a> {
+    look: &'a Look,
+    width: usize,
+    lines: Vec<ReviewLine>,
+}
+
+impl Page<'_> {
+    fn pieces(&mut self, pieces: Vec<Piece>) {
+        self.lines.push(ReviewLine { pieces, item: None });
+    }
+
+    fn text(&mut self, indent: usize, text: &str, tone: Tone) {
+        let room = self.width.saturating_sub(indent + 1);
+        for line in words::wrap(text, room) {
+            self.pieces(vec![Piece::new(format!("{}{line}", " ".repeat(indent)), tone)]);
+        }
+    }
+
+    fn blank(&mut self) {
+        self.pieces(Vec::new());
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.blank();
+        self.pieces(vec![Piece::new(format!(" {text}"), Tone::Strong)]);
+    }
+
+    fn label(&mut self, label: &str, text: &str, tone: Tone) {
+        let indent = LABEL_END;
+        let room = self.width.saturating_sub(indent + 1);
+        for (at, line) in words::wrap(text, room).into_iter().enumerate() {
+            let label = if at == 0 { label } else { "" };
+            self.pieces(vec![
+                Piece::new(format!("      {}", words::pad(label, indent - 6)), Tone::Dim),
+                Piece::new(line, tone),
+            ]);
+        }
+    }
+}
+
+/// All lines for `width` columns.
+pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
+    let mut page = Page {
+        look: &model.setting.look,
+        width,
+        lines: Vec::new(),
+    };
+    state_line(model, review, &mut page);
+    if let Some(problem) = &review.problem {
+        page.blank();
+        for line in Line::problem(problem) {
+            for line in line.wrap(width.saturating_sub(2)) {
+                page.pieces(vec![
+                    Piece::new(format!(" {}", line.label), Tone::Dim),
+                    Piece::new(line.text, line.tone),
+                ]);
+            }
+        }
+        page.blank();
+        page.text(1, &remedies(problem), Tone::Plain);
+    }
+    let tags = tags(model, review);
+    for (at, item) in items(model.workspace(), &model.snapshot, &review.intent)
+        .iter()
+        .enumerate()
+    {
+        page.blank();
+        image_lines(model, review, &tags, at, item, &mut page);
+    }
+    if let Some(plan) = &review.plan {
+        plan_lines(plan, &mut page);
+    }
+    page.heading("Command");
+    page.text(3, &review.intent.command(), Tone::Plain);
+    page.lines
+}
+
+fn remedies(problem: &crate::domain::Problem) -> String {
+    let text = problem
+        .hints
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" ");
+    let mut keys = Vec::new();
+    if text.contains("--track-only") {
+        keys.push("t publishes to the track alone");
+    }
+    if text.contains("--allow-downgrade") {
+        keys.push("a allows the downgrade");
+    }
+    if text.contains("--image") {
+        keys.push("i names another image");
+    }
+    if text.contains("--charm") || text.contains("--image") {
+        keys.push("space leaves the image out");
+    }
+    if text.contains("--keep-revision") || text.contains("--revision") {
+        keys.push("v keeps the charm revisions that run");
+    }
+    keys.push("g plans again");
+    format!("Here: {}.", keys.join(", "))
+}
+
+fn state_line(model: &Model, review: &Review, page: &mut Page) {
+    let mut pieces = vec![Piece::new(" ", Tone::Plain)];
+    let state = if review.starting.is_some() {
+        "starting the run …".to_owned()
+    } else if review.in_flight.is_some() && review.plan.is_none() {
+        "looking at Charmhub, GitHub and the registry, then planning …".to_owned()
+    } else if review.in_flight.is_some() {
+        "planning anew …".to_owned()
+    } else {
+        match (&review.plan, review.planned_at) {
+            (Some(plan), Some(at)) if plan.nothing_to_do() => format!(
+                "Nothing to do: everything is so already (looked {})",
+                words::age(model.now, at)
+            ),
+            (Some(plan), Some(at)) => {
+                let changes = plan
+                    .steps
+                    .iter()
+                    .filter(|s| s.skip_reason.is_none() && s.op.writes())
+                    .count();
+                format!(
+                    "{}, {} to send {} planned {}",
+                    words::count(changes, "change", "changes"),
+                    words::bytes(plan.bytes()),
+                    page.look.glyph(Glyph::Dot),
+                    words::age(model.now, at)
+                )
+            }
+            _ => "refused".to_owned(),
+        }
+    };
+    let tone = match (&review.problem, review.in_flight) {
+        (Some(_), None) => Tone::Bad,
+        _ => Tone::Accent,
+    };
+    pieces.push(Piece::new(state, tone));
+    for (on, word) in [
+        (review.intent.track_only, "track only"),
+        (review.intent.allow_downgrade, "downgrade allowed"),
+        (review.intent.keep_revision, "revisions kept"),
+    ] {
+        if on {
+            pieces.push(Piece::new(format!("  [{word}]"), Tone::Warn));
+        }
+    }
+    page.pieces(pieces);
+    if model.setting.read_only {
+        page.text(1, "read-only: this plan can be looked at, not run", Tone::Warn);
+    }
+}
+
+/// Tag of the release by image digest, for places that know a digest only.
+fn tags(model: &Model, review: &Review) -> BTreeMap<ManifestDigest, String> {
+    let mut tags = BTreeMap::new();
+    for item in items(model.workspace(), &model.snapshot, &review.intent) {
+        let resolved = model
+            .workspace()
+            .image_repository(&item.image)
+            .ok()
+            .and_then(|repository| {
+                model
+                    .snapshot
+                    .image(&repository.tagged(&item.target))?
+                    .value
+                    .as_ref()
+            });
+        if let Some(resolved) = resolved {
+            tags.insert(resolved.digest, item.target.clone());
+        }
+    }
+    tags
+}
+
+fn image_lines(
+    model: &Model,
+    review: &Review,
+    tags: &BTreeMap<ManifestDigest, String>,
+    at: usize,
+    item: &Item,
+    page: &mut Page,
+) {
+    let selected = review.cursor == at;
+    let cursor = if selected {
+        page.look.glyph(Glyph::Cursor)
+    } else {
+        " "
+    };
+    let mark = if item.taken { "[x]" } else { "[ ]" };
+    let tone = if item.taken { Tone::Strong } else { Tone::Dim };
+    let mut pieces = vec![
+        Piece::new(format!(" {cursor} "), Tone::Accent),
+        Piece::new(
+            format!("{mark} {}", words::pad(model.short(&item.charm), 10)),
+            tone,
+        ),
+        Piece::new(
+            format!(" {}:{}", item.image, short_target(&item.target)),
+            if item.taken { Tone::Plain } else { Tone::Dim },
+        ),
+    ];
+    if item.by_hand {
+        pieces.push(Piece::new("  by hand", Tone::Warn));
+    }
+    if !item.taken {
+        pieces.push(Piece::new("  left out", Tone::Dim));
+    }
+    page.lines.push(ReviewLine {
+        pieces,
+        item: Some(at),
+    });
+    let Some(plan) = review.plan.as_ref().filter(|_| item.taken) else {
+        return;
+    };
+    for step in plan.steps.iter().filter(|step| step.op.charm() == &item.charm) {
+        match &step.op {
+            Op::CreateTrack { track, .. } => {
+                page.label("track", &format!("{track} is created"), Tone::Accent);
+            }
+            Op::CopyImage { .. } | Op::UploadResource { .. } => upload_line(step, page),
+            Op::Release { .. } => channel_lines(step, tags, page),
+            Op::Verify { .. } => {}
+        }
+    }
+}
+
+fn short_target(target: &str) -> String {
+    if target.starts_with("sha256:") {
+        words::cut(target, 20)
+    } else {
+        target.to_owned()
+    }
+}
+
+fn upload_line(step: &Step, page: &mut Page) {
+    let label = match step.op {
+        Op::CopyImage { .. } => "copy",
+        _ => "upload",
+    };
+    match &step.skip_reason {
+        Some(reason) => page.label(label, &format!("skipped: {reason}"), Tone::Dim),
+        None => {
+            let text = match &step.op {
+                Op::CopyImage {
+                    resource,
+                    source,
+                    digest,
+                    ..
+                } => {
+                    let bytes = step.bytes.map_or_else(
+                        || "size not known".to_owned(),
+                        |b| format!("{} to send", words::bytes(b)),
+                    );
+                    format!("{bytes}, {source}@{} for {resource}", digest.short())
+                }
+                Op::UploadResource { resource, digest, .. } => {
+                    format!("a new revision of {resource} with {}", digest.short())
+                }
+                _ => step.target.to_string(),
+            };
+            page.label(label, &text, Tone::Plain);
+        }
+    }
+}
+
+fn channel_lines(step: &Step, tags: &BTreeMap<ManifestDigest, String>, page: &mut Page) {
+    if let Some(reason) = &step.skip_reason {
+        page.label("release", &format!("skipped: {reason}"), Tone::Dim);
+        return;
+    }
+    let (State::Rows(before), State::Rows(after)) = (&step.before, &step.after) else {
+        return;
+    };
+    // Bases that change alike share a line.
+    let mut groups: Vec<(String, String, String, Vec<String>)> = Vec::new();
+    for (was, will) in before.iter().zip(after) {
+        let channel = will.channel.to_string();
+        let (was, becomes) = (row_words(was, tags, page.look), row_words(will, tags, page.look));
+        let base = will.base.as_ref().map(ToString::to_string).unwrap_or_default();
+        match groups
+            .iter_mut()
+            .find(|g| g.0 == channel && g.1 == was && g.2 == becomes)
+        {
+            Some(group) => group.3.push(base),
+            None => groups.push((channel, was, becomes, vec![base])),
+        }
+    }
+    for (channel, was, becomes, bases) in groups {
+        let bases = bases.join(", ");
+        let arrow = page.look.glyph(Glyph::Arrow);
+        let room = page.width.saturating_sub(LABEL_END + 1);
+        let place = if bases.is_empty() {
+            String::new()
+        } else {
+            format!("  on {bases}")
+        };
+        let one = format!("{was} {arrow} {becomes}");
+        if was == becomes {
+            page.label(&channel, &format!("{was}, as it is{place}"), Tone::Dim);
+        } else if words::width(&one) + words::width(&place) <= room {
+            page.label(&channel, &format!("{one}{place}"), Tone::Plain);
+        } else {
+            page.label(&channel, &format!("{was}{place}"), Tone::Dim);
+            page.label("", &format!("{arrow} {becomes}"), Tone::Plain);
+        }
+    }
+}
+
+fn row_words(row: &PlannedRow, tags: &BTreeMap<ManifestDigest, String>, look: &Look) -> String {
+    let Some(revision) = row.revision else {
+        return "closed".to_owned();
+    };
+    let dot = look.glyph(Glyph::Dot);
+    let mut text = revision.to_string();
+    if let Some(version) = row
+        .version
+        .as_ref()
+        .filter(|v| v.as_str() != revision.0.to_string())
+    {
+        text.push_str(&format!(" ({})", words::cut(version.as_str(), 16)));
+    }
+    for resource in &row.resources {
+        let number = resource
+            .revision
+            .map_or_else(|| "new".to_owned(), |r| r.to_string());
+        text.push_str(&format!(" {dot} {} {number}", resource.name));
+        let tag = resource
+            .tag
+            .as_ref()
+            .map(ToString::to_string)
+            .or_else(|| resource.digest.and_then(|d| tags.get(&d).cloned()));
+        if let Some(tag) = tag.filter(|tag| !tag.starts_with("sha256:")) {
+            text.push_str(&format!(" {tag}"));
+        }
+        if let Some(digest) = &resource.digest {
+            text.push_str(&format!(" {}", digest.short()));
+        }
+        match resource.release.as_slice() {
+            [] => {}
+            [one] => text.push_str(&format!(" of {one}")),
+            [one, rest @ ..] => text.push_str(&format!(" of {one} +{}", rest.len())),
+        }
+    }
+    text
+}
+
+fn plan_lines(plan: &Plan, page: &mut Page) {
+    if !plan.warnings.is_empty() {
+        page.heading("Warnings");
+        for warning in &plan.warnings {
+            let glyph = page.look.glyph(Glyph::Warning);
+            page.text(3, &format!("{glyph} {warning}"), Tone::Warn);
+        }
+    }
+    let stays: Vec<(String, CharmName)> = plan
+        .steps
+        .iter()
+        .filter(|step| step.skip_reason.is_none() && step.op.risk() == Risk::Irreversible)
+        .map(|step| (step.undo.to_string(), step.op.charm().clone()))
+        .collect();
+    if !stays.is_empty() {
+        page.heading("Cannot be undone");
+        let mut texts: Vec<&String> = stays.iter().map(|(text, _)| text).collect();
+        texts.dedup();
+        texts.sort();
+        texts.dedup();
+        for text in texts {
+            page.text(3, text, Tone::Plain);
+        }
+    }
+    if !plan.assumptions.is_empty() {
+        page.heading("Assumed, and looked at again before it counts");
+        for assumption in &plan.assumptions {
+            page.text(
+                3,
+                &format!("{} = {}", assumption.what, assumption.value),
+                Tone::Dim,
+            );
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Draws the plan review.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::{Review, lines};
+use crate::console::view::{self, Drawn};
+use crate::console::{Model, Msg};
+
+/// Draws it into `area`.
+pub fn draw(model: &Model, review: &Review, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
+    let title = match &review.plan {
+        Some(plan) if review.in_flight.is_none() => format!("{} · {}", plan.title, plan.id),
+        _ => format!("Publish {}", review.intent.release),
+    };
+    let inner = view::boxed(model, frame, area, &title, None, true);
+    let all = lines(model, review, usize::from(inner.width));
+    let height = usize::from(inner.height);
+    for (line, y) in all.iter().skip(review.offset).take(height).zip(inner.y..) {
+        let rect = Rect::new(inner.x, y, inner.width, 1);
+        view::line(model, frame, rect, line.pieces.clone(), false);
+        if let Some(item) = line.item {
+            drawn.hit(rect, Msg::Pick(item));
+        }
+    }
+    view::scroll_mark(model, frame, area, review.offset, height, all.len());
+    drawn.wheel(area, None);
+}

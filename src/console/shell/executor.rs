@@ -1,0 +1,167 @@
+//! Background effects: each becomes a task whose answer is a message.
+//!
+//! Owns the tasks and the means to stop runs. Must not draw, and must not start anything that was
+//! not confirmed: the types see to that.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::Utc;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::console::Msg;
+use crate::console::effect::{Effect, RequestId};
+use crate::domain::{Kind, Problem};
+use crate::journal::RunId;
+use crate::run::{RunHandle, Session};
+
+/// Runs of the journal that are shown.
+const RUNS: usize = 200;
+/// Progress is told at most this often: faster than anybody reads.
+const PROGRESS_EVERY: Duration = Duration::from_millis(80);
+
+type Stops = Arc<Mutex<BTreeMap<RunId, CancellationToken>>>;
+
+/// Performs effects.
+pub struct Executor {
+    session: Session,
+    sender: mpsc::Sender<Msg>,
+    stops: Stops,
+}
+
+impl Executor {
+    /// An executor that answers through `sender`.
+    pub fn new(session: Session, sender: mpsc::Sender<Msg>) -> Self {
+        Self {
+            session,
+            sender,
+            stops: Stops::default(),
+        }
+    }
+
+    /// Performs `effect`; foreground effects are the shell's.
+    pub fn perform(&self, effect: Effect) {
+        let session = self.session.clone();
+        match effect {
+            Effect::Refresh { id, previous } => self.spawn_local(move || async move {
+                let snapshot = session.observer.refresh(Arc::unwrap_or_clone(previous)).await;
+                Msg::Observed(id, Utc::now(), Arc::new(snapshot))
+            }),
+            Effect::ReadRuns { id } => self.spawn(async move {
+                let read = tokio::task::spawn_blocking(move || session.journal.runs(RUNS)).await;
+                let runs = read.unwrap_or_else(|error| Err(broken(&error)));
+                Msg::RunsRead(id, Utc::now(), runs)
+            }),
+            Effect::PlanPublish { id, previous, intent } => self.spawn_local(move || async move {
+                let previous = Arc::unwrap_or_clone(previous);
+                let snapshot = session.observer.for_publish(previous, &intent).await;
+                let plan = session.plan_publish(&snapshot, &intent);
+                Msg::Planned(id, Utc::now(), Arc::new(snapshot), Box::new(plan))
+            }),
+            Effect::Start { id, plan } => {
+                let plan = plan.into_inner();
+                self.begin(id, async move {
+                    session.recheck(&plan).await?;
+                    session.start(plan)
+                });
+            }
+            Effect::Resume { id, run } => {
+                let run = run.into_inner();
+                self.begin(id, async move { session.resume(&run) });
+            }
+            Effect::Cancel(run) => {
+                let stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(stop) = stops.get(&run) {
+                    stop.cancel();
+                }
+            }
+            Effect::Copy(_) | Effect::Open(_) | Effect::Quit => {}
+        }
+    }
+
+    /// Sends the message that `work` ends in; a panic in it becomes a message too.
+    fn spawn(&self, work: impl Future<Output = Msg> + Send + 'static) {
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let msg = match tokio::spawn(work).await {
+                Ok(msg) => msg,
+                Err(error) => Msg::Broken(broken(&error)),
+            };
+            // Nobody listens once the console is closed.
+            drop(sender.send(msg).await);
+        });
+    }
+
+    /// As `spawn`, on a thread of its own: looking at everything joins many borrowed futures,
+    /// which cannot move between threads, and takes more than a moment of computing besides.
+    fn spawn_local<W: Future<Output = Msg>>(&self, work: impl FnOnce() -> W + Send + 'static) {
+        self.spawn(async move {
+            let runtime = tokio::runtime::Handle::current();
+            let task = tokio::task::spawn_blocking(move || runtime.block_on(work()));
+            task.await.unwrap_or_else(|error| Msg::Broken(broken(&error)))
+        });
+    }
+
+    fn begin(&self, id: RequestId, start: impl Future<Output = Result<RunHandle, Problem>> + Send + 'static) {
+        let sender = self.sender.clone();
+        let stops = self.stops.clone();
+        tokio::spawn(async move {
+            let handle = match tokio::spawn(start).await {
+                Ok(Ok(handle)) => handle,
+                Ok(Err(problem)) => return drop(sender.send(Msg::Started(id, Err(problem))).await),
+                Err(error) => return drop(sender.send(Msg::Started(id, Err(broken(&error)))).await),
+            };
+            let run = handle.id.clone();
+            stops
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(run.clone(), handle.cancel.clone());
+            drop(sender.send(Msg::Started(id, Ok(run.clone()))).await);
+            let msg = follow(handle, &sender).await;
+            stops.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+            drop(sender.send(msg).await);
+        });
+    }
+}
+
+/// Tells the progress of a run and, in the end, its record.
+async fn follow(handle: RunHandle, sender: &mpsc::Sender<Msg>) -> Msg {
+    let RunHandle {
+        id,
+        mut progress,
+        mut finished,
+        ..
+    } = handle;
+    loop {
+        let now = progress.borrow_and_update().clone();
+        drop(sender.send(Msg::Progress(Box::new(now))).await);
+        tokio::select! {
+            ended = &mut finished => return ended_msg(id, ended),
+            () = tokio::time::sleep(PROGRESS_EVERY) => {}
+        }
+        tokio::select! {
+            ended = &mut finished => return ended_msg(id, ended),
+            changed = progress.changed() => if changed.is_err() {
+                let ended = finished.await;
+                return ended_msg(id, ended);
+            },
+        }
+    }
+}
+
+fn ended_msg(
+    id: RunId,
+    ended: Result<Result<crate::journal::RunRecord, Problem>, tokio::task::JoinError>,
+) -> Msg {
+    let result = ended.unwrap_or_else(|error| Err(broken(&error)));
+    Msg::Ended(id, Utc::now(), Box::new(result))
+}
+
+fn broken(error: &tokio::task::JoinError) -> Problem {
+    Problem::new(Kind::Internal, "a task of windlass broke off")
+        .because(error)
+        .hint("this is a fault of windlass; what was begun can be taken up with windlass resume")
+}

@@ -1,0 +1,248 @@
+//! `update`: the one place where the state changes.
+//!
+//! Owns the routing of messages; what a feature does with its own lies with the feature. Must not
+//! do IO, read a clock or draw random numbers: effects are returned as data.
+
+mod go;
+
+use std::sync::Arc;
+
+use super::actions::{self, ActionId, Availability, Key};
+use super::dialogs::{self, Modal, Text};
+use super::effect::{Effect, RequestId};
+use super::model::Screen;
+use super::panes::{self, PaneId};
+use super::{Model, Msg, layout, review, running, wake};
+use crate::domain::{Problem, Snapshot};
+use crate::journal::RunRecord;
+
+pub use go::{read_runs, refresh};
+
+/// Takes `msg` and says what is to be done.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    let effects = route(model, msg);
+    layout::settle(model);
+    effects
+}
+
+fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Key(key) => on_key(model, key),
+        Msg::Paste(text) => {
+            on_paste(model, &text);
+            Vec::new()
+        }
+        Msg::Resize(columns, lines) => {
+            model.columns = columns;
+            model.lines = lines;
+            Vec::new()
+        }
+        Msg::Focus(focus) => {
+            model.in_focus = focus;
+            due(model)
+        }
+        Msg::Act(id) => act(model, id),
+        Msg::Select(pane, at) => {
+            model.pane = pane;
+            panes::select(model, pane, at);
+            Vec::new()
+        }
+        Msg::Pick(at) => pick(model, at),
+        Msg::Wheel(pane, steps) => {
+            wheel(model, pane, steps);
+            Vec::new()
+        }
+        Msg::Go(go) => go::update(model, go),
+        Msg::Review(msg) => review::update(model, msg),
+        Msg::Run(msg) => running::update(model, msg),
+        Msg::Clock(now) => {
+            model.now = model.now.max(now);
+            due(model)
+        }
+        Msg::FirstFrame(now) => {
+            model.now = model.now.max(now);
+            model.warm = true;
+            panes::rebuild(model);
+            let mut effects = go::refresh(model);
+            effects.extend(go::read_runs(model));
+            effects
+        }
+        Msg::Observed(id, at, snapshot) => {
+            observed(model, id, at, snapshot);
+            Vec::new()
+        }
+        Msg::RunsRead(id, at, result) => {
+            runs_read(model, id, at, result);
+            Vec::new()
+        }
+        Msg::Planned(id, at, snapshot, result) => {
+            review::planned(model, id, at, snapshot, *result);
+            Vec::new()
+        }
+        Msg::Started(id, result) => go::started(model, id, result),
+        Msg::Progress(progress) => {
+            running::progress(model, *progress);
+            Vec::new()
+        }
+        Msg::Ended(run, at, result) => running::ended(model, &run, at, *result),
+        Msg::Broken(problem) => {
+            model.refresh.in_flight = None;
+            model.journal.in_flight = None;
+            if let Screen::Review(review) = &mut model.screen {
+                review.in_flight = None;
+                review.starting = None;
+            }
+            model.modal = Some(Modal::Problem(Text::of_problem("A fault of windlass", &problem)));
+            Vec::new()
+        }
+        Msg::Said(text) => {
+            model.say(text);
+            Vec::new()
+        }
+    }
+}
+
+/// A refresh where one is due.
+fn due(model: &mut Model) -> Vec<Effect> {
+    match wake::refresh_due(model) {
+        Some(at) if at <= model.now => go::refresh(model),
+        _ => Vec::new(),
+    }
+}
+
+fn on_key(model: &mut Model, key: Key) -> Vec<Effect> {
+    model.notice = None;
+    if let Some(spec) = actions::lookup(model, key) {
+        return act(model, spec.id);
+    }
+    edit(model, key);
+    Vec::new()
+}
+
+fn edit(model: &mut Model, key: Key) {
+    match &mut model.modal {
+        Some(Modal::Prompt(prompt)) => {
+            if dialogs::edit(&mut prompt.input, key) {
+                prompt.error = None;
+            }
+        }
+        Some(Modal::Help(help)) => {
+            if dialogs::edit(&mut help.filter, key) {
+                help.at = 0;
+            }
+        }
+        Some(_) => {}
+        None => {
+            if let Some(field) = &mut model.filtering
+                && dialogs::edit(field, key)
+            {
+                let filter = field.value().to_owned();
+                panes::set_filter(model, model.pane, &filter);
+            }
+        }
+    }
+}
+
+/// A paste goes into fields, but never into one that confirms.
+fn on_paste(model: &mut Model, text: &str) {
+    let confirms = matches!(&model.modal, Some(Modal::Prompt(prompt)) if prompt.wanted.is_some());
+    if confirms {
+        if let Some(Modal::Prompt(prompt)) = &mut model.modal {
+            prompt.error = Some("what confirms must be typed, not pasted".to_owned());
+        }
+        return;
+    }
+    let takes = match &model.modal {
+        Some(Modal::Prompt(_) | Modal::Help(_)) => true,
+        Some(_) => false,
+        None => model.filtering.is_some(),
+    };
+    if takes {
+        for c in text.trim().chars().filter(|c| !c.is_control()).take(200) {
+            edit(model, Key::Char(c));
+        }
+    }
+}
+
+/// Does an action where it can be done, else says why not.
+fn act(model: &mut Model, id: ActionId) -> Vec<Effect> {
+    let Some(spec) = actions::spec(id) else {
+        return Vec::new();
+    };
+    // A click may arrive for a footer that a dialog has covered since.
+    if !actions::scopes(model).contains(&spec.scope) {
+        return Vec::new();
+    }
+    match (spec.availability)(model) {
+        Availability::Enabled => route(model, spec.message.clone()),
+        Availability::Disabled(reason) => {
+            model.refuse(reason);
+            Vec::new()
+        }
+        Availability::Hidden => Vec::new(),
+    }
+}
+
+fn pick(model: &mut Model, at: usize) -> Vec<Effect> {
+    if let Some(Modal::Help(help)) = &mut model.modal {
+        help.at = at;
+        return Vec::new();
+    }
+    if let (None, Screen::Review(review)) = (&model.modal, &mut model.screen) {
+        review.cursor = at;
+    }
+    Vec::new()
+}
+
+fn wheel(model: &mut Model, pane: Option<PaneId>, steps: isize) {
+    if model.modal.is_some() {
+        dialogs::move_by(model, steps);
+        return;
+    }
+    match (pane, &mut model.screen) {
+        (Some(pane), Screen::Panes) => panes::move_by(model, pane, steps),
+        (_, Screen::Review(review)) => {
+            review.follow = false;
+            review.offset = review.offset.saturating_add_signed(steps);
+        }
+        (_, Screen::Run(running)) => running.offset = running.offset.saturating_add_signed(steps),
+        (None, Screen::Panes) => {}
+    }
+}
+
+fn observed(model: &mut Model, id: RequestId, at: chrono::DateTime<chrono::Utc>, snapshot: Arc<Snapshot>) {
+    model.now = model.now.max(at);
+    if model.refresh.in_flight != Some(id) {
+        return;
+    }
+    model.refresh.in_flight = None;
+    model.refresh.answered_at = Some(at);
+    // What a publish looked at meanwhile is newer; the next refresh starts from it.
+    if snapshot.taken_at >= model.snapshot.taken_at {
+        model.snapshot = snapshot;
+        panes::rebuild(model);
+    }
+}
+
+fn runs_read(
+    model: &mut Model,
+    id: RequestId,
+    at: chrono::DateTime<chrono::Utc>,
+    result: Result<Vec<RunRecord>, Problem>,
+) {
+    model.now = model.now.max(at);
+    if model.journal.in_flight != Some(id) {
+        return;
+    }
+    model.journal.in_flight = None;
+    model.journal.answered_at = Some(at);
+    match result {
+        Ok(mut runs) => {
+            runs.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
+            model.runs = runs;
+            model.journal.problem = None;
+        }
+        Err(problem) => model.journal.problem = Some(problem),
+    }
+    panes::rebuild_activity(model);
+}

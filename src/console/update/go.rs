@@ -1,0 +1,423 @@
+//! Moves, dialogs and the things that touch only the screen.
+
+use crate::console::actions;
+use crate::console::confirm::Confirmed;
+use crate::console::dialogs::{self, Help, Line, Modal, Prompt, Purpose, Text, help};
+use crate::console::effect::{Effect, RequestId};
+use crate::console::live::{Live, State};
+use crate::console::model::Screen;
+use crate::console::msg::Go;
+use crate::console::panes::{self, PaneId, activity, channels, charms, credentials, releases};
+use crate::console::running::Running;
+use crate::console::view::look::Tone;
+use crate::console::{Model, layout, links, review, running};
+use crate::domain::Problem;
+use crate::journal::RunId;
+
+/// Goes there.
+pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
+    match go {
+        Go::Pane(pane) => model.pane = pane,
+        Go::NextPane => model.pane = model.pane.step(1),
+        Go::PreviousPane => model.pane = model.pane.step(-1),
+        Go::Zoom => model.zoomed = !model.zoomed,
+        Go::Rows(steps) => rows(model, steps),
+        Go::Pages(steps) => pages(model, steps),
+        Go::Top => rows(model, isize::MIN / 2),
+        Go::Bottom => rows(model, isize::MAX / 2),
+        Go::Open => open(model),
+        Go::Back => return back(model),
+        Go::Filter => {
+            let filter = panes::filter(&model.panes, model.pane).to_owned();
+            model.filtering = Some(tui_input::Input::new(filter));
+        }
+        Go::ClearFilter => panes::set_filter(model, model.pane, ""),
+        Go::Help => model.modal = Some(Modal::Help(Help::new(actions::scopes(model)))),
+        Go::Refresh => {
+            let mut effects = refresh(model);
+            effects.extend(read_runs(model));
+            return effects;
+        }
+        Go::Copy => return copy(model),
+        Go::Browse => return browse(model),
+        Go::Publish => {
+            if let Some(row) = model.panes.releases.selected() {
+                let release = row.name.clone();
+                return review::open(model, release);
+            }
+        }
+        Go::Resume => ask_resume(model),
+        Go::Accept => return accept(model),
+        Go::Quit => {
+            if model.busy() {
+                model.modal = Some(Modal::Leave);
+            } else {
+                return vec![Effect::Quit];
+            }
+        }
+        Go::QuitNow => {
+            if model.busy() && !matches!(model.modal, Some(Modal::Leave)) {
+                model.modal = Some(Modal::Leave);
+            } else {
+                return vec![Effect::Quit];
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// Asks for a refresh, unless one is under way.
+pub fn refresh(model: &mut Model) -> Vec<Effect> {
+    if model.refresh.in_flight.is_some() {
+        return Vec::new();
+    }
+    let id = model.next_id();
+    model.refresh.in_flight = Some(id);
+    vec![Effect::Refresh {
+        id,
+        previous: model.snapshot.clone(),
+    }]
+}
+
+/// Asks for the journal's runs; the newest question counts.
+pub fn read_runs(model: &mut Model) -> Vec<Effect> {
+    let id = model.next_id();
+    model.journal.in_flight = Some(id);
+    vec![Effect::ReadRuns { id }]
+}
+
+/// A run began, from the review or by being taken up.
+pub(super) fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>) -> Vec<Effect> {
+    if matches!(&model.screen, Screen::Review(review) if review.starting == Some(id)) {
+        return review::started(model, id, result);
+    }
+    match result {
+        Ok(run) => {
+            if let Some(record) = model.record(&run) {
+                let plan = record.plan.clone();
+                model.live.insert(run.clone(), Live::new(plan));
+                panes::rebuild_activity(model);
+            }
+            if matches!(model.screen, Screen::Panes) {
+                model.screen = Screen::Run(Running::of(run));
+            }
+            read_runs(model)
+        }
+        Err(problem) => {
+            model.modal = Some(Modal::Problem(Text::of_problem(
+                "The run was not taken up",
+                &problem,
+            )));
+            Vec::new()
+        }
+    }
+}
+
+fn rows(model: &mut Model, steps: isize) {
+    if model.modal.is_some() {
+        return dialogs::move_by(model, steps);
+    }
+    let pane = model.pane;
+    match &model.screen {
+        Screen::Panes => panes::move_by(model, pane, steps),
+        Screen::Review(review) => {
+            let count = review::items(model.workspace(), &model.snapshot, &review.intent).len();
+            let Screen::Review(review) = &mut model.screen else {
+                return;
+            };
+            let next = review.cursor.saturating_add_signed(steps);
+            if next >= count || (steps < 0 && review.cursor == 0) {
+                review.follow = false;
+                review.offset = review.offset.saturating_add_signed(steps);
+            } else {
+                review.follow = true;
+                review.cursor = next;
+            }
+        }
+        Screen::Run(_) => {
+            if let Screen::Run(running) = &mut model.screen {
+                running.offset = running.offset.saturating_add_signed(steps);
+            }
+        }
+    }
+}
+
+fn pages(model: &mut Model, steps: isize) {
+    let places = layout::layout(model);
+    let height = match &model.screen {
+        Screen::Panes if model.modal.is_none() => places
+            .panes
+            .iter()
+            .find(|(pane, _)| *pane == model.pane)
+            .map_or(1, |(pane, rect)| layout::list_height(*pane, *rect)),
+        _ => usize::from(places.body.height.saturating_sub(3)),
+    };
+    let steps = steps * (height.max(2) as isize - 1);
+    match &mut model.screen {
+        Screen::Review(review) if model.modal.is_none() => {
+            review.follow = false;
+            review.offset = review.offset.saturating_add_signed(steps);
+        }
+        _ => rows(model, steps),
+    }
+}
+
+fn open(model: &mut Model) {
+    let (workspace, snapshot, now) = (&model.setting.workspace, &model.snapshot, model.now);
+    let text = match model.pane {
+        PaneId::Releases => model.panes.releases.selected().map(|row| {
+            let lines = releases::details(workspace, snapshot, row, now);
+            let mut text = Text::new(format!("Release {}", row.name), lines);
+            text.copy = Some(row.name.to_string());
+            text.link = releases::link(workspace, &row.name);
+            text
+        }),
+        PaneId::Channels => model.panes.channels.selected().map(|row| {
+            let lines = channels::details(workspace, snapshot, row, now);
+            let mut text = Text::new(format!("{} {}", row.charm, row.track), lines);
+            text.copy = Some(row.charm.to_string());
+            text.link = Some(links::charm(row.charm.as_str()));
+            text
+        }),
+        PaneId::Charms => model.panes.charms.selected().map(|row| {
+            let lines = charms::details(workspace, snapshot, row, now);
+            let mut text = Text::new(row.charm.to_string(), lines);
+            text.copy = Some(row.charm.to_string());
+            text.link = Some(links::charm(row.charm.as_str()));
+            text
+        }),
+        PaneId::Credentials => model.panes.credentials.selected().map(|row| {
+            let name = row.credential().to_owned();
+            let lines = credentials::details(workspace, snapshot, &name, now);
+            Text::new(name, lines)
+        }),
+        PaneId::Activity => {
+            let run = model.panes.activity.selected().map(|row| row.run.clone());
+            if let Some(run) = run {
+                model.screen = Screen::Run(Running::of(run));
+            }
+            return;
+        }
+    };
+    model.modal = text.map(Modal::Details);
+}
+
+fn back(model: &mut Model) -> Vec<Effect> {
+    if model.modal.take().is_some() {
+        model.leaving = false;
+        return Vec::new();
+    }
+    if model.filtering.take().is_some() {
+        panes::set_filter(model, model.pane, "");
+        return Vec::new();
+    }
+    model.screen = Screen::Panes;
+    Vec::new()
+}
+
+fn copy(model: &mut Model) -> Vec<Effect> {
+    let text = match (&model.modal, &model.screen) {
+        (Some(Modal::Details(text) | Modal::Problem(text)), _) => text.copy.clone(),
+        (Some(_), _) => None,
+        (None, Screen::Review(review)) => Some(review.intent.command()),
+        (None, Screen::Run(running)) => Some(running.run.0.clone()),
+        (None, Screen::Panes) => selected_text(model),
+    };
+    match text {
+        Some(text) => {
+            model.say(format!(
+                "copied through the terminal: {}",
+                crate::console::words::cut(&text, 60)
+            ));
+            vec![Effect::Copy(text)]
+        }
+        None => {
+            model.refuse("there is nothing to copy here");
+            Vec::new()
+        }
+    }
+}
+
+fn selected_text(model: &Model) -> Option<String> {
+    match model.pane {
+        PaneId::Releases => model.panes.releases.selected().map(|row| row.name.to_string()),
+        PaneId::Channels => model
+            .panes
+            .channels
+            .selected()
+            .map(|row| format!("{} {}", row.charm, row.track)),
+        PaneId::Charms => model.panes.charms.selected().map(|row| row.charm.to_string()),
+        PaneId::Credentials => model.panes.credentials.selected().map(|row| match row {
+            credentials::Row::Head { name, .. } => (*name).to_owned(),
+            credentials::Row::Fact { text, .. } => text.clone(),
+        }),
+        PaneId::Activity => model
+            .panes
+            .activity
+            .selected()
+            .map(|row: &activity::Row| row.run.0.clone()),
+    }
+}
+
+fn browse(model: &mut Model) -> Vec<Effect> {
+    let link = match (&model.modal, &model.screen) {
+        (Some(Modal::Details(text)), _) => text.link.clone(),
+        (Some(_), _) | (None, Screen::Review(_)) => None,
+        (None, Screen::Run(_)) => running::shown(model).and_then(|run| {
+            let plan = model
+                .live
+                .get(&run)
+                .map(|live| &live.plan)
+                .or_else(|| model.record(&run).map(|record| &record.plan))?;
+            plan.charms().first().map(|charm| links::charm(charm.as_str()))
+        }),
+        (None, Screen::Panes) => match model.pane {
+            PaneId::Releases => model
+                .panes
+                .releases
+                .selected()
+                .and_then(|row| releases::link(model.workspace(), &row.name)),
+            PaneId::Channels => model
+                .panes
+                .channels
+                .selected()
+                .map(|row| links::charm(row.charm.as_str())),
+            PaneId::Charms => model
+                .panes
+                .charms
+                .selected()
+                .map(|row| links::charm(row.charm.as_str())),
+            PaneId::Credentials | PaneId::Activity => None,
+        },
+    };
+    match link.filter(|link| links::allowed(link)) {
+        Some(link) => {
+            model.say(format!("opening {link}"));
+            vec![Effect::Open(link)]
+        }
+        None => {
+            model.refuse("there is no page for this");
+            Vec::new()
+        }
+    }
+}
+
+fn ask_resume(model: &mut Model) {
+    let run = match &model.screen {
+        Screen::Run(running) => Some(running.run.clone()),
+        _ => model.panes.activity.selected().map(|row| row.run.clone()),
+    };
+    let Some(record) = run.and_then(|run| model.record(&run)) else {
+        return;
+    };
+    if running::state(model, &record.id) != State::Open {
+        return;
+    }
+    let wanted = record.plan.confirm.clone();
+    let lines = vec![
+        Line::text(record.plan.title.clone(), Tone::Strong),
+        Line::text(
+            "Looks what is so already, then does what is missing. Nothing is done twice.",
+            Tone::Plain,
+        ),
+        Line::text(
+            format!("Type {wanted} to go on. It cannot be pasted."),
+            Tone::Accent,
+        ),
+    ];
+    let purpose = Purpose::Resume(record.id.clone());
+    model.modal = Some(Modal::Prompt(Box::new(Prompt {
+        title: "Resume".to_owned(),
+        lines,
+        wanted: Some(wanted),
+        input: tui_input::Input::default(),
+        error: None,
+        purpose,
+    })));
+}
+
+/// Takes what a field, help or a question holds.
+fn accept(model: &mut Model) -> Vec<Effect> {
+    match model.modal.take() {
+        None => {
+            model.filtering = None;
+            Vec::new()
+        }
+        Some(Modal::Help(dialog)) => {
+            let chosen = help::entries(model, &dialog).get(dialog.at).map(|spec| spec.id);
+            chosen.map_or_else(Vec::new, |id| super::act(model, id))
+        }
+        Some(Modal::Leave) => {
+            model.leaving = true;
+            let runs: Vec<RunId> = model.live.keys().cloned().collect();
+            runs.iter().flat_map(|run| running::cancel(model, run)).collect()
+        }
+        Some(Modal::Prompt(prompt)) => accept_prompt(model, *prompt),
+        Some(other) => {
+            model.modal = Some(other);
+            Vec::new()
+        }
+    }
+}
+
+fn accept_prompt(model: &mut Model, mut prompt: Prompt) -> Vec<Effect> {
+    let typed = prompt.input.value().to_owned();
+    let wanted = prompt.wanted.clone().unwrap_or_default();
+    let again = |model: &mut Model, mut prompt: Prompt, error: String| {
+        prompt.error = Some(error);
+        model.modal = Some(Modal::Prompt(Box::new(prompt)));
+        Vec::new()
+    };
+    // Held at the last moment too: nothing that writes leaves a read-only console.
+    if model.setting.read_only && prompt.wanted.is_some() {
+        return again(model, prompt, "read-only: nothing is written".to_owned());
+    }
+    match prompt.purpose.clone() {
+        Purpose::Replace(image) => match review::replace_image(model, &image, &typed) {
+            Ok(effects) => effects,
+            Err(error) => again(model, prompt, error),
+        },
+        Purpose::Start(plan) => match Confirmed::by_typing(*plan, &typed, &wanted) {
+            Some(plan) => start(model, plan),
+            None => {
+                prompt.input.reset();
+                again(
+                    model,
+                    prompt,
+                    format!("that is not {wanted}; nothing was started"),
+                )
+            }
+        },
+        Purpose::Resume(run) => match Confirmed::by_typing(run, &typed, &wanted) {
+            Some(run) => vec![Effect::Resume {
+                id: model.next_id(),
+                run,
+            }],
+            None => {
+                prompt.input.reset();
+                again(
+                    model,
+                    prompt,
+                    format!("that is not {wanted}; nothing was started"),
+                )
+            }
+        },
+    }
+}
+
+/// Starts `plan` if it is still the one under review.
+fn start(model: &mut Model, plan: Confirmed<crate::plan::Plan>) -> Vec<Effect> {
+    let id = model.next_id();
+    let Screen::Review(review) = &mut model.screen else {
+        return Vec::new();
+    };
+    let current = review.in_flight.is_none()
+        && review.starting.is_none()
+        && review.plan.as_ref().is_some_and(|shown| shown == plan.get());
+    if !current {
+        model.refuse("the plan changed meanwhile; look at it again");
+        return Vec::new();
+    }
+    review.starting = Some(id);
+    vec![Effect::Start { id, plan }]
+}

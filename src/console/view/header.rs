@@ -1,0 +1,143 @@
+//! Draws the first line: workspace, services, pulls left, token, read-only.
+
+use chrono::TimeDelta;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::look::{Glyph, Tone};
+use super::pane::worse;
+use super::piece::{Piece, spans};
+use crate::console::panes::credentials;
+use crate::console::{Model, wake, words};
+use crate::domain::Observed;
+use crate::domain::snapshot::Standing;
+
+/// Draws it.
+pub fn draw(model: &Model, area: Rect, frame: &mut Frame) {
+    let width = usize::from(area.width);
+    let right = right(model);
+    let right_width: usize = right.iter().map(|p| words::width(&p.text)).sum();
+    let mut left = vec![Piece::new(" windlass  ", Tone::Strong)];
+    left.push(Piece::new(model.workspace().name.clone(), Tone::Accent));
+    if model.setting.demo {
+        left.push(Piece::new(" (demo world)", Tone::Warn));
+    }
+    let mut used: usize = left.iter().map(|p| words::width(&p.text)).sum();
+    for group in services(model) {
+        let columns: usize = group.iter().map(|p| words::width(&p.text)).sum();
+        if used + columns + right_width > width {
+            break;
+        }
+        used += columns;
+        left.extend(group);
+    }
+    let gap = width.saturating_sub(used + right_width);
+    left.push(Piece::new(" ".repeat(gap), Tone::Plain));
+    left.extend(right);
+    frame.render_widget(spans(&model.setting.look, left), area);
+}
+
+fn right(model: &Model) -> Vec<Piece> {
+    let look = &model.setting.look;
+    let mut pieces = Vec::new();
+    if let Some(facts) = &model.snapshot.credential.value
+        && let Some(end) = facts.expires_at
+    {
+        let tone = credentials::tone(facts, model.now);
+        let sign = if matches!(tone, Tone::Warn | Tone::Bad) {
+            format!(" {}", look.glyph(Glyph::Warning))
+        } else {
+            String::new()
+        };
+        let days = (end - model.now).num_days();
+        let text = if end <= model.now {
+            "token over".to_owned()
+        } else {
+            format!("token {days} d")
+        };
+        pieces.push(Piece::new(format!("  {text}{sign}"), tone));
+    }
+    if model.setting.read_only {
+        pieces.push(Piece::new("  read-only", Tone::Warn));
+    }
+    if model.busy() {
+        pieces.push(Piece::new(
+            format!("  {} running", look.glyph(Glyph::Running)),
+            Tone::Accent,
+        ));
+    }
+    if model.refresh.in_flight.is_some() {
+        pieces.push(Piece::new("  looking …", Tone::Dim));
+    }
+    pieces.push(Piece::new(" ", Tone::Plain));
+    pieces
+}
+
+fn standing<T>(model: &Model, observed: &Observed<T>) -> Standing {
+    match (observed.standing(), observed.read_at) {
+        (Standing::Known, Some(at)) if model.now - at > wake::stale_after(model) => Standing::Stale,
+        (standing, _) => standing,
+    }
+}
+
+fn services(model: &Model) -> Vec<Vec<Piece>> {
+    let snapshot = &model.snapshot;
+    let charmhub = snapshot
+        .charms
+        .values()
+        .map(|o| standing(model, o))
+        .chain(snapshot.served.values().map(|o| standing(model, o)))
+        .reduce(worse)
+        .unwrap_or(Standing::NotAsked);
+    let github = worse(
+        standing(model, &snapshot.releases),
+        standing(model, &snapshot.markers),
+    );
+    // Images are asked for once and their digests do not age.
+    let hub = snapshot
+        .images
+        .values()
+        .map(Observed::standing)
+        .filter(|s| *s != Standing::Absent)
+        .reduce(worse)
+        .unwrap_or(Standing::NotAsked);
+    let mut groups = vec![
+        service(model, "Charmhub", charmhub),
+        service(model, "GitHub", github),
+        service(model, "Docker Hub", hub),
+    ];
+    if let Some(quota) = &snapshot.quota {
+        let low = quota.remaining * 10 < quota.limit;
+        groups.push(vec![Piece::new(
+            format!("  {}/{} pulls", quota.remaining, quota.limit),
+            if low { Tone::Warn } else { Tone::Dim },
+        )]);
+    }
+    if let Some(at) = model.refresh.answered_at
+        && model.now - at >= TimeDelta::minutes(1)
+    {
+        groups.push(vec![Piece::new(
+            format!("  looked {}", words::age(model.now, at)),
+            Tone::Dim,
+        )]);
+    }
+    groups
+}
+
+fn service(model: &Model, name: &str, standing: Standing) -> Vec<Piece> {
+    let look = &model.setting.look;
+    let (glyph, tone) = match standing {
+        Standing::Known => (Glyph::Known, Tone::Good),
+        Standing::Stale => (Glyph::Stale, Tone::Warn),
+        Standing::Absent | Standing::NotAsked => (Glyph::Unknown, Tone::Dim),
+        Standing::Forbidden | Standing::Unknown => (Glyph::Unknown, Tone::Bad),
+    };
+    let word = match standing {
+        Standing::Known => "ok",
+        other => credentials::view::standing_words(other),
+    };
+    vec![
+        Piece::new(format!("  {name} "), Tone::Plain),
+        Piece::new(format!("{} {word}", look.glyph(glyph)), tone),
+    ]
+}

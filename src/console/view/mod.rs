@@ -1,0 +1,195 @@
+//! Draws the model: a function of it, that returns where a click means what.
+//!
+//! Owns frames, header and footer. No widget holds truth; only rows that are visible are built,
+//! and they are counted.
+
+mod footer;
+mod header;
+pub mod look;
+mod pane;
+pub mod piece;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::symbols::border;
+use ratatui::text::Line;
+use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
+
+use super::layout::{self, layout};
+use super::model::Screen;
+use super::panes::PaneId;
+use super::{Model, Msg, dialogs, review, running, words};
+use look::Tone;
+use piece::{Cells, Piece};
+
+/// What was drawn.
+#[derive(Debug, Default)]
+pub struct Drawn {
+    /// Where a click means what; the last that holds the point counts.
+    pub hits: Vec<(Rect, Msg)>,
+    /// Where the wheel means what.
+    pub wheels: Vec<(Rect, Option<PaneId>)>,
+    /// Rows of lists that were built.
+    pub rows_built: usize,
+}
+
+impl Drawn {
+    /// A click into `rect` means `msg`.
+    pub fn hit(&mut self, rect: Rect, msg: Msg) {
+        self.hits.push((rect, msg));
+    }
+
+    /// The wheel over `rect` moves `pane`, or the screen.
+    pub fn wheel(&mut self, rect: Rect, pane: Option<PaneId>) {
+        self.wheels.push((rect, pane));
+    }
+
+    /// What a click at `x`, `y` means.
+    pub fn click(&self, x: u16, y: u16) -> Option<Msg> {
+        let holds = |rect: &Rect| rect.contains((x, y).into());
+        self.hits
+            .iter()
+            .rev()
+            .find(|(rect, _)| holds(rect))
+            .map(|(_, msg)| msg.clone())
+    }
+
+    /// What the wheel at `x`, `y` moves.
+    pub fn wheel_at(&self, x: u16, y: u16) -> Option<Option<PaneId>> {
+        self.wheels
+            .iter()
+            .rev()
+            .find(|(rect, _)| rect.contains((x, y).into()))
+            .map(|(_, pane)| *pane)
+    }
+}
+
+/// Draws everything.
+pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
+    let mut drawn = Drawn::default();
+    if layout::too_small(model) {
+        let text = format!(
+            "windlass needs {}x{}, this is {}x{}",
+            layout::LEAST.0,
+            layout::LEAST.1,
+            model.columns,
+            model.lines
+        );
+        let area = frame.area();
+        let text = words::cut(&text, usize::from(area.width));
+        frame.render_widget(
+            Line::from(text),
+            Rect {
+                height: 1.min(area.height),
+                ..area
+            },
+        );
+        return drawn;
+    }
+    let places = layout(model);
+    header::draw(model, places.header, frame);
+    match &model.screen {
+        Screen::Panes => {
+            if let Some(tabs) = places.tabs {
+                pane::tabs(model, tabs, frame, &mut drawn);
+            }
+            for (id, rect) in &places.panes {
+                pane::draw(model, *id, *rect, frame, &mut drawn);
+            }
+        }
+        Screen::Review(state) => review::view::draw(model, state, places.body, frame, &mut drawn),
+        Screen::Run(state) => running::view::draw(model, state, places.body, frame, &mut drawn),
+    }
+    if let Some(modal) = &model.modal {
+        drawn.hits.clear();
+        drawn.wheels.clear();
+        dialogs::view::draw(model, modal, frame, &mut drawn);
+    }
+    footer::draw(model, places.footer, frame, &mut drawn);
+    drawn
+}
+
+/// Draws a box with a title on the left and a note on the right; returns its inside.
+pub fn boxed(
+    model: &Model,
+    frame: &mut Frame,
+    area: Rect,
+    title: &str,
+    note: Option<Vec<Piece>>,
+    focus: bool,
+) -> Rect {
+    let look = &model.setting.look;
+    let tone = if focus { Tone::Accent } else { Tone::Dim };
+    let room = usize::from(area.width.saturating_sub(4));
+    let title = words::cut(title, room);
+    let note_width = note
+        .as_ref()
+        .map_or(0, |n| n.iter().map(|p| words::width(&p.text)).sum());
+    let mut block = Block::bordered()
+        .border_style(look.style(tone))
+        .title(Line::styled(
+            format!(" {title} "),
+            look.style(if focus { Tone::Accent } else { Tone::Strong }),
+        ));
+    block = if !look.borders {
+        block.border_set(border::EMPTY)
+    } else if look.unicode {
+        block.border_type(BorderType::Plain)
+    } else {
+        block.border_set(ASCII)
+    };
+    if let Some(note) = note.filter(|_| note_width > 0 && words::width(&title) + note_width + 4 <= room) {
+        let mut pieces = vec![Piece::new(" ", Tone::Plain)];
+        pieces.extend(note);
+        pieces.push(Piece::new(" ", Tone::Plain));
+        block = block.title_top(piece::spans(look, pieces).right_aligned());
+    }
+    let inner = block.inner(area);
+    block.render(area, frame.buffer_mut());
+    inner
+}
+
+const ASCII: border::Set = border::Set {
+    top_left: "+",
+    top_right: "+",
+    bottom_left: "+",
+    bottom_right: "+",
+    vertical_left: "|",
+    vertical_right: "|",
+    horizontal_top: "-",
+    horizontal_bottom: "-",
+};
+
+/// Draws one line of pieces, cut to `rect`.
+pub fn line(model: &Model, frame: &mut Frame, rect: Rect, pieces: Vec<Piece>, selected: bool) {
+    let look = &model.setting.look;
+    let mut cells = Cells::new(usize::from(rect.width));
+    for piece in pieces {
+        cells.push(piece);
+    }
+    frame.render_widget(cells.line(look), rect);
+    if selected {
+        frame.buffer_mut().set_style(rect, look.selected(true));
+    }
+}
+
+/// Says at the lower edge of a box how much is above and below.
+pub fn scroll_mark(model: &Model, frame: &mut Frame, area: Rect, offset: usize, height: usize, all: usize) {
+    if all <= height || area.width < 20 || area.height < 3 {
+        return;
+    }
+    let text = format!(" {}-{} of {all} ", offset + 1, (offset + height).min(all));
+    let columns = words::width(&text) as u16;
+    let rect = Rect::new(
+        area.right().saturating_sub(columns + 2),
+        area.bottom() - 1,
+        columns,
+        1,
+    );
+    frame.render_widget(Line::styled(text, model.setting.look.style(Tone::Dim)), rect);
+}
+
+/// Empties `area` for a dialog.
+pub fn clear(frame: &mut Frame, area: Rect) {
+    frame.render_widget(Clear, area);
+}

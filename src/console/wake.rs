@@ -1,0 +1,43 @@
+//! When the screen changes by itself next.
+//!
+//! Owns the one timer of the console: ages change by the minute, refreshes fall due. Nothing else
+//! wakes an idle console. Must not read a clock.
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+
+use super::Model;
+
+/// When to tell the time again; `None` where nothing on screen depends on it.
+pub fn next(model: &Model) -> Option<DateTime<Utc>> {
+    let shows_age = model.refresh.answered_at.is_some()
+        || model.snapshot.releases.read_at.is_some()
+        || model.snapshot.credential.read_at.is_some();
+    let minute = shows_age
+        .then(|| {
+            (model.now + TimeDelta::minutes(1))
+                .duration_trunc(TimeDelta::minutes(1))
+                .ok()
+        })
+        .flatten();
+    [minute, refresh_due(model)]
+        .into_iter()
+        .flatten()
+        .min()
+        .map(|at| at.max(model.now + TimeDelta::milliseconds(50)))
+}
+
+/// When the next automatic refresh falls due; `None` while one is under way, where they are
+/// switched off, and without focus.
+pub fn refresh_due(model: &Model) -> Option<DateTime<Utc>> {
+    let minutes = i64::try_from(model.setting.refresh_minutes).ok()?;
+    if minutes == 0 || !model.in_focus || model.refresh.in_flight.is_some() {
+        return None;
+    }
+    Some(model.refresh.answered_at? + TimeDelta::try_minutes(minutes)?)
+}
+
+/// From this age on a value is called stale: two intervals, so that healthy data never is.
+pub fn stale_after(model: &Model) -> TimeDelta {
+    let minutes = model.setting.refresh_minutes.clamp(1, 24 * 60);
+    TimeDelta::minutes(2 * i64::try_from(minutes).unwrap_or(5))
+}

@@ -1,0 +1,174 @@
+//! Words and measures on screen: ages, sizes, rates, texts cut to a width.
+//!
+//! Owns how long things are said. Must not read a clock: `now` is handed in.
+
+use chrono::{DateTime, Utc};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Columns that `text` takes.
+pub fn width(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
+}
+
+/// `text` cut to at most `columns`, ending in `…` where something was cut.
+pub fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    if columns == 0 {
+        return String::new();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let wide = c.width().unwrap_or(0);
+        if used + wide > columns - 1 {
+            break;
+        }
+        used += wide;
+        out.push(c);
+    }
+    out.push('…');
+    out
+}
+
+/// `text` in exactly `columns`: cut or filled with spaces.
+pub fn pad(text: &str, columns: usize) -> String {
+    let mut out = cut(text, columns);
+    let used = width(&out);
+    out.extend(std::iter::repeat_n(' ', columns.saturating_sub(used)));
+    out
+}
+
+/// `text` broken at spaces into lines of at most `columns`; a longer word is broken anywhere.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let mut word = word;
+        if !line.is_empty() && width(&line) + 1 + width(word) <= columns {
+            line.push(' ');
+            line.push_str(word);
+            continue;
+        }
+        if !line.is_empty() {
+            lines.push(std::mem::take(&mut line));
+        }
+        while width(word) > columns {
+            let mut end = 0;
+            let mut used = 0;
+            for (at, c) in word.char_indices() {
+                let wide = c.width().unwrap_or(0);
+                if used + wide > columns {
+                    break;
+                }
+                used += wide;
+                end = at + c.len_utf8();
+            }
+            if end == 0 {
+                break;
+            }
+            let (head, tail) = word.split_at(end);
+            lines.push(head.to_owned());
+            word = tail;
+        }
+        word.clone_into(&mut line);
+    }
+    if !line.is_empty() || lines.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
+/// How long ago `at` was, in the largest whole unit: `just now`, `3 min`, `2 h`, `4 d`.
+pub fn age(now: DateTime<Utc>, at: DateTime<Utc>) -> String {
+    let minutes = (now - at).num_minutes();
+    match minutes {
+        ..1 => "just now".to_owned(),
+        1..120 => format!("{minutes} min ago"),
+        120..2880 => format!("{} h ago", minutes / 60),
+        _ => format!("{} d ago", minutes / 1440),
+    }
+}
+
+/// How long until `end`: `12 d 4 h`, `3 h`, `over since 2 d`.
+pub fn remaining(now: DateTime<Utc>, end: DateTime<Utc>) -> String {
+    let minutes = (end - now).num_minutes();
+    if end <= now {
+        return format!("over since {}", age(now, end).trim_end_matches(" ago"));
+    }
+    match minutes {
+        ..60 => format!("{minutes} min"),
+        60..1440 => format!("{} h", minutes / 60),
+        1440..43_200 => format!("{} d {} h", minutes / 1440, minutes % 1440 / 60),
+        _ => format!("{} d", minutes / 1440),
+    }
+}
+
+/// A day, `2025-01-27`.
+pub fn day(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d").to_string()
+}
+
+/// A minute, `2025-01-27 12:04`.
+pub fn minute(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// Bytes in decimal units with three digits: `335 MB`.
+pub fn bytes(count: u64) -> String {
+    let mut value = count as f64;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if value < 999.5 || unit == "GB" {
+            return if unit == "B" || value >= 99.5 {
+                format!("{value:.0} {unit}")
+            } else {
+                format!("{value:.1} {unit}")
+            };
+        }
+        value /= 1000.0;
+    }
+    format!("{count} B")
+}
+
+/// `one` or `many` after the number.
+pub fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// A bar of `columns` cells, `share` (0 to 1) of it filled, in the given glyphs.
+pub fn bar(share: f64, columns: usize, full: char, empty: char) -> String {
+    let filled = (share.clamp(0.0, 1.0) * columns as f64).round() as usize;
+    let mut out = String::new();
+    out.extend(std::iter::repeat_n(full, filled));
+    out.extend(std::iter::repeat_n(empty, columns - filled.min(columns)));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_by_columns_not_characters() {
+        assert_eq!(cut("日本語", 5), "日本…");
+        assert_eq!(pad("ab", 4), "ab  ");
+        assert_eq!(cut("abc", 0), "");
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+    }
+
+    #[test]
+    fn ages_and_sizes_read_well() {
+        let at = |minutes: i64| DateTime::from_timestamp(minutes * 60, 0).unwrap();
+        assert_eq!(age(at(0), at(0)), "just now");
+        assert_eq!(age(at(59), at(0)), "59 min ago");
+        assert_eq!(age(at(3000), at(0)), "2 d ago");
+        assert_eq!(remaining(at(0), at(60 * 24 * 12 + 240)), "12 d 4 h");
+        assert_eq!(bytes(335_000_000), "335 MB");
+        assert_eq!(bytes(1_500), "1.5 kB");
+        assert_eq!(bytes(7), "7 B");
+        assert_eq!(bytes(999_700), "1.0 MB");
+    }
+}

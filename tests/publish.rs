@@ -1,0 +1,223 @@
+//! The main job over the wire: a publish on the demo world, in one process, without a terminal.
+//! Owns the promises that need servers but no foreign client; the referees own the others.
+
+#![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use windlass::config::Config;
+use windlass::demo::{Options, World};
+use windlass::domain::{Kind, Snapshot};
+use windlass::journal::{Outcome, RunRecord, StepOutcome};
+use windlass::plan::{Plan, PublishIntent};
+use windlass::run::{Session, Setting};
+use windlass::services::Services;
+
+fn intent() -> PublishIntent {
+    PublishIntent::of("2025-01-27".parse().unwrap())
+}
+
+async fn world(dir: &Path, change: impl FnOnce(&mut Options)) -> World {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut options = Options::in_dir(dir.join("world"));
+    options.image_size = 65_536;
+    change(&mut options);
+    World::start(&options).await.unwrap()
+}
+
+fn session(world: &World, dir: &Path, read_only: bool, extra: &[(&str, &str)]) -> Session {
+    let mut variables: BTreeMap<String, String> = world.environment().into_iter().collect();
+    for (name, value) in extra {
+        variables.insert((*name).to_owned(), (*value).to_owned());
+    }
+    let variable = |name: &str| variables.get(name).cloned();
+    let config = Config::load(None, variable, None).unwrap();
+    let services = Services::new(&variable, Some(dir.join("cache")), false).unwrap();
+    let setting = Setting {
+        state: dir.join("state"),
+        cache: dir.join("cache"),
+        read_only,
+        offline: false,
+    };
+    Session::open(config, services, &setting).unwrap()
+}
+
+async fn planned(session: &Session) -> Plan {
+    let snapshot = session.observer.for_publish(Snapshot::default(), &intent()).await;
+    session.plan_publish(&snapshot, &intent()).unwrap()
+}
+
+async fn publish(session: &Session) -> RunRecord {
+    let plan = planned(session).await;
+    session.start(plan).unwrap().finished.await.unwrap().unwrap()
+}
+
+/// Requests that change something, as the world logged them: `service method path status`.
+fn writes(world: &World) -> Vec<String> {
+    let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
+    log.lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|r| !matches!(r["method"].as_str(), Some("GET" | "HEAD")))
+        .filter(|r| !r["path"].as_str().unwrap().ends_with("/refresh"))
+        .map(|r| {
+            let word = |key: &str| r[key].as_str().unwrap_or_default().to_owned();
+            format!(
+                "{} {} {} {}",
+                word("service"),
+                word("method"),
+                word("path"),
+                r["status"]
+            )
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publish_ends_done_and_a_second_one_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), |_| {}).await;
+    let session = session(&world, dir.path(), false, &[]);
+    let record = publish(&session).await;
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    assert!(
+        record
+            .steps
+            .iter()
+            .all(|step| step.outcome == Some(StepOutcome::Done))
+    );
+    assert_eq!(record.released().len(), 8);
+
+    let written = writes(&world);
+    let first_release = written.iter().position(|w| w.ends_with("/releases 200")).unwrap();
+    let last_upload = written.iter().rposition(|w| w.contains("/resources/")).unwrap();
+    assert!(last_upload < first_release, "{written:#?}");
+
+    let again = publish(&session).await;
+    assert_eq!(again.outcome, Some(Outcome::Done));
+    assert!(
+        again
+            .steps
+            .iter()
+            .all(|step| step.outcome == Some(StepOutcome::Skipped)),
+        "{:?}",
+        again.steps
+    );
+    assert_eq!(writes(&world), written);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_session_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), |_| {}).await;
+    let session = session(&world, dir.path(), true, &[]);
+    let plan = planned(&session).await;
+    let problem = session.start(plan).err().unwrap();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(writes(&world), Vec::<String>::new());
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_moved_by_somebody_else_stops_the_release() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), |_| {}).await;
+    let session = session(&world, dir.path(), false, &[]);
+    let plan = planned(&session).await;
+    let client = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
+    let token = world
+        .mint_token(None, &["package-manage"], Duration::from_secs(600))
+        .unwrap();
+    let url = format!(
+        "{}/v1/charm/finos-legend-studio-k8s/releases",
+        world.url("charmhub")
+    );
+    let body = serde_json::json!([{
+        "revision": 30, "channel": "latest/edge", "resources": [{"name": "studio-image", "revision": 22}],
+    }]);
+    let answer = client
+        .post(url)
+        .header("Authorization", format!("Macaroon {token}"))
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+
+    let refused = session.recheck(&plan).await.unwrap_err();
+    assert_eq!(refused.kind, Kind::Refused);
+    assert!(refused.to_string().contains("latest/edge"), "{refused}");
+    let record = session.start(plan).unwrap().finished.await.unwrap().unwrap();
+    assert_eq!(record.outcome, Some(Outcome::Failed));
+    assert!(
+        record
+            .released()
+            .iter()
+            .all(|r| r.charm.as_str() != "finos-legend-studio-k8s")
+    );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_lost_after_the_deed_is_looked_after_and_not_repeated() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = dir.path().join("faults.toml");
+    let fault = |path: &str| {
+        format!(
+            "[[fault]]\nservice = \"charmhub\"\nmethod = \"POST\"\npath = \"{path}\"\nnth = 1\naction = \"reset-after\"\n"
+        )
+    };
+    let text = fault("*/releases") + &fault("*/tracks") + &fault("*/resources/*/revisions");
+    std::fs::write(&faults, text).unwrap();
+    let world = world(dir.path(), |options| options.faults = Some(faults)).await;
+    let session = session(&world, dir.path(), false, &[]);
+    let record = publish(&session).await;
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    for (end, times) in [("/releases", 3), ("/tracks", 3)] {
+        let sent = writes(&world)
+            .iter()
+            .filter(|w| w.contains(&format!("{end} ")))
+            .count();
+        assert_eq!(sent, times, "{end}: {:#?}", writes(&world));
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_public_view_that_lags_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), |options| {
+        options.serve_lag = Duration::from_millis(900);
+    })
+    .await;
+    let session = session(&world, dir.path(), false, &[]);
+    let record = publish(&session).await;
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_token_is_a_problem_with_a_remedy() {
+    use base64::Engine as _;
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), |_| {}).await;
+    let token = world
+        .mint_token(None, &["package-manage"], Duration::ZERO)
+        .unwrap();
+    let export = base64::engine::general_purpose::STANDARD.encode(token);
+    let session = session(&world, dir.path(), false, &[("CHARMCRAFT_AUTH", export.as_str())]);
+    let snapshot = session.observer.for_publish(Snapshot::default(), &intent()).await;
+    let problem = session.plan_publish(&snapshot, &intent()).unwrap_err();
+    assert_eq!(problem.kind, Kind::Credentials);
+    assert!(
+        problem
+            .hints
+            .iter()
+            .any(|hint| hint.as_str().contains("charmcraft login")),
+        "{problem:?}"
+    );
+    assert_eq!(writes(&world), Vec::<String>::new());
+    world.stop().await;
+}
