@@ -1,6 +1,8 @@
-//! Installs the one TLS provider and hands over to the command line.
+//! Installs the one TLS provider and hands the console to the command line.
 
 use std::process::ExitCode;
+
+use windlass::{cli, console};
 
 fn main() -> ExitCode {
     // First of all: building any HTTP client without a provider panics. A provider that is there
@@ -11,5 +13,12 @@ fn main() -> ExitCode {
             .display_env_section(false)
             .install(),
     );
-    windlass::cli::main()
+    cli::main(|session, opening| {
+        let options = console::ConsoleOptions {
+            plain: false,
+            no_color: opening.no_color,
+            demo: opening.demo,
+        };
+        Box::pin(console::run(session, options))
+    })
 }

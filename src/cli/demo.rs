@@ -5,12 +5,11 @@ use std::time::Duration;
 use super::args::{Demo, Global};
 use super::environment::Environment;
 use super::output::Output;
-use super::{Ending, console_options};
-use crate::console;
+use super::{Ending, Face, Opening};
 use crate::demo::{self, Options, World};
 
 /// Starts the world and either serves it or opens the console on it.
-pub async fn run(global: &Global, wish: &Demo, output: &Output) -> Ending {
+pub async fn run(global: &Global, wish: &Demo, console: Face, output: &Output) -> Ending {
     let dir = match &wish.state {
         Some(dir) => dir.clone(),
         None => Environment::process().folders()?.0.join("demo"),
@@ -46,7 +45,14 @@ pub async fn run(global: &Global, wish: &Demo, output: &Output) -> Ending {
         "The demo world is a toy on 127.0.0.1; it lies in {}.",
         crate::domain::Outside::new(dir.display().to_string())
     ));
-    let ended = console::run(session, console_options(global, true)).await;
+    let ended = console(
+        session,
+        Opening {
+            no_color: global.no_color,
+            demo: true,
+        },
+    )
+    .await;
     world.stop().await;
     ended.map(|()| 0)
 }

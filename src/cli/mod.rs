@@ -1,7 +1,7 @@
 //! The command line: the headless twin of everything the console does.
 //!
 //! Owns arguments, text and JSON output, prompts, signals and exit codes. stdout carries the
-//! answer, stderr everything else. Must not know the console's insides; it only starts it.
+//! answer, stderr everything else. Must not know the console: whoever calls [`main`] hands it in.
 
 mod args;
 mod demo;
@@ -15,21 +15,35 @@ mod signals;
 mod tables;
 mod watch;
 
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::console;
 use crate::domain::{Kind, Problem};
+use crate::run::Session;
 use args::{Cli, Command};
 use environment::Environment;
 use output::Output;
 
+/// How the console is to be opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// Without colours.
+    pub no_color: bool,
+    /// On the embedded world.
+    pub demo: bool,
+}
+
+/// The other face, opened on a session until its operator leaves it.
+pub type Face = fn(Session, Opening) -> Pin<Box<dyn Future<Output = Result<(), Problem>>>>;
+
 /// How a command ended: the exit code, or why nothing was begun.
 type Ending = Result<u8, Problem>;
 
-/// Parses the arguments, does what they say and maps the end to an exit code.
-pub fn main() -> ExitCode {
+/// Parses the arguments, does what they say and maps the end to an exit code. `console` is opened
+/// where no command is named.
+pub fn main(console: Face) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -50,7 +64,7 @@ pub fn main() -> ExitCode {
             return output.fail(&Problem::new(Kind::Machine, "no runtime can be started").because(&error));
         }
     };
-    let ended = runtime.block_on(signals::until_interrupted(dispatch(cli, &output)));
+    let ended = runtime.block_on(signals::until_interrupted(dispatch(cli, console, &output)));
     runtime.shutdown_background();
     match ended {
         Ok(code) => ExitCode::from(code),
@@ -73,16 +87,23 @@ fn log(verbose: u8) {
     drop(started);
 }
 
-async fn dispatch(cli: Cli, output: &Output) -> Ending {
+async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
     let global = &cli.global;
     let process = Environment::process();
     match cli.command {
         None => {
             let session = process.session(global)?;
-            console::run(session, console_options(global, false)).await?;
+            console(
+                session,
+                Opening {
+                    no_color: global.no_color,
+                    demo: false,
+                },
+            )
+            .await?;
             Ok(0)
         }
-        Some(Command::Demo(demo)) => demo::run(global, &demo, output).await,
+        Some(Command::Demo(demo)) => demo::run(global, &demo, console, output).await,
         Some(Command::Status) => show::status(&process.session(global)?, output).await,
         Some(Command::Releases) => show::releases(&process.session(global)?, output).await,
         Some(Command::Charms) => show::charms(&process.session(global)?, output).await,
@@ -99,13 +120,5 @@ async fn dispatch(cli: Cli, output: &Output) -> Ending {
             runs::resume(&process.session(global)?, run.as_deref(), output).await
         }
         Some(Command::Config { what }) => show::config(&process, global, &what, output),
-    }
-}
-
-fn console_options(global: &args::Global, demo: bool) -> console::ConsoleOptions {
-    console::ConsoleOptions {
-        plain: false,
-        no_color: global.no_color,
-        demo,
     }
 }

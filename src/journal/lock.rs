@@ -8,6 +8,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::record::RunId;
+use super::store::make_private;
 use crate::domain::{CharmName, Kind, Outside, Problem};
 
 /// Locks held until dropped.
@@ -56,7 +57,7 @@ impl CharmLocks {
             .because(&error)
             .hint("check that the state folder can be written and the disk is not full")
         };
-        std::fs::create_dir_all(folder).map_err(broken)?;
+        make_private(folder).map_err(broken)?;
         let mut sorted: Vec<&CharmName> = charms.iter().collect();
         sorted.sort();
         let mut files = Vec::new();

@@ -1,3 +1,5 @@
+//! The demo GitHub over the wire, read with the models that real clients use.
+
 use std::time::Duration;
 
 use octocrab::models::{

@@ -1,3 +1,5 @@
+//! The demo registry over the wire: uploads, mounts, tokens, quota, restarts.
+
 use std::time::Duration;
 
 use reqwest::{Client, Method as Verb, Response as Reply};

@@ -168,7 +168,7 @@ async fn run(
                 .is_some_and(|head| head.digest == digest),
         };
         if !tagged && let (Some(tag), Some(root)) = (&job.tag, manifests.last()) {
-            put(registries, &to, root, &job.destination.tagged(tag)).await?;
+            put(registries, &to, root, &job.destination.tagged(tag), false).await?;
             tell(CopyProgress::ManifestPut { digest });
         }
         return Ok(Copied {
@@ -250,7 +250,16 @@ async fn settle(
         .cloned()
         .partition(|manifest| matches!(manifest.content, Content::Image { .. }));
     let put_one = |manifest: Manifest| async move {
-        put(registries, to, &manifest, &job.destination.at(manifest.digest)).await?;
+        // The root is known to be missing; a child may stand there since a copy that was cut off.
+        let look_first = manifest.digest != job.digest;
+        put(
+            registries,
+            to,
+            &manifest,
+            &job.destination.at(manifest.digest),
+            look_first,
+        )
+        .await?;
         events
             .send(CopyProgress::ManifestPut {
                 digest: manifest.digest,
@@ -266,24 +275,26 @@ async fn settle(
         put_one(index).await?;
     }
     if let (Some(tag), Some(root)) = (&job.tag, manifests.last()) {
-        put(registries, to, root, &job.destination.tagged(tag)).await?;
+        put(registries, to, root, &job.destination.tagged(tag), false).await?;
     }
     Ok(())
 }
 
-/// PUT of one manifest, and a look whether it stands. Doing it twice does nothing.
+/// PUT of one manifest, and a look whether it stands; with `look_first` it is not sent where it
+/// stands already. Doing it twice does nothing.
 async fn put(
     registries: &Registries,
     to: &Access,
     manifest: &Manifest,
     reference: &Reference,
+    look_first: bool,
 ) -> Result<(), Problem> {
     let what = reference.to_string();
     let url = to.site.url(&format!("manifests/{}", reference.target))?;
     let ask = Ask::new(Method::PUT, url)
         .header(CONTENT_TYPE, &manifest.media_type)
         .body(manifest.bytes.clone());
-    let tries = AtomicU32::new(0);
+    let tries = AtomicU32::new(u32::from(look_first));
     persist(
         || async {
             // A lost answer is no lost manifest: look before it is sent again.

@@ -1,0 +1,122 @@
+//! `channels`: what every channel serves.
+
+use serde_json::{Value, json};
+
+use super::{charm_names, nothing_seen, rows, serving, warn};
+use crate::cli::documents::Sources;
+use crate::cli::output::Output;
+use crate::cli::{Ending, documents, tables};
+use crate::domain::charm::ChannelRow;
+use crate::domain::{CharmName, Problem, Snapshot};
+use crate::run::Session;
+
+/// `channels`.
+pub async fn channels(session: &Session, output: &Output) -> Ending {
+    let snapshot = session.observer.refresh(session.observer.cached()).await;
+    let sources = served_sources(&snapshot);
+    let names = charm_names(session);
+    if let Some(problem) = nothing_at_all(&snapshot, &names) {
+        return Err(problem);
+    }
+    if output.json {
+        let mut list: Vec<Value> = Vec::new();
+        for charm in &names {
+            let rows = rows(&snapshot, charm);
+            list.extend(
+                rows.iter()
+                    .map(|row| documents::channel(&session.config.workspace, &snapshot, charm, row)),
+            );
+            list.extend(not_open(&snapshot, charm, &rows));
+        }
+        let mut content = vec![("channels", json!(list))];
+        content.extend(sources.keys());
+        output.document("channels", Some(&session.config.workspace.name), content);
+        return Ok(0);
+    }
+    warn(&sources, output);
+    let mut table = tables::Table::new(&[
+        "charm",
+        "channel",
+        "base",
+        "revision",
+        "resources",
+        "release",
+        "since",
+    ]);
+    for charm in &names {
+        for row in rows(&snapshot, charm) {
+            let (resources, named) = serving(session, &snapshot, charm, row);
+            table.row(vec![
+                charm.to_string(),
+                row.channel.to_string(),
+                row.base.as_ref().map(ToString::to_string).unwrap_or_default(),
+                row.revision.to_string(),
+                resources,
+                named,
+                row.released_at
+                    .map(|at| at.format("%Y-%m-%d").to_string())
+                    .unwrap_or_default(),
+            ]);
+        }
+    }
+    output.answer(&table.text());
+    Ok(0)
+}
+
+fn served_sources(snapshot: &Snapshot) -> Sources {
+    snapshot
+        .served
+        .iter()
+        .fold(Sources::new(), |sources, (charm, rows)| {
+            sources.add(charm.as_str(), rows)
+        })
+}
+
+fn nothing_at_all(snapshot: &Snapshot, names: &[CharmName]) -> Option<Problem> {
+    let any = names.iter().any(|charm| {
+        snapshot
+            .served
+            .get(charm)
+            .is_some_and(|rows| rows.value.is_some())
+            || !snapshot.rows(charm).is_empty()
+    });
+    if any || names.is_empty() {
+        return None;
+    }
+    let first = names
+        .iter()
+        .find_map(|charm| snapshot.served.get(charm).and_then(|rows| rows.problem.clone()));
+    Some(first.unwrap_or_else(|| nothing_seen("channels")))
+}
+
+/// Channels of known tracks that serve nothing of their own: `tracking` where they follow a more
+/// trusted risk that does, else `closed`.
+fn not_open(snapshot: &Snapshot, charm: &CharmName, open: &[&ChannelRow]) -> Vec<Value> {
+    use crate::domain::{Channel, Risk, Track};
+    let facts = snapshot.charms.get(charm).and_then(|facts| facts.value.as_ref());
+    let mut tracks: Vec<Track> = facts.map(|facts| facts.tracks.clone()).unwrap_or_default();
+    for row in open {
+        if !tracks.contains(&row.channel.track) {
+            tracks.push(row.channel.track.clone());
+        }
+    }
+    let mut list = Vec::new();
+    for track in tracks {
+        for risk in Risk::ALL {
+            let channel = Channel::new(track.clone(), risk);
+            if open.iter().any(|row| row.channel == channel) {
+                continue;
+            }
+            // A channel without a release serves what the next more trusted risk serves.
+            let followed = Risk::ALL.into_iter().filter(|other| *other < risk).any(|other| {
+                open.iter()
+                    .any(|row| row.channel == Channel::new(track.clone(), other))
+            });
+            list.push(json!({
+                "charm": charm, "channel": channel, "base": null, "revision": null, "resources": [],
+                "status": if followed { "tracking" } else { "closed" },
+            }));
+        }
+    }
+    list
+}

@@ -1,0 +1,121 @@
+//! Everything that only shows: status, releases, charms, channels, images, credentials, config.
+//!
+//! Owns what the showing commands share: warnings of sources that could not be read, the rows of a
+//! charm, what a row serves. Must not change anything.
+
+mod channels;
+mod charms;
+mod credentials;
+mod images;
+mod releases;
+mod settings;
+mod status;
+
+use serde_json::Value;
+
+use super::documents::{self, Sources};
+use super::output::Output;
+use crate::domain::charm::ChannelRow;
+use crate::domain::{CharmName, Kind, Outside, Problem, Snapshot};
+use crate::run::Session;
+
+pub use channels::channels;
+pub use charms::charms;
+pub use credentials::whoami;
+pub use images::{diff, resolve};
+pub use releases::releases;
+pub use settings::config;
+pub use status::status;
+
+fn warn(sources: &Sources, output: &Output) {
+    for error in sources.errors() {
+        let text = |key: &str| {
+            error
+                .pointer(key)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        output.say(&format!(
+            "warning: {}: {}",
+            text("/source"),
+            Outside::new(text("/problem/summary"))
+        ));
+    }
+}
+
+fn upstream_sources(snapshot: &Snapshot) -> Sources {
+    Sources::new()
+        .add("releases", &snapshot.releases)
+        .add("markers", &snapshot.markers)
+}
+
+fn nothing_seen(what: &str) -> Problem {
+    Problem::new(Kind::NotFound, format!("no {what} were ever seen here"))
+        .hint("run it once without --offline")
+}
+
+/// The rows to show of a charm: what the public is served, `latest` first, then newest tracks.
+fn rows<'a>(snapshot: &'a Snapshot, charm: &CharmName) -> Vec<&'a ChannelRow> {
+    let served = snapshot.served.get(charm).and_then(|rows| rows.value.as_deref());
+    let mut rows: Vec<&ChannelRow> = served.unwrap_or_else(|| snapshot.rows(charm)).iter().collect();
+    rows.sort_by(|a, b| {
+        let latest = |row: &ChannelRow| row.channel.track != crate::domain::Track::latest();
+        (
+            latest(a),
+            &b.channel.track,
+            a.channel.risk,
+            &a.channel.branch,
+            &a.base,
+        )
+            .cmp(&(
+                latest(b),
+                &a.channel.track,
+                b.channel.risk,
+                &b.channel.branch,
+                &b.base,
+            ))
+    });
+    rows
+}
+
+fn charm_names(session: &Session) -> Vec<CharmName> {
+    let workspace = &session.config.workspace;
+    let bundle = workspace.bundle.iter().map(|bundle| bundle.name.clone());
+    workspace
+        .charms
+        .iter()
+        .map(|charm| charm.name.clone())
+        .chain(bundle)
+        .collect()
+}
+
+fn serving(session: &Session, snapshot: &Snapshot, charm: &CharmName, row: &ChannelRow) -> (String, String) {
+    let mut resources = Vec::new();
+    let mut named: Vec<String> = Vec::new();
+    for attached in &row.resources {
+        let Some(revision) = attached.revision else {
+            continue;
+        };
+        let (image, releases) = documents::behind(
+            &session.config.workspace,
+            snapshot,
+            charm,
+            &attached.name,
+            revision,
+        );
+        let digest = image
+            .map(|image| format!(" {}", image.digest.short()))
+            .unwrap_or_default();
+        resources.push(format!("{} {revision}{digest}", attached.name));
+        // Of several names for one image the one of this track reads best.
+        let month = row.channel.track.as_str();
+        let best = releases
+            .iter()
+            .find(|name| name.month() == month)
+            .or(releases.first());
+        named.extend(best.map(ToString::to_string));
+    }
+    named.dedup();
+    (resources.join(", "), named.join(" "))
+}

@@ -1,0 +1,89 @@
+//! `releases`: what upstream has released, and whether it is published.
+
+use serde_json::{Value, json};
+
+use super::{nothing_seen, upstream_sources, warn};
+use crate::cli::output::Output;
+use crate::cli::{Ending, documents, tables};
+use crate::domain::{Outside, ReleaseName, Snapshot};
+use crate::plan::evidence::{self, Published};
+use crate::run::Session;
+
+/// `releases`.
+pub async fn releases(session: &Session, output: &Output) -> Ending {
+    session.config.workspace.upstream()?;
+    let snapshot = session.observer.refresh(session.observer.cached()).await;
+    let Some(list) = &snapshot.releases.value else {
+        return Err(snapshot
+            .releases
+            .problem
+            .clone()
+            .unwrap_or_else(|| nothing_seen("releases")));
+    };
+    let all = list.iter().chain(&snapshot.withdrawn);
+    let sources = upstream_sources(&snapshot);
+    if output.json {
+        let workspace = &session.config.workspace;
+        let mut releases: Vec<Value> = all.map(|r| documents::release(workspace, &snapshot, r)).collect();
+        releases.extend(evidence::phantoms(&snapshot).iter().map(phantom));
+        let mut content = vec![("releases", json!(releases))];
+        content.extend(sources.keys());
+        output.document("releases", Some(&workspace.name), content);
+        return Ok(0);
+    }
+    warn(&sources, output);
+    let mut table = tables::Table::new(&["release", "made", "state", "images", "notes"]);
+    for release in all {
+        let images: Vec<String> = session
+            .config
+            .workspace
+            .fed_charms()
+            .flat_map(crate::config::workspace::Charm::fed)
+            .filter_map(|(_, key)| release.images.get(key))
+            .map(|tag| Outside::capped(tag, 30).to_string())
+            .collect();
+        let notes: Vec<String> = evidence::warnings(&session.config.workspace, &snapshot, release)
+            .iter()
+            .map(|warning| warning.text.to_string())
+            .collect();
+        table.row(vec![
+            release.name.to_string(),
+            release
+                .made_at()
+                .map(|at| at.format("%Y-%m-%d").to_string())
+                .unwrap_or_default(),
+            published(&snapshot, session, release).to_owned(),
+            images.join(" "),
+            notes.join("; "),
+        ]);
+    }
+    for name in evidence::phantoms(&snapshot) {
+        table.row(vec![
+            name.to_string(),
+            String::new(),
+            "phantom".to_owned(),
+            String::new(),
+            "a branch without a release".to_owned(),
+        ]);
+    }
+    output.answer(&table.text());
+    Ok(0)
+}
+
+fn published(snapshot: &Snapshot, session: &Session, release: &crate::domain::Release) -> &'static str {
+    match evidence::standing(&session.config.workspace, snapshot, release).published {
+        Some(Published::Yes) => "published",
+        Some(Published::Partly) => "partly",
+        Some(Published::No) => "new",
+        None => "unknown",
+    }
+}
+
+fn phantom(name: &ReleaseName) -> Value {
+    json!({
+        "name": name, "timestamp": null, "images": {}, "published": "yes",
+        "evidence": ["a marker branch exists"], "same_as": [],
+        "warnings": [{"kind": "phantom", "text": "a marker branch without a release upstream"}],
+        "held": false,
+    })
+}

@@ -1,0 +1,93 @@
+//! `status`: the state of everything on one page.
+
+use serde_json::json;
+
+use super::credentials::credential_line;
+use super::{charm_names, rows, serving, upstream_sources, warn};
+use crate::cli::output::Output;
+use crate::cli::{Ending, tables};
+use crate::domain::ReleaseName;
+use crate::plan::evidence::{self, Published};
+use crate::run::Session;
+
+/// `status`: one page.
+pub async fn status(session: &Session, output: &Output) -> Ending {
+    let snapshot = session.observer.refresh(session.observer.cached()).await;
+    let workspace = &session.config.workspace;
+    let open: Vec<_> = session
+        .journal
+        .open_runs()?
+        .into_iter()
+        .map(|run| run.id)
+        .collect();
+    let new: Vec<&ReleaseName> = snapshot
+        .releases
+        .value
+        .iter()
+        .flatten()
+        .filter(|release| {
+            release.name.as_str() > workspace.upstream.as_ref().map_or("", |u| u.since.as_str())
+        })
+        .filter(|release| evidence::standing(workspace, &snapshot, release).published != Some(Published::Yes))
+        .filter(|release| evidence::twins(&snapshot, release).is_empty())
+        .map(|release| &release.name)
+        .collect();
+    let sources = upstream_sources(&snapshot).add("credential", &snapshot.credential);
+    if output.json {
+        let mut content = vec![(
+            "status",
+            json!({
+                "world": snapshot.world,
+                "unpublished": new,
+                "credential": snapshot.credential.value,
+                "github": snapshot.github.value,
+                "quota": snapshot.quota,
+                "open_runs": open,
+            }),
+        )];
+        content.extend(sources.keys());
+        output.document("status", Some(&workspace.name), content);
+        return Ok(0);
+    }
+    warn(&sources, output);
+    output.answer(&format!("workspace {} on {}\n", workspace.name, snapshot.world));
+    if let Some(releases) = &snapshot.releases.value {
+        let names: Vec<String> = new.iter().take(6).map(ToString::to_string).collect();
+        output.answer(&format!(
+            "{} releases, not published: {}\n",
+            releases.len(),
+            names.join(" ")
+        ));
+    }
+    let mut table = tables::Table::new(&["charm", "channel", "base", "revision", "resources", "release"]);
+    for charm in charm_names(session) {
+        for row in rows(&snapshot, &charm)
+            .iter()
+            .filter(|row| row.channel.track == crate::domain::Track::latest())
+        {
+            let (resources, named) = serving(session, &snapshot, &charm, row);
+            table.row(vec![
+                charm.to_string(),
+                row.channel.to_string(),
+                row.base.as_ref().map(ToString::to_string).unwrap_or_default(),
+                row.revision.to_string(),
+                resources,
+                named,
+            ]);
+        }
+    }
+    output.answer(&table.text());
+    if let Some(facts) = &snapshot.credential.value {
+        output.answer(&credential_line(facts, &snapshot));
+    }
+    if let Some(quota) = snapshot.quota {
+        output.answer(&format!(
+            "Docker Hub: {} of {} pulls left\n",
+            quota.remaining, quota.limit
+        ));
+    }
+    for run in open {
+        output.answer(&format!("run {run} is open: windlass resume {run}\n"));
+    }
+    Ok(0)
+}
