@@ -26,14 +26,20 @@ UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u200e\u200f\u202a-\u202e\u
 
 def main():
     world = World()
-    credentials(world)
+    token = short_token(world)
+    expires = time.monotonic() + 11
     configuration(world)
     confirmation(world)
     strange_services(world)
-    bad_manifests(world)
-    lying_registries(world)
-    terminal_escapes(world)
-    full_disk(world)
+    # Every client here is a fresh machine, and Docker Hub's quota is that of one address.
+    for part in (bad_manifests, lying_registries, terminal_escapes, full_disk):
+        other = World(part.__name__)
+        part(other)
+        other.stop()
+    time.sleep(max(0.0, expires - time.monotonic()))
+    credentials(world, token)
+    world.stop()
+    world.start()
     client = Client(world, "last")
     done = publish(client)
     check(done.outcome == "done", "after all of this the same world takes the publish", done.tail())
@@ -71,7 +77,7 @@ def judged(world, what, arguments, codes, named, env=None, client=None):
 PUBLISH = ("publish", RELEASE, "--yes", "--json")
 
 
-def credentials(world):
+def credentials(world, expired):
     def auth(text):
         return {"CHARMCRAFT_AUTH": base64.b64encode(text.encode()).decode()}
 
@@ -80,7 +86,7 @@ def credentials(world):
         "CHARMCRAFT_AUTH cut short": auth(world.token[: len(world.token) // 2]),
         "CHARMCRAFT_AUTH of another kind": auth(json.dumps({"t": "u1-macaroon", "v": {"r": "x", "d": "y"}})),
         "CHARMCRAFT_AUTH of words": auth("this is no token at all"),
-        "an expired CHARMCRAFT_AUTH": auth(expired_token(world)),
+        "an expired CHARMCRAFT_AUTH": auth(expired),
     }
     for what, env in cases.items():
         for command in (PUBLISH, ("whoami", "--json")):
@@ -99,8 +105,9 @@ def credentials(world):
     check(answer.code == 0, "the wrapped credential of charmcraft 4.3.1 is read", answer.tail())
 
 
-def expired_token(world):
-    """Signs in for one second, as charmcraft 4.5.0 does, with the macaroon library it came with."""
+def short_token(world):
+    """Signs in for the shortest time the store gives, as charmcraft 4.5.0 does, with the macaroon
+    library it came with."""
     script = """
 import json, os, sys, urllib.request
 from pymacaroons import Macaroon
@@ -108,11 +115,11 @@ def ask(url, body, **headers):
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json", **headers})
     return json.load(urllib.request.urlopen(request))
 api, sso = os.environ["CHARMCRAFT_STORE_API_URL"], os.environ["CHARMCRAFT_STORE_SSO_URL"]
-root = ask(api + "/v1/tokens/usso", {"permissions": ["package-manage"], "ttl": 1})["macaroon"]
+root = ask(api + "/v1/tokens/usso", {"permissions": ["package-manage"], "ttl": 10})["macaroon"]
 parsed = Macaroon.deserialize(root)
 caveat = next(c for c in parsed.caveats if c.location)
 who = {"email": os.environ["WINDLASS_SSO_EMAIL"], "password": os.environ["WINDLASS_SSO_PASSWORD"],
-       "otp": os.environ["WINDLASS_SSO_OTP"], "caveat_id": caveat.caveat_id}
+       "otp": os.environ["WINDLASS_SSO_OTP"], "caveat_id": caveat.caveat_id if isinstance(caveat.caveat_id, str) else caveat.caveat_id.decode()}
 discharge = Macaroon.deserialize(ask(sso + "/api/v2/tokens/discharge", who)["discharge_macaroon"])
 bound = parsed.prepare_for_request(discharge).serialize()
 print(ask(api + "/v1/tokens/usso/exchange", {"client-description": "referee"},
@@ -121,8 +128,7 @@ print(ask(api + "/v1/tokens/usso/exchange", {"client-description": "referee"},
     python = REFEREES / "charmcraft-4.5.0/bin/python"
     need(python.exists(), "charmcraft 4.5.0 is not installed (tests/run does it)")
     answer = run([python, "-c", script], world.env)
-    need(answer.code == 0, f"sign-in for a token of one second: {answer.tail()}")
-    time.sleep(2)
+    need(answer.code == 0, f"sign-in for a token of ten seconds: {answer.tail()}")
     return answer.out.strip()
 
 
@@ -234,7 +240,7 @@ def without(text, image):
 
 def lying_registries(world):
     """Docker Hub with bytes that are not what their digest says. The run starts, fails and leaves
-    every channel as it was; a run without the lie then ends well, so they go last but one."""
+    every channel as it was."""
     def flipped(method, path, status, headers, body):
         if method == "GET" and "/blobs/" in path and status == 200 and len(body) > 5000:
             body = body[:4000] + bytes([body[4000] ^ 1]) + body[4001:]
@@ -261,8 +267,9 @@ def lying_registries(world):
             client = Client(world, f"bad-{next(counter)}", {"WINDLASS_REGISTRY_MIRRORS": mirrors})
             answer = publish(client, timeout=120)
         problem = answer.problem or {}
+        text = json.dumps(problem)
         check(
-            answer.code in (1, 6) and "sha256:" in json.dumps(problem) and bool(problem.get("hints")),
+            answer.code in (1, 6) and "sha256:" in text and "TOOMANY" not in text and bool(problem.get("hints")),
             f"{what}: exit {answer.code}, the problem names the digest and a remedy", answer.tail(),
         )
         now = {charm: world.rows(charm) for charm in CHARMS}
@@ -314,10 +321,9 @@ def full_disk(world):
     ).returncode == 0
     try:
         if mounted:
-            with open(folder / "filler", "wb") as filler, contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), open(folder / "filler", "wb", buffering=0) as filler:
                 while True:
                     filler.write(b"x" * 4096)
-                    filler.flush()
             answer, writes = on_disk(world, folder, None)
             how = "a full disk (a tmpfs) under the journal"
         else:
@@ -382,7 +388,9 @@ def proxy(upstream, change):
             self.send_header("Connection", "close")
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(data)
+                # Whoever has seen enough may leave.
+                with contextlib.suppress(ConnectionError):
+                    self.wfile.write(data)
 
         do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer
 
