@@ -136,14 +136,14 @@ pub async fn publish(session: &Session, wish: &Wish, output: &Output) -> Ending 
 async fn confirmed(session: &Session, plan: Plan, output: &Output) -> Result<RunRecord, Problem> {
     if !plan.nothing_to_do() {
         output.say(&text(&plan));
-        ask(&plan, output)?;
+        ask(&plan, output).await?;
         session.recheck(&plan).await?;
     }
     let handle = session.start(plan.clone())?;
     watch::follow(handle, &plan, output).await
 }
 
-fn ask(plan: &Plan, output: &Output) -> Result<(), Problem> {
+async fn ask(plan: &Plan, output: &Output) -> Result<(), Problem> {
     if output.yes {
         return Ok(());
     }
@@ -158,10 +158,15 @@ fn ask(plan: &Plan, output: &Output) -> Result<(), Problem> {
         return Err(refused("there is no terminal to ask on").hint("add --yes where no person can answer"));
     }
     output.say(&format!("Type {} to go on, anything else to stop:", plan.confirm));
-    let mut line = String::new();
-    match std::io::stdin().lock().read_line(&mut line) {
-        Ok(_) if line.trim() == plan.confirm => Ok(()),
-        Ok(_) => Err(refused("something else was typed")),
+    // On a thread of its own, so that Ctrl-C still ends the command.
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    match reading.await {
+        Ok(Ok(line)) if line.trim() == plan.confirm => Ok(()),
+        Ok(Ok(_)) => Err(refused("something else was typed")),
+        Ok(Err(error)) => Err(refused("the terminal could not be read").because(&error)),
         Err(error) => Err(refused("the terminal could not be read").because(&error)),
     }
 }

@@ -5,7 +5,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Channel, CharmName, CharmRevision, Outside, Problem, ResourceName, ResourceRevision};
+use crate::domain::{
+    Channel, CharmName, CharmRevision, Digest, Outside, Problem, ResourceName, ResourceRevision,
+};
 use crate::plan::{Plan, StepId};
 
 /// Names a run: when it began and a few random digits.
@@ -121,6 +123,9 @@ pub struct Made {
     /// True where that revision was made by this step.
     #[serde(default)]
     pub created: bool,
+    /// sha-256 of what was uploaded: an upload counts for nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded: Option<Digest>,
     /// Id of the upload under review.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload_id: Option<String>,

@@ -94,13 +94,20 @@ impl Journal {
     }
 
     /// Writes a run that is about to begin, every step of it. A run of the same id is taken up
-    /// again: its plan is replaced, what its steps brought is kept.
+    /// again: its plan is replaced, and what its steps brought is kept where they are to do the
+    /// very same.
     pub fn begin(&self, id: &RunId, actor: &str, plan: &Plan, at: DateTime<Utc>) -> Result<(), Problem> {
         let intent = json(&plan.intent)?;
         let text = json(plan)?;
         let mut connection = self.connection();
         let mut write = || {
             let transaction = connection.transaction()?;
+            let earlier: Option<String> = transaction
+                .query_row("SELECT plan FROM run WHERE id = ?1", params![id.0], |row| {
+                    row.get(0)
+                })
+                .optional()?;
+            let earlier: Option<Plan> = earlier.and_then(|text| serde_json::from_str(&text).ok());
             transaction.execute(
                 "INSERT INTO run (id, world, workspace, actor, intent, plan, started_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -109,6 +116,16 @@ impl Journal {
                 params![id.0, self.world, plan.workspace, actor, intent, text, stamp(at)],
             )?;
             for step in &plan.steps {
+                let same = earlier
+                    .as_ref()
+                    .and_then(|plan| plan.step(&step.id))
+                    .map(|old| old.op == step.op);
+                if same == Some(false) {
+                    transaction.execute(
+                        "DELETE FROM step WHERE run = ?1 AND id = ?2",
+                        params![id.0, step.id.0],
+                    )?;
+                }
                 transaction.execute(
                     "INSERT INTO step (run, id, attempts, made) VALUES (?1, ?2, 0, '{}')
                      ON CONFLICT (run, id) DO NOTHING",
@@ -426,6 +443,30 @@ mod tests {
         assert!(journal.open_runs().unwrap().is_empty());
         let elsewhere = Journal::open(folder.path(), "another world").unwrap();
         assert!(elsewhere.runs(10).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_a_step_made_for_another_plan_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path(), "w").unwrap();
+        let id = RunId("r1".to_owned());
+        let (now, first) = (Utc::now(), plan());
+        let step = first.steps[0].id.clone();
+        let made = Made {
+            upload_id: Some("u1".to_owned()),
+            ..Made::default()
+        };
+        journal.begin(&id, "me", &first, now).unwrap();
+        journal.step_made(&id, &step, &made).unwrap();
+        journal.begin(&id, "me", &first, now).unwrap();
+        assert_eq!(journal.run(&id).unwrap().unwrap().steps[0].made, made);
+        let mut second = plan();
+        second.steps[0].op = Op::CreateTrack {
+            charm: "a".parse().unwrap(),
+            track: "2025-02".parse().unwrap(),
+        };
+        journal.begin(&id, "me", &second, now).unwrap();
+        assert_eq!(journal.run(&id).unwrap().unwrap().steps[0].made, Made::default());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! secrets: of a resource's blob only the image's reference is kept.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -131,7 +132,11 @@ fn keep(path: &Path, bytes: &[u8]) {
             std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
         }
         let fresh = path.with_extension(format!("new{}", std::process::id()));
-        std::fs::write(&fresh, bytes)?;
+        let mut options = std::fs::OpenOptions::new();
+        options.create(true).write(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&fresh)?.write_all(bytes)?;
         std::fs::rename(&fresh, path)
     };
     if let Err(error) = attempt() {

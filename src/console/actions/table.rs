@@ -66,7 +66,7 @@ pub static ACTIONS: &[ActionSpec] = &[
         Msg::Go(Go::Pane(PaneId::Charms)), twin "windlass charms"),
     action!(Credentials, Scope::Panes, ["4"], "credentials",
         "Goes to the pane of credentials.",
-        Msg::Go(Go::Pane(PaneId::Credentials)), twin "windlass credentials"),
+        Msg::Go(Go::Pane(PaneId::Credentials)), twin "windlass whoami"),
     action!(Activity, Scope::Panes, ["5"], "activity",
         "Goes to the pane of activity.",
         Msg::Go(Go::Pane(PaneId::Activity)), twin "windlass runs"),

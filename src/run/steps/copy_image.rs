@@ -8,6 +8,10 @@ use crate::run::progress::Phase;
 use crate::run::runner::Rate;
 use crate::services::registry::{CopyJob, CopyProgress};
 
+/// charmcraft pushes to this tag too; nothing reads it, but some registries list no repository
+/// without tags.
+const TAG: &str = "latest";
+
 pub async fn perform(
     tools: &Tools,
     work: Work<'_>,
@@ -45,7 +49,7 @@ pub async fn perform(
         source,
         digest,
         destination,
-        tag: None,
+        tag: Some(TAG.to_owned()),
         platforms: Vec::new(),
     };
     let copied = registries.copy(&job, &tell, work.cancel).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Ended, Settled, Tools, Work, guarded, note};
 use crate::domain::{CharmName, Digest, Kind, ManifestDigest, Problem, ResourceName, ResourceRevision};
-use crate::journal::Made;
+use crate::journal::{Made, StepOutcome};
 use crate::run::progress::Phase;
 use crate::services::charmhub::writer::ReviewState;
 
@@ -30,6 +30,12 @@ pub async fn perform(
         Err(problem) => return Ended::failed(made, problem),
     };
     let sha256 = descriptor.sha256();
+    if made.uploaded != Some(sha256) {
+        // An upload of an earlier attempt that was for another image.
+        made.upload_id = None;
+        made.resource_revision = None;
+        made.created = false;
+    }
     match find(tools, &charm, &resource, sha256).await {
         Ok(Some(revision)) => {
             let created = made.upload_id.is_some();
@@ -50,7 +56,10 @@ pub async fn perform(
         }
         note(&work, Phase::Sending, "sending the descriptor");
         match tools.writer.store("image-resource.json", &descriptor).await {
-            Ok(id) => made.upload_id = Some(id),
+            Ok(id) => {
+                made.upload_id = Some(id);
+                made.uploaded = Some(sha256);
+            }
             Err(problem) => return Ended::failed(made, problem),
         }
         if let Err(problem) = (work.keep)(&made) {
@@ -71,7 +80,10 @@ pub async fn perform(
     };
     let settled = guarded(look, write).await;
     match settled {
-        Settled::Already(taken) | Settled::Now(taken) => review(tools, &work, made, &charm, taken).await,
+        Settled::Already(taken) | Settled::Now(taken) => {
+            let ended = review(tools, &work, made, &charm, taken).await;
+            confirm(tools, ended, &charm, &resource, sha256).await
+        }
         Settled::Refused(problem) => {
             // The store may have dropped an old upload: the next attempt sends it anew.
             made.upload_id = None;
@@ -79,6 +91,43 @@ pub async fn perform(
         }
         Settled::Unknown(problem) => Ended::unknown(made, problem),
     }
+}
+
+/// The revision that the store speaks of must hold what was uploaded: its list says so.
+async fn confirm(
+    tools: &Tools,
+    ended: Ended,
+    charm: &CharmName,
+    resource: &ResourceName,
+    sha256: Digest,
+) -> Ended {
+    if ended.outcome != StepOutcome::Done {
+        return ended;
+    }
+    for millis in PACE {
+        match find(tools, charm, resource, sha256).await {
+            Ok(Some(listed)) => {
+                let made = Made {
+                    resource_revision: Some(listed),
+                    ..ended.made
+                };
+                return Ended::done(made);
+            }
+            // The list may be a moment behind the review.
+            Ok(None) => tokio::time::sleep(Duration::from_millis(millis)).await,
+            Err(problem) => return Ended::unknown(ended.made, problem),
+        }
+    }
+    let problem = Problem::new(
+        Kind::Service,
+        format!(
+            "the store approved an upload for {resource} of {charm}, but lists no revision that holds it"
+        ),
+    );
+    Ended::failed(
+        ended.made,
+        problem.hint("nothing was released; run the same command again"),
+    )
 }
 
 enum Taken {

@@ -237,7 +237,7 @@ async fn gather(
     tree(registries, reader, repository, root, true).await
 }
 
-/// Manifests, children before their parents, and the tag last.
+/// Manifests, children before their parents; the root goes under its tag where it gets one.
 async fn settle(
     registries: &Registries,
     to: &Access,
@@ -251,15 +251,15 @@ async fn settle(
         .partition(|manifest| matches!(manifest.content, Content::Image { .. }));
     let put_one = |manifest: Manifest| async move {
         // The root is known to be missing; a child may stand there since a copy that was cut off.
-        let look_first = manifest.digest != job.digest;
-        put(
-            registries,
-            to,
-            &manifest,
-            &job.destination.at(manifest.digest),
-            look_first,
-        )
-        .await?;
+        let root = manifests
+            .last()
+            .is_some_and(|root| root.digest == manifest.digest);
+        let reference = match &job.tag {
+            // A manifest put under its tag stands under its digest too.
+            Some(tag) if root => job.destination.tagged(tag),
+            _ => job.destination.at(manifest.digest),
+        };
+        put(registries, to, &manifest, &reference, !root).await?;
         events
             .send(CopyProgress::ManifestPut {
                 digest: manifest.digest,
@@ -273,9 +273,6 @@ async fn settle(
     }
     for index in indexes {
         put_one(index).await?;
-    }
-    if let (Some(tag), Some(root)) = (&job.tag, manifests.last()) {
-        put(registries, to, root, &job.destination.tagged(tag), false).await?;
     }
     Ok(())
 }
