@@ -1,0 +1,301 @@
+//! The order of the rooms, the purity of three of them, and the size of files, read from the
+//! source text. Owns no code of windlass; must not need more than the files under `src/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each room with the rooms it may use; its own name is always allowed.
+const ROOMS: [(&str, &[&str]); 10] = [
+    ("domain", &[]),
+    ("config", &["domain"]),
+    ("plan", &["domain", "config"]),
+    ("journal", &["domain", "config", "plan"]),
+    ("services", &["domain", "config", "plan", "journal"]),
+    ("observe", &["domain", "config", "plan", "journal", "services"]),
+    (
+        "run",
+        &["domain", "config", "plan", "journal", "services", "observe"],
+    ),
+    ("demo", &["domain"]),
+    (
+        "console",
+        &[
+            "domain", "config", "plan", "journal", "services", "observe", "run", "demo",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "domain", "config", "plan", "journal", "services", "observe", "run", "demo",
+        ],
+    ),
+];
+
+/// What pure rooms must not name: runtimes, sockets, files, processes, clocks, chance.
+const IMPURE: [&str; 12] = [
+    "tokio",
+    "reqwest",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::env",
+    "SystemTime::now",
+    "Instant::now",
+    "Utc::now",
+    "Local::now",
+    "rand",
+    "uuid",
+];
+
+const LONGEST: usize = 600;
+const LONGEST_MAIN: usize = 50;
+
+#[test]
+fn rooms_know_only_the_rooms_above_them() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let Some((room, allowed)) = room_of(&path) else {
+            continue;
+        };
+        for (line, used) in rooms_used(&production(&text)) {
+            if used != room && !allowed.contains(&used.as_str()) {
+                wrong.push(format!("{path}:{line}: {room} uses {used}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn pure_rooms_touch_nothing() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        if !is_pure(&path) {
+            continue;
+        }
+        for (line, word) in impure(&production(&text)) {
+            wrong.push(format!("{path}:{line}: {word}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn modules_open_with_what_they_own_and_stay_short() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        if !text.starts_with("//!") {
+            wrong.push(format!("{path}: does not open with //!"));
+        }
+        let lines = text.lines().count();
+        let limit = if path == "main.rs" { LONGEST_MAIN } else { LONGEST };
+        if lines >= limit && !is_test_file(&path) {
+            wrong.push(format!("{path}: {lines} lines, the limit is {limit}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_room_stands_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found: Vec<String> = fs::read_dir(&root)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    found.sort();
+    let mut wanted: Vec<&str> = ROOMS.iter().map(|(room, _)| *room).collect();
+    wanted.sort_unstable();
+    assert_eq!(found, wanted);
+}
+
+// ---- the matchers, and proof that they match
+
+#[test]
+fn the_matchers_find_what_they_must() {
+    let used = |text: &str| -> Vec<String> { rooms_used(text).into_iter().map(|(_, room)| room).collect() };
+    assert_eq!(used("use crate::demo::World;"), ["demo"]);
+    assert_eq!(
+        used("use crate::{domain::Problem, run::{self, Session}};"),
+        ["domain", "run"]
+    );
+    assert_eq!(
+        used("use crate::{\n    cli,\n    plan::{Op, Step},\n};"),
+        ["cli", "plan"]
+    );
+    assert_eq!(used("let x = crate::services::http::get();"), ["services"]);
+    assert!(used("// crate::demo is not used\nlet s = 1; // crate::demo").is_empty());
+
+    assert_eq!(impure("use std::fs;").len(), 1);
+    assert_eq!(impure("let now = chrono::Utc::now();").len(), 1);
+    assert_eq!(impure("use std::{fs::File, path::Path};").len(), 1);
+    assert_eq!(impure("let n = rand::random();").len(), 1);
+    assert_eq!(impure("use ::tokio::sync;").len(), 1);
+    assert!(impure("let brand = operand; // tokio\n/// rand\n").is_empty());
+
+    let text = "use crate::domain;\n#[cfg(test)]\nmod tests {\n    use crate::demo;\n}\nuse crate::plan;\n";
+    assert_eq!(used(&production(text)), ["domain", "plan"]);
+    let text = "use crate::domain;\n#[cfg(test)]\nmod tests;\nuse crate::plan;\n";
+    assert_eq!(used(&production(text)), ["domain", "plan"]);
+
+    assert!(is_pure("plan/publish/tracks.rs") && is_pure("console/update.rs"));
+    assert!(!is_pure("console/shell/mod.rs") && !is_pure("run/mod.rs"));
+}
+
+/// `src/`-relative path and text of every source file.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut open: Vec<PathBuf> = vec![root.clone()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    assert!(found.len() > 50, "only {} files under src/", found.len());
+    found.sort();
+    found
+}
+
+fn room_of(path: &str) -> Option<(&'static str, &'static [&'static str])> {
+    // A file of tests may look anywhere.
+    if is_test_file(path) {
+        return None;
+    }
+    let first = path.split('/').next()?.trim_end_matches(".rs");
+    ROOMS.iter().find(|(room, _)| *room == first).copied()
+}
+
+fn is_test_file(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    path.contains("/tests/") || name == "tests.rs" || name.starts_with("test_")
+}
+
+fn is_pure(path: &str) -> bool {
+    let pure_console = path.starts_with("console") && !path.starts_with("console/shell");
+    !is_test_file(path) && (path.starts_with("domain") || path.starts_with("plan") || pure_console)
+}
+
+/// The text without what is compiled for tests only. Line numbers are kept.
+fn production(text: &str) -> String {
+    let mut out = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        out.push_str(line);
+        out.push('\n');
+        if line.trim() != "#[cfg(test)]" {
+            continue;
+        }
+        let mut depth = 0_i64;
+        for line in lines.by_ref() {
+            out.push('\n');
+            depth += line.matches('{').count() as i64 - line.matches('}').count() as i64;
+            if depth <= 0 && (line.trim_end().ends_with(';') || line.contains('}')) {
+                break;
+            }
+        }
+    }
+    out
+}
+
+fn without_comment(line: &str) -> &str {
+    let trimmed = line.trim_start();
+    if trimmed.starts_with("//") {
+        return "";
+    }
+    line.split(" //").next().unwrap_or_default()
+}
+
+/// Line and name of every room that `text` names after `crate::`.
+fn rooms_used(text: &str) -> Vec<(usize, String)> {
+    let code: String = text
+        .lines()
+        .map(|line| format!("{}\n", without_comment(line)))
+        .collect();
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let line = code[..at].matches('\n').count() + 1;
+        let rest = &code[at + "crate::".len()..];
+        let names = if let Some(group) = rest.strip_prefix('{') {
+            first_names(group)
+        } else {
+            vec![name_at(rest)]
+        };
+        for name in names {
+            if ROOMS.iter().any(|(room, _)| *room == name) {
+                found.push((line, name));
+            }
+        }
+    }
+    found
+}
+
+/// The first names of a use group, `{` already taken off.
+fn first_names(group: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut depth = 0;
+    let mut begins = true;
+    for (at, letter) in group.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => begins = true,
+            _ if letter.is_whitespace() => {}
+            _ if begins => {
+                names.push(name_at(&group[at..]));
+                begins = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+fn name_at(text: &str) -> String {
+    text.chars()
+        .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
+        .collect()
+}
+
+/// Line and word of everything in `text` that a pure room must not name.
+fn impure(text: &str) -> Vec<(usize, &'static str)> {
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let code = without_comment(line);
+        for word in IMPURE {
+            let grouped = word
+                .strip_prefix("std::")
+                .is_some_and(|part| code.contains("std::{") && names(code, part));
+            if names(code, word) || grouped {
+                found.push((number + 1, word));
+            }
+        }
+    }
+    found
+}
+
+/// True where `word` stands in `code` as whole names, a path of it or into it included.
+fn names(code: &str, word: &str) -> bool {
+    let part_of_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    code.match_indices(word).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        let after = code[at + word.len()..].chars().next();
+        let ends = if word.contains("::") {
+            !after.is_some_and(part_of_name)
+        } else {
+            // A crate is only used through a path.
+            code[at + word.len()..].starts_with("::")
+                || code.trim_start().starts_with("use ") && !after.is_some_and(part_of_name)
+        };
+        ends && !before.is_some_and(part_of_name)
+    })
+}
