@@ -47,9 +47,20 @@ pub fn main(console: Face) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { 2 } else { 0 };
             drop(error.print());
-            return ExitCode::from(code);
+            if !error.use_stderr() {
+                return ExitCode::SUCCESS;
+            }
+            let problem = Problem::new(Kind::Usage, error.to_string())
+                .hint("'windlass help' and 'windlass help COMMAND' say what can be said");
+            if std::env::args().any(|word| word == "--json") {
+                let global = args::Global {
+                    json: true,
+                    ..args::Global::default()
+                };
+                Output::new(&global).usage(&problem);
+            }
+            return ExitCode::from(problem.kind.exit_code());
         }
     };
     log(cli.global.verbose);

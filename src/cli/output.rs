@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use serde_json::{Map, Value, json};
 
 use super::args::{Global, ProgressForm};
+use super::environment::Environment;
 use crate::domain::Problem;
 
 /// The streams and how they are used.
@@ -19,6 +20,7 @@ pub struct Output {
     pub yes: bool,
     /// How progress is told.
     pub progress: ProgressForm,
+    workspace: Option<String>,
 }
 
 impl Output {
@@ -33,6 +35,7 @@ impl Output {
             json: global.json,
             yes: global.yes,
             progress: global.progress.unwrap_or(default),
+            workspace: global.workspace.clone(),
         }
     }
 
@@ -79,10 +82,21 @@ impl Output {
         drop(std::io::stderr().write_all(text.as_bytes()));
     }
 
+    /// The document of a command that could not be understood; its words are on stderr already.
+    pub fn usage(&self, problem: &Problem) {
+        self.document("problem", None, vec![("problem", json!(problem))]);
+    }
+
     /// The end of a command that could not begin.
     pub fn fail(&self, problem: &Problem) -> ExitCode {
         if self.json {
-            self.document("problem", None, vec![("problem", json!(problem))]);
+            let global = Global {
+                workspace: self.workspace.clone(),
+                ..Global::default()
+            };
+            let config = Environment::process().config(&global).ok();
+            let name = config.as_ref().map(|config| config.workspace.name.as_str());
+            self.document("problem", name, vec![("problem", json!(problem))]);
         }
         self.explain(problem);
         ExitCode::from(problem.kind.exit_code())

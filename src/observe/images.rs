@@ -10,11 +10,11 @@ use futures_util::StreamExt;
 
 use super::Observer;
 use crate::config::workspace::Charm;
-use crate::domain::charm::ImageBehind;
+use crate::domain::charm::{ChannelRow, ImageBehind};
 use crate::domain::snapshot::{MissingBytes, PullQuota};
 use crate::domain::{
-    CharmName, Kind, Observed, Problem, Reference, Release, ResolvedImage, ResourceName, ResourceRevision,
-    Snapshot, Target,
+    Channel, CharmName, Kind, Observed, Problem, Reference, Release, ResolvedImage, ResourceName,
+    ResourceRevision, Snapshot, Target,
 };
 use crate::plan::PublishIntent;
 use crate::plan::evidence::same_image;
@@ -23,7 +23,7 @@ use crate::services::endpoints::CANONICAL;
 /// Questions under way at one time.
 const AT_ONCE: usize = 8;
 /// Pulls that are left to the person whatever we would like to know.
-const KEEP_PULLS: u64 = 20;
+const KEEP_PULLS: u64 = 50;
 /// An upstream tag is believed for this long where nothing is published from it.
 const BELIEVE_TAGS: TimeDelta = TimeDelta::hours(6);
 
@@ -155,8 +155,8 @@ async fn one_behind(
     ))
 }
 
-/// The images that publishing `intent` would upload, looked at now.
-pub async fn of_release(observer: &Observer, snapshot: &mut Snapshot, intent: &PublishIntent) {
+/// The images that publishing `intent` would upload, looked at now; true where all could be read.
+pub async fn of_release(observer: &Observer, snapshot: &mut Snapshot, intent: &PublishIntent) -> bool {
     let references = wanted_images(observer, snapshot, intent);
     let found: Vec<_> = futures_util::stream::iter(references)
         .map(|(_, _, reference)| async move {
@@ -166,8 +166,10 @@ pub async fn of_release(observer: &Observer, snapshot: &mut Snapshot, intent: &P
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
+    let all_read = found.iter().all(|(_, seen)| seen.value.is_some());
     // Planning must not build on an older answer, so a failed look replaces it.
     snapshot.images.extend(found);
+    all_read
 }
 
 fn wanted_images(
@@ -201,13 +203,19 @@ fn wanted_images(
 
 /// Resolves upstream tags until every image that a channel runs is named: those of published
 /// releases first, then newest first, because each tag that was never read costs a pull.
-pub async fn identify(observer: &Observer, snapshot: &mut Snapshot, charms: &BTreeSet<CharmName>) {
+/// With `only` the other channels are left unnamed.
+pub async fn identify(
+    observer: &Observer,
+    snapshot: &mut Snapshot,
+    charms: &BTreeSet<CharmName>,
+    only: Option<&[Channel]>,
+) {
     let running: Vec<(String, Vec<ImageBehind>)> = observer
         .workspace
         .fed_charms()
         .filter(|charm| charms.contains(&charm.name))
         .flat_map(|charm| charm.fed().map(move |(resource, key)| (charm, resource, key)))
-        .map(|(charm, resource, key)| (key.to_owned(), running_images(snapshot, charm, resource)))
+        .map(|(charm, resource, key)| (key.to_owned(), running_images(snapshot, charm, resource, only)))
         .collect();
     for (key, mut unnamed) in running {
         let Ok(repository) = observer.workspace.image_repository(&key) else {
@@ -263,8 +271,16 @@ pub async fn identify(observer: &Observer, snapshot: &mut Snapshot, charms: &BTr
                 .buffer_unordered(AT_ONCE)
                 .collect()
                 .await;
+            let silent = |problem: &Problem| matches!(problem.kind, Kind::Network | Kind::RateLimited);
+            let down = found
+                .iter()
+                .any(|(_, seen)| seen.problem.as_ref().is_some_and(silent));
             for (reference, seen) in found {
                 snapshot.images.entry(reference).or_default().refresh(seen);
+            }
+            if down {
+                // Every further tag would be waited for just as long.
+                return;
             }
             for reference in &batch {
                 if let Some(image) = snapshot.image(reference).and_then(|seen| seen.value.as_ref()) {
@@ -275,9 +291,15 @@ pub async fn identify(observer: &Observer, snapshot: &mut Snapshot, charms: &BTr
     }
 }
 
-fn running_images(snapshot: &Snapshot, charm: &Charm, resource: &ResourceName) -> Vec<ImageBehind> {
+fn running_images(
+    snapshot: &Snapshot,
+    charm: &Charm,
+    resource: &ResourceName,
+    only: Option<&[Channel]>,
+) -> Vec<ImageBehind> {
     let mut images: Vec<ImageBehind> = Vec::new();
-    for row in snapshot.rows(&charm.name) {
+    let wanted = |row: &&ChannelRow| only.is_none_or(|channels| channels.contains(&row.channel));
+    for row in snapshot.rows(&charm.name).iter().filter(wanted) {
         let behind = row
             .resource(resource)
             .and_then(|r| snapshot.image_behind(&charm.name, resource, r));

@@ -151,12 +151,17 @@ impl Observer {
             snapshot.served.entry(charm).or_default().refresh(rows);
         }
         images::behind(self, &mut snapshot, &served.ids, charms, all_revisions).await;
-        if let Some(intent) = intent {
-            images::of_release(self, &mut snapshot, intent).await;
-        }
-        images::identify(self, &mut snapshot, charms).await;
-        if let Some(intent) = intent {
-            images::missing(self, &mut snapshot, intent).await;
+        match intent {
+            None => images::identify(self, &mut snapshot, charms, None).await,
+            Some(intent) => {
+                let all_read = images::of_release(self, &mut snapshot, intent).await;
+                // Without the images there is no plan, and nothing else is worth waiting for.
+                if all_read {
+                    let channels = self.workspace.channels_for(&intent.release).unwrap_or_default();
+                    images::identify(self, &mut snapshot, charms, Some(&channels)).await;
+                    images::missing(self, &mut snapshot, intent).await;
+                }
+            }
         }
         snapshot.quota = self.services.registries.quota("docker.io").map(Into::into);
         self.cache.keep_snapshot(&snapshot);

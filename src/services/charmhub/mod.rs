@@ -102,6 +102,9 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
                 .hint(NEW_TOKEN),
             Kind::RateLimited => problem.hint("wait as long as it says, then run the same command again"),
             Kind::Service => problem.hint("the store is in trouble: run the same command again later"),
+            Kind::NotFound => problem
+                .hint("check the names in the workspace file, and that the credential may see the package"),
+            Kind::Refused => problem.hint("the store says why: mend that, then run the same command again"),
             _ => problem,
         }
     };
