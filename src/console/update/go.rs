@@ -341,6 +341,7 @@ fn accept(model: &mut Model) -> Vec<Effect> {
         }
         Some(Modal::Leave) => {
             model.leaving = true;
+            model.say("the run is asked to stop; windlass leaves when it has");
             let runs: Vec<RunId> = model.live.keys().cloned().collect();
             runs.iter().flat_map(|run| running::cancel(model, run)).collect()
         }
