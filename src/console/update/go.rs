@@ -307,7 +307,7 @@ fn ask_resume(model: &mut Model) {
     }
     let wanted = record.plan.confirm.clone();
     let lines = vec![
-        Line::text(record.plan.title.clone(), Tone::Strong),
+        Line::text(model.short_title(&record.plan.title), Tone::Strong),
         Line::text(
             "Looks what is so already, then does what is missing. Nothing is done twice.",
             Tone::Plain,
@@ -341,6 +341,7 @@ fn accept(model: &mut Model) -> Vec<Effect> {
         }
         Some(Modal::Leave) => {
             model.leaving = true;
+            model.say("the run is asked to stop; windlass leaves when it has");
             let runs: Vec<RunId> = model.live.keys().cloned().collect();
             runs.iter().flat_map(|run| running::cancel(model, run)).collect()
         }

@@ -29,20 +29,18 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     if let Some(percent) = row.percent {
         state = format!("{state} {percent}%");
     }
-    let when = row.started_at.map_or_else(String::new, |at| {
-        if width >= 70 {
-            words::minute(at)
-        } else {
-            at.format("%d %b").to_string()
-        }
-    });
-    let date = if width >= 70 { 18 } else { 7 };
-    cells.put(
-        &format!("{} {state}", model.setting.look.glyph(glyph)),
-        if width >= 70 { 20 } else { 12 },
-        tone,
-    );
-    cells.put(&when, date, Tone::Dim);
-    cells.push(Piece::new(model.short_title(&row.title), Tone::Plain));
+    let title = model.short_title(&row.title);
+    let sign = model.setting.look.glyph(glyph);
+    if width < 50 {
+        // What it does says more than when it began.
+        cells.put(sign, 2, tone);
+        cells.put(&title, width.saturating_sub(2 + 12), Tone::Plain);
+        cells.push(Piece::new(state, tone));
+        return cells;
+    }
+    let when = row.started_at.map(words::minute).unwrap_or_default();
+    cells.put(&format!("{sign} {state}"), 18, tone);
+    cells.put(&when, 18, Tone::Dim);
+    cells.push(Piece::new(title, Tone::Plain));
     cells
 }

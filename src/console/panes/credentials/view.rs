@@ -37,7 +37,10 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
                         || "end unknown".to_owned(),
                         |end| words::remaining(model.now, end),
                     );
-                    let columns = width.saturating_sub(16 + words::width(&words) + 4).min(24);
+                    let stale = if observed.problem.is_some() { 6 } else { 0 };
+                    let columns = width
+                        .saturating_sub(16 + words::width(&words) + 4 + stale)
+                        .min(24);
                     if let (Some(days), true) = (facts.days_left(model.now), columns >= 6) {
                         let (full, empty) = look.bar();
                         let bar = words::bar(days as f64 / FULL_BAR_DAYS, columns, full, empty);
