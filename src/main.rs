@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     );
     cli::main(|session, opening| {
         let options = console::ConsoleOptions {
-            plain: false,
+            plain: opening.plain,
             no_color: opening.no_color,
             demo: opening.demo,
         };

@@ -36,6 +36,9 @@ pub struct Global {
     /// No colours
     #[arg(long, global = true)]
     pub no_color: bool,
+    /// The console without borders and in ASCII, for screen readers
+    #[arg(long, global = true)]
+    pub plain: bool,
     /// Ask nobody; show what was seen last
     #[arg(long, global = true)]
     pub offline: bool,

@@ -48,6 +48,7 @@ pub async fn run(global: &Global, wish: &Demo, console: Face, output: &Output) -
     let ended = console(
         session,
         Opening {
+            plain: global.plain,
             no_color: global.no_color,
             demo: true,
         },

@@ -29,6 +29,8 @@ use output::Output;
 /// How the console is to be opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Opening {
+    /// Without borders, in ASCII.
+    pub plain: bool,
     /// Without colours.
     pub no_color: bool,
     /// On the embedded world.
@@ -78,6 +80,7 @@ pub fn main(console: Face) -> ExitCode {
     let ended = runtime.block_on(signals::until_interrupted(dispatch(cli, console, &output)));
     runtime.shutdown_background();
     match ended {
+        Ok(0) if output.lost() => ExitCode::FAILURE,
         Ok(code) => ExitCode::from(code),
         Err(problem) => output.fail(&problem),
     }
@@ -107,6 +110,7 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
             console(
                 session,
                 Opening {
+                    plain: global.plain,
                     no_color: global.no_color,
                     demo: false,
                 },

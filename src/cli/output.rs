@@ -5,6 +5,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value, json};
 
@@ -21,6 +22,7 @@ pub struct Output {
     /// How progress is told.
     pub progress: ProgressForm,
     workspace: Option<String>,
+    lost: AtomicBool,
 }
 
 impl Output {
@@ -36,12 +38,25 @@ impl Output {
             yes: global.yes,
             progress: global.progress.unwrap_or(default),
             workspace: global.workspace.clone(),
+            lost: AtomicBool::new(false),
         }
     }
 
-    /// The answer, in text.
+    /// The answer, in text. A reader that went away wanted no more; any other failure is kept.
     pub fn answer(&self, text: &str) {
-        drop(std::io::stdout().write_all(text.as_bytes()));
+        let mut out = std::io::stdout().lock();
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        if let Err(error) = written
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+            && !self.lost.swap(true, Ordering::Relaxed)
+        {
+            self.say(&format!("error: the answer could not be written: {error}"));
+        }
+    }
+
+    /// True where an answer could not be written.
+    pub fn lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// The answer, as a versioned document.

@@ -233,23 +233,30 @@ async fn publish_new(session: &Session, wish: &Wish, output: &Output) -> Ending 
     let (chosen, left_out, mut snapshot) = new_releases(session).await?;
     let mut records: Vec<RunRecord> = Vec::new();
     let mut code = 0;
+    let mut stopped: Option<Problem> = None;
     for release in chosen {
-        let (plan, newer) = match planned(session, snapshot.clone(), &intent(wish, release)?).await {
-            Ok(found) => found,
+        let next = async {
+            let (plan, newer) = planned(session, snapshot.clone(), &intent(wish, release)?).await?;
+            Ok::<_, Problem>((confirmed(session, plan, output).await?, newer))
+        };
+        match next.await {
+            Ok((record, newer)) => {
+                snapshot = newer;
+                code = record.outcome.map_or(1, Outcome::exit_code);
+                stopped = documents::problem(&record);
+                if !output.json {
+                    runs::report(session, &record, output);
+                }
+                records.push(record);
+            }
+            // What ran before must be told all the same.
             Err(problem) if records.is_empty() => return Err(problem),
             Err(problem) => {
                 output.explain(&problem);
                 code = problem.kind.exit_code();
-                break;
+                stopped = Some(problem);
             }
-        };
-        snapshot = newer;
-        let record = confirmed(session, plan, output).await?;
-        code = record.outcome.map_or(1, Outcome::exit_code);
-        if !output.json {
-            runs::report(session, &record, output);
         }
-        records.push(record);
         if code != 0 {
             break;
         }
@@ -257,7 +264,7 @@ async fn publish_new(session: &Session, wish: &Wish, output: &Output) -> Ending 
     if output.json {
         let runs: Vec<Value> = records.iter().map(documents::run).collect();
         let mut content = vec![("runs", json!(runs)), ("left_out", json!(left_out))];
-        if let Some(problem) = records.last().and_then(documents::problem) {
+        if let Some(problem) = stopped {
             content.push(("problem", json!(problem)));
         }
         output.document("runs", Some(&session.config.workspace.name), content);

@@ -292,6 +292,17 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn full_forms_read_back_as_themselves(text in "[a-z0-9./_-]{0,40}") {
+            if let Ok(channel) = text.parse::<Channel>() {
+                proptest::prop_assert_eq!(channel.to_string().parse::<Channel>().ok(), Some(channel));
+            }
+        }
+    }
+
     #[test]
     fn all_covers_any_architecture() {
         let all = Base {

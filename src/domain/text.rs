@@ -113,6 +113,18 @@ mod tests {
         assert_eq!(Outside::capped("abc", 3).as_str(), "abc");
     }
 
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn whatever_comes_in_nothing_that_steers_comes_out(raw in "\\PC*|.*|[\u{0}-\u{ff}\u{2000}-\u{2070}]*") {
+            let text = Outside::new(&raw);
+            let steering = |c: char| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            proptest::prop_assert!(!text.as_str().chars().any(steering));
+            proptest::prop_assert_eq!(&Outside::new(text.as_str()), &text);
+        }
+    }
+
     #[test]
     fn wide_and_combining_characters_stay() {
         assert_eq!(Outside::new("日本 e\u{301}").as_str(), "日本 e\u{301}");

@@ -50,6 +50,7 @@ impl Journal {
             Problem::new(Kind::Machine, format!("the journal {place} cannot be used"))
                 .because(error)
                 .hint("check that the folder can be written and the disk is not full; WINDLASS_STATE_DIR names another")
+                .hint("a damaged file can be moved away: what is released is looked up in the world, never in the journal")
         };
         make_private(folder).map_err(|error| broken(&error))?;
         let connection = Connection::open(&path).map_err(|error| broken(&error))?;

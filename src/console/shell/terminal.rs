@@ -81,7 +81,10 @@ impl Screen {
             .args(["-TSTP", &std::process::id().to_string()])
             .status();
         take()?;
-        self.terminal.clear()?;
+        // A new one draws everything anew without asking the terminal anything: its answer would
+        // have to be read before the event stream is back.
+        let out = BufWriter::with_capacity(BUFFER, io::stdout());
+        self.terminal = Terminal::new(CrosstermBackend::new(out))?;
         stopped.map(|_| ())
     }
 }
