@@ -435,7 +435,7 @@ def free_port():
         return server.getsockname()[1]
 
 
-def docker_registry(name, proxy_free=True):
+def docker_registry(name):
     """Debian's docker-registry on loopback; returns `127.0.0.1:PORT`."""
     port = free_port()
     folder = SCRATCH / name
