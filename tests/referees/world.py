@@ -112,6 +112,8 @@ def stop_all():
 
 
 atexit.register(stop_all)
+# Told to stop, a referee unwinds, so that its servers do not outlive it.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Ended:
