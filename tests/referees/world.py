@@ -69,6 +69,8 @@ def referee(main):
         main()
     except Wrong as wrong:
         check(False, Path(sys.argv[0]).stem, str(wrong))
+    except SystemExit:
+        check(False, Path(sys.argv[0]).stem, "it was told to stop")
     except Exception as error:  # a referee that breaks is no referee that passes
         import traceback
 
