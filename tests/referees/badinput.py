@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """Bad input from every side gives a Problem that names the thing and the remedy, the documented
 exit code, and nothing half done."""
 

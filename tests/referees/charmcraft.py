@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """The real charmcraft, 4.5.0 and 4.3.1 from PyPI, unmodified, against the demo world."""
 
 import base64

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """The k-th request of a publish fails in every way: it completes, or ends with a clear Problem and
 can be taken up; the channels never hold anything but what was there and what was planned."""
 

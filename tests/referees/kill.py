@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """A publish killed with SIGKILL at many instants and taken up at once ends as an undisturbed one."""
 
 import collections

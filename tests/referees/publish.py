@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """A publish from a fresh machine, judged by charmcraft and skopeo; and the same once more."""
 
 import json

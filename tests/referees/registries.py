@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """Debian's docker-registry plays Docker Hub and Canonical's registry; the publish is the same."""
 
 import json

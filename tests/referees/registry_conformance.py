@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """The OCI distribution specification (pull, push, discovery, management), asked of the demo's
 ghcr.io and of Debian's docker-registry in one run: ours must pass whatever docker-registry does."""
 

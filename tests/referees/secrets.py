@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """Planted secrets are searched for in everything that windlass wrote."""
 
 import base64

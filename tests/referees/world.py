@@ -69,6 +69,8 @@ def referee(main):
         main()
     except Wrong as wrong:
         check(False, Path(sys.argv[0]).stem, str(wrong))
+    except SystemExit:
+        check(False, Path(sys.argv[0]).stem, "it was told to stop")
     except Exception as error:  # a referee that breaks is no referee that passes
         import traceback
 
@@ -112,6 +114,8 @@ def stop_all():
 
 
 atexit.register(stop_all)
+# Told to stop, a referee unwinds, so that its servers do not outlive it.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Ended:
@@ -435,7 +439,7 @@ def free_port():
         return server.getsockname()[1]
 
 
-def docker_registry(name, proxy_free=True):
+def docker_registry(name):
     """Debian's docker-registry on loopback; returns `127.0.0.1:PORT`."""
     port = free_port()
     folder = SCRATCH / name
