@@ -1,6 +1,8 @@
 //! The order of the rooms, the purity of three of them, and the size of files, read from the
 //! source text. Owns no code of windlass; must not need more than the files under `src/`.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,8 @@
 //! The console in a real pseudo-terminal, on the embedded world: a publish key by key, and the
 //! terminal given back on leaving and on SIGTERM.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
+
 use std::io::{Read as _, Write as _};
 use std::num::NonZero;
 use std::process::Command;

@@ -33,6 +33,15 @@ pub fn is_running(folder: &Path, run: &RunId) -> bool {
     matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
 }
 
+/// Options that make a file which others cannot read.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 fn run_path(folder: &Path, run: &RunId) -> PathBuf {
     let name: String = run
         .0
@@ -57,19 +66,15 @@ impl CharmLocks {
             .because(&error)
             .hint("check that the state folder can be written and the disk is not full")
         };
-        make_private(folder).map_err(broken)?;
+        for folder in folder.parent().into_iter().chain([folder]) {
+            make_private(folder).map_err(broken)?;
+        }
         let mut sorted: Vec<&CharmName> = charms.iter().collect();
         sorted.sort();
         let mut files = Vec::new();
         for charm in sorted {
             let path = folder.join(format!("{charm}.lock"));
-            let mut file = OpenOptions::new()
-                .create(true)
-                .truncate(false)
-                .read(true)
-                .write(true)
-                .open(&path)
-                .map_err(broken)?;
+            let mut file = private().open(&path).map_err(broken)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(std::fs::TryLockError::WouldBlock) => {
@@ -91,7 +96,7 @@ impl CharmLocks {
             files.push(file);
         }
         let run_file = run_path(folder, run);
-        let file = File::create(&run_file).map_err(broken)?;
+        let file = private().open(&run_file).map_err(broken)?;
         if file.try_lock().is_err() {
             return Err(
                 Problem::new(Kind::Conflict, format!("run {run} is being worked on already"))

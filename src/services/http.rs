@@ -39,7 +39,7 @@ impl Timeouts {
     /// The usual timeouts times `factor`.
     pub fn scaled(factor: f64) -> Self {
         let factor = if factor.is_finite() && factor > 0.0 {
-            factor
+            factor.min(1000.0)
         } else {
             1.0
         };
