@@ -52,7 +52,7 @@ def one(world, called, variables):
         name = world.descriptor(charm, resource, revision)["ImageName"]
         place = f"{destination}/{name.partition('/')[2]}"
         raw = skopeo(world, "inspect", "--raw", "--tls-verify=false", f"docker://{place}")
-        parsed = skopeo(world, "inspect", "--no-tags", "--tls-verify=false", f"docker://{place}")
+        parsed = skopeo(world, "inspect", "--tls-verify=false", f"docker://{place}")
         found = json.loads(parsed.out)["Digest"] if parsed.code == 0 else parsed.tail()
         check(
             sha256(raw.out.encode()) == digests[charm] == found == name.partition("@")[2],
