@@ -45,6 +45,7 @@ pub fn moves(
     warnings: &mut Vec<Outside>,
 ) -> Result<Vec<Move>, Problem> {
     let mut chosen = revisions(intent, charm, facts, warnings)?;
+    opened_too(charm, &mut chosen, warnings);
     chosen.sort_by_key(|(base, revision)| (revision.revision, base.clone()));
     let mut moves = Vec::new();
     for channel in channels {
@@ -65,6 +66,32 @@ pub fn moves(
 
 fn latest_edge() -> Channel {
     Channel::new(Track::latest(), Risk::Edge)
+}
+
+/// The store releases a revision for every base that it is built for. Those that nobody asked for
+/// belong into the preview too; of two revisions for one such base the newer stays.
+fn opened_too(charm: &Charm, chosen: &mut Vec<(Option<Base>, &RevisionFacts)>, warnings: &mut Vec<Outside>) {
+    let mut more: BTreeMap<Base, &RevisionFacts> = BTreeMap::new();
+    for (_, revision) in chosen.iter() {
+        for base in revision.bases.iter().filter(|base| base.architecture != "all") {
+            if chosen.iter().any(|(known, _)| known.as_ref() == Some(base)) {
+                continue;
+            }
+            let best = more.entry(base.clone()).or_insert(revision);
+            if revision.revision > best.revision {
+                *best = revision;
+            }
+        }
+    }
+    for (base, revision) in more {
+        warnings.push(Outside::new(format!(
+            "{}: revision {} is built for {base} too, which {} does not serve yet: it is opened",
+            charm.name,
+            revision.revision.0,
+            latest_edge()
+        )));
+        chosen.push((Some(base), revision));
+    }
 }
 
 /// One revision per base that is open on `latest/edge`.

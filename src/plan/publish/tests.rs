@@ -335,6 +335,33 @@ fn a_newer_approved_revision_is_taken_with_a_warning_and_can_be_declined() {
 }
 
 #[test]
+fn a_base_that_a_revision_opens_too_is_previewed() {
+    let mut snapshot = snapshot();
+    let mut wide = revision(53, "approved", "20.04");
+    wide.bases.push(Base {
+        architecture: "arm64".into(),
+        ..base("20.04")
+    });
+    facts(&mut snapshot, ENGINE).revisions.push(wide);
+    let plan = plan(&workspace(), &snapshot, &intent("2025-01-27")).unwrap();
+    let step = plan
+        .steps
+        .iter()
+        .find(|s| s.id.0 == format!("release/{ENGINE}"))
+        .unwrap();
+    let Op::Release { moves, .. } = &step.op else {
+        panic!("not a release")
+    };
+    let arm = |m: &&crate::plan::Move| m.base.as_ref().is_some_and(|b| b.architecture == "arm64");
+    assert_eq!(moves.iter().filter(arm).count(), 2);
+    assert!(
+        plan.warnings.iter().any(|w| w.as_str().contains("arm64")),
+        "{:?}",
+        plan.warnings
+    );
+}
+
+#[test]
 fn going_back_in_time_is_refused_unless_said() {
     let mut older = snapshot();
     let mut list = older.releases.value.clone().unwrap();

@@ -6,7 +6,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::NEW_TOKEN;
@@ -155,14 +155,7 @@ fn ending(predicate: &str) -> Option<DateTime<Utc>> {
         .strip_prefix("time-before ")
         .or_else(|| predicate.split_once("|expires|").map(|(_, text)| text))?
         .trim();
-    DateTime::parse_from_rfc3339(text)
-        .map(|at| at.to_utc())
-        .ok()
-        .or_else(|| {
-            NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
-                .ok()
-                .map(|naive| naive.and_utc())
-        })
+    super::wire::instant(text)
 }
 
 #[cfg(test)]

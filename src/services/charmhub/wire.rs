@@ -24,7 +24,8 @@ pub fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Da
         .and_then(instant))
 }
 
-fn instant(text: &str) -> Option<DateTime<Utc>> {
+/// A time in any of the forms that the store uses.
+pub fn instant(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text)
         .map(|at| at.to_utc())
         .ok()
