@@ -6,43 +6,52 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Ending;
 
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
-/// Resolves at the next request to stop.
-pub async fn interruption() {
-    let hang_up = async {
-        match signal(SignalKind::hangup()) {
-            Ok(mut stream) => drop(stream.recv().await),
-            Err(_) => std::future::pending().await,
+/// Listens for requests to stop, from the moment it is made: one that arrives before anybody waits
+/// is not lost, and no longer kills the process with the terminal taken.
+struct Requests {
+    streams: Vec<Signal>,
+}
+
+impl Requests {
+    fn listen() -> Self {
+        let kinds = [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ];
+        Self {
+            streams: kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect(),
         }
-    };
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut stream) => drop(stream.recv().await),
-            Err(_) => std::future::pending().await,
+    }
+
+    /// Resolves at the next one.
+    async fn next(&mut self) {
+        let any = self.streams.iter_mut().map(|stream| Box::pin(stream.recv()));
+        if any.len() == 0 {
+            return std::future::pending().await;
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
-        () = hang_up => {}
+        futures_util::future::select_all(any).await;
     }
 }
 
 /// Runs a command; an interruption ends it at once unless a run is under way. A second one during
 /// a run leaves it where it is: the journal knows, and `resume` looks before it does anything.
 pub async fn until_interrupted(command: impl Future<Output = Ending>) -> Ending {
+    let mut requests = Requests::listen();
     tokio::pin!(command);
     let mut asked = false;
     loop {
         tokio::select! {
+            biased;
             ending = &mut command => return ending,
-            () = interruption() => {
+            () = requests.next() => {
                 if asked || !RUNNING.load(Ordering::SeqCst) {
                     return Ok(130);
                 }
@@ -62,8 +71,9 @@ impl Guard {
     /// Watches over a run that `cancel` stops; `said` is called once.
     pub fn over(cancel: CancellationToken, said: Arc<dyn Fn() + Send + Sync>) -> Self {
         RUNNING.store(true, Ordering::SeqCst);
+        let mut requests = Requests::listen();
         let task = tokio::spawn(async move {
-            interruption().await;
+            requests.next().await;
             cancel.cancel();
             said();
         });
