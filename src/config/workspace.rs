@@ -10,7 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::place;
 use crate::domain::release::ReleaseName;
-use crate::domain::{Channel, CharmName, Kind, Outside, Problem, Repository, ResourceName};
+use crate::domain::{
+    Channel, CharmName, GitHubRepository, Kind, Outside, Problem, Repository, ResourceName, SecretTarget,
+};
 
 /// One system that is released together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,16 +181,6 @@ pub enum TokenKind {
     Charmhub,
 }
 
-/// A secret of a repository.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SecretTarget {
-    /// `owner/name` on GitHub.
-    pub repository: String,
-    /// The secret's name.
-    pub secret: String,
-}
-
 /// A family of base images in one registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -326,30 +318,12 @@ impl Workspace {
         for charm in &self.charms {
             repository_name(&charm.repository)?;
         }
-        for target in self.tokens.iter().flat_map(|token| &token.targets) {
-            repository_name(&target.repository)?;
-        }
         Ok(())
     }
 }
 
 fn repository_name(text: &str) -> Result<(), Problem> {
-    let part = |part: &str| {
-        !part.is_empty()
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-            && part != ".."
-            && part != "."
-    };
-    match text.split_once('/') {
-        Some((owner, name)) if part(owner) && part(name) => Ok(()),
-        _ => Err(Problem::new(
-            Kind::Config,
-            format!("'{}' is not a GitHub repository", Outside::new(text)),
-        )
-        .hint("write owner/name")),
-    }
+    text.parse::<GitHubRepository>().map(drop)
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

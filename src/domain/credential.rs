@@ -5,6 +5,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::charm::CharmName;
+use super::secret::SessionId;
 use super::text::Outside;
 
 /// Where the knowledge of an expiry comes from.
@@ -54,6 +56,58 @@ pub struct CredentialFacts {
     pub packages: Option<Vec<PackageScope>>,
     /// Channels it is limited to; `None` where it is not.
     pub channels: Option<Vec<Outside>>,
+    /// The store's session behind it, where the token tells.
+    #[serde(default)]
+    pub session: Option<SessionId>,
+    /// What else should be known: the kind of a GitHub token, organisations it is not authorised
+    /// for.
+    #[serde(default)]
+    pub remarks: Vec<Outside>,
+}
+
+/// What a new store token is to be good for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenScope {
+    /// What it may do.
+    pub permissions: Vec<String>,
+    /// The packages it is limited to; every one of the account where empty.
+    pub packages: Vec<ScopedPackage>,
+    /// The channels it is limited to; every one where empty.
+    pub channels: Vec<String>,
+    /// How long it lives, in seconds.
+    pub ttl: u64,
+}
+
+/// A package that a new token is limited to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ScopedPackage {
+    /// `charm` or `bundle`.
+    #[serde(rename = "type")]
+    pub kind: PackageKind,
+    /// Its name.
+    pub name: CharmName,
+}
+
+/// Kinds of packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PackageKind {
+    /// A charm.
+    Charm,
+    /// A bundle.
+    Bundle,
+}
+
+impl TokenScope {
+    /// Permissions that charmcraft asks for where nobody names any.
+    pub const USUAL: [&'static str; 4] = [
+        "account-register-package",
+        "account-view-packages",
+        "package-manage",
+        "package-view",
+    ];
+    /// Life that charmcraft asks for where nobody names one, in seconds: 30 hours.
+    pub const USUAL_TTL: u64 = 108_000;
 }
 
 impl CredentialFacts {
@@ -103,6 +157,8 @@ mod tests {
             scopes: scopes.iter().map(Outside::new).collect(),
             packages: None,
             channels: None,
+            session: None,
+            remarks: Vec::new(),
         }
     }
 

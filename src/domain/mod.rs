@@ -10,6 +10,7 @@ pub mod digest;
 pub mod image;
 pub mod problem;
 pub mod release;
+pub mod secret;
 pub mod snapshot;
 pub mod text;
 
@@ -19,5 +20,6 @@ pub use digest::{ConfigDigest, Digest, ManifestDigest};
 pub use image::{Reference, Repository, ResolvedImage, Target};
 pub use problem::{Kind, Problem};
 pub use release::{Release, ReleaseName};
+pub use secret::{Fingerprint, GitHubRepository, KeyId, Lineage, SecretName, SecretTarget, SessionId};
 pub use snapshot::{Observed, Snapshot};
 pub use text::Outside;

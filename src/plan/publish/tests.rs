@@ -204,6 +204,8 @@ fn credential() -> CredentialFacts {
         scopes: vec!["package-manage".into(), "package-view-revisions".into()],
         packages: None,
         channels: None,
+        session: None,
+        remarks: Vec::new(),
     }
 }
 

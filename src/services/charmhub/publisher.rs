@@ -77,6 +77,8 @@ impl Publisher {
             scopes: who.permissions.unwrap_or_default(),
             packages: who.packages,
             channels: who.channels,
+            session: caveats.session_id.as_deref().map(crate::domain::SessionId::new),
+            remarks: Vec::new(),
         })
     }
 

@@ -295,6 +295,8 @@ impl GitHub {
                 .collect(),
             packages: None,
             channels: None,
+            session: None,
+            remarks: Vec::new(),
         })
     }
 }
