@@ -162,12 +162,17 @@ pub enum BundleMode {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
-    /// `charmhub`.
+    /// `charmhub`, `github` or `other`.
     pub kind: TokenKind,
-    /// How long a new one lives, for example `15780000s`.
-    #[serde(deserialize_with = "seconds", serialize_with = "as_seconds")]
+    /// How long a new one lives, for example `15780000s`; only store tokens are made here.
+    #[serde(
+        default = "half_a_year",
+        deserialize_with = "seconds",
+        serialize_with = "as_seconds"
+    )]
     pub ttl: Duration,
-    /// What it may do.
+    /// What it must be allowed: permissions of the store, scopes of GitHub.
+    #[serde(default)]
     pub permissions: Vec<String>,
     /// Where it is kept.
     pub targets: Vec<SecretTarget>,
@@ -177,8 +182,12 @@ pub struct Token {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenKind {
-    /// A Charmhub token.
+    /// A Charmhub token: minted by a sign-in, or brought.
     Charmhub,
+    /// A GitHub token: brought, its scopes checked.
+    Github,
+    /// Any other secret: brought, unchecked.
+    Other,
 }
 
 /// A family of base images in one registry.
@@ -324,6 +333,10 @@ impl Workspace {
 
 fn repository_name(text: &str) -> Result<(), Problem> {
     text.parse::<GitHubRepository>().map(drop)
+}
+
+const fn half_a_year() -> Duration {
+    Duration::from_secs(15_780_000)
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {

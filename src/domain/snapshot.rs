@@ -15,6 +15,9 @@ use super::digest::ManifestDigest;
 use super::image::{Reference, ResolvedImage};
 use super::problem::{Kind, Problem};
 use super::release::{Release, ReleaseName};
+use super::secret::{
+    GitHubRepository, LineageRecord, RepositorySecrets, SealedRotation, SecretTarget, SessionFacts, SessionId,
+};
 
 /// One source: the last value that could be read, when that was, and why the last look failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +163,28 @@ pub struct Snapshot {
     pub credential: Observed<CredentialFacts>,
     /// The GitHub credential.
     pub github: Observed<CredentialFacts>,
+    /// A value that somebody brought to be put into secrets, as its service describes it.
+    #[serde(default)]
+    pub brought: Observed<CredentialFacts>,
+    /// Repositories with secrets that the workspace names.
+    #[serde(default)]
+    pub secrets: BTreeMap<GitHubRepository, Observed<RepositorySecrets>>,
+    /// Every value that was written from here, oldest first.
+    #[serde(default)]
+    pub lineage: Vec<LineageRecord>,
+    /// Sessions of the store's account, ended ones too.
+    #[serde(default)]
+    pub sessions: Observed<Vec<SessionFacts>>,
+    /// Sessions whose tokens were lost: minted by runs of this journal that died before they could
+    /// seal them.
+    #[serde(default)]
+    pub orphans: Vec<SessionId>,
+    /// Logins of registries, without their passwords.
+    #[serde(default)]
+    pub logins: Vec<CredentialFacts>,
+    /// What an unfinished rotation of the same wish sealed.
+    #[serde(default)]
+    pub sealed: Option<SealedRotation>,
     /// Pulls left at Docker Hub.
     #[serde(default)]
     pub quota: Option<PullQuota>,
@@ -226,6 +251,11 @@ impl Snapshot {
     /// True where upstream no longer has `name`.
     pub fn is_withdrawn(&self, name: &ReleaseName) -> bool {
         self.withdrawn.iter().any(|release| &release.name == name)
+    }
+
+    /// What was last written to `target` from here.
+    pub fn written(&self, target: &SecretTarget) -> Option<&LineageRecord> {
+        self.lineage.iter().rfind(|record| &record.target == target)
     }
 
     /// Bytes to send for `digest` as resource of `charm`, where that could be told.

@@ -1,4 +1,4 @@
-//! Locks of charms: one run at a time touches a charm of a world on this machine.
+//! Locks of charms and secrets: one run at a time touches each of a world on this machine.
 //!
 //! Owns the lock files and the word on who holds them. The lock is the operating system's, so it
 //! dies with its process. Must not wait.
@@ -9,16 +9,17 @@ use std::path::{Path, PathBuf};
 
 use super::record::RunId;
 use super::store::make_private;
-use crate::domain::{CharmName, Kind, Outside, Problem};
+use crate::domain::{Kind, Outside, Problem};
+use crate::plan::Subject;
 
 /// Locks held until dropped.
 #[derive(Debug)]
-pub struct CharmLocks {
+pub struct SubjectLocks {
     _files: Vec<File>,
     run_file: PathBuf,
 }
 
-impl Drop for CharmLocks {
+impl Drop for SubjectLocks {
     fn drop(&mut self) {
         // A file left behind is harmless: nobody holds it.
         drop(std::fs::remove_file(&self.run_file));
@@ -51,10 +52,23 @@ fn run_path(folder: &Path, run: &RunId) -> PathBuf {
     folder.join(format!("run-{name}.lock"))
 }
 
-impl CharmLocks {
-    /// Locks every charm of `charms`, sorted so that two runs cannot wait for each other, or says
+/// A file name of its own for every subject.
+fn file_name(subject: &Subject) -> String {
+    subject
+        .to_string()
+        .chars()
+        .map(|c| match c {
+            '/' => '+',
+            ':' | ' ' => '=',
+            other => other,
+        })
+        .collect()
+}
+
+impl SubjectLocks {
+    /// Locks every subject, sorted so that two runs cannot wait for each other, or says
     /// who holds one and since when. `holder` is kept in the file for others to read.
-    pub fn take(folder: &Path, charms: &[CharmName], run: &RunId, holder: &str) -> Result<Self, Problem> {
+    pub fn take(folder: &Path, subjects: &[Subject], run: &RunId, holder: &str) -> Result<Self, Problem> {
         let broken = |error: std::io::Error| {
             Problem::new(
                 Kind::Machine,
@@ -69,11 +83,11 @@ impl CharmLocks {
         for folder in folder.parent().into_iter().chain([folder]) {
             make_private(folder).map_err(broken)?;
         }
-        let mut sorted: Vec<&CharmName> = charms.iter().collect();
+        let mut sorted: Vec<&Subject> = subjects.iter().collect();
         sorted.sort();
         let mut files = Vec::new();
-        for charm in sorted {
-            let path = folder.join(format!("{charm}.lock"));
+        for subject in sorted {
+            let path = folder.join(format!("{}.lock", file_name(subject)));
             let mut file = private().open(&path).map_err(broken)?;
             match file.try_lock() {
                 Ok(()) => {}
@@ -83,10 +97,11 @@ impl CharmLocks {
                         Ok(_) if !text.trim().is_empty() => Outside::capped(text.trim(), 200),
                         _ => Outside::new("another windlass"),
                     };
-                    return Err(
-                        Problem::new(Kind::Conflict, format!("{charm} is being worked on by {who}"))
-                            .hint("wait until that run has ended; 'windlass runs' shows it"),
-                    );
+                    return Err(Problem::new(
+                        Kind::Conflict,
+                        format!("{subject} is being worked on by {who}"),
+                    )
+                    .hint("wait until that run has ended; 'windlass runs' shows it"));
                 }
                 Err(std::fs::TryLockError::Error(error)) => return Err(broken(error)),
             }
@@ -118,15 +133,17 @@ mod tests {
     #[test]
     fn the_second_is_told_who_and_since_when() {
         let folder = tempfile::tempdir().unwrap();
-        let charms: Vec<CharmName> = vec!["b".parse().unwrap(), "a".parse().unwrap()];
+        let charm = |name: &str| Subject::Charm(name.parse().unwrap());
+        let secret = Subject::Secret("o/r:TOKEN".parse().unwrap());
+        let charms = vec![charm("b"), secret, charm("a")];
         let (one, two) = (RunId("1".to_owned()), RunId("2".to_owned()));
-        let held = CharmLocks::take(folder.path(), &charms, &one, "ann@desk since 12:00 (run 7)").unwrap();
+        let held = SubjectLocks::take(folder.path(), &charms, &one, "ann@desk since 12:00 (run 7)").unwrap();
         assert!(is_running(folder.path(), &one));
-        let problem = CharmLocks::take(folder.path(), &charms[..1], &two, "bob").unwrap_err();
+        let problem = SubjectLocks::take(folder.path(), &charms[..1], &two, "bob").unwrap_err();
         assert_eq!(problem.kind, Kind::Conflict);
         assert!(problem.to_string().contains("ann@desk since 12:00"), "{problem}");
         drop(held);
         assert!(!is_running(folder.path(), &one));
-        CharmLocks::take(folder.path(), &charms, &two, "bob").unwrap();
+        SubjectLocks::take(folder.path(), &charms, &two, "bob").unwrap();
     }
 }

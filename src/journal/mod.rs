@@ -4,10 +4,11 @@
 //! runs from the same charms. Every row carries the world it speaks of. Must not hold secrets, and
 //! must not decide anything: the world is the truth.
 
+mod lineage;
 mod lock;
 pub mod record;
 mod store;
 
-pub use lock::CharmLocks;
+pub use lock::SubjectLocks;
 pub use record::{Made, Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome, StepRecord};
 pub use store::Journal;

@@ -5,10 +5,13 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::credential::TokenScope;
+use crate::domain::secret::SealedValue;
 use crate::domain::{
-    Channel, CharmName, CharmRevision, Digest, Outside, Problem, ResourceName, ResourceRevision,
+    Channel, CharmName, CharmRevision, Digest, Fingerprint, Outside, Problem, ResourceName, ResourceRevision,
+    SessionId,
 };
-use crate::plan::{Plan, StepId};
+use crate::plan::{Plan, Step, StepId};
 
 /// Names a run: when it began and a few random digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -138,6 +141,24 @@ pub struct Made {
     /// What the channels serve now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub released: Vec<Released>,
+    /// The session of the token that was minted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// When the value ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Which value it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// The value, sealed for every target: only GitHub can open these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sealed: Vec<SealedValue>,
+    /// When GitHub says that the secret was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<DateTime<Utc>>,
+    /// What a person should know of how it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Outside>,
 }
 
 /// A channel that a run released to.
@@ -197,6 +218,20 @@ impl RunRecord {
             .iter()
             .flat_map(|step| step.made.released.clone())
             .collect()
+    }
+
+    /// What a sign-in must bring before the run can be taken up; `None` where none is wanted.
+    pub fn sign_in(&self) -> Option<&TokenScope> {
+        let settled = |step: &Step| {
+            let outcome = self.step(&step.id).and_then(|record| record.outcome);
+            matches!(outcome, Some(StepOutcome::Done | StepOutcome::Skipped))
+        };
+        let wanted = self
+            .plan
+            .steps
+            .iter()
+            .any(|step| step.op.wants_token() && step.skip_reason.is_none() && !settled(step));
+        self.plan.sign_in().filter(|_| wanted)
     }
 
     /// The record of a step.

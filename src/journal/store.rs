@@ -11,14 +11,14 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::record::{Made, Outcome, RunId, RunRecord, StepOutcome, StepRecord};
 use crate::domain::{Kind, Outside, Problem};
-use crate::plan::{Plan, StepId};
+use crate::plan::{Intent, Plan, StepId};
 
 /// The journal of one world.
 #[derive(Clone)]
 pub struct Journal {
     connection: Arc<Mutex<Connection>>,
     folder: PathBuf,
-    world: String,
+    pub(super) world: String,
 }
 
 const SCHEMA: &str = "
@@ -38,7 +38,13 @@ CREATE TABLE IF NOT EXISTS release_seen (
     first_seen TEXT NOT NULL,
     PRIMARY KEY (world, repository, name)
 ) STRICT;
-PRAGMA user_version = 1;
+CREATE TABLE IF NOT EXISTS lineage (
+    number INTEGER PRIMARY KEY, world TEXT NOT NULL, repository TEXT NOT NULL, secret TEXT NOT NULL,
+    updated_at TEXT NOT NULL, fingerprint TEXT NOT NULL, session TEXT, expires_at TEXT,
+    run TEXT NOT NULL, at TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS lineage_by_target ON lineage (world, repository, secret, number);
+PRAGMA user_version = 2;
 ";
 
 impl Journal {
@@ -90,7 +96,7 @@ impl Journal {
         self.folder.join("locks").join(world)
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -189,14 +195,14 @@ impl Journal {
         )
     }
 
-    fn write(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Problem> {
+    pub(super) fn write(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Problem> {
         self.connection()
             .execute(sql, values)
             .map(drop)
             .map_err(|error| self.broken(&error))
     }
 
-    fn broken(&self, error: &rusqlite::Error) -> Problem {
+    pub(super) fn broken(&self, error: &rusqlite::Error) -> Problem {
         Problem::new(
             Kind::Machine,
             format!(
@@ -305,6 +311,18 @@ impl Journal {
         }))
     }
 
+    /// The newest run of the same wish, where it did not end well and nobody works on it.
+    pub fn unfinished(&self, workspace: &str, intent: &Intent) -> Result<Option<RunRecord>, Problem> {
+        let newest = self
+            .runs(200)?
+            .into_iter()
+            .find(|run| run.plan.workspace == workspace && intent.takes_up(&run.plan.intent));
+        Ok(
+            newest
+                .filter(|run| !matches!(run.outcome, Some(Outcome::Done | Outcome::Partly)) && !run.running),
+        )
+    }
+
     /// Remembers releases seen upstream and gives back those seen before and missing from `now`.
     pub fn withdrawn(
         &self,
@@ -348,11 +366,11 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String, Problem> {
         .map_err(|error| Problem::new(Kind::Internal, "a record cannot be written as text").because(&error))
 }
 
-fn stamp(at: DateTime<Utc>) -> String {
+pub(super) fn stamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-fn instant(text: &str) -> Option<DateTime<Utc>> {
+pub(super) fn instant(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).ok()
 }
 
@@ -371,7 +389,7 @@ pub(super) fn make_private(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn private_file(path: &Path) -> std::io::Result<()> {
+pub(super) fn private_file(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -383,7 +401,7 @@ fn private_file(path: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Intent, Op, PublishIntent, State, Step};
+    use crate::plan::{Op, PublishIntent, State, Step};
 
     fn plan() -> Plan {
         let op = Op::CreateTrack {

@@ -5,6 +5,7 @@
 //! anything.
 
 mod cache;
+mod credentials;
 mod images;
 mod sources;
 
@@ -20,6 +21,7 @@ use crate::journal::Journal;
 use crate::plan::PublishIntent;
 use crate::services::Services;
 use cache::Cache;
+pub use credentials::facts_of;
 
 /// Looks at the world of one workspace.
 #[derive(Clone)]
@@ -123,13 +125,28 @@ impl Observer {
         let mut snapshot = previous;
         snapshot.world = self.services.endpoints.world();
         snapshot.workspace.clone_from(&self.workspace.name);
-        let (releases, markers, credential, github, published, served) = tokio::join!(
+        // A publish needs nothing of secrets.
+        let repositories = match intent {
+            None => self.secret_repositories(&snapshot),
+            Some(_) => BTreeSet::new(),
+        };
+        let keep_books = async {
+            match intent {
+                None => Some(tokio::join!(
+                    credentials::secrets(self, &repositories),
+                    credentials::sessions(self)
+                )),
+                Some(_) => None,
+            }
+        };
+        let (releases, markers, credential, github, published, served, books) = tokio::join!(
             sources::releases(self),
             sources::markers(self),
             sources::credential(self),
             sources::github(self),
             sources::publisher_side(self, charms),
             sources::public_side(self, charms),
+            keep_books,
         );
         snapshot.taken_at = Utc::now();
         if let Some(journal) = &self.journal
@@ -144,6 +161,9 @@ impl Observer {
         snapshot.markers.refresh(markers);
         snapshot.credential.refresh(credential);
         snapshot.github.refresh(github);
+        if let Some((secrets, sessions)) = books {
+            self.file_secrets(&mut snapshot, secrets, sessions);
+        }
         for (charm, facts) in published {
             snapshot.charms.entry(charm).or_default().refresh(facts);
         }

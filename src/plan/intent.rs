@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{CharmName, CharmRevision, ReleaseName, Target};
+use crate::domain::credential::TokenScope;
+use crate::domain::{CharmName, CharmRevision, Fingerprint, ReleaseName, SecretTarget, SessionId, Target};
 
 /// A wish.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,12 @@ use crate::domain::{CharmName, CharmRevision, ReleaseName, Target};
 pub enum Intent {
     /// Publish an upstream release.
     Publish(PublishIntent),
+    /// Put one credential into every place that needs it.
+    Rotate(RotateIntent),
+    /// Get a store token and keep it.
+    SignIn(SignInIntent),
+    /// End sessions of the store.
+    Revoke(RevokeIntent),
 }
 
 impl Intent {
@@ -21,7 +28,148 @@ impl Intent {
     pub fn command(&self) -> String {
         match self {
             Self::Publish(intent) => intent.command(),
+            Self::Rotate(intent) => intent.command(),
+            Self::SignIn(intent) => intent.command(),
+            Self::Revoke(intent) => intent.command(),
         }
+    }
+
+    /// True where an unfinished run of `earlier` is finished by a run of this wish. A rotation is
+    /// the same whatever it revokes afterwards.
+    pub fn takes_up(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::Rotate(now), Self::Rotate(then)) => {
+                now.targets == then.targets && now.ttl == then.ttl && now.brought == then.brought
+            }
+            // Signing in again is a new token in any case.
+            (Self::SignIn(_), _) => false,
+            (now, then) => now == then,
+        }
+    }
+}
+
+/// The wish to put one credential into secrets of repositories.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotateIntent {
+    /// Only these; all that the workspace names for its store token where empty.
+    #[serde(default)]
+    pub targets: BTreeSet<SecretTarget>,
+    /// How long the new token lives, in seconds; the workspace's word where `None`.
+    #[serde(default)]
+    pub ttl: Option<u64>,
+    /// A value that the operator brings instead of a new token: its fingerprint.
+    #[serde(default)]
+    pub brought: Option<Fingerprint>,
+    /// Sessions to end once every target holds the new value.
+    #[serde(default)]
+    pub revoke: BTreeSet<Revoked>,
+}
+
+impl RotateIntent {
+    /// The command line that says the same.
+    pub fn command(&self) -> String {
+        let mut words = vec!["windlass rotate".to_owned()];
+        if self.brought.is_some() {
+            words.push("--token-file FILE".to_owned());
+        }
+        if let Some(ttl) = self.ttl {
+            words.push(format!("--ttl {ttl}"));
+        }
+        words.extend(self.targets.iter().map(|target| format!("--target {target}")));
+        words.extend(self.revoke.iter().map(|wish| match wish {
+            Revoked::Recorded => "--revoke recorded".to_owned(),
+            Revoked::Session(session) => format!("--revoke {session}"),
+        }));
+        words.join(" ")
+    }
+}
+
+/// What a rotation revokes when it is through.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Revoked {
+    /// Every former session that our lineage recorded for the targets.
+    Recorded,
+    /// A session chosen from the list.
+    Session(SessionId),
+}
+
+/// The wish to sign in and keep the token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInIntent {
+    /// What the token is to be good for.
+    pub scope: TokenScope,
+    /// Where it is kept.
+    pub keep: Keep,
+}
+
+/// Where a token is kept on this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keep {
+    /// The system's keyring, where charmcraft finds it too.
+    Keyring,
+    /// The encrypted file, opened by a passphrase.
+    EncryptedFile,
+    /// A file in charmcraft's export format, by its path.
+    Export {
+        /// The path.
+        path: String,
+        /// Overwrite what is there.
+        force: bool,
+    },
+}
+
+impl SignInIntent {
+    /// The command line that says the same.
+    pub fn command(&self) -> String {
+        let mut words = vec!["windlass login".to_owned()];
+        match &self.keep {
+            Keep::Keyring => {}
+            Keep::EncryptedFile => words.push("--passphrase-file FILE".to_owned()),
+            Keep::Export { path, force } => {
+                words.push(format!("--export {path}"));
+                if *force {
+                    words.push("--force".to_owned());
+                }
+            }
+        }
+        words.extend(self.scope.packages.iter().map(|package| {
+            let kind = match package.kind {
+                crate::domain::credential::PackageKind::Charm => "charm",
+                crate::domain::credential::PackageKind::Bundle => "bundle",
+            };
+            format!("--{kind} {}", package.name)
+        }));
+        words.extend(
+            self.scope
+                .channels
+                .iter()
+                .map(|channel| format!("--channel {channel}")),
+        );
+        words.extend(
+            self.scope
+                .permissions
+                .iter()
+                .map(|permission| format!("--permission {permission}")),
+        );
+        words.push(format!("--ttl {}", self.scope.ttl));
+        words.join(" ")
+    }
+}
+
+/// The wish to end sessions of the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokeIntent {
+    /// The sessions.
+    pub sessions: BTreeSet<SessionId>,
+}
+
+impl RevokeIntent {
+    /// The command line that says the same.
+    pub fn command(&self) -> String {
+        let sessions: Vec<_> = self.sessions.iter().map(ToString::to_string).collect();
+        format!("windlass revoke {}", sessions.join(" "))
     }
 }
 

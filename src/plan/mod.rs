@@ -4,17 +4,24 @@
 //! planning of each intent. A plan is data: serialisable, printable, comparable. Must not run
 //! anything; the runner reads plans and knows how.
 
+pub mod credentials;
 pub mod evidence;
 pub mod intent;
 pub mod publish;
+pub mod revoke;
+pub mod rotate;
+pub mod sign_in;
 pub mod step;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::{CharmName, Outside};
-pub use intent::{Intent, PublishIntent};
-pub use step::{Attach, AttachFrom, Move, Op, PlannedResource, PlannedRow, Serving, State, Step, StepId};
+pub use intent::{Intent, Keep, PublishIntent, RevokeIntent, Revoked, RotateIntent, SignInIntent};
+pub use step::{
+    Attach, AttachFrom, Move, Need, NeededPackage, Op, PlannedResource, PlannedRow, Serving, State, Step,
+    StepId, Subject,
+};
 
 /// How much harm a plan can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -107,10 +114,30 @@ impl Plan {
 
     /// The charms whose channels or resources it touches, each once.
     pub fn charms(&self) -> Vec<CharmName> {
-        let mut names: Vec<CharmName> = self.steps.iter().map(|step| step.op.charm().clone()).collect();
+        let mut names: Vec<CharmName> = self
+            .steps
+            .iter()
+            .filter_map(|step| step.op.charm().cloned())
+            .collect();
         names.sort();
         names.dedup();
         names
+    }
+
+    /// What no other run may work on meanwhile, each once, sorted.
+    pub fn subjects(&self) -> Vec<Subject> {
+        let mut subjects: Vec<Subject> = self.steps.iter().filter_map(|step| step.op.subject()).collect();
+        subjects.sort();
+        subjects.dedup();
+        subjects
+    }
+
+    /// What a sign-in of this plan asks for, where one is still to be made.
+    pub fn sign_in(&self) -> Option<&crate::domain::credential::TokenScope> {
+        self.steps.iter().find_map(|step| match &step.op {
+            Op::SignIn { scope } if step.skip_reason.is_none() => Some(scope),
+            _ => None,
+        })
     }
 
     /// A step by id.

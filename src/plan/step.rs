@@ -6,11 +6,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use chrono::{DateTime, Utc};
+
 use super::Risk;
+use super::intent::Keep;
+use crate::config::workspace::TokenKind;
 use crate::domain::charm::ChannelRow;
+use crate::domain::credential::TokenScope;
 use crate::domain::{
-    Base, Channel, CharmName, CharmRevision, ConfigDigest, ManifestDigest, Outside, ReleaseName, Repository,
-    ResourceName, ResourceRevision, Track,
+    Base, Channel, CharmName, CharmRevision, ConfigDigest, GitHubRepository, ManifestDigest, Outside,
+    ReleaseName, Repository, ResourceName, ResourceRevision, SecretTarget, SessionId, Track,
 };
 
 /// Names a step inside its plan, readable and stable: `upload/finos-legend-studio-k8s/studio-image`.
@@ -154,26 +159,143 @@ pub enum Op {
         /// What must be served.
         moves: Vec<Move>,
     },
+    /// Signs in and mints a store token, which lives in the memory of this run only.
+    SignIn {
+        /// What the token is to be good for.
+        scope: TokenScope,
+    },
+    /// Keeps the token of this run on this machine.
+    KeepToken {
+        /// Where.
+        keep: Keep,
+    },
+    /// Asks the service whether the value of this run does what every target needs.
+    CheckToken {
+        /// What sort of credential it is.
+        credential: TokenKind,
+        /// What each target needs.
+        needs: Vec<Need>,
+    },
+    /// Seals the value of this run for every target and writes the seals into the journal.
+    SealSecrets {
+        /// The targets.
+        targets: Vec<SecretTarget>,
+    },
+    /// Sends a sealed value.
+    SetSecret {
+        /// Where to.
+        target: SecretTarget,
+        /// When it was last set as of the plan; `None` where it was absent.
+        before: Option<DateTime<Utc>>,
+    },
+    /// Ends a session of the store: its token is refused from then on.
+    RevokeSession {
+        /// The session.
+        session: SessionId,
+        /// Repositories whose jobs may be using it.
+        repositories: Vec<GitHubRepository>,
+    },
+}
+
+/// What no two runs may work on at the same time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// A charm with its channels and resources.
+    Charm(CharmName),
+    /// A secret of a repository.
+    Secret(SecretTarget),
+    /// A session of the store.
+    Session(SessionId),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Charm(charm) => f.pad(charm.as_str()),
+            Self::Secret(target) => f.pad(&target.to_string()),
+            Self::Session(session) => f.pad(&format!("session {session}")),
+        }
+    }
+}
+
+/// What the job behind a target needs of its credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Need {
+    /// The target.
+    pub target: SecretTarget,
+    /// Permissions (store) or scopes (GitHub).
+    pub permissions: Vec<String>,
+    /// Packages that it publishes, with the store's id where known.
+    pub packages: Vec<NeededPackage>,
+    /// Channels that it releases to, as the workspace writes them: `{yyyy-mm}/edge` needs a
+    /// credential that is not limited to channels.
+    pub channels: Vec<String>,
+}
+
+/// A package that a job publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NeededPackage {
+    /// Its name.
+    pub name: CharmName,
+    /// The store's id of it: some tokens name packages by id only.
+    pub id: Option<String>,
 }
 
 impl Op {
-    /// The charm it touches.
-    pub const fn charm(&self) -> &CharmName {
+    /// The charm it touches, where it touches one.
+    pub const fn charm(&self) -> Option<&CharmName> {
         match self {
             Self::CreateTrack { charm, .. }
             | Self::CopyImage { charm, .. }
             | Self::UploadResource { charm, .. }
             | Self::Release { charm, .. }
-            | Self::Verify { charm, .. } => charm,
+            | Self::Verify { charm, .. } => Some(charm),
+            Self::SignIn { .. }
+            | Self::KeepToken { .. }
+            | Self::CheckToken { .. }
+            | Self::SealSecrets { .. }
+            | Self::SetSecret { .. }
+            | Self::RevokeSession { .. } => None,
         }
+    }
+
+    /// What no other run may work on meanwhile.
+    pub fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::SetSecret { target, .. } => Some(Subject::Secret(target.clone())),
+            Self::RevokeSession { session, .. } => Some(Subject::Session(session.clone())),
+            other => other.charm().cloned().map(Subject::Charm),
+        }
+    }
+
+    /// True where what it brings is gone with the process, so that taking up a run means doing it
+    /// again while a later step still wants it.
+    pub const fn lives_in_memory(&self) -> bool {
+        matches!(self, Self::SignIn { .. } | Self::CheckToken { .. })
+    }
+
+    /// True where it needs the value that a sign-in brought.
+    pub const fn wants_token(&self) -> bool {
+        matches!(self, Self::KeepToken { .. } | Self::SealSecrets { .. })
+    }
+
+    /// True where its neighbours of the same kind go on when it fails.
+    pub const fn stands_alone(&self) -> bool {
+        matches!(self, Self::SetSecret { .. } | Self::RevokeSession { .. })
     }
 
     /// How much harm it can do.
     pub const fn risk(&self) -> Risk {
         match self {
-            Self::Verify { .. } => Risk::Read,
-            Self::CopyImage { .. } | Self::Release { .. } => Risk::Write,
-            Self::CreateTrack { .. } | Self::UploadResource { .. } => Risk::Irreversible,
+            Self::Verify { .. } | Self::CheckToken { .. } | Self::SealSecrets { .. } => Risk::Read,
+            Self::CopyImage { .. } | Self::Release { .. } | Self::SignIn { .. } | Self::KeepToken { .. } => {
+                Risk::Write
+            }
+            Self::CreateTrack { .. }
+            | Self::UploadResource { .. }
+            | Self::SetSecret { .. }
+            | Self::RevokeSession { .. } => Risk::Irreversible,
         }
     }
 
@@ -190,6 +312,12 @@ impl Op {
             Self::UploadResource { .. } => "upload-resource",
             Self::Release { .. } => "release",
             Self::Verify { .. } => "verify",
+            Self::SignIn { .. } => "sign-in",
+            Self::KeepToken { .. } => "keep-token",
+            Self::CheckToken { .. } => "check-token",
+            Self::SealSecrets { .. } => "seal-secrets",
+            Self::SetSecret { .. } => "set-secret",
+            Self::RevokeSession { .. } => "revoke-session",
         }
     }
 }

@@ -3,10 +3,12 @@
 //! Owns the only code that calls the writers of the services. Must not plan, and must not print:
 //! what happens is said through [`progress`].
 
+mod means;
 pub mod progress;
 mod runner;
 mod session;
 mod steps;
 
+pub use means::Means;
 pub use progress::{Phase, RunProgress, StepProgress};
 pub use session::{RunHandle, Session, Setting};

@@ -12,11 +12,12 @@ use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::means::Means;
 use super::progress::{Phase, RunProgress, StepProgress};
 use super::session::Session;
 use super::steps::{self, Ended, Tools};
-use crate::domain::{Kind, Outside, Problem, ResourceRevision};
-use crate::journal::{CharmLocks, Made, Outcome, RunId, RunRecord, StepOutcome};
+use crate::domain::{Kind, Outside, Problem};
+use crate::journal::{Made, Outcome, RunId, RunRecord, StepOutcome, SubjectLocks};
 use crate::plan::{Op, Plan, Step, StepId};
 
 /// A run to be made.
@@ -24,10 +25,11 @@ pub struct Order {
     session: Session,
     id: RunId,
     plan: Plan,
+    means: Means,
     resumed: bool,
     cancel: CancellationToken,
     telling: Arc<Telling>,
-    _locks: CharmLocks,
+    _locks: SubjectLocks,
 }
 
 /// Tells what a run is busy with.
@@ -80,9 +82,10 @@ impl Order {
         session: Session,
         id: RunId,
         plan: Plan,
+        means: Means,
         resumed: bool,
         cancel: CancellationToken,
-        locks: CharmLocks,
+        locks: SubjectLocks,
     ) -> (Self, watch::Receiver<RunProgress>) {
         let steps: BTreeMap<StepId, StepProgress> = plan
             .steps
@@ -110,6 +113,7 @@ impl Order {
                 session,
                 id,
                 plan,
+                means,
                 resumed,
                 cancel,
                 telling,
@@ -164,14 +168,27 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
     let earlier = journal.run(&order.id)?;
     let mut made: BTreeMap<StepId, Made> = BTreeMap::new();
     let mut pending: Vec<&Step> = Vec::new();
+    let mut tries: BTreeMap<StepId, u32> = BTreeMap::new();
+    let settled = |step: &Step| {
+        earlier
+            .as_ref()
+            .filter(|_| order.resumed)
+            .and_then(|run| run.step(&step.id)?.outcome)
+            .filter(|outcome| matches!(outcome, StepOutcome::Done | StepOutcome::Skipped))
+    };
+    // What only the memory of the dead process held is brought anew while somebody wants it.
+    let wanted = order
+        .plan
+        .steps
+        .iter()
+        .any(|step| step.op.wants_token() && step.skip_reason.is_none() && settled(step).is_none());
     for step in &order.plan.steps {
         let record = earlier.as_ref().and_then(|run| run.step(&step.id));
         if let Some(record) = record {
             made.insert(step.id.clone(), record.made.clone());
+            tries.insert(step.id.clone(), record.attempts);
         }
-        let settled = record
-            .and_then(|record| record.outcome)
-            .filter(|outcome| order.resumed && matches!(outcome, StepOutcome::Done | StepOutcome::Skipped));
+        let settled = settled(step).filter(|_| !(wanted && step.op.lives_in_memory()));
         if let Some(outcome) = settled {
             order.telling.step(&step.id, |p| {
                 p.phase = Phase::Ended;
@@ -199,7 +216,7 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
     if pending.is_empty() {
         return Ok((Outcome::Done, None));
     }
-    let tools = match Tools::new(&order.session).await {
+    let tools = match Tools::new(&order.session, &order.id, &order.plan, order.means.clone()).await {
         Ok(tools) => tools,
         Err(problem) => {
             for step in pending {
@@ -210,7 +227,11 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
     };
     let mut problems: Vec<(StepOutcome, Problem, bool)> = Vec::new();
     let mut stopped = false;
+    // What failed does not stop its neighbours of this kind, but everything behind them.
+    let mut failed_alone: Option<&'static str> = None;
     for group in groups(&pending) {
+        let kind = group.first().map_or("", |step| step.op.kind());
+        stopped |= failed_alone.is_some_and(|failed| failed != kind);
         if stopped || order.cancel.is_cancelled() {
             stopped = true;
             for step in group {
@@ -218,12 +239,16 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
             }
             continue;
         }
-        let ends = join_all(group.iter().map(|step| one(order, &tools, step, &made))).await;
+        let ends = join_all(group.iter().map(|step| one(order, &tools, step, &made, &tries))).await;
         for (step, ended) in group.iter().zip(ends) {
             let ended = ended?;
             made.insert(step.id.clone(), ended.made);
             if let Some(problem) = ended.problem {
-                stopped |= !step.optional;
+                if step.op.stands_alone() {
+                    failed_alone = failed_alone.or((!step.optional).then(|| step.op.kind()));
+                } else {
+                    stopped |= !step.optional;
+                }
                 problems.push((ended.outcome, problem, step.optional));
             } else if ended.outcome == StepOutcome::Cancelled {
                 stopped = true;
@@ -236,10 +261,12 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
             .find(|(outcome, _, optional)| *outcome == wanted && !optional)
             .map(|(_, p, _)| p.clone())
     };
+    let whole =
+        |problem: Problem| steps::account(&order.plan, &journal.run(&order.id).ok().flatten(), problem);
     Ok(if let Some(problem) = of(StepOutcome::Unknown) {
-        (Outcome::Unknown, Some(problem))
+        (Outcome::Unknown, Some(whole(problem)))
     } else if let Some(problem) = of(StepOutcome::Failed) {
-        (Outcome::Failed, Some(problem))
+        (Outcome::Failed, Some(whole(problem)))
     } else if stopped {
         (Outcome::Cancelled, None)
     } else if let Some((_, problem, _)) = problems.into_iter().next() {
@@ -249,12 +276,12 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
     })
 }
 
-/// Neighbouring steps of one kind go together, except releases: between two of them it must be
-/// possible to stop.
+/// Neighbouring steps of one kind go together, except releases, secrets and sessions: between two
+/// of them it must be possible to stop.
 fn groups<'a>(steps: &[&'a Step]) -> Vec<Vec<&'a Step>> {
     let mut groups: Vec<Vec<&Step>> = Vec::new();
     for step in steps {
-        let alone = matches!(step.op, Op::Release { .. });
+        let alone = matches!(step.op, Op::Release { .. }) || step.op.stands_alone();
         match groups.last_mut() {
             Some(group) if !alone && group.iter().all(|other| other.op.kind() == step.op.kind()) => {
                 group.push(step);
@@ -288,18 +315,20 @@ async fn one(
     tools: &Tools,
     step: &Step,
     made: &BTreeMap<StepId, Made>,
+    tries: &BTreeMap<StepId, u32>,
 ) -> Result<Ended, Problem> {
     let journal = &order.session.journal;
     journal.step_begins(&order.id, &step.id, Utc::now())?;
     order.telling.step(&step.id, |p| p.phase = Phase::Looking);
-    let revision_of = |id: &StepId| -> Option<ResourceRevision> { made.get(id)?.resource_revision };
+    let made_of = |id: &StepId| -> Option<Made> { made.get(id).cloned() };
     let brought = made.get(&step.id).cloned().unwrap_or_default();
     let keep = |made: &Made| journal.step_made(&order.id, &step.id, made);
     let work = steps::Work {
         step,
         made: brought,
         keep: &keep,
-        revision_of: &revision_of,
+        made_of: &made_of,
+        tries: tries.get(&step.id).copied().unwrap_or_default(),
         telling: &order.telling,
         cancel: &order.cancel,
     };

@@ -7,18 +7,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::means::Means;
 use super::progress::RunProgress;
 use super::runner::{self, Order};
 use crate::config::Config;
-use crate::domain::{Kind, Outside, Problem, Snapshot};
-use crate::journal::{CharmLocks, Journal, Outcome, RunId, RunRecord};
+use crate::config::workspace::TokenKind;
+use crate::domain::{Fingerprint, Kind, Outside, Problem, Snapshot};
+use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
 use crate::observe::Observer;
-use crate::plan::{Op, Plan, PublishIntent, publish};
+use crate::plan::{
+    Op, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent, Step, publish, revoke, rotate, sign_in,
+};
 use crate::services::Services;
+use crate::services::charmhub::StoreToken;
 
 /// Where a session keeps things, and what it may do.
 #[derive(Clone, Debug)]
@@ -84,21 +90,64 @@ impl Session {
         publish::plan(&self.config.workspace, snapshot, intent)
     }
 
+    /// Plans a rotation from what was seen.
+    pub fn plan_rotate(&self, snapshot: &Snapshot, intent: &RotateIntent) -> Result<Plan, Problem> {
+        rotate::plan(&self.config.workspace, snapshot, intent)
+    }
+
+    /// Takes a value that the operator brings: white space around it dropped, a store token in
+    /// whatever format as the bare export that every charmcraft reads. Its fingerprint goes into
+    /// the wish.
+    pub fn bring(
+        &self,
+        kind: TokenKind,
+        text: &SecretString,
+        source: &str,
+    ) -> Result<(SecretString, Fingerprint), Problem> {
+        let value = match kind {
+            TokenKind::Charmhub => StoreToken::from_export(text.expose_secret(), source)?.export(),
+            TokenKind::Github | TokenKind::Other => SecretString::from(text.expose_secret().trim()),
+        };
+        if value.expose_secret().is_empty() {
+            return Err(Problem::new(
+                Kind::Credentials,
+                format!("{} holds no value", Outside::new(source)),
+            )
+            .hint("bring the value itself, without anything around it"));
+        }
+        let fingerprint = self.journal.fingerprint(&value)?;
+        Ok((value, fingerprint))
+    }
+
+    /// Plans a sign-in from what was seen.
+    pub fn plan_sign_in(&self, snapshot: &Snapshot, intent: &SignInIntent) -> Result<Plan, Problem> {
+        sign_in::plan(&self.config.workspace, snapshot, intent)
+    }
+
+    /// Plans the end of sessions from what was seen.
+    pub fn plan_revoke(&self, snapshot: &Snapshot, intent: &RevokeIntent) -> Result<Plan, Problem> {
+        revoke::plan(&self.config.workspace, snapshot, intent)
+    }
+
     /// Starts a confirmed plan. An open or failed run of the same intent is taken up under its own
     /// id. Needs a runtime around it.
     pub fn start(&self, plan: Plan) -> Result<RunHandle, Problem> {
-        let runs = self.journal.runs(200)?;
-        let same = |run: &&RunRecord| run.plan.intent == plan.intent && run.plan.workspace == plan.workspace;
-        let earlier = runs
-            .iter()
-            .find(same)
-            .filter(|run| !matches!(run.outcome, Some(Outcome::Done | Outcome::Partly)) && !run.running);
-        self.begin(plan, earlier.map(|run| run.id.clone()), false)
+        self.start_with(plan, Means::default())
+    }
+
+    /// As [`Session::start`], with what no plan may hold.
+    pub fn start_with(&self, plan: Plan, means: Means) -> Result<RunHandle, Problem> {
+        let earlier = self.journal.unfinished(&plan.workspace, &plan.intent)?;
+        self.begin(plan, means, earlier.map(|run| run.id), false)
     }
 
     /// Looks once more at what `plan` builds on. Called between confirmation and start: nothing
     /// was written yet, so a world that moved is a refusal and not a failed run.
     pub async fn recheck(&self, plan: &Plan) -> Result<(), Problem> {
+        let releases = |step: &Step| step.skip_reason.is_none() && matches!(step.op, Op::Release { .. });
+        if !plan.steps.iter().any(releases) {
+            return Ok(());
+        }
         let publisher = self.observer.services().publisher().await?;
         for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
             let Op::Release { charm, moves } = &step.op else {
@@ -122,14 +171,26 @@ impl Session {
 
     /// Takes up a run where it stopped, with the plan that was confirmed then.
     pub fn resume(&self, run: &RunId) -> Result<RunHandle, Problem> {
+        self.resume_with(run, Means::default())
+    }
+
+    /// As [`Session::resume`], with what no plan may hold; [`RunRecord::sign_in`] says whether a
+    /// sign-in is wanted.
+    pub fn resume_with(&self, run: &RunId, means: Means) -> Result<RunHandle, Problem> {
         let record = self.journal.run(run)?.ok_or_else(|| {
             Problem::new(Kind::NotFound, format!("the journal knows no run {run}"))
                 .hint("'windlass runs' lists them")
         })?;
-        self.begin(record.plan, Some(record.id), true)
+        self.begin(record.plan, means, Some(record.id), true)
     }
 
-    fn begin(&self, plan: Plan, id: Option<RunId>, resumed: bool) -> Result<RunHandle, Problem> {
+    fn begin(
+        &self,
+        plan: Plan,
+        means: Means,
+        id: Option<RunId>,
+        resumed: bool,
+    ) -> Result<RunHandle, Problem> {
         if self.read_only {
             return Err(
                 Problem::new(Kind::Refused, "this session is read-only: nothing was changed")
@@ -144,22 +205,22 @@ impl Session {
         }
         let now = Utc::now();
         let id = id.unwrap_or_else(|| new_id(now));
-        let charms = plan.charms();
+        let subjects = plan.subjects();
         let actor = actor();
         let holder = format!("{actor} since {} (run {id})", now.format("%Y-%m-%d %H:%M:%S UTC"));
-        let locks = CharmLocks::take(&self.journal.locks(), &charms, &id, &holder)?;
+        let locks = SubjectLocks::take(&self.journal.locks(), &subjects, &id, &holder)?;
         // Only now, with the locks held, is it certain that open runs are dead ones.
         for open in self.journal.open_runs()? {
             let shared = open
                 .plan
-                .charms()
+                .subjects()
                 .into_iter()
-                .find(|charm| charms.contains(charm));
-            if let Some(charm) = shared.filter(|_| open.id != id && !plan.nothing_to_do()) {
+                .find(|subject| subjects.contains(subject));
+            if let Some(subject) = shared.filter(|_| open.id != id && !plan.nothing_to_do()) {
                 return Err(Problem::new(
                     Kind::Conflict,
                     format!(
-                        "run {} of {} by {} stopped midway and touches {charm} too",
+                        "run {} of {} by {} stopped midway and touches {subject} too",
                         open.id,
                         open.started_at.format("%Y-%m-%d %H:%M UTC"),
                         open.actor
@@ -170,7 +231,15 @@ impl Session {
         }
         self.journal.begin(&id, &actor, &plan, now)?;
         let cancel = CancellationToken::new();
-        let (order, progress) = Order::new(self.clone(), id.clone(), plan, resumed, cancel.clone(), locks);
+        let (order, progress) = Order::new(
+            self.clone(),
+            id.clone(),
+            plan,
+            means,
+            resumed,
+            cancel.clone(),
+            locks,
+        );
         let finished = tokio::spawn(runner::run(order));
         Ok(RunHandle {
             id,
@@ -192,7 +261,7 @@ fn new_id(now: DateTime<Utc>) -> RunId {
 }
 
 /// Who acts: user and host, and the person behind a job where there is one.
-fn actor() -> String {
+pub(super) fn actor() -> String {
     let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let user = variable("GITHUB_ACTOR")
         .or_else(|| variable("USER"))

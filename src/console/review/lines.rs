@@ -249,14 +249,19 @@ fn image_lines(
     let Some(plan) = review.plan.as_ref().filter(|_| item.taken) else {
         return;
     };
-    for step in plan.steps.iter().filter(|step| step.op.charm() == &item.charm) {
+    for step in plan
+        .steps
+        .iter()
+        .filter(|step| step.op.charm() == Some(&item.charm))
+    {
         match &step.op {
             Op::CreateTrack { track, .. } => {
                 page.label("track", &format!("{track} is created"), Tone::Accent);
             }
             Op::CopyImage { .. } | Op::UploadResource { .. } => upload_line(step, page),
             Op::Release { .. } => channel_lines(step, tags, page),
-            Op::Verify { .. } => {}
+            // A publish has no others.
+            _ => {}
         }
     }
 }

@@ -86,8 +86,10 @@ fn head(model: &Model, running: &Running, record: Option<&RunRecord>) -> Vec<Pie
 
 fn step_words(model: &Model, step: &Step) -> String {
     let target = step.target.to_string();
-    let charm = step.op.charm();
-    let short = target.replacen(charm.as_str(), model.short(charm), 1);
+    let short = match step.op.charm() {
+        Some(charm) => target.replacen(charm.as_str(), model.short(charm), 1),
+        None => target,
+    };
     format!("{:<16} {short}", step.kind)
 }
 

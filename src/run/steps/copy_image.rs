@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::{Ended, Tools, Work, note};
+use super::{Ended, StoreTools, Work, note};
 use crate::domain::{CharmName, ManifestDigest, Problem, Reference, Repository, ResourceName};
 use crate::run::progress::Phase;
 use crate::run::runner::Rate;
@@ -13,7 +13,7 @@ use crate::services::registry::{CopyJob, CopyProgress};
 const TAG: &str = "latest";
 
 pub async fn perform(
-    tools: &Tools,
+    tools: &StoreTools,
     work: Work<'_>,
     charm: CharmName,
     resource: ResourceName,
@@ -71,7 +71,7 @@ pub async fn perform(
 }
 
 async fn destination(
-    tools: &Tools,
+    tools: &StoreTools,
     charm: &CharmName,
     resource: &ResourceName,
 ) -> Result<(Repository, crate::services::registry::Registries), Problem> {

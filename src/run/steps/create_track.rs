@@ -1,10 +1,10 @@
 //! Creates a track of a charm.
 
-use super::{Ended, Settled, Tools, Work, guarded, note};
+use super::{Ended, Settled, StoreTools, Work, guarded, note};
 use crate::domain::{CharmName, Track};
 use crate::run::progress::Phase;
 
-pub async fn perform(tools: &Tools, work: Work<'_>, charm: CharmName, track: Track) -> Ended {
+pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, track: Track) -> Ended {
     note(&work, Phase::Sending, "asking for the track");
     let look = || async {
         let tracks = tools.publisher.tracks(&charm).await?;

@@ -4,45 +4,101 @@
 //! look again before anything is repeated. Only these rooms hold writers. Must not decide what is
 //! done.
 
+mod check_token;
 mod copy_image;
 mod create_track;
+mod keep_token;
 mod release;
+mod revoke_session;
+mod seal_secrets;
+mod set_secret;
+mod sign_in;
 mod upload_resource;
 mod verify;
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use super::means::Means;
 use super::runner::Telling;
 use super::session::Session;
-use crate::domain::{Kind, Outside, Problem, ResourceRevision};
-use crate::journal::{Made, StepOutcome};
-use crate::plan::{Op, Step, StepId};
+use crate::domain::{Kind, Outside, Problem};
+use crate::journal::{Made, RunId, StepOutcome};
+use crate::plan::{Op, Plan, Step, StepId};
 use crate::services::Services;
-use crate::services::charmhub::{Publisher, StoreWriter, writer::Written};
+use crate::services::charmhub::{Publisher, StoreWriter};
+use crate::services::http::Written;
+pub use set_secret::account;
 
 /// What steps are done with. Made only for a run, and a run only where writing is allowed.
 pub struct Tools {
+    session: Session,
+    run: RunId,
+    means: Means,
+    /// The value of this run, once a sign-in or the operator brought it.
+    hand: Mutex<Option<SecretString>>,
+    /// When a secret was last sent: GitHub wants a second between two.
+    sent: tokio::sync::Mutex<Option<tokio::time::Instant>>,
+    store: Option<StoreTools>,
+}
+
+/// What steps at the store are done with.
+pub struct StoreTools {
     services: Services,
     publisher: Publisher,
     writer: StoreWriter,
 }
 
+impl StoreTools {
+    fn new(services: &Services, publisher: Publisher) -> Self {
+        Self {
+            writer: StoreWriter::new(publisher.clone(), services.endpoints.storage.clone()),
+            services: services.clone(),
+            publisher,
+        }
+    }
+}
+
 impl Tools {
-    /// The writers of `session`.
-    pub async fn new(session: &Session) -> Result<Self, Problem> {
+    /// The writers of `session`, as far as `plan` wants them.
+    pub async fn new(session: &Session, run: &RunId, plan: &Plan, means: Means) -> Result<Self, Problem> {
         if session.read_only {
             return Err(Problem::new(Kind::Refused, "this session is read-only"));
         }
-        let services = session.observer.services().clone();
-        let publisher = services.publisher().await?;
-        let writer = StoreWriter::new(publisher.clone(), services.endpoints.storage.clone());
+        let services = session.observer.services();
+        let store = if plan.steps.iter().any(|step| step.op.charm().is_some()) {
+            Some(StoreTools::new(services, services.publisher().await?))
+        } else {
+            None
+        };
         Ok(Self {
-            services,
-            publisher,
-            writer,
+            session: session.clone(),
+            run: run.clone(),
+            hand: Mutex::new(means.brought.clone()),
+            sent: tokio::sync::Mutex::default(),
+            means,
+            store,
         })
+    }
+
+    const fn services(&self) -> &Services {
+        self.session.observer.services()
+    }
+
+    /// The value of this run.
+    fn value(&self) -> Result<SecretString, Problem> {
+        let hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
+        hand.clone().ok_or_else(|| {
+            Problem::new(Kind::Internal, "this run has no value in hand")
+                .hint("run the same command again: it signs in anew")
+        })
+    }
+
+    fn take(&self, value: SecretString) {
+        *self.hand.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
     }
 }
 
@@ -54,8 +110,10 @@ pub struct Work<'a> {
     pub made: Made,
     /// Writes into the journal what it has brought so far.
     pub keep: &'a (dyn Fn(&Made) -> Result<(), Problem> + Sync),
-    /// The resource revision that another step brought.
-    pub revision_of: &'a (dyn Fn(&StepId) -> Option<ResourceRevision> + Sync),
+    /// What another step brought.
+    pub made_of: &'a (dyn Fn(&StepId) -> Option<Made> + Sync),
+    /// How often it was begun before.
+    pub tries: u32,
     /// Tells what happens.
     pub telling: &'a Telling,
     /// Asks to stop.
@@ -119,6 +177,27 @@ impl Ended {
 /// Does one step.
 pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
     match work.step.op.clone() {
+        Op::SignIn { scope } => sign_in::perform(tools, work, scope).await,
+        Op::KeepToken { keep } => keep_token::perform(tools, work, keep).await,
+        Op::CheckToken { credential, needs } => check_token::perform(tools, work, credential, needs).await,
+        Op::SealSecrets { targets } => seal_secrets::perform(tools, work, targets).await,
+        Op::SetSecret { target, before } => set_secret::perform(tools, work, target, before).await,
+        Op::RevokeSession {
+            session,
+            repositories,
+        } => revoke_session::perform(tools, work, session, repositories).await,
+        at_the_store => match &tools.store {
+            Some(store) => perform_at_store(store, work, at_the_store).await,
+            None => Ended::failed(
+                work.made,
+                Problem::new(Kind::Internal, "the store was never opened"),
+            ),
+        },
+    }
+}
+
+async fn perform_at_store(tools: &StoreTools, work: Work<'_>, op: Op) -> Ended {
+    match op {
         Op::CreateTrack { charm, track } => create_track::perform(tools, work, charm, track).await,
         Op::CopyImage {
             charm,
@@ -134,6 +213,10 @@ pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
         } => upload_resource::perform(tools, work, charm, resource, digest, architectures).await,
         Op::Release { charm, moves } => release::perform(tools, work, charm, moves).await,
         Op::Verify { charm, moves } => verify::perform(tools, work, charm, moves).await,
+        _ => Ended::failed(
+            work.made,
+            Problem::new(Kind::Internal, "a step of another service came to the store"),
+        ),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Releases a charm: every channel and base in one request, only from what was previewed.
 
-use super::{Ended, Settled, Tools, Work, guarded, note};
+use super::{Ended, Settled, StoreTools, Work, guarded, note};
 use crate::domain::charm::ChannelRow;
 use crate::domain::{CharmName, Kind, Problem, ResourceName, ResourceRevision};
 use crate::journal::{Made, Released, ReleasedResource};
@@ -49,12 +49,14 @@ pub fn targets<'a>(work: &Work<'_>, moves: &'a [Move]) -> Result<Vec<Target<'a>>
                 .map(|attach| {
                     let revision = match &attach.from {
                         AttachFrom::Revision(revision) => *revision,
-                        AttachFrom::Step(step) => (work.revision_of)(step).ok_or_else(|| {
-                            Problem::new(
-                                Kind::Internal,
-                                format!("step {step} brought no resource revision"),
-                            )
-                        })?,
+                        AttachFrom::Step(step) => (work.made_of)(step)
+                            .and_then(|made| made.resource_revision)
+                            .ok_or_else(|| {
+                                Problem::new(
+                                    Kind::Internal,
+                                    format!("step {step} brought no resource revision"),
+                                )
+                            })?,
                     };
                     Ok((attach.name.clone(), revision))
                 })
@@ -64,7 +66,7 @@ pub fn targets<'a>(work: &Work<'_>, moves: &'a [Move]) -> Result<Vec<Target<'a>>
         .collect()
 }
 
-pub async fn perform(tools: &Tools, work: Work<'_>, charm: CharmName, moves: Vec<Move>) -> Ended {
+pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves: Vec<Move>) -> Ended {
     let targets = match targets(&work, &moves) {
         Ok(targets) => targets,
         Err(problem) => return Ended::failed(work.made, problem),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Ended, Settled, Tools, Work, guarded, note};
+use super::{Ended, Settled, StoreTools, Work, guarded, note};
 use crate::domain::{CharmName, Digest, Kind, ManifestDigest, Problem, ResourceName, ResourceRevision};
 use crate::journal::{Made, StepOutcome};
 use crate::run::progress::Phase;
@@ -17,7 +17,7 @@ const PACE: [u64; 7] = [150, 300, 500, 1000, 1000, 2000, 3000];
 const LOOKS: usize = 200;
 
 pub async fn perform(
-    tools: &Tools,
+    tools: &StoreTools,
     work: Work<'_>,
     charm: CharmName,
     resource: ResourceName,
@@ -95,7 +95,7 @@ pub async fn perform(
 
 /// The revision that the store speaks of must hold what was uploaded: its list says so.
 async fn confirm(
-    tools: &Tools,
+    tools: &StoreTools,
     ended: Ended,
     charm: &CharmName,
     resource: &ResourceName,
@@ -136,7 +136,7 @@ enum Taken {
 }
 
 async fn find(
-    tools: &Tools,
+    tools: &StoreTools,
     charm: &CharmName,
     resource: &ResourceName,
     sha256: Digest,
@@ -148,7 +148,13 @@ async fn find(
         .map(|facts| facts.revision))
 }
 
-async fn review(tools: &Tools, work: &Work<'_>, mut made: Made, charm: &CharmName, taken: Taken) -> Ended {
+async fn review(
+    tools: &StoreTools,
+    work: &Work<'_>,
+    mut made: Made,
+    charm: &CharmName,
+    taken: Taken,
+) -> Ended {
     let upload_id = made.upload_id.clone().unwrap_or_default();
     let mut state = match taken {
         Taken::Revision(revision) => ReviewState::Approved(revision),

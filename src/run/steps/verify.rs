@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::release::targets;
-use super::{Ended, Tools, Work, note};
+use super::{Ended, StoreTools, Work, note};
 use crate::domain::charm::ChannelRow;
 use crate::domain::{CharmName, Kind, Problem};
 use crate::plan::Move;
@@ -13,7 +13,7 @@ use crate::run::progress::Phase;
 /// Looks at the public view before it is left open: about three minutes.
 const LOOKS: usize = 60;
 
-pub async fn perform(tools: &Tools, work: Work<'_>, charm: CharmName, moves: Vec<Move>) -> Ended {
+pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves: Vec<Move>) -> Ended {
     let targets = match targets(&work, &moves) {
         Ok(targets) => targets,
         Err(problem) => return Ended::failed(work.made, problem),
@@ -50,7 +50,7 @@ pub async fn perform(tools: &Tools, work: Work<'_>, charm: CharmName, moves: Vec
     Ended::unknown(work.made, problem)
 }
 
-async fn served(tools: &Tools, charm: &CharmName) -> Result<Vec<ChannelRow>, Problem> {
+async fn served(tools: &StoreTools, charm: &CharmName) -> Result<Vec<ChannelRow>, Problem> {
     let public = &tools.services.public;
     let mut maps = BTreeMap::from([(charm.clone(), public.map(charm).await?)]);
     public.resources(&mut maps).await?;

@@ -1,0 +1,203 @@
+//! Whose value every secret holds: what was written, when GitHub says it was, and a keyed
+//! fingerprint of it.
+//!
+//! Owns the table of lineage and the key of the fingerprints, `lineage.key` beside the journal. A
+//! fingerprint tells on this machine whether two values are the same and nothing to anybody who
+//! does not have the key. Must never keep a value.
+
+use std::io::{Read, Write};
+
+use hmac::{Hmac, KeyInit, Mac};
+use rusqlite::params;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::Sha256;
+
+use super::store::{Journal, instant, stamp};
+use crate::domain::secret::LineageRecord;
+use crate::domain::{Fingerprint, Kind, Outside, Problem, SecretTarget, SessionId};
+
+/// Bytes of the key.
+const KEY: usize = 32;
+
+impl Journal {
+    /// The keyed fingerprint of a value.
+    pub fn fingerprint(&self, value: &SecretString) -> Result<Fingerprint, Problem> {
+        let key = self.lineage_key()?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|error| {
+            Problem::new(Kind::Internal, "the key of the lineage is unusable").because(&error)
+        })?;
+        mac.update(value.expose_secret().as_bytes());
+        Ok(Fingerprint(hex::encode(&mac.finalize().into_bytes()[..16])))
+    }
+
+    fn lineage_key(&self) -> Result<Vec<u8>, Problem> {
+        let path = self.folder().join("lineage.key");
+        let broken = |error: std::io::Error| {
+            Problem::new(
+                Kind::Machine,
+                format!("the key of the lineage {} cannot be used", Outside::new(path.display().to_string())),
+            )
+            .because(&error)
+            .hint("check that the state folder can be written; moved away, a new key is made and every earlier value counts as unknown")
+        };
+        let read = || -> std::io::Result<Option<Vec<u8>>> {
+            let mut file = match std::fs::File::open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let mut key = Vec::new();
+            file.read_to_end(&mut key)?;
+            if key.len() == KEY {
+                Ok(Some(key))
+            } else {
+                Err(std::io::Error::other("it is not 32 bytes long"))
+            }
+        };
+        if let Some(key) = read().map_err(broken)? {
+            return Ok(key);
+        }
+        // Two random ids are 244 random bits.
+        let mut key = uuid::Uuid::new_v4().into_bytes().to_vec();
+        key.extend_from_slice(uuid::Uuid::new_v4().as_bytes());
+        let draft = self
+            .folder()
+            .join(format!(".lineage.key.{}", uuid::Uuid::new_v4().simple()));
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options
+            .open(&draft)
+            .and_then(|mut file| file.write_all(&key).and_then(|()| file.sync_all()));
+        // A link fails where another windlass was first: then its key counts.
+        let linked = written.and_then(|()| std::fs::hard_link(&draft, &path));
+        drop(std::fs::remove_file(&draft));
+        match linked {
+            Ok(()) => Ok(key),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                read().map_err(broken)?.ok_or_else(|| broken(error))
+            }
+            Err(error) => Err(broken(error)),
+        }
+    }
+
+    /// Remembers a value that was written.
+    pub fn record_lineage(&self, record: &LineageRecord) -> Result<(), Problem> {
+        self.write(
+            "INSERT INTO lineage (world, repository, secret, updated_at, fingerprint, session, expires_at, run, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                self.world,
+                record.target.repository.as_str(),
+                record.target.secret.as_str(),
+                stamp(record.updated_at),
+                record.fingerprint.0,
+                record.session.as_ref().map(SessionId::as_str),
+                record.expires_at.map(stamp),
+                record.run.as_str(),
+                stamp(record.at),
+            ],
+        )
+    }
+
+    /// Every value that was written from here, oldest first.
+    pub fn lineage(&self) -> Result<Vec<LineageRecord>, Problem> {
+        type Row = (
+            String,
+            String,
+            String,
+            String,
+            Option<String>,
+            Option<String>,
+            String,
+            String,
+        );
+        let read = || {
+            let connection = self.connection();
+            let mut statement = connection.prepare(
+                "SELECT repository, secret, updated_at, fingerprint, session, expires_at, run, at
+                 FROM lineage WHERE world = ?1 ORDER BY number",
+            )?;
+            statement
+                .query_map(params![self.world], |row| {
+                    Ok((
+                        row.get(0)?,
+                        row.get(1)?,
+                        row.get(2)?,
+                        row.get(3)?,
+                        row.get(4)?,
+                        row.get(5)?,
+                        row.get(6)?,
+                        row.get(7)?,
+                    ))
+                })?
+                .collect::<Result<Vec<Row>, rusqlite::Error>>()
+        };
+        let rows = read().map_err(|error| self.broken(&error))?;
+        let record = |(repository, secret, updated_at, fingerprint, session, expires_at, run, at): Row| {
+            Some(LineageRecord {
+                target: SecretTarget {
+                    repository: repository.parse().ok()?,
+                    secret: secret.parse().ok()?,
+                },
+                updated_at: instant(&updated_at)?,
+                fingerprint: Fingerprint(fingerprint),
+                session: session.map(|session| SessionId::new(&session)),
+                expires_at: expires_at.as_deref().and_then(instant),
+                run: Outside::new(run),
+                at: instant(&at)?,
+            })
+        };
+        Ok(rows.into_iter().filter_map(record).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    #[test]
+    fn a_fingerprint_is_the_same_only_under_the_same_key() {
+        let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let value = SecretString::from("AgEP-value");
+        let mine = Journal::open(here.path(), "w").unwrap();
+        let first = mine.fingerprint(&value).unwrap();
+        let again = Journal::open(here.path(), "other").unwrap();
+        assert_eq!(again.fingerprint(&value).unwrap(), first);
+        assert_ne!(
+            mine.fingerprint(&SecretString::from("AgEP-valuf")).unwrap(),
+            first
+        );
+        let theirs = Journal::open(there.path(), "w").unwrap();
+        assert_ne!(theirs.fingerprint(&value).unwrap(), first);
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(here.path().join("lineage.key"))
+                .unwrap()
+                .permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn lineage_is_read_back_in_order_and_by_world() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path(), "w").unwrap();
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
+        let record = |seconds| LineageRecord {
+            target: "o/r:TOKEN".parse().unwrap(),
+            updated_at: at(seconds),
+            fingerprint: Fingerprint("f".to_owned()),
+            session: Some(SessionId::new("s")),
+            expires_at: None,
+            run: Outside::new("r"),
+            at: at(seconds + 1),
+        };
+        journal.record_lineage(&record(2)).unwrap();
+        journal.record_lineage(&record(1)).unwrap();
+        assert_eq!(journal.lineage().unwrap(), [record(2), record(1)]);
+        let elsewhere = Journal::open(folder.path(), "another world").unwrap();
+        assert!(elsewhere.lineage().unwrap().is_empty());
+    }
+}

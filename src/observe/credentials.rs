@@ -1,0 +1,240 @@
+//! Credentials: whose they are, the secrets that hold them, the store's sessions, and what the
+//! journal remembers of all that.
+//!
+//! Owns what is asked and how journal and services are put together. Must not judge, and must
+//! never put a value into a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Utc;
+use futures_util::StreamExt;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Observer, sources};
+use crate::config::workspace::TokenKind;
+use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::secret::{RepositorySecrets, SealedRotation, SessionFacts};
+use crate::domain::{GitHubRepository, Observed, Outside, Problem, SessionId, Snapshot};
+use crate::journal::{Journal, RunRecord};
+use crate::plan::{Intent, RotateIntent, rotate};
+use crate::services::Services;
+use crate::services::charmhub::{Publisher, StoreToken};
+
+/// What the service says of a value: `None` where there is nobody to ask.
+pub async fn facts_of(
+    services: &Services,
+    kind: TokenKind,
+    value: &SecretString,
+) -> Result<Option<CredentialFacts>, Problem> {
+    match kind {
+        TokenKind::Charmhub => {
+            let token = StoreToken::from_export(value.expose_secret(), "the new value")?;
+            let publisher = Publisher::new(services.http.clone(), services.endpoints.charmhub.clone(), token);
+            publisher.whoami().await.map(Some)
+        }
+        TokenKind::Github => services.github.account_of(value, "the new value").await.map(Some),
+        TokenKind::Other => Ok(None),
+    }
+}
+
+impl Observer {
+    /// Fresh facts for planning a rotation: every target probed by reads only.
+    pub async fn for_rotate(
+        &self,
+        previous: Snapshot,
+        intent: &RotateIntent,
+        brought: Option<&SecretString>,
+    ) -> Snapshot {
+        if self.offline {
+            return previous;
+        }
+        let mut snapshot = previous;
+        let token = rotate::token(&self.workspace, intent).ok();
+        let repositories: BTreeSet<GitHubRepository> = token
+            .iter()
+            .flat_map(|token| &token.targets)
+            .map(|target| target.repository.clone())
+            .collect();
+        let ask_brought = async {
+            match (brought, &token) {
+                (Some(value), Some(token)) => match facts_of(&self.services, token.kind, value).await {
+                    Ok(Some(facts)) => Observed::read(facts, Utc::now()),
+                    Ok(None) => Observed::default(),
+                    Err(problem) => Observed::failed(problem),
+                },
+                _ => Observed::default(),
+            }
+        };
+        let (brought, ()) = tokio::join!(
+            ask_brought,
+            self.look_at_credentials(&mut snapshot, &repositories)
+        );
+        // An older value must not vouch for this one.
+        snapshot.brought = brought;
+        snapshot.sealed = self
+            .journal
+            .as_ref()
+            .and_then(|journal| sealed(journal, &self.workspace.name, &Intent::Rotate(intent.clone())));
+        self.cache.keep_snapshot(&snapshot);
+        snapshot
+    }
+
+    /// Fresh facts of every credential: what the pane and `windlass credentials` show.
+    pub async fn for_credentials(&self, previous: Snapshot) -> Snapshot {
+        let mut snapshot = previous;
+        self.remember(&mut snapshot);
+        if self.offline {
+            return snapshot;
+        }
+        let repositories = self.secret_repositories(&snapshot);
+        self.look_at_credentials(&mut snapshot, &repositories).await;
+        self.cache.keep_snapshot(&snapshot);
+        snapshot
+    }
+
+    /// Repositories with secrets that are looked after.
+    pub(super) fn secret_repositories(&self, snapshot: &Snapshot) -> BTreeSet<GitHubRepository> {
+        crate::plan::credentials::targets(&self.workspace, snapshot)
+            .into_iter()
+            .map(|target| target.repository)
+            .collect()
+    }
+
+    async fn look_at_credentials(&self, snapshot: &mut Snapshot, repositories: &BTreeSet<GitHubRepository>) {
+        let (credential, github, secrets, sessions) = tokio::join!(
+            sources::credential(self),
+            sources::github(self),
+            secrets(self, repositories),
+            sessions(self),
+        );
+        snapshot.world = self.services.endpoints.world();
+        snapshot.workspace.clone_from(&self.workspace.name);
+        snapshot.taken_at = Utc::now();
+        snapshot.credential.refresh(credential);
+        snapshot.github.refresh(github);
+        self.file_secrets(snapshot, secrets, sessions);
+    }
+
+    /// Puts what was seen of secrets and sessions beside what the journal remembers.
+    pub(super) fn file_secrets(
+        &self,
+        snapshot: &mut Snapshot,
+        secrets: BTreeMap<GitHubRepository, Observed<RepositorySecrets>>,
+        sessions: Observed<Vec<SessionFacts>>,
+    ) {
+        for (repository, facts) in secrets {
+            snapshot.secrets.entry(repository).or_default().refresh(facts);
+        }
+        snapshot.sessions.refresh(sessions);
+        self.remember(snapshot);
+    }
+
+    fn remember(&self, snapshot: &mut Snapshot) {
+        snapshot.logins = logins(&self.services);
+        let Some(journal) = &self.journal else { return };
+        match journal.lineage() {
+            Ok(lineage) => snapshot.lineage = lineage,
+            Err(problem) => tracing::warn!("{problem}"),
+        }
+        match journal.runs(200) {
+            Ok(runs) => snapshot.orphans = orphans(snapshot, &runs),
+            Err(problem) => tracing::warn!("{problem}"),
+        }
+    }
+}
+
+/// Every repository with its secrets. Without a GitHub token nobody is asked.
+pub(super) async fn secrets(
+    observer: &Observer,
+    repositories: &BTreeSet<GitHubRepository>,
+) -> BTreeMap<GitHubRepository, Observed<RepositorySecrets>> {
+    let github = &observer.services.github;
+    futures_util::stream::iter(repositories)
+        .map(|repository| async move {
+            let facts = github.repository_secrets(repository).await;
+            (repository.clone(), Observed::from_result(facts, Utc::now()))
+        })
+        .buffer_unordered(8)
+        .collect()
+        .await
+}
+
+/// The store's sessions, ended ones too.
+pub(super) async fn sessions(observer: &Observer) -> Observed<Vec<SessionFacts>> {
+    let ask = async { observer.services.publisher().await?.sessions(true).await };
+    Observed::from_result(ask.await, Utc::now())
+}
+
+fn logins(services: &Services) -> Vec<CredentialFacts> {
+    services
+        .registry_logins()
+        .list()
+        .into_iter()
+        .map(|login| CredentialFacts {
+            name: login.registry,
+            kind: "registry".into(),
+            source: login.source,
+            account: Some(login.user).filter(|user| !user.is_empty()),
+            expires_at: None,
+            expires_from: ExpiryFrom::Unknown,
+            scopes: Vec::new(),
+            packages: None,
+            channels: None,
+            session: None,
+            remarks: Vec::new(),
+        })
+        .collect()
+}
+
+/// What an unfinished run of the same wish sealed.
+fn sealed(journal: &Journal, workspace: &str, intent: &Intent) -> Option<SealedRotation> {
+    let run = journal.unfinished(workspace, intent).ok()??;
+    let made = seals(&run)?;
+    Some(SealedRotation {
+        run: Outside::new(run.id.to_string()),
+        session: made.session.clone(),
+        fingerprint: made.fingerprint.clone()?,
+        expires_at: made.expires_at,
+        sealed: made
+            .sealed
+            .iter()
+            .map(|sealed| (sealed.target.clone(), sealed.key_id.clone()))
+            .collect(),
+    })
+}
+
+fn seals(run: &RunRecord) -> Option<&crate::journal::Made> {
+    let step = run.steps.iter().find(|step| step.id.0 == rotate::SEAL_STEP)?;
+    Some(&step.made).filter(|made| !made.sealed.is_empty())
+}
+
+/// Live sessions that a rotation of this journal minted and never sealed: their tokens are lost.
+fn orphans(snapshot: &Snapshot, runs: &[RunRecord]) -> Vec<SessionId> {
+    let listed = snapshot.sessions.value.iter().flatten();
+    listed
+        .filter(|session| {
+            let over = session.until.is_some_and(|end| end <= snapshot.taken_at);
+            session.revoked_at.is_none() && !over
+        })
+        .filter(|session| {
+            let described = session.description.as_ref().map_or("", Outside::as_str);
+            let Some((_, run)) = described
+                .strip_prefix("windlass@")
+                .and_then(|text| text.split_once(' '))
+            else {
+                return false;
+            };
+            runs.iter().any(|record| {
+                record.id.0 == run
+                    && !record.running
+                    && matches!(record.plan.intent, Intent::Rotate(_))
+                    && seals(record).and_then(|made| made.session.as_ref()) != Some(&session.id)
+                    && !snapshot
+                        .lineage
+                        .iter()
+                        .any(|written| written.session.as_ref() == Some(&session.id))
+            })
+        })
+        .map(|session| session.id.clone())
+        .collect()
+}

@@ -1,0 +1,179 @@
+//! Which sessions a rotation ends afterwards, and which it may not.
+//!
+//! Owns the rule: only a session that our lineage recorded for these targets, or that the operator
+//! chose from the list; never the one in use, never the one just put in place. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{GitHubRepository, Kind, Outside, Problem, SecretTarget, SessionId, Snapshot};
+use crate::plan::{Op, Revoked, State, Step, StepId};
+
+/// The steps that end the sessions of `wishes`.
+pub fn steps(
+    snapshot: &Snapshot,
+    wishes: &BTreeSet<Revoked>,
+    targets: &[SecretTarget],
+    fresh: Option<&SessionId>,
+    warnings: &mut Vec<Outside>,
+) -> Result<Vec<Step>, Problem> {
+    let mut sessions: Vec<SessionId> = Vec::new();
+    for wish in wishes {
+        match wish {
+            Revoked::Session(session) => {
+                permitted(snapshot, session, fresh)?;
+                sessions.push(session.clone());
+            }
+            Revoked::Recorded => {
+                let recorded = recorded(snapshot, targets, fresh);
+                if recorded.is_empty() {
+                    warnings.push(
+                        "no former session of these targets is recorded here: nothing is revoked".into(),
+                    );
+                }
+                for session in recorded {
+                    if in_use(snapshot, &session) {
+                        warnings.push(
+                            format!("session {session} is the one windlass itself uses: it is not revoked")
+                                .into(),
+                        );
+                    } else {
+                        sessions.push(session);
+                    }
+                }
+            }
+        }
+    }
+    sessions.sort();
+    sessions.dedup();
+    let repositories: BTreeSet<GitHubRepository> =
+        targets.iter().map(|target| target.repository.clone()).collect();
+    let repositories: Vec<GitHubRepository> = repositories.into_iter().collect();
+    for repository in &repositories {
+        let busy = snapshot
+            .secrets
+            .get(repository)
+            .and_then(|seen| seen.value.as_ref())
+            .map_or(&[][..], |facts| facts.busy.as_slice());
+        if let (Some(run), false) = (busy.first(), sessions.is_empty()) {
+            warnings.push(
+                format!(
+                    "'{run}' is running in {repository}: nothing is revoked while it may use the old token"
+                )
+                .into(),
+            );
+        }
+    }
+    Ok(sessions
+        .into_iter()
+        .map(|session| step(snapshot, session, repositories.clone()))
+        .collect())
+}
+
+/// The sessions that our lineage recorded for `targets`, live ones only where that can be told.
+fn recorded(snapshot: &Snapshot, targets: &[SecretTarget], fresh: Option<&SessionId>) -> Vec<SessionId> {
+    let mut all: Vec<SessionId> = Vec::new();
+    for record in &snapshot.lineage {
+        let Some(session) = &record.session else { continue };
+        let over = record.expires_at.is_some_and(|end| end <= snapshot.taken_at);
+        if targets.contains(&record.target) && Some(session) != fresh && !over && !all.contains(session) {
+            all.push(session.clone());
+        }
+    }
+    if let Some(listed) = snapshot
+        .sessions
+        .value
+        .as_ref()
+        .filter(|_| snapshot.sessions.problem.is_none())
+    {
+        all.retain(|session| {
+            listed
+                .iter()
+                .find(|listed| &listed.id == session)
+                .is_none_or(|listed| listed.revoked_at.is_none())
+        });
+    }
+    all
+}
+
+/// True where this windlass itself signs its requests with the session's token.
+pub fn in_use(snapshot: &Snapshot, session: &SessionId) -> bool {
+    let used = snapshot
+        .credential
+        .value
+        .as_ref()
+        .and_then(|facts| facts.session.as_ref());
+    used == Some(session)
+}
+
+/// Refuses a session that must not be ended.
+pub fn permitted(snapshot: &Snapshot, session: &SessionId, fresh: Option<&SessionId>) -> Result<(), Problem> {
+    if in_use(snapshot, session) || Some(session) == fresh {
+        return Err(Problem::new(
+            Kind::Refused,
+            format!("session {session} is in use: it is not revoked"),
+        )
+        .hint("sign in anew first (windlass login), then revoke the former session"));
+    }
+    let recorded = snapshot
+        .lineage
+        .iter()
+        .any(|record| record.session.as_ref() == Some(session));
+    let listed = snapshot
+        .sessions
+        .value
+        .as_ref()
+        .is_some_and(|all| all.iter().any(|one| &one.id == session));
+    if recorded || listed {
+        return Ok(());
+    }
+    if let Some(problem) = &snapshot.sessions.problem {
+        return Err(problem
+            .clone()
+            .within(format!("session {session} cannot be looked up")));
+    }
+    Err(Problem::new(
+        Kind::NotFound,
+        format!("the store lists no session {session}, and none was recorded here"),
+    )
+    .hint("'windlass credentials' lists the sessions"))
+}
+
+/// The step that ends `session`.
+pub fn step(snapshot: &Snapshot, session: SessionId, repositories: Vec<GitHubRepository>) -> Step {
+    let facts = snapshot
+        .sessions
+        .value
+        .as_ref()
+        .and_then(|all| all.iter().find(|one| one.id == session));
+    let words = facts.map_or_else(
+        || "recorded here".to_owned(),
+        |facts| {
+            let who = facts
+                .description
+                .as_ref()
+                .map_or("no description", Outside::as_str);
+            let until = facts
+                .until
+                .map(|until| format!(", until {}", until.format("%Y-%m-%d")))
+                .unwrap_or_default();
+            format!("{who}{until}")
+        },
+    );
+    let ended = facts.and_then(|facts| facts.revoked_at);
+    let op = Op::RevokeSession {
+        session: session.clone(),
+        repositories,
+    };
+    Step {
+        id: StepId(format!("revoke-session/{session}")),
+        kind: op.kind().to_owned(),
+        target: session.0,
+        before: State::text(words),
+        after: State::text("refused by the store from then on"),
+        bytes: None,
+        skip_reason: ended.map(|at| format!("revoked already on {}", at.format("%Y-%m-%d %H:%M UTC")).into()),
+        undo: "cannot be undone: the token would have to be minted anew".into(),
+        optional: true,
+        op,
+    }
+}

@@ -1,0 +1,1 @@
+//! What is promised of a rotation's plan, on hand-made snapshots.

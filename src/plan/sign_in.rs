@@ -1,0 +1,120 @@
+//! Plans a sign-in: a token is minted and kept on this machine.
+//!
+//! Owns what the plan says of it. Pure.
+
+use crate::config::Workspace;
+use crate::domain::{Kind, Outside, Problem, Snapshot};
+
+use super::{Intent, Keep, Op, Plan, SignInIntent, State, Step, StepId};
+
+/// Plans `intent`.
+pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -> Result<Plan, Problem> {
+    if intent.scope.permissions.is_empty() {
+        return Err(
+            Problem::new(Kind::Usage, "a token without permissions is good for nothing")
+                .hint("name one with --permission, or leave the option out"),
+        );
+    }
+    if intent.scope.ttl < 10 {
+        return Err(Problem::new(Kind::Usage, "a token lives 10 seconds at least")
+            .hint("give --ttl in seconds: 15780000 are half a year"));
+    }
+    let sign_in = mint_step(snapshot, intent.scope.clone(), None);
+    let op = Op::KeepToken {
+        keep: intent.keep.clone(),
+    };
+    let (target, after) = match &intent.keep {
+        Keep::Keyring => (
+            Outside::new("keyring"),
+            State::text("the new token, where charmcraft finds it too"),
+        ),
+        Keep::EncryptedFile => (
+            Outside::new("encrypted file"),
+            State::text("the new token, behind the passphrase"),
+        ),
+        Keep::Export { path, .. } => (
+            Outside::new(path),
+            State::text("the new token in clear, readable by you alone"),
+        ),
+    };
+    let before = snapshot
+        .credential
+        .value
+        .as_ref()
+        .filter(|facts| intent.keep == Keep::Keyring && facts.source.as_str().contains("keyring"))
+        .map_or(State::Nothing(()), |_| {
+            State::text("another token, which stays valid until it ends")
+        });
+    let keep = Step {
+        id: StepId("keep-token".to_owned()),
+        kind: op.kind().to_owned(),
+        target,
+        before,
+        after,
+        bytes: None,
+        skip_reason: None,
+        undo: "windlass logout, or delete the file".into(),
+        optional: false,
+        op,
+    };
+    let mut plan = Plan::new(
+        &workspace.name,
+        &snapshot.world,
+        "Sign in to Charmhub".to_owned(),
+        Intent::SignIn(intent.clone()),
+        vec![sign_in, keep],
+        "yes".to_owned(),
+    );
+    if let Keep::Export { path, .. } = &intent.keep {
+        plan.warnings.push(
+            format!("{} will hold the token in clear: whoever reads it can release your charms. Delete it when it is where it belongs", Outside::new(path))
+                .into(),
+        );
+    }
+    Ok(plan)
+}
+
+/// The step that mints a token.
+pub fn mint_step(
+    snapshot: &Snapshot,
+    scope: crate::domain::credential::TokenScope,
+    skip_reason: Option<Outside>,
+) -> Step {
+    let packages = match scope.packages.len() {
+        0 => "every package".to_owned(),
+        _ => scope
+            .packages
+            .iter()
+            .map(|package| package.name.to_string())
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    let mut text = format!("{} on {packages}", scope.permissions.join(", "));
+    if !scope.channels.is_empty() {
+        text.push_str(&format!(", channels {}", scope.channels.join(", ")));
+    }
+    let days = scope.ttl / 86_400;
+    let end = i64::try_from(scope.ttl)
+        .ok()
+        .and_then(chrono::TimeDelta::try_seconds)
+        .and_then(|ttl| snapshot.taken_at.checked_add_signed(ttl));
+    match end {
+        Some(end) if days > 0 => {
+            text.push_str(&format!(", for {days} days (until {})", end.format("%Y-%m-%d")))
+        }
+        _ => text.push_str(&format!(", for {} seconds", scope.ttl)),
+    }
+    let op = Op::SignIn { scope };
+    Step {
+        id: StepId("sign-in".to_owned()),
+        kind: op.kind().to_owned(),
+        target: "Charmhub".into(),
+        before: State::Nothing(()),
+        after: State::text(text),
+        bytes: None,
+        skip_reason,
+        undo: "revoke its session".into(),
+        optional: false,
+        op,
+    }
+}

@@ -1,0 +1,74 @@
+//! Seals the value of this run for every target and writes the seals into the journal, all of
+//! them, before the first is sent. Only GitHub can open them.
+
+use futures_util::future::try_join_all;
+
+use super::{Ended, Tools, Work, note};
+use crate::domain::secret::SealedValue;
+use crate::domain::{Problem, SecretTarget};
+use crate::journal::Made;
+use crate::plan::{StepId, rotate};
+use crate::run::progress::Phase;
+use crate::services::charmhub::StoreToken;
+use crate::services::seal;
+
+pub async fn perform(tools: &Tools, work: Work<'_>, targets: Vec<SecretTarget>) -> Ended {
+    note(&work, Phase::Looking, "reading the repositories' keys");
+    let minted = (work.made_of)(&StepId(rotate::SIGN_IN_STEP.to_owned()));
+    match sealed(tools, &targets, minted).await {
+        Ok(made) => {
+            // On disk before any of them is sent.
+            if let Err(problem) = (work.keep)(&made) {
+                return Ended::failed(work.made, problem);
+            }
+            Ended::done(made)
+        }
+        Err(problem) => Ended::failed(work.made, problem.hint("no secret was touched")),
+    }
+}
+
+async fn sealed(tools: &Tools, targets: &[SecretTarget], minted: Option<Made>) -> Result<Made, Problem> {
+    let value = tools.value()?;
+    let github = &tools.services().github;
+    let sealed = try_join_all(targets.iter().map(|target| async {
+        let key = github.public_key(&target.repository).await?;
+        Ok::<_, Problem>(SealedValue {
+            target: target.clone(),
+            encrypted_value: seal::seal(&key, &value)?,
+            key_id: key.key_id,
+        })
+    }))
+    .await?;
+    let (session, expires_at) =
+        match minted.filter(|made| made.session.is_some() || made.expires_at.is_some()) {
+            Some(made) => (made.session, made.expires_at),
+            None => brought(tools, &value).await,
+        };
+    Ok(Made {
+        fingerprint: Some(tools.session.journal.fingerprint(&value)?),
+        session,
+        expires_at,
+        sealed,
+        ..Made::default()
+    })
+}
+
+/// What a value that was brought tells of itself.
+async fn brought(
+    tools: &Tools,
+    value: &secrecy::SecretString,
+) -> (
+    Option<crate::domain::SessionId>,
+    Option<chrono::DateTime<chrono::Utc>>,
+) {
+    use secrecy::ExposeSecret;
+    if let Ok(token) = StoreToken::from_export(value.expose_secret(), "the token file") {
+        let caveats = token.caveats();
+        if caveats.readable {
+            let session = caveats.session_id.as_deref().map(crate::domain::SessionId::new);
+            return (session, caveats.expires_at);
+        }
+    }
+    let github = tools.services().github.account_of(value, "the token file").await;
+    (None, github.ok().and_then(|facts| facts.expires_at))
+}

@@ -1,0 +1,86 @@
+//! Mints a store token: the exchange of a sign-in. The token stays in the memory of the run.
+//!
+//! An exchange whose answer was lost has minted a token that nobody holds: it is named in the
+//! journal by the run's id, found in the store's list afterwards and offered for revocation.
+
+use super::{Ended, Tools, Work, note};
+use crate::domain::credential::TokenScope;
+use crate::domain::{Kind, Problem, SessionId};
+use crate::run::progress::Phase;
+use crate::services::charmhub::StoreToken;
+use crate::services::charmhub::sign_on::{SignOnAnswer, SignedOn};
+use crate::services::http::Written;
+
+/// How often a sign-in is made anew where its token was lost on the way.
+const TRIES: usize = 3;
+
+pub async fn perform(tools: &Tools, work: Work<'_>, scope: TokenScope) -> Ended {
+    note(&work, Phase::Sending, "signing in");
+    let mut signed = tools.means.signed.clone();
+    let mut lost: Option<Problem> = None;
+    for _ in 0..TRIES {
+        if work.cancel.is_cancelled() && lost.is_none() {
+            return Ended::cancelled(work.made);
+        }
+        let now = match signed.take() {
+            Some(signed) => signed,
+            None => match sign_on(tools, &scope).await {
+                Ok(signed) => signed,
+                Err(problem) => {
+                    let problem = match lost {
+                        Some(first) => first.cause(problem.summary),
+                        None => problem,
+                    };
+                    return Ended::failed(work.made, problem);
+                }
+            },
+        };
+        let description = format!("windlass@{} {}", host(), tools.run);
+        match tools.services().sign_on().exchange(&now, &description).await {
+            Ok(Written::Answered(token)) => return keep(tools, work, &token),
+            Ok(Written::Lost(problem)) => lost = Some(problem),
+            Err(problem) => return Ended::failed(work.made, problem),
+        }
+    }
+    let problem = lost.unwrap_or_else(|| Problem::new(Kind::Network, "the sign-in brought no token"));
+    Ended::failed(
+        work.made,
+        problem.hint("a token may have been minted that nobody holds: 'windlass credentials' names it once the store answers"),
+    )
+}
+
+async fn sign_on(tools: &Tools, scope: &TokenScope) -> Result<SignedOn, Problem> {
+    let Some(login) = &tools.means.login else {
+        return Err(
+            Problem::new(Kind::Credentials, "a sign-in is needed, and nobody signed in")
+                .hint("run the same command again at a terminal"),
+        );
+    };
+    match tools.services().sign_on().discharge(scope, login).await? {
+        SignOnAnswer::Signed(signed) => Ok(signed),
+        SignOnAnswer::OtpWanted => Err(Problem::new(
+            Kind::Credentials,
+            "Ubuntu One wants another one-time password",
+        )
+        .hint("run the same command again")),
+    }
+}
+
+fn keep(tools: &Tools, mut work: Work<'_>, token: &StoreToken) -> Ended {
+    let caveats = token.caveats();
+    work.made.session = caveats.session_id.as_deref().map(SessionId::new);
+    work.made.expires_at = caveats.expires_at;
+    let export = token.export();
+    match tools.session.journal.fingerprint(&export) {
+        Ok(fingerprint) => work.made.fingerprint = Some(fingerprint),
+        Err(problem) => return Ended::failed(work.made, problem),
+    }
+    tools.take(export);
+    Ended::done(work.made)
+}
+
+/// The name of this machine, as other programs see it.
+fn host() -> String {
+    let actor = crate::run::session::actor();
+    actor.rsplit('@').next().unwrap_or("localhost").to_owned()
+}
