@@ -5,7 +5,7 @@
 //! that a caller with a lost answer must look before it does anything again. Must not know any
 //! service's shapes or credentials, and must not log headers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
 use tokio::time::Instant;
 use url::Url;
 
@@ -23,6 +23,9 @@ use crate::domain::{Kind, Outside, Problem};
 const ANSWER_CAP: usize = 64 * 1024 * 1024;
 /// Longest wait that a server may ask for before we give the wait to the person instead.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Slower answers tell nothing about a clock.
+const QUICK: Duration = Duration::from_secs(2);
 
 /// How long things may take. `WINDLASS_TIMEOUT` scales all of them.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +131,54 @@ impl Failure {
     }
 }
 
+/// What a write brought.
+#[derive(Debug)]
+pub enum Written<T> {
+    /// The service answered.
+    Answered(T),
+    /// The request left, no answer came: look before doing it again.
+    Lost(Problem),
+}
+
+impl<T> Written<T> {
+    /// As it is, with what the answer holds turned into something else.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Written<U> {
+        self.and_then(|held| Ok(change(held)))
+    }
+
+    /// As [`Written::map`]; an answer that cannot be understood does not say that nothing
+    /// happened, so it counts as lost.
+    pub fn and_then<U>(self, change: impl FnOnce(T) -> Result<U, Problem>) -> Written<U> {
+        match self {
+            Self::Answered(held) => match change(held) {
+                Ok(changed) => Written::Answered(changed),
+                Err(problem) => Written::Lost(problem),
+            },
+            Self::Lost(problem) => Written::Lost(problem),
+        }
+    }
+}
+
+impl Written<Answer> {
+    /// Sorts the outcome of [`Http::write`] at `url`, done to do `what`: taken, lost, or (`Err`)
+    /// certainly not taken. `problem_of` reads the service's own errors.
+    pub fn of(
+        sent: Result<Answer, Failure>,
+        what: &str,
+        url: &Url,
+        problem_of: impl FnOnce(&Answer) -> Problem,
+    ) -> Result<Self, Problem> {
+        match sent {
+            Ok(answer) if answer.ok() => Ok(Self::Answered(answer)),
+            // A gateway that gave up says nothing about the service behind it.
+            Ok(answer) if matches!(answer.status, 408 | 500..=599) => Ok(Self::Lost(problem_of(&answer))),
+            Ok(answer) => Err(problem_of(&answer)),
+            Err(failure) if failure.not_sent => Err(failure.problem(what, url)),
+            Err(failure) => Ok(Self::Lost(failure.problem(what, url))),
+        }
+    }
+}
+
 /// Clients, waits and timeouts shared by every service.
 #[derive(Clone)]
 pub struct Http {
@@ -136,8 +187,11 @@ pub struct Http {
     /// As the two above, for bodies that take longer to send than an answer may be silent: the
     /// idle timeout of a client counts from the first byte sent to the first byte answered.
     senders: Arc<[OnceLock<reqwest::Client>; 2]>,
+    /// As the first two, for requests that must not be led elsewhere.
+    confined: Arc<[reqwest::Client; 2]>,
     timeouts: Timeouts,
     waits: Arc<Mutex<HashMap<String, Instant>>>,
+    skews: Arc<Mutex<BTreeMap<String, i64>>>,
 }
 
 /// `host:port` of a URL, for people.
@@ -216,24 +270,29 @@ impl Http {
         let broken = |error: reqwest::Error| {
             Problem::new(Kind::Machine, "the HTTP client cannot be set up").because(&error)
         };
-        let loopback = builder(timeouts)
-            .no_proxy()
-            .tls_certs_only(std::iter::empty())
-            .build()
-            .map_err(broken)?;
-        let outside = match builder(timeouts).build() {
-            Ok(client) => client,
-            Err(_) => builder(timeouts)
+        let inside = |builder: reqwest::ClientBuilder| {
+            let builder = builder.no_proxy().tls_certs_only(std::iter::empty());
+            builder.build().map_err(broken)
+        };
+        let anywhere = |builder: &dyn Fn() -> reqwest::ClientBuilder| match builder().build() {
+            Ok(client) => Ok(client),
+            Err(_) => builder()
                 .tls_certs_only(std::iter::empty())
                 .build()
-                .map_err(broken)?,
+                .map_err(broken),
         };
+        let still = || builder(timeouts).redirect(reqwest::redirect::Policy::none());
+        let loopback = inside(builder(timeouts))?;
+        let outside = anywhere(&|| builder(timeouts))?;
+        let confined = Arc::new([anywhere(&still)?, inside(still())?]);
         Ok(Self {
             outside,
             loopback,
             senders: Arc::default(),
+            confined,
             timeouts,
             waits: Arc::default(),
+            skews: Arc::default(),
         })
     }
 
@@ -250,6 +309,13 @@ impl Http {
         } else {
             &self.outside
         })
+    }
+
+    /// The client for what must reach `url` and nobody else: a password, a secret, a change. It
+    /// follows no redirect; one is an answer like any other.
+    pub fn confined(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
+        check(url)?;
+        Ok(&self.confined[usize::from(is_loopback(url))])
     }
 
     /// The client that sends long bodies to `url`. It has no idle timeout: who sends a stream
@@ -278,10 +344,12 @@ impl Http {
         let request = request.map_err(|error| Failure::of(&error))?;
         let host = host_of(request.url());
         self.wait_for(&host).await;
+        let asked = Instant::now();
         let response = client
             .execute(request)
             .await
             .map_err(|error| Failure::of(&error))?;
+        self.note_clock(&host_of(response.url()), asked.elapsed(), response.headers());
         self.note_wait(&host, response.status().as_u16(), response.headers());
         Ok(response)
     }
@@ -293,10 +361,12 @@ impl Http {
         let request = request.map_err(|error| Failure::of(&error))?;
         let host = host_of(request.url());
         self.wait_for(&host).await;
+        let asked = Instant::now();
         let response = client
             .execute(request)
             .await
             .map_err(|error| Failure::of(&error))?;
+        self.note_clock(&host_of(response.url()), asked.elapsed(), response.headers());
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let url = response.url().clone();
@@ -382,7 +452,28 @@ impl Http {
         }
     }
 
-    fn note_wait(&self, host: &str, status: u16, headers: &HeaderMap) {
+    /// Seconds that our clock is ahead of each host's (behind where negative), by `host:port`, as
+    /// the `Date` of their latest quick answers tells. Whole seconds are all it can tell.
+    pub fn skews(&self) -> BTreeMap<String, i64> {
+        self.skews.lock().map(|skews| skews.clone()).unwrap_or_default()
+    }
+
+    /// Notes what `host`'s `Date` says about our clock. An answer that took longer than
+    /// [`QUICK`] says nothing, nor does one that a cache has kept.
+    pub fn note_clock(&self, host: &str, took: Duration, headers: &HeaderMap) {
+        if took < QUICK
+            && !headers.contains_key(AGE)
+            && let Some(theirs) = headers.get(DATE).and_then(|date| date.to_str().ok())
+            && let Ok(theirs) = chrono::DateTime::parse_from_rfc2822(theirs)
+            && let Ok(mut skews) = self.skews.lock()
+        {
+            let ahead = chrono::Utc::now().timestamp() - theirs.timestamp();
+            skews.insert(host.to_owned(), ahead);
+        }
+    }
+
+    /// Notes that `host` asks everybody to wait.
+    pub fn note_wait(&self, host: &str, status: u16, headers: &HeaderMap) {
         if let Some(wait) = retry_after(headers).filter(|wait| *wait <= LONGEST_WAIT)
             && matches!(status, 429 | 503)
             && let Ok(mut waits) = self.waits.lock()
@@ -446,35 +537,4 @@ fn settle(result: Result<Answer, Trouble>) -> Result<Answer, Failure> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_http_is_for_loopback_only() {
-        for fine in [
-            "https://api.charmhub.io",
-            "http://127.0.0.1:8080",
-            "http://[::1]:1/",
-            "http://localhost/x",
-        ] {
-            assert!(check(&Url::parse(fine).unwrap()).is_ok(), "{fine}");
-        }
-        for bad in [
-            "http://api.charmhub.io",
-            "http://10.0.0.1",
-            "ftp://localhost",
-            "http://127.0.0.1.example.com",
-        ] {
-            assert!(check(&Url::parse(bad).unwrap()).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn retry_after_is_read_in_both_forms() {
-        let mut headers = HeaderMap::new();
-        headers.insert(RETRY_AFTER, "7".parse().unwrap());
-        assert_eq!(retry_after(&headers), Some(Duration::from_secs(7)));
-        headers.insert(RETRY_AFTER, "Wed, 21 Oct 2099 07:28:00 GMT".parse().unwrap());
-        assert!(retry_after(&headers).is_some());
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ pub mod github;
 pub mod http;
 pub mod keyring;
 pub mod registry;
+pub mod seal;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use crate::domain::{Kind, Problem};
-use charmhub::{NEW_TOKEN, PublicStore, Publisher, StoreToken};
+use charmhub::{NEW_TOKEN, PublicStore, Publisher, SignOn, StoreToken};
 use endpoints::Endpoints;
 use github::GitHub;
 use http::{Http, Timeouts};
@@ -92,6 +93,15 @@ impl Services {
             })
             .await
             .clone()
+    }
+
+    /// The way to a new store token.
+    pub fn sign_on(&self) -> SignOn {
+        SignOn::new(
+            self.http.clone(),
+            self.endpoints.charmhub.clone(),
+            self.endpoints.sso.clone(),
+        )
     }
 
     /// The store as its publisher.

@@ -2,12 +2,14 @@
 //!
 //! Owns decoding of `CHARMCRAFT_AUTH` (the same bytes as charmcraft's export file and keyring
 //! entry): base64 of the bare token, or of `{"t": "macaroon", "v": token}` as charmcraft 2.2 to
-//! 4.3 wrote it. Must never show the token.
+//! 4.3 wrote it, and encoding as every charmcraft reads it. Must never show the token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
+
+use zeroize::Zeroizing;
 
 use super::NEW_TOKEN;
 use crate::domain::{Kind, Outside, Problem};
@@ -51,19 +53,25 @@ impl StoreToken {
             .hint("it must be the whole content of a file written by charmcraft login --export")
             .hint(NEW_TOKEN)
         };
-        let compact: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-        if compact.is_empty() {
-            return Err(bad("it is empty"));
-        }
-        let bytes = LENIENT
-            .decode(compact.as_bytes())
-            .map_err(|_| bad("it is not base64"))?;
-        let decoded =
-            String::from_utf8(bytes).map_err(|_| bad("it decodes to something that is not text"))?;
+        let decoded = match Decoded::of(text) {
+            Decoded::Text(decoded) => decoded,
+            Decoded::Empty => return Err(bad("it is empty")),
+            Decoded::NotBase64 => return Err(bad("it is not base64, or it is cut short")),
+            Decoded::NotText => {
+                return Err(bad(
+                    "it decodes to something that is not text: is it a bare token?",
+                ));
+            }
+        };
+        // A copy that was encoded once more on its way (`base64 < FILE`) is taken as what it is.
+        let decoded = encoded_twice(&decoded).unwrap_or(decoded);
         let token = match serde_json::from_str::<Wrapped>(&decoded) {
+            Err(_) if decoded.trim_start().starts_with('{') => {
+                return Err(bad("it is cut short: its end is missing"));
+            }
             Err(_) => decoded,
             Ok(wrapped) => match (wrapped.t.as_deref(), wrapped.v) {
-                (Some("macaroon"), Some(serde_json::Value::String(token))) => token,
+                (Some("macaroon"), Some(serde_json::Value::String(token))) => Zeroizing::new(token),
                 (None, _) => decoded,
                 (Some("u1-macaroon"), _) => {
                     return Err(bad("it is a sign-in that was never completed"));
@@ -76,14 +84,28 @@ impl StoreToken {
                 }
             },
         };
-        let token = token.trim().to_owned();
+        let token = token.trim();
         if token.is_empty() || token.chars().any(char::is_control) {
             return Err(bad("it decodes to nothing that can be sent"));
         }
-        Ok(Self {
-            secret: SecretString::from(token),
+        if begins_as_macaroon(token) && macaroon(token).is_none() {
+            return Err(bad("it is cut short: the token in it begins well and has no end"));
+        }
+        Ok(Self::from_token(SecretString::from(token), source))
+    }
+
+    /// A bare token as the store handed it out, from `source`.
+    pub fn from_token(token: SecretString, source: &str) -> Self {
+        Self {
+            secret: token,
             source: Outside::new(source),
-        })
+        }
+    }
+
+    /// The token as charmcraft's export file, keyring entry and `CHARMCRAFT_AUTH` hold it: base64
+    /// of the bare token, padded, without a line end. Every charmcraft since 1.4 reads this form.
+    pub fn export(&self) -> SecretString {
+        SecretString::from(base64::engine::general_purpose::STANDARD.encode(self.secret.expose_secret()))
     }
 
     /// The value of `CHARMCRAFT_AUTH`: the export itself, or `@FILE` for the path of an export.
@@ -116,8 +138,7 @@ impl StoreToken {
     /// The session id and the earliest end that its caveats tell, where it is a macaroon.
     pub fn caveats(&self) -> Caveats {
         let mut found = Caveats::default();
-        let text = self.secret.expose_secret();
-        let Ok(macaroon) = libmacaroon::Macaroon::deserialize(text.as_bytes()) else {
+        let Some(macaroon) = macaroon(self.secret.expose_secret()) else {
             return found;
         };
         found.readable = true;
@@ -136,6 +157,68 @@ impl StoreToken {
         }
         found
     }
+}
+
+/// What base64 text holds.
+enum Decoded {
+    Text(Zeroizing<String>),
+    Empty,
+    NotBase64,
+    NotText,
+}
+
+impl Decoded {
+    /// White space anywhere is dropped: copies break lines.
+    fn of(text: &str) -> Self {
+        let compact: Zeroizing<String> =
+            Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
+        if compact.is_empty() {
+            return Self::Empty;
+        }
+        let Ok(bytes) = LENIENT.decode(compact.as_bytes()) else {
+            return Self::NotBase64;
+        };
+        String::from_utf8(bytes).map_or(Self::NotText, |text| Self::Text(Zeroizing::new(text)))
+    }
+}
+
+/// What `decoded` holds where it is an export itself: base64 of a macaroon's text or of the
+/// wrapped form. A token that is base64 of JSON is no export: some servers hand out such tokens.
+fn encoded_twice(decoded: &str) -> Option<Zeroizing<String>> {
+    let Decoded::Text(inner) = Decoded::of(decoded) else {
+        return None;
+    };
+    let wrapped = serde_json::from_str::<Wrapped>(&inner).is_ok_and(|wrapped| wrapped.t.is_some());
+    (wrapped || begins_as_macaroon(inner.trim())).then_some(inner)
+}
+
+/// True for the first letters of a macaroon in base64: packets (`00…`) or version 2.
+fn begins_as_macaroon(token: &str) -> bool {
+    token.starts_with("MDA") || token.starts_with("AgE")
+}
+
+/// The macaroon that `token` is: binary in base64, or JSON, bare or in base64. Its own version
+/// mark, which production leaves out, is not insisted on.
+pub(super) fn macaroon(token: &str) -> Option<libmacaroon::Macaroon> {
+    if let Ok(macaroon) = libmacaroon::Macaroon::deserialize(token.as_bytes()) {
+        return Some(macaroon);
+    }
+    let json = if token.starts_with('{') {
+        Zeroizing::new(token.to_owned())
+    } else {
+        let url_safe = token.replace('-', "+").replace('_', "/");
+        match Decoded::of(&url_safe) {
+            Decoded::Text(text) => text,
+            _ => return None,
+        }
+    };
+    let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&json).ok()?;
+    if let Some(serde_json::Value::Object(inner)) = fields.remove("m") {
+        fields = inner;
+    }
+    fields.entry("v").or_insert_with(|| 2.into());
+    let text = Zeroizing::new(serde_json::to_string(&fields).ok()?);
+    libmacaroon::Macaroon::deserialize(text.as_bytes()).ok()
 }
 
 /// What the caveats of a token say. Advisory: only the store knows for sure.
@@ -170,13 +253,80 @@ mod tests {
             .to_owned()
     }
 
+    /// What a store handed to charmcraft 4.5.0 once; it ended long ago.
+    const TOKEN: &str = "AgEPYXBpLmNoYXJtaHViLmlvAiZzdG9yZS01NThkMzNiZDYyNzY0NmJiOTllY2U4MWVkMGI3MTY3MQACLHRpbWUtYmVmb3JlIDIwMjYtMTEtMjFUMjI6NDg6NDMuODkyNDI0KzAwOjAwAAAGIO8gQ6v1yRHTxEuw9OUKHzyt64iztnO8kFlfUo1nJASw";
+
+    fn encoded(text: &str) -> String {
+        base64::engine::general_purpose::STANDARD.encode(text)
+    }
+
+    fn export() -> String {
+        encoded(TOKEN)
+    }
+
     #[test]
-    fn both_formats_are_read() {
-        assert_eq!(token("QWdFUFlYQnBMbVpoYTJV"), "AgEPYXBpLmZha2U");
+    fn every_form_of_an_export_is_read() {
+        let wrapped = encoded(&format!(r#"{{"t": "macaroon", "v": "{TOKEN}"}}"#));
+        for form in [
+            export(),
+            format!("\n  {}\r\n", export()),
+            export().trim_end_matches('=').to_owned(),
+            wrapped.clone(),
+            encoded(&export()),
+            encoded(&wrapped),
+            encoded(&format!("{}\n", export())),
+            encoded(&format!("{TOKEN}\n")),
+        ] {
+            assert_eq!(token(&form), TOKEN, "{form}");
+        }
+        // charmcraft 4.3.1 wrapped whatever the store gave; an opaque token is no worse.
         assert_eq!(
-            token("eyJ0IjogIm1hY2Fyb29uIiwgInYiOiAiQWdFUFlYQnBMbVpoYTJVIn0=\n"),
-            "AgEPYXBpLmZha2U"
+            token("eyJ0IjogIm1hY2Fyb29uIiwgInYiOiAiRkFLRS1TVE9SRS1UT0tFTiJ9"),
+            "FAKE-STORE-TOKEN"
         );
+    }
+
+    #[test]
+    fn an_export_is_what_charmcraft_writes_and_reads_back() {
+        let token = StoreToken::from_token(SecretString::from(TOKEN), "the sign-in");
+        let export = token.export();
+        assert_eq!(export.expose_secret(), &self::export());
+        let back = StoreToken::from_export(export.expose_secret(), "x").unwrap();
+        assert_eq!(back.secret().expose_secret(), TOKEN);
+    }
+
+    #[test]
+    fn a_truncated_one_is_called_so() {
+        let key = libmacaroon::MacaroonKey::generate(b"key");
+        let mut macaroon = libmacaroon::Macaroon::create(Some("api.test"), &key, "id").unwrap();
+        macaroon.add_first_party_caveat("session-id abc").unwrap();
+        let packets = macaroon.serialize(libmacaroon::Format::V1).unwrap();
+        let whole = encoded(&packets);
+        assert_eq!(token(&whole), packets.trim());
+        let wrapped = encoded(&format!(r#"{{"t": "macaroon", "v": "{TOKEN}"}}"#));
+        for short in [
+            &whole[..whole.len() - 40],
+            &export()[..200],
+            &export()[..203],
+            &wrapped[..120],
+        ] {
+            let problem = StoreToken::from_export(short, "x").unwrap_err();
+            assert!(problem.to_string().contains("cut short"), "{short}: {problem}");
+        }
+    }
+
+    #[test]
+    fn macaroons_in_json_tell_their_caveats() {
+        let json = r#"{"i64": "aWQ", "s64": "S-lnzR6gxrJrr2pKlO6bBbFYhtoLqF6MQqk8jQ4SXvw", "l": "api.snapcraft.io", "c": [{"i":"time-before 2026-01-22T16:17:16.791222Z"},{"i":"session-id 1234db1c"},{"i64":"b3BhcXVl","v64":"AAAA","l":"https://api.jujucharms.com/identity/"}]}"#;
+        let wrapper = format!(r#"{{"m": {json}, "v": 3, "ns": "std:"}}"#);
+        for token in [json.to_owned(), wrapper, encoded(json)] {
+            let export = encoded(&token);
+            let read = StoreToken::from_export(&export, "x").unwrap();
+            assert_eq!(read.secret().expose_secret(), &token);
+            let caveats = read.caveats();
+            assert_eq!(caveats.session_id.as_deref(), Some("1234db1c"), "{token}");
+            assert_eq!(caveats.expires_at.unwrap().date_naive().to_string(), "2026-01-22");
+        }
     }
 
     #[test]
@@ -209,7 +359,7 @@ mod tests {
 
     #[test]
     fn nothing_shows_the_token() {
-        let token = StoreToken::from_export("QWdFUFlYQnBMbVpoYTJV", "x").unwrap();
+        let token = StoreToken::from_export(&export(), "x").unwrap();
         assert!(!format!("{token:?}").contains("AgEP"));
     }
 }

@@ -7,6 +7,8 @@
 pub mod credential;
 pub mod public;
 pub mod publisher;
+mod sessions;
+pub mod sign_on;
 mod wire;
 pub mod writer;
 
@@ -18,10 +20,22 @@ use crate::domain::{Kind, Outside, Problem};
 pub use credential::StoreToken;
 pub use public::PublicStore;
 pub use publisher::Publisher;
+pub use sign_on::{Login, SignOn, SignOnAnswer, SignedOn};
 pub use writer::StoreWriter;
 
-/// The remedy for every credential that the store does not take.
-pub const NEW_TOKEN: &str = "make a new one: charmcraft login --export FILE --ttl 15780000, then export CHARMCRAFT_AUTH=\"$(cat FILE)\"";
+/// What is said of every credential that the store does not take (any more), word for word as
+/// charmcraft says it, so that who searches for the sentence finds the same remedy.
+pub const EXPIRED: &str =
+    "Provided credentials are no longer valid for Charmhub. Regenerate them and try again.";
+
+/// The remedy for a credential that is missing, unreadable or too narrow.
+pub const NEW_TOKEN: &str = "sign in: windlass login (in the console: press L); or make one elsewhere: charmcraft login --export FILE --ttl 15780000, then export CHARMCRAFT_AUTH=\"$(cat FILE)\"";
+
+/// The remedies for [`EXPIRED`].
+const RENEW: [&str; 2] = [
+    "windlass login signs in again (in the console: press L)",
+    "windlass rotate renews a token that repositories hold as a secret",
+];
 
 /// `base` joined with path segments, each escaped.
 pub(super) fn at(base: &Url, segments: &[&str]) -> Url {
@@ -41,10 +55,42 @@ fn signed(request: reqwest::RequestBuilder, token: &StoreToken) -> reqwest::Requ
     request.header(reqwest::header::AUTHORIZATION, value)
 }
 
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, Default)]
 struct ErrorBody {
     #[serde(rename = "error-list", alias = "error_list", default)]
     list: Option<Vec<ErrorItem>>,
+    /// Ubuntu One and older parts of the store say it at the top.
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    message: Option<String>,
+}
+
+impl ErrorBody {
+    /// Every error that an answer tells.
+    fn items(answer: &Answer) -> Vec<ErrorItem> {
+        let body = answer.json::<Self>().unwrap_or_default();
+        let top = (body.code.is_some() || body.message.is_some()).then_some(ErrorItem {
+            code: body.code,
+            message: body.message,
+        });
+        let list = body.list.unwrap_or_default();
+        if list.is_empty() {
+            top.into_iter().collect()
+        } else {
+            list
+        }
+    }
+
+    /// As [`ErrorBody::items`], with what is said at the top beside what the list says.
+    fn items_at_any_level(answer: &Answer) -> Vec<ErrorItem> {
+        let mut body = answer.json::<Self>().unwrap_or_default();
+        let top = ErrorItem {
+            code: body.code.take(),
+            message: body.message.take(),
+        };
+        body.list.into_iter().flatten().chain([top]).collect()
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -58,11 +104,7 @@ struct ErrorItem {
 /// What the store said, as a problem about `what`. `source` is where the credential came from.
 pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) -> Problem {
     let host = host_of(&answer.url);
-    let items = answer
-        .json::<ErrorBody>()
-        .ok()
-        .and_then(|body| body.list)
-        .unwrap_or_default();
+    let items = ErrorBody::items(answer);
     let said: Vec<String> = items
         .iter()
         .map(|item| match (&item.code, &item.message) {
@@ -72,20 +114,15 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
             (None, None) => String::new(),
         })
         .collect();
-    let invalid_macaroon = answer.status == 400
-        && said
-            .iter()
-            .any(|text| text.to_ascii_lowercase().contains("macaroon"));
-    let mut problem = if answer.status == 401 || invalid_macaroon {
+    let mut problem = if no_longer_valid(answer, &items) {
         let from = source.map_or_else(
-            || "none was given".to_owned(),
-            |source| format!("it came from {source}"),
+            || "no credential was given".to_owned(),
+            |source| format!("the credential came from {source}"),
         );
-        Problem::new(
-            Kind::Credentials,
-            format!("{what}: {host} does not accept the Charmhub credential ({from}): it is expired, revoked, cut short or of another store"),
-        )
-        .hint(NEW_TOKEN)
+        let problem = Problem::new(Kind::Credentials, EXPIRED)
+            .cause(format!("{what}: refused by {host} ({})", answer.status))
+            .cause(from);
+        RENEW.into_iter().fold(problem, Problem::hint)
     } else {
         let kind = match answer.status {
             403 => Kind::Credentials,
@@ -97,7 +134,10 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
         };
         let problem = Problem::new(kind, format!("{what}: {host} answered {}", answer.status));
         match kind {
-            Kind::Credentials => problem
+            Kind::Credentials => source
+                .map_or(problem.clone(), |source| {
+                    problem.cause(format!("the credential came from {source}"))
+                })
                 .hint("the credential must name this package and the permissions package-manage and package-view-revisions")
                 .hint(NEW_TOKEN),
             Kind::RateLimited => problem.hint("wait as long as it says, then run the same command again"),
@@ -119,6 +159,36 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
         .and_then(|wait| chrono::TimeDelta::from_std(wait).ok())
         .map(|wait| chrono::Utc::now() + wait);
     problem
+}
+
+/// True where an answer says that the credential is expired, revoked, cut short or of another
+/// store. The store says so in many shapes: any 401 (with an error list, as a bakery's discharge
+/// request, `WWW-Authenticate: Macaroon needs_refresh=1`, or bare), 400 for a macaroon that it
+/// cannot read, and codes that its older parts send with 403.
+fn no_longer_valid(answer: &Answer, items: &[ErrorItem]) -> bool {
+    let coded = |codes: &[&str]| {
+        items
+            .iter()
+            .filter_map(|item| item.code.as_deref())
+            .any(|code| codes.contains(&code.to_ascii_lowercase().as_str()))
+    };
+    match answer.status {
+        401 => true,
+        400 => items.iter().any(|item| {
+            let text = item.message.as_deref().or(item.code.as_deref());
+            text.is_some_and(|text| text.to_ascii_lowercase().contains("macaroon"))
+        }),
+        403 => {
+            coded(&[
+                "macaroon-authorization-required",
+                "macaroon-permission-required",
+                "macaroon-needs-refresh",
+            ]) || answer
+                .header("www-authenticate")
+                .is_some_and(|wanted| wanted.contains("needs_refresh=1"))
+        }
+        _ => false,
+    }
 }
 
 /// The answer as JSON, or a problem that says what it was instead.
@@ -165,4 +235,91 @@ async fn get(http: &Http, url: &Url, token: Option<&StoreToken>, what: &str) -> 
     http.read(request)
         .await
         .map_err(|failure| failure.problem(what, url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, header: Option<(&'static str, &'static str)>, body: &str) -> Answer {
+        let mut headers = reqwest::header::HeaderMap::new();
+        if let Some((name, value)) = header {
+            headers.insert(name, value.parse().unwrap());
+        }
+        Answer {
+            status,
+            headers,
+            body: bytes::Bytes::from(body.to_owned()),
+            url: Url::parse("https://api.charmhub.io/v1/charm/x").unwrap(),
+        }
+    }
+
+    #[test]
+    fn every_shape_of_an_expired_credential_is_one_sentence() {
+        let bakery = r#"{"Code":"macaroon discharge required","Message":"discharge required","Info":{"Macaroon":{},"MacaroonPath":"/"}}"#;
+        let list = |code: &str, message: &str| {
+            format!(r#"{{"error-list":[{{"code":"{code}","message":"{message}"}}]}}"#)
+        };
+        let source = Outside::new("CHARMCRAFT_AUTH");
+        for shape in [
+            answer(401, Some(("www-authenticate", "Macaroon")), bakery),
+            answer(401, Some(("www-authenticate", "Macaroon needs_refresh=1")), ""),
+            answer(401, None, "<html>no</html>"),
+            answer(401, None, &list("macaroon-authorization-required", "x")),
+            answer(401, None, &list("permission-required", "x")),
+            answer(403, None, &list("macaroon-permission-required", "x")),
+            answer(403, None, &list("macaroon-authorization-required", "x")),
+            answer(
+                403,
+                None,
+                r#"{"error_list":[{"code":"macaroon-authorization-required"}]}"#,
+            ),
+            answer(403, Some(("www-authenticate", "Macaroon needs_refresh=1")), ""),
+            answer(400, None, &list("api-error", "Invalid macaroon")),
+        ] {
+            let problem = problem_of(&shape, "reading the channels of x", Some(&source));
+            assert_eq!(problem.kind, Kind::Credentials);
+            assert_eq!(
+                problem.summary.as_str(),
+                "Provided credentials are no longer valid for Charmhub. Regenerate them and try again."
+            );
+            let first = problem.causes[0].as_str();
+            assert!(
+                first.contains("reading the channels of x") && first.contains("api.charmhub.io"),
+                "{first}"
+            );
+            assert!(
+                problem.causes[1].as_str().contains("CHARMCRAFT_AUTH"),
+                "{problem:?}"
+            );
+            assert!(
+                problem.hints[0].as_str().contains("windlass login"),
+                "{problem:?}"
+            );
+            assert!(
+                problem.hints[1].as_str().contains("windlass rotate"),
+                "{problem:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_credential_that_is_only_too_narrow_is_not_called_expired() {
+        let body = r#"{"error-list":[{"code":"permission-required","message":"Package access not allowed: this token does not cover x"}]}"#;
+        let problem = problem_of(
+            &answer(403, None, body),
+            "reading x",
+            Some(&Outside::new("the keyring")),
+        );
+        assert_eq!(problem.kind, Kind::Credentials);
+        assert!(problem.summary.as_str() != EXPIRED, "{problem}");
+        assert!(problem.to_string().contains("does not cover x"), "{problem}");
+        assert!(problem.hints[0].as_str().contains("permission"), "{problem:?}");
+        let bad = answer(
+            400,
+            None,
+            r#"{"error-list":[{"code":"api-error","message":"Invalid name"}]}"#,
+        );
+        assert_eq!(problem_of(&bad, "x", None).kind, Kind::Refused);
+    }
 }

@@ -34,13 +34,25 @@ impl Publisher {
         Self { http, api, token }
     }
 
+    /// The credential that is sent.
+    pub const fn token(&self) -> &StoreToken {
+        &self.token
+    }
+
     async fn read<T: serde::de::DeserializeOwned>(
         &self,
         segments: &[&str],
         what: &str,
     ) -> Result<T, Problem> {
-        let url = at(&self.api, segments);
-        let answer = get(&self.http, &url, Some(&self.token), what).await?;
+        self.read_at(&at(&self.api, segments), what).await
+    }
+
+    pub(super) async fn read_at<T: serde::de::DeserializeOwned>(
+        &self,
+        url: &Url,
+        what: &str,
+    ) -> Result<T, Problem> {
+        let answer = get(&self.http, url, Some(&self.token), what).await?;
         json_of(&answer, what, Some(self.token.source()))
     }
 
@@ -84,12 +96,11 @@ impl Publisher {
 
     /// A store that does not list tokens leaves the end unknown; that is no reason to fail.
     async fn listed_end(&self, session: &str) -> Option<chrono::DateTime<chrono::Utc>> {
-        let tokens: wire::Tokens = self.read(&["v1", "tokens"], "listing tokens").await.ok()?;
-        tokens
-            .macaroons
+        let sessions = self.sessions(false).await.ok()?;
+        sessions
             .into_iter()
-            .find(|item| item.session_id == session)?
-            .valid_until
+            .find(|item| item.id.as_str() == session)?
+            .until
     }
 
     /// Everything about a charm or bundle. `resources` names those whose revisions are wanted.

@@ -66,8 +66,14 @@ pub struct Tokens {
 #[serde(rename_all = "kebab-case")]
 pub struct TokenItem {
     pub session_id: String,
+    #[serde(default)]
+    pub description: Option<Outside>,
+    #[serde(default, deserialize_with = "some_time")]
+    pub valid_since: Option<DateTime<Utc>>,
     #[serde(default, deserialize_with = "some_time")]
     pub valid_until: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "some_time")]
+    pub revoked_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Deserialize)]

@@ -9,19 +9,11 @@ use serde::Serialize;
 use super::{Publisher, at, json_of, problem_of, signed, wire};
 use crate::domain::{
     Channel, CharmName, CharmRevision, Kind, ManifestDigest, Outside, Problem, ResourceName,
-    ResourceRevision, Track,
+    ResourceRevision, SessionId, Track,
 };
-use crate::services::http::{Answer, Failure};
+use crate::services::http::Answer;
+pub use crate::services::http::Written;
 use url::Url;
-
-/// What a write brought.
-#[derive(Debug)]
-pub enum Written<T> {
-    /// The service answered.
-    Answered(T),
-    /// The request left, no answer came: look before doing it again.
-    Lost(Problem),
-}
 
 /// Where to push an image of a resource, and with which login.
 pub struct PushTarget {
@@ -97,22 +89,14 @@ impl StoreWriter {
                 )
             })
             .await;
-        self.sort(sent, url, what)
+        Written::of(sent, what, url, |answer| {
+            problem_of(answer, what, Some(self.publisher.token.source()))
+        })
     }
 
-    fn sort(&self, sent: Result<Answer, Failure>, url: &Url, what: &str) -> Result<Written<Answer>, Problem> {
-        match sent {
-            Ok(answer) if answer.ok() => Ok(Written::Answered(answer)),
-            // A gateway that gave up says nothing about the service behind it.
-            Ok(answer) if matches!(answer.status, 408 | 500..=599) => Ok(Written::Lost(problem_of(
-                &answer,
-                what,
-                Some(self.publisher.token.source()),
-            ))),
-            Ok(answer) => Err(problem_of(&answer, what, Some(self.publisher.token.source()))),
-            Err(failure) if failure.not_sent => Err(failure.problem(what, url)),
-            Err(failure) => Ok(Written::Lost(failure.problem(what, url))),
-        }
+    /// The body of a write's answer. One that makes no sense does not say that nothing happened.
+    fn told<T: serde::de::DeserializeOwned>(&self, answer: &Answer, what: &str) -> Result<T, Problem> {
+        json_of(answer, what, Some(self.publisher.token.source()))
     }
 
     /// Creates a track.
@@ -120,10 +104,7 @@ impl StoreWriter {
         let url = at(&self.publisher.api, &["v1", "charm", charm.as_str(), "tracks"]);
         let body = serde_json::json!([{"name": track, "automatic-phasing-percentage": null}]);
         let what = format!("creating track {track} of {charm}");
-        Ok(match self.post(&url, &body, &what).await? {
-            Written::Answered(_) => Written::Answered(()),
-            Written::Lost(problem) => Written::Lost(problem),
-        })
+        Ok(self.post(&url, &body, &what).await?.map(drop))
     }
 
     /// Where the images of a resource are pushed. Reading it changes nothing, but only a writer
@@ -256,17 +237,12 @@ impl StoreWriter {
             "upload-id": upload_id, "type": "oci-image",
             "bases": [{"name": "all", "channel": "all", "architectures": architectures}],
         });
-        Ok(match self.post(&url, &body, &what).await? {
-            Written::Answered(answer) => {
-                // An answer that makes no sense does not say that nothing happened.
-                match json_of::<wire::Pushed>(&answer, &what, Some(self.publisher.token.source())) {
-                    Ok(pushed) if !pushed.status_url.is_empty() => Written::Answered(()),
-                    Ok(_) => Written::Lost(Problem::new(Kind::Service, what)),
-                    Err(problem) => Written::Lost(problem),
-                }
+        Ok(self.post(&url, &body, &what).await?.and_then(|answer| {
+            match self.told::<wire::Pushed>(&answer, &what)? {
+                pushed if !pushed.status_url.is_empty() => Ok(()),
+                _ => Err(Problem::new(Kind::Service, &what)),
             }
-            Written::Lost(problem) => Written::Lost(problem),
-        })
+        }))
     }
 
     /// Where the review of an upload stands; `None` where the store knows no such upload.
@@ -309,16 +285,21 @@ impl StoreWriter {
     pub async fn release(&self, charm: &CharmName, items: &[ReleaseItem]) -> Result<Written<()>, Problem> {
         let url = at(&self.publisher.api, &["v1", "charm", charm.as_str(), "releases"]);
         let what = format!("releasing {charm}");
-        Ok(match self.post(&url, &items, &what).await? {
-            Written::Answered(answer) => {
-                match json_of::<wire::ReleasedAnswer>(&answer, &what, Some(self.publisher.token.source())) {
-                    Ok(answer) if answer.released.len() >= items.len().min(1) => Written::Answered(()),
-                    Ok(_) => Written::Lost(Problem::new(Kind::Service, what)),
-                    Err(problem) => Written::Lost(problem),
-                }
+        Ok(self.post(&url, &items, &what).await?.and_then(|answer| {
+            match self.told::<wire::ReleasedAnswer>(&answer, &what)? {
+                told if told.released.len() >= items.len().min(1) => Ok(()),
+                _ => Err(Problem::new(Kind::Service, &what)),
             }
-            Written::Lost(problem) => Written::Lost(problem),
-        })
+        }))
+    }
+
+    /// Ends a session: the token behind it is refused from then on. A session that ended before
+    /// stays ended.
+    pub async fn revoke(&self, session: &SessionId) -> Result<Written<()>, Problem> {
+        let url = at(&self.publisher.api, &["v1", "tokens", "revoke"]);
+        let body = serde_json::json!({"session-id": session.as_str()});
+        let what = format!("revoking the session {session}");
+        Ok(self.post(&url, &body, &what).await?.map(drop))
     }
 }
 

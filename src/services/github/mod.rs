@@ -1,26 +1,31 @@
 //! GitHub by way of octocrab on the shared HTTP client.
 //!
-//! Owns reading trees, blobs, refs and the account, with `ETag`s so that an unchanged answer costs
-//! no quota. octocrab's own retry is not compiled; the one policy wraps every read. Reading public
-//! things works without a token. Must not change anything.
+//! Owns reading trees, blobs, refs, the account and what is told of secrets, with `ETag`s so that an
+//! unchanged answer costs no quota. octocrab's own retry is not compiled; the one policy wraps every
+//! read. Reading public things works without a token. Only [`GitHubWriter`] changes anything, and a
+//! read-only session never constructs it.
 
+mod account;
+mod problem;
 pub mod releases;
+mod secrets;
+mod workflows;
+mod writer;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use backon::Retryable;
 use base64::Engine as _;
-use chrono::{DateTime, NaiveDateTime, Utc};
 use http_body_util::BodyExt;
 use reqwest::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::http::{Http, host_of, policy, retry_after, transient};
-use crate::domain::credential::{CredentialFacts, ExpiryFrom};
-use crate::domain::{Kind, Outside, Problem};
+use super::http::{Answer, Http, host_of, policy, transient};
+use crate::domain::{KeyId, Kind, Outside, Problem};
+pub use writer::GitHubWriter;
 
 /// GitHub's REST API.
 #[derive(Clone)]
@@ -28,15 +33,44 @@ pub struct GitHub {
     api: Url,
     http: Http,
     octocrab: octocrab::Octocrab,
+    token: Option<SecretString>,
     token_from: Option<Outside>,
     seen: Arc<Mutex<HashMap<String, (String, Reply)>>>,
 }
+
+/// GitHub's version of its interface that is spoken.
+const VERSION: &str = "2022-11-28";
 
 #[derive(Clone)]
 struct Reply {
     status: u16,
     headers: HeaderMap,
     body: bytes::Bytes,
+}
+
+impl Reply {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl From<&Answer> for Reply {
+    fn from(answer: &Answer) -> Self {
+        Self {
+            status: answer.status,
+            headers: answer.headers.clone(),
+            body: answer.body.clone(),
+        }
+    }
+}
+
+/// The key that secrets are sealed with: of a repository, or of an organisation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKey {
+    /// Its id, which goes along with what is sealed.
+    pub key_id: KeyId,
+    /// X25519.
+    pub key: [u8; 32],
 }
 
 /// One entry of a tree.
@@ -63,17 +97,6 @@ struct Blob {
     content: String,
 }
 
-#[derive(serde::Deserialize)]
-struct User {
-    login: String,
-}
-
-#[derive(serde::Deserialize)]
-struct Message {
-    #[serde(default)]
-    message: Option<String>,
-}
-
 impl GitHub {
     /// The API at `api`, with `token` where there is one and the name of where it was found.
     pub fn new(http: Http, api: Url, token: Option<(SecretString, &str)>) -> Result<Self, Problem> {
@@ -85,7 +108,8 @@ impl GitHub {
             .base_uri(api.as_str().trim_end_matches('/'))
             .map_err(broken)?;
         let token_from = token.as_ref().map(|(_, from)| Outside::new(from));
-        if let Some((token, _)) = token {
+        let token = token.map(|(token, _)| token);
+        if let Some(token) = token.clone() {
             builder = builder.personal_token(token);
         }
         let octocrab = builder.build_with_reqwest(client).map_err(broken)?;
@@ -93,6 +117,7 @@ impl GitHub {
             api,
             http,
             octocrab,
+            token,
             token_from,
             seen: Arc::default(),
         })
@@ -100,7 +125,7 @@ impl GitHub {
 
     async fn once(&self, path: &str, etag: Option<&str>) -> Result<Reply, Problem> {
         let mut headers = HeaderMap::new();
-        headers.insert("x-github-api-version", HeaderValue::from_static("2022-11-28"));
+        headers.insert("x-github-api-version", HeaderValue::from_static(VERSION));
         if let Some(value) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             headers.insert(IF_NONE_MATCH, value);
         }
@@ -111,6 +136,7 @@ impl GitHub {
                 .hint("check the network, then run the same command again")
         };
         self.http.wait_for(&host).await;
+        let asked = tokio::time::Instant::now();
         let whole = async {
             let response = self.octocrab._get_with_headers(path, Some(headers)).await?;
             let (parts, body) = response.into_parts();
@@ -132,12 +158,30 @@ impl GitHub {
                 }
                 Err(silent(text))
             }
-            Ok(Ok(reply)) => Ok(reply),
+            Ok(Ok(reply)) => {
+                self.http.note_clock(&host, asked.elapsed(), &reply.headers);
+                self.http.note_wait(&host, reply.status, &reply.headers);
+                Ok(reply)
+            }
         }
     }
 
     async fn reply(&self, path: &str, what: &str) -> Result<Reply, Problem> {
         let known = self.seen.lock().ok().and_then(|seen| seen.get(path).cloned());
+        self.reply_since(path, what, known).await
+    }
+
+    /// As [`GitHub::reply`], never answered from memory: for what must not be older than the call.
+    async fn fresh(&self, path: &str, what: &str) -> Result<Reply, Problem> {
+        self.reply_since(path, what, None).await
+    }
+
+    async fn reply_since(
+        &self,
+        path: &str,
+        what: &str,
+        known: Option<(String, Reply)>,
+    ) -> Result<Reply, Problem> {
         let etag = known.as_ref().map(|(etag, _)| etag.as_str());
         let attempt = || async {
             let reply = self.once(path, etag).await?;
@@ -167,7 +211,10 @@ impl GitHub {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, what: &str) -> Result<T, Problem> {
-        let reply = self.reply(path, what).await?;
+        self.parsed(&self.reply(path, what).await?, what)
+    }
+
+    fn parsed<T: DeserializeOwned>(&self, reply: &Reply, what: &str) -> Result<T, Problem> {
         serde_json::from_slice(&reply.body).map_err(|error| {
             Problem::new(
                 Kind::Service,
@@ -179,50 +226,6 @@ impl GitHub {
             .cause(error)
             .hint("is a proxy or login page in the way? Otherwise try again later")
         })
-    }
-
-    fn problem_of(&self, reply: &Reply, what: &str) -> Problem {
-        let host = host_of(&self.api);
-        let said = serde_json::from_slice::<Message>(&reply.body)
-            .ok()
-            .and_then(|body| body.message);
-        let header = |name: &str| reply.headers.get(name).and_then(|value| value.to_str().ok());
-        let spent = header("x-ratelimit-remaining") == Some("0");
-        let limited =
-            reply.status == 429 || (reply.status == 403 && (spent || header("retry-after").is_some()));
-        let kind = match reply.status {
-            _ if limited => Kind::RateLimited,
-            401 | 403 => Kind::Credentials,
-            404 => Kind::NotFound,
-            _ => Kind::Service,
-        };
-        let mut problem = Problem::new(kind, format!("{what}: {host} answered {}", reply.status));
-        if let Some(said) = said {
-            problem = problem.cause(said);
-        }
-        problem = match kind {
-            Kind::RateLimited => problem
-                .hint("wait until the quota is back, or set GH_TOKEN: 60 requests an hour become 5,000"),
-            Kind::Credentials => {
-                problem.hint("GH_TOKEN is wrong, expired or too narrow: unset it, or set a valid one")
-            }
-            Kind::NotFound if self.token_from.is_none() => {
-                problem.hint("if it is private, set GH_TOKEN to a token that may read it")
-            }
-            Kind::NotFound => {
-                problem.hint("check the name in the workspace file, and what the token may read")
-            }
-            _ => problem.hint("GitHub is in trouble, or a proxy is in the way: try again later"),
-        };
-        problem.request_id = header("x-github-request-id").map(Outside::new);
-        problem.retry_after = retry_after(&reply.headers)
-            .and_then(|wait| chrono::TimeDelta::from_std(wait).ok())
-            .map(|wait| Utc::now() + wait)
-            .or_else(|| {
-                let reset = header("x-ratelimit-reset").filter(|_| limited)?.parse().ok()?;
-                DateTime::from_timestamp(reset, 0)
-            });
-        problem
     }
 
     /// A tree, recursively. `tree` is an object id, a branch, or `branch:path`.
@@ -262,58 +265,6 @@ impl GitHub {
             .filter_map(|branch| branch.ref_field.strip_prefix("refs/heads/").map(str::to_owned))
             .collect())
     }
-
-    /// Whose token it is, its scopes and its end, from the headers that octocrab drops.
-    pub async fn account(&self) -> Result<CredentialFacts, Problem> {
-        let Some(source) = self.token_from.clone() else {
-            return Err(Problem::new(Kind::NotFound, "no GitHub token is set")
-                .hint("reading works without; set GH_TOKEN for more than 60 requests an hour"));
-        };
-        let what = "asking whose GitHub token it is";
-        let reply = self.reply("/user", what).await?;
-        let user: User = serde_json::from_slice(&reply.body)
-            .map_err(|error| Problem::new(Kind::Service, what).because(&error))?;
-        let header = |name: &str| reply.headers.get(name).and_then(|value| value.to_str().ok());
-        let scopes = header("x-oauth-scopes").unwrap_or_default();
-        let expires_at = header("github-authentication-token-expiration").and_then(expiration);
-        Ok(CredentialFacts {
-            name: Outside::new("GitHub token"),
-            kind: Outside::new("github"),
-            source,
-            account: Some(Outside::new(user.login)),
-            expires_from: if expires_at.is_some() {
-                ExpiryFrom::Service
-            } else {
-                ExpiryFrom::Unknown
-            },
-            expires_at,
-            scopes: scopes
-                .split(',')
-                .map(str::trim)
-                .filter(|s| !s.is_empty())
-                .map(Outside::new)
-                .collect(),
-            packages: None,
-            channels: None,
-            session: None,
-            remarks: Vec::new(),
-        })
-    }
-}
-
-/// `2027-10-12 09:00:00 UTC`, with an offset, or ISO.
-fn expiration(text: &str) -> Option<DateTime<Utc>> {
-    let text = text.trim();
-    DateTime::parse_from_rfc3339(text)
-        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S %z"))
-        .map(|at| at.to_utc())
-        .ok()
-        .or_else(|| {
-            let naive = text.trim_end_matches("UTC").trim();
-            NaiveDateTime::parse_from_str(naive, "%Y-%m-%d %H:%M:%S")
-                .ok()
-                .map(|naive| naive.and_utc())
-        })
 }
 
 fn escaped(text: &str) -> String {
@@ -327,24 +278,4 @@ fn escaped(text: &str) -> String {
         }
     }
     out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_known_form_of_the_expiry_header_is_read() {
-        for text in [
-            "2027-10-12 09:00:00 UTC",
-            "2027-10-12 09:00:00 +0000",
-            "2027-10-12T09:00:00Z",
-        ] {
-            assert_eq!(
-                expiration(text).unwrap().to_rfc3339(),
-                "2027-10-12T09:00:00+00:00",
-                "{text}"
-            );
-        }
-    }
 }

@@ -1,0 +1,461 @@
+//! Signing in with Ubuntu One: a root macaroon, its discharge, the exchange for a store token.
+//!
+//! Owns the three requests of charmcraft 4.4 and later and what their refusals mean. The password
+//! goes to the configured sign-on host and nowhere else, is never repeated by anything said here,
+//! and is wiped from the request's body once that was sent; what the connection itself copies into
+//! its own buffers (the HTTP and TLS layers) is out of reach. Must not keep a token.
+
+use bytes::Bytes;
+use libmacaroon::{Caveat, Format};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::credential::macaroon;
+use super::{ErrorBody, StoreToken, at, json_of, problem_of};
+use crate::domain::credential::TokenScope;
+use crate::domain::{Kind, Outside, Problem};
+use crate::services::http::{self, Answer, Http, Written, host_of};
+
+/// Who signs in.
+#[derive(Clone)]
+pub struct Login {
+    /// E-mail of the Ubuntu One account.
+    pub email: String,
+    /// Its password.
+    pub password: SecretString,
+    /// The one-time password, where one was asked for.
+    pub otp: Option<SecretString>,
+}
+
+/// A proven sign-in that was not exchanged yet: the root and its discharge, not bound.
+pub struct SignedOn {
+    root: SecretString,
+    discharge: SecretString,
+}
+
+impl std::fmt::Debug for SignedOn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignedOn")
+    }
+}
+
+/// What Ubuntu One says to a login.
+#[derive(Debug)]
+pub enum SignOnAnswer {
+    /// It is who it says.
+    Signed(SignedOn),
+    /// No one-time password was given and one is needed: ask, then begin anew with it.
+    OtpWanted,
+}
+
+/// The way to a new store token.
+#[derive(Clone)]
+pub struct SignOn {
+    http: Http,
+    api: Url,
+    sso: Url,
+}
+
+/// Where a token comes from that was just made.
+const SOURCE: &str = "the sign-in";
+
+#[derive(Serialize)]
+struct Wish<'a> {
+    permissions: &'a [String],
+    ttl: u64,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    channels: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    packages: &'a [crate::domain::credential::ScopedPackage],
+}
+
+#[derive(Serialize)]
+struct Proof<'a> {
+    email: &'a str,
+    password: &'a str,
+    caveat_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otp: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Minted {
+    #[serde(deserialize_with = "secret")]
+    macaroon: SecretString,
+}
+
+#[derive(Deserialize)]
+struct Discharged {
+    #[serde(deserialize_with = "secret")]
+    discharge_macaroon: SecretString,
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(SecretString::from)
+}
+
+impl SignOn {
+    /// Signs in at `sso` for the store at `api`.
+    pub const fn new(http: Http, api: Url, sso: Url) -> Self {
+        Self { http, api, sso }
+    }
+
+    /// Asks the store for a root with this scope and has Ubuntu One discharge it for `login`. No
+    /// token exists afterwards, so doing it again is harmless.
+    pub async fn discharge(&self, scope: &TokenScope, login: &Login) -> Result<SignOnAnswer, Problem> {
+        let root = self.root(scope).await?;
+        let caveat_id = self.caveat_id(&root)?;
+        let url = at(&self.sso, &["api", "v2", "tokens", "discharge"]);
+        let what = "signing in";
+        let body = proof(&Proof {
+            email: &login.email,
+            password: login.password.expose_secret(),
+            caveat_id: &caveat_id,
+            otp: login.otp.as_ref().map(ExposeSecret::expose_secret),
+        })?;
+        let client = self.http.confined(&url)?;
+        // A one-time password counts once: nothing that may have arrived is sent again.
+        let answer = self
+            .http
+            .write(|| {
+                client
+                    .post(url.clone())
+                    .header(CONTENT_TYPE, "application/json")
+                    .header("Accept", "application/json")
+                    .body(body.clone())
+            })
+            .await
+            .map_err(|failure| failure.problem(what, &url))?;
+        if !answer.ok() {
+            return self.refused(&answer, login);
+        }
+        let discharged: Discharged = json_of(&answer, what, None)?;
+        let discharge = discharged.discharge_macaroon;
+        self.check_discharge(&discharge, &caveat_id)?;
+        Ok(SignOnAnswer::Signed(SignedOn { root, discharge }))
+    }
+
+    /// Trades a proven sign-in for a store token; `description` is what the list of sessions will
+    /// show. Never sent twice: where the answer was lost a token may exist that nobody holds, and
+    /// the list of sessions tells.
+    pub async fn exchange(
+        &self,
+        signed: &SignedOn,
+        description: &str,
+    ) -> Result<Written<StoreToken>, Problem> {
+        let what = "trading the sign-in for a store token";
+        let url = at(&self.api, &["v1", "tokens", "usso", "exchange"]);
+        let bound = bound(&signed.root, &signed.discharge)?;
+        let credential = Zeroizing::new(format!(
+            "Macaroon root={}, discharge={}",
+            signed.root.expose_secret(),
+            bound.expose_secret()
+        ));
+        let mut credential = HeaderValue::from_str(&credential).map_err(|_| senseless(what, &self.api))?;
+        credential.set_sensitive(true);
+        let body = serde_json::json!({"client-description": description});
+        let client = self.http.confined(&url)?;
+        let sent = self
+            .http
+            .write(|| {
+                client
+                    .post(url.clone())
+                    .header("Accept", "application/json")
+                    .header(AUTHORIZATION, credential.clone())
+                    .json(&body)
+            })
+            .await;
+        let problem = |answer: &Answer| match answer.status {
+            400 | 401 | 403 => told(
+                Problem::new(
+                    Kind::Credentials,
+                    format!("{} does not take the sign-in", host_of(&self.api)),
+                ),
+                answer,
+                None,
+            )
+            .hint("sign in again: a sign-in is good for a few minutes only"),
+            _ => problem_of(answer, what, None),
+        };
+        Ok(Written::of(sent, what, &url, problem)?.and_then(|answer| {
+            let minted: Minted = json_of(&answer, what, None)?;
+            if minted.macaroon.expose_secret().trim().is_empty() {
+                return Err(senseless(what, &self.api));
+            }
+            Ok(StoreToken::from_token(minted.macaroon, SOURCE))
+        }))
+    }
+
+    async fn root(&self, scope: &TokenScope) -> Result<SecretString, Problem> {
+        let what = "asking for a store token";
+        let url = at(&self.api, &["v1", "tokens", "usso"]);
+        let wish = Wish {
+            permissions: &scope.permissions,
+            ttl: scope.ttl,
+            channels: &scope.channels,
+            packages: &scope.packages,
+        };
+        let client = self.http.confined(&url)?;
+        // A root that nobody discharges is nothing: asking again is harmless.
+        let answer = self
+            .http
+            .read(|| {
+                client
+                    .post(url.clone())
+                    .header("Accept", "application/json")
+                    .json(&wish)
+            })
+            .await
+            .map_err(|failure| failure.problem(what, &url))?;
+        if matches!(answer.status, 400..=404 | 422) {
+            let host = host_of(&self.api);
+            return Err(told(
+                Problem::new(Kind::Refused, format!("{host} hands out no such token")),
+                &answer,
+                None,
+            )
+            .hint(format!(
+                "asked for: {} on {}",
+                scope.permissions.join(", "),
+                packages(scope)
+            ))
+            .hint("permissions are those of charmcraft login --permission; packages must be registered to this account or shared with it; the life is at least 10 seconds"));
+        }
+        json_of::<Minted>(&answer, what, None).map(|minted| minted.macaroon)
+    }
+
+    /// The id of the caveat that Ubuntu One is to discharge, chosen as charmcraft does: the only
+    /// one; else the one at the sign-on host; else the first with a location; else the first.
+    /// Unlike charmcraft, one that is meant for another host is refused: a password is for the
+    /// configured host alone.
+    fn caveat_id(&self, root: &SecretString) -> Result<Zeroizing<String>, Problem> {
+        let what = "asking for a store token";
+        let root = macaroon(root.expose_secret()).ok_or_else(|| senseless(what, &self.api))?;
+        let found: Vec<_> = root.caveats().iter().filter_map(Caveat::as_third_party).collect();
+        let chosen = found
+            .iter()
+            .find(|caveat| found.len() == 1 || self.is_sso(caveat.location()))
+            .or_else(|| found.iter().find(|caveat| !caveat.location().is_empty()))
+            .or_else(|| found.first());
+        let Some(chosen) = chosen else {
+            return Err(Problem::new(
+                Kind::Service,
+                format!("{} asks for no sign-in with Ubuntu One", host_of(&self.api)),
+            )
+            .hint("does CHARMCRAFT_STORE_API_URL name the store? Candid, its older sign-in, is not spoken"));
+        };
+        self.check_host("the store wants a sign-in at", chosen.location())?;
+        String::from_utf8(chosen.id().to_vec())
+            .map(Zeroizing::new)
+            .map_err(|_| senseless(what, &self.api))
+    }
+
+    /// A discharge must be for our caveat and from the host that we asked.
+    fn check_discharge(&self, discharge: &SecretString, caveat_id: &str) -> Result<(), Problem> {
+        let discharge =
+            macaroon(discharge.expose_secret()).ok_or_else(|| senseless("signing in", &self.sso))?;
+        self.check_host(
+            "the proof of sign-in comes from",
+            discharge.location().unwrap_or_default(),
+        )?;
+        if discharge.identifier() == caveat_id.as_bytes() {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Kind::Refused,
+            format!(
+                "{} proves another sign-in than the one asked for",
+                host_of(&self.sso)
+            ),
+        )
+        .hint("is a proxy in the way? Sign in again"))
+    }
+
+    fn is_sso(&self, location: &str) -> bool {
+        self.address(location)
+            .is_some_and(|url| host_of(&url) == host_of(&self.sso))
+    }
+
+    /// A location as an address: a bare host is spoken to as the sign-on host is.
+    fn address(&self, location: &str) -> Option<Url> {
+        if location.contains("://") {
+            return Url::parse(location).ok();
+        }
+        Url::parse(&format!("{}://{location}/", self.sso.scheme())).ok()
+    }
+
+    fn check_host(&self, what: &str, location: &str) -> Result<(), Problem> {
+        let ours = host_of(&self.sso);
+        if location.is_empty() {
+            return Ok(());
+        }
+        let shown = Outside::capped(location, 200);
+        let url = self.address(location);
+        match &url {
+            Some(url) if http::check(url).is_err() => Err(Problem::new(
+                Kind::Refused,
+                format!("{what} {shown}, which is not spoken to: only https is, or http on loopback"),
+            )
+            .cause(format!("the configured sign-on host is {ours}"))
+            .hint("nothing was sent; report it to the store")),
+            Some(url) if host_of(url) == ours => Ok(()),
+            _ => {
+                let theirs = url.as_ref().map_or_else(|| shown.to_string(), host_of);
+                Err(Problem::new(
+                    Kind::Refused,
+                    format!("{what} {theirs}, but the configured sign-on host is {ours}"),
+                )
+                .hint("if that host is right, set CHARMCRAFT_STORE_SSO_URL to it; if not, somebody is in between"))
+            }
+        }
+    }
+
+    /// What Ubuntu One's refusal means.
+    fn refused(&self, answer: &Answer, login: &Login) -> Result<SignOnAnswer, Problem> {
+        let host = host_of(&self.sso);
+        if !matches!(answer.status, 400..=404 | 422) {
+            return Err(scrubbed(problem_of(answer, "signing in", None), login));
+        }
+        let items = ErrorBody::items_at_any_level(answer);
+        let coded = |parts: &[&str]| {
+            items.iter().filter_map(|item| item.code.as_deref()).any(|code| {
+                let code = code.to_ascii_lowercase().replace('_', "-");
+                parts.iter().any(|part| code.contains(part))
+            })
+        };
+        let wants_otp = coded(&["twofactor-required"])
+            || items
+                .iter()
+                .filter_map(|item| item.message.as_deref())
+                .any(|message| message.to_ascii_lowercase().contains("otp required"));
+        if wants_otp && login.otp.is_none() {
+            return Ok(SignOnAnswer::OtpWanted);
+        }
+        let (summary, hint) = if wants_otp || coded(&["twofactor", "otp"]) {
+            (
+                format!("{host} does not take the one-time password"),
+                "a code is good for half a minute and once: wait for the next one; if none works, set the clock of the device that makes them",
+            )
+        } else if coded(&["invalid-credentials"]) {
+            (
+                format!("{host} does not know this e-mail and password"),
+                "check both and sign in again; a forgotten password is mended at https://login.ubuntu.com/+forgot_password",
+            )
+        } else if coded(&[
+            "suspended",
+            "deactivated",
+            "locked",
+            "too-many",
+            "invalidated",
+            "policy",
+            "reset",
+        ]) {
+            (
+                format!("{host} does not let this account sign in"),
+                "open https://login.ubuntu.com in a browser and follow what it says; a lock after wrong passwords goes away by itself",
+            )
+        } else {
+            (
+                format!("{host} refuses the sign-in ({})", answer.status),
+                "the sign-on host says why: mend that, then sign in again",
+            )
+        };
+        Err(told(Problem::new(Kind::Credentials, summary), answer, Some(login)).hint(hint))
+    }
+}
+
+fn packages(scope: &TokenScope) -> String {
+    if scope.packages.is_empty() {
+        return "every package".to_owned();
+    }
+    let names: Vec<&str> = scope
+        .packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
+    names.join(", ")
+}
+
+/// `problem` with what the service says, the login's secrets taken out of it.
+fn told(problem: Problem, answer: &Answer, login: Option<&Login>) -> Problem {
+    let items = ErrorBody::items(answer);
+    let said = items
+        .iter()
+        .filter_map(|item| item.message.as_ref().or(item.code.as_ref()));
+    let mut problem = said.fold(problem, Problem::cause);
+    problem.request_id = answer.header("x-request-id").map(Outside::new);
+    match login {
+        Some(login) => scrubbed(problem, login),
+        None => problem,
+    }
+}
+
+/// A service that repeats what it was sent must not make us show it.
+fn scrubbed(mut problem: Problem, login: &Login) -> Problem {
+    for secret in [Some(&login.password), login.otp.as_ref()].into_iter().flatten() {
+        let secret = secret.expose_secret();
+        for cause in &mut problem.causes {
+            if !secret.is_empty() && cause.as_str().contains(secret) {
+                *cause = Outside::new(cause.as_str().replace(secret, "***"));
+            }
+        }
+    }
+    problem
+}
+
+/// The body of a login, wiped when the last request that holds it is gone.
+fn proof(proof: &Proof<'_>) -> Result<Bytes, Problem> {
+    // Roomy enough that it is never moved while it grows: a moved buffer leaves a copy behind.
+    let room = 512
+        + 6 * (proof.email.len() + proof.password.len() + proof.caveat_id.len())
+        + 6 * proof.otp.map_or(0, str::len);
+    let mut body = Zeroizing::new(Vec::with_capacity(room));
+    serde_json::to_writer(&mut *body, proof).map_err(|error| {
+        Problem::new(Kind::Internal, "the login cannot be written as JSON").because(&error)
+    })?;
+    Ok(Bytes::from_owner(Wiped(body)))
+}
+
+/// Bytes that are wiped at the end.
+struct Wiped(Zeroizing<Vec<u8>>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The discharge bound to its root, so that it is good for nothing else: its signature becomes
+/// HMAC(0, HMAC(0, root's) ‖ HMAC(0, its own)) with SHA-256.
+fn bound(root: &SecretString, discharge: &SecretString) -> Result<SecretString, Problem> {
+    let read = |text: &SecretString| {
+        macaroon(text.expose_secret())
+            .ok_or_else(|| Problem::new(Kind::Service, "the sign-in holds no macaroon").hint("sign in again"))
+    };
+    let (root, mut bound) = (read(root)?, read(discharge)?);
+    root.bind(&mut bound);
+    let format = if discharge.expose_secret().starts_with("MDA") {
+        Format::V1
+    } else {
+        Format::V2
+    };
+    let text = bound
+        .serialize(format)
+        .map(Zeroizing::new)
+        .map_err(|error| Problem::new(Kind::Internal, "the discharge cannot be bound").because(&error))?;
+    Ok(SecretString::from(text.trim_end_matches('=')))
+}
+
+fn senseless(what: &str, host: &Url) -> Problem {
+    Problem::new(
+        Kind::Service,
+        format!("{what}: {} answered something that makes no sense", host_of(host)),
+    )
+    .hint("is a proxy or login page in the way? Otherwise try again later")
+}
+
+#[cfg(test)]
+mod tests;

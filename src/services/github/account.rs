@@ -1,0 +1,166 @@
+//! Whose token it is, what it may do and until when.
+//!
+//! Owns the headers that tell so. Must not show a token.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use super::problem::{Sso, sso};
+use super::{GitHub, Reply, VERSION};
+use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::{Kind, Outside, Problem};
+use crate::services::charmhub::at;
+
+#[derive(serde::Deserialize)]
+struct User {
+    login: String,
+}
+
+/// `Bearer` and the token, where a header can carry it.
+pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, Problem> {
+    let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
+    let mut value = HeaderValue::from_str(&text).map_err(|_| {
+        Problem::new(
+            Kind::Credentials,
+            "the GitHub token holds characters that no token has",
+        )
+        .hint("was a line end or a quote copied along?")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl GitHub {
+    /// Whose token is in use, its scopes and its end.
+    pub async fn account(&self) -> Result<CredentialFacts, Problem> {
+        let Some(source) = self.token_from.clone() else {
+            return Err(Problem::new(Kind::NotFound, "no GitHub token is set")
+                .hint("reading works without; set GH_TOKEN for more than 60 requests an hour"));
+        };
+        let reply = self.reply("/user", "asking whose GitHub token it is").await?;
+        let mut facts = self.facts(&reply, source)?;
+        // GitHub says only beside a list what it left out of it. Who may not list is not told.
+        if reply.header("x-oauth-scopes").is_some()
+            && let Ok(list) = self
+                .reply("/user/orgs?per_page=1", "asking for organisations")
+                .await
+        {
+            facts.remarks.extend(partial(&list));
+        }
+        Ok(facts)
+    }
+
+    /// As [`GitHub::account`] for another token, found at `source`: one that is to be kept as a
+    /// secret, say.
+    pub async fn account_of(&self, token: &SecretString, source: &str) -> Result<CredentialFacts, Problem> {
+        let what = format!("asking whose GitHub token it is that came from {source}");
+        let url = at(&self.api, &["user"]);
+        let bearer = bearer(token)?;
+        let client = self.http.confined(&url)?;
+        let answer = self
+            .http
+            .read(|| {
+                client
+                    .get(url.clone())
+                    .header(AUTHORIZATION, bearer.clone())
+                    .header("Accept", "application/vnd.github+json")
+                    .header("X-GitHub-Api-Version", VERSION)
+            })
+            .await
+            .map_err(|failure| failure.problem(&what, &url))?;
+        let reply = Reply::from(&answer);
+        match answer.status {
+            200..=299 => self.facts(&reply, Outside::new(source)),
+            401 => Err(Problem::new(
+                Kind::Credentials,
+                format!("GitHub does not accept the token from {source}: it is wrong or expired"),
+            )
+            .hint("make a new one at https://github.com/settings/tokens")),
+            _ => Err(self.problem_of(&reply, &what)),
+        }
+    }
+
+    fn facts(&self, reply: &Reply, source: Outside) -> Result<CredentialFacts, Problem> {
+        let user: User = self.parsed(reply, "asking whose GitHub token it is")?;
+        let scopes = reply.header("x-oauth-scopes");
+        let expires_at = reply
+            .header("github-authentication-token-expiration")
+            .and_then(expiration);
+        let sort = if scopes.is_some() {
+            "classic token"
+        } else {
+            "fine-grained or app token"
+        };
+        let remarks = [Outside::new(sort)].into_iter().chain(partial(reply)).collect();
+        Ok(CredentialFacts {
+            name: Outside::new("GitHub token"),
+            kind: Outside::new("github"),
+            source,
+            account: Some(Outside::new(user.login)),
+            expires_from: if expires_at.is_some() {
+                ExpiryFrom::Service
+            } else {
+                ExpiryFrom::Unknown
+            },
+            expires_at,
+            scopes: scopes
+                .unwrap_or_default()
+                .split(',')
+                .map(str::trim)
+                .filter(|s| !s.is_empty())
+                .map(Outside::new)
+                .collect(),
+            packages: None,
+            channels: None,
+            session: None,
+            remarks,
+        })
+    }
+}
+
+/// The remark about organisations that the token is not authorised for.
+fn partial(reply: &Reply) -> Option<Outside> {
+    match sso(reply)? {
+        Sso::Partial(organisations) => Some(Outside::new(format!(
+            "not authorised by single sign-on for the organisations {organisations}: lists leave them out"
+        ))),
+        Sso::Required(link) => Some(Outside::new(format!("authorise it by single sign-on: {link}"))),
+    }
+}
+
+/// `2027-10-12 09:00:00 UTC`, with an offset, or ISO.
+fn expiration(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim();
+    DateTime::parse_from_rfc3339(text)
+        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S %z"))
+        .map(|at| at.to_utc())
+        .ok()
+        .or_else(|| {
+            let naive = text.trim_end_matches("UTC").trim();
+            NaiveDateTime::parse_from_str(naive, "%Y-%m-%d %H:%M:%S")
+                .ok()
+                .map(|naive| naive.and_utc())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_form_of_the_expiry_header_is_read() {
+        for text in [
+            "2027-10-12 09:00:00 UTC",
+            "2027-10-12 09:00:00 +0000",
+            "2027-10-12T09:00:00Z",
+        ] {
+            assert_eq!(
+                expiration(text).unwrap().to_rfc3339(),
+                "2027-10-12T09:00:00+00:00",
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What GitHub's refusals mean.
+//!
+//! Owns the reading of its statuses and of the headers that say more than they do. Must not ask
+//! anything.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{GitHub, Reply};
+use crate::domain::{Kind, Outside, Problem};
+use crate::services::http::{host_of, retry_after};
+
+/// How long GitHub wants to be left alone after a secondary limit that names no time, in seconds.
+const SECONDARY_WAIT: i64 = 60;
+
+#[derive(serde::Deserialize, Default)]
+struct Said {
+    #[serde(default)]
+    message: Option<String>,
+}
+
+/// What `X-GitHub-SSO` says.
+pub(super) enum Sso<'a> {
+    /// Nothing is shown before the token is authorised for the organisation, at this address.
+    Required(&'a str),
+    /// Lists leave out what belongs to these organisations, by number.
+    Partial(&'a str),
+}
+
+/// Reads `required; url=…` and `partial-results; organizations=…`.
+pub(super) fn sso(reply: &Reply) -> Option<Sso<'_>> {
+    let (word, rest) = reply.header("x-github-sso")?.split_once(';')?;
+    let value = |name: &str| rest.trim().strip_prefix(name);
+    match word.trim() {
+        "required" => value("url=").map(Sso::Required),
+        "partial-results" => value("organizations=").map(Sso::Partial),
+        _ => None,
+    }
+}
+
+impl GitHub {
+    pub(super) fn problem_of(&self, reply: &Reply, what: &str) -> Problem {
+        let host = host_of(&self.api);
+        let said = serde_json::from_slice::<Said>(&reply.body)
+            .unwrap_or_default()
+            .message;
+        let spent = reply.header("x-ratelimit-remaining") == Some("0");
+        let secondary = said.as_deref().is_some_and(|said| {
+            let said = said.to_ascii_lowercase();
+            said.contains("secondary rate limit") || said.contains("abuse detection")
+        });
+        let asked_to_wait = reply.header("retry-after").is_some();
+        let limited = reply.status == 429 || (reply.status == 403 && (spent || secondary || asked_to_wait));
+        let kind = match reply.status {
+            _ if limited => Kind::RateLimited,
+            401 | 403 => Kind::Credentials,
+            404 => Kind::NotFound,
+            400 | 409 | 422 => Kind::Refused,
+            300..=399 => Kind::Refused,
+            _ => Kind::Service,
+        };
+        let mut problem = Problem::new(kind, format!("{what}: {host} answered {}", reply.status));
+        if let Some(said) = said {
+            problem = problem.cause(said);
+        }
+        problem = match kind {
+            Kind::RateLimited if secondary => {
+                problem.hint("GitHub asks for a pause: wait a minute, then run the same command again")
+            }
+            Kind::RateLimited => problem
+                .hint("wait until the quota is back, or set GH_TOKEN: 60 requests an hour become 5,000"),
+            Kind::Credentials => self.narrow(problem, reply),
+            Kind::NotFound if self.token_from.is_none() => {
+                problem.hint("if it is private, set GH_TOKEN to a token that may read it")
+            }
+            Kind::NotFound => {
+                problem.hint("check the name in the workspace file, and what the token may read")
+            }
+            Kind::Refused if reply.status < 400 => {
+                problem.hint("it was renamed or transferred: put its new name into the workspace file")
+            }
+            Kind::Refused => problem.hint("GitHub says why: mend that, then run the same command again"),
+            _ => problem.hint("GitHub is in trouble, or a proxy is in the way: try again later"),
+        };
+        problem.request_id = reply.header("x-github-request-id").map(Outside::new);
+        problem.retry_after = retry_after(&reply.headers)
+            .and_then(|wait| TimeDelta::from_std(wait).ok())
+            .map(|wait| Utc::now() + wait)
+            .or_else(|| {
+                let reset = reply.header("x-ratelimit-reset").filter(|_| limited && spent)?;
+                DateTime::from_timestamp(reset.parse().ok()?, 0)
+            })
+            .or_else(|| secondary.then(|| Utc::now() + TimeDelta::seconds(SECONDARY_WAIT)));
+        problem
+    }
+
+    /// A token that is wrong, ended, not authorised for an organisation, or too narrow.
+    fn narrow(&self, mut problem: Problem, reply: &Reply) -> Problem {
+        let from = self.token_from.as_ref().map_or_else(
+            || "no token is set".to_owned(),
+            |from| format!("the token came from {from}"),
+        );
+        problem = problem.cause(from);
+        if let Some(Sso::Required(link)) = sso(reply) {
+            return problem
+                .cause("the organisation wants tokens authorised by single sign-on")
+                .hint(format!(
+                    "open this link within the hour and authorise the token: {link}"
+                ));
+        }
+        if reply.status == 401 {
+            return problem.hint("GH_TOKEN is wrong or expired: set a valid one, or unset it");
+        }
+        if let Some(wanted) = reply
+            .header("x-accepted-github-permissions")
+            .filter(|w| !w.is_empty())
+        {
+            return problem
+                .cause(format!("a fine-grained token needs one of: {wanted}"))
+                .hint("give the token that permission on this repository, in GitHub's settings");
+        }
+        if let (Some(held), Some(wanted)) = (
+            reply.header("x-oauth-scopes"),
+            reply.header("x-accepted-oauth-scopes").filter(|w| !w.is_empty()),
+        ) {
+            return problem
+                .cause(format!(
+                    "the token has the scopes '{held}', one of '{wanted}' is needed"
+                ))
+                .hint("gh auth refresh --scopes, or a new token with that scope");
+        }
+        problem.hint("GH_TOKEN is too narrow, or the account has no right here: set one that has")
+    }
+
+    /// Without a token nothing about secrets can be asked.
+    pub(super) fn needs_token(&self, what: &str) -> Result<(), Problem> {
+        if self.token_from.is_some() {
+            return Ok(());
+        }
+        Err(Problem::new(Kind::Credentials, format!("{what}: no GitHub token is set"))
+            .hint("set GH_TOKEN to a classic token with the scope repo, or a fine-grained one with Secrets: read and write"))
+    }
+}

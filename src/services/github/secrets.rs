@@ -1,0 +1,320 @@
+//! What GitHub tells of Actions secrets: where they are, when they were set, the key to seal with.
+//!
+//! Owns those reads for repositories and organisations, and the rule that "not found" about the
+//! secrets of a repository that is there means "no permission". Values are write-only. Must not
+//! change anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+
+use super::{GitHub, PublicKey, Reply};
+use crate::domain::secret::{RepositorySecrets, SecretFacts};
+use crate::domain::{GitHubRepository, KeyId, Kind, Outside, Problem, SecretName, SecretTarget};
+use crate::services::http::host_of;
+
+/// Largest page that GitHub hands out.
+const PAGE: usize = 100;
+
+/// What a repository says of itself.
+#[derive(serde::Deserialize)]
+pub(super) struct About {
+    id: u64,
+    full_name: GitHubRepository,
+    pub(super) default_branch: String,
+    #[serde(default)]
+    permissions: Option<Permissions>,
+}
+
+#[derive(serde::Deserialize)]
+struct Permissions {
+    #[serde(default)]
+    admin: bool,
+    #[serde(default)]
+    maintain: bool,
+    #[serde(default)]
+    push: bool,
+}
+
+#[derive(serde::Deserialize)]
+struct Key {
+    key_id: String,
+    key: String,
+}
+
+#[derive(serde::Deserialize)]
+struct Secret {
+    name: SecretName,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    #[serde(default)]
+    visibility: Option<String>,
+}
+
+impl Secret {
+    const fn facts(&self) -> SecretFacts {
+        SecretFacts {
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Run {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    run_number: u64,
+    status: String,
+}
+
+#[derive(serde::Deserialize)]
+struct Numbered {
+    id: u64,
+}
+
+/// Statuses of runs that may still read a secret.
+const UNDER_WAY: [&str; 5] = ["queued", "in_progress", "waiting", "requested", "pending"];
+
+impl GitHub {
+    /// What a repository tells of its secrets to this account.
+    pub async fn repository_secrets(
+        &self,
+        repository: &GitHubRepository,
+    ) -> Result<RepositorySecrets, Problem> {
+        let what = format!("reading the secrets of {repository}");
+        self.needs_token(&what)?;
+        let path = format!("/repos/{repository}/actions/secrets");
+        // Whether the repository is there decides what its other answers mean.
+        let (about, secrets, key, busy) = tokio::join!(
+            self.about(repository, &what),
+            self.pages::<Secret>(&path, "secrets", &what),
+            self.key(&path, &what),
+            self.busy(repository),
+        );
+        let about = about?;
+        let denied = |problem| no_permission(problem, &what, REPOSITORY_SCOPES);
+        let secrets = secrets.map_err(denied)?;
+        let key = key.map_err(denied)?;
+        Ok(RepositorySecrets {
+            repository: about.full_name,
+            id: about.id,
+            // An app's token has no role; that it was shown the key is all there is.
+            may_write: about
+                .permissions
+                .is_none_or(|held| held.push || held.maintain || held.admin),
+            key_id: key.key_id,
+            secrets: secrets
+                .into_iter()
+                .map(|secret| (secret.name.clone(), secret.facts()))
+                .collect(),
+            busy: busy?,
+        })
+    }
+
+    /// One secret as it is now; `None` where there is none.
+    pub async fn secret(&self, target: &SecretTarget) -> Result<Option<SecretFacts>, Problem> {
+        let what = format!("reading the secret {target}");
+        self.needs_token(&what)?;
+        let path = format!("/repos/{}/actions/secrets/{}", target.repository, target.secret);
+        match self.fresh(&path, &what).await {
+            Ok(reply) => Ok(Some(self.parsed::<Secret>(&reply, &what)?.facts())),
+            // Not found, but the key is: then it is the secret that is not there.
+            Err(problem) if problem.kind == Kind::NotFound => {
+                self.public_key(&target.repository).await.map(|_| None)
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// The key that the repository's secrets are sealed with now.
+    pub async fn public_key(&self, repository: &GitHubRepository) -> Result<PublicKey, Problem> {
+        let what = format!("reading the key of {repository}");
+        self.needs_token(&what)?;
+        match self
+            .key(&format!("/repos/{repository}/actions/secrets"), &what)
+            .await
+        {
+            Err(problem) if problem.kind == Kind::NotFound => {
+                self.about(repository, &what).await?;
+                Err(no_permission(problem, &what, REPOSITORY_SCOPES))
+            }
+            other => other,
+        }
+    }
+
+    /// Workflow runs that are queued or in progress, by name and number.
+    pub async fn busy(&self, repository: &GitHubRepository) -> Result<Vec<Outside>, Problem> {
+        let what = format!("reading the runs under way in {repository}");
+        let list = |status: &'static str| {
+            let path = format!("/repos/{repository}/actions/runs?status={status}");
+            let what = &what;
+            async move { self.fresh_pages::<Run>(&path, "workflow_runs", what).await }
+        };
+        let lists = futures_util::future::try_join_all(UNDER_WAY.map(list)).await?;
+        let mut names: Vec<String> = lists
+            .into_iter()
+            .flatten()
+            // Between two of the questions a run may have ended or moved on.
+            .filter(|run| run.status != "completed")
+            .map(|run| {
+                let name = run.name.unwrap_or_else(|| "a run".to_owned());
+                format!("{name} #{}", run.run_number)
+            })
+            .collect();
+        names.sort();
+        names.dedup();
+        Ok(names.into_iter().map(Outside::new).collect())
+    }
+
+    /// The key that an organisation's secrets are sealed with now.
+    pub async fn organisation_key(&self, organisation: &str) -> Result<PublicKey, Problem> {
+        let what = format!(
+            "reading the key of the organisation {}",
+            Outside::capped(organisation, 100)
+        );
+        self.needs_token(&what)?;
+        let path = format!("/orgs/{}/actions/secrets", super::escaped(organisation));
+        self.key(&path, &what)
+            .await
+            .map_err(|problem| no_permission(problem, &what, ORGANISATION_SCOPES))
+    }
+
+    /// A secret of an organisation and the numbers of the repositories that are selected to read
+    /// it (none where it is open to all or to all private ones); `None` where there is none.
+    pub async fn organisation_secret(
+        &self,
+        organisation: &str,
+        name: &SecretName,
+    ) -> Result<Option<(SecretFacts, BTreeSet<u64>)>, Problem> {
+        let what = format!(
+            "reading the secret {name} of {}",
+            Outside::capped(organisation, 100)
+        );
+        self.needs_token(&what)?;
+        let path = format!("/orgs/{}/actions/secrets/{name}", super::escaped(organisation));
+        let secret: Secret = match self.fresh(&path, &what).await {
+            Ok(reply) => self.parsed(&reply, &what)?,
+            Err(problem) if problem.kind == Kind::NotFound => {
+                return self.organisation_key(organisation).await.map(|_| None);
+            }
+            Err(problem) => return Err(problem),
+        };
+        let mut selected = BTreeSet::new();
+        if secret.visibility.as_deref() == Some("selected") {
+            let list = self
+                .fresh_pages::<Numbered>(&format!("{path}/repositories"), "repositories", &what)
+                .await?;
+            selected.extend(list.into_iter().map(|repository| repository.id));
+        }
+        Ok(Some((secret.facts(), selected)))
+    }
+
+    /// The repository itself, under whatever name it has now.
+    pub(super) async fn about(&self, repository: &GitHubRepository, what: &str) -> Result<About, Problem> {
+        let reply = self.fresh(&format!("/repos/{repository}"), what).await?;
+        self.parsed(&reply, what)
+    }
+
+    async fn key(&self, secrets: &str, what: &str) -> Result<PublicKey, Problem> {
+        let reply = self.fresh(&format!("{secrets}/public-key"), what).await?;
+        let key: Key = self.parsed(&reply, what)?;
+        let bytes = STANDARD.decode(key.key.trim()).ok();
+        let bytes = bytes
+            .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+            .ok_or_else(|| {
+                Problem::new(
+                    Kind::Service,
+                    format!("{what}: {} answered a key that is none", host_of(&self.api)),
+                )
+                .hint("GitHub is in trouble, or a proxy is in the way: try again later")
+            })?;
+        Ok(PublicKey {
+            key_id: KeyId(key.key_id),
+            key: bytes,
+        })
+    }
+
+    /// Every item of a paged list; `field` is what the list is called.
+    pub(super) async fn pages<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        field: &str,
+        what: &str,
+    ) -> Result<Vec<T>, Problem> {
+        self.all_pages(path, field, what, false).await
+    }
+
+    async fn fresh_pages<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        field: &str,
+        what: &str,
+    ) -> Result<Vec<T>, Problem> {
+        self.all_pages(path, field, what, true).await
+    }
+
+    async fn all_pages<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        field: &str,
+        what: &str,
+        fresh: bool,
+    ) -> Result<Vec<T>, Problem> {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let mut found = Vec::new();
+        for page in 1_usize.. {
+            let path = format!("{path}{joint}per_page={PAGE}&page={page}");
+            let reply: Reply = if fresh {
+                self.fresh(&path, what).await?
+            } else {
+                self.reply(&path, what).await?
+            };
+            let mut list: BTreeMap<String, serde_json::Value> = self.parsed(&reply, what)?;
+            let items = list.remove(field).unwrap_or_default();
+            let items: Vec<T> = serde_json::from_value(items).map_err(|error| {
+                Problem::new(
+                    Kind::Service,
+                    format!(
+                        "{what}: {} answered something that makes no sense",
+                        host_of(&self.api)
+                    ),
+                )
+                .cause(error)
+                .hint("is a proxy in the way? Otherwise try again later")
+            })?;
+            let last = items.len() < PAGE;
+            found.extend(items);
+            if last {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What secrets of a repository need.
+pub(super) const REPOSITORY_SCOPES: &str =
+    "a classic token needs the scope repo; a fine-grained one Secrets: read and write on this repository";
+/// What secrets of an organisation need.
+pub(super) const ORGANISATION_SCOPES: &str = "a classic token needs the scope admin:org; a fine-grained one the organisation's Secrets: read and write";
+
+/// GitHub answers "not found" where it means "not for you".
+pub(super) fn no_permission(problem: Problem, what: &str, scopes: &str) -> Problem {
+    if problem.kind != Kind::NotFound {
+        return problem;
+    }
+    let mut denied = Problem::new(
+        Kind::Credentials,
+        format!("{what}: the GitHub token has no permission for secrets there"),
+    )
+    .cause(&problem.summary)
+    .hint(scopes)
+    .hint("the account itself must be allowed to push there");
+    denied.request_id = problem.request_id;
+    denied
+}

@@ -1,0 +1,76 @@
+//! What the HTTP stack promises.
+
+use super::*;
+
+#[test]
+fn plain_http_is_for_loopback_only() {
+    for fine in [
+        "https://api.charmhub.io",
+        "http://127.0.0.1:8080",
+        "http://[::1]:1/",
+        "http://localhost/x",
+    ] {
+        assert!(check(&Url::parse(fine).unwrap()).is_ok(), "{fine}");
+    }
+    for bad in [
+        "http://api.charmhub.io",
+        "http://10.0.0.1",
+        "ftp://localhost",
+        "http://127.0.0.1.example.com",
+    ] {
+        assert!(check(&Url::parse(bad).unwrap()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn retry_after_is_read_in_both_forms() {
+    let mut headers = HeaderMap::new();
+    headers.insert(RETRY_AFTER, "7".parse().unwrap());
+    assert_eq!(retry_after(&headers), Some(Duration::from_secs(7)));
+    headers.insert(RETRY_AFTER, "Wed, 21 Oct 2099 07:28:00 GMT".parse().unwrap());
+    assert!(retry_after(&headers).is_some());
+}
+
+#[test]
+fn a_clock_is_compared_by_quick_answers_only() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let http = Http::new(Timeouts::scaled(1.0)).unwrap();
+    let mut headers = HeaderMap::new();
+    let earlier = chrono::Utc::now() - chrono::TimeDelta::seconds(600);
+    headers.insert(DATE, earlier.to_rfc2822().parse().unwrap());
+    http.note_clock("slow", Duration::from_secs(3), &headers);
+    assert!(http.skews().is_empty());
+    http.note_clock("quick", Duration::from_millis(20), &headers);
+    assert!((600..=602).contains(&http.skews()["quick"]), "{:?}", http.skews());
+    headers.insert(AGE, "600".parse().unwrap());
+    http.note_clock("cached", Duration::from_millis(20), &headers);
+    assert_eq!(http.skews().len(), 1);
+}
+
+#[test]
+fn a_write_is_lost_where_nobody_says_what_happened() {
+    let answer = |status| Answer {
+        status,
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
+        url: Url::parse("http://127.0.0.1/").unwrap(),
+    };
+    let url = Url::parse("http://127.0.0.1/").unwrap();
+    let sort = |sent| {
+        Written::of(sent, "doing it", &url, |answer| {
+            Problem::new(Kind::Service, answer.status.to_string())
+        })
+    };
+    let gone = |not_sent| Failure {
+        not_sent,
+        hopeless: false,
+        text: "cut".to_owned(),
+    };
+    assert!(matches!(sort(Ok(answer(204))), Ok(Written::Answered(_))));
+    assert!(matches!(sort(Ok(answer(503))), Ok(Written::Lost(_))));
+    assert!(sort(Ok(answer(422))).is_err());
+    assert!(matches!(sort(Err(gone(false))), Ok(Written::Lost(_))));
+    assert!(sort(Err(gone(true))).is_err());
+    let odd = Written::Answered(()).and_then(|()| Err::<(), _>(Problem::new(Kind::Service, "odd")));
+    assert!(matches!(odd, Written::Lost(_)));
+}
