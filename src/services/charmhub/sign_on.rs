@@ -31,6 +31,7 @@ pub struct Login {
 }
 
 /// A proven sign-in that was not exchanged yet: the root and its discharge, not bound.
+#[derive(Clone)]
 pub struct SignedOn {
     root: SecretString,
     discharge: SecretString,
