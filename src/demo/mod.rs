@@ -35,6 +35,10 @@ use self::server::Front;
 use self::store::{Charmhub, Endpoints};
 use crate::domain::{Kind, Problem};
 
+/// How long before the world's begin its secrets were set, in days: the operator's token in most
+/// repositories, and the copy that was replaced since.
+pub(crate) const PLANTED_DAYS: (i64, i64) = (170, 17);
+
 /// What a world is started with.
 #[derive(Clone, Debug)]
 pub struct Options {

@@ -18,13 +18,16 @@ use uuid::Uuid;
 use super::answer::{Answer, Refusal, json_ok, parsed};
 use super::packages::package;
 use super::state::{Session, State};
-use super::{Charmhub, publisher_json};
+use super::{Charmhub, candid, publisher_json};
 use crate::domain::{Kind, Problem};
 
 /// Where tokens say they come from.
 pub const LOCATION: &str = "api.charmhub.io";
 /// How long the operator's token lasts, and when a new one is minted at start, in days.
 const OPERATOR_DAYS: (i64, i64) = (90, 30);
+/// How long ago the older token was given out, and how long it lasts from the world's begin, in
+/// days: half a year in all, as the documented command asks for.
+const OLDER_DAYS: (i64, i64) = (170, 12);
 
 /// Mints a token for `session` and files the session.
 pub fn mint(state: &mut State, session: Session) -> Result<String, Problem> {
@@ -62,13 +65,38 @@ pub fn refresh_operator(state: &mut State, packages: Vec<String>) -> Result<(), 
     if lasts {
         return Ok(());
     }
-    let permissions = ["package-manage", "package-view-revisions"]
-        .map(str::to_owned)
-        .to_vec();
-    let mut session = session(permissions, Some(packages), None, Duration::days(OPERATOR_DAYS.0));
+    let first = state.operator_token.is_empty();
+    let mut session = session(
+        publishing(),
+        Some(packages),
+        None,
+        Duration::days(OPERATOR_DAYS.0),
+    );
     session.description = Some("windlass demo".to_owned());
+    if first {
+        // Repositories have held it for as long as that.
+        session.valid_since -= Duration::days(crate::demo::PLANTED_DAYS.0);
+    }
     state.operator_token = mint(state, session)?;
     Ok(())
+}
+
+/// Mints, once, the token that an old charmcraft was given half a year ago for all packages.
+pub fn plant_older(state: &mut State) -> Result<(), Problem> {
+    if !state.older_token.is_empty() {
+        return Ok(());
+    }
+    let mut session = session(publishing(), None, None, Duration::days(OLDER_DAYS.1));
+    session.valid_since -= Duration::days(OLDER_DAYS.0);
+    session.description = Some("charmcraft@buildhost".to_owned());
+    state.older_token = mint(state, session)?;
+    Ok(())
+}
+
+fn publishing() -> Vec<String> {
+    ["package-manage", "package-view-revisions"]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 fn signing_key(state: &State) -> MacaroonKey {
@@ -226,12 +254,16 @@ pub async fn whoami(With(store): With<Arc<Charmhub>>, headers: HeaderMap) -> Ans
     })))
 }
 
-/// `GET /v1/tokens[?include-inactive=true]`: the account's sessions.
+/// `GET /v1/tokens[?include-inactive=true]`: the account's sessions. Who shows no token gets what
+/// begins a sign-in.
 pub async fn list(
     With(store): With<Arc<Charmhub>>,
     headers: HeaderMap,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return candid::root_for_strangers(&store);
+    }
     let state = store.read();
     authorized(&state, &headers)?;
     let all = query.get("include-inactive").is_some_and(|value| value == "true");
@@ -251,11 +283,16 @@ struct Revocation {
     session_id: String,
 }
 
-/// `POST /v1/tokens/revoke` `{"session-id"}`.
+/// `POST /v1/tokens/revoke` `{"session-id"}`. Every token of the account may, except one that is
+/// limited to channels: whether the real store asks for more is not known.
 pub async fn revoke(With(store): With<Arc<Charmhub>>, headers: HeaderMap, body: Bytes) -> Answer {
     let wanted: Revocation = parsed(&body)?;
     store.change(|state| {
-        authorized(state, &headers)?;
+        if authorized(state, &headers)?.channels.is_some() {
+            return Err(Refusal::permission(
+                "A token limited to channels may not revoke tokens",
+            ));
+        }
         let session = state
             .sessions
             .iter_mut()
