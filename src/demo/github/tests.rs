@@ -13,6 +13,12 @@ use super::*;
 use crate::demo::registry;
 
 const TOKEN: &str = "ghp_demo";
+const PLANTED: Planted<'_> = Planted {
+    token: TOKEN,
+    packages_token: "ghp_packages",
+    credential: "b3BlcmF0b3I=",
+    older_credential: "b2xkZXI=",
+};
 const BUNDLE: &str = "/repos/finos/legend-juju-bundle";
 
 struct World {
@@ -48,8 +54,8 @@ async fn world() -> World {
         };
         ghcr.offer("cfpb/regtech/sbl/alpine", tag, recipe);
     }
-    let github = GitHub::open(folder.path(), 7, TOKEN).unwrap();
-    github.show_packages(ghcr, "ghp_packages");
+    let github = GitHub::open(folder.path(), 7, &PLANTED).unwrap();
+    github.show_packages(ghcr);
     let serving = router(github);
     tokio::spawn(async move { axum::serve(listener, serving).await.unwrap() });
     let client = Client::builder()
@@ -264,7 +270,7 @@ async fn a_branch_is_made_of_one_commit_and_survives_a_restart() {
         (422, "Reference already exists")
     );
 
-    let reopened = GitHub::open(world.folder.path(), 7, TOKEN).unwrap();
+    let reopened = GitHub::open(world.folder.path(), 7, &PLANTED).unwrap();
     let store = reopened.store.lock().unwrap();
     let repo = store.repo("finos/legend-juju-bundle").unwrap();
     assert_eq!(
