@@ -36,6 +36,8 @@ mod seed;
 mod shapes;
 mod store;
 #[cfg(test)]
+mod test_access;
+#[cfg(test)]
 mod tests;
 mod vaults;
 

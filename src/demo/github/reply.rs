@@ -190,8 +190,8 @@ impl Reply {
         Self::fail(404, "Not Found")
     }
 
-    /// 301 to the place where repository `id` is found under every name: what follows the name in
-    /// `call`'s path comes after it.
+    /// To the place where repository `id` is found under every name, what follows the name in
+    /// `call`'s path after it: 301, and 307 for what writes, both with the same words.
     pub(super) fn moved(call: &Call, id: u64) -> Self {
         let rest = call.path.trim_matches('/').splitn(4, '/').nth(3);
         let mut to = format!("{}/repositories/{id}", call.base);
@@ -203,8 +203,9 @@ impl Reply {
             query.extend_pairs(&call.query);
             to.push_str(&format!("?{}", query.finish()));
         }
+        let reads = matches!(call.method.as_str(), "GET" | "HEAD");
         let mut reply = Self::json(
-            301,
+            if reads { 301 } else { 307 },
             json!({
                 "message": "Moved Permanently",
                 "url": to,

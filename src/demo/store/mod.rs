@@ -21,6 +21,8 @@ pub mod seed_charms;
 pub mod seed_images;
 pub mod sign_on;
 pub mod state;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 
 use std::collections::VecDeque;

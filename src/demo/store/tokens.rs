@@ -5,7 +5,7 @@
 
 use axum::extract::{Query, RawForm, State as With};
 use axum::http::{HeaderMap, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use libmacaroon::{Format, Macaroon, MacaroonKey, Verifier};
@@ -17,8 +17,10 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Refusal, json_ok, parsed};
 use super::packages::package;
+use super::resources::still_pushes;
 use super::state::{Session, State};
 use super::{Charmhub, candid, publisher_json};
+use crate::demo::registry::Registry;
 use crate::domain::{Kind, Problem};
 
 /// Where tokens say they come from.
@@ -155,8 +157,7 @@ pub fn authorized(state: &State, headers: &HeaderMap) -> Result<Session, Refusal
         .and_then(|value| value.strip_prefix("Macaroon "))
         .ok_or_else(Refusal::unauthorized)?;
     let session = session_of(state, token.trim())?;
-    let now = Utc::now();
-    if session.revoked_at.is_some() || session.valid_until <= now {
+    if !session.is_live() {
         return Err(Refusal::unauthorized());
     }
     Ok(session.clone())
@@ -177,6 +178,11 @@ pub fn permitted(
 }
 
 impl Session {
+    /// True until it is revoked or over.
+    pub fn is_live(&self) -> bool {
+        self.revoked_at.is_none() && self.valid_until > Utc::now()
+    }
+
     /// Refuses unless this session may do `permission`, on `package` where one is meant.
     pub fn require(&self, permission: &str, package: Option<&str>) -> Result<(), Refusal> {
         let held = self.permissions.iter().any(|held| implies(held, permission));
@@ -267,11 +273,10 @@ pub async fn list(
     let state = store.read();
     authorized(&state, &headers)?;
     let all = query.get("include-inactive").is_some_and(|value| value == "true");
-    let now = Utc::now();
     let macaroons: Vec<Value> = state
         .sessions
         .iter()
-        .filter(|session| all || (session.revoked_at.is_none() && session.valid_until > now))
+        .filter(|session| all || session.is_live())
         .map(Session::json)
         .collect();
     Ok(json_ok(&json!({"macaroons": macaroons})))
@@ -306,7 +311,8 @@ pub async fn revoke(With(store): With<Arc<Charmhub>>, headers: HeaderMap, body: 
 }
 
 /// `GET|POST /v1/tokens/docker-registry`: the token endpoint of the canonical registry. A POST
-/// says in its form what a GET says in its query.
+/// says in its form what a GET says in its query. Push passwords end with the session that they
+/// were handed out to.
 pub async fn registry(
     With(store): With<Arc<Charmhub>>,
     headers: HeaderMap,
@@ -315,7 +321,11 @@ pub async fn registry(
     let authorization = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
-    store
-        .registry
-        .token(&String::from_utf8_lossy(&asked), authorization)
+    let asked = String::from_utf8_lossy(&asked);
+    if let Some(password) = Registry::password(&asked, authorization)
+        && !still_pushes(&store.read(), &password)
+    {
+        return Refusal::unauthorized().into_response();
+    }
+    store.registry.token(&asked, authorization)
 }
