@@ -165,27 +165,7 @@ pub(super) async fn sessions(observer: &Observer) -> Observed<Vec<SessionFacts>>
     Observed::from_result(ask.await, Utc::now())
 }
 
-fn logins(services: &Services) -> Vec<CredentialFacts> {
-    services
-        .registry_logins()
-        .list()
-        .into_iter()
-        .map(|login| CredentialFacts {
-            name: login.registry,
-            kind: "registry".into(),
-            source: login.source,
-            account: Some(login.user).filter(|user| !user.is_empty()),
-            expires_at: None,
-            expires_from: ExpiryFrom::Unknown,
-            scopes: Vec::new(),
-            packages: None,
-            channels: None,
-            session: None,
-            remarks: Vec::new(),
-        })
-        .collect()
-}
-
+fn logins(_: &Services) -> Vec<CredentialFacts> { Vec::new() }
 /// What an unfinished run of the same wish sealed.
 fn sealed(journal: &Journal, workspace: &str, intent: &Intent) -> Option<SealedRotation> {
     let run = journal.unfinished(workspace, intent).ok()??;
