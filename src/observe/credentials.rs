@@ -15,8 +15,8 @@ use crate::config::workspace::TokenKind;
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
 use crate::domain::secret::{RepositorySecrets, SealedRotation, SessionFacts};
 use crate::domain::{GitHubRepository, Observed, Outside, Problem, SessionId, Snapshot};
-use crate::journal::{Journal, RunRecord};
-use crate::plan::{Intent, RotateIntent, rotate};
+use crate::journal::{Journal, RunRecord, StepOutcome};
+use crate::plan::{Intent, RotateIntent, rotate, sign_in};
 use crate::services::Services;
 use crate::services::charmhub::{Publisher, StoreToken};
 
@@ -92,6 +92,22 @@ impl Observer {
         snapshot
     }
 
+    /// Secrets and sessions; `None` where nobody is asked.
+    pub(super) async fn look_at_books(
+        &self,
+    ) -> Option<(
+        BTreeMap<GitHubRepository, Observed<RepositorySecrets>>,
+        Observed<Vec<SessionFacts>>,
+    )> {
+        if self.offline {
+            return None;
+        }
+        let mut known = Snapshot::default();
+        self.remember(&mut known);
+        let repositories = self.secret_repositories(&known);
+        Some(tokio::join!(secrets(self, &repositories), sessions(self)))
+    }
+
     /// Repositories with secrets that are looked after.
     pub(super) fn secret_repositories(&self, snapshot: &Snapshot) -> BTreeSet<GitHubRepository> {
         crate::plan::credentials::targets(&self.workspace, snapshot)
@@ -165,7 +181,9 @@ pub(super) async fn sessions(observer: &Observer) -> Observed<Vec<SessionFacts>>
     Observed::from_result(ask.await, Utc::now())
 }
 
-fn logins(_: &Services) -> Vec<CredentialFacts> { Vec::new() }
+fn logins(_: &Services) -> Vec<CredentialFacts> {
+    Vec::new()
+}
 /// What an unfinished run of the same wish sealed.
 fn sealed(journal: &Journal, workspace: &str, intent: &Intent) -> Option<SealedRotation> {
     let run = journal.unfinished(workspace, intent).ok()??;
@@ -188,7 +206,20 @@ fn seals(run: &RunRecord) -> Option<&crate::journal::Made> {
     Some(&step.made).filter(|made| !made.sealed.is_empty())
 }
 
-/// Live sessions that a rotation of this journal minted and never sealed: their tokens are lost.
+/// True where `run` put the token of `session` somewhere.
+fn used(run: &RunRecord, session: &SessionId) -> bool {
+    match run.plan.intent {
+        Intent::Rotate(_) => seals(run).and_then(|made| made.session.as_ref()) == Some(session),
+        Intent::SignIn(_) => run.steps.iter().any(|step| {
+            step.id.0 == sign_in::KEEP_STEP
+                && step.outcome == Some(StepOutcome::Done)
+                && step.made.session.as_ref() == Some(session)
+        }),
+        Intent::Publish(_) | Intent::Revoke(_) => true,
+    }
+}
+
+/// Live sessions that a run of this journal minted and could not use: their tokens are lost.
 fn orphans(snapshot: &Snapshot, runs: &[RunRecord]) -> Vec<SessionId> {
     let listed = snapshot.sessions.value.iter().flatten();
     listed
@@ -207,8 +238,7 @@ fn orphans(snapshot: &Snapshot, runs: &[RunRecord]) -> Vec<SessionId> {
             runs.iter().any(|record| {
                 record.id.0 == run
                     && !record.running
-                    && matches!(record.plan.intent, Intent::Rotate(_))
-                    && seals(record).and_then(|made| made.session.as_ref()) != Some(&session.id)
+                    && !used(record, &session.id)
                     && !snapshot
                         .lineage
                         .iter()
