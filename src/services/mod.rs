@@ -25,7 +25,7 @@ use credential_file::CredentialFile;
 use endpoints::Endpoints;
 use github::GitHub;
 use http::{Http, Timeouts};
-use registry::{ManifestCache, Registries};
+use registry::{Docker, ManifestCache, Registries, RegistryLogins};
 
 /// Everything that can be asked, with the credentials found.
 #[derive(Clone)]
@@ -80,7 +80,13 @@ impl Services {
         Ok(Self {
             public: PublicStore::new(http.clone(), endpoints.charmhub.clone()),
             github: GitHub::new(http.clone(), endpoints.github.clone(), github_token)?,
-            registries: Registries::new(http.clone(), &endpoints, ManifestCache::new(cache), ghcr_token),
+            registries: Registries::new(
+                http.clone(),
+                &endpoints,
+                ManifestCache::new(cache),
+                ghcr_token,
+                Docker::from_env(variable),
+            ),
             variable: set("CHARMCRAFT_AUTH"),
             keyring,
             fallback: None,
@@ -166,6 +172,11 @@ impl Services {
             self.endpoints.charmhub.clone(),
             self.endpoints.sso.clone(),
         )
+    }
+
+    /// Logins of registries, as Docker keeps them.
+    pub fn registry_logins(&self) -> RegistryLogins {
+        RegistryLogins::new(self.registries.clone(), self.github.clone())
     }
 
     /// The store as its publisher.
