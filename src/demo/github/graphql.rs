@@ -78,14 +78,12 @@ fn numbers(store: &Store, query: &str) -> Reply {
             .unwrap_or_default();
         let owner = quoted(after, "owner:").unwrap_or_default();
         let name = quoted(after, "name:").unwrap_or_default();
-        data[alias] = match store.name_of(&owner, &name) {
-            Some(full) => json!({"databaseId": number(&full)}),
-            None => {
-                let message = format!("Could not resolve to a Repository with the name '{owner}/{name}'.");
-                errors.push(json!({"type": "NOT_FOUND", "path": [alias], "message": message}));
-                json!(null)
-            }
-        };
+        let known = store.name_of(&owner, &name);
+        data[alias] = json!(known.as_ref().map(|full| json!({"databaseId": number(full)})));
+        if known.is_none() {
+            let message = format!("Could not resolve to a Repository with the name '{owner}/{name}'.");
+            errors.push(json!({"type": "NOT_FOUND", "path": [alias], "message": message}));
+        }
     }
     let mut body = json!({ "data": data });
     if !errors.is_empty() {
