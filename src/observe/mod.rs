@@ -78,8 +78,8 @@ impl Observer {
         // Apart from the rest: these are many small questions to one service.
         let books = self.look_at_books();
         let (mut snapshot, books) = tokio::join!(snapshot, books);
-        if let Some((secrets, sessions)) = books {
-            self.file_secrets(&mut snapshot, secrets, sessions);
+        if let Some(books) = books {
+            self.file(&mut snapshot, books);
             self.cache.keep_snapshot(&snapshot);
         }
         snapshot
