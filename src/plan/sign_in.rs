@@ -7,6 +7,9 @@ use crate::domain::{Kind, Outside, Problem, Snapshot};
 
 use super::{Intent, Keep, Op, Plan, SignInIntent, State, Step, StepId};
 
+/// The step that keeps the token.
+pub const KEEP_STEP: &str = "keep-token";
+
 /// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -> Result<Plan, Problem> {
     if intent.scope.permissions.is_empty() {
@@ -46,7 +49,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -
             State::text("another token, which stays valid until it ends")
         });
     let keep = Step {
-        id: StepId("keep-token".to_owned()),
+        id: StepId(KEEP_STEP.to_owned()),
         kind: op.kind().to_owned(),
         target,
         before,
@@ -106,7 +109,7 @@ pub fn mint_step(
     }
     let op = Op::SignIn { scope };
     Step {
-        id: StepId("sign-in".to_owned()),
+        id: StepId(super::rotate::SIGN_IN_STEP.to_owned()),
         kind: op.kind().to_owned(),
         target: "Charmhub".into(),
         before: State::Nothing(()),

@@ -1,36 +1,197 @@
 //! The system's keyring, where charmcraft keeps its credential.
 //!
-//! Owns the lookup under charmcraft's own names (service `charmcraft`, user = host and port of the
-//! API). A keyring that is not there, locked or slow counts as holding nothing. Must be called off
-//! the way to the first frame: it blocks.
+//! Owns the entry under charmcraft's own names (service `charmcraft`, user = host and port of the
+//! API) and whether there is a keyring at all. The Secret Service items carry the attributes
+//! `service` and `username`, which is what charmcraft's keyring library searches for; its own items
+//! carry `application` as well, which hinders nobody. Must be called off the way to the first
+//! frame: it blocks.
 
 use std::time::Duration;
 
+use keyring::{Entry, Error};
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::charmhub::StoreToken;
 use super::http::host_of;
+use crate::domain::{Kind, Outside, Problem};
 
 /// A locked keyring would wait for a person.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// charmcraft's name for what is its own.
+const SERVICE: &str = "charmcraft";
 
-/// charmcraft's credential for the store at `api`, where the keyring holds one.
+/// What can be done with the keyring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keyring {
+    /// It is there and open.
+    Usable,
+    /// It is there and closed.
+    Locked,
+    /// There is none; why.
+    Absent(Outside),
+}
+
+/// charmcraft's credential for the store at `api`, where the keyring holds one. A keyring that is
+/// not there, locked or slow counts as holding nothing.
 pub async fn charmcraft_token(api: &Url) -> Option<StoreToken> {
     let user = host_of(api);
-    let lookup = tokio::task::spawn_blocking(move || password("charmcraft", &user));
-    let text = tokio::time::timeout(PATIENCE, lookup).await.ok()?.ok()??;
+    let text = patiently(move || read(&entry(&user)?)).await.ok()??;
     StoreToken::from_export(&text, "charmcraft's keyring entry").ok()
 }
 
+/// Keeps `export` for the store at `api` where charmcraft finds it, in place of what was there.
+pub async fn keep(api: &Url, export: &SecretString) -> Result<(), Problem> {
+    usable().await?;
+    let (user, export) = (host_of(api), export.clone());
+    patiently(move || write(&entry(&user)?, &export))
+        .await
+        .map_err(unkept)
+}
+
+/// Forgets the credential of the store at `api`; true where there was one.
+pub async fn forget(api: &Url) -> Result<bool, Problem> {
+    usable().await?;
+    let user = host_of(api);
+    patiently(move || delete(&entry(&user)?)).await.map_err(unkept)
+}
+
+/// What can be done with the keyring. Looking opens nothing and asks nobody.
+pub async fn standing() -> Keyring {
+    patiently(|| Ok(look()))
+        .await
+        .unwrap_or_else(|why| Keyring::Absent(Outside::new(why)))
+}
+
+async fn usable() -> Result<(), Problem> {
+    let problem = match standing().await {
+        Keyring::Usable => return Ok(()),
+        Keyring::Locked => Problem::new(Kind::Machine, "the keyring is locked")
+            .hint("unlock it (sign in to the desktop, or open it in its own program), then run the same command again"),
+        Keyring::Absent(why) => {
+            Problem::new(Kind::Machine, "there is no keyring to keep the credential in").cause(why)
+        }
+    };
+    Err(instead(problem))
+}
+
+fn unkept(why: String) -> Problem {
+    instead(Problem::new(Kind::Machine, "the keyring did not do as asked").cause(why))
+}
+
+fn instead(problem: Problem) -> Problem {
+    problem
+        .hint("windlass login --passphrase-file FILE keeps it in an encrypted file instead")
+        .hint("windlass login --export FILE writes it to a file of yours")
+}
+
+/// Runs `work` where it may block, for so long and no longer.
+async fn patiently<T: Send + 'static>(
+    work: impl FnOnce() -> keyring::Result<T> + Send + 'static,
+) -> Result<T, String> {
+    match tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(work)).await {
+        Err(_) => Err(format!("it did not answer within {} seconds", PATIENCE.as_secs())),
+        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Ok(done)) => done.map_err(|error| error.to_string()),
+    }
+}
+
 #[cfg(target_os = "linux")]
-fn password(service: &str, user: &str) -> Option<String> {
+fn entry(user: &str) -> keyring::Result<Entry> {
     use keyring::api::CredentialStoreApi;
-    let store = keyring_secret_service::Store::new().ok()?;
-    let entry = store.build(service, user, None).ok()?;
-    entry.get_password().ok()
+    keyring_secret_service::Store::new()?.build(SERVICE, user, None)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn password(service: &str, user: &str) -> Option<String> {
-    keyring::Entry::new(service, user).ok()?.get_password().ok()
+fn entry(user: &str) -> keyring::Result<Entry> {
+    Entry::new(SERVICE, user)
+}
+
+#[cfg(target_os = "linux")]
+fn look() -> Keyring {
+    use secret_service::EncryptionType;
+    use secret_service::blocking::SecretService;
+    let locked = SecretService::connect(EncryptionType::Dh)
+        .and_then(|service| service.get_default_collection()?.is_locked());
+    match locked {
+        Ok(false) => Keyring::Usable,
+        Ok(true) => Keyring::Locked,
+        Err(secret_service::Error::NoResult) => {
+            Keyring::Absent(Outside::new("the Secret Service has no default keyring"))
+        }
+        Err(error) => Keyring::Absent(Outside::new(error.to_string())),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn look() -> Keyring {
+    match entry("standing").map(|entry| entry.get_password()) {
+        Ok(Ok(_) | Err(Error::NoEntry)) => Keyring::Usable,
+        Ok(Err(Error::NoStorageAccess(_))) => Keyring::Locked,
+        Ok(Err(error)) | Err(error) => Keyring::Absent(Outside::new(error.to_string())),
+    }
+}
+
+/// Where two programs made an item each, the first that can be read counts.
+fn read(entry: &Entry) -> keyring::Result<Option<Zeroizing<String>>> {
+    match entry.get_password() {
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
+        Err(Error::NoEntry) => Ok(None),
+        Err(Error::Ambiguous(entries)) => Ok(entries
+            .iter()
+            .find_map(|entry| entry.get_password().ok())
+            .map(Zeroizing::new)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Every item gets the new value: nobody can tell which of them charmcraft will take.
+fn write(entry: &Entry, export: &SecretString) -> keyring::Result<()> {
+    match entry.set_password(export.expose_secret()) {
+        Err(Error::Ambiguous(entries)) => entries
+            .iter()
+            .try_for_each(|entry| entry.set_password(export.expose_secret())),
+        other => other,
+    }
+}
+
+fn delete(entry: &Entry) -> keyring::Result<bool> {
+    match entry.delete_credential() {
+        Ok(()) => Ok(true),
+        Err(Error::NoEntry) => Ok(false),
+        Err(Error::Ambiguous(entries)) => entries
+            .iter()
+            .try_for_each(Entry::delete_credential)
+            .map(|()| true),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyring::api::CredentialStoreApi;
+
+    #[test]
+    fn an_entry_is_written_read_and_deleted() {
+        let store = keyring::mock::Store::new().unwrap();
+        let entry = store.build(SERVICE, "api.charmhub.io", None).unwrap();
+        assert!(read(&entry).unwrap().is_none());
+        assert!(!delete(&entry).unwrap());
+        for value in ["one", "two"] {
+            write(&entry, &SecretString::from(value)).unwrap();
+            assert_eq!(read(&entry).unwrap().unwrap().as_str(), value);
+        }
+        assert!(delete(&entry).unwrap());
+        assert!(read(&entry).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_keyring_that_does_not_serve_says_what_to_do_instead() {
+        let problem = unkept("no bus".to_owned());
+        assert_eq!(problem.kind, Kind::Machine);
+        assert!(problem.hints[0].as_str().contains("--passphrase-file"));
+        assert!(problem.hints[1].as_str().contains("--export"));
+    }
 }

@@ -4,25 +4,28 @@
 //! [`crate::domain::Problem`]. Must not plan, journal or print.
 
 pub mod charmhub;
+pub mod credential_file;
 pub mod endpoints;
 pub mod github;
 pub mod http;
 pub mod keyring;
+mod private_file;
 pub mod registry;
 pub mod seal;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use crate::domain::{Kind, Problem};
 use charmhub::{NEW_TOKEN, PublicStore, Publisher, SignOn, StoreToken};
+use credential_file::CredentialFile;
 use endpoints::Endpoints;
 use github::GitHub;
 use http::{Http, Timeouts};
-use registry::{ManifestCache, Registries};
+use registry::{Docker, ManifestCache, Registries, RegistryLogins};
 
 /// Everything that can be asked, with the credentials found.
 #[derive(Clone)]
@@ -39,7 +42,20 @@ pub struct Services {
     pub registries: Registries,
     variable: Option<String>,
     keyring: bool,
-    token: Arc<OnceCell<Result<StoreToken, Problem>>>,
+    fallback: Option<Fallback>,
+    /// What was found; a new cell looks again.
+    token: Arc<Mutex<Found>>,
+}
+
+type Found = Arc<OnceCell<Result<StoreToken, Problem>>>;
+
+/// Asks for the passphrase of the encrypted file; it may block. `None` where nobody gives one.
+pub type AskPassphrase = Arc<dyn Fn() -> Option<SecretString> + Send + Sync>;
+
+#[derive(Clone)]
+struct Fallback {
+    folder: PathBuf,
+    passphrase: AskPassphrase,
 }
 
 impl Services {
@@ -64,35 +80,89 @@ impl Services {
         Ok(Self {
             public: PublicStore::new(http.clone(), endpoints.charmhub.clone()),
             github: GitHub::new(http.clone(), endpoints.github.clone(), github_token)?,
-            registries: Registries::new(http.clone(), &endpoints, ManifestCache::new(cache), ghcr_token),
+            registries: Registries::new(
+                http.clone(),
+                &endpoints,
+                ManifestCache::new(cache),
+                ghcr_token,
+                Docker::from_env(variable),
+            ),
             variable: set("CHARMCRAFT_AUTH"),
             keyring,
+            fallback: None,
             token: Arc::default(),
             http,
             endpoints: Arc::new(endpoints),
         })
     }
 
-    /// The store's credential: `CHARMCRAFT_AUTH`, else charmcraft's keyring entry.
+    /// With the encrypted file in `folder` as the last place to look for the store's credential.
+    /// `passphrase` is called only where that file exists and nothing else was found.
+    pub fn with_passphrase(mut self, folder: PathBuf, passphrase: AskPassphrase) -> Self {
+        self.fallback = Some(Fallback { folder, passphrase });
+        self
+    }
+
+    /// True where `CHARMCRAFT_AUTH` is set: then nothing that is kept counts.
+    pub const fn has_variable_token(&self) -> bool {
+        self.variable.is_some()
+    }
+
+    /// Forgets what was found, so that the next who needs the credential looks again: after a
+    /// login or a logout.
+    pub fn forget_token(&self) {
+        if let Ok(mut token) = self.token.lock() {
+            *token = Found::default();
+        }
+    }
+
+    /// The store's credential: `CHARMCRAFT_AUTH`, else charmcraft's keyring entry, else the
+    /// encrypted file. Looked for once.
     pub async fn store_token(&self) -> Result<StoreToken, Problem> {
-        self.token
-            .get_or_init(|| async {
-                if let Some(value) = &self.variable {
-                    return StoreToken::from_variable(value);
-                }
-                let kept = if self.keyring {
-                    keyring::charmcraft_token(&self.endpoints.charmhub).await
-                } else {
-                    None
-                };
-                kept.ok_or_else(|| {
-                    Problem::new(Kind::Credentials, "there is no Charmhub credential")
-                        .cause("CHARMCRAFT_AUTH is not set, and charmcraft keeps none in the keyring")
-                        .hint(NEW_TOKEN)
-                })
-            })
-            .await
-            .clone()
+        let found = self
+            .token
+            .lock()
+            .map(|found| Arc::clone(&found))
+            .unwrap_or_default();
+        found.get_or_init(|| self.look_for_token()).await.clone()
+    }
+
+    async fn look_for_token(&self) -> Result<StoreToken, Problem> {
+        if let Some(value) = &self.variable {
+            return StoreToken::from_variable(value);
+        }
+        let api = &self.endpoints.charmhub;
+        if self.keyring
+            && let Some(token) = keyring::charmcraft_token(api).await
+        {
+            return Ok(token);
+        }
+        let none = || {
+            Problem::new(Kind::Credentials, "there is no Charmhub credential")
+                .cause("CHARMCRAFT_AUTH is not set, and charmcraft keeps none in the keyring")
+        };
+        let Some(Fallback { folder, passphrase }) = self.fallback.clone() else {
+            return Err(none().hint(NEW_TOKEN));
+        };
+        let file = CredentialFile::in_folder(&folder);
+        if !file.exists() {
+            return Err(none().hint(NEW_TOKEN));
+        }
+        let api = api.clone();
+        // Asking waits for a person, and opening is slow on purpose.
+        let opened = tokio::task::spawn_blocking(move || match passphrase() {
+            Some(passphrase) => file.open(&passphrase, &api),
+            None => Err(none()
+                .cause("nobody gave the passphrase of the encrypted file")
+                .hint("--passphrase-file FILE gives it without a prompt")),
+        })
+        .await
+        .map_err(|error| Problem::new(Kind::Internal, "the encrypted file was not opened").because(&error))?;
+        opened?.ok_or_else(|| {
+            none()
+                .cause("the encrypted file holds none for this store")
+                .hint(NEW_TOKEN)
+        })
     }
 
     /// The way to a new store token.
@@ -102,6 +172,11 @@ impl Services {
             self.endpoints.charmhub.clone(),
             self.endpoints.sso.clone(),
         )
+    }
+
+    /// Logins of registries, as Docker keeps them.
+    pub fn registry_logins(&self) -> RegistryLogins {
+        RegistryLogins::new(self.registries.clone(), self.github.clone())
     }
 
     /// The store as its publisher.

@@ -54,7 +54,7 @@ impl Executor {
         let session = self.session.clone();
         match effect {
             Effect::Refresh { id, previous } => self.spawn_local(move || async move {
-                let snapshot = session.observer.refresh(Arc::unwrap_or_clone(previous)).await;
+                let snapshot = session.observer.refresh_all(Arc::unwrap_or_clone(previous)).await;
                 Msg::Observed(id, Utc::now(), Arc::new(snapshot))
             }),
             Effect::ReadRuns { id } => self.spawn(async move {

@@ -7,12 +7,16 @@ use secrecy::ExposeSecret;
 
 use super::{Ended, Tools, Work, note};
 use crate::domain::{Kind, Outside, Problem};
-use crate::plan::Keep;
+use crate::plan::{Keep, StepId, rotate};
 use crate::run::progress::Phase;
 use crate::services::credential_file::CredentialFile;
 use crate::services::keyring;
 
-pub async fn perform(tools: &Tools, work: Work<'_>, keep: Keep) -> Ended {
+pub async fn perform(tools: &Tools, mut work: Work<'_>, keep: Keep) -> Ended {
+    if let Some(minted) = (work.made_of)(&StepId(rotate::SIGN_IN_STEP.to_owned())) {
+        work.made.session = minted.session;
+        work.made.expires_at = minted.expires_at;
+    }
     note(&work, Phase::Sending, "keeping the token");
     let kept = match keep {
         Keep::Keyring => in_keyring(tools).await,

@@ -9,6 +9,8 @@ mod account;
 mod problem;
 pub mod releases;
 mod secrets;
+#[cfg(test)]
+mod tests;
 mod workflows;
 mod writer;
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
-use docker_credential::{CredentialRetrievalError as Missing, DockerCredential};
+use docker_credential::DockerCredential;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::Registries;
+use super::docker::{self, Docker};
 use super::wire::{Access, Site, refused};
 use crate::domain::{Kind, Outside, Problem};
 use crate::services::http;
@@ -125,6 +126,13 @@ pub(super) struct Tokens {
     slots: Mutex<HashMap<Key, Slot>>,
 }
 
+impl Tokens {
+    /// Every login is looked up anew when it is next asked for.
+    pub(super) async fn forget_logins(&self) {
+        self.logins.lock().await.clear();
+    }
+}
+
 #[derive(Deserialize)]
 struct TokenAnswer {
     token: Option<String>,
@@ -152,7 +160,7 @@ impl Registries {
         let login = match &self.shared.ghcr_token {
             // GitHub reads the token alone; the user name only must not be empty.
             Some(token) if ghcr => Login::password("windlass".to_owned(), token.clone()),
-            _ => docker_login(host).await?,
+            _ => docker_login(self.shared.docker.clone(), host).await?,
         };
         let login = Arc::new(login);
         logins.insert(key, Arc::clone(&login));
@@ -304,37 +312,14 @@ impl Registries {
 }
 
 /// The login that Docker's configuration holds for `host`; anonymous where there is none.
-async fn docker_login(host: String) -> Result<Login, Problem> {
-    let mut names = vec![
-        host.clone(),
-        format!("https://{host}"),
-        format!("https://{host}/v1/"),
-        format!("https://{host}/v2/"),
-    ];
-    if host == "registry-1.docker.io" {
-        names = [
-            "https://index.docker.io/v1/",
-            "docker.io",
-            "index.docker.io",
-            "registry-1.docker.io",
-        ]
-        .map(str::to_owned)
-        .to_vec();
-    }
+async fn docker_login(docker: Docker, host: String) -> Result<Login, Problem> {
+    let names = docker::names(&host);
     // Helpers are programs: they may take their time.
     let found = tokio::task::spawn_blocking(move || {
-        for name in names {
-            match docker_credential::get_credential(&name) {
-                Ok(found) => return Ok(Some(found)),
-                Err(
-                    Missing::CredentialDecodingError
-                    | Missing::CredentialMismatchError
-                    | Missing::MalformedHelperResponse,
-                ) => return Err(()),
-                Err(_) => {}
-            }
-        }
-        Ok(None)
+        names
+            .iter()
+            .find_map(|name| docker.get(name).transpose())
+            .transpose()
     })
     .await
     .map_err(|error| Problem::new(Kind::Internal, "the login could not be looked up").because(&error))?;
@@ -344,7 +329,7 @@ async fn docker_login(host: String) -> Result<Login, Problem> {
         }
         Ok(Some(DockerCredential::IdentityToken(token))) => Ok(Login::new(How::Identity(token.into()))),
         Ok(None) => Ok(Login::new(How::Anonymous)),
-        Err(()) => Err(unreadable(&host)),
+        Err(docker::Unreadable) => Err(unreadable(&host)),
     }
 }
 

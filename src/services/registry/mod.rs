@@ -8,10 +8,14 @@ mod auth;
 mod blob;
 mod cache;
 mod copy;
+mod docker;
+mod logins;
 mod manifest;
 mod resolve;
 #[cfg(test)]
 mod test_copy;
+#[cfg(test)]
+mod test_logins;
 #[cfg(test)]
 mod test_resolve;
 #[cfg(test)]
@@ -28,6 +32,8 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 pub use cache::ManifestCache;
+pub use docker::Docker;
+pub use logins::{RegistryLogin, RegistryLogins};
 pub use manifest::{Blob, Child, Content, Manifest};
 
 use super::endpoints::Endpoints;
@@ -51,6 +57,7 @@ struct Shared {
     endpoints: Endpoints,
     cache: ManifestCache,
     ghcr_token: Option<SecretString>,
+    docker: Docker,
     tokens: Tokens,
     quotas: Mutex<HashMap<String, Quota>>,
 }
@@ -165,12 +172,14 @@ pub struct Copied {
 }
 
 impl Registries {
-    /// All registries through `http`. Logins are read when a registry first asks for one.
+    /// All registries through `http`. Logins are read from `docker`'s configuration when a registry
+    /// first asks for one.
     pub fn new(
         http: Http,
         endpoints: &Endpoints,
         cache: ManifestCache,
         ghcr_token: Option<SecretString>,
+        docker: Docker,
     ) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -178,6 +187,7 @@ impl Registries {
                 endpoints: endpoints.clone(),
                 cache,
                 ghcr_token,
+                docker,
                 tokens: Tokens::default(),
                 quotas: Mutex::default(),
             }),

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::cache::digest_of;
 use super::manifest::{OCI_INDEX, OCI_MANIFEST};
-use super::{ManifestCache, Registries};
+use super::{Docker, ManifestCache, Registries};
 use crate::domain::image::Repository;
 use crate::domain::{Digest, ManifestDigest};
 use crate::services::endpoints::Endpoints;
@@ -136,14 +136,26 @@ pub(super) fn mirrored(name: &str, server: &Server, token: Option<&str>) -> Regi
     let endpoints =
         Endpoints::from_env(|key| (key == "WINDLASS_REGISTRY_MIRRORS").then(|| mirror.clone())).unwrap();
     let token = token.map(|token| token.to_owned().into());
-    Registries::new(http, &endpoints, ManifestCache::new(None), token)
+    Registries::new(
+        http,
+        &endpoints,
+        ManifestCache::new(None),
+        token,
+        Docker::default(),
+    )
 }
 
 pub(super) fn registries() -> Registries {
     rustls::crypto::ring::default_provider().install_default().ok();
     let http = Http::new(Timeouts::scaled(0.2)).unwrap();
     let endpoints = Endpoints::from_env(|_| None).unwrap();
-    Registries::new(http, &endpoints, ManifestCache::new(None), None)
+    Registries::new(
+        http,
+        &endpoints,
+        ManifestCache::new(None),
+        None,
+        Docker::default(),
+    )
 }
 
 pub(super) fn digest(bytes: &[u8]) -> Digest {
@@ -229,7 +241,8 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
         let token = header("authorization").unwrap_or_default();
         let grants = token
             .split(';')
-            .any(|scope| scope.contains(&format!("repository%3A{repository}%3A")) && scope.contains(action));
+            .any(|scope| scope.contains(&format!("repository%3A{repository}%3A")) && scope.contains(action))
+            || (path == "/v2/" && token.starts_with("Bearer "));
         if !grants {
             let challenge = format!(
                 r#"Bearer realm="http://{name}/token",service="s",scope="repository:placeholder:pull""#
@@ -239,6 +252,9 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
                 .body(Body::empty())
                 .unwrap();
         }
+    }
+    if path == "/v2/" {
+        return empty(200);
     }
     let (repository, rest) = path
         .strip_prefix("/v2/")

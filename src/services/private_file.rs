@@ -1,0 +1,68 @@
+//! Files that nobody else may read, written whole or not at all.
+//!
+//! Owns the way there: beside the old one with 0600, brought to the disk, then renamed over it.
+//! Must not know what is in them.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+
+use uuid::Uuid;
+
+use crate::domain::{Kind, Problem};
+
+/// Writes `bytes` to `path`. Its folder is made (0700) where it is missing.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let fresh = path.with_file_name(format!(".{name}.{}", Uuid::new_v4().simple()));
+    let written = make(folder)
+        .and_then(|()| create(&fresh))
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&fresh, path));
+    written.map_err(|error| {
+        drop(std::fs::remove_file(&fresh));
+        Problem::new(Kind::Machine, format!("{} cannot be written", path.display()))
+            .because(&error)
+            .hint("check the folder's permissions and the space on its disk")
+    })
+}
+
+fn make(folder: &Path) -> std::io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
+fn create(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nobody_else_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("new").join("secret");
+        write(&path, b"one").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        // Where it cannot be written, nothing is left behind.
+        let blocked = dir.path().join("new").join("secret").join("below");
+        assert_eq!(write(&blocked, b"x").unwrap_err().kind, Kind::Machine);
+    }
+}

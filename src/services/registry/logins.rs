@@ -1,0 +1,197 @@
+//! Logins of registries: proven, kept where `docker login` keeps them, listed and forgotten.
+//!
+//! Owns which name a login is kept under and its proof at the registry. Must not keep one that was
+//! not asked for, and must not show a secret.
+
+use std::sync::Arc;
+
+use reqwest::Method;
+use secrecy::SecretString;
+
+use super::auth::Login;
+use super::docker::{self, HUB};
+use super::wire::{Access, Ask, Site};
+use super::{Docker, Registries};
+use crate::domain::{Kind, Outside, Problem};
+use crate::services::github::GitHub;
+use crate::services::http;
+
+/// A login that is kept, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryLogin {
+    /// The registry's host, `docker.io` for Docker Hub.
+    pub registry: Outside,
+    /// The user, where whoever keeps it tells.
+    pub user: Option<Outside>,
+    /// Who keeps it: a file, a helper, a variable.
+    pub source: Outside,
+}
+
+/// The logins of all registries.
+#[derive(Clone)]
+pub struct RegistryLogins {
+    registries: Registries,
+    github: GitHub,
+}
+
+impl RegistryLogins {
+    /// Those that `registries` uses; `github` tells the scopes of tokens for its own registry.
+    pub const fn new(registries: Registries, github: GitHub) -> Self {
+        Self { registries, github }
+    }
+
+    /// Proves a login at the registry called `host` without keeping it, and tells the scopes of
+    /// its token where anybody does (GitHub for ghcr.io).
+    pub async fn check(
+        &self,
+        host: &str,
+        user: &str,
+        secret: &SecretString,
+    ) -> Result<Vec<Outside>, Problem> {
+        let shown = Outside::capped(host, 200);
+        let what = format!("logging in to {shown}");
+        if user.is_empty() || user.contains(':') {
+            return Err(Problem::new(Kind::Usage, format!("{what}: that is no user name"))
+                .hint("give the account's name; for a token of GitHub any name will do"));
+        }
+        let address = self.address(host)?;
+        let login = Login::password(user.to_owned(), secret.clone());
+        let access = Access {
+            site: Site {
+                name: host.to_owned(),
+                address: address.clone(),
+                path: String::new(),
+                given: Some(Arc::new(login)),
+            },
+            scopes: Vec::new(),
+        };
+        let url = address
+            .join("/v2/")
+            .map_err(|error| Problem::new(Kind::Usage, &what).because(&error))?;
+        let client = self.registries.shared.http.client(&url)?;
+        let open = self
+            .registries
+            .shared
+            .http
+            .read(|| client.get(url.clone()))
+            .await
+            .map_err(|failure| failure.problem(&what, &url))?;
+        if open.ok() {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!("{shown} asks nobody for a login, so none can be proven"),
+            )
+            .hint("is it the right registry? It can be used without a login"));
+        }
+        let refused = |problem: Problem| {
+            if problem.kind != Kind::Credentials {
+                return problem;
+            }
+            let mut refused = Problem::new(Kind::Credentials, format!("{shown} does not accept this login"));
+            refused.causes = problem.causes;
+            refused.hint(if host == "ghcr.io" {
+                "give a classic token with read:packages (write:packages to push) instead of a password"
+            } else {
+                "check the user and the password or access token"
+            })
+        };
+        let ask = Ask::new(Method::GET, url);
+        let answer = self
+            .registries
+            .ask(&access, &what, &ask)
+            .await
+            .map_err(|trouble| refused(trouble.problem))?;
+        if !answer.ok() {
+            let trouble = self.registries.refusal(&access, &what, &answer).await;
+            return Err(refused(trouble.problem));
+        }
+        if host == "ghcr.io" {
+            return Ok(self.github.account_of(secret, "this login").await?.scopes);
+        }
+        Ok(Vec::new())
+    }
+
+    /// Keeps a login for the registry called `host` where `docker login` would, in place of an
+    /// older one: with Docker's credential helper where one is set up, else in its `config.json`,
+    /// which nobody else may read then.
+    pub async fn keep(&self, host: &str, user: &str, secret: &SecretString) -> Result<(), Problem> {
+        let name = self.names(host)?.swap_remove(0);
+        let (docker, user, secret) = (self.docker(), user.to_owned(), secret.clone());
+        blocking(move || docker.put(&name, &user, &secret)).await?;
+        self.look_again().await;
+        Ok(())
+    }
+
+    /// Forgets the login for the registry called `host`; true where there was one.
+    pub async fn forget(&self, host: &str) -> Result<bool, Problem> {
+        let (docker, names) = (self.docker(), self.names(host)?);
+        let found = blocking(move || docker.erase(&names)).await?;
+        self.look_again().await;
+        Ok(found)
+    }
+
+    /// Every login that Docker keeps, and the token for ghcr.io that the environment holds.
+    pub async fn list(&self) -> Result<Vec<RegistryLogin>, Problem> {
+        let docker = self.docker();
+        let kept = blocking(move || docker.all()).await?;
+        let variable = self.registries.shared.ghcr_token.as_ref().map(|_| RegistryLogin {
+            registry: Outside::new("ghcr.io"),
+            user: None,
+            source: Outside::new("CR_PAT"),
+        });
+        let kept = kept.into_iter().map(|(name, user, source)| RegistryLogin {
+            registry: Outside::new(registry_of(&name)),
+            user: user.map(Outside::new),
+            source: Outside::new(source),
+        });
+        Ok(variable.into_iter().chain(kept).collect())
+    }
+
+    #[cfg(test)]
+    pub(super) const fn registries(&self) -> &Registries {
+        &self.registries
+    }
+
+    fn docker(&self) -> Docker {
+        self.registries.shared.docker.clone()
+    }
+
+    fn address(&self, host: &str) -> Result<url::Url, Problem> {
+        let address = self.registries.shared.endpoints.registry(host)?;
+        http::check(&address)?;
+        Ok(address)
+    }
+
+    /// A login belongs to the host that is spoken to.
+    fn names(&self, host: &str) -> Result<Vec<String>, Problem> {
+        Ok(docker::names(&http::host_of(&self.address(host)?)))
+    }
+
+    /// What was looked up before says nothing any more.
+    async fn look_again(&self) {
+        self.registries.shared.tokens.forget_logins().await;
+    }
+}
+
+/// `ghcr.io` of `https://ghcr.io/v2/`.
+fn registry_of(name: &str) -> &str {
+    if name == HUB {
+        return "docker.io";
+    }
+    let name = name
+        .strip_prefix("https://")
+        .or_else(|| name.strip_prefix("http://"))
+        .unwrap_or(name);
+    match name.split('/').next().unwrap_or(name) {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io",
+        host => host,
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Problem::new(Kind::Internal, "the logins could not be looked at").because(&error))?
+}
