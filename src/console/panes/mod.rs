@@ -63,9 +63,9 @@ impl PaneId {
     /// True where a line of headings stands over its rows at `width`.
     pub const fn has_heading(self, width: u16) -> bool {
         match self {
-            Self::Channels => true,
+            Self::Channels | Self::Credentials => true,
             Self::Releases => width >= releases::view::WIDE,
-            Self::Charms | Self::Credentials | Self::Activity => false,
+            Self::Charms | Self::Activity => false,
         }
     }
 }
@@ -166,7 +166,7 @@ pub fn rebuild(model: &mut Model) {
     model.panes.channels.replace(rows, None);
     let rows = charms::rows(workspace, &snapshot, model.warm);
     model.panes.charms.replace(rows, None);
-    let rows = credentials::rows(workspace, &snapshot);
+    let rows = credentials::rows(workspace, &snapshot, model.now);
     model.panes.credentials.replace(rows, None);
     rebuild_activity(model);
 }

@@ -6,7 +6,7 @@ use crate::console::panes::activity::view::mark;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::{Model, dialogs, links, words};
-use crate::journal::{RunRecord, StepOutcome, StepRecord};
+use crate::journal::{Outcome, RunRecord, StepOutcome, StepRecord};
 use crate::plan::{Plan, Step};
 use crate::run::progress::{Phase, StepProgress};
 
@@ -79,6 +79,9 @@ fn head(model: &Model, running: &Running, record: Option<&RunRecord>) -> Vec<Pie
     match state {
         RunState::Stopping => pieces.push(Piece::new("  what is under way ends first", Tone::Dim)),
         RunState::Open => pieces.push(Piece::new("  r looks and finishes it", Tone::Accent)),
+        RunState::Ended(Outcome::Failed) => {
+            pieces.push(Piece::new("  r takes it up again", Tone::Accent));
+        }
         RunState::Running | RunState::Ended(_) => {}
     }
     pieces
@@ -127,11 +130,15 @@ fn step_line(
         {
             text.push_str(&format!(": {reason}"));
         }
-        return vec![
+        let mut pieces = vec![
             Piece::new(format!(" {} ", look.glyph(glyph)), tone),
             Piece::new(format!("{name}  "), Tone::Plain),
             Piece::new(text, tone),
         ];
+        if let Some(note) = written.and_then(|w| w.made.note.as_ref()) {
+            pieces.push(Piece::new(format!("  {note}"), Tone::Warn));
+        }
+        return pieces;
     }
     let waiting = StepProgress::default();
     let heard = heard.unwrap_or(&waiting);

@@ -20,8 +20,8 @@ use crate::console::hidden::Hidden;
 use crate::domain::{Kind, Problem, Snapshot};
 use crate::journal::RunId;
 use crate::plan::{Intent, Keep, Plan};
-use crate::run::means::Means;
-use crate::run::{RunHandle, Session};
+
+use crate::run::{Means, RunHandle, Session};
 use crate::services::charmhub::{Login, SignOnAnswer};
 use crate::services::keyring::{self, Keyring};
 

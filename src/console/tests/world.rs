@@ -26,7 +26,7 @@ use crate::domain::{
     ResourceRevision, Snapshot,
 };
 use crate::journal::{Outcome, RunId, RunRecord};
-use crate::plan::{Plan, PublishIntent, publish};
+use crate::plan::{Intent, Plan, PublishIntent, publish, revoke, rotate, sign_in};
 
 const WORKSPACE: &str = r#"
 name = "small"
@@ -295,8 +295,13 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
         let msg = match effect {
             Effect::Refresh { id, previous } => Msg::Observed(id, now(), previous),
             Effect::ReadRuns { id } => Msg::RunsRead(id, now(), Ok(model.runs.clone())),
-            Effect::PlanPublish { id, previous, intent } => {
-                let plan = publish::plan(&workspace(), &previous, &intent);
+            Effect::Plan { id, previous, intent } => {
+                let plan = match &intent {
+                    Intent::Publish(intent) => publish::plan(&workspace(), &previous, intent),
+                    Intent::Rotate(intent) => rotate::plan(&workspace(), &previous, intent),
+                    Intent::SignIn(intent) => sign_in::plan(&workspace(), &previous, intent),
+                    Intent::Revoke(intent) => revoke::plan(&workspace(), &previous, intent),
+                };
                 Msg::Planned(id, now(), previous, Box::new(plan))
             }
             other => {
