@@ -56,6 +56,14 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
                 Keep::Export { .. } => "Kept in a file of its own.",
             };
             page.text(1, text, Tone::Dim);
+            let facts = model.snapshot.credential.value.as_ref();
+            if facts.is_some_and(|facts| facts.source.as_str().contains("CHARMCRAFT_AUTH")) {
+                page.text(
+                    1,
+                    "This console goes on with the new token. CHARMCRAFT_AUTH is set and still counts for every other command.",
+                    Tone::Dim,
+                );
+            }
         }
         Intent::Revoke(_) | Intent::Publish(_) => {}
     }
