@@ -310,6 +310,7 @@ fn leaving_the_sign_in_comes_back_too() {
         "The run was not started",
         &Problem::new(Kind::Credentials, EXPIRED),
     )));
+    update(&mut model, Msg::Resize(120, 40));
     see(&model, "L signs in and comes back");
     press(&mut model, Key::Char('L'));
     assert!(matches!(reviewed(&model).unwrap().intent, Intent::SignIn(_)));
