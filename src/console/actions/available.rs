@@ -153,6 +153,18 @@ pub(super) fn run_sign_in(model: &Model) -> Availability {
     }
 }
 
+pub(super) fn run_browse(model: &Model) -> Availability {
+    let Screen::Run(running) = &model.screen else {
+        return Hidden;
+    };
+    let live = model.live.get(&running.run).map(|live| &live.plan);
+    let plan = live.or_else(|| model.record(&running.run).map(|record| &record.plan));
+    match plan {
+        Some(plan) if plan.charms().is_empty() => Hidden,
+        _ => Enabled,
+    }
+}
+
 pub(super) fn text_sign_in(model: &Model) -> Availability {
     match &model.modal {
         Some(Modal::Problem(text)) if text.sign_in => Enabled,

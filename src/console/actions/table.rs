@@ -223,7 +223,7 @@ pub static ACTIONS: &[ActionSpec] = &[
         Msg::Go(Go::Copy), footer 5),
     action!(RunBrowse, Scope::Run, ["o"], "browser",
         "Opens the page of the first charm that was released.",
-        Msg::Go(Go::Browse), footer 6),
+        Msg::Go(Go::Browse), footer 6, if run_browse),
     action!(RunBack, Scope::Run, ["esc"], "back",
         "Back to the panes; the run goes on and stays in Activity.",
         Msg::Go(Go::Back), footer 97),

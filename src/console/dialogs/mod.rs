@@ -12,8 +12,8 @@ pub use line::Line;
 use tui_input::{Input, InputRequest};
 
 use super::actions::Key;
-use super::view::look::Tone;
 use super::sign_in::SignIn;
+use super::view::look::Tone;
 use super::{Model, expired, layout};
 use crate::domain::Problem;
 use crate::journal::RunId;

@@ -10,7 +10,7 @@ pub mod credentials;
 pub mod releases;
 
 use super::Model;
-use super::listing::Listing;
+use super::listing::{Keyed as _, Listing};
 
 /// Names a pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -167,7 +167,8 @@ pub fn rebuild(model: &mut Model) {
     let rows = charms::rows(workspace, &snapshot, model.warm);
     model.panes.charms.replace(rows, None);
     let rows = credentials::rows(workspace, &snapshot, model.now);
-    model.panes.credentials.replace(rows, None);
+    let first = rows.first().map(|row| row.key().to_owned());
+    model.panes.credentials.replace(rows, first);
     rebuild_activity(model);
 }
 

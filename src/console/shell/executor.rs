@@ -193,7 +193,10 @@ fn login_of(entered: &Entered) -> Login {
     Login {
         email: entered.email.expose().trim().to_owned(),
         password: secret(&entered.password),
-        otp: entered.otp.as_ref().map(|otp| SecretString::from(otp.expose().trim())),
+        otp: entered
+            .otp
+            .as_ref()
+            .map(|otp| SecretString::from(otp.expose().trim())),
     }
 }
 

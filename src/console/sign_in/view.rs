@@ -54,7 +54,11 @@ pub fn draw(model: &Model, dialog: &SignIn, frame: &mut Frame, drawn: &mut Drawn
             tail(field.text.expose(), room.saturating_sub(LABELS + 3))
         };
         let label = words::pad(field.ask.label(), LABELS);
-        let (tone, mark) = if here { (Tone::Accent, ">") } else { (Tone::Dim, " ") };
+        let (tone, mark) = if here {
+            (Tone::Accent, ">")
+        } else {
+            (Tone::Dim, " ")
+        };
         let cursor = LABELS + 4 + words::width(&text);
         let line = put(
             frame,
@@ -87,7 +91,7 @@ fn pieces(line: &Line) -> Vec<Piece> {
 
 fn intro(model: &Model, dialog: &SignIn) -> Vec<Line> {
     let mut lines = vec![Line::text(
-        "For a new Charmhub token. What you type goes to Ubuntu One and is not kept.",
+        "What you type goes to Ubuntu One and is not kept.",
         Tone::Plain,
     )];
     let days = dialog.scope.ttl / 86_400;

@@ -129,7 +129,10 @@ fn the_review_of_a_rotation_says_what_is_and_what_will_be() {
 fn a_wrong_password_is_said_in_the_dialog_and_tried_again() {
     let mut model = rotating();
     let id = login(&mut model, "wrong");
-    let refused = Problem::new(Kind::Credentials, "Ubuntu One does not know this e-mail and password");
+    let refused = Problem::new(
+        Kind::Credentials,
+        "Ubuntu One does not know this e-mail and password",
+    );
     say(&mut model, id, Err(refused));
     see(&model, "does not know this e-mail");
     let Some(Modal::SignIn(dialog)) = &model.modal else {
@@ -242,7 +245,11 @@ fn a_session_is_revoked_by_typing_and_the_one_in_use_never() {
     let [Effect::Start { plan, given, .. }] = effects.as_slice() else {
         panic!("{effects:?}");
     };
-    assert!(plan.get().command.contains("windlass revoke session-of-the-secrets"));
+    assert!(
+        plan.get()
+            .command
+            .contains("windlass revoke session-of-the-secrets")
+    );
     assert_eq!(given, &crate::console::given::Given::default());
 }
 

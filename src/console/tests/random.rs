@@ -96,7 +96,10 @@ fn roam(mut model: Model, seed: u64) {
         let before = model.clone();
         let effects = update(&mut model, msg.clone());
         for effect in effects.iter().filter(|effect| effect.writes()) {
-            assert!(rightly(&before, &msg, effect), "seed {seed}: {msg:?} gave {effect:?}");
+            assert!(
+                rightly(&before, &msg, effect),
+                "seed {seed}: {msg:?} gave {effect:?}"
+            );
         }
         let late = dice.roll(3) == 0;
         if !late {

@@ -23,8 +23,8 @@ use crate::domain::image::{Platform, PlatformImage};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts, SessionFacts};
 use crate::domain::snapshot::PullQuota;
 use crate::domain::{
-    Base, CharmRevision, ConfigDigest, Digest, Fingerprint, GitHubRepository, KeyId, ManifestDigest, Observed,
-    Outside, Release, ResolvedImage, ResourceRevision, SessionId, Snapshot,
+    Base, CharmRevision, ConfigDigest, Digest, Fingerprint, GitHubRepository, KeyId, ManifestDigest,
+    Observed, Outside, Release, ResolvedImage, ResourceRevision, SessionId, Snapshot,
 };
 use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::{Intent, Plan, PublishIntent, publish, revoke, rotate, sign_in};

@@ -4,14 +4,14 @@ use crate::console::actions;
 use crate::console::confirm::Confirmed;
 use crate::console::dialogs::{self, Help, Line, Modal, Prompt, Purpose, Text, help};
 use crate::console::effect::{Effect, RequestId};
+use crate::console::given::Given;
 use crate::console::live::{Live, State};
 use crate::console::model::Screen;
 use crate::console::msg::Go;
 use crate::console::panes::{self, PaneId, activity, channels, charms, credentials, releases};
 use crate::console::running::Running;
-use crate::console::view::look::Tone;
-use crate::console::given::Given;
 use crate::console::sign_in::{self, Deed};
+use crate::console::view::look::Tone;
 use crate::console::{Model, layout, links, review, running};
 use crate::domain::Problem;
 use crate::journal::{Outcome, RunId, RunRecord, StepOutcome};
@@ -324,7 +324,11 @@ fn browse(model: &mut Model) -> Vec<Effect> {
                 .charms
                 .selected()
                 .map(|row| links::charm(row.charm.as_str())),
-            PaneId::Credentials => model.panes.credentials.selected().and_then(credentials::Row::link),
+            PaneId::Credentials => model
+                .panes
+                .credentials
+                .selected()
+                .and_then(credentials::Row::link),
             PaneId::Activity => None,
         },
     };
@@ -352,7 +356,9 @@ fn ask_resume(model: &mut Model) {
     }
     if wants_brought(record) {
         let command = record.plan.command.clone();
-        return model.refuse(format!("its value was brought in a file; finish it with {command}"));
+        return model.refuse(format!(
+            "its value was brought in a file; finish it with {command}"
+        ));
     }
     let wanted = record.plan.confirm.clone();
     let lines = vec![

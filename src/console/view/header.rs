@@ -47,10 +47,12 @@ fn right(model: &Model) -> Vec<Piece> {
     {
         let facts = &credential.facts;
         let tone = credentials::tone(facts, model.now);
-        let name = match facts.expires_from {
-            ExpiryFrom::Ledger => "secrets",
-            _ => "token",
+        let name = match (facts.expires_from, facts.kind.as_str()) {
+            (ExpiryFrom::Ledger, _) => "secrets",
+            (_, "charmhub") => "token",
+            _ => facts.name.as_str(),
         };
+        let name = words::cut(name, 14);
         let sign = if matches!(tone, Tone::Warn | Tone::Bad) {
             format!(" {}", look.glyph(Glyph::Warning))
         } else {

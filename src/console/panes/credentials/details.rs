@@ -27,7 +27,9 @@ pub fn details(
             of_credential(snapshot, credential, now),
         ),
         Row::Trouble { problem, .. } => ("What is wrong".to_owned(), Line::problem(problem)),
-        Row::Group { key, title, words, .. } => {
+        Row::Group {
+            key, title, words, ..
+        } => {
             let mut lines = vec![Line::text(words.clone(), Tone::Plain), Line::blank()];
             lines.extend(meaning(key));
             ((*title).to_owned(), lines)
@@ -166,12 +168,7 @@ fn of_credential(snapshot: &Snapshot, credential: &Credential, now: DateTime<Utc
     lines
 }
 
-fn of_secret(
-    workspace: &Workspace,
-    snapshot: &Snapshot,
-    row: &SecretRow,
-    now: DateTime<Utc>,
-) -> Vec<Line> {
+fn of_secret(workspace: &Workspace, snapshot: &Snapshot, row: &SecretRow, now: DateTime<Utc>) -> Vec<Line> {
     let mut lines = vec![
         Line::of("repository", row.target.repository.to_string(), Tone::Plain),
         Line::of("secret", row.target.secret.to_string(), Tone::Plain),

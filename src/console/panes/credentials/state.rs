@@ -230,7 +230,12 @@ fn secrets(workspace: &Workspace, snapshot: &Snapshot, rows: &mut Vec<Row>) {
     };
     let current = of(Lineage::Current);
     let mut words = vec![format!("{current} of {} current", secrets.len())];
-    for lineage in [Lineage::Older, Lineage::Foreign, Lineage::Absent, Lineage::Unknown] {
+    for lineage in [
+        Lineage::Older,
+        Lineage::Foreign,
+        Lineage::Absent,
+        Lineage::Unknown,
+    ] {
         if of(lineage) > 0 {
             words.push(format!("{} {}", of(lineage), lineage.as_str()));
         }

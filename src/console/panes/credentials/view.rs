@@ -150,6 +150,9 @@ fn credential_row(model: &Model, credential: &Credential, width: usize, cells: &
     let remaining = match facts.expires_at {
         Some(end) => {
             let share = (end - model.now).num_seconds() as f64 / (AXIS_DAYS * 86_400.0);
+            // What has not ended shows at least one cell.
+            let least = if share > 0.0 { 1.0 / axis as f64 } else { 0.0 };
+            let share = share.max(least);
             let (full, empty) = look.bar();
             cells.push(Piece::new(words::bar(share, axis, full, empty), tone));
             words::remaining(model.now, end)
@@ -196,7 +199,11 @@ fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
     let repository = row.target.repository.as_str();
     if width < WIDE {
         let room = width.saturating_sub(16 + 9 + 2);
-        cells.put(&format!("  {}", row.target.repository.name()), room + 2, Tone::Plain);
+        cells.put(
+            &format!("  {}", row.target.repository.name()),
+            room + 2,
+            Tone::Plain,
+        );
         cells.put(row.target.secret.as_str(), 16, Tone::Plain);
         cells.push(Piece::new(word, tone));
         return;
@@ -226,13 +233,13 @@ fn session_row(model: &Model, row: &SessionRow, width: usize, cells: &mut Cells)
     let word = format!("{} {}", look.glyph(glyph), row.word());
     let day = |at: Option<DateTime<Utc>>| at.map_or_else(|| "?".to_owned(), words::day);
     if width < WIDE {
-        let room = width.saturating_sub(13 + 11);
+        let room = width.saturating_sub(14 + 11);
         cells.put(&format!("  {who}"), room, session_tone(row));
-        cells.put(&word, 13, tone);
+        cells.put(&word, 14, tone);
         cells.push(Piece::new(day(facts.until), Tone::Dim));
         return;
     }
-    let room = width.saturating_sub(14 + 32).min(60);
+    let room = width.saturating_sub(14 + 35).min(60);
     cells.put(&format!("  {who}"), room, session_tone(row));
     cells.put(&word, 14, tone);
     cells.push(Piece::new(
