@@ -102,6 +102,11 @@ pub fn mint_step(
         .and_then(chrono::TimeDelta::try_seconds)
         .and_then(|ttl| snapshot.taken_at.checked_add_signed(ttl));
     match end {
+        Some(end) if days < 2 && scope.ttl >= 7200 => text.push_str(&format!(
+            ", for {} hours (until {})",
+            scope.ttl / 3600,
+            end.format("%Y-%m-%d %H:%M UTC")
+        )),
         Some(end) if days > 0 => {
             text.push_str(&format!(", for {days} days (until {})", end.format("%Y-%m-%d")))
         }

@@ -116,6 +116,14 @@ impl Services {
         }
     }
 
+    /// Uses `token` from now on, as long as this process lives, whatever is set or kept: somebody
+    /// just signed in.
+    pub fn use_token(&self, token: StoreToken) {
+        if let Ok(mut found) = self.token.lock() {
+            *found = Arc::new(OnceCell::new_with(Some(Ok(token))));
+        }
+    }
+
     /// The store's credential: `CHARMCRAFT_AUTH`, else charmcraft's keyring entry, else the
     /// encrypted file. Looked for once.
     pub async fn store_token(&self) -> Result<StoreToken, Problem> {

@@ -8,6 +8,7 @@ use super::{Ended, Tools, Work, note};
 use crate::domain::{Kind, Problem};
 use crate::plan::{Keep, StepId, rotate};
 use crate::run::progress::Phase;
+use crate::services::charmhub::StoreToken;
 use crate::services::credential_file::CredentialFile;
 use crate::services::{keyring, private_file};
 
@@ -17,6 +18,7 @@ pub async fn perform(tools: &Tools, mut work: Work<'_>, keep: Keep) -> Ended {
         work.made.expires_at = minted.expires_at;
     }
     note(&work, Phase::Sending, "keeping the token");
+    let exported = matches!(keep, Keep::Export { .. });
     let kept = match keep {
         Keep::Keyring => in_keyring(tools).await,
         Keep::EncryptedFile => in_encrypted_file(tools),
@@ -24,7 +26,9 @@ pub async fn perform(tools: &Tools, mut work: Work<'_>, keep: Keep) -> Ended {
     };
     match kept {
         Ok(()) => {
-            tools.services().forget_token();
+            if !exported {
+                use_it(tools);
+            }
             Ended::done(work.made)
         }
         Err(problem) => Ended::failed(
@@ -33,6 +37,19 @@ pub async fn perform(tools: &Tools, mut work: Work<'_>, keep: Keep) -> Ended {
                 "the token that was minted is held by nobody now: revoke its session, or sign in again",
             ),
         ),
+    }
+}
+
+/// Whoever signed in means to go on with that token, in this process at least: where it was kept
+/// may be closed by a passphrase, and a variable may name another.
+fn use_it(tools: &Tools) {
+    let services = tools.services();
+    match tools.value() {
+        Ok(value) => match StoreToken::from_export(value.expose_secret(), "the sign-in") {
+            Ok(token) => services.use_token(token),
+            Err(_) => services.forget_token(),
+        },
+        Err(_) => services.forget_token(),
     }
 }
 
