@@ -4,7 +4,9 @@
 //! answer, stderr everything else. Must not know the console: whoever calls [`main`] hands it in.
 
 mod args;
+mod calendar;
 mod demo;
+mod doctor;
 mod documents;
 mod environment;
 mod output;
@@ -134,6 +136,7 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
         Some(Command::Resume { run }) => {
             runs::resume(&process.session(global)?, run.as_deref(), output).await
         }
+        Some(Command::Doctor) => doctor::doctor(&process.session(global)?, output).await,
         Some(Command::Config { what }) => show::config(&process, global, &what, output),
     }
 }

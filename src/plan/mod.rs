@@ -5,6 +5,7 @@
 //! anything; the runner reads plans and knows how.
 
 pub mod credentials;
+pub mod doctor;
 pub mod evidence;
 pub mod intent;
 pub mod publish;
