@@ -4,7 +4,6 @@
 //! answer, stderr everything else. Must not know the console: whoever calls [`main`] hands it in.
 
 mod args;
-mod calendar;
 mod demo;
 mod doctor;
 mod documents;

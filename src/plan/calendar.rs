@@ -1,53 +1,18 @@
 //! The ends of all credentials as a calendar file (RFC 5545), to be shared or subscribed to.
 //!
-//! Owns the iCalendar form: CRLF, lines of at most 75 octets, escaped text. Must not look anything
-//! up and must never see a value.
-
-use std::path::Path;
+//! Owns the iCalendar form: CRLF, lines of at most 75 octets, escaped text. Pure: must not look
+//! anything up, write a file or see a value.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 
-use super::output::Output;
-use crate::domain::{Kind, Outside, Problem};
-use crate::plan::credentials::Credential;
+use super::credentials::Credential;
+use crate::domain::Outside;
 
 /// Longest line in octets, without its end.
 const LINE: usize = 75;
 /// Days before the end on which a calendar should speak.
 const ALARMS: [i64; 3] = [30, 14, 3];
-
-/// Writes the calendar to `place`, `-` for standard output. A file is written beside its old one
-/// and renamed over it.
-pub fn write(
-    place: &str,
-    credentials: &[Credential],
-    now: DateTime<Utc>,
-    output: &Output,
-) -> Result<(), Problem> {
-    let text = calendar(credentials, now);
-    if place == "-" {
-        output.answer(&text);
-        return Ok(());
-    }
-    keep(Path::new(place), &text)
-}
-
-fn keep(path: &Path, text: &str) -> Result<(), Problem> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let fresh = path.with_file_name(format!(".{name}.{}", uuid::Uuid::new_v4().simple()));
-    std::fs::write(&fresh, text)
-        .and_then(|()| std::fs::rename(&fresh, path))
-        .map_err(|error| {
-            drop(std::fs::remove_file(&fresh));
-            Problem::new(
-                Kind::Machine,
-                format!("{} cannot be written", Outside::new(path.display().to_string())),
-            )
-            .because(&error)
-            .hint("name a file in a folder that is there and can be written")
-        })
-}
 
 /// One event for every known end, in the order of the credentials.
 pub fn calendar(credentials: &[Credential], now: DateTime<Utc>) -> String {
@@ -247,17 +212,5 @@ mod tests {
         renewed.facts.source = "secrets of repositories (run R2)".into();
         assert_eq!(uid(&ending("CHARMHUB_TOKEN", Some(1))), uid(&renewed));
         assert_ne!(uid(&ending("GH_TOKEN", Some(1))), uid(&renewed));
-    }
-
-    #[test]
-    fn a_file_is_replaced_whole() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("ends.ics");
-        std::fs::write(&path, "old and much longer than what comes").unwrap();
-        keep(&path, "new").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
-        let problem = keep(&dir.path().join("none/ends.ics"), "x").unwrap_err();
-        assert_eq!(problem.kind, Kind::Machine);
     }
 }
