@@ -9,7 +9,7 @@ pub mod endpoints;
 pub mod github;
 pub mod http;
 pub mod keyring;
-mod private_file;
+pub mod private_file;
 pub mod registry;
 pub mod seal;
 
