@@ -108,6 +108,11 @@ impl Services {
         self.variable.is_some()
     }
 
+    /// True where the keyring plays a part.
+    pub const fn uses_keyring(&self) -> bool {
+        self.keyring
+    }
+
     /// Forgets what was found, so that the next who needs the credential looks again: after a
     /// login or a logout.
     pub fn forget_token(&self) {

@@ -193,7 +193,9 @@ fn ids(plan: &Plan, skipped: bool) -> Vec<&str> {
 }
 
 fn warned(plan: &Plan, text: &str) -> bool {
-    plan.warnings.iter().any(|warning| warning.as_str().contains(text))
+    plan.warnings
+        .iter()
+        .any(|warning| warning.as_str().contains(text))
 }
 
 fn revoked(plan: &Plan) -> Vec<&str> {
@@ -307,10 +309,7 @@ fn a_repository_seen_only_earlier_is_no_ground_to_write_on() {
     let mut snapshot = snapshot();
     let seen = snapshot.secrets.get_mut(&DB.parse().unwrap()).unwrap();
     seen.problem = Some(Problem::new(Kind::Network, "no answer"));
-    assert_eq!(
-        refused(&snapshot, &RotateIntent::default()).kind,
-        Kind::Network
-    );
+    assert_eq!(refused(&snapshot, &RotateIntent::default()).kind, Kind::Network);
 }
 
 fn packages(names: &[&str]) -> Option<Vec<PackageScope>> {
@@ -462,11 +461,7 @@ fn a_session_whose_token_stays_in_another_target_is_not_ended() {
     };
     let plan = planned(&snapshot, &intent);
     assert_eq!(revoked(&plan), Vec::<&str>::new());
-    assert!(
-        warned(&plan, "session s1 is not revoked"),
-        "{:?}",
-        plan.warnings
-    );
+    assert!(warned(&plan, "session s1 is not revoked"), "{:?}", plan.warnings);
 }
 
 #[test]
@@ -511,7 +506,10 @@ fn a_busy_repository_is_named_before_anything_is_revoked() {
     facts_mut(&mut snapshot, DB).busy = vec!["publish".into()];
     let plan = planned(&snapshot, &revoking(Revoked::Recorded));
     assert!(warned(&plan, &format!("'publish' is running in {DB}")));
-    assert!(!warned(&planned(&snapshot, &RotateIntent::default()), "is running"));
+    assert!(!warned(
+        &planned(&snapshot, &RotateIntent::default()),
+        "is running"
+    ));
 }
 
 #[test]
