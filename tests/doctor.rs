@@ -19,7 +19,7 @@ fn named(all: &[Check], standing: Standing) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fresh_world_has_dead_names_and_mail_secrets_to_warn_of() {
+async fn a_fresh_world_has_a_dead_name_mail_secrets_and_a_sleeping_workflow() {
     drop(rustls::crypto::ring::default_provider().install_default());
     let dir = tempfile::tempdir().unwrap();
     let mut options = Options::in_dir(dir.path().join("world"));
@@ -47,6 +47,8 @@ async fn a_fresh_world_has_dead_names_and_mail_secrets_to_warn_of() {
             "secret-name/finos/legend-juju-bundle:EMAIL_TO",
             "secret-name/finos/legend-juju-bundle:MAILGUN_API_KEY",
             "secret-name/finos/legend-juju-bundle:MAILGUN_DOMAIN",
+            // The world's own: its schedule has slept since nobody pushed there.
+            "workflow/finos/legend-juju-bundle/publish_images.yaml",
         ],
         "{all:#?}"
     );

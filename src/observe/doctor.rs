@@ -181,7 +181,8 @@ fn folder(path: &Path) -> StateFolder {
 #[cfg(unix)]
 fn private(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o077 == 0)
+    let for_others = |mode: u32| mode & 0o077;
+    std::fs::metadata(path).is_ok_and(|about| for_others(about.permissions().mode()) == 0)
 }
 
 #[cfg(not(unix))]

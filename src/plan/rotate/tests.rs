@@ -312,26 +312,26 @@ fn a_repository_seen_only_earlier_is_no_ground_to_write_on() {
     assert_eq!(refused(&snapshot, &RotateIntent::default()).kind, Kind::Network);
 }
 
-fn packages(names: &[&str]) -> Option<Vec<PackageScope>> {
+fn packages(names: &[&str]) -> Vec<PackageScope> {
     let package = |name: &&str| PackageScope {
         kind: "charm".into(),
         name: Some(Outside::new(name)),
         id: None,
     };
-    Some(names.iter().map(package).collect())
+    names.iter().map(package).collect()
 }
 
 #[test]
 fn a_brought_token_that_lacks_the_db_charm_is_refused_by_name() {
     let mut snapshot = snapshot();
     let mut brought = credential("charmhub", &["package-manage"]);
-    brought.packages = packages(
+    brought.packages = Some(packages(
         &PACKAGES
             .iter()
             .copied()
             .filter(|name| *name != "finos-legend-db-k8s")
             .collect::<Vec<_>>(),
-    );
+    ));
     snapshot.brought = Observed::read(brought, now());
     let text = whole(&refused(&snapshot, &bringing("new")));
     assert!(
@@ -550,8 +550,8 @@ fn lineage_tells_whose_value_a_secret_holds() {
 
 #[test]
 fn alarms_ring_at_thirty_fourteen_and_three_days() {
-    let at = |seconds: i64| alarm(Some(now() + TimeDelta::seconds(seconds)), now());
     const DAY: i64 = 86_400;
+    let at = |seconds: i64| alarm(Some(now() + TimeDelta::seconds(seconds)), now());
     assert_eq!(alarm(None, now()), Alarm::None);
     assert_eq!(
         [at(30 * DAY + 1), at(30 * DAY), at(14 * DAY + 1)],
