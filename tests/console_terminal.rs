@@ -1,5 +1,5 @@
-//! The console in a real pseudo-terminal, on the embedded world: a publish key by key, and the
-//! terminal given back on leaving and on SIGTERM.
+//! The console in a real pseudo-terminal, on the embedded world: a publish and a rotation key by
+//! key, and the terminal given back on leaving and on SIGTERM.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
 
@@ -180,6 +180,42 @@ fn a_publish_key_by_key_and_the_terminal_given_back() {
     let (code, raw) = terminal.end();
     assert_eq!(code, 0);
     given_back(&raw);
+}
+
+#[test]
+fn a_rotation_key_by_key_from_plan_to_proof() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut terminal = demo(folder.path(), (24, 80));
+    terminal.press("4");
+    terminal.see("0 of 7 current");
+    terminal.press("R");
+    terminal.see("in 6 repositories");
+    terminal.see("set-secret");
+    terminal.press("\r");
+    terminal.see("Type CHARMHUB_TOKEN to start");
+    terminal.press("CHARMHUB_TOKEN\r");
+    terminal.see("Sign in with Ubuntu One");
+    terminal.press("releaser@legend.example\rwrong-password\r");
+    // Said in the dialog, which stays for another try.
+    terminal.until("the refusal", |screen| {
+        screen.contains("what to do") && screen.contains("Sign in with Ubuntu One")
+    });
+    terminal.press("\u{1b}[200~demo-password\u{1b}[201~");
+    terminal.press("\r");
+    terminal.see("One-time password");
+    terminal.press("123456\r");
+    let text = terminal.until("the end of the run", |screen| screen.contains("done  begun"));
+    assert!(
+        text.contains("set-secret") && !text.contains("demo-password"),
+        "{text}"
+    );
+    terminal.press("\u{1b}");
+    terminal.see("7 of 7 current");
+    terminal.press("q");
+    let (code, raw) = terminal.end();
+    assert_eq!(code, 0);
+    given_back(&raw);
+    assert!(!raw.contains("wrong-password"), "a password was shown");
 }
 
 #[test]

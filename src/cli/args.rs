@@ -42,6 +42,9 @@ pub struct Global {
     /// Ask nobody; show what was seen last
     #[arg(long, global = true)]
     pub offline: bool,
+    /// Opens the encrypted credential file without asking
+    #[arg(long, global = true, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
     /// Say more on standard error; twice for every detail
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
@@ -99,8 +102,28 @@ pub enum Command {
         /// The run; every open one without it
         run: Option<String>,
     },
+    /// Every credential, its end, and whose value every secret holds
+    Credentials(Credentials),
+    /// Sign in to Charmhub, or keep the login of a registry
+    Login(Login),
+    /// Forget the credential that is kept on this machine
+    Logout {
+        /// The login of this registry instead
+        #[arg(long, value_name = "HOST")]
+        registry: Option<String>,
+    },
     /// Whose Charmhub credential it is, what it may do and until when
     Whoami,
+    /// Put a new credential into every secret that holds it, and prove it
+    Rotate(Rotate),
+    /// End sessions of the store: their tokens are refused from then on
+    Revoke {
+        /// Ids of sessions; 'windlass credentials' lists them
+        #[arg(required = true, value_name = "SESSION")]
+        sessions: Vec<String>,
+    },
+    /// Check everything that a publish or a rotation leans on, each with its remedy
+    Doctor,
     /// Configuration
     Config {
         #[command(subcommand)]
@@ -112,6 +135,71 @@ pub enum Command {
 pub enum Plannable {
     /// Publish an upstream release
     Publish(Wish),
+    /// Put a new credential into every secret that holds it
+    Rotate(Rotate),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Credentials {
+    /// End with 4 where one ends within this span, for example 14d or 36h
+    #[arg(long, value_name = "SPAN", value_parser = super::show::span)]
+    pub fail_within: Option<chrono::TimeDelta>,
+    /// Write every known end as an iCalendar file; - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub calendar: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Login {
+    /// Write the token into this file instead, in the form that CHARMCRAFT_AUTH takes
+    #[arg(long, value_name = "FILE")]
+    pub export: Option<PathBuf>,
+    /// Overwrite that file
+    #[arg(long, requires = "export")]
+    pub force: bool,
+    /// Limit the token to this charm; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub charm: Vec<String>,
+    /// Limit the token to this bundle; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub bundle: Vec<String>,
+    /// Limit the token to this channel; may be repeated
+    #[arg(long, value_name = "CHANNEL")]
+    pub channel: Vec<String>,
+    /// Limit the token to this permission; may be repeated
+    #[arg(long, value_name = "PERMISSION")]
+    pub permission: Vec<String>,
+    /// How long the token lives, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub ttl: Option<u64>,
+    /// Take e-mail, password and one-time password from WINDLASS_SSO_* off loopback too
+    #[arg(long)]
+    pub from_env: bool,
+    /// Keep the login of this registry instead; its token is typed or piped in
+    #[arg(long, value_name = "HOST", conflicts_with_all = ["export", "charm", "bundle", "channel", "permission", "ttl", "from_env"])]
+    pub registry: Option<String>,
+    /// The user of that registry
+    #[arg(long, value_name = "USER", requires = "registry")]
+    pub username: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Rotate {
+    /// A ready value instead of a new token; - reads it from standard input
+    #[arg(long, value_name = "FILE|-")]
+    pub token_file: Option<PathBuf>,
+    /// How long the new token lives, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub ttl: Option<u64>,
+    /// Only this secret; may be repeated
+    #[arg(long, value_name = "REPO:SECRET")]
+    pub target: Vec<String>,
+    /// End this session afterwards, or every former one that was recorded for these secrets
+    #[arg(long, value_name = "SESSION|recorded")]
+    pub revoke: Vec<String>,
+    /// Take e-mail, password and one-time password from WINDLASS_SSO_* off loopback too
+    #[arg(long)]
+    pub from_env: bool,
 }
 
 #[derive(Subcommand, Debug)]

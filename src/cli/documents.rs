@@ -147,6 +147,18 @@ pub fn run(record: &RunRecord) -> Value {
                 map.insert("problem".to_owned(), json!(done.problem));
                 map.insert("bytes_sent".to_owned(), json!(done.made.bytes_sent));
                 map.insert("resource_revision".to_owned(), json!(done.made.resource_revision));
+                // Only of steps that deal with credentials; the seals themselves are nobody's news.
+                let made = &done.made;
+                for (key, value) in [
+                    ("updated_at", made.updated_at.map(|at| json!(at))),
+                    ("expires_at", made.expires_at.map(|at| json!(at))),
+                    ("session", made.session.as_ref().map(|session| json!(session))),
+                    ("note", made.note.as_ref().map(|note| json!(note))),
+                ] {
+                    if let Some(value) = value {
+                        map.insert(key.to_owned(), value);
+                    }
+                }
             }
             Value::Object(map)
         })

@@ -5,14 +5,31 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use etcetera::BaseStrategy;
 
 use super::args::Global;
+use super::{prompt, secret_file};
 use crate::config::Config;
 use crate::domain::{Kind, Problem};
 use crate::run::{Session, Setting};
-use crate::services::Services;
+use crate::services::{AskPassphrase, Services};
+
+/// How the encrypted file is opened: by `file`, else by a question where one may be asked.
+fn ask_passphrase(file: Option<PathBuf>, asking: bool) -> AskPassphrase {
+    Arc::new(move || match &file {
+        Some(file) => match secret_file::read(file) {
+            Ok(passphrase) => Some(passphrase),
+            Err(problem) => {
+                tracing::error!("{problem}");
+                None
+            }
+        },
+        None if asking => prompt::hidden("Passphrase of the encrypted credential: ").ok(),
+        None => None,
+    })
+}
 
 /// Variables and folders.
 pub struct Environment {
@@ -92,11 +109,23 @@ impl Environment {
         Services::new(&|name| self.variable(name), cache, self.fixed.is_none())
     }
 
-    /// A session as the options say.
+    /// A session of a command, which may ask for a passphrase at its terminal.
     pub fn session(&self, global: &Global) -> Result<Session, Problem> {
+        self.session_that(global, true)
+    }
+
+    /// A session of the console, whose terminal is taken: it asks in its own way.
+    pub fn quiet_session(&self, global: &Global) -> Result<Session, Problem> {
+        self.session_that(global, false)
+    }
+
+    fn session_that(&self, global: &Global, asking: bool) -> Result<Session, Problem> {
         let config = self.config(global)?;
         let (state, cache) = self.folders()?;
-        let services = self.services(Some(cache.clone()))?;
+        let ask = ask_passphrase(global.passphrase_file.clone(), asking);
+        let services = self
+            .services(Some(cache.clone()))?
+            .with_passphrase(state.clone(), ask);
         let setting = Setting {
             state,
             cache,

@@ -4,12 +4,18 @@
 //! answer, stderr everything else. Must not know the console: whoever calls [`main`] hands it in.
 
 mod args;
+mod confirm;
 mod demo;
+mod doctor;
 mod documents;
 mod environment;
+mod login;
 mod output;
+mod prompt;
 mod publish;
+mod rotate;
 mod runs;
+mod secret_file;
 mod show;
 mod signals;
 mod tables;
@@ -78,6 +84,8 @@ pub fn main(console: Face) -> ExitCode {
         }
     };
     let ended = runtime.block_on(signals::until_interrupted(dispatch(cli, console, &output)));
+    // A password that was being typed when a signal came leaves the terminal without echo.
+    drop(crossterm::terminal::disable_raw_mode());
     runtime.shutdown_background();
     match ended {
         Ok(0) if output.lost() => ExitCode::FAILURE,
@@ -106,7 +114,7 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
     let process = Environment::process();
     match cli.command {
         None => {
-            let session = process.session(global)?;
+            let session = process.quiet_session(global)?;
             console(
                 session,
                 Opening {
@@ -123,6 +131,24 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
         Some(Command::Releases) => show::releases(&process.session(global)?, output).await,
         Some(Command::Charms) => show::charms(&process.session(global)?, output).await,
         Some(Command::Channels) => show::channels(&process.session(global)?, output).await,
+        Some(Command::Credentials(wish)) => show::credentials(&process.session(global)?, &wish, output).await,
+        Some(Command::Login(wish)) => match &wish.registry {
+            Some(host) => {
+                let user = wish.username.as_deref();
+                login::registry(&process.session(global)?, host, user, output).await
+            }
+            None => login::login(&process, global, &wish, output).await,
+        },
+        Some(Command::Logout { registry }) => {
+            login::logout(&process.session(global)?, registry.as_deref(), output).await
+        }
+        Some(Command::Rotate(wish)) => rotate::rotate(&process, global, &wish, output).await,
+        Some(Command::Revoke { sessions }) => {
+            rotate::revoke(&process.session(global)?, &sessions, output).await
+        }
+        Some(Command::Plan {
+            what: args::Plannable::Rotate(wish),
+        }) => rotate::plan(&process.session(global)?, &wish, output).await,
         Some(Command::Whoami) => show::whoami(&process.session(global)?, output).await,
         Some(Command::Resolve { images }) => show::resolve(&process, global, &images, output).await,
         Some(Command::Diff { from, to }) => show::diff(&process, global, &from, &to, output).await,
@@ -131,9 +157,8 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
         }) => publish::plan(&process.session(global)?, &wish, output).await,
         Some(Command::Publish(wish)) => publish::publish(&process.session(global)?, &wish, output).await,
         Some(Command::Runs) => runs::list(&process.session(global)?, output),
-        Some(Command::Resume { run }) => {
-            runs::resume(&process.session(global)?, run.as_deref(), output).await
-        }
+        Some(Command::Resume { run }) => runs::resume(&process, global, run.as_deref(), output).await,
+        Some(Command::Doctor) => doctor::doctor(&process.session(global)?, output).await,
         Some(Command::Config { what }) => show::config(&process, global, &what, output),
     }
 }

@@ -1,20 +1,19 @@
 //! `plan publish` and `publish`: look, plan, ask, run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, IsTerminal};
 
 use serde_json::{Value, json};
 
 use super::args::{Wish, WithoutPart};
 use super::output::Output;
-use super::{Ending, documents, runs, tables, watch};
+use super::{Ending, confirm, documents, runs};
 use crate::config::workspace::Select;
 use crate::domain::release::newest_per_month;
 use crate::domain::{Kind, Outside, Problem, Release, ReleaseName, Snapshot};
 use crate::journal::{Outcome, RunRecord};
 use crate::plan::evidence::{self, Published};
 use crate::plan::intent::Part;
-use crate::plan::{Plan, PlannedRow, PublishIntent, State};
+use crate::plan::{Plan, PublishIntent};
 use crate::run::Session;
 
 fn intent(wish: &Wish, release: ReleaseName) -> Result<PublishIntent, Problem> {
@@ -98,7 +97,7 @@ pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
             output.document("plans", Some(&session.config.workspace.name), content);
         } else {
             for plan in &plans {
-                output.answer(&text(plan));
+                output.answer(&confirm::text(plan));
             }
             say_left_out(&left_out, output);
         }
@@ -112,7 +111,7 @@ pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
             vec![("plan", documents::plan(&plan))],
         );
     } else {
-        output.answer(&text(&plan));
+        output.answer(&confirm::text(&plan));
     }
     Ok(0)
 }
@@ -129,46 +128,8 @@ pub async fn publish(session: &Session, wish: &Wish, output: &Output) -> Ending 
         return publish_new(session, wish, output).await;
     }
     let (plan, _) = planned(session, session.observer.cached(), &intent(wish, named(wish)?)?).await?;
-    let record = confirmed(session, plan, output).await?;
+    let record = confirm::confirmed(session, plan, output).await?;
     Ok(runs::report(session, &record, output))
-}
-
-async fn confirmed(session: &Session, plan: Plan, output: &Output) -> Result<RunRecord, Problem> {
-    if !plan.nothing_to_do() {
-        output.say(&text(&plan));
-        ask(&plan, output).await?;
-        session.recheck(&plan).await?;
-    }
-    let handle = session.start(plan.clone())?;
-    watch::follow(handle, &plan, output).await
-}
-
-async fn ask(plan: &Plan, output: &Output) -> Result<(), Problem> {
-    if output.yes {
-        return Ok(());
-    }
-    let refused = |why: &str| {
-        Problem::new(
-            Kind::Refused,
-            format!("{}: not confirmed, nothing was changed", plan.title),
-        )
-        .cause(why)
-    };
-    if !std::io::stdin().is_terminal() {
-        return Err(refused("there is no terminal to ask on").hint("add --yes where no person can answer"));
-    }
-    output.say(&format!("Type {} to go on, anything else to stop:", plan.confirm));
-    // On a thread of its own, so that Ctrl-C still ends the command.
-    let reading = tokio::task::spawn_blocking(|| {
-        let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line).map(|_| line)
-    });
-    match reading.await {
-        Ok(Ok(line)) if line.trim() == plan.confirm => Ok(()),
-        Ok(Ok(_)) => Err(refused("something else was typed")),
-        Ok(Err(error)) => Err(refused("the terminal could not be read").because(&error)),
-        Err(error) => Err(refused("the terminal could not be read").because(&error)),
-    }
 }
 
 #[derive(serde::Serialize)]
@@ -237,7 +198,7 @@ async fn publish_new(session: &Session, wish: &Wish, output: &Output) -> Ending 
     for release in chosen {
         let next = async {
             let (plan, newer) = planned(session, snapshot.clone(), &intent(wish, release)?).await?;
-            Ok::<_, Problem>((confirmed(session, plan, output).await?, newer))
+            Ok::<_, Problem>((confirm::confirmed(session, plan, output).await?, newer))
         };
         match next.await {
             Ok((record, newer)) => {
@@ -275,81 +236,4 @@ async fn publish_new(session: &Session, wish: &Wish, output: &Output) -> Ending 
         }
     }
     Ok(code)
-}
-
-/// A plan in text.
-pub fn text(plan: &Plan) -> String {
-    let mut text = format!("{}\n", plan.title);
-    for warning in &plan.warnings {
-        text.push_str(&format!("  warning: {warning}\n"));
-    }
-    let mut table = tables::Table::new(&["step", "on", "bytes", "what"]);
-    for step in &plan.steps {
-        let what = match (&step.skip_reason, &step.after) {
-            (Some(reason), _) => format!("skipped: {reason}"),
-            (None, State::Text(after)) => after.to_string(),
-            (None, State::Rows(rows)) => format!("{} channel rows, below", rows.len()),
-            (None, State::Nothing(())) => String::new(),
-        };
-        let bytes = step
-            .bytes
-            .filter(|_| step.skip_reason.is_none())
-            .map(tables::bytes)
-            .unwrap_or_default();
-        table.row(vec![
-            format!("  {}", step.kind),
-            step.target.to_string(),
-            bytes,
-            what,
-        ]);
-    }
-    text.push_str(&table.text());
-    let mut changes = tables::Table::new(&["  charm", "channel", "base", "now", "then"]);
-    for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
-        if let (State::Rows(before), State::Rows(after)) = (&step.before, &step.after) {
-            for (now, then) in before.iter().zip(after) {
-                changes.row(vec![
-                    format!("  {}", step.target),
-                    then.channel.to_string(),
-                    then.base.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    row(now),
-                    row(then),
-                ]);
-            }
-        }
-    }
-    if !changes.is_empty() {
-        text.push_str(&changes.text());
-    }
-    for step in plan
-        .steps
-        .iter()
-        .filter(|s| s.skip_reason.is_none() && s.undo.as_str().starts_with("cannot"))
-    {
-        text.push_str(&format!("  {} {}: {}\n", step.kind, step.target, step.undo));
-    }
-    text.push_str(&format!("  same as: {}\n", plan.command));
-    text
-}
-
-fn row(row: &PlannedRow) -> String {
-    let Some(revision) = row.revision else {
-        return "closed".to_owned();
-    };
-    let mut text = revision.to_string();
-    for resource in &row.resources {
-        let tag = resource
-            .tag
-            .as_ref()
-            .map(ToString::to_string)
-            .or_else(|| resource.digest.map(|d| d.short()));
-        let number = resource
-            .revision
-            .map_or_else(|| "new".to_owned(), |revision| revision.to_string());
-        text.push_str(&format!(" · {number} {}", tag.unwrap_or_else(|| "?".to_owned())));
-        if let Some(release) = resource.release.first() {
-            text.push_str(&format!(" ({release})"));
-        }
-    }
-    text
 }

@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
+use super::args::Global;
+use super::environment::Environment;
 use super::output::Output;
-use super::{Ending, documents, tables, watch};
+use super::{Ending, documents, login, tables, watch};
 use crate::domain::{Kind, Problem};
-use crate::journal::{Outcome, RunId, RunRecord};
-use crate::run::Session;
+use crate::journal::{Outcome, RunId, RunRecord, StepOutcome};
+use crate::plan::Op;
+use crate::run::{Means, Session};
 
 /// Lists the newest runs.
 pub fn list(session: &Session, output: &Output) -> Ending {
@@ -95,6 +98,37 @@ pub fn summary(record: &RunRecord) -> String {
             resources.join(", ")
         ));
     }
+    for step in &record.plan.steps {
+        let done = record.step(&step.id);
+        let outcome = done.and_then(|done| done.outcome);
+        if let Op::SetSecret { target, .. } = &step.op {
+            let what = match outcome {
+                Some(StepOutcome::Done | StepOutcome::Skipped) => "holds the new value".to_owned(),
+                Some(StepOutcome::Unknown) => "nobody knows which value it holds".to_owned(),
+                Some(StepOutcome::Failed) => {
+                    let why = done.and_then(|done| done.problem.as_ref());
+                    format!(
+                        "keeps its old value: {}",
+                        why.map_or_else(|| "it failed".to_owned(), |why| why.summary.to_string())
+                    )
+                }
+                _ => "keeps its old value".to_owned(),
+            };
+            text.push_str(&format!("  {target} {what}\n"));
+        }
+        if let (Op::RevokeSession { session, .. }, Some(StepOutcome::Done)) = (&step.op, outcome) {
+            text.push_str(&format!("  session {session} is revoked\n"));
+        }
+        if let Some(note) = done.and_then(|done| done.made.note.as_ref()) {
+            text.push_str(&format!("  {note}\n"));
+        }
+    }
+    if let Some(end) = record.steps.iter().find_map(|step| step.made.expires_at) {
+        text.push_str(&format!(
+            "  the value ends {}\n",
+            end.format("%Y-%m-%d %H:%M UTC")
+        ));
+    }
     if sent > 0 {
         text.push_str(&format!("  sent {}\n", tables::bytes(sent)));
     }
@@ -102,7 +136,8 @@ pub fn summary(record: &RunRecord) -> String {
 }
 
 /// Takes up one run, or every open one.
-pub async fn resume(session: &Session, run: Option<&str>, output: &Output) -> Ending {
+pub async fn resume(process: &Environment, global: &Global, run: Option<&str>, output: &Output) -> Ending {
+    let session = &process.session(global)?;
     if session.read_only {
         return Err(
             Problem::new(Kind::Refused, "this session is read-only: nothing is resumed")
@@ -141,7 +176,17 @@ pub async fn resume(session: &Session, run: Option<&str>, output: &Output) -> En
             done.push(record.clone());
             continue;
         }
-        let handle = session.resume(&record.id)?;
+        let means = match record.sign_in() {
+            Some(scope) => {
+                output.say(&format!(
+                    "{} needs a new sign-in: its token died with its process",
+                    record.id
+                ));
+                login::sign_in(process, session, scope, false, output).await?
+            }
+            None => Means::default(),
+        };
+        let handle = session.resume_with(&record.id, means)?;
         let record = watch::follow(handle, &record.plan, output).await?;
         code = record.outcome.map_or(1, Outcome::exit_code);
         done.push(record);

@@ -1,14 +1,17 @@
 //! What the pure part asks the shell to do.
 //!
 //! Owns the list of effects, as data. Two of them can change a remote, and both carry a
-//! [`Confirmed`]. Must not do anything.
+//! [`Confirmed`]. What was typed in secret travels in types that show nothing. Must not do
+//! anything.
 
 use std::sync::Arc;
 
 use super::confirm::Confirmed;
+use super::given::{Entered, Given};
 use crate::domain::Snapshot;
+use crate::domain::credential::TokenScope;
 use crate::journal::RunId;
-use crate::plan::{Plan, PublishIntent};
+use crate::plan::{Intent, Plan};
 
 /// Names a request; its answer carries the same number, and older answers are dropped.
 pub type RequestId = u64;
@@ -29,14 +32,23 @@ pub enum Effect {
         /// The request.
         id: RequestId,
     },
-    /// Look freshly at what a publish needs, and plan it.
-    PlanPublish {
+    /// Look freshly at what a wish needs, and plan it.
+    Plan {
         /// The request.
         id: RequestId,
         /// What is known so far.
         previous: Arc<Snapshot>,
         /// The wish.
-        intent: PublishIntent,
+        intent: Intent,
+    },
+    /// Have Ubuntu One say who somebody is. No token exists afterwards.
+    Discharge {
+        /// The request.
+        id: RequestId,
+        /// What the token is to be good for.
+        scope: TokenScope,
+        /// Who signs in.
+        login: Entered,
     },
     // --- background, changing remotes
     /// Start a run of a confirmed plan.
@@ -45,6 +57,8 @@ pub enum Effect {
         id: RequestId,
         /// The plan.
         plan: Box<Confirmed<Plan>>,
+        /// What it is given besides.
+        given: Given,
     },
     /// Take up a run that was left open.
     Resume {
@@ -52,6 +66,8 @@ pub enum Effect {
         id: RequestId,
         /// The run.
         run: Confirmed<RunId>,
+        /// What it is given besides.
+        given: Given,
     },
     /// Ask a run to stop.
     Cancel(RunId),

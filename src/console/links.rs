@@ -34,6 +34,11 @@ pub fn charm(name: &str) -> String {
     format!("https://charmhub.io/{name}")
 }
 
+/// The page of a repository's secrets.
+pub fn secrets(repository: &str) -> String {
+    format!("https://github.com/{repository}/settings/secrets/actions")
+}
+
 /// The folder of a release.
 pub fn release(repository: &str, branch: &str, path: &str, name: &str) -> String {
     format!("https://github.com/{repository}/tree/{branch}/{path}/{name}")

@@ -15,6 +15,8 @@ pub mod actions;
 pub mod confirm;
 pub mod dialogs;
 pub mod effect;
+pub mod given;
+pub mod hidden;
 pub mod layout;
 pub mod links;
 pub mod listing;
@@ -25,6 +27,7 @@ pub mod panes;
 pub mod review;
 pub mod running;
 pub mod shell;
+pub mod sign_in;
 pub mod update;
 pub mod view;
 pub mod wake;
@@ -32,6 +35,15 @@ pub mod words;
 
 #[cfg(test)]
 mod tests;
+
+use crate::domain::Problem;
+use crate::services::charmhub::EXPIRED;
+
+/// True where `problem` is that the store's credential is no longer valid.
+pub fn expired(problem: &Problem) -> bool {
+    let says = |text: &crate::domain::Outside| text.as_str() == EXPIRED;
+    says(&problem.summary) || problem.causes.iter().any(says)
+}
 
 pub use model::Model;
 pub use msg::Msg;

@@ -98,6 +98,8 @@ pub struct Model {
     pub filtering: Option<tui_input::Input>,
     /// The screen.
     pub screen: Screen,
+    /// The screen that a sign-in interrupted.
+    pub interrupted: Option<Box<Screen>>,
     /// The dialog over it.
     pub modal: Option<Modal>,
     /// The word at the foot.
@@ -133,6 +135,7 @@ impl Model {
             zoomed: false,
             filtering: None,
             screen: Screen::Panes,
+            interrupted: None,
             modal: None,
             notice: None,
             warm: false,

@@ -1,7 +1,7 @@
 //! Everything that can happen to the console.
 //!
-//! Owns the messages, nested by feature. They can be logged, compared and replayed. Must not
-//! carry closures.
+//! Owns the messages, nested by feature. They can be compared and replayed. Must not carry
+//! closures, nor anything secret in a type that shows it.
 
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 
 use super::actions::{ActionId, Key};
 use super::effect::RequestId;
+use super::given::Discharge;
+use super::hidden::Hidden;
 use super::panes::PaneId;
 use crate::domain::{Problem, Snapshot};
 use crate::journal::{RunId, RunRecord};
@@ -22,7 +24,7 @@ pub enum Msg {
     /// A key.
     Key(Key),
     /// A bracketed paste.
-    Paste(String),
+    Paste(Hidden),
     /// New size, columns and rows.
     Resize(u16, u16),
     /// The terminal window got or lost the focus.
@@ -43,6 +45,8 @@ pub enum Msg {
     Review(ReviewMsg),
     /// Of the screen of a run.
     Run(RunMsg),
+    /// Of the sign-in dialog.
+    SignIn(SignInMsg),
     // --- from the clock
     /// It is this time now.
     Clock(DateTime<Utc>),
@@ -53,13 +57,15 @@ pub enum Msg {
     Observed(RequestId, DateTime<Utc>, Arc<Snapshot>),
     /// The journal was read.
     RunsRead(RequestId, DateTime<Utc>, Result<Vec<RunRecord>, Problem>),
-    /// A publish was planned, or not, from this snapshot.
+    /// A wish was planned, or not, from this snapshot.
     Planned(
         RequestId,
         DateTime<Utc>,
         Arc<Snapshot>,
         Box<Result<Plan, Problem>>,
     ),
+    /// Ubuntu One answered a sign-in.
+    Discharged(RequestId, Box<Result<Discharge, Problem>>),
     /// A run began, or not.
     Started(RequestId, Result<RunId, Problem>),
     /// A run got on.
@@ -109,6 +115,12 @@ pub enum Go {
     Browse,
     /// Review the publishing of the selected release.
     Publish,
+    /// Review a rotation of the workspace's token.
+    Rotate,
+    /// Review a sign-in.
+    SignIn,
+    /// Review the end of the selected session.
+    Revoke,
     /// Take up the selected run.
     Resume,
     /// Take what stands in the field.
@@ -122,7 +134,7 @@ pub enum Go {
 /// What can happen in the plan review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReviewMsg {
-    /// Leave the selected image out, or take it in again.
+    /// Leave what is selected out, or take it in.
     Toggle,
     /// Name another tag or digest for the selected image.
     Replace,
@@ -132,6 +144,10 @@ pub enum ReviewMsg {
     AllowDowngrade,
     /// Keep the charm revisions that run, or take the newest.
     KeepRevision,
+    /// Also end the former sessions, or leave them.
+    RevokeFormer,
+    /// Keep the token elsewhere.
+    KeepElsewhere,
     /// Look and plan again.
     Again,
     /// Ask for the word that confirms.
@@ -145,4 +161,15 @@ pub enum RunMsg {
     AskCancel,
     /// Stop it.
     Cancel,
+}
+
+/// What can happen in the sign-in dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInMsg {
+    /// To the next field, or to Ubuntu One.
+    Accept,
+    /// By fields.
+    Step(isize),
+    /// Leave it.
+    Close,
 }

@@ -10,13 +10,15 @@ use std::sync::Arc;
 use super::actions::{self, ActionId, Availability, Key};
 use super::dialogs::{self, Modal, Text};
 use super::effect::{Effect, RequestId};
+use super::hidden::Hidden;
 use super::model::Screen;
+use super::msg::SignInMsg;
 use super::panes::{self, PaneId};
-use super::{Model, Msg, layout, review, running, wake};
+use super::{Model, Msg, layout, review, running, sign_in, wake};
 use crate::domain::{Problem, Snapshot};
 use crate::journal::RunRecord;
 
-pub use go::{read_runs, refresh};
+pub use go::{begin, come_back, read_runs, refresh};
 
 /// Takes `msg` and says what is to be done.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
@@ -55,6 +57,16 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Go(go) => go::update(model, go),
         Msg::Review(msg) => review::update(model, msg),
         Msg::Run(msg) => running::update(model, msg),
+        Msg::SignIn(SignInMsg::Accept) => sign_in::accept(model),
+        Msg::SignIn(SignInMsg::Step(steps)) => {
+            sign_in::step(model, steps);
+            Vec::new()
+        }
+        Msg::SignIn(SignInMsg::Close) => {
+            sign_in::close(model);
+            Vec::new()
+        }
+        Msg::Discharged(id, result) => sign_in::discharged(model, id, *result),
         Msg::Clock(now) => {
             model.now = model.now.max(now);
             due(model)
@@ -131,6 +143,7 @@ fn edit(model: &mut Model, key: Key) {
                 help.at = 0;
             }
         }
+        Some(Modal::SignIn(_)) => sign_in::edit(model, key),
         Some(_) => {}
         None => {
             if let Some(field) = &mut model.filtering
@@ -144,7 +157,10 @@ fn edit(model: &mut Model, key: Key) {
 }
 
 /// A paste goes into fields, but never into one that confirms.
-fn on_paste(model: &mut Model, text: &str) {
+fn on_paste(model: &mut Model, text: &Hidden) {
+    if matches!(model.modal, Some(Modal::SignIn(_))) {
+        return sign_in::paste(model, text);
+    }
     let confirms = matches!(&model.modal, Some(Modal::Prompt(prompt)) if prompt.wanted.is_some());
     if confirms {
         if let Some(Modal::Prompt(prompt)) = &mut model.modal {
@@ -158,7 +174,7 @@ fn on_paste(model: &mut Model, text: &str) {
         None => model.filtering.is_some(),
     };
     if takes {
-        for c in text.trim().chars().filter(|c| !c.is_control()).take(200) {
+        for c in text.expose().trim().chars().filter(|c| !c.is_control()).take(200) {
             edit(model, Key::Char(c));
         }
     }
@@ -184,9 +200,16 @@ fn act(model: &mut Model, id: ActionId) -> Vec<Effect> {
 }
 
 fn pick(model: &mut Model, at: usize) -> Vec<Effect> {
-    if let Some(Modal::Help(help)) = &mut model.modal {
-        help.at = at;
-        return Vec::new();
+    match &mut model.modal {
+        Some(Modal::Help(help)) => {
+            help.at = at;
+            return Vec::new();
+        }
+        Some(Modal::SignIn(dialog)) => {
+            dialog.at = at.min(dialog.fields.len().saturating_sub(1));
+            return Vec::new();
+        }
+        _ => {}
     }
     if let (None, Screen::Review(review)) = (&model.modal, &mut model.screen) {
         review.cursor = at;

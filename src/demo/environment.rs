@@ -18,6 +18,11 @@ pub const PASSWORD: &str = "demo-password";
 /// Its one-time password, which may be used again: a toy world.
 pub const OTP: &str = "123456";
 
+/// A bare store token as charmcraft 4.4 and later exports it.
+pub fn exported(store_token: &str) -> String {
+    STANDARD.encode(store_token)
+}
+
 /// Every variable of the contract, in the order in which the file lists them.
 pub fn variables(dir: &Path, identity: &Identity, store_token: &str) -> Vec<(String, String)> {
     let mirrors = format!(
@@ -31,7 +36,7 @@ pub fn variables(dir: &Path, identity: &Identity, store_token: &str) -> Vec<(Str
         ("CHARMCRAFT_UPLOAD_URL", identity.url("storage")),
         ("CHARMCRAFT_REGISTRY_URL", identity.url("canonical")),
         ("CHARMCRAFT_STORE_SSO_URL", identity.url("sso")),
-        ("CHARMCRAFT_AUTH", STANDARD.encode(store_token)),
+        ("CHARMCRAFT_AUTH", exported(store_token)),
         ("GITHUB_API_URL", identity.url("github")),
         ("GH_TOKEN", identity.github_token.clone()),
         ("GITHUB_TOKEN", identity.github_token.clone()),

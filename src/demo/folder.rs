@@ -18,13 +18,14 @@ use super::faults::SERVICES;
 use crate::domain::{Kind, Problem};
 
 /// What the world makes in its folder, and all that `--fresh` removes.
-const MADE: [&str; 12] = [
+const MADE: [&str; 13] = [
     "world.json",
     "charmhub.json",
     "requests.jsonl",
     "github.json",
     "github-objects.json",
     "github.sock",
+    "tokens.json",
     "github",
     "contents",
     "registry",

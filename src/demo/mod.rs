@@ -28,12 +28,17 @@ use tokio_util::task::TaskTracker;
 
 use self::faults::Faults;
 use self::folder::{Identity, Opened};
+use self::github::GitHub;
 use self::images::Drawing;
 use self::registry::{Registry, Setup};
 use self::request_log::RequestLog;
 use self::server::Front;
 use self::store::{Charmhub, Endpoints};
 use crate::domain::{Kind, Problem};
+
+/// How long before the world's begin its secrets were set, in days: the operator's token in most
+/// repositories, and the copy that was replaced since.
+pub(crate) const PLANTED_DAYS: (i64, i64) = (170, 17);
 
 /// What a world is started with.
 #[derive(Clone, Debug)]
@@ -71,6 +76,7 @@ pub struct World {
     dir: PathBuf,
     identity: Identity,
     store: Arc<Charmhub>,
+    github: Arc<GitHub>,
     stop: CancellationToken,
     tasks: TaskTracker,
     lock: std::fs::File,
@@ -132,14 +138,19 @@ impl World {
             sso: identity.url("sso"),
         };
         let store = Charmhub::open(&dir, endpoints, canonical.clone(), drawing, options.serve_lag)?;
-        let github = github::GitHub::open(&dir, identity.seed, &identity.github_token)?;
-        github.show_packages(ghcr.clone(), &identity.packages_token);
-        let github = github::router(github);
+        let planted = github::Planted {
+            token: &identity.github_token,
+            packages_token: &identity.packages_token,
+            credential: &environment::exported(&store.operator_token()),
+            older_credential: &environment::exported(&store.older_token()),
+        };
+        let github = github::GitHub::open(&dir, identity.seed, &planted)?;
+        github.show_packages(ghcr.clone());
 
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         let front = |service, router: Router| Front::new(service, router, faults.clone(), log.clone());
-        let octo = front("github", github);
+        let octo = front("github", github::router(github.clone()));
         for (service, listener) in listeners {
             let front = match service {
                 "charmhub" => front(service, store::api_router(store.clone())),
@@ -162,6 +173,7 @@ impl World {
             dir,
             identity,
             store,
+            github,
             stop,
             tasks,
             lock,
@@ -196,6 +208,12 @@ impl World {
         lifetime: Duration,
     ) -> Result<String, Problem> {
         self.store.mint_for_tests(packages, permissions, lifetime)
+    }
+
+    /// Gives a repository of the demo's GitHub (`finos/legend-juju-bundle`), or an organization, a
+    /// new key to seal secrets for; seals for the earlier key are refused from then on.
+    pub fn rotate_key(&self, repository: &str) -> Result<(), Problem> {
+        self.github.rotate_key(repository)
     }
 
     /// Ends every server and connection.

@@ -15,10 +15,11 @@ use crate::config::workspace::TokenKind;
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
 use crate::domain::secret::{RepositorySecrets, SealedRotation, SessionFacts};
 use crate::domain::{GitHubRepository, Observed, Outside, Problem, SessionId, Snapshot};
-use crate::journal::{Journal, RunRecord};
-use crate::plan::{Intent, RotateIntent, rotate};
+use crate::journal::{Journal, RunRecord, StepOutcome};
+use crate::plan::{Intent, RotateIntent, rotate, sign_in};
 use crate::services::Services;
 use crate::services::charmhub::{Publisher, StoreToken};
+use crate::services::registry::RegistryLogin;
 
 /// What the service says of a value: `None` where there is nobody to ask.
 pub async fn facts_of(
@@ -92,6 +93,17 @@ impl Observer {
         snapshot
     }
 
+    /// Secrets, sessions and logins; `None` where nobody is asked.
+    pub(super) async fn look_at_books(&self) -> Option<Books> {
+        if self.offline {
+            return None;
+        }
+        let mut known = Snapshot::default();
+        self.remember(&mut known);
+        let repositories = self.secret_repositories(&known);
+        Some(books(self, &repositories).await)
+    }
+
     /// Repositories with secrets that are looked after.
     pub(super) fn secret_repositories(&self, snapshot: &Snapshot) -> BTreeSet<GitHubRepository> {
         crate::plan::credentials::targets(&self.workspace, snapshot)
@@ -101,36 +113,33 @@ impl Observer {
     }
 
     async fn look_at_credentials(&self, snapshot: &mut Snapshot, repositories: &BTreeSet<GitHubRepository>) {
-        let (credential, github, secrets, sessions) = tokio::join!(
+        let (credential, github, books) = tokio::join!(
             sources::credential(self),
             sources::github(self),
-            secrets(self, repositories),
-            sessions(self),
+            books(self, repositories),
         );
         snapshot.world = self.services.endpoints.world();
         snapshot.workspace.clone_from(&self.workspace.name);
         snapshot.taken_at = Utc::now();
         snapshot.credential.refresh(credential);
         snapshot.github.refresh(github);
-        self.file_secrets(snapshot, secrets, sessions);
+        self.file(snapshot, books);
     }
 
     /// Puts what was seen of secrets and sessions beside what the journal remembers.
-    pub(super) fn file_secrets(
-        &self,
-        snapshot: &mut Snapshot,
-        secrets: BTreeMap<GitHubRepository, Observed<RepositorySecrets>>,
-        sessions: Observed<Vec<SessionFacts>>,
-    ) {
-        for (repository, facts) in secrets {
+    pub(super) fn file(&self, snapshot: &mut Snapshot, books: Books) {
+        for (repository, facts) in books.secrets {
             snapshot.secrets.entry(repository).or_default().refresh(facts);
         }
-        snapshot.sessions.refresh(sessions);
+        snapshot.sessions.refresh(books.sessions);
+        match books.logins {
+            Ok(logins) => snapshot.logins = logins,
+            Err(problem) => tracing::warn!("{problem}"),
+        }
         self.remember(snapshot);
     }
 
     fn remember(&self, snapshot: &mut Snapshot) {
-        snapshot.logins = logins(&self.services);
         let Some(journal) = &self.journal else { return };
         match journal.lineage() {
             Ok(lineage) => snapshot.lineage = lineage,
@@ -143,8 +152,28 @@ impl Observer {
     }
 }
 
+/// What is kept beside the credentials themselves.
+pub(super) struct Books {
+    secrets: BTreeMap<GitHubRepository, Observed<RepositorySecrets>>,
+    sessions: Observed<Vec<SessionFacts>>,
+    logins: Result<Vec<CredentialFacts>, Problem>,
+}
+
+async fn books(observer: &Observer, repositories: &BTreeSet<GitHubRepository>) -> Books {
+    let (secrets, sessions, logins) = tokio::join!(
+        secrets(observer, repositories),
+        sessions(observer),
+        logins(&observer.services)
+    );
+    Books {
+        secrets,
+        sessions,
+        logins,
+    }
+}
+
 /// Every repository with its secrets. Without a GitHub token nobody is asked.
-pub(super) async fn secrets(
+async fn secrets(
     observer: &Observer,
     repositories: &BTreeSet<GitHubRepository>,
 ) -> BTreeMap<GitHubRepository, Observed<RepositorySecrets>> {
@@ -160,30 +189,27 @@ pub(super) async fn secrets(
 }
 
 /// The store's sessions, ended ones too.
-pub(super) async fn sessions(observer: &Observer) -> Observed<Vec<SessionFacts>> {
+async fn sessions(observer: &Observer) -> Observed<Vec<SessionFacts>> {
     let ask = async { observer.services.publisher().await?.sessions(true).await };
     Observed::from_result(ask.await, Utc::now())
 }
 
-fn logins(services: &Services) -> Vec<CredentialFacts> {
-    services
-        .registry_logins()
-        .list()
-        .into_iter()
-        .map(|login| CredentialFacts {
-            name: login.registry,
-            kind: "registry".into(),
-            source: login.source,
-            account: Some(login.user).filter(|user| !user.is_empty()),
-            expires_at: None,
-            expires_from: ExpiryFrom::Unknown,
-            scopes: Vec::new(),
-            packages: None,
-            channels: None,
-            session: None,
-            remarks: Vec::new(),
-        })
-        .collect()
+async fn logins(services: &Services) -> Result<Vec<CredentialFacts>, Problem> {
+    let facts = |login: RegistryLogin| CredentialFacts {
+        name: login.registry,
+        kind: "registry".into(),
+        source: login.source,
+        account: login.user,
+        expires_at: None,
+        expires_from: ExpiryFrom::Unknown,
+        scopes: Vec::new(),
+        packages: None,
+        channels: None,
+        session: None,
+        remarks: Vec::new(),
+    };
+    let logins = services.registry_logins().list().await?;
+    Ok(logins.into_iter().map(facts).collect())
 }
 
 /// What an unfinished run of the same wish sealed.
@@ -208,7 +234,20 @@ fn seals(run: &RunRecord) -> Option<&crate::journal::Made> {
     Some(&step.made).filter(|made| !made.sealed.is_empty())
 }
 
-/// Live sessions that a rotation of this journal minted and never sealed: their tokens are lost.
+/// True where `run` put the token of `session` somewhere.
+fn used(run: &RunRecord, session: &SessionId) -> bool {
+    match run.plan.intent {
+        Intent::Rotate(_) => seals(run).and_then(|made| made.session.as_ref()) == Some(session),
+        Intent::SignIn(_) => run.steps.iter().any(|step| {
+            step.id.0 == sign_in::KEEP_STEP
+                && step.outcome == Some(StepOutcome::Done)
+                && step.made.session.as_ref() == Some(session)
+        }),
+        Intent::Publish(_) | Intent::Revoke(_) => true,
+    }
+}
+
+/// Live sessions that a run of this journal minted and could not use: their tokens are lost.
 fn orphans(snapshot: &Snapshot, runs: &[RunRecord]) -> Vec<SessionId> {
     let listed = snapshot.sessions.value.iter().flatten();
     listed
@@ -227,8 +266,7 @@ fn orphans(snapshot: &Snapshot, runs: &[RunRecord]) -> Vec<SessionId> {
             runs.iter().any(|record| {
                 record.id.0 == run
                     && !record.running
-                    && matches!(record.plan.intent, Intent::Rotate(_))
-                    && seals(record).and_then(|made| made.session.as_ref()) != Some(&session.id)
+                    && !used(record, &session.id)
                     && !snapshot
                         .lineage
                         .iter()

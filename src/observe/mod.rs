@@ -6,6 +6,7 @@
 
 mod cache;
 mod credentials;
+mod doctor;
 mod images;
 mod sources;
 
@@ -73,6 +74,19 @@ impl Observer {
     }
 
     /// Everything that the panes show, looked at now; what cannot be read keeps its old value.
+    pub async fn refresh_all(&self, previous: Snapshot) -> Snapshot {
+        let snapshot = self.refresh(previous);
+        // Apart from the rest: these are many small questions to one service.
+        let books = self.look_at_books();
+        let (mut snapshot, books) = tokio::join!(snapshot, books);
+        if let Some(books) = books {
+            self.file(&mut snapshot, books);
+            self.cache.keep_snapshot(&snapshot);
+        }
+        snapshot
+    }
+
+    /// Releases, channels and charms, looked at now; what cannot be read keeps its old value.
     pub async fn refresh(&self, previous: Snapshot) -> Snapshot {
         if self.offline {
             return previous;
@@ -125,28 +139,13 @@ impl Observer {
         let mut snapshot = previous;
         snapshot.world = self.services.endpoints.world();
         snapshot.workspace.clone_from(&self.workspace.name);
-        // A publish needs nothing of secrets.
-        let repositories = match intent {
-            None => self.secret_repositories(&snapshot),
-            Some(_) => BTreeSet::new(),
-        };
-        let keep_books = async {
-            match intent {
-                None => Some(tokio::join!(
-                    credentials::secrets(self, &repositories),
-                    credentials::sessions(self)
-                )),
-                Some(_) => None,
-            }
-        };
-        let (releases, markers, credential, github, published, served, books) = tokio::join!(
+        let (releases, markers, credential, github, published, served) = tokio::join!(
             sources::releases(self),
             sources::markers(self),
             sources::credential(self),
             sources::github(self),
             sources::publisher_side(self, charms),
             sources::public_side(self, charms),
-            keep_books,
         );
         snapshot.taken_at = Utc::now();
         if let Some(journal) = &self.journal
@@ -161,9 +160,6 @@ impl Observer {
         snapshot.markers.refresh(markers);
         snapshot.credential.refresh(credential);
         snapshot.github.refresh(github);
-        if let Some((secrets, sessions)) = books {
-            self.file_secrets(&mut snapshot, secrets, sessions);
-        }
         for (charm, facts) in published {
             snapshot.charms.entry(charm).or_default().refresh(facts);
         }

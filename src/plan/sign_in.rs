@@ -7,6 +7,9 @@ use crate::domain::{Kind, Outside, Problem, Snapshot};
 
 use super::{Intent, Keep, Op, Plan, SignInIntent, State, Step, StepId};
 
+/// The step that keeps the token.
+pub const KEEP_STEP: &str = "keep-token";
+
 /// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -> Result<Plan, Problem> {
     if intent.scope.permissions.is_empty() {
@@ -46,7 +49,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -
             State::text("another token, which stays valid until it ends")
         });
     let keep = Step {
-        id: StepId("keep-token".to_owned()),
+        id: StepId(KEEP_STEP.to_owned()),
         kind: op.kind().to_owned(),
         target,
         before,
@@ -99,6 +102,11 @@ pub fn mint_step(
         .and_then(chrono::TimeDelta::try_seconds)
         .and_then(|ttl| snapshot.taken_at.checked_add_signed(ttl));
     match end {
+        Some(end) if days < 2 && scope.ttl >= 7200 => text.push_str(&format!(
+            ", for {} hours (until {})",
+            scope.ttl / 3600,
+            end.format("%Y-%m-%d %H:%M UTC")
+        )),
         Some(end) if days > 0 => {
             text.push_str(&format!(", for {days} days (until {})", end.format("%Y-%m-%d")))
         }
@@ -106,7 +114,7 @@ pub fn mint_step(
     }
     let op = Op::SignIn { scope };
     Step {
-        id: StepId("sign-in".to_owned()),
+        id: StepId(super::rotate::SIGN_IN_STEP.to_owned()),
         kind: op.kind().to_owned(),
         target: "Charmhub".into(),
         before: State::Nothing(()),

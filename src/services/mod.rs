@@ -9,7 +9,7 @@ pub mod endpoints;
 pub mod github;
 pub mod http;
 pub mod keyring;
-mod private_file;
+pub mod private_file;
 pub mod registry;
 pub mod seal;
 
@@ -108,11 +108,24 @@ impl Services {
         self.variable.is_some()
     }
 
+    /// True where the keyring plays a part.
+    pub const fn uses_keyring(&self) -> bool {
+        self.keyring
+    }
+
     /// Forgets what was found, so that the next who needs the credential looks again: after a
     /// login or a logout.
     pub fn forget_token(&self) {
         if let Ok(mut token) = self.token.lock() {
             *token = Found::default();
+        }
+    }
+
+    /// Uses `token` from now on, as long as this process lives, whatever is set or kept: somebody
+    /// just signed in.
+    pub fn use_token(&self, token: StoreToken) {
+        if let Ok(mut found) = self.token.lock() {
+            *found = Arc::new(OnceCell::new_with(Some(Ok(token))));
         }
     }
 

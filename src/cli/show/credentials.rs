@@ -1,12 +1,263 @@
-//! `whoami`: whose credential it is, what it may do and until when.
+//! `credentials` and `whoami`: whose they are, what they may do and until when.
+//!
+//! Owns how credentials, secrets and sessions are told. Must not judge.
 
-use serde_json::json;
+use std::path::Path;
 
-use crate::cli::Ending;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use crate::cli::args::Credentials as Wish;
+use crate::cli::documents::Sources;
 use crate::cli::output::Output;
-use crate::domain::Snapshot;
+use crate::cli::{Ending, tables};
 use crate::domain::credential::CredentialFacts;
+use crate::domain::{Kind, Lineage, Outside, SecretTarget, Snapshot};
+use crate::plan::calendar;
+use crate::plan::credentials::{self, Credential};
 use crate::run::Session;
+use crate::services::private_file;
+
+/// `14d`, `36h`.
+pub fn span(text: &str) -> Result<TimeDelta, String> {
+    let bad = || format!("'{text}' is no span of time: write days or hours, for example 14d or 36h");
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or_else(bad)?;
+    let number: i64 = number
+        .parse()
+        .ok()
+        .filter(|number| *number >= 0)
+        .ok_or_else(bad)?;
+    match unit {
+        "d" => TimeDelta::try_days(number),
+        "h" => TimeDelta::try_hours(number),
+        _ => None,
+    }
+    .ok_or_else(bad)
+}
+
+/// `credentials`. With a span it ends with 4 where one ends within it.
+pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> Ending {
+    let workspace = &session.config.workspace;
+    let snapshot = session.observer.for_credentials(session.observer.cached()).await;
+    let now = Utc::now();
+    let all = credentials::credentials(workspace, &snapshot, now);
+    let targets = credentials::targets(workspace, &snapshot);
+    let sources = sources(&snapshot);
+    if let Some(path) = &wish.calendar {
+        let text = calendar::calendar(&all, now);
+        if path == Path::new("-") {
+            output.answer(&text);
+            return ending(wish, &all, now, output);
+        }
+        private_file::write(path, text.as_bytes())?;
+        output.say(&format!("written: {}", Outside::new(path.display().to_string())));
+    }
+    if output.json {
+        let lineage = |target: &SecretTarget| credentials::lineage(workspace, &snapshot, target);
+        let mut content = vec![
+            (
+                "credentials",
+                all.iter().map(|one| document(one, now)).collect::<Value>(),
+            ),
+            (
+                "targets",
+                targets
+                    .iter()
+                    .map(|target| target_document(&snapshot, target, lineage(target)))
+                    .collect::<Value>(),
+            ),
+            ("sessions", sessions_document(&snapshot)),
+        ];
+        content.extend(sources.keys());
+        output.document("credentials", Some(&workspace.name), content);
+    } else {
+        super::warn(&sources, output);
+        output.answer(&text(&all, now));
+        output.answer(&matrix(session, &snapshot, &targets));
+        output.answer(&sessions(&snapshot));
+    }
+    ending(wish, &all, now, output)
+}
+
+/// Whether one ends too soon, or is no longer accepted.
+fn ending(wish: &Wish, all: &[Credential], now: DateTime<Utc>, output: &Output) -> Ending {
+    let Some(span) = wish.fail_within else {
+        return Ok(0);
+    };
+    let mut code = 0;
+    for one in all {
+        let soon = one.facts.expires_at.is_some_and(|end| end - now <= span);
+        let refused = one.facts.source.is_empty() && !one.problems.is_empty();
+        if soon || refused {
+            let why: Vec<_> = one.problems.iter().map(ToString::to_string).collect();
+            let end = one.facts.expires_at.map_or_else(String::new, |end| {
+                format!(" ({})", end.format("%Y-%m-%d %H:%M UTC"))
+            });
+            let why = if why.is_empty() {
+                "it ends within that span".to_owned()
+            } else {
+                why.join("; ")
+            };
+            output.say(&format!("{}: {why}{end}", one.facts.name));
+            code = Kind::Credentials.exit_code();
+        }
+    }
+    Ok(code)
+}
+
+fn sources(snapshot: &Snapshot) -> Sources {
+    let mut sources = Sources::new()
+        .add("charmhub", &snapshot.credential)
+        .add("github", &snapshot.github)
+        .add("sessions", &snapshot.sessions);
+    for (repository, seen) in &snapshot.secrets {
+        sources = sources.add(repository.as_str(), seen);
+    }
+    sources
+}
+
+fn document(one: &Credential, now: DateTime<Utc>) -> Value {
+    let facts = &one.facts;
+    json!({
+        "name": facts.name, "kind": facts.kind, "account": facts.account, "source": facts.source,
+        "expires_at": facts.expires_at, "expires_from": facts.expires_from,
+        "days_left": facts.days_left(now), "scopes": facts.scopes, "problems": one.problems,
+        "packages": facts.packages, "channels": facts.channels, "session": facts.session,
+        "remarks": facts.remarks, "alarm": one.alarm,
+    })
+}
+
+fn target_document(snapshot: &Snapshot, target: &SecretTarget, lineage: Lineage) -> Value {
+    // What our record says of a value counts only while that value is in place.
+    let written = snapshot
+        .written(target)
+        .filter(|_| matches!(lineage, Lineage::Current | Lineage::Older));
+    json!({
+        "repository": target.repository, "secret": target.secret,
+        "updated_at": updated_at(snapshot, target), "lineage": lineage,
+        "expires_at": written.and_then(|record| record.expires_at),
+        "session": written.and_then(|record| record.session.as_ref()),
+        "run": written.map(|record| &record.run),
+    })
+}
+
+fn updated_at(snapshot: &Snapshot, target: &SecretTarget) -> Option<DateTime<Utc>> {
+    let facts = snapshot.secrets.get(&target.repository)?.value.as_ref()?;
+    facts.secrets.get(&target.secret).map(|secret| secret.updated_at)
+}
+
+fn sessions_document(snapshot: &Snapshot) -> Value {
+    snapshot
+        .sessions
+        .value
+        .iter()
+        .flatten()
+        .map(|session| {
+            json!({
+                "id": session.id, "description": session.description, "since": session.since,
+                "until": session.until, "revoked_at": session.revoked_at,
+                "orphan": snapshot.orphans.contains(&session.id),
+            })
+        })
+        .collect()
+}
+
+fn text(all: &[Credential], now: DateTime<Utc>) -> String {
+    let mut table = tables::Table::new(&["credential", "account", "ends", "left", "said by", "from"]);
+    for one in all {
+        let facts = &one.facts;
+        let blank = || "-".to_owned();
+        table.row(vec![
+            facts.name.to_string(),
+            facts.account.as_ref().map_or_else(blank, ToString::to_string),
+            facts.expires_at.map_or_else(
+                || "unknown".to_owned(),
+                |end| end.format("%Y-%m-%d %H:%M UTC").to_string(),
+            ),
+            facts
+                .days_left(now)
+                .map_or_else(blank, |days| format!("{days} d")),
+            json!(facts.expires_from).as_str().unwrap_or_default().to_owned(),
+            facts.source.to_string(),
+        ]);
+    }
+    if table.is_empty() {
+        return "No credential is known.\n".to_owned();
+    }
+    let mut text = table.text();
+    for one in all {
+        for problem in &one.problems {
+            text.push_str(&format!("warning: {}: {problem}\n", one.facts.name));
+        }
+        for remark in &one.facts.remarks {
+            text.push_str(&format!("note: {}: {remark}\n", one.facts.name));
+        }
+    }
+    text
+}
+
+fn matrix(session: &Session, snapshot: &Snapshot, targets: &[SecretTarget]) -> String {
+    if targets.is_empty() {
+        return String::new();
+    }
+    let mut table = tables::Table::new(&["repository", "secret", "set", "value"]);
+    for target in targets {
+        let lineage = credentials::lineage(&session.config.workspace, snapshot, target);
+        let value = match lineage {
+            Lineage::Current => "current",
+            Lineage::Older => "older than the newest that windlass wrote",
+            Lineage::Foreign => "foreign: somebody else set it since windlass did",
+            Lineage::Absent => "absent",
+            Lineage::Unknown => "unknown: never set from here",
+        };
+        table.row(vec![
+            target.repository.to_string(),
+            target.secret.to_string(),
+            updated_at(snapshot, target).map_or_else(
+                || "-".to_owned(),
+                |at| at.format("%Y-%m-%d %H:%M UTC").to_string(),
+            ),
+            value.to_owned(),
+        ]);
+    }
+    format!("\n{}", table.text())
+}
+
+fn sessions(snapshot: &Snapshot) -> String {
+    let live: Vec<_> = snapshot
+        .sessions
+        .value
+        .iter()
+        .flatten()
+        .filter(|session| session.revoked_at.is_none())
+        .collect();
+    if live.is_empty() {
+        return String::new();
+    }
+    let mut table = tables::Table::new(&["session", "made by", "since", "until"]);
+    let day =
+        |at: Option<DateTime<Utc>>| at.map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d").to_string());
+    for session in live {
+        table.row(vec![
+            session.id.to_string(),
+            session
+                .description
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), ToString::to_string),
+            day(session.since),
+            day(session.until),
+        ]);
+    }
+    let mut text = format!("\n{}", table.text());
+    for orphan in &snapshot.orphans {
+        text.push_str(&format!(
+            "warning: the token of session {orphan} was lost by a run that died: windlass revoke {orphan}\n"
+        ));
+    }
+    text
+}
 
 /// `whoami`.
 pub async fn whoami(session: &Session, output: &Output) -> Ending {

@@ -21,7 +21,7 @@ use crate::run::Session;
 
 pub use channels::channels;
 pub use charms::charms;
-pub use credentials::whoami;
+pub use credentials::{credentials, span, whoami};
 pub use images::{diff, resolve};
 pub use releases::releases;
 pub use settings::config;

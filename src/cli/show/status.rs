@@ -12,7 +12,7 @@ use crate::run::Session;
 
 /// `status`: one page.
 pub async fn status(session: &Session, output: &Output) -> Ending {
-    let snapshot = session.observer.refresh(session.observer.cached()).await;
+    let snapshot = session.observer.refresh_all(session.observer.cached()).await;
     let workspace = &session.config.workspace;
     let open: Vec<_> = session
         .journal

@@ -2,10 +2,13 @@
 //!
 //! Owns the reasons that footer, help and a vain key press show. Must not change anything.
 
+use crate::console::dialogs::Modal;
 use crate::console::live::State;
 use crate::console::model::Screen;
-use crate::console::panes::{self, PaneId, charms};
+use crate::console::panes::{self, PaneId, charms, credentials};
 use crate::console::{Model, review, running};
+use crate::domain::Kind;
+use crate::journal::Outcome;
 
 /// Whether an action can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,12 +75,110 @@ pub(super) fn browse(model: &Model) -> Availability {
             model.panes.charms.selected().map(|row| &row.what),
             Some(charms::What::Charm(_) | charms::What::Resource { .. })
         ),
-        PaneId::Credentials | PaneId::Activity => return Hidden,
+        PaneId::Credentials => match model.panes.credentials.selected() {
+            Some(row) if row.link().is_some() => return Enabled,
+            _ => return Hidden,
+        },
+        PaneId::Activity => return Hidden,
     };
     if has_page {
         Enabled
     } else {
         Disabled("there is no page for this")
+    }
+}
+
+pub(super) fn rotate(model: &Model) -> Availability {
+    if model
+        .workspace()
+        .tokens
+        .iter()
+        .all(|token| token.targets.is_empty())
+    {
+        Disabled("this workspace names no secret to rotate")
+    } else {
+        Enabled
+    }
+}
+
+pub(super) fn revoke(model: &Model) -> Availability {
+    match model.panes.credentials.selected() {
+        Some(credentials::Row::Session(row)) if row.facts.revoked_at.is_some() => {
+            Disabled("this session was revoked already")
+        }
+        Some(credentials::Row::Session(row)) if row.in_use => {
+            Disabled("windlass itself uses this session; sign in anew first")
+        }
+        Some(credentials::Row::Session(_)) => Enabled,
+        _ => Disabled("select one of the sessions first"),
+    }
+}
+
+pub(super) fn orphan(model: &Model) -> Availability {
+    of_review(model, |review| {
+        if review::choices(model, review) == 0 {
+            Hidden
+        } else {
+            may_change(review)
+        }
+    })
+}
+
+pub(super) fn keep_elsewhere(model: &Model) -> Availability {
+    if model.setting.demo {
+        return Disabled("the demo world leaves your keyring alone");
+    }
+    change(model)
+}
+
+pub(super) fn review_sign_in(model: &Model) -> Availability {
+    of_review(model, |review| match &review.problem {
+        Some(problem) if review.kind() != review::Sort::SignIn && problem.kind == Kind::Credentials => {
+            may_change(review)
+        }
+        _ => Hidden,
+    })
+}
+
+pub(super) fn run_sign_in(model: &Model) -> Availability {
+    let Screen::Run(running) = &model.screen else {
+        return Hidden;
+    };
+    let problem = model
+        .record(&running.run)
+        .and_then(|record| record.problem.as_ref());
+    match (running::state(model, &running.run), problem) {
+        (State::Open | State::Ended(_), Some(problem)) if problem.kind == Kind::Credentials => Enabled,
+        _ => Hidden,
+    }
+}
+
+pub(super) fn run_browse(model: &Model) -> Availability {
+    let Screen::Run(running) = &model.screen else {
+        return Hidden;
+    };
+    let live = model.live.get(&running.run).map(|live| &live.plan);
+    let plan = live.or_else(|| model.record(&running.run).map(|record| &record.plan));
+    match plan {
+        Some(plan) if plan.charms().is_empty() => Hidden,
+        _ => Enabled,
+    }
+}
+
+pub(super) fn text_sign_in(model: &Model) -> Availability {
+    match &model.modal {
+        Some(Modal::Problem(text)) if text.sign_in => Enabled,
+        _ => Hidden,
+    }
+}
+
+pub(super) fn sign_in_accept(model: &Model) -> Availability {
+    match &model.modal {
+        Some(Modal::SignIn(dialog)) if dialog.in_flight.is_some() => {
+            Disabled("Ubuntu One has not answered yet; esc leaves")
+        }
+        Some(Modal::SignIn(_)) if model.setting.read_only => Disabled(READ_ONLY),
+        _ => Enabled,
     }
 }
 
@@ -105,8 +206,8 @@ pub(super) fn resume_here(model: &Model) -> Availability {
 
 const fn may_resume(model: &Model, state: State) -> Availability {
     match state {
-        State::Open if model.setting.read_only => Disabled(READ_ONLY),
-        State::Open => Enabled,
+        State::Open | State::Ended(Outcome::Failed) if model.setting.read_only => Disabled(READ_ONLY),
+        State::Open | State::Ended(Outcome::Failed) => Enabled,
         _ => Hidden,
     }
 }
@@ -148,13 +249,15 @@ pub(super) fn confirm(model: &Model) -> Availability {
 }
 
 pub(super) fn change(model: &Model) -> Availability {
-    of_review(model, |review| {
-        if review.starting.is_some() {
-            Disabled("the run is being started")
-        } else {
-            Enabled
-        }
-    })
+    of_review(model, may_change)
+}
+
+const fn may_change(review: &review::Review) -> Availability {
+    if review.starting.is_some() {
+        Disabled("the run is being started")
+    } else {
+        Enabled
+    }
 }
 
 pub(super) fn review_copy(model: &Model) -> Availability {
@@ -163,16 +266,14 @@ pub(super) fn review_copy(model: &Model) -> Availability {
 
 pub(super) fn text_copy(model: &Model) -> Availability {
     match &model.modal {
-        Some(
-            crate::console::dialogs::Modal::Details(text) | crate::console::dialogs::Modal::Problem(text),
-        ) if text.copy.is_some() => Enabled,
+        Some(Modal::Details(text) | Modal::Problem(text)) if text.copy.is_some() => Enabled,
         _ => Hidden,
     }
 }
 
 pub(super) fn text_browse(model: &Model) -> Availability {
     match &model.modal {
-        Some(crate::console::dialogs::Modal::Details(text)) if text.link.is_some() => Enabled,
+        Some(Modal::Details(text)) if text.link.is_some() => Enabled,
         _ => Hidden,
     }
 }

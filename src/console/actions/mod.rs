@@ -14,6 +14,7 @@ pub use table::ACTIONS;
 use super::dialogs::Modal;
 use super::model::Screen;
 use super::panes::PaneId;
+use super::review::Sort;
 use super::{Model, Msg};
 use crate::plan::Risk;
 
@@ -46,6 +47,9 @@ pub enum ActionId {
     Copy,
     Browse,
     Resume,
+    Rotate,
+    SignIn,
+    Revoke,
     Unfilter,
     FilterAccept,
     FilterUp,
@@ -57,6 +61,14 @@ pub enum ActionId {
     ReviewTrackOnly,
     ReviewDowngrade,
     ReviewKeep,
+    RotateConfirm,
+    RotateFormer,
+    RotateOrphan,
+    SignInConfirm,
+    SignInKeep,
+    RevokeConfirm,
+    ReviewSignIn,
+    RunSignIn,
     ReviewAgain,
     ReviewUp,
     ReviewDown,
@@ -86,6 +98,11 @@ pub enum ActionId {
     TextCopy,
     TextBrowse,
     TextClose,
+    TextSignIn,
+    SignInAccept,
+    SignInNext,
+    SignInPrevious,
+    SignInClose,
     PromptAccept,
     PromptClose,
     StopYes,
@@ -107,7 +124,9 @@ pub enum Scope {
     Pane(PaneId),
     /// While a filter is typed.
     Filter,
-    /// In the plan review.
+    /// In the review of one sort of plan.
+    ReviewOf(Sort),
+    /// In every plan review.
     Review,
     /// On the screen of a run.
     Run,
@@ -117,6 +136,8 @@ pub enum Scope {
     Text,
     /// In a field.
     Prompt,
+    /// In the sign-in dialog.
+    SignIn,
     /// In the question whether to stop a run.
     Stop,
     /// In the question whether to leave.
@@ -160,12 +181,15 @@ pub fn scopes(model: &Model) -> Vec<Scope> {
         Some(Modal::Help(_)) => vec![Scope::Help],
         Some(Modal::Problem(_) | Modal::Details(_)) => vec![Scope::Text],
         Some(Modal::Prompt(_)) => vec![Scope::Prompt],
+        Some(Modal::SignIn(_)) => vec![Scope::SignIn],
         Some(Modal::Stop(_)) => vec![Scope::Stop],
         Some(Modal::Leave) => vec![Scope::Leave],
         None => match &model.screen {
             Screen::Panes if model.filtering.is_some() => vec![Scope::Filter],
             Screen::Panes => vec![Scope::Pane(model.pane), Scope::Panes, Scope::Everywhere],
-            Screen::Review(_) => vec![Scope::Review, Scope::Everywhere],
+            Screen::Review(review) => {
+                vec![Scope::ReviewOf(review.kind()), Scope::Review, Scope::Everywhere]
+            }
             Screen::Run(_) => vec![Scope::Run, Scope::Everywhere],
         },
     };

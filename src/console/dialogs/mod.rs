@@ -12,7 +12,9 @@ pub use line::Line;
 use tui_input::{Input, InputRequest};
 
 use super::actions::Key;
-use super::{Model, layout};
+use super::sign_in::SignIn;
+use super::view::look::Tone;
+use super::{Model, expired, layout};
 use crate::domain::Problem;
 use crate::journal::RunId;
 use crate::plan::Plan;
@@ -28,6 +30,8 @@ pub enum Modal {
     Details(Text),
     /// A field.
     Prompt(Box<Prompt>),
+    /// Signing in.
+    SignIn(Box<SignIn>),
     /// Whether to stop a run.
     Stop(RunId),
     /// Whether to leave while runs go on.
@@ -49,6 +53,8 @@ pub struct Text {
     pub copy: Option<String>,
     /// What `o` opens.
     pub link: Option<String>,
+    /// True where signing in is the remedy.
+    pub sign_in: bool,
 }
 
 impl Text {
@@ -62,12 +68,19 @@ impl Text {
             offset: 0,
             copy: None,
             link: None,
+            sign_in: false,
         }
     }
 
     /// A problem in full.
     pub fn of_problem(title: impl Into<String>, problem: &Problem) -> Self {
-        let mut text = Self::new(title, Line::problem(problem));
+        let mut lines = Line::problem(problem);
+        let sign_in = expired(problem);
+        if sign_in {
+            lines.push(Line::of("here", "L signs in and comes back", Tone::Accent));
+        }
+        let mut text = Self::new(title, lines);
+        text.sign_in = sign_in;
         text.copy = Some(problem.to_string());
         text
     }

@@ -8,7 +8,7 @@ use crate::console::actions::{Availability, Scope};
 use crate::console::view::look::Tone;
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
-use crate::console::{Model, Msg, layout, words};
+use crate::console::{Model, Msg, layout, sign_in, words};
 use crate::plan::Risk;
 
 /// Draws `modal` over the screen.
@@ -17,6 +17,7 @@ pub fn draw(model: &Model, modal: &Modal, frame: &mut Frame, drawn: &mut Drawn) 
         Modal::Help(help) => draw_help(model, help, frame, drawn),
         Modal::Problem(text) | Modal::Details(text) => draw_text(model, text, frame, drawn),
         Modal::Prompt(prompt) => draw_prompt(model, prompt, frame),
+        Modal::SignIn(dialog) => sign_in::view::draw(model, dialog, frame, drawn),
         Modal::Stop(_) => question(
             model,
             frame,
@@ -147,11 +148,12 @@ const fn scope_words(scope: Scope) -> &'static str {
         Scope::Panes => "panes",
         Scope::Pane(pane) => pane.title(),
         Scope::Filter => "filter",
-        Scope::Review => "review",
+        Scope::Review | Scope::ReviewOf(_) => "review",
         Scope::Run => "run",
         Scope::Help => "help",
         Scope::Text => "dialog",
         Scope::Prompt => "field",
+        Scope::SignIn => "sign-in",
         Scope::Stop | Scope::Leave => "question",
     }
 }

@@ -10,7 +10,7 @@ pub mod credentials;
 pub mod releases;
 
 use super::Model;
-use super::listing::Listing;
+use super::listing::{Keyed as _, Listing};
 
 /// Names a pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,9 +63,9 @@ impl PaneId {
     /// True where a line of headings stands over its rows at `width`.
     pub const fn has_heading(self, width: u16) -> bool {
         match self {
-            Self::Channels => true,
+            Self::Channels | Self::Credentials => true,
             Self::Releases => width >= releases::view::WIDE,
-            Self::Charms | Self::Credentials | Self::Activity => false,
+            Self::Charms | Self::Activity => false,
         }
     }
 }
@@ -166,8 +166,9 @@ pub fn rebuild(model: &mut Model) {
     model.panes.channels.replace(rows, None);
     let rows = charms::rows(workspace, &snapshot, model.warm);
     model.panes.charms.replace(rows, None);
-    let rows = credentials::rows(workspace, &snapshot);
-    model.panes.credentials.replace(rows, None);
+    let rows = credentials::rows(workspace, &snapshot, model.now);
+    let first = rows.first().map(|row| row.key().to_owned());
+    model.panes.credentials.replace(rows, first);
     rebuild_activity(model);
 }
 

@@ -1,17 +1,17 @@
-//! The lines of the review, made of plan and wish.
+//! The lines of the review, made of plan and wish; the choices of a publish among them.
 //!
 //! Must not cut: the view does, at the width that it has.
 
 use std::collections::BTreeMap;
 
-use super::{Item, Review, items};
+use super::{Item, Review, Sort, items, steps};
 use crate::console::Model;
 use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
-use crate::domain::ManifestDigest;
-use crate::plan::{Op, Plan, PlannedRow, Risk, State, Step};
+use crate::domain::{Kind, ManifestDigest, Problem};
+use crate::plan::{Intent, Op, Plan, PlannedRow, Revoked, Risk, State, Step};
 
 /// Column where the text after a label begins: a month's channel fits before it.
 const LABEL_END: usize = 20;
@@ -25,18 +25,18 @@ pub struct ReviewLine {
     pub item: Option<usize>,
 }
 
-struct Page<'a> {
-    look: &'a Look,
+pub(super) struct Page<'a> {
+    pub(super) look: &'a Look,
     width: usize,
-    lines: Vec<ReviewLine>,
+    pub(super) lines: Vec<ReviewLine>,
 }
 
 impl Page<'_> {
-    fn pieces(&mut self, pieces: Vec<Piece>) {
+    pub(super) fn pieces(&mut self, pieces: Vec<Piece>) {
         self.lines.push(ReviewLine { pieces, item: None });
     }
 
-    fn text(&mut self, indent: usize, text: &str, tone: Tone) {
+    pub(super) fn text(&mut self, indent: usize, text: &str, tone: Tone) {
         let room = self.width.saturating_sub(indent + 1);
         for line in words::wrap(text, room) {
             self.pieces(vec![Piece::new(format!("{}{line}", " ".repeat(indent)), tone)]);
@@ -47,7 +47,7 @@ impl Page<'_> {
         self.pieces(Vec::new());
     }
 
-    fn heading(&mut self, text: &str) {
+    pub(super) fn heading(&mut self, text: &str) {
         self.blank();
         self.pieces(vec![Piece::new(format!(" {text}"), Tone::Strong)]);
     }
@@ -84,7 +84,7 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
             }
         }
         page.blank();
-        page.text(1, &remedies(problem), Tone::Plain);
+        page.text(1, &remedies(problem, review.kind() != Sort::SignIn), Tone::Plain);
     }
     if let Some(plan) = review.plan.as_ref().filter(|plan| !plan.warnings.is_empty()) {
         page.heading("Warnings");
@@ -93,13 +93,16 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
             page.text(3, &format!("{glyph} {warning}"), Tone::Warn);
         }
     }
-    let tags = tags(model, review);
-    for (at, item) in items(model.workspace(), &model.snapshot, &review.intent)
-        .iter()
-        .enumerate()
-    {
-        page.blank();
-        image_lines(model, review, &tags, at, item, &mut page);
+    match review.publish() {
+        Some(intent) => {
+            let items = items(model.workspace(), &model.snapshot, intent);
+            let tags = tags(model, &items);
+            for (at, item) in items.iter().enumerate() {
+                page.blank();
+                image_lines(model, review, &tags, at, item, &mut page);
+            }
+        }
+        None => steps::lines(model, review, &mut page),
     }
     if let Some(plan) = &review.plan {
         plan_lines(plan, &mut page);
@@ -109,7 +112,7 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
     page.lines
 }
 
-fn remedies(problem: &crate::domain::Problem) -> String {
+fn remedies(problem: &Problem, may_sign_in: bool) -> String {
     let text = problem
         .hints
         .iter()
@@ -132,6 +135,9 @@ fn remedies(problem: &crate::domain::Problem) -> String {
     if text.contains("--keep-revision") || text.contains("--revision") {
         keys.push("v keeps the charm revisions that run");
     }
+    if problem.kind == Kind::Credentials && may_sign_in {
+        keys.push("L signs in and comes back");
+    }
     keys.push("g plans again");
     format!("Here: {}.", keys.join(", "))
 }
@@ -141,13 +147,24 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
     let state = if review.starting.is_some() {
         "starting the run …".to_owned()
     } else if review.in_flight.is_some() && review.plan.is_none() {
-        "looking at Charmhub, GitHub and the registry, then planning …".to_owned()
+        match review.kind() {
+            Sort::Publish => "looking at Charmhub, GitHub and the registry, then planning …",
+            Sort::Rotate => "looking at every target, then planning …",
+            Sort::SignIn | Sort::Revoke => "looking at Charmhub, then planning …",
+        }
+        .to_owned()
     } else if review.in_flight.is_some() {
         "planning anew …".to_owned()
     } else {
         match (&review.plan, review.planned_at) {
             (Some(plan), Some(at)) if plan.nothing_to_do() => format!(
                 "Nothing to do: everything is so already (looked {})",
+                words::age(model.now, at)
+            ),
+            (Some(plan), Some(at)) if review.publish().is_none() => format!(
+                "{} {} planned {}",
+                steps::summary(plan),
+                page.look.glyph(Glyph::Dot),
                 words::age(model.now, at)
             ),
             (Some(plan), Some(at)) => {
@@ -172,11 +189,19 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
         _ => Tone::Accent,
     };
     pieces.push(Piece::new(state, tone));
-    for (on, word) in [
-        (review.intent.track_only, "track only"),
-        (review.intent.allow_downgrade, "downgrade allowed"),
-        (review.intent.keep_revision, "revisions kept"),
-    ] {
+    let flags = match &review.intent {
+        Intent::Publish(wish) => vec![
+            (wish.track_only, "track only"),
+            (wish.allow_downgrade, "downgrade allowed"),
+            (wish.keep_revision, "revisions kept"),
+        ],
+        Intent::Rotate(wish) => vec![(
+            wish.revoke.contains(&Revoked::Recorded),
+            "former tokens are revoked",
+        )],
+        Intent::SignIn(_) | Intent::Revoke(_) => Vec::new(),
+    };
+    for (on, word) in flags {
         if on {
             pieces.push(Piece::new(format!("  [{word}]"), Tone::Warn));
         }
@@ -188,9 +213,9 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
 }
 
 /// Tag of the release by image digest, for places that know a digest only.
-fn tags(model: &Model, review: &Review) -> BTreeMap<ManifestDigest, String> {
+fn tags(model: &Model, items: &[Item]) -> BTreeMap<ManifestDigest, String> {
     let mut tags = BTreeMap::new();
-    for item in items(model.workspace(), &model.snapshot, &review.intent) {
+    for item in items {
         let resolved = model
             .workspace()
             .image_repository(&item.image)

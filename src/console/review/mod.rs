@@ -1,14 +1,15 @@
-//! The plan review: what would change, image by image and channel by channel, and how to change
-//! the wish before it is confirmed.
+//! The plan review: what would change, and how to change the wish before it is confirmed. A publish
+//! is shown image by image and channel by channel, every other plan step by step.
 //!
 //! Owns the wish while it is being shaped. Must not plan: it asks for a new plan.
 
 mod lines;
+mod steps;
 mod update;
 pub mod view;
 
 pub use lines::{ReviewLine, lines};
-pub use update::{open, planned, replace_image, started, update};
+pub use update::{open, open_over, plan_again, planned, replace_image, started, update, usual_scope};
 
 use chrono::{DateTime, Utc};
 
@@ -17,14 +18,14 @@ use super::effect::RequestId;
 use super::listing::window;
 use super::model::Screen;
 use crate::config::Workspace;
-use crate::domain::{CharmName, Outside, Problem, Snapshot};
-use crate::plan::{Plan, PublishIntent};
+use crate::domain::{CharmName, Outside, Problem, SessionId, Snapshot};
+use crate::plan::{Intent, Plan, PublishIntent, Revoked};
 
 /// The state of the review.
 #[derive(Clone, Debug)]
 pub struct Review {
     /// The wish.
-    pub intent: PublishIntent,
+    pub intent: Intent,
     /// The plan for it, or for the wish before the last change while a new one is made.
     pub plan: Option<Plan>,
     /// Why there is none.
@@ -35,12 +36,107 @@ pub struct Review {
     pub in_flight: Option<RequestId>,
     /// The start under way.
     pub starting: Option<RequestId>,
-    /// The selected image.
+    /// The selected choice.
     pub cursor: usize,
     /// First line shown.
     pub offset: usize,
     /// True while the window follows the cursor.
     pub follow: bool,
+}
+
+/// Sorts of reviews: what can be changed differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sort {
+    /// Of a publish.
+    Publish,
+    /// Of a rotation.
+    Rotate,
+    /// Of a sign-in.
+    SignIn,
+    /// Of the end of sessions.
+    Revoke,
+}
+
+impl Sort {
+    /// All.
+    pub const ALL: [Self; 4] = [Self::Publish, Self::Rotate, Self::SignIn, Self::Revoke];
+}
+
+impl Review {
+    /// Its sort.
+    pub const fn kind(&self) -> Sort {
+        match self.intent {
+            Intent::Publish(_) => Sort::Publish,
+            Intent::Rotate(_) => Sort::Rotate,
+            Intent::SignIn(_) => Sort::SignIn,
+            Intent::Revoke(_) => Sort::Revoke,
+        }
+    }
+
+    /// The wish, where it is to publish.
+    pub const fn publish(&self) -> Option<&PublishIntent> {
+        match &self.intent {
+            Intent::Publish(intent) => Some(intent),
+            _ => None,
+        }
+    }
+
+    /// The wish to be changed, where it is to publish.
+    pub const fn publish_mut(&mut self) -> Option<&mut PublishIntent> {
+        match &mut self.intent {
+            Intent::Publish(intent) => Some(intent),
+            _ => None,
+        }
+    }
+}
+
+/// A session whose token is lost, and that a rotation can end as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// The session.
+    pub session: SessionId,
+    /// Who made it, and until when it is valid.
+    pub words: String,
+    /// True where the wish ends it.
+    pub taken: bool,
+}
+
+/// The lost tokens that `review` offers to end.
+pub fn orphans(model: &Model, review: &Review) -> Vec<Orphan> {
+    let Intent::Rotate(intent) = &review.intent else {
+        return Vec::new();
+    };
+    let snapshot = &model.snapshot;
+    snapshot
+        .orphans
+        .iter()
+        .map(|session| {
+            let mut listed = snapshot.sessions.value.iter().flatten();
+            let facts = listed.find(|one| &one.id == session);
+            let who = facts.and_then(|facts| facts.description.as_ref());
+            let until = facts.and_then(|facts| facts.until);
+            Orphan {
+                session: session.clone(),
+                words: format!(
+                    "{}{}",
+                    who.map_or("", Outside::as_str),
+                    until.map_or_else(String::new, |until| format!(
+                        ", until {}",
+                        super::words::day(until)
+                    ))
+                ),
+                taken: intent.revoke.contains(&Revoked::Session(session.clone())),
+            }
+        })
+        .collect()
+}
+
+/// How many choices `review` offers.
+pub fn choices(model: &Model, review: &Review) -> usize {
+    match review.publish() {
+        Some(intent) => items(model.workspace(), &model.snapshot, intent).len(),
+        None => orphans(model, review).len(),
+    }
 }
 
 /// An image that can be left out or replaced.

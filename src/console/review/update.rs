@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Review, items};
+use super::{Review, items, orphans};
 use crate::console::Model;
 use crate::console::dialogs::{Line, Modal, Prompt, Purpose};
 use crate::console::effect::{Effect, RequestId};
@@ -14,14 +14,21 @@ use crate::console::msg::ReviewMsg;
 use crate::console::running::Running;
 use crate::console::view::look::Tone;
 use crate::console::words;
-use crate::domain::{CharmName, Problem, ReleaseName, Snapshot};
+use crate::domain::credential::TokenScope;
+use crate::domain::{CharmName, Problem, Snapshot};
 use crate::journal::RunId;
-use crate::plan::{Plan, PublishIntent};
+use crate::plan::{Intent, Keep, Plan, Revoked, Risk};
 
-/// Opens the review of publishing `release`.
-pub fn open(model: &mut Model, release: ReleaseName) -> Vec<Effect> {
+/// Opens the review of `intent` from the panes.
+pub fn open(model: &mut Model, intent: Intent) -> Vec<Effect> {
+    model.interrupted = None;
+    open_over(model, intent)
+}
+
+/// Opens the review of `intent`; what was interrupted for it is kept.
+pub fn open_over(model: &mut Model, intent: Intent) -> Vec<Effect> {
     model.screen = Screen::Review(Box::new(Review {
-        intent: PublishIntent::of(release),
+        intent,
         plan: None,
         problem: None,
         planned_at: None,
@@ -34,14 +41,28 @@ pub fn open(model: &mut Model, release: ReleaseName) -> Vec<Effect> {
     plan_again(model)
 }
 
-fn plan_again(model: &mut Model) -> Vec<Effect> {
+/// What a sign-in of one's own asks for: as charmcraft, and as `windlass login` without options.
+pub fn usual_scope() -> TokenScope {
+    TokenScope {
+        permissions: TokenScope::USUAL.map(str::to_owned).to_vec(),
+        packages: Vec::new(),
+        channels: Vec::new(),
+        ttl: TokenScope::USUAL_TTL,
+    }
+}
+
+/// Asks for the plan of the wish as it is now.
+pub fn plan_again(model: &mut Model) -> Vec<Effect> {
+    if !matches!(model.screen, Screen::Review(_)) {
+        return Vec::new();
+    }
     let id = model.next_id();
     let previous = model.snapshot.clone();
     let Screen::Review(review) = &mut model.screen else {
         return Vec::new();
     };
     review.in_flight = Some(id);
-    vec![Effect::PlanPublish {
+    vec![Effect::Plan {
         id,
         previous,
         intent: review.intent.clone(),
@@ -54,13 +75,50 @@ pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
         return Vec::new();
     };
     match msg {
-        ReviewMsg::TrackOnly => review.intent.track_only = !review.intent.track_only,
-        ReviewMsg::AllowDowngrade => review.intent.allow_downgrade = !review.intent.allow_downgrade,
-        ReviewMsg::KeepRevision => review.intent.keep_revision = !review.intent.keep_revision,
+        ReviewMsg::TrackOnly => flip(review.publish_mut().map(|wish| &mut wish.track_only)),
+        ReviewMsg::AllowDowngrade => flip(review.publish_mut().map(|wish| &mut wish.allow_downgrade)),
+        ReviewMsg::KeepRevision => flip(review.publish_mut().map(|wish| &mut wish.keep_revision)),
+        ReviewMsg::RevokeFormer => end_or_leave(&mut review.intent, Revoked::Recorded),
+        ReviewMsg::KeepElsewhere => {
+            if let Intent::SignIn(wish) = &mut review.intent {
+                wish.keep = match wish.keep {
+                    Keep::Keyring => Keep::EncryptedFile,
+                    _ => Keep::Keyring,
+                };
+            }
+        }
         ReviewMsg::Again => {}
+        ReviewMsg::Toggle if review.publish().is_none() => return toggle_orphan(model),
         ReviewMsg::Toggle => return toggle(model),
         ReviewMsg::Replace => return ask_image(model),
         ReviewMsg::Confirm => return ask_word(model),
+    }
+    plan_again(model)
+}
+
+const fn flip(choice: Option<&mut bool>) {
+    if let Some(choice) = choice {
+        *choice = !*choice;
+    }
+}
+
+fn end_or_leave(intent: &mut Intent, session: Revoked) {
+    if let Intent::Rotate(wish) = intent
+        && !wish.revoke.remove(&session)
+    {
+        wish.revoke.insert(session);
+    }
+}
+
+fn toggle_orphan(model: &mut Model) -> Vec<Effect> {
+    let Screen::Review(review) = &model.screen else {
+        return Vec::new();
+    };
+    let Some(orphan) = orphans(model, review).into_iter().nth(review.cursor) else {
+        return Vec::new();
+    };
+    if let Screen::Review(review) = &mut model.screen {
+        end_or_leave(&mut review.intent, Revoked::Session(orphan.session));
     }
     plan_again(model)
 }
@@ -69,7 +127,10 @@ fn toggle(model: &mut Model) -> Vec<Effect> {
     let Screen::Review(review) = &model.screen else {
         return Vec::new();
     };
-    let all = items(model.workspace(), &model.snapshot, &review.intent);
+    let Some(intent) = review.publish() else {
+        return Vec::new();
+    };
+    let all = items(model.workspace(), &model.snapshot, intent);
     let Some(item) = all.get(review.cursor) else {
         return Vec::new();
     };
@@ -90,17 +151,21 @@ fn toggle(model: &mut Model) -> Vec<Effect> {
     }
     let every = all.iter().all(|item| taken.contains(&item.charm));
     // An image chosen by hand for a charm that is left out would be refused by the planner.
-    let orphans: Vec<String> = all
+    let homeless: Vec<String> = all
         .iter()
         .filter(|item| !taken.contains(&item.charm))
         .map(|item| item.image.clone())
         .collect();
-    let Screen::Review(review) = &mut model.screen else {
+    let wish = match &mut model.screen {
+        Screen::Review(review) => review.publish_mut(),
+        _ => None,
+    };
+    let Some(wish) = wish else {
         return Vec::new();
     };
-    review.intent.images.retain(|image, _| !orphans.contains(image));
-    review.intent.revisions.retain(|name, _| taken.contains(name));
-    review.intent.charms = if every {
+    wish.images.retain(|image, _| !homeless.contains(image));
+    wish.revisions.retain(|name, _| taken.contains(name));
+    wish.charms = if every {
         std::collections::BTreeSet::new()
     } else {
         taken.into_iter().collect()
@@ -112,7 +177,10 @@ fn ask_image(model: &mut Model) -> Vec<Effect> {
     let Screen::Review(review) = &model.screen else {
         return Vec::new();
     };
-    let all = items(model.workspace(), &model.snapshot, &review.intent);
+    let Some(intent) = review.publish() else {
+        return Vec::new();
+    };
+    let all = items(model.workspace(), &model.snapshot, intent);
     let Some(item) = all.get(review.cursor) else {
         return Vec::new();
     };
@@ -142,17 +210,21 @@ fn ask_image(model: &mut Model) -> Vec<Effect> {
 
 /// Takes the tag or digest that was typed for `image`; says what is wrong with it otherwise.
 pub fn replace_image(model: &mut Model, image: &str, typed: &str) -> Result<Vec<Effect>, String> {
-    let Screen::Review(review) = &mut model.screen else {
+    let wish = match &mut model.screen {
+        Screen::Review(review) => review.publish_mut(),
+        _ => None,
+    };
+    let Some(wish) = wish else {
         return Ok(Vec::new());
     };
     if typed.trim().is_empty() {
-        review.intent.images.remove(image);
+        wish.images.remove(image);
     } else {
         let target = typed
             .trim()
             .parse()
             .map_err(|problem: Problem| problem.to_string())?;
-        review.intent.images.insert(image.to_owned(), target);
+        wish.images.insert(image.to_owned(), target);
     }
     Ok(plan_again(model))
 }
@@ -173,9 +245,12 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
         Line::text(model.short_title(&plan.title), Tone::Strong),
         Line::text(
             format!(
-                "{}, {} to send, {}.",
+                "{}{}, {}.",
                 words::count(writing, "change", "changes"),
-                words::bytes(plan.bytes()),
+                match &plan.intent {
+                    Intent::Publish(_) => format!(", {} to send", words::bytes(plan.bytes())),
+                    _ => String::new(),
+                },
                 match plan.warnings.len() {
                     0 => "no warnings".to_owned(),
                     count => words::count(count, "warning", "warnings"),
@@ -184,11 +259,17 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
             Tone::Plain,
         ),
     ];
-    if plan.risk == crate::plan::Risk::Irreversible {
-        lines.push(Line::text(
-            "Uploads and tracks stay; the store keeps them.",
-            Tone::Warn,
-        ));
+    let stays = match &plan.intent {
+        Intent::Publish(_) => "Uploads and tracks stay; the store keeps them.",
+        Intent::Rotate(_) => "A secret's former value cannot be put back.",
+        Intent::Revoke(_) => "A revoked token stays revoked.",
+        Intent::SignIn(_) => "",
+    };
+    if plan.risk == Risk::Irreversible {
+        lines.push(Line::text(stays, Tone::Warn));
+    }
+    if plan.sign_in().is_some() {
+        lines.push(Line::text("A sign-in with Ubuntu One follows.", Tone::Plain));
     }
     lines.push(Line::text(
         format!("Type {} to start. It cannot be pasted.", plan.confirm),

@@ -7,6 +7,7 @@ use super::{Review, lines};
 use crate::console::view::look::Glyph;
 use crate::console::view::{self, Drawn};
 use crate::console::{Model, Msg};
+use crate::plan::Intent;
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, review: &Review, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
@@ -17,7 +18,12 @@ pub fn draw(model: &Model, review: &Review, area: Rect, frame: &mut Frame, drawn
             model.setting.look.glyph(Glyph::Dot),
             plan.id
         ),
-        _ => format!("Publish {}", review.intent.release),
+        _ => match &review.intent {
+            Intent::Publish(intent) => format!("Publish {}", intent.release),
+            Intent::Rotate(_) => "Rotate".to_owned(),
+            Intent::SignIn(_) => "Sign in to Charmhub".to_owned(),
+            Intent::Revoke(_) => "Revoke".to_owned(),
+        },
     };
     let inner = view::boxed(model, frame, area, &title, None, true);
     let all = lines(model, review, usize::from(inner.width));

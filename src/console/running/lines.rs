@@ -6,8 +6,8 @@ use crate::console::panes::activity::view::mark;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::{Model, dialogs, links, words};
-use crate::journal::{RunRecord, StepOutcome, StepRecord};
-use crate::plan::{Plan, Step};
+use crate::journal::{Made, Outcome, RunRecord, StepOutcome, StepRecord};
+use crate::plan::{Op, Plan, Step};
 use crate::run::progress::{Phase, StepProgress};
 
 /// All lines for `width` columns.
@@ -25,17 +25,23 @@ pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> 
     let progress = live
         .filter(|live| !live.ended)
         .and_then(|live| live.progress.as_ref());
+    // Without bytes there is no bar to leave room for.
+    let sends = plan.steps.iter().any(|step| step.op.charm().is_some());
     let names = plan
         .steps
         .iter()
-        .map(|step| words::width(&step_words(model, step)))
+        .map(|step| words::width(&step_words(model, step, width)))
         .max()
         .unwrap_or(0)
-        .min(width / 2);
+        .min(if sends {
+            width / 2
+        } else {
+            width.saturating_sub(12)
+        });
     for step in &plan.steps {
         let heard = progress.and_then(|p| p.steps.get(&step.id));
         let written = record.and_then(|record| record.step(&step.id));
-        let name = words::pad(&step_words(model, step), names);
+        let name = words::pad(&step_words(model, step, width), names);
         lines.push(step_line(look, step, &name, heard, written));
         let problem = heard
             .and_then(|h| h.problem.as_ref())
@@ -79,13 +85,21 @@ fn head(model: &Model, running: &Running, record: Option<&RunRecord>) -> Vec<Pie
     match state {
         RunState::Stopping => pieces.push(Piece::new("  what is under way ends first", Tone::Dim)),
         RunState::Open => pieces.push(Piece::new("  r looks and finishes it", Tone::Accent)),
+        RunState::Ended(Outcome::Failed) => {
+            pieces.push(Piece::new("  r takes it up again", Tone::Accent));
+        }
         RunState::Running | RunState::Ended(_) => {}
     }
     pieces
 }
 
-fn step_words(model: &Model, step: &Step) -> String {
-    let target = step.target.to_string();
+fn step_words(model: &Model, step: &Step, width: usize) -> String {
+    let target = match &step.op {
+        Op::SetSecret { target, .. } if width < 100 => {
+            format!("{}:{}", target.repository.name(), target.secret)
+        }
+        _ => step.target.to_string(),
+    };
     let short = match step.op.charm() {
         Some(charm) => target.replacen(charm.as_str(), model.short(charm), 1),
         None => target,
@@ -127,11 +141,15 @@ fn step_line(
         {
             text.push_str(&format!(": {reason}"));
         }
-        return vec![
+        let mut pieces = vec![
             Piece::new(format!(" {} ", look.glyph(glyph)), tone),
             Piece::new(format!("{name}  "), Tone::Plain),
             Piece::new(text, tone),
         ];
+        if let Some(note) = written.and_then(|w| w.made.note.as_ref()) {
+            pieces.push(Piece::new(format!("  {note}"), Tone::Warn));
+        }
+        return pieces;
     }
     let waiting = StepProgress::default();
     let heard = heard.unwrap_or(&waiting);
@@ -194,6 +212,12 @@ const fn phase_words(phase: Phase) -> &'static str {
     }
 }
 
+/// What a step of the run tells of the token that it minted or sealed.
+fn minted(record: &RunRecord) -> Option<&Made> {
+    let mut made = record.steps.iter().map(|step| &step.made);
+    made.find(|made| made.session.is_some() && made.expires_at.is_some())
+}
+
 fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mut Vec<Vec<Piece>>) {
     let released = record.released();
     if !released.is_empty() {
@@ -231,6 +255,21 @@ fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mu
                 Tone::Dim,
             )]);
         }
+    }
+    if let Some(made) = minted(record) {
+        lines.push(Vec::new());
+        let until = made.expires_at.map_or_else(String::new, |end| {
+            format!("valid until {} UTC", words::minute(end))
+        });
+        let session = made
+            .session
+            .as_ref()
+            .map_or_else(String::new, |session| format!("  session {session}"));
+        lines.push(vec![
+            Piece::new(" Token    ", Tone::Dim),
+            Piece::new(until, Tone::Plain),
+            Piece::new(session, Tone::Dim),
+        ]);
     }
     if let Some(problem) = &record.problem {
         lines.push(Vec::new());

@@ -9,6 +9,7 @@ use crate::console::msg::RunMsg;
 use crate::console::{Model, panes, running};
 use crate::domain::Problem;
 use crate::journal::{Outcome, RunId, RunRecord};
+use crate::plan::Intent;
 use crate::run::progress::RunProgress;
 
 /// What a key of the screen does.
@@ -84,12 +85,25 @@ pub fn ended(
         }
     }
     panes::rebuild_activity(model);
+    let mut effects = if model.interrupted.is_some() && signed_in(model, run) {
+        crate::console::update::come_back(model)
+    } else {
+        Vec::new()
+    };
     if model.leaving && !model.busy() {
         return vec![Effect::Quit];
     }
-    let mut effects = crate::console::update::read_runs(model);
+    effects.extend(crate::console::update::read_runs(model));
     effects.extend(crate::console::update::refresh(model));
     effects
+}
+
+/// True where the screen shows `run`, and it was a sign-in that came through.
+fn signed_in(model: &Model, run: &RunId) -> bool {
+    shown(model).as_ref() == Some(run)
+        && model.record(run).is_some_and(|record| {
+            record.outcome == Some(Outcome::Done) && matches!(record.plan.intent, Intent::SignIn(_))
+        })
 }
 
 /// The run that the screen shows, where it shows one.

@@ -26,7 +26,7 @@ pub fn read(event: Event) -> Input {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => read_key(key),
         Event::Key(_) => Input::Nothing,
-        Event::Paste(text) => Input::Msg(Msg::Paste(text)),
+        Event::Paste(text) => Input::Msg(Msg::Paste(text.into())),
         Event::Resize(columns, lines) => Input::Msg(Msg::Resize(columns, lines)),
         Event::FocusGained => Input::Msg(Msg::Focus(true)),
         Event::FocusLost => Input::Msg(Msg::Focus(false)),

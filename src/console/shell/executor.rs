@@ -9,14 +9,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::Utc;
+use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::console::Msg;
 use crate::console::effect::{Effect, RequestId};
-use crate::domain::{Kind, Problem};
+use crate::console::given::{Discharge, Entered, Given, Proof};
+use crate::console::hidden::Hidden;
+use crate::domain::{Kind, Problem, Snapshot};
 use crate::journal::RunId;
-use crate::run::{RunHandle, Session};
+use crate::plan::{Intent, Keep, Plan};
+
+use crate::run::{Means, RunHandle, Session};
+use crate::services::charmhub::{Login, SignOnAnswer};
+use crate::services::keyring::{self, Keyring};
 
 /// Runs of the journal that are shown.
 const RUNS: usize = 200;
@@ -47,7 +54,7 @@ impl Executor {
         let session = self.session.clone();
         match effect {
             Effect::Refresh { id, previous } => self.spawn_local(move || async move {
-                let snapshot = session.observer.refresh(Arc::unwrap_or_clone(previous)).await;
+                let snapshot = session.observer.refresh_all(Arc::unwrap_or_clone(previous)).await;
                 Msg::Observed(id, Utc::now(), Arc::new(snapshot))
             }),
             Effect::ReadRuns { id } => self.spawn(async move {
@@ -55,22 +62,29 @@ impl Executor {
                 let runs = read.unwrap_or_else(|error| Err(broken(&error)));
                 Msg::RunsRead(id, Utc::now(), runs)
             }),
-            Effect::PlanPublish { id, previous, intent } => self.spawn_local(move || async move {
-                let previous = Arc::unwrap_or_clone(previous);
-                let snapshot = session.observer.for_publish(previous, &intent).await;
-                let plan = session.plan_publish(&snapshot, &intent);
+            Effect::Plan { id, previous, intent } => self.spawn_local(move || async move {
+                let (snapshot, plan) = plan(&session, Arc::unwrap_or_clone(previous), &intent).await;
                 Msg::Planned(id, Utc::now(), Arc::new(snapshot), Box::new(plan))
             }),
-            Effect::Start { id, plan } => {
+            Effect::Discharge { id, scope, login } => self.spawn(async move {
+                let sign_on = session.observer.services().sign_on();
+                let answer = sign_on.discharge(&scope, &login_of(&login)).await;
+                let answer = answer.map(|answer| match answer {
+                    SignOnAnswer::Signed(signed) => Discharge::Signed(Proof(Arc::new(signed))),
+                    SignOnAnswer::OtpWanted => Discharge::OtpWanted,
+                });
+                Msg::Discharged(id, Box::new(answer))
+            }),
+            Effect::Start { id, plan, given } => {
                 let plan = (*plan).into_inner();
                 self.begin(id, async move {
                     session.recheck(&plan).await?;
-                    session.start(plan)
+                    session.start_with(plan, means(given))
                 });
             }
-            Effect::Resume { id, run } => {
+            Effect::Resume { id, run, given } => {
                 let run = run.into_inner();
-                self.begin(id, async move { session.resume(&run) });
+                self.begin(id, async move { session.resume_with(&run, means(given)) });
             }
             Effect::Cancel(run) => {
                 let stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,6 +138,78 @@ impl Executor {
             stops.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
             drop(sender.send(msg).await);
         });
+    }
+}
+
+/// Looks freshly at what `intent` needs, and plans it.
+async fn plan(session: &Session, previous: Snapshot, intent: &Intent) -> (Snapshot, Result<Plan, Problem>) {
+    let observer = &session.observer;
+    match intent {
+        Intent::Publish(intent) => {
+            let snapshot = observer.for_publish(previous, intent).await;
+            let plan = session.plan_publish(&snapshot, intent);
+            (snapshot, plan)
+        }
+        Intent::Rotate(intent) => {
+            let snapshot = observer.for_rotate(previous, intent, None).await;
+            let plan = session.plan_rotate(&snapshot, intent);
+            (snapshot, plan)
+        }
+        Intent::SignIn(intent) => {
+            let snapshot = observer.for_credentials(previous).await;
+            let plan = match kept_somewhere(&intent.keep).await {
+                Ok(()) => session.plan_sign_in(&snapshot, intent),
+                Err(problem) => Err(problem),
+            };
+            (snapshot, plan)
+        }
+        Intent::Revoke(intent) => {
+            let snapshot = observer.for_credentials(previous).await;
+            let plan = session.plan_revoke(&snapshot, intent);
+            (snapshot, plan)
+        }
+    }
+}
+
+/// Says before anybody signs in that there is no keyring to keep the token in.
+async fn kept_somewhere(keep: &Keep) -> Result<(), Problem> {
+    if *keep != Keep::Keyring {
+        return Ok(());
+    }
+    let problem = match keyring::standing().await {
+        Keyring::Usable => return Ok(()),
+        Keyring::Locked => Problem::new(Kind::Machine, "the keyring is locked")
+            .hint("unlock it (sign in to the desktop, or open it in its own program), then plan again"),
+        Keyring::Absent(why) => {
+            Problem::new(Kind::Machine, "there is no keyring to keep the token in").cause(why)
+        }
+    };
+    Err(problem
+        .hint("v keeps it in an encrypted file behind a passphrase instead")
+        .hint("windlass login --export FILE writes it to a file of yours"))
+}
+
+fn login_of(entered: &Entered) -> Login {
+    Login {
+        email: entered.email.expose().trim().to_owned(),
+        password: secret(&entered.password),
+        otp: entered
+            .otp
+            .as_ref()
+            .map(|otp| SecretString::from(otp.expose().trim())),
+    }
+}
+
+fn secret(text: &Hidden) -> SecretString {
+    SecretString::from(text.expose())
+}
+
+fn means(given: Given) -> Means {
+    Means {
+        login: given.login.as_ref().map(login_of),
+        signed: given.proof.map(|proof| Arc::unwrap_or_clone(proof.0)),
+        brought: None,
+        passphrase: given.passphrase.as_ref().map(secret),
     }
 }
 

@@ -34,7 +34,7 @@ fn a_publish_takes_three_keys_and_the_name() {
     press(&mut model, Key::Enter);
     type_in(&mut model, "2025-01-27");
     let effects = press(&mut model, Key::Enter);
-    let [Effect::Start { id, plan }] = effects.as_slice() else {
+    let [Effect::Start { id, plan, .. }] = effects.as_slice() else {
         panic!("{effects:?}");
     };
     assert_eq!(plan.get().confirm, "2025-01-27");

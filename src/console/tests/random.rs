@@ -5,7 +5,9 @@ use super::world::{answer, console, now, record, screen};
 use crate::console::actions::Key;
 use crate::console::dialogs::Modal;
 use crate::console::effect::Effect;
+use crate::console::given::Discharge;
 use crate::console::layout::{self, layout};
+use crate::console::msg::SignInMsg;
 use crate::console::panes::PaneId;
 use crate::console::update::update;
 use crate::console::{Model, Msg};
@@ -24,7 +26,7 @@ impl Dice {
     }
 }
 
-const KEYS: &str = "qpzyojkgrcxiatv/?12345 2025-01-27:Gn";
+const KEYS: &str = "qpzyojkgrcxiatv/?12345 2025-01-27:GnRLX";
 
 fn message(dice: &mut Dice) -> Msg {
     let size = [(80, 24), (120, 40), (44, 10), (200, 60), (30, 5), (99, 21)];
@@ -43,7 +45,13 @@ fn message(dice: &mut Dice) -> Msg {
             let (columns, lines) = size[dice.roll(size.len() as u64) as usize];
             Msg::Resize(columns, lines)
         }
-        19 => Msg::Paste("2025-01-27".into()),
+        19 => [
+            Msg::Paste("2025-01-27".into()),
+            Msg::SignIn(SignInMsg::Accept),
+            Msg::SignIn(SignInMsg::Step(-1)),
+            Msg::Pick(dice.roll(5) as usize),
+        ][dice.roll(4) as usize]
+            .clone(),
         20 => Msg::Focus(dice.roll(2) == 0),
         21 => Msg::Clock(now() + chrono::TimeDelta::minutes(dice.roll(600) as i64)),
         22 => Msg::Wheel(
@@ -54,8 +62,20 @@ fn message(dice: &mut Dice) -> Msg {
     }
 }
 
+fn said_by_ubuntu_one(dice: &mut Dice) -> Result<Discharge, Problem> {
+    match dice.roll(3) {
+        0 => Ok(Discharge::OtpWanted),
+        1 => Err(Problem::new(Kind::Credentials, "Ubuntu One refused it")),
+        _ => Ok(Discharge::Signed(super::credentials::proof())),
+    }
+}
+
 /// True where `effect` is about a word that was typed in full.
-fn rightly(before: &Model, effect: &Effect) -> bool {
+fn rightly(before: &Model, msg: &Msg, effect: &Effect) -> bool {
+    // A sign-in is opened by such a word, and carries what it confirmed.
+    if let (Some(Modal::SignIn(dialog)), Msg::Discharged(id, _)) = (&before.modal, msg) {
+        return dialog.in_flight == Some(*id) && !before.setting.read_only;
+    }
     let Some(Modal::Prompt(prompt)) = &before.modal else {
         return false;
     };
@@ -64,8 +84,11 @@ fn rightly(before: &Model, effect: &Effect) -> bool {
 }
 
 fn session(seed: u64, read_only: bool) {
+    roam(console((80, 24), read_only), seed);
+}
+
+fn roam(mut model: Model, seed: u64) {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    let mut model = console((80, 24), read_only);
     model.runs = vec![record(None)];
     crate::console::panes::rebuild_activity(&mut model);
     for _ in 0..250 {
@@ -73,7 +96,10 @@ fn session(seed: u64, read_only: bool) {
         let before = model.clone();
         let effects = update(&mut model, msg.clone());
         for effect in effects.iter().filter(|effect| effect.writes()) {
-            assert!(rightly(&before, effect), "seed {seed}: {msg:?} gave {effect:?}");
+            assert!(
+                rightly(&before, &msg, effect),
+                "seed {seed}: {msg:?} gave {effect:?}"
+            );
         }
         let late = dice.roll(3) == 0;
         if !late {
@@ -85,13 +111,23 @@ fn session(seed: u64, read_only: bool) {
                     Effect::Start { id, .. } | Effect::Resume { id, .. } => {
                         Msg::Started(id, Ok(record(None).id))
                     }
+                    Effect::Discharge { id, .. } => {
+                        Msg::Discharged(id, Box::new(said_by_ubuntu_one(&mut dice)))
+                    }
                     Effect::Cancel(run) => {
                         let ended = record(Some(Outcome::Cancelled));
                         Msg::Ended(run, now(), Box::new(Ok(ended)))
                     }
                     _ => continue,
                 };
-                let more = update(&mut model, msg);
+                let before = model.clone();
+                let more = update(&mut model, msg.clone());
+                for effect in more.iter().filter(|effect| effect.writes()) {
+                    assert!(
+                        rightly(&before, &msg, effect),
+                        "seed {seed}: {msg:?} gave {effect:?}"
+                    );
+                }
                 answer(&mut model, more);
             }
         }
@@ -107,6 +143,36 @@ fn session(seed: u64, read_only: bool) {
                 .sum();
             assert!(drawn.rows_built <= visible, "seed {seed}");
         }
+    }
+}
+
+/// A session that begins where `way` leads.
+fn led(seed: u64, read_only: bool, way: &[(Key, &str)]) {
+    let mut model = console((80, 24), read_only);
+    for (key, text) in way {
+        super::world::press(&mut model, *key);
+        super::world::type_in(&mut model, text);
+    }
+    roam(model, seed);
+}
+
+#[test]
+fn random_sessions_around_a_sign_in_write_nothing_unasked() {
+    for seed in 200..206 {
+        led(
+            seed,
+            seed % 3 == 0,
+            &[
+                (Key::Char('R'), ""),
+                (Key::Enter, "CHARMHUB_TOKEN"),
+                (Key::Enter, "a@b.c"),
+            ],
+        );
+        led(
+            seed,
+            false,
+            &[(Key::Char('L'), ""), (Key::Enter, "yes"), (Key::Enter, "a@b.c")],
+        );
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::console::actions::{ACTIONS, Key, Scope};
 use crate::console::panes::PaneId;
+use crate::console::review::Sort;
 use crate::plan::Risk;
 
 /// Scopes that are active together.
@@ -13,14 +14,21 @@ fn together() -> Vec<Vec<Scope>> {
         Scope::Help,
         Scope::Text,
         Scope::Prompt,
+        Scope::SignIn,
         Scope::Stop,
         Scope::Leave,
     ]
     .into_iter()
     .map(|scope| vec![scope, Scope::Always])
     .collect();
-    for scope in [Scope::Review, Scope::Run] {
-        sets.push(vec![scope, Scope::Everywhere, Scope::Always]);
+    sets.push(vec![Scope::Run, Scope::Everywhere, Scope::Always]);
+    for sort in Sort::ALL {
+        sets.push(vec![
+            Scope::ReviewOf(sort),
+            Scope::Review,
+            Scope::Everywhere,
+            Scope::Always,
+        ]);
     }
     for pane in PaneId::ALL {
         sets.push(vec![

@@ -20,13 +20,14 @@ use crate::domain::charm::{
 };
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
 use crate::domain::image::{Platform, PlatformImage};
+use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts, SessionFacts};
 use crate::domain::snapshot::PullQuota;
 use crate::domain::{
-    Base, CharmRevision, ConfigDigest, Digest, ManifestDigest, Observed, Outside, Release, ResolvedImage,
-    ResourceRevision, Snapshot,
+    Base, CharmRevision, ConfigDigest, Digest, Fingerprint, GitHubRepository, KeyId, ManifestDigest,
+    Observed, Outside, Release, ResolvedImage, ResourceRevision, SessionId, Snapshot,
 };
 use crate::journal::{Outcome, RunId, RunRecord};
-use crate::plan::{Plan, PublishIntent, publish};
+use crate::plan::{Intent, Plan, PublishIntent, publish, revoke, rotate, sign_in};
 
 const WORKSPACE: &str = r#"
 name = "small"
@@ -58,7 +59,11 @@ mode = "optional"
 kind = "charmhub"
 ttl = "15780000s"
 permissions = ["package-manage"]
-targets = [{ repository = "finos/bundle", secret = "CHARMHUB_TOKEN" }]
+targets = [
+  { repository = "finos/bundle", secret = "CHARMHUB_TOKEN" },
+  { repository = "finos/engine", secret = "CHARMHUB_TOKEN" },
+  { repository = "finos/studio", secret = "CHARMHUB_TOKEN" },
+]
 "#;
 
 /// The charms with their resource, the manifest's key and the letter of its tags.
@@ -193,9 +198,10 @@ pub(super) fn snapshot() -> Snapshot {
             .charms
             .insert(name.clone(), Observed::read(facts(&resource, bases), now()));
     }
+    books(&mut snapshot);
     snapshot.credential = Observed::read(
         CredentialFacts {
-            name: "Charmhub".into(),
+            name: "Charmhub token".into(),
             kind: "charmhub".into(),
             source: "CHARMCRAFT_AUTH".into(),
             account: Some("releaser".into()),
@@ -204,12 +210,92 @@ pub(super) fn snapshot() -> Snapshot {
             scopes: vec!["package-manage".into(), "package-view-revisions".into()],
             packages: None,
             channels: None,
-            session: None,
+            session: Some(SessionId::new("session-in-use")),
             remarks: Vec::new(),
         },
         now(),
     );
     snapshot
+}
+
+/// Secrets that GitHub tells of, what is remembered of them, and the store's sessions.
+fn books(snapshot: &mut Snapshot) {
+    let ago = |days| now() - TimeDelta::days(days);
+    let read = |name: &str, days| {
+        let facts = SecretFacts {
+            created_at: ago(400),
+            updated_at: ago(days),
+        };
+        let secrets = [("CHARMHUB_TOKEN".parse().unwrap(), facts)].into();
+        let repository: GitHubRepository = name.parse().unwrap();
+        let facts = RepositorySecrets {
+            repository: repository.clone(),
+            id: 7,
+            may_write: true,
+            key_id: KeyId(format!("key of {name}")),
+            secrets,
+            busy: Vec::new(),
+        };
+        (repository, Observed::read(facts, now()))
+    };
+    // Written by us; written by us and by somebody else since; nobody knows.
+    snapshot.secrets = [
+        read("finos/bundle", 100),
+        read("finos/engine", 3),
+        read("finos/studio", 200),
+    ]
+    .into();
+    for repository in ["finos/bundle", "finos/engine"] {
+        snapshot.lineage.push(LineageRecord {
+            target: format!("{repository}:CHARMHUB_TOKEN").parse().unwrap(),
+            updated_at: ago(100),
+            fingerprint: Fingerprint("f1".into()),
+            session: Some(SessionId::new("session-of-the-secrets")),
+            expires_at: Some(now() + TimeDelta::days(82)),
+            run: "20241024T120000Z-0001".into(),
+            at: ago(100),
+        });
+    }
+    let session = |id: &str, who: &str, days: i64, left: i64| SessionFacts {
+        id: SessionId::new(id),
+        description: Some(Outside::new(who)),
+        since: Some(ago(days)),
+        until: Some(now() + TimeDelta::days(left)),
+        revoked_at: None,
+    };
+    let mut ended = session("session-ended", "charmcraft@old", 300, 20);
+    ended.revoked_at = Some(ago(100));
+    snapshot.sessions = Observed::read(
+        vec![
+            session("session-in-use", "charmcraft@here", 18, 12),
+            session(
+                "session-of-the-secrets",
+                "windlass@here 20241024T120000Z-0001",
+                100,
+                82,
+            ),
+            session("session-lost", "windlass@here 20250101T120000Z-0002", 30, 150),
+            ended,
+        ],
+        now(),
+    );
+    snapshot.orphans = vec![SessionId::new("session-lost")];
+    snapshot.github = Observed::read(
+        CredentialFacts {
+            name: "GitHub token".into(),
+            kind: "github".into(),
+            source: "GH_TOKEN".into(),
+            account: Some("releaser".into()),
+            expires_at: None,
+            expires_from: ExpiryFrom::Unknown,
+            scopes: vec!["repo".into()],
+            packages: None,
+            channels: None,
+            session: None,
+            remarks: Vec::new(),
+        },
+        now(),
+    );
 }
 
 fn facts(resource: &crate::domain::ResourceName, bases: &[&str]) -> CharmFacts {
@@ -295,8 +381,13 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
         let msg = match effect {
             Effect::Refresh { id, previous } => Msg::Observed(id, now(), previous),
             Effect::ReadRuns { id } => Msg::RunsRead(id, now(), Ok(model.runs.clone())),
-            Effect::PlanPublish { id, previous, intent } => {
-                let plan = publish::plan(&workspace(), &previous, &intent);
+            Effect::Plan { id, previous, intent } => {
+                let plan = match &intent {
+                    Intent::Publish(intent) => publish::plan(&workspace(), &previous, intent),
+                    Intent::Rotate(intent) => rotate::plan(&workspace(), &previous, intent),
+                    Intent::SignIn(intent) => sign_in::plan(&workspace(), &previous, intent),
+                    Intent::Revoke(intent) => revoke::plan(&workspace(), &previous, intent),
+                };
                 Msg::Planned(id, now(), previous, Box::new(plan))
             }
             other => {

@@ -4,15 +4,18 @@ use crate::console::actions;
 use crate::console::confirm::Confirmed;
 use crate::console::dialogs::{self, Help, Line, Modal, Prompt, Purpose, Text, help};
 use crate::console::effect::{Effect, RequestId};
+use crate::console::given::Given;
 use crate::console::live::{Live, State};
 use crate::console::model::Screen;
 use crate::console::msg::Go;
 use crate::console::panes::{self, PaneId, activity, channels, charms, credentials, releases};
 use crate::console::running::Running;
+use crate::console::sign_in::{self, Deed};
 use crate::console::view::look::Tone;
 use crate::console::{Model, layout, links, review, running};
 use crate::domain::Problem;
-use crate::journal::RunId;
+use crate::journal::{Outcome, RunId, RunRecord, StepOutcome};
+use crate::plan::{Intent, Keep, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent};
 
 /// Goes there.
 pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
@@ -43,7 +46,15 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::Publish => {
             if let Some(row) = model.panes.releases.selected() {
                 let release = row.name.clone();
-                return review::open(model, release);
+                return review::open(model, Intent::Publish(PublishIntent::of(release)));
+            }
+        }
+        Go::Rotate => return review::open(model, Intent::Rotate(RotateIntent::default())),
+        Go::SignIn => return sign_in(model),
+        Go::Revoke => {
+            if let Some(credentials::Row::Session(row)) = model.panes.credentials.selected() {
+                let sessions = [row.facts.id.clone()].into();
+                return review::open(model, Intent::Revoke(RevokeIntent { sessions }));
             }
         }
         Go::Resume => ask_resume(model),
@@ -121,7 +132,7 @@ fn rows(model: &mut Model, steps: isize) {
     match &model.screen {
         Screen::Panes => panes::move_by(model, pane, steps),
         Screen::Review(review) => {
-            let count = review::items(model.workspace(), &model.snapshot, &review.intent).len();
+            let count = review::choices(model, review);
             let Screen::Review(review) = &mut model.screen else {
                 return;
             };
@@ -187,9 +198,11 @@ fn open(model: &mut Model) {
             text
         }),
         PaneId::Credentials => model.panes.credentials.selected().map(|row| {
-            let name = row.credential().to_owned();
-            let lines = credentials::details(workspace, snapshot, &name, now);
-            Text::new(name, lines)
+            let (title, lines) = credentials::details(workspace, snapshot, row, now);
+            let mut text = Text::new(title, lines);
+            text.copy = Some(row.text());
+            text.link = row.link();
+            text
         }),
         PaneId::Activity => {
             let run = model.panes.activity.selected().map(|row| row.run.clone());
@@ -211,8 +224,39 @@ fn back(model: &mut Model) -> Vec<Effect> {
         panes::set_filter(model, model.pane, "");
         return Vec::new();
     }
-    model.screen = Screen::Panes;
-    Vec::new()
+    come_back(model)
+}
+
+/// To the screen that a sign-in interrupted, whose plan is made anew; to the panes otherwise.
+pub fn come_back(model: &mut Model) -> Vec<Effect> {
+    match model.interrupted.take() {
+        Some(screen) => {
+            model.screen = *screen;
+            review::plan_again(model)
+        }
+        None => {
+            model.screen = Screen::Panes;
+            Vec::new()
+        }
+    }
+}
+
+/// Opens the review of a sign-in over whatever is up; it comes back there.
+fn sign_in(model: &mut Model) -> Vec<Effect> {
+    model.modal = None;
+    match std::mem::replace(&mut model.screen, Screen::Panes) {
+        Screen::Panes => model.interrupted = None,
+        // Of a sign-in that fails for want of a sign-in nothing is to be kept.
+        Screen::Review(review) if review.kind() == review::Sort::SignIn => {}
+        screen => model.interrupted = Some(Box::new(screen)),
+    }
+    let keep = if model.setting.demo {
+        Keep::EncryptedFile
+    } else {
+        Keep::Keyring
+    };
+    let scope = review::usual_scope();
+    review::open_over(model, Intent::SignIn(SignInIntent { scope, keep }))
 }
 
 fn copy(model: &mut Model) -> Vec<Effect> {
@@ -243,10 +287,7 @@ fn selected_text(model: &Model) -> Option<String> {
             .selected()
             .map(|row| format!("{} {}", row.charm, row.track)),
         PaneId::Charms => model.panes.charms.selected().map(|row| row.charm.to_string()),
-        PaneId::Credentials => model.panes.credentials.selected().map(|row| match row {
-            credentials::Row::Head { name, .. } => (*name).to_owned(),
-            credentials::Row::Fact { text, .. } => text.clone(),
-        }),
+        PaneId::Credentials => model.panes.credentials.selected().map(credentials::Row::text),
         PaneId::Activity => model
             .panes
             .activity
@@ -283,7 +324,12 @@ fn browse(model: &mut Model) -> Vec<Effect> {
                 .charms
                 .selected()
                 .map(|row| links::charm(row.charm.as_str())),
-            PaneId::Credentials | PaneId::Activity => None,
+            PaneId::Credentials => model
+                .panes
+                .credentials
+                .selected()
+                .and_then(credentials::Row::link),
+            PaneId::Activity => None,
         },
     };
     let Some(link) = link.filter(|link| links::allowed(link)) else {
@@ -302,8 +348,17 @@ fn ask_resume(model: &mut Model) {
     let Some(record) = run.and_then(|run| model.record(&run)) else {
         return;
     };
-    if running::state(model, &record.id) != State::Open {
+    if !matches!(
+        running::state(model, &record.id),
+        State::Open | State::Ended(Outcome::Failed)
+    ) {
         return;
+    }
+    if wants_brought(record) {
+        let command = record.plan.command.clone();
+        return model.refuse(format!(
+            "its value was brought in a file; finish it with {command}"
+        ));
     }
     let wanted = record.plan.confirm.clone();
     let lines = vec![
@@ -372,11 +427,12 @@ fn accept_prompt(model: &mut Model, mut prompt: Prompt) -> Vec<Effect> {
                 Err(error) => again(model, prompt, error),
             };
         }
-        Purpose::Start(plan) => Confirmed::by_typing(*plan, &typed, &wanted).map(|plan| start(model, plan)),
-        Purpose::Resume(run) => Confirmed::by_typing(run, &typed, &wanted).map(|run| {
-            let id = model.next_id();
-            vec![Effect::Resume { id, run }]
-        }),
+        Purpose::Start(plan) => {
+            Confirmed::by_typing(*plan, &typed, &wanted).map(|plan| signed_on(model, plan))
+        }
+        Purpose::Resume(run) => {
+            Confirmed::by_typing(run, &typed, &wanted).map(|run| signed_on_again(model, run))
+        }
     };
     effects.unwrap_or_else(|| {
         prompt.input.reset();
@@ -388,8 +444,62 @@ fn accept_prompt(model: &mut Model, mut prompt: Prompt) -> Vec<Effect> {
     })
 }
 
+/// True where a run can only go on with the value that its operator brought.
+fn wants_brought(record: &RunRecord) -> bool {
+    let brought = matches!(&record.plan.intent, Intent::Rotate(intent) if intent.brought.is_some());
+    brought
+        && record.plan.steps.iter().any(|step| {
+            let outcome = record.step(&step.id).and_then(|record| record.outcome);
+            step.op.wants_token()
+                && step.skip_reason.is_none()
+                && !matches!(outcome, Some(StepOutcome::Done | StepOutcome::Skipped))
+        })
+}
+
+/// Has somebody sign in where `plan` wants it, and starts it.
+fn signed_on(model: &mut Model, plan: Confirmed<Plan>) -> Vec<Effect> {
+    match plan.get().sign_in().cloned() {
+        Some(scope) => {
+            let shown = plan.get().clone();
+            sign_in::open(model, Deed::Start(Box::new(plan)), &shown, scope);
+            Vec::new()
+        }
+        None => start(model, plan, Given::default()),
+    }
+}
+
+/// As [`signed_on`], for a run that is taken up.
+fn signed_on_again(model: &mut Model, run: Confirmed<RunId>) -> Vec<Effect> {
+    let wanted = model
+        .record(run.get())
+        .and_then(|record| Some((record.plan.clone(), record.sign_in()?.clone())));
+    match wanted {
+        Some((plan, scope)) => {
+            sign_in::open(model, Deed::Resume(run), &plan, scope);
+            Vec::new()
+        }
+        None => begin(model, Deed::Resume(run), Given::default()),
+    }
+}
+
+/// Does what a sign-in was for.
+pub fn begin(model: &mut Model, deed: Deed, given: Given) -> Vec<Effect> {
+    match deed {
+        // Held at the last moment too: nothing that writes leaves a read-only console.
+        _ if model.setting.read_only => {
+            model.refuse("read-only: nothing is written");
+            Vec::new()
+        }
+        Deed::Start(plan) => start(model, *plan, given),
+        Deed::Resume(run) => {
+            let id = model.next_id();
+            vec![Effect::Resume { id, run, given }]
+        }
+    }
+}
+
 /// Starts `plan` if it is still the one under review.
-fn start(model: &mut Model, plan: Confirmed<crate::plan::Plan>) -> Vec<Effect> {
+fn start(model: &mut Model, plan: Confirmed<Plan>, given: Given) -> Vec<Effect> {
     let id = model.next_id();
     let Screen::Review(review) = &mut model.screen else {
         return Vec::new();
@@ -405,5 +515,6 @@ fn start(model: &mut Model, plan: Confirmed<crate::plan::Plan>) -> Vec<Effect> {
     vec![Effect::Start {
         id,
         plan: Box::new(plan),
+        given,
     }]
 }

@@ -10,6 +10,7 @@ use super::piece::{Piece, spans};
 use crate::console::panes::credentials;
 use crate::console::{Model, wake, words};
 use crate::domain::Observed;
+use crate::domain::credential::ExpiryFrom;
 use crate::domain::snapshot::Standing;
 
 /// Draws it.
@@ -40,10 +41,18 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame) {
 fn right(model: &Model) -> Vec<Piece> {
     let look = &model.setting.look;
     let mut pieces = Vec::new();
-    if let Some(facts) = &model.snapshot.credential.value
-        && let Some(end) = facts.expires_at
+    // Of all that is known to end, what ends next: the value in the secrets counts too.
+    if let Some(credential) = credentials::nearest(model.panes.credentials.rows())
+        && let Some(end) = credential.facts.expires_at
     {
+        let facts = &credential.facts;
         let tone = credentials::tone(facts, model.now);
+        let name = match (facts.expires_from, facts.kind.as_str()) {
+            (ExpiryFrom::Ledger, _) => "secrets",
+            (_, "charmhub") => "token",
+            _ => facts.name.as_str(),
+        };
+        let name = words::cut(name, 14);
         let sign = if matches!(tone, Tone::Warn | Tone::Bad) {
             format!(" {}", look.glyph(Glyph::Warning))
         } else {
@@ -51,9 +60,9 @@ fn right(model: &Model) -> Vec<Piece> {
         };
         let days = (end - model.now).num_days();
         let text = if end <= model.now {
-            "token over".to_owned()
+            format!("{name} over")
         } else {
-            format!("token {days} d")
+            format!("{name} {days} d")
         };
         pieces.push(Piece::new(format!("  {text}{sign}"), tone));
     }

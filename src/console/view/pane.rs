@@ -49,6 +49,7 @@ pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &
     if pane.has_heading(area.width) {
         let cells = match pane {
             PaneId::Releases => releases::view::heading(model, width),
+            PaneId::Credentials => credentials::view::heading(model, width),
             _ => channels::view::heading(model, width),
         };
         frame.render_widget(cells.line(&model.setting.look), Rect { height: 1, ..inner });

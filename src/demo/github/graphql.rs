@@ -1,12 +1,12 @@
-//! The one GraphQL question that `gh` asks before it dispatches a workflow: a repository and its
-//! default branch.
+//! The GraphQL questions that `gh` asks: before it dispatches a workflow, for a repository and its
+//! default branch; before it sets a secret of an organization, for the numbers of repositories.
 //!
-//! Owns no language: it looks for that question's variables and answers all fields `gh` may want.
+//! Owns no language: it looks for those questions' variables and answers all fields `gh` may want.
 
 use serde_json::json;
 
 use super::reply::{Call, Reply};
-use super::shapes::node;
+use super::shapes::{node, number};
 use super::store::Store;
 
 /// `POST /graphql`.
@@ -20,6 +20,9 @@ pub(super) fn serve(store: &Store, call: &Call) -> Result<Reply, Reply> {
     let body = call.json()?;
     let query = body["query"].as_str().unwrap_or_default();
     let text = |key: &str| body["variables"][key].as_str().unwrap_or_default();
+    if query.contains("databaseId") {
+        return Ok(numbers(store, query));
+    }
     if !query.contains("repository(") || !query.contains("defaultBranchRef") {
         return Ok(Reply::ok(
             json!({"errors": [{"message": "This world answers questions about a repository only."}]}),
@@ -57,4 +60,34 @@ pub(super) fn serve(store: &Store, call: &Call) -> Result<Reply, Reply> {
         "rebaseMergeAllowed": true,
         "squashMergeAllowed": true,
     }}})))
+}
+
+/// Answers `alias: repository(owner: "…", name: "…") { databaseId }` for every alias.
+fn numbers(store: &Store, query: &str) -> Reply {
+    let mut data = json!({});
+    let mut errors = Vec::new();
+    let quoted = |text: &str, key: &str| {
+        let (_, rest) = text.split_once(key)?;
+        Some(rest.split('"').nth(1)?.to_owned())
+    };
+    for (at, _) in query.match_indices(": repository(") {
+        let (before, after) = query.split_at(at);
+        let alias = before
+            .rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .next()
+            .unwrap_or_default();
+        let owner = quoted(after, "owner:").unwrap_or_default();
+        let name = quoted(after, "name:").unwrap_or_default();
+        let known = store.name_of(&owner, &name);
+        data[alias] = json!(known.as_ref().map(|full| json!({"databaseId": number(full)})));
+        if known.is_none() {
+            let message = format!("Could not resolve to a Repository with the name '{owner}/{name}'.");
+            errors.push(json!({"type": "NOT_FOUND", "path": [alias], "message": message}));
+        }
+    }
+    let mut body = json!({ "data": data });
+    if !errors.is_empty() {
+        body["errors"] = json!(errors);
+    }
+    Reply::ok(body)
 }

@@ -13,20 +13,20 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::Duration;
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::registry::Registry;
 use crate::domain::{Kind, Problem};
 
+mod access;
 mod actions;
 mod contents;
 mod git;
 mod graphql;
 mod manifests;
 mod objects;
+mod organizations;
 mod packages;
 mod quota;
 mod reply;
@@ -36,8 +36,12 @@ mod seed;
 mod shapes;
 mod store;
 #[cfg(test)]
+mod test_access;
+#[cfg(test)]
 mod tests;
+mod vaults;
 
+use access::{Token, Tokens};
 use quota::Quota;
 use reply::{Call, Payload, Reply};
 use store::Store;
@@ -46,60 +50,89 @@ use store::Store;
 pub const LOGIN: &str = "demo-operator";
 /// Versions of the interface that are answered.
 const VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
-const SCOPES: &str = "delete:packages, repo, workflow, write:packages";
 /// Largest request body, bytes.
 const LARGEST: usize = 40 << 20;
+
+/// What a world puts into its GitHub when it begins.
+pub struct Planted<'a> {
+    /// The operator's token for GitHub.
+    pub token: &'a str,
+    /// The token for packages.
+    pub packages_token: &'a str,
+    /// The store credential in most `CHARMHUB_TOKEN` secrets, as charmcraft exports it.
+    pub credential: &'a str,
+    /// The one in the secret that was replaced since.
+    pub older_credential: &'a str,
+}
 
 /// The demo's GitHub.
 pub struct GitHub {
     store: Mutex<Store>,
-    tokens: Mutex<Vec<SecretString>>,
+    tokens: Tokens,
     packages: Mutex<Option<Arc<Registry>>>,
     quota: Quota,
 }
 
 impl GitHub {
-    /// Opens the GitHub kept in `dir`, or begins one from `seed`. `token` is the one token it
-    /// knows.
-    pub fn open(dir: &Path, seed: u64, token: &str) -> Result<Arc<GitHub>, Problem> {
-        let store = Store::open(dir, seed).map_err(|error| {
+    /// Opens the GitHub kept in `dir`, or begins one from `seed` and `planted`.
+    pub fn open(dir: &Path, seed: u64, planted: &Planted<'_>) -> Result<Arc<GitHub>, Problem> {
+        let broken = |error: std::io::Error| {
             Problem::new(
                 Kind::Machine,
                 format!("the demo's GitHub cannot use {}", dir.display()),
             )
             .because(&error)
-        })?;
+        };
+        let store = Store::open(dir, seed, planted).map_err(broken)?;
+        let tokens = access::open(dir, store.born(), planted.token, planted.packages_token);
         Ok(Arc::new(GitHub {
             store: Mutex::new(store),
-            tokens: Mutex::new(vec![SecretString::from(token.to_owned())]),
+            tokens: tokens.map_err(broken)?,
             packages: Mutex::default(),
             quota: Quota::new(),
         }))
     }
 
-    /// Shows the packages of `ghcr`, and takes `token` (the one for packages) as well.
-    pub fn show_packages(&self, ghcr: Arc<Registry>, token: &str) {
+    /// Shows the packages of `ghcr`.
+    pub fn show_packages(&self, ghcr: Arc<Registry>) {
         if let Ok(mut packages) = self.packages.lock() {
             *packages = Some(ghcr);
         }
-        if let Ok(mut tokens) = self.tokens.lock() {
-            tokens.push(SecretString::from(token.to_owned()));
+    }
+
+    /// Gives `owner`, a repository in full (`finos/legend-juju-bundle`) or an organization, a new
+    /// key to seal secrets for. Seals for the earlier key are refused from then on.
+    pub fn rotate_key(&self, owner: &str) -> Result<(), Problem> {
+        let lost = || Problem::new(Kind::Machine, format!("Cannot rotate the demo's key of {owner}"));
+        let mut store = self.store.lock().map_err(|_| lost())?;
+        store.reread().map_err(|error| lost().because(&error))?;
+        if !store.vaults.rotate(owner) {
+            return Err(Problem::new(
+                Kind::Usage,
+                format!("The demo has no repository or organization {owner}"),
+            ));
         }
+        store.save_secrets().map_err(|error| lost().because(&error))
     }
 
     fn store(&self) -> Result<MutexGuard<'_, Store>, Reply> {
-        self.store
+        let mut store = self
+            .store
             .lock()
-            .map_err(|_| Reply::fail(500, "the demo's store is broken"))
+            .map_err(|_| Reply::fail(500, "the demo's store is broken"))?;
+        store
+            .reread()
+            .map_err(|error| Reply::fail(500, &format!("github.json cannot be read: {error}")))?;
+        Ok(store)
     }
 
-    /// `Ok(true)` signed in, `Ok(false)` anonymous, `Err` with a wrong credential.
-    fn who(&self, headers: &HeaderMap) -> Result<bool, Reply> {
+    /// The token of a request, `None` for a stranger, `Err` with a wrong credential.
+    fn who(&self, headers: &HeaderMap) -> Result<Option<Token>, Reply> {
         let Some(given) = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
         else {
-            return Ok(false);
+            return Ok(None);
         };
         let token = match given.split_once(' ') {
             Some((kind, token))
@@ -117,15 +150,8 @@ impl GitHub {
             }
             _ => String::new(),
         };
-        let known = self
-            .tokens
-            .lock()
-            .is_ok_and(|tokens| tokens.iter().any(|known| known.expose_secret() == token));
-        if known {
-            Ok(true)
-        } else {
-            Err(Reply::fail(401, "Bad credentials"))
-        }
+        let known = self.tokens.get(&token).cloned();
+        known.map(Some).ok_or_else(|| Reply::fail(401, "Bad credentials"))
     }
 
     async fn answer(&self, call: &Call) -> Reply {
@@ -153,6 +179,10 @@ impl GitHub {
             }
             ["rate_limit"] => Ok(Reply::ok(self.quota.document(call.signed_in))),
             ["repos", owner, name, rest @ ..] => self.repository(call, owner, name, rest),
+            ["repositories", id, rest @ ..] => self.numbered(call, id, rest),
+            ["orgs", org, "actions", "secrets", rest @ ..] => self
+                .store()
+                .and_then(|mut store| organizations::serve(&mut store, org, call, rest)),
             _ => Err(Reply::not_found()),
         };
         answered.unwrap_or_else(|refused| refused)
@@ -177,14 +207,34 @@ impl GitHub {
         Ok(Reply::ok(body))
     }
 
+    /// A repository by the number that it keeps when it is renamed.
+    fn numbered(&self, call: &Call, id: &str, rest: &[&str]) -> Result<Reply, Reply> {
+        let name = id.parse().ok().and_then(|id| self.store().ok()?.numbered(id));
+        let name = name.ok_or_else(Reply::not_found)?;
+        let (owner, name) = name.split_once('/').ok_or_else(Reply::not_found)?;
+        self.repository(call, owner, name, rest)
+    }
+
     fn repository(&self, call: &Call, owner: &str, name: &str, rest: &[&str]) -> Result<Reply, Reply> {
         let mut store = self.store()?;
-        let name = store.name_of(owner, name).ok_or_else(Reply::not_found)?;
+        if let Some(token) = &call.token {
+            token.enters(owner)?;
+        }
+        let Some(name) = store.name_of(owner, name) else {
+            let new = Store::moved(owner, name);
+            return Err(new.map_or_else(Reply::not_found, |id| Reply::moved(call, id)));
+        };
         let reads = matches!(call.method.as_str(), "GET" | "HEAD");
         if !reads {
-            if !call.signed_in {
+            let Some(token) = &call.token else {
                 return Err(Reply::fail(401, "Requires authentication"));
-            }
+            };
+            let permission = match rest {
+                ["actions", "secrets", ..] => "secrets",
+                ["actions", ..] => "actions",
+                _ => "contents",
+            };
+            token.may("repo", permission)?;
             if !Store::writable(&name) {
                 return Err(Reply::fail(403, "Must have admin rights to Repository."));
             }
@@ -194,17 +244,13 @@ impl GitHub {
             [] if reads => {
                 let repo = store.repo(&name).ok_or_else(Reply::not_found)?;
                 let branch = repo.default_branch();
-                let pushed = repo
-                    .objects
-                    .refs
-                    .values()
-                    .filter_map(|id| repo.objects.commit(id))
-                    .map(|commit| commit.committer.at)
-                    .max()
-                    .unwrap_or_default();
                 let rights = call.signed_in.then(|| Store::writable(&name));
                 Ok(Reply::ok(shapes::repository(
-                    &call.base, &name, branch, pushed, rights,
+                    &call.base,
+                    &name,
+                    branch,
+                    repo.pushed(),
+                    rights,
                 )))
             }
             ["git", rest @ ..] if reads => git::read(
@@ -218,6 +264,11 @@ impl GitHub {
                 contents::put(&mut store, &name, &repo_url, call, &path.join("/"))
             }
             ["actions", "secrets", rest @ ..] => secrets::serve(&mut store, &name, call, rest),
+            ["actions", "organization-secrets"] if reads => {
+                let token = call.token.as_ref().ok_or_else(Reply::not_found)?;
+                token.may("repo", "secrets")?;
+                Ok(organizations::seen_by(&mut store, &name, call))
+            }
             ["actions", rest @ ..] => actions::serve(&mut store, &name, &repo_url, call, rest),
             rest if reads => contents::read(
                 store.repo(&name).ok_or_else(Reply::not_found)?,
@@ -246,7 +297,8 @@ async fn serve(State(github): State<Arc<GitHub>>, request: Request) -> Response 
         );
     }
     let who = github.who(&headers);
-    let signed_in = matches!(who, Ok(true));
+    let token = who.as_ref().ok().cloned().flatten();
+    let signed_in = token.is_some();
     let version = headers
         .get("x-github-api-version")
         .and_then(|value| value.to_str().ok());
@@ -264,34 +316,45 @@ async fn serve(State(github): State<Arc<GitHub>>, request: Request) -> Response 
                 head.method.clone(),
                 &head.uri,
                 &headers,
-                signed_in,
+                token.clone(),
                 bytes.to_vec(),
             );
             github.answer(&call).await
         }
     };
-    let free = head.uri.path() == "/rate_limit";
-    finish(
-        &github,
-        reply,
-        &headers,
-        head.method == "GET" || head.method == "HEAD",
-        signed_in,
-        free,
+    let asked = Asked {
+        headers: &headers,
+        reads: head.method == "GET" || head.method == "HEAD",
+        path: head.uri.path(),
+        token,
         version,
-    )
+    };
+    finish(&github, reply, &asked)
+}
+
+/// What of a request decides how its answer looks.
+struct Asked<'a> {
+    headers: &'a HeaderMap,
+    reads: bool,
+    path: &'a str,
+    token: Option<Token>,
+    version: Option<&'a str>,
+}
+
+/// The scopes that would do for `path`, as `x-accepted-oauth-scopes` names them.
+fn accepted(path: &str) -> &'static str {
+    match path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
+        ["orgs" | "users", _, "packages", ..] => "read:packages",
+        ["orgs", ..] => "admin:org",
+        ["repos" | "repositories", ..] => "repo",
+        _ => "",
+    }
 }
 
 /// Turns a reply into HTTP: validators, quota and the headers every answer carries.
-fn finish(
-    github: &GitHub,
-    reply: Reply,
-    request: &HeaderMap,
-    reads: bool,
-    signed_in: bool,
-    free: bool,
-    version: Option<&str>,
-) -> Response {
+fn finish(github: &GitHub, reply: Reply, asked: &Asked<'_>) -> Response {
+    let signed_in = asked.token.is_some();
+    let free = asked.path == "/rate_limit";
     let (kind, bytes) = match reply.payload {
         Payload::None => ("", Vec::new()),
         Payload::Json(body) => ("application/json; charset=utf-8", body.to_string().into_bytes()),
@@ -300,10 +363,11 @@ fn finish(
     let mut status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut headers = reply.headers;
     let mut body = bytes;
-    if reads && status == StatusCode::OK && !free {
+    if asked.reads && status == StatusCode::OK && !free {
         let hash: [u8; 32] = Sha256::digest(&body).into();
         let etag = format!("W/\"{}\"", hex::encode(hash));
-        let known = request
+        let known = asked
+            .headers
             .get(header::IF_NONE_MATCH)
             .and_then(|value| value.to_str().ok())
             .is_some_and(|given| {
@@ -328,18 +392,11 @@ fn finish(
         github.quota.count(signed_in);
     }
     headers.extend(github.quota.headers(signed_in));
-    if signed_in {
-        headers.push(("x-oauth-scopes", SCOPES.into()));
-        headers.push(("x-accepted-oauth-scopes", "repo".into()));
-        if let Ok(store) = github.store.lock() {
-            let end = store.born() + Duration::days(60);
-            headers.push((
-                "github-authentication-token-expiration",
-                end.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
-            ));
-        }
+    if let Some(token) = &asked.token {
+        headers.extend(token.headers(accepted(asked.path)));
     }
-    let version = version
+    let version = asked
+        .version
         .filter(|version| VERSIONS.contains(version))
         .unwrap_or(VERSIONS[0]);
     headers.push(("x-github-api-version-selected", version.into()));

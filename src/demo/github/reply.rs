@@ -5,6 +5,8 @@
 use axum::http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
+use super::access::Token;
+
 /// A call as the handlers see it.
 pub(super) struct Call {
     pub method: Method,
@@ -15,6 +17,8 @@ pub(super) struct Call {
     pub query: Vec<(String, String)>,
     pub accept: String,
     pub signed_in: bool,
+    /// What who is signed in may do.
+    pub token: Option<Token>,
     pub body: Vec<u8>,
 }
 
@@ -23,7 +27,7 @@ impl Call {
         method: Method,
         uri: &axum::http::Uri,
         headers: &HeaderMap,
-        signed_in: bool,
+        token: Option<Token>,
         body: Vec<u8>,
     ) -> Self {
         let text = |name| {
@@ -42,7 +46,8 @@ impl Call {
                 .map(|(key, value)| (key.into_owned(), value.into_owned()))
                 .collect(),
             accept: text(header::ACCEPT).unwrap_or_default().to_owned(),
-            signed_in,
+            signed_in: token.is_some(),
+            token,
             body,
         }
     }
@@ -183,6 +188,32 @@ impl Reply {
 
     pub(super) fn not_found() -> Self {
         Self::fail(404, "Not Found")
+    }
+
+    /// To the place where repository `id` is found under every name, what follows the name in
+    /// `call`'s path after it: 301, and 307 for what writes, both with the same words.
+    pub(super) fn moved(call: &Call, id: u64) -> Self {
+        let rest = call.path.trim_matches('/').splitn(4, '/').nth(3);
+        let mut to = format!("{}/repositories/{id}", call.base);
+        if let Some(rest) = rest {
+            to.push_str(&format!("/{rest}"));
+        }
+        if !call.query.is_empty() {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.extend_pairs(&call.query);
+            to.push_str(&format!("?{}", query.finish()));
+        }
+        let reads = matches!(call.method.as_str(), "GET" | "HEAD");
+        let mut reply = Self::json(
+            if reads { 301 } else { 307 },
+            json!({
+                "message": "Moved Permanently",
+                "url": to,
+                "documentation_url": "https://docs.github.com/rest/guides/best-practices-for-using-the-rest-api#follow-redirects",
+            }),
+        );
+        reply.headers.push(("location", to));
+        reply
     }
 
     /// 422 with one entry in `errors`.

@@ -33,7 +33,7 @@ pub(super) struct Run {
     sha: String,
     created: DateTime<Utc>,
     /// Begin of this attempt.
-    started: DateTime<Utc>,
+    pub(super) started: DateTime<Utc>,
     #[serde(default)]
     cancelled: Option<DateTime<Utc>>,
     runner: String,

@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 
 use super::reply::{Call, Reply};
 use super::shapes::time;
-use super::store::{Repo, Secret, Store, Vault};
+use super::store::{Repo, Store};
+use super::vaults::{KeyPair, Secret, Vault};
 
 /// Longest sealed value, bytes (48 KB of plain text and the seal).
 const LONGEST: usize = 49_152 + 48;
 
 /// Everything below `actions/secrets`.
 pub(super) fn serve(store: &mut Store, name: &str, call: &Call, rest: &[&str]) -> Result<Reply, Reply> {
-    if !call.signed_in {
-        return Err(Reply::not_found());
-    }
+    let token = call.token.as_ref().ok_or_else(Reply::not_found)?;
+    token.may("repo", "secrets")?;
     if !Store::writable(name) {
         return Err(Reply::fail(403, "Must have admin rights to Repository."));
     }
@@ -62,42 +62,12 @@ fn document(repo: &Repo, vault: &Vault, name: &str) -> Option<Value> {
 
 fn put(store: &mut Store, name: &str, call: &Call, secret: &str) -> Result<Reply, Reply> {
     let body = call.json()?;
-    let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-    if secret.starts_with("GITHUB_")
-        || secret.starts_with(|c: char| c.is_ascii_digit())
-        || !secret.chars().all(plain)
-    {
-        return Err(Reply::fail(
-            422,
-            "Secret names can only contain alphanumeric characters ([a-z], [A-Z], [0-9]) or underscores (_), and must not start with a number or GITHUB_.",
-        ));
-    }
-    let sealed = body["encrypted_value"].as_str().unwrap_or_default();
-    let bytes = STANDARD.decode(sealed).ok().filter(|bytes| bytes.len() > 48);
-    let bytes = bytes.ok_or_else(|| {
-        Reply::fail(
-            422,
-            "Bad request - encrypted_value is not a sealed box in Base64.",
-        )
-    })?;
-    if bytes.len() > LONGEST {
-        return Err(Reply::fail(422, "Bad request - the value is larger than 48 KB."));
-    }
-    let key_id = match &body["key_id"] {
-        Value::String(id) => id.clone(),
-        Value::Number(id) => id.to_string(),
-        _ => String::new(),
-    };
+    checked(secret)?;
     let vault = store.vault_mut(name).ok_or_else(Reply::not_found)?;
-    if !vault.keys.iter().any(|key| key.key_id == key_id) {
-        return Err(Reply::fail(
-            422,
-            "Bad request - key_id is not the id of this repository's public key.",
-        ));
-    }
+    let (encrypted_value, key_id) = sealed(&body, vault.keys.last())?;
     let now = time(Utc::now());
     let stored = Secret {
-        encrypted_value: sealed.to_owned(),
+        encrypted_value,
         key_id,
         updated_at: now.clone(),
     };
@@ -115,7 +85,51 @@ fn put(store: &mut Store, name: &str, call: &Call, secret: &str) -> Result<Reply
     })
 }
 
-fn saved(store: &Store) -> Result<(), Reply> {
+/// Refuses a name that no secret may have.
+pub(super) fn checked(secret: &str) -> Result<(), Reply> {
+    let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    if secret.starts_with("GITHUB_")
+        || secret.starts_with(|c: char| c.is_ascii_digit())
+        || !secret.chars().all(plain)
+    {
+        return Err(Reply::fail(
+            422,
+            "Secret names can only contain alphanumeric characters ([a-z], [A-Z], [0-9]) or underscores (_), and must not start with a number or GITHUB_.",
+        ));
+    }
+    Ok(())
+}
+
+/// The sealed value and its key's id from `body`; refused where it cannot be a sealed box or is
+/// not for the key `in_use`.
+pub(super) fn sealed(body: &Value, in_use: Option<&KeyPair>) -> Result<(String, String), Reply> {
+    let sealed = body["encrypted_value"].as_str().unwrap_or_default();
+    let bytes = STANDARD.decode(sealed).ok().filter(|bytes| bytes.len() > 48);
+    let bytes = bytes.ok_or_else(|| {
+        Reply::fail(
+            422,
+            "Bad request - encrypted_value is not a sealed box in Base64.",
+        )
+    })?;
+    if bytes.len() > LONGEST {
+        return Err(Reply::fail(422, "Bad request - the value is larger than 48 KB."));
+    }
+    let key_id = match &body["key_id"] {
+        Value::String(id) => id.clone(),
+        Value::Number(id) => id.to_string(),
+        _ => String::new(),
+    };
+    if in_use.is_none_or(|key| key.key_id != key_id) {
+        return Err(Reply::fail(
+            422,
+            "Bad request - key_id is not the id of the public key in use.",
+        ));
+    }
+    Ok((sealed.to_owned(), key_id))
+}
+
+/// Writes everything that changed.
+pub(super) fn saved(store: &mut Store) -> Result<(), Reply> {
     store
         .save_secrets()
         .and_then(|()| store.save_objects())

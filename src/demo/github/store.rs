@@ -1,57 +1,32 @@
-//! What GitHub remembers: repositories with objects, keys and secrets, on disk.
+//! What GitHub remembers: repositories with objects, and how the world begins, on disk.
 //!
-//! Owns `github-objects.json` and `github.json` (the latter is read by referees; its form is
-//! fixed). Both are written beside and renamed, readable by their owner only.
+//! Owns `github-objects.json`; keys and secrets have a room of their own. Files are written beside
+//! and renamed, readable by their owner only.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Duration, Utc};
-use crypto_box::{PublicKey, SecretKey};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::objects::Objects;
 use super::runs::Run;
-use super::seed;
 use super::shapes::{number, time};
+use super::vaults::{KeyPair, SharedVault, Vault, Vaults};
+use super::{Planted, seed};
+use crate::demo::PLANTED_DAYS;
 
 /// The bundle's repository, which has one secret more than the charms'.
 const BUNDLE: &str = "finos/legend-juju-bundle";
 /// Upstream belongs to others: the token may only read it.
 const UPSTREAM: &str = "finos/legend";
 
-/// A key pair for sealing secrets.
-#[derive(Serialize, Deserialize)]
-pub(super) struct KeyPair {
-    pub key_id: String,
-    pub public: String,
-    pub private: String,
-}
-
-/// A secret as stored.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Secret {
-    pub encrypted_value: String,
-    pub key_id: String,
-    pub updated_at: String,
-}
-
-/// Keys and secrets of one repository; the last key is the one in use.
-#[derive(Default, Serialize, Deserialize)]
-pub(super) struct Vault {
-    pub keys: Vec<KeyPair>,
-    pub secrets: BTreeMap<String, Secret>,
-}
-
-#[derive(Default, Serialize, Deserialize)]
-struct Vaults {
-    repositories: BTreeMap<String, Vault>,
-}
+/// Where every repository lives.
+pub(super) const ORGANIZATION: &str = "finos";
+/// Names that repositories had before they were renamed, and what they are called now.
+const RENAMED: [(&str, &str); 1] = [("finos/legend-juju-studio", "finos/legend-juju-studio-operator")];
 
 /// One repository apart from its secrets.
 #[derive(Default, Serialize, Deserialize)]
@@ -78,44 +53,70 @@ impl Repo {
             "master"
         }
     }
+
+    /// When the newest commit of any branch was made.
+    pub(super) fn pushed(&self) -> DateTime<Utc> {
+        let commits = self.objects.refs.values();
+        commits
+            .filter_map(|id| self.objects.commit(id))
+            .map(|commit| commit.committer.at)
+            .max()
+            .unwrap_or_default()
+    }
 }
 
 #[derive(Serialize, Deserialize)]
 struct Kept {
     born: DateTime<Utc>,
     repositories: BTreeMap<String, Repo>,
+    /// Organization and secret (`finos/NAME`) to the time it was first set.
+    #[serde(default)]
+    shared: BTreeMap<String, String>,
 }
 
 /// All of it.
 pub(super) struct Store {
     dir: PathBuf,
     kept: Kept,
-    vaults: Vaults,
+    pub(super) vaults: Vaults,
 }
 
 impl Store {
     /// Opens what an earlier run left in `dir`, or begins the world.
-    pub(super) fn open(dir: &Path, seed: u64) -> io::Result<Self> {
+    pub(super) fn open(dir: &Path, seed: u64, planted: &Planted<'_>) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let kept = match fs::read(dir.join("github-objects.json")) {
             Ok(text) => serde_json::from_slice(&text)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let store = Self::begin(dir, seed)?;
+                let mut store = Self::begin(dir, seed, planted)?;
                 store.save_objects()?;
                 store.save_secrets()?;
                 return Ok(store);
             }
             Err(error) => return Err(error),
         };
-        let vaults = serde_json::from_slice(&fs::read(dir.join("github.json"))?)?;
-        Ok(Self {
+        let mut store = Self {
             dir: dir.to_owned(),
             kept,
-            vaults,
-        })
+            vaults: Vaults::load(dir)?,
+        };
+        // A world from before organizations had secrets.
+        if store.vaults.organizations.is_empty() {
+            store.found_organization(seed);
+            store.save_secrets()?;
+        }
+        Ok(store)
     }
 
-    fn begin(dir: &Path, seed: u64) -> io::Result<Self> {
+    fn found_organization(&mut self, seed: u64) {
+        let vault = SharedVault {
+            keys: vec![KeyPair::new(&format!("{seed} {ORGANIZATION}"))],
+            ..SharedVault::default()
+        };
+        self.vaults.organizations.insert(ORGANIZATION.to_owned(), vault);
+    }
+
+    fn begin(dir: &Path, seed: u64, planted: &Planted<'_>) -> io::Result<Self> {
         let repositories = seed::repositories()
             .into_iter()
             .map(|(name, objects)| {
@@ -133,9 +134,11 @@ impl Store {
             kept: Kept {
                 born: Utc::now(),
                 repositories,
+                shared: BTreeMap::new(),
             },
             vaults: Vaults::default(),
         };
+        store.found_organization(seed);
         let names: Vec<String> = store
             .kept
             .repositories
@@ -147,13 +150,17 @@ impl Store {
             store.vaults.repositories.insert(
                 name.clone(),
                 Vault {
-                    keys: vec![key_pair(seed, &name)],
+                    keys: vec![KeyPair::new(&format!("{seed} {name}"))],
                     ..Vault::default()
                 },
             );
-            // Copied by hand half a year ago; one copy was replaced since, nobody knows by what.
-            let days = if name.ends_with("db-operator") { 17 } else { 170 };
-            store.plant(&name, "CHARMHUB_TOKEN", b"a token of the demo world", days)?;
+            // Copied by hand half a year ago; one copy was replaced since by another token.
+            let (value, days) = if name.ends_with("db-operator") {
+                (planted.older_credential, PLANTED_DAYS.1)
+            } else {
+                (planted.credential, PLANTED_DAYS.0)
+            };
+            store.plant(&name, "CHARMHUB_TOKEN", value.as_bytes(), days)?;
             if name == BUNDLE {
                 store.plant(
                     &name,
@@ -179,16 +186,7 @@ impl Store {
         let Some(key) = vault.keys.last() else {
             return Ok(());
         };
-        let public = STANDARD.decode(&key.public).map_err(io::Error::other)?;
-        let public = PublicKey::from_slice(&public).map_err(io::Error::other)?;
-        let sealed = public
-            .seal(&mut crypto_box::aead::OsRng, value)
-            .map_err(|_| io::Error::other("sealing failed"))?;
-        let stored = Secret {
-            encrypted_value: STANDARD.encode(sealed),
-            key_id: key.key_id.clone(),
-            updated_at: at.clone(),
-        };
+        let stored = key.seal(value, at.clone())?;
         vault.secrets.insert(secret.to_owned(), stored);
         if let Some(repo) = self.kept.repositories.get_mut(name) {
             repo.created.insert(secret.to_owned(), at);
@@ -209,6 +207,26 @@ impl Store {
             .keys()
             .find(|known| known.eq_ignore_ascii_case(&wanted))
             .cloned()
+    }
+
+    /// Number of the repository that once had that name.
+    pub(super) fn moved(owner: &str, name: &str) -> Option<u64> {
+        let wanted = format!("{owner}/{name}");
+        RENAMED
+            .iter()
+            .find(|(old, _)| old.eq_ignore_ascii_case(&wanted))
+            .map(|(_, new)| number(new))
+    }
+
+    /// The repository with that number.
+    pub(super) fn numbered(&self, id: u64) -> Option<String> {
+        let mut names = self.kept.repositories.keys();
+        names.find(|name| number(name) == id).cloned()
+    }
+
+    /// When a secret of an organization was first set, by `finos/NAME`.
+    pub(super) fn shared_since(&mut self) -> &mut BTreeMap<String, String> {
+        &mut self.kept.shared
     }
 
     /// True where the world's token may write.
@@ -238,26 +256,18 @@ impl Store {
     }
 
     /// Writes keys and secrets.
-    pub(super) fn save_secrets(&self) -> io::Result<()> {
-        write(
-            &self.dir,
-            "github.json",
-            &serde_json::to_vec_pretty(&self.vaults)?,
-        )
+    pub(super) fn save_secrets(&mut self) -> io::Result<()> {
+        self.vaults.save(&self.dir)
+    }
+
+    /// Hears of keys and secrets that somebody edited on disk.
+    pub(super) fn reread(&mut self) -> io::Result<()> {
+        self.vaults.reread(&self.dir)
     }
 }
 
-fn key_pair(seed: u64, name: &str) -> KeyPair {
-    let private: [u8; 32] = Sha256::digest(format!("repository key {seed} {name}")).into();
-    let private = SecretKey::from(private);
-    KeyPair {
-        key_id: format!("33805{:013}", number(&format!("{seed} {name}"))),
-        public: STANDARD.encode(private.public_key().as_bytes()),
-        private: STANDARD.encode(private.to_bytes()),
-    }
-}
-
-fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file whole or not at all, readable by its owner only.
+pub(super) fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let draft = dir.join(format!(".{name}"));
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);

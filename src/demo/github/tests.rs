@@ -13,15 +13,23 @@ use super::*;
 use crate::demo::registry;
 
 const TOKEN: &str = "ghp_demo";
+const PLANTED: Planted<'_> = Planted {
+    token: TOKEN,
+    packages_token: "ghp_packages",
+    credential: "b3BlcmF0b3I=",
+    older_credential: "b2xkZXI=",
+};
 const BUNDLE: &str = "/repos/finos/legend-juju-bundle";
 
-struct World {
-    base: String,
-    client: Client,
-    folder: tempfile::TempDir,
+/// A GitHub that listens.
+pub(super) struct World {
+    pub base: String,
+    pub client: Client,
+    pub folder: tempfile::TempDir,
+    pub github: Arc<GitHub>,
 }
 
-async fn world() -> World {
+pub(super) async fn world() -> World {
     drop(rustls::crypto::ring::default_provider().install_default());
     let folder = tempfile::tempdir().unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -48,9 +56,9 @@ async fn world() -> World {
         };
         ghcr.offer("cfpb/regtech/sbl/alpine", tag, recipe);
     }
-    let github = GitHub::open(folder.path(), 7, TOKEN).unwrap();
-    github.show_packages(ghcr, "ghp_packages");
-    let serving = router(github);
+    let github = GitHub::open(folder.path(), 7, &PLANTED).unwrap();
+    github.show_packages(ghcr);
+    let serving = router(github.clone());
     tokio::spawn(async move { axum::serve(listener, serving).await.unwrap() });
     let client = Client::builder()
         .tls_certs_only([])
@@ -58,17 +66,22 @@ async fn world() -> World {
         .timeout(Duration::from_secs(30))
         .build()
         .unwrap();
-    World { base, client, folder }
+    World {
+        base,
+        client,
+        folder,
+        github,
+    }
 }
 
 impl World {
-    fn ask(&self, verb: Verb, path: &str) -> reqwest::RequestBuilder {
+    pub(super) fn ask(&self, verb: Verb, path: &str) -> reqwest::RequestBuilder {
         self.client
             .request(verb, format!("{}{path}", self.base))
             .bearer_auth(TOKEN)
     }
 
-    async fn send(&self, verb: Verb, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn send(&self, verb: Verb, path: &str, body: Value) -> (u16, Value) {
         let reply = self.ask(verb, path).json(&body).send().await.unwrap();
         let status = reply.status().as_u16();
         (
@@ -77,19 +90,19 @@ impl World {
         )
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> T {
         let reply = self.ask(Verb::GET, path).send().await.unwrap();
         assert_eq!(reply.status(), 200, "{path}");
         let text = reply.text().await.unwrap();
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
     }
 
-    fn github_json(&self) -> Value {
+    pub(super) fn github_json(&self) -> Value {
         serde_json::from_slice(&std::fs::read(self.folder.path().join("github.json")).unwrap()).unwrap()
     }
 }
 
-fn field(reply: &Reply, name: &str) -> String {
+pub(super) fn field(reply: &Reply, name: &str) -> String {
     reply
         .headers()
         .get(name)
@@ -264,7 +277,7 @@ async fn a_branch_is_made_of_one_commit_and_survives_a_restart() {
         (422, "Reference already exists")
     );
 
-    let reopened = GitHub::open(world.folder.path(), 7, TOKEN).unwrap();
+    let reopened = GitHub::open(world.folder.path(), 7, &PLANTED).unwrap();
     let store = reopened.store.lock().unwrap();
     let repo = store.repo("finos/legend-juju-bundle").unwrap();
     assert_eq!(

@@ -61,7 +61,7 @@ pub(super) struct Access {
 #[derive(Default)]
 pub(super) struct Asked {
     scopes: Vec<String>,
-    login: Option<(String, String)>,
+    pub(super) login: Option<(String, String)>,
 }
 
 impl Asked {

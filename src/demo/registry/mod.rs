@@ -129,6 +129,12 @@ impl Registry {
         }
     }
 
+    /// The password that somebody shows to the token endpoint, in either manner.
+    pub fn password(query: &str, authorization: Option<&str>) -> Option<String> {
+        let login = Asked::parse(query, authorization).login;
+        login.map(|(_, password)| password)
+    }
+
     /// The answer of the token endpoint to `GET realm?query`.
     pub fn token(&self, query: &str, authorization: Option<&str>) -> Response {
         let asked = Asked::parse(query, authorization);

@@ -5,9 +5,11 @@
 
 pub mod answer;
 pub mod archive;
+pub mod candid;
 pub mod contents;
 pub mod downloads;
 pub mod fields;
+pub mod lockout;
 pub mod packages;
 pub mod public;
 pub mod refresh;
@@ -19,6 +21,8 @@ pub mod seed_charms;
 pub mod seed_images;
 pub mod sign_on;
 pub mod state;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 
 use std::collections::VecDeque;
@@ -34,6 +38,7 @@ use tokio::time::Instant;
 
 use self::answer::{Refusal, nowhere};
 use self::contents::Contents;
+use self::lockout::Lockout;
 use self::state::State;
 use super::folder::write_private;
 use super::images::Drawing;
@@ -61,6 +66,7 @@ pub struct Charmhub {
     shown: Mutex<VecDeque<(Instant, Arc<State>)>>,
     serve_lag: Duration,
     path: PathBuf,
+    lockout: Lockout,
     /// Pushed bytes.
     pub contents: Contents,
     /// Where answers point.
@@ -96,6 +102,7 @@ impl Charmhub {
             }
         };
         let names = state.packages.keys().cloned().collect();
+        tokens::plant_older(&mut state)?;
         tokens::refresh_operator(&mut state, names)?;
         save(&path, &state)?;
         for package in state.packages.values() {
@@ -109,6 +116,7 @@ impl Charmhub {
             shown: Mutex::new(shown),
             serve_lag,
             path,
+            lockout: Lockout::default(),
             contents,
             endpoints,
             registry,
@@ -153,6 +161,11 @@ impl Charmhub {
     /// The operator's token, bare.
     pub fn operator_token(&self) -> String {
         self.read().operator_token.clone()
+    }
+
+    /// The token of a machine that somebody built charms on half a year ago, bare.
+    pub fn older_token(&self) -> String {
+        self.read().older_token.clone()
     }
 
     /// A token with these packages (`None`: all), permissions and lifetime.
@@ -218,7 +231,8 @@ pub fn api_router(store: Arc<Charmhub>) -> Router {
         .route("/releases", get(releases::list).post(releases::release))
         .route("/tracks", post(packages::create_tracks));
     Router::new()
-        .route("/v1/tokens", get(tokens::list))
+        .route("/v1/tokens", get(tokens::list).post(candid::root))
+        .route("/v1/tokens/exchange", post(candid::exchange))
         .route("/v1/tokens/whoami", get(tokens::whoami))
         .route("/v1/whoami", get(tokens::whoami))
         .route("/v1/tokens/revoke", post(tokens::revoke))
@@ -258,10 +272,13 @@ pub fn storage_router(store: Arc<Charmhub>) -> Router {
         .with_state(store)
 }
 
-/// `sso`: the sign-on.
+/// `sso`: the sign-on, and the identity service of older clients.
 pub fn sso_router(store: Arc<Charmhub>) -> Router {
     Router::new()
         .route("/api/v2/tokens/discharge", post(sign_on::discharge))
+        .route("/identity/discharge", post(candid::discharge))
+        .route("/identity/login", get(candid::visit))
+        .route("/identity/wait-token", get(candid::wait_token))
         .fallback(nowhere)
         .with_state(store)
 }

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use super::Charmhub;
 use super::answer::{Answer, Refusal, json_ok, parsed};
 use super::packages::{package, package_mut};
-use super::state::{Package, ResourceRevision, State, seconds};
+use super::state::{Package, ResourceRevision, Session, State, seconds};
 use super::tokens::permitted;
 use crate::demo::registry::Registry;
 use crate::domain::Digest;
@@ -187,10 +187,10 @@ pub async fn upload_credentials(
     headers: HeaderMap,
 ) -> Answer {
     let state = store.read();
-    permitted(&state, &headers, "package-manage-revisions", &name)?;
+    let session = permitted(&state, &headers, "package-manage-revisions", &name)?;
     let package = image_resource(&state, &name, &resource)?;
     grant(&store.registry, &state, package, &resource);
-    let (username, password) = push_credentials(&state, package, &resource);
+    let (username, password) = push_credentials(&state, package, &resource, &session.id);
     Ok(json_ok(&json!({
         "image-name": format!("{IMAGE_HOST}/{}", package.image_path(&resource)),
         "username": username,
@@ -249,18 +249,34 @@ pub fn frozen_password(path: &str) -> String {
     minted.unwrap_or_default()
 }
 
-/// Lets the registry know who may push and pull the images of `resource`.
+/// Lets the registry know who may push and pull the images of `resource`: every live session, each
+/// with a password of its own.
 pub fn grant(registry: &Registry, state: &State, package: &Package, resource: &str) {
     let path = package.image_path(resource);
-    let (user, password) = push_credentials(state, package, resource);
-    registry.grant(&user, &password, &path, true);
+    for session in state.sessions.iter().filter(|session| session.is_live()) {
+        let (user, password) = push_credentials(state, package, resource, &session.id);
+        registry.grant(&user, &password, &path, true);
+    }
     if let Some(password) = package.passwords.get(resource) {
         registry.grant(PULL_USER, password, &path, false);
     }
 }
 
-fn push_credentials(state: &State, package: &Package, resource: &str) -> (String, String) {
-    let secret = format!("{} push {} {resource}", state.root_secret, package.id);
+fn push_credentials(state: &State, package: &Package, resource: &str, session_id: &str) -> (String, String) {
+    let secret = format!(
+        "{} push {} {resource} {session_id}",
+        state.root_secret, package.id
+    );
     let user = format!("push-{}-{resource}", &package.id[..8.min(package.id.len())]);
-    (user, hex::encode(&Sha256::digest(secret)[..20]))
+    let proof = hex::encode(&Sha256::digest(secret)[..20]);
+    (user, format!("{session_id}.{proof}"))
+}
+
+/// False for a push password whose session has ended since it was handed out.
+pub fn still_pushes(state: &State, password: &str) -> bool {
+    let session_id = password.split_once('.').map(|(id, _)| id);
+    let mut sessions = state.sessions.iter();
+    sessions
+        .find(|session| Some(session.id.as_str()) == session_id)
+        .is_none_or(Session::is_live)
 }

@@ -1,7 +1,8 @@
 //! Ubuntu One sign-on: root macaroon, discharge, exchange for a store token.
 //!
-//! Owns the three requests of charmcraft 4.4 and later. Must not accept a discharge that was not
-//! bound to its root. The operator's one-time password never changes: a toy.
+//! Owns the three requests of charmcraft 4.4 and later, and what a sign-on may ask for. Must not
+//! accept a discharge that was not bound to its root. The operator's one-time password never
+//! changes: a toy.
 
 use std::sync::Arc;
 
@@ -16,23 +17,30 @@ use uuid::Uuid;
 
 use super::Charmhub;
 use super::answer::{Answer, Refusal, json_ok, parsed};
+use super::lockout::LOCKED;
 use super::state::{Session, State};
 use super::tokens::{self, LOCATION};
 use crate::demo::environment::{EMAIL, OTP, PASSWORD};
 
+/// Longest description of a token, characters.
+const LONGEST_DESCRIPTION: usize = 255;
+/// Sign-ons that may be under way at once; more drop the oldest.
+const MOST_PENDING: usize = 200;
+
 /// What a sign-on asks for.
 #[derive(Deserialize)]
-struct Wish {
-    permissions: Vec<String>,
-    ttl: i64,
+pub(super) struct Wish {
+    pub permissions: Vec<String>,
+    /// Seconds.
+    pub ttl: i64,
     #[serde(default)]
-    channels: Option<Vec<String>>,
+    pub channels: Option<Vec<String>>,
     #[serde(default)]
-    packages: Option<Vec<WishedPackage>>,
+    pub packages: Option<Vec<WishedPackage>>,
 }
 
 #[derive(Deserialize)]
-struct WishedPackage {
+pub(super) struct WishedPackage {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
@@ -61,36 +69,38 @@ const PERMISSIONS: [&str; 18] = [
     "store-view",
 ];
 
-fn broken(_: libmacaroon::MacaroonError) -> Refusal {
+/// 400 for what is no macaroon.
+pub(super) fn broken(_: libmacaroon::MacaroonError) -> Refusal {
     Refusal::api_error("Invalid macaroon")
 }
 
-fn root_key(state: &State) -> MacaroonKey {
-    MacaroonKey::generate(format!("{} root", state.root_secret).as_bytes())
+/// The store's own key for `purpose`: what is signed for one purpose is worthless for another.
+pub(super) fn key_for(state: &State, purpose: &str) -> MacaroonKey {
+    MacaroonKey::generate(format!("{} {purpose}", state.root_secret).as_bytes())
 }
 
 fn caveat_key(state: &State, caveat_id: &str) -> MacaroonKey {
-    MacaroonKey::generate(format!("{} caveat {caveat_id}", state.root_secret).as_bytes())
+    key_for(state, &format!("caveat {caveat_id}"))
 }
 
-/// `POST /v1/tokens/usso`: a root macaroon with one caveat for the sign-on.
-pub async fn root(With(store): With<Arc<Charmhub>>, body: Bytes) -> Answer {
-    let wish: Wish = parsed(&body)?;
-    if wish.permissions.is_empty() || wish.ttl < 10 {
-        return Err(Refusal::api_error(
-            "permissions must not be empty and ttl must be at least 10",
-        ));
-    }
-    if let Some(unknown) = wish
-        .permissions
-        .iter()
-        .find(|p| !PERMISSIONS.contains(&p.as_str()))
-    {
-        return Err(Refusal::api_error(format!("Invalid permission: '{unknown}'")));
-    }
-    let sso = store.endpoints.sso.clone();
-    store.change(|state| {
-        let packages = match wish.packages {
+impl Wish {
+    /// The session that this wish leads to, or why it cannot be.
+    pub(super) fn session(self, state: &State) -> Result<Session, Refusal> {
+        let empty = |list: Option<usize>| list == Some(0);
+        if self.permissions.is_empty()
+            || self.ttl < 10
+            || empty(self.channels.as_ref().map(Vec::len))
+            || empty(self.packages.as_ref().map(Vec::len))
+        {
+            return Err(Refusal::api_error(
+                "permissions, channels and packages must not be empty and ttl must be at least 10",
+            ));
+        }
+        let unknown = |permission: &&String| !PERMISSIONS.contains(&permission.as_str());
+        if let Some(unknown) = self.permissions.iter().find(unknown) {
+            return Err(Refusal::api_error(format!("Invalid permission: '{unknown}'")));
+        }
+        let packages = match self.packages {
             None => None,
             Some(wished) => Some(
                 wished
@@ -99,27 +109,102 @@ pub async fn root(With(store): With<Arc<Charmhub>>, body: Bytes) -> Answer {
                     .collect::<Result<_, _>>()?,
             ),
         };
-        let lifetime = Duration::try_seconds(wish.ttl)
+        let lifetime = Duration::try_seconds(self.ttl)
             .filter(|ttl| *ttl < Duration::days(3660))
             .ok_or_else(|| Refusal::api_error("ttl is too long"))?;
-        let session = tokens::session(wish.permissions, packages, wish.channels, lifetime);
+        Ok(tokens::session(
+            self.permissions,
+            packages,
+            self.channels,
+            lifetime,
+        ))
+    }
+}
+
+/// Refuses a description that is too long to be one.
+pub(super) fn described(text: Option<&str>) -> Result<(), Refusal> {
+    if text.is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
+        return Err(Refusal::api_error(format!(
+            "A description has at most {LONGEST_DESCRIPTION} characters"
+        )));
+    }
+    Ok(())
+}
+
+/// The root macaroon of a sign-on for `session`: its own caveats, and one for `location` to
+/// discharge.
+pub(super) fn rooted(
+    key: &MacaroonKey,
+    session: &Session,
+    location: &str,
+    caveat_key: &MacaroonKey,
+    caveat_id: &str,
+) -> Result<Macaroon, Refusal> {
+    let micros = |at: chrono::DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    let mut macaroon = Macaroon::create(Some(LOCATION), key, session.id.as_str()).map_err(broken)?;
+    for caveat in [
+        format!("time-before {}", micros(session.valid_until)),
+        format!("time-since {}", micros(session.valid_since)),
+        format!("session-id {}", session.id),
+    ] {
+        macaroon.add_first_party_caveat(caveat).map_err(broken)?;
+    }
+    macaroon
+        .add_third_party_caveat(location, caveat_key, caveat_id)
+        .map_err(broken)?;
+    Ok(macaroon)
+}
+
+/// Remembers a sign-on that was begun.
+pub(super) fn begun(state: &mut State, session: Session) {
+    let now = Utc::now();
+    state.pending.retain(|pending| pending.valid_until > now);
+    let over = (state.pending.len() + 1).saturating_sub(MOST_PENDING);
+    state.pending.drain(..over);
+    state.pending.push(session);
+}
+
+/// Ends a sign-on: the token for the session that `root`, signed with `key`, and its `discharges`
+/// belong to. A root is exchanged once.
+pub(super) fn finished(
+    state: &mut State,
+    key: &MacaroonKey,
+    root: &Macaroon,
+    discharges: &[Macaroon],
+    description: Option<String>,
+) -> Result<String, Refusal> {
+    let mut verifier = Verifier::default();
+    verifier.satisfy_general(|_| true);
+    verifier
+        .verify(root, key, discharges)
+        .map_err(|_| Refusal::unauthorized())?;
+    let at = state
+        .pending
+        .iter()
+        .position(|session| session.id.as_bytes() == root.identifier())
+        .ok_or_else(Refusal::unauthorized)?;
+    let pending: Session = state.pending.remove(at);
+    if pending.valid_until <= Utc::now() {
+        return Err(Refusal::unauthorized());
+    }
+    let session = Session {
+        description: description.or(pending.description),
+        ..pending
+    };
+    tokens::mint(state, session).map_err(|problem| Refusal::api_error(problem.to_string()))
+}
+
+/// `POST /v1/tokens/usso`: a root macaroon with one caveat for the sign-on.
+pub async fn root(With(store): With<Arc<Charmhub>>, body: Bytes) -> Answer {
+    let wish: Wish = parsed(&body)?;
+    let sso = store.endpoints.sso.clone();
+    store.change(|state| {
+        let session = wish.session(state)?;
         let caveat_id = json!({"secret": Uuid::new_v4().simple().to_string(), "version": 1}).to_string();
-        let micros = |at: chrono::DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
-        let key = root_key(state);
-        let mut macaroon = Macaroon::create(Some(LOCATION), &key, session.id.as_str()).map_err(broken)?;
-        for caveat in [
-            format!("time-before {}", micros(session.valid_until)),
-            format!("time-since {}", micros(session.valid_since)),
-            format!("session-id {}", session.id),
-        ] {
-            macaroon.add_first_party_caveat(caveat).map_err(broken)?;
-        }
         let caveat_key = caveat_key(state, &caveat_id);
-        macaroon
-            .add_third_party_caveat(&sso, &caveat_key, caveat_id.as_str())
-            .map_err(broken)?;
+        let macaroon = rooted(&key_for(state, "root"), &session, &sso, &caveat_key, &caveat_id)?;
         let text = macaroon.serialize(Format::V2).map_err(broken)?;
-        state.pending.push(session);
+        begun(state, session);
         Ok(json_ok(&json!({"macaroon": text.trim_end_matches('=')})))
     })
 }
@@ -150,7 +235,20 @@ struct Login {
 pub async fn discharge(With(store): With<Arc<Charmhub>>, body: Bytes) -> Answer {
     let login: Login = parsed(&body)?;
     let refused = |body: Value| Err(Refusal::plain(StatusCode::UNAUTHORIZED, &body));
-    if login.email != EMAIL || login.password != PASSWORD {
+    if store.lockout.is_locked() {
+        let body = json!({
+            "code": "TOO_MANY_REQUESTS",
+            "message": format!(
+                "Too many failed login attempts. Wait {} seconds and try again.",
+                LOCKED.as_secs()
+            ),
+            "extra": {},
+        });
+        return Err(Refusal::plain(StatusCode::FORBIDDEN, &body));
+    }
+    let right = login.email == EMAIL && login.password == PASSWORD;
+    store.lockout.tried(right);
+    if !right {
         return refused(json!({
             "code": "INVALID_CREDENTIALS",
             "message": "Provided email/password is not correct.",
@@ -201,6 +299,7 @@ pub async fn exchange(With(store): With<Arc<Charmhub>>, headers: HeaderMap, body
     } else {
         parsed(&body)?
     };
+    described(wanted.client_description.as_deref())?;
     let (root, discharge) = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
@@ -210,26 +309,8 @@ pub async fn exchange(With(store): With<Arc<Charmhub>>, headers: HeaderMap, body
     let root = Macaroon::deserialize(root).map_err(broken)?;
     let discharge = Macaroon::deserialize(discharge).map_err(broken)?;
     store.change(|state| {
-        let mut verifier = Verifier::default();
-        verifier.satisfy_general(|_| true);
-        verifier
-            .verify(&root, &root_key(state), &[discharge])
-            .map_err(|_| Refusal::unauthorized())?;
-        let at = state
-            .pending
-            .iter()
-            .position(|session| session.id.as_bytes() == root.identifier())
-            .ok_or_else(Refusal::unauthorized)?;
-        let pending: Session = state.pending.remove(at);
-        if pending.valid_until <= Utc::now() {
-            return Err(Refusal::unauthorized());
-        }
-        let session = Session {
-            description: wanted.client_description,
-            ..pending
-        };
-        let token =
-            tokens::mint(state, session).map_err(|problem| Refusal::api_error(problem.to_string()))?;
+        let key = key_for(state, "root");
+        let token = finished(state, &key, &root, &[discharge], wanted.client_description)?;
         Ok(json_ok(&json!({"macaroon": token})))
     })
 }

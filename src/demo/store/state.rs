@@ -22,6 +22,9 @@ pub struct State {
     pub root_secret: String,
     /// The operator's token, bare.
     pub operator_token: String,
+    /// A token that still works somewhere and that nobody remembers, bare.
+    #[serde(default)]
+    pub older_token: String,
     /// By name.
     pub packages: BTreeMap<String, Package>,
     /// By upload id.

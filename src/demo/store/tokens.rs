@@ -5,7 +5,7 @@
 
 use axum::extract::{Query, RawForm, State as With};
 use axum::http::{HeaderMap, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 use libmacaroon::{Format, Macaroon, MacaroonKey, Verifier};
@@ -17,14 +17,19 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Refusal, json_ok, parsed};
 use super::packages::package;
+use super::resources::still_pushes;
 use super::state::{Session, State};
-use super::{Charmhub, publisher_json};
+use super::{Charmhub, candid, publisher_json};
+use crate::demo::registry::Registry;
 use crate::domain::{Kind, Problem};
 
 /// Where tokens say they come from.
 pub const LOCATION: &str = "api.charmhub.io";
 /// How long the operator's token lasts, and when a new one is minted at start, in days.
 const OPERATOR_DAYS: (i64, i64) = (90, 30);
+/// How long ago the older token was given out, and how long it lasts from the world's begin, in
+/// days: half a year in all, as the documented command asks for.
+const OLDER_DAYS: (i64, i64) = (170, 12);
 
 /// Mints a token for `session` and files the session.
 pub fn mint(state: &mut State, session: Session) -> Result<String, Problem> {
@@ -62,13 +67,38 @@ pub fn refresh_operator(state: &mut State, packages: Vec<String>) -> Result<(), 
     if lasts {
         return Ok(());
     }
-    let permissions = ["package-manage", "package-view-revisions"]
-        .map(str::to_owned)
-        .to_vec();
-    let mut session = session(permissions, Some(packages), None, Duration::days(OPERATOR_DAYS.0));
+    let first = state.operator_token.is_empty();
+    let mut session = session(
+        publishing(),
+        Some(packages),
+        None,
+        Duration::days(OPERATOR_DAYS.0),
+    );
     session.description = Some("windlass demo".to_owned());
+    if first {
+        // Repositories have held it for as long as that.
+        session.valid_since -= Duration::days(crate::demo::PLANTED_DAYS.0);
+    }
     state.operator_token = mint(state, session)?;
     Ok(())
+}
+
+/// Mints, once, the token that an old charmcraft was given half a year ago for all packages.
+pub fn plant_older(state: &mut State) -> Result<(), Problem> {
+    if !state.older_token.is_empty() {
+        return Ok(());
+    }
+    let mut session = session(publishing(), None, None, Duration::days(OLDER_DAYS.1));
+    session.valid_since -= Duration::days(OLDER_DAYS.0);
+    session.description = Some("charmcraft@buildhost".to_owned());
+    state.older_token = mint(state, session)?;
+    Ok(())
+}
+
+fn publishing() -> Vec<String> {
+    ["package-manage", "package-view-revisions"]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 fn signing_key(state: &State) -> MacaroonKey {
@@ -127,8 +157,7 @@ pub fn authorized(state: &State, headers: &HeaderMap) -> Result<Session, Refusal
         .and_then(|value| value.strip_prefix("Macaroon "))
         .ok_or_else(Refusal::unauthorized)?;
     let session = session_of(state, token.trim())?;
-    let now = Utc::now();
-    if session.revoked_at.is_some() || session.valid_until <= now {
+    if !session.is_live() {
         return Err(Refusal::unauthorized());
     }
     Ok(session.clone())
@@ -149,6 +178,11 @@ pub fn permitted(
 }
 
 impl Session {
+    /// True until it is revoked or over.
+    pub fn is_live(&self) -> bool {
+        self.revoked_at.is_none() && self.valid_until > Utc::now()
+    }
+
     /// Refuses unless this session may do `permission`, on `package` where one is meant.
     pub fn require(&self, permission: &str, package: Option<&str>) -> Result<(), Refusal> {
         let held = self.permissions.iter().any(|held| implies(held, permission));
@@ -226,20 +260,23 @@ pub async fn whoami(With(store): With<Arc<Charmhub>>, headers: HeaderMap) -> Ans
     })))
 }
 
-/// `GET /v1/tokens[?include-inactive=true]`: the account's sessions.
+/// `GET /v1/tokens[?include-inactive=true]`: the account's sessions. Who shows no token gets what
+/// begins a sign-in.
 pub async fn list(
     With(store): With<Arc<Charmhub>>,
     headers: HeaderMap,
     Query(query): Query<BTreeMap<String, String>>,
 ) -> Answer {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return candid::root_for_strangers(&store);
+    }
     let state = store.read();
     authorized(&state, &headers)?;
     let all = query.get("include-inactive").is_some_and(|value| value == "true");
-    let now = Utc::now();
     let macaroons: Vec<Value> = state
         .sessions
         .iter()
-        .filter(|session| all || (session.revoked_at.is_none() && session.valid_until > now))
+        .filter(|session| all || session.is_live())
         .map(Session::json)
         .collect();
     Ok(json_ok(&json!({"macaroons": macaroons})))
@@ -251,11 +288,16 @@ struct Revocation {
     session_id: String,
 }
 
-/// `POST /v1/tokens/revoke` `{"session-id"}`.
+/// `POST /v1/tokens/revoke` `{"session-id"}`. Every token of the account may, except one that is
+/// limited to channels: whether the real store asks for more is not known.
 pub async fn revoke(With(store): With<Arc<Charmhub>>, headers: HeaderMap, body: Bytes) -> Answer {
     let wanted: Revocation = parsed(&body)?;
     store.change(|state| {
-        authorized(state, &headers)?;
+        if authorized(state, &headers)?.channels.is_some() {
+            return Err(Refusal::permission(
+                "A token limited to channels may not revoke tokens",
+            ));
+        }
         let session = state
             .sessions
             .iter_mut()
@@ -269,7 +311,8 @@ pub async fn revoke(With(store): With<Arc<Charmhub>>, headers: HeaderMap, body: 
 }
 
 /// `GET|POST /v1/tokens/docker-registry`: the token endpoint of the canonical registry. A POST
-/// says in its form what a GET says in its query.
+/// says in its form what a GET says in its query. Push passwords end with the session that they
+/// were handed out to.
 pub async fn registry(
     With(store): With<Arc<Charmhub>>,
     headers: HeaderMap,
@@ -278,7 +321,11 @@ pub async fn registry(
     let authorization = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
-    store
-        .registry
-        .token(&String::from_utf8_lossy(&asked), authorization)
+    let asked = String::from_utf8_lossy(&asked);
+    if let Some(password) = Registry::password(&asked, authorization)
+        && !still_pushes(&store.read(), &password)
+    {
+        return Refusal::unauthorized().into_response();
+    }
+    store.registry.token(&asked, authorization)
 }

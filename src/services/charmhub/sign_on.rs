@@ -31,9 +31,21 @@ pub struct Login {
 }
 
 /// A proven sign-in that was not exchanged yet: the root and its discharge, not bound.
+#[derive(Clone)]
 pub struct SignedOn {
     root: SecretString,
     discharge: SecretString,
+}
+
+#[cfg(test)]
+impl SignedOn {
+    /// A sign-in that proves nothing.
+    pub(crate) fn blank() -> Self {
+        Self {
+            root: SecretString::default(),
+            discharge: SecretString::default(),
+        }
+    }
 }
 
 impl std::fmt::Debug for SignedOn {

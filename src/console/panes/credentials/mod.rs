@@ -1,6 +1,10 @@
-//! What the credentials are, may do, and until when.
+//! What the credentials are, may do, and until when; whose value every secret holds; the store's
+//! sessions.
 
+mod details;
 mod state;
 pub mod view;
 
-pub use state::{Row, details, rows, tone};
+pub use details::details;
+pub use state::{Row, SecretRow, SessionRow, nearest, rows};
+pub use view::tone;

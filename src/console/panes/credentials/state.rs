@@ -1,237 +1,306 @@
-//! Rows of the credentials pane: each credential with its end, and the answers to what it is and
-//! may do under it.
+//! Rows of the credentials pane: every credential with its end, every secret with whose value it
+//! holds, every session of the store.
 //!
 //! Must never hold a secret: the facts have none. Must not draw.
-
-use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
-use crate::console::dialogs::Line;
 use crate::console::listing::Keyed;
 use crate::console::view::look::Tone;
-use crate::console::words;
-use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::console::{links, words};
+use crate::domain::secret::SessionFacts;
 use crate::domain::snapshot::Standing;
-use crate::domain::{Observed, Outside, Snapshot};
+use crate::domain::{Lineage, Outside, Problem, SecretTarget, Snapshot};
+use crate::plan::credentials::{self, Credential};
+use crate::plan::rotate::revocations;
 
 /// A row.
 #[derive(Clone, Debug)]
 pub enum Row {
     /// A credential.
-    Head {
-        /// Its name.
-        name: &'static str,
-        /// What is known.
-        observed: Box<Observed<CredentialFacts>>,
-    },
-    /// An answer under it.
-    Fact {
+    Credential {
         /// What stays the same.
         key: String,
-        /// The question.
-        label: &'static str,
-        /// The answer.
-        text: String,
+        /// The credential with the verdict on it.
+        credential: Box<Credential>,
+    },
+    /// What is wrong with the credential above.
+    Trouble {
+        /// What stays the same.
+        key: String,
+        /// What.
+        problem: Problem,
         /// How it is shown.
         tone: Tone,
     },
+    /// The head of a group.
+    Group {
+        /// What stays the same.
+        key: &'static str,
+        /// What the group is.
+        title: &'static str,
+        /// How it stands.
+        words: String,
+        /// How that is shown.
+        tone: Tone,
+    },
+    /// A secret of a repository.
+    Secret(Box<SecretRow>),
+    /// A session of the store.
+    Session(Box<SessionRow>),
+}
+
+/// A secret.
+#[derive(Clone, Debug)]
+pub struct SecretRow {
+    key: String,
+    /// Where it is.
+    pub target: SecretTarget,
+    /// When it was last set.
+    pub updated_at: Option<DateTime<Utc>>,
+    /// Whose value it holds.
+    pub lineage: Lineage,
+    /// Why that could not be told.
+    pub problem: Option<Problem>,
+}
+
+/// A session.
+#[derive(Clone, Debug)]
+pub struct SessionRow {
+    key: String,
+    /// What the store says.
+    pub facts: SessionFacts,
+    /// True where nobody holds its token.
+    pub orphan: bool,
+    /// True where windlass itself uses its token.
+    pub in_use: bool,
+    /// True where it has ended by itself.
+    pub over: bool,
 }
 
 impl Keyed for Row {
     fn key(&self) -> &str {
         match self {
-            Self::Head { name, .. } => name,
-            Self::Fact { key, .. } => key,
+            Self::Credential { key, .. } | Self::Trouble { key, .. } => key,
+            Self::Group { key, .. } => key,
+            Self::Secret(row) => &row.key,
+            Self::Session(row) => &row.key,
         }
     }
 
     fn words(&self) -> String {
         match self {
-            Self::Head { name, .. } => (*name).to_owned(),
-            Self::Fact { label, text, .. } => format!("{label} {text}"),
+            Self::Credential { credential, .. } => format!(
+                "{} {} {}",
+                credential.facts.name, credential.facts.kind, credential.facts.source
+            ),
+            Self::Trouble { problem, .. } => problem.summary.to_string(),
+            Self::Group { title, .. } => (*title).to_owned(),
+            Self::Secret(row) => format!("{} {}", row.target, row.lineage.as_str()),
+            Self::Session(row) => format!(
+                "session {} {} {}",
+                row.facts.id,
+                row.facts.description.as_ref().map_or("", Outside::as_str),
+                row.word()
+            ),
         }
     }
 }
 
 impl Row {
-    /// The credential that it belongs to.
-    pub fn credential(&self) -> &str {
-        self.key().split('/').next().unwrap_or_default()
+    /// What `y` copies.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Credential { credential, .. } => credential.facts.name.to_string(),
+            Self::Trouble { problem, .. } => problem.to_string(),
+            Self::Group { title, .. } => (*title).to_owned(),
+            Self::Secret(row) => row.target.to_string(),
+            Self::Session(row) => row.facts.id.to_string(),
+        }
+    }
+
+    /// The page of it.
+    pub fn link(&self) -> Option<String> {
+        match self {
+            Self::Secret(row) => Some(links::secrets(row.target.repository.as_str())),
+            _ => None,
+        }
+    }
+}
+
+impl SessionRow {
+    /// How it stands, in a word or two.
+    pub const fn word(&self) -> &'static str {
+        if self.facts.revoked_at.is_some() {
+            "revoked"
+        } else if self.over {
+            "over"
+        } else if self.orphan {
+            "lost token"
+        } else if self.in_use {
+            "in use here"
+        } else {
+            "valid"
+        }
     }
 }
 
 /// All rows.
-pub fn rows(workspace: &Workspace, snapshot: &Snapshot) -> Vec<Row> {
+pub fn rows(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (name, observed) in [
-        ("Charmhub token", &snapshot.credential),
-        ("GitHub token", &snapshot.github),
-    ] {
-        rows.push(Row::Head {
-            name,
-            observed: Box::new(observed.clone()),
+    for (at, credential) in credentials::credentials(workspace, snapshot, now)
+        .into_iter()
+        .enumerate()
+    {
+        let facts = &credential.facts;
+        let key = format!("credential/{at}/{}/{}", facts.kind, facts.name);
+        let own = match facts.kind.as_str() {
+            "charmhub" if at == 0 => snapshot.credential.problem.as_ref(),
+            "github" if at <= 1 => snapshot.github.problem.as_ref(),
+            _ => None,
+        };
+        let trouble = own.map(|problem| trouble(&key, problem, Tone::Bad));
+        rows.push(Row::Credential {
+            key,
+            credential: Box::new(credential),
         });
-        for (label, text, tone) in answers(observed) {
-            rows.push(Row::Fact {
-                key: format!("{name}/{label}"),
-                label,
-                text,
-                tone,
-            });
-        }
-        if name == "Charmhub token"
-            && let Some(text) = kept_in(workspace)
-        {
-            rows.push(Row::Fact {
-                key: format!("{name}/kept in"),
-                label: "kept in",
-                text,
-                tone: Tone::Dim,
-            });
-        }
+        rows.extend(trouble);
     }
-    if let Some(quota) = &snapshot.quota {
-        rows.push(Row::Fact {
-            key: "Docker Hub/pulls".to_owned(),
-            label: "pulls",
-            text: format!(
-                "{} of {} left at Docker Hub, every {} h",
-                quota.remaining,
-                quota.limit,
-                quota.window / 3600
-            ),
-            tone: if quota.remaining * 10 < quota.limit {
-                Tone::Warn
-            } else {
-                Tone::Plain
-            },
-        });
-    }
+    rows.extend(missing(snapshot));
+    secrets(workspace, snapshot, &mut rows);
+    sessions(snapshot, now, &mut rows);
     rows
 }
 
-fn kept_in(workspace: &Workspace) -> Option<String> {
-    let targets: Vec<_> = workspace.tokens.iter().flat_map(|token| &token.targets).collect();
-    let repositories: BTreeSet<_> = targets.iter().map(|target| &target.repository).collect();
-    (!targets.is_empty()).then(|| {
-        format!(
-            "{} of {}",
-            words::count(targets.len(), "secret", "secrets"),
-            words::count(repositories.len(), "repository", "repositories")
-        )
-    })
+fn trouble(key: &str, problem: &Problem, tone: Tone) -> Row {
+    Row::Trouble {
+        key: format!("{key}/problem"),
+        problem: problem.clone(),
+        tone,
+    }
 }
 
-fn joined(texts: &[Outside]) -> String {
-    let texts: Vec<_> = texts.iter().map(ToString::to_string).collect();
-    texts.join(", ")
-}
-
-/// What it is, what it may do, on what.
-fn answers(observed: &Observed<CredentialFacts>) -> Vec<(&'static str, String, Tone)> {
-    let mut answers = Vec::new();
-    if let Some(facts) = &observed.value {
-        let account = facts
-            .account
+/// Credentials that there are none of: what that means belongs on screen too.
+fn missing(snapshot: &Snapshot) -> impl Iterator<Item = Row> {
+    let none = |problem: &Option<Problem>, standing: Standing, key: &str| {
+        problem
             .as_ref()
-            .map(|account| format!(", account {account}"))
-            .unwrap_or_default();
-        answers.push(("from", format!("{}{account}", facts.source), Tone::Plain));
-        if facts.scopes.is_empty() {
-            answers.push(("may", "nothing that it says".to_owned(), Tone::Warn));
-        } else {
-            answers.push(("may", joined(&facts.scopes), Tone::Plain));
-        }
-        match &facts.packages {
-            Some(packages) => {
-                let names: Vec<_> = packages
-                    .iter()
-                    .map(|p| p.name.as_ref().or(p.id.as_ref()).unwrap_or(&p.kind).to_string())
-                    .collect();
-                answers.push(("on", names.join(", "), Tone::Plain));
-            }
-            None if facts.kind.as_str() == "charmhub" => {
-                answers.push(("on", "every package of the account".to_owned(), Tone::Plain));
-            }
-            None => {}
-        }
-        if let Some(channels) = &facts.channels {
-            answers.push(("channels", joined(channels), Tone::Plain));
+            .filter(|_| standing == Standing::Absent)
+            .map(|problem| trouble(key, problem, Tone::Warn))
+    };
+    [
+        none(
+            &snapshot.credential.problem,
+            snapshot.credential.standing(),
+            "charmhub",
+        ),
+        none(&snapshot.github.problem, snapshot.github.standing(), "github"),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn secrets(workspace: &Workspace, snapshot: &Snapshot, rows: &mut Vec<Row>) {
+    let targets = credentials::targets(workspace, snapshot);
+    if targets.is_empty() {
+        return;
+    }
+    let secrets: Vec<Row> = targets
+        .into_iter()
+        .map(|target| {
+            let seen = snapshot.secrets.get(&target.repository);
+            let facts = seen
+                .and_then(|seen| seen.value.as_ref())
+                .and_then(|facts| facts.secrets.get(&target.secret));
+            Row::Secret(Box::new(SecretRow {
+                key: format!("secret/{target}"),
+                updated_at: facts.map(|facts| facts.updated_at),
+                lineage: credentials::lineage(workspace, snapshot, &target),
+                problem: seen.and_then(|seen| seen.problem.clone()),
+                target,
+            }))
+        })
+        .collect();
+    let of = |wanted: Lineage| {
+        secrets
+            .iter()
+            .filter(|row| matches!(row, Row::Secret(row) if row.lineage == wanted))
+            .count()
+    };
+    let current = of(Lineage::Current);
+    let mut words = vec![format!("{current} of {} current", secrets.len())];
+    for lineage in [
+        Lineage::Older,
+        Lineage::Foreign,
+        Lineage::Absent,
+        Lineage::Unknown,
+    ] {
+        if of(lineage) > 0 {
+            words.push(format!("{} {}", of(lineage), lineage.as_str()));
         }
     }
-    if let Some(problem) = &observed.problem {
-        let tone = if observed.standing() == Standing::Absent {
-            Tone::Dim
+    rows.push(Row::Group {
+        key: "secrets",
+        title: "Secrets",
+        words: words.join(", "),
+        tone: if current == secrets.len() {
+            Tone::Good
         } else {
             Tone::Warn
-        };
-        answers.push(("problem", problem.summary.to_string(), tone));
-        if let Some(hint) = problem.hints.first() {
-            answers.push(("remedy", hint.to_string(), Tone::Plain));
-        }
-    }
-    answers
+        },
+    });
+    rows.extend(secrets);
 }
 
-/// Everything known of a credential.
-pub fn details(workspace: &Workspace, snapshot: &Snapshot, name: &str, now: DateTime<Utc>) -> Vec<Line> {
-    let observed = match name {
-        "Charmhub token" => &snapshot.credential,
-        "GitHub token" => &snapshot.github,
-        _ => return vec![Line::text("pulls are counted by the registry", Tone::Dim)],
+fn sessions(snapshot: &Snapshot, now: DateTime<Utc>, rows: &mut Vec<Row>) {
+    let mut sessions: Vec<SessionRow> = snapshot
+        .sessions
+        .value
+        .iter()
+        .flatten()
+        .map(|facts| SessionRow {
+            key: format!("session/{}", facts.id),
+            orphan: snapshot.orphans.contains(&facts.id),
+            in_use: revocations::in_use(snapshot, &facts.id),
+            over: facts.until.is_some_and(|until| until <= now),
+            facts: facts.clone(),
+        })
+        .collect();
+    if sessions.is_empty() {
+        return;
+    }
+    // What is valid comes first, the newest of it first.
+    sessions.sort_by_key(|row| {
+        let ended = row.over || row.facts.revoked_at.is_some();
+        (ended, !row.orphan, std::cmp::Reverse(row.facts.since))
+    });
+    let valid = sessions
+        .iter()
+        .filter(|row| !row.over && row.facts.revoked_at.is_none())
+        .count();
+    let lost = sessions.iter().filter(|row| row.orphan).count();
+    let lost_words = if lost > 0 {
+        format!(", {}", words::count(lost, "lost token", "lost tokens"))
+    } else {
+        String::new()
     };
-    let mut lines = Vec::new();
-    if let Some(facts) = &observed.value {
-        lines.push(Line::of("kind", facts.kind.to_string(), Tone::Plain));
-        let end = match facts.expires_at {
-            Some(end) => format!(
-                "{} UTC ({}), {}",
-                words::minute(end),
-                words::remaining(now, end),
-                said_by(facts.expires_from)
-            ),
-            None => said_by(facts.expires_from).to_owned(),
-        };
-        lines.push(Line::of("ends", end, tone(facts, now)));
-    }
-    for (label, text, tone) in answers(observed) {
-        lines.push(Line::of(label, text, tone));
-    }
-    for cause in observed.problem.iter().flat_map(|p| &p.causes) {
-        lines.push(Line::of("because", cause.to_string(), Tone::Dim));
-    }
-    if name == "Charmhub token" {
-        for token in &workspace.tokens {
-            lines.push(Line::blank());
-            lines.push(Line::heading("Kept as a secret in"));
-            for target in &token.targets {
-                lines.push(Line::text(
-                    format!("{}  {}", target.repository, target.secret),
-                    Tone::Plain,
-                ));
-            }
-        }
-    }
-    lines
+    rows.push(Row::Group {
+        key: "sessions",
+        title: "Sessions",
+        words: format!("{valid} valid{lost_words}"),
+        tone: if lost > 0 { Tone::Warn } else { Tone::Dim },
+    });
+    rows.extend(sessions.into_iter().map(|row| Row::Session(Box::new(row))));
 }
 
-const fn said_by(from: ExpiryFrom) -> &'static str {
-    match from {
-        ExpiryFrom::Caveat => "says the token",
-        ExpiryFrom::Service => "says the service",
-        ExpiryFrom::Ledger => "by our own record",
-        ExpiryFrom::Unknown => "nobody says when",
-    }
-}
-
-/// How the end of a credential is shown.
-pub fn tone(facts: &CredentialFacts, now: DateTime<Utc>) -> Tone {
-    match facts.days_left(now) {
-        Some(..0) => Tone::Bad,
-        Some(0..=14) => Tone::Warn,
-        Some(_) => Tone::Good,
-        None => Tone::Plain,
-    }
+/// The credential among `rows` that ends next.
+pub fn nearest(rows: &[Row]) -> Option<&Credential> {
+    rows.iter()
+        .filter_map(|row| match row {
+            Row::Credential { credential, .. } => Some(&**credential),
+            _ => None,
+        })
+        .filter(|credential| credential.facts.expires_at.is_some())
+        .min_by_key(|credential| credential.facts.expires_at)
 }

@@ -1,15 +1,25 @@
-//! Draws the credentials pane: a bar to the end of each, and the facts under it.
+//! Draws the credentials pane: the end of every credential on one axis of time, then secrets and
+//! sessions.
 
-use super::Row;
-use super::state::tone;
+use chrono::{DateTime, Utc};
+
+use super::details::said_by;
+use super::{Row, SecretRow, SessionRow};
 use crate::console::Model;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
+use crate::domain::credential::CredentialFacts;
 use crate::domain::snapshot::Standing;
+use crate::domain::{Lineage, Outside};
+use crate::plan::credentials::{Alarm, Credential, alarm};
 
-/// Days that a full bar stands for: the longest life of a token here.
-const FULL_BAR_DAYS: f64 = 183.0;
+/// Days from one end of the axis to the other: the longest life of a token here.
+const AXIS_DAYS: f64 = 180.0;
+/// Days that are marked on it.
+const MARKS: [u32; 4] = [0, 30, 90, 180];
+/// From this width on there is room for more than name, bar and days.
+const WIDE: usize = 70;
 
 /// The words of a standing, for people.
 pub const fn standing_words(standing: Standing) -> &'static str {
@@ -23,46 +33,217 @@ pub const fn standing_words(standing: Standing) -> &'static str {
     }
 }
 
+/// The word of an alarm; none where there is no need for one.
+pub const fn alarm_words(alarm: Alarm) -> Option<&'static str> {
+    match alarm {
+        Alarm::None => None,
+        Alarm::Soon => Some("soon"),
+        Alarm::Urgent => Some("urgent"),
+        Alarm::Critical => Some("critical"),
+        Alarm::Over => Some("expired"),
+    }
+}
+
+/// How the end of a credential is shown.
+pub fn tone(facts: &CredentialFacts, now: DateTime<Utc>) -> Tone {
+    match alarm(facts.expires_at, now) {
+        Alarm::Over | Alarm::Critical => Tone::Bad,
+        Alarm::Urgent | Alarm::Soon => Tone::Warn,
+        Alarm::None if facts.expires_at.is_some() => Tone::Good,
+        Alarm::None => Tone::Plain,
+    }
+}
+
+/// How a lineage is shown.
+pub const fn lineage_tone(lineage: Lineage) -> Tone {
+    match lineage {
+        Lineage::Current => Tone::Good,
+        Lineage::Older | Lineage::Absent => Tone::Warn,
+        Lineage::Foreign => Tone::Bad,
+        Lineage::Unknown => Tone::Dim,
+    }
+}
+
+const fn lineage_glyph(lineage: Lineage) -> Glyph {
+    match lineage {
+        Lineage::Current => Glyph::Done,
+        Lineage::Older => Glyph::Stale,
+        Lineage::Foreign => Glyph::Warning,
+        Lineage::Absent => Glyph::Nothing,
+        Lineage::Unknown => Glyph::Unknown,
+    }
+}
+
+/// How the state of a session is shown.
+pub const fn session_tone(row: &SessionRow) -> Tone {
+    if row.facts.revoked_at.is_some() || row.over {
+        Tone::Dim
+    } else if row.orphan {
+        Tone::Warn
+    } else {
+        Tone::Plain
+    }
+}
+
+/// Columns of the name, and of the axis after it.
+const fn columns(width: usize) -> (usize, usize) {
+    if width >= 100 {
+        (26, 36)
+    } else if width >= WIDE {
+        (20, 24)
+    } else {
+        (15, 10)
+    }
+}
+
+/// The axis: days from now, as far as they can stand side by side.
+pub fn heading(_model: &Model, width: usize) -> Cells {
+    let (name, axis) = columns(width);
+    let mut text = " ".repeat(name);
+    for days in MARKS {
+        let at = name + (f64::from(days) / AXIS_DAYS * axis as f64).round() as usize;
+        let label = if days == 180 {
+            "180 d".to_owned()
+        } else {
+            days.to_string()
+        };
+        // The mark that would touch its neighbour is left out, the last one never.
+        let used = words::width(&text);
+        if used > name && at <= used {
+            continue;
+        }
+        text = words::pad(&text, at);
+        text.push_str(&label);
+    }
+    let mut cells = Cells::new(width);
+    cells.push(Piece::new(format!("  {text}"), Tone::Dim));
+    cells
+}
+
 /// One row.
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
-    let look = &model.setting.look;
     let mut cells = Cells::new(width);
     match row {
-        Row::Head { name, observed } => {
-            cells.put(name, 16, Tone::Strong);
-            match &observed.value {
-                Some(facts) => {
-                    let tone = tone(facts, model.now);
-                    let words = facts.expires_at.map_or_else(
-                        || "end unknown".to_owned(),
-                        |end| words::remaining(model.now, end),
-                    );
-                    let stale = if observed.problem.is_some() { 6 } else { 0 };
-                    let columns = width
-                        .saturating_sub(16 + words::width(&words) + 4 + stale)
-                        .min(24);
-                    if let (Some(days), true) = (facts.days_left(model.now), columns >= 6) {
-                        let (full, empty) = look.bar();
-                        let bar = words::bar(days as f64 / FULL_BAR_DAYS, columns, full, empty);
-                        cells.push(Piece::new(format!("{bar} "), tone));
-                    }
-                    cells.push(Piece::new(words, tone));
-                    if tone == Tone::Warn || tone == Tone::Bad {
-                        cells.push(Piece::new(format!(" {}", look.glyph(Glyph::Warning)), tone));
-                    }
-                    if observed.problem.is_some() {
-                        cells.push(Piece::new(" stale", Tone::Warn));
-                    }
-                }
-                None => cells.push(Piece::new(standing_words(observed.standing()), Tone::Warn)),
-            }
+        Row::Credential { credential, .. } => credential_row(model, credential, width, &mut cells),
+        Row::Trouble { problem, tone, .. } => {
+            let glyph = model.setting.look.glyph(Glyph::Warning);
+            cells.push(Piece::new(format!("  {glyph} {}", problem.summary), *tone));
         }
-        Row::Fact {
-            label, text, tone, ..
+        Row::Group {
+            title, words, tone, ..
         } => {
-            cells.put(&format!("  {label}"), 11, Tone::Dim);
-            cells.push(Piece::new(text.clone(), *tone));
+            cells.put(title, 10, Tone::Strong);
+            cells.push(Piece::new(words.clone(), *tone));
         }
+        Row::Secret(row) => secret_row(model, row, width, &mut cells),
+        Row::Session(row) => session_row(model, row, width, &mut cells),
     }
     cells
+}
+
+fn credential_row(model: &Model, credential: &Credential, width: usize, cells: &mut Cells) {
+    let look = &model.setting.look;
+    let facts = &credential.facts;
+    let (name, axis) = columns(width);
+    cells.put(facts.name.as_str(), name, Tone::Strong);
+    let tone = tone(facts, model.now);
+    let remaining = match facts.expires_at {
+        Some(end) => {
+            let share = (end - model.now).num_seconds() as f64 / (AXIS_DAYS * 86_400.0);
+            // What has not ended shows at least one cell.
+            let least = if share > 0.0 { 1.0 / axis as f64 } else { 0.0 };
+            let share = share.max(least);
+            let (full, empty) = look.bar();
+            cells.push(Piece::new(words::bar(share, axis, full, empty), tone));
+            words::remaining(model.now, end)
+        }
+        None if facts.kind.as_str() == "registry" => {
+            cells.put("", axis, Tone::Plain);
+            "login".to_owned()
+        }
+        None => {
+            cells.put("", axis, Tone::Plain);
+            if facts.source.as_str().is_empty() {
+                "not known".to_owned()
+            } else {
+                "no end told".to_owned()
+            }
+        }
+    };
+    cells.push(Piece::new(format!(" {remaining}"), tone));
+    if let Some(word) = alarm_words(alarm(facts.expires_at, model.now)) {
+        cells.push(Piece::new(format!(" {}{word}", look.glyph(Glyph::Warning)), tone));
+    }
+    if width < WIDE {
+        return;
+    }
+    let dot = look.glyph(Glyph::Dot);
+    let mut more: Vec<&str> = Vec::new();
+    if facts.expires_at.is_some() {
+        more.push(said_by(facts.expires_from));
+    }
+    more.extend(facts.account.as_ref().map(Outside::as_str));
+    more.extend(Some(facts.source.as_str()).filter(|text| !text.is_empty()));
+    let mut text = String::new();
+    for part in more {
+        text.push_str(&format!(" {dot} {part}"));
+    }
+    cells.push(Piece::new(text, Tone::Dim));
+}
+
+fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
+    let look = &model.setting.look;
+    let glyph = look.glyph(lineage_glyph(row.lineage));
+    let word = format!("{glyph} {}", row.lineage.as_str());
+    let tone = lineage_tone(row.lineage);
+    let repository = row.target.repository.as_str();
+    if width < WIDE {
+        let room = width.saturating_sub(16 + 9 + 2);
+        cells.put(
+            &format!("  {}", row.target.repository.name()),
+            room + 2,
+            Tone::Plain,
+        );
+        cells.put(row.target.secret.as_str(), 16, Tone::Plain);
+        cells.push(Piece::new(word, tone));
+        return;
+    }
+    let set = row
+        .updated_at
+        .map_or_else(|| "not set".to_owned(), |at| format!("set {}", words::day(at)));
+    let wide = width.saturating_sub(18 + 12 + 15);
+    cells.put(&format!("  {repository}"), wide.min(60), Tone::Plain);
+    cells.put(row.target.secret.as_str(), 18, Tone::Plain);
+    cells.put(&word, 12, tone);
+    cells.push(Piece::new(set, Tone::Dim));
+}
+
+fn session_row(model: &Model, row: &SessionRow, width: usize, cells: &mut Cells) {
+    let look = &model.setting.look;
+    let facts = &row.facts;
+    let who = facts
+        .description
+        .as_ref()
+        .map_or("no description", Outside::as_str);
+    let (glyph, tone) = match row.word() {
+        "lost token" => (Glyph::Warning, Tone::Warn),
+        "revoked" | "over" => (Glyph::Stopped, Tone::Dim),
+        _ => (Glyph::Known, session_tone(row)),
+    };
+    let word = format!("{} {}", look.glyph(glyph), row.word());
+    let day = |at: Option<DateTime<Utc>>| at.map_or_else(|| "?".to_owned(), words::day);
+    if width < WIDE {
+        let room = width.saturating_sub(14 + 11);
+        cells.put(&format!("  {who}"), room, session_tone(row));
+        cells.put(&word, 14, tone);
+        cells.push(Piece::new(day(facts.until), Tone::Dim));
+        return;
+    }
+    let room = width.saturating_sub(14 + 35).min(60);
+    cells.put(&format!("  {who}"), room, session_tone(row));
+    cells.put(&word, 14, tone);
+    cells.push(Piece::new(
+        format!("since {}  until {}", day(facts.since), day(facts.until)),
+        Tone::Dim,
+    ));
 }

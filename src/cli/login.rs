@@ -1,0 +1,380 @@
+//! `login` and `logout`: signing in to Charmhub, and the logins of registries.
+//!
+//! Owns the questions of a sign-in and what is checked before anybody types a password. Must not
+//! keep what was typed.
+
+use std::io::IsTerminal;
+
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::args::{Global, Login as Wish};
+use super::environment::Environment;
+use super::output::Output;
+use super::{Ending, confirm, prompt, runs, secret_file, watch};
+use crate::domain::credential::{PackageKind, ScopedPackage, TokenScope};
+use crate::domain::{Kind, Outside, Problem, Snapshot};
+use crate::journal::Outcome;
+use crate::plan::{Keep, SignInIntent};
+use crate::run::{Means, Session};
+use crate::services::charmhub::sign_on::{Login, SignOnAnswer};
+use crate::services::http::{host_of, is_loopback};
+use crate::services::keyring::{self, Keyring};
+
+/// What charmcraft takes with `--permission`.
+const PERMISSIONS: [&str; 18] = [
+    "account-manage-keys",
+    "account-manage-metadata",
+    "account-register-package",
+    "account-view-packages",
+    "package-manage",
+    "package-manage-acl",
+    "package-manage-library",
+    "package-manage-metadata",
+    "package-manage-releases",
+    "package-manage-revisions",
+    "package-view",
+    "package-view-acl",
+    "package-view-metadata",
+    "package-view-metrics",
+    "package-view-releases",
+    "package-view-revisions",
+    "store-manage",
+    "store-view",
+];
+
+/// How often a wrong password is asked for again at a terminal.
+const TRIES: usize = 3;
+
+/// Signs in and keeps the token.
+pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
+    let session = process.session(global)?;
+    let passphrase = global
+        .passphrase_file
+        .as_deref()
+        .map(secret_file::read)
+        .transpose()?;
+    let intent = SignInIntent {
+        scope: scope(wish)?,
+        keep: keep(&session, wish, passphrase.is_some()).await?,
+    };
+    let plan = session.plan_sign_in(
+        &Snapshot {
+            taken_at: chrono::Utc::now(),
+            ..session.observer.cached()
+        },
+        &intent,
+    )?;
+    if session.read_only {
+        return Err(
+            Problem::new(Kind::Refused, "this session is read-only: no token is made")
+                .hint("run it without --read-only"),
+        );
+    }
+    output.say(&confirm::text(&plan));
+    confirm::ask(&plan, output).await?;
+    let mut means = sign_in(process, &session, &intent.scope, wish.from_env, output).await?;
+    means.passphrase = passphrase;
+    let handle = session.start_with(plan.clone(), means)?;
+    let record = watch::follow(handle, &plan, output).await?;
+    if output.json || record.outcome != Some(Outcome::Done) {
+        return Ok(runs::report(&session, &record, output));
+    }
+    match &intent.keep {
+        Keep::Export { path, .. } => {
+            output.answer(&format!(
+                "Login successful. Credentials exported to '{}'.\n",
+                Outside::new(path)
+            ));
+            output.say(
+                "warning: that file holds the token in clear; delete it when the token is where it belongs",
+            );
+        }
+        Keep::Keyring | Keep::EncryptedFile => {
+            let who = session.observer.services().publisher().await?.whoami().await?;
+            let account = who.account.unwrap_or_default();
+            output.answer(&format!("Logged in as '{account}'.\n"));
+        }
+    }
+    Ok(0)
+}
+
+fn scope(wish: &Wish) -> Result<TokenScope, Problem> {
+    for permission in &wish.permission {
+        if !PERMISSIONS.contains(&permission.as_str()) {
+            return Err(Problem::new(
+                Kind::Usage,
+                format!("Invalid permission: '{}'.", Outside::capped(permission, 80)),
+            )
+            .hint(format!("one of {}", PERMISSIONS.join(", "))));
+        }
+    }
+    let mut packages = Vec::new();
+    for (kind, names) in [
+        (PackageKind::Charm, &wish.charm),
+        (PackageKind::Bundle, &wish.bundle),
+    ] {
+        for name in names {
+            packages.push(ScopedPackage {
+                kind,
+                name: name.parse()?,
+            });
+        }
+    }
+    for channel in &wish.channel {
+        channel.parse::<crate::domain::Channel>()?;
+    }
+    Ok(TokenScope {
+        permissions: if wish.permission.is_empty() {
+            TokenScope::USUAL.map(str::to_owned).to_vec()
+        } else {
+            wish.permission.clone()
+        },
+        packages,
+        channels: wish.channel.clone(),
+        ttl: wish.ttl.unwrap_or(TokenScope::USUAL_TTL),
+    })
+}
+
+/// Where the token will be kept, looked at before anybody types a password.
+async fn keep(session: &Session, wish: &Wish, passphrase: bool) -> Result<Keep, Problem> {
+    if let Some(path) = &wish.export {
+        if path.exists() && !wish.force {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!(
+                    "{} is there already: it is not overwritten",
+                    Outside::new(path.display().to_string())
+                ),
+            )
+            .hint("name another file, or add --force"));
+        }
+        return Ok(Keep::Export {
+            path: path.display().to_string(),
+            force: wish.force,
+        });
+    }
+    let services = session.observer.services();
+    if services.has_variable_token() {
+        return Err(Problem::new(
+            Kind::Refused,
+            "Cannot login when using alternative auth through CHARMCRAFT_AUTH environment variable.",
+        )
+        .hint("unset CHARMCRAFT_AUTH, or write the token into a file with --export FILE"));
+    }
+    if passphrase {
+        return Ok(Keep::EncryptedFile);
+    }
+    let why = match keyring::standing().await {
+        Keyring::Usable if services.uses_keyring() => return Ok(Keep::Keyring),
+        Keyring::Usable => Outside::new("the demo world leaves your keyring alone"),
+        Keyring::Locked => Outside::new("the keyring is locked"),
+        Keyring::Absent(why) => why,
+    };
+    Err(
+        Problem::new(Kind::Machine, "there is no keyring to keep the token in")
+            .cause(why)
+            .hint("windlass login --passphrase-file FILE keeps it in an encrypted file")
+            .hint("windlass login --export FILE writes it in clear into a file of yours")
+            .hint("unlock or start the keyring, then run the same command again"),
+    )
+}
+
+/// Signs on at Ubuntu One for a token of this scope, asking as often as it takes.
+pub async fn sign_in(
+    process: &Environment,
+    session: &Session,
+    scope: &TokenScope,
+    from_env: bool,
+    output: &Output,
+) -> Result<Means, Problem> {
+    let services = session.observer.services();
+    let sso = &services.endpoints.sso;
+    let mut asked = false;
+    let mut login = match from_environment(process, is_loopback(sso) || from_env) {
+        Some(login) => {
+            if !is_loopback(sso) {
+                output.say(&format!(
+                    "warning: the password for {} comes from the environment, where other programs of yours can read it",
+                    host_of(sso)
+                ));
+            }
+            login
+        }
+        None => {
+            asked = true;
+            at_terminal(|| {
+                Ok(Login {
+                    email: prompt::line("Email address: ")?,
+                    password: prompt::hidden("Password: ")?,
+                    otp: None,
+                })
+            })
+            .await?
+        }
+    };
+    for attempt in 1.. {
+        let problem = match services.sign_on().discharge(scope, &login).await {
+            Ok(SignOnAnswer::Signed(signed)) => {
+                return Ok(Means {
+                    login: Some(login),
+                    signed: Some(signed),
+                    ..Means::default()
+                });
+            }
+            Ok(SignOnAnswer::OtpWanted) => {
+                login.otp = Some(at_terminal(|| prompt::hidden("One-time password: ")).await?);
+                continue;
+            }
+            Err(problem) => problem,
+        };
+        // Only what a person typed wrong is worth another question.
+        if !asked || attempt >= TRIES || problem.kind != Kind::Credentials {
+            return Err(problem);
+        }
+        output.explain(&problem);
+        login = at_terminal({
+            let email = login.email.clone();
+            move || {
+                Ok(Login {
+                    email,
+                    password: prompt::hidden("Password: ")?,
+                    otp: None,
+                })
+            }
+        })
+        .await?;
+    }
+    Err(Problem::new(Kind::Internal, "the sign-in ended without a word"))
+}
+
+fn from_environment(process: &Environment, allowed: bool) -> Option<Login> {
+    let set = |name: &str| process.variable(name).filter(|text| !text.is_empty());
+    if !allowed {
+        return None;
+    }
+    Some(Login {
+        email: set("WINDLASS_SSO_EMAIL")?,
+        password: SecretString::from(set("WINDLASS_SSO_PASSWORD")?),
+        otp: set("WINDLASS_SSO_OTP").map(SecretString::from),
+    })
+}
+
+/// On a thread of its own, so that a signal still ends the command.
+async fn at_terminal<T: Send + 'static>(
+    ask: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(ask)
+        .await
+        .unwrap_or_else(|error| Err(Problem::new(Kind::Internal, "the question broke off").because(&error)))
+}
+
+/// Forgets what is kept on this machine.
+pub async fn logout(session: &Session, registry: Option<&str>, output: &Output) -> Ending {
+    let services = session.observer.services();
+    if let Some(host) = registry {
+        let found = services.registry_logins().forget(host).await?;
+        return Ok(said(
+            session,
+            output,
+            found,
+            if found {
+                "The login was forgotten."
+            } else {
+                "There is no login for that registry."
+            },
+        ));
+    }
+    if services.has_variable_token() {
+        return Err(Problem::new(
+            Kind::Refused,
+            "Cannot logout when using alternative auth through CHARMCRAFT_AUTH environment variable.",
+        )
+        .hint("unset CHARMCRAFT_AUTH; the token itself is ended with 'windlass revoke SESSION'"));
+    }
+    let api = &services.endpoints.charmhub;
+    let in_keyring = services.uses_keyring() && matches!(keyring::standing().await, Keyring::Usable);
+    let mut found = in_keyring && keyring::forget(api).await?;
+    let file = crate::services::credential_file::CredentialFile::in_folder(session.journal.folder());
+    if file.exists() {
+        found |= file.forget(api)?;
+    }
+    services.forget_token();
+    Ok(said(
+        session,
+        output,
+        found,
+        if found {
+            "Charmhub token cleared."
+        } else {
+            "You are not logged in to Charmhub."
+        },
+    ))
+}
+
+fn said(session: &Session, output: &Output, found: bool, text: &str) -> u8 {
+    if output.json {
+        output.document(
+            "logout",
+            Some(&session.config.workspace.name),
+            vec![("forgotten", json!(found))],
+        );
+    } else {
+        output.answer(&format!("{text}\n"));
+    }
+    0
+}
+
+/// Keeps the login of a registry, proved before it is kept.
+pub async fn registry(session: &Session, host: &str, user: Option<&str>, output: &Output) -> Ending {
+    let (user, secret) = registry_login(user).await?;
+    let logins = session.observer.services().registry_logins();
+    let scopes = logins.check(host, &user, &secret).await?;
+    logins.keep(host, &user, &secret).await?;
+    if output.json {
+        output.document(
+            "login",
+            Some(&session.config.workspace.name),
+            vec![
+                ("registry", json!(host)),
+                ("account", json!(user)),
+                ("scopes", json!(scopes)),
+            ],
+        );
+        return Ok(0);
+    }
+    let mut text = format!(
+        "Logged in to {} as '{}'.\n",
+        Outside::new(host),
+        Outside::new(&user)
+    );
+    if !scopes.is_empty() {
+        let scopes: Vec<_> = scopes.iter().map(ToString::to_string).collect();
+        text.push_str(&format!("scopes: {}\n", scopes.join(", ")));
+    }
+    output.answer(&text);
+    Ok(0)
+}
+
+/// `USER:TOKEN` or the token alone from a pipe, else asked for.
+async fn registry_login(user: Option<&str>) -> Result<(String, SecretString), Problem> {
+    use secrecy::ExposeSecret;
+    if std::io::stdin().is_terminal() {
+        let user = user.map(str::to_owned);
+        return at_terminal(move || {
+            let user = match user {
+                Some(user) => user,
+                None => prompt::line("Username: ")?,
+            };
+            Ok((user, prompt::hidden("Token: ")?))
+        })
+        .await;
+    }
+    let piped = secret_file::read(std::path::Path::new("-"))?;
+    match (user, piped.expose_secret().split_once(':')) {
+        (Some(user), _) => Ok((user.to_owned(), piped)),
+        (None, Some((user, secret))) => Ok((user.to_owned(), SecretString::from(secret))),
+        (None, None) => Err(Problem::new(Kind::Usage, "whose token is it?")
+            .hint("add --username USER, or pipe USER:TOKEN in")),
+    }
+}

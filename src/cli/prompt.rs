@@ -1,0 +1,107 @@
+//! Questions at the terminal.
+//!
+//! Owns how a line is read, with and without echo. What is typed without echo is held in memory
+//! that is wiped. Must not decide what is asked.
+
+use std::io::{BufRead, IsTerminal, Read, Write};
+
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+use crate::domain::{Kind, Problem};
+
+/// Longest secret that is taken, in bytes. Room for it is made at once: a buffer that grows leaves
+/// copies behind.
+const LONGEST: usize = 4096;
+
+fn no_terminal() -> Problem {
+    Problem::new(Kind::Credentials, "prompting not possible without a terminal")
+        .hint("run it at a terminal, or set WINDLASS_SSO_EMAIL, WINDLASS_SSO_PASSWORD and WINDLASS_SSO_OTP (off loopback with --from-env)")
+}
+
+fn unreadable(error: &std::io::Error) -> Problem {
+    Problem::new(Kind::Machine, "the terminal cannot be read").because(error)
+}
+
+fn say(text: &str) {
+    let mut err = std::io::stderr().lock();
+    drop(err.write_all(text.as_bytes()).and_then(|()| err.flush()));
+}
+
+/// Asks for a line and shows what is typed.
+pub fn line(question: &str) -> Result<String, Problem> {
+    if !std::io::stdin().is_terminal() {
+        return Err(no_terminal());
+    }
+    say(question);
+    let mut text = String::new();
+    let read = std::io::stdin()
+        .lock()
+        .read_line(&mut text)
+        .map_err(|error| unreadable(&error))?;
+    if read == 0 {
+        return Err(given_up());
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// Asks for a line and shows nothing of it.
+pub fn hidden(question: &str) -> Result<SecretString, Problem> {
+    if !std::io::stdin().is_terminal() {
+        return Err(no_terminal());
+    }
+    say(question);
+    crossterm::terminal::enable_raw_mode().map_err(|error| unreadable(&error))?;
+    let typed = keys(std::io::stdin().lock());
+    drop(crossterm::terminal::disable_raw_mode());
+    say("\n");
+    typed
+}
+
+fn given_up() -> Problem {
+    Problem::new(Kind::Refused, "nothing was typed: nothing was changed").hint("run the same command again")
+}
+
+/// Reads keys up to Enter: backspace, Ctrl-U, Ctrl-C and Ctrl-D work as everywhere.
+fn keys(mut input: impl Read) -> Result<SecretString, Problem> {
+    let mut typed = Zeroizing::new(Vec::with_capacity(LONGEST));
+    loop {
+        let mut key = Zeroizing::new([0_u8; 1]);
+        if input.read(&mut *key).map_err(|error| unreadable(&error))? == 0 {
+            return Err(given_up());
+        }
+        match key[0] {
+            b'\r' | b'\n' => break,
+            3 | 4 => return Err(given_up()),
+            8 | 127 => {
+                // A character of several bytes goes as one.
+                while typed.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
+            }
+            21 => typed.clear(),
+            other if typed.len() < LONGEST => typed.push(other),
+            _ => {}
+        }
+    }
+    match std::str::from_utf8(&typed) {
+        Ok(text) => Ok(SecretString::from(text)),
+        Err(_) => Err(Problem::new(Kind::Usage, "what was typed is not UTF-8 text")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_edited_as_at_any_prompt() {
+        let typed = |bytes: &[u8]| keys(bytes).map(|text| text.expose_secret().to_owned());
+        assert_eq!(typed(b"secret\r").unwrap(), "secret");
+        assert_eq!(typed("p\u{e4}\u{7f}ass\n".as_bytes()).unwrap(), "pass");
+        assert_eq!(typed(b"wrong\x15right\n").unwrap(), "right");
+        for stopped in [&b"half\x03"[..], b"half\x04", b"half"] {
+            assert_eq!(typed(stopped).unwrap_err().kind, Kind::Refused);
+        }
+    }
+}

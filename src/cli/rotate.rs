@@ -1,0 +1,146 @@
+//! `rotate`, `plan rotate` and `revoke`.
+//!
+//! Owns reading the value that somebody brings. Must not keep it.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use secrecy::SecretString;
+
+use super::args::{Global, Rotate as Wish};
+use super::environment::Environment;
+use super::output::Output;
+use super::{Ending, confirm, documents, login, prompt, runs, secret_file, watch};
+use crate::domain::{Fingerprint, Kind, Outside, Problem, SessionId};
+use crate::journal::Outcome;
+use crate::plan::{Plan, RevokeIntent, Revoked, RotateIntent, rotate};
+use crate::run::{Means, Session};
+
+/// The wish, and the value that was brought.
+fn intent(session: &Session, wish: &Wish) -> Result<(RotateIntent, Option<SecretString>), Problem> {
+    let mut intent = RotateIntent {
+        targets: wish
+            .target
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<_, _>>()?,
+        ttl: wish.ttl,
+        brought: None,
+        revoke: wish
+            .revoke
+            .iter()
+            .map(|text| match text.as_str() {
+                "recorded" => Revoked::Recorded,
+                session => Revoked::Session(SessionId::new(session)),
+            })
+            .collect(),
+    };
+    let Some(path) = &wish.token_file else {
+        return Ok((intent, None));
+    };
+    let text = secret_file::read(path)?;
+    // What sort of value it is follows from the targets alone.
+    let probe = RotateIntent {
+        brought: Some(Fingerprint(String::new())),
+        ttl: None,
+        ..intent.clone()
+    };
+    let kind = rotate::token(&session.config.workspace, &probe)?.kind;
+    let source = if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        Outside::new(path.display().to_string()).to_string()
+    };
+    let (value, fingerprint) = session.bring(kind, &text, &source)?;
+    intent.brought = Some(fingerprint);
+    Ok((intent, Some(value)))
+}
+
+async fn planned(
+    session: &Session,
+    intent: &RotateIntent,
+    brought: Option<&SecretString>,
+) -> Result<Plan, Problem> {
+    let snapshot = session
+        .observer
+        .for_rotate(session.observer.cached(), intent, brought)
+        .await;
+    session.plan_rotate(&snapshot, intent)
+}
+
+/// Shows what a rotation would change.
+pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
+    let (intent, brought) = intent(session, wish)?;
+    let plan = planned(session, &intent, brought.as_ref()).await?;
+    if output.json {
+        output.document(
+            "plan",
+            Some(&session.config.workspace.name),
+            vec![("plan", documents::plan(&plan))],
+        );
+    } else {
+        output.answer(&confirm::text(&plan));
+    }
+    Ok(0)
+}
+
+/// Rotates.
+pub async fn rotate(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
+    let session = &process.session(global)?;
+    if session.read_only {
+        return Err(
+            Problem::new(Kind::Refused, "this session is read-only: nothing is rotated")
+                .hint("'windlass plan rotate' shows what would change"),
+        );
+    }
+    let (intent, brought) = intent(session, wish)?;
+    let plan = planned(session, &intent, brought.as_ref()).await?;
+    if !plan.nothing_to_do() {
+        output.say(&confirm::text(&plan));
+        confirm::ask(&plan, output).await?;
+    }
+    let mut means = match plan.sign_in() {
+        Some(scope) => login::sign_in(process, session, scope, wish.from_env, output).await?,
+        None => Means::default(),
+    };
+    means.brought = brought;
+    let handle = session.start_with(plan.clone(), means)?;
+    let record = watch::follow(handle, &plan, output).await?;
+    let code = runs::report(session, &record, output);
+    if let (Some(path), Some(Outcome::Done)) = (&wish.token_file, record.outcome) {
+        offer_removal(path, output);
+    }
+    Ok(code)
+}
+
+/// The value is where it belongs: what is left of it on disk can only leak.
+fn offer_removal(path: &Path, output: &Output) {
+    if path == Path::new("-") {
+        return;
+    }
+    let shown = Outside::new(path.display().to_string());
+    if output.yes || !std::io::stdin().is_terminal() {
+        output.say(&format!("{shown} still holds the value in clear: remove it"));
+        return;
+    }
+    let answer = prompt::line(&format!(
+        "Remove {shown}, which still holds the value in clear? [y/N] "
+    ));
+    if answer.is_ok_and(|answer| matches!(answer.as_str(), "y" | "Y" | "yes")) {
+        match std::fs::remove_file(path) {
+            Ok(()) => output.say(&format!("{shown} is removed")),
+            Err(error) => output.say(&format!("{shown} could not be removed: {error}")),
+        }
+    }
+}
+
+/// Ends sessions of the store.
+pub async fn revoke(session: &Session, sessions: &[String], output: &Output) -> Ending {
+    let intent = RevokeIntent {
+        sessions: sessions.iter().map(|text| SessionId::new(text)).collect(),
+    };
+    let snapshot = session.observer.for_credentials(session.observer.cached()).await;
+    let plan = session.plan_revoke(&snapshot, &intent)?;
+    let record = confirm::confirmed(session, plan, output).await?;
+    Ok(runs::report(session, &record, output))
+}

@@ -1,0 +1,91 @@
+//! Files and pipes that hold a secret: read only where nobody else can.
+//!
+//! Owns the checks on such a file. Must not know what the secret is for.
+
+use std::io::Read;
+use std::path::Path;
+
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+use crate::domain::{Kind, Outside, Problem};
+
+/// Largest secret that is read, in bytes: GitHub's limit and a little more.
+const LARGEST: u64 = 65_536;
+
+/// Reads the secret in `path`, white space around it dropped; `-` is standard input.
+pub fn read(path: &Path) -> Result<SecretString, Problem> {
+    if path == Path::new("-") {
+        return text_of(std::io::stdin().lock(), "standard input");
+    }
+    let shown = Outside::new(path.display().to_string());
+    let refused = |why: &str| Problem::new(Kind::Credentials, format!("{shown} is not read: {why}"));
+    let failed = |error: std::io::Error| {
+        Problem::new(Kind::Credentials, format!("{shown} cannot be read")).because(&error)
+    };
+    let facts = std::fs::metadata(path).map_err(failed)?;
+    if !facts.is_file() {
+        return Err(refused("it is no regular file").hint("pipe it in with - instead"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if facts.permissions().mode() & 0o077 != 0 {
+            return Err(refused("others can read it")
+                .cause("whoever read it meanwhile has the secret too")
+                .hint(format!("chmod 600 {shown}"))
+                .hint("if others use this machine, make a new token instead"));
+        }
+    }
+    if facts.len() > LARGEST {
+        return Err(refused("it is larger than any secret"));
+    }
+    text_of(std::fs::File::open(path).map_err(failed)?, shown.as_str())
+}
+
+fn text_of(input: impl Read, place: &str) -> Result<SecretString, Problem> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LARGEST as usize));
+    input.take(LARGEST).read_to_end(&mut bytes).map_err(|error| {
+        Problem::new(Kind::Credentials, format!("{place} cannot be read")).because(&error)
+    })?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| {
+            Problem::new(
+                Kind::Credentials,
+                format!("{place} holds something that is not text"),
+            )
+        })?
+        .trim();
+    if text.is_empty() {
+        return Err(Problem::new(Kind::Credentials, format!("{place} holds nothing")));
+    }
+    Ok(SecretString::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_others_can_read_is_refused_with_the_remedy() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        std::fs::write(&path, "  value\n").unwrap();
+        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        for open in [0o644, 0o640, 0o604] {
+            mode(open);
+            let problem = read(&path).unwrap_err();
+            assert_eq!(problem.kind, Kind::Credentials);
+            assert!(problem.hints[0].as_str().starts_with("chmod 600"), "{problem:?}");
+        }
+        mode(0o600);
+        assert_eq!(read(&path).unwrap().expose_secret(), "value");
+        std::fs::write(&path, " \n").unwrap();
+        assert!(read(&path).is_err());
+        assert!(read(dir.path()).is_err());
+    }
+}

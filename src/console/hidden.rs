@@ -1,0 +1,89 @@
+//! Text that must not be shown: what is typed into masked fields, what was pasted.
+//!
+//! Owns its wiping: every copy is overwritten when it goes. Compared by content, so that messages
+//! stay comparable; never printed. Must not know what the text is for.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// Room made at a time. A text that outgrows its room moves, and the old room is wiped.
+const ROOM: usize = 256;
+
+/// The text.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Hidden(Zeroizing<String>);
+
+impl Hidden {
+    /// The text itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// True where nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Characters in it.
+    pub fn len(&self) -> usize {
+        self.0.chars().count()
+    }
+
+    /// Adds a character.
+    pub fn push(&mut self, c: char) {
+        if self.0.len() + c.len_utf8() > self.0.capacity() {
+            let mut roomier = Zeroizing::new(String::with_capacity(self.0.len() + ROOM));
+            roomier.push_str(&self.0);
+            self.0 = roomier;
+        }
+        self.0.push(c);
+    }
+
+    /// Takes the last character away.
+    pub fn pop(&mut self) {
+        self.0.pop();
+    }
+
+    /// Wipes it.
+    pub fn clear(&mut self) {
+        self.0 = Zeroizing::default();
+    }
+}
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+}
+
+impl From<&str> for Hidden {
+    fn from(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_edited_compared_and_never_printed() {
+        let mut text = Hidden::default();
+        for c in "pässwörd".chars() {
+            text.push(c);
+        }
+        assert_eq!(text, Hidden::from("pässwörd"));
+        text.pop();
+        assert_eq!((text.expose(), text.len()), ("pässwör", 7));
+        assert_eq!(format!("{text:?}"), "Hidden");
+        text.clear();
+        assert!(text.is_empty());
+    }
+}

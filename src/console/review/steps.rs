@@ -1,0 +1,152 @@
+//! The lines of the review of a plan that is no publish: step by step, before and after.
+//!
+//! Must not cut: the view does, at the width that it has.
+
+use super::lines::Page;
+use super::{Orphan, Review, ReviewLine, orphans};
+use crate::console::Model;
+use crate::console::view::look::{Glyph, Tone};
+use crate::console::view::piece::Piece;
+use crate::console::words;
+use crate::plan::{Intent, Keep, Plan, State, Step};
+
+/// Columns of the sort of step.
+const KIND: usize = 16;
+
+/// The choices of the wish and the steps of its plan.
+pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
+    notes(model, review, page);
+    if let Some(plan) = &review.plan {
+        page.heading("Steps, in this order");
+        for step in &plan.steps {
+            step_lines(step, page);
+        }
+    }
+    let orphans = orphans(model, review);
+    if !orphans.is_empty() {
+        page.heading("Lost tokens: minted by a run that died, held by nobody. space ends one too");
+        for (at, orphan) in orphans.iter().enumerate() {
+            orphan_line(review.cursor == at, at, orphan, page);
+        }
+    }
+}
+
+/// What the wish leaves out and which key takes it in.
+fn notes(model: &Model, review: &Review, page: &mut Page) {
+    match &review.intent {
+        Intent::Rotate(intent) if intent.revoke.contains(&crate::plan::Revoked::Recorded) => {
+            page.text(
+                1,
+                "Former tokens are ended at last; v leaves them valid.",
+                Tone::Dim,
+            );
+        }
+        Intent::Rotate(_) => page.text(
+            1,
+            "Former tokens stay valid until they end; v ends those recorded here.",
+            Tone::Dim,
+        ),
+        Intent::SignIn(intent) => {
+            let text = match &intent.keep {
+                Keep::Keyring => "Kept in the keyring; v keeps it in an encrypted file instead.",
+                Keep::EncryptedFile if model.setting.demo => {
+                    "Kept in an encrypted file of the demo world: your own keyring is left alone."
+                }
+                Keep::EncryptedFile => "Kept in an encrypted file; v keeps it in the keyring instead.",
+                Keep::Export { .. } => "Kept in a file of its own.",
+            };
+            page.text(1, text, Tone::Dim);
+            let facts = model.snapshot.credential.value.as_ref();
+            if facts.is_some_and(|facts| facts.source.as_str().contains("CHARMCRAFT_AUTH")) {
+                page.text(
+                    1,
+                    "This console goes on with the new token. CHARMCRAFT_AUTH is set and still counts for every other command.",
+                    Tone::Dim,
+                );
+            }
+        }
+        Intent::Revoke(_) | Intent::Publish(_) => {}
+    }
+}
+
+fn step_lines(step: &Step, page: &mut Page) {
+    let (glyph, tone) = match &step.skip_reason {
+        Some(_) => (Glyph::Nothing, Tone::Dim),
+        None if step.op.writes() => (Glyph::Arrow, Tone::Accent),
+        None => (Glyph::Dot, Tone::Dim),
+    };
+    let text_tone = if step.skip_reason.is_some() {
+        Tone::Dim
+    } else {
+        Tone::Strong
+    };
+    let glyph = page.look.glyph(glyph);
+    let optional = if step.optional { "  (may fail)" } else { "" };
+    page.pieces(vec![
+        Piece::new(format!(" {glyph} "), tone),
+        Piece::new(words::pad(&step.kind, KIND), Tone::Dim),
+        Piece::new(step.target.to_string(), text_tone),
+        Piece::new(optional, Tone::Dim),
+    ]);
+    let indent = KIND + 3;
+    if let Some(reason) = &step.skip_reason {
+        return page.text(indent, &format!("skipped: {reason}"), Tone::Dim);
+    }
+    let arrow = page.look.glyph(Glyph::Arrow);
+    let (before, after) = (words_of(&step.before), words_of(&step.after));
+    let text = match (before, after) {
+        (Some(before), Some(after)) => format!("{before} {arrow} {after}"),
+        (None, Some(text)) | (Some(text), None) => text,
+        (None, None) => return,
+    };
+    page.text(indent, &text, Tone::Plain);
+}
+
+fn words_of(state: &State) -> Option<String> {
+    match state {
+        State::Text(text) => Some(text.to_string()),
+        State::Rows(rows) => Some(words::count(rows.len(), "channel", "channels")),
+        State::Nothing(()) => None,
+    }
+}
+
+fn orphan_line(selected: bool, at: usize, orphan: &Orphan, page: &mut Page) {
+    let cursor = if selected {
+        page.look.glyph(Glyph::Cursor)
+    } else {
+        " "
+    };
+    let mark = if orphan.taken { "[x]" } else { "[ ]" };
+    page.lines.push(ReviewLine {
+        pieces: vec![
+            Piece::new(format!(" {cursor} "), Tone::Accent),
+            Piece::new(format!("{mark} session {}", orphan.session), Tone::Strong),
+            Piece::new(format!("  {}", orphan.words), Tone::Dim),
+        ],
+        item: Some(at),
+    });
+}
+
+/// The first line: what there is to do, and when that was planned.
+pub(super) fn summary(plan: &Plan) -> String {
+    let all = plan.steps.len();
+    let skipped = plan
+        .steps
+        .iter()
+        .filter(|step| step.skip_reason.is_some())
+        .count();
+    let writes = plan
+        .steps
+        .iter()
+        .filter(|step| step.skip_reason.is_none() && step.op.writes())
+        .count();
+    let mut text = format!(
+        "{}, {} of them changes",
+        words::count(all, "step", "steps"),
+        writes
+    );
+    if skipped > 0 {
+        text.push_str(&format!(", {skipped} done already"));
+    }
+    text
+}

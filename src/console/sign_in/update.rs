@@ -1,0 +1,180 @@
+//! What keys and answers do to the sign-in dialog.
+
+use super::{Ask, Deed, Field, SignIn};
+use crate::console::Model;
+use crate::console::actions::Key;
+use crate::console::dialogs::Modal;
+use crate::console::effect::{Effect, RequestId};
+use crate::console::given::{Discharge, Entered, Given};
+use crate::console::hidden::Hidden;
+use crate::domain::credential::TokenScope;
+use crate::domain::{Kind, Problem};
+use crate::plan::{Intent, Keep, Plan};
+
+/// Longer than any password that Ubuntu One takes.
+const LONGEST: usize = 512;
+
+/// Opens the dialog for `deed`, whose `plan` wants a token with `scope`.
+pub fn open(model: &mut Model, deed: Deed, plan: &Plan, scope: TokenScope) {
+    let mut fields = vec![Field::of(Ask::Email), Field::of(Ask::Password)];
+    if matches!(&plan.intent, Intent::SignIn(intent) if intent.keep == Keep::EncryptedFile) {
+        fields.extend([Field::of(Ask::Passphrase), Field::of(Ask::PassphraseAgain)]);
+    }
+    model.modal = Some(Modal::SignIn(Box::new(SignIn {
+        deed,
+        scope,
+        fields,
+        at: 0,
+        in_flight: None,
+        problem: None,
+    })));
+}
+
+const fn dialog(model: &mut Model) -> Option<&mut SignIn> {
+    match &mut model.modal {
+        Some(Modal::SignIn(dialog)) => Some(dialog),
+        _ => None,
+    }
+}
+
+/// Closes it; what was typed is wiped.
+pub fn close(model: &mut Model) {
+    if dialog(model).is_some() {
+        model.modal = None;
+        model.say("nobody signed in; nothing was started");
+    }
+}
+
+/// Goes to another field.
+pub fn step(model: &mut Model, steps: isize) {
+    let Some(dialog) = dialog(model) else { return };
+    let count = dialog.fields.len().max(1) as isize;
+    dialog.at = (dialog.at as isize + steps).rem_euclid(count) as usize;
+}
+
+/// Lets `key` edit the field with the cursor.
+pub fn edit(model: &mut Model, key: Key) {
+    let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight.is_none()) else {
+        return;
+    };
+    let Some(field) = dialog.fields.get_mut(dialog.at) else {
+        return;
+    };
+    match key {
+        Key::Char(c) if field.text.len() < LONGEST => field.text.push(c),
+        Key::Backspace => field.text.pop(),
+        Key::Ctrl('u' | 'w') => field.text.clear(),
+        _ => {}
+    }
+}
+
+/// A paste goes into the field with the cursor; white space around it is dropped.
+pub fn paste(model: &mut Model, text: &Hidden) {
+    for c in text.expose().trim().chars().filter(|c| !c.is_control()) {
+        edit(model, Key::Char(c));
+    }
+}
+
+/// Enter: to the next empty field, and behind the last one to Ubuntu One.
+pub fn accept(model: &mut Model) -> Vec<Effect> {
+    let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight.is_none()) else {
+        return Vec::new();
+    };
+    let count = dialog.fields.len();
+    let empty = (1..=count)
+        .map(|step| (dialog.at + step) % count)
+        .find(|at| dialog.fields.get(*at).is_some_and(|field| field.text.is_empty()));
+    if let Some(at) = empty {
+        dialog.at = at;
+        return Vec::new();
+    }
+    if dialog.typed(Ask::Passphrase) != dialog.typed(Ask::PassphraseAgain) {
+        dialog.problem = Some(Problem::new(Kind::Usage, "the two passphrases are not the same"));
+        for field in &mut dialog.fields {
+            if matches!(field.ask, Ask::Passphrase | Ask::PassphraseAgain) {
+                field.text.clear();
+            }
+        }
+        focus(dialog, Ask::Passphrase);
+        return Vec::new();
+    }
+    let Some(login) = entered(dialog) else {
+        return Vec::new();
+    };
+    let id = model.next_id();
+    let Some(Modal::SignIn(dialog)) = &mut model.modal else {
+        return Vec::new();
+    };
+    dialog.in_flight = Some(id);
+    dialog.problem = None;
+    vec![Effect::Discharge {
+        id,
+        scope: dialog.scope.clone(),
+        login,
+    }]
+}
+
+fn entered(dialog: &SignIn) -> Option<Entered> {
+    Some(Entered {
+        email: dialog.typed(Ask::Email)?.clone(),
+        password: dialog.typed(Ask::Password)?.clone(),
+        otp: dialog.typed(Ask::Otp).cloned(),
+    })
+}
+
+fn focus(dialog: &mut SignIn, ask: Ask) {
+    if let Some(at) = dialog.fields.iter().position(|field| field.ask == ask) {
+        dialog.at = at;
+    }
+}
+
+/// Hears what Ubuntu One says: on to the deed, another question, or another try.
+pub fn discharged(model: &mut Model, id: RequestId, result: Result<Discharge, Problem>) -> Vec<Effect> {
+    let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight == Some(id)) else {
+        return Vec::new();
+    };
+    dialog.in_flight = None;
+    match result {
+        Ok(Discharge::Signed(proof)) => {
+            let given = Given {
+                login: entered(dialog),
+                proof: Some(proof),
+                passphrase: dialog.typed(Ask::Passphrase).cloned(),
+            };
+            let deed = dialog.deed.clone();
+            model.modal = None;
+            crate::console::update::begin(model, deed, given)
+        }
+        Ok(Discharge::OtpWanted) => {
+            if dialog.typed(Ask::Otp).is_none() {
+                let after = dialog
+                    .fields
+                    .iter()
+                    .position(|field| field.ask == Ask::Password)
+                    .map_or(0, |at| at + 1);
+                dialog.fields.insert(after, Field::of(Ask::Otp));
+            }
+            focus(dialog, Ask::Otp);
+            Vec::new()
+        }
+        Err(problem) => {
+            // Whatever was wrong with it: a one-time password is not taken twice, and a password
+            // that was refused is typed anew. Without an answer nothing was wrong with either.
+            if problem.kind == Kind::Credentials {
+                let wrong = if dialog.typed(Ask::Otp).is_some() {
+                    Ask::Otp
+                } else {
+                    Ask::Password
+                };
+                for field in &mut dialog.fields {
+                    if field.ask == wrong {
+                        field.text.clear();
+                    }
+                }
+                focus(dialog, wrong);
+            }
+            dialog.problem = Some(problem);
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! Rotating, signing in, revoking, and what an expired credential leads to.
+
+use std::sync::Arc;
+
+use super::world::{answer, console, now, press, record, screen, type_in};
+use crate::console::actions::{ActionId, Key};
+use crate::console::dialogs::{Modal, Text};
+use crate::console::effect::Effect;
+use crate::console::given::{Discharge, Proof};
+use crate::console::model::Screen;
+use crate::console::sign_in::{Ask, view::DEMO_HINT};
+use crate::console::update::update;
+use crate::console::{Model, Msg, hidden::Hidden};
+use crate::demo::environment;
+use crate::domain::{Kind, Problem};
+use crate::journal::{Outcome, RunId};
+use crate::plan::{Intent, Keep, Plan, SignInIntent};
+use crate::services::charmhub::{EXPIRED, SignedOn};
+
+/// The proof of a sign-in that proves nothing.
+pub(super) fn proof() -> Proof {
+    Proof(Arc::new(SignedOn::blank()))
+}
+
+fn reviewed(model: &Model) -> Option<Plan> {
+    match &model.screen {
+        Screen::Review(review) => review.plan.clone(),
+        _ => None,
+    }
+}
+
+fn see(model: &Model, text: &str) {
+    let shown = screen(model).0;
+    assert!(shown.contains(text), "no '{text}' in\n{shown}");
+}
+
+/// Up to the dialog of a rotation.
+fn rotating() -> Model {
+    let mut model = console((120, 40), false);
+    assert!(press(&mut model, Key::Char('R')).is_empty());
+    press(&mut model, Key::Enter);
+    type_in(&mut model, "CHARMHUB_TOKEN");
+    assert!(press(&mut model, Key::Enter).is_empty());
+    assert!(matches!(model.modal, Some(Modal::SignIn(_))));
+    model
+}
+
+/// Fills what is asked for and asks Ubuntu One.
+fn login(model: &mut Model, password: &str) -> u64 {
+    type_in(model, "releaser@legend.example");
+    press(model, Key::Enter);
+    type_in(model, password);
+    sent(&press(model, Key::Enter))
+}
+
+fn sent(effects: &[Effect]) -> u64 {
+    match effects {
+        [Effect::Discharge { id, .. }] => *id,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn say(model: &mut Model, id: u64, result: Result<Discharge, Problem>) -> Vec<Effect> {
+    let effects = update(model, Msg::Discharged(id, Box::new(result)));
+    answer(model, effects)
+}
+
+#[test]
+fn a_rotation_is_reviewed_confirmed_signed_in_and_started() {
+    let mut model = rotating();
+    let id = login(&mut model, "sesame");
+    let effects = say(&mut model, id, Ok(Discharge::OtpWanted));
+    assert!(effects.is_empty());
+    see(&model, "One-time password");
+    type_in(&mut model, "123456");
+    let id = sent(&press(&mut model, Key::Enter));
+    see(&model, "asking Ubuntu One");
+    let effects = say(&mut model, id, Ok(Discharge::Signed(proof())));
+    let [Effect::Start { id, plan, given }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert!(matches!(plan.get().intent, Intent::Rotate(_)));
+    let typed = given.login.as_ref().unwrap();
+    assert_eq!(typed.password, Hidden::from("sesame"));
+    assert_eq!(typed.otp, Some(Hidden::from("123456")));
+    assert!(given.proof.is_some() && model.modal.is_none());
+    let run = RunId("run-1".into());
+    let effects = update(&mut model, Msg::Started(*id, Ok(run)));
+    answer(&mut model, effects);
+    see(&model, "set-secret       finos/studio:CHARMHUB_TOKEN");
+}
+
+#[test]
+fn the_review_of_a_rotation_says_what_is_and_what_will_be() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('R'));
+    for text in [
+        "windlass rotate",
+        "finos/engine:CHARMHUB_TOKEN",
+        "by somebody else since our last rotation",
+        "Former tokens stay valid until they end",
+        "Cannot be undone",
+        "key of finos/bundle",
+    ] {
+        let mut found = screen(&model).0.contains(text);
+        for _ in 0..3 {
+            if !found {
+                press(&mut model, Key::PageDown);
+                found = screen(&model).0.contains(text);
+            }
+        }
+        assert!(found, "{text}");
+        press(&mut model, Key::PageUp);
+        press(&mut model, Key::PageUp);
+        press(&mut model, Key::PageUp);
+    }
+    press(&mut model, Key::Char('v'));
+    let plan = reviewed(&model).unwrap();
+    assert!(plan.command.ends_with("--revoke recorded"), "{}", plan.command);
+    press(&mut model, Key::Char(' '));
+    let plan = reviewed(&model).unwrap();
+    assert!(plan.command.contains("--revoke session-lost"), "{}", plan.command);
+    press(&mut model, Key::Char('v'));
+    press(&mut model, Key::Char(' '));
+    assert_eq!(reviewed(&model).unwrap().command, "windlass rotate");
+}
+
+#[test]
+fn a_wrong_password_is_said_in_the_dialog_and_tried_again() {
+    let mut model = rotating();
+    let id = login(&mut model, "wrong");
+    let refused = Problem::new(
+        Kind::Credentials,
+        "Ubuntu One does not know this e-mail and password",
+    );
+    say(&mut model, id, Err(refused));
+    see(&model, "does not know this e-mail");
+    let Some(Modal::SignIn(dialog)) = &model.modal else {
+        panic!("the dialog is gone");
+    };
+    assert!(dialog.typed(Ask::Password).unwrap().is_empty());
+    assert!(!dialog.typed(Ask::Email).unwrap().is_empty());
+    type_in(&mut model, "right");
+    let id = sent(&press(&mut model, Key::Enter));
+    let effects = say(&mut model, id, Ok(Discharge::Signed(proof())));
+    assert!(matches!(effects.as_slice(), [Effect::Start { .. }]));
+}
+
+#[test]
+fn an_answer_that_never_came_costs_nothing_that_was_typed() {
+    let mut model = rotating();
+    let id = login(&mut model, "sesame");
+    // Meanwhile nothing is sent twice and nothing is edited.
+    assert!(press(&mut model, Key::Enter).is_empty());
+    press(&mut model, Key::Backspace);
+    say(&mut model, id, Err(Problem::new(Kind::Network, "no answer")));
+    see(&model, "no answer");
+    let again = press(&mut model, Key::Enter);
+    let [Effect::Discharge { login, .. }] = again.as_slice() else {
+        panic!("{again:?}");
+    };
+    assert_eq!(login.password, Hidden::from("sesame"));
+}
+
+#[test]
+fn leaving_the_dialog_starts_nothing_even_if_the_answer_comes_late() {
+    let mut model = rotating();
+    let id = login(&mut model, "sesame");
+    assert!(press(&mut model, Key::Esc).is_empty());
+    assert!(model.modal.is_none());
+    assert!(say(&mut model, id, Ok(Discharge::Signed(proof()))).is_empty());
+    assert!(matches!(model.screen, Screen::Review(_)));
+}
+
+#[test]
+fn what_is_typed_in_secret_is_nowhere_to_be_read() {
+    let mut model = rotating();
+    type_in(&mut model, "me@here");
+    press(&mut model, Key::Tab);
+    let pasted = Msg::Paste(" hunter2-hunter2-hunter2 \n".into());
+    assert!(!format!("{pasted:?}").contains("hunter2"));
+    update(&mut model, pasted);
+    assert!(!screen(&model).0.contains("hunter2"));
+    see(&model, "••••••••••••");
+    assert!(
+        !screen(&model).0.contains("•••••••••••••"),
+        "the mask tells the length"
+    );
+    let effects = press(&mut model, Key::Enter);
+    assert_eq!(effects.len(), 1);
+    for text in [format!("{effects:?}"), format!("{model:?}")] {
+        assert!(!text.contains("hunter2"));
+    }
+    let [Effect::Discharge { login, .. }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(login.password, Hidden::from("hunter2-hunter2-hunter2"));
+}
+
+#[test]
+fn a_paste_confirms_no_rotation() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('R'));
+    press(&mut model, Key::Enter);
+    update(&mut model, Msg::Paste("CHARMHUB_TOKEN".into()));
+    assert!(press(&mut model, Key::Enter).is_empty());
+    assert!(matches!(model.modal, Some(Modal::Prompt(_))));
+}
+
+#[test]
+fn read_only_plans_and_neither_signs_in_nor_writes() {
+    for key in ['R', 'L'] {
+        let mut model = console((120, 40), true);
+        press(&mut model, Key::Char(key));
+        assert!(reviewed(&model).is_some());
+        assert!(press(&mut model, Key::Enter).is_empty());
+        assert!(model.modal.is_none());
+        see(&model, "read-only");
+    }
+}
+
+#[test]
+fn a_session_is_revoked_by_typing_and_the_one_in_use_never() {
+    let mut model = console((80, 24), false);
+    press(&mut model, Key::Char('4'));
+    press(&mut model, Key::Char('X'));
+    see(&model, "select one of the sessions first");
+    press(&mut model, Key::End);
+    press(&mut model, Key::Char('X'));
+    see(&model, "revoked already");
+    press(&mut model, Key::Char('/'));
+    type_in(&mut model, "in use here");
+    press(&mut model, Key::Enter);
+    press(&mut model, Key::Char('X'));
+    see(&model, "windlass itself uses this session");
+    press(&mut model, Key::Esc);
+    press(&mut model, Key::Char('/'));
+    type_in(&mut model, "session-of-the-secrets");
+    press(&mut model, Key::Enter);
+    press(&mut model, Key::Char('X'));
+    see(&model, "its jobs fail once it is revoked");
+    press(&mut model, Key::Enter);
+    type_in(&mut model, "revoke");
+    let effects = press(&mut model, Key::Enter);
+    let [Effect::Start { plan, given, .. }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert!(
+        plan.get()
+            .command
+            .contains("windlass revoke session-of-the-secrets")
+    );
+    assert_eq!(given, &crate::console::given::Given::default());
+}
+
+fn signed_in(run: &str) -> crate::journal::RunRecord {
+    let mut ended = record(Some(Outcome::Done));
+    ended.id = RunId(run.into());
+    ended.plan.intent = Intent::SignIn(SignInIntent {
+        scope: crate::console::review::usual_scope(),
+        keep: Keep::Keyring,
+    });
+    ended
+}
+
+#[test]
+fn an_expired_credential_leads_to_sign_in_and_back_into_the_plan() {
+    let mut model = console((120, 40), false);
+    let effects = update(&mut model, Msg::Key(Key::Char('p')));
+    let [Effect::Plan { id, previous, .. }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    let expired = Problem::new(Kind::Credentials, EXPIRED);
+    let refused = Msg::Planned(*id, now(), previous.clone(), Box::new(Err(expired)));
+    update(&mut model, refused);
+    see(&model, "L signs in and comes back");
+    press(&mut model, Key::Char('t'));
+    let Some(before) = reviewed(&model) else {
+        panic!("no plan");
+    };
+    // Once more, with a plan that was changed by hand: that is kept.
+    let effects = update(&mut model, Msg::Key(Key::Char('g')));
+    let [Effect::Plan { id, previous, .. }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    let expired = Problem::new(Kind::Credentials, EXPIRED);
+    update(
+        &mut model,
+        Msg::Planned(*id, now(), previous.clone(), Box::new(Err(expired))),
+    );
+    press(&mut model, Key::Char('L'));
+    see(&model, "Sign in to Charmhub");
+    press(&mut model, Key::Enter);
+    type_in(&mut model, "yes");
+    press(&mut model, Key::Enter);
+    let id = login(&mut model, "sesame");
+    let effects = say(&mut model, id, Ok(Discharge::Signed(proof())));
+    let [Effect::Start { id, .. }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    let run = RunId("sign-in-run".into());
+    let effects = update(&mut model, Msg::Started(*id, Ok(run.clone())));
+    answer(&mut model, effects);
+    assert!(matches!(model.screen, Screen::Run(_)));
+    let ended = Msg::Ended(run, now(), Box::new(Ok(signed_in("sign-in-run"))));
+    let effects = update(&mut model, ended);
+    answer(&mut model, effects);
+    assert_eq!(reviewed(&model), Some(before), "the same plan, made anew");
+}
+
+#[test]
+fn leaving_the_sign_in_comes_back_too() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('p'));
+    let before = reviewed(&model).unwrap();
+    model.modal = Some(Modal::Problem(Text::of_problem(
+        "The run was not started",
+        &Problem::new(Kind::Credentials, EXPIRED),
+    )));
+    update(&mut model, Msg::Resize(120, 40));
+    see(&model, "L signs in and comes back");
+    press(&mut model, Key::Char('L'));
+    assert!(matches!(reviewed(&model).unwrap().intent, Intent::SignIn(_)));
+    press(&mut model, Key::Esc);
+    assert_eq!(reviewed(&model).unwrap(), before);
+    press(&mut model, Key::Esc);
+    assert!(matches!(model.screen, Screen::Panes));
+}
+
+#[test]
+fn another_problem_offers_no_sign_in() {
+    let mut model = console((120, 40), false);
+    model.modal = Some(Modal::Problem(Text::of_problem(
+        "It broke",
+        &Problem::new(Kind::Network, "no answer"),
+    )));
+    press(&mut model, Key::Char('L'));
+    assert!(matches!(model.modal, Some(Modal::Problem(_))));
+    assert!(
+        crate::console::actions::footer(&model)
+            .iter()
+            .all(|spec| spec.id != ActionId::TextSignIn)
+    );
+}
+
+#[test]
+fn a_file_is_chosen_openly_and_its_passphrase_typed_twice() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('L'));
+    see(&model, "v keeps it in an encrypted file instead");
+    press(&mut model, Key::Char('v'));
+    see(&model, "v keeps it in the keyring instead");
+    press(&mut model, Key::Enter);
+    type_in(&mut model, "yes");
+    press(&mut model, Key::Enter);
+    for text in ["me@here", "sesame", "open", "close"] {
+        type_in(&mut model, text);
+        assert!(press(&mut model, Key::Enter).is_empty());
+    }
+    see(&model, "the two passphrases are not the same");
+    type_in(&mut model, "open");
+    press(&mut model, Key::Enter);
+    type_in(&mut model, "open");
+    let id = sent(&press(&mut model, Key::Enter));
+    let effects = say(&mut model, id, Ok(Discharge::Signed(proof())));
+    let [Effect::Start { given, .. }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(given.passphrase, Some(Hidden::from("open")));
+}
+
+#[test]
+fn the_demo_leaves_the_keyring_alone_and_says_what_to_type() {
+    let mut model = console((120, 40), false);
+    model.setting.demo = true;
+    press(&mut model, Key::Char('L'));
+    press(&mut model, Key::Char('v'));
+    see(&model, "the demo world leaves your keyring alone");
+    press(&mut model, Key::Enter);
+    type_in(&mut model, "yes");
+    press(&mut model, Key::Enter);
+    see(&model, DEMO_HINT);
+    for word in [environment::EMAIL, environment::PASSWORD, environment::OTP] {
+        assert!(DEMO_HINT.contains(word));
+    }
+}
+
+#[test]
+fn a_failed_rotation_is_taken_up_without_a_sign_in_once_it_is_sealed() {
+    use crate::journal::{StepOutcome, StepRecord};
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('R'));
+    let mut failed = record(Some(Outcome::Failed));
+    failed.plan = reviewed(&model).unwrap();
+    let step = |outcome: fn(&str) -> StepOutcome| {
+        move |step: &crate::plan::Step| StepRecord {
+            id: step.id.clone(),
+            outcome: Some(outcome(&step.kind)),
+            attempts: 1,
+            started_at: Some(now()),
+            finished_at: Some(now()),
+            made: crate::journal::Made::default(),
+            problem: None,
+        }
+    };
+    let sealed = |kind: &str| match kind {
+        "set-secret" => StepOutcome::Failed,
+        _ => StepOutcome::Done,
+    };
+    for (outcome, signs_in) in [
+        (sealed as fn(&str) -> StepOutcome, false),
+        (|_| StepOutcome::Failed, true),
+    ] {
+        failed.steps = failed.plan.steps.iter().map(step(outcome)).collect();
+        model.runs = vec![failed.clone()];
+        crate::console::panes::rebuild_activity(&mut model);
+        model.screen = Screen::Run(crate::console::running::Running::of(failed.id.clone()));
+        press(&mut model, Key::Char('r'));
+        type_in(&mut model, "CHARMHUB_TOKEN");
+        let effects = press(&mut model, Key::Enter);
+        assert_eq!(matches!(model.modal, Some(Modal::SignIn(_))), signs_in);
+        let resumed = matches!(effects.as_slice(), [Effect::Resume { .. }]);
+        assert_eq!(resumed, !signs_in, "{effects:?}");
+    }
+}

@@ -1,0 +1,219 @@
+//! A rotation over the wire: one token into every secret of the demo world, in one process,
+//! without a terminal. Owns the promises that need servers but no foreign client; the referees own
+//! the others.
+
+#![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use secrecy::SecretString;
+use windlass::config::Config;
+use windlass::demo::environment::{EMAIL, OTP, PASSWORD};
+use windlass::demo::{Options, World};
+use windlass::domain::{Kind, Lineage, Snapshot};
+use windlass::journal::{Outcome, RunRecord, StepOutcome};
+use windlass::plan::{Plan, Revoked, RotateIntent, credentials};
+use windlass::run::{Means, Session, Setting};
+use windlass::services::Services;
+use windlass::services::charmhub::sign_on::{Login, SignOnAnswer};
+
+async fn world(dir: &Path, faults: &str) -> World {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut options = Options::in_dir(dir.join("world"));
+    options.image_size = 65_536;
+    if !faults.is_empty() {
+        let file = dir.join("faults.toml");
+        std::fs::write(&file, faults).unwrap();
+        options.faults = Some(file);
+    }
+    World::start(&options).await.unwrap()
+}
+
+fn session(world: &World, dir: &Path, read_only: bool) -> Session {
+    let variables: BTreeMap<String, String> = world.environment().into_iter().collect();
+    let variable = |name: &str| variables.get(name).cloned();
+    let config = Config::load(None, variable, None).unwrap();
+    let services = Services::new(&variable, Some(dir.join("cache")), false).unwrap();
+    let setting = Setting {
+        state: dir.join("state"),
+        cache: dir.join("cache"),
+        read_only,
+        offline: false,
+    };
+    Session::open(config, services, &setting).unwrap()
+}
+
+fn login() -> Login {
+    Login {
+        email: EMAIL.to_owned(),
+        password: SecretString::from(PASSWORD),
+        otp: Some(SecretString::from(OTP)),
+    }
+}
+
+async fn planned(session: &Session, intent: &RotateIntent) -> (Plan, Snapshot) {
+    let snapshot = session
+        .observer
+        .for_rotate(Snapshot::default(), intent, None)
+        .await;
+    (session.plan_rotate(&snapshot, intent).unwrap(), snapshot)
+}
+
+async fn rotate(session: &Session, intent: &RotateIntent) -> RunRecord {
+    let (plan, _) = planned(session, intent).await;
+    let mut means = Means {
+        login: Some(login()),
+        ..Means::default()
+    };
+    if let Some(scope) = plan.sign_in() {
+        let answer = session
+            .observer
+            .services()
+            .sign_on()
+            .discharge(scope, &login())
+            .await
+            .unwrap();
+        let SignOnAnswer::Signed(signed) = answer else {
+            panic!("an OTP was given");
+        };
+        means.signed = Some(signed);
+    }
+    let handle = session.start_with(plan, means).unwrap();
+    handle.finished.await.unwrap().unwrap()
+}
+
+/// `method path status` of what GitHub and the sign-on were asked to change.
+fn writes(world: &World) -> Vec<String> {
+    let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
+    log.lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|r| !matches!(r["method"].as_str(), Some("GET" | "HEAD")))
+        .map(|r| {
+            format!(
+                "{} {} {}",
+                r["method"].as_str().unwrap(),
+                r["path"].as_str().unwrap(),
+                r["status"]
+            )
+        })
+        .collect()
+}
+
+fn puts(world: &World) -> Vec<String> {
+    writes(world)
+        .into_iter()
+        .filter(|write| write.starts_with("PUT"))
+        .collect()
+}
+
+async fn lineages(session: &Session) -> BTreeSet<Lineage> {
+    let snapshot = session.observer.for_credentials(Snapshot::default()).await;
+    let workspace = &session.config.workspace;
+    credentials::targets(workspace, &snapshot)
+        .iter()
+        .map(|target| credentials::lineage(workspace, &snapshot, target))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_puts_one_token_everywhere_and_the_next_one_ends_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path(), false);
+    let first = rotate(&session, &RotateIntent::default()).await;
+    assert_eq!(first.outcome, Some(Outcome::Done), "{:?}", first.problem);
+    let sent = puts(&world);
+    assert_eq!(sent.len(), 7, "{sent:#?}");
+    assert!(
+        sent[0].ends_with("/legend-juju-bundle/actions/secrets/CHARMCRAFT_AUTH 201"),
+        "{sent:#?}"
+    );
+    assert!(
+        sent[6].ends_with("/legend-juju-db-operator/actions/secrets/CHARMHUB_TOKEN 204"),
+        "{sent:#?}"
+    );
+    assert_eq!(lineages(&session).await, BTreeSet::from([Lineage::Current]));
+
+    let former = first
+        .steps
+        .iter()
+        .find_map(|step| step.made.session.clone())
+        .unwrap();
+    let intent = RotateIntent {
+        revoke: BTreeSet::from([Revoked::Recorded]),
+        ..RotateIntent::default()
+    };
+    let second = rotate(&session, &intent).await;
+    assert_eq!(second.outcome, Some(Outcome::Done), "{:?}", second.problem);
+    assert_ne!(second.id, first.id);
+    let snapshot = session.observer.for_credentials(Snapshot::default()).await;
+    let sessions = snapshot.sessions.value.unwrap();
+    let ended = sessions.iter().find(|one| one.id == former).unwrap();
+    assert!(ended.revoked_at.is_some(), "{ended:?}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_fails_for_good_does_not_keep_the_others_and_is_made_up_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = "[[fault]]\nservice = \"github\"\nmethod = \"PUT\"\n\
+                  path = \"*/legend-juju-sdlc-server-operator/*\"\nevery = true\nstatus = 403\n";
+    let broken = world(dir.path(), faults).await;
+    let session_one = session(&broken, dir.path(), false);
+    let first = rotate(&session_one, &RotateIntent::default()).await;
+    assert_eq!(first.outcome, Some(Outcome::Failed));
+    let told = format!("{:?}", first.problem.as_ref().unwrap());
+    assert!(told.contains("6 of 7 secrets hold the new value"), "{told}");
+    assert!(
+        told.contains("old value in finos/legend-juju-sdlc-server-operator:CHARMHUB_TOKEN"),
+        "{told}"
+    );
+    let failed: Vec<_> = first
+        .steps
+        .iter()
+        .filter(|step| step.outcome == Some(StepOutcome::Failed))
+        .collect();
+    assert_eq!(failed.len(), 1);
+    broken.stop().await;
+
+    let mended = world(dir.path(), "").await;
+    let before = writes(&mended).len();
+    let session_two = session(&mended, dir.path(), false);
+    let second = rotate(&session_two, &RotateIntent::default()).await;
+    assert_eq!(second.outcome, Some(Outcome::Done), "{:?}", second.problem);
+    assert_eq!(second.id, first.id);
+    let since = writes(&mended).split_off(before);
+    assert_eq!(
+        since,
+        ["PUT /repos/finos/legend-juju-sdlc-server-operator/actions/secrets/CHARMHUB_TOKEN 204"]
+    );
+    assert_eq!(lineages(&session_two).await, BTreeSet::from([Lineage::Current]));
+    mended.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_lost_on_its_way_is_named_and_another_one_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = "[[fault]]\nservice = \"charmhub\"\nmethod = \"POST\"\n\
+                  path = \"/v1/tokens/usso/exchange\"\nnth = 1\naction = \"reset-after\"\n";
+    let world = world(dir.path(), faults).await;
+    let session = session(&world, dir.path(), false);
+    let record = rotate(&session, &RotateIntent::default()).await;
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    let snapshot = session.observer.for_credentials(Snapshot::default()).await;
+    assert_eq!(snapshot.orphans.len(), 1, "{:?}", snapshot.sessions);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_session_mints_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path(), true);
+    let (plan, _) = planned(&session, &RotateIntent::default()).await;
+    let problem = session.start_with(plan, Means::default()).err().unwrap();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert_eq!(writes(&world), Vec::<String>::new());
+    world.stop().await;
+}
