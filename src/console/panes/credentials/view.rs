@@ -200,7 +200,7 @@ fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
     if width < WIDE {
         let room = width.saturating_sub(16 + 9 + 2);
         cells.put(
-            &format!("  {}", row.target.repository.name()),
+            &format!("  {}", row.short),
             room + 2,
             Tone::Plain,
         );
