@@ -211,11 +211,12 @@ async fn an_expired_token_is_a_problem_with_a_remedy() {
     let snapshot = session.observer.for_publish(Snapshot::default(), &intent()).await;
     let problem = session.plan_publish(&snapshot, &intent()).unwrap_err();
     assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(problem.summary.as_str(), windlass::services::charmhub::EXPIRED);
     assert!(
         problem
             .hints
             .iter()
-            .any(|hint| hint.as_str().contains("charmcraft login")),
+            .any(|hint| hint.as_str().contains("windlass login")),
         "{problem:?}"
     );
     assert_eq!(writes(&world), Vec::<String>::new());

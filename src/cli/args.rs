@@ -101,6 +101,8 @@ pub enum Command {
     },
     /// Whose Charmhub credential it is, what it may do and until when
     Whoami,
+    /// Check everything that a publish or a rotation leans on, each with its remedy
+    Doctor,
     /// Configuration
     Config {
         #[command(subcommand)]

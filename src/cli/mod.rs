@@ -5,6 +5,7 @@
 
 mod args;
 mod demo;
+mod doctor;
 mod documents;
 mod environment;
 mod output;
@@ -134,6 +135,7 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
         Some(Command::Resume { run }) => {
             runs::resume(&process.session(global)?, run.as_deref(), output).await
         }
+        Some(Command::Doctor) => doctor::doctor(&process.session(global)?, output).await,
         Some(Command::Config { what }) => show::config(&process, global, &what, output),
     }
 }

@@ -110,6 +110,10 @@ impl<T> Observed<T> {
     /// The value of the last look; a stale one is not good enough to plan on.
     pub fn need(&self, what: &str) -> Result<&T, Problem> {
         match (&self.value, &self.problem) {
+            // What a credential lacks is the news, whatever was to be read with it.
+            (_, Some(problem)) if problem.kind == Kind::Credentials => {
+                Err(problem.clone().cause(format!("{what} could not be read")))
+            }
             (_, Some(problem)) => Err(problem.clone().within(format!("{what} could not be read"))),
             (Some(value), None) => Ok(value),
             (None, None) => Err(Problem::new(Kind::Internal, format!("{what} was never read"))),

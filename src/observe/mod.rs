@@ -6,6 +6,7 @@
 
 mod cache;
 mod credentials;
+mod doctor;
 mod images;
 mod sources;
 

@@ -4,7 +4,9 @@
 //! planning of each intent. A plan is data: serialisable, printable, comparable. Must not run
 //! anything; the runner reads plans and knows how.
 
+pub mod calendar;
 pub mod credentials;
+pub mod doctor;
 pub mod evidence;
 pub mod intent;
 pub mod publish;

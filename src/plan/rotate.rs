@@ -11,7 +11,7 @@ mod tests;
 
 use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};
-use crate::domain::secret::{RepositorySecrets, SealedRotation};
+use crate::domain::secret::{LineageRecord, RepositorySecrets, SealedRotation};
 use crate::domain::{Fingerprint, Kind, Outside, Problem, SecretTarget, Snapshot};
 
 use super::credentials::{alarm, kind_of, token_of};
@@ -73,6 +73,11 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
             .filter(|_| intent.brought.is_some())?
             .session
             .clone()
+    });
+    // A value that does not tell its session may be one that our own record knows.
+    let fresh = fresh.or_else(|| {
+        let same = |record: &&LineageRecord| value == Some(&record.fingerprint);
+        snapshot.lineage.iter().rfind(same)?.session.clone()
     });
     steps.extend(revocations::steps(
         snapshot,

@@ -9,7 +9,7 @@ pub mod endpoints;
 pub mod github;
 pub mod http;
 pub mod keyring;
-mod private_file;
+pub mod private_file;
 pub mod registry;
 pub mod seal;
 
@@ -106,6 +106,11 @@ impl Services {
     /// True where `CHARMCRAFT_AUTH` is set: then nothing that is kept counts.
     pub const fn has_variable_token(&self) -> bool {
         self.variable.is_some()
+    }
+
+    /// True where the keyring plays a part.
+    pub const fn uses_keyring(&self) -> bool {
+        self.keyring
     }
 
     /// Forgets what was found, so that the next who needs the credential looks again: after a

@@ -9,20 +9,46 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use crate::domain::{Kind, Problem};
+use crate::domain::{Kind, Outside, Problem};
 
-/// Writes `bytes` to `path`. Its folder is made (0700) where it is missing.
+/// Writes `bytes` to `path`, over what is there. Its folder is made (0700) where it is missing.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    place(path, bytes, |fresh| std::fs::rename(fresh, path))
+}
+
+/// As [`write`], where nothing is there yet; a file that is there is kept and refused.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
+    // A link never replaces what is there, not even what appeared a moment ago.
+    let link = |fresh: &Path| std::fs::hard_link(fresh, path).and_then(|()| std::fs::remove_file(fresh));
+    place(path, bytes, link)
+}
+
+fn place(
+    path: &Path,
+    bytes: &[u8],
+    placed: impl FnOnce(&Path) -> std::io::Result<()>,
+) -> Result<(), Problem> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fresh = path.with_file_name(format!(".{name}.{}", Uuid::new_v4().simple()));
     let written = make(folder)
         .and_then(|()| create(&fresh))
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&fresh, path));
+        .and_then(|()| placed(&fresh));
     written.map_err(|error| {
         drop(std::fs::remove_file(&fresh));
-        Problem::new(Kind::Machine, format!("{} cannot be written", path.display()))
+        let shown = Outside::new(path.display().to_string());
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
+            return Problem::new(
+                Kind::Refused,
+                format!("{shown} is there already: it is not overwritten"),
+            )
+            .hint("name another file, or add --force");
+        }
+        Problem::new(Kind::Machine, format!("{shown} cannot be written"))
             .because(&error)
             .hint("check the folder's permissions and the space on its disk")
     })
@@ -61,6 +87,10 @@ mod tests {
             0o600
         );
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        assert_eq!(write_new(&path, b"three").unwrap_err().kind, Kind::Refused);
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        write_new(&path.with_file_name("other"), b"three").unwrap();
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
         // Where it cannot be written, nothing is left behind.
         let blocked = dir.path().join("new").join("secret").join("below");
         assert_eq!(write(&blocked, b"x").unwrap_err().kind, Kind::Machine);

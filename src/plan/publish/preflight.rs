@@ -36,7 +36,7 @@ pub fn credential(
                 end.format("%Y-%m-%d %H:%M UTC")
             ),
         )
-        .hint("make a new one: charmcraft login --export FILE, then CHARMCRAFT_AUTH=$(cat FILE)"));
+        .hint("sign in anew: windlass login, or windlass login --export FILE and CHARMCRAFT_AUTH=@FILE"));
     }
     for permission in [
         "package-manage-revisions",

@@ -1,7 +1,8 @@
 //! Which sessions a rotation ends afterwards, and which it may not.
 //!
 //! Owns the rule: only a session that our lineage recorded for these targets, or that the operator
-//! chose from the list; never the one in use, never the one just put in place. Pure.
+//! chose from the list; never the one in use, never the one just put in
+//! place, never one whose token stays in another secret. Pure.
 
 use std::collections::BTreeSet;
 
@@ -35,6 +36,10 @@ pub fn steps(
                         warnings.push(
                             format!("session {session} is the one windlass itself uses: it is not revoked")
                                 .into(),
+                        );
+                    } else if let Some(other) = placed_elsewhere(snapshot, &session, targets) {
+                        warnings.push(
+                            format!("{other} still holds its token: session {session} is not revoked").into(),
                         );
                     } else {
                         sessions.push(session);
@@ -93,6 +98,32 @@ fn recorded(snapshot: &Snapshot, targets: &[SecretTarget], fresh: Option<&Sessio
         });
     }
     all
+}
+
+/// A secret besides `targets` that holds the token of `session`, as far as we can tell.
+fn placed_elsewhere<'s>(
+    snapshot: &'s Snapshot,
+    session: &SessionId,
+    targets: &[SecretTarget],
+) -> Option<&'s SecretTarget> {
+    let others = snapshot
+        .lineage
+        .iter()
+        .filter(|record| !targets.contains(&record.target));
+    let mut last = others.filter(|record| snapshot.written(&record.target) == Some(record));
+    let holds = last.find(|record| {
+        let seen = snapshot
+            .secrets
+            .get(&record.target.repository)
+            .and_then(|seen| seen.value.as_ref());
+        // Where nobody could look, it counts as holding it.
+        let untouched = seen.is_none_or(|facts| {
+            let now = facts.secrets.get(&record.target.secret);
+            now.is_some_and(|now| now.updated_at == record.updated_at)
+        });
+        record.session.as_ref() == Some(session) && untouched
+    })?;
+    Some(&holds.target)
 }
 
 /// True where this windlass itself signs its requests with the session's token.

@@ -1,1 +1,683 @@
 //! What is promised of a rotation's plan, on hand-made snapshots.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::plan;
+use crate::config::Workspace;
+use crate::domain::credential::{CredentialFacts, ExpiryFrom, PackageScope};
+use crate::domain::secret::{LineageRecord, RepositorySecrets, SealedRotation, SecretFacts, SessionFacts};
+use crate::domain::{
+    Fingerprint, KeyId, Kind, Lineage, Observed, Outside, Problem, SecretTarget, SessionId, Snapshot,
+};
+use crate::plan::credentials::{Alarm, alarm, credentials, lineage};
+use crate::plan::{Intent, Op, Plan, Revoked, RotateIntent};
+
+const BUNDLE: &str = "finos/legend-juju-bundle";
+const DB: &str = "finos/legend-juju-db-operator";
+const PACKAGES: [&str; 6] = [
+    "finos-legend-engine-k8s",
+    "finos-legend-sdlc-k8s",
+    "finos-legend-studio-k8s",
+    "finos-legend-gitlab-integrator-k8s",
+    "finos-legend-db-k8s",
+    "finos-legend-bundle",
+];
+
+fn workspace() -> Workspace {
+    Workspace::parse(include_str!("../../../assets/workspaces/legend.toml"), "legend").unwrap()
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_740_000_000, 0).unwrap()
+}
+
+fn ago(days: i64) -> DateTime<Utc> {
+    now() - TimeDelta::days(days)
+}
+
+fn target(text: &str) -> SecretTarget {
+    text.parse().unwrap()
+}
+
+fn db() -> SecretTarget {
+    target(&format!("{DB}:CHARMHUB_TOKEN"))
+}
+
+fn targets() -> Vec<SecretTarget> {
+    workspace().tokens[0].targets.clone()
+}
+
+fn session(text: &str) -> SessionId {
+    SessionId::new(text)
+}
+
+fn print(text: &str) -> Fingerprint {
+    Fingerprint(text.to_owned())
+}
+
+fn credential(kind: &str, scopes: &[&str]) -> CredentialFacts {
+    CredentialFacts {
+        name: kind.into(),
+        kind: kind.into(),
+        source: "a variable".into(),
+        account: Some("publisher".into()),
+        expires_at: Some(now() + TimeDelta::days(180)),
+        expires_from: ExpiryFrom::Caveat,
+        scopes: scopes.iter().map(Outside::new).collect(),
+        packages: None,
+        channels: None,
+        session: None,
+        remarks: Vec::new(),
+    }
+}
+
+/// All repositories can be written; every secret but the bundle's documented one is there.
+fn snapshot() -> Snapshot {
+    let mut snapshot = Snapshot {
+        taken_at: now(),
+        world: "w".into(),
+        ..Snapshot::default()
+    };
+    snapshot.credential = Observed::read(credential("charmhub", &["package-manage"]), now());
+    snapshot.github = Observed::read(credential("github", &["repo", "workflow"]), now());
+    for target in targets() {
+        let mut secrets = BTreeMap::new();
+        let facts = SecretFacts {
+            created_at: ago(100),
+            updated_at: ago(50),
+        };
+        secrets.insert("CHARMHUB_TOKEN".parse().unwrap(), facts);
+        let facts = RepositorySecrets {
+            repository: target.repository.clone(),
+            id: 1,
+            may_write: true,
+            key_id: KeyId(format!("key of {}", target.repository)),
+            secrets,
+            busy: Vec::new(),
+        };
+        snapshot
+            .secrets
+            .insert(target.repository.clone(), Observed::read(facts, now()));
+    }
+    snapshot.sessions = Observed::read(Vec::new(), now());
+    snapshot
+}
+
+fn facts_mut<'s>(snapshot: &'s mut Snapshot, repository: &str) -> &'s mut RepositorySecrets {
+    let repository = repository.parse().unwrap();
+    snapshot
+        .secrets
+        .get_mut(&repository)
+        .unwrap()
+        .value
+        .as_mut()
+        .unwrap()
+}
+
+fn record(target: &SecretTarget, value: &str, minted: Option<&str>, days: i64) -> LineageRecord {
+    LineageRecord {
+        target: target.clone(),
+        updated_at: ago(days),
+        fingerprint: print(value),
+        session: minted.map(session),
+        expires_at: Some(now() + TimeDelta::days(100)),
+        run: "R1".into(),
+        at: ago(days),
+    }
+}
+
+/// Notes that `value` was written to `target` so many days ago, and that it is still there.
+fn wrote(snapshot: &mut Snapshot, target: &SecretTarget, value: &str, minted: Option<&str>, days: i64) {
+    snapshot.lineage.push(record(target, value, minted, days));
+    let facts = SecretFacts {
+        created_at: ago(100),
+        updated_at: ago(days),
+    };
+    facts_mut(snapshot, target.repository.as_str())
+        .secrets
+        .insert(target.secret.clone(), facts);
+}
+
+fn sealed(snapshot: &Snapshot) -> SealedRotation {
+    SealedRotation {
+        run: "R2".into(),
+        session: Some(session("s2")),
+        fingerprint: print("second"),
+        expires_at: Some(now() + TimeDelta::days(100)),
+        sealed: targets()
+            .into_iter()
+            .map(|target| {
+                let key = snapshot.secrets[&target.repository]
+                    .value
+                    .as_ref()
+                    .unwrap()
+                    .key_id
+                    .clone();
+                (target, key)
+            })
+            .collect(),
+    }
+}
+
+fn listed(id: &str, revoked_at: Option<DateTime<Utc>>) -> SessionFacts {
+    SessionFacts {
+        id: session(id),
+        description: Some("windlass@host R1".into()),
+        since: Some(ago(50)),
+        until: Some(now() + TimeDelta::days(100)),
+        revoked_at,
+    }
+}
+
+fn planned(snapshot: &Snapshot, intent: &RotateIntent) -> Plan {
+    plan(&workspace(), snapshot, intent).unwrap()
+}
+
+fn refused(snapshot: &Snapshot, intent: &RotateIntent) -> Problem {
+    plan(&workspace(), snapshot, intent).unwrap_err()
+}
+
+fn whole(problem: &Problem) -> String {
+    let hints: Vec<_> = problem.hints.iter().map(Outside::as_str).collect();
+    format!("{problem} / {}", hints.join(" / "))
+}
+
+fn ids(plan: &Plan, skipped: bool) -> Vec<&str> {
+    plan.steps
+        .iter()
+        .filter(|step| step.skip_reason.is_some() == skipped)
+        .map(|step| step.id.0.as_str())
+        .collect()
+}
+
+fn warned(plan: &Plan, text: &str) -> bool {
+    plan.warnings
+        .iter()
+        .any(|warning| warning.as_str().contains(text))
+}
+
+fn revoked(plan: &Plan) -> Vec<&str> {
+    plan.steps
+        .iter()
+        .filter_map(|step| match &step.op {
+            Op::RevokeSession { session, .. } => Some(session.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn revoking(wish: Revoked) -> RotateIntent {
+    RotateIntent {
+        revoke: [wish].into(),
+        ..RotateIntent::default()
+    }
+}
+
+fn bringing(value: &str) -> RotateIntent {
+    RotateIntent {
+        brought: Some(print(value)),
+        ..RotateIntent::default()
+    }
+}
+
+#[test]
+fn everything_is_proved_before_the_first_write_and_the_former_token_ends_last() {
+    let mut snapshot = snapshot();
+    wrote(&mut snapshot, &db(), "first", Some("s1"), 20);
+    let intent = revoking(Revoked::Recorded);
+    let plan = planned(&snapshot, &intent);
+    let sets: Vec<String> = targets()
+        .iter()
+        .map(|target| format!("set-secret/{target}"))
+        .collect();
+    let mut expected = vec!["sign-in", "check-token", "seal-secrets"];
+    expected.extend(sets.iter().map(String::as_str));
+    expected.push("revoke-session/s1");
+    assert_eq!(ids(&plan, false), expected);
+    assert_eq!(plan.command, "windlass rotate --revoke recorded");
+    assert_eq!(plan.confirm, "CHARMHUB_TOKEN");
+    // One a repository, though the bundle's holds two of the secrets.
+    assert_eq!(plan.assumptions.len(), 6);
+    assert!(plan.title.contains("6 repositories"), "{}", plan.title);
+}
+
+#[test]
+fn the_token_may_do_what_the_targets_need_and_nothing_else() {
+    let scope = |intent: &RotateIntent| planned(&snapshot(), intent).sign_in().cloned().unwrap();
+    let all = scope(&RotateIntent::default());
+    let names: Vec<_> = all.packages.iter().map(|p| p.name.as_str().to_owned()).collect();
+    assert_eq!(names, PACKAGES);
+    let kinds: Vec<_> = all
+        .packages
+        .iter()
+        .map(|p| serde_json::to_value(p.kind).unwrap())
+        .collect();
+    assert_eq!(kinds, ["charm", "charm", "charm", "charm", "charm", "bundle"]);
+    assert_eq!(all.permissions, ["package-manage", "package-view-revisions"]);
+    assert_eq!((all.ttl, all.channels.len()), (15_780_000, 0));
+
+    let one = scope(&RotateIntent {
+        targets: [db()].into(),
+        ttl: Some(3600),
+        ..RotateIntent::default()
+    });
+    let names: Vec<_> = one.packages.iter().map(|p| p.name.as_str().to_owned()).collect();
+    assert_eq!(names, ["finos-legend-db-k8s"]);
+    assert_eq!(one.ttl, 3600);
+}
+
+#[test]
+fn without_a_github_token_nothing_is_planned() {
+    let mut snapshot = snapshot();
+    snapshot.github = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
+    let problem = refused(&snapshot, &RotateIntent::default());
+    assert_eq!(problem.kind, Kind::Credentials);
+    assert!(whole(&problem).contains("GH_TOKEN"), "{}", whole(&problem));
+}
+
+#[test]
+fn every_refusal_of_the_probe_is_named_at_once() {
+    let mut snapshot = snapshot();
+    facts_mut(&mut snapshot, BUNDLE).repository = "finos/moved".parse().unwrap();
+    facts_mut(&mut snapshot, DB).may_write = false;
+    let studio = "finos/legend-juju-studio-operator";
+    snapshot.secrets.insert(
+        studio.parse().unwrap(),
+        Observed::failed(Problem::new(
+            Kind::Credentials,
+            format!("{studio} is hidden from this token"),
+        )),
+    );
+    let problem = refused(&snapshot, &RotateIntent::default());
+    let text = whole(&problem);
+    for part in [
+        "finos/legend-juju-bundle is called finos/moved now",
+        "the GitHub token may not write to finos/legend-juju-db-operator",
+        studio,
+        "nothing was changed and no token was made",
+    ] {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
+    // The bundle's repository has two targets and is named once.
+    assert_eq!(text.matches("finos/moved").count(), 1, "{text}");
+}
+
+#[test]
+fn a_repository_seen_only_earlier_is_no_ground_to_write_on() {
+    let mut snapshot = snapshot();
+    let seen = snapshot.secrets.get_mut(&DB.parse().unwrap()).unwrap();
+    seen.problem = Some(Problem::new(Kind::Network, "no answer"));
+    assert_eq!(refused(&snapshot, &RotateIntent::default()).kind, Kind::Network);
+}
+
+fn packages(names: &[&str]) -> Option<Vec<PackageScope>> {
+    let package = |name: &&str| PackageScope {
+        kind: "charm".into(),
+        name: Some(Outside::new(name)),
+        id: None,
+    };
+    Some(names.iter().map(package).collect())
+}
+
+#[test]
+fn a_brought_token_that_lacks_the_db_charm_is_refused_by_name() {
+    let mut snapshot = snapshot();
+    let mut brought = credential("charmhub", &["package-manage"]);
+    brought.packages = packages(
+        &PACKAGES
+            .iter()
+            .copied()
+            .filter(|name| *name != "finos-legend-db-k8s")
+            .collect::<Vec<_>>(),
+    );
+    snapshot.brought = Observed::read(brought, now());
+    let text = whole(&refused(&snapshot, &bringing("new")));
+    assert!(
+        text.contains(&format!("{} needs package finos-legend-db-k8s", db())),
+        "{text}"
+    );
+    // Its own repository, and the bundle's, whose jobs publish everything.
+    assert!(text.contains(&format!("{BUNDLE}:CHARMHUB_TOKEN needs")), "{text}");
+    assert!(!text.contains("studio-operator"), "{text}");
+}
+
+#[test]
+fn a_brought_token_is_refused_for_narrow_channels_lacking_permissions_and_its_end() {
+    let refusal = |change: &dyn Fn(&mut CredentialFacts)| {
+        let mut snapshot = snapshot();
+        let mut brought = credential("charmhub", &["package-manage"]);
+        change(&mut brought);
+        snapshot.brought = Observed::read(brought, now());
+        whole(&refused(&snapshot, &bringing("new")))
+    };
+    let text = refusal(&|facts| facts.channels = Some(vec!["latest/stable".into()]));
+    assert!(text.contains("channel latest/edge"), "{text}");
+    let text = refusal(&|facts| facts.scopes = vec!["package-view".into()]);
+    assert!(text.contains("permission package-manage"), "{text}");
+    assert!(!text.contains("permission package-view-revisions"), "{text}");
+    let text = refusal(&|facts| facts.expires_at = Some(now()));
+    assert!(text.contains("has expired"), "{text}");
+}
+
+#[test]
+fn a_brought_token_that_will_do_is_put_in_place_without_a_sign_in() {
+    let mut snapshot = snapshot();
+    let mut brought = credential("charmhub", &["package-manage"]);
+    brought.channels = None;
+    brought.expires_at = Some(now() + TimeDelta::days(2));
+    snapshot.brought = Observed::read(brought, now());
+    let plan = planned(&snapshot, &bringing("new"));
+    assert!(plan.sign_in().is_none());
+    assert_eq!(ids(&plan, false).len(), 9);
+    assert!(warned(&plan, "ends soon"), "{:?}", plan.warnings);
+
+    for target in targets() {
+        wrote(&mut snapshot, &target, "new", None, 1);
+    }
+    assert!(planned(&snapshot, &bringing("new")).nothing_to_do());
+}
+
+#[test]
+fn seals_of_an_unfinished_run_are_sent_and_nothing_is_minted() {
+    let mut snapshot = snapshot();
+    snapshot.sealed = Some(sealed(&snapshot));
+    let held = targets()[1].clone();
+    wrote(&mut snapshot, &held, "second", Some("s2"), 0);
+    let plan = planned(&snapshot, &RotateIntent::default());
+    let held = format!("set-secret/{held}");
+    assert_eq!(
+        ids(&plan, true),
+        ["sign-in", "check-token", "seal-secrets", held.as_str()]
+    );
+    assert_eq!(ids(&plan, false).len(), 6);
+    assert!(plan.sign_in().is_none());
+}
+
+#[test]
+fn seals_of_a_token_that_is_over_or_of_other_targets_are_not_sent() {
+    let mut snapshot = snapshot();
+    snapshot.sealed = Some(sealed(&snapshot));
+    let mut key = snapshot.clone();
+    facts_mut(&mut key, DB).key_id = KeyId("another".to_owned());
+    let plan = planned(&key, &RotateIntent::default());
+    assert!(plan.sign_in().is_some());
+    assert_eq!(ids(&plan, true), Vec::<&str>::new());
+    assert!(
+        warned(&plan, &format!("the key of {DB} has changed")),
+        "{:?}",
+        plan.warnings
+    );
+    assert!(warned(&plan, "a new token is needed for all targets"));
+
+    let mut ended = snapshot.clone();
+    ended.sessions = Observed::read(vec![listed("s2", Some(ago(1)))], now());
+    let plan = planned(&ended, &RotateIntent::default());
+    assert!(plan.sign_in().is_some() && warned(&plan, "no longer valid"));
+
+    let mut expired = snapshot.clone();
+    expired.sealed.as_mut().unwrap().expires_at = Some(now());
+    let plan = planned(&expired, &RotateIntent::default());
+    assert!(plan.sign_in().is_some() && warned(&plan, "no longer valid"));
+
+    let mut fewer = snapshot;
+    fewer.sealed.as_mut().unwrap().sealed.pop();
+    assert!(planned(&fewer, &RotateIntent::default()).sign_in().is_some());
+}
+
+#[test]
+fn recorded_sessions_are_ended_but_never_the_one_in_use_or_one_that_has_ended() {
+    let mut snapshot = snapshot();
+    for (target, minted) in targets().iter().zip(["s1", "s2", "s3", "s1", "s1", "s1", "s1"]) {
+        wrote(&mut snapshot, target, minted, Some(minted), 20);
+    }
+    snapshot.credential.value.as_mut().unwrap().session = Some(session("s2"));
+    snapshot.sessions = Observed::read(vec![listed("s1", None), listed("s3", Some(ago(1)))], now());
+    let plan = planned(&snapshot, &revoking(Revoked::Recorded));
+    assert_eq!(revoked(&plan), ["s1"]);
+    assert!(warned(&plan, "session s2 is the one windlass itself uses"));
+    assert!(plan.steps.last().unwrap().optional);
+
+    // Sessions of other targets are none of this rotation's business.
+    let one = RotateIntent {
+        targets: [targets()[2].clone()].into(),
+        ..revoking(Revoked::Recorded)
+    };
+    let plan = planned(&snapshot, &one);
+    assert_eq!(revoked(&plan), Vec::<&str>::new());
+    assert!(warned(&plan, "no former session"));
+}
+
+#[test]
+fn a_session_whose_token_stays_in_another_target_is_not_ended() {
+    let mut snapshot = snapshot();
+    for target in targets() {
+        wrote(&mut snapshot, &target, "first", Some("s1"), 20);
+    }
+    let intent = RotateIntent {
+        targets: [db()].into(),
+        ..revoking(Revoked::Recorded)
+    };
+    let plan = planned(&snapshot, &intent);
+    assert_eq!(revoked(&plan), Vec::<&str>::new());
+    assert!(warned(&plan, "session s1 is not revoked"), "{:?}", plan.warnings);
+}
+
+#[test]
+fn the_session_of_the_value_being_put_in_place_is_never_ended() {
+    let mut snapshot = snapshot();
+    for target in targets() {
+        wrote(&mut snapshot, &target, "first", Some("s1"), 20);
+    }
+    // The token itself does not tell its session: our own record does.
+    snapshot.brought = Observed::read(credential("charmhub", &["package-manage"]), now());
+    let intent = |wish| RotateIntent {
+        brought: Some(print("first")),
+        ..revoking(wish)
+    };
+    assert_eq!(
+        revoked(&planned(&snapshot, &intent(Revoked::Recorded))),
+        Vec::<&str>::new()
+    );
+    let problem = refused(&snapshot, &intent(Revoked::Session(session("s1"))));
+    assert_eq!(problem.kind, Kind::Refused);
+}
+
+#[test]
+fn chosen_sessions_must_be_known_and_not_in_use() {
+    let mut snapshot = snapshot();
+    let wish = |id: &str| revoking(Revoked::Session(session(id)));
+    assert_eq!(refused(&snapshot, &wish("nobody")).kind, Kind::NotFound);
+    snapshot.sessions = Observed::read(vec![listed("a", None), listed("b", Some(ago(1)))], now());
+    assert_eq!(revoked(&planned(&snapshot, &wish("a"))), ["a"]);
+    let plan = planned(&snapshot, &wish("b"));
+    assert_eq!(ids(&plan, true), ["revoke-session/b"]);
+    snapshot.credential.value.as_mut().unwrap().session = Some(session("a"));
+    assert_eq!(refused(&snapshot, &wish("a")).kind, Kind::Refused);
+    snapshot.sessions = Observed::failed(Problem::new(Kind::Network, "no answer"));
+    assert_eq!(refused(&snapshot, &wish("c")).kind, Kind::Network);
+}
+
+#[test]
+fn a_busy_repository_is_named_before_anything_is_revoked() {
+    let mut snapshot = snapshot();
+    wrote(&mut snapshot, &db(), "first", Some("s1"), 20);
+    facts_mut(&mut snapshot, DB).busy = vec!["publish".into()];
+    let plan = planned(&snapshot, &revoking(Revoked::Recorded));
+    assert!(warned(&plan, &format!("'publish' is running in {DB}")));
+    assert!(!warned(
+        &planned(&snapshot, &RotateIntent::default()),
+        "is running"
+    ));
+}
+
+#[test]
+fn a_lost_token_is_offered_for_its_end() {
+    let mut snapshot = snapshot();
+    snapshot.orphans = vec![session("lost")];
+    snapshot.sessions = Observed::read(vec![listed("lost", None)], now());
+    assert!(warned(
+        &planned(&snapshot, &RotateIntent::default()),
+        "end it with --revoke lost"
+    ));
+    let plan = planned(&snapshot, &revoking(Revoked::Session(session("lost"))));
+    assert!(!warned(&plan, "--revoke lost"));
+    assert_eq!(revoked(&plan), ["lost"]);
+}
+
+#[test]
+fn lineage_tells_whose_value_a_secret_holds() {
+    let mut snapshot = snapshot();
+    let all = targets();
+    let of = |snapshot: &Snapshot, index: usize| lineage(&workspace(), snapshot, &all[index]);
+    assert_eq!(of(&snapshot, 0), Lineage::Absent);
+    assert_eq!(of(&snapshot, 1), Lineage::Unknown);
+    wrote(&mut snapshot, &all[1], "first", None, 20);
+    wrote(&mut snapshot, &all[2], "first", None, 20);
+    assert_eq!(of(&snapshot, 1), Lineage::Current);
+    wrote(&mut snapshot, &all[3], "second", None, 10);
+    assert_eq!(
+        (of(&snapshot, 2), of(&snapshot, 3)),
+        (Lineage::Older, Lineage::Current)
+    );
+    let touched = facts_mut(&mut snapshot, all[3].repository.as_str());
+    touched.secrets.get_mut(&all[3].secret).unwrap().updated_at = ago(9);
+    assert_eq!(of(&snapshot, 3), Lineage::Foreign);
+    snapshot.secrets.clear();
+    assert_eq!(of(&snapshot, 3), Lineage::Unknown);
+}
+
+#[test]
+fn alarms_ring_at_thirty_fourteen_and_three_days() {
+    let at = |seconds: i64| alarm(Some(now() + TimeDelta::seconds(seconds)), now());
+    const DAY: i64 = 86_400;
+    assert_eq!(alarm(None, now()), Alarm::None);
+    assert_eq!(
+        [at(30 * DAY + 1), at(30 * DAY), at(14 * DAY + 1)],
+        [Alarm::None, Alarm::Soon, Alarm::Soon]
+    );
+    assert_eq!(
+        [at(14 * DAY), at(3 * DAY + 1), at(3 * DAY), at(1), at(0), at(-1)],
+        [
+            Alarm::Urgent,
+            Alarm::Urgent,
+            Alarm::Critical,
+            Alarm::Critical,
+            Alarm::Over,
+            Alarm::Over
+        ]
+    );
+}
+
+#[test]
+fn a_value_in_seven_secrets_is_one_credential() {
+    let mut snapshot = snapshot();
+    for target in targets() {
+        wrote(&mut snapshot, &target, "first", Some("s1"), 20);
+    }
+    let names: Vec<String> = credentials(&workspace(), &snapshot, now())
+        .iter()
+        .map(|one| one.facts.name.to_string())
+        .collect();
+    assert_eq!(names, ["charmhub", "github", "CHARMCRAFT_AUTH, CHARMHUB_TOKEN"]);
+}
+
+#[test]
+fn targets_are_looked_for_in_the_workspace_and_their_order_is_its_own() {
+    let stranger = RotateIntent {
+        targets: [target("somebody/else:TOKEN")].into(),
+        brought: Some(print("x")),
+        ..RotateIntent::default()
+    };
+    let problem = refused(&snapshot(), &stranger);
+    assert_eq!(problem.kind, Kind::Usage);
+    assert!(whole(&problem).contains("somebody/else"));
+
+    let engine = target("finos/legend-juju-engine-server-operator:CHARMHUB_TOKEN");
+    let auth = target(&format!("{BUNDLE}:CHARMCRAFT_AUTH"));
+    let some = RotateIntent {
+        targets: [db(), engine.clone(), auth.clone()].into(),
+        ..RotateIntent::default()
+    };
+    let plan = planned(&snapshot(), &some);
+    let expected = [auth, engine, db()].map(|target| format!("set-secret/{target}"));
+    assert_eq!(ids(&plan, false)[3..], expected);
+}
+
+#[test]
+fn other_credentials_must_be_brought_and_do_not_mix() {
+    let gh = target(&format!("{BUNDLE}:GH_TOKEN"));
+    let mut intent = RotateIntent {
+        targets: [gh.clone()].into(),
+        ..RotateIntent::default()
+    };
+    let problem = refused(&snapshot(), &intent);
+    assert_eq!(problem.kind, Kind::Usage);
+    assert!(whole(&problem).contains("--token-file"));
+
+    intent.brought = Some(print("pat"));
+    let mut snapshot = snapshot();
+    snapshot.brought = Observed::read(credential("github", &["repo"]), now());
+    let text = whole(&refused(&snapshot, &intent));
+    assert!(text.contains("scope workflow"), "{text}");
+    snapshot.brought = Observed::read(credential("github", &["repo", "workflow"]), now());
+    assert_eq!(
+        ids(&planned(&snapshot, &intent), false),
+        ["check-token", "seal-secrets", &format!("set-secret/{gh}")]
+    );
+
+    intent.targets.insert(db());
+    assert!(whole(&refused(&snapshot, &intent)).contains("different sorts"));
+    let ttl = RotateIntent {
+        ttl: Some(60),
+        ..bringing("x")
+    };
+    assert!(whole(&refused(&snapshot, &ttl)).contains("--ttl"));
+}
+
+#[test]
+fn a_wish_takes_up_an_earlier_one_whatever_is_revoked() {
+    let plain = RotateIntent::default();
+    let revoke = revoking(Revoked::Recorded);
+    let takes = |now: &RotateIntent, then: &RotateIntent| {
+        Intent::Rotate(now.clone()).takes_up(&Intent::Rotate(then.clone()))
+    };
+    assert!(takes(&revoke, &plain) && takes(&plain, &revoke));
+    for other in [
+        bringing("x"),
+        RotateIntent {
+            ttl: Some(60),
+            ..RotateIntent::default()
+        },
+        RotateIntent {
+            targets: [db()].into(),
+            ..RotateIntent::default()
+        },
+    ] {
+        assert!(!takes(&plain, &other) && !takes(&other, &plain), "{other:?}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, cases: 64, ..Default::default() })]
+
+    /// Whatever subset is wished for, the token covers every charm whose repository is in it, and a
+    /// charm that no target publishes stays out.
+    #[test]
+    fn the_scope_is_what_the_chosen_targets_publish(chosen in proptest::collection::btree_set(0usize..7, 1..7)) {
+        let all = targets();
+        let wished: BTreeSet<SecretTarget> = chosen.iter().map(|index| all[*index].clone()).collect();
+        let intent = RotateIntent { targets: wished.clone(), ..RotateIntent::default() };
+        let plan = planned(&snapshot(), &intent);
+        let scope = plan.sign_in().unwrap();
+        let bundle = wished.iter().any(|target| target.repository.as_str() == BUNDLE);
+        for charm in &workspace().charms {
+            let own = wished.iter().any(|target| target.repository.as_str() == charm.repository);
+            let covered = scope.packages.iter().any(|package| package.name == charm.name);
+            proptest::prop_assert_eq!(covered, own || bundle, "{}", charm.name);
+        }
+        let sets = plan.steps.iter().filter(|step| matches!(step.op, Op::SetSecret { .. })).count();
+        proptest::prop_assert_eq!(sets, wished.len());
+    }
+}

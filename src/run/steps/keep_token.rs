@@ -1,17 +1,16 @@
 //! Keeps the token of this run on this machine: keyring, encrypted file or export.
 
-use std::io::Write;
 use std::path::Path;
 
 use secrecy::ExposeSecret;
 
 use super::{Ended, Tools, Work, note};
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Kind, Problem};
 use crate::plan::{Keep, StepId, rotate};
 use crate::run::progress::Phase;
 use crate::services::charmhub::StoreToken;
 use crate::services::credential_file::CredentialFile;
-use crate::services::keyring;
+use crate::services::{keyring, private_file};
 
 pub async fn perform(tools: &Tools, mut work: Work<'_>, keep: Keep) -> Ended {
     if let Some(minted) = (work.made_of)(&StepId(rotate::SIGN_IN_STEP.to_owned())) {
@@ -73,39 +72,10 @@ fn in_encrypted_file(tools: &Tools) -> Result<(), Problem> {
 
 fn export(tools: &Tools, path: &Path, force: bool) -> Result<(), Problem> {
     let export = tools.value()?;
-    let shown = Outside::new(path.display().to_string());
-    let failed = |error: std::io::Error| {
-        let problem = if error.kind() == std::io::ErrorKind::AlreadyExists {
-            Problem::new(Kind::Refused, format!("{shown} exists: it is not overwritten"))
-                .hint("name another file, or add --force")
-        } else {
-            Problem::new(Kind::Machine, format!("{shown} cannot be written")).because(&error)
-        };
-        problem.hint("nothing was written there")
+    let write = if force {
+        private_file::write
+    } else {
+        private_file::write_new
     };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let name = path
-        .file_name()
-        .map_or_else(|| "export".to_owned(), |name| name.to_string_lossy().into_owned());
-    let draft = folder
-        .unwrap_or(Path::new("."))
-        .join(format!(".{name}.{}", uuid::Uuid::new_v4().simple()));
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&draft).and_then(|mut file| {
-        file.write_all(export.expose_secret().as_bytes())?;
-        file.sync_all()
-    });
-    // A link never replaces what is there; a rename does.
-    let placed = written.and_then(|()| {
-        if force {
-            std::fs::rename(&draft, path)
-        } else {
-            std::fs::hard_link(&draft, path)
-        }
-    });
-    drop(std::fs::remove_file(&draft));
-    placed.map_err(failed)
+    write(path, export.expose_secret().as_bytes())
 }

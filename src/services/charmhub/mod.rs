@@ -32,9 +32,10 @@ pub const EXPIRED: &str =
 pub const NEW_TOKEN: &str = "sign in: windlass login (in the console: press L); or make one elsewhere: charmcraft login --export FILE --ttl 15780000, then export CHARMCRAFT_AUTH=\"$(cat FILE)\"";
 
 /// The remedies for [`EXPIRED`].
-const RENEW: [&str; 2] = [
+const RENEW: [&str; 3] = [
     "windlass login signs in again (in the console: press L)",
     "windlass rotate renews a token that repositories hold as a secret",
+    "one from CHARMCRAFT_AUTH goes before all others: unset it, or renew it with charmcraft login --export FILE --ttl 15780000",
 ];
 
 /// `base` joined with path segments, each escaped.

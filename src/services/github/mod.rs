@@ -7,6 +7,7 @@
 
 mod account;
 mod problem;
+mod quota;
 pub mod releases;
 mod secrets;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use url::Url;
 
 use super::http::{Answer, Http, host_of, policy, transient};
 use crate::domain::{KeyId, Kind, Outside, Problem};
+pub use quota::RequestQuota;
 pub use writer::GitHubWriter;
 
 /// GitHub's REST API.

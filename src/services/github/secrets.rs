@@ -73,6 +73,14 @@ struct Run {
 }
 
 #[derive(serde::Deserialize)]
+struct Runs {
+    workflow_runs: Vec<Run>,
+}
+
+/// Runs that a glance looks at.
+const NEWEST_RUNS: usize = 30;
+
+#[derive(serde::Deserialize)]
 struct Numbered {
     id: u64,
 }
@@ -94,7 +102,7 @@ impl GitHub {
             self.about(repository, &what),
             self.pages::<Secret>(&path, "secrets", &what),
             self.key(&path, &what),
-            self.busy(repository),
+            self.lately_busy(repository, &what),
         );
         let about = about?;
         let denied = |problem| no_permission(problem, &what, REPOSITORY_SCOPES);
@@ -147,7 +155,16 @@ impl GitHub {
         }
     }
 
-    /// Workflow runs that are queued or in progress, by name and number.
+    /// As [`GitHub::busy`], told by the newest runs alone: one question, for a glance.
+    async fn lately_busy(&self, repository: &GitHubRepository, what: &str) -> Result<Vec<Outside>, Problem> {
+        let path = format!("/repos/{repository}/actions/runs?per_page={NEWEST_RUNS}");
+        let reply = self.reply(&path, what).await?;
+        let list: Runs = self.parsed(&reply, what)?;
+        Ok(named(list.workflow_runs))
+    }
+
+    /// Workflow runs that are queued or in progress, by name and number; asked thoroughly, for a
+    /// decision.
     pub async fn busy(&self, repository: &GitHubRepository) -> Result<Vec<Outside>, Problem> {
         let what = format!("reading the runs under way in {repository}");
         let list = |status: &'static str| {
@@ -156,19 +173,7 @@ impl GitHub {
             async move { self.fresh_pages::<Run>(&path, "workflow_runs", what).await }
         };
         let lists = futures_util::future::try_join_all(UNDER_WAY.map(list)).await?;
-        let mut names: Vec<String> = lists
-            .into_iter()
-            .flatten()
-            // Between two of the questions a run may have ended or moved on.
-            .filter(|run| run.status != "completed")
-            .map(|run| {
-                let name = run.name.unwrap_or_else(|| "a run".to_owned());
-                format!("{name} #{}", run.run_number)
-            })
-            .collect();
-        names.sort();
-        names.dedup();
-        Ok(names.into_iter().map(Outside::new).collect())
+        Ok(named(lists.into_iter().flatten()))
     }
 
     /// The key that an organisation's secrets are sealed with now.
@@ -295,6 +300,22 @@ impl GitHub {
         }
         Ok(found)
     }
+}
+
+/// Those of `runs` that are under way, each once.
+fn named(runs: impl IntoIterator<Item = Run>) -> Vec<Outside> {
+    let mut names: Vec<String> = runs
+        .into_iter()
+        // Between two questions a run may have ended or moved on.
+        .filter(|run| run.status != "completed")
+        .map(|run| {
+            let name = run.name.unwrap_or_else(|| "a run".to_owned());
+            format!("{name} #{}", run.run_number)
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names.into_iter().map(Outside::new).collect()
 }
 
 /// What secrets of a repository need.

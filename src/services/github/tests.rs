@@ -104,7 +104,7 @@ impl Server {
                 json!({"total_count": 0, "workflow_runs": []}),
             );
         }
-        self
+        self.says("GET", GLANCE, 200, json!({"total_count": 0, "workflow_runs": []}))
     }
 
     fn seen(&self, method: &str) -> Vec<(String, String, Option<String>, Value)> {
@@ -139,6 +139,8 @@ fn secrets(page: u32) -> String {
 fn runs(status: &str) -> String {
     format!("/repos/a/b/actions/runs?status={status}&per_page=100&page=1")
 }
+
+const GLANCE: &str = "/repos/a/b/actions/runs?per_page=30";
 
 fn secret(name: &str) -> Value {
     json!({"name": name, "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-02-02T00:00:00Z"})
@@ -187,12 +189,21 @@ async fn a_repository_tells_of_all_its_secrets_and_of_what_runs() {
             json!({"workflow_runs": [
                 {"name": "Publish", "run_number": 3, "status": "in_progress"},
                 {"name": "Over", "run_number": 2, "status": "completed"}]}),
+        )
+        .says(
+            "GET",
+            GLANCE,
+            200,
+            json!({"workflow_runs": [
+                {"name": "Waits", "run_number": 4, "status": "queued"},
+                {"name": "Over", "run_number": 2, "status": "completed"}]}),
         );
-    let told = server
-        .github(Some("t"))
-        .repository_secrets(&repository())
-        .await
-        .unwrap();
+    let github = server.github(Some("t"));
+    assert_eq!(
+        github.busy(&repository()).await.unwrap(),
+        [Outside::new("Publish #3")]
+    );
+    let told = github.repository_secrets(&repository()).await.unwrap();
     assert_eq!(told.secrets.len(), 101);
     let last = told.secrets[&"LAST".parse::<SecretName>().unwrap()];
     assert_eq!(last.updated_at.to_rfc3339(), "2026-02-02T00:00:00+00:00");
@@ -201,7 +212,7 @@ async fn a_repository_tells_of_all_its_secrets_and_of_what_runs() {
         ("a/new", 7, true)
     );
     assert_eq!(told.key_id, KeyId("42".to_owned()));
-    assert_eq!(told.busy, [Outside::new("Publish #3")]);
+    assert_eq!(told.busy, [Outside::new("Waits #4")]);
 }
 
 #[tokio::test]

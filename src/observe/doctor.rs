@@ -1,0 +1,200 @@
+//! What only a doctor looks at: does every service answer, what do workflows read, is this machine
+//! fit.
+//!
+//! Owns the questions. Asks by reads alone; the one thing it writes is an empty file in the state
+//! folder, which it removes. Must not judge.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use chrono::Utc;
+use futures_util::StreamExt;
+use url::Url;
+
+use super::{Observer, sources};
+use crate::domain::{GitHubRepository, Kind, Observed, Outside, Problem, Snapshot};
+use crate::plan::doctor::{Examination, KeyringStanding, Reach, Requests, StateFolder, Workflows};
+use crate::services::http::host_of;
+use crate::services::keyring::{self, Keyring};
+
+/// The registry that counts pulls.
+const DOCKER_HUB: &str = "docker.io";
+
+impl Observer {
+    /// Fresh facts for a checkup: the credentials, and what only a doctor looks at.
+    pub async fn examine(&self, previous: Snapshot) -> (Snapshot, Examination) {
+        let mut seen = Examination::default();
+        if let Some(journal) = &self.journal {
+            seen.state = Some(folder(journal.folder()));
+            match journal.open_runs() {
+                Ok(runs) => {
+                    seen.open_runs = runs.iter().map(|run| Outside::new(run.id.to_string())).collect();
+                }
+                Err(problem) => tracing::warn!("{problem}"),
+            }
+        }
+        if self.offline {
+            return (self.for_credentials(previous).await, seen);
+        }
+        seen.keyring = self.keyring().await;
+        let mut snapshot = self.for_credentials(previous).await;
+        let repositories = self.secret_repositories(&snapshot);
+        let (reached, requests, workflows, releases) = tokio::join!(
+            self.knock(),
+            self.requests(),
+            self.workflows(&repositories),
+            sources::releases(self),
+        );
+        snapshot.releases.refresh(releases);
+        self.ask_for_pulls(&snapshot).await;
+        snapshot.quota = self.services.registries.quota(DOCKER_HUB).map(Into::into);
+        seen.reached = reached;
+        seen.requests = requests;
+        seen.workflows = workflows;
+        seen.skews = self.services.http.skews();
+        self.cache.keep_snapshot(&snapshot);
+        (snapshot, seen)
+    }
+
+    async fn keyring(&self) -> KeyringStanding {
+        if !self.services.uses_keyring() {
+            return KeyringStanding::NotAsked;
+        }
+        match keyring::standing().await {
+            Keyring::Usable => KeyringStanding::Usable,
+            Keyring::Locked => KeyringStanding::Locked,
+            Keyring::Absent(why) => KeyringStanding::Absent(why),
+        }
+    }
+
+    /// Any answer at all counts: most of these addresses answer 401 or 404 to a stranger.
+    async fn knock(&self) -> Vec<Reach> {
+        let endpoints = &self.services.endpoints;
+        let mut doors: Vec<(String, Url)> = vec![
+            ("charmhub".to_owned(), endpoints.charmhub.clone()),
+            ("uploads".to_owned(), endpoints.storage.clone()),
+            ("ubuntu-one".to_owned(), endpoints.sso.clone()),
+            ("github".to_owned(), endpoints.github.clone()),
+        ];
+        let upstream = self
+            .workspace
+            .upstream
+            .iter()
+            .map(|upstream| upstream.registry.clone());
+        let families = self
+            .workspace
+            .families
+            .iter()
+            .map(|family| family.registry.clone());
+        let registries: BTreeSet<String> = upstream.chain(families).collect();
+        for registry in registries {
+            match endpoints.registry(&registry).and_then(|url| {
+                url.join("/v2/").map_err(|error| {
+                    Problem::new(Kind::Config, format!("{url} cannot be asked")).because(&error)
+                })
+            }) {
+                Ok(url) => doors.push((registry, url)),
+                Err(problem) => tracing::warn!("{problem}"),
+            }
+        }
+        futures_util::stream::iter(doors)
+            .map(|(service, url)| async move {
+                Reach {
+                    service: service.into(),
+                    host: host_of(&url).into(),
+                    answer: self.knock_at(&url).await,
+                }
+            })
+            .buffered(8)
+            .collect()
+            .await
+    }
+
+    async fn knock_at(&self, url: &Url) -> Result<u16, Problem> {
+        let http = &self.services.http;
+        let client = http.client(url)?;
+        http.read(|| client.get(url.clone()))
+            .await
+            .map(|answer| answer.status)
+            .map_err(|failure| failure.problem("knocking", url))
+    }
+
+    async fn requests(&self) -> Observed<Requests> {
+        let quota = self.services.github.quota().await.map(|quota| Requests {
+            limit: quota.limit,
+            remaining: quota.remaining,
+            reset: quota.reset,
+        });
+        Observed::from_result(quota, Utc::now())
+    }
+
+    async fn workflows(
+        &self,
+        repositories: &BTreeSet<GitHubRepository>,
+    ) -> BTreeMap<GitHubRepository, Observed<Workflows>> {
+        let github = &self.services.github;
+        futures_util::stream::iter(repositories)
+            .map(|repository| async move {
+                let (reads, states) = tokio::join!(
+                    github.workflow_secrets(repository),
+                    github.workflow_states(repository)
+                );
+                let states = Observed::from_result(states, Utc::now());
+                let both = reads.map(|reads| Workflows { reads, states });
+                (repository.clone(), Observed::from_result(both, Utc::now()))
+            })
+            .buffer_unordered(4)
+            .collect()
+            .await
+    }
+
+    /// A HEAD of one image, which costs no pull, makes Docker Hub say how many are left.
+    async fn ask_for_pulls(&self, snapshot: &Snapshot) {
+        let on_hub = self
+            .workspace
+            .upstream
+            .as_ref()
+            .is_some_and(|upstream| upstream.registry == DOCKER_HUB);
+        let newest = snapshot
+            .releases
+            .value
+            .iter()
+            .flatten()
+            .find_map(|release| release.images.first_key_value());
+        if let (true, Some((image, tag))) = (on_hub, newest)
+            && let Ok(repository) = self.workspace.image_repository(image)
+            && let Err(problem) = self.services.registries.head(&repository.tagged(tag)).await
+        {
+            tracing::warn!("{problem}");
+        }
+    }
+}
+
+fn folder(path: &Path) -> StateFolder {
+    StateFolder {
+        path: path.display().to_string().into(),
+        private: private(path),
+        unwritable: write_to(path).err().map(|error| Outside::new(error.to_string())),
+    }
+}
+
+#[cfg(unix)]
+fn private(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o077 == 0)
+}
+
+#[cfg(not(unix))]
+const fn private(_path: &Path) -> bool {
+    // The profile's own rights count there.
+    true
+}
+
+fn write_to(path: &Path) -> std::io::Result<()> {
+    let probe = path.join(format!(".doctor-{}", uuid::Uuid::new_v4().simple()));
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&probe)?;
+    std::fs::remove_file(&probe)
+}

@@ -1,0 +1,216 @@
+//! The ends of all credentials as a calendar file (RFC 5545), to be shared or subscribed to.
+//!
+//! Owns the iCalendar form: CRLF, lines of at most 75 octets, escaped text. Pure: must not look
+//! anything up, write a file or see a value.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sha2::{Digest as _, Sha256};
+
+use super::credentials::Credential;
+use crate::domain::Outside;
+
+/// Longest line in octets, without its end.
+const LINE: usize = 75;
+/// Days before the end on which a calendar should speak.
+const ALARMS: [i64; 3] = [30, 14, 3];
+
+/// One event for every known end, in the order of the credentials.
+pub fn calendar(credentials: &[Credential], now: DateTime<Utc>) -> String {
+    let mut text = String::new();
+    for fixed in [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//windlass//credentials//EN",
+        "CALSCALE:GREGORIAN",
+        "METHOD:PUBLISH",
+        "X-WR-CALNAME:Credentials",
+    ] {
+        line(&mut text, fixed);
+    }
+    for credential in credentials {
+        if let Some(end) = credential.facts.expires_at {
+            event(&mut text, credential, end, now);
+        }
+    }
+    line(&mut text, "END:VCALENDAR");
+    text
+}
+
+fn event(text: &mut String, credential: &Credential, end: DateTime<Utc>, now: DateTime<Utc>) {
+    let facts = &credential.facts;
+    let summary = format!("{} ends", facts.name);
+    let account = facts
+        .account
+        .as_ref()
+        .map_or_else(String::new, |account| format!(" of {account}"));
+    let description = format!(
+        "{}{account} ends {}. {}\nFound in: {}",
+        facts.name,
+        end.format("%Y-%m-%d %H:%M UTC"),
+        renewal(facts.kind.as_str(), facts.source.as_str()),
+        facts.source,
+    );
+    line(text, "BEGIN:VEVENT");
+    line(text, &format!("UID:{}", uid(credential)));
+    line(text, &format!("DTSTAMP:{}", moment(now)));
+    line(text, &format!("DTSTART:{}", moment(end)));
+    line(text, &format!("SUMMARY:{}", escaped(&summary)));
+    line(text, &format!("DESCRIPTION:{}", escaped(&description)));
+    line(text, "TRANSP:TRANSPARENT");
+    for days in ALARMS {
+        // One that lies behind would ring at once in every program that reads the file.
+        if end - TimeDelta::days(days) <= now {
+            continue;
+        }
+        line(text, "BEGIN:VALARM");
+        line(text, "ACTION:DISPLAY");
+        line(text, &format!("TRIGGER:-P{days}D"));
+        let speech = format!("{} ends in {days} days", facts.name);
+        line(text, &format!("DESCRIPTION:{}", escaped(&speech)));
+        line(text, "END:VALARM");
+    }
+    line(text, "END:VEVENT");
+}
+
+fn renewal(kind: &str, source: &str) -> &'static str {
+    match (kind, source.starts_with("secrets of repositories")) {
+        ("charmhub", true) => "Renew it everywhere: windlass rotate",
+        ("charmhub", false) => "Renew it: windlass login",
+        (_, true) => "Bring a new one: windlass rotate --token-file FILE",
+        ("github", false) => "Make a new one at https://github.com/settings/tokens",
+        ("registry", false) => "Log in again: windlass login --registry HOST",
+        (_, false) => "Renew it where it was made",
+    }
+}
+
+/// The same for the same credential at the same place, so that a renewed one moves its event.
+fn uid(credential: &Credential) -> String {
+    let facts = &credential.facts;
+    // The run at the end of a source is another one after every rotation.
+    let source = facts.source.as_str().split(" (run ").next().unwrap_or_default();
+    let account = facts.account.as_ref().map_or("", Outside::as_str);
+    let mut hash = Sha256::new();
+    for part in [facts.kind.as_str(), facts.name.as_str(), source, account] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    let digest: String = hex::encode(hash.finalize()).chars().take(32).collect();
+    format!("{digest}@windlass")
+}
+
+fn moment(at: DateTime<Utc>) -> String {
+    at.format("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// Backslash, semicolon, comma and line feed are escaped in text (RFC 5545, 3.3.11).
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | ';' | ',' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '\n' => out.push_str("\\n"),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// One line, folded: a continuation begins with a space, and no character is cut in two.
+fn line(text: &mut String, content: &str) {
+    let mut length = 0;
+    for c in content.chars() {
+        if length + c.len_utf8() > LINE {
+            text.push_str("\r\n ");
+            length = 1;
+        }
+        text.push(c);
+        length += c.len_utf8();
+    }
+    text.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+    use crate::plan::credentials::Alarm;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_740_000_000, 0).unwrap()
+    }
+
+    fn ending(name: &str, days: Option<i64>) -> Credential {
+        Credential {
+            facts: CredentialFacts {
+                name: name.into(),
+                kind: "charmhub".into(),
+                source: "secrets of repositories (run R1)".into(),
+                account: None,
+                expires_at: days.map(|days| now() + TimeDelta::days(days)),
+                expires_from: ExpiryFrom::Ledger,
+                scopes: Vec::new(),
+                packages: None,
+                channels: None,
+                session: None,
+                remarks: Vec::new(),
+            },
+            alarm: Alarm::None,
+            problems: Vec::new(),
+        }
+    }
+
+    /// As a program that reads calendars takes it: continuations joined.
+    fn unfolded(text: &str) -> Vec<String> {
+        let joined = text.replace("\r\n ", "");
+        joined.split("\r\n").map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_known_end_is_an_event_with_its_alarms() {
+        let text = calendar(&[ending("CHARMHUB_TOKEN", Some(20)), ending("GHCR", None)], now());
+        let lines = unfolded(&text);
+        assert_eq!(lines[0], "BEGIN:VCALENDAR");
+        assert_eq!(lines[lines.len() - 2..], ["END:VCALENDAR", ""]);
+        assert_eq!(lines.iter().filter(|line| *line == "BEGIN:VEVENT").count(), 1);
+        assert!(
+            lines.contains(&"DTSTART:20250311T212000Z".to_owned()),
+            "{lines:?}"
+        );
+        assert!(lines.contains(&"SUMMARY:CHARMHUB_TOKEN ends".to_owned()));
+        let triggers: Vec<_> = lines.iter().filter(|line| line.starts_with("TRIGGER")).collect();
+        assert_eq!(triggers, ["TRIGGER:-P14D", "TRIGGER:-P3D"]);
+        assert!(
+            lines
+                .iter()
+                .any(|line| line.starts_with("DESCRIPTION") && line.contains("windlass rotate"))
+        );
+    }
+
+    #[test]
+    fn text_is_escaped_and_lines_are_folded_between_characters() {
+        let name = format!("a,b;c\\d {}", "日本".repeat(40));
+        let text = calendar(&[ending(&name, Some(100))], now());
+        assert!(text.contains("SUMMARY:a\\,b\\;c\\\\d "), "{text}");
+        for line in text.split("\r\n") {
+            assert!(line.len() <= 75, "{line}");
+            assert!(!line.contains(['\r', '\n']));
+        }
+        assert!(
+            unfolded(&text)
+                .iter()
+                .any(|line| line.ends_with(&format!("{} ends", "日本".repeat(40))))
+        );
+    }
+
+    #[test]
+    fn a_renewed_credential_keeps_its_uid_and_another_has_its_own() {
+        let mut renewed = ending("CHARMHUB_TOKEN", Some(180));
+        renewed.facts.source = "secrets of repositories (run R2)".into();
+        assert_eq!(uid(&ending("CHARMHUB_TOKEN", Some(1))), uid(&renewed));
+        assert_ne!(uid(&ending("GH_TOKEN", Some(1))), uid(&renewed));
+    }
+}

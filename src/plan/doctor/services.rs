@@ -1,0 +1,151 @@
+//! Checks of this machine and of the services: folder, keyring, open runs, reachability, clocks,
+//! quotas.
+//!
+//! Owns their thresholds. Pure.
+
+use super::{Check, Examination, KeyringStanding, Standing};
+use crate::domain::Snapshot;
+
+/// Seconds of skew from which a person should know.
+const SKEWED: u64 = 60;
+/// Seconds of skew at which signatures and ends of tokens go wrong.
+const WRONG: u64 = 300;
+
+/// Checks of this machine.
+pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
+    if let Some(folder) = &seen.state {
+        let name = "state-folder";
+        all.push(match &folder.unwritable {
+            Some(why) => Check::bad(
+                name,
+                Standing::Failed,
+                format!("{} cannot be written: {why}", folder.path),
+                "give yourself the right to write there, or name another folder with WINDLASS_STATE_DIR",
+            ),
+            None if !folder.private => Check::bad(
+                name,
+                Standing::Failed,
+                format!("others can look into {}", folder.path),
+                format!("chmod 700 '{}'", folder.path),
+            ),
+            None => Check::ok(name, format!("{} is private and can be written", folder.path)),
+        });
+    }
+    // A token from elsewhere makes the keyring dispensable.
+    let served = snapshot
+        .credential
+        .value
+        .as_ref()
+        .is_some_and(|facts| !facts.source.as_str().contains("keyring"));
+    let instead = "windlass login --passphrase-file FILE keeps the token in an encrypted file instead";
+    match &seen.keyring {
+        KeyringStanding::NotAsked => {}
+        KeyringStanding::Usable => all.push(Check::ok("keyring", "there and open")),
+        KeyringStanding::Locked => all.push(Check::bad(
+            "keyring",
+            Standing::Warning,
+            "there but locked",
+            "unlock it in its own program, or sign in to the desktop",
+        )),
+        KeyringStanding::Absent(_) if served => {
+            all.push(Check::ok("keyring", "none here, and none is needed now"));
+        }
+        KeyringStanding::Absent(why) => all.push(Check::bad(
+            "keyring",
+            Standing::Warning,
+            format!("none here: {why}"),
+            instead,
+        )),
+    }
+    if seen.open_runs.is_empty() {
+        all.push(Check::ok("open-runs", "no run waits to be settled"));
+    }
+    for run in &seen.open_runs {
+        all.push(Check::bad(
+            format!("open-run/{run}"),
+            Standing::Warning,
+            "it stopped midway, and nobody has settled it",
+            format!("windlass resume {run}"),
+        ));
+    }
+}
+
+/// Checks of the services themselves.
+pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
+    for reach in &seen.reached {
+        let name = format!("reach/{}", reach.service);
+        all.push(match &reach.answer {
+            Err(problem) => {
+                let mut check = Check::problem(name, Standing::Failed, problem);
+                check.remedy.get_or_insert_with(|| {
+                    format!("check the way to {}: network, proxy, name", reach.host).into()
+                });
+                check
+            }
+            Ok(status) if *status >= 500 => Check::bad(
+                name,
+                Standing::Warning,
+                format!("{} answers with {status}", reach.host),
+                "try again later; its status page may know more",
+            ),
+            Ok(_) => Check::ok(name, format!("{} answers", reach.host)),
+        });
+    }
+    for (host, ahead) in &seen.skews {
+        let off = ahead.unsigned_abs();
+        let way = if *ahead < 0 { "behind" } else { "ahead of" };
+        let text = format!("this clock is {off} s {way} {host}'s");
+        let standing = match off {
+            _ if off > WRONG => Standing::Failed,
+            _ if off > SKEWED => Standing::Warning,
+            _ => Standing::Ok,
+        };
+        let name = format!("clock/{host}");
+        all.push(if standing == Standing::Ok {
+            Check::ok(name, text)
+        } else {
+            Check::bad(name, standing, text, "set the clock: timedatectl set-ntp true")
+        });
+    }
+    match (&seen.requests.value, &seen.requests.problem) {
+        (_, Some(problem)) => all.push(Check::problem("github-quota", Standing::Warning, problem)),
+        (Some(left), None) => {
+            let text = format!("{} of {} requests an hour left", left.remaining, left.limit);
+            let when = left
+                .reset
+                .map_or_else(String::new, |at| format!(" until {}", at.format("%H:%M UTC")));
+            all.push(quota(
+                "github-quota",
+                left.remaining,
+                left.limit,
+                &text,
+                &format!("wait{when}; with GH_TOKEN set there are 5000 an hour"),
+            ));
+        }
+        (None, None) => {}
+    }
+    if let Some(left) = snapshot.quota {
+        let text = format!(
+            "{} of {} pulls in {} s left",
+            left.remaining, left.limit, left.window
+        );
+        all.push(quota(
+            "docker-hub-quota",
+            left.remaining,
+            left.limit,
+            &text,
+            "wait until the window has passed; with a login (windlass login --registry docker.io) there are more",
+        ));
+    }
+}
+
+/// Nothing left is a failure, less than a tenth a warning.
+fn quota(name: &str, remaining: u64, limit: u64, text: &str, remedy: &str) -> Check {
+    if remaining == 0 {
+        Check::bad(name, Standing::Failed, text, remedy)
+    } else if remaining < limit / 10 {
+        Check::bad(name, Standing::Warning, text, remedy)
+    } else {
+        Check::ok(name, text)
+    }
+}

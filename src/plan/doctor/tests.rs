@@ -1,0 +1,287 @@
+//! What a doctor finds, on hand-made examinations.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::*;
+use crate::domain::credential::{ExpiryFrom, PackageScope};
+use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts};
+use crate::domain::{Fingerprint, KeyId, Kind, SecretTarget, SessionId};
+
+const BUNDLE: &str = "finos/legend-juju-bundle";
+
+fn workspace() -> Workspace {
+    Workspace::parse(include_str!("../../../assets/workspaces/legend.toml"), "legend").unwrap()
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_740_000_000, 0).unwrap()
+}
+
+fn token(kind: &str, scopes: &[&str], days: i64) -> CredentialFacts {
+    CredentialFacts {
+        name: kind.into(),
+        kind: kind.into(),
+        source: "a variable".into(),
+        account: Some("publisher".into()),
+        expires_at: Some(now() + TimeDelta::days(days)),
+        expires_from: ExpiryFrom::Service,
+        scopes: scopes.iter().map(Outside::new).collect(),
+        packages: None,
+        channels: None,
+        session: None,
+        remarks: vec!["classic token".into()],
+    }
+}
+
+/// A world without a fault: every secret is set, read and ours.
+fn world() -> (Snapshot, Examination) {
+    let mut snapshot = Snapshot {
+        taken_at: now(),
+        ..Snapshot::default()
+    };
+    snapshot.credential = Observed::read(token("charmhub", &["package-manage"], 100), now());
+    snapshot.github = Observed::read(token("github", &["repo", "workflow"], 100), now());
+    let mut seen = Examination {
+        state: Some(StateFolder {
+            path: "/state".into(),
+            private: true,
+            unwritable: None,
+        }),
+        keyring: KeyringStanding::Usable,
+        ..Examination::default()
+    };
+    for target in &workspace().tokens[0].targets {
+        let secret = SecretFacts {
+            created_at: now(),
+            updated_at: now(),
+        };
+        let empty = RepositorySecrets {
+            repository: target.repository.clone(),
+            id: 1,
+            may_write: true,
+            key_id: KeyId("k".to_owned()),
+            secrets: BTreeMap::new(),
+            busy: Vec::new(),
+        };
+        let facts = snapshot
+            .secrets
+            .entry(target.repository.clone())
+            .or_insert_with(|| Observed::read(empty, now()));
+        facts
+            .value
+            .as_mut()
+            .unwrap()
+            .secrets
+            .insert(target.secret.clone(), secret);
+        let workflows = seen
+            .workflows
+            .entry(target.repository.clone())
+            .or_insert_with(|| {
+                let states = Observed::read(Vec::new(), now());
+                Observed::read(
+                    Workflows {
+                        states,
+                        ..Workflows::default()
+                    },
+                    now(),
+                )
+            });
+        let workflows = workflows.value.as_mut().unwrap();
+        workflows
+            .reads
+            .entry(".github/workflows/publish.yaml".to_owned())
+            .or_default()
+            .insert(target.secret.clone());
+        snapshot.lineage.push(record(target, "v"));
+    }
+    (snapshot, seen)
+}
+
+fn record(target: &SecretTarget, value: &str) -> LineageRecord {
+    LineageRecord {
+        target: target.clone(),
+        updated_at: now(),
+        fingerprint: Fingerprint(value.to_owned()),
+        session: None,
+        expires_at: None,
+        run: "R".into(),
+        at: now(),
+    }
+}
+
+/// Names of what is not fine, worst last within their order.
+fn found(snapshot: &Snapshot, seen: &Examination) -> Vec<(Standing, String)> {
+    let all = checks(&workspace(), snapshot, seen, now());
+    for check in &all {
+        let bad = check.standing != Standing::Ok;
+        assert_eq!(check.remedy.is_some(), bad, "{check:?}");
+    }
+    all.into_iter()
+        .filter(|check| check.standing != Standing::Ok)
+        .map(|check| (check.standing, check.name.to_string()))
+        .collect()
+}
+
+fn one(standing: Standing, name: &str) -> Vec<(Standing, String)> {
+    vec![(standing, name.to_owned())]
+}
+
+#[test]
+fn a_world_without_a_fault_is_fine() {
+    let (snapshot, seen) = world();
+    assert_eq!(found(&snapshot, &seen), []);
+}
+
+#[test]
+fn a_name_that_nobody_reads_and_one_that_nobody_set() {
+    let (snapshot, mut seen) = world();
+    let workflows = seen.workflows.get_mut(&BUNDLE.parse().unwrap()).unwrap();
+    let reads = &mut workflows.value.as_mut().unwrap().reads;
+    let names = reads.values_mut().next().unwrap();
+    names.remove(&"CHARMCRAFT_AUTH".parse().unwrap());
+    names.insert("MAILGUN_API_KEY".parse().unwrap());
+    assert_eq!(
+        found(&snapshot, &seen),
+        [
+            (Standing::Warning, format!("secret-name/{BUNDLE}:CHARMCRAFT_AUTH")),
+            (Standing::Warning, format!("secret-name/{BUNDLE}:MAILGUN_API_KEY")),
+        ]
+    );
+    // One that the workspace names, is read and is not there: a job will fail.
+    let (mut snapshot, seen) = world();
+    let facts = snapshot.secrets.get_mut(&BUNDLE.parse().unwrap()).unwrap();
+    let secrets = &mut facts.value.as_mut().unwrap().secrets;
+    secrets.remove(&"CHARMHUB_TOKEN".parse().unwrap());
+    assert_eq!(
+        found(&snapshot, &seen),
+        one(Standing::Failed, &format!("secret/{BUNDLE}:CHARMHUB_TOKEN"))
+    );
+}
+
+#[test]
+fn a_secret_changed_by_somebody_else_and_a_workflow_that_sleeps() {
+    let (mut snapshot, mut seen) = world();
+    let db = "finos/legend-juju-db-operator";
+    let facts = snapshot.secrets.get_mut(&db.parse().unwrap()).unwrap();
+    for secret in facts.value.as_mut().unwrap().secrets.values_mut() {
+        secret.updated_at = now() + TimeDelta::seconds(1);
+    }
+    let workflows = seen.workflows.get_mut(&db.parse().unwrap()).unwrap();
+    workflows.value.as_mut().unwrap().states = Observed::read(
+        vec![
+            (
+                ".github/workflows/ci.yaml".to_owned(),
+                "disabled_inactivity".to_owned(),
+            ),
+            (".github/workflows/publish.yaml".to_owned(), "active".to_owned()),
+        ],
+        now(),
+    );
+    assert_eq!(
+        found(&snapshot, &seen),
+        [
+            (Standing::Warning, format!("secret/{db}:CHARMHUB_TOKEN")),
+            (Standing::Warning, format!("workflow/{db}/ci.yaml")),
+        ]
+    );
+}
+
+#[test]
+fn tokens_are_judged_by_their_end_and_by_what_they_may_do() {
+    let (mut snapshot, seen) = world();
+    snapshot.credential = Observed::read(token("charmhub", &["package-manage"], 14), now());
+    snapshot.github = Observed::read(token("github", &["workflow"], 0), now());
+    assert_eq!(
+        found(&snapshot, &seen),
+        [
+            (Standing::Warning, "charmhub-token-expiry".to_owned()),
+            (Standing::Failed, "github-token-expiry".to_owned()),
+            (Standing::Failed, "github-scopes".to_owned()),
+        ]
+    );
+    let (mut snapshot, seen) = world();
+    let facts = snapshot.credential.value.as_mut().unwrap();
+    facts.packages = Some(vec![PackageScope {
+        kind: "charm".into(),
+        name: Some("finos-legend-sdlc-k8s".into()),
+        id: None,
+    }]);
+    let all = checks(&workspace(), &snapshot, &seen, now());
+    let narrow = all
+        .iter()
+        .find(|check| check.name.as_str() == "charmhub-permissions");
+    let narrow = narrow.unwrap();
+    assert_eq!(narrow.standing, Standing::Failed);
+    assert!(narrow.text.as_str().contains("finos-legend-db-k8s"), "{narrow:?}");
+    assert!(!narrow.text.as_str().contains("sdlc"), "{narrow:?}");
+
+    let (mut snapshot, seen) = world();
+    snapshot.credential = Observed::failed(Problem::new(Kind::Credentials, "no longer valid"));
+    snapshot.github = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
+    assert_eq!(
+        found(&snapshot, &seen),
+        [
+            (Standing::Failed, "charmhub-token".to_owned()),
+            (Standing::Warning, "github-token".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn clocks_and_quotas_have_their_thresholds() {
+    let clock = |ahead: i64| {
+        let (snapshot, mut seen) = world();
+        seen.skews.insert("h".to_owned(), ahead);
+        found(&snapshot, &seen)
+    };
+    assert_eq!((clock(60), clock(-60)), (vec![], vec![]));
+    assert_eq!(clock(61), one(Standing::Warning, "clock/h"));
+    assert_eq!(clock(-300), one(Standing::Warning, "clock/h"));
+    assert_eq!(clock(-301), one(Standing::Failed, "clock/h"));
+    let quota = |remaining: u64| {
+        let (snapshot, mut seen) = world();
+        seen.requests = Observed::read(
+            Requests {
+                limit: 5000,
+                remaining,
+                reset: None,
+            },
+            now(),
+        );
+        found(&snapshot, &seen)
+    };
+    assert_eq!(quota(500), []);
+    assert_eq!(quota(499), one(Standing::Warning, "github-quota"));
+    assert_eq!(quota(0), one(Standing::Failed, "github-quota"));
+}
+
+#[test]
+fn this_machine_and_what_was_left_behind() {
+    let (mut snapshot, mut seen) = world();
+    seen.state.as_mut().unwrap().private = false;
+    seen.keyring = KeyringStanding::Locked;
+    seen.open_runs = vec!["R7".into()];
+    seen.reached = vec![
+        Reach {
+            service: "github".into(),
+            host: "h".into(),
+            answer: Err(Problem::new(Kind::Network, "no answer")),
+        },
+        Reach {
+            service: "charmhub".into(),
+            host: "h".into(),
+            answer: Ok(404),
+        },
+    ];
+    snapshot.orphans = vec![SessionId::new("lost")];
+    assert_eq!(
+        found(&snapshot, &seen),
+        [
+            (Standing::Failed, "state-folder".to_owned()),
+            (Standing::Warning, "keyring".to_owned()),
+            (Standing::Warning, "open-run/R7".to_owned()),
+            (Standing::Failed, "reach/github".to_owned()),
+            (Standing::Warning, "session/lost".to_owned()),
+        ]
+    );
+}

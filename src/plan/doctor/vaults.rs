@@ -1,0 +1,225 @@
+//! Checks of the repositories' secrets: are they there, whose value they hold, does any workflow
+//! read them, do the workflows run; and of the store's sessions.
+//!
+//! Owns the comparison between names that are set and names that are read. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Check, Examination, Standing, Workflows};
+use crate::config::Workspace;
+use crate::domain::{GitHubRepository, Lineage, SecretName, SecretTarget, Snapshot};
+use crate::plan::credentials::{lineage, targets};
+
+/// Checks of every repository that holds secrets of the workspace.
+pub fn secrets(workspace: &Workspace, snapshot: &Snapshot, seen: &Examination, all: &mut Vec<Check>) {
+    let mut named: BTreeMap<GitHubRepository, Vec<SecretTarget>> = BTreeMap::new();
+    for target in targets(workspace, snapshot) {
+        named.entry(target.repository.clone()).or_default().push(target);
+    }
+    for (repository, targets) in &named {
+        let known = repository_check(snapshot, repository, all);
+        let workflows = match seen.workflows.get(repository) {
+            None => None,
+            Some(seen) => match seen.need(&format!("the workflows of {repository}")) {
+                Ok(workflows) => Some(workflows),
+                Err(problem) => {
+                    all.push(Check::problem(
+                        format!("workflows/{repository}"),
+                        Standing::Warning,
+                        &problem,
+                    ));
+                    None
+                }
+            },
+        };
+        let read = workflows.map(all_read);
+        for target in targets {
+            if known {
+                let dead = read
+                    .as_ref()
+                    .is_some_and(|read| !read.contains_key(&target.secret));
+                presence(workspace, snapshot, target, dead, all);
+            }
+            if let Some(read) = &read {
+                all.push(name_of(target, read));
+            }
+        }
+        if let (true, Some(read)) = (known, &read) {
+            unmet(snapshot, repository, targets, read, all);
+        }
+        if let Some(workflows) = workflows {
+            disabled(repository, workflows, all);
+        }
+    }
+}
+
+/// Every name that is read, with the files that read it.
+fn all_read(workflows: &Workflows) -> BTreeMap<&SecretName, Vec<&str>> {
+    let mut read: BTreeMap<&SecretName, Vec<&str>> = BTreeMap::new();
+    for (path, names) in &workflows.reads {
+        for name in names {
+            read.entry(name).or_default().push(path);
+        }
+    }
+    read
+}
+
+/// True where the repository's secrets could be listed.
+fn repository_check(snapshot: &Snapshot, repository: &GitHubRepository, all: &mut Vec<Check>) -> bool {
+    let name = format!("repository/{repository}");
+    let Some(seen) = snapshot.secrets.get(repository) else {
+        return false;
+    };
+    let facts = match seen.need(&format!("the secrets of {repository}")) {
+        Ok(facts) => facts,
+        Err(problem) => {
+            all.push(Check::problem(name, Standing::Failed, &problem));
+            return false;
+        }
+    };
+    all.push(if &facts.repository != repository {
+        Check::bad(
+            name,
+            Standing::Failed,
+            format!("it is called {} now", facts.repository),
+            "make sure that it is still yours, then write its new name into the workspace file",
+        )
+    } else if facts.may_write {
+        Check::ok(name, "its secrets can be set")
+    } else {
+        Check::bad(
+            name,
+            Standing::Failed,
+            "the GitHub token may not write there",
+            "use a token of somebody who may push there, with the scope repo (fine-grained: Secrets, read and write)",
+        )
+    });
+    true
+}
+
+fn presence(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    target: &SecretTarget,
+    dead: bool,
+    all: &mut Vec<Check>,
+) {
+    let name = format!("secret/{target}");
+    let rotate = format!("windlass rotate --target {target}");
+    all.push(match lineage(workspace, snapshot, target) {
+        // What nobody reads need not be there; its dead name is a check of its own.
+        Lineage::Absent if dead => return,
+        Lineage::Absent => Check::bad(name, Standing::Failed, "it is not there", rotate),
+        Lineage::Current => Check::ok(name, "holds the newest value that was written from here"),
+        Lineage::Older => Check::bad(
+            name,
+            Standing::Warning,
+            "holds an older value than other secrets of this credential",
+            "windlass rotate",
+        ),
+        Lineage::Foreign => Check::bad(
+            name,
+            Standing::Warning,
+            "somebody else has set it since it was written from here",
+            "ask who did; windlass rotate puts one value into every secret again",
+        ),
+        Lineage::Unknown => Check::ok(
+            name,
+            "set, but never from here: nobody can tell whose value it is",
+        ),
+    });
+}
+
+fn name_of(target: &SecretTarget, read: &BTreeMap<&SecretName, Vec<&str>>) -> Check {
+    let name = format!("secret-name/{target}");
+    match read.get(&target.secret) {
+        Some(files) => Check::ok(name, format!("read by {}", files.join(", "))),
+        None => Check::bad(
+            name,
+            Standing::Warning,
+            format!("no workflow of {} reads {}", target.repository, target.secret),
+            "a dead name: take it out of the workspace file and delete the secret, or let a workflow read it",
+        ),
+    }
+}
+
+/// Names that are read and do not exist. Those of the workspace are checked one by one already.
+fn unmet(
+    snapshot: &Snapshot,
+    repository: &GitHubRepository,
+    targets: &[SecretTarget],
+    read: &BTreeMap<&SecretName, Vec<&str>>,
+    all: &mut Vec<Check>,
+) {
+    let there: BTreeSet<&SecretName> = snapshot
+        .secrets
+        .get(repository)
+        .and_then(|seen| seen.value.as_ref())
+        .map(|facts| facts.secrets.keys().collect())
+        .unwrap_or_default();
+    for (secret, files) in read {
+        if there.contains(secret) || targets.iter().any(|target| &target.secret == *secret) {
+            continue;
+        }
+        all.push(Check::bad(
+            format!("secret-name/{repository}:{secret}"),
+            Standing::Warning,
+            format!(
+                "{} reads it, and {repository} has no such secret of its own",
+                files.join(", ")
+            ),
+            format!(
+                "set it (gh secret set {secret} --repo {repository}), unless the organisation provides it"
+            ),
+        ));
+    }
+}
+
+fn disabled(repository: &GitHubRepository, workflows: &Workflows, all: &mut Vec<Check>) {
+    let states = match (&workflows.states.value, &workflows.states.problem) {
+        (Some(states), None) => states,
+        (_, Some(problem)) => {
+            all.push(Check::problem(
+                format!("workflow-states/{repository}"),
+                Standing::Warning,
+                problem,
+            ));
+            return;
+        }
+        (None, None) => return,
+    };
+    for (path, state) in states.iter().filter(|(_, state)| state.starts_with("disabled")) {
+        let why = match state.as_str() {
+            "disabled_inactivity" => {
+                "GitHub has disabled it, because nothing happened in the repository for 60 days"
+            }
+            "disabled_manually" => "somebody has disabled it",
+            _ => "it is disabled",
+        };
+        let file = path.rsplit('/').next().unwrap_or(path);
+        all.push(Check::bad(
+            format!("workflow/{repository}/{file}"),
+            Standing::Warning,
+            why,
+            format!("gh workflow enable {file} --repo {repository}"),
+        ));
+    }
+}
+
+/// Checks of the store's sessions.
+pub fn sessions(snapshot: &Snapshot, all: &mut Vec<Check>) {
+    match &snapshot.sessions.problem {
+        Some(problem) if snapshot.credential.value.is_some() => {
+            all.push(Check::problem("sessions", Standing::Warning, problem));
+        }
+        _ => {}
+    }
+    for orphan in &snapshot.orphans {
+        all.push(Check::bad(
+            format!("session/{orphan}"),
+            Standing::Warning,
+            "a run minted it and died before it could use it: its token is lost, but valid",
+            format!("windlass revoke {orphan}"),
+        ));
+    }
+}

@@ -1,0 +1,76 @@
+//! A checkup of the demo world over the wire, in one process: what a fresh world lacks, by name.
+
+#![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
+
+use std::collections::BTreeMap;
+
+use windlass::config::Config;
+use windlass::demo::{Options, World};
+use windlass::domain::Snapshot;
+use windlass::plan::doctor::{Check, Standing, checks};
+use windlass::run::{Session, Setting};
+use windlass::services::Services;
+
+fn named(all: &[Check], standing: Standing) -> Vec<&str> {
+    all.iter()
+        .filter(|check| check.standing == standing)
+        .map(|check| check.name.as_str())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_world_has_dead_names_and_mail_secrets_to_warn_of() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = Options::in_dir(dir.path().join("world"));
+    options.image_size = 65_536;
+    let world = World::start(&options).await.unwrap();
+    let variables: BTreeMap<String, String> = world.environment().into_iter().collect();
+    let variable = |name: &str| variables.get(name).cloned();
+    let config = Config::load(None, variable, None).unwrap();
+    let cache = dir.path().join("cache");
+    let services = Services::new(&variable, Some(cache.clone()), false).unwrap();
+    let setting = Setting {
+        state: dir.path().join("state"),
+        cache,
+        read_only: true,
+        offline: false,
+    };
+    let session = Session::open(config, services, &setting).unwrap();
+    let (snapshot, seen) = session.observer.examine(Snapshot::default()).await;
+    let all = checks(&session.config.workspace, &snapshot, &seen, chrono::Utc::now());
+    assert_eq!(named(&all, Standing::Failed), Vec::<&str>::new(), "{all:#?}");
+    assert_eq!(
+        named(&all, Standing::Warning),
+        [
+            "secret-name/finos/legend-juju-bundle:CHARMCRAFT_AUTH",
+            "secret-name/finos/legend-juju-bundle:EMAIL_TO",
+            "secret-name/finos/legend-juju-bundle:MAILGUN_API_KEY",
+            "secret-name/finos/legend-juju-bundle:MAILGUN_DOMAIN",
+        ],
+        "{all:#?}"
+    );
+    let fine = named(&all, Standing::Ok);
+    for name in [
+        "state-folder",
+        "reach/charmhub",
+        "reach/github",
+        "reach/ubuntu-one",
+        "reach/uploads",
+        "reach/docker.io",
+        "charmhub-token",
+        "charmhub-permissions",
+        "github-token",
+        "github-quota",
+        "docker-hub-quota",
+        "secret-name/finos/legend-juju-bundle:CHARMHUB_TOKEN",
+        "secret/finos/legend-juju-db-operator:CHARMHUB_TOKEN",
+    ] {
+        assert!(fine.contains(&name), "{name} is not among {fine:?}");
+    }
+    assert!(
+        fine.iter().any(|name| name.starts_with("clock/")),
+        "no clock was compared: {fine:?}"
+    );
+    world.stop().await;
+}
