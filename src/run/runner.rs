@@ -262,7 +262,7 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
             .map(|(_, p, _)| p.clone())
     };
     let whole =
-        |problem: Problem| steps::account(&order.plan, &journal.run(&order.id).ok().flatten(), problem);
+        |problem: Problem| steps::account(&order.plan, journal.run(&order.id).ok().flatten().as_ref(), problem);
     Ok(if let Some(problem) = of(StepOutcome::Unknown) {
         (Outcome::Unknown, Some(whole(problem)))
     } else if let Some(problem) = of(StepOutcome::Failed) {
