@@ -229,10 +229,7 @@ fn back(model: &mut Model) -> Vec<Effect> {
 
 /// To the screen that a sign-in interrupted, whose plan is made anew; to the panes otherwise.
 pub fn come_back(model: &mut Model) -> Vec<Effect> {
-    model.screen = model
-        .interrupted
-        .take()
-        .map_or(Screen::Panes, |screen| *screen);
+    model.screen = model.interrupted.take().map_or(Screen::Panes, |screen| *screen);
     review::plan_again(model)
 }
 
