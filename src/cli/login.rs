@@ -191,27 +191,24 @@ pub async fn sign_in(
     let services = session.observer.services();
     let sso = &services.endpoints.sso;
     let mut asked = false;
-    let mut login = match from_environment(process, is_loopback(sso) || from_env) {
-        Some(login) => {
-            if !is_loopback(sso) {
-                output.say(&format!(
-                    "warning: the password for {} comes from the environment, where other programs of yours can read it",
-                    host_of(sso)
-                ));
-            }
-            login
+    let mut login = if let Some(login) = from_environment(process, is_loopback(sso) || from_env) {
+        if !is_loopback(sso) {
+            output.say(&format!(
+                "warning: the password for {} comes from the environment, where other programs of yours can read it",
+                host_of(sso)
+            ));
         }
-        None => {
-            asked = true;
-            at_terminal(|| {
-                Ok(Login {
-                    email: prompt::line("Email address: ")?,
-                    password: prompt::hidden("Password: ")?,
-                    otp: None,
-                })
+        login
+    } else {
+        asked = true;
+        at_terminal(|| {
+            Ok(Login {
+                email: prompt::line("Email address: ")?,
+                password: prompt::hidden("Password: ")?,
+                otp: None,
             })
-            .await?
-        }
+        })
+        .await?
     };
     for attempt in 1.. {
         let problem = match services.sign_on().discharge(scope, &login).await {
