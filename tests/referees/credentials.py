@@ -7,7 +7,7 @@ import json
 from datetime import timedelta
 
 from rotation import (
-    BUNDLE, DB, PACKAGES, REPOSITORIES, TARGETS, caveats, exchanges, exported, in_targets, lineages, live_of_windlass,
+    DB, PACKAGES, REPOSITORIES, TARGETS, caveats, exchanges, exported, in_targets, lineages, live_of_windlass,
     moment, next_second, one_value, opened, outcome_of, private, puts, rotate, sessions, steps, token_in, whoami,
 )
 from world import SCRATCH, Client, World, charmcraft, check, is_write, merged, need, referee, run

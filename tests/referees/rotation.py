@@ -44,10 +44,10 @@ for repository, vault in json.load(sys.stdin)["repositories"].items():
 json.dump(opened, sys.stdout)
 """
 NEW_KEY = """
-import base64, json
+import base64, json, random
 from nacl.public import PrivateKey
 key = PrivateKey.generate()
-print(json.dumps({"key_id": "33805" + "7" * 13, "public": base64.b64encode(bytes(key.public_key)).decode(),
+print(json.dumps({"key_id": f"33805{random.randrange(10**13):013}", "public": base64.b64encode(bytes(key.public_key)).decode(),
                   "private": base64.b64encode(bytes(key)).decode()}))
 """
 CAVEATS = """
