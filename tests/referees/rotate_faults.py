@@ -5,8 +5,9 @@ without a new token; one that passes does not keep the rotation from its end."""
 import concurrent.futures
 import json
 
+from proxy import proxy
 from rotation import (
-    SDLC, TARGETS, exchanges, in_targets, live_of_windlass, lineages, caveats, one_value, outcome_of, puts, rotate, rotate_key,
+    DB, SDLC, TARGETS, caveats, exchanges, in_targets, lineages, live_of_windlass, one_value, outcome_of, puts, rotate, rotate_key,
     steps, token_in, whoami,
 )
 from world import FULL, Client, World, check, referee
@@ -48,7 +49,7 @@ IMPATIENT = {"WINDLASS_TIMEOUT": "0.05"}
 
 
 def main():
-    jobs = [(stays, status) for status in (403, 422, 503)] + [(key_rotated, None)]
+    jobs = [(stays, status) for status in (403, 422, 503)] + [(key_rotated, None), (key_rotates, None)]
     jobs += [(passes, (action, place)) for action in ACTIONS for place in PLACES if sampled(action, place)]
     # A rotation waits most of its time, as GitHub asks for.
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
@@ -130,6 +131,38 @@ def key_rotated(_):
         (
             again.code == 0 and len(exchanges(entries)) == 1 and len(puts(entries)) == 7 and now not in (None, value),
             f"{what}: a new token is minted and put into all seven", f"{puts(entries)} {again.tail()}",
+        ),
+    ]
+
+
+def key_rotates(_):
+    """The key changes after windlass has sealed: with the first write, that of the last repository."""
+    what = "a key that rotates between fetch and write"
+    world = World("key-rotates")
+    client = Client(world, "key-rotates-client")
+    turned = []
+
+    def rotates(method, path, status, headers, body):
+        if method == "PUT" and not turned:
+            turned.append(rotate_key(world, DB))
+        return status, headers, body
+
+    with proxy(world.variables["GITHUB_API_URL"], rotates) as url:
+        client.extra = {"GITHUB_API_URL": url}
+        first = rotate(client)
+        after = in_targets(world)
+        again = rotate(client)
+    now = one_value(world)
+    world.stop()
+    text = json.dumps(first.json.get("problem") or {})
+    return [
+        (
+            first.code == 1 and steps(first, "set-secret").get(f"{DB}:CHARMHUB_TOKEN") == "failed" and len(set(after[:-1])) == 1
+            and after[-1] != after[0] and DB in text,
+            f"{what}: exit 1, the six others are written, the report names it", first.tail(),
+        ),
+        (
+            again.code == 0 and now not in (None, after[0]), f"{what}: the next run mints anew and finishes", again.tail(),
         ),
     ]
 

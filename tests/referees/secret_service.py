@@ -2,6 +2,7 @@
 """Where a sign-in is kept: a real Secret Service (gnome-keyring on a bus of its own), which the
 real charmcraft reads and writes too; without one, a file that the real age opens."""
 
+import contextlib
 import json
 import subprocess
 
@@ -32,14 +33,15 @@ def main():
     world = World("keyring")
     without(world)
     file(world)
-    session = bus()
-    kept(world, session)
-    of_charmcraft(world, session)
-    locked(world, session)
+    with bus() as session:
+        kept(world, session)
+        of_charmcraft(world, session)
+        locked(world, session)
 
 
+@contextlib.contextmanager
 def bus():
-    """The variables that lead to an open keyring."""
+    """The variables that lead to an open keyring, as long as it is there."""
     runtime = SCRATCH / "runtime"
     runtime.mkdir(mode=0o700)
     environment = bare_environment() | {"XDG_RUNTIME_DIR": str(runtime)}
@@ -48,13 +50,23 @@ def bus():
     session = start(
         ["dbus-run-session", "--", "sh", "-c", BUS, "sh", place], env=environment, stdin=subprocess.PIPE, stdout=log, stderr=log
     )
-    wait_for("the session bus", place.exists, session)
-    environment["DBUS_SESSION_BUS_ADDRESS"] = place.read_text()
+    try:
+        wait_for("the session bus", place.exists, session)
+        environment["DBUS_SESSION_BUS_ADDRESS"] = place.read_text()
+        yield keyring(environment, log)
+    finally:
+        # Told to stop it would leave its bus behind; without a session to run it ends that too.
+        session.stdin.close()
+        session.wait(10)
+        log.close()
+
+
+def keyring(environment, log):
+    """Starts gnome-keyring on the bus, open; gives the variables that lead there."""
     daemon = start(
         ["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"], env=environment,
         stdin=subprocess.PIPE, stdout=log, stderr=log,
     )
-    log.close()
     daemon.stdin.write(b"the keyring's own password")
     daemon.stdin.close()
     lead = {name: environment[name] for name in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")}
