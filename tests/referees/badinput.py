@@ -70,6 +70,7 @@ def judged(world, what, arguments, codes, named, env=None, client=None):
     return answer
 
 
+EXPIRED = "Provided credentials are no longer valid for Charmhub. Regenerate them and try again."
 PUBLISH = ("publish", RELEASE, "--yes", "--json")
 
 
@@ -86,7 +87,8 @@ def credentials(world, expired):
     }
     for what, env in cases.items():
         for command in (PUBLISH, ("whoami", "--json")):
-            judged(world, f"{what}, {command[0]}", command, (4,), ["charmcraft"], env)
+            named = ["charmcraft", *([EXPIRED] if what.startswith("an expired") else [])]
+            judged(world, f"{what}, {command[0]}", command, (4,), named, env)
     client = Client(world, "no-credential")
     bare = {name: value for name, value in client.env.items() if name != "CHARMCRAFT_AUTH"}
     answer = run([WINDLASS, *PUBLISH], bare)

@@ -7,12 +7,13 @@ import json
 from datetime import timedelta
 
 from rotation import (
-    DB, PACKAGES, REPOSITORIES, TARGETS, caveats, exchanges, exported, in_targets, lineages, live_of_windlass,
+    DB, PACKAGES, REPOSITORIES, TARGETS, caveats, exchanges, exported, github_token, in_targets, lineages, live_of_windlass,
     moment, next_second, one_value, opened, outcome_of, private, puts, rotate, sessions, steps, token_in, whoami,
 )
 from world import SCRATCH, Client, World, charmcraft, check, is_write, merged, need, referee, run
 
 CHARMCRAFTS = ("4.5.0", "4.3.1")
+EXPIRED = "Provided credentials are no longer valid for Charmhub. Regenerate them and try again."
 
 
 def main():
@@ -26,6 +27,9 @@ def main():
     warnings(world, client, second)
     behind_its_back(world, client)
     adoption(world, second)
+    without_a_token(world, first)
+    ends_only_what_it_may(world, client, second)
+    examined(world, client)
 
 
 def before(world, client):
@@ -219,6 +223,55 @@ def adoption(world, token):
         again.code == 0 and outcomes == {"skipped"} and not puts(world.requests(mark)),
         "the same once more: every step is skipped, nothing is put", f"{outcomes} {again.tail()}",
     )
+
+
+def without_a_token(world, ended):
+    """What a rotation is needed for most: the operator's own credential is gone or over."""
+    for what, value in (("no Charmhub credential", None), ("a Charmhub credential that was ended", exported(ended).decode())):
+        client = Client(world, f"no-token-{bool(value)}", {"CHARMCRAFT_AUTH": value})
+        before = opened(world)[DB, "CHARMHUB_TOKEN"]
+        done = rotate(client, "--target", f"{DB}:CHARMHUB_TOKEN")
+        after = opened(world)[DB, "CHARMHUB_TOKEN"]
+        check(
+            done.code == 0 and after != before and whoami(world, token_in(after) or "")[0] == 200,
+            f"rotate with {what}: done all the same", done.tail(),
+        )
+    asked = Client(world, "ended", {"CHARMCRAFT_AUTH": exported(ended).decode()}).run("whoami", "--json")
+    check(asked.code == 4 and EXPIRED in json.dumps(asked.problem or {}), "an ended credential: whoami says the sentence", asked.tail())
+
+
+def ends_only_what_it_may(world, client, token):
+    own = caveats(world.token)["session-id"]
+    by_hand = next(one["session-id"] for one in sessions(world) if one["description"] == "charmcraft@buildhost")
+    for what, session, code in (("the session in use", own, 3), ("a session nobody knows", "no-such-session", None)):
+        mark = world.mark()
+        done = client.run("revoke", session, "--yes", "--json")
+        asked = [entry["path"] for entry in world.requests(mark) if is_write(entry)]
+        check(
+            done.code in ((code,) if code else (1, 2, 3)) and not asked and bool((done.problem or {}).get("hints")),
+            f"revoke of {what} is refused, exit {done.code}", f"{asked} {done.tail()}",
+        )
+    done = client.run("revoke", by_hand, "--yes", "--json")
+    ended = {one["session-id"] for one in sessions(world) if one["revoked-at"]}
+    check(done.code == 0 and by_hand in ended, "revoke of a session chosen from the list ends it", done.tail())
+    check(whoami(world, token)[0] == 200 and whoami(world, world.token)[0] == 200, "and no other", str(ended))
+
+
+def examined(world, client):
+    for what, env, codes in (("doctor", {}, (0, 1)), ("doctor with a GitHub token without scope", github_token(world, "narrow"), (1,))):
+        answer = client.run("doctor", "--json", env=env)
+        checks = answer.json.get("checks", [])
+        odd = [
+            one for one in checks
+            if one["standing"] not in ("ok", "warning", "failed") or not one["text"] or (one["standing"] != "ok" and not one["remedy"])
+        ]
+        failed = [one["name"] for one in checks if one["standing"] == "failed"]
+        check(
+            answer.code in codes and len(checks) >= 8 and not odd and (answer.code == 1) == bool(failed),
+            f"{what}: every check has a standing, a text and, where it is not ok, a remedy; exit {answer.code}", f"{odd} {failed} {answer.tail()}",
+        )
+    dead = [one for one in client.run("doctor", "--json").json["checks"] if "CHARMCRAFT_AUTH" in one["text"] and one["standing"] != "ok"]
+    check(bool(dead), "doctor names CHARMCRAFT_AUTH, which no workflow reads", "it does not")
 
 
 referee(main)
