@@ -23,7 +23,7 @@ def main():
     locked(world)
 
 
-def refused(world, what, codes, named, *arguments, env=None, asked=False, stdin=None):
+def refused(world, what, codes, named, *arguments, env=None, stdin=None):
     """A rotation that must fail before anything is minted or written; the Problem names `named`."""
     client = Client(world, f"refused-{world.mark()}")
     mark = world.mark()
@@ -37,7 +37,7 @@ def refused(world, what, codes, named, *arguments, env=None, asked=False, stdin=
         why.append("no problem with a hint")
     why += [f"it does not name {word}" for word in named if word.lower() not in text.lower()]
     entries = world.requests(mark)
-    if any(entry["status"] in (0, 200) or not asked for entry in exchanges(entries)):
+    if exchanges(entries):
         why.append("a token was minted")
     if puts(entries):
         why.append(f"it wrote {puts(entries)}")
@@ -53,18 +53,9 @@ def sign_in(world):
     refused(world, "no one-time password", (4,), ["one-time"], env={"WINDLASS_SSO_OTP": None})
     gone = {"WINDLASS_SSO_EMAIL": None, "WINDLASS_SSO_PASSWORD": None, "WINDLASS_SSO_OTP": None}
     refused(world, "nobody to sign in", (4,), ["--token-file"], env=gone)
-    answers = {
-        "a discharge of another sign-on": (200, {"discharge_macaroon": world.token}),
-        "a discharge that is no macaroon": (200, {"discharge_macaroon": "no macaroon"}),
-        "a sign-on that answers other JSON": (200, {"surprise": []}),
-    }
-    for what, (status, document) in answers.items():
-        def lie(*_, status=status, document=document):
-            return status, {"Content-Type": "application/json"}, json.dumps(document).encode()
-
-        with proxy(world.variables["CHARMCRAFT_STORE_SSO_URL"], lie) as url:
-            # Only the store can tell whether a discharge belongs to its root: it is asked, and refuses.
-            refused(world, what, (4, 6), [], env={"CHARMCRAFT_STORE_SSO_URL": url}, asked=True)
+    # The caveat of the store's root macaroon says which sign-on it trusts.
+    with proxy(world.variables["CHARMCRAFT_STORE_SSO_URL"], lambda method, path, *answer: answer) as url:
+        refused(world, "a sign-on that is not the store's", (3, 4), [url.removeprefix("http://")], env={"CHARMCRAFT_STORE_SSO_URL": url})
     refused(world, "a sign-on elsewhere over plain HTTP", (2, 3, 4, 6), ["http"], env={"CHARMCRAFT_STORE_SSO_URL": "http://sso.example"})
 
 
