@@ -7,10 +7,10 @@ import json
 from datetime import timedelta
 
 from rotation import (
-    DB, PACKAGES, REPOSITORIES, TARGETS, caveats, exchanges, exported, github_token, in_targets, lineages, live_of_windlass,
-    moment, next_second, one_value, opened, outcome_of, private, puts, rotate, sessions, steps, token_in, whoami,
+    BUNDLE, DB, PACKAGES, REPOSITORIES, TARGETS, caveats, exchanges, exported, github_token, in_targets, lineages,
+    live_of_windlass, moment, next_second, one_value, opened, outcome_of, private, puts, rotate, sessions, steps, token_in, whoami,
 )
-from world import SCRATCH, Client, World, charmcraft, check, is_write, merged, need, referee, run
+from world import RELEASE, SCRATCH, Client, World, charmcraft, check, is_write, look, merged, need, referee, run, wait_for
 
 CHARMCRAFTS = ("4.5.0", "4.3.1")
 EXPIRED = "Provided credentials are no longer valid for Charmhub. Regenerate them and try again."
@@ -251,10 +251,27 @@ def ends_only_what_it_may(world, client, token):
             done.code in ((code,) if code else (1, 2, 3)) and not asked and bool((done.problem or {}).get("hints")),
             f"revoke of {what} is refused, exit {done.code}", f"{asked} {done.tail()}",
         )
+    dispatch = ["gh", "workflow", "run", "create_release.yaml", "-R", BUNDLE, "-f", f"release={RELEASE}"]
+    sent = run(dispatch, merged(world.env, {"HOME": str(world.home)}))
+    need(sent.code == 0, f"gh workflow run: {sent.tail()}")
+    done = client.run("revoke", by_hand, "--yes", "--json")
+    running = any(one["status"] != "completed" for one in runs_of(world, BUNDLE))
+    need(running, "the job was over too soon")
+    ended = {one["session-id"] for one in sessions(world) if one["revoked-at"]}
+    check(
+        done.code in (1, 3) and by_hand not in ended and BUNDLE in json.dumps(done.json),
+        "revoke while a job runs in one of the repositories is refused, and says where", done.tail(),
+    )
+    wait_for("the job's end", lambda: all(one["status"] == "completed" for one in runs_of(world, BUNDLE)))
     done = client.run("revoke", by_hand, "--yes", "--json")
     ended = {one["session-id"] for one in sessions(world) if one["revoked-at"]}
     check(done.code == 0 and by_hand in ended, "revoke of a session chosen from the list ends it", done.tail())
     check(whoami(world, token)[0] == 200 and whoami(world, world.token)[0] == 200, "and no other", str(ended))
+
+
+def runs_of(world, repository):
+    url = f"{world.variables['GITHUB_API_URL']}/repos/{repository}/actions/runs"
+    return json.loads(look(url, {"Authorization": f"Bearer {world.variables['GH_TOKEN']}"})[2])["workflow_runs"]
 
 
 def examined(world, client):

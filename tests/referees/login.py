@@ -6,7 +6,7 @@ import base64
 import json
 from datetime import timedelta
 
-from rotation import caveats, exchanges, moment, private, token_in, whoami
+from rotation import DB, caveats, exchanges, moment, opened, private, token_in, whoami
 from terminal import Terminal, answer
 from world import SCRATCH, WINDLASS, Client, World, charmcraft, charmcraft_place, check, is_write, merged, need, referee, run
 
@@ -108,7 +108,26 @@ def at_a_terminal(world, client):
         code == 0 and file.exists() and token_in(file.read_bytes()) is not None,
         "windlass login at a terminal: e-mail, password and one-time password typed", f"exit {code} {terminal.shown[-600:]!r}",
     )
-    check(password not in terminal.shown, "the password is not echoed", terminal.shown[-600:])
+    check(
+        password not in terminal.shown and terminal.shown_at == ["Email address: "],
+        "the echo is off when the password is asked for, not a moment later", f"{terminal.shown_at} {terminal.shown[-600:]}",
+    )
+    # The confirmation names what cannot be undone; then the sign-in.
+    terminal = Terminal([WINDLASS, "rotate", "--target", f"{DB}:CHARMHUB_TOKEN"], merged(client.env, TYPED))
+    code = answer(
+        terminal, ("Type CHARMHUB_TOKEN to go on", "CHARMHUB_TOKEN"), ("Email address: ", email), ("Password: ", password),
+        ("One-time password: ", otp),
+    )
+    check(
+        code == 0 and token_in(opened(world)[DB, "CHARMHUB_TOKEN"]) is not None and password not in terminal.shown
+        and terminal.shown_at == ["Type CHARMHUB_TOKEN to go on", "Email address: "],
+        "windlass rotate at a terminal: confirmed and signed in by typing",
+        f"exit {code} {terminal.shown_at} {terminal.shown[-600:]!r}",
+    )
+    mark = world.mark()
+    terminal = Terminal([WINDLASS, "rotate", "--target", f"{DB}:CHARMHUB_TOKEN"], merged(client.env, TYPED))
+    code = answer(terminal, ("Type CHARMHUB_TOKEN to go on", "yes"))
+    check(code == 3 and not exchanges(world.requests(mark)), "anything else typed: exit 3, nothing minted", f"exit {code}")
     terminal = Terminal([WINDLASS, "login", "--export", SCRATCH / "mistyped", "--yes"], merged(client.env, TYPED))
     terminal.expect("Email address: ")
     terminal.type(email)

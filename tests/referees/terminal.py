@@ -47,6 +47,10 @@ class Terminal:
             need(alive and time.monotonic() < until, f"the terminal does not show {text!r}: {self.shown[-900:]!r}")
         self.seen = self.shown.index(text, self.seen) + len(text)
 
+    def echoes(self):
+        """True while the terminal shows what is typed."""
+        return bool(termios.tcgetattr(self.ours)[3] & termios.ECHO)
+
     def type(self, line):
         os.write(self.ours, line.encode() + b"\r")
 
@@ -67,8 +71,12 @@ class Terminal:
 
 
 def answer(terminal, *dialogue, patience=60):
-    """Waits for each prompt and types the line that belongs to it."""
+    """Waits for each prompt and types at once the line that belongs to it; `shown_at` has the prompts
+    at which the terminal would have shown it."""
+    terminal.shown_at = []
     for prompt, line in dialogue:
         terminal.expect(prompt, patience)
+        if terminal.echoes():
+            terminal.shown_at.append(prompt)
         terminal.type(line)
     return terminal.end()
