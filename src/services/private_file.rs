@@ -48,23 +48,27 @@ fn place(
         .unwrap_or_else(|| Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fresh = path.with_file_name(format!(".{name}.{}", Uuid::new_v4().simple()));
-    let written = make(folder)
+    let shown = Outside::new(path.display().to_string());
+    let broken = |error: &std::io::Error| {
+        drop(std::fs::remove_file(&fresh));
+        Problem::new(Kind::Machine, format!("{shown} cannot be written"))
+            .because(error)
+            .hint("check the folder's permissions and the space on its disk")
+    };
+    make(folder)
         .and_then(|()| create(&fresh))
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| placed(&fresh));
-    written.map_err(|error| {
-        drop(std::fs::remove_file(&fresh));
-        let shown = Outside::new(path.display().to_string());
-        if error.kind() == std::io::ErrorKind::AlreadyExists {
-            return Problem::new(
-                Kind::Refused,
-                format!("{shown} is there already: it is not overwritten"),
-            )
-            .hint("name another file, or add --force");
+        .map_err(|error| broken(&error))?;
+    placed(&fresh).map_err(|error| {
+        let problem = broken(&error);
+        if error.kind() != std::io::ErrorKind::AlreadyExists {
+            return problem;
         }
-        Problem::new(Kind::Machine, format!("{shown} cannot be written"))
-            .because(&error)
-            .hint("check the folder's permissions and the space on its disk")
+        Problem::new(
+            Kind::Refused,
+            format!("{shown} is there already: it is not overwritten"),
+        )
+        .hint("name another file, or add --force")
     })
 }
 
