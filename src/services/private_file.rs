@@ -41,7 +41,7 @@ fn place(
     written.map_err(|error| {
         drop(std::fs::remove_file(&fresh));
         let shown = Outside::new(path.display().to_string());
-        if error.kind() == std::io::ErrorKind::AlreadyExists {
+        if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_file() {
             return Problem::new(
                 Kind::Refused,
                 format!("{shown} is there already: it is not overwritten"),
