@@ -42,8 +42,8 @@ pub struct Global {
     /// Ask nobody; show what was seen last
     #[arg(long, global = true)]
     pub offline: bool,
-    /// Opens the encrypted credential file without asking
-    #[arg(long, global = true, value_name = "FILE")]
+    /// What opens the encrypted credential, without asking; - reads it from standard input
+    #[arg(long, global = true, value_name = "FILE|-")]
     pub passphrase_file: Option<PathBuf>,
     /// Say more on standard error; twice for every detail
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -101,6 +101,9 @@ pub enum Command {
     Resume {
         /// The run; every open one without it
         run: Option<String>,
+        /// Take e-mail, password and one-time password from WINDLASS_SSO_* off loopback too
+        #[arg(long)]
+        from_env: bool,
     },
     /// Every credential, its end, and whose value every secret holds
     Credentials(Credentials),
@@ -137,6 +140,12 @@ pub enum Plannable {
     Publish(Wish),
     /// Put a new credential into every secret that holds it
     Rotate(Rotate),
+    /// End sessions of the store
+    Revoke {
+        /// Ids of sessions; 'windlass credentials' lists them
+        #[arg(required = true, value_name = "SESSION")]
+        sessions: Vec<String>,
+    },
 }
 
 #[derive(Args, Clone, Debug)]

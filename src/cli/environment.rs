@@ -5,9 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use etcetera::BaseStrategy;
+use secrecy::SecretString;
 
 use super::args::Global;
 use super::{prompt, secret_file};
@@ -16,16 +17,10 @@ use crate::domain::{Kind, Problem};
 use crate::run::{Session, Setting};
 use crate::services::{AskPassphrase, Services};
 
-/// How the encrypted file is opened: by `file`, else by a question where one may be asked.
-fn ask_passphrase(file: Option<PathBuf>, asking: bool) -> AskPassphrase {
-    Arc::new(move || match &file {
-        Some(file) => match secret_file::read(file) {
-            Ok(passphrase) => Some(passphrase),
-            Err(problem) => {
-                tracing::error!("{problem}");
-                None
-            }
-        },
+/// How the encrypted file is opened: by what was given, else by a question where one may be asked.
+fn ask_passphrase(given: Option<SecretString>, asking: bool) -> AskPassphrase {
+    Arc::new(move || match &given {
+        Some(passphrase) => Some(passphrase.clone()),
         None if asking => prompt::hidden("Passphrase of the encrypted credential: ").ok(),
         None => None,
     })
@@ -35,6 +30,8 @@ fn ask_passphrase(file: Option<PathBuf>, asking: bool) -> AskPassphrase {
 pub struct Environment {
     fixed: Option<BTreeMap<String, String>>,
     state: Option<PathBuf>,
+    /// What `--passphrase-file` held; a pipe can be read once only.
+    passphrase: OnceLock<SecretString>,
 }
 
 impl Environment {
@@ -43,6 +40,7 @@ impl Environment {
         Self {
             fixed: None,
             state: None,
+            passphrase: OnceLock::new(),
         }
     }
 
@@ -57,6 +55,7 @@ impl Environment {
         Self {
             fixed: Some(fixed),
             state: Some(state),
+            passphrase: OnceLock::new(),
         }
     }
 
@@ -66,6 +65,19 @@ impl Environment {
             Some(fixed) => fixed.get(name).cloned(),
             None => std::env::var(name).ok(),
         }
+    }
+
+    /// What `--passphrase-file` holds, where it is given. A file that cannot be used is told at
+    /// once, not as a credential that is missing.
+    pub fn passphrase(&self, global: &Global) -> Result<Option<SecretString>, Problem> {
+        let Some(file) = &global.passphrase_file else {
+            return Ok(None);
+        };
+        if let Some(known) = self.passphrase.get() {
+            return Ok(Some(known.clone()));
+        }
+        let read = secret_file::read(file)?;
+        Ok(Some(self.passphrase.get_or_init(|| read).clone()))
     }
 
     /// The configuration in force.
@@ -122,7 +134,7 @@ impl Environment {
     fn session_that(&self, global: &Global, asking: bool) -> Result<Session, Problem> {
         let config = self.config(global)?;
         let (state, cache) = self.folders()?;
-        let ask = ask_passphrase(global.passphrase_file.clone(), asking);
+        let ask = ask_passphrase(self.passphrase(global)?, asking);
         let services = self
             .services(Some(cache.clone()))?
             .with_passphrase(state.clone(), ask);

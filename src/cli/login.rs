@@ -21,6 +21,7 @@ use crate::services::charmhub::sign_on::{Login, SignOnAnswer};
 use crate::services::credential_file::CredentialFile;
 use crate::services::http::{host_of, is_loopback};
 use crate::services::keyring::{self, Keyring};
+use crate::services::private_file;
 
 /// What charmcraft takes with `--permission`.
 const PERMISSIONS: [&str; 18] = [
@@ -50,11 +51,7 @@ const TRIES: usize = 3;
 /// Signs in and keeps the token.
 pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
     let session = process.session(global)?;
-    let passphrase = global
-        .passphrase_file
-        .as_deref()
-        .map(secret_file::read)
-        .transpose()?;
+    let passphrase = process.passphrase(global)?;
     let intent = SignInIntent {
         scope: scope(wish)?,
         keep: keep(&session, wish, passphrase.as_ref()).await?,
@@ -66,12 +63,7 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
         },
         &intent,
     )?;
-    if session.read_only {
-        return Err(
-            Problem::new(Kind::Refused, "this session is read-only: no token is made")
-                .hint("run it without --read-only"),
-        );
-    }
+    writable(&session, "no token is made")?;
     output.say(&confirm::text(&plan));
     confirm::ask(&plan, output).await?;
     let mut means = sign_in(process, &session, &intent.scope, wish.from_env, output).await?;
@@ -83,21 +75,44 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
     }
     match &intent.keep {
         Keep::Export { path, .. } => {
+            // By the name that it was given, as charmcraft says it.
+            let named = wish.export.as_ref().map(|path| path.display().to_string());
             output.answer(&format!(
                 "Login successful. Credentials exported to '{}'.\n",
-                Outside::new(path)
+                Outside::new(named.as_ref().unwrap_or(path))
             ));
             output.say(
                 "warning: that file holds the token in clear; delete it when the token is where it belongs",
             );
         }
         Keep::Keyring | Keep::EncryptedFile => {
-            let who = session.observer.services().publisher().await?.whoami().await?;
-            let account = who.account.unwrap_or_default();
-            output.answer(&format!("Logged in as '{account}'.\n"));
+            let who = async { session.observer.services().publisher().await?.whoami().await };
+            match who.await {
+                Ok(facts) => {
+                    let account = facts.account.unwrap_or_default();
+                    output.answer(&format!("Logged in as '{account}'.\n"));
+                }
+                // The token is kept all the same.
+                Err(problem) => {
+                    output.answer("Login successful.\n");
+                    output.explain(&problem);
+                }
+            }
         }
     }
     Ok(0)
+}
+
+/// Refuses what a session may not do before anybody is asked for a password.
+pub fn writable(session: &Session, what: &str) -> Result<(), Problem> {
+    let refused = |how: &str| Problem::new(Kind::Refused, format!("this session is {how}: {what}"));
+    if session.read_only {
+        return Err(refused("read-only").hint("run it without --read-only"));
+    }
+    if session.observer.is_offline() {
+        return Err(refused("offline").hint("run it without --offline"));
+    }
+    Ok(())
 }
 
 fn scope(wish: &Wish) -> Result<TokenScope, Problem> {
@@ -150,6 +165,8 @@ async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>)
             )
             .hint("name another file, or add --force"));
         }
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        private_file::probe(&path)?;
         return Ok(Keep::Export {
             path: path.display().to_string(),
             force: wish.force,
@@ -264,7 +281,7 @@ fn from_environment(process: &Environment, allowed: bool) -> Option<Login> {
 }
 
 /// On a thread of its own, so that a signal still ends the command.
-async fn at_terminal<T: Send + 'static>(
+pub async fn at_terminal<T: Send + 'static>(
     ask: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(ask)

@@ -149,6 +149,9 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
         Some(Command::Plan {
             what: args::Plannable::Rotate(wish),
         }) => rotate::plan(&process.session(global)?, &wish, output).await,
+        Some(Command::Plan {
+            what: args::Plannable::Revoke { sessions },
+        }) => rotate::plan_revoke(&process.session(global)?, &sessions, output).await,
         Some(Command::Whoami) => show::whoami(&process.session(global)?, output).await,
         Some(Command::Resolve { images }) => show::resolve(&process, global, &images, output).await,
         Some(Command::Diff { from, to }) => show::diff(&process, global, &from, &to, output).await,
@@ -157,7 +160,9 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
         }) => publish::plan(&process.session(global)?, &wish, output).await,
         Some(Command::Publish(wish)) => publish::publish(&process.session(global)?, &wish, output).await,
         Some(Command::Runs) => runs::list(&process.session(global)?, output),
-        Some(Command::Resume { run }) => runs::resume(&process, global, run.as_deref(), output).await,
+        Some(Command::Resume { run, from_env }) => {
+            runs::resume(&process, global, run.as_deref(), from_env, output).await
+        }
         Some(Command::Doctor) => doctor::doctor(&process.session(global)?, output).await,
         Some(Command::Config { what }) => show::config(&process, global, &what, output),
     }

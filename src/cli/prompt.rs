@@ -1,13 +1,17 @@
 //! Questions at the terminal.
 //!
 //! Owns how a line is read, with and without echo. What is typed without echo is held in memory
-//! that is wiped. Must not decide what is asked.
+//! that is wiped, and in no other: the terminal is read past the buffer of standard input. Must
+//! not decide what is asked.
 
-use std::io::{BufRead, IsTerminal, Read, Write};
+use std::fs::File;
+use std::io::{IsTerminal, Read, Write};
+use std::os::fd::AsFd as _;
 
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use super::signals;
 use crate::domain::{Kind, Problem};
 
 /// Longest secret that is taken, in bytes. Room for it is made at once: a buffer that grows leaves
@@ -33,34 +37,37 @@ fn say(text: &str) {
     drop(err.write_all(text.as_bytes()).and_then(|()| err.flush()));
 }
 
-/// Asks for a line and shows what is typed.
-pub fn line(question: &str) -> Result<String, Problem> {
-    if !std::io::stdin().is_terminal() {
+/// The terminal itself, without the buffer that standard input keeps for the life of the process.
+fn terminal(question: &str) -> Result<File, Problem> {
+    let input = std::io::stdin();
+    if !input.is_terminal() {
         return Err(no_terminal(question));
     }
-    say(question);
-    let mut text = String::new();
-    let read = std::io::stdin()
-        .lock()
-        .read_line(&mut text)
+    let own = input
+        .as_fd()
+        .try_clone_to_owned()
         .map_err(|error| unreadable(&error))?;
-    if read == 0 {
-        return Err(given_up());
-    }
-    Ok(text.trim().to_owned())
+    Ok(File::from(own))
+}
+
+/// Asks for a line and shows what is typed.
+pub fn line(question: &str) -> Result<String, Problem> {
+    let terminal = terminal(question)?;
+    say(question);
+    let typed = keys(terminal)?;
+    Ok(typed.trim().to_owned())
 }
 
 /// Asks for a line and shows nothing of it.
 pub fn hidden(question: &str) -> Result<SecretString, Problem> {
-    if !std::io::stdin().is_terminal() {
-        return Err(no_terminal(question));
-    }
-    say(question);
+    let terminal = terminal(question)?;
+    // The echo goes off first: who types as soon as the question is there must not be shown.
     crossterm::terminal::enable_raw_mode().map_err(|error| unreadable(&error))?;
-    let typed = keys(std::io::stdin().lock());
+    say(question);
+    let typed = keys(terminal);
     drop(crossterm::terminal::disable_raw_mode());
     say("\n");
-    typed
+    Ok(SecretString::from(typed?.as_str()))
 }
 
 fn given_up() -> Problem {
@@ -68,7 +75,7 @@ fn given_up() -> Problem {
 }
 
 /// Reads keys up to Enter: backspace, Ctrl-U, Ctrl-C and Ctrl-D work as everywhere.
-fn keys(mut input: impl Read) -> Result<SecretString, Problem> {
+fn keys(mut input: impl Read) -> Result<Zeroizing<String>, Problem> {
     let mut typed = Zeroizing::new(Vec::with_capacity(LONGEST));
     loop {
         let mut key = Zeroizing::new([0_u8; 1]);
@@ -77,34 +84,43 @@ fn keys(mut input: impl Read) -> Result<SecretString, Problem> {
         }
         match key[0] {
             b'\r' | b'\n' => break,
-            3 | 4 => return Err(given_up()),
+            3 => {
+                // Without echo the terminal makes no signal of it.
+                signals::interrupt();
+                return Err(given_up());
+            }
+            4 => return Err(given_up()),
             8 | 127 => {
                 // A character of several bytes goes as one.
                 while typed.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
             }
             21 => typed.clear(),
+            // Other control keys mean nothing here, and no secret holds them.
+            0..32 => {}
             other if typed.len() < LONGEST => typed.push(other),
             _ => {}
         }
     }
     match std::str::from_utf8(&typed) {
-        Ok(text) => Ok(SecretString::from(text)),
-        Err(_) => Err(Problem::new(Kind::Usage, "what was typed is not UTF-8 text")),
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => {
+            Err(Problem::new(Kind::Usage, "what was typed is not UTF-8 text")
+                .hint("run the same command again"))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     #[test]
     fn keys_are_edited_as_at_any_prompt() {
-        let typed = |bytes: &[u8]| keys(bytes).map(|text| text.expose_secret().to_owned());
+        let typed = |bytes: &[u8]| keys(bytes).map(|text| text.to_string());
         assert_eq!(typed(b"secret\r").unwrap(), "secret");
         assert_eq!(typed("p\u{e4}\u{7f}ass\n".as_bytes()).unwrap(), "pass");
         assert_eq!(typed(b"wrong\x15right\n").unwrap(), "right");
+        assert_eq!(typed(b"sec\x1aret\n").unwrap(), "secret");
         for stopped in [&b"half\x03"[..], b"half\x04", b"half"] {
             assert_eq!(typed(stopped).unwrap_err().kind, Kind::Refused);
         }

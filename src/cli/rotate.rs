@@ -11,7 +11,7 @@ use super::args::{Global, Rotate as Wish};
 use super::environment::Environment;
 use super::output::Output;
 use super::{Ending, confirm, documents, login, prompt, runs, secret_file, watch};
-use crate::domain::{Fingerprint, Kind, Outside, Problem, SessionId};
+use crate::domain::{Fingerprint, Outside, Problem, SessionId};
 use crate::journal::Outcome;
 use crate::plan::{Plan, RevokeIntent, Revoked, RotateIntent, rotate};
 use crate::run::{Means, Session};
@@ -72,27 +72,27 @@ async fn planned(
 pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
     let (intent, brought) = intent(session, wish)?;
     let plan = planned(session, &intent, brought.as_ref()).await?;
+    Ok(shown(session, &plan, output))
+}
+
+fn shown(session: &Session, plan: &Plan, output: &Output) -> u8 {
     if output.json {
         output.document(
             "plan",
             Some(&session.config.workspace.name),
-            vec![("plan", documents::plan(&plan))],
+            vec![("plan", documents::plan(plan))],
         );
     } else {
-        output.answer(&confirm::text(&plan));
+        output.answer(&confirm::text(plan));
     }
-    Ok(0)
+    0
 }
 
 /// Rotates.
 pub async fn rotate(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
     let session = &process.session(global)?;
-    if session.read_only {
-        return Err(
-            Problem::new(Kind::Refused, "this session is read-only: nothing is rotated")
-                .hint("'windlass plan rotate' shows what would change"),
-        );
-    }
+    login::writable(session, "nothing is rotated")
+        .map_err(|problem| problem.hint("'windlass plan rotate' shows what would change"))?;
     let (intent, brought) = intent(session, wish)?;
     let plan = planned(session, &intent, brought.as_ref()).await?;
     if !plan.nothing_to_do() {
@@ -108,13 +108,13 @@ pub async fn rotate(process: &Environment, global: &Global, wish: &Wish, output:
     let record = watch::follow(handle, &plan, output).await?;
     let code = runs::report(session, &record, output);
     if let (Some(path), Some(Outcome::Done)) = (&wish.token_file, record.outcome) {
-        offer_removal(path, output);
+        offer_removal(path, output).await;
     }
     Ok(code)
 }
 
 /// The value is where it belongs: what is left of it on disk can only leak.
-fn offer_removal(path: &Path, output: &Output) {
+async fn offer_removal(path: &Path, output: &Output) {
     if path == Path::new("-") {
         return;
     }
@@ -123,9 +123,8 @@ fn offer_removal(path: &Path, output: &Output) {
         output.say(&format!("{shown} still holds the value in clear: remove it"));
         return;
     }
-    let answer = prompt::line(&format!(
-        "Remove {shown}, which still holds the value in clear? [y/N] "
-    ));
+    let question = format!("Remove {shown}, which still holds the value in clear? [y/N] ");
+    let answer = login::at_terminal(move || prompt::line(&question)).await;
     if answer.is_ok_and(|answer| matches!(answer.as_str(), "y" | "Y" | "yes")) {
         match std::fs::remove_file(path) {
             Ok(()) => output.say(&format!("{shown} is removed")),
@@ -134,13 +133,23 @@ fn offer_removal(path: &Path, output: &Output) {
     }
 }
 
-/// Ends sessions of the store.
-pub async fn revoke(session: &Session, sessions: &[String], output: &Output) -> Ending {
+async fn revocation(session: &Session, sessions: &[String]) -> Result<Plan, Problem> {
     let intent = RevokeIntent {
         sessions: sessions.iter().map(|text| SessionId::new(text)).collect(),
     };
     let snapshot = session.observer.for_credentials(session.observer.cached()).await;
-    let plan = session.plan_revoke(&snapshot, &intent)?;
+    session.plan_revoke(&snapshot, &intent)
+}
+
+/// Shows what ending sessions would change.
+pub async fn plan_revoke(session: &Session, sessions: &[String], output: &Output) -> Ending {
+    Ok(shown(session, &revocation(session, sessions).await?, output))
+}
+
+/// Ends sessions of the store.
+pub async fn revoke(session: &Session, sessions: &[String], output: &Output) -> Ending {
+    login::writable(session, "no session is ended")?;
+    let plan = revocation(session, sessions).await?;
     let record = confirm::confirmed(session, plan, output).await?;
     Ok(runs::report(session, &record, output))
 }

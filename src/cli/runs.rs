@@ -136,14 +136,15 @@ pub fn summary(record: &RunRecord) -> String {
 }
 
 /// Takes up one run, or every open one.
-pub async fn resume(process: &Environment, global: &Global, run: Option<&str>, output: &Output) -> Ending {
+pub async fn resume(
+    process: &Environment,
+    global: &Global,
+    run: Option<&str>,
+    from_env: bool,
+    output: &Output,
+) -> Ending {
     let session = &process.session(global)?;
-    if session.read_only {
-        return Err(
-            Problem::new(Kind::Refused, "this session is read-only: nothing is resumed")
-                .hint("run it without --read-only"),
-        );
-    }
+    login::writable(session, "nothing is resumed")?;
     let wanted: Vec<RunRecord> = match run {
         Some(id) => {
             let found = session.journal.run(&RunId(id.to_owned()))?;
@@ -176,16 +177,17 @@ pub async fn resume(process: &Environment, global: &Global, run: Option<&str>, o
             done.push(record.clone());
             continue;
         }
-        let means = match record.sign_in() {
+        let mut means = match record.sign_in() {
             Some(scope) => {
                 output.say(&format!(
                     "{} needs a new sign-in: its token died with its process",
                     record.id
                 ));
-                login::sign_in(process, session, scope, false, output).await?
+                login::sign_in(process, session, scope, from_env, output).await?
             }
             None => Means::default(),
         };
+        means.passphrase = process.passphrase(global)?;
         let handle = session.resume_with(&record.id, means)?;
         let record = watch::follow(handle, &record.plan, output).await?;
         code = record.outcome.map_or(1, Outcome::exit_code);

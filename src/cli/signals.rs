@@ -12,6 +12,12 @@ use tokio_util::sync::CancellationToken;
 use super::Ending;
 
 static RUNNING: AtomicBool = AtomicBool::new(false);
+static TYPED: AtomicBool = AtomicBool::new(false);
+
+/// Ctrl-C was typed where the terminal makes no signal of it. Whoever asked ends on its own.
+pub fn interrupt() {
+    TYPED.store(true, Ordering::SeqCst);
+}
 
 /// Listens for requests to stop, from the moment it is made: one that arrives before anybody waits
 /// is not lost, and no longer kills the process with the terminal taken.
@@ -50,7 +56,9 @@ pub async fn until_interrupted(command: impl Future<Output = Ending>) -> Ending 
     loop {
         tokio::select! {
             biased;
-            ending = &mut command => return ending,
+            ending = &mut command => {
+                return if TYPED.load(Ordering::SeqCst) { Ok(130) } else { ending };
+            }
             () = requests.next() => {
                 if asked || !RUNNING.load(Ordering::SeqCst) {
                     return Ok(130);

@@ -23,6 +23,20 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     place(path, bytes, link)
 }
 
+/// Says whether [`write`] would find `path` writable, without leaving anything but its folder:
+/// asked before something is made that has no other place to go.
+pub fn probe(path: &Path) -> Result<(), Problem> {
+    if path.is_dir() {
+        let shown = Outside::new(path.display().to_string());
+        return Err(Problem::new(
+            Kind::Machine,
+            format!("{shown} cannot be written: it is a folder"),
+        )
+        .hint("name a file in it"));
+    }
+    place(path, b"", |fresh| std::fs::remove_file(fresh))
+}
+
 fn place(
     path: &Path,
     bytes: &[u8],
@@ -91,8 +105,12 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         write_new(&path.with_file_name("other"), b"three").unwrap();
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
+        probe(&path.with_file_name("third")).unwrap();
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
+        assert_eq!(probe(path.parent().unwrap()).unwrap_err().kind, Kind::Machine);
         // Where it cannot be written, nothing is left behind.
         let blocked = dir.path().join("new").join("secret").join("below");
+        assert_eq!(probe(&blocked).unwrap_err().kind, Kind::Machine);
         assert_eq!(write(&blocked, b"x").unwrap_err().kind, Kind::Machine);
     }
 }
