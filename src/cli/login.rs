@@ -155,6 +155,16 @@ fn scope(wish: &Wish) -> Result<TokenScope, Problem> {
 /// Where the token will be kept, looked at before anybody types a password.
 async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>) -> Result<Keep, Problem> {
     if let Some(path) = &wish.export {
+        if path == std::path::Path::new("-") || path.is_dir() {
+            return Err(Problem::new(
+                Kind::Usage,
+                format!(
+                    "a token is exported to a file, not to '{}'",
+                    Outside::new(path.display().to_string())
+                ),
+            )
+            .hint("name a file: windlass login --export token.txt"));
+        }
         if path.exists() && !wish.force {
             return Err(Problem::new(
                 Kind::Refused,

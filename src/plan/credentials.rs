@@ -10,7 +10,7 @@ use crate::config::workspace::{Token, TokenKind};
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
 use crate::domain::secret::LineageRecord;
 use crate::domain::snapshot::Standing;
-use crate::domain::{Fingerprint, Lineage, Observed, Outside, SecretTarget, Snapshot};
+use crate::domain::{Fingerprint, Kind, Lineage, Observed, Outside, SecretTarget, Snapshot};
 
 /// How close the end is. Ordered: later is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -69,10 +69,15 @@ pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
 }
 
 fn own(seen: &Observed<CredentialFacts>, name: &str, kind: &str, now: DateTime<Utc>) -> Option<Credential> {
+    // What was seen of it once says nothing of one that is refused now: it may be another.
+    let refused = seen
+        .problem
+        .as_ref()
+        .is_some_and(|problem| problem.kind == Kind::Credentials);
     match (&seen.value, seen.standing()) {
-        (Some(facts), _) => Some(judged(facts.clone(), Some(seen), now)),
+        (Some(facts), _) if !refused => Some(judged(facts.clone(), Some(seen), now)),
         (None, Standing::NotAsked | Standing::Absent) => None,
-        (None, _) => {
+        _ => {
             let facts = CredentialFacts {
                 name: name.into(),
                 kind: kind.into(),
