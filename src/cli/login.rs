@@ -263,6 +263,10 @@ pub async fn sign_in(
             return Err(problem);
         }
         output.explain(&problem);
+        // The password was taken before a one-time password was asked for: only that is wrong.
+        if login.otp.take().is_some() {
+            continue;
+        }
         login = at_terminal({
             let email = login.email.clone();
             move || {

@@ -312,7 +312,15 @@ fn check_brought(
     if token.kind == TokenKind::Other {
         return Ok(());
     }
-    let facts = snapshot.brought.need("the value that was brought")?;
+    let facts = snapshot.brought.need("the value that was brought").map_err(|mut problem| {
+        if problem.kind == Kind::Credentials {
+            problem.hints.clear();
+            problem = problem
+                .hint("it is the value in the token file that is refused, not the credential of this windlass")
+                .hint("bring another one, or leave --token-file out to have one made");
+        }
+        problem
+    })?;
     let lacking = lacking(token.kind, facts, needs);
     if let Some(problem) = lacking {
         return Err(problem);
