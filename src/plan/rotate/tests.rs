@@ -95,6 +95,7 @@ fn snapshot() -> Snapshot {
             may_write: true,
             key_id: KeyId(format!("key of {}", target.repository)),
             secrets,
+            shared: BTreeMap::new(),
             busy: Vec::new(),
         };
         snapshot
@@ -158,6 +159,7 @@ fn sealed(snapshot: &Snapshot) -> SealedRotation {
                 (target, key)
             })
             .collect(),
+        organisations: Vec::new(),
     }
 }
 
