@@ -2,7 +2,7 @@
 //! without a terminal. Owns the promises that need servers but no foreign client; the referees own
 //! the others.
 
-#![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::large_futures, missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -6,9 +6,9 @@ use std::io::{BufRead, IsTerminal};
 
 use super::output::Output;
 use super::{tables, watch};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Kind, Outside, Problem};
 use crate::journal::RunRecord;
-use crate::plan::{Plan, PlannedRow, State};
+use crate::plan::{Plan, PlannedRow, State, Step};
 use crate::run::Session;
 
 /// Shows `plan`, asks, looks once more at what it builds on, and follows its run to the end.
@@ -51,6 +51,24 @@ pub async fn ask(plan: &Plan, output: &Output) -> Result<(), Problem> {
     }
 }
 
+/// What cannot be undone and why, steps of the same reason together.
+fn irreversible(plan: &Plan) -> Vec<(&Outside, Vec<&Step>)> {
+    let mut all: Vec<(&Outside, Vec<&Step>)> = Vec::new();
+    for step in plan
+        .steps
+        .iter()
+        .filter(|step| step.skip_reason.is_none() && step.undo.as_str().starts_with("cannot"))
+    {
+        match all.iter_mut().find(|(undo, with)| {
+            **undo == step.undo && with.first().is_some_and(|first| first.kind == step.kind)
+        }) {
+            Some((_, with)) => with.push(step),
+            None => all.push((&step.undo, vec![step])),
+        }
+    }
+    all
+}
+
 /// A plan in text.
 pub fn text(plan: &Plan) -> String {
     let mut text = format!("{}\n", plan.title);
@@ -61,7 +79,10 @@ pub fn text(plan: &Plan) -> String {
     for step in &plan.steps {
         let what = match (&step.skip_reason, &step.after) {
             (Some(reason), _) => format!("skipped: {reason}"),
-            (None, State::Text(after)) => after.to_string(),
+            (None, State::Text(after)) => match &step.before {
+                State::Text(before) => format!("{before} -> {after}"),
+                _ => after.to_string(),
+            },
             (None, State::Rows(rows)) => format!("{} channel rows, below", rows.len()),
             (None, State::Nothing(())) => String::new(),
         };
@@ -95,12 +116,15 @@ pub fn text(plan: &Plan) -> String {
     if !changes.is_empty() {
         text.push_str(&changes.text());
     }
-    for step in plan
-        .steps
-        .iter()
-        .filter(|s| s.skip_reason.is_none() && s.undo.as_str().starts_with("cannot"))
-    {
-        text.push_str(&format!("  {} {}: {}\n", step.kind, step.target, step.undo));
+    for (undo, steps) in irreversible(plan) {
+        match steps.as_slice() {
+            [one] => text.push_str(&format!("  {} {}: {undo}\n", one.kind, one.target)),
+            many => text.push_str(&format!(
+                "  {} × {}: {undo}\n",
+                many.len(),
+                many.first().map_or("", |s| &s.kind)
+            )),
+        }
     }
     text.push_str(&format!("  same as: {}\n", plan.command));
     text

@@ -18,6 +18,7 @@ use crate::journal::Outcome;
 use crate::plan::{Keep, SignInIntent};
 use crate::run::{Means, Session};
 use crate::services::charmhub::sign_on::{Login, SignOnAnswer};
+use crate::services::credential_file::CredentialFile;
 use crate::services::http::{host_of, is_loopback};
 use crate::services::keyring::{self, Keyring};
 
@@ -56,7 +57,7 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
         .transpose()?;
     let intent = SignInIntent {
         scope: scope(wish)?,
-        keep: keep(&session, wish, passphrase.is_some()).await?,
+        keep: keep(&session, wish, passphrase.as_ref()).await?,
     };
     let plan = session.plan_sign_in(
         &Snapshot {
@@ -137,7 +138,7 @@ fn scope(wish: &Wish) -> Result<TokenScope, Problem> {
 }
 
 /// Where the token will be kept, looked at before anybody types a password.
-async fn keep(session: &Session, wish: &Wish, passphrase: bool) -> Result<Keep, Problem> {
+async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>) -> Result<Keep, Problem> {
     if let Some(path) = &wish.export {
         if path.exists() && !wish.force {
             return Err(Problem::new(
@@ -162,7 +163,12 @@ async fn keep(session: &Session, wish: &Wish, passphrase: bool) -> Result<Keep, 
         )
         .hint("unset CHARMCRAFT_AUTH, or write the token into a file with --export FILE"));
     }
-    if passphrase {
+    if let Some(passphrase) = passphrase {
+        // A file behind another passphrase could not be added to once the token is there.
+        let file = CredentialFile::in_folder(session.journal.folder());
+        if file.exists() {
+            file.open(passphrase, &services.endpoints.charmhub)?;
+        }
         return Ok(Keep::EncryptedFile);
     }
     let why = match keyring::standing().await {
@@ -191,27 +197,24 @@ pub async fn sign_in(
     let services = session.observer.services();
     let sso = &services.endpoints.sso;
     let mut asked = false;
-    let mut login = match from_environment(process, is_loopback(sso) || from_env) {
-        Some(login) => {
-            if !is_loopback(sso) {
-                output.say(&format!(
-                    "warning: the password for {} comes from the environment, where other programs of yours can read it",
-                    host_of(sso)
-                ));
-            }
-            login
+    let mut login = if let Some(login) = from_environment(process, is_loopback(sso) || from_env) {
+        if !is_loopback(sso) {
+            output.say(&format!(
+                "warning: the password for {} comes from the environment, where other programs of yours can read it",
+                host_of(sso)
+            ));
         }
-        None => {
-            asked = true;
-            at_terminal(|| {
-                Ok(Login {
-                    email: prompt::line("Email address: ")?,
-                    password: prompt::hidden("Password: ")?,
-                    otp: None,
-                })
+        login
+    } else {
+        asked = true;
+        at_terminal(|| {
+            Ok(Login {
+                email: prompt::line("Email address: ")?,
+                password: prompt::hidden("Password: ")?,
+                otp: None,
             })
-            .await?
-        }
+        })
+        .await?
     };
     for attempt in 1.. {
         let problem = match services.sign_on().discharge(scope, &login).await {
@@ -295,7 +298,7 @@ pub async fn logout(session: &Session, registry: Option<&str>, output: &Output) 
     let api = &services.endpoints.charmhub;
     let in_keyring = services.uses_keyring() && matches!(keyring::standing().await, Keyring::Usable);
     let mut found = in_keyring && keyring::forget(api).await?;
-    let file = crate::services::credential_file::CredentialFile::in_folder(session.journal.folder());
+    let file = CredentialFile::in_folder(session.journal.folder());
     if file.exists() {
         found |= file.forget(api)?;
     }

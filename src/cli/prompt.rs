@@ -14,9 +14,14 @@ use crate::domain::{Kind, Problem};
 /// copies behind.
 const LONGEST: usize = 4096;
 
-fn no_terminal() -> Problem {
-    Problem::new(Kind::Credentials, "prompting not possible without a terminal")
-        .hint("run it at a terminal, or set WINDLASS_SSO_EMAIL, WINDLASS_SSO_PASSWORD and WINDLASS_SSO_OTP (off loopback with --from-env)")
+fn no_terminal(question: &str) -> Problem {
+    let what = question.trim_end().trim_end_matches(':').to_lowercase();
+    Problem::new(
+        Kind::Credentials,
+        format!("prompting not possible without a terminal: the {what} is missing"),
+    )
+    .hint("run it at a terminal, or set WINDLASS_SSO_EMAIL, WINDLASS_SSO_PASSWORD and WINDLASS_SSO_OTP (off loopback with --from-env)")
+    .hint("a pipeline brings a ready token instead: windlass rotate --token-file FILE")
 }
 
 fn unreadable(error: &std::io::Error) -> Problem {
@@ -31,7 +36,7 @@ fn say(text: &str) {
 /// Asks for a line and shows what is typed.
 pub fn line(question: &str) -> Result<String, Problem> {
     if !std::io::stdin().is_terminal() {
-        return Err(no_terminal());
+        return Err(no_terminal(question));
     }
     say(question);
     let mut text = String::new();
@@ -48,7 +53,7 @@ pub fn line(question: &str) -> Result<String, Problem> {
 /// Asks for a line and shows nothing of it.
 pub fn hidden(question: &str) -> Result<SecretString, Problem> {
     if !std::io::stdin().is_terminal() {
-        return Err(no_terminal());
+        return Err(no_terminal(question));
     }
     say(question);
     crossterm::terminal::enable_raw_mode().map_err(|error| unreadable(&error))?;

@@ -21,7 +21,9 @@ pub fn read(path: &Path) -> Result<SecretString, Problem> {
     let shown = Outside::new(path.display().to_string());
     let refused = |why: &str| Problem::new(Kind::Credentials, format!("{shown} is not read: {why}"));
     let failed = |error: std::io::Error| {
-        Problem::new(Kind::Credentials, format!("{shown} cannot be read")).because(&error)
+        Problem::new(Kind::Credentials, format!("{shown} cannot be read"))
+            .because(&error)
+            .hint("check its path and that it is yours")
     };
     let facts = std::fs::metadata(path).map_err(failed)?;
     if !facts.is_file() {
@@ -38,7 +40,8 @@ pub fn read(path: &Path) -> Result<SecretString, Problem> {
         }
     }
     if facts.len() > LARGEST {
-        return Err(refused("it is larger than any secret"));
+        return Err(refused("it is larger than any secret")
+            .hint("name the file that holds the value and nothing else"));
     }
     text_of(std::fs::File::open(path).map_err(failed)?, shown.as_str())
 }
@@ -57,7 +60,8 @@ fn text_of(input: impl Read, place: &str) -> Result<SecretString, Problem> {
         })?
         .trim();
     if text.is_empty() {
-        return Err(Problem::new(Kind::Credentials, format!("{place} holds nothing")));
+        return Err(Problem::new(Kind::Credentials, format!("{place} holds nothing"))
+            .hint("put the value in, as charmcraft login --export or windlass login --export write it"));
     }
     Ok(SecretString::from(text))
 }

@@ -21,6 +21,11 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RevokeIntent) -
             .filter(|record| record.session.as_ref() == Some(session))
             .map(|record| record.target.repository.clone())
             .collect();
+        if repositories.is_empty() {
+            // Put somewhere by hand: any job of the workspace may be using it.
+            let named = workspace.tokens.iter().flat_map(|token| &token.targets);
+            repositories.extend(named.map(|target| target.repository.clone()));
+        }
         repositories.sort();
         repositories.dedup();
         let placed = snapshot

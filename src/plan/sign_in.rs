@@ -108,7 +108,7 @@ pub fn mint_step(
             end.format("%Y-%m-%d %H:%M UTC")
         )),
         Some(end) if days > 0 => {
-            text.push_str(&format!(", for {days} days (until {})", end.format("%Y-%m-%d")))
+            text.push_str(&format!(", for {days} days (until {})", end.format("%Y-%m-%d")));
         }
         _ => text.push_str(&format!(", for {} seconds", scope.ttl)),
     }

@@ -261,8 +261,13 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
             .find(|(outcome, _, optional)| *outcome == wanted && !optional)
             .map(|(_, p, _)| p.clone())
     };
-    let whole =
-        |problem: Problem| steps::account(&order.plan, &journal.run(&order.id).ok().flatten(), problem);
+    let whole = |problem: Problem| {
+        steps::account(
+            &order.plan,
+            journal.run(&order.id).ok().flatten().as_ref(),
+            problem,
+        )
+    };
     Ok(if let Some(problem) = of(StepOutcome::Unknown) {
         (Outcome::Unknown, Some(whole(problem)))
     } else if let Some(problem) = of(StepOutcome::Failed) {

@@ -150,30 +150,44 @@ impl Services {
         {
             return Ok(token);
         }
-        let none = || {
-            Problem::new(Kind::Credentials, "there is no Charmhub credential")
-                .cause("CHARMCRAFT_AUTH is not set, and charmcraft keeps none in the keyring")
+        let standing = if self.keyring {
+            keyring::standing().await
+        } else {
+            keyring::Keyring::Absent("it is not looked at here".into())
         };
+        let why = match standing {
+            keyring::Keyring::Usable => {
+                "CHARMCRAFT_AUTH is not set, and charmcraft keeps none in the keyring".to_owned()
+            }
+            keyring::Keyring::Locked => {
+                "CHARMCRAFT_AUTH is not set, and the keyring is locked: unlock it, and what it holds is used"
+                    .to_owned()
+            }
+            keyring::Keyring::Absent(why) => {
+                format!("CHARMCRAFT_AUTH is not set, and there is no keyring ({why})")
+            }
+        };
+        let none = Problem::new(Kind::Credentials, "there is no Charmhub credential").cause(why);
         let Some(Fallback { folder, passphrase }) = self.fallback.clone() else {
-            return Err(none().hint(NEW_TOKEN));
+            return Err(none.hint(NEW_TOKEN));
         };
         let file = CredentialFile::in_folder(&folder);
         if !file.exists() {
-            return Err(none().hint(NEW_TOKEN));
+            return Err(none.hint(NEW_TOKEN));
         }
         let api = api.clone();
+        let unopened = none.clone();
         // Asking waits for a person, and opening is slow on purpose.
         let opened = tokio::task::spawn_blocking(move || match passphrase() {
             Some(passphrase) => file.open(&passphrase, &api),
-            None => Err(none()
+            None => Err(unopened
                 .cause("nobody gave the passphrase of the encrypted file")
                 .hint("--passphrase-file FILE gives it without a prompt")),
         })
         .await
         .map_err(|error| Problem::new(Kind::Internal, "the encrypted file was not opened").because(&error))?;
         opened?.ok_or_else(|| {
-            none()
-                .cause("the encrypted file holds none for this store")
+            none.cause("the encrypted file holds none for this store")
                 .hint(NEW_TOKEN)
         })
     }

@@ -176,6 +176,14 @@ def bare_environment():
     return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "TERM": "dumb", "USER": "referee"}
 
 
+def merged(*environments):
+    """One environment of several: later ones win, and None takes a variable away."""
+    whole = {}
+    for environment in environments:
+        whole |= environment
+    return {name: value for name, value in whole.items() if value is not None}
+
+
 def wait_for(what, ready, process=None, patience=30):
     until = time.monotonic() + patience
     while not ready():
@@ -407,10 +415,10 @@ class Client:
 
     @property
     def env(self):
-        return self.world.env | {"WINDLASS_STATE_DIR": str(self.state)} | self.extra
+        return merged(self.world.env, {"WINDLASS_STATE_DIR": str(self.state)}, self.extra)
 
-    def run(self, *arguments, env=None, timeout=180):
-        return run([WINDLASS, *arguments], self.env | (env or {}), timeout)
+    def run(self, *arguments, env=None, timeout=180, stdin=subprocess.DEVNULL):
+        return run([WINDLASS, *arguments], merged(self.env, env or {}), timeout, stdin=stdin)
 
     def popen(self, *arguments, **options):
         command = [str(WINDLASS), *map(str, arguments)]
@@ -436,12 +444,17 @@ def skopeo(world, *arguments, timeout=120):
 
 def charmcraft(world, version, *arguments, env=None, cwd=None, timeout=180):
     """The real charmcraft of this version, unmodified."""
+    program, environment, folder = charmcraft_place(world, version, env)
+    return run([program, *arguments], environment, timeout, cwd=cwd or folder)
+
+
+def charmcraft_place(world, version, env=None):
+    """(program, environment, an empty folder to run it in)."""
     program = REFEREES / f"charmcraft-{version}/bin/charmcraft"
     need(program.exists(), f"charmcraft {version} is not installed (tests/run does it)")
-    folder = cwd or SCRATCH / "empty"
-    Path(folder).mkdir(exist_ok=True)
-    environment = world.env | {"HOME": str(world.home), "XDG_RUNTIME_DIR": str(SCRATCH)} | (env or {})
-    return run([program, *arguments], environment, timeout, cwd=folder)
+    folder = SCRATCH / "empty"
+    folder.mkdir(exist_ok=True)
+    return program, merged(world.env, {"HOME": str(world.home), "XDG_RUNTIME_DIR": str(SCRATCH)}, env or {}), folder
 
 
 def sha256(data):

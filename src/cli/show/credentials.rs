@@ -49,7 +49,7 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
         let text = calendar::calendar(&all, now);
         if path == Path::new("-") {
             output.answer(&text);
-            return ending(wish, &all, now, output);
+            return Ok(ending(wish, &all, now, output));
         }
         private_file::write(path, text.as_bytes())?;
         output.say(&format!("written: {}", Outside::new(path.display().to_string())));
@@ -78,13 +78,13 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
         output.answer(&matrix(session, &snapshot, &targets));
         output.answer(&sessions(&snapshot));
     }
-    ending(wish, &all, now, output)
+    Ok(ending(wish, &all, now, output))
 }
 
 /// Whether one ends too soon, or is no longer accepted.
-fn ending(wish: &Wish, all: &[Credential], now: DateTime<Utc>, output: &Output) -> Ending {
+fn ending(wish: &Wish, all: &[Credential], now: DateTime<Utc>, output: &Output) -> u8 {
     let Some(span) = wish.fail_within else {
-        return Ok(0);
+        return 0;
     };
     let mut code = 0;
     for one in all {
@@ -104,7 +104,7 @@ fn ending(wish: &Wish, all: &[Credential], now: DateTime<Utc>, output: &Output) 
             code = Kind::Credentials.exit_code();
         }
     }
-    Ok(code)
+    code
 }
 
 fn sources(snapshot: &Snapshot) -> Sources {

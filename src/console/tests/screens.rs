@@ -52,6 +52,25 @@ fn the_review_on_a_small_screen() {
 }
 
 #[test]
+fn the_review_of_a_rotation_and_its_sign_in() {
+    let mut model = console((80, 24), false);
+    model.setting.demo = true;
+    press(&mut model, Key::Char('R'));
+    let mut all = shown(&model);
+    press(&mut model, Key::End);
+    press(&mut model, Key::End);
+    all.push_str(&shown(&model));
+    press(&mut model, Key::Enter);
+    type_in(&mut model, "CHARMHUB_TOKEN");
+    press(&mut model, Key::Enter);
+    type_in(&mut model, "releaser@legend.example");
+    press(&mut model, Key::Enter);
+    type_in(&mut model, "sesame");
+    all.push_str(&shown(&model));
+    insta::assert_snapshot!(all);
+}
+
+#[test]
 fn a_run_under_way_and_its_end() {
     let mut model = console((120, 40), false);
     let mut record = record(None);

@@ -229,16 +229,8 @@ fn back(model: &mut Model) -> Vec<Effect> {
 
 /// To the screen that a sign-in interrupted, whose plan is made anew; to the panes otherwise.
 pub fn come_back(model: &mut Model) -> Vec<Effect> {
-    match model.interrupted.take() {
-        Some(screen) => {
-            model.screen = *screen;
-            review::plan_again(model)
-        }
-        None => {
-            model.screen = Screen::Panes;
-            Vec::new()
-        }
-    }
+    model.screen = model.interrupted.take().map_or(Screen::Panes, |screen| *screen);
+    review::plan_again(model)
 }
 
 /// Opens the review of a sign-in over whatever is up; it comes back there.

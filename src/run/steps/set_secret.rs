@@ -148,7 +148,7 @@ where
 
 /// `problem` of a run that set secrets, with an account of which hold the new value and which do
 /// not. Another run's problem is given back as it is.
-pub fn account(plan: &Plan, record: &Option<RunRecord>, problem: Problem) -> Problem {
+pub fn account(plan: &Plan, record: Option<&RunRecord>, problem: Problem) -> Problem {
     let Some(record) = record else { return problem };
     let mut held: Vec<String> = Vec::new();
     let mut old: Vec<String> = Vec::new();

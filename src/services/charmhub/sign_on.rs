@@ -71,6 +71,12 @@ pub struct SignOn {
     sso: Url,
 }
 
+/// Waits before a sign-in that got no answer is begun anew.
+const PAUSES: [std::time::Duration; 2] = [
+    std::time::Duration::from_millis(300),
+    std::time::Duration::from_secs(1),
+];
+
 /// Where a token comes from that was just made.
 const SOURCE: &str = "the sign-in";
 
@@ -118,7 +124,20 @@ impl SignOn {
     /// Asks the store for a root with this scope and has Ubuntu One discharge it for `login`. No
     /// token exists afterwards, so doing it again is harmless.
     pub async fn discharge(&self, scope: &TokenScope, login: &Login) -> Result<SignOnAnswer, Problem> {
-        let root = self.root(scope).await?;
+        for pause in PAUSES {
+            match self.prove(self.root(scope).await?, login).await {
+                Err(problem) if matches!(problem.kind, Kind::Network | Kind::Service) => {
+                    tokio::time::sleep(pause).await;
+                }
+                told => return told,
+            }
+        }
+        self.prove(self.root(scope).await?, login).await
+    }
+
+    /// Has Ubuntu One discharge `root` for `login`. Where no answer came, all is begun anew: a
+    /// one-time password that was used up by it is refused then, and that is said.
+    async fn prove(&self, root: SecretString, login: &Login) -> Result<SignOnAnswer, Problem> {
         let caveat_id = self.caveat_id(&root)?;
         let url = at(&self.sso, &["api", "v2", "tokens", "discharge"]);
         let what = "signing in";
@@ -129,7 +148,7 @@ impl SignOn {
             otp: login.otp.as_ref().map(ExposeSecret::expose_secret),
         })?;
         let client = self.http.confined(&url)?;
-        // A one-time password counts once: nothing that may have arrived is sent again.
+        // Of the same root nothing that may have arrived is sent again.
         let answer = self
             .http
             .write(|| {
@@ -329,7 +348,15 @@ impl SignOn {
     fn refused(&self, answer: &Answer, login: &Login) -> Result<SignOnAnswer, Problem> {
         let host = host_of(&self.sso);
         if !matches!(answer.status, 400..=404 | 422) {
-            return Err(scrubbed(problem_of(answer, "signing in", None), login));
+            let kind = if answer.status == 429 {
+                Kind::RateLimited
+            } else {
+                Kind::Service
+            };
+            let mut problem = Problem::new(kind, format!("signing in: {host} answered {}", answer.status))
+                .hint("the sign-on is in trouble, not the store: sign in again in a minute");
+            problem.retry_after = problem_of(answer, "signing in", None).retry_after;
+            return Err(scrubbed(problem, login));
         }
         let items = ErrorBody::items_at_any_level(answer);
         let coded = |parts: &[&str]| {

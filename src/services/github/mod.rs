@@ -20,13 +20,14 @@ use std::sync::{Arc, Mutex};
 
 use backon::Retryable;
 use base64::Engine as _;
+use chrono::Utc;
 use http_body_util::BodyExt;
 use reqwest::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::http::{Answer, Http, host_of, policy, transient};
+use super::http::{Answer, Http, LONGEST_WAIT, host_of, policy, transient};
 use crate::domain::{KeyId, Kind, Outside, Problem};
 pub use quota::RequestQuota;
 pub use writer::GitHubWriter;
@@ -194,7 +195,18 @@ impl GitHub {
             }
             Ok(reply)
         };
-        let worth = |problem: &Problem| matches!(problem.kind, Kind::Network | Kind::Service);
+        // A short wait that GitHub asks for is kept before the next try (see `wait_for`).
+        let short = |problem: &Problem| {
+            let wait = problem
+                .retry_after
+                .map(|at| (at - Utc::now()).to_std().unwrap_or_default());
+            wait.is_some_and(|wait| wait <= LONGEST_WAIT)
+        };
+        let worth = |problem: &Problem| match problem.kind {
+            Kind::Network | Kind::Service => true,
+            Kind::RateLimited => short(problem),
+            _ => false,
+        };
         let reply = attempt
             .retry(policy())
             .when(worth)

@@ -66,6 +66,9 @@ impl GitHub {
             Kind::RateLimited if secondary => {
                 problem.hint("GitHub asks for a pause: wait a minute, then run the same command again")
             }
+            Kind::RateLimited if self.token_from.is_some() => {
+                problem.hint("wait until the quota is back, then run the same command again")
+            }
             Kind::RateLimited => problem
                 .hint("wait until the quota is back, or set GH_TOKEN: 60 requests an hour become 5,000"),
             Kind::Credentials => self.narrow(problem, reply),

@@ -57,6 +57,8 @@ pub struct SecretRow {
     key: String,
     /// Where it is.
     pub target: SecretTarget,
+    /// The repository without what all of them have in common.
+    pub short: String,
     /// When it was last set.
     pub updated_at: Option<DateTime<Utc>>,
     /// Whose value it holds.
@@ -206,6 +208,7 @@ fn secrets(workspace: &Workspace, snapshot: &Snapshot, rows: &mut Vec<Row>) {
     if targets.is_empty() {
         return;
     }
+    let common = common_words(&targets);
     let secrets: Vec<Row> = targets
         .into_iter()
         .map(|target| {
@@ -215,6 +218,13 @@ fn secrets(workspace: &Workspace, snapshot: &Snapshot, rows: &mut Vec<Row>) {
                 .and_then(|facts| facts.in_force(&target.secret));
             Row::Secret(Box::new(SecretRow {
                 key: format!("secret/{target}"),
+                short: target
+                    .repository
+                    .name()
+                    .splitn(common + 1, '-')
+                    .last()
+                    .unwrap_or_default()
+                    .to_owned(),
                 updated_at: facts.map(|facts| facts.updated_at),
                 lineage: credentials::lineage(workspace, snapshot, &target),
                 problem: seen.and_then(|seen| seen.problem.clone()),
@@ -251,6 +261,19 @@ fn secrets(workspace: &Workspace, snapshot: &Snapshot, rows: &mut Vec<Row>) {
         },
     });
     rows.extend(secrets);
+}
+
+/// How many words the names of all repositories begin with; one is always left.
+fn common_words(targets: &[SecretTarget]) -> usize {
+    let names: Vec<Vec<&str>> = targets
+        .iter()
+        .map(|target| target.repository.name().split('-').collect())
+        .collect();
+    let Some(first) = names.first() else { return 0 };
+    let shortest = names.iter().map(Vec::len).min().unwrap_or(0);
+    (0..shortest.saturating_sub(1))
+        .take_while(|at| names.iter().all(|name| name.get(*at) == first.get(*at)))
+        .count()
 }
 
 fn sessions(snapshot: &Snapshot, now: DateTime<Utc>, rows: &mut Vec<Row>) {

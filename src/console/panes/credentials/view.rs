@@ -199,11 +199,7 @@ fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
     let repository = row.target.repository.as_str();
     if width < WIDE {
         let room = width.saturating_sub(16 + 9 + 2);
-        cells.put(
-            &format!("  {}", row.target.repository.name()),
-            room + 2,
-            Tone::Plain,
-        );
+        cells.put(&format!("  {}", row.short), room + 2, Tone::Plain);
         cells.put(row.target.secret.as_str(), 16, Tone::Plain);
         cells.push(Piece::new(word, tone));
         return;

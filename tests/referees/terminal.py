@@ -1,0 +1,82 @@
+"""A program at a pseudo-terminal: what it shows is waited for, what is asked for is typed."""
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import time
+
+from world import need, start, stop
+
+
+class Terminal:
+    """A program whose terminal this is, 120 columns wide."""
+
+    def __init__(self, command, env, cwd=None):
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+
+        def take():
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        self.process = start(
+            command, env=env, cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=take
+        )
+        os.close(theirs)
+        self.ours, self.shown, self.seen = ours, "", 0
+
+    def _read(self, patience):
+        """False once nobody is left at the other end."""
+        if not select.select([self.ours], [], [], patience)[0]:
+            return True
+        try:
+            data = os.read(self.ours, 65536)
+        except OSError:
+            return False
+        self.shown += data.decode(errors="replace")
+        return bool(data)
+
+    def expect(self, text, patience=60):
+        """Waits until `text` is shown after what was waited for before."""
+        until = time.monotonic() + patience
+        while text not in self.shown[self.seen:]:
+            alive = self._read(0.1)
+            need(alive and time.monotonic() < until, f"the terminal does not show {text!r}: {self.shown[-900:]!r}")
+        self.seen = self.shown.index(text, self.seen) + len(text)
+
+    def echoes(self):
+        """True while the terminal shows what is typed."""
+        return bool(termios.tcgetattr(self.ours)[3] & termios.ECHO)
+
+    def type(self, line):
+        os.write(self.ours, line.encode() + b"\r")
+
+    def end(self, patience=90):
+        """Exit code once it has ended."""
+        until = time.monotonic() + patience
+        while self._read(0.1) and time.monotonic() < until:
+            pass
+        try:
+            self.process.wait(max(1.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            stop(self.process)
+            return -1
+        finally:
+            os.close(self.ours)
+        stop(self.process)
+        return self.process.returncode
+
+
+def answer(terminal, *dialogue, patience=60):
+    """Waits for each prompt and types at once the line that belongs to it; `shown_at` has the prompts
+    at which the terminal would have shown it."""
+    terminal.shown_at = []
+    for prompt, line in dialogue:
+        terminal.expect(prompt, patience)
+        if terminal.echoes():
+            terminal.shown_at.append(prompt)
+        terminal.type(line)
+    return terminal.end()
