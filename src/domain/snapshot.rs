@@ -16,7 +16,8 @@ use super::image::{Reference, ResolvedImage};
 use super::problem::{Kind, Problem};
 use super::release::{Release, ReleaseName};
 use super::secret::{
-    GitHubRepository, LineageRecord, OrganisationSecrets, RepositorySecrets, SealedRotation, SecretTarget, SessionFacts, SessionId,
+    GitHubRepository, LineageRecord, OrganisationSecrets, RepositorySecrets, SealedRotation, SecretTarget,
+    SessionFacts, SessionId,
 };
 
 /// One source: the last value that could be read, when that was, and why the last look failed.

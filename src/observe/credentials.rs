@@ -196,7 +196,10 @@ async fn secrets(
 }
 
 /// The organisations that own the targets of `token`, with the secrets of the targets' names.
-async fn organisations(services: &Services, token: &Token) -> BTreeMap<String, Observed<OrganisationSecrets>> {
+async fn organisations(
+    services: &Services,
+    token: &Token,
+) -> BTreeMap<String, Observed<OrganisationSecrets>> {
     let mut all = BTreeMap::new();
     for target in &token.targets {
         let owner = target.repository.owner();

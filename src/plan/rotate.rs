@@ -414,7 +414,11 @@ fn usable_seals<'s>(
     }
     let of_copies = copies.iter().map(|(target, facts)| {
         let used = sealed.sealed.iter().find(|(known, _)| known == *target);
-        (target.repository.to_string(), used.map(|(_, key)| key), &facts.key_id)
+        (
+            target.repository.to_string(),
+            used.map(|(_, key)| key),
+            &facts.key_id,
+        )
     });
     let of_organisations = shared.iter().map(|shared| {
         let used = sealed

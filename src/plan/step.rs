@@ -15,8 +15,9 @@ use crate::domain::charm::ChannelRow;
 use crate::domain::credential::TokenScope;
 use crate::domain::secret::SelectedRepository;
 use crate::domain::{
-    Base, Channel, CharmName, CharmRevision, ConfigDigest, GitHubRepository, ManifestDigest, OrganisationSecret,
-    Outside, ReleaseName, Repository, ResourceName, ResourceRevision, SecretTarget, SessionId, Track,
+    Base, Channel, CharmName, CharmRevision, ConfigDigest, GitHubRepository, ManifestDigest,
+    OrganisationSecret, Outside, ReleaseName, Repository, ResourceName, ResourceRevision, SecretTarget,
+    SessionId, Track,
 };
 
 /// Names a step inside its plan, readable and stable: `upload/finos-legend-studio-k8s/studio-image`.

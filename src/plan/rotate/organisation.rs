@@ -43,10 +43,7 @@ fn groups<'s>(
     let mut groups: Vec<(OrganisationSecret, Vec<(SecretTarget, &RepositorySecrets)>)> = Vec::new();
     for (target, facts) in targets.iter().zip(facts) {
         let copy = (target.clone(), *facts);
-        match groups
-            .iter_mut()
-            .find(|(group, _)| group.secret == target.secret)
-        {
+        match groups.iter_mut().find(|(group, _)| group.secret == target.secret) {
             Some((_, copies)) => copies.push(copy),
             None => groups.push((
                 OrganisationSecret {
@@ -118,7 +115,12 @@ pub fn shared<'s>(
         let what = format!("the secrets of the organisation {}", secret.organisation);
         let told = match snapshot.organisations.get(&secret.organisation) {
             Some(seen) => seen.need(&what)?,
-            None => return Err(Problem::new(Kind::Internal, format!("{what} were never looked at"))),
+            None => {
+                return Err(Problem::new(
+                    Kind::Internal,
+                    format!("{what} were never looked at"),
+                ));
+            }
         };
         permitted(&secret, &copies, told)?;
         all.push(Shared {
@@ -128,11 +130,10 @@ pub fn shared<'s>(
         });
     }
     if all.is_empty() {
-        return Err(Problem::new(
-            Kind::Usage,
-            "no organisation owns all repositories of a target",
-        )
-        .hint("leave --organisation out: then every repository gets its copy"));
+        return Err(
+            Problem::new(Kind::Usage, "no organisation owns all repositories of a target")
+                .hint("leave --organisation out: then every repository gets its copy"),
+        );
     }
     Ok(all)
 }

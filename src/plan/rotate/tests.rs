@@ -1,5 +1,7 @@
 //! What is promised of a rotation's plan, on hand-made snapshots.
 
+mod organisation;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -472,7 +472,10 @@ async fn organisations_have_secrets_of_their_own() {
         );
     let shared = github.organisation_secret("org", &name).await.unwrap().unwrap();
     assert_eq!(shared.selection, Selection::Selected([7, 9].into()));
-    let all = github.organisation_secrets("org", &[name.clone()].into()).await.unwrap();
+    let all = github
+        .organisation_secrets("org", &[name.clone()].into())
+        .await
+        .unwrap();
     assert_eq!((all.key_id.0.as_str(), &all.secrets[&name]), ("42", &shared));
 
     server.says("PUT", "/orgs/org/actions/secrets/TOKEN", 201, Value::Null);
