@@ -203,6 +203,9 @@ pub struct Rotate {
     /// Only this secret; may be repeated
     #[arg(long, value_name = "REPO:SECRET")]
     pub target: Vec<String>,
+    /// One secret of the organisation for chosen repositories, in place of their copies
+    #[arg(long)]
+    pub organisation: bool,
     /// End this session afterwards, or every former one that was recorded for these secrets
     #[arg(long, value_name = "SESSION|recorded")]
     pub revoke: Vec<String>,

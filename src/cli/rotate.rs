@@ -26,6 +26,7 @@ fn intent(session: &Session, wish: &Wish) -> Result<(RotateIntent, Option<Secret
             .collect::<Result<_, _>>()?,
         ttl: wish.ttl,
         brought: None,
+        organisation: wish.organisation,
         revoke: wish
             .revoke
             .iter()

@@ -213,14 +213,27 @@ pub fn lineage(workspace: &Workspace, snapshot: &Snapshot, target: &SecretTarget
     else {
         return Lineage::Unknown;
     };
-    let Some(now) = repository.secrets.get(&target.secret) else {
+    let Some(now) = repository.in_force(&target.secret) else {
         return Lineage::Absent;
     };
     let Some(record) = snapshot.written(target) else {
         return Lineage::Unknown;
     };
     if record.updated_at != now.updated_at {
-        return Lineage::Foreign;
+        // The organisation has our value, and an older copy of ours still hides it.
+        let hidden = repository
+            .shared
+            .get(&target.secret)
+            .is_some_and(|shared| shared.updated_at == record.updated_at);
+        let ours = snapshot
+            .lineage
+            .iter()
+            .any(|record| &record.target == target && record.updated_at == now.updated_at);
+        return if hidden && ours {
+            Lineage::Older
+        } else {
+            Lineage::Foreign
+        };
     }
     // Copies of one credential are compared with each other only.
     let together = |other: &SecretTarget| match token_of(workspace, target) {

@@ -145,7 +145,7 @@ fn target_document(snapshot: &Snapshot, target: &SecretTarget, lineage: Lineage)
 
 fn updated_at(snapshot: &Snapshot, target: &SecretTarget) -> Option<DateTime<Utc>> {
     let facts = snapshot.secrets.get(&target.repository)?.value.as_ref()?;
-    facts.secrets.get(&target.secret).map(|secret| secret.updated_at)
+    facts.in_force(&target.secret).map(|secret| secret.updated_at)
 }
 
 fn sessions_document(snapshot: &Snapshot) -> Value {
