@@ -12,6 +12,7 @@ use crate::cli::documents::Sources;
 use crate::cli::output::Output;
 use crate::cli::{Ending, tables};
 use crate::domain::credential::CredentialFacts;
+use crate::domain::snapshot::Standing;
 use crate::domain::{Kind, Lineage, Outside, SecretTarget, Snapshot};
 use crate::plan::calendar;
 use crate::plan::credentials::{self, Credential};
@@ -49,7 +50,7 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
         let text = calendar::calendar(&all, now);
         if path == Path::new("-") {
             output.answer(&text);
-            return Ok(ending(wish, &all, now, output));
+            return Ok(ending(wish, &snapshot, &all, now, output));
         }
         private_file::write(path, text.as_bytes())?;
         output.say(&format!("written: {}", Outside::new(path.display().to_string())));
@@ -76,33 +77,40 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
         super::warn(&sources, output);
         output.answer(&text(&all, now));
         output.answer(&matrix(session, &snapshot, &targets));
-        output.answer(&sessions(&snapshot));
+        output.answer(&sessions(&snapshot, now));
     }
-    Ok(ending(wish, &all, now, output))
+    Ok(ending(wish, &snapshot, &all, now, output))
 }
 
-/// Whether one ends too soon, or is no longer accepted.
-fn ending(wish: &Wish, all: &[Credential], now: DateTime<Utc>, output: &Output) -> u8 {
+/// Whether one ends too soon, or is no longer accepted. What could not be asked is no all-clear.
+fn ending(wish: &Wish, snapshot: &Snapshot, all: &[Credential], now: DateTime<Utc>, output: &Output) -> u8 {
     let Some(span) = wish.fail_within else {
         return 0;
     };
     let mut code = 0;
-    for one in all {
-        let soon = one.facts.expires_at.is_some_and(|end| end - now <= span);
-        let refused = one.facts.source.is_empty() && !one.problems.is_empty();
-        if soon || refused {
-            let why: Vec<_> = one.problems.iter().map(ToString::to_string).collect();
-            let end = one.facts.expires_at.map_or_else(String::new, |end| {
-                format!(" ({})", end.format("%Y-%m-%d %H:%M UTC"))
-            });
-            let why = if why.is_empty() {
-                "it ends within that span".to_owned()
-            } else {
-                why.join("; ")
-            };
-            output.say(&format!("{}: {why}{end}", one.facts.name));
+    for (name, seen) in [("Charmhub", &snapshot.credential), ("GitHub", &snapshot.github)] {
+        let Some(problem) = &seen.problem else { continue };
+        if problem.kind == Kind::Credentials {
+            output.say(&format!("{name} token: {}", problem.summary));
             code = Kind::Credentials.exit_code();
+        } else if seen.standing() == Standing::Unknown {
+            output.say(&format!("{name} token: {}", problem.summary));
+            if code == 0 {
+                code = problem.kind.exit_code();
+            }
         }
+    }
+    for one in all {
+        let Some(end) = one.facts.expires_at.filter(|end| *end - now <= span) else {
+            continue;
+        };
+        let verb = if end <= now { "ended" } else { "ends" };
+        output.say(&format!(
+            "{}: {verb} {}",
+            one.facts.name,
+            end.format("%Y-%m-%d %H:%M UTC")
+        ));
+        code = Kind::Credentials.exit_code();
     }
     code
 }
@@ -164,8 +172,26 @@ fn sessions_document(snapshot: &Snapshot) -> Value {
         .collect()
 }
 
+/// Ten days a cell, on the same axis for all; what has not ended shows one at least.
+fn bar(left: TimeDelta) -> String {
+    const CELLS: usize = 18;
+    let cells = match left.num_days() {
+        days if left > TimeDelta::zero() => usize::try_from(days / 10).unwrap_or(0).clamp(1, CELLS),
+        _ => 0,
+    };
+    format!("{}{}", "█".repeat(cells), "·".repeat(CELLS - cells))
+}
+
 fn text(all: &[Credential], now: DateTime<Utc>) -> String {
-    let mut table = tables::Table::new(&["credential", "account", "ends", "left", "said by", "from"]);
+    let mut table = tables::Table::new(&[
+        "credential",
+        "account",
+        "ends",
+        "0 … 180 days",
+        "left",
+        "said by",
+        "from",
+    ]);
     for one in all {
         let facts = &one.facts;
         let blank = || "-".to_owned();
@@ -176,6 +202,7 @@ fn text(all: &[Credential], now: DateTime<Utc>) -> String {
                 || "unknown".to_owned(),
                 |end| end.format("%Y-%m-%d %H:%M UTC").to_string(),
             ),
+            facts.expires_at.map_or_else(String::new, |end| bar(end - now)),
             facts
                 .days_left(now)
                 .map_or_else(blank, |days| format!("{days} d")),
@@ -225,13 +252,13 @@ fn matrix(session: &Session, snapshot: &Snapshot, targets: &[SecretTarget]) -> S
     format!("\n{}", table.text())
 }
 
-fn sessions(snapshot: &Snapshot) -> String {
+fn sessions(snapshot: &Snapshot, now: DateTime<Utc>) -> String {
     let live: Vec<_> = snapshot
         .sessions
         .value
         .iter()
         .flatten()
-        .filter(|session| session.revoked_at.is_none())
+        .filter(|session| session.revoked_at.is_none() && session.until.is_none_or(|end| end > now))
         .collect();
     if live.is_empty() {
         return String::new();
@@ -319,4 +346,39 @@ pub fn credential_line(facts: &CredentialFacts, snapshot: &Snapshot) -> String {
         _ => "end unknown".to_owned(),
     };
     format!("{} of {who}: {end}\n", facts.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_days_or_hours() {
+        assert_eq!(span("14d"), Ok(TimeDelta::days(14)));
+        assert_eq!(span("36h"), Ok(TimeDelta::hours(36)));
+        for bad in [
+            "",
+            "d",
+            "14",
+            "-1d",
+            "14w",
+            "1.5d",
+            "14 d",
+            "ä",
+            "99999999999999999d",
+        ] {
+            assert!(span(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bars_stand_on_one_axis_and_never_hide_what_is_left() {
+        let filled = |left| bar(left).chars().filter(|cell| *cell == '█').count();
+        assert_eq!(bar(TimeDelta::days(400)).chars().count(), 18);
+        assert_eq!(filled(TimeDelta::days(400)), 18);
+        assert_eq!(filled(TimeDelta::days(89)), 8);
+        assert_eq!(filled(TimeDelta::minutes(1)), 1);
+        assert_eq!(filled(TimeDelta::zero()), 0);
+        assert_eq!(filled(TimeDelta::days(-3)), 0);
+    }
 }

@@ -1,0 +1,502 @@
+//! Credentials through the binary, against the demo world: what is asked, what is said, and with
+//! which exit code. Owns the command line's side; the rotation itself is tested beside.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use serde_json::Value;
+use windlass::demo::environment::{EMAIL, OTP, PASSWORD};
+use windlass::demo::{Options, World};
+
+const EXPIRED: &str = "Provided credentials are no longer valid for Charmhub. Regenerate them and try again.";
+const TARGET: &str = "finos/legend-juju-db-operator:CHARMHUB_TOKEN";
+const SSO: [&str; 3] = ["WINDLASS_SSO_EMAIL", "WINDLASS_SSO_PASSWORD", "WINDLASS_SSO_OTP"];
+
+/// A command line with a home of its own.
+struct Client {
+    dir: PathBuf,
+    variables: BTreeMap<String, String>,
+}
+
+/// How a command ended.
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Ended {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("no document: {}{}", self.out, self.err))
+    }
+
+    #[track_caller]
+    fn with(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}{}", self.out, self.err);
+        let said = format!("{}{}", self.out, self.err);
+        assert!(!said.contains(PASSWORD), "a password is said: {said}");
+        self
+    }
+}
+
+async fn world(dir: &Path) -> World {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut options = Options::in_dir(dir.join("world"));
+    options.image_size = 65_536;
+    World::start(&options).await.unwrap()
+}
+
+impl Client {
+    fn new(world: &World, dir: &Path) -> Self {
+        let mut variables: BTreeMap<String, String> = world.environment().into_iter().collect();
+        let home = dir.join("home");
+        std::fs::create_dir_all(&home).unwrap();
+        for (name, value) in [
+            ("HOME", home.display().to_string()),
+            ("WINDLASS_STATE_DIR", dir.join("state").display().to_string()),
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+            // No keyring, whatever the machine has.
+            ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent".to_owned()),
+        ] {
+            variables.insert(name.to_owned(), value);
+        }
+        Self {
+            dir: dir.to_owned(),
+            variables,
+        }
+    }
+
+    fn without(&self, names: &[&str]) -> Self {
+        let mut variables = self.variables.clone();
+        variables.retain(|name, _| !names.contains(&name.as_str()));
+        Self {
+            dir: self.dir.clone(),
+            variables,
+        }
+    }
+
+    fn with(&self, name: &str, value: &str) -> Self {
+        let mut other = self.without(&[]);
+        other.variables.insert(name.to_owned(), value.to_owned());
+        other
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        self.piped(arguments, "")
+    }
+
+    fn piped(&self, arguments: &[&str], input: &str) -> Ended {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
+            .args(arguments)
+            .env_clear()
+            .envs(&self.variables)
+            .current_dir(&self.dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Who reads no input may be gone already.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        let ended = child.wait_with_output().unwrap();
+        Ended {
+            code: ended.status.code().unwrap(),
+            out: String::from_utf8(ended.stdout).unwrap(),
+            err: String::from_utf8(ended.stderr).unwrap(),
+        }
+    }
+
+    fn file(&self, name: &str, text: &str, mode: u32) -> String {
+        let path = self.dir.join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path.display().to_string()
+    }
+}
+
+/// How many tokens the store has handed out.
+fn minted(world: &World) -> usize {
+    let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap_or_default();
+    log.lines().filter(|line| line.contains("/exchange")).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_private_never_overwritten_and_accepted() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let client = Client::new(&world, dir.path());
+
+    let plain = client.run(&["login", "--export", "token"]).with(3);
+    assert!(plain.err.contains("--yes"), "{}", plain.err);
+    let done = client.run(&["login", "--export", "token", "--yes"]).with(0);
+    assert_eq!(done.out, "Login successful. Credentials exported to 'token'.\n");
+    assert!(done.err.contains("holds the token in clear"), "{}", done.err);
+    let path = dir.path().join("token");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let token = std::fs::read_to_string(&path).unwrap();
+    assert!(!token.ends_with('\n') && !done.err.contains(&token) && !done.out.contains(&token));
+
+    let who = client.with("CHARMCRAFT_AUTH", &token).run(&["whoami"]).with(0);
+    assert!(who.out.contains("package-manage"), "{}", who.out);
+    assert_eq!(minted(&world), 1);
+    client.run(&["login", "--export", "token", "--yes"]).with(3);
+    client.run(&["login", "--export", "token/below", "--yes"]).with(1);
+    client
+        .run(&["login", "--export", "other", "--yes", "--read-only"])
+        .with(3);
+    client
+        .run(&["login", "--export", "other", "--yes", "--offline"])
+        .with(3);
+    let odd = client
+        .run(&[
+            "login",
+            "--export",
+            "other",
+            "--permission",
+            "package-mange",
+            "--yes",
+        ])
+        .with(2);
+    assert!(
+        odd.err.contains("package-mange") && odd.err.contains("package-manage,"),
+        "{}",
+        odd.err
+    );
+    let unsigned = client
+        .without(&SSO)
+        .run(&["login", "--export", "other", "--yes"])
+        .with(4);
+    assert!(
+        unsigned.err.contains("prompting not possible without a terminal"),
+        "{}",
+        unsigned.err
+    );
+    client
+        .with("WINDLASS_SSO_PASSWORD", "not-the-one")
+        .run(&["login", "--export", "other", "--yes"])
+        .with(4);
+    assert_eq!(minted(&world), 1, "nothing of that made a token");
+    assert!(!dir.path().join("other").exists());
+    client
+        .run(&["login", "--export", "token", "--force", "--yes"])
+        .with(0);
+    assert_ne!(std::fs::read_to_string(&path).unwrap(), token);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_keyring_the_way_is_chosen_openly() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let client = Client::new(&world, dir.path());
+    let said = client.run(&["login", "--yes"]).with(3);
+    assert!(said.err.contains("CHARMCRAFT_AUTH"), "{}", said.err);
+    client.run(&["logout"]).with(3);
+
+    let client = client.without(&["CHARMCRAFT_AUTH"]);
+    let said = client.run(&["login", "--yes"]).with(1);
+    for way in ["--passphrase-file FILE", "--export FILE"] {
+        assert!(said.err.contains(way), "{}", said.err);
+    }
+    let open = client.file("open", "a passphrase\n", 0o644);
+    let said = client
+        .run(&["login", "--yes", "--passphrase-file", &open])
+        .with(4);
+    assert!(said.err.contains("chmod 600"), "{}", said.err);
+    assert_eq!(minted(&world), 0);
+
+    let own = client.file("own", "a passphrase\n", 0o600);
+    let done = client.run(&["login", "--yes", "--passphrase-file", &own]).with(0);
+    assert!(done.out.starts_with("Logged in as '"), "{}", done.out);
+    client.run(&["whoami", "--passphrase-file", &own]).with(0);
+    client
+        .piped(&["whoami", "--passphrase-file", "-"], "a passphrase\n")
+        .with(0);
+    let said = client.run(&["whoami"]).with(4);
+    assert!(said.err.contains("--passphrase-file"), "{}", said.err);
+    let said = client.run(&["whoami", "--passphrase-file", &open]).with(4);
+    assert!(said.err.contains("chmod 600"), "{}", said.err);
+    let other = client.file("other", "another one\n", 0o600);
+    client
+        .run(&["login", "--yes", "--passphrase-file", &other])
+        .with(4);
+    assert_eq!(minted(&world), 1, "no token is made that could not be kept");
+
+    assert_eq!(client.run(&["logout"]).with(0).out, "Charmhub token cleared.\n");
+    assert_eq!(
+        client.run(&["logout"]).with(0).out,
+        "You are not logged in to Charmhub.\n"
+    );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_are_listed_and_an_end_that_is_near_fails_a_cron_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let client = Client::new(&world, dir.path());
+    let told = client
+        .run(&["credentials", "--fail-within", "14d", "--json"])
+        .with(0)
+        .json();
+    let own = &told["credentials"][0];
+    assert_eq!(
+        (&own["kind"], &own["expires_from"]),
+        (&"charmhub".into(), &"caveat".into())
+    );
+    for key in ["name", "account", "expires_at", "days_left", "scopes", "problems"] {
+        assert!(!own[key].is_null(), "{key}: {own}");
+    }
+    let targets = told["targets"].as_array().unwrap();
+    assert_eq!(targets.len(), 7);
+    for target in targets {
+        assert!(target["repository"].is_string() && target["secret"].is_string());
+        assert!(["unknown", "absent"].contains(&target["lineage"].as_str().unwrap()));
+    }
+    assert!(told["observed_at"]["charmhub"].is_string());
+    assert_eq!(told["errors"], Value::Array(Vec::new()));
+
+    let late = client.run(&["credentials", "--fail-within", "3000d"]).with(4);
+    assert!(late.err.contains("Charmhub token: ends"), "{}", late.err);
+    assert!(
+        late.out.contains('█') && late.out.contains("finos/legend-juju-bundle"),
+        "{}",
+        late.out
+    );
+    client.run(&["credentials", "--fail-within", "soon"]).with(2);
+
+    // What was seen before must not hide that the token is refused now.
+    let token = ["{\"t\": \"macaroon\", \"v\": \"AAAA\"}", "not a token at all"];
+    for bad in token {
+        let refused = client.with("CHARMCRAFT_AUTH", bad);
+        refused.run(&["credentials", "--fail-within", "14d"]).with(4);
+    }
+    let session = told["sessions"][0]["id"].as_str().unwrap().to_owned();
+    client.run(&["plan", "revoke", "no-such-session"]).with(3);
+    let plan = client.run(&["plan", "revoke", &session, "--json"]);
+    assert!([0, 3].contains(&plan.code), "{}", plan.err);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_was_ended_is_told_in_the_known_sentence_by_every_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let client = Client::new(&world, dir.path());
+    client.run(&["login", "--export", "token", "--yes"]).with(0);
+    let token = std::fs::read_to_string(dir.path().join("token")).unwrap();
+    let with_it = client.with("CHARMCRAFT_AUTH", &token);
+    let told = with_it.run(&["whoami", "--json"]).with(0).json();
+    assert!(told["credential"]["account"].is_string());
+    with_it.run(&["credentials", "--fail-within", "14d"]).with(0);
+
+    let told = client.run(&["credentials", "--json"]).with(0).json();
+    let sessions = told["sessions"].as_array().unwrap();
+    let made = sessions
+        .iter()
+        .find(|one| {
+            one["description"]
+                .as_str()
+                .is_some_and(|text| text.starts_with("windlass@"))
+        })
+        .unwrap();
+    assert_eq!(made["orphan"], false);
+    let id = made["id"].as_str().unwrap();
+    let plan = client.run(&["plan", "revoke", id]).with(0);
+    assert!(plan.out.contains(id), "{}", plan.out);
+    client.run(&["revoke", id]).with(3);
+    client.run(&["revoke", id, "--yes"]).with(0);
+
+    for arguments in [
+        &["whoami"][..],
+        &["plan", "publish", "2025-01-27"],
+        &["publish", "2025-01-27", "--yes"],
+    ] {
+        let said = with_it.run(arguments).with(4).err;
+        let first = said.lines().find(|line| line.starts_with("error: ")).unwrap();
+        assert_eq!(first, format!("error: {EXPIRED}"), "{arguments:?}: {said}");
+        let hint = said.lines().find(|line| line.contains("hint: ")).unwrap();
+        assert!(hint.contains("windlass login"), "{arguments:?}: {said}");
+    }
+    let said = with_it.run(&["credentials", "--fail-within", "14d"]).with(4);
+    assert!(said.err.contains(EXPIRED), "{}", said.err);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_secret_is_rotated_seen_and_adopted_from_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let client = Client::new(&world, dir.path());
+    let plan = client
+        .run(&["plan", "rotate", "--target", TARGET, "--json"])
+        .with(0)
+        .json();
+    assert_eq!(
+        plan["plan"]["command"],
+        format!("windlass rotate --target {TARGET}")
+    );
+    client.run(&["rotate", "--target", TARGET]).with(3);
+    client
+        .run(&["rotate", "--target", TARGET, "--yes", "--offline"])
+        .with(3);
+    assert_eq!(minted(&world), 0);
+
+    let done = client
+        .run(&["rotate", "--target", TARGET, "--yes", "--json"])
+        .with(0)
+        .json();
+    assert_eq!(done["run"]["outcome"], "done");
+    let step = |kind: &str| {
+        let steps = done["run"]["steps"].as_array().unwrap();
+        steps.iter().find(|step| step["kind"] == kind).unwrap().clone()
+    };
+    assert!(step("set-secret")["updated_at"].is_string());
+    assert!(step("sign-in")["expires_at"].is_string());
+    assert!(!done.to_string().contains("encrypted_value"));
+
+    let seen = client.run(&["credentials", "--json"]).with(0).json();
+    let target = seen["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|target| target["repository"] == "finos/legend-juju-db-operator")
+        .unwrap()
+        .clone();
+    assert_eq!(target["lineage"], "current");
+    assert_eq!(target["updated_at"], step("set-secret")["updated_at"]);
+    assert_eq!(target["expires_at"], step("sign-in")["expires_at"]);
+
+    let token = client.variables["CHARMCRAFT_AUTH"].clone();
+    let open = client.file("open", &token, 0o640);
+    let refused = client
+        .run(&["rotate", "--token-file", &open, "--target", TARGET, "--yes"])
+        .with(4);
+    assert!(
+        refused.err.contains(&format!("chmod 600 {open}")),
+        "{}",
+        refused.err
+    );
+    let own = client.file("own", &format!(" {token}\n\n"), 0o600);
+    let done = client
+        .run(&["rotate", "--token-file", &own, "--target", TARGET, "--yes"])
+        .with(0);
+    assert!(
+        done.out.contains(&format!("{TARGET} holds the new value")),
+        "{}",
+        done.out
+    );
+    assert!(
+        done.err.contains("still holds the value in clear"),
+        "{}",
+        done.err
+    );
+    // The same again, piped in: adopted already, nothing is sent.
+    let again = client
+        .piped(
+            &[
+                "rotate",
+                "--token-file",
+                "-",
+                "--target",
+                TARGET,
+                "--yes",
+                "--json",
+            ],
+            &token,
+        )
+        .with(0)
+        .json();
+    let steps = again["run"]["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["outcome"] == "skipped"), "{again}");
+    assert_eq!(minted(&world), 1);
+    world.stop().await;
+}
+
+/// A command at a pseudo-terminal; what it shows is kept.
+struct Typed {
+    child: Box<dyn portable_pty::Child + Send + Sync>,
+    writer: Box<dyn std::io::Write + Send>,
+    shown: Arc<Mutex<String>>,
+}
+
+impl Typed {
+    fn start(client: &Client, arguments: &[&str]) -> Self {
+        let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_windlass"));
+        command.args(arguments);
+        command.cwd(&client.dir);
+        command.env_clear();
+        for (name, value) in &client.variables {
+            command.env(name, value);
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let writer = pair.master.take_writer().unwrap();
+        let shown = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&shown);
+        std::thread::spawn(move || {
+            let _open = pair.master;
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
+                kept.lock().unwrap().push_str(&text);
+            }
+        });
+        Self { child, writer, shown }
+    }
+
+    fn answer(&mut self, question: &str, answer: &str) {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let shown = self.shown.lock().unwrap().clone();
+            if shown.contains(question) {
+                break;
+            }
+            assert!(Instant::now() < end, "{question:?} is not asked: {shown}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.writer.write_all(answer.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
+    }
+
+    fn end(mut self) -> (u32, String) {
+        let code = self.child.wait().unwrap().exit_code();
+        let shown = self.shown.lock().unwrap().clone();
+        (code, shown)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_without_echo_is_never_shown_and_ctrl_c_ends_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let client = Client::new(&world, dir.path()).without(&SSO);
+    let mut typed = Typed::start(&client, &["login", "--export", "token"]);
+    typed.answer("Type yes to go on", "yes\r");
+    typed.answer("Email address: ", &format!("{EMAIL}\r"));
+    typed.answer("Password: ", &format!("{PASSWORD}\r"));
+    typed.answer("One-time password: ", &format!("{OTP}\r"));
+    let (code, shown) = typed.end();
+    assert_eq!(code, 0, "{shown}");
+    assert!(!shown.contains(PASSWORD) && !shown.contains(OTP), "{shown}");
+    assert!(dir.path().join("token").exists());
+
+    let mut typed = Typed::start(&client, &["login", "--export", "other", "--yes"]);
+    typed.answer("Email address: ", &format!("{EMAIL}\r"));
+    typed.answer("Password: ", "half\x03");
+    let (code, shown) = typed.end();
+    assert_eq!(code, 130, "{shown}");
+    assert!(!shown.contains("half") && !shown.contains("error:"), "{shown}");
+    assert_eq!(minted(&world), 1);
+    world.stop().await;
+}
