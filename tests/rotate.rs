@@ -217,3 +217,92 @@ async fn a_read_only_session_mints_nothing() {
     assert_eq!(writes(&world), Vec::<String>::new());
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_secret_of_the_organisation_replaces_the_copies() {
+    let dir = tempfile::tempdir().unwrap();
+    // The fourth copy cannot be deleted at first.
+    let faults = "[[fault]]\nservice = \"github\"\nmethod = \"DELETE\"\n\
+                  path = \"*/legend-juju-studio-operator/*\"\nevery = true\nstatus = 403\n";
+    let broken = world(dir.path(), faults).await;
+    let session_one = session(&broken, dir.path(), false);
+    let wish = RotateIntent {
+        organisation: true,
+        ..RotateIntent::default()
+    };
+    let (plan, _) = planned(&session_one, &RotateIntent::default()).await;
+    let offer = "one organisation secret would replace 6 copies: add --organisation";
+    assert!(
+        plan.warnings.iter().any(|warning| warning.as_str() == offer),
+        "{:?}",
+        plan.warnings
+    );
+    let first = rotate(&session_one, &wish).await;
+    assert_eq!(first.outcome, Some(Outcome::Failed), "{:?}", first.problem);
+    let told = format!("{:?}", first.problem.as_ref().unwrap());
+    assert!(
+        told.contains("an old copy is still read in finos/legend-juju-studio-operator:CHARMHUB_TOKEN"),
+        "{told}"
+    );
+    assert_eq!(
+        puts(&broken),
+        [
+            "PUT /orgs/finos/actions/secrets/CHARMCRAFT_AUTH 201",
+            "PUT /orgs/finos/actions/secrets/CHARMHUB_TOKEN 201"
+        ]
+    );
+    broken.stop().await;
+
+    // The next run deletes what is left and mints nothing.
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path(), false);
+    let before = writes(&world).len();
+    let second = rotate(&session, &wish).await;
+    assert_eq!(second.outcome, Some(Outcome::Done), "{:?}", second.problem);
+    assert_eq!(second.id, first.id);
+    assert_eq!(
+        writes(&world).split_off(before),
+        ["DELETE /repos/finos/legend-juju-studio-operator/actions/secrets/CHARMHUB_TOKEN 204"]
+    );
+    let kept = kept(&world);
+    let shared = &kept["organizations"]["finos"]["secrets"]["CHARMHUB_TOKEN"];
+    assert_eq!(shared["visibility"], "selected");
+    assert_eq!(
+        shared["selected_repositories"].as_array().unwrap().len(),
+        6,
+        "{shared}"
+    );
+    assert_eq!(copies(&kept), 0, "{kept}");
+    assert_eq!(lineages(&session).await, BTreeSet::from([Lineage::Current]));
+
+    // Copies again, and the former token is ended: nothing reads the organisation's any more.
+    let revoking = RotateIntent {
+        revoke: BTreeSet::from([Revoked::Recorded]),
+        ..RotateIntent::default()
+    };
+    let third = rotate(&session, &revoking).await;
+    assert_eq!(third.outcome, Some(Outcome::Done), "{:?}", third.problem);
+    assert_eq!(copies(&self::kept(&world)), 7);
+    assert_eq!(lineages(&session).await, BTreeSet::from([Lineage::Current]));
+    let former = second.steps.iter().find_map(|step| step.made.session.clone());
+    let snapshot = session.observer.for_credentials(Snapshot::default()).await;
+    let sessions = snapshot.sessions.value.unwrap();
+    let ended = sessions.iter().find(|one| Some(&one.id) == former.as_ref());
+    assert!(ended.unwrap().revoked_at.is_some(), "{ended:?}");
+    world.stop().await;
+}
+
+/// What the demo's GitHub keeps.
+fn kept(world: &World) -> serde_json::Value {
+    let text = std::fs::read_to_string(world.dir().join("github.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// How many repository secrets the six repositories have under the names that are rotated.
+fn copies(kept: &serde_json::Value) -> usize {
+    let repositories = kept["repositories"].as_object().unwrap().values();
+    repositories
+        .flat_map(|repository| ["CHARMHUB_TOKEN", "CHARMCRAFT_AUTH"].map(|name| &repository["secrets"][name]))
+        .filter(|secret| !secret.is_null())
+        .count()
+}

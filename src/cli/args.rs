@@ -179,7 +179,7 @@ pub struct Login {
     #[arg(long, value_name = "PERMISSION")]
     pub permission: Vec<String>,
     /// How long the token lives, in seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=3_155_760_000))]
     pub ttl: Option<u64>,
     /// Take e-mail, password and one-time password from WINDLASS_SSO_* off loopback too
     #[arg(long)]
@@ -198,11 +198,14 @@ pub struct Rotate {
     #[arg(long, value_name = "FILE|-")]
     pub token_file: Option<PathBuf>,
     /// How long the new token lives, in seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=3_155_760_000))]
     pub ttl: Option<u64>,
     /// Only this secret; may be repeated
     #[arg(long, value_name = "REPO:SECRET")]
     pub target: Vec<String>,
+    /// One secret of the organisation for chosen repositories, in place of their copies
+    #[arg(long)]
+    pub organisation: bool,
     /// End this session afterwards, or every former one that was recorded for these secrets
     #[arg(long, value_name = "SESSION|recorded")]
     pub revoke: Vec<String>,

@@ -64,7 +64,7 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
         &intent,
     )?;
     writable(&session, "no token is made")?;
-    output.say(&confirm::text(&plan));
+    output.preview(&confirm::text(&plan));
     confirm::ask(&plan, output).await?;
     let mut means = sign_in(process, &session, &intent.scope, wish.from_env, output).await?;
     means.passphrase = passphrase;
@@ -155,6 +155,22 @@ fn scope(wish: &Wish) -> Result<TokenScope, Problem> {
 /// Where the token will be kept, looked at before anybody types a password.
 async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>) -> Result<Keep, Problem> {
     if let Some(path) = &wish.export {
+        if path == std::path::Path::new("-") {
+            return Err(
+                Problem::new(Kind::Usage, "a token is not written to standard output")
+                    .hint("name a file: it is made readable by you alone"),
+            );
+        }
+        if path == std::path::Path::new("-") || path.is_dir() {
+            return Err(Problem::new(
+                Kind::Usage,
+                format!(
+                    "a token is exported to a file, not to '{}'",
+                    Outside::new(path.display().to_string())
+                ),
+            )
+            .hint("name a file: windlass login --export token.txt"));
+        }
         if path.exists() && !wish.force {
             return Err(Problem::new(
                 Kind::Refused,
@@ -253,6 +269,10 @@ pub async fn sign_in(
             return Err(problem);
         }
         output.explain(&problem);
+        // The password was taken before a one-time password was asked for: only that is wrong.
+        if login.otp.take().is_some() {
+            continue;
+        }
         login = at_terminal({
             let email = login.email.clone();
             move || {

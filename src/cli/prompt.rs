@@ -71,7 +71,7 @@ pub fn hidden(question: &str) -> Result<SecretString, Problem> {
 }
 
 fn given_up() -> Problem {
-    Problem::new(Kind::Refused, "nothing was typed: nothing was changed").hint("run the same command again")
+    Problem::new(Kind::Refused, "cancelled: nothing was changed").hint("run the same command again")
 }
 
 /// Reads keys up to Enter: backspace, Ctrl-U, Ctrl-C and Ctrl-D work as everywhere.

@@ -101,7 +101,12 @@ pub fn summary(record: &RunRecord) -> String {
     for step in &record.plan.steps {
         let done = record.step(&step.id);
         let outcome = done.and_then(|done| done.outcome);
-        if let Op::SetSecret { target, .. } = &step.op {
+        let set = match &step.op {
+            Op::SetSecret { target, .. } => Some(target.to_string()),
+            Op::SetOrganisationSecret { secret, .. } => Some(secret.to_string()),
+            _ => None,
+        };
+        if let Some(target) = set {
             let what = match outcome {
                 Some(StepOutcome::Done | StepOutcome::Skipped) => "holds the new value".to_owned(),
                 Some(StepOutcome::Unknown) => "nobody knows which value it holds".to_owned(),
@@ -115,6 +120,14 @@ pub fn summary(record: &RunRecord) -> String {
                 _ => "keeps its old value".to_owned(),
             };
             text.push_str(&format!("  {target} {what}\n"));
+        }
+        if let Op::DeleteSecret { target, .. } = &step.op {
+            let what = match outcome {
+                Some(StepOutcome::Done | StepOutcome::Skipped) => "is deleted: the organisation's is read",
+                Some(StepOutcome::Unknown) => "may still be there and hide the organisation's",
+                _ => "is still there and hides the organisation's",
+            };
+            text.push_str(&format!("  the copy {target} {what}\n"));
         }
         if let (Op::RevokeSession { session, .. }, Some(StepOutcome::Done)) = (&step.op, outcome) {
             text.push_str(&format!("  session {session} is revoked\n"));

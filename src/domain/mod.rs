@@ -20,6 +20,8 @@ pub use digest::{ConfigDigest, Digest, ManifestDigest};
 pub use image::{Reference, Repository, ResolvedImage, Target};
 pub use problem::{Kind, Problem};
 pub use release::{Release, ReleaseName};
-pub use secret::{Fingerprint, GitHubRepository, KeyId, Lineage, SecretName, SecretTarget, SessionId};
+pub use secret::{
+    Fingerprint, GitHubRepository, KeyId, Lineage, OrganisationSecret, SecretName, SecretTarget, SessionId,
+};
 pub use snapshot::{Observed, Snapshot};
 pub use text::Outside;

@@ -6,7 +6,7 @@
 //! same is known only from what we wrote: a keyed fingerprint beside the time that GitHub gave.
 //! Must never hold a value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -172,6 +172,30 @@ impl FromStr for SecretTarget {
     }
 }
 
+/// A secret of an organisation that chosen repositories may read: one value in place of copies.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OrganisationSecret {
+    /// The organisation: the owner's part of its repositories' names.
+    pub organisation: String,
+    /// The secret.
+    pub secret: SecretName,
+}
+
+impl fmt::Display for OrganisationSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("organisation {}:{}", self.organisation, self.secret))
+    }
+}
+
+/// A repository that is chosen to read a secret of its organisation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SelectedRepository {
+    /// The repository.
+    pub repository: GitHubRepository,
+    /// GitHub's number of it: organisations select by numbers.
+    pub id: u64,
+}
+
 /// The store's id of a token's session.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -211,6 +235,18 @@ pub struct KeyId(pub String);
 pub struct SealedValue {
     /// Where it goes.
     pub target: SecretTarget,
+    /// The key it is sealed with.
+    pub key_id: KeyId,
+    /// libsodium sealed box, standard base64.
+    pub encrypted_value: String,
+}
+
+/// A value sealed for an organisation. As any seal it is no secret any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedOrganisation {
+    /// Where it goes.
+    #[serde(flatten)]
+    pub secret: OrganisationSecret,
     /// The key it is sealed with.
     pub key_id: KeyId,
     /// libsodium sealed box, standard base64.
@@ -287,8 +323,47 @@ pub struct RepositorySecrets {
     pub key_id: KeyId,
     /// Every secret by name.
     pub secrets: BTreeMap<SecretName, SecretFacts>,
+    /// Secrets of its organisation that its jobs may read, where it has none of that name.
+    #[serde(default)]
+    pub shared: BTreeMap<SecretName, SecretFacts>,
     /// Workflow runs that are queued or in progress, by their names.
     pub busy: Vec<Outside>,
+}
+
+impl RepositorySecrets {
+    /// The secret that a job of the repository reads under `name`: its own, which hides the
+    /// organisation's.
+    pub fn in_force(&self, name: &SecretName) -> Option<&SecretFacts> {
+        self.secrets.get(name).or_else(|| self.shared.get(name))
+    }
+}
+
+/// Which repositories may read a secret of their organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Selection {
+    /// All of them, or all that are private.
+    Open,
+    /// Those with these numbers.
+    Selected(BTreeSet<u64>),
+}
+
+/// What GitHub tells of a secret of an organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedSecret {
+    /// When it was set.
+    pub facts: SecretFacts,
+    /// Who may read it.
+    pub selection: Selection,
+}
+
+/// What an organisation tells of its secrets to somebody who may set them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganisationSecrets {
+    /// The key that its secrets are sealed with today.
+    pub key_id: KeyId,
+    /// Those that were asked for and are there.
+    pub secrets: BTreeMap<SecretName, SharedSecret>,
 }
 
 /// A session of the store: one minted token.
@@ -319,6 +394,9 @@ pub struct SealedRotation {
     pub expires_at: Option<DateTime<Utc>>,
     /// What was sealed, with which key.
     pub sealed: Vec<(SecretTarget, KeyId)>,
+    /// What was sealed for organisations, with which key.
+    #[serde(default)]
+    pub organisations: Vec<(OrganisationSecret, KeyId)>,
 }
 
 #[cfg(test)]

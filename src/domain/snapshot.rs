@@ -16,7 +16,8 @@ use super::image::{Reference, ResolvedImage};
 use super::problem::{Kind, Problem};
 use super::release::{Release, ReleaseName};
 use super::secret::{
-    GitHubRepository, LineageRecord, RepositorySecrets, SealedRotation, SecretTarget, SessionFacts, SessionId,
+    GitHubRepository, LineageRecord, OrganisationSecrets, RepositorySecrets, SealedRotation, SecretTarget,
+    SessionFacts, SessionId,
 };
 
 /// One source: the last value that could be read, when that was, and why the last look failed.
@@ -173,6 +174,10 @@ pub struct Snapshot {
     /// Repositories with secrets that the workspace names.
     #[serde(default)]
     pub secrets: BTreeMap<GitHubRepository, Observed<RepositorySecrets>>,
+    /// Organisations of these repositories, where their secrets may be set; looked at for a
+    /// rotation only.
+    #[serde(default)]
+    pub organisations: BTreeMap<String, Observed<OrganisationSecrets>>,
     /// Every value that was written from here, oldest first.
     #[serde(default)]
     pub lineage: Vec<LineageRecord>,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::credential::TokenScope;
-use crate::domain::secret::SealedValue;
+use crate::domain::secret::{SealedOrganisation, SealedValue};
 use crate::domain::{
     Channel, CharmName, CharmRevision, Digest, Fingerprint, Outside, Problem, ResourceName, ResourceRevision,
     SessionId,
@@ -153,6 +153,9 @@ pub struct Made {
     /// The value, sealed for every target: only GitHub can open these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sealed: Vec<SealedValue>,
+    /// The value, sealed for organisations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sealed_organisation: Vec<SealedOrganisation>,
     /// When GitHub says that the secret was set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<DateTime<Utc>>,

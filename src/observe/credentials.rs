@@ -11,9 +11,9 @@ use futures_util::StreamExt;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Observer, sources};
-use crate::config::workspace::TokenKind;
+use crate::config::workspace::{Token, TokenKind};
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
-use crate::domain::secret::{RepositorySecrets, SealedRotation, SessionFacts};
+use crate::domain::secret::{OrganisationSecrets, RepositorySecrets, SealedRotation, SessionFacts};
 use crate::domain::{GitHubRepository, Observed, Outside, Problem, SessionId, Snapshot};
 use crate::journal::{Journal, RunRecord, StepOutcome};
 use crate::plan::{Intent, RotateIntent, rotate, sign_in};
@@ -70,6 +70,13 @@ impl Observer {
             ask_brought,
             self.look_at_credentials(&mut snapshot, &repositories)
         );
+        // Neither may an older look.
+        snapshot.organisations = match &token {
+            Some(token) if rotate::organisation::wanted(&snapshot, intent) => {
+                organisations(&self.services, token).await
+            }
+            _ => BTreeMap::new(),
+        };
         // An older value must not vouch for this one.
         snapshot.brought = brought;
         snapshot.sealed = self
@@ -188,6 +195,29 @@ async fn secrets(
         .await
 }
 
+/// The organisations that own the targets of `token`, with the secrets of the targets' names.
+async fn organisations(
+    services: &Services,
+    token: &Token,
+) -> BTreeMap<String, Observed<OrganisationSecrets>> {
+    let mut all = BTreeMap::new();
+    for target in &token.targets {
+        let owner = target.repository.owner();
+        if all.contains_key(owner) {
+            continue;
+        }
+        let names = token
+            .targets
+            .iter()
+            .filter(|other| other.repository.owner() == owner)
+            .map(|other| other.secret.clone())
+            .collect();
+        let told = services.github.organisation_secrets(owner, &names).await;
+        all.insert(owner.to_owned(), Observed::from_result(told, Utc::now()));
+    }
+    all
+}
+
 /// The store's sessions, ended ones too.
 async fn sessions(observer: &Observer) -> Observed<Vec<SessionFacts>> {
     let ask = async { observer.services.publisher().await?.sessions(true).await };
@@ -226,12 +256,17 @@ fn sealed(journal: &Journal, workspace: &str, intent: &Intent) -> Option<SealedR
             .iter()
             .map(|sealed| (sealed.target.clone(), sealed.key_id.clone()))
             .collect(),
+        organisations: made
+            .sealed_organisation
+            .iter()
+            .map(|sealed| (sealed.secret.clone(), sealed.key_id.clone()))
+            .collect(),
     })
 }
 
 fn seals(run: &RunRecord) -> Option<&crate::journal::Made> {
     let step = run.steps.iter().find(|step| step.id.0 == rotate::SEAL_STEP)?;
-    Some(&step.made).filter(|made| !made.sealed.is_empty())
+    Some(&step.made).filter(|made| !made.sealed.is_empty() || !made.sealed_organisation.is_empty())
 }
 
 /// True where `run` put the token of `session` somewhere.

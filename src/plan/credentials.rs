@@ -10,7 +10,7 @@ use crate::config::workspace::{Token, TokenKind};
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
 use crate::domain::secret::LineageRecord;
 use crate::domain::snapshot::Standing;
-use crate::domain::{Fingerprint, Lineage, Observed, Outside, SecretTarget, Snapshot};
+use crate::domain::{Fingerprint, Kind, Lineage, Observed, Outside, SecretTarget, Snapshot};
 
 /// How close the end is. Ordered: later is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -69,10 +69,15 @@ pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
 }
 
 fn own(seen: &Observed<CredentialFacts>, name: &str, kind: &str, now: DateTime<Utc>) -> Option<Credential> {
+    // What was seen of it once says nothing of one that is refused now: it may be another.
+    let refused = seen
+        .problem
+        .as_ref()
+        .is_some_and(|problem| problem.kind == Kind::Credentials);
     match (&seen.value, seen.standing()) {
-        (Some(facts), _) => Some(judged(facts.clone(), Some(seen), now)),
+        (Some(facts), _) if !refused => Some(judged(facts.clone(), Some(seen), now)),
         (None, Standing::NotAsked | Standing::Absent) => None,
-        (None, _) => {
+        _ => {
             let facts = CredentialFacts {
                 name: name.into(),
                 kind: kind.into(),
@@ -208,14 +213,27 @@ pub fn lineage(workspace: &Workspace, snapshot: &Snapshot, target: &SecretTarget
     else {
         return Lineage::Unknown;
     };
-    let Some(now) = repository.secrets.get(&target.secret) else {
+    let Some(now) = repository.in_force(&target.secret) else {
         return Lineage::Absent;
     };
     let Some(record) = snapshot.written(target) else {
         return Lineage::Unknown;
     };
     if record.updated_at != now.updated_at {
-        return Lineage::Foreign;
+        // The organisation has our value, and an older copy of ours still hides it.
+        let hidden = repository
+            .shared
+            .get(&target.secret)
+            .is_some_and(|shared| shared.updated_at == record.updated_at);
+        let ours = snapshot
+            .lineage
+            .iter()
+            .any(|record| &record.target == target && record.updated_at == now.updated_at);
+        return if hidden && ours {
+            Lineage::Older
+        } else {
+            Lineage::Foreign
+        };
     }
     // Copies of one credential are compared with each other only.
     let together = |other: &SecretTarget| match token_of(workspace, target) {

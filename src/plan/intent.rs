@@ -39,7 +39,10 @@ impl Intent {
     pub fn takes_up(&self, earlier: &Self) -> bool {
         match (self, earlier) {
             (Self::Rotate(now), Self::Rotate(then)) => {
-                now.targets == then.targets && now.ttl == then.ttl && now.brought == then.brought
+                now.targets == then.targets
+                    && now.ttl == then.ttl
+                    && now.brought == then.brought
+                    && now.organisation == then.organisation
             }
             // Signing in again is a new token in any case.
             (Self::SignIn(_), _) => false,
@@ -60,6 +63,9 @@ pub struct RotateIntent {
     /// A value that the operator brings instead of a new token: its fingerprint.
     #[serde(default)]
     pub brought: Option<Fingerprint>,
+    /// One secret of the organisation in place of its repositories' copies.
+    #[serde(default)]
+    pub organisation: bool,
     /// Sessions to end once every target holds the new value.
     #[serde(default)]
     pub revoke: BTreeSet<Revoked>,
@@ -74,6 +80,9 @@ impl RotateIntent {
         }
         if let Some(ttl) = self.ttl {
             words.push(format!("--ttl {ttl}"));
+        }
+        if self.organisation {
+            words.push("--organisation".to_owned());
         }
         words.extend(self.targets.iter().map(|target| format!("--target {target}")));
         words.extend(self.revoke.iter().map(|wish| match wish {

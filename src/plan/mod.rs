@@ -128,7 +128,7 @@ impl Plan {
 
     /// What no other run may work on meanwhile, each once, sorted.
     pub fn subjects(&self) -> Vec<Subject> {
-        let mut subjects: Vec<Subject> = self.steps.iter().filter_map(|step| step.op.subject()).collect();
+        let mut subjects: Vec<Subject> = self.steps.iter().flat_map(|step| step.op.subjects()).collect();
         subjects.sort();
         subjects.dedup();
         subjects

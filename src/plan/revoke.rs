@@ -10,6 +10,7 @@ use super::{Intent, Plan, RevokeIntent};
 
 /// Plans `intent`, or says why not.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RevokeIntent) -> Result<Plan, Problem> {
+    snapshot.sessions.need("the store's list of sessions")?;
     let mut steps = Vec::new();
     let mut warnings = Vec::new();
     for session in &intent.sessions {

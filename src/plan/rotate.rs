@@ -5,6 +5,7 @@
 //! former token ended last) and the refusals. Pure: everything it needs is in the snapshot.
 
 pub mod needs;
+pub mod organisation;
 pub mod revocations;
 #[cfg(test)]
 mod tests;
@@ -12,7 +13,7 @@ mod tests;
 use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SealedRotation};
-use crate::domain::{Fingerprint, Kind, Outside, Problem, SecretTarget, Snapshot};
+use crate::domain::{Fingerprint, KeyId, Kind, Outside, Problem, SecretTarget, Snapshot};
 
 use super::credentials::{alarm, kind_of, token_of};
 use super::sign_in::mint_step;
@@ -36,18 +37,29 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
     if intent.brought.is_some() {
         check_brought(snapshot, &token, &needs, &mut warnings)?;
     }
-    let sealed = usable_seals(snapshot, intent, targets, &facts, &mut warnings);
+    let shared = organisation::shared(snapshot, intent, targets, &facts)?;
+    // What gets a copy of its own.
+    let copies: Vec<(&SecretTarget, &RepositorySecrets)> = targets
+        .iter()
+        .zip(facts.iter().copied())
+        .filter(|(target, _)| !shared.iter().any(|one| one.secret.secret == target.secret))
+        .collect();
+    let sealed = usable_seals(snapshot, intent, &copies, &shared, &mut warnings);
     let value: Option<&Fingerprint> = intent
         .brought
         .as_ref()
         .or(sealed.map(|sealed| &sealed.fingerprint));
 
     let mut steps: Vec<Step> = Vec::new();
-    let sets: Vec<Step> = targets
+    let mut sets: Vec<Step> = copies
         .iter()
-        .zip(&facts)
         .map(|(target, facts)| set_step(workspace, snapshot, target, facts, value))
         .collect();
+    sets.extend(
+        shared
+            .iter()
+            .map(|shared| organisation::set_step(snapshot, shared, value)),
+    );
     let all_hold = sets.iter().all(|step| step.skip_reason.is_some());
     let prepared = match (sealed, all_hold) {
         (Some(sealed), _) => Some(Outside::new(format!(
@@ -63,8 +75,9 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
         steps.push(mint_step(snapshot, scope, prepared.clone()));
     }
     steps.push(check_step(token.kind, needs, prepared.clone()));
-    steps.push(seal_step(targets, prepared));
+    steps.push(seal_step(targets, &copies, &shared, prepared));
     steps.extend(sets);
+    steps.extend(shared.iter().flat_map(organisation::delete_steps));
     let fresh = sealed.and_then(|sealed| sealed.session.clone()).or_else(|| {
         snapshot
             .brought
@@ -87,6 +100,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
         &mut warnings,
     )?);
 
+    warnings.extend(organisation::offer(snapshot, intent, targets, &facts));
     say_orphans(snapshot, intent, &mut warnings);
     let names = names(targets);
     let title = format!(
@@ -107,15 +121,21 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
         steps,
         confirm,
     );
-    plan.assumptions = targets
+    let key = |what: String, key: &KeyId| Assumption {
+        what: format!("key of {what}").into(),
+        value: key.0.as_str().into(),
+        step: Some(StepId(SEAL_STEP.to_owned())),
+    };
+    plan.assumptions = copies
         .iter()
-        .zip(&facts)
-        .map(|(target, facts)| Assumption {
-            what: format!("key of {}", target.repository).into(),
-            value: facts.key_id.0.as_str().into(),
-            step: Some(StepId(SEAL_STEP.to_owned())),
-        })
+        .map(|(target, facts)| key(target.repository.to_string(), &facts.key_id))
         .collect();
+    plan.assumptions.extend(shared.iter().map(|shared| {
+        key(
+            format!("the organisation {}", shared.secret.organisation),
+            &shared.facts.key_id,
+        )
+    }));
     plan.assumptions.dedup();
     plan.warnings = warnings;
     Ok(plan)
@@ -312,7 +332,15 @@ fn check_brought(
     if token.kind == TokenKind::Other {
         return Ok(());
     }
-    let facts = snapshot.brought.need("the value that was brought")?;
+    let facts = snapshot.brought.need("the value that was brought").map_err(|mut problem| {
+        if problem.kind == Kind::Credentials {
+            problem.hints.clear();
+            problem = problem
+                .hint("it is the value in the token file that is refused, not the credential of this windlass")
+                .hint("bring another one, or leave --token-file out to have one made");
+        }
+        problem
+    })?;
     let lacking = lacking(token.kind, facts, needs);
     if let Some(problem) = lacking {
         return Err(problem);
@@ -371,8 +399,8 @@ pub fn lacking(
 fn usable_seals<'s>(
     snapshot: &'s Snapshot,
     intent: &RotateIntent,
-    targets: &[SecretTarget],
-    facts: &[&RepositorySecrets],
+    copies: &[(&SecretTarget, &RepositorySecrets)],
+    shared: &[organisation::Shared<'_>],
     warnings: &mut Vec<Outside>,
 ) -> Option<&'s SealedRotation> {
     let sealed = snapshot.sealed.as_ref().filter(|_| intent.brought.is_none())?;
@@ -392,20 +420,36 @@ fn usable_seals<'s>(
         );
         return None;
     }
-    for (target, facts) in targets.iter().zip(facts) {
-        match sealed.sealed.iter().find(|(known, _)| known == target) {
-            Some((_, key)) if key == &facts.key_id => {}
-            Some(_) => {
-                warnings.push(
-                    format!(
-                        "the key of {} has changed since run {} sealed its token: a new token is needed for all targets",
-                        target.repository, sealed.run
-                    )
-                    .into(),
-                );
-                return None;
-            }
-            None => return None,
+    let of_copies = copies.iter().map(|(target, facts)| {
+        let used = sealed.sealed.iter().find(|(known, _)| known == *target);
+        (
+            target.repository.to_string(),
+            used.map(|(_, key)| key),
+            &facts.key_id,
+        )
+    });
+    let of_organisations = shared.iter().map(|shared| {
+        let used = sealed
+            .organisations
+            .iter()
+            .find(|(known, _)| known == &shared.secret);
+        (
+            format!("the organisation {}", shared.secret.organisation),
+            used.map(|(_, key)| key),
+            &shared.facts.key_id,
+        )
+    });
+    for (whose, used, now) in of_copies.chain(of_organisations) {
+        let used = used?;
+        if used != now {
+            warnings.push(
+                format!(
+                    "the key of {whose} has changed since run {} sealed its token: a new token is needed for all targets",
+                    sealed.run
+                )
+                .into(),
+            );
+            return None;
         }
     }
     Some(sealed)
@@ -430,16 +474,27 @@ fn check_step(kind: TokenKind, needs: Vec<Need>, skip_reason: Option<Outside>) -
     }
 }
 
-fn seal_step(targets: &[SecretTarget], skip_reason: Option<Outside>) -> Step {
+fn seal_step(
+    targets: &[SecretTarget],
+    copies: &[(&SecretTarget, &RepositorySecrets)],
+    shared: &[organisation::Shared<'_>],
+    skip_reason: Option<Outside>,
+) -> Step {
     let op = Op::SealSecrets {
-        targets: targets.to_vec(),
+        targets: copies.iter().map(|(target, _)| (*target).clone()).collect(),
+        organisations: shared.iter().map(|shared| shared.secret.clone()).collect(),
+    };
+    let whose = match (copies.is_empty(), shared.is_empty()) {
+        (_, true) => "each repository's own key",
+        (true, false) => "the organisation's key",
+        (false, false) => "the organisation's key and each repository's own",
     };
     Step {
         id: StepId(SEAL_STEP.to_owned()),
         kind: op.kind().to_owned(),
         target: names(targets).into(),
         before: State::Nothing(()),
-        after: State::text("sealed with each repository's own key; the seals are in the journal"),
+        after: State::text(format!("sealed with {whose}; the seals are in the journal")),
         bytes: None,
         skip_reason,
         undo: "changes nothing at GitHub".into(),

@@ -13,9 +13,11 @@ use super::intent::Keep;
 use crate::config::workspace::TokenKind;
 use crate::domain::charm::ChannelRow;
 use crate::domain::credential::TokenScope;
+use crate::domain::secret::SelectedRepository;
 use crate::domain::{
-    Base, Channel, CharmName, CharmRevision, ConfigDigest, GitHubRepository, ManifestDigest, Outside,
-    ReleaseName, Repository, ResourceName, ResourceRevision, SecretTarget, SessionId, Track,
+    Base, Channel, CharmName, CharmRevision, ConfigDigest, GitHubRepository, ManifestDigest,
+    OrganisationSecret, Outside, ReleaseName, Repository, ResourceName, ResourceRevision, SecretTarget,
+    SessionId, Track,
 };
 
 /// Names a step inside its plan, readable and stable: `upload/finos-legend-studio-k8s/studio-image`.
@@ -180,6 +182,9 @@ pub enum Op {
     SealSecrets {
         /// The targets.
         targets: Vec<SecretTarget>,
+        /// Secrets of organisations.
+        #[serde(default)]
+        organisations: Vec<OrganisationSecret>,
     },
     /// Sends a sealed value.
     SetSecret {
@@ -187,6 +192,22 @@ pub enum Op {
         target: SecretTarget,
         /// When it was last set as of the plan; `None` where it was absent.
         before: Option<DateTime<Utc>>,
+    },
+    /// Sends a sealed value to an organisation, for chosen repositories.
+    SetOrganisationSecret {
+        /// Where to.
+        secret: OrganisationSecret,
+        /// Who may read it from then on, and nobody else.
+        repositories: Vec<SelectedRepository>,
+        /// When it was last set as of the plan; `None` where it was absent.
+        before: Option<DateTime<Utc>>,
+    },
+    /// Deletes a repository's copy, which would hide the organisation's value from its jobs.
+    DeleteSecret {
+        /// The copy.
+        target: SecretTarget,
+        /// When it was last set as of the plan.
+        before: DateTime<Utc>,
     },
     /// Ends a session of the store: its token is refused from then on.
     RevokeSession {
@@ -256,16 +277,32 @@ impl Op {
             | Self::CheckToken { .. }
             | Self::SealSecrets { .. }
             | Self::SetSecret { .. }
+            | Self::SetOrganisationSecret { .. }
+            | Self::DeleteSecret { .. }
             | Self::RevokeSession { .. } => None,
         }
     }
 
-    /// What no other run may work on meanwhile.
-    pub fn subject(&self) -> Option<Subject> {
+    /// What no other run may work on meanwhile. A secret of an organisation is one of every
+    /// repository that it is for.
+    pub fn subjects(&self) -> Vec<Subject> {
         match self {
-            Self::SetSecret { target, .. } => Some(Subject::Secret(target.clone())),
-            Self::RevokeSession { session, .. } => Some(Subject::Session(session.clone())),
-            other => other.charm().cloned().map(Subject::Charm),
+            Self::SetSecret { target, .. } | Self::DeleteSecret { target, .. } => {
+                vec![Subject::Secret(target.clone())]
+            }
+            Self::SetOrganisationSecret {
+                secret, repositories, ..
+            } => repositories
+                .iter()
+                .map(|one| {
+                    Subject::Secret(SecretTarget {
+                        repository: one.repository.clone(),
+                        secret: secret.secret.clone(),
+                    })
+                })
+                .collect(),
+            Self::RevokeSession { session, .. } => vec![Subject::Session(session.clone())],
+            other => other.charm().cloned().map(Subject::Charm).into_iter().collect(),
         }
     }
 
@@ -282,7 +319,13 @@ impl Op {
 
     /// True where its neighbours of the same kind go on when it fails.
     pub const fn stands_alone(&self) -> bool {
-        matches!(self, Self::SetSecret { .. } | Self::RevokeSession { .. })
+        matches!(
+            self,
+            Self::SetSecret { .. }
+                | Self::SetOrganisationSecret { .. }
+                | Self::DeleteSecret { .. }
+                | Self::RevokeSession { .. }
+        )
     }
 
     /// How much harm it can do.
@@ -295,6 +338,8 @@ impl Op {
             Self::CreateTrack { .. }
             | Self::UploadResource { .. }
             | Self::SetSecret { .. }
+            | Self::SetOrganisationSecret { .. }
+            | Self::DeleteSecret { .. }
             | Self::RevokeSession { .. } => Risk::Irreversible,
         }
     }
@@ -317,6 +362,8 @@ impl Op {
             Self::CheckToken { .. } => "check-token",
             Self::SealSecrets { .. } => "seal-secrets",
             Self::SetSecret { .. } => "set-secret",
+            Self::SetOrganisationSecret { .. } => "set-organisation-secret",
+            Self::DeleteSecret { .. } => "delete-secret",
             Self::RevokeSession { .. } => "revoke-session",
         }
     }

@@ -167,6 +167,8 @@ def locked(world, session):
     need(script(LOCK, session).code == 0, "the keyring cannot be locked")
     client = Client(world, "locked-client", NOBODY | session)
     refused(world, client, "a locked keyring", ["locked"])
+    asked = client.run("whoami", "--json", timeout=60)
+    check(asked.code == 4 and "locked" in json.dumps(asked.problem or {}), "a locked keyring: whoami says so", asked.tail())
     done = client.run("releases", "--json", timeout=60)
     check(done.code == 0, "a locked keyring: reading works", done.tail())
 

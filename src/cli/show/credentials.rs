@@ -52,6 +52,7 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
             output.answer(&text);
             return Ok(ending(wish, &snapshot, &all, now, output));
         }
+        private_file::probe(path)?;
         private_file::write(path, text.as_bytes())?;
         output.say(&format!("written: {}", Outside::new(path.display().to_string())));
     }
@@ -153,7 +154,7 @@ fn target_document(snapshot: &Snapshot, target: &SecretTarget, lineage: Lineage)
 
 fn updated_at(snapshot: &Snapshot, target: &SecretTarget) -> Option<DateTime<Utc>> {
     let facts = snapshot.secrets.get(&target.repository)?.value.as_ref()?;
-    facts.secrets.get(&target.secret).map(|secret| secret.updated_at)
+    facts.in_force(&target.secret).map(|secret| secret.updated_at)
 }
 
 fn sessions_document(snapshot: &Snapshot) -> Value {

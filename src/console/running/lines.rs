@@ -95,7 +95,7 @@ fn head(model: &Model, running: &Running, record: Option<&RunRecord>) -> Vec<Pie
 
 fn step_words(model: &Model, step: &Step, width: usize) -> String {
     let target = match &step.op {
-        Op::SetSecret { target, .. } if width < 100 => {
+        Op::SetSecret { target, .. } | Op::DeleteSecret { target, .. } if width < 100 => {
             format!("{}:{}", target.repository.name(), target.secret)
         }
         _ => step.target.to_string(),

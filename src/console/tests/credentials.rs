@@ -423,3 +423,45 @@ fn a_failed_rotation_is_taken_up_without_a_sign_in_once_it_is_sealed() {
         assert_eq!(resumed, !signs_in, "{effects:?}");
     }
 }
+
+#[test]
+fn one_secret_of_the_organisation_is_shown_with_the_copies_that_go() {
+    use crate::domain::secret::OrganisationSecrets;
+    use crate::domain::{KeyId, Observed};
+    use crate::plan::{RotateIntent, rotate};
+
+    let mut seen = super::world::snapshot();
+    if let Some(github) = &mut seen.github.value {
+        github.scopes = vec!["repo".into(), "admin:org".into()];
+    }
+    let finos = OrganisationSecrets {
+        key_id: KeyId("key of finos".into()),
+        secrets: std::collections::BTreeMap::new(),
+    };
+    seen.organisations = [("finos".to_owned(), Observed::read(finos, now()))].into();
+    let intent = RotateIntent {
+        organisation: true,
+        ..RotateIntent::default()
+    };
+    let plan = rotate::plan(&super::world::workspace(), &seen, &intent).unwrap();
+    for width in [80, 120] {
+        let mut model = console((width, 40), false);
+        let mut run = record(None);
+        run.plan = plan.clone();
+        run.steps.clear();
+        model.runs = vec![run.clone()];
+        model.screen = Screen::Run(crate::console::running::Running::of(run.id));
+        see(
+            &model,
+            "set-organisation-secret organisation finos:CHARMHUB_TOKEN",
+        );
+        see(&model, "delete-secret");
+
+        let mut model = console((width, 40), false);
+        model.snapshot = Arc::new(seen.clone());
+        let effects = crate::console::review::open(&mut model, Intent::Rotate(intent.clone()));
+        answer(&mut model, effects);
+        assert_eq!(reviewed(&model).as_ref(), Some(&plan));
+        see(&model, "organisation finos:CHARMHUB_TOKEN");
+    }
+}

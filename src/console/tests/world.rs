@@ -1,6 +1,7 @@
 //! A small world by hand: one charm of two bases and one of one, a release that runs and a new
 //! one, a credential that ends soon.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -234,6 +235,7 @@ fn books(snapshot: &mut Snapshot) {
             may_write: true,
             key_id: KeyId(format!("key of {name}")),
             secrets,
+            shared: BTreeMap::new(),
             busy: Vec::new(),
         };
         (repository, Observed::read(facts, now()))

@@ -61,6 +61,7 @@ fn world() -> (Snapshot, Examination) {
             may_write: true,
             key_id: KeyId("k".to_owned()),
             secrets: BTreeMap::new(),
+            shared: BTreeMap::new(),
             busy: Vec::new(),
         };
         let facts = snapshot

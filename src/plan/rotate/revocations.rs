@@ -118,7 +118,7 @@ fn placed_elsewhere<'s>(
             .and_then(|seen| seen.value.as_ref());
         // Where nobody could look, it counts as holding it.
         let untouched = seen.is_none_or(|facts| {
-            let now = facts.secrets.get(&record.target.secret);
+            let now = facts.in_force(&record.target.secret);
             now.is_some_and(|now| now.updated_at == record.updated_at)
         });
         record.session.as_ref() == Some(session) && untouched

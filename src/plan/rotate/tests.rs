@@ -1,5 +1,7 @@
 //! What is promised of a rotation's plan, on hand-made snapshots.
 
+mod organisation;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -95,6 +97,7 @@ fn snapshot() -> Snapshot {
             may_write: true,
             key_id: KeyId(format!("key of {}", target.repository)),
             secrets,
+            shared: BTreeMap::new(),
             busy: Vec::new(),
         };
         snapshot
@@ -158,6 +161,7 @@ fn sealed(snapshot: &Snapshot) -> SealedRotation {
                 (target, key)
             })
             .collect(),
+        organisations: Vec::new(),
     }
 }
 

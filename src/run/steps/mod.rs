@@ -7,10 +7,12 @@
 mod check_token;
 mod copy_image;
 mod create_track;
+mod delete_secret;
 mod keep_token;
 mod release;
 mod revoke_session;
 mod seal_secrets;
+mod set_organisation_secret;
 mod set_secret;
 mod sign_in;
 mod upload_resource;
@@ -33,6 +35,9 @@ use crate::services::charmhub::{Publisher, StoreWriter};
 use crate::services::http::Written;
 pub use set_secret::account;
 
+/// GitHub asks for a second between two writes.
+const SECRET_PAUSE: Duration = Duration::from_secs(1);
+
 /// What steps are done with. Made only for a run, and a run only where writing is allowed.
 pub struct Tools {
     session: Session,
@@ -40,7 +45,7 @@ pub struct Tools {
     means: Means,
     /// The value of this run, once a sign-in or the operator brought it.
     hand: Mutex<Option<SecretString>>,
-    /// When a secret was last sent: GitHub wants a second between two.
+    /// When a secret was last changed: GitHub wants a pause between two.
     sent: tokio::sync::Mutex<Option<tokio::time::Instant>>,
     store: Option<StoreTools>,
 }
@@ -95,6 +100,21 @@ impl Tools {
             Problem::new(Kind::Internal, "this run has no value in hand")
                 .hint("run the same command again: it signs in anew")
         })
+    }
+
+    /// Changes a secret once GitHub has had its pause since the last change.
+    async fn paced<Write, Answer>(&self, write: Write) -> Answer::Output
+    where
+        Write: FnOnce() -> Answer,
+        Answer: Future,
+    {
+        let mut last = self.sent.lock().await;
+        if let Some(last) = *last {
+            tokio::time::sleep_until(last + SECRET_PAUSE).await;
+        }
+        let answer = write().await;
+        *last = Some(tokio::time::Instant::now());
+        answer
     }
 
     fn take(&self, value: SecretString) {
@@ -180,7 +200,16 @@ pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
         Op::SignIn { scope } => sign_in::perform(tools, work, scope).await,
         Op::KeepToken { keep } => keep_token::perform(tools, work, keep).await,
         Op::CheckToken { credential, needs } => check_token::perform(tools, work, credential, needs).await,
-        Op::SealSecrets { targets } => seal_secrets::perform(tools, work, targets).await,
+        Op::SealSecrets {
+            targets,
+            organisations,
+        } => seal_secrets::perform(tools, work, targets, organisations).await,
+        Op::SetOrganisationSecret {
+            secret,
+            repositories,
+            before,
+        } => set_organisation_secret::perform(tools, work, secret, repositories, before).await,
+        Op::DeleteSecret { target, before } => delete_secret::perform(tools, work, target, before).await,
         Op::SetSecret { target, before } => set_secret::perform(tools, work, target, before).await,
         Op::RevokeSession {
             session,

@@ -4,18 +4,23 @@
 use futures_util::future::try_join_all;
 
 use super::{Ended, Tools, Work, note};
-use crate::domain::secret::SealedValue;
-use crate::domain::{Problem, SecretTarget};
+use crate::domain::secret::{SealedOrganisation, SealedValue};
+use crate::domain::{OrganisationSecret, Problem, SecretTarget};
 use crate::journal::Made;
 use crate::plan::{StepId, rotate};
 use crate::run::progress::Phase;
 use crate::services::charmhub::StoreToken;
 use crate::services::seal;
 
-pub async fn perform(tools: &Tools, work: Work<'_>, targets: Vec<SecretTarget>) -> Ended {
-    note(&work, Phase::Looking, "reading the repositories' keys");
+pub async fn perform(
+    tools: &Tools,
+    work: Work<'_>,
+    targets: Vec<SecretTarget>,
+    organisations: Vec<OrganisationSecret>,
+) -> Ended {
+    note(&work, Phase::Looking, "reading the keys");
     let minted = (work.made_of)(&StepId(rotate::SIGN_IN_STEP.to_owned()));
-    match sealed(tools, &targets, minted).await {
+    match sealed(tools, &targets, &organisations, minted).await {
         Ok(made) => {
             // On disk before any of them is sent.
             if let Err(problem) = (work.keep)(&made) {
@@ -27,13 +32,27 @@ pub async fn perform(tools: &Tools, work: Work<'_>, targets: Vec<SecretTarget>) 
     }
 }
 
-async fn sealed(tools: &Tools, targets: &[SecretTarget], minted: Option<Made>) -> Result<Made, Problem> {
+async fn sealed(
+    tools: &Tools,
+    targets: &[SecretTarget],
+    organisations: &[OrganisationSecret],
+    minted: Option<Made>,
+) -> Result<Made, Problem> {
     let value = tools.value()?;
     let github = &tools.services().github;
     let sealed = try_join_all(targets.iter().map(|target| async {
         let key = github.public_key(&target.repository).await?;
         Ok::<_, Problem>(SealedValue {
             target: target.clone(),
+            encrypted_value: seal::seal(&key, &value)?,
+            key_id: key.key_id,
+        })
+    }))
+    .await?;
+    let sealed_organisation = try_join_all(organisations.iter().map(|secret| async {
+        let key = github.organisation_key(&secret.organisation).await?;
+        Ok::<_, Problem>(SealedOrganisation {
+            secret: secret.clone(),
             encrypted_value: seal::seal(&key, &value)?,
             key_id: key.key_id,
         })
@@ -49,6 +68,7 @@ async fn sealed(tools: &Tools, targets: &[SecretTarget], minted: Option<Made>) -
         session,
         expires_at,
         sealed,
+        sealed_organisation,
         ..Made::default()
     })
 }

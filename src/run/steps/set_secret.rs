@@ -4,21 +4,16 @@
 //! A sealed value may be sent again: it puts the same value in place. So where an answer was lost
 //! it is sent until GitHub answers, and what is recorded is certain.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 
 use super::{Ended, PAUSES, Tools, Work, note};
-use crate::domain::secret::{LineageRecord, SealedValue};
+use crate::domain::secret::LineageRecord;
 use crate::domain::{Kind, Outside, Problem, SecretTarget};
-use crate::journal::{RunRecord, StepOutcome};
+use crate::journal::{Made, RunRecord, StepOutcome};
 use crate::plan::{Op, Plan, StepId, rotate};
 use crate::run::progress::Phase;
 use crate::services::github::GitHubWriter;
 use crate::services::http::Written;
-
-/// GitHub asks for a second between two writes.
-const PAUSE: Duration = Duration::from_secs(1);
 
 pub async fn perform(
     tools: &Tools,
@@ -53,7 +48,8 @@ pub async fn perform(
     if work.cancel.is_cancelled() {
         return Ended::cancelled(work.made);
     }
-    match send(tools, &work, sealed).await {
+    let writer = GitHubWriter::new(tools.services().github.clone());
+    match send(tools, &work, || writer.put_secret(sealed)).await {
         Sent::Taken => {}
         Sent::Refused(problem) => return Ended::failed(work.made, problem),
         Sent::Unknown(problem) => {
@@ -82,54 +78,65 @@ pub async fn perform(
         Err(problem) => return Ended::unknown(work.made, problem),
     };
     work.made.updated_at = Some(updated_at);
-    let record = LineageRecord {
-        target: target.clone(),
-        updated_at,
-        fingerprint: match seals.fingerprint.clone() {
-            Some(fingerprint) => fingerprint,
-            None => {
-                return Ended::failed(
-                    work.made,
-                    Problem::new(Kind::Internal, "a seal without fingerprint"),
-                );
-            }
-        },
-        session: seals.session.clone(),
-        expires_at: seals.expires_at,
-        run: Outside::new(tools.run.to_string()),
-        at: Utc::now(),
-    };
-    match tools.session.journal.record_lineage(&record) {
-        Ok(()) => Ended::done(work.made),
-        Err(problem) => Ended::unknown(work.made, problem),
-    }
+    recorded(tools, work, &seals, [target], updated_at)
 }
 
-enum Sent {
+/// The end of a step that put the value of `seals` in place for `targets`: recorded for each.
+pub(super) fn recorded(
+    tools: &Tools,
+    work: Work<'_>,
+    seals: &Made,
+    targets: impl IntoIterator<Item = SecretTarget>,
+    updated_at: DateTime<Utc>,
+) -> Ended {
+    let Some(fingerprint) = &seals.fingerprint else {
+        return Ended::failed(
+            work.made,
+            Problem::new(Kind::Internal, "a seal without fingerprint"),
+        );
+    };
+    for target in targets {
+        let record = LineageRecord {
+            target,
+            updated_at,
+            fingerprint: fingerprint.clone(),
+            session: seals.session.clone(),
+            expires_at: seals.expires_at,
+            run: Outside::new(tools.run.to_string()),
+            at: Utc::now(),
+        };
+        if let Err(problem) = tools.session.journal.record_lineage(&record) {
+            return Ended::unknown(work.made, problem);
+        }
+    }
+    Ended::done(work.made)
+}
+
+/// What came of sending a seal.
+pub(super) enum Sent {
     Taken,
     Refused(Problem),
     Unknown(Problem),
 }
 
-async fn send(tools: &Tools, work: &Work<'_>, sealed: &SealedValue) -> Sent {
-    let writer = GitHubWriter::new(tools.services().github.clone());
+/// Sends a seal until GitHub answers.
+pub(super) async fn send<Write, Answer>(tools: &Tools, work: &Work<'_>, write: Write) -> Sent
+where
+    Write: Fn() -> Answer,
+    Answer: Future<Output = Result<Written<()>, Problem>>,
+{
     let mut lost = None;
     for attempt in 0..=PAUSES.len() {
-        {
-            let mut last = tools.sent.lock().await;
-            if let Some(last) = *last {
-                tokio::time::sleep_until(last + PAUSE).await;
-            }
+        let sent = tools.paced(|| {
             note(work, Phase::Sending, "sending the seal");
-            let written = writer.put_secret(sealed).await;
-            *last = Some(tokio::time::Instant::now());
-            match written {
-                Ok(Written::Answered(())) => return Sent::Taken,
-                Ok(Written::Lost(problem)) => lost = Some(problem),
-                // Refused after a lost try: the lost one may have been taken.
-                Err(problem) if lost.is_some() => return Sent::Unknown(problem),
-                Err(problem) => return Sent::Refused(problem),
-            }
+            write()
+        });
+        match sent.await {
+            Ok(Written::Answered(())) => return Sent::Taken,
+            Ok(Written::Lost(problem)) => lost = Some(problem),
+            // Refused after a lost try: the lost one may have been taken.
+            Err(problem) if lost.is_some() => return Sent::Unknown(problem),
+            Err(problem) => return Sent::Refused(problem),
         }
         if let Some(pause) = PAUSES.get(attempt) {
             work.telling.step(&work.step.id, |p| p.retries += 1);
@@ -146,16 +153,26 @@ pub fn account(plan: &Plan, record: Option<&RunRecord>, problem: Problem) -> Pro
     let mut held: Vec<String> = Vec::new();
     let mut old: Vec<String> = Vec::new();
     let mut open: Vec<String> = Vec::new();
+    let mut hiding: Vec<String> = Vec::new();
     for step in &plan.steps {
-        let Op::SetSecret { target, .. } = &step.op else {
-            continue;
+        let outcome = record.step(&step.id).and_then(|step| step.outcome);
+        let name = match &step.op {
+            Op::SetSecret { target, .. } => target.to_string(),
+            Op::SetOrganisationSecret { secret, .. } => secret.to_string(),
+            Op::DeleteSecret { target, .. } => {
+                if !matches!(outcome, Some(StepOutcome::Done | StepOutcome::Skipped)) {
+                    hiding.push(target.to_string());
+                }
+                continue;
+            }
+            _ => continue,
         };
-        let into = match record.step(&step.id).and_then(|step| step.outcome) {
+        let into = match outcome {
             Some(StepOutcome::Done | StepOutcome::Skipped) => &mut held,
             Some(StepOutcome::Unknown) => &mut open,
             _ => &mut old,
         };
-        into.push(target.to_string());
+        into.push(name);
     }
     if held.is_empty() && open.is_empty() {
         return problem;
@@ -170,6 +187,9 @@ pub fn account(plan: &Plan, record: Option<&RunRecord>, problem: Problem) -> Pro
     }
     if !open.is_empty() {
         whole = whole.cause(format!("nobody knows of {}", open.join(", ")));
+    }
+    if !hiding.is_empty() {
+        whole = whole.cause(format!("an old copy is still read in {}", hiding.join(", ")));
     }
     whole.hint("run the same command again: it sends what is missing and mints nothing")
 }

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 
 use super::{GitHub, PublicKey, Reply};
-use crate::domain::secret::{RepositorySecrets, SecretFacts};
+use crate::domain::secret::{OrganisationSecrets, RepositorySecrets, SecretFacts, Selection, SharedSecret};
 use crate::domain::{GitHubRepository, KeyId, Kind, Outside, Problem, SecretName, SecretTarget};
 use crate::services::http::host_of;
 
@@ -98,9 +98,11 @@ impl GitHub {
         self.needs_token(&what)?;
         let path = format!("/repos/{repository}/actions/secrets");
         // Whether the repository is there decides what its other answers mean.
-        let (about, secrets, key, busy) = tokio::join!(
+        let shared_path = format!("/repos/{repository}/actions/organization-secrets");
+        let (about, secrets, shared, key, busy) = tokio::join!(
             self.about(repository, &what),
             self.pages::<Secret>(&path, "secrets", &what),
+            self.pages::<Secret>(&shared_path, "secrets", &what),
             self.key(&path, &what),
             self.lately_busy(repository, &what),
         );
@@ -108,6 +110,17 @@ impl GitHub {
         let denied = |problem| no_permission(problem, &what, REPOSITORY_SCOPES);
         let secrets = secrets.map_err(denied)?;
         let key = key.map_err(denied)?;
+        let shared = match shared {
+            // The repository is there: its owner shares nothing, or nothing that we may see.
+            Err(problem) if problem.kind == Kind::NotFound => Vec::new(),
+            other => other?,
+        };
+        let by_name = |secrets: Vec<Secret>| {
+            secrets
+                .into_iter()
+                .map(|secret| (secret.name.clone(), secret.facts()))
+                .collect()
+        };
         Ok(RepositorySecrets {
             repository: about.full_name,
             id: about.id,
@@ -116,10 +129,8 @@ impl GitHub {
                 .permissions
                 .is_none_or(|held| held.push || held.maintain || held.admin),
             key_id: key.key_id,
-            secrets: secrets
-                .into_iter()
-                .map(|secret| (secret.name.clone(), secret.facts()))
-                .collect(),
+            secrets: by_name(secrets),
+            shared: by_name(shared),
             busy: busy?,
         })
     }
@@ -189,13 +200,31 @@ impl GitHub {
             .map_err(|problem| no_permission(problem, &what, ORGANISATION_SCOPES))
     }
 
-    /// A secret of an organisation and the numbers of the repositories that are selected to read
-    /// it (none where it is open to all or to all private ones); `None` where there is none.
+    /// What an organisation tells of its secrets `names` to somebody who may set them.
+    pub async fn organisation_secrets(
+        &self,
+        organisation: &str,
+        names: &BTreeSet<SecretName>,
+    ) -> Result<OrganisationSecrets, Problem> {
+        let key = self.organisation_key(organisation).await?;
+        let mut secrets = BTreeMap::new();
+        for name in names {
+            if let Some(secret) = self.organisation_secret(organisation, name).await? {
+                secrets.insert(name.clone(), secret);
+            }
+        }
+        Ok(OrganisationSecrets {
+            key_id: key.key_id,
+            secrets,
+        })
+    }
+
+    /// A secret of an organisation and who may read it; `None` where there is none.
     pub async fn organisation_secret(
         &self,
         organisation: &str,
         name: &SecretName,
-    ) -> Result<Option<(SecretFacts, BTreeSet<u64>)>, Problem> {
+    ) -> Result<Option<SharedSecret>, Problem> {
         let what = format!(
             "reading the secret {name} of {}",
             Outside::capped(organisation, 100)
@@ -209,14 +238,17 @@ impl GitHub {
             }
             Err(problem) => return Err(problem),
         };
-        let mut selected = BTreeSet::new();
+        let mut selection = Selection::Open;
         if secret.visibility.as_deref() == Some("selected") {
             let list = self
                 .fresh_pages::<Numbered>(&format!("{path}/repositories"), "repositories", &what)
                 .await?;
-            selected.extend(list.into_iter().map(|repository| repository.id));
+            selection = Selection::Selected(list.into_iter().map(|repository| repository.id).collect());
         }
-        Ok(Some((secret.facts(), selected)))
+        Ok(Some(SharedSecret {
+            facts: secret.facts(),
+            selection,
+        }))
     }
 
     /// The repository itself, under whatever name it has now.

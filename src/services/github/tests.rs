@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::secret::SealedValue;
+use crate::domain::secret::{SealedValue, Selection};
 use crate::domain::{GitHubRepository, SecretName, SecretTarget};
 use crate::services::http::{Timeouts, Written};
 
@@ -470,8 +470,13 @@ async fn organisations_have_secrets_of_their_own() {
             200,
             json!({"total_count": 2, "repositories": [{"id": 7}, {"id": 9}]}),
         );
-    let (_, selected) = github.organisation_secret("org", &name).await.unwrap().unwrap();
-    assert_eq!(selected.into_iter().collect::<Vec<_>>(), [7, 9]);
+    let shared = github.organisation_secret("org", &name).await.unwrap().unwrap();
+    assert_eq!(shared.selection, Selection::Selected([7, 9].into()));
+    let all = github
+        .organisation_secrets("org", &[name.clone()].into())
+        .await
+        .unwrap();
+    assert_eq!((all.key_id.0.as_str(), &all.secrets[&name]), ("42", &shared));
 
     server.says("PUT", "/orgs/org/actions/secrets/TOKEN", 201, Value::Null);
     let writer = GitHubWriter::new(github);

@@ -215,7 +215,7 @@ fn secrets(workspace: &Workspace, snapshot: &Snapshot, rows: &mut Vec<Row>) {
             let seen = snapshot.secrets.get(&target.repository);
             let facts = seen
                 .and_then(|seen| seen.value.as_ref())
-                .and_then(|facts| facts.secrets.get(&target.secret));
+                .and_then(|facts| facts.in_force(&target.secret));
             Row::Secret(Box::new(SecretRow {
                 key: format!("secret/{target}"),
                 short: target

@@ -1,0 +1,250 @@
+//! One secret of an organisation in place of its repositories' copies.
+//!
+//! Owns when that may be planned, when it is offered, and its steps: the organisation's secrets
+//! first, then the copies away, because a repository's own secret hides the organisation's. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::domain::secret::{OrganisationSecrets, RepositorySecrets, SelectedRepository, Selection};
+use crate::domain::{Fingerprint, Kind, OrganisationSecret, Outside, Problem, SecretTarget, Snapshot};
+use crate::plan::{Op, RotateIntent, State, Step, StepId};
+
+/// The scope that secrets of an organisation need.
+const SCOPE: &str = "admin:org";
+
+/// A secret of an organisation and the targets that it stands for.
+pub struct Shared<'s> {
+    /// The secret.
+    pub secret: OrganisationSecret,
+    /// The copies that it replaces, in the order of the targets.
+    pub targets: Vec<(SecretTarget, &'s RepositorySecrets)>,
+    /// What its organisation told.
+    pub facts: &'s OrganisationSecrets,
+}
+
+/// True where the organisations of `intent` are to be looked at: where the wish wants it, or
+/// where it could be offered.
+pub fn wanted(snapshot: &Snapshot, intent: &RotateIntent) -> bool {
+    intent.organisation || scoped(snapshot) == Some(true)
+}
+
+/// Whether the GitHub token has the scope; `None` where it lists no scopes at all, as a
+/// fine-grained one: then GitHub answers when it is asked.
+fn scoped(snapshot: &Snapshot) -> Option<bool> {
+    let facts = snapshot.github.value.as_ref()?;
+    (!facts.scopes.is_empty()).then(|| facts.scopes.iter().any(|scope| scope.as_str() == SCOPE))
+}
+
+/// Names among `targets` whose repositories all belong to one owner, with their targets.
+fn groups<'s>(
+    targets: &[SecretTarget],
+    facts: &[&'s RepositorySecrets],
+) -> Vec<(OrganisationSecret, Vec<(SecretTarget, &'s RepositorySecrets)>)> {
+    let mut groups: Vec<(OrganisationSecret, Vec<(SecretTarget, &RepositorySecrets)>)> = Vec::new();
+    for (target, facts) in targets.iter().zip(facts) {
+        let copy = (target.clone(), *facts);
+        match groups.iter_mut().find(|(group, _)| group.secret == target.secret) {
+            Some((_, copies)) => copies.push(copy),
+            None => groups.push((
+                OrganisationSecret {
+                    organisation: target.repository.owner().to_owned(),
+                    secret: target.secret.clone(),
+                },
+                vec![copy],
+            )),
+        }
+    }
+    groups.retain(|(group, copies)| {
+        copies
+            .iter()
+            .all(|(target, _)| target.repository.owner() == group.organisation)
+    });
+    groups
+}
+
+fn numbers(copies: &[(SecretTarget, &RepositorySecrets)]) -> BTreeSet<u64> {
+    copies.iter().map(|(_, facts)| facts.id).collect()
+}
+
+/// Refuses to take a secret away from repositories that are no targets, or to give them a value
+/// that was not made for them.
+fn permitted(
+    secret: &OrganisationSecret,
+    copies: &[(SecretTarget, &RepositorySecrets)],
+    facts: &OrganisationSecrets,
+) -> Result<(), Problem> {
+    let others = match facts.secrets.get(&secret.secret).map(|held| &held.selection) {
+        None => return Ok(()),
+        Some(Selection::Selected(held)) => match held.difference(&numbers(copies)).count() {
+            0 => return Ok(()),
+            1 => "by another repository, which is".to_owned(),
+            many => format!("by {many} other repositories, which are"),
+        },
+        Some(Selection::Open) => "by repositories that are".to_owned(),
+    };
+    Err(Problem::new(
+        Kind::Refused,
+        format!("the secret of {secret} is read {others} no target of this rotation"),
+    )
+    .hint("rotate without --organisation, or name every repository that reads it as a target")
+    .hint("nothing was changed and no token was made"))
+}
+
+/// The organisation's secrets that `intent` asks for; none where it does not.
+pub fn shared<'s>(
+    snapshot: &'s Snapshot,
+    intent: &RotateIntent,
+    targets: &[SecretTarget],
+    facts: &[&'s RepositorySecrets],
+) -> Result<Vec<Shared<'s>>, Problem> {
+    if !intent.organisation {
+        return Ok(Vec::new());
+    }
+    if scoped(snapshot) == Some(false) {
+        return Err(Problem::new(
+            Kind::Credentials,
+            format!("the GitHub token lacks the scope {SCOPE}: secrets of an organisation cannot be set"),
+        )
+        .hint(format!(
+            "use a token with the scope {SCOPE}, or leave --organisation out: then every repository gets its copy"
+        ))
+        .hint("nothing was changed and no token was made"));
+    }
+    let mut all = Vec::new();
+    for (secret, copies) in groups(targets, facts) {
+        let what = format!("the secrets of the organisation {}", secret.organisation);
+        let told = match snapshot.organisations.get(&secret.organisation) {
+            Some(seen) => seen.need(&what)?,
+            None => {
+                return Err(Problem::new(
+                    Kind::Internal,
+                    format!("{what} were never looked at"),
+                ));
+            }
+        };
+        permitted(&secret, &copies, told)?;
+        all.push(Shared {
+            secret,
+            targets: copies,
+            facts: told,
+        });
+    }
+    if all.is_empty() {
+        return Err(
+            Problem::new(Kind::Usage, "no organisation owns all repositories of a target")
+                .hint("leave --organisation out: then every repository gets its copy"),
+        );
+    }
+    Ok(all)
+}
+
+/// The line that offers it, where it may be done and spares copies.
+pub fn offer(
+    snapshot: &Snapshot,
+    intent: &RotateIntent,
+    targets: &[SecretTarget],
+    facts: &[&RepositorySecrets],
+) -> Option<Outside> {
+    if intent.organisation || scoped(snapshot) != Some(true) {
+        return None;
+    }
+    let mut secrets = 0_usize;
+    let mut copies = 0_usize;
+    for (secret, group) in groups(targets, facts) {
+        let told = snapshot
+            .organisations
+            .get(&secret.organisation)
+            .filter(|seen| seen.problem.is_none())
+            .and_then(|seen| seen.value.as_ref());
+        let told = told?;
+        // The plan is for all names or for none.
+        permitted(&secret, &group, told).ok()?;
+        if group.len() > 1 {
+            secrets += 1;
+            copies += group.len();
+        }
+    }
+    let subject = match secrets {
+        0 => return None,
+        1 => "one organisation secret".to_owned(),
+        many => format!("{many} organisation secrets"),
+    };
+    Some(format!("{subject} would replace {copies} copies: add --organisation").into())
+}
+
+/// The step that sets `shared`.
+pub fn set_step(snapshot: &Snapshot, shared: &Shared<'_>, value: Option<&Fingerprint>) -> Step {
+    let held = shared.facts.secrets.get(&shared.secret.secret);
+    let holds = held.is_some_and(|held| {
+        held.selection == Selection::Selected(numbers(&shared.targets))
+            && shared.targets.iter().all(|(target, _)| {
+                snapshot.written(target).is_some_and(|written| {
+                    written.updated_at == held.facts.updated_at && Some(&written.fingerprint) == value
+                })
+            })
+    });
+    let before = held.map_or_else(
+        || State::text("not there"),
+        |held| {
+            State::text(format!(
+                "set {}",
+                held.facts.updated_at.format("%Y-%m-%d %H:%M UTC")
+            ))
+        },
+    );
+    let repositories: Vec<SelectedRepository> = shared
+        .targets
+        .iter()
+        .map(|(target, facts)| SelectedRepository {
+            repository: target.repository.clone(),
+            id: facts.id,
+        })
+        .collect();
+    let readers = match repositories.as_slice() {
+        [one] => format!("for {}", one.repository),
+        many => format!("for {} repositories", many.len()),
+    };
+    let op = Op::SetOrganisationSecret {
+        secret: shared.secret.clone(),
+        repositories,
+        before: held.map(|held| held.facts.updated_at),
+    };
+    Step {
+        id: StepId(format!(
+            "set-organisation-secret/{}:{}",
+            shared.secret.organisation, shared.secret.secret
+        )),
+        kind: op.kind().to_owned(),
+        target: shared.secret.to_string().into(),
+        before,
+        after: State::text(format!("the new value, {readers}")),
+        bytes: None,
+        skip_reason: holds.then(|| "it holds this value already".into()),
+        undo: "cannot be undone: GitHub never shows a secret's former value".into(),
+        optional: false,
+        op,
+    }
+}
+
+/// The steps that delete the copies that `shared` replaces, those that are there.
+pub fn delete_steps<'a>(shared: &'a Shared<'_>) -> impl Iterator<Item = Step> + 'a {
+    shared.targets.iter().filter_map(|(target, facts)| {
+        let held = facts.secrets.get(&target.secret)?;
+        let op = Op::DeleteSecret {
+            target: target.clone(),
+            before: held.updated_at,
+        };
+        Some(Step {
+            id: StepId(format!("delete-secret/{target}")),
+            kind: op.kind().to_owned(),
+            target: target.to_string().into(),
+            before: State::text(format!("set {}", held.updated_at.format("%Y-%m-%d %H:%M UTC"))),
+            after: State::text("deleted: its jobs read the organisation's secret"),
+            bytes: None,
+            skip_reason: None,
+            undo: "cannot be undone: GitHub never shows a secret's value; a copy can be set anew by a rotation without --organisation".into(),
+            optional: false,
+            op,
+        })
+    })
+}
