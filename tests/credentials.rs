@@ -1,7 +1,7 @@
 //! Credentials through the binary, against the demo world: what is asked, what is said, and with
 //! which exit code. Owns the command line's side; the rotation itself is tested beside.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, clippy::panic)]
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};

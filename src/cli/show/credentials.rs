@@ -13,7 +13,7 @@ use crate::cli::output::Output;
 use crate::cli::{Ending, tables};
 use crate::domain::credential::CredentialFacts;
 use crate::domain::snapshot::Standing;
-use crate::domain::{Kind, Lineage, Outside, SecretTarget, Snapshot};
+use crate::domain::{Kind, Lineage, Outside, Problem, SecretTarget, Snapshot};
 use crate::plan::calendar;
 use crate::plan::credentials::{self, Credential};
 use crate::run::Session;
@@ -40,6 +40,12 @@ pub fn span(text: &str) -> Result<TimeDelta, String> {
 
 /// `credentials`. With a span it ends with 4 where one ends within it.
 pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> Ending {
+    if output.json && wish.calendar.as_deref() == Some(Path::new("-")) {
+        return Err(
+            Problem::new(Kind::Usage, "--json and --calendar - both want standard output")
+                .hint("write the calendar into a file: --calendar FILE"),
+        );
+    }
     let workspace = &session.config.workspace;
     let snapshot = session.observer.for_credentials(session.observer.cached()).await;
     let now = Utc::now();
