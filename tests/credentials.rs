@@ -278,8 +278,13 @@ async fn credentials_are_listed_and_an_end_that_is_near_fails_a_cron_line() {
     let refused = ["{\"t\": \"macaroon\", \"v\": \"AAAA\"}", "not a token at all"];
     for bad in refused {
         let other = client.with("CHARMCRAFT_AUTH", bad);
-        other.run(&["credentials", "--fail-within", "14d"]).with(4);
+        let said = other.run(&["credentials", "--fail-within", "14d"]).with(4);
+        let row = said.out.lines().find(|line| line.starts_with("Charmhub token"));
+        assert!(row.is_some_and(|row| row.contains("unknown")), "{}", said.out);
     }
+    let left = client.without(&["GH_TOKEN", "GITHUB_TOKEN"]);
+    let said = left.run(&["credentials", "--fail-within", "14d"]).with(0);
+    assert!(!said.out.contains("GitHub token"), "{}", said.out);
     let session = told["sessions"][0]["id"].as_str().unwrap().to_owned();
     client.run(&["plan", "revoke", "no-such-session"]).with(1);
     let plan = client.run(&["plan", "revoke", &session, "--json"]);

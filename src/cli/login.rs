@@ -1,9 +1,7 @@
-//! `login` and `logout`: signing in to Charmhub, and the logins of registries.
+//! `login` and `logout`: signing in to Charmhub.
 //!
 //! Owns the questions of a sign-in and what is checked before anybody types a password. Must not
 //! keep what was typed.
-
-use std::io::IsTerminal;
 
 use secrecy::SecretString;
 use serde_json::json;
@@ -11,7 +9,7 @@ use serde_json::json;
 use super::args::{Global, Login as Wish};
 use super::environment::Environment;
 use super::output::Output;
-use super::{Ending, confirm, prompt, runs, secret_file, watch};
+use super::{Ending, confirm, prompt, runs, watch};
 use crate::domain::credential::{PackageKind, ScopedPackage, TokenScope};
 use crate::domain::{Kind, Outside, Problem, Snapshot};
 use crate::journal::Outcome;
@@ -363,58 +361,4 @@ fn said(session: &Session, output: &Output, found: bool, text: &str) -> u8 {
         output.answer(&format!("{text}\n"));
     }
     0
-}
-
-/// Keeps the login of a registry, proved before it is kept.
-pub async fn registry(session: &Session, host: &str, user: Option<&str>, output: &Output) -> Ending {
-    let (user, secret) = registry_login(user).await?;
-    let logins = session.observer.services().registry_logins();
-    let scopes = logins.check(host, &user, &secret).await?;
-    logins.keep(host, &user, &secret).await?;
-    if output.json {
-        output.document(
-            "login",
-            Some(&session.config.workspace.name),
-            vec![
-                ("registry", json!(host)),
-                ("account", json!(user)),
-                ("scopes", json!(scopes)),
-            ],
-        );
-        return Ok(0);
-    }
-    let mut text = format!(
-        "Logged in to {} as '{}'.\n",
-        Outside::new(host),
-        Outside::new(&user)
-    );
-    if !scopes.is_empty() {
-        let scopes: Vec<_> = scopes.iter().map(ToString::to_string).collect();
-        text.push_str(&format!("scopes: {}\n", scopes.join(", ")));
-    }
-    output.answer(&text);
-    Ok(0)
-}
-
-/// `USER:TOKEN` or the token alone from a pipe, else asked for.
-async fn registry_login(user: Option<&str>) -> Result<(String, SecretString), Problem> {
-    use secrecy::ExposeSecret;
-    if std::io::stdin().is_terminal() {
-        let user = user.map(str::to_owned);
-        return at_terminal(move || {
-            let user = match user {
-                Some(user) => user,
-                None => prompt::line("Username: ")?,
-            };
-            Ok((user, prompt::hidden("Token: ")?))
-        })
-        .await;
-    }
-    let piped = secret_file::read(std::path::Path::new("-"))?;
-    match (user, piped.expose_secret().split_once(':')) {
-        (Some(user), _) => Ok((user.to_owned(), piped)),
-        (None, Some((user, secret))) => Ok((user.to_owned(), SecretString::from(secret))),
-        (None, None) => Err(Problem::new(Kind::Usage, "whose token is it?")
-            .hint("add --username USER, or pipe USER:TOKEN in")),
-    }
 }

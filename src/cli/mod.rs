@@ -13,6 +13,7 @@ mod login;
 mod output;
 mod prompt;
 mod publish;
+mod registry_login;
 mod rotate;
 mod runs;
 mod secret_file;
@@ -137,7 +138,7 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
         Some(Command::Login(wish)) => match &wish.registry {
             Some(host) => {
                 let user = wish.username.as_deref();
-                login::registry(&process.session(global)?, host, user, output).await
+                registry_login::registry(&process.session(global)?, host, user, output).await
             }
             None => login::login(&process, global, &wish, output).await,
         },

@@ -70,11 +70,11 @@ pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
 
 fn own(seen: &Observed<CredentialFacts>, name: &str, kind: &str, now: DateTime<Utc>) -> Option<Credential> {
     // What was seen of it once says nothing of one that is refused now: it may be another.
-    let refused = seen
-        .problem
-        .as_ref()
-        .is_some_and(|problem| problem.kind == Kind::Credentials);
+    let now_it_is = seen.problem.as_ref().map(|problem| problem.kind);
+    let refused = now_it_is == Some(Kind::Credentials);
     match (&seen.value, seen.standing()) {
+        // Nor of one that is not set any more.
+        _ if now_it_is == Some(Kind::NotFound) => None,
         (Some(facts), _) if !refused => Some(judged(facts.clone(), Some(seen), now)),
         (None, Standing::NotAsked | Standing::Absent) => None,
         _ => {
