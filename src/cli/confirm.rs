@@ -14,7 +14,7 @@ use crate::run::Session;
 /// Shows `plan`, asks, looks once more at what it builds on, and follows its run to the end.
 pub async fn confirmed(session: &Session, plan: Plan, output: &Output) -> Result<RunRecord, Problem> {
     if !plan.nothing_to_do() {
-        output.say(&text(&plan));
+        output.preview(&text(&plan));
         ask(&plan, output).await?;
         session.recheck(&plan).await?;
     }

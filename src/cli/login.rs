@@ -64,7 +64,7 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
         &intent,
     )?;
     writable(&session, "no token is made")?;
-    output.say(&confirm::text(&plan));
+    output.preview(&confirm::text(&plan));
     confirm::ask(&plan, output).await?;
     let mut means = sign_in(process, &session, &intent.scope, wish.from_env, output).await?;
     means.passphrase = passphrase;
@@ -363,6 +363,13 @@ fn said(session: &Session, output: &Output, found: bool, text: &str) -> u8 {
 
 /// Keeps the login of a registry, proved before it is kept.
 pub async fn registry(session: &Session, host: &str, user: Option<&str>, output: &Output) -> Ending {
+    if host.contains('/') {
+        return Err(Problem::new(
+            Kind::Usage,
+            format!("'{}' is not the host of a registry", Outside::capped(host, 100)),
+        )
+        .hint("name the host alone, for example ghcr.io"));
+    }
     let (user, secret) = registry_login(user).await?;
     let logins = session.observer.services().registry_logins();
     let scopes = logins.check(host, &user, &secret).await?;

@@ -59,7 +59,9 @@ pub fn main(console: Face) -> ExitCode {
             if !error.use_stderr() {
                 return ExitCode::SUCCESS;
             }
-            let problem = Problem::new(Kind::Usage, error.to_string())
+            let said = error.to_string();
+            let line = said.lines().next().unwrap_or_default();
+            let problem = Problem::new(Kind::Usage, line.strip_prefix("error: ").unwrap_or(line))
                 .hint("'windlass help' and 'windlass help COMMAND' say what can be said");
             if std::env::args().any(|word| word == "--json") {
                 let global = args::Global {

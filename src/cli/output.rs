@@ -76,6 +76,14 @@ impl Output {
         drop(std::io::stderr().write_all(format!("{text}\n").as_bytes()));
     }
 
+    /// A plan before it is confirmed. Where a program reads lines of JSON and nobody is asked, it is
+    /// left out: the answer repeats it.
+    pub fn preview(&self, text: &str) {
+        if self.progress != ProgressForm::Json || !self.yes {
+            self.say(text);
+        }
+    }
+
     /// A problem in words, for stderr.
     pub fn explain(&self, problem: &Problem) {
         let mut text = format!("error: {}\n", problem.summary);

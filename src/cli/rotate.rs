@@ -97,7 +97,7 @@ pub async fn rotate(process: &Environment, global: &Global, wish: &Wish, output:
     let (intent, brought) = intent(session, wish)?;
     let plan = planned(session, &intent, brought.as_ref()).await?;
     if !plan.nothing_to_do() {
-        output.say(&confirm::text(&plan));
+        output.preview(&confirm::text(&plan));
         confirm::ask(&plan, output).await?;
     }
     let mut means = match plan.sign_in() {

@@ -94,7 +94,10 @@ impl Journal {
                 stamp(record.updated_at),
                 record.fingerprint.0,
                 record.session.as_ref().map(SessionId::as_str),
-                record.expires_at.map(stamp),
+                // Exactly as the value says it: the same end is told of it elsewhere.
+                record
+                    .expires_at
+                    .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
                 record.run.as_str(),
                 stamp(record.at),
             ],

@@ -23,18 +23,48 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     place(path, bytes, link)
 }
 
-/// Says whether [`write`] would find `path` writable, without leaving anything but its folder:
-/// asked before something is made that has no other place to go.
+/// Says whether [`write`] would find `path` writable, in a folder that is there, and leaves nothing
+/// behind: asked of a path that a person named, before anything is made that has no other place
+/// to go.
 pub fn probe(path: &Path) -> Result<(), Problem> {
-    if path.is_dir() {
-        let shown = Outside::new(path.display().to_string());
-        return Err(Problem::new(
-            Kind::Machine,
-            format!("{shown} cannot be written: it is a folder"),
-        )
-        .hint("name a file in it"));
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        let shown = Outside::new(folder.display().to_string());
+        return Err(
+            Problem::new(Kind::Machine, format!("there is no folder {shown} to write in"))
+                .hint("make it first, or name another file"),
+        );
     }
     place(path, b"", |fresh| std::fs::remove_file(fresh))
+}
+
+/// Refuses what a rename would put a plain file in the place of: a device, a pipe, a folder, a link.
+fn check(path: &Path) -> Result<(), Problem> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let Ok(facts) = std::fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    let kind = facts.file_type();
+    let what = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => "a folder",
+        () if kind.is_symlink() => "a link",
+        () if kind.is_fifo() => "a pipe",
+        () if kind.is_socket() => "a socket",
+        () => "a device",
+    };
+    let shown = Outside::new(path.display().to_string());
+    Err(Problem::new(
+        Kind::Refused,
+        format!("{shown} is not written over: it is {what}"),
+    )
+    .hint("name a plain file, or one that is not there yet"))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."))
 }
 
 fn place(
@@ -42,29 +72,31 @@ fn place(
     bytes: &[u8],
     placed: impl FnOnce(&Path) -> std::io::Result<()>,
 ) -> Result<(), Problem> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or_else(|| Path::new("."));
+    check(path)?;
+    let folder = folder_of(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fresh = path.with_file_name(format!(".{name}.{}", Uuid::new_v4().simple()));
-    let written = make(folder)
+    let shown = Outside::new(path.display().to_string());
+    let broken = |error: &std::io::Error| {
+        drop(std::fs::remove_file(&fresh));
+        Problem::new(Kind::Machine, format!("{shown} cannot be written"))
+            .because(error)
+            .hint("check the folder's permissions and the space on its disk")
+    };
+    make(folder)
         .and_then(|()| create(&fresh))
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| placed(&fresh));
-    written.map_err(|error| {
-        drop(std::fs::remove_file(&fresh));
-        let shown = Outside::new(path.display().to_string());
-        if error.kind() == std::io::ErrorKind::AlreadyExists && path.is_file() {
-            return Problem::new(
-                Kind::Refused,
-                format!("{shown} is there already: it is not overwritten"),
-            )
-            .hint("name another file, or add --force");
+        .map_err(|error| broken(&error))?;
+    placed(&fresh).map_err(|error| {
+        let problem = broken(&error);
+        if error.kind() != std::io::ErrorKind::AlreadyExists {
+            return problem;
         }
-        Problem::new(Kind::Machine, format!("{shown} cannot be written"))
-            .because(&error)
-            .hint("check the folder's permissions and the space on its disk")
+        Problem::new(
+            Kind::Refused,
+            format!("{shown} is there already: it is not overwritten"),
+        )
+        .hint("name another file, or add --force")
     })
 }
 
@@ -107,10 +139,32 @@ mod tests {
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
         probe(&path.with_file_name("third")).unwrap();
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
-        assert_eq!(probe(path.parent().unwrap()).unwrap_err().kind, Kind::Machine);
         // Where it cannot be written, nothing is left behind.
         let blocked = dir.path().join("new").join("secret").join("below");
         assert_eq!(probe(&blocked).unwrap_err().kind, Kind::Machine);
+        assert_eq!(
+            probe(&dir.path().join("gone").join("file")).unwrap_err().kind,
+            Kind::Machine
+        );
+        assert!(!dir.path().join("gone").exists());
         assert_eq!(write(&blocked, b"x").unwrap_err().kind, Kind::Machine);
+    }
+
+    #[test]
+    fn nothing_but_a_plain_file_is_replaced() {
+        use std::os::unix::net::UnixListener;
+        let dir = tempfile::tempdir().unwrap();
+        let (link, socket) = (dir.path().join("link"), dir.path().join("socket"));
+        std::fs::write(dir.path().join("plain"), b"one").unwrap();
+        std::os::unix::fs::symlink(dir.path().join("plain"), &link).unwrap();
+        let _open = UnixListener::bind(&socket).unwrap();
+        for path in [&link, &socket, &dir.path().to_path_buf()] {
+            for how in [write(path, b"two"), write_new(path, b"two"), probe(path)] {
+                assert_eq!(how.unwrap_err().kind, Kind::Refused, "{}", path.display());
+            }
+        }
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&link).unwrap(), b"one");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
     }
 }

@@ -58,6 +58,7 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
             output.answer(&text);
             return Ok(ending(wish, &snapshot, &all, now, output));
         }
+        private_file::probe(path)?;
         private_file::write(path, text.as_bytes())?;
         output.say(&format!("written: {}", Outside::new(path.display().to_string())));
     }
