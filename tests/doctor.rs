@@ -65,6 +65,7 @@ async fn a_fresh_world_has_a_dead_name_mail_secrets_and_a_sleeping_workflow() {
         "github-token",
         "github-quota",
         "docker-hub-quota",
+        "registry-login/ghcr.io",
         "secret-name/finos/legend-juju-bundle:CHARMHUB_TOKEN",
         "secret/finos/legend-juju-db-operator:CHARMHUB_TOKEN",
     ] {

@@ -153,13 +153,9 @@ fn scope(wish: &Wish) -> Result<TokenScope, Problem> {
 /// Where the token will be kept, looked at before anybody types a password.
 async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>) -> Result<Keep, Problem> {
     if let Some(path) = &wish.export {
-        if path == std::path::Path::new("-") {
-            return Err(
-                Problem::new(Kind::Usage, "a token is not written to standard output")
-                    .hint("name a file: it is made readable by you alone"),
-            );
-        }
-        if path == std::path::Path::new("-") || path.is_dir() {
+        // A device or a pipe would be replaced by a file.
+        let other = std::fs::symlink_metadata(path).is_ok_and(|facts| !facts.is_file());
+        if path == std::path::Path::new("-") || other {
             return Err(Problem::new(
                 Kind::Usage,
                 format!(

@@ -15,6 +15,13 @@ use crate::run::Session;
 
 /// Keeps the login of a registry, proved before it is kept.
 pub async fn registry(session: &Session, host: &str, user: Option<&str>, output: &Output) -> Ending {
+    if host.contains('/') {
+        return Err(Problem::new(
+            Kind::Usage,
+            format!("'{}' is not the host of a registry", Outside::capped(host, 100)),
+        )
+        .hint("name the host alone, for example ghcr.io"));
+    }
     let (user, secret) = registry_login(user).await?;
     let logins = session.observer.services().registry_logins();
     let scopes = logins.check(host, &user, &secret).await?;

@@ -311,16 +311,20 @@ impl Journal {
         }))
     }
 
-    /// The newest run of the same wish, where it did not end well and nobody works on it.
+    /// The newest run of the same wish, where it did not end well, nobody works on it, and no later
+    /// rotation touched the same secrets: what it sealed would put an older value over a newer one.
     pub fn unfinished(&self, workspace: &str, intent: &Intent) -> Result<Option<RunRecord>, Problem> {
-        let newest = self
-            .runs(200)?
-            .into_iter()
-            .find(|run| run.plan.workspace == workspace && intent.takes_up(&run.plan.intent));
-        Ok(
-            newest
-                .filter(|run| !matches!(run.outcome, Some(Outcome::Done | Outcome::Partly)) && !run.running),
-        )
+        let runs = self.runs(200)?;
+        let newest = runs
+            .iter()
+            .find(|run| run.plan.workspace == workspace && intent.takes_up(&run.plan.intent))
+            .filter(|run| !matches!(run.outcome, Some(Outcome::Done | Outcome::Partly)) && !run.running);
+        Ok(newest.filter(|run| overtaken(run, &runs).is_none()).cloned())
+    }
+
+    /// The later rotation that touched a secret of the rotation `run`, where there is one.
+    pub fn overtaken(&self, run: &RunRecord) -> Result<Option<RunRecord>, Problem> {
+        Ok(overtaken(run, &self.runs(200)?).cloned())
     }
 
     /// Remembers releases seen upstream and gives back those seen before and missing from `now`.
@@ -359,6 +363,25 @@ impl Journal {
             .filter(|seen| !now.iter().any(|release| release.name == seen.name))
             .collect())
     }
+}
+
+/// The rotation among `runs` that began after `run` and touched a secret of it.
+fn overtaken<'r>(run: &RunRecord, runs: &'r [RunRecord]) -> Option<&'r RunRecord> {
+    let rotation = |run: &RunRecord| matches!(run.plan.intent, Intent::Rotate(_));
+    if !rotation(run) {
+        return None;
+    }
+    let subjects = run.plan.subjects();
+    runs.iter().find(|later| {
+        later.id != run.id
+            && rotation(later)
+            && later.started_at > run.started_at
+            && later
+                .plan
+                .subjects()
+                .iter()
+                .any(|subject| subjects.contains(subject))
+    })
 }
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String, Problem> {
@@ -486,6 +509,40 @@ mod tests {
         };
         journal.begin(&id, "me", &second, now).unwrap();
         assert_eq!(journal.run(&id).unwrap().unwrap().steps[0].made, Made::default());
+    }
+
+    fn rotation(ttl: Option<u64>) -> Plan {
+        let op = Op::SetSecret {
+            target: "o/r:TOKEN".parse().unwrap(),
+            before: None,
+        };
+        let mut plan = plan();
+        plan.steps[0].op = op;
+        plan.intent = Intent::Rotate(crate::plan::RotateIntent {
+            ttl,
+            ..crate::plan::RotateIntent::default()
+        });
+        plan
+    }
+
+    #[test]
+    fn a_rotation_that_a_later_one_overtook_is_not_taken_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path(), "w").unwrap();
+        let (first, later) = (RunId("r1".to_owned()), RunId("r2".to_owned()));
+        let now = Utc::now();
+        let (plain, other) = (rotation(None), rotation(Some(6000)));
+        journal.begin(&first, "me", &plain, now).unwrap();
+        journal.end(&first, Outcome::Cancelled, None, now).unwrap();
+        let found = journal.unfinished("legend", &plain.intent).unwrap();
+        assert_eq!(found.map(|run| run.id), Some(first.clone()));
+        journal
+            .begin(&later, "me", &other, now + chrono::TimeDelta::seconds(1))
+            .unwrap();
+        journal.end(&later, Outcome::Done, None, now).unwrap();
+        assert!(journal.unfinished("legend", &plain.intent).unwrap().is_none());
+        let run = journal.run(&first).unwrap().unwrap();
+        assert_eq!(journal.overtaken(&run).unwrap().map(|run| run.id), Some(later));
     }
 
     #[test]

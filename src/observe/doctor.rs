@@ -13,9 +13,12 @@ use url::Url;
 
 use super::{Observer, sources};
 use crate::domain::{GitHubRepository, Kind, Observed, Outside, Problem, Snapshot};
-use crate::plan::doctor::{Examination, KeyringStanding, Reach, Requests, StateFolder, Workflows};
+use crate::plan::doctor::{
+    Examination, KeyringStanding, LoginProof, Reach, Requests, StateFolder, Workflows,
+};
 use crate::services::http::host_of;
 use crate::services::keyring::{self, Keyring};
+use crate::services::registry::RegistryLogin;
 
 /// The registry that counts pulls.
 const DOCKER_HUB: &str = "docker.io";
@@ -23,7 +26,10 @@ const DOCKER_HUB: &str = "docker.io";
 impl Observer {
     /// Fresh facts for a checkup: the credentials, and what only a doctor looks at.
     pub async fn examine(&self, previous: Snapshot) -> (Snapshot, Examination) {
-        let mut seen = Examination::default();
+        let mut seen = Examination {
+            offline: self.offline,
+            ..Examination::default()
+        };
         if let Some(journal) = &self.journal {
             seen.state = Some(folder(journal.folder()));
             match journal.open_runs() {
@@ -33,22 +39,27 @@ impl Observer {
                 Err(problem) => tracing::warn!("{problem}"),
             }
         }
+        seen.keyring = self.keyring().await;
         if self.offline {
+            seen.reached = self.knock().await;
+            (seen.logins, seen.logins_unread) = self.listed_logins().await;
             return (self.for_credentials(previous).await, seen);
         }
-        seen.keyring = self.keyring().await;
         let mut snapshot = self.for_credentials(previous).await;
         let repositories = self.secret_repositories(&snapshot);
-        let (reached, requests, workflows, releases) = tokio::join!(
+        let (reached, requests, workflows, releases, (logins, unread)) = tokio::join!(
             self.knock(),
             self.requests(),
             self.workflows(&repositories),
             sources::releases(self),
+            self.proven_logins(),
         );
         snapshot.releases.refresh(releases);
         self.ask_for_pulls(&snapshot).await;
         snapshot.quota = self.services.registries.quota(DOCKER_HUB).map(Into::into);
         seen.reached = reached;
+        seen.logins = logins;
+        seen.logins_unread = unread;
         seen.requests = requests;
         seen.workflows = workflows;
         seen.skews = self.services.http.skews();
@@ -64,6 +75,24 @@ impl Observer {
             Keyring::Usable => KeyringStanding::Usable,
             Keyring::Locked => KeyringStanding::Locked,
             Keyring::Absent(why) => KeyringStanding::Absent(why),
+        }
+    }
+
+    /// Every login, shown to its registry.
+    async fn proven_logins(&self) -> (Vec<LoginProof>, Option<Problem>) {
+        let (proven, unread) = self.services.registry_logins().prove().await;
+        let proofs = proven
+            .into_iter()
+            .map(|(login, answer)| proof(login, Some(answer)))
+            .collect();
+        (proofs, unread)
+    }
+
+    /// Every login, shown to nobody.
+    async fn listed_logins(&self) -> (Vec<LoginProof>, Option<Problem>) {
+        match self.services.registry_logins().list().await {
+            Ok(listed) => (listed.into_iter().map(|login| proof(login, None)).collect(), None),
+            Err(problem) => (Vec::new(), Some(problem)),
         }
     }
 
@@ -102,7 +131,11 @@ impl Observer {
                 Reach {
                     service: service.into(),
                     host: host_of(&url).into(),
-                    answer: self.knock_at(&url).await,
+                    answer: if self.offline {
+                        None
+                    } else {
+                        Some(self.knock_at(&url).await)
+                    },
                 }
             })
             .buffered(8)
@@ -167,6 +200,15 @@ impl Observer {
         {
             tracing::warn!("{problem}");
         }
+    }
+}
+
+fn proof(login: RegistryLogin, answer: Option<Result<Vec<Outside>, Problem>>) -> LoginProof {
+    LoginProof {
+        registry: login.registry,
+        user: login.user,
+        source: login.source,
+        answer,
     }
 }
 

@@ -3,6 +3,8 @@
 //! Owns what counts as fine, as a warning and as a failure. Pure: what was looked at is in the
 //! snapshot and the [`Examination`], the time is the caller's.
 
+mod logins;
+mod offline;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -14,6 +16,9 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::credentials::{Alarm, alarm};
+pub use logins::LoginProof;
+use offline::{date, not_asked};
+
 use crate::config::Workspace;
 use crate::config::workspace::TokenKind;
 use crate::domain::credential::CredentialFacts;
@@ -102,8 +107,9 @@ pub struct Reach {
     pub service: Outside,
     /// Its host.
     pub host: Outside,
-    /// The status of its answer, whatever it was, or why there was none.
-    pub answer: Result<u16, Problem>,
+    /// The status of its answer, whatever it was, or why there was none; `None` where nobody was
+    /// asked.
+    pub answer: Option<Result<u16, Problem>>,
 }
 
 /// What can be done with the keyring.
@@ -154,6 +160,8 @@ pub struct StateFolder {
 /// What only a doctor looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Examination {
+    /// True where no service was asked: everything else is what was seen before.
+    pub offline: bool,
     /// Every service that was knocked at.
     pub reached: Vec<Reach>,
     /// Seconds that our clock is ahead of each host's (behind where negative).
@@ -162,6 +170,10 @@ pub struct Examination {
     pub requests: Observed<Requests>,
     /// Workflows of the repositories with secrets.
     pub workflows: BTreeMap<GitHubRepository, Observed<Workflows>>,
+    /// Logins of registries.
+    pub logins: Vec<LoginProof>,
+    /// Why those that Docker keeps could not be listed.
+    pub logins_unread: Option<Problem>,
     /// The keyring.
     pub keyring: KeyringStanding,
     /// The journal's folder.
@@ -178,13 +190,57 @@ pub fn checks(
     now: DateTime<Utc>,
 ) -> Vec<Check> {
     let mut all = Vec::new();
-    services::machine(seen, snapshot, &mut all);
-    services::reached(seen, snapshot, &mut all);
-    store_token(workspace, snapshot, now, &mut all);
-    github_token(workspace, snapshot, now, &mut all);
-    vaults::secrets(workspace, snapshot, seen, &mut all);
-    vaults::sessions(snapshot, &mut all);
+    // Offline every topic tells when its facts were seen: its value's time, and where a look
+    // failed (or nobody keeps a time of its own) that of the last look at all.
+    let mut topic = |seen_at: DateTime<Utc>, add: &mut dyn FnMut(&mut Vec<Check>)| {
+        let mut found = Vec::new();
+        add(&mut found);
+        if seen.offline {
+            date(&mut found, seen_at, now);
+        }
+        all.append(&mut found);
+    };
+    // This machine is looked at now, offline too.
+    topic(now, &mut |all| services::machine(seen, snapshot, all));
+    topic(now, &mut |all| services::reached(seen, snapshot, all));
+    topic(seen_at(&snapshot.credential, snapshot), &mut |all| {
+        store_token(workspace, snapshot, seen, now, all);
+    });
+    topic(seen_at(&snapshot.github, snapshot), &mut |all| {
+        github_token(workspace, snapshot, seen, now, all);
+    });
+    topic(now, &mut |all| logins::logins(seen, all));
+    for (repository, targets) in vaults::repositories(workspace, snapshot) {
+        let at = snapshot
+            .secrets
+            .get(&repository)
+            .map_or(snapshot.taken_at, |secrets| seen_at(secrets, snapshot));
+        topic(at, &mut |all| {
+            vaults::secrets(workspace, snapshot, seen, (&repository, &targets), all);
+        });
+    }
+    topic(seen_at(&snapshot.sessions, snapshot), &mut |all| {
+        vaults::sessions(snapshot, all);
+    });
     all
+}
+
+/// When the facts of a source are from. A failure bears no time of its own.
+fn seen_at<T>(source: &Observed<T>, snapshot: &Snapshot) -> DateTime<Utc> {
+    match (source.read_at, &source.problem) {
+        (Some(at), None) => at,
+        _ => snapshot.taken_at,
+    }
+}
+
+/// Offline and never seen: only the service could tell.
+fn never_seen<T>(source: &Observed<T>, seen: &Examination) -> bool {
+    seen.offline && source.standing() == crate::domain::snapshot::Standing::NotAsked
+}
+
+/// How an acceptance is told.
+const fn accepted(seen: &Examination) -> &'static str {
+    if seen.offline { "was accepted" } else { "accepted" }
 }
 
 /// The check of an end.
@@ -209,8 +265,18 @@ fn end(name: &str, facts: &CredentialFacts, now: DateTime<Utc>, remedy: &str) ->
 
 const LOGIN: &str = "windlass login, then windlass rotate for the secrets";
 
-fn store_token(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, all: &mut Vec<Check>) {
+fn store_token(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    seen: &Examination,
+    now: DateTime<Utc>,
+    all: &mut Vec<Check>,
+) {
     let name = "charmhub-token";
+    if never_seen(&snapshot.credential, seen) {
+        all.push(not_asked(name));
+        return;
+    }
     let facts = match snapshot.credential.need("the Charmhub token") {
         Ok(facts) => facts,
         Err(problem) => {
@@ -226,7 +292,7 @@ fn store_token(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, a
         .map_or("an account without a name", Outside::as_str);
     all.push(Check::ok(
         name,
-        format!("accepted as {who}, from {}", facts.source),
+        format!("{} as {who}, from {}", accepted(seen), facts.source),
     ));
     all.push(end(name, facts, now, LOGIN));
     let mut lacks: Vec<String> = Vec::new();
@@ -271,10 +337,20 @@ fn store_token(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, a
     });
 }
 
-fn github_token(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, all: &mut Vec<Check>) {
+fn github_token(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    examined: &Examination,
+    now: DateTime<Utc>,
+    all: &mut Vec<Check>,
+) {
     let name = "github-token";
     let remedy = "make a token at https://github.com/settings/tokens with the scopes repo and workflow, and set GH_TOKEN to it";
     let seen = &snapshot.github;
+    if never_seen(seen, examined) {
+        all.push(not_asked(name));
+        return;
+    }
     if seen.standing() == crate::domain::snapshot::Standing::Absent {
         let (standing, text) = if workspace.tokens.is_empty() {
             (Standing::Ok, "none is set, and none is needed here")
@@ -308,7 +384,7 @@ fn github_token(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, 
     let sort = facts.remarks.first().map_or("token", Outside::as_str);
     all.push(Check::ok(
         name,
-        format!("accepted as {who}, {sort} from {}", facts.source),
+        format!("{} as {who}, {sort} from {}", accepted(examined), facts.source),
     ));
     all.push(end(name, facts, now, remedy));
     let lacks: Vec<&str> = ["repo", "workflow"]

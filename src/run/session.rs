@@ -181,6 +181,16 @@ impl Session {
             Problem::new(Kind::NotFound, format!("the journal knows no run {run}"))
                 .hint("'windlass runs' lists them")
         })?;
+        if let Some(later) = self.journal.overtaken(&record)? {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!(
+                    "run {run} was overtaken by run {}, which put a newer value in place",
+                    later.id
+                ),
+            )
+            .hint("rotate anew instead: windlass rotate"));
+        }
         self.begin(record.plan, means, Some(record.id), true)
     }
 

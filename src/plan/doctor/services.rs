@@ -3,6 +3,7 @@
 //!
 //! Owns their thresholds. Pure.
 
+use super::offline::not_asked;
 use super::{Check, Examination, KeyringStanding, Standing};
 use crate::domain::Snapshot;
 
@@ -75,21 +76,28 @@ pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
     for reach in &seen.reached {
         let name = format!("reach/{}", reach.service);
         all.push(match &reach.answer {
-            Err(problem) => {
+            None => not_asked(name),
+            Some(Err(problem)) => {
                 let mut check = Check::problem(name, Standing::Failed, problem);
                 check.remedy.get_or_insert_with(|| {
                     format!("check the way to {}: network, proxy, name", reach.host).into()
                 });
                 check
             }
-            Ok(status) if *status >= 500 => Check::bad(
+            Some(Ok(status)) if *status >= 500 => Check::bad(
                 name,
                 Standing::Warning,
                 format!("{} answers with {status}", reach.host),
                 "try again later; its status page may know more",
             ),
-            Ok(_) => Check::ok(name, format!("{} answers", reach.host)),
+            Some(Ok(_)) => Check::ok(name, format!("{} answers", reach.host)),
         });
+    }
+    if seen.offline {
+        // What was left an hour ago says nothing of now.
+        all.extend(["clock", "github-quota"].map(not_asked));
+        all.extend(snapshot.quota.map(|_| not_asked("docker-hub-quota")));
+        return;
     }
     for (host, ahead) in &seen.skews {
         let off = ahead.unsigned_abs();

@@ -266,12 +266,12 @@ fn this_machine_and_what_was_left_behind() {
         Reach {
             service: "github".into(),
             host: "h".into(),
-            answer: Err(Problem::new(Kind::Network, "no answer")),
+            answer: Some(Err(Problem::new(Kind::Network, "no answer"))),
         },
         Reach {
             service: "charmhub".into(),
             host: "h".into(),
-            answer: Ok(404),
+            answer: Some(Ok(404)),
         },
     ];
     snapshot.orphans = vec![SessionId::new("lost")];
@@ -284,5 +284,148 @@ fn this_machine_and_what_was_left_behind() {
             (Standing::Failed, "reach/github".to_owned()),
             (Standing::Warning, "session/lost".to_owned()),
         ]
+    );
+}
+
+#[test]
+fn a_login_is_fine_refused_or_unproven() {
+    let (snapshot, mut seen) = world();
+    let proof = |registry: &str, source: &str, answer| LoginProof {
+        registry: registry.into(),
+        user: None,
+        source: source.into(),
+        answer: Some(answer),
+    };
+    let refused = || Problem::new(Kind::Credentials, "not accepted").hint("another hint");
+    seen.logins = vec![
+        proof("quay.io", "config.json", Ok(vec!["read:packages".into()])),
+        proof("ghcr.io", "CR_PAT", Err(refused())),
+        proof("docker.io", "config.json", Err(refused())),
+        proof(
+            "r.example",
+            "config.json",
+            Err(Problem::new(Kind::Network, "no answer")),
+        ),
+    ];
+    assert_eq!(
+        found(&snapshot, &seen),
+        [
+            (Standing::Failed, "registry-login/ghcr.io".to_owned()),
+            (Standing::Failed, "registry-login/docker.io".to_owned()),
+            (Standing::Warning, "registry-login/r.example".to_owned()),
+        ]
+    );
+    let all = checks(&workspace(), &snapshot, &seen, now());
+    let check = |name: &str| all.iter().find(|check| check.name.as_str() == name).unwrap();
+    assert_eq!(
+        check("registry-login/quay.io").text.as_str(),
+        "accepted, from config.json; scopes read:packages"
+    );
+    assert_eq!(
+        check("registry-login/docker.io")
+            .remedy
+            .as_ref()
+            .unwrap()
+            .as_str(),
+        "windlass login --registry docker.io"
+    );
+    let variable = check("registry-login/ghcr.io").remedy.as_ref().unwrap();
+    assert!(variable.as_str().starts_with("set CR_PAT"), "{variable}");
+    // Two for one registry are told apart.
+    seen.logins[1].registry = "docker.io".into();
+    assert_eq!(
+        found(&snapshot, &seen)[..2],
+        [
+            (
+                Standing::Failed,
+                "registry-login/docker.io from CR_PAT".to_owned()
+            ),
+            (
+                Standing::Failed,
+                "registry-login/docker.io from config.json".to_owned()
+            ),
+        ]
+    );
+}
+
+#[test]
+fn offline_the_same_facts_have_the_same_standing_and_tell_their_age() {
+    let later = now() + TimeDelta::hours(3);
+    let (mut snapshot, mut seen) = world();
+    snapshot.github.value.as_mut().unwrap().scopes.clear();
+    let facts = snapshot.secrets.get_mut(&BUNDLE.parse().unwrap()).unwrap();
+    let secrets = &mut facts.value.as_mut().unwrap().secrets;
+    secrets.remove(&"CHARMHUB_TOKEN".parse().unwrap());
+    let told = |seen: &Examination| checks(&workspace(), &snapshot, seen, later);
+    let online = told(&seen);
+    seen.offline = true;
+    let offline = told(&seen);
+    for check in &online {
+        let same = offline.iter().find(|other| other.name == check.name).unwrap();
+        assert_eq!((same.standing, &same.remedy), (check.standing, &check.remedy));
+        let here = ["state-folder", "keyring", "open-runs"].contains(&check.name.as_str());
+        let when = if here {
+            "; seen at 2025-02-20 00:20 UTC (just now)"
+        } else {
+            "; seen at 2025-02-19 21:20 UTC (3 h ago)"
+        };
+        assert!(same.text.as_str().ends_with(when), "{same:?}");
+    }
+    let token = offline
+        .iter()
+        .find(|check| check.name.as_str() == "charmhub-token")
+        .unwrap();
+    assert_eq!(
+        token.text.as_str(),
+        "was accepted as publisher, from a variable; seen at 2025-02-19 21:20 UTC (3 h ago)"
+    );
+    for check in offline
+        .iter()
+        .filter(|check| !online.iter().any(|other| other.name == check.name))
+    {
+        assert_eq!(check.standing, Standing::Warning);
+        assert_eq!(check.text.as_str(), "not asked: offline");
+    }
+}
+
+#[test]
+fn what_cannot_be_told_offline_is_not_asked() {
+    // Nothing was ever seen.
+    let (_, mut seen) = world();
+    seen.offline = true;
+    seen.workflows.clear();
+    seen.requests = Observed::default();
+    seen.reached = vec![Reach {
+        service: "github".into(),
+        host: "h".into(),
+        answer: None,
+    }];
+    seen.logins = vec![LoginProof {
+        registry: "ghcr.io".into(),
+        user: None,
+        source: "CR_PAT".into(),
+        answer: None,
+    }];
+    for check in checks(&workspace(), &Snapshot::default(), &seen, now()) {
+        let here = ["state-folder", "keyring", "open-runs"].contains(&check.name.as_str());
+        assert_eq!(check.standing == Standing::Ok, here, "{check:?}");
+        assert_eq!(check.text.as_str() == "not asked: offline", !here, "{check:?}");
+        assert_eq!(check.text.as_str().contains("(just now)"), here, "{check:?}");
+    }
+    // A secret that is absent may be one that nobody reads: only the workflows tell.
+    let (mut snapshot, mut seen) = world();
+    seen.offline = true;
+    seen.workflows.clear();
+    let facts = snapshot.secrets.get_mut(&BUNDLE.parse().unwrap()).unwrap();
+    let secrets = &mut facts.value.as_mut().unwrap().secrets;
+    secrets.remove(&"CHARMCRAFT_AUTH".parse().unwrap());
+    let all = found(&snapshot, &seen);
+    assert!(
+        all.iter().all(|(standing, _)| *standing == Standing::Warning),
+        "{all:?}"
+    );
+    assert!(
+        all.contains(&(Standing::Warning, format!("secret/{BUNDLE}:CHARMCRAFT_AUTH"))),
+        "{all:?}"
     );
 }

@@ -5,52 +5,76 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::offline::not_asked;
 use super::{Check, Examination, Standing, Workflows};
 use crate::config::Workspace;
 use crate::domain::{GitHubRepository, Lineage, SecretName, SecretTarget, Snapshot};
 use crate::plan::credentials::{lineage, targets};
 
-/// Checks of every repository that holds secrets of the workspace.
-pub fn secrets(workspace: &Workspace, snapshot: &Snapshot, seen: &Examination, all: &mut Vec<Check>) {
+/// Every repository that holds secrets of the workspace, with them.
+pub fn repositories(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+) -> BTreeMap<GitHubRepository, Vec<SecretTarget>> {
     let mut named: BTreeMap<GitHubRepository, Vec<SecretTarget>> = BTreeMap::new();
     for target in targets(workspace, snapshot) {
         named.entry(target.repository.clone()).or_default().push(target);
     }
-    for (repository, targets) in &named {
-        let known = repository_check(snapshot, repository, all);
-        let workflows = match seen.workflows.get(repository) {
-            None => None,
-            Some(seen) => match seen.need(&format!("the workflows of {repository}")) {
-                Ok(workflows) => Some(workflows),
-                Err(problem) => {
-                    all.push(Check::problem(
-                        format!("workflows/{repository}"),
-                        Standing::Warning,
-                        &problem,
-                    ));
-                    None
-                }
-            },
-        };
-        let read = workflows.map(all_read);
-        for target in targets {
-            if known {
-                let dead = read
-                    .as_ref()
-                    .is_some_and(|read| !read.contains_key(&target.secret));
-                presence(workspace, snapshot, target, dead, all);
-            }
-            if let Some(read) = &read {
-                all.push(name_of(target, read));
-            }
+    named
+}
+
+/// Checks of one repository and its secrets.
+pub fn secrets(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    seen: &Examination,
+    (repository, targets): (&GitHubRepository, &[SecretTarget]),
+    all: &mut Vec<Check>,
+) {
+    let known = repository_check(snapshot, seen, repository, all);
+    let unknown = format!("workflows/{repository}");
+    let workflows = match seen.workflows.get(repository) {
+        None if seen.offline => {
+            all.push(not_asked(unknown));
+            None
         }
-        if let (true, Some(read)) = (known, &read) {
-            unmet(snapshot, repository, targets, read, all);
+        None => None,
+        Some(seen) => match seen.need(&format!("the workflows of {repository}")) {
+            Ok(workflows) => Some(workflows),
+            Err(problem) => {
+                all.push(Check::problem(unknown, Standing::Warning, &problem));
+                None
+            }
+        },
+    };
+    let read = workflows.map(all_read);
+    for target in targets {
+        if known {
+            let wanted = match &read {
+                None => Wanted::NotTold,
+                Some(read) if read.contains_key(&target.secret) => Wanted::Read,
+                Some(_) => Wanted::Dead,
+            };
+            presence(workspace, snapshot, target, wanted, all);
         }
-        if let Some(workflows) = workflows {
-            disabled(repository, workflows, all);
+        if let Some(read) = &read {
+            all.push(name_of(target, read));
         }
     }
+    if let (true, Some(read)) = (known, &read) {
+        unmet(snapshot, repository, targets, read, all);
+    }
+    if let Some(workflows) = workflows {
+        disabled(repository, workflows, all);
+    }
+}
+
+/// Whether any workflow reads a secret.
+#[derive(Clone, Copy)]
+enum Wanted {
+    Read,
+    Dead,
+    NotTold,
 }
 
 /// Every name that is read, with the files that read it.
@@ -65,9 +89,15 @@ fn all_read(workflows: &Workflows) -> BTreeMap<&SecretName, Vec<&str>> {
 }
 
 /// True where the repository's secrets could be listed.
-fn repository_check(snapshot: &Snapshot, repository: &GitHubRepository, all: &mut Vec<Check>) -> bool {
+fn repository_check(
+    snapshot: &Snapshot,
+    examined: &Examination,
+    repository: &GitHubRepository,
+    all: &mut Vec<Check>,
+) -> bool {
     let name = format!("repository/{repository}");
     let Some(seen) = snapshot.secrets.get(repository) else {
+        all.extend(examined.offline.then(|| not_asked(name)));
         return false;
     };
     let facts = match seen.need(&format!("the secrets of {repository}")) {
@@ -101,29 +131,35 @@ fn presence(
     workspace: &Workspace,
     snapshot: &Snapshot,
     target: &SecretTarget,
-    dead: bool,
+    wanted: Wanted,
     all: &mut Vec<Check>,
 ) {
     let name = format!("secret/{target}");
     let rotate = format!("windlass rotate --target {target}");
-    all.push(match lineage(workspace, snapshot, target) {
+    all.push(match (lineage(workspace, snapshot, target), wanted) {
         // What nobody reads need not be there; its dead name is a check of its own.
-        Lineage::Absent if dead => return,
-        Lineage::Absent => Check::bad(name, Standing::Failed, "it is not there", rotate),
-        Lineage::Current => Check::ok(name, "holds the newest value that was written from here"),
-        Lineage::Older => Check::bad(
+        (Lineage::Absent, Wanted::Dead) => return,
+        (Lineage::Absent, Wanted::Read) => Check::bad(name, Standing::Failed, "it is not there", rotate),
+        (Lineage::Absent, Wanted::NotTold) => Check::bad(
+            name,
+            Standing::Warning,
+            "it is not there, and whether any workflow reads it could not be told",
+            format!("find out whether a workflow reads it (windlass doctor, online), then: {rotate}"),
+        ),
+        (Lineage::Current, _) => Check::ok(name, "holds the newest value that was written from here"),
+        (Lineage::Older, _) => Check::bad(
             name,
             Standing::Warning,
             "holds an older value than other secrets of this credential",
             "windlass rotate",
         ),
-        Lineage::Foreign => Check::bad(
+        (Lineage::Foreign, _) => Check::bad(
             name,
             Standing::Warning,
             "somebody else has set it since it was written from here",
             "ask who did; windlass rotate puts one value into every secret again",
         ),
-        Lineage::Unknown => Check::ok(
+        (Lineage::Unknown, _) => Check::ok(
             name,
             "set, but never from here: nobody can tell whose value it is",
         ),

@@ -59,6 +59,14 @@ impl Login {
         matches!(self.how, How::Anonymous)
     }
 
+    /// Its password or access token; an identity token is traded at its own registry alone.
+    pub(super) const fn secret(&self) -> Option<&SecretString> {
+        match &self.how {
+            How::Password(_, secret) => Some(secret),
+            How::Anonymous | How::Identity(_) => None,
+        }
+    }
+
     /// True where both are the same login.
     pub(super) const fn same(&self, other: &Self) -> bool {
         self.id == other.id
@@ -158,9 +166,8 @@ impl Registries {
             return Ok(Arc::clone(login));
         }
         let login = match &self.shared.ghcr_token {
-            // GitHub reads the token alone; the user name only must not be empty.
-            Some(token) if ghcr => Login::password("windlass".to_owned(), token.clone()),
-            _ => docker_login(self.shared.docker.clone(), host).await?,
+            token @ Some(_) if ghcr => of_variable(token.as_ref()),
+            _ => docker_login(self.shared.docker.clone(), docker::names(&host), host).await?,
         };
         let login = Arc::new(login);
         logins.insert(key, Arc::clone(&login));
@@ -311,9 +318,23 @@ impl Registries {
     }
 }
 
-/// The login that Docker's configuration holds for `host`; anonymous where there is none.
-async fn docker_login(docker: Docker, host: String) -> Result<Login, Problem> {
-    let names = docker::names(&host);
+/// The login of a token from the environment; anonymous without one.
+pub(super) fn of_variable(token: Option<&SecretString>) -> Login {
+    token.map_or_else(
+        || Login::new(How::Anonymous),
+        // GitHub reads the token alone; the user name only must not be empty.
+        |token| Login::password("windlass".to_owned(), token.clone()),
+    )
+}
+
+/// The login that Docker keeps under exactly this name; anonymous where nothing is handed out.
+pub(super) async fn kept_under(docker: Docker, name: String) -> Result<Login, Problem> {
+    docker_login(docker, vec![name.clone()], name).await
+}
+
+/// The login that Docker's configuration holds for `host` under one of `names`; anonymous where
+/// there is none.
+async fn docker_login(docker: Docker, names: Vec<String>, host: String) -> Result<Login, Problem> {
     // Helpers are programs: they may take their time.
     let found = tokio::task::spawn_blocking(move || {
         names

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
 use reqwest::Method;
 use secrecy::SecretString;
 
-use super::auth::Login;
+use super::auth::{self, Login};
 use super::docker::{self, HUB};
 use super::wire::{Access, Ask, Site};
 use super::{Docker, Registries};
@@ -26,6 +27,9 @@ pub struct RegistryLogin {
     /// Who keeps it: a file, a helper, a variable.
     pub source: Outside,
 }
+
+/// A login, and the scopes of its token or why there is no proof of it.
+pub type Proven = (RegistryLogin, Result<Vec<Outside>, Problem>);
 
 /// The logins of all registries.
 #[derive(Clone)]
@@ -54,14 +58,71 @@ impl RegistryLogins {
             return Err(Problem::new(Kind::Usage, format!("{what}: that is no user name"))
                 .hint("give the account's name; for a token of GitHub any name will do"));
         }
-        let address = self.address(host)?;
         let login = Login::password(user.to_owned(), secret.clone());
+        self.accepted(host, Arc::new(login)).await
+    }
+
+    /// Proves every login that [`RegistryLogins::list`] tells of, all at once: the scopes of its
+    /// token where anybody tells them, or why there is no proof ([`Kind::Credentials`] where the
+    /// registry or the keeper refuses it). Beside them: why Docker's own could not be listed.
+    pub async fn prove(&self) -> (Vec<Proven>, Option<Problem>) {
+        let (kept, unread) = match self.kept().await {
+            Ok(kept) => (kept, None),
+            Err(problem) => (Vec::new(), Some(problem)),
+        };
+        let variable = self.variable().into_iter().map(|login| (None, login));
+        let kept = kept.into_iter().map(|(name, login)| (Some(name), login));
+        let proven = futures_util::stream::iter(variable.chain(kept))
+            .map(|(name, login)| async move {
+                let proof = self.prove_one(name, login.registry.as_str()).await;
+                (login, proof)
+            })
+            .buffered(8)
+            .collect()
+            .await;
+        (proven, unread)
+    }
+
+    /// One login: the variable's, or the one that Docker keeps under `name`.
+    async fn prove_one(&self, name: Option<String>, host: &str) -> Result<Vec<Outside>, Problem> {
+        let address = self.address(host)?;
+        let spoken_to = http::host_of(&address);
+        let ours = match &name {
+            None => spoken_to == host || http::is_loopback(&address),
+            Some(name) => docker::names(&spoken_to).contains(name),
+        };
+        if !ours {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!("this login does not belong to {spoken_to}, where {host} is spoken to: it is not sent there"),
+            )
+            .hint(format!("windlass login --registry {host} keeps one that does")));
+        }
+        let login = match name {
+            None => auth::of_variable(self.registries.shared.ghcr_token.as_ref()),
+            Some(name) => auth::kept_under(self.docker(), name).await?,
+        };
+        if login.anonymous() {
+            return Err(Problem::new(
+                Kind::Machine,
+                format!("the login for {host} is listed, but not handed out"),
+            )
+            .hint("unlock the keyring that Docker's credential helper keeps it in"));
+        }
+        self.accepted(host, Arc::new(login)).await
+    }
+
+    /// Shows `login` at the registry called `host`.
+    async fn accepted(&self, host: &str, login: Arc<Login>) -> Result<Vec<Outside>, Problem> {
+        let shown = Outside::capped(host, 200);
+        let what = format!("logging in to {shown}");
+        let address = self.address(host)?;
         let access = Access {
             site: Site {
                 name: host.to_owned(),
                 address: address.clone(),
                 path: String::new(),
-                given: Some(Arc::new(login)),
+                given: Some(Arc::clone(&login)),
             },
             scopes: Vec::new(),
         };
@@ -105,10 +166,12 @@ impl RegistryLogins {
             let trouble = self.registries.refusal(&access, &what, &answer).await;
             return Err(refused(trouble.problem));
         }
-        if host == "ghcr.io" {
-            return Ok(self.github.account_of(secret, "this login").await?.scopes);
+        match login.secret() {
+            Some(secret) if host == "ghcr.io" => {
+                Ok(self.github.account_of(secret, "this login").await?.scopes)
+            }
+            _ => Ok(Vec::new()),
         }
-        Ok(Vec::new())
     }
 
     /// Keeps a login for the registry called `host` where `docker login` would, in place of an
@@ -132,19 +195,38 @@ impl RegistryLogins {
 
     /// Every login that Docker keeps, and the token for ghcr.io that the environment holds.
     pub async fn list(&self) -> Result<Vec<RegistryLogin>, Problem> {
-        let docker = self.docker();
-        let kept = blocking(move || docker.all()).await?;
-        let variable = self.registries.shared.ghcr_token.as_ref().map(|_| RegistryLogin {
+        let kept = self.kept().await?.into_iter().map(|(_, login)| login);
+        Ok(self.variable().into_iter().chain(kept).collect())
+    }
+
+    /// The token for ghcr.io that the environment holds.
+    fn variable(&self) -> Option<RegistryLogin> {
+        self.registries.shared.ghcr_token.as_ref().map(|_| RegistryLogin {
             registry: Outside::new("ghcr.io"),
             user: None,
             source: Outside::new("CR_PAT"),
-        });
-        let kept = kept.into_iter().map(|(name, user, source)| RegistryLogin {
-            registry: Outside::new(registry_of(&name)),
-            user: user.map(Outside::new),
-            source: Outside::new(source),
-        });
-        Ok(variable.into_iter().chain(kept).collect())
+        })
+    }
+
+    /// Docker's own, with the names that they are kept under.
+    async fn kept(&self) -> Result<Vec<(String, RegistryLogin)>, Problem> {
+        let docker = self.docker();
+        let kept = blocking(move || docker.all()).await?;
+        let login = |(name, user, source): (String, Option<String>, String)| {
+            let login = RegistryLogin {
+                registry: Outside::new(registry_of(&name)),
+                user: user.map(Outside::new),
+                source: Outside::new(source),
+            };
+            (name, login)
+        };
+        // Docker Desktop keeps tokens of its own below Docker Hub's name: they open no registry.
+        let opens = |name: &str| name == HUB || !name.starts_with(HUB);
+        Ok(kept
+            .into_iter()
+            .filter(|(name, ..)| opens(name))
+            .map(login)
+            .collect())
     }
 
     #[cfg(test)]

@@ -33,7 +33,7 @@ use url::Url;
 
 pub use cache::ManifestCache;
 pub use docker::Docker;
-pub use logins::{RegistryLogin, RegistryLogins};
+pub use logins::{Proven, RegistryLogin, RegistryLogins};
 pub use manifest::{Blob, Child, Content, Manifest};
 
 use super::endpoints::Endpoints;

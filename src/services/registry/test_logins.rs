@@ -202,3 +202,50 @@ async fn what_was_kept_is_used() {
     logins.keep("ghcr.io", "me", &secret("right")).await.unwrap();
     assert_eq!(logins.registries().resolve(&reference).await.unwrap().digest, tag);
 }
+
+#[tokio::test]
+async fn every_kept_login_is_proven_where_it_belongs_and_nowhere_else() {
+    let (server, other) = (Server::start().await, Server::start().await);
+    let dir = tempfile::tempdir().unwrap();
+    for server in [&server, &other] {
+        server.with(|world| world.password = Some("right"));
+    }
+    let logins = logins(dir.path(), None, &format!("quay.io=http://{}", other.name));
+    std::fs::write(dir.path().join("config.json"), "{}").unwrap();
+    assert!(logins.prove().await.0.is_empty());
+    logins.keep(&server.name, "me", &secret("right")).await.unwrap();
+    logins.keep(&other.name, "me", &secret("wr0ng")).await.unwrap();
+    // A login for the real registry is no business of the one that stands in for it.
+    let mut kept = config(dir.path());
+    kept["auths"]["quay.io"] = json!({"auth": "bWU6czNjcmV0"});
+    kept["auths"]["https://index.docker.io/v1/access-token"] = json!({"auth": "bWU6czNjcmV0"});
+    std::fs::write(dir.path().join("config.json"), kept.to_string()).unwrap();
+    let (proven, unread) = logins.prove().await;
+    assert_eq!(unread, None);
+    let told: Vec<(&str, Result<usize, Kind>)> = proven
+        .iter()
+        .map(|(login, proof)| {
+            let proof = proof.as_ref().map(Vec::len).map_err(|problem| problem.kind);
+            (login.registry.as_str(), proof)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (server.name.as_str(), Ok(0)),
+            (other.name.as_str(), Err(Kind::Credentials)),
+            ("quay.io", Err(Kind::Refused)),
+        ]
+    );
+    assert!(!format!("{proven:?}").contains("wr0ng"), "{proven:?}");
+    let sent = other.with(|world| world.basics.clone());
+    assert!(
+        sent.iter().all(|basic| !basic.contains("bWU6czNjcmV0")),
+        "{sent:?}"
+    );
+
+    std::fs::write(dir.path().join("config.json"), "[]").unwrap();
+    let (proven, unread) = logins.prove().await;
+    assert!(proven.is_empty());
+    assert_eq!(unread.unwrap().kind, Kind::Config);
+}

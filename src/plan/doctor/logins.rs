@@ -1,0 +1,77 @@
+//! Checks of the registries' logins.
+//!
+//! Owns what a refusal, a silence and an acceptance of a login mean. Pure.
+
+use super::offline::not_asked;
+use super::{Check, Examination, Standing};
+use crate::domain::{Kind, Outside, Problem};
+
+/// A login of a registry, and what the registry said of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoginProof {
+    /// The registry's host, `docker.io` for Docker Hub.
+    pub registry: Outside,
+    /// The user, where whoever keeps it tells.
+    pub user: Option<Outside>,
+    /// Who keeps it: a file, a helper, a variable.
+    pub source: Outside,
+    /// The scopes of its token where anybody tells them, or why there is no proof; `None` where
+    /// nobody was asked.
+    pub answer: Option<Result<Vec<Outside>, Problem>>,
+}
+
+/// A check of every login, in the order of who keeps them.
+pub fn logins(seen: &Examination, all: &mut Vec<Check>) {
+    if let Some(problem) = &seen.logins_unread {
+        all.push(Check::problem("registry-logins", Standing::Warning, problem));
+    }
+    for proof in &seen.logins {
+        // Two keepers may hold a login for the same registry each.
+        let alone = seen
+            .logins
+            .iter()
+            .filter(|other| other.registry == proof.registry)
+            .count()
+            == 1;
+        let name = if alone {
+            format!("registry-login/{}", proof.registry)
+        } else {
+            format!("registry-login/{} from {}", proof.registry, proof.source)
+        };
+        all.push(match &proof.answer {
+            None => not_asked(name),
+            Some(Ok(scopes)) => Check::ok(name, accepted(proof, scopes)),
+            Some(Err(problem)) if problem.kind == Kind::Credentials => Check::bad(
+                name,
+                Standing::Failed,
+                format!("{problem} (from {})", proof.source),
+                remedy(proof),
+            ),
+            Some(Err(problem)) => Check::problem(name, Standing::Warning, problem),
+        });
+    }
+}
+
+fn accepted(proof: &LoginProof, scopes: &[Outside]) -> String {
+    let who = proof
+        .user
+        .as_ref()
+        .map_or_else(String::new, |user| format!(" as {user}"));
+    let scopes: Vec<&str> = scopes.iter().map(Outside::as_str).collect();
+    let scopes = if scopes.is_empty() {
+        "its scopes are not told".to_owned()
+    } else {
+        format!("scopes {}", scopes.join(", "))
+    };
+    format!("accepted{who}, from {}; {scopes}", proof.source)
+}
+
+fn remedy(proof: &LoginProof) -> String {
+    let login = format!("windlass login --registry {}", proof.registry);
+    if proof.source.as_str() == "CR_PAT" {
+        // The variable goes before whatever Docker keeps.
+        format!("set CR_PAT to a token that is valid, or unset it, then: {login}")
+    } else {
+        login
+    }
+}
