@@ -57,6 +57,7 @@ fn text_of(input: impl Read, place: &str) -> Result<SecretString, Problem> {
                 Kind::Credentials,
                 format!("{place} holds something that is not text"),
             )
+            .hint("name the file that holds the value and nothing else")
         })?
         .trim();
     if text.is_empty() {
