@@ -9,6 +9,7 @@ use std::path::Path;
 
 use secrecy::SecretString;
 use windlass::config::Config;
+use windlass::config::workspace::TokenKind;
 use windlass::demo::environment::{EMAIL, OTP, PASSWORD};
 use windlass::demo::{Options, World};
 use windlass::domain::{Kind, Lineage, Snapshot};
@@ -305,4 +306,35 @@ fn copies(kept: &serde_json::Value) -> usize {
         .flat_map(|repository| ["CHARMHUB_TOKEN", "CHARMCRAFT_AUTH"].map(|name| &repository["secrets"][name]))
         .filter(|secret| !secret.is_null())
         .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_no_token_is_shown_to_nobody_but_sealed() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path(), false);
+    let text = SecretString::from("key-of-some-mailer-0123456789");
+    let (value, fingerprint) = session.bring(TokenKind::Other, &text, "a file").unwrap();
+    let intent = RotateIntent {
+        targets: BTreeSet::from(["finos/legend-juju-bundle:MAILGUN_API_KEY".parse().unwrap()]),
+        brought: Some(fingerprint),
+        ..RotateIntent::default()
+    };
+    let snapshot = session
+        .observer
+        .for_rotate(Snapshot::default(), &intent, Some(&value))
+        .await;
+    let plan = session.plan_rotate(&snapshot, &intent).unwrap();
+    let means = Means {
+        brought: Some(value),
+        ..Means::default()
+    };
+    let handle = session.start_with(plan, means).unwrap();
+    let record = handle.finished.await.unwrap().unwrap();
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    assert_eq!(puts(&world).len(), 1);
+    // Whoever is shown a key that is not his answers 401.
+    let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
+    assert!(!log.lines().any(|line| line.contains("\"status\":401")), "{log}");
+    world.stop().await;
 }

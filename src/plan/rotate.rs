@@ -21,6 +21,8 @@ use super::{Assumption, Intent, Need, Op, Plan, RotateIntent, State, Step, StepI
 
 /// The step whose record holds the seals.
 pub const SEAL_STEP: &str = "seal-secrets";
+/// The step whose record tells when the value ends.
+pub const CHECK_STEP: &str = "check-token";
 /// The step that mints.
 pub const SIGN_IN_STEP: &str = "sign-in";
 
@@ -461,7 +463,7 @@ fn check_step(kind: TokenKind, needs: Vec<Need>, skip_reason: Option<Outside>) -
         needs,
     };
     Step {
-        id: StepId("check-token".to_owned()),
+        id: StepId(CHECK_STEP.to_owned()),
         kind: op.kind().to_owned(),
         target: "the new value".into(),
         before: State::Nothing(()),

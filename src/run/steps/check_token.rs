@@ -1,24 +1,36 @@
-//! Asks the service whether the value of this run does what the job behind every target needs.
+//! Asks the service whether the value of this run does what the job behind every target needs,
+//! and keeps what it tells of its end. A value is shown to its own service and to nobody else.
 
 use super::{Ended, Tools, Work, note};
 use crate::config::workspace::TokenKind;
 use crate::domain::Problem;
+use crate::domain::credential::CredentialFacts;
 use crate::observe::facts_of;
 use crate::plan::{Need, rotate};
 use crate::run::progress::Phase;
 
-pub async fn perform(tools: &Tools, work: Work<'_>, kind: TokenKind, needs: Vec<Need>) -> Ended {
+pub async fn perform(tools: &Tools, mut work: Work<'_>, kind: TokenKind, needs: Vec<Need>) -> Ended {
     note(&work, Phase::Looking, "asking what it may do");
     match check(tools, kind, &needs).await {
-        Ok(()) => Ended::done(work.made),
+        Ok(facts) => {
+            if let Some(facts) = facts {
+                work.made.session = facts.session;
+                work.made.expires_at = facts.expires_at;
+            }
+            Ended::done(work.made)
+        }
         Err(problem) => Ended::failed(work.made, problem.hint("no secret was touched")),
     }
 }
 
-async fn check(tools: &Tools, kind: TokenKind, needs: &[Need]) -> Result<(), Problem> {
+/// What the service says of the value, where it will do; `None` where nobody can be asked.
+async fn check(tools: &Tools, kind: TokenKind, needs: &[Need]) -> Result<Option<CredentialFacts>, Problem> {
     let value = tools.value()?;
     let Some(facts) = facts_of(tools.services(), kind, &value).await? else {
-        return Ok(());
+        return Ok(None);
     };
-    rotate::lacking(kind, &facts, needs).map_or(Ok(()), Err)
+    match rotate::lacking(kind, &facts, needs) {
+        Some(problem) => Err(problem),
+        None => Ok(Some(facts)),
+    }
 }

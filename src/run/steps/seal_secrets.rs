@@ -9,7 +9,6 @@ use crate::domain::{OrganisationSecret, Problem, SecretTarget};
 use crate::journal::Made;
 use crate::plan::{StepId, rotate};
 use crate::run::progress::Phase;
-use crate::services::charmhub::StoreToken;
 use crate::services::seal;
 
 pub async fn perform(
@@ -19,8 +18,8 @@ pub async fn perform(
     organisations: Vec<OrganisationSecret>,
 ) -> Ended {
     note(&work, Phase::Looking, "reading the keys");
-    let minted = (work.made_of)(&StepId(rotate::SIGN_IN_STEP.to_owned()));
-    match sealed(tools, &targets, &organisations, minted).await {
+    let checked = (work.made_of)(&StepId(rotate::CHECK_STEP.to_owned())).unwrap_or_default();
+    match sealed(tools, &targets, &organisations, checked).await {
         Ok(made) => {
             // On disk before any of them is sent.
             if let Err(problem) = (work.keep)(&made) {
@@ -36,7 +35,7 @@ async fn sealed(
     tools: &Tools,
     targets: &[SecretTarget],
     organisations: &[OrganisationSecret],
-    minted: Option<Made>,
+    checked: Made,
 ) -> Result<Made, Problem> {
     let value = tools.value()?;
     let github = &tools.services().github;
@@ -58,37 +57,12 @@ async fn sealed(
         })
     }))
     .await?;
-    let (session, expires_at) =
-        match minted.filter(|made| made.session.is_some() || made.expires_at.is_some()) {
-            Some(made) => (made.session, made.expires_at),
-            None => brought(tools, &value).await,
-        };
     Ok(Made {
         fingerprint: Some(tools.session.journal.fingerprint(&value)?),
-        session,
-        expires_at,
+        session: checked.session,
+        expires_at: checked.expires_at,
         sealed,
         sealed_organisation,
         ..Made::default()
     })
-}
-
-/// What a value that was brought tells of itself.
-async fn brought(
-    tools: &Tools,
-    value: &secrecy::SecretString,
-) -> (
-    Option<crate::domain::SessionId>,
-    Option<chrono::DateTime<chrono::Utc>>,
-) {
-    use secrecy::ExposeSecret;
-    if let Ok(token) = StoreToken::from_export(value.expose_secret(), "the token file") {
-        let caveats = token.caveats();
-        if caveats.readable {
-            let session = caveats.session_id.as_deref().map(crate::domain::SessionId::new);
-            return (session, caveats.expires_at);
-        }
-    }
-    let github = tools.services().github.account_of(value, "the token file").await;
-    (None, github.ok().and_then(|facts| facts.expires_at))
 }
