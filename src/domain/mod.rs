@@ -6,16 +6,19 @@
 pub mod channel;
 pub mod charm;
 pub mod credential;
+pub mod detail;
 pub mod digest;
 pub mod image;
 pub mod problem;
 pub mod release;
 pub mod secret;
 pub mod snapshot;
+pub mod source;
 pub mod text;
 
 pub use channel::{Base, Channel, Risk, Track};
 pub use charm::{CharmName, CharmRevision, ResourceName, ResourceRevision};
+pub use detail::ImageDetail;
 pub use digest::{ConfigDigest, Digest, ManifestDigest};
 pub use image::{Reference, Repository, ResolvedImage, Target};
 pub use problem::{Kind, Problem};
@@ -24,4 +27,5 @@ pub use secret::{
     Fingerprint, GitHubRepository, KeyId, Lineage, OrganisationSecret, SecretName, SecretTarget, SessionId,
 };
 pub use snapshot::{Observed, Snapshot};
+pub use source::{ImageSource, LocalSource};
 pub use text::Outside;

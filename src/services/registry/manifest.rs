@@ -108,7 +108,7 @@ struct Descriptor {
 impl Manifest {
     /// Parses verified bytes. `served_as` is the registry's Content-Type, which counts only where
     /// the document does not name its own type. `what` names the image in problems.
-    pub(super) fn parse(what: &str, served_as: Option<&str>, bytes: Bytes) -> Result<Self, Problem> {
+    pub fn parse(what: &str, served_as: Option<&str>, bytes: Bytes) -> Result<Self, Problem> {
         let broken = |why: String| {
             Problem::new(Kind::Invalid, format!("the manifest of {what} is not usable")).cause(why)
         };

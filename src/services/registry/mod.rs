@@ -9,6 +9,7 @@ mod blob;
 mod cache;
 mod copy;
 mod docker;
+mod local;
 mod logins;
 mod manifest;
 mod resolve;
@@ -33,6 +34,7 @@ use url::Url;
 
 pub use cache::ManifestCache;
 pub use docker::Docker;
+pub use local::{LocalImage, Place};
 pub use logins::{Proven, RegistryLogin, RegistryLogins};
 pub use manifest::{Blob, Child, Content, Manifest};
 

@@ -1,0 +1,306 @@
+//! An image looked at closely: what its config says and what it is made of.
+//!
+//! Owns the facts that people compare before they copy or release. Must not fetch or print.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::digest::{ConfigDigest, Digest, ManifestDigest};
+use super::image::{Platform, PlatformImage};
+use super::source::ImageSource;
+use super::text::Outside;
+
+/// Everything about one image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageDetail {
+    /// What was asked for.
+    pub source: ImageSource,
+    /// Digest of the manifest, or of the index where there is one. For an image of an engine or of
+    /// a docker archive: the digest that it gets in a registry.
+    pub digest: ManifestDigest,
+    /// Media type of what `digest` names.
+    pub media_type: String,
+    /// Bytes of every config and layer of every platform, each blob once.
+    pub size: u64,
+    /// Runnable manifests, in the index's order. One entry for a plain manifest.
+    pub platforms: Vec<PlatformDetail>,
+    /// Attestation manifests of the index.
+    pub attestations: Vec<ManifestDigest>,
+}
+
+/// One runnable manifest, looked at closely.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlatformDetail {
+    /// What a registry says about it.
+    #[serde(flatten)]
+    pub image: PlatformImage,
+    /// When it was built, as its config says.
+    pub created: Option<DateTime<Utc>>,
+    /// Labels of its config.
+    pub labels: BTreeMap<String, Outside>,
+    /// Environment of its config, `NAME=VALUE`.
+    pub env: Vec<Outside>,
+    /// What is started.
+    pub entrypoint: Vec<Outside>,
+    /// Its default arguments.
+    pub command: Vec<Outside>,
+    /// Its layers, the lowest first.
+    pub layers: Vec<Layer>,
+}
+
+/// A layer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Digest of the layer as stored.
+    pub digest: Digest,
+    /// Bytes as stored.
+    pub size: u64,
+    /// Its media type.
+    pub media_type: Outside,
+    /// True for one that registries do not hold.
+    pub foreign: bool,
+}
+
+impl ImageDetail {
+    /// The architectures of its linux platforms in the store's words, sorted, each once.
+    pub fn store_architectures(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .platforms
+            .iter()
+            .map(|platform| &platform.image.platform)
+            .filter(|platform| platform.os == "linux")
+            .filter_map(Platform::store_architecture)
+            .map(str::to_owned)
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The config digest of linux/amd64, else of the first platform.
+    pub fn config_digest(&self) -> Option<ConfigDigest> {
+        let amd64 = |platform: &&PlatformDetail| {
+            platform.image.platform.os == "linux" && platform.image.platform.architecture == "amd64"
+        };
+        self.platforms
+            .iter()
+            .find(amd64)
+            .or_else(|| self.platforms.first())
+            .map(|platform| platform.image.config_digest)
+    }
+}
+
+/// What differs between two images, platform by platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ImageDiff {
+    /// True where both are the same manifest or index.
+    pub same: bool,
+    /// Platforms that only the first has.
+    pub only_before: Vec<Platform>,
+    /// Platforms that only the second has.
+    pub only_after: Vec<Platform>,
+    /// What changed in those that both have.
+    pub platforms: Vec<PlatformDiff>,
+}
+
+/// What differs between two images for one platform.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlatformDiff {
+    /// The platform.
+    pub platform: Platform,
+    /// True where both have the same config: the same image, however it is packed.
+    pub same_config: bool,
+    /// Layers of both.
+    pub shared: Vec<Layer>,
+    /// Layers that only the first has.
+    pub removed: Vec<Layer>,
+    /// Layers that only the second has.
+    pub added: Vec<Layer>,
+    /// Variables of the environment: name, before, after.
+    pub env: Vec<Change>,
+    /// Labels: name, before, after.
+    pub labels: Vec<Change>,
+    /// What is started, where it changed.
+    pub entrypoint: Option<Change>,
+    /// Its default arguments, where they changed.
+    pub command: Option<Change>,
+}
+
+/// A named value before and after; `None` where it is not there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Its name.
+    pub name: Outside,
+    /// What it was.
+    pub before: Option<Outside>,
+    /// What it is.
+    pub after: Option<Outside>,
+}
+
+/// What differs between `before` and `after`.
+pub fn diff(before: &ImageDetail, after: &ImageDetail) -> ImageDiff {
+    let find = |image: &ImageDetail, platform: &Platform| {
+        image
+            .platforms
+            .iter()
+            .find(|one| &one.image.platform == platform)
+            .cloned()
+    };
+    let platforms_of = |image: &ImageDetail| -> Vec<Platform> {
+        image
+            .platforms
+            .iter()
+            .map(|one| one.image.platform.clone())
+            .collect()
+    };
+    let mut result = ImageDiff {
+        same: before.digest == after.digest,
+        ..ImageDiff::default()
+    };
+    for platform in platforms_of(before) {
+        match (find(before, &platform), find(after, &platform)) {
+            (Some(one), Some(other)) => result.platforms.push(of_platform(&one, &other)),
+            _ => result.only_before.push(platform),
+        }
+    }
+    result.only_after = platforms_of(after)
+        .into_iter()
+        .filter(|platform| find(before, platform).is_none())
+        .collect();
+    result
+}
+
+fn of_platform(before: &PlatformDetail, after: &PlatformDetail) -> PlatformDiff {
+    let digests = |image: &PlatformDetail| -> HashSet<Digest> {
+        image.layers.iter().map(|layer| layer.digest).collect()
+    };
+    let (had, has) = (digests(before), digests(after));
+    let part = |image: &PlatformDetail, other: &HashSet<Digest>, both: bool| -> Vec<Layer> {
+        image
+            .layers
+            .iter()
+            .filter(|layer| other.contains(&layer.digest) == both)
+            .cloned()
+            .collect()
+    };
+    let env = |image: &PlatformDetail| -> BTreeMap<String, Outside> {
+        image
+            .env
+            .iter()
+            .map(|text| {
+                let (name, value) = text.as_str().split_once('=').unwrap_or((text.as_str(), ""));
+                (name.to_owned(), Outside::new(value))
+            })
+            .collect()
+    };
+    let words = |name: &str, before: &[Outside], after: &[Outside]| {
+        let text = |words: &[Outside]| {
+            let words: Vec<&str> = words.iter().map(Outside::as_str).collect();
+            (!words.is_empty()).then(|| Outside::new(words.join(" ")))
+        };
+        (before != after).then(|| Change {
+            name: Outside::new(name),
+            before: text(before),
+            after: text(after),
+        })
+    };
+    PlatformDiff {
+        platform: before.image.platform.clone(),
+        same_config: before.image.config_digest == after.image.config_digest,
+        shared: part(before, &has, true),
+        removed: part(before, &has, false),
+        added: part(after, &had, false),
+        env: changes(&env(before), &env(after)),
+        labels: changes(&before.labels, &after.labels),
+        entrypoint: words("entrypoint", &before.entrypoint, &after.entrypoint),
+        command: words("command", &before.command, &after.command),
+    }
+}
+
+fn changes(before: &BTreeMap<String, Outside>, after: &BTreeMap<String, Outside>) -> Vec<Change> {
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort();
+    names.dedup();
+    names
+        .into_iter()
+        .filter(|name| before.get(*name) != after.get(*name))
+        .map(|name| Change {
+            name: Outside::new(name),
+            before: before.get(name).cloned(),
+            after: after.get(name).cloned(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::image::Reference;
+
+    fn digest(byte: u8) -> Digest {
+        Digest::from_bytes([byte; 32])
+    }
+
+    fn layer(byte: u8) -> Layer {
+        Layer {
+            digest: digest(byte),
+            size: u64::from(byte),
+            media_type: Outside::new("x"),
+            foreign: false,
+        }
+    }
+
+    fn image(root: u8, architecture: &str, layers: &[u8], env: &[&str]) -> ImageDetail {
+        ImageDetail {
+            source: ImageSource::Registry(Reference::parse("a/b:c").unwrap()),
+            digest: ManifestDigest(digest(root)),
+            media_type: "m".into(),
+            size: 1,
+            platforms: vec![PlatformDetail {
+                image: PlatformImage {
+                    platform: Platform {
+                        os: "linux".into(),
+                        architecture: architecture.into(),
+                        variant: None,
+                    },
+                    digest: ManifestDigest(digest(root)),
+                    config_digest: ConfigDigest(digest(root)),
+                    size: 1,
+                },
+                created: None,
+                labels: BTreeMap::new(),
+                env: env.iter().map(Outside::new).collect(),
+                entrypoint: Vec::new(),
+                command: Vec::new(),
+                layers: layers.iter().map(|byte| layer(*byte)).collect(),
+            }],
+            attestations: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_shared_added_and_gone() {
+        let found = diff(
+            &image(1, "amd64", &[10, 11], &["A=1", "B=2"]),
+            &image(2, "amd64", &[10, 12], &["A=1", "B=3", "C="]),
+        );
+        let one = &found.platforms[0];
+        assert!(!found.same && !one.same_config);
+        assert_eq!(one.shared, [layer(10)]);
+        assert_eq!(one.removed, [layer(11)]);
+        assert_eq!(one.added, [layer(12)]);
+        let env: Vec<_> = one.env.iter().map(|change| change.name.as_str()).collect();
+        assert_eq!(env, ["B", "C"]);
+        assert_eq!(one.env[1].before, None);
+    }
+
+    #[test]
+    fn platforms_are_matched_and_never_mixed() {
+        let found = diff(&image(1, "amd64", &[1], &[]), &image(1, "arm64", &[1], &[]));
+        assert!(found.platforms.is_empty());
+        assert_eq!(found.only_before[0].architecture, "amd64");
+        assert_eq!(found.only_after[0].architecture, "arm64");
+    }
+}

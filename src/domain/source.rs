@@ -1,0 +1,183 @@
+//! Where an image is: in a registry, in an engine of this machine, in a folder or an archive.
+//!
+//! Owns the six forms in which people name images and their text. Must not look whether anything
+//! is there.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::image::Reference;
+use super::problem::{Kind, Problem};
+use super::text::Outside;
+
+/// An image by name, wherever it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageSource {
+    /// In a registry.
+    Registry(Reference),
+    /// On this machine.
+    Local(LocalSource),
+}
+
+/// An image on this machine. Paths are kept as they were given.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "transport", rename_all = "kebab-case")]
+pub enum LocalSource {
+    /// In the Docker engine, by name, id or digest.
+    DockerDaemon {
+        /// The name or id, as the engine knows it.
+        image: String,
+    },
+    /// In Podman's storage, by name, id or digest; read through its socket.
+    ContainersStorage {
+        /// The name or id, as the engine knows it.
+        image: String,
+    },
+    /// A folder in the OCI image layout.
+    Oci {
+        /// The folder.
+        path: String,
+        /// Which of its images (`org.opencontainers.image.ref.name`), where it holds several.
+        name: Option<String>,
+    },
+    /// A tar archive of such a folder; rocks are ones.
+    OciArchive {
+        /// The file.
+        path: String,
+        /// Which of its images, where it holds several.
+        name: Option<String>,
+    },
+    /// What `docker save` writes.
+    DockerArchive {
+        /// The file.
+        path: String,
+        /// Which of its images (`name:tag`), where it holds several.
+        name: Option<String>,
+    },
+}
+
+/// How the forms are written, for hints.
+const FORMS: &str = "write HOST/NAME:TAG or HOST/NAME@sha256:DIGEST (docker:// may stand before it), docker-daemon:NAME, \
+    containers-storage:NAME, oci:FOLDER[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]";
+
+impl ImageSource {
+    /// Parses any of the forms; what has no transport before it is in a registry.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let Some((transport, rest)) = text.split_once(':') else {
+            return Reference::parse(text).map(Self::Registry);
+        };
+        let named = |rest: &str| -> Result<String, Problem> {
+            // The forms of other tools with slashes mean the same.
+            let rest = rest.strip_prefix("//").unwrap_or(rest);
+            if rest.is_empty() || rest.chars().any(char::is_control) {
+                return Err(Problem::new(
+                    Kind::Usage,
+                    format!("'{}' names no image", Outside::capped(text, 200)),
+                )
+                .hint(FORMS));
+            }
+            Ok(rest.to_owned())
+        };
+        let local = match transport {
+            "docker-daemon" => LocalSource::DockerDaemon { image: named(rest)? },
+            "containers-storage" => LocalSource::ContainersStorage { image: named(rest)? },
+            "oci" if !rest.is_empty() && !rest.starts_with("//") => {
+                let (path, name) = path_and_name(rest);
+                LocalSource::Oci { path, name }
+            }
+            "oci-archive" => {
+                let (path, name) = path_and_name(&named(rest)?);
+                LocalSource::OciArchive { path, name }
+            }
+            "docker-archive" => {
+                let (path, name) = path_and_name(&named(rest)?);
+                LocalSource::DockerArchive { path, name }
+            }
+            "docker" => return Reference::parse(text).map(Self::Registry),
+            "dir" | "ostree" | "tarball" | "sif" | "http" | "https" => {
+                return Err(
+                    Problem::new(Kind::Usage, format!("images are not read from {transport}:")).hint(FORMS),
+                );
+            }
+            _ => return Reference::parse(text).map(Self::Registry),
+        };
+        Ok(Self::Local(local))
+    }
+}
+
+/// A path never holds a colon; what follows one is a name.
+fn path_and_name(text: &str) -> (String, Option<String>) {
+    match text.split_once(':') {
+        Some((path, name)) if !name.is_empty() => (path.to_owned(), Some(name.to_owned())),
+        Some((path, _)) => (path.to_owned(), None),
+        None => (text.to_owned(), None),
+    }
+}
+
+impl fmt::Display for ImageSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(reference) => fmt::Display::fmt(reference, f),
+            Self::Local(local) => fmt::Display::fmt(local, f),
+        }
+    }
+}
+
+impl fmt::Display for LocalSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (transport, path, name) = match self {
+            Self::DockerDaemon { image } => ("docker-daemon", image, None),
+            Self::ContainersStorage { image } => ("containers-storage", image, None),
+            Self::Oci { path, name } => ("oci", path, name.as_ref()),
+            Self::OciArchive { path, name } => ("oci-archive", path, name.as_ref()),
+            Self::DockerArchive { path, name } => ("docker-archive", path, name.as_ref()),
+        };
+        write!(f, "{transport}:{path}")?;
+        name.map_or(Ok(()), |name| write!(f, ":{name}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_round_trips() {
+        for text in [
+            "docker.io/finos/legend-studio:13.16.0",
+            "127.0.0.1:5000/a/b:c",
+            "docker-daemon:acme/img:v1",
+            "containers-storage:localhost/acme/img:v1",
+            "oci:/tmp/layout",
+            "oci:layout:v1",
+            "oci-archive:./a.rock",
+            "docker-archive:save.tar:acme/img:v1",
+        ] {
+            assert_eq!(ImageSource::parse(text).unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_registry_may_be_called_like_a_transport() {
+        let parsed = ImageSource::parse("mongo:4.0").unwrap();
+        assert_eq!(parsed.to_string(), "docker.io/library/mongo:4.0");
+        let parsed = ImageSource::parse("docker://ghcr.io/a/b:1").unwrap();
+        assert!(matches!(parsed, ImageSource::Registry(_)));
+    }
+
+    #[test]
+    fn what_is_not_read_is_said() {
+        for bad in [
+            "dir:/tmp/x",
+            "https://ghcr.io/a/b",
+            "docker-daemon:",
+            "oci-archive:",
+            "a\u{7}b",
+        ] {
+            let problem = ImageSource::parse(bad).unwrap_err();
+            assert_eq!(problem.kind, Kind::Usage, "{bad}");
+        }
+    }
+}

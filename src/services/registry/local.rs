@@ -1,0 +1,91 @@
+//! An image that lies on this machine, ready to be copied: manifests in memory, blobs in files.
+//!
+//! Owns where each blob's bytes are. How they got there (an engine's export, an archive, a folder)
+//! is the business of whoever packed it. Must not read the blobs.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use super::manifest::Manifest;
+use crate::domain::{Digest, Kind, ManifestDigest, Problem};
+
+/// Where the bytes of a blob are.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In memory (configs).
+    Bytes(Bytes),
+    /// In a file, from `offset` on; its length is the blob's.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Where the blob begins.
+        offset: u64,
+    },
+    /// Not on this machine: whoever packed it knew that the destination has it.
+    Elsewhere,
+}
+
+/// An image on this machine.
+#[derive(Clone, Debug)]
+pub struct LocalImage {
+    root: ManifestDigest,
+    manifests: HashMap<ManifestDigest, Manifest>,
+    places: HashMap<Digest, Place>,
+}
+
+impl LocalImage {
+    /// An image of these manifests, the root among them. Every manifest that they name and every
+    /// blob that is not foreign must have its place.
+    pub fn new(
+        root: ManifestDigest,
+        manifests: Vec<Manifest>,
+        places: HashMap<Digest, Place>,
+    ) -> Result<Self, Problem> {
+        let manifests: HashMap<ManifestDigest, Manifest> = manifests
+            .into_iter()
+            .map(|manifest| (manifest.digest, manifest))
+            .collect();
+        let lacking = |what: String| {
+            Problem::new(Kind::Invalid, "the image is not whole")
+                .cause(format!("it names {what}, which is not in it"))
+                .hint("make the archive or folder anew, or take the image from a registry")
+        };
+        if !manifests.contains_key(&root) {
+            return Err(lacking(format!("manifest {root}")));
+        }
+        for manifest in manifests.values() {
+            if let Some(child) = manifest
+                .children()
+                .iter()
+                .find(|child| !manifests.contains_key(&child.digest))
+            {
+                return Err(lacking(format!("manifest {}", child.digest)));
+            }
+            if let Some(blob) = manifest.blobs().find(|blob| !places.contains_key(&blob.digest)) {
+                return Err(lacking(format!("blob {}", blob.digest)));
+            }
+        }
+        Ok(Self {
+            root,
+            manifests,
+            places,
+        })
+    }
+
+    /// The digest of its manifest or index.
+    pub const fn root(&self) -> ManifestDigest {
+        self.root
+    }
+
+    /// One of its manifests.
+    pub fn manifest(&self, digest: ManifestDigest) -> Option<&Manifest> {
+        self.manifests.get(&digest)
+    }
+
+    /// Where a blob is.
+    pub fn place(&self, digest: Digest) -> Option<&Place> {
+        self.places.get(&digest)
+    }
+}
