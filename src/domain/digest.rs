@@ -1,8 +1,9 @@
 //! Content digests: `sha256:` and 64 hexadecimal digits, parsed once and never compared as
 //! substrings.
 //!
-//! Owns the text form and the four kinds that must not be swapped: a digest of bytes in general,
-//! of a manifest (or index), of an image's config. Must not hash anything itself.
+//! Owns the text form and the kinds that must not be swapped: a digest of bytes in general, of a
+//! manifest (or index), of an index for sure, of an image's config, and the id by which an engine
+//! knows an image. Must not hash anything itself.
 
 use std::fmt;
 use std::str::FromStr;
@@ -123,6 +124,21 @@ kind_of_digest! {
     /// Digest of an image's config blob. It survives re-packing of layers, so it joins an image
     /// in one registry to the same image in another.
     ConfigDigest
+}
+kind_of_digest! {
+    /// Digest of an index: it names a manifest for each platform.
+    IndexDigest
+}
+kind_of_digest! {
+    /// What an engine calls an image. Older engines take the digest of its config for it, newer
+    /// ones that of its manifest or index: it must never be taken for either.
+    ImageId
+}
+
+impl From<IndexDigest> for ManifestDigest {
+    fn from(index: IndexDigest) -> Self {
+        Self(index.0)
+    }
 }
 
 #[cfg(test)]

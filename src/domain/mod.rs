@@ -19,7 +19,7 @@ pub mod text;
 pub use channel::{Base, Channel, Risk, Track};
 pub use charm::{CharmName, CharmRevision, ResourceName, ResourceRevision};
 pub use detail::ImageDetail;
-pub use digest::{ConfigDigest, Digest, ManifestDigest};
+pub use digest::{ConfigDigest, Digest, ImageId, IndexDigest, ManifestDigest};
 pub use image::{Reference, Repository, ResolvedImage, Target};
 pub use problem::{Kind, Problem};
 pub use release::{Release, ReleaseName};
