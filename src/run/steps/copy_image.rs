@@ -6,7 +6,7 @@ use super::{Ended, StoreTools, Work, note};
 use crate::domain::{CharmName, ManifestDigest, Problem, Reference, Repository, ResourceName};
 use crate::run::progress::Phase;
 use crate::run::runner::Rate;
-use crate::services::registry::{CopyJob, CopyProgress};
+use crate::services::registry::{CopyJob, CopyProgress, CopySource};
 
 /// charmcraft pushes to this tag too; nothing reads it, but some registries list no repository
 /// without tags.
@@ -46,11 +46,12 @@ pub async fn perform(
         });
     };
     let job = CopyJob {
-        source,
+        source: CopySource::Registry(source),
         digest,
         destination,
         tag: Some(TAG.to_owned()),
-        platforms: Vec::new(),
+        cut: Vec::new(),
+        referrers: false,
     };
     let copied = registries.copy(&job, &tell, work.cancel).await;
     let mut made = work.made;
