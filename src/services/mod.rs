@@ -6,9 +6,11 @@
 pub mod charmhub;
 pub mod credential_file;
 pub mod endpoints;
+pub mod engine;
 pub mod github;
 pub mod http;
 pub mod keyring;
+pub mod packing;
 pub mod private_file;
 pub mod registry;
 pub mod seal;
@@ -23,8 +25,10 @@ use crate::domain::{Kind, Problem};
 use charmhub::{NEW_TOKEN, PublicStore, Publisher, SignOn, StoreToken};
 use credential_file::CredentialFile;
 use endpoints::Endpoints;
+use engine::Engines;
 use github::GitHub;
 use http::{Http, Timeouts};
+use packing::Packing;
 use registry::{Docker, ManifestCache, Registries, RegistryLogins};
 
 /// Everything that can be asked, with the credentials found.
@@ -40,6 +44,10 @@ pub struct Services {
     pub github: GitHub,
     /// Every registry.
     pub registries: Registries,
+    /// The engines of this machine.
+    pub engines: Engines,
+    /// What makes images of this machine ready to be sent.
+    pub packing: Packing,
     variable: Option<String>,
     keyring: bool,
     fallback: Option<Fallback>,
@@ -77,6 +85,8 @@ impl Services {
             .into_iter()
             .find_map(|name| set(name).map(|value| (SecretString::from(value), name)));
         let ghcr_token = set("CR_PAT").map(SecretString::from);
+        let engines = Engines::from_env(variable, &http);
+        let packing = cache.as_ref().map(|cache| cache.join("packing"));
         Ok(Self {
             public: PublicStore::new(http.clone(), endpoints.charmhub.clone()),
             github: GitHub::new(http.clone(), endpoints.github.clone(), github_token)?,
@@ -87,6 +97,8 @@ impl Services {
                 ghcr_token,
                 Docker::from_env(variable),
             ),
+            packing: Packing::new(engines.clone(), packing),
+            engines,
             variable: set("CHARMCRAFT_AUTH"),
             keyring,
             fallback: None,
