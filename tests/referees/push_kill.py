@@ -165,7 +165,7 @@ def one(target, draw, seed, forget):
     if repeated := there & set(finished(requests)):
         wrong.append(f"killed at byte {byte}: sent again although it was there: {sorted(repeated)}")
     # Blobs are of one size here: what random bytes come to after gzip.
-    blob = (5 << 20) + 4096
+    blob = (5 << 20) + (16 << 10)
     missing = (3 - len(there)) * blob
     if second > missing + AROUND:
         wrong.append(f"killed at byte {byte}: {second} bytes sent, {missing} were missing")

@@ -27,8 +27,8 @@ class Relay:
         host, _, port = target.rpartition(":")
         self.target, self.rtt, self.watch = (host, int(port)), rtt, watch
         self.lock = threading.Lock()
-        #: Bytes that clients sent, and the requests among them as "METHOD path".
-        self.sent, self.requests = 0, []
+        #: Bytes that clients sent and got, and the requests among them as "METHOD path".
+        self.sent, self.got, self.requests = 0, 0, []
         self._at, self._call = None, None
         self.server = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.address = f"127.0.0.1:{self.server.getsockname()[1]}"
@@ -39,7 +39,7 @@ class Relay:
 
     def reset(self):
         with self.lock:
-            self.sent, self.requests, self._at = 0, [], None
+            self.sent, self.got, self.requests, self._at = 0, 0, [], None
 
     def at(self, byte, call):
         """Calls `call` once, as soon as clients have sent so many bytes."""
@@ -82,6 +82,8 @@ class Relay:
             while size := source.recv_into(buffer):
                 if watched:
                     rest = self._seen(bytes(view[:size]), rest)
+                else:
+                    self.got += size
                 sink.sendall(view[:size])
         self._ended(source, sink)
 
