@@ -73,11 +73,14 @@ pub enum Command {
     Charms,
     /// What every channel serves
     Channels,
-    /// Tag -> manifest digest, config digest, platforms, size
+    /// Tag -> manifest digest, config digest, platforms, size, layers, labels
     Resolve {
-        /// References such as docker.io/finos/legend-studio:13.16.0
+        /// References such as docker.io/finos/legend-studio:13.16.0 or docker-daemon:NAME
         #[arg(required = true, value_name = "IMAGE")]
         images: Vec<String>,
+        /// Say what of it this repository has already
+        #[arg(long, value_name = "REPOSITORY")]
+        to: Option<String>,
     },
     /// What differs between two releases, or between two images
     Diff {
@@ -95,6 +98,14 @@ pub enum Command {
     },
     /// Publish an upstream release
     Publish(Wish),
+    /// Make a file or an image a revision of a charm's resource
+    UploadResource(UploadResource),
+    /// Copy an image to a registry; only its digest travels
+    Copy(Copy),
+    /// Release a charm revision to channels
+    Release(Release),
+    /// Close a channel of a charm
+    Close(Close),
     /// Runs of the journal, newest first
     Runs,
     /// Settle what a crash or a lost answer left open
@@ -140,6 +151,14 @@ pub enum Plannable {
     Publish(Wish),
     /// Put a new credential into every secret that holds it
     Rotate(Rotate),
+    /// Make a file or an image a revision of a charm's resource
+    UploadResource(UploadResource),
+    /// Copy an image to a registry
+    Copy(Copy),
+    /// Release a charm revision to channels
+    Release(Release),
+    /// Close a channel of a charm
+    Close(Close),
     /// End sessions of the store
     Revoke {
         /// Ids of sessions; 'windlass credentials' lists them
@@ -212,6 +231,71 @@ pub struct Rotate {
     /// Take e-mail, password and one-time password from WINDLASS_SSO_* off loopback too
     #[arg(long)]
     pub from_env: bool,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(group(clap::ArgGroup::new("content").required(true).args(["filepath", "image", "from"])))]
+pub struct UploadResource {
+    /// The charm
+    #[arg(value_name = "CHARM")]
+    pub charm: String,
+    /// The resource
+    #[arg(value_name = "RESOURCE")]
+    pub resource: String,
+    /// A file of this machine
+    #[arg(long, value_name = "PATH")]
+    pub filepath: Option<PathBuf>,
+    /// An image by digest, short (12 digits) or long: in Canonical's registry, else in the local engine
+    #[arg(long, value_name = "DIGEST")]
+    pub image: Option<String>,
+    /// An image by reference: docker://, docker-daemon:, containers-storage:, oci:, oci-archive:, docker-archive:
+    #[arg(long, value_name = "REFERENCE")]
+    pub from: Option<String>,
+    /// Architectures of the file, or all
+    #[arg(long, value_delimiter = ',', value_name = "A,B", requires = "filepath")]
+    pub arch: Vec<String>,
+    /// Only this platform of the image; may be repeated
+    #[arg(long, value_name = "P", requires = "from")]
+    pub platform: Vec<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Copy {
+    /// Which image, in any form that --from of upload-resource takes
+    #[arg(value_name = "SOURCE")]
+    pub source: String,
+    /// Where it goes: HOST/NAME:TAG
+    #[arg(value_name = "DESTINATION")]
+    pub destination: String,
+    /// Only this platform; may be repeated
+    #[arg(long, value_name = "P")]
+    pub platform: Vec<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Release {
+    /// The charm
+    #[arg(value_name = "CHARM")]
+    pub charm: String,
+    /// The charm revision
+    #[arg(long, value_name = "N")]
+    pub revision: String,
+    /// A channel; may be repeated
+    #[arg(long, short = 'c', required = true, value_name = "C")]
+    pub channel: Vec<String>,
+    /// A resource revision; one that is not named stays as the channel has it; may be repeated
+    #[arg(long, value_name = "NAME:REV")]
+    pub resource: Vec<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Close {
+    /// The charm
+    #[arg(value_name = "CHARM")]
+    pub charm: String,
+    /// The channel
+    #[arg(value_name = "CHANNEL")]
+    pub channel: String,
 }
 
 #[derive(Subcommand, Debug)]

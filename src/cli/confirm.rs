@@ -5,11 +5,45 @@
 use std::io::{BufRead, IsTerminal};
 
 use super::output::Output;
-use super::{tables, watch};
+use super::{documents, tables, watch};
 use crate::domain::{Kind, Outside, Problem};
 use crate::journal::RunRecord;
 use crate::plan::{Plan, PlannedRow, State, Step};
 use crate::run::Session;
+
+/// Refuses where nothing may be changed. `what` says what does not happen, `preview` the command
+/// that shows it.
+pub fn writable(session: &Session, what: &str, preview: Option<&str>) -> Result<(), Problem> {
+    let refused = |how: &str| {
+        let problem = Problem::new(Kind::Refused, format!("this session is {how}: {what}"));
+        let problem = match preview {
+            Some(command) => problem.hint(format!("'{command}' shows what would change")),
+            None => problem,
+        };
+        problem.hint(format!("run it without --{how}"))
+    };
+    if session.read_only {
+        return Err(refused("read-only"));
+    }
+    if session.observer.is_offline() {
+        return Err(refused("offline"));
+    }
+    Ok(())
+}
+
+/// The answer of every `plan` command.
+pub fn show(session: &Session, plan: &Plan, output: &Output) -> u8 {
+    if output.json {
+        output.document(
+            "plan",
+            Some(&session.config.workspace.name),
+            vec![("plan", documents::plan(plan))],
+        );
+    } else {
+        output.answer(&text(plan));
+    }
+    0
+}
 
 /// Shows `plan`, asks, looks once more at what it builds on, and follows its run to the end.
 pub async fn confirmed(session: &Session, plan: Plan, output: &Output) -> Result<RunRecord, Problem> {

@@ -61,7 +61,7 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
         },
         &intent,
     )?;
-    writable(&session, "no token is made")?;
+    confirm::writable(&session, "no token is made", None)?;
     output.preview(&confirm::text(&plan));
     confirm::ask(&plan, output).await?;
     let mut means = sign_in(process, &session, &intent.scope, wish.from_env, output).await?;
@@ -99,18 +99,6 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
         }
     }
     Ok(0)
-}
-
-/// Refuses what a session may not do before anybody is asked for a password.
-pub fn writable(session: &Session, what: &str) -> Result<(), Problem> {
-    let refused = |how: &str| Problem::new(Kind::Refused, format!("this session is {how}: {what}"));
-    if session.read_only {
-        return Err(refused("read-only").hint("run it without --read-only"));
-    }
-    if session.observer.is_offline() {
-        return Err(refused("offline").hint("run it without --offline"));
-    }
-    Ok(())
 }
 
 fn scope(wish: &Wish) -> Result<TokenScope, Problem> {

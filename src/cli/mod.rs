@@ -20,6 +20,8 @@ mod secret_file;
 mod show;
 mod signals;
 mod tables;
+mod transfer;
+mod upload;
 mod watch;
 
 use std::pin::Pin;
@@ -156,7 +158,25 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
             what: args::Plannable::Revoke { sessions },
         }) => rotate::plan_revoke(&process.session(global)?, &sessions, output).await,
         Some(Command::Whoami) => show::whoami(&process.session(global)?, output).await,
-        Some(Command::Resolve { images }) => show::resolve(&process, global, &images, output).await,
+        Some(Command::Resolve { images, to }) => {
+            show::resolve(&process, global, &images, to.as_deref(), output).await
+        }
+        Some(Command::UploadResource(wish)) => upload::upload(&process.session(global)?, &wish, output).await,
+        Some(Command::Copy(wish)) => transfer::copy(&process.session(global)?, &wish, output).await,
+        Some(Command::Release(wish)) => transfer::release(&process.session(global)?, &wish, output).await,
+        Some(Command::Close(wish)) => transfer::close(&process.session(global)?, &wish, output).await,
+        Some(Command::Plan {
+            what: args::Plannable::UploadResource(wish),
+        }) => upload::plan(&process.session(global)?, &wish, output).await,
+        Some(Command::Plan {
+            what: args::Plannable::Copy(wish),
+        }) => transfer::plan_copy(&process.session(global)?, &wish, output).await,
+        Some(Command::Plan {
+            what: args::Plannable::Release(wish),
+        }) => transfer::plan_release(&process.session(global)?, &wish, output).await,
+        Some(Command::Plan {
+            what: args::Plannable::Close(wish),
+        }) => transfer::plan_close(&process.session(global)?, &wish, output).await,
         Some(Command::Diff { from, to }) => show::diff(&process, global, &from, &to, output).await,
         Some(Command::Plan {
             what: args::Plannable::Publish(wish),

@@ -23,7 +23,11 @@ pub struct Output {
     pub progress: ProgressForm,
     workspace: Option<String>,
     lost: AtomicBool,
+    busy: std::sync::Mutex<Option<std::time::Instant>>,
 }
+
+/// How often a line of progress is renewed.
+const BUSY: std::time::Duration = std::time::Duration::from_millis(100);
 
 impl Output {
     /// As the options say. Progress is text on a terminal and where nobody asked for JSON.
@@ -39,6 +43,7 @@ impl Output {
             progress: global.progress.unwrap_or(default),
             workspace: global.workspace.clone(),
             lost: AtomicBool::new(false),
+            busy: std::sync::Mutex::default(),
         }
     }
 
@@ -74,6 +79,20 @@ impl Output {
     /// Something that is not the answer.
     pub fn say(&self, text: &str) {
         drop(std::io::stderr().write_all(format!("{text}\n").as_bytes()));
+    }
+
+    /// What is being waited for, on one line that the next one overwrites; on a terminal only.
+    pub fn busy(&self, text: &str) {
+        if self.progress != ProgressForm::Text || !std::io::stderr().is_terminal() {
+            return;
+        }
+        let mut last = self.busy.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if last.is_some_and(|at| at.elapsed() < BUSY) {
+            return;
+        }
+        *last = Some(std::time::Instant::now());
+        // Erases what stands on the line and leaves the cursor at its beginning.
+        drop(std::io::stderr().write_all(format!("\x1b[2K{text}\r").as_bytes()));
     }
 
     /// A plan before it is confirmed. Where a program reads lines of JSON and nobody is asked, it is

@@ -104,26 +104,12 @@ pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
         return Ok(0);
     }
     let (plan, _) = planned(session, session.observer.cached(), &intent(wish, named(wish)?)?).await?;
-    if output.json {
-        output.document(
-            "plan",
-            Some(&session.config.workspace.name),
-            vec![("plan", documents::plan(&plan))],
-        );
-    } else {
-        output.answer(&confirm::text(&plan));
-    }
-    Ok(0)
+    Ok(confirm::show(session, &plan, output))
 }
 
 /// Publishes one release, or every new one.
 pub async fn publish(session: &Session, wish: &Wish, output: &Output) -> Ending {
-    if session.read_only {
-        return Err(
-            Problem::new(Kind::Refused, "this session is read-only: nothing is published")
-                .hint("'windlass plan publish' shows what would change"),
-        );
-    }
+    confirm::writable(session, "nothing is published", Some("windlass plan publish"))?;
     if wish.new {
         return publish_new(session, wish, output).await;
     }

@@ -73,27 +73,13 @@ async fn planned(
 pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
     let (intent, brought) = intent(session, wish)?;
     let plan = planned(session, &intent, brought.as_ref()).await?;
-    Ok(shown(session, &plan, output))
-}
-
-fn shown(session: &Session, plan: &Plan, output: &Output) -> u8 {
-    if output.json {
-        output.document(
-            "plan",
-            Some(&session.config.workspace.name),
-            vec![("plan", documents::plan(plan))],
-        );
-    } else {
-        output.answer(&confirm::text(plan));
-    }
-    0
+    Ok(confirm::show(session, &plan, output))
 }
 
 /// Rotates.
 pub async fn rotate(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
     let session = &process.session(global)?;
-    login::writable(session, "nothing is rotated")
-        .map_err(|problem| problem.hint("'windlass plan rotate' shows what would change"))?;
+    confirm::writable(session, "nothing is rotated", Some("windlass plan rotate"))?;
     let (intent, brought) = intent(session, wish)?;
     let plan = planned(session, &intent, brought.as_ref()).await?;
     if !plan.nothing_to_do() {
@@ -149,7 +135,7 @@ pub async fn plan_revoke(session: &Session, sessions: &[String], output: &Output
 
 /// Ends sessions of the store.
 pub async fn revoke(session: &Session, sessions: &[String], output: &Output) -> Ending {
-    login::writable(session, "no session is ended")?;
+    confirm::writable(session, "no session is ended", None)?;
     let plan = revocation(session, sessions).await?;
     let record = confirm::confirmed(session, plan, output).await?;
     Ok(runs::report(session, &record, output))

@@ -57,9 +57,20 @@ fn with_open(record: &RunRecord) -> Value {
 
 /// Prints the document of a run and gives its exit code.
 pub fn report(session: &Session, record: &RunRecord, output: &Output) -> u8 {
+    report_with(session, record, Vec::new(), output)
+}
+
+/// As [`report`], with `more` keys beside the run.
+pub fn report_with(
+    session: &Session,
+    record: &RunRecord,
+    more: Vec<(&str, Value)>,
+    output: &Output,
+) -> u8 {
     let code = record.outcome.map_or(1, Outcome::exit_code);
     if output.json {
         let mut content = vec![("run", documents::run(record))];
+        content.extend(more);
         if let Some(problem) = documents::problem(record) {
             content.push(("problem", json!(problem)));
         }
@@ -157,7 +168,7 @@ pub async fn resume(
     output: &Output,
 ) -> Ending {
     let session = &process.session(global)?;
-    login::writable(session, "nothing is resumed")?;
+    confirm::writable(session, "nothing is resumed", None)?;
     let wanted: Vec<RunRecord> = match run {
         Some(id) => {
             let found = session.journal.run(&RunId(id.to_owned()))?;

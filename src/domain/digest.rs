@@ -18,10 +18,19 @@ pub struct Digest([u8; 32]);
 
 /// Why a text is no digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is not a digest: expected sha256: and 64 hexadecimal digits")]
+#[error("'{text}' {}", why(text))]
 pub struct NotADigest {
     /// What was given.
     pub text: Outside,
+}
+
+fn why(text: &Outside) -> &'static str {
+    let others = ["sha512:", "sha384:", "sha1:", "md5:", "blake3:"];
+    if others.iter().any(|name| text.as_str().starts_with(name)) {
+        "is a digest of another algorithm: only sha256 is spoken"
+    } else {
+        "is not a digest: expected sha256: and 64 hexadecimal digits"
+    }
 }
 
 impl Digest {
@@ -159,6 +168,10 @@ mod tests {
         for bad in ["", "sha256:", "sha256:12", "0123456789ab", "md5:0", "sha256:zz"] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");
         }
+        let other = format!("sha512:{}", "a".repeat(128))
+            .parse::<Digest>()
+            .unwrap_err();
+        assert!(other.to_string().ends_with("only sha256 is spoken"), "{other}");
         let long = format!("sha256:{}", "a".repeat(65));
         assert!(long.parse::<Digest>().is_err());
     }

@@ -171,6 +171,36 @@ pub struct Platform {
 }
 
 impl Platform {
+    /// Parses `[OS/]ARCHITECTURE[/VARIANT]`; the system is linux where none is named.
+    pub fn parse(text: &str) -> Result<Self, Problem> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let (os, architecture, variant) = match parts[..] {
+            [architecture] => ("linux", architecture, None),
+            [os, architecture] => (os, architecture, None),
+            [os, architecture, variant] => (os, architecture, Some(variant)),
+            _ => ("", "", None),
+        };
+        let sound = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !sound(os) || !sound(architecture) || variant.is_some_and(|variant| !sound(variant)) {
+            return Err(
+                Problem::new(Kind::Usage, format!("'{}' is not a platform", Outside::capped(text, 60)))
+                    .hint("write linux/amd64, linux/arm64 or linux/arm/v7"),
+            );
+        }
+        Ok(Self {
+            os: os.to_owned(),
+            architecture: architecture.to_owned(),
+            variant: variant.map(str::to_owned),
+        })
+    }
+
+    /// True where a wanted platform means `has`; without a variant any is meant.
+    pub fn covers(&self, has: &Self) -> bool {
+        self.os == has.os
+            && self.architecture == has.architecture
+            && (self.variant.is_none() || self.variant == has.variant)
+    }
+
     /// The store's (Debian's) name of this architecture; `None` where the store has none.
     pub fn store_architecture(&self) -> Option<&'static str> {
         Some(match (self.architecture.as_str(), self.variant.as_deref()) {

@@ -5,6 +5,7 @@
 
 pub mod channel;
 pub mod charm;
+pub mod content;
 pub mod credential;
 pub mod detail;
 pub mod digest;
@@ -27,5 +28,6 @@ pub use secret::{
     Fingerprint, GitHubRepository, KeyId, Lineage, OrganisationSecret, SecretName, SecretTarget, SessionId,
 };
 pub use snapshot::{Observed, Snapshot};
-pub use source::{ImageSource, LocalSource};
+pub use source::{Cut, ImageSource, LocalSource, Origin};
+pub use content::{ContentFacts, FileFacts, ImageFacts};
 pub use text::Outside;

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::charm::{ChannelRow, CharmFacts, CharmName, ImageBehind, ResourceName, ResourceRevision};
+use super::content::ContentFacts;
 use super::credential::CredentialFacts;
 use super::digest::ManifestDigest;
 use super::image::{Reference, ResolvedImage};
@@ -194,6 +195,9 @@ pub struct Snapshot {
     /// What an unfinished rotation of the same wish sealed.
     #[serde(default)]
     pub sealed: Option<SealedRotation>,
+    /// What somebody wants to upload or copy.
+    #[serde(default)]
+    pub content: Observed<ContentFacts>,
     /// Pulls left at Docker Hub.
     #[serde(default)]
     pub quota: Option<PullQuota>,

@@ -7,7 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::image::Reference;
+use super::digest::IndexDigest;
+use super::image::{Platform, Reference, Repository};
 use super::problem::{Kind, Problem};
 use super::text::Outside;
 
@@ -58,6 +59,34 @@ pub enum LocalSource {
     },
 }
 
+/// Where a copy takes an image from; which image is said by its digest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Origin {
+    /// A repository in a registry.
+    Registry(Repository),
+    /// This machine.
+    Local(LocalSource),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(repository) => fmt::Display::fmt(repository, f),
+            Self::Local(local) => fmt::Display::fmt(local, f),
+        }
+    }
+}
+
+/// Some platforms cut out of an index: what arrives is a smaller index, or one manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cut {
+    /// The whole index.
+    pub from: IndexDigest,
+    /// The platforms that go.
+    pub platforms: Vec<Platform>,
+}
+
 /// How the forms are written, for hints.
 const FORMS: &str = "write HOST/NAME:TAG or HOST/NAME@sha256:DIGEST (docker:// may stand before it), docker-daemon:NAME, \
     containers-storage:NAME, oci:FOLDER[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]";
@@ -104,6 +133,19 @@ impl ImageSource {
             _ => return Reference::parse(text).map(Self::Registry),
         };
         Ok(Self::Local(local))
+    }
+}
+
+impl LocalSource {
+    /// The same with its path made absolute below `folder`, so that it means the same to a run that
+    /// is taken up elsewhere.
+    #[must_use]
+    pub fn below(mut self, folder: &std::path::Path) -> Self {
+        if let Self::Oci { path, .. } | Self::OciArchive { path, .. } | Self::DockerArchive { path, .. } = &mut self
+        {
+            *path = folder.join(&*path).to_string_lossy().into_owned();
+        }
+        self
     }
 }
 

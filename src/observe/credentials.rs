@@ -278,7 +278,7 @@ fn used(run: &RunRecord, session: &SessionId) -> bool {
                 && step.outcome == Some(StepOutcome::Done)
                 && step.made.session.as_ref() == Some(session)
         }),
-        Intent::Publish(_) | Intent::Revoke(_) => true,
+        _ => true,
     }
 }
 

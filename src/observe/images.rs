@@ -47,24 +47,21 @@ pub async fn behind(
 ) {
     let mut wanted: BTreeSet<(CharmName, ResourceName, ResourceRevision)> = BTreeSet::new();
     for name in charms {
-        let Some(charm) = observer.workspace.charm(name) else {
-            continue;
-        };
-        let images: Vec<&ResourceName> = charm.resources.iter().map(|r| &r.name).collect();
+        let images = image_resources(observer, snapshot, name);
         let served = snapshot
             .served
             .get(name)
             .and_then(|rows| rows.value.as_deref())
             .unwrap_or_default();
         for row in snapshot.rows(name).iter().chain(served) {
-            for attached in row.resources.iter().filter(|a| images.contains(&&a.name)) {
+            for attached in row.resources.iter().filter(|a| images.contains(&a.name)) {
                 if let Some(revision) = attached.revision {
                     wanted.insert((name.clone(), attached.name.clone(), revision));
                 }
             }
         }
         if all && let Some(facts) = snapshot.charms.get(name).and_then(|facts| facts.value.as_ref()) {
-            for (resource, _) in charm.fed() {
+            for resource in &images {
                 for revision in facts.resources.get(resource).into_iter().flatten() {
                     wanted.insert((name.clone(), resource.clone(), revision.revision));
                 }
@@ -106,6 +103,25 @@ pub async fn behind(
         snapshot.behind.entry(key).or_default().refresh(observed);
     }
     observer.cache.keep_images_behind(keep);
+}
+
+/// Resources of a charm that are images: what it declares as such, else what the workspace names.
+fn image_resources(observer: &Observer, snapshot: &Snapshot, charm: &CharmName) -> BTreeSet<ResourceName> {
+    let facts = snapshot.charms.get(charm).and_then(|facts| facts.value.as_ref());
+    let declared = facts.map_or(&[][..], |facts| &facts.declared);
+    if declared.is_empty() {
+        let named = observer.workspace.charm(charm);
+        return named
+            .into_iter()
+            .flat_map(|charm| &charm.resources)
+            .map(|resource| resource.name.clone())
+            .collect();
+    }
+    declared
+        .iter()
+        .filter(|one| one.kind.as_str() == "oci-image")
+        .map(|one| one.name.clone())
+        .collect()
 }
 
 async fn one_behind(

@@ -5,6 +5,7 @@
 //! anything.
 
 mod cache;
+mod content;
 mod credentials;
 mod doctor;
 mod images;
@@ -22,6 +23,7 @@ use crate::journal::Journal;
 use crate::plan::PublishIntent;
 use crate::services::Services;
 use cache::Cache;
+pub use content::Hear;
 pub use credentials::facts_of;
 
 /// Looks at the world of one workspace.

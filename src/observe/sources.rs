@@ -81,6 +81,20 @@ pub async fn publisher_side(
         .await
 }
 
+/// One charm with every revision of every resource that it declares.
+pub async fn one_charm(observer: &Observer, charm: &CharmName) -> Observed<CharmFacts> {
+    let ask = async {
+        let publisher = observer.services.publisher().await?;
+        let mut facts = publisher.charm(charm, &[]).await?;
+        let names: BTreeSet<ResourceName> = facts.declared.iter().map(|one| one.name.clone()).collect();
+        let lists = names.iter().map(|name| publisher.resource(charm, name));
+        let lists = futures_util::future::try_join_all(lists).await?;
+        facts.resources = names.into_iter().zip(lists).collect();
+        Ok(facts)
+    };
+    observed(ask.await)
+}
+
 /// The public side: rows with resources, and the store's ids.
 #[derive(Default)]
 pub struct Served {

@@ -2,12 +2,16 @@
 //!
 //! Owns the intents and the command line that says the same. Must not look at a snapshot.
 
+mod transfer;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::credential::TokenScope;
 use crate::domain::{CharmName, CharmRevision, Fingerprint, ReleaseName, SecretTarget, SessionId, Target};
+
+pub use transfer::{CloseIntent, Content, CopyIntent, ReleaseIntent, UploadIntent};
 
 /// A wish.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +25,14 @@ pub enum Intent {
     SignIn(SignInIntent),
     /// End sessions of the store.
     Revoke(RevokeIntent),
+    /// Make a file or an image a revision of a resource.
+    Upload(UploadIntent),
+    /// Copy an image to a registry.
+    Copy(CopyIntent),
+    /// Release a charm revision.
+    Release(ReleaseIntent),
+    /// Close a channel.
+    Close(CloseIntent),
 }
 
 impl Intent {
@@ -31,6 +43,10 @@ impl Intent {
             Self::Rotate(intent) => intent.command(),
             Self::SignIn(intent) => intent.command(),
             Self::Revoke(intent) => intent.command(),
+            Self::Upload(intent) => intent.command(),
+            Self::Copy(intent) => intent.command(),
+            Self::Release(intent) => intent.command(),
+            Self::Close(intent) => intent.command(),
         }
     }
 

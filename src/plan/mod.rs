@@ -5,21 +5,27 @@
 //! anything; the runner reads plans and knows how.
 
 pub mod calendar;
+pub mod copy;
 pub mod credentials;
 pub mod doctor;
 pub mod evidence;
 pub mod intent;
 pub mod publish;
+pub mod release;
 pub mod revoke;
 pub mod rotate;
 pub mod sign_in;
 pub mod step;
+pub mod upload;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::{CharmName, Outside};
-pub use intent::{Intent, Keep, PublishIntent, RevokeIntent, Revoked, RotateIntent, SignInIntent};
+pub use intent::{
+    CloseIntent, Content, CopyIntent, Intent, Keep, PublishIntent, ReleaseIntent, RevokeIntent, Revoked,
+    RotateIntent, SignInIntent, UploadIntent,
+};
 pub use step::{
     Attach, AttachFrom, Move, Need, NeededPackage, Op, PlannedResource, PlannedRow, Serving, State, Step,
     StepId, Subject,

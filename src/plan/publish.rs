@@ -4,26 +4,27 @@
 //! Owns the order (all invisible work before the first release), the choice of charm revisions
 //! and the refusals. Must not do anything: everything it needs is in the snapshot.
 
-mod channels;
+pub(super) mod channels;
 mod images;
-mod preflight;
+pub(super) mod preflight;
 #[cfg(test)]
 mod tests;
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::CharmFacts;
-use crate::domain::{Kind, Outside, Problem, Release, Snapshot, Track};
+use crate::domain::{CharmName, Kind, Outside, Problem, Release, Snapshot, Track};
 
 use super::{Assumption, Intent, Move, Op, Plan, PublishIntent, State, Step, StepId};
 use images::ChosenImage;
 
 /// A charm with everything that its part of the plan needs.
-struct Part<'a> {
-    charm: &'a Charm,
-    facts: &'a CharmFacts,
-    images: Vec<ChosenImage<'a>>,
-    moves: Vec<Move>,
+pub(super) struct Part<'a> {
+    pub(super) charm: &'a Charm,
+    pub(super) facts: &'a CharmFacts,
+    /// Images that are uploaded for it; none for a plain release.
+    pub(super) images: Vec<ChosenImage<'a>>,
+    pub(super) moves: Vec<Move>,
 }
 
 /// Plans `intent`, or says why not.
@@ -31,7 +32,8 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent) 
     let mut warnings = Vec::new();
     let release = find_release(snapshot, intent)?;
     let charms = chosen_charms(workspace, intent)?;
-    preflight::credential(snapshot, &charms, &mut warnings)?;
+    let named: Vec<&CharmName> = charms.iter().map(|charm| &charm.name).collect();
+    preflight::credential(snapshot, &named, &mut warnings)?;
 
     let channels = channels::targets(workspace, intent)?;
     let mut parts = Vec::new();
@@ -170,7 +172,7 @@ fn chosen_charms<'a>(workspace: &'a Workspace, intent: &PublishIntent) -> Result
     Ok(fed)
 }
 
-fn missing_tracks(part: &Part) -> Vec<Track> {
+pub(super) fn missing_tracks(part: &Part) -> Vec<Track> {
     let mut tracks: Vec<Track> = part
         .moves
         .iter()
@@ -182,7 +184,7 @@ fn missing_tracks(part: &Part) -> Vec<Track> {
     tracks
 }
 
-fn create_track(part: &Part, track: &Track) -> Step {
+pub(super) fn create_track(part: &Part, track: &Track) -> Step {
     let charm = &part.charm.name;
     let op = Op::CreateTrack {
         charm: charm.clone(),
@@ -207,7 +209,7 @@ fn names(parts: &[Part]) -> String {
     names.join(", ")
 }
 
-fn assumptions(parts: &[Part]) -> Vec<Assumption> {
+pub(super) fn assumptions(parts: &[Part]) -> Vec<Assumption> {
     let mut list = Vec::new();
     for part in parts {
         for image in &part.images {

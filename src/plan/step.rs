@@ -15,8 +15,8 @@ use crate::domain::charm::ChannelRow;
 use crate::domain::credential::TokenScope;
 use crate::domain::secret::SelectedRepository;
 use crate::domain::{
-    Base, Channel, CharmName, CharmRevision, ConfigDigest, GitHubRepository, ManifestDigest,
-    OrganisationSecret, Outside, ReleaseName, Repository, ResourceName, ResourceRevision, SecretTarget,
+    Base, Channel, CharmName, CharmRevision, ConfigDigest, Cut, Digest, GitHubRepository, ManifestDigest,
+    OrganisationSecret, Origin, Outside, ReleaseName, Repository, ResourceName, ResourceRevision, SecretTarget,
     SessionId, Track,
 };
 
@@ -132,9 +132,51 @@ pub enum Op {
         /// The resource.
         resource: ResourceName,
         /// Where the image is.
-        source: Repository,
-        /// The image.
+        source: Origin,
+        /// What arrives.
         digest: ManifestDigest,
+        /// Set where only some platforms go.
+        #[serde(default)]
+        cut: Option<Cut>,
+    },
+    /// Copies an image, pinned by digest, to another registry or repository.
+    Copy {
+        /// Where the image is.
+        source: Origin,
+        /// What arrives.
+        digest: ManifestDigest,
+        /// Set where only some platforms go.
+        cut: Option<Cut>,
+        /// Where it goes.
+        destination: Repository,
+        /// The tag that names it there.
+        tag: Option<String>,
+        /// What that tag named when the plan was made.
+        before: Option<ManifestDigest>,
+    },
+    /// Makes a file of this machine a revision of a resource.
+    UploadFile {
+        /// The charm.
+        charm: CharmName,
+        /// The resource.
+        resource: ResourceName,
+        /// Its absolute path.
+        path: String,
+        /// sha-256 of its bytes when the plan was made.
+        digest: Digest,
+        /// Its length in bytes.
+        size: u64,
+        /// Architectures in the store's words, or `all`.
+        architectures: Vec<String>,
+    },
+    /// Closes a channel of a charm.
+    Close {
+        /// The charm.
+        charm: CharmName,
+        /// The channel.
+        channel: Channel,
+        /// What it served when the plan was made, base by base.
+        before: Vec<(Option<Base>, Serving)>,
     },
     /// Makes an image that lies in the store's registry a revision of a resource.
     UploadResource {
@@ -228,6 +270,8 @@ pub enum Subject {
     Secret(SecretTarget),
     /// A session of the store.
     Session(SessionId),
+    /// A repository of a registry.
+    Repository(Repository),
 }
 
 impl fmt::Display for Subject {
@@ -236,6 +280,7 @@ impl fmt::Display for Subject {
             Self::Charm(charm) => f.pad(charm.as_str()),
             Self::Secret(target) => f.pad(&target.to_string()),
             Self::Session(session) => f.pad(&format!("session {session}")),
+            Self::Repository(repository) => f.pad(&repository.to_string()),
         }
     }
 }
@@ -270,9 +315,12 @@ impl Op {
             Self::CreateTrack { charm, .. }
             | Self::CopyImage { charm, .. }
             | Self::UploadResource { charm, .. }
+            | Self::UploadFile { charm, .. }
             | Self::Release { charm, .. }
+            | Self::Close { charm, .. }
             | Self::Verify { charm, .. } => Some(charm),
-            Self::SignIn { .. }
+            Self::Copy { .. }
+            | Self::SignIn { .. }
             | Self::KeepToken { .. }
             | Self::CheckToken { .. }
             | Self::SealSecrets { .. }
@@ -302,6 +350,7 @@ impl Op {
                 })
                 .collect(),
             Self::RevokeSession { session, .. } => vec![Subject::Session(session.clone())],
+            Self::Copy { destination, .. } => vec![Subject::Repository(destination.clone())],
             other => other.charm().cloned().map(Subject::Charm).into_iter().collect(),
         }
     }
@@ -332,11 +381,15 @@ impl Op {
     pub const fn risk(&self) -> Risk {
         match self {
             Self::Verify { .. } | Self::CheckToken { .. } | Self::SealSecrets { .. } => Risk::Read,
-            Self::CopyImage { .. } | Self::Release { .. } | Self::SignIn { .. } | Self::KeepToken { .. } => {
-                Risk::Write
-            }
+            Self::CopyImage { .. }
+            | Self::Copy { .. }
+            | Self::Release { .. }
+            | Self::Close { .. }
+            | Self::SignIn { .. }
+            | Self::KeepToken { .. } => Risk::Write,
             Self::CreateTrack { .. }
             | Self::UploadResource { .. }
+            | Self::UploadFile { .. }
             | Self::SetSecret { .. }
             | Self::SetOrganisationSecret { .. }
             | Self::DeleteSecret { .. }
@@ -354,7 +407,10 @@ impl Op {
         match self {
             Self::CreateTrack { .. } => "create-track",
             Self::CopyImage { .. } => "copy-image",
+            Self::Copy { .. } => "copy",
             Self::UploadResource { .. } => "upload-resource",
+            Self::UploadFile { .. } => "upload-file",
+            Self::Close { .. } => "close",
             Self::Release { .. } => "release",
             Self::Verify { .. } => "verify",
             Self::SignIn { .. } => "sign-in",

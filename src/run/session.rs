@@ -15,13 +15,15 @@ use tokio_util::sync::CancellationToken;
 use super::means::Means;
 use super::progress::RunProgress;
 use super::runner::{self, Order};
+use super::steps::close;
 use crate::config::Config;
 use crate::config::workspace::TokenKind;
 use crate::domain::{Fingerprint, Kind, Outside, Problem, Snapshot};
 use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
 use crate::observe::Observer;
 use crate::plan::{
-    Op, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent, Step, publish, revoke, rotate, sign_in,
+    CloseIntent, CopyIntent, Op, Plan, PublishIntent, ReleaseIntent, RevokeIntent, RotateIntent, SignInIntent,
+    UploadIntent, copy, publish, release, revoke, rotate, sign_in, upload,
 };
 use crate::services::Services;
 use crate::services::charmhub::StoreToken;
@@ -129,6 +131,26 @@ impl Session {
         revoke::plan(&self.config.workspace, snapshot, intent)
     }
 
+    /// Plans an upload from what was seen.
+    pub fn plan_upload(&self, snapshot: &Snapshot, intent: &UploadIntent) -> Result<Plan, Problem> {
+        upload::plan(&self.config.workspace, snapshot, intent)
+    }
+
+    /// Plans a copy from what was seen.
+    pub fn plan_copy(&self, snapshot: &Snapshot, intent: &CopyIntent) -> Result<Plan, Problem> {
+        copy::plan(&self.config.workspace, snapshot, intent)
+    }
+
+    /// Plans a release from what was seen.
+    pub fn plan_release(&self, snapshot: &Snapshot, intent: &ReleaseIntent) -> Result<Plan, Problem> {
+        release::plan(&self.config.workspace, snapshot, intent)
+    }
+
+    /// Plans the closing of a channel from what was seen.
+    pub fn plan_close(&self, snapshot: &Snapshot, intent: &CloseIntent) -> Result<Plan, Problem> {
+        release::close(&self.config.workspace, snapshot, intent)
+    }
+
     /// Starts a confirmed plan. An open or failed run of the same intent is taken up under its own
     /// id. Needs a runtime around it.
     pub fn start(&self, plan: Plan) -> Result<RunHandle, Problem> {
@@ -144,21 +166,25 @@ impl Session {
     /// Looks once more at what `plan` builds on. Called between confirmation and start: nothing
     /// was written yet, so a world that moved is a refusal and not a failed run.
     pub async fn recheck(&self, plan: &Plan) -> Result<(), Problem> {
-        let releases = |step: &Step| step.skip_reason.is_none() && matches!(step.op, Op::Release { .. });
-        if !plan.steps.iter().any(releases) {
-            return Ok(());
-        }
-        let publisher = self.observer.services().publisher().await?;
         for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
-            let Op::Release { charm, moves } = &step.op else {
-                continue;
+            let (charm, verb) = match &step.op {
+                Op::Release { charm, .. } => (charm, "released"),
+                Op::Close { charm, .. } => (charm, "closed"),
+                _ => continue,
             };
+            let publisher = self.observer.services().publisher().await?;
             let rows = publisher.rows(charm).await?;
-            let moved: Vec<String> = moves.iter().filter_map(|planned| planned.moved(&rows)).collect();
+            let moved: Vec<String> = match &step.op {
+                Op::Release { moves, .. } => moves.iter().filter_map(|planned| planned.moved(&rows)).collect(),
+                Op::Close { channel, before, .. } => {
+                    close::changed(&rows, channel, before).into_iter().collect()
+                }
+                _ => Vec::new(),
+            };
             if !moved.is_empty() {
                 let mut problem = Problem::new(
                     Kind::Refused,
-                    format!("{charm} has changed since the preview: nothing was released"),
+                    format!("{charm} has changed since the preview: nothing was {verb}"),
                 );
                 for text in moved {
                     problem = problem.cause(text);

@@ -357,7 +357,15 @@ impl Http {
     /// Sends once and reads the whole answer, whatever its status. Waits first if the host asked
     /// everybody to wait.
     pub async fn once(&self, request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
-        let (client, request) = request.timeout(self.timeouts.total).build_split();
+        self.once_within(self.timeouts.total, request).await
+    }
+
+    async fn once_within(
+        &self,
+        limit: Duration,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Answer, Failure> {
+        let (client, request) = request.timeout(limit).build_split();
         let request = request.map_err(|error| Failure::of(&error))?;
         let host = host_of(request.url());
         self.wait_for(&host).await;
@@ -402,8 +410,16 @@ impl Http {
     where
         F: Fn() -> reqwest::RequestBuilder,
     {
+        self.read_within(Duration::ZERO, request).await
+    }
+
+    /// As [`Http::read`], for requests that need `more` than the usual time in all: long bodies.
+    pub async fn read_within<F>(&self, more: Duration, request: F) -> Result<Answer, Failure>
+    where
+        F: Fn() -> reqwest::RequestBuilder,
+    {
         let attempt = || async {
-            match self.once(request()).await {
+            match self.once_within(self.timeouts.total + more, request()).await {
                 Ok(answer) if transient(answer.status) => Err(Trouble::Answered(answer)),
                 Ok(answer) => Ok(answer),
                 Err(failure) => Err(Trouble::Failed(failure)),

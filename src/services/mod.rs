@@ -9,6 +9,7 @@ pub mod endpoints;
 pub mod github;
 pub mod http;
 pub mod keyring;
+pub mod local;
 pub mod private_file;
 pub mod registry;
 pub mod seal;
@@ -19,12 +20,13 @@ use std::sync::{Arc, Mutex};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
-use crate::domain::{Kind, Problem};
-use charmhub::{NEW_TOKEN, PublicStore, Publisher, SignOn, StoreToken};
+use crate::domain::{Kind, Problem, Reference, Repository};
+use charmhub::{NEW_TOKEN, PublicStore, Publisher, PushTarget, SignOn, StoreToken};
 use credential_file::CredentialFile;
 use endpoints::Endpoints;
 use github::GitHub;
 use http::{Http, Timeouts};
+use local::LocalImages;
 use registry::{Docker, ManifestCache, Registries, RegistryLogins};
 
 /// Everything that can be asked, with the credentials found.
@@ -40,6 +42,8 @@ pub struct Services {
     pub github: GitHub,
     /// Every registry.
     pub registries: Registries,
+    /// Images of this machine.
+    pub local: LocalImages,
     variable: Option<String>,
     keyring: bool,
     fallback: Option<Fallback>,
@@ -204,6 +208,19 @@ impl Services {
     /// Logins of registries, as Docker keeps them.
     pub fn registry_logins(&self) -> RegistryLogins {
         RegistryLogins::new(self.registries.clone(), self.github.clone())
+    }
+
+    /// The registry that the store named for the images of a resource, with the login it gave.
+    pub fn resource_registry(&self, target: PushTarget) -> Result<(Repository, Registries), Problem> {
+        let repository = Reference::parse(&target.image_name)?.repository;
+        let at = self
+            .endpoints
+            .canonical_overridden
+            .then(|| self.endpoints.canonical.clone());
+        let registries = self
+            .registries
+            .with_credential(&repository, at, target.user, target.password);
+        Ok((repository, registries))
     }
 
     /// The store as its publisher.

@@ -151,6 +151,7 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
             Sort::Publish => "looking at Charmhub, GitHub and the registry, then planning …",
             Sort::Rotate => "looking at every target, then planning …",
             Sort::SignIn | Sort::Revoke => "looking at Charmhub, then planning …",
+            Sort::Single => "looking at what is needed, then planning …",
         }
         .to_owned()
     } else if review.in_flight.is_some() {
@@ -199,7 +200,7 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
             wish.revoke.contains(&Revoked::Recorded),
             "former tokens are revoked",
         )],
-        Intent::SignIn(_) | Intent::Revoke(_) => Vec::new(),
+        _ => Vec::new(),
     };
     for (on, word) in flags {
         if on {

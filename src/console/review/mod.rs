@@ -55,11 +55,19 @@ pub enum Sort {
     SignIn,
     /// Of the end of sessions.
     Revoke,
+    /// Of an upload, a copy, a release or the closing of a channel.
+    Single,
 }
 
 impl Sort {
     /// All.
-    pub const ALL: [Self; 4] = [Self::Publish, Self::Rotate, Self::SignIn, Self::Revoke];
+    pub const ALL: [Self; 5] = [
+        Self::Publish,
+        Self::Rotate,
+        Self::SignIn,
+        Self::Revoke,
+        Self::Single,
+    ];
 }
 
 impl Review {
@@ -70,6 +78,7 @@ impl Review {
             Intent::Rotate(_) => Sort::Rotate,
             Intent::SignIn(_) => Sort::SignIn,
             Intent::Revoke(_) => Sort::Revoke,
+            Intent::Upload(_) | Intent::Copy(_) | Intent::Release(_) | Intent::Close(_) => Sort::Single,
         }
     }
 

@@ -65,7 +65,7 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
                 );
             }
         }
-        Intent::Revoke(_) | Intent::Publish(_) => {}
+        _ => {}
     }
 }
 

@@ -248,7 +248,7 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
                 "{}{}, {}.",
                 words::count(writing, "change", "changes"),
                 match &plan.intent {
-                    Intent::Publish(_) => format!(", {} to send", words::bytes(plan.bytes())),
+                    Intent::Publish(_) | Intent::Upload(_) | Intent::Copy(_) => format!(", {} to send", words::bytes(plan.bytes())),
                     _ => String::new(),
                 },
                 match plan.warnings.len() {
@@ -263,7 +263,8 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
         Intent::Publish(_) => "Uploads and tracks stay; the store keeps them.",
         Intent::Rotate(_) => "A secret's former value cannot be put back.",
         Intent::Revoke(_) => "A revoked token stays revoked.",
-        Intent::SignIn(_) => "",
+        Intent::Upload(_) => "The store keeps the revision; nothing is released by it.",
+        Intent::SignIn(_) | Intent::Copy(_) | Intent::Release(_) | Intent::Close(_) => "",
     };
     if plan.risk == Risk::Irreversible {
         lines.push(Line::text(stays, Tone::Warn));

@@ -23,6 +23,10 @@ pub fn draw(model: &Model, review: &Review, area: Rect, frame: &mut Frame, drawn
             Intent::Rotate(_) => "Rotate".to_owned(),
             Intent::SignIn(_) => "Sign in to Charmhub".to_owned(),
             Intent::Revoke(_) => "Revoke".to_owned(),
+            Intent::Upload(intent) => format!("Upload to {} of {}", intent.resource, intent.charm),
+            Intent::Copy(intent) => format!("Copy to {}", intent.destination),
+            Intent::Release(intent) => format!("Release {} of {}", intent.revision, intent.charm),
+            Intent::Close(intent) => format!("Close {} of {}", intent.channel, intent.charm),
         },
     };
     let inner = view::boxed(model, frame, area, &title, None, true);

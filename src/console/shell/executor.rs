@@ -168,6 +168,28 @@ async fn plan(session: &Session, previous: Snapshot, intent: &Intent) -> (Snapsh
             let plan = session.plan_revoke(&snapshot, intent);
             (snapshot, plan)
         }
+        Intent::Upload(intent) => {
+            let snapshot = observer.for_upload(previous, intent, &|_| {}).await;
+            let plan = session.plan_upload(&snapshot, intent);
+            (snapshot, plan)
+        }
+        Intent::Copy(intent) => {
+            let snapshot = observer.for_copy(previous, intent, &|_| {}).await;
+            let plan = session.plan_copy(&snapshot, intent);
+            (snapshot, plan)
+        }
+        Intent::Release(intent) => {
+            let channels = Some(&intent.channels[..]);
+            let snapshot = observer.for_charm(previous, &intent.charm, channels).await;
+            let plan = session.plan_release(&snapshot, intent);
+            (snapshot, plan)
+        }
+        Intent::Close(intent) => {
+            let channels = std::slice::from_ref(&intent.channel);
+            let snapshot = observer.for_charm(previous, &intent.charm, Some(channels)).await;
+            let plan = session.plan_close(&snapshot, intent);
+            (snapshot, plan)
+        }
     }
 }
 

@@ -199,7 +199,8 @@ fn no_revision(charm: &Charm, base: Option<&Base>) -> Problem {
     .hint("upload one with charmcraft upload, or choose one with --revision")
 }
 
-fn releasable<'a>(
+/// The revision by number, where the store lets it be released.
+pub fn releasable<'a>(
     charm: &Charm,
     facts: &'a CharmFacts,
     number: CharmRevision,
@@ -355,7 +356,8 @@ fn key_of<'a>(part: &'a Part, resource: &ResourceName) -> Option<&'a str> {
         .map(|(_, key)| key)
 }
 
-fn row_before(workspace: &Workspace, snapshot: &Snapshot, part: &Part, target: &Move) -> PlannedRow {
+/// What a row serves now, with the images and releases behind it.
+pub fn row_before(workspace: &Workspace, snapshot: &Snapshot, part: &Part, target: &Move) -> PlannedRow {
     let row = part.facts.row(&target.channel, target.base.as_ref());
     let resources = row
         .into_iter()

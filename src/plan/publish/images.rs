@@ -7,7 +7,7 @@ use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::CharmFacts;
 use crate::domain::{
-    Kind, Outside, Problem, Release, ResolvedImage, ResourceName, ResourceRevision, Snapshot, Target,
+    Kind, Origin, Outside, Problem, Release, ResolvedImage, ResourceName, ResourceRevision, Snapshot, Target,
 };
 use crate::plan::evidence::same_image;
 use crate::plan::{AttachFrom, Op, PublishIntent, State, Step, StepId};
@@ -160,8 +160,9 @@ impl ChosenImage<'_> {
         let op = Op::CopyImage {
             charm: charm.name.clone(),
             resource: self.resource.clone(),
-            source: self.resolved.reference.repository.clone(),
+            source: Origin::Registry(self.resolved.reference.repository.clone()),
             digest,
+            cut: None,
         };
         Step {
             id: StepId(format!("copy/{}/{}", charm.name, self.resource)),

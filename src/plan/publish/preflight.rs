@@ -9,7 +9,7 @@ use super::Part;
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::ChannelRow;
-use crate::domain::{Kind, Outside, Problem, Release, Snapshot, Track};
+use crate::domain::{CharmName, Kind, Outside, Problem, Release, Snapshot, Track};
 use crate::plan::PublishIntent;
 use crate::plan::evidence;
 
@@ -18,10 +18,10 @@ const LEAST_LIFE: TimeDelta = TimeDelta::minutes(15);
 /// From here on its end is worth a warning.
 const WARN_DAYS: i64 = 14;
 
-/// Checks that the store credential may do what the publish needs.
+/// Checks that the store credential may upload to and release these charms.
 pub fn credential(
     snapshot: &Snapshot,
-    charms: &[&Charm],
+    charms: &[&CharmName],
     warnings: &mut Vec<Outside>,
 ) -> Result<(), Problem> {
     let facts = snapshot.credential.need("the Charmhub credential")?;
@@ -57,20 +57,19 @@ pub fn credential(
     for charm in charms {
         let id = snapshot
             .charms
-            .get(&charm.name)
+            .get(*charm)
             .and_then(|f| f.value.as_ref())
             .map(|f| f.id.as_str());
-        if !facts.reaches(charm.name.as_str(), id) {
+        if !facts.reaches(charm.as_str(), id) {
             return Err(Problem::new(
                 Kind::Credentials,
                 format!(
                     "the Charmhub credential from {} does not reach {}",
-                    facts.source, charm.name
+                    facts.source, charm
                 ),
             )
             .hint(format!(
-                "make one that names it: charmcraft login --export FILE --charm {} …",
-                charm.name
+                "make one that names it: windlass login --export FILE --charm {charm} …"
             )));
         }
     }

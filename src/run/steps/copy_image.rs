@@ -1,27 +1,101 @@
-//! Copies an image, pinned by digest, to where the store keeps the images of a resource.
+//! Copies an image, pinned by digest, to where the store keeps the images of a resource, or to any
+//! other repository.
 
 use std::sync::Mutex;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Ended, StoreTools, Work, note};
-use crate::domain::{CharmName, ManifestDigest, Problem, Reference, Repository, ResourceName};
+use crate::domain::{CharmName, Cut, Kind, ManifestDigest, Origin, Problem, Repository, ResourceName};
 use crate::run::progress::Phase;
 use crate::run::runner::Rate;
-use crate::services::registry::{CopyJob, CopyProgress};
+use crate::services::Services;
+use crate::services::registry::{CopyJob, CopyProgress, CopySource, Registries};
 
 /// charmcraft pushes to this tag too; nothing reads it, but some registries list no repository
 /// without tags.
 const TAG: &str = "latest";
 
-pub async fn perform(
+/// Which image.
+pub struct Wanted {
+    /// Where it is taken from.
+    pub source: Origin,
+    /// What arrives.
+    pub digest: ManifestDigest,
+    /// Set where only some platforms go.
+    pub cut: Option<Cut>,
+}
+
+/// Where it goes.
+pub struct Place {
+    /// The repository.
+    pub repository: Repository,
+    /// The tag that names it there.
+    pub tag: Option<String>,
+    /// What that tag named when this was planned.
+    pub before: Option<ManifestDigest>,
+}
+
+pub async fn to_the_store(
     tools: &StoreTools,
     work: Work<'_>,
     charm: CharmName,
     resource: ResourceName,
-    source: Repository,
-    digest: ManifestDigest,
+    wanted: Wanted,
 ) -> Ended {
-    let (destination, registries) = match destination(tools, &charm, &resource).await {
+    let target = match tools.publisher.push_target(&charm, &resource).await {
+        Ok(target) => target,
+        Err(problem) => return Ended::failed(work.made, problem),
+    };
+    let (repository, registries) = match tools.services.resource_registry(target) {
         Ok(found) => found,
+        Err(problem) => return Ended::failed(work.made, problem),
+    };
+    let place = Place {
+        repository,
+        tag: Some(TAG.to_owned()),
+        before: None,
+    };
+    send(&tools.services, &registries, work, wanted, place, false).await
+}
+
+pub async fn to_a_registry(services: &Services, work: Work<'_>, wanted: Wanted, place: Place) -> Ended {
+    if let Err(problem) = unmoved(&services.registries, &wanted, &place).await {
+        return Ended::failed(work.made, problem);
+    }
+    send(services, &services.registries, work, wanted, place, true).await
+}
+
+/// Checks that the tag names what it named when this was planned, or what it is to name.
+pub async fn unmoved(registries: &Registries, wanted: &Wanted, place: &Place) -> Result<(), Problem> {
+    let Some(tag) = &place.tag else {
+        return Ok(());
+    };
+    let reference = place.repository.tagged(tag);
+    let now = registries.head_to_write(&reference).await?.map(|head| head.digest);
+    if now == place.before || now == Some(wanted.digest) {
+        return Ok(());
+    }
+    let word = |digest: Option<ManifestDigest>| digest.map_or_else(|| "absent".to_owned(), |one| one.to_string());
+    Err(Problem::new(
+        Kind::Refused,
+        format!("{reference} has changed since the preview: nothing was copied"),
+    )
+    .cause(format!("it was {} and is {} now", word(place.before), word(now)))
+    .hint("look who pushed there, then run the same command again"))
+}
+
+async fn send(
+    services: &Services,
+    registries: &Registries,
+    work: Work<'_>,
+    wanted: Wanted,
+    place: Place,
+    referrers: bool,
+) -> Ended {
+    let job = match job(services, registries, &work, &wanted, place, referrers).await {
+        Ok(job) => job,
+        Err(_) if work.cancel.is_cancelled() => return Ended::cancelled(work.made),
         Err(problem) => return Ended::failed(work.made, problem),
     };
     note(&work, Phase::Sending, "sending blobs");
@@ -45,17 +119,18 @@ pub async fn perform(
             CopyProgress::ManifestPut { .. } => p.phase = Phase::Processing,
         });
     };
-    let job = CopyJob {
-        source,
-        digest,
-        destination,
-        tag: Some(TAG.to_owned()),
-        platforms: Vec::new(),
-    };
     let copied = registries.copy(&job, &tell, work.cancel).await;
     let mut made = work.made;
     match copied {
+        Ok(copied) if copied.digest != wanted.digest => Ended::failed(
+            made,
+            Problem::new(Kind::Invalid, "something else arrived than was previewed")
+                .cause(format!("expected {}, got {}", wanted.digest, copied.digest)),
+        ),
         Ok(copied) => {
+            if let Origin::Local(source) = &wanted.source {
+                services.local.release(source);
+            }
             made.bytes_sent += copied.bytes_sent;
             made.bytes_skipped = copied.bytes_skipped;
             if copied.already {
@@ -70,20 +145,38 @@ pub async fn perform(
     }
 }
 
-async fn destination(
-    tools: &StoreTools,
-    charm: &CharmName,
-    resource: &ResourceName,
-) -> Result<(Repository, crate::services::registry::Registries), Problem> {
-    let target = tools.writer.push_target(charm, resource).await?;
-    let repository = Reference::parse(&target.image_name)?.repository;
-    let endpoints = &tools.services.endpoints;
-    let at = endpoints
-        .canonical_overridden
-        .then(|| endpoints.canonical.clone());
-    let registries = tools
-        .services
-        .registries
-        .with_credential(&repository, at, target.user, target.password);
-    Ok((repository, registries))
+async fn job(
+    services: &Services,
+    registries: &Registries,
+    work: &Work<'_>,
+    wanted: &Wanted,
+    place: Place,
+    referrers: bool,
+) -> Result<CopyJob, Problem> {
+    let root = wanted.cut.as_ref().map_or(wanted.digest, |cut| cut.from.into());
+    let source = match &wanted.source {
+        Origin::Registry(repository) => CopySource::Registry(repository.clone()),
+        Origin::Local(source) => {
+            note(work, Phase::Looking, "reading the image");
+            let never = CancellationToken::new();
+            let cancel = if work.cancel.is_cancelled() { work.cancel } else { &never };
+            let opening = services
+                .local
+                .open(source, Some(root), registries, Some(&place.repository), &|_| {}, cancel);
+            tokio::select! {
+                image = opening => CopySource::Local(image?),
+                () = work.cancel.cancelled() => {
+                    return Err(Problem::new(Kind::Refused, "cancelled"));
+                }
+            }
+        }
+    };
+    Ok(CopyJob {
+        source,
+        digest: root,
+        destination: place.repository,
+        tag: place.tag,
+        cut: wanted.cut.as_ref().map(|cut| cut.platforms.clone()).unwrap_or_default(),
+        referrers,
+    })
 }

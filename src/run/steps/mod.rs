@@ -5,6 +5,7 @@
 //! done.
 
 mod check_token;
+pub(super) mod close;
 mod copy_image;
 mod create_track;
 mod delete_secret;
@@ -15,6 +16,7 @@ mod seal_secrets;
 mod set_organisation_secret;
 mod set_secret;
 mod sign_in;
+mod upload_file;
 mod upload_resource;
 mod verify;
 
@@ -27,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::means::Means;
 use super::runner::Telling;
 use super::session::Session;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{FileFacts, Kind, Outside, Problem};
 use crate::journal::{Made, RunId, StepOutcome};
 use crate::plan::{Op, Plan, Step, StepId};
 use crate::services::Services;
@@ -215,6 +217,22 @@ pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
             session,
             repositories,
         } => revoke_session::perform(tools, work, session, repositories).await,
+        Op::Copy {
+            source,
+            digest,
+            cut,
+            destination,
+            tag,
+            before,
+        } => {
+            let wanted = copy_image::Wanted { source, digest, cut };
+            let place = copy_image::Place {
+                repository: destination,
+                tag,
+                before,
+            };
+            copy_image::to_a_registry(tools.services(), work, wanted, place).await
+        }
         at_the_store => match &tools.store {
             Some(store) => perform_at_store(store, work, at_the_store).await,
             None => Ended::failed(
@@ -233,7 +251,27 @@ async fn perform_at_store(tools: &StoreTools, work: Work<'_>, op: Op) -> Ended {
             resource,
             source,
             digest,
-        } => copy_image::perform(tools, work, charm, resource, source, digest).await,
+            cut,
+        } => {
+            let wanted = copy_image::Wanted { source, digest, cut };
+            copy_image::to_the_store(tools, work, charm, resource, wanted).await
+        }
+        Op::UploadFile {
+            charm,
+            resource,
+            path,
+            digest,
+            size,
+            architectures,
+        } => {
+            let file = FileFacts { path, size, digest };
+            upload_file::perform(tools, work, charm, resource, file, architectures).await
+        }
+        Op::Close {
+            charm,
+            channel,
+            before,
+        } => close::perform(tools, work, charm, channel, before).await,
         Op::UploadResource {
             charm,
             resource,

@@ -1,4 +1,5 @@
-//! Makes an image in the store's registry a revision of a resource.
+//! Makes an image in the store's registry, or what is stored by another step, a revision of a
+//! resource.
 //!
 //! The store lists the sha-256 of every revision's text, so whether it is there already can be
 //! told before anything is sent, with or without a journal.
@@ -9,13 +10,28 @@ use super::{Ended, Settled, StoreTools, Work, guarded, note};
 use crate::domain::{CharmName, Digest, Kind, ManifestDigest, Problem, ResourceName, ResourceRevision};
 use crate::journal::{Made, StepOutcome};
 use crate::run::progress::Phase;
-use crate::services::charmhub::writer::ReviewState;
+use crate::services::charmhub::writer::{ResourceKind, ReviewState};
 
 /// Pauses between looks at a review, in milliseconds; the last one is repeated.
 const PACE: [u64; 7] = [150, 300, 500, 1000, 1000, 2000, 3000];
 /// Looks at a review before it is left to the store: about ten minutes.
 const LOOKS: usize = 200;
 
+/// What is made a revision of which resource.
+pub struct Push {
+    /// The charm.
+    pub charm: CharmName,
+    /// The resource.
+    pub resource: ResourceName,
+    /// sha-256 of what is sent to storage: what the store lists for the revision that holds it.
+    pub sha256: Digest,
+    /// What the resource is made of.
+    pub kind: ResourceKind,
+    /// Architectures in the store's words.
+    pub architectures: Vec<String>,
+}
+
+/// An image that lies in the store's registry, by its descriptor.
 pub async fn perform(
     tools: &StoreTools,
     work: Work<'_>,
@@ -24,14 +40,42 @@ pub async fn perform(
     digest: ManifestDigest,
     architectures: Vec<String>,
 ) -> Ended {
-    let mut made = work.made.clone();
     let descriptor = match tools.writer.descriptor(&charm, &resource, digest).await {
         Ok(descriptor) => descriptor,
-        Err(problem) => return Ended::failed(made, problem),
+        Err(problem) => return Ended::failed(work.made, problem),
     };
-    let sha256 = descriptor.sha256();
+    let push = Push {
+        charm,
+        resource,
+        sha256: descriptor.sha256(),
+        kind: ResourceKind::Image,
+        architectures,
+    };
+    note(&work, Phase::Sending, "sending the descriptor");
+    perform_push(tools, work, push, || tools.writer.store("image-resource.json", &descriptor)).await
+}
+
+/// Stores the bytes by `store` unless a revision holds them, and follows the review to its end.
+pub async fn perform_push<Store, Stored>(
+    tools: &StoreTools,
+    work: Work<'_>,
+    push: Push,
+    store: Store,
+) -> Ended
+where
+    Store: FnOnce() -> Stored,
+    Stored: Future<Output = Result<String, Problem>>,
+{
+    let Push {
+        charm,
+        resource,
+        sha256,
+        kind,
+        architectures,
+    } = push;
+    let mut made = work.made.clone();
     if made.uploaded != Some(sha256) {
-        // An upload of an earlier attempt that was for another image.
+        // An upload of an earlier attempt that was for something else.
         made.upload_id = None;
         made.resource_revision = None;
         made.created = false;
@@ -54,8 +98,11 @@ pub async fn perform(
         if work.cancel.is_cancelled() {
             return Ended::cancelled(made);
         }
-        note(&work, Phase::Sending, "sending the descriptor");
-        match tools.writer.store("image-resource.json", &descriptor).await {
+        let stored = tokio::select! {
+            stored = store() => stored,
+            () = work.cancel.cancelled() => return Ended::cancelled(made),
+        };
+        match stored {
             Ok(id) => {
                 made.upload_id = Some(id);
                 made.uploaded = Some(sha256);
@@ -76,7 +123,7 @@ pub async fn perform(
     let write = || {
         tools
             .writer
-            .push_resource(&charm, &resource, &upload_id, &architectures)
+            .push_resource(&charm, &resource, &upload_id, kind, &architectures)
     };
     let settled = guarded(look, write).await;
     match settled {

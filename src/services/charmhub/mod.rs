@@ -9,6 +9,7 @@ pub mod public;
 pub mod publisher;
 mod sessions;
 pub mod sign_on;
+mod storage;
 mod wire;
 pub mod writer;
 
@@ -19,7 +20,7 @@ use super::http::{Answer, Http, host_of, retry_after};
 use crate::domain::{Kind, Outside, Problem};
 pub use credential::StoreToken;
 pub use public::PublicStore;
-pub use publisher::Publisher;
+pub use publisher::{Publisher, PushTarget};
 pub use sign_on::{Login, SignOn, SignOnAnswer, SignedOn};
 pub use writer::StoreWriter;
 

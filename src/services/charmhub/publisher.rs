@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::try_join_all;
+use secrecy::SecretString;
 use url::Url;
 
 use super::{StoreToken, at, get, json_of, wire};
@@ -13,6 +14,16 @@ use crate::domain::charm::{CharmFacts, ResourceFacts};
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
 use crate::domain::{CharmName, Kind, Outside, Problem, ResourceName};
 use crate::services::http::Http;
+
+/// Where to push an image of a resource, and with which login.
+pub struct PushTarget {
+    /// `host/path` as the store names it.
+    pub image_name: String,
+    /// User of the login.
+    pub user: String,
+    /// Password of the login.
+    pub password: SecretString,
+}
 
 /// The publisher's API with a credential.
 #[derive(Clone, Debug)]
@@ -194,5 +205,30 @@ impl Publisher {
             .collect::<Result<_, _>>()?;
         facts.sort_by_key(|r| std::cmp::Reverse(r.revision));
         Ok(facts)
+    }
+
+    /// Where the images of a resource are pushed, and with which login: the store gives it to those
+    /// who may push there, and to nobody else.
+    pub async fn push_target(
+        &self,
+        charm: &CharmName,
+        resource: &ResourceName,
+    ) -> Result<PushTarget, Problem> {
+        let path = [
+            "v1",
+            "charm",
+            charm.as_str(),
+            "resources",
+            resource.as_str(),
+            "oci-image",
+            "upload-credentials",
+        ];
+        let what = format!("asking where images of {resource} of {charm} go");
+        let wire: wire::UploadCredentials = self.read(&path, &what).await?;
+        Ok(PushTarget {
+            image_name: wire.image_name,
+            user: wire.username,
+            password: SecretString::from(wire.password),
+        })
     }
 }

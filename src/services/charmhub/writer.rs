@@ -3,7 +3,6 @@
 //! Owns every request that changes Charmhub. An answer that was lost is said so and not repeated:
 //! the runner looks first. Must not be constructed in a read-only session.
 
-use secrecy::SecretString;
 use serde::Serialize;
 
 use super::{Publisher, at, json_of, problem_of, signed, wire};
@@ -15,14 +14,23 @@ use crate::services::http::Answer;
 pub use crate::services::http::Written;
 use url::Url;
 
-/// Where to push an image of a resource, and with which login.
-pub struct PushTarget {
-    /// `host/path` as the store names it.
-    pub image_name: String,
-    /// User of the login.
-    pub user: String,
-    /// Password of the login.
-    pub password: SecretString,
+/// What a resource is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceKind {
+    /// A file.
+    File,
+    /// An image, by its descriptor.
+    Image,
+}
+
+impl ResourceKind {
+    /// The store's word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Image => "oci-image",
+        }
+    }
 }
 
 /// One item of a release request.
@@ -59,8 +67,8 @@ pub enum ReviewState {
 /// The store with the right to change it.
 #[derive(Clone, Debug)]
 pub struct StoreWriter {
-    publisher: Publisher,
-    storage: Url,
+    pub(super) publisher: Publisher,
+    pub(super) storage: Url,
 }
 
 impl StoreWriter {
@@ -107,33 +115,6 @@ impl StoreWriter {
         Ok(self.post(&url, &body, &what).await?.map(drop))
     }
 
-    /// Where the images of a resource are pushed. Reading it changes nothing, but only a writer
-    /// has use for it.
-    pub async fn push_target(
-        &self,
-        charm: &CharmName,
-        resource: &ResourceName,
-    ) -> Result<PushTarget, Problem> {
-        let path = [
-            "v1",
-            "charm",
-            charm.as_str(),
-            "resources",
-            resource.as_str(),
-            "oci-image",
-            "upload-credentials",
-        ];
-        let what = format!("asking where images of {resource} of {charm} go");
-        let url = at(&self.publisher.api, &path);
-        let answer = super::get(&self.publisher.http, &url, Some(&self.publisher.token), &what).await?;
-        let wire: wire::UploadCredentials = json_of(&answer, &what, Some(self.publisher.token.source()))?;
-        Ok(PushTarget {
-            image_name: wire.image_name,
-            user: wire.username,
-            password: SecretString::from(wire.password),
-        })
-    }
-
     /// The descriptor of an image, exactly as it must be uploaded. It holds a login: never shown.
     pub async fn descriptor(
         &self,
@@ -177,50 +158,13 @@ impl StoreWriter {
         Ok(Descriptor(answer.body))
     }
 
-    /// Sends bytes to storage; the upload's id comes back. Nothing refers to it yet, so a lost
-    /// answer only leaves an orphan behind.
-    pub async fn store(&self, file: &str, bytes: &Descriptor) -> Result<String, Problem> {
-        let url = at(&self.storage, &["unscanned-upload", ""]);
-        let what = "sending the upload to storage";
-        let client = self.publisher.http.client(&url)?;
-        let answer = self
-            .publisher
-            .http
-            .read(|| {
-                let part =
-                    reqwest::multipart::Part::stream_with_length(bytes.0.clone(), bytes.0.len() as u64)
-                        .file_name(file.to_owned());
-                let part = match part.mime_str("application/octet-stream") {
-                    Ok(part) => part,
-                    Err(_) => reqwest::multipart::Part::bytes(bytes.0.to_vec()).file_name(file.to_owned()),
-                };
-                let form = reqwest::multipart::Form::new().part("binary", part);
-                signed(
-                    client
-                        .post(url.clone())
-                        .header("Accept", "application/json")
-                        .multipart(form),
-                    &self.publisher.token,
-                )
-            })
-            .await
-            .map_err(|failure| failure.problem(what, &url))?;
-        let upload: wire::Upload = json_of(&answer, what, Some(self.publisher.token.source()))?;
-        match upload.upload_id {
-            Some(id) if upload.successful => Ok(id),
-            _ => Err(
-                Problem::new(Kind::Service, format!("{what}: storage did not take it"))
-                    .hint("run the same command again"),
-            ),
-        }
-    }
-
     /// Makes a stored upload a revision of a resource; it is under review afterwards.
     pub async fn push_resource(
         &self,
         charm: &CharmName,
         resource: &ResourceName,
         upload_id: &str,
+        kind: ResourceKind,
         architectures: &[String],
     ) -> Result<Written<()>, Problem> {
         let path = [
@@ -234,7 +178,7 @@ impl StoreWriter {
         let url = at(&self.publisher.api, &path);
         let what = format!("making the upload a revision of {resource} of {charm}");
         let body = serde_json::json!({
-            "upload-id": upload_id, "type": "oci-image",
+            "upload-id": upload_id, "type": kind.as_str(),
             "bases": [{"name": "all", "channel": "all", "architectures": architectures}],
         });
         Ok(self.post(&url, &body, &what).await?.and_then(|answer| {
@@ -304,7 +248,7 @@ impl StoreWriter {
 }
 
 /// The text of an image resource. It holds a registry login and is never shown or kept.
-pub struct Descriptor(bytes::Bytes);
+pub struct Descriptor(pub(super) bytes::Bytes);
 
 impl Descriptor {
     /// sha-256 of the text: what the store lists for the revision that holds it.

@@ -3,20 +3,34 @@
 //! Owns opening a source as a stream. One variant a kind of source; whoever sends does not know
 //! which it is. Must not verify (see `verify`) or buffer.
 
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
 use bytes::Bytes;
-use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use reqwest::header::AUTHORIZATION;
 
 use super::Registries;
+use super::local::{LocalImage, Place, gone};
 use super::manifest::Blob;
 use super::resolve::lied;
+use super::shelf::unreadable;
+use super::verify::Fault;
 use super::wire::{Access, Trouble, origin_of};
+use crate::domain::{Kind, Problem};
 use crate::services::http::{self, Answer, Failure};
+
+/// Bytes of a file that are in memory at once, for each blob.
+const PIECE: usize = 256 * 1024;
 
 /// A place that holds blobs.
 pub(super) enum BlobSource {
     /// A repository in a registry.
     Registry(Access),
+    /// This machine.
+    Local(Arc<LocalImage>),
 }
 
 impl BlobSource {
@@ -28,8 +42,74 @@ impl BlobSource {
     ) -> Result<BoxStream<'static, Result<Bytes, String>>, Trouble> {
         match self {
             Self::Registry(access) => from_registry(registries, access, blob).await,
+            Self::Local(image) => match image.place(blob.digest) {
+                Some(Place::Bytes(bytes)) => {
+                    let bytes = bytes.clone();
+                    Ok(stream::once(async move { Ok(bytes) }).boxed())
+                }
+                Some(Place::File { path, offset }) => {
+                    let file = open_at(path, *offset).map_err(|error| unreadable(path, &error))?;
+                    Ok(from_file(file, blob.size).boxed())
+                }
+                Some(Place::Elsewhere) | None => Err(gone(blob.digest).into()),
+            },
         }
     }
+
+    /// What a source that stopped short means.
+    pub(super) fn trouble(&self, blob: &Blob, fault: &Fault) -> Trouble {
+        let what = match self {
+            Self::Registry(access) => format!("blob {} of {}", blob.digest, access.site),
+            Self::Local(_) => format!("blob {} on this machine", blob.digest),
+        };
+        match (self, fault) {
+            (Self::Registry(_), Fault::Lied { expected, got }) => lied(&what, expected, got).into(),
+            (Self::Registry(_), Fault::Broke(why)) => Trouble::passing(
+                Problem::new(Kind::Network, format!("{what} broke off"))
+                    .cause(why)
+                    .hint("run the same command again: what arrived is not sent twice"),
+            ),
+            (Self::Local(_), fault) => {
+                Problem::new(Kind::Invalid, format!("{what} is not what its digest says"))
+                    .because(fault)
+                    .hint("the file changed or is cut short: make it anew, then run the same command again")
+                    .into()
+            }
+        }
+    }
+}
+
+fn open_at(path: &Path, offset: u64) -> io::Result<File> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    Ok(file)
+}
+
+/// `left` bytes of a file, in pieces of at most [`PIECE`], each read away from the runtime.
+fn from_file(file: File, left: u64) -> impl Stream<Item = Result<Bytes, String>> + Send + 'static {
+    stream::try_unfold((file, left), |(mut file, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let wanted = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
+        let read = tokio::task::spawn_blocking(move || {
+            let mut piece = vec![0; wanted];
+            let count = file.read(&mut piece)?;
+            piece.truncate(count);
+            Ok::<_, io::Error>((file, piece))
+        });
+        let (file, piece) = read
+            .await
+            .map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())?;
+        // A file that ends early is found out by whoever counts.
+        let left = if piece.is_empty() {
+            0
+        } else {
+            left - piece.len() as u64
+        };
+        Ok(Some((Bytes::from(piece), (file, left))))
+    })
 }
 
 async fn from_registry(

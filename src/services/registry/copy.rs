@@ -3,66 +3,25 @@
 //! Owns the order (blobs, children, index, tag), the parallelism and the choice of platforms.
 //! Must not know how one blob is sent (see `upload`).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::blob::BlobSource;
+use super::cut::choose;
 use super::manifest::{Content, Manifest};
-use super::resolve::{PARALLEL, agrees, head_at, lied, manifest_at, tree, unique};
-use super::upload::{Outcome, Transfer, cancelled, present};
-use super::wire::{Access, Ask, persist};
-use super::{Copied, CopyJob, CopyProgress, Registries};
-use crate::domain::image::{Platform, Reference, Repository, Target};
-use crate::domain::{Kind, ManifestDigest, Outside, Problem};
-
-/// HEADs in flight while counting what is missing.
-const LOOKS: usize = 8;
-
-pub(super) async fn missing(
-    registries: &Registries,
-    source: &Reference,
-    destination: &Repository,
-) -> Result<u64, Problem> {
-    let from = registries.site(&source.repository)?.pull();
-    let site = registries.site(destination)?;
-    // To somebody who may write, an empty repository is empty; to others it does not exist.
-    let to = if registries.login(&site).await?.anonymous() {
-        site.pull()
-    } else {
-        site.push()
-    };
-    let digest = match source.target {
-        Target::Digest(digest) => digest,
-        Target::Tag(_) => {
-            let head = head_at(registries, &from, source).await?;
-            head.ok_or_else(|| absent(source))?.digest
-        }
-    };
-    if head_at(registries, &to, &destination.at(digest)).await?.is_some() {
-        return Ok(0);
-    }
-    let root = manifest_at(registries, &from, &source.repository, digest).await?;
-    let manifests = tree(registries, &from, &source.repository, root, true).await?;
-    let to = &to;
-    stream::iter(unique(&manifests))
-        .map(|blob| async move {
-            let there = persist(|| present(registries, to, &blob), |_| {}).await?;
-            Ok::<_, Problem>(if there { 0 } else { blob.size })
-        })
-        .buffer_unordered(LOOKS)
-        .try_fold(0, |sum, more| async move { Ok(sum + more) })
-        .await
-}
-
-fn absent(reference: &Reference) -> Problem {
-    Problem::new(Kind::NotFound, format!("{reference} is not there"))
-        .hint("check the name and the tag or digest")
-}
+use super::resolve::{PARALLEL, agrees, head_at, lied, tree, unique};
+use super::shelf::Shelf;
+use super::upload::{Outcome, Transfer, cancelled};
+use super::wire::{Access, Ask, Site, persist};
+use super::{Copied, CopyJob, CopyProgress, CopySource, Registries};
+use crate::domain::image::Reference;
+use crate::domain::{Kind, ManifestDigest, Problem};
 
 pub(super) async fn copy(
     registries: &Registries,
@@ -93,58 +52,34 @@ async fn run(
     events: UnboundedSender<CopyProgress>,
     cancel: &CancellationToken,
 ) -> Result<Copied, Problem> {
-    let what = format!("{} to {}", job.source.at(job.digest), job.destination);
-    let from = registries.site(&job.source)?;
+    let what = match &job.source {
+        CopySource::Registry(source) => format!("{} to {}", source.at(job.digest), job.destination),
+        CopySource::Local(_) => format!("{} to {}", job.digest, job.destination),
+    };
     let site = registries.site(&job.destination)?;
-    let within_one = from.origin() == site.origin();
-    let source = from.pull();
+    let shelf = Shelf::of(registries, &job.source)?;
     let chosen = tokio::select! {
-        chosen = choose(registries, &source, job) => chosen?,
+        chosen = choose(&registries.shared.cache, &shelf, job.digest, &job.cut) => chosen?,
         () = cancel.cancelled() => return Err(cancelled(&what)),
     };
     let digest = chosen.as_ref().map_or(job.digest, |root| root.digest);
 
-    // Within one registry one token does for everything, where its service grants it.
-    let mut to = site.push();
-    let mut mount = None;
-    let target = job.destination.at(digest);
-    let mut there = None;
-    if within_one && from.path != site.path {
-        let both = site.push_from(&from);
-        match head_at(registries, &both, &target).await {
-            Ok(found) => {
-                there = Some(found.is_some());
-                to = both.clone();
-                mount = Some((both, from.path.clone()));
-            }
-            Err(problem) if problem.kind == Kind::Credentials => {}
-            Err(problem) => return Err(problem),
+    let Ways {
+        to,
+        mount,
+        source,
+        there,
+    } = ways(registries, job, &site, &job.destination.at(digest)).await?;
+    let shelf = match (&source, &job.source) {
+        // Manifests of an image that stands are read where it stands: that spends no pull.
+        (BlobSource::Registry(_), _) if there => registries.shelf(to.clone(), &job.destination),
+        (BlobSource::Registry(access), CopySource::Registry(repository)) => {
+            registries.shelf(access.clone(), repository)
         }
-    }
-    let there = match there {
-        Some(there) => there,
-        None => head_at(registries, &to, &target).await?.is_some(),
-    };
-    let source = match &mount {
-        // The same login reads with the token that writes.
-        Some((both, _))
-            if registries
-                .login(&from)
-                .await?
-                .same(&*registries.login(&site).await?) =>
-        {
-            both.clone()
-        }
-        _ => source,
-    };
-
-    let (reader, repository) = if there {
-        (&to, &job.destination)
-    } else {
-        (&source, &job.source)
+        _ => shelf,
     };
     let manifests = tokio::select! {
-        manifests = gather(registries, reader, repository, digest, chosen) => manifests?,
+        manifests = gather(&shelf, digest, chosen) => manifests?,
         () = cancel.cancelled() => return Err(cancelled(&what)),
     };
     let mut blobs = unique(&manifests);
@@ -184,7 +119,7 @@ async fn run(
     let stop = cancel.child_token();
     let transfer = Transfer {
         registries,
-        source: BlobSource::Registry(source),
+        source,
         to: to.clone(),
         mount,
         events: events.clone(),
@@ -224,17 +159,73 @@ async fn run(
 }
 
 async fn gather(
-    registries: &Registries,
-    reader: &Access,
-    repository: &Repository,
+    shelf: &Shelf,
     digest: ManifestDigest,
     chosen: Option<Manifest>,
 ) -> Result<Vec<Manifest>, Problem> {
     let root = match chosen {
         Some(root) => root,
-        None => manifest_at(registries, reader, repository, digest).await?,
+        None => shelf.manifest(digest).await?,
     };
-    tree(registries, reader, repository, root, true).await
+    tree(shelf, root, true).await
+}
+
+/// How the two ends of a copy are spoken to.
+struct Ways {
+    to: Access,
+    /// Access for mounting and the repository to mount from, within one registry.
+    mount: Option<(Access, String)>,
+    source: BlobSource,
+    /// True where the root stands at the destination already.
+    there: bool,
+}
+
+async fn ways(
+    registries: &Registries,
+    job: &CopyJob,
+    site: &Site,
+    target: &Reference,
+) -> Result<Ways, Problem> {
+    let from = match &job.source {
+        CopySource::Registry(source) => registries.site(source)?,
+        CopySource::Local(image) => {
+            let to = site.push();
+            return Ok(Ways {
+                there: head_at(registries, &to, target).await?.is_some(),
+                to,
+                mount: None,
+                source: BlobSource::Local(Arc::clone(image)),
+            });
+        }
+    };
+    // Within one registry one token does for everything, where its service grants it.
+    if from.origin() == site.origin() && from.path != site.path {
+        let both = site.push_from(&from);
+        match head_at(registries, &both, target).await {
+            Ok(found) => {
+                // The same login reads with the token that writes.
+                let one = registries
+                    .login(&from)
+                    .await?
+                    .same(&*registries.login(site).await?);
+                return Ok(Ways {
+                    to: both.clone(),
+                    mount: Some((both.clone(), from.path.clone())),
+                    source: BlobSource::Registry(if one { both } else { from.pull() }),
+                    there: found.is_some(),
+                });
+            }
+            Err(problem) if problem.kind == Kind::Credentials => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    let to = site.push();
+    Ok(Ways {
+        there: head_at(registries, &to, target).await?.is_some(),
+        to,
+        mount: None,
+        source: BlobSource::Registry(from.pull()),
+    })
 }
 
 /// Manifests, children before their parents; the root goes under its tag where it gets one.
@@ -320,73 +311,4 @@ async fn put(
         )
         .hint("run the same command again; if it stays so, tell the people who run the registry")),
     }
-}
-
-/// The manifest that stands for the chosen platforms; `None` where the whole image is meant.
-async fn choose(
-    registries: &Registries,
-    source: &Access,
-    job: &CopyJob,
-) -> Result<Option<Manifest>, Problem> {
-    if job.platforms.is_empty() {
-        return Ok(None);
-    }
-    let root = manifest_at(registries, source, &job.source, job.digest).await?;
-    let wanted = |platform: &Platform| job.platforms.iter().any(|one| covers(one, platform));
-    let children = root.children();
-    if children.is_empty() {
-        return Ok(None);
-    }
-    let kept: Vec<ManifestDigest> = children
-        .iter()
-        .filter(|child| !child.attestation && child.platform.as_ref().is_some_and(wanted))
-        .map(|child| child.digest)
-        .collect();
-    for one in &job.platforms {
-        if !children
-            .iter()
-            .any(|child| child.platform.as_ref().is_some_and(|has| covers(one, has)))
-        {
-            return Err(Problem::new(
-                Kind::NotFound,
-                format!("{} has no platform {one}", job.source.at(job.digest)),
-            )
-            .hint("windlass resolve names the platforms it has"));
-        }
-    }
-    if kept.len() == children.iter().filter(|child| !child.attestation).count() {
-        return Ok(None);
-    }
-    if let [only] = kept[..] {
-        return manifest_at(registries, source, &job.source, only).await.map(Some);
-    }
-    smaller(&root, &kept).map(Some)
-}
-
-/// True where a wanted platform means this one; without a variant any is meant.
-fn covers(wanted: &Platform, has: &Platform) -> bool {
-    wanted.os == has.os
-        && wanted.architecture == has.architecture
-        && (wanted.variant.is_none() || wanted.variant == has.variant)
-}
-
-/// The index without the other platforms and their attestations; all else stays as it is.
-fn smaller(root: &Manifest, kept: &[ManifestDigest]) -> Result<Manifest, Problem> {
-    let broken = |why: &str| Problem::new(Kind::Internal, "an index cannot be made smaller").cause(why);
-    let mut document: serde_json::Value =
-        serde_json::from_slice(&root.bytes).map_err(|error| broken(&error.to_string()))?;
-    let mut keeps = root.children().iter().map(|child| {
-        kept.contains(&child.digest) || child.subject.is_some_and(|subject| kept.contains(&subject))
-    });
-    document
-        .get_mut("manifests")
-        .and_then(serde_json::Value::as_array_mut)
-        .ok_or_else(|| broken("it names no manifests"))?
-        .retain(|_| keeps.next().unwrap_or(false));
-    let bytes = serde_json::to_vec(&document).map_err(|error| broken(&error.to_string()))?;
-    Manifest::parse(
-        Outside::new("the smaller index").as_str(),
-        Some(&root.media_type),
-        bytes.into(),
-    )
 }

@@ -89,3 +89,10 @@ impl LocalImage {
         self.places.get(&digest)
     }
 }
+
+/// What is said where a blob is wanted that was left out because a registry had it.
+pub(super) fn gone(digest: Digest) -> Problem {
+    Problem::new(Kind::Service, format!("blob {digest} is not on this machine"))
+        .cause("the registry had it a moment ago, so it was not taken along")
+        .hint("run the same command again: it is looked at anew")
+}

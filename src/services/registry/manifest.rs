@@ -125,10 +125,26 @@ impl Manifest {
             );
         }
         let known = |kind: &&str| [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].contains(kind);
+        // What a document says of itself counts; a server that names no image type is no witness.
+        let strange = document
+            .media_type
+            .as_deref()
+            .filter(|kind| !known(kind))
+            .or(served_as.filter(|kind| {
+                document.media_type.is_none()
+                    && !known(kind)
+                    && (kind.starts_with("application/vnd.") || kind.contains("docker"))
+            }));
+        if let Some(strange) = strange {
+            return Err(broken(format!(
+                "it is of the media type {}",
+                Outside::capped(strange, 200)
+            ))
+            .hint("images of OCI and of Docker (schema 2) are understood, and indexes and lists of them"));
+        }
         let media_type = document
             .media_type
             .as_deref()
-            .filter(known)
             .or(served_as.filter(known))
             .unwrap_or(if document.manifests.is_some() {
                 OCI_INDEX
@@ -264,6 +280,32 @@ mod tests {
         assert_eq!(manifest.blobs().map(|blob| blob.size).sum::<u64>(), 8);
         let old = parse(&serde_json::json!({"schemaVersion": 1, "fsLayers": []})).unwrap_err();
         assert!(old.to_string().contains("schema 1"), "{old}");
+    }
+
+    #[test]
+    fn a_media_type_that_nobody_knows_is_named() {
+        let strange = "application/vnd.acme.bundle+json";
+        let document = |named: Option<&str>| {
+            let blob = serde_json::json!({"digest": hex('c'), "size": 3});
+            serde_json::json!({"schemaVersion": 2, "mediaType": named, "config": blob, "layers": []})
+                .to_string()
+        };
+        for (named, served) in [(Some(strange), None), (None, Some(strange))] {
+            let problem = Manifest::parse("x", served, document(named).into()).unwrap_err();
+            assert!(problem.to_string().contains(strange), "{problem}");
+        }
+        let served = Some("application/json");
+        assert!(Manifest::parse("x", served, document(None).into()).is_ok());
+    }
+
+    #[test]
+    fn digests_of_another_algorithm_are_named() {
+        let other = format!("sha512:{}", "a".repeat(128));
+        let problem = parse(&serde_json::json!({
+            "schemaVersion": 2, "config": {"digest": other, "size": 3}, "layers": []
+        }))
+        .unwrap_err();
+        assert!(problem.to_string().contains("only sha256 is spoken"), "{problem}");
     }
 
     #[test]

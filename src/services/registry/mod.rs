@@ -8,13 +8,20 @@ mod auth;
 mod blob;
 mod cache;
 mod copy;
+mod cut;
+mod detail;
 mod docker;
+mod job;
 mod local;
 mod logins;
+mod look;
 mod manifest;
 mod resolve;
+mod shelf;
 #[cfg(test)]
 mod test_copy;
+#[cfg(test)]
+mod test_local;
 #[cfg(test)]
 mod test_logins;
 #[cfg(test)]
@@ -25,7 +32,7 @@ mod upload;
 mod verify;
 mod wire;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
@@ -33,7 +40,9 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 pub use cache::ManifestCache;
+pub use detail::local_detail;
 pub use docker::Docker;
+pub use job::{Copied, CopyJob, CopyProgress, CopySource, Lacking};
 pub use local::{LocalImage, Place};
 pub use logins::{Proven, RegistryLogin, RegistryLogins};
 pub use manifest::{Blob, Child, Content, Manifest};
@@ -41,7 +50,7 @@ pub use manifest::{Blob, Child, Content, Manifest};
 use super::endpoints::Endpoints;
 use super::http::Http;
 use crate::domain::image::{Platform, Reference, Repository, ResolvedImage};
-use crate::domain::{Digest, ManifestDigest, Problem};
+use crate::domain::{Digest, ImageDetail, ManifestDigest, Problem};
 use auth::{Login, Tokens};
 
 /// The name that the store's image names carry for Canonical's registry.
@@ -92,85 +101,6 @@ pub struct Quota {
     pub remaining: u64,
     /// Length of the window, in seconds.
     pub window: u64,
-}
-
-/// One copy from a repository to another, pinned by digest.
-#[derive(Clone, Debug)]
-pub struct CopyJob {
-    /// Where the image is.
-    pub source: Repository,
-    /// Which one.
-    pub digest: ManifestDigest,
-    /// Where it goes.
-    pub destination: Repository,
-    /// Tag to set at the destination once everything is there.
-    pub tag: Option<String>,
-    /// Platforms to take out of an index; empty takes all, and only then the digest is kept for
-    /// sure: one platform copies its manifest alone, several a smaller index.
-    pub platforms: Vec<Platform>,
-}
-
-/// What happens while copying, in order. Sizes in bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CopyProgress {
-    /// Manifests are read: this much is looked at.
-    Planned {
-        /// Blobs, each once.
-        blobs: usize,
-        /// Their bytes.
-        bytes: u64,
-    },
-    /// The destination has this blob.
-    Skipped {
-        /// Which.
-        digest: Digest,
-        /// Its length.
-        bytes: u64,
-    },
-    /// The registry took the blob over from the source repository itself.
-    Mounted {
-        /// Which.
-        digest: Digest,
-        /// Its length.
-        bytes: u64,
-    },
-    /// More bytes of this blob are on their way.
-    Sent {
-        /// Which.
-        digest: Digest,
-        /// How many more.
-        bytes: u64,
-    },
-    /// The blob is sent anew; what was counted as sent is void.
-    Retrying {
-        /// Which.
-        digest: Digest,
-        /// Bytes to take off again.
-        rolled_back: u64,
-    },
-    /// The destination confirmed this blob.
-    BlobDone {
-        /// Which.
-        digest: Digest,
-    },
-    /// The destination confirmed this manifest.
-    ManifestPut {
-        /// Which.
-        digest: ManifestDigest,
-    },
-}
-
-/// What a finished copy did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Copied {
-    /// Digest at the destination.
-    pub digest: ManifestDigest,
-    /// Blob bytes that went through this machine, each blob once.
-    pub bytes_sent: u64,
-    /// Blob bytes that did not: there already, or mounted.
-    pub bytes_skipped: u64,
-    /// True where manifest and tag were there already: nothing was written.
-    pub already: bool,
 }
 
 impl Registries {
@@ -249,9 +179,45 @@ impl Registries {
         self.shared.quotas.lock().ok()?.get(registry).copied()
     }
 
+    /// An image looked at closely: what [`Registries::resolve`] says, and the configs and layers.
+    pub async fn detail(&self, reference: &Reference) -> Result<ImageDetail, Problem> {
+        detail::of_registry(self, reference).await
+    }
+
+    /// The digest that arrives where only `platforms` of the image go: one manifest alone, or a
+    /// smaller index that is the same every time. `None` where the whole image goes.
+    pub async fn cut(
+        &self,
+        source: &CopySource,
+        index: ManifestDigest,
+        platforms: &[Platform],
+    ) -> Result<Option<ManifestDigest>, Problem> {
+        cut::cut(self, source, index, platforms).await
+    }
+
     /// How many bytes of the image at `source` the repository `destination` has not got yet.
     pub async fn missing(&self, source: &Reference, destination: &Repository) -> Result<u64, Problem> {
-        copy::missing(self, source, destination).await
+        look::missing(self, source, destination).await
+    }
+
+    /// Which blobs of an image `destination` has, and which would be sent. `digest` may be what
+    /// [`Registries::cut`] made.
+    pub async fn lacking(
+        &self,
+        source: &CopySource,
+        digest: ManifestDigest,
+        destination: &Repository,
+    ) -> Result<Lacking, Problem> {
+        look::lacking(self, source, digest, destination).await
+    }
+
+    /// Which of `blobs` the repository `destination` has.
+    pub async fn present(
+        &self,
+        destination: &Repository,
+        blobs: Vec<Blob>,
+    ) -> Result<HashSet<Digest>, Problem> {
+        look::present(self, destination, blobs).await
     }
 
     /// Makes the image of `job` stand at its destination: children before the index, blobs before

@@ -3,18 +3,18 @@
 //! Owns the order that spares pull quota (HEAD, then the cache, then GET by digest). What does
 //! not hash to its digest never leaves this file.
 
-use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use serde::Deserialize;
 
-use super::cache::{Entry, digest_of};
+use super::cache::{Entry, ManifestCache, digest_of};
+use super::detail::{Config, attestations, order, platform_image};
 use super::manifest::{self, Blob, Content, Manifest};
+use super::shelf::Shelf;
 use super::wire::{Access, Ask};
 use super::{Head, Registries};
-use crate::domain::image::{Platform, PlatformImage, Reference, Repository, ResolvedImage, Target};
-use crate::domain::{ConfigDigest, Digest, Kind, ManifestDigest, Outside, Problem};
+use crate::domain::image::{PlatformImage, Reference, Repository, ResolvedImage, Target};
+use crate::domain::{Digest, Kind, ManifestDigest, Outside, Problem};
 use crate::services::http::Answer;
 
 /// The header in which a registry names the digest of what it serves or took.
@@ -23,16 +23,6 @@ pub(super) const CONTENT_DIGEST: &str = "docker-content-digest";
 pub(super) const PARALLEL: usize = 4;
 /// How deep indexes may name indexes.
 const DEPTH: usize = 4;
-
-#[derive(Deserialize)]
-struct Config {
-    #[serde(default)]
-    os: Option<String>,
-    #[serde(default)]
-    architecture: Option<String>,
-    #[serde(default)]
-    variant: Option<String>,
-}
 
 /// A registry that says one thing and serves another.
 pub(super) fn lied(what: &str, expected: &dyn std::fmt::Display, got: &dyn std::fmt::Display) -> Problem {
@@ -85,7 +75,7 @@ pub(super) async fn head_at(
     let length = answer.header("content-length").and_then(|text| text.parse().ok());
     let Some(size) = length else {
         let by_digest = reference.repository.at(digest);
-        return match cached(registries, &what, digest) {
+        return match cached(&registries.shared.cache, &what, digest) {
             Some(known) => Ok(Some(fact(&known))),
             None => by_get(registries, access, &by_digest).await,
         };
@@ -166,8 +156,8 @@ pub(super) async fn head(registries: &Registries, reference: &Reference) -> Resu
 }
 
 /// A manifest that this machine has read before.
-pub(super) fn cached(registries: &Registries, what: &str, digest: ManifestDigest) -> Option<Manifest> {
-    let entry = registries.shared.cache.get(digest.0)?;
+pub(super) fn cached(cache: &ManifestCache, what: &str, digest: ManifestDigest) -> Option<Manifest> {
+    let entry = cache.get(digest.0)?;
     Manifest::parse(what, Some(&entry.media_type), entry.bytes).ok()
 }
 
@@ -178,7 +168,7 @@ pub(super) async fn manifest_at(
     digest: ManifestDigest,
 ) -> Result<Manifest, Problem> {
     let reference = repository.at(digest);
-    match cached(registries, &reference.to_string(), digest) {
+    match cached(&registries.shared.cache, &reference.to_string(), digest) {
         Some(found) => Ok(found),
         None => fetch(registries, access, &reference).await,
     }
@@ -196,12 +186,11 @@ pub(super) async fn manifest(
 /// The manifest and everything below it, each once, children before those that name them.
 /// Attestations come along where `attestations` is true.
 pub(super) async fn tree(
-    registries: &Registries,
-    access: &Access,
-    repository: &Repository,
+    shelf: &Shelf,
     root: Manifest,
     attestations: bool,
 ) -> Result<Vec<Manifest>, Problem> {
+    let name = shelf.name(root.digest);
     let mut level = vec![root];
     let mut found: Vec<Manifest> = Vec::new();
     for _ in 0..DEPTH {
@@ -226,14 +215,9 @@ pub(super) async fn tree(
         }
         level = stream::iter(wanted)
             .map(|(digest, size)| async move {
-                let child = manifest_at(registries, access, repository, digest).await?;
-                let length = child.bytes.len() as u64;
-                if length == size {
-                    Ok(child)
-                } else {
-                    let what = repository.at(digest).to_string();
-                    Err(lied(&what, &format!("{size} bytes"), &format!("{length} bytes")))
-                }
+                let child = shelf.manifest(digest).await?;
+                is_of_size(&shelf.name(digest), &child, size)?;
+                Ok(child)
             })
             .buffered(PARALLEL)
             .try_collect()
@@ -241,112 +225,39 @@ pub(super) async fn tree(
     }
     Err(Problem::new(
         Kind::Invalid,
-        format!("{repository} holds indexes within indexes, more than {DEPTH} deep"),
+        format!("{name} holds indexes within indexes, more than {DEPTH} deep"),
     ))
 }
 
-/// A config blob: small, verified, kept.
-async fn config(
-    registries: &Registries,
-    access: &Access,
-    repository: &Repository,
-    blob: &Blob,
-) -> Result<Config, Problem> {
-    let what = format!("the config {} of {repository}", blob.digest);
-    let bytes = match registries.shared.cache.get(blob.digest) {
-        Some(entry) => entry.bytes,
-        None => fetch_config(registries, access, &what, blob).await?,
-    };
-    // Artifacts have configs of their own making; they run on nothing.
-    Ok(serde_json::from_slice(&bytes).unwrap_or(Config {
-        os: None,
-        architecture: None,
-        variant: None,
-    }))
+/// A length that was announced, against what came.
+pub(super) fn is_of_size(what: &str, manifest: &Manifest, size: u64) -> Result<(), Problem> {
+    let length = manifest.bytes.len() as u64;
+    if length == size {
+        Ok(())
+    } else {
+        Err(lied(what, &format!("{size} bytes"), &format!("{length} bytes")))
+    }
 }
 
-async fn fetch_config(
-    registries: &Registries,
-    access: &Access,
-    what: &str,
-    blob: &Blob,
-) -> Result<Bytes, Problem> {
-    if blob.size > manifest::CAP as u64 {
-        return Err(Problem::new(Kind::Invalid, format!("{what} is not usable"))
-            .cause(format!("it is larger than {} bytes", manifest::CAP)));
-    }
-    let ask = Ask::new(Method::GET, access.site.url(&format!("blobs/{}", blob.digest))?);
-    let answer = registries
-        .ask(access, what, &ask)
-        .await
-        .map_err(|trouble| trouble.problem)?;
-    if answer.status != 200 {
-        return Err(registries.refusal(access, what, &answer).await.problem);
-    }
-    let got = digest_of(&answer.body);
-    if got != blob.digest {
-        return Err(lied(what, &blob.digest, &got));
-    }
-    if answer.body.len() as u64 != blob.size {
-        return Err(lied(
-            what,
-            &format!("{} bytes", blob.size),
-            &format!("{} bytes", answer.body.len()),
-        ));
-    }
-    let entry = Entry {
-        media_type: blob.media_type.clone(),
-        bytes: answer.body.clone(),
-    };
-    registries.shared.cache.put(blob.digest, &entry);
-    Ok(answer.body)
-}
-
-fn platform_of(config: Config) -> Platform {
-    let said = |text: Option<String>| text.filter(|text| !text.is_empty());
-    Platform {
-        os: said(config.os).unwrap_or_else(|| "unknown".to_owned()),
-        architecture: said(config.architecture).unwrap_or_else(|| "unknown".to_owned()),
-        variant: said(config.variant),
-    }
+/// What is said of a reference that leads nowhere.
+pub(super) fn absent(reference: &Reference) -> Problem {
+    Problem::new(Kind::NotFound, format!("{reference} is not there"))
+        .hint("check the name and the tag or digest")
 }
 
 pub(super) async fn resolve(
     registries: &Registries,
     reference: &Reference,
 ) -> Result<ResolvedImage, Problem> {
-    let repository = &reference.repository;
-    let access = registries.site(repository)?.pull();
-    let Some(head) = head_at(registries, &access, reference).await? else {
-        return Err(Problem::new(Kind::NotFound, format!("{reference} is not there"))
-            .hint("check the name and the tag or digest"));
-    };
-    let root = manifest_at(registries, &access, repository, head.digest).await?;
-    if root.bytes.len() as u64 != head.size {
-        return Err(lied(
-            &reference.to_string(),
-            &format!("{} bytes", head.size),
-            &format!("{} bytes", root.bytes.len()),
-        ));
-    }
+    let access = registries.site(&reference.repository)?.pull();
+    let head = head_at(registries, &access, reference).await?;
+    let head = head.ok_or_else(|| absent(reference))?;
+    let shelf = &registries.shelf(access, &reference.repository);
+    let root = shelf.manifest(head.digest).await?;
+    is_of_size(&reference.to_string(), &root, head.size)?;
     let media_type = root.media_type.clone();
-    let manifests = tree(registries, &access, repository, root, false).await?;
-    let children: Vec<_> = manifests.iter().flat_map(Manifest::children).collect();
-    let attestations = children
-        .iter()
-        .filter(|child| child.attestation)
-        .map(|child| child.digest)
-        .collect();
-    let mut order: Vec<(ManifestDigest, Option<Platform>)> = children
-        .iter()
-        .filter(|child| !child.attestation)
-        .map(|child| (child.digest, child.platform.clone()))
-        .collect();
-    if order.is_empty() {
-        order.push((head.digest, None));
-    }
-    let (access, manifests) = (&access, &manifests);
-    let platforms: Vec<Option<PlatformImage>> = stream::iter(order)
+    let manifests = &tree(shelf, root, false).await?;
+    let platforms: Vec<Option<PlatformImage>> = stream::iter(order(head.digest, manifests))
         .map(|(digest, platform)| async move {
             let image = manifests.iter().find(|manifest| manifest.digest == digest);
             let Some((image, Content::Image { config: blob, .. })) =
@@ -356,14 +267,9 @@ pub(super) async fn resolve(
             };
             let platform = match platform {
                 Some(platform) => platform,
-                None => platform_of(config(registries, access, repository, blob).await?),
+                None => Config::parse(&shelf.config(blob).await?).platform(),
             };
-            Ok::<_, Problem>(Some(PlatformImage {
-                platform,
-                digest,
-                config_digest: ConfigDigest(blob.digest),
-                size: image.blobs().map(|blob| blob.size).sum(),
-            }))
+            Ok::<_, Problem>(Some(platform_image(image, platform, blob)))
         })
         .buffered(PARALLEL)
         .try_collect()
@@ -374,7 +280,7 @@ pub(super) async fn resolve(
         media_type,
         size: unique(manifests).iter().map(|blob| blob.size).sum(),
         platforms: platforms.into_iter().flatten().collect(),
-        attestations,
+        attestations: attestations(manifests),
     })
 }
 

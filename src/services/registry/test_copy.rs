@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::test_server::{Server, digest, open_sessions, registries};
-use super::{Copied, CopyJob, CopyProgress, Registries};
+use super::{Copied, CopyJob, CopyProgress, CopySource, Registries};
 use crate::domain::image::{Platform, Repository};
 use crate::domain::{Kind, ManifestDigest, Problem};
 
@@ -25,11 +25,12 @@ async fn pair() -> Pair {
 
 fn job(source: Repository, image: ManifestDigest, destination: Repository) -> CopyJob {
     CopyJob {
-        source,
+        source: CopySource::Registry(source),
         digest: image,
         destination,
         tag: Some("latest".to_owned()),
-        platforms: Vec::new(),
+        cut: Vec::new(),
+        referrers: false,
     }
 }
 
@@ -233,13 +234,13 @@ async fn an_index_comes_with_its_attestations_or_with_the_platforms_chosen() {
         let root = job.tag.clone().unwrap_or_else(|| index.to_string());
         assert!(puts[3].contains(&root), "the index after its children: {puts:?}");
     });
-    job.platforms.push(Platform {
+    job.cut.push(Platform {
         os: "linux".into(),
         architecture: "arm64".into(),
         variant: None,
     });
     assert_eq!(registries.copy(&job, &|_| {}, &nobody).await.unwrap().digest, two);
-    job.platforms[0].architecture = "s390x".into();
+    job.cut[0].architecture = "s390x".into();
     assert_eq!(
         registries.copy(&job, &|_| {}, &nobody).await.unwrap_err().kind,
         Kind::NotFound

@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::blob::BlobSource;
+use super::look::holds;
 use super::manifest::Blob;
-use super::resolve::{agrees, lied};
+use super::resolve::agrees;
 use super::verify::{Fault, Watch, verified};
 use super::wire::{Access, Ask, Trouble, location, origin_of, persist};
 use super::{CopyProgress, Registries};
@@ -113,7 +114,7 @@ impl Transfer<'_> {
         if self.stop.is_cancelled() {
             return Err(cancelled(&self.what(blob)).into());
         }
-        if present(self.registries, &self.to, blob).await? {
+        if holds(self.registries, &self.to, blob).await? {
             if first {
                 self.tell(CopyProgress::Skipped { digest, bytes });
                 return Ok(Outcome::Free);
@@ -139,24 +140,11 @@ impl Transfer<'_> {
             Err(mut trouble) => {
                 self.abandon(session).await;
                 if let Some(fault) = watch.fault() {
-                    trouble = self.source_trouble(blob, &fault);
+                    trouble = self.source.trouble(blob, &fault);
                 }
                 trouble.rolled_back = watch.sent.load(Ordering::Relaxed);
                 Err(trouble)
             }
-        }
-    }
-
-    fn source_trouble(&self, blob: &Blob, fault: &Fault) -> Trouble {
-        let BlobSource::Registry(access) = &self.source;
-        let what = format!("blob {} of {}", blob.digest, access.site);
-        match fault {
-            Fault::Lied { expected, got } => lied(&what, expected, got).into(),
-            Fault::Broke(why) => Trouble::passing(
-                Problem::new(Kind::Network, format!("{what} broke off"))
-                    .cause(why)
-                    .hint("run the same command again: what arrived is not sent twice"),
-            ),
         }
     }
 
@@ -354,28 +342,5 @@ async fn stalled(watch: &Watch, idle: Duration) {
             return;
         }
         tokio::time::sleep_until(until).await;
-    }
-}
-
-/// HEAD of a blob. An answer that is neither yes nor no is a problem.
-pub(super) async fn present(registries: &Registries, access: &Access, blob: &Blob) -> Result<bool, Trouble> {
-    let what = format!("blob {} of {}", blob.digest, access.site);
-    let ask = Ask::new(Method::HEAD, access.site.url(&format!("blobs/{}", blob.digest))?);
-    let answer = registries.ask_once(access, &what, &ask).await?;
-    match answer.status {
-        200 => {
-            agrees(&what, &answer, blob.digest)?;
-            match answer
-                .header("content-length")
-                .and_then(|text| text.parse::<u64>().ok())
-            {
-                Some(length) if length != blob.size => {
-                    Err(lied(&what, &format!("{} bytes", blob.size), &format!("{length} bytes")).into())
-                }
-                _ => Ok(true),
-            }
-        }
-        404 => Ok(false),
-        _ => Err(registries.refusal(access, &what, &answer).await),
     }
 }

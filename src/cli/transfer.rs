@@ -1,0 +1,151 @@
+//! `copy`, `release` and `close`: look, plan, ask, run.
+
+use std::collections::BTreeMap;
+
+use super::args::{Close, Copy, Release};
+use super::output::Output;
+use super::{Ending, confirm, runs};
+use crate::domain::image::Platform;
+use crate::domain::{
+    CharmRevision, ImageSource, Kind, Outside, Problem, Reference, ResourceName, ResourceRevision,
+};
+use crate::plan::{CloseIntent, CopyIntent, Plan, ReleaseIntent};
+use crate::run::Session;
+use crate::services::packing::PackProgress;
+
+/// Tells on a terminal how far the reading of an image is.
+pub fn hear(output: &Output) -> impl Fn(PackProgress) + Send + Sync + '_ {
+    move |progress| output.busy(&progress.to_string())
+}
+
+/// An image by name, its path made absolute.
+pub fn source(text: &str) -> Result<ImageSource, Problem> {
+    let parsed = ImageSource::parse(text)?;
+    Ok(match parsed {
+        ImageSource::Local(local) => {
+            let here = std::env::current_dir().map_err(|error| {
+                Problem::new(Kind::Machine, "the current folder cannot be told").because(&error)
+            })?;
+            ImageSource::Local(local.below(&here))
+        }
+        registry @ ImageSource::Registry(_) => registry,
+    })
+}
+
+/// Platforms by name.
+pub fn platforms(texts: &[String]) -> Result<Vec<Platform>, Problem> {
+    texts.iter().map(|text| Platform::parse(text)).collect()
+}
+
+async fn planned_copy(session: &Session, wish: &Copy, output: &Output) -> Result<Plan, Problem> {
+    let intent = CopyIntent {
+        source: source(&wish.source)?,
+        destination: Reference::parse(&wish.destination)?,
+        platforms: platforms(&wish.platform)?,
+    };
+    let hear = hear(output);
+    let snapshot = session.observer.for_copy(session.observer.cached(), &intent, &hear).await;
+    session.plan_copy(&snapshot, &intent)
+}
+
+/// Shows what a copy would change.
+pub async fn plan_copy(session: &Session, wish: &Copy, output: &Output) -> Ending {
+    let plan = planned_copy(session, wish, output).await?;
+    Ok(confirm::show(session, &plan, output))
+}
+
+/// Copies an image.
+pub async fn copy(session: &Session, wish: &Copy, output: &Output) -> Ending {
+    confirm::writable(session, "nothing is copied", Some("windlass plan copy"))?;
+    let plan = planned_copy(session, wish, output).await?;
+    run(session, plan, output).await
+}
+
+async fn run(session: &Session, plan: Plan, output: &Output) -> Ending {
+    let record = confirm::confirmed(session, plan, output).await?;
+    Ok(runs::report(session, &record, output))
+}
+
+fn release_intent(wish: &Release) -> Result<ReleaseIntent, Problem> {
+    let number = |text: &str, what: &str| -> Result<u64, Problem> {
+        text.trim_start_matches('r').parse().map_err(|_| {
+            Problem::new(
+                Kind::Usage,
+                format!("{what} {} is no number", Outside::capped(text, 60)),
+            )
+        })
+    };
+    let mut resources = BTreeMap::new();
+    for text in &wish.resource {
+        let (name, revision) = text.rsplit_once(':').ok_or_else(|| {
+            Problem::new(
+                Kind::Usage,
+                format!("--resource {} has no ':'", Outside::capped(text, 100)),
+            )
+            .hint("write --resource NAME:REVISION")
+        })?;
+        let name: ResourceName = name.parse()?;
+        let revision = ResourceRevision(number(revision, "--resource revision")?);
+        if resources.insert(name.clone(), revision).is_some() {
+            return Err(Problem::new(Kind::Usage, format!("--resource {name} is named twice")));
+        }
+    }
+    let mut channels = Vec::new();
+    for text in &wish.channel {
+        let channel = text.parse()?;
+        if !channels.contains(&channel) {
+            channels.push(channel);
+        }
+    }
+    Ok(ReleaseIntent {
+        charm: wish.charm.parse()?,
+        revision: CharmRevision(number(&wish.revision, "--revision")?),
+        channels,
+        resources,
+    })
+}
+
+async fn planned_release(session: &Session, wish: &Release) -> Result<Plan, Problem> {
+    let intent = release_intent(wish)?;
+    let channels = Some(&intent.channels[..]);
+    let observer = &session.observer;
+    let snapshot = observer.for_charm(observer.cached(), &intent.charm, channels).await;
+    session.plan_release(&snapshot, &intent)
+}
+
+/// Shows what a release would change.
+pub async fn plan_release(session: &Session, wish: &Release, output: &Output) -> Ending {
+    let plan = planned_release(session, wish).await?;
+    Ok(confirm::show(session, &plan, output))
+}
+
+/// Releases a charm revision.
+pub async fn release(session: &Session, wish: &Release, output: &Output) -> Ending {
+    confirm::writable(session, "nothing is released", Some("windlass plan release"))?;
+    let plan = planned_release(session, wish).await?;
+    run(session, plan, output).await
+}
+
+async fn planned_close(session: &Session, wish: &Close) -> Result<Plan, Problem> {
+    let intent = CloseIntent {
+        charm: wish.charm.parse()?,
+        channel: wish.channel.parse()?,
+    };
+    let channels = Some(std::slice::from_ref(&intent.channel));
+    let observer = &session.observer;
+    let snapshot = observer.for_charm(observer.cached(), &intent.charm, channels).await;
+    session.plan_close(&snapshot, &intent)
+}
+
+/// Shows what closing a channel would change.
+pub async fn plan_close(session: &Session, wish: &Close, output: &Output) -> Ending {
+    let plan = planned_close(session, wish).await?;
+    Ok(confirm::show(session, &plan, output))
+}
+
+/// Closes a channel.
+pub async fn close(session: &Session, wish: &Close, output: &Output) -> Ending {
+    confirm::writable(session, "nothing is closed", Some("windlass plan close"))?;
+    let plan = planned_close(session, wish).await?;
+    run(session, plan, output).await
+}

@@ -1,0 +1,212 @@
+//! `upload-resource`: a file or an image becomes a revision of a resource.
+//!
+//! Owns the sentences that scripts wait for. They go to standard output, with `--json` to standard
+//! error.
+
+use serde_json::json;
+
+use super::args::UploadResource;
+use super::output::Output;
+use super::transfer::{hear, platforms, source};
+use super::{Ending, confirm, runs};
+use crate::domain::{ContentFacts, ImageFacts, ImageSource, Kind, LocalSource, Problem, ResourceRevision, Snapshot};
+use crate::journal::{Outcome, RunRecord};
+use crate::plan::{Content, Op, Plan, UploadIntent, upload};
+use crate::run::Session;
+use crate::services::engine::Wanted;
+
+fn intent(wish: &UploadResource) -> Result<UploadIntent, Problem> {
+    let content = match (&wish.filepath, &wish.image, &wish.from) {
+        (Some(path), None, None) => {
+            let path = std::path::absolute(path).map_err(|error| {
+                Problem::new(Kind::Usage, format!("{} cannot be accessed", path.display())).because(&error)
+            })?;
+            upload::architectures(&wish.arch)?;
+            Content::File {
+                path: path.to_string_lossy().into_owned(),
+                architectures: wish.arch.clone(),
+            }
+        }
+        (None, Some(digest), None) => {
+            // Refused before anybody is asked.
+            Wanted::parse(digest)?;
+            Content::Digest {
+                digest: digest.clone(),
+            }
+        }
+        (None, None, Some(from)) => Content::From {
+            source: source(from)?,
+            platforms: platforms(&wish.platform)?,
+        },
+        _ => {
+            return Err(Problem::new(
+                Kind::Usage,
+                "exactly one of --filepath, --image and --from is wanted",
+            ));
+        }
+    };
+    Ok(UploadIntent {
+        charm: wish.charm.parse()?,
+        resource: wish.resource.parse()?,
+        content,
+    })
+}
+
+async fn planned(
+    session: &Session,
+    intent: &UploadIntent,
+    output: &Output,
+) -> Result<(Snapshot, Plan), Problem> {
+    let hear = hear(output);
+    let observer = &session.observer;
+    let snapshot = observer.for_upload(observer.cached(), intent, &hear).await;
+    let plan = session.plan_upload(&snapshot, intent)?;
+    Ok((snapshot, plan))
+}
+
+/// Shows what an upload would change.
+pub async fn plan(session: &Session, wish: &UploadResource, output: &Output) -> Ending {
+    let (_, plan) = planned(session, &intent(wish)?, output).await?;
+    Ok(confirm::show(session, &plan, output))
+}
+
+/// Uploads.
+pub async fn upload(session: &Session, wish: &UploadResource, output: &Output) -> Ending {
+    confirm::writable(session, "nothing is uploaded", Some("windlass plan upload-resource"))?;
+    let intent = intent(wish)?;
+    let (snapshot, plan) = planned(session, &intent, output).await?;
+    let image = match &snapshot.content.value {
+        Some(ContentFacts::Image(image)) => Some(image.as_ref()),
+        _ => None,
+    };
+    if let Some(image) = image {
+        tell(output, &found(image));
+    }
+    let record = confirm::confirmed(session, plan, output).await?;
+    let done = record.outcome == Some(Outcome::Done);
+    if let (true, Some(image)) = (done, image)
+        && !image.there
+    {
+        tell(
+            output,
+            &format!("Image uploaded, new remote digest: {}", image.detail.digest),
+        );
+    }
+    let resource = Resource::of(&snapshot, &intent, &record);
+    if !output.json {
+        if !done {
+            return Ok(runs::report(session, &record, output));
+        }
+        if let Some(resource) = &resource {
+            output.answer(&format!("{}\n", resource.sentence(&intent)));
+        }
+        return Ok(0);
+    }
+    if let (true, Some(resource)) = (done, &resource) {
+        output.say(&resource.sentence(&intent));
+    }
+    let more = resource.map(|resource| ("resource", resource.document()));
+    Ok(runs::report_with(session, &record, more.into_iter().collect(), output))
+}
+
+/// What is said before anything is sent.
+fn found(image: &ImageFacts) -> String {
+    if image.there {
+        return "Using the OCI image from Canonical's registry".to_owned();
+    }
+    match &image.detail.source {
+        ImageSource::Local(LocalSource::DockerDaemon { .. } | LocalSource::ContainersStorage { .. }) => {
+            "Remote image not found, uploading from local registry".to_owned()
+        }
+        ImageSource::Local(other) => format!("Remote image not found, uploading from {other}"),
+        ImageSource::Registry(reference) => format!(
+            "Remote image not found, uploading from {}@{}",
+            reference.repository,
+            image.cut.as_ref().map_or(image.detail.digest, |cut| cut.from.into())
+        ),
+    }
+}
+
+fn tell(output: &Output, text: &str) {
+    if output.json {
+        output.say(text);
+    } else {
+        output.answer(&format!("{text}\n"));
+    }
+}
+
+/// What an upload came to.
+struct Resource {
+    revision: Option<ResourceRevision>,
+    created: bool,
+    image: bool,
+    digest: String,
+    config_digest: Option<String>,
+    bytes_sent: u64,
+    bytes_skipped: u64,
+}
+
+impl Resource {
+    fn of(snapshot: &Snapshot, intent: &UploadIntent, record: &RunRecord) -> Option<Self> {
+        let content = snapshot.content.value.as_ref()?;
+        let facts = snapshot.charms.get(&intent.charm)?.value.as_ref()?;
+        let made = |wanted: &dyn Fn(&Op) -> bool| {
+            let step = record.plan.steps.iter().find(|step| wanted(&step.op))?;
+            record.step(&step.id).map(|step| step.made.clone())
+        };
+        let uploaded =
+            made(&|op| matches!(op, Op::UploadResource { .. } | Op::UploadFile { .. })).unwrap_or_default();
+        Some(match content {
+            ContentFacts::File(file) => {
+                let held = facts
+                    .resources
+                    .get(&intent.resource)
+                    .into_iter()
+                    .flatten()
+                    .find(|one| one.sha256 == file.digest)
+                    .map(|one| one.revision);
+                Self {
+                    revision: uploaded.resource_revision.or(held),
+                    created: uploaded.created,
+                    image: false,
+                    digest: file.digest.to_string(),
+                    config_digest: None,
+                    bytes_sent: uploaded.bytes_sent,
+                    bytes_skipped: file.size.saturating_sub(uploaded.bytes_sent),
+                }
+            }
+            ContentFacts::Image(image) => {
+                let copied = made(&|op| matches!(op, Op::CopyImage { .. })).unwrap_or_default();
+                let held = upload::holding(snapshot, facts, intent, image.detail.digest);
+                Self {
+                    revision: uploaded.resource_revision.or(held),
+                    created: uploaded.created,
+                    image: true,
+                    digest: image.detail.digest.to_string(),
+                    config_digest: image.detail.config_digest().map(|digest| digest.to_string()),
+                    bytes_sent: copied.bytes_sent,
+                    bytes_skipped: image.detail.size.saturating_sub(copied.bytes_sent),
+                }
+            }
+        })
+    }
+
+    fn sentence(&self, intent: &UploadIntent) -> String {
+        let UploadIntent { charm, resource, .. } = intent;
+        let number = self.revision.map_or(0, |revision| revision.0);
+        if self.created {
+            format!("Revision {number} created of resource '{resource}' for charm '{charm}'")
+        } else {
+            let what = if self.image { "image" } else { "file" };
+            format!("Revision {number} of resource '{resource}' for charm '{charm}' already holds this {what}")
+        }
+    }
+
+    fn document(&self) -> serde_json::Value {
+        json!({
+            "revision": self.revision, "created": self.created, "digest": self.digest,
+            "config_digest": self.config_digest, "bytes_sent": self.bytes_sent,
+            "bytes_skipped": self.bytes_skipped,
+        })
+    }
+}

@@ -1,0 +1,439 @@
+//! What somebody wants to upload, copy or release: looked at before it is planned.
+//!
+//! Owns where an image is looked for (the store's registry first, then the engines of this machine)
+//! and what is told when it is nowhere. Packing an image of this machine writes to the cache only.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use chrono::Utc;
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::{Observer, images, sources};
+use crate::domain::detail::PlatformDetail;
+use crate::domain::image::Platform;
+use crate::domain::{
+    Channel, CharmName, ContentFacts, Cut, Digest, FileFacts, ImageDetail, ImageFacts, ImageSource, IndexDigest, Kind,
+    LocalSource, ManifestDigest, Observed, Origin, Outside, Problem, Repository, Snapshot, Target,
+};
+use crate::plan::{Content, CopyIntent, UploadIntent};
+use crate::services::engine::{Held, Wanted};
+use crate::services::packing::PackProgress;
+use crate::services::registry::{CopySource, Registries, local_detail};
+
+/// Hears how far the packing of an image is.
+pub type Hear<'a> = &'a (dyn Fn(PackProgress) + Send + Sync);
+
+impl Observer {
+    /// Fresh facts for planning an upload. An image of this machine is packed for it.
+    pub async fn for_upload(&self, previous: Snapshot, intent: &UploadIntent, hear: Hear<'_>) -> Snapshot {
+        let mut snapshot = self.for_charm(previous, &intent.charm, None).await;
+        if self.offline {
+            return snapshot;
+        }
+        let found = match &intent.content {
+            Content::File { path, .. } => file(path.clone()).await.map(ContentFacts::File),
+            Content::Digest { .. } | Content::From { .. } => {
+                // Before an image is read: nothing is worth the wait where it may not be pushed.
+                match self.early(&snapshot, intent) {
+                    Ok(()) => self
+                        .image_for_upload(&snapshot, intent, hear)
+                        .await
+                        .map(|facts| ContentFacts::Image(Box::new(facts))),
+                    Err(problem) => Err(problem),
+                }
+            }
+        };
+        snapshot.content = Observed::from_result(found, Utc::now());
+        snapshot
+    }
+
+    /// A charm that cannot be read, or a resource that is no image, is told by the plan.
+    fn early(&self, snapshot: &Snapshot, intent: &UploadIntent) -> Result<(), Problem> {
+        let mut asked = snapshot.clone();
+        asked.content = Observed::failed(Problem::new(Kind::Internal, LATER));
+        match crate::plan::upload::plan(&self.workspace, &asked, intent) {
+            Err(problem) if !problem.causes.iter().any(|cause| cause.as_str() == LATER) => Err(problem),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fresh facts for planning a copy; nobody but registries and engines is asked.
+    pub async fn for_copy(&self, previous: Snapshot, intent: &CopyIntent, hear: Hear<'_>) -> Snapshot {
+        let mut snapshot = previous;
+        if self.offline {
+            return snapshot;
+        }
+        snapshot.world = self.services.endpoints.world();
+        snapshot.workspace.clone_from(&self.workspace.name);
+        snapshot.taken_at = Utc::now();
+        let found = self.image_for_copy(intent, hear).await;
+        snapshot.content = Observed::from_result(
+            found.map(|facts| ContentFacts::Image(Box::new(facts))),
+            Utc::now(),
+        );
+        snapshot
+    }
+
+    /// Fresh facts of one charm, of the workspace or not, for a release, a close or an upload.
+    /// With `channels` the images that these serve are named.
+    pub async fn for_charm(
+        &self,
+        previous: Snapshot,
+        charm: &CharmName,
+        channels: Option<&[Channel]>,
+    ) -> Snapshot {
+        let mut snapshot = previous;
+        if self.offline {
+            return snapshot;
+        }
+        let charms = BTreeSet::from([charm.clone()]);
+        let (credential, facts, served) = tokio::join!(
+            sources::credential(self),
+            sources::one_charm(self, charm),
+            sources::public_side(self, &charms),
+        );
+        snapshot.world = self.services.endpoints.world();
+        snapshot.workspace.clone_from(&self.workspace.name);
+        snapshot.taken_at = Utc::now();
+        snapshot.credential.refresh(credential);
+        snapshot.charms.entry(charm.clone()).or_default().refresh(facts);
+        for (charm, rows) in served.rows {
+            snapshot.served.entry(charm).or_default().refresh(rows);
+        }
+        images::behind(self, &mut snapshot, &served.ids, &charms, channels.is_none()).await;
+        if let Some(channels) = channels {
+            images::identify(self, &mut snapshot, &charms, Some(channels)).await;
+        }
+        snapshot
+    }
+
+    async fn image_for_upload(
+        &self,
+        snapshot: &Snapshot,
+        intent: &UploadIntent,
+        hear: Hear<'_>,
+    ) -> Result<ImageFacts, Problem> {
+        let publisher = self.services.publisher().await?;
+        // The store gives a login to those who may push: asked before a byte moves.
+        let target = publisher.push_target(&intent.charm, &intent.resource).await?;
+        let (repository, registries) = self.services.resource_registry(target)?;
+        match &intent.content {
+            Content::From { source, platforms } => {
+                self.image(source, platforms, &registries, &repository, None, hear).await
+            }
+            Content::Digest { digest } => {
+                let known = behind(snapshot, intent);
+                let found = self.by_digest(digest, &known, &registries, &repository).await?;
+                let source = match found {
+                    Found::There(digest) => {
+                        let detail = registries.detail(&repository.at(digest)).await?;
+                        return Ok(ImageFacts {
+                            detail,
+                            origin: Origin::Registry(repository),
+                            cut: None,
+                            there: true,
+                            lacking: Vec::new(),
+                            bytes_missing: 0,
+                            tagged: None,
+                        });
+                    }
+                    Found::Here(source) => ImageSource::Local(source),
+                };
+                self.image(&source, &[], &registries, &repository, None, hear).await
+            }
+            Content::File { .. } => Err(Problem::new(Kind::Internal, "a file is no image")),
+        }
+    }
+
+    async fn image_for_copy(&self, intent: &CopyIntent, hear: Hear<'_>) -> Result<ImageFacts, Problem> {
+        let destination = &intent.destination;
+        let registries = &self.services.registries;
+        let tagged = match &destination.target {
+            Target::Tag(_) => registries.head_to_write(destination).await?.map(|head| head.digest),
+            Target::Digest(_) => None,
+        };
+        self.image(
+            &intent.source,
+            &intent.platforms,
+            registries,
+            &destination.repository,
+            tagged,
+            hear,
+        )
+        .await
+    }
+
+    /// An image and how much of it `destination` lacks.
+    async fn image(
+        &self,
+        source: &ImageSource,
+        platforms: &[Platform],
+        registries: &Registries,
+        destination: &Repository,
+        tagged: Option<ManifestDigest>,
+        hear: Hear<'_>,
+    ) -> Result<ImageFacts, Problem> {
+        let (whole, from, origin) = match source {
+            ImageSource::Registry(reference) => {
+                let detail = registries.detail(reference).await?;
+                let repository = reference.repository.clone();
+                (detail, CopySource::Registry(repository.clone()), Origin::Registry(repository))
+            }
+            ImageSource::Local(local) => {
+                let never = CancellationToken::new();
+                let image = self
+                    .services
+                    .local
+                    .open(local, None, registries, Some(destination), hear, &never)
+                    .await?;
+                let detail = local_detail(source, &image).await?;
+                (detail, CopySource::Local(image), Origin::Local(local.clone()))
+            }
+        };
+        let root = whole.digest;
+        let arrives = if platforms.is_empty() {
+            None
+        } else {
+            registries.cut(&from, root, platforms).await?
+        };
+        let (detail, cut) = match arrives {
+            None => (whole, None),
+            Some(digest) => {
+                let cut = Cut {
+                    from: IndexDigest(root.0),
+                    platforms: platforms.to_vec(),
+                };
+                (smaller(whole, digest, platforms), Some(cut))
+            }
+        };
+        let there = registries.head_to_write(&destination.at(detail.digest)).await?.is_some();
+        let mut lacking: Vec<Digest> = Vec::new();
+        let mut bytes_missing = 0;
+        if !there {
+            let roots: Vec<ManifestDigest> = match &cut {
+                None => vec![root],
+                Some(_) => detail.platforms.iter().map(|one| one.image.digest).collect(),
+            };
+            for root in roots {
+                for blob in registries.lacking(&from, root, destination).await?.missing {
+                    if !lacking.contains(&blob.digest) {
+                        lacking.push(blob.digest);
+                        bytes_missing += blob.size;
+                    }
+                }
+            }
+        }
+        Ok(ImageFacts {
+            detail,
+            origin,
+            cut,
+            there,
+            lacking,
+            bytes_missing,
+            tagged,
+        })
+    }
+
+    /// Everything about an image, wherever it is. Of one of this machine: as it would arrive.
+    pub async fn detail(&self, source: &ImageSource, hear: Hear<'_>) -> Result<ImageDetail, Problem> {
+        match source {
+            ImageSource::Registry(reference) => self.services.registries.detail(reference).await,
+            ImageSource::Local(local) => {
+                let never = CancellationToken::new();
+                let registries = &self.services.registries;
+                let image = self.services.local.open(local, None, registries, None, hear, &never).await?;
+                local_detail(source, &image).await
+            }
+        }
+    }
+
+    async fn by_digest(
+        &self,
+        text: &str,
+        known: &[ManifestDigest],
+        registries: &Registries,
+        repository: &Repository,
+    ) -> Result<Found, Problem> {
+        let wanted = Wanted::parse(text)?;
+        let (candidates, held) = match &wanted {
+            Wanted::Full(digest) => {
+                if registries.head(&repository.at(ManifestDigest(*digest))).await?.is_some() {
+                    return Ok(Found::There(ManifestDigest(*digest)));
+                }
+                (Vec::new(), self.services.engines.find(&wanted).await)
+            }
+            Wanted::Short(short) => {
+                let mut held = self.services.engines.find(&wanted).await;
+                let mut candidates: Vec<ManifestDigest> = known
+                    .iter()
+                    .filter(|digest| digest.0.hex().starts_with(short))
+                    .copied()
+                    .collect();
+                candidates.sort();
+                candidates.dedup();
+                if let Ok(found) = &mut held {
+                    // One image, held here and behind a revision, is no second one.
+                    let also = |digest: &ManifestDigest| {
+                        found.iter().any(|one| one.matched == digest.0)
+                    };
+                    candidates.retain(|digest| !also(digest));
+                    if found.len() + candidates.len() > 1 {
+                        return Err(ambiguous(short, found, &candidates));
+                    }
+                    candidates.extend(found.iter().map(|one| ManifestDigest(one.matched)));
+                } else if candidates.len() > 1 {
+                    return Err(ambiguous(short, &[], &candidates));
+                }
+                (candidates, held)
+            }
+        };
+        for digest in candidates {
+            if registries.head(&repository.at(digest)).await?.is_some() {
+                return Ok(Found::There(digest));
+            }
+        }
+        let here = match &held {
+            Ok(found) => found.first().map(|one| one.source.clone()),
+            Err(_) => None,
+        };
+        here.map(Found::Here)
+            .ok_or_else(|| nowhere(text, &wanted, repository, held.err()))
+    }
+}
+
+/// A mark by which the early look knows that nothing was wrong before the content.
+const LATER: &str = "the content is looked at later";
+
+enum Found {
+    /// In the store's registry.
+    There(ManifestDigest),
+    /// In an engine of this machine.
+    Here(LocalSource),
+}
+
+/// Images that the resource's revisions hold, as far as they are known.
+fn behind(snapshot: &Snapshot, intent: &UploadIntent) -> Vec<ManifestDigest> {
+    let facts = snapshot.charms.get(&intent.charm).and_then(|seen| seen.value.as_ref());
+    facts
+        .and_then(|facts| facts.resources.get(&intent.resource))
+        .into_iter()
+        .flatten()
+        .filter_map(|one| snapshot.image_behind(&intent.charm, &intent.resource, one.revision))
+        .map(|behind| behind.digest)
+        .collect()
+}
+
+fn ambiguous(short: &str, held: &[Held], known: &[ManifestDigest]) -> Problem {
+    let mut problem = Problem::new(
+        Kind::NotFound,
+        format!("{short} may be any of {} images", held.len() + known.len()),
+    );
+    for one in held {
+        let names: Vec<String> = one.names.iter().map(ToString::to_string).collect();
+        problem = problem.cause(format!("{} {}", one.matched, names.join(", ")));
+    }
+    for digest in known {
+        problem = problem.cause(format!("{digest}, behind a revision of the resource"));
+    }
+    problem.hint("give all 64 digits")
+}
+
+fn nowhere(text: &str, wanted: &Wanted, repository: &Repository, engines: Option<Problem>) -> Problem {
+    let mut problem = Problem::new(
+        Kind::NotFound,
+        format!(
+            "image {} is neither in Canonical's registry nor in a local engine",
+            Outside::capped(text, 80)
+        ),
+    )
+    .cause(format!("Canonical's registry was asked for {repository}"));
+    problem = match engines {
+        None => problem.cause("the local engine was asked for an image id and for a digest"),
+        Some(engine) => {
+            let mut problem = problem.cause(&engine.summary);
+            for cause in &engine.causes {
+                problem = problem.cause(cause);
+            }
+            for hint in engine.hints {
+                problem = problem.hint(hint.to_string());
+            }
+            problem
+        }
+    };
+    if matches!(wanted, Wanted::Short(_)) {
+        problem = problem.hint("a registry cannot be asked by a short digest: give all 64 digits");
+    }
+    problem.hint("pull or build the image, or name where it is with --from REFERENCE")
+}
+
+/// `whole` with these platforms only, as `digest`.
+fn smaller(whole: ImageDetail, digest: ManifestDigest, platforms: &[Platform]) -> ImageDetail {
+    let kept: Vec<PlatformDetail> = whole
+        .platforms
+        .into_iter()
+        .filter(|one| platforms.iter().any(|wanted| wanted.covers(&one.image.platform)))
+        .collect();
+    let mut seen = BTreeSet::new();
+    let mut size = 0;
+    for one in &kept {
+        let layers: u64 = one.layers.iter().map(|layer| layer.size).sum();
+        // What is left is the config.
+        size += one.image.size.saturating_sub(layers);
+        for layer in one.layers.iter().filter(|layer| !layer.foreign) {
+            if seen.insert(layer.digest) {
+                size += layer.size;
+            }
+        }
+    }
+    let single = kept.iter().any(|one| one.image.digest == digest);
+    ImageDetail {
+        digest,
+        size,
+        attestations: if single { Vec::new() } else { whole.attestations },
+        platforms: kept,
+        ..whole
+    }
+}
+
+/// A regular file, read once through the hash.
+async fn file(path: String) -> Result<FileFacts, Problem> {
+    let shown = Outside::capped(&path, 300);
+    let refused = |why: &str| {
+        Problem::new(Kind::Usage, format!("{shown} {why}"))
+            .hint("--filepath takes a regular file that can be read")
+    };
+    // Looked at before it is opened: opening a FIFO waits for whoever writes into it.
+    let metadata = std::fs::metadata(&path).map_err(|error| refused("cannot be accessed").because(&error))?;
+    if !metadata.is_file() {
+        return Err(refused("is not a file"));
+    }
+    if metadata.len() == 0 {
+        return Err(refused("is empty"));
+    }
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut opened = std::fs::File::open(&path)?;
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 256 * 1024];
+        let mut size = 0;
+        loop {
+            let count = opened.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            size += count as u64;
+            hash.update(buffer.get(..count).unwrap_or_default());
+        }
+        Ok::<_, std::io::Error>(FileFacts {
+            path,
+            size,
+            digest: Digest::from_bytes(hash.finalize().into()),
+        })
+    });
+    match reading.await {
+        Ok(Ok(facts)) => Ok(facts),
+        Ok(Err(error)) => Err(refused("cannot be read").because(&error)),
+        Err(error) => Err(Problem::new(Kind::Internal, "the file was not read").because(&error)),
+    }
+}

@@ -1,0 +1,96 @@
+//! Plans the copy of an image to a registry.
+//!
+//! Owns the pinning (only a digest travels) and what a moved tag means. Pure.
+
+use crate::config::Workspace;
+use crate::domain::{ContentFacts, Kind, Outside, Problem, Snapshot, Target};
+
+use super::{Assumption, CopyIntent, Intent, Op, Plan, State, Step, StepId};
+
+/// Plans `intent`, or says why not.
+pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> Result<Plan, Problem> {
+    let ContentFacts::Image(image) = snapshot.content.need("the image")? else {
+        return Err(Problem::new(Kind::Internal, "something else was looked at"));
+    };
+    let digest = image.detail.digest;
+    let repository = &intent.destination.repository;
+    let tag = match &intent.destination.target {
+        Target::Tag(tag) => Some(tag.clone()),
+        Target::Digest(wanted) if *wanted == digest => None,
+        Target::Digest(wanted) => {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!("{} is not the image that {} asks for", intent.source, intent.destination),
+            )
+            .cause(format!("it is {digest}, not {wanted}"))
+            .hint("name the destination by a tag, or the source by that digest"));
+        }
+    };
+    let mut warnings = Vec::new();
+    let tag_stands = tag.is_none() || image.tagged == Some(digest);
+    if let (Some(tag), Some(now)) = (&tag, image.tagged)
+        && now != digest
+    {
+        warnings.push(Outside::new(format!(
+            "{repository}:{tag} names {now} now: the tag moves"
+        )));
+    }
+    let op = Op::Copy {
+        source: image.origin.clone(),
+        digest,
+        cut: image.cut.clone(),
+        destination: repository.clone(),
+        tag: tag.clone(),
+        before: image.tagged,
+    };
+    let id = StepId(format!("copy/{}", intent.destination));
+    let before = match (&tag, image.tagged) {
+        (Some(tag), Some(now)) => State::text(format!("{tag} is {now}")),
+        (Some(tag), None) => State::text(format!("no tag {tag}")),
+        (None, _) => State::Nothing(()),
+    };
+    let undo = match (&tag, image.tagged) {
+        (Some(tag), Some(now)) if now != digest => {
+            format!("windlass copy {repository}@{now} {repository}:{tag}")
+        }
+        _ => "nothing is taken away by it; registries delete by their own rules".to_owned(),
+    };
+    let step = Step {
+        id: id.clone(),
+        kind: op.kind().to_owned(),
+        target: Outside::new(intent.destination.to_string()),
+        before,
+        after: State::text(digest.to_string()),
+        bytes: Some(image.bytes_missing),
+        skip_reason: (image.there && tag_stands).then(|| Outside::new("it stands there already")),
+        undo: Outside::new(undo),
+        optional: false,
+        op,
+    };
+    let mut plan = Plan::new(
+        &workspace.name,
+        &snapshot.world,
+        format!("Copy {} to {}", intent.source, intent.destination),
+        Intent::Copy(intent.clone()),
+        vec![step],
+        "yes".to_owned(),
+    );
+    plan.assumptions = vec![
+        Assumption {
+            what: Outside::new(intent.source.to_string()),
+            value: Outside::new(digest.to_string()),
+            step: Some(id.clone()),
+        },
+        Assumption {
+            what: Outside::new(intent.destination.to_string()),
+            value: Outside::new(
+                image
+                    .tagged
+                    .map_or_else(|| "absent".to_owned(), |digest| digest.to_string()),
+            ),
+            step: Some(id),
+        },
+    ];
+    plan.warnings = warnings;
+    Ok(plan)
+}

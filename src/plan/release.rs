@@ -1,0 +1,318 @@
+//! Plans the release of one charm revision to channels, and the closing of a channel.
+//!
+//! Owns what happens to resources that nobody names (they stay as the channel has them) and the
+//! refusals. Pure.
+
+use crate::config::Workspace;
+use crate::config::workspace::Charm;
+use crate::domain::charm::{CharmFacts, RevisionFacts};
+use crate::domain::{Base, Channel, CharmName, Kind, Outside, Problem, ResourceName, Snapshot};
+
+use super::publish::{self, Part, channels, preflight};
+use super::{
+    Assumption, Attach, AttachFrom, CloseIntent, Intent, Move, Op, Plan, PlannedRow, ReleaseIntent, Serving,
+    State, Step, StepId,
+};
+
+/// Plans `intent`, or says why not.
+pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &ReleaseIntent) -> Result<Plan, Problem> {
+    let mut warnings = Vec::new();
+    let charm = charm_of(workspace, &intent.charm);
+    let facts = ours(snapshot, &intent.charm, &mut warnings)?;
+    if intent.channels.is_empty() {
+        return Err(Problem::new(Kind::Usage, "no channel is named").hint("add --channel latest/edge"));
+    }
+    let revision = channels::releasable(&charm, facts, intent.revision)?;
+    known_resources(intent, facts, revision)?;
+    let mut moves = Vec::new();
+    for channel in &intent.channels {
+        for base in bases(facts, revision) {
+            moves.push(one_move(intent, facts, revision, channel, base)?);
+        }
+    }
+    warnings.extend(stays_behind(facts, revision, &intent.channels));
+    let part = Part {
+        charm: &charm,
+        facts,
+        images: Vec::new(),
+        moves,
+    };
+    let mut steps = Vec::new();
+    for track in publish::missing_tracks(&part) {
+        preflight::guardrail(&part, &track)?;
+        steps.push(publish::create_track(&part, &track));
+    }
+    steps.push(channels::release_step(workspace, snapshot, &part));
+    steps.push(channels::verify_step(snapshot, &part));
+    let to: Vec<String> = intent.channels.iter().map(ToString::to_string).collect();
+    let mut plan = Plan::new(
+        &workspace.name,
+        &snapshot.world,
+        format!("Release {} of {} to {}", intent.revision, intent.charm, to.join(", ")),
+        Intent::Release(intent.clone()),
+        steps,
+        "yes".to_owned(),
+    );
+    plan.assumptions = publish::assumptions(std::slice::from_ref(&part));
+    plan.warnings = warnings;
+    Ok(plan)
+}
+
+/// The workspace's word on a charm; one that it does not name takes no image from a release.
+fn charm_of(workspace: &Workspace, name: &CharmName) -> Charm {
+    workspace.charm(name).cloned().unwrap_or_else(|| Charm {
+        name: name.clone(),
+        repository: String::new(),
+        resources: Vec::new(),
+    })
+}
+
+/// The facts of a charm that the credential may change.
+pub(super) fn ours<'a>(
+    snapshot: &'a Snapshot,
+    charm: &CharmName,
+    warnings: &mut Vec<Outside>,
+) -> Result<&'a CharmFacts, Problem> {
+    snapshot.credential.need("the Charmhub credential")?;
+    let seen = snapshot
+        .charms
+        .get(charm)
+        .ok_or_else(|| Problem::new(Kind::Internal, format!("{charm} was never looked at")))?;
+    if let Some(problem) = &seen.problem
+        && matches!(problem.kind, Kind::NotFound | Kind::Credentials)
+    {
+        return Err(Problem {
+            kind: problem.kind,
+            ..problem.clone().within(format!(
+                "{charm} is not a charm that this account may publish"
+            ))
+        }
+        .hint("check the name; 'windlass whoami' says whose credential it is and what it reaches"));
+    }
+    let facts = seen.need(&charm.to_string())?;
+    preflight::credential(snapshot, &[charm], warnings)?;
+    Ok(facts)
+}
+
+/// The bases that a release of `revision` sets. One that says `all` means those that the charm
+/// serves anywhere.
+fn bases(facts: &CharmFacts, revision: &RevisionFacts) -> Vec<Option<Base>> {
+    let mut bases: Vec<Option<Base>> = Vec::new();
+    for own in &revision.bases {
+        let open = facts.rows.iter().filter_map(|row| row.base.clone());
+        let mut covered: Vec<Base> = open.filter(|base| own.covers(base)).collect();
+        if covered.is_empty() {
+            covered.push(own.clone());
+        }
+        bases.extend(covered.into_iter().map(Some));
+    }
+    bases.sort();
+    bases.dedup();
+    if bases.is_empty() {
+        bases.push(None);
+    }
+    bases
+}
+
+fn declared<'a>(facts: &'a CharmFacts, revision: &RevisionFacts) -> Vec<&'a crate::domain::charm::DeclaredResource> {
+    facts
+        .declared
+        .iter()
+        .filter(|declared| declared.charm_revision == revision.revision)
+        .collect()
+}
+
+fn known_resources(intent: &ReleaseIntent, facts: &CharmFacts, revision: &RevisionFacts) -> Result<(), Problem> {
+    let declared = declared(facts, revision);
+    for (name, number) in &intent.resources {
+        if !declared.iter().any(|one| &one.name == name) {
+            let known: Vec<String> = declared.iter().map(|one| one.name.to_string()).collect();
+            let known = if known.is_empty() { "no resource".to_owned() } else { known.join(", ") };
+            return Err(Problem::new(
+                Kind::Usage,
+                format!("revision {} of {} has no resource {name}", revision.revision.0, intent.charm),
+            )
+            .hint(format!("it declares {known}")));
+        }
+        if facts.resource(name, *number).is_none() {
+            let newest = facts.resources.get(name).and_then(|list| list.first());
+            let problem = Problem::new(
+                Kind::NotFound,
+                format!("{name} of {} has no revision {}", intent.charm, number.0),
+            );
+            return Err(match newest {
+                Some(newest) => problem.hint(format!("the newest is {name}:{}", newest.revision.0)),
+                None => problem.hint("upload one with windlass upload-resource"),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn one_move(
+    intent: &ReleaseIntent,
+    facts: &CharmFacts,
+    revision: &RevisionFacts,
+    channel: &Channel,
+    base: Option<Base>,
+) -> Result<Move, Problem> {
+    let row = facts.row(channel, base.as_ref());
+    let mut resources = Vec::new();
+    for one in declared(facts, revision) {
+        let kept = row.and_then(|row| row.resource(&one.name));
+        match intent.resources.get(&one.name).copied().or(kept) {
+            Some(number) => resources.push(Attach {
+                name: one.name.clone(),
+                from: AttachFrom::Revision(number),
+            }),
+            None if one.optional => {}
+            None => return Err(unattached(intent, facts, &one.name, channel, base.as_ref())),
+        }
+    }
+    resources.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Move {
+        channel: channel.clone(),
+        base,
+        revision: revision.revision,
+        resources,
+        before: row.map(Serving::of),
+    })
+}
+
+/// Nothing is attached by guessing: the wrong resource is a wrong release.
+fn unattached(
+    intent: &ReleaseIntent,
+    facts: &CharmFacts,
+    resource: &ResourceName,
+    channel: &Channel,
+    base: Option<&Base>,
+) -> Problem {
+    let place = base.map_or_else(String::new, |base| format!(" for {base}"));
+    let problem = Problem::new(
+        Kind::Usage,
+        format!("{channel} of {}{place} has no {resource} yet, and none is named", intent.charm),
+    );
+    match facts.resources.get(resource).and_then(|list| list.first()) {
+        Some(newest) => problem.hint(format!(
+            "name one: --resource {resource}:{} is the newest",
+            newest.revision.0
+        )),
+        None => problem.hint(format!(
+            "upload one first: windlass upload-resource {} {resource} …",
+            intent.charm
+        )),
+    }
+}
+
+/// Bases that a channel serves and that the revision is not built for keep what they have.
+fn stays_behind(facts: &CharmFacts, revision: &RevisionFacts, channels: &[Channel]) -> Vec<Outside> {
+    let mut texts = Vec::new();
+    for channel in channels {
+        for row in facts.rows_of(channel) {
+            if let Some(base) = &row.base
+                && !revision.bases.iter().any(|own| own.covers(base))
+            {
+                texts.push(Outside::new(format!(
+                    "{channel} keeps {} for {base}: revision {} is not built for it",
+                    row.revision, revision.revision.0
+                )));
+            }
+        }
+    }
+    texts
+}
+
+/// Plans the closing of a channel, or says why not.
+pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -> Result<Plan, Problem> {
+    let mut warnings = Vec::new();
+    let CloseIntent { charm, channel } = intent;
+    let facts = ours(snapshot, charm, &mut warnings)?;
+    if !facts.tracks.contains(&channel.track) {
+        let known: Vec<String> = facts.tracks.iter().map(ToString::to_string).collect();
+        return Err(
+            Problem::new(Kind::NotFound, format!("{charm} has no track {}", channel.track))
+                .hint(format!("its tracks are {}", known.join(", "))),
+        );
+    }
+    let rows: Vec<_> = facts.rows_of(channel).collect();
+    let op = Op::Close {
+        charm: charm.clone(),
+        channel: channel.clone(),
+        before: rows.iter().map(|row| (row.base.clone(), Serving::of(row))).collect(),
+    };
+    let described = workspace_charm_rows(workspace, snapshot, charm, facts, channel);
+    let after = described
+        .iter()
+        .map(|row| PlannedRow {
+            revision: None,
+            version: None,
+            resources: Vec::new(),
+            ..row.clone()
+        })
+        .collect();
+    if channel.branch.is_none() && !rows.is_empty() {
+        warnings.push(Outside::new(format!(
+            "whoever follows {channel} is served the next more stable open channel of the track from then on"
+        )));
+    }
+    let step = Step {
+        id: StepId(format!("close/{charm}")),
+        kind: op.kind().to_owned(),
+        target: Outside::new(charm.as_str()),
+        before: State::Rows(described),
+        after: State::Rows(after),
+        bytes: None,
+        skip_reason: rows.is_empty().then(|| Outside::new(format!("{channel} serves nothing"))),
+        undo: Outside::new("released again with what the channel served before"),
+        optional: false,
+        op,
+    };
+    let mut plan = Plan::new(
+        &workspace.name,
+        &snapshot.world,
+        format!("Close {channel} of {charm}"),
+        Intent::Close(intent.clone()),
+        vec![step],
+        "yes".to_owned(),
+    );
+    plan.assumptions = rows
+        .iter()
+        .map(|row| Assumption {
+            what: Outside::new(format!("{charm} {channel}")),
+            value: Outside::new(Serving::of(row).to_string()),
+            step: Some(StepId(format!("close/{charm}"))),
+        })
+        .collect();
+    plan.warnings = warnings;
+    Ok(plan)
+}
+
+fn workspace_charm_rows(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    charm: &CharmName,
+    facts: &CharmFacts,
+    channel: &Channel,
+) -> Vec<PlannedRow> {
+    let known = charm_of(workspace, charm);
+    let moves: Vec<Move> = facts
+        .rows_of(channel)
+        .map(|row| Move {
+            channel: channel.clone(),
+            base: row.base.clone(),
+            revision: row.revision,
+            resources: Vec::new(),
+            before: Some(Serving::of(row)),
+        })
+        .collect();
+    let part = Part {
+        charm: &known,
+        facts,
+        images: Vec::new(),
+        moves,
+    };
+    part.moves
+        .iter()
+        .map(|one| channels::row_before(workspace, snapshot, &part, one))
+        .collect()
+}

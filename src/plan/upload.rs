@@ -1,0 +1,274 @@
+//! Plans an upload to a resource: a file, or an image with the copy before it.
+//!
+//! Owns the checks that come before a byte is sent (name, resource, type, rights, platforms) and
+//! the look whether a revision holds the content already. Pure.
+
+use crate::config::Workspace;
+use crate::domain::charm::CharmFacts;
+use crate::domain::{
+    ContentFacts, FileFacts, ImageFacts, Kind, ManifestDigest, Outside, Problem, ResourceRevision, Snapshot,
+};
+
+use super::release::ours;
+use super::{Assumption, Content, Intent, Op, Plan, State, Step, StepId, UploadIntent};
+
+/// The architectures that the store knows.
+const ARCHITECTURES: [&str; 7] = ["amd64", "arm64", "armhf", "ppc64el", "riscv64", "s390x", "all"];
+
+/// The store's word for a resource that is an image.
+const IMAGE: &str = "oci-image";
+
+/// Plans `intent`, or says why not.
+pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -> Result<Plan, Problem> {
+    let mut warnings = Vec::new();
+    let facts = ours(snapshot, &intent.charm, &mut warnings)?;
+    fits(facts, intent)?;
+    let content = snapshot.content.need("what is to be uploaded")?;
+    let steps = match (content, &intent.content) {
+        (ContentFacts::File(file), Content::File { architectures, .. }) => {
+            vec![file_step(facts, intent, file, architectures, &mut warnings)?]
+        }
+        (ContentFacts::Image(image), Content::Digest { .. } | Content::From { .. }) => {
+            image_steps(snapshot, facts, intent, image)?
+        }
+        _ => return Err(Problem::new(Kind::Internal, "something else was looked at")),
+    };
+    let mut plan = Plan::new(
+        &workspace.name,
+        &snapshot.world,
+        format!("Upload to {} of {}", intent.resource, intent.charm),
+        Intent::Upload(intent.clone()),
+        steps,
+        intent.charm.to_string(),
+    );
+    plan.assumptions = vec![match content {
+        ContentFacts::File(file) => Assumption {
+            what: Outside::new(&file.path),
+            value: Outside::new(format!("{} ({} bytes)", file.digest, file.size)),
+            step: Some(StepId(format!("upload/{}/{}", intent.charm, intent.resource))),
+        },
+        ContentFacts::Image(image) => Assumption {
+            what: Outside::new(image.detail.source.to_string()),
+            value: Outside::new(image.detail.digest.to_string()),
+            step: Some(StepId(format!("copy/{}/{}", intent.charm, intent.resource))),
+        },
+    }];
+    plan.warnings = warnings;
+    Ok(plan)
+}
+
+/// Checks that the charm has such a resource, of the type that is to be uploaded.
+fn fits(facts: &CharmFacts, intent: &UploadIntent) -> Result<(), Problem> {
+    let UploadIntent {
+        charm,
+        resource,
+        content,
+    } = intent;
+    let newest = facts
+        .declared
+        .iter()
+        .filter(|one| &one.name == resource)
+        .max_by_key(|one| one.charm_revision);
+    let Some(declared) = newest else {
+        let mut known: Vec<String> = facts.declared.iter().map(|one| one.name.to_string()).collect();
+        known.sort();
+        known.dedup();
+        let problem = Problem::new(Kind::NotFound, format!("{charm} has no resource {resource}"));
+        return Err(if known.is_empty() {
+            problem.hint("no revision of it declares one: upload the charm first, with charmcraft upload")
+        } else {
+            problem.hint(format!("it declares {}", known.join(", ")))
+        });
+    };
+    let image = declared.kind.as_str() == IMAGE;
+    match (content, image) {
+        (Content::File { .. }, true) => Err(Problem::new(
+            Kind::Usage,
+            format!("{resource} of {charm} is an image, not a file"),
+        )
+        .hint("upload an image with --image DIGEST or --from REFERENCE")),
+        (Content::Digest { .. } | Content::From { .. }, false) => Err(Problem::new(
+            Kind::Usage,
+            format!("{resource} of {charm} is of type {}, not an image", declared.kind),
+        )
+        .hint("upload it with --filepath PATH")),
+        _ => Ok(()),
+    }
+}
+
+/// Checks what was asked for as architectures, as charmcraft does.
+pub fn architectures(asked: &[String]) -> Result<(), Problem> {
+    if let Some(unknown) = asked.iter().find(|one| !ARCHITECTURES.contains(&one.as_str())) {
+        return Err(Problem::new(
+            Kind::Usage,
+            format!("the store knows no architecture {}", Outside::capped(unknown, 60)),
+        )
+        .hint(format!("it knows {}", ARCHITECTURES.join(", "))));
+    }
+    if asked.len() > 1 && asked.iter().any(|one| one == "all") {
+        return Err(Problem::new(Kind::Usage, "'all' stands alone among architectures")
+            .hint("leave the others out, or leave 'all' out"));
+    }
+    Ok(())
+}
+
+fn file_step(
+    facts: &CharmFacts,
+    intent: &UploadIntent,
+    file: &FileFacts,
+    asked: &[String],
+    warnings: &mut Vec<Outside>,
+) -> Result<Step, Problem> {
+    architectures(asked)?;
+    let architectures = if asked.is_empty() {
+        vec!["all".to_owned()]
+    } else {
+        asked.to_vec()
+    };
+    let same = facts
+        .resources
+        .get(&intent.resource)
+        .into_iter()
+        .flatten()
+        .find(|one| one.sha256 == file.digest);
+    if let Some(same) = same
+        && same.architectures != architectures
+        && !same.architectures.is_empty()
+    {
+        warnings.push(Outside::new(format!(
+            "revision {} holds this file for {}: the store keeps that revision and its architectures",
+            same.revision.0,
+            same.architectures.join(", ")
+        )));
+    }
+    let op = Op::UploadFile {
+        charm: intent.charm.clone(),
+        resource: intent.resource.clone(),
+        path: file.path.clone(),
+        digest: file.digest,
+        size: file.size,
+        architectures: architectures.clone(),
+    };
+    Ok(Step {
+        id: StepId(format!("upload/{}/{}", intent.charm, intent.resource)),
+        kind: op.kind().to_owned(),
+        target: Outside::new(format!("{} {}", intent.charm, intent.resource)),
+        before: State::text(&file.path),
+        after: State::text(format!(
+            "a revision with sha256 {} for {}",
+            file.digest.short(),
+            architectures.join(", ")
+        )),
+        bytes: Some(if same.is_some() { 0 } else { file.size }),
+        skip_reason: same.map(|same| {
+            Outside::new(format!(
+                "revision {} of {} holds this file already",
+                same.revision.0, intent.resource
+            ))
+        }),
+        undo: Outside::new("cannot be undone: the store keeps revisions; nothing is released by it"),
+        optional: false,
+        op,
+    })
+}
+
+/// The newest revision of the resource that holds this image.
+pub fn holding(
+    snapshot: &Snapshot,
+    facts: &CharmFacts,
+    intent: &UploadIntent,
+    digest: ManifestDigest,
+) -> Option<ResourceRevision> {
+    facts
+        .resources
+        .get(&intent.resource)?
+        .iter()
+        .map(|one| one.revision)
+        .filter(|revision| {
+            snapshot
+                .image_behind(&intent.charm, &intent.resource, *revision)
+                .is_some_and(|behind| behind.digest == digest)
+        })
+        .max()
+}
+
+fn image_steps(
+    snapshot: &Snapshot,
+    facts: &CharmFacts,
+    intent: &UploadIntent,
+    image: &ImageFacts,
+) -> Result<Vec<Step>, Problem> {
+    let UploadIntent { charm, resource, .. } = intent;
+    let detail = &image.detail;
+    let digest = detail.digest;
+    let architectures = detail.store_architectures();
+    if architectures.is_empty() {
+        let has: Vec<String> = detail
+            .platforms
+            .iter()
+            .map(|one| one.image.platform.to_string())
+            .collect();
+        let has = if has.is_empty() { "none".to_owned() } else { has.join(", ") };
+        return Err(Problem::new(
+            Kind::Invalid,
+            format!("{} has no platform that the store knows", detail.source),
+        )
+        .cause(format!("its platforms are {has}"))
+        .hint("the store takes linux images for amd64, arm64, armhf, ppc64el, riscv64 and s390x"));
+    }
+    let held = holding(snapshot, facts, intent, digest);
+    let already = held.map(|revision| {
+        Outside::new(format!(
+            "revision {} of {resource} holds this image already",
+            revision.0
+        ))
+    });
+    let copy = Op::CopyImage {
+        charm: charm.clone(),
+        resource: resource.clone(),
+        source: image.origin.clone(),
+        digest,
+        cut: image.cut.clone(),
+    };
+    let upload = Op::UploadResource {
+        charm: charm.clone(),
+        resource: resource.clone(),
+        digest,
+        architectures: architectures.clone(),
+    };
+    let target = Outside::new(format!("{charm} {resource}"));
+    let there = image
+        .there
+        .then(|| Outside::new("the image is in Canonical's registry already"));
+    let skip_copy = already.clone().or(there);
+    Ok(vec![
+        Step {
+            id: StepId(format!("copy/{charm}/{resource}")),
+            kind: copy.kind().to_owned(),
+            target: target.clone(),
+            before: State::text(detail.source.to_string()),
+            after: State::text(digest.to_string()),
+            bytes: Some(if skip_copy.is_some() { 0 } else { image.bytes_missing }),
+            skip_reason: skip_copy,
+            undo: Outside::new("nothing to undo: an image in the store's registry changes nothing by itself"),
+            optional: false,
+            op: copy,
+        },
+        Step {
+            id: StepId(format!("upload/{charm}/{resource}")),
+            kind: upload.kind().to_owned(),
+            target,
+            before: State::Nothing(()),
+            after: State::text(format!(
+                "a revision with {} for {}",
+                digest.short(),
+                architectures.join(", ")
+            )),
+            bytes: None,
+            skip_reason: already,
+            undo: Outside::new("cannot be undone: the store keeps revisions; nothing is released by it"),
+            optional: false,
+            op: upload,
+        },
+    ])
+}

@@ -1,0 +1,81 @@
+//! Closes a channel, only while it serves what was previewed.
+
+use super::{Ended, Settled, StoreTools, Work, guarded, note};
+use crate::domain::charm::ChannelRow;
+use crate::domain::{Base, Channel, CharmName, Kind, Problem};
+use crate::plan::Serving;
+use crate::run::progress::Phase;
+use crate::services::charmhub::writer::ReleaseItem;
+
+/// What `channel` serves, base by base, sorted.
+pub fn served(rows: &[ChannelRow], channel: &Channel) -> Vec<(Option<Base>, Serving)> {
+    let mut served: Vec<_> = rows
+        .iter()
+        .filter(|row| &row.channel == channel)
+        .map(|row| (row.base.clone(), Serving::of(row)))
+        .collect();
+    served.sort_by(|a, b| a.0.cmp(&b.0));
+    served
+}
+
+/// In words, how `channel` differs from what it was when this was planned; `None` where it does
+/// not, or is closed by now.
+pub fn changed(rows: &[ChannelRow], channel: &Channel, before: &[(Option<Base>, Serving)]) -> Option<String> {
+    let now = served(rows, channel);
+    let mut before = before.to_vec();
+    before.sort_by(|a, b| a.0.cmp(&b.0));
+    if now.is_empty() || now == before {
+        return None;
+    }
+    let words = |serving: &[(Option<Base>, Serving)]| {
+        let words: Vec<String> = serving.iter().map(|(_, one)| one.to_string()).collect();
+        if words.is_empty() { "closed".to_owned() } else { words.join(", ") }
+    };
+    Some(format!(
+        "{channel} was {} when this was previewed and is {} now",
+        words(&before),
+        words(&now)
+    ))
+}
+
+pub async fn perform(
+    tools: &StoreTools,
+    work: Work<'_>,
+    charm: CharmName,
+    channel: Channel,
+    before: Vec<(Option<Base>, Serving)>,
+) -> Ended {
+    let rows = match tools.publisher.rows(&charm).await {
+        Ok(rows) => rows,
+        Err(problem) => return Ended::failed(work.made, problem),
+    };
+    if let Some(text) = changed(&rows, &channel, &before) {
+        let problem = Problem::new(
+            Kind::Refused,
+            format!("{charm} has changed since the preview: nothing was closed"),
+        );
+        return Ended::failed(
+            work.made,
+            problem.cause(text).hint("look who released there, then plan anew"),
+        );
+    }
+    if work.cancel.is_cancelled() {
+        return Ended::cancelled(work.made);
+    }
+    note(&work, Phase::Sending, "closing");
+    let items = [ReleaseItem {
+        revision: None,
+        channel: channel.clone(),
+        resources: Vec::new(),
+    }];
+    let look = || async {
+        let rows = tools.publisher.rows(&charm).await?;
+        Ok(served(&rows, &channel).is_empty().then_some(()))
+    };
+    match guarded(look, || tools.writer.release(&charm, &items)).await {
+        Settled::Already(()) => Ended::skipped(work.made),
+        Settled::Now(()) => Ended::done(work.made),
+        Settled::Refused(problem) => Ended::failed(work.made, problem),
+        Settled::Unknown(problem) => Ended::unknown(work.made, problem),
+    }
+}

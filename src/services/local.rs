@@ -1,0 +1,89 @@
+//! Images of this machine, opened once and kept open: what was previewed is what is sent.
+//!
+//! Owns the memory of opened images and the check that one opened again is still the same. How an
+//! image is read is the business of [`super::packing`]. Must not write to a registry.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt;
+use tokio_util::sync::CancellationToken;
+
+use super::packing::{PackProgress, Packed, Packing};
+use super::registry::{Blob, LocalImage, Registries};
+use crate::domain::{Kind, LocalSource, ManifestDigest, Problem, Repository};
+
+/// Opened images of this machine. Cheap to clone.
+#[derive(Clone)]
+pub struct LocalImages {
+    packing: Packing,
+    opened: Arc<Mutex<HashMap<LocalSource, Arc<Packed>>>>,
+}
+
+impl LocalImages {
+    /// Images read by `packing`.
+    pub fn new(packing: Packing) -> Self {
+        Self {
+            packing,
+            opened: Arc::default(),
+        }
+    }
+
+    /// The image of `source`. `expected` is the digest that it had when it was previewed:
+    /// [`Kind::Refused`] where it is another one by now. What `destination` has already is not
+    /// packed again; without one nothing is packed that is only looked at.
+    pub async fn open(
+        &self,
+        source: &LocalSource,
+        expected: Option<ManifestDigest>,
+        registries: &Registries,
+        destination: Option<&Repository>,
+        progress: &(dyn Fn(PackProgress) + Send + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Arc<LocalImage>, Problem> {
+        if let (Some(expected), Some(known)) = (expected, self.known(source))
+            && known.image.root() == expected
+        {
+            return Ok(Arc::clone(&known.image));
+        }
+        let there = |blobs: Vec<Blob>| {
+            async move {
+                match destination {
+                    Some(destination) => registries.present(destination, blobs).await,
+                    // Nobody is going to send anything.
+                    None => Ok::<HashSet<_>, Problem>(blobs.iter().map(|blob| blob.digest).collect()),
+                }
+            }
+            .boxed()
+        };
+        let packed = Arc::new(self.packing.open(source, &there, progress, cancel).await?);
+        let image = Arc::clone(&packed.image);
+        if let Some(expected) = expected.filter(|expected| *expected != image.root()) {
+            return Err(
+                Problem::new(Kind::Refused, format!("{source} has changed since the preview"))
+                    .cause(format!("it was {expected} and is {} now", image.root()))
+                    .hint("run the same command again to see what it is now"),
+            );
+        }
+        if destination.is_some() {
+            self.lock().insert(source.clone(), packed);
+        }
+        Ok(image)
+    }
+
+    /// Lets go of an image that was sent: what was packed for it may be taken away.
+    pub fn release(&self, source: &LocalSource) {
+        let packed = self.lock().remove(source);
+        if let Some(packed) = packed {
+            self.packing.release(&packed.image);
+        }
+    }
+
+    fn known(&self, source: &LocalSource) -> Option<Arc<Packed>> {
+        self.lock().get(source).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<LocalSource, Arc<Packed>>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

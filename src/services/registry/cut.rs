@@ -1,0 +1,95 @@
+//! Some platforms of an index: which manifest stands for them.
+//!
+//! Owns the choice and the smaller index, which is the same bytes for the same index and platforms
+//! on any day. Must not copy anything.
+
+use super::cache::{Entry, ManifestCache};
+use super::manifest::Manifest;
+use super::shelf::Shelf;
+use super::{CopySource, Registries};
+use crate::domain::image::Platform;
+use crate::domain::{Kind, ManifestDigest, Problem};
+
+pub(super) async fn cut(
+    registries: &Registries,
+    source: &CopySource,
+    index: ManifestDigest,
+    platforms: &[Platform],
+) -> Result<Option<ManifestDigest>, Problem> {
+    let shelf = Shelf::of(registries, source)?;
+    let chosen = choose(&registries.shared.cache, &shelf, index, platforms).await?;
+    Ok(chosen.map(|manifest| manifest.digest))
+}
+
+/// The manifest that stands for the chosen platforms; `None` where the whole image is meant. It is
+/// kept where manifests are, so that its digest alone finds it again.
+pub(super) async fn choose(
+    cache: &ManifestCache,
+    shelf: &Shelf,
+    index: ManifestDigest,
+    platforms: &[Platform],
+) -> Result<Option<Manifest>, Problem> {
+    if platforms.is_empty() {
+        return Ok(None);
+    }
+    let root = shelf.manifest(index).await?;
+    let children = root.children();
+    if children.is_empty() {
+        return Ok(None);
+    }
+    let wanted = |platform: &Platform| platforms.iter().any(|one| covers(one, platform));
+    let kept: Vec<ManifestDigest> = children
+        .iter()
+        .filter(|child| !child.attestation && child.platform.as_ref().is_some_and(wanted))
+        .map(|child| child.digest)
+        .collect();
+    for one in platforms {
+        if !children
+            .iter()
+            .any(|child| !child.attestation && child.platform.as_ref().is_some_and(|has| covers(one, has)))
+        {
+            return Err(Problem::new(
+                Kind::NotFound,
+                format!("{} has no platform {one}", shelf.name(index)),
+            )
+            .hint("windlass resolve names the platforms it has"));
+        }
+    }
+    if kept.len() == children.iter().filter(|child| !child.attestation).count() {
+        return Ok(None);
+    }
+    if let [only] = kept[..] {
+        return shelf.manifest(only).await.map(Some);
+    }
+    let made = smaller(&root, &kept)?;
+    let entry = Entry {
+        media_type: made.media_type.clone(),
+        bytes: made.bytes.clone(),
+    };
+    cache.put(made.digest.0, &entry);
+    Ok(Some(made))
+}
+
+/// True where a wanted platform means this one; without a variant any is meant.
+fn covers(wanted: &Platform, has: &Platform) -> bool {
+    wanted.os == has.os
+        && wanted.architecture == has.architecture
+        && (wanted.variant.is_none() || wanted.variant == has.variant)
+}
+
+/// The index without the other platforms and their attestations; all else stays as it is.
+fn smaller(root: &Manifest, kept: &[ManifestDigest]) -> Result<Manifest, Problem> {
+    let broken = |why: &str| Problem::new(Kind::Internal, "an index cannot be made smaller").cause(why);
+    let mut document: serde_json::Value =
+        serde_json::from_slice(&root.bytes).map_err(|error| broken(&error.to_string()))?;
+    let mut keeps = root.children().iter().map(|child| {
+        kept.contains(&child.digest) || child.subject.is_some_and(|subject| kept.contains(&subject))
+    });
+    document
+        .get_mut("manifests")
+        .and_then(serde_json::Value::as_array_mut)
+        .ok_or_else(|| broken("it names no manifests"))?
+        .retain(|_| keeps.next().unwrap_or(false));
+    let bytes = serde_json::to_vec(&document).map_err(|error| broken(&error.to_string()))?;
+    Manifest::parse("the smaller index", Some(&root.media_type), bytes.into())
+}

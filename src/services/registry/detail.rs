@@ -1,0 +1,199 @@
+//! Images looked at closely, in a registry or on this machine.
+//!
+//! Owns what is read of configs. Artifacts have configs of their own making: they say nothing
+//! here, which is no failure. Must not compare images.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Deserialize;
+
+use super::Registries;
+use super::local::LocalImage;
+use super::manifest::{Blob, Content, Manifest};
+use super::resolve::{PARALLEL, absent, head_at, is_of_size, tree, unique};
+use super::shelf::Shelf;
+use crate::domain::detail::{Layer, PlatformDetail};
+use crate::domain::image::{Platform, PlatformImage, Reference};
+use crate::domain::{ConfigDigest, ImageDetail, ImageSource, ManifestDigest, Outside, Problem};
+
+/// Longest value that is kept of a config, in characters.
+const VALUE: usize = 4096;
+
+/// What a config says, as far as anybody asks.
+#[derive(Deserialize, Default)]
+pub(super) struct Config {
+    #[serde(default)]
+    os: Option<String>,
+    #[serde(default)]
+    architecture: Option<String>,
+    #[serde(default)]
+    variant: Option<String>,
+    #[serde(default)]
+    created: Option<String>,
+    #[serde(default)]
+    config: Option<Run>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct Run {
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    env: Option<Vec<String>>,
+    #[serde(default)]
+    entrypoint: Option<Vec<String>>,
+    #[serde(default)]
+    cmd: Option<Vec<String>>,
+}
+
+impl Config {
+    pub(super) fn parse(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    pub(super) fn platform(&self) -> Platform {
+        let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        Platform {
+            os: said(&self.os).unwrap_or_else(|| "unknown".to_owned()),
+            architecture: said(&self.architecture).unwrap_or_else(|| "unknown".to_owned()),
+            variant: said(&self.variant),
+        }
+    }
+}
+
+pub(super) async fn of_registry(
+    registries: &Registries,
+    reference: &Reference,
+) -> Result<ImageDetail, Problem> {
+    let access = registries.site(&reference.repository)?.pull();
+    let head = head_at(registries, &access, reference).await?;
+    let head = head.ok_or_else(|| absent(reference))?;
+    let shelf = registries.shelf(access, &reference.repository);
+    let root = shelf.manifest(head.digest).await?;
+    is_of_size(&reference.to_string(), &root, head.size)?;
+    detail(&shelf, ImageSource::Registry(reference.clone()), root).await
+}
+
+/// An image on this machine, looked at closely. `source` is how it was named.
+pub async fn local_detail(source: &ImageSource, image: &LocalImage) -> Result<ImageDetail, Problem> {
+    let shelf = Shelf::Local(Arc::new(image.clone()), None);
+    let root = shelf.manifest(image.root()).await?;
+    detail(&shelf, source.clone(), root).await
+}
+
+async fn detail(shelf: &Shelf, source: ImageSource, root: Manifest) -> Result<ImageDetail, Problem> {
+    let (digest, media_type) = (root.digest, root.media_type.clone());
+    let manifests = tree(shelf, root, false).await?;
+    let by_digest: HashMap<ManifestDigest, &Manifest> = manifests
+        .iter()
+        .map(|manifest| (manifest.digest, manifest))
+        .collect();
+    let platforms: Vec<Option<PlatformDetail>> = stream::iter(order(digest, &manifests))
+        .map(|(digest, platform)| {
+            let image = by_digest.get(&digest).copied();
+            async move {
+                match image.map(|image| (image, &image.content)) {
+                    Some((image, Content::Image { config, layers })) => {
+                        let read = Config::parse(&shelf.config(config).await?);
+                        Ok(Some(one(image, platform, config, layers, read)))
+                    }
+                    _ => Ok::<_, Problem>(None),
+                }
+            }
+        })
+        .buffered(PARALLEL)
+        .try_collect()
+        .await?;
+    Ok(ImageDetail {
+        source,
+        digest,
+        media_type,
+        size: unique(&manifests).iter().map(|blob| blob.size).sum(),
+        platforms: platforms.into_iter().flatten().collect(),
+        attestations: attestations(&manifests),
+    })
+}
+
+/// The runnable manifests below `root` with the platform that their index names.
+pub(super) fn order(root: ManifestDigest, manifests: &[Manifest]) -> Vec<(ManifestDigest, Option<Platform>)> {
+    let mut order: Vec<(ManifestDigest, Option<Platform>)> = manifests
+        .iter()
+        .flat_map(Manifest::children)
+        .filter(|child| !child.attestation)
+        .map(|child| (child.digest, child.platform.clone()))
+        .collect();
+    if order.is_empty() {
+        order.push((root, None));
+    }
+    order
+}
+
+/// The attestations that the indexes among `manifests` name.
+pub(super) fn attestations(manifests: &[Manifest]) -> Vec<ManifestDigest> {
+    manifests
+        .iter()
+        .flat_map(Manifest::children)
+        .filter(|child| child.attestation)
+        .map(|child| child.digest)
+        .collect()
+}
+
+/// Bytes of config and layers as stored, foreign layers apart.
+pub(super) fn platform_image(image: &Manifest, platform: Platform, config: &Blob) -> PlatformImage {
+    PlatformImage {
+        platform,
+        digest: image.digest,
+        config_digest: ConfigDigest(config.digest),
+        size: image.blobs().map(|blob| blob.size).sum(),
+    }
+}
+
+fn one(
+    image: &Manifest,
+    platform: Option<Platform>,
+    config: &Blob,
+    layers: &[Blob],
+    read: Config,
+) -> PlatformDetail {
+    let words = |words: Option<Vec<String>>| -> Vec<Outside> {
+        words
+            .into_iter()
+            .flatten()
+            .map(|word| Outside::capped(word, VALUE))
+            .collect()
+    };
+    let platform = platform.unwrap_or_else(|| read.platform());
+    let created = read
+        .created
+        .and_then(|text| chrono::DateTime::parse_from_rfc3339(&text).ok())
+        .map(|at| at.to_utc());
+    let run = read.config.unwrap_or_default();
+    PlatformDetail {
+        image: platform_image(image, platform, config),
+        created,
+        labels: run
+            .labels
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| {
+                let name = Outside::capped(name, VALUE).as_str().to_owned();
+                (name, Outside::capped(value, VALUE))
+            })
+            .collect(),
+        env: words(run.env),
+        entrypoint: words(run.entrypoint),
+        command: words(run.cmd),
+        layers: layers
+            .iter()
+            .map(|layer| Layer {
+                digest: layer.digest,
+                size: layer.size,
+                media_type: Outside::new(&layer.media_type),
+                foreign: layer.foreign,
+            })
+            .collect(),
+    }
+}

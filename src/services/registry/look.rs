@@ -1,0 +1,134 @@
+//! What a repository has of an image before anything is sent.
+//!
+//! Owns the questions only; the registry's own answer decides. Must not write anywhere.
+
+use std::collections::HashSet;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use reqwest::Method;
+
+use super::manifest::Blob;
+use super::resolve::{absent, agrees, head_at, lied, tree, unique};
+use super::shelf::Shelf;
+use super::wire::{Access, Ask, Trouble, persist};
+use super::{CopySource, Lacking, Registries};
+use crate::domain::image::{Reference, Repository, Target};
+use crate::domain::{Digest, ManifestDigest, Problem};
+
+/// HEADs in flight while counting what is missing.
+const LOOKS: usize = 8;
+
+/// Access to look into a destination. To somebody who may write, an empty repository is empty; to
+/// others it does not exist.
+async fn into(registries: &Registries, destination: &Repository) -> Result<Access, Problem> {
+    let site = registries.site(destination)?;
+    Ok(if registries.login(&site).await?.anonymous() {
+        site.pull()
+    } else {
+        site.push()
+    })
+}
+
+pub(super) async fn missing(
+    registries: &Registries,
+    source: &Reference,
+    destination: &Repository,
+) -> Result<u64, Problem> {
+    let digest = match source.target {
+        Target::Digest(digest) => digest,
+        Target::Tag(_) => {
+            let from = registries.site(&source.repository)?.pull();
+            let head = head_at(registries, &from, source).await?;
+            head.ok_or_else(|| absent(source))?.digest
+        }
+    };
+    let to = into(registries, destination).await?;
+    if head_at(registries, &to, &destination.at(digest)).await?.is_some() {
+        return Ok(0);
+    }
+    let source = CopySource::Registry(source.repository.clone());
+    let blobs = blobs_of(registries, &source, digest).await?;
+    let there = held(registries, &to, &blobs).await?;
+    Ok(split(blobs, &there).bytes)
+}
+
+pub(super) async fn lacking(
+    registries: &Registries,
+    source: &CopySource,
+    digest: ManifestDigest,
+    destination: &Repository,
+) -> Result<Lacking, Problem> {
+    let blobs = blobs_of(registries, source, digest).await?;
+    let to = into(registries, destination).await?;
+    // Whoever holds the manifest holds what it names.
+    let there = if head_at(registries, &to, &destination.at(digest)).await?.is_some() {
+        blobs.iter().map(|blob| blob.digest).collect()
+    } else {
+        held(registries, &to, &blobs).await?
+    };
+    Ok(split(blobs, &there))
+}
+
+pub(super) async fn present(
+    registries: &Registries,
+    destination: &Repository,
+    blobs: Vec<Blob>,
+) -> Result<HashSet<Digest>, Problem> {
+    let to = into(registries, destination).await?;
+    held(registries, &to, &blobs).await
+}
+
+fn split(blobs: Vec<Blob>, there: &HashSet<Digest>) -> Lacking {
+    let (present, missing): (Vec<Blob>, Vec<Blob>) =
+        blobs.into_iter().partition(|blob| there.contains(&blob.digest));
+    Lacking {
+        bytes: missing.iter().map(|blob| blob.size).sum(),
+        missing,
+        present,
+    }
+}
+
+async fn blobs_of(
+    registries: &Registries,
+    source: &CopySource,
+    digest: ManifestDigest,
+) -> Result<Vec<Blob>, Problem> {
+    let shelf = Shelf::of(registries, source)?;
+    let root = shelf.manifest(digest).await?;
+    Ok(unique(&tree(&shelf, root, true).await?))
+}
+
+async fn held(registries: &Registries, to: &Access, blobs: &[Blob]) -> Result<HashSet<Digest>, Problem> {
+    stream::iter(blobs)
+        .map(|blob| async move {
+            let there = persist(|| holds(registries, to, blob), |_| {}).await?;
+            Ok::<_, Problem>(there.then_some(blob.digest))
+        })
+        .buffer_unordered(LOOKS)
+        .try_filter_map(|found| std::future::ready(Ok(found)))
+        .try_collect()
+        .await
+}
+
+/// HEAD of a blob. An answer that is neither yes nor no is a problem.
+pub(super) async fn holds(registries: &Registries, access: &Access, blob: &Blob) -> Result<bool, Trouble> {
+    let what = format!("blob {} of {}", blob.digest, access.site);
+    let ask = Ask::new(Method::HEAD, access.site.url(&format!("blobs/{}", blob.digest))?);
+    let answer = registries.ask_once(access, &what, &ask).await?;
+    match answer.status {
+        200 => {
+            agrees(&what, &answer, blob.digest)?;
+            match answer
+                .header("content-length")
+                .and_then(|text| text.parse::<u64>().ok())
+            {
+                Some(length) if length != blob.size => {
+                    Err(lied(&what, &format!("{} bytes", blob.size), &format!("{length} bytes")).into())
+                }
+                _ => Ok(true),
+            }
+        }
+        404 => Ok(false),
+        _ => Err(registries.refusal(access, &what, &answer).await),
+    }
+}

@@ -1,0 +1,164 @@
+//! Where the manifests and configs of one image are read.
+//!
+//! Owns the one way to either, whether the image is in a registry or on this machine: verified
+//! against its digest, always. Must not know what it is read for.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use reqwest::Method;
+
+use super::cache::{Entry, ManifestCache, digest_of};
+use super::local::{LocalImage, Place, gone};
+use super::manifest::{self, Blob, Manifest};
+use super::resolve::{cached, lied, manifest_at};
+use super::wire::{Access, Ask};
+use super::{CopySource, Registries};
+use crate::domain::image::Repository;
+use crate::domain::{Kind, ManifestDigest, Outside, Problem};
+
+/// A place that holds one image.
+#[derive(Clone)]
+pub(super) enum Shelf {
+    /// A repository, and how it is read.
+    Registry(Registries, Access, Repository),
+    /// This machine; smaller indexes made of it are in the cache.
+    Local(Arc<LocalImage>, Option<ManifestCache>),
+}
+
+impl Shelf {
+    /// Where a copy reads.
+    pub(super) fn of(registries: &Registries, source: &CopySource) -> Result<Self, Problem> {
+        match source {
+            CopySource::Registry(repository) => {
+                Ok(registries.shelf(registries.site(repository)?.pull(), repository))
+            }
+            CopySource::Local(image) => Ok(Self::Local(
+                Arc::clone(image),
+                Some(registries.shared.cache.clone()),
+            )),
+        }
+    }
+
+    /// One of its manifests, for people.
+    pub(super) fn name(&self, digest: ManifestDigest) -> String {
+        match self {
+            Self::Registry(_, _, repository) => repository.at(digest).to_string(),
+            Self::Local(..) => format!("{digest} on this machine"),
+        }
+    }
+
+    /// One manifest.
+    pub(super) async fn manifest(&self, digest: ManifestDigest) -> Result<Manifest, Problem> {
+        match self {
+            Self::Registry(registries, access, repository) => {
+                manifest_at(registries, access, repository, digest).await
+            }
+            Self::Local(image, cache) => image
+                .manifest(digest)
+                .cloned()
+                .or_else(|| cached(cache.as_ref()?, &self.name(digest), digest))
+                .ok_or_else(|| {
+                    Problem::new(
+                        Kind::NotFound,
+                        format!("manifest {} is not there", self.name(digest)),
+                    )
+                    .hint("run the same command again: the image is taken in anew")
+                }),
+        }
+    }
+
+    /// A config: small, and kept where it came from a registry.
+    pub(super) async fn config(&self, blob: &Blob) -> Result<Bytes, Problem> {
+        let what = match self {
+            Self::Registry(_, _, repository) => format!("the config {} of {repository}", blob.digest),
+            Self::Local(..) => format!("the config {} on this machine", blob.digest),
+        };
+        if blob.size > manifest::CAP as u64 {
+            return Err(Problem::new(Kind::Invalid, format!("{what} is not usable"))
+                .cause(format!("it is larger than {} bytes", manifest::CAP)));
+        }
+        match self {
+            Self::Registry(registries, access, _) => match registries.shared.cache.get(blob.digest) {
+                Some(entry) => Ok(entry.bytes),
+                None => fetch(registries, access, &what, blob).await,
+            },
+            Self::Local(image, _) => {
+                let bytes = match image.place(blob.digest) {
+                    Some(Place::Bytes(bytes)) => bytes.clone(),
+                    Some(Place::File { path, offset }) => {
+                        let (path, offset, size) = (path.clone(), *offset, blob.size);
+                        let reading = tokio::task::spawn_blocking(move || read(&path, offset, size));
+                        reading.await.map_err(|error| {
+                            Problem::new(Kind::Internal, format!("{what} was not read")).because(&error)
+                        })??
+                    }
+                    Some(Place::Elsewhere) | None => return Err(gone(blob.digest)),
+                };
+                agree(&what, blob, &bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+impl Registries {
+    /// A repository as it is read with `access`.
+    pub(super) fn shelf(&self, access: Access, repository: &Repository) -> Shelf {
+        Shelf::Registry(self.clone(), access, repository.clone())
+    }
+}
+
+fn read(path: &Path, offset: u64, size: u64) -> Result<Bytes, Problem> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|mut file| {
+            file.seek(SeekFrom::Start(offset))?;
+            file.take(size).read_to_end(&mut bytes)
+        })
+        .map_err(|error| unreadable(path, &error))?;
+    Ok(bytes.into())
+}
+
+/// A file of a local image that cannot be read.
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    let shown = Outside::new(path.display().to_string());
+    Problem::new(Kind::Machine, format!("{shown} cannot be read"))
+        .because(error)
+        .hint("check that it is still there and may be read, then run the same command again")
+}
+
+async fn fetch(registries: &Registries, access: &Access, what: &str, blob: &Blob) -> Result<Bytes, Problem> {
+    let ask = Ask::new(Method::GET, access.site.url(&format!("blobs/{}", blob.digest))?);
+    let answer = registries
+        .ask(access, what, &ask)
+        .await
+        .map_err(|trouble| trouble.problem)?;
+    if answer.status != 200 {
+        return Err(registries.refusal(access, what, &answer).await.problem);
+    }
+    agree(what, blob, &answer.body)?;
+    let entry = Entry {
+        media_type: blob.media_type.clone(),
+        bytes: answer.body.clone(),
+    };
+    registries.shared.cache.put(blob.digest, &entry);
+    Ok(answer.body)
+}
+
+fn agree(what: &str, blob: &Blob, bytes: &Bytes) -> Result<(), Problem> {
+    let got = digest_of(bytes);
+    if got != blob.digest {
+        return Err(lied(what, &blob.digest, &got));
+    }
+    if bytes.len() as u64 != blob.size {
+        return Err(lied(
+            what,
+            &format!("{} bytes", blob.size),
+            &format!("{} bytes", bytes.len()),
+        ));
+    }
+    Ok(())
+}
