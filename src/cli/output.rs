@@ -86,7 +86,10 @@ impl Output {
         if self.progress != ProgressForm::Text || !std::io::stderr().is_terminal() {
             return;
         }
-        let mut last = self.busy.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = self
+            .busy
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if last.is_some_and(|at| at.elapsed() < BUSY) {
             return;
         }

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::args::{Global, Rotate as Wish};
 use super::environment::Environment;
 use super::output::Output;
-use super::{Ending, confirm, documents, login, prompt, runs, secret_file, watch};
+use super::{Ending, confirm, login, prompt, runs, secret_file, watch};
 use crate::domain::{Fingerprint, Outside, Problem, SessionId};
 use crate::journal::Outcome;
 use crate::plan::{Plan, RevokeIntent, Revoked, RotateIntent, rotate};
@@ -130,7 +130,11 @@ async fn revocation(session: &Session, sessions: &[String]) -> Result<Plan, Prob
 
 /// Shows what ending sessions would change.
 pub async fn plan_revoke(session: &Session, sessions: &[String], output: &Output) -> Ending {
-    Ok(shown(session, &revocation(session, sessions).await?, output))
+    Ok(confirm::show(
+        session,
+        &revocation(session, sessions).await?,
+        output,
+    ))
 }
 
 /// Ends sessions of the store.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::args::Global;
 use super::environment::Environment;
 use super::output::Output;
-use super::{Ending, documents, login, tables, watch};
+use super::{Ending, confirm, documents, login, tables, watch};
 use crate::domain::{Kind, Problem};
 use crate::journal::{Outcome, RunId, RunRecord, StepOutcome};
 use crate::plan::Op;
@@ -61,12 +61,7 @@ pub fn report(session: &Session, record: &RunRecord, output: &Output) -> u8 {
 }
 
 /// As [`report`], with `more` keys beside the run.
-pub fn report_with(
-    session: &Session,
-    record: &RunRecord,
-    more: Vec<(&str, Value)>,
-    output: &Output,
-) -> u8 {
+pub fn report_with(session: &Session, record: &RunRecord, more: Vec<(&str, Value)>, output: &Output) -> u8 {
     let code = record.outcome.map_or(1, Outcome::exit_code);
     if output.json {
         let mut content = vec![("run", documents::run(record))];

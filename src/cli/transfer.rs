@@ -44,7 +44,10 @@ async fn planned_copy(session: &Session, wish: &Copy, output: &Output) -> Result
         platforms: platforms(&wish.platform)?,
     };
     let hear = hear(output);
-    let snapshot = session.observer.for_copy(session.observer.cached(), &intent, &hear).await;
+    let snapshot = session
+        .observer
+        .for_copy(session.observer.cached(), &intent, &hear)
+        .await;
     session.plan_copy(&snapshot, &intent)
 }
 
@@ -87,7 +90,10 @@ fn release_intent(wish: &Release) -> Result<ReleaseIntent, Problem> {
         let name: ResourceName = name.parse()?;
         let revision = ResourceRevision(number(revision, "--resource revision")?);
         if resources.insert(name.clone(), revision).is_some() {
-            return Err(Problem::new(Kind::Usage, format!("--resource {name} is named twice")));
+            return Err(Problem::new(
+                Kind::Usage,
+                format!("--resource {name} is named twice"),
+            ));
         }
     }
     let mut channels = Vec::new();
@@ -109,7 +115,9 @@ async fn planned_release(session: &Session, wish: &Release) -> Result<Plan, Prob
     let intent = release_intent(wish)?;
     let channels = Some(&intent.channels[..]);
     let observer = &session.observer;
-    let snapshot = observer.for_charm(observer.cached(), &intent.charm, channels).await;
+    let snapshot = observer
+        .for_charm(observer.cached(), &intent.charm, channels)
+        .await;
     session.plan_release(&snapshot, &intent)
 }
 
@@ -133,7 +141,9 @@ async fn planned_close(session: &Session, wish: &Close) -> Result<Plan, Problem>
     };
     let channels = Some(std::slice::from_ref(&intent.channel));
     let observer = &session.observer;
-    let snapshot = observer.for_charm(observer.cached(), &intent.charm, channels).await;
+    let snapshot = observer
+        .for_charm(observer.cached(), &intent.charm, channels)
+        .await;
     session.plan_close(&snapshot, &intent)
 }
 

@@ -9,7 +9,9 @@ use super::args::UploadResource;
 use super::output::Output;
 use super::transfer::{hear, platforms, source};
 use super::{Ending, confirm, runs};
-use crate::domain::{ContentFacts, ImageFacts, ImageSource, Kind, LocalSource, Problem, ResourceRevision, Snapshot};
+use crate::domain::{
+    ContentFacts, ImageFacts, ImageSource, Kind, LocalSource, Problem, ResourceRevision, Snapshot,
+};
 use crate::journal::{Outcome, RunRecord};
 use crate::plan::{Content, Op, Plan, UploadIntent, upload};
 use crate::run::Session;
@@ -72,7 +74,11 @@ pub async fn plan(session: &Session, wish: &UploadResource, output: &Output) -> 
 
 /// Uploads.
 pub async fn upload(session: &Session, wish: &UploadResource, output: &Output) -> Ending {
-    confirm::writable(session, "nothing is uploaded", Some("windlass plan upload-resource"))?;
+    confirm::writable(
+        session,
+        "nothing is uploaded",
+        Some("windlass plan upload-resource"),
+    )?;
     let intent = intent(wish)?;
     let (snapshot, plan) = planned(session, &intent, output).await?;
     let image = match &snapshot.content.value {
@@ -106,7 +112,12 @@ pub async fn upload(session: &Session, wish: &UploadResource, output: &Output) -
         output.say(&resource.sentence(&intent));
     }
     let more = resource.map(|resource| ("resource", resource.document()));
-    Ok(runs::report_with(session, &record, more.into_iter().collect(), output))
+    Ok(runs::report_with(
+        session,
+        &record,
+        more.into_iter().collect(),
+        output,
+    ))
 }
 
 /// What is said before anything is sent.
@@ -122,7 +133,10 @@ fn found(image: &ImageFacts) -> String {
         ImageSource::Registry(reference) => format!(
             "Remote image not found, uploading from {}@{}",
             reference.repository,
-            image.cut.as_ref().map_or(image.detail.digest, |cut| cut.from.into())
+            image
+                .cut
+                .as_ref()
+                .map_or(image.detail.digest, |cut| cut.from.into())
         ),
     }
 }
@@ -198,7 +212,9 @@ impl Resource {
             format!("Revision {number} created of resource '{resource}' for charm '{charm}'")
         } else {
             let what = if self.image { "image" } else { "file" };
-            format!("Revision {number} of resource '{resource}' for charm '{charm}' already holds this {what}")
+            format!(
+                "Revision {number} of resource '{resource}' for charm '{charm}' already holds this {what}"
+            )
         }
     }
 

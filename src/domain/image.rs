@@ -180,12 +180,14 @@ impl Platform {
             [os, architecture, variant] => (os, architecture, Some(variant)),
             _ => ("", "", None),
         };
-        let sound = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let sound =
+            |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !sound(os) || !sound(architecture) || variant.is_some_and(|variant| !sound(variant)) {
-            return Err(
-                Problem::new(Kind::Usage, format!("'{}' is not a platform", Outside::capped(text, 60)))
-                    .hint("write linux/amd64, linux/arm64 or linux/arm/v7"),
-            );
+            return Err(Problem::new(
+                Kind::Usage,
+                format!("'{}' is not a platform", Outside::capped(text, 60)),
+            )
+            .hint("write linux/amd64, linux/arm64 or linux/arm/v7"));
         }
         Ok(Self {
             os: os.to_owned(),

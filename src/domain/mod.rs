@@ -19,6 +19,7 @@ pub mod text;
 
 pub use channel::{Base, Channel, Risk, Track};
 pub use charm::{CharmName, CharmRevision, ResourceName, ResourceRevision};
+pub use content::{ContentFacts, FileFacts, ImageFacts};
 pub use detail::ImageDetail;
 pub use digest::{ConfigDigest, Digest, ImageId, IndexDigest, ManifestDigest};
 pub use image::{Reference, Repository, ResolvedImage, Target};
@@ -29,5 +30,4 @@ pub use secret::{
 };
 pub use snapshot::{Observed, Snapshot};
 pub use source::{Cut, ImageSource, LocalSource, Origin};
-pub use content::{ContentFacts, FileFacts, ImageFacts};
 pub use text::Outside;

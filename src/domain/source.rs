@@ -141,7 +141,8 @@ impl LocalSource {
     /// is taken up elsewhere.
     #[must_use]
     pub fn below(mut self, folder: &std::path::Path) -> Self {
-        if let Self::Oci { path, .. } | Self::OciArchive { path, .. } | Self::DockerArchive { path, .. } = &mut self
+        if let Self::Oci { path, .. } | Self::OciArchive { path, .. } | Self::DockerArchive { path, .. } =
+            &mut self
         {
             *path = folder.join(&*path).to_string_lossy().into_owned();
         }

@@ -3,7 +3,7 @@
 //! Owns where an image is looked for (the store's registry first, then the engines of this machine)
 //! and what is told when it is nowhere. Packing an image of this machine writes to the cache only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Read;
 
 use chrono::Utc;
@@ -14,13 +14,14 @@ use super::{Observer, images, sources};
 use crate::domain::detail::PlatformDetail;
 use crate::domain::image::Platform;
 use crate::domain::{
-    Channel, CharmName, ContentFacts, Cut, Digest, FileFacts, ImageDetail, ImageFacts, ImageSource, IndexDigest, Kind,
-    LocalSource, ManifestDigest, Observed, Origin, Outside, Problem, Repository, Snapshot, Target,
+    Channel, CharmName, ContentFacts, Cut, Digest, FileFacts, ImageDetail, ImageFacts, ImageSource,
+    IndexDigest, Kind, LocalSource, ManifestDigest, Observed, Origin, Outside, Problem, Repository, Snapshot,
+    Target,
 };
 use crate::plan::{Content, CopyIntent, UploadIntent};
 use crate::services::engine::{Held, Wanted};
 use crate::services::packing::PackProgress;
-use crate::services::registry::{CopySource, Registries, local_detail};
+use crate::services::registry::{Blob, CopySource, Registries, local_detail};
 
 /// Hears how far the packing of an image is.
 pub type Hear<'a> = &'a (dyn Fn(PackProgress) + Send + Sync);
@@ -121,7 +122,8 @@ impl Observer {
         let (repository, registries) = self.services.resource_registry(target)?;
         match &intent.content {
             Content::From { source, platforms } => {
-                self.image(source, platforms, &registries, &repository, None, hear).await
+                self.image(source, platforms, &registries, &repository, None, hear)
+                    .await
             }
             Content::Digest { digest } => {
                 let known = behind(snapshot, intent);
@@ -141,7 +143,8 @@ impl Observer {
                     }
                     Found::Here(source) => ImageSource::Local(source),
                 };
-                self.image(&source, &[], &registries, &repository, None, hear).await
+                self.image(&source, &[], &registries, &repository, None, hear)
+                    .await
             }
             Content::File { .. } => Err(Problem::new(Kind::Internal, "a file is no image")),
         }
@@ -151,7 +154,10 @@ impl Observer {
         let destination = &intent.destination;
         let registries = &self.services.registries;
         let tagged = match &destination.target {
-            Target::Tag(_) => registries.head_to_write(destination).await?.map(|head| head.digest),
+            Target::Tag(_) => registries
+                .head_to_write(destination)
+                .await?
+                .map(|head| head.digest),
             Target::Digest(_) => None,
         };
         self.image(
@@ -179,7 +185,11 @@ impl Observer {
             ImageSource::Registry(reference) => {
                 let detail = registries.detail(reference).await?;
                 let repository = reference.repository.clone();
-                (detail, CopySource::Registry(repository.clone()), Origin::Registry(repository))
+                (
+                    detail,
+                    CopySource::Registry(repository.clone()),
+                    Origin::Registry(repository),
+                )
             }
             ImageSource::Local(local) => {
                 let never = CancellationToken::new();
@@ -208,7 +218,10 @@ impl Observer {
                 (smaller(whole, digest, platforms), Some(cut))
             }
         };
-        let there = registries.head_to_write(&destination.at(detail.digest)).await?.is_some();
+        let there = registries
+            .head_to_write(&destination.at(detail.digest))
+            .await?
+            .is_some();
         let mut lacking: Vec<Digest> = Vec::new();
         let mut bytes_missing = 0;
         if !there {
@@ -243,10 +256,34 @@ impl Observer {
             ImageSource::Local(local) => {
                 let never = CancellationToken::new();
                 let registries = &self.services.registries;
-                let image = self.services.local.open(local, None, registries, None, hear, &never).await?;
+                let image = self
+                    .services
+                    .local
+                    .open(local, None, registries, None, hear, &never)
+                    .await?;
                 local_detail(source, &image).await
             }
         }
+    }
+
+    /// Which layers of an image `repository` has.
+    pub async fn layers_at(
+        &self,
+        image: &ImageDetail,
+        repository: &Repository,
+    ) -> Result<HashSet<Digest>, Problem> {
+        let mut blobs: Vec<Blob> = Vec::new();
+        for layer in image.platforms.iter().flat_map(|one| &one.layers) {
+            if !layer.foreign && blobs.iter().all(|known| known.digest != layer.digest) {
+                blobs.push(Blob {
+                    digest: layer.digest,
+                    size: layer.size,
+                    media_type: layer.media_type.as_str().to_owned(),
+                    foreign: false,
+                });
+            }
+        }
+        self.services.registries.present(repository, blobs).await
     }
 
     async fn by_digest(
@@ -259,7 +296,11 @@ impl Observer {
         let wanted = Wanted::parse(text)?;
         let (candidates, held) = match &wanted {
             Wanted::Full(digest) => {
-                if registries.head(&repository.at(ManifestDigest(*digest))).await?.is_some() {
+                if registries
+                    .head(&repository.at(ManifestDigest(*digest)))
+                    .await?
+                    .is_some()
+                {
                     return Ok(Found::There(ManifestDigest(*digest)));
                 }
                 (Vec::new(), self.services.engines.find(&wanted).await)
@@ -275,9 +316,7 @@ impl Observer {
                 candidates.dedup();
                 if let Ok(found) = &mut held {
                     // One image, held here and behind a revision, is no second one.
-                    let also = |digest: &ManifestDigest| {
-                        found.iter().any(|one| one.matched == digest.0)
-                    };
+                    let also = |digest: &ManifestDigest| found.iter().any(|one| one.matched == digest.0);
                     candidates.retain(|digest| !also(digest));
                     if found.len() + candidates.len() > 1 {
                         return Err(ambiguous(short, found, &candidates));
@@ -315,7 +354,10 @@ enum Found {
 
 /// Images that the resource's revisions hold, as far as they are known.
 fn behind(snapshot: &Snapshot, intent: &UploadIntent) -> Vec<ManifestDigest> {
-    let facts = snapshot.charms.get(&intent.charm).and_then(|seen| seen.value.as_ref());
+    let facts = snapshot
+        .charms
+        .get(&intent.charm)
+        .and_then(|seen| seen.value.as_ref());
     facts
         .and_then(|facts| facts.resources.get(&intent.resource))
         .into_iter()

@@ -20,7 +20,10 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
         Target::Digest(wanted) => {
             return Err(Problem::new(
                 Kind::Refused,
-                format!("{} is not the image that {} asks for", intent.source, intent.destination),
+                format!(
+                    "{} is not the image that {} asks for",
+                    intent.source, intent.destination
+                ),
             )
             .cause(format!("it is {digest}, not {wanted}"))
             .hint("name the destination by a tag, or the source by that digest"));

@@ -48,7 +48,12 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &ReleaseIntent) 
     let mut plan = Plan::new(
         &workspace.name,
         &snapshot.world,
-        format!("Release {} of {} to {}", intent.revision, intent.charm, to.join(", ")),
+        format!(
+            "Release {} of {} to {}",
+            intent.revision,
+            intent.charm,
+            to.join(", ")
+        ),
         Intent::Release(intent.clone()),
         steps,
         "yes".to_owned(),
@@ -83,9 +88,9 @@ pub(super) fn ours<'a>(
     {
         return Err(Problem {
             kind: problem.kind,
-            ..problem.clone().within(format!(
-                "{charm} is not a charm that this account may publish"
-            ))
+            ..problem
+                .clone()
+                .within(format!("{charm} is not a charm that this account may publish"))
         }
         .hint("check the name; 'windlass whoami' says whose credential it is and what it reaches"));
     }
@@ -114,7 +119,10 @@ fn bases(facts: &CharmFacts, revision: &RevisionFacts) -> Vec<Option<Base>> {
     bases
 }
 
-fn declared<'a>(facts: &'a CharmFacts, revision: &RevisionFacts) -> Vec<&'a crate::domain::charm::DeclaredResource> {
+fn declared<'a>(
+    facts: &'a CharmFacts,
+    revision: &RevisionFacts,
+) -> Vec<&'a crate::domain::charm::DeclaredResource> {
     facts
         .declared
         .iter()
@@ -122,15 +130,26 @@ fn declared<'a>(facts: &'a CharmFacts, revision: &RevisionFacts) -> Vec<&'a crat
         .collect()
 }
 
-fn known_resources(intent: &ReleaseIntent, facts: &CharmFacts, revision: &RevisionFacts) -> Result<(), Problem> {
+fn known_resources(
+    intent: &ReleaseIntent,
+    facts: &CharmFacts,
+    revision: &RevisionFacts,
+) -> Result<(), Problem> {
     let declared = declared(facts, revision);
     for (name, number) in &intent.resources {
         if !declared.iter().any(|one| &one.name == name) {
             let known: Vec<String> = declared.iter().map(|one| one.name.to_string()).collect();
-            let known = if known.is_empty() { "no resource".to_owned() } else { known.join(", ") };
+            let known = if known.is_empty() {
+                "no resource".to_owned()
+            } else {
+                known.join(", ")
+            };
             return Err(Problem::new(
                 Kind::Usage,
-                format!("revision {} of {} has no resource {name}", revision.revision.0, intent.charm),
+                format!(
+                    "revision {} of {} has no resource {name}",
+                    revision.revision.0, intent.charm
+                ),
             )
             .hint(format!("it declares {known}")));
         }
@@ -190,7 +209,10 @@ fn unattached(
     let place = base.map_or_else(String::new, |base| format!(" for {base}"));
     let problem = Problem::new(
         Kind::Usage,
-        format!("{channel} of {}{place} has no {resource} yet, and none is named", intent.charm),
+        format!(
+            "{channel} of {}{place} has no {resource} yet, and none is named",
+            intent.charm
+        ),
     );
     match facts.resources.get(resource).and_then(|list| list.first()) {
         Some(newest) => problem.hint(format!(
@@ -238,7 +260,10 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
     let op = Op::Close {
         charm: charm.clone(),
         channel: channel.clone(),
-        before: rows.iter().map(|row| (row.base.clone(), Serving::of(row))).collect(),
+        before: rows
+            .iter()
+            .map(|row| (row.base.clone(), Serving::of(row)))
+            .collect(),
     };
     let described = workspace_charm_rows(workspace, snapshot, charm, facts, channel);
     let after = described
@@ -262,7 +287,9 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
         before: State::Rows(described),
         after: State::Rows(after),
         bytes: None,
-        skip_reason: rows.is_empty().then(|| Outside::new(format!("{channel} serves nothing"))),
+        skip_reason: rows
+            .is_empty()
+            .then(|| Outside::new(format!("{channel} serves nothing"))),
         undo: Outside::new("released again with what the channel served before"),
         optional: false,
         op,

@@ -16,8 +16,8 @@ use crate::domain::credential::TokenScope;
 use crate::domain::secret::SelectedRepository;
 use crate::domain::{
     Base, Channel, CharmName, CharmRevision, ConfigDigest, Cut, Digest, GitHubRepository, ManifestDigest,
-    OrganisationSecret, Origin, Outside, ReleaseName, Repository, ResourceName, ResourceRevision, SecretTarget,
-    SessionId, Track,
+    OrganisationSecret, Origin, Outside, ReleaseName, Repository, ResourceName, ResourceRevision,
+    SecretTarget, SessionId, Track,
 };
 
 /// Names a step inside its plan, readable and stable: `upload/finos-legend-studio-k8s/studio-image`.

@@ -106,8 +106,10 @@ pub fn architectures(asked: &[String]) -> Result<(), Problem> {
         .hint(format!("it knows {}", ARCHITECTURES.join(", "))));
     }
     if asked.len() > 1 && asked.iter().any(|one| one == "all") {
-        return Err(Problem::new(Kind::Usage, "'all' stands alone among architectures")
-            .hint("leave the others out, or leave 'all' out"));
+        return Err(
+            Problem::new(Kind::Usage, "'all' stands alone among architectures")
+                .hint("leave the others out, or leave 'all' out"),
+        );
     }
     Ok(())
 }
@@ -208,7 +210,11 @@ fn image_steps(
             .iter()
             .map(|one| one.image.platform.to_string())
             .collect();
-        let has = if has.is_empty() { "none".to_owned() } else { has.join(", ") };
+        let has = if has.is_empty() {
+            "none".to_owned()
+        } else {
+            has.join(", ")
+        };
         return Err(Problem::new(
             Kind::Invalid,
             format!("{} has no platform that the store knows", detail.source),
@@ -248,7 +254,11 @@ fn image_steps(
             target: target.clone(),
             before: State::text(detail.source.to_string()),
             after: State::text(digest.to_string()),
-            bytes: Some(if skip_copy.is_some() { 0 } else { image.bytes_missing }),
+            bytes: Some(if skip_copy.is_some() {
+                0
+            } else {
+                image.bytes_missing
+            }),
             skip_reason: skip_copy,
             undo: Outside::new("nothing to undo: an image in the store's registry changes nothing by itself"),
             optional: false,

@@ -22,8 +22,8 @@ use crate::domain::{Fingerprint, Kind, Outside, Problem, Snapshot};
 use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
 use crate::observe::Observer;
 use crate::plan::{
-    CloseIntent, CopyIntent, Op, Plan, PublishIntent, ReleaseIntent, RevokeIntent, RotateIntent, SignInIntent,
-    UploadIntent, copy, publish, release, revoke, rotate, sign_in, upload,
+    CloseIntent, CopyIntent, Op, Plan, PublishIntent, ReleaseIntent, RevokeIntent, RotateIntent,
+    SignInIntent, UploadIntent, copy, publish, release, revoke, rotate, sign_in, upload,
 };
 use crate::services::Services;
 use crate::services::charmhub::StoreToken;
@@ -175,7 +175,9 @@ impl Session {
             let publisher = self.observer.services().publisher().await?;
             let rows = publisher.rows(charm).await?;
             let moved: Vec<String> = match &step.op {
-                Op::Release { moves, .. } => moves.iter().filter_map(|planned| planned.moved(&rows)).collect(),
+                Op::Release { moves, .. } => {
+                    moves.iter().filter_map(|planned| planned.moved(&rows)).collect()
+                }
                 Op::Close { channel, before, .. } => {
                     close::changed(&rows, channel, before).into_iter().collect()
                 }

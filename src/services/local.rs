@@ -7,17 +7,31 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::packing::{PackProgress, Packed, Packing};
 use super::registry::{Blob, LocalImage, Registries};
-use crate::domain::{Kind, LocalSource, ManifestDigest, Problem, Repository};
+use crate::domain::{Digest, Kind, LocalSource, ManifestDigest, Problem, Repository};
 
 /// Opened images of this machine. Cheap to clone.
 #[derive(Clone)]
 pub struct LocalImages {
     packing: Packing,
     opened: Arc<Mutex<HashMap<LocalSource, Arc<Packed>>>>,
+}
+
+type Answer<'a> = BoxFuture<'a, Result<HashSet<Digest>, Problem>>;
+
+/// Asks which blobs `destination` has. Without one nobody is going to send anything.
+fn asking<'a>(
+    registries: &'a Registries,
+    destination: Option<&'a Repository>,
+) -> impl Fn(Vec<Blob>) -> Answer<'a> + Send + Sync + 'a {
+    move |blobs| match destination {
+        Some(destination) => registries.present(destination, blobs).boxed(),
+        None => std::future::ready(Ok(blobs.iter().map(|blob| blob.digest).collect())).boxed(),
+    }
 }
 
 impl LocalImages {
@@ -46,16 +60,7 @@ impl LocalImages {
         {
             return Ok(Arc::clone(&known.image));
         }
-        let there = |blobs: Vec<Blob>| {
-            async move {
-                match destination {
-                    Some(destination) => registries.present(destination, blobs).await,
-                    // Nobody is going to send anything.
-                    None => Ok::<HashSet<_>, Problem>(blobs.iter().map(|blob| blob.digest).collect()),
-                }
-            }
-            .boxed()
-        };
+        let there = asking(registries, destination);
         let packed = Arc::new(self.packing.open(source, &there, progress, cancel).await?);
         let image = Arc::clone(&packed.image);
         if let Some(expected) = expected.filter(|expected| *expected != image.root()) {

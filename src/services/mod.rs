@@ -6,10 +6,12 @@
 pub mod charmhub;
 pub mod credential_file;
 pub mod endpoints;
+pub mod engine;
 pub mod github;
 pub mod http;
 pub mod keyring;
 pub mod local;
+pub mod packing;
 pub mod private_file;
 pub mod registry;
 pub mod seal;
@@ -44,6 +46,8 @@ pub struct Services {
     pub registries: Registries,
     /// Images of this machine.
     pub local: LocalImages,
+    /// The engines of this machine.
+    pub engines: engine::Engines,
     variable: Option<String>,
     keyring: bool,
     fallback: Option<Fallback>,
@@ -91,6 +95,8 @@ impl Services {
                 ghcr_token,
                 Docker::from_env(variable),
             ),
+            local: LocalImages::new(packing::Packing),
+            engines: engine::Engines,
             variable: set("CHARMCRAFT_AUTH"),
             keyring,
             fallback: None,

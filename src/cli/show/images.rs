@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::cli::args::Global;
 use crate::cli::environment::Environment;
 use crate::cli::output::Output;
-use crate::cli::{Ending, tables};
-use crate::domain::{Kind, Outside, Problem, Reference, ReleaseName, ResolvedImage};
+use crate::cli::{Ending, tables, transfer};
+use crate::domain::detail::{self, Layer};
+use crate::domain::{ImageDetail, ImageSource, Kind, Outside, Problem, ReleaseName, Repository};
 use crate::run::Session;
 
 /// `resolve`.
@@ -14,70 +15,137 @@ pub async fn resolve(
     environment: &Environment,
     global: &Global,
     images: &[String],
+    to: Option<&str>,
     output: &Output,
 ) -> Ending {
-    let found = resolve_all(environment, images).await?;
+    let session = environment.session(global)?;
+    let found = details(&session, images, output).await?;
+    let mut standing = Vec::new();
+    if let Some(to) = to {
+        let to = Repository::parse(to)?;
+        for image in &found {
+            let present = session.observer.layers_at(image, &to).await?;
+            standing.push(present);
+        }
+    }
+    let present = |at: usize, layer: &Layer| standing.get(at).map(|there| there.contains(&layer.digest));
     if output.json {
         let list: Vec<Value> = found
             .iter()
-            .map(|image| {
-                let platforms: Vec<Value> = image
-                    .platforms
-                    .iter()
-                    .map(|p| {
-                        json!({
-                            "os": p.platform.os, "architecture": p.platform.architecture,
-                            "variant": p.platform.variant, "digest": p.digest,
-                            "config_digest": p.config_digest,
-                        })
-                    })
-                    .collect();
-                json!({
-                    "reference": image.reference.to_string(), "digest": image.digest,
-                    "media_type": image.media_type, "size": image.size, "platforms": platforms,
-                    "attestations": image.attestations,
-                })
-            })
+            .enumerate()
+            .map(|(at, image)| document(image, &|layer| present(at, layer)))
             .collect();
-        let workspace = environment
-            .config(global)
-            .ok()
-            .map(|config| config.workspace.name);
-        output.document("images", workspace.as_deref(), vec![("images", json!(list))]);
+        let name = session.config.workspace.name.as_str();
+        output.document("images", Some(name), vec![("images", json!(list))]);
         return Ok(0);
     }
-    for image in &found {
-        output.answer(&describe(image));
+    for (at, image) in found.iter().enumerate() {
+        output.answer(&describe(image, &|layer| present(at, layer)));
     }
     Ok(0)
 }
 
-async fn resolve_all(environment: &Environment, images: &[String]) -> Result<Vec<ResolvedImage>, Problem> {
-    let cache = environment.folders().ok().map(|(_, cache)| cache);
-    let services = environment.services(cache)?;
-    let references: Vec<Reference> = images
+async fn details(session: &Session, images: &[String], output: &Output) -> Result<Vec<ImageDetail>, Problem> {
+    let sources: Vec<ImageSource> = images
         .iter()
-        .map(|text| Reference::parse(text))
+        .map(|text| transfer::source(text))
         .collect::<Result<_, _>>()?;
-    futures_util::future::try_join_all(references.iter().map(|r| services.registries.resolve(r))).await
+    let hear = transfer::hear(output);
+    let asking = sources
+        .iter()
+        .map(|source| session.observer.detail(source, &hear));
+    futures_util::future::try_join_all(asking).await
 }
 
-fn describe(image: &ResolvedImage) -> String {
+type Present<'a> = &'a dyn Fn(&Layer) -> Option<bool>;
+
+fn document(image: &ImageDetail, present: Present<'_>) -> Value {
+    let platforms: Vec<Value> = image
+        .platforms
+        .iter()
+        .map(|one| {
+            let layers: Vec<Value> = one
+                .layers
+                .iter()
+                .map(|layer| {
+                    let mut value = json!({
+                        "digest": layer.digest, "size": layer.size, "media_type": layer.media_type,
+                    });
+                    if let (Some(there), Value::Object(map)) = (present(layer), &mut value) {
+                        map.insert("present".to_owned(), json!(there));
+                    }
+                    value
+                })
+                .collect();
+            let platform = &one.image.platform;
+            json!({
+                "os": platform.os, "architecture": platform.architecture, "variant": platform.variant,
+                "digest": one.image.digest, "config_digest": one.image.config_digest,
+                "size": one.image.size, "created": one.created, "labels": one.labels, "env": one.env,
+                "entrypoint": one.entrypoint, "command": one.command, "layers": layers,
+            })
+        })
+        .collect();
+    json!({
+        "reference": image.source.to_string(), "digest": image.digest, "media_type": image.media_type,
+        "size": image.size, "platforms": platforms, "attestations": image.attestations,
+    })
+}
+
+fn describe(image: &ImageDetail, present: Present<'_>) -> String {
     let mut text = format!(
         "{}\n  digest  {}\n  type    {}\n  size    {}\n",
-        image.reference,
+        image.source,
         image.digest,
         Outside::capped(&image.media_type, 100),
         tables::bytes(image.size)
     );
-    for platform in &image.platforms {
+    let mut to_send = 0;
+    let mut counted = std::collections::BTreeSet::new();
+    for one in &image.platforms {
         text.push_str(&format!(
             "  {}  config {}\n",
-            platform.platform, platform.config_digest
+            one.image.platform, one.image.config_digest
         ));
+        if let Some(created) = one.created {
+            text.push_str(&format!(
+                "    created {}\n",
+                created.format("%Y-%m-%d %H:%M:%S UTC")
+            ));
+        }
+        for (name, value) in &one.labels {
+            text.push_str(&format!(
+                "    label   {}={}\n",
+                Outside::capped(name, 80),
+                Outside::capped(value.as_str(), 120)
+            ));
+        }
+        for layer in &one.layers {
+            let there = present(layer);
+            if there == Some(false) && counted.insert(layer.digest) {
+                to_send += layer.size;
+            }
+            let word = match there {
+                None => "",
+                Some(true) => "  there",
+                Some(false) => "  to send",
+            };
+            text.push_str(&format!(
+                "    layer   {}  {:>9}{word}\n",
+                layer.digest,
+                tables::bytes(layer.size)
+            ));
+        }
     }
     if !image.attestations.is_empty() {
         text.push_str(&format!("  {} attestations\n", image.attestations.len()));
+    }
+    if image
+        .platforms
+        .iter()
+        .any(|one| one.layers.iter().any(|layer| present(layer).is_some()))
+    {
+        text.push_str(&format!("  {} to send\n", tables::bytes(to_send)));
     }
     text
 }
@@ -93,26 +161,87 @@ pub async fn diff(
     if let (Ok(from), Ok(to)) = (from.parse::<ReleaseName>(), to.parse::<ReleaseName>()) {
         return diff_releases(&environment.session(global)?, &from, &to, output).await;
     }
-    let found = resolve_all(environment, &[from.to_owned(), to.to_owned()]).await?;
+    let session = environment.session(global)?;
+    let found = details(&session, &[from.to_owned(), to.to_owned()], output).await?;
     let [a, b] = found.as_slice() else {
         return Err(Problem::new(Kind::Internal, "two images were asked for"));
     };
-    let same_config = a.config_digests().eq(b.config_digests());
+    let differs = detail::diff(a, b);
+    let same_config = differs.only_before.is_empty()
+        && differs.only_after.is_empty()
+        && differs.platforms.iter().all(|one| one.same_config);
     if output.json {
+        let nothing: Present<'_> = &|_| None;
         let content = json!({
-            "from": a, "to": b, "same_digest": a.digest == b.digest, "same_config": same_config,
+            "from": document(a, nothing), "to": document(b, nothing), "same_digest": differs.same,
+            "same_config": same_config, "only_from": differs.only_before, "only_to": differs.only_after,
+            "platforms": differs.platforms,
         });
         output.document("diff", None, vec![("diff", content)]);
         return Ok(0);
     }
-    output.answer(&describe(a));
-    output.answer(&describe(b));
-    output.answer(match (a.digest == b.digest, same_config) {
-        (true, _) => "the same image\n",
-        (false, true) => "the same configs under other manifests: layers were packed differently\n",
+    for (sign, image) in [("-", a), ("+", b)] {
+        output.answer(&format!("{sign} {}\n  digest  {}\n", image.source, image.digest));
+    }
+    for (sign, platforms) in [("-", &differs.only_before), ("+", &differs.only_after)] {
+        for platform in platforms {
+            output.answer(&format!("{sign} platform {platform}\n"));
+        }
+    }
+    for one in &differs.platforms {
+        output.answer(&changes(one));
+    }
+    output.answer(match (differs.same, same_config) {
+        (true, _) => "the same digest\n",
+        (false, true) => "the same image, packed differently\n",
         (false, false) => "different images\n",
     });
     Ok(0)
+}
+
+fn changes(one: &detail::PlatformDiff) -> String {
+    let shared: u64 = one.shared.iter().map(|layer| layer.size).sum();
+    let mut text = format!(
+        "  {}  {} layers in common ({})\n",
+        one.platform,
+        one.shared.len(),
+        tables::bytes(shared)
+    );
+    for (sign, layers) in [("-", &one.removed), ("+", &one.added)] {
+        for layer in layers {
+            text.push_str(&format!(
+                "  {sign} layer  {}  {:>9}\n",
+                layer.digest,
+                tables::bytes(layer.size)
+            ));
+        }
+    }
+    let lists = [("env", &one.env), ("label", &one.labels)];
+    let words = [&one.entrypoint, &one.command];
+    let named = lists
+        .iter()
+        .flat_map(|(kind, changes)| {
+            changes
+                .iter()
+                .map(move |change| (format!("{kind} {}", change.name), change))
+        })
+        .chain(
+            words
+                .into_iter()
+                .flatten()
+                .map(|change| (change.name.to_string(), change)),
+        );
+    for (name, change) in named {
+        for (sign, value) in [("-", &change.before), ("+", &change.after)] {
+            if let Some(value) = value {
+                text.push_str(&format!(
+                    "  {sign} {name}={}\n",
+                    Outside::capped(value.as_str(), 200)
+                ));
+            }
+        }
+    }
+    text
 }
 
 async fn diff_releases(session: &Session, from: &ReleaseName, to: &ReleaseName, output: &Output) -> Ending {

@@ -67,6 +67,7 @@ pub enum ActionId {
     SignInConfirm,
     SignInKeep,
     RevokeConfirm,
+    SingleConfirm,
     ReviewSignIn,
     RunSignIn,
     ReviewAgain,

@@ -248,7 +248,8 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
                 "{}{}, {}.",
                 words::count(writing, "change", "changes"),
                 match &plan.intent {
-                    Intent::Publish(_) | Intent::Upload(_) | Intent::Copy(_) => format!(", {} to send", words::bytes(plan.bytes())),
+                    Intent::Publish(_) | Intent::Upload(_) | Intent::Copy(_) =>
+                        format!(", {} to send", words::bytes(plan.bytes())),
                     _ => String::new(),
                 },
                 match plan.warnings.len() {

@@ -57,7 +57,10 @@ impl UploadIntent {
             Content::Digest { digest } => format!("--image {digest}"),
             Content::From { source, platforms } => format!("--from {source}{}", flags(platforms)),
         };
-        format!("windlass upload-resource {} {} {content}", self.charm, self.resource)
+        format!(
+            "windlass upload-resource {} {} {content}",
+            self.charm, self.resource
+        )
     }
 }
 

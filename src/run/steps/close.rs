@@ -29,7 +29,11 @@ pub fn changed(rows: &[ChannelRow], channel: &Channel, before: &[(Option<Base>, 
     }
     let words = |serving: &[(Option<Base>, Serving)]| {
         let words: Vec<String> = serving.iter().map(|(_, one)| one.to_string()).collect();
-        if words.is_empty() { "closed".to_owned() } else { words.join(", ") }
+        if words.is_empty() {
+            "closed".to_owned()
+        } else {
+            words.join(", ")
+        }
     };
     Some(format!(
         "{channel} was {} when this was previewed and is {} now",
@@ -56,7 +60,9 @@ pub async fn perform(
         );
         return Ended::failed(
             work.made,
-            problem.cause(text).hint("look who released there, then plan anew"),
+            problem
+                .cause(text)
+                .hint("look who released there, then plan anew"),
         );
     }
     if work.cancel.is_cancelled() {

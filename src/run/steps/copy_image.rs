@@ -72,11 +72,15 @@ pub async fn unmoved(registries: &Registries, wanted: &Wanted, place: &Place) ->
         return Ok(());
     };
     let reference = place.repository.tagged(tag);
-    let now = registries.head_to_write(&reference).await?.map(|head| head.digest);
+    let now = registries
+        .head_to_write(&reference)
+        .await?
+        .map(|head| head.digest);
     if now == place.before || now == Some(wanted.digest) {
         return Ok(());
     }
-    let word = |digest: Option<ManifestDigest>| digest.map_or_else(|| "absent".to_owned(), |one| one.to_string());
+    let word =
+        |digest: Option<ManifestDigest>| digest.map_or_else(|| "absent".to_owned(), |one| one.to_string());
     Err(Problem::new(
         Kind::Refused,
         format!("{reference} has changed since the preview: nothing was copied"),
@@ -159,10 +163,19 @@ async fn job(
         Origin::Local(source) => {
             note(work, Phase::Looking, "reading the image");
             let never = CancellationToken::new();
-            let cancel = if work.cancel.is_cancelled() { work.cancel } else { &never };
-            let opening = services
-                .local
-                .open(source, Some(root), registries, Some(&place.repository), &|_| {}, cancel);
+            let cancel = if work.cancel.is_cancelled() {
+                work.cancel
+            } else {
+                &never
+            };
+            let opening = services.local.open(
+                source,
+                Some(root),
+                registries,
+                Some(&place.repository),
+                &|_| {},
+                cancel,
+            );
             tokio::select! {
                 image = opening => CopySource::Local(image?),
                 () = work.cancel.cancelled() => {
@@ -176,7 +189,11 @@ async fn job(
         digest: root,
         destination: place.repository,
         tag: place.tag,
-        cut: wanted.cut.as_ref().map(|cut| cut.platforms.clone()).unwrap_or_default(),
+        cut: wanted
+            .cut
+            .as_ref()
+            .map(|cut| cut.platforms.clone())
+            .unwrap_or_default(),
         referrers,
     })
 }

@@ -52,7 +52,10 @@ pub async fn perform(
         architectures,
     };
     note(&work, Phase::Sending, "sending the descriptor");
-    perform_push(tools, work, push, || tools.writer.store("image-resource.json", &descriptor)).await
+    perform_push(tools, work, push, || {
+        tools.writer.store("image-resource.json", &descriptor)
+    })
+    .await
 }
 
 /// Stores the bytes by `store` unless a revision holds them, and follows the review to its end.

@@ -4,8 +4,8 @@
 //! lost answer only leaves an orphan behind and everything here may be repeated.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,8 +26,10 @@ impl StoreWriter {
     /// Sends a descriptor; the upload's id comes back.
     pub async fn store(&self, file: &str, descriptor: &Descriptor) -> Result<String, Problem> {
         let bytes = &descriptor.0;
-        self.send(file, bytes.len() as u64, || Ok(reqwest::Body::from(bytes.clone())))
-            .await
+        self.send(file, bytes.len() as u64, || {
+            Ok(reqwest::Body::from(bytes.clone()))
+        })
+        .await
     }
 
     /// Sends a file as it was when it was looked at; the upload's id comes back. `sent` counts the
@@ -35,7 +37,10 @@ impl StoreWriter {
     /// never got the end of it.
     pub async fn store_file(&self, file: &FileFacts, sent: &Arc<AtomicU64>) -> Result<String, Problem> {
         let changed = Arc::new(AtomicBool::new(false));
-        let name = Path::new(&file.path).file_name().unwrap_or_default().to_string_lossy();
+        let name = Path::new(&file.path)
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
         let result = self
             .send(&name, file.size, || {
                 sent.store(0, Ordering::Relaxed);
@@ -45,7 +50,10 @@ impl StoreWriter {
         if changed.load(Ordering::Relaxed) {
             return Err(Problem::new(
                 Kind::Refused,
-                format!("{} has changed since the preview", Outside::capped(&file.path, 300)),
+                format!(
+                    "{} has changed since the preview",
+                    Outside::capped(&file.path, 300)
+                ),
             )
             .hint("nothing was uploaded; run the same command again to upload what it is now"));
         }
@@ -69,7 +77,8 @@ impl StoreWriter {
             .http
             .read_within(limit, || {
                 let stream = body().unwrap_or_else(|_| reqwest::Body::from(""));
-                let part = reqwest::multipart::Part::stream_with_length(stream, size).file_name(file.to_owned());
+                let part =
+                    reqwest::multipart::Part::stream_with_length(stream, size).file_name(file.to_owned());
                 let mut headers = reqwest::header::HeaderMap::new();
                 headers.insert(
                     reqwest::header::CONTENT_TYPE,
@@ -98,7 +107,11 @@ impl StoreWriter {
 }
 
 /// A file as a body that breaks off before its last piece where it is not what was looked at.
-fn body_of(file: &FileFacts, sent: Arc<AtomicU64>, changed: Arc<AtomicBool>) -> Result<reqwest::Body, Problem> {
+fn body_of(
+    file: &FileFacts,
+    sent: Arc<AtomicU64>,
+    changed: Arc<AtomicBool>,
+) -> Result<reqwest::Body, Problem> {
     let opened = std::fs::File::open(&file.path).map_err(|error| {
         Problem::new(
             Kind::Machine,

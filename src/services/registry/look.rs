@@ -11,7 +11,7 @@ use super::manifest::Blob;
 use super::resolve::{absent, agrees, head_at, lied, tree, unique};
 use super::shelf::Shelf;
 use super::wire::{Access, Ask, Trouble, persist};
-use super::{CopySource, Lacking, Registries};
+use super::{CopySource, Head, Lacking, Registries};
 use crate::domain::image::{Reference, Repository, Target};
 use crate::domain::{Digest, ManifestDigest, Problem};
 
@@ -78,6 +78,15 @@ pub(super) async fn present(
     held(registries, &to, &blobs).await
 }
 
+/// HEAD as somebody who is going to write: a repository that is not there yet is empty to them.
+pub(super) async fn head_to_write(
+    registries: &Registries,
+    reference: &Reference,
+) -> Result<Option<Head>, Problem> {
+    let to = into(registries, &reference.repository).await?;
+    head_at(registries, &to, reference).await
+}
+
 fn split(blobs: Vec<Blob>, there: &HashSet<Digest>) -> Lacking {
     let (present, missing): (Vec<Blob>, Vec<Blob>) =
         blobs.into_iter().partition(|blob| there.contains(&blob.digest));
@@ -99,9 +108,10 @@ async fn blobs_of(
 }
 
 async fn held(registries: &Registries, to: &Access, blobs: &[Blob]) -> Result<HashSet<Digest>, Problem> {
-    stream::iter(blobs)
+    // Owned, so that the whole can be sent to another thread.
+    stream::iter(blobs.to_vec())
         .map(|blob| async move {
-            let there = persist(|| holds(registries, to, blob), |_| {}).await?;
+            let there = persist(|| holds(registries, to, &blob), |_| {}).await?;
             Ok::<_, Problem>(there.then_some(blob.digest))
         })
         .buffer_unordered(LOOKS)

@@ -159,6 +159,11 @@ impl Registries {
         resolve::head(self, reference).await
     }
 
+    /// As [`Registries::head`], as somebody who is going to write there.
+    pub async fn head_to_write(&self, reference: &Reference) -> Result<Option<Head>, Problem> {
+        look::head_to_write(self, reference).await
+    }
+
     /// Everything about an image. A tag is pinned by HEAD first, and manifests are read by digest,
     /// once ever. [`crate::domain::Kind::NotFound`] names a reference that is not there.
     pub async fn resolve(&self, reference: &Reference) -> Result<ResolvedImage, Problem> {
