@@ -8,7 +8,7 @@ import random
 import re
 import time
 
-from images import Image, unpacked
+from images import Image, push, unpacked
 from relay import Relay
 from uploading import ENGINE, STUDIO, descriptor_digest, in_canonical, push_login
 from world import FULL, SCRATCH, Client, World, check, docker_registry, http, kill, need, referee, skopeo
@@ -26,7 +26,7 @@ def main():
     world = World()
     registry = docker_registry("registry")
     canonical = world.variables["CHARMCRAFT_REGISTRY_URL"].removeprefix("http://")
-    for target in (Copy(world, registry), Upload(world, canonical)):
+    for target in (Copy(world, registry, docker_registry("source")), Copy(world, registry), Upload(world, canonical)):
         target.undisturbed()
         trouble, resumed, half = [], 0, 0
         for turn in range(kills):
@@ -36,23 +36,24 @@ def main():
             trouble += [f"seed {seed}: {text}" for text in wrong]
             half += was_half
             resumed += went_on
+        print(f"{target.name}: {resumed} of {half} half-sent blobs went on where they stopped", flush=True)
         check(
             not trouble, f"{target.name}: {kills} pushes killed at any byte, then repeated: nothing sent twice",
             "\n  " + "\n  ".join(trouble),
         )
-        print(f"{target.name}: {resumed} of {half} half-sent blobs went on where they stopped", flush=True)
         if target.resumes:
             check(resumed == half, f"{target.name}: what was half sent goes on where it stopped", f"{resumed} of {half}")
         target.arrived()
 
 
 class Copy:
-    """`copy docker-archive:` into Debian's docker-registry."""
+    """`copy` of an archive, or out of another registry, into Debian's docker-registry."""
 
-    name, resumes = "docker-registry", False
+    resumes = False
 
-    def __init__(self, world, registry):
-        self.world, self.registry, self.relay = world, registry, Relay(registry)
+    def __init__(self, world, registry, source=None):
+        self.world, self.registry, self.relay, self.source = world, registry, Relay(registry), source
+        self.name = f"{'registry' if source else 'archive'} to docker-registry"
         self.count = 0
 
     def undisturbed(self):
@@ -60,12 +61,17 @@ class Copy:
 
     def prepare(self, image):
         self.count += 1
-        self.repository = f"killed/{self.count}"
-        self.archive = image.docker_archive(SCRATCH / "killed.tar")
-        self.client = Client(self.world, f"copy-{self.count}")
+        if self.source:
+            self.repository = f"copied/{self.count}"
+            digest = push(self.source, self.repository, "v1", image)
+            self.reference = f"docker://{self.source}/{self.repository}@{digest}"
+        else:
+            self.repository = f"killed/{self.count}"
+            self.reference = f"docker-archive:{image.docker_archive(SCRATCH / 'killed.tar')}"
+        self.client = Client(self.world, f"copy-{self.repository.replace('/', '-')}")
 
     def command(self):
-        return ("copy", f"docker-archive:{self.archive}", f"docker://{self.relay.address}/{self.repository}:v1", "--yes", "--json")
+        return ("copy", self.reference, f"docker://{self.relay.address}/{self.repository}:v1", "--yes", "--json")
 
     def has(self, digest):
         return http("HEAD", f"http://{self.registry}/v2/{self.repository}/blobs/{digest}")[0] == 200
@@ -74,7 +80,7 @@ class Copy:
         return None
 
     def arrived(self):
-        folder = SCRATCH / "copied"
+        folder = SCRATCH / f"copied-{self.repository.replace('/', '-')}"
         copied = skopeo(self.world, "copy", "--src-tls-verify=false", f"docker://{self.registry}/{self.repository}:v1", f"oci:{folder}:it")
         verify(self.name, copied, folder)
 
@@ -166,12 +172,13 @@ def one(target, draw, seed, forget):
         wrong.append(f"killed at byte {byte}: sent again although it was there: {sorted(repeated)}")
     # Blobs are of one size here: what random bytes come to after gzip.
     blob = (5 << 20) + (16 << 10)
-    missing = (3 - len(there)) * blob
+    layers = len(there - {image.id})
+    missing = (3 - layers) * blob
     if second > missing + AROUND:
         wrong.append(f"killed at byte {byte}: {second} bytes sent, {missing} were missing")
     if trouble := target.judge(again):
         wrong.append(f"killed at byte {byte}: {trouble}")
-    lost = first - len(there) * blob
+    lost = first - layers * blob
     was_half = int(lost > HALF and not forget)
     return wrong, was_half, int(was_half and second < missing - lost // 2)
 
