@@ -55,7 +55,7 @@ impl Observer {
         let mut asked = snapshot.clone();
         asked.content = Observed::failed(Problem::new(Kind::Internal, LATER));
         match crate::plan::upload::plan(&self.workspace, &asked, intent) {
-            Err(problem) if !problem.causes.iter().any(|cause| cause.as_str() == LATER) => Err(problem),
+            Err(problem) if problem.summary.as_str() != LATER => Err(problem),
             _ => Ok(()),
         }
     }
@@ -103,7 +103,7 @@ impl Observer {
         for (charm, rows) in served.rows {
             snapshot.served.entry(charm).or_default().refresh(rows);
         }
-        images::behind(self, &mut snapshot, &served.ids, &charms, channels.is_none()).await;
+        images::behind(self, &mut snapshot, &served.ids, &charms, true).await;
         if let Some(channels) = channels {
             images::identify(self, &mut snapshot, &charms, Some(channels)).await;
         }

@@ -23,7 +23,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
     let mut warnings = Vec::new();
     let facts = ours(snapshot, &intent.charm, &mut warnings)?;
     fits(facts, intent)?;
-    let content = snapshot.content.need("what is to be uploaded")?;
+    let content = found(snapshot)?;
     let steps = match (content, &intent.content) {
         (ContentFacts::File(file), Content::File { architectures, .. }) => {
             vec![file_step(facts, intent, file, architectures, &mut warnings)?]
@@ -55,6 +55,15 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
     }];
     plan.warnings = warnings;
     Ok(plan)
+}
+
+/// What was found of the wish. Why it was not found is the news itself.
+pub(super) fn found(snapshot: &Snapshot) -> Result<&ContentFacts, Problem> {
+    match (&snapshot.content.value, &snapshot.content.problem) {
+        (_, Some(problem)) => Err(problem.clone()),
+        (Some(content), None) => Ok(content),
+        (None, None) => Err(Problem::new(Kind::Internal, "what is wished was never looked at")),
+    }
 }
 
 /// Checks that the charm has such a resource, of the type that is to be uploaded.
