@@ -30,7 +30,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
             .hint("name the destination by a tag, or the source by that digest"));
         }
     };
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<Outside> = image.remark().into_iter().collect();
     let tag_stands = tag.is_none() || image.tagged == Some(digest);
     if let (Some(tag), Some(now)) = (&tag, image.tagged)
         && now != digest

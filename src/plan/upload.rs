@@ -29,6 +29,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
             vec![file_step(facts, intent, file, architectures, &mut warnings)?]
         }
         (ContentFacts::Image(image), Content::Digest { .. } | Content::From { .. }) => {
+            warnings.extend(image.remark());
             image_steps(snapshot, facts, intent, image)?
         }
         _ => return Err(Problem::new(Kind::Internal, "something else was looked at")),

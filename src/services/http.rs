@@ -337,6 +337,19 @@ impl Http {
         Ok(slot.get().unwrap_or(usual))
     }
 
+    /// A client whose every request goes to the Unix socket at `path`, whatever its address says.
+    /// It follows no redirect and has no idle timeout: exports are long in coming.
+    pub fn socket(&self, path: &std::path::Path) -> Result<reqwest::Client, Problem> {
+        unwatched(self.timeouts)
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_certs_only(std::iter::empty())
+            .unix_socket(path)
+            .build()
+            .map_err(|error| {
+                Problem::new(Kind::Machine, "the client of a local engine cannot be set up").because(&error)
+            })
+    }
+
     /// Sends once and hands over the answer with its body unread, whatever its status. There is no
     /// limit on the whole; waits that the host asked for are kept and noted.
     pub async fn open(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
