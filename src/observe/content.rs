@@ -267,7 +267,7 @@ impl Observer {
                     .local
                     .open(local, None, registries, None, hear, &never)
                     .await?;
-                local_detail(source, &image).await
+                local_detail(source, &packed.image).await
             }
         }
     }
