@@ -103,7 +103,7 @@ def image(key="a", megabytes=335, changed=False):
     return Image([
         layer(f"{key}1", int(150 * part * MIB), 0),
         layer(f"{key}2{'x' if changed else ''}", int(100 * part * MIB), 0),
-        layer(f"{key}3", int(5 * part * MIB), int(124 * part) * MIB),
+        layer(f"{key}3", int(5 * part * MIB), int(113 * part) * MIB),
     ])
 
 
