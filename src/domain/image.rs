@@ -1,9 +1,8 @@
 //! Image references, platforms and what a registry says about an image.
 //!
 //! Owns the text forms of references (`docker://host/name:tag`, `@digest`) and the facts of a
-//! resolved image. Must not speak to a registry. Parsing is the reference grammar of the
-//! distribution project by way of a library; the first parse compiles a large expression, so
-//! nothing on the way to a first frame may parse a reference.
+//! resolved image. Must not speak to a registry. How a reference is written is the
+//! business of [`super::grammar`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,6 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::digest::{ConfigDigest, Digest, ManifestDigest};
+use super::grammar;
 use super::problem::{Kind, Problem};
 use super::text::Outside;
 
@@ -127,8 +127,8 @@ impl Reference {
         if bare.contains("://") {
             return Err(fail("only docker:// names a registry".to_owned()));
         }
-        let parsed: oci_distribution::Reference = bare.parse().map_err(|error| fail(format!("{error}")))?;
-        let target = match (parsed.digest(), parsed.tag()) {
+        let parts = grammar::split(bare).map_err(fail)?;
+        let target = match (parts.digest, parts.tag) {
             (Some(digest), _) => {
                 let digest: Digest = digest.parse().map_err(|error| fail(format!("{error}")))?;
                 Target::Digest(ManifestDigest(digest))
@@ -136,13 +136,10 @@ impl Reference {
             (None, Some(tag)) => Target::Tag(tag.to_owned()),
             (None, None) => Target::Tag("latest".to_owned()),
         };
-        if parsed.repository().chars().any(|c| c.is_ascii_uppercase()) {
-            return Err(fail("names in registries are lower case".to_owned()));
-        }
         Ok(Self {
             repository: Repository {
-                registry: parsed.registry().to_owned(),
-                path: parsed.repository().to_owned(),
+                registry: parts.registry.to_owned(),
+                path: parts.path,
             },
             target,
         })

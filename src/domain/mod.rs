@@ -9,6 +9,7 @@ pub mod content;
 pub mod credential;
 pub mod detail;
 pub mod digest;
+mod grammar;
 pub mod image;
 pub mod problem;
 pub mod release;

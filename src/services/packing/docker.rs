@@ -54,7 +54,9 @@ struct RootFs {
 
 /// `what` and what is wrong with it.
 pub(super) fn invalid(what: &str, why: impl std::fmt::Display) -> Problem {
-    Problem::new(Kind::Invalid, format!("{what} is no image that can be read")).cause(why)
+    Problem::new(Kind::Invalid, format!("{what} is no image that can be read"))
+        .cause(why)
+        .hint("make it anew, with docker save or skopeo copy, then run the same command again")
 }
 
 /// True where both texts name the same image, with or without `docker.io/library/` and `:latest`.

@@ -4,6 +4,7 @@
 //! and foreign layers. Must not change a byte: a manifest is pushed as it was read.
 
 use bytes::Bytes;
+use oci_distribution::manifest;
 use serde::Deserialize;
 
 use super::cache::digest_of;
@@ -11,13 +12,13 @@ use crate::domain::image::Platform;
 use crate::domain::{Digest, Kind, ManifestDigest, Outside, Problem};
 
 /// OCI image index.
-pub(super) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(super) const OCI_INDEX: &str = manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
 /// OCI image manifest.
-pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const OCI_MANIFEST: &str = manifest::OCI_IMAGE_MEDIA_TYPE;
 /// Docker's manifest list.
-pub(super) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+pub(super) const DOCKER_LIST: &str = manifest::IMAGE_MANIFEST_LIST_MEDIA_TYPE;
 /// Docker's manifest, schema 2.
-pub(super) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+pub(super) const DOCKER_MANIFEST: &str = manifest::IMAGE_MANIFEST_MEDIA_TYPE;
 /// Every type that is understood, for `Accept`: a registry that is not offered the index type
 /// answers that the tag does not exist.
 pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
