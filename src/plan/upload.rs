@@ -3,6 +3,9 @@
 //! Owns the checks that come before a byte is sent (name, resource, type, rights, platforms) and
 //! the look whether a revision holds the content already. Pure.
 
+#[cfg(test)]
+mod tests;
+
 use crate::config::Workspace;
 use crate::domain::charm::CharmFacts;
 use crate::domain::{

@@ -389,6 +389,10 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
                     Intent::Rotate(intent) => rotate::plan(&workspace(), &previous, intent),
                     Intent::SignIn(intent) => sign_in::plan(&workspace(), &previous, intent),
                     Intent::Revoke(intent) => revoke::plan(&workspace(), &previous, intent),
+                    Intent::Upload(intent) => crate::plan::upload::plan(&workspace(), &previous, intent),
+                    Intent::Copy(intent) => crate::plan::copy::plan(&workspace(), &previous, intent),
+                    Intent::Release(intent) => crate::plan::release::plan(&workspace(), &previous, intent),
+                    Intent::Close(intent) => crate::plan::release::close(&workspace(), &previous, intent),
                 };
                 Msg::Planned(id, now(), previous, Box::new(plan))
             }

@@ -208,7 +208,7 @@ impl Engine {
         connected.map_err(|error| self.unreachable(address, &error))
     }
 
-    fn unreachable(&self, address: &Address, error: &io::Error) -> NoAnswer {
+    pub(super) fn unreachable(&self, address: &Address, error: &io::Error) -> NoAnswer {
         let name = self.candidate.name;
         let problem = |kind, summary: String| Problem::new(kind, summary).because(error);
         match error.kind() {

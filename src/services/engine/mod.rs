@@ -6,6 +6,8 @@
 
 mod address;
 mod client;
+#[cfg(test)]
+pub(in crate::services) mod test_engine;
 mod wanted;
 
 use std::sync::Arc;

@@ -35,7 +35,6 @@ pub(super) struct Archive {
     path: PathBuf,
     file: Watched<File>,
     entries: Entries<At>,
-    whole: bool,
     pub(super) press: Press,
     /// Layers that were read already, by where they are.
     done: HashMap<u64, (Digest, Layer)>,
@@ -144,13 +143,16 @@ impl Archive {
                 entries.link(name, &target, kind.is_symlink())?;
             }
         }
+        // Every archive says that it ends; one that does not may lack more than that.
+        if length <= end {
+            return Err(cut_short(what));
+        }
         let file = archive.into_inner();
         Ok(Self {
             what: what.to_owned(),
             path: path.to_path_buf(),
             file: Watched::new(file, press.desk.clone(), Some(length)),
             entries,
-            whole: length > end,
             press,
             done: HashMap::new(),
         })
@@ -213,10 +215,6 @@ impl Archive {
 impl Shelf for Archive {
     fn what(&self) -> &str {
         &self.what
-    }
-
-    fn whole(&self) -> bool {
-        self.whole
     }
 
     fn name(&self, raw: &str) -> Result<String, Problem> {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::press::{Layer, cut_short};
+use super::press::Layer;
 use super::shelf::Shelf;
 use crate::domain::image::{Platform, Reference};
 use crate::domain::{ConfigDigest, Digest, Kind, Outside, Problem};
@@ -117,9 +117,6 @@ pub(super) fn chosen(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Opti
 /// Puts the image together, its layers compressed.
 pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Assembled, Problem> {
     let Some(saved) = chosen(shelf, wanted)? else {
-        if !shelf.whole() {
-            return Err(cut_short(shelf.what()));
-        }
         return Err(invalid(
             shelf.what(),
             "there is no manifest.json in it, which docker save writes",
@@ -127,17 +124,12 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<As
         .hint("an archive of an OCI layout (a rock) is named oci-archive:FILE, a folder oci:FOLDER"));
     };
     let lacking = |shelf: &dyn Shelf, name: &str| {
-        if shelf.whole() {
-            invalid(
-                shelf.what(),
-                format!(
-                    "manifest.json names {}, which is not there",
-                    Outside::capped(name, 200)
-                ),
-            )
-        } else {
-            cut_short(shelf.what())
-        }
+        let shown = Outside::capped(name, 200);
+        invalid(
+            shelf.what(),
+            format!("manifest.json names {shown}, which is not there"),
+        )
+        .hint("make the archive anew")
     };
     let name = shelf.name(&saved.config)?;
     let Some(config) = shelf.small(&name)? else {

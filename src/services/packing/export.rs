@@ -37,7 +37,6 @@ enum Stored {
 pub(super) struct Export {
     what: String,
     entries: Entries<Stored>,
-    whole: bool,
     pub(super) press: Press,
     /// True where something was skipped that is needed: it must be read again.
     pub(super) again: bool,
@@ -95,7 +94,6 @@ impl Export {
         let mut export = Self {
             what: what.to_owned(),
             entries: Entries::of(what),
-            whole: false,
             press,
             again: false,
         };
@@ -128,11 +126,10 @@ impl Export {
                 export.entries.link(name, &target, kind.is_symlink())?;
             }
         }
-        export.whole = seen.bytes() > end;
-        if !export.whole {
+        // Every archive says that it ends; one that does not may lack more than that.
+        if seen.bytes() <= end {
             return Err(cut_short(what));
         }
-        // The rest of the answer, so that the connection can be used again.
         Ok(export)
     }
 
@@ -204,10 +201,6 @@ impl Export {
 impl Shelf for Export {
     fn what(&self) -> &str {
         &self.what
-    }
-
-    fn whole(&self) -> bool {
-        self.whole
     }
 
     fn name(&self, raw: &str) -> Result<String, Problem> {

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Deserialize;
 
 use super::docker::{Assembled, chosen, invalid, same_name, which};
-use super::press::cut_short;
 use super::shelf::Shelf;
 use crate::domain::image::Platform;
 use crate::domain::{ConfigDigest, Digest, ManifestDigest, Outside, Problem};
@@ -68,9 +67,6 @@ struct Tree {
 /// Puts an image together that was made for the OCI layout: `oci:` and `oci-archive:`.
 pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Assembled, Problem> {
     let Some(index) = index(shelf)? else {
-        if !shelf.whole() {
-            return Err(cut_short(shelf.what()));
-        }
         return Err(invalid(
             shelf.what(),
             "there is no index.json in it, which the OCI layout begins with",
@@ -284,9 +280,6 @@ impl Tree {
 }
 
 fn not_whole(shelf: &dyn Shelf, tree: &Tree) -> Problem {
-    if !shelf.whole() {
-        return cut_short(shelf.what());
-    }
     let mut lacking = tree.lacking.clone();
     let more = lacking.len().saturating_sub(3);
     lacking.truncate(3);

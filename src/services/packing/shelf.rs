@@ -21,9 +21,6 @@ pub(super) trait Shelf {
     /// What it is called, for problems.
     fn what(&self) -> &str;
 
-    /// False where it stops without saying that this is its end.
-    fn whole(&self) -> bool;
-
     /// The name of an entry that a document names.
     fn name(&self, raw: &str) -> Result<String, Problem>;
 
@@ -112,10 +109,6 @@ pub(super) fn missing(path: &Path, error: &io::Error) -> Problem {
 impl Shelf for Folder {
     fn what(&self) -> &str {
         &self.what
-    }
-
-    fn whole(&self) -> bool {
-        true
     }
 
     fn name(&self, raw: &str) -> Result<String, Problem> {
