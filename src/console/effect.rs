@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use super::confirm::Confirmed;
 use super::given::{Entered, Given};
-use crate::domain::Snapshot;
+use super::image::Wanted;
 use crate::domain::credential::TokenScope;
+use crate::domain::{CharmName, ResourceName, Snapshot};
 use crate::journal::RunId;
 use crate::plan::{Intent, Plan};
 
@@ -50,6 +51,28 @@ pub enum Effect {
         /// Who signs in.
         login: Entered,
     },
+    /// Look at an image closely, and how much of it a resource lacks.
+    Look {
+        /// The request.
+        id: RequestId,
+        /// The image.
+        image: Wanted,
+        /// Where it would go.
+        to: Option<(CharmName, ResourceName)>,
+        /// What is known so far.
+        previous: Arc<Snapshot>,
+    },
+    /// Read the image behind every revision of a charm's resources.
+    LookBehind {
+        /// The request.
+        id: RequestId,
+        /// The charm.
+        charm: CharmName,
+        /// What is known so far.
+        previous: Arc<Snapshot>,
+    },
+    /// Ask the engines of this machine what they hold.
+    AskEngines,
     // --- background, changing remotes
     /// Start a run of a confirmed plan.
     Start {

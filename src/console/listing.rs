@@ -145,6 +145,13 @@ impl<R: Keyed> Listing<R> {
         self.selected = self.row(self.at).map(|row| row.key().to_owned());
     }
 
+    /// Selects the row with this key, where it is visible.
+    pub fn select_key(&mut self, key: &str) {
+        self.touched = true;
+        self.selected = Some(key.to_owned());
+        self.find_selected();
+    }
+
     /// Moves the window so that the selection lies in it.
     pub fn settle(&mut self, height: usize) {
         self.offset = window(self.offset, self.at, height, self.visible.len());

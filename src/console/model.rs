@@ -10,13 +10,14 @@ use chrono::{DateTime, Utc};
 
 use super::dialogs::Modal;
 use super::effect::RequestId;
+use super::image::Images;
 use super::live::Live;
 use super::panes::{PaneId, Panes};
 use super::review::Review;
 use super::running::Running;
 use super::view::look::Look;
 use crate::config::Workspace;
-use crate::domain::{CharmName, Problem, Snapshot};
+use crate::domain::{CharmName, Outside, Problem, Snapshot};
 use crate::journal::{RunId, RunRecord};
 
 /// What the console is started with.
@@ -32,6 +33,12 @@ pub struct Setting {
     pub look: Look,
     /// Minutes between automatic refreshes; 0 for none.
     pub refresh_minutes: u64,
+    /// True where nobody may be asked.
+    pub offline: bool,
+    /// The folder that relative paths start from.
+    pub folder: String,
+    /// What `~` stands for, where it is known.
+    pub home: Option<String>,
 }
 
 /// Which screen is up.
@@ -102,6 +109,12 @@ pub struct Model {
     pub interrupted: Option<Box<Screen>>,
     /// The dialog over it.
     pub modal: Option<Modal>,
+    /// Images that were looked at closely.
+    pub images: Images,
+    /// What engines of this machine hold, by name.
+    pub engines: Vec<Outside>,
+    /// Charms whose older revisions are being looked at.
+    pub looking: BTreeMap<CharmName, RequestId>,
     /// The word at the foot.
     pub notice: Option<Notice>,
     /// True once what costs time may be worked out: not before the first frame.
@@ -137,6 +150,9 @@ impl Model {
             screen: Screen::Panes,
             interrupted: None,
             modal: None,
+            images: Images::default(),
+            engines: Vec::new(),
+            looking: BTreeMap::new(),
             notice: None,
             warm: false,
             leaving: false,

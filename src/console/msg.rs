@@ -3,6 +3,7 @@
 //! Owns the messages, nested by feature. They can be compared and replayed. Must not carry
 //! closures, nor anything secret in a type that shows it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -11,8 +12,10 @@ use super::actions::{ActionId, Key};
 use super::effect::RequestId;
 use super::given::Discharge;
 use super::hidden::Hidden;
+use super::image::Seen;
 use super::panes::PaneId;
-use crate::domain::{Problem, Snapshot};
+use crate::domain::charm::ImageBehind;
+use crate::domain::{CharmName, Observed, Outside, Problem, Snapshot};
 use crate::journal::{RunId, RunRecord};
 use crate::plan::Plan;
 use crate::run::progress::RunProgress;
@@ -47,6 +50,12 @@ pub enum Msg {
     Run(RunMsg),
     /// Of the sign-in dialog.
     SignIn(SignInMsg),
+    /// Of the upload dialog.
+    Upload(UploadMsg),
+    /// Of the release dialog.
+    Release(ReleaseMsg),
+    /// Of an image looked at closely.
+    Image(ImageMsg),
     // --- from the clock
     /// It is this time now.
     Clock(DateTime<Utc>),
@@ -66,6 +75,12 @@ pub enum Msg {
     ),
     /// Ubuntu One answered a sign-in.
     Discharged(RequestId, Box<Result<Discharge, Problem>>),
+    /// An image was looked at, or not.
+    Looked(RequestId, Box<Result<Seen, Problem>>),
+    /// The images behind the revisions of a charm's resources were read.
+    Behind(RequestId, CharmName, BTreeMap<String, Observed<ImageBehind>>),
+    /// Engines of this machine said what they hold.
+    Held(Vec<Outside>),
     /// A run began, or not.
     Started(RequestId, Result<RunId, Problem>),
     /// A run got on.
@@ -121,6 +136,16 @@ pub enum Go {
     SignIn,
     /// Review the end of the selected session.
     Revoke,
+    /// Show the revisions of the selected charm or resource, or hide them.
+    Unfold,
+    /// Name what is to be uploaded to the selected resource.
+    Upload,
+    /// Choose where the selected revision is released.
+    Release,
+    /// Review the closing of the selected channel.
+    Close,
+    /// Look at the selected image.
+    Image,
     /// Take up the selected run.
     Resume,
     /// Take what stands in the field.
@@ -170,6 +195,47 @@ pub enum SignInMsg {
     Accept,
     /// By fields.
     Step(isize),
+    /// Leave it.
+    Close,
+}
+
+/// What can happen in the upload dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UploadMsg {
+    /// Plan the upload of what is typed.
+    Accept,
+    /// Take one of the known texts that go with it, by steps.
+    Complete(isize),
+    /// Look at the image that is typed.
+    Look,
+    /// Leave it.
+    Close,
+}
+
+/// What can happen in the release dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleaseMsg {
+    /// By rows.
+    Step(isize),
+    /// Take the channel in, or leave it out.
+    Tick,
+    /// Another revision, by steps.
+    Change(isize),
+    /// Plan the release.
+    Accept,
+    /// Leave it.
+    Close,
+}
+
+/// What can happen where an image is looked at closely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageMsg {
+    /// Keep it for comparison.
+    Mark,
+    /// Show what differs from the one that was kept, or the image itself again.
+    Diff,
+    /// Look at it again.
+    Again,
     /// Leave it.
     Close,
 }

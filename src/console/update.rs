@@ -3,6 +3,7 @@
 //! Owns the routing of messages; what a feature does with its own lies with the feature. Must not
 //! do IO, read a clock or draw random numbers: effects are returned as data.
 
+mod charm;
 mod go;
 
 use std::sync::Arc;
@@ -12,9 +13,9 @@ use super::dialogs::{self, Modal, Text};
 use super::effect::{Effect, RequestId};
 use super::hidden::Hidden;
 use super::model::Screen;
-use super::msg::SignInMsg;
+use super::msg::{ImageMsg, ReleaseMsg, SignInMsg, UploadMsg};
 use super::panes::{self, PaneId};
-use super::{Model, Msg, layout, review, running, sign_in, wake};
+use super::{Model, Msg, image, layout, release, review, running, sign_in, upload, wake};
 use crate::domain::{Problem, Snapshot};
 use crate::journal::RunRecord;
 
@@ -66,6 +67,22 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             sign_in::close(model);
             Vec::new()
         }
+        Msg::Upload(msg) => on_upload(model, msg),
+        Msg::Release(msg) => on_release(model, msg),
+        Msg::Image(msg) => on_image(model, msg),
+        Msg::Looked(id, result) => {
+            image::looked(model, id, *result);
+            Vec::new()
+        }
+        Msg::Behind(id, charm, found) => {
+            image::behind(model, id, &charm, found);
+            charm::rewrite_details(model);
+            Vec::new()
+        }
+        Msg::Held(names) => {
+            model.engines = names;
+            Vec::new()
+        }
         Msg::Discharged(id, result) => sign_in::discharged(model, id, *result),
         Msg::Clock(now) => {
             model.now = model.now.max(now);
@@ -100,6 +117,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Broken(problem) => {
             model.refresh.in_flight = None;
             model.journal.in_flight = None;
+            image::broken(model);
             if let Screen::Review(review) = &mut model.screen {
                 review.in_flight = None;
                 review.starting = None;
@@ -112,6 +130,37 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+fn on_upload(model: &mut Model, msg: UploadMsg) -> Vec<Effect> {
+    match msg {
+        UploadMsg::Accept => return upload::accept(model),
+        UploadMsg::Look => return upload::look(model),
+        UploadMsg::Complete(steps) => upload::complete(model, steps),
+        UploadMsg::Close => upload::close(model),
+    }
+    Vec::new()
+}
+
+fn on_release(model: &mut Model, msg: ReleaseMsg) -> Vec<Effect> {
+    match msg {
+        ReleaseMsg::Accept => return release::accept(model),
+        ReleaseMsg::Step(steps) => release::step(model, steps),
+        ReleaseMsg::Tick => release::tick(model),
+        ReleaseMsg::Change(steps) => release::change(model, steps),
+        ReleaseMsg::Close => release::close(model),
+    }
+    Vec::new()
+}
+
+fn on_image(model: &mut Model, msg: ImageMsg) -> Vec<Effect> {
+    match msg {
+        ImageMsg::Again => return image::again(model),
+        ImageMsg::Mark => image::mark(model),
+        ImageMsg::Diff => image::diff(model),
+        ImageMsg::Close => image::close(model),
+    }
+    Vec::new()
 }
 
 /// A refresh where one is due.
@@ -144,6 +193,7 @@ fn edit(model: &mut Model, key: Key) {
             }
         }
         Some(Modal::SignIn(_)) => sign_in::edit(model, key),
+        Some(Modal::Upload(_)) => upload::typed(model, key),
         Some(_) => {}
         None => {
             if let Some(field) = &mut model.filtering
@@ -169,7 +219,7 @@ fn on_paste(model: &mut Model, text: &Hidden) {
         return;
     }
     let takes = match &model.modal {
-        Some(Modal::Prompt(_) | Modal::Help(_)) => true,
+        Some(Modal::Prompt(_) | Modal::Help(_) | Modal::Upload(_)) => true,
         Some(_) => false,
         None => model.filtering.is_some(),
     };
@@ -207,6 +257,18 @@ fn pick(model: &mut Model, at: usize) -> Vec<Effect> {
         }
         Some(Modal::SignIn(dialog)) => {
             dialog.at = at.min(dialog.fields.len().saturating_sub(1));
+            return Vec::new();
+        }
+        Some(Modal::Choose(choose)) => {
+            choose.at = at;
+            return Vec::new();
+        }
+        Some(Modal::Upload(_)) => {
+            upload::pick(model, at);
+            return Vec::new();
+        }
+        Some(Modal::Release(_)) => {
+            release::pick(model, at);
             return Vec::new();
         }
         _ => {}

@@ -16,8 +16,8 @@ use crate::domain::detail::PlatformDetail;
 use crate::domain::image::Platform;
 use crate::domain::{
     Channel, CharmName, ContentFacts, Cut, Digest, FileFacts, ImageDetail, ImageFacts, ImageSource,
-    IndexDigest, Kind, LocalSource, ManifestDigest, Observed, Origin, Outside, Problem, Repository, Snapshot,
-    Target,
+    IndexDigest, Kind, LocalSource, ManifestDigest, Observed, Origin, Outside, Problem, Repository,
+    ResourceName, Snapshot, Target,
 };
 use crate::plan::{Content, CopyIntent, UploadIntent};
 use crate::services::engine::{Held, Wanted};
@@ -272,24 +272,26 @@ impl Observer {
         }
     }
 
+    /// Which layers of an image the repository behind a resource has: where an upload would go.
+    pub async fn layers_behind(
+        &self,
+        image: &ImageDetail,
+        charm: &CharmName,
+        resource: &ResourceName,
+    ) -> Result<HashSet<Digest>, Problem> {
+        let publisher = self.services.publisher().await?;
+        let target = publisher.push_target(charm, resource).await?;
+        let (repository, registries) = self.services.resource_registry(target)?;
+        registries.present(&repository, layers(image)).await
+    }
+
     /// Which layers of an image `repository` has.
     pub async fn layers_at(
         &self,
         image: &ImageDetail,
         repository: &Repository,
     ) -> Result<HashSet<Digest>, Problem> {
-        let mut blobs: Vec<Blob> = Vec::new();
-        for layer in image.platforms.iter().flat_map(|one| &one.layers) {
-            if !layer.foreign && blobs.iter().all(|known| known.digest != layer.digest) {
-                blobs.push(Blob {
-                    digest: layer.digest,
-                    size: layer.size,
-                    media_type: layer.media_type.as_str().to_owned(),
-                    foreign: false,
-                });
-            }
-        }
-        self.services.registries.present(repository, blobs).await
+        self.services.registries.present(repository, layers(image)).await
     }
 
     async fn by_digest(
@@ -484,4 +486,20 @@ async fn file(path: String) -> Result<FileFacts, Problem> {
         Ok(Err(error)) => Err(refused("cannot be read").because(&error)),
         Err(error) => Err(Problem::new(Kind::Internal, "the file was not read").because(&error)),
     }
+}
+
+/// The layers that registries hold, each once.
+fn layers(image: &ImageDetail) -> Vec<Blob> {
+    let mut blobs: Vec<Blob> = Vec::new();
+    for layer in image.platforms.iter().flat_map(|one| &one.layers) {
+        if !layer.foreign && blobs.iter().all(|known| known.digest != layer.digest) {
+            blobs.push(Blob {
+                digest: layer.digest,
+                size: layer.size,
+                media_type: layer.media_type.as_str().to_owned(),
+                foreign: false,
+            });
+        }
+    }
+    blobs
 }

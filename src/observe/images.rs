@@ -13,8 +13,8 @@ use crate::config::workspace::Charm;
 use crate::domain::charm::{ChannelRow, ImageBehind};
 use crate::domain::snapshot::{MissingBytes, PullQuota};
 use crate::domain::{
-    Channel, CharmName, Kind, Observed, Problem, Reference, Release, ResolvedImage, ResourceName,
-    ResourceRevision, Snapshot, Target,
+    Channel, CharmName, ImageDetail, Kind, Observed, Problem, Reference, Release, ResolvedImage,
+    ResourceName, ResourceRevision, Snapshot, Target,
 };
 use crate::plan::PublishIntent;
 use crate::plan::evidence::same_image;
@@ -124,6 +124,55 @@ fn image_resources(observer: &Observer, snapshot: &Snapshot, charm: &CharmName) 
         .collect()
 }
 
+impl Observer {
+    /// Everything about the image behind a resource revision.
+    pub async fn detail_behind(
+        &self,
+        snapshot: &Snapshot,
+        charm: &CharmName,
+        resource: &ResourceName,
+        revision: ResourceRevision,
+    ) -> Result<ImageDetail, Problem> {
+        let facts = snapshot.charms.get(charm).and_then(|facts| facts.value.as_ref());
+        let id = facts.map(|facts| facts.id.as_str()).ok_or_else(|| {
+            Problem::new(Kind::NotFound, format!("{charm} has not been looked at yet"))
+                .hint("look again first")
+        })?;
+        let reference = descriptor(self, id, charm, resource, revision).await?;
+        if reference.repository.registry != CANONICAL {
+            return Err(Problem::new(
+                Kind::Invalid,
+                format!(
+                    "revision {} of {resource} names an image in {}",
+                    revision.0, reference.repository.registry
+                ),
+            )
+            .hint("only Canonical's registry is asked for what a revision names"));
+        }
+        self.services.registries.detail(&reference).await
+    }
+}
+
+/// The image that a resource revision names; asked once ever.
+async fn descriptor(
+    observer: &Observer,
+    id: &str,
+    charm: &CharmName,
+    resource: &ResourceName,
+    revision: ResourceRevision,
+) -> Result<Reference, Problem> {
+    let known = observer
+        .cache
+        .image_behind(&format!("{id}/{resource}/{}", revision.0));
+    match known {
+        Some(reference) => Ok(reference),
+        None => {
+            let public = &observer.services.public;
+            public.image_of(id, charm, resource, revision).await
+        }
+    }
+}
+
 async fn one_behind(
     observer: &Observer,
     id: &str,
@@ -131,19 +180,7 @@ async fn one_behind(
     resource: &ResourceName,
     revision: ResourceRevision,
 ) -> Result<(Reference, ImageBehind), Problem> {
-    let known = observer
-        .cache
-        .image_behind(&format!("{id}/{resource}/{}", revision.0));
-    let reference = match known {
-        Some(reference) => reference,
-        None => {
-            observer
-                .services
-                .public
-                .image_of(id, charm, resource, revision)
-                .await?
-        }
-    };
+    let reference = descriptor(observer, id, charm, resource, revision).await?;
     let Target::Digest(digest) = reference.target else {
         return Err(Problem::new(
             Kind::Internal,

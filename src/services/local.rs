@@ -76,12 +76,9 @@ impl LocalImages {
         Ok(packed)
     }
 
-    /// Lets go of an image that was sent: what was packed for it may be taken away.
+    /// Lets go of an image that was sent.
     pub fn release(&self, source: &LocalSource) {
-        let packed = self.lock().remove(source);
-        if let Some(packed) = packed {
-            self.packing.release(&packed.image);
-        }
+        drop(self.lock().remove(source));
     }
 
     fn known(&self, source: &LocalSource) -> Option<Arc<Packed>> {

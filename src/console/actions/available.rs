@@ -5,9 +5,9 @@
 use crate::console::dialogs::Modal;
 use crate::console::live::State;
 use crate::console::model::Screen;
-use crate::console::panes::{self, PaneId, charms, credentials};
-use crate::console::{Model, review, running};
-use crate::domain::Kind;
+use crate::console::panes::{self, PaneId, channels, charms, credentials};
+use crate::console::{Model, image as images, release as releases, review, running, upload as uploads};
+use crate::domain::{ContentFacts, Kind};
 use crate::journal::Outcome;
 
 /// Whether an action can be done.
@@ -24,6 +24,179 @@ pub enum Availability {
 use Availability::{Disabled, Enabled, Hidden};
 
 const READ_ONLY: &str = "read-only: nothing is written; start without --read-only to write";
+
+const OFFLINE: &str = "offline: nobody is asked; start without --offline";
+
+pub(super) const fn online(model: &Model) -> Availability {
+    if model.setting.offline {
+        Disabled(OFFLINE)
+    } else {
+        Enabled
+    }
+}
+
+pub(super) fn upload(model: &Model) -> Availability {
+    match model.panes.charms.selected() {
+        None => Disabled("nothing is selected"),
+        Some(row) if row.bundle => Disabled("a bundle has no resources"),
+        Some(row) if row.resource().is_none() => Disabled("not a resource: select one under its charm"),
+        Some(_) => online(model),
+    }
+}
+
+pub(super) fn release(model: &Model) -> Availability {
+    let Some(row) = model.panes.charms.selected() else {
+        return Disabled("nothing is selected");
+    };
+    match &row.what {
+        charms::What::Revision {
+            releasable: false, ..
+        } => Disabled("the store does not let this revision be released"),
+        charms::What::Problem(_) | charms::What::Charm(None) => {
+            Disabled("nothing is known of this charm yet")
+        }
+        charms::What::Resource { .. } | charms::What::Held { .. } => {
+            Disabled("not a revision of a charm: select the charm or one of its revisions")
+        }
+        _ if releases::releasable(model, &row.charm).is_empty() => {
+            Disabled("the store lets no revision of it be released")
+        }
+        _ => online(model),
+    }
+}
+
+pub(super) fn unfold(model: &Model) -> Availability {
+    match model.panes.charms.selected().map(|row| row.stem()) {
+        Some(Some(_)) => Enabled,
+        Some(None) => Disabled("nothing is known of this charm yet"),
+        None => Disabled("nothing is selected"),
+    }
+}
+
+pub(super) fn close(model: &Model) -> Availability {
+    match model.panes.channels.selected() {
+        None => Disabled("nothing is selected"),
+        Some(row) if row.cells.iter().all(|cell| *cell == channels::Cell::Closed) => {
+            Disabled("every channel of this row is closed")
+        }
+        Some(_) => online(model),
+    }
+}
+
+pub(super) fn image(model: &Model) -> Availability {
+    let (shown, _) = panes::counts(&model.panes, model.pane);
+    if matches!(model.pane, PaneId::Credentials | PaneId::Activity) {
+        return Hidden;
+    }
+    if shown == 0 {
+        return Disabled("nothing is selected");
+    }
+    if images::selected(model).is_empty() {
+        return Disabled("no image is known behind this row");
+    }
+    online(model)
+}
+
+pub(super) fn planned_image(model: &Model) -> Availability {
+    of_review(model, |review| {
+        let about_image = matches!(&model.snapshot.content.value, Some(ContentFacts::Image(_)));
+        let moves = matches!(
+            review.intent,
+            crate::plan::Intent::Upload(_) | crate::plan::Intent::Copy(_)
+        );
+        if !moves || review.plan.is_none() || !about_image {
+            Hidden
+        } else {
+            Enabled
+        }
+    })
+}
+
+pub(super) fn upload_accept(model: &Model) -> Availability {
+    match typed(model) {
+        None => Disabled("nothing is typed yet"),
+        Some(Err(_)) => Disabled("this cannot be uploaded: see below the line"),
+        Some(Ok(_)) => online(model),
+    }
+}
+
+fn typed(model: &Model) -> Option<Result<crate::plan::Content, crate::domain::Problem>> {
+    match &model.modal {
+        Some(Modal::Upload(dialog)) => {
+            let text = dialog.input.value();
+            uploads::read(&model.setting, &dialog.resource, dialog.images, text)
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn upload_known(model: &Model) -> Availability {
+    match &model.modal {
+        Some(Modal::Upload(dialog)) if dialog.images == Some(false) => Hidden,
+        Some(Modal::Upload(dialog)) if uploads::known(model, dialog).is_empty() => {
+            Disabled("nothing known goes with this")
+        }
+        _ => Enabled,
+    }
+}
+
+pub(super) fn upload_look(model: &Model) -> Availability {
+    match (&model.modal, typed(model)) {
+        (Some(Modal::Upload(dialog)), _) if dialog.images == Some(false) => Hidden,
+        (_, Some(Ok(crate::plan::Content::Digest { .. } | crate::plan::Content::From { .. }))) => {
+            online(model)
+        }
+        _ => Disabled("no image is named yet"),
+    }
+}
+
+fn seen(model: &Model) -> Option<(&images::Image, Option<&images::Seen>)> {
+    match &model.modal {
+        Some(Modal::Image(dialog)) => {
+            let fetched = model.images.fetched.get(&dialog.look);
+            Some((dialog, fetched.and_then(|fetched| fetched.seen.as_ref())))
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn mark(model: &Model) -> Availability {
+    match seen(model) {
+        Some((_, Some(_))) => Enabled,
+        _ => Disabled("it has not been looked at yet"),
+    }
+}
+
+pub(super) fn diff(model: &Model) -> Availability {
+    match (seen(model), &model.images.marked) {
+        (Some((dialog, _)), _) if dialog.diff => Enabled,
+        (_, None) => Disabled("mark another image with m first"),
+        (Some((_, Some(seen))), Some((_, marked))) if seen.detail.source == marked.source => {
+            Disabled("this is the marked image itself")
+        }
+        (Some((_, Some(_))), Some(_)) => Enabled,
+        _ => Disabled("it has not been looked at yet"),
+    }
+}
+
+pub(super) fn look_again(model: &Model) -> Availability {
+    match seen(model) {
+        Some((dialog, _)) if dialog.look.wanted == images::Wanted::Planned => Hidden,
+        Some((dialog, _)) => {
+            let fetched = model.images.fetched.get(&dialog.look);
+            if fetched.is_some_and(|fetched| fetched.in_flight.is_some()) {
+                Disabled("it is being looked at")
+            } else {
+                online(model)
+            }
+        }
+        None => Hidden,
+    }
+}
+
+pub(super) fn image_copy(model: &Model) -> Availability {
+    mark(model)
+}
 
 pub(super) const fn always(_: &Model) -> Availability {
     Enabled

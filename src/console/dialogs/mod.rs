@@ -2,20 +2,25 @@
 //!
 //! Owns their state; there is at most one. Must not decide what follows from them.
 
+pub mod choose;
 pub mod help;
 mod line;
 pub mod view;
 
+pub use choose::{Choice, Choose};
 pub use help::Help;
 pub use line::Line;
 
 use tui_input::{Input, InputRequest};
 
 use super::actions::Key;
+use super::image::Image;
+use super::release::Release;
 use super::sign_in::SignIn;
+use super::upload::Upload;
 use super::view::look::Tone;
-use super::{Model, expired, layout};
-use crate::domain::Problem;
+use super::{Model, expired, layout, release};
+use crate::domain::{CharmName, Problem};
 use crate::journal::RunId;
 use crate::plan::Plan;
 
@@ -32,6 +37,14 @@ pub enum Modal {
     Prompt(Box<Prompt>),
     /// Signing in.
     SignIn(Box<SignIn>),
+    /// Naming what is uploaded.
+    Upload(Box<Upload>),
+    /// Choosing where a revision is released.
+    Release(Box<Release>),
+    /// One of a few things.
+    Choose(Choose),
+    /// An image looked at closely.
+    Image(Box<Image>),
     /// Whether to stop a run.
     Stop(RunId),
     /// Whether to leave while runs go on.
@@ -55,6 +68,8 @@ pub struct Text {
     pub link: Option<String>,
     /// True where signing in is the remedy.
     pub sign_in: bool,
+    /// The charm that it tells everything of: written anew when more is known.
+    pub charm: Option<CharmName>,
 }
 
 impl Text {
@@ -69,6 +84,7 @@ impl Text {
             copy: None,
             link: None,
             sign_in: false,
+            charm: None,
         }
     }
 
@@ -164,7 +180,14 @@ pub fn settle(model: &mut Model) {
             text.wrap(columns);
             text.offset = text.offset.min(text.lines.len().saturating_sub(lines));
         }
+        Some(Modal::Image(image)) => {
+            let text = &mut image.text;
+            text.wrap(columns);
+            text.offset = text.offset.min(text.lines.len().saturating_sub(lines));
+        }
         Some(Modal::Help(help)) => help.settle(entries, lines.saturating_sub(2)),
+        Some(Modal::Choose(choose)) => choose.settle(lines.saturating_sub(2)),
+        Some(Modal::Release(_)) => release::settle(model),
         _ => {}
     }
 }
@@ -179,6 +202,11 @@ pub fn move_by(model: &mut Model, steps: isize) {
         Some(Modal::Problem(text) | Modal::Details(text)) => {
             text.offset = text.offset.saturating_add_signed(steps);
         }
+        Some(Modal::Image(image)) => {
+            image.text.offset = image.text.offset.saturating_add_signed(steps);
+        }
+        Some(Modal::Choose(choose)) => choose.move_by(steps),
+        Some(Modal::Release(_)) => release::step(model, steps),
         Some(Modal::Help(help)) => help.move_by(steps, entries),
         _ => {}
     }

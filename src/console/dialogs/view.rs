@@ -3,12 +3,12 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::{Help, Line, Modal, Prompt, TEXT_COLUMNS, Text, help};
+use super::{Choose, Help, Line, Modal, Prompt, TEXT_COLUMNS, Text, help};
 use crate::console::actions::{Availability, Scope};
-use crate::console::view::look::Tone;
+use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
-use crate::console::{Model, Msg, layout, sign_in, words};
+use crate::console::{Model, Msg, layout, release, sign_in, upload, words};
 use crate::plan::Risk;
 
 /// Draws `modal` over the screen.
@@ -18,6 +18,10 @@ pub fn draw(model: &Model, modal: &Modal, frame: &mut Frame, drawn: &mut Drawn) 
         Modal::Problem(text) | Modal::Details(text) => draw_text(model, text, frame, drawn),
         Modal::Prompt(prompt) => draw_prompt(model, prompt, frame),
         Modal::SignIn(dialog) => sign_in::view::draw(model, dialog, frame, drawn),
+        Modal::Upload(dialog) => upload::view::draw(model, dialog, frame, drawn),
+        Modal::Release(dialog) => release::view::draw(model, dialog, frame, drawn),
+        Modal::Choose(choose) => draw_choose(model, choose, frame, drawn),
+        Modal::Image(image) => draw_text(model, &image.text, frame, drawn),
         Modal::Stop(_) => question(
             model,
             frame,
@@ -119,6 +123,40 @@ fn draw_prompt(model: &Model, prompt: &Prompt, frame: &mut Frame) {
     }
 }
 
+fn draw_choose(model: &Model, choose: &Choose, frame: &mut Frame, drawn: &mut Drawn) {
+    let columns = 76.min(model.columns.saturating_sub(2));
+    let room = usize::from(columns.saturating_sub(4));
+    let lines: Vec<Line> = choose.lines.iter().flat_map(|line| line.wrap(room)).collect();
+    let height = lines.len() + choose.entries.len() + 3;
+    let area = layout::dialog(model, columns, u16::try_from(height).unwrap_or(u16::MAX));
+    view::clear(frame, area);
+    let inner = view::boxed(model, frame, area, &choose.title, None, true);
+    let asked = lines.iter().map(|line| (pieces_of(line), None));
+    let blank = std::iter::once((Vec::new(), None));
+    let entries = choose.entries.iter().enumerate().skip(choose.offset);
+    let entries = entries.map(|(at, (text, _))| {
+        let mark = if at == choose.at {
+            model.setting.look.glyph(Glyph::Cursor)
+        } else {
+            " "
+        };
+        let pieces = vec![
+            Piece::new(format!(" {mark} "), Tone::Accent),
+            Piece::new(text.clone(), Tone::Plain),
+        ];
+        (pieces, Some(at))
+    });
+    for ((pieces, at), y) in asked.chain(blank).chain(entries).zip(inner.y..inner.bottom()) {
+        let rect = Rect::new(inner.x, y, inner.width, 1);
+        view::line(model, frame, rect, pieces, at == Some(choose.at));
+        if let Some(at) = at {
+            drawn.hit(rect, Msg::Pick(at));
+            drawn.rows_built += 1;
+        }
+    }
+    drawn.wheel(area, None);
+}
+
 fn question(model: &Model, frame: &mut Frame, title: &str, lines: &[&str], answers: &str) {
     let columns = 80.min(model.columns.saturating_sub(2));
     let room = usize::from(columns.saturating_sub(4));
@@ -154,7 +192,10 @@ const fn scope_words(scope: Scope) -> &'static str {
         Scope::Text => "dialog",
         Scope::Prompt => "field",
         Scope::SignIn => "sign-in",
-        Scope::Stop | Scope::Leave => "question",
+        Scope::Upload => "upload",
+        Scope::Release => "release",
+        Scope::Image => "image",
+        Scope::Stop | Scope::Leave | Scope::Choose => "question",
     }
 }
 

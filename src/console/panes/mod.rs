@@ -9,6 +9,8 @@ pub mod charms;
 pub mod credentials;
 pub mod releases;
 
+use std::collections::BTreeSet;
+
 use super::Model;
 use super::listing::{Keyed as _, Listing};
 
@@ -79,6 +81,8 @@ pub struct Panes {
     pub channels: Listing<channels::Row>,
     /// Charms.
     pub charms: Listing<charms::Row>,
+    /// Keys of charms and resources whose revisions are shown.
+    pub unfolded: BTreeSet<String>,
     /// Credentials.
     pub credentials: Listing<credentials::Row>,
     /// Runs.
@@ -164,7 +168,7 @@ pub fn rebuild(model: &mut Model) {
     model.panes.releases.replace(rows, preferred);
     let rows = channels::rows(workspace, &snapshot, model.warm);
     model.panes.channels.replace(rows, None);
-    let rows = charms::rows(workspace, &snapshot, model.warm);
+    let rows = charms::rows(workspace, &snapshot, &model.panes.unfolded, model.warm);
     model.panes.charms.replace(rows, None);
     let rows = credentials::rows(workspace, &snapshot, model.now);
     let first = rows.first().map(|row| row.key().to_owned());
@@ -176,4 +180,23 @@ pub fn rebuild(model: &mut Model) {
 pub fn rebuild_activity(model: &mut Model) {
     let rows = activity::rows(&model.runs, &model.live);
     model.panes.activity.replace(rows, None);
+}
+
+/// Shows the revisions of the selected charm or resource, or hides them again.
+pub fn unfold(model: &mut Model) {
+    let Some(key) = model.panes.charms.selected().and_then(charms::Row::stem) else {
+        return;
+    };
+    let unfolded = &mut model.panes.unfolded;
+    if !unfolded.remove(&key) {
+        unfolded.insert(key.clone());
+    }
+    let rows = charms::rows(
+        &model.setting.workspace,
+        &model.snapshot,
+        &model.panes.unfolded,
+        model.warm,
+    );
+    model.panes.charms.replace(rows, None);
+    model.panes.charms.select_key(&key);
 }

@@ -84,7 +84,7 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
             }
         }
         page.blank();
-        page.text(1, &remedies(problem, review.kind() != Sort::SignIn), Tone::Plain);
+        page.text(1, &remedies(problem, review.kind()), Tone::Plain);
     }
     if let Some(plan) = review.plan.as_ref().filter(|plan| !plan.warnings.is_empty()) {
         page.heading("Warnings");
@@ -112,7 +112,7 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
     page.lines
 }
 
-fn remedies(problem: &Problem, may_sign_in: bool) -> String {
+fn remedies(problem: &Problem, sort: Sort) -> String {
     let text = problem
         .hints
         .iter()
@@ -120,6 +120,12 @@ fn remedies(problem: &Problem, may_sign_in: bool) -> String {
         .collect::<Vec<_>>()
         .join(" ");
     let mut keys = Vec::new();
+    // Only a publish can be changed here.
+    let text = if sort == Sort::Publish {
+        text
+    } else {
+        String::new()
+    };
     if text.contains("--track-only") {
         keys.push("t publishes to the track alone");
     }
@@ -135,7 +141,7 @@ fn remedies(problem: &Problem, may_sign_in: bool) -> String {
     if text.contains("--keep-revision") || text.contains("--revision") {
         keys.push("v keeps the charm revisions that run");
     }
-    if problem.kind == Kind::Credentials && may_sign_in {
+    if problem.kind == Kind::Credentials && sort != Sort::SignIn {
         keys.push("L signs in and comes back");
     }
     keys.push("g plans again");
@@ -329,7 +335,8 @@ fn upload_line(step: &Step, page: &mut Page) {
     page.label(label, &text, Tone::Plain);
 }
 
-fn channel_lines(step: &Step, tags: &BTreeMap<ManifestDigest, String>, page: &mut Page) {
+/// The channels of a release: what each serves now, and what it would serve then.
+pub(super) fn channel_lines(step: &Step, tags: &BTreeMap<ManifestDigest, String>, page: &mut Page) {
     if let Some(reason) = &step.skip_reason {
         page.label("release", &format!("skipped: {reason}"), Tone::Dim);
         return;

@@ -3,12 +3,14 @@
 //! Must not cut: the view does, at the width that it has.
 
 use super::lines::Page;
-use super::{Orphan, Review, ReviewLine, orphans};
+use super::lines::channel_lines;
+use super::{Orphan, Review, ReviewLine, Sort, orphans};
 use crate::console::Model;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
-use crate::plan::{Intent, Keep, Plan, State, Step};
+use crate::domain::{ContentFacts, ImageFacts};
+use crate::plan::{Intent, Keep, Plan, Risk, State, Step};
 
 /// Columns of the sort of step.
 const KIND: usize = 16;
@@ -20,6 +22,9 @@ pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
         page.heading("Steps, in this order");
         for step in &plan.steps {
             step_lines(step, page);
+        }
+        if review.kind() == Sort::Single {
+            undo_lines(plan, page);
         }
     }
     let orphans = orphans(model, review);
@@ -65,7 +70,59 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
                 );
             }
         }
+        Intent::Upload(_) | Intent::Copy(_) if review.plan.is_some() => {
+            if let Some(ContentFacts::Image(image)) = &model.snapshot.content.value {
+                image_note(image, page);
+            }
+        }
         _ => {}
+    }
+}
+
+/// What arrives, and how much of it is there already.
+fn image_note(image: &ImageFacts, page: &mut Page) {
+    let platforms: Vec<String> = image
+        .detail
+        .platforms
+        .iter()
+        .map(|one| one.image.platform.to_string())
+        .collect();
+    let text = format!(
+        "{} from {}: {}",
+        image.detail.digest,
+        image.detail.source,
+        platforms.join(", ")
+    );
+    page.text(1, &text, Tone::Plain);
+    let size = words::bytes(image.detail.size);
+    let text = if image.there {
+        format!("{size}, all of it there already; i shows its layers")
+    } else {
+        format!(
+            "{} of {size} to send, {} there already; i shows which layers",
+            words::bytes(image.bytes_missing),
+            words::bytes(image.bytes_present())
+        )
+    };
+    page.text(1, &text, Tone::Dim);
+}
+
+/// How what can be put back is put back.
+fn undo_lines(plan: &Plan, page: &mut Page) {
+    let mut ways: Vec<&str> = plan
+        .steps
+        .iter()
+        .filter(|step| step.skip_reason.is_none() && step.op.risk() == Risk::Write)
+        .map(|step| step.undo.as_str())
+        .filter(|undo| !undo.is_empty())
+        .collect();
+    ways.dedup();
+    if ways.is_empty() {
+        return;
+    }
+    page.heading("How it is undone");
+    for way in ways {
+        page.text(3, way, Tone::Plain);
     }
 }
 
@@ -91,6 +148,9 @@ fn step_lines(step: &Step, page: &mut Page) {
     let indent = KIND + 3;
     if let Some(reason) = &step.skip_reason {
         return page.text(indent, &format!("skipped: {reason}"), Tone::Dim);
+    }
+    if let (State::Rows(_), State::Rows(_)) = (&step.before, &step.after) {
+        return channel_lines(step, &std::collections::BTreeMap::new(), page);
     }
     let arrow = page.look.glyph(Glyph::Arrow);
     let (before, after) = (words_of(&step.before), words_of(&step.after));
@@ -145,6 +205,9 @@ pub(super) fn summary(plan: &Plan) -> String {
         words::count(all, "step", "steps"),
         writes
     );
+    if matches!(plan.intent, Intent::Upload(_) | Intent::Copy(_)) {
+        text.push_str(&format!(", {} to send", words::bytes(plan.bytes())));
+    }
     if skipped > 0 {
         text.push_str(&format!(", {skipped} done already"));
     }

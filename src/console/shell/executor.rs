@@ -17,7 +17,8 @@ use crate::console::Msg;
 use crate::console::effect::{Effect, RequestId};
 use crate::console::given::{Discharge, Entered, Given, Proof};
 use crate::console::hidden::Hidden;
-use crate::domain::{Kind, Problem, Snapshot};
+use crate::console::image::{Seen, There, Wanted};
+use crate::domain::{CharmName, Kind, Outside, Problem, ResourceName, Snapshot};
 use crate::journal::RunId;
 use crate::plan::{Intent, Keep, Plan};
 
@@ -75,6 +76,21 @@ impl Executor {
                 });
                 Msg::Discharged(id, Box::new(answer))
             }),
+            Effect::Look {
+                id,
+                image,
+                to,
+                previous,
+            } => self.spawn_local(move || async move {
+                let seen = look(&session, &image, to.as_ref(), &previous).await;
+                Msg::Looked(id, Box::new(seen))
+            }),
+            Effect::LookBehind { id, charm, previous } => self.spawn_local(move || async move {
+                let previous = Arc::unwrap_or_clone(previous);
+                let snapshot = session.observer.for_charm(previous, &charm, None).await;
+                Msg::Behind(id, charm, snapshot.behind)
+            }),
+            Effect::AskEngines => self.spawn(async move { Msg::Held(held(&session)) }),
             Effect::Start { id, plan, given } => {
                 let plan = (*plan).into_inner();
                 self.begin(id, async move {
@@ -139,6 +155,42 @@ impl Executor {
             drop(sender.send(msg).await);
         });
     }
+}
+
+/// Everything about an image, and which of its layers the resource has that it would go to.
+async fn look(
+    session: &Session,
+    image: &Wanted,
+    to: Option<&(CharmName, ResourceName)>,
+    previous: &Snapshot,
+) -> Result<Seen, Problem> {
+    let observer = &session.observer;
+    let detail = match image {
+        Wanted::Behind {
+            charm,
+            resource,
+            revision,
+        } => {
+            observer
+                .detail_behind(previous, charm, resource, *revision)
+                .await?
+        }
+        Wanted::From(source) => observer.detail(source, &|_| {}).await?,
+        Wanted::Planned => return Err(Problem::new(Kind::Internal, "a plan's image is known already")),
+    };
+    let there = match to {
+        None => There::NotAsked,
+        Some((charm, resource)) => match observer.layers_behind(&detail, charm, resource).await {
+            Ok(layers) => There::Layers(layers.into_iter().collect()),
+            Err(problem) => There::Unknown(problem),
+        },
+    };
+    Ok(Seen { detail, there })
+}
+
+/// Names of the images that engines of this machine hold.
+fn held(_: &Session) -> Vec<Outside> {
+    Vec::new()
 }
 
 /// Looks freshly at what `intent` needs, and plans it.

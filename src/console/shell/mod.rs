@@ -56,6 +56,10 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
         demo: options.demo,
         look,
         refresh_minutes: session.config.user.refresh_minutes.unwrap_or(5),
+        offline: session.observer.is_offline(),
+        folder: std::env::current_dir()
+            .map_or_else(|_| "/".to_owned(), |folder| folder.to_string_lossy().into_owned()),
+        home: std::env::home_dir().map(|folder| folder.to_string_lossy().into_owned()),
     };
     let cached = Arc::new(session.observer.cached());
     let (sender, receiver) = mpsc::channel(QUEUE);

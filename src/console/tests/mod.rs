@@ -5,4 +5,5 @@ mod flows;
 mod random;
 mod screens;
 mod table;
+mod transfers;
 mod world;

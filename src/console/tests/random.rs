@@ -26,11 +26,11 @@ impl Dice {
     }
 }
 
-const KEYS: &str = "qpzyojkgrcxiatv/?12345 2025-01-27:GnRLX";
+const KEYS: &str = "qpzyojkgrcxiatv/?12345 2025-01-27:GnRLXuedmhl  ";
 
 fn message(dice: &mut Dice) -> Msg {
     let size = [(80, 24), (120, 40), (44, 10), (200, 60), (30, 5), (99, 21)];
-    match dice.roll(24) {
+    match dice.roll(27) {
         0..12 => {
             let at = dice.roll(KEYS.len() as u64) as usize;
             Msg::Key(Key::Char(KEYS.chars().nth(at).unwrap_or('q')))
@@ -58,7 +58,24 @@ fn message(dice: &mut Dice) -> Msg {
             Some(PaneId::ALL[dice.roll(5) as usize]),
             dice.roll(7) as isize - 3,
         ),
+        23 => Msg::Key([Key::Left, Key::Right, Key::BackTab][dice.roll(3) as usize]),
+        24 => Msg::Key(Key::Ctrl('o')),
+        25 => late_answer(dice),
         _ => Msg::Key(Key::Ctrl('c')),
+    }
+}
+
+/// What comes when nobody waits for it any more, or for the first time.
+fn late_answer(dice: &mut Dice) -> Msg {
+    let id = dice.roll(9);
+    match dice.roll(3) {
+        0 => Msg::Held(vec!["docker-daemon:a/b:c".into()]),
+        1 => Msg::Behind(
+            id,
+            "finos-legend-engine-k8s".parse().unwrap(),
+            std::collections::BTreeMap::new(),
+        ),
+        _ => Msg::Looked(id, Box::new(Err(Problem::new(Kind::Network, "nobody answered")))),
     }
 }
 
@@ -173,6 +190,42 @@ fn random_sessions_around_a_sign_in_write_nothing_unasked() {
             false,
             &[(Key::Char('L'), ""), (Key::Enter, "yes"), (Key::Enter, "a@b.c")],
         );
+    }
+}
+
+#[test]
+fn random_sessions_around_uploads_and_releases_write_nothing_unasked() {
+    let resource = [(Key::Char('3'), ""), (Key::Down, "")];
+    for seed in 300..305 {
+        let read_only = seed % 3 == 0;
+        let image = "finos/legend-studio:13.68.0";
+        led(
+            seed,
+            read_only,
+            &[resource[0], resource[1], (Key::Char('u'), image)],
+        );
+        led(seed, read_only, &[resource[0], (Key::Char('e'), " ")]);
+        led(
+            seed,
+            read_only,
+            &[
+                resource[0],
+                (Key::Char('e'), " "),
+                (Key::Enter, ""),
+                (Key::Enter, "yes"),
+            ],
+        );
+        led(
+            seed,
+            read_only,
+            &[
+                resource[0],
+                resource[1],
+                (Key::Char(' '), ""),
+                (Key::Char('i'), "m"),
+            ],
+        );
+        led(seed, read_only, &[(Key::Char('2'), "x"), (Key::Enter, "yes")]);
     }
 }
 

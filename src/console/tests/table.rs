@@ -15,6 +15,10 @@ fn together() -> Vec<Vec<Scope>> {
         Scope::Text,
         Scope::Prompt,
         Scope::SignIn,
+        Scope::Upload,
+        Scope::Release,
+        Scope::Choose,
+        Scope::Image,
         Scope::Stop,
         Scope::Leave,
     ]

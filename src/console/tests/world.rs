@@ -11,6 +11,7 @@ use ratatui::backend::TestBackend;
 use crate::config::Workspace;
 use crate::console::actions::Key;
 use crate::console::effect::Effect;
+use crate::console::image::{Seen, There, Wanted};
 use crate::console::model::Setting;
 use crate::console::update::update;
 use crate::console::view::look::Look;
@@ -20,15 +21,20 @@ use crate::domain::charm::{
     Attached, ChannelRow, CharmFacts, DeclaredResource, ImageBehind, ResourceFacts, RevisionFacts,
 };
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::detail::{Layer, PlatformDetail};
 use crate::domain::image::{Platform, PlatformImage};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts, SessionFacts};
 use crate::domain::snapshot::PullQuota;
 use crate::domain::{
-    Base, CharmRevision, ConfigDigest, Digest, Fingerprint, GitHubRepository, KeyId, ManifestDigest,
-    Observed, Outside, Release, ResolvedImage, ResourceRevision, SessionId, Snapshot,
+    Base, CharmRevision, ConfigDigest, ContentFacts, Digest, Fingerprint, GitHubRepository, ImageDetail,
+    ImageFacts, ImageSource, KeyId, ManifestDigest, Observed, Origin, Outside, Reference, Release,
+    ResolvedImage, ResourceRevision, SessionId, Snapshot,
 };
 use crate::journal::{Outcome, RunId, RunRecord};
-use crate::plan::{Intent, Plan, PublishIntent, publish, revoke, rotate, sign_in};
+use crate::plan::{
+    Content, Intent, Plan, PublishIntent, UploadIntent, copy, publish, release as releasing, revoke, rotate,
+    sign_in, upload,
+};
 
 const WORKSPACE: &str = r#"
 name = "small"
@@ -365,6 +371,9 @@ pub(super) fn setting(read_only: bool) -> Setting {
         demo: false,
         look: Look::FULL,
         refresh_minutes: 5,
+        offline: false,
+        folder: "/home/me/work".into(),
+        home: Some("/home/me".into()),
     }
 }
 
@@ -384,18 +393,22 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
             Effect::Refresh { id, previous } => Msg::Observed(id, now(), previous),
             Effect::ReadRuns { id } => Msg::RunsRead(id, now(), Ok(model.runs.clone())),
             Effect::Plan { id, previous, intent } => {
+                let previous = looked_for(previous, &intent);
                 let plan = match &intent {
                     Intent::Publish(intent) => publish::plan(&workspace(), &previous, intent),
                     Intent::Rotate(intent) => rotate::plan(&workspace(), &previous, intent),
                     Intent::SignIn(intent) => sign_in::plan(&workspace(), &previous, intent),
                     Intent::Revoke(intent) => revoke::plan(&workspace(), &previous, intent),
-                    Intent::Upload(intent) => crate::plan::upload::plan(&workspace(), &previous, intent),
-                    Intent::Copy(intent) => crate::plan::copy::plan(&workspace(), &previous, intent),
-                    Intent::Release(intent) => crate::plan::release::plan(&workspace(), &previous, intent),
-                    Intent::Close(intent) => crate::plan::release::close(&workspace(), &previous, intent),
+                    Intent::Upload(intent) => upload::plan(&workspace(), &previous, intent),
+                    Intent::Copy(intent) => copy::plan(&workspace(), &previous, intent),
+                    Intent::Release(intent) => releasing::plan(&workspace(), &previous, intent),
+                    Intent::Close(intent) => releasing::close(&workspace(), &previous, intent),
                 };
                 Msg::Planned(id, now(), previous, Box::new(plan))
             }
+            Effect::Look { id, image, to, .. } => Msg::Looked(id, Box::new(Ok(seen(&image, to.is_some())))),
+            Effect::LookBehind { id, charm, previous } => Msg::Behind(id, charm, previous.behind.clone()),
+            Effect::AskEngines => Msg::Held(vec![Outside::new("docker-daemon:finos/legend-studio:mine")]),
             other => {
                 rest.push(other);
                 continue;
@@ -405,6 +418,94 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
         rest.extend(answer(model, more));
     }
     rest
+}
+
+/// What was looked at for an upload of an image by reference.
+fn looked_for(previous: Arc<Snapshot>, intent: &Intent) -> Arc<Snapshot> {
+    let Intent::Upload(UploadIntent {
+        content: Content::From { source, .. },
+        ..
+    }) = intent
+    else {
+        return previous;
+    };
+    let mut snapshot = Arc::unwrap_or_clone(previous);
+    let detail = detail(source);
+    let own = detail.platforms[0].layers[1].clone();
+    let facts = ImageFacts {
+        origin: Origin::Registry(workspace().image_repository("finos/legend-studio").unwrap()),
+        cut: None,
+        there: false,
+        lacking: vec![own.digest],
+        bytes_missing: own.size,
+        tagged: None,
+        detail,
+    };
+    snapshot.content = Observed::read(ContentFacts::Image(Box::new(facts)), now());
+    Arc::new(snapshot)
+}
+
+/// An image of two layers, one of which all images have in common.
+pub(super) fn detail(source: &ImageSource) -> ImageDetail {
+    let seed = source.to_string();
+    let layer = |seed: &str, size: u64| Layer {
+        digest: digest(seed),
+        size,
+        media_type: Outside::new("application/vnd.oci.image.layer.v1.tar+gzip"),
+        foreign: false,
+    };
+    let layers = vec![layer("base", 28_000_000), layer(&seed, 307_000_000)];
+    ImageDetail {
+        source: source.clone(),
+        digest: ManifestDigest(digest(&seed)),
+        media_type: "application/vnd.oci.image.manifest.v1+json".into(),
+        size: 335_000_000,
+        platforms: vec![PlatformDetail {
+            image: PlatformImage {
+                platform: Platform {
+                    os: "linux".into(),
+                    architecture: "amd64".into(),
+                    variant: None,
+                },
+                digest: ManifestDigest(digest(&seed)),
+                config_digest: ConfigDigest(digest(&format!("config {seed}"))),
+                size: 335_000_000,
+            },
+            created: Some(now() - TimeDelta::days(40)),
+            labels: [(
+                "version".to_owned(),
+                Outside::new(seed.rsplit(':').next().unwrap()),
+            )]
+            .into(),
+            env: vec![Outside::new(format!("SEED={seed}"))],
+            entrypoint: vec![Outside::new("java"), Outside::new("-jar")],
+            command: Vec::new(),
+            layers,
+        }],
+        attestations: vec![ManifestDigest(digest("attestation"))],
+    }
+}
+
+/// What is seen of an image; where it goes somewhere, the common layer is there.
+pub(super) fn seen(image: &Wanted, goes: bool) -> Seen {
+    let source = match image {
+        Wanted::From(source) => source.clone(),
+        other => {
+            let reference = "registry.jujucharms.com/charm/x/image:1";
+            let mut source = Reference::parse(reference).unwrap();
+            source.target = crate::domain::Target::Tag(format!("{other:?}").len().to_string());
+            ImageSource::Registry(source)
+        }
+    };
+    let there = if goes {
+        There::Layers([digest("base")].into())
+    } else {
+        There::NotAsked
+    };
+    Seen {
+        detail: detail(&source),
+        there,
+    }
 }
 
 /// Presses `key`, answers what can be answered, and returns the rest.

@@ -1,5 +1,6 @@
 //! Moves, dialogs and the things that touch only the screen.
 
+use super::charm;
 use crate::console::actions;
 use crate::console::confirm::Confirmed;
 use crate::console::dialogs::{self, Help, Line, Modal, Prompt, Purpose, Text, help};
@@ -8,11 +9,11 @@ use crate::console::given::Given;
 use crate::console::live::{Live, State};
 use crate::console::model::Screen;
 use crate::console::msg::Go;
-use crate::console::panes::{self, PaneId, activity, channels, charms, credentials, releases};
+use crate::console::panes::{self, PaneId, activity, channels, credentials, releases};
 use crate::console::running::Running;
 use crate::console::sign_in::{self, Deed};
 use crate::console::view::look::Tone;
-use crate::console::{Model, layout, links, review, running};
+use crate::console::{Model, image, layout, links, release, review, running, upload};
 use crate::domain::Problem;
 use crate::journal::{Outcome, RunId, RunRecord, StepOutcome};
 use crate::plan::{Intent, Keep, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent};
@@ -28,7 +29,7 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::Pages(steps) => pages(model, steps),
         Go::Top => rows(model, isize::MIN / 2),
         Go::Bottom => rows(model, isize::MAX / 2),
-        Go::Open => open(model),
+        Go::Open => return open(model),
         Go::Back => return back(model),
         Go::Filter => {
             let filter = panes::filter(&model.panes, model.pane).to_owned();
@@ -57,6 +58,16 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
                 return review::open(model, Intent::Revoke(RevokeIntent { sessions }));
             }
         }
+        Go::Unfold => {
+            panes::unfold(model);
+            let charm = model.panes.charms.selected().map(|row| row.charm.clone());
+            return charm.map_or_else(Vec::new, |charm| image::ask_behind(model, &charm));
+        }
+        Go::Upload => return upload::open(model),
+        Go::Release => release::open(model),
+        Go::Close => return charm::close_channel(model),
+        Go::Image if matches!(model.screen, Screen::Review(_)) => return image::open_planned(model),
+        Go::Image => return image::open_selected(model),
         Go::Resume => ask_resume(model),
         Go::Accept => return accept(model),
         Go::Quit => {
@@ -173,7 +184,7 @@ fn pages(model: &mut Model, steps: isize) {
     }
 }
 
-fn open(model: &mut Model) {
+fn open(model: &mut Model) -> Vec<Effect> {
     let (workspace, snapshot, now) = (&model.setting.workspace, &model.snapshot, model.now);
     let text = match model.pane {
         PaneId::Releases => model.panes.releases.selected().map(|row| {
@@ -190,13 +201,7 @@ fn open(model: &mut Model) {
             text.link = Some(links::charm(row.charm.as_str()));
             text
         }),
-        PaneId::Charms => model.panes.charms.selected().map(|row| {
-            let lines = charms::details(workspace, snapshot, row, now);
-            let mut text = Text::new(row.charm.to_string(), lines);
-            text.copy = Some(row.charm.to_string());
-            text.link = Some(links::charm(row.charm.as_str()));
-            text
-        }),
+        PaneId::Charms => return charm::open(model),
         PaneId::Credentials => model.panes.credentials.selected().map(|row| {
             let (title, lines) = credentials::details(workspace, snapshot, row, now);
             let mut text = Text::new(title, lines);
@@ -209,10 +214,11 @@ fn open(model: &mut Model) {
             if let Some(run) = run {
                 model.screen = Screen::Run(Running::of(run));
             }
-            return;
+            return Vec::new();
         }
     };
     model.modal = text.map(Modal::Details);
+    Vec::new()
 }
 
 fn back(model: &mut Model) -> Vec<Effect> {
@@ -254,6 +260,7 @@ fn sign_in(model: &mut Model) -> Vec<Effect> {
 fn copy(model: &mut Model) -> Vec<Effect> {
     let text = match (&model.modal, &model.screen) {
         (Some(Modal::Details(text) | Modal::Problem(text)), _) => text.copy.clone(),
+        (Some(Modal::Image(image)), _) => image.text.copy.clone(),
         (Some(_), _) => None,
         (None, Screen::Review(review)) => Some(review.intent.command()),
         (None, Screen::Run(running)) => Some(running.run.0.clone()),
@@ -278,7 +285,7 @@ fn selected_text(model: &Model) -> Option<String> {
             .channels
             .selected()
             .map(|row| format!("{} {}", row.charm, row.track)),
-        PaneId::Charms => model.panes.charms.selected().map(|row| row.charm.to_string()),
+        PaneId::Charms => model.panes.charms.selected().map(|row| charm::text(model, row)),
         PaneId::Credentials => model.panes.credentials.selected().map(credentials::Row::text),
         PaneId::Activity => model
             .panes
@@ -393,6 +400,10 @@ fn accept(model: &mut Model) -> Vec<Effect> {
             runs.iter().flat_map(|run| running::cancel(model, run)).collect()
         }
         Some(Modal::Prompt(prompt)) => accept_prompt(model, *prompt),
+        Some(Modal::Choose(choose)) => {
+            let chosen = choose.entries.into_iter().nth(choose.at);
+            chosen.map_or_else(Vec::new, |(_, choice)| image::accept(model, choice))
+        }
         Some(other) => {
             model.modal = Some(other);
             Vec::new()

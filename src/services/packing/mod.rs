@@ -23,7 +23,7 @@ mod test_engines;
 mod test_images;
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -34,9 +34,9 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 use tokio_util::sync::CancellationToken;
 
 use super::engine::{Engines, Inspected};
-use super::registry::{Blob, LocalImage, Manifest, Place};
+use super::registry::{Blob, LocalImage};
 use crate::domain::image::Platform;
-use crate::domain::{ConfigDigest, Digest, ImageId, Kind, LocalSource, ManifestDigest, Problem};
+use crate::domain::{ConfigDigest, Digest, ImageId, Kind, LocalSource, Problem};
 use archive::Archive;
 use desk::{Desk, Message, cancelled};
 use docker::Assembled;
@@ -210,26 +210,6 @@ impl Packing {
             format!("the export of {source} is another one each time"),
         )
         .hint("see that nobody changes the image meanwhile, then run the same command again"))
-    }
-
-    /// After a push: files that waited for it may go. What is remembered of digests stays.
-    pub fn release(&self, image: &LocalImage) {
-        let Some(folder) = &self.folder else {
-            return;
-        };
-        let mut next: Vec<ManifestDigest> = vec![image.root()];
-        while let Some(manifest) = next.pop().and_then(|digest| image.manifest(digest)) {
-            next.extend(manifest.children().iter().map(|child| child.digest));
-            release_blobs(folder, image, manifest);
-        }
-    }
-}
-
-fn release_blobs(folder: &Path, image: &LocalImage, manifest: &Manifest) {
-    for blob in manifest.blobs() {
-        if let Some(Place::File { path, .. }) = image.place(blob.digest) {
-            Spool::drop_file(folder, path);
-        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Compressed layers on their way, and what is remembered of them.
 //!
 //! Owns two folders that nobody else may read: `spool/` with files named by their digest, and
-//! `layers/` with the compressed digest of every layer ever compressed, by diff id. What lies in
-//! the spool for a week is left over and taken away. Must not compress anything.
+//! `layers/` with the compressed digest of every layer ever compressed, by diff id. What nobody
+//! used for a week is taken away, so that the next push of the same layers finds them. Must not compress anything.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -17,8 +17,12 @@ use super::gzip::RECIPE;
 use crate::domain::{Digest, Kind, Outside, Problem};
 use crate::services::private_file;
 
-/// Older files in the spool belong to no push that is still under way.
+/// A layer that no image needed for so long is not kept.
 const LEFT_OVER: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Bytes that the spool may hold; the longest unused go first.
+const ROOM: u64 = 8 << 30;
+/// A push that is under way may still want what was used within this time.
+const BUSY: Duration = Duration::from_secs(3600);
 
 /// The two folders.
 #[derive(Debug)]
@@ -78,17 +82,26 @@ impl Spool {
             .hint("check the folder's permissions and the space on its disk; XDG_CACHE_HOME or WINDLASS_STATE_DIR move it")
     }
 
+    /// Takes away what nobody used for a week, and the longest unused where the spool is full.
     fn sweep(&self) {
         let Ok(entries) = fs::read_dir(self.spooled()) else {
             return;
         };
-        for entry in entries.flatten() {
-            let changed = entry.metadata().and_then(|facts| facts.modified());
-            let age = changed
-                .ok()
-                .and_then(|at| SystemTime::now().duration_since(at).ok());
-            if age.is_some_and(|age| age > LEFT_OVER)
-                && let Err(error) = fs::remove_file(entry.path())
+        let mut files: Vec<(Duration, u64, PathBuf)> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let facts = entry.metadata().ok()?;
+                let unused = SystemTime::now().duration_since(facts.modified().ok()?).ok()?;
+                Some((unused, facts.len(), entry.path()))
+            })
+            .collect();
+        files.sort();
+        let mut kept = 0;
+        for (unused, size, path) in files {
+            kept += size;
+            let full = kept > ROOM && unused > BUSY;
+            if (unused > LEFT_OVER || full)
+                && let Err(error) = fs::remove_file(path)
             {
                 tracing::debug!(%error, "a left-over of the spool stays");
             }
@@ -140,15 +153,6 @@ impl Spool {
         }
         drop(fs::remove_file(&path));
         None
-    }
-
-    /// Takes a blob away; it was sent.
-    pub(super) fn drop_file(folder: &Path, path: &Path) {
-        if path.parent() == Some(folder.join("spool").as_path())
-            && let Err(error) = fs::remove_file(path)
-        {
-            tracing::debug!(%error, "a file of the spool stays");
-        }
     }
 
     /// A new file whose name will be its digest.

@@ -550,9 +550,10 @@ async fn what_is_known_is_not_compressed_again() {
     let third = bench.tree(&image.flat()).await.unwrap();
     assert_eq!((third.compressed, third.known), (1, 2));
     assert_eq!(layers(&third), image.layers);
-    // Sent: the files go, what is known stays, and the destination says what it has.
-    bench.packing.release(&third.image);
-    assert_eq!(std::fs::read_dir(cache.join("spool")).unwrap().count(), 0);
+    // The files go, as after a week; what is known stays, and the destination says what it has.
+    for entry in std::fs::read_dir(cache.join("spool")).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
     bench.there = blobs[..2].iter().map(|blob| blob.digest).collect();
     let fourth = bench.tree(&image.classic()).await.unwrap();
     assert_eq!((fourth.compressed, fourth.known), (1, 2));

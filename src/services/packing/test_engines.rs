@@ -95,8 +95,8 @@ async fn an_export_is_read_once_and_the_second_run_compresses_nothing() {
         assert_eq!((second.compressed, second.known), (0, 3));
         assert_eq!(bench.engine.exports(), 2);
         assert_eq!(bench.spooled(), 3);
-        // Sent and gone from the spool: the destination has it.
-        Packing::new(bench.engine.engines(), Some(bench.dir.path().to_path_buf())).release(&second.image);
+        // Gone from the spool, as after a week: the destination has it.
+        emptied(bench.dir.path());
         assert_eq!(bench.spooled(), 0);
         bench.there = blobs(&first).iter().map(|blob| blob.digest).collect();
         let third = bench.open().await.unwrap();
@@ -112,6 +112,12 @@ async fn an_export_is_read_once_and_the_second_run_compresses_nothing() {
     assert!(roots.iter().all(|root| {
         root.to_string() == "sha256:0ccb4b82ce02d378400c7168500f1cee1dbe4bdf390f140b6f3b1d67ab460816"
     }));
+}
+
+fn emptied(cache: &std::path::Path) {
+    for entry in std::fs::read_dir(cache.join("spool")).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
 }
 
 #[tokio::test]
@@ -189,7 +195,7 @@ async fn an_image_of_containerds_store_keeps_its_digest() {
         };
         assert_eq!(digest_of(&std::fs::read(path).unwrap()), blob.digest);
     }
-    Packing::new(bench.engine.engines(), Some(bench.dir.path().to_path_buf())).release(&packed.image);
+    emptied(bench.dir.path());
     assert_eq!(bench.spooled(), 0);
     // What the destination has is not spooled.
     bench.there = layers.iter().map(|blob| blob.digest).collect();

@@ -3,4 +3,4 @@
 mod state;
 pub mod view;
 
-pub use state::{Cell, Row, details, rows};
+pub use state::{Cell, FLOW, Row, details, rows};

@@ -1,6 +1,8 @@
-//! Charms, their newest revisions and their resources.
+//! Charms, their newest revisions and their resources; unfolded, every revision of either.
 
+mod details;
 mod state;
 pub mod view;
 
-pub use state::{Row, What, details, rows};
+pub use details::details;
+pub use state::{Row, What, holds_images, releases_behind, rows};

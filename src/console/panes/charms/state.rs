@@ -1,15 +1,19 @@
-//! Rows of the charms pane: a charm, and under it its resources.
+//! Rows of the charms pane: a charm, and under it its resources. Where somebody unfolds one of
+//! them, its revisions stand under it.
 //!
-//! Owns the summary of a charm. Every revision is in the details. Must not draw.
+//! Owns the summary of a charm. Must not draw.
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
-use crate::console::dialogs::Line;
 use crate::console::listing::Keyed;
-use crate::console::view::look::Tone;
-use crate::console::words;
-use crate::domain::{CharmName, CharmRevision, Problem, ResourceName, ResourceRevision, Snapshot};
+use crate::domain::charm::{CharmFacts, RevisionFacts};
+use crate::domain::{
+    Channel, CharmName, CharmRevision, Outside, Problem, ReleaseName, ResourceName, ResourceRevision,
+    Snapshot,
+};
 use crate::plan::evidence;
 
 /// What a row is about.
@@ -25,6 +29,32 @@ pub enum What {
         newest: Option<ResourceRevision>,
         /// The image in it: a tag or digits of its digest.
         image: Option<String>,
+    },
+    /// One revision of the charm.
+    Revision {
+        /// Its number.
+        revision: CharmRevision,
+        /// When it was uploaded.
+        at: DateTime<Utc>,
+        /// The store's word on it.
+        status: Outside,
+        /// True where the store lets it be released.
+        releasable: bool,
+        /// Channels that serve it, most trusted last.
+        served: Vec<Channel>,
+    },
+    /// One revision of a resource.
+    Held {
+        /// The resource.
+        resource: ResourceName,
+        /// Its number.
+        revision: ResourceRevision,
+        /// When it was uploaded.
+        at: DateTime<Utc>,
+        /// The image in it: a tag or digits of its digest.
+        image: Option<String>,
+        /// The newest release that names the image.
+        release: Option<ReleaseName>,
     },
     /// Why nothing is known.
     Problem(Problem),
@@ -57,13 +87,58 @@ impl Keyed for Row {
             What::Resource { name, image, .. } => {
                 format!("{} {name} {}", self.charm, image.as_deref().unwrap_or_default())
             }
+            What::Revision {
+                revision,
+                status,
+                served,
+                ..
+            } => {
+                let served: Vec<_> = served.iter().map(ToString::to_string).collect();
+                format!("{} {revision} {status} {}", self.charm, served.join(" "))
+            }
+            What::Held {
+                resource,
+                revision,
+                image,
+                release,
+                ..
+            } => format!(
+                "{} {resource} {revision} {} {}",
+                self.charm,
+                image.as_deref().unwrap_or_default(),
+                release.as_ref().map_or("", ReleaseName::as_str)
+            ),
             What::Problem(problem) => format!("{} {}", self.charm, problem.summary),
         }
     }
 }
 
-/// All rows, charms in the workspace's order, the bundle last.
-pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> {
+impl Row {
+    /// The key of the charm or resource that this row is, or is a revision of.
+    pub fn stem(&self) -> Option<String> {
+        match &self.what {
+            What::Charm(_) | What::Resource { .. } => Some(self.key.clone()),
+            What::Revision { .. } => Some(self.charm.to_string()),
+            What::Held { resource, .. } => Some(format!("{}/{resource}", self.charm)),
+            What::Problem(_) => None,
+        }
+    }
+
+    /// The resource that this row is about, and which revision of it.
+    pub fn resource(&self) -> Option<(&ResourceName, Option<ResourceRevision>)> {
+        match &self.what {
+            What::Resource { name, newest, .. } => Some((name, *newest)),
+            What::Held {
+                resource, revision, ..
+            } => Some((resource, Some(*revision))),
+            What::Charm(_) | What::Revision { .. } | What::Problem(_) => None,
+        }
+    }
+}
+
+/// All rows, charms in the workspace's order, the bundle last. Revisions stand under what is
+/// `unfolded`.
+pub fn rows(workspace: &Workspace, snapshot: &Snapshot, unfolded: &BTreeSet<String>, warm: bool) -> Vec<Row> {
     let names = workspace
         .charms
         .iter()
@@ -71,41 +146,123 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
         .chain(workspace.bundle.iter().map(|bundle| (&bundle.name, true)));
     let mut rows = Vec::new();
     for (name, bundle) in names {
-        let row = |key: String, what: What| Row {
-            key,
-            charm: name.clone(),
-            bundle,
-            what,
+        let mut put = |key: String, what: What| {
+            rows.push(Row {
+                key,
+                charm: name.clone(),
+                bundle,
+                what,
+            });
         };
         let observed = snapshot.charms.get(name);
         let facts = observed.and_then(|o| o.value.as_ref());
         let newest = facts
             .and_then(|f| f.revisions.iter().max_by_key(|r| r.revision))
             .map(|r| (r.revision, r.created_at));
-        rows.push(row(name.to_string(), What::Charm(newest)));
+        put(name.to_string(), What::Charm(newest));
         if let Some(problem) = observed.and_then(|o| o.problem.clone()) {
-            rows.push(row(format!("{name}/problem"), What::Problem(problem)));
+            put(format!("{name}/problem"), What::Problem(problem));
         }
-        for (resource, revisions) in facts.iter().flat_map(|f| &f.resources) {
+        let Some(facts) = facts else { continue };
+        if unfolded.contains(name.as_str()) {
+            for one in &facts.revisions {
+                // A resource has a name: no key of one looks like this.
+                put(format!("{name}//{}", one.revision.0), revision(facts, one));
+            }
+        }
+        for (resource, revisions) in &facts.resources {
             let newest = revisions.iter().map(|r| r.revision).max();
             let image = newest
                 .filter(|_| warm)
                 .and_then(|revision| image_words(workspace, snapshot, name, resource, revision));
-            rows.push(row(
-                format!("{name}/{resource}"),
+            let key = format!("{name}/{resource}");
+            let open = unfolded.contains(&key);
+            put(
+                key,
                 What::Resource {
                     name: resource.clone(),
                     newest,
                     image,
                 },
-            ));
+            );
+            for one in revisions.iter().filter(|_| open) {
+                put(
+                    format!("{name}/{resource}/{}", one.revision.0),
+                    What::Held {
+                        resource: resource.clone(),
+                        revision: one.revision,
+                        at: one.created_at,
+                        image: image_words(workspace, snapshot, name, resource, one.revision),
+                        release: releases_behind(workspace, snapshot, name, resource, one.revision)
+                            .into_iter()
+                            .next(),
+                    },
+                );
+            }
         }
     }
     rows
 }
 
+fn revision(facts: &CharmFacts, one: &RevisionFacts) -> What {
+    let mut served: Vec<Channel> = facts
+        .rows
+        .iter()
+        .filter(|row| row.revision == one.revision)
+        .map(|row| row.channel.clone())
+        .collect();
+    served.sort_by(|a, b| (b.risk, &a.track, &a.branch).cmp(&(a.risk, &b.track, &b.branch)));
+    served.dedup();
+    What::Revision {
+        revision: one.revision,
+        at: one.created_at,
+        status: one.status.clone(),
+        releasable: one.releasable(),
+        served,
+    }
+}
+
+/// Whether `resource` holds images, where its charm or the workspace says so.
+pub fn holds_images(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    charm: &CharmName,
+    resource: &ResourceName,
+) -> Option<bool> {
+    let facts = snapshot.charms.get(charm).and_then(|seen| seen.value.as_ref());
+    let declared = facts
+        .into_iter()
+        .flat_map(|facts| &facts.declared)
+        .filter(|one| &one.name == resource)
+        .max_by_key(|one| one.charm_revision);
+    let fed = workspace
+        .charm(charm)
+        .is_some_and(|charm| charm.fed().any(|(name, _)| name == resource));
+    declared
+        .map(|one| one.kind.as_str() == "oci-image")
+        .or_else(|| fed.then_some(true))
+}
+
+/// Releases that name the image behind a resource revision.
+pub fn releases_behind(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    charm: &CharmName,
+    resource: &ResourceName,
+    revision: ResourceRevision,
+) -> Vec<ReleaseName> {
+    let Some(behind) = snapshot.image_behind(charm, resource, revision) else {
+        return Vec::new();
+    };
+    let charm = workspace.charm(charm);
+    let key = charm.and_then(|charm| charm.fed().find(|(name, _)| *name == resource));
+    key.map_or_else(Vec::new, |(_, key)| {
+        evidence::releases_of(workspace, snapshot, key, behind)
+    })
+}
+
 /// The image of a resource revision in words: the tag that a release names, else its digest.
-fn image_words(
+pub(super) fn image_words(
     workspace: &Workspace,
     snapshot: &Snapshot,
     charm: &CharmName,
@@ -125,75 +282,4 @@ fn image_words(
         snapshot.release(&name)?.images.get(key).cloned()
     })
     .or_else(|| Some(behind.digest.short()))
-}
-
-/// Everything known of a charm.
-pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateTime<Utc>) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let Some(observed) = snapshot.charms.get(&row.charm) else {
-        return vec![Line::text("nobody has looked yet", Tone::Dim)];
-    };
-    if let Some(problem) = &observed.problem {
-        lines.extend(Line::problem(problem));
-        lines.push(Line::blank());
-    }
-    let Some(facts) = &observed.value else {
-        return lines;
-    };
-    lines.push(Line::of("store id", facts.id.clone(), Tone::Dim));
-    let tracks: Vec<_> = facts.tracks.iter().map(ToString::to_string).collect();
-    lines.push(Line::of("tracks", tracks.join(" "), Tone::Plain));
-    if let Some(charm) = workspace.charm(&row.charm) {
-        lines.push(Line::of("source", charm.repository.clone(), Tone::Plain));
-    }
-    for (resource, revisions) in &facts.resources {
-        lines.push(Line::blank());
-        lines.push(Line::heading(format!(
-            "{resource}: {}",
-            words::count(revisions.len(), "revision", "revisions")
-        )));
-        for revision in revisions {
-            let image =
-                image_words(workspace, snapshot, &row.charm, resource, revision.revision).unwrap_or_default();
-            lines.push(Line::text(
-                format!(
-                    "{:<6} {}  {:<14} {}",
-                    revision.revision,
-                    words::day(revision.created_at),
-                    image,
-                    revision.architectures.join(",")
-                ),
-                Tone::Plain,
-            ));
-        }
-    }
-    lines.push(Line::blank());
-    lines.push(Line::heading(words::count(
-        facts.revisions.len(),
-        "revision",
-        "revisions",
-    )));
-    for revision in &facts.revisions {
-        let bases: Vec<_> = revision.bases.iter().map(ToString::to_string).collect();
-        lines.push(Line::text(
-            format!(
-                "{:<6} {} {:<10} {:<12} {}",
-                revision.revision,
-                words::day(revision.created_at),
-                revision.status,
-                words::cut(revision.version.as_str(), 12),
-                bases.join(", ")
-            ),
-            if revision.releasable() {
-                Tone::Plain
-            } else {
-                Tone::Dim
-            },
-        ));
-    }
-    if let Some(at) = observed.read_at {
-        lines.push(Line::blank());
-        lines.push(Line::of("read", words::age(now, at), Tone::Dim));
-    }
-    lines
 }

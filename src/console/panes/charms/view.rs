@@ -53,6 +53,42 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
                 cells.push(Piece::new(image, Tone::Dim));
             }
         }
+        What::Revision {
+            revision,
+            at,
+            status,
+            releasable,
+            served,
+        } => {
+            let tone = if *releasable { Tone::Plain } else { Tone::Dim };
+            cells.put(&format!("    {revision}"), 10, tone);
+            cells.put(&words::day(*at), 11, Tone::Dim);
+            let served: Vec<String> = served.iter().map(ToString::to_string).collect();
+            if served.is_empty() {
+                cells.push(Piece::new(status.to_string(), Tone::Dim));
+            } else {
+                cells.push(Piece::new(served.join(" "), Tone::Good));
+            }
+        }
+        What::Held {
+            revision,
+            at,
+            image,
+            release,
+            ..
+        } => {
+            cells.put(&format!("    {revision}"), 10, Tone::Plain);
+            cells.put(&words::day(*at), 11, Tone::Dim);
+            let image = image.as_deref().unwrap_or("…");
+            if width >= 60 {
+                cells.put(image, 22, Tone::Plain);
+                if let Some(release) = release {
+                    cells.push(Piece::new(format!("release {release}"), Tone::Good));
+                }
+            } else {
+                cells.push(Piece::new(image, Tone::Dim));
+            }
+        }
         What::Problem(problem) => {
             cells.push(Piece::new(
                 format!("  {} {}", look.glyph(Glyph::Failed), problem.summary),

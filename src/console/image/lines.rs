@@ -1,0 +1,255 @@
+//! The lines that say what an image is.
+
+use std::collections::BTreeSet;
+
+use super::{Fetched, Look, There, Wanted};
+use crate::console::dialogs::Line;
+use crate::console::view::look::{Glyph, Look as Appearance, Tone};
+use crate::console::{Model, words};
+use crate::domain::charm::ImageBehind;
+use crate::domain::detail::{Layer, PlatformDetail};
+use crate::domain::{Digest, ImageDetail, Outside};
+use crate::plan::evidence;
+
+/// Cells of a layer's bar.
+const BAR: usize = 12;
+
+/// Everything known of the image of `look`.
+pub(super) fn lines(model: &Model, look: &Look) -> Vec<Line> {
+    let unknown = Fetched::default();
+    let fetched = model.images.fetched.get(look).unwrap_or(&unknown);
+    let mut lines = Vec::new();
+    if fetched.in_flight.is_some() {
+        lines.push(Line::text("looking at its manifest and config …", Tone::Accent));
+    }
+    if let Some(problem) = &fetched.problem {
+        lines.extend(Line::problem(problem));
+        lines.push(Line::of("here", "g looks again", Tone::Accent));
+    }
+    let Some(seen) = &fetched.seen else {
+        return lines;
+    };
+    if !lines.is_empty() {
+        lines.push(Line::blank());
+    }
+    let detail = &seen.detail;
+    head(model, look, detail, &mut lines);
+    let there = match &seen.there {
+        There::NotAsked => None,
+        There::Unknown(problem) => {
+            let text = format!("could not be told: {}", problem.summary);
+            lines.push(Line::of("to send", text, Tone::Warn));
+            None
+        }
+        There::Layers(there) => {
+            lines.push(Line::of("to send", to_send(detail, there), Tone::Accent));
+            Some(there)
+        }
+    };
+    if let Some(at) = fetched.at {
+        let text = format!("{} UTC", words::minute(at));
+        lines.push(Line::of("looked at", text, Tone::Dim));
+    }
+    for platform in &detail.platforms {
+        one_platform(&model.setting.look, platform, there, &mut lines);
+    }
+    lines
+}
+
+fn head(model: &Model, look: &Look, detail: &ImageDetail, lines: &mut Vec<Line>) {
+    let label = if detail.platforms.len() > 1 || detail.media_type.contains("index") {
+        "index"
+    } else {
+        "manifest"
+    };
+    lines.push(Line::of(label, detail.digest.to_string(), Tone::Strong));
+    if let [one] = detail.platforms.as_slice() {
+        let config = one.image.config_digest.to_string();
+        lines.push(Line::of("config", config, Tone::Plain));
+    }
+    lines.push(Line::of("image", detail.source.to_string(), Tone::Plain));
+    let releases = releases(model, look, detail);
+    lines.push(if releases.is_empty() {
+        Line::of("release", "none that is known names it", Tone::Dim)
+    } else {
+        Line::of("release", releases.join(", "), Tone::Good)
+    });
+    let behind = behind(model, detail);
+    if !behind.is_empty() {
+        lines.push(Line::of("behind", behind.join(", "), Tone::Plain));
+    }
+    let platforms: Vec<String> = detail
+        .platforms
+        .iter()
+        .map(|one| one.image.platform.to_string())
+        .collect();
+    lines.push(Line::of("platforms", platforms.join(", "), Tone::Plain));
+    let layers = distinct(detail).len();
+    let text = format!(
+        "{} in {}",
+        words::bytes(detail.size),
+        words::count(layers, "layer", "layers")
+    );
+    lines.push(Line::of("size", text, Tone::Plain));
+    let text = match detail.attestations.as_slice() {
+        [] => "none".to_owned(),
+        all => {
+            let short: Vec<String> = all.iter().map(|one| one.short()).collect();
+            format!("{}: {}", all.len(), short.join(", "))
+        }
+    };
+    lines.push(Line::of("attested", text, Tone::Dim));
+    lines.push(Line::of(
+        "type",
+        Outside::new(&detail.media_type).to_string(),
+        Tone::Dim,
+    ));
+}
+
+/// Releases that name the image: by the key that feeds the resource, else by any.
+fn releases(model: &Model, look: &Look, detail: &ImageDetail) -> Vec<String> {
+    let workspace = model.workspace();
+    let place = match (&look.wanted, &look.to) {
+        (Wanted::Behind { charm, resource, .. }, _) => Some((charm, resource)),
+        (_, Some((charm, resource))) => Some((charm, resource)),
+        _ => None,
+    };
+    let image = as_behind(detail);
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for charm in &workspace.charms {
+        for (resource, key) in charm.fed() {
+            if place.is_none_or(|place| place == (&charm.name, resource)) {
+                let found = evidence::releases_of(workspace, &model.snapshot, key, &image);
+                names.extend(found.iter().map(ToString::to_string));
+            }
+        }
+    }
+    names.into_iter().rev().collect()
+}
+
+fn as_behind(detail: &ImageDetail) -> ImageBehind {
+    ImageBehind {
+        digest: detail.digest,
+        config_digests: detail
+            .platforms
+            .iter()
+            .map(|one| one.image.config_digest)
+            .collect(),
+    }
+}
+
+/// The resource revisions that have the image behind them.
+fn behind(model: &Model, detail: &ImageDetail) -> Vec<String> {
+    let mut found = Vec::new();
+    for (charm, seen) in &model.snapshot.charms {
+        for (resource, revisions) in seen.value.iter().flat_map(|facts| &facts.resources) {
+            for one in revisions {
+                let image = model.snapshot.image_behind(charm, resource, one.revision);
+                if image.is_some_and(|image| image.digest == detail.digest) {
+                    found.push(format!("{resource} {} of {}", one.revision, model.short(charm)));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn distinct(detail: &ImageDetail) -> Vec<&Layer> {
+    let mut layers: Vec<&Layer> = Vec::new();
+    for layer in detail.platforms.iter().flat_map(|one| &one.layers) {
+        if layers.iter().all(|known| known.digest != layer.digest) {
+            layers.push(layer);
+        }
+    }
+    layers
+}
+
+fn to_send(detail: &ImageDetail, there: &BTreeSet<Digest>) -> String {
+    let layers = distinct(detail);
+    let lacking: Vec<&&Layer> = layers
+        .iter()
+        .filter(|layer| !layer.foreign && !there.contains(&layer.digest))
+        .collect();
+    let bytes = lacking.iter().map(|layer| layer.size).sum();
+    let all = layers.iter().filter(|layer| !layer.foreign).count();
+    format!(
+        "{}: {} of {} are there already",
+        words::bytes(bytes),
+        all - lacking.len(),
+        words::count(all, "layer", "layers")
+    )
+}
+
+fn one_platform(
+    look: &Appearance,
+    platform: &PlatformDetail,
+    there: Option<&BTreeSet<Digest>>,
+    lines: &mut Vec<Line>,
+) {
+    lines.push(Line::blank());
+    lines.push(Line::heading(platform.image.platform.to_string()));
+    lines.push(Line::of(
+        "manifest",
+        platform.image.digest.to_string(),
+        Tone::Plain,
+    ));
+    lines.push(Line::of(
+        "config",
+        platform.image.config_digest.to_string(),
+        Tone::Plain,
+    ));
+    if let Some(at) = platform.created {
+        let text = format!("{} UTC", words::minute(at));
+        lines.push(Line::of("created", text, Tone::Plain));
+    }
+    let joined = |words: &[Outside]| -> String {
+        let words: Vec<&str> = words.iter().map(Outside::as_str).collect();
+        words.join(" ")
+    };
+    if !platform.entrypoint.is_empty() {
+        lines.push(Line::of("entrypoint", joined(&platform.entrypoint), Tone::Plain));
+    }
+    if !platform.command.is_empty() {
+        lines.push(Line::of("command", joined(&platform.command), Tone::Plain));
+    }
+    for (at, (name, value)) in platform.labels.iter().enumerate() {
+        let label = if at == 0 { "labels" } else { "" };
+        let text = format!("{}={value}", Outside::new(name));
+        lines.push(Line::of(label, text, Tone::Plain));
+    }
+    let largest = platform
+        .layers
+        .iter()
+        .map(|layer| layer.size)
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    for (at, layer) in platform.layers.iter().enumerate() {
+        let label = if at == 0 { "layers" } else { "" };
+        let tone = match there {
+            Some(there) if !there.contains(&layer.digest) => Tone::Accent,
+            Some(_) => Tone::Dim,
+            None => Tone::Plain,
+        };
+        lines.push(Line::of(label, layer_words(look, layer, largest, there), tone));
+    }
+}
+
+fn layer_words(look: &Appearance, layer: &Layer, largest: u64, there: Option<&BTreeSet<Digest>>) -> String {
+    let (full, empty) = look.bar();
+    let share = layer.size as f64 / largest as f64;
+    let bar = words::bar(share, BAR, full, empty);
+    let arrow = look.glyph(Glyph::Arrow);
+    let done = look.glyph(Glyph::Done);
+    let standing = match there {
+        _ if layer.foreign => "  kept elsewhere, never sent".to_owned(),
+        Some(there) if there.contains(&layer.digest) => format!("  {done} there"),
+        Some(_) => format!("  {arrow} to send"),
+        None => String::new(),
+    };
+    format!(
+        "{bar} {:>8}  {}{standing}",
+        words::bytes(layer.size),
+        layer.digest.short()
+    )
+}

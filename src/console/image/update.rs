@@ -1,0 +1,325 @@
+//! How an image comes to be looked at, and what keys and answers do there.
+
+use std::collections::BTreeMap;
+
+use super::{Fetched, Image, Look, Seen, There, Wanted, lines};
+use crate::console::Model;
+use crate::console::dialogs::{Choice, Choose, Modal, Text};
+use crate::console::effect::{Effect, RequestId};
+use crate::console::panes::{self, PaneId, charms};
+use crate::console::review;
+use crate::console::view::look::Glyph;
+use crate::domain::charm::ImageBehind;
+use crate::domain::{CharmName, ContentFacts, Observed, Problem, Risk, Snapshot};
+use crate::plan::{CloseIntent, Intent};
+
+/// The images that the selected row stands for, each with its words.
+pub fn selected(model: &Model) -> Vec<(String, Look)> {
+    match model.pane {
+        PaneId::Charms => of_charm(model),
+        PaneId::Channels => of_channels(model),
+        PaneId::Releases => of_release(model),
+        PaneId::Credentials | PaneId::Activity => Vec::new(),
+    }
+}
+
+fn is_image(model: &Model, charm: &CharmName, resource: &crate::domain::ResourceName) -> bool {
+    charms::holds_images(model.workspace(), &model.snapshot, charm, resource) != Some(false)
+}
+
+fn of_charm(model: &Model) -> Vec<(String, Look)> {
+    let row = model.panes.charms.selected();
+    let found = row.and_then(|row| {
+        let (resource, revision) = row.resource()?;
+        let wanted = Wanted::Behind {
+            charm: row.charm.clone(),
+            resource: resource.clone(),
+            revision: revision?,
+        };
+        let look = Look { wanted, to: None };
+        is_image(model, &row.charm, resource).then(|| (look.title(), look))
+    });
+    found.into_iter().collect()
+}
+
+fn of_channels(model: &Model) -> Vec<(String, Look)> {
+    let Some(row) = model.panes.channels.selected() else {
+        return Vec::new();
+    };
+    let mut served: Vec<(Risk, &crate::domain::charm::ChannelRow)> = model
+        .snapshot
+        .rows(&row.charm)
+        .iter()
+        .filter(|one| one.channel.track == row.track && one.channel.branch == row.branch)
+        .map(|one| (one.channel.risk, one))
+        .collect();
+    served.sort_by_key(|(risk, _)| std::cmp::Reverse(*risk));
+    let mut found: Vec<(String, Look)> = Vec::new();
+    for (risk, one) in served {
+        for attached in &one.resources {
+            let Some(revision) = attached
+                .revision
+                .filter(|_| is_image(model, &row.charm, &attached.name))
+            else {
+                continue;
+            };
+            let wanted = Wanted::Behind {
+                charm: row.charm.clone(),
+                resource: attached.name.clone(),
+                revision,
+            };
+            let look = Look { wanted, to: None };
+            match found.iter_mut().find(|(_, known)| *known == look) {
+                Some((text, _)) if text.contains(risk.as_str()) => {}
+                Some((text, _)) => text.push_str(&format!(", {risk}")),
+                None => found.push((format!("{} {revision}  {risk}", attached.name), look)),
+            }
+        }
+    }
+    found
+}
+
+fn of_release(model: &Model) -> Vec<(String, Look)> {
+    let workspace = model.workspace();
+    let row = model.panes.releases.selected();
+    let Some(release) = row.and_then(|row| model.snapshot.release(&row.name)) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for charm in workspace.fed_charms() {
+        for (resource, key) in charm.fed() {
+            let tag = release.images.get(key);
+            if let (Some(tag), Ok(repository)) = (tag, workspace.image_repository(key)) {
+                let reference = repository.tagged(tag);
+                let text = format!("{reference}  for {}", model.short(&charm.name));
+                let look = Look {
+                    wanted: Wanted::From(crate::domain::ImageSource::Registry(reference)),
+                    to: Some((charm.name.clone(), resource.clone())),
+                };
+                found.push((text, look));
+            }
+        }
+    }
+    found
+}
+
+/// Looks at the image of the selected row; asks which where there are several.
+pub fn open_selected(model: &mut Model) -> Vec<Effect> {
+    let mut found = selected(model);
+    if found.len() > 1 {
+        let entries = found
+            .into_iter()
+            .map(|(text, look)| (text, Choice::Look(look)))
+            .collect();
+        model.modal = Some(Modal::Choose(Choose::new("Which image?", "Look at:", entries)));
+        return Vec::new();
+    }
+    found.pop().map_or_else(Vec::new, |(_, look)| open(model, look))
+}
+
+/// Looks at the image of the plan under review: it was read for the plan.
+pub fn open_planned(model: &mut Model) -> Vec<Effect> {
+    let Some(ContentFacts::Image(facts)) = &model.snapshot.content.value else {
+        model.refuse("this plan is about no image");
+        return Vec::new();
+    };
+    let layers = facts.detail.platforms.iter().flat_map(|one| &one.layers);
+    let there = layers
+        .map(|layer| layer.digest)
+        .filter(|digest| facts.there || !facts.lacking.contains(digest))
+        .collect();
+    let fetched = Fetched {
+        seen: Some(Seen {
+            detail: facts.detail.clone(),
+            there: There::Layers(there),
+        }),
+        at: model.snapshot.content.read_at,
+        ..Fetched::default()
+    };
+    let look = Look {
+        wanted: Wanted::Planned,
+        to: None,
+    };
+    model.images.fetched.insert(look.clone(), fetched);
+    open(model, look)
+}
+
+/// Shows the image of `look`; fetches it where it was not looked at yet.
+pub fn open(model: &mut Model, look: Look) -> Vec<Effect> {
+    let known = model.images.fetched.get(&look);
+    let wanted = known.is_none_or(|known| known.seen.is_none() && known.in_flight.is_none());
+    let under = model
+        .modal
+        .take()
+        .filter(|modal| matches!(modal, Modal::Upload(_)));
+    model.modal = Some(Modal::Image(Box::new(Image {
+        look,
+        text: Text::new("", Vec::new()),
+        diff: false,
+        under: under.map(Box::new),
+    })));
+    let effects = if wanted { again(model) } else { Vec::new() };
+    rewrite(model);
+    effects
+}
+
+/// Looks again at the image that is shown.
+pub fn again(model: &mut Model) -> Vec<Effect> {
+    let Some(Modal::Image(dialog)) = &model.modal else {
+        return Vec::new();
+    };
+    let look = dialog.look.clone();
+    if look.wanted == Wanted::Planned || model.setting.offline {
+        return Vec::new();
+    }
+    let id = model.next_id();
+    let fetched = model.images.fetched.entry(look.clone()).or_default();
+    if fetched.in_flight.is_some() {
+        return Vec::new();
+    }
+    fetched.in_flight = Some(id);
+    fetched.problem = None;
+    rewrite(model);
+    vec![Effect::Look {
+        id,
+        image: look.wanted,
+        to: look.to,
+        previous: model.snapshot.clone(),
+    }]
+}
+
+/// An image was looked at, or not. What was known of it is kept.
+pub fn looked(model: &mut Model, id: RequestId, result: Result<Seen, Problem>) {
+    let now = model.now;
+    let asked = model
+        .images
+        .fetched
+        .values_mut()
+        .find(|fetched| fetched.in_flight == Some(id));
+    let Some(fetched) = asked else { return };
+    fetched.in_flight = None;
+    match result {
+        Ok(seen) => {
+            fetched.seen = Some(seen);
+            fetched.at = Some(now);
+            fetched.problem = None;
+        }
+        Err(problem) => fetched.problem = Some(problem),
+    }
+    rewrite(model);
+}
+
+/// Makes the shown lines anew.
+fn rewrite(model: &mut Model) {
+    let Some(Modal::Image(dialog)) = &model.modal else {
+        return;
+    };
+    let seen = model
+        .images
+        .fetched
+        .get(&dialog.look)
+        .and_then(|one| one.seen.as_ref());
+    let title = dialog.look.title();
+    let mut text = match (&model.images.marked, seen) {
+        (Some((from, marked)), Some(seen)) if dialog.diff => {
+            let arrow = model.setting.look.glyph(Glyph::Arrow);
+            let lines = super::diff::lines((from, marked), (&title, &seen.detail), arrow);
+            Text::new("What differs", lines)
+        }
+        _ => Text::new(title, lines::lines(model, &dialog.look)),
+    };
+    text.copy = seen.map(|seen| seen.detail.digest.to_string());
+    text.offset = dialog.text.offset;
+    if let Some(Modal::Image(dialog)) = &mut model.modal {
+        dialog.text = text;
+    }
+}
+
+/// Keeps the shown image for comparison.
+pub fn mark(model: &mut Model) {
+    let Some(Modal::Image(dialog)) = &model.modal else {
+        return;
+    };
+    let fetched = model.images.fetched.get(&dialog.look);
+    let Some(seen) = fetched.and_then(|fetched| fetched.seen.as_ref()) else {
+        return model.refuse("it has not been looked at yet");
+    };
+    let title = dialog.look.title();
+    model.images.marked = Some((title.clone(), seen.detail.clone()));
+    model.say(format!("{title} is marked; look at another image and press d"));
+}
+
+/// Shows what differs from the marked image, or the image itself again.
+pub fn diff(model: &mut Model) {
+    if let Some(Modal::Image(dialog)) = &mut model.modal {
+        dialog.diff = !dialog.diff;
+        dialog.text.offset = 0;
+    }
+    rewrite(model);
+}
+
+/// Back to what it was opened over.
+pub fn close(model: &mut Model) {
+    if let Some(Modal::Image(dialog)) = model.modal.take() {
+        model.modal = dialog.under.map(|under| *under);
+    }
+}
+
+/// Does what was chosen.
+pub fn accept(model: &mut Model, choice: Choice) -> Vec<Effect> {
+    match choice {
+        Choice::Close(charm, channel) => review::open(model, Intent::Close(CloseIntent { charm, channel })),
+        Choice::Look(look) => open(model, look),
+    }
+}
+
+/// Asks for the images behind those revisions of a charm that nobody has looked at.
+pub fn ask_behind(model: &mut Model, charm: &CharmName) -> Vec<Effect> {
+    let snapshot = &model.snapshot;
+    let facts = snapshot.charms.get(charm).and_then(|seen| seen.value.as_ref());
+    let unseen = facts
+        .into_iter()
+        .flat_map(|facts| &facts.resources)
+        .any(|(name, all)| {
+            is_image(model, charm, name)
+                && all
+                    .iter()
+                    .any(|one| snapshot.image_behind(charm, name, one.revision).is_none())
+        });
+    if !unseen || model.setting.offline || model.looking.contains_key(charm) {
+        return Vec::new();
+    }
+    let id = model.next_id();
+    model.looking.insert(charm.clone(), id);
+    vec![Effect::LookBehind {
+        id,
+        charm: charm.clone(),
+        previous: model.snapshot.clone(),
+    }]
+}
+
+/// The images behind a charm's revisions were read.
+pub fn behind(
+    model: &mut Model,
+    id: RequestId,
+    charm: &CharmName,
+    found: BTreeMap<String, Observed<ImageBehind>>,
+) {
+    if model.looking.get(charm) != Some(&id) {
+        return;
+    }
+    model.looking.remove(charm);
+    let snapshot: &mut Snapshot = std::sync::Arc::make_mut(&mut model.snapshot);
+    for (key, observed) in found {
+        snapshot.behind.entry(key).or_default().refresh(observed);
+    }
+    panes::rebuild(model);
+}
+
+/// A task broke off: nobody answers any more.
+pub fn broken(model: &mut Model) {
+    model.looking.clear();
+    for fetched in model.images.fetched.values_mut() {
+        fetched.in_flight = None;
+    }
+}

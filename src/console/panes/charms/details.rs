@@ -1,0 +1,122 @@
+//! Everything known of a charm: its tracks, every revision of each resource with the image behind
+//! it, every revision of its own. Must not draw.
+
+use chrono::{DateTime, Utc};
+
+use super::state::{image_words, releases_behind};
+use super::{Row, holds_images};
+use crate::config::Workspace;
+use crate::console::dialogs::Line;
+use crate::console::view::look::Tone;
+use crate::console::words;
+use crate::domain::charm::ResourceFacts;
+use crate::domain::{ResourceName, Snapshot};
+
+/// Everything known of a charm.
+pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateTime<Utc>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let Some(observed) = snapshot.charms.get(&row.charm) else {
+        return vec![Line::text("nobody has looked yet", Tone::Dim)];
+    };
+    if let Some(problem) = &observed.problem {
+        lines.extend(Line::problem(problem));
+        lines.push(Line::blank());
+    }
+    let Some(facts) = &observed.value else {
+        return lines;
+    };
+    lines.push(Line::of("store id", facts.id.clone(), Tone::Dim));
+    let tracks: Vec<_> = facts.tracks.iter().map(ToString::to_string).collect();
+    lines.push(Line::of("tracks", tracks.join(" "), Tone::Plain));
+    if let Some(charm) = workspace.charm(&row.charm) {
+        lines.push(Line::of("source", charm.repository.clone(), Tone::Plain));
+    }
+    for (resource, revisions) in &facts.resources {
+        lines.push(Line::blank());
+        lines.push(Line::heading(format!(
+            "{resource}: {}",
+            words::count(revisions.len(), "revision", "revisions")
+        )));
+        for revision in revisions {
+            let image =
+                image_words(workspace, snapshot, &row.charm, resource, revision.revision).unwrap_or_default();
+            lines.push(Line::text(
+                format!(
+                    "{:<6} {}  {:<14} {}",
+                    revision.revision,
+                    words::day(revision.created_at),
+                    image,
+                    revision.architectures.join(",")
+                ),
+                Tone::Plain,
+            ));
+            lines.extend(content(workspace, snapshot, row, resource, revision));
+        }
+    }
+    lines.push(Line::blank());
+    lines.push(Line::heading(words::count(
+        facts.revisions.len(),
+        "revision",
+        "revisions",
+    )));
+    for revision in &facts.revisions {
+        let bases: Vec<_> = revision.bases.iter().map(ToString::to_string).collect();
+        lines.push(Line::text(
+            format!(
+                "{:<6} {} {:<10} {:<12} {}",
+                revision.revision,
+                words::day(revision.created_at),
+                revision.status,
+                words::cut(revision.version.as_str(), 12),
+                bases.join(", ")
+            ),
+            if revision.releasable() {
+                Tone::Plain
+            } else {
+                Tone::Dim
+            },
+        ));
+    }
+    if let Some(at) = observed.read_at {
+        lines.push(Line::blank());
+        lines.push(Line::of("read", words::age(now, at), Tone::Dim));
+    }
+    lines
+}
+
+/// What is in a resource revision: the image with its digests and releases, or the file.
+fn content(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    row: &Row,
+    resource: &ResourceName,
+    revision: &ResourceFacts,
+) -> Vec<Line> {
+    if holds_images(workspace, snapshot, &row.charm, resource) == Some(false) {
+        let text = format!("{} ({})", revision.sha256, words::bytes(revision.size));
+        return vec![Line::of("  sha256", text, Tone::Dim)];
+    }
+    let key = Snapshot::behind_key(&row.charm, resource, revision.revision);
+    let seen = snapshot.behind.get(&key);
+    let Some(behind) = seen.and_then(|seen| seen.value.as_ref()) else {
+        let why = seen.and_then(|seen| seen.problem.as_ref());
+        return vec![match why {
+            Some(problem) => Line::of("  digest", format!("not known: {}", problem.summary), Tone::Warn),
+            None => Line::of("  digest", "not looked at yet", Tone::Dim),
+        }];
+    };
+    let mut lines = vec![Line::of("  digest", behind.digest.to_string(), Tone::Plain)];
+    match behind.config_digests.as_slice() {
+        [] => lines.push(Line::of("  config", "the registry could not tell", Tone::Dim)),
+        all => lines.extend(
+            all.iter()
+                .map(|config| Line::of("  config", config.to_string(), Tone::Dim)),
+        ),
+    }
+    let releases = releases_behind(workspace, snapshot, &row.charm, resource, revision.revision);
+    if !releases.is_empty() {
+        let names: Vec<_> = releases.iter().map(ToString::to_string).collect();
+        lines.push(Line::of("  release", names.join(", "), Tone::Good));
+    }
+    lines
+}

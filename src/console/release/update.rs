@@ -1,0 +1,215 @@
+//! What keys do to the release dialog.
+
+use super::rows::{declared, facts};
+use super::{Release, Row, lacking, releasable, rows};
+use crate::console::dialogs::Modal;
+use crate::console::effect::Effect;
+use crate::console::listing::window;
+use crate::console::panes::charms::What;
+use crate::console::{Model, review};
+use crate::domain::{ResourceName, ResourceRevision};
+use crate::plan::{Intent, ReleaseIntent};
+
+/// Opens the dialog for the selected revision; of a charm for the newest that may be released.
+pub fn open(model: &mut Model) {
+    let Some(row) = model.panes.charms.selected() else {
+        return;
+    };
+    let charm = row.charm.clone();
+    let all = releasable(model, &charm);
+    let revision = match &row.what {
+        What::Revision { revision, .. } => Some(*revision).filter(|one| all.contains(one)),
+        _ => all.first().copied(),
+    };
+    let Some(revision) = revision else {
+        return;
+    };
+    let mut dialog = Release {
+        charm,
+        revision,
+        ticked: std::collections::BTreeSet::new(),
+        chosen: std::collections::BTreeMap::new(),
+        at: 0,
+        offset: 0,
+        error: None,
+    };
+    let first = rows(model, &dialog)
+        .iter()
+        .position(|row| matches!(row, Row::Channel(_)));
+    dialog.at = first.unwrap_or(0);
+    model.modal = Some(Modal::Release(Box::new(dialog)));
+}
+
+const fn dialog(model: &mut Model) -> Option<&mut Release> {
+    match &mut model.modal {
+        Some(Modal::Release(dialog)) => Some(dialog),
+        _ => None,
+    }
+}
+
+fn selected(model: &Model) -> Option<(&Release, Row)> {
+    match &model.modal {
+        Some(Modal::Release(dialog)) => {
+            let row = rows(model, dialog).into_iter().nth(dialog.at)?;
+            Some((dialog, row))
+        }
+        _ => None,
+    }
+}
+
+/// By rows.
+pub fn step(model: &mut Model, steps: isize) {
+    if let Some(dialog) = dialog(model) {
+        dialog.at = dialog.at.saturating_add_signed(steps);
+    }
+}
+
+/// To the row at `at`; where it is selected already, its channel is ticked.
+pub fn pick(model: &mut Model, at: usize) {
+    let Some(dialog) = dialog(model) else { return };
+    if dialog.at == at {
+        return tick(model);
+    }
+    dialog.at = at;
+}
+
+/// Takes the selected channel in or leaves it out.
+pub fn tick(model: &mut Model) {
+    let Some((_, row)) = selected(model) else { return };
+    match row {
+        Row::Channel(channel) => {
+            if let Some(dialog) = dialog(model) {
+                dialog.error = None;
+                if !dialog.ticked.remove(&channel) {
+                    dialog.ticked.insert(channel);
+                }
+            }
+        }
+        Row::Revision | Row::Resource { .. } => change(model, 1),
+    }
+}
+
+/// Another revision of the charm or of the selected resource.
+pub fn change(model: &mut Model, steps: isize) {
+    let Some((shown, row)) = selected(model) else {
+        return;
+    };
+    match row {
+        Row::Revision => {
+            let all = releasable(model, &shown.charm);
+            let next = neighbour(&all, Some(shown.revision), steps);
+            if let (Some(next), Some(dialog)) = (next, dialog(model)) {
+                dialog.revision = next;
+                // Its resources come before the channels: the row stays the one of the revision.
+                dialog.error = None;
+            }
+        }
+        Row::Resource { name, .. } => {
+            let known = revisions(model, shown, &name);
+            let options: Vec<Option<ResourceRevision>> =
+                std::iter::once(None).chain(known.into_iter().map(Some)).collect();
+            let next = neighbour(&options, Some(shown.chosen.get(&name).copied()), steps);
+            if let (Some(next), Some(dialog)) = (next, dialog(model)) {
+                dialog.error = None;
+                match next {
+                    Some(revision) => dialog.chosen.insert(name, revision),
+                    None => dialog.chosen.remove(&name),
+                };
+            }
+        }
+        Row::Channel(_) => model.refuse("space takes the channel in; the arrows change revisions"),
+    }
+}
+
+fn revisions(model: &Model, dialog: &Release, resource: &ResourceName) -> Vec<ResourceRevision> {
+    let known = facts(model, &dialog.charm).and_then(|facts| facts.resources.get(resource));
+    let mut revisions: Vec<ResourceRevision> = known.into_iter().flatten().map(|one| one.revision).collect();
+    revisions.sort_by(|a, b| b.cmp(a));
+    revisions
+}
+
+/// What stands `steps` from `now`, not beyond the ends.
+fn neighbour<T: Copy + PartialEq>(all: &[T], now: Option<T>, steps: isize) -> Option<T> {
+    let at = all.iter().position(|one| Some(*one) == now)?;
+    let at = at.saturating_add_signed(steps).min(all.len().saturating_sub(1));
+    all.get(at).copied()
+}
+
+/// Opens the review of the release, or says what is missing.
+pub fn accept(model: &mut Model) -> Vec<Effect> {
+    let Some(Modal::Release(shown)) = &model.modal else {
+        return Vec::new();
+    };
+    let all = rows(model, shown);
+    let missing = all.iter().enumerate().find_map(|(at, row)| match row {
+        Row::Resource { name, optional } if !optional && !shown.chosen.contains_key(name) => {
+            let channel = lacking(model, shown, name).into_iter().next()?;
+            Some((
+                at,
+                format!("{channel} has no {name} yet: choose one with left and right"),
+            ))
+        }
+        _ => None,
+    });
+    let wish = wish(model, shown, &all);
+    let Some(dialog) = dialog(model) else {
+        return Vec::new();
+    };
+    if dialog.ticked.is_empty() {
+        dialog.error = Some("no channel is ticked: space ticks the selected one".to_owned());
+        return Vec::new();
+    }
+    if let Some((at, error)) = missing {
+        dialog.at = at;
+        dialog.error = Some(error);
+        return Vec::new();
+    }
+    model.modal = None;
+    review::open(model, Intent::Release(wish))
+}
+
+fn wish(model: &Model, dialog: &Release, all: &[Row]) -> ReleaseIntent {
+    let declared: Vec<&ResourceName> = facts(model, &dialog.charm)
+        .map(|facts| declared(facts, dialog.revision))
+        .into_iter()
+        .flatten()
+        .map(|one| &one.name)
+        .collect();
+    ReleaseIntent {
+        charm: dialog.charm.clone(),
+        revision: dialog.revision,
+        channels: all
+            .iter()
+            .filter_map(|row| match row {
+                Row::Channel(channel) if dialog.ticked.contains(channel) => Some(channel.clone()),
+                _ => None,
+            })
+            .collect(),
+        resources: dialog
+            .chosen
+            .iter()
+            .filter(|(name, _)| declared.contains(name))
+            .map(|(name, revision)| (name.clone(), *revision))
+            .collect(),
+    }
+}
+
+/// Keeps selection and window inside.
+pub fn settle(model: &mut Model) {
+    let Some(Modal::Release(dialog)) = &model.modal else {
+        return;
+    };
+    let count = rows(model, dialog).len();
+    let height = super::view::height(model, count);
+    if let Some(Modal::Release(dialog)) = &mut model.modal {
+        dialog.at = dialog.at.min(count.saturating_sub(1));
+        dialog.offset = window(dialog.offset, dialog.at, height, count);
+    }
+}
+
+/// Closes it.
+pub fn close(model: &mut Model) {
+    if dialog(model).is_some() {
+        model.modal = None;
+    }
+}

@@ -1,0 +1,89 @@
+//! What the panes of charms and channels do beside moving: details, the closing of a channel.
+
+use crate::console::dialogs::{Choice, Choose, Modal, Text};
+use crate::console::effect::Effect;
+use crate::console::panes::{channels, charms};
+use crate::console::{Model, image, links};
+use crate::domain::Channel;
+
+/// Plans the closing of the channel that the selected row shows; asks which where there are several.
+pub(super) fn close_channel(model: &mut Model) -> Vec<Effect> {
+    let Some(row) = model.panes.channels.selected() else {
+        return Vec::new();
+    };
+    let mut found: Vec<(String, Choice)> = Vec::new();
+    for (risk, cell) in channels::FLOW.into_iter().zip(&row.cells) {
+        if let channels::Cell::Open { revision, image, .. } = cell {
+            let channel = Channel {
+                track: row.track.clone(),
+                risk,
+                branch: row.branch.clone(),
+            };
+            let image = image.as_deref().unwrap_or_default();
+            let text = format!("{channel}  {revision} {image}");
+            found.push((text, Choice::Close(row.charm.clone(), channel)));
+        }
+    }
+    if found.len() > 1 {
+        let title = format!("Close a channel of {}", row.charm);
+        model.modal = Some(Modal::Choose(Choose::new(
+            title,
+            "Which? The plan is shown next.",
+            found,
+        )));
+        return Vec::new();
+    }
+    found
+        .pop()
+        .map_or_else(Vec::new, |(_, choice)| image::accept(model, choice))
+}
+
+/// Writes the details of a charm anew, where they are shown.
+pub(super) fn rewrite_details(model: &mut Model) {
+    let Some(Modal::Details(text)) = &model.modal else {
+        return;
+    };
+    let offset = text.offset;
+    let charm = text.charm.clone();
+    let row = model
+        .panes
+        .charms
+        .rows()
+        .iter()
+        .find(|row| Some(&row.charm) == charm.as_ref());
+    if let Some(row) = row {
+        let mut text = details(model, row);
+        text.offset = offset;
+        model.modal = Some(Modal::Details(text));
+    }
+}
+
+fn details(model: &Model, row: &charms::Row) -> Text {
+    let lines = charms::details(model.workspace(), &model.snapshot, row, model.now);
+    let mut text = Text::new(row.charm.to_string(), lines);
+    text.copy = Some(row.charm.to_string());
+    text.link = Some(links::charm(row.charm.as_str()));
+    text.charm = Some(row.charm.clone());
+    text
+}
+
+/// Shows everything known of the selected charm; of a resource revision its image.
+pub(super) fn open(model: &mut Model) -> Vec<Effect> {
+    let Some(row) = model.panes.charms.selected() else {
+        return Vec::new();
+    };
+    if matches!(row.what, charms::What::Held { .. }) && !image::selected(model).is_empty() {
+        return image::open_selected(model);
+    }
+    let charm = row.charm.clone();
+    model.modal = Some(Modal::Details(details(model, row)));
+    image::ask_behind(model, &charm)
+}
+
+/// The digest behind a resource revision; of anything else the name of the charm.
+pub(super) fn text(model: &Model, row: &charms::Row) -> String {
+    let behind = row
+        .resource()
+        .and_then(|(resource, revision)| model.snapshot.image_behind(&row.charm, resource, revision?));
+    behind.map_or_else(|| row.charm.to_string(), |behind| behind.digest.to_string())
+}

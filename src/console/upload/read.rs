@@ -1,0 +1,107 @@
+//! What a typed line means: a file, a digest or a reference.
+//!
+//! Pure: paths are made absolute with the folder that the console was started in, and nobody looks
+//! whether they exist.
+
+use std::path::Path;
+
+use crate::console::model::Setting;
+use crate::domain::{ImageSource, Kind, Problem, ResourceName};
+use crate::plan::Content;
+use crate::services::engine::Wanted;
+
+/// What stands before the path of an image on this machine.
+const WITH_PATH: [&str; 3] = ["oci", "oci-archive", "docker-archive"];
+
+/// What `text` means for `resource`, or why it means nothing. `None` where nothing is typed.
+pub fn read(
+    setting: &Setting,
+    resource: &ResourceName,
+    images: Option<bool>,
+    text: &str,
+) -> Option<Result<Content, Problem>> {
+    let text = text.trim();
+    if text.is_empty() {
+        return None;
+    }
+    Some(match images {
+        Some(false) => file(setting, resource, text),
+        _ if text.contains(char::is_whitespace) => Err(Problem::new(
+            Kind::Usage,
+            "there is a space in it, and no name of an image has one",
+        )),
+        Some(true) if is_path(text) => Err(Problem::new(
+            Kind::Usage,
+            format!("{resource} holds an image, and this is a path"),
+        )
+        .hint("before an archive goes docker-archive: or oci-archive:, before a folder oci:")),
+        None if is_path(text) => file(setting, resource, text),
+        _ if is_digits(text) => Wanted::parse(text).map(|digest| Content::Digest {
+            digest: digest.to_string(),
+        }),
+        _ => image(setting, text),
+    })
+}
+
+/// True where nothing but a path looks like this.
+fn is_path(text: &str) -> bool {
+    text.starts_with(['/', '~', '.'])
+}
+
+/// True where somebody began to type a digest.
+fn is_digits(text: &str) -> bool {
+    let bare = text.strip_prefix("sha256:");
+    let digits = bare.unwrap_or(text);
+    let enough = bare.is_some() || digits.len() >= 12;
+    let other = ["sha512:", "sha384:", "sha1:"];
+    enough && digits.chars().all(|c| c.is_ascii_hexdigit()) || other.iter().any(|name| text.starts_with(name))
+}
+
+fn file(setting: &Setting, resource: &ResourceName, text: &str) -> Result<Content, Problem> {
+    let named = ["docker:", "docker-daemon:", "containers-storage:", "sha256:"]
+        .iter()
+        .any(|name| text.starts_with(name))
+        || WITH_PATH
+            .iter()
+            .any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')));
+    if named {
+        return Err(Problem::new(
+            Kind::Usage,
+            format!("{resource} holds a file, and this is an image"),
+        )
+        .hint("type the path of a file"));
+    }
+    Ok(Content::File {
+        path: absolute(setting, text),
+        architectures: Vec::new(),
+    })
+}
+
+fn image(setting: &Setting, text: &str) -> Result<Content, Problem> {
+    let source = match text.split_once(':') {
+        Some((transport, path)) if WITH_PATH.contains(&transport) && path.starts_with("~/") => {
+            ImageSource::parse(&format!("{transport}:{}", absolute(setting, path)))
+        }
+        _ => ImageSource::parse(text),
+    }?;
+    Ok(Content::From {
+        source: match source {
+            ImageSource::Local(local) => ImageSource::Local(local.below(Path::new(&setting.folder))),
+            registry @ ImageSource::Registry(_) => registry,
+        },
+        platforms: Vec::new(),
+    })
+}
+
+fn absolute(setting: &Setting, text: &str) -> String {
+    let below_home = text
+        .strip_prefix('~')
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match (below_home, &setting.home) {
+        (Some(rest), Some(home)) => format!("{home}{rest}"),
+        _ => Path::new(&setting.folder)
+            .join(text)
+            .to_string_lossy()
+            .into_owned(),
+    }
+}

@@ -1,0 +1,158 @@
+//! What keys do to the upload dialog.
+
+use super::{Upload, known, read};
+use crate::console::dialogs::{self, Modal};
+use crate::console::effect::Effect;
+use crate::console::image::{self, Look, Wanted};
+use crate::console::panes::charms;
+use crate::console::{Model, review};
+use crate::domain::ImageSource;
+use crate::plan::{Content, Intent, UploadIntent};
+
+/// Opens the dialog for the selected resource.
+pub fn open(model: &mut Model) -> Vec<Effect> {
+    let Some(row) = model.panes.charms.selected() else {
+        return Vec::new();
+    };
+    let Some((resource, _)) = row.resource() else {
+        return Vec::new();
+    };
+    let images = charms::holds_images(model.workspace(), &model.snapshot, &row.charm, resource);
+    let dialog = Upload {
+        charm: row.charm.clone(),
+        resource: resource.clone(),
+        images,
+        input: tui_input::Input::default(),
+        stem: None,
+        at: 0,
+    };
+    model.modal = Some(Modal::Upload(Box::new(dialog)));
+    if images == Some(false) || model.setting.offline {
+        Vec::new()
+    } else {
+        vec![Effect::AskEngines]
+    }
+}
+
+const fn dialog(model: &mut Model) -> Option<&mut Upload> {
+    match &mut model.modal {
+        Some(Modal::Upload(dialog)) => Some(dialog),
+        _ => None,
+    }
+}
+
+/// Lets `key` edit the line.
+pub fn typed(model: &mut Model, key: crate::console::actions::Key) {
+    if let Some(dialog) = dialog(model)
+        && dialogs::edit(&mut dialog.input, key)
+    {
+        dialog.stem = None;
+        dialog.at = 0;
+    }
+}
+
+/// Takes a known text that goes with what was typed; again, the next one.
+pub fn complete(model: &mut Model, steps: isize) {
+    let Some(Modal::Upload(dialog)) = &model.modal else {
+        return;
+    };
+    let count = known(model, dialog).len();
+    if count == 0 {
+        return model.refuse("nothing known goes with this");
+    }
+    let at = match (&dialog.stem, steps) {
+        (Some(_), _) => (dialog.at as isize + steps).rem_euclid(count as isize) as usize,
+        (None, ..0) => count - 1,
+        (None, _) => 0,
+    };
+    pick(model, at);
+}
+
+/// Takes the known text at `at`.
+pub fn pick(model: &mut Model, at: usize) {
+    let Some(Modal::Upload(dialog)) = &model.modal else {
+        return;
+    };
+    let Some(one) = known(model, dialog).into_iter().nth(at) else {
+        return;
+    };
+    if let Some(Modal::Upload(dialog)) = &mut model.modal {
+        let wanted = dialog.wanted().to_owned();
+        dialog.stem = Some(wanted);
+        dialog.at = at;
+        dialog.input = tui_input::Input::new(one.text);
+    }
+}
+
+fn content(model: &Model) -> Option<(UploadIntent, bool)> {
+    let Some(Modal::Upload(dialog)) = &model.modal else {
+        return None;
+    };
+    let read = read(
+        &model.setting,
+        &dialog.resource,
+        dialog.images,
+        dialog.input.value(),
+    );
+    let content = read?.ok()?;
+    let image = !matches!(content, Content::File { .. });
+    let intent = UploadIntent {
+        charm: dialog.charm.clone(),
+        resource: dialog.resource.clone(),
+        content,
+    };
+    Some((intent, image))
+}
+
+/// Opens the review of what is typed. What cannot be read stays, and the line below says why.
+pub fn accept(model: &mut Model) -> Vec<Effect> {
+    let Some((intent, _)) = content(model) else {
+        model.refuse("nothing to plan yet: see below the line");
+        return Vec::new();
+    };
+    model.modal = None;
+    review::open(model, Intent::Upload(intent))
+}
+
+/// Looks at the image that is typed, and how much of it the resource lacks.
+pub fn look(model: &mut Model) -> Vec<Effect> {
+    let Some((intent, true)) = content(model) else {
+        model.refuse("no image is named yet");
+        return Vec::new();
+    };
+    let source = match &intent.content {
+        Content::From { source, .. } => Some(source.clone()),
+        Content::Digest { digest } => match super::known::behind(model, &intent, digest) {
+            Some(revision) => {
+                let wanted = Wanted::Behind {
+                    charm: intent.charm.clone(),
+                    resource: intent.resource.clone(),
+                    revision,
+                };
+                return image::open(model, Look { wanted, to: None });
+            }
+            None => None,
+        },
+        Content::File { .. } => None,
+    };
+    let Some(source) = source else {
+        model.refuse("behind no revision known here; enter looks for it and shows the plan");
+        return Vec::new();
+    };
+    look_at(model, source, intent)
+}
+
+fn look_at(model: &mut Model, source: ImageSource, intent: UploadIntent) -> Vec<Effect> {
+    let look = Look {
+        wanted: Wanted::From(source),
+        to: Some((intent.charm, intent.resource)),
+    };
+    image::open(model, look)
+}
+
+/// Closes it.
+pub fn close(model: &mut Model) {
+    if dialog(model).is_some() {
+        model.modal = None;
+    }
+}

@@ -1,0 +1,184 @@
+//! Draws the upload dialog.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::{Upload, known, read};
+use crate::console::dialogs::Line;
+use crate::console::view::look::{Glyph, Tone};
+use crate::console::view::piece::Piece;
+use crate::console::view::{self, Drawn};
+use crate::console::{Model, Msg, layout, words};
+use crate::domain::{ImageSource, Target};
+use crate::plan::Content;
+
+/// Columns of the dialog, borders included.
+const COLUMNS: u16 = 104;
+/// Known texts shown at most.
+const SHOWN: usize = 8;
+
+/// Draws it.
+pub fn draw(model: &Model, dialog: &Upload, frame: &mut Frame, drawn: &mut Drawn) {
+    let columns = COLUMNS.min(model.columns.saturating_sub(2));
+    let room = usize::from(columns.saturating_sub(4));
+    let broken = |lines: Vec<Line>| -> Vec<Line> { lines.iter().flat_map(|line| line.wrap(room)).collect() };
+    let above = broken(above(dialog));
+    let below = broken(below(model, dialog));
+    let known = known(model, dialog);
+    // Without the known texts: two borders, the line and two empty ones.
+    let fixed = above.len() + below.len() + 5;
+    let spare = usize::from(model.lines.saturating_sub(2)).saturating_sub(fixed + 1);
+    let listed = known.len().min(SHOWN).min(spare);
+    let height = fixed + listed + usize::from(listed > 0);
+    let area = layout::dialog(model, columns, u16::try_from(height).unwrap_or(u16::MAX));
+    view::clear(frame, area);
+    let title = format!("Upload to {} of {}", dialog.resource, dialog.charm);
+    let inner = view::boxed(model, frame, area, &title, None, true);
+    let mut page = Page {
+        model,
+        inner,
+        y: inner.y,
+    };
+    for line in &above {
+        page.put(frame, pieces(line), false);
+    }
+    page.put(frame, Vec::new(), false);
+    page.field(frame, dialog);
+    for line in &below {
+        page.put(frame, pieces(line), false);
+    }
+    if listed == 0 {
+        return;
+    }
+    page.put(frame, Vec::new(), false);
+    let taken = dialog.stem.is_some().then_some(dialog.at);
+    let first = taken.map_or(0, |at| (at + 1).saturating_sub(listed));
+    let more = known.len() - listed;
+    let more = if more > 0 {
+        format!(" ({more} more)")
+    } else {
+        String::new()
+    };
+    let heading = format!(" Known{more}; tab takes one");
+    page.put(frame, vec![Piece::new(heading, Tone::Dim)], false);
+    for (at, one) in known.iter().enumerate().skip(first).take(listed) {
+        let width = room.saturating_sub(words::width(&one.about) + 4).max(20);
+        let text = words::pad(&words::cut(&one.text, width), width);
+        let line = vec![
+            Piece::new(format!("   {text}"), Tone::Plain),
+            Piece::new(format!(" {}", one.about), Tone::Dim),
+        ];
+        let rect = page.put(frame, line, taken == Some(at));
+        if let Some(rect) = rect {
+            drawn.hit(rect, Msg::Pick(at));
+            drawn.rows_built += 1;
+        }
+    }
+}
+
+struct Page<'a> {
+    model: &'a Model,
+    inner: Rect,
+    y: u16,
+}
+
+impl Page<'_> {
+    fn put(&mut self, frame: &mut Frame, pieces: Vec<Piece>, selected: bool) -> Option<Rect> {
+        let rect = Rect::new(self.inner.x, self.y, self.inner.width, 1);
+        self.y += 1;
+        if rect.y >= self.inner.bottom() {
+            return None;
+        }
+        view::line(self.model, frame, rect, pieces, selected);
+        Some(rect)
+    }
+
+    fn field(&mut self, frame: &mut Frame, dialog: &Upload) {
+        let shown = usize::from(self.inner.width.saturating_sub(5));
+        let scroll = dialog.input.visual_scroll(shown);
+        let text: String = dialog.input.value().chars().skip(scroll).collect();
+        let line = vec![Piece::new(" > ", Tone::Accent), Piece::new(text, Tone::Strong)];
+        if let Some(rect) = self.put(frame, line, false) {
+            let cursor = dialog.input.visual_cursor().saturating_sub(scroll).min(shown);
+            frame.set_cursor_position((rect.x + 3 + cursor as u16, rect.y));
+        }
+    }
+}
+
+fn pieces(line: &Line) -> Vec<Piece> {
+    vec![
+        Piece::new(format!(" {}", line.label), Tone::Dim),
+        Piece::new(line.text.clone(), line.tone),
+    ]
+}
+
+fn above(dialog: &Upload) -> Vec<Line> {
+    let ask = match dialog.images {
+        Some(false) => "This resource holds a file: type its path.",
+        Some(true) => {
+            "This resource holds an image: type its digest (12 or 64 digits) or a reference \
+             (docker://, docker-daemon:, containers-storage:, oci:, oci-archive:, docker-archive:)."
+        }
+        None => "Type the path of a file, the digest of an image (12 or 64 digits) or its reference.",
+    };
+    vec![
+        Line::text(ask, Tone::Plain),
+        Line::text(
+            "Nothing is sent before the plan was shown and confirmed.",
+            Tone::Dim,
+        ),
+    ]
+}
+
+/// What the line means, or why it means nothing.
+fn below(model: &Model, dialog: &Upload) -> Vec<Line> {
+    let glyph = |glyph| model.setting.look.glyph(glyph);
+    let text = dialog.input.value();
+    match read(&model.setting, &dialog.resource, dialog.images, text) {
+        None => vec![Line::text("   nothing typed yet", Tone::Dim)],
+        Some(Ok(content)) => {
+            let understood = format!(" {} {}", glyph(Glyph::Done), meaning(model, dialog, &content));
+            vec![Line::text(understood, Tone::Good)]
+        }
+        Some(Err(problem)) => {
+            let mut lines = vec![Line::text(
+                format!(" {} {}", glyph(Glyph::Failed), problem.summary),
+                Tone::Bad,
+            )];
+            let more = problem.causes.iter().chain(problem.hints.iter().take(1));
+            lines.extend(more.map(|text| Line::text(format!("   {text}"), Tone::Plain)));
+            lines
+        }
+    }
+}
+
+fn meaning(model: &Model, dialog: &Upload, content: &Content) -> String {
+    match content {
+        Content::File { path, .. } => format!("a file: {path}"),
+        Content::Digest { digest } => {
+            let intent = crate::plan::UploadIntent {
+                charm: dialog.charm.clone(),
+                resource: dialog.resource.clone(),
+                content: content.clone(),
+            };
+            match super::known::behind(model, &intent, digest) {
+                Some(revision) => format!("a digest: the image behind {revision}"),
+                None => "a digest: looked for in the charm's own repository, then in the engines of \
+                         this machine"
+                    .to_owned(),
+            }
+        }
+        Content::From { source, .. } => match source {
+            ImageSource::Registry(reference) => match &reference.target {
+                Target::Tag(tag) => format!(
+                    "a reference: tag {tag} of {}, pinned to its digest first",
+                    reference.repository
+                ),
+                Target::Digest(digest) => {
+                    format!("a reference: {} of {}", digest.short(), reference.repository)
+                }
+            },
+            ImageSource::Local(local) => format!("a reference to this machine: {local}"),
+        },
+    }
+}
