@@ -38,8 +38,7 @@ def main():
     wish = parser.parse_args()
     if wish.sample:
         wish.rounds, wish.megabytes = 1, 20
-    else:
-        optimised()
+    optimised()
     table = Table(f"`tests/bench/copies.py`, {wish.megabytes} MB, median of {wish.rounds}, {machine()}, {skopeo_version()}")
     if wish.big:
         big(table)

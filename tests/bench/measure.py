@@ -123,7 +123,7 @@ class Table:
 
 
 def optimised():
-    """Only an optimised windlass is worth measuring."""
+    """The windlass to measure; only an optimised one is worth it."""
     need(WINDLASS.exists(), f"{WINDLASS} is not there: cargo build --release, or set WINDLASS_BIN")
     return WINDLASS
 

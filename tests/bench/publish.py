@@ -29,8 +29,7 @@ def main():
     wish = parser.parse_args()
     if wish.sample:
         wish.rounds, wish.megabytes = 1, 5
-    else:
-        optimised()
+    optimised()
     found = in_turns(wish.rounds, {
         "windlass": lambda: in_a_world(wish, ours), "old": lambda: in_a_world(wish, pipeline),
     })

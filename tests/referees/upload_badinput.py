@@ -91,7 +91,7 @@ def files(world, client):
     size = 5 << 30 if FULL else 64 << 20
     with open(big, "wb") as file:
         file.truncate(size)
-    answer = upload(client, FILE, "--filepath", big, json_wanted=True, timeout=900)
+    answer = upload(client, FILE, "--filepath", big, json_wanted=True, timeout=1800)
     big.unlink()
     listed = world.get(f"/v1/charm/{FILE[0]}/resources/{FILE[1]}/revisions")["revisions"][0]
     # A store may refuse so much with words; silence or a part of it is wrong.
