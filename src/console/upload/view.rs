@@ -135,18 +135,24 @@ fn below(model: &Model, dialog: &Upload) -> Vec<Line> {
     let glyph = |glyph| model.setting.look.glyph(glyph);
     let text = dialog.input.value();
     match read(&model.setting, &dialog.resource, dialog.images, text) {
-        None => vec![Line::text("   nothing typed yet", Tone::Dim)],
-        Some(Ok(content)) => {
-            let understood = format!(" {} {}", glyph(Glyph::Done), meaning(model, dialog, &content));
-            vec![Line::text(understood, Tone::Good)]
-        }
+        None => vec![Line::text("  nothing typed yet", Tone::Dim)],
+        Some(Ok(content)) => vec![Line {
+            label: format!("{} ", glyph(Glyph::Done)),
+            text: meaning(model, dialog, &content),
+            tone: Tone::Good,
+        }],
         Some(Err(problem)) => {
-            let mut lines = vec![Line::text(
-                format!(" {} {}", glyph(Glyph::Failed), problem.summary),
-                Tone::Bad,
-            )];
+            let mut lines = vec![Line {
+                label: format!("{} ", glyph(Glyph::Failed)),
+                text: problem.summary.to_string(),
+                tone: Tone::Bad,
+            }];
             let more = problem.causes.iter().chain(problem.hints.iter().take(1));
-            lines.extend(more.map(|text| Line::text(format!("   {text}"), Tone::Plain)));
+            lines.extend(more.map(|text| Line {
+                label: "  ".to_owned(),
+                text: text.to_string(),
+                tone: Tone::Plain,
+            }));
             lines
         }
     }
