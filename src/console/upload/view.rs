@@ -64,8 +64,14 @@ pub fn draw(model: &Model, dialog: &Upload, frame: &mut Frame, drawn: &mut Drawn
     for (at, one) in known.iter().enumerate().skip(first).take(listed) {
         let width = room.saturating_sub(words::width(&one.about) + 4).max(20);
         let text = words::pad(&words::cut(&one.text, width), width);
+        let mark = if taken == Some(at) {
+            model.setting.look.glyph(Glyph::Cursor)
+        } else {
+            " "
+        };
         let line = vec![
-            Piece::new(format!("   {text}"), Tone::Plain),
+            Piece::new(format!(" {mark} "), Tone::Accent),
+            Piece::new(text, Tone::Plain),
             Piece::new(format!(" {}", one.about), Tone::Dim),
         ];
         let rect = page.put(frame, line, taken == Some(at));
