@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::args::{Close, Copy, Release};
 use super::output::Output;
-use super::{Ending, confirm, runs};
+use super::{Ending, confirm, runs, tables};
 use crate::domain::image::Platform;
 use crate::domain::{
     CharmRevision, ImageSource, Kind, Outside, Problem, Reference, ResourceName, ResourceRevision,
@@ -15,7 +15,27 @@ use crate::services::packing::PackProgress;
 
 /// Tells on a terminal how far the reading of an image is.
 pub fn hear(output: &Output) -> impl Fn(PackProgress) + Send + Sync + '_ {
-    move |progress| output.busy(&progress.to_string())
+    move |progress| {
+        output.busy(&match progress {
+            PackProgress::Exporting {
+                bytes,
+                total: Some(total),
+            } => {
+                format!(
+                    "reading the image: {} of {}",
+                    tables::bytes(bytes),
+                    tables::bytes(total)
+                )
+            }
+            PackProgress::Exporting { bytes, total: None } => {
+                format!("reading the image: {}", tables::bytes(bytes))
+            }
+            PackProgress::Layer { diff, size, known } => {
+                let word = if known { "known" } else { "packed" };
+                format!("layer {} {word}: {}", diff.short(), tables::bytes(size))
+            }
+        });
+    }
 }
 
 /// An image by name, its path made absolute.

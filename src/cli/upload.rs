@@ -18,6 +18,13 @@ use crate::run::Session;
 use crate::services::engine::Wanted;
 
 fn intent(wish: &UploadResource) -> Result<UploadIntent, Problem> {
+    if wish.filepath.is_none() && !wish.arch.is_empty() {
+        return Err(Problem::new(Kind::Usage, "--arch belongs to --filepath")
+            .hint("the architectures of an image are read from it; --platform chooses among them"));
+    }
+    if wish.from.is_none() && !wish.platform.is_empty() {
+        return Err(Problem::new(Kind::Usage, "--platform belongs to --from"));
+    }
     let content = match (&wish.filepath, &wish.image, &wish.from) {
         (Some(path), None, None) => {
             let path = std::path::absolute(path).map_err(|error| {

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::detail::ImageDetail;
 use super::digest::{Digest, ManifestDigest};
+use super::image::Platform;
 use super::source::{Cut, Origin};
+use super::text::Outside;
 
 /// A file or an image, as it was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,23 @@ pub struct ImageFacts {
     pub bytes_missing: u64,
     /// What the destination's tag names now, where it has the tag.
     pub tagged: Option<ManifestDigest>,
+    /// Platforms that its index names and that the engine does not hold: they cannot go.
+    #[serde(default)]
+    pub left_out: Vec<Platform>,
+}
+
+impl ImageFacts {
+    /// What a person should know of platforms that do not go.
+    pub fn remark(&self) -> Option<Outside> {
+        let names: Vec<String> = self.left_out.iter().map(ToString::to_string).collect();
+        (!names.is_empty()).then(|| {
+            Outside::new(format!(
+                "{} is held for some platforms only: {} cannot be sent",
+                self.detail.source,
+                names.join(", ")
+            ))
+        })
+    }
 }
 
 impl ImageFacts {

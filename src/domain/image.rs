@@ -326,6 +326,15 @@ mod tests {
     }
 
     #[test]
+    fn digests_of_another_algorithm_are_named() {
+        let digest = format!("sha512:{}", "ab".repeat(64));
+        let problem = Reference::parse(&format!("a/b@{digest}")).unwrap_err();
+        assert!(problem.to_string().contains("only sha256"), "{problem}");
+        let problem = digest.parse::<Target>().unwrap_err();
+        assert!(problem.to_string().contains("only sha256"), "{problem}");
+    }
+
+    #[test]
     fn go_architectures_become_the_stores() {
         let arm = Platform {
             os: "linux".into(),

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::Read;
+use std::sync::Arc;
 
 use chrono::Utc;
 use sha2::{Digest as _, Sha256};
@@ -55,7 +56,7 @@ impl Observer {
         let mut asked = snapshot.clone();
         asked.content = Observed::failed(Problem::new(Kind::Internal, LATER));
         match crate::plan::upload::plan(&self.workspace, &asked, intent) {
-            Err(problem) if !problem.causes.iter().any(|cause| cause.as_str() == LATER) => Err(problem),
+            Err(problem) if problem.summary.as_str() != LATER => Err(problem),
             _ => Ok(()),
         }
     }
@@ -103,7 +104,7 @@ impl Observer {
         for (charm, rows) in served.rows {
             snapshot.served.entry(charm).or_default().refresh(rows);
         }
-        images::behind(self, &mut snapshot, &served.ids, &charms, channels.is_none()).await;
+        images::behind(self, &mut snapshot, &served.ids, &charms, true).await;
         if let Some(channels) = channels {
             images::identify(self, &mut snapshot, &charms, Some(channels)).await;
         }
@@ -139,6 +140,7 @@ impl Observer {
                             lacking: Vec::new(),
                             bytes_missing: 0,
                             tagged: None,
+                            left_out: Vec::new(),
                         });
                     }
                     Found::Here(source) => ImageSource::Local(source),
@@ -181,6 +183,7 @@ impl Observer {
         tagged: Option<ManifestDigest>,
         hear: Hear<'_>,
     ) -> Result<ImageFacts, Problem> {
+        let mut left_out = Vec::new();
         let (whole, from, origin) = match source {
             ImageSource::Registry(reference) => {
                 let detail = registries.detail(reference).await?;
@@ -193,12 +196,14 @@ impl Observer {
             }
             ImageSource::Local(local) => {
                 let never = CancellationToken::new();
-                let image = self
+                let packed = self
                     .services
                     .local
                     .open(local, None, registries, Some(destination), hear, &never)
                     .await?;
-                let detail = local_detail(source, &image).await?;
+                let detail = local_detail(source, &packed.image).await?;
+                left_out.clone_from(&packed.left_out);
+                let image = Arc::clone(&packed.image);
                 (detail, CopySource::Local(image), Origin::Local(local.clone()))
             }
         };
@@ -246,6 +251,7 @@ impl Observer {
             lacking,
             bytes_missing,
             tagged,
+            left_out,
         })
     }
 
@@ -256,12 +262,12 @@ impl Observer {
             ImageSource::Local(local) => {
                 let never = CancellationToken::new();
                 let registries = &self.services.registries;
-                let image = self
+                let packed = self
                     .services
                     .local
                     .open(local, None, registries, None, hear, &never)
                     .await?;
-                local_detail(source, &image).await
+                local_detail(source, &packed.image).await
             }
         }
     }

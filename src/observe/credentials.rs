@@ -91,6 +91,7 @@ impl Observer {
     pub async fn for_credentials(&self, previous: Snapshot) -> Snapshot {
         let mut snapshot = previous;
         self.remember(&mut snapshot);
+        self.remember_orphans(&mut snapshot);
         if self.offline {
             return snapshot;
         }
@@ -143,7 +144,15 @@ impl Observer {
             Ok(logins) => snapshot.logins = logins,
             Err(problem) => tracing::warn!("{problem}"),
         }
+        if let Some(facts) = &mut snapshot.github.value {
+            let more = books.left_out.into_iter();
+            facts.remarks.extend(
+                more.filter(|text| !facts.remarks.contains(text))
+                    .collect::<Vec<_>>(),
+            );
+        }
         self.remember(snapshot);
+        self.remember_orphans(snapshot);
     }
 
     fn remember(&self, snapshot: &mut Snapshot) {
@@ -151,6 +160,19 @@ impl Observer {
         match journal.lineage() {
             Ok(lineage) => snapshot.lineage = lineage,
             Err(problem) => tracing::warn!("{problem}"),
+        }
+    }
+
+    /// Only sessions that a run of windlass made can be lost ones: without any no run is read.
+    fn remember_orphans(&self, snapshot: &mut Snapshot) {
+        let Some(journal) = &self.journal else { return };
+        let ours = |session: &SessionFacts| {
+            let described = session.description.as_ref().map_or("", Outside::as_str);
+            session.revoked_at.is_none() && described.starts_with(MINTED)
+        };
+        if !snapshot.sessions.value.iter().flatten().any(ours) {
+            snapshot.orphans = Vec::new();
+            return;
         }
         match journal.runs(200) {
             Ok(runs) => snapshot.orphans = orphans(snapshot, &runs),
@@ -164,18 +186,24 @@ pub(super) struct Books {
     secrets: BTreeMap<GitHubRepository, Observed<RepositorySecrets>>,
     sessions: Observed<Vec<SessionFacts>>,
     logins: Result<Vec<CredentialFacts>, Problem>,
+    left_out: Vec<Outside>,
 }
 
+/// How the description of a session begins that a run of windlass made.
+const MINTED: &str = "windlass@";
+
 async fn books(observer: &Observer, repositories: &BTreeSet<GitHubRepository>) -> Books {
-    let (secrets, sessions, logins) = tokio::join!(
+    let (secrets, sessions, logins, left_out) = tokio::join!(
         secrets(observer, repositories),
         sessions(observer),
-        logins(&observer.services)
+        logins(&observer.services),
+        observer.services.github.left_out(),
     );
     Books {
         secrets,
         sessions,
         logins,
+        left_out,
     }
 }
 
@@ -293,7 +321,7 @@ fn orphans(snapshot: &Snapshot, runs: &[RunRecord]) -> Vec<SessionId> {
         .filter(|session| {
             let described = session.description.as_ref().map_or("", Outside::as_str);
             let Some((_, run)) = described
-                .strip_prefix("windlass@")
+                .strip_prefix(MINTED)
                 .and_then(|text| text.split_once(' '))
             else {
                 return false;

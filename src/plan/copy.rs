@@ -5,11 +5,12 @@
 use crate::config::Workspace;
 use crate::domain::{ContentFacts, Kind, Outside, Problem, Snapshot, Target};
 
+use super::upload::found;
 use super::{Assumption, CopyIntent, Intent, Op, Plan, State, Step, StepId};
 
 /// Plans `intent`, or says why not.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> Result<Plan, Problem> {
-    let ContentFacts::Image(image) = snapshot.content.need("the image")? else {
+    let ContentFacts::Image(image) = found(snapshot)? else {
         return Err(Problem::new(Kind::Internal, "something else was looked at"));
     };
     let digest = image.detail.digest;
@@ -29,7 +30,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
             .hint("name the destination by a tag, or the source by that digest"));
         }
     };
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<Outside> = image.remark().into_iter().collect();
     let tag_stands = tag.is_none() || image.tagged == Some(digest);
     if let (Some(tag), Some(now)) = (&tag, image.tagged)
         && now != digest

@@ -8,7 +8,7 @@ pub(super) mod channels;
 mod images;
 pub(super) mod preflight;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;

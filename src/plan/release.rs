@@ -3,6 +3,9 @@
 //! Owns what happens to resources that nobody names (they stay as the channel has them) and the
 //! refusals. Pure.
 
+#[cfg(test)]
+mod tests;
+
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::{CharmFacts, RevisionFacts};

@@ -3,6 +3,9 @@
 //! Owns the checks that come before a byte is sent (name, resource, type, rights, platforms) and
 //! the look whether a revision holds the content already. Pure.
 
+#[cfg(test)]
+mod tests;
+
 use crate::config::Workspace;
 use crate::domain::charm::CharmFacts;
 use crate::domain::{
@@ -23,12 +26,13 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
     let mut warnings = Vec::new();
     let facts = ours(snapshot, &intent.charm, &mut warnings)?;
     fits(facts, intent)?;
-    let content = snapshot.content.need("what is to be uploaded")?;
+    let content = found(snapshot)?;
     let steps = match (content, &intent.content) {
         (ContentFacts::File(file), Content::File { architectures, .. }) => {
             vec![file_step(facts, intent, file, architectures, &mut warnings)?]
         }
         (ContentFacts::Image(image), Content::Digest { .. } | Content::From { .. }) => {
+            warnings.extend(image.remark());
             image_steps(snapshot, facts, intent, image)?
         }
         _ => return Err(Problem::new(Kind::Internal, "something else was looked at")),
@@ -55,6 +59,15 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
     }];
     plan.warnings = warnings;
     Ok(plan)
+}
+
+/// What was found of the wish. Why it was not found is the news itself.
+pub(super) fn found(snapshot: &Snapshot) -> Result<&ContentFacts, Problem> {
+    match (&snapshot.content.value, &snapshot.content.problem) {
+        (_, Some(problem)) => Err(problem.clone()),
+        (Some(content), None) => Ok(content),
+        (None, None) => Err(Problem::new(Kind::Internal, "what is wished was never looked at")),
+    }
 }
 
 /// Checks that the charm has such a resource, of the type that is to be uploaded.

@@ -22,7 +22,7 @@ use crate::domain::{Fingerprint, Kind, Outside, Problem, Snapshot};
 use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
 use crate::observe::Observer;
 use crate::plan::{
-    CloseIntent, CopyIntent, Op, Plan, PublishIntent, ReleaseIntent, RevokeIntent, RotateIntent,
+    CloseIntent, CopyIntent, Intent, Op, Plan, PublishIntent, ReleaseIntent, RevokeIntent, RotateIntent,
     SignInIntent, UploadIntent, copy, publish, release, revoke, rotate, sign_in, upload,
 };
 use crate::services::Services;
@@ -218,6 +218,17 @@ impl Session {
                 ),
             )
             .hint("rotate anew instead: windlass rotate"));
+        }
+        let brought = match &record.plan.intent {
+            Intent::Rotate(intent) => intent.brought.is_some(),
+            _ => false,
+        };
+        if brought && means.brought.is_none() && !record.plan.nothing_to_do() {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!("run {run} put a value in place that was brought, and nobody keeps it"),
+            )
+            .hint("bring it again: windlass rotate --token-file FILE finishes the run"));
         }
         self.begin(record.plan, means, Some(record.id), true)
     }

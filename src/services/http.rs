@@ -24,6 +24,9 @@ const ANSWER_CAP: usize = 64 * 1024 * 1024;
 /// Longest wait that a server may ask for before we give the wait to the person instead.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// Wait of everybody for a host that asks for less without saying when.
+const BREATHER: Duration = Duration::from_millis(500);
+
 /// Slower answers tell nothing about a clock.
 const QUICK: Duration = Duration::from_secs(2);
 
@@ -337,6 +340,19 @@ impl Http {
         Ok(slot.get().unwrap_or(usual))
     }
 
+    /// A client whose every request goes to the Unix socket at `path`, whatever its address says.
+    /// It follows no redirect and has no idle timeout: exports are long in coming.
+    pub fn socket(&self, path: &std::path::Path) -> Result<reqwest::Client, Problem> {
+        unwatched(self.timeouts)
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_certs_only(std::iter::empty())
+            .unix_socket(path)
+            .build()
+            .map_err(|error| {
+                Problem::new(Kind::Machine, "the client of a local engine cannot be set up").because(&error)
+            })
+    }
+
     /// Sends once and hands over the answer with its body unread, whatever its status. There is no
     /// limit on the whole; waits that the host asked for are kept and noted.
     pub async fn open(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
@@ -460,11 +476,15 @@ impl Http {
         )
     }
 
-    /// Sleeps until `host` wants to be spoken to again.
+    /// Sleeps until `host` wants to be spoken to again. Whoever wakes looks again: the host may have
+    /// asked for more meanwhile.
     pub async fn wait_for(&self, host: &str) {
-        let until = self.waits.lock().ok().and_then(|waits| waits.get(host).copied());
-        if let Some(until) = until {
-            tokio::time::sleep_until(until).await;
+        loop {
+            let until = self.waits.lock().ok().and_then(|waits| waits.get(host).copied());
+            match until {
+                Some(until) if until > Instant::now() => tokio::time::sleep_until(until).await,
+                _ => return,
+            }
         }
     }
 
@@ -488,13 +508,18 @@ impl Http {
         }
     }
 
-    /// Notes that `host` asks everybody to wait.
+    /// Notes that `host` asks everybody to wait: as long as it says, or [`BREATHER`] where it says
+    /// no more than that there are too many of us. A shorter wait never cuts a longer one.
     pub fn note_wait(&self, host: &str, status: u16, headers: &HeaderMap) {
-        if let Some(wait) = retry_after(headers).filter(|wait| *wait <= LONGEST_WAIT)
-            && matches!(status, 429 | 503)
-            && let Ok(mut waits) = self.waits.lock()
-        {
-            waits.insert(host.to_owned(), Instant::now() + wait);
+        let wait = match (status, retry_after(headers)) {
+            (429 | 503, Some(wait)) if wait <= LONGEST_WAIT => wait,
+            (429, None) => BREATHER,
+            _ => return,
+        };
+        let until = Instant::now() + wait;
+        if let Ok(mut waits) = self.waits.lock() {
+            let known = waits.entry(host.to_owned()).or_insert(until);
+            *known = until.max(*known);
         }
     }
 }

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use super::packing::{PackProgress, Packed, Packing};
-use super::registry::{Blob, LocalImage, Registries};
+use super::registry::{Blob, Registries};
 use crate::domain::{Digest, Kind, LocalSource, ManifestDigest, Problem, Repository};
 
 /// Opened images of this machine. Cheap to clone.
@@ -54,34 +54,31 @@ impl LocalImages {
         destination: Option<&Repository>,
         progress: &(dyn Fn(PackProgress) + Send + Sync),
         cancel: &CancellationToken,
-    ) -> Result<Arc<LocalImage>, Problem> {
+    ) -> Result<Arc<Packed>, Problem> {
         if let (Some(expected), Some(known)) = (expected, self.known(source))
             && known.image.root() == expected
         {
-            return Ok(Arc::clone(&known.image));
+            return Ok(known);
         }
         let there = asking(registries, destination);
         let packed = Arc::new(self.packing.open(source, &there, progress, cancel).await?);
-        let image = Arc::clone(&packed.image);
-        if let Some(expected) = expected.filter(|expected| *expected != image.root()) {
+        let root = packed.image.root();
+        if let Some(expected) = expected.filter(|expected| *expected != root) {
             return Err(
                 Problem::new(Kind::Refused, format!("{source} has changed since the preview"))
-                    .cause(format!("it was {expected} and is {} now", image.root()))
+                    .cause(format!("it was {expected} and is {root} now"))
                     .hint("run the same command again to see what it is now"),
             );
         }
         if destination.is_some() {
-            self.lock().insert(source.clone(), packed);
+            self.lock().insert(source.clone(), Arc::clone(&packed));
         }
-        Ok(image)
+        Ok(packed)
     }
 
-    /// Lets go of an image that was sent: what was packed for it may be taken away.
+    /// Lets go of an image that was sent.
     pub fn release(&self, source: &LocalSource) {
-        let packed = self.lock().remove(source);
-        if let Some(packed) = packed {
-            self.packing.release(&packed.image);
-        }
+        drop(self.lock().remove(source));
     }
 
     fn known(&self, source: &LocalSource) -> Option<Arc<Packed>> {

@@ -26,9 +26,11 @@ use crate::domain::{Kind, Problem, Reference, Repository};
 use charmhub::{NEW_TOKEN, PublicStore, Publisher, PushTarget, SignOn, StoreToken};
 use credential_file::CredentialFile;
 use endpoints::Endpoints;
+use engine::Engines;
 use github::GitHub;
 use http::{Http, Timeouts};
 use local::LocalImages;
+use packing::Packing;
 use registry::{Docker, ManifestCache, Registries, RegistryLogins};
 
 /// Everything that can be asked, with the credentials found.
@@ -44,10 +46,10 @@ pub struct Services {
     pub github: GitHub,
     /// Every registry.
     pub registries: Registries,
+    /// The engines of this machine.
+    pub engines: Engines,
     /// Images of this machine.
     pub local: LocalImages,
-    /// The engines of this machine.
-    pub engines: engine::Engines,
     variable: Option<String>,
     keyring: bool,
     fallback: Option<Fallback>,
@@ -85,6 +87,8 @@ impl Services {
             .into_iter()
             .find_map(|name| set(name).map(|value| (SecretString::from(value), name)));
         let ghcr_token = set("CR_PAT").map(SecretString::from);
+        let engines = Engines::from_env(variable, &http);
+        let packing = cache.as_ref().map(|cache| cache.join("packing"));
         Ok(Self {
             public: PublicStore::new(http.clone(), endpoints.charmhub.clone()),
             github: GitHub::new(http.clone(), endpoints.github.clone(), github_token)?,
@@ -95,8 +99,8 @@ impl Services {
                 ghcr_token,
                 Docker::from_env(variable),
             ),
-            local: LocalImages::new(packing::Packing),
-            engines: engine::Engines,
+            local: LocalImages::new(Packing::new(engines.clone(), packing)),
+            engines,
             variable: set("CHARMCRAFT_AUTH"),
             keyring,
             fallback: None,

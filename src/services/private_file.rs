@@ -83,8 +83,8 @@ fn place(
             .because(error)
             .hint("check the folder's permissions and the space on its disk")
     };
-    make(folder)
-        .and_then(|()| create(&fresh))
+    make_folder(folder)
+        .and_then(|()| create_new(&fresh))
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
         .map_err(|error| broken(&error))?;
     placed(&fresh).map_err(|error| {
@@ -100,14 +100,16 @@ fn place(
     })
 }
 
-fn make(folder: &Path) -> std::io::Result<()> {
+/// Makes a folder that nobody else may enter, and those above it.
+pub fn make_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(folder)
 }
 
-fn create(path: &Path) -> std::io::Result<File> {
+/// Makes a file that nobody else may read, where none is.
+pub fn create_new(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -6,6 +6,9 @@ use super::{charm_names, nothing_seen, warn};
 use crate::cli::documents::Sources;
 use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
+use crate::config::Workspace;
+use crate::domain::charm::{CharmFacts, ImageBehind, ResourceFacts};
+use crate::domain::{CharmName, ResourceName, Snapshot};
 use crate::run::Session;
 
 /// `charms`.
@@ -79,21 +82,47 @@ pub async fn charms(session: &Session, output: &Output) -> Ending {
         }
         output.answer(&table.text());
         for (name, revisions) in &facts.resources {
-            let Some(newest) = revisions.first() else { continue };
-            let (image, named) = documents::behind(workspace, &snapshot, charm, name, newest.revision);
-            let digest = image
-                .map(|image| format!(" {}", image.digest.short()))
-                .unwrap_or_default();
-            let release = named
-                .first()
-                .map(|name| format!(" of {name}"))
-                .unwrap_or_default();
-            output.answer(&format!(
-                "  {name}: {} revisions, newest {}{digest}{release}\n",
-                revisions.len(),
-                newest.revision
-            ));
+            output.answer(&resource(workspace, &snapshot, charm, facts, name, revisions));
         }
     }
     Ok(0)
+}
+
+/// A resource with what is behind each of its revisions, newest first.
+fn resource(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    charm: &CharmName,
+    facts: &CharmFacts,
+    name: &ResourceName,
+    revisions: &[ResourceFacts],
+) -> String {
+    let kind = facts.declared.iter().find(|one| &one.name == name);
+    let kind = kind.map_or_else(String::new, |one| format!(" ({})", one.kind));
+    let mut text = format!(
+        "  {name}{kind}: {} {}\n",
+        revisions.len(),
+        if revisions.len() == 1 {
+            "revision"
+        } else {
+            "revisions"
+        }
+    );
+    let mut table = tables::Table::new(&["    revision", "uploaded", "for", "digest", "config", "releases"]);
+    for one in revisions {
+        let (image, named) = documents::behind(workspace, snapshot, charm, name, one.revision);
+        let short = |digest: Option<String>| digest.unwrap_or_else(|| "-".to_owned());
+        let config = image.as_ref().and_then(ImageBehind::config_digest);
+        let named: Vec<String> = named.iter().map(ToString::to_string).collect();
+        table.row(vec![
+            format!("    {}", one.revision),
+            one.created_at.format("%Y-%m-%d").to_string(),
+            one.architectures.join(","),
+            short(image.map(|image| image.digest.short())),
+            short(config.map(|config| config.short())),
+            named.join(" "),
+        ]);
+    }
+    text.push_str(&table.text());
+    text
 }

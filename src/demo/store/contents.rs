@@ -3,12 +3,16 @@
 //! Owns one file a content, named by its sha-256, and the four digests the store publishes. Must
 //! not know what a content is for.
 
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use sha3::Sha3_384;
+use uuid::Uuid;
 
 use crate::demo::folder::{make_private, write_private};
 use crate::domain::{Kind, Problem};
@@ -41,6 +45,38 @@ impl Hashes {
     }
 }
 
+/// A content that is still arriving. It goes to a file and through the hashes at once, so that
+/// memory does not grow with it; one that never ends leaves nothing behind.
+pub struct Arrival {
+    path: PathBuf,
+    file: File,
+    size: u64,
+    sha256: Sha256,
+    sha384: Sha384,
+    sha512: Sha512,
+    sha3_384: Sha3_384,
+}
+
+impl Arrival {
+    /// More of it.
+    pub fn add(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.size += bytes.len() as u64;
+        self.sha256.update(bytes);
+        self.sha384.update(bytes);
+        self.sha512.update(bytes);
+        self.sha3_384.update(bytes);
+        Ok(())
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        // Gone already where it was kept.
+        drop(std::fs::remove_file(&self.path));
+    }
+}
+
 /// The folder of contents.
 #[derive(Debug)]
 pub struct Contents {
@@ -52,6 +88,38 @@ impl Contents {
     pub fn open(dir: &Path) -> Result<Self, Problem> {
         make_private(dir)?;
         Ok(Self { dir: dir.to_owned() })
+    }
+
+    /// Begins a content that arrives bit by bit.
+    pub fn begin(&self) -> std::io::Result<Arrival> {
+        let path = self.dir.join(format!(".{}", Uuid::new_v4().simple()));
+        let file = OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .mode(0o600)
+            .open(&path)?;
+        Ok(Arrival {
+            path,
+            file,
+            size: 0,
+            sha256: Sha256::new(),
+            sha384: Sha384::new(),
+            sha512: Sha512::new(),
+            sha3_384: Sha3_384::new(),
+        })
+    }
+
+    /// Keeps what has arrived and says its digests.
+    pub fn keep(&self, mut arrival: Arrival) -> std::io::Result<Hashes> {
+        let hashes = Hashes {
+            size: arrival.size,
+            sha256: hex::encode(arrival.sha256.finalize_reset()),
+            sha384: hex::encode(arrival.sha384.finalize_reset()),
+            sha512: hex::encode(arrival.sha512.finalize_reset()),
+            sha3_384: hex::encode(arrival.sha3_384.finalize_reset()),
+        };
+        std::fs::rename(&arrival.path, self.dir.join(&hashes.sha256))?;
+        Ok(hashes)
     }
 
     /// Keeps `bytes` and says their digests.

@@ -28,23 +28,26 @@ pub async fn upload(With(store): With<Arc<Charmhub>>, headers: HeaderMap, mut pa
     let unreadable = |_| Refusal::api_error("The upload is no readable multipart body");
     let mut content = None;
     // Read to the end even where the token is bad: clients look for an answer only after sending.
-    while let Some(part) = parts.next_field().await.map_err(unreadable)? {
+    let full = |error: std::io::Error| Refusal::api_error(format!("Storage is in trouble: {error}"));
+    while let Some(mut part) = parts.next_field().await.map_err(unreadable)? {
         let is_content = part.name() == Some("binary");
-        let bytes = part.bytes().await.map_err(unreadable)?;
+        let mut arrival = store.contents.begin().map_err(full)?;
+        while let Some(bytes) = part.chunk().await.map_err(unreadable)? {
+            if is_content {
+                arrival.add(&bytes).map_err(full)?;
+            }
+        }
         if is_content {
-            content = Some(bytes);
+            content = Some(arrival);
         }
     }
     authorized(&store.read(), &headers)?;
-    let Some(bytes) = content else {
+    let Some(arrival) = content else {
         return Ok(json_ok(
             &json!({"successful": false, "error": "no part named 'binary'"}),
         ));
     };
-    let hashes = store
-        .contents
-        .put(&bytes)
-        .map_err(|problem| Refusal::api_error(problem.to_string()))?;
+    let hashes = store.contents.keep(arrival).map_err(full)?;
     let id = Uuid::new_v4().to_string();
     store.change(|state| {
         let at = Utc::now();

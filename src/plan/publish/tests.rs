@@ -17,26 +17,26 @@ use crate::domain::{
 };
 use crate::plan::{AttachFrom, Op, Plan, PublishIntent, State};
 
-const ENGINE: &str = "finos-legend-engine-k8s";
+pub const ENGINE: &str = "finos-legend-engine-k8s";
 
-fn workspace() -> Workspace {
+pub fn workspace() -> Workspace {
     Workspace::parse(include_str!("../../../assets/workspaces/legend.toml"), "legend").unwrap()
 }
 
-fn now() -> DateTime<Utc> {
+pub fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_740_000_000, 0).unwrap()
 }
 
-fn digest(seed: &str) -> Digest {
+pub fn digest(seed: &str) -> Digest {
     use sha2::{Digest as _, Sha256};
     Digest::from_bytes(Sha256::digest(seed.as_bytes()).into())
 }
 
-fn charm(name: &str) -> CharmName {
+pub fn charm(name: &str) -> CharmName {
     name.parse().unwrap()
 }
 
-fn base(channel: &str) -> Base {
+pub fn base(channel: &str) -> Base {
     Base {
         name: "ubuntu".into(),
         channel: channel.into(),
@@ -101,7 +101,7 @@ fn row(channel: &str, on: &str, revision: u64, resource: &str, attached: u64) ->
 
 /// A world where release 2024-12-01 runs everywhere and 2025-01-27 is new. The engine has two
 /// bases, with r50 and r49; r51 is rejected.
-fn snapshot() -> Snapshot {
+pub fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot {
         taken_at: now(),
         world: "w".into(),
@@ -217,7 +217,7 @@ fn made(intent: &PublishIntent) -> Result<Plan, Problem> {
     plan(&workspace(), &snapshot(), intent)
 }
 
-fn facts<'a>(snapshot: &'a mut Snapshot, name: &str) -> &'a mut CharmFacts {
+pub fn facts<'a>(snapshot: &'a mut Snapshot, name: &str) -> &'a mut CharmFacts {
     snapshot
         .charms
         .get_mut(&charm(name))

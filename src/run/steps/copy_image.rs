@@ -1,7 +1,7 @@
 //! Copies an image, pinned by digest, to where the store keeps the images of a resource, or to any
 //! other repository.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use tokio_util::sync::CancellationToken;
 
@@ -177,7 +177,7 @@ async fn job(
                 cancel,
             );
             tokio::select! {
-                image = opening => CopySource::Local(image?),
+                packed = opening => CopySource::Local(Arc::clone(&packed?.image)),
                 () = work.cancel.cancelled() => {
                     return Err(Problem::new(Kind::Refused, "cancelled"));
                 }

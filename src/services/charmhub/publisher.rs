@@ -114,7 +114,8 @@ impl Publisher {
             .until
     }
 
-    /// Everything about a charm or bundle. `resources` names those whose revisions are wanted.
+    /// Everything about a charm or bundle. `resources` names what it is expected to declare, so that
+    /// their revisions are read in the same breath; what it declares besides is read after it.
     pub async fn charm(&self, charm: &CharmName, resources: &[ResourceName]) -> Result<CharmFacts, Problem> {
         let name = charm.as_str();
         let what = |part: &str| format!("reading {part} of {charm}");
@@ -134,7 +135,13 @@ impl Publisher {
         )?;
         let mut revisions: Vec<_> = revisions.revisions.into_iter().map(Into::into).collect();
         revisions.sort_by_key(|r: &crate::domain::charm::RevisionFacts| std::cmp::Reverse(r.revision));
-        let resources: BTreeMap<_, _> = resources.iter().cloned().zip(uploaded).collect();
+        let mut resources: BTreeMap<_, _> = resources.iter().cloned().zip(uploaded).collect();
+        let mut more: Vec<ResourceName> = declared.resources.iter().map(|one| one.name.clone()).collect();
+        more.retain(|name| !resources.contains_key(name));
+        more.sort();
+        more.dedup();
+        let lists = try_join_all(more.iter().map(|name| self.resource(charm, name))).await?;
+        resources.extend(more.into_iter().zip(lists));
         Ok(CharmFacts {
             id: package.metadata.id,
             bundle: package.metadata.kind == "bundle",

@@ -1,26 +1,247 @@
-//! stub
+//! The engines of this machine, Docker and Podman, behind their sockets.
+//!
+//! Owns where they listen, their four calls and the search for an image by digest. An engine that
+//! does not run is no trouble while another one answers. Must not read what an export holds, and
+//! must not take an image's id for the digest of anything: what an id is depends on the engine.
+
+mod address;
+mod client;
+#[cfg(test)]
+pub(in crate::services) mod test_engine;
 mod wanted;
-use crate::domain::*;
+
+use std::sync::Arc;
+
+use crate::domain::image::Reference;
+use crate::domain::{Digest, ImageId, Kind, LocalSource, Outside, Problem};
+use crate::services::http::Http;
+use client::{Engine, Line, NoAnswer};
+
+pub use client::{Export, Inspected};
 pub use wanted::Wanted;
-/// stub
-pub struct Held {
-    /// s
+
+/// Docker and Podman, wherever they are. Cheap to clone; asks nobody until it is asked.
+#[derive(Clone)]
+pub struct Engines {
+    docker: Arc<Engine>,
+    podman: Arc<Vec<Engine>>,
+}
+
+/// An image that an engine holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Where it is, by id.
     pub source: LocalSource,
-    /// s
+    /// The engine's name.
+    pub engine: &'static str,
+    /// What the engine calls it.
     pub id: ImageId,
-    /// s
+    /// Its names there.
     pub names: Vec<Outside>,
-    /// s
+    /// By which digests registries know it, as Docker noted; none for Podman, which makes up one
+    /// that no registry has seen.
     pub repo_digests: Vec<Reference>,
-    /// s
+}
+
+/// An image that an engine holds and that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Where it is, by id.
+    pub source: LocalSource,
+    /// What the engine calls it.
+    pub id: ImageId,
+    /// Its names there.
+    pub names: Vec<Outside>,
+    /// By which digests registries know it; see [`Listed::repo_digests`].
+    pub repo_digests: Vec<Reference>,
+    /// The whole digest that was meant.
     pub matched: Digest,
 }
-/// stub
-#[derive(Clone)]
-pub struct Engines;
+
 impl Engines {
-    /// s
-    pub async fn find(&self, _w: &Wanted) -> Result<Vec<Held>, Problem> {
-        Ok(vec![])
+    /// The engines of the world that `variable` (an environment) describes: `DOCKER_HOST`,
+    /// `CONTAINER_HOST`, `XDG_RUNTIME_DIR`. An address that is refused is told when it is needed.
+    pub fn from_env(variable: &dyn Fn(&str) -> Option<String>, http: &Http) -> Self {
+        let podman = address::podman(variable).into_iter();
+        Self {
+            docker: Arc::new(Engine::new(address::docker(variable), http)),
+            podman: Arc::new(podman.map(|candidate| Engine::new(candidate, http)).collect()),
+        }
+    }
+
+    /// Every image that `wanted` may mean: in Docker, else in Podman. None where the engines
+    /// that answer hold none; a problem that names every place where none answers at all, or
+    /// where the one that might hold it cannot be asked.
+    pub async fn find(&self, wanted: &Wanted) -> Result<Vec<Held>, Problem> {
+        let mut asked = Asked::default();
+        for engines in [std::slice::from_ref(&*self.docker), &self.podman[..]] {
+            let lines = self.lines(engines, &mut asked).await;
+            let mut found: Vec<Held> = Vec::new();
+            for (engine, podman, line) in &lines {
+                let Some(id) = client::id_of(&line.id) else {
+                    continue;
+                };
+                let Some(matched) = wanted.among(id, line.repo_digests().map(|(_, digest)| digest)) else {
+                    continue;
+                };
+                if found.iter().any(|held| held.id == id) {
+                    continue;
+                }
+                let listed = self.listed(engine, *podman, id, line);
+                found.push(Held {
+                    source: listed.source,
+                    id,
+                    names: listed.names,
+                    repo_digests: listed.repo_digests,
+                    matched,
+                });
+            }
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        asked.none_found().map(|()| Vec::new())
+    }
+
+    /// Every image of every engine that answers, for completion.
+    pub async fn list(&self) -> Result<Vec<Listed>, Problem> {
+        let mut asked = Asked::default();
+        let mut all: Vec<Listed> = Vec::new();
+        for engines in [std::slice::from_ref(&*self.docker), &self.podman[..]] {
+            for (engine, podman, line) in self.lines(engines, &mut asked).await {
+                let Some(id) = client::id_of(&line.id) else {
+                    continue;
+                };
+                let listed = self.listed(engine, podman, id, &line);
+                if !all.iter().any(|other| other.source == listed.source) {
+                    all.push(listed);
+                }
+            }
+        }
+        if all.is_empty() {
+            asked.none_found()?;
+        }
+        Ok(all)
+    }
+
+    /// What the engine of `source` knows of the image.
+    pub async fn inspect(&self, source: &LocalSource) -> Result<Inspected, Problem> {
+        let (engine, image) = self.engine(source).await?;
+        engine.inspect(image).await
+    }
+
+    /// The image `id` of the engine of `source` as a tar archive.
+    pub async fn export(&self, source: &LocalSource, id: ImageId) -> Result<Export, Problem> {
+        let (engine, _) = self.engine(source).await?;
+        engine.export(id).await
+    }
+
+    async fn engine<'a>(&self, source: &'a LocalSource) -> Result<(&Engine, &'a str), Problem> {
+        match source {
+            LocalSource::DockerDaemon { image } => {
+                self.docker.hello().await.map_err(NoAnswer::problem)?;
+                Ok((&self.docker, image))
+            }
+            LocalSource::ContainersStorage { image } => {
+                let mut asked = Asked::default();
+                for engine in &*self.podman {
+                    match engine.hello().await {
+                        Ok(_) => return Ok((engine, image)),
+                        Err(no_answer) => asked.note(no_answer),
+                    }
+                }
+                Err(asked.nobody())
+            }
+            _ => Err(Problem::new(Kind::Internal, format!("{source} is in no engine"))),
+        }
+    }
+
+    /// The images of the first of `engines` that answers, with whether Podman said them.
+    async fn lines<'a>(&self, engines: &'a [Engine], asked: &mut Asked) -> Vec<(&'a Engine, bool, Line)> {
+        for engine in engines {
+            let lines = match engine.hello().await {
+                Ok(hello) => engine
+                    .images()
+                    .await
+                    .map(|lines| (hello.podman, lines))
+                    .map_err(NoAnswer::Failed),
+                Err(no_answer) => Err(no_answer),
+            };
+            match lines {
+                Ok((podman, lines)) => {
+                    asked.answered = true;
+                    return lines.into_iter().map(|line| (engine, podman, line)).collect();
+                }
+                Err(no_answer) => asked.note(no_answer),
+            }
+        }
+        Vec::new()
+    }
+
+    fn listed(&self, engine: &Engine, podman: bool, id: ImageId, line: &Line) -> Listed {
+        // Podman that answers where Docker was looked for is the Podman that `containers-storage:`
+        // means, unless another one is named for that.
+        let storage = engine.candidate.name == "Podman"
+            || (podman
+                && self.podman.first().is_some_and(|first| {
+                    matches!((&first.candidate.address, &engine.candidate.address), (Ok(a), Ok(b)) if a == b)
+                }));
+        let image = id.to_string();
+        let repo_digests = line.repo_digests().filter(|_| !podman);
+        Listed {
+            source: if storage {
+                LocalSource::ContainersStorage { image }
+            } else {
+                LocalSource::DockerDaemon { image }
+            },
+            engine: if podman { "Podman" } else { "Docker" },
+            id,
+            names: line.names(),
+            repo_digests: repo_digests
+                .filter_map(|(text, _)| Reference::parse(text).ok())
+                .collect(),
+        }
+    }
+}
+
+/// Who was asked in vain.
+#[derive(Default)]
+struct Asked {
+    answered: bool,
+    absent: Vec<Problem>,
+    failed: Vec<Problem>,
+}
+
+impl Asked {
+    fn note(&mut self, no_answer: NoAnswer) {
+        match no_answer {
+            NoAnswer::Absent(problem) => self.absent.push(problem),
+            NoAnswer::Failed(problem) => self.failed.push(problem),
+        }
+    }
+
+    /// Nothing was found: fine where everybody who is there was asked.
+    fn none_found(self) -> Result<(), Problem> {
+        if self.answered && self.failed.is_empty() {
+            return Ok(());
+        }
+        Err(self.nobody())
+    }
+
+    /// What is told where no engine has an answer.
+    fn nobody(mut self) -> Problem {
+        if !self.failed.is_empty() {
+            let first = self.failed.remove(0);
+            let others = self.failed.iter().chain(&self.absent);
+            return others.fold(first, |problem, other| problem.cause(&other.summary));
+        }
+        let none = Problem::new(Kind::NotFound, "no container engine answers on this machine");
+        let told = self
+            .absent
+            .iter()
+            .fold(none, |problem, place| problem.cause(&place.summary));
+        told.hint("start Docker or Podman (systemctl start docker, systemctl --user start podman.socket)")
+            .hint("or say where it listens: DOCKER_HOST=unix:///PATH, CONTAINER_HOST=unix:///PATH")
+            .hint("or take the image from a registry or an archive with --from")
     }
 }

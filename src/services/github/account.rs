@@ -40,16 +40,22 @@ impl GitHub {
                 .hint("reading works without; set GH_TOKEN for more than 60 requests an hour"));
         };
         let reply = self.reply("/user", "asking whose GitHub token it is").await?;
-        let mut facts = self.facts(&reply, source)?;
-        // GitHub says only beside a list what it left out of it. Who may not list is not told.
-        if reply.header("x-oauth-scopes").is_some()
-            && let Ok(list) = self
-                .reply("/user/orgs?per_page=1", "asking for organisations")
-                .await
-        {
-            facts.remarks.extend(partial(&list));
+        self.facts(&reply, source)
+    }
+
+    /// What GitHub leaves out of its lists for this token. It says so only beside a list, and who
+    /// may not list is not told.
+    pub async fn left_out(&self) -> Vec<Outside> {
+        if self.token_from.is_none() {
+            return Vec::new();
         }
-        Ok(facts)
+        match self
+            .reply("/user/orgs?per_page=1", "asking for organisations")
+            .await
+        {
+            Ok(list) => partial(&list).into_iter().collect(),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// As [`GitHub::account`] for another token, found at `source`: one that is to be kept as a

@@ -74,3 +74,37 @@ fn a_write_is_lost_where_nobody_says_what_happened() {
     let odd = Written::Answered(()).and_then(|()| Err::<(), _>(Problem::new(Kind::Service, "odd")));
     assert!(matches!(odd, Written::Lost(_)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_host_asks_of_one_all_wait_for() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let http = Http::new(Timeouts::scaled(1.0)).unwrap();
+    let begin = Instant::now();
+    let seconds = |text: &str| HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
+    http.note_wait("a", 429, &seconds("7"));
+    http.note_wait("a", 503, &seconds("2"));
+    http.note_wait("a", 429, &HeaderMap::new());
+    http.note_wait("a", 200, &seconds("20"));
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        http.note_wait("a", 429, &seconds("6"));
+    };
+    tokio::join!(http.wait_for("a"), http.wait_for("a"), late);
+    assert_eq!(
+        begin.elapsed().as_secs(),
+        11,
+        "the longest, and what came while waiting"
+    );
+    http.wait_for("b").await;
+    assert_eq!(begin.elapsed().as_secs(), 11, "other hosts are not meant");
+    http.note_wait("b", 429, &HeaderMap::new());
+    http.wait_for("b").await;
+    assert_eq!(begin.elapsed(), Duration::from_millis(11_500) + slack(begin));
+}
+
+/// Timers are whole milliseconds.
+fn slack(begin: Instant) -> Duration {
+    let over = begin.elapsed().saturating_sub(Duration::from_millis(11_500));
+    assert!(over < Duration::from_millis(10), "{over:?}");
+    over
+}

@@ -1,35 +1,292 @@
-//! stub
-use crate::domain::*;
-use crate::services::registry::{Blob, LocalImage};
-use futures_util::future::BoxFuture;
+//! Images of this machine made ready to be copied: exports and archives are read once, layers are
+//! compressed in the one way that always gives the same bytes.
+//!
+//! Owns the reading of engines' exports, of `docker save` archives, of OCI layouts and their
+//! archives, and the folder where compressed layers wait for their push. Nothing of an archive is
+//! ever written to a place that the archive names. Must not send anything.
+
+mod archive;
+mod desk;
+mod docker;
+mod entries;
+mod export;
+mod gzip;
+mod layout;
+mod press;
+mod shelf;
+mod spool;
+#[cfg(test)]
+mod test_archives;
+#[cfg(test)]
+mod test_engines;
+#[cfg(test)]
+mod test_images;
+
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
-/// s
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+use tokio_util::sync::CancellationToken;
+
+use super::engine::{Engines, Inspected};
+use super::registry::{Blob, LocalImage};
+use crate::domain::image::Platform;
+use crate::domain::{ConfigDigest, Digest, ImageId, Kind, LocalSource, Problem};
+use archive::Archive;
+use desk::{Desk, Message, cancelled};
+use docker::Assembled;
+use export::Export;
+use layout::Found;
+use press::Press;
+use shelf::{Folder, Shelf};
+use spool::{Scratch, Spool};
+
+/// Says which of these blobs the destination has.
+pub type There<'a> = dyn Fn(Vec<Blob>) -> BoxFuture<'a, Result<HashSet<Digest>, Problem>> + Send + Sync + 'a;
+
+/// Everything that makes images of this machine ready. Cheap to clone.
 #[derive(Clone)]
-pub struct Packing;
-/// s
-pub struct PackProgress;
-impl std::fmt::Display for PackProgress {
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Ok(())
-    }
+pub struct Packing {
+    engines: Engines,
+    folder: Option<PathBuf>,
 }
-/// s
+
+/// How far it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PackProgress {
+    /// So many bytes of the export or archive are read.
+    Exporting {
+        /// Bytes so far.
+        bytes: u64,
+        /// Bytes in all; engines do not say.
+        total: Option<u64>,
+    },
+    /// A layer is ready.
+    Layer {
+        /// Its diff id.
+        diff: Digest,
+        /// Its compressed length.
+        size: u64,
+        /// True where it was not compressed again.
+        known: bool,
+    },
+}
+
+/// An image that is ready.
+#[derive(Debug)]
 pub struct Packed {
-    /// s
+    /// What is copied.
     pub image: Arc<LocalImage>,
+    /// What its engine calls it.
+    pub id: Option<ImageId>,
+    /// Its config, where it is one image and no index.
+    pub config: Option<ConfigDigest>,
+    /// Platforms that its index names and that the engine does not hold.
+    pub left_out: Vec<Platform>,
+    /// Layers that were compressed for it.
+    pub compressed: usize,
+    /// Layers whose compressed form was there already.
+    pub known: usize,
+    /// Files that live as long as this value: the image must not outlive it.
+    _kept: (Arc<Spool>, Option<Scratch>),
 }
+
+/// What the reading thread hands back; an export may have to be read again.
+enum Read {
+    Done(Box<Assembled>, usize),
+    Again,
+}
+
+fn digest_of(bytes: &[u8]) -> Digest {
+    Digest::from_bytes(Sha256::digest(bytes).into())
+}
+
 impl Packing {
-    /// s
-    pub async fn open<'a>(
-        &self,
-        _s: &LocalSource,
-        _there: &(dyn Fn(Vec<Blob>) -> BoxFuture<'a, Result<HashSet<Digest>, Problem>> + Send + Sync),
-        _p: &(dyn Fn(PackProgress) + Send + Sync),
-        _c: &tokio_util::sync::CancellationToken,
-    ) -> Result<Packed, Problem> {
-        Err(Problem::new(Kind::Internal, "stub"))
+    /// With compressed layers and what is remembered of them in `folder`; without one everything
+    /// goes away with what [`Packing::open`] returns.
+    pub fn new(engines: Engines, folder: Option<PathBuf>) -> Self {
+        Self { engines, folder }
     }
-    /// s
-    pub fn release(&self, _i: &LocalImage) {}
+
+    /// Makes the image at `source` ready. `there` says which blobs the destination has already:
+    /// a layer whose compressed digest is remembered and which is there is not compressed again.
+    pub async fn open(
+        &self,
+        source: &LocalSource,
+        there: &There<'_>,
+        progress: &(dyn Fn(PackProgress) + Send + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Packed, Problem> {
+        let stop = cancel.child_token();
+        // Who drops this future wants no thread to go on.
+        let _stopping = stop.clone().drop_guard();
+        let work = self.read(source, there, progress, &stop);
+        let done = tokio::select! {
+            done = work => done,
+            () = cancel.cancelled() => Err(cancelled(&source.to_string())),
+        };
+        done.map_err(|problem| {
+            if cancel.is_cancelled() {
+                cancelled(&source.to_string())
+            } else {
+                problem
+            }
+        })
+    }
+
+    async fn read(
+        &self,
+        source: &LocalSource,
+        there: &There<'_>,
+        progress: &(dyn Fn(PackProgress) + Send + Sync),
+        stop: &CancellationToken,
+    ) -> Result<Packed, Problem> {
+        let what = source.to_string();
+        let desk = Attending {
+            there,
+            progress,
+            stop,
+        };
+        let folder = self.folder.clone();
+        let spool = desk
+            .attend(move |_| Spool::open(folder.as_deref()).map(Arc::new))
+            .await?;
+        match source {
+            LocalSource::DockerDaemon { .. } | LocalSource::ContainersStorage { .. } => {
+                self.read_export(source, &desk, spool).await
+            }
+            LocalSource::Oci { path, name } => {
+                let (path, name) = (PathBuf::from(path), name.clone());
+                let work = move |_| layout::assemble(&mut Folder::open(&what, &path)?, name.as_deref());
+                let assembled = desk.attend(work).await?;
+                Ok(packed(assembled, 0, None, spool, None))
+            }
+            LocalSource::OciArchive { path, name } => {
+                let assemble = |shelf: &mut Archive, name: Option<&str>| layout::assemble(shelf, name);
+                read_archive(&desk, spool, what, path, name, assemble).await
+            }
+            LocalSource::DockerArchive { path, name } => {
+                let assemble = |shelf: &mut Archive, name: Option<&str>| put_together(shelf, name);
+                read_archive(&desk, spool, what, path, name, assemble).await
+            }
+        }
+    }
+
+    async fn read_export(
+        &self,
+        source: &LocalSource,
+        desk: &Attending<'_, '_>,
+        spool: Arc<Spool>,
+    ) -> Result<Packed, Problem> {
+        let Inspected { id, layers } = self.engines.inspect(source).await?;
+        for predicted in [layers, Vec::new()] {
+            let export = self.engines.export(source, id).await?;
+            let export = export.take_until(desk.stop.clone().cancelled_owned());
+            let input = SyncIoBridge::new(StreamReader::new(Box::pin(export)));
+            let (what, kept) = (source.to_string(), Arc::clone(&spool));
+            let read = desk
+                .attend(move |desk| {
+                    let mut press = Press::new(kept, desk);
+                    press.recall(&predicted)?;
+                    let mut export = Export::read(&what, input, press, &predicted)?;
+                    match put_together(&mut export, None) {
+                        Ok(assembled) => Ok(Read::Done(Box::new(assembled), export.press.compressed)),
+                        Err(_) if export.again => Ok(Read::Again),
+                        Err(problem) => Err(problem),
+                    }
+                })
+                .await?;
+            if let Read::Done(assembled, compressed) = read {
+                return Ok(packed(*assembled, compressed, Some(id), spool, None));
+            }
+        }
+        Err(Problem::new(
+            Kind::Service,
+            format!("the export of {source} is another one each time"),
+        )
+        .hint("see that nobody changes the image meanwhile, then run the same command again"))
+    }
+}
+
+/// What is in an archive of `docker save`, or in an export.
+fn put_together(shelf: &mut dyn Shelf, name: Option<&str>) -> Result<Assembled, Problem> {
+    match layout::take(shelf, name)? {
+        Found::Taken(assembled) => Ok(assembled),
+        Found::Unfit | Found::Nothing => docker::assemble(shelf, name),
+    }
+}
+
+async fn read_archive(
+    desk: &Attending<'_, '_>,
+    spool: Arc<Spool>,
+    what: String,
+    path: &str,
+    name: &Option<String>,
+    assemble: fn(&mut Archive, Option<&str>) -> Result<Assembled, Problem>,
+) -> Result<Packed, Problem> {
+    let (path, name, kept) = (PathBuf::from(path), name.clone(), Arc::clone(&spool));
+    let (assembled, compressed, scratch) = desk
+        .attend(move |desk| {
+            let scratch = archive::unpacked(&what, &path, &kept, &desk)?;
+            let plain = scratch.as_ref().map_or(path.as_path(), Scratch::path);
+            let mut archive = Archive::open(&what, plain, Press::new(kept, desk))?;
+            let assembled = assemble(&mut archive, name.as_deref())?;
+            Ok((assembled, archive.press.compressed, scratch))
+        })
+        .await?;
+    Ok(packed(assembled, compressed, None, spool, scratch))
+}
+
+fn packed(
+    assembled: Assembled,
+    compressed: usize,
+    id: Option<ImageId>,
+    spool: Arc<Spool>,
+    scratch: Option<Scratch>,
+) -> Packed {
+    Packed {
+        image: Arc::new(assembled.image),
+        id,
+        config: assembled.config,
+        left_out: assembled.left_out,
+        known: assembled.layers.saturating_sub(compressed),
+        compressed,
+        _kept: (spool, scratch),
+    }
+}
+
+/// Whoever waits for the reading thread.
+struct Attending<'a, 'f> {
+    there: &'a There<'f>,
+    progress: &'a (dyn Fn(PackProgress) + Send + Sync),
+    stop: &'a CancellationToken,
+}
+
+impl Attending<'_, '_> {
+    /// Runs `work` on a thread of its own, hears its progress and answers its questions.
+    async fn attend<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(Desk) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (messages, mut heard) = mpsc::unbounded_channel();
+        let desk = Desk {
+            messages,
+            cancel: self.stop.clone(),
+        };
+        let thread = tokio::task::spawn_blocking(move || work(desk));
+        while let Some(message) = heard.recv().await {
+            match message {
+                Message::Progress(progress) => (self.progress)(progress),
+                Message::There(blobs, back) => drop(back.send((self.there)(blobs).await)),
+            }
+        }
+        thread.await.map_err(|error| {
+            Problem::new(Kind::Internal, "an image was not read to its end").because(&error)
+        })?
+    }
 }

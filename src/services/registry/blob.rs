@@ -10,22 +10,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
-use reqwest::header::AUTHORIZATION;
 
-use super::Registries;
 use super::local::{LocalImage, Place, gone};
 use super::manifest::Blob;
 use super::resolve::lied;
 use super::shelf::unreadable;
-use super::verify::Fault;
-use super::wire::{Access, Trouble, origin_of};
+use super::verify::{Fault, Watch};
+use super::wire::{Access, Trouble};
+use super::{Registries, download};
 use crate::domain::{Kind, Problem};
-use crate::services::http::{self, Answer, Failure};
 
 /// Bytes of a file that are in memory at once, for each blob.
 const PIECE: usize = 256 * 1024;
 
 /// A place that holds blobs.
+#[derive(Clone)]
 pub(super) enum BlobSource {
     /// A repository in a registry.
     Registry(Access),
@@ -34,14 +33,15 @@ pub(super) enum BlobSource {
 }
 
 impl BlobSource {
-    /// The bytes of `blob` from the first one on.
+    /// The bytes of `blob` from the first one on. `watch` hears that a silent source is at work.
     pub(super) async fn open(
         &self,
         registries: &Registries,
         blob: &Blob,
-    ) -> Result<BoxStream<'static, Result<Bytes, String>>, Trouble> {
+        watch: &Arc<Watch>,
+    ) -> Result<BoxStream<'static, Result<Bytes, Fault>>, Trouble> {
         match self {
-            Self::Registry(access) => from_registry(registries, access, blob).await,
+            Self::Registry(access) => download::open(registries, access, blob, Arc::clone(watch)).await,
             Self::Local(image) => match image.place(blob.digest) {
                 Some(Place::Bytes(bytes)) => {
                     let bytes = bytes.clone();
@@ -56,6 +56,11 @@ impl BlobSource {
         }
     }
 
+    /// True where what broke off may be there the next time.
+    pub(super) const fn may_come_back(&self) -> bool {
+        matches!(self, Self::Registry(_))
+    }
+
     /// What a source that stopped short means.
     pub(super) fn trouble(&self, blob: &Blob, fault: &Fault) -> Trouble {
         let what = match self {
@@ -63,6 +68,7 @@ impl BlobSource {
             Self::Local(_) => format!("blob {} on this machine", blob.digest),
         };
         match (self, fault) {
+            (_, Fault::Refused(problem)) => (**problem).clone().into(),
             (Self::Registry(_), Fault::Lied { expected, got }) => lied(&what, expected, got).into(),
             (Self::Registry(_), Fault::Broke(why)) => Trouble::passing(
                 Problem::new(Kind::Network, format!("{what} broke off"))
@@ -86,7 +92,7 @@ fn open_at(path: &Path, offset: u64) -> io::Result<File> {
 }
 
 /// `left` bytes of a file, in pieces of at most [`PIECE`], each read away from the runtime.
-fn from_file(file: File, left: u64) -> impl Stream<Item = Result<Bytes, String>> + Send + 'static {
+fn from_file(file: File, left: u64) -> impl Stream<Item = Result<Bytes, Fault>> + Send + 'static {
     stream::try_unfold((file, left), |(mut file, left)| async move {
         if left == 0 {
             return Ok(None);
@@ -100,8 +106,9 @@ fn from_file(file: File, left: u64) -> impl Stream<Item = Result<Bytes, String>>
         });
         let (file, piece) = read
             .await
-            .map_err(|error| error.to_string())?
-            .map_err(|error| error.to_string())?;
+            .map_err(io::Error::other)
+            .flatten()
+            .map_err(|error| Fault::Broke(error.to_string()))?;
         // A file that ends early is found out by whoever counts.
         let left = if piece.is_empty() {
             0
@@ -110,58 +117,4 @@ fn from_file(file: File, left: u64) -> impl Stream<Item = Result<Bytes, String>>
         };
         Ok(Some((Bytes::from(piece), (file, left))))
     })
-}
-
-async fn from_registry(
-    registries: &Registries,
-    access: &Access,
-    blob: &Blob,
-) -> Result<BoxStream<'static, Result<Bytes, String>>, Trouble> {
-    let what = format!("blob {} of {}", blob.digest, access.site);
-    let url = access.site.url(&format!("blobs/{}", blob.digest))?;
-    let http = &registries.shared.http;
-    let mut learnt = false;
-    let response = loop {
-        let authorization = registries.authorization(access).await?;
-        let mut request = http.client(&url)?.get(url.clone());
-        if let Some(value) = &authorization {
-            request = request.header(AUTHORIZATION, value.clone());
-        }
-        let response = http
-            .open(request)
-            .await
-            .map_err(|failure| Trouble::failed(&failure, &what, &url))?;
-        let ours = origin_of(response.url()) == access.site.origin();
-        if response.status().as_u16() == 401
-            && ours
-            && !learnt
-            && registries
-                .learn(access, response.headers(), authorization.as_ref())
-                .await?
-        {
-            learnt = true;
-            continue;
-        }
-        break response;
-    };
-    registries.note_quota(&access.site, response.headers());
-    if response.status().as_u16() != 200 {
-        let answer = Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            url: response.url().clone(),
-            body: Bytes::new(),
-        };
-        return Err(registries.refusal(access, &what, &answer).await);
-    }
-    if let Some(length) = response.content_length()
-        && length != blob.size
-    {
-        return Err(lied(&what, &format!("{} bytes", blob.size), &format!("{length} bytes")).into());
-    }
-    let host = http::host_of(&url);
-    Ok(response
-        .bytes_stream()
-        .map(move |piece| piece.map_err(|error| format!("{host}: {}", Failure::of(&error).text)))
-        .boxed())
 }

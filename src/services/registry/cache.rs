@@ -45,6 +45,11 @@ impl ManifestCache {
         }
     }
 
+    /// The folder for the uploads that are under way, beside the manifests.
+    pub(super) fn uploads(&self) -> Option<PathBuf> {
+        self.dir.as_ref().map(|dir| dir.join("uploads"))
+    }
+
     pub(super) fn get(&self, digest: Digest) -> Option<Entry> {
         let kept = self
             .memory
@@ -111,13 +116,13 @@ fn write(dir: &Path, digest: Digest, entry: &Entry) -> std::io::Result<()> {
 }
 
 #[cfg(unix)]
-fn private_dir(dir: &Path) -> std::io::Result<()> {
+pub(super) fn private_dir(dir: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 #[cfg(not(unix))]
-fn private_dir(dir: &Path) -> std::io::Result<()> {
+pub(super) fn private_dir(dir: &Path) -> std::io::Result<()> {
     fs::create_dir_all(dir)
 }
 

@@ -4,24 +4,26 @@
 //! Must not know how one blob is sent (see `upload`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use futures_util::{StreamExt, stream};
-use reqwest::Method;
-use reqwest::header::CONTENT_TYPE;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::blob::BlobSource;
 use super::cut::choose;
-use super::manifest::{Content, Manifest};
-use super::resolve::{PARALLEL, agrees, head_at, lied, tree, unique};
+use super::manifest::{Blob, Manifest};
+use super::resolve::{head_at, tree, unique};
+use super::settle::{put, settle};
 use super::shelf::Shelf;
 use super::upload::{Outcome, Transfer, cancelled};
-use super::wire::{Access, Ask, Site, persist};
-use super::{Copied, CopyJob, CopyProgress, CopySource, Registries};
-use crate::domain::image::Reference;
+use super::wire::{Access, Site};
+use super::{Copied, CopyJob, CopyProgress, CopySource, Registries, referrers};
+use crate::domain::image::{Reference, Target};
 use crate::domain::{Kind, ManifestDigest, Problem};
+
+/// Blobs of one copy that are looked at or sent at once; how many of them are sent, their hosts say.
+const BLOBS: usize = 12;
 
 pub(super) async fn copy(
     registries: &Registries,
@@ -46,7 +48,7 @@ pub(super) async fn copy(
     }
 }
 
-async fn run(
+pub(super) async fn run(
     registries: &Registries,
     job: &CopyJob,
     events: UnboundedSender<CopyProgress>,
@@ -63,16 +65,14 @@ async fn run(
         () = cancel.cancelled() => return Err(cancelled(&what)),
     };
     let digest = chosen.as_ref().map_or(job.digest, |root| root.digest);
-
-    let Ways {
-        to,
-        mount,
-        source,
-        there,
-    } = ways(registries, job, &site, &job.destination.at(digest)).await?;
-    let shelf = match (&source, &job.source) {
+    let target = job.destination.at(digest);
+    let ways = tokio::select! {
+        ways = ways(registries, job, &site, &target) => ways?,
+        () = cancel.cancelled() => return Err(cancelled(&what)),
+    };
+    let shelf = match (&ways.source, &job.source) {
         // Manifests of an image that stands are read where it stands: that spends no pull.
-        (BlobSource::Registry(_), _) if there => registries.shelf(to.clone(), &job.destination),
+        (BlobSource::Registry(_), _) if ways.there => registries.shelf(ways.to.clone(), &job.destination),
         (BlobSource::Registry(access), CopySource::Registry(repository)) => {
             registries.shelf(access.clone(), repository)
         }
@@ -82,60 +82,120 @@ async fn run(
         manifests = gather(&shelf, digest, chosen) => manifests?,
         () = cancel.cancelled() => return Err(cancelled(&what)),
     };
-    let mut blobs = unique(&manifests);
+    let blobs = unique(&manifests);
     let bytes: u64 = blobs.iter().map(|blob| blob.size).sum();
-    let tell = |event| events.send(event).ok();
-    tell(CopyProgress::Planned {
-        blobs: blobs.len(),
-        bytes,
-    });
-    if there {
-        for blob in &blobs {
-            tell(CopyProgress::Skipped {
-                digest: blob.digest,
-                bytes: blob.size,
-            });
-        }
-        let tagged = match &job.tag {
-            None => true,
-            Some(tag) => head_at(registries, &to, &job.destination.tagged(tag))
-                .await?
-                .is_some_and(|head| head.digest == digest),
-        };
-        if !tagged && let (Some(tag), Some(root)) = (&job.tag, manifests.last()) {
-            put(registries, &to, root, &job.destination.tagged(tag), false).await?;
-            tell(CopyProgress::ManifestPut { digest });
-        }
-        return Ok(Copied {
+    events
+        .send(CopyProgress::Planned {
+            blobs: blobs.len(),
+            bytes,
+        })
+        .ok();
+    let copied = if ways.there {
+        let already = stands(registries, job, &ways, &manifests, &blobs, &events).await?;
+        Copied {
             digest,
             bytes_sent: 0,
             bytes_skipped: bytes,
-            already: tagged,
-        });
+            already,
+        }
+    } else {
+        let bytes_sent = move_blobs(registries, &ways, blobs, &site, &events, cancel)
+            .await
+            .map_err(|problem| problem.within(format!("cannot copy {what}")))?;
+        if cancel.is_cancelled() {
+            return Err(cancelled(&what));
+        }
+        settle(registries, &ways.to, job, &manifests, &events).await?;
+        Copied {
+            digest,
+            bytes_sent,
+            bytes_skipped: bytes - bytes_sent,
+            already: false,
+        }
+    };
+    match &job.source {
+        CopySource::Registry(source) if job.referrers => {
+            let more = referrers::follow(registries, job, source, &manifests, cancel);
+            let more = more.await.map_err(|problem| {
+                problem.within(format!("{what}: the image is there, what refers to it is not"))
+            })?;
+            Ok(Copied {
+                bytes_sent: copied.bytes_sent + more.bytes_sent,
+                bytes_skipped: copied.bytes_skipped + more.bytes_skipped,
+                already: copied.already && more.already,
+                ..copied
+            })
+        }
+        _ => Ok(copied),
     }
+}
 
+/// An image that is at its destination: only its tag may be missing. True where it is not.
+async fn stands(
+    registries: &Registries,
+    job: &CopyJob,
+    ways: &Ways,
+    manifests: &[Manifest],
+    blobs: &[Blob],
+    events: &UnboundedSender<CopyProgress>,
+) -> Result<bool, Problem> {
+    for blob in blobs {
+        let (digest, bytes) = (blob.digest, blob.size);
+        registries
+            .shared
+            .hosts
+            .of(&ways.to.site.origin())
+            .holds(digest, &ways.to.site.path);
+        events.send(CopyProgress::Skipped { digest, bytes }).ok();
+    }
+    if let (false, Some(tag), Some(root)) = (ways.tagged, &job.tag, manifests.last()) {
+        put(registries, &ways.to, root, &job.destination.tagged(tag), false).await?;
+        let digest = root.digest;
+        events.send(CopyProgress::ManifestPut { digest }).ok();
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+/// Makes every blob be at the destination; how many bytes were sent.
+async fn move_blobs(
+    registries: &Registries,
+    ways: &Ways,
+    mut blobs: Vec<Blob>,
+    site: &Site,
+    events: &UnboundedSender<CopyProgress>,
+    cancel: &CancellationToken,
+) -> Result<u64, Problem> {
     // The longest first: the last one to arrive decides when all have.
     blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
     let stop = cancel.child_token();
-    let transfer = Transfer {
+    let hosts = &registries.shared.hosts;
+    let host = hosts.of(&site.origin());
+    let from = match &ways.source {
+        BlobSource::Registry(access) => Some(hosts.of(&access.site.origin())),
+        BlobSource::Local(_) => None,
+    };
+    let transfer = &Transfer {
         registries,
-        source,
-        to: to.clone(),
-        mount,
+        source: ways.source.clone(),
+        to: ways.to.clone(),
+        mount: ways.mount.clone(),
         events: events.clone(),
         stop: stop.clone(),
+        cancel: cancel.clone(),
         chunked: AtomicBool::new(false),
+        hosts: std::iter::once(Arc::clone(&host)).chain(from).collect(),
+        host,
     };
+    let mut moving = stream::iter(blobs)
+        .map(|blob| async move { transfer.push(&blob).await })
+        .buffer_unordered(BLOBS);
     let mut bytes_sent = 0;
     let mut failed = None;
-    let transfer = &transfer;
-    let mut moving = stream::iter(blobs)
-        .map(|blob| async move { (blob.size, transfer.push(&blob).await) })
-        .buffer_unordered(PARALLEL);
     // After the first failure the others end their uploads themselves.
-    while let Some((size, outcome)) = moving.next().await {
+    while let Some(outcome) = moving.next().await {
         match outcome {
-            Ok(Outcome::Sent) => bytes_sent += size,
+            Ok(Outcome::Sent(bytes)) => bytes_sent += bytes,
             Ok(Outcome::Free) => {}
             Err(problem) => {
                 stop.cancel();
@@ -143,19 +203,7 @@ async fn run(
             }
         }
     }
-    if let Some(problem) = failed {
-        return Err(problem.within(format!("cannot copy {what}")));
-    }
-    if cancel.is_cancelled() {
-        return Err(cancelled(&what));
-    }
-    settle(registries, &to, job, &manifests, &events).await?;
-    Ok(Copied {
-        digest,
-        bytes_sent,
-        bytes_skipped: bytes - bytes_sent,
-        already: false,
-    })
+    failed.map_or(Ok(bytes_sent), Err)
 }
 
 async fn gather(
@@ -178,6 +226,8 @@ struct Ways {
     source: BlobSource,
     /// True where the root stands at the destination already.
     there: bool,
+    /// True where its tag is right too, or none is wanted.
+    tagged: bool,
 }
 
 async fn ways(
@@ -190,19 +240,22 @@ async fn ways(
         CopySource::Registry(source) => registries.site(source)?,
         CopySource::Local(image) => {
             let to = site.push();
+            let (there, tagged) = standing(registries, job, &to, target).await?;
+            let source = BlobSource::Local(Arc::clone(image));
             return Ok(Ways {
-                there: head_at(registries, &to, target).await?.is_some(),
                 to,
                 mount: None,
-                source: BlobSource::Local(Arc::clone(image)),
+                source,
+                there,
+                tagged,
             });
         }
     };
     // Within one registry one token does for everything, where its service grants it.
     if from.origin() == site.origin() && from.path != site.path {
         let both = site.push_from(&from);
-        match head_at(registries, &both, target).await {
-            Ok(found) => {
+        match standing(registries, job, &both, target).await {
+            Ok((there, tagged)) => {
                 // The same login reads with the token that writes.
                 let one = registries
                     .login(&from)
@@ -212,7 +265,8 @@ async fn ways(
                     to: both.clone(),
                     mount: Some((both.clone(), from.path.clone())),
                     source: BlobSource::Registry(if one { both } else { from.pull() }),
-                    there: found.is_some(),
+                    there,
+                    tagged,
                 });
             }
             Err(problem) if problem.kind == Kind::Credentials => {}
@@ -220,95 +274,35 @@ async fn ways(
         }
     }
     let to = site.push();
+    let (there, tagged) = standing(registries, job, &to, target).await?;
     Ok(Ways {
-        there: head_at(registries, &to, target).await?.is_some(),
         to,
         mount: None,
         source: BlobSource::Registry(from.pull()),
+        there,
+        tagged,
     })
 }
 
-/// Manifests, children before their parents; the root goes under its tag where it gets one.
-async fn settle(
+/// Whether the root stands at the destination, and whether its tag is right; both are asked at once.
+async fn standing(
     registries: &Registries,
-    to: &Access,
     job: &CopyJob,
-    manifests: &[Manifest],
-    events: &UnboundedSender<CopyProgress>,
-) -> Result<(), Problem> {
-    let (leaves, indexes): (Vec<Manifest>, Vec<Manifest>) = manifests
-        .iter()
-        .cloned()
-        .partition(|manifest| matches!(manifest.content, Content::Image { .. }));
-    let put_one = |manifest: Manifest| async move {
-        // The root is known to be missing; a child may stand there since a copy that was cut off.
-        let root = manifests
-            .last()
-            .is_some_and(|root| root.digest == manifest.digest);
-        let reference = match &job.tag {
-            // A manifest put under its tag stands under its digest too.
-            Some(tag) if root => job.destination.tagged(tag),
-            _ => job.destination.at(manifest.digest),
-        };
-        put(registries, to, &manifest, &reference, !root).await?;
-        events
-            .send(CopyProgress::ManifestPut {
-                digest: manifest.digest,
-            })
-            .ok();
-        Ok::<_, Problem>(())
-    };
-    let mut putting = stream::iter(leaves).map(put_one).buffer_unordered(PARALLEL);
-    while let Some(done) = putting.next().await {
-        done?;
-    }
-    for index in indexes {
-        put_one(index).await?;
-    }
-    Ok(())
-}
-
-/// PUT of one manifest, and a look whether it stands; with `look_first` it is not sent where it
-/// stands already. Doing it twice does nothing.
-async fn put(
-    registries: &Registries,
     to: &Access,
-    manifest: &Manifest,
-    reference: &Reference,
-    look_first: bool,
-) -> Result<(), Problem> {
-    let what = reference.to_string();
-    let url = to.site.url(&format!("manifests/{}", reference.target))?;
-    let ask = Ask::new(Method::PUT, url)
-        .header(CONTENT_TYPE, &manifest.media_type)
-        .body(manifest.bytes.clone());
-    let tries = AtomicU32::new(u32::from(look_first));
-    persist(
-        || async {
-            // A lost answer is no lost manifest: look before it is sent again.
-            if tries.fetch_add(1, Ordering::Relaxed) > 0
-                && let Ok(Some(head)) = head_at(registries, to, reference).await
-                && head.digest == manifest.digest
-            {
-                return Ok(());
-            }
-            let answer = registries.ask_once(to, &what, &ask).await?;
-            if !answer.ok() {
-                return Err(registries.refusal(to, &what, &answer).await);
-            }
-            agrees(&what, &answer, manifest.digest.0)?;
-            Ok(())
-        },
-        |trouble| tracing::debug!(problem = %trouble.problem, "a manifest is tried again"),
-    )
-    .await?;
-    match head_at(registries, to, reference).await? {
-        Some(head) if head.digest == manifest.digest => Ok(()),
-        Some(head) => Err(lied(&what, &manifest.digest, &head.digest)),
-        None => Err(Problem::new(
-            Kind::Service,
-            format!("{what} was taken by its registry but is not there"),
-        )
-        .hint("run the same command again; if it stays so, tell the people who run the registry")),
-    }
+    target: &Reference,
+) -> Result<(bool, bool), Problem> {
+    let tag = async {
+        match &job.tag {
+            Some(tag) => head_at(registries, to, &job.destination.tagged(tag))
+                .await
+                .map(Some),
+            None => Ok(None),
+        }
+    };
+    let (root, tag) = futures_util::try_join!(head_at(registries, to, target), tag)?;
+    let tagged = match tag {
+        None => true,
+        Some(found) => found.is_some_and(|head| Target::Digest(head.digest) == target.target),
+    };
+    Ok((root.is_some(), tagged))
 }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::Registries;
 use super::local::LocalImage;
 use super::manifest::{Blob, Content, Manifest};
-use super::resolve::{PARALLEL, absent, head_at, is_of_size, tree, unique};
+use super::resolve::{PARALLEL, absent, fits, head_at, is_of_size, tree, unique};
 use super::shelf::Shelf;
 use crate::domain::detail::{Layer, PlatformDetail};
 use crate::domain::image::{Platform, PlatformImage, Reference};
@@ -71,6 +71,7 @@ pub(super) async fn of_registry(
     let access = registries.site(&reference.repository)?.pull();
     let head = head_at(registries, &access, reference).await?;
     let head = head.ok_or_else(|| absent(reference))?;
+    fits(&reference.to_string(), head.size)?;
     let shelf = registries.shelf(access, &reference.repository);
     let root = shelf.manifest(head.digest).await?;
     is_of_size(&reference.to_string(), &root, head.size)?;

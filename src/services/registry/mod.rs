@@ -11,12 +11,18 @@ mod copy;
 mod cut;
 mod detail;
 mod docker;
+mod download;
+mod hosts;
 mod job;
 mod local;
 mod logins;
 mod look;
 mod manifest;
+mod referrers;
 mod resolve;
+mod send;
+mod sessions;
+mod settle;
 mod shelf;
 #[cfg(test)]
 mod test_copy;
@@ -26,6 +32,8 @@ mod test_local;
 mod test_logins;
 #[cfg(test)]
 mod test_resolve;
+#[cfg(test)]
+mod test_resume;
 #[cfg(test)]
 mod test_server;
 mod upload;
@@ -70,6 +78,8 @@ struct Shared {
     ghcr_token: Option<SecretString>,
     docker: Docker,
     tokens: Tokens,
+    hosts: hosts::Hosts,
+    sessions: sessions::Sessions,
     quotas: Mutex<HashMap<String, Quota>>,
 }
 
@@ -117,6 +127,8 @@ impl Registries {
             shared: Arc::new(Shared {
                 http,
                 endpoints: endpoints.clone(),
+                sessions: sessions::Sessions::new(cache.uploads()),
+                hosts: hosts::Hosts::default(),
                 cache,
                 ghcr_token,
                 docker,

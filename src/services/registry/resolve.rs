@@ -116,7 +116,11 @@ fn fact(manifest: &Manifest) -> Head {
 }
 
 /// GET of a manifest, verified and kept.
-async fn fetch(registries: &Registries, access: &Access, reference: &Reference) -> Result<Manifest, Problem> {
+pub(super) async fn fetch(
+    registries: &Registries,
+    access: &Access,
+    reference: &Reference,
+) -> Result<Manifest, Problem> {
     let what = reference.to_string();
     let url = access.site.url(&format!("manifests/{}", reference.target))?;
     let ask = Ask::new(Method::GET, url).header(ACCEPT, manifest::ACCEPT);
@@ -127,12 +131,7 @@ async fn fetch(registries: &Registries, access: &Access, reference: &Reference) 
     if answer.status != 200 {
         return Err(registries.refusal(access, &what, &answer).await.problem);
     }
-    if answer.body.len() > manifest::CAP {
-        return Err(
-            Problem::new(Kind::Invalid, format!("the manifest of {what} is not usable"))
-                .cause(format!("it is larger than {} bytes", manifest::CAP)),
-        );
-    }
+    fits(&what, answer.body.len() as u64)?;
     let digest = digest_of(&answer.body);
     if let Target::Digest(asked) = reference.target
         && asked.0 != digest
@@ -215,6 +214,7 @@ pub(super) async fn tree(
         }
         level = stream::iter(wanted)
             .map(|(digest, size)| async move {
+                fits(&shelf.name(digest), size)?;
                 let child = shelf.manifest(digest).await?;
                 is_of_size(&shelf.name(digest), &child, size)?;
                 Ok(child)
@@ -227,6 +227,17 @@ pub(super) async fn tree(
         Kind::Invalid,
         format!("{name} holds indexes within indexes, more than {DEPTH} deep"),
     ))
+}
+
+/// Refuses a manifest that no registry would take.
+pub(super) fn fits(what: &str, size: u64) -> Result<(), Problem> {
+    if size > manifest::CAP as u64 {
+        return Err(
+            Problem::new(Kind::Invalid, format!("the manifest of {what} is not usable"))
+                .cause(format!("it is larger than {} bytes", manifest::CAP)),
+        );
+    }
+    Ok(())
 }
 
 /// A length that was announced, against what came.
@@ -252,6 +263,7 @@ pub(super) async fn resolve(
     let access = registries.site(&reference.repository)?.pull();
     let head = head_at(registries, &access, reference).await?;
     let head = head.ok_or_else(|| absent(reference))?;
+    fits(&reference.to_string(), head.size)?;
     let shelf = &registries.shelf(access, &reference.repository);
     let root = shelf.manifest(head.digest).await?;
     is_of_size(&reference.to_string(), &root, head.size)?;

@@ -86,6 +86,7 @@ async fn everything_arrives_and_the_second_time_nothing_is_written() {
     );
     assert_eq!(net(&events), WHOLE);
     pair.arrived();
+    let asked = pair.to.with(|world| world.log.len());
     let writes = |server: &Server| server.count("POST") + server.count("PUT") + server.count("PATCH");
     let before = writes(&pair.to);
     let again = pair.copy(&registries).await.0.unwrap();
@@ -94,22 +95,30 @@ async fn everything_arrives_and_the_second_time_nothing_is_written() {
         (true, 0, WHOLE)
     );
     assert_eq!(writes(&pair.to), before);
+    assert_eq!(
+        pair.to.with(|world| world.log.len()) - asked,
+        2,
+        "root and tag, at once"
+    );
 }
 
 #[tokio::test]
 async fn a_failed_put_is_sent_anew_and_counted_once() {
-    let pair = pair().await;
-    pair.to
-        .with(|world| world.instead.push(("PUT", "/blobs/", 500, None)));
-    let (copied, events) = pair.copy(&registries()).await;
-    assert_eq!(copied.unwrap().bytes_sent, WHOLE);
-    assert_eq!(net(&events), WHOLE);
-    assert!(
-        events
-            .iter()
-            .any(|event| matches!(event, CopyProgress::Retrying { .. }))
-    );
-    pair.arrived();
+    // A token that ran out under way is no more than that.
+    for status in [500, 401] {
+        let pair = pair().await;
+        pair.to
+            .with(|world| world.instead.push(("PUT", "/blobs/", status, None)));
+        let (copied, events) = pair.copy(&registries()).await;
+        assert_eq!(copied.unwrap().bytes_sent, WHOLE);
+        assert_eq!(net(&events), WHOLE);
+        assert!(
+            events
+                .iter()
+                .any(|event| matches!(event, CopyProgress::Retrying { .. }))
+        );
+        pair.arrived();
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! A registry in memory that can be told to misbehave. For tests of this room only.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -45,7 +45,41 @@ pub(super) struct World {
     pub(super) basic: bool,
     /// Requests that came with `Authorization`, token service apart.
     pub(super) authorized: usize,
+    /// Bytes of uploads stay in their session as they come, even of a body that breaks off.
+    pub(super) keeps: bool,
+    /// The next upload that gets so far is cut off.
+    pub(super) cut_after: Option<usize>,
+    /// The next upload that gets so far is taken no further; nobody answers.
+    pub(super) hang_after: Option<usize>,
+    /// Bytes of uploads that came in.
+    pub(super) received: usize,
+    /// `Range` of every GET of a blob.
+    pub(super) ranges: Vec<Option<String>>,
+    /// How ranges are answered.
+    pub(super) range_manner: Ranges,
+    /// Each repository has blobs of its own: repository and digest.
+    pub(super) apart: Option<HashSet<(String, String)>>,
+    /// Tokens are good for one request, and say so.
+    pub(super) one_use: bool,
+    used: HashSet<String>,
+    /// Requests that were sent away for a token.
+    pub(super) denied: usize,
+    /// What refers to a digest, where such lists are kept.
+    pub(super) referrers: Option<HashMap<String, Vec<serde_json::Value>>>,
+    /// Least length of a chunk, told where an upload begins.
+    pub(super) chunk_minimum: Option<&'static str>,
+    /// When each line of `log` was written.
+    pub(super) times: Vec<std::time::Instant>,
     sessions: HashMap<String, Vec<u8>>,
+}
+
+/// What a registry makes of `Range`.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Ranges {
+    #[default]
+    Kept,
+    Ignored,
+    Wrong,
 }
 
 pub(super) struct Server {
@@ -116,7 +150,7 @@ impl Server {
         self.place(tag, OCI_INDEX, document.to_string())
     }
 
-    fn place(&self, tag: &str, kind: &str, document: String) -> ManifestDigest {
+    pub(super) fn place(&self, tag: &str, kind: &str, document: String) -> ManifestDigest {
         let digest = digest_of(document.as_bytes());
         self.with(|world| {
             for name in [tag, &digest.to_string()] {
@@ -143,6 +177,15 @@ pub(super) fn mirrored(name: &str, server: &Server, token: Option<&str>) -> Regi
         token,
         Docker::default(),
     )
+}
+
+/// As [`registries`], with a cache folder.
+pub(super) fn remembering(cache: &std::path::Path) -> Registries {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let http = Http::new(Timeouts::scaled(0.5)).unwrap();
+    let endpoints = Endpoints::from_env(|_| None).unwrap();
+    let cache = ManifestCache::new(Some(cache.to_owned()));
+    Registries::new(http, &endpoints, cache, None, Docker::default())
 }
 
 pub(super) fn registries() -> Registries {
@@ -181,7 +224,11 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
             .get(key)
             .map(|value| value.to_str().unwrap().to_owned())
     };
-    world.lock().unwrap().log.push(format!("{method} {path}?{query}"));
+    {
+        let mut world = world.lock().unwrap();
+        world.log.push(format!("{method} {path}?{query}"));
+        world.times.push(std::time::Instant::now());
+    }
     let early = {
         let mut world = world.lock().unwrap();
         let found = world
@@ -190,10 +237,37 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
             .position(|(verb, part, ..)| *verb == method && path.contains(part));
         found.map(|at| world.instead.remove(at))
     };
-    // A body that breaks off is a request that never was.
-    let Ok(bytes) = to_bytes(body, usize::MAX).await else {
-        return empty(400);
-    };
+    let session = path.split_once("/blobs/uploads/").map(|(_, id)| id.to_owned());
+    let keeps = early.is_none() && session.is_some() && world.lock().unwrap().keeps;
+    if let (true, "PATCH", Some(id)) = (keeps, method.as_str(), &session) {
+        let begins = world.lock().unwrap().sessions[id].len();
+        let range = header("content-range").unwrap();
+        assert!(range.starts_with(&format!("{begins}-")), "{range} after {begins}");
+    }
+    let mut bytes = Vec::new();
+    let mut frames = body.into_data_stream();
+    while let Some(frame) = futures_util::StreamExt::next(&mut frames).await {
+        let Ok(frame) = frame else {
+            return empty(400);
+        };
+        bytes.extend_from_slice(&frame);
+        let (cut, hang) = {
+            let mut world = world.lock().unwrap();
+            if let (Some(id), "PUT" | "PATCH") = (&session, method.as_str()) {
+                world.received += frame.len();
+                if keeps && let Some(held) = world.sessions.get_mut(id) {
+                    held.extend_from_slice(&frame);
+                }
+            }
+            let reached = |at: &mut Option<usize>| at.take_if(|at| *at <= bytes.len()).is_some();
+            (reached(&mut world.cut_after), reached(&mut world.hang_after))
+        };
+        assert!(!cut, "the connection is cut on purpose");
+        if hang {
+            std::future::pending::<()>().await;
+        }
+    }
+    let bytes = if keeps { Bytes::new() } else { Bytes::from(bytes) };
     if let Some((_, _, status, wait)) = early {
         let mut builder = plain(status);
         if let Some(wait) = wait {
@@ -223,8 +297,12 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
                 return plain(401).body(Body::from(echoed)).unwrap();
             }
             let scopes = query.replace('&', ";");
+            let token = format!("{scopes};{}", world.log.len());
+            let life = if world.one_use { 0 } else { 300 };
             return plain(200)
-                .body(Body::from(json!({"token": scopes}).to_string()))
+                .body(Body::from(
+                    json!({"token": token, "expires_in": life}).to_string(),
+                ))
                 .unwrap();
         }
         let repository = path.trim_start_matches("/v2/").split("/blobs/").next().unwrap();
@@ -243,7 +321,9 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
             .split(';')
             .any(|scope| scope.contains(&format!("repository%3A{repository}%3A")) && scope.contains(action))
             || (path == "/v2/" && token.starts_with("Bearer "));
-        if !grants {
+        let spent = world.one_use && !world.used.insert(token);
+        if !grants || spent {
+            world.denied += 1;
             let challenge = format!(
                 r#"Bearer realm="http://{name}/token",service="s",scope="repository:placeholder:pull""#
             );
@@ -255,6 +335,19 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
     }
     if path == "/v2/" {
         return empty(200);
+    }
+    if let Some((_, subject)) = path.split_once("/referrers/") {
+        return match &world.referrers {
+            None => empty(404),
+            Some(known) => {
+                let rows = known.get(subject).cloned().unwrap_or_default();
+                let document = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": rows});
+                plain(200)
+                    .header("content-type", OCI_INDEX)
+                    .body(Body::from(document.to_string()))
+                    .unwrap()
+            }
+        };
     }
     let (repository, rest) = path
         .strip_prefix("/v2/")
@@ -275,6 +368,14 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
         .unwrap();
     let (kind, key) = rest.split_once('/').unwrap();
     match (method.as_str(), kind) {
+        ("HEAD", "b")
+            if world
+                .apart
+                .as_ref()
+                .is_some_and(|held| !held.contains(&(repository.to_owned(), key.to_owned()))) =>
+        {
+            empty(404)
+        }
         ("HEAD", "b") => match world.blobs.get(key) {
             Some(bytes) => plain(200)
                 .header("content-length", bytes.len())
@@ -282,17 +383,61 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
                 .unwrap(),
             None => empty(404),
         },
-        ("GET", "b") => match world.blobs.get(key).cloned() {
-            Some(bytes) if world.truncate > 0 => {
-                world.truncate -= 1;
-                let half = Bytes::from(bytes[..bytes.len() / 2].to_vec());
-                let pieces = [Ok(half), Err(std::io::Error::other("cut"))];
-                plain(200)
-                    .header("content-length", bytes.len())
-                    .body(Body::from_stream(futures_util::stream::iter(pieces)))
-                    .unwrap()
+        ("GET", "b") => {
+            world.ranges.push(header("range"));
+            let Some(whole) = world.blobs.get(key).cloned() else {
+                return empty(404);
+            };
+            let begin = header("range")
+                .filter(|_| world.range_manner != Ranges::Ignored)
+                .map(|range| {
+                    range
+                        .strip_prefix("bytes=")
+                        .unwrap()
+                        .strip_suffix('-')
+                        .unwrap()
+                        .parse::<usize>()
+                        .unwrap()
+                });
+            if begin.is_some_and(|begin| begin >= whole.len()) {
+                return empty(416);
             }
-            Some(bytes) => plain(200).body(Body::from(bytes)).unwrap(),
+            let mut builder = plain(if begin.is_some() { 206 } else { 200 });
+            if let Some(begin) = begin {
+                let told = if world.range_manner == Ranges::Wrong {
+                    begin + 1
+                } else {
+                    begin
+                };
+                let range = format!("bytes {told}-{}/{}", whole.len() - 1, whole.len());
+                builder = builder.header("content-range", range);
+            }
+            let rest = &whole[begin.unwrap_or(0)..];
+            builder = builder.header("content-length", rest.len());
+            if world.truncate > 0 {
+                world.truncate -= 1;
+                let mut pieces: Vec<std::io::Result<Bytes>> = rest[..rest.len() / 2]
+                    .chunks(64 * 1024)
+                    .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+                    .collect();
+                pieces.push(Err(std::io::Error::other("cut")));
+                // The transport gets time to take each piece before the next one comes.
+                let pieces =
+                    futures_util::StreamExt::then(futures_util::stream::iter(pieces), |piece| async {
+                        for _ in 0..20 {
+                            tokio::task::yield_now().await;
+                        }
+                        piece
+                    });
+                return builder.body(Body::from_stream(pieces)).unwrap();
+            }
+            builder.body(Body::from(rest.to_vec())).unwrap()
+        }
+        ("GET", "u") => match world.sessions.get(key) {
+            Some(held) => plain(204)
+                .header("range", format!("0-{}", held.len().saturating_sub(1)))
+                .body(Body::empty())
+                .unwrap(),
             None => empty(404),
         },
         ("HEAD" | "GET", _) => match world.manifests.get(key) {
@@ -310,11 +455,22 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
                 .unwrap(),
             None => empty(404),
         },
-        ("POST", _) if query.contains("mount=") && world.mounts => empty(201),
+        ("POST", _) if query.contains("mount=") && world.mounts && world.apart.is_none() => empty(201),
+        ("POST", _) if query.contains("mount=") && world.mounts && world.mountable(&query) => {
+            let digest = asked(&query, "mount");
+            if let Some(held) = &mut world.apart {
+                held.insert((repository.to_owned(), digest));
+            }
+            empty(201)
+        }
         ("POST", _) => {
             let id = format!("s{}", world.log.len());
             world.sessions.insert(id.clone(), Vec::new());
-            plain(202)
+            let mut builder = plain(202);
+            if let Some(minimum) = world.chunk_minimum {
+                builder = builder.header("oci-chunk-min-length", minimum);
+            }
+            builder
                 .header(
                     "location",
                     format!(
@@ -327,11 +483,13 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
         }
         ("PATCH", _) => {
             let session = world.sessions.get_mut(key).unwrap();
-            assert_eq!(
-                header("content-range").unwrap(),
-                format!("{}-{}", session.len(), session.len() + bytes.len() - 1)
-            );
-            session.extend_from_slice(&bytes);
+            if !keeps {
+                assert_eq!(
+                    header("content-range").unwrap(),
+                    format!("{}-{}", session.len(), session.len() + bytes.len() - 1)
+                );
+                session.extend_from_slice(&bytes);
+            }
             empty(202)
         }
         ("DELETE", _) => {
@@ -347,6 +505,9 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
                 query.ends_with(digest.trim_start_matches("sha256:")),
                 "a blob that is not its digest"
             );
+            if let Some(held) = &mut world.apart {
+                held.insert((repository.to_owned(), digest.clone()));
+            }
             world.blobs.insert(digest, whole);
             if world.cut > 0 {
                 world.cut -= 1;
@@ -368,6 +529,20 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
                 .unwrap()
         }
         _ => empty(405),
+    }
+}
+
+/// A value of a query.
+fn asked(query: &str, name: &str) -> String {
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    let found = pairs.into_iter().find(|(key, _)| key == name);
+    found.map(|(_, value)| value.into_owned()).unwrap()
+}
+
+impl World {
+    fn mountable(&self, query: &str) -> bool {
+        let key = (asked(query, "from"), asked(query, "mount"));
+        self.apart.as_ref().is_some_and(|held| held.contains(&key))
     }
 }
 

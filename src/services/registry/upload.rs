@@ -1,45 +1,46 @@
-//! One blob to one repository: skip, mount, one streamed PUT, or chunks where that is refused.
+//! One blob to one repository: skip, mount, go on with what an earlier try left, or send.
 //!
-//! Owns upload sessions from POST to their end, be it success, failure or cancel. Memory is
-//! bounded by one chunk. Must not decide which blobs are wanted.
+//! Owns upload sessions from POST to their end, be it success, failure, cancel or the next process.
+//! The registry's own answer decides what is there. Must not decide which blobs are wanted, nor how
+//! bytes are put on the wire (see `send`).
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
+use reqwest::header::RANGE;
+use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::blob::BlobSource;
+use super::hosts::{Flight, Host, turn};
 use super::look::holds;
 use super::manifest::Blob;
-use super::resolve::agrees;
-use super::verify::{Fault, Watch, verified};
-use super::wire::{Access, Ask, Trouble, location, origin_of, persist};
+use super::sessions::{Kept, Left};
+use super::wire::{Access, Ask, Trouble, location, persist};
 use super::{CopyProgress, Registries};
 use crate::domain::{Kind, Problem};
-use crate::services::http::{Answer, Failure};
-
-/// Largest chunk, in bytes: GitHub's registry refuses larger ones.
-const CHUNK: usize = 4 * 1024 * 1024;
-/// How much longer than mere silence a registry may take to hash what it got.
-const SETTLING: u32 = 6;
+use crate::services::http::Answer;
 
 /// Time to end upload sessions after a cancel.
 const PARTING: Duration = Duration::from_secs(2);
+/// Rounds of the retry policy for one blob, each of which must have brought something.
+const ROUNDS: u32 = 16;
+/// Bytes that a round must have brought to be worth another.
+const BROUGHT: u64 = 1024 * 1024;
+/// Least length of a chunk that a registry may ask for.
+const CHUNK_MINIMUM: &str = "oci-chunk-min-length";
 
 /// How a blob got to its destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// It was there, or its registry took it over by itself.
     Free,
-    /// Its bytes were sent.
-    Sent,
+    /// So many of its bytes were sent; the rest an earlier process had sent.
+    Sent(u64),
 }
 
 /// Everything that the blobs of one copy share.
@@ -50,15 +51,73 @@ pub(super) struct Transfer<'a> {
     /// Access for mounting and the repository to mount from, within one registry.
     pub(super) mount: Option<(Access, String)>,
     pub(super) events: UnboundedSender<CopyProgress>,
+    /// Ends everything, because somebody cancelled or because another blob failed.
     pub(super) stop: CancellationToken,
+    /// Somebody cancelled.
+    pub(super) cancel: CancellationToken,
     /// True once the registry refused one PUT of a whole blob.
     pub(super) chunked: AtomicBool,
+    /// The destination's host.
+    pub(super) host: Arc<Host>,
+    /// The hosts whose turns a transfer takes.
+    pub(super) hosts: Vec<Arc<Host>>,
 }
 
-/// What asking for an upload brought.
-enum Opened {
+/// An upload session of a registry.
+pub(super) struct Session {
+    pub(super) url: Url,
+    /// Least length of a chunk, in bytes.
+    pub(super) minimum: u64,
+}
+
+/// How a failed try leaves its session.
+pub(super) struct Broken {
+    pub(super) trouble: Trouble,
+    /// True where the session may go on.
+    pub(super) resumable: bool,
+}
+
+/// What is known of one blob between its tries.
+#[derive(Default)]
+pub(super) struct State {
+    /// True once it is sure that bytes must be sent.
+    looked: bool,
+    /// True once it was looked for what an earlier process left.
+    recalled: bool,
+    pub(super) session: Option<Session>,
+    pub(super) kept: Option<Kept>,
+    flight: Option<Flight>,
+    /// Bytes that the registry last said to have.
+    reached: u64,
+    /// Bytes that a session of an earlier process brought.
+    inherited: u64,
+    /// Bytes that the last try told as sent, which are void.
+    void: u64,
+}
+
+impl State {
+    /// The registry wants to go on elsewhere.
+    pub(super) fn moved_to(&mut self, url: Url) {
+        if let Some(kept) = &mut self.kept {
+            kept.keep(&url);
+        }
+        if let Some(session) = &mut self.session {
+            session.url = url;
+        }
+    }
+
+    /// The registry has so many bytes.
+    pub(super) fn reaches(&mut self, end: u64) {
+        self.reached = self.reached.max(end);
+    }
+}
+
+/// What asking for a mount brought.
+enum Mounting {
     Mounted,
-    Session(Url),
+    /// Refused, and an upload was opened instead.
+    Session(Session),
+    Refused,
 }
 
 pub(super) fn cancelled(what: &str) -> Problem {
@@ -66,41 +125,71 @@ pub(super) fn cancelled(what: &str) -> Problem {
         .hint("run the same command again to go on: blobs that arrived are not sent twice")
 }
 
-fn refuses_whole(status: u16) -> bool {
-    matches!(status, 404 | 405 | 411 | 413 | 416 | 501)
-}
-
 impl Transfer<'_> {
-    fn tell(&self, progress: CopyProgress) {
+    pub(super) fn tell(&self, progress: CopyProgress) {
         // Nobody listening any more is no reason to stop.
         self.events.send(progress).ok();
     }
 
-    fn what(&self, blob: &Blob) -> String {
+    pub(super) fn what(&self, blob: &Blob) -> String {
         format!("blob {} for {}", blob.digest, self.to.site)
     }
 
     /// Makes `blob` be at the destination.
     pub(super) async fn push(&self, blob: &Blob) -> Result<Outcome, Problem> {
-        let tries = AtomicU32::new(0);
+        let state = Mutex::new(State::default());
         let digest = blob.digest;
-        let trying = persist(
-            || async {
-                let first = tries.fetch_add(1, Ordering::Relaxed) == 0;
-                self.attempt(blob, first).await
-            },
-            |trouble| {
-                tracing::debug!(%digest, problem = %trouble.problem, "a blob is tried again");
-                let rolled_back = trouble.rolled_back;
-                self.tell(CopyProgress::Retrying { digest, rolled_back });
-            },
-        );
-        let outcome = tokio::select! {
-            outcome = trying => outcome?,
-            () = self.given_up() => return Err(cancelled(&self.what(blob))),
+        let mut rounds = 0;
+        let result = loop {
+            let before = state.lock().await.reached;
+            let trying = persist(
+                || async { self.attempt(blob, &mut *state.lock().await).await },
+                |trouble| {
+                    tracing::debug!(%digest, problem = %trouble.problem, "a blob is tried again");
+                    let rolled_back = trouble.rolled_back;
+                    self.tell(CopyProgress::Retrying { digest, rolled_back });
+                },
+            );
+            let result = tokio::select! {
+                result = trying => result,
+                () = self.given_up() => Err(cancelled(&self.what(blob))),
+            };
+            let reached = state.lock().await.reached;
+            rounds += 1;
+            match result {
+                Err(problem)
+                    if problem.kind == Kind::Network
+                        && reached >= before + BROUGHT
+                        && rounds < ROUNDS
+                        && !self.stop.is_cancelled() =>
+                {
+                    let rolled_back = state.lock().await.void;
+                    self.tell(CopyProgress::Retrying { digest, rolled_back });
+                }
+                other => break other,
+            }
         };
-        self.tell(CopyProgress::BlobDone { digest });
-        Ok(outcome)
+        let mut state = state.into_inner();
+        match result {
+            Ok(outcome) => {
+                if let Some(kept) = state.kept.take() {
+                    kept.forget();
+                }
+                self.host.holds(digest, &self.to.site.path);
+                self.tell(CopyProgress::BlobDone { digest });
+                Ok(outcome)
+            }
+            Err(problem) => {
+                // The next process goes on with what is on record; everything else is ended.
+                if state.session.is_none() || state.kept.is_none() || self.cancel.is_cancelled() {
+                    let parting = tokio::time::timeout(PARTING, self.end(&mut state));
+                    if parting.await.is_err() {
+                        tracing::debug!("an upload session stays behind");
+                    }
+                }
+                Err(problem)
+            }
+        }
     }
 
     /// Resolves when a cancelled upload had its time to end itself: pauses are not sat out.
@@ -109,206 +198,243 @@ impl Transfer<'_> {
         tokio::time::sleep(PARTING).await;
     }
 
-    async fn attempt(&self, blob: &Blob, first: bool) -> Result<Outcome, Trouble> {
-        let (digest, bytes) = (blob.digest, blob.size);
+    async fn attempt(&self, blob: &Blob, state: &mut State) -> Result<Outcome, Trouble> {
         if self.stop.is_cancelled() {
             return Err(cancelled(&self.what(blob)).into());
         }
-        if holds(self.registries, &self.to, blob).await? {
-            if first {
-                self.tell(CopyProgress::Skipped { digest, bytes });
+        if !state.looked {
+            let free = tokio::select! {
+                free = self.without_sending(blob, state) => free?,
+                () = self.stop.cancelled() => return Err(cancelled(&self.what(blob)).into()),
+            };
+            if free {
                 return Ok(Outcome::Free);
             }
+            state.looked = true;
+        } else if holds(self.registries, &self.to, blob).await? {
             // The answer was lost, not the blob.
+            let (digest, bytes) = (blob.digest, blob.size);
             self.tell(CopyProgress::Sent { digest, bytes });
-            return Ok(Outcome::Sent);
+            return Ok(Outcome::Sent(bytes - state.inherited));
         }
-        let mut session = match self.open(blob).await? {
-            Opened::Mounted => {
-                self.tell(CopyProgress::Mounted { digest, bytes });
-                return Ok(Outcome::Free);
-            }
-            Opened::Session(session) => session,
+        let _turns = tokio::select! {
+            turns = turn(&self.hosts) => turns?,
+            () = self.stop.cancelled() => return Err(cancelled(&self.what(blob)).into()),
         };
-        let watch = Arc::new(Watch::new());
-        let result = tokio::select! {
-            result = self.send(blob, &mut session, &watch) => result,
-            () = self.stop.cancelled() => Err(cancelled(&self.what(blob)).into()),
-        };
-        match result {
-            Ok(()) => Ok(Outcome::Sent),
-            Err(mut trouble) => {
-                self.abandon(session).await;
-                if let Some(fault) = watch.fault() {
-                    trouble = self.source.trouble(blob, &fault);
-                }
-                trouble.rolled_back = watch.sent.load(Ordering::Relaxed);
-                Err(trouble)
-            }
-        }
-    }
-
-    /// Asks for a mount where that can be, else for an upload.
-    async fn open(&self, blob: &Blob) -> Result<Opened, Trouble> {
-        let what = self.what(blob);
-        let url = self.to.site.url("blobs/uploads/")?;
-        if let Some((access, from)) = &self.mount {
-            let mut mount = url.clone();
-            mount
-                .query_pairs_mut()
-                .append_pair("mount", &blob.digest.to_string())
-                .append_pair("from", from);
-            let answer = self
-                .registries
-                .ask_once(access, &what, &Ask::new(Method::POST, mount))
-                .await?;
-            match answer.status {
-                201 => return Ok(Opened::Mounted),
-                202 => {
-                    return Ok(Opened::Session(location(
-                        &self.to.site,
-                        &answer.url,
-                        &answer.headers,
-                    )?));
-                }
-                429 | 500..=599 => return Err(self.registries.refusal(access, &what, &answer).await),
-                // Whoever does not mount may still take an upload.
-                _ => {}
-            }
-        }
-        let answer = self
-            .registries
-            .ask_once(&self.to, &what, &Ask::new(Method::POST, url))
-            .await?;
-        if !answer.ok() {
-            return Err(self.registries.refusal(&self.to, &what, &answer).await);
-        }
-        Ok(Opened::Session(location(
-            &self.to.site,
-            &answer.url,
-            &answer.headers,
-        )?))
-    }
-
-    async fn send(&self, blob: &Blob, session: &mut Url, watch: &Arc<Watch>) -> Result<(), Trouble> {
-        let source = self.source.open(self.registries, blob).await?;
-        let stream = verified(source, blob, Arc::clone(watch), self.events.clone());
-        let answer = if self.chunked.load(Ordering::Relaxed) {
-            self.chunks(blob, session, stream).await?
-        } else {
-            let answer = self.whole(blob, session, stream, watch).await?;
-            if refuses_whole(answer.status) && watch.fault().is_none() {
-                self.chunked.store(true, Ordering::Relaxed);
-                let refusal = self.registries.refusal(&self.to, &self.what(blob), &answer).await;
-                return Err(Trouble::passing(refusal.problem));
-            }
-            answer
-        };
-        let what = self.what(blob);
-        if !answer.ok() {
-            let mut trouble = self.registries.refusal(&self.to, &what, &answer).await;
-            // A token that ran out under way, or bytes that were hurt on their way.
-            trouble.again |= matches!(answer.status, 400 | 401);
-            return Err(trouble);
-        }
-        agrees(&what, &answer, blob.digest)?;
-        Ok(())
-    }
-
-    /// One PUT with the whole blob as its body.
-    async fn whole(
-        &self,
-        blob: &Blob,
-        session: &Url,
-        stream: impl Stream<Item = Result<Bytes, Fault>> + Send + 'static,
-        watch: &Watch,
-    ) -> Result<Answer, Trouble> {
-        let what = self.what(blob);
-        let url = closing(session, blob);
-        let http = &self.registries.shared.http;
-        let mut request = http
-            .sender(&url)?
-            .put(url.clone())
-            .header(CONTENT_TYPE, "application/octet-stream")
-            .header(CONTENT_LENGTH, blob.size)
-            .body(reqwest::Body::wrap_stream(stream));
-        let authorization = if origin_of(&url) == self.to.site.origin() {
-            self.registries.authorization(&self.to).await?
-        } else {
-            None
-        };
-        if let Some(value) = &authorization {
-            request = request.header(AUTHORIZATION, value.clone());
-        }
-        let sending = async {
-            let response = http.open(request).await?;
-            let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            let answered = response.url().clone();
-            let body = response.bytes().await.unwrap_or_default();
-            Ok::<_, Failure>(Answer {
-                status,
-                headers,
-                body,
-                url: answered,
-            })
-        };
-        let answer = tokio::select! {
-            answer = sending => answer,
-            () = stalled(watch, http.timeouts().idle) => Err(Failure {
-                not_sent: false,
-                hopeless: false,
-                text: "timed out".to_owned(),
+        let offset = self.session(blob, state).await?;
+        let sent = tokio::select! {
+            sent = self.send(blob, state, offset) => sent,
+            () = self.stop.cancelled() => Err(Broken {
+                trouble: cancelled(&self.what(blob)).into(),
+                resumable: state.kept.is_some() && !self.cancel.is_cancelled(),
             }),
+        };
+        match sent {
+            Ok(()) => {
+                state.session = None;
+                Ok(Outcome::Sent(blob.size - state.inherited))
+            }
+            Err(broken) => {
+                state.void = broken.trouble.rolled_back;
+                if !broken.resumable {
+                    self.end(state).await;
+                }
+                Err(broken.trouble)
+            }
         }
-        .map_err(|failure| Trouble::failed(&failure, &what, &url))?;
-        if answer.status == 401 {
-            // The body is spent; the next attempt goes with what this answer taught.
-            self.registries
-                .learn(&self.to, &answer.headers, authorization.as_ref())
-                .await?;
-        }
-        Ok(answer)
     }
 
-    /// Chunks of at most [`CHUNK`] bytes, then a PUT without a body.
-    async fn chunks(
-        &self,
-        blob: &Blob,
-        session: &mut Url,
-        stream: impl Stream<Item = Result<Bytes, Fault>> + Send,
-    ) -> Result<Answer, Trouble> {
-        let what = self.what(blob);
-        let mut stream = std::pin::pin!(stream);
-        let mut offset = 0_u64;
-        let mut buffer = BytesMut::new();
-        loop {
-            let piece = stream.next().await.transpose().map_err(|fault| {
-                Trouble::passing(Problem::new(Kind::Network, format!("{what} broke off")).because(&fault))
-            })?;
-            let last = piece.is_none();
-            buffer.extend_from_slice(&piece.unwrap_or_default());
-            while buffer.len() >= CHUNK || (last && !buffer.is_empty()) {
-                let chunk = buffer.split_to(buffer.len().min(CHUNK)).freeze();
-                let end = offset + chunk.len() as u64;
-                let ask = Ask::new(Method::PATCH, session.clone())
-                    .header(CONTENT_TYPE, "application/octet-stream")
-                    .header(CONTENT_RANGE, &format!("{offset}-{}", end - 1))
-                    .body(chunk);
-                let answer = self.registries.ask_once(&self.to, &what, &ask).await?;
-                if !answer.ok() {
-                    return Err(self.registries.refusal(&self.to, &what, &answer).await);
-                }
-                if answer.headers.contains_key(reqwest::header::LOCATION) {
-                    *session = location(&self.to.site, &answer.url, &answer.headers)?;
-                }
-                offset = end;
-            }
-            if last {
+    /// True where the blob is at the destination without a byte of it sent.
+    async fn without_sending(&self, blob: &Blob, state: &mut State) -> Result<bool, Trouble> {
+        let (digest, bytes) = (blob.digest, blob.size);
+        // The mount is the look: where it succeeds nothing else is asked.
+        if let Some((access, from)) = &self.mount
+            && self.mounts(blob, access, from, state).await?
+        {
+            return Ok(true);
+        }
+        if holds(self.registries, &self.to, blob).await? {
+            self.end(state).await;
+            self.tell(CopyProgress::Skipped { digest, bytes });
+            return Ok(true);
+        }
+        // What this process is just sending to the same registry is sent once.
+        let mut waited = false;
+        if state.flight.is_none() {
+            let flight;
+            (flight, waited) = self.host.flight(digest).await;
+            state.flight = Some(flight);
+        }
+        let own = &self.to.site.path;
+        while let Some(place) = self.host.place(digest, own) {
+            if self.mount.as_ref().is_some_and(|(_, from)| *from == place) {
                 break;
             }
+            let mut site = self.to.site.clone();
+            site.path.clone_from(&place);
+            let access = self.to.site.push_from(&site);
+            if self.mounts(blob, &access, &place, state).await? {
+                return Ok(true);
+            }
+            self.host.refuses(&place, own);
         }
-        let ask = Ask::new(Method::PUT, closing(session, blob));
-        self.registries.ask_once(&self.to, &what, &ask).await
+        if waited && holds(self.registries, &self.to, blob).await? {
+            self.end(state).await;
+            self.tell(CopyProgress::Skipped { digest, bytes });
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Tries one mount. The upload that a registry opens instead is kept.
+    async fn mounts(
+        &self,
+        blob: &Blob,
+        access: &Access,
+        from: &str,
+        state: &mut State,
+    ) -> Result<bool, Trouble> {
+        match self.mount(blob, access, from).await? {
+            Mounting::Mounted => {
+                self.end(state).await;
+                self.host.holds(blob.digest, from);
+                let (digest, bytes) = (blob.digest, blob.size);
+                self.tell(CopyProgress::Mounted { digest, bytes });
+                Ok(true)
+            }
+            Mounting::Session(session) => {
+                self.end(state).await;
+                state.session = Some(session);
+                Ok(false)
+            }
+            Mounting::Refused => Ok(false),
+        }
+    }
+
+    async fn mount(&self, blob: &Blob, access: &Access, from: &str) -> Result<Mounting, Trouble> {
+        let what = self.what(blob);
+        let mut url = self.to.site.url("blobs/uploads/")?;
+        url.query_pairs_mut()
+            .append_pair("mount", &blob.digest.to_string())
+            .append_pair("from", from);
+        let asked = self
+            .registries
+            .ask_once(access, &what, &Ask::new(Method::POST, url))
+            .await;
+        let answer = match asked {
+            Ok(answer) => answer,
+            // Who gets no token for both repositories may still write to one.
+            Err(trouble) if trouble.problem.kind == Kind::Credentials => return Ok(Mounting::Refused),
+            Err(trouble) => return Err(trouble),
+        };
+        match answer.status {
+            201 => Ok(Mounting::Mounted),
+            202 => Ok(Mounting::Session(self.opened(&answer)?)),
+            429 | 500..=599 => Err(self.registries.refusal(access, &what, &answer).await),
+            // Whoever does not mount may still take an upload.
+            _ => Ok(Mounting::Refused),
+        }
+    }
+
+    fn opened(&self, answer: &Answer) -> Result<Session, Problem> {
+        Ok(Session {
+            url: location(&self.to.site, &answer.url, &answer.headers)?,
+            minimum: answer
+                .header(CHUNK_MINIMUM)
+                .and_then(|text| text.trim().parse().ok())
+                .unwrap_or(0),
+        })
+    }
+
+    /// Sees to a session and says from which byte on it is to be sent.
+    async fn session(&self, blob: &Blob, state: &mut State) -> Result<u64, Trouble> {
+        let fresh = !std::mem::replace(&mut state.recalled, true);
+        let mut asked = !fresh;
+        if fresh && let Some(mut kept) = self.registries.shared.sessions.of(&self.to.site, blob) {
+            match kept.left() {
+                Left::Open(url) if self.to.site.may_lead_to(&url).is_ok() => {
+                    self.end(state).await;
+                    state.session = Some(Session { url, minimum: 0 });
+                    asked = true;
+                }
+                Left::Stale(url) if self.to.site.may_lead_to(&url).is_ok() => self.abandon(url).await,
+                _ => {}
+            }
+            state.kept = Some(kept);
+        }
+        if asked && state.session.is_some() {
+            let offset = self.status(blob, state).await?;
+            if let Some(offset) = offset {
+                if fresh {
+                    state.inherited = offset;
+                }
+                state.reached = state.reached.max(offset);
+                return Ok(offset);
+            }
+            state.inherited = 0;
+            self.end(state).await;
+            if state.kept.is_none() {
+                state.kept = self.registries.shared.sessions.of(&self.to.site, blob);
+            }
+        }
+        if state.session.is_none() {
+            let what = self.what(blob);
+            let url = self.to.site.url("blobs/uploads/")?;
+            let ask = Ask::new(Method::POST, url);
+            let answer = self.registries.ask_once(&self.to, &what, &ask).await?;
+            if !answer.ok() {
+                return Err(self.registries.refusal(&self.to, &what, &answer).await);
+            }
+            state.session = Some(self.opened(&answer)?);
+        }
+        if let (Some(session), Some(kept)) = (&state.session, &mut state.kept) {
+            kept.keep(&session.url);
+        }
+        Ok(0)
+    }
+
+    /// How many bytes the session has; `None` where it cannot go on. Some registries say `0-0` both
+    /// for nothing and for one byte: it is taken for nothing, and the digest tells.
+    async fn status(&self, blob: &Blob, state: &mut State) -> Result<Option<u64>, Trouble> {
+        let Some(session) = &state.session else {
+            return Ok(None);
+        };
+        let what = self.what(blob);
+        let ask = Ask::new(Method::GET, session.url.clone());
+        let answer = match self.registries.ask_once(&self.to, &what, &ask).await {
+            Ok(answer) => answer,
+            Err(trouble) if trouble.again => return Err(trouble),
+            Err(_) => return Ok(None),
+        };
+        if matches!(answer.status, 408 | 429 | 500..=599) {
+            return Err(self.registries.refusal(&self.to, &what, &answer).await);
+        }
+        let end = answer
+            .header(RANGE.as_str())
+            .and_then(|text| text.trim().trim_start_matches("bytes=").split_once('-'))
+            .filter(|(from, _)| *from == "0")
+            .and_then(|(_, end)| end.parse::<u64>().ok());
+        let offset = match end {
+            _ if !answer.ok() => None,
+            Some(0) => Some(0),
+            Some(end) if end < blob.size => Some(end + 1),
+            _ => None,
+        };
+        if offset.is_some() && answer.headers.contains_key(reqwest::header::LOCATION) {
+            state.moved_to(location(&self.to.site, &answer.url, &answer.headers)?);
+        }
+        tracing::debug!(digest = %blob.digest, offset, "an upload goes on");
+        Ok(offset)
+    }
+
+    /// Ends the session of `state` and what is on record of it.
+    async fn end(&self, state: &mut State) {
+        if let Some(kept) = state.kept.take() {
+            kept.forget();
+        }
+        if let Some(session) = state.session.take() {
+            self.abandon(session.url).await;
+        }
     }
 
     /// Tells the registry to forget a session, without insisting.
@@ -318,29 +444,9 @@ impl Transfer<'_> {
             tracing::debug!(problem = %trouble.problem, "an upload session stays behind");
         }
     }
-}
 
-/// The address that ends an upload: the session's own query stays as it is.
-fn closing(session: &Url, blob: &Blob) -> Url {
-    let mut url = session.clone();
-    url.query_pairs_mut()
-        .append_pair("digest", &blob.digest.to_string());
-    url
-}
-
-/// Resolves once the sink took nothing for too long.
-async fn stalled(watch: &Watch, idle: Duration) {
-    loop {
-        // Longer than a source may be silent, so that the guilty one is named.
-        let patience = if watch.complete.load(Ordering::Relaxed) {
-            idle * SETTLING
-        } else {
-            idle * 3 / 2
-        };
-        let until = watch.moved() + patience;
-        if until <= tokio::time::Instant::now() {
-            return;
-        }
-        tokio::time::sleep_until(until).await;
+    /// True where chunks are sent from the first byte on.
+    pub(super) fn in_chunks(&self) -> bool {
+        self.chunked.load(Ordering::Relaxed)
     }
 }

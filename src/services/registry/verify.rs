@@ -4,10 +4,10 @@
 //! is not the one meant: on a wrong digest or length the stream ends in an error instead of the
 //! last piece. Must not buffer more than that piece.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::CopyProgress;
 use super::manifest::Blob;
-use crate::domain::Digest;
+use crate::domain::{Digest, Problem};
 
 /// Why a source stopped short.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -31,31 +31,47 @@ pub(super) enum Fault {
     /// The source broke off.
     #[error("{0}")]
     Broke(String),
+    /// The source will not give the rest.
+    #[error("{0}")]
+    Refused(Box<Problem>),
+}
+
+/// When something last moved.
+pub(super) struct Pace {
+    moved: Mutex<Instant>,
 }
 
 /// What both ends of a transfer look at.
 pub(super) struct Watch {
-    /// Bytes handed to the sink.
-    pub(super) sent: AtomicU64,
+    /// Bytes told as sent.
+    pub(super) told: AtomicU64,
     /// True once the last piece was handed over.
     pub(super) complete: AtomicBool,
-    moved: Mutex<Instant>,
+    pace: Arc<Pace>,
     fault: Mutex<Option<Fault>>,
 }
 
 impl Watch {
     pub(super) fn new() -> Self {
         Self {
-            sent: AtomicU64::new(0),
+            told: AtomicU64::new(0),
             complete: AtomicBool::new(false),
-            moved: Mutex::new(Instant::now()),
+            pace: Arc::default(),
             fault: Mutex::new(None),
         }
     }
 
-    /// When the sink last took something.
+    /// When something last moved.
     pub(super) fn moved(&self) -> Instant {
-        self.moved.lock().map_or_else(|_| Instant::now(), |moved| *moved)
+        self.pace
+            .moved
+            .lock()
+            .map_or_else(|_| Instant::now(), |moved| *moved)
+    }
+
+    /// What tells that something moves, without the rest.
+    pub(super) fn pace(&self) -> Arc<Pace> {
+        Arc::clone(&self.pace)
     }
 
     /// What was wrong with the source, if anything.
@@ -69,22 +85,55 @@ impl Watch {
         }
     }
 
-    fn step(&self, bytes: u64) {
-        self.sent.fetch_add(bytes, Ordering::Relaxed);
+    /// Something moved, or is about to.
+    pub(super) fn touch(&self) {
+        self.pace.touch();
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            moved: Mutex::new(Instant::now()),
+        }
+    }
+}
+
+impl Pace {
+    /// Something moved, or is about to.
+    pub(super) fn touch(&self) {
         if let Ok(mut moved) = self.moved.lock() {
             *moved = Instant::now();
         }
     }
 }
 
+/// Progress is told in steps of at least so many bytes.
+const STEP: u64 = 256 * 1024;
+
+/// A small piece as it came from a socket holds on to the whole buffer that was read into. Queued by
+/// the dozen these are megabytes, so it is copied while the hash has it warm.
+fn compact(piece: Bytes) -> Bytes {
+    const SMALL: usize = 64 * 1024;
+    if piece.len() < SMALL {
+        Bytes::copy_from_slice(&piece)
+    } else {
+        piece
+    }
+}
+
 struct Flow {
-    source: BoxStream<'static, Result<Bytes, String>>,
+    source: BoxStream<'static, Result<Bytes, Fault>>,
     hash: Sha256,
     seen: u64,
+    /// Bytes at the beginning that the sink has: they are hashed and go no further.
+    skip: u64,
+    /// Bytes that went out and were not told yet.
+    untold: u64,
     over: bool,
     digest: Digest,
     size: u64,
-    watch: std::sync::Arc<Watch>,
+    watch: Arc<Watch>,
     events: UnboundedSender<CopyProgress>,
 }
 
@@ -95,10 +144,10 @@ impl Flow {
             return Ok(None);
         }
         loop {
-            let piece = match self.source.next().await {
+            let mut piece = match self.source.next().await {
                 Some(Ok(piece)) if piece.is_empty() => continue,
                 Some(Ok(piece)) => piece,
-                Some(Err(why)) => return Err(Fault::Broke(why)),
+                Some(Err(fault)) => return Err(fault),
                 None if self.size == 0 && self.seen == 0 => Bytes::new(),
                 None => {
                     return Err(Fault::Broke(format!(
@@ -112,6 +161,9 @@ impl Flow {
                 return Err(self.too_long());
             }
             self.hash.update(&piece);
+            let kept = usize::try_from(self.skip).map_or(piece.len(), |skip| skip.min(piece.len()));
+            piece.advance(kept);
+            self.skip -= kept as u64;
             if self.seen == self.size {
                 self.finish().await?;
                 self.over = true;
@@ -119,8 +171,23 @@ impl Flow {
                 if piece.is_empty() {
                     return Ok(None);
                 }
+            } else if piece.is_empty() {
+                self.watch.touch();
+                continue;
             }
-            return Ok(Some(piece));
+            return Ok(Some(compact(piece)));
+        }
+    }
+
+    /// Counts what goes out; the person hears of it in steps.
+    fn step(&mut self, bytes: u64) {
+        self.watch.touch();
+        self.untold += bytes;
+        if self.untold >= STEP || self.over {
+            let (digest, bytes) = (self.digest, std::mem::take(&mut self.untold));
+            self.watch.told.fetch_add(bytes, Ordering::Relaxed);
+            // Nobody listening any more is no reason to stop.
+            self.events.send(CopyProgress::Sent { digest, bytes }).ok();
         }
     }
 
@@ -137,7 +204,7 @@ impl Flow {
             match more {
                 Ok(piece) if piece.is_empty() => {}
                 Ok(_) => return Err(self.too_long()),
-                Err(why) => return Err(Fault::Broke(why)),
+                Err(fault) => return Err(fault),
             }
         }
         let got = Digest::from_bytes(std::mem::take(&mut self.hash).finalize().into());
@@ -152,17 +219,21 @@ impl Flow {
     }
 }
 
-/// `source` as a stream of exactly the bytes of `blob`, or an error before the last of them.
+/// `source` as a stream of exactly the bytes of `blob` from `skip` on, or an error before the last
+/// of them. The hash covers all of it.
 pub(super) fn verified(
-    source: BoxStream<'static, Result<Bytes, String>>,
+    source: BoxStream<'static, Result<Bytes, Fault>>,
     blob: &Blob,
-    watch: std::sync::Arc<Watch>,
+    skip: u64,
+    watch: Arc<Watch>,
     events: UnboundedSender<CopyProgress>,
 ) -> impl Stream<Item = Result<Bytes, Fault>> + Send + 'static {
     let flow = Flow {
         source,
         hash: Sha256::new(),
         seen: 0,
+        skip,
+        untold: 0,
         over: false,
         digest: blob.digest,
         size: blob.size,
@@ -173,11 +244,7 @@ pub(super) fn verified(
         let mut flow = flow?;
         match flow.next().await {
             Ok(Some(piece)) => {
-                let bytes = piece.len() as u64;
-                flow.watch.step(bytes);
-                let digest = flow.digest;
-                // Nobody listening any more is no reason to stop.
-                flow.events.send(CopyProgress::Sent { digest, bytes }).ok();
+                flow.step(piece.len() as u64);
                 Some((Ok(piece), Some(flow)))
             }
             Ok(None) => None,

@@ -228,6 +228,11 @@ impl Registries {
     async fn send(&self, access: &Access, what: &str, ask: &Ask, repeat: bool) -> Result<Answer, Trouble> {
         let client = self.shared.http.client(&ask.url)?;
         let ours = origin_of(&ask.url) == access.site.origin();
+        let host = self.shared.hosts.of(&origin_of(&ask.url));
+        let turn = host.requests.acquire().await;
+        let _turn = turn.map_err(|error| {
+            Problem::new(Kind::Internal, format!("{what}: no turn is given out")).because(&error)
+        })?;
         let mut learnt = false;
         loop {
             let authorization = if ours {

@@ -1,0 +1,152 @@
+//! What plans of uploads promise, on snapshots built by hand.
+
+use std::collections::BTreeMap;
+
+use crate::domain::charm::ImageBehind;
+use crate::domain::detail::{Layer, PlatformDetail};
+use crate::domain::image::{Platform, PlatformImage};
+use crate::domain::{
+    ConfigDigest, ContentFacts, FileFacts, ImageDetail, ImageFacts, ImageSource, Kind, ManifestDigest,
+    Observed, Origin, Outside, Problem, Reference, ResourceRevision, Snapshot,
+};
+use crate::plan::publish::tests::{ENGINE, charm, digest, facts, now, snapshot, workspace};
+use crate::plan::{Content, Op, Plan, UploadIntent};
+
+fn intent(content: Content) -> UploadIntent {
+    UploadIntent {
+        charm: charm(ENGINE),
+        resource: "engine-image".parse().unwrap(),
+        content,
+    }
+}
+
+fn from() -> Content {
+    Content::From {
+        source: ImageSource::parse("docker.io/a/b:c").unwrap(),
+        platforms: Vec::new(),
+    }
+}
+
+fn platform(text: &str) -> PlatformDetail {
+    PlatformDetail {
+        image: PlatformImage {
+            platform: Platform::parse(text).unwrap(),
+            digest: ManifestDigest(digest(text)),
+            config_digest: ConfigDigest(digest(&format!("config of {text}"))),
+            size: 100,
+        },
+        created: None,
+        labels: BTreeMap::new(),
+        env: Vec::new(),
+        entrypoint: Vec::new(),
+        command: Vec::new(),
+        layers: vec![Layer {
+            digest: digest("layer"),
+            size: 90,
+            media_type: Outside::new("x"),
+            foreign: false,
+        }],
+    }
+}
+
+fn image(platforms: &[&str], there: bool) -> ImageFacts {
+    let reference = Reference::parse("docker.io/a/b:c").unwrap();
+    ImageFacts {
+        origin: Origin::Registry(reference.repository.clone()),
+        detail: ImageDetail {
+            source: ImageSource::Registry(reference),
+            digest: ManifestDigest(digest("index")),
+            media_type: "m".into(),
+            size: 1000,
+            platforms: platforms.iter().map(|text| platform(text)).collect(),
+            attestations: Vec::new(),
+        },
+        cut: None,
+        there,
+        lacking: Vec::new(),
+        bytes_missing: if there { 0 } else { 700 },
+        tagged: None,
+        left_out: Vec::new(),
+    }
+}
+
+fn made(mut snapshot: Snapshot, content: ContentFacts, wish: Content) -> Result<Plan, Problem> {
+    snapshot.content = Observed::read(content, now());
+    super::plan(&workspace(), &snapshot, &intent(wish))
+}
+
+#[test]
+fn all_platforms_become_the_stores_architectures() {
+    let facts = image(
+        &["linux/amd64", "linux/arm/v7", "linux/ppc64le", "windows/amd64"],
+        false,
+    );
+    let plan = made(snapshot(), ContentFacts::Image(Box::new(facts)), from()).unwrap();
+    let Op::UploadResource { architectures, .. } = &plan.steps[1].op else {
+        unreachable!("the second step uploads");
+    };
+    assert_eq!(architectures, &["amd64", "armhf", "ppc64el"]);
+    assert_eq!(plan.bytes(), 700);
+    assert_eq!(plan.confirm, ENGINE, "it cannot be undone");
+}
+
+#[test]
+fn an_image_without_linux_is_refused() {
+    let facts = image(&["windows/amd64"], false);
+    let problem = made(snapshot(), ContentFacts::Image(Box::new(facts)), from()).unwrap_err();
+    assert_eq!(problem.kind, Kind::Invalid);
+}
+
+#[test]
+fn what_is_there_is_not_copied_and_what_is_held_is_not_uploaded() {
+    let there = || ContentFacts::Image(Box::new(image(&["linux/amd64"], true)));
+    let plan = made(snapshot(), there(), from()).unwrap();
+    let skipped: Vec<bool> = plan.steps.iter().map(|step| step.skip_reason.is_some()).collect();
+    assert_eq!(skipped, [true, false]);
+
+    let mut held = snapshot();
+    let key = Snapshot::behind_key(
+        &charm(ENGINE),
+        &"engine-image".parse().unwrap(),
+        ResourceRevision(7),
+    );
+    let behind = ImageBehind {
+        digest: ManifestDigest(digest("index")),
+        config_digests: Vec::new(),
+    };
+    held.behind.insert(key, Observed::read(behind, now()));
+    assert!(made(held, there(), from()).unwrap().nothing_to_do());
+}
+
+#[test]
+fn a_file_is_refused_for_an_image_and_known_by_its_sha256_elsewhere() {
+    let file = |seed: &str| {
+        ContentFacts::File(FileFacts {
+            path: "/tmp/a".into(),
+            size: 5,
+            digest: digest(seed),
+        })
+    };
+    let wish = || Content::File {
+        path: "/tmp/a".into(),
+        architectures: vec!["amd64".into()],
+    };
+    let problem = made(snapshot(), file("x"), wish()).unwrap_err();
+    assert_eq!(problem.kind, Kind::Usage);
+    let mut world = snapshot();
+    for declared in &mut facts(&mut world, ENGINE).declared {
+        declared.kind = Outside::new("file");
+    }
+    assert_eq!(made(world.clone(), file("x"), wish()).unwrap().bytes(), 5);
+    assert!(made(world, file("descriptor"), wish()).unwrap().nothing_to_do());
+}
+
+#[test]
+fn architectures_are_the_stores_words() {
+    let words =
+        |list: &[&str]| super::architectures(&list.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+    assert!(words(&["amd64", "armhf"]).is_ok());
+    assert!(words(&["all"]).is_ok());
+    assert!(words(&["all", "amd64"]).is_err());
+    assert!(words(&["aarch64"]).is_err());
+}

@@ -1,0 +1,437 @@
+//! One engine: its four calls, and what its refusals mean.
+//!
+//! Owns the wire shapes that Docker and Podman share and the two forms of their errors. Must not
+//! choose between engines, and must not keep more of an answer than the caller asks for.
+
+use std::io;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{Stream, StreamExt};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::address::{Address, Candidate};
+use crate::domain::{Digest, ImageId, Kind, Outside, Problem};
+use crate::services::http::{Answer, Failure, Http};
+
+/// The newest version of the interface whose shapes are known to be the same in both engines.
+const NEWEST: (u32, u32) = (1, 41);
+/// An engine may write an export to its disk before the first byte: so many idle timeouts long.
+const EXPORT_PATIENCE: u32 = 30;
+
+/// Why there is no answer from an engine.
+#[derive(Clone, Debug)]
+pub(super) enum NoAnswer {
+    /// Nobody listens there.
+    Absent(Problem),
+    /// Somebody may, but does not speak with us.
+    Failed(Problem),
+}
+
+impl NoAnswer {
+    pub(super) fn problem(self) -> Problem {
+        match self {
+            Self::Absent(problem) | Self::Failed(problem) => problem,
+        }
+    }
+}
+
+/// What an engine says of itself.
+#[derive(Clone, Debug)]
+pub(super) struct Hello {
+    version: String,
+    named: Option<String>,
+    pub(super) podman: bool,
+}
+
+/// An engine at one address.
+pub(super) struct Engine {
+    pub(super) candidate: Candidate,
+    http: Http,
+    /// The client and the address it is used with; made when somebody asks first.
+    reached: OnceLock<Result<(reqwest::Client, Url), Problem>>,
+    hello: OnceCell<Hello>,
+}
+
+/// One line of the list of images.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Line {
+    pub(super) id: String,
+    #[serde(default)]
+    repo_tags: Option<Vec<String>>,
+    #[serde(default)]
+    repo_digests: Option<Vec<String>>,
+}
+
+impl Line {
+    /// Names, without the `<none>` that stands for none.
+    pub(super) fn names(&self) -> Vec<Outside> {
+        let tags = self.repo_tags.iter().flatten();
+        tags.filter(|name| !name.contains("<none>"))
+            .map(|name| Outside::capped(name, 300))
+            .collect()
+    }
+
+    /// `name@digest` of every registry that it came from or went to.
+    pub(super) fn repo_digests(&self) -> impl Iterator<Item = (&str, Digest)> {
+        self.repo_digests.iter().flatten().filter_map(|text| {
+            let (_, digest) = text.rsplit_once('@')?;
+            Some((text.as_str(), digest.parse().ok()?))
+        })
+    }
+}
+
+/// What an engine knows of one image.
+#[derive(Clone, Debug)]
+pub struct Inspected {
+    /// Its id.
+    pub id: ImageId,
+    /// The diff ids of its layers, lowest first; empty where the engine does not say.
+    pub layers: Vec<Digest>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspection {
+    id: String,
+    #[serde(rename = "RootFS", default)]
+    root_fs: RootFs,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RootFs {
+    #[serde(default)]
+    layers: Option<Vec<String>>,
+}
+
+/// The bytes of an export as they come.
+pub type Export = BoxStream<'static, io::Result<Bytes>>;
+
+/// Both engines' errors: Docker's `message`, Podman's `cause` beside it.
+#[derive(Default, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    cause: String,
+}
+
+impl Engine {
+    pub(super) fn new(candidate: Candidate, http: &Http) -> Self {
+        Self {
+            candidate,
+            http: http.clone(),
+            reached: OnceLock::new(),
+            hello: OnceCell::new(),
+        }
+    }
+
+    /// `Docker at /var/run/docker.sock`.
+    pub(super) fn place(&self) -> String {
+        match &self.candidate.address {
+            Ok(address) => format!("{} at {address}", self.candidate.name),
+            Err(_) => self.candidate.name.to_owned(),
+        }
+    }
+
+    fn reached(&self) -> Result<&(reqwest::Client, Url), Problem> {
+        let made = self
+            .reached
+            .get_or_init(|| match self.candidate.address.clone()? {
+                Address::Socket(path) => {
+                    // The name is never looked up: every request goes to the socket.
+                    let base = Url::parse("http://engine").map_err(|error| {
+                        Problem::new(Kind::Internal, "an engine has no address").because(&error)
+                    })?;
+                    Ok((self.http.socket(&path)?, base))
+                }
+                Address::Tcp(url) => Ok((self.http.sender(&url)?.clone(), url)),
+            });
+        made.as_ref().map_err(Clone::clone)
+    }
+
+    /// Who answers there. Asked once; a failure is not kept.
+    pub(super) async fn hello(&self) -> Result<&Hello, NoAnswer> {
+        let hello = self
+            .hello
+            .get_or_try_init(|| async {
+                self.knock().await?;
+                let answer = self.ask(&["_ping"], None).await.map_err(NoAnswer::Failed)?;
+                if !answer.ok() {
+                    return Err(NoAnswer::Failed(self.refusal(&answer)));
+                }
+                let named = answer.header("Api-Version").and_then(version);
+                let used = named.map_or(NEWEST, |named| named.min(NEWEST));
+                Ok(Hello {
+                    version: format!("v{}.{}", used.0, used.1),
+                    named: named.map(|named| format!("v{}.{}", named.0, named.1)),
+                    podman: answer.header("Libpod-Api-Version").is_some(),
+                })
+            })
+            .await?;
+        if self.candidate.only_podman && !hello.podman {
+            return Err(NoAnswer::Absent(Problem::new(
+                Kind::NotFound,
+                format!("{}: Docker answers there", self.place()),
+            )));
+        }
+        Ok(hello)
+    }
+
+    /// Connects and hangs up: the system says why it cannot be done, which a client does not.
+    async fn knock(&self) -> Result<(), NoAnswer> {
+        let address = match &self.candidate.address {
+            Ok(address) => address,
+            Err(problem) => return Err(NoAnswer::Failed(problem.clone())),
+        };
+        let connecting = async {
+            match address {
+                Address::Socket(path) => UnixStream::connect(path).await.map(drop),
+                Address::Tcp(url) => {
+                    let addresses = url.socket_addrs(|| Some(2375))?;
+                    TcpStream::connect(&addresses[..]).await.map(drop)
+                }
+            }
+        };
+        let wait = self.http.timeouts().connect;
+        let Ok(connected) = tokio::time::timeout(wait, connecting).await else {
+            return Err(NoAnswer::Failed(self.silent("the connection is not taken")));
+        };
+        connected.map_err(|error| self.unreachable(address, &error))
+    }
+
+    pub(super) fn unreachable(&self, address: &Address, error: &io::Error) -> NoAnswer {
+        let name = self.candidate.name;
+        let problem = |kind, summary: String| Problem::new(kind, summary).because(error);
+        match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                let told = problem(
+                    Kind::Machine,
+                    format!("{address} may not be opened by you: {name} is behind it"),
+                )
+                .hint("join the group that owns the socket (sudo usermod -aG docker \"$USER\", then log in again)")
+                .hint("or run a rootless engine and name its socket with DOCKER_HOST, or use sudo");
+                if self.candidate.guessed {
+                    NoAnswer::Absent(told)
+                } else {
+                    NoAnswer::Failed(told)
+                }
+            }
+            _ => {
+                let variable = if name == "Docker" {
+                    "DOCKER_HOST"
+                } else {
+                    "CONTAINER_HOST"
+                };
+                let start = if name == "Docker" {
+                    "systemctl start docker"
+                } else {
+                    "systemctl --user start podman.socket"
+                };
+                NoAnswer::Absent(
+                    problem(
+                        Kind::NotFound,
+                        format!("{name} does not run: nobody listens at {address}"),
+                    )
+                    .hint(format!(
+                        "start it ({start}), or say where it listens with {variable}"
+                    )),
+                )
+            }
+        }
+    }
+
+    fn silent(&self, why: impl std::fmt::Display) -> Problem {
+        Problem::new(Kind::Service, format!("{} does not answer", self.place()))
+            .cause(why)
+            .hint("restart the engine; WINDLASS_TIMEOUT=3 waits three times as long")
+    }
+
+    fn url(&self, version: Option<&str>, path: &[&str], query: Option<&str>) -> Result<Url, Problem> {
+        let mut url = self.reached()?.1.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.clear().extend(version).extend(path);
+        }
+        url.set_query(query);
+        Ok(url)
+    }
+
+    /// One request outside the versions.
+    async fn ask(&self, path: &[&str], query: Option<&str>) -> Result<Answer, Problem> {
+        self.ask_as(None, path, query).await
+    }
+
+    async fn ask_as(
+        &self,
+        version: Option<&str>,
+        path: &[&str],
+        query: Option<&str>,
+    ) -> Result<Answer, Problem> {
+        let url = self.url(version, path, query)?;
+        let sent = self.http.once(self.reached()?.0.get(url)).await;
+        sent.map_err(|failure| self.silent(failure.text))
+    }
+
+    /// One request in the version that both sides know. An engine that is too new for it is asked
+    /// in its own.
+    async fn call(&self, path: &[&str], query: Option<&str>) -> Result<Answer, Problem> {
+        let hello = self.hello().await.map_err(NoAnswer::problem)?;
+        let answer = self.ask_as(Some(&hello.version), path, query).await?;
+        match &hello.named {
+            Some(named) if too_old(answer.status, &answer.body) && *named != hello.version => {
+                self.ask_as(Some(named), path, query).await
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    fn refusal(&self, answer: &Answer) -> Problem {
+        refused(&self.place(), answer.status, &answer.body)
+    }
+
+    fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Problem> {
+        if !answer.ok() {
+            return Err(self.refusal(answer));
+        }
+        answer.json().map_err(|error| {
+            Problem::new(
+                Kind::Service,
+                format!("{} answered what nobody understands", self.place()),
+            )
+            .because(&error)
+        })
+    }
+
+    /// Every image that has a name or a digest.
+    pub(super) async fn images(&self) -> Result<Vec<Line>, Problem> {
+        let answer = self.call(&["images", "json"], Some("digests=1")).await?;
+        self.read(&answer)
+    }
+
+    /// What it knows of one image, by name or id.
+    pub(super) async fn inspect(&self, image: &str) -> Result<Inspected, Problem> {
+        let mut path = vec!["images"];
+        path.extend(image.split('/'));
+        path.push("json");
+        let answer = self.call(&path, None).await?;
+        if answer.status == 404 {
+            return Err(self.no_such(image, &answer.body));
+        }
+        let inspection: Inspection = self.read(&answer)?;
+        let id = id_of(&inspection.id).ok_or_else(|| {
+            let shown = Outside::capped(&inspection.id, 100);
+            Problem::new(
+                Kind::Service,
+                format!("{} knows an image as '{shown}'", self.place()),
+            )
+            .cause("an id has 64 hexadecimal digits")
+        })?;
+        let layers = inspection.root_fs.layers.unwrap_or_default();
+        Ok(Inspected {
+            id,
+            layers: layers.iter().filter_map(|text| text.parse().ok()).collect(),
+        })
+    }
+
+    fn no_such(&self, image: &str, body: &[u8]) -> Problem {
+        Problem::new(
+            Kind::NotFound,
+            format!("{} has no image {}", self.place(), Outside::capped(image, 200)),
+        )
+        .cause(said(body))
+        .hint("see what it has (docker images --digests, podman images --digests), or build or pull it first")
+    }
+
+    /// The image as a tar archive, streamed. A silence of three idle timeouts ends it.
+    pub(super) async fn export(&self, id: ImageId) -> Result<Export, Problem> {
+        let hello = self.hello().await.map_err(NoAnswer::problem)?;
+        let image = id.to_string();
+        let path = ["images", image.as_str(), "get"];
+        let mut version = hello.version.as_str();
+        let response = loop {
+            let url = self.url(Some(version), &path, None)?;
+            let asked = self.http.open(self.reached()?.0.get(url));
+            let patience = self.http.timeouts().idle * EXPORT_PATIENCE;
+            let response = tokio::time::timeout(patience, asked)
+                .await
+                .map_err(|_| self.silent(format!("the export did not begin within {patience:?}")))?
+                .map_err(|failure: Failure| self.silent(failure.text))?;
+            let status = response.status().as_u16();
+            if response.status().is_success() {
+                break response;
+            }
+            let body = tokio::time::timeout(self.http.timeouts().total, response.bytes()).await;
+            let body = body.ok().and_then(Result::ok).unwrap_or_default();
+            match &hello.named {
+                Some(named) if too_old(status, &body) && *named != version => version = named,
+                _ if status == 404 => return Err(self.no_such(&image, &body)),
+                _ => return Err(refused(&self.place(), status, &body)),
+            }
+        };
+        Ok(watched(response.bytes_stream(), self.http.timeouts().idle * 3).boxed())
+    }
+}
+
+/// The stream with an end to its silences.
+fn watched(
+    stream: impl Stream<Item = Result<Bytes, reqwest::Error>> + Send + 'static,
+    idle: Duration,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    futures_util::stream::unfold(Some(Box::pin(stream)), move |held| async move {
+        let mut stream = held?;
+        match tokio::time::timeout(idle, stream.next()).await {
+            Ok(Some(Ok(bytes))) => Some((Ok(bytes), Some(stream))),
+            Ok(Some(Err(error))) => {
+                let text = Failure::of(&error).text;
+                Some((Err(io::Error::new(io::ErrorKind::ConnectionAborted, text)), None))
+            }
+            Ok(None) => None,
+            Err(_) => {
+                let error = io::Error::new(io::ErrorKind::TimedOut, "the engine fell silent");
+                Some((Err(error), None))
+            }
+        }
+    })
+}
+
+/// Ids with or without `sha256:`.
+pub(super) fn id_of(text: &str) -> Option<ImageId> {
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    format!("sha256:{digits}").parse().ok()
+}
+
+fn version(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.split_once('.')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+fn too_old(status: u16, body: &[u8]) -> bool {
+    status == 400 && said(body).as_str().contains("too old")
+}
+
+/// The engine's own words.
+fn said(body: &[u8]) -> Outside {
+    let refusal: Refusal = serde_json::from_slice(body).unwrap_or_default();
+    let text = match (refusal.message.is_empty(), refusal.cause.is_empty()) {
+        (false, true) => refusal.message,
+        (false, false) if refusal.message.contains(&refusal.cause) => refusal.message,
+        (false, false) => format!("{} ({})", refusal.message, refusal.cause),
+        (true, false) => refusal.cause,
+        (true, true) => String::from_utf8_lossy(body).trim().to_owned(),
+    };
+    Outside::capped(text, 500)
+}
+
+fn refused(place: &str, status: u16, body: &[u8]) -> Problem {
+    Problem::new(Kind::Service, format!("{place} refused with {status}"))
+        .cause(said(body))
+        .hint("see the engine's own log (journalctl -u docker, journalctl --user -u podman)")
+}

@@ -1,0 +1,281 @@
+//! A tar archive on the disk, read where its entries are.
+//!
+//! Owns the index of its entries and the unpacking of an archive that is gzipped as a whole. Every
+//! layer is read once. Must not know either layout.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+
+use super::desk::{Desk, Exactly, Watched};
+use super::entries::Entries;
+use super::press::{
+    DOCKER_LAYER, DOCKER_LAYER_ZSTD, Form, Hashing, Layer, Press, Pressed, copy, cut_short, unreadable,
+};
+use super::shelf::{CAP, Shelf, missing, too_large, wrong_length};
+use super::spool::{Scratch, Spool, hash};
+use crate::domain::{Digest, Kind, Outside, Problem};
+use crate::services::registry::Place;
+
+/// Where an entry's bytes are.
+#[derive(Clone, Copy, Debug)]
+struct At {
+    offset: u64,
+    size: u64,
+}
+
+/// An archive and what is in it.
+pub(super) struct Archive {
+    what: String,
+    path: PathBuf,
+    file: Watched<File>,
+    entries: Entries<At>,
+    pub(super) press: Press,
+    /// Layers that were read already, by where they are.
+    done: HashMap<u64, (Digest, Layer)>,
+}
+
+/// Opens a plain file for reading; everything else is named for what it is.
+pub(super) fn plain_file(path: &Path) -> Result<(File, u64), Problem> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let facts = fs::metadata(path).map_err(|error| missing(path, &error))?;
+    let shown = Outside::new(path.display().to_string());
+    let kind = facts.file_type();
+    let is = |what: &str| Problem::new(Kind::Invalid, format!("{shown} is {what}, not an archive"));
+    match () {
+        () if kind.is_file() => {}
+        () if kind.is_dir() => {
+            return Err(is("a folder").hint(format!("a folder in the OCI layout is named oci:{shown}")));
+        }
+        () if kind.is_fifo() => return Err(is("a pipe").hint("write the archive into a file first")),
+        () => return Err(is("no plain file").hint("name a file")),
+    }
+    if facts.len() == 0 {
+        return Err(is("empty").hint("make the archive anew"));
+    }
+    let file = File::open(path).map_err(|error| missing(path, &error))?;
+    Ok((file, facts.len()))
+}
+
+/// Unpacks an archive that is gzipped as a whole into the spool; none where it is not.
+pub(super) fn unpacked(
+    what: &str,
+    path: &Path,
+    spool: &Spool,
+    desk: &Desk,
+) -> Result<Option<Scratch>, Problem> {
+    let (mut file, length) = plain_file(path)?;
+    let broken = |error: &io::Error| unreadable(what, error);
+    let mut head = [0; 4];
+    let count = io::Read::by_ref(&mut file)
+        .take(4)
+        .read(&mut head)
+        .map_err(|error| broken(&error))?;
+    file.rewind().map_err(|error| broken(&error))?;
+    match Form::of(&head[..count]) {
+        Form::Plain => return Ok(None),
+        Form::Gzip => {}
+        Form::Zstd => {
+            return Err(Problem::new(
+                Kind::Invalid,
+                format!("{what} is compressed with zstd as a whole"),
+            )
+            .cause("such an archive is read plain or gzipped")
+            .hint("unpack it first (zstd -d)"));
+        }
+    }
+    let mut part = spool.part()?;
+    let mut input = MultiGzDecoder::new(Watched::new(file, desk.clone(), Some(length)));
+    if let Err(error) = copy(&mut input, &mut part) {
+        return Err(match part.failure() {
+            Some(error) => spool.unwritable(&error),
+            None => broken(&error),
+        });
+    }
+    Ok(Some(part.nameless()))
+}
+
+impl Archive {
+    /// Looks through the archive at `path`; `what` is what people call it.
+    pub(super) fn open(what: &str, path: &Path, press: Press) -> Result<Self, Problem> {
+        let (file, length) = plain_file(path)?;
+        let mut entries = Entries::of(what);
+        let mut end = 0;
+        let mut archive = tar::Archive::new(file);
+        let cut = |error: &io::Error, end: u64| {
+            if end == 0 {
+                let no_archive =
+                    Problem::new(Kind::Invalid, format!("{what} is no tar archive")).because(error);
+                return no_archive.hint("name what docker save, podman save, skopeo or rockcraft wrote");
+            }
+            unreadable(what, error)
+        };
+        let listed = archive.entries_with_seek().map_err(|error| cut(&error, 0))?;
+        for entry in listed {
+            let entry = entry.map_err(|error| {
+                // A header that is not there in full is the end of a torn file.
+                if length < end + 512 {
+                    cut_short(what)
+                } else {
+                    cut(&error, end)
+                }
+            })?;
+            let name = entries.name(&entry.path_bytes())?;
+            let at = At {
+                offset: entry.raw_file_position(),
+                size: entry.size(),
+            };
+            end = at.offset.saturating_add(at.size.next_multiple_of(512));
+            let kind = entry.header().entry_type();
+            if at.offset.saturating_add(at.size) > length {
+                return Err(cut_short(what));
+            }
+            if kind.is_file() || kind.is_contiguous() {
+                entries.put(name, at);
+            } else if (kind.is_symlink() || kind.is_hard_link())
+                && let Some(target) = entry.link_name_bytes()
+            {
+                entries.link(name, &target, kind.is_symlink())?;
+            }
+        }
+        // Every archive says that it ends; one that does not may lack more than that.
+        if length <= end {
+            return Err(cut_short(what));
+        }
+        let file = archive.into_inner();
+        Ok(Self {
+            what: what.to_owned(),
+            path: path.to_path_buf(),
+            file: Watched::new(file, press.desk.clone(), Some(length)),
+            entries,
+            press,
+            done: HashMap::new(),
+        })
+    }
+
+    fn reader(&mut self, at: At) -> Result<Exactly<&mut Watched<File>>, Problem> {
+        let what = &self.what;
+        self.file
+            .inner
+            .seek(SeekFrom::Start(at.offset))
+            .map_err(|error| unreadable(what, &error))?;
+        Ok(Exactly::new(&mut self.file, at.size))
+    }
+
+    fn bytes(&mut self, at: At, most: u64) -> Result<Vec<u8>, Problem> {
+        let mut bytes = Vec::new();
+        let at = At {
+            size: at.size.min(most),
+            ..at
+        };
+        let read = self.reader(at)?.read_to_end(&mut bytes);
+        read.map_err(|error| unreadable(&self.what, &error))?;
+        Ok(bytes)
+    }
+
+    /// A layer that is compressed already stays as it is.
+    fn as_it_is(&mut self, at: At, form: Form, diff: Digest) -> Result<(Digest, Layer), Problem> {
+        let place = Place::File {
+            path: self.path.clone(),
+            offset: at.offset,
+        };
+        let what = self.what.clone();
+        let mut packed = Hashing {
+            inner: self.reader(at)?,
+            hasher: Sha256::new(),
+        };
+        // What zstd holds is not looked into: its digest is what the registry will verify.
+        let diff = if form == Form::Gzip {
+            hash(&mut MultiGzDecoder::new(&mut packed)).map_err(|error| unreadable(&what, &error))?
+        } else {
+            diff
+        };
+        copy(&mut packed, &mut io::sink()).map_err(|error| unreadable(&what, &error))?;
+        let digest = Digest::from_bytes(packed.hasher.finalize().into());
+        let media_type = if form == Form::Gzip {
+            DOCKER_LAYER
+        } else {
+            DOCKER_LAYER_ZSTD
+        };
+        let layer = Layer {
+            digest,
+            size: at.size,
+            media_type,
+            place,
+        };
+        Ok((diff, layer))
+    }
+}
+
+impl Shelf for Archive {
+    fn what(&self) -> &str {
+        &self.what
+    }
+
+    fn name(&self, raw: &str) -> Result<String, Problem> {
+        self.entries.name(raw.as_bytes())
+    }
+
+    fn small(&mut self, name: &str) -> Result<Option<Bytes>, Problem> {
+        let Some(at) = self.entries.get(name).copied() else {
+            return Ok(None);
+        };
+        if at.size > CAP {
+            return Err(too_large(&self.what, name, at.size));
+        }
+        self.bytes(at, CAP).map(|bytes| Some(bytes.into()))
+    }
+
+    fn blob(&mut self, name: &str, size: u64) -> Result<Option<Place>, Problem> {
+        let Some(at) = self.entries.get(name).copied() else {
+            return Ok(None);
+        };
+        if at.size != size {
+            return Err(wrong_length(&self.what, name, at.size, size));
+        }
+        Ok(Some(Place::File {
+            path: self.path.clone(),
+            offset: at.offset,
+        }))
+    }
+
+    fn recall(&mut self, diffs: &[Digest]) -> Result<(), Problem> {
+        self.press.recall(diffs)
+    }
+
+    fn layer(&mut self, name: &str, diff: Digest) -> Result<Option<Pressed>, Problem> {
+        let Some(at) = self.entries.get(name).copied() else {
+            return Ok(None);
+        };
+        if let Some((diff, layer)) = self.done.get(&at.offset) {
+            return Ok(Some(Pressed {
+                diff: *diff,
+                layer: Some(layer.clone()),
+            }));
+        }
+        let form = Form::of(&self.bytes(at, 4)?);
+        let pressed = if form == Form::Plain {
+            self.file
+                .inner
+                .seek(SeekFrom::Start(at.offset))
+                .map_err(|error| unreadable(&self.what, &error))?;
+            let mut input = Exactly::new(&mut self.file, at.size);
+            self.press.press(&self.what, &mut input, Some(diff))?
+        } else {
+            let (diff, layer) = self.as_it_is(at, form, diff)?;
+            Pressed {
+                diff,
+                layer: Some(layer),
+            }
+        };
+        if let Some(layer) = &pressed.layer {
+            self.done.insert(at.offset, (pressed.diff, layer.clone()));
+        }
+        Ok(Some(pressed))
+    }
+}

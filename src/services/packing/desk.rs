@@ -1,0 +1,152 @@
+//! What the thread that reads an image says to whoever waits for it.
+//!
+//! Owns the way of progress and questions out of a blocking thread, and of a cancel into it. Must
+//! not know what is read.
+
+use std::collections::HashSet;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::PackProgress;
+use crate::domain::{Digest, Kind, Problem};
+use crate::services::registry::Blob;
+
+/// Bytes between two words about progress.
+const STEP: u64 = 4 * 1024 * 1024;
+
+type Answer = Result<HashSet<Digest>, Problem>;
+
+/// What is said.
+pub(super) enum Message {
+    Progress(PackProgress),
+    /// Which of these does the destination have?
+    There(Vec<Blob>, oneshot::Sender<Answer>),
+}
+
+/// The thread's end.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) messages: mpsc::UnboundedSender<Message>,
+    pub(super) cancel: CancellationToken,
+}
+
+pub(super) fn cancelled(what: &str) -> Problem {
+    Problem::new(Kind::Refused, format!("{what}: cancelled"))
+}
+
+impl Desk {
+    pub(super) fn tell(&self, progress: PackProgress) {
+        // Nobody listens to a thread that is about to be stopped.
+        drop(self.messages.send(Message::Progress(progress)));
+    }
+
+    /// Asks which of `blobs` the destination has.
+    pub(super) fn there(&self, blobs: Vec<Blob>) -> Answer {
+        if blobs.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let (back, answer) = oneshot::channel();
+        let gone = || Problem::new(Kind::Refused, "cancelled");
+        self.messages
+            .send(Message::There(blobs, back))
+            .map_err(|_| gone())?;
+        answer.blocking_recv().unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+/// What became of a reader that somebody else holds.
+#[derive(Default)]
+pub(super) struct Seen {
+    bytes: AtomicU64,
+    ended: AtomicBool,
+}
+
+impl Seen {
+    /// Bytes read so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// True once its end was met.
+    pub(super) fn ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+}
+
+/// A reader that counts, tells and can be stopped.
+pub(super) struct Watched<R> {
+    pub(super) inner: R,
+    desk: Desk,
+    total: Option<u64>,
+    told: u64,
+    seen: Arc<Seen>,
+}
+
+impl<R> Watched<R> {
+    pub(super) fn new(inner: R, desk: Desk, total: Option<u64>) -> Self {
+        Self {
+            inner,
+            desk,
+            total,
+            told: 0,
+            seen: Arc::default(),
+        }
+    }
+
+    pub(super) fn seen(&self) -> Arc<Seen> {
+        Arc::clone(&self.seen)
+    }
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.desk.cancel.is_cancelled() {
+            return Err(io::Error::other("cancelled"));
+        }
+        let count = self.inner.read(buffer)?;
+        let bytes = self.seen.bytes.fetch_add(count as u64, Ordering::Relaxed) + count as u64;
+        let ended = count == 0 && !buffer.is_empty();
+        if ended {
+            self.seen.ended.store(true, Ordering::Relaxed);
+        }
+        if bytes - self.told >= STEP || (ended && self.told < bytes) {
+            self.told = bytes;
+            self.desk.tell(PackProgress::Exporting {
+                bytes,
+                total: self.total,
+            });
+        }
+        Ok(count)
+    }
+}
+
+/// A reader that takes an early end for the error it is.
+pub(super) struct Exactly<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R> Exactly<R> {
+    pub(super) fn new(inner: R, length: u64) -> Self {
+        Self { inner, left: length }
+    }
+}
+
+impl<R: Read> Read for Exactly<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let room = usize::try_from(self.left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        if room == 0 {
+            return Ok(0);
+        }
+        let count = self.inner.read(&mut buffer[..room])?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= count as u64;
+        Ok(count)
+    }
+}

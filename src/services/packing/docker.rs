@@ -1,0 +1,223 @@
+//! Images as `docker save` writes them: `manifest.json`, a config and layers.
+//!
+//! Owns the choice among several images of one archive and the text of the manifest, which is the
+//! same for the same image wherever and however it was saved: the text that charmcraft 1.1 to 3.0
+//! pushed, with separators and order of Python's `json.dumps`. Must not change the config.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::press::Layer;
+use super::shelf::Shelf;
+use crate::domain::image::{Platform, Reference};
+use crate::domain::{ConfigDigest, Digest, Kind, Outside, Problem};
+use crate::services::registry::{Content, LocalImage, Manifest, Place};
+
+/// Docker's media type of a config.
+const CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+/// Docker's media type of a manifest, schema 2.
+const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+
+/// An image that is put together.
+pub(super) struct Assembled {
+    pub(super) image: LocalImage,
+    pub(super) config: Option<ConfigDigest>,
+    /// Platforms that its index names and that are not on this machine.
+    pub(super) left_out: Vec<Platform>,
+    /// Its layers, each once.
+    pub(super) layers: usize,
+}
+
+/// One image of `manifest.json`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Saved {
+    pub(super) config: String,
+    #[serde(default)]
+    repo_tags: Option<Vec<String>>,
+    #[serde(default)]
+    layers: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Config {
+    rootfs: RootFs,
+}
+
+#[derive(Deserialize)]
+struct RootFs {
+    #[serde(default)]
+    diff_ids: Vec<String>,
+}
+
+/// `what` and what is wrong with it.
+pub(super) fn invalid(what: &str, why: impl std::fmt::Display) -> Problem {
+    Problem::new(Kind::Invalid, format!("{what} is no image that can be read")).cause(why)
+}
+
+/// True where both texts name the same image, with or without `docker.io/library/` and `:latest`.
+pub(super) fn same_name(a: &str, b: &str) -> bool {
+    a == b || matches!((Reference::parse(a), Reference::parse(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// An archive that holds several images, or not the one that was named.
+pub(super) fn which(what: &str, wanted: Option<&str>, mut names: Vec<String>) -> Problem {
+    names.sort();
+    names.dedup();
+    let list = if names.is_empty() {
+        "none of them has a name".to_owned()
+    } else {
+        format!("it holds {}", Outside::capped(names.join(", "), 1000))
+    };
+    match wanted {
+        Some(wanted) => Problem::new(
+            Kind::NotFound,
+            format!("{what} holds no image {}", Outside::capped(wanted, 200)),
+        ),
+        None => Problem::new(Kind::Usage, format!("{what} holds several images")),
+    }
+    .cause(list)
+    .hint("name one of them behind the path, after a colon")
+}
+
+/// The image of `manifest.json` that is meant; none where there is no such document.
+pub(super) fn chosen(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Option<Saved>, Problem> {
+    let Some(bytes) = shelf.small("manifest.json")? else {
+        return Ok(None);
+    };
+    let what = shelf.what();
+    let saved: Vec<Saved> =
+        serde_json::from_slice(&bytes).map_err(|error| invalid(what, format!("manifest.json: {error}")))?;
+    let names = || -> Vec<String> {
+        saved
+            .iter()
+            .filter_map(|one| one.repo_tags.clone())
+            .flatten()
+            .collect()
+    };
+    match wanted {
+        Some(wanted) => {
+            let named = |one: &&Saved| {
+                let tags = one.repo_tags.iter().flatten();
+                tags.into_iter().any(|tag| same_name(tag, wanted))
+            };
+            let found = saved.iter().find(named).cloned();
+            found.map(Some).ok_or_else(|| which(what, Some(wanted), names()))
+        }
+        None => match &saved[..] {
+            [] => Err(invalid(what, "manifest.json names no image")),
+            [one] => Ok(Some(one.clone())),
+            _ => Err(which(what, None, names())),
+        },
+    }
+}
+
+/// Puts the image together, its layers compressed.
+pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Assembled, Problem> {
+    let Some(saved) = chosen(shelf, wanted)? else {
+        return Err(invalid(
+            shelf.what(),
+            "there is no manifest.json in it, which docker save writes",
+        )
+        .hint("an archive of an OCI layout (a rock) is named oci-archive:FILE, a folder oci:FOLDER"));
+    };
+    let lacking = |shelf: &dyn Shelf, name: &str| {
+        let shown = Outside::capped(name, 200);
+        invalid(
+            shelf.what(),
+            format!("manifest.json names {shown}, which is not there"),
+        )
+        .hint("make the archive anew")
+    };
+    let name = shelf.name(&saved.config)?;
+    let Some(config) = shelf.small(&name)? else {
+        return Err(lacking(shelf, &name));
+    };
+    let diffs = diff_ids(shelf.what(), &config)?;
+    let names = saved.layers.unwrap_or_default();
+    if names.len() != diffs.len() {
+        let why = format!(
+            "{} layers are there, its config names {}",
+            names.len(),
+            diffs.len()
+        );
+        return Err(invalid(shelf.what(), why));
+    }
+    shelf.recall(&diffs)?;
+    let mut layers = Vec::with_capacity(diffs.len());
+    for (raw, diff) in names.iter().zip(&diffs) {
+        let name = shelf.name(raw)?;
+        let Some(pressed) = shelf.layer(&name, *diff)? else {
+            return Err(lacking(shelf, &name));
+        };
+        let shown = Outside::capped(raw, 200);
+        if pressed.diff != *diff {
+            return Err(Problem::new(
+                Kind::Invalid,
+                format!(
+                    "layer {shown} of {} is not the one that its config names",
+                    shelf.what()
+                ),
+            )
+            .cause(format!("its bytes have {}, the config says {diff}", pressed.diff))
+            .hint("do not use it: save or build the image anew"));
+        }
+        layers.push(pressed.layer.ok_or_else(|| {
+            Problem::new(
+                Kind::Internal,
+                format!("layer {shown} of {} was passed over", shelf.what()),
+            )
+        })?);
+    }
+    put_together(shelf.what(), config, layers)
+}
+
+fn diff_ids(what: &str, config: &[u8]) -> Result<Vec<Digest>, Problem> {
+    let config: Config =
+        serde_json::from_slice(config).map_err(|error| invalid(what, format!("its config: {error}")))?;
+    config
+        .rootfs
+        .diff_ids
+        .iter()
+        .map(|text| {
+            text.parse()
+                .map_err(|error| invalid(what, format!("its config: {error}")))
+        })
+        .collect()
+}
+
+fn put_together(what: &str, config: Bytes, layers: Vec<Layer>) -> Result<Assembled, Problem> {
+    let digest = super::digest_of(&config);
+    let text = manifest(digest, config.len() as u64, &layers);
+    let manifest = Manifest::parse(what, None, text.into())?;
+    let mut places: HashMap<Digest, Place> = HashMap::from([(digest, Place::Bytes(config))]);
+    places.extend(layers.into_iter().map(|layer| (layer.digest, layer.place)));
+    let config = match &manifest.content {
+        Content::Image { config, .. } => Some(ConfigDigest(config.digest)),
+        Content::Index(_) => None,
+    };
+    Ok(Assembled {
+        layers: places.len() - 1,
+        image: LocalImage::new(manifest.digest, vec![manifest], places)?,
+        config,
+        left_out: Vec::new(),
+    })
+}
+
+/// The manifest as Python's `json.dumps` writes it.
+pub(super) fn manifest(config: Digest, size: u64, layers: &[Layer]) -> String {
+    let blob = |digest: Digest, kind: &str, size: u64| {
+        format!(r#"{{"digest": "{digest}", "mediaType": "{kind}", "size": {size}}}"#)
+    };
+    let layers: Vec<String> = layers
+        .iter()
+        .map(|layer| blob(layer.digest, layer.media_type, layer.size))
+        .collect();
+    format!(
+        r#"{{"mediaType": "{MANIFEST}", "schemaVersion": 2, "config": {}, "layers": [{}]}}"#,
+        blob(config, CONFIG, size),
+        layers.join(", ")
+    )
+}

@@ -1,0 +1,279 @@
+//! An engine's export, read once as it comes.
+//!
+//! Owns the prediction of what the next entry is: which layers an image has is known before, so one
+//! whose compressed form is known is only hashed. A prediction that was wrong is found out by the
+//! hash; then the export is read once more without any. Must not know either layout.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+
+use super::desk::{Exactly, Watched};
+use super::entries::Entries;
+use super::press::{DOCKER_LAYER, DOCKER_LAYER_ZSTD, Form, Layer, Press, Pressed, cut_short, unreadable};
+use super::shelf::{CAP, Shelf, too_large, wrong_length};
+use super::spool::{Recalled, hash};
+use crate::domain::{Digest, Kind, Problem};
+use crate::services::registry::{Blob, Place};
+
+/// Documents that are kept in memory, in bytes of all of them.
+const DOCUMENTS: u64 = 2 * CAP;
+/// Smaller entries are no layers: an empty layer has two blocks.
+const BLOCK: u64 = 512;
+
+/// What became of an entry.
+enum Stored {
+    Small(Bytes),
+    /// An uncompressed layer; none where it was only hashed, and wrongly so.
+    Layer(Digest, Option<Layer>),
+    /// Bytes that were compressed already.
+    Packed(Recalled, Form, Place),
+    /// Nothing that an image needs.
+    Ignored,
+}
+
+/// An export that was read to its end.
+pub(super) struct Export {
+    what: String,
+    entries: Entries<Stored>,
+    pub(super) press: Press,
+    /// True where something was skipped that is needed: it must be read again.
+    pub(super) again: bool,
+}
+
+/// The next layer, as far as that can be told before.
+struct Prediction {
+    layers: Vec<Digest>,
+    next: usize,
+}
+
+impl Prediction {
+    fn of(layers: &[Digest]) -> Self {
+        let mut unique: Vec<Digest> = Vec::new();
+        for layer in layers {
+            // The same layer twice is exported once, with a link.
+            if !unique.contains(layer) {
+                unique.push(*layer);
+            }
+        }
+        Self {
+            layers: unique,
+            next: 0,
+        }
+    }
+
+    /// By its name where that is a diff id, else by its turn.
+    fn next(&mut self, name: &str) -> Option<Digest> {
+        let by_name =
+            digest_in(name).and_then(|digest| self.layers.iter().position(|layer| *layer == digest));
+        let turn = by_name.unwrap_or(self.next);
+        self.next = turn + 1;
+        self.layers.get(turn).copied()
+    }
+}
+
+/// The digest that an entry is named after: `blobs/sha256/<hex>`, `<hex>.tar`.
+fn digest_in(name: &str) -> Option<Digest> {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let digits = last.split('.').next().unwrap_or(last);
+    format!("sha256:{digits}").parse().ok()
+}
+
+impl Export {
+    /// Reads all of `input`. `layers` are the diff ids that the engine named; none of them makes
+    /// this a reading without predictions.
+    pub(super) fn read(
+        what: &str,
+        input: impl Read,
+        press: Press,
+        layers: &[Digest],
+    ) -> Result<Self, Problem> {
+        let watched = Watched::new(input, press.desk.clone(), None);
+        let seen = watched.seen();
+        let mut export = Self {
+            what: what.to_owned(),
+            entries: Entries::of(what),
+            press,
+            again: false,
+        };
+        let mut prediction = Prediction::of(layers);
+        let mut documents = 0;
+        let mut end = 0;
+        let mut archive = tar::Archive::new(watched);
+        let broken = |error: &io::Error| {
+            if seen.ended() {
+                cut_short(what)
+            } else {
+                unreadable(what, error)
+            }
+        };
+        for entry in archive.entries().map_err(|error| broken(&error))? {
+            let mut entry = entry.map_err(|error| broken(&error))?;
+            let name = export.entries.name(&entry.path_bytes())?;
+            let kind = entry.header().entry_type();
+            let size = entry.size();
+            end = entry
+                .raw_file_position()
+                .saturating_add(size.next_multiple_of(BLOCK));
+            if kind.is_file() || kind.is_contiguous() {
+                let input = BufReader::with_capacity(256 * 1024, Exactly::new(&mut entry, size));
+                let stored = export.store(&name, size, input, &mut prediction, &mut documents)?;
+                export.entries.put(name, stored);
+            } else if (kind.is_symlink() || kind.is_hard_link())
+                && let Some(target) = entry.link_name_bytes()
+            {
+                export.entries.link(name, &target, kind.is_symlink())?;
+            }
+        }
+        // Every archive says that it ends; one that does not may lack more than that.
+        if seen.bytes() <= end {
+            return Err(cut_short(what));
+        }
+        Ok(export)
+    }
+
+    fn store(
+        &mut self,
+        name: &str,
+        size: u64,
+        mut input: impl BufRead,
+        prediction: &mut Prediction,
+        documents: &mut u64,
+    ) -> Result<Stored, Problem> {
+        let what = &self.what;
+        let head = input.fill_buf().map_err(|error| unreadable(what, &error))?;
+        let form = Form::of(head);
+        let document =
+            matches!(head.first(), Some(b'{' | b'[')) && size <= CAP && *documents + size <= DOCUMENTS;
+        if document {
+            *documents += size;
+            let mut bytes = Vec::new();
+            input
+                .read_to_end(&mut bytes)
+                .map_err(|error| unreadable(what, &error))?;
+            return Ok(Stored::Small(bytes.into()));
+        }
+        if size < BLOCK {
+            return Ok(Stored::Ignored);
+        }
+        if form != Form::Plain {
+            return self.store_packed(name, size, input, form);
+        }
+        let expected = prediction.next(name);
+        let pressed = self.press.press(&self.what, &mut input, expected)?;
+        Ok(Stored::Layer(pressed.diff, pressed.layer))
+    }
+
+    /// What is compressed already is kept, unless the destination has it.
+    fn store_packed(
+        &mut self,
+        name: &str,
+        size: u64,
+        mut input: impl BufRead,
+        form: Form,
+    ) -> Result<Stored, Problem> {
+        if let Some(digest) = digest_in(name) {
+            let known = Recalled { digest, size };
+            let asked = Blob {
+                digest,
+                size,
+                media_type: DOCKER_LAYER.to_owned(),
+                foreign: false,
+            };
+            if self.press.desk.there(vec![asked])?.contains(&digest) {
+                let found = hash(&mut input).map_err(|error| unreadable(&self.what, &error))?;
+                if found == digest {
+                    return Ok(Stored::Packed(known, form, Place::Elsewhere));
+                }
+                return Err(Problem::new(
+                    Kind::Invalid,
+                    format!("blob {digest} of {} has other bytes: {found}", self.what),
+                )
+                .hint("remove the image from the engine and pull or build it again"));
+            }
+        }
+        let (known, place) = self.press.keep(&self.what, &mut input)?;
+        Ok(Stored::Packed(known, form, place))
+    }
+}
+
+impl Shelf for Export {
+    fn what(&self) -> &str {
+        &self.what
+    }
+
+    fn name(&self, raw: &str) -> Result<String, Problem> {
+        self.entries.name(raw.as_bytes())
+    }
+
+    fn small(&mut self, name: &str) -> Result<Option<Bytes>, Problem> {
+        match self.entries.get(name) {
+            Some(Stored::Small(bytes)) => Ok(Some(bytes.clone())),
+            Some(Stored::Packed(known, ..)) => Err(too_large(&self.what, name, known.size)),
+            Some(Stored::Layer(..) | Stored::Ignored) | None => Ok(None),
+        }
+    }
+
+    fn blob(&mut self, name: &str, size: u64) -> Result<Option<Place>, Problem> {
+        let (length, place) = match self.entries.get(name) {
+            Some(Stored::Small(bytes)) => (bytes.len() as u64, Place::Bytes(bytes.clone())),
+            Some(Stored::Packed(known, _, place)) => (known.size, place.clone()),
+            Some(Stored::Layer(..) | Stored::Ignored) | None => return Ok(None),
+        };
+        if length != size {
+            return Err(wrong_length(&self.what, name, length, size));
+        }
+        Ok(Some(place))
+    }
+
+    fn recall(&mut self, _: &[Digest]) -> Result<(), Problem> {
+        // Everything was read already.
+        Ok(())
+    }
+
+    fn layer(&mut self, name: &str, diff: Digest) -> Result<Option<Pressed>, Problem> {
+        let Some(stored) = self.entries.get(name) else {
+            return Ok(None);
+        };
+        match stored {
+            Stored::Layer(found, layer) => {
+                // It may have been seen under another name since.
+                let layer = layer.clone().or_else(|| self.press.known(*found).cloned());
+                self.again |= layer.is_none();
+                Ok(Some(Pressed { diff: *found, layer }))
+            }
+            Stored::Small(bytes) => {
+                let bytes = bytes.clone();
+                self.press
+                    .press(&self.what, &mut &bytes[..], Some(diff))
+                    .map(Some)
+            }
+            Stored::Packed(known, form, place) => {
+                let media_type = if *form == Form::Gzip {
+                    DOCKER_LAYER
+                } else {
+                    DOCKER_LAYER_ZSTD
+                };
+                let layer = Layer {
+                    digest: known.digest,
+                    size: known.size,
+                    media_type,
+                    place: place.clone(),
+                };
+                let found = match (form, place) {
+                    (Form::Gzip, Place::File { path, .. }) => std::fs::File::open(path)
+                        .and_then(|file| hash(&mut MultiGzDecoder::new(file)))
+                        .map_err(|error| unreadable(&self.what, &error))?,
+                    // Its own digest was verified; what it unpacks to, the registry's readers see.
+                    _ => diff,
+                };
+                Ok(Some(Pressed {
+                    diff: found,
+                    layer: Some(layer),
+                }))
+            }
+            Stored::Ignored => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Gzip whose bytes are the same on every machine and day.
+//!
+//! Owns the recipe: a fixed header (no name, no time, XFL 0, system 255), then blocks of 1 MiB, each
+//! deflated for itself by zlib-rs at level 6 and ended at a byte (sync flush), then one last block
+//! with what is left, which may be nothing, and the trailer. One member, one deflate stream: every
+//! gunzip reads it. Because no block looks back at another one, several cores work on one layer and
+//! the bytes do not depend on their number. zlib-rs hashes and matches in the same way on every
+//! processor; its version is pinned in `Cargo.toml`, and a test here pins its bytes.
+//!
+//! The digests differ from those of charmcraft 2.7.4 for the same image: its header holds the name
+//! and the time of the export's entry, and CPython's zlib at level 9 makes other bytes. An image
+//! that it pushed is found by its config digest instead. [`RECIPE`] must be renamed whenever the
+//! bytes would change. Must not know files or layers.
+
+use std::io::{self, Read, Write};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+
+/// The name under which digests of compressed layers are remembered.
+pub(super) const RECIPE: &str = "windlass-gzip-1";
+/// Bytes that are compressed as one.
+const BLOCK: usize = 1024 * 1024;
+/// More workers would need more memory than a session may take.
+const WORKERS: usize = 4;
+const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+
+/// A block on its way to a worker, and the way back.
+struct Job {
+    raw: Vec<u8>,
+    last: bool,
+    done: SyncSender<Done>,
+}
+
+struct Done {
+    packed: io::Result<Vec<u8>>,
+    crc: Crc,
+}
+
+/// How many workers this machine is worth.
+pub(super) fn workers() -> usize {
+    thread::available_parallelism().map_or(1, |count| count.get().min(WORKERS))
+}
+
+/// Compresses all of `input` to `output` on `workers` threads. Never more than a few blocks for
+/// each of them are in memory.
+pub(super) fn compress(
+    input: &mut dyn Read,
+    output: &mut (dyn Write + Send),
+    workers: usize,
+) -> io::Result<()> {
+    let workers = workers.max(1);
+    let (jobs, work) = sync_channel::<Job>(workers);
+    let work = &Mutex::new(work);
+    // How many blocks are out at once: one for each worker, and some to go on with.
+    let (order, finished) = sync_channel::<Receiver<Done>>(workers);
+    let (spare, used) = channel();
+    thread::scope(move |scope| {
+        for _ in 0..workers {
+            let spare: Sender<Vec<u8>> = spare.clone();
+            thread::Builder::new()
+                .name("gzip".to_owned())
+                .spawn_scoped(scope, move || work_off(work, &spare))?;
+        }
+        drop(spare);
+        let writer = thread::Builder::new()
+            .name("gzip-out".to_owned())
+            .spawn_scoped(scope, move || write_out(output, &finished))?;
+        let fed = feed(input, &jobs, &order, &used);
+        drop((jobs, order));
+        let written = writer
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("the compressor stopped")));
+        // Where writing failed, feeding only broke off because of it.
+        written.and(fed)
+    })
+}
+
+/// Reads blocks and hands them out in order.
+fn feed(
+    input: &mut dyn Read,
+    jobs: &SyncSender<Job>,
+    order: &SyncSender<Receiver<Done>>,
+    used: &Receiver<Vec<u8>>,
+) -> io::Result<()> {
+    let broken = || io::Error::other("the compressor stopped");
+    loop {
+        let mut raw: Vec<u8> = used.try_recv().unwrap_or_default();
+        raw.clear();
+        raw.reserve_exact(BLOCK);
+        io::Read::take(&mut *input, BLOCK as u64).read_to_end(&mut raw)?;
+        let last = raw.len() < BLOCK;
+        let (done, waiting) = sync_channel(1);
+        order.send(waiting).map_err(|_| broken())?;
+        jobs.send(Job { raw, last, done }).map_err(|_| broken())?;
+        if last {
+            return Ok(());
+        }
+    }
+}
+
+fn work_off(work: &Mutex<Receiver<Job>>, spare: &Sender<Vec<u8>>) {
+    let mut deflate = Compress::new(Compression::new(6), false);
+    loop {
+        let job = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(Job { raw, last, done }) = job else {
+            return;
+        };
+        let mut crc = Crc::new();
+        crc.update(&raw);
+        let packed = block(&mut deflate, &raw, last);
+        // A writer that is gone has its own error to tell; blocks are taken to the end.
+        drop(done.send(Done { packed, crc }));
+        drop(spare.send(raw));
+    }
+}
+
+fn block(deflate: &mut Compress, raw: &[u8], last: bool) -> io::Result<Vec<u8>> {
+    deflate.reset();
+    let flush = if last {
+        FlushCompress::Finish
+    } else {
+        FlushCompress::Sync
+    };
+    let mut packed = Vec::with_capacity(raw.len() / 2 + 4096);
+    loop {
+        let taken = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
+        let status = deflate.compress_vec(raw.get(taken..).unwrap_or_default(), &mut packed, flush)?;
+        // Room that is left means that everything is out.
+        let room = packed.len() < packed.capacity();
+        match status {
+            Status::StreamEnd => return Ok(packed),
+            Status::Ok | Status::BufError if room && !last => return Ok(packed),
+            _ => packed.reserve(raw.len() / 2 + 4096),
+        }
+    }
+}
+
+fn write_out(output: &mut (dyn Write + Send), finished: &Receiver<Receiver<Done>>) -> io::Result<()> {
+    let mut crc = Crc::new();
+    output.write_all(&HEADER)?;
+    while let Ok(waiting) = finished.recv() {
+        let Ok(done) = waiting.recv() else {
+            return Err(io::Error::other("the compressor stopped"));
+        };
+        output.write_all(&done.packed?)?;
+        crc.combine(&done.crc);
+    }
+    output.write_all(&crc.sum().to_le_bytes())?;
+    output.write_all(&crc.amount().to_le_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use flate2::read::MultiGzDecoder;
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    /// Two and a half blocks: text that repeats itself, then noise, then both.
+    fn sample() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        for line in 0..60_000_u64 {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            match line % 3 {
+                0 => bytes
+                    .extend_from_slice(format!("usr/share/doc/package-{}/copyright\n", line / 7).as_bytes()),
+                1 => bytes.extend_from_slice(&state.to_le_bytes().repeat(3)),
+                _ => bytes.extend((0..91).map(|shift| (state.rotate_left(shift) % 64) as u8)),
+            }
+        }
+        bytes.truncate(5 * BLOCK / 2);
+        assert_eq!(bytes.len(), 5 * BLOCK / 2);
+        bytes
+    }
+
+    fn packed(raw: &[u8], workers: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        compress(&mut &raw[..], &mut out, workers).unwrap();
+        out
+    }
+
+    #[test]
+    fn the_bytes_are_pinned() {
+        // These change only together with RECIPE: images pushed before would be pushed again.
+        let digests =
+            [sample(), Vec::new(), vec![0; 1024]].map(|raw| hex::encode(Sha256::digest(packed(&raw, 2))));
+        assert_eq!(
+            digests,
+            [
+                "5b460acb23fdb94342bd3f8d6e3307aa28c2bc9064b4c2026a31fcd0ef2f5de9",
+                "ac73670af3abed54ac6fb4695131f4099be9fbe39d6076c5d0264a6bbdae9d83",
+                "75eb48369c0d0b1260b7db5c5f831d5f8b1b9b322b64191c96cb147437e7f404"
+            ]
+        );
+        assert_eq!(RECIPE, "windlass-gzip-1");
+    }
+
+    #[test]
+    fn the_number_of_workers_does_not_show_and_all_comes_back() {
+        let sample = sample();
+        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, sample.len()] {
+            let raw = &sample[..length];
+            let one = packed(raw, 1);
+            assert_eq!(one, packed(raw, 3), "{length}");
+            let mut back = Vec::new();
+            MultiGzDecoder::new(&one[..]).read_to_end(&mut back).unwrap();
+            assert_eq!(back, raw, "{length}");
+            // One member: what follows the first one is nothing.
+            let mut first = flate2::bufread::GzDecoder::new(&one[..]);
+            let mut back = Vec::new();
+            first.read_to_end(&mut back).unwrap();
+            assert_eq!((back.len(), first.into_inner().len()), (length, 0));
+        }
+    }
+
+    #[test]
+    fn what_was_compressed_before_does_not_show() {
+        let sample = sample();
+        let mut used = Compress::new(Compression::new(6), false);
+        block(&mut used, &sample[BLOCK..], true).unwrap();
+        let mut fresh = Compress::new(Compression::new(6), false);
+        let raw = &sample[..BLOCK];
+        assert_eq!(
+            block(&mut used, raw, false).unwrap(),
+            block(&mut fresh, raw, false).unwrap()
+        );
+    }
+
+    #[test]
+    fn the_header_says_nothing_and_an_error_gets_out() {
+        struct Broken(usize);
+        impl io::Read for Broken {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0 = self.0.checked_sub(1).ok_or_else(|| io::Error::other("torn"))?;
+                buffer.fill(1);
+                Ok(buffer.len())
+            }
+        }
+        struct Full;
+        impl io::Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        assert_eq!(packed(b"x", 1)[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+        let error = compress(&mut Broken(500), &mut Vec::new(), 2).unwrap_err();
+        assert_eq!(error.to_string(), "torn");
+        let error = compress(&mut Broken(usize::MAX), &mut Full, 2).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+}

@@ -1,0 +1,236 @@
+//! One layer: hashed, and compressed unless its compressed form is known.
+//!
+//! Owns what counts as known: a compressed digest that is remembered, of bytes that are in the
+//! spool or at the destination. Must not choose layers, and must not believe a prediction: what a
+//! layer is, its own hash says.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::PackProgress;
+use super::desk::Desk;
+use super::gzip;
+use super::spool::{Recalled, Spool, hash};
+use crate::domain::{Digest, Kind, Problem};
+use crate::services::registry::{Blob, Place};
+
+/// Docker's media type of a gzipped layer.
+pub(super) const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+/// Docker's media type of a layer that somebody compressed with zstd.
+pub(super) const DOCKER_LAYER_ZSTD: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
+
+/// A compressed layer.
+#[derive(Clone, Debug)]
+pub(super) struct Layer {
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    pub(super) media_type: &'static str,
+    pub(super) place: Place,
+}
+
+/// How bytes are packed, by their first few.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+impl Form {
+    pub(super) fn of(head: &[u8]) -> Self {
+        match head {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// A layer that was read to its end.
+pub(super) struct Pressed {
+    pub(super) diff: Digest,
+    /// None where it was only hashed and nothing is known of it.
+    pub(super) layer: Option<Layer>,
+}
+
+/// The place where layers are compressed.
+pub(super) struct Press {
+    pub(super) spool: Arc<Spool>,
+    pub(super) desk: Desk,
+    known: HashMap<Digest, Layer>,
+    /// Layers compressed so far.
+    pub(super) compressed: usize,
+}
+
+/// What went wrong with an archive while it was read.
+pub(super) fn unreadable(what: &str, error: &io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => return cut_short(what),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::TimedOut => {
+            return Problem::new(Kind::Service, format!("the export of {what} broke off"))
+                .because(error)
+                .hint(
+                    "see that the engine runs and that its disk is not full, then run the same command again",
+                );
+        }
+        _ => {}
+    }
+    Problem::new(Kind::Invalid, format!("{what} cannot be read to its end"))
+        .because(error)
+        .hint("make it anew, and check the disk or the engine that it comes from")
+}
+
+/// An archive that stops where it should go on.
+pub(super) fn cut_short(what: &str) -> Problem {
+    Problem::new(Kind::Invalid, format!("{what} ends in the middle"))
+        .cause("the archive was cut short")
+        .hint("make it anew; was the disk full when it was written, or the download broken off?")
+}
+
+impl Press {
+    pub(super) fn new(spool: Arc<Spool>, desk: Desk) -> Self {
+        Self {
+            spool,
+            desk,
+            known: HashMap::new(),
+            compressed: 0,
+        }
+    }
+
+    /// Finds out which of these layers need not be compressed.
+    pub(super) fn recall(&mut self, diffs: &[Digest]) -> Result<(), Problem> {
+        let recalled: Vec<(Digest, Recalled)> = diffs
+            .iter()
+            .filter(|diff| !self.known.contains_key(*diff))
+            .filter_map(|diff| Some((*diff, self.spool.recall(*diff)?)))
+            .collect();
+        let blobs = recalled.iter().map(|(_, known)| Blob {
+            digest: known.digest,
+            size: known.size,
+            media_type: DOCKER_LAYER.to_owned(),
+            foreign: false,
+        });
+        let there = self.desk.there(blobs.collect())?;
+        for (diff, known) in recalled {
+            let place = if there.contains(&known.digest) {
+                // The bytes are not needed; where they are at hand, nothing is lost by saying so.
+                self.spool.held(known).map_or(Place::Elsewhere, file)
+            } else if let Some(path) = self.spool.sound(known) {
+                file(path)
+            } else {
+                continue;
+            };
+            self.known.insert(diff, layer_of(known, place));
+        }
+        Ok(())
+    }
+
+    /// A layer that need not be compressed.
+    pub(super) fn known(&self, diff: Digest) -> Option<&Layer> {
+        self.known.get(&diff)
+    }
+
+    /// Reads one uncompressed layer to its end. It is only hashed where it is `expected` to be one
+    /// that is known.
+    pub(super) fn press(
+        &mut self,
+        what: &str,
+        input: &mut dyn Read,
+        expected: Option<Digest>,
+    ) -> Result<Pressed, Problem> {
+        if let Some(expected) = expected.filter(|diff| self.known.contains_key(diff)) {
+            let diff = hash(input).map_err(|error| unreadable(what, &error))?;
+            let layer = self.known.get(&diff).cloned();
+            if let Some(layer) = layer.as_ref().filter(|_| diff == expected) {
+                self.tell(diff, layer, true);
+            }
+            return Ok(Pressed { diff, layer });
+        }
+        let mut part = self.spool.part()?;
+        let mut tee = Hashing {
+            inner: input,
+            hasher: Sha256::new(),
+        };
+        let done = gzip::compress(&mut tee, &mut part, gzip::workers());
+        let diff = Digest::from_bytes(tee.hasher.finalize().into());
+        if let Err(error) = done {
+            return Err(match part.failure() {
+                Some(error) => self.spool.unwritable(&error),
+                None => unreadable(what, &error),
+            });
+        }
+        let (known, path) = part.keep(&self.spool)?;
+        self.spool.remember(diff, known);
+        self.compressed += 1;
+        let layer = layer_of(known, file(path));
+        self.known.insert(diff, layer.clone());
+        self.tell(diff, &layer, false);
+        Ok(Pressed {
+            diff,
+            layer: Some(layer),
+        })
+    }
+
+    /// Copies bytes into the spool as they are.
+    pub(super) fn keep(&self, what: &str, input: &mut dyn Read) -> Result<(Recalled, Place), Problem> {
+        let mut part = self.spool.part()?;
+        if let Err(error) = copy(input, &mut part) {
+            return Err(match part.failure() {
+                Some(error) => self.spool.unwritable(&error),
+                None => unreadable(what, &error),
+            });
+        }
+        let (known, path) = part.keep(&self.spool)?;
+        Ok((known, file(path)))
+    }
+
+    fn tell(&self, diff: Digest, layer: &Layer, known: bool) {
+        self.desk.tell(PackProgress::Layer {
+            diff,
+            size: layer.size,
+            known,
+        });
+    }
+}
+
+pub(super) fn copy(input: &mut dyn Read, output: &mut dyn Write) -> io::Result<()> {
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => output.write_all(&buffer[..count])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn file(path: std::path::PathBuf) -> Place {
+    Place::File { path, offset: 0 }
+}
+
+fn layer_of(known: Recalled, place: Place) -> Layer {
+    Layer {
+        digest: known.digest,
+        size: known.size,
+        media_type: DOCKER_LAYER,
+        place,
+    }
+}
+
+/// A reader that hashes what passes.
+pub(super) struct Hashing<R> {
+    pub(super) inner: R,
+    pub(super) hasher: Sha256,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        Ok(count)
+    }
+}

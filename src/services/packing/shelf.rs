@@ -1,0 +1,149 @@
+//! What an image is put together from, wherever it lies: a folder, an archive, an export.
+//!
+//! Owns the questions that the two layouts ask of it, and the answers of a plain folder. Must not
+//! know either layout.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::press::Pressed;
+use crate::domain::{Digest, Kind, Outside, Problem};
+use crate::services::registry::Place;
+
+/// Largest document that is read into memory, in bytes.
+pub(super) const CAP: u64 = 8 * 1024 * 1024;
+
+/// Entries by name, to be read as what they turn out to be.
+pub(super) trait Shelf {
+    /// What it is called, for problems.
+    fn what(&self) -> &str;
+
+    /// The name of an entry that a document names.
+    fn name(&self, raw: &str) -> Result<String, Problem>;
+
+    /// A document; none where there is no such entry.
+    fn small(&mut self, name: &str) -> Result<Option<Bytes>, Problem>;
+
+    /// Where the bytes of a blob of this length are, as they are.
+    fn blob(&mut self, name: &str, size: u64) -> Result<Option<Place>, Problem>;
+
+    /// Finds out which layers need not be compressed.
+    fn recall(&mut self, diffs: &[Digest]) -> Result<(), Problem>;
+
+    /// A compressed layer, whose diff id should be `diff`.
+    fn layer(&mut self, name: &str, diff: Digest) -> Result<Option<Pressed>, Problem>;
+}
+
+/// A document that is larger than anybody needs.
+pub(super) fn too_large(what: &str, name: &str, size: u64) -> Problem {
+    let shown = Outside::capped(name, 200);
+    Problem::new(Kind::Invalid, format!("{shown} in {what} has {size} bytes"))
+        .cause(format!("such a document has at most {CAP}"))
+        .hint("make the archive or folder anew")
+}
+
+/// A blob whose length is not the one that its manifest names.
+pub(super) fn wrong_length(what: &str, name: &str, size: u64, expected: u64) -> Problem {
+    let shown = Outside::capped(name, 200);
+    Problem::new(
+        Kind::Invalid,
+        format!("{shown} in {what} has {size} bytes where its manifest says {expected}"),
+    )
+    .hint("make the archive or folder anew")
+}
+
+/// A folder in the OCI image layout.
+pub(super) struct Folder {
+    what: String,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// The folder at `path`, if it is one.
+    pub(super) fn open(what: &str, path: &Path) -> Result<Self, Problem> {
+        let facts = fs::metadata(path).map_err(|error| missing(path, &error))?;
+        if !facts.is_dir() {
+            let shown = Outside::new(path.display().to_string());
+            return Err(
+                Problem::new(Kind::Invalid, format!("{shown} is no folder")).hint(format!(
+                    "an archive is named oci-archive:{shown} or docker-archive:{shown}"
+                )),
+            );
+        }
+        Ok(Self {
+            what: what.to_owned(),
+            path: path.to_path_buf(),
+        })
+    }
+
+    fn facts(&self, name: &str) -> Result<Option<(PathBuf, u64)>, Problem> {
+        let path = self.path.join(name);
+        match fs::metadata(&path) {
+            Ok(facts) if facts.is_file() => Ok(Some((path, facts.len()))),
+            Ok(_) => {
+                let shown = Outside::new(path.display().to_string());
+                Err(Problem::new(Kind::Invalid, format!("{shown} is no plain file"))
+                    .hint("make the folder anew"))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(missing(&path, &error)),
+        }
+    }
+}
+
+/// A file or folder that cannot be read.
+pub(super) fn missing(path: &Path, error: &io::Error) -> Problem {
+    let shown = Outside::new(path.display().to_string());
+    if error.kind() == io::ErrorKind::NotFound {
+        return Problem::new(Kind::NotFound, format!("there is no {shown}"))
+            .hint("check the path; relative ones begin at the folder where windlass was started");
+    }
+    Problem::new(Kind::Machine, format!("{shown} cannot be read"))
+        .because(error)
+        .hint("check the permissions of the file and of the folders above it")
+}
+
+impl Shelf for Folder {
+    fn what(&self) -> &str {
+        &self.what
+    }
+
+    fn name(&self, raw: &str) -> Result<String, Problem> {
+        Ok(raw.to_owned())
+    }
+
+    fn small(&mut self, name: &str) -> Result<Option<Bytes>, Problem> {
+        let Some((path, size)) = self.facts(name)? else {
+            return Ok(None);
+        };
+        if size > CAP {
+            return Err(too_large(&self.what, name, size));
+        }
+        let mut bytes = Vec::new();
+        fs::File::open(&path)
+            .and_then(|file| file.take(CAP).read_to_end(&mut bytes))
+            .map_err(|error| missing(&path, &error))?;
+        Ok(Some(bytes.into()))
+    }
+
+    fn blob(&mut self, name: &str, size: u64) -> Result<Option<Place>, Problem> {
+        let Some((path, length)) = self.facts(name)? else {
+            return Ok(None);
+        };
+        if length != size {
+            return Err(wrong_length(&self.what, name, length, size));
+        }
+        Ok(Some(Place::File { path, offset: 0 }))
+    }
+
+    fn recall(&mut self, _: &[Digest]) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    fn layer(&mut self, _: &str, _: Digest) -> Result<Option<Pressed>, Problem> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,263 @@
+//! Compressed layers on their way, and what is remembered of them.
+//!
+//! Owns two folders that nobody else may read: `spool/` with files named by their digest, and
+//! `layers/` with the compressed digest of every layer ever compressed, by diff id. What nobody
+//! used for a week is taken away, so that the next push of the same layers finds them. Must not compress anything.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::gzip::RECIPE;
+use crate::domain::{Digest, Kind, Outside, Problem};
+use crate::services::private_file;
+
+/// A layer that no image needed for so long is not kept.
+const LEFT_OVER: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Bytes that the spool may hold; the longest unused go first.
+const ROOM: u64 = 8 << 30;
+/// A push that is under way may still want what was used within this time.
+const BUSY: Duration = Duration::from_secs(3600);
+
+/// The two folders.
+#[derive(Debug)]
+pub(super) struct Spool {
+    folder: PathBuf,
+    /// True where they go away with this value.
+    passing: bool,
+}
+
+/// What is remembered of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Recalled {
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    recipe: String,
+    digest: Digest,
+    size: u64,
+}
+
+impl Spool {
+    /// In `folder`, or in one that lives as long as this value.
+    pub(super) fn open(folder: Option<&Path>) -> Result<Self, Problem> {
+        let own = || std::env::temp_dir().join(format!("windlass-{}", Uuid::new_v4().simple()));
+        let spool = Self {
+            folder: folder.map_or_else(own, Path::to_path_buf),
+            passing: folder.is_none(),
+        };
+        for part in [spool.spooled(), spool.noted()] {
+            private_file::make_folder(&part).map_err(|error| spool.unwritable(&error))?;
+        }
+        spool.sweep();
+        Ok(spool)
+    }
+
+    fn spooled(&self) -> PathBuf {
+        self.folder.join("spool")
+    }
+
+    fn noted(&self) -> PathBuf {
+        self.folder.join("layers")
+    }
+
+    /// Where a blob is, if it is here.
+    pub(super) fn path(&self, digest: Digest) -> PathBuf {
+        self.spooled().join(digest.hex())
+    }
+
+    /// The problem of a file that cannot be written here.
+    pub(super) fn unwritable(&self, error: &io::Error) -> Problem {
+        let shown = Outside::new(self.folder.display().to_string());
+        Problem::new(Kind::Machine, format!("layers cannot be kept in {shown}"))
+            .because(error)
+            .hint("check the folder's permissions and the space on its disk; XDG_CACHE_HOME or WINDLASS_STATE_DIR move it")
+    }
+
+    /// Takes away what nobody used for a week, and the longest unused where the spool is full.
+    fn sweep(&self) {
+        let Ok(entries) = fs::read_dir(self.spooled()) else {
+            return;
+        };
+        let mut files: Vec<(Duration, u64, PathBuf)> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let facts = entry.metadata().ok()?;
+                let unused = SystemTime::now().duration_since(facts.modified().ok()?).ok()?;
+                Some((unused, facts.len(), entry.path()))
+            })
+            .collect();
+        files.sort();
+        let mut kept = 0;
+        for (unused, size, path) in files {
+            kept += size;
+            let full = kept > ROOM && unused > BUSY;
+            if (unused > LEFT_OVER || full)
+                && let Err(error) = fs::remove_file(path)
+            {
+                tracing::debug!(%error, "a left-over of the spool stays");
+            }
+        }
+    }
+
+    /// The compressed digest of a layer, where it was compressed before in today's way.
+    pub(super) fn recall(&self, diff: Digest) -> Option<Recalled> {
+        let text = fs::read(self.noted().join(diff.hex())).ok()?;
+        let note: Note = serde_json::from_slice(&text).ok()?;
+        (note.recipe == RECIPE).then_some(Recalled {
+            digest: note.digest,
+            size: note.size,
+        })
+    }
+
+    /// Remembers the compressed digest of a layer. Forgetting costs time, not the answer.
+    pub(super) fn remember(&self, diff: Digest, known: Recalled) {
+        let note = Note {
+            recipe: RECIPE.to_owned(),
+            digest: known.digest,
+            size: known.size,
+        };
+        let text = serde_json::to_vec(&note).unwrap_or_default();
+        if let Err(problem) = private_file::write(&self.noted().join(diff.hex()), &text) {
+            tracing::debug!(%problem, "the digest of a layer is not remembered");
+        }
+    }
+
+    /// The file of a blob, where it is here in full length. It counts as used today.
+    pub(super) fn held(&self, known: Recalled) -> Option<PathBuf> {
+        let path = self.path(known.digest);
+        let file = File::options().write(true).open(&path).ok()?;
+        if file.metadata().ok()?.len() != known.size {
+            return None;
+        }
+        if let Err(error) = file.set_modified(SystemTime::now()) {
+            tracing::debug!(%error, "a file of the spool keeps its age");
+        }
+        Some(path)
+    }
+
+    /// As [`Spool::held`], with its bytes hashed again; a file that does not agree is taken away.
+    pub(super) fn sound(&self, known: Recalled) -> Option<PathBuf> {
+        let path = self.held(known)?;
+        let hashed = File::open(&path).and_then(|mut file| hash(&mut file));
+        if hashed.is_ok_and(|digest| digest == known.digest) {
+            return Some(path);
+        }
+        drop(fs::remove_file(&path));
+        None
+    }
+
+    /// A new file whose name will be its digest.
+    pub(super) fn part(&self) -> Result<Part, Problem> {
+        let path = self.spooled().join(format!(".part-{}", Uuid::new_v4().simple()));
+        let file = private_file::create_new(&path).map_err(|error| self.unwritable(&error))?;
+        Ok(Part {
+            file,
+            scratch: Scratch(path),
+            hasher: Sha256::new(),
+            size: 0,
+            failed: None,
+        })
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if self.passing
+            && let Err(error) = fs::remove_dir_all(&self.folder)
+        {
+            tracing::debug!(%error, "a temporary folder stays");
+        }
+    }
+}
+
+/// The digest of all that `input` holds.
+pub(super) fn hash(input: &mut dyn Read) -> io::Result<Digest> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(Digest::from_bytes(hasher.finalize().into())),
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A file that goes away with this value.
+#[derive(Debug)]
+pub(super) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // After a rename nothing is there.
+        drop(fs::remove_file(&self.0));
+    }
+}
+
+/// A file being written.
+pub(super) struct Part {
+    file: File,
+    scratch: Scratch,
+    hasher: Sha256,
+    size: u64,
+    failed: Option<io::Error>,
+}
+
+impl Part {
+    /// What went wrong while it was written, if that did.
+    pub(super) fn failure(&mut self) -> Option<io::Error> {
+        self.failed.take()
+    }
+
+    /// Gives it the name of its digest.
+    pub(super) fn keep(self, spool: &Spool) -> Result<(Recalled, PathBuf), Problem> {
+        let digest = Digest::from_bytes(self.hasher.finalize().into());
+        let path = spool.path(digest);
+        fs::rename(self.scratch.path(), &path).map_err(|error| spool.unwritable(&error))?;
+        let size = self.size;
+        Ok((Recalled { digest, size }, path))
+    }
+
+    /// Leaves it without a name: it goes away with what is handed out.
+    pub(super) fn nameless(self) -> Scratch {
+        self.scratch
+    }
+}
+
+impl Write for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.file.write(bytes) {
+            Ok(count) => {
+                self.hasher.update(&bytes[..count]);
+                self.size += count as u64;
+                Ok(count)
+            }
+            Err(error) => {
+                if error.kind() != io::ErrorKind::Interrupted {
+                    self.failed = Some(io::Error::new(error.kind(), error.to_string()));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! One blob out of a registry, asked for again from where it broke off.
+//!
+//! Owns ranges and the bound on repetitions. Must not verify (see `verify`) or buffer.
+
+use std::sync::Arc;
+
+use backon::{BackoffBuilder as _, ExponentialBackoff};
+use bytes::{Buf as _, Bytes};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use reqwest::header::{AUTHORIZATION, RANGE};
+
+use super::Registries;
+use super::manifest::Blob;
+use super::resolve::lied;
+use super::verify::{Fault, Watch};
+use super::wire::{Access, Trouble, origin_of};
+use crate::domain::Outside;
+use crate::services::http::{self, Answer, Failure};
+
+/// Repetitions of one blob, however much each of them brought.
+const ROUNDS: u32 = 32;
+
+type Body = BoxStream<'static, Result<Bytes, String>>;
+
+/// A blob on its way here.
+struct Download {
+    registries: Registries,
+    access: Access,
+    blob: Blob,
+    watch: Arc<Watch>,
+    body: Body,
+    /// Bytes that went on.
+    seen: u64,
+    /// Bytes that come once more and are dropped.
+    skip: u64,
+    /// How far it was when it last broke off.
+    since: u64,
+    rounds: u32,
+    pauses: ExponentialBackoff,
+}
+
+/// The bytes of `blob` from the first one on.
+pub(super) async fn open(
+    registries: &Registries,
+    access: &Access,
+    blob: &Blob,
+    watch: Arc<Watch>,
+) -> Result<BoxStream<'static, Result<Bytes, Fault>>, Trouble> {
+    let (body, _) = ask(registries, access, blob, 0).await?;
+    let download = Download {
+        registries: registries.clone(),
+        access: access.clone(),
+        blob: blob.clone(),
+        watch,
+        body,
+        seen: 0,
+        skip: 0,
+        since: 0,
+        rounds: 0,
+        pauses: http::policy().build(),
+    };
+    let pieces = stream::try_unfold(download, |mut download| async move {
+        let piece = download.next().await?;
+        Ok(piece.map(|piece| (piece, download)))
+    });
+    Ok(pieces.boxed())
+}
+
+impl Download {
+    async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        loop {
+            let why = match self.body.next().await {
+                Some(Ok(mut piece)) => {
+                    let dropped =
+                        usize::try_from(self.skip).map_or(piece.len(), |skip| skip.min(piece.len()));
+                    piece.advance(dropped);
+                    self.skip -= dropped as u64;
+                    if piece.is_empty() {
+                        self.watch.touch();
+                        continue;
+                    }
+                    self.seen += piece.len() as u64;
+                    return Ok(Some(piece));
+                }
+                // Whoever counts and hashes knows whether that was all.
+                _ if self.seen >= self.blob.size => return Ok(None),
+                Some(Err(why)) => why,
+                None => format!("it ended after {} of {} bytes", self.seen, self.blob.size),
+            };
+            self.again(why).await?;
+        }
+    }
+
+    /// Asks for the rest, after the pauses of the one policy; they begin anew where the last
+    /// repetition brought something.
+    async fn again(&mut self, why: String) -> Result<(), Fault> {
+        self.rounds += 1;
+        if self.seen > self.since {
+            self.pauses = http::policy().build();
+        }
+        self.since = self.seen;
+        let mut why = why;
+        loop {
+            let pause = self.pauses.next().filter(|_| self.rounds <= ROUNDS);
+            let Some(mut pause) = pause else {
+                return Err(Fault::Broke(why));
+            };
+            tracing::debug!(digest = %self.blob.digest, at = self.seen, why, "a download goes on");
+            loop {
+                self.watch.touch();
+                let step = pause.min(std::time::Duration::from_secs(5));
+                tokio::time::sleep(step).await;
+                pause = pause.saturating_sub(step);
+                if pause.is_zero() {
+                    break;
+                }
+            }
+            self.watch.touch();
+            match ask(&self.registries, &self.access, &self.blob, self.seen).await {
+                Ok((body, skip)) => {
+                    (self.body, self.skip) = (body, skip);
+                    return Ok(());
+                }
+                // What the host asked for is waited for by everybody who speaks to it.
+                Err(trouble)
+                    if trouble.again && trouble.wait.is_none_or(|wait| wait <= http::LONGEST_WAIT) =>
+                {
+                    why = trouble.problem.to_string();
+                }
+                Err(trouble) => return Err(Fault::Refused(Box::new(trouble.problem))),
+            }
+        }
+    }
+}
+
+/// The body from `offset` on, and how many bytes of it were seen before.
+async fn ask(
+    registries: &Registries,
+    access: &Access,
+    blob: &Blob,
+    offset: u64,
+) -> Result<(Body, u64), Trouble> {
+    let what = format!("blob {} of {}", blob.digest, access.site);
+    let url = access.site.url(&format!("blobs/{}", blob.digest))?;
+    let http = &registries.shared.http;
+    let mut learnt = false;
+    let response = loop {
+        let authorization = registries.authorization(access).await?;
+        let mut request = http.client(&url)?.get(url.clone());
+        if let Some(value) = &authorization {
+            request = request.header(AUTHORIZATION, value.clone());
+        }
+        if offset > 0 {
+            request = request.header(RANGE, format!("bytes={offset}-"));
+        }
+        let response = http
+            .open(request)
+            .await
+            .map_err(|failure| Trouble::failed(&failure, &what, &url))?;
+        let ours = origin_of(response.url()) == access.site.origin();
+        if response.status().as_u16() == 401
+            && ours
+            && !learnt
+            && registries
+                .learn(access, response.headers(), authorization.as_ref())
+                .await?
+        {
+            learnt = true;
+            // A small answer is read to its end, so that its connection is used again.
+            if response.content_length().is_some_and(|length| length < 64 * 1024) {
+                drop(response.bytes().await);
+            }
+            continue;
+        }
+        break response;
+    };
+    registries.note_quota(&access.site, response.headers());
+    let status = response.status().as_u16();
+    let length = response.content_length();
+    let skip = match status {
+        200 => {
+            if let Some(length) = length.filter(|length| *length != blob.size) {
+                return Err(lied(&what, &format!("{} bytes", blob.size), &format!("{length} bytes")).into());
+            }
+            offset
+        }
+        206 if offset > 0 => {
+            let range = response.headers().get("content-range");
+            let range = range.and_then(|range| range.to_str().ok()).unwrap_or_default();
+            if !follows(range, offset, blob.size) {
+                let wanted = format!("bytes {offset}-{}/{}", blob.size - 1, blob.size);
+                return Err(lied(&what, &wanted, &format!("'{}'", Outside::capped(range, 100))).into());
+            }
+            0
+        }
+        _ => {
+            let answer = Answer {
+                status,
+                headers: response.headers().clone(),
+                url: response.url().clone(),
+                body: Bytes::new(),
+            };
+            return Err(registries.refusal(access, &what, &answer).await);
+        }
+    };
+    let host = http::host_of(&url);
+    let body = response
+        .bytes_stream()
+        .map(move |piece| piece.map_err(|error| format!("{host}: {}", Failure::of(&error).text)));
+    Ok((body.boxed(), skip))
+}
+
+/// True where a `Content-Range` begins at `offset` of a whole of `size` bytes.
+fn follows(range: &str, offset: u64, size: u64) -> bool {
+    let Some((span, whole)) = range.strip_prefix("bytes ").and_then(|text| text.split_once('/')) else {
+        return false;
+    };
+    let begins = span
+        .split_once('-')
+        .and_then(|(from, _)| from.trim().parse::<u64>().ok());
+    begins == Some(offset) && (whole == "*" || whole.parse() == Ok(size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_must_begin_where_it_broke_off() {
+        assert!(follows("bytes 5-9/10", 5, 10));
+        assert!(follows("bytes 5-9/*", 5, 10));
+        for bad in ["", "bytes 4-9/10", "bytes 5-9/11", "5-9/10", "bytes */10"] {
+            assert!(!follows(bad, 5, 10), "{bad}");
+        }
+    }
+}

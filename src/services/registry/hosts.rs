@@ -1,0 +1,162 @@
+//! What one process knows about each registry host, and how much it asks of it at once.
+//!
+//! Owns the budgets of transfers and requests for each origin, which repositories were seen to hold
+//! which blob, and which blobs are on their way there. Must not send anything.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+
+use crate::domain::{Digest, Kind, Problem};
+
+/// Blobs on their way from or to one host at once, whichever copies they belong to.
+const TRANSFERS: usize = 6;
+/// Other requests to one host at once.
+const REQUESTS: usize = 16;
+/// Blobs in chunks at once, anywhere: each holds a chunk in memory.
+const CHUNKED: usize = 2;
+/// Blobs whose places are remembered.
+const REMEMBERED: usize = 16 * 1024;
+
+/// All hosts, by origin.
+pub(super) struct Hosts {
+    known: Mutex<HashMap<String, Arc<Host>>>,
+    /// Turns of those who send in chunks.
+    pub(super) chunked: Semaphore,
+}
+
+/// One host.
+pub(super) struct Host {
+    origin: String,
+    transfers: Arc<Semaphore>,
+    /// Turns of all other requests.
+    pub(super) requests: Semaphore,
+    places: Mutex<HashMap<Digest, Vec<String>>>,
+    flights: Mutex<HashMap<Digest, Arc<AsyncMutex<()>>>>,
+    refused: Mutex<HashSet<(String, String)>>,
+    /// True once the host said that it does not list referrers.
+    pub(super) lists_no_referrers: AtomicBool,
+}
+
+/// The right to send one blob, and the others' wait for it.
+pub(super) type Flight = OwnedMutexGuard<()>;
+
+impl Default for Hosts {
+    fn default() -> Self {
+        Self {
+            known: Mutex::default(),
+            chunked: Semaphore::new(CHUNKED),
+        }
+    }
+}
+
+impl Hosts {
+    pub(super) fn of(&self, origin: &str) -> Arc<Host> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = known.get(origin) {
+            return Arc::clone(host);
+        }
+        let host = Arc::new(Host {
+            origin: origin.to_owned(),
+            transfers: Arc::new(Semaphore::new(TRANSFERS)),
+            requests: Semaphore::new(REQUESTS),
+            places: Mutex::default(),
+            flights: Mutex::default(),
+            refused: Mutex::default(),
+            lists_no_referrers: AtomicBool::new(false),
+        });
+        known.insert(origin.to_owned(), Arc::clone(&host));
+        host
+    }
+}
+
+/// A turn for one blob at each of these hosts. They are taken in one order everywhere, so that two
+/// copies in opposite directions never wait for each other.
+pub(super) async fn turn(hosts: &[Arc<Host>]) -> Result<Vec<OwnedSemaphorePermit>, Problem> {
+    let mut ordered: Vec<&Arc<Host>> = hosts.iter().collect();
+    ordered.sort_by(|one, other| one.origin.cmp(&other.origin));
+    ordered.dedup_by(|one, other| one.origin == other.origin);
+    let mut turns = Vec::new();
+    for host in ordered {
+        let turn = Arc::clone(&host.transfers).acquire_owned().await;
+        turns.push(
+            turn.map_err(|error| Problem::new(Kind::Internal, "no turn is given out").because(&error))?,
+        );
+    }
+    Ok(turns)
+}
+
+impl Host {
+    /// Notes that `repository` has a blob.
+    pub(super) fn holds(&self, digest: Digest, repository: &str) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() >= REMEMBERED {
+            places.clear();
+        }
+        let held = places.entry(digest).or_default();
+        if held.iter().all(|known| known != repository) {
+            held.push(repository.to_owned());
+        }
+    }
+
+    /// A repository other than `repository` that was seen to have a blob and from which a mount was
+    /// not refused before.
+    pub(super) fn place(&self, digest: Digest, repository: &str) -> Option<String> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places
+            .get(&digest)?
+            .iter()
+            .find(|place| {
+                *place != repository && !refused.contains(&((*place).clone(), repository.to_owned()))
+            })
+            .cloned()
+    }
+
+    /// Notes that nothing can be mounted from one repository into another.
+    pub(super) fn refuses(&self, from: &str, to: &str) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.insert((from.to_owned(), to.to_owned()));
+    }
+
+    /// The right to send `digest` to this host: at once (and `false`), or once whoever is at it has
+    /// ended (and `true`).
+    pub(super) async fn flight(&self, digest: Digest) -> (Flight, bool) {
+        let lock = {
+            let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+            flights.retain(|_, lock| Arc::strong_count(lock) > 1);
+            Arc::clone(flights.entry(digest).or_default())
+        };
+        match Arc::clone(&lock).try_lock_owned() {
+            Ok(flight) => (flight, false),
+            Err(_) => (lock.lock_owned().await, true),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_host_has_so_many_turns_and_no_more() {
+        let hosts = Hosts::default();
+        let (one, other) = (hosts.of("https://a"), hosts.of("https://b"));
+        let mut held = Vec::new();
+        for _ in 0..TRANSFERS {
+            held.push(turn(&[Arc::clone(&other), Arc::clone(&one)]).await.unwrap());
+        }
+        let both = [Arc::clone(&one), Arc::clone(&one)];
+        let mut waiting = tokio_test_poll(turn(&both));
+        assert!(waiting.is_none(), "the seventh waits");
+        held.pop();
+        waiting = tokio_test_poll(turn(&both));
+        assert_eq!(waiting.unwrap().unwrap().len(), 1, "one host, one turn");
+    }
+
+    fn tokio_test_poll<T>(future: impl Future<Output = T>) -> Option<T> {
+        futures_util::FutureExt::now_or_never(future)
+    }
+}

@@ -1,0 +1,204 @@
+//! What refers to an image: signatures, bills of materials, provenance beside it.
+//!
+//! Owns finding them at the source and listing them at the destination, by the registry's own list
+//! or, where there is none, by the tag that stands for it. "None", "no such list" and "could not
+//! tell" are three answers: the last is a failure. Must not judge what they say.
+
+use std::sync::atomic::Ordering;
+
+use reqwest::Method;
+use reqwest::header::ACCEPT;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+use super::manifest::{self, Content, Manifest, OCI_INDEX};
+use super::resolve::{fetch, head_at};
+use super::settle::put;
+use super::wire::{Access, Ask};
+use super::{Copied, CopyJob, CopySource, Registries, copy};
+use crate::domain::image::Repository;
+use crate::domain::{Digest, Kind, ManifestDigest, Problem};
+
+/// More of them for one image are not believed.
+const MOST: usize = 256;
+
+/// Copies what refers to the image of `job` and to its platforms.
+pub(super) async fn follow(
+    registries: &Registries,
+    job: &CopyJob,
+    source: &Repository,
+    manifests: &[Manifest],
+    cancel: &CancellationToken,
+) -> Result<Copied, Problem> {
+    let mut all = Copied {
+        digest: job.digest,
+        bytes_sent: 0,
+        bytes_skipped: 0,
+        already: true,
+    };
+    for subject in subjects(manifests) {
+        let found = list(registries, source, subject).await?;
+        let mut unlisted = Vec::new();
+        for descriptor in found {
+            let one = CopyJob {
+                source: CopySource::Registry(source.clone()),
+                digest: descriptor.digest,
+                destination: job.destination.clone(),
+                tag: None,
+                cut: Vec::new(),
+                referrers: false,
+            };
+            // Their progress is not that of the image: nobody listens.
+            let (events, _) = unbounded_channel();
+            let copied = Box::pin(copy::run(registries, &one, events, cancel)).await?;
+            all.bytes_sent += copied.bytes_sent;
+            all.bytes_skipped += copied.bytes_skipped;
+            all.already &= copied.already;
+            unlisted.push(descriptor);
+        }
+        if !unlisted.is_empty() {
+            enlist(registries, &job.destination, subject, unlisted).await?;
+        }
+    }
+    Ok(all)
+}
+
+/// The root and the images that run; attestations within an index travel with it.
+fn subjects(manifests: &[Manifest]) -> Vec<ManifestDigest> {
+    let attests = |digest: ManifestDigest| {
+        manifests
+            .iter()
+            .flat_map(Manifest::children)
+            .any(|child| child.digest == digest && child.attestation)
+    };
+    let root = manifests.last().map(|root| root.digest);
+    manifests
+        .iter()
+        .rev()
+        .filter(|manifest| {
+            Some(manifest.digest) == root
+                || (matches!(manifest.content, Content::Image { .. }) && !attests(manifest.digest))
+        })
+        .map(|manifest| manifest.digest)
+        .collect()
+}
+
+/// One entry of a list, and its words.
+struct Descriptor {
+    digest: ManifestDigest,
+    words: Value,
+}
+
+fn stand_in(subject: ManifestDigest) -> String {
+    format!("sha256-{}", subject.0.hex())
+}
+
+async fn list(
+    registries: &Registries,
+    repository: &Repository,
+    subject: ManifestDigest,
+) -> Result<Vec<Descriptor>, Problem> {
+    let access = registries.site(repository)?.pull();
+    match listed(registries, &access, repository, subject).await? {
+        Some(found) => Ok(found),
+        None => by_tag(registries, &access, repository, subject).await,
+    }
+}
+
+/// What the registry's own list says; `None` where it keeps none.
+async fn listed(
+    registries: &Registries,
+    access: &Access,
+    repository: &Repository,
+    subject: ManifestDigest,
+) -> Result<Option<Vec<Descriptor>>, Problem> {
+    let host = registries.shared.hosts.of(&access.site.origin());
+    if host.lists_no_referrers.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let what = format!("what refers to {}", repository.at(subject));
+    let ask =
+        Ask::new(Method::GET, access.site.url(&format!("referrers/{subject}"))?).header(ACCEPT, OCI_INDEX);
+    let answer = registries.ask(access, &what, &ask).await;
+    let answer = answer.map_err(|trouble| trouble.problem)?;
+    match answer.status {
+        200 => read(&what, &answer.body).map(Some),
+        400 | 404 | 405 | 501 => {
+            host.lists_no_referrers.store(true, Ordering::Relaxed);
+            Ok(None)
+        }
+        _ => Err(registries.refusal(access, &what, &answer).await.problem),
+    }
+}
+
+/// What the tag says that stands for the list.
+async fn by_tag(
+    registries: &Registries,
+    access: &Access,
+    repository: &Repository,
+    subject: ManifestDigest,
+) -> Result<Vec<Descriptor>, Problem> {
+    let reference = repository.tagged(&stand_in(subject));
+    match fetch(registries, access, &reference).await {
+        Ok(index) => read(&reference.to_string(), &index.bytes),
+        Err(problem) if problem.kind == Kind::NotFound => Ok(Vec::new()),
+        Err(problem) => Err(problem),
+    }
+}
+
+fn read(what: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, Problem> {
+    let broken = |why: String| Problem::new(Kind::Invalid, format!("{what} cannot be read")).cause(why);
+    if bytes.len() > manifest::CAP {
+        return Err(broken(format!("it is larger than {} bytes", manifest::CAP)));
+    }
+    let document: Value = serde_json::from_slice(bytes).map_err(|error| broken(error.to_string()))?;
+    let rows = document.get("manifests").and_then(Value::as_array);
+    let rows = rows.ok_or_else(|| broken("it names no manifests".to_owned()))?;
+    if rows.len() > MOST {
+        return Err(broken(format!("it names more than {MOST} manifests")));
+    }
+    rows.iter()
+        .map(|row| {
+            let digest = row.get("digest").and_then(Value::as_str).unwrap_or_default();
+            let digest: Digest = digest.parse().map_err(|error| broken(format!("{error}")))?;
+            Ok(Descriptor {
+                digest: ManifestDigest(digest),
+                words: row.clone(),
+            })
+        })
+        .collect()
+}
+
+/// Sees to it that the destination lists them: registries that keep lists do so themselves, at
+/// others they are added to the tag that stands for the list.
+async fn enlist(
+    registries: &Registries,
+    destination: &Repository,
+    subject: ManifestDigest,
+    found: Vec<Descriptor>,
+) -> Result<(), Problem> {
+    let to = registries.site(destination)?.push();
+    if listed(registries, &to, destination, subject).await?.is_some() {
+        return Ok(());
+    }
+    let mut rows = by_tag(registries, &to, destination, subject).await?;
+    let before = rows.len();
+    for one in found {
+        if rows.iter().all(|row| row.digest != one.digest) {
+            rows.push(one);
+        }
+    }
+    if rows.len() == before {
+        return Ok(());
+    }
+    let words: Vec<Value> = rows.into_iter().map(|row| row.words).collect();
+    let document = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": words});
+    let reference = destination.tagged(&stand_in(subject));
+    let index = Manifest::parse(&reference.to_string(), None, document.to_string().into())?;
+    let there = head_at(registries, &to, &reference).await?;
+    if there.is_none_or(|head| head.digest != index.digest) {
+        put(registries, &to, &index, &reference, false).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,308 @@
+//! The bytes of one blob on the wire: one PUT, or chunks where that is refused or broke off.
+//!
+//! Owns bodies, their pace and what an answer to them means for the session. Memory is bounded by
+//! one chunk. Must not open or end sessions (see `upload`).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt, stream};
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, LOCATION};
+use url::Url;
+
+use super::CopyProgress;
+use super::manifest::Blob;
+use super::resolve::agrees;
+use super::upload::{Broken, State, Transfer};
+use super::verify::{Fault, Watch, verified};
+use super::wire::{Ask, Trouble, location, origin_of};
+use crate::domain::{Kind, Problem};
+use crate::services::http::{Answer, Failure};
+
+/// Usual length of a chunk, in bytes: GitHub's registry refuses larger ones.
+const CHUNK: u64 = 4 * 1024 * 1024;
+/// Longest chunk that a registry may ask for.
+const LONGEST_CHUNK: u64 = 8 * 1024 * 1024;
+/// Pieces of a chunk, so that its pace can be watched.
+const PIECE: usize = 64 * 1024;
+/// How much longer than mere silence a registry may take to hash what it got.
+const SETTLING: u32 = 6;
+
+fn refuses_whole(status: u16) -> bool {
+    matches!(status, 404 | 405 | 411 | 413 | 416 | 501)
+}
+
+/// No answer came: the session may hold what was sent.
+fn resumable(trouble: Trouble) -> Broken {
+    Broken {
+        trouble,
+        resumable: true,
+    }
+}
+
+impl From<Problem> for Broken {
+    fn from(problem: Problem) -> Self {
+        Self {
+            trouble: problem.into(),
+            resumable: false,
+        }
+    }
+}
+
+impl Transfer<'_> {
+    /// Sends `blob` from `offset` on. The source is read from its first byte, because the hash
+    /// covers all of it.
+    pub(super) async fn send(&self, blob: &Blob, state: &mut State, offset: u64) -> Result<(), Broken> {
+        let watch = Arc::new(Watch::new());
+        let sent = self.stream(blob, state, offset, &watch).await;
+        sent.map_err(|mut broken| {
+            if let Some(fault) = watch.fault() {
+                // A source that broke off may go on; one that lies never will.
+                broken.resumable = matches!(fault, Fault::Broke(_)) && self.source.may_come_back();
+                broken.trouble = self.source.trouble(blob, &fault);
+            }
+            broken.trouble.rolled_back = watch.told.load(Ordering::Relaxed);
+            broken
+        })
+    }
+
+    async fn stream(
+        &self,
+        blob: &Blob,
+        state: &mut State,
+        offset: u64,
+        watch: &Arc<Watch>,
+    ) -> Result<(), Broken> {
+        let opened = self.source.open(self.registries, blob, watch).await;
+        let source = opened.map_err(|trouble| Broken {
+            resumable: trouble.again,
+            trouble,
+        })?;
+        let stream = verified(source, blob, offset, Arc::clone(watch), self.events.clone());
+        if offset > 0 {
+            let (digest, bytes) = (blob.digest, offset);
+            watch.told.fetch_add(bytes, Ordering::Relaxed);
+            self.tell(CopyProgress::Sent { digest, bytes });
+        }
+        let what = self.what(blob);
+        let answer = if offset > 0 || self.in_chunks() {
+            self.chunks(blob, state, stream, offset, watch).await?
+        } else {
+            let answer = self.whole(blob, state, stream, watch).await?;
+            if refuses_whole(answer.status) && watch.fault().is_none() {
+                self.chunked.store(true, Ordering::Relaxed);
+                let refusal = self.registries.refusal(&self.to, &what, &answer).await;
+                return Err(Broken {
+                    trouble: Trouble::passing(refusal.problem),
+                    resumable: false,
+                });
+            }
+            answer
+        };
+        if !answer.ok() {
+            return Err(self.refused(&what, &answer).await);
+        }
+        agrees(&what, &answer, blob.digest)?;
+        Ok(())
+    }
+
+    /// What a refusal of bytes means.
+    async fn refused(&self, what: &str, answer: &Answer) -> Broken {
+        let mut trouble = self.registries.refusal(&self.to, what, answer).await;
+        // A token that ran out under way, or bytes or a session that were hurt on their way.
+        trouble.again |= matches!(answer.status, 400 | 401 | 404 | 416);
+        Broken {
+            trouble,
+            resumable: matches!(answer.status, 401 | 408 | 429 | 500..=599),
+        }
+    }
+
+    /// One PUT with the whole blob as its body.
+    async fn whole(
+        &self,
+        blob: &Blob,
+        state: &State,
+        stream: impl Stream<Item = Result<Bytes, Fault>> + Send + 'static,
+        watch: &Watch,
+    ) -> Result<Answer, Broken> {
+        let url = closing(session(state)?, blob);
+        let body = reqwest::Body::wrap_stream(stream);
+        let request = |client: &reqwest::Client| {
+            client
+                .put(url.clone())
+                .header(CONTENT_TYPE, "application/octet-stream")
+                .header(CONTENT_LENGTH, blob.size)
+                .body(body)
+        };
+        self.transmit(blob, &url, request, watch).await.map_err(resumable)
+    }
+
+    /// Sends one body, however long it takes as long as it moves.
+    async fn transmit(
+        &self,
+        blob: &Blob,
+        url: &Url,
+        request: impl FnOnce(&reqwest::Client) -> reqwest::RequestBuilder,
+        watch: &Watch,
+    ) -> Result<Answer, Trouble> {
+        let what = self.what(blob);
+        let http = &self.registries.shared.http;
+        let authorization = if origin_of(url) == self.to.site.origin() {
+            self.registries.authorization(&self.to).await?
+        } else {
+            None
+        };
+        let mut request = request(http.sender(url)?);
+        if let Some(value) = &authorization {
+            request = request.header(AUTHORIZATION, value.clone());
+        }
+        watch.touch();
+        let sending = async {
+            let response = http.open(request).await?;
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            let answered = response.url().clone();
+            let body = response.bytes().await.unwrap_or_default();
+            Ok::<_, Failure>(Answer {
+                status,
+                headers,
+                body,
+                url: answered,
+            })
+        };
+        let answer = tokio::select! {
+            answer = sending => answer,
+            () = stalled(watch, http.timeouts().idle) => Err(Failure {
+                not_sent: false,
+                hopeless: false,
+                text: "timed out".to_owned(),
+            }),
+        }
+        .map_err(|failure| Trouble::failed(&failure, &what, url))?;
+        if answer.status == 401 {
+            // The body is spent; the next attempt goes with what this answer taught.
+            self.registries
+                .learn(&self.to, &answer.headers, authorization.as_ref())
+                .await?;
+        }
+        Ok(answer)
+    }
+
+    /// Chunks from `offset` on, then a PUT without a body.
+    async fn chunks(
+        &self,
+        blob: &Blob,
+        state: &mut State,
+        stream: impl Stream<Item = Result<Bytes, Fault>> + Send,
+        mut offset: u64,
+        watch: &Watch,
+    ) -> Result<Answer, Broken> {
+        let what = self.what(blob);
+        let turn = self.registries.shared.hosts.chunked.acquire().await;
+        let _turn = turn
+            .map_err(|error| Problem::new(Kind::Internal, format!("{what} gets no turn")).because(&error))?;
+        let minimum = state.session.as_ref().map_or(0, |session| session.minimum);
+        let length = CHUNK.max(minimum.min(LONGEST_CHUNK)) as usize;
+        let mut stream = std::pin::pin!(stream);
+        let mut buffer = BytesMut::new();
+        while let Some(piece) = stream.next().await {
+            let mut piece = piece.map_err(|fault| {
+                let problem = Problem::new(Kind::Network, format!("{what} broke off")).because(&fault);
+                resumable(Trouble::passing(problem))
+            })?;
+            while !piece.is_empty() {
+                if buffer.is_empty() {
+                    let left = usize::try_from(blob.size - offset).map_or(length, |left| left.min(length));
+                    buffer = BytesMut::with_capacity(left);
+                }
+                buffer.extend_from_slice(&piece.split_to(piece.len().min(length - buffer.len())));
+                if buffer.len() == length {
+                    let chunk = buffer.split().freeze();
+                    offset = self.chunk(blob, state, chunk, offset, watch).await?;
+                }
+            }
+        }
+        if !buffer.is_empty() {
+            self.chunk(blob, state, buffer.freeze(), offset, watch).await?;
+        }
+        let ask = Ask::new(Method::PUT, closing(session(state)?, blob));
+        let closed = self.registries.ask_once(&self.to, &what, &ask).await;
+        closed.map_err(resumable)
+    }
+
+    /// One chunk; the next begins where it ended.
+    async fn chunk(
+        &self,
+        blob: &Blob,
+        state: &mut State,
+        chunk: Bytes,
+        offset: u64,
+        watch: &Watch,
+    ) -> Result<u64, Broken> {
+        let what = self.what(blob);
+        let url = session(state)?.clone();
+        let length = chunk.len() as u64;
+        let end = offset + length;
+        let request = |client: &reqwest::Client| {
+            client
+                .patch(url.clone())
+                .header(CONTENT_TYPE, "application/octet-stream")
+                .header(CONTENT_LENGTH, length)
+                .header(CONTENT_RANGE, format!("{offset}-{}", end - 1))
+                .body(paced(chunk, watch))
+        };
+        let sent = self.transmit(blob, &url, request, watch).await;
+        let answer = sent.map_err(resumable)?;
+        if !answer.ok() {
+            return Err(self.refused(&what, &answer).await);
+        }
+        if answer.headers.contains_key(LOCATION) {
+            state.moved_to(location(&self.to.site, &answer.url, &answer.headers)?);
+        }
+        state.reaches(end);
+        Ok(end)
+    }
+}
+
+fn session(state: &State) -> Result<&Url, Problem> {
+    let session = state.session.as_ref().map(|session| &session.url);
+    session.ok_or_else(|| Problem::new(Kind::Internal, "an upload goes on without a session"))
+}
+
+/// A chunk as a body that tells when a piece of it was taken.
+fn paced(chunk: Bytes, watch: &Watch) -> reqwest::Body {
+    let pace = watch.pace();
+    reqwest::Body::wrap_stream(stream::unfold(chunk, move |mut chunk| {
+        pace.touch();
+        let piece = chunk.split_to(chunk.len().min(PIECE));
+        let more = !piece.is_empty();
+        std::future::ready(more.then_some((Ok::<_, std::io::Error>(piece), chunk)))
+    }))
+}
+
+/// The address that ends an upload: the session's own query stays as it is.
+fn closing(session: &Url, blob: &Blob) -> Url {
+    let mut url = session.clone();
+    url.query_pairs_mut()
+        .append_pair("digest", &blob.digest.to_string());
+    url
+}
+
+/// Resolves once the sink took nothing for too long.
+async fn stalled(watch: &Watch, idle: Duration) {
+    loop {
+        // Longer than a source may be silent, so that the guilty one is named.
+        let patience = if watch.complete.load(Ordering::Relaxed) {
+            idle * SETTLING
+        } else {
+            idle * 3 / 2
+        };
+        let until = watch.moved() + patience;
+        if until <= tokio::time::Instant::now() {
+            return;
+        }
+        tokio::time::sleep_until(until).await;
+    }
+}

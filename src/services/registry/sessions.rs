@@ -1,0 +1,177 @@
+//! Upload sessions that outlive their process.
+//!
+//! Owns one small file for each blob on its way (0600, in a 0700 folder of the cache): where the
+//! registry takes the rest of it. A file is locked while its process lives, so that two processes
+//! never write into one session. Addresses of sessions may carry rights: they are never logged.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use url::Url;
+
+use super::cache::{digest_of, private_dir};
+use super::manifest::Blob;
+use super::wire::Site;
+
+/// Smaller blobs are sent anew.
+pub(super) const WORTH: u64 = 1024 * 1024;
+/// Seconds after which registries have forgotten a session themselves.
+const STALE: i64 = 24 * 3600;
+/// Age of a record that nobody came back for.
+const SWEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The folder of sessions, where there is one.
+pub(super) struct Sessions {
+    dir: Option<PathBuf>,
+    swept: AtomicBool,
+}
+
+/// The file of one blob, ours until it is dropped.
+pub(super) struct Kept {
+    path: PathBuf,
+    file: File,
+}
+
+/// What an earlier process left.
+pub(super) enum Left {
+    /// A session that may go on.
+    Open(Url),
+    /// One that is too old.
+    Stale(Url),
+    /// Nothing.
+    Nothing,
+}
+
+impl Sessions {
+    pub(super) const fn new(dir: Option<PathBuf>) -> Self {
+        Self {
+            dir,
+            swept: AtomicBool::new(false),
+        }
+    }
+
+    /// The file of `blob` on its way to `site`. `None` where none is kept, or where another process
+    /// is sending the same.
+    pub(super) fn of(&self, site: &Site, blob: &Blob) -> Option<Kept> {
+        let dir = self.dir.as_ref().filter(|_| blob.size >= WORTH)?;
+        if !self.swept.swap(true, Ordering::Relaxed) {
+            sweep(dir);
+        }
+        let key = format!("{}\n{}\n{}", site.origin(), site.path, blob.digest);
+        let path = dir.join(digest_of(key.as_bytes()).hex());
+        open(dir, &path)
+            .map_err(|error| tracing::debug!(%error, "an upload is not remembered"))
+            .ok()
+            .map(|file| Kept { path, file })
+    }
+}
+
+/// Takes away what nobody came back for.
+fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let age = entry
+            .metadata()
+            .and_then(|facts| facts.modified())
+            .map(|at| at.elapsed().unwrap_or_default());
+        if age.is_ok_and(|age| age > SWEPT)
+            && let Err(error) = fs::remove_file(entry.path())
+        {
+            tracing::debug!(%error, "the record of an upload stays");
+        }
+    }
+}
+
+fn open(dir: &Path, path: &Path) -> std::io::Result<File> {
+    private_dir(dir)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    file.try_lock()?;
+    Ok(file)
+}
+
+impl Kept {
+    /// What is in the file.
+    pub(super) fn left(&mut self) -> Left {
+        let mut text = String::new();
+        let read = self
+            .file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| (&mut self.file).take(64 * 1024).read_to_string(&mut text));
+        let mut lines = text.lines();
+        let at = lines.next().and_then(|line| line.parse::<i64>().ok());
+        let url = lines.next().and_then(|line| Url::parse(line).ok());
+        match (read, at, url) {
+            (Ok(_), Some(at), Some(url)) => {
+                let age = chrono::Utc::now().timestamp() - at;
+                if (0..STALE).contains(&age) {
+                    Left::Open(url)
+                } else {
+                    Left::Stale(url)
+                }
+            }
+            _ => Left::Nothing,
+        }
+    }
+
+    /// Keeps where the session is. A file that cannot be written costs a repetition, not the copy.
+    pub(super) fn keep(&mut self, session: &Url) {
+        let text = format!("{}\n{session}\n", chrono::Utc::now().timestamp());
+        let written = self
+            .file
+            .seek(SeekFrom::Start(0))
+            .and_then(|_| self.file.set_len(0))
+            .and_then(|()| self.file.write_all(text.as_bytes()));
+        if let Err(error) = written {
+            tracing::debug!(%error, "an upload is not remembered");
+        }
+    }
+
+    /// Takes the file away: its session has ended.
+    pub(super) fn forget(self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(%error, "the record of an upload stays");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds_ago: i64, dir: &Path) -> Left {
+        let path = dir.join("record");
+        let at = chrono::Utc::now().timestamp() - seconds_ago;
+        fs::write(
+            &path,
+            format!("{at}\nhttps://r.example/v2/a/blobs/uploads/1?x=y\n"),
+        )
+        .unwrap();
+        let file = open(dir, &path).unwrap();
+        Kept { path, file }.left()
+    }
+
+    #[test]
+    fn a_record_is_believed_for_a_day_and_only_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(at(60, dir.path()), Left::Open(url) if url.query() == Some("x=y")));
+        assert!(matches!(at(25 * 3600, dir.path()), Left::Stale(_)));
+        assert!(matches!(at(-3600, dir.path()), Left::Stale(_)));
+        let path = dir.path().join("record");
+        fs::write(&path, "17").unwrap();
+        let file = open(dir.path(), &path).unwrap();
+        assert!(open(dir.path(), &path).is_err(), "it is ours alone");
+        let mut kept = Kept { path, file };
+        assert!(matches!(kept.left(), Left::Nothing));
+        let url = Url::parse("https://r.example/v2/b").unwrap();
+        kept.keep(&url);
+        assert!(matches!(kept.left(), Left::Open(found) if found == url));
+        kept.forget();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}

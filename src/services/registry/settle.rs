@@ -1,0 +1,103 @@
+//! Manifests at their destination, once every blob they name is there.
+//!
+//! Owns the order (images, then indexes, the root last and under its tag) and the proof that each
+//! stands. Must not touch a byte of them.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures_util::{StreamExt, stream};
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::manifest::{Content, Manifest};
+use super::resolve::{PARALLEL, agrees, head_at, lied};
+use super::wire::{Access, Ask, persist};
+use super::{CopyJob, CopyProgress, Registries};
+use crate::domain::image::Reference;
+use crate::domain::{Kind, Problem};
+
+/// Manifests, children before their parents; the root goes under its tag where it gets one.
+pub(super) async fn settle(
+    registries: &Registries,
+    to: &Access,
+    job: &CopyJob,
+    manifests: &[Manifest],
+    events: &UnboundedSender<CopyProgress>,
+) -> Result<(), Problem> {
+    let (leaves, indexes): (Vec<Manifest>, Vec<Manifest>) = manifests
+        .iter()
+        .cloned()
+        .partition(|manifest| matches!(manifest.content, Content::Image { .. }));
+    let put_one = |manifest: Manifest| async move {
+        // The root is known to be missing; a child may stand there since a copy that was cut off.
+        let root = manifests
+            .last()
+            .is_some_and(|root| root.digest == manifest.digest);
+        let reference = match &job.tag {
+            // A manifest put under its tag stands under its digest too.
+            Some(tag) if root => job.destination.tagged(tag),
+            _ => job.destination.at(manifest.digest),
+        };
+        put(registries, to, &manifest, &reference, !root).await?;
+        events
+            .send(CopyProgress::ManifestPut {
+                digest: manifest.digest,
+            })
+            .ok();
+        Ok::<_, Problem>(())
+    };
+    let mut putting = stream::iter(leaves).map(put_one).buffer_unordered(PARALLEL);
+    while let Some(done) = putting.next().await {
+        done?;
+    }
+    for index in indexes {
+        put_one(index).await?;
+    }
+    Ok(())
+}
+
+/// PUT of one manifest, and a look whether it stands; with `look_first` it is not sent where it
+/// stands already. Doing it twice does nothing.
+pub(super) async fn put(
+    registries: &Registries,
+    to: &Access,
+    manifest: &Manifest,
+    reference: &Reference,
+    look_first: bool,
+) -> Result<(), Problem> {
+    let what = reference.to_string();
+    let url = to.site.url(&format!("manifests/{}", reference.target))?;
+    let ask = Ask::new(Method::PUT, url)
+        .header(CONTENT_TYPE, &manifest.media_type)
+        .body(manifest.bytes.clone());
+    let tries = AtomicU32::new(u32::from(look_first));
+    persist(
+        || async {
+            // A lost answer is no lost manifest: look before it is sent again.
+            if tries.fetch_add(1, Ordering::Relaxed) > 0
+                && let Ok(Some(head)) = head_at(registries, to, reference).await
+                && head.digest == manifest.digest
+            {
+                return Ok(());
+            }
+            let answer = registries.ask_once(to, &what, &ask).await?;
+            if !answer.ok() {
+                return Err(registries.refusal(to, &what, &answer).await);
+            }
+            agrees(&what, &answer, manifest.digest.0)?;
+            Ok(())
+        },
+        |trouble| tracing::debug!(problem = %trouble.problem, "a manifest is tried again"),
+    )
+    .await?;
+    match head_at(registries, to, reference).await? {
+        Some(head) if head.digest == manifest.digest => Ok(()),
+        Some(head) => Err(lied(&what, &manifest.digest, &head.digest)),
+        None => Err(Problem::new(
+            Kind::Service,
+            format!("{what} was taken by its registry but is not there"),
+        )
+        .hint("run the same command again; if it stays so, tell the people who run the registry")),
+    }
+}

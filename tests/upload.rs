@@ -1,0 +1,324 @@
+//! Uploads, copies, releases and closes over the wire, on the demo world in one process. Owns the
+//! promises that need servers but no foreign client; the referees own the others.
+
+#![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use windlass::config::Config;
+use windlass::demo::{Options, World};
+use windlass::domain::{ContentFacts, ImageSource, Kind, Problem, Snapshot};
+use windlass::journal::{Outcome, RunRecord, StepOutcome};
+use windlass::plan::{CloseIntent, Content, CopyIntent, Plan, ReleaseIntent, UploadIntent};
+use windlass::run::{Session, Setting};
+use windlass::services::Services;
+
+const ENGINE: &str = "finos-legend-engine-k8s";
+const NEW: &str = "docker.io/finos/legend-engine-server:4.68.0";
+
+async fn world(dir: &Path) -> World {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut options = Options::in_dir(dir.join("world"));
+    options.image_size = 65_536;
+    World::start(&options).await.unwrap()
+}
+
+fn session(world: &World, dir: &Path, more: &[(&str, &str)]) -> Session {
+    let mut variables: BTreeMap<String, String> = world.environment().into_iter().collect();
+    // No engine of this machine plays a part.
+    let nowhere = dir.join("no.sock").display().to_string();
+    for name in ["DOCKER_HOST", "CONTAINER_HOST"] {
+        variables.insert(name.to_owned(), format!("unix://{nowhere}"));
+    }
+    for (name, value) in more {
+        variables.insert((*name).to_owned(), (*value).to_owned());
+    }
+    let variable = |name: &str| variables.get(name).cloned();
+    let config = Config::load(None, variable, None).unwrap();
+    let services = Services::new(&variable, Some(dir.join("cache")), false).unwrap();
+    let setting = Setting {
+        state: dir.join("state"),
+        cache: dir.join("cache"),
+        read_only: false,
+        offline: false,
+    };
+    Session::open(config, services, &setting).unwrap()
+}
+
+fn upload(charm: &str, resource: &str, content: Content) -> UploadIntent {
+    UploadIntent {
+        charm: charm.parse().unwrap(),
+        resource: resource.parse().unwrap(),
+        content,
+    }
+}
+
+fn from(source: &str) -> Content {
+    Content::From {
+        source: ImageSource::parse(source).unwrap(),
+        platforms: Vec::new(),
+    }
+}
+
+fn digest(text: &str) -> Content {
+    Content::Digest {
+        digest: text.to_owned(),
+    }
+}
+
+fn file(path: &Path) -> Content {
+    Content::File {
+        path: path.display().to_string(),
+        architectures: Vec::new(),
+    }
+}
+
+async fn planned(session: &Session, intent: &UploadIntent) -> Result<(Snapshot, Plan), Problem> {
+    let snapshot = session
+        .observer
+        .for_upload(Snapshot::default(), intent, &|_| {})
+        .await;
+    let plan = session.plan_upload(&snapshot, intent)?;
+    Ok((snapshot, plan))
+}
+
+async fn run(session: &Session, plan: Plan) -> RunRecord {
+    session.start(plan).unwrap().finished.await.unwrap().unwrap()
+}
+
+async fn uploaded(session: &Session, intent: &UploadIntent) -> (Snapshot, RunRecord) {
+    let (snapshot, plan) = planned(session, intent).await.unwrap();
+    let record = run(session, plan).await;
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    (snapshot, record)
+}
+
+fn all(record: &RunRecord, outcome: StepOutcome) -> bool {
+    record.steps.iter().all(|step| step.outcome == Some(outcome))
+}
+
+/// Requests that change something, as the world logged them: `service method path status`.
+fn writes(world: &World) -> Vec<String> {
+    let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
+    log.lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|r| !matches!(r["method"].as_str(), Some("GET" | "HEAD")))
+        .filter(|r| !r["path"].as_str().unwrap().ends_with("/refresh"))
+        .map(|r| {
+            let word = |key: &str| r[key].as_str().unwrap_or_default().to_owned();
+            format!(
+                "{} {} {} {}",
+                word("service"),
+                word("method"),
+                word("path"),
+                r["status"]
+            )
+        })
+        .collect()
+}
+
+fn image(snapshot: &Snapshot) -> &windlass::domain::ImageFacts {
+    match snapshot.content.value.as_ref().unwrap() {
+        ContentFacts::Image(image) => image,
+        ContentFacts::File(_) => unreachable!("an image was asked for"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_becomes_a_revision_once_and_its_digest_finds_it_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let session = session(&world, dir.path(), &[]);
+    let (snapshot, record) = uploaded(&session, &upload(ENGINE, "engine-image", from(NEW))).await;
+    assert!(all(&record, StepOutcome::Done));
+    let facts = image(&snapshot);
+    assert!(!facts.there);
+    assert_eq!(facts.bytes_missing, facts.detail.size);
+    let sent = writes(&world);
+
+    // By the long form, by twelve digits, and by reference: nothing is sent, the revision is known.
+    let long = facts.detail.digest.to_string();
+    let short = facts.detail.digest.short();
+    for content in [digest(&long), digest(&short), from(NEW)] {
+        let (snapshot, record) = uploaded(&session, &upload(ENGINE, "engine-image", content)).await;
+        assert!(image(&snapshot).there);
+        assert!(all(&record, StepOutcome::Skipped));
+    }
+    assert_eq!(writes(&world), sent);
+
+    // The world is the truth: a machine without a journal sends nothing either.
+    let other = tempfile::tempdir().unwrap();
+    let fresh = self::session(&world, other.path(), &[]);
+    let (_, record) = uploaded(&fresh, &upload(ENGINE, "engine-image", from(NEW))).await;
+    assert!(all(&record, StepOutcome::Skipped));
+    assert_eq!(writes(&world), sent);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_becomes_a_revision_and_only_the_file_that_was_previewed() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let session = session(&world, dir.path(), &[]);
+    let path = dir.path().join("seed.sql");
+    std::fs::write(&path, b"insert into release values (1)").unwrap();
+    let intent = upload("finos-legend-db-k8s", "legend-db-seed", file(&path));
+    let (_, plan) = planned(&session, &intent).await.unwrap();
+
+    std::fs::write(&path, b"insert into release values (2)").unwrap();
+    let record = run(&session, plan).await;
+    assert_eq!(record.outcome, Some(Outcome::Failed));
+    assert_eq!(record.problem.unwrap().kind, Kind::Refused);
+    let log = writes(&world);
+    assert!(!log.iter().any(|line| line.contains("/revisions")), "{log:#?}");
+
+    let (_, record) = uploaded(&session, &intent).await;
+    assert!(all(&record, StepOutcome::Done));
+    let sent = writes(&world);
+    let (_, record) = uploaded(&session, &intent).await;
+    assert!(all(&record, StepOutcome::Skipped));
+    assert_eq!(writes(&world), sent);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_is_told_before_a_byte_is_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let session = session(&world, dir.path(), &[]);
+    let path = dir.path().join("a");
+    std::fs::write(&path, b"a").unwrap();
+    let empty = dir.path().join("empty");
+    std::fs::write(&empty, b"").unwrap();
+    let unknown = format!("sha256:{}", "12".repeat(32));
+    let wrong = [
+        (upload("nobodys-charm", "engine-image", from(NEW)), Kind::NotFound),
+        (upload(ENGINE, "no-such-image", from(NEW)), Kind::NotFound),
+        (upload(ENGINE, "engine-image", file(&path)), Kind::Usage),
+        (
+            upload("finos-legend-db-k8s", "legend-db-seed", from(NEW)),
+            Kind::Usage,
+        ),
+        (
+            upload("finos-legend-db-k8s", "legend-db-seed", file(&empty)),
+            Kind::Usage,
+        ),
+        (
+            upload("finos-legend-db-k8s", "legend-db-seed", file(dir.path())),
+            Kind::Usage,
+        ),
+        (upload(ENGINE, "engine-image", digest(&unknown)), Kind::NotFound),
+        (
+            upload(ENGINE, "engine-image", digest("121212121212")),
+            Kind::NotFound,
+        ),
+        (upload(ENGINE, "engine-image", digest("4.68.0")), Kind::Usage),
+        (
+            upload(
+                ENGINE,
+                "engine-image",
+                from("docker.io/finos/legend-engine-server:0.0.0"),
+            ),
+            Kind::NotFound,
+        ),
+    ];
+    for (intent, kind) in wrong {
+        let problem = planned(&session, &intent).await.map(drop).unwrap_err();
+        assert_eq!(problem.kind, kind, "{intent:?}: {problem}");
+        assert!(!problem.hints.is_empty(), "{intent:?}: {problem}");
+    }
+    let log = writes(&world);
+    assert!(log.is_empty(), "{log:#?}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_moves_a_tag_only_from_where_it_was_previewed() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let session = session(&world, dir.path(), &[]);
+    let copy = |source: &str| CopyIntent {
+        source: ImageSource::parse(source).unwrap(),
+        destination: windlass::domain::Reference::parse("ghcr.io/cfpb/regtech/try:1").unwrap(),
+        platforms: Vec::new(),
+    };
+    let look = |intent: CopyIntent| {
+        let session = session.clone();
+        async move {
+            let snapshot = session
+                .observer
+                .for_copy(Snapshot::default(), &intent, &|_| {})
+                .await;
+            session.plan_copy(&snapshot, &intent).unwrap()
+        }
+    };
+    let first = copy(NEW);
+    let stale = look(copy("docker.io/finos/legend-engine-server:4.67.12")).await;
+    let record = run(&session, look(first.clone()).await).await;
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    assert!(look(first).await.nothing_to_do());
+
+    // Planned while the tag was absent: somebody pushed there since.
+    let record = run(&session, stale).await;
+    assert_eq!(record.outcome, Some(Outcome::Failed));
+    assert_eq!(record.problem.unwrap().kind, Kind::Refused);
+    let record = run(
+        &session,
+        look(copy("docker.io/finos/legend-engine-server:4.67.12")).await,
+    )
+    .await;
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_and_its_closing_touch_one_channel() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let session = session(&world, dir.path(), &[]);
+    let charm: windlass::domain::CharmName = ENGINE.parse().unwrap();
+    let mut intent = ReleaseIntent {
+        charm: charm.clone(),
+        revision: windlass::domain::CharmRevision(50),
+        channels: vec!["latest/beta".parse().unwrap()],
+        resources: BTreeMap::new(),
+    };
+    let look = async |intent: &ReleaseIntent| {
+        let channels = Some(&intent.channels[..]);
+        let observer = &session.observer;
+        let snapshot = observer.for_charm(Snapshot::default(), &charm, channels).await;
+        let rows = snapshot.charms[&charm].value.clone().unwrap().rows;
+        (session.plan_release(&snapshot, intent), rows)
+    };
+    let (refused, before) = look(&intent).await;
+    assert_eq!(refused.unwrap_err().kind, Kind::Usage, "no resource is guessed");
+    intent.resources.insert(
+        "engine-image".parse().unwrap(),
+        windlass::domain::ResourceRevision(32),
+    );
+    let record = run(&session, look(&intent).await.0.unwrap()).await;
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    assert_eq!(record.released().len(), 1);
+    let (again, _) = look(&intent).await;
+    assert!(again.unwrap().nothing_to_do());
+
+    let close = CloseIntent {
+        charm: charm.clone(),
+        channel: "latest/beta".parse().unwrap(),
+    };
+    let look_close = async || {
+        let channels = Some(std::slice::from_ref(&close.channel));
+        let snapshot = session
+            .observer
+            .for_charm(Snapshot::default(), &charm, channels)
+            .await;
+        session.plan_close(&snapshot, &close).unwrap()
+    };
+    let record = run(&session, look_close().await).await;
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    assert!(look_close().await.nothing_to_do());
+    let (_, after) = look(&intent).await;
+    assert_eq!(after, before);
+    world.stop().await;
+}
