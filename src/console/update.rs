@@ -304,7 +304,7 @@ fn observed(model: &mut Model, id: RequestId, at: chrono::DateTime<chrono::Utc>,
     model.refresh.answered_at = Some(at);
     // What a publish looked at meanwhile is newer; the next refresh starts from it.
     if snapshot.taken_at >= model.snapshot.taken_at {
-        model.snapshot = snapshot;
+        model.snapshot = image::with_known(model, snapshot);
         panes::rebuild(model);
     }
 }

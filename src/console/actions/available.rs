@@ -85,9 +85,6 @@ pub(super) fn close(model: &Model) -> Availability {
 
 pub(super) fn image(model: &Model) -> Availability {
     let (shown, _) = panes::counts(&model.panes, model.pane);
-    if matches!(model.pane, PaneId::Credentials | PaneId::Activity) {
-        return Hidden;
-    }
     if shown == 0 {
         return Disabled("nothing is selected");
     }

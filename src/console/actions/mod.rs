@@ -55,6 +55,8 @@ pub enum ActionId {
     ReleaseRevision,
     CloseChannel,
     Image,
+    ChannelImage,
+    ReleaseImage,
     Unfilter,
     FilterAccept,
     FilterUp,

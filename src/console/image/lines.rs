@@ -51,7 +51,8 @@ pub(super) fn lines(model: &Model, look: &Look) -> Vec<Line> {
         lines.push(Line::of("looked at", text, Tone::Dim));
     }
     for platform in &detail.platforms {
-        one_platform(&model.setting.look, platform, there, &mut lines);
+        let told = platform.image.digest == detail.digest;
+        one_platform(&model.setting.look, platform, told, there, &mut lines);
     }
     lines
 }
@@ -63,7 +64,9 @@ fn head(model: &Model, look: &Look, detail: &ImageDetail, lines: &mut Vec<Line>)
         "manifest"
     };
     lines.push(Line::of(label, detail.digest.to_string(), Tone::Strong));
-    if let [one] = detail.platforms.as_slice() {
+    if let [one] = detail.platforms.as_slice()
+        && one.image.digest == detail.digest
+    {
         let config = one.image.config_digest.to_string();
         lines.push(Line::of("config", config, Tone::Plain));
     }
@@ -183,21 +186,19 @@ fn to_send(detail: &ImageDetail, there: &BTreeSet<Digest>) -> String {
 fn one_platform(
     look: &Appearance,
     platform: &PlatformDetail,
+    told: bool,
     there: Option<&BTreeSet<Digest>>,
     lines: &mut Vec<Line>,
 ) {
     lines.push(Line::blank());
     lines.push(Line::heading(platform.image.platform.to_string()));
-    lines.push(Line::of(
-        "manifest",
-        platform.image.digest.to_string(),
-        Tone::Plain,
-    ));
-    lines.push(Line::of(
-        "config",
-        platform.image.config_digest.to_string(),
-        Tone::Plain,
-    ));
+    // A plain manifest is told at the top.
+    if !told {
+        let manifest = platform.image.digest.to_string();
+        lines.push(Line::of("manifest", manifest, Tone::Plain));
+        let config = platform.image.config_digest.to_string();
+        lines.push(Line::of("config", config, Tone::Plain));
+    }
     if let Some(at) = platform.created {
         let text = format!("{} UTC", words::minute(at));
         lines.push(Line::of("created", text, Tone::Plain));

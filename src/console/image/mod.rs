@@ -9,7 +9,7 @@ mod update;
 
 pub use update::{
     accept, again, ask_behind, behind, broken, close, diff, looked, mark, open, open_planned, open_selected,
-    selected,
+    selected, with_known,
 };
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,7 @@
 //! How an image comes to be looked at, and what keys and answers do there.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Fetched, Image, Look, Seen, There, Wanted, lines};
 use crate::console::Model;
@@ -309,11 +310,28 @@ pub fn behind(
         return;
     }
     model.looking.remove(charm);
-    let snapshot: &mut Snapshot = std::sync::Arc::make_mut(&mut model.snapshot);
+    let snapshot: &mut Snapshot = Arc::make_mut(&mut model.snapshot);
     for (key, observed) in found {
         snapshot.behind.entry(key).or_default().refresh(observed);
     }
     panes::rebuild(model);
+}
+
+/// `newer` with the images behind revisions that only the snapshot before it knows: what is behind
+/// a revision never changes, and a look that began earlier has not got them.
+pub fn with_known(model: &Model, mut newer: Arc<Snapshot>) -> Arc<Snapshot> {
+    let unknown = |key: &String| newer.behind.get(key).is_none_or(|seen| seen.value.is_none());
+    let kept: Vec<_> = model
+        .snapshot
+        .behind
+        .iter()
+        .filter(|(key, seen)| seen.value.is_some() && unknown(key))
+        .map(|(key, seen)| (key.clone(), seen.clone()))
+        .collect();
+    if !kept.is_empty() {
+        Arc::make_mut(&mut newer).behind.extend(kept);
+    }
+    newer
 }
 
 /// A task broke off: nobody answers any more.

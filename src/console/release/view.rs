@@ -43,7 +43,7 @@ pub fn draw(model: &Model, dialog: &Release, frame: &mut Frame, drawn: &mut Draw
         }
         rect
     };
-    let help = " space ticks a channel    left and right change a revision    enter shows the plan";
+    let help = " space ticks a channel, left and right change a revision, enter plans";
     put(frame, vec![Piece::new(help, Tone::Dim)], false);
     for (at, row) in all.iter().enumerate().skip(dialog.offset).take(height) {
         let selected = at == dialog.at;

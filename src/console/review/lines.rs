@@ -15,6 +15,8 @@ use crate::plan::{Intent, Op, Plan, PlannedRow, Revoked, Risk, State, Step};
 
 /// Column where the text after a label begins: a month's channel fits before it.
 const LABEL_END: usize = 20;
+/// The same where any channel may stand before it.
+const WIDE_LABEL_END: usize = 26;
 
 /// A line.
 #[derive(Clone, Debug)]
@@ -28,6 +30,7 @@ pub struct ReviewLine {
 pub(super) struct Page<'a> {
     pub(super) look: &'a Look,
     width: usize,
+    label_end: usize,
     pub(super) lines: Vec<ReviewLine>,
 }
 
@@ -53,7 +56,7 @@ impl Page<'_> {
     }
 
     fn label(&mut self, label: &str, text: &str, tone: Tone) {
-        let indent = LABEL_END;
+        let indent = self.label_end;
         let room = self.width.saturating_sub(indent + 1);
         for (at, line) in words::wrap(text, room).into_iter().enumerate() {
             let label = if at == 0 { label } else { "" };
@@ -70,6 +73,10 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
     let mut page = Page {
         look: &model.setting.look,
         width,
+        label_end: match review.kind() {
+            Sort::Single => WIDE_LABEL_END,
+            _ => LABEL_END,
+        },
         lines: Vec::new(),
     };
     state_line(model, review, &mut page);
@@ -361,7 +368,7 @@ pub(super) fn channel_lines(step: &Step, tags: &BTreeMap<ManifestDigest, String>
     for (channel, was, becomes, bases) in groups {
         let bases = bases.join(", ");
         let arrow = page.look.glyph(Glyph::Arrow);
-        let room = page.width.saturating_sub(LABEL_END + 1);
+        let room = page.width.saturating_sub(page.label_end + 1);
         let place = if bases.is_empty() {
             String::new()
         } else {

@@ -93,7 +93,8 @@ fn image_note(image: &ImageFacts, page: &mut Page) {
         image.detail.source,
         platforms.join(", ")
     );
-    page.text(1, &text, Tone::Plain);
+    page.heading("Image");
+    page.text(3, &text, Tone::Plain);
     let size = words::bytes(image.detail.size);
     let text = if image.there {
         format!("{size}, all of it there already; i shows its layers")
@@ -104,7 +105,7 @@ fn image_note(image: &ImageFacts, page: &mut Page) {
             words::bytes(image.bytes_present())
         )
     };
-    page.text(1, &text, Tone::Dim);
+    page.text(3, &text, Tone::Dim);
 }
 
 /// How what can be put back is put back.
@@ -114,7 +115,7 @@ fn undo_lines(plan: &Plan, page: &mut Page) {
         .iter()
         .filter(|step| step.skip_reason.is_none() && step.op.risk() == Risk::Write)
         .map(|step| step.undo.as_str())
-        .filter(|undo| !undo.is_empty())
+        .filter(|undo| !undo.is_empty() && !undo.starts_with("nothing to undo"))
         .collect();
     ways.dedup();
     if ways.is_empty() {

@@ -315,7 +315,7 @@ pub fn planned(
         }
     }
     model.now = model.now.max(at);
-    model.snapshot = snapshot;
+    model.snapshot = crate::console::image::with_known(model, snapshot);
     crate::console::panes::rebuild(model);
 }
 

@@ -64,8 +64,14 @@ pub fn draw(model: &Model, dialog: &Upload, frame: &mut Frame, drawn: &mut Drawn
     for (at, one) in known.iter().enumerate().skip(first).take(listed) {
         let width = room.saturating_sub(words::width(&one.about) + 4).max(20);
         let text = words::pad(&words::cut(&one.text, width), width);
+        let mark = if taken == Some(at) {
+            model.setting.look.glyph(Glyph::Cursor)
+        } else {
+            " "
+        };
         let line = vec![
-            Piece::new(format!("   {text}"), Tone::Plain),
+            Piece::new(format!(" {mark} "), Tone::Accent),
+            Piece::new(text, Tone::Plain),
             Piece::new(format!(" {}", one.about), Tone::Dim),
         ];
         let rect = page.put(frame, line, taken == Some(at));
@@ -135,18 +141,24 @@ fn below(model: &Model, dialog: &Upload) -> Vec<Line> {
     let glyph = |glyph| model.setting.look.glyph(glyph);
     let text = dialog.input.value();
     match read(&model.setting, &dialog.resource, dialog.images, text) {
-        None => vec![Line::text("   nothing typed yet", Tone::Dim)],
-        Some(Ok(content)) => {
-            let understood = format!(" {} {}", glyph(Glyph::Done), meaning(model, dialog, &content));
-            vec![Line::text(understood, Tone::Good)]
-        }
+        None => vec![Line::text("  nothing typed yet", Tone::Dim)],
+        Some(Ok(content)) => vec![Line {
+            label: format!("{} ", glyph(Glyph::Done)),
+            text: meaning(model, dialog, &content),
+            tone: Tone::Good,
+        }],
         Some(Err(problem)) => {
-            let mut lines = vec![Line::text(
-                format!(" {} {}", glyph(Glyph::Failed), problem.summary),
-                Tone::Bad,
-            )];
+            let mut lines = vec![Line {
+                label: format!("{} ", glyph(Glyph::Failed)),
+                text: problem.summary.to_string(),
+                tone: Tone::Bad,
+            }];
             let more = problem.causes.iter().chain(problem.hints.iter().take(1));
-            lines.extend(more.map(|text| Line::text(format!("   {text}"), Tone::Plain)));
+            lines.extend(more.map(|text| Line {
+                label: "  ".to_owned(),
+                text: text.to_string(),
+                tone: Tone::Plain,
+            }));
             lines
         }
     }

@@ -402,7 +402,12 @@ fn row_after(workspace: &Workspace, snapshot: &Snapshot, part: &Part, target: &M
             };
             let image = part.images.iter().find(|image| image.resource == &attach.name);
             let kept = revision.and_then(|r| snapshot.image_behind(&part.charm.name, &attach.name, r));
-            let release = image.map_or_else(Vec::new, |image| releases_naming(workspace, snapshot, image));
+            let key = key_of(part, &attach.name);
+            let release = match (image, kept.zip(key)) {
+                (Some(image), _) => releases_naming(workspace, snapshot, image),
+                (None, Some((kept, key))) => evidence::releases_of(workspace, snapshot, key, kept),
+                (None, None) => Vec::new(),
+            };
             PlannedResource {
                 name: attach.name.clone(),
                 revision,
@@ -412,7 +417,10 @@ fn row_after(workspace: &Workspace, snapshot: &Snapshot, part: &Part, target: &M
                 config_digest: kept
                     .and_then(crate::domain::charm::ImageBehind::config_digest)
                     .or_else(|| image.and_then(|i| i.resolved.config_digest())),
-                tag: image.map(|image| Outside::new(image.target.to_string())),
+                tag: match image {
+                    Some(image) => Some(Outside::new(image.target.to_string())),
+                    None => tag_named(snapshot, &release, key),
+                },
                 release,
             }
         })

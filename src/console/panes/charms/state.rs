@@ -3,6 +3,7 @@
 //!
 //! Owns the summary of a charm. Must not draw.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -12,7 +13,7 @@ use crate::console::listing::Keyed;
 use crate::domain::charm::{CharmFacts, RevisionFacts};
 use crate::domain::{
     Channel, CharmName, CharmRevision, Outside, Problem, ReleaseName, ResourceName, ResourceRevision,
-    Snapshot,
+    Snapshot, Track,
 };
 use crate::plan::evidence;
 
@@ -40,7 +41,7 @@ pub enum What {
         status: Outside,
         /// True where the store lets it be released.
         releasable: bool,
-        /// Channels that serve it, most trusted last.
+        /// Channels that serve it, `latest` first, then the newest track.
         served: Vec<Channel>,
     },
     /// One revision of a resource.
@@ -211,7 +212,11 @@ fn revision(facts: &CharmFacts, one: &RevisionFacts) -> What {
         .filter(|row| row.revision == one.revision)
         .map(|row| row.channel.clone())
         .collect();
-    served.sort_by(|a, b| (b.risk, &a.track, &a.branch).cmp(&(a.risk, &b.track, &b.branch)));
+    let latest = Track::latest();
+    served.sort_by(|a, b| {
+        let key = |one: &Channel| (one.track != latest, Reverse(one.track.clone()), Reverse(one.risk));
+        (key(a), &a.branch).cmp(&(key(b), &b.branch))
+    });
     served.dedup();
     What::Revision {
         revision: one.revision,
