@@ -211,42 +211,35 @@ impl Engine {
     pub(super) fn unreachable(&self, address: &Address, error: &io::Error) -> NoAnswer {
         let name = self.candidate.name;
         let problem = |kind, summary: String| Problem::new(kind, summary).because(error);
-        match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                let told = problem(
-                    Kind::Machine,
-                    format!("{address} may not be opened by you: {name} is behind it"),
-                )
-                .hint("join the group that owns the socket (sudo usermod -aG docker \"$USER\", then log in again)")
-                .hint("or run a rootless engine and name its socket with DOCKER_HOST, or use sudo");
-                if self.candidate.guessed {
-                    NoAnswer::Absent(told)
-                } else {
-                    NoAnswer::Failed(told)
-                }
-            }
-            _ => {
-                let variable = if name == "Docker" {
-                    "DOCKER_HOST"
-                } else {
-                    "CONTAINER_HOST"
-                };
-                let start = if name == "Docker" {
-                    "systemctl start docker"
-                } else {
-                    "systemctl --user start podman.socket"
-                };
-                NoAnswer::Absent(
-                    problem(
-                        Kind::NotFound,
-                        format!("{name} does not run: nobody listens at {address}"),
-                    )
-                    .hint(format!(
-                        "start it ({start}), or say where it listens with {variable}"
-                    )),
-                )
-            }
+        if error.kind() == io::ErrorKind::PermissionDenied {
+            let told = problem(
+                Kind::Machine,
+                format!("{address} may not be opened by you: {name} is behind it"),
+            )
+            .hint(
+                "join the group that owns the socket (sudo usermod -aG docker \"$USER\", then log in again)",
+            )
+            .hint("or run a rootless engine and name its socket with DOCKER_HOST, or use sudo");
+            return if self.candidate.guessed {
+                NoAnswer::Absent(told)
+            } else {
+                NoAnswer::Failed(told)
+            };
         }
+        let (variable, start) = if name == "Docker" {
+            ("DOCKER_HOST", "systemctl start docker")
+        } else {
+            ("CONTAINER_HOST", "systemctl --user start podman.socket")
+        };
+        NoAnswer::Absent(
+            problem(
+                Kind::NotFound,
+                format!("{name} does not run: nobody listens at {address}"),
+            )
+            .hint(format!(
+                "start it ({start}), or say where it listens with {variable}"
+            )),
+        )
     }
 
     fn silent(&self, why: impl std::fmt::Display) -> Problem {

@@ -19,7 +19,7 @@ use crate::services::registry::{Blob, Place};
 
 /// Documents that are kept in memory, in bytes of all of them.
 const DOCUMENTS: u64 = 2 * CAP;
-/// Smaller entries are no layers: an empty layer has two blocks.
+/// Smaller entries are no archives.
 const BLOCK: u64 = 512;
 
 /// What became of an entry.
@@ -29,8 +29,6 @@ enum Stored {
     Layer(Digest, Option<Layer>),
     /// Bytes that were compressed already.
     Packed(Recalled, Form, Place),
-    /// Nothing that an image needs.
-    Ignored,
 }
 
 /// An export that was read to its end.
@@ -144,21 +142,17 @@ impl Export {
         let what = &self.what;
         let head = input.fill_buf().map_err(|error| unreadable(what, &error))?;
         let form = Form::of(head);
-        let document =
-            matches!(head.first(), Some(b'{' | b'[')) && size <= CAP && *documents + size <= DOCUMENTS;
-        if document {
+        if form != Form::Plain {
+            return self.store_packed(name, size, input, form);
+        }
+        let document = size < BLOCK || (matches!(head.first(), Some(b'{' | b'[')) && size <= CAP);
+        if document && *documents + size <= DOCUMENTS {
             *documents += size;
             let mut bytes = Vec::new();
             input
                 .read_to_end(&mut bytes)
                 .map_err(|error| unreadable(what, &error))?;
             return Ok(Stored::Small(bytes.into()));
-        }
-        if size < BLOCK {
-            return Ok(Stored::Ignored);
-        }
-        if form != Form::Plain {
-            return self.store_packed(name, size, input, form);
         }
         let expected = prediction.next(name);
         let pressed = self.press.press(&self.what, &mut input, expected)?;
@@ -211,7 +205,7 @@ impl Shelf for Export {
         match self.entries.get(name) {
             Some(Stored::Small(bytes)) => Ok(Some(bytes.clone())),
             Some(Stored::Packed(known, ..)) => Err(too_large(&self.what, name, known.size)),
-            Some(Stored::Layer(..) | Stored::Ignored) | None => Ok(None),
+            Some(Stored::Layer(..)) | None => Ok(None),
         }
     }
 
@@ -219,7 +213,7 @@ impl Shelf for Export {
         let (length, place) = match self.entries.get(name) {
             Some(Stored::Small(bytes)) => (bytes.len() as u64, Place::Bytes(bytes.clone())),
             Some(Stored::Packed(known, _, place)) => (known.size, place.clone()),
-            Some(Stored::Layer(..) | Stored::Ignored) | None => return Ok(None),
+            Some(Stored::Layer(..)) | None => return Ok(None),
         };
         if length != size {
             return Err(wrong_length(&self.what, name, length, size));
@@ -273,7 +267,6 @@ impl Shelf for Export {
                     layer: Some(layer),
                 }))
             }
-            Stored::Ignored => Ok(None),
         }
     }
 }

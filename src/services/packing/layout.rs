@@ -153,7 +153,8 @@ impl Fit for Manifest {
         match &self.content {
             Content::Index(_) => true,
             Content::Image { layers, .. } => {
-                !layers.is_empty() && !layers.iter().any(|layer| layer.media_type.ends_with(".tar"))
+                let bare = |kind: &str| kind.rsplit('.').next() == Some("tar");
+                !layers.is_empty() && !layers.iter().any(|layer| bare(&layer.media_type))
             }
         }
     }

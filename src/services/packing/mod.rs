@@ -168,11 +168,11 @@ impl Packing {
             }
             LocalSource::OciArchive { path, name } => {
                 let assemble = |shelf: &mut Archive, name: Option<&str>| layout::assemble(shelf, name);
-                read_archive(&desk, spool, what, path, name, assemble).await
+                read_archive(&desk, spool, what, path, name.as_ref(), assemble).await
             }
             LocalSource::DockerArchive { path, name } => {
                 let assemble = |shelf: &mut Archive, name: Option<&str>| put_together(shelf, name);
-                read_archive(&desk, spool, what, path, name, assemble).await
+                read_archive(&desk, spool, what, path, name.as_ref(), assemble).await
             }
         }
     }
@@ -226,10 +226,10 @@ async fn read_archive(
     spool: Arc<Spool>,
     what: String,
     path: &str,
-    name: &Option<String>,
+    name: Option<&String>,
     assemble: fn(&mut Archive, Option<&str>) -> Result<Assembled, Problem>,
 ) -> Result<Packed, Problem> {
-    let (path, name, kept) = (PathBuf::from(path), name.clone(), Arc::clone(&spool));
+    let (path, name, kept) = (PathBuf::from(path), name.cloned(), Arc::clone(&spool));
     let (assembled, compressed, scratch) = desk
         .attend(move |desk| {
             let scratch = archive::unpacked(&what, &path, &kept, &desk)?;
