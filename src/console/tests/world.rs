@@ -439,6 +439,7 @@ fn looked_for(previous: Arc<Snapshot>, intent: &Intent) -> Arc<Snapshot> {
         lacking: vec![own.digest],
         bytes_missing: own.size,
         tagged: None,
+        left_out: Vec::new(),
         detail,
     };
     snapshot.content = Observed::read(ContentFacts::Image(Box::new(facts)), now());
