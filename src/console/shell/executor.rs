@@ -18,7 +18,7 @@ use crate::console::effect::{Effect, RequestId};
 use crate::console::given::{Discharge, Entered, Given, Proof};
 use crate::console::hidden::Hidden;
 use crate::console::image::{Seen, There, Wanted};
-use crate::domain::{CharmName, Kind, Outside, Problem, ResourceName, Snapshot};
+use crate::domain::{CharmName, Kind, LocalSource, Outside, Problem, ResourceName, Snapshot};
 use crate::journal::RunId;
 use crate::plan::{Intent, Keep, Plan};
 
@@ -90,7 +90,7 @@ impl Executor {
                 let snapshot = session.observer.for_charm(previous, &charm, None).await;
                 Msg::Behind(id, charm, snapshot.behind)
             }),
-            Effect::AskEngines => self.spawn(async move { Msg::Held(held(&session)) }),
+            Effect::AskEngines => self.spawn(async move { Msg::Held(held(&session).await) }),
             Effect::Start { id, plan, given } => {
                 let plan = (*plan).into_inner();
                 self.begin(id, async move {
@@ -188,9 +188,27 @@ async fn look(
     Ok(Seen { detail, there })
 }
 
-/// Names of the images that engines of this machine hold.
-fn held(_: &Session) -> Vec<Outside> {
-    Vec::new()
+/// Names of the images that engines of this machine hold; none where no engine runs.
+async fn held(session: &Session) -> Vec<Outside> {
+    let listed = session
+        .observer
+        .services()
+        .engines
+        .list()
+        .await
+        .unwrap_or_default();
+    let named = |transport: &str, names: &[Outside]| -> Vec<Outside> {
+        let name = |name: &Outside| Outside::new(format!("{transport}:{name}"));
+        names.iter().map(name).collect()
+    };
+    listed
+        .iter()
+        .flat_map(|one| match &one.source {
+            LocalSource::DockerDaemon { .. } => named("docker-daemon", &one.names),
+            LocalSource::ContainersStorage { .. } => named("containers-storage", &one.names),
+            _ => Vec::new(),
+        })
+        .collect()
 }
 
 /// Looks freshly at what `intent` needs, and plans it.
