@@ -122,6 +122,10 @@ fn answer(world: &mut World, uri: &axum::http::Uri) -> Response {
             format!("client version {version} is too old. Minimum supported API version is 1.44"),
         );
     }
+    if call == "images/json" && uri.query().is_some() {
+        // As Podman does.
+        return String::new().into_response();
+    }
     if call == "images/json" {
         return Value::from(world.images.clone()).to_string().into_response();
     }
