@@ -164,13 +164,11 @@ async fn descriptor(
     let known = observer
         .cache
         .image_behind(&format!("{id}/{resource}/{}", revision.0));
-    match known {
-        Some(reference) => Ok(reference),
-        None => {
-            let public = &observer.services.public;
-            public.image_of(id, charm, resource, revision).await
-        }
+    if let Some(reference) = known {
+        return Ok(reference);
     }
+    let public = &observer.services.public;
+    public.image_of(id, charm, resource, revision).await
 }
 
 async fn one_behind(

@@ -66,7 +66,7 @@ pub(super) fn release(model: &Model) -> Availability {
 }
 
 pub(super) fn unfold(model: &Model) -> Availability {
-    match model.panes.charms.selected().map(|row| row.stem()) {
+    match model.panes.charms.selected().map(charms::Row::stem) {
         Some(Some(_)) => Enabled,
         Some(None) => Disabled("nothing is known of this charm yet"),
         None => Disabled("nothing is selected"),

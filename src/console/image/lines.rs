@@ -8,7 +8,7 @@ use crate::console::view::look::{Glyph, Look as Appearance, Tone};
 use crate::console::{Model, words};
 use crate::domain::charm::ImageBehind;
 use crate::domain::detail::{Layer, PlatformDetail};
-use crate::domain::{Digest, ImageDetail, Outside};
+use crate::domain::{Digest, ImageDetail, ManifestDigest, Outside};
 use crate::plan::evidence;
 
 /// Cells of a layer's bar.
@@ -97,7 +97,7 @@ fn head(model: &Model, look: &Look, detail: &ImageDetail, lines: &mut Vec<Line>)
     let text = match detail.attestations.as_slice() {
         [] => "none".to_owned(),
         all => {
-            let short: Vec<String> = all.iter().map(|one| one.short()).collect();
+            let short: Vec<String> = all.iter().map(ManifestDigest::short).collect();
             format!("{}: {}", all.len(), short.join(", "))
         }
     };

@@ -10,7 +10,7 @@ use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
 use crate::console::{Model, Msg, layout, words};
-use crate::domain::{Channel, ResourceName};
+use crate::domain::{Channel, ResourceName, ResourceRevision};
 
 /// Columns of the dialog, borders included.
 const COLUMNS: u16 = 96;
@@ -104,48 +104,62 @@ fn resource(model: &Model, dialog: &Release, name: &ResourceName, optional: bool
     let known = facts(model, &dialog.charm).and_then(|facts| facts.resources.get(name));
     let newest = known.into_iter().flatten().map(|one| one.revision).max();
     let (text, about, tone) = match dialog.chosen.get(name) {
-        Some(revision) => {
-            let mut about = String::new();
-            if Some(*revision) == newest {
-                about.push_str("  the newest");
-            }
-            let (workspace, snapshot) = (model.workspace(), &model.snapshot);
-            if let Some(behind) = snapshot.image_behind(&dialog.charm, name, *revision) {
-                about.push_str(&format!("  {}", behind.digest.short()));
-            }
-            let releases = charms::releases_behind(workspace, snapshot, &dialog.charm, name, *revision);
-            if let Some(release) = releases.first() {
-                about.push_str(&format!("  release {release}"));
-            }
-            (revision.to_string(), about, Tone::Strong)
-        }
-        None => {
-            let lacking = lacking(model, dialog, name);
-            match lacking.first() {
-                Some(_) if optional => (
-                    "as the channel has it".to_owned(),
-                    "  or none: it is optional".to_owned(),
-                    Tone::Plain,
-                ),
-                Some(channel) if newest.is_none() => (
-                    "there is none yet".to_owned(),
-                    format!("  {channel} needs one; esc, then u uploads it"),
-                    Tone::Warn,
-                ),
-                Some(channel) => (
-                    "to be chosen".to_owned(),
-                    format!("  {channel} has none yet"),
-                    Tone::Warn,
-                ),
-                None => ("as the channel has it".to_owned(), String::new(), Tone::Plain),
-            }
-        }
+        Some(revision) => chosen(model, dialog, name, *revision, newest),
+        None => not_chosen(model, dialog, name, optional, newest),
     };
     vec![
         Piece::new(words::pad(name.as_str(), LABEL), Tone::Dim),
         Piece::new(text, tone),
         Piece::new(about, Tone::Dim),
     ]
+}
+
+/// A resource revision chosen by hand: its number, and what it holds.
+fn chosen(
+    model: &Model,
+    dialog: &Release,
+    name: &ResourceName,
+    revision: ResourceRevision,
+    newest: Option<ResourceRevision>,
+) -> (String, String, Tone) {
+    let mut about = String::new();
+    if Some(revision) == newest {
+        about.push_str("  the newest");
+    }
+    let (workspace, snapshot) = (model.workspace(), &model.snapshot);
+    if let Some(behind) = snapshot.image_behind(&dialog.charm, name, revision) {
+        about.push_str(&format!("  {}", behind.digest.short()));
+    }
+    let releases = charms::releases_behind(workspace, snapshot, &dialog.charm, name, revision);
+    if let Some(release) = releases.first() {
+        about.push_str(&format!("  release {release}"));
+    }
+    (revision.to_string(), about, Tone::Strong)
+}
+
+/// A resource that stays as the channel has it, or that must be chosen.
+fn not_chosen(
+    model: &Model,
+    dialog: &Release,
+    name: &ResourceName,
+    optional: bool,
+    newest: Option<ResourceRevision>,
+) -> (String, String, Tone) {
+    let stays = "as the channel has it".to_owned();
+    match lacking(model, dialog, name).first() {
+        None => (stays, String::new(), Tone::Plain),
+        Some(_) if optional => (stays, "  or none: it is optional".to_owned(), Tone::Plain),
+        Some(channel) if newest.is_none() => (
+            "there is none yet".to_owned(),
+            format!("  {channel} needs one; esc, then u uploads it"),
+            Tone::Warn,
+        ),
+        Some(channel) => (
+            "to be chosen".to_owned(),
+            format!("  {channel} has none yet"),
+            Tone::Warn,
+        ),
+    }
 }
 
 fn one_channel(model: &Model, dialog: &Release, channel: &Channel) -> Vec<Piece> {
