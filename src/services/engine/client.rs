@@ -164,7 +164,7 @@ impl Engine {
             .hello
             .get_or_try_init(|| async {
                 self.knock().await?;
-                let answer = self.ask(&["_ping"], None).await.map_err(NoAnswer::Failed)?;
+                let answer = self.ask(&["_ping"]).await.map_err(NoAnswer::Failed)?;
                 if !answer.ok() {
                     return Err(NoAnswer::Failed(self.refusal(&answer)));
                 }
@@ -261,11 +261,7 @@ impl Engine {
         self.ask_as(None, path).await
     }
 
-    async fn ask_as(
-        &self,
-        version: Option<&str>,
-        path: &[&str],
-    ) -> Result<Answer, Problem> {
+    async fn ask_as(&self, version: Option<&str>, path: &[&str]) -> Result<Answer, Problem> {
         let url = self.url(version, path)?;
         let sent = self.http.once(self.reached()?.0.get(url)).await;
         sent.map_err(|failure| self.silent(failure.text))
@@ -349,7 +345,7 @@ impl Engine {
         let path = ["images", image.as_str(), "get"];
         let mut version = hello.version.as_str();
         let response = loop {
-            let url = self.url(Some(version), &path, None)?;
+            let url = self.url(Some(version), &path)?;
             let asked = self.http.open(self.reached()?.0.get(url));
             let patience = self.http.timeouts().idle * EXPORT_PATIENCE;
             let response = tokio::time::timeout(patience, asked)
