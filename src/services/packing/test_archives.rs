@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use flate2::read::MultiGzDecoder;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::test_images::{Image, Item, Tree, document, file, gzipped, layer, tar_of, with, without};
+use super::test_images::{Image, Item, Tree, document, file, gzipped, layer, tar_of, unpack, with, without};
 use super::{PackProgress, Packed, Packing, digest_of};
 use crate::domain::{Digest, ImageSource, Kind, LocalSource, Problem};
 use crate::services::engine::Engines;
@@ -374,7 +374,7 @@ async fn only_plain_files_are_archives() {
     let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
     assert!(made.success());
     bench.write("empty", b"");
-    bench.write("text", b"this is no archive\n".repeat(100).as_slice());
+    bench.write("text", &b"this is no archive\n".repeat(100));
     for (name, said) in [
         ("pipe", "is a pipe"),
         ("", "is a folder"),
@@ -397,16 +397,6 @@ async fn only_plain_files_are_archives() {
         .await
         .unwrap_err();
     assert!(problem.to_string().contains("is no folder"), "{problem}");
-}
-
-fn unpack(tree: &Tree, folder: &Path) {
-    for (name, item) in tree {
-        let path = folder.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        if let Item::File(bytes) = item {
-            std::fs::write(path, bytes).unwrap();
-        }
-    }
 }
 
 #[tokio::test]

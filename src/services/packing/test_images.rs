@@ -261,3 +261,14 @@ pub(super) fn document(tree: &Tree, name: &str) -> Value {
         _ => panic!("no {name}"),
     }
 }
+
+/// Writes the files of an archive into a folder.
+pub(super) fn unpack(tree: &Tree, folder: &std::path::Path) {
+    for (name, item) in tree {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if let Item::File(bytes) = item {
+            std::fs::write(path, bytes).unwrap();
+        }
+    }
+}
