@@ -98,7 +98,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Observed(id, at, snapshot) => {
             observed(model, id, at, snapshot);
-            Vec::new()
+            image::ask_unfolded(model)
         }
         Msg::RunsRead(id, at, result) => {
             runs_read(model, id, at, result);

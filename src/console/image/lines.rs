@@ -8,7 +8,7 @@ use crate::console::view::look::{Glyph, Look as Appearance, Tone};
 use crate::console::{Model, words};
 use crate::domain::charm::ImageBehind;
 use crate::domain::detail::{Layer, PlatformDetail};
-use crate::domain::{Digest, ImageDetail, ManifestDigest, Outside};
+use crate::domain::{Digest, ImageDetail, ImageSource, ManifestDigest, Outside};
 use crate::plan::evidence;
 
 /// Cells of a layer's bar.
@@ -124,10 +124,28 @@ fn releases(model: &Model, look: &Look, detail: &ImageDetail) -> Vec<String> {
             if place.is_none_or(|place| place == (&charm.name, resource)) {
                 let found = evidence::releases_of(workspace, &model.snapshot, key, &image);
                 names.extend(found.iter().map(ToString::to_string));
+                names.extend(by_tag(model, key, &detail.source));
             }
         }
     }
     names.into_iter().rev().collect()
+}
+
+/// Releases that name the very tag that was looked at, whether their images were resolved or not.
+fn by_tag(model: &Model, key: &str, source: &ImageSource) -> Vec<String> {
+    let (Ok(repository), ImageSource::Registry(looked_at)) =
+        (model.workspace().image_repository(key), source)
+    else {
+        return Vec::new();
+    };
+    let releases = model.snapshot.releases.value.iter().flatten();
+    releases
+        .filter(|release| {
+            let tag = release.images.get(key);
+            tag.is_some_and(|tag| repository.tagged(tag) == *looked_at)
+        })
+        .map(|release| release.name.to_string())
+        .collect()
 }
 
 fn as_behind(detail: &ImageDetail) -> ImageBehind {

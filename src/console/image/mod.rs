@@ -8,8 +8,8 @@ mod lines;
 mod update;
 
 pub use update::{
-    accept, again, ask_behind, behind, broken, close, diff, looked, mark, open, open_planned, open_selected,
-    selected, with_known,
+    accept, again, ask_behind, ask_unfolded, behind, broken, close, diff, looked, mark, open, open_planned,
+    open_selected, selected, with_known,
 };
 
 use std::collections::{BTreeMap, BTreeSet};

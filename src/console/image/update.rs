@@ -299,6 +299,19 @@ pub fn ask_behind(model: &mut Model, charm: &CharmName) -> Vec<Effect> {
     }]
 }
 
+/// As [`ask_behind`], for the charms whose resource revisions are on screen: there may be new ones.
+pub fn ask_unfolded(model: &mut Model) -> Vec<Effect> {
+    let charms: std::collections::BTreeSet<CharmName> = model
+        .panes
+        .charms
+        .rows()
+        .iter()
+        .filter(|row| matches!(row.what, charms::What::Held { .. }))
+        .map(|row| row.charm.clone())
+        .collect();
+    charms.iter().flat_map(|charm| ask_behind(model, charm)).collect()
+}
+
 /// The images behind a charm's revisions were read.
 pub fn behind(
     model: &mut Model,

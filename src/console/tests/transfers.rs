@@ -503,6 +503,25 @@ fn details_tell_what_is_behind_every_revision() {
     assert!(model.snapshot.behind.contains_key(key));
 }
 
+#[test]
+fn a_refresh_asks_for_what_is_behind_new_revisions_on_screen() {
+    let mut model = on_charms((120, 40), 1);
+    press(&mut model, Key::Char(' '));
+    let effects = update(&mut model, Msg::Go(Go::Refresh));
+    let Some(Effect::Refresh { id, .. }) = effects.first() else {
+        panic!("{effects:?}");
+    };
+    let mut snapshot = super::world::snapshot();
+    let charm = "finos-legend-engine-k8s".parse().unwrap();
+    let facts = snapshot.charms.get_mut(&charm).unwrap().value.as_mut().unwrap();
+    let list = facts.resources.values_mut().next().unwrap();
+    let mut newer = list[0].clone();
+    newer.revision = ResourceRevision(33);
+    list.insert(0, newer);
+    let effects = update(&mut model, Msg::Observed(*id, now(), Arc::new(snapshot)));
+    assert!(matches!(effects.as_slice(), [Effect::LookBehind { charm: asked, .. }] if *asked == charm));
+}
+
 // ---- what it looks like
 
 #[test]
