@@ -185,16 +185,22 @@ impl Written<Answer> {
 /// Clients, waits and timeouts shared by every service.
 #[derive(Clone)]
 pub struct Http {
-    outside: reqwest::Client,
-    loopback: reqwest::Client,
-    /// As the two above, for bodies that take longer to send than an answer may be silent: the
-    /// idle timeout of a client counts from the first byte sent to the first byte answered.
-    senders: Arc<[OnceLock<reqwest::Client>; 2]>,
-    /// As the first two, for requests that must not be led elsewhere.
-    confined: Arc<[reqwest::Client; 2]>,
+    clients: Arc<Clients>,
     timeouts: Timeouts,
     waits: Arc<Mutex<HashMap<String, Instant>>>,
     skews: Arc<Mutex<BTreeMap<String, i64>>>,
+}
+
+/// Clients for outside hosts and for loopback, each made when it is first needed: those for outside
+/// read every certificate authority of this machine, which a command on loopback never misses.
+#[derive(Default)]
+struct Clients {
+    usual: [OnceLock<reqwest::Client>; 2],
+    /// For bodies that take longer to send than an answer may be silent: the idle timeout of a
+    /// client counts from the first byte sent to the first byte answered.
+    senders: [OnceLock<reqwest::Client>; 2],
+    /// For requests that must not be led elsewhere.
+    confined: [OnceLock<reqwest::Client>; 2],
 }
 
 /// `host:port` of a URL, for people.
@@ -266,37 +272,39 @@ fn unwatched(timeouts: Timeouts) -> reqwest::ClientBuilder {
         .redirect(redirects())
 }
 
+/// The client of `slots` that speaks to `url`. A machine without certificate authorities can still
+/// speak to loopback.
+fn made<'a>(
+    slots: &'a [OnceLock<reqwest::Client>; 2],
+    url: &Url,
+    builder: impl Fn() -> reqwest::ClientBuilder,
+) -> Result<&'a reqwest::Client, Problem> {
+    check(url)?;
+    let inside = is_loopback(url);
+    let slot = &slots[usize::from(inside)];
+    if let Some(client) = slot.get() {
+        return Ok(client);
+    }
+    let trusting_nobody = || builder().tls_certs_only(std::iter::empty());
+    let built = if inside {
+        trusting_nobody().no_proxy().build()
+    } else {
+        builder().build().or_else(|_| trusting_nobody().build())
+    };
+    let client = built
+        .map_err(|error| Problem::new(Kind::Machine, "the HTTP client cannot be set up").because(&error))?;
+    Ok(slot.get_or_init(|| client))
+}
+
 impl Http {
-    /// Clients with these timeouts. A machine without certificate authorities can still speak to
-    /// loopback.
-    pub fn new(timeouts: Timeouts) -> Result<Self, Problem> {
-        let broken = |error: reqwest::Error| {
-            Problem::new(Kind::Machine, "the HTTP client cannot be set up").because(&error)
-        };
-        let inside = |builder: reqwest::ClientBuilder| {
-            let builder = builder.no_proxy().tls_certs_only(std::iter::empty());
-            builder.build().map_err(broken)
-        };
-        let anywhere = |builder: &dyn Fn() -> reqwest::ClientBuilder| match builder().build() {
-            Ok(client) => Ok(client),
-            Err(_) => builder()
-                .tls_certs_only(std::iter::empty())
-                .build()
-                .map_err(broken),
-        };
-        let still = || builder(timeouts).redirect(reqwest::redirect::Policy::none());
-        let loopback = inside(builder(timeouts))?;
-        let outside = anywhere(&|| builder(timeouts))?;
-        let confined = Arc::new([anywhere(&still)?, inside(still())?]);
-        Ok(Self {
-            outside,
-            loopback,
-            senders: Arc::default(),
-            confined,
+    /// Clients with these timeouts.
+    pub fn new(timeouts: Timeouts) -> Self {
+        Self {
+            clients: Arc::default(),
             timeouts,
             waits: Arc::default(),
             skews: Arc::default(),
-        })
+        }
     }
 
     /// The timeouts in force.
@@ -306,38 +314,20 @@ impl Http {
 
     /// The client that speaks to `url`: proxies of the environment are for outside hosts only.
     pub fn client(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
-        check(url)?;
-        Ok(if is_loopback(url) {
-            &self.loopback
-        } else {
-            &self.outside
-        })
+        made(&self.clients.usual, url, || builder(self.timeouts))
     }
 
     /// The client for what must reach `url` and nobody else: a password, a secret, a change. It
     /// follows no redirect; one is an answer like any other.
     pub fn confined(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
-        check(url)?;
-        Ok(&self.confined[usize::from(is_loopback(url))])
+        let still = || builder(self.timeouts).redirect(reqwest::redirect::Policy::none());
+        made(&self.clients.confined, url, still)
     }
 
     /// The client that sends long bodies to `url`. It has no idle timeout: who sends a stream
     /// watches its progress.
     pub fn sender(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
-        let usual = self.client(url)?;
-        let inside = is_loopback(url);
-        let slot = &self.senders[usize::from(inside)];
-        if slot.get().is_none() {
-            let builder = unwatched(self.timeouts);
-            let built = if inside {
-                builder.no_proxy().tls_certs_only(std::iter::empty()).build()
-            } else {
-                builder.build()
-            };
-            // Without one the usual client sends; its idle timeout is then the longest upload.
-            return Ok(slot.get_or_init(|| built.unwrap_or_else(|_| usual.clone())));
-        }
-        Ok(slot.get().unwrap_or(usual))
+        made(&self.clients.senders, url, || unwatched(self.timeouts))
     }
 
     /// A client whose every request goes to the Unix socket at `path`, whatever its address says.

@@ -82,7 +82,7 @@ impl Services {
         let factor = set("WINDLASS_TIMEOUT")
             .and_then(|text| text.parse().ok())
             .unwrap_or(1.0);
-        let http = Http::new(Timeouts::scaled(factor))?;
+        let http = Http::new(Timeouts::scaled(factor));
         let github_token = ["GH_TOKEN", "GITHUB_TOKEN"]
             .into_iter()
             .find_map(|name| set(name).map(|value| (SecretString::from(value), name)));
@@ -91,7 +91,7 @@ impl Services {
         let packing = cache.as_ref().map(|cache| cache.join("packing"));
         Ok(Self {
             public: PublicStore::new(http.clone(), endpoints.charmhub.clone()),
-            github: GitHub::new(http.clone(), endpoints.github.clone(), github_token)?,
+            github: GitHub::new(http.clone(), endpoints.github.clone(), github_token),
             registries: Registries::new(
                 http.clone(),
                 &endpoints,

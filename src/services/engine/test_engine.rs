@@ -88,7 +88,7 @@ impl Fake {
 
 fn engines(variables: &[(&str, &str)]) -> Engines {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let http = Http::new(Timeouts::scaled(1.0)).unwrap();
+    let http = Http::new(Timeouts::scaled(1.0));
     let variable = |name: &str| {
         let found = variables.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
@@ -352,7 +352,7 @@ async fn an_engine_that_hangs_is_given_up() {
 #[test]
 fn a_socket_without_permission_names_the_remedy() {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let http = Http::new(Timeouts::scaled(1.0)).unwrap();
+    let http = Http::new(Timeouts::scaled(1.0));
     let told = |candidate: Candidate| {
         let address = candidate.address.clone().unwrap();
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);

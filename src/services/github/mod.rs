@@ -16,7 +16,7 @@ mod workflows;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use backon::Retryable;
 use base64::Engine as _;
@@ -37,7 +37,8 @@ pub use writer::GitHubWriter;
 pub struct GitHub {
     api: Url,
     http: Http,
-    octocrab: octocrab::Octocrab,
+    /// Made when GitHub is first asked.
+    octocrab: Arc<OnceLock<octocrab::Octocrab>>,
     token: Option<SecretString>,
     token_from: Option<Outside>,
     seen: Arc<Mutex<HashMap<String, (String, Reply)>>>,
@@ -104,28 +105,38 @@ struct Blob {
 
 impl GitHub {
     /// The API at `api`, with `token` where there is one and the name of where it was found.
-    pub fn new(http: Http, api: Url, token: Option<(SecretString, &str)>) -> Result<Self, Problem> {
-        let broken = |error: octocrab::Error| {
-            Problem::new(Kind::Config, format!("GitHub at {api} cannot be spoken to")).because(&error)
-        };
-        let client = http.client(&api)?.clone();
-        let mut builder = octocrab::Octocrab::builder()
-            .base_uri(api.as_str().trim_end_matches('/'))
-            .map_err(broken)?;
+    pub fn new(http: Http, api: Url, token: Option<(SecretString, &str)>) -> Self {
         let token_from = token.as_ref().map(|(_, from)| Outside::new(from));
-        let token = token.map(|(token, _)| token);
-        if let Some(token) = token.clone() {
-            builder = builder.personal_token(token);
-        }
-        let octocrab = builder.build_with_reqwest(client).map_err(broken)?;
-        Ok(Self {
+        Self {
             api,
             http,
-            octocrab,
-            token,
+            octocrab: Arc::default(),
+            token: token.map(|(token, _)| token),
             token_from,
             seen: Arc::default(),
-        })
+        }
+    }
+
+    fn octocrab(&self) -> Result<&octocrab::Octocrab, Problem> {
+        if let Some(made) = self.octocrab.get() {
+            return Ok(made);
+        }
+        let broken = |error: octocrab::Error| {
+            Problem::new(
+                Kind::Config,
+                format!("GitHub at {} cannot be spoken to", self.api),
+            )
+            .because(&error)
+        };
+        let mut builder = octocrab::Octocrab::builder()
+            .base_uri(self.api.as_str().trim_end_matches('/'))
+            .map_err(broken)?;
+        if let Some(token) = self.token.clone() {
+            builder = builder.personal_token(token);
+        }
+        let client = self.http.client(&self.api)?.clone();
+        let made = builder.build_with_reqwest(client).map_err(broken)?;
+        Ok(self.octocrab.get_or_init(|| made))
     }
 
     async fn once(&self, path: &str, etag: Option<&str>) -> Result<Reply, Problem> {
@@ -142,8 +153,9 @@ impl GitHub {
         };
         self.http.wait_for(&host).await;
         let asked = tokio::time::Instant::now();
+        let octocrab = self.octocrab()?;
         let whole = async {
-            let response = self.octocrab._get_with_headers(path, Some(headers)).await?;
+            let response = octocrab._get_with_headers(path, Some(headers)).await?;
             let (parts, body) = response.into_parts();
             let body = body.collect().await?.to_bytes();
             Ok::<_, octocrab::Error>(Reply {

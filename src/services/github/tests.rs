@@ -117,9 +117,9 @@ impl Server {
     }
 
     fn github(&self, token: Option<&str>) -> GitHub {
-        let http = Http::new(Timeouts::scaled(1.0)).unwrap();
+        let http = Http::new(Timeouts::scaled(1.0));
         let token = token.map(|token| (SecretString::from(token), "GH_TOKEN"));
-        GitHub::new(http, self.url.clone(), token).unwrap()
+        GitHub::new(http, self.url.clone(), token)
     }
 }
 

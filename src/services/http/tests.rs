@@ -34,7 +34,7 @@ fn retry_after_is_read_in_both_forms() {
 #[test]
 fn a_clock_is_compared_by_quick_answers_only() {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let http = Http::new(Timeouts::scaled(1.0)).unwrap();
+    let http = Http::new(Timeouts::scaled(1.0));
     let mut headers = HeaderMap::new();
     let earlier = chrono::Utc::now() - chrono::TimeDelta::seconds(600);
     headers.insert(DATE, earlier.to_rfc2822().parse().unwrap());
@@ -78,7 +78,7 @@ fn a_write_is_lost_where_nobody_says_what_happened() {
 #[tokio::test(start_paused = true)]
 async fn what_a_host_asks_of_one_all_wait_for() {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let http = Http::new(Timeouts::scaled(1.0)).unwrap();
+    let http = Http::new(Timeouts::scaled(1.0));
     let begin = Instant::now();
     let seconds = |text: &str| HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
     http.note_wait("a", 429, &seconds("7"));

@@ -28,7 +28,7 @@ impl Bench {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         rustls::crypto::ring::default_provider().install_default().ok();
-        let http = Http::new(Timeouts::scaled(1.0)).unwrap();
+        let http = Http::new(Timeouts::scaled(1.0));
         let engines = Engines::from_env(&|_| None, &http);
         let packing = Packing::new(engines, Some(dir.path().join("cache")));
         Self {

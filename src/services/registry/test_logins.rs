@@ -24,9 +24,9 @@ fn logins(folder: &Path, path: Option<&Path>, mirrors: &str) -> RegistryLogins {
         "GH_TOKEN" => Some("planted-token".to_owned()),
         _ => None,
     };
-    let http = Http::new(Timeouts::scaled(1.0)).unwrap();
+    let http = Http::new(Timeouts::scaled(1.0));
     let endpoints = Endpoints::from_env(variable).unwrap();
-    let github = GitHub::new(http.clone(), Url::parse("http://127.0.0.1:1").unwrap(), None).unwrap();
+    let github = GitHub::new(http.clone(), Url::parse("http://127.0.0.1:1").unwrap(), None);
     let cache = ManifestCache::new(None);
     let registries = Registries::new(http, &endpoints, cache, None, Docker::from_env(&variable));
     RegistryLogins::new(registries, github)

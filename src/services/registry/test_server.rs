@@ -165,7 +165,7 @@ impl Server {
 
 /// As [`registries`], with `name` found at `server` and a token for GitHub's registry.
 pub(super) fn mirrored(name: &str, server: &Server, token: Option<&str>) -> Registries {
-    let http = Http::new(Timeouts::scaled(0.2)).unwrap();
+    let http = Http::new(Timeouts::scaled(0.2));
     let mirror = format!("{name}=http://{}", server.name);
     let endpoints =
         Endpoints::from_env(|key| (key == "WINDLASS_REGISTRY_MIRRORS").then(|| mirror.clone())).unwrap();
@@ -182,7 +182,7 @@ pub(super) fn mirrored(name: &str, server: &Server, token: Option<&str>) -> Regi
 /// As [`registries`], with a cache folder.
 pub(super) fn remembering(cache: &std::path::Path) -> Registries {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let http = Http::new(Timeouts::scaled(0.5)).unwrap();
+    let http = Http::new(Timeouts::scaled(0.5));
     let endpoints = Endpoints::from_env(|_| None).unwrap();
     let cache = ManifestCache::new(Some(cache.to_owned()));
     Registries::new(http, &endpoints, cache, None, Docker::default())
@@ -190,7 +190,7 @@ pub(super) fn remembering(cache: &std::path::Path) -> Registries {
 
 pub(super) fn registries() -> Registries {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let http = Http::new(Timeouts::scaled(0.2)).unwrap();
+    let http = Http::new(Timeouts::scaled(0.2));
     let endpoints = Endpoints::from_env(|_| None).unwrap();
     Registries::new(
         http,

@@ -72,7 +72,7 @@ impl World {
     }
 
     fn sign_on(&self) -> SignOn {
-        let http = Http::new(Timeouts::scaled(1.0)).unwrap();
+        let http = Http::new(Timeouts::scaled(1.0));
         SignOn::new(http, self.url.clone(), self.url.clone())
     }
 
