@@ -79,7 +79,7 @@ pub(super) fn split(text: &str) -> Result<Parts<'_>, String> {
 
 /// What tells a host from the first part of a path.
 fn is_host(text: &str) -> bool {
-    text.contains(['.', ':']) || text == "localhost" || text.chars().any(|c| c.is_ascii_uppercase())
+    text.contains(['.', ':']) || text == "localhost"
 }
 
 fn sound_host(text: &str) -> bool {
@@ -140,6 +140,17 @@ mod tests {
 
     fn library(text: &str) -> Option<Answer> {
         let parsed: oci_distribution::Reference = text.parse().ok()?;
+        // It lets capitals in names pass, which no registry does, and takes for a name on Docker Hub
+        // what was meant as a host and is none (`a.b_c/d`), which Docker itself refuses.
+        let first = text
+            .split_once('/')
+            .map(|(first, _)| first)
+            .filter(|first| is_host(first));
+        let meant = first.is_some_and(|first| !["docker.io", "index.docker.io"].contains(&first));
+        let mistaken = meant && parsed.registry() == "docker.io";
+        if mistaken || parsed.repository().chars().any(|c| c.is_ascii_uppercase()) {
+            return None;
+        }
         Some((
             parsed.registry().to_owned(),
             parsed.repository().to_owned(),
@@ -199,7 +210,6 @@ mod tests {
             "localhost/a",
             "localhost:5000/a/b:c",
             "ghcr.io/a/b",
-            "[::1]:5000/a",
             "127.0.0.1:5000/a/b",
             "index.docker.io/library/x",
             "docker.io/x",
@@ -209,5 +219,8 @@ mod tests {
         ] {
             assert_eq!(ours(text), library(text), "{text}");
         }
+        // The library takes no address in brackets; a registry on this machine may have one.
+        assert_eq!(split("[::1]:5000/a").unwrap().registry, "[::1]:5000");
+        assert!(split("[::1/a").is_err());
     }
 }

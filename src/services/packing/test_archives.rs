@@ -357,7 +357,7 @@ async fn what_does_not_fit_together_is_refused() {
         ),
         (
             with(tree.clone(), &config, other_algorithm.to_string()),
-            "is not a digest",
+            "only sha256 is spoken",
         ),
     ] {
         let problem = Bench::new().tree(&bad).await.unwrap_err();
