@@ -1,28 +1,28 @@
 //! What somebody wants to upload, copy or release: looked at before it is planned.
 //!
-//! Owns where an image is looked for (the store's registry first, then the engines of this machine)
-//! and what is told when it is nowhere. Packing an image of this machine writes to the cache only.
+//! Owns what is asked for each of these wishes, and how much of an image its destination has.
+//! Packing an image of this machine writes to the cache only.
+
+mod digest;
+mod file;
 
 use std::collections::{BTreeSet, HashSet};
-use std::io::Read;
 use std::sync::Arc;
 
 use chrono::Utc;
-use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{Observer, images, sources};
 use crate::domain::detail::PlatformDetail;
 use crate::domain::image::Platform;
 use crate::domain::{
-    Channel, CharmName, ContentFacts, Cut, Digest, FileFacts, ImageDetail, ImageFacts, ImageSource,
-    IndexDigest, Kind, LocalSource, ManifestDigest, Observed, Origin, Outside, Problem, Repository,
-    ResourceName, Snapshot, Target,
+    Channel, CharmName, ContentFacts, Cut, Digest, ImageDetail, ImageFacts, ImageSource, IndexDigest, Kind,
+    ManifestDigest, Observed, Origin, Problem, Repository, ResourceName, Snapshot, Target,
 };
 use crate::plan::{Content, CopyIntent, UploadIntent};
-use crate::services::engine::{Held, Wanted};
 use crate::services::packing::PackProgress;
 use crate::services::registry::{Blob, CopySource, Registries, local_detail};
+use digest::{Found, behind};
 
 /// Hears how far the packing of an image is.
 pub type Hear<'a> = &'a (dyn Fn(PackProgress) + Send + Sync);
@@ -35,7 +35,7 @@ impl Observer {
             return snapshot;
         }
         let found = match &intent.content {
-            Content::File { path, .. } => file(path.clone()).await.map(ContentFacts::File),
+            Content::File { path, .. } => file::read(path.clone()).await.map(ContentFacts::File),
             Content::Digest { .. } | Content::From { .. } => {
                 // Before an image is read: nothing is worth the wait where it may not be pushed.
                 match self.early(&snapshot, intent) {
@@ -293,130 +293,10 @@ impl Observer {
     ) -> Result<HashSet<Digest>, Problem> {
         self.services.registries.present(repository, layers(image)).await
     }
-
-    async fn by_digest(
-        &self,
-        text: &str,
-        known: &[ManifestDigest],
-        registries: &Registries,
-        repository: &Repository,
-    ) -> Result<Found, Problem> {
-        let wanted = Wanted::parse(text)?;
-        let (candidates, held) = match &wanted {
-            Wanted::Full(digest) => {
-                if registries
-                    .head(&repository.at(ManifestDigest(*digest)))
-                    .await?
-                    .is_some()
-                {
-                    return Ok(Found::There(ManifestDigest(*digest)));
-                }
-                (Vec::new(), self.services.engines.find(&wanted).await)
-            }
-            Wanted::Short(short) => {
-                let mut held = self.services.engines.find(&wanted).await;
-                let mut candidates: Vec<ManifestDigest> = known
-                    .iter()
-                    .filter(|digest| digest.0.hex().starts_with(short))
-                    .copied()
-                    .collect();
-                candidates.sort();
-                candidates.dedup();
-                if let Ok(found) = &mut held {
-                    // One image, held here and behind a revision, is no second one.
-                    let also = |digest: &ManifestDigest| found.iter().any(|one| one.matched == digest.0);
-                    candidates.retain(|digest| !also(digest));
-                    if found.len() + candidates.len() > 1 {
-                        return Err(ambiguous(short, found, &candidates));
-                    }
-                    candidates.extend(found.iter().map(|one| ManifestDigest(one.matched)));
-                } else if candidates.len() > 1 {
-                    return Err(ambiguous(short, &[], &candidates));
-                }
-                (candidates, held)
-            }
-        };
-        for digest in candidates {
-            if registries.head(&repository.at(digest)).await?.is_some() {
-                return Ok(Found::There(digest));
-            }
-        }
-        let here = match &held {
-            Ok(found) => found.first().map(|one| one.source.clone()),
-            Err(_) => None,
-        };
-        here.map(Found::Here)
-            .ok_or_else(|| nowhere(text, &wanted, repository, held.err()))
-    }
 }
 
 /// A mark by which the early look knows that nothing was wrong before the content.
 const LATER: &str = "the content is looked at later";
-
-enum Found {
-    /// In the store's registry.
-    There(ManifestDigest),
-    /// In an engine of this machine.
-    Here(LocalSource),
-}
-
-/// Images that the resource's revisions hold, as far as they are known.
-fn behind(snapshot: &Snapshot, intent: &UploadIntent) -> Vec<ManifestDigest> {
-    let facts = snapshot
-        .charms
-        .get(&intent.charm)
-        .and_then(|seen| seen.value.as_ref());
-    facts
-        .and_then(|facts| facts.resources.get(&intent.resource))
-        .into_iter()
-        .flatten()
-        .filter_map(|one| snapshot.image_behind(&intent.charm, &intent.resource, one.revision))
-        .map(|behind| behind.digest)
-        .collect()
-}
-
-fn ambiguous(short: &str, held: &[Held], known: &[ManifestDigest]) -> Problem {
-    let mut problem = Problem::new(
-        Kind::NotFound,
-        format!("{short} may be any of {} images", held.len() + known.len()),
-    );
-    for one in held {
-        let names: Vec<String> = one.names.iter().map(ToString::to_string).collect();
-        problem = problem.cause(format!("{} {}", one.matched, names.join(", ")));
-    }
-    for digest in known {
-        problem = problem.cause(format!("{digest}, behind a revision of the resource"));
-    }
-    problem.hint("give all 64 digits")
-}
-
-fn nowhere(text: &str, wanted: &Wanted, repository: &Repository, engines: Option<Problem>) -> Problem {
-    let mut problem = Problem::new(
-        Kind::NotFound,
-        format!(
-            "image {} is neither in Canonical's registry nor in a local engine",
-            Outside::capped(text, 80)
-        ),
-    )
-    .cause(format!("Canonical's registry was asked for {repository}"));
-    problem = match engines {
-        None => problem.cause("the local engine was asked for an image id and for a digest"),
-        Some(engine) => {
-            let mut problem = problem.cause(&engine.summary);
-            for cause in &engine.causes {
-                problem = problem.cause(cause);
-            }
-            for hint in engine.hints {
-                problem = problem.hint(hint.to_string());
-            }
-            problem
-        }
-    };
-    if matches!(wanted, Wanted::Short(_)) {
-        problem = problem.hint("a registry cannot be asked by a short digest: give all 64 digits");
-    }
-    problem.hint("pull or build the image, or name where it is with --from REFERENCE")
-}
 
 /// `whole` with these platforms only, as `digest`.
 fn smaller(whole: ImageDetail, digest: ManifestDigest, platforms: &[Platform]) -> ImageDetail {
@@ -444,47 +324,6 @@ fn smaller(whole: ImageDetail, digest: ManifestDigest, platforms: &[Platform]) -
         attestations: if single { Vec::new() } else { whole.attestations },
         platforms: kept,
         ..whole
-    }
-}
-
-/// A regular file, read once through the hash.
-async fn file(path: String) -> Result<FileFacts, Problem> {
-    let shown = Outside::capped(&path, 300);
-    let refused = |why: &str| {
-        Problem::new(Kind::Usage, format!("{shown} {why}"))
-            .hint("--filepath takes a regular file that can be read")
-    };
-    // Looked at before it is opened: opening a FIFO waits for whoever writes into it.
-    let metadata = std::fs::metadata(&path).map_err(|error| refused("cannot be accessed").because(&error))?;
-    if !metadata.is_file() {
-        return Err(refused("is not a file"));
-    }
-    if metadata.len() == 0 {
-        return Err(refused("is empty"));
-    }
-    let reading = tokio::task::spawn_blocking(move || {
-        let mut opened = std::fs::File::open(&path)?;
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; 256 * 1024];
-        let mut size = 0;
-        loop {
-            let count = opened.read(&mut buffer)?;
-            if count == 0 {
-                break;
-            }
-            size += count as u64;
-            hash.update(buffer.get(..count).unwrap_or_default());
-        }
-        Ok::<_, std::io::Error>(FileFacts {
-            path,
-            size,
-            digest: Digest::from_bytes(hash.finalize().into()),
-        })
-    });
-    match reading.await {
-        Ok(Ok(facts)) => Ok(facts),
-        Ok(Err(error)) => Err(refused("cannot be read").because(&error)),
-        Err(error) => Err(Problem::new(Kind::Internal, "the file was not read").because(&error)),
     }
 }
 

@@ -1,0 +1,133 @@
+//! An image by digest: in the store's registry, else in an engine of this machine.
+//!
+//! Owns the order of places and what is told where it is nowhere, or may be several.
+
+use crate::domain::{Kind, LocalSource, ManifestDigest, Outside, Problem, Repository, Snapshot};
+use crate::observe::Observer;
+use crate::plan::UploadIntent;
+use crate::services::engine::{Held, Wanted};
+use crate::services::registry::Registries;
+
+/// Where an image was found.
+pub(super) enum Found {
+    /// In the store's registry.
+    There(ManifestDigest),
+    /// In an engine of this machine.
+    Here(LocalSource),
+}
+
+impl Observer {
+    /// Looks for the image that `text` means; `known` are the images behind the resource.
+    pub(super) async fn by_digest(
+        &self,
+        text: &str,
+        known: &[ManifestDigest],
+        registries: &Registries,
+        repository: &Repository,
+    ) -> Result<Found, Problem> {
+        let wanted = Wanted::parse(text)?;
+        let (candidates, held) = match &wanted {
+            Wanted::Full(digest) => {
+                if registries
+                    .head(&repository.at(ManifestDigest(*digest)))
+                    .await?
+                    .is_some()
+                {
+                    return Ok(Found::There(ManifestDigest(*digest)));
+                }
+                (Vec::new(), self.services.engines.find(&wanted).await)
+            }
+            Wanted::Short(short) => {
+                let mut held = self.services.engines.find(&wanted).await;
+                let mut candidates: Vec<ManifestDigest> = known
+                    .iter()
+                    .filter(|digest| digest.0.hex().starts_with(short))
+                    .copied()
+                    .collect();
+                candidates.sort();
+                candidates.dedup();
+                if let Ok(found) = &mut held {
+                    // One image, held here and behind a revision, is no second one.
+                    let also = |digest: &ManifestDigest| found.iter().any(|one| one.matched == digest.0);
+                    candidates.retain(|digest| !also(digest));
+                    if found.len() + candidates.len() > 1 {
+                        return Err(ambiguous(short, found, &candidates));
+                    }
+                    candidates.extend(found.iter().map(|one| ManifestDigest(one.matched)));
+                } else if candidates.len() > 1 {
+                    return Err(ambiguous(short, &[], &candidates));
+                }
+                (candidates, held)
+            }
+        };
+        for digest in candidates {
+            if registries.head(&repository.at(digest)).await?.is_some() {
+                return Ok(Found::There(digest));
+            }
+        }
+        let here = match &held {
+            Ok(found) => found.first().map(|one| one.source.clone()),
+            Err(_) => None,
+        };
+        here.map(Found::Here)
+            .ok_or_else(|| nowhere(text, &wanted, repository, held.err()))
+    }
+}
+
+/// Images that the resource's revisions hold, as far as they are known.
+pub(super) fn behind(snapshot: &Snapshot, intent: &UploadIntent) -> Vec<ManifestDigest> {
+    let facts = snapshot
+        .charms
+        .get(&intent.charm)
+        .and_then(|seen| seen.value.as_ref());
+    facts
+        .and_then(|facts| facts.resources.get(&intent.resource))
+        .into_iter()
+        .flatten()
+        .filter_map(|one| snapshot.image_behind(&intent.charm, &intent.resource, one.revision))
+        .map(|behind| behind.digest)
+        .collect()
+}
+
+fn ambiguous(short: &str, held: &[Held], known: &[ManifestDigest]) -> Problem {
+    let mut problem = Problem::new(
+        Kind::NotFound,
+        format!("{short} may be any of {} images", held.len() + known.len()),
+    );
+    for one in held {
+        let names: Vec<String> = one.names.iter().map(ToString::to_string).collect();
+        problem = problem.cause(format!("{} {}", one.matched, names.join(", ")));
+    }
+    for digest in known {
+        problem = problem.cause(format!("{digest}, behind a revision of the resource"));
+    }
+    problem.hint("give all 64 digits")
+}
+
+fn nowhere(text: &str, wanted: &Wanted, repository: &Repository, engines: Option<Problem>) -> Problem {
+    let mut problem = Problem::new(
+        Kind::NotFound,
+        format!(
+            "image {} is neither in Canonical's registry nor in a local engine",
+            Outside::capped(text, 80)
+        ),
+    )
+    .cause(format!("Canonical's registry was asked for {repository}"));
+    problem = match engines {
+        None => problem.cause("the local engine was asked for an image id and for a digest"),
+        Some(engine) => {
+            let mut problem = problem.cause(&engine.summary);
+            for cause in &engine.causes {
+                problem = problem.cause(cause);
+            }
+            for hint in engine.hints {
+                problem = problem.hint(hint.to_string());
+            }
+            problem
+        }
+    };
+    if matches!(wanted, Wanted::Short(_)) {
+        problem = problem.hint("a registry cannot be asked by a short digest: give all 64 digits");
+    }
+    problem.hint("pull or build the image, or name where it is with --from REFERENCE")
+}

@@ -1,0 +1,48 @@
+//! A file of this machine, read once through its hash.
+
+use std::io::Read;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::{Digest, FileFacts, Kind, Outside, Problem};
+
+/// A regular file, read once through the hash.
+pub(super) async fn read(path: String) -> Result<FileFacts, Problem> {
+    let shown = Outside::capped(&path, 300);
+    let refused = |why: &str| {
+        Problem::new(Kind::Usage, format!("{shown} {why}"))
+            .hint("--filepath takes a regular file that can be read")
+    };
+    // Looked at before it is opened: opening a FIFO waits for whoever writes into it.
+    let metadata = std::fs::metadata(&path).map_err(|error| refused("cannot be accessed").because(&error))?;
+    if !metadata.is_file() {
+        return Err(refused("is not a file"));
+    }
+    if metadata.len() == 0 {
+        return Err(refused("is empty"));
+    }
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut opened = std::fs::File::open(&path)?;
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 256 * 1024];
+        let mut size = 0;
+        loop {
+            let count = opened.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            size += count as u64;
+            hash.update(buffer.get(..count).unwrap_or_default());
+        }
+        Ok::<_, std::io::Error>(FileFacts {
+            path,
+            size,
+            digest: Digest::from_bytes(hash.finalize().into()),
+        })
+    });
+    match reading.await {
+        Ok(Ok(facts)) => Ok(facts),
+        Ok(Err(error)) => Err(refused("cannot be read").because(&error)),
+        Err(error) => Err(Problem::new(Kind::Internal, "the file was not read").because(&error)),
+    }
+}
