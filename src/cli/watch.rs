@@ -37,8 +37,11 @@ pub async fn follow(mut handle: RunHandle, plan: &Plan, output: &Output) -> Resu
                 if changed.is_err() {
                     break (&mut handle.finished).await;
                 }
-                // Ten pictures a second are plenty.
-                tokio::time::sleep(Duration::from_millis(if json_lines { 100 } else { 50 })).await;
+                // Ten pictures a second are plenty, but nobody waits for one that has no news.
+                let pause = Duration::from_millis(if json_lines { 100 } else { 50 });
+                if let Ok(ended) = tokio::time::timeout(pause, &mut handle.finished).await {
+                    break ended;
+                }
             }
         }
     };
