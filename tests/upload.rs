@@ -260,6 +260,8 @@ async fn a_copy_moves_a_tag_only_from_where_it_was_previewed() {
     assert!(look(first).await.nothing_to_do());
 
     // Planned while the tag was absent: somebody pushed there since.
+    let problem = session.recheck(&stale).await.unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused, "{problem}");
     let record = run(&session, stale).await;
     assert_eq!(record.outcome, Some(Outcome::Failed));
     assert_eq!(record.problem.unwrap().kind, Kind::Refused);

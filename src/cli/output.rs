@@ -49,6 +49,7 @@ impl Output {
 
     /// The answer, in text. A reader that went away wanted no more; any other failure is kept.
     pub fn answer(&self, text: &str) {
+        self.clear();
         let mut out = std::io::stdout().lock();
         let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         if let Err(error) = written
@@ -78,6 +79,7 @@ impl Output {
 
     /// Something that is not the answer.
     pub fn say(&self, text: &str) {
+        self.clear();
         drop(std::io::stderr().write_all(format!("{text}\n").as_bytes()));
     }
 
@@ -98,6 +100,17 @@ impl Output {
         drop(std::io::stderr().write_all(format!("\x1b[2K{text}\r").as_bytes()));
     }
 
+    /// Takes the line of [`Output::busy`] away before something else is said.
+    fn clear(&self) {
+        let mut last = self
+            .busy
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if last.take().is_some() {
+            drop(std::io::stderr().write_all(b"\x1b[2K"));
+        }
+    }
+
     /// A plan before it is confirmed. Where a program reads lines of JSON and nobody is asked, it is
     /// left out: the answer repeats it.
     pub fn preview(&self, text: &str) {
@@ -108,6 +121,7 @@ impl Output {
 
     /// A problem in words, for stderr.
     pub fn explain(&self, problem: &Problem) {
+        self.clear();
         let mut text = format!("error: {}\n", problem.summary);
         for cause in &problem.causes {
             text.push_str(&format!("  why: {cause}\n"));

@@ -19,7 +19,7 @@ use crate::domain::{
     Channel, CharmName, ContentFacts, Cut, Digest, ImageDetail, ImageFacts, ImageSource, IndexDigest, Kind,
     ManifestDigest, Observed, Origin, Problem, Repository, ResourceName, Snapshot, Target,
 };
-use crate::plan::{Content, CopyIntent, UploadIntent};
+use crate::plan::{Content, CopyIntent, UploadIntent, upload};
 use crate::services::packing::PackProgress;
 use crate::services::registry::{Blob, CopySource, Registries, local_detail};
 use digest::{Found, behind};
@@ -38,8 +38,8 @@ impl Observer {
             Content::File { path, .. } => file::read(path.clone()).await.map(ContentFacts::File),
             Content::Digest { .. } | Content::From { .. } => {
                 // Before an image is read: nothing is worth the wait where it may not be pushed.
-                match self.early(&snapshot, intent) {
-                    Ok(()) => self
+                match upload::welcome(&snapshot, intent, &mut Vec::new()) {
+                    Ok(_) => self
                         .image_for_upload(&snapshot, intent, hear)
                         .await
                         .map(|facts| ContentFacts::Image(Box::new(facts))),
@@ -49,16 +49,6 @@ impl Observer {
         };
         snapshot.content = Observed::from_result(found, Utc::now());
         snapshot
-    }
-
-    /// A charm that cannot be read, or a resource that is no image, is told by the plan.
-    fn early(&self, snapshot: &Snapshot, intent: &UploadIntent) -> Result<(), Problem> {
-        let mut asked = snapshot.clone();
-        asked.content = Observed::failed(Problem::new(Kind::Internal, LATER));
-        match crate::plan::upload::plan(&self.workspace, &asked, intent) {
-            Err(problem) if problem.summary.as_str() != LATER => Err(problem),
-            _ => Ok(()),
-        }
     }
 
     /// Fresh facts for planning a copy; nobody but registries and engines is asked.
@@ -294,9 +284,6 @@ impl Observer {
         self.services.registries.present(repository, layers(image)).await
     }
 }
-
-/// A mark by which the early look knows that nothing was wrong before the content.
-const LATER: &str = "the content is looked at later";
 
 /// `whole` with these platforms only, as `digest`.
 fn smaller(whole: ImageDetail, digest: ManifestDigest, platforms: &[Platform]) -> ImageDetail {

@@ -24,8 +24,7 @@ const IMAGE: &str = "oci-image";
 /// Plans `intent`, or says why not.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -> Result<Plan, Problem> {
     let mut warnings = Vec::new();
-    let facts = ours(snapshot, &intent.charm, &mut warnings)?;
-    fits(facts, intent)?;
+    let facts = welcome(snapshot, intent, &mut warnings)?;
     let content = found(snapshot)?;
     let steps = match (content, &intent.content) {
         (ContentFacts::File(file), Content::File { architectures, .. }) => {
@@ -59,6 +58,17 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
     }];
     plan.warnings = warnings;
     Ok(plan)
+}
+
+/// Checks everything that can be told before the content is read: name, rights, resource and type.
+pub fn welcome<'a>(
+    snapshot: &'a Snapshot,
+    intent: &UploadIntent,
+    warnings: &mut Vec<Outside>,
+) -> Result<&'a CharmFacts, Problem> {
+    let facts = ours(snapshot, &intent.charm, warnings)?;
+    fits(facts, intent)?;
+    Ok(facts)
 }
 
 /// What was found of the wish. Why it was not found is the news itself.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::means::Means;
 use super::progress::RunProgress;
 use super::runner::{self, Order};
-use super::steps::close;
+use super::steps::{close, copy_image};
 use crate::config::Config;
 use crate::config::workspace::TokenKind;
 use crate::domain::{Fingerprint, Kind, Outside, Problem, Snapshot};
@@ -167,6 +167,28 @@ impl Session {
     /// was written yet, so a world that moved is a refusal and not a failed run.
     pub async fn recheck(&self, plan: &Plan) -> Result<(), Problem> {
         for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
+            if let Op::Copy {
+                source,
+                digest,
+                cut,
+                destination,
+                tag,
+                before,
+            } = &step.op
+            {
+                let wanted = copy_image::Wanted {
+                    source: source.clone(),
+                    digest: *digest,
+                    cut: cut.clone(),
+                };
+                let place = copy_image::Place {
+                    repository: destination.clone(),
+                    tag: tag.clone(),
+                    before: *before,
+                };
+                copy_image::unmoved(&self.observer.services().registries, &wanted, &place).await?;
+                continue;
+            }
             let (charm, verb) = match &step.op {
                 Op::Release { charm, .. } => (charm, "released"),
                 Op::Close { charm, .. } => (charm, "closed"),

@@ -3,8 +3,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio_util::sync::CancellationToken;
-
 use super::{Ended, StoreTools, Work, note};
 use crate::domain::{CharmName, Cut, Kind, ManifestDigest, Origin, Problem, Repository, ResourceName};
 use crate::run::progress::Phase;
@@ -162,26 +160,12 @@ async fn job(
         Origin::Registry(repository) => CopySource::Registry(repository.clone()),
         Origin::Local(source) => {
             note(work, Phase::Looking, "reading the image");
-            let never = CancellationToken::new();
-            let cancel = if work.cancel.is_cancelled() {
-                work.cancel
-            } else {
-                &never
-            };
-            let opening = services.local.open(
-                source,
-                Some(root),
-                registries,
-                Some(&place.repository),
-                &|_| {},
-                cancel,
-            );
-            tokio::select! {
-                packed = opening => CopySource::Local(Arc::clone(&packed?.image)),
-                () = work.cancel.cancelled() => {
-                    return Err(Problem::new(Kind::Refused, "cancelled"));
-                }
-            }
+            let local = &services.local;
+            let place = Some(&place.repository);
+            let packed = local
+                .open(source, Some(root), registries, place, &|_| {}, work.cancel)
+                .await?;
+            CopySource::Local(Arc::clone(&packed.image))
         }
     };
     Ok(CopyJob {

@@ -6,7 +6,7 @@
 
 mod check_token;
 pub(super) mod close;
-mod copy_image;
+pub(super) mod copy_image;
 mod create_track;
 mod delete_secret;
 mod keep_token;
