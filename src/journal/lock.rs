@@ -35,7 +35,7 @@ pub fn is_running(folder: &Path, run: &RunId) -> bool {
 }
 
 /// Options that make a file which others cannot read.
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
     #[cfg(unix)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::record::{Made, Outcome, RunId, RunRecord, StepOutcome, StepRecord};
 use crate::domain::{Kind, Outside, Problem};
@@ -44,8 +44,10 @@ CREATE TABLE IF NOT EXISTS lineage (
     run TEXT NOT NULL, at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS lineage_by_target ON lineage (world, repository, secret, number);
-PRAGMA user_version = 2;
 ";
+
+/// Which schema a file has: stands in its `user_version`.
+const VERSION: i64 = 2;
 
 impl Journal {
     /// Opens (or makes) the journal under `folder` for `world`.
@@ -59,15 +61,16 @@ impl Journal {
                 .hint("a damaged file can be moved away: what is released is looked up in the world, never in the journal")
         };
         make_private(folder).map_err(|error| broken(&error))?;
-        let connection = Connection::open(&path).map_err(|error| broken(&error))?;
-        private_file(&path).map_err(|error| broken(&error))?;
-        connection
-            .busy_timeout(std::time::Duration::from_secs(10))
-            .and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"))
-            .and_then(|()| connection.pragma_update(None, "synchronous", "FULL"))
-            .and_then(|()| connection.pragma_update(None, "foreign_keys", true))
-            .and_then(|()| connection.execute_batch(SCHEMA))
+        // Two processes that make the file at once: SQLite does not wait where the journal mode
+        // changes, so they take turns here.
+        let turn = super::lock::private()
+            .open(folder.join("journal.lock"))
             .map_err(|error| broken(&error))?;
+        turn.lock().map_err(|error| broken(&error))?;
+        let mut connection = Connection::open(&path).map_err(|error| broken(&error))?;
+        private_file(&path).map_err(|error| broken(&error))?;
+        prepare(&mut connection).map_err(|error| broken(&error))?;
+        drop(turn);
         Ok(Self {
             connection: Arc::new(Mutex::new(connection)),
             folder: folder.to_owned(),
@@ -384,6 +387,25 @@ fn overtaken<'r>(run: &RunRecord, runs: &'r [RunRecord]) -> Option<&'r RunRecord
     })
 }
 
+/// Settles how the file is used, and makes its tables where they are not there.
+fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(std::time::Duration::from_secs(10))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // A transaction that reads first and writes then is turned away at once where another process
+    // wrote in between; one that says at its start that it will write waits its turn.
+    connection.set_transaction_behavior(TransactionBehavior::Immediate);
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version != VERSION {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
 fn json<T: serde::Serialize>(value: &T) -> Result<String, Problem> {
     serde_json::to_string(value)
         .map_err(|error| Problem::new(Kind::Internal, "a record cannot be written as text").because(&error))
@@ -452,6 +474,25 @@ mod tests {
             vec![step],
             "2025-01-27".to_owned(),
         )
+    }
+
+    #[test]
+    fn many_processes_write_at_once_and_each_waits_its_turn() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        std::thread::scope(|scope| {
+            for writer in 0..6 {
+                scope.spawn(move || {
+                    let journal = Journal::open(path, "w").unwrap();
+                    for run in 0..10 {
+                        let id = RunId(format!("r{writer}-{run}"));
+                        journal.begin(&id, "me", &plan(), Utc::now()).unwrap();
+                    }
+                });
+            }
+        });
+        let journal = Journal::open(path, "w").unwrap();
+        assert_eq!(journal.runs(100).unwrap().len(), 60);
     }
 
     #[test]
