@@ -120,6 +120,9 @@ pub struct RevisionFacts {
     pub created_at: DateTime<Utc>,
     /// What it is built for; may say `all`.
     pub bases: Vec<Base>,
+    /// sha3-384 of what was uploaded, hex; the store tells two equal uploads by it.
+    #[serde(default)]
+    pub sha3: Option<String>,
 }
 
 impl RevisionFacts {
@@ -207,6 +210,41 @@ impl ChannelRow {
     }
 }
 
+/// What a row of the channel map serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Serving {
+    /// The charm revision.
+    pub revision: CharmRevision,
+    /// Resources that have a revision, sorted by name.
+    pub resources: Vec<(ResourceName, ResourceRevision)>,
+}
+
+impl Serving {
+    /// What `row` serves.
+    pub fn of(row: &ChannelRow) -> Self {
+        let mut resources: Vec<_> = row
+            .resources
+            .iter()
+            .filter_map(|a| Some((a.name.clone(), a.revision?)))
+            .collect();
+        resources.sort();
+        Self {
+            revision: row.revision,
+            resources,
+        }
+    }
+}
+
+impl fmt::Display for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.revision)?;
+        for (name, revision) in &self.resources {
+            write!(f, " + {name} {revision}")?;
+        }
+        Ok(())
+    }
+}
+
 /// What the store's publisher side knows about one charm or bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CharmFacts {
@@ -285,6 +323,7 @@ mod tests {
             status: Outside::new(status),
             created_at: DateTime::UNIX_EPOCH,
             bases: vec![base.clone()],
+            sha3: None,
         };
         let facts = CharmFacts {
             revisions: vec![

@@ -3,6 +3,7 @@
 //! Owns the words every other room speaks. Must not do IO, know async, read a clock or draw
 //! random numbers; `tests/architecture.rs` holds it to that.
 
+pub mod bundle;
 pub mod channel;
 pub mod charm;
 pub mod content;
@@ -13,19 +14,22 @@ mod grammar;
 pub mod image;
 pub mod problem;
 pub mod release;
+pub mod run;
 pub mod secret;
 pub mod snapshot;
 pub mod source;
 pub mod text;
 
+pub use bundle::{Author, BundleFacts, CommitId, FileBytes};
 pub use channel::{Base, Channel, Risk, Track};
-pub use charm::{CharmName, CharmRevision, ResourceName, ResourceRevision};
+pub use charm::{CharmName, CharmRevision, ResourceName, ResourceRevision, Serving};
 pub use content::{ContentFacts, FileFacts, ImageFacts};
 pub use detail::ImageDetail;
 pub use digest::{ConfigDigest, Digest, ImageId, IndexDigest, ManifestDigest};
 pub use image::{Reference, Repository, ResolvedImage, Target};
 pub use problem::{Kind, Problem};
 pub use release::{Release, ReleaseName};
+pub use run::{ChannelChange, RunId};
 pub use secret::{
     Fingerprint, GitHubRepository, KeyId, Lineage, OrganisationSecret, SecretName, SecretTarget, SessionId,
 };

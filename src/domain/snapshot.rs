@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::bundle::{BundleFacts, Holds};
 use super::charm::{ChannelRow, CharmFacts, CharmName, ImageBehind, ResourceName, ResourceRevision};
 use super::content::ContentFacts;
 use super::credential::CredentialFacts;
@@ -16,6 +17,7 @@ use super::digest::ManifestDigest;
 use super::image::{Reference, ResolvedImage};
 use super::problem::{Kind, Problem};
 use super::release::{Release, ReleaseName};
+use super::run::ChannelChange;
 use super::secret::{
     GitHubRepository, LineageRecord, OrganisationSecrets, RepositorySecrets, SealedRotation, SecretTarget,
     SessionFacts, SessionId,
@@ -150,6 +152,15 @@ pub struct Snapshot {
     pub withdrawn: Vec<Release>,
     /// Releases that have a marker branch.
     pub markers: Observed<BTreeSet<ReleaseName>>,
+    /// Releases that are held.
+    #[serde(default)]
+    pub holds: Observed<Holds>,
+    /// The bundle's repository; looked at for what writes there only.
+    #[serde(default)]
+    pub bundle: Observed<BundleFacts>,
+    /// What runs of this journal changed in channels, oldest first; for a rollback only.
+    #[serde(default)]
+    pub changes: Vec<ChannelChange>,
     /// Charms and the bundle from the publisher's side.
     #[serde(default)]
     pub charms: BTreeMap<CharmName, Observed<CharmFacts>>,

@@ -5,30 +5,14 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use crate::domain::RunId;
 use crate::domain::credential::TokenScope;
 use crate::domain::secret::{SealedOrganisation, SealedValue};
 use crate::domain::{
-    Channel, CharmName, CharmRevision, Digest, Fingerprint, Outside, Problem, ResourceName, ResourceRevision,
-    SessionId,
+    Channel, CharmName, CharmRevision, CommitId, Digest, Fingerprint, Outside, Problem, ResourceName,
+    ResourceRevision, SessionId,
 };
 use crate::plan::{Plan, Step, StepId};
-
-/// Names a run: when it began and a few random digits.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct RunId(pub String);
-
-impl std::fmt::Display for RunId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(Outside::capped(&self.0, 60).as_str())
-    }
-}
-
-impl std::fmt::Debug for RunId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -159,6 +143,18 @@ pub struct Made {
     /// When GitHub says that the secret was set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<DateTime<Utc>>,
+    /// The bundle revision that was uploaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle_revision: Option<CharmRevision>,
+    /// True where the store no longer takes bundles: a publish may go on without one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_longer_accepted: bool,
+    /// The commit that was stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitId>,
+    /// GitHub's number of the workflow run that was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_run: Option<u64>,
     /// What a person should know of how it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Outside>,

@@ -20,7 +20,7 @@ use chrono::Utc;
 use crate::config::Workspace;
 use crate::domain::{CharmName, Snapshot};
 use crate::journal::Journal;
-use crate::plan::PublishIntent;
+use crate::plan::{HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, WorkflowIntent};
 use crate::services::Services;
 use cache::Cache;
 pub use content::Hear;
@@ -119,6 +119,26 @@ impl Observer {
             .filter(|name| intent.charms.is_empty() || intent.charms.contains(name))
             .collect();
         self.look(previous, &charms, true, Some(intent)).await
+    }
+
+    /// Fresh facts for a promotion.
+    pub async fn for_promote(&self, previous: Snapshot, _intent: &PromoteIntent) -> Snapshot {
+        self.refresh(previous).await
+    }
+
+    /// Fresh facts for a rollback.
+    pub async fn for_rollback(&self, previous: Snapshot, _intent: &RollbackIntent) -> Snapshot {
+        self.refresh(previous).await
+    }
+
+    /// Fresh facts for a hold or its end.
+    pub async fn for_hold(&self, previous: Snapshot, _intent: &HoldIntent) -> Snapshot {
+        self.refresh(previous).await
+    }
+
+    /// Fresh facts for a workflow.
+    pub async fn for_workflow(&self, previous: Snapshot, _intent: &WorkflowIntent) -> Snapshot {
+        self.refresh(previous).await
     }
 
     fn all_charms(&self) -> BTreeSet<CharmName> {

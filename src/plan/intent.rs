@@ -2,6 +2,7 @@
 //!
 //! Owns the intents and the command line that says the same. Must not look at a snapshot.
 
+mod standing;
 mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::domain::credential::TokenScope;
 use crate::domain::{CharmName, CharmRevision, Fingerprint, ReleaseName, SecretTarget, SessionId, Target};
 
+pub use standing::{
+    HoldIntent, Moment, PromoteIntent, RollbackIntent, RolledBack, WorkflowAction, WorkflowIntent,
+};
 pub use transfer::{CloseIntent, Content, CopyIntent, ReleaseIntent, UploadIntent};
 
 /// A wish.
@@ -33,6 +37,14 @@ pub enum Intent {
     Release(ReleaseIntent),
     /// Close a channel.
     Close(CloseIntent),
+    /// Bring a release to another risk.
+    Promote(PromoteIntent),
+    /// Give channels back what they had.
+    Rollback(RollbackIntent),
+    /// Hold a release, or lift its hold.
+    Hold(HoldIntent),
+    /// Start, repeat or stop a workflow.
+    Workflow(WorkflowIntent),
 }
 
 impl Intent {
@@ -47,6 +59,10 @@ impl Intent {
             Self::Copy(intent) => intent.command(),
             Self::Release(intent) => intent.command(),
             Self::Close(intent) => intent.command(),
+            Self::Promote(intent) => intent.command(),
+            Self::Rollback(intent) => intent.command(),
+            Self::Hold(intent) => intent.command(),
+            Self::Workflow(intent) => intent.command(),
         }
     }
 
@@ -62,6 +78,8 @@ impl Intent {
             }
             // Signing in again is a new token in any case.
             (Self::SignIn(_), _) => false,
+            // So is a workflow dispatched again: nobody wants yesterday's.
+            (Self::Workflow(_), _) => false,
             (now, then) => now == then,
         }
     }

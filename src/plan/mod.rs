@@ -9,26 +9,32 @@ pub mod copy;
 pub mod credentials;
 pub mod doctor;
 pub mod evidence;
+pub mod hold;
 pub mod intent;
+pub mod promote;
 pub mod publish;
 pub mod release;
 pub mod revoke;
+pub mod rollback;
 pub mod rotate;
 pub mod sign_in;
 pub mod step;
 pub mod upload;
+pub mod workflow;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use crate::domain::Serving;
 use crate::domain::{CharmName, Outside};
 pub use intent::{
-    CloseIntent, Content, CopyIntent, Intent, Keep, PublishIntent, ReleaseIntent, RevokeIntent, Revoked,
-    RotateIntent, SignInIntent, UploadIntent,
+    CloseIntent, Content, CopyIntent, HoldIntent, Intent, Keep, Moment, PromoteIntent, PublishIntent,
+    ReleaseIntent, RevokeIntent, Revoked, RollbackIntent, RolledBack, RotateIntent, SignInIntent,
+    UploadIntent, WorkflowAction, WorkflowIntent,
 };
 pub use step::{
-    Attach, AttachFrom, Move, Need, NeededPackage, Op, PlannedResource, PlannedRow, Serving, State, Step,
-    StepId, Subject,
+    Attach, AttachFrom, Move, Need, NeededPackage, Op, PlannedResource, PlannedRow, State, Step, StepId,
+    Subject,
 };
 
 /// How much harm a plan can do.
@@ -73,6 +79,9 @@ pub struct Plan {
     pub assumptions: Vec<Assumption>,
     /// What a person should know before saying yes.
     pub warnings: Vec<Outside>,
+    /// What the operator left out, so that the whole is done `partly` at best.
+    #[serde(default)]
+    pub left_out: Vec<Outside>,
     /// The command that makes the same plan.
     pub command: String,
     /// The wish behind it.
@@ -109,6 +118,7 @@ impl Plan {
             steps,
             assumptions: Vec::new(),
             warnings: Vec::new(),
+            left_out: Vec::new(),
             command: intent.command(),
             intent,
             confirm,

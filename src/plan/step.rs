@@ -2,6 +2,7 @@
 //!
 //! Owns the only list of operations that can change a remote. Must not know how they are done.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -11,13 +12,13 @@ use chrono::{DateTime, Utc};
 use super::Risk;
 use super::intent::Keep;
 use crate::config::workspace::TokenKind;
-use crate::domain::charm::ChannelRow;
+use crate::domain::charm::{ChannelRow, Serving};
 use crate::domain::credential::TokenScope;
 use crate::domain::secret::SelectedRepository;
 use crate::domain::{
-    Base, Channel, CharmName, CharmRevision, ConfigDigest, Cut, Digest, GitHubRepository, ManifestDigest,
-    OrganisationSecret, Origin, Outside, ReleaseName, Repository, ResourceName, ResourceRevision,
-    SecretTarget, SessionId, Track,
+    Author, Base, Channel, CharmName, CharmRevision, CommitId, ConfigDigest, Cut, Digest, FileBytes,
+    GitHubRepository, ManifestDigest, OrganisationSecret, Origin, Outside, ReleaseName, Repository,
+    ResourceName, ResourceRevision, SecretTarget, SessionId, Track,
 };
 
 /// Names a step inside its plan, readable and stable: `upload/finos-legend-studio-k8s/studio-image`.
@@ -203,6 +204,93 @@ pub enum Op {
         /// What must be served.
         moves: Vec<Move>,
     },
+    /// Stores a commit that no branch shows yet.
+    Commit {
+        /// Where.
+        repository: GitHubRepository,
+        /// The branch that it starts from.
+        base: String,
+        /// The tip of that branch when the plan was made.
+        parent: CommitId,
+        /// Files that differ from the parent's, by path.
+        files: BTreeMap<String, String>,
+        /// The message, whole.
+        message: String,
+        /// Who signs.
+        author: Author,
+        /// When, so that the same plan makes the same commit.
+        at: DateTime<Utc>,
+    },
+    /// Uploads a bundle, packed; its revision serves nobody yet.
+    UploadBundle {
+        /// The bundle.
+        bundle: CharmName,
+        /// Its files, by path inside the archive.
+        files: BTreeMap<String, FileBytes>,
+    },
+    /// Releases an uploaded bundle.
+    ReleaseBundle {
+        /// The bundle.
+        bundle: CharmName,
+        /// Where to.
+        channel: Channel,
+        /// The step that uploads it.
+        from: StepId,
+        /// What the channel served when the plan was made.
+        before: Option<CharmRevision>,
+    },
+    /// Creates a branch at a commit of this plan.
+    CreateBranch {
+        /// Where.
+        repository: GitHubRepository,
+        /// Its name.
+        branch: String,
+        /// The step that stores the commit.
+        from: StepId,
+    },
+    /// Holds a release: no robot publishes it.
+    SetHold {
+        /// Where the tag stands.
+        repository: GitHubRepository,
+        /// The release.
+        release: ReleaseName,
+        /// The commit that the tag names.
+        at: CommitId,
+    },
+    /// Lifts the hold of a release.
+    LiftHold {
+        /// Where the tag stands.
+        repository: GitHubRepository,
+        /// The release.
+        release: ReleaseName,
+    },
+    /// Starts a workflow by hand.
+    Dispatch {
+        /// Where.
+        repository: GitHubRepository,
+        /// Its file name.
+        workflow: String,
+        /// The branch that it runs on.
+        branch: String,
+        /// Its inputs.
+        inputs: BTreeMap<String, String>,
+    },
+    /// Does the failed jobs of a workflow run again.
+    RerunWorkflow {
+        /// Where.
+        repository: GitHubRepository,
+        /// GitHub's number of the run.
+        run: u64,
+        /// Which attempt failed.
+        attempt: u64,
+    },
+    /// Stops a workflow run.
+    CancelWorkflow {
+        /// Where.
+        repository: GitHubRepository,
+        /// GitHub's number of the run.
+        run: u64,
+    },
     /// Signs in and mints a store token, which lives in the memory of this run only.
     SignIn {
         /// What the token is to be good for.
@@ -272,6 +360,12 @@ pub enum Subject {
     Session(SessionId),
     /// A repository of a registry.
     Repository(Repository),
+    /// A branch of a repository.
+    Branch(GitHubRepository, String),
+    /// The hold of a release.
+    Hold(ReleaseName),
+    /// The workflows of a repository.
+    Workflows(GitHubRepository),
 }
 
 impl fmt::Display for Subject {
@@ -281,6 +375,12 @@ impl fmt::Display for Subject {
             Self::Secret(target) => f.pad(&target.to_string()),
             Self::Session(session) => f.pad(&format!("session {session}")),
             Self::Repository(repository) => f.pad(&repository.to_string()),
+            Self::Branch(repository, branch) => f.pad(&format!(
+                "branch {} of {repository}",
+                Outside::capped(branch, 100)
+            )),
+            Self::Hold(release) => f.pad(&format!("hold of {release}")),
+            Self::Workflows(repository) => f.pad(&format!("workflows of {repository}")),
         }
     }
 }
@@ -319,6 +419,14 @@ impl Op {
             | Self::Release { charm, .. }
             | Self::Close { charm, .. }
             | Self::Verify { charm, .. } => Some(charm),
+            Self::UploadBundle { bundle, .. } | Self::ReleaseBundle { bundle, .. } => Some(bundle),
+            Self::Commit { .. }
+            | Self::CreateBranch { .. }
+            | Self::SetHold { .. }
+            | Self::LiftHold { .. }
+            | Self::Dispatch { .. }
+            | Self::RerunWorkflow { .. }
+            | Self::CancelWorkflow { .. } => None,
             Self::Copy { .. }
             | Self::SignIn { .. }
             | Self::KeepToken { .. }
@@ -350,6 +458,15 @@ impl Op {
                 })
                 .collect(),
             Self::RevokeSession { session, .. } => vec![Subject::Session(session.clone())],
+            Self::CreateBranch {
+                repository, branch, ..
+            } => vec![Subject::Branch(repository.clone(), branch.clone())],
+            Self::SetHold { release, .. } | Self::LiftHold { release, .. } => {
+                vec![Subject::Hold(release.clone())]
+            }
+            Self::Dispatch { repository, .. }
+            | Self::RerunWorkflow { repository, .. }
+            | Self::CancelWorkflow { repository, .. } => vec![Subject::Workflows(repository.clone())],
             Self::Copy { destination, .. } => vec![Subject::Repository(destination.clone())],
             other => other.charm().cloned().map(Subject::Charm).into_iter().collect(),
         }
@@ -385,11 +502,20 @@ impl Op {
             | Self::Copy { .. }
             | Self::Release { .. }
             | Self::Close { .. }
+            | Self::Commit { .. }
+            | Self::ReleaseBundle { .. }
+            | Self::SetHold { .. }
+            | Self::LiftHold { .. }
+            | Self::CancelWorkflow { .. }
             | Self::SignIn { .. }
             | Self::KeepToken { .. } => Risk::Write,
             Self::CreateTrack { .. }
             | Self::UploadResource { .. }
             | Self::UploadFile { .. }
+            | Self::UploadBundle { .. }
+            | Self::CreateBranch { .. }
+            | Self::Dispatch { .. }
+            | Self::RerunWorkflow { .. }
             | Self::SetSecret { .. }
             | Self::SetOrganisationSecret { .. }
             | Self::DeleteSecret { .. }
@@ -412,6 +538,15 @@ impl Op {
             Self::UploadFile { .. } => "upload-file",
             Self::Close { .. } => "close",
             Self::Release { .. } => "release",
+            Self::Commit { .. } => "commit",
+            Self::UploadBundle { .. } => "upload-bundle",
+            Self::ReleaseBundle { .. } => "release-bundle",
+            Self::CreateBranch { .. } => "create-branch",
+            Self::SetHold { .. } => "set-hold",
+            Self::LiftHold { .. } => "lift-hold",
+            Self::Dispatch { .. } => "dispatch",
+            Self::RerunWorkflow { .. } => "rerun-workflow",
+            Self::CancelWorkflow { .. } => "cancel-workflow",
             Self::Verify { .. } => "verify",
             Self::SignIn { .. } => "sign-in",
             Self::KeepToken { .. } => "keep-token",
@@ -466,41 +601,6 @@ impl Move {
             word(self.before.as_ref()),
             word(now.as_ref())
         ))
-    }
-}
-
-/// What a row of the channel map serves.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Serving {
-    /// The charm revision.
-    pub revision: CharmRevision,
-    /// Resources that have a revision, sorted by name.
-    pub resources: Vec<(ResourceName, ResourceRevision)>,
-}
-
-impl Serving {
-    /// What `row` serves.
-    pub fn of(row: &ChannelRow) -> Self {
-        let mut resources: Vec<_> = row
-            .resources
-            .iter()
-            .filter_map(|a| Some((a.name.clone(), a.revision?)))
-            .collect();
-        resources.sort();
-        Self {
-            revision: row.revision,
-            resources,
-        }
-    }
-}
-
-impl fmt::Display for Serving {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.revision)?;
-        for (name, revision) in &self.resources {
-            write!(f, " + {name} {revision}")?;
-        }
-        Ok(())
     }
 }
 

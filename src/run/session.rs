@@ -22,8 +22,9 @@ use crate::domain::{Fingerprint, Kind, Outside, Problem, Snapshot};
 use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
 use crate::observe::Observer;
 use crate::plan::{
-    CloseIntent, CopyIntent, Intent, Op, Plan, PublishIntent, ReleaseIntent, RevokeIntent, RotateIntent,
-    SignInIntent, UploadIntent, copy, publish, release, revoke, rotate, sign_in, upload,
+    CloseIntent, CopyIntent, HoldIntent, Intent, Op, Plan, PromoteIntent, PublishIntent, ReleaseIntent,
+    RevokeIntent, RollbackIntent, RotateIntent, SignInIntent, UploadIntent, WorkflowIntent, copy, hold,
+    promote, publish, release, revoke, rollback, rotate, sign_in, upload, workflow,
 };
 use crate::services::Services;
 use crate::services::charmhub::StoreToken;
@@ -149,6 +150,26 @@ impl Session {
     /// Plans the closing of a channel from what was seen.
     pub fn plan_close(&self, snapshot: &Snapshot, intent: &CloseIntent) -> Result<Plan, Problem> {
         release::close(&self.config.workspace, snapshot, intent)
+    }
+
+    /// Plans a promotion from what was seen.
+    pub fn plan_promote(&self, snapshot: &Snapshot, intent: &PromoteIntent) -> Result<Plan, Problem> {
+        promote::plan(&self.config.workspace, snapshot, intent)
+    }
+
+    /// Plans a rollback from what was seen.
+    pub fn plan_rollback(&self, snapshot: &Snapshot, intent: &RollbackIntent) -> Result<Plan, Problem> {
+        rollback::plan(&self.config.workspace, snapshot, intent)
+    }
+
+    /// Plans to hold a release, or to lift its hold, from what was seen.
+    pub fn plan_hold(&self, snapshot: &Snapshot, intent: &HoldIntent) -> Result<Plan, Problem> {
+        hold::plan(&self.config.workspace, snapshot, intent)
+    }
+
+    /// Plans what is to be done with a workflow, from what was seen.
+    pub fn plan_workflow(&self, snapshot: &Snapshot, intent: &WorkflowIntent) -> Result<Plan, Problem> {
+        workflow::plan(&self.config.workspace, snapshot, intent)
     }
 
     /// Starts a confirmed plan. An open or failed run of the same intent is taken up under its own

@@ -78,7 +78,14 @@ impl Review {
             Intent::Rotate(_) => Sort::Rotate,
             Intent::SignIn(_) => Sort::SignIn,
             Intent::Revoke(_) => Sort::Revoke,
-            Intent::Upload(_) | Intent::Copy(_) | Intent::Release(_) | Intent::Close(_) => Sort::Single,
+            Intent::Upload(_)
+            | Intent::Copy(_)
+            | Intent::Release(_)
+            | Intent::Close(_)
+            | Intent::Promote(_)
+            | Intent::Rollback(_)
+            | Intent::Hold(_)
+            | Intent::Workflow(_) => Sort::Single,
         }
     }
 

@@ -265,7 +265,14 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
         Intent::Rotate(_) => "A secret's former value cannot be put back.",
         Intent::Revoke(_) => "A revoked token stays revoked.",
         Intent::Upload(_) => "The store keeps the revision; nothing is released by it.",
-        Intent::SignIn(_) | Intent::Copy(_) | Intent::Release(_) | Intent::Close(_) => "",
+        Intent::Promote(_) => "The bundle's revision and its branch stay.",
+        Intent::Workflow(_) => "What a workflow does cannot be taken back from here.",
+        Intent::SignIn(_)
+        | Intent::Copy(_)
+        | Intent::Release(_)
+        | Intent::Close(_)
+        | Intent::Rollback(_)
+        | Intent::Hold(_) => "",
     };
     if plan.risk == Risk::Irreversible {
         lines.push(Line::text(stays, Tone::Warn));

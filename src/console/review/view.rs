@@ -7,7 +7,7 @@ use super::{Review, lines};
 use crate::console::view::look::Glyph;
 use crate::console::view::{self, Drawn};
 use crate::console::{Model, Msg};
-use crate::plan::Intent;
+use crate::plan::{Intent, RolledBack};
 
 /// Draws it into `area`.
 pub fn draw(model: &Model, review: &Review, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
@@ -27,6 +27,14 @@ pub fn draw(model: &Model, review: &Review, area: Rect, frame: &mut Frame, drawn
             Intent::Copy(intent) => format!("Copy to {}", intent.destination),
             Intent::Release(intent) => format!("Release {} of {}", intent.revision, intent.charm),
             Intent::Close(intent) => format!("Close {} of {}", intent.channel, intent.charm),
+            Intent::Promote(intent) => format!("Promote {} to {}", intent.release, intent.to),
+            Intent::Rollback(intent) => match &intent.of {
+                RolledBack::Run(run) => format!("Roll back run {run}"),
+                RolledBack::Charm { charm, .. } => format!("Roll back {charm}"),
+            },
+            Intent::Hold(intent) if intent.hold => format!("Hold {}", intent.release),
+            Intent::Hold(intent) => format!("Lift the hold of {}", intent.release),
+            Intent::Workflow(intent) => format!("Workflows of {}", intent.repository),
         },
     };
     let inner = view::boxed(model, frame, area, &title, None, true);

@@ -260,6 +260,26 @@ async fn plan(session: &Session, previous: Snapshot, intent: &Intent) -> (Snapsh
             let plan = session.plan_close(&snapshot, intent);
             (snapshot, plan)
         }
+        Intent::Promote(intent) => {
+            let snapshot = observer.for_promote(previous, intent).await;
+            let plan = session.plan_promote(&snapshot, intent);
+            (snapshot, plan)
+        }
+        Intent::Rollback(intent) => {
+            let snapshot = observer.for_rollback(previous, intent).await;
+            let plan = session.plan_rollback(&snapshot, intent);
+            (snapshot, plan)
+        }
+        Intent::Hold(intent) => {
+            let snapshot = observer.for_hold(previous, intent).await;
+            let plan = session.plan_hold(&snapshot, intent);
+            (snapshot, plan)
+        }
+        Intent::Workflow(intent) => {
+            let snapshot = observer.for_workflow(previous, intent).await;
+            let plan = session.plan_workflow(&snapshot, intent);
+            (snapshot, plan)
+        }
     }
 }
 

@@ -338,6 +338,7 @@ fn facts(resource: &crate::domain::ResourceName, bases: &[&str]) -> CharmFacts {
                 status: "released".into(),
                 created_at: now() - TimeDelta::days(300),
                 bases: vec![base(on)],
+                sha3: None,
             })
             .collect(),
         declared: bases

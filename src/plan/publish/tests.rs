@@ -83,6 +83,7 @@ fn revision(number: u64, status: &str, on: &str) -> RevisionFacts {
         status: Outside::new(status),
         created_at: now(),
         bases: vec![base(on)],
+        sha3: None,
     }
 }
 

@@ -233,6 +233,16 @@ pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
             };
             copy_image::to_a_registry(tools.services(), work, wanted, place).await
         }
+        op @ (Op::Commit { .. }
+        | Op::CreateBranch { .. }
+        | Op::SetHold { .. }
+        | Op::LiftHold { .. }
+        | Op::Dispatch { .. }
+        | Op::RerunWorkflow { .. }
+        | Op::CancelWorkflow { .. }) => {
+            let problem = Problem::new(Kind::Internal, format!("{} cannot be done yet", op.kind()));
+            Ended::failed(work.made, problem)
+        }
         at_the_store => match &tools.store {
             Some(store) => perform_at_store(store, work, at_the_store).await,
             None => Ended::failed(

@@ -120,6 +120,8 @@ pub struct Revision {
     pub status: Option<Outside>,
     #[serde(default)]
     pub bases: Vec<Option<Base>>,
+    #[serde(default, rename = "sha3-384")]
+    pub sha3: Option<String>,
 }
 
 impl From<Revision> for RevisionFacts {
@@ -130,6 +132,7 @@ impl From<Revision> for RevisionFacts {
             status: wire.status.unwrap_or_default(),
             created_at: wire.created_at,
             bases: wire.bases.into_iter().flatten().collect(),
+            sha3: wire.sha3,
         }
     }
 }
