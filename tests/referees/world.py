@@ -34,6 +34,8 @@ CHARMS = {
     "finos-legend-sdlc-k8s": ("sdlc-image", "finos/legend-sdlc-server"),
     "finos-legend-studio-k8s": ("studio-image", "finos/legend-studio"),
 }
+BUNDLE = "finos-legend-bundle"
+BUNDLE_REPOSITORY = "finos/legend-juju-bundle"
 OURS = "referee"  # our own User-Agent: never counted as a client's request
 
 SCRATCH = Path(tempfile.mkdtemp(prefix="windlass-"))
@@ -317,6 +319,31 @@ class World:
             rows[row["channel"], base_name(row["base"])] = (row["revision"], resources)
         return rows
 
+    def github(self, path):
+        """A document of the demo's GitHub, or None where there is none."""
+        headers = {"Authorization": f"Bearer {self.variables['GH_TOKEN']}", "Accept": "application/vnd.github+json"}
+        status, _, body = look(self.variables["GITHUB_API_URL"] + path, headers)
+        need(status in (200, 404), f"GET {path}: {status} {body[:200]!r}")
+        return json.loads(body) if status == 200 else None
+
+    def branches(self, prefix="release-"):
+        """{branch: id of its tip} of the bundle's repository."""
+        refs = self.github(f"/repos/{BUNDLE_REPOSITORY}/git/matching-refs/heads/{prefix}")
+        return {ref["ref"].removeprefix("refs/heads/"): ref["object"]["sha"] for ref in refs}
+
+    def commit(self, sha):
+        return self.github(f"/repos/{BUNDLE_REPOSITORY}/git/commits/{sha}")
+
+    def file(self, path, branch):
+        """The bytes of a file of the bundle's repository, or None."""
+        found = self.github(f"/repos/{BUNDLE_REPOSITORY}/contents/{path}?ref={branch}")
+        return None if found is None else base64.b64decode(found["content"])
+
+    def channel_map(self):
+        """Every row of every charm and of the bundle, as the publisher sees them."""
+        charms = [*CHARMS, "finos-legend-db-k8s", "finos-legend-gitlab-integrator-k8s", BUNDLE]
+        return {(charm, *place): row for charm in charms for place, row in self.rows(charm).items()}
+
     def descriptor(self, charm, resource, revision):
         """The text behind an image resource revision, as anybody downloads it."""
         charm_id = self.get(f"/v1/charm/{charm}")["metadata"]["id"]
@@ -345,6 +372,15 @@ class World:
             state[charm, "resource revisions"] = len(self.resource_revisions(charm, resource))
             tracks = self.get(f"/v1/charm/{charm}")["metadata"]["tracks"]
             state[charm, "tracks"] = tuple(sorted(track["name"] for track in tracks))
+        bundle = self.get(f"/v1/charm/{BUNDLE}/revisions")["revisions"]
+        uploaded = {item["revision"]: item["sha3-384"] for item in bundle}
+        state[BUNDLE, "revisions"] = len(uploaded)
+        for place, (revision, _) in self.rows(BUNDLE).items():
+            state[BUNDLE, *place] = uploaded[revision]
+        # A commit's id holds the time at which it was planned; its tree is what it says.
+        for branch, tip in self.branches().items():
+            commit = self.commit(tip)
+            state["branch", branch] = (commit["tree"]["sha"], commit["message"], len(commit["parents"]))
         return state
 
 
