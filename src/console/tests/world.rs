@@ -26,14 +26,14 @@ use crate::domain::image::{Platform, PlatformImage};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts, SessionFacts};
 use crate::domain::snapshot::PullQuota;
 use crate::domain::{
-    Base, CharmRevision, ConfigDigest, ContentFacts, Digest, Fingerprint, GitHubRepository, ImageDetail,
-    ImageFacts, ImageSource, KeyId, ManifestDigest, Observed, Origin, Outside, Reference, Release,
-    ResolvedImage, ResourceRevision, SessionId, Snapshot,
+    Author, Base, BundleFacts, CharmRevision, ConfigDigest, ContentFacts, Digest, FileBytes, Fingerprint,
+    GitHubRepository, ImageDetail, ImageFacts, ImageSource, KeyId, ManifestDigest, Observed, Origin, Outside,
+    Reference, Release, ResolvedImage, ResourceRevision, SessionId, Snapshot,
 };
 use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::{
-    Content, Intent, Plan, PublishIntent, UploadIntent, copy, publish, release as releasing, revoke, rotate,
-    sign_in, upload,
+    Content, Intent, Plan, PublishIntent, UploadIntent, copy, hold, promote, publish, release as releasing,
+    revoke, rollback, rotate, sign_in, upload, workflow,
 };
 
 const WORKSPACE: &str = r#"
@@ -404,6 +404,10 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
                     Intent::Copy(intent) => copy::plan(&workspace(), &previous, intent),
                     Intent::Release(intent) => releasing::plan(&workspace(), &previous, intent),
                     Intent::Close(intent) => releasing::close(&workspace(), &previous, intent),
+                    Intent::Promote(intent) => promote::plan(&workspace(), &previous, intent),
+                    Intent::Rollback(intent) => rollback::plan(&workspace(), &previous, intent),
+                    Intent::Hold(intent) => hold::plan(&workspace(), &previous, intent),
+                    Intent::Workflow(intent) => workflow::plan(&workspace(), &previous, intent),
                 };
                 Msg::Planned(id, now(), previous, Box::new(plan))
             }
@@ -421,8 +425,46 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
     rest
 }
 
-/// What was looked at for an upload of an image by reference.
+/// The bundle and its repository, as a publish looks at them.
+fn with_bundle(snapshot: &mut Snapshot) {
+    let mut text = String::from("applications:\n");
+    for (charm, ..) in CHARMS {
+        text.push_str(&format!(
+            "  {charm}:\n    charm: {charm}\n    channel: latest/edge\n"
+        ));
+    }
+    let repository = BundleFacts {
+        tip: "a".repeat(40).parse().unwrap(),
+        files: [("bundle.yaml".to_owned(), FileBytes(text.into_bytes()))].into(),
+        branches: BTreeMap::new(),
+        writable: Some(true),
+        author: Author {
+            name: "Rita Releaser".into(),
+            email: "rita@example.com".into(),
+            from: "git".into(),
+            remarks: Vec::new(),
+        },
+    };
+    snapshot.bundle = Observed::read(repository, now());
+    let store = CharmFacts {
+        bundle: true,
+        tracks: vec!["latest".parse().unwrap()],
+        guardrails: vec![r"\d{4}-\d{2}".into()],
+        ..CharmFacts::default()
+    };
+    snapshot.charms.insert(
+        "finos-legend-bundle".parse().unwrap(),
+        Observed::read(store, now()),
+    );
+}
+
+/// What is looked at for a publish, or for an upload of an image by reference.
 fn looked_for(previous: Arc<Snapshot>, intent: &Intent) -> Arc<Snapshot> {
+    if matches!(intent, Intent::Publish(_)) {
+        let mut snapshot = Arc::unwrap_or_clone(previous);
+        with_bundle(&mut snapshot);
+        return Arc::new(snapshot);
+    }
     let Intent::Upload(UploadIntent {
         content: Content::From { source, .. },
         ..

@@ -13,9 +13,9 @@ use crate::domain::charm::CharmFacts;
 use crate::domain::{
     Channel, CharmName, GitHubRepository, Kind, Outside, Problem, Release, Risk, Snapshot, Target,
 };
+use crate::plan::bundle as steps;
 use crate::plan::bundle::file::{self, Edited, NAME};
 use crate::plan::bundle::overlay::{self, Overlaid};
-use crate::plan::bundle as steps;
 use crate::plan::intent::Part as Left;
 use crate::plan::{Assumption, PublishIntent, Step};
 
@@ -231,7 +231,9 @@ fn content(
             Ok(None)
         }
         Err(problem) => Err(problem
-            .within(format!("{NAME} on {place} cannot be given the channels of the release"))
+            .within(format!(
+                "{NAME} on {place} cannot be given the channels of the release"
+            ))
             .hint("--without branch,bundle publishes the charms alone")),
     }
 }
@@ -363,12 +365,18 @@ fn bundle_steps(
     let before = store.row(&scene.channel, None).map(|row| row.revision);
     let mut files = packed(there.map_or(&facts.files, |there| &there.files));
     if let (None, Some(content)) = (there, content) {
-        files.insert(NAME.to_owned(), FileBytes(content.edited.text.clone().into_bytes()));
+        files.insert(
+            NAME.to_owned(),
+            FileBytes(content.edited.text.clone().into_bytes()),
+        );
     }
     let mut upload = steps::upload(name, files, scene.optional());
     let mut release = steps::release(name, &scene.channel, before, scene.optional());
     if let (Some(_), Some(before)) = (there, before) {
-        let skip = Outside::new(format!("the branch is there, and {} serves {before}", scene.channel));
+        let skip = Outside::new(format!(
+            "the branch is there, and {} serves {before}",
+            scene.channel
+        ));
         upload.skip_reason = Some(skip.clone());
         release.skip_reason = Some(skip);
     } else {
