@@ -3,7 +3,7 @@
 
 import json
 
-from world import CHARMS, RELEASE, TRACK, Client, World, base_name, charmcraft, check, is_write, need, publish
+from world import BUNDLE, CHARMS, RELEASE, TRACK, Client, World, base_name, charmcraft, check, is_write, need, publish
 from world import referee, sha256, skopeo
 
 CHANNELS = (f"{TRACK}/edge", "latest/edge")
@@ -33,8 +33,8 @@ def main():
     released = done.json["run"]["released"]
     pairs = {(item["charm"], item["channel"]) for item in released}
     check(
-        pairs == {(charm, channel) for charm in CHARMS for channel in CHANNELS},
-        "run.released[] names both channels of the three charms", str(released),
+        pairs == {(charm, channel) for charm in CHARMS for channel in CHANNELS} | {(BUNDLE, CHANNELS[0])},
+        "run.released[] names both channels of the three charms and the bundle's", str(released),
     )
     order = [entry["path"] for entry in writes if entry["service"] in ("charmhub", "storage")]
     first_release = next(index for index, path in enumerate(order) if path.endswith("/releases"))
