@@ -16,9 +16,8 @@ use crate::domain::problem::{Kind, Problem};
 
 /// The archive of `files`, by path inside it. Fails only where zip has no room for a name.
 pub fn archive(files: &BTreeMap<String, FileBytes>) -> Result<Vec<u8>, Problem> {
-    packed(files).map_err(|error| {
-        Problem::new(Kind::Internal, "the bundle's files cannot be packed").because(&error)
-    })
+    packed(files)
+        .map_err(|error| Problem::new(Kind::Internal, "the bundle's files cannot be packed").because(&error))
 }
 
 fn packed(files: &BTreeMap<String, FileBytes>) -> zip::result::ZipResult<Vec<u8>> {
@@ -74,7 +73,10 @@ mod tests {
         let names: Vec<String> = read.file_names().map(|name| name.unwrap().into_owned()).collect();
         assert_eq!(names, ["bundle.yaml", "icon.svg"]);
         let mut text = String::new();
-        read.by_name("bundle.yaml").unwrap().read_to_string(&mut text).unwrap();
+        read.by_name("bundle.yaml")
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
         assert_eq!(text, "name: x\n");
     }
 
