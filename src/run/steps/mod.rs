@@ -271,9 +271,7 @@ pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
             at,
         } => hold::set(tools, work, repository, release, at).await,
         Op::LiftHold { repository, release } => hold::lift(tools, work, repository, release).await,
-        op @ (Op::Dispatch { .. }
-        | Op::RerunWorkflow { .. }
-        | Op::CancelWorkflow { .. }) => {
+        op @ (Op::Dispatch { .. } | Op::RerunWorkflow { .. } | Op::CancelWorkflow { .. }) => {
             let problem = Problem::new(Kind::Internal, format!("{} cannot be done yet", op.kind()));
             Ended::failed(work.made, problem)
         }
