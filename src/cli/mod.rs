@@ -79,7 +79,7 @@ pub fn main(console: Face) -> ExitCode {
     log(cli.global.verbose);
     let output = Output::new(&cli.global);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
+        .worker_threads(workers())
         .enable_all()
         .build()
     {
@@ -97,6 +97,14 @@ pub fn main(console: Face) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(problem) => output.fail(&problem),
     }
+}
+
+/// Threads that bytes are moved on, beside the one of whoever watches. Every piece of a blob wakes
+/// the task that sends it: where that one sits on another thread, both pay for the wake-up. Half of
+/// the processors are enough to fill any wire, the other half is for the kernel and, on one machine,
+/// for the registry.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).clamp(1, 4))
 }
 
 fn log(verbose: u8) {

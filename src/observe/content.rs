@@ -225,7 +225,9 @@ impl Observer {
                 Some(_) => detail.platforms.iter().map(|one| one.image.digest).collect(),
             };
             for root in roots {
-                for blob in registries.lacking(&from, root, destination).await?.missing {
+                let absent = root == detail.digest;
+                let found = registries.lacking(&from, root, destination, absent).await?;
+                for blob in found.missing {
                     if !lacking.contains(&blob.digest) {
                         lacking.push(blob.digest);
                         bytes_missing += blob.size;

@@ -57,11 +57,12 @@ pub(super) async fn lacking(
     source: &CopySource,
     digest: ManifestDigest,
     destination: &Repository,
+    absent: bool,
 ) -> Result<Lacking, Problem> {
     let blobs = blobs_of(registries, source, digest).await?;
     let to = into(registries, destination).await?;
     // Whoever holds the manifest holds what it names.
-    let there = if head_at(registries, &to, &destination.at(digest)).await?.is_some() {
+    let there = if !absent && head_at(registries, &to, &destination.at(digest)).await?.is_some() {
         blobs.iter().map(|blob| blob.digest).collect()
     } else {
         held(registries, &to, &blobs).await?

@@ -218,14 +218,16 @@ impl Registries {
     }
 
     /// Which blobs of an image `destination` has, and which would be sent. `digest` may be what
-    /// [`Registries::cut`] made.
+    /// [`Registries::cut`] made. Where the image is known to be `absent` there, it is not asked for
+    /// again.
     pub async fn lacking(
         &self,
         source: &CopySource,
         digest: ManifestDigest,
         destination: &Repository,
+        absent: bool,
     ) -> Result<Lacking, Problem> {
-        look::lacking(self, source, digest, destination).await
+        look::lacking(self, source, digest, destination, absent).await
     }
 
     /// Which of `blobs` the repository `destination` has.

@@ -57,7 +57,7 @@ async fn an_image_of_this_machine_arrives_and_is_looked_at() {
     let to = Server::start().await;
     let registries = registries();
     let job = job(&image, &to);
-    let lacking = registries.lacking(&job.source, job.digest, &job.destination);
+    let lacking = registries.lacking(&job.source, job.digest, &job.destination, false);
     let lacking = lacking.await.unwrap();
     assert_eq!(lacking.bytes, (layer.len() + CONFIG.len()) as u64);
     assert_eq!((lacking.missing.len(), lacking.present.len()), (2, 0));
@@ -65,7 +65,7 @@ async fn an_image_of_this_machine_arrives_and_is_looked_at() {
     let copied = registries.copy(&job, &|_| {}, &nobody).await.unwrap();
     assert_eq!(copied.bytes_sent, lacking.bytes);
     to.with(|world| assert_eq!(world.blobs[&digest(&layer).to_string()], layer));
-    let again = registries.lacking(&job.source, job.digest, &job.destination);
+    let again = registries.lacking(&job.source, job.digest, &job.destination, false);
     let again = again.await.unwrap();
     assert_eq!((again.bytes, again.present.len()), (0, 2));
     let held = registries.present(&job.destination, lacking.missing);
