@@ -3,6 +3,7 @@
 //! Owns arguments, text and JSON output, prompts, signals and exit codes. stdout carries the
 //! answer, stderr everything else. Must not know the console: whoever calls [`main`] hands it in.
 
+mod actions_job;
 mod args;
 mod confirm;
 mod demo;

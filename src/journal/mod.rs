@@ -8,6 +8,7 @@ mod lineage;
 mod lock;
 pub mod record;
 mod store;
+mod waiting;
 
 pub use lock::SubjectLocks;
 pub use record::{Made, Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome, StepRecord};

@@ -13,6 +13,7 @@ pub mod hold;
 pub mod intent;
 pub mod promote;
 pub mod publish;
+pub mod queue;
 pub mod release;
 pub mod revoke;
 pub mod rollback;
