@@ -19,6 +19,7 @@ mod sign_in;
 mod upload_file;
 mod upload_resource;
 mod verify;
+mod workflow;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -233,13 +234,30 @@ pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
             };
             copy_image::to_a_registry(tools.services(), work, wanted, place).await
         }
+        Op::Dispatch {
+            repository,
+            workflow,
+            branch,
+            inputs,
+        } => {
+            let wanted = workflow::Wanted {
+                repository,
+                workflow,
+                branch,
+                inputs,
+            };
+            workflow::dispatch(tools, work, wanted).await
+        }
+        Op::RerunWorkflow {
+            repository,
+            run,
+            attempt,
+        } => workflow::rerun(tools, work, repository, run, attempt).await,
+        Op::CancelWorkflow { repository, run } => workflow::cancel(tools, work, repository, run).await,
         op @ (Op::Commit { .. }
         | Op::CreateBranch { .. }
         | Op::SetHold { .. }
-        | Op::LiftHold { .. }
-        | Op::Dispatch { .. }
-        | Op::RerunWorkflow { .. }
-        | Op::CancelWorkflow { .. }) => {
+        | Op::LiftHold { .. }) => {
             let problem = Problem::new(Kind::Internal, format!("{} cannot be done yet", op.kind()));
             Ended::failed(work.made, problem)
         }

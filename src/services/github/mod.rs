@@ -12,7 +12,8 @@ pub mod releases;
 mod secrets;
 #[cfg(test)]
 mod tests;
-mod workflows;
+mod workflow_file;
+pub mod workflows;
 mod writer;
 
 use std::collections::HashMap;

@@ -29,6 +29,14 @@ pub(super) struct About {
     permissions: Option<Permissions>,
 }
 
+impl About {
+    /// Whether the account may push there, where that is told.
+    pub(super) fn may_push(&self) -> Option<bool> {
+        let held = self.permissions.as_ref()?;
+        Some(held.push || held.maintain || held.admin)
+    }
+}
+
 #[derive(serde::Deserialize)]
 struct Permissions {
     #[serde(default)]

@@ -4,6 +4,8 @@
 //! request follows no redirect, so neither the token nor a secret reaches another repository than
 //! the one named. Must not be constructed in a read-only session.
 
+mod workflows;
+
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use serde_json::{Value, json};
@@ -22,6 +24,16 @@ pub struct GitHubWriter {
     github: GitHub,
 }
 
+/// One change, before it is sent.
+struct Change<'a> {
+    method: Method,
+    /// Parts of its path.
+    path: &'a [&'a str],
+    body: Option<&'a Value>,
+    /// What is done, for people.
+    what: &'a str,
+}
+
 impl GitHubWriter {
     /// Writes with the token of `github`.
     pub const fn new(github: GitHub) -> Self {
@@ -34,7 +46,7 @@ impl GitHubWriter {
         let what = format!("setting the secret {target}");
         let body = json!({"encrypted_value": sealed.encrypted_value, "key_id": sealed.key_id});
         let sent = self
-            .send(Method::PUT, &repository_path(target), Some(&body), &what)
+            .send_sealed(Method::PUT, &repository_path(target), Some(&body), &what)
             .await;
         match sent {
             Err(problem) if problem.kind == Kind::NotFound => {
@@ -63,7 +75,7 @@ impl GitHubWriter {
             "visibility": "selected", "selected_repository_ids": repositories,
         });
         let path = ["orgs", organisation, "actions", "secrets", name.as_str()];
-        self.send(Method::PUT, &path, Some(&body), &what)
+        self.send_sealed(Method::PUT, &path, Some(&body), &what)
             .await
             .map_err(|problem| no_permission(problem, &what, ORGANISATION_SCOPES))
     }
@@ -72,7 +84,7 @@ impl GitHubWriter {
     pub async fn delete_secret(&self, target: &SecretTarget) -> Result<Written<()>, Problem> {
         let what = format!("deleting the secret {target}");
         match self
-            .send(Method::DELETE, &repository_path(target), None, &what)
+            .send_sealed(Method::DELETE, &repository_path(target), None, &what)
             .await
         {
             Err(problem) if problem.kind == Kind::NotFound => match self.github.secret(target).await? {
@@ -83,35 +95,49 @@ impl GitHubWriter {
         }
     }
 
-    async fn send(
+    async fn send_sealed(
         &self,
         method: Method,
         path: &[&str],
         body: Option<&Value>,
         what: &str,
     ) -> Result<Written<()>, Problem> {
-        self.github.needs_token(what)?;
+        let change = Change { method, path, body, what };
+        let written = self.send(&change, |answer| self.problem(answer, what)).await?;
+        Ok(written.map(drop))
+    }
+
+    /// Sends a change that must not happen twice. `problem` reads a refusal.
+    async fn send(
+        &self,
+        change: &Change<'_>,
+        problem: impl FnOnce(&Answer) -> Problem,
+    ) -> Result<Written<Answer>, Problem> {
+        self.github.needs_token(change.what)?;
         let token = self.github.token.as_ref().map(bearer).transpose()?;
-        let url = at(&self.github.api, path);
+        let url = at(&self.github.api, change.path);
         let http = &self.github.http;
         let client = http.confined(&url)?;
         let sent = http
             .write(|| {
                 let mut request = client
-                    .request(method.clone(), url.clone())
+                    .request(change.method.clone(), url.clone())
                     .header("Accept", "application/vnd.github+json")
                     .header("X-GitHub-Api-Version", VERSION);
                 if let Some(token) = &token {
                     request = request.header(AUTHORIZATION, token.clone());
                 }
-                match body {
+                match change.body {
                     Some(body) => request.json(body),
                     None => request,
                 }
             })
             .await;
-        let written = Written::of(sent, what, &url, |answer| self.problem(answer, what))?;
-        Ok(written.map(drop))
+        Written::of(sent, change.what, &url, problem)
+    }
+
+    fn problem_of(&self, answer: &Answer, what: &str) -> Problem {
+        self.github.problem_of(&Reply::from(answer), what)
     }
 
     fn problem(&self, answer: &Answer, what: &str) -> Problem {
@@ -142,4 +168,11 @@ fn repository_path(target: &SecretTarget) -> [&str; 6] {
         "secrets",
         target.secret.as_str(),
     ]
+}
+
+/// The parts of a repository's path, followed by `rest`.
+fn of_repository<'a>(repository: &'a crate::domain::GitHubRepository, rest: &[&'a str]) -> Vec<&'a str> {
+    let mut path = vec!["repos", repository.owner(), repository.name()];
+    path.extend(rest);
+    path
 }
