@@ -9,4 +9,4 @@ pub mod overlay;
 mod steps;
 mod yaml;
 
-pub(in crate::plan) use steps::{branch, commit, lift_hold, message, release, upload};
+pub(in crate::plan) use steps::{branch, commit, lift_hold, release, serving, upload};

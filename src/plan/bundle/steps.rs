@@ -12,8 +12,8 @@ use crate::domain::bundle::{Author, BundleFacts, FileBytes};
 use crate::domain::{Channel, CharmName, CharmRevision, GitHubRepository, Outside, ReleaseName};
 use crate::plan::{Op, State, Step, StepId};
 
-/// Whole messages of commits: `subject`, the author's remarks and who signs.
-pub(in crate::plan) fn message(subject: &str, author: &Author) -> String {
+/// The whole message of a commit: `subject`, the author's remarks and who signs.
+fn message(subject: &str, author: &Author) -> String {
     let mut text = format!("{}\n\n", line(subject));
     if !author.remarks.is_empty() {
         for remark in &author.remarks {
