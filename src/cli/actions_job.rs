@@ -129,7 +129,13 @@ pub fn run_section(record: &RunRecord) -> String {
         text.push_str(&table(&["step", "on", "outcome"], &rows));
     } else {
         let heads = [
-            "release", "outcome", "charm", "channel", "revision", "resource revisions", "digests",
+            "release",
+            "outcome",
+            "charm",
+            "channel",
+            "revision",
+            "resource revisions",
+            "digests",
         ];
         let what = release_of(&record.plan.intent).unwrap_or_else(|| "–".to_owned());
         let rows: Vec<Vec<String>> = released
@@ -215,7 +221,11 @@ fn resources(steps: &[Step], one: &Released) -> (String, String) {
         .iter()
         .map(|resource| format!("{} {}", resource.name, resource.revision))
         .collect();
-    let digests: Vec<String> = one.resources.iter().map(|resource| digest(&resource.name)).collect();
+    let digests: Vec<String> = one
+        .resources
+        .iter()
+        .map(|resource| digest(&resource.name))
+        .collect();
     (revisions.join(", "), digests.join(", "))
 }
 
@@ -240,7 +250,10 @@ mod tests {
             "::error title=down %3A%3Aerror%3A%3Aforged::why: x\u{fffd}[31m%0Ahint: wait"
         );
         let bare = Problem::new(Kind::Service, "down");
-        assert_eq!(problem_annotation(Level::Notice, &bare), "::notice title=windlass::down");
+        assert_eq!(
+            problem_annotation(Level::Notice, &bare),
+            "::notice title=windlass::down"
+        );
     }
 
     #[test]

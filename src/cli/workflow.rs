@@ -60,8 +60,10 @@ pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> En
         }
         WorkflowWhat::Watch { run, timeout } => {
             if session.observer.is_offline() {
-                return Err(Problem::new(Kind::Refused, "this session is offline: nothing can be followed")
-                    .hint("run it without --offline"));
+                return Err(
+                    Problem::new(Kind::Refused, "this session is offline: nothing can be followed")
+                        .hint("run it without --offline"),
+                );
             }
             let seen = follow(session, &repository, *run, *timeout, output).await?;
             let (code, problem) = verdict(&repository, &seen, *timeout);
@@ -103,8 +105,11 @@ fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository
     known.extend(targets.map(|target| target.repository.as_str()));
     let Some(named) = named else {
         let bundle = workspace.bundle.as_ref().ok_or_else(|| {
-            Problem::new(Kind::Usage, format!("the workspace {} names no bundle", workspace.name))
-                .hint("name a repository: --repository OWNER/NAME")
+            Problem::new(
+                Kind::Usage,
+                format!("the workspace {} names no bundle", workspace.name),
+            )
+            .hint("name a repository: --repository OWNER/NAME")
         })?;
         return bundle.repository.parse();
     };
@@ -244,7 +249,10 @@ fn line(run: &WorkflowRun) -> String {
         .iter()
         .map(|job| {
             let word = job.conclusion.as_ref().unwrap_or(&job.status);
-            let busy = job.steps.iter().find(|step| step.status.as_str() == "in_progress");
+            let busy = job
+                .steps
+                .iter()
+                .find(|step| step.status.as_str() == "in_progress");
             let busy = busy.map_or_else(String::new, |step| format!(" ({})", step.name));
             format!("{} {word}{busy}", job.name)
         })
@@ -253,11 +261,7 @@ fn line(run: &WorkflowRun) -> String {
 }
 
 /// The exit code of a run that was followed, and what is wrong with it.
-fn verdict(
-    repository: &GitHubRepository,
-    run: &WorkflowRun,
-    limit: Duration,
-) -> (u8, Option<Problem>) {
+fn verdict(repository: &GitHubRepository, run: &WorkflowRun, limit: Duration) -> (u8, Option<Problem>) {
     if run.ended_well() {
         return (0, None);
     }
@@ -322,7 +326,9 @@ fn text(run: &WorkflowRun) -> String {
 
 async fn list(session: &Session, repository: &GitHubRepository, output: &Output) -> Ending {
     let observer = &session.observer;
-    let snapshot = observer.look_at_workflows(observer.cached(), repository, None).await;
+    let snapshot = observer
+        .look_at_workflows(observer.cached(), repository, None)
+        .await;
     let unseen = || Problem::new(Kind::NotFound, format!("nobody has looked at {repository} yet"));
     let seen = snapshot.workflows.get(repository).ok_or_else(unseen)?;
     let found: &RepositoryWorkflows = match (&seen.value, &seen.problem) {
@@ -368,7 +374,10 @@ async fn list(session: &Session, repository: &GitHubRepository, output: &Output)
     for file in &found.files {
         table.row(vec![
             file.file_name().to_owned(),
-            file.state.as_ref().map_or("not listed", Outside::as_str).to_owned(),
+            file.state
+                .as_ref()
+                .map_or("not listed", Outside::as_str)
+                .to_owned(),
             file.form
                 .as_deref()
                 .map_or_else(|| "not by hand".to_owned(), words),
@@ -377,7 +386,11 @@ async fn list(session: &Session, repository: &GitHubRepository, output: &Output)
     let mut text = format!("{repository}, branch {}\n{}", found.default_branch, table.text());
     for file in &found.files {
         for finding in findings(file) {
-            let word = if finding.fault.prevents() { "cannot run" } else { "warning" };
+            let word = if finding.fault.prevents() {
+                "cannot run"
+            } else {
+                "warning"
+            };
             text.push_str(&format!("  {word}: {}: {}\n", file.file_name(), finding.text));
             text.push_str(&format!("    remedy: {}\n", finding.remedy));
         }
@@ -387,7 +400,12 @@ async fn list(session: &Session, repository: &GitHubRepository, output: &Output)
         for run in found.runs.iter().take(SHOWN) {
             table.row(vec![
                 run.id.to_string(),
-                run.workflow.as_str().rsplit('/').next().unwrap_or_default().to_owned(),
+                run.workflow
+                    .as_str()
+                    .rsplit('/')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
                 run.event.to_string(),
                 run.word().to_owned(),
                 run.actor.to_string(),

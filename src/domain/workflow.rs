@@ -201,7 +201,9 @@ pub struct JobRun {
 impl JobRun {
     /// True where it ended badly.
     pub fn failed(&self) -> bool {
-        self.conclusion.as_ref().is_some_and(|conclusion| !well(conclusion))
+        self.conclusion
+            .as_ref()
+            .is_some_and(|conclusion| !well(conclusion))
     }
 
     /// The first step that ended badly.

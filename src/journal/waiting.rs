@@ -115,7 +115,10 @@ mod tests {
         assert_eq!(ids(&[later, failed()]), Vec::<String>::new());
         let back = rollback("b", "a", Outcome::Done);
         assert_eq!(ids(&[back, failed()]), Vec::<String>::new());
-        for other in [rollback("b", "a", Outcome::Failed), rollback("b", "z", Outcome::Done)] {
+        for other in [
+            rollback("b", "a", Outcome::Failed),
+            rollback("b", "z", Outcome::Done),
+        ] {
             assert_eq!(ids(&[other, failed()]), ["a"]);
         }
     }

@@ -124,10 +124,7 @@ impl Observer {
                     last = Some(seen);
                 }
                 Err(problem) => {
-                    let fleeting = matches!(
-                        problem.kind,
-                        Kind::Network | Kind::Service | Kind::RateLimited
-                    );
+                    let fleeting = matches!(problem.kind, Kind::Network | Kind::Service | Kind::RateLimited);
                     blind += 1;
                     if !fleeting || blind >= BLIND {
                         return Err(problem);

@@ -177,8 +177,9 @@ fn waits(run: &WaitingRun, before: Option<Problem>) -> Problem {
     );
     let problem = match before {
         Some(problem) => problem.cause(text),
-        None => Problem::new(Kind::Conflict, text)
-            .cause("a robot does not decide that: nothing was published"),
+        None => {
+            Problem::new(Kind::Conflict, text).cause("a robot does not decide that: nothing was published")
+        }
     };
     problem
         .hint(format!("finish it: windlass resume {}", run.run))

@@ -123,7 +123,10 @@ fn may_start(
     }
     // What a token of a job may do is not told; GitHub will say.
     if let (Some(facts), None) = (&snapshot.github.value, &snapshot.github.problem) {
-        let classic = facts.remarks.first().is_some_and(|sort| sort.as_str() == "classic token");
+        let classic = facts
+            .remarks
+            .first()
+            .is_some_and(|sort| sort.as_str() == "classic token");
         let has = |scope: &str| facts.scopes.iter().any(|own| own.as_str() == scope);
         if classic && !has("repo") && !has("public_repo") {
             return refused(format!(
@@ -159,7 +162,8 @@ fn able(
             problem = problem.cause(&finding.text).hint(finding.remedy.as_str());
         }
         if first.fault == lint::Fault::CannotRun {
-            problem = problem.hint("windlass publishes and promotes without it: windlass publish, windlass promote");
+            problem = problem
+                .hint("windlass publishes and promotes without it: windlass publish, windlass promote");
         }
         return Err(problem);
     }
@@ -196,7 +200,12 @@ fn filled(file: &WorkflowFile, inputs: &BTreeMap<String, String>) -> Result<(), 
         };
         why.map(|why| format!("{}: {why}", Outside::capped(&input.name, 100)))
     }));
-    if inputs.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > LONGEST {
+    if inputs
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum::<usize>()
+        > LONGEST
+    {
         wrong.push(format!("together they are longer than {LONGEST} characters"));
     }
     if wrong.is_empty() {
@@ -204,7 +213,10 @@ fn filled(file: &WorkflowFile, inputs: &BTreeMap<String, String>) -> Result<(), 
     }
     let mut problem = Problem::new(
         Kind::Usage,
-        format!("the inputs of {} are not right: nothing was started", file.file_name()),
+        format!(
+            "the inputs of {} are not right: nothing was started",
+            file.file_name()
+        ),
     );
     for text in wrong {
         problem = problem.cause(text);
@@ -253,7 +265,11 @@ pub fn words(form: &[WorkflowInput]) -> String {
                 InputKind::Number => " (a number)".to_owned(),
                 InputKind::Choice(options) => format!(" ({})", options.join(", ")),
             };
-            let must = if input.required && input.default.is_none() { ", required" } else { "" };
+            let must = if input.required && input.default.is_none() {
+                ", required"
+            } else {
+                ""
+            };
             format!("{}{kind}{must}", Outside::capped(&input.name, 100))
         })
         .collect();
@@ -315,17 +331,17 @@ fn dispatch(
 
 /// Refuses a repetition that GitHub would refuse, or that must fail again.
 fn repeatable(run: &WorkflowRun, snapshot: &Snapshot) -> Result<(), Problem> {
-    let refused = |text: &str| {
-        Problem::new(Kind::Refused, format!("run {}: {text}", run.id))
-    };
+    let refused = |text: &str| Problem::new(Kind::Refused, format!("run {}: {text}", run.id));
     if !run.ended() {
         return Err(refused("it has not ended yet")
             .hint(format!("follow it: windlass workflow watch {}", run.id))
             .hint(format!("or stop it: windlass workflow cancel {}", run.id)));
     }
     if run.ended_well() {
-        return Err(refused("none of its jobs failed, so there is nothing to do again")
-            .hint("start the workflow anew: windlass workflow run"));
+        return Err(
+            refused("none of its jobs failed, so there is nothing to do again")
+                .hint("start the workflow anew: windlass workflow run"),
+        );
     }
     let failed = run.jobs.iter().filter(|job| job.failed());
     let gone = failed

@@ -76,7 +76,11 @@ pub fn workflows(
     now: DateTime<Utc>,
     all: &mut Vec<Check>,
 ) {
-    let Some(workflows) = seen.workflows.get(repository).and_then(|seen| seen.value.as_ref()) else {
+    let Some(workflows) = seen
+        .workflows
+        .get(repository)
+        .and_then(|seen| seen.value.as_ref())
+    else {
         // That they could not be read is said beside the secrets.
         return;
     };

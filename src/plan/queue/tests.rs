@@ -95,7 +95,12 @@ fn left(queue: &Queue) -> Vec<(&str, &str)> {
     queue
         .left_out
         .iter()
-        .map(|left| (left.release.as_str(), left.reason.as_str().split(':').next().unwrap()))
+        .map(|left| {
+            (
+                left.release.as_str(),
+                left.reason.as_str().split(':').next().unwrap(),
+            )
+        })
         .collect()
 }
 
@@ -203,7 +208,10 @@ fn what_is_partly_published_is_finished_unless_its_run_waits() {
         assert!(problem.summary.as_str().contains("run-of-2024-05-01"));
         assert!(problem.summary.as_str().contains("2024-05-01"));
         let hints: Vec<&str> = problem.hints.iter().map(Outside::as_str).collect();
-        assert!(hints[0].contains("windlass resume run-of-2024-05-01"), "{hints:?}");
+        assert!(
+            hints[0].contains("windlass resume run-of-2024-05-01"),
+            "{hints:?}"
+        );
         assert!(
             hints[1].contains("windlass rollback --run run-of-2024-05-01"),
             "{hints:?}"
@@ -232,10 +240,7 @@ fn nothing_is_published_blind() {
     for spoil in [&stale as &dyn Fn(&mut Snapshot), &unread, &no_list] {
         let mut seen = fine.clone();
         spoil(&mut seen);
-        assert_eq!(
-            queue(&workspace(), &seen, &[]).unwrap_err().kind,
-            Kind::Network
-        );
+        assert_eq!(queue(&workspace(), &seen, &[]).unwrap_err().kind, Kind::Network);
     }
     let mut alone = workspace();
     alone.bundle = None;

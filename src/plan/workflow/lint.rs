@@ -128,13 +128,18 @@ pub fn disabled(repository: &GitHubRepository, file: &str, state: &str) -> Optio
 
 /// The image that one of `labels` names and that is gone by `now`, with the day.
 pub fn removed_image(labels: &[String], now: DateTime<Utc>) -> Option<(&'static str, NaiveDate)> {
-    image(labels).filter(|(_, day, _)| *day <= now.date_naive()).map(|(name, day, _)| (name, day))
+    image(labels)
+        .filter(|(_, day, _)| *day <= now.date_naive())
+        .map(|(name, day, _)| (name, day))
 }
 
 /// The image of the table that `labels` ask GitHub's own runners for. Whoever hosts runners names
 /// their images as he likes.
 fn image(labels: &[String]) -> Option<(&'static str, NaiveDate, u32)> {
-    if labels.iter().any(|label| label.eq_ignore_ascii_case("self-hosted")) {
+    if labels
+        .iter()
+        .any(|label| label.eq_ignore_ascii_case("self-hosted"))
+    {
         return None;
     }
     let (name, (year, month, day), issue) = REMOVED
@@ -146,7 +151,11 @@ fn image(labels: &[String]) -> Option<(&'static str, NaiveDate, u32)> {
 fn runners(file: &WorkflowFile, now: DateTime<Utc>) -> Option<Finding> {
     let gone = |job: &WorkflowJob| job.runners.iter().find_map(|labels| removed_image(labels, now));
     let every = |job: &WorkflowJob| {
-        !job.runners.is_empty() && job.runners.iter().all(|labels| removed_image(labels, now).is_some())
+        !job.runners.is_empty()
+            && job
+                .runners
+                .iter()
+                .all(|labels| removed_image(labels, now).is_some())
     };
     let remedy = "write 'runs-on: ubuntu-24.04' into the file, or ubuntu-latest";
     if let Some((job, (name, day))) = file.jobs.iter().find_map(|job| Some((job, gone(job)?))) {
@@ -224,7 +233,10 @@ fn moving(file: &WorkflowFile) -> Option<Finding> {
     }
     Some(Finding::new(
         Fault::ActionsMove,
-        format!("it runs whatever is on a branch of others that day: {}", names.join(", ")),
+        format!(
+            "it runs whatever is on a branch of others that day: {}",
+            names.join(", ")
+        ),
         "name a version or, better, a commit: uses: OWNER/NAME@COMMIT",
     ))
 }

@@ -143,10 +143,19 @@ fn a_workflow_is_named_by_file_path_or_title_and_its_form_goes_along() {
         let made = plan(&workspace(), &seen, &start(name, &[("release", "2025-01-27")])).unwrap();
         assert_eq!(made.steps.len(), 1);
         assert_eq!(made.steps[0].id.0, "dispatch/create_release.yaml");
-        let Op::Dispatch { branch, workflow, inputs, .. } = &made.steps[0].op else {
+        let Op::Dispatch {
+            branch,
+            workflow,
+            inputs,
+            ..
+        } = &made.steps[0].op
+        else {
             panic!("{:?}", made.steps[0].op)
         };
-        assert_eq!((branch.as_str(), workflow.as_str()), ("main", "create_release.yaml"));
+        assert_eq!(
+            (branch.as_str(), workflow.as_str()),
+            ("main", "create_release.yaml")
+        );
         assert_eq!(inputs["release"], "2025-01-27");
         assert_eq!(made.confirm, "create_release.yaml");
         assert_eq!(made.warnings, Vec::new());
@@ -163,7 +172,12 @@ fn every_wrong_input_is_named() {
         &seen,
         &start(
             "create_release.yaml",
-            &[("risk", "gamma"), ("dry", "perhaps"), ("days", "ten"), ("reelase", "x")],
+            &[
+                ("risk", "gamma"),
+                ("dry", "perhaps"),
+                ("days", "ten"),
+                ("reelase", "x"),
+            ],
         ),
     );
     assert_eq!(problem.kind.exit_code(), 2);
@@ -178,7 +192,11 @@ fn every_wrong_input_is_named() {
             "days: it must be a number",
         ]
     );
-    assert!(problem.hints[0].as_str().contains("release, required; risk (edge, stable)"));
+    assert!(
+        problem.hints[0]
+            .as_str()
+            .contains("release, required; risk (edge, stable)")
+    );
 }
 
 #[test]
@@ -205,12 +223,19 @@ fn a_workflow_that_cannot_run_is_refused_with_the_remedy() {
     let refused = |change: &dyn Fn(&mut WorkflowFile)| {
         let mut changed = file();
         change(&mut changed);
-        let problem = refusal(&snapshot(changed, Vec::new()), &start("create_release.yaml", &inputs));
+        let problem = refusal(
+            &snapshot(changed, Vec::new()),
+            &start("create_release.yaml", &inputs),
+        );
         assert_eq!(problem.kind, Kind::Refused, "{problem}");
         problem
     };
     let asleep = refused(&|file| file.state = Some("disabled_inactivity".into()));
-    assert!(asleep.hints[0].as_str().contains("gh workflow enable create_release.yaml"));
+    assert!(
+        asleep.hints[0]
+            .as_str()
+            .contains("gh workflow enable create_release.yaml")
+    );
     let gone = refused(&|file| file.jobs = vec![job(&["ubuntu-20.04"])]);
     assert!(gone.causes[0].as_str().contains("2025-04-15"), "{gone}");
     assert!(gone.hints[0].as_str().contains("runs-on"), "{gone:?}");
@@ -223,7 +248,11 @@ fn a_workflow_that_cannot_run_is_refused_with_the_remedy() {
 fn what_is_only_unwise_is_a_warning() {
     let mut changed = file();
     changed.jobs.push(job(&["ubuntu-18.04"]));
-    changed.jobs[0].uses = vec!["a/b@v1".to_owned(), "c/d@master".to_owned(), "c/d@master".to_owned()];
+    changed.jobs[0].uses = vec![
+        "a/b@v1".to_owned(),
+        "c/d@master".to_owned(),
+        "c/d@master".to_owned(),
+    ];
     changed.jobs[0].installs = vec!["sudo snap install charmcraft --classic".to_owned()];
     let intent = start("create_release.yaml", &[("release", "2025-01-27")]);
     let made = plan(&workspace(), &snapshot(changed, Vec::new()), &intent).unwrap();
@@ -262,8 +291,12 @@ fn charmcraft_counts_as_pinned_on_a_track_of_its_own_only() {
     assert!(unpinned("snap install charmcraft --classic"));
     assert!(unpinned("snap install charmcraft --channel=latest/stable"));
     assert!(unpinned("snap install charmcraft --channel stable"));
-    assert!(!unpinned("snap install charmcraft --classic --channel=3.x/stable"));
-    assert!(!unpinned("snap install charmcraft --channel 2.7/stable --classic"));
+    assert!(!unpinned(
+        "snap install charmcraft --classic --channel=3.x/stable"
+    ));
+    assert!(!unpinned(
+        "snap install charmcraft --channel 2.7/stable --classic"
+    ));
     assert!(!unpinned("snap install charmcraft --revision=6000"));
 }
 
@@ -275,7 +308,10 @@ fn a_token_that_may_not_is_refused_before_anything() {
     let problem = refusal(&seen, &intent);
     assert_eq!(problem.kind.exit_code(), 4);
     assert!(problem.summary.as_str().contains("scope repo"), "{problem}");
-    assert!(problem.summary.as_str().contains("dispatch/create_release.yaml"), "{problem}");
+    assert!(
+        problem.summary.as_str().contains("dispatch/create_release.yaml"),
+        "{problem}"
+    );
     seen.github = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
     assert_eq!(refusal(&seen, &intent).kind, Kind::Credentials);
     // GitHub does not list what these may do.
@@ -299,7 +335,11 @@ fn only_a_failed_run_is_repeated_and_only_where_that_can_help() {
     let made = again(run(7, "completed", Some("failure"))).unwrap();
     assert!(matches!(
         made.steps[0].op,
-        Op::RerunWorkflow { run: 7, attempt: 2, .. }
+        Op::RerunWorkflow {
+            run: 7,
+            attempt: 2,
+            ..
+        }
     ));
     for fine in [run(7, "completed", Some("success")), run(7, "in_progress", None)] {
         assert_eq!(again(fine).unwrap_err().kind, Kind::Refused);

@@ -18,13 +18,12 @@ use crate::services::github::{GitHub, GitHubWriter};
 use crate::services::http::Written;
 
 /// Waits between two looks for the run that a start has made.
-const LOOKS: [Duration; 6] = [
+const LOOKS: [Duration; 5] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(3),
     Duration::from_secs(4),
-    Duration::from_secs(5),
 ];
 /// Time after which a run that a start made is in GitHub's lists for certain.
 const SHOWN: TimeDelta = TimeDelta::seconds(60);
@@ -98,7 +97,12 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
     note(&work, Phase::Sending, "starting");
     let writer = GitHubWriter::new(github.clone());
     let sent = writer
-        .dispatch(&wanted.repository, &wanted.workflow, &wanted.branch, &wanted.inputs)
+        .dispatch(
+            &wanted.repository,
+            &wanted.workflow,
+            &wanted.branch,
+            &wanted.inputs,
+        )
         .await;
     match sent {
         Ok(Written::Answered(Some(run))) => {
@@ -151,7 +155,9 @@ fn several(runs: &[u64]) -> Problem {
 
 /// The runs that came since `mark` and may be ours.
 async fn ours(github: &GitHub, wanted: &Wanted, mark: &Dispatched) -> Result<Found, Problem> {
-    let runs = github.dispatched_runs(&wanted.repository, &wanted.workflow).await?;
+    let runs = github
+        .dispatched_runs(&wanted.repository, &wanted.workflow)
+        .await?;
     let same = |run: &&WorkflowRun| {
         run.id > mark.newest
             && run.event.as_str() == "workflow_dispatch"

@@ -85,7 +85,10 @@ fn jobs_tell_their_runners_actions_and_installations() {
     assert_eq!(build.runners, [["ubuntu-20.04"]]);
     assert_eq!(
         build.uses,
-        ["actions/checkout@v3", "docker-practice/actions-setup-docker@master"]
+        [
+            "actions/checkout@v3",
+            "docker-practice/actions-setup-docker@master"
+        ]
     );
     assert_eq!(build.installs, ["sudo snap install charmcraft --classic"]);
     assert_eq!(jobs[1].runners, [["self-hosted", "linux"]]);

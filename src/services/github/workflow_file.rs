@@ -36,9 +36,12 @@ pub(super) fn read(path: &str, bytes: &[u8]) -> WorkflowFile {
         Ok(value) => fill(&mut file, &value),
         Err(why) => {
             file.unreadable = Some(
-                Problem::new(Kind::Invalid, format!("{} cannot be understood", Outside::new(path)))
-                    .cause(why)
-                    .hint("look at it: GitHub refuses to run a workflow that it cannot read"),
+                Problem::new(
+                    Kind::Invalid,
+                    format!("{} cannot be understood", Outside::new(path)),
+                )
+                .cause(why)
+                .hint("look at it: GitHub refuses to run a workflow that it cannot read"),
             );
         }
     }
@@ -130,7 +133,9 @@ fn takes(script: &str, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         let dotted = format!("inputs.{name}");
         let ends = |at: usize| {
-            let next = compact.get(at + dotted.len()..).and_then(|rest| rest.chars().next());
+            let next = compact
+                .get(at + dotted.len()..)
+                .and_then(|rest| rest.chars().next());
             !next.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
         };
         compact.match_indices(&dotted).any(|(at, _)| ends(at))
@@ -152,11 +157,19 @@ fn expressions(text: &str) -> impl Iterator<Item = &str> {
 fn job_of(id: &str, job: &Value) -> WorkflowJob {
     let own = |text: &str| Outside::capped(text, CAP).to_string();
     let steps = job["steps"].as_array();
-    let of_steps = steps.into_iter().flatten().filter_map(|step| step["uses"].as_str());
+    let of_steps = steps
+        .into_iter()
+        .flatten()
+        .filter_map(|step| step["uses"].as_str());
     WorkflowJob {
         id: Outside::capped(id, CAP),
         runners: runners(job),
-        uses: job["uses"].as_str().into_iter().chain(of_steps).map(own).collect(),
+        uses: job["uses"]
+            .as_str()
+            .into_iter()
+            .chain(of_steps)
+            .map(own)
+            .collect(),
         installs: scripts(job)
             .into_iter()
             .flat_map(str::lines)
@@ -183,7 +196,12 @@ fn runners(job: &Value) -> Vec<Vec<String>> {
     };
     if let Some(key) = labels.as_str().and_then(matrix_key) {
         let list = job["strategy"]["matrix"][key].as_array();
-        return list.into_iter().flatten().map(known).filter(|l| !l.is_empty()).collect();
+        return list
+            .into_iter()
+            .flatten()
+            .map(known)
+            .filter(|l| !l.is_empty())
+            .collect();
     }
     let known = known(labels);
     if known.is_empty() { Vec::new() } else { vec![known] }
@@ -277,7 +295,10 @@ fn value_of(text: &str) -> Result<Value, String> {
             .checked_sub(weight)
             .ok_or("it holds more than any workflow, perhaps by way of aliases")?;
         if open.len() > DEEPEST {
-            return Err(format!("line {}: it is nested deeper than any workflow", span.start.line()));
+            return Err(format!(
+                "line {}: it is nested deeper than any workflow",
+                span.start.line()
+            ));
         }
         if anchor > 0 {
             anchors.insert(anchor, (value.clone(), size(&value)));
@@ -289,7 +310,10 @@ fn value_of(text: &str) -> Result<Value, String> {
                 let name = plain(&value).unwrap_or_default();
                 if map.contains_key(&name) {
                     let name = Outside::capped(name, 80);
-                    return Err(format!("line {}: the key {name} stands there twice", span.start.line()));
+                    return Err(format!(
+                        "line {}: the key {name} stands there twice",
+                        span.start.line()
+                    ));
                 }
                 *key = Some(name);
             }

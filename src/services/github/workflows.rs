@@ -302,8 +302,11 @@ impl GitHub {
     /// Where a log lies. Nothing outside may lead to an address of this machine.
     fn log_address(&self, from: &Url, location: &str, what: &str) -> Result<Url, Problem> {
         let refused = |why: &str| {
-            Problem::new(Kind::Service, format!("{what}: GitHub names an address for it that is not asked"))
-                .cause(why)
+            Problem::new(
+                Kind::Service,
+                format!("{what}: GitHub names an address for it that is not asked"),
+            )
+            .cause(why)
         };
         let there = from.join(location).map_err(|_| refused("it is no address"))?;
         http::check(&there).map_err(|_| refused("it is not https"))?;
@@ -416,7 +419,10 @@ mod tests {
         log.push_str("2026-11-21T10:00:03.0000000Z Post job cleanup.\n");
         let tail = tail_of(log.as_bytes());
         assert_eq!(tail.len(), LINES);
-        assert_eq!(tail[LINES - 1].as_str(), "error: Process completed with exit code 1.");
+        assert_eq!(
+            tail[LINES - 1].as_str(),
+            "error: Process completed with exit code 1."
+        );
         assert_eq!(tail[LINES - 2].as_str(), "red #[add-mask]x\u{fffd}");
         assert_eq!(tail[0].as_str(), "line 22");
         // Without an error it is the end itself, and bytes that are no text harm nobody.

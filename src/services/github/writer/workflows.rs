@@ -13,7 +13,8 @@ use crate::domain::{GitHubRepository, Kind, Outside, Problem};
 use crate::services::http::{Answer, Written};
 
 /// What starting, repeating and stopping need.
-const SCOPES: &str = "a classic token needs the scope repo; a fine-grained one Actions: read and write on this repository";
+const SCOPES: &str =
+    "a classic token needs the scope repo; a fine-grained one Actions: read and write on this repository";
 /// The field that old servers do not know.
 const DETAILS: &str = "return_run_details";
 
@@ -48,7 +49,11 @@ impl GitHubWriter {
     }
 
     /// Does the failed jobs of a run again.
-    pub async fn rerun_failed(&self, repository: &GitHubRepository, run: u64) -> Result<Written<()>, Problem> {
+    pub async fn rerun_failed(
+        &self,
+        repository: &GitHubRepository,
+        run: u64,
+    ) -> Result<Written<()>, Problem> {
         let what = format!("doing the failed jobs of run {run} of {repository} again");
         self.of_run(repository, run, "rerun-failed-jobs", &what).await
     }
@@ -114,6 +119,9 @@ impl GitHubWriter {
 
 /// True where a server refused the question for the run and nothing else.
 fn unknown_field(status: u16, problem: &Problem) -> bool {
-    let named = problem.causes.iter().any(|cause| cause.as_str().contains(DETAILS));
+    let named = problem
+        .causes
+        .iter()
+        .any(|cause| cause.as_str().contains(DETAILS));
     status == 400 || (status == 422 && named)
 }
