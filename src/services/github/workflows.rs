@@ -290,30 +290,13 @@ impl GitHub {
                 _ => self.problem_of(&Reply::from(&answer), &what),
             });
         };
-        let there = self.log_address(&url, location, &what)?;
+        let there = log_address(&url, location, &what)?;
         let whole = self.log_at(&there, &what);
         match tokio::time::timeout(self.http.timeouts().total * 3, whole).await {
             Ok(end) => Ok(tail_of(&end?)),
             Err(_) => Err(Problem::new(Kind::Network, format!("{what}: it takes too long"))
                 .hint("look at it on the run's page")),
         }
-    }
-
-    /// Where a log lies. Nothing outside may lead to an address of this machine.
-    fn log_address(&self, from: &Url, location: &str, what: &str) -> Result<Url, Problem> {
-        let refused = |why: &str| {
-            Problem::new(
-                Kind::Service,
-                format!("{what}: GitHub names an address for it that is not asked"),
-            )
-            .cause(why)
-        };
-        let there = from.join(location).map_err(|_| refused("it is no address"))?;
-        http::check(&there).map_err(|_| refused("it is not https"))?;
-        if http::is_loopback(&there) && !http::is_loopback(from) {
-            return Err(refused("it is one of this machine"));
-        }
-        Ok(there)
     }
 
     /// The last bytes of what lies at `there`. The address itself is a secret for its short life.
@@ -351,6 +334,23 @@ impl GitHub {
         }
         Ok(end)
     }
+}
+
+/// Where a log lies. Nothing outside may lead to an address of this machine.
+fn log_address(from: &Url, location: &str, what: &str) -> Result<Url, Problem> {
+    let refused = |why: &str| {
+        Problem::new(
+            Kind::Service,
+            format!("{what}: GitHub names an address for it that is not asked"),
+        )
+        .cause(why)
+    };
+    let there = from.join(location).map_err(|_| refused("it is no address"))?;
+    http::check(&there).map_err(|_| refused("it is not https"))?;
+    if http::is_loopback(&there) && !http::is_loopback(from) {
+        return Err(refused("it is one of this machine"));
+    }
+    Ok(there)
 }
 
 /// The last lines of a log, up to its last error where it has one, as people read them: without the
@@ -406,6 +406,29 @@ fn without_marks(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_is_never_looked_for_on_this_machine_because_an_outside_server_says_so() {
+        let outside = Url::parse("https://api.github.com/repos/a/b/actions/jobs/1/logs").unwrap();
+        let inside = Url::parse("http://127.0.0.1:7000/repos/a/b/actions/jobs/1/logs").unwrap();
+        let leads = |from: &Url, to: &str| log_address(from, to, "reading").map(|url| url.to_string());
+        assert_eq!(
+            leads(&outside, "https://storage.example/log?sig=x").unwrap(),
+            "https://storage.example/log?sig=x"
+        );
+        assert_eq!(leads(&inside, "/blob/1").unwrap(), "http://127.0.0.1:7000/blob/1");
+        for to in [
+            "http://127.0.0.1:22/",
+            "http://localhost/",
+            "https://127.0.0.1/",
+            "http://storage.example/",
+            "file:///etc/passwd",
+        ] {
+            let problem = leads(&outside, to).unwrap_err();
+            assert_eq!(problem.kind, Kind::Service, "{to}");
+            assert!(!problem.to_string().contains(to), "{problem}");
+        }
+    }
 
     #[test]
     fn the_end_of_a_log_is_what_led_to_its_last_error() {
