@@ -226,6 +226,9 @@ fn resources(steps: &[Step], one: &Released) -> (String, String) {
         .iter()
         .map(|resource| digest(&resource.name))
         .collect();
+    if revisions.is_empty() {
+        return ("–".to_owned(), "–".to_owned());
+    }
     (revisions.join(", "), digests.join(", "))
 }
 

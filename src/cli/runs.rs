@@ -108,12 +108,14 @@ pub fn summary(record: &RunRecord) -> String {
             .iter()
             .map(|r| format!("{} {}", r.name, r.revision))
             .collect();
+        let with = if resources.is_empty() {
+            String::new()
+        } else {
+            format!(" with {}", resources.join(", "))
+        };
         text.push_str(&format!(
-            "  {} {} -> {} with {}\n",
-            released.charm,
-            released.channel,
-            released.revision,
-            resources.join(", ")
+            "  {} {} -> {}{with}\n",
+            released.charm, released.channel, released.revision
         ));
     }
     for step in &record.plan.steps {

@@ -113,22 +113,20 @@ fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository
         })?;
         return bundle.repository.parse();
     };
-    match known.iter().find(|known| known.eq_ignore_ascii_case(named)) {
-        Some(known) => known.parse(),
-        None => {
-            known.sort_unstable();
-            known.dedup();
-            Err(Problem::new(
-                Kind::Usage,
-                format!(
-                    "{} is no repository of the workspace {}",
-                    Outside::capped(named, 100),
-                    workspace.name
-                ),
-            )
-            .hint(format!("name one of {}", known.join(", "))))
-        }
+    if let Some(known) = known.iter().find(|known| known.eq_ignore_ascii_case(named)) {
+        return known.parse();
     }
+    known.sort_unstable();
+    known.dedup();
+    Err(Problem::new(
+        Kind::Usage,
+        format!(
+            "{} is no repository of the workspace {}",
+            Outside::capped(named, 100),
+            workspace.name
+        ),
+    )
+    .hint(format!("name one of {}", known.join(", "))))
 }
 
 fn pairs(texts: &[String]) -> Result<BTreeMap<String, String>, Problem> {
@@ -295,7 +293,10 @@ fn verdict(repository: &GitHubRepository, run: &WorkflowRun, limit: Duration) ->
     if !run.url.is_empty() {
         problem = problem.hint(format!("all of it: {}", run.url));
     }
-    let again = format!("mend it, then: windlass workflow rerun {}", run.id);
+    let again = format!(
+        "'windlass workflow rerun {}' does the failed jobs again, from the same commit",
+        run.id
+    );
     (1, Some(problem.hint(again)))
 }
 

@@ -77,7 +77,7 @@ pub fn queue(workspace: &Workspace, snapshot: &Snapshot, waiting: &[WaitingRun])
         }
         let reason = if holds.contains(&release.name) {
             Some(format!(
-                "held: 'windlass publish {}' publishes it and lifts the hold",
+                "held: published by name only, which lifts the hold: windlass publish {}",
                 release.name
             ))
         } else {
@@ -140,7 +140,7 @@ fn odd(
     taken: &[&Release],
     release: &Release,
 ) -> Option<String> {
-    let by_name = format!("'windlass publish {}' publishes it all the same", release.name);
+    let by_name = format!("published by name only: windlass publish {}", release.name);
     if snapshot.is_withdrawn(&release.name) {
         return Some(format!("withdrawn: it is gone upstream now; {by_name}"));
     }

@@ -343,10 +343,8 @@ fn repeatable(run: &WorkflowRun, snapshot: &Snapshot) -> Result<(), Problem> {
                 .hint("start the workflow anew: windlass workflow run"),
         );
     }
-    let failed = run.jobs.iter().filter(|job| job.failed());
-    let gone = failed
-        .filter_map(|job| Some((job, lint::removed_image(&job.labels, snapshot.taken_at)?)))
-        .next();
+    let mut failed = run.jobs.iter().filter(|job| job.failed());
+    let gone = failed.find_map(|job| Some((job, lint::removed_image(&job.labels, snapshot.taken_at)?)));
     if let Some((job, (name, day))) = gone {
         return Err(refused("it would fail again: nothing was started")
             .cause(format!(

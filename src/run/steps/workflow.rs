@@ -43,10 +43,11 @@ pub struct Wanted {
 }
 
 /// The runs that may be ours.
+#[derive(Debug, PartialEq, Eq)]
 enum Found {
     None,
     One(u64),
-    Some(Vec<u64>),
+    Several(Vec<u64>),
 }
 
 /// Starts a workflow.
@@ -63,7 +64,7 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
                 work.made.workflow_run = Some(run);
                 return Ended::done(work.made);
             }
-            Ok(Found::Some(runs)) => return Ended::unknown(work.made, several(&runs)),
+            Ok(Found::Several(runs)) => return Ended::unknown(work.made, several(&runs)),
             Ok(Found::None) if Utc::now() - mark.at < SHOWN => {
                 let problem = Problem::new(
                     Kind::Network,
@@ -113,7 +114,7 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
             note(&work, Phase::Processing, "looking for its run");
             match wait_for_ours(github, &wanted, &mark).await {
                 Found::One(run) => work.made.workflow_run = Some(run),
-                Found::Some(runs) => work.made.note = Some(several(&runs).summary),
+                Found::Several(runs) => work.made.note = Some(several(&runs).summary),
                 Found::None => {
                     work.made.note = Some(Outside::new(
                         "GitHub has started it, but does not show its run yet: windlass workflow list",
@@ -129,7 +130,7 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
                     work.made.workflow_run = Some(run);
                     Ended::done(work.made)
                 }
-                Found::Some(runs) => Ended::unknown(work.made, several(&runs)),
+                Found::Several(runs) => Ended::unknown(work.made, several(&runs)),
                 Found::None => Ended::unknown(work.made, problem),
             }
         }
@@ -158,18 +159,23 @@ async fn ours(github: &GitHub, wanted: &Wanted, mark: &Dispatched) -> Result<Fou
     let runs = github
         .dispatched_runs(&wanted.repository, &wanted.workflow)
         .await?;
+    Ok(fitting(&runs, &wanted.branch, mark))
+}
+
+/// Those of `runs` that somebody started by hand on `branch` since `mark`, under its account.
+fn fitting(runs: &[WorkflowRun], branch: &str, mark: &Dispatched) -> Found {
     let same = |run: &&WorkflowRun| {
         run.id > mark.newest
             && run.event.as_str() == "workflow_dispatch"
-            && run.branch.as_str() == wanted.branch
+            && run.branch.as_str() == branch
             && mark.account.as_ref().is_none_or(|account| *account == run.actor)
     };
     let found: Vec<u64> = runs.iter().filter(same).map(|run| run.id).collect();
-    Ok(match found.as_slice() {
+    match found.as_slice() {
         [] => Found::None,
         [one] => Found::One(*one),
-        _ => Found::Some(found),
-    })
+        _ => Found::Several(found),
+    }
 }
 
 /// Looks until the same one run is seen twice, or until there is no more time.
@@ -182,7 +188,7 @@ async fn wait_for_ours(github: &GitHub, wanted: &Wanted, mark: &Dispatched) -> F
         };
         match (&last, &found) {
             (Found::One(before), Found::One(now)) if before == now => return found,
-            (_, Found::Some(_)) => return found,
+            (_, Found::Several(_)) => return found,
             _ => last = found,
         }
     }
@@ -256,13 +262,11 @@ pub async fn cancel(tools: &Tools, mut work: Work<'_>, repository: GitHubReposit
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    match lost {
-        Some(problem) => Ended::unknown(work.made, problem),
-        None => {
-            work.made.note = Some(Outside::new("GitHub has taken it and is still stopping the run"));
-            Ended::done(work.made)
-        }
+    if let Some(problem) = lost {
+        return Ended::unknown(work.made, problem);
     }
+    work.made.note = Some(Outside::new("GitHub has taken it and is still stopping the run"));
+    Ended::done(work.made)
 }
 
 fn ended_before(mut work: Work<'_>, run: &WorkflowRun) -> Ended {
@@ -272,4 +276,61 @@ fn ended_before(mut work: Work<'_>, run: &WorkflowRun) -> Ended {
         run.word()
     )));
     Ended::skipped(work.made)
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    fn run(id: u64) -> WorkflowRun {
+        WorkflowRun {
+            id,
+            workflow: ".github/workflows/ci.yaml".into(),
+            title: "CI".into(),
+            number: 1,
+            attempt: 1,
+            event: "workflow_dispatch".into(),
+            branch: "main".into(),
+            status: "queued".into(),
+            conclusion: None,
+            actor: "somebody".into(),
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+            url: Outside::default(),
+            jobs: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_a_run_that_can_be_ours_is_and_of_two_none() {
+        let mark = Dispatched {
+            newest: 10,
+            account: Some("somebody".into()),
+            at: DateTime::UNIX_EPOCH,
+        };
+        let found = |runs: &[WorkflowRun]| fitting(runs, "main", &mark);
+        let other = |change: &dyn Fn(&mut WorkflowRun)| {
+            let mut run = run(12);
+            change(&mut run);
+            run
+        };
+        let strangers = [
+            run(9),
+            run(10),
+            other(&|run| run.event = "schedule".into()),
+            other(&|run| run.branch = "edge".into()),
+            other(&|run| run.actor = "another".into()),
+        ];
+        assert_eq!(found(&strangers), Found::None);
+        assert_eq!(found(&[&strangers[..], &[run(11)]].concat()), Found::One(11));
+        assert_eq!(found(&[run(13), run(11)]), Found::Several(vec![13, 11]));
+        // Whose token it is was not told: then everybody's may be ours.
+        let anybody = Dispatched {
+            account: None,
+            ..mark
+        };
+        assert_eq!(fitting(&strangers, "main", &anybody), Found::One(12));
+    }
 }
