@@ -224,14 +224,18 @@ mod tests {
         let faults = fault("service = 'hub'\nmethod = 'GET'\npath = '/v2/*'\nnth = 2\nstatus = 503").unwrap();
         assert_eq!(faults.strike("hub", "GET", "/v2/a/b"), None);
         assert_eq!(faults.strike("ghcr", "GET", "/v2/a/b"), None);
-        assert_eq!(faults.strike("hub", "GET", "/v2/"), Some(Effect::Status(503, None)));
+        assert_eq!(
+            faults.strike("hub", "GET", "/v2/"),
+            Some(Effect::Status(503, None))
+        );
         assert_eq!(faults.strike("hub", "GET", "/v2/"), None);
     }
 
     #[test]
     fn a_status_may_come_with_words() {
-        let faults =
-            fault("service = 'charmhub'\nmethod = 'POST'\npath = '*'\nevery = true\nstatus = 400\nbody = '{}'");
+        let faults = fault(
+            "service = 'charmhub'\nmethod = 'POST'\npath = '*'\nevery = true\nstatus = 400\nbody = '{}'",
+        );
         let effect = faults.unwrap().strike("charmhub", "POST", "/v1");
         assert_eq!(effect, Some(Effect::Status(400, Some(Arc::from("{}")))));
     }

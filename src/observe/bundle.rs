@@ -23,7 +23,11 @@ pub async fn holds(observer: &Observer) -> Observed<Holds> {
     let Some(bundle) = &observer.workspace.bundle else {
         return Observed::default();
     };
-    let tags = observer.services.github.tags(&bundle.repository, HOLD_PREFIX).await;
+    let tags = observer
+        .services
+        .github
+        .tags(&bundle.repository, HOLD_PREFIX)
+        .await;
     let held = tags.map(|tags| tags.iter().filter_map(|tag| held_by(tag)).collect());
     Observed::from_result(held, Utc::now())
 }
@@ -54,7 +58,11 @@ async fn read(observer: &Observer, bundle: &Bundle, branches: &[String]) -> Resu
         let files = files(observer, &repository, &tip, false).await?;
         Ok::<_, Problem>((tip, files))
     };
-    let marked = try_join_all(wanted.into_iter().map(|branch| marker(observer, &repository, branch)));
+    let marked = try_join_all(
+        wanted
+            .into_iter()
+            .map(|branch| marker(observer, &repository, branch)),
+    );
     let (base, marked, writable, author) = tokio::try_join!(
         base,
         marked,

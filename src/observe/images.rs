@@ -62,7 +62,8 @@ pub async fn behind(
             }
         }
         if in_depth.contains(name)
-            && let Some(facts) = snapshot.charms.get(name).and_then(|facts| facts.value.as_ref()) {
+            && let Some(facts) = snapshot.charms.get(name).and_then(|facts| facts.value.as_ref())
+        {
             for resource in &images {
                 for revision in facts.resources.get(resource).into_iter().flatten() {
                     wanted.insert((name.clone(), resource.clone(), revision.revision));

@@ -234,9 +234,9 @@ impl Session {
                 Op::Close { channel, before, .. } => {
                     close::changed(&rows, channel, before).into_iter().collect()
                 }
-                Op::ReleaseBundle { channel, before, .. } => {
-                    release_bundle::changed(&rows, channel, *before).into_iter().collect()
-                }
+                Op::ReleaseBundle { channel, before, .. } => release_bundle::changed(&rows, channel, *before)
+                    .into_iter()
+                    .collect(),
                 _ => Vec::new(),
             };
             if !moved.is_empty() {

@@ -24,7 +24,13 @@ const LONGEST: usize = 200;
 /// How long git may take to say one word.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Variables that say where git's settings are; it gets nothing else of ours.
-const GIT_VARIABLES: [&str; 5] = ["HOME", "XDG_CONFIG_HOME", "PATH", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"];
+const GIT_VARIABLES: [&str; 5] = [
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "PATH",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+];
 
 /// What the environment says of who acts.
 #[derive(Clone, Debug, Default)]
@@ -122,14 +128,20 @@ pub async fn author(
     let mut found = if surroundings.job.is_some() {
         Found::of(Person::of(Some(ROBOT.0), Some(ROBOT.1)), "the job")
     } else {
-        Found::of(from_git(&surroundings.git).await, "git's user.name and user.email")
+        Found::of(
+            from_git(&surroundings.git).await,
+            "git's user.name and user.email",
+        )
     };
     if !found.person.whole() {
         let account = github.identity().await?;
         let email = format!("{}+{}@users.noreply.github.com", account.id, account.login);
         // People put into their profile's name what they like.
         let name = account.name.filter(|name| fits(name)).unwrap_or(account.login);
-        found = Found::of(Person::of(Some(&name), Some(&email)), "the account of the GitHub token");
+        found = Found::of(
+            Person::of(Some(&name), Some(&email)),
+            "the account of the GitHub token",
+        );
     }
     let from = match (&own.name, &own.email) {
         (None, None) => found.from.to_owned(),
@@ -160,13 +172,23 @@ fn fits(text: &str) -> bool {
 
 fn signed(person: Person, from: &str, remarks: Vec<String>) -> Result<Author, Problem> {
     let refused = |what: &str| {
-        Problem::new(Kind::Config, format!("a commit cannot be signed with the {what} from {from}"))
-            .cause("it has control characters, angle brackets or no end")
-            .hint("set name and email under [operator] in the user's file")
+        Problem::new(
+            Kind::Config,
+            format!("a commit cannot be signed with the {what} from {from}"),
+        )
+        .cause("it has control characters, angle brackets or no end")
+        .hint("set name and email under [operator] in the user's file")
     };
-    let name = person.name.filter(|name| fits(name)).ok_or_else(|| refused("name"))?;
-    let is_address = |email: &String| fits(email) && email.contains('@') && !email.contains(char::is_whitespace);
-    let email = person.email.filter(is_address).ok_or_else(|| refused("address"))?;
+    let name = person
+        .name
+        .filter(|name| fits(name))
+        .ok_or_else(|| refused("name"))?;
+    let is_address =
+        |email: &String| fits(email) && email.contains('@') && !email.contains(char::is_whitespace);
+    let email = person
+        .email
+        .filter(is_address)
+        .ok_or_else(|| refused("address"))?;
     Ok(Author {
         name,
         email,

@@ -32,7 +32,11 @@ pub async fn unmoved(github: &GitHub, place: &Place, parent: &CommitId) -> Resul
             place.repository
         ),
     )
-    .cause(format!("it was at {} and is at {} now", parent.short(), tip.short()))
+    .cause(format!(
+        "it was at {} and is at {} now",
+        parent.short(),
+        tip.short()
+    ))
     .hint("look what was committed there, then plan anew"))
 }
 

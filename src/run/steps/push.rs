@@ -94,7 +94,10 @@ impl Push {
         let ended = matches!(self.becomes, Becomes::Bundle { .. }) && no_longer_accepted(&problem);
         made.no_longer_accepted = ended;
         let problem = if ended {
-            problem.within(format!("the store no longer takes bundles: {} stays as it is", self.charm))
+            problem.within(format!(
+                "the store no longer takes bundles: {} stays as it is",
+                self.charm
+            ))
         } else {
             problem
         };
@@ -217,13 +220,7 @@ enum Taken {
     Revision(u64),
 }
 
-async fn review(
-    tools: &StoreTools,
-    work: &Work<'_>,
-    mut made: Made,
-    push: &Push,
-    taken: Taken,
-) -> Ended {
+async fn review(tools: &StoreTools, work: &Work<'_>, mut made: Made, push: &Push, taken: Taken) -> Ended {
     let charm = &push.charm;
     let upload_id = made.upload_id.clone().unwrap_or_default();
     let mut state = match taken {

@@ -19,11 +19,7 @@ pub fn served(rows: &[ChannelRow], channel: &Channel) -> Option<CharmRevision> {
 }
 
 /// In words, how `channel` differs from what it was when this was planned.
-pub fn changed(
-    rows: &[ChannelRow],
-    channel: &Channel,
-    before: Option<CharmRevision>,
-) -> Option<String> {
+pub fn changed(rows: &[ChannelRow], channel: &Channel, before: Option<CharmRevision>) -> Option<String> {
     let now = served(rows, channel);
     let word = |revision: Option<CharmRevision>| {
         revision.map_or_else(|| "closed".to_owned(), |revision| revision.to_string())
@@ -127,8 +123,17 @@ async fn listed(
     bundle: &CharmName,
     from: &StepId,
 ) -> Result<CharmRevision, Problem> {
-    let missing = || Problem::new(Kind::Internal, format!("step {from} brought no revision of {bundle}"));
-    let step = plan.steps.iter().find(|step| &step.id == from).ok_or_else(missing)?;
+    let missing = || {
+        Problem::new(
+            Kind::Internal,
+            format!("step {from} brought no revision of {bundle}"),
+        )
+    };
+    let step = plan
+        .steps
+        .iter()
+        .find(|step| &step.id == from)
+        .ok_or_else(missing)?;
     let Op::UploadBundle { files, .. } = &step.op else {
         return Err(missing());
     };

@@ -54,7 +54,10 @@ async fn the_operator_of_the_file_goes_before_all() {
     let job = surroundings(&JOB, "GITHUB_TOKEN");
     let own = operator(Some("Ada"), Some("ada@example.org"));
     let signed = author(&github(None).await, &job, &own).await.unwrap();
-    assert_eq!((signed.name.as_str(), signed.email.as_str()), ("Ada", "ada@example.org"));
+    assert_eq!(
+        (signed.name.as_str(), signed.email.as_str()),
+        ("Ada", "ada@example.org")
+    );
     assert_eq!(signed.remarks.len(), 2);
 }
 
@@ -68,7 +71,10 @@ async fn a_job_signs_as_github_s_robot_and_says_which_job_it_was() {
     .await
     .unwrap();
     assert_eq!(signed.name, "github-actions[bot]");
-    assert_eq!(signed.email, "41898282+github-actions[bot]@users.noreply.github.com");
+    assert_eq!(
+        signed.email,
+        "41898282+github-actions[bot]@users.noreply.github.com"
+    );
     assert_eq!(
         signed.remarks,
         [
@@ -81,7 +87,9 @@ async fn a_job_signs_as_github_s_robot_and_says_which_job_it_was() {
 #[tokio::test]
 async fn a_job_with_a_person_s_token_signs_as_that_person() {
     let job = surroundings(&JOB, "GH_TOKEN");
-    let signed = author(&github(octocat()).await, &job, &Operator::default()).await.unwrap();
+    let signed = author(&github(octocat()).await, &job, &Operator::default())
+        .await
+        .unwrap();
     assert_eq!(signed.name, "The Octocat");
     assert_eq!(signed.email, "583231+octocat@users.noreply.github.com");
     assert!(signed.remarks.is_empty());
@@ -107,7 +115,9 @@ async fn what_a_job_says_gets_into_no_message_unless_it_is_plain() {
 async fn half_an_operator_is_made_whole_and_a_broken_one_refused() {
     let nowhere = surroundings(&[], "GH_TOKEN");
     let github = github(octocat()).await;
-    let half = author(&github, &nowhere, &operator(Some("Ada"), None)).await.unwrap();
+    let half = author(&github, &nowhere, &operator(Some("Ada"), None))
+        .await
+        .unwrap();
     assert_eq!(half.name, "Ada");
     assert_eq!(half.email, "583231+octocat@users.noreply.github.com");
     assert!(half.from.as_str().contains("account"), "{}", half.from);
@@ -129,7 +139,9 @@ async fn half_an_operator_is_made_whole_and_a_broken_one_refused() {
 #[tokio::test]
 async fn an_account_with_an_odd_name_signs_with_its_login() {
     let github = github(Some(json!({"id": 7, "login": "octo", "name": "<b>Octo</b>"}))).await;
-    let signed = author(&github, &surroundings(&[], "GH_TOKEN"), &Operator::default()).await.unwrap();
+    let signed = author(&github, &surroundings(&[], "GH_TOKEN"), &Operator::default())
+        .await
+        .unwrap();
     assert_eq!(signed.name, "octo");
 }
 
@@ -146,9 +158,16 @@ async fn git_is_asked_with_nothing_of_ours_but_where_its_settings_are() {
     let home = home.path().to_str().unwrap();
     let path = format!("{home}:/usr/bin:/bin");
     let with_git = surroundings(&[("HOME", home), ("PATH", &path), ("GH_TOKEN", "t")], "GH_TOKEN");
-    let signed = author(&github(None).await, &with_git, &Operator::default()).await.unwrap();
-    assert_eq!((signed.name.as_str(), signed.email.as_str()), ("Grace alone", "grace@example.org"));
+    let signed = author(&github(None).await, &with_git, &Operator::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        (signed.name.as_str(), signed.email.as_str()),
+        ("Grace alone", "grace@example.org")
+    );
     let without = surroundings(&[("HOME", home), ("PATH", "/nowhere")], "GH_TOKEN");
-    let signed = author(&github(octocat()).await, &without, &Operator::default()).await.unwrap();
+    let signed = author(&github(octocat()).await, &without, &Operator::default())
+        .await
+        .unwrap();
     assert_eq!(signed.name, "The Octocat");
 }

@@ -5,8 +5,8 @@
 
 use regex::Regex;
 
-use super::writer::{StoreWriter, Written};
 use super::at;
+use super::writer::{StoreWriter, Written};
 use crate::domain::{CharmName, Problem};
 
 /// Codes that say so by themselves. `refresh-bundle-not-supported` is what the public side answers

@@ -192,10 +192,12 @@ impl StoreWriter {
         what: &str,
     ) -> Result<Written<()>, Problem> {
         let pushed = self.post(url, body, what).await?;
-        Ok(pushed.and_then(|answer| match self.told::<wire::Pushed>(&answer, what)? {
-            pushed if !pushed.status_url.is_empty() => Ok(()),
-            _ => Err(Problem::new(Kind::Service, what)),
-        }))
+        Ok(
+            pushed.and_then(|answer| match self.told::<wire::Pushed>(&answer, what)? {
+                pushed if !pushed.status_url.is_empty() => Ok(()),
+                _ => Err(Problem::new(Kind::Service, what)),
+            }),
+        )
     }
 
     /// Where the review of an upload stands; `None` where the store knows no such upload.

@@ -59,9 +59,11 @@ impl GitHub {
     pub async fn identity(&self) -> Result<Identity, Problem> {
         let what = "asking whose GitHub token it is";
         if self.token_from.is_none() {
-            return Err(Problem::new(Kind::Credentials, "nobody is there to sign a commit")
-                .cause("no GitHub token is set, [operator] of the user's file names nobody, nor does git")
-                .hint("set GH_TOKEN to a token that may write contents of the bundle's repository"));
+            return Err(
+                Problem::new(Kind::Credentials, "nobody is there to sign a commit")
+                    .cause("no GitHub token is set, [operator] of the user's file names nobody, nor does git")
+                    .hint("set GH_TOKEN to a token that may write contents of the bundle's repository"),
+            );
         }
         self.get("/user", what).await
     }

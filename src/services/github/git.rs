@@ -175,7 +175,8 @@ impl GitHub {
                     .hint("the folder is too large for one answer; report it"),
             );
         }
-        let regular = |entry: &Entry| entry.kind == "blob" && matches!(entry.mode.as_str(), "100644" | "100755");
+        let regular =
+            |entry: &Entry| entry.kind == "blob" && matches!(entry.mode.as_str(), "100644" | "100755");
         Ok(tree
             .tree
             .into_iter()
@@ -207,29 +208,34 @@ impl GitHub {
             .hint("GitHub is in trouble: try again later")
         })?;
         let files = self.top(repository, &facts.tree).await?;
-        let read = files.into_iter().filter(|file| wanted(&file.path)).map(|file| async move {
-            if file.size > LARGEST {
-                return Err(Problem::new(
-                    Kind::Refused,
-                    format!(
-                        "{} of {repository} has {} bytes: more than a bundle's file may have",
-                        Outside::capped(&file.path, 120),
-                        file.size
-                    ),
-                )
-                .hint("look what was committed there"));
-            }
-            let bytes = match known(&file.sha) {
-                Some(bytes) => bytes,
-                None => {
-                    let bytes = self.blob(&repository.to_string(), &file.sha).await?;
-                    keep(&file.sha, &bytes);
-                    bytes
+        let read = files
+            .into_iter()
+            .filter(|file| wanted(&file.path))
+            .map(|file| async move {
+                if file.size > LARGEST {
+                    return Err(Problem::new(
+                        Kind::Refused,
+                        format!(
+                            "{} of {repository} has {} bytes: more than a bundle's file may have",
+                            Outside::capped(&file.path, 120),
+                            file.size
+                        ),
+                    )
+                    .hint("look what was committed there"));
                 }
-            };
-            Ok((file.path, FileBytes(bytes)))
-        });
-        futures_util::future::try_join_all(read).await.map(|files| files.into_iter().collect())
+                let bytes = match known(&file.sha) {
+                    Some(bytes) => bytes,
+                    None => {
+                        let bytes = self.blob(&repository.to_string(), &file.sha).await?;
+                        keep(&file.sha, &bytes);
+                        bytes
+                    }
+                };
+                Ok((file.path, FileBytes(bytes)))
+            });
+        futures_util::future::try_join_all(read)
+            .await
+            .map(|files| files.into_iter().collect())
     }
 
     /// Names of the tags that begin with `prefix`.
@@ -258,6 +264,8 @@ impl GitHub {
             return Ok((!may).then_some(false));
         };
         let held = |wanted: &str| scopes.split(',').any(|scope| scope.trim() == wanted);
-        Ok(Some(may && (held("repo") || (!about.private && held("public_repo")))))
+        Ok(Some(
+            may && (held("repo") || (!about.private && held("public_repo"))),
+        ))
     }
 }

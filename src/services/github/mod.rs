@@ -12,6 +12,8 @@ mod quota;
 pub mod releases;
 mod secrets;
 #[cfg(test)]
+mod test_git;
+#[cfg(test)]
 mod tests;
 mod workflow_file;
 pub mod workflows;

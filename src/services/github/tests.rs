@@ -15,18 +15,18 @@ use crate::domain::{GitHubRepository, SecretName, SecretTarget};
 use crate::services::http::{Timeouts, Written};
 
 /// Method, path with query, status, headers, body.
-type Said = (&'static str, String, u16, Vec<(&'static str, String)>, Value);
+pub(super) type Said = (&'static str, String, u16, Vec<(&'static str, String)>, Value);
 
 #[derive(Default)]
-struct Stub {
+pub(super) struct Stub {
     answers: Vec<Said>,
     /// Method, path with query, `Authorization`, body.
     seen: Vec<(String, String, Option<String>, Value)>,
 }
 
-type Shared = Arc<Mutex<Stub>>;
+pub(super) type Shared = Arc<Mutex<Stub>>;
 
-struct Server {
+pub(super) struct Server {
     url: Url,
     stub: Shared,
 }
@@ -63,7 +63,7 @@ async fn answer(State(stub): State<Shared>, request: Request) -> Response {
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         rustls::crypto::ring::default_provider().install_default().ok();
         let stub = Shared::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -73,11 +73,11 @@ impl Server {
         Self { url, stub }
     }
 
-    fn says(&self, method: &'static str, path: &str, status: u16, body: Value) -> &Self {
+    pub(super) fn says(&self, method: &'static str, path: &str, status: u16, body: Value) -> &Self {
         self.says_with(method, path, status, &[], body)
     }
 
-    fn says_with(
+    pub(super) fn says_with(
         &self,
         method: &'static str,
         path: &str,
@@ -107,7 +107,7 @@ impl Server {
         self.says("GET", GLANCE, 200, json!({"total_count": 0, "workflow_runs": []}))
     }
 
-    fn seen(&self, method: &str) -> Vec<(String, String, Option<String>, Value)> {
+    pub(super) fn seen(&self, method: &str) -> Vec<(String, String, Option<String>, Value)> {
         let stub = self.stub.lock().unwrap();
         stub.seen
             .iter()
@@ -116,14 +116,14 @@ impl Server {
             .collect()
     }
 
-    fn github(&self, token: Option<&str>) -> GitHub {
+    pub(super) fn github(&self, token: Option<&str>) -> GitHub {
         let http = Http::new(Timeouts::scaled(1.0));
         let token = token.map(|token| (SecretString::from(token), "GH_TOKEN"));
         GitHub::new(http, self.url.clone(), token)
     }
 }
 
-fn about(name: &str) -> Value {
+pub(super) fn about(name: &str) -> Value {
     json!({"id": 7, "full_name": name, "default_branch": "main",
            "permissions": {"admin": false, "push": true, "pull": true}})
 }
@@ -146,7 +146,7 @@ fn secret(name: &str) -> Value {
     json!({"name": name, "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-02-02T00:00:00Z"})
 }
 
-fn repository() -> GitHubRepository {
+pub(super) fn repository() -> GitHubRepository {
     "a/b".parse().unwrap()
 }
 

@@ -134,7 +134,9 @@ impl GitHubWriter {
             body: Some(body),
             what,
         };
-        let sent = self.repeat(&change, |answer| self.refused_git(answer, what)).await;
+        let sent = self
+            .repeat(&change, |answer| self.refused_git(answer, what))
+            .await;
         match sent {
             Ok(answer) => self.github.parsed(&Reply::from(&answer), what),
             Err(problem) => Err(self.explained(repository, problem, what).await),
@@ -212,7 +214,10 @@ impl GitHubWriter {
         if by_rule {
             let mut ruled = Problem::new(
                 Kind::Refused,
-                format!("{what}: a rule of the repository forbids it ({})", host_of(&answer.url)),
+                format!(
+                    "{what}: a rule of the repository forbids it ({})",
+                    host_of(&answer.url)
+                ),
             );
             ruled.causes = problem.causes;
             ruled.request_id = problem.request_id;
@@ -224,7 +229,9 @@ impl GitHubWriter {
                 .hint("then run the same command again: what was done is not done twice");
         }
         match (problem.kind, sso(&reply)) {
-            (Kind::Credentials, None | Some(Sso::Partial(_))) if answer.status == 403 => no_right(problem, what),
+            (Kind::Credentials, None | Some(Sso::Partial(_))) if answer.status == 403 => {
+                no_right(problem, what)
+            }
             (Kind::Refused, _) => more.into_iter().fold(problem, Problem::cause),
             _ => problem,
         }
@@ -236,7 +243,11 @@ fn worded(error: &Value) -> Option<String> {
     let text = error.as_str().or_else(|| error["message"].as_str());
     text.map(str::to_owned).or_else(|| {
         let code = error["code"].as_str()?;
-        Some(format!("{} {code}", error["field"].as_str().unwrap_or_default()).trim().to_owned())
+        Some(
+            format!("{} {code}", error["field"].as_str().unwrap_or_default())
+                .trim()
+                .to_owned(),
+        )
     })
 }
 
@@ -268,7 +279,11 @@ fn no_right(problem: Problem, what: &str) -> Problem {
     denied.causes.extend(problem.causes);
     denied.request_id = problem.request_id;
     let mut denied = denied.hint(CONTENTS_SCOPES);
-    for hint in problem.hints.iter().filter(|hint| hint.as_str().contains("gh auth")) {
+    for hint in problem
+        .hints
+        .iter()
+        .filter(|hint| hint.as_str().contains("gh auth"))
+    {
         denied = denied.hint(Outside::as_str(hint));
     }
     denied.hint("the account itself must be allowed to push there")

@@ -81,7 +81,9 @@ impl GitHubWriter {
             body,
             what,
         };
-        let sent = self.send(&change, |answer| self.refused_seal(answer, what)).await?;
+        let sent = self
+            .send(&change, |answer| self.refused_seal(answer, what))
+            .await?;
         Ok(sent.map(drop))
     }
 
@@ -105,5 +107,8 @@ impl GitHubWriter {
 }
 
 fn repository_path(target: &SecretTarget) -> Vec<&str> {
-    of_repository(&target.repository, &["actions", "secrets", target.secret.as_str()])
+    of_repository(
+        &target.repository,
+        &["actions", "secrets", target.secret.as_str()],
+    )
 }

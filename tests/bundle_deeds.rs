@@ -1,0 +1,484 @@
+//! Branch, bundle and holds over the wire: steps of plans made by hand, done on the demo world.
+//! Owns the promises of those steps; what a plan puts into them is told elsewhere.
+
+#![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use windlass::config::Config;
+use windlass::demo::{Options, World};
+use windlass::domain::{Author, BundleFacts, CommitId, FileBytes, Kind, Outside, Snapshot};
+use windlass::journal::{Outcome, RunRecord, StepOutcome, StepRecord};
+use windlass::plan::step::{State, Step};
+use windlass::plan::{Intent, Op, Plan, PublishIntent, StepId};
+use windlass::run::{Session, Setting};
+use windlass::services::Services;
+
+const REPOSITORY: &str = "finos/legend-juju-bundle";
+const BUNDLE: &str = "finos-legend-bundle";
+const BRANCH: &str = "release-2025-01-27";
+
+fn intent() -> PublishIntent {
+    PublishIntent::of("2025-01-27".parse().unwrap())
+}
+
+async fn world(dir: &Path, faults: &str) -> World {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut options = Options::in_dir(dir.join("world"));
+    options.image_size = 65_536;
+    if !faults.is_empty() {
+        let file = dir.join("faults.toml");
+        std::fs::write(&file, faults).unwrap();
+        options.faults = Some(file);
+    }
+    World::start(&options).await.unwrap()
+}
+
+fn fault(service: &str, method: &str, path: &str, what: &str) -> String {
+    format!("[[fault]]\nservice = '{service}'\nmethod = '{method}'\npath = '{path}'\n{what}\n")
+}
+
+fn session(world: &World, dir: &Path, token: Option<&str>) -> Session {
+    let mut variables: BTreeMap<String, String> = world.environment().into_iter().collect();
+    if let Some(token) = token {
+        variables.insert("GH_TOKEN".to_owned(), token.to_owned());
+    }
+    let variable = |name: &str| variables.get(name).cloned();
+    let config = Config::load(None, variable, None).unwrap();
+    let services = Services::new(&variable, Some(dir.join("cache")), false).unwrap();
+    let setting = Setting {
+        state: dir.join("state"),
+        cache: dir.join("cache"),
+        read_only: false,
+        offline: false,
+    };
+    Session::open(config, services, &setting).unwrap()
+}
+
+async fn seen(session: &Session) -> (Snapshot, BundleFacts) {
+    let snapshot = session.observer.for_publish(Snapshot::default(), &intent()).await;
+    let facts = snapshot.bundle.need("the bundle").unwrap().clone();
+    (snapshot, facts)
+}
+
+fn step(id: &str, op: Op) -> Step {
+    Step {
+        id: StepId(id.to_owned()),
+        kind: op.kind().to_owned(),
+        target: Outside::new("x"),
+        before: State::Nothing(()),
+        after: State::Nothing(()),
+        bytes: None,
+        skip_reason: None,
+        undo: Outside::new("none"),
+        optional: false,
+        op,
+    }
+}
+
+fn commit(facts: &BundleFacts) -> Step {
+    let yaml = facts.files["bundle.yaml"].text().unwrap();
+    let files = BTreeMap::from([
+        ("bundle.yaml".to_owned(), format!("{yaml}# published\n")),
+        ("overlay-2025-01-27.yaml".to_owned(), "applications:\n".to_owned()),
+    ]);
+    let author = Author {
+        name: "Ada".to_owned(),
+        email: "ada@example.org".to_owned(),
+        ..facts.author.clone()
+    };
+    let op = Op::Commit {
+        repository: REPOSITORY.parse().unwrap(),
+        base: "edge".to_owned(),
+        parent: facts.tip.clone(),
+        files,
+        message: "Creates 2025-01-27 release\n\nSigned-off-by: Ada <ada@example.org>\n".to_owned(),
+        author,
+        at: "2026-01-02T03:04:05Z".parse().unwrap(),
+    };
+    step("commit/x", op)
+}
+
+fn upload(facts: &BundleFacts) -> Step {
+    let mut files = facts.files.clone();
+    files.insert("bundle.yaml".to_owned(), FileBytes(b"name: published\n".to_vec()));
+    let op = Op::UploadBundle {
+        bundle: BUNDLE.parse().unwrap(),
+        files,
+    };
+    step("upload-bundle/x", op)
+}
+
+fn release(snapshot: &Snapshot) -> Step {
+    let bundle = BUNDLE.parse().unwrap();
+    let channel = "2023-12/edge".parse().unwrap();
+    let row = snapshot.rows(&bundle).iter().find(|row| row.channel == channel);
+    let op = Op::ReleaseBundle {
+        before: row.map(|row| row.revision),
+        bundle,
+        channel,
+        from: StepId("upload-bundle/x".to_owned()),
+    };
+    step("release-bundle/x", op)
+}
+
+fn branch() -> Step {
+    let op = Op::CreateBranch {
+        repository: REPOSITORY.parse().unwrap(),
+        branch: BRANCH.to_owned(),
+        from: StepId("commit/x".to_owned()),
+    };
+    step("create-branch/x", op)
+}
+
+async fn whole(session: &Session) -> Plan {
+    let (snapshot, facts) = seen(session).await;
+    let steps = vec![commit(&facts), upload(&facts), release(&snapshot), branch()];
+    plan(&snapshot, steps)
+}
+
+fn plan(snapshot: &Snapshot, steps: Vec<Step>) -> Plan {
+    Plan::new(
+        &snapshot.workspace,
+        &snapshot.world,
+        "by hand".to_owned(),
+        Intent::Publish(intent()),
+        steps,
+        "yes".to_owned(),
+    )
+}
+
+async fn done(session: &Session, plan: Plan) -> RunRecord {
+    session.start(plan).unwrap().finished.await.unwrap().unwrap()
+}
+
+fn of<'a>(record: &'a RunRecord, id: &str) -> &'a StepRecord {
+    record.step(&StepId(id.to_owned())).unwrap()
+}
+
+fn outcomes(record: &RunRecord) -> Vec<StepOutcome> {
+    record.steps.iter().map(|step| step.outcome.unwrap()).collect()
+}
+
+/// `service method path status` of everything that was to change something.
+fn writes(world: &World) -> Vec<String> {
+    let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
+    log.lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|r| !matches!(r["method"].as_str(), Some("GET" | "HEAD")))
+        .filter(|r| !r["path"].as_str().unwrap().ends_with("/refresh"))
+        .map(|r| {
+            let word = |key: &str| r[key].as_str().unwrap_or_default().to_owned();
+            format!("{} {} {}", word("method"), word("path"), r["status"])
+        })
+        .collect()
+}
+
+/// Somebody else at the demo's GitHub.
+async fn github(world: &World, method: &str, path: &str, body: Option<Value>) -> Value {
+    let token = world
+        .environment()
+        .into_iter()
+        .find(|(name, _)| name == "GH_TOKEN")
+        .unwrap()
+        .1;
+    let url = format!("{}/repos/{REPOSITORY}/{path}", world.url("github"));
+    let request = reqwest::Client::new()
+        .request(method.parse().unwrap(), url)
+        .header("User-Agent", "somebody")
+        .bearer_auth(token);
+    let request = match body {
+        Some(body) => request.json(&body),
+        None => request,
+    };
+    request.send().await.unwrap().json().await.unwrap_or_default()
+}
+
+async fn tip(world: &World, branch: &str) -> Option<CommitId> {
+    let found = github(world, "GET", &format!("git/ref/heads/{branch}"), None).await;
+    found["object"]["sha"].as_str().map(|sha| sha.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commit_bundle_and_branch_are_made_in_order_and_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let here = session(&world, dir.path(), None);
+    let plan = whole(&here).await;
+    here.recheck(&plan).await.unwrap();
+    let record = done(&here, plan.clone()).await;
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    let made = of(&record, "commit/x").made.commit.clone().unwrap();
+    assert_eq!(tip(&world, BRANCH).await.as_ref(), Some(&made));
+    let written = writes(&world);
+    assert!(written.last().unwrap().ends_with("/git/refs 201"), "{written:#?}");
+    let commit = github(&world, "GET", &format!("git/commits/{made}"), None).await;
+    assert_eq!(commit["author"]["name"], "Ada");
+    assert_eq!(commit["committer"]["date"], "2026-01-02T03:04:05Z");
+    assert_eq!(commit["parents"].as_array().unwrap().len(), 1);
+    assert_eq!(of(&record, "release-bundle/x").made.released.len(), 1);
+
+    // Another machine, without this journal, looks first.
+    let there = session(&world, &dir.path().join("other"), None);
+    let again = done(&there, plan).await;
+    assert_eq!(again.outcome, Some(Outcome::Done), "{:?}", again.problem);
+    assert_eq!(outcomes(&again)[1..], [StepOutcome::Skipped; 3]);
+    assert_eq!(of(&again, "commit/x").made.commit, Some(made));
+    let count = |written: &[String], end: &str| written.iter().filter(|w| w.ends_with(end)).count();
+    for end in [
+        "/git/refs 201",
+        "finos-legend-bundle/revisions 200",
+        "/releases 200",
+    ] {
+        assert_eq!(count(&writes(&world), end), 1, "{end}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_looked_at_and_nothing_happens_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let lost = "nth = 1\naction = 'reset-after'";
+    let faults = [
+        fault("github", "POST", "*/git/refs", lost),
+        fault("github", "POST", "*/git/commits", lost),
+        fault("charmhub", "POST", "*/finos-legend-bundle/revisions", lost),
+        fault("charmhub", "POST", "*/finos-legend-bundle/releases", lost),
+    ];
+    let world = world(dir.path(), &faults.concat()).await;
+    let here = session(&world, dir.path(), None);
+    let (snapshot, _) = seen(&here).await;
+    let plan = whole(&here).await;
+    let record = done(&here, plan).await;
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    assert_eq!(tip(&world, BRANCH).await, of(&record, "commit/x").made.commit);
+    let written = writes(&world);
+    let sent = |path: &str| {
+        let sent = written
+            .iter()
+            .filter(|w| w.starts_with("POST") && w.contains(path));
+        sent.count()
+    };
+    for path in ["/git/refs", "finos-legend-bundle/revisions", "/releases"] {
+        assert_eq!(sent(path), 1, "{path} {written:#?}");
+    }
+    let bundle = BUNDLE.parse().unwrap();
+    let revisions = |snapshot: &Snapshot| snapshot.charms[&bundle].value.as_ref().unwrap().revisions.len();
+    let (after, _) = seen(&here).await;
+    assert_eq!(revisions(&after), revisions(&snapshot) + 1);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_somebody_made_is_left_and_said_where_it_points() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let here = session(&world, dir.path(), None);
+    let plan = whole(&here).await;
+    let edge = tip(&world, "edge").await.unwrap();
+    let body = json!({"ref": format!("refs/heads/{BRANCH}"), "sha": edge});
+    github(&world, "POST", "git/refs", Some(body)).await;
+    let record = done(&here, plan).await;
+    assert_eq!(record.outcome, Some(Outcome::Failed));
+    let problem = of(&record, "create-branch/x").problem.clone().unwrap();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(problem.to_string().contains(edge.short()), "{problem}");
+    assert_eq!(tip(&world, BRANCH).await, Some(edge));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_that_moved_is_refused_before_and_during_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let here = session(&world, dir.path(), None);
+    let plan = whole(&here).await;
+    let body = json!({"message": "meanwhile", "content": "eA==", "branch": "edge"});
+    github(&world, "PUT", "contents/meanwhile.txt", Some(body)).await;
+    let problem = here.recheck(&plan).await.unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(
+        problem
+            .to_string()
+            .contains("edge of finos/legend-juju-bundle moved"),
+        "{problem}"
+    );
+    let before = writes(&world);
+    let record = done(&here, plan).await;
+    assert_eq!(record.outcome, Some(Outcome::Failed));
+    assert_eq!(
+        of(&record, "commit/x").problem.clone().unwrap().kind,
+        Kind::Refused
+    );
+    assert_eq!(writes(&world), before);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_takes_no_bundles_any_more_is_told_from_one_that_dislikes_this_one() {
+    let words = |message: &str| {
+        format!(
+            "every = true\nstatus = 400\nbody = '{{\"error-list\": [{{\"code\": \"api-error\", \"message\": \"{message}\"}}]}}'"
+        )
+    };
+    let rejected = "every = true\nstatus = 200\nbody = '{\"revisions\": [{\"upload-id\": \"x\", \"status\": \"rejected\", \"revision\": null, \"errors\": [{\"code\": \"review-error\", \"message\": \"bundle.yaml is not supported\"}]}]}'";
+    let revisions = "*/finos-legend-bundle/revisions";
+    for (method, path, what, ended, said) in [
+        (
+            "POST",
+            revisions,
+            words("Bundles are no longer supported"),
+            true,
+            "no longer takes bundles",
+        ),
+        (
+            "POST",
+            revisions,
+            words("bundle.yaml: bad indent"),
+            false,
+            "bad indent",
+        ),
+        (
+            "GET",
+            "*/revisions/review",
+            rejected.to_owned(),
+            false,
+            "bundle.yaml is not supported",
+        ),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let world = world(dir.path(), &fault("charmhub", method, path, &what)).await;
+        let here = session(&world, dir.path(), None);
+        let (snapshot, facts) = seen(&here).await;
+        let record = done(&here, plan(&snapshot, vec![upload(&facts)])).await;
+        let step = of(&record, "upload-bundle/x");
+        assert_eq!(step.outcome, Some(StepOutcome::Failed), "{said}");
+        assert_eq!(step.made.no_longer_accepted, ended, "{said}");
+        let problem = step.problem.clone().unwrap();
+        assert!(problem.to_string().contains(said), "{problem}");
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_that_is_released_though_its_upload_was_left_out_is_found_by_its_digest() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let here = session(&world, dir.path(), None);
+    let (snapshot, facts) = seen(&here).await;
+    let record = done(&here, plan(&snapshot, vec![upload(&facts)])).await;
+    let uploaded = of(&record, "upload-bundle/x").made.bundle_revision;
+    assert!(uploaded.is_some());
+    let mut left_out = upload(&facts);
+    left_out.skip_reason = Some(Outside::new("it is there"));
+    let there = session(&world, &dir.path().join("other"), None);
+    let record = done(&there, plan(&snapshot, vec![left_out, release(&snapshot)])).await;
+    assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
+    let released = &of(&record, "release-bundle/x").made.released;
+    assert_eq!(Some(released[0].revision), uploaded);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_is_set_seen_by_others_and_lifted() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = [
+        fault("github", "POST", "*/git/refs", "nth = 1\naction = 'reset-after'"),
+        fault(
+            "github",
+            "DELETE",
+            "*/git/refs/*",
+            "nth = 1\naction = 'reset-after'",
+        ),
+    ];
+    let world = world(dir.path(), &faults.concat()).await;
+    let here = session(&world, dir.path(), None);
+    let (snapshot, facts) = seen(&here).await;
+    let repository = || REPOSITORY.parse().unwrap();
+    let held = || "2025-01-27".parse().unwrap();
+    assert!(snapshot.holds.value.as_ref().unwrap().is_empty());
+    let set = step(
+        "set-hold/x",
+        Op::SetHold {
+            repository: repository(),
+            release: held(),
+            at: facts.tip.clone(),
+        },
+    );
+    let lift = step(
+        "lift-hold/x",
+        Op::LiftHold {
+            repository: repository(),
+            release: held(),
+        },
+    );
+    for (wish, outcome) in [
+        (&set, StepOutcome::Done),
+        (&set, StepOutcome::Skipped),
+        (&lift, StepOutcome::Done),
+        (&lift, StepOutcome::Skipped),
+    ] {
+        let plan = plan(&snapshot, vec![wish.clone()]);
+        here.recheck(&plan).await.unwrap();
+        let record = done(&here, plan).await;
+        assert_eq!(outcomes(&record), [outcome], "{:?}", record.problem);
+        let there = session(&world, &dir.path().join("other"), None);
+        let now = there.observer.refresh(Snapshot::default()).await;
+        let holds = now.holds.need("the holds").unwrap().clone();
+        assert_eq!(holds.contains(&held()), wish.kind == "set-hold");
+    }
+    let sent = writes(&world).iter().filter(|w| w.contains("/git/refs")).count();
+    assert_eq!(sent, 2);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_may_not_write_is_refused_before_anything_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let here = session(&world, dir.path(), None);
+    let plan = whole(&here).await;
+    let tokens: Value =
+        serde_json::from_slice(&std::fs::read(world.dir().join("tokens.json")).unwrap()).unwrap();
+    for purpose in ["narrow", "read-only"] {
+        let token = tokens
+            .as_object()
+            .unwrap()
+            .iter()
+            .find(|(_, token)| token["purpose"] == purpose);
+        let narrow = session(&world, &dir.path().join(purpose), Some(token.unwrap().0));
+        let problem = narrow.recheck(&plan).await.unwrap_err();
+        assert_eq!(problem.kind, Kind::Credentials, "{purpose}");
+        assert!(
+            problem.hints[0].as_str().contains("Contents: read and write"),
+            "{problem:?}"
+        );
+    }
+    assert!(
+        writes(&world).iter().all(|w| w.contains("/git/blobs 403")),
+        "{:#?}",
+        writes(&world)
+    );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_run_makes_no_branch() {
+    let dir = tempfile::tempdir().unwrap();
+    let slow = fault("github", "POST", "*/git/commits", "nth = 1\nlatency = 0.5");
+    let world = world(dir.path(), &slow).await;
+    let here = session(&world, dir.path(), None);
+    let handle = here.start(whole(&here).await).unwrap();
+    let asked = || writes(&world).iter().any(|w| w.contains("/git/trees"));
+    while !asked() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    handle.cancel.cancel();
+    let record = handle.finished.await.unwrap().unwrap();
+    assert_eq!(record.outcome, Some(Outcome::Cancelled));
+    assert_eq!(tip(&world, BRANCH).await, None);
+    world.stop().await;
+}
