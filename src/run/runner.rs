@@ -307,7 +307,9 @@ fn ended(
     let record = order.session.journal.run(&order.id)?;
     let done = record.iter().flat_map(|run| &run.steps);
     let lacks = !order.plan.left_out.is_empty()
-        && done.into_iter().any(|step| step.outcome == Some(StepOutcome::Done));
+        && done
+            .into_iter()
+            .any(|step| step.outcome == Some(StepOutcome::Done));
     let (outcome, problem) = verdict(problems, stopped, lacks);
     let whole = |problem: Problem| match outcome {
         Outcome::Unknown | Outcome::Failed => steps::account(&order.plan, record.as_ref(), problem),

@@ -45,6 +45,8 @@ pub struct Edited {
 /// An application and the nodes that say so.
 struct Found<'a> {
     name: &'a str,
+    /// The line of its name.
+    line: usize,
     charm: CharmName,
     /// As it stands under `applications:`; may be an alias.
     node: &'a Node,
@@ -127,6 +129,7 @@ fn found(document: &Document) -> Result<(&Node, Vec<Found<'_>>), Problem> {
             let charm = charm.strip_prefix("ch:").unwrap_or(charm);
             Some(Found {
                 name: name.text()?,
+                line: name.line,
                 charm: charm.parse().ok()?,
                 node,
             })
@@ -136,7 +139,6 @@ fn found(document: &Document) -> Result<(&Node, Vec<Found<'_>>), Problem> {
 }
 
 fn told(document: &Document, one: &Found) -> Application {
-    let own = one.node.own("channel");
     Application {
         name: one.name.to_owned(),
         charm: one.charm.clone(),
@@ -144,7 +146,7 @@ fn told(document: &Document, one: &Found) -> Application {
             .says(one.node, "channel")
             .and_then(Node::text)
             .map(str::to_owned),
-        line: own.unwrap_or(one.node).line,
+        line: one.node.own("channel").map_or(one.line, |channel| channel.line),
     }
 }
 
@@ -162,10 +164,10 @@ fn place<'a>(
     }
     let name = Outside::capped(one.name, 80);
     let by_hand = format!("write 'channel: {wish}' there, on a line of its own");
-    let Some(channel) = one.node.own("channel") else {
-        return Err(at_line(one.node.line, format!("{name} has no channel of its own")).hint(by_hand));
+    let Some((key, channel)) = one.node.pair("channel") else {
+        return Err(at_line(one.line, format!("{name} has no channel of its own")).hint(by_hand));
     };
-    let refuse = |why: String| Err(at_line(channel.line, why).hint(by_hand.clone()));
+    let refuse = |why: String| Err(at_line(key.line, why).hint(by_hand.clone()));
     let (value, style) = match &channel.what {
         What::Scalar { value, style } => (value, *style),
         What::Alias(_) => {

@@ -68,12 +68,14 @@ impl Node {
         }
     }
 
+    /// Key and value under `key`, where it is a mapping that holds the key itself.
+    pub(super) fn pair(&self, key: &str) -> Option<&(Node, Node)> {
+        self.pairs()?.iter().find(|(name, _)| name.text() == Some(key))
+    }
+
     /// The value under `key`, where it is a mapping that holds the key itself.
     pub(super) fn own(&self, key: &str) -> Option<&Node> {
-        self.pairs()?
-            .iter()
-            .find(|(name, _)| name.text() == Some(key))
-            .map(|(_, value)| value)
+        self.pair(key).map(|(_, value)| value)
     }
 
     /// The scalar that begins at byte `at`, to be changed.

@@ -108,7 +108,10 @@ impl Look<'_> {
             evidence::releases_in_row(self.workspace, self.snapshot, charm, resource, row)
                 .contains(&self.release.name)
         });
-        let base = row.base.as_ref().map_or_else(String::new, |base| format!(" for {base}"));
+        let base = row
+            .base
+            .as_ref()
+            .map_or_else(String::new, |base| format!(" for {base}"));
         (!own).then(|| {
             format!(
                 "{} {}{base} does not run an image of {}",

@@ -13,9 +13,9 @@ use crate::domain::charm::CharmFacts;
 use crate::domain::{
     Channel, CharmName, GitHubRepository, Kind, Outside, Problem, Release, Risk, Snapshot, Target,
 };
+use crate::plan::bundle as steps;
 use crate::plan::bundle::file::{self, Edited, NAME};
 use crate::plan::bundle::overlay::{self, Overlaid};
-use crate::plan::bundle as steps;
 use crate::plan::intent::Part as Left;
 use crate::plan::{Assumption, PublishIntent, Step};
 
@@ -100,13 +100,11 @@ pub fn plan(
     }
     let lacking = complete::lacking(workspace, snapshot, release, &scene.channel, parts).join("; ");
     if !lacking.is_empty() {
-        for words in [
-            with_branch.then(|| scene.branch_words()),
-            with_bundle.then(|| scene.bundle_words()),
-        ] {
-            if let Some(words) = words {
-                marked.leave(&words, &lacking);
-            }
+        if with_branch {
+            marked.leave(&scene.branch_words(), &lacking);
+        }
+        if with_bundle {
+            marked.leave(&scene.bundle_words(), &lacking);
         }
         warnings.extend(stays_held);
         return Ok(marked);
@@ -118,7 +116,7 @@ pub fn plan(
     }
     let content = content(&scene, facts, there, warnings)?;
     let bundle_done = if with_bundle {
-        bundle_steps(&scene, facts, there, &content, &mut marked)?
+        bundle_steps(&scene, facts, there, content.as_ref(), &mut marked)?
     } else {
         true
     };
@@ -217,7 +215,7 @@ fn content(
     there: Option<&MarkerBranch>,
     warnings: &mut Vec<Outside>,
 ) -> Result<Option<Content>, Problem> {
-    let made = || {
+    let made = || -> Result<Content, Problem> {
         let edited = file::edit(bundle_text(&facts.files)?, &scene.wishes())?;
         let overlay = scene.overlay(&edited)?;
         Ok(Content { edited, overlay })
@@ -226,12 +224,13 @@ fn content(
     match made() {
         Ok(content) => Ok(Some(content)),
         Err(problem) if there.is_some() => {
-            let problem: Problem = problem;
             warnings.push(Outside::new(format!("{place}: {problem}")));
             Ok(None)
         }
         Err(problem) => Err(problem
-            .within(format!("{NAME} on {place} cannot be given the channels of the release"))
+            .within(format!(
+                "{NAME} on {place} cannot be given the channels of the release"
+            ))
             .hint("--without branch,bundle publishes the charms alone")),
     }
 }
@@ -297,26 +296,25 @@ fn differs(scene: &Scene, there: &MarkerBranch, content: &Content, overlay: &str
         Ok(text) if text == content.edited.text => {}
         Ok(text) => {
             let right = file::edit(text, &scene.wishes()).is_ok_and(|edited| edited.changed.is_empty());
-            others.push(if right {
-                format!("another {NAME} (its channels are right)")
+            let which = if right {
+                "its channels are right"
             } else {
-                format!("another {NAME} (its channels too)")
-            });
+                "its channels too"
+            };
+            others.push(format!("another {NAME}, {which}"));
         }
-        Err(problem) => others.push(format!("a fault ({problem})")),
+        Err(problem) => others.push(problem.to_string()),
     }
-    if there
-        .files
-        .get(overlay)
-        .is_some_and(|file| file.0 != content.overlay.as_bytes())
-    {
-        others.push(format!("another {overlay}"));
+    match there.files.get(overlay) {
+        Some(file) if file.0 == content.overlay.as_bytes() => {}
+        Some(_) => others.push(format!("another {overlay}")),
+        None => others.push(format!("no {overlay}")),
     }
     (!others.is_empty()).then(|| {
         Outside::new(format!(
-            "{} is there with {} than would be made today: it is left as it is",
+            "{} is not what would be made today ({}): it is left as it is",
             scene.branch_words(),
-            others.join(" and ")
+            others.join("; ")
         ))
     })
 }
@@ -326,7 +324,7 @@ fn bundle_steps(
     scene: &Scene,
     facts: &BundleFacts,
     there: Option<&MarkerBranch>,
-    content: &Option<Content>,
+    content: Option<&Content>,
     marked: &mut Marked,
 ) -> Result<bool, Problem> {
     let name = &scene.bundle.name;
@@ -360,15 +358,22 @@ fn bundle_steps(
             Err(problem) => return Err(problem.hint(without)),
         }
     }
-    let before = store.row(&scene.channel, None).map(|row| row.revision);
+    // One revision, whatever bases the store lists it for.
+    let before = store.rows_of(&scene.channel).map(|row| row.revision).max();
     let mut files = packed(there.map_or(&facts.files, |there| &there.files));
     if let (None, Some(content)) = (there, content) {
-        files.insert(NAME.to_owned(), FileBytes(content.edited.text.clone().into_bytes()));
+        files.insert(
+            NAME.to_owned(),
+            FileBytes(content.edited.text.clone().into_bytes()),
+        );
     }
     let mut upload = steps::upload(name, files, scene.optional());
     let mut release = steps::release(name, &scene.channel, before, scene.optional());
     if let (Some(_), Some(before)) = (there, before) {
-        let skip = Outside::new(format!("the branch is there, and {} serves {before}", scene.channel));
+        let skip = Outside::new(format!(
+            "the branch is there, and {} serves {before}",
+            scene.channel
+        ));
         upload.skip_reason = Some(skip.clone());
         release.skip_reason = Some(skip);
     } else {

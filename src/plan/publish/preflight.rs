@@ -127,7 +127,10 @@ pub fn may_write(
 ) -> Result<(), Problem> {
     let token = &snapshot.github;
     if facts.writable == Some(false) {
-        return Err(lacks(repository, "GitHub says that this token may not push there"));
+        return Err(lacks(
+            repository,
+            "GitHub says that this token may not push there",
+        ));
     }
     if let Some(problem) = &token.problem
         && problem.kind == Kind::NotFound
@@ -138,8 +141,11 @@ pub fn may_write(
     // What GitHub says above is about the account: a classic token may be narrower. Other tokens
     // list no scopes.
     if let (Some(known), None) = (&token.value, &token.problem) {
-        let classic =
-            !known.scopes.is_empty() || known.remarks.iter().any(|remark| remark.as_str() == "classic token");
+        let classic = !known.scopes.is_empty()
+            || known
+                .remarks
+                .iter()
+                .any(|remark| remark.as_str() == "classic token");
         let fits = |scope: &Outside| matches!(scope.as_str(), "repo" | "public_repo");
         if classic && !known.scopes.iter().any(fits) {
             let scopes: Vec<String> = known.scopes.iter().map(ToString::to_string).collect();
@@ -188,9 +194,7 @@ pub fn guardrail_of(name: &CharmName, facts: &CharmFacts, track: &Track) -> Resu
         .collect();
     let problem = Problem::new(
         Kind::Refused,
-        format!(
-            "{name} has no track {track}, and the store will not let it be created"
-        ),
+        format!("{name} has no track {track}, and the store will not let it be created"),
     );
     let problem = if known.is_empty() {
         problem.cause("it has no guardrail, so only the store's staff can create tracks")
