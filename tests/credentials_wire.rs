@@ -213,15 +213,16 @@ async fn workflow_files_tell_which_secrets_they_read() {
     let world = world(dir.path()).await;
     let services = services(&world, &[]);
     let repository: GitHubRepository = "finos/legend-juju-bundle".parse().unwrap();
-    let read = services.github.workflow_secrets(&repository).await.unwrap();
+    let read = services.github.workflow_files(&repository).await.unwrap().files;
     assert!(!read.is_empty());
     assert!(
-        read.keys().all(|path| path.starts_with(".github/workflows/")),
+        read.iter()
+            .all(|file| file.path.starts_with(".github/workflows/") && file.unreadable.is_none()),
         "{read:?}"
     );
     assert!(
-        read.values()
-            .flatten()
+        read.iter()
+            .flat_map(|file| &file.reads)
             .any(|name| name.as_str() == "CHARMHUB_TOKEN"),
         "{read:?}"
     );

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::actions_job::{self, Level};
 use super::args::Global;
 use super::environment::Environment;
 use super::output::Output;
@@ -73,16 +74,27 @@ pub fn report_with(session: &Session, record: &RunRecord, more: Vec<(&str, Value
     } else {
         output.answer(&summary(record));
     }
+    aftermath(record, output);
+    code
+}
+
+/// What is said of a run beside its answer: why it did not end well, how to go on, and the summary
+/// of a job.
+pub fn aftermath(record: &RunRecord, output: &Output) {
     if let Some(problem) = documents::problem(record) {
-        output.explain(&problem);
+        let level = match record.outcome {
+            Some(Outcome::Partly) => Level::Warning,
+            _ => Level::Error,
+        };
+        output.explain_as(level, &problem);
     }
+    output.summarise(|| actions_job::run_section(record));
     if matches!(
         record.outcome,
         Some(Outcome::Failed | Outcome::Unknown | Outcome::Cancelled)
     ) {
         output.say(&format!("to go on: windlass resume {}", record.id));
     }
-    code
 }
 
 /// What a run came to, in text.
@@ -96,12 +108,14 @@ pub fn summary(record: &RunRecord) -> String {
             .iter()
             .map(|r| format!("{} {}", r.name, r.revision))
             .collect();
+        let with = if resources.is_empty() {
+            String::new()
+        } else {
+            format!(" with {}", resources.join(", "))
+        };
         text.push_str(&format!(
-            "  {} {} -> {} with {}\n",
-            released.charm,
-            released.channel,
-            released.revision,
-            resources.join(", ")
+            "  {} {} -> {}{with}\n",
+            released.charm, released.channel, released.revision
         ));
     }
     for step in &record.plan.steps {

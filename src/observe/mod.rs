@@ -11,6 +11,7 @@ mod credentials;
 mod doctor;
 mod images;
 mod sources;
+mod workflows;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ use crate::config::workspace::{Bundle, BundleMode};
 use crate::domain::{CharmName, Observed, Snapshot};
 use crate::journal::Journal;
 use crate::plan::intent::Part;
-use crate::plan::{HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, WorkflowIntent};
+use crate::plan::{HoldIntent, PromoteIntent, PublishIntent, RollbackIntent};
 use crate::services::Services;
 use cache::Cache;
 pub use content::Hear;
@@ -147,11 +148,6 @@ impl Observer {
 
     /// Fresh facts for a hold or its end.
     pub async fn for_hold(&self, previous: Snapshot, _intent: &HoldIntent) -> Snapshot {
-        self.refresh(previous).await
-    }
-
-    /// Fresh facts for a workflow.
-    pub async fn for_workflow(&self, previous: Snapshot, _intent: &WorkflowIntent) -> Snapshot {
         self.refresh(previous).await
     }
 

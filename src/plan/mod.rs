@@ -14,6 +14,7 @@ pub mod hold;
 pub mod intent;
 pub mod promote;
 pub mod publish;
+pub mod queue;
 pub mod release;
 pub mod revoke;
 pub mod rollback;

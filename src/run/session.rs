@@ -22,6 +22,7 @@ use crate::config::workspace::TokenKind;
 use crate::domain::{Fingerprint, Kind, Outside, Problem, Snapshot};
 use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
 use crate::observe::Observer;
+use crate::plan::queue::{self, Queue};
 use crate::plan::{
     CloseIntent, CopyIntent, HoldIntent, Intent, Op, Plan, PromoteIntent, PublishIntent, ReleaseIntent,
     RevokeIntent, RollbackIntent, RotateIntent, SignInIntent, UploadIntent, WorkflowIntent, copy, hold,
@@ -92,6 +93,12 @@ impl Session {
     /// Plans a publish from what was seen.
     pub fn plan_publish(&self, snapshot: &Snapshot, intent: &PublishIntent) -> Result<Plan, Problem> {
         publish::plan(&self.config.workspace, snapshot, intent)
+    }
+
+    /// What a robot publishes, from what was seen and what the journal knows to be unsettled.
+    pub fn queue(&self, snapshot: &Snapshot) -> Result<Queue, Problem> {
+        let workspace = &self.config.workspace;
+        queue::queue(workspace, snapshot, &self.journal.waiting(&workspace.name)?)
     }
 
     /// Plans a rotation from what was seen.

@@ -25,6 +25,7 @@ mod upload_bundle;
 mod upload_file;
 mod upload_resource;
 mod verify;
+mod workflow;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -271,10 +272,26 @@ pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
             at,
         } => hold::set(tools, work, repository, release, at).await,
         Op::LiftHold { repository, release } => hold::lift(tools, work, repository, release).await,
-        op @ (Op::Dispatch { .. } | Op::RerunWorkflow { .. } | Op::CancelWorkflow { .. }) => {
-            let problem = Problem::new(Kind::Internal, format!("{} cannot be done yet", op.kind()));
-            Ended::failed(work.made, problem)
+        Op::Dispatch {
+            repository,
+            workflow,
+            branch,
+            inputs,
+        } => {
+            let wanted = workflow::Wanted {
+                repository,
+                workflow,
+                branch,
+                inputs,
+            };
+            workflow::dispatch(tools, work, wanted).await
         }
+        Op::RerunWorkflow {
+            repository,
+            run,
+            attempt,
+        } => workflow::rerun(tools, work, repository, run, attempt).await,
+        Op::CancelWorkflow { repository, run } => workflow::cancel(tools, work, repository, run).await,
         at_the_store => match &tools.store {
             Some(store) => perform_at_store(store, work, at_the_store).await,
             None => Ended::failed(

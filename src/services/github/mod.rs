@@ -15,7 +15,8 @@ mod secrets;
 mod test_git;
 #[cfg(test)]
 mod tests;
-mod workflows;
+mod workflow_file;
+pub mod workflows;
 mod writer;
 
 use std::collections::HashMap;

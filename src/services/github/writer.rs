@@ -6,6 +6,7 @@
 
 mod git;
 mod secrets;
+mod workflows;
 
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, RequestBuilder};
