@@ -100,6 +100,12 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
             page.text(3, &format!("{glyph} {warning}"), Tone::Warn);
         }
     }
+    if let Some(plan) = review.plan.as_ref().filter(|plan| !plan.left_out.is_empty()) {
+        page.heading("Left out");
+        for left in &plan.left_out {
+            page.text(3, left.as_str(), Tone::Warn);
+        }
+    }
     match review.publish() {
         Some(intent) => {
             let items = items(model.workspace(), &model.snapshot, intent);
@@ -107,6 +113,9 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
             for (at, item) in items.iter().enumerate() {
                 page.blank();
                 image_lines(model, review, &tags, at, item, &mut page);
+            }
+            if let Some(plan) = &review.plan {
+                steps::marking(plan, &mut page);
             }
         }
         None => steps::lines(model, review, &mut page),

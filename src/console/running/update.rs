@@ -69,7 +69,7 @@ pub fn ended(
         Ok(record) => {
             let words = match record.outcome {
                 Some(Outcome::Done) => "done",
-                Some(Outcome::Partly) => "done, but for parts that are optional",
+                Some(Outcome::Partly) => "done, but for parts that are optional or were left out",
                 Some(Outcome::Failed) => "failed; the run shows why",
                 Some(Outcome::Cancelled) => "stopped",
                 Some(Outcome::Unknown) | None => "ended without a certain answer; resume it to look",
