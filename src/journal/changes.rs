@@ -4,6 +4,9 @@
 //! plan that was made anew. Must not look at the world: whether an uncertain change happened is
 //! told by what the row serves now.
 
+#[cfg(test)]
+mod tests;
+
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 

@@ -1,6 +1,9 @@
 //! What a promotion promises, on snapshots built by hand.
 
-use crate::domain::charm::{Attached, ImageBehind};
+use std::collections::BTreeMap;
+
+use crate::domain::bundle::{Author, BundleFacts, FileBytes, MarkerBranch};
+use crate::domain::charm::{Attached, CharmFacts, ImageBehind};
 use crate::domain::{
     Base, CharmName, CharmRevision, Kind, ManifestDigest, Observed, Outside, Problem, ResourceRevision, Risk,
     Snapshot,
@@ -23,14 +26,57 @@ fn world() -> Snapshot {
         plain.resources.clear();
         snapshot.charms.insert(charm(name), Observed::read(plain, now()));
     }
+    let bundle = CharmFacts {
+        id: "bundle-id".into(),
+        bundle: true,
+        tracks: vec!["latest".parse().unwrap(), "2024-12".parse().unwrap()],
+        ..CharmFacts::default()
+    };
     snapshot
+        .charms
+        .insert(charm("finos-legend-bundle"), Observed::read(bundle, now()));
+    snapshot.bundle = Observed::read(repository(&yaml("latest/edge")), now());
+    snapshot
+}
+
+/// A `bundle.yaml` whose charms are all on `channel`.
+fn yaml(channel: &str) -> String {
+    let mut text = String::from("# All of it.\napplications:\n");
+    for (application, name) in [
+        ("legend-db", DB),
+        ("legend-sdlc", "finos-legend-sdlc-k8s"),
+        ("legend-engine", ENGINE),
+        ("legend-studio", "finos-legend-studio-k8s"),
+        ("gitlab-integrator", GITLAB),
+        ("mongodb", "mongodb-k8s"),
+    ] {
+        text.push_str(&format!(
+            "\n  {application}:\n    charm: {name}\n    channel: {channel}  # moves\n    scale: 1\n"
+        ));
+    }
+    text
+}
+
+fn repository(text: &str) -> BundleFacts {
+    BundleFacts {
+        tip: "a".repeat(40).parse().unwrap(),
+        files: BTreeMap::from([("bundle.yaml".to_owned(), FileBytes(text.as_bytes().to_vec()))]),
+        branches: BTreeMap::new(),
+        writable: Some(true),
+        author: Author {
+            name: "Ann Example".into(),
+            email: "ann@example.com".into(),
+            from: Outside::new("git"),
+            remarks: Vec::new(),
+        },
+    }
 }
 
 fn intent(release: &str, to: &str) -> PromoteIntent {
     PromoteIntent {
         release: release.parse().unwrap(),
         to: to.parse().unwrap(),
-        with: std::collections::BTreeMap::new(),
+        with: BTreeMap::new(),
     }
 }
 
@@ -319,7 +365,131 @@ fn what_is_there_already_is_nothing_to_do() {
         .iter()
         .filter(|step| matches!(step.kind.as_str(), "release" | "verify"));
     assert!(charms.clone().count() == 6 && charms.into_iter().all(|step| step.skip_reason.is_some()));
-    let step = &plan.steps[0];
+    let step = plan.steps.iter().find(|step| step.kind == "release").unwrap();
     assert_eq!(step.before, step.after);
     assert!(matches!(&step.before, State::Rows(rows) if rows[0].base == Some(Base { ..base("20.04") })));
+}
+
+fn commit(plan: &Plan) -> String {
+    plan.steps
+        .iter()
+        .find_map(|step| match &step.op {
+            Op::Commit { files, .. } => files.get("bundle.yaml").cloned(),
+            _ => None,
+        })
+        .unwrap()
+}
+
+#[test]
+fn the_bundle_follows_only_into_channels_that_are_open() {
+    let mut snapshot = world();
+    let mut stable = facts(&mut snapshot, GITLAB).rows[0].clone();
+    stable.channel = "latest/stable".parse().unwrap();
+    facts(&mut snapshot, GITLAB).rows.push(stable);
+    let plan = made(&snapshot, &intent("2024-12-01", "stable")).unwrap();
+    let mut expected = yaml("2024-12/stable");
+    for (name, channel) in [
+        (DB, "latest/edge"),
+        (GITLAB, "latest/stable"),
+        ("mongodb-k8s", "latest/edge"),
+    ] {
+        let stated = |channel: &str| format!("charm: {name}\n    channel: {channel}");
+        expected = expected.replace(&stated("2024-12/stable"), &stated(channel));
+    }
+    assert_eq!(commit(&plan), expected);
+    assert!(
+        says(
+            &plan.warnings,
+            "gitlab-integrator goes to latest/stable, because 2024-12/stable"
+        ),
+        "{:?}",
+        plan.warnings
+    );
+    assert!(
+        says(&plan.warnings, "legend-db stays on latest/edge, because neither"),
+        "{:?}",
+        plan.warnings
+    );
+    let kinds: Vec<&str> = plan.steps.iter().map(|step| step.kind.as_str()).collect();
+    assert_eq!(
+        kinds,
+        [
+            "commit",
+            "upload-bundle",
+            "release",
+            "release",
+            "release",
+            "release-bundle",
+            "verify",
+            "verify",
+            "verify",
+            "create-branch"
+        ]
+    );
+    let last = plan.steps.last().unwrap();
+    assert_eq!(last.id.to_string(), "create-branch/release-2024-12-01-stable");
+}
+
+#[test]
+fn a_channel_that_the_plan_itself_opens_counts_as_open() {
+    let mut intent = intent("2024-12-01", "candidate");
+    intent.with.insert(charm(DB), "latest/edge".parse().unwrap());
+    let plan = made(&world(), &intent).unwrap();
+    assert!(
+        commit(&plan).contains(&format!("charm: {DB}\n    channel: latest/candidate")),
+        "{}",
+        commit(&plan)
+    );
+}
+
+#[test]
+fn a_branch_that_is_there_stays_and_its_bundle_is_made_where_the_channel_is_closed() {
+    let mut snapshot = world();
+    let there = MarkerBranch {
+        tip: "b".repeat(40).parse().unwrap(),
+        files: BTreeMap::from([(
+            "bundle.yaml".to_owned(),
+            FileBytes(b"applications: {}\n".to_vec()),
+        )]),
+    };
+    let facts = snapshot.bundle.value.as_mut().unwrap();
+    facts
+        .branches
+        .insert("release-2024-12-01-stable".to_owned(), there);
+    let plan = made(&snapshot, &intent("2024-12-01", "stable")).unwrap();
+    let of = |kind: &str| plan.steps.iter().find(|step| step.kind == kind).unwrap();
+    assert!(of("commit").skip_reason.is_some() && of("create-branch").skip_reason.is_some());
+    assert!(says(&plan.warnings, "it is left as it is"), "{:?}", plan.warnings);
+    let Op::UploadBundle { files, .. } = &of("upload-bundle").op else {
+        unreachable!("a bundle is uploaded");
+    };
+    assert_eq!(files["bundle.yaml"].text(), Some("applications: {}\n"));
+    assert!(of("upload-bundle").skip_reason.is_none());
+}
+
+#[test]
+fn what_stands_in_the_way_of_the_bundle_is_told_before_anything_is_done() {
+    let mut snapshot = world();
+    snapshot.bundle.value.as_mut().unwrap().writable = Some(false);
+    let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
+    assert_eq!(problem.kind, Kind::Credentials);
+    let hints: Vec<&str> = problem.hints.iter().map(Outside::as_str).collect();
+    assert!(hints.iter().all(|hint| !hint.contains("--without")), "{hints:?}");
+
+    let without = yaml("latest/edge").replace(ENGINE, "another-charm");
+    snapshot.bundle = Observed::read(repository(&without), now());
+    let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
+    assert_eq!(problem.kind, Kind::Invalid);
+    assert!(problem.to_string().contains(ENGINE), "{problem}");
+}
+
+#[test]
+fn a_workspace_that_makes_no_bundle_promotes_the_charms_alone() {
+    let mut workspace = workspace();
+    workspace.bundle.as_mut().unwrap().mode = crate::config::workspace::BundleMode::Off;
+    let mut snapshot = world();
+    snapshot.bundle = Observed::default();
+    let plan = super::plan(&workspace, &snapshot, &intent("2024-12-01", "stable")).unwrap();
+    let plain = |kind: &str| matches!(kind, "release" | "verify");
+    assert!(plan.steps.iter().all(|step| plain(&step.kind)));
 }
