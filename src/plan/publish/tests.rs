@@ -1,11 +1,14 @@
 //! What a publish plan promises, on snapshots built by hand.
 
+mod marker;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::plan;
 use crate::config::Workspace;
+use crate::domain::bundle::{Author, BundleFacts, FileBytes, MarkerBranch};
 use crate::domain::charm::{
     Attached, ChannelRow, CharmFacts, DeclaredResource, ImageBehind, ResourceFacts, RevisionFacts,
 };
@@ -18,6 +21,62 @@ use crate::domain::{
 use crate::plan::{AttachFrom, Op, Plan, PublishIntent, State};
 
 pub const ENGINE: &str = "finos-legend-engine-k8s";
+pub const BUNDLE: &str = "finos-legend-bundle";
+
+/// `bundle.yaml` of the branch `edge`.
+pub fn bundle_yaml() -> String {
+    let mut text = String::from("# All of Legend.\nname: finos-legend-bundle\napplications:\n");
+    for (application, charm) in [
+        ("legend-db", "finos-legend-db-k8s"),
+        ("legend-sdlc", "finos-legend-sdlc-k8s"),
+        ("legend-engine", ENGINE),
+        ("legend-studio", "finos-legend-studio-k8s"),
+    ] {
+        text.push_str(&format!(
+            "\n  {application}:\n    charm: {charm}\n    channel: latest/edge   # see README\n    scale: 1\n"
+        ));
+    }
+    text
+}
+
+fn bundle_row(channel: &str, revision: u64) -> ChannelRow {
+    ChannelRow {
+        channel: channel.parse().unwrap(),
+        base: None,
+        revision: CharmRevision(revision),
+        resources: Vec::new(),
+        released_at: Some(now()),
+    }
+}
+
+/// The bundle's repository, with the branch of 2024-12-01.
+fn bundle_facts() -> BundleFacts {
+    let file = |text: &str| FileBytes(text.as_bytes().to_vec());
+    let there = MarkerBranch {
+        tip: "b".repeat(40).parse().unwrap(),
+        files: BTreeMap::from([(
+            "bundle.yaml".to_owned(),
+            file(&bundle_yaml().replace("latest/edge", "2024-12/edge")),
+        )]),
+    };
+    BundleFacts {
+        tip: "a".repeat(40).parse().unwrap(),
+        files: BTreeMap::from([
+            ("bundle.yaml".to_owned(), file(&bundle_yaml())),
+            ("README.md".to_owned(), file("# Legend\n")),
+            ("icon.svg".to_owned(), file("<svg/>")),
+            ("tox.ini".to_owned(), file("[tox]\n")),
+        ]),
+        branches: BTreeMap::from([("release-2024-12-01".to_owned(), there)]),
+        writable: Some(true),
+        author: Author {
+            name: "Ann Example".to_owned(),
+            email: "ann@example.com".to_owned(),
+            from: Outside::new("git"),
+            remarks: Vec::new(),
+        },
+    }
+}
 
 pub fn workspace() -> Workspace {
     Workspace::parse(include_str!("../../../assets/workspaces/legend.toml"), "legend").unwrap()
@@ -127,6 +186,19 @@ pub fn snapshot() -> Snapshot {
     snapshot.releases = Observed::read(releases, now());
     snapshot.markers = Observed::read(["2024-12-01".parse().unwrap()].into(), now());
     snapshot.credential = Observed::read(credential(), now());
+    snapshot.holds = Observed::read(std::collections::BTreeSet::new(), now());
+    snapshot.bundle = Observed::read(bundle_facts(), now());
+    let bundle = CharmFacts {
+        id: "bundle-id".into(),
+        bundle: true,
+        tracks: vec!["latest".parse().unwrap(), "2024-12".parse().unwrap()],
+        guardrails: vec![r"^\d{4}-\d{2}$".into()],
+        rows: vec![bundle_row("2024-12/edge", 12)],
+        ..CharmFacts::default()
+    };
+    snapshot
+        .charms
+        .insert(charm(BUNDLE), Observed::read(bundle, now()));
     for (name, resource, key, letter) in [
         (ENGINE, "engine-image", "finos/legend-engine-server", "e"),
         (
@@ -235,8 +307,8 @@ fn every_upload_comes_before_the_first_release() {
     let last_upload = kinds.iter().rposition(|kind| *kind == "upload-resource").unwrap();
     let first_release = kinds.iter().position(|kind| *kind == "release").unwrap();
     assert!(last_upload < first_release, "{kinds:?}");
-    assert_eq!(kinds.iter().filter(|kind| **kind == "create-track").count(), 3);
-    assert_eq!(kinds.last(), Some(&"verify"));
+    assert_eq!(kinds.iter().filter(|kind| **kind == "create-track").count(), 4);
+    assert_eq!(kinds.last(), Some(&"create-branch"));
 }
 
 #[test]

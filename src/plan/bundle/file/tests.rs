@@ -1,1 +1,256 @@
-//! What is promised of an edited bundle.
+//! What is promised of an edited bundle: the wished values and not one byte more.
+
+use std::collections::BTreeMap;
+
+use super::{Edited, applications, edit};
+use crate::domain::{Channel, CharmName, Kind, Problem};
+
+/// The bundle of the demo world, as its branch `edge` has it.
+fn demo() -> String {
+    include_str!("../../../demo/github/files/bundle.yaml")
+        .replace("@IMAGE@", "latest/edge")
+        .replace("@OTHER@", "edge")
+}
+
+fn wishes(pairs: &[(&str, &str)]) -> BTreeMap<CharmName, Channel> {
+    pairs
+        .iter()
+        .map(|(charm, channel)| (charm.parse().unwrap(), channel.parse().unwrap()))
+        .collect()
+}
+
+/// `text` with the charm `engine` on `2025-01/edge`.
+fn engine(text: &str) -> Result<Edited, Problem> {
+    edit(text, &wishes(&[("engine", "2025-01/edge")]))
+}
+
+/// A bundle whose one application says `lines`, which stand on line 3 and behind.
+fn bundle(lines: &str) -> String {
+    format!("applications:\n  app:\n{lines}")
+}
+
+/// Refused with a remedy; the place that is named.
+fn refused(text: &str) -> String {
+    let problem = engine(text).unwrap_err();
+    assert_eq!(problem.kind, Kind::Invalid, "{problem}");
+    assert!(problem.to_string().contains("bundle.yaml"), "{problem}");
+    problem.to_string()
+}
+
+#[test]
+fn three_lines_of_the_demo_bundle_change_and_nothing_else() {
+    let text = demo();
+    let edited = edit(
+        &text,
+        &wishes(&[
+            ("finos-legend-engine-k8s", "2025-01/edge"),
+            ("finos-legend-sdlc-k8s", "2025-01/edge"),
+            ("finos-legend-studio-k8s", "2025-01/edge"),
+        ]),
+    )
+    .unwrap();
+    let differing: Vec<usize> = text
+        .split('\n')
+        .zip(edited.text.split('\n'))
+        .enumerate()
+        .filter(|(_, (before, after))| before != after)
+        .map(|(at, (before, after))| {
+            assert_eq!(before.replace("latest/edge", "2025-01/edge"), after);
+            at + 1
+        })
+        .collect();
+    assert_eq!(differing.len(), 3);
+    let told: Vec<usize> = edited.changed.iter().map(|(line, _, _)| *line).collect();
+    assert_eq!(told, differing);
+    assert!(
+        edited
+            .changed
+            .iter()
+            .all(|(_, before, after)| before == "latest/edge" && after == "2025-01/edge")
+    );
+    assert_eq!(edited.text.matches("2025-01/edge").count(), 3);
+    assert!(
+        edited
+            .text
+            .contains("2025-01/edge   # what people open in the browser\n")
+    );
+    let names: Vec<&str> = edited.applications.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names[..3], ["mongodb", "legend-db", "legend-sdlc"]);
+}
+
+#[test]
+fn every_way_to_write_a_value_keeps_its_way() {
+    for (line, expected) in [
+        ("channel: latest/edge", "channel: 2025-01/edge"),
+        ("channel:   latest/edge  # why", "channel:   2025-01/edge  # why"),
+        ("channel: 'latest/edge'  ", "channel: '2025-01/edge'  "),
+        ("channel: \"latest/edge\"# x", "channel: \"2025-01/edge\"# x"),
+        ("\"channel\": latest/edge\t", "\"channel\": 2025-01/edge\t"),
+        ("channel: &c latest/edge", "channel: &c 2025-01/edge"),
+        (
+            "channel: !!str &c 'latest/edge'",
+            "channel: !!str &c '2025-01/edge'",
+        ),
+        ("channel:\n      latest/edge", "channel:\n      2025-01/edge"),
+        ("channel: stable", "channel: 2025-01/edge"),
+        ("channel: 2.0", "channel: 2025-01/edge"),
+    ] {
+        for end in ["\n", "\r\n"] {
+            let whole = |line: &str| {
+                let text = bundle(&format!(
+                    "    charm: engine\n    {line}\n\n\n    scale: 1 \n# end"
+                ));
+                format!("\u{feff}# ü\n{text}").replace('\n', end)
+            };
+            let edited = engine(&whole(line)).unwrap_or_else(|problem| panic!("{line}: {problem:?}"));
+            assert_eq!(edited.text, whole(expected));
+        }
+    }
+}
+
+#[test]
+fn several_applications_may_run_one_charm_and_the_old_word_is_known() {
+    let text = "services:\n  a: {charm: other}\n  b:\n    charm: ch:engine\n    channel: edge\n  c:\n    charm: engine\n    channel: beta\n";
+    let edited = engine(text).unwrap();
+    assert_eq!(
+        edited.changed,
+        [
+            (5, "edge".to_owned(), "2025-01/edge".to_owned()),
+            (8, "beta".to_owned(), "2025-01/edge".to_owned()),
+        ]
+    );
+    let told = applications(text).unwrap();
+    assert_eq!(told[1].name, "b");
+    assert_eq!(told[1].charm.as_str(), "engine");
+    assert_eq!(told[1].channel.as_deref(), Some("edge"));
+    assert_eq!((told[0].channel.as_deref(), told[0].line), (None, 2));
+}
+
+#[test]
+fn a_channel_that_is_right_is_left_however_it_is_written() {
+    let right = |text: &str, channel: &str| {
+        let edited = edit(text, &wishes(&[("engine", channel)])).unwrap();
+        assert_eq!(edited.text, text);
+        assert_eq!(edited.changed, []);
+    };
+    right(&bundle("    charm: engine\n    channel: edge\n"), "latest/edge");
+    right(
+        &bundle("    {charm: engine, channel: 2025-01/edge}\n"),
+        "2025-01/edge",
+    );
+    right(
+        "x: &c 2025-01/edge\napplications:\n  a:\n    charm: engine\n    channel: *c\n",
+        "2025-01/edge",
+    );
+    right(
+        "x: &base {charm: engine, channel: 2025-01/edge}\napplications:\n  a:\n    <<: *base\n  b: *base\n",
+        "2025-01/edge",
+    );
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let problem = engine(&bundle("    charm: other\n    channel: edge\n")).unwrap_err();
+    assert!(problem.to_string().contains("engine") && problem.to_string().contains("bundle.yaml"));
+    assert!(refused(&bundle("    charm: engine\n    scale: 1\n")).contains("line 2"));
+    assert!(refused(&bundle("    charm: engine\n    channel:\n")).contains("line 4"));
+    assert!(refused("name: x\n").contains("applications"));
+    assert!(refused("applications: 3\n").contains("applications"));
+    assert!(refused("").contains("empty"));
+}
+
+#[test]
+fn what_cannot_change_alone_is_refused_by_line_with_a_remedy() {
+    // An alias takes its value from elsewhere.
+    let text = "x: &c latest/edge\napplications:\n  a:\n    charm: engine\n    channel: *c\n";
+    assert!(refused(text).contains("line 5"));
+    assert!(
+        engine(text).unwrap_err().hints[0]
+            .as_str()
+            .contains("channel: 2025-01/edge")
+    );
+    // Somebody else takes it from here.
+    let text = "applications:\n  a:\n    charm: engine\n    channel: &c latest/edge\n  b:\n    charm: other\n    channel: *c\n";
+    let problem = refused(text);
+    assert!(
+        problem.contains("line 4") && problem.contains("line 7"),
+        "{problem}"
+    );
+    // The whole application, or all of them, stand elsewhere too.
+    let text =
+        "applications:\n  a: &a\n    charm: engine\n    channel: edge\n  b:\n    <<: *a\n    charm: other\n";
+    assert!(refused(text).contains("line 6"));
+    let text = "applications: &all\n  a:\n    charm: engine\n    channel: edge\nmore: *all\n";
+    assert!(refused(text).contains("line 5"));
+    // Merged in, or an alias altogether.
+    let text = "x: &x {channel: edge}\napplications:\n  a:\n    <<: [*x]\n    charm: engine\n";
+    assert!(refused(text).contains("line 3") || refused(text).contains("line 4"));
+    let text = "x: &x {charm: engine, channel: edge}\napplications:\n  a: *x\n";
+    assert!(refused(text).contains("line 3"));
+    // Braces.
+    assert!(refused("applications:\n  a: {charm: engine, channel: edge}\n").contains("line 2"));
+    // More than plain words.
+    assert!(refused(&bundle("    charm: engine\n    channel: >-\n      edge\n")).contains("line 4"));
+    assert!(refused(&bundle("    charm: engine\n    channel: \"ed\\x67e\"\n")).contains("line 4"));
+    assert!(refused(&bundle("    charm: engine\n    channel: a\n      b\n")).contains("line 4"));
+    assert!(refused(&bundle("    charm: engine\n    channel: [edge]\n")).contains("line 4"));
+}
+
+#[test]
+fn a_text_that_is_no_sound_yaml_is_refused_by_line() {
+    assert!(refused(&bundle("    charm: [engine\n")).contains("line"));
+    assert!(
+        refused(&bundle(
+            "    charm: engine\n    channel: edge\n    channel: beta\n"
+        ))
+        .contains("line 5")
+    );
+    assert!(refused("applications: {}\nname: x\napplications: {}\n").contains("line 3"));
+    assert!(
+        refused(&format!(
+            "{}---\na: b\n",
+            bundle("    charm: engine\n    channel: edge\n")
+        ))
+        .contains("line 5")
+    );
+    assert!(refused(&bundle("\tcharm: engine\n")).contains("line"));
+    assert!(refused(&bundle("    charm: *nobody\n")).contains("line 3"));
+    assert!(refused(&"[".repeat(5000)).contains("deeper"));
+    assert!(refused(&"a".repeat(2 << 20)).contains("larger"));
+}
+
+#[test]
+fn charms_of_this_machine_and_strange_names_are_no_charms_of_the_store() {
+    let text =
+        "applications:\n  a: {charm: ./engine}\n  b: {charm: [x]}\n  c: 7\n  ? [d]\n  : {charm: engine}\n";
+    assert_eq!(applications(text).unwrap(), []);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn whatever_stands_round_it_stays(
+        before in "(# [a-z'\":]{0,8}\n|[ ]{0,3}\n){0,4}",
+        indent in 1_usize..6,
+        space in "[ ]{1,3}",
+        quote in "['\"]?",
+        behind in "[ \t]{0,2}|[ ]{1,2}#[ -~]{0,8}",
+        end in "\n|\r\n",
+    ) {
+        let pad = " ".repeat(indent);
+        let text = |channel: &str| {
+            format!("{before}applications:\n{pad}app:\n{pad}{pad}charm: engine\n{pad}{pad}channel:{space}{quote}{channel}{quote}{behind}\nrelations: []\n")
+                .replace('\n', &end)
+        };
+        let edited = engine(&text("latest/edge")).unwrap();
+        proptest::prop_assert_eq!(edited.text, text("2025-01/edge"));
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in "[a-c:&*!{}\\[\\] ,\n\t'\"|>#?-]{0,60}") {
+        if let Ok(edited) = engine(&format!("applications:\n  a:\n    charm: engine\n    channel: edge\n{text}")) {
+            proptest::prop_assert_eq!(edited.changed.len(), 1);
+        }
+    }
+}
