@@ -4,6 +4,7 @@
 //! fault and from the server's start. Must not touch a socket: `server.rs` carries faults out.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::domain::{Kind, Problem};
 pub const SERVICES: [&str; 7] = ["charmhub", "storage", "sso", "github", "hub", "canonical", "ghcr"];
 
 /// How a request fails.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Reset as soon as the head is read; new connections to the service too, for half a second.
     Refuse,
@@ -26,8 +27,8 @@ pub enum Effect {
     ResetAfter,
     /// Headers and half of the body, then the end.
     Truncate,
-    /// This status instead of handling.
-    Status(u16),
+    /// This status instead of handling, with this body where one is given.
+    Status(u16, Option<Arc<str>>),
     /// 429 with `Retry-After` of so many seconds.
     RateLimit(u64),
     /// Held so long before it is handled; not handled if the client leaves meanwhile.
@@ -71,6 +72,7 @@ struct RawFault {
     every: Option<bool>,
     action: Option<String>,
     status: Option<u16>,
+    body: Option<String>,
     rate_limit: Option<u64>,
     hang: Option<f64>,
     latency: Option<f64>,
@@ -92,7 +94,7 @@ impl Faults {
             let line = text[..at.min(text.len())].matches('\n').count() + 1;
             Problem::new(Kind::Config, format!("{name}, line {line}: {message}")).hint(
                 "each [[fault]] names service, method and path, nth = N or every = true, and one of \
-                 action, status, rate-limit, hang, latency",
+                 action, status (with body where one is wanted), rate-limit, hang, latency",
             )
         };
         let raw: RawFile = toml::from_str(text).map_err(|error| {
@@ -122,7 +124,7 @@ impl Faults {
                 When::Nth(nth) => count == nth,
             };
             if strikes && effect.is_none() {
-                effect = Some(fault.effect);
+                effect = Some(fault.effect.clone());
             }
         }
         effect
@@ -161,7 +163,9 @@ fn checked(raw: RawFault) -> Result<Fault, String> {
         if !(200..=599).contains(&status) {
             return Err(format!("status {status} is not between 200 and 599"));
         }
-        effects.push(Effect::Status(status));
+        effects.push(Effect::Status(status, raw.body.as_deref().map(Arc::from)));
+    } else if raw.body.is_some() {
+        return Err("body goes with status".to_owned());
     }
     if let Some(seconds) = raw.rate_limit {
         effects.push(Effect::RateLimit(seconds));
@@ -171,10 +175,10 @@ fn checked(raw: RawFault) -> Result<Fault, String> {
             .map_err(|_| format!("{seconds} is not a number of seconds"))?;
         effects.push(Effect::Hold(hold));
     }
-    let [effect] = effects[..] else {
+    let found = effects.len();
+    let (1, Some(effect)) = (found, effects.pop()) else {
         return Err(format!(
-            "exactly one of action, status, rate-limit, hang, latency is needed, there are {}",
-            effects.len()
+            "exactly one of action, status, rate-limit, hang, latency is needed, there are {found}"
         ));
     };
     Ok(Fault {
@@ -220,8 +224,20 @@ mod tests {
         let faults = fault("service = 'hub'\nmethod = 'GET'\npath = '/v2/*'\nnth = 2\nstatus = 503").unwrap();
         assert_eq!(faults.strike("hub", "GET", "/v2/a/b"), None);
         assert_eq!(faults.strike("ghcr", "GET", "/v2/a/b"), None);
-        assert_eq!(faults.strike("hub", "GET", "/v2/"), Some(Effect::Status(503)));
+        assert_eq!(
+            faults.strike("hub", "GET", "/v2/"),
+            Some(Effect::Status(503, None))
+        );
         assert_eq!(faults.strike("hub", "GET", "/v2/"), None);
+    }
+
+    #[test]
+    fn a_status_may_come_with_words() {
+        let faults = fault(
+            "service = 'charmhub'\nmethod = 'POST'\npath = '*'\nevery = true\nstatus = 400\nbody = '{}'",
+        );
+        let effect = faults.unwrap().strike("charmhub", "POST", "/v1");
+        assert_eq!(effect, Some(Effect::Status(400, Some(Arc::from("{}")))));
     }
 
     #[test]
@@ -245,6 +261,7 @@ mod tests {
             "service = 'hub'\nmethod = 'GET'\npath = '*'\nnth = 1\nhang = 1\nlatency = 1",
             "service = 'hub'\nmethod = 'GET'\npath = '*'\nnth = 1\nlatency = -1",
             "service = 'hub'\nmethod = 'GET'\npath = '*'\nnth = 1\naction = 'explode'",
+            "service = 'hub'\nmethod = 'GET'\npath = '*'\nnth = 1\nhang = 1\nbody = 'x'",
             "service = 'hub'\nnonsense = 1",
         ] {
             assert_eq!(fault(body).unwrap_err().kind, Kind::Config, "{body}");

@@ -205,13 +205,16 @@ async fn respond(front: &Front, request: Request<Incoming>) -> Result<Response<B
             entry.answered(parts.status.as_u16());
             Ok(truncated(parts, bytes, &method))
         }
-        Some(Effect::Status(code)) => {
+        Some(Effect::Status(code, body)) => {
             whole(request).await?;
             let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
             entry.answered(code);
-            // Not JSON on purpose: the real services' 5xx pages are not either.
-            let page = format!("<html><body><h1>{status}</h1></body></html>\n");
-            Ok(plain(status, "text/html", page))
+            let Some(body) = body else {
+                // Not JSON on purpose: the real services' 5xx pages are not either.
+                let page = format!("<html><body><h1>{status}</h1></body></html>\n");
+                return Ok(plain(status, "text/html", page));
+            };
+            Ok(plain(status, "application/json", body.to_string()))
         }
         Some(Effect::RateLimit(seconds)) => {
             whole(request).await?;

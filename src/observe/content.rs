@@ -94,7 +94,7 @@ impl Observer {
         for (charm, rows) in served.rows {
             snapshot.served.entry(charm).or_default().refresh(rows);
         }
-        images::behind(self, &mut snapshot, &served.ids, &charms, true).await;
+        images::behind(self, &mut snapshot, &served.ids, &charms, &charms).await;
         if let Some(channels) = channels {
             images::identify(self, &mut snapshot, &charms, Some(channels)).await;
         }

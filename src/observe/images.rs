@@ -37,13 +37,14 @@ impl From<crate::services::registry::Quota> for PullQuota {
     }
 }
 
-/// Fills the images behind resource revisions: those that a channel runs, or all of them.
+/// Fills the images behind resource revisions: those that a channel runs, and all of the charms
+/// `in_depth`.
 pub async fn behind(
     observer: &Observer,
     snapshot: &mut Snapshot,
     ids: &BTreeMap<CharmName, String>,
     charms: &BTreeSet<CharmName>,
-    all: bool,
+    in_depth: &BTreeSet<CharmName>,
 ) {
     let mut wanted: BTreeSet<(CharmName, ResourceName, ResourceRevision)> = BTreeSet::new();
     for name in charms {
@@ -60,7 +61,9 @@ pub async fn behind(
                 }
             }
         }
-        if all && let Some(facts) = snapshot.charms.get(name).and_then(|facts| facts.value.as_ref()) {
+        if in_depth.contains(name)
+            && let Some(facts) = snapshot.charms.get(name).and_then(|facts| facts.value.as_ref())
+        {
             for resource in &images {
                 for revision in facts.resources.get(resource).into_iter().flatten() {
                     wanted.insert((name.clone(), resource.clone(), revision.revision));
@@ -207,9 +210,18 @@ async fn one_behind(
 }
 
 /// The images that publishing `intent` would upload, looked at now; true where all could be read.
+/// Images of charms that are left out are read too: what they run is compared with them. Those
+/// need not be there.
 pub async fn of_release(observer: &Observer, snapshot: &mut Snapshot, intent: &PublishIntent) -> bool {
-    let references = wanted_images(observer, snapshot, intent);
-    let found: Vec<_> = futures_util::stream::iter(references)
+    let of_all = PublishIntent {
+        charms: BTreeSet::new(),
+        ..intent.clone()
+    };
+    let published: BTreeSet<String> = wanted_images(observer, snapshot, intent)
+        .into_iter()
+        .map(|(_, _, reference)| reference.to_string())
+        .collect();
+    let found: Vec<_> = futures_util::stream::iter(wanted_images(observer, snapshot, &of_all))
         .map(|(_, _, reference)| async move {
             let result = observer.services.registries.resolve(&reference).await;
             (reference.to_string(), Observed::from_result(result, Utc::now()))
@@ -217,7 +229,9 @@ pub async fn of_release(observer: &Observer, snapshot: &mut Snapshot, intent: &P
         .buffer_unordered(AT_ONCE)
         .collect()
         .await;
-    let all_read = found.iter().all(|(_, seen)| seen.value.is_some());
+    let all_read = found
+        .iter()
+        .all(|(name, seen)| seen.value.is_some() || !published.contains(name));
     // Planning must not build on an older answer, so a failed look replaces it.
     snapshot.images.extend(found);
     all_read

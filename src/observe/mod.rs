@@ -4,6 +4,7 @@
 //! make it cheap. A failed look keeps the old value. Must not judge (that is planning) or change
 //! anything.
 
+mod bundle;
 mod cache;
 mod content;
 mod credentials;
@@ -18,9 +19,13 @@ use std::sync::Arc;
 use chrono::Utc;
 
 use crate::config::Workspace;
+use crate::config::workspace::{Bundle, BundleMode};
 use crate::domain::{ChannelChange, CharmName, Observed, PastRun, Snapshot};
 use crate::journal::Journal;
-use crate::plan::{HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, RolledBack, WorkflowIntent};
+use crate::plan::intent::Part;
+use crate::plan::{
+    HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, RolledBack, WorkflowIntent, promote,
+};
 use crate::services::Services;
 use cache::Cache;
 pub use content::Hear;
@@ -94,8 +99,7 @@ impl Observer {
             return previous;
         }
         let charms = self.all_charms();
-        let all_revisions = false;
-        self.look(previous, &charms, all_revisions, None).await
+        self.look(previous, &charms, &BTreeSet::new(), None).await
     }
 
     /// As [`Observer::refresh`], with the image behind every revision of every fed resource.
@@ -104,7 +108,7 @@ impl Observer {
             return previous;
         }
         let charms = self.all_charms();
-        self.look(previous, &charms, true, None).await
+        self.look(previous, &charms, &charms, None).await
     }
 
     /// Fresh facts for planning `intent`: nothing in what it needs is older than this call.
@@ -112,13 +116,25 @@ impl Observer {
         if self.offline {
             return previous;
         }
-        let charms: BTreeSet<CharmName> = self
+        let published: BTreeSet<CharmName> = self
             .workspace
             .fed_charms()
             .map(|charm| charm.name.clone())
             .filter(|name| intent.charms.is_empty() || intent.charms.contains(name))
             .collect();
-        self.look(previous, &charms, true, Some(intent)).await
+        let mut charms = published.clone();
+        if let Some(bundle) = self.made_bundle().filter(|_| marks(intent)) {
+            // Whether the branch may say "published" depends on the charms left out too.
+            charms.extend(self.workspace.fed_charms().map(|charm| charm.name.clone()));
+            charms.insert(bundle.name.clone());
+        }
+        self.look(previous, &charms, &published, Some(intent)).await
+    }
+
+    /// The bundle, where the workspace makes one.
+    fn made_bundle(&self) -> Option<&Bundle> {
+        let bundle = self.workspace.bundle.as_ref();
+        bundle.filter(|bundle| bundle.mode != BundleMode::Off)
     }
 
     /// Fresh facts for a promotion.
@@ -126,10 +142,14 @@ impl Observer {
         if self.offline {
             return previous;
         }
-        let mut snapshot = self.look(previous, &self.all_charms(), false, None).await;
+        let none = BTreeSet::new();
+        let mut snapshot = self.look(previous, &self.all_charms(), &none, None).await;
         // Whether a channel runs the release is told by the images that the release names.
         let named = PublishIntent::of(intent.release.clone());
         images::of_release(self, &mut snapshot, &named).await;
+        if let Some(branch) = promote::branch_name(&self.workspace, intent.release.as_str(), intent.to) {
+            self.look_at_bundle(&mut snapshot, &[branch]).await;
+        }
         snapshot
     }
 
@@ -145,7 +165,12 @@ impl Observer {
         };
         let mut snapshot = previous;
         if !self.offline {
-            snapshot = self.look(snapshot, &charms, false, None).await;
+            snapshot = self.look(snapshot, &charms, &BTreeSet::new(), None).await;
+            // Where a hold is to be set or lifted.
+            let holds = |past: &PastRun| past.published.is_some() || past.held.is_some();
+            if past.value.as_ref().is_some_and(holds) {
+                self.look_at_bundle(&mut snapshot, &[]).await;
+            }
         }
         // Last, so that they stay out of the cache.
         (snapshot.changes, snapshot.past) = (changes, past);
@@ -174,7 +199,13 @@ impl Observer {
 
     /// Fresh facts for a hold or its end.
     pub async fn for_hold(&self, previous: Snapshot, _intent: &HoldIntent) -> Snapshot {
-        self.refresh(previous).await
+        if self.offline {
+            return previous;
+        }
+        let none = BTreeSet::new();
+        let mut snapshot = self.look(previous, &none, &none, None).await;
+        self.look_at_bundle(&mut snapshot, &[]).await;
+        snapshot
     }
 
     /// Fresh facts for a workflow.
@@ -196,15 +227,28 @@ impl Observer {
         &self,
         previous: Snapshot,
         charms: &BTreeSet<CharmName>,
-        all_revisions: bool,
+        in_depth: &BTreeSet<CharmName>,
         intent: Option<&PublishIntent>,
     ) -> Snapshot {
         let mut snapshot = previous;
         snapshot.world = self.services.endpoints.world();
         snapshot.workspace.clone_from(&self.workspace.name);
-        let (releases, markers, credential, github, published, served) = tokio::join!(
+        let marker = |intent: &PublishIntent| {
+            let bundle = self.made_bundle().filter(|_| marks(intent))?;
+            Some(vec![bundle.branch.replace("{release}", intent.release.as_str())])
+        };
+        let branches = intent.and_then(marker);
+        let repository = async {
+            match &branches {
+                Some(branches) => bundle::facts(self, branches).await,
+                None => Observed::default(),
+            }
+        };
+        let (releases, markers, holds, repository, credential, github, published, served) = tokio::join!(
             sources::releases(self),
             sources::markers(self),
+            bundle::holds(self),
+            repository,
             sources::credential(self),
             sources::github(self),
             sources::publisher_side(self, charms),
@@ -221,6 +265,8 @@ impl Observer {
         }
         snapshot.releases.refresh(releases);
         snapshot.markers.refresh(markers);
+        snapshot.holds.refresh(holds);
+        snapshot.bundle.refresh(repository);
         snapshot.credential.refresh(credential);
         snapshot.github.refresh(github);
         for (charm, facts) in published {
@@ -229,7 +275,7 @@ impl Observer {
         for (charm, rows) in served.rows {
             snapshot.served.entry(charm).or_default().refresh(rows);
         }
-        images::behind(self, &mut snapshot, &served.ids, charms, all_revisions).await;
+        images::behind(self, &mut snapshot, &served.ids, charms, in_depth).await;
         match intent {
             None => images::identify(self, &mut snapshot, charms, None).await,
             Some(intent) => {
@@ -237,7 +283,7 @@ impl Observer {
                 // Without the images there is no plan, and nothing else is worth waiting for.
                 if all_read {
                     let channels = self.workspace.channels_for(&intent.release).unwrap_or_default();
-                    images::identify(self, &mut snapshot, charms, Some(&channels)).await;
+                    images::identify(self, &mut snapshot, in_depth, Some(&channels)).await;
                     images::missing(self, &mut snapshot, intent).await;
                 }
             }
@@ -246,4 +292,11 @@ impl Observer {
         self.cache.keep_snapshot(&snapshot);
         snapshot
     }
+}
+
+/// True where a publish writes to the bundle's repository, or to the bundle.
+fn marks(intent: &PublishIntent) -> bool {
+    ![Part::Branch, Part::Bundle]
+        .iter()
+        .all(|part| intent.without.contains(part))
 }
