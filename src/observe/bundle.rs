@@ -34,7 +34,8 @@ pub async fn holds(observer: &Observer) -> Observed<Holds> {
 
 impl Observer {
     /// Looks at the bundle's repository: the branch that releases are made from, those of `branches`
-    /// that are there, and who would sign. A workspace that makes no bundle has nothing to look at.
+    /// that are there, and who would sign. Holds stand there too, so it is looked at whatever is made
+    /// of the bundle; a workspace without one has nothing to look at.
     pub async fn look_at_bundle(&self, snapshot: &mut Snapshot, branches: &[String]) {
         let facts = facts(self, branches).await;
         snapshot.bundle.refresh(facts);
@@ -43,7 +44,7 @@ impl Observer {
 
 /// As [`Observer::look_at_bundle`], not yet in a snapshot.
 pub async fn facts(observer: &Observer, branches: &[String]) -> Observed<BundleFacts> {
-    match observer.made_bundle() {
+    match &observer.workspace.bundle {
         Some(bundle) => Observed::from_result(read(observer, bundle, branches).await, Utc::now()),
         None => Observed::default(),
     }

@@ -21,10 +21,10 @@ use chrono::Utc;
 
 use crate::config::Workspace;
 use crate::config::workspace::{Bundle, BundleMode};
-use crate::domain::{CharmName, Observed, Snapshot};
+use crate::domain::{ChannelChange, CharmName, Observed, PastRun, Snapshot};
 use crate::journal::Journal;
 use crate::plan::intent::Part;
-use crate::plan::{HoldIntent, PromoteIntent, PublishIntent, RollbackIntent};
+use crate::plan::{HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, RolledBack, promote};
 use crate::services::Services;
 use cache::Cache;
 pub use content::Hear;
@@ -137,18 +137,74 @@ impl Observer {
     }
 
     /// Fresh facts for a promotion.
-    pub async fn for_promote(&self, previous: Snapshot, _intent: &PromoteIntent) -> Snapshot {
-        self.refresh(previous).await
+    pub async fn for_promote(&self, previous: Snapshot, intent: &PromoteIntent) -> Snapshot {
+        if self.offline {
+            return previous;
+        }
+        let none = BTreeSet::new();
+        let mut snapshot = self.look(previous, &self.all_charms(), &none, None).await;
+        // Whether a channel runs the release is told by the images that the release names.
+        let named = PublishIntent::of(intent.release.clone());
+        images::of_release(self, &mut snapshot, &named).await;
+        if let Some(branch) = promote::branch_name(&self.workspace, intent.release.as_str(), intent.to) {
+            self.look_at_bundle(&mut snapshot, &[branch]).await;
+        }
+        snapshot
     }
 
     /// Fresh facts for a rollback.
-    pub async fn for_rollback(&self, previous: Snapshot, _intent: &RollbackIntent) -> Snapshot {
-        self.refresh(previous).await
+    pub async fn for_rollback(&self, previous: Snapshot, intent: &RollbackIntent) -> Snapshot {
+        let (changes, past) = self.remembered(intent);
+        let charms = match &intent.of {
+            RolledBack::Charm { charm, .. } => BTreeSet::from([charm.clone()]),
+            RolledBack::Run(run) => {
+                let of_run = changes.iter().filter(|change| &change.run == run);
+                of_run.map(|change| change.charm.clone()).collect()
+            }
+        };
+        let mut snapshot = previous;
+        if !self.offline {
+            snapshot = self.look(snapshot, &charms, &BTreeSet::new(), None).await;
+            // Where a hold is to be set or lifted.
+            let holds = |past: &PastRun| past.published.is_some() || past.held.is_some();
+            if past.value.as_ref().is_some_and(holds) {
+                self.look_at_bundle(&mut snapshot, &[]).await;
+            }
+        }
+        // Last, so that they stay out of the cache.
+        (snapshot.changes, snapshot.past) = (changes, past);
+        snapshot
+    }
+
+    /// What the journal knows for a rollback.
+    fn remembered(&self, intent: &RollbackIntent) -> (Vec<ChannelChange>, Observed<PastRun>) {
+        let Some(journal) = &self.journal else {
+            return Default::default();
+        };
+        let changes = match journal.changes() {
+            Ok(changes) => changes,
+            Err(problem) => return (Vec::new(), Observed::failed(problem)),
+        };
+        let past = match &intent.of {
+            RolledBack::Charm { .. } => Observed::default(),
+            RolledBack::Run(run) => match journal.past(run) {
+                Ok(Some(past)) => Observed::read(past, Utc::now()),
+                Ok(None) => Observed::default(),
+                Err(problem) => Observed::failed(problem),
+            },
+        };
+        (changes, past)
     }
 
     /// Fresh facts for a hold or its end.
     pub async fn for_hold(&self, previous: Snapshot, _intent: &HoldIntent) -> Snapshot {
-        self.refresh(previous).await
+        if self.offline {
+            return previous;
+        }
+        let none = BTreeSet::new();
+        let mut snapshot = self.look(previous, &none, &none, None).await;
+        self.look_at_bundle(&mut snapshot, &[]).await;
+        snapshot
     }
 
     fn all_charms(&self) -> BTreeSet<CharmName> {

@@ -7,7 +7,7 @@
 pub(super) mod channels;
 mod complete;
 mod images;
-mod marker;
+pub(super) mod marker;
 pub(super) mod preflight;
 #[cfg(test)]
 pub(super) mod tests;

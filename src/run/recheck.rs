@@ -16,7 +16,9 @@ use crate::services::github::GitHubWriter;
 pub async fn github(session: &Session, plan: &Plan) -> Result<(), Problem> {
     let open = || plan.steps.iter().filter(|step| step.skip_reason.is_none());
     let github = &session.observer.services().github;
+    // What may be missing stands in nobody's way: channels are rolled back without a hold too.
     let written: BTreeSet<_> = open()
+        .filter(|step| !step.optional)
         .filter_map(|step| match &step.op {
             Op::Commit { repository, .. }
             | Op::CreateBranch { repository, .. }

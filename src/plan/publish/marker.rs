@@ -39,16 +39,20 @@ pub struct Marked {
     pub left_out: Vec<Outside>,
 }
 
-/// What everything here is about.
-struct Scene<'a> {
-    workspace: &'a Workspace,
-    snapshot: &'a Snapshot,
-    release: &'a Release,
-    parts: &'a [Part<'a>],
-    bundle: &'a Bundle,
-    repository: GitHubRepository,
-    branch: String,
-    channel: Channel,
+/// What everything here is about. A promotion makes a branch and a bundle too.
+pub(in crate::plan) struct Scene<'a> {
+    pub(in crate::plan) workspace: &'a Workspace,
+    pub(in crate::plan) snapshot: &'a Snapshot,
+    pub(in crate::plan) release: &'a Release,
+    pub(in crate::plan) parts: &'a [Part<'a>],
+    pub(in crate::plan) bundle: &'a Bundle,
+    pub(in crate::plan) repository: GitHubRepository,
+    /// The branch that is made.
+    pub(in crate::plan) branch: String,
+    /// Where the bundle is released to.
+    pub(in crate::plan) channel: Channel,
+    /// What somebody can do where the bundle stands in the way.
+    pub(in crate::plan) way_out: &'a str,
 }
 
 /// Plans what marks `release`, once `parts` are released.
@@ -74,6 +78,7 @@ pub fn plan(
         repository: bundle.repository.parse()?,
         branch: bundle.branch.replace("{release}", release.name.as_str()),
         channel: Channel::new(release.name.track()?, Risk::Edge),
+        way_out: "--without bundle publishes the release without it",
     };
     let with = |part: Left| !intent.without.contains(&part);
     let (with_branch, with_bundle) = (with(Left::Branch), with(Left::Bundle));
@@ -150,7 +155,7 @@ impl Marked {
 }
 
 impl Scene<'_> {
-    fn branch_words(&self) -> String {
+    pub(in crate::plan) fn branch_words(&self) -> String {
         format!("branch {}", self.branch)
     }
 
@@ -202,9 +207,15 @@ impl Scene<'_> {
 }
 
 /// The files of the branch.
-struct Content {
-    edited: Edited,
-    overlay: String,
+pub(in crate::plan) struct Content {
+    /// The channels that its `bundle.yaml` names.
+    pub(in crate::plan) wishes: BTreeMap<CharmName, Channel>,
+    /// That file.
+    pub(in crate::plan) edited: Edited,
+    /// The others, by path.
+    pub(in crate::plan) more: BTreeMap<String, String>,
+    /// What the commit says.
+    pub(in crate::plan) subject: String,
 }
 
 /// What the branch is to hold, made from the base's tip. Where the branch is there already, a base
@@ -216,9 +227,16 @@ fn content(
     warnings: &mut Vec<Outside>,
 ) -> Result<Option<Content>, Problem> {
     let made = || -> Result<Content, Problem> {
-        let edited = file::edit(bundle_text(&facts.files)?, &scene.wishes())?;
-        let overlay = scene.overlay(&edited)?;
-        Ok(Content { edited, overlay })
+        let wishes = scene.wishes();
+        let edited = file::edit(bundle_text(&facts.files)?, &wishes)?;
+        let more = BTreeMap::from([(overlay::name(&scene.release.name), scene.overlay(&edited)?)]);
+        let subject = format!("Creates {} release", scene.release.name);
+        Ok(Content {
+            wishes,
+            edited,
+            more,
+            subject,
+        })
     };
     let place = format!("branch {} of {}", scene.bundle.base, scene.repository);
     match made() {
@@ -236,7 +254,7 @@ fn content(
 }
 
 /// `bundle.yaml` among `files`.
-fn bundle_text(files: &BTreeMap<String, FileBytes>) -> Result<&str, Problem> {
+pub(in crate::plan) fn bundle_text(files: &BTreeMap<String, FileBytes>) -> Result<&str, Problem> {
     let bytes = files
         .get(NAME)
         .ok_or_else(|| Problem::new(Kind::Invalid, format!("there is no {NAME}")))?;
@@ -245,7 +263,8 @@ fn bundle_text(files: &BTreeMap<String, FileBytes>) -> Result<&str, Problem> {
         .ok_or_else(|| Problem::new(Kind::Invalid, format!("{NAME} is not UTF-8 text")))
 }
 
-fn branch_steps(
+/// Commit and branch, skipped where the branch is there.
+pub(in crate::plan) fn branch_steps(
     scene: &Scene,
     facts: &BundleFacts,
     there: Option<&MarkerBranch>,
@@ -255,20 +274,22 @@ fn branch_steps(
 ) {
     // Only a branch that is there goes without: then nothing is written.
     let Some(content) = content else { return };
-    let overlay = overlay::name(&scene.release.name);
-    let names = [NAME.to_owned(), overlay.clone()];
+    let names: Vec<String> = [NAME.to_owned()]
+        .into_iter()
+        .chain(content.more.keys().cloned())
+        .collect();
     let skip = there.map(|there| Outside::new(format!("the branch is there, at {}", there.tip.short())));
     if let Some(there) = there {
-        warnings.extend(differs(scene, there, &content, &overlay));
+        warnings.extend(differs(scene, there, &content));
     }
     let commit = steps::commit(
         &scene.repository,
         &scene.bundle.base,
         facts,
         &scene.branch,
-        &format!("Creates {} release", scene.release.name),
+        &content.subject,
         &content.edited,
-        BTreeMap::from([(overlay, content.overlay)]),
+        content.more,
         scene.snapshot.taken_at,
     );
     if skip.is_none() {
@@ -290,12 +311,12 @@ fn branch_steps(
 }
 
 /// In words, how the branch that is there differs from what would be made today.
-fn differs(scene: &Scene, there: &MarkerBranch, content: &Content, overlay: &str) -> Option<Outside> {
+fn differs(scene: &Scene, there: &MarkerBranch, content: &Content) -> Option<Outside> {
     let mut others = Vec::new();
     match bundle_text(&there.files) {
         Ok(text) if text == content.edited.text => {}
         Ok(text) => {
-            let right = file::edit(text, &scene.wishes()).is_ok_and(|edited| edited.changed.is_empty());
+            let right = file::edit(text, &content.wishes).is_ok_and(|edited| edited.changed.is_empty());
             let which = if right {
                 "its channels are right"
             } else {
@@ -305,10 +326,12 @@ fn differs(scene: &Scene, there: &MarkerBranch, content: &Content, overlay: &str
         }
         Err(problem) => others.push(problem.to_string()),
     }
-    match there.files.get(overlay) {
-        Some(file) if file.0 == content.overlay.as_bytes() => {}
-        Some(_) => others.push(format!("another {overlay}")),
-        None => others.push(format!("no {overlay}")),
+    for (path, text) in &content.more {
+        match there.files.get(path) {
+            Some(file) if file.0 == text.as_bytes() => {}
+            Some(_) => others.push(format!("another {path}")),
+            None => others.push(format!("no {path}")),
+        }
     }
     (!others.is_empty()).then(|| {
         Outside::new(format!(
@@ -320,7 +343,7 @@ fn differs(scene: &Scene, there: &MarkerBranch, content: &Content, overlay: &str
 }
 
 /// Plans the bundle; false where it has to be left out, and the branch with it.
-fn bundle_steps(
+pub(in crate::plan) fn bundle_steps(
     scene: &Scene,
     facts: &BundleFacts,
     there: Option<&MarkerBranch>,
@@ -328,7 +351,7 @@ fn bundle_steps(
     marked: &mut Marked,
 ) -> Result<bool, Problem> {
     let name = &scene.bundle.name;
-    let without = "--without bundle publishes the release without it";
+    let without = scene.way_out;
     let store: &CharmFacts = scene
         .snapshot
         .charms
@@ -350,7 +373,7 @@ fn bundle_steps(
                 if there.is_none() {
                     marked.leave(
                         &scene.branch_words(),
-                        "it is made when the bundle can be released; --without bundle makes it now",
+                        &format!("it is made when the bundle can be released; {without}"),
                     );
                 }
                 return Ok(there.is_some());

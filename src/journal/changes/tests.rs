@@ -1,0 +1,252 @@
+//! What a journal tells of channels, and which run waits.
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::domain::{CharmRevision, ResourceRevision};
+use crate::journal::{Made, Outcome};
+use crate::plan::{Attach, PublishIntent, RollbackIntent, RolledBack, State, StepId};
+
+fn serving(revision: u64, resource: u64) -> Serving {
+    Serving {
+        revision: CharmRevision(revision),
+        resources: vec![("image".parse().unwrap(), ResourceRevision(resource))],
+    }
+}
+
+fn step(id: &str, op: Op) -> Step {
+    Step {
+        id: StepId(id.to_owned()),
+        kind: op.kind().to_owned(),
+        target: Outside::new(id),
+        before: State::Nothing(()),
+        after: State::Nothing(()),
+        bytes: None,
+        skip_reason: None,
+        undo: Outside::default(),
+        optional: false,
+        op,
+    }
+}
+
+fn release(charm: &str, before: Option<Serving>, from: AttachFrom) -> Step {
+    let op = Op::Release {
+        charm: charm.parse().unwrap(),
+        moves: vec![Move {
+            channel: "latest/edge".parse().unwrap(),
+            base: None,
+            revision: CharmRevision(50),
+            resources: vec![Attach {
+                name: "image".parse().unwrap(),
+                from,
+            }],
+            before,
+        }],
+    };
+    step(&format!("release/{charm}"), op)
+}
+
+fn seven() -> AttachFrom {
+    AttachFrom::Revision(ResourceRevision(7))
+}
+
+fn upload() -> Step {
+    let op = Op::UploadFile {
+        charm: "a".parse().unwrap(),
+        resource: "image".parse().unwrap(),
+        path: "/x".into(),
+        digest: crate::domain::Digest::from_bytes([0; 32]),
+        size: 1,
+        architectures: Vec::new(),
+    };
+    step("upload/a", op)
+}
+
+fn plan(steps: Vec<Step>) -> Plan {
+    let intent = Intent::Publish(PublishIntent::of("2025-01-27".parse().unwrap()));
+    Plan::new(
+        "legend",
+        "w",
+        "Publish".to_owned(),
+        intent,
+        steps,
+        "yes".to_owned(),
+    )
+}
+
+fn at(minute: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_740_000_000, 0).unwrap() + TimeDelta::minutes(minute)
+}
+
+struct Told {
+    _folder: tempfile::TempDir,
+    journal: Journal,
+    run: RunId,
+}
+
+fn journal(plan: &Plan) -> Told {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "w").unwrap();
+    let run = RunId("r1".to_owned());
+    journal.begin(&run, "ann", plan, at(0)).unwrap();
+    Told {
+        _folder: folder,
+        journal,
+        run,
+    }
+}
+
+impl Told {
+    fn ends(&self, step: &str, outcome: Option<StepOutcome>, made: &Made) {
+        let id = StepId(step.to_owned());
+        self.journal.step_begins(&self.run, &id, at(1)).unwrap();
+        if let Some(outcome) = outcome {
+            self.journal
+                .step_ends(&self.run, &id, outcome, made, None, at(2))
+                .unwrap();
+        }
+    }
+
+    fn changes(&self) -> Vec<ChannelChange> {
+        self.journal.changes().unwrap()
+    }
+}
+
+#[test]
+fn a_release_that_was_done_is_a_change_with_the_resource_that_its_step_brought() {
+    let from = AttachFrom::Step(StepId("upload/a".to_owned()));
+    let told = journal(&plan(vec![upload(), release("a", Some(serving(49, 7)), from)]));
+    assert_eq!(told.changes(), []);
+    let made = Made {
+        resource_revision: Some(ResourceRevision(8)),
+        created: true,
+        ..Made::default()
+    };
+    told.ends("upload/a", Some(StepOutcome::Done), &made);
+    told.ends("release/a", Some(StepOutcome::Done), &Made::default());
+    let changes = told.changes();
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].before, Some(serving(49, 7)));
+    assert_eq!(changes[0].after, Some(serving(50, 8)));
+    assert!(changes[0].certain);
+    assert_eq!(changes[0].at, at(2));
+    let past = told.journal.past(&told.run).unwrap().unwrap();
+    assert_eq!(past.published, Some("2025-01-27".parse().unwrap()));
+    assert_eq!(past.stays, [Outside::new("revision 8 of image of a")]);
+    assert_eq!(told.journal.past(&RunId("r2".to_owned())).unwrap(), None);
+}
+
+#[test]
+fn an_answer_that_was_lost_is_uncertain_and_what_was_refused_is_none() {
+    for (outcome, certain) in [
+        (None, Some(false)),
+        (Some(StepOutcome::Unknown), Some(false)),
+        (Some(StepOutcome::Skipped), None),
+        (Some(StepOutcome::Done), Some(true)),
+    ] {
+        let told = journal(&plan(vec![release("a", None, seven())]));
+        told.ends("release/a", outcome, &Made::default());
+        let found = told.changes().first().map(|change| change.certain);
+        assert_eq!(found, certain, "{outcome:?}");
+    }
+    for (kind, certain) in [(Kind::Refused, None), (Kind::Network, Some(false))] {
+        let told = journal(&plan(vec![release("a", None, seven())]));
+        let id = StepId("release/a".to_owned());
+        told.journal.step_begins(&told.run, &id, at(1)).unwrap();
+        let problem = Problem::new(kind, "no");
+        told.journal
+            .step_ends(
+                &told.run,
+                &id,
+                StepOutcome::Failed,
+                &Made::default(),
+                Some(&problem),
+                at(2),
+            )
+            .unwrap();
+        let found = told.changes().first().map(|change| change.certain);
+        assert_eq!(found, certain, "{kind:?}");
+    }
+}
+
+#[test]
+fn what_a_second_attempt_finds_done_was_done_by_the_first() {
+    let told = journal(&plan(vec![release("a", None, seven())]));
+    told.ends("release/a", None, &Made::default());
+    told.ends("release/a", Some(StepOutcome::Skipped), &Made::default());
+    assert!(told.changes()[0].certain);
+}
+
+#[test]
+fn a_row_that_was_so_already_is_no_change() {
+    let told = journal(&plan(vec![release("a", Some(serving(50, 7)), seven())]));
+    told.ends("release/a", Some(StepOutcome::Done), &Made::default());
+    assert_eq!(told.changes(), []);
+}
+
+#[test]
+fn a_plan_made_anew_does_not_forget_what_the_first_one_changed() {
+    let told = journal(&plan(vec![
+        release("a", Some(serving(49, 7)), seven()),
+        release("b", None, seven()),
+    ]));
+    told.ends("release/a", Some(StepOutcome::Done), &Made::default());
+    // Taken up again: the first charm is seen as it is by now.
+    let mut second = plan(vec![
+        release("a", Some(serving(50, 7)), seven()),
+        release("b", None, seven()),
+    ]);
+    second.steps[0].skip_reason = Some(Outside::new("runs it already"));
+    told.journal.begin(&told.run, "ann", &second, at(5)).unwrap();
+    told.ends("release/b", Some(StepOutcome::Done), &Made::default());
+    let befores: Vec<_> = told.changes().into_iter().map(|change| change.before).collect();
+    assert_eq!(befores, [Some(serving(49, 7)), None]);
+    told.journal.begin(&told.run, "ann", &second, at(6)).unwrap();
+    assert_eq!(told.changes().len(), 2, "each is told once");
+    let elsewhere = Journal::open(told.journal.folder(), "another world").unwrap();
+    assert_eq!(elsewhere.changes().unwrap(), []);
+}
+
+#[test]
+fn a_run_that_was_rolled_back_no_longer_waits_until_the_rollback_is_taken_back() {
+    let told = journal(&plan(vec![release("a", None, seven())]));
+    told.ends("release/a", Some(StepOutcome::Unknown), &Made::default());
+    told.journal
+        .end(&told.run, Outcome::Unknown, None, at(3))
+        .unwrap();
+    let first = told.journal.run(&told.run).unwrap().unwrap();
+    assert!(first.open());
+    assert_eq!(
+        first.ways_on(),
+        ["windlass resume r1", "windlass rollback --run r1"]
+    );
+    let back = |of: &str, id: &str, outcome: Outcome| {
+        let mut plan = plan(Vec::new());
+        plan.intent = Intent::Rollback(RollbackIntent {
+            of: RolledBack::Run(RunId(of.to_owned())),
+            over: false,
+        });
+        let id = RunId(id.to_owned());
+        told.journal.begin(&id, "ann", &plan, at(4)).unwrap();
+        told.journal.end(&id, outcome, None, at(5)).unwrap();
+    };
+    back("r1", "r2", Outcome::Failed);
+    assert_eq!(
+        told.journal.open_runs().unwrap().len(),
+        1,
+        "a failed rollback settles nothing"
+    );
+    back("r1", "r3", Outcome::Partly);
+    let settled = told.journal.run(&told.run).unwrap().unwrap();
+    assert_eq!(settled.rolled_back_by, Some(RunId("r3".to_owned())));
+    assert!(!settled.open() && settled.ways_on().is_empty());
+    assert!(told.journal.open_runs().unwrap().is_empty());
+    let again = Intent::Publish(PublishIntent::of("2025-01-27".parse().unwrap()));
+    assert_eq!(told.journal.unfinished("legend", &again).unwrap(), None);
+    back("r3", "r4", Outcome::Done);
+    assert_eq!(
+        told.journal.open_runs().unwrap().len(),
+        1,
+        "it stands again as it was left"
+    );
+}

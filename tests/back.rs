@@ -1,0 +1,353 @@
+//! The ways back over the wire: promote, roll back, hold, on the demo world.
+//! Owns the promise that a rollback restores the store's own map; plans and journal have their own
+//! tests.
+
+#![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use windlass::config::Config;
+use windlass::demo::{Options, World};
+use windlass::domain::{Kind, Problem, Snapshot};
+use windlass::journal::{Outcome, RunId, RunRecord};
+use windlass::plan::intent::Part;
+use windlass::plan::{
+    HoldIntent, Intent, Plan, PromoteIntent, PublishIntent, ReleaseIntent, RollbackIntent, RolledBack,
+};
+use windlass::run::{Session, Setting};
+use windlass::services::Services;
+
+const RELEASE: &str = "2025-01-27";
+const STUDIO: &str = "finos-legend-studio-k8s";
+
+async fn world(dir: &Path, faults: Option<&str>) -> World {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut options = Options::in_dir(dir.join("world"));
+    options.image_size = 65_536;
+    if let Some(faults) = faults {
+        let path = dir.join("faults.toml");
+        std::fs::write(&path, faults).unwrap();
+        options.faults = Some(path);
+    }
+    World::start(&options).await.unwrap()
+}
+
+fn session(world: &World, dir: &Path) -> Session {
+    let variables: BTreeMap<String, String> = world.environment().into_iter().collect();
+    let variable = |name: &str| variables.get(name).cloned();
+    let config = Config::load(None, variable, None).unwrap();
+    let services = Services::new(&variable, Some(dir.join("cache")), false).unwrap();
+    let setting = Setting {
+        state: dir.join("state"),
+        cache: dir.join("cache"),
+        read_only: false,
+        offline: false,
+    };
+    Session::open(config, services, &setting).unwrap()
+}
+
+/// Looks and plans, as every face does.
+async fn planned(session: &Session, intent: &Intent) -> Result<Plan, Problem> {
+    let (observer, before) = (&session.observer, Snapshot::default());
+    match intent {
+        Intent::Publish(intent) => {
+            let seen = observer.for_publish(before, intent).await;
+            session.plan_publish(&seen, intent)
+        }
+        Intent::Promote(intent) => {
+            let seen = observer.for_promote(before, intent).await;
+            session.plan_promote(&seen, intent)
+        }
+        Intent::Rollback(intent) => {
+            let seen = observer.for_rollback(before, intent).await;
+            session.plan_rollback(&seen, intent)
+        }
+        Intent::Hold(intent) => {
+            let seen = observer.for_hold(before, intent).await;
+            session.plan_hold(&seen, intent)
+        }
+        Intent::Release(intent) => {
+            let channels = Some(&intent.channels[..]);
+            let seen = observer.for_charm(before, &intent.charm, channels).await;
+            session.plan_release(&seen, intent)
+        }
+        _ => unreachable!("not asked for here"),
+    }
+}
+
+async fn made(session: &Session, intent: &Intent) -> RunRecord {
+    let plan = planned(session, intent).await.unwrap();
+    session.recheck(&plan).await.unwrap();
+    session.start(plan).unwrap().finished.await.unwrap().unwrap()
+}
+
+async fn done(session: &Session, intent: &Intent) -> RunRecord {
+    let record = made(session, intent).await;
+    assert!(
+        matches!(record.outcome, Some(Outcome::Done | Outcome::Partly)),
+        "{:?} {:?}",
+        record.outcome,
+        record.problem
+    );
+    record
+}
+
+/// A publish of the charms alone.
+fn charms_alone() -> Intent {
+    let mut intent = PublishIntent::of(RELEASE.parse().unwrap());
+    intent.without = [Part::Branch, Part::Bundle].into();
+    Intent::Publish(intent)
+}
+
+fn promote() -> Intent {
+    Intent::Promote(PromoteIntent {
+        release: RELEASE.parse().unwrap(),
+        to: "stable".parse().unwrap(),
+        with: BTreeMap::new(),
+    })
+}
+
+fn back(run: &RunId, over: bool) -> Intent {
+    Intent::Rollback(RollbackIntent {
+        of: RolledBack::Run(run.clone()),
+        over,
+    })
+}
+
+/// The store's own map of every package: `package channel base revision resources`, sorted.
+fn map(world: &World) -> Vec<String> {
+    let text = std::fs::read(world.dir().join("charmhub.json")).unwrap();
+    let state: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let mut rows = Vec::new();
+    for (name, package) in state["packages"].as_object().unwrap() {
+        for row in package["map"].as_array().unwrap() {
+            let resources: Vec<String> = row["resources"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| format!("{}:{}", one["name"], one["revision"]))
+                .collect();
+            rows.push(format!(
+                "{name} {} {} r{} {}",
+                row["channel"],
+                row["base"]["channel"],
+                row["revision"],
+                resources.join(" ")
+            ));
+        }
+    }
+    rows.sort();
+    rows
+}
+
+fn of_channel(map: &[String], channel: &str) -> Vec<String> {
+    map.iter()
+        .filter(|row| row.contains(&format!("\"{channel}\"")))
+        .map(|row| row.replace(channel, ""))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promotion_brings_the_pairs_of_edge_and_its_rollback_restores_the_map() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), None).await;
+    let session = session(&world, dir.path());
+    let first = map(&world);
+    let published = done(&session, &charms_alone()).await;
+    let before = map(&world);
+    assert_ne!(first, before);
+
+    let promoted = done(&session, &promote()).await;
+    let after = map(&world);
+    let charms = |rows: Vec<String>| -> Vec<String> {
+        rows.into_iter().filter(|row| !row.contains("bundle")).collect()
+    };
+    assert_eq!(
+        charms(of_channel(&after, "2025-01/stable")),
+        charms(of_channel(&before, "2025-01/edge"))
+    );
+    assert_eq!(charms(of_channel(&after, "2025-01/stable")).len(), 4);
+
+    let rolled = done(&session, &back(&promoted.id, false)).await;
+    assert_eq!(map(&world), before);
+    let settled = session.journal.run(&promoted.id).unwrap().unwrap();
+    assert_eq!(settled.rolled_back_by, Some(rolled.id.clone()));
+
+    // The way back has a way back, and the publish has one too.
+    done(&session, &back(&rolled.id, false)).await;
+    assert_eq!(map(&world), after);
+    done(&session, &back(&promoted.id, false)).await;
+    done(&session, &back(&published.id, false)).await;
+    assert_eq!(map(&world), first);
+    let nothing = planned(&session, &back(&published.id, false)).await.unwrap();
+    let channels = nothing
+        .steps
+        .iter()
+        .filter(|step| matches!(step.kind.as_str(), "release" | "close"));
+    assert!(
+        channels.into_iter().all(|step| step.skip_reason.is_some()),
+        "{:#?}",
+        nothing.steps
+    );
+    world.stop().await;
+}
+
+/// The store takes the first release of a publish and refuses every later one.
+const REFUSING: &str = "[[fault]]\nservice = \"charmhub\"\nmethod = \"POST\"\npath = \"/v1/charm/finos-legend-sdlc-k8s/releases\"\nevery = true\nstatus = 403\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publish_that_failed_midway_is_rolled_back_to_the_former_map() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), Some(REFUSING)).await;
+    let session = session(&world, dir.path());
+    let before = map(&world);
+    let failed = made(&session, &charms_alone()).await;
+    assert_eq!(failed.outcome, Some(Outcome::Failed));
+    assert_ne!(map(&world), before, "the engine was released");
+    assert_eq!(
+        failed.ways_on(),
+        [
+            format!("windlass resume {}", failed.id),
+            format!("windlass rollback --run {}", failed.id)
+        ]
+    );
+    let rolled = done(&session, &back(&failed.id, false)).await;
+    assert_eq!(map(&world), before);
+    let problem = session.resume(&failed.id).err().unwrap();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(problem.to_string().contains(&rolled.id.0), "{problem}");
+    assert!(session.journal.open_runs().unwrap().is_empty());
+    // Published anew it is a run of its own.
+    let again = made(&session, &charms_alone()).await;
+    assert_ne!(again.id, failed.id);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publish_taken_up_again_is_still_rolled_back_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let once = REFUSING.replace("every = true", "nth = 1");
+    let world = world(dir.path(), Some(&once)).await;
+    let session = session(&world, dir.path());
+    let before = map(&world);
+    let failed = made(&session, &charms_alone()).await;
+    assert_eq!(failed.outcome, Some(Outcome::Failed));
+    // The same command again: its plan is made anew and no longer tells what the engine had.
+    let second = done(&session, &charms_alone()).await;
+    assert_eq!(second.id, failed.id);
+    done(&session, &back(&second.id, false)).await;
+    assert_eq!(map(&world), before);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_somebody_changed_since_is_left_unless_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), None).await;
+    let session = session(&world, dir.path());
+    let before = map(&world);
+    let published = done(&session, &charms_alone()).await;
+    let other = Intent::Release(ReleaseIntent {
+        charm: STUDIO.parse().unwrap(),
+        revision: windlass::domain::CharmRevision(30),
+        channels: vec!["latest/edge".parse().unwrap()],
+        resources: BTreeMap::new(),
+    });
+    done(&session, &other).await;
+    let changed = map(&world);
+    let problem = planned(&session, &back(&published.id, false)).await.unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(
+        problem
+            .to_string()
+            .contains("finos-legend-studio-k8s latest/edge"),
+        "{problem}"
+    );
+    assert_eq!(map(&world), changed);
+    done(&session, &back(&published.id, true)).await;
+    assert_eq!(map(&world), before);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_waits_and_its_own_rollback_may_begin() {
+    let dir = tempfile::tempdir().unwrap();
+    // The release is made, and every answer and every later look is lost.
+    let hidden = "[[fault]]\nservice = \"charmhub\"\nmethod = \"POST\"\npath = \"/v1/charm/finos-legend-sdlc-k8s/releases\"\nnth = 1\nhang = 30\n";
+    let world = world(dir.path(), Some(hidden)).await;
+    let session = session(&world, dir.path());
+    let before = map(&world);
+    let plan = planned(&session, &charms_alone()).await.unwrap();
+    let handle = session.start(plan).unwrap();
+    let id = handle.id.clone();
+    let reached = async {
+        loop {
+            let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
+            if log.contains("finos-legend-engine-k8s/releases") && map(&world) != before {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), reached)
+        .await
+        .unwrap();
+    // As a process that dies: nothing more is written.
+    handle.finished.abort();
+    drop(handle.finished.await);
+    let open = session.journal.open_runs().unwrap();
+    assert_eq!(open.len(), 1);
+    let other = Intent::Release(ReleaseIntent {
+        charm: STUDIO.parse().unwrap(),
+        revision: windlass::domain::CharmRevision(30),
+        channels: vec!["latest/edge".parse().unwrap()],
+        resources: BTreeMap::new(),
+    });
+    let plan = planned(&session, &other).await.unwrap();
+    let problem = session.start(plan).err().unwrap();
+    assert_eq!(problem.kind, Kind::Conflict);
+    assert!(
+        problem.hints[0]
+            .as_str()
+            .contains(&format!("windlass rollback --run {id}")),
+        "{problem:?}"
+    );
+    done(&session, &back(&id, false)).await;
+    assert_eq!(map(&world), before);
+    assert!(session.journal.open_runs().unwrap().is_empty());
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_is_seen_by_everybody_and_a_rolled_back_publish_is_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), None).await;
+    let session = session(&world, dir.path());
+    let hold = |hold| {
+        Intent::Hold(HoldIntent {
+            release: RELEASE.parse().unwrap(),
+            hold,
+        })
+    };
+    let held = || async {
+        let seen = session.observer.refresh(Snapshot::default()).await;
+        let release = RELEASE.parse().unwrap();
+        seen.holds.value.unwrap().contains(&release)
+    };
+    assert!(!held().await);
+    done(&session, &hold(true)).await;
+    assert!(held().await);
+    assert!(planned(&session, &hold(true)).await.unwrap().nothing_to_do());
+    done(&session, &hold(false)).await;
+    assert!(!held().await);
+
+    let published = done(&session, &charms_alone()).await;
+    let rolled = done(&session, &back(&published.id, false)).await;
+    assert_eq!(rolled.outcome, Some(Outcome::Done));
+    assert!(held().await);
+    done(&session, &back(&rolled.id, false)).await;
+    assert!(!held().await, "the hold goes with the rollback that set it");
+    world.stop().await;
+}
