@@ -54,6 +54,8 @@ pub enum Msg {
     Upload(UploadMsg),
     /// Of the release dialog.
     Release(ReleaseMsg),
+    /// Of the promotion dialog.
+    Promote(PromoteMsg),
     /// Of an image looked at closely.
     Image(ImageMsg),
     // --- from the clock
@@ -144,6 +146,12 @@ pub enum Go {
     Release,
     /// Review the closing of the selected channel.
     Close,
+    /// Choose the risk that a release is promoted to.
+    Promote,
+    /// Review the rollback of the selected channel or run.
+    RollBack,
+    /// Review the holding of the selected release, or the end of its hold.
+    Hold,
     /// Look at the selected image.
     Image,
     /// Take up the selected run.
@@ -173,6 +181,10 @@ pub enum ReviewMsg {
     RevokeFormer,
     /// Keep the token elsewhere.
     KeepElsewhere,
+    /// Leave out what is written to the bundle and its repository, or take it in.
+    WithoutBranch,
+    /// Also roll back what somebody changed since, or leave it.
+    Over,
     /// Look and plan again.
     Again,
     /// Ask for the word that confirms.
@@ -222,6 +234,19 @@ pub enum ReleaseMsg {
     /// Another revision, by steps.
     Change(isize),
     /// Plan the release.
+    Accept,
+    /// Leave it.
+    Close,
+}
+
+/// What can happen in the promotion dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromoteMsg {
+    /// By rows.
+    Step(isize),
+    /// Take the selected charm along, or leave it out.
+    Tick,
+    /// Plan the promotion.
     Accept,
     /// Leave it.
     Close,

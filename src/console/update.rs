@@ -13,9 +13,9 @@ use super::dialogs::{self, Modal, Text};
 use super::effect::{Effect, RequestId};
 use super::hidden::Hidden;
 use super::model::Screen;
-use super::msg::{ImageMsg, ReleaseMsg, SignInMsg, UploadMsg};
+use super::msg::{ImageMsg, PromoteMsg, ReleaseMsg, SignInMsg, UploadMsg};
 use super::panes::{self, PaneId};
-use super::{Model, Msg, image, layout, release, review, running, sign_in, upload, wake};
+use super::{Model, Msg, image, layout, promote, release, review, running, sign_in, upload, wake};
 use crate::domain::{Problem, Snapshot};
 use crate::journal::RunRecord;
 
@@ -69,6 +69,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Upload(msg) => on_upload(model, msg),
         Msg::Release(msg) => on_release(model, msg),
+        Msg::Promote(msg) => on_promote(model, msg),
         Msg::Image(msg) => on_image(model, msg),
         Msg::Looked(id, result) => {
             image::looked(model, id, *result);
@@ -149,6 +150,16 @@ fn on_release(model: &mut Model, msg: ReleaseMsg) -> Vec<Effect> {
         ReleaseMsg::Tick => release::tick(model),
         ReleaseMsg::Change(steps) => release::change(model, steps),
         ReleaseMsg::Close => release::close(model),
+    }
+    Vec::new()
+}
+
+fn on_promote(model: &mut Model, msg: PromoteMsg) -> Vec<Effect> {
+    match msg {
+        PromoteMsg::Accept => return promote::accept(model),
+        PromoteMsg::Step(steps) => promote::step(model, steps),
+        PromoteMsg::Tick => promote::tick(model),
+        PromoteMsg::Close => promote::close(model),
     }
     Vec::new()
 }
@@ -269,6 +280,10 @@ fn pick(model: &mut Model, at: usize) -> Vec<Effect> {
         }
         Some(Modal::Release(_)) => {
             release::pick(model, at);
+            return Vec::new();
+        }
+        Some(Modal::Promote(_)) => {
+            promote::pick(model, at);
             return Vec::new();
         }
         _ => {}

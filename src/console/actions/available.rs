@@ -23,6 +23,10 @@ pub enum Availability {
 
 use Availability::{Disabled, Enabled, Hidden};
 
+pub(super) use super::standing::{
+    hold, over, promote_channel, promote_release, roll_back_channel, roll_back_here, roll_back_run, without,
+};
+
 const READ_ONLY: &str = "read-only: nothing is written; start without --read-only to write";
 
 const OFFLINE: &str = "offline: nobody is asked; start without --offline";
@@ -394,7 +398,7 @@ pub(super) fn cancel(model: &Model) -> Availability {
     }
 }
 
-fn of_review(model: &Model, answer: impl Fn(&review::Review) -> Availability) -> Availability {
+pub(super) fn of_review(model: &Model, answer: impl Fn(&review::Review) -> Availability) -> Availability {
     match &model.screen {
         Screen::Review(review) => answer(review),
         _ => Hidden,
@@ -422,7 +426,7 @@ pub(super) fn change(model: &Model) -> Availability {
     of_review(model, may_change)
 }
 
-const fn may_change(review: &review::Review) -> Availability {
+pub(super) const fn may_change(review: &review::Review) -> Availability {
     if review.starting.is_some() {
         Disabled("the run is being started")
     } else {

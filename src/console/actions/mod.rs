@@ -5,6 +5,7 @@
 
 mod available;
 mod key;
+mod standing;
 mod table;
 
 pub use available::Availability;
@@ -54,6 +55,11 @@ pub enum ActionId {
     Upload,
     ReleaseRevision,
     CloseChannel,
+    PromoteRelease,
+    PromoteChannel,
+    HoldRelease,
+    RollBackChannel,
+    RollBackRun,
     Image,
     ChannelImage,
     ReleaseImage,
@@ -68,6 +74,12 @@ pub enum ActionId {
     ReviewTrackOnly,
     ReviewDowngrade,
     ReviewKeep,
+    ReviewWithout,
+    PromoteConfirm,
+    RollBackConfirm,
+    RollBackOver,
+    HoldConfirm,
+    WorkflowConfirm,
     RotateConfirm,
     RotateFormer,
     RotateOrphan,
@@ -87,6 +99,7 @@ pub enum ActionId {
     ReviewBack,
     RunCancel,
     RunResume,
+    RunRollBack,
     RunUp,
     RunDown,
     RunPageUp,
@@ -124,6 +137,11 @@ pub enum ActionId {
     ReleaseUp,
     ReleaseDown,
     ReleaseClose,
+    PromoteAccept,
+    PromoteTick,
+    PromoteUp,
+    PromoteDown,
+    PromoteClose,
     ChooseAccept,
     ChooseUp,
     ChooseDown,
@@ -178,6 +196,8 @@ pub enum Scope {
     Upload,
     /// In the release dialog.
     Release,
+    /// In the promotion dialog.
+    Promote,
     /// In a choice between a few things.
     Choose,
     /// Where an image is looked at closely.
@@ -228,6 +248,7 @@ pub fn scopes(model: &Model) -> Vec<Scope> {
         Some(Modal::SignIn(_)) => vec![Scope::SignIn],
         Some(Modal::Upload(_)) => vec![Scope::Upload],
         Some(Modal::Release(_)) => vec![Scope::Release],
+        Some(Modal::Promote(_)) => vec![Scope::Promote],
         Some(Modal::Choose(_)) => vec![Scope::Choose],
         Some(Modal::Image(_)) => vec![Scope::Image],
         Some(Modal::Stop(_)) => vec![Scope::Stop],

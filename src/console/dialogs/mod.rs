@@ -15,6 +15,7 @@ use tui_input::{Input, InputRequest};
 
 use super::actions::Key;
 use super::image::Image;
+use super::promote::{self, Promote};
 use super::release::Release;
 use super::sign_in::SignIn;
 use super::upload::Upload;
@@ -41,6 +42,8 @@ pub enum Modal {
     Upload(Box<Upload>),
     /// Choosing where a revision is released.
     Release(Box<Release>),
+    /// Choosing where a release is promoted to.
+    Promote(Box<Promote>),
     /// One of a few things.
     Choose(Choose),
     /// An image looked at closely.
@@ -188,6 +191,7 @@ pub fn settle(model: &mut Model) {
         Some(Modal::Help(help)) => help.settle(entries, lines.saturating_sub(2)),
         Some(Modal::Choose(choose)) => choose.settle(lines.saturating_sub(2)),
         Some(Modal::Release(_)) => release::settle(model),
+        Some(Modal::Promote(_)) => promote::settle(model),
         _ => {}
     }
 }
@@ -207,6 +211,7 @@ pub fn move_by(model: &mut Model, steps: isize) {
         }
         Some(Modal::Choose(choose)) => choose.move_by(steps),
         Some(Modal::Release(_)) => release::step(model, steps),
+        Some(Modal::Promote(_)) => promote::step(model, steps),
         Some(Modal::Help(help)) => help.move_by(steps, entries),
         _ => {}
     }

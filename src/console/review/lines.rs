@@ -74,7 +74,7 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
         look: &model.setting.look,
         width,
         label_end: match review.kind() {
-            Sort::Single => WIDE_LABEL_END,
+            sort if sort.tells_undo() => WIDE_LABEL_END,
             _ => LABEL_END,
         },
         lines: Vec::new(),
@@ -100,6 +100,13 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
             page.text(3, &format!("{glyph} {warning}"), Tone::Warn);
         }
     }
+    if let Some(plan) = review.plan.as_ref().filter(|plan| !plan.left_out.is_empty()) {
+        page.heading("Left out, so that the run ends partly");
+        for text in &plan.left_out {
+            let glyph = page.look.glyph(Glyph::Nothing);
+            page.text(3, &format!("{glyph} {text}"), Tone::Plain);
+        }
+    }
     match review.publish() {
         Some(intent) => {
             let items = items(model.workspace(), &model.snapshot, intent);
@@ -107,6 +114,9 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
             for (at, item) in items.iter().enumerate() {
                 page.blank();
                 image_lines(model, review, &tags, at, item, &mut page);
+            }
+            if let Some(plan) = &review.plan {
+                steps::besides(plan, &items, &mut page);
             }
         }
         None => steps::lines(model, review, &mut page),
@@ -127,12 +137,18 @@ fn remedies(problem: &Problem, sort: Sort) -> String {
         .collect::<Vec<_>>()
         .join(" ");
     let mut keys = Vec::new();
-    // Only a publish can be changed here.
+    if sort == Sort::Rollback && text.contains("--over") {
+        keys.push("a goes over what was changed since");
+    }
+    // Of the others only a publish can be changed here.
     let text = if sort == Sort::Publish {
         text
     } else {
         String::new()
     };
+    if text.contains("--without") {
+        keys.push("w publishes the charms alone");
+    }
     if text.contains("--track-only") {
         keys.push("t publishes to the track alone");
     }
@@ -164,6 +180,8 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
             Sort::Publish => "looking at Charmhub, GitHub and the registry, then planning …",
             Sort::Rotate => "looking at every target, then planning …",
             Sort::SignIn | Sort::Revoke => "looking at Charmhub, then planning …",
+            Sort::Promote | Sort::Rollback => "looking at every channel, then planning …",
+            Sort::Hold | Sort::Workflow => "looking at GitHub, then planning …",
             Sort::Single => "looking at what is needed, then planning …",
         }
         .to_owned()
@@ -208,7 +226,9 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
             (wish.track_only, "track only"),
             (wish.allow_downgrade, "downgrade allowed"),
             (wish.keep_revision, "revisions kept"),
+            (!wish.without.is_empty(), "without branch and bundle"),
         ],
+        Intent::Rollback(wish) => vec![(wish.over, "over later changes")],
         Intent::Rotate(wish) => vec![(
             wish.revoke.contains(&Revoked::Recorded),
             "former tokens are revoked",

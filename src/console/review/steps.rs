@@ -4,7 +4,7 @@
 
 use super::lines::Page;
 use super::lines::channel_lines;
-use super::{Orphan, Review, ReviewLine, Sort, orphans};
+use super::{Item, Orphan, Review, ReviewLine, orphans};
 use crate::console::Model;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
@@ -23,7 +23,7 @@ pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
         for step in &plan.steps {
             step_lines(step, page);
         }
-        if review.kind() == Sort::Single {
+        if review.kind().tells_undo() {
             undo_lines(plan, page);
         }
     }
@@ -127,6 +127,23 @@ fn undo_lines(plan: &Plan, page: &mut Page) {
     }
 }
 
+/// The steps of a publish that are about no image: what happens to the bundle, its repository and
+/// a hold.
+pub(super) fn besides(plan: &Plan, items: &[Item], page: &mut Page) {
+    let about_image = |step: &&Step| {
+        let charm = step.op.charm();
+        items.iter().any(|item| charm == Some(&item.charm))
+    };
+    let mut steps = plan.steps.iter().filter(|step| !about_image(step)).peekable();
+    if steps.peek().is_none() {
+        return;
+    }
+    page.heading("Bundle and branch");
+    for step in steps {
+        step_lines(step, page);
+    }
+}
+
 fn step_lines(step: &Step, page: &mut Page) {
     let (glyph, tone) = match &step.skip_reason {
         Some(_) => (Glyph::Nothing, Tone::Dim),
@@ -150,7 +167,7 @@ fn step_lines(step: &Step, page: &mut Page) {
     if let Some(reason) = &step.skip_reason {
         return page.text(indent, &format!("skipped: {reason}"), Tone::Dim);
     }
-    if let (State::Rows(_), State::Rows(_)) = (&step.before, &step.after) {
+    if matches!((&step.before, &step.after), (State::Rows(_), State::Rows(_))) {
         return channel_lines(step, &std::collections::BTreeMap::new(), page);
     }
     let arrow = page.look.glyph(Glyph::Arrow);

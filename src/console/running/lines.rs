@@ -1,11 +1,11 @@
 //! The lines of a run's screen.
 
-use super::{Running, state};
+use super::{Running, ending, state};
 use crate::console::live::State as RunState;
 use crate::console::panes::activity::view::mark;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
-use crate::console::{Model, dialogs, links, words};
+use crate::console::{Model, dialogs, links, rollback, words};
 use crate::journal::{Made, Outcome, RunRecord, StepOutcome, StepRecord};
 use crate::plan::{Op, Plan, Step};
 use crate::run::progress::{Phase, StepProgress};
@@ -86,7 +86,13 @@ fn head(model: &Model, running: &Running, record: Option<&RunRecord>) -> Vec<Pie
         RunState::Stopping => pieces.push(Piece::new("  what is under way ends first", Tone::Dim)),
         RunState::Open => pieces.push(Piece::new("  r looks and finishes it", Tone::Accent)),
         RunState::Ended(Outcome::Failed) => {
-            pieces.push(Piece::new("  r takes it up again", Tone::Accent));
+            let back = record.is_some_and(|record| !rollback::changed(record).is_empty());
+            let text = if back {
+                "  r takes it up again, b rolls it back"
+            } else {
+                "  r takes it up again"
+            };
+            pieces.push(Piece::new(text, Tone::Accent));
         }
         RunState::Running | RunState::Ended(_) => {}
     }
@@ -271,7 +277,15 @@ fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mu
             Piece::new(session, Tone::Dim),
         ]);
     }
-    if let Some(problem) = &record.problem {
+    ending::missing(record, look, width, lines);
+    // What a step says above is not said twice.
+    let told = |problem| {
+        record
+            .steps
+            .iter()
+            .any(|step| step.problem.as_ref() == Some(problem))
+    };
+    if let Some(problem) = record.problem.as_ref().filter(|problem| !told(*problem)) {
         lines.push(Vec::new());
         for line in dialogs::Line::problem(problem) {
             for line in line.wrap(width.saturating_sub(3)) {
@@ -282,6 +296,7 @@ fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mu
             }
         }
     }
+    ending::ways_on(record, width, lines);
     lines.push(Vec::new());
     lines.push(vec![
         Piece::new(" Run      ", Tone::Dim),

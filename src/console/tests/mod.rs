@@ -4,6 +4,7 @@ mod credentials;
 mod flows;
 mod random;
 mod screens;
+mod standing;
 mod table;
 mod transfers;
 mod world;

@@ -26,7 +26,7 @@ impl Dice {
     }
 }
 
-const KEYS: &str = "qpzyojkgrcxiatv/?12345 2025-01-27:GnRLXuedmhl  ";
+const KEYS: &str = "qpzyojkgrcxiatv/?12345 2025-01-27:GnRLXuedmhlPHbw  ";
 
 fn message(dice: &mut Dice) -> Msg {
     let size = [(80, 24), (120, 40), (44, 10), (200, 60), (30, 5), (99, 21)];

@@ -17,6 +17,7 @@ fn together() -> Vec<Vec<Scope>> {
         Scope::SignIn,
         Scope::Upload,
         Scope::Release,
+        Scope::Promote,
         Scope::Choose,
         Scope::Image,
         Scope::Stop,

@@ -32,8 +32,8 @@ use crate::domain::{
 };
 use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::{
-    Content, Intent, Plan, PublishIntent, UploadIntent, copy, publish, release as releasing, revoke, rotate,
-    sign_in, upload,
+    Content, Intent, Plan, PublishIntent, UploadIntent, copy, hold, promote, publish, release as releasing,
+    revoke, rollback, rotate, sign_in, upload, workflow,
 };
 
 const WORKSPACE: &str = r#"
@@ -404,6 +404,10 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
                     Intent::Copy(intent) => copy::plan(&workspace(), &previous, intent),
                     Intent::Release(intent) => releasing::plan(&workspace(), &previous, intent),
                     Intent::Close(intent) => releasing::close(&workspace(), &previous, intent),
+                    Intent::Promote(intent) => promote::plan(&workspace(), &previous, intent),
+                    Intent::Rollback(intent) => rollback::plan(&workspace(), &previous, intent),
+                    Intent::Hold(intent) => hold::plan(&workspace(), &previous, intent),
+                    Intent::Workflow(intent) => workflow::plan(&workspace(), &previous, intent),
                 };
                 Msg::Planned(id, now(), previous, Box::new(plan))
             }
