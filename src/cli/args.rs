@@ -98,6 +98,20 @@ pub enum Command {
     },
     /// Publish an upstream release
     Publish(Wish),
+    /// Bring a published release to another risk
+    Promote(Promote),
+    /// Give channels back what they had
+    Rollback(Rollback),
+    /// Keep a release from being published by a robot
+    Hold {
+        /// The release
+        release: String,
+    },
+    /// Lift the hold of a release
+    Unhold {
+        /// The release
+        release: String,
+    },
     /// Make a file or an image a revision of a charm's resource
     UploadResource(UploadResource),
     /// Copy an image to a registry; only its digest travels
@@ -149,6 +163,10 @@ pub enum Command {
 pub enum Plannable {
     /// Publish an upstream release
     Publish(Wish),
+    /// Bring a published release to another risk
+    Promote(Promote),
+    /// Give channels back what they had
+    Rollback(Rollback),
     /// Put a new credential into every secret that holds it
     Rotate(Rotate),
     /// Make a file or an image a revision of a charm's resource
@@ -344,6 +362,39 @@ pub enum WithoutPart {
     Branch,
     /// The bundle
     Bundle,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Promote {
+    /// The release, for example 2025-01-27
+    #[arg(value_name = "RELEASE")]
+    pub release: String,
+    /// candidate, beta or stable
+    #[arg(long, value_name = "RISK")]
+    pub to: String,
+    /// Take a charm that the release's track does not have from this channel; may be repeated
+    #[arg(long, value_name = "CHARM=CHANNEL")]
+    pub with: Vec<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(group(clap::ArgGroup::new("of").required(true).args(["run", "charm"])))]
+pub struct Rollback {
+    /// Everything that this run released or closed
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["charm", "channel", "to"])]
+    pub run: Option<String>,
+    /// The charm
+    #[arg(value_name = "CHARM")]
+    pub charm: Option<String>,
+    /// Only these channels; every one that the journal knows a change of without them
+    #[arg(value_name = "CHANNEL")]
+    pub channel: Vec<String>,
+    /// What they had then, a time in RFC 3339 or a run, instead of before their last change
+    #[arg(long, value_name = "TIME|RUN")]
+    pub to: Option<String>,
+    /// Also where somebody changed a channel since
+    #[arg(long)]
+    pub over: bool,
 }
 
 #[derive(Args, Clone, Debug)]

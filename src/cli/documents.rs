@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use crate::config::Workspace;
 use crate::domain::charm::{ChannelRow, ImageBehind};
-use crate::domain::{CharmName, Observed, Problem, Release, ResourceName, ResourceRevision, Snapshot};
+use crate::domain::{
+    CharmName, Observed, Problem, Release, ReleaseName, ResourceName, ResourceRevision, Snapshot,
+};
 use crate::journal::RunRecord;
 use crate::plan::evidence;
 use crate::plan::{Plan, Step};
@@ -62,8 +64,17 @@ pub fn release(workspace: &Workspace, snapshot: &Snapshot, release: &Release) ->
         "evidence": standing.evidence,
         "same_as": evidence::twins(snapshot, release),
         "warnings": evidence::warnings(workspace, snapshot, release),
-        "held": false,
+        "held": held(workspace, snapshot, &release.name),
     })
+}
+
+/// Whether a release is held; null where that could not be read. Without a bundle there is no
+/// place for holds.
+pub fn held(workspace: &Workspace, snapshot: &Snapshot, release: &ReleaseName) -> Option<bool> {
+    if workspace.bundle.is_none() {
+        return Some(false);
+    }
+    Some(snapshot.holds.value.as_ref()?.contains(release))
 }
 
 /// The image behind a resource revision, with the releases that name it.
@@ -73,7 +84,7 @@ pub fn behind(
     charm: &CharmName,
     resource: &ResourceName,
     revision: ResourceRevision,
-) -> (Option<ImageBehind>, Vec<crate::domain::ReleaseName>) {
+) -> (Option<ImageBehind>, Vec<ReleaseName>) {
     let image = snapshot.image_behind(charm, resource, revision).cloned();
     let key = workspace.charm(charm).and_then(|charm| {
         charm
@@ -167,10 +178,17 @@ pub fn run(record: &RunRecord) -> Value {
         "id": record.id, "title": record.plan.title, "actor": record.actor,
         "outcome": record.outcome, "started_at": record.started_at, "finished_at": record.finished_at,
         "steps": steps, "released": record.released(), "command": record.plan.command,
+        "rolled_back_by": record.rolled_back_by,
     })
 }
 
-/// The problem of a run that ended badly.
+/// The problem of a run that ended badly, with the ways on.
 pub fn problem(record: &RunRecord) -> Option<Problem> {
-    record.problem.clone()
+    let problem = record.problem.clone()?;
+    Some(
+        record
+            .ways_on()
+            .into_iter()
+            .fold(problem, |problem, way| problem.hint(way)),
+    )
 }

@@ -19,6 +19,7 @@ mod runs;
 mod secret_file;
 mod show;
 mod signals;
+mod standing;
 mod tables;
 mod transfer;
 mod upload;
@@ -182,6 +183,20 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
             what: args::Plannable::Publish(wish),
         }) => publish::plan(&process.session(global)?, &wish, output).await,
         Some(Command::Publish(wish)) => publish::publish(&process.session(global)?, &wish, output).await,
+        Some(Command::Promote(wish)) => standing::promote(&process.session(global)?, &wish, output).await,
+        Some(Command::Rollback(wish)) => standing::rollback(&process.session(global)?, &wish, output).await,
+        Some(Command::Hold { release }) => {
+            standing::hold(&process.session(global)?, &release, true, output).await
+        }
+        Some(Command::Unhold { release }) => {
+            standing::hold(&process.session(global)?, &release, false, output).await
+        }
+        Some(Command::Plan {
+            what: args::Plannable::Promote(wish),
+        }) => standing::plan_promote(&process.session(global)?, &wish, output).await,
+        Some(Command::Plan {
+            what: args::Plannable::Rollback(wish),
+        }) => standing::plan_rollback(&process.session(global)?, &wish, output).await,
         Some(Command::Runs) => runs::list(&process.session(global)?, output),
         Some(Command::Resume { run, from_env }) => {
             runs::resume(&process, global, run.as_deref(), from_env, output).await

@@ -29,16 +29,17 @@ pub fn list(session: &Session, output: &Output) -> Ending {
     }
     let mut table = tables::Table::new(&["run", "what", "outcome", "started", "by"]);
     for record in &records {
-        let outcome = match (record.outcome, record.running) {
-            (_, true) => "running",
-            (Some(Outcome::Unknown), _) => "unknown: windlass resume",
-            (Some(outcome), _) => outcome.as_str(),
-            (None, false) => "open: windlass resume",
+        let outcome = match (record.outcome, record.running, &record.rolled_back_by) {
+            (_, true, _) => "running".to_owned(),
+            (_, _, Some(by)) => format!("rolled back by {by}"),
+            (Some(Outcome::Unknown), ..) => "unknown: windlass resume".to_owned(),
+            (Some(outcome), ..) => outcome.as_str().to_owned(),
+            (None, ..) => "open: windlass resume".to_owned(),
         };
         table.row(vec![
             record.id.to_string(),
             record.plan.title.clone(),
-            outcome.to_owned(),
+            outcome,
             record.started_at.format("%Y-%m-%d %H:%M UTC").to_string(),
             record.actor.to_string(),
         ]);
@@ -76,11 +77,11 @@ pub fn report_with(session: &Session, record: &RunRecord, more: Vec<(&str, Value
     if let Some(problem) = documents::problem(record) {
         output.explain(&problem);
     }
-    if matches!(
-        record.outcome,
-        Some(Outcome::Failed | Outcome::Unknown | Outcome::Cancelled)
-    ) {
-        output.say(&format!("to go on: windlass resume {}", record.id));
+    // With a problem its hints have said so.
+    if documents::problem(record).is_none() {
+        for way in record.ways_on() {
+            output.say(&format!("to go on, or back: {way}"));
+        }
     }
     code
 }

@@ -29,7 +29,7 @@ pub use digest::{ConfigDigest, Digest, ImageId, IndexDigest, ManifestDigest};
 pub use image::{Reference, Repository, ResolvedImage, Target};
 pub use problem::{Kind, Problem};
 pub use release::{Release, ReleaseName};
-pub use run::{ChannelChange, RunId};
+pub use run::{ChannelChange, PastRun, RunId};
 pub use secret::{
     Fingerprint, GitHubRepository, KeyId, Lineage, OrganisationSecret, SecretName, SecretTarget, SessionId,
 };

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::{Base, Channel};
 use super::charm::{CharmName, Serving};
+use super::release::ReleaseName;
 use super::text::Outside;
 
 /// Names a run: when it began and a few random digits.
@@ -47,4 +48,23 @@ pub struct ChannelChange {
     pub after: Option<Serving>,
     /// False where the answer was lost: it may not have happened.
     pub certain: bool,
+}
+
+/// A run of the journal that somebody wants to roll back, beyond what it changed in channels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastRun {
+    /// The run.
+    pub id: RunId,
+    /// The workspace that it was for.
+    pub workspace: String,
+    /// What it was, in words.
+    pub title: Outside,
+    /// True where its plan releases to channels or closes them.
+    pub channels: bool,
+    /// The release that it was to publish.
+    pub published: Option<ReleaseName>,
+    /// The release that it held.
+    pub held: Option<ReleaseName>,
+    /// What it brought that no rollback takes away again.
+    pub stays: Vec<Outside>,
 }

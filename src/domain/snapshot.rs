@@ -17,7 +17,7 @@ use super::digest::ManifestDigest;
 use super::image::{Reference, ResolvedImage};
 use super::problem::{Kind, Problem};
 use super::release::{Release, ReleaseName};
-use super::run::ChannelChange;
+use super::run::{ChannelChange, PastRun};
 use super::secret::{
     GitHubRepository, LineageRecord, OrganisationSecrets, RepositorySecrets, SealedRotation, SecretTarget,
     SessionFacts, SessionId,
@@ -161,6 +161,10 @@ pub struct Snapshot {
     /// What runs of this journal changed in channels, oldest first; for a rollback only.
     #[serde(default)]
     pub changes: Vec<ChannelChange>,
+    /// The run that somebody wants to roll back; for a rollback only. Its problem says why the
+    /// journal could not be read.
+    #[serde(default)]
+    pub past: Observed<PastRun>,
     /// Charms and the bundle from the publisher's side.
     #[serde(default)]
     pub charms: BTreeMap<CharmName, Observed<CharmFacts>>,

@@ -4,6 +4,7 @@
 //! runs from the same charms. Every row carries the world it speaks of. Must not hold secrets, and
 //! must not decide anything: the world is the truth.
 
+mod changes;
 mod lineage;
 mod lock;
 pub mod record;

@@ -203,12 +203,30 @@ pub struct RunRecord {
     pub problem: Option<Problem>,
     /// True while a living process works on it.
     pub running: bool,
+    /// The run that gave back everything it had changed: then it no longer waits.
+    pub rolled_back_by: Option<RunId>,
 }
 
 impl RunRecord {
     /// True where it waits to be settled: it died, or its outcome is not known.
     pub fn open(&self) -> bool {
-        !self.running && matches!(self.outcome, None | Some(Outcome::Unknown))
+        !self.running
+            && self.rolled_back_by.is_none()
+            && matches!(self.outcome, None | Some(Outcome::Unknown))
+    }
+
+    /// The commands that settle it where it did not end well: going on, and giving back what it
+    /// changed in channels, where it may have changed any.
+    pub fn ways_on(&self) -> Vec<String> {
+        let ended_well = matches!(self.outcome, Some(Outcome::Done | Outcome::Partly));
+        if ended_well || self.running || self.rolled_back_by.is_some() {
+            return Vec::new();
+        }
+        let mut ways = vec![format!("windlass resume {}", self.id)];
+        if self.touched_channels() {
+            ways.push(format!("windlass rollback --run {}", self.id));
+        }
+        ways
     }
 
     /// What it released, in order.

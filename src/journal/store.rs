@@ -3,15 +3,19 @@
 //! Owns the schema and every statement. What is about to be done is on disk before it is done.
 //! Must not be shared between worlds without saying so: every row names its world.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
+use super::changes;
 use super::record::{Made, Outcome, RunId, RunRecord, StepOutcome, StepRecord};
 use crate::domain::{Kind, Outside, Problem};
-use crate::plan::{Intent, Plan, StepId};
+use crate::plan::{Intent, Plan, RollbackIntent, RolledBack, StepId};
 
 /// The journal of one world.
 #[derive(Clone)]
@@ -44,10 +48,17 @@ CREATE TABLE IF NOT EXISTS lineage (
     run TEXT NOT NULL, at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS lineage_by_target ON lineage (world, repository, secret, number);
+CREATE TABLE IF NOT EXISTS rolled_back (
+    run TEXT PRIMARY KEY REFERENCES run (id), by_run TEXT NOT NULL REFERENCES run (id)
+) STRICT;
+CREATE TABLE IF NOT EXISTS earlier_change (
+    number INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES run (id), change TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS earlier_change_by_run ON earlier_change (run, number);
 ";
 
 /// Which schema a file has: stands in its `user_version`.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 impl Journal {
     /// Opens (or makes) the journal under `folder` for `world`.
@@ -104,11 +115,17 @@ impl Journal {
     }
 
     /// Writes a run that is about to begin, every step of it. A run of the same id is taken up
-    /// again: its plan is replaced, and what its steps brought is kept where they are to do the
-    /// very same.
+    /// again: its plan is replaced, what its steps brought is kept where they are to do the very
+    /// same, and what the others changed in channels is kept for a rollback.
     pub fn begin(&self, id: &RunId, actor: &str, plan: &Plan, at: DateTime<Utc>) -> Result<(), Problem> {
         let intent = json(&plan.intent)?;
         let text = json(plan)?;
+        let replaced = self.run(id)?.map(|run| changes::replaced(&run, plan));
+        let replaced: Vec<String> = replaced
+            .iter()
+            .flatten()
+            .map(json)
+            .collect::<Result<_, Problem>>()?;
         let mut connection = self.connection();
         let mut write = || {
             let transaction = connection.transaction()?;
@@ -125,6 +142,12 @@ impl Journal {
                      finished_at = NULL",
                 params![id.0, self.world, plan.workspace, actor, intent, text, stamp(at)],
             )?;
+            for change in &replaced {
+                transaction.execute(
+                    "INSERT INTO earlier_change (run, change) VALUES (?1, ?2)",
+                    params![id.0, change],
+                )?;
+            }
             for step in &plan.steps {
                 let same = earlier
                     .as_ref()
@@ -183,7 +206,7 @@ impl Journal {
         )
     }
 
-    /// Writes how a run ended.
+    /// Writes how a run ended. One that rolled another back settles that one: it no longer waits.
     pub fn end(
         &self,
         run: &RunId,
@@ -192,10 +215,32 @@ impl Journal {
         at: DateTime<Utc>,
     ) -> Result<(), Problem> {
         let problem = problem.map(json).transpose()?;
-        self.write(
-            "UPDATE run SET outcome = ?2, problem = ?3, finished_at = ?4 WHERE id = ?1",
-            params![run.0, outcome.as_str(), problem, stamp(at)],
-        )
+        let mut connection = self.connection();
+        let mut write = || {
+            let transaction = connection.transaction()?;
+            transaction.execute(
+                "UPDATE run SET outcome = ?2, problem = ?3, finished_at = ?4 WHERE id = ?1",
+                params![run.0, outcome.as_str(), problem, stamp(at)],
+            )?;
+            if matches!(outcome, Outcome::Done | Outcome::Partly) {
+                let intent: String =
+                    transaction.query_row("SELECT intent FROM run WHERE id = ?1", params![run.0], |row| {
+                        row.get(0)
+                    })?;
+                if let Some(settled) = rolls_back(&intent) {
+                    // What the settled run had rolled back stands again as that left it.
+                    transaction.execute("DELETE FROM rolled_back WHERE by_run = ?1", params![settled.0])?;
+                    transaction.execute(
+                        "INSERT INTO rolled_back (run, by_run)
+                         SELECT id, ?2 FROM run WHERE id = ?1
+                         ON CONFLICT (run) DO UPDATE SET by_run = ?2",
+                        params![settled.0, run.0],
+                    )?;
+                }
+            }
+            transaction.commit()
+        };
+        write().map_err(|error| self.broken(&error))
     }
 
     pub(super) fn write(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Problem> {
@@ -250,7 +295,8 @@ impl Journal {
         let read = || {
             let found = connection
                 .query_row(
-                    "SELECT actor, plan, outcome, problem, started_at, finished_at FROM run
+                    "SELECT actor, plan, outcome, problem, started_at, finished_at, by_run
+                     FROM run LEFT JOIN rolled_back ON rolled_back.run = run.id
                      WHERE id = ?1 AND world = ?2",
                     params![id.0, self.world],
                     |row| {
@@ -261,6 +307,7 @@ impl Journal {
                             row.get::<_, Option<String>>(3)?,
                             row.get::<_, String>(4)?,
                             row.get::<_, Option<String>>(5)?,
+                            row.get::<_, Option<String>>(6)?,
                         ))
                     },
                 )
@@ -288,7 +335,7 @@ impl Journal {
         };
         let found = read().map_err(|error: rusqlite::Error| self.broken(&error))?;
         drop(connection);
-        let Some(((actor, plan, outcome, problem, started_at, finished_at), steps)) = found else {
+        let Some(((actor, plan, outcome, problem, started_at, finished_at, by_run), steps)) = found else {
             return Ok(None);
         };
         let plan: Plan = serde_json::from_str(&plan).map_err(|error| {
@@ -311,17 +358,19 @@ impl Journal {
             steps: ordered,
             plan,
             running,
+            rolled_back_by: by_run.map(RunId),
         }))
     }
 
-    /// The newest run of the same wish, where it did not end well, nobody works on it, and no later
-    /// rotation touched the same secrets: what it sealed would put an older value over a newer one.
+    /// The newest run of the same wish, where it did not end well, nobody works on it or rolled it
+    /// back, and no later rotation touched the same secrets: what it sealed would put an older value over a newer one.
     pub fn unfinished(&self, workspace: &str, intent: &Intent) -> Result<Option<RunRecord>, Problem> {
         let runs = self.runs(200)?;
         let newest = runs
             .iter()
             .find(|run| run.plan.workspace == workspace && intent.takes_up(&run.plan.intent))
-            .filter(|run| !matches!(run.outcome, Some(Outcome::Done | Outcome::Partly)) && !run.running);
+            .filter(|run| !matches!(run.outcome, Some(Outcome::Done | Outcome::Partly)) && !run.running)
+            .filter(|run| run.rolled_back_by.is_none());
         Ok(newest.filter(|run| overtaken(run, &runs).is_none()).cloned())
     }
 
@@ -406,6 +455,17 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+/// The run that a run of this wish rolls back, whole.
+fn rolls_back(intent: &str) -> Option<RunId> {
+    match serde_json::from_str(intent).ok()? {
+        Intent::Rollback(RollbackIntent {
+            of: RolledBack::Run(run),
+            ..
+        }) => Some(run),
+        _ => None,
+    }
+}
+
 fn json<T: serde::Serialize>(value: &T) -> Result<String, Problem> {
     serde_json::to_string(value)
         .map_err(|error| Problem::new(Kind::Internal, "a record cannot be written as text").because(&error))
@@ -441,170 +501,4 @@ pub(super) fn private_file(path: &Path) -> std::io::Result<()> {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::{Op, PublishIntent, State, Step};
-
-    fn plan() -> Plan {
-        let op = Op::CreateTrack {
-            charm: "a".parse().unwrap(),
-            track: "2025-01".parse().unwrap(),
-        };
-        let step = Step {
-            id: StepId("create-track/a".to_owned()),
-            kind: op.kind().to_owned(),
-            target: Outside::new("a"),
-            before: State::Nothing(()),
-            after: State::text("x"),
-            bytes: None,
-            skip_reason: None,
-            undo: Outside::new("no"),
-            optional: false,
-            op,
-        };
-        let intent = Intent::Publish(PublishIntent::of("2025-01-27".parse().unwrap()));
-        Plan::new(
-            "legend",
-            "w",
-            "Publish".to_owned(),
-            intent,
-            vec![step],
-            "2025-01-27".to_owned(),
-        )
-    }
-
-    #[test]
-    fn many_processes_write_at_once_and_each_waits_its_turn() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path();
-        std::thread::scope(|scope| {
-            for writer in 0..6 {
-                scope.spawn(move || {
-                    let journal = Journal::open(path, "w").unwrap();
-                    for run in 0..10 {
-                        let id = RunId(format!("r{writer}-{run}"));
-                        journal.begin(&id, "me", &plan(), Utc::now()).unwrap();
-                    }
-                });
-            }
-        });
-        let journal = Journal::open(path, "w").unwrap();
-        assert_eq!(journal.runs(100).unwrap().len(), 60);
-    }
-
-    #[test]
-    fn a_run_that_died_is_open_and_keeps_what_it_made() {
-        let folder = tempfile::tempdir().unwrap();
-        let id = RunId("r1".to_owned());
-        let step = StepId("create-track/a".to_owned());
-        let now = Utc::now();
-        {
-            let journal = Journal::open(folder.path(), "w").unwrap();
-            journal.begin(&id, "me", &plan(), now).unwrap();
-            journal.step_begins(&id, &step, now).unwrap();
-            journal
-                .step_made(
-                    &id,
-                    &step,
-                    &Made {
-                        bytes_sent: 7,
-                        ..Made::default()
-                    },
-                )
-                .unwrap();
-        }
-        let journal = Journal::open(folder.path(), "w").unwrap();
-        let run = &journal.open_runs().unwrap()[0];
-        assert!(run.open());
-        assert_eq!(run.steps[0].made.bytes_sent, 7);
-        assert_eq!(run.steps[0].attempts, 1);
-        assert_eq!(run.plan, plan());
-        journal.end(&id, Outcome::Done, None, now).unwrap();
-        assert!(journal.open_runs().unwrap().is_empty());
-        let elsewhere = Journal::open(folder.path(), "another world").unwrap();
-        assert!(elsewhere.runs(10).unwrap().is_empty());
-    }
-
-    #[test]
-    fn what_a_step_made_for_another_plan_is_forgotten() {
-        let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(folder.path(), "w").unwrap();
-        let id = RunId("r1".to_owned());
-        let (now, first) = (Utc::now(), plan());
-        let step = first.steps[0].id.clone();
-        let made = Made {
-            upload_id: Some("u1".to_owned()),
-            ..Made::default()
-        };
-        journal.begin(&id, "me", &first, now).unwrap();
-        journal.step_made(&id, &step, &made).unwrap();
-        journal.begin(&id, "me", &first, now).unwrap();
-        assert_eq!(journal.run(&id).unwrap().unwrap().steps[0].made, made);
-        let mut second = plan();
-        second.steps[0].op = Op::CreateTrack {
-            charm: "a".parse().unwrap(),
-            track: "2025-02".parse().unwrap(),
-        };
-        journal.begin(&id, "me", &second, now).unwrap();
-        assert_eq!(journal.run(&id).unwrap().unwrap().steps[0].made, Made::default());
-    }
-
-    fn rotation(ttl: Option<u64>) -> Plan {
-        let op = Op::SetSecret {
-            target: "o/r:TOKEN".parse().unwrap(),
-            before: None,
-        };
-        let mut plan = plan();
-        plan.steps[0].op = op;
-        plan.intent = Intent::Rotate(crate::plan::RotateIntent {
-            ttl,
-            ..crate::plan::RotateIntent::default()
-        });
-        plan
-    }
-
-    #[test]
-    fn a_rotation_that_a_later_one_overtook_is_not_taken_up() {
-        let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(folder.path(), "w").unwrap();
-        let (first, later) = (RunId("r1".to_owned()), RunId("r2".to_owned()));
-        let now = Utc::now();
-        let (plain, other) = (rotation(None), rotation(Some(6000)));
-        journal.begin(&first, "me", &plain, now).unwrap();
-        journal.end(&first, Outcome::Cancelled, None, now).unwrap();
-        let found = journal.unfinished("legend", &plain.intent).unwrap();
-        assert_eq!(found.map(|run| run.id), Some(first.clone()));
-        journal
-            .begin(&later, "me", &other, now + chrono::TimeDelta::seconds(1))
-            .unwrap();
-        journal.end(&later, Outcome::Done, None, now).unwrap();
-        assert!(journal.unfinished("legend", &plain.intent).unwrap().is_none());
-        let run = journal.run(&first).unwrap().unwrap();
-        assert_eq!(journal.overtaken(&run).unwrap().map(|run| run.id), Some(later));
-    }
-
-    #[test]
-    fn a_release_seen_before_and_gone_now_is_withdrawn() {
-        let folder = tempfile::tempdir().unwrap();
-        let journal = Journal::open(folder.path(), "w").unwrap();
-        let release = |name: &str| {
-            crate::domain::Release::from_manifest(name.parse().unwrap(), b"{\"core\": {\"a\": \"1\"}}")
-                .unwrap()
-        };
-        let (one, two) = (release("2024-04-01"), release("2024-05-01"));
-        let now = Utc::now();
-        assert!(
-            journal
-                .withdrawn("o/r", &[one.clone(), two.clone()], now)
-                .unwrap()
-                .is_empty()
-        );
-        assert_eq!(
-            journal.withdrawn("o/r", std::slice::from_ref(&two), now).unwrap(),
-            [one]
-        );
-    }
 }

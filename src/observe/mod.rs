@@ -18,9 +18,9 @@ use std::sync::Arc;
 use chrono::Utc;
 
 use crate::config::Workspace;
-use crate::domain::{CharmName, Snapshot};
+use crate::domain::{ChannelChange, CharmName, Observed, PastRun, Snapshot};
 use crate::journal::Journal;
-use crate::plan::{HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, WorkflowIntent};
+use crate::plan::{HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, RolledBack, WorkflowIntent};
 use crate::services::Services;
 use cache::Cache;
 pub use content::Hear;
@@ -122,13 +122,54 @@ impl Observer {
     }
 
     /// Fresh facts for a promotion.
-    pub async fn for_promote(&self, previous: Snapshot, _intent: &PromoteIntent) -> Snapshot {
-        self.refresh(previous).await
+    pub async fn for_promote(&self, previous: Snapshot, intent: &PromoteIntent) -> Snapshot {
+        if self.offline {
+            return previous;
+        }
+        let mut snapshot = self.look(previous, &self.all_charms(), false, None).await;
+        // Whether a channel runs the release is told by the images that the release names.
+        let named = PublishIntent::of(intent.release.clone());
+        images::of_release(self, &mut snapshot, &named).await;
+        snapshot
     }
 
     /// Fresh facts for a rollback.
-    pub async fn for_rollback(&self, previous: Snapshot, _intent: &RollbackIntent) -> Snapshot {
-        self.refresh(previous).await
+    pub async fn for_rollback(&self, previous: Snapshot, intent: &RollbackIntent) -> Snapshot {
+        let (changes, past) = self.remembered(intent);
+        let charms = match &intent.of {
+            RolledBack::Charm { charm, .. } => BTreeSet::from([charm.clone()]),
+            RolledBack::Run(run) => {
+                let of_run = changes.iter().filter(|change| &change.run == run);
+                of_run.map(|change| change.charm.clone()).collect()
+            }
+        };
+        let mut snapshot = previous;
+        if !self.offline {
+            snapshot = self.look(snapshot, &charms, false, None).await;
+        }
+        // Last, so that they stay out of the cache.
+        (snapshot.changes, snapshot.past) = (changes, past);
+        snapshot
+    }
+
+    /// What the journal knows for a rollback.
+    fn remembered(&self, intent: &RollbackIntent) -> (Vec<ChannelChange>, Observed<PastRun>) {
+        let Some(journal) = &self.journal else {
+            return Default::default();
+        };
+        let changes = match journal.changes() {
+            Ok(changes) => changes,
+            Err(problem) => return (Vec::new(), Observed::failed(problem)),
+        };
+        let past = match &intent.of {
+            RolledBack::Charm { .. } => Observed::default(),
+            RolledBack::Run(run) => match journal.past(run) {
+                Ok(Some(past)) => Observed::read(past, Utc::now()),
+                Ok(None) => Observed::default(),
+                Err(problem) => Observed::failed(problem),
+            },
+        };
+        (changes, past)
     }
 
     /// Fresh facts for a hold or its end.

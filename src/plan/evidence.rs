@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
+use crate::domain::bundle::hold_tag;
 use crate::domain::charm::{ChannelRow, ImageBehind};
 use crate::domain::release::{Warning, WarningKind};
 use crate::domain::{Outside, Release, ReleaseName, ResolvedImage, ResourceName, Snapshot};
@@ -104,6 +105,13 @@ pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
         evidence.push(Outside::new(format!(
             "branch {} exists",
             marker_name(workspace, &release.name)
+        )));
+    }
+    let holds = snapshot.holds.value.as_ref();
+    if holds.is_some_and(|holds| holds.contains(&release.name)) {
+        evidence.push(Outside::new(format!(
+            "tag {} holds it: no robot publishes it",
+            hold_tag(&release.name)
         )));
     }
     let mut runs_any = false;

@@ -1,13 +1,223 @@
-//! Plans a hold and its end.
+//! Plans the hold of a release and its end: a tag in the bundle's repository, which the robot of
+//! every machine sees.
+//!
+//! Owns the two steps, and what a rollback does with them. Must not know how tags are written.
+
+#[cfg(test)]
+mod tests;
 
 use crate::config::Workspace;
-use crate::domain::{Kind, Problem, Snapshot};
-use crate::plan::{HoldIntent, Plan};
+use crate::config::workspace::Bundle;
+use crate::domain::bundle::hold_tag;
+use crate::domain::{CommitId, GitHubRepository, Kind, Outside, PastRun, Problem, ReleaseName, Snapshot};
+
+use super::{HoldIntent, Intent, Op, Plan, State, Step, StepId};
 
 /// Plans `intent`, or says why not.
-pub fn plan(_workspace: &Workspace, _snapshot: &Snapshot, intent: &HoldIntent) -> Result<Plan, Problem> {
+pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> Result<Plan, Problem> {
+    let bundle = bundle_of(workspace)?;
+    let repository: GitHubRepository = bundle.repository.parse()?;
+    let held = is_held(snapshot, &intent.release)?;
+    if !held {
+        known(snapshot, &intent.release)?;
+    }
+    let wanted = held != intent.hold;
+    if wanted {
+        writable(snapshot, &repository)?;
+    }
+    let mut step = if intent.hold {
+        let facts = snapshot.bundle.need(&format!("the repository {repository}"))?;
+        set_step(repository, &intent.release, &facts.tip)
+    } else {
+        lift_step(repository, &intent.release)
+    };
+    if !wanted {
+        let reason = if held {
+            "it is held already"
+        } else {
+            "it is not held"
+        };
+        step.skip_reason = Some(Outside::new(reason));
+    }
+    let title = if intent.hold {
+        format!("Hold {}", intent.release)
+    } else {
+        format!("Lift the hold of {}", intent.release)
+    };
+    let mut plan = Plan::new(
+        &workspace.name,
+        &snapshot.world,
+        title,
+        Intent::Hold(intent.clone()),
+        vec![step],
+        "yes".to_owned(),
+    );
+    if wanted && !intent.hold {
+        plan.warnings.push(Outside::new(format!(
+            "from then on 'windlass publish --new' takes {} again where the workspace's rule selects it",
+            intent.release
+        )));
+    }
+    Ok(plan)
+}
+
+/// The workspace's bundle, in whose repository holds stand.
+fn bundle_of(workspace: &Workspace) -> Result<&Bundle, Problem> {
+    workspace.bundle.as_ref().ok_or_else(|| {
+        Problem::new(
+            Kind::Config,
+            format!(
+                "workspace {} has no bundle, and a hold is a tag in the bundle's repository",
+                workspace.name
+            ),
+        )
+        .hint("name the repository under [bundle] in the workspace file; mode = \"off\" makes no bundle")
+    })
+}
+
+fn is_held(snapshot: &Snapshot, release: &ReleaseName) -> Result<bool, Problem> {
+    Ok(snapshot
+        .holds
+        .need("the list of held releases")?
+        .contains(release))
+}
+
+/// A misspelt name would hold nothing and look as if it did.
+fn known(snapshot: &Snapshot, release: &ReleaseName) -> Result<(), Problem> {
+    let marked = snapshot
+        .markers
+        .value
+        .as_ref()
+        .is_some_and(|markers| markers.contains(release));
+    if marked || snapshot.release(release).is_some() {
+        return Ok(());
+    }
+    snapshot.releases.need("the list of upstream releases")?;
+    Err(
+        Problem::new(Kind::NotFound, format!("nobody knows a release {release}"))
+            .hint("'windlass releases' lists the names"),
+    )
+}
+
+fn writable(snapshot: &Snapshot, repository: &GitHubRepository) -> Result<(), Problem> {
+    let refused = snapshot
+        .bundle
+        .value
+        .as_ref()
+        .is_some_and(|facts| facts.writable == Some(false));
+    if !refused {
+        return Ok(());
+    }
+    let source = snapshot
+        .github
+        .value
+        .as_ref()
+        .map(|facts| facts.source.to_string());
     Err(Problem::new(
-        Kind::Internal,
-        format!("'{}' cannot be planned yet", intent.command()),
-    ))
+        Kind::Credentials,
+        format!(
+            "the GitHub token{} may not write to {repository}",
+            source.map_or_else(String::new, |source| format!(" from {source}"))
+        ),
+    )
+    .hint("a classic token needs the scope repo (public_repo where the repository is public), a fine-grained one contents: write"))
+}
+
+/// The step that holds `release`.
+pub(super) fn set_step(repository: GitHubRepository, release: &ReleaseName, at: &CommitId) -> Step {
+    let target = Outside::new(format!("tag {} of {repository}", hold_tag(release)));
+    let op = Op::SetHold {
+        repository,
+        release: release.clone(),
+        at: at.clone(),
+    };
+    Step {
+        id: StepId(format!("set-hold/{release}")),
+        kind: op.kind().to_owned(),
+        target,
+        before: State::text("not held"),
+        after: State::text(format!("no robot publishes {release}")),
+        bytes: None,
+        skip_reason: None,
+        undo: Outside::new(format!("windlass unhold {release}")),
+        optional: false,
+        op,
+    }
+}
+
+/// The step that lifts the hold of `release`.
+pub(super) fn lift_step(repository: GitHubRepository, release: &ReleaseName) -> Step {
+    let target = Outside::new(format!("tag {} of {repository}", hold_tag(release)));
+    let op = Op::LiftHold {
+        repository,
+        release: release.clone(),
+    };
+    Step {
+        id: StepId(format!("lift-hold/{release}")),
+        kind: op.kind().to_owned(),
+        target,
+        before: State::text("held"),
+        after: State::text(format!("{release} may be published by a robot")),
+        bytes: None,
+        skip_reason: None,
+        undo: Outside::new(format!("windlass hold {release}")),
+        optional: false,
+        op,
+    }
+}
+
+/// The hold that belongs to the rollback of `past`: a publish that is taken back is held, and a
+/// hold that was set by what is taken back is lifted. Neither may stand in the way of the channels.
+pub(super) fn beside_rollback(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    past: &PastRun,
+    left_out: &mut Vec<Outside>,
+) -> Result<Option<Step>, Problem> {
+    let (Some(bundle), Some(release)) = (&workspace.bundle, past.published.as_ref().or(past.held.as_ref()))
+    else {
+        return Ok(None);
+    };
+    let repository: GitHubRepository = bundle.repository.parse()?;
+    let hold = past.published.is_some();
+    let facts = snapshot.bundle.need(&format!("the repository {repository}"));
+    let step = match (is_held(snapshot, release), facts) {
+        (Ok(true), _) if !hold => lift_step(repository.clone(), release),
+        (Ok(false), _) if !hold => return Ok(None),
+        (Ok(true), Ok(facts)) => Step {
+            skip_reason: Some(Outside::new("it is held already")),
+            ..set_step(repository.clone(), release, &facts.tip)
+        },
+        (Ok(true), Err(_)) => return Ok(None),
+        (Ok(false), Ok(facts)) => set_step(repository.clone(), release, &facts.tip),
+        (Err(problem), _) | (_, Err(problem)) => {
+            left_out.push(not_set(release, hold, &problem));
+            return Ok(None);
+        }
+    };
+    if step.skip_reason.is_none()
+        && let Err(problem) = writable(snapshot, &repository)
+    {
+        left_out.push(not_set(release, hold, &problem));
+        return Ok(None);
+    }
+    Ok(Some(Step {
+        optional: true,
+        ..step
+    }))
+}
+
+fn not_set(release: &ReleaseName, hold: bool, problem: &Problem) -> Outside {
+    let (what, remedy) = if hold {
+        (
+            format!("the hold of {release} is not set, so a robot may publish it again"),
+            format!("windlass hold {release}"),
+        )
+    } else {
+        (
+            format!("the hold of {release} is not lifted"),
+            format!("windlass unhold {release}"),
+        )
+    };
+    Outside::new(format!("{what} ({problem}); later: {remedy}"))
 }

@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod evidence;
 pub mod hold;
 pub mod intent;
+mod pairs;
 pub mod promote;
 pub mod publish;
 pub mod release;

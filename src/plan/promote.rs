@@ -1,13 +1,409 @@
 //! Plans the promotion of a release: the pairs of its track's edge, base by base, at another risk.
+//!
+//! Owns the choice of what is promoted from where, and the proof that the track runs the release.
+//! Nothing falls back silently: what the track lacks is left out unless the operator names a
+//! channel for it.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 
 use crate::config::Workspace;
-use crate::domain::{Kind, Problem, Snapshot};
-use crate::plan::{Plan, PromoteIntent};
+use crate::config::workspace::Charm;
+use crate::domain::charm::{ChannelRow, CharmFacts};
+use crate::domain::{
+    Channel, CharmName, Kind, Outside, Problem, Release, ReleaseName, ResourceName, Risk, Snapshot, Track,
+};
+
+use super::pairs::{self, Wanted};
+use super::publish::{self, Part, channels, preflight};
+use super::{Intent, Plan, PromoteIntent, Serving, evidence};
+
+/// What is promoted of one charm.
+struct Chosen<'a> {
+    charm: &'a Charm,
+    facts: &'a CharmFacts,
+    from: Channel,
+    to: Channel,
+}
+
+impl Chosen<'_> {
+    fn rows(&self) -> impl Iterator<Item = &ChannelRow> {
+        self.facts.rows_of(&self.from)
+    }
+}
 
 /// Plans `intent`, or says why not.
-pub fn plan(_workspace: &Workspace, _snapshot: &Snapshot, intent: &PromoteIntent) -> Result<Plan, Problem> {
+pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PromoteIntent) -> Result<Plan, Problem> {
+    let mut warnings = Vec::new();
+    if intent.to == Risk::Edge {
+        return Err(
+            Problem::new(Kind::Usage, "a release is promoted from edge, not to it")
+                .hint("--to candidate, beta or stable"),
+        );
+    }
+    let release = find_release(snapshot, &intent.release)?;
+    let track = release.name.track()?;
+    let edge = Channel::new(track.clone(), Risk::Edge);
+    let all = all_charms(workspace, snapshot)?;
+    named_by_hand(workspace, intent, &all, &edge)?;
+    published(&all, release, &edge)?;
+    let chosen = choose(intent, &all, &edge, &mut warnings);
+    for one in &chosen {
+        runs_release(workspace, snapshot, release, one, &edge, &mut warnings)?;
+        downgrade(workspace, snapshot, intent, one)?;
+    }
+    let names: Vec<&CharmName> = chosen.iter().map(|one| &one.charm.name).collect();
+    preflight::credential(snapshot, &names, &mut warnings)?;
+
+    let mut parts = Vec::new();
+    for one in &chosen {
+        let wanted: Vec<Wanted> = one
+            .rows()
+            .map(|row| Wanted {
+                channel: one.to.clone(),
+                base: row.base.clone(),
+                serving: Serving::of(row),
+            })
+            .collect();
+        parts.push(Part {
+            charm: one.charm,
+            facts: one.facts,
+            images: Vec::new(),
+            moves: pairs::moves(one.charm, one.facts, &wanted, &mut warnings)?,
+        });
+    }
+    let mut steps = Vec::new();
+    for part in &parts {
+        steps.push(channels::release_step(workspace, snapshot, part));
+    }
+    for part in &parts {
+        steps.push(channels::verify_step(snapshot, part));
+    }
+    let mut plan = Plan::new(
+        &workspace.name,
+        &snapshot.world,
+        format!("Promote {} to {}", release.name, intent.to),
+        Intent::Promote(intent.clone()),
+        steps,
+        release.name.to_string(),
+    );
+    plan.assumptions = publish::assumptions(&parts);
+    warnings.extend(served_until_now(&chosen));
+    preflight::oddities(workspace, snapshot, release, &mut warnings);
+    warnings.dedup();
+    plan.warnings = warnings;
+    Ok(plan)
+}
+
+fn find_release<'a>(snapshot: &'a Snapshot, name: &ReleaseName) -> Result<&'a Release, Problem> {
+    // One that upstream withdrew may run here all the same.
+    if let Some(release) = snapshot.release(name) {
+        return Ok(release);
+    }
+    snapshot.releases.need("the list of upstream releases")?;
+    Err(
+        Problem::new(Kind::NotFound, format!("there is no release {name} upstream"))
+            .hint("'windlass releases' lists the names"),
+    )
+}
+
+type All<'a> = Vec<(&'a Charm, &'a CharmFacts)>;
+
+fn all_charms<'a>(workspace: &'a Workspace, snapshot: &'a Snapshot) -> Result<All<'a>, Problem> {
+    workspace
+        .charms
+        .iter()
+        .map(|charm| {
+            let seen = snapshot
+                .charms
+                .get(&charm.name)
+                .ok_or_else(|| Problem::new(Kind::Internal, format!("{} was never looked at", charm.name)))?;
+            Ok((charm, seen.need(charm.name.as_str())?))
+        })
+        .collect()
+}
+
+/// Checks the channels that the operator names in place of the release's own.
+fn named_by_hand(
+    workspace: &Workspace,
+    intent: &PromoteIntent,
+    all: &All<'_>,
+    edge: &Channel,
+) -> Result<(), Problem> {
+    for (name, channel) in &intent.with {
+        let Some((_, facts)) = all.iter().find(|(charm, _)| &charm.name == name) else {
+            return Err(Problem::new(
+                Kind::Usage,
+                format!("{name} is no charm of workspace {}", workspace.name),
+            )
+            .hint("'windlass charms' lists them"));
+        };
+        if channel.risk <= intent.to {
+            return Err(Problem::new(
+                Kind::Usage,
+                format!(
+                    "--with {name}={channel}: {} is no lower risk than {}",
+                    intent.to, channel.risk
+                ),
+            )
+            .hint(format!("name a channel that is less trusted than {}", intent.to)));
+        }
+        if channel != edge && facts.rows_of(edge).next().is_some() {
+            return Err(Problem::new(
+                Kind::Usage,
+                format!("--with {name}={channel}: {edge} serves {name}, and that is what is promoted"),
+            )
+            .hint(format!("leave --with {name} out")));
+        }
+        if facts.rows_of(channel).next().is_none() {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!("--with {name}={channel}: that channel serves nothing of its own"),
+            )
+            .hint("'windlass channels' lists the open ones"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses where the release's track runs nothing that a release feeds.
+fn published(all: &All<'_>, release: &Release, edge: &Channel) -> Result<(), Problem> {
+    let feeds = |charm: &Charm| charm.fed().next().is_some();
+    let any_fed = all.iter().any(|(charm, _)| feeds(charm));
+    let open = all
+        .iter()
+        .any(|(charm, facts)| (feeds(charm) || !any_fed) && facts.rows_of(edge).next().is_some());
+    if open {
+        return Ok(());
+    }
     Err(Problem::new(
-        Kind::Internal,
-        format!("'{}' cannot be planned yet", intent.command()),
-    ))
+        Kind::Refused,
+        format!(
+            "release {} is not published: nothing runs on {edge}",
+            release.name
+        ),
+    )
+    .hint(format!("publish it first: windlass publish {}", release.name)))
+}
+
+fn choose<'a>(
+    intent: &PromoteIntent,
+    all: &All<'a>,
+    edge: &Channel,
+    warnings: &mut Vec<Outside>,
+) -> Vec<Chosen<'a>> {
+    let mut chosen = Vec::new();
+    for (charm, facts) in all {
+        let from = intent.with.get(&charm.name).unwrap_or(edge);
+        if facts.rows_of(from).next().is_some() {
+            chosen.push(Chosen {
+                charm,
+                facts,
+                from: from.clone(),
+                to: Channel::new(from.track.clone(), intent.to),
+            });
+            continue;
+        }
+        let latest = Channel::new(Track::latest(), Risk::Edge);
+        let way = if facts.rows_of(&latest).next().is_some() {
+            format!(
+                "; --with {}={latest} promotes it to {}",
+                charm.name,
+                Channel::new(Track::latest(), intent.to)
+            )
+        } else {
+            String::new()
+        };
+        warnings.push(Outside::new(format!(
+            "{} has nothing on {edge} and is left out{way}",
+            charm.name
+        )));
+    }
+    chosen
+}
+
+/// Checks that the rows to promote run an image of the release: its track may hold a later release
+/// of the month by now. Where the operator named the channel, the difference is a warning.
+fn runs_release(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    release: &Release,
+    one: &Chosen<'_>,
+    edge: &Channel,
+    warnings: &mut Vec<Outside>,
+) -> Result<(), Problem> {
+    let mut others: BTreeMap<String, Option<ReleaseName>> = BTreeMap::new();
+    for (resource, key) in one.charm.fed() {
+        let Some(tag) = release.images.get(key) else {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!(
+                    "release {} names no image {}",
+                    release.name,
+                    Outside::capped(key, 100)
+                ),
+            )
+            .hint("promote it by hand: windlass release"));
+        };
+        let reference = workspace.image_repository(key)?.tagged(tag);
+        let upstream = snapshot
+            .image(&reference)
+            .ok_or_else(|| Problem::new(Kind::Internal, format!("{reference} was never looked at")))?;
+        for row in one.rows() {
+            let behind = row
+                .resource(resource)
+                .and_then(|revision| snapshot.image_behind(&one.charm.name, resource, revision));
+            let same = match behind {
+                Some(behind) => evidence::same_image(upstream.need(&reference.to_string())?, behind),
+                None => false,
+            };
+            if !same {
+                let (text, runs) = running(workspace, snapshot, one, resource, row);
+                others.insert(text, runs);
+            }
+        }
+    }
+    if others.is_empty() {
+        return Ok(());
+    }
+    if &one.from != edge {
+        warnings.extend(
+            others
+                .keys()
+                .map(|text| Outside::new(format!("{text}, not {}", release.name))),
+        );
+        return Ok(());
+    }
+    let mut problem = Problem::new(
+        Kind::Refused,
+        format!(
+            "{edge} of {} does not run release {}",
+            one.charm.name, release.name
+        ),
+    );
+    for text in others.keys() {
+        problem = problem.cause(text);
+    }
+    problem = match others.values().flatten().next() {
+        Some(runs) => problem.hint(format!(
+            "promote what it runs: windlass promote {runs} --to {}",
+            one.to.risk
+        )),
+        None => problem,
+    };
+    Err(problem.hint(format!(
+        "or publish this one again: windlass publish {}",
+        release.name
+    )))
+}
+
+/// What a row runs, in words, and the release of its own track that it belongs to.
+fn running(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    one: &Chosen<'_>,
+    resource: &ResourceName,
+    row: &ChannelRow,
+) -> (String, Option<ReleaseName>) {
+    let named = evidence::releases_in_row(workspace, snapshot, one.charm, resource, row);
+    let behind = row
+        .resource(resource)
+        .and_then(|revision| snapshot.image_behind(&one.charm.name, resource, revision));
+    let what = match (named.as_slice(), behind) {
+        ([], None) => "an image that could not be looked at".to_owned(),
+        ([], Some(behind)) => format!("an image of no known release, {}", behind.digest.short()),
+        (named, _) => {
+            let names: Vec<String> = named.iter().map(ToString::to_string).collect();
+            format!("the image of {}", names.join(", "))
+        }
+    };
+    let own = named
+        .iter()
+        .find(|name| name.month() == row.channel.track.as_str());
+    let base = row
+        .base
+        .as_ref()
+        .map_or_else(String::new, |base| format!(" ({base})"));
+    let text = format!("{} {}{base} runs {what}", one.charm.name, row.channel);
+    (text, own.or(named.first()).cloned())
+}
+
+/// Refuses to walk the `latest` track back in time.
+fn downgrade(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    intent: &PromoteIntent,
+    one: &Chosen<'_>,
+) -> Result<(), Problem> {
+    if one.to.track != Track::latest() {
+        return Ok(());
+    }
+    let release_of = |resource, row| {
+        preflight::newest_running(workspace, snapshot, one.charm, resource, row)
+            .and_then(|release| Some((release, release.made_at()?)))
+    };
+    for row in one.rows() {
+        let Some(target) = one.facts.row(&one.to, row.base.as_ref()) else {
+            continue;
+        };
+        for (resource, _) in one.charm.fed() {
+            if let (Some((new, made)), Some((old, then))) =
+                (release_of(resource, row), release_of(resource, target))
+                && made < then
+            {
+                return Err(Problem::new(
+                    Kind::Refused,
+                    format!(
+                        "{} {} runs release {} of {}, which is newer than {} of {} on {}",
+                        one.charm.name,
+                        one.to,
+                        old.name,
+                        then.format("%Y-%m-%d"),
+                        new.name,
+                        made.format("%Y-%m-%d"),
+                        one.from
+                    ),
+                )
+                .hint(format!(
+                    "leave --with {} out, or name the pair: windlass release {} --channel {} …",
+                    one.charm.name, one.charm.name, one.to
+                ))
+                .hint(format!(
+                    "what promotes the rest: windlass promote {} --to {}",
+                    intent.release, intent.to
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Who follows a channel that is closed now is served a more trusted one of its track, or nothing.
+fn served_until_now(chosen: &[Chosen<'_>]) -> Vec<Outside> {
+    let mut closed: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for one in chosen {
+        if one.facts.rows_of(&one.to).next().is_some() {
+            continue;
+        }
+        let followed = Risk::ALL
+            .into_iter()
+            .filter(|risk| *risk < one.to.risk)
+            .rev()
+            .map(|risk| Channel::new(one.to.track.clone(), risk))
+            .find_map(|channel| {
+                let row = one.facts.rows_of(&channel).next()?;
+                Some(format!("is served {channel} ({})", row.revision))
+            })
+            .unwrap_or_else(|| "is served nothing".to_owned());
+        closed
+            .entry(format!("whoever follows {} now {followed}: it opens", one.to))
+            .or_default()
+            .push(one.charm.name.as_str());
+    }
+    closed
+        .into_iter()
+        .map(|(text, charms)| Outside::new(format!("{text} for {}", charms.join(", "))))
+        .collect()
 }

@@ -67,7 +67,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &ReleaseIntent) 
 }
 
 /// The workspace's word on a charm; one that it does not name takes no image from a release.
-fn charm_of(workspace: &Workspace, name: &CharmName) -> Charm {
+pub(super) fn charm_of(workspace: &Workspace, name: &CharmName) -> Charm {
     workspace.charm(name).cloned().unwrap_or_else(|| Charm {
         name: name.clone(),
         repository: String::new(),
@@ -259,6 +259,41 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
                 .hint(format!("its tracks are {}", known.join(", "))),
         );
     }
+    let step = close_step(
+        workspace,
+        snapshot,
+        facts,
+        charm,
+        channel,
+        StepId(format!("close/{charm}")),
+    );
+    if channel.branch.is_none() && step.skip_reason.is_none() {
+        warnings.push(Outside::new(format!(
+            "whoever follows {channel} is served the next more stable open channel of the track from then on"
+        )));
+    }
+    let mut plan = Plan::new(
+        &workspace.name,
+        &snapshot.world,
+        format!("Close {channel} of {charm}"),
+        Intent::Close(intent.clone()),
+        vec![step],
+        "yes".to_owned(),
+    );
+    plan.assumptions = plan.steps.iter().flat_map(still_serving).collect();
+    plan.warnings = warnings;
+    Ok(plan)
+}
+
+/// The step that closes `channel` of `charm`, every base of it.
+pub(super) fn close_step(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    facts: &CharmFacts,
+    charm: &CharmName,
+    channel: &Channel,
+    id: StepId,
+) -> Step {
     let rows: Vec<_> = facts.rows_of(channel).collect();
     let op = Op::Close {
         charm: charm.clone(),
@@ -268,8 +303,8 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
             .map(|row| (row.base.clone(), Serving::of(row)))
             .collect(),
     };
-    let described = workspace_charm_rows(workspace, snapshot, charm, facts, channel);
-    let after = described
+    let before = workspace_charm_rows(workspace, snapshot, charm, facts, channel);
+    let after = before
         .iter()
         .map(|row| PlannedRow {
             revision: None,
@@ -278,16 +313,11 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
             ..row.clone()
         })
         .collect();
-    if channel.branch.is_none() && !rows.is_empty() {
-        warnings.push(Outside::new(format!(
-            "whoever follows {channel} is served the next more stable open channel of the track from then on"
-        )));
-    }
-    let step = Step {
-        id: StepId(format!("close/{charm}")),
+    Step {
+        id,
         kind: op.kind().to_owned(),
         target: Outside::new(charm.as_str()),
-        before: State::Rows(described),
+        before: State::Rows(before),
         after: State::Rows(after),
         bytes: None,
         skip_reason: rows
@@ -296,25 +326,32 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
         undo: Outside::new("released again with what the channel served before"),
         optional: false,
         op,
+    }
+}
+
+/// What the closing of a channel builds on.
+pub(super) fn still_serving(step: &Step) -> Vec<Assumption> {
+    let Op::Close {
+        charm,
+        channel,
+        before,
+    } = &step.op
+    else {
+        return Vec::new();
     };
-    let mut plan = Plan::new(
-        &workspace.name,
-        &snapshot.world,
-        format!("Close {channel} of {charm}"),
-        Intent::Close(intent.clone()),
-        vec![step],
-        "yes".to_owned(),
-    );
-    plan.assumptions = rows
+    before
         .iter()
-        .map(|row| Assumption {
-            what: Outside::new(format!("{charm} {channel}")),
-            value: Outside::new(Serving::of(row).to_string()),
-            step: Some(StepId(format!("close/{charm}"))),
+        .map(|(base, serving)| {
+            let base = base
+                .as_ref()
+                .map_or_else(String::new, |base| format!(" ({base})"));
+            Assumption {
+                what: Outside::new(format!("{charm} {channel}{base}")),
+                value: Outside::new(serving.to_string()),
+                step: Some(step.id.clone()),
+            }
         })
-        .collect();
-    plan.warnings = warnings;
-    Ok(plan)
+        .collect()
 }
 
 fn workspace_charm_rows(

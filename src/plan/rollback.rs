@@ -1,13 +1,252 @@
-//! Plans the way back: each row gets the pair that it had before.
+//! Plans the way back: channels get the pairs that they had, revision and resources as one.
+//!
+//! Owns what is asked of whom (a run, a charm, a channel), the refusal where somebody changed a
+//! row since, and the word on what no rollback takes away. What a row had is read from the
+//! journal's changes (`rows`), how it gets it from `pairs`.
+
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 
 use crate::config::Workspace;
-use crate::domain::{Kind, Problem, Snapshot};
-use crate::plan::{Plan, RollbackIntent};
+use crate::config::workspace::Charm;
+use crate::domain::charm::CharmFacts;
+use crate::domain::{Channel, CharmName, Kind, Outside, PastRun, Problem, RunId, Snapshot};
+
+use super::pairs::{self, Wanted};
+use super::publish::{self, Part, channels};
+use super::release::{self, charm_of};
+use super::{Intent, Plan, RollbackIntent, RolledBack, Step, StepId, hold};
+use rows::Row;
 
 /// Plans `intent`, or says why not.
-pub fn plan(_workspace: &Workspace, _snapshot: &Snapshot, intent: &RollbackIntent) -> Result<Plan, Problem> {
-    Err(Problem::new(
-        Kind::Internal,
-        format!("'{}' cannot be planned yet", intent.command()),
-    ))
+pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent) -> Result<Plan, Problem> {
+    if let Some(problem) = &snapshot.past.problem {
+        return Err(problem.clone().within("what was changed could not be looked up"));
+    }
+    let past = match &intent.of {
+        RolledBack::Run(run) => Some(past_run(workspace, snapshot, run)?),
+        RolledBack::Charm { .. } => None,
+    };
+    let mut warnings = Vec::new();
+    let rows = rows::of(snapshot, &intent.of)?;
+    let mut parts: Vec<(Charm, &CharmFacts, Vec<Row>)> = Vec::new();
+    for row in rows {
+        let facts = release::ours(snapshot, &row.charm, &mut warnings)?;
+        match parts.iter_mut().find(|(charm, ..)| charm.name == row.charm) {
+            Some((.., of_charm)) => of_charm.push(row),
+            None => parts.push((charm_of(workspace, &row.charm), facts, vec![row])),
+        }
+    }
+    in_order(workspace, &mut parts);
+    changed_since(intent, &parts, &mut warnings)?;
+    warnings.extend(several_runs(&intent.of, &parts));
+
+    let mut steps = Vec::new();
+    let mut left_out = Vec::new();
+    if let Some(past) = past {
+        steps.extend(hold::beside_rollback(workspace, snapshot, past, &mut left_out)?);
+    }
+    let mut given: Vec<Part> = Vec::new();
+    let mut closed: Vec<Step> = Vec::new();
+    for (charm, facts, rows) in &parts {
+        let (back, close) = sorted(facts, rows, &mut left_out);
+        let moves = pairs::moves(charm, facts, &back, &mut warnings)?;
+        if !moves.is_empty() {
+            given.push(Part {
+                charm,
+                facts,
+                images: Vec::new(),
+                moves,
+            });
+        }
+        closed.extend(close.iter().map(|channel| {
+            let id = StepId(format!("close/{}/{channel}", charm.name));
+            release::close_step(workspace, snapshot, facts, &charm.name, channel, id)
+        }));
+    }
+    steps.extend(
+        given
+            .iter()
+            .map(|part| channels::release_step(workspace, snapshot, part)),
+    );
+    steps.extend(closed);
+    steps.extend(given.iter().map(|part| channels::verify_step(snapshot, part)));
+
+    let mut plan = Plan::new(
+        &workspace.name,
+        &snapshot.world,
+        title(intent, past),
+        Intent::Rollback(intent.clone()),
+        steps,
+        "yes".to_owned(),
+    );
+    plan.assumptions = publish::assumptions(&given);
+    let closing = plan.steps.iter().flat_map(release::still_serving);
+    plan.assumptions.extend(closing.collect::<Vec<_>>());
+    if let Some(past) = past {
+        warnings.extend(
+            past.stays
+                .iter()
+                .map(|what| Outside::new(format!("cannot be undone: {what} stays"))),
+        );
+    }
+    // Said twice on purpose: what is left out is read after the run, a warning before it.
+    warnings.extend(left_out.iter().cloned());
+    warnings.dedup();
+    plan.warnings = warnings;
+    plan.left_out = left_out;
+    Ok(plan)
+}
+
+fn title(intent: &RollbackIntent, past: Option<&PastRun>) -> String {
+    match (&intent.of, past) {
+        (RolledBack::Run(run), Some(past)) => format!("Roll back run {run} ({})", past.title),
+        (RolledBack::Run(run), None) => format!("Roll back run {run}"),
+        (RolledBack::Charm { charm, channels, .. }, _) if channels.is_empty() => format!("Roll back {charm}"),
+        (RolledBack::Charm { charm, channels, .. }, _) => {
+            let channels: Vec<String> = channels.iter().map(ToString::to_string).collect();
+            format!("Roll back {} of {charm}", channels.join(", "))
+        }
+    }
+}
+
+fn past_run<'a>(workspace: &Workspace, snapshot: &'a Snapshot, run: &RunId) -> Result<&'a PastRun, Problem> {
+    let Some(past) = snapshot.past.value.as_ref().filter(|past| &past.id == run) else {
+        return Err(
+            Problem::new(Kind::NotFound, format!("the journal knows no run {run}"))
+                .hint("'windlass runs' lists them"),
+        );
+    };
+    if past.workspace != workspace.name {
+        return Err(Problem::new(
+            Kind::Usage,
+            format!(
+                "run {run} is of workspace {}",
+                Outside::capped(&past.workspace, 60)
+            ),
+        )
+        .hint(format!(
+            "add --workspace {}",
+            Outside::capped(&past.workspace, 60)
+        )));
+    }
+    if !past.channels {
+        return Err(Problem::new(
+            Kind::Refused,
+            format!(
+                "run {run} ({}) changes no channel: there is nothing to give back",
+                past.title
+            ),
+        )
+        .hint("a rollback gives channels back what they served; nothing else is undone by it"));
+    }
+    Ok(past)
+}
+
+/// The workspace's charms in its order, then others, the bundle last: it names the others.
+fn in_order(workspace: &Workspace, parts: &mut [(Charm, &CharmFacts, Vec<Row>)]) {
+    let place = |name: &CharmName| {
+        let bundle = workspace
+            .bundle
+            .as_ref()
+            .is_some_and(|bundle| &bundle.name == name);
+        let known = workspace.charms.iter().position(|charm| &charm.name == name);
+        (bundle, known.unwrap_or(usize::MAX), name.clone())
+    };
+    parts.sort_by_key(|(charm, ..)| place(&charm.name));
+}
+
+/// Refuses where somebody changed a row since, unless the operator says that it is to be put back
+/// all the same.
+fn changed_since(
+    intent: &RollbackIntent,
+    parts: &[(Charm, &CharmFacts, Vec<Row>)],
+    warnings: &mut Vec<Outside>,
+) -> Result<(), Problem> {
+    let changed: Vec<String> = parts
+        .iter()
+        .flat_map(|(.., rows)| rows)
+        .filter(|row| row.changed_since)
+        .map(Row::in_words)
+        .collect();
+    if intent.over {
+        warnings.extend(
+            changed
+                .iter()
+                .map(|text| Outside::new(format!("{text}: put back all the same"))),
+        );
+        return Ok(());
+    }
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let mut problem = Problem::new(Kind::Refused, "a channel was changed since: it is left as it is");
+    for text in changed {
+        problem = problem.cause(text);
+    }
+    let over = RollbackIntent {
+        over: true,
+        ..intent.clone()
+    };
+    Err(problem
+        .hint(format!("to put it back all the same: {}", over.command()))
+        .hint("to roll back other channels alone: windlass rollback CHARM CHANNEL…"))
+}
+
+/// A charm whose channels were last changed by different runs goes back to different days.
+fn several_runs(of: &RolledBack, parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Vec<Outside> {
+    let mut runs: BTreeMap<&RunId, Vec<String>> = BTreeMap::new();
+    if let RolledBack::Charm { to: None, .. } = of {
+        for row in parts.iter().flat_map(|(.., rows)| rows) {
+            let channels = runs.entry(&row.undoes).or_default();
+            let channel = row.channel.to_string();
+            if !channels.contains(&channel) {
+                channels.push(channel);
+            }
+        }
+    }
+    let several = runs.len() > 1;
+    runs.into_iter()
+        .filter(|_| several)
+        .map(|(run, channels)| Outside::new(format!("{}: back to before run {run}", channels.join(", "))))
+        .collect()
+}
+
+/// Rows to release, and channels to close. A channel is closed whole or not at all.
+fn sorted(facts: &CharmFacts, rows: &[Row], left_out: &mut Vec<Outside>) -> (Vec<Wanted>, Vec<Channel>) {
+    let mut back = Vec::new();
+    let mut shut: BTreeMap<&Channel, Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        match &row.then {
+            Some(serving) => back.push(Wanted {
+                channel: row.channel.clone(),
+                base: row.base.clone(),
+                serving: serving.clone(),
+            }),
+            None => shut.entry(&row.channel).or_default().push(row),
+        }
+    }
+    let mut close = Vec::new();
+    for (channel, rows) in shut {
+        let stays_open = facts
+            .rows_of(channel)
+            .any(|open| rows.iter().all(|row| row.base != open.base))
+            || back.iter().any(|wanted| &wanted.channel == channel);
+        if !stays_open {
+            close.push(channel.clone());
+            continue;
+        }
+        for row in rows.iter().filter(|row| row.now.is_some()) {
+            let text = Outside::new(format!(
+                "{} cannot be closed alone, because other bases of {channel} stay open: it keeps {}",
+                row.place(),
+                row.now.as_ref().map_or_else(String::new, ToString::to_string)
+            ));
+            left_out.push(text);
+        }
+    }
+    (back, close)
 }

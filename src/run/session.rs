@@ -23,8 +23,8 @@ use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
 use crate::observe::Observer;
 use crate::plan::{
     CloseIntent, CopyIntent, HoldIntent, Intent, Op, Plan, PromoteIntent, PublishIntent, ReleaseIntent,
-    RevokeIntent, RollbackIntent, RotateIntent, SignInIntent, UploadIntent, WorkflowIntent, copy, hold,
-    promote, publish, release, revoke, rollback, rotate, sign_in, upload, workflow,
+    RevokeIntent, RollbackIntent, RolledBack, RotateIntent, SignInIntent, UploadIntent, WorkflowIntent, copy,
+    hold, promote, publish, release, revoke, rollback, rotate, sign_in, upload, workflow,
 };
 use crate::services::Services;
 use crate::services::charmhub::StoreToken;
@@ -252,6 +252,14 @@ impl Session {
             Problem::new(Kind::NotFound, format!("the journal knows no run {run}"))
                 .hint("'windlass runs' lists them")
         })?;
+        if let Some(by) = &record.rolled_back_by {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!("run {run} was rolled back by run {by}: there is nothing to go on with"),
+            )
+            .hint(format!("do it anew: {}", record.plan.command))
+            .hint(format!("take the rollback back: windlass rollback --run {by}")));
+        }
         if let Some(later) = self.journal.overtaken(&record)? {
             return Err(Problem::new(
                 Kind::Refused,
@@ -308,8 +316,10 @@ impl Session {
                 .subjects()
                 .into_iter()
                 .find(|subject| subjects.contains(subject));
-            if let Some(subject) = shared.filter(|_| open.id != id && !plan.nothing_to_do()) {
-                return Err(Problem::new(
+            // The rollback of an open run is what settles it.
+            let settled = rolled_back(&plan) == Some(&open.id);
+            if let Some(subject) = shared.filter(|_| open.id != id && !settled && !plan.nothing_to_do()) {
+                let problem = Problem::new(
                     Kind::Conflict,
                     format!(
                         "run {} of {} by {} stopped midway and touches {subject} too",
@@ -317,8 +327,9 @@ impl Session {
                         open.started_at.format("%Y-%m-%d %H:%M UTC"),
                         open.actor
                     ),
-                )
-                .hint(format!("settle it first: windlass resume {}", open.id)));
+                );
+                let ways = open.ways_on().join(", or ");
+                return Err(problem.hint(format!("settle it first: {ways}")));
             }
         }
         self.journal.begin(&id, &actor, &plan, now)?;
@@ -339,6 +350,17 @@ impl Session {
             cancel,
             finished,
         })
+    }
+}
+
+/// The run that `plan` rolls back, whole.
+const fn rolled_back(plan: &Plan) -> Option<&RunId> {
+    match &plan.intent {
+        Intent::Rollback(RollbackIntent {
+            of: RolledBack::Run(run),
+            ..
+        }) => Some(run),
+        _ => None,
     }
 }
 

@@ -48,6 +48,7 @@ fn upstream_sources(snapshot: &Snapshot) -> Sources {
     Sources::new()
         .add("releases", &snapshot.releases)
         .add("markers", &snapshot.markers)
+        .add("holds", &snapshot.holds)
 }
 
 fn nothing_seen(what: &str) -> Problem {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{nothing_seen, upstream_sources, warn};
 use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
+use crate::config::Workspace;
 use crate::domain::{Outside, ReleaseName, Snapshot};
 use crate::plan::evidence::{self, Published};
 use crate::run::Session;
@@ -25,7 +26,11 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
     if output.json {
         let workspace = &session.config.workspace;
         let mut releases: Vec<Value> = all.map(|r| documents::release(workspace, &snapshot, r)).collect();
-        releases.extend(evidence::phantoms(&snapshot).iter().map(phantom));
+        releases.extend(
+            evidence::phantoms(&snapshot)
+                .iter()
+                .map(|name| phantom(workspace, &snapshot, name)),
+        );
         let mut content = vec![("releases", json!(releases))];
         content.extend(sources.keys());
         output.document("releases", Some(&workspace.name), content);
@@ -52,7 +57,7 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
                 .made_at()
                 .map(|at| at.format("%Y-%m-%d").to_string())
                 .unwrap_or_default(),
-            published(&snapshot, session, release).to_owned(),
+            state(&snapshot, session, release),
             images.join(" "),
             notes.join("; "),
         ]);
@@ -61,7 +66,7 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
         table.row(vec![
             name.to_string(),
             String::new(),
-            "phantom".to_owned(),
+            with_hold(session, &snapshot, &name, "phantom"),
             String::new(),
             "a branch without a release".to_owned(),
         ]);
@@ -70,20 +75,28 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
     Ok(0)
 }
 
-fn published(snapshot: &Snapshot, session: &Session, release: &crate::domain::Release) -> &'static str {
-    match evidence::standing(&session.config.workspace, snapshot, release).published {
+fn state(snapshot: &Snapshot, session: &Session, release: &crate::domain::Release) -> String {
+    let published = match evidence::standing(&session.config.workspace, snapshot, release).published {
         Some(Published::Yes) => "published",
         Some(Published::Partly) => "partly",
         Some(Published::No) => "new",
         None => "unknown",
+    };
+    with_hold(session, snapshot, &release.name, published)
+}
+
+fn with_hold(session: &Session, snapshot: &Snapshot, release: &ReleaseName, state: &str) -> String {
+    match documents::held(&session.config.workspace, snapshot, release) {
+        Some(true) => format!("{state}, held"),
+        _ => state.to_owned(),
     }
 }
 
-fn phantom(name: &ReleaseName) -> Value {
+fn phantom(workspace: &Workspace, snapshot: &Snapshot, name: &ReleaseName) -> Value {
     json!({
         "name": name, "timestamp": null, "images": {}, "published": "yes",
         "evidence": ["a marker branch exists"], "same_as": [],
         "warnings": [{"kind": "phantom", "text": "a marker branch without a release upstream"}],
-        "held": false,
+        "held": documents::held(workspace, snapshot, name),
     })
 }

@@ -561,5 +561,6 @@ pub(super) fn record(outcome: Option<Outcome>) -> RunRecord {
         steps: Vec::new(),
         problem: None,
         running: false,
+        rolled_back_by: None,
     }
 }

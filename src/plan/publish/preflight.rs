@@ -164,7 +164,7 @@ pub fn downgrade(
 
 /// The oldest release among those that name the running image is what it was at least; the newest
 /// would call a re-release of old images an upgrade. Twins count as the earliest of them.
-fn newest_running<'a>(
+pub fn newest_running<'a>(
     workspace: &Workspace,
     snapshot: &'a Snapshot,
     charm: &Charm,

@@ -1,0 +1,147 @@
+//! `promote`, `rollback`, `hold` and `unhold`: look, plan, ask, run.
+
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+
+use super::args::{Promote, Rollback};
+use super::output::Output;
+use super::{Ending, confirm, runs};
+use crate::domain::{Kind, Outside, Problem, RunId};
+use crate::plan::{HoldIntent, Moment, Plan, PromoteIntent, RollbackIntent, RolledBack};
+use crate::run::Session;
+
+async fn run(session: &Session, plan: Plan, output: &Output) -> Ending {
+    let record = confirm::confirmed(session, plan, output).await?;
+    Ok(runs::report(session, &record, output))
+}
+
+async fn planned_promote(session: &Session, wish: &Promote) -> Result<Plan, Problem> {
+    let mut with = BTreeMap::new();
+    for text in &wish.with {
+        let (charm, channel) = text.split_once('=').ok_or_else(|| {
+            Problem::new(
+                Kind::Usage,
+                format!("--with {} has no '='", Outside::capped(text, 100)),
+            )
+            .hint("write --with CHARM=CHANNEL")
+        })?;
+        if with.insert(charm.parse()?, channel.parse()?).is_some() {
+            return Err(Problem::new(
+                Kind::Usage,
+                format!("--with names {} twice", Outside::capped(charm, 100)),
+            ));
+        }
+    }
+    let intent = PromoteIntent {
+        release: wish.release.parse()?,
+        to: wish.to.parse()?,
+        with,
+    };
+    let observer = &session.observer;
+    let snapshot = observer.for_promote(observer.cached(), &intent).await;
+    session.plan_promote(&snapshot, &intent)
+}
+
+/// Shows what a promotion would change.
+pub async fn plan_promote(session: &Session, wish: &Promote, output: &Output) -> Ending {
+    let plan = planned_promote(session, wish).await?;
+    Ok(confirm::show(session, &plan, output))
+}
+
+/// Promotes a release.
+pub async fn promote(session: &Session, wish: &Promote, output: &Output) -> Ending {
+    confirm::writable(session, "nothing is promoted", Some("windlass plan promote"))?;
+    let plan = planned_promote(session, wish).await?;
+    run(session, plan, output).await
+}
+
+fn moment(text: &str) -> Result<Moment, Problem> {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(Moment::At(at.to_utc()));
+    }
+    run_id(text).map(Moment::After).map_err(|_| {
+        Problem::new(
+            Kind::Usage,
+            format!("--to {} is neither a time nor a run", Outside::capped(text, 60)),
+        )
+        .hint("write a time as 2025-02-03T12:00:00Z, or a run as 'windlass runs' lists it")
+    })
+}
+
+/// A run by id. What cannot be one is told before anybody is asked.
+fn run_id(text: &str) -> Result<RunId, Problem> {
+    let fine =
+        !text.is_empty() && text.len() <= 60 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if fine {
+        Ok(RunId(text.to_owned()))
+    } else {
+        Err(Problem::new(
+            Kind::Usage,
+            format!("'{}' is not the id of a run", Outside::capped(text, 60)),
+        )
+        .hint("'windlass runs' lists them"))
+    }
+}
+
+fn rollback_intent(wish: &Rollback) -> Result<RollbackIntent, Problem> {
+    let of = match (&wish.run, &wish.charm) {
+        (Some(run), None) => RolledBack::Run(run_id(run)?),
+        (None, Some(charm)) => {
+            let mut channels = Vec::new();
+            for text in &wish.channel {
+                let channel = text.parse()?;
+                if !channels.contains(&channel) {
+                    channels.push(channel);
+                }
+            }
+            RolledBack::Charm {
+                charm: charm.parse()?,
+                channels,
+                to: wish.to.as_deref().map(moment).transpose()?,
+            }
+        }
+        _ => {
+            return Err(Problem::new(Kind::Usage, "either --run RUN or a charm is wanted"));
+        }
+    };
+    Ok(RollbackIntent { of, over: wish.over })
+}
+
+async fn planned_rollback(session: &Session, wish: &Rollback) -> Result<Plan, Problem> {
+    let intent = rollback_intent(wish)?;
+    let observer = &session.observer;
+    let snapshot = observer.for_rollback(observer.cached(), &intent).await;
+    session.plan_rollback(&snapshot, &intent)
+}
+
+/// Shows what a rollback would change.
+pub async fn plan_rollback(session: &Session, wish: &Rollback, output: &Output) -> Ending {
+    let plan = planned_rollback(session, wish).await?;
+    Ok(confirm::show(session, &plan, output))
+}
+
+/// Rolls back.
+pub async fn rollback(session: &Session, wish: &Rollback, output: &Output) -> Ending {
+    confirm::writable(session, "nothing is rolled back", Some("windlass plan rollback"))?;
+    let plan = planned_rollback(session, wish).await?;
+    run(session, plan, output).await
+}
+
+/// Holds a release, or lifts its hold.
+pub async fn hold(session: &Session, release: &str, hold: bool, output: &Output) -> Ending {
+    let what = if hold {
+        "nothing is held"
+    } else {
+        "no hold is lifted"
+    };
+    confirm::writable(session, what, None)?;
+    let intent = HoldIntent {
+        release: release.parse()?,
+        hold,
+    };
+    let observer = &session.observer;
+    let snapshot = observer.for_hold(observer.cached(), &intent).await;
+    let plan = session.plan_hold(&snapshot, &intent)?;
+    run(session, plan, output).await
+}

@@ -1,0 +1,263 @@
+//! What the runs of this journal did to channels, row by row, for ways back.
+//!
+//! Owns the reading of plans and step records as changes of channels, and what of them outlives a
+//! plan that was made anew. Must not look at the world: whether an uncertain change happened is
+//! told by what the row serves now.
+
+use chrono::{DateTime, Utc};
+use rusqlite::params;
+
+use super::record::{RunRecord, StepOutcome, StepRecord};
+use super::store::Journal;
+use crate::domain::{
+    Base, Channel, ChannelChange, CharmName, Kind, Outside, PastRun, Problem, RunId, Serving,
+};
+use crate::plan::{AttachFrom, Intent, Move, Op, Plan, Step};
+
+impl Journal {
+    /// What runs of this world changed in channels, oldest first.
+    pub fn changes(&self) -> Result<Vec<ChannelChange>, Problem> {
+        let mut changes = self.earlier()?;
+        let mut runs = self.runs(usize::MAX)?;
+        runs.reverse();
+        changes.extend(runs.iter().flat_map(of));
+        changes.sort_by_key(|change| change.at);
+        Ok(changes)
+    }
+
+    /// Changes of plans that were made anew when their run was taken up.
+    fn earlier(&self) -> Result<Vec<ChannelChange>, Problem> {
+        let read = || {
+            let connection = self.connection();
+            let mut statement = connection.prepare(
+                "SELECT change FROM earlier_change JOIN run ON run.id = earlier_change.run
+                 WHERE run.world = ?1 ORDER BY number",
+            )?;
+            statement
+                .query_map(params![self.world], |row| row.get::<_, String>(0))?
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let texts = read().map_err(|error: rusqlite::Error| self.broken(&error))?;
+        Ok(texts
+            .iter()
+            .filter_map(|text| serde_json::from_str(text).ok())
+            .collect())
+    }
+
+    /// What a rollback of `run` must know of it beyond its changes; `None` where the journal does
+    /// not know it.
+    pub fn past(&self, run: &RunId) -> Result<Option<PastRun>, Problem> {
+        Ok(self.run(run)?.map(|record| past(&record)))
+    }
+}
+
+impl RunRecord {
+    /// True where it may have changed a channel.
+    pub fn touched_channels(&self) -> bool {
+        !of(self).is_empty()
+    }
+}
+
+/// What `run` changed in channels that `plan`, which is to replace its own, no longer tells.
+pub(super) fn replaced(run: &RunRecord, plan: &Plan) -> Vec<ChannelChange> {
+    run.plan
+        .steps
+        .iter()
+        .filter(|step| plan.step(&step.id).is_none_or(|newer| newer.op != step.op))
+        .flat_map(|step| of_step(run, step))
+        .collect()
+}
+
+/// What `run` changed in channels, by its plan and what is remembered of its steps.
+fn of(run: &RunRecord) -> Vec<ChannelChange> {
+    run.plan
+        .steps
+        .iter()
+        .flat_map(|step| of_step(run, step))
+        .collect()
+}
+
+/// Whether the store was asked to do `step`: `None` where it certainly was not, else whether it is
+/// certain that it did.
+fn asked(record: &StepRecord) -> Option<bool> {
+    if record.attempts == 0 {
+        return None;
+    }
+    match record.outcome {
+        Some(StepOutcome::Done) => Some(true),
+        // Found so by a later attempt: an earlier one did it. Found so by the first: somebody else.
+        Some(StepOutcome::Skipped) => (record.attempts > 1).then_some(true),
+        // The store said no, and a look agreed.
+        Some(StepOutcome::Failed)
+            if record.attempts == 1
+                && record.problem.as_ref().is_some_and(|problem| {
+                    !matches!(problem.kind, Kind::Network | Kind::Service | Kind::RateLimited)
+                }) =>
+        {
+            None
+        }
+        // Cancelled too: what an attempt before that came to is forgotten.
+        Some(StepOutcome::Failed | StepOutcome::Cancelled | StepOutcome::Unknown) | None => Some(false),
+    }
+}
+
+fn of_step(run: &RunRecord, step: &Step) -> Vec<ChannelChange> {
+    let Some(record) = run.step(&step.id) else {
+        return Vec::new();
+    };
+    let Some(certain) = asked(record) else {
+        return Vec::new();
+    };
+    let told = Told {
+        run,
+        at: record.finished_at.or(record.started_at).unwrap_or(run.started_at),
+        certain,
+    };
+    let changes: Vec<ChannelChange> = match &step.op {
+        Op::Release { charm, moves } => moves
+            .iter()
+            .filter_map(|planned| {
+                let after = served(run, planned)?;
+                let row = (planned.channel.clone(), planned.base.clone());
+                Some(told.change(charm, row, planned.before.clone(), Some(after)))
+            })
+            .collect(),
+        Op::Close {
+            charm,
+            channel,
+            before,
+        } => before
+            .iter()
+            .map(|(base, serving)| {
+                let row = (channel.clone(), base.clone());
+                told.change(charm, row, Some(serving.clone()), None)
+            })
+            .collect(),
+        Op::ReleaseBundle {
+            bundle,
+            channel,
+            from,
+            before,
+        } => {
+            let plain = |revision| Serving {
+                revision,
+                resources: Vec::new(),
+            };
+            let uploaded = run.step(from).and_then(|step| step.made.bundle_revision);
+            uploaded
+                .map(|revision| {
+                    let row = (channel.clone(), None);
+                    told.change(bundle, row, before.map(plain), Some(plain(revision)))
+                })
+                .into_iter()
+                .collect()
+        }
+        _ => Vec::new(),
+    };
+    changes
+        .into_iter()
+        .filter(|change| change.before != change.after)
+        .collect()
+}
+
+/// Who did it, when, and how sure that is.
+struct Told<'a> {
+    run: &'a RunRecord,
+    at: DateTime<Utc>,
+    certain: bool,
+}
+
+impl Told<'_> {
+    fn change(
+        &self,
+        charm: &CharmName,
+        (channel, base): (Channel, Option<Base>),
+        before: Option<Serving>,
+        after: Option<Serving>,
+    ) -> ChannelChange {
+        ChannelChange {
+            run: self.run.id.clone(),
+            at: self.at,
+            actor: self.run.actor.clone(),
+            charm: charm.clone(),
+            channel,
+            base,
+            before,
+            after,
+            certain: self.certain,
+        }
+    }
+}
+
+/// What the row of `planned` serves once it is released. `None` where a number was never known:
+/// then nothing can have been sent.
+fn served(run: &RunRecord, planned: &Move) -> Option<Serving> {
+    let mut resources = Vec::new();
+    for attach in &planned.resources {
+        let revision = match &attach.from {
+            AttachFrom::Revision(revision) => *revision,
+            AttachFrom::Step(step) => run.step(step)?.made.resource_revision?,
+        };
+        resources.push((attach.name.clone(), revision));
+    }
+    resources.sort();
+    Some(Serving {
+        revision: planned.revision,
+        resources,
+    })
+}
+
+fn past(run: &RunRecord) -> PastRun {
+    let held = run.plan.steps.iter().find_map(|step| match &step.op {
+        Op::SetHold { release, .. } => {
+            let done = run.step(&step.id)?.outcome == Some(StepOutcome::Done);
+            done.then(|| release.clone())
+        }
+        _ => None,
+    });
+    PastRun {
+        id: run.id.clone(),
+        workspace: run.plan.workspace.clone(),
+        title: Outside::new(&run.plan.title),
+        channels: run.plan.steps.iter().any(|step| {
+            matches!(
+                step.op,
+                Op::Release { .. } | Op::Close { .. } | Op::ReleaseBundle { .. }
+            )
+        }),
+        published: match &run.plan.intent {
+            Intent::Publish(intent) => Some(intent.release.clone()),
+            _ => None,
+        },
+        held,
+        stays: run
+            .plan
+            .steps
+            .iter()
+            .filter_map(|step| stays(run, step))
+            .collect(),
+    }
+}
+
+/// What a step brought that stays whatever is rolled back.
+fn stays(run: &RunRecord, step: &Step) -> Option<Outside> {
+    let record = run.step(&step.id)?;
+    if record.outcome != Some(StepOutcome::Done) {
+        return None;
+    }
+    let text = match &step.op {
+        Op::CreateTrack { charm, track } => format!("track {track} of {charm}"),
+        Op::UploadResource { charm, resource, .. } | Op::UploadFile { charm, resource, .. } => {
+            let revision = record.made.resource_revision.filter(|_| record.made.created)?;
+            format!("revision {} of {resource} of {charm}", revision.0)
+        }
+        Op::UploadBundle { bundle, .. } => {
+            format!("revision {} of {bundle}", record.made.bundle_revision?.0)
+        }
+        Op::CreateBranch {
+            repository, branch, ..
+        } => format!("branch {} of {repository}", Outside::capped(branch, 100)),
+        _ => return None,
+    };
+    Some(Outside::new(text))
+}

@@ -1,0 +1,259 @@
+//! What must be released, and in which order, so that rows of a channel serve exact pairs of
+//! revision and resources.
+//!
+//! Owns the one difficulty of it: the store is told a revision and a channel, and sets every base
+//! that the revision is built for. Must not choose pairs.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use super::publish::channels::releasable;
+use super::{Attach, AttachFrom, Move, Serving};
+use crate::config::workspace::Charm;
+use crate::domain::charm::{CharmFacts, RevisionFacts};
+use crate::domain::{Base, Channel, Kind, Outside, Problem};
+
+/// A row as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The channel.
+    pub channel: Channel,
+    /// The base.
+    pub base: Option<Base>,
+    /// What it is to serve.
+    pub serving: Serving,
+}
+
+/// The moves that make every row of `wanted` so, in an order in which none undoes another. Rows
+/// that the store sets beside them are moves too, each with a warning.
+pub fn moves(
+    charm: &Charm,
+    facts: &CharmFacts,
+    wanted: &[Wanted],
+    warnings: &mut Vec<Outside>,
+) -> Result<Vec<Move>, Problem> {
+    let mut channels: Vec<&Channel> = Vec::new();
+    for row in wanted {
+        if !channels.contains(&&row.channel) {
+            channels.push(&row.channel);
+        }
+    }
+    let mut moves = Vec::new();
+    for channel in channels {
+        let rows: Vec<&Wanted> = wanted.iter().filter(|row| &row.channel == channel).collect();
+        let one = OneChannel {
+            charm,
+            facts,
+            channel,
+            rows,
+        };
+        moves.extend(one.moves(warnings)?);
+    }
+    Ok(moves)
+}
+
+struct OneChannel<'a> {
+    charm: &'a Charm,
+    facts: &'a CharmFacts,
+    channel: &'a Channel,
+    rows: Vec<&'a Wanted>,
+}
+
+/// What one request to the store names: it sets every base of the revision.
+struct Item<'a> {
+    serving: &'a Serving,
+    revision: &'a RevisionFacts,
+    /// False where each of its rows is so already.
+    sent: bool,
+}
+
+impl OneChannel<'_> {
+    fn now(&self, base: Option<&Base>) -> Option<Serving> {
+        self.facts.row(self.channel, base).map(Serving::of)
+    }
+
+    fn moves(&self, warnings: &mut Vec<Outside>) -> Result<Vec<Move>, Problem> {
+        let items = self.ordered(self.items()?)?;
+        let mut moves = Vec::new();
+        for item in &items {
+            let mut rows: Vec<&&Wanted> = self
+                .rows
+                .iter()
+                .filter(|row| &row.serving == item.serving)
+                .collect();
+            rows.sort_by(|a, b| a.base.cmp(&b.base));
+            for row in rows {
+                moves.push(self.one(row.base.clone(), item.serving));
+            }
+        }
+        for (base, serving) in self.beside(&items) {
+            let now = self.now(Some(&base));
+            if now.as_ref() == Some(serving) {
+                continue;
+            }
+            let word = now.map_or_else(|| "is opened".to_owned(), |now| format!("no longer serves {now}"));
+            warnings.push(Outside::new(format!(
+                "{} {}: revision {} is built for {base} too, which {word}",
+                self.charm.name, self.channel, serving.revision.0
+            )));
+            moves.push(self.one(Some(base), serving));
+        }
+        warnings.extend(
+            items
+                .iter()
+                .filter(|item| item.sent)
+                .flat_map(|item| self.kept(item)),
+        );
+        Ok(moves)
+    }
+
+    fn one(&self, base: Option<Base>, serving: &Serving) -> Move {
+        Move {
+            channel: self.channel.clone(),
+            before: self.now(base.as_ref()),
+            base,
+            revision: serving.revision,
+            resources: serving
+                .resources
+                .iter()
+                .map(|(name, revision)| Attach {
+                    name: name.clone(),
+                    from: AttachFrom::Revision(*revision),
+                })
+                .collect(),
+        }
+    }
+
+    fn items(&self) -> Result<Vec<Item<'_>>, Problem> {
+        let mut items: Vec<Item> = Vec::new();
+        for row in &self.rows {
+            let sent = self.now(row.base.as_ref()).as_ref() != Some(&row.serving);
+            if let Some(item) = items.iter_mut().find(|item| item.serving == &row.serving) {
+                item.sent |= sent;
+                continue;
+            }
+            let revision = releasable(self.charm, self.facts, row.serving.revision)?;
+            for (name, number) in &row.serving.resources {
+                let listed = self.facts.resources.get(name);
+                if listed.is_some_and(|list| list.iter().all(|one| one.revision != *number)) {
+                    return Err(Problem::new(
+                        Kind::NotFound,
+                        format!("{name} of {} has no revision {}", self.charm.name, number.0),
+                    )
+                    .hint("name another pair: windlass release"));
+                }
+            }
+            items.push(Item {
+                serving: &row.serving,
+                revision,
+                sent,
+            });
+        }
+        Ok(items)
+    }
+
+    /// Items so that what one sets beside its own rows is set right by a later one. Older revisions
+    /// first where nothing else decides, as a publish does it.
+    fn ordered<'i>(&self, mut items: Vec<Item<'i>>) -> Result<Vec<Item<'i>>, Problem> {
+        items.sort_by_key(|item| item.serving.revision);
+        // What is so already is not sent again: nothing that is sent may be built for its rows.
+        let (mut sent, mut ordered): (Vec<Item>, Vec<Item>) = items.into_iter().partition(|item| item.sent);
+        for item in &sent {
+            if let Some(row) = ordered.iter().find_map(|other| self.overwritten(item, other)) {
+                return Err(self.inseparable(item, row));
+            }
+        }
+        while !sent.is_empty() {
+            let overwriting = |one: &Item| {
+                sent.iter()
+                    .find_map(|other| Some((other, self.overwritten(other, one)?)))
+            };
+            match sent.iter().position(|one| overwriting(one).is_none()) {
+                Some(next) => ordered.push(sent.remove(next)),
+                None => {
+                    return Err(match sent.iter().find_map(overwriting) {
+                        Some((item, row)) => self.inseparable(item, row),
+                        None => Problem::new(Kind::Internal, "releases could not be put in an order"),
+                    });
+                }
+            }
+        }
+        Ok(ordered)
+    }
+
+    /// A row of `other` that a release of `item` would set too.
+    fn overwritten(&self, item: &Item, other: &Item) -> Option<&Wanted> {
+        self.rows
+            .iter()
+            .filter(|row| item.serving != other.serving && &row.serving == other.serving)
+            .find(|row| covers(item.revision, row.base.as_ref()))
+            .copied()
+    }
+
+    fn inseparable(&self, item: &Item, row: &Wanted) -> Problem {
+        let base = row
+            .base
+            .as_ref()
+            .map_or_else(String::new, |base| format!(" for {base}"));
+        Problem::new(
+            Kind::Refused,
+            format!(
+                "{} of {} cannot be given {} without losing {}{base}",
+                self.channel, self.charm.name, item.serving, row.serving
+            ),
+        )
+        .cause(format!(
+            "revision {} is built for both, and the store releases it to every base at once",
+            item.serving.revision.0
+        ))
+        .hint("decide base by base with windlass release and windlass close")
+    }
+
+    /// Rows that nobody asked for and that a release sets all the same, with what they then serve.
+    fn beside<'i>(&self, items: &[Item<'i>]) -> Vec<(Base, &'i Serving)> {
+        let own = items.iter().flat_map(|item| &item.revision.bases);
+        let open = self.facts.rows.iter().filter_map(|row| row.base.as_ref());
+        let bases: BTreeSet<&Base> = own
+            .chain(open)
+            .filter(|base| base.architecture != "all")
+            .collect();
+        let wanted = |base: &Base| self.rows.iter().any(|row| row.base.as_ref() == Some(base));
+        bases
+            .into_iter()
+            .filter(|base| !wanted(base))
+            .filter_map(|base| {
+                let last = items
+                    .iter()
+                    .rfind(|item| item.sent && covers(item.revision, Some(base)))?;
+                Some((base.clone(), last.serving))
+            })
+            .collect()
+    }
+
+    /// Resources that a channel keeps because nothing takes them away: the store attaches what the
+    /// channel has where a release names none.
+    fn kept(&self, item: &Item) -> Vec<Outside> {
+        let named = |name| item.serving.resources.iter().any(|(known, _)| known == name);
+        self.facts
+            .declared
+            .iter()
+            .filter(|one| one.charm_revision == item.serving.revision && !named(&one.name))
+            .filter_map(|one| {
+                let held = self
+                    .facts
+                    .rows_of(self.channel)
+                    .find_map(|row| row.resource(&one.name))?;
+                Some(Outside::new(format!(
+                    "{} {} keeps {} {held}: nothing takes a resource out of a channel that has it",
+                    self.charm.name, self.channel, one.name
+                )))
+            })
+            .collect()
+    }
+}
+
+fn covers(revision: &RevisionFacts, base: Option<&Base>) -> bool {
+    base.is_none_or(|base| revision.bases.iter().any(|own| own.covers(base)))
+}

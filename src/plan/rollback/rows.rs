@@ -1,0 +1,278 @@
+//! Which rows a rollback is about, what each had then and what it serves now.
+//!
+//! Owns the replay of the journal's changes. An uncertain change counts by what the row serves
+//! now. Must not build steps.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{
+    Base, Channel, ChannelChange, CharmName, Kind, Outside, Problem, RunId, Serving, Snapshot,
+};
+use crate::plan::{Moment, RolledBack};
+
+/// One row that a rollback is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The charm or bundle.
+    pub charm: CharmName,
+    /// The channel.
+    pub channel: Channel,
+    /// The base.
+    pub base: Option<Base>,
+    /// What it is to get back; closed where `None`.
+    pub then: Option<Serving>,
+    /// What it serves now; closed where `None`.
+    pub now: Option<Serving>,
+    /// True where it serves neither what it is to get back nor what the journal last saw there.
+    pub changed_since: bool,
+    /// The run whose change is taken back, or the last one that the journal knows.
+    pub undoes: RunId,
+    /// Who changed it last, as far as the journal knows.
+    by: Outside,
+}
+
+impl Row {
+    /// Which row it is.
+    pub fn place(&self) -> String {
+        let base = self
+            .base
+            .as_ref()
+            .map_or_else(String::new, |base| format!(" for {base}"));
+        format!("{} {}{base}", self.charm, self.channel)
+    }
+
+    /// How it stands, in words.
+    pub fn in_words(&self) -> String {
+        format!(
+            "{} serves {} now: {}",
+            self.place(),
+            word(self.now.as_ref()),
+            self.by
+        )
+    }
+}
+
+fn word(serving: Option<&Serving>) -> String {
+    serving.map_or_else(|| "nothing".to_owned(), ToString::to_string)
+}
+
+type Key = (CharmName, Channel, Option<Base>);
+
+fn key(change: &ChannelChange) -> Key {
+    (change.charm.clone(), change.channel.clone(), change.base.clone())
+}
+
+/// What a row serves, by key.
+fn now(snapshot: &Snapshot, (charm, channel, base): &Key) -> Option<Serving> {
+    let facts = snapshot.charms.get(charm)?.value.as_ref()?;
+    facts.row(channel, base.as_ref()).map(Serving::of)
+}
+
+/// True where a row that serves `seen` runs what `after` says. The store may have attached an
+/// optional resource that nobody named.
+fn runs(after: Option<&Serving>, seen: Option<&Serving>) -> bool {
+    match (after, seen) {
+        (None, None) => true,
+        (Some(after), Some(seen)) => {
+            after.revision == seen.revision && after.resources.iter().all(|one| seen.resources.contains(one))
+        }
+        _ => false,
+    }
+}
+
+/// The rows of a rollback, by charm, channel and base.
+pub fn of(snapshot: &Snapshot, of: &RolledBack) -> Result<Vec<Row>, Problem> {
+    let known = settled(snapshot);
+    match of {
+        RolledBack::Run(run) => Ok(of_run(snapshot, &known, run)),
+        RolledBack::Charm { charm, channels, to } => of_charm(snapshot, &known, charm, channels, to.as_ref()),
+    }
+}
+
+/// The changes that happened, oldest first, each with its place among all changes.
+fn settled(snapshot: &Snapshot) -> BTreeMap<Key, Vec<(usize, &ChannelChange)>> {
+    let mut by_row: BTreeMap<Key, Vec<(usize, &ChannelChange)>> = BTreeMap::new();
+    for (place, change) in snapshot.changes.iter().enumerate() {
+        by_row.entry(key(change)).or_default().push((place, change));
+    }
+    for (key, changes) in &mut by_row {
+        // Backwards from now: what came after tells whether an uncertain change happened.
+        let mut next = now(snapshot, key);
+        let mut kept = Vec::new();
+        for (place, change) in changes.iter().rev() {
+            let not_done =
+                !change.certain && change.before == next && !runs(change.after.as_ref(), next.as_ref());
+            if !not_done {
+                kept.push((*place, *change));
+                next.clone_from(&change.before);
+            }
+        }
+        kept.reverse();
+        *changes = kept;
+    }
+    by_row.retain(|_, changes| !changes.is_empty());
+    by_row
+}
+
+fn row(
+    snapshot: &Snapshot,
+    key: &Key,
+    then: Option<Serving>,
+    seen: Option<&Serving>,
+    last: &ChannelChange,
+) -> Row {
+    let now = now(snapshot, key);
+    let (charm, channel, base) = key.clone();
+    let changed_since = now != then && !runs(seen, now.as_ref());
+    let by = if runs(last.after.as_ref(), now.as_ref()) {
+        format!(
+            "run {} of {} put it there",
+            last.run,
+            last.at.format("%Y-%m-%d %H:%M UTC")
+        )
+    } else {
+        format!(
+            "somebody changed it after run {} of {} left {} there",
+            last.run,
+            last.at.format("%Y-%m-%d %H:%M UTC"),
+            word(last.after.as_ref())
+        )
+    };
+    Row {
+        charm,
+        channel,
+        base,
+        then,
+        now,
+        changed_since,
+        undoes: last.run.clone(),
+        by: Outside::new(by),
+    }
+}
+
+type Known<'a> = BTreeMap<Key, Vec<(usize, &'a ChannelChange)>>;
+
+/// Every row that `run` changed, with what it had before the first of its changes.
+fn of_run(snapshot: &Snapshot, known: &Known<'_>, run: &RunId) -> Vec<Row> {
+    known
+        .iter()
+        .filter_map(|(key, changes)| {
+            let own = || changes.iter().filter(|(_, change)| &change.run == run);
+            let (_, first) = own().next()?;
+            let (_, seen) = own().next_back()?;
+            let (_, last) = changes.last()?;
+            Some(row(
+                snapshot,
+                key,
+                first.before.clone(),
+                seen.after.as_ref(),
+                last,
+            ))
+        })
+        .collect()
+}
+
+fn of_charm(
+    snapshot: &Snapshot,
+    known: &Known<'_>,
+    charm: &CharmName,
+    channels: &[Channel],
+    to: Option<&Moment>,
+) -> Result<Vec<Row>, Problem> {
+    let of_charm = || known.iter().filter(|((name, ..), _)| name == charm);
+    if of_charm().next().is_none() {
+        return Err(unknown(charm, None));
+    }
+    let mut chosen: Vec<&Channel> = if channels.is_empty() {
+        of_charm().map(|((_, channel, _), _)| channel).collect()
+    } else {
+        channels.iter().collect()
+    };
+    chosen.sort();
+    chosen.dedup();
+    let mut rows = Vec::new();
+    for channel in chosen {
+        let of_channel: Vec<(&Key, &Vec<(usize, &ChannelChange)>)> =
+            of_charm().filter(|((_, one, _), _)| one == channel).collect();
+        // The run that changed this channel last: what it changed there goes back together.
+        let newest = of_channel
+            .iter()
+            .filter_map(|(_, changes)| changes.last())
+            .max_by_key(|(place, _)| *place);
+        let Some((_, newest)) = newest else {
+            return Err(unknown(charm, Some(channel)));
+        };
+        for (key, changes) in of_channel {
+            let Some((_, last)) = changes.last() else { continue };
+            let then = match to {
+                None => {
+                    let first = changes.iter().find(|(_, change)| change.run == newest.run);
+                    let Some((_, first)) = first else { continue };
+                    first.before.clone()
+                }
+                Some(moment) => at(snapshot, changes, moment, key)?,
+            };
+            rows.push(row(snapshot, key, then, last.after.as_ref(), last));
+        }
+    }
+    Ok(rows)
+}
+
+/// What a row served at `moment`.
+fn at(
+    snapshot: &Snapshot,
+    changes: &[(usize, &ChannelChange)],
+    moment: &Moment,
+    key: &Key,
+) -> Result<Option<Serving>, Problem> {
+    let until = match moment {
+        Moment::At(at) => snapshot.changes.iter().filter(|change| change.at <= *at).count(),
+        Moment::After(run) => {
+            let last = snapshot.changes.iter().rposition(|change| &change.run == run);
+            last.map(|place| place + 1).ok_or_else(|| {
+                Problem::new(
+                    Kind::NotFound,
+                    format!("the journal knows no change of a channel by run {run}"),
+                )
+                .hint("'windlass runs' lists the runs")
+            })?
+        }
+    };
+    if let Some((_, change)) = changes.iter().rfind(|(place, _)| *place < until) {
+        return Ok(change.after.clone());
+    }
+    let (charm, channel, base) = key;
+    let base = base
+        .as_ref()
+        .map_or_else(String::new, |base| format!(" for {base}"));
+    let mut problem = Problem::new(
+        Kind::Refused,
+        format!("the journal does not reach back that far for {charm} {channel}{base}"),
+    );
+    if let Some((_, first)) = changes.first() {
+        problem = problem.cause(format!(
+            "it knows that row since {}, when run {} found {} there",
+            first.at.format("%Y-%m-%d %H:%M:%S UTC"),
+            first.run,
+            word(first.before.as_ref())
+        ));
+    }
+    Err(problem
+        .hint("name a later time, or a run of 'windlass runs'")
+        .hint(format!(
+            "or name the pair: windlass release {charm} --revision N --channel {channel} --resource NAME:REV"
+        )))
+}
+
+fn unknown(charm: &CharmName, channel: Option<&Channel>) -> Problem {
+    let place = channel.map_or_else(|| charm.to_string(), |channel| format!("{channel} of {charm}"));
+    let channel = channel.map_or_else(|| "CHANNEL".to_owned(), ToString::to_string);
+    Problem::new(
+        Kind::Refused,
+        format!("the journal of this machine knows no change of {place}: it cannot tell what was there"),
+    )
+    .hint(format!(
+        "name the pair: windlass release {charm} --revision N --channel {channel} --resource NAME:REV"
+    ))
+    .hint("'windlass charms' lists revisions and resources")
+}
