@@ -9,35 +9,16 @@ use super::model::Screen;
 use super::panes::{PaneId, channels};
 use super::{Model, review, running, words};
 use crate::domain::{Channel, CharmName};
-use crate::journal::{RunId, RunRecord, StepOutcome};
-use crate::plan::{Intent, Op, RollbackIntent, RolledBack, Step};
+use crate::journal::{RunId, RunRecord};
+use crate::plan::{Intent, RollbackIntent, RolledBack};
 
-/// The channels that `record` changed, or may have changed.
-pub fn changed(record: &RunRecord) -> Vec<(&CharmName, &Channel)> {
-    let mut changed: Vec<(&CharmName, &Channel)> = record
-        .plan
-        .steps
-        .iter()
-        .filter(|step| began(record, step))
-        .flat_map(|step| match &step.op {
-            Op::Release { charm, moves } => moves.iter().map(|one| (charm, &one.channel)).collect(),
-            Op::Close { charm, channel, .. } => vec![(charm, channel)],
-            Op::ReleaseBundle { bundle, channel, .. } => vec![(bundle, channel)],
-            _ => Vec::new(),
-        })
-        .collect();
+/// The channels that `record` changed, or may have changed, each once.
+pub fn changed(record: &RunRecord) -> Vec<(CharmName, Channel)> {
+    let changes = record.channel_changes().into_iter();
+    let mut changed: Vec<_> = changes.map(|one| (one.charm, one.channel)).collect();
     changed.sort();
     changed.dedup();
     changed
-}
-
-/// True where the step was sent to the store and not refused.
-fn began(record: &RunRecord, step: &Step) -> bool {
-    let refused = |outcome| matches!(outcome, Some(StepOutcome::Failed | StepOutcome::Cancelled));
-    step.skip_reason.is_none()
-        && record
-            .step(&step.id)
-            .is_some_and(|one| one.attempts > 0 && !refused(one.outcome))
 }
 
 /// A channel that can be rolled back, with the run that changed it last.
@@ -53,11 +34,8 @@ fn candidates<'a>(model: &'a Model, charm: &CharmName) -> Vec<Candidate<'a>> {
     let mut found: Vec<Candidate<'a>> = Vec::new();
     for run in &model.runs {
         for (own, channel) in changed(run) {
-            if own == charm && !found.iter().any(|known| &known.channel == channel) {
-                found.push(Candidate {
-                    channel: channel.clone(),
-                    run,
-                });
+            if &own == charm && !found.iter().any(|known| known.channel == channel) {
+                found.push(Candidate { channel, run });
             }
         }
     }
@@ -96,10 +74,10 @@ pub fn no_run(model: &Model) -> Option<&'static str> {
     };
     match (running::state(model, run), model.record(run)) {
         (State::Running | State::Stopping, _) => Some("it goes on still"),
-        (State::Open, _) => Some("how it ended is not known: resume it first"),
-        (State::Ended(_), Some(record)) if changed(record).is_empty() => Some("it changed no channel"),
-        (State::Ended(_), Some(_)) => None,
-        (State::Ended(_), None) => Some("the journal has not been read yet"),
+        (State::RolledBack, _) => Some("it was rolled back already"),
+        (State::Open | State::Ended(_), Some(record)) if record.touched_channels() => None,
+        (State::Open | State::Ended(_), Some(_)) => Some("it changed no channel"),
+        (State::Open | State::Ended(_), None) => Some("the journal has not been read yet"),
     }
 }
 

@@ -8,7 +8,6 @@ use crate::console::model::Screen;
 use crate::console::panes::{self, PaneId, channels, charms, credentials};
 use crate::console::{Model, image as images, release as releases, review, running, upload as uploads};
 use crate::domain::{ContentFacts, Kind};
-use crate::journal::Outcome;
 
 /// Whether an action can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -380,9 +379,9 @@ pub(super) fn resume_here(model: &Model) -> Availability {
 
 const fn may_resume(model: &Model, state: State) -> Availability {
     match state {
-        State::Open | State::Ended(Outcome::Failed) if model.setting.read_only => Disabled(READ_ONLY),
-        State::Open | State::Ended(Outcome::Failed) => Enabled,
-        _ => Hidden,
+        state if !state.waits() => Hidden,
+        _ if model.setting.read_only => Disabled(READ_ONLY),
+        _ => Enabled,
     }
 }
 
@@ -392,7 +391,7 @@ pub(super) fn cancel(model: &Model) -> Availability {
             State::Running if model.live.contains_key(&running.run) => Enabled,
             State::Running => Disabled("another process works on this run"),
             State::Stopping => Disabled("it was asked to stop; what is under way ends first"),
-            State::Ended(_) | State::Open => Hidden,
+            State::Ended(_) | State::Open | State::RolledBack => Hidden,
         },
         _ => Hidden,
     }

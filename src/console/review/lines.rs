@@ -10,7 +10,7 @@ use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
-use crate::domain::{Kind, ManifestDigest, Problem};
+use crate::domain::{Kind, ManifestDigest, Outside, Problem};
 use crate::plan::{Intent, Op, Plan, PlannedRow, Revoked, Risk, State, Step};
 
 /// Column where the text after a label begins: a month's channel fits before it.
@@ -93,9 +93,15 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
         page.blank();
         page.text(1, &remedies(problem, review.kind()), Tone::Plain);
     }
-    if let Some(plan) = review.plan.as_ref().filter(|plan| !plan.warnings.is_empty()) {
+    // What is left out stands in a part of its own.
+    let warnings: Vec<&Outside> = review
+        .plan
+        .iter()
+        .flat_map(|plan| plan.warnings.iter().filter(|text| !plan.left_out.contains(text)))
+        .collect();
+    if !warnings.is_empty() {
         page.heading("Warnings");
-        for warning in &plan.warnings {
+        for warning in warnings {
             let glyph = page.look.glyph(Glyph::Warning);
             page.text(3, &format!("{glyph} {warning}"), Tone::Warn);
         }

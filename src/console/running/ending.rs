@@ -6,6 +6,7 @@ use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::{rollback, words};
 use crate::journal::{Outcome, RunRecord, StepOutcome};
+use crate::plan::{Op, Step};
 
 /// Columns before the text.
 const INDENT: usize = 3;
@@ -43,15 +44,24 @@ pub(super) fn missing(record: &RunRecord, look: &Look, width: usize, lines: &mut
     }
 }
 
-/// The ways on after a failure: forward, or back.
+/// The ways on where a run did not end well: forward, or back.
 pub(super) fn ways_on(record: &RunRecord, width: usize, lines: &mut Vec<Vec<Piece>>) {
-    if record.outcome != Some(Outcome::Failed) {
+    if record.ways_on().is_empty() {
         return;
     }
     lines.push(Vec::new());
     lines.push(vec![Piece::new(" What now", Tone::Strong)]);
     let text = "r  takes it up again: looks what is so already, then does what is missing";
     put(text, Tone::Accent, width, lines);
+    let releases = |step: &Step| {
+        matches!(
+            step.op,
+            Op::Release { .. } | Op::Close { .. } | Op::ReleaseBundle { .. }
+        )
+    };
+    if !record.plan.steps.iter().any(releases) {
+        return;
+    }
     let changed = rollback::changed(record).len();
     let text = if changed == 0 {
         "   no channel was changed, so there is nothing to roll back".to_owned()

@@ -5,8 +5,8 @@ use crate::console::live::State as RunState;
 use crate::console::panes::activity::view::mark;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
-use crate::console::{Model, dialogs, links, rollback, words};
-use crate::journal::{Made, Outcome, RunRecord, StepOutcome, StepRecord};
+use crate::console::{Model, dialogs, links, words};
+use crate::journal::{Made, RunRecord, StepOutcome, StepRecord};
 use crate::plan::{Op, Plan, Step};
 use crate::run::progress::{Phase, StepProgress};
 
@@ -84,17 +84,21 @@ fn head(model: &Model, running: &Running, record: Option<&RunRecord>) -> Vec<Pie
     }
     match state {
         RunState::Stopping => pieces.push(Piece::new("  what is under way ends first", Tone::Dim)),
-        RunState::Open => pieces.push(Piece::new("  r looks and finishes it", Tone::Accent)),
-        RunState::Ended(Outcome::Failed) => {
-            let back = record.is_some_and(|record| !rollback::changed(record).is_empty());
-            let text = if back {
-                "  r takes it up again, b rolls it back"
-            } else {
-                "  r takes it up again"
+        RunState::RolledBack => {
+            let by = record.and_then(|record| record.rolled_back_by.as_ref());
+            let by = by.map_or_else(String::new, |by| format!("  by run {by}"));
+            pieces.push(Piece::new(by, Tone::Dim));
+        }
+        state if state.waits() => {
+            let go_on = match state {
+                RunState::Open => "  r looks and finishes it",
+                _ => "  r takes it up again",
             };
+            let back = record.is_some_and(RunRecord::touched_channels);
+            let text = format!("{go_on}{}", if back { ", b rolls it back" } else { "" });
             pieces.push(Piece::new(text, Tone::Accent));
         }
-        RunState::Running | RunState::Ended(_) => {}
+        RunState::Running | RunState::Open | RunState::Ended(_) => {}
     }
     pieces
 }

@@ -215,7 +215,10 @@ fn ran(outcome: Outcome, outcomes: &[StepOutcome]) -> RunRecord {
             attempts: u32::from(outcome.is_some()),
             started_at: outcome.map(|_| now()),
             finished_at: outcome.map(|_| now()),
-            made: crate::journal::Made::default(),
+            made: crate::journal::Made {
+                resource_revision: outcome.map(|_| ResourceRevision(33)),
+                ..crate::journal::Made::default()
+            },
             problem: None,
         })
         .collect();
@@ -410,6 +413,27 @@ fn the_promotion_dialog_and_its_review() {
     }
 }
 
+#[test]
+fn a_promotion_as_it_is_planned() {
+    let mut model = stands((120, 40));
+    on_release(&mut model, "2023-12-05");
+    press(&mut model, Key::Char('P'));
+    press(&mut model, Key::Enter);
+    let text = screen(&model).0;
+    assert!(text.contains("2023-12/candidate   closed → r50"), "{text}");
+    assert!(
+        text.contains("has nothing on 2023-12/edge and is left out"),
+        "{text}"
+    );
+    press(&mut model, Key::Enter);
+    super::world::type_in(&mut model, "2023-12-05");
+    let effects = press(&mut model, Key::Enter);
+    assert!(
+        matches!(effects.as_slice(), [Effect::Start { .. }]),
+        "{effects:?}"
+    );
+}
+
 // ---- rollback
 
 #[test]
@@ -453,10 +477,12 @@ fn a_channel_is_rolled_back_where_a_run_changed_it() {
 }
 
 #[test]
-fn a_run_is_rolled_back_once_it_ended_and_changed_something() {
+fn a_run_is_rolled_back_once_and_where_it_changed_something() {
     let mut model = stands((120, 40));
+    let mut before = half_released();
+    before.rolled_back_by = Some(crate::journal::RunId("20250202T120000Z-cd34".into()));
     for (run, reason) in [
-        (record(None), "resume it first"),
+        (before, "rolled back already"),
         (
             ran(Outcome::Failed, &[StepOutcome::Done, StepOutcome::Failed]),
             "changed no channel",
@@ -471,6 +497,11 @@ fn a_run_is_rolled_back_once_it_ended_and_changed_something() {
     with_runs(&mut model, vec![half_released()]);
     let (_, intent) = wish(&mut model, Key::Char('b')).unwrap();
     assert_eq!(intent.command(), "windlass rollback --run 20250201T120000Z-ab12");
+    press(&mut model, Key::Esc);
+    let mut died = half_released();
+    died.outcome = None;
+    with_runs(&mut model, vec![died]);
+    assert!(wish(&mut model, Key::Char('b')).is_some(), "that settles it too");
 }
 
 #[test]
@@ -554,6 +585,22 @@ fn a_failed_publish_offers_both_ways() {
     press(&mut model, Key::Enter);
     press(&mut model, Key::Char('r'));
     assert!(matches!(model.modal, Some(Modal::Prompt(_))));
+}
+
+#[test]
+fn a_run_that_was_rolled_back_is_not_taken_up_again() {
+    let mut model = stands((120, 40));
+    let mut run = half_released();
+    run.rolled_back_by = Some(crate::journal::RunId("20250202T120000Z-cd34".into()));
+    with_runs(&mut model, vec![run]);
+    press(&mut model, Key::Char('5'));
+    assert!(screen(&model).0.contains("rolled back"));
+    press(&mut model, Key::Enter);
+    let text = screen(&model).0;
+    assert!(text.contains("by run 20250202T120000Z-cd34"), "{text}");
+    assert!(!text.contains("What now"));
+    press(&mut model, Key::Char('r'));
+    assert!(model.modal.is_none());
 }
 
 // ---- publish

@@ -6,7 +6,7 @@ use crate::console::confirm::Confirmed;
 use crate::console::dialogs::{self, Help, Line, Modal, Prompt, Purpose, Text, help};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::given::Given;
-use crate::console::live::{Live, State};
+use crate::console::live::Live;
 use crate::console::model::Screen;
 use crate::console::msg::Go;
 use crate::console::panes::{self, PaneId, activity, channels, credentials, releases};
@@ -15,7 +15,7 @@ use crate::console::sign_in::{self, Deed};
 use crate::console::view::look::Tone;
 use crate::console::{Model, image, layout, links, promote, release, review, rollback, running, upload};
 use crate::domain::Problem;
-use crate::journal::{Outcome, RunId, RunRecord, StepOutcome};
+use crate::journal::{RunId, RunRecord, StepOutcome};
 use crate::plan::{HoldIntent, Intent, Keep, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent};
 
 /// Goes there.
@@ -362,10 +362,7 @@ fn ask_resume(model: &mut Model) {
     let Some(record) = run.and_then(|run| model.record(&run)) else {
         return;
     };
-    if !matches!(
-        running::state(model, &record.id),
-        State::Open | State::Ended(Outcome::Failed)
-    ) {
+    if !running::state(model, &record.id).waits() {
         return;
     }
     if wants_brought(record) {
