@@ -109,6 +109,9 @@ pub fn text(plan: &Plan) -> String {
     for warning in &plan.warnings {
         text.push_str(&format!("  warning: {warning}\n"));
     }
+    for left in &plan.left_out {
+        text.push_str(&format!("  left out: {left}\n"));
+    }
     let mut table = tables::Table::new(&["step", "on", "bytes", "what"]);
     for step in &plan.steps {
         let what = match (&step.skip_reason, &step.after) {

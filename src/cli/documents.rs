@@ -140,7 +140,8 @@ pub fn plan(plan: &Plan) -> Value {
     let steps: Vec<Value> = plan.steps.iter().map(|s| Value::Object(step(s))).collect();
     json!({
         "id": plan.id, "title": plan.title, "risk": plan.risk, "steps": steps,
-        "assumptions": plan.assumptions, "warnings": plan.warnings, "command": plan.command,
+        "assumptions": plan.assumptions, "warnings": plan.warnings, "left_out": plan.left_out,
+        "command": plan.command,
     })
 }
 
@@ -177,8 +178,8 @@ pub fn run(record: &RunRecord) -> Value {
     json!({
         "id": record.id, "title": record.plan.title, "actor": record.actor,
         "outcome": record.outcome, "started_at": record.started_at, "finished_at": record.finished_at,
-        "steps": steps, "released": record.released(), "command": record.plan.command,
-        "rolled_back_by": record.rolled_back_by,
+        "steps": steps, "released": record.released(), "left_out": record.plan.left_out,
+        "command": record.plan.command, "rolled_back_by": record.rolled_back_by,
     })
 }
 

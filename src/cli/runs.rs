@@ -143,6 +143,9 @@ pub fn summary(record: &RunRecord) -> String {
             text.push_str(&format!("  {note}\n"));
         }
     }
+    for left in &record.plan.left_out {
+        text.push_str(&format!("  left out: {left}\n"));
+    }
     if let Some(end) = record.steps.iter().find_map(|step| step.made.expires_at) {
         text.push_str(&format!(
             "  the value ends {}\n",

@@ -11,6 +11,8 @@ use crate::config::workspace::Bundle;
 use crate::domain::bundle::hold_tag;
 use crate::domain::{CommitId, GitHubRepository, Kind, Outside, PastRun, Problem, ReleaseName, Snapshot};
 
+use super::bundle::lift_hold;
+use super::publish::preflight;
 use super::{HoldIntent, Intent, Op, Plan, State, Step, StepId};
 
 /// Plans `intent`, or says why not.
@@ -29,7 +31,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> 
         let facts = snapshot.bundle.need(&format!("the repository {repository}"))?;
         set_step(repository, &intent.release, &facts.tip)
     } else {
-        lift_step(repository, &intent.release)
+        lift_hold(&repository, &intent.release)
     };
     if !wanted {
         let reason = if held {
@@ -100,32 +102,26 @@ fn known(snapshot: &Snapshot, release: &ReleaseName) -> Result<(), Problem> {
 }
 
 fn writable(snapshot: &Snapshot, repository: &GitHubRepository) -> Result<(), Problem> {
-    let refused = snapshot
-        .bundle
-        .value
-        .as_ref()
-        .is_some_and(|facts| facts.writable == Some(false));
-    if !refused {
-        return Ok(());
-    }
-    let source = snapshot
-        .github
-        .value
-        .as_ref()
-        .map(|facts| facts.source.to_string());
-    Err(Problem::new(
-        Kind::Credentials,
-        format!(
-            "the GitHub token{} may not write to {repository}",
-            source.map_or_else(String::new, |source| format!(" from {source}"))
-        ),
-    )
-    .hint("a classic token needs the scope repo (public_repo where the repository is public), a fine-grained one contents: write"))
+    let facts = preflight::repository(snapshot, repository);
+    facts
+        .and_then(|facts| preflight::may_write(snapshot, repository, facts))
+        .map_err(|mut problem| {
+            if problem.kind == Kind::Credentials {
+                problem.summary = Outside::new(format!(
+                    "a hold needs a GitHub token that may write to {repository}"
+                ));
+            }
+            problem.hints.retain(|hint| !hint.as_str().contains("--without"));
+            problem
+        })
 }
 
 /// The step that holds `release`.
-pub(super) fn set_step(repository: GitHubRepository, release: &ReleaseName, at: &CommitId) -> Step {
-    let target = Outside::new(format!("tag {} of {repository}", hold_tag(release)));
+fn set_step(repository: GitHubRepository, release: &ReleaseName, at: &CommitId) -> Step {
+    let after = format!(
+        "held: no robot publishes it (tag {} of {repository})",
+        hold_tag(release)
+    );
     let op = Op::SetHold {
         repository,
         release: release.clone(),
@@ -134,33 +130,12 @@ pub(super) fn set_step(repository: GitHubRepository, release: &ReleaseName, at: 
     Step {
         id: StepId(format!("set-hold/{release}")),
         kind: op.kind().to_owned(),
-        target,
+        target: Outside::new(release.as_str()),
         before: State::text("not held"),
-        after: State::text(format!("no robot publishes {release}")),
+        after: State::text(after),
         bytes: None,
         skip_reason: None,
-        undo: Outside::new(format!("windlass unhold {release}")),
-        optional: false,
-        op,
-    }
-}
-
-/// The step that lifts the hold of `release`.
-pub(super) fn lift_step(repository: GitHubRepository, release: &ReleaseName) -> Step {
-    let target = Outside::new(format!("tag {} of {repository}", hold_tag(release)));
-    let op = Op::LiftHold {
-        repository,
-        release: release.clone(),
-    };
-    Step {
-        id: StepId(format!("lift-hold/{release}")),
-        kind: op.kind().to_owned(),
-        target,
-        before: State::text("held"),
-        after: State::text(format!("{release} may be published by a robot")),
-        bytes: None,
-        skip_reason: None,
-        undo: Outside::new(format!("windlass hold {release}")),
+        undo: Outside::new(format!("'windlass unhold {release}' lifts it")),
         optional: false,
         op,
     }
@@ -182,7 +157,7 @@ pub(super) fn beside_rollback(
     let hold = past.published.is_some();
     let facts = snapshot.bundle.need(&format!("the repository {repository}"));
     let step = match (is_held(snapshot, release), facts) {
-        (Ok(true), _) if !hold => lift_step(repository.clone(), release),
+        (Ok(true), _) if !hold => lift_hold(&repository, release),
         (Ok(false), _) if !hold => return Ok(None),
         (Ok(true), Ok(facts)) => Step {
             skip_reason: Some(Outside::new("it is held already")),

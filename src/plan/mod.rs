@@ -4,6 +4,7 @@
 //! planning of each intent. A plan is data: serialisable, printable, comparable. Must not run
 //! anything; the runner reads plans and knows how.
 
+pub mod bundle;
 pub mod calendar;
 pub mod copy;
 pub mod credentials;

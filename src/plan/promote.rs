@@ -4,6 +4,7 @@
 //! Nothing falls back silently: what the track lacks is left out unless the operator names a
 //! channel for it.
 
+mod branch;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use crate::domain::{
 use super::pairs::{self, Wanted};
 use super::publish::{self, Part, channels, preflight};
 use super::{Intent, Plan, PromoteIntent, Serving, evidence};
+pub use branch::name as branch_name;
 
 /// What is promoted of one charm.
 struct Chosen<'a> {
@@ -74,13 +76,18 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PromoteIntent) 
             moves: pairs::moves(one.charm, one.facts, &wanted, &mut warnings)?,
         });
     }
-    let mut steps = Vec::new();
+    let to = Channel::new(track, intent.to);
+    let marked = branch::plan(workspace, snapshot, release, &to, &all, &parts, &mut warnings)?;
+    let mut steps = marked.tracks;
+    steps.extend(marked.invisible);
     for part in &parts {
         steps.push(channels::release_step(workspace, snapshot, part));
     }
+    steps.extend(marked.released);
     for part in &parts {
         steps.push(channels::verify_step(snapshot, part));
     }
+    steps.extend(marked.last);
     let mut plan = Plan::new(
         &workspace.name,
         &snapshot.world,
@@ -90,6 +97,8 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PromoteIntent) 
         release.name.to_string(),
     );
     plan.assumptions = publish::assumptions(&parts);
+    plan.assumptions.extend(marked.assumptions);
+    plan.left_out = marked.left_out;
     warnings.extend(served_until_now(&chosen));
     preflight::oddities(workspace, snapshot, release, &mut warnings);
     warnings.dedup();

@@ -1,11 +1,13 @@
 //! Plans the publishing of one upstream release: preflight, uploads, releases, a look at the
-//! public view.
+//! public view, and last the branch that says that it is published.
 //!
 //! Owns the order (all invisible work before the first release), the choice of charm revisions
 //! and the refusals. Must not do anything: everything it needs is in the snapshot.
 
 pub(super) mod channels;
+mod complete;
 mod images;
+pub(super) mod marker;
 pub(super) mod preflight;
 #[cfg(test)]
 pub(super) mod tests;
@@ -56,6 +58,8 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent) 
         preflight::downgrade(workspace, snapshot, intent, release, part, &mut warnings)?;
     }
 
+    let marked = marker::plan(workspace, snapshot, intent, release, &parts, &mut warnings)?;
+
     let mut steps = Vec::new();
     for part in &parts {
         for track in missing_tracks(part) {
@@ -63,6 +67,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent) 
             steps.push(create_track(part, &track));
         }
     }
+    steps.extend(marked.tracks);
     for part in &parts {
         steps.extend(
             part.images
@@ -73,12 +78,15 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent) 
     for part in &parts {
         steps.extend(part.images.iter().map(|image| image.upload_step(part.charm)));
     }
+    steps.extend(marked.invisible);
     for part in &parts {
         steps.push(channels::release_step(workspace, snapshot, part));
     }
+    steps.extend(marked.released);
     for part in &parts {
         steps.push(channels::verify_step(snapshot, part));
     }
+    steps.extend(marked.last);
 
     let title = format!("Publish {} to {}", release.name, names(&parts));
     let mut plan = Plan::new(
@@ -90,6 +98,8 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent) 
         release.name.to_string(),
     );
     plan.assumptions = assumptions(&parts);
+    plan.assumptions.extend(marked.assumptions);
+    plan.left_out = marked.left_out;
     preflight::oddities(workspace, snapshot, release, &mut warnings);
     warnings.dedup();
     plan.warnings = warnings;
@@ -185,7 +195,11 @@ pub(super) fn missing_tracks(part: &Part) -> Vec<Track> {
 }
 
 pub(super) fn create_track(part: &Part, track: &Track) -> Step {
-    let charm = &part.charm.name;
+    track_step(&part.charm.name, track)
+}
+
+/// The step that creates `track` of a charm or bundle.
+pub(super) fn track_step(charm: &CharmName, track: &Track) -> Step {
     let op = Op::CreateTrack {
         charm: charm.clone(),
         track: track.clone(),

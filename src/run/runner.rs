@@ -1,7 +1,8 @@
 //! Runs a plan: group by group, journal before and after every step.
 //!
 //! Owns the order (steps of one kind together, releases one after another), what a failure does
-//! to the rest, and the outcome of the whole. Must not know how a step is done.
+//! to the rest (an optional one stops it too, but for a store that no longer takes bundles), and
+//! the outcome of the whole. Must not know how a step is done.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -170,12 +171,13 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
     let mut pending: Vec<&Step> = Vec::new();
     let mut tries: BTreeMap<StepId, u32> = BTreeMap::new();
     let settled = |step: &Step| {
-        earlier
-            .as_ref()
-            .filter(|_| order.resumed)
-            .and_then(|run| run.step(&step.id)?.outcome)
-            .filter(|outcome| matches!(outcome, StepOutcome::Done | StepOutcome::Skipped))
+        let record = earlier.as_ref().filter(|_| order.resumed)?.step(&step.id)?;
+        record.outcome.filter(|outcome| {
+            matches!(outcome, StepOutcome::Done | StepOutcome::Skipped)
+                || refused_for_good(step, *outcome, &record.made)
+        })
     };
+    let mut problems: Vec<Trouble> = Vec::new();
     // What only the memory of the dead process held is brought anew while somebody wants it.
     let wanted = order
         .plan
@@ -190,31 +192,27 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
         }
         let settled = settled(step).filter(|_| !(wanted && step.op.lives_in_memory()));
         if let Some(outcome) = settled {
+            // What the store refused for good is not asked again, and still is not there.
+            if let Some(problem) = record.and_then(|record| record.problem.clone()) {
+                problems.push(Trouble {
+                    outcome,
+                    problem,
+                    forgiven: true,
+                });
+            }
             order.telling.step(&step.id, |p| {
                 p.phase = Phase::Ended;
                 p.outcome = Some(outcome);
             });
         } else if let Some(reason) = &step.skip_reason {
             let brought = made.get(&step.id).cloned().unwrap_or_default();
-            journal.step_ends(
-                &order.id,
-                &step.id,
-                StepOutcome::Skipped,
-                &brought,
-                None,
-                Utc::now(),
-            )?;
-            order.telling.step(&step.id, |p| {
-                p.phase = Phase::Ended;
-                p.outcome = Some(StepOutcome::Skipped);
-                p.note = Some(reason.clone());
-            });
+            skip(order, step, &brought, reason)?;
         } else {
             pending.push(step);
         }
     }
     if pending.is_empty() {
-        return Ok((Outcome::Done, None));
+        return ended(order, problems, false);
     }
     let tools = match Tools::new(&order.session, &order.id, &order.plan, order.means.clone()).await {
         Ok(tools) => tools,
@@ -225,7 +223,6 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
             return Ok((Outcome::Failed, Some(problem)));
         }
     };
-    let mut problems: Vec<(StepOutcome, Problem, bool)> = Vec::new();
     let mut stopped = false;
     // What failed does not stop its neighbours of this kind, but everything behind them.
     let mut failed_alone: Option<&'static str> = None;
@@ -239,46 +236,127 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
             }
             continue;
         }
+        let (barred, group): (Vec<&Step>, Vec<&Step>) = group
+            .into_iter()
+            .partition(|step| waits_for(step, &made).is_some_and(|made| made.no_longer_accepted));
+        for step in barred {
+            let note = Outside::new("the store no longer takes bundles");
+            let brought = Made {
+                note: Some(note.clone()),
+                ..made.get(&step.id).cloned().unwrap_or_default()
+            };
+            skip(order, step, &brought, &note)?;
+            made.insert(step.id.clone(), brought);
+        }
         let ends = join_all(group.iter().map(|step| one(order, &tools, step, &made, &tries))).await;
         for (step, ended) in group.iter().zip(ends) {
             let ended = ended?;
+            let forgiven = forgiven(step, ended.outcome, &ended.made);
             made.insert(step.id.clone(), ended.made);
             if let Some(problem) = ended.problem {
                 if step.op.stands_alone() {
-                    failed_alone = failed_alone.or((!step.optional).then(|| step.op.kind()));
+                    failed_alone = failed_alone.or((!forgiven).then(|| step.op.kind()));
                 } else {
-                    stopped |= !step.optional;
+                    stopped |= !forgiven;
                 }
-                problems.push((ended.outcome, problem, step.optional));
+                problems.push(Trouble {
+                    outcome: ended.outcome,
+                    problem,
+                    forgiven,
+                });
             } else if ended.outcome == StepOutcome::Cancelled {
                 stopped = true;
             }
         }
     }
+    ended(order, problems, stopped)
+}
+
+/// A step that did not end well.
+struct Trouble {
+    outcome: StepOutcome,
+    problem: Problem,
+    /// True where the run goes on without it.
+    forgiven: bool,
+}
+
+/// True where a run goes on without a step that ended so. The parts that stand alone harm nobody
+/// else; of the others only what the store refuses for good may be missing.
+fn forgiven(step: &Step, outcome: StepOutcome, made: &Made) -> bool {
+    (step.optional && step.op.stands_alone()) || refused_for_good(step, outcome, made)
+}
+
+fn refused_for_good(step: &Step, outcome: StepOutcome, made: &Made) -> bool {
+    step.optional && outcome == StepOutcome::Failed && made.no_longer_accepted
+}
+
+/// What the step brought that `step` cannot do without, where there is one that ended.
+fn waits_for<'m>(step: &Step, made: &'m BTreeMap<StepId, Made>) -> Option<&'m Made> {
+    match &step.op {
+        Op::ReleaseBundle { from, .. } => made.get(from),
+        _ => None,
+    }
+}
+
+/// The end of a run, as the journal and `problems` tell it.
+fn ended(
+    order: &Order,
+    problems: Vec<Trouble>,
+    stopped: bool,
+) -> Result<(Outcome, Option<Problem>), Problem> {
+    let record = order.session.journal.run(&order.id)?;
+    let done = record.iter().flat_map(|run| &run.steps);
+    let lacks = !order.plan.left_out.is_empty()
+        && done
+            .into_iter()
+            .any(|step| step.outcome == Some(StepOutcome::Done));
+    let (outcome, problem) = verdict(problems, stopped, lacks);
+    let whole = |problem: Problem| match outcome {
+        Outcome::Unknown | Outcome::Failed => steps::account(&order.plan, record.as_ref(), problem),
+        _ => problem,
+    };
+    Ok((outcome, problem.map(whole)))
+}
+
+/// What a run came to. `lacks`: it did something, and the operator left something out.
+fn verdict(problems: Vec<Trouble>, stopped: bool, lacks: bool) -> (Outcome, Option<Problem>) {
     let of = |wanted: StepOutcome| {
         problems
             .iter()
-            .find(|(outcome, _, optional)| *outcome == wanted && !optional)
-            .map(|(_, p, _)| p.clone())
+            .find(|trouble| trouble.outcome == wanted && !trouble.forgiven)
+            .map(|trouble| trouble.problem.clone())
     };
-    let whole = |problem: Problem| {
-        steps::account(
-            &order.plan,
-            journal.run(&order.id).ok().flatten().as_ref(),
-            problem,
-        )
-    };
-    Ok(if let Some(problem) = of(StepOutcome::Unknown) {
-        (Outcome::Unknown, Some(whole(problem)))
+    if let Some(problem) = of(StepOutcome::Unknown) {
+        (Outcome::Unknown, Some(problem))
     } else if let Some(problem) = of(StepOutcome::Failed) {
-        (Outcome::Failed, Some(whole(problem)))
+        (Outcome::Failed, Some(problem))
     } else if stopped {
         (Outcome::Cancelled, None)
-    } else if let Some((_, problem, _)) = problems.into_iter().next() {
-        (Outcome::Partly, Some(problem))
+    } else if let Some(trouble) = problems.into_iter().next() {
+        (Outcome::Partly, Some(trouble.problem))
+    } else if lacks {
+        (Outcome::Partly, None)
     } else {
         (Outcome::Done, None)
-    })
+    }
+}
+
+/// Ends a step as skipped.
+fn skip(order: &Order, step: &Step, brought: &Made, why: &Outside) -> Result<(), Problem> {
+    order.session.journal.step_ends(
+        &order.id,
+        &step.id,
+        StepOutcome::Skipped,
+        brought,
+        None,
+        Utc::now(),
+    )?;
+    order.telling.step(&step.id, |p| {
+        p.phase = Phase::Ended;
+        p.outcome = Some(StepOutcome::Skipped);
+        p.note = Some(why.clone());
+    });
+    Ok(())
 }
 
 /// Neighbouring steps of one kind go together, except releases, secrets and sessions: between two
@@ -352,4 +430,98 @@ async fn one(
         p.problem.clone_from(&ended.problem);
     });
     Ok(ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::FileBytes;
+
+    fn upload(optional: bool) -> Step {
+        step(
+            Op::UploadBundle {
+                bundle: "acme-bundle".parse().unwrap(),
+                files: BTreeMap::from([("bundle.yaml".to_owned(), FileBytes(Vec::new()))]),
+            },
+            optional,
+        )
+    }
+
+    fn step(op: Op, optional: bool) -> Step {
+        Step {
+            id: StepId(op.kind().to_owned()),
+            kind: op.kind().to_owned(),
+            target: Outside::new("acme-bundle"),
+            before: crate::plan::State::Nothing(()),
+            after: crate::plan::State::Nothing(()),
+            bytes: None,
+            skip_reason: None,
+            undo: Outside::default(),
+            optional,
+            op,
+        }
+    }
+
+    fn refused_for_good() -> Made {
+        Made {
+            no_longer_accepted: true,
+            ..Made::default()
+        }
+    }
+
+    fn trouble(outcome: StepOutcome, forgiven: bool) -> Trouble {
+        Trouble {
+            outcome,
+            problem: Problem::new(Kind::Service, outcome.as_str()),
+            forgiven,
+        }
+    }
+
+    #[test]
+    fn an_optional_bundle_is_forgiven_only_where_the_store_no_longer_takes_it() {
+        use StepOutcome::{Failed, Unknown};
+        assert!(forgiven(&upload(true), Failed, &refused_for_good()));
+        assert!(!forgiven(&upload(true), Failed, &Made::default()));
+        assert!(!forgiven(&upload(true), Unknown, &refused_for_good()));
+        assert!(!forgiven(&upload(false), Failed, &refused_for_good()));
+        let session = Op::RevokeSession {
+            session: crate::domain::SessionId(Outside::new("s")),
+            repositories: Vec::new(),
+        };
+        assert!(forgiven(&step(session, true), Unknown, &Made::default()));
+    }
+
+    #[test]
+    fn the_release_of_a_bundle_waits_for_its_upload_and_nothing_else_does() {
+        let release = step(
+            Op::ReleaseBundle {
+                bundle: "acme-bundle".parse().unwrap(),
+                channel: "2025-01/edge".parse().unwrap(),
+                from: StepId("upload-bundle".to_owned()),
+                before: None,
+            },
+            true,
+        );
+        let made = BTreeMap::from([(StepId("upload-bundle".to_owned()), refused_for_good())]);
+        assert!(waits_for(&release, &made).unwrap().no_longer_accepted);
+        assert!(waits_for(&upload(true), &made).is_none());
+        assert!(waits_for(&release, &BTreeMap::new()).is_none());
+    }
+
+    #[test]
+    fn a_run_is_partly_done_where_something_was_left_out_or_forgiven() {
+        let outcome = |problems, stopped, lacks| verdict(problems, stopped, lacks).0;
+        assert_eq!(outcome(Vec::new(), false, false), Outcome::Done);
+        assert_eq!(outcome(Vec::new(), false, true), Outcome::Partly);
+        assert_eq!(outcome(Vec::new(), true, true), Outcome::Cancelled);
+        let forgiven = || trouble(StepOutcome::Failed, true);
+        let (ended, problem) = verdict(vec![forgiven()], false, false);
+        assert_eq!((ended, problem.is_some()), (Outcome::Partly, true));
+        assert_eq!(outcome(vec![forgiven()], true, false), Outcome::Cancelled);
+        let failed = trouble(StepOutcome::Failed, false);
+        assert_eq!(outcome(vec![forgiven(), failed], true, true), Outcome::Failed);
+        let unknown = trouble(StepOutcome::Unknown, false);
+        let failed = trouble(StepOutcome::Failed, false);
+        assert_eq!(outcome(vec![failed, unknown], true, true), Outcome::Unknown);
+    }
 }

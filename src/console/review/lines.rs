@@ -122,7 +122,7 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
                 image_lines(model, review, &tags, at, item, &mut page);
             }
             if let Some(plan) = &review.plan {
-                steps::besides(plan, &items, &mut page);
+                steps::marking(plan, &mut page);
             }
         }
         None => steps::lines(model, review, &mut page),

@@ -4,13 +4,13 @@
 
 use super::lines::Page;
 use super::lines::channel_lines;
-use super::{Item, Orphan, Review, ReviewLine, orphans};
+use super::{Orphan, Review, ReviewLine, orphans};
 use crate::console::Model;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
 use crate::domain::{ContentFacts, ImageFacts};
-use crate::plan::{Intent, Keep, Plan, Risk, State, Step};
+use crate::plan::{Intent, Keep, Op, Plan, Risk, State, Step};
 
 /// Columns of the sort of step.
 const KIND: usize = 16;
@@ -33,6 +33,33 @@ pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
         for (at, orphan) in orphans.iter().enumerate() {
             orphan_line(review.cursor == at, at, orphan, page);
         }
+    }
+}
+
+/// The steps of a publish that no charm shows: branch, bundle and hold.
+pub(super) fn marking(plan: &Plan, page: &mut Page) {
+    let bundle = plan.steps.iter().find_map(|step| match &step.op {
+        Op::UploadBundle { bundle, .. } => Some(bundle),
+        _ => None,
+    });
+    let mut steps = plan
+        .steps
+        .iter()
+        .filter(|step| match &step.op {
+            Op::Commit { .. }
+            | Op::UploadBundle { .. }
+            | Op::ReleaseBundle { .. }
+            | Op::LiftHold { .. }
+            | Op::CreateBranch { .. } => true,
+            Op::CreateTrack { charm, .. } => Some(charm) == bundle,
+            _ => false,
+        })
+        .peekable();
+    if steps.peek().is_some() {
+        page.heading("Branch and bundle, in this order");
+    }
+    for step in steps {
+        step_lines(step, page);
     }
 }
 
@@ -124,23 +151,6 @@ fn undo_lines(plan: &Plan, page: &mut Page) {
     page.heading("How it is undone");
     for way in ways {
         page.text(3, way, Tone::Plain);
-    }
-}
-
-/// The steps of a publish that are about no image: what happens to the bundle, its repository and
-/// a hold.
-pub(super) fn besides(plan: &Plan, items: &[Item], page: &mut Page) {
-    let about_image = |step: &&Step| {
-        let charm = step.op.charm();
-        items.iter().any(|item| charm == Some(&item.charm))
-    };
-    let mut steps = plan.steps.iter().filter(|step| !about_image(step)).peekable();
-    if steps.peek().is_none() {
-        return;
-    }
-    page.heading("Bundle and branch");
-    for step in steps {
-        step_lines(step, page);
     }
 }
 

@@ -647,7 +647,7 @@ fn a_publish_shows_what_happens_beside_its_images() {
     planned(&mut model, id, Ok(plan));
     press(&mut model, Key::PageDown);
     let text = screen(&model).0;
-    assert!(text.contains("Bundle and branch"), "{text}");
+    assert!(text.contains("Branch and bundle, in this order"), "{text}");
     assert!(text.contains("create-branch   release-2025-01-27"), "{text}");
     let left = answer(&mut model, Vec::new());
     assert!(left.is_empty() && matches!(model.screen, Screen::Review(_)));

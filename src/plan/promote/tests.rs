@@ -1,1 +1,325 @@
-//! x
+//! What a promotion promises, on snapshots built by hand.
+
+use crate::domain::charm::{Attached, ImageBehind};
+use crate::domain::{
+    Base, CharmName, CharmRevision, Kind, ManifestDigest, Observed, Outside, Problem, ResourceRevision, Risk,
+    Snapshot,
+};
+use crate::plan::publish::tests::{ENGINE, base, charm, digest, facts, now, snapshot, workspace};
+use crate::plan::{AttachFrom, Op, Plan, PromoteIntent, State};
+
+const DB: &str = "finos-legend-db-k8s";
+const GITLAB: &str = "finos-legend-gitlab-integrator-k8s";
+
+/// The world of the publish tests, where 2024-12-01 runs on `2024-12/edge`, with the two charms
+/// that no release feeds on `latest/edge` alone.
+fn world() -> Snapshot {
+    let mut snapshot = snapshot();
+    for name in [DB, GITLAB] {
+        let mut plain = facts(&mut snapshot, ENGINE).clone();
+        plain.rows.retain(|row| row.channel.to_string() == "latest/edge");
+        plain.rows.truncate(1);
+        plain.declared.clear();
+        plain.resources.clear();
+        snapshot.charms.insert(charm(name), Observed::read(plain, now()));
+    }
+    snapshot
+}
+
+fn intent(release: &str, to: &str) -> PromoteIntent {
+    PromoteIntent {
+        release: release.parse().unwrap(),
+        to: to.parse().unwrap(),
+        with: std::collections::BTreeMap::new(),
+    }
+}
+
+fn made(snapshot: &Snapshot, intent: &PromoteIntent) -> Result<Plan, Problem> {
+    super::plan(&workspace(), snapshot, intent)
+}
+
+/// `charm channel base revision resource` of every move.
+fn moves(plan: &Plan) -> Vec<String> {
+    plan.steps
+        .iter()
+        .filter_map(|step| match &step.op {
+            Op::Release { charm, moves } => Some(moves.iter().map(move |one| {
+                let resources: Vec<String> = one
+                    .resources
+                    .iter()
+                    .map(|attach| match &attach.from {
+                        AttachFrom::Revision(revision) => format!("{} {revision}", attach.name),
+                        AttachFrom::Step(step) => step.to_string(),
+                    })
+                    .collect();
+                format!(
+                    "{charm} {} {} {} {}",
+                    one.channel,
+                    one.base.as_ref().map_or("-", |base| base.channel.as_str()),
+                    one.revision,
+                    resources.join(" ")
+                )
+            })),
+            _ => None,
+        })
+        .flatten()
+        .collect()
+}
+
+fn says(texts: &[Outside], part: &str) -> bool {
+    texts.iter().any(|text| text.as_str().contains(part))
+}
+
+#[test]
+fn every_base_gets_the_very_pair_of_edge() {
+    let mut snapshot = world();
+    let track = "2024-12/edge".parse().unwrap();
+    let mut second = facts(&mut snapshot, ENGINE).rows[2].clone();
+    second.channel = track;
+    second.revision = CharmRevision(49);
+    second.base = Some(base("22.04"));
+    facts(&mut snapshot, ENGINE).rows.push(second);
+    let plan = made(&snapshot, &intent("2024-12-01", "stable")).unwrap();
+    assert_eq!(
+        moves(&plan),
+        [
+            format!("{ENGINE} 2024-12/stable 22.04 r49 engine-image r7"),
+            format!("{ENGINE} 2024-12/stable 20.04 r50 engine-image r7"),
+            "finos-legend-sdlc-k8s 2024-12/stable 20.04 r50 sdlc-image r7".to_owned(),
+            "finos-legend-studio-k8s 2024-12/stable 20.04 r50 studio-image r7".to_owned(),
+        ]
+    );
+    assert_eq!(plan.confirm, "2024-12-01");
+    assert_eq!(plan.command, "windlass promote 2024-12-01 --to stable");
+    let again = made(&snapshot, &intent("2024-12-01", "stable")).unwrap();
+    assert_eq!(again, plan);
+}
+
+#[test]
+fn what_the_track_lacks_is_left_out_and_said() {
+    let plan = made(&world(), &intent("2024-12-01", "candidate")).unwrap();
+    assert!(!moves(&plan).iter().any(|text| text.contains(DB)));
+    assert!(
+        says(
+            &plan.warnings,
+            "finos-legend-db-k8s has nothing on 2024-12/edge and is left out; \
+             --with finos-legend-db-k8s=latest/edge promotes it to latest/candidate"
+        ),
+        "{:?}",
+        plan.warnings
+    );
+}
+
+#[test]
+fn a_charm_named_by_hand_goes_to_the_same_track_of_its_channel() {
+    let mut intent = intent("2024-12-01", "stable");
+    intent.with.insert(charm(DB), "latest/edge".parse().unwrap());
+    let plan = made(&world(), &intent).unwrap();
+    assert!(
+        moves(&plan).contains(&format!("{DB} latest/stable 20.04 r50 engine-image r7")),
+        "{:?}",
+        moves(&plan)
+    );
+    assert!(
+        !says(&plan.warnings, &format!("{DB} has nothing")),
+        "{:?}",
+        plan.warnings
+    );
+    assert!(says(&plan.warnings, GITLAB));
+    assert_eq!(
+        plan.command,
+        format!("windlass promote 2024-12-01 --to stable --with {DB}=latest/edge")
+    );
+}
+
+#[test]
+fn what_is_named_by_hand_must_make_sense() {
+    for (name, channel, kind) in [
+        ("no-such-charm", "latest/edge", Kind::Usage),
+        (DB, "latest/stable", Kind::Usage),
+        (DB, "latest/beta", Kind::Refused),
+        (ENGINE, "latest/edge", Kind::Usage),
+    ] {
+        let mut intent = intent("2024-12-01", "stable");
+        intent.with.insert(charm(name), channel.parse().unwrap());
+        let problem = made(&world(), &intent).unwrap_err();
+        assert_eq!(problem.kind, kind, "{name} {channel}: {problem}");
+        assert!(!problem.hints.is_empty(), "{problem}");
+    }
+}
+
+#[test]
+fn edge_is_no_place_to_promote_to() {
+    let problem = made(&world(), &intent("2024-12-01", "edge")).unwrap_err();
+    assert_eq!(problem.kind, Kind::Usage);
+}
+
+#[test]
+fn a_release_that_nobody_published_is_refused_with_the_command() {
+    let problem = made(&world(), &intent("2025-01-27", "stable")).unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(
+        problem
+            .hints
+            .iter()
+            .any(|hint| hint.as_str().contains("windlass publish 2025-01-27")),
+        "{problem:?}"
+    );
+    let problem = made(&world(), &intent("2025-01-28", "stable")).unwrap_err();
+    assert_eq!(problem.kind, Kind::NotFound);
+}
+
+#[test]
+fn a_track_that_runs_another_release_is_refused_and_that_one_is_named() {
+    let mut snapshot = world();
+    // The month's track holds a later release of the month by now.
+    let releases = snapshot.releases.value.as_mut().unwrap();
+    let mut later = releases[0].clone();
+    later.name = "2024-12-20".parse().unwrap();
+    releases.insert(0, later);
+    let other = ImageBehind {
+        digest: ManifestDigest(digest("docker.io/finos/legend-engine-server:e2")),
+        config_digests: Vec::new(),
+    };
+    let key = Snapshot::behind_key(
+        &charm(ENGINE),
+        &"engine-image".parse().unwrap(),
+        ResourceRevision(8),
+    );
+    snapshot.behind.insert(key, Observed::read(other, now()));
+    let row = facts(&mut snapshot, ENGINE)
+        .rows
+        .iter_mut()
+        .find(|row| row.channel.to_string() == "2024-12/edge")
+        .unwrap();
+    row.resources = vec![Attached {
+        name: "engine-image".parse().unwrap(),
+        revision: Some(ResourceRevision(8)),
+    }];
+    let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(problem.to_string().contains("2024-12-20"), "{problem}");
+    assert!(
+        problem.hints[0]
+            .as_str()
+            .contains("windlass promote 2024-12-20 --to stable"),
+        "{problem:?}"
+    );
+}
+
+#[test]
+fn an_image_that_could_not_be_looked_at_proves_nothing() {
+    let mut snapshot = world();
+    snapshot.behind.clear();
+    let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(
+        problem.to_string().contains("could not be looked at"),
+        "{problem}"
+    );
+
+    let mut snapshot = world();
+    let reference = "docker.io/finos/legend-engine-server:e1".to_owned();
+    let gone = Problem::new(Kind::Network, "no answer");
+    snapshot.images.insert(reference, Observed::failed(gone));
+    let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
+    assert_eq!(problem.kind, Kind::Network);
+}
+
+#[test]
+fn a_revision_that_the_store_does_not_release_is_refused() {
+    let mut snapshot = world();
+    for revision in &mut facts(&mut snapshot, ENGINE).revisions {
+        revision.status = Outside::new("rejected");
+    }
+    let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(problem.to_string().contains("rejected"), "{problem}");
+}
+
+#[test]
+fn latest_does_not_walk_back_in_time() {
+    let mut snapshot = world();
+    let engine = facts(&mut snapshot, ENGINE);
+    engine
+        .rows
+        .retain(|row| row.channel.to_string() != "2024-12/edge");
+    let mut newer = engine.rows[0].clone();
+    newer.channel = "latest/stable".parse().unwrap();
+    newer.resources[0].revision = Some(ResourceRevision(8));
+    engine.rows.push(newer);
+    let behind = ImageBehind {
+        digest: ManifestDigest(digest("docker.io/finos/legend-engine-server:e2")),
+        config_digests: Vec::new(),
+    };
+    let key = Snapshot::behind_key(
+        &charm(ENGINE),
+        &"engine-image".parse().unwrap(),
+        ResourceRevision(8),
+    );
+    snapshot.behind.insert(key, Observed::read(behind, now()));
+    let mut intent = intent("2024-12-01", "stable");
+    intent.with.insert(charm(ENGINE), "latest/edge".parse().unwrap());
+    let problem = made(&snapshot, &intent).unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(problem.to_string().contains("2025-01-27"), "{problem}");
+    intent.to = Risk::Candidate;
+    assert!(made(&snapshot, &intent).is_ok(), "candidate is closed");
+}
+
+#[test]
+fn who_is_served_by_fallback_until_now_is_told() {
+    let mut snapshot = world();
+    let mut stable = facts(&mut snapshot, ENGINE).rows[1].clone();
+    stable.channel = "2024-12/stable".parse().unwrap();
+    stable.revision = CharmRevision(50);
+    facts(&mut snapshot, ENGINE).rows.push(stable);
+    let plan = made(&snapshot, &intent("2024-12-01", "beta")).unwrap();
+    assert!(
+        says(
+            &plan.warnings,
+            "whoever follows 2024-12/beta now is served 2024-12/stable (r50): it opens for finos-legend-engine-k8s"
+        ),
+        "{:?}",
+        plan.warnings
+    );
+    assert!(
+        says(
+            &plan.warnings,
+            "is served nothing: it opens for finos-legend-sdlc-k8s, finos-legend-studio-k8s"
+        ),
+        "{:?}",
+        plan.warnings
+    );
+}
+
+#[test]
+fn what_is_there_already_is_nothing_to_do() {
+    let mut snapshot = world();
+    let names: Vec<CharmName> = snapshot.charms.keys().cloned().collect();
+    for name in names {
+        let facts = facts(&mut snapshot, name.as_str());
+        let stable: Vec<_> = facts
+            .rows
+            .iter()
+            .filter(|row| row.channel.to_string() == "2024-12/edge")
+            .cloned()
+            .map(|mut row| {
+                row.channel.risk = Risk::Stable;
+                row
+            })
+            .collect();
+        facts.rows.extend(stable);
+        let rows = facts.rows.clone();
+        snapshot.served.insert(name, Observed::read(rows, now()));
+    }
+    let plan = made(&snapshot, &intent("2024-12-01", "stable")).unwrap();
+    let charms = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.kind.as_str(), "release" | "verify"));
+    assert!(charms.clone().count() == 6 && charms.into_iter().all(|step| step.skip_reason.is_some()));
+    let step = &plan.steps[0];
+    assert_eq!(step.before, step.after);
+    assert!(matches!(&step.before, State::Rows(rows) if rows[0].base == Some(Base { ..base("20.04") })));
+}

@@ -1,6 +1,6 @@
 //! What must be true before a publish is worth planning.
 //!
-//! Owns the checks of credential, guardrails and downgrade and the wording of their refusals.
+//! Owns the checks of credentials, guardrails and downgrade and the wording of their refusals.
 //! Must not build steps.
 
 use chrono::TimeDelta;
@@ -8,8 +8,10 @@ use chrono::TimeDelta;
 use super::Part;
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
-use crate::domain::charm::ChannelRow;
-use crate::domain::{CharmName, Kind, Outside, Problem, Release, Snapshot, Track};
+use crate::domain::bundle::BundleFacts;
+use crate::domain::charm::{ChannelRow, CharmFacts};
+use crate::domain::credential::CredentialFacts;
+use crate::domain::{CharmName, GitHubRepository, Kind, Outside, Problem, Release, Snapshot, Track};
 use crate::plan::PublishIntent;
 use crate::plan::evidence;
 
@@ -55,23 +57,7 @@ pub fn credential(
         }
     }
     for charm in charms {
-        let id = snapshot
-            .charms
-            .get(*charm)
-            .and_then(|f| f.value.as_ref())
-            .map(|f| f.id.as_str());
-        if !facts.reaches(charm.as_str(), id) {
-            return Err(Problem::new(
-                Kind::Credentials,
-                format!(
-                    "the Charmhub credential from {} does not reach {}",
-                    facts.source, charm
-                ),
-            )
-            .hint(format!(
-                "make one that names it: windlass login --export FILE --charm {charm} …"
-            )));
-        }
+        reaches(snapshot, facts, charm, "--charm")?;
     }
     if let Some(days) = facts
         .days_left(snapshot.taken_at)
@@ -84,30 +70,134 @@ pub fn credential(
     Ok(())
 }
 
+/// Checks that the store credential may publish the bundle too.
+pub fn reaches_bundle(snapshot: &Snapshot, bundle: &CharmName) -> Result<(), Problem> {
+    let facts = snapshot.credential.need("the Charmhub credential")?;
+    reaches(snapshot, facts, bundle, "--bundle")
+}
+
+fn reaches(
+    snapshot: &Snapshot,
+    facts: &CredentialFacts,
+    name: &CharmName,
+    flag: &str,
+) -> Result<(), Problem> {
+    let id = snapshot
+        .charms
+        .get(name)
+        .and_then(|f| f.value.as_ref())
+        .map(|f| f.id.as_str());
+    if facts.reaches(name.as_str(), id) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Kind::Credentials,
+        format!(
+            "the Charmhub credential from {} does not reach {name}",
+            facts.source
+        ),
+    )
+    .hint(format!(
+        "make one that names it: windlass login --export FILE {flag} {name} …"
+    )))
+}
+
+/// What is known of the bundle's repository.
+pub fn repository<'a>(
+    snapshot: &'a Snapshot,
+    repository: &GitHubRepository,
+) -> Result<&'a BundleFacts, Problem> {
+    match &snapshot.bundle.problem {
+        // GitHub says "not found" of what a token may not see.
+        Some(problem) if matches!(problem.kind, Kind::NotFound | Kind::Credentials) => {
+            let mut refused = lacks(repository, "it could not be read");
+            refused.causes.push(problem.summary.clone());
+            refused.causes.extend(problem.causes.clone());
+            Err(refused)
+        }
+        _ => snapshot.bundle.need(repository.as_str()),
+    }
+}
+
+/// Checks that the GitHub token may push to the bundle's repository, as far as GitHub tells.
+pub fn may_write(
+    snapshot: &Snapshot,
+    repository: &GitHubRepository,
+    facts: &BundleFacts,
+) -> Result<(), Problem> {
+    let token = &snapshot.github;
+    if facts.writable == Some(false) {
+        return Err(lacks(
+            repository,
+            "GitHub says that this token may not push there",
+        ));
+    }
+    if let Some(problem) = &token.problem
+        && problem.kind == Kind::NotFound
+        && facts.writable.is_none()
+    {
+        return Err(lacks(repository, problem.summary.as_str()));
+    }
+    // What GitHub says above is about the account: a classic token may be narrower. Other tokens
+    // list no scopes.
+    if let (Some(known), None) = (&token.value, &token.problem) {
+        let classic = !known.scopes.is_empty()
+            || known
+                .remarks
+                .iter()
+                .any(|remark| remark.as_str() == "classic token");
+        let fits = |scope: &Outside| matches!(scope.as_str(), "repo" | "public_repo");
+        if classic && !known.scopes.iter().any(fits) {
+            let scopes: Vec<String> = known.scopes.iter().map(ToString::to_string).collect();
+            let scopes = if scopes.is_empty() {
+                "none".to_owned()
+            } else {
+                scopes.join(", ")
+            };
+            return Err(lacks(
+                repository,
+                &format!("the scopes of the token from {} are: {scopes}", known.source),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn lacks(repository: &GitHubRepository, why: &str) -> Problem {
+    Problem::new(
+        Kind::Credentials,
+        format!("the release branch needs a GitHub token that may write to {repository}"),
+    )
+    .cause(why)
+    .hint("set GH_TOKEN to a token with the scope repo, or public_repo for a public repository (fine-grained: Contents: write)")
+    .hint("--without branch,bundle publishes the charms alone")
+}
+
 /// Checks that the store lets `track` be created.
 pub fn guardrail(part: &Part, track: &Track) -> Result<(), Problem> {
-    let fits = part.facts.guardrails.iter().any(|pattern| {
+    guardrail_of(&part.charm.name, part.facts, track)
+}
+
+/// As [`guardrail`], for a charm or bundle by name.
+pub fn guardrail_of(name: &CharmName, facts: &CharmFacts, track: &Track) -> Result<(), Problem> {
+    let fits = facts.guardrails.iter().any(|pattern| {
         // The store's patterns are anchored at the start only, as Python's match is.
         regex::Regex::new(&format!("^(?:{pattern})")).is_ok_and(|regex| regex.is_match(track.as_str()))
     });
     if fits {
         return Ok(());
     }
-    let known: Vec<_> = part
-        .facts
+    let known: Vec<_> = facts
         .guardrails
         .iter()
         .map(|p| Outside::capped(p, 60).to_string())
         .collect();
     let problem = Problem::new(
         Kind::Refused,
-        format!(
-            "{} has no track {track}, and the store will not let it be created",
-            part.charm.name
-        ),
+        format!("{name} has no track {track}, and the store will not let it be created"),
     );
     let problem = if known.is_empty() {
-        problem.cause("the charm has no guardrail, so only the store's staff can create tracks")
+        problem.cause("it has no guardrail, so only the store's staff can create tracks")
     } else {
         problem.cause(format!("new tracks must match {}", known.join(" or ")))
     };

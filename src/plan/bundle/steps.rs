@@ -1,0 +1,211 @@
+//! The steps of branch and bundle: commit, upload, release, branch, and the end of a hold.
+//!
+//! Owns their ids, their words before and after, and what is said about undoing them. Must not
+//! decide whether one is skipped: whoever plans knows why.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SubsecRound, Utc};
+
+use super::file::{Edited, NAME};
+use crate::domain::bundle::{Author, BundleFacts, FileBytes};
+use crate::domain::{Channel, CharmName, CharmRevision, GitHubRepository, Outside, ReleaseName};
+use crate::plan::{Op, State, Step, StepId};
+
+/// The whole message of a commit: `subject`, the author's remarks and who signs.
+fn message(subject: &str, author: &Author) -> String {
+    let mut text = format!("{}\n\n", line(subject));
+    if !author.remarks.is_empty() {
+        for remark in &author.remarks {
+            text.push_str(&format!("{}\n", line(remark)));
+        }
+        text.push('\n');
+    }
+    // What git itself takes out of a name and an address.
+    let person = |text: &str| line(text).replace(['<', '>'], "").trim().to_owned();
+    text.push_str(&format!(
+        "Signed-off-by: {} <{}>\n",
+        person(&author.name),
+        person(&author.email)
+    ));
+    text
+}
+
+/// Words of somebody else can hold a line end, which would begin another trailer.
+fn line(text: &str) -> String {
+    Outside::capped(text, 300).to_string().trim().to_owned()
+}
+
+fn step(op: Op, id: String, target: String) -> Step {
+    Step {
+        id: StepId(id),
+        kind: op.kind().to_owned(),
+        target: Outside::new(target),
+        before: State::Nothing(()),
+        after: State::Nothing(()),
+        bytes: None,
+        skip_reason: None,
+        undo: Outside::default(),
+        optional: false,
+        op,
+    }
+}
+
+/// Stores the commit that `branch` is to show: the tip of `base` with the channels of `edited` and
+/// the `more` files. `taken_at` is the moment of the snapshot, so that the same plan makes the same
+/// commit.
+#[allow(clippy::too_many_arguments)] // reviewed: each is a word of the operation
+pub(in crate::plan) fn commit(
+    repository: &GitHubRepository,
+    base: &str,
+    facts: &BundleFacts,
+    branch: &str,
+    subject: &str,
+    edited: &Edited,
+    more: BTreeMap<String, String>,
+    taken_at: DateTime<Utc>,
+) -> Step {
+    let after = changes(edited, more.keys());
+    let mut files = more;
+    if !edited.changed.is_empty() {
+        files.insert(NAME.to_owned(), edited.text.clone());
+    }
+    let op = Op::Commit {
+        repository: repository.clone(),
+        base: base.to_owned(),
+        parent: facts.tip.clone(),
+        files,
+        message: message(subject, &facts.author),
+        author: facts.author.clone(),
+        at: taken_at.trunc_subsecs(0),
+    };
+    Step {
+        before: State::text(format!("{base} at {}", facts.tip.short())),
+        after: State::text(after),
+        undo: Outside::new("nothing to undo: a commit that no branch shows is nowhere to be seen"),
+        ..step(op, format!("commit/{branch}"), format!("{repository} {base}"))
+    }
+}
+
+/// The channels that differ, those that change alike together, and the files beside them.
+fn changes<'a>(edited: &Edited, more: impl Iterator<Item = &'a String>) -> String {
+    let mut groups: Vec<(&str, &str, Vec<String>)> = Vec::new();
+    for (line, before, after) in &edited.changed {
+        let application = edited.applications.iter().find(|one| one.line == *line);
+        let who = application.map_or_else(
+            || format!("line {line}"),
+            |one| format!("line {line} {}", one.name),
+        );
+        match groups
+            .iter_mut()
+            .find(|group| group.0 == before && group.1 == after)
+        {
+            Some(group) => group.2.push(who),
+            None => groups.push((before, after, vec![who])),
+        }
+    }
+    let mut parts: Vec<String> = groups
+        .iter()
+        .map(|(before, after, who)| format!("{before} becomes {after} on {}", who.join(", ")))
+        .collect();
+    if parts.is_empty() {
+        parts.push("as it is".to_owned());
+    }
+    let mut text = format!("{NAME}: {}", parts.join("; "));
+    for name in more {
+        text.push_str(&format!("; {name}"));
+    }
+    text
+}
+
+/// Uploads `bundle`, packed from `files`.
+pub(in crate::plan) fn upload(
+    bundle: &CharmName,
+    files: BTreeMap<String, FileBytes>,
+    optional: bool,
+) -> Step {
+    let names: Vec<String> = files.keys().cloned().collect();
+    let bytes = files.values().map(|file| file.0.len() as u64).sum();
+    let op = Op::UploadBundle {
+        bundle: bundle.clone(),
+        files,
+    };
+    Step {
+        after: State::text(format!("a revision with {}", names.join(", "))),
+        bytes: Some(bytes),
+        undo: Outside::new("cannot be undone: the store keeps bundle revisions; unreleased they do nothing"),
+        optional,
+        ..step(op, upload_id(bundle), bundle.to_string())
+    }
+}
+
+fn upload_id(bundle: &CharmName) -> String {
+    format!("upload-bundle/{bundle}")
+}
+
+/// Releases what the upload of `bundle` brings to `channel`, which served `before`.
+pub(in crate::plan) fn release(
+    bundle: &CharmName,
+    channel: &Channel,
+    before: Option<CharmRevision>,
+    optional: bool,
+) -> Step {
+    let op = Op::ReleaseBundle {
+        bundle: bundle.clone(),
+        channel: channel.clone(),
+        from: StepId(upload_id(bundle)),
+        before,
+    };
+    Step {
+        before: State::text(serving(before)),
+        after: State::text("the revision of this upload"),
+        undo: Outside::new(match before {
+            Some(_) => "released again with the revision that the channel served before",
+            None => "the channel is closed again",
+        }),
+        optional,
+        ..step(
+            op,
+            format!("release-bundle/{bundle}"),
+            format!("{bundle} {channel}"),
+        )
+    }
+}
+
+/// What a channel of a bundle serves, in words.
+pub(in crate::plan) fn serving(revision: Option<CharmRevision>) -> String {
+    revision.map_or_else(|| "closed".to_owned(), |revision| revision.to_string())
+}
+
+/// Creates `branch` at the commit that this plan stores for it.
+pub(in crate::plan) fn branch(repository: &GitHubRepository, branch: &str, files: &[String]) -> Step {
+    let op = Op::CreateBranch {
+        repository: repository.clone(),
+        branch: branch.to_owned(),
+        from: StepId(format!("commit/{branch}")),
+    };
+    Step {
+        before: State::text("no such branch"),
+        after: State::text(format!("branch {branch} with {}", files.join(", "))),
+        undo: Outside::new("cannot be undone: others may have pulled the branch, so a rollback leaves it"),
+        ..step(
+            op,
+            format!("create-branch/{branch}"),
+            format!("{repository} {branch}"),
+        )
+    }
+}
+
+/// Lifts the hold of `release`.
+pub(in crate::plan) fn lift_hold(repository: &GitHubRepository, release: &ReleaseName) -> Step {
+    let op = Op::LiftHold {
+        repository: repository.clone(),
+        release: release.clone(),
+    };
+    Step {
+        before: State::text("held: no robot publishes it"),
+        after: State::text("not held"),
+        undo: Outside::new(format!("'windlass hold {release}' holds it again")),
+        ..step(op, format!("lift-hold/{release}"), release.to_string())
+    }
+}

@@ -1,0 +1,284 @@
+//! A YAML text as nodes that know where they stand.
+//!
+//! Owns the reading, the limits (one document, no key twice, not too deep) and the comparison of
+//! two readings. Must not change a text.
+
+use std::collections::BTreeMap;
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
+
+use super::file::NAME;
+use crate::domain::{Kind, Outside, Problem};
+
+/// No bundle is nested deeper.
+const DEEPEST: usize = 64;
+/// Bytes beyond which a file is no bundle.
+const LARGEST: usize = 1 << 20;
+
+/// A node and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) what: What,
+    /// Counted from 1.
+    pub(super) line: usize,
+    /// Byte at which it begins, anchor and tag included.
+    pub(super) at: usize,
+    /// The parser's number of its anchor; numbers are never used twice.
+    pub(super) anchor: Option<usize>,
+    tag: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Scalar {
+        value: String,
+        style: ScalarStyle,
+    },
+    /// Stands for the node with this anchor.
+    Alias(usize),
+    List(Vec<Node>),
+    Map {
+        pairs: Vec<(Node, Node)>,
+        /// True where it is written with braces.
+        flow: bool,
+    },
+}
+
+/// A text, read.
+pub(super) struct Document {
+    pub(super) root: Node,
+    /// Anchors that an alias names, with the line of the first such alias.
+    aliases: BTreeMap<usize, usize>,
+}
+
+impl Node {
+    /// The text of a scalar.
+    pub(super) fn text(&self) -> Option<&str> {
+        match &self.what {
+            What::Scalar { value, .. } => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The pairs of a mapping.
+    pub(super) fn pairs(&self) -> Option<&[(Node, Node)]> {
+        match &self.what {
+            What::Map { pairs, .. } => Some(pairs),
+            _ => None,
+        }
+    }
+
+    /// The value under `key`, where it is a mapping that holds the key itself.
+    pub(super) fn own(&self, key: &str) -> Option<&Node> {
+        self.pairs()?
+            .iter()
+            .find(|(name, _)| name.text() == Some(key))
+            .map(|(_, value)| value)
+    }
+
+    /// The scalar that begins at byte `at`, to be changed.
+    pub(super) fn scalar_at(&mut self, at: usize) -> Option<&mut String> {
+        match &mut self.what {
+            What::Scalar { value, .. } => (self.at == at).then_some(value),
+            What::Alias(_) => None,
+            What::List(nodes) => nodes.iter_mut().find_map(|node| node.scalar_at(at)),
+            // Values first: an empty key may begin where its value does.
+            What::Map { pairs, .. } => pairs
+                .iter_mut()
+                .find_map(|(key, value)| value.scalar_at(at).or_else(|| key.scalar_at(at))),
+        }
+    }
+
+    /// True where both say the same on the same lines.
+    pub(super) fn says(&self, other: &Self) -> bool {
+        let what = match (&self.what, &other.what) {
+            (What::Scalar { value, style }, What::Scalar { value: v, style: s }) => value == v && style == s,
+            (What::Alias(one), What::Alias(two)) => one == two,
+            (What::List(one), What::List(two)) => {
+                one.len() == two.len() && one.iter().zip(two).all(|(a, b)| a.says(b))
+            }
+            (What::Map { pairs: one, flow }, What::Map { pairs: two, flow: f }) => {
+                flow == f
+                    && one.len() == two.len()
+                    && one
+                        .iter()
+                        .zip(two)
+                        .all(|((k, v), (key, value))| k.says(key) && v.says(value))
+            }
+            _ => false,
+        };
+        what && self.line == other.line && self.anchor == other.anchor && self.tag == other.tag
+    }
+
+    fn anchored(&self, anchor: usize) -> Option<&Node> {
+        if self.anchor == Some(anchor) {
+            return Some(self);
+        }
+        match &self.what {
+            What::Scalar { .. } | What::Alias(_) => None,
+            What::List(nodes) => nodes.iter().find_map(|node| node.anchored(anchor)),
+            What::Map { pairs, .. } => pairs
+                .iter()
+                .find_map(|(key, value)| key.anchored(anchor).or_else(|| value.anchored(anchor))),
+        }
+    }
+}
+
+impl Document {
+    /// The node itself, or what it stands for. An alias never names an alias.
+    pub(super) fn resolved<'a>(&'a self, node: &'a Node) -> &'a Node {
+        match &node.what {
+            What::Alias(anchor) => self.root.anchored(*anchor).unwrap_or(node),
+            _ => node,
+        }
+    }
+
+    /// The line of an alias that names the anchor of `node`, where one does.
+    pub(super) fn alias_of(&self, node: &Node) -> Option<usize> {
+        self.aliases.get(&node.anchor?).copied()
+    }
+
+    /// What a mapping says under `key`, itself or through `<<`.
+    pub(super) fn says<'a>(&'a self, map: &'a Node, key: &str) -> Option<&'a Node> {
+        self.through(map, key, 8)
+    }
+
+    fn through<'a>(&'a self, map: &'a Node, key: &str, left: usize) -> Option<&'a Node> {
+        let map = self.resolved(map);
+        if let Some(own) = map.own(key) {
+            return Some(self.resolved(own));
+        }
+        let left = left.checked_sub(1)?;
+        let merged = self.resolved(map.own("<<")?);
+        match &merged.what {
+            What::List(nodes) => nodes.iter().find_map(|node| self.through(node, key, left)),
+            _ => self.through(merged, key, left),
+        }
+    }
+}
+
+/// A collection that is not closed yet.
+struct Open {
+    node: Node,
+    /// The key that waits for its value.
+    key: Option<Node>,
+}
+
+/// Reads `text`.
+pub(super) fn read(text: &str) -> Result<Document, Problem> {
+    if text.len() > LARGEST {
+        return Err(Problem::new(
+            Kind::Invalid,
+            format!("{NAME} is larger than any bundle"),
+        ));
+    }
+    let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+    let byte = |chars: usize| starts.get(chars).copied().unwrap_or(text.len());
+    let slice = |span: Span| {
+        text.get(byte(span.start.index())..byte(span.end.index()))
+            .unwrap_or("")
+    };
+    let mut open: Vec<Open> = Vec::new();
+    let mut root: Option<Node> = None;
+    let mut aliases = BTreeMap::new();
+    let mut documents = 0;
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.map_err(|error| {
+            Problem::new(Kind::Invalid, format!("{NAME} is not YAML")).cause(format!(
+                "line {}: {}",
+                error.marker().line(),
+                Outside::capped(error.info(), 200)
+            ))
+        })?;
+        let line = span.start.line();
+        let node = |what: What, anchor: usize, tag: Option<String>| Node {
+            what,
+            line,
+            at: byte(span.start.index()),
+            anchor: (anchor > 0).then_some(anchor),
+            tag,
+        };
+        let tagged = |tag: Option<std::borrow::Cow<'_, saphyr_parser::Tag>>| tag.map(|tag| tag.to_string());
+        let closed = match event {
+            Event::DocumentStart(_) => {
+                documents += 1;
+                if documents > 1 {
+                    return Err(
+                        at_line(line, "a second document begins").hint("keep one document in the file")
+                    );
+                }
+                None
+            }
+            Event::Alias(anchor) => {
+                aliases.entry(anchor).or_insert(line);
+                Some(node(What::Alias(anchor), 0, None))
+            }
+            Event::Scalar(value, style, anchor, tag) => {
+                let value = value.into_owned();
+                Some(node(What::Scalar { value, style }, anchor, tagged(tag)))
+            }
+            Event::SequenceStart(anchor, tag) => {
+                open.push(Open {
+                    node: node(What::List(Vec::new()), anchor, tagged(tag)),
+                    key: None,
+                });
+                None
+            }
+            Event::MappingStart(anchor, tag) => {
+                let what = What::Map {
+                    pairs: Vec::new(),
+                    flow: slice(span).ends_with('{'),
+                };
+                open.push(Open {
+                    node: node(what, anchor, tagged(tag)),
+                    key: None,
+                });
+                None
+            }
+            Event::SequenceEnd | Event::MappingEnd => open.pop().map(|open| open.node),
+            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => None,
+        };
+        if open.len() > DEEPEST {
+            return Err(at_line(line, "it is nested deeper than any bundle"));
+        }
+        let Some(closed) = closed else { continue };
+        match open.last_mut() {
+            None => root = Some(closed),
+            Some(parent) => parent.take(closed)?,
+        }
+    }
+    let root = root.ok_or_else(|| Problem::new(Kind::Invalid, format!("{NAME} is empty")))?;
+    Ok(Document { root, aliases })
+}
+
+impl Open {
+    fn take(&mut self, child: Node) -> Result<(), Problem> {
+        match (&mut self.node.what, self.key.take()) {
+            (What::List(nodes), _) => nodes.push(child),
+            (What::Map { pairs, .. }, Some(key)) => pairs.push((key, child)),
+            (What::Map { pairs, .. }, None) => {
+                if let Some(key) = child.text()
+                    && let Some((first, _)) = pairs.iter().find(|(other, _)| other.text() == Some(key))
+                {
+                    return Err(at_line(
+                        child.line,
+                        format!(
+                            "the key {} stands on line {} already",
+                            Outside::capped(key, 80),
+                            first.line
+                        ),
+                    )
+                    .hint("keep one of the two: readers of YAML do not agree which one counts"));
+                }
+                self.key = Some(child);
+            }
+            (What::Scalar { .. } | What::Alias(_), _) => {}
+        }
+        Ok(())
+    }
+}
+
+/// A problem with a line of the file.
+pub(super) fn at_line(line: usize, text: impl AsRef<str>) -> Problem {
+    Problem::new(Kind::Invalid, format!("{NAME} line {line}: {}", text.as_ref()))
+}

@@ -1,0 +1,153 @@
+//! The branch and the bundle of a promotion: `release-<release>-<risk>`.
+//!
+//! Owns which channel each application of the bundle is given: one that is open once the plan is
+//! through, else it stays. How branch and bundle are made is the business of a publish.
+
+use std::collections::BTreeMap;
+
+use super::All;
+use crate::config::Workspace;
+use crate::config::workspace::BundleMode;
+use crate::domain::{Channel, CharmName, Kind, Outside, Problem, Release, Risk, Snapshot, Track};
+use crate::plan::bundle::file::{self, NAME};
+use crate::plan::publish::marker::{self, Content, Marked, Scene};
+use crate::plan::publish::{Part, preflight};
+
+/// What somebody can do where the bundle stands in the way.
+const WAY_OUT: &str = "mode = \"off\" under [bundle] of a workspace file promotes the charms alone";
+
+/// The branch of `release` at `risk`.
+pub fn name(workspace: &Workspace, release: &str, risk: Risk) -> Option<String> {
+    let bundle = workspace.bundle.as_ref();
+    let bundle = bundle.filter(|bundle| bundle.mode != BundleMode::Off)?;
+    Some(format!("{}-{risk}", bundle.branch.replace("{release}", release)))
+}
+
+/// Plans branch and bundle of `release` at `to`, once `parts` are released.
+pub fn plan(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    release: &Release,
+    to: &Channel,
+    all: &All<'_>,
+    parts: &[Part],
+    warnings: &mut Vec<Outside>,
+) -> Result<Marked, Problem> {
+    let mut marked = Marked::default();
+    let (Some(bundle), Some(branch)) = (&workspace.bundle, name(workspace, release.name.as_str(), to.risk))
+    else {
+        return Ok(marked);
+    };
+    let scene = Scene {
+        workspace,
+        snapshot,
+        release,
+        parts,
+        bundle,
+        repository: bundle.repository.parse()?,
+        branch,
+        channel: to.clone(),
+        way_out: WAY_OUT,
+    };
+    let facts = preflight::repository(snapshot, &scene.repository).map_err(ours)?;
+    let there = facts.branches.get(&scene.branch);
+    if there.is_none() {
+        preflight::may_write(snapshot, &scene.repository, facts).map_err(ours)?;
+    }
+    let made = || {
+        let text = marker::bundle_text(&facts.files)?;
+        let (wishes, told) = wishes(workspace, text, to, all, parts)?;
+        let edited = file::edit(text, &wishes)?;
+        let content = Content {
+            wishes,
+            edited,
+            more: BTreeMap::new(),
+            subject: format!("Creates {} {} release", release.name, to.risk),
+        };
+        Ok::<_, Problem>((content, told))
+    };
+    let content = match made() {
+        Ok((content, told)) => {
+            if there.is_none() {
+                warnings.extend(told);
+            }
+            Some(content)
+        }
+        Err(problem) if there.is_some() => {
+            warnings.push(Outside::new(problem.to_string()));
+            None
+        }
+        Err(problem) => {
+            return Err(problem
+                .within(format!(
+                    "{NAME} on branch {} of {} cannot be given the channels of {to}",
+                    bundle.base, scene.repository
+                ))
+                .hint(WAY_OUT));
+        }
+    };
+    if marker::bundle_steps(&scene, facts, there, &content, &mut marked)? {
+        marker::branch_steps(&scene, facts, there, content, &mut marked, warnings);
+    }
+    Ok(marked)
+}
+
+/// A refusal in the words of a promotion: it knows no `--without`.
+fn ours(mut problem: Problem) -> Problem {
+    problem.hints.retain(|hint| !hint.as_str().contains("--without"));
+    problem.hint(WAY_OUT)
+}
+
+type Wishes = BTreeMap<CharmName, Channel>;
+
+/// The channel of every application with a charm of the workspace, and what is odd about them.
+fn wishes(
+    workspace: &Workspace,
+    text: &str,
+    to: &Channel,
+    all: &All<'_>,
+    parts: &[Part],
+) -> Result<(Wishes, Vec<Outside>), Problem> {
+    let latest = Channel::new(Track::latest(), to.risk);
+    let (mut wishes, mut told) = (Wishes::new(), Vec::new());
+    let applications = file::applications(text)?;
+    for application in &applications {
+        let Some((charm, facts)) = all.iter().find(|(charm, _)| charm.name == application.charm) else {
+            continue;
+        };
+        let opened = |channel: &Channel| {
+            facts.rows_of(channel).next().is_some()
+                || parts.iter().any(|part| {
+                    part.charm.name == charm.name && part.moves.iter().any(|one| &one.channel == channel)
+                })
+        };
+        let name = Outside::capped(&application.name, 80);
+        if opened(to) {
+            wishes.insert(charm.name.clone(), to.clone());
+        } else if opened(&latest) {
+            wishes.insert(charm.name.clone(), latest.clone());
+            told.push(Outside::new(format!(
+                "{NAME}: {name} goes to {latest}, because {to} of {} is not open",
+                charm.name
+            )));
+        } else {
+            let stays = application.channel.as_deref().unwrap_or("what it says");
+            told.push(Outside::new(format!(
+                "{NAME}: {name} stays on {}, because neither {to} nor {latest} of {} is open",
+                Outside::capped(stays, 80),
+                charm.name
+            )));
+        }
+    }
+    // A bundle without one of the charms that a release feeds is not the bundle of this workspace.
+    for charm in workspace.fed_charms() {
+        if !applications.iter().any(|one| one.charm == charm.name) {
+            return Err(Problem::new(
+                Kind::Invalid,
+                format!("{NAME} has no application with the charm {}", charm.name),
+            )
+            .hint(format!("add one with 'charm: {}' and a channel", charm.name)));
+        }
+    }
+    Ok((wishes, told))
+}

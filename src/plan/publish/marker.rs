@@ -1,0 +1,425 @@
+//! What marks a release as published: the branch with its files, the bundle, the end of a hold.
+//!
+//! Owns when each of them is made, skipped or left out. The branch comes last of all, because that
+//! it is there means "published". Must not release charms.
+
+use std::collections::BTreeMap;
+
+use super::{Part, complete, preflight};
+use crate::config::Workspace;
+use crate::config::workspace::{Bundle, BundleMode};
+use crate::domain::bundle::{BundleFacts, FileBytes, MarkerBranch};
+use crate::domain::charm::CharmFacts;
+use crate::domain::{
+    Channel, CharmName, GitHubRepository, Kind, Outside, Problem, Release, Risk, Snapshot, Target,
+};
+use crate::plan::bundle as steps;
+use crate::plan::bundle::file::{self, Edited, NAME};
+use crate::plan::bundle::overlay::{self, Overlaid};
+use crate::plan::intent::Part as Left;
+use crate::plan::{Assumption, PublishIntent, Step};
+
+/// The files that are packed, where they are there.
+const PACKED: [&str; 3] = [NAME, "README.md", "icon.svg"];
+
+/// The steps of branch, bundle and hold, by their place in the plan.
+#[derive(Default)]
+pub struct Marked {
+    /// Tracks that the bundle lacks.
+    pub tracks: Vec<Step>,
+    /// What nobody sees yet: the commit, the upload of the bundle.
+    pub invisible: Vec<Step>,
+    /// The bundle's release, behind those of the charms.
+    pub released: Vec<Step>,
+    /// What comes last.
+    pub last: Vec<Step>,
+    /// What they build on.
+    pub assumptions: Vec<Assumption>,
+    /// What the whole lacks without them.
+    pub left_out: Vec<Outside>,
+}
+
+/// What everything here is about. A promotion makes a branch and a bundle too.
+pub(in crate::plan) struct Scene<'a> {
+    pub(in crate::plan) workspace: &'a Workspace,
+    pub(in crate::plan) snapshot: &'a Snapshot,
+    pub(in crate::plan) release: &'a Release,
+    pub(in crate::plan) parts: &'a [Part<'a>],
+    pub(in crate::plan) bundle: &'a Bundle,
+    pub(in crate::plan) repository: GitHubRepository,
+    /// The branch that is made.
+    pub(in crate::plan) branch: String,
+    /// Where the bundle is released to.
+    pub(in crate::plan) channel: Channel,
+    /// What somebody can do where the bundle stands in the way.
+    pub(in crate::plan) way_out: &'a str,
+}
+
+/// Plans what marks `release`, once `parts` are released.
+pub fn plan(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    intent: &PublishIntent,
+    release: &Release,
+    parts: &[Part],
+    warnings: &mut Vec<Outside>,
+) -> Result<Marked, Problem> {
+    let mut marked = Marked::default();
+    let used = |bundle: &&Bundle| bundle.mode != BundleMode::Off;
+    let Some(bundle) = workspace.bundle.as_ref().filter(used) else {
+        return Ok(marked);
+    };
+    let scene = Scene {
+        workspace,
+        snapshot,
+        release,
+        parts,
+        bundle,
+        repository: bundle.repository.parse()?,
+        branch: bundle.branch.replace("{release}", release.name.as_str()),
+        channel: Channel::new(release.name.track()?, Risk::Edge),
+        way_out: "--without bundle publishes the release without it",
+    };
+    let with = |part: Left| !intent.without.contains(&part);
+    let (with_branch, with_bundle) = (with(Left::Branch), with(Left::Bundle));
+    let held = snapshot
+        .holds
+        .value
+        .as_ref()
+        .is_some_and(|holds| holds.contains(&release.name));
+    if !with_branch {
+        marked.leave(&scene.branch_words(), "--without branch");
+    }
+    if !with_bundle {
+        marked.leave(&scene.bundle_words(), "--without bundle");
+    }
+    let stays_held = held.then(|| {
+        Outside::new(format!(
+            "{} is held and stays so: the hold is lifted where the branch is made",
+            release.name
+        ))
+    });
+    if !with_branch && !with_bundle {
+        warnings.extend(stays_held);
+        return Ok(marked);
+    }
+    let lacking = complete::lacking(workspace, snapshot, release, &scene.channel, parts).join("; ");
+    if !lacking.is_empty() {
+        for words in [
+            with_branch.then(|| scene.branch_words()),
+            with_bundle.then(|| scene.bundle_words()),
+        ] {
+            if let Some(words) = words {
+                marked.leave(&words, &lacking);
+            }
+        }
+        warnings.extend(stays_held);
+        return Ok(marked);
+    }
+    let facts = preflight::repository(snapshot, &scene.repository)?;
+    let there = facts.branches.get(&scene.branch);
+    if with_branch && (held || there.is_none()) {
+        preflight::may_write(snapshot, &scene.repository, facts)?;
+    }
+    let content = content(&scene, facts, there, warnings)?;
+    let bundle_done = if with_bundle {
+        bundle_steps(&scene, facts, there, &content, &mut marked)?
+    } else {
+        true
+    };
+    if with_branch && bundle_done {
+        branch_steps(&scene, facts, there, content, &mut marked, warnings);
+        if held {
+            marked
+                .last
+                .insert(0, steps::lift_hold(&scene.repository, &release.name));
+            warnings.push(Outside::new(format!(
+                "{} is held: publishing it by name lifts the hold",
+                release.name
+            )));
+        }
+        if let Some(problem) = &snapshot.holds.problem {
+            warnings.push(Outside::new(format!(
+                "whether {} is held could not be read; a hold stays: {problem}",
+                release.name
+            )));
+        }
+    } else {
+        warnings.extend(stays_held);
+    }
+    Ok(marked)
+}
+
+impl Marked {
+    fn leave(&mut self, what: &str, why: &str) {
+        self.left_out.push(Outside::new(format!("{what}: {why}")));
+    }
+}
+
+impl Scene<'_> {
+    pub(in crate::plan) fn branch_words(&self) -> String {
+        format!("branch {}", self.branch)
+    }
+
+    fn bundle_words(&self) -> String {
+        format!("bundle {}", self.bundle.name)
+    }
+
+    /// The channel of every charm that a release feeds, those that this plan leaves alone too.
+    fn wishes(&self) -> BTreeMap<CharmName, Channel> {
+        self.workspace
+            .fed_charms()
+            .map(|charm| (charm.name.clone(), self.channel.clone()))
+            .collect()
+    }
+
+    fn optional(&self) -> bool {
+        self.bundle.mode == BundleMode::Optional
+    }
+
+    /// The overlay for the applications of `edited`.
+    fn overlay(&self, edited: &Edited) -> Result<String, Problem> {
+        let registry = &self.workspace.upstream()?.registry;
+        let mut all = BTreeMap::new();
+        for application in &edited.applications {
+            let Some(charm) = self
+                .workspace
+                .fed_charms()
+                .find(|charm| charm.name == application.charm)
+            else {
+                continue;
+            };
+            let chosen = self.parts.iter().find(|part| part.charm == charm);
+            let target = |key: &str| {
+                let image = chosen.and_then(|part| part.images.iter().find(|image| image.key == key));
+                let tag = || self.release.images.get(key).cloned().map(Target::Tag);
+                image.map(|image| image.target.clone()).or_else(tag)
+            };
+            let resources = charm
+                .fed()
+                .filter_map(|(resource, key)| {
+                    Some((resource.clone(), overlay::image(registry, key, &target(key)?)))
+                })
+                .collect();
+            let channel = self.channel.clone();
+            all.insert(application.name.clone(), Overlaid { channel, resources });
+        }
+        Ok(overlay::text(&all))
+    }
+}
+
+/// The files of the branch.
+pub(in crate::plan) struct Content {
+    /// The channels that its `bundle.yaml` names.
+    pub(in crate::plan) wishes: BTreeMap<CharmName, Channel>,
+    /// That file.
+    pub(in crate::plan) edited: Edited,
+    /// The others, by path.
+    pub(in crate::plan) more: BTreeMap<String, String>,
+    /// What the commit says.
+    pub(in crate::plan) subject: String,
+}
+
+/// What the branch is to hold, made from the base's tip. Where the branch is there already, a base
+/// that cannot be edited any more is a warning only.
+fn content(
+    scene: &Scene,
+    facts: &BundleFacts,
+    there: Option<&MarkerBranch>,
+    warnings: &mut Vec<Outside>,
+) -> Result<Option<Content>, Problem> {
+    let made = || {
+        let wishes = scene.wishes();
+        let edited = file::edit(bundle_text(&facts.files)?, &wishes)?;
+        let more = BTreeMap::from([(overlay::name(&scene.release.name), scene.overlay(&edited)?)]);
+        let subject = format!("Creates {} release", scene.release.name);
+        Ok(Content {
+            wishes,
+            edited,
+            more,
+            subject,
+        })
+    };
+    let place = format!("branch {} of {}", scene.bundle.base, scene.repository);
+    match made() {
+        Ok(content) => Ok(Some(content)),
+        Err(problem) if there.is_some() => {
+            let problem: Problem = problem;
+            warnings.push(Outside::new(format!("{place}: {problem}")));
+            Ok(None)
+        }
+        Err(problem) => Err(problem
+            .within(format!(
+                "{NAME} on {place} cannot be given the channels of the release"
+            ))
+            .hint("--without branch,bundle publishes the charms alone")),
+    }
+}
+
+/// `bundle.yaml` among `files`.
+pub(in crate::plan) fn bundle_text(files: &BTreeMap<String, FileBytes>) -> Result<&str, Problem> {
+    let bytes = files
+        .get(NAME)
+        .ok_or_else(|| Problem::new(Kind::Invalid, format!("there is no {NAME}")))?;
+    bytes
+        .text()
+        .ok_or_else(|| Problem::new(Kind::Invalid, format!("{NAME} is not UTF-8 text")))
+}
+
+/// Commit and branch, skipped where the branch is there.
+pub(in crate::plan) fn branch_steps(
+    scene: &Scene,
+    facts: &BundleFacts,
+    there: Option<&MarkerBranch>,
+    content: Option<Content>,
+    marked: &mut Marked,
+    warnings: &mut Vec<Outside>,
+) {
+    // Only a branch that is there goes without: then nothing is written.
+    let Some(content) = content else { return };
+    let names: Vec<String> = [NAME.to_owned()]
+        .into_iter()
+        .chain(content.more.keys().cloned())
+        .collect();
+    let skip = there.map(|there| Outside::new(format!("the branch is there, at {}", there.tip.short())));
+    if let Some(there) = there {
+        warnings.extend(differs(scene, there, &content));
+    }
+    let commit = steps::commit(
+        &scene.repository,
+        &scene.bundle.base,
+        facts,
+        &scene.branch,
+        &content.subject,
+        &content.edited,
+        content.more,
+        scene.snapshot.taken_at,
+    );
+    if skip.is_none() {
+        marked.assumptions.push(Assumption {
+            what: Outside::new(format!("{} {}", scene.repository, scene.bundle.base)),
+            value: Outside::new(facts.tip.as_str()),
+            step: Some(commit.id.clone()),
+        });
+    }
+    // The commit goes before the bundle's upload.
+    let with_skip = |step: Step| Step {
+        skip_reason: skip.clone(),
+        ..step
+    };
+    marked.invisible.insert(0, with_skip(commit));
+    marked
+        .last
+        .push(with_skip(steps::branch(&scene.repository, &scene.branch, &names)));
+}
+
+/// In words, how the branch that is there differs from what would be made today.
+fn differs(scene: &Scene, there: &MarkerBranch, content: &Content) -> Option<Outside> {
+    let mut others = Vec::new();
+    match bundle_text(&there.files) {
+        Ok(text) if text == content.edited.text => {}
+        Ok(text) => {
+            let right = file::edit(text, &content.wishes).is_ok_and(|edited| edited.changed.is_empty());
+            others.push(if right {
+                format!("another {NAME} (its channels are right)")
+            } else {
+                format!("another {NAME} (its channels too)")
+            });
+        }
+        Err(problem) => others.push(format!("a fault ({problem})")),
+    }
+    for (path, text) in &content.more {
+        let file = there.files.get(path);
+        if file.is_some_and(|file| file.0 != text.as_bytes()) {
+            others.push(format!("another {path}"));
+        }
+    }
+    (!others.is_empty()).then(|| {
+        Outside::new(format!(
+            "{} is there with {} than would be made today: it is left as it is",
+            scene.branch_words(),
+            others.join(" and ")
+        ))
+    })
+}
+
+/// Plans the bundle; false where it has to be left out, and the branch with it.
+pub(in crate::plan) fn bundle_steps(
+    scene: &Scene,
+    facts: &BundleFacts,
+    there: Option<&MarkerBranch>,
+    content: &Option<Content>,
+    marked: &mut Marked,
+) -> Result<bool, Problem> {
+    let name = &scene.bundle.name;
+    let without = scene.way_out;
+    let store: &CharmFacts = scene
+        .snapshot
+        .charms
+        .get(name)
+        .ok_or_else(|| Problem::new(Kind::Internal, format!("{name} was never looked at")))?
+        .need(&format!("bundle {name}"))
+        .map_err(|problem| problem.hint(without))?;
+    preflight::reaches_bundle(scene.snapshot, name).map_err(|problem| problem.hint(without))?;
+    let track = &scene.channel.track;
+    if !store.tracks.contains(track) {
+        match preflight::guardrail_of(name, store, track) {
+            Ok(()) => marked.tracks.push(super::track_step(name, track)),
+            // Its charms are worth publishing, but a marker without its bundle would say that
+            // nothing is left to do: both follow once there is a track.
+            Err(problem) if scene.optional() => {
+                let hint = problem.hints.first().map(ToString::to_string).unwrap_or_default();
+                let why = format!("{problem}; {hint}");
+                marked.leave(&scene.bundle_words(), &why);
+                if there.is_none() {
+                    marked.leave(
+                        &scene.branch_words(),
+                        &format!("it is made when the bundle can be released; {without}"),
+                    );
+                }
+                return Ok(there.is_some());
+            }
+            Err(problem) => return Err(problem.hint(without)),
+        }
+    }
+    let before = store.row(&scene.channel, None).map(|row| row.revision);
+    let mut files = packed(there.map_or(&facts.files, |there| &there.files));
+    if let (None, Some(content)) = (there, content) {
+        files.insert(
+            NAME.to_owned(),
+            FileBytes(content.edited.text.clone().into_bytes()),
+        );
+    }
+    let mut upload = steps::upload(name, files, scene.optional());
+    let mut release = steps::release(name, &scene.channel, before, scene.optional());
+    if let (Some(_), Some(before)) = (there, before) {
+        let skip = Outside::new(format!(
+            "the branch is there, and {} serves {before}",
+            scene.channel
+        ));
+        upload.skip_reason = Some(skip.clone());
+        release.skip_reason = Some(skip);
+    } else {
+        bundle_text(there.map_or(&facts.files, |there| &there.files)).map_err(|problem| {
+            problem
+                .within(format!("{} has nothing to pack", scene.branch_words()))
+                .hint(without)
+        })?;
+        marked.assumptions.push(Assumption {
+            what: release.target.clone(),
+            value: Outside::new(steps::serving(before)),
+            step: Some(release.id.clone()),
+        });
+    }
+    marked.invisible.push(upload);
+    marked.released.push(release);
+    Ok(true)
+}
+
+fn packed(files: &BTreeMap<String, FileBytes>) -> BTreeMap<String, FileBytes> {
+    files
+        .iter()
+        .filter(|(path, _)| PACKED.contains(&path.as_str()))
+        .map(|(path, bytes)| (path.clone(), bytes.clone()))
+        .collect()
+}
