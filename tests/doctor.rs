@@ -49,6 +49,20 @@ async fn a_fresh_world_has_a_dead_name_mail_secrets_and_a_sleeping_workflow() {
             "secret-name/finos/legend-juju-bundle:MAILGUN_DOMAIN",
             // The world's own: its schedule has slept since nobody pushed there.
             "workflow/finos/legend-juju-bundle/publish_images.yaml",
+            // Its files are as old as the real ones.
+            "workflow-runner/finos/legend-juju-bundle/create_overlay.yaml",
+            "workflow-runner/finos/legend-juju-bundle/create_release.yaml",
+            "workflow-charmcraft/finos/legend-juju-bundle/create_release.yaml",
+            "workflow-runner/finos/legend-juju-bundle/publish_images.yaml",
+            "workflow-charmcraft/finos/legend-juju-bundle/publish_images.yaml",
+            "workflow-actions/finos/legend-juju-bundle/publish_images.yaml",
+            "workflow-runner/finos/legend-juju-bundle/release_to_stable.yaml",
+            "workflow-charmcraft/finos/legend-juju-bundle/release_to_stable.yaml",
+            "workflow-runner/finos/legend-juju-db-operator/publish.yaml",
+            "workflow-runner/finos/legend-juju-engine-server-operator/publish.yaml",
+            "workflow-runner/finos/legend-juju-gitlab-integrator/publish.yaml",
+            "workflow-runner/finos/legend-juju-sdlc-server-operator/publish.yaml",
+            "workflow-runner/finos/legend-juju-studio-operator/publish.yaml",
         ],
         "{all:#?}"
     );

@@ -150,6 +150,8 @@ pub enum Command {
         #[arg(required = true, value_name = "SESSION")]
         sessions: Vec<String>,
     },
+    /// Workflows of the bundle's repository: start, follow, repeat or stop one
+    Workflow(Workflow),
     /// Check everything that a publish or a rotation leans on, each with its remedy
     Doctor,
     /// Configuration
@@ -314,6 +316,54 @@ pub struct Close {
     /// The channel
     #[arg(value_name = "CHANNEL")]
     pub channel: String,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Workflow {
+    #[command(subcommand)]
+    pub what: WorkflowWhat,
+    /// Another repository of the workspace
+    #[arg(long, global = true, value_name = "OWNER/NAME")]
+    pub repository: Option<String>,
+}
+
+#[derive(Subcommand, Clone, Debug)]
+pub enum WorkflowWhat {
+    /// Every workflow, its form, what is wrong with it, and the recent runs
+    List,
+    /// Start one and follow the very run until it ends
+    Run {
+        /// Its file name, or what it calls itself
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Its inputs
+        #[arg(value_name = "KEY=VALUE")]
+        inputs: Vec<String>,
+        /// How long it is followed at most, for example 45m or 2h
+        #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = super::workflow::span)]
+        timeout: std::time::Duration,
+    },
+    /// Follow a run until it ends
+    Watch {
+        /// GitHub's number of the run
+        #[arg(value_name = "RUN")]
+        run: u64,
+        /// How long it is followed at most, for example 45m or 2h
+        #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = super::workflow::span)]
+        timeout: std::time::Duration,
+    },
+    /// Do the failed jobs of a run again
+    Rerun {
+        /// GitHub's number of the run
+        #[arg(value_name = "RUN")]
+        run: u64,
+    },
+    /// Stop a run
+    Cancel {
+        /// GitHub's number of the run
+        #[arg(value_name = "RUN")]
+        run: u64,
+    },
 }
 
 #[derive(Subcommand, Debug)]

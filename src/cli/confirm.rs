@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, IsTerminal};
 
+use super::actions_job::Level;
 use super::output::Output;
 use super::{documents, tables, watch};
 use crate::domain::{Kind, Outside, Problem};
@@ -49,6 +50,9 @@ pub fn show(session: &Session, plan: &Plan, output: &Output) -> u8 {
 pub async fn confirmed(session: &Session, plan: Plan, output: &Output) -> Result<RunRecord, Problem> {
     if !plan.nothing_to_do() {
         output.preview(&text(&plan));
+        for warning in &plan.warnings {
+            output.annotate(Level::Warning, &plan.title, warning.as_str());
+        }
         ask(&plan, output).await?;
         session.recheck(&plan).await?;
     }

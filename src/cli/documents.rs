@@ -165,6 +165,7 @@ pub fn run(record: &RunRecord) -> Value {
                     ("updated_at", made.updated_at.map(|at| json!(at))),
                     ("expires_at", made.expires_at.map(|at| json!(at))),
                     ("session", made.session.as_ref().map(|session| json!(session))),
+                    ("workflow_run", made.workflow_run.map(|run| json!(run))),
                     ("note", made.note.as_ref().map(|note| json!(note))),
                 ] {
                     if let Some(value) = value {

@@ -3,6 +3,7 @@
 //! Owns arguments, text and JSON output, prompts, signals and exit codes. stdout carries the
 //! answer, stderr everything else. Must not know the console: whoever calls [`main`] hands it in.
 
+mod actions_job;
 mod args;
 mod confirm;
 mod demo;
@@ -24,6 +25,7 @@ mod tables;
 mod transfer;
 mod upload;
 mod watch;
+mod workflow;
 
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -201,6 +203,7 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
         Some(Command::Resume { run, from_env }) => {
             runs::resume(&process, global, run.as_deref(), from_env, output).await
         }
+        Some(Command::Workflow(wish)) => workflow::workflow(&process.session(global)?, &wish, output).await,
         Some(Command::Doctor) => doctor::doctor(&process.session(global)?, output).await,
         Some(Command::Config { what }) => show::config(&process, global, &what, output),
     }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value, json};
 
+use super::actions_job::{self, ActionsJob, Level};
 use super::args::{Global, ProgressForm};
 use super::environment::Environment;
 use crate::domain::Problem;
@@ -22,6 +23,7 @@ pub struct Output {
     /// How progress is told.
     pub progress: ProgressForm,
     workspace: Option<String>,
+    job: Option<ActionsJob>,
     lost: AtomicBool,
     busy: std::sync::Mutex<Option<std::time::Instant>>,
 }
@@ -42,6 +44,7 @@ impl Output {
             yes: global.yes,
             progress: global.progress.unwrap_or(default),
             workspace: global.workspace.clone(),
+            job: ActionsJob::of(|name| Environment::process().variable(name)),
             lost: AtomicBool::new(false),
             busy: std::sync::Mutex::default(),
         }
@@ -119,8 +122,30 @@ impl Output {
         }
     }
 
+    /// An annotation, in a job of GitHub Actions.
+    pub fn annotate(&self, level: Level, title: &str, text: &str) {
+        if self.job.is_some() {
+            self.say(&actions_job::annotation(level, title, text));
+        }
+    }
+
+    /// Adds to the summary, in a job of GitHub Actions.
+    pub fn summarise(&self, markdown: impl FnOnce() -> String) {
+        let Some(job) = &self.job else { return };
+        if let Err(error) = job.add(&markdown()) {
+            let text = format!("the job's summary could not be written: {error}");
+            self.say(&format!("warning: {text}"));
+            self.annotate(Level::Warning, "windlass", &text);
+        }
+    }
+
     /// A problem in words, for stderr.
     pub fn explain(&self, problem: &Problem) {
+        self.explain_as(Level::Error, problem);
+    }
+
+    /// As [`Output::explain`]; a job of GitHub Actions shows it as loud as `level`.
+    pub fn explain_as(&self, level: Level, problem: &Problem) {
         self.clear();
         let mut text = format!("error: {}\n", problem.summary);
         for cause in &problem.causes {
@@ -139,6 +164,9 @@ impl Output {
             text.push_str(&format!("  request: {id}\n"));
         }
         drop(std::io::stderr().write_all(text.as_bytes()));
+        if self.job.is_some() {
+            self.say(&actions_job::problem_annotation(level, problem));
+        }
     }
 
     /// The document of a command that could not be understood; its words are on stderr already.
@@ -158,6 +186,7 @@ impl Output {
             self.document("problem", name, vec![("problem", json!(problem))]);
         }
         self.explain(problem);
+        self.summarise(|| actions_job::problem_section(problem));
         ExitCode::from(problem.kind.exit_code())
     }
 }

@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::actions_job::{self, Level};
 use super::args::{Wish, WithoutPart};
 use super::output::Output;
 use super::{Ending, confirm, documents, runs};
-use crate::config::workspace::Select;
-use crate::domain::release::newest_per_month;
-use crate::domain::{Kind, Outside, Problem, Release, ReleaseName, Snapshot};
+use crate::domain::{Kind, Outside, Problem, ReleaseName, Snapshot};
 use crate::journal::{Outcome, RunRecord};
-use crate::plan::evidence::{self, Published};
 use crate::plan::intent::Part;
+use crate::plan::queue::{LeftOut, Queue};
 use crate::plan::{Plan, PublishIntent};
 use crate::run::Session;
 
@@ -84,23 +83,26 @@ fn named(wish: &Wish) -> Result<ReleaseName, Problem> {
 /// Shows what publishing would change.
 pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
     if wish.new {
-        let (chosen, left_out, mut snapshot) = new_releases(session).await?;
+        let (queue, mut snapshot) = queue(session, session.observer.cached()).await?;
         let mut plans = Vec::new();
-        for release in chosen {
+        for release in queue.taken {
             let (plan, newer) = planned(session, snapshot, &intent(wish, release)?).await?;
             snapshot = newer;
             plans.push(plan);
         }
         if output.json {
             let plans: Vec<Value> = plans.iter().map(documents::plan).collect();
-            let content = vec![("plans", json!(plans)), ("left_out", json!(left_out))];
+            let content = vec![("plans", json!(plans)), ("left_out", json!(queue.left_out))];
             output.document("plans", Some(&session.config.workspace.name), content);
         } else {
             for plan in &plans {
                 output.answer(&confirm::text(plan));
             }
-            say_left_out(&left_out, output);
+            if plans.is_empty() {
+                output.answer("Nothing new.\n");
+            }
         }
+        say_left_out(&queue.left_out, output);
         return Ok(0);
     }
     let (plan, _) = planned(session, session.observer.cached(), &intent(wish, named(wish)?)?).await?;
@@ -118,108 +120,90 @@ pub async fn publish(session: &Session, wish: &Wish, output: &Output) -> Ending 
     Ok(runs::report(session, &record, output))
 }
 
-#[derive(serde::Serialize)]
-struct LeftOut {
-    release: ReleaseName,
-    reason: Outside,
-}
-
-/// What the rule selects and nobody has published, oldest first, and what is left out and why.
-async fn new_releases(session: &Session) -> Result<(Vec<ReleaseName>, Vec<LeftOut>, Snapshot), Problem> {
-    let workspace = &session.config.workspace;
-    let upstream = workspace.upstream()?;
-    let snapshot = session.observer.refresh(session.observer.cached()).await;
-    let releases = snapshot.releases.need("the list of upstream releases")?.clone();
-    snapshot.markers.need("the list of marker branches")?;
-    let names = releases.iter().map(|release| &release.name);
-    let selected: Vec<ReleaseName> = match upstream.select {
-        Select::NewestPerMonth => newest_per_month(names, &upstream.since)
-            .into_iter()
-            .cloned()
-            .collect(),
-        Select::All => names
-            .filter(|name| name.as_str() > upstream.since.as_str())
-            .cloned()
-            .collect(),
-    };
-    let mut chosen: Vec<&Release> = Vec::new();
-    let mut left_out = Vec::new();
-    for release in releases.iter().filter(|release| selected.contains(&release.name)) {
-        if evidence::standing(workspace, &snapshot, release).published == Some(Published::Yes) {
-            continue;
-        }
-        if let Some(warning) = release.misdated() {
-            left_out.push(LeftOut {
-                release: release.name.clone(),
-                reason: Outside::new(format!(
-                    "misdated: {}; name it to publish it all the same",
-                    warning.text
-                )),
-            });
-        } else if let Some(problem) = &release.unreadable {
-            left_out.push(LeftOut {
-                release: release.name.clone(),
-                reason: Outside::new(problem.to_string()),
-            });
-        } else {
-            chosen.push(release);
-        }
-    }
-    chosen.sort_by_key(|release| (release.made_at(), release.name.clone()));
-    let chosen = chosen.into_iter().map(|release| release.name.clone()).collect();
-    Ok((chosen, left_out, snapshot))
+/// What the rule selects and nobody has published, looked at now.
+async fn queue(session: &Session, before: Snapshot) -> Result<(Queue, Snapshot), Problem> {
+    let snapshot = session.observer.refresh(before).await;
+    Ok((session.queue(&snapshot)?, snapshot))
 }
 
 fn say_left_out(left_out: &[LeftOut], output: &Output) {
     for left in left_out {
-        output.say(&format!("left out: {} ({})", left.release, left.reason));
+        if !output.json {
+            output.say(&format!("left out: {} ({})", left.release, left.reason));
+        }
+        let title = format!("left out: {}", left.release);
+        output.annotate(Level::Notice, &title, left.reason.as_str());
     }
 }
 
+/// The runs of `publish --new`, and why it stopped where it did.
+#[derive(Default)]
+struct Published {
+    records: Vec<RunRecord>,
+    left_out: Vec<LeftOut>,
+    code: u8,
+    stopped: Option<Problem>,
+}
+
 async fn publish_new(session: &Session, wish: &Wish, output: &Output) -> Ending {
-    let (chosen, left_out, mut snapshot) = new_releases(session).await?;
-    let mut records: Vec<RunRecord> = Vec::new();
-    let mut code = 0;
-    let mut stopped: Option<Problem> = None;
-    for release in chosen {
-        let next = async {
-            let (plan, newer) = planned(session, snapshot.clone(), &intent(wish, release)?).await?;
-            Ok::<_, Problem>((confirm::confirmed(session, plan, output).await?, newer))
-        };
-        match next.await {
-            Ok((record, newer)) => {
-                snapshot = newer;
-                code = record.outcome.map_or(1, Outcome::exit_code);
-                stopped = documents::problem(&record);
-                if !output.json {
-                    runs::report(session, &record, output);
-                }
-                records.push(record);
-            }
-            // What ran before must be told all the same.
-            Err(problem) if records.is_empty() => return Err(problem),
-            Err(problem) => {
-                output.explain(&problem);
-                code = problem.kind.exit_code();
-                stopped = Some(problem);
-            }
+    let mut whole = Published::default();
+    let ended = one_by_one(session, wish, &mut whole, output).await;
+    if let Err(problem) = ended {
+        // What ran before must be told all the same.
+        if whole.records.is_empty() {
+            return Err(problem);
         }
-        if code != 0 {
-            break;
-        }
+        output.explain(&problem);
+        output.summarise(|| actions_job::problem_section(&problem));
+        whole.code = problem.kind.exit_code();
+        whole.stopped = Some(problem);
     }
     if output.json {
-        let runs: Vec<Value> = records.iter().map(documents::run).collect();
-        let mut content = vec![("runs", json!(runs)), ("left_out", json!(left_out))];
-        if let Some(problem) = stopped {
+        let runs: Vec<Value> = whole.records.iter().map(documents::run).collect();
+        let mut content = vec![("runs", json!(runs)), ("left_out", json!(whole.left_out))];
+        if let Some(problem) = &whole.stopped {
             content.push(("problem", json!(problem)));
         }
         output.document("runs", Some(&session.config.workspace.name), content);
-    } else {
-        say_left_out(&left_out, output);
-        if records.is_empty() {
-            output.answer("Nothing new.\n");
-        }
+    } else if whole.records.is_empty() {
+        output.answer("Nothing new.\n");
     }
-    Ok(code)
+    say_left_out(&whole.left_out, output);
+    if !whole.left_out.is_empty() {
+        output.summarise(|| actions_job::left_out_section(&whole.left_out));
+    }
+    Ok(whole.code)
+}
+
+/// Publishes release by release until one fails or none is left. Every one is chosen and planned on
+/// facts that are younger than the run before it.
+async fn one_by_one(
+    session: &Session,
+    wish: &Wish,
+    whole: &mut Published,
+    output: &Output,
+) -> Result<(), Problem> {
+    let (mut chosen, mut snapshot) = queue(session, session.observer.cached()).await?;
+    let mut tried: BTreeSet<ReleaseName> = BTreeSet::new();
+    loop {
+        whole.left_out = chosen.left_out;
+        // One that ended partly is still selected, but no second run would bring it further.
+        let next = chosen.taken.into_iter().find(|name| !tried.contains(name));
+        let Some(release) = next else { return Ok(()) };
+        tried.insert(release.clone());
+        let (plan, newer) = planned(session, snapshot, &intent(wish, release)?).await?;
+        let record = confirm::confirmed(session, plan, output).await?;
+        whole.code = record.outcome.map_or(1, Outcome::exit_code);
+        if !output.json {
+            output.answer(&runs::summary(&record));
+        }
+        runs::aftermath(&record, output);
+        if whole.code != 0 {
+            whole.stopped = documents::problem(&record);
+            whole.records.push(record);
+            return Ok(());
+        }
+        whole.records.push(record);
+        (chosen, snapshot) = queue(session, newer).await?;
+    }
 }

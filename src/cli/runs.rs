@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::actions_job::{self, Level};
 use super::args::Global;
 use super::environment::Environment;
 use super::output::Output;
@@ -74,16 +75,27 @@ pub fn report_with(session: &Session, record: &RunRecord, more: Vec<(&str, Value
     } else {
         output.answer(&summary(record));
     }
+    aftermath(record, output);
+    code
+}
+
+/// What is said of a run beside its answer: why it did not end well, how to go on, and the summary
+/// of a job.
+pub fn aftermath(record: &RunRecord, output: &Output) {
     if let Some(problem) = documents::problem(record) {
-        output.explain(&problem);
+        let level = match record.outcome {
+            Some(Outcome::Partly) => Level::Warning,
+            _ => Level::Error,
+        };
+        output.explain_as(level, &problem);
     }
+    output.summarise(|| actions_job::run_section(record));
     // With a problem its hints have said so.
     if documents::problem(record).is_none() {
         for way in record.ways_on() {
             output.say(&format!("to go on, or back: {way}"));
         }
     }
-    code
 }
 
 /// What a run came to, in text.

@@ -326,7 +326,7 @@ async fn a_bundle_is_pushed_once_and_read_back() {
     let dir = tempfile::tempdir().unwrap();
     let world = world_in(dir.path()).await;
     let client = Client::of(&world);
-    let archive = super::store::archive::stored(&[("bundle.yaml", b"name: finos-legend-bundle\n")]);
+    let archive = super::store::archive::stored(&[("bundle.yaml", b"name: finos-legend-bundle\n")]).unwrap();
     let path = "/v1/charm/finos-legend-bundle/revisions";
     let (_, item) = client.push(path, &archive, "bundle").await;
     assert_eq!(item["revision"], 19);

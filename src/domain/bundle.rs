@@ -3,6 +3,8 @@
 //!
 //! Owns the names of git objects and of people. Must not edit a file or know how GitHub is asked.
 
+pub mod archive;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;

@@ -19,6 +19,7 @@ pub mod secret;
 pub mod snapshot;
 pub mod source;
 pub mod text;
+pub mod workflow;
 
 pub use bundle::{Author, BundleFacts, CommitId, FileBytes};
 pub use channel::{Base, Channel, Risk, Track};

@@ -22,6 +22,7 @@ use super::secret::{
     GitHubRepository, LineageRecord, OrganisationSecrets, RepositorySecrets, SealedRotation, SecretTarget,
     SessionFacts, SessionId,
 };
+use super::workflow::RepositoryWorkflows;
 
 /// One source: the last value that could be read, when that was, and why the last look failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +159,9 @@ pub struct Snapshot {
     /// The bundle's repository; looked at for what writes there only.
     #[serde(default)]
     pub bundle: Observed<BundleFacts>,
+    /// Workflows of repositories; looked at for what starts or stops one only.
+    #[serde(default)]
+    pub workflows: BTreeMap<GitHubRepository, Observed<RepositoryWorkflows>>,
     /// What runs of this journal changed in channels, oldest first; for a rollback only.
     #[serde(default)]
     pub changes: Vec<ChannelChange>,

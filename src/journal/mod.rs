@@ -9,7 +9,10 @@ mod lineage;
 mod lock;
 pub mod record;
 mod store;
+mod waiting;
 
 pub use lock::SubjectLocks;
-pub use record::{Made, Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome, StepRecord};
+pub use record::{
+    Dispatched, Made, Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome, StepRecord,
+};
 pub use store::Journal;

@@ -155,9 +155,23 @@ pub struct Made {
     /// GitHub's number of the workflow run that was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow_run: Option<u64>,
+    /// Written before a workflow is started, so that its run can be found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dispatched: Option<Dispatched>,
     /// What a person should know of how it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Outside>,
+}
+
+/// What was so when a workflow was about to be started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispatched {
+    /// GitHub's number of its newest run; 0 where it had none.
+    pub newest: u64,
+    /// Who starts it; `None` where GitHub does not say.
+    pub account: Option<Outside>,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 /// A channel that a run released to.

@@ -168,12 +168,15 @@ impl Observer {
         let github = &self.services.github;
         futures_util::stream::iter(repositories)
             .map(|repository| async move {
-                let (reads, states) = tokio::join!(
-                    github.workflow_secrets(repository),
+                let (found, states) = tokio::join!(
+                    github.workflow_files(repository),
                     github.workflow_states(repository)
                 );
                 let states = Observed::from_result(states, Utc::now());
-                let both = reads.map(|reads| Workflows { reads, states });
+                let both = found.map(|found| Workflows {
+                    files: found.files,
+                    states,
+                });
                 (repository.clone(), Observed::from_result(both, Utc::now()))
             })
             .buffer_unordered(4)

@@ -10,6 +10,7 @@ mod credentials;
 mod doctor;
 mod images;
 mod sources;
+mod workflows;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -20,7 +21,7 @@ use chrono::Utc;
 use crate::config::Workspace;
 use crate::domain::{ChannelChange, CharmName, Observed, PastRun, Snapshot};
 use crate::journal::Journal;
-use crate::plan::{HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, RolledBack, WorkflowIntent};
+use crate::plan::{HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, RolledBack};
 use crate::services::Services;
 use cache::Cache;
 pub use content::Hear;
@@ -174,11 +175,6 @@ impl Observer {
 
     /// Fresh facts for a hold or its end.
     pub async fn for_hold(&self, previous: Snapshot, _intent: &HoldIntent) -> Snapshot {
-        self.refresh(previous).await
-    }
-
-    /// Fresh facts for a workflow.
-    pub async fn for_workflow(&self, previous: Snapshot, _intent: &WorkflowIntent) -> Snapshot {
         self.refresh(previous).await
     }
 

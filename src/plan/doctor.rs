@@ -10,7 +10,7 @@ mod services;
 mod tests;
 mod vaults;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -22,7 +22,8 @@ use offline::{date, not_asked};
 use crate::config::Workspace;
 use crate::config::workspace::TokenKind;
 use crate::domain::credential::CredentialFacts;
-use crate::domain::{GitHubRepository, Observed, Outside, Problem, SecretName, Snapshot};
+use crate::domain::workflow::WorkflowFile;
+use crate::domain::{GitHubRepository, Observed, Outside, Problem, Snapshot};
 
 /// How a check ended. Ordered: later is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -140,8 +141,8 @@ pub struct Requests {
 /// The workflows of a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workflows {
-    /// Secrets that each file reads, by path.
-    pub reads: BTreeMap<String, BTreeSet<SecretName>>,
+    /// The files of the default branch.
+    pub files: Vec<WorkflowFile>,
     /// Path and GitHub's word for its state; a problem where it could not be read.
     pub states: Observed<Vec<(String, String)>>,
 }
@@ -217,6 +218,7 @@ pub fn checks(
             .map_or(snapshot.taken_at, |secrets| seen_at(secrets, snapshot));
         topic(at, &mut |all| {
             vaults::secrets(workspace, snapshot, seen, (&repository, &targets), all);
+            vaults::workflows(&repository, seen, now, all);
         });
     }
     topic(seen_at(&snapshot.sessions, snapshot), &mut |all| {

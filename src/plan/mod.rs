@@ -15,6 +15,7 @@ pub mod intent;
 mod pairs;
 pub mod promote;
 pub mod publish;
+pub mod queue;
 pub mod release;
 pub mod revoke;
 pub mod rollback;

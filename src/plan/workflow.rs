@@ -1,13 +1,394 @@
 //! Plans the start, the repetition and the end of a workflow.
+//!
+//! Owns what is refused before GitHub is asked for anything: a workflow that cannot run, a form
+//! that is not filled in, a token that may not. Pure.
 
+pub mod lint;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::step::State;
 use crate::config::Workspace;
-use crate::domain::{Kind, Problem, Snapshot};
-use crate::plan::{Plan, WorkflowIntent};
+use crate::domain::snapshot::Standing;
+use crate::domain::workflow::{InputKind, RepositoryWorkflows, WorkflowFile, WorkflowInput, WorkflowRun};
+use crate::domain::{GitHubRepository, Kind, Outside, Problem, Snapshot};
+use crate::plan::{Intent, Op, Plan, Step, StepId, WorkflowAction, WorkflowIntent};
+
+/// Characters of all inputs together that GitHub takes.
+const LONGEST: usize = 65_535;
 
 /// Plans `intent`, or says why not.
-pub fn plan(_workspace: &Workspace, _snapshot: &Snapshot, intent: &WorkflowIntent) -> Result<Plan, Problem> {
-    Err(Problem::new(
-        Kind::Internal,
-        format!("'{}' cannot be planned yet", intent.command()),
-    ))
+pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &WorkflowIntent) -> Result<Plan, Problem> {
+    let repository = &intent.repository;
+    let what = format!("the list of workflows of {repository}");
+    let seen = match snapshot.workflows.get(repository) {
+        Some(seen) => seen.need(&what)?,
+        None => return Err(Problem::new(Kind::Internal, format!("{what} was never read"))),
+    };
+    let mut warnings = Vec::new();
+    let (title, confirm, step) = match &intent.action {
+        WorkflowAction::Dispatch { workflow, inputs } => {
+            let file = one_named(repository, seen, workflow)?;
+            let id = format!("dispatch/{}", file.file_name());
+            may_start(snapshot, repository, seen, &id)?;
+            able(repository, file, snapshot, &mut warnings)?;
+            filled(file, inputs)?;
+            let title = format!("Start {} of {repository}", file.file_name());
+            let step = dispatch(repository, seen, file, inputs, id);
+            (title, file.file_name().to_owned(), step)
+        }
+        WorkflowAction::Rerun { run } => {
+            let run = run_of(repository, seen, *run)?;
+            let id = format!("rerun-workflow/{}", run.id);
+            may_start(snapshot, repository, seen, &id)?;
+            repeatable(run, snapshot)?;
+            let title = format!("Do the failed jobs of run {} of {repository} again", run.id);
+            (title, run.id.to_string(), rerun(repository, run, id))
+        }
+        WorkflowAction::Cancel { run } => {
+            let run = run_of(repository, seen, *run)?;
+            let id = format!("cancel-workflow/{}", run.id);
+            may_start(snapshot, repository, seen, &id)?;
+            let title = format!("Stop run {} of {repository}", run.id);
+            (title, "yes".to_owned(), cancel(repository, run, id))
+        }
+    };
+    let mut plan = Plan::new(
+        &workspace.name,
+        &snapshot.world,
+        title,
+        Intent::Workflow(intent.clone()),
+        vec![step],
+        confirm,
+    );
+    plan.warnings = warnings;
+    let own = workspace.bundle.as_ref().map(|bundle| bundle.repository.as_str());
+    if own != Some(repository.as_str()) {
+        plan.command = format!("{} --repository {repository}", plan.command);
+    }
+    Ok(plan)
+}
+
+fn one_named<'s>(
+    repository: &GitHubRepository,
+    seen: &'s RepositoryWorkflows,
+    name: &str,
+) -> Result<&'s WorkflowFile, Problem> {
+    match seen.named(name).as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let names: Vec<&str> = seen.files.iter().map(WorkflowFile::file_name).collect();
+            let problem = Problem::new(
+                Kind::NotFound,
+                format!("{repository} has no workflow {}", Outside::capped(name, 100)),
+            );
+            Err(if names.is_empty() {
+                problem.hint("it has none at all")
+            } else {
+                problem.hint(format!("it has {}", names.join(", ")))
+            })
+        }
+        some => {
+            let names: Vec<&str> = some.iter().map(|file| file.file_name()).collect();
+            let text = format!("{} workflows of {repository} are called so", some.len());
+            Err(Problem::new(Kind::Usage, text).hint(format!("name one of {}", names.join(", "))))
+        }
+    }
+}
+
+fn run_of<'s>(
+    repository: &GitHubRepository,
+    seen: &'s RepositoryWorkflows,
+    run: u64,
+) -> Result<&'s WorkflowRun, Problem> {
+    seen.run(run).ok_or_else(|| {
+        Problem::new(Kind::NotFound, format!("{repository} has no workflow run {run}"))
+            .hint("'windlass workflow list' shows the recent ones")
+    })
+}
+
+/// Refuses where it is known that the token may not do `step`.
+fn may_start(
+    snapshot: &Snapshot,
+    repository: &GitHubRepository,
+    seen: &RepositoryWorkflows,
+    step: &str,
+) -> Result<(), Problem> {
+    let remedy = "a classic token needs the scope repo, a fine-grained one Actions: read and write on this repository, a job of GitHub Actions 'permissions: actions: write'";
+    let refused = |text: String| Err(Problem::new(Kind::Credentials, text).hint(remedy));
+    if snapshot.github.standing() == Standing::Absent {
+        return refused(format!("the step {step} needs a GitHub token, and none is set"));
+    }
+    // What a token of a job may do is not told; GitHub will say.
+    if let (Some(facts), None) = (&snapshot.github.value, &snapshot.github.problem) {
+        let classic = facts
+            .remarks
+            .first()
+            .is_some_and(|sort| sort.as_str() == "classic token");
+        let has = |scope: &str| facts.scopes.iter().any(|own| own.as_str() == scope);
+        if classic && !has("repo") && !has("public_repo") {
+            return refused(format!(
+                "the step {step} needs the scope repo, which the token from {} has not",
+                facts.source
+            ));
+        }
+    }
+    if seen.writable == Some(false) {
+        return refused(format!(
+            "the step {step} needs the right to write in {repository}, which the account has not"
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a workflow that cannot run, and warns of what else is wrong with it.
+fn able(
+    repository: &GitHubRepository,
+    file: &WorkflowFile,
+    snapshot: &Snapshot,
+    warnings: &mut Vec<Outside>,
+) -> Result<(), Problem> {
+    let name = file.file_name();
+    let findings = lint::findings(repository, file, snapshot.taken_at);
+    let (fatal, rest): (Vec<_>, Vec<_>) = findings.into_iter().partition(|one| one.fault.prevents());
+    if let Some(first) = fatal.first() {
+        let mut problem = Problem::new(
+            Kind::Refused,
+            format!("{name} of {repository} cannot run: nothing was started"),
+        );
+        for finding in &fatal {
+            problem = problem.cause(&finding.text).hint(finding.remedy.as_str());
+        }
+        if first.fault == lint::Fault::CannotRun {
+            problem = problem
+                .hint("windlass publishes and promotes without it: windlass publish, windlass promote");
+        }
+        return Err(problem);
+    }
+    if file.form.is_none() {
+        return Err(Problem::new(
+            Kind::Refused,
+            format!("{name} of {repository} cannot be started by hand"),
+        )
+        .cause("it has no workflow_dispatch trigger")
+        .hint("add 'workflow_dispatch:' below its 'on:'"));
+    }
+    warnings.extend(
+        rest.iter()
+            .map(|finding| Outside::new(format!("{}; {}", finding.text, finding.remedy))),
+    );
+    Ok(())
+}
+
+/// Refuses a form that GitHub would not take, naming every field.
+fn filled(file: &WorkflowFile, inputs: &BTreeMap<String, String>) -> Result<(), Problem> {
+    let form = file.form.as_deref().unwrap_or_default();
+    let mut wrong: Vec<String> = inputs
+        .keys()
+        .filter(|name| !form.iter().any(|input| &input.name == *name))
+        .map(|name| format!("{}: there is no such input", Outside::capped(name, 100)))
+        .collect();
+    wrong.extend(form.iter().filter_map(|input| {
+        let why = match inputs.get(&input.name) {
+            Some(value) => misfit(input, value),
+            None if input.required && input.default.as_deref().unwrap_or_default().is_empty() => {
+                Some("it is required".to_owned())
+            }
+            None => None,
+        };
+        why.map(|why| format!("{}: {why}", Outside::capped(&input.name, 100)))
+    }));
+    if inputs
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum::<usize>()
+        > LONGEST
+    {
+        wrong.push(format!("together they are longer than {LONGEST} characters"));
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let mut problem = Problem::new(
+        Kind::Usage,
+        format!(
+            "the inputs of {} are not right: nothing was started",
+            file.file_name()
+        ),
+    );
+    for text in wrong {
+        problem = problem.cause(text);
+    }
+    Err(problem.hint(format!("its inputs: {}", words(form))))
+}
+
+/// Why `value` does not fit into the field, where it does not.
+fn misfit(input: &WorkflowInput, value: &str) -> Option<String> {
+    if value.is_empty() && input.required {
+        return Some("it is required".to_owned());
+    }
+    if value.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        return Some("it holds control characters".to_owned());
+    }
+    let harmless = |c: char| c.is_ascii_alphanumeric() || " ._-+:/@,=".contains(c);
+    if input.in_script && !value.chars().all(harmless) {
+        return Some(
+            "the workflow puts it into a shell script as it stands, so only letters, digits, spaces and ._-+:/@,= are taken"
+                .to_owned(),
+        );
+    }
+    match &input.kind {
+        InputKind::Choice(options) if !options.iter().any(|option| option == value) => {
+            Some(format!("it must be one of {}", options.join(", ")))
+        }
+        InputKind::Boolean if !matches!(value, "true" | "false") => {
+            Some("it must be true or false".to_owned())
+        }
+        InputKind::Number if value.parse::<f64>().is_err() => Some("it must be a number".to_owned()),
+        _ => None,
+    }
+}
+
+/// The fields of a form in a line.
+pub fn words(form: &[WorkflowInput]) -> String {
+    if form.is_empty() {
+        return "none".to_owned();
+    }
+    let words: Vec<String> = form
+        .iter()
+        .map(|input| {
+            let kind = match &input.kind {
+                InputKind::Text | InputKind::Environment => String::new(),
+                InputKind::Boolean => " (true or false)".to_owned(),
+                InputKind::Number => " (a number)".to_owned(),
+                InputKind::Choice(options) => format!(" ({})", options.join(", ")),
+            };
+            let must = if input.required && input.default.is_none() {
+                ", required"
+            } else {
+                ""
+            };
+            format!("{}{kind}{must}", Outside::capped(&input.name, 100))
+        })
+        .collect();
+    words.join("; ")
+}
+
+fn step(id: String, op: Op, target: String, before: String, after: String, undo: &str) -> Step {
+    Step {
+        id: StepId(id),
+        kind: op.kind().to_owned(),
+        target: Outside::new(target),
+        before: State::text(before),
+        after: State::text(after),
+        bytes: None,
+        skip_reason: None,
+        undo: Outside::new(undo),
+        optional: false,
+        op,
+    }
+}
+
+fn dispatch(
+    repository: &GitHubRepository,
+    seen: &RepositoryWorkflows,
+    file: &WorkflowFile,
+    inputs: &BTreeMap<String, String>,
+    id: String,
+) -> Step {
+    let op = Op::Dispatch {
+        repository: repository.clone(),
+        workflow: file.file_name().to_owned(),
+        branch: seen.default_branch.clone(),
+        inputs: inputs.clone(),
+    };
+    let given: Vec<String> = inputs
+        .iter()
+        .map(|(name, value)| Outside::capped(format!("{name}={value}"), 200).to_string())
+        .collect();
+    let with = if given.is_empty() {
+        String::new()
+    } else {
+        format!(" with {}", given.join(", "))
+    };
+    let path = file.path.as_str();
+    let last = seen.runs.iter().find(|run| run.workflow.as_str() == path);
+    let before = last.map_or_else(
+        || "no recent run".to_owned(),
+        |run| format!("last run: {}", run.word()),
+    );
+    step(
+        id,
+        op,
+        format!("{} of {repository}", file.file_name()),
+        before,
+        format!("runs on {}{with}", Outside::capped(&seen.default_branch, 100)),
+        "cannot be undone: 'windlass workflow cancel' stops it, what it did by then stays",
+    )
+}
+
+/// Refuses a repetition that GitHub would refuse, or that must fail again.
+fn repeatable(run: &WorkflowRun, snapshot: &Snapshot) -> Result<(), Problem> {
+    let refused = |text: &str| Problem::new(Kind::Refused, format!("run {}: {text}", run.id));
+    if !run.ended() {
+        return Err(refused("it has not ended yet")
+            .hint(format!("follow it: windlass workflow watch {}", run.id))
+            .hint(format!("or stop it: windlass workflow cancel {}", run.id)));
+    }
+    if run.ended_well() {
+        return Err(
+            refused("none of its jobs failed, so there is nothing to do again")
+                .hint("start the workflow anew: windlass workflow run"),
+        );
+    }
+    let failed = run.jobs.iter().filter(|job| job.failed());
+    let gone = failed
+        .filter_map(|job| Some((job, lint::removed_image(&job.labels, snapshot.taken_at)?)))
+        .next();
+    if let Some((job, (name, day))) = gone {
+        return Err(refused("it would fail again: nothing was started")
+            .cause(format!(
+                "its job {} asks for the runner image {name}, which GitHub removed on {day}",
+                job.name
+            ))
+            .hint("change 'runs-on' in the workflow, then start it anew: a repetition takes the old file"));
+    }
+    Ok(())
+}
+
+fn rerun(repository: &GitHubRepository, run: &WorkflowRun, id: String) -> Step {
+    let op = Op::RerunWorkflow {
+        repository: repository.clone(),
+        run: run.id,
+        attempt: run.attempt,
+    };
+    step(
+        id,
+        op,
+        format!("run {} of {repository}", run.id),
+        format!("attempt {}: {}", run.attempt, run.word()),
+        format!("attempt {}", run.attempt + 1),
+        "cannot be undone: 'windlass workflow cancel' stops it, what it did by then stays",
+    )
+}
+
+fn cancel(repository: &GitHubRepository, run: &WorkflowRun, id: String) -> Step {
+    let op = Op::CancelWorkflow {
+        repository: repository.clone(),
+        run: run.id,
+    };
+    let mut step = step(
+        id,
+        op,
+        format!("run {} of {repository}", run.id),
+        run.word().to_owned(),
+        "cancelled".to_owned(),
+        "'windlass workflow rerun' does the cancelled jobs again",
+    );
+    if run.ended() {
+        step.skip_reason = Some(Outside::new(format!("it has ended already: {}", run.word())));
+    }
+    step
 }

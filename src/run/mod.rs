@@ -5,6 +5,7 @@
 
 mod means;
 pub mod progress;
+mod recheck;
 mod runner;
 mod session;
 mod steps;

@@ -408,6 +408,7 @@ async fn one(
     let keep = |made: &Made| journal.step_made(&order.id, &step.id, made);
     let work = steps::Work {
         step,
+        plan: &order.plan,
         made: brought,
         keep: &keep,
         made_of: &made_of,

@@ -14,13 +14,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::means::Means;
 use super::progress::RunProgress;
+use super::recheck;
 use super::runner::{self, Order};
-use super::steps::{close, copy_image};
+use super::steps::{close, copy_image, release_bundle};
 use crate::config::Config;
 use crate::config::workspace::TokenKind;
 use crate::domain::{Fingerprint, Kind, Outside, Problem, Snapshot};
 use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
 use crate::observe::Observer;
+use crate::plan::queue::{self, Queue};
 use crate::plan::{
     CloseIntent, CopyIntent, HoldIntent, Intent, Op, Plan, PromoteIntent, PublishIntent, ReleaseIntent,
     RevokeIntent, RollbackIntent, RolledBack, RotateIntent, SignInIntent, UploadIntent, WorkflowIntent, copy,
@@ -74,7 +76,7 @@ impl Session {
         let workspace = Arc::new(config.workspace.clone());
         let journal = Journal::open(&setting.state, &services.endpoints.world())?;
         let observer = Observer::new(
-            services,
+            services.with_operator(config.user.operator.clone()),
             workspace,
             Some(journal.clone()),
             Some(setting.cache.clone()),
@@ -91,6 +93,12 @@ impl Session {
     /// Plans a publish from what was seen.
     pub fn plan_publish(&self, snapshot: &Snapshot, intent: &PublishIntent) -> Result<Plan, Problem> {
         publish::plan(&self.config.workspace, snapshot, intent)
+    }
+
+    /// What a robot publishes, from what was seen and what the journal knows to be unsettled.
+    pub fn queue(&self, snapshot: &Snapshot) -> Result<Queue, Problem> {
+        let workspace = &self.config.workspace;
+        queue::queue(workspace, snapshot, &self.journal.waiting(&workspace.name)?)
     }
 
     /// Plans a rotation from what was seen.
@@ -187,6 +195,7 @@ impl Session {
     /// Looks once more at what `plan` builds on. Called between confirmation and start: nothing
     /// was written yet, so a world that moved is a refusal and not a failed run.
     pub async fn recheck(&self, plan: &Plan) -> Result<(), Problem> {
+        recheck::github(self, plan).await?;
         for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
             if let Op::Copy {
                 source,
@@ -212,6 +221,7 @@ impl Session {
             }
             let (charm, verb) = match &step.op {
                 Op::Release { charm, .. } => (charm, "released"),
+                Op::ReleaseBundle { bundle, .. } => (bundle, "released"),
                 Op::Close { charm, .. } => (charm, "closed"),
                 _ => continue,
             };
@@ -224,6 +234,9 @@ impl Session {
                 Op::Close { channel, before, .. } => {
                     close::changed(&rows, channel, before).into_iter().collect()
                 }
+                Op::ReleaseBundle { channel, before, .. } => release_bundle::changed(&rows, channel, *before)
+                    .into_iter()
+                    .collect(),
                 _ => Vec::new(),
             };
             if !moved.is_empty() {

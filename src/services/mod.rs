@@ -3,6 +3,7 @@
 //! Owns wire shapes, credentials in use and the mapping of every answer to a fact or a
 //! [`crate::domain::Problem`]. Must not plan, journal or print.
 
+mod author;
 pub mod charmhub;
 pub mod credential_file;
 pub mod endpoints;
@@ -22,7 +23,9 @@ use std::sync::{Arc, Mutex};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
-use crate::domain::{Kind, Problem, Reference, Repository};
+use crate::config::Operator;
+use crate::domain::{Author, Kind, Problem, Reference, Repository};
+use author::Surroundings;
 use charmhub::{NEW_TOKEN, PublicStore, Publisher, PushTarget, SignOn, StoreToken};
 use credential_file::CredentialFile;
 use endpoints::Endpoints;
@@ -50,6 +53,8 @@ pub struct Services {
     pub engines: Engines,
     /// Images of this machine.
     pub local: LocalImages,
+    surroundings: Surroundings,
+    operator: Operator,
     variable: Option<String>,
     keyring: bool,
     fallback: Option<Fallback>,
@@ -86,6 +91,7 @@ impl Services {
         let github_token = ["GH_TOKEN", "GITHUB_TOKEN"]
             .into_iter()
             .find_map(|name| set(name).map(|value| (SecretString::from(value), name)));
+        let token_from = github_token.as_ref().map(|(_, name)| *name);
         let ghcr_token = set("CR_PAT").map(SecretString::from);
         let engines = Engines::from_env(variable, &http);
         let packing = cache.as_ref().map(|cache| cache.join("packing"));
@@ -100,6 +106,8 @@ impl Services {
                 Docker::from_env(variable),
             ),
             local: LocalImages::new(Packing::new(engines.clone(), packing)),
+            surroundings: Surroundings::from_env(variable, token_from),
+            operator: Operator::default(),
             engines,
             variable: set("CHARMCRAFT_AUTH"),
             keyring,
@@ -115,6 +123,17 @@ impl Services {
     pub fn with_passphrase(mut self, folder: PathBuf, passphrase: AskPassphrase) -> Self {
         self.fallback = Some(Fallback { folder, passphrase });
         self
+    }
+
+    /// With the person of the user's file, who signs commits before anybody else.
+    pub fn with_operator(mut self, operator: Operator) -> Self {
+        self.operator = operator;
+        self
+    }
+
+    /// Who signs what is committed now.
+    pub async fn author(&self) -> Result<Author, Problem> {
+        author::author(&self.github, &self.surroundings, &self.operator).await
     }
 
     /// True where `CHARMCRAFT_AUTH` is set: then nothing that is kept counts.

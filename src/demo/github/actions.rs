@@ -45,6 +45,7 @@ pub(super) fn serve(
             runs::dispatch(store, name, url, call, &file)
         }
         ("GET" | "HEAD", ["runs"]) => Ok(runs::list(repo, name, call, None)),
+        ("GET" | "HEAD", ["jobs", id, rest @ ..]) => runs::job_of(repo, name, call, id, rest),
         (_, ["runs", id, rest @ ..]) => runs::one(store, name, call, id, rest),
         ("PUT", ["workflows", id, what @ ("enable" | "disable")]) => {
             let file = find(repo, name, id).ok_or_else(Reply::not_found)?;

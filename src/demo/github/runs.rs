@@ -1,8 +1,8 @@
 //! Workflow runs: dispatched by hand, played by the clock.
 //!
-//! Owns `actions/workflows/{id}/dispatches` and `actions/runs/...`. Nothing is executed: a run is
-//! queued, then in progress, then done. Jobs on a runner image that GitHub has removed fail, as
-//! they would today.
+//! Owns `actions/workflows/{id}/dispatches`, `actions/runs/...` and `actions/jobs/...`. Nothing is
+//! executed: a run is queued, then in progress, then done. Jobs on a runner image that GitHub has
+//! removed fail, and their log says so.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,10 @@ use super::store::{Repo, Store};
 /// Seconds until a run leaves the queue, and until it is done.
 const STARTS: i64 = 1;
 const ENDS: i64 = 4;
+/// Runner images that GitHub has removed, and when.
+const REMOVED: [(&str, &str); 2] = [("ubuntu-18.04", "2023-04-01"), ("ubuntu-20.04", "2025-04-15")];
+/// Seconds for which the address of a log is good.
+const LOG_LIVES: i64 = 60;
 
 /// A run as kept.
 #[derive(Clone, Serialize, Deserialize)]
@@ -48,7 +52,7 @@ impl Run {
         let end = self.started + Duration::seconds(ENDS);
         let begin = self.started + Duration::seconds(STARTS);
         if now >= end {
-            let gone = self.runner == "ubuntu-20.04";
+            let gone = removed(&self.runner).is_some();
             return ("completed", Some(if gone { "failure" } else { "success" }), end);
         }
         if now >= begin {
@@ -57,6 +61,14 @@ impl Run {
             ("queued", None, self.started)
         }
     }
+}
+
+/// The day on which the image that `runner` names was removed, where it was.
+fn removed(runner: &str) -> Option<&'static str> {
+    REMOVED
+        .iter()
+        .find(|(name, _)| *name == runner)
+        .map(|(_, day)| *day)
 }
 
 /// POST `workflows/{id}/dispatches`; `file` is the workflow's path.
@@ -215,11 +227,10 @@ pub(super) fn one(
     let (status, ..) = repo.runs[at].state(now);
     match (call.method.as_str(), rest) {
         ("GET" | "HEAD", []) => Ok(Reply::ok(document(repo, name, call, &repo.runs[at]))),
-        ("GET" | "HEAD", ["jobs"]) => Ok(Reply::counted(
-            call,
-            "jobs",
-            vec![job(name, call, &repo.runs[at])],
-        )),
+        ("GET" | "HEAD", ["jobs"]) => {
+            let run = &repo.runs[at];
+            Ok(Reply::counted(call, "jobs", vec![job(repo, name, call, run)]))
+        }
         ("POST", ["cancel"]) if status == "completed" => Err(Reply::fail(
             409,
             "Cannot cancel a workflow run that is completed.",
@@ -303,19 +314,129 @@ fn document(repo: &Repo, name: &str, call: &Call, run: &Run) -> Value {
     })
 }
 
-fn job(name: &str, call: &Call, run: &Run) -> Value {
+/// Everything below `jobs/{id}`: the job, and its log by way of an address that is good for a
+/// minute and for whoever has it.
+pub(super) fn job_of(repo: &Repo, name: &str, call: &Call, id: &str, rest: &[&str]) -> Result<Reply, Reply> {
+    let id: u64 = id.parse().map_err(|_| Reply::not_found())?;
+    let run = repo.runs.iter().find(|run| id_of(run) == id);
+    let run = run.ok_or_else(Reply::not_found)?;
+    match rest {
+        [] => Ok(Reply::ok(job(repo, name, call, run))),
+        ["logs"] if !call.signed_in => Err(Reply::fail(403, "Must have admin rights to Repository.")),
+        // There is no log before the job ends.
+        ["logs"] if run.state(Utc::now()).1.is_none() => Err(Reply::not_found()),
+        ["logs"] => {
+            let until = Utc::now().timestamp() + LOG_LIVES;
+            let to = format!(
+                "{}/repos/{name}/actions/jobs/{id}/blob/{until}.{}",
+                call.base,
+                signature(name, id, until)
+            );
+            let mut reply = Reply::no_content();
+            reply.status = 302;
+            reply.headers.push(("location", to));
+            Ok(reply)
+        }
+        // The storage behind it refuses whoever comes with another credential.
+        ["blob", _] if call.signed_in => Err(Reply::fail(400, "InvalidAuthenticationInfo")),
+        ["blob", signed] => {
+            let (until, given) = signed.split_once('.').ok_or_else(Reply::not_found)?;
+            let until: i64 = until.parse().map_err(|_| Reply::not_found())?;
+            if given != signature(name, id, until) || until < Utc::now().timestamp() {
+                return Err(Reply::fail(403, "AuthenticationFailed"));
+            }
+            let mut reply = Reply::raw(log(repo, run).into_bytes());
+            if let super::reply::Payload::Raw(_, kind) = &mut reply.payload {
+                *kind = "text/plain; charset=utf-8";
+            }
+            Ok(reply)
+        }
+        _ => Err(Reply::not_found()),
+    }
+}
+
+/// What makes an address of a log hard to guess, as far as a toy needs it.
+fn signature(name: &str, id: u64, until: i64) -> String {
+    format!("{:x}", number(&format!("log {name} {id} {until}")))
+}
+
+/// The number of the one job of this attempt.
+const fn id_of(run: &Run) -> u64 {
+    run.id * 10 + run.attempt
+}
+
+/// What the runner did, as it writes it.
+fn log(repo: &Repo, run: &Run) -> String {
+    let at = |second: i64| (run.started + Duration::seconds(second)).format("%Y-%m-%dT%H:%M:%S.0000000Z");
+    if let Some(day) = removed(&run.runner) {
+        let image = &run.runner;
+        return format!(
+            "{} ##[group]Runner Image\n{} Image: {image}\n{} ##[endgroup]\n\
+             {} ##[error]The {image} runner image was removed on {day}: no runner takes this job. \
+             See https://github.com/actions/runner-images\n",
+            at(STARTS),
+            at(STARTS),
+            at(STARTS),
+            at(ENDS)
+        );
+    }
+    let mut text = format!("{} Current runner version: '2.333.0'\n", at(STARTS));
+    for step in steps_of(repo, run) {
+        text.push_str(&format!(
+            "{} ##[group]Run {step}\n{} ##[endgroup]\n",
+            at(STARTS),
+            at(STARTS)
+        ));
+        text.push_str(&format!("{} done, in a toy world\n", at(ENDS)));
+    }
+    if run.cancelled.is_some() {
+        text.push_str(&format!("{} ##[error]The operation was canceled.\n", at(ENDS)));
+    }
+    text
+}
+
+/// Names of the steps that the file writes down for its first job, in the layout that this world's
+/// files have.
+fn steps_of(repo: &Repo, run: &Run) -> Vec<String> {
+    let text = file_at(repo, &run.sha, &run.workflow).unwrap_or_default();
+    let steps = text.lines().filter_map(|line| {
+        let step = line.strip_prefix("      - ")?;
+        Some(match step.split_once(": ") {
+            Some(("name", name)) => name.trim().to_owned(),
+            Some(("uses", action)) => format!("Run {}", action.trim()),
+            Some(("run", script)) => format!("Run {}", script.trim().trim_start_matches('|')),
+            _ => "Run".to_owned(),
+        })
+    });
+    steps.collect()
+}
+
+fn job(repo: &Repo, name: &str, call: &Call, run: &Run) -> Value {
     let (status, conclusion, updated) = run.state(Utc::now());
     let repo_url = format!("{}/repos/{name}", call.base);
-    let id = run.id * 10 + run.attempt;
+    let id = id_of(run);
     let done = conclusion.map(|_| time(updated));
-    let steps = if run.runner == "ubuntu-20.04" {
-        json!([])
-    } else {
-        json!([{
-            "name": "Set up job", "status": status, "conclusion": conclusion, "number": 1,
-            "started_at": time(run.started), "completed_at": done,
-        }])
-    };
+    let gone = removed(&run.runner).is_some();
+    let mut steps = vec![json!({
+        "name": "Set up job", "status": status, "conclusion": conclusion, "number": 1,
+        "started_at": time(run.started), "completed_at": done,
+    })];
+    if status != "queued" {
+        for (at, step) in steps_of(repo, run).into_iter().enumerate() {
+            // Behind a step that failed the others are passed over.
+            let ended = if gone {
+                conclusion.map(|_| "skipped")
+            } else {
+                conclusion
+            };
+            let under_way = if gone { "queued" } else { status };
+            steps.push(json!({
+                "name": step, "status": if ended.is_some() { "completed" } else { under_way },
+                "conclusion": ended, "number": at + 2,
+                "started_at": time(run.started), "completed_at": done,
+            }));
+        }
+    }
     json!({
         "id": id,
         "run_id": run.id,

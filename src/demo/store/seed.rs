@@ -249,7 +249,7 @@ fn charm_revisions(
                 format!("name: {}\nsummary: {}\n", charm.name, charm.summary).as_bytes(),
             ),
             ("revision", format!("rev{number}\n").as_bytes()),
-        ]);
+        ])?;
         package.revisions.push(Revision {
             revision: number,
             version: number.to_string(),
@@ -283,7 +283,7 @@ fn bundle_package(published: &[Published], contents: &Contents) -> Result<Packag
                 "README.md",
                 format!("# FINOS Legend {}\n", release.manifest.version).as_bytes(),
             ),
-        ]);
+        ])?;
         package.revisions.push(Revision {
             revision: number,
             version: number.to_string(),

@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::*;
 use crate::domain::credential::{ExpiryFrom, PackageScope};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts};
+use crate::domain::workflow::WorkflowJob;
 use crate::domain::{Fingerprint, KeyId, Kind, SecretTarget, SessionId};
 
 const BUNDLE: &str = "finos/legend-juju-bundle";
@@ -88,11 +89,13 @@ fn world() -> (Snapshot, Examination) {
                 )
             });
         let workflows = workflows.value.as_mut().unwrap();
-        workflows
-            .reads
-            .entry(".github/workflows/publish.yaml".to_owned())
-            .or_default()
-            .insert(target.secret.clone());
+        if workflows.files.is_empty() {
+            workflows.files.push(WorkflowFile {
+                path: ".github/workflows/publish.yaml".to_owned(),
+                ..WorkflowFile::default()
+            });
+        }
+        workflows.files[0].reads.insert(target.secret.clone());
         snapshot.lineage.push(record(target, "v"));
     }
     (snapshot, seen)
@@ -137,8 +140,7 @@ fn a_world_without_a_fault_is_fine() {
 fn a_name_that_nobody_reads_and_one_that_nobody_set() {
     let (snapshot, mut seen) = world();
     let workflows = seen.workflows.get_mut(&BUNDLE.parse().unwrap()).unwrap();
-    let reads = &mut workflows.value.as_mut().unwrap().reads;
-    let names = reads.values_mut().next().unwrap();
+    let names = &mut workflows.value.as_mut().unwrap().files[0].reads;
     names.remove(&"CHARMCRAFT_AUTH".parse().unwrap());
     names.insert("MAILGUN_API_KEY".parse().unwrap());
     assert_eq!(
@@ -184,6 +186,23 @@ fn a_secret_changed_by_somebody_else_and_a_workflow_that_sleeps() {
             (Standing::Warning, format!("secret/{db}:CHARMHUB_TOKEN")),
             (Standing::Warning, format!("workflow/{db}/ci.yaml")),
         ]
+    );
+}
+
+#[test]
+fn a_workflow_that_cannot_run_or_is_not_pinned_is_said() {
+    let (snapshot, mut seen) = world();
+    let workflows = seen.workflows.get_mut(&BUNDLE.parse().unwrap()).unwrap();
+    workflows.value.as_mut().unwrap().files[0].jobs = vec![WorkflowJob {
+        id: "publish".into(),
+        runners: vec![vec!["ubuntu-20.04".to_owned()]],
+        uses: vec!["a/b@master".to_owned()],
+        installs: vec!["sudo snap install charmcraft --classic".to_owned()],
+    }];
+    assert_eq!(
+        found(&snapshot, &seen),
+        ["workflow-runner", "workflow-charmcraft", "workflow-actions"]
+            .map(|name| (Standing::Warning, format!("{name}/{BUNDLE}/publish.yaml")))
     );
 }
 

@@ -5,11 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use super::offline::not_asked;
 use super::{Check, Examination, Standing, Workflows};
 use crate::config::Workspace;
 use crate::domain::{GitHubRepository, Lineage, SecretName, SecretTarget, Snapshot};
 use crate::plan::credentials::{lineage, targets};
+use crate::plan::workflow::lint;
 
 /// Every repository that holds secrets of the workspace, with them.
 pub fn repositories(
@@ -64,8 +67,50 @@ pub fn secrets(
     if let (true, Some(read)) = (known, &read) {
         unmet(snapshot, repository, targets, read, all);
     }
-    if let Some(workflows) = workflows {
-        disabled(repository, workflows, all);
+}
+
+/// Checks of a repository's workflows: does each run, and on what.
+pub fn workflows(
+    repository: &GitHubRepository,
+    seen: &Examination,
+    now: DateTime<Utc>,
+    all: &mut Vec<Check>,
+) {
+    let Some(workflows) = seen
+        .workflows
+        .get(repository)
+        .and_then(|seen| seen.value.as_ref())
+    else {
+        // That they could not be read is said beside the secrets.
+        return;
+    };
+    let states: &[(String, String)] = match (&workflows.states.value, &workflows.states.problem) {
+        (Some(states), None) => states,
+        (_, Some(problem)) => {
+            let name = format!("workflow-states/{repository}");
+            all.push(Check::problem(name, Standing::Warning, problem));
+            &[]
+        }
+        (None, None) => &[],
+    };
+    let add = |file: &str, finding: lint::Finding, all: &mut Vec<Check>| {
+        all.push(Check::bad(
+            format!("{}/{repository}/{file}", finding.fault.as_str()),
+            Standing::Warning,
+            finding.text.as_str(),
+            finding.remedy.as_str(),
+        ));
+    };
+    for (path, state) in states {
+        let file = path.rsplit('/').next().unwrap_or(path);
+        if let Some(finding) = lint::disabled(repository, file, state) {
+            add(file, finding, all);
+        }
+    }
+    for file in &workflows.files {
+        for finding in lint::findings(repository, file, now) {
+            add(file.file_name(), finding, all);
+        }
     }
 }
 
@@ -80,9 +125,9 @@ enum Wanted {
 /// Every name that is read, with the files that read it.
 fn all_read(workflows: &Workflows) -> BTreeMap<&SecretName, Vec<&str>> {
     let mut read: BTreeMap<&SecretName, Vec<&str>> = BTreeMap::new();
-    for (path, names) in &workflows.reads {
-        for name in names {
-            read.entry(name).or_default().push(path);
+    for file in &workflows.files {
+        for name in &file.reads {
+            read.entry(name).or_default().push(&file.path);
         }
     }
     read
@@ -207,37 +252,6 @@ fn unmet(
             format!(
                 "set it (gh secret set {secret} --repo {repository}), unless the organisation provides it"
             ),
-        ));
-    }
-}
-
-fn disabled(repository: &GitHubRepository, workflows: &Workflows, all: &mut Vec<Check>) {
-    let states = match (&workflows.states.value, &workflows.states.problem) {
-        (Some(states), None) => states,
-        (_, Some(problem)) => {
-            all.push(Check::problem(
-                format!("workflow-states/{repository}"),
-                Standing::Warning,
-                problem,
-            ));
-            return;
-        }
-        (None, None) => return,
-    };
-    for (path, state) in states.iter().filter(|(_, state)| state.starts_with("disabled")) {
-        let why = match state.as_str() {
-            "disabled_inactivity" => {
-                "GitHub has disabled it, because nothing happened in the repository for 60 days"
-            }
-            "disabled_manually" => "somebody has disabled it",
-            _ => "it is disabled",
-        };
-        let file = path.rsplit('/').next().unwrap_or(path);
-        all.push(Check::bad(
-            format!("workflow/{repository}/{file}"),
-            Standing::Warning,
-            why,
-            format!("gh workflow enable {file} --repo {repository}"),
         ));
     }
 }

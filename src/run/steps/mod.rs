@@ -6,19 +6,26 @@
 
 mod check_token;
 pub(super) mod close;
+pub(super) mod commit;
 pub(super) mod copy_image;
+mod create_branch;
 mod create_track;
 mod delete_secret;
+mod hold;
 mod keep_token;
+mod push;
 mod release;
+pub(super) mod release_bundle;
 mod revoke_session;
 mod seal_secrets;
 mod set_organisation_secret;
 mod set_secret;
 mod sign_in;
+mod upload_bundle;
 mod upload_file;
 mod upload_resource;
 mod verify;
+mod workflow;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -34,11 +41,12 @@ use crate::journal::{Made, RunId, StepOutcome};
 use crate::plan::{Op, Plan, Step, StepId};
 use crate::services::Services;
 use crate::services::charmhub::{Publisher, StoreWriter};
+use crate::services::github::NewCommit;
 use crate::services::http::Written;
 pub use set_secret::account;
 
 /// GitHub asks for a second between two writes.
-const SECRET_PAUSE: Duration = Duration::from_secs(1);
+const GITHUB_PAUSE: Duration = Duration::from_secs(1);
 
 /// What steps are done with. Made only for a run, and a run only where writing is allowed.
 pub struct Tools {
@@ -47,7 +55,7 @@ pub struct Tools {
     means: Means,
     /// The value of this run, once a sign-in or the operator brought it.
     hand: Mutex<Option<SecretString>>,
-    /// When a secret was last changed: GitHub wants a pause between two.
+    /// When GitHub was last written to: it wants a pause between two writes.
     sent: tokio::sync::Mutex<Option<tokio::time::Instant>>,
     store: Option<StoreTools>,
 }
@@ -104,7 +112,7 @@ impl Tools {
         })
     }
 
-    /// Changes a secret once GitHub has had its pause since the last change.
+    /// Writes to GitHub once it has had its pause since the last write.
     async fn paced<Write, Answer>(&self, write: Write) -> Answer::Output
     where
         Write: FnOnce() -> Answer,
@@ -112,7 +120,7 @@ impl Tools {
     {
         let mut last = self.sent.lock().await;
         if let Some(last) = *last {
-            tokio::time::sleep_until(last + SECRET_PAUSE).await;
+            tokio::time::sleep_until(last + GITHUB_PAUSE).await;
         }
         let answer = write().await;
         *last = Some(tokio::time::Instant::now());
@@ -128,6 +136,8 @@ impl Tools {
 pub struct Work<'a> {
     /// The step.
     pub step: &'a Step,
+    /// The plan that it is of.
+    pub plan: &'a Plan,
     /// What earlier attempts brought.
     pub made: Made,
     /// Writes into the journal what it has brought so far.
@@ -233,16 +243,55 @@ pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
             };
             copy_image::to_a_registry(tools.services(), work, wanted, place).await
         }
-        op @ (Op::Commit { .. }
-        | Op::CreateBranch { .. }
-        | Op::SetHold { .. }
-        | Op::LiftHold { .. }
-        | Op::Dispatch { .. }
-        | Op::RerunWorkflow { .. }
-        | Op::CancelWorkflow { .. }) => {
-            let problem = Problem::new(Kind::Internal, format!("{} cannot be done yet", op.kind()));
-            Ended::failed(work.made, problem)
+        Op::Commit {
+            repository,
+            base,
+            parent,
+            files,
+            message,
+            author,
+            at,
+        } => {
+            let new = NewCommit {
+                parent: &parent,
+                files: &files,
+                message: &message,
+                author: &author,
+                at,
+            };
+            commit::perform(tools, work, commit::Place { repository, base }, new).await
         }
+        Op::CreateBranch {
+            repository,
+            branch,
+            from,
+        } => create_branch::perform(tools, work, repository, branch, from).await,
+        Op::SetHold {
+            repository,
+            release,
+            at,
+        } => hold::set(tools, work, repository, release, at).await,
+        Op::LiftHold { repository, release } => hold::lift(tools, work, repository, release).await,
+        Op::Dispatch {
+            repository,
+            workflow,
+            branch,
+            inputs,
+        } => {
+            let wanted = workflow::Wanted {
+                repository,
+                workflow,
+                branch,
+                inputs,
+            };
+            workflow::dispatch(tools, work, wanted).await
+        }
+        Op::RerunWorkflow {
+            repository,
+            run,
+            attempt,
+        } => workflow::rerun(tools, work, repository, run, attempt).await,
+        Op::CancelWorkflow { repository, run } => workflow::cancel(tools, work, repository, run).await,
         at_the_store => match &tools.store {
             Some(store) => perform_at_store(store, work, at_the_store).await,
             None => Ended::failed(
@@ -289,6 +338,13 @@ async fn perform_at_store(tools: &StoreTools, work: Work<'_>, op: Op) -> Ended {
             architectures,
         } => upload_resource::perform(tools, work, charm, resource, digest, architectures).await,
         Op::Release { charm, moves } => release::perform(tools, work, charm, moves).await,
+        Op::UploadBundle { bundle, files } => upload_bundle::perform(tools, work, bundle, files).await,
+        Op::ReleaseBundle {
+            bundle,
+            channel,
+            from,
+            before,
+        } => release_bundle::perform(tools, work, bundle, channel, from, before).await,
         Op::Verify { charm, moves } => verify::perform(tools, work, charm, moves).await,
         _ => Ended::failed(
             work.made,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::upload_resource::{Push, perform_push};
+use super::push::{Becomes, Push, perform_push};
 use super::{Ended, StoreTools, Work, note};
 use crate::domain::{CharmName, FileFacts, ResourceName};
 use crate::run::progress::Phase;
@@ -47,10 +47,12 @@ pub async fn perform(
     let size = file.size;
     let push = Push {
         charm,
-        resource,
         sha256: file.digest,
-        kind: ResourceKind::File,
-        architectures,
+        becomes: Becomes::Resource {
+            resource,
+            kind: ResourceKind::File,
+            architectures,
+        },
     };
     let before = work.made.upload_id.clone();
     work.made.bytes_skipped = 0;

@@ -4,6 +4,7 @@
 //! types, so that a read-only session never constructs a writer. Must not plan or retry on its
 //! own: the one retry policy is HTTP's.
 
+pub mod bundle;
 pub mod credential;
 pub mod public;
 pub mod publisher;

@@ -133,8 +133,7 @@ impl Publisher {
             self.read::<wire::Resources>(&resource_list, &declared),
             try_join_all(resources.iter().map(|resource| self.resource(charm, resource))),
         )?;
-        let mut revisions: Vec<_> = revisions.revisions.into_iter().map(Into::into).collect();
-        revisions.sort_by_key(|r: &crate::domain::charm::RevisionFacts| std::cmp::Reverse(r.revision));
+        let revisions = newest_first(revisions);
         let mut resources: BTreeMap<_, _> = resources.iter().cloned().zip(uploaded).collect();
         let mut more: Vec<ResourceName> = declared.resources.iter().map(|one| one.name.clone()).collect();
         more.retain(|name| !resources.contains_key(name));
@@ -171,6 +170,18 @@ impl Publisher {
             .read(&["v1", "charm", charm.as_str(), "releases"], &what)
             .await?;
         Ok(releases.map.into_iter().map(Into::into).collect())
+    }
+
+    /// The revisions alone, newest first.
+    pub async fn revisions(
+        &self,
+        charm: &CharmName,
+    ) -> Result<Vec<crate::domain::charm::RevisionFacts>, Problem> {
+        let what = format!("reading the revisions of {charm}");
+        let list: wire::Revisions = self
+            .read(&["v1", "charm", charm.as_str(), "revisions"], &what)
+            .await?;
+        Ok(newest_first(list))
     }
 
     /// The tracks alone.
@@ -238,4 +249,10 @@ impl Publisher {
             password: SecretString::from(wire.password),
         })
     }
+}
+
+fn newest_first(list: wire::Revisions) -> Vec<crate::domain::charm::RevisionFacts> {
+    let mut revisions: Vec<_> = list.revisions.into_iter().map(Into::into).collect();
+    revisions.sort_by_key(|r: &crate::domain::charm::RevisionFacts| std::cmp::Reverse(r.revision));
+    revisions
 }

@@ -25,7 +25,11 @@ const PIECE: usize = 256 * 1024;
 impl StoreWriter {
     /// Sends a descriptor; the upload's id comes back.
     pub async fn store(&self, file: &str, descriptor: &Descriptor) -> Result<String, Problem> {
-        let bytes = &descriptor.0;
+        self.store_bytes(file, &descriptor.0).await
+    }
+
+    /// Sends bytes of memory; the upload's id comes back.
+    pub async fn store_bytes(&self, file: &str, bytes: &Bytes) -> Result<String, Problem> {
         self.send(file, bytes.len() as u64, || {
             Ok(reqwest::Body::from(bytes.clone()))
         })

@@ -58,8 +58,8 @@ pub struct ReleaseResource {
 pub enum ReviewState {
     /// Still being looked at; the store's word for it.
     Pending(Outside),
-    /// Taken as this revision.
-    Approved(ResourceRevision),
+    /// Taken as this revision: of the resource or of the package, whichever it was pushed as.
+    Approved(u64),
     /// Not taken.
     Rejected(Vec<Outside>),
 }
@@ -181,12 +181,23 @@ impl StoreWriter {
             "upload-id": upload_id, "type": kind.as_str(),
             "bases": [{"name": "all", "channel": "all", "architectures": architectures}],
         });
-        Ok(self.post(&url, &body, &what).await?.and_then(|answer| {
-            match self.told::<wire::Pushed>(&answer, &what)? {
+        self.push(&url, &body, &what).await
+    }
+
+    /// Sends what makes a stored upload a revision of something.
+    pub(super) async fn push<B: Serialize + Sync>(
+        &self,
+        url: &Url,
+        body: &B,
+        what: &str,
+    ) -> Result<Written<()>, Problem> {
+        let pushed = self.post(url, body, what).await?;
+        Ok(
+            pushed.and_then(|answer| match self.told::<wire::Pushed>(&answer, what)? {
                 pushed if !pushed.status_url.is_empty() => Ok(()),
-                _ => Err(Problem::new(Kind::Service, &what)),
-            }
-        }))
+                _ => Err(Problem::new(Kind::Service, what)),
+            }),
+        )
     }
 
     /// Where the review of an upload stands; `None` where the store knows no such upload.
@@ -206,7 +217,7 @@ impl StoreWriter {
             return Ok(None);
         };
         Ok(Some(match (review.status.as_str(), review.revision) {
-            ("approved", Some(revision)) => ReviewState::Approved(ResourceRevision(revision)),
+            ("approved", Some(revision)) => ReviewState::Approved(revision),
             ("rejected", _) => ReviewState::Rejected(
                 review
                     .errors

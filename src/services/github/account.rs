@@ -18,6 +18,18 @@ struct User {
     login: String,
 }
 
+/// The account behind a token, as commits name it.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Identity {
+    /// Its number.
+    pub id: u64,
+    /// Its short name: letters, digits and dashes.
+    pub login: String,
+    /// Whatever it calls itself.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
 /// `Bearer` and the token, where a header can carry it.
 pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, Problem> {
     let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
@@ -41,6 +53,19 @@ impl GitHub {
         };
         let reply = self.reply("/user", "asking whose GitHub token it is").await?;
         self.facts(&reply, source)
+    }
+
+    /// Number and names of the account behind the token.
+    pub async fn identity(&self) -> Result<Identity, Problem> {
+        let what = "asking whose GitHub token it is";
+        if self.token_from.is_none() {
+            return Err(
+                Problem::new(Kind::Credentials, "nobody is there to sign a commit")
+                    .cause("no GitHub token is set, [operator] of the user's file names nobody, nor does git")
+                    .hint("set GH_TOKEN to a token that may write contents of the bundle's repository"),
+            );
+        }
+        self.get("/user", what).await
     }
 
     /// What GitHub leaves out of its lists for this token. It says so only beside a list, and who

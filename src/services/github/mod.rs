@@ -6,13 +6,15 @@
 //! read-only session never constructs it.
 
 mod account;
+mod git;
 mod problem;
 mod quota;
 pub mod releases;
 mod secrets;
 #[cfg(test)]
 mod tests;
-mod workflows;
+mod workflow_file;
+pub mod workflows;
 mod writer;
 
 use std::collections::HashMap;
@@ -29,8 +31,9 @@ use url::Url;
 
 use super::http::{Answer, Http, LONGEST_WAIT, host_of, policy, transient};
 use crate::domain::{KeyId, Kind, Outside, Problem};
+pub use git::{CommitFacts, RefName};
 pub use quota::RequestQuota;
-pub use writer::GitHubWriter;
+pub use writer::{GitHubWriter, NewCommit};
 
 /// GitHub's REST API.
 #[derive(Clone)]
@@ -285,12 +288,19 @@ impl GitHub {
 
     /// Names of the branches that begin with `prefix`.
     pub async fn branches(&self, repository: &str, prefix: &str) -> Result<Vec<String>, Problem> {
-        let path = format!("/repos/{repository}/git/matching-refs/heads/{}", escaped(prefix));
-        let what = format!("reading the branches {prefix}* of {repository}");
+        self.matching(repository, "heads", prefix).await
+    }
+
+    /// Names of the references below `kind` (`heads`, `tags`) that begin with `prefix`.
+    async fn matching(&self, repository: &str, kind: &str, prefix: &str) -> Result<Vec<String>, Problem> {
+        let path = format!("/repos/{repository}/git/matching-refs/{kind}/{}", escaped(prefix));
+        let word = if kind == "tags" { "tags" } else { "branches" };
+        let what = format!("reading the {word} {prefix}* of {repository}");
         let refs: Vec<octocrab::models::repos::Ref> = self.get(&path, &what).await?;
+        let whole = format!("refs/{kind}/");
         Ok(refs
             .into_iter()
-            .filter_map(|branch| branch.ref_field.strip_prefix("refs/heads/").map(str::to_owned))
+            .filter_map(|found| found.ref_field.strip_prefix(&whole).map(str::to_owned))
             .collect())
     }
 }

@@ -25,8 +25,19 @@ pub(super) struct About {
     id: u64,
     full_name: GitHubRepository,
     pub(super) default_branch: String,
+    /// Only members see it; left out, it is taken for one that everybody sees.
+    #[serde(default)]
+    pub(super) private: bool,
     #[serde(default)]
     permissions: Option<Permissions>,
+}
+
+impl About {
+    /// Whether the account may push there, where that is told.
+    pub(super) fn may_push(&self) -> Option<bool> {
+        let held = self.permissions.as_ref()?;
+        Some(held.push || held.maintain || held.admin)
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -122,12 +133,10 @@ impl GitHub {
                 .collect()
         };
         Ok(RepositorySecrets {
+            // An app's token has no role; that it was shown the key is all there is.
+            may_write: about.may_push().unwrap_or(true),
             repository: about.full_name,
             id: about.id,
-            // An app's token has no role; that it was shown the key is all there is.
-            may_write: about
-                .permissions
-                .is_none_or(|held| held.push || held.maintain || held.admin),
             key_id: key.key_id,
             secrets: by_name(secrets),
             shared: by_name(shared),

@@ -1,18 +1,43 @@
-//! What the workflow files of a repository read, and whether they run.
+//! Workflows of a repository: files, states, runs, jobs and the end of a log.
 //!
-//! Owns finding `secrets.NAME` in expressions. Must not judge whether a name is right.
+//! Owns these reads. Must not judge a workflow or start one.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
-
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt;
 use futures_util::future::try_join_all;
-use regex::Regex;
+use reqwest::header::{AUTHORIZATION, LOCATION};
+use url::Url;
 
-use super::GitHub;
-use crate::domain::{GitHubRepository, Kind, Outside, Problem, SecretName};
+use super::account::bearer;
+use super::{GitHub, Reply, VERSION, workflow_file};
+use crate::domain::workflow::{JobRun, StepRun, WorkflowFile, WorkflowRun};
+use crate::domain::{GitHubRepository, Kind, Outside, Problem};
+use crate::services::charmhub::at;
+use crate::services::http::{self, host_of};
 
 /// Where workflow files are.
 const FOLDER: &str = ".github/workflows";
+/// Runs that a look brings.
+const NEWEST: usize = 30;
+/// Bytes of a log that are kept: its end.
+const KEPT: usize = 64 * 1024;
+/// Bytes of a log that are read for that.
+const READ: usize = 64 * 1024 * 1024;
+/// Lines of a log that are shown.
+const LINES: usize = 20;
+/// Longest line of a log that is shown, in characters.
+const LINE: usize = 400;
+
+/// The workflow files of a repository's default branch.
+#[derive(Clone, Debug)]
+pub struct WorkflowFiles {
+    /// That branch.
+    pub default_branch: String,
+    /// True where the account may push there; `None` where GitHub does not say.
+    pub writable: Option<bool>,
+    /// The files, their state untold.
+    pub files: Vec<WorkflowFile>,
+}
 
 #[derive(serde::Deserialize)]
 struct Workflow {
@@ -20,19 +45,132 @@ struct Workflow {
     state: String,
 }
 
+#[derive(serde::Deserialize)]
+struct Actor {
+    login: String,
+}
+
+#[derive(serde::Deserialize)]
+struct Run {
+    id: u64,
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
+    display_title: Option<String>,
+    #[serde(default)]
+    run_number: u64,
+    #[serde(default = "first")]
+    run_attempt: u64,
+    #[serde(default)]
+    event: String,
+    #[serde(default)]
+    head_branch: Option<String>,
+    status: String,
+    #[serde(default)]
+    conclusion: Option<String>,
+    #[serde(default)]
+    actor: Option<Actor>,
+    #[serde(default)]
+    triggering_actor: Option<Actor>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    #[serde(default)]
+    html_url: String,
+}
+
+const fn first() -> u64 {
+    1
+}
+
+#[derive(serde::Deserialize)]
+struct Runs {
+    workflow_runs: Vec<Run>,
+}
+
+#[derive(serde::Deserialize)]
+struct Jobs {
+    jobs: Vec<Job>,
+}
+
+#[derive(serde::Deserialize)]
+struct Job {
+    id: u64,
+    name: String,
+    status: String,
+    #[serde(default)]
+    conclusion: Option<String>,
+    #[serde(default)]
+    labels: Vec<String>,
+    #[serde(default)]
+    steps: Vec<Step>,
+}
+
+#[derive(serde::Deserialize)]
+struct Step {
+    number: u64,
+    name: String,
+    status: String,
+    #[serde(default)]
+    conclusion: Option<String>,
+}
+
+impl From<Run> for WorkflowRun {
+    fn from(run: Run) -> Self {
+        // `path` may carry the branch: `.github/workflows/a.yaml@main`.
+        let path = run.path.split('@').next().unwrap_or_default();
+        let actor = run.triggering_actor.or(run.actor);
+        Self {
+            id: run.id,
+            workflow: Outside::new(path),
+            title: Outside::new(run.display_title.unwrap_or_default()),
+            number: run.run_number,
+            attempt: run.run_attempt,
+            event: Outside::new(run.event),
+            branch: Outside::new(run.head_branch.unwrap_or_default()),
+            status: Outside::new(run.status),
+            conclusion: run.conclusion.map(Outside::new),
+            actor: Outside::new(actor.map(|actor| actor.login).unwrap_or_default()),
+            created_at: run.created_at,
+            updated_at: run.updated_at,
+            url: Outside::new(run.html_url),
+            jobs: Vec::new(),
+        }
+    }
+}
+
+impl From<Job> for JobRun {
+    fn from(job: Job) -> Self {
+        let harmless = |text: String| Outside::capped(text, 100).to_string();
+        Self {
+            id: job.id,
+            name: Outside::new(job.name),
+            labels: job.labels.into_iter().map(harmless).collect(),
+            status: Outside::new(job.status),
+            conclusion: job.conclusion.map(Outside::new),
+            steps: job
+                .steps
+                .into_iter()
+                .map(|step| StepRun {
+                    number: step.number,
+                    name: Outside::new(step.name),
+                    status: Outside::new(step.status),
+                    conclusion: step.conclusion.map(Outside::new),
+                })
+                .collect(),
+            log_tail: Vec::new(),
+        }
+    }
+}
+
 impl GitHub {
-    /// The secrets that each workflow file of the default branch reads, by path. `GITHUB_TOKEN` is
-    /// left out: GitHub makes it itself.
-    pub async fn workflow_secrets(
-        &self,
-        repository: &GitHubRepository,
-    ) -> Result<BTreeMap<String, BTreeSet<SecretName>>, Problem> {
+    /// The workflow files of the default branch.
+    pub async fn workflow_files(&self, repository: &GitHubRepository) -> Result<WorkflowFiles, Problem> {
         let what = format!("reading the workflows of {repository}");
         let about = self.about(repository, &what).await?;
         let folder = format!("{}:{FOLDER}", about.default_branch);
         let entries = match self.tree(repository.as_str(), &folder).await {
             // The repository is there, so it is the folder that is not.
-            Err(problem) if problem.kind == Kind::NotFound => return Ok(BTreeMap::new()),
+            Err(problem) if problem.kind == Kind::NotFound => Vec::new(),
             other => other?,
         };
         let files = entries.into_iter().filter(|entry| {
@@ -41,10 +179,16 @@ impl GitHub {
         });
         let read = files.map(|entry| async move {
             let bytes = self.blob(repository.as_str(), &entry.sha).await?;
-            let names = secrets_read(&String::from_utf8_lossy(&bytes));
-            Ok::<_, Problem>((format!("{FOLDER}/{}", entry.path), names))
+            let path = format!("{FOLDER}/{}", entry.path);
+            Ok::<_, Problem>(workflow_file::read(&path, &bytes))
         });
-        Ok(try_join_all(read).await?.into_iter().collect())
+        let mut files = try_join_all(read).await?;
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(WorkflowFiles {
+            writable: about.may_push(),
+            default_branch: about.default_branch,
+            files,
+        })
     }
 
     /// Every workflow's path and state: `active`, `disabled_inactivity`, `disabled_manually`…
@@ -61,31 +205,202 @@ impl GitHub {
             .map(|workflow| (harmless(workflow.path), harmless(workflow.state)))
             .collect())
     }
+
+    /// The newest runs of a repository, newest first, without their jobs.
+    pub async fn workflow_runs(&self, repository: &GitHubRepository) -> Result<Vec<WorkflowRun>, Problem> {
+        let what = format!("reading the workflow runs of {repository}");
+        let path = format!("/repos/{repository}/actions/runs?per_page={NEWEST}");
+        self.runs_at(&path, &what).await
+    }
+
+    /// The newest runs of the workflow file `file` that were started by hand, newest first.
+    pub async fn dispatched_runs(
+        &self,
+        repository: &GitHubRepository,
+        file: &str,
+    ) -> Result<Vec<WorkflowRun>, Problem> {
+        let file = super::escaped(file);
+        let what = format!("reading the runs of {file} in {repository}");
+        let path = format!(
+            "/repos/{repository}/actions/workflows/{file}/runs?event=workflow_dispatch&per_page={NEWEST}"
+        );
+        self.runs_at(&path, &what).await
+    }
+
+    async fn runs_at(&self, path: &str, what: &str) -> Result<Vec<WorkflowRun>, Problem> {
+        let runs: Runs = self.parsed(&self.fresh(path, what).await?, what)?;
+        let mut runs: Vec<WorkflowRun> = runs.workflow_runs.into_iter().map(Into::into).collect();
+        runs.sort_by_key(|run| std::cmp::Reverse(run.id));
+        Ok(runs)
+    }
+
+    /// A run with the jobs of its newest attempt.
+    pub async fn workflow_run(&self, repository: &GitHubRepository, id: u64) -> Result<WorkflowRun, Problem> {
+        let what = format!("reading run {id} of {repository}");
+        let path = format!("/repos/{repository}/actions/runs/{id}");
+        let jobs_path = format!("{path}/jobs?per_page=100");
+        let (run, jobs) = tokio::join!(self.fresh(&path, &what), self.fresh(&jobs_path, &what));
+        let run: Run = self.parsed(&run?, &what)?;
+        let jobs: Jobs = self.parsed(&jobs?, &what)?;
+        let mut run = WorkflowRun::from(run);
+        run.jobs = jobs.jobs.into_iter().map(Into::into).collect();
+        Ok(run)
+    }
+
+    /// The end of a job's log, up to the last error in it. GitHub hands out an address that is good
+    /// for a minute; the token does not go there.
+    pub async fn log_tail(&self, repository: &GitHubRepository, job: u64) -> Result<Vec<Outside>, Problem> {
+        let what = format!("reading the log of job {job} of {repository}");
+        let number = job.to_string();
+        let parts = [
+            "repos",
+            repository.owner(),
+            repository.name(),
+            "actions",
+            "jobs",
+            number.as_str(),
+            "logs",
+        ];
+        let url = at(&self.api, &parts);
+        let token = self.token.as_ref().map(bearer).transpose()?;
+        let client = self.http.confined(&url)?;
+        let answer = self
+            .http
+            .read(|| {
+                let request = client.get(url.clone()).header("X-GitHub-Api-Version", VERSION);
+                match &token {
+                    Some(token) => request.header(AUTHORIZATION, token.clone()),
+                    None => request,
+                }
+            })
+            .await
+            .map_err(|failure| failure.problem(&what, &url))?;
+        if answer.ok() {
+            return Ok(tail_of(&answer.body));
+        }
+        let location = answer
+            .headers
+            .get(LOCATION)
+            .filter(|_| (300..400).contains(&answer.status))
+            .and_then(|location| location.to_str().ok());
+        let Some(location) = location else {
+            return Err(match answer.status {
+                404 | 410 => Problem::new(Kind::NotFound, format!("{what}: there is none"))
+                    .cause("logs are kept for 90 days, and a job that no runner took has none"),
+                _ => self.problem_of(&Reply::from(&answer), &what),
+            });
+        };
+        let there = self.log_address(&url, location, &what)?;
+        let whole = self.log_at(&there, &what);
+        match tokio::time::timeout(self.http.timeouts().total * 3, whole).await {
+            Ok(end) => Ok(tail_of(&end?)),
+            Err(_) => Err(Problem::new(Kind::Network, format!("{what}: it takes too long"))
+                .hint("look at it on the run's page")),
+        }
+    }
+
+    /// Where a log lies. Nothing outside may lead to an address of this machine.
+    fn log_address(&self, from: &Url, location: &str, what: &str) -> Result<Url, Problem> {
+        let refused = |why: &str| {
+            Problem::new(
+                Kind::Service,
+                format!("{what}: GitHub names an address for it that is not asked"),
+            )
+            .cause(why)
+        };
+        let there = from.join(location).map_err(|_| refused("it is no address"))?;
+        http::check(&there).map_err(|_| refused("it is not https"))?;
+        if http::is_loopback(&there) && !http::is_loopback(from) {
+            return Err(refused("it is one of this machine"));
+        }
+        Ok(there)
+    }
+
+    /// The last bytes of what lies at `there`. The address itself is a secret for its short life.
+    async fn log_at(&self, there: &Url, what: &str) -> Result<Vec<u8>, Problem> {
+        let broken = |why: &dyn std::fmt::Display| {
+            Problem::new(Kind::Network, format!("{what}: {} broke off", host_of(there))).cause(why)
+        };
+        let client = self.http.confined(there)?;
+        let response = self
+            .http
+            .open(client.get(there.clone()))
+            .await
+            .map_err(|failure| failure.problem(what, there))?;
+        if !response.status().is_success() {
+            let status = response.status().as_u16();
+            return Err(Problem::new(
+                Kind::Service,
+                format!("{what}: {} answered {status}", host_of(there)),
+            )
+            .hint("look at it on the run's page"));
+        }
+        let mut end: Vec<u8> = Vec::new();
+        let mut seen = 0_usize;
+        let mut stream = response.bytes_stream();
+        while let Some(piece) = stream.next().await {
+            let piece = piece.map_err(|error| broken(&error.without_url()))?;
+            seen += piece.len();
+            end.extend_from_slice(&piece);
+            if end.len() > 2 * KEPT {
+                end.drain(..end.len() - KEPT);
+            }
+            if seen > READ {
+                break;
+            }
+        }
+        Ok(end)
+    }
 }
 
-/// Names after `secrets.` or in `secrets['…']` within the expressions of a workflow file. Lines
-/// that are comments read nothing.
-fn secrets_read(text: &str) -> BTreeSet<SecretName> {
-    static EXPRESSION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?s)\$\{\{(.*?)\}\}").ok());
-    static READ: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)(?:^|[^\w.'-])secrets\s*(?:\.\s*([a-z_][a-z0-9_-]*)|\[\s*'([^']+)'\s*\])").ok()
-    });
-    let (Some(expression), Some(read)) = (EXPRESSION.as_ref(), READ.as_ref()) else {
-        return BTreeSet::new();
-    };
-    let code: String = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with('#'))
-        .map(|line| format!("{line}\n"))
+/// The last lines of a log, up to its last error where it has one, as people read them: without the
+/// times before each line, colours and the runner's own marks.
+fn tail_of(bytes: &[u8]) -> Vec<Outside> {
+    let from = bytes.len().saturating_sub(KEPT);
+    let text = String::from_utf8_lossy(bytes.get(from..).unwrap_or_default());
+    let lines: Vec<&str> = text.lines().map(without_time).collect();
+    let error = lines.iter().rposition(|line| line.starts_with("##[error]"));
+    let end = error.map_or(lines.len(), |at| at + 1);
+    let shown: Vec<Outside> = lines
+        .into_iter()
+        .take(end)
+        .filter(|line| !line.trim().is_empty() && !line.starts_with("##[endgroup]"))
+        .map(|line| Outside::capped(without_marks(line), LINE))
         .collect();
-    expression
-        .captures_iter(&code)
-        .filter_map(|found| found.get(1))
-        .flat_map(|inside| read.captures_iter(inside.as_str()))
-        .filter_map(|found| found.get(1).or_else(|| found.get(2)))
-        // GITHUB_TOKEN cannot be the name of a secret, and nobody keeps it.
-        .filter_map(|name| name.as_str().parse().ok())
-        .collect()
+    let first = shown.len().saturating_sub(LINES);
+    shown.into_iter().skip(first).collect()
+}
+
+/// A line without the time that the runner puts before it.
+fn without_time(line: &str) -> &str {
+    let line = line.trim_start_matches('\u{feff}');
+    match line.split_once(' ') {
+        Some((time, rest)) if time.ends_with('Z') && time.contains('T') && time.len() >= 20 => rest,
+        _ => line,
+    }
+}
+
+/// A line without colours, and with the runner's marks in words: a mark in a log that is shown in
+/// another job would be obeyed there.
+fn without_marks(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut rest = line.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c == '\u{1b}' && rest.peek() == Some(&'[') {
+            for c in rest.by_ref() {
+                if c.is_ascii_alphabetic() {
+                    break;
+                }
+            }
+        } else {
+            plain.push(c);
+        }
+    }
+    let plain = plain
+        .replace("##[error]", "error: ")
+        .replace("##[warning]", "warning: ")
+        .replace("##[group]", "");
+    plain.replace("##[", "#[")
 }
 
 #[cfg(test)]
@@ -93,36 +408,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_found_in_expressions_and_nowhere_else() {
-        let text = r"
-name: publish
-on:
-  workflow_call:
-    secrets:
-      OTHER: {required: true}
-env:
-  CHARMCRAFT_AUTH: ${{ secrets.CHARMCRAFT_AUTH }}
-  A: ${{secrets['CHARMHUB_TOKEN']}}
-  B: ${{ format('{0}', secrets.mail_key) || secrets . SPACED }}
-  C: ${{ secrets.GITHUB_TOKEN }}
-  D: ${{ steps.secrets.outputs.NOT_ONE }} ${{ inputs.my-secrets.NOR_THIS }}
-  # E: ${{ secrets.COMMENTED }}
-steps:
-  - run: cat docs/secrets.md secrets.TEXT
-  - run: echo ${{
-      secrets.ON_TWO_LINES
-      }}
-";
-        let found: Vec<String> = secrets_read(text).iter().map(ToString::to_string).collect();
+    fn the_end_of_a_log_is_what_led_to_its_last_error() {
+        let mut log = String::from("\u{feff}2026-11-21T10:00:00.0000000Z ##[group]Run ./make.sh\n");
+        for number in 0..40 {
+            log.push_str(&format!("2026-11-21T10:00:01.0000000Z line {number}\n"));
+        }
+        log.push_str("2026-11-21T10:00:02.0000000Z \u{1b}[31;1mred\u{1b}[0m ##[add-mask]x\u{202e}\n");
+        log.push_str("2026-11-21T10:00:02.0000000Z ##[endgroup]\n");
+        log.push_str("2026-11-21T10:00:02.0000000Z ##[error]Process completed with exit code 1.\n");
+        log.push_str("2026-11-21T10:00:03.0000000Z Post job cleanup.\n");
+        let tail = tail_of(log.as_bytes());
+        assert_eq!(tail.len(), LINES);
         assert_eq!(
-            found,
-            [
-                "CHARMCRAFT_AUTH",
-                "CHARMHUB_TOKEN",
-                "MAIL_KEY",
-                "ON_TWO_LINES",
-                "SPACED"
-            ]
+            tail[LINES - 1].as_str(),
+            "error: Process completed with exit code 1."
         );
+        assert_eq!(tail[LINES - 2].as_str(), "red #[add-mask]x\u{fffd}");
+        assert_eq!(tail[0].as_str(), "line 22");
+        // Without an error it is the end itself, and bytes that are no text harm nobody.
+        let tail = tail_of(b"one\n\xff\xfetwo\n");
+        assert_eq!(tail.last().unwrap().as_str(), "\u{fffd}\u{fffd}two");
+        assert_eq!(tail_of(b""), Vec::new());
     }
 }

@@ -1,0 +1,419 @@
+//! `workflow`: list, start, follow, repeat and stop workflows of GitHub.
+//!
+//! Owns how they are told and the exit code of a run that was followed. Must not plan.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::actions_job::Level;
+use super::args::{Workflow, WorkflowWhat};
+use super::output::Output;
+use super::{Ending, confirm, runs, tables};
+use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
+use crate::domain::{GitHubRepository, Kind, Outside, Problem};
+use crate::journal::{Outcome, RunRecord};
+use crate::plan::workflow::{lint, words};
+use crate::plan::{WorkflowAction, WorkflowIntent};
+use crate::run::Session;
+
+/// Exit code of what nobody can tell.
+const UNKNOWN: u8 = 7;
+/// Runs that a list shows.
+const SHOWN: usize = 10;
+
+/// A span of time: seconds, minutes or hours.
+pub fn span(text: &str) -> Result<Duration, String> {
+    let bad = || format!("'{text}' is no span of time: write minutes or hours, for example 45m or 2h");
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(1))
+        .ok_or_else(bad)?;
+    let number: u64 = number.parse().map_err(|_| bad())?;
+    let seconds = match unit {
+        "s" => Some(number),
+        "m" => number.checked_mul(60),
+        "h" => number.checked_mul(3600),
+        _ => None,
+    };
+    // A week is longer than GitHub lets any job run.
+    let seconds = seconds.filter(|seconds| (1..=604_800).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(bad)
+}
+
+/// `workflow`.
+pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> Ending {
+    let repository = repository(session, wish.repository.as_deref())?;
+    match &wish.what {
+        WorkflowWhat::List => list(session, &repository, output).await,
+        WorkflowWhat::Run {
+            name,
+            inputs,
+            timeout,
+        } => {
+            let action = WorkflowAction::Dispatch {
+                workflow: name.clone(),
+                inputs: pairs(inputs)?,
+            };
+            let record = done(session, repository.clone(), action, "nothing is started", output).await?;
+            started(session, &repository, &record, *timeout, output).await
+        }
+        WorkflowWhat::Watch { run, timeout } => {
+            if session.observer.is_offline() {
+                return Err(
+                    Problem::new(Kind::Refused, "this session is offline: nothing can be followed")
+                        .hint("run it without --offline"),
+                );
+            }
+            let seen = follow(session, &repository, *run, *timeout, output).await?;
+            let (code, problem) = verdict(&repository, &seen, *timeout);
+            if output.json {
+                let mut content = vec![("workflow_run", json!(seen))];
+                content.extend(problem.iter().map(|problem| ("problem", json!(problem))));
+                output.document("workflow-run", Some(&session.config.workspace.name), content);
+            } else {
+                output.answer(&text(&seen));
+            }
+            if let Some(problem) = &problem {
+                output.explain(problem);
+            }
+            Ok(code)
+        }
+        WorkflowWhat::Rerun { run } => {
+            let action = WorkflowAction::Rerun { run: *run };
+            let record = done(session, repository, action, "nothing is done again", output).await?;
+            let code = runs::report(session, &record, output);
+            if code == 0 {
+                output.say(&format!("to follow it: windlass workflow watch {run}"));
+            }
+            Ok(code)
+        }
+        WorkflowWhat::Cancel { run } => {
+            let action = WorkflowAction::Cancel { run: *run };
+            let record = done(session, repository, action, "nothing is stopped", output).await?;
+            Ok(runs::report(session, &record, output))
+        }
+    }
+}
+
+/// The repository that is meant: the bundle's, or another of the workspace.
+fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository, Problem> {
+    let workspace = &session.config.workspace;
+    let mut known: Vec<&str> = workspace.bundle.iter().map(|b| b.repository.as_str()).collect();
+    known.extend(workspace.charms.iter().map(|charm| charm.repository.as_str()));
+    let targets = workspace.tokens.iter().flat_map(|token| &token.targets);
+    known.extend(targets.map(|target| target.repository.as_str()));
+    let Some(named) = named else {
+        let bundle = workspace.bundle.as_ref().ok_or_else(|| {
+            Problem::new(
+                Kind::Usage,
+                format!("the workspace {} names no bundle", workspace.name),
+            )
+            .hint("name a repository: --repository OWNER/NAME")
+        })?;
+        return bundle.repository.parse();
+    };
+    match known.iter().find(|known| known.eq_ignore_ascii_case(named)) {
+        Some(known) => known.parse(),
+        None => {
+            known.sort_unstable();
+            known.dedup();
+            Err(Problem::new(
+                Kind::Usage,
+                format!(
+                    "{} is no repository of the workspace {}",
+                    Outside::capped(named, 100),
+                    workspace.name
+                ),
+            )
+            .hint(format!("name one of {}", known.join(", "))))
+        }
+    }
+}
+
+fn pairs(texts: &[String]) -> Result<BTreeMap<String, String>, Problem> {
+    let mut inputs = BTreeMap::new();
+    for text in texts {
+        let shown = Outside::capped(text, 100);
+        let (name, value) = text.split_once('=').ok_or_else(|| {
+            Problem::new(Kind::Usage, format!("{shown} has no '='")).hint("write KEY=VALUE")
+        })?;
+        if inputs.insert(name.to_owned(), value.to_owned()).is_some() {
+            return Err(Problem::new(
+                Kind::Usage,
+                format!("the input {} is given twice", Outside::capped(name, 100)),
+            ));
+        }
+    }
+    Ok(inputs)
+}
+
+/// Looks, plans, asks, and does it.
+async fn done(
+    session: &Session,
+    repository: GitHubRepository,
+    action: WorkflowAction,
+    not: &str,
+    output: &Output,
+) -> Result<RunRecord, Problem> {
+    confirm::writable(session, not, None)?;
+    let intent = WorkflowIntent { repository, action };
+    let observer = &session.observer;
+    let snapshot = observer.for_workflow(observer.cached(), &intent).await;
+    let plan = session.plan_workflow(&snapshot, &intent)?;
+    confirm::confirmed(session, plan, output).await
+}
+
+/// Follows what `record` has started, and reports both.
+async fn started(
+    session: &Session,
+    repository: &GitHubRepository,
+    record: &RunRecord,
+    limit: Duration,
+    output: &Output,
+) -> Ending {
+    if record.outcome != Some(Outcome::Done) {
+        return Ok(runs::report(session, record, output));
+    }
+    let Some(run) = record.steps.iter().find_map(|step| step.made.workflow_run) else {
+        let why = record.steps.iter().find_map(|step| step.made.note.clone());
+        let mut problem = Problem::new(
+            Kind::Service,
+            "it was started, but which run it is cannot be told",
+        );
+        problem.causes.extend(why);
+        let problem = problem.hint("'windlass workflow list' shows the runs");
+        runs::report_with(session, record, vec![("problem", json!(problem))], output);
+        output.explain(&problem);
+        return Ok(UNKNOWN);
+    };
+    match follow(session, repository, run, limit, output).await {
+        Ok(seen) => {
+            let (code, problem) = verdict(repository, &seen, limit);
+            let mut more = vec![("workflow_run", json!(seen))];
+            more.extend(problem.iter().map(|problem| ("problem", json!(problem))));
+            runs::report_with(session, record, more, output);
+            if !output.json {
+                output.answer(&text(&seen));
+            }
+            if let Some(problem) = &problem {
+                output.explain(problem);
+            }
+            Ok(code)
+        }
+        Err(problem) => {
+            let problem = problem
+                .within(format!("run {run} was started, but cannot be followed"))
+                .hint(format!("follow it later: windlass workflow watch {run}"));
+            runs::report_with(session, record, vec![("problem", json!(problem))], output);
+            output.explain(&problem);
+            Ok(UNKNOWN)
+        }
+    }
+}
+
+/// Follows a run, telling what changes.
+async fn follow(
+    session: &Session,
+    repository: &GitHubRepository,
+    run: u64,
+    limit: Duration,
+    output: &Output,
+) -> Result<WorkflowRun, Problem> {
+    let mut told = String::new();
+    let tell = |seen: &WorkflowRun| {
+        let now = line(seen);
+        if now != told && output.progress != super::args::ProgressForm::None {
+            if output.progress == super::args::ProgressForm::Json {
+                let line = json!({
+                    "schema": "windlass.workflow-progress/1", "workflow_run": seen.id,
+                    "status": seen.status, "conclusion": seen.conclusion, "jobs": seen.jobs,
+                });
+                output.say(&line.to_string());
+            } else {
+                output.say(&now);
+            }
+        }
+        told = now;
+    };
+    session
+        .observer
+        .follow_workflow(repository, run, limit, tell)
+        .await
+}
+
+/// A run in a line: its state and that of its jobs.
+fn line(run: &WorkflowRun) -> String {
+    let jobs: Vec<String> = run
+        .jobs
+        .iter()
+        .map(|job| {
+            let word = job.conclusion.as_ref().unwrap_or(&job.status);
+            let busy = job
+                .steps
+                .iter()
+                .find(|step| step.status.as_str() == "in_progress");
+            let busy = busy.map_or_else(String::new, |step| format!(" ({})", step.name));
+            format!("{} {word}{busy}", job.name)
+        })
+        .collect();
+    format!("run {}: {} · {}", run.id, run.word(), jobs.join(", "))
+}
+
+/// The exit code of a run that was followed, and what is wrong with it.
+fn verdict(repository: &GitHubRepository, run: &WorkflowRun, limit: Duration) -> (u8, Option<Problem>) {
+    if run.ended_well() {
+        return (0, None);
+    }
+    if !run.ended() {
+        let problem = Problem::new(
+            Kind::Service,
+            format!(
+                "run {} of {repository} still goes on after {} minutes",
+                run.id,
+                limit.as_secs().div_ceil(60)
+            ),
+        )
+        .hint(format!("follow it on: windlass workflow watch {}", run.id))
+        .hint(format!("or stop it: windlass workflow cancel {}", run.id));
+        return (UNKNOWN, Some(problem));
+    }
+    let mut problem = Problem::new(
+        Kind::Service,
+        format!("run {} of {repository} ended: {}", run.id, run.word()),
+    );
+    if let Some(job) = run.failed_job() {
+        let at = job.failed_step().map_or_else(
+            || "before its first step".to_owned(),
+            |step| format!("at step {} ({})", step.number, step.name),
+        );
+        problem = problem.cause(format!("job {} failed {at}", job.name));
+        if let Some(last) = job.log_tail.last() {
+            problem = problem.cause(last);
+        }
+    }
+    if !run.url.is_empty() {
+        problem = problem.hint(format!("all of it: {}", run.url));
+    }
+    let again = format!("mend it, then: windlass workflow rerun {}", run.id);
+    (1, Some(problem.hint(again)))
+}
+
+/// A run that was followed, with the end of the log of what failed.
+fn text(run: &WorkflowRun) -> String {
+    let mut text = format!(
+        "{} #{} ({}) on {} by {}: {}\n",
+        run.title,
+        run.number,
+        run.id,
+        run.branch,
+        run.actor,
+        run.word()
+    );
+    for job in &run.jobs {
+        let word = job.conclusion.as_ref().unwrap_or(&job.status);
+        text.push_str(&format!("  job {}: {word}\n", job.name));
+        if let Some(step) = job.failed_step() {
+            text.push_str(&format!("    failed step {}: {}\n", step.number, step.name));
+        }
+        // The bar keeps a line of that log from being read as a command of this job's.
+        for line in &job.log_tail {
+            text.push_str(&format!("    | {line}\n"));
+        }
+    }
+    text
+}
+
+async fn list(session: &Session, repository: &GitHubRepository, output: &Output) -> Ending {
+    let observer = &session.observer;
+    let snapshot = observer
+        .look_at_workflows(observer.cached(), repository, None)
+        .await;
+    let unseen = || Problem::new(Kind::NotFound, format!("nobody has looked at {repository} yet"));
+    let seen = snapshot.workflows.get(repository).ok_or_else(unseen)?;
+    let found: &RepositoryWorkflows = match (&seen.value, &seen.problem) {
+        (Some(found), None) => found,
+        (Some(found), Some(problem)) => {
+            output.explain_as(Level::Warning, problem);
+            found
+        }
+        (None, problem) => return Err(problem.clone().unwrap_or_else(unseen)),
+    };
+    let findings = |file| lint::findings(repository, file, snapshot.taken_at);
+    if output.json {
+        let workflows: Vec<_> = found
+            .files
+            .iter()
+            .map(|file| {
+                let findings: Vec<_> = findings(file)
+                    .iter()
+                    .map(|one| {
+                        json!({
+                            "kind": one.fault.as_str(), "text": one.text, "remedy": one.remedy,
+                            "prevents": one.fault.prevents(),
+                        })
+                    })
+                    .collect();
+                json!({
+                    "file": file.file_name(), "path": file.path, "title": file.title,
+                    "state": file.state, "inputs": file.form, "findings": findings,
+                })
+            })
+            .collect();
+        let content = vec![
+            ("repository", json!(repository)),
+            ("default_branch", json!(found.default_branch)),
+            ("workflows", json!(workflows)),
+            ("runs", json!(found.runs)),
+            ("observed_at", json!(seen.read_at)),
+        ];
+        output.document("workflows", Some(&session.config.workspace.name), content);
+        return Ok(0);
+    }
+    let mut table = tables::Table::new(&["workflow", "state", "inputs"]);
+    for file in &found.files {
+        table.row(vec![
+            file.file_name().to_owned(),
+            file.state
+                .as_ref()
+                .map_or("not listed", Outside::as_str)
+                .to_owned(),
+            file.form
+                .as_deref()
+                .map_or_else(|| "not by hand".to_owned(), words),
+        ]);
+    }
+    let mut text = format!("{repository}, branch {}\n{}", found.default_branch, table.text());
+    for file in &found.files {
+        for finding in findings(file) {
+            let word = if finding.fault.prevents() {
+                "cannot run"
+            } else {
+                "warning"
+            };
+            text.push_str(&format!("  {word}: {}: {}\n", file.file_name(), finding.text));
+            text.push_str(&format!("    remedy: {}\n", finding.remedy));
+        }
+    }
+    if !found.runs.is_empty() {
+        let mut table = tables::Table::new(&["run", "workflow", "how", "state", "by", "started"]);
+        for run in found.runs.iter().take(SHOWN) {
+            table.row(vec![
+                run.id.to_string(),
+                run.workflow
+                    .as_str()
+                    .rsplit('/')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
+                run.event.to_string(),
+                run.word().to_owned(),
+                run.actor.to_string(),
+                run.created_at.format("%Y-%m-%d %H:%M UTC").to_string(),
+            ]);
+        }
+        text.push_str(&table.text());
+    }
+    output.answer(&text);
+    Ok(0)
+}

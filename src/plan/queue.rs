@@ -1,0 +1,190 @@
+//! What a robot publishes: the releases that the workspace's rule selects and that nobody has
+//! published, in order, and those that it leaves out, each with the reason.
+//!
+//! Owns that choice. Pure: journal and services were asked before. Must not plan a publish; that
+//! is done release by release, on fresh facts.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::evidence::{self, Published};
+use crate::config::Workspace;
+use crate::config::workspace::{Select, Upstream};
+use crate::domain::release::newest_per_month;
+use crate::domain::{Kind, Outside, Problem, Release, ReleaseName, RunId, Snapshot};
+
+/// A publish that did not end well and that nobody has settled: it waits for somebody who finishes
+/// it or takes it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingRun {
+    /// The run.
+    pub run: RunId,
+    /// The release that it publishes.
+    pub release: ReleaseName,
+    /// How it ended, in the journal's word; `None` where it died midway.
+    pub outcome: Option<&'static str>,
+}
+
+/// A release that is selected, not published, and left alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// The release.
+    pub release: ReleaseName,
+    /// Why.
+    pub reason: Outside,
+}
+
+/// What is to be published.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// These, one after the other: the oldest first.
+    pub taken: Vec<ReleaseName>,
+    /// These not.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// The queue of `workspace`. It is a conflict where a release that would be finished has a run
+/// among `waiting`; no queue is made from markers or holds that could not be read.
+pub fn queue(workspace: &Workspace, snapshot: &Snapshot, waiting: &[WaitingRun]) -> Result<Queue, Problem> {
+    let upstream = workspace.upstream()?;
+    if workspace.bundle.is_none() {
+        return Err(Problem::new(
+            Kind::Config,
+            format!(
+                "the workspace {} names no bundle: no branch marks what is published",
+                workspace.name
+            ),
+        )
+        .hint("name the release: windlass publish RELEASE"));
+    }
+    let releases = snapshot.releases.need("the list of upstream releases")?;
+    let markers = snapshot.markers.need("the list of marker branches")?;
+    let holds = snapshot.holds.need("the list of held releases")?;
+    let mut left_out = withdrawn(upstream, snapshot, markers);
+    let selected = selected(upstream, releases.iter().map(|release| &release.name));
+    let mut candidates: Vec<&Release> = releases
+        .iter()
+        .filter(|release| selected.contains(&release.name))
+        .collect();
+    candidates.sort_by_key(|release| (release.made_at(), release.name.clone()));
+    let mut taken: Vec<&Release> = Vec::new();
+    let mut conflict: Option<Problem> = None;
+    for release in candidates {
+        let published = evidence::standing(workspace, snapshot, release).published;
+        if published == Some(Published::Yes) {
+            continue;
+        }
+        let reason = if holds.contains(&release.name) {
+            Some(format!(
+                "held: 'windlass publish {}' publishes it and lifts the hold",
+                release.name
+            ))
+        } else {
+            odd(snapshot, markers, &taken, release)
+        };
+        if let Some(reason) = reason {
+            left_out.push(LeftOut {
+                release: release.name.clone(),
+                reason: Outside::new(reason),
+            });
+            continue;
+        }
+        let run = waiting.iter().find(|run| run.release == release.name);
+        match run.filter(|_| published == Some(Published::Partly)) {
+            Some(run) => conflict = Some(waits(run, conflict)),
+            None => taken.push(release),
+        }
+    }
+    match conflict {
+        Some(problem) => Err(problem),
+        None => Ok(Queue {
+            taken: taken.into_iter().map(|release| release.name.clone()).collect(),
+            left_out,
+        }),
+    }
+}
+
+/// What the workspace's rule selects of `names`.
+fn selected<'a>(
+    upstream: &Upstream,
+    names: impl Iterator<Item = &'a ReleaseName>,
+) -> BTreeSet<&'a ReleaseName> {
+    match upstream.select {
+        Select::NewestPerMonth => newest_per_month(names, &upstream.since).into_iter().collect(),
+        Select::All => names
+            .filter(|name| name.as_str() > upstream.since.as_str())
+            .collect(),
+    }
+}
+
+/// Releases that the rule would select if upstream still had them. They never displace one that is
+/// there.
+fn withdrawn(upstream: &Upstream, snapshot: &Snapshot, markers: &BTreeSet<ReleaseName>) -> Vec<LeftOut> {
+    let releases = snapshot.releases.value.iter().flatten();
+    let all = releases.chain(&snapshot.withdrawn).map(|release| &release.name);
+    selected(upstream, all)
+        .into_iter()
+        .filter(|name| snapshot.is_withdrawn(name) && !markers.contains(*name))
+        .map(|name| LeftOut {
+            release: name.clone(),
+            reason: Outside::new("withdrawn: it was known before and is gone upstream now"),
+        })
+        .collect()
+}
+
+/// Why a release is published by name only, where it is.
+fn odd(
+    snapshot: &Snapshot,
+    markers: &BTreeSet<ReleaseName>,
+    taken: &[&Release],
+    release: &Release,
+) -> Option<String> {
+    let by_name = format!("'windlass publish {}' publishes it all the same", release.name);
+    if snapshot.is_withdrawn(&release.name) {
+        return Some(format!("withdrawn: it is gone upstream now; {by_name}"));
+    }
+    if let Some(problem) = &release.unreadable {
+        return Some(format!("unreadable: {problem}"));
+    }
+    if let Some(warning) = release.misdated() {
+        return Some(format!("misdated: {}; {by_name}", warning.text));
+    }
+    let twins = evidence::twins(snapshot, release);
+    if let Some(twin) = twins.iter().find(|twin| markers.contains(*twin)) {
+        return Some(format!(
+            "same-content: it names the same images as {twin}, which is published; {by_name}"
+        ));
+    }
+    // By the time it would be its turn, that one has its marker.
+    let twin = taken.iter().find(|earlier| twins.contains(&earlier.name))?;
+    Some(format!(
+        "same-content: it names the same images as {}, which goes first; {by_name}",
+        twin.name
+    ))
+}
+
+/// The conflict with `run`, added to those found before.
+fn waits(run: &WaitingRun, before: Option<Problem>) -> Problem {
+    let how = match run.outcome {
+        Some("unknown") => "ended unknown",
+        Some(_) => "failed",
+        None => "stopped midway",
+    };
+    let text = format!(
+        "run {} of {} {how} and waits to be finished or taken back",
+        run.run, run.release
+    );
+    let problem = match before {
+        Some(problem) => problem.cause(text),
+        None => {
+            Problem::new(Kind::Conflict, text).cause("a robot does not decide that: nothing was published")
+        }
+    };
+    problem
+        .hint(format!("finish it: windlass resume {}", run.run))
+        .hint(format!("or take it back: windlass rollback --run {}", run.run))
+}
+
+#[cfg(test)]
+mod tests;

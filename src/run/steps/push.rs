@@ -1,0 +1,286 @@
+//! Makes stored bytes a revision of a resource or of a bundle, and follows the store's review to
+//! its end.
+//!
+//! The store lists the digest of every revision, so whether one holds the bytes already can be
+//! told before anything is sent, with or without a journal.
+
+use std::time::Duration;
+
+use super::{Ended, Settled, StoreTools, Work, guarded, note};
+use crate::domain::{CharmName, CharmRevision, Digest, Kind, Problem, ResourceName, ResourceRevision};
+use crate::journal::{Made, StepOutcome};
+use crate::run::progress::Phase;
+use crate::services::charmhub::bundle::no_longer_accepted;
+use crate::services::charmhub::writer::{ResourceKind, ReviewState, Written};
+
+/// Pauses between looks at a review, in milliseconds; the last one is repeated.
+const PACE: [u64; 7] = [150, 300, 500, 1000, 1000, 2000, 3000];
+/// Looks at a review before it is left to the store: about ten minutes.
+const LOOKS: usize = 200;
+
+/// What is made a revision of what.
+pub struct Push {
+    /// The charm or bundle.
+    pub charm: CharmName,
+    /// sha-256 of what is sent to storage: an earlier upload counts for nothing else.
+    pub sha256: Digest,
+    /// What it becomes.
+    pub becomes: Becomes,
+}
+
+/// What an upload becomes a revision of.
+pub enum Becomes {
+    /// Of a resource; the store lists the sha-256 of each.
+    Resource {
+        /// The resource.
+        resource: ResourceName,
+        /// What the resource is made of.
+        kind: ResourceKind,
+        /// Architectures in the store's words.
+        architectures: Vec<String>,
+    },
+    /// Of the bundle itself; the store lists the sha3-384 of each.
+    Bundle {
+        /// sha3-384 of what is sent, hexadecimal.
+        sha3: String,
+    },
+}
+
+impl Push {
+    /// The revision that holds the bytes already.
+    async fn find(&self, tools: &StoreTools) -> Result<Option<u64>, Problem> {
+        match &self.becomes {
+            Becomes::Resource { resource, .. } => {
+                let list = tools.publisher.resource(&self.charm, resource).await?;
+                let found = list.iter().find(|facts| facts.sha256 == self.sha256);
+                Ok(found.map(|facts| facts.revision.0))
+            }
+            Becomes::Bundle { sha3 } => {
+                let list = tools.publisher.revisions(&self.charm).await?;
+                let found = list
+                    .iter()
+                    .find(|facts| facts.releasable() && facts.sha3.as_ref() == Some(sha3));
+                Ok(found.map(|facts| facts.revision.0))
+            }
+        }
+    }
+
+    async fn push(&self, tools: &StoreTools, upload_id: &str) -> Result<Written<()>, Problem> {
+        match &self.becomes {
+            Becomes::Resource {
+                resource,
+                kind,
+                architectures,
+            } => {
+                tools
+                    .writer
+                    .push_resource(&self.charm, resource, upload_id, *kind, architectures)
+                    .await
+            }
+            Becomes::Bundle { .. } => tools.writer.push_bundle(&self.charm, upload_id).await,
+        }
+    }
+
+    /// Writes the revision into what the step brought.
+    fn brought(&self, made: &mut Made, revision: Option<u64>) {
+        match self.becomes {
+            Becomes::Resource { .. } => made.resource_revision = revision.map(ResourceRevision),
+            Becomes::Bundle { .. } => made.bundle_revision = revision.map(CharmRevision),
+        }
+    }
+
+    /// The end of a step that the store refused.
+    fn refused(&self, mut made: Made, problem: Problem) -> Ended {
+        let ended = matches!(self.becomes, Becomes::Bundle { .. }) && no_longer_accepted(&problem);
+        made.no_longer_accepted = ended;
+        let problem = if ended {
+            problem.within(format!(
+                "the store no longer takes bundles: {} stays as it is",
+                self.charm
+            ))
+        } else {
+            problem
+        };
+        Ended::failed(made, problem)
+    }
+}
+
+impl std::fmt::Display for Push {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.becomes {
+            Becomes::Resource { resource, .. } => write!(f, "{resource} of {}", self.charm),
+            Becomes::Bundle { .. } => write!(f, "{}", self.charm),
+        }
+    }
+}
+
+/// Stores the bytes by `store` unless a revision holds them, and follows the review to its end.
+pub async fn perform_push<Store, Stored>(
+    tools: &StoreTools,
+    work: Work<'_>,
+    push: Push,
+    store: Store,
+) -> Ended
+where
+    Store: FnOnce() -> Stored,
+    Stored: Future<Output = Result<String, Problem>>,
+{
+    let mut made = work.made.clone();
+    made.no_longer_accepted = false;
+    if made.uploaded != Some(push.sha256) {
+        // An upload of an earlier attempt that was for something else.
+        made.upload_id = None;
+        push.brought(&mut made, None);
+        made.created = false;
+    }
+    match push.find(tools).await {
+        Ok(Some(revision)) => {
+            let created = made.upload_id.is_some();
+            push.brought(&mut made, Some(revision));
+            made.created = created;
+            return if created {
+                Ended::done(made)
+            } else {
+                Ended::skipped(made)
+            };
+        }
+        Ok(None) => {}
+        Err(problem) => return Ended::failed(made, problem),
+    }
+    if made.upload_id.is_none() {
+        if work.cancel.is_cancelled() {
+            return Ended::cancelled(made);
+        }
+        let stored = tokio::select! {
+            stored = store() => stored,
+            () = work.cancel.cancelled() => return Ended::cancelled(made),
+        };
+        match stored {
+            Ok(id) => {
+                made.upload_id = Some(id);
+                made.uploaded = Some(push.sha256);
+            }
+            Err(problem) => return push.refused(made, problem),
+        }
+        if let Err(problem) = (work.keep)(&made) {
+            return Ended::failed(made, problem);
+        }
+    }
+    let upload_id = made.upload_id.clone().unwrap_or_default();
+    let look = || async {
+        if let Some(state) = tools.writer.review(&push.charm, &upload_id).await? {
+            return Ok(Some(Taken::Review(state)));
+        }
+        Ok(push.find(tools).await?.map(Taken::Revision))
+    };
+    let settled = guarded(look, || push.push(tools, &upload_id)).await;
+    match settled {
+        Settled::Already(taken) | Settled::Now(taken) => {
+            let ended = review(tools, &work, made, &push, taken).await;
+            confirm(tools, ended, &push).await
+        }
+        Settled::Refused(problem) => {
+            // The store may have dropped an old upload: the next attempt sends it anew.
+            made.upload_id = None;
+            push.refused(made, problem)
+        }
+        Settled::Unknown(problem) => Ended::unknown(made, problem),
+    }
+}
+
+/// The revision that the store speaks of must hold what was uploaded: its list says so.
+async fn confirm(tools: &StoreTools, ended: Ended, push: &Push) -> Ended {
+    if ended.outcome != StepOutcome::Done {
+        return ended;
+    }
+    let mut made = ended.made;
+    for millis in PACE {
+        match push.find(tools).await {
+            Ok(Some(listed)) => {
+                push.brought(&mut made, Some(listed));
+                return Ended::done(made);
+            }
+            // The list may be a moment behind the review.
+            Ok(None) => tokio::time::sleep(Duration::from_millis(millis)).await,
+            Err(problem) => return Ended::unknown(made, problem),
+        }
+    }
+    let problem = Problem::new(
+        Kind::Service,
+        format!("the store approved an upload for {push}, but lists no revision that holds it"),
+    );
+    Ended::failed(
+        made,
+        problem.hint("nothing was released; run the same command again"),
+    )
+}
+
+enum Taken {
+    Review(ReviewState),
+    Revision(u64),
+}
+
+async fn review(tools: &StoreTools, work: &Work<'_>, mut made: Made, push: &Push, taken: Taken) -> Ended {
+    let charm = &push.charm;
+    let upload_id = made.upload_id.clone().unwrap_or_default();
+    let mut state = match taken {
+        Taken::Revision(revision) => ReviewState::Approved(revision),
+        Taken::Review(state) => state,
+    };
+    for look in 0..LOOKS {
+        match state {
+            ReviewState::Approved(revision) => {
+                push.brought(&mut made, Some(revision));
+                made.created = true;
+                return Ended::done(made);
+            }
+            ReviewState::Rejected(reasons) => {
+                made.upload_id = None;
+                // Another push of the same bytes came first: the store rejects the second.
+                if let Ok(Some(revision)) = push.find(tools).await {
+                    push.brought(&mut made, Some(revision));
+                    made.created = false;
+                    return Ended::skipped(made);
+                }
+                let mut problem = Problem::new(
+                    Kind::Refused,
+                    format!("the store rejected the upload for {charm}"),
+                );
+                for reason in reasons {
+                    problem = problem.cause(reason);
+                }
+                return push.refused(
+                    made,
+                    problem.hint("nothing was released; mend the cause and publish again"),
+                );
+            }
+            ReviewState::Pending(word) => {
+                note(work, Phase::Processing, &format!("the store reviews it ({word})"));
+            }
+        }
+        let pace = PACE.get(look).or(PACE.last()).copied().unwrap_or(3000);
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(pace)) => {}
+            () = work.cancel.cancelled() => {
+                let problem = Problem::new(Kind::Refused, format!("stopped while the store reviews an upload of {charm}"));
+                return Ended::unknown(made, problem);
+            }
+        }
+        state = match tools.writer.review(charm, &upload_id).await {
+            Ok(Some(state)) => state,
+            Ok(None) => {
+                let problem = Problem::new(
+                    Kind::Service,
+                    format!("the store no longer knows an upload of {charm}"),
+                );
+                return Ended::unknown(made, problem);
+            }
+            Err(problem) => return Ended::unknown(made, problem),
+        };
+    }
+    let problem = Problem::new(
+        Kind::Service,
+        format!("the store still reviews an upload of {charm}"),
+    );
+    Ended::unknown(made, problem)
+}

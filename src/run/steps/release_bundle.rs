@@ -1,0 +1,148 @@
+//! Releases an uploaded bundle, only where its channel serves what was previewed.
+
+use super::{Ended, Settled, StoreTools, Work, guarded, note};
+use crate::domain::bundle::archive::{archive, sha3_384};
+use crate::domain::charm::ChannelRow;
+use crate::domain::{Channel, CharmName, CharmRevision, Kind, Problem};
+use crate::journal::{Made, Released};
+use crate::plan::{Op, Plan, StepId};
+use crate::run::progress::Phase;
+use crate::services::charmhub::bundle::no_longer_accepted;
+use crate::services::charmhub::writer::ReleaseItem;
+
+/// What `channel` serves of a bundle: one revision, whatever bases the store lists it for.
+pub fn served(rows: &[ChannelRow], channel: &Channel) -> Option<CharmRevision> {
+    rows.iter()
+        .filter(|row| &row.channel == channel)
+        .map(|row| row.revision)
+        .max()
+}
+
+/// In words, how `channel` differs from what it was when this was planned.
+pub fn changed(rows: &[ChannelRow], channel: &Channel, before: Option<CharmRevision>) -> Option<String> {
+    let now = served(rows, channel);
+    let word = |revision: Option<CharmRevision>| {
+        revision.map_or_else(|| "closed".to_owned(), |revision| revision.to_string())
+    };
+    (now != before).then(|| {
+        format!(
+            "{channel} was {} when this was previewed and is {} now",
+            word(before),
+            word(now)
+        )
+    })
+}
+
+pub async fn perform(
+    tools: &StoreTools,
+    work: Work<'_>,
+    bundle: CharmName,
+    channel: Channel,
+    from: StepId,
+    before: Option<CharmRevision>,
+) -> Ended {
+    let uploaded = (work.made_of)(&from).unwrap_or_default();
+    let mut made = work.made.clone();
+    made.no_longer_accepted = false;
+    if uploaded.no_longer_accepted {
+        made.no_longer_accepted = true;
+        let problem = Problem::new(
+            Kind::Refused,
+            format!("{bundle} was not uploaded: the store no longer takes bundles"),
+        )
+        .hint("charms and branch are what counts; the bundle keeps what it serves");
+        return Ended::failed(made, problem);
+    }
+    note(&work, Phase::Looking, "looking at the channel");
+    let revision = match uploaded.bundle_revision {
+        Some(revision) => Ok(revision),
+        None => listed(tools, work.plan, &bundle, &from).await,
+    };
+    let revision = match revision {
+        Ok(revision) => revision,
+        Err(problem) => return Ended::failed(made, problem),
+    };
+    let rows = match tools.publisher.rows(&bundle).await {
+        Ok(rows) => rows,
+        Err(problem) => return Ended::failed(made, problem),
+    };
+    if served(&rows, &channel) != Some(revision)
+        && let Some(text) = changed(&rows, &channel, before)
+    {
+        let problem = Problem::new(
+            Kind::Refused,
+            format!("{bundle} has changed since the preview: nothing of it was released"),
+        );
+        return Ended::failed(
+            made,
+            problem.cause(text).hint("look who released, then plan anew"),
+        );
+    }
+    if work.cancel.is_cancelled() {
+        return Ended::cancelled(made);
+    }
+    let items = [ReleaseItem {
+        revision: Some(revision),
+        channel: channel.clone(),
+        resources: Vec::new(),
+    }];
+    let look = || async {
+        let rows = tools.publisher.rows(&bundle).await?;
+        Ok((served(&rows, &channel) == Some(revision)).then_some(()))
+    };
+    let write = || {
+        note(&work, Phase::Sending, "releasing the bundle");
+        tools.writer.release(&bundle, &items)
+    };
+    let released = |mut made: Made| {
+        made.bundle_revision = Some(revision);
+        made.released = vec![Released {
+            charm: bundle.clone(),
+            channel: channel.clone(),
+            revision,
+            resources: Vec::new(),
+        }];
+        made
+    };
+    match guarded(look, write).await {
+        Settled::Already(()) => Ended::skipped(released(made)),
+        Settled::Now(()) => Ended::done(released(made)),
+        Settled::Refused(problem) => {
+            made.no_longer_accepted = no_longer_accepted(&problem);
+            Ended::failed(made, problem)
+        }
+        Settled::Unknown(problem) => Ended::unknown(made, problem),
+    }
+}
+
+/// The revision that holds what `from` was to upload: an upload that the plan left out, because it
+/// was there, brought no number.
+async fn listed(
+    tools: &StoreTools,
+    plan: &Plan,
+    bundle: &CharmName,
+    from: &StepId,
+) -> Result<CharmRevision, Problem> {
+    let missing = || {
+        Problem::new(
+            Kind::Internal,
+            format!("step {from} brought no revision of {bundle}"),
+        )
+    };
+    let step = plan
+        .steps
+        .iter()
+        .find(|step| &step.id == from)
+        .ok_or_else(missing)?;
+    let Op::UploadBundle { files, .. } = &step.op else {
+        return Err(missing());
+    };
+    let sha3 = sha3_384(&archive(files)?);
+    let list = tools.publisher.revisions(bundle).await?;
+    let found = list
+        .iter()
+        .find(|facts| facts.releasable() && facts.sha3.as_ref() == Some(&sha3));
+    found.map(|facts| facts.revision).ok_or_else(|| {
+        missing().hint("the store no longer lists it: run the same command again, which uploads it")
+    })
+}

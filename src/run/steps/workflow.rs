@@ -1,0 +1,275 @@
+//! Starts, repeats and stops workflow runs of GitHub.
+//!
+//! A start cannot be recognised by what it makes, so nothing is started twice: before it, the
+//! newest run is noted in the journal; where the answer is lost or names no run, the one run that
+//! came since, by the same account on the same branch, is ours. Where two came nobody can tell.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+
+use super::{Ended, Settled, Tools, Work, guarded, note};
+use crate::domain::workflow::WorkflowRun;
+use crate::domain::{GitHubRepository, Kind, Outside, Problem};
+use crate::journal::Dispatched;
+use crate::run::progress::Phase;
+use crate::services::github::{GitHub, GitHubWriter};
+use crate::services::http::Written;
+
+/// Waits between two looks for the run that a start has made.
+const LOOKS: [Duration; 5] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(3),
+    Duration::from_secs(4),
+];
+/// Time after which a run that a start made is in GitHub's lists for certain.
+const SHOWN: TimeDelta = TimeDelta::seconds(60);
+/// Looks at a run that is being stopped, a second apart.
+const STOPPING: u32 = 30;
+
+/// What is to be started.
+pub struct Wanted {
+    /// Where.
+    pub repository: GitHubRepository,
+    /// The file's name.
+    pub workflow: String,
+    /// The branch that it runs on.
+    pub branch: String,
+    /// Its inputs.
+    pub inputs: BTreeMap<String, String>,
+}
+
+/// The runs that may be ours.
+enum Found {
+    None,
+    One(u64),
+    Some(Vec<u64>),
+}
+
+/// Starts a workflow.
+pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ended {
+    let github = &tools.services().github;
+    if work.made.workflow_run.is_some() {
+        return Ended::done(work.made);
+    }
+    note(&work, Phase::Looking, "looking at its runs");
+    if let Some(mark) = work.made.dispatched.clone() {
+        // An earlier try of this run left without an answer.
+        match ours(github, &wanted, &mark).await {
+            Ok(Found::One(run)) => {
+                work.made.workflow_run = Some(run);
+                return Ended::done(work.made);
+            }
+            Ok(Found::Some(runs)) => return Ended::unknown(work.made, several(&runs)),
+            Ok(Found::None) if Utc::now() - mark.at < SHOWN => {
+                let problem = Problem::new(
+                    Kind::Network,
+                    "whether it was started is not known, and GitHub may not show it yet",
+                )
+                .hint("wait a minute, then: windlass resume");
+                return Ended::unknown(work.made, problem);
+            }
+            Ok(Found::None) => {}
+            Err(problem) => return Ended::unknown(work.made, problem),
+        }
+    }
+    let newest = match github.dispatched_runs(&wanted.repository, &wanted.workflow).await {
+        Ok(runs) => runs.first().map_or(0, |run| run.id),
+        Err(problem) => return Ended::failed(work.made, problem),
+    };
+    if work.cancel.is_cancelled() {
+        return Ended::cancelled(work.made);
+    }
+    let account = github.account().await.ok().and_then(|facts| facts.account);
+    let mark = Dispatched {
+        newest,
+        account,
+        at: Utc::now(),
+    };
+    work.made.dispatched = Some(mark.clone());
+    if let Err(problem) = (work.keep)(&work.made) {
+        work.made.dispatched = None;
+        return Ended::failed(work.made, problem);
+    }
+    note(&work, Phase::Sending, "starting");
+    let writer = GitHubWriter::new(github.clone());
+    let sent = writer
+        .dispatch(
+            &wanted.repository,
+            &wanted.workflow,
+            &wanted.branch,
+            &wanted.inputs,
+        )
+        .await;
+    match sent {
+        Ok(Written::Answered(Some(run))) => {
+            work.made.workflow_run = Some(run);
+            Ended::done(work.made)
+        }
+        Ok(Written::Answered(None)) => {
+            note(&work, Phase::Processing, "looking for its run");
+            match wait_for_ours(github, &wanted, &mark).await {
+                Found::One(run) => work.made.workflow_run = Some(run),
+                Found::Some(runs) => work.made.note = Some(several(&runs).summary),
+                Found::None => {
+                    work.made.note = Some(Outside::new(
+                        "GitHub has started it, but does not show its run yet: windlass workflow list",
+                    ));
+                }
+            }
+            Ended::done(work.made)
+        }
+        Ok(Written::Lost(problem)) => {
+            note(&work, Phase::Processing, "looking whether it was started");
+            match wait_for_ours(github, &wanted, &mark).await {
+                Found::One(run) => {
+                    work.made.workflow_run = Some(run);
+                    Ended::done(work.made)
+                }
+                Found::Some(runs) => Ended::unknown(work.made, several(&runs)),
+                Found::None => Ended::unknown(work.made, problem),
+            }
+        }
+        Err(problem) => {
+            // Refused: whatever comes later is not ours.
+            work.made.dispatched = None;
+            Ended::failed(work.made, problem)
+        }
+    }
+}
+
+fn several(runs: &[u64]) -> Problem {
+    let runs: Vec<String> = runs.iter().map(ToString::to_string).collect();
+    Problem::new(
+        Kind::Conflict,
+        format!(
+            "it was started, but which of the runs {} is ours nobody can tell",
+            runs.join(" and ")
+        ),
+    )
+    .hint("look at them: windlass workflow watch RUN")
+}
+
+/// The runs that came since `mark` and may be ours.
+async fn ours(github: &GitHub, wanted: &Wanted, mark: &Dispatched) -> Result<Found, Problem> {
+    let runs = github
+        .dispatched_runs(&wanted.repository, &wanted.workflow)
+        .await?;
+    let same = |run: &&WorkflowRun| {
+        run.id > mark.newest
+            && run.event.as_str() == "workflow_dispatch"
+            && run.branch.as_str() == wanted.branch
+            && mark.account.as_ref().is_none_or(|account| *account == run.actor)
+    };
+    let found: Vec<u64> = runs.iter().filter(same).map(|run| run.id).collect();
+    Ok(match found.as_slice() {
+        [] => Found::None,
+        [one] => Found::One(*one),
+        _ => Found::Some(found),
+    })
+}
+
+/// Looks until the same one run is seen twice, or until there is no more time.
+async fn wait_for_ours(github: &GitHub, wanted: &Wanted, mark: &Dispatched) -> Found {
+    let mut last = Found::None;
+    for pause in LOOKS {
+        tokio::time::sleep(pause).await;
+        let Ok(found) = ours(github, wanted, mark).await else {
+            continue;
+        };
+        match (&last, &found) {
+            (Found::One(before), Found::One(now)) if before == now => return found,
+            (_, Found::Some(_)) => return found,
+            _ => last = found,
+        }
+    }
+    last
+}
+
+/// Does the failed jobs of a run again, once.
+pub async fn rerun(
+    tools: &Tools,
+    mut work: Work<'_>,
+    repository: GitHubRepository,
+    run: u64,
+    attempt: u64,
+) -> Ended {
+    let github = &tools.services().github;
+    if work.cancel.is_cancelled() {
+        return Ended::cancelled(work.made);
+    }
+    note(&work, Phase::Sending, "starting the failed jobs");
+    let writer = GitHubWriter::new(github.clone());
+    let look = || async {
+        let now = github.workflow_run(&repository, run).await?;
+        Ok((now.attempt > attempt).then_some(()))
+    };
+    let settled = guarded(look, || writer.rerun_failed(&repository, run)).await;
+    work.made.workflow_run = Some(run);
+    match settled {
+        Settled::Already(()) => Ended::skipped(work.made),
+        Settled::Now(()) => Ended::done(work.made),
+        Settled::Refused(problem) => Ended::failed(work.made, problem),
+        Settled::Unknown(problem) => Ended::unknown(work.made, problem),
+    }
+}
+
+/// Stops a run. To ask twice does no harm.
+pub async fn cancel(tools: &Tools, mut work: Work<'_>, repository: GitHubRepository, run: u64) -> Ended {
+    let github = &tools.services().github;
+    work.made.workflow_run = Some(run);
+    match github.workflow_run(&repository, run).await {
+        Ok(now) if now.ended() => return ended_before(work, &now),
+        Ok(_) => {}
+        Err(problem) => return Ended::failed(work.made, problem),
+    }
+    if work.cancel.is_cancelled() {
+        return Ended::cancelled(work.made);
+    }
+    note(&work, Phase::Sending, "stopping");
+    let writer = GitHubWriter::new(github.clone());
+    let mut lost = None;
+    let mut refused = None;
+    match writer.cancel_run(&repository, run).await {
+        Ok(Written::Answered(())) => {}
+        Ok(Written::Lost(problem)) => lost = Some(problem),
+        Err(problem) => refused = Some(problem),
+    }
+    note(&work, Phase::Processing, "GitHub is stopping it");
+    for _ in 0..STOPPING {
+        match github.workflow_run(&repository, run).await {
+            // Refused because it had ended in between.
+            Ok(now) if now.ended() && refused.is_some() => return ended_before(work, &now),
+            Ok(now) if now.ended() => {
+                work.made.note = Some(Outside::new(format!("run {run} ended: {}", now.word())));
+                return Ended::done(work.made);
+            }
+            Ok(_) => {}
+            Err(problem) if lost.is_some() => return Ended::unknown(work.made, problem),
+            Err(_) => {}
+        }
+        if let Some(problem) = refused.take() {
+            return Ended::failed(work.made, problem);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    match lost {
+        Some(problem) => Ended::unknown(work.made, problem),
+        None => {
+            work.made.note = Some(Outside::new("GitHub has taken it and is still stopping the run"));
+            Ended::done(work.made)
+        }
+    }
+}
+
+fn ended_before(mut work: Work<'_>, run: &WorkflowRun) -> Ended {
+    work.made.note = Some(Outside::new(format!(
+        "run {} had ended already: {}",
+        run.id,
+        run.word()
+    )));
+    Ended::skipped(work.made)
+}

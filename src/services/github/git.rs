@@ -1,0 +1,271 @@
+//! Reading a repository's git objects: tips of branches, tags, commits, files of the top folder.
+//!
+//! Owns that "not found" about a branch of a repository that is there means that there is no such
+//! branch, and what GitHub tells of a token's right to push. Must not change anything.
+
+use std::collections::BTreeMap;
+
+use secrecy::ExposeSecret;
+
+use super::{GitHub, escaped};
+use crate::domain::{CommitId, FileBytes, GitHubRepository, Kind, Outside, Problem};
+
+/// Largest file that is read, in bytes: what belongs to a bundle is text and an icon.
+const LARGEST: u64 = 1 << 20;
+
+/// A reference's full name, without `refs/`: `heads/edge`, `tags/v1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefName(String);
+
+impl RefName {
+    /// The branch `name`.
+    pub fn branch(name: &str) -> Self {
+        Self(format!("heads/{name}"))
+    }
+
+    /// The tag `name`.
+    pub fn tag(name: &str) -> Self {
+        Self(format!("tags/{name}"))
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for RefName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (kind, name) = match self.0.split_once('/') {
+            Some(("tags", name)) => ("tag", name),
+            Some((_, name)) => ("branch", name),
+            None => ("reference", self.0.as_str()),
+        };
+        write!(f, "the {kind} {}", Outside::capped(name, 120))
+    }
+}
+
+/// A commit, as far as somebody who builds on it wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitFacts {
+    /// Id of its tree.
+    pub tree: String,
+    /// What it builds on.
+    pub parents: Vec<CommitId>,
+}
+
+/// A regular file of a top folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopFile {
+    /// Its name.
+    pub path: String,
+    /// `100644`, or `100755` where it may be run.
+    pub mode: String,
+    /// Object id of its bytes.
+    pub sha: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// Files read before, by object id.
+pub type Known<'a> = &'a (dyn Fn(&str) -> Option<Vec<u8>> + Sync);
+
+#[derive(serde::Deserialize)]
+struct Ref {
+    object: Object,
+}
+
+#[derive(serde::Deserialize)]
+struct Object {
+    sha: CommitId,
+}
+
+#[derive(serde::Deserialize)]
+struct Commit {
+    tree: TreeId,
+    #[serde(default)]
+    parents: Vec<Object>,
+}
+
+#[derive(serde::Deserialize)]
+struct TreeId {
+    sha: String,
+}
+
+#[derive(serde::Deserialize)]
+struct Tree {
+    tree: Vec<Entry>,
+    #[serde(default)]
+    truncated: bool,
+}
+
+#[derive(serde::Deserialize)]
+struct Entry {
+    path: String,
+    #[serde(default)]
+    mode: String,
+    #[serde(rename = "type")]
+    kind: String,
+    sha: String,
+    #[serde(default)]
+    size: u64,
+}
+
+impl GitHub {
+    /// What a reference names now; `None` where there is none of that name. Never older than the
+    /// call. An annotated tag is given as its own id.
+    pub async fn reference(
+        &self,
+        repository: &GitHubRepository,
+        name: &RefName,
+    ) -> Result<Option<CommitId>, Problem> {
+        let what = format!("reading {name} of {repository}");
+        let path = format!("/repos/{repository}/git/ref/{}", escaped(name.as_str()));
+        match self.fresh(&path, &what).await {
+            Ok(reply) => Ok(Some(self.parsed::<Ref>(&reply, &what)?.object.sha)),
+            // The repository is there: then it is the reference that is not.
+            Err(problem) if problem.kind == Kind::NotFound => {
+                self.about(repository, &what).await.map(|_| None)
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// As [`GitHub::reference`], where it must be there.
+    pub async fn tip(&self, repository: &GitHubRepository, branch: &str) -> Result<CommitId, Problem> {
+        let name = RefName::branch(branch);
+        self.reference(repository, &name).await?.ok_or_else(|| {
+            Problem::new(Kind::NotFound, format!("{repository} has not {name}"))
+                .hint("check bundle.base and bundle.repository in the workspace file")
+        })
+    }
+
+    /// A commit; `None` where the repository has none of that id.
+    pub async fn commit(
+        &self,
+        repository: &GitHubRepository,
+        id: &CommitId,
+    ) -> Result<Option<CommitFacts>, Problem> {
+        let what = format!("reading the commit {} of {repository}", id.short());
+        let path = format!("/repos/{repository}/git/commits/{id}");
+        let commit: Commit = match self.reply(&path, &what).await {
+            Ok(reply) => self.parsed(&reply, &what)?,
+            Err(problem) if problem.kind == Kind::NotFound => {
+                return self.about(repository, &what).await.map(|_| None);
+            }
+            Err(problem) => return Err(problem),
+        };
+        Ok(Some(CommitFacts {
+            tree: commit.tree.sha,
+            parents: commit.parents.into_iter().map(|parent| parent.sha).collect(),
+        }))
+    }
+
+    /// The regular files of a tree's top folder. Links and folders are no files.
+    pub(super) async fn top(
+        &self,
+        repository: &GitHubRepository,
+        tree: &str,
+    ) -> Result<Vec<TopFile>, Problem> {
+        let what = format!("reading the files of {repository}");
+        let path = format!("/repos/{repository}/git/trees/{}", escaped(tree));
+        let tree: Tree = self.get(&path, &what).await?;
+        if tree.truncated {
+            return Err(
+                Problem::new(Kind::Service, format!("{what}: the list is cut short"))
+                    .hint("the folder is too large for one answer; report it"),
+            );
+        }
+        let regular =
+            |entry: &Entry| entry.kind == "blob" && matches!(entry.mode.as_str(), "100644" | "100755");
+        Ok(tree
+            .tree
+            .into_iter()
+            .filter(regular)
+            .map(|entry| TopFile {
+                path: entry.path,
+                mode: entry.mode,
+                sha: entry.sha,
+                size: entry.size,
+            })
+            .collect())
+    }
+
+    /// The files of a commit's top folder that `wanted` names, by path. `known` gives those that
+    /// were read before; those that were not go to `keep`.
+    pub async fn files(
+        &self,
+        repository: &GitHubRepository,
+        commit: &CommitId,
+        wanted: &(dyn Fn(&str) -> bool + Sync),
+        known: Known<'_>,
+        keep: &(dyn Fn(&str, &[u8]) + Sync),
+    ) -> Result<BTreeMap<String, FileBytes>, Problem> {
+        let facts = self.commit(repository, commit).await?.ok_or_else(|| {
+            Problem::new(
+                Kind::Service,
+                format!("{repository} does not know the commit {}", commit.short()),
+            )
+            .hint("GitHub is in trouble: try again later")
+        })?;
+        let files = self.top(repository, &facts.tree).await?;
+        let read = files
+            .into_iter()
+            .filter(|file| wanted(&file.path))
+            .map(|file| async move {
+                if file.size > LARGEST {
+                    return Err(Problem::new(
+                        Kind::Refused,
+                        format!(
+                            "{} of {repository} has {} bytes: more than a bundle's file may have",
+                            Outside::capped(&file.path, 120),
+                            file.size
+                        ),
+                    )
+                    .hint("look what was committed there"));
+                }
+                let bytes = match known(&file.sha) {
+                    Some(bytes) => bytes,
+                    None => {
+                        let bytes = self.blob(&repository.to_string(), &file.sha).await?;
+                        keep(&file.sha, &bytes);
+                        bytes
+                    }
+                };
+                Ok((file.path, FileBytes(bytes)))
+            });
+        futures_util::future::try_join_all(read)
+            .await
+            .map(|files| files.into_iter().collect())
+    }
+
+    /// Names of the tags that begin with `prefix`.
+    pub async fn tags(&self, repository: &str, prefix: &str) -> Result<Vec<String>, Problem> {
+        self.matching(repository, "tags", prefix).await
+    }
+
+    /// Whether the token may push to a repository, as far as GitHub tells before somebody tries.
+    /// It tells what the account may; of the token itself it tells the scopes of a classic one,
+    /// nothing of a fine-grained one, and of a job's or an app's not even what the account may.
+    pub async fn may_push(&self, repository: &GitHubRepository) -> Result<Option<bool>, Problem> {
+        let what = format!("asking what may be done in {repository}");
+        let Some(token) = &self.token else {
+            return Ok(Some(false));
+        };
+        let reply = self.fresh(&format!("/repos/{repository}"), &what).await?;
+        let about: super::secrets::About = self.parsed(&reply, &what)?;
+        // `ghs_`: an installation's token, which has no account behind it.
+        if token.expose_secret().starts_with("ghs_") {
+            return Ok(None);
+        }
+        let Some(may) = about.may_push() else {
+            return Ok(None);
+        };
+        let Some(scopes) = reply.header("x-oauth-scopes") else {
+            return Ok((!may).then_some(false));
+        };
+        let held = |wanted: &str| scopes.split(',').any(|scope| scope.trim() == wanted);
+        Ok(Some(
+            may && (held("repo") || (!about.private && held("public_repo"))),
+        ))
+    }
+}

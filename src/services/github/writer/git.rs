@@ -1,0 +1,290 @@
+//! Storing commits, and setting and deleting references.
+//!
+//! Owns those requests and what their refusals mean: a right that is missing, a rule of the
+//! repository, a name that is taken. Objects are named by their content and may be sent again;
+//! references may not. Must not decide what a commit holds.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::super::problem::{Sso, sso};
+use super::super::{RefName, Reply};
+use super::{Change, GitHubWriter, of_repository};
+use crate::domain::{Author, CommitId, GitHubRepository, Kind, Outside, Problem};
+use crate::services::http::{Answer, Written, host_of};
+
+/// A commit to be stored.
+#[derive(Clone, Debug)]
+pub struct NewCommit<'a> {
+    /// The only commit that it builds on.
+    pub parent: &'a CommitId,
+    /// Files of the top folder that differ from the parent's.
+    pub files: &'a BTreeMap<String, String>,
+    /// The message, whole.
+    pub message: &'a str,
+    /// Author and committer.
+    pub author: &'a Author,
+    /// When; the same commit sent twice is one commit.
+    pub at: DateTime<Utc>,
+}
+
+#[derive(serde::Deserialize)]
+struct Stored {
+    sha: String,
+}
+
+#[derive(serde::Deserialize, Default)]
+struct Told {
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
+    errors: Vec<Value>,
+}
+
+impl GitHubWriter {
+    /// [`Kind::Credentials`] where the token may not write contents of a repository. Asked before
+    /// anything is written; nothing is changed by it.
+    pub async fn may_write(&self, repository: &GitHubRepository) -> Result<(), Problem> {
+        match self.github.may_push(repository).await? {
+            Some(true) => Ok(()),
+            Some(false) => {
+                let what = format!("writing to {repository}");
+                Err(no_right(Problem::new(Kind::Credentials, "GitHub says so"), &what))
+            }
+            None => self.may_commit(repository).await,
+        }
+    }
+
+    /// As [`GitHubWriter::may_write`] where GitHub does not say: a request that is refused in every
+    /// case, for want of a right, or because it holds nothing.
+    async fn may_commit(&self, repository: &GitHubRepository) -> Result<(), Problem> {
+        let what = format!("asking whether {repository} takes commits");
+        let path = of_repository(repository, &["git", "blobs"]);
+        let empty = json!({});
+        let change = Change {
+            method: Method::POST,
+            path: &path,
+            body: Some(&empty),
+            what: &what,
+        };
+        let asked = self
+            .repeat(&change, |answer| self.refused_git(answer, &what))
+            .await;
+        match asked {
+            // It was looked at: the right is there.
+            Err(problem) if problem.kind == Kind::Refused => Ok(()),
+            Err(problem) => Err(self.explained(repository, problem, &what).await),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Stores a commit that no branch shows yet.
+    pub async fn store_commit(
+        &self,
+        repository: &GitHubRepository,
+        new: &NewCommit<'_>,
+    ) -> Result<CommitId, Problem> {
+        let what = format!("storing a commit in {repository}");
+        let Some(parent) = self.github.commit(repository, new.parent).await? else {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!("{repository} no longer has the commit {}", new.parent.short()),
+            )
+            .hint("somebody rewrote its history: plan anew"));
+        };
+        // Who made a file one that can be run keeps it so.
+        let there = self.github.top(repository, &parent.tree).await?;
+        let mode = |path: &str| {
+            let same = there.iter().find(|file| file.path == path);
+            same.map_or("100644", |file| file.mode.as_str())
+        };
+        let entries: Vec<Value> = new
+            .files
+            .iter()
+            .map(|(path, text)| json!({"path": path, "mode": mode(path), "type": "blob", "content": text}))
+            .collect();
+        let body = json!({"base_tree": parent.tree, "tree": entries});
+        let tree: Stored = self.object(repository, "trees", &body, &what).await?;
+        let person = json!({
+            "name": new.author.name, "email": new.author.email,
+            "date": new.at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        });
+        let body = json!({
+            "message": new.message, "tree": tree.sha, "parents": [new.parent],
+            "author": person, "committer": person,
+        });
+        let commit: Stored = self.object(repository, "commits", &body, &what).await?;
+        commit.sha.parse()
+    }
+
+    async fn object(
+        &self,
+        repository: &GitHubRepository,
+        kind: &str,
+        body: &Value,
+        what: &str,
+    ) -> Result<Stored, Problem> {
+        let path = of_repository(repository, &["git", kind]);
+        let change = Change {
+            method: Method::POST,
+            path: &path,
+            body: Some(body),
+            what,
+        };
+        let sent = self
+            .repeat(&change, |answer| self.refused_git(answer, what))
+            .await;
+        match sent {
+            Ok(answer) => self.github.parsed(&Reply::from(&answer), what),
+            Err(problem) => Err(self.explained(repository, problem, what).await),
+        }
+    }
+
+    /// Sets a reference that is not there. One that is there is not moved: [`Kind::Refused`].
+    pub async fn create_reference(
+        &self,
+        repository: &GitHubRepository,
+        name: &RefName,
+        at: &CommitId,
+    ) -> Result<Written<()>, Problem> {
+        let what = format!("creating {name} of {repository}");
+        let path = of_repository(repository, &["git", "refs"]);
+        let body = json!({"ref": format!("refs/{}", name.as_str()), "sha": at});
+        let change = Change {
+            method: Method::POST,
+            path: &path,
+            body: Some(&body),
+            what: &what,
+        };
+        self.reference_changed(repository, &change).await
+    }
+
+    /// Deletes a reference.
+    pub async fn delete_reference(
+        &self,
+        repository: &GitHubRepository,
+        name: &RefName,
+    ) -> Result<Written<()>, Problem> {
+        let what = format!("deleting {name} of {repository}");
+        let mut path = of_repository(repository, &["git", "refs"]);
+        path.extend(name.as_str().split('/'));
+        let change = Change {
+            method: Method::DELETE,
+            path: &path,
+            body: None,
+            what: &what,
+        };
+        self.reference_changed(repository, &change).await
+    }
+
+    async fn reference_changed(
+        &self,
+        repository: &GitHubRepository,
+        change: &Change<'_>,
+    ) -> Result<Written<()>, Problem> {
+        let what = change.what;
+        match self.send(change, |answer| self.refused_git(answer, what)).await {
+            Ok(written) => Ok(written.map(drop)),
+            Err(problem) => Err(self.explained(repository, problem, what).await),
+        }
+    }
+
+    /// GitHub says "not found" of a repository that may only be read.
+    async fn explained(&self, repository: &GitHubRepository, problem: Problem, what: &str) -> Problem {
+        if problem.kind != Kind::NotFound {
+            return problem;
+        }
+        match self.github.about(repository, what).await {
+            Ok(_) => no_right(problem, what),
+            Err(missing) => missing,
+        }
+    }
+
+    fn refused_git(&self, answer: &Answer, what: &str) -> Problem {
+        let problem = self.problem_of(answer, what);
+        let reply = Reply::from(answer);
+        let told: Told = answer.json().unwrap_or_default();
+        let more: Vec<String> = told.errors.iter().filter_map(worded).collect();
+        let by_rule = sso(&reply).is_none()
+            && matches!(answer.status, 403 | 409 | 422)
+            && told.message.iter().chain(&more).any(|text| is_rule(text));
+        if by_rule {
+            let mut ruled = Problem::new(
+                Kind::Refused,
+                format!(
+                    "{what}: a rule of the repository forbids it ({})",
+                    host_of(&answer.url)
+                ),
+            );
+            ruled.causes = problem.causes;
+            ruled.request_id = problem.request_id;
+            for text in more {
+                ruled = ruled.cause(text);
+            }
+            return ruled
+                .hint("ask who administers the repository to let this account create and delete such branches and tags: Settings, Rules and Branches")
+                .hint("then run the same command again: what was done is not done twice");
+        }
+        match (problem.kind, sso(&reply)) {
+            (Kind::Credentials, None | Some(Sso::Partial(_))) if answer.status == 403 => {
+                no_right(problem, what)
+            }
+            (Kind::Refused, _) => more.into_iter().fold(problem, Problem::cause),
+            _ => problem,
+        }
+    }
+}
+
+/// What an entry of `errors` says: GitHub sends words, or an object with a message or a code.
+fn worded(error: &Value) -> Option<String> {
+    let text = error.as_str().or_else(|| error["message"].as_str());
+    text.map(str::to_owned).or_else(|| {
+        let code = error["code"].as_str()?;
+        Some(
+            format!("{} {code}", error["field"].as_str().unwrap_or_default())
+                .trim()
+                .to_owned(),
+        )
+    })
+}
+
+/// The words in which branch protection and rulesets refuse.
+fn is_rule(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    [
+        "rule violation",
+        "protected branch",
+        "protected ref",
+        "protected tag",
+        "branch protection",
+        "being restricted",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
+}
+
+/// What commits and references need.
+pub(in crate::services::github) const CONTENTS_SCOPES: &str = "a classic token needs the scope repo (public_repo where everybody sees the repository); a fine-grained one Contents: read and write on it; a job permissions: contents: write";
+
+/// `problem` as what it means about commits and references: the token may not.
+fn no_right(problem: Problem, what: &str) -> Problem {
+    let mut denied = Problem::new(
+        Kind::Credentials,
+        format!("{what}: the GitHub token may not write contents there"),
+    )
+    .cause(&problem.summary);
+    denied.causes.extend(problem.causes);
+    denied.request_id = problem.request_id;
+    let mut denied = denied.hint(CONTENTS_SCOPES);
+    for hint in problem
+        .hints
+        .iter()
+        .filter(|hint| hint.as_str().contains("gh auth"))
+    {
+        denied = denied.hint(Outside::as_str(hint));
+    }
+    denied.hint("the account itself must be allowed to push there")
+}

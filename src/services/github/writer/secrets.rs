@@ -1,0 +1,114 @@
+//! Setting and deleting Actions secrets.
+//!
+//! Owns those requests and what a refused seal means. What is sent is sealed: GitHub alone can
+//! open it.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::super::secrets::{ORGANISATION_SCOPES, REPOSITORY_SCOPES, no_permission};
+use super::{Change, GitHubWriter, of_repository};
+use crate::domain::secret::SealedValue;
+use crate::domain::{KeyId, Kind, Outside, Problem, SecretName, SecretTarget};
+use crate::services::http::{Answer, Written, host_of};
+
+impl GitHubWriter {
+    /// Sets a secret of a repository. Setting it twice is harmless but for the time it was set.
+    pub async fn put_secret(&self, sealed: &SealedValue) -> Result<Written<()>, Problem> {
+        let target = &sealed.target;
+        let what = format!("setting the secret {target}");
+        let body = json!({"encrypted_value": sealed.encrypted_value, "key_id": sealed.key_id});
+        let sent = self
+            .send_secret(Method::PUT, &repository_path(target), Some(&body), &what)
+            .await;
+        match sent {
+            Err(problem) if problem.kind == Kind::NotFound => {
+                self.github.about(&target.repository, &what).await?;
+                Err(no_permission(problem, &what, REPOSITORY_SCOPES))
+            }
+            other => other,
+        }
+    }
+
+    /// Sets a secret of an organisation that the repositories with these numbers may read.
+    pub async fn put_organisation_secret(
+        &self,
+        organisation: &str,
+        name: &SecretName,
+        key_id: &KeyId,
+        encrypted_value: &str,
+        repositories: &[u64],
+    ) -> Result<Written<()>, Problem> {
+        let what = format!(
+            "setting the secret {name} of the organisation {}",
+            Outside::capped(organisation, 100)
+        );
+        let body = json!({
+            "encrypted_value": encrypted_value, "key_id": key_id,
+            "visibility": "selected", "selected_repository_ids": repositories,
+        });
+        let path = ["orgs", organisation, "actions", "secrets", name.as_str()];
+        self.send_secret(Method::PUT, &path, Some(&body), &what)
+            .await
+            .map_err(|problem| no_permission(problem, &what, ORGANISATION_SCOPES))
+    }
+
+    /// Deletes a secret of a repository. One that is not there counts as deleted.
+    pub async fn delete_secret(&self, target: &SecretTarget) -> Result<Written<()>, Problem> {
+        let what = format!("deleting the secret {target}");
+        match self
+            .send_secret(Method::DELETE, &repository_path(target), None, &what)
+            .await
+        {
+            Err(problem) if problem.kind == Kind::NotFound => match self.github.secret(target).await? {
+                None => Ok(Written::Answered(())),
+                Some(_) => Err(no_permission(problem, &what, REPOSITORY_SCOPES)),
+            },
+            other => other,
+        }
+    }
+
+    async fn send_secret(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
+        what: &str,
+    ) -> Result<Written<()>, Problem> {
+        let change = Change {
+            method,
+            path,
+            body,
+            what,
+        };
+        let sent = self
+            .send(&change, |answer| self.refused_seal(answer, what))
+            .await?;
+        Ok(sent.map(drop))
+    }
+
+    fn refused_seal(&self, answer: &Answer, what: &str) -> Problem {
+        let problem = self.problem_of(answer, what);
+        if answer.status != 422 {
+            return problem;
+        }
+        // Of what we send only the key can have become wrong.
+        let mut refused = Problem::new(
+            Kind::Refused,
+            format!(
+                "{what}: {} does not take a value sealed with this key",
+                host_of(&answer.url)
+            ),
+        );
+        refused.causes = problem.causes;
+        refused.request_id = problem.request_id;
+        refused.hint("the repository's key has changed since the value was sealed: a new token is needed for every target")
+    }
+}
+
+fn repository_path(target: &SecretTarget) -> Vec<&str> {
+    of_repository(
+        &target.repository,
+        &["actions", "secrets", target.secret.as_str()],
+    )
+}
