@@ -37,6 +37,7 @@ pub mod upload;
 pub mod view;
 pub mod wake;
 pub mod words;
+pub mod workflows;
 
 #[cfg(test)]
 mod tests;

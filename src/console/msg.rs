@@ -15,6 +15,7 @@ use super::hidden::Hidden;
 use super::image::Seen;
 use super::panes::PaneId;
 use crate::domain::charm::ImageBehind;
+use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
 use crate::domain::{CharmName, Observed, Outside, Problem, Snapshot};
 use crate::journal::{RunId, RunRecord};
 use crate::plan::Plan;
@@ -56,6 +57,10 @@ pub enum Msg {
     Release(ReleaseMsg),
     /// Of the promotion dialog.
     Promote(PromoteMsg),
+    /// Of the dialog of workflows.
+    Workflows(WorkflowsMsg),
+    /// Of the form of a workflow.
+    Form(FormMsg),
     /// Of an image looked at closely.
     Image(ImageMsg),
     // --- from the clock
@@ -81,6 +86,10 @@ pub enum Msg {
     Looked(RequestId, Box<Result<Seen, Problem>>),
     /// The images behind the revisions of a charm's resources were read.
     Behind(RequestId, CharmName, BTreeMap<String, Observed<ImageBehind>>),
+    /// The workflows of a repository were looked at.
+    WorkflowsSeen(RequestId, Box<Observed<RepositoryWorkflows>>),
+    /// A run of a workflow was looked at.
+    WorkflowRunSeen(RequestId, Box<Result<WorkflowRun, Problem>>),
     /// Engines of this machine said what they hold.
     Held(Vec<Outside>),
     /// A run began, or not.
@@ -152,6 +161,8 @@ pub enum Go {
     RollBack,
     /// Review the holding of the selected release, or the end of its hold.
     Hold,
+    /// Look at the workflows of the bundle's repository.
+    Workflows,
     /// Look at the selected image.
     Image,
     /// Take up the selected run.
@@ -247,6 +258,36 @@ pub enum PromoteMsg {
     /// Take the selected charm along, or leave it out.
     Tick,
     /// Plan the promotion.
+    Accept,
+    /// Leave it.
+    Close,
+}
+
+/// What can happen in the dialog of workflows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkflowsMsg {
+    /// By rows or lines.
+    Step(isize),
+    /// The form of a workflow, or a run with its jobs.
+    Open,
+    /// Plan to do the failed jobs of the run again.
+    Repeat,
+    /// Plan to stop the run.
+    Stop,
+    /// Look again.
+    Again,
+    /// Open the page of the run.
+    Browse,
+    /// Back to the list, or leave it.
+    Close,
+}
+
+/// What can happen in the form of a workflow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormMsg {
+    /// By fields.
+    Step(isize),
+    /// Plan the start.
     Accept,
     /// Leave it.
     Close,

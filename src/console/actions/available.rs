@@ -24,6 +24,7 @@ use Availability::{Disabled, Enabled, Hidden};
 
 pub(super) use super::standing::{
     hold, over, promote_channel, promote_release, roll_back_channel, roll_back_here, roll_back_run, without,
+    workflow_open, workflow_repeat, workflow_stop, workflows, workflows_again,
 };
 
 const READ_ONLY: &str = "read-only: nothing is written; start without --read-only to write";

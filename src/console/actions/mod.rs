@@ -60,6 +60,7 @@ pub enum ActionId {
     HoldRelease,
     RollBackChannel,
     RollBackRun,
+    Workflows,
     Image,
     ChannelImage,
     ReleaseImage,
@@ -142,6 +143,20 @@ pub enum ActionId {
     PromoteUp,
     PromoteDown,
     PromoteClose,
+    WorkflowsOpen,
+    WorkflowsRepeat,
+    WorkflowsStop,
+    WorkflowsAgain,
+    WorkflowsBrowse,
+    WorkflowsUp,
+    WorkflowsDown,
+    WorkflowsPageUp,
+    WorkflowsPageDown,
+    WorkflowsClose,
+    FormAccept,
+    FormNext,
+    FormPrevious,
+    FormClose,
     ChooseAccept,
     ChooseUp,
     ChooseDown,
@@ -198,6 +213,10 @@ pub enum Scope {
     Release,
     /// In the promotion dialog.
     Promote,
+    /// In the dialog of workflows.
+    Workflows,
+    /// In the form of a workflow.
+    Form,
     /// In a choice between a few things.
     Choose,
     /// Where an image is looked at closely.
@@ -249,6 +268,8 @@ pub fn scopes(model: &Model) -> Vec<Scope> {
         Some(Modal::Upload(_)) => vec![Scope::Upload],
         Some(Modal::Release(_)) => vec![Scope::Release],
         Some(Modal::Promote(_)) => vec![Scope::Promote],
+        Some(Modal::Workflows(_)) => vec![Scope::Workflows],
+        Some(Modal::Form(_)) => vec![Scope::Form],
         Some(Modal::Choose(_)) => vec![Scope::Choose],
         Some(Modal::Image(_)) => vec![Scope::Image],
         Some(Modal::Stop(_)) => vec![Scope::Stop],

@@ -1,16 +1,19 @@
-//! Whether what is published already can be promoted, rolled back or held now, and if not, why.
+//! Whether what is published already can be promoted, rolled back or held now, and what can be done
+//! with workflows; and if not, why.
 //!
 //! Must not change anything.
 
 use super::Availability;
 use super::available::{change, may_change, of_review, online};
+use crate::console::dialogs::Modal;
 use crate::console::model::Screen;
 use crate::console::review::Review;
+use crate::console::workflows::{self as flows, Workflows};
 use crate::console::{Model, promote, rollback};
 use crate::domain::Outside;
 use crate::plan::Intent;
 
-use Availability::{Disabled, Hidden};
+use Availability::{Disabled, Enabled, Hidden};
 
 fn unless(model: &Model, reason: Option<&'static str>) -> Availability {
     reason.map_or_else(|| online(model), Disabled)
@@ -74,5 +77,52 @@ pub(super) fn without(model: &Model) -> Availability {
         Hidden
     } else {
         change(model)
+    }
+}
+
+pub(super) fn workflows(model: &Model) -> Availability {
+    let reason = model.workspace().bundle.is_none();
+    unless(
+        model,
+        reason.then_some("this workspace names no repository of a bundle"),
+    )
+}
+
+fn dialog(model: &Model) -> Option<&Workflows> {
+    match &model.modal {
+        Some(Modal::Workflows(dialog)) => Some(dialog),
+        _ => None,
+    }
+}
+
+pub(super) fn workflow_open(model: &Model) -> Availability {
+    match dialog(model) {
+        Some(dialog) if dialog.shown.is_some() => Hidden,
+        Some(dialog) if flows::rows(model, dialog).is_empty() => Disabled("nothing is selected"),
+        _ => Enabled,
+    }
+}
+
+pub(super) fn workflow_repeat(model: &Model) -> Availability {
+    match dialog(model).and_then(|dialog| flows::run(model, dialog)) {
+        None => Disabled("select a run"),
+        Some(run) if !run.ended() => Disabled("it goes on still"),
+        Some(run) if run.ended_well() => Disabled("none of its jobs failed"),
+        Some(_) => online(model),
+    }
+}
+
+pub(super) fn workflow_stop(model: &Model) -> Availability {
+    match dialog(model).and_then(|dialog| flows::run(model, dialog)) {
+        None => Disabled("select a run"),
+        Some(run) if run.ended() => Disabled("it has ended"),
+        Some(_) => online(model),
+    }
+}
+
+pub(super) fn workflows_again(model: &Model) -> Availability {
+    match dialog(model) {
+        Some(dialog) if dialog.in_flight.is_some() => Disabled("it is being looked at"),
+        _ => online(model),
     }
 }

@@ -18,6 +18,8 @@ fn together() -> Vec<Vec<Scope>> {
         Scope::Upload,
         Scope::Release,
         Scope::Promote,
+        Scope::Workflows,
+        Scope::Form,
         Scope::Choose,
         Scope::Image,
         Scope::Stop,

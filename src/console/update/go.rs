@@ -13,7 +13,9 @@ use crate::console::panes::{self, PaneId, activity, channels, credentials, relea
 use crate::console::running::Running;
 use crate::console::sign_in::{self, Deed};
 use crate::console::view::look::Tone;
-use crate::console::{Model, image, layout, links, promote, release, review, rollback, running, upload};
+use crate::console::{
+    Model, image, layout, links, promote, release, review, rollback, running, upload, workflows,
+};
 use crate::domain::Problem;
 use crate::journal::{RunId, RunRecord, StepOutcome};
 use crate::plan::{HoldIntent, Intent, Keep, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent};
@@ -69,6 +71,7 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::Promote => promote::open(model),
         Go::RollBack => return rollback::open(model),
         Go::Hold => return hold(model),
+        Go::Workflows => return workflows::open(model),
         Go::Image if matches!(model.screen, Screen::Review(_)) => return image::open_planned(model),
         Go::Image => return image::open_selected(model),
         Go::Resume => ask_resume(model),
