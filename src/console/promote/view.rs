@@ -15,7 +15,7 @@ const COLUMNS: u16 = 84;
 /// Lines beside the rows: two borders, one above, two below.
 const FIXED: usize = 5;
 /// Columns of a risk or a charm.
-const LABEL: usize = 14;
+const LABEL: usize = 20;
 
 /// Lines of the rows that fit, of `count` rows; a heading stands between risks and charms.
 pub fn height(model: &Model, count: usize) -> usize {
@@ -124,7 +124,10 @@ fn one_charm(model: &Model, dialog: &Promote, charm: &CharmName) -> Vec<Piece> {
     revisions.dedup();
     vec![
         Piece::new(mark, tone),
-        Piece::new(words::pad(model.short(charm), LABEL), tone),
+        Piece::new(
+            words::pad(&words::cut(model.short(charm), LABEL - 1), LABEL),
+            tone,
+        ),
         Piece::new(format!("{} of {latest}", revisions.join(", ")), Tone::Dim),
     ]
 }

@@ -7,4 +7,5 @@ mod screens;
 mod standing;
 mod table;
 mod transfers;
+mod workflows;
 mod world;

@@ -413,6 +413,13 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
             }
             Effect::Look { id, image, to, .. } => Msg::Looked(id, Box::new(Ok(seen(&image, to.is_some())))),
             Effect::LookBehind { id, charm, previous } => Msg::Behind(id, charm, previous.behind.clone()),
+            Effect::LookAtWorkflows { id, .. } => {
+                let seen = Observed::read(super::workflows::seen(), now());
+                Msg::WorkflowsSeen(id, Box::new(seen))
+            }
+            Effect::LookAtRun { id, run, .. } => {
+                Msg::WorkflowRunSeen(id, Box::new(Ok(super::workflows::looked_at(run))))
+            }
             Effect::AskEngines => Msg::Held(vec![Outside::new("docker-daemon:finos/legend-studio:mine")]),
             other => {
                 rest.push(other);

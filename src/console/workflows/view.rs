@@ -15,7 +15,7 @@ use crate::plan::workflow::lint;
 /// Columns of the dialog, borders included.
 const COLUMNS: u16 = 112;
 /// Lines about the selected row.
-const ABOUT: usize = 3;
+const ABOUT: usize = 5;
 /// Lines beside the rows: two borders, the line between and what is said of the selected row.
 const FIXED: usize = 3 + ABOUT;
 /// Columns of a file name, and of a state.
@@ -164,11 +164,10 @@ fn about(model: &Model, dialog: &Workflows, row: Option<Row<'_>>) -> Vec<Line> {
             };
             let mut about = vec![Line::of("form", form, Tone::Plain)];
             let findings = lint::findings(&dialog.repository, file, model.now);
-            about.extend(
-                findings
-                    .iter()
-                    .map(|one| Line::of("remedy", one.remedy.to_string(), Tone::Plain)),
-            );
+            for one in &findings {
+                about.push(Line::of("wrong", one.text.to_string(), Tone::Warn));
+                about.push(Line::of("remedy", one.remedy.to_string(), Tone::Plain));
+            }
             about
         }
     }

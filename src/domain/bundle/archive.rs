@@ -70,7 +70,7 @@ mod tests {
     fn what_was_packed_is_found_again() {
         let made = archive(&files(&[("bundle.yaml", "name: x\n"), ("icon.svg", "<svg/>")])).unwrap();
         let mut read = zip::ZipArchive::new(Cursor::new(made)).unwrap();
-        let names: Vec<String> = read.file_names().map(str::to_owned).collect();
+        let names: Vec<String> = read.file_names().map(|name| name.unwrap().into_owned()).collect();
         assert_eq!(names, ["bundle.yaml", "icon.svg"]);
         let mut text = String::new();
         read.by_name("bundle.yaml")
