@@ -26,9 +26,9 @@ use crate::domain::image::{Platform, PlatformImage};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts, SessionFacts};
 use crate::domain::snapshot::PullQuota;
 use crate::domain::{
-    Base, CharmRevision, ConfigDigest, ContentFacts, Digest, Fingerprint, GitHubRepository, ImageDetail,
-    ImageFacts, ImageSource, KeyId, ManifestDigest, Observed, Origin, Outside, Reference, Release,
-    ResolvedImage, ResourceRevision, SessionId, Snapshot,
+    Author, Base, BundleFacts, CharmRevision, ConfigDigest, ContentFacts, Digest, FileBytes, Fingerprint,
+    GitHubRepository, ImageDetail, ImageFacts, ImageSource, KeyId, ManifestDigest, Observed, Origin, Outside,
+    Reference, Release, ResolvedImage, ResourceRevision, SessionId, Snapshot,
 };
 use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::{
@@ -432,8 +432,46 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
     rest
 }
 
-/// What was looked at for an upload of an image by reference.
+/// The bundle and its repository, as a publish looks at them.
+fn with_bundle(snapshot: &mut Snapshot) {
+    let mut text = String::from("applications:\n");
+    for (charm, ..) in CHARMS {
+        text.push_str(&format!(
+            "  {charm}:\n    charm: {charm}\n    channel: latest/edge\n"
+        ));
+    }
+    let repository = BundleFacts {
+        tip: "a".repeat(40).parse().unwrap(),
+        files: [("bundle.yaml".to_owned(), FileBytes(text.into_bytes()))].into(),
+        branches: BTreeMap::new(),
+        writable: Some(true),
+        author: Author {
+            name: "Rita Releaser".into(),
+            email: "rita@example.com".into(),
+            from: "git".into(),
+            remarks: Vec::new(),
+        },
+    };
+    snapshot.bundle = Observed::read(repository, now());
+    let store = CharmFacts {
+        bundle: true,
+        tracks: vec!["latest".parse().unwrap()],
+        guardrails: vec![r"\d{4}-\d{2}".into()],
+        ..CharmFacts::default()
+    };
+    snapshot.charms.insert(
+        "finos-legend-bundle".parse().unwrap(),
+        Observed::read(store, now()),
+    );
+}
+
+/// What is looked at for a publish, or for an upload of an image by reference.
 fn looked_for(previous: Arc<Snapshot>, intent: &Intent) -> Arc<Snapshot> {
+    if matches!(intent, Intent::Publish(_) | Intent::Promote(_)) {
+        let mut snapshot = Arc::unwrap_or_clone(previous);
+        with_bundle(&mut snapshot);
+        return Arc::new(snapshot);
+    }
     let Intent::Upload(UploadIntent {
         content: Content::From { source, .. },
         ..
@@ -554,7 +592,9 @@ pub(super) fn screen(model: &Model) -> (String, Drawn) {
 /// The plan of publishing the new release.
 pub(super) fn plan() -> Plan {
     let intent = PublishIntent::of("2025-01-27".parse().unwrap());
-    publish::plan(&workspace(), &snapshot(), &intent).unwrap()
+    let mut snapshot = snapshot();
+    with_bundle(&mut snapshot);
+    publish::plan(&workspace(), &snapshot, &intent).unwrap()
 }
 
 pub(super) fn record(outcome: Option<Outcome>) -> RunRecord {
