@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::place;
+use crate::domain::channel::Risk;
 use crate::domain::release::ReleaseName;
 use crate::domain::{
     Channel, CharmName, GitHubRepository, Kind, Outside, Problem, Repository, ResourceName, SecretTarget,
@@ -139,10 +140,16 @@ impl Bundle {
         self.branch.split("{release}").next().unwrap_or(&self.branch)
     }
 
-    /// The release that `branch` marks, if it marks one.
+    /// The release that `branch` marks, if it marks one. The branch of a promotion, whose name goes
+    /// on with the risk, marks none.
     pub fn marked_by(&self, branch: &str) -> Option<ReleaseName> {
         let (before, after) = self.branch.split_once("{release}")?;
-        branch.strip_prefix(before)?.strip_suffix(after)?.parse().ok()
+        let name = branch.strip_prefix(before)?.strip_suffix(after)?;
+        let promoted = Risk::ALL.iter().any(|risk| {
+            name.strip_suffix(risk.as_str())
+                .is_some_and(|rest| rest.ends_with('-'))
+        });
+        if promoted { None } else { name.parse().ok() }
     }
 }
 
@@ -381,6 +388,7 @@ mod tests {
             "2023-07-03_4"
         );
         assert_eq!(bundle.marked_by("edge"), None);
+        assert_eq!(bundle.marked_by("release-2023-12-05-stable"), None);
         assert_eq!(workspace.tokens[0].targets.len(), 7);
     }
 

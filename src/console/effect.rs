@@ -10,7 +10,7 @@ use super::confirm::Confirmed;
 use super::given::{Entered, Given};
 use super::image::Wanted;
 use crate::domain::credential::TokenScope;
-use crate::domain::{CharmName, ResourceName, Snapshot};
+use crate::domain::{CharmName, GitHubRepository, ResourceName, Snapshot};
 use crate::journal::RunId;
 use crate::plan::{Intent, Plan};
 
@@ -73,6 +73,24 @@ pub enum Effect {
     },
     /// Ask the engines of this machine what they hold.
     AskEngines,
+    /// Look at the workflows of a repository.
+    LookAtWorkflows {
+        /// The request.
+        id: RequestId,
+        /// The repository.
+        repository: GitHubRepository,
+        /// What is known so far.
+        previous: Arc<Snapshot>,
+    },
+    /// Look at a run of a workflow: its jobs, and the end of the log of one that failed.
+    LookAtRun {
+        /// The request.
+        id: RequestId,
+        /// The repository.
+        repository: GitHubRepository,
+        /// GitHub's number of the run.
+        run: u64,
+    },
     // --- background, changing remotes
     /// Start a run of a confirmed plan.
     Start {

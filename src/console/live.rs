@@ -42,6 +42,8 @@ pub enum State {
     Ended(Outcome),
     /// It died or its outcome is not known.
     Open,
+    /// A later run gave back what it had changed.
+    RolledBack,
 }
 
 impl State {
@@ -52,7 +54,16 @@ impl State {
             Self::Stopping => "stop requested",
             Self::Ended(outcome) => outcome.as_str(),
             Self::Open => "open",
+            Self::RolledBack => "rolled back",
         }
+    }
+
+    /// True where it can be taken up: it ended neither well nor for good.
+    pub const fn waits(self) -> bool {
+        matches!(
+            self,
+            Self::Open | Self::Ended(Outcome::Failed | Outcome::Cancelled)
+        )
     }
 }
 
@@ -66,6 +77,7 @@ pub fn state(live: Option<&Live>, record: Option<&RunRecord>) -> State {
         };
     }
     match record {
+        Some(record) if record.rolled_back_by.is_some() && !record.running => State::RolledBack,
         Some(record) if record.open() => State::Open,
         Some(record) => record.outcome.map_or(State::Running, State::Ended),
         None => live

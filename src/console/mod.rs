@@ -25,8 +25,10 @@ pub mod live;
 pub mod model;
 pub mod msg;
 pub mod panes;
+pub mod promote;
 pub mod release;
 pub mod review;
+pub mod rollback;
 pub mod running;
 pub mod shell;
 pub mod sign_in;
@@ -35,6 +37,7 @@ pub mod upload;
 pub mod view;
 pub mod wake;
 pub mod words;
+pub mod workflows;
 
 #[cfg(test)]
 mod tests;

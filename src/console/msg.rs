@@ -15,6 +15,7 @@ use super::hidden::Hidden;
 use super::image::Seen;
 use super::panes::PaneId;
 use crate::domain::charm::ImageBehind;
+use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
 use crate::domain::{CharmName, Observed, Outside, Problem, Snapshot};
 use crate::journal::{RunId, RunRecord};
 use crate::plan::Plan;
@@ -54,6 +55,12 @@ pub enum Msg {
     Upload(UploadMsg),
     /// Of the release dialog.
     Release(ReleaseMsg),
+    /// Of the promotion dialog.
+    Promote(PromoteMsg),
+    /// Of the dialog of workflows.
+    Workflows(WorkflowsMsg),
+    /// Of the form of a workflow.
+    Form(FormMsg),
     /// Of an image looked at closely.
     Image(ImageMsg),
     // --- from the clock
@@ -79,6 +86,10 @@ pub enum Msg {
     Looked(RequestId, Box<Result<Seen, Problem>>),
     /// The images behind the revisions of a charm's resources were read.
     Behind(RequestId, CharmName, BTreeMap<String, Observed<ImageBehind>>),
+    /// The workflows of a repository were looked at.
+    WorkflowsSeen(RequestId, Box<Observed<RepositoryWorkflows>>),
+    /// A run of a workflow was looked at.
+    WorkflowRunSeen(RequestId, Box<Result<WorkflowRun, Problem>>),
     /// Engines of this machine said what they hold.
     Held(Vec<Outside>),
     /// A run began, or not.
@@ -144,6 +155,14 @@ pub enum Go {
     Release,
     /// Review the closing of the selected channel.
     Close,
+    /// Choose the risk that a release is promoted to.
+    Promote,
+    /// Review the rollback of the selected channel or run.
+    RollBack,
+    /// Review the holding of the selected release, or the end of its hold.
+    Hold,
+    /// Look at the workflows of the bundle's repository.
+    Workflows,
     /// Look at the selected image.
     Image,
     /// Take up the selected run.
@@ -173,6 +192,10 @@ pub enum ReviewMsg {
     RevokeFormer,
     /// Keep the token elsewhere.
     KeepElsewhere,
+    /// Leave out what is written to the bundle and its repository, or take it in.
+    WithoutBranch,
+    /// Also roll back what somebody changed since, or leave it.
+    Over,
     /// Look and plan again.
     Again,
     /// Ask for the word that confirms.
@@ -222,6 +245,49 @@ pub enum ReleaseMsg {
     /// Another revision, by steps.
     Change(isize),
     /// Plan the release.
+    Accept,
+    /// Leave it.
+    Close,
+}
+
+/// What can happen in the promotion dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromoteMsg {
+    /// By rows.
+    Step(isize),
+    /// Take the selected charm along, or leave it out.
+    Tick,
+    /// Plan the promotion.
+    Accept,
+    /// Leave it.
+    Close,
+}
+
+/// What can happen in the dialog of workflows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkflowsMsg {
+    /// By rows or lines.
+    Step(isize),
+    /// The form of a workflow, or a run with its jobs.
+    Open,
+    /// Plan to do the failed jobs of the run again.
+    Repeat,
+    /// Plan to stop the run.
+    Stop,
+    /// Look again.
+    Again,
+    /// Open the page of the run.
+    Browse,
+    /// Back to the list, or leave it.
+    Close,
+}
+
+/// What can happen in the form of a workflow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FormMsg {
+    /// By fields.
+    Step(isize),
+    /// Plan the start.
     Accept,
     /// Leave it.
     Close,

@@ -13,9 +13,9 @@ use super::dialogs::{self, Modal, Text};
 use super::effect::{Effect, RequestId};
 use super::hidden::Hidden;
 use super::model::Screen;
-use super::msg::{ImageMsg, ReleaseMsg, SignInMsg, UploadMsg};
+use super::msg::{FormMsg, ImageMsg, PromoteMsg, ReleaseMsg, SignInMsg, UploadMsg, WorkflowsMsg};
 use super::panes::{self, PaneId};
-use super::{Model, Msg, image, layout, release, review, running, sign_in, upload, wake};
+use super::{Model, Msg, image, layout, promote, release, review, running, sign_in, upload, wake, workflows};
 use crate::domain::{Problem, Snapshot};
 use crate::journal::RunRecord;
 
@@ -69,7 +69,18 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Upload(msg) => on_upload(model, msg),
         Msg::Release(msg) => on_release(model, msg),
+        Msg::Promote(msg) => on_promote(model, msg),
         Msg::Image(msg) => on_image(model, msg),
+        Msg::Workflows(msg) => on_workflows(model, msg),
+        Msg::Form(msg) => on_form(model, msg),
+        Msg::WorkflowsSeen(id, found) => {
+            workflows::seen(model, id, *found);
+            Vec::new()
+        }
+        Msg::WorkflowRunSeen(id, found) => {
+            workflows::seen_run(model, id, *found);
+            Vec::new()
+        }
         Msg::Looked(id, result) => {
             image::looked(model, id, *result);
             Vec::new()
@@ -118,6 +129,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.refresh.in_flight = None;
             model.journal.in_flight = None;
             image::broken(model);
+            workflows::broken(model);
             if let Screen::Review(review) = &mut model.screen {
                 review.in_flight = None;
                 review.starting = None;
@@ -149,6 +161,38 @@ fn on_release(model: &mut Model, msg: ReleaseMsg) -> Vec<Effect> {
         ReleaseMsg::Tick => release::tick(model),
         ReleaseMsg::Change(steps) => release::change(model, steps),
         ReleaseMsg::Close => release::close(model),
+    }
+    Vec::new()
+}
+
+fn on_promote(model: &mut Model, msg: PromoteMsg) -> Vec<Effect> {
+    match msg {
+        PromoteMsg::Accept => return promote::accept(model),
+        PromoteMsg::Step(steps) => promote::step(model, steps),
+        PromoteMsg::Tick => promote::tick(model),
+        PromoteMsg::Close => promote::close(model),
+    }
+    Vec::new()
+}
+
+fn on_workflows(model: &mut Model, msg: WorkflowsMsg) -> Vec<Effect> {
+    match msg {
+        WorkflowsMsg::Open => return workflows::open_selected(model),
+        WorkflowsMsg::Repeat => return workflows::repeat(model),
+        WorkflowsMsg::Stop => return workflows::stop(model),
+        WorkflowsMsg::Again => return workflows::again(model),
+        WorkflowsMsg::Browse => return workflows::browse(model),
+        WorkflowsMsg::Step(steps) => workflows::step(model, steps),
+        WorkflowsMsg::Close => workflows::close(model),
+    }
+    Vec::new()
+}
+
+fn on_form(model: &mut Model, msg: FormMsg) -> Vec<Effect> {
+    match msg {
+        FormMsg::Accept => return workflows::accept_form(model),
+        FormMsg::Step(steps) => workflows::step_form(model, steps),
+        FormMsg::Close => workflows::close_form(model),
     }
     Vec::new()
 }
@@ -194,6 +238,7 @@ fn edit(model: &mut Model, key: Key) {
         }
         Some(Modal::SignIn(_)) => sign_in::edit(model, key),
         Some(Modal::Upload(_)) => upload::typed(model, key),
+        Some(Modal::Form(_)) => workflows::typed(model, key),
         Some(_) => {}
         None => {
             if let Some(field) = &mut model.filtering
@@ -219,7 +264,7 @@ fn on_paste(model: &mut Model, text: &Hidden) {
         return;
     }
     let takes = match &model.modal {
-        Some(Modal::Prompt(_) | Modal::Help(_) | Modal::Upload(_)) => true,
+        Some(Modal::Prompt(_) | Modal::Help(_) | Modal::Upload(_) | Modal::Form(_)) => true,
         Some(_) => false,
         None => model.filtering.is_some(),
     };
@@ -269,6 +314,18 @@ fn pick(model: &mut Model, at: usize) -> Vec<Effect> {
         }
         Some(Modal::Release(_)) => {
             release::pick(model, at);
+            return Vec::new();
+        }
+        Some(Modal::Promote(_)) => {
+            promote::pick(model, at);
+            return Vec::new();
+        }
+        Some(Modal::Workflows(dialog)) => {
+            dialog.at = at;
+            return Vec::new();
+        }
+        Some(Modal::Form(form)) => {
+            form.at = at.min(form.fields.len().saturating_sub(1));
             return Vec::new();
         }
         _ => {}

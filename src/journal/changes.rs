@@ -59,6 +59,11 @@ impl RunRecord {
     pub fn touched_channels(&self) -> bool {
         !of(self).is_empty()
     }
+
+    /// What it changed in channels, or may have changed, row by row.
+    pub fn channel_changes(&self) -> Vec<ChannelChange> {
+        of(self)
+    }
 }
 
 /// What `run` changed in channels that `plan`, which is to replace its own, no longer tells.

@@ -71,6 +71,7 @@ mod tests {
             steps: Vec::new(),
             problem: None,
             running: false,
+            rolled_back_by: None,
         }
     }
 

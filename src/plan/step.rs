@@ -2,6 +2,9 @@
 //!
 //! Owns the only list of operations that can change a remote. Must not know how they are done.
 
+mod rows;
+mod subject;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -12,14 +15,17 @@ use chrono::{DateTime, Utc};
 use super::Risk;
 use super::intent::Keep;
 use crate::config::workspace::TokenKind;
-use crate::domain::charm::{ChannelRow, Serving};
+use crate::domain::charm::Serving;
 use crate::domain::credential::TokenScope;
 use crate::domain::secret::SelectedRepository;
 use crate::domain::{
     Author, Base, Channel, CharmName, CharmRevision, CommitId, ConfigDigest, Cut, Digest, FileBytes,
     GitHubRepository, ManifestDigest, OrganisationSecret, Origin, Outside, ReleaseName, Repository,
-    ResourceName, ResourceRevision, SecretTarget, SessionId, Track,
+    ResourceName, SecretTarget, SessionId, Track,
 };
+
+pub use rows::{Attach, AttachFrom, Move, PlannedResource, PlannedRow, State};
+pub use subject::{Need, NeededPackage, Subject};
 
 /// Names a step inside its plan, readable and stable: `upload/finos-legend-studio-k8s/studio-image`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,57 +68,6 @@ pub struct Step {
     pub optional: bool,
     /// What it does.
     pub op: Op,
-}
-
-/// What is or will be there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum State {
-    /// Rows of the channel map.
-    Rows(Vec<PlannedRow>),
-    /// In words.
-    Text(Outside),
-    /// Nothing.
-    Nothing(()),
-}
-
-impl State {
-    /// In words.
-    pub fn text(text: impl AsRef<str>) -> Self {
-        Self::Text(Outside::new(text))
-    }
-}
-
-/// A row of the channel map, before or after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedRow {
-    /// The channel.
-    pub channel: Channel,
-    /// The base.
-    pub base: Option<Base>,
-    /// The charm revision; none where the channel is closed.
-    pub revision: Option<CharmRevision>,
-    /// The charm's own version text.
-    pub version: Option<Outside>,
-    /// The resources.
-    pub resources: Vec<PlannedResource>,
-}
-
-/// A resource of such a row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedResource {
-    /// The resource.
-    pub name: ResourceName,
-    /// Its revision; none until it is uploaded.
-    pub revision: Option<ResourceRevision>,
-    /// The image behind it.
-    pub digest: Option<ManifestDigest>,
-    /// The image's config.
-    pub config_digest: Option<ConfigDigest>,
-    /// The tag that the release names, where the image comes from one.
-    pub tag: Option<Outside>,
-    /// Releases that name this image.
-    pub release: Vec<ReleaseName>,
 }
 
 /// What a step does. Nothing changes a remote except through one of these.
@@ -348,66 +303,6 @@ pub enum Op {
     },
 }
 
-/// What no two runs may work on at the same time.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Subject {
-    /// A charm with its channels and resources.
-    Charm(CharmName),
-    /// A secret of a repository.
-    Secret(SecretTarget),
-    /// A session of the store.
-    Session(SessionId),
-    /// A repository of a registry.
-    Repository(Repository),
-    /// A branch of a repository.
-    Branch(GitHubRepository, String),
-    /// The hold of a release.
-    Hold(ReleaseName),
-    /// The workflows of a repository.
-    Workflows(GitHubRepository),
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Charm(charm) => f.pad(charm.as_str()),
-            Self::Secret(target) => f.pad(&target.to_string()),
-            Self::Session(session) => f.pad(&format!("session {session}")),
-            Self::Repository(repository) => f.pad(&repository.to_string()),
-            Self::Branch(repository, branch) => f.pad(&format!(
-                "branch {} of {repository}",
-                Outside::capped(branch, 100)
-            )),
-            Self::Hold(release) => f.pad(&format!("hold of {release}")),
-            Self::Workflows(repository) => f.pad(&format!("workflows of {repository}")),
-        }
-    }
-}
-
-/// What the job behind a target needs of its credential.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Need {
-    /// The target.
-    pub target: SecretTarget,
-    /// Permissions (store) or scopes (GitHub).
-    pub permissions: Vec<String>,
-    /// Packages that it publishes, with the store's id where known.
-    pub packages: Vec<NeededPackage>,
-    /// Channels that it releases to, as the workspace writes them: `{yyyy-mm}/edge` needs a
-    /// credential that is not limited to channels.
-    pub channels: Vec<String>,
-}
-
-/// A package that a job publishes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NeededPackage {
-    /// Its name.
-    pub name: CharmName,
-    /// The store's id of it: some tokens name packages by id only.
-    pub id: Option<String>,
-}
-
 impl Op {
     /// The charm it touches, where it touches one.
     pub const fn charm(&self) -> Option<&CharmName> {
@@ -558,68 +453,4 @@ impl Op {
             Self::RevokeSession { .. } => "revoke-session",
         }
     }
-}
-
-/// One row of the channel map that a release sets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Move {
-    /// The channel.
-    pub channel: Channel,
-    /// The base of the row.
-    pub base: Option<Base>,
-    /// The charm revision that it will serve.
-    pub revision: CharmRevision,
-    /// The resources that it will serve.
-    pub resources: Vec<Attach>,
-    /// What it served when the plan was made.
-    pub before: Option<Serving>,
-}
-
-impl Move {
-    /// The row of `rows` that it sets.
-    pub fn row<'r>(&self, rows: &'r [ChannelRow]) -> Option<&'r ChannelRow> {
-        rows.iter()
-            .find(|row| row.channel == self.channel && row.base == self.base)
-    }
-
-    /// In words, how its row differs from what it was when this was planned; `None` where it does
-    /// not.
-    pub fn moved(&self, rows: &[ChannelRow]) -> Option<String> {
-        let now = self.row(rows).map(Serving::of);
-        if now == self.before {
-            return None;
-        }
-        let word =
-            |serving: Option<&Serving>| serving.map_or_else(|| "closed".to_owned(), ToString::to_string);
-        let base = self
-            .base
-            .as_ref()
-            .map_or_else(String::new, |base| format!(" ({base})"));
-        Some(format!(
-            "{}{base} was {} when this was previewed and is {} now",
-            self.channel,
-            word(self.before.as_ref()),
-            word(now.as_ref())
-        ))
-    }
-}
-
-/// A resource to attach.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attach {
-    /// The resource.
-    pub name: ResourceName,
-    /// Where its revision number comes from.
-    #[serde(flatten)]
-    pub from: AttachFrom,
-}
-
-/// Where the number of a resource revision comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum AttachFrom {
-    /// It exists already.
-    Revision(ResourceRevision),
-    /// This step of the plan makes it.
-    Step(StepId),
 }

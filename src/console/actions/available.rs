@@ -8,7 +8,6 @@ use crate::console::model::Screen;
 use crate::console::panes::{self, PaneId, channels, charms, credentials};
 use crate::console::{Model, image as images, release as releases, review, running, upload as uploads};
 use crate::domain::{ContentFacts, Kind};
-use crate::journal::Outcome;
 
 /// Whether an action can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +21,11 @@ pub enum Availability {
 }
 
 use Availability::{Disabled, Enabled, Hidden};
+
+pub(super) use super::standing::{
+    hold, over, promote_channel, promote_release, roll_back_channel, roll_back_here, roll_back_run, without,
+    workflow_open, workflow_repeat, workflow_stop, workflows, workflows_again,
+};
 
 const READ_ONLY: &str = "read-only: nothing is written; start without --read-only to write";
 
@@ -376,9 +380,9 @@ pub(super) fn resume_here(model: &Model) -> Availability {
 
 const fn may_resume(model: &Model, state: State) -> Availability {
     match state {
-        State::Open | State::Ended(Outcome::Failed) if model.setting.read_only => Disabled(READ_ONLY),
-        State::Open | State::Ended(Outcome::Failed) => Enabled,
-        _ => Hidden,
+        state if !state.waits() => Hidden,
+        _ if model.setting.read_only => Disabled(READ_ONLY),
+        _ => Enabled,
     }
 }
 
@@ -388,13 +392,13 @@ pub(super) fn cancel(model: &Model) -> Availability {
             State::Running if model.live.contains_key(&running.run) => Enabled,
             State::Running => Disabled("another process works on this run"),
             State::Stopping => Disabled("it was asked to stop; what is under way ends first"),
-            State::Ended(_) | State::Open => Hidden,
+            State::Ended(_) | State::Open | State::RolledBack => Hidden,
         },
         _ => Hidden,
     }
 }
 
-fn of_review(model: &Model, answer: impl Fn(&review::Review) -> Availability) -> Availability {
+pub(super) fn of_review(model: &Model, answer: impl Fn(&review::Review) -> Availability) -> Availability {
     match &model.screen {
         Screen::Review(review) => answer(review),
         _ => Hidden,
@@ -422,7 +426,7 @@ pub(super) fn change(model: &Model) -> Availability {
     of_review(model, may_change)
 }
 
-const fn may_change(review: &review::Review) -> Availability {
+pub(super) const fn may_change(review: &review::Review) -> Availability {
     if review.starting.is_some() {
         Disabled("the run is being started")
     } else {

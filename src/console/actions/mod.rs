@@ -5,6 +5,7 @@
 
 mod available;
 mod key;
+mod standing;
 mod table;
 
 pub use available::Availability;
@@ -54,6 +55,12 @@ pub enum ActionId {
     Upload,
     ReleaseRevision,
     CloseChannel,
+    PromoteRelease,
+    PromoteChannel,
+    HoldRelease,
+    RollBackChannel,
+    RollBackRun,
+    Workflows,
     Image,
     ChannelImage,
     ReleaseImage,
@@ -68,6 +75,12 @@ pub enum ActionId {
     ReviewTrackOnly,
     ReviewDowngrade,
     ReviewKeep,
+    ReviewWithout,
+    PromoteConfirm,
+    RollBackConfirm,
+    RollBackOver,
+    HoldConfirm,
+    WorkflowConfirm,
     RotateConfirm,
     RotateFormer,
     RotateOrphan,
@@ -87,6 +100,7 @@ pub enum ActionId {
     ReviewBack,
     RunCancel,
     RunResume,
+    RunRollBack,
     RunUp,
     RunDown,
     RunPageUp,
@@ -124,6 +138,25 @@ pub enum ActionId {
     ReleaseUp,
     ReleaseDown,
     ReleaseClose,
+    PromoteAccept,
+    PromoteTick,
+    PromoteUp,
+    PromoteDown,
+    PromoteClose,
+    WorkflowsOpen,
+    WorkflowsRepeat,
+    WorkflowsStop,
+    WorkflowsAgain,
+    WorkflowsBrowse,
+    WorkflowsUp,
+    WorkflowsDown,
+    WorkflowsPageUp,
+    WorkflowsPageDown,
+    WorkflowsClose,
+    FormAccept,
+    FormNext,
+    FormPrevious,
+    FormClose,
     ChooseAccept,
     ChooseUp,
     ChooseDown,
@@ -178,6 +211,12 @@ pub enum Scope {
     Upload,
     /// In the release dialog.
     Release,
+    /// In the promotion dialog.
+    Promote,
+    /// In the dialog of workflows.
+    Workflows,
+    /// In the form of a workflow.
+    Form,
     /// In a choice between a few things.
     Choose,
     /// Where an image is looked at closely.
@@ -228,6 +267,9 @@ pub fn scopes(model: &Model) -> Vec<Scope> {
         Some(Modal::SignIn(_)) => vec![Scope::SignIn],
         Some(Modal::Upload(_)) => vec![Scope::Upload],
         Some(Modal::Release(_)) => vec![Scope::Release],
+        Some(Modal::Promote(_)) => vec![Scope::Promote],
+        Some(Modal::Workflows(_)) => vec![Scope::Workflows],
+        Some(Modal::Form(_)) => vec![Scope::Form],
         Some(Modal::Choose(_)) => vec![Scope::Choose],
         Some(Modal::Image(_)) => vec![Scope::Image],
         Some(Modal::Stop(_)) => vec![Scope::Stop],

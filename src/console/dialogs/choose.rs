@@ -5,13 +5,13 @@
 use super::Line;
 use crate::console::image::Look;
 use crate::console::listing::window;
-use crate::domain::{Channel, CharmName};
+use crate::plan::Intent;
 
 /// What can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// A channel to be closed.
-    Close(CharmName, Channel),
+    /// A wish to be planned.
+    Plan(Box<Intent>),
     /// An image to be looked at.
     Look(Look),
 }

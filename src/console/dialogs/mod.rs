@@ -15,10 +15,12 @@ use tui_input::{Input, InputRequest};
 
 use super::actions::Key;
 use super::image::Image;
+use super::promote::{self, Promote};
 use super::release::Release;
 use super::sign_in::SignIn;
 use super::upload::Upload;
 use super::view::look::Tone;
+use super::workflows::{self, Form, Workflows};
 use super::{Model, expired, layout, release};
 use crate::domain::{CharmName, Problem};
 use crate::journal::RunId;
@@ -41,6 +43,12 @@ pub enum Modal {
     Upload(Box<Upload>),
     /// Choosing where a revision is released.
     Release(Box<Release>),
+    /// Choosing where a release is promoted to.
+    Promote(Box<Promote>),
+    /// Workflows of a repository.
+    Workflows(Box<Workflows>),
+    /// The form of a workflow.
+    Form(Box<Form>),
     /// One of a few things.
     Choose(Choose),
     /// An image looked at closely.
@@ -185,9 +193,18 @@ pub fn settle(model: &mut Model) {
             text.wrap(columns);
             text.offset = text.offset.min(text.lines.len().saturating_sub(lines));
         }
+        Some(Modal::Workflows(dialog)) => {
+            if let Some(shown) = &mut dialog.shown {
+                let text = &mut shown.text;
+                text.wrap(columns);
+                text.offset = text.offset.min(text.lines.len().saturating_sub(lines));
+            }
+            workflows::settle(model);
+        }
         Some(Modal::Help(help)) => help.settle(entries, lines.saturating_sub(2)),
         Some(Modal::Choose(choose)) => choose.settle(lines.saturating_sub(2)),
         Some(Modal::Release(_)) => release::settle(model),
+        Some(Modal::Promote(_)) => promote::settle(model),
         _ => {}
     }
 }
@@ -207,6 +224,8 @@ pub fn move_by(model: &mut Model, steps: isize) {
         }
         Some(Modal::Choose(choose)) => choose.move_by(steps),
         Some(Modal::Release(_)) => release::step(model, steps),
+        Some(Modal::Promote(_)) => promote::step(model, steps),
+        Some(Modal::Workflows(_)) => workflows::step(model, steps),
         Some(Modal::Help(help)) => help.move_by(steps, entries),
         _ => {}
     }

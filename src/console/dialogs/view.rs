@@ -8,7 +8,7 @@ use crate::console::actions::{Availability, Scope};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
-use crate::console::{Model, Msg, layout, release, sign_in, upload, words};
+use crate::console::{Model, Msg, layout, promote, release, sign_in, upload, words, workflows};
 use crate::plan::Risk;
 
 /// Draws `modal` over the screen.
@@ -20,6 +20,12 @@ pub fn draw(model: &Model, modal: &Modal, frame: &mut Frame, drawn: &mut Drawn) 
         Modal::SignIn(dialog) => sign_in::view::draw(model, dialog, frame, drawn),
         Modal::Upload(dialog) => upload::view::draw(model, dialog, frame, drawn),
         Modal::Release(dialog) => release::view::draw(model, dialog, frame, drawn),
+        Modal::Promote(dialog) => promote::view::draw(model, dialog, frame, drawn),
+        Modal::Workflows(dialog) => match &dialog.shown {
+            Some(shown) => draw_text(model, &shown.text, frame, drawn),
+            None => workflows::view::draw(model, dialog, frame, drawn),
+        },
+        Modal::Form(form) => workflows::view::draw_form(model, form, frame, drawn),
         Modal::Choose(choose) => draw_choose(model, choose, frame, drawn),
         Modal::Image(image) => draw_text(model, &image.text, frame, drawn),
         Modal::Stop(_) => question(
@@ -194,6 +200,9 @@ const fn scope_words(scope: Scope) -> &'static str {
         Scope::SignIn => "sign-in",
         Scope::Upload => "upload",
         Scope::Release => "release",
+        Scope::Promote => "promotion",
+        Scope::Workflows => "workflows",
+        Scope::Form => "form",
         Scope::Image => "image",
         Scope::Stop | Scope::Leave | Scope::Choose => "question",
     }

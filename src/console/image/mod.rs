@@ -8,7 +8,7 @@ mod lines;
 mod update;
 
 pub use update::{
-    accept, again, ask_behind, ask_unfolded, behind, broken, close, diff, looked, mark, open, open_planned,
+    again, ask_behind, ask_unfolded, behind, broken, close, diff, looked, mark, open, open_planned,
     open_selected, selected, with_known,
 };
 

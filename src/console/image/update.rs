@@ -8,11 +8,9 @@ use crate::console::Model;
 use crate::console::dialogs::{Choice, Choose, Modal, Text};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::panes::{self, PaneId, charms};
-use crate::console::review;
 use crate::console::view::look::Glyph;
 use crate::domain::charm::ImageBehind;
 use crate::domain::{CharmName, ContentFacts, Observed, Problem, Risk, Snapshot};
-use crate::plan::{CloseIntent, Intent};
 
 /// The images that the selected row stands for, each with its words.
 pub fn selected(model: &Model) -> Vec<(String, Look)> {
@@ -263,14 +261,6 @@ pub fn diff(model: &mut Model) {
 pub fn close(model: &mut Model) {
     if let Some(Modal::Image(dialog)) = model.modal.take() {
         model.modal = dialog.under.map(|under| *under);
-    }
-}
-
-/// Does what was chosen.
-pub fn accept(model: &mut Model, choice: Choice) -> Vec<Effect> {
-    match choice {
-        Choice::Close(charm, channel) => review::open(model, Intent::Close(CloseIntent { charm, channel })),
-        Choice::Look(look) => open(model, look),
     }
 }
 

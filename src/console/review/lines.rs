@@ -10,7 +10,7 @@ use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
-use crate::domain::{Kind, ManifestDigest, Problem};
+use crate::domain::{Kind, ManifestDigest, Outside, Problem};
 use crate::plan::{Intent, Op, Plan, PlannedRow, Revoked, Risk, State, Step};
 
 /// Column where the text after a label begins: a month's channel fits before it.
@@ -74,7 +74,7 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
         look: &model.setting.look,
         width,
         label_end: match review.kind() {
-            Sort::Single => WIDE_LABEL_END,
+            sort if sort.tells_undo() => WIDE_LABEL_END,
             _ => LABEL_END,
         },
         lines: Vec::new(),
@@ -93,17 +93,24 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
         page.blank();
         page.text(1, &remedies(problem, review.kind()), Tone::Plain);
     }
-    if let Some(plan) = review.plan.as_ref().filter(|plan| !plan.warnings.is_empty()) {
+    // What is left out stands in a part of its own.
+    let warnings: Vec<&Outside> = review
+        .plan
+        .iter()
+        .flat_map(|plan| plan.warnings.iter().filter(|text| !plan.left_out.contains(text)))
+        .collect();
+    if !warnings.is_empty() {
         page.heading("Warnings");
-        for warning in &plan.warnings {
+        for warning in warnings {
             let glyph = page.look.glyph(Glyph::Warning);
             page.text(3, &format!("{glyph} {warning}"), Tone::Warn);
         }
     }
     if let Some(plan) = review.plan.as_ref().filter(|plan| !plan.left_out.is_empty()) {
-        page.heading("Left out");
-        for left in &plan.left_out {
-            page.text(3, left.as_str(), Tone::Warn);
+        page.heading("Left out, so that the run ends partly");
+        for text in &plan.left_out {
+            let glyph = page.look.glyph(Glyph::Nothing);
+            page.text(3, &format!("{glyph} {text}"), Tone::Plain);
         }
     }
     match review.publish() {
@@ -136,12 +143,18 @@ fn remedies(problem: &Problem, sort: Sort) -> String {
         .collect::<Vec<_>>()
         .join(" ");
     let mut keys = Vec::new();
-    // Only a publish can be changed here.
+    if sort == Sort::Rollback && text.contains("--over") {
+        keys.push("a goes over what was changed since");
+    }
+    // Of the others only a publish can be changed here.
     let text = if sort == Sort::Publish {
         text
     } else {
         String::new()
     };
+    if text.contains("--without") {
+        keys.push("w publishes the charms alone");
+    }
     if text.contains("--track-only") {
         keys.push("t publishes to the track alone");
     }
@@ -173,6 +186,8 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
             Sort::Publish => "looking at Charmhub, GitHub and the registry, then planning …",
             Sort::Rotate => "looking at every target, then planning …",
             Sort::SignIn | Sort::Revoke => "looking at Charmhub, then planning …",
+            Sort::Promote | Sort::Rollback => "looking at every channel, then planning …",
+            Sort::Hold | Sort::Workflow => "looking at GitHub, then planning …",
             Sort::Single => "looking at what is needed, then planning …",
         }
         .to_owned()
@@ -217,7 +232,9 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
             (wish.track_only, "track only"),
             (wish.allow_downgrade, "downgrade allowed"),
             (wish.keep_revision, "revisions kept"),
+            (!wish.without.is_empty(), "without branch and bundle"),
         ],
+        Intent::Rollback(wish) => vec![(wish.over, "over later changes")],
         Intent::Rotate(wish) => vec![(
             wish.revoke.contains(&Revoked::Recorded),
             "former tokens are revoked",

@@ -57,17 +57,37 @@ pub enum Sort {
     Revoke,
     /// Of an upload, a copy, a release or the closing of a channel.
     Single,
+    /// Of a promotion.
+    Promote,
+    /// Of a rollback.
+    Rollback,
+    /// Of a hold, or of the end of one.
+    Hold,
+    /// Of what is done with a workflow.
+    Workflow,
 }
 
 impl Sort {
     /// All.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::Publish,
         Self::Rotate,
         Self::SignIn,
         Self::Revoke,
         Self::Single,
+        Self::Promote,
+        Self::Rollback,
+        Self::Hold,
+        Self::Workflow,
     ];
+
+    /// True where the plan is about charms and channels of every name, and says how it is undone.
+    const fn tells_undo(self) -> bool {
+        matches!(
+            self,
+            Self::Single | Self::Promote | Self::Rollback | Self::Hold | Self::Workflow
+        )
+    }
 }
 
 impl Review {
@@ -78,14 +98,11 @@ impl Review {
             Intent::Rotate(_) => Sort::Rotate,
             Intent::SignIn(_) => Sort::SignIn,
             Intent::Revoke(_) => Sort::Revoke,
-            Intent::Upload(_)
-            | Intent::Copy(_)
-            | Intent::Release(_)
-            | Intent::Close(_)
-            | Intent::Promote(_)
-            | Intent::Rollback(_)
-            | Intent::Hold(_)
-            | Intent::Workflow(_) => Sort::Single,
+            Intent::Upload(_) | Intent::Copy(_) | Intent::Release(_) | Intent::Close(_) => Sort::Single,
+            Intent::Promote(_) => Sort::Promote,
+            Intent::Rollback(_) => Sort::Rollback,
+            Intent::Hold(_) => Sort::Hold,
+            Intent::Workflow(_) => Sort::Workflow,
         }
     }
 

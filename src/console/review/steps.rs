@@ -4,7 +4,7 @@
 
 use super::lines::Page;
 use super::lines::channel_lines;
-use super::{Orphan, Review, ReviewLine, Sort, orphans};
+use super::{Orphan, Review, ReviewLine, orphans};
 use crate::console::Model;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
@@ -23,7 +23,7 @@ pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
         for step in &plan.steps {
             step_lines(step, page);
         }
-        if review.kind() == Sort::Single {
+        if review.kind().tells_undo() {
             undo_lines(plan, page);
         }
     }
@@ -177,7 +177,7 @@ fn step_lines(step: &Step, page: &mut Page) {
     if let Some(reason) = &step.skip_reason {
         return page.text(indent, &format!("skipped: {reason}"), Tone::Dim);
     }
-    if let (State::Rows(_), State::Rows(_)) = (&step.before, &step.after) {
+    if matches!((&step.before, &step.after), (State::Rows(_), State::Rows(_))) {
         return channel_lines(step, &std::collections::BTreeMap::new(), page);
     }
     let arrow = page.look.glyph(Glyph::Arrow);

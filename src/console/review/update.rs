@@ -17,6 +17,7 @@ use crate::console::words;
 use crate::domain::credential::TokenScope;
 use crate::domain::{CharmName, Problem, Snapshot};
 use crate::journal::RunId;
+use crate::plan::intent::Part;
 use crate::plan::{Intent, Keep, Plan, Revoked, Risk};
 
 /// Opens the review of `intent` from the panes.
@@ -78,6 +79,20 @@ pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
         ReviewMsg::TrackOnly => flip(review.publish_mut().map(|wish| &mut wish.track_only)),
         ReviewMsg::AllowDowngrade => flip(review.publish_mut().map(|wish| &mut wish.allow_downgrade)),
         ReviewMsg::KeepRevision => flip(review.publish_mut().map(|wish| &mut wish.keep_revision)),
+        ReviewMsg::WithoutBranch => {
+            if let Some(wish) = review.publish_mut() {
+                wish.without = if wish.without.is_empty() {
+                    [Part::Branch, Part::Bundle].into()
+                } else {
+                    std::collections::BTreeSet::new()
+                };
+            }
+        }
+        ReviewMsg::Over => {
+            if let Intent::Rollback(wish) = &mut review.intent {
+                wish.over = !wish.over;
+            }
+        }
         ReviewMsg::RevokeFormer => end_or_leave(&mut review.intent, Revoked::Recorded),
         ReviewMsg::KeepElsewhere => {
             if let Intent::SignIn(wish) = &mut review.intent {

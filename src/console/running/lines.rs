@@ -1,12 +1,12 @@
 //! The lines of a run's screen.
 
-use super::{Running, state};
+use super::{Running, ending, state};
 use crate::console::live::State as RunState;
 use crate::console::panes::activity::view::mark;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::{Model, dialogs, links, words};
-use crate::journal::{Made, Outcome, RunRecord, StepOutcome, StepRecord};
+use crate::journal::{Made, RunRecord, StepOutcome, StepRecord};
 use crate::plan::{Op, Plan, Step};
 use crate::run::progress::{Phase, StepProgress};
 
@@ -84,11 +84,21 @@ fn head(model: &Model, running: &Running, record: Option<&RunRecord>) -> Vec<Pie
     }
     match state {
         RunState::Stopping => pieces.push(Piece::new("  what is under way ends first", Tone::Dim)),
-        RunState::Open => pieces.push(Piece::new("  r looks and finishes it", Tone::Accent)),
-        RunState::Ended(Outcome::Failed) => {
-            pieces.push(Piece::new("  r takes it up again", Tone::Accent));
+        RunState::RolledBack => {
+            let by = record.and_then(|record| record.rolled_back_by.as_ref());
+            let by = by.map_or_else(String::new, |by| format!("  by run {by}"));
+            pieces.push(Piece::new(by, Tone::Dim));
         }
-        RunState::Running | RunState::Ended(_) => {}
+        state if state.waits() => {
+            let go_on = match state {
+                RunState::Open => "  r looks and finishes it",
+                _ => "  r takes it up again",
+            };
+            let back = record.is_some_and(RunRecord::touched_channels);
+            let text = format!("{go_on}{}", if back { ", b rolls it back" } else { "" });
+            pieces.push(Piece::new(text, Tone::Accent));
+        }
+        RunState::Running | RunState::Open | RunState::Ended(_) => {}
     }
     pieces
 }
@@ -271,7 +281,15 @@ fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mu
             Piece::new(session, Tone::Dim),
         ]);
     }
-    if let Some(problem) = &record.problem {
+    ending::missing(record, look, width, lines);
+    // What a step says above is not said twice.
+    let told = |problem| {
+        record
+            .steps
+            .iter()
+            .any(|step| step.problem.as_ref() == Some(problem))
+    };
+    if let Some(problem) = record.problem.as_ref().filter(|problem| !told(*problem)) {
         lines.push(Vec::new());
         for line in dialogs::Line::problem(problem) {
             for line in line.wrap(width.saturating_sub(3)) {
@@ -282,6 +300,7 @@ fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mu
             }
         }
     }
+    ending::ways_on(record, width, lines);
     lines.push(Vec::new());
     lines.push(vec![
         Piece::new(" Run      ", Tone::Dim),

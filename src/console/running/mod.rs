@@ -2,6 +2,7 @@
 //!
 //! Owns which run is looked at. What is known of it lies in the model's `live` and `runs`.
 
+mod ending;
 mod lines;
 mod update;
 pub mod view;

@@ -69,8 +69,8 @@ pub fn ended(
         Ok(record) => {
             let words = match record.outcome {
                 Some(Outcome::Done) => "done",
-                Some(Outcome::Partly) => "done, but for parts that are optional or were left out",
-                Some(Outcome::Failed) => "failed; the run shows why",
+                Some(Outcome::Partly) => "partly done; the run shows what is missing",
+                Some(Outcome::Failed) => "failed; the run shows why and the ways on",
                 Some(Outcome::Cancelled) => "stopped",
                 Some(Outcome::Unknown) | None => "ended without a certain answer; resume it to look",
             };

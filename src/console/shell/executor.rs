@@ -90,6 +90,23 @@ impl Executor {
                 let snapshot = session.observer.for_charm(previous, &charm, None).await;
                 Msg::Behind(id, charm, snapshot.behind)
             }),
+            Effect::LookAtWorkflows {
+                id,
+                repository,
+                previous,
+            } => self.spawn_local(move || async move {
+                let previous = Arc::unwrap_or_clone(previous);
+                let observer = &session.observer;
+                let mut snapshot = observer.look_at_workflows(previous, &repository, None).await;
+                let seen = snapshot.workflows.remove(&repository).unwrap_or_default();
+                Msg::WorkflowsSeen(id, Box::new(seen))
+            }),
+            Effect::LookAtRun { id, repository, run } => self.spawn_local(move || async move {
+                // Followed for no time at all is one look.
+                let observer = &session.observer;
+                let seen = observer.follow_workflow(&repository, run, Duration::ZERO, |_| {});
+                Msg::WorkflowRunSeen(id, Box::new(seen.await))
+            }),
             Effect::AskEngines => self.spawn(async move { Msg::Held(held(&session).await) }),
             Effect::Start { id, plan, given } => {
                 let plan = (*plan).into_inner();

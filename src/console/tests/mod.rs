@@ -4,6 +4,8 @@ mod credentials;
 mod flows;
 mod random;
 mod screens;
+mod standing;
 mod table;
 mod transfers;
+mod workflows;
 mod world;

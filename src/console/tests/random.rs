@@ -26,7 +26,7 @@ impl Dice {
     }
 }
 
-const KEYS: &str = "qpzyojkgrcxiatv/?12345 2025-01-27:GnRLXuedmhl  ";
+const KEYS: &str = "qpzyojkgrcxiatv/?12345 2025-01-27:GnRLXuedmhlPHbw  ";
 
 fn message(dice: &mut Dice) -> Msg {
     let size = [(80, 24), (120, 40), (44, 10), (200, 60), (30, 5), (99, 21)];
@@ -226,6 +226,33 @@ fn random_sessions_around_uploads_and_releases_write_nothing_unasked() {
             ],
         );
         led(seed, read_only, &[(Key::Char('2'), "x"), (Key::Enter, "yes")]);
+    }
+}
+
+#[test]
+fn random_sessions_around_promotions_and_workflows_write_nothing_unasked() {
+    for seed in 400..405 {
+        let read_only = seed % 3 == 0;
+        let down = (Key::Down, "");
+        led(seed, read_only, &[down, down, (Key::Char('P'), " ")]);
+        led(
+            seed,
+            read_only,
+            &[
+                down,
+                down,
+                (Key::Char('P'), ""),
+                (Key::Enter, ""),
+                (Key::Enter, "2023"),
+            ],
+        );
+        led(seed, read_only, &[(Key::Char('H'), ""), (Key::Enter, "ye")]);
+        led(seed, read_only, &[(Key::Char('5'), "w")]);
+        led(
+            seed,
+            read_only,
+            &[(Key::Char('5'), "w"), (Key::Enter, "2025-01-27")],
+        );
     }
 }
 

@@ -413,6 +413,13 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
             }
             Effect::Look { id, image, to, .. } => Msg::Looked(id, Box::new(Ok(seen(&image, to.is_some())))),
             Effect::LookBehind { id, charm, previous } => Msg::Behind(id, charm, previous.behind.clone()),
+            Effect::LookAtWorkflows { id, .. } => {
+                let seen = Observed::read(super::workflows::seen(), now());
+                Msg::WorkflowsSeen(id, Box::new(seen))
+            }
+            Effect::LookAtRun { id, run, .. } => {
+                Msg::WorkflowRunSeen(id, Box::new(Ok(super::workflows::looked_at(run))))
+            }
             Effect::AskEngines => Msg::Held(vec![Outside::new("docker-daemon:finos/legend-studio:mine")]),
             other => {
                 rest.push(other);
@@ -460,7 +467,7 @@ fn with_bundle(snapshot: &mut Snapshot) {
 
 /// What is looked at for a publish, or for an upload of an image by reference.
 fn looked_for(previous: Arc<Snapshot>, intent: &Intent) -> Arc<Snapshot> {
-    if matches!(intent, Intent::Publish(_)) {
+    if matches!(intent, Intent::Publish(_) | Intent::Promote(_)) {
         let mut snapshot = Arc::unwrap_or_clone(previous);
         with_bundle(&mut snapshot);
         return Arc::new(snapshot);

@@ -1,10 +1,12 @@
-//! What the panes of charms and channels do beside moving: details, the closing of a channel.
+//! What the panes of charms and channels do beside moving: details, the closing of a channel, and
+//! what follows from a choice.
 
 use crate::console::dialogs::{Choice, Choose, Modal, Text};
 use crate::console::effect::Effect;
 use crate::console::panes::{channels, charms};
-use crate::console::{Model, image, links};
+use crate::console::{Model, image, links, review};
 use crate::domain::Channel;
+use crate::plan::{CloseIntent, Intent};
 
 /// Plans the closing of the channel that the selected row shows; asks which where there are several.
 pub(super) fn close_channel(model: &mut Model) -> Vec<Effect> {
@@ -21,7 +23,9 @@ pub(super) fn close_channel(model: &mut Model) -> Vec<Effect> {
             };
             let image = image.as_deref().unwrap_or_default();
             let text = format!("{channel}  {revision} {image}");
-            found.push((text, Choice::Close(row.charm.clone(), channel)));
+            let charm = row.charm.clone();
+            let wish = Intent::Close(CloseIntent { charm, channel });
+            found.push((text, Choice::Plan(Box::new(wish))));
         }
     }
     if found.len() > 1 {
@@ -35,7 +39,15 @@ pub(super) fn close_channel(model: &mut Model) -> Vec<Effect> {
     }
     found
         .pop()
-        .map_or_else(Vec::new, |(_, choice)| image::accept(model, choice))
+        .map_or_else(Vec::new, |(_, choice)| chosen(model, choice))
+}
+
+/// Does what was chosen.
+pub(super) fn chosen(model: &mut Model, choice: Choice) -> Vec<Effect> {
+    match choice {
+        Choice::Plan(intent) => review::open(model, *intent),
+        Choice::Look(look) => image::open(model, look),
+    }
 }
 
 /// Writes the details of a charm anew, where they are shown.

@@ -6,17 +6,19 @@ use crate::console::confirm::Confirmed;
 use crate::console::dialogs::{self, Help, Line, Modal, Prompt, Purpose, Text, help};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::given::Given;
-use crate::console::live::{Live, State};
+use crate::console::live::Live;
 use crate::console::model::Screen;
 use crate::console::msg::Go;
 use crate::console::panes::{self, PaneId, activity, channels, credentials, releases};
 use crate::console::running::Running;
 use crate::console::sign_in::{self, Deed};
 use crate::console::view::look::Tone;
-use crate::console::{Model, image, layout, links, release, review, running, upload};
+use crate::console::{
+    Model, image, layout, links, promote, release, review, rollback, running, upload, workflows,
+};
 use crate::domain::Problem;
-use crate::journal::{Outcome, RunId, RunRecord, StepOutcome};
-use crate::plan::{Intent, Keep, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent};
+use crate::journal::{RunId, RunRecord, StepOutcome};
+use crate::plan::{HoldIntent, Intent, Keep, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent};
 
 /// Goes there.
 pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
@@ -66,6 +68,10 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::Upload => return upload::open(model),
         Go::Release => release::open(model),
         Go::Close => return charm::close_channel(model),
+        Go::Promote => promote::open(model),
+        Go::RollBack => return rollback::open(model),
+        Go::Hold => return hold(model),
+        Go::Workflows => return workflows::open(model),
         Go::Image if matches!(model.screen, Screen::Review(_)) => return image::open_planned(model),
         Go::Image => return image::open_selected(model),
         Go::Resume => ask_resume(model),
@@ -188,7 +194,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
     let (workspace, snapshot, now) = (&model.setting.workspace, &model.snapshot, model.now);
     let text = match model.pane {
         PaneId::Releases => model.panes.releases.selected().map(|row| {
-            let lines = releases::details(workspace, snapshot, row, now);
+            let lines = releases::details(workspace, snapshot, &model.runs, row, now);
             let mut text = Text::new(format!("Release {}", row.name), lines);
             text.copy = Some(row.name.to_string());
             text.link = releases::link(workspace, &row.name);
@@ -255,6 +261,18 @@ fn sign_in(model: &mut Model) -> Vec<Effect> {
     };
     let scope = review::usual_scope();
     review::open_over(model, Intent::SignIn(SignInIntent { scope, keep }))
+}
+
+/// Reviews the holding of the selected release, or the end of its hold.
+fn hold(model: &mut Model) -> Vec<Effect> {
+    let Some(row) = model.panes.releases.selected() else {
+        return Vec::new();
+    };
+    let wish = HoldIntent {
+        release: row.name.clone(),
+        hold: !row.held,
+    };
+    review::open(model, Intent::Hold(wish))
 }
 
 fn copy(model: &mut Model) -> Vec<Effect> {
@@ -347,10 +365,7 @@ fn ask_resume(model: &mut Model) {
     let Some(record) = run.and_then(|run| model.record(&run)) else {
         return;
     };
-    if !matches!(
-        running::state(model, &record.id),
-        State::Open | State::Ended(Outcome::Failed)
-    ) {
+    if !running::state(model, &record.id).waits() {
         return;
     }
     if wants_brought(record) {
@@ -402,7 +417,7 @@ fn accept(model: &mut Model) -> Vec<Effect> {
         Some(Modal::Prompt(prompt)) => accept_prompt(model, *prompt),
         Some(Modal::Choose(choose)) => {
             let chosen = choose.entries.into_iter().nth(choose.at);
-            chosen.map_or_else(Vec::new, |(_, choice)| image::accept(model, choice))
+            chosen.map_or_else(Vec::new, |(_, choice)| charm::chosen(model, choice))
         }
         Some(other) => {
             model.modal = Some(other);

@@ -46,6 +46,8 @@ pub enum Glyph {
     Waiting,
     /// Look here.
     Warning,
+    /// Held back.
+    Held,
     /// Nothing there.
     Nothing,
     /// Between two facts.
@@ -118,6 +120,7 @@ impl Look {
                 Glyph::Running => "▶",
                 Glyph::Waiting => "·",
                 Glyph::Warning => "▲",
+                Glyph::Held => "‖",
                 Glyph::Nothing => "–",
                 Glyph::Dot => "·",
                 Glyph::Cursor => "▸",
@@ -134,6 +137,7 @@ impl Look {
                 Glyph::Running => ">",
                 Glyph::Waiting => ".",
                 Glyph::Warning => "!",
+                Glyph::Held => "||",
                 Glyph::Nothing => "-",
                 Glyph::Dot => "-",
                 Glyph::Cursor => ">",

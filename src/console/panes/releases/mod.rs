@@ -1,6 +1,8 @@
 //! Upstream releases: which there are, which are published, which are odd.
 
+mod details;
 mod state;
 pub mod view;
 
-pub use state::{Label, Row, details, link, preferred, rows};
+pub use details::details;
+pub use state::{Label, Row, link, preferred, rows};

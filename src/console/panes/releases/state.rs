@@ -8,11 +8,9 @@ use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
 use crate::config::workspace::Select;
-use crate::console::dialogs::Line;
 use crate::console::links;
 use crate::console::listing::Keyed;
 use crate::console::view::look::Tone;
-use crate::console::words;
 use crate::domain::release::{WarningKind, newest_per_month};
 use crate::domain::{Outside, Release, ReleaseName, Snapshot};
 use crate::plan::evidence::{self, Published};
@@ -79,8 +77,10 @@ pub struct Row {
     pub oddity: Option<&'static str>,
     /// Every oddity in full.
     pub warnings: Vec<Outside>,
-    /// What its standing rests on.
-    pub evidence: Vec<Outside>,
+    /// True where it is held: no robot publishes it.
+    pub held: bool,
+    /// Whether it is published; `None` where that could not be told.
+    pub published: Option<Published>,
 }
 
 impl Keyed for Row {
@@ -90,9 +90,10 @@ impl Keyed for Row {
 
     fn words(&self) -> String {
         format!(
-            "{} {} {} {}",
+            "{} {} {} {} {}",
             self.name,
             self.label.words(),
+            if self.held { "held" } else { "" },
             self.tags.join(" "),
             self.oddity.unwrap_or_default()
         )
@@ -130,12 +131,13 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
         .collect();
     rows.extend(evidence::phantoms(snapshot).into_iter().map(|name| Row {
         warnings: vec![Outside::new("a marker branch exists, but no release upstream")],
+        held: held(snapshot, &name),
         name,
         label: Label::Phantom,
         made: None,
         tags: Vec::new(),
         oddity: None,
-        evidence: Vec::new(),
+        published: Some(Published::Yes),
     }));
     rows
 }
@@ -148,11 +150,9 @@ fn row(
     keys: &[&str],
     warm: bool,
 ) -> Row {
-    let (published, evidence, warnings) = if warm {
-        let standing = evidence::standing(workspace, snapshot, release);
+    let (published, warnings) = if warm {
         (
-            standing.published,
-            standing.evidence,
+            evidence::standing(workspace, snapshot, release).published,
             evidence::warnings(workspace, snapshot, release),
         )
     } else {
@@ -163,7 +163,7 @@ fn row(
                 Published::No
             }
         });
-        (published, Vec::new(), release.misdated().into_iter().collect())
+        (published, release.misdated().into_iter().collect())
     };
     let label = match published {
         _ if snapshot.is_withdrawn(&release.name) => Label::Withdrawn,
@@ -191,8 +191,14 @@ fn row(
             .collect(),
         oddity: warnings.iter().find_map(|w| oddity(w.kind)),
         warnings: warnings.into_iter().map(|w| w.text).collect(),
-        evidence,
+        held: held(snapshot, &release.name),
+        published,
     }
+}
+
+fn held(snapshot: &Snapshot, release: &ReleaseName) -> bool {
+    let holds = snapshot.holds.value.as_ref();
+    holds.is_some_and(|holds| holds.contains(release))
 }
 
 /// The row to begin with: the newest that is to be published and is not, else the newest.
@@ -212,60 +218,4 @@ pub fn link(workspace: &Workspace, name: &ReleaseName) -> Option<String> {
         &upstream.path,
         name.as_str(),
     ))
-}
-
-/// Everything known of a release.
-pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateTime<Utc>) -> Vec<Line> {
-    let mut lines = vec![
-        Line::of("standing", row.label.words(), row.label.tone()),
-        Line::of(
-            "made",
-            row.made.map_or_else(
-                || "unknown".to_owned(),
-                |at| format!("{} UTC ({})", words::minute(at), words::age(now, at)),
-            ),
-            Tone::Plain,
-        ),
-    ];
-    for text in &row.evidence {
-        lines.push(Line::of("evidence", text.to_string(), Tone::Plain));
-    }
-    for text in &row.warnings {
-        lines.push(Line::of("warning", text.to_string(), Tone::Warn));
-    }
-    if let Some(release) = snapshot.release(&row.name) {
-        lines.push(Line::blank());
-        lines.push(Line::heading("Images"));
-        for (image, tag) in &release.images {
-            let fed = workspace
-                .fed_charms()
-                .find(|charm| charm.fed().any(|(_, key)| key == image));
-            let resolved = workspace
-                .image_repository(image)
-                .ok()
-                .and_then(|repository| snapshot.image(&repository.tagged(tag)));
-            let known = resolved.and_then(|r| r.value.as_ref());
-            let mut text = format!("{}:{}", Outside::new(image), Outside::new(tag));
-            if let Some(known) = known {
-                text.push_str(&format!(
-                    "  {}  {}",
-                    known.digest.short(),
-                    words::bytes(known.size)
-                ));
-            } else if resolved.is_some_and(|r| r.problem.is_some()) {
-                text.push_str("  could not be read");
-            }
-            if let Some(charm) = fed {
-                text.push_str(&format!("  feeds {}", charm.name));
-            }
-            lines.push(Line::text(
-                text,
-                if fed.is_some() { Tone::Plain } else { Tone::Dim },
-            ));
-        }
-        if let Some(notes) = &release.notes {
-            lines.push(Line::of("notes", notes.to_string(), Tone::Plain));
-        }
-    }
-    lines
 }

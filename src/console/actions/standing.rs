@@ -1,0 +1,128 @@
+//! Whether what is published already can be promoted, rolled back or held now, and what can be done
+//! with workflows; and if not, why.
+//!
+//! Must not change anything.
+
+use super::Availability;
+use super::available::{change, may_change, of_review, online};
+use crate::console::dialogs::Modal;
+use crate::console::model::Screen;
+use crate::console::review::Review;
+use crate::console::workflows::{self as flows, Workflows};
+use crate::console::{Model, promote, rollback};
+use crate::domain::Outside;
+use crate::plan::Intent;
+
+use Availability::{Disabled, Enabled, Hidden};
+
+fn unless(model: &Model, reason: Option<&'static str>) -> Availability {
+    reason.map_or_else(|| online(model), Disabled)
+}
+
+pub(super) fn promote_release(model: &Model) -> Availability {
+    unless(model, promote::source(model).err())
+}
+
+pub(super) fn promote_channel(model: &Model) -> Availability {
+    promote_release(model)
+}
+
+pub(super) fn hold(model: &Model) -> Availability {
+    let reason = if model.workspace().bundle.is_none() {
+        Some("a hold is a tag of the bundle's repository, and this workspace names none")
+    } else if model.panes.releases.selected().is_none() {
+        Some("no release is selected")
+    } else {
+        None
+    };
+    unless(model, reason)
+}
+
+pub(super) fn roll_back_channel(model: &Model) -> Availability {
+    unless(model, rollback::no_channel(model))
+}
+
+pub(super) fn roll_back_run(model: &Model) -> Availability {
+    unless(model, rollback::no_run(model))
+}
+
+/// As [`roll_back_run`] on the screen of a run, where a run that changed nothing has no such key.
+pub(super) fn roll_back_here(model: &Model) -> Availability {
+    match &model.screen {
+        Screen::Run(_) if rollback::no_run(model).is_none() => online(model),
+        _ => Hidden,
+    }
+}
+
+/// Offered only where the plan says that somebody changed a channel since, or where it was taken.
+pub(super) fn over(model: &Model) -> Availability {
+    of_review(model, |review| match &review.intent {
+        Intent::Rollback(wish) if wish.over || offers_over(review) => may_change(review),
+        _ => Hidden,
+    })
+}
+
+fn offers_over(review: &Review) -> bool {
+    let hints = review.problem.iter().flat_map(|problem| &problem.hints);
+    let plan = review.plan.iter();
+    let said = plan.flat_map(|plan| plan.warnings.iter().chain(&plan.left_out));
+    hints
+        .chain(said)
+        .map(Outside::as_str)
+        .any(|text| text.contains("--over"))
+}
+
+pub(super) fn without(model: &Model) -> Availability {
+    if model.workspace().bundle.is_none() {
+        Hidden
+    } else {
+        change(model)
+    }
+}
+
+pub(super) fn workflows(model: &Model) -> Availability {
+    let reason = model.workspace().bundle.is_none();
+    unless(
+        model,
+        reason.then_some("this workspace names no repository of a bundle"),
+    )
+}
+
+fn dialog(model: &Model) -> Option<&Workflows> {
+    match &model.modal {
+        Some(Modal::Workflows(dialog)) => Some(dialog),
+        _ => None,
+    }
+}
+
+pub(super) fn workflow_open(model: &Model) -> Availability {
+    match dialog(model) {
+        Some(dialog) if dialog.shown.is_some() => Hidden,
+        Some(dialog) if flows::rows(model, dialog).is_empty() => Disabled("nothing is selected"),
+        _ => Enabled,
+    }
+}
+
+pub(super) fn workflow_repeat(model: &Model) -> Availability {
+    match dialog(model).and_then(|dialog| flows::run(model, dialog)) {
+        None => Disabled("select a run"),
+        Some(run) if !run.ended() => Disabled("it goes on still"),
+        Some(run) if run.ended_well() => Disabled("none of its jobs failed"),
+        Some(_) => online(model),
+    }
+}
+
+pub(super) fn workflow_stop(model: &Model) -> Availability {
+    match dialog(model).and_then(|dialog| flows::run(model, dialog)) {
+        None => Disabled("select a run"),
+        Some(run) if run.ended() => Disabled("it has ended"),
+        Some(_) => online(model),
+    }
+}
+
+pub(super) fn workflows_again(model: &Model) -> Availability {
+    match dialog(model) {
+        Some(dialog) if dialog.in_flight.is_some() => Disabled("it is being looked at"),
+        _ => online(model),
+    }
+}

@@ -1,0 +1,341 @@
+//! Everything known of a release, and what it rests on: branch, bundle, channels, the runs that
+//! published it, its images.
+//!
+//! Must not draw.
+
+use chrono::{DateTime, Utc};
+
+use super::{Label, Row};
+use crate::config::Workspace;
+use crate::config::workspace::Charm;
+use crate::console::dialogs::Line;
+use crate::console::live;
+use crate::console::model::short_name;
+use crate::console::panes::channels::FLOW;
+use crate::console::view::look::Tone;
+use crate::console::words;
+use crate::domain::charm::{ChannelRow, Serving};
+use crate::domain::{Channel, Outside, Release, ReleaseName, Risk, Snapshot, Track};
+use crate::journal::RunRecord;
+use crate::plan::evidence::{self, Published};
+use crate::plan::{Intent, RolledBack};
+
+/// Runs that are named.
+const RUNS: usize = 5;
+
+/// Everything known of the release of `row`.
+pub fn details(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    runs: &[RunRecord],
+    row: &Row,
+    now: DateTime<Utc>,
+) -> Vec<Line> {
+    let made = row.made.map_or_else(
+        || "unknown".to_owned(),
+        |at| format!("{} UTC ({})", words::minute(at), words::age(now, at)),
+    );
+    let mut lines = vec![
+        Line::of("published", published(row), row.label.tone()),
+        Line::of("made", made, Tone::Plain),
+    ];
+    if row.held {
+        let text = "held: no robot publishes it; H lifts the hold, and so does publishing it by name";
+        lines.push(Line::of("hold", text, Tone::Warn));
+    }
+    lines.extend(branch(workspace, snapshot, &row.name));
+    lines.extend(bundle(workspace, snapshot, &row.name));
+    for text in &row.warnings {
+        lines.push(Line::of("warning", text.to_string(), Tone::Warn));
+    }
+    run_lines(runs, &row.name, now, &mut lines);
+    channel_lines(workspace, snapshot, &row.name, &mut lines);
+    if let Some(release) = snapshot.release(&row.name) {
+        image_lines(workspace, snapshot, release, &mut lines);
+    }
+    lines
+}
+
+fn published(row: &Row) -> String {
+    let word = match row.published {
+        Some(Published::Yes) => "yes",
+        Some(Published::Partly) => "partly: channels run it, its branch is not there",
+        Some(Published::No) => "no",
+        None => "cannot be told: the branches could not be read",
+    };
+    let more = match &row.label {
+        Label::New => ", the rule selects it".to_owned(),
+        Label::Twin(other) => format!(", it has the same images as {other}"),
+        Label::Passed => ", the rule takes another release of its month".to_owned(),
+        Label::Withdrawn => "; withdrawn upstream".to_owned(),
+        Label::Phantom => ", but upstream has no such release".to_owned(),
+        Label::Published | Label::Partly | Label::Unknown => String::new(),
+    };
+    format!("{word}{more}")
+}
+
+fn branch(workspace: &Workspace, snapshot: &Snapshot, release: &ReleaseName) -> Option<Line> {
+    let bundle = workspace.bundle.as_ref()?;
+    let name = bundle.branch.replace("{release}", release.as_str());
+    Some(match &snapshot.markers.value {
+        None => Line::of("branch", format!("{name}: could not be read"), Tone::Warn),
+        Some(markers) if markers.contains(release) => Line::of(
+            "branch",
+            format!("{name} is there in {}", bundle.repository),
+            Tone::Good,
+        ),
+        Some(_) => Line::of(
+            "branch",
+            format!("{name} is not there in {}", bundle.repository),
+            Tone::Dim,
+        ),
+    })
+}
+
+fn bundle(workspace: &Workspace, snapshot: &Snapshot, release: &ReleaseName) -> Option<Line> {
+    let bundle = workspace.bundle.as_ref()?;
+    let track = release.track().ok()?;
+    let rows = snapshot.rows(&bundle.name);
+    let mut open: Vec<&ChannelRow> = rows.iter().filter(|row| row.channel.track == track).collect();
+    open.sort_by_key(|row| std::cmp::Reverse(row.channel.risk));
+    let known = snapshot
+        .charms
+        .get(&bundle.name)
+        .is_some_and(|facts| facts.value.is_some())
+        || snapshot
+            .served
+            .get(&bundle.name)
+            .is_some_and(|rows| rows.value.is_some());
+    let (text, tone) = match open.as_slice() {
+        [] if !known => (format!("{} is not known yet", bundle.name), Tone::Dim),
+        [] => (format!("nothing of {} on track {track}", bundle.name), Tone::Dim),
+        open => {
+            let served: Vec<String> = open
+                .iter()
+                .map(|row| format!("{} {}", row.channel, row.revision))
+                .collect();
+            (format!("{} of {}", served.join(", "), bundle.name), Tone::Good)
+        }
+    };
+    Some(Line::of("bundle", text, tone))
+}
+
+/// What runs of this journal did for or against the release, newest first.
+fn run_lines(runs: &[RunRecord], release: &ReleaseName, now: DateTime<Utc>, lines: &mut Vec<Line>) {
+    let about: Vec<(&str, &RunRecord)> = runs
+        .iter()
+        .filter_map(|run| {
+            let verb = match &run.plan.intent {
+                Intent::Publish(wish) if &wish.release == release => "publish",
+                Intent::Promote(wish) if &wish.release == release => "promote",
+                Intent::Hold(wish) if &wish.release == release && wish.hold => "hold",
+                Intent::Hold(wish) if &wish.release == release => "unhold",
+                Intent::Rollback(wish) if takes_back(runs, &wish.of, release) => "roll back",
+                _ => return None,
+            };
+            Some((verb, run))
+        })
+        .collect();
+    lines.push(Line::blank());
+    lines.push(Line::heading("Runs"));
+    if about.is_empty() {
+        let text = "none of this journal: if it was published, then not from here";
+        lines.push(Line::text(text, Tone::Dim));
+    }
+    for (verb, run) in about.iter().take(RUNS) {
+        let state = live::state(None, Some(run));
+        let text = format!(
+            "{}  {} by {}  {}",
+            words::pad(state.word(), 9),
+            words::age(now, run.started_at),
+            run.actor,
+            run.id
+        );
+        let (_, tone) = crate::console::panes::activity::view::mark(state);
+        lines.push(Line::of(verb, text, tone));
+    }
+    if about.len() > RUNS {
+        let text = format!("and {} before", about.len() - RUNS);
+        lines.push(Line::text(text, Tone::Dim));
+    }
+}
+
+/// True where what is rolled back is a run that published or promoted the release.
+fn takes_back(runs: &[RunRecord], of: &RolledBack, release: &ReleaseName) -> bool {
+    let RolledBack::Run(id) = of else {
+        return false;
+    };
+    let run = runs.iter().find(|run| &run.id == id);
+    run.is_some_and(|run| match &run.plan.intent {
+        Intent::Publish(wish) => &wish.release == release,
+        Intent::Promote(wish) => &wish.release == release,
+        _ => false,
+    })
+}
+
+/// What a channel serves.
+struct Served {
+    /// The charm's short name, where the line begins its part.
+    label: String,
+    channel: String,
+    verdict: String,
+    serving: String,
+    tone: Tone,
+}
+
+/// What the channels of its track, of `latest` and of wherever else it runs serve, charm by charm.
+fn channel_lines(workspace: &Workspace, snapshot: &Snapshot, release: &ReleaseName, lines: &mut Vec<Line>) {
+    let track = release.track().ok();
+    let mut all: Vec<Served> = Vec::new();
+    for charm in workspace.fed_charms() {
+        let first = all.len();
+        if snapshot.rows(&charm.name).is_empty() {
+            all.push(served("not known yet", "", "", Tone::Dim));
+        }
+        for channel in channels(workspace, snapshot, charm, release, track.as_ref()) {
+            all.extend(serving(workspace, snapshot, charm, release, &channel));
+        }
+        if let Some(first) = all.get_mut(first) {
+            short_name(workspace, charm.name.as_str()).clone_into(&mut first.label);
+        }
+    }
+    let widest = |of: fn(&Served) -> &str| all.iter().map(|one| words::width(of(one))).max().unwrap_or(0);
+    let (channel, verdict) = (widest(|one| &one.channel), widest(|one| &one.verdict));
+    lines.push(Line::blank());
+    lines.push(Line::heading("Channels"));
+    for one in all {
+        let text = format!(
+            "{}  {}  {}",
+            words::pad(&one.channel, channel),
+            words::pad(&one.verdict, verdict),
+            one.serving
+        );
+        lines.push(Line::of(&one.label, text.trim_end(), one.tone));
+    }
+}
+
+fn served(channel: &str, verdict: &str, serving: &str, tone: Tone) -> Served {
+    Served {
+        label: String::new(),
+        channel: channel.to_owned(),
+        verdict: verdict.to_owned(),
+        serving: serving.to_owned(),
+        tone,
+    }
+}
+
+/// The channels that matter: those of its track and of `latest` that are open, the edges of both in
+/// any case, and any other that runs it.
+fn channels(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    charm: &Charm,
+    release: &ReleaseName,
+    track: Option<&Track>,
+) -> Vec<Channel> {
+    let latest = Track::latest();
+    let own = |channel: &Channel| track == Some(&channel.track) || channel.track == latest;
+    let mut found: Vec<Channel> = track
+        .into_iter()
+        .chain([&latest])
+        .map(|track| Channel::new(track.clone(), Risk::Edge))
+        .collect();
+    for row in snapshot.rows(&charm.name) {
+        let runs = || named(workspace, snapshot, charm, row).contains(release);
+        if !found.contains(&row.channel) && (own(&row.channel) || runs()) {
+            found.push(row.channel.clone());
+        }
+    }
+    found.sort_by_key(|channel| {
+        let risk = FLOW.iter().position(|risk| *risk == channel.risk);
+        (
+            track != Some(&channel.track),
+            channel.track.clone(),
+            risk,
+            channel.branch.clone(),
+        )
+    });
+    found
+}
+
+/// Releases that name an image which `row` serves, newest first.
+fn named(workspace: &Workspace, snapshot: &Snapshot, charm: &Charm, row: &ChannelRow) -> Vec<ReleaseName> {
+    charm
+        .fed()
+        .flat_map(|(resource, _)| evidence::releases_in_row(workspace, snapshot, charm, resource, row))
+        .collect()
+}
+
+/// What a channel serves, base by base where they differ.
+fn serving(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    charm: &Charm,
+    release: &ReleaseName,
+    channel: &Channel,
+) -> Vec<Served> {
+    let rows = snapshot.rows(&charm.name);
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let name = channel.to_string();
+    let mut groups: Vec<(Served, Vec<String>)> = Vec::new();
+    for row in rows.iter().filter(|row| &row.channel == channel) {
+        let names = named(workspace, snapshot, charm, row);
+        let (verdict, tone) = match names.first() {
+            _ if names.contains(release) => ("runs it".to_owned(), Tone::Good),
+            Some(other) => (format!("runs {other}"), Tone::Plain),
+            None => ("runs another".to_owned(), Tone::Dim),
+        };
+        let one = served(&name, &verdict, &Serving::of(row).to_string(), tone);
+        let base = row
+            .base
+            .as_ref()
+            .map(|base| base.channel.clone())
+            .unwrap_or_default();
+        let same = |(known, _): &&mut (Served, Vec<String>)| {
+            known.verdict == one.verdict && known.serving == one.serving
+        };
+        match groups.iter_mut().find(same) {
+            Some((_, bases)) => bases.push(base),
+            None => groups.push((one, vec![base])),
+        }
+    }
+    if groups.is_empty() {
+        return vec![served(&name, "closed", "", Tone::Dim)];
+    }
+    let many = groups.len() > 1;
+    for (one, bases) in groups.iter_mut().filter(|_| many) {
+        one.serving.push_str(&format!(" on {}", bases.join(", ")));
+    }
+    groups.into_iter().map(|(one, _)| one).collect()
+}
+
+fn image_lines(workspace: &Workspace, snapshot: &Snapshot, release: &Release, lines: &mut Vec<Line>) {
+    lines.push(Line::blank());
+    lines.push(Line::heading("Images"));
+    for (image, tag) in &release.images {
+        let fed = workspace
+            .fed_charms()
+            .find(|charm| charm.fed().any(|(_, key)| key == image));
+        let resolved = workspace
+            .image_repository(image)
+            .ok()
+            .and_then(|repository| snapshot.image(&repository.tagged(tag)));
+        let known = resolved.and_then(|r| r.value.as_ref());
+        let mut text = format!("{}:{}", Outside::new(image), Outside::new(tag));
+        if let Some(charm) = fed {
+            text.push_str(&format!("  feeds {}", short_name(workspace, charm.name.as_str())));
+        }
+        let tone = if fed.is_some() { Tone::Plain } else { Tone::Dim };
+        lines.push(Line::text(text, tone));
+        if let Some(known) = known {
+            lines.push(Line::text(format!("  {}", known.digest), Tone::Dim));
+        } else if resolved.is_some_and(|r| r.problem.is_some()) {
+            lines.push(Line::text("  could not be read", Tone::Warn));
+        }
+    }
+    if let Some(notes) = &release.notes {
+        lines.push(Line::of("notes", notes.to_string(), Tone::Plain));
+    }
+}

@@ -1,0 +1,76 @@
+//! The promotion dialog: which risk a release goes to, and which charms that its track does not have
+//! go along from `latest/edge`.
+//!
+//! Owns the choice while it is being made. Nothing goes along unasked. Must not plan.
+
+mod update;
+pub mod view;
+
+pub use update::{accept, close, open, pick, settle, source, step, tick};
+
+use std::collections::BTreeSet;
+
+use super::Model;
+use crate::domain::charm::ChannelRow;
+use crate::domain::{Channel, CharmName, ReleaseName, Risk, Track};
+
+/// The risks that a release can be promoted to, in the order in which releases flow.
+pub const RISKS: [Risk; 3] = [Risk::Candidate, Risk::Beta, Risk::Stable];
+
+/// The dialog.
+#[derive(Clone, Debug)]
+pub struct Promote {
+    /// The release.
+    pub release: ReleaseName,
+    /// Its track.
+    pub track: Track,
+    /// Where it goes.
+    pub to: Risk,
+    /// Charms that go along from `latest/edge`.
+    pub with: BTreeSet<CharmName>,
+    /// The selected row.
+    pub at: usize,
+    /// First row shown.
+    pub offset: usize,
+}
+
+/// A row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Row {
+    /// A risk; going to it chooses it.
+    Risk(Risk),
+    /// A charm with nothing on the track's edge.
+    Charm(CharmName),
+}
+
+/// All rows.
+pub fn rows(model: &Model, dialog: &Promote) -> Vec<Row> {
+    let edge = Channel::new(dialog.track.clone(), Risk::Edge);
+    let latest = latest_edge();
+    let mut rows: Vec<Row> = RISKS.into_iter().map(Row::Risk).collect();
+    rows.extend(
+        model
+            .workspace()
+            .charms
+            .iter()
+            .filter(|charm| served(model, &charm.name, &edge).next().is_none())
+            .filter(|charm| served(model, &charm.name, &latest).next().is_some())
+            .map(|charm| Row::Charm(charm.name.clone())),
+    );
+    rows
+}
+
+/// Where a charm comes from that goes along.
+pub fn latest_edge() -> Channel {
+    Channel::new(Track::latest(), Risk::Edge)
+}
+
+/// The rows of `channel` of `charm`.
+pub fn served<'a>(
+    model: &'a Model,
+    charm: &CharmName,
+    channel: &'a Channel,
+) -> impl Iterator<Item = &'a ChannelRow> + 'a {
+    let rows = model.snapshot.rows(charm).iter();
+    rows.filter(move |row| row.channel == *channel)
+}

@@ -1,0 +1,161 @@
+//! How the promotion dialog comes up, and what keys do to it.
+
+use std::collections::BTreeSet;
+
+use super::{Promote, RISKS, Row, latest_edge, rows, served};
+use crate::console::dialogs::Modal;
+use crate::console::effect::Effect;
+use crate::console::listing::window;
+use crate::console::panes::PaneId;
+use crate::console::{Model, review};
+use crate::domain::{Channel, ReleaseName, Risk, Track};
+use crate::plan::{Intent, PromoteIntent, evidence};
+
+/// The release that the selected row stands for, and its track; else why it cannot be promoted.
+pub fn source(model: &Model) -> Result<(ReleaseName, Track), &'static str> {
+    let (release, track) = match model.pane {
+        PaneId::Releases => {
+            let row = model.panes.releases.selected().ok_or("no release is selected")?;
+            let track = row.name.track();
+            (row.name.clone(), track.map_err(|_| "its name gives no track")?)
+        }
+        PaneId::Channels => of_channels(model)?,
+        _ => return Err("select a release or one of its channels"),
+    };
+    let edge = Channel::new(track.clone(), Risk::Edge);
+    let known = |name| !model.snapshot.rows(name).is_empty();
+    let charms = || model.workspace().charms.iter().map(|charm| &charm.name);
+    if charms().any(|name| served(model, name, &edge).next().is_some()) {
+        Ok((release, track))
+    } else if charms().any(known) {
+        Err("nothing is on the edge of its track: publish it first")
+    } else {
+        Err("the channels are not known yet")
+    }
+}
+
+/// The release that the edge of the selected row runs: of several with the same images the one that
+/// has its marker branch, else the newest of its month.
+fn of_channels(model: &Model) -> Result<(ReleaseName, Track), &'static str> {
+    let row = model.panes.channels.selected().ok_or("nothing is selected")?;
+    if row.track == Track::latest() || row.branch.is_some() {
+        return Err("select the row of a release's own track");
+    }
+    let (workspace, snapshot) = (model.workspace(), &model.snapshot);
+    let edge = Channel::new(row.track.clone(), Risk::Edge);
+    let markers = snapshot.markers.value.as_ref();
+    let charm = workspace
+        .charm(&row.charm)
+        .ok_or("nothing is known of this charm yet")?;
+    let mut named: Vec<ReleaseName> = served(model, &row.charm, &edge)
+        .flat_map(|one| {
+            charm.fed().flat_map(|(resource, _)| {
+                evidence::releases_in_row(workspace, snapshot, charm, resource, one)
+            })
+        })
+        .filter(|name| name.month() == row.track.as_str())
+        .collect();
+    named.sort_by_key(|name| (markers.is_some_and(|all| all.contains(name)), name.clone()));
+    let release = named
+        .pop()
+        .ok_or("no release of this month is known to run on its edge")?;
+    Ok((release, row.track.clone()))
+}
+
+/// Opens the dialog for the selected row.
+pub fn open(model: &mut Model) {
+    match source(model) {
+        Ok((release, track)) => {
+            let [first, ..] = RISKS;
+            model.modal = Some(Modal::Promote(Box::new(Promote {
+                release,
+                track,
+                to: first,
+                with: BTreeSet::new(),
+                at: 0,
+                offset: 0,
+            })));
+        }
+        Err(reason) => model.refuse(reason),
+    }
+}
+
+fn go_to(model: &mut Model, at: impl FnOnce(usize) -> usize) {
+    let Some(Modal::Promote(dialog)) = &model.modal else {
+        return;
+    };
+    let all = rows(model, dialog);
+    let at = at(dialog.at).min(all.len().saturating_sub(1));
+    let risk = match all.get(at) {
+        Some(Row::Risk(risk)) => Some(*risk),
+        _ => None,
+    };
+    if let Some(Modal::Promote(dialog)) = &mut model.modal {
+        dialog.at = at;
+        // Enter never takes another risk than the one that the cursor stands on.
+        dialog.to = risk.unwrap_or(dialog.to);
+    }
+}
+
+/// By rows.
+pub fn step(model: &mut Model, steps: isize) {
+    go_to(model, |at| at.saturating_add_signed(steps));
+}
+
+/// To the row at `at`; where a charm is selected already, it is taken along or left.
+pub fn pick(model: &mut Model, at: usize) {
+    let again = matches!(&model.modal, Some(Modal::Promote(dialog)) if dialog.at == at);
+    if again {
+        return tick(model);
+    }
+    go_to(model, |_| at);
+}
+
+/// Takes the selected charm along, or leaves it out.
+pub fn tick(model: &mut Model) {
+    let Some(Modal::Promote(dialog)) = &model.modal else {
+        return;
+    };
+    let Some(Row::Charm(charm)) = rows(model, dialog).into_iter().nth(dialog.at) else {
+        return;
+    };
+    if let Some(Modal::Promote(dialog)) = &mut model.modal
+        && !dialog.with.remove(&charm)
+    {
+        dialog.with.insert(charm);
+    }
+}
+
+/// Opens the review of the promotion.
+pub fn accept(model: &mut Model) -> Vec<Effect> {
+    let Some(Modal::Promote(dialog)) = model.modal.take() else {
+        return Vec::new();
+    };
+    let with = dialog.with.into_iter().map(|charm| (charm, latest_edge()));
+    let intent = PromoteIntent {
+        release: dialog.release,
+        to: dialog.to,
+        with: with.collect(),
+    };
+    review::open(model, Intent::Promote(intent))
+}
+
+/// Keeps selection and window inside.
+pub fn settle(model: &mut Model) {
+    let Some(Modal::Promote(dialog)) = &model.modal else {
+        return;
+    };
+    let count = rows(model, dialog).len();
+    let height = super::view::height(model, count);
+    if let Some(Modal::Promote(dialog)) = &mut model.modal {
+        dialog.at = dialog.at.min(count.saturating_sub(1));
+        dialog.offset = window(dialog.offset, dialog.at, height, count);
+    }
+}
+
+/// Closes it.
+pub fn close(model: &mut Model) {
+    if matches!(model.modal, Some(Modal::Promote(_))) {
+        model.modal = None;
+    }
+}

@@ -1,0 +1,133 @@
+//! Draws the promotion dialog.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::{Promote, RISKS, Row, latest_edge, rows, served};
+use crate::console::view::look::{Glyph, Tone};
+use crate::console::view::piece::Piece;
+use crate::console::view::{self, Drawn};
+use crate::console::{Model, Msg, layout, words};
+use crate::domain::{Channel, CharmName, Risk};
+
+/// Columns of the dialog, borders included.
+const COLUMNS: u16 = 84;
+/// Lines beside the rows: two borders, one above, two below.
+const FIXED: usize = 5;
+/// Columns of a risk or a charm.
+const LABEL: usize = 20;
+
+/// Lines of the rows that fit, of `count` rows; a heading stands between risks and charms.
+pub fn height(model: &Model, count: usize) -> usize {
+    let room = usize::from(model.lines.saturating_sub(2)).saturating_sub(FIXED + HEADING);
+    count.min(room.max(1))
+}
+
+/// Lines over the charms.
+const HEADING: usize = 2;
+
+/// Draws it.
+pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Drawn) {
+    let all = rows(model, dialog);
+    let height = height(model, all.len());
+    let heading = if all.len() > RISKS.len() { HEADING } else { 0 };
+    let lines = u16::try_from(height + FIXED + heading).unwrap_or(u16::MAX);
+    let area = layout::dialog(model, COLUMNS, lines);
+    view::clear(frame, area);
+    let title = format!("Promote {}", dialog.release);
+    let inner = view::boxed(model, frame, area, &title, None, true);
+    let mut y = inner.y;
+    let mut put = |frame: &mut Frame, pieces: Vec<Piece>, selected: bool| {
+        let rect = Rect::new(inner.x, y, inner.width, 1);
+        y += 1;
+        if rect.y < inner.bottom() {
+            view::line(model, frame, rect, pieces, selected);
+        }
+        rect
+    };
+    let edge = Channel::new(dialog.track.clone(), Risk::Edge);
+    let help = format!(" What {edge} serves goes, as it is, to:");
+    put(frame, vec![Piece::new(help, Tone::Plain)], false);
+    for (at, row) in all.iter().enumerate().skip(dialog.offset).take(height) {
+        if at == RISKS.len() || (at > RISKS.len() && at == dialog.offset) {
+            put(frame, Vec::new(), false);
+            let text = format!(" Not on {edge}; space takes it along:");
+            put(frame, vec![Piece::new(text, Tone::Plain)], false);
+        }
+        let selected = at == dialog.at;
+        let mark = if selected {
+            model.setting.look.glyph(Glyph::Cursor)
+        } else {
+            " "
+        };
+        let mut pieces = vec![Piece::new(format!(" {mark} "), Tone::Accent)];
+        pieces.extend(match row {
+            Row::Risk(risk) => one_risk(model, dialog, *risk),
+            Row::Charm(charm) => one_charm(model, dialog, charm),
+        });
+        let rect = put(frame, pieces, selected);
+        drawn.hit(rect, Msg::Pick(at));
+        drawn.rows_built += 1;
+    }
+    put(frame, Vec::new(), false);
+    let along: Vec<&str> = dialog.with.iter().map(|charm| model.short(charm)).collect();
+    let along = match along.as_slice() {
+        [] => String::new(),
+        names => format!(", {} to latest/{}", names.join(", "), dialog.to),
+    };
+    let target = Channel::new(dialog.track.clone(), dialog.to);
+    let text = format!(" to {target}{along}; enter shows the plan");
+    put(frame, vec![Piece::new(text, Tone::Accent)], false);
+    view::scroll_mark(model, frame, area, dialog.offset, height, all.len());
+    drawn.wheel(area, None);
+}
+
+/// A risk, and what its channel serves now.
+fn one_risk(model: &Model, dialog: &Promote, risk: Risk) -> Vec<Piece> {
+    let chosen = dialog.to == risk;
+    let (mark, tone) = if chosen {
+        ("(x) ", Tone::Strong)
+    } else {
+        ("( ) ", Tone::Plain)
+    };
+    let channel = Channel::new(dialog.track.clone(), risk);
+    let open: Vec<&str> = model
+        .workspace()
+        .charms
+        .iter()
+        .filter(|charm| served(model, &charm.name, &channel).next().is_some())
+        .map(|charm| model.short(&charm.name))
+        .collect();
+    let now = match open.as_slice() {
+        [] => "closed now".to_owned(),
+        names => format!("now open for {}", names.join(", ")),
+    };
+    vec![
+        Piece::new(mark, tone),
+        Piece::new(words::pad(risk.as_str(), LABEL), tone),
+        Piece::new(now, Tone::Dim),
+    ]
+}
+
+/// A charm that can go along, and what would go.
+fn one_charm(model: &Model, dialog: &Promote, charm: &CharmName) -> Vec<Piece> {
+    let (mark, tone) = if dialog.with.contains(charm) {
+        ("[x] ", Tone::Strong)
+    } else {
+        ("[ ] ", Tone::Plain)
+    };
+    let latest = latest_edge();
+    let mut revisions: Vec<String> = served(model, charm, &latest)
+        .map(|row| row.revision.to_string())
+        .collect();
+    revisions.sort();
+    revisions.dedup();
+    vec![
+        Piece::new(mark, tone),
+        Piece::new(
+            words::pad(&words::cut(model.short(charm), LABEL - 1), LABEL),
+            tone,
+        ),
+        Piece::new(format!("{} of {latest}", revisions.join(", ")), Tone::Dim),
+    ]
+}

@@ -1,0 +1,132 @@
+//! Which channels and runs can be given back what they had, and the wish to do so.
+//!
+//! Owns the question which channels the runs of this journal changed. Must not plan.
+
+use super::dialogs::{Choice, Choose, Modal};
+use super::effect::Effect;
+use super::live::State;
+use super::model::Screen;
+use super::panes::{PaneId, channels};
+use super::{Model, review, running, words};
+use crate::domain::{Channel, CharmName};
+use crate::journal::{RunId, RunRecord};
+use crate::plan::{Intent, RollbackIntent, RolledBack};
+
+/// The channels that `record` changed, or may have changed, each once.
+pub fn changed(record: &RunRecord) -> Vec<(CharmName, Channel)> {
+    let changes = record.channel_changes().into_iter();
+    let mut changed: Vec<_> = changes.map(|one| (one.charm, one.channel)).collect();
+    changed.sort();
+    changed.dedup();
+    changed
+}
+
+/// A channel that can be rolled back, with the run that changed it last.
+pub struct Candidate<'a> {
+    /// The channel.
+    pub channel: Channel,
+    /// The run.
+    pub run: &'a RunRecord,
+}
+
+/// The channels of `charm` that runs of this journal changed, each with the newest of these runs.
+fn candidates<'a>(model: &'a Model, charm: &CharmName) -> Vec<Candidate<'a>> {
+    let mut found: Vec<Candidate<'a>> = Vec::new();
+    for run in &model.runs {
+        for (own, channel) in changed(run) {
+            if &own == charm && !found.iter().any(|known| known.channel == channel) {
+                found.push(Candidate { channel, run });
+            }
+        }
+    }
+    found
+}
+
+fn of_row<'a>(model: &'a Model, row: &channels::Row) -> Vec<Candidate<'a>> {
+    let mut found = candidates(model, &row.charm);
+    found.retain(|one| one.channel.track == row.track && one.channel.branch == row.branch);
+    found
+}
+
+/// Why the selected row of channels cannot be rolled back; `None` where it can.
+pub fn no_channel(model: &Model) -> Option<&'static str> {
+    match model.panes.channels.selected() {
+        None => Some("nothing is selected"),
+        Some(row) if of_row(model, row).is_empty() => {
+            Some("no run that windlass remembers changed a channel of this row")
+        }
+        Some(_) => None,
+    }
+}
+
+/// The run that is looked at.
+fn run(model: &Model) -> Option<&RunId> {
+    match &model.screen {
+        Screen::Run(running) => Some(&running.run),
+        _ => model.panes.activity.selected().map(|row| &row.run),
+    }
+}
+
+/// Why the run that is looked at cannot be rolled back; `None` where it can.
+pub fn no_run(model: &Model) -> Option<&'static str> {
+    let Some(run) = run(model) else {
+        return Some("no run is selected");
+    };
+    match (running::state(model, run), model.record(run)) {
+        (State::Running | State::Stopping, _) => Some("it goes on still"),
+        (State::RolledBack, _) => Some("it was rolled back already"),
+        (State::Open | State::Ended(_), Some(record)) if record.touched_channels() => None,
+        (State::Open | State::Ended(_), Some(_)) => Some("it changed no channel"),
+        (State::Open | State::Ended(_), None) => Some("the journal has not been read yet"),
+    }
+}
+
+/// Reviews the rollback of what is selected; asks which channel where there are several.
+pub fn open(model: &mut Model) -> Vec<Effect> {
+    if matches!(model.screen, Screen::Run(_)) || model.pane == PaneId::Activity {
+        let Some(run) = run(model).cloned() else {
+            return Vec::new();
+        };
+        return review::open(model, wish(RolledBack::Run(run)));
+    }
+    let Some(row) = model.panes.channels.selected() else {
+        return Vec::new();
+    };
+    let charm = row.charm.clone();
+    let of = |channels| {
+        wish(RolledBack::Charm {
+            charm: charm.clone(),
+            channels,
+            to: None,
+        })
+    };
+    let mut entries: Vec<(String, Choice)> = of_row(model, row)
+        .into_iter()
+        .map(|one| {
+            let text = format!(
+                "{}  changed {} by {}",
+                words::pad(&one.channel.to_string(), 18),
+                words::age(model.now, one.run.started_at),
+                one.run.actor
+            );
+            (text, Choice::Plan(Box::new(of(vec![one.channel]))))
+        })
+        .collect();
+    let all = candidates(model, &charm).len();
+    if all > 1 {
+        let text = format!("all {all} channels of it that runs changed");
+        entries.push((text, Choice::Plan(Box::new(of(Vec::new())))));
+        let title = format!("Roll back {charm}");
+        let ask = "To what it had before its last change. Which? The plan is shown next.";
+        model.modal = Some(Modal::Choose(Choose::new(title, ask, entries)));
+        return Vec::new();
+    }
+    match entries.pop() {
+        Some((_, Choice::Plan(intent))) => review::open(model, *intent),
+        _ => Vec::new(),
+    }
+}
+
+const fn wish(of: RolledBack) -> Intent {
+    Intent::Rollback(RollbackIntent { of, over: false })
+}

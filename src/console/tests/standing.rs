@@ -1,0 +1,645 @@
+//! What is published already: its evidence, promotion, rollback and hold, key by key.
+
+use std::sync::Arc;
+
+use super::world::{console, now, press, record, screen, snapshot};
+use crate::console::actions::{self, ActionId, Availability, Key};
+use crate::console::dialogs::Modal;
+use crate::console::effect::Effect;
+use crate::console::model::Screen;
+use crate::console::update::update;
+use crate::console::{Model, Msg, panes};
+use crate::domain::charm::ChannelRow;
+use crate::domain::{CharmRevision, Kind, Observed, Outside, Problem, ResourceRevision, Snapshot};
+use crate::journal::{Outcome, RunRecord, StepOutcome, StepRecord};
+use crate::plan::{
+    Intent, Op, Plan, PlannedResource, PlannedRow, RollbackIntent, RolledBack, State, Step, StepId,
+};
+
+const ENGINE: &str = "finos-legend-engine-k8s";
+const STUDIO: &str = "finos-legend-studio-k8s";
+
+fn can(model: &Model, id: ActionId) -> Availability {
+    (actions::spec(id).unwrap().availability)(model)
+}
+
+fn seen_by(model: &mut Model, change: impl FnOnce(&mut Snapshot)) {
+    change(Arc::make_mut(&mut model.snapshot));
+    panes::rebuild(model);
+}
+
+/// A world where studio has nothing on the track, one release is held and the bundle is open.
+fn stands(size: (u16, u16)) -> Model {
+    let mut model = console(size, false);
+    seen_by(&mut model, |snapshot| {
+        let studio = snapshot.charms.get_mut(&STUDIO.parse().unwrap()).unwrap();
+        let facts = studio.value.as_mut().unwrap();
+        facts.rows.retain(|row| row.channel.to_string() != "2023-12/edge");
+        snapshot.holds = Observed::read(["2024-01-08".parse().unwrap()].into(), now());
+        let row = ChannelRow {
+            channel: "2023-12/edge".parse().unwrap(),
+            base: None,
+            revision: CharmRevision(57),
+            resources: Vec::new(),
+            released_at: None,
+        };
+        let bundle = "finos-legend-bundle".parse().unwrap();
+        snapshot.served.insert(bundle, Observed::read(vec![row], now()));
+    });
+    model
+}
+
+fn on_release(model: &mut Model, name: &str) {
+    press(model, Key::Char('1'));
+    model.panes.releases.select_key(name);
+}
+
+/// The wish that the console wants planned after `key`.
+fn wish(model: &mut Model, key: Key) -> Option<(u64, Intent)> {
+    update(model, Msg::Key(key))
+        .into_iter()
+        .find_map(|effect| match effect {
+            Effect::Plan { id, intent, .. } => Some((id, intent)),
+            _ => None,
+        })
+}
+
+fn planned(model: &mut Model, id: u64, plan: Result<Plan, Problem>) {
+    let snapshot = model.snapshot.clone();
+    update(model, Msg::Planned(id, now(), snapshot, Box::new(plan)));
+}
+
+// ---- plans by hand
+
+fn row(channel: &str, base: &str, serves: Option<(u64, u64)>, resource: &str) -> PlannedRow {
+    PlannedRow {
+        channel: channel.parse().unwrap(),
+        base: Some(crate::domain::Base {
+            name: "ubuntu".into(),
+            channel: base.into(),
+            architecture: "amd64".into(),
+        }),
+        revision: serves.map(|(revision, _)| CharmRevision(revision)),
+        version: None,
+        resources: serves
+            .into_iter()
+            .map(|(_, revision)| PlannedResource {
+                name: resource.parse().unwrap(),
+                revision: Some(ResourceRevision(revision)),
+                digest: None,
+                config_digest: None,
+                tag: None,
+                release: vec!["2023-12-05".parse().unwrap()],
+            })
+            .collect(),
+    }
+}
+
+fn step(op: Op, target: &str, before: State, after: State, undo: &str) -> Step {
+    Step {
+        id: StepId(format!("{}/{target}", op.kind())),
+        kind: op.kind().to_owned(),
+        target: Outside::new(target),
+        before,
+        after,
+        bytes: None,
+        skip_reason: None,
+        undo: Outside::new(undo),
+        optional: false,
+        op,
+    }
+}
+
+fn release_step(charm: &str, before: Vec<PlannedRow>, after: Vec<PlannedRow>) -> Step {
+    let moves = after
+        .iter()
+        .map(|row| crate::plan::Move {
+            channel: row.channel.clone(),
+            base: row.base.clone(),
+            revision: row.revision.unwrap(),
+            resources: Vec::new(),
+            before: None,
+        })
+        .collect();
+    let charm_name = charm.parse().unwrap();
+    let op = Op::Release {
+        charm: charm_name,
+        moves,
+    };
+    let undo = "the channels can be released again as they were";
+    step(op, charm, State::Rows(before), State::Rows(after), undo)
+}
+
+fn close_step(charm: &str, before: Vec<PlannedRow>) -> Step {
+    let after = before
+        .iter()
+        .map(|row| PlannedRow {
+            revision: None,
+            resources: Vec::new(),
+            ..row.clone()
+        })
+        .collect();
+    let op = Op::Close {
+        charm: charm.parse().unwrap(),
+        channel: before[0].channel.clone(),
+        before: Vec::new(),
+    };
+    let undo = "released again with what the channel served before";
+    step(op, charm, State::Rows(before), State::Rows(after), undo)
+}
+
+fn plan(title: &str, intent: Intent, steps: Vec<Step>, confirm: &str) -> Plan {
+    Plan::new("small", "test", title.into(), intent, steps, confirm.into())
+}
+
+fn promotion(intent: Intent) -> Plan {
+    let pair = |channel: &str, base, serves| row(channel, base, serves, "engine-image");
+    let mut plan = plan(
+        "Promote 2023-12-05 to stable",
+        intent,
+        vec![release_step(
+            ENGINE,
+            vec![
+                pair("2023-12/stable", "20.04", None),
+                pair("2023-12/stable", "22.04", Some((48, 30))),
+            ],
+            vec![
+                pair("2023-12/stable", "20.04", Some((50, 32))),
+                pair("2023-12/stable", "22.04", Some((49, 32))),
+            ],
+        )],
+        "2023-12-05",
+    );
+    plan.warnings = vec![Outside::new(
+        "legend-gitlab stays on edge in the bundle: latest/stable is closed",
+    )];
+    plan.left_out = vec![Outside::new(format!(
+        "{STUDIO}: nothing on 2023-12/edge (--with {STUDIO}=latest/edge takes it along)"
+    ))];
+    plan
+}
+
+fn rolling_back(over: bool) -> Plan {
+    let pair = |channel: &str, serves| row(channel, "20.04", serves, "engine-image");
+    let of = RolledBack::Run(record(None).id);
+    plan(
+        "Roll back run 20250201T120000Z-ab12",
+        Intent::Rollback(RollbackIntent { of, over }),
+        vec![
+            release_step(
+                ENGINE,
+                vec![pair("latest/edge", Some((50, 33)))],
+                vec![pair("latest/edge", Some((50, 32)))],
+            ),
+            close_step(ENGINE, vec![pair("2025-01/edge", Some((50, 33)))]),
+        ],
+        "yes",
+    )
+}
+
+/// A run whose steps ended like `outcomes`, in turn; the rest was never begun.
+fn ran(outcome: Outcome, outcomes: &[StepOutcome]) -> RunRecord {
+    let mut record = record(Some(outcome));
+    let outcomes = outcomes
+        .iter()
+        .map(|one| Some(*one))
+        .chain(std::iter::repeat(None));
+    record.steps = record
+        .plan
+        .steps
+        .iter()
+        .zip(outcomes)
+        .map(|(step, outcome)| StepRecord {
+            id: step.id.clone(),
+            outcome,
+            attempts: u32::from(outcome.is_some()),
+            started_at: outcome.map(|_| now()),
+            finished_at: outcome.map(|_| now()),
+            made: crate::journal::Made {
+                resource_revision: outcome.map(|_| ResourceRevision(33)),
+                ..crate::journal::Made::default()
+            },
+            problem: None,
+        })
+        .collect();
+    record
+}
+
+/// A run whose steps were all done.
+fn done(outcome: Outcome) -> RunRecord {
+    ran(outcome, &[StepOutcome::Done; 40])
+}
+
+/// A run that was done up to the release of the second charm, which the store refused.
+fn half_released() -> RunRecord {
+    let mut record = done(Outcome::Failed);
+    let refused = format!("release/{STUDIO}");
+    let at = record.steps.iter().position(|step| step.id.0 == refused).unwrap();
+    let problem = Problem::new(Kind::Refused, "the store refused the release of studio")
+        .hint("look at the resource, then resume");
+    for step in &mut record.steps[at..] {
+        step.outcome = None;
+        step.attempts = 0;
+    }
+    record.steps[at].outcome = Some(StepOutcome::Failed);
+    record.steps[at].attempts = 1;
+    record.steps[at].problem = Some(problem.clone());
+    record.problem = Some(problem);
+    record
+}
+
+fn with_runs(model: &mut Model, runs: Vec<RunRecord>) {
+    model.runs = runs;
+    panes::rebuild_activity(model);
+}
+
+// ---- evidence
+
+#[test]
+fn a_release_shows_what_its_standing_rests_on() {
+    let mut model = stands((120, 40));
+    let mut run = done(Outcome::Done);
+    if let Intent::Publish(wish) = &mut run.plan.intent {
+        wish.release = "2023-12-05".parse().unwrap();
+    }
+    with_runs(&mut model, vec![run]);
+    on_release(&mut model, "2023-12-05");
+    press(&mut model, Key::Enter);
+    let text = screen(&model).0;
+    for fact in [
+        "published   yes",
+        "branch      release-2023-12-05 is there in finos/bundle",
+        "bundle      2023-12/edge r57 of finos-legend-bundle",
+        "publish     done       just now by someone@here  20250201T120000Z-ab12",
+        "engine      2023-12/edge  runs it  r50 + engine-image r32 on 20.04",
+        "studio      2023-12/edge  closed",
+        "finos/legend-engine-server:4.36.0  feeds engine",
+    ] {
+        assert!(text.contains(fact), "{fact}\n{text}");
+    }
+}
+
+#[test]
+fn what_is_not_known_is_not_guessed() {
+    let mut model = console((120, 40), false);
+    seen_by(&mut model, |snapshot| {
+        snapshot.markers = Observed::failed(Problem::new(Kind::Network, "GitHub did not answer"));
+        snapshot.charms.clear();
+    });
+    on_release(&mut model, "2023-12-05");
+    press(&mut model, Key::Enter);
+    let text = screen(&model).0;
+    for fact in [
+        "published   cannot be told: the branches could not be read",
+        "release-2023-12-05: could not be read",
+        "finos-legend-bundle is not known yet",
+        "engine      not known yet",
+        "none of this journal",
+    ] {
+        assert!(text.contains(fact), "{fact}\n{text}");
+    }
+}
+
+#[test]
+fn the_release_detail() {
+    let mut model = stands((80, 24));
+    with_runs(&mut model, vec![half_released()]);
+    on_release(&mut model, "2025-01-27");
+    press(&mut model, Key::Enter);
+    let mut all = screen(&model).0;
+    press(&mut model, Key::Esc);
+    update(&mut model, Msg::Resize(120, 40));
+    on_release(&mut model, "2024-01-08");
+    all.push_str(&screen(&model).0);
+    press(&mut model, Key::Enter);
+    all.push_str(&screen(&model).0);
+    insta::assert_snapshot!(all);
+}
+
+// ---- hold
+
+#[test]
+fn a_held_release_says_so_and_one_key_holds_or_lifts() {
+    let mut model = stands((120, 40));
+    assert!(screen(&model).0.contains("2024-01-08   new ‖ held ▲ date?"));
+    on_release(&mut model, "2024-01-08");
+    let (_, intent) = wish(&mut model, Key::Char('H')).unwrap();
+    assert_eq!(intent.command(), "windlass unhold 2024-01-08");
+    press(&mut model, Key::Esc);
+    on_release(&mut model, "2025-01-27");
+    let (_, intent) = wish(&mut model, Key::Char('H')).unwrap();
+    assert_eq!(intent.command(), "windlass hold 2025-01-27");
+    press(&mut model, Key::Esc);
+    press(&mut model, Key::Char('/'));
+    super::world::type_in(&mut model, "held");
+    assert_eq!(model.panes.releases.len(), 1);
+}
+
+// ---- promotion
+
+#[test]
+fn the_cursor_chooses_the_risk_and_nothing_goes_along_unasked() {
+    let mut model = stands((120, 40));
+    on_release(&mut model, "2023-12-05");
+    press(&mut model, Key::Char('P'));
+    assert!(matches!(model.modal, Some(Modal::Promote(_))));
+    press(&mut model, Key::Down);
+    press(&mut model, Key::Down);
+    let (_, intent) = wish(&mut model, Key::Enter).unwrap();
+    assert_eq!(intent.command(), "windlass promote 2023-12-05 --to stable");
+    press(&mut model, Key::Esc);
+    press(&mut model, Key::Char('P'));
+    press(&mut model, Key::Down);
+    // Space on a risk takes nothing along.
+    press(&mut model, Key::Char(' '));
+    press(&mut model, Key::End);
+    press(&mut model, Key::Down);
+    press(&mut model, Key::Down);
+    press(&mut model, Key::Char(' '));
+    let (_, intent) = wish(&mut model, Key::Enter).unwrap();
+    assert_eq!(
+        intent.command(),
+        format!("windlass promote 2023-12-05 --to stable --with {STUDIO}=latest/edge")
+    );
+}
+
+#[test]
+fn a_row_of_channels_promotes_the_release_on_its_edge() {
+    let mut model = stands((120, 40));
+    press(&mut model, Key::Char('2'));
+    let Availability::Disabled(why) = can(&model, ActionId::PromoteChannel) else {
+        panic!("latest is no release's own track");
+    };
+    assert!(why.contains("own track"));
+    press(&mut model, Key::Down);
+    assert_eq!(can(&model, ActionId::PromoteChannel), Availability::Enabled);
+    press(&mut model, Key::Char('P'));
+    let (_, intent) = wish(&mut model, Key::Enter).unwrap();
+    assert_eq!(intent.command(), "windlass promote 2023-12-05 --to candidate");
+}
+
+#[test]
+fn what_is_not_on_its_track_cannot_be_promoted() {
+    let mut model = stands((120, 40));
+    on_release(&mut model, "2025-01-27");
+    assert!(matches!(
+        can(&model, ActionId::PromoteRelease),
+        Availability::Disabled(why) if why.contains("publish it first")
+    ));
+    press(&mut model, Key::Char('P'));
+    assert!(model.modal.is_none());
+    seen_by(&mut model, |snapshot| snapshot.charms.clear());
+    assert!(matches!(
+        can(&model, ActionId::PromoteRelease),
+        Availability::Disabled(why) if why.contains("not known yet")
+    ));
+    model.setting.offline = true;
+    model.snapshot = Arc::new(snapshot());
+    panes::rebuild(&mut model);
+    on_release(&mut model, "2023-12-05");
+    assert!(matches!(
+        can(&model, ActionId::PromoteRelease),
+        Availability::Disabled(why) if why.starts_with("offline")
+    ));
+}
+
+#[test]
+fn the_promotion_dialog_and_its_review() {
+    for size in [(120, 40), (80, 24), (50, 14)] {
+        let mut model = stands(size);
+        on_release(&mut model, "2023-12-05");
+        press(&mut model, Key::Char('P'));
+        for _ in 0..2 {
+            press(&mut model, Key::Down);
+        }
+        let mut all = screen(&model).0;
+        let (id, intent) = wish(&mut model, Key::Enter).unwrap();
+        planned(&mut model, id, Ok(promotion(intent)));
+        all.push_str(&screen(&model).0);
+        insta::assert_snapshot!(format!("promotion_at_{}", size.0), all);
+    }
+}
+
+#[test]
+fn a_promotion_as_it_is_planned() {
+    let mut model = stands((120, 40));
+    on_release(&mut model, "2023-12-05");
+    press(&mut model, Key::Char('P'));
+    press(&mut model, Key::Enter);
+    let text = screen(&model).0;
+    assert!(text.contains("2023-12/candidate   closed → r50"), "{text}");
+    assert!(
+        text.contains("has nothing on 2023-12/edge and is left out"),
+        "{text}"
+    );
+    press(&mut model, Key::Enter);
+    super::world::type_in(&mut model, "2023-12-05");
+    let effects = press(&mut model, Key::Enter);
+    assert!(
+        matches!(effects.as_slice(), [Effect::Start { .. }]),
+        "{effects:?}"
+    );
+}
+
+// ---- rollback
+
+#[test]
+fn a_channel_is_rolled_back_where_a_run_changed_it() {
+    let mut model = stands((120, 40));
+    press(&mut model, Key::Char('2'));
+    assert!(matches!(
+        can(&model, ActionId::RollBackChannel),
+        Availability::Disabled(why) if why.contains("no run")
+    ));
+    with_runs(&mut model, vec![half_released()]);
+    let charm = model.panes.channels.selected().unwrap().charm.clone();
+    assert_eq!(charm.as_str(), ENGINE);
+    assert!(
+        wish(&mut model, Key::Char('b')).is_none(),
+        "it asks which channel"
+    );
+    let text = screen(&model).0;
+    assert!(
+        text.contains("latest/edge         changed just now by someone@here"),
+        "{text}"
+    );
+    assert!(!text.contains("2025-01/edge  "), "of another row: {text}");
+    let (_, intent) = wish(&mut model, Key::Enter).unwrap();
+    assert_eq!(
+        intent.command(),
+        format!("windlass rollback {ENGINE} latest/edge")
+    );
+    press(&mut model, Key::Esc);
+    press(&mut model, Key::Char('b'));
+    press(&mut model, Key::Down);
+    let (_, intent) = wish(&mut model, Key::Enter).unwrap();
+    assert_eq!(intent.command(), format!("windlass rollback {ENGINE}"));
+    press(&mut model, Key::Esc);
+    // The release of studio was refused.
+    press(&mut model, Key::End);
+    assert!(matches!(
+        can(&model, ActionId::RollBackChannel),
+        Availability::Disabled(_)
+    ));
+}
+
+#[test]
+fn a_run_is_rolled_back_once_and_where_it_changed_something() {
+    let mut model = stands((120, 40));
+    let mut before = half_released();
+    before.rolled_back_by = Some(crate::journal::RunId("20250202T120000Z-cd34".into()));
+    for (run, reason) in [
+        (before, "rolled back already"),
+        (
+            ran(Outcome::Failed, &[StepOutcome::Done, StepOutcome::Failed]),
+            "changed no channel",
+        ),
+    ] {
+        with_runs(&mut model, vec![run]);
+        press(&mut model, Key::Char('5'));
+        assert!(wish(&mut model, Key::Char('b')).is_none());
+        let text = screen(&model).0;
+        assert!(text.contains(reason), "{text}");
+    }
+    with_runs(&mut model, vec![half_released()]);
+    let (_, intent) = wish(&mut model, Key::Char('b')).unwrap();
+    assert_eq!(intent.command(), "windlass rollback --run 20250201T120000Z-ab12");
+    press(&mut model, Key::Esc);
+    let mut died = half_released();
+    died.outcome = None;
+    with_runs(&mut model, vec![died]);
+    assert!(wish(&mut model, Key::Char('b')).is_some(), "that settles it too");
+}
+
+#[test]
+fn going_over_later_changes_is_offered_only_where_they_were_refused() {
+    let mut model = stands((120, 40));
+    with_runs(&mut model, vec![half_released()]);
+    press(&mut model, Key::Char('5'));
+    let (id, _) = wish(&mut model, Key::Char('b')).unwrap();
+    planned(&mut model, id, Ok(rolling_back(false)));
+    assert_eq!(can(&model, ActionId::RollBackOver), Availability::Hidden);
+    assert!(wish(&mut model, Key::Char('a')).is_none());
+    let (id, _) = wish(&mut model, Key::Char('g')).unwrap();
+    let refused = Problem::new(Kind::Refused, "latest/edge was changed since")
+        .hint("--over rolls it back all the same");
+    planned(&mut model, id, Err(refused));
+    assert!(screen(&model).0.contains("a goes over what was changed since"));
+    let (id, intent) = wish(&mut model, Key::Char('a')).unwrap();
+    assert!(intent.command().ends_with(" --over"));
+    planned(&mut model, id, Ok(rolling_back(true)));
+    assert!(screen(&model).0.contains("[over later changes]"));
+    let (_, intent) = wish(&mut model, Key::Char('a')).unwrap();
+    assert!(!intent.command().ends_with(" --over"), "it can be taken back");
+}
+
+#[test]
+fn the_review_of_a_rollback() {
+    for size in [(120, 40), (80, 24)] {
+        let mut model = stands(size);
+        with_runs(&mut model, vec![half_released()]);
+        press(&mut model, Key::Char('5'));
+        press(&mut model, Key::Enter);
+        let mut all = screen(&model).0;
+        press(&mut model, Key::End);
+        all.push_str(&screen(&model).0);
+        let (id, _) = wish(&mut model, Key::Char('b')).unwrap();
+        planned(&mut model, id, Ok(rolling_back(false)));
+        all.push_str(&screen(&model).0);
+        insta::assert_snapshot!(format!("failed_run_and_rollback_at_{}", size.0), all);
+    }
+}
+
+// ---- ends
+
+#[test]
+fn a_run_that_ended_partly_says_what_is_missing() {
+    let mut model = stands((120, 40));
+    let mut run = done(Outcome::Partly);
+    run.plan.left_out = vec![Outside::new(
+        "branch release-2025-01-27: left out by --without branch,bundle",
+    )];
+    let at = run.plan.steps.iter().position(|step| step.optional).unwrap();
+    run.steps[at].outcome = Some(StepOutcome::Failed);
+    run.steps[at].made.no_longer_accepted = true;
+    with_runs(&mut model, vec![run]);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    let text = screen(&model).0;
+    assert!(
+        text.contains("– branch release-2025-01-27: left out by --without"),
+        "{text}"
+    );
+    assert!(text.contains("the store no longer takes it"), "{text}");
+    assert!(!text.contains("What now"));
+}
+
+#[test]
+fn a_failed_publish_offers_both_ways() {
+    let mut model = stands((120, 40));
+    with_runs(&mut model, vec![half_released()]);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    let text = screen(&model).0;
+    assert!(text.contains("r takes it up again, b rolls it back"), "{text}");
+    assert!(
+        text.contains("the 2 channels that it changed get back what it had"),
+        "{text}"
+    );
+    let (_, intent) = wish(&mut model, Key::Char('b')).unwrap();
+    assert!(matches!(intent, Intent::Rollback(_)));
+    press(&mut model, Key::Esc);
+    press(&mut model, Key::Enter);
+    press(&mut model, Key::Char('r'));
+    assert!(matches!(model.modal, Some(Modal::Prompt(_))));
+}
+
+#[test]
+fn a_run_that_was_rolled_back_is_not_taken_up_again() {
+    let mut model = stands((120, 40));
+    let mut run = half_released();
+    run.rolled_back_by = Some(crate::journal::RunId("20250202T120000Z-cd34".into()));
+    with_runs(&mut model, vec![run]);
+    press(&mut model, Key::Char('5'));
+    assert!(screen(&model).0.contains("rolled back"));
+    press(&mut model, Key::Enter);
+    let text = screen(&model).0;
+    assert!(text.contains("by run 20250202T120000Z-cd34"), "{text}");
+    assert!(!text.contains("What now"));
+    press(&mut model, Key::Char('r'));
+    assert!(model.modal.is_none());
+}
+
+// ---- publish
+
+#[test]
+fn a_publish_can_leave_branch_and_bundle_out() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('p'));
+    let (id, intent) = wish(&mut model, Key::Char('w')).unwrap();
+    assert_eq!(
+        intent.command(),
+        "windlass publish 2025-01-27 --without branch,bundle"
+    );
+    let refused = Problem::new(
+        Kind::Credentials,
+        "the token may not write contents of finos/bundle",
+    )
+    .hint("--without branch,bundle publishes the charms alone");
+    planned(&mut model, id, Err(refused));
+    assert!(screen(&model).0.contains("w publishes the charms alone"));
+    let (_, intent) = wish(&mut model, Key::Char('w')).unwrap();
+    assert_eq!(intent.command(), "windlass publish 2025-01-27");
+}
+
+#[test]
+fn a_publish_shows_what_happens_beside_its_images() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('p'));
+    let mut text = screen(&model).0;
+    press(&mut model, Key::PageDown);
+    text.push_str(&screen(&model).0);
+    assert!(text.contains("Branch and bundle, in this order"), "{text}");
+    assert!(text.contains("create-branch"), "{text}");
+    assert!(matches!(model.screen, Screen::Review(_)));
+}

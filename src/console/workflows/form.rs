@@ -1,0 +1,144 @@
+//! The form of whoever starts a workflow by hand: one field an input.
+//!
+//! Owns what is typed. Whether it fits is for the plan to say; only what is required and empty is
+//! said at once.
+
+use tui_input::Input;
+
+use crate::console::Model;
+use crate::console::actions::Key;
+use crate::console::dialogs::{self, Modal};
+use crate::console::effect::Effect;
+use crate::domain::GitHubRepository;
+use crate::domain::workflow::{InputKind, WorkflowInput};
+use crate::plan::{Intent, WorkflowAction, WorkflowIntent};
+
+/// The dialog.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// The repository.
+    pub repository: GitHubRepository,
+    /// File name of the workflow.
+    pub workflow: String,
+    /// The fields.
+    pub fields: Vec<Field>,
+    /// The field with the cursor.
+    pub at: usize,
+    /// Why the last try was none.
+    pub error: Option<String>,
+}
+
+/// A field.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// What it is for.
+    pub input: WorkflowInput,
+    /// What is typed.
+    pub value: Input,
+}
+
+impl Field {
+    /// What may be typed, where that is not any text.
+    pub fn options(&self) -> Vec<String> {
+        match &self.input.kind {
+            InputKind::Choice(options) => options.clone(),
+            InputKind::Boolean => ["true", "false"].map(str::to_owned).to_vec(),
+            InputKind::Text | InputKind::Number | InputKind::Environment => Vec::new(),
+        }
+    }
+}
+
+impl Form {
+    /// The form of `workflow`, its defaults filled in.
+    pub fn of(repository: GitHubRepository, workflow: &str, inputs: &[WorkflowInput]) -> Self {
+        let field = |input: &WorkflowInput| Field {
+            value: Input::new(input.default.clone().unwrap_or_default()),
+            input: input.clone(),
+        };
+        Self {
+            repository,
+            workflow: workflow.to_owned(),
+            fields: inputs.iter().map(field).collect(),
+            at: 0,
+            error: None,
+        }
+    }
+
+    /// The wish: what differs from the defaults.
+    pub fn intent(&self) -> Intent {
+        let inputs = self
+            .fields
+            .iter()
+            .filter(|field| field.value.value() != field.input.default.as_deref().unwrap_or_default())
+            .map(|field| (field.input.name.clone(), field.value.value().to_owned()));
+        Intent::Workflow(WorkflowIntent {
+            repository: self.repository.clone(),
+            action: WorkflowAction::Dispatch {
+                workflow: self.workflow.clone(),
+                inputs: inputs.collect(),
+            },
+        })
+    }
+}
+
+const fn form(model: &mut Model) -> Option<&mut Form> {
+    match &mut model.modal {
+        Some(Modal::Form(form)) => Some(form),
+        _ => None,
+    }
+}
+
+/// By fields, round and round.
+pub fn step(model: &mut Model, steps: isize) {
+    if let Some(form) = form(model) {
+        let count = form.fields.len().max(1) as isize;
+        form.at = (form.at as isize + steps).rem_euclid(count) as usize;
+    }
+}
+
+/// A key for the field with the cursor; left and right go through what may be typed, where that is
+/// told.
+pub fn typed(model: &mut Model, key: Key) {
+    let Some(form) = form(model) else { return };
+    let Some(field) = form.fields.get_mut(form.at) else {
+        return;
+    };
+    form.error = None;
+    let options = field.options();
+    if options.is_empty() {
+        dialogs::edit(&mut field.value, key);
+        return;
+    }
+    let at = options.iter().position(|one| one == field.value.value());
+    let next = match (key, at) {
+        (Key::Left, Some(at)) => at.saturating_sub(1),
+        (Key::Right | Key::Char(' '), Some(at)) => (at + 1) % options.len(),
+        (Key::Left | Key::Right | Key::Char(' '), None) => 0,
+        _ => return,
+    };
+    if let Some(option) = options.get(next) {
+        field.value = Input::new(option.clone());
+    }
+}
+
+/// Opens the review of the start, or goes to the first field that must be filled.
+pub fn accept(model: &mut Model) -> Vec<Effect> {
+    let Some(form) = form(model) else {
+        return Vec::new();
+    };
+    let empty = |field: &Field| field.input.required && field.value.value().trim().is_empty();
+    if let Some(at) = form.fields.iter().position(empty) {
+        form.at = at;
+        form.error = Some("this must not be empty".to_owned());
+        return Vec::new();
+    }
+    let intent = form.intent();
+    super::update::planned(model, intent)
+}
+
+/// Closes it.
+pub fn close(model: &mut Model) {
+    if form(model).is_some() {
+        model.modal = None;
+    }
+}

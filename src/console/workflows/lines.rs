@@ -1,0 +1,86 @@
+//! What is told of a run of a workflow: how it stands, its jobs, the end of a log.
+//!
+//! Must not draw.
+
+use super::Workflows;
+use crate::console::dialogs::Line;
+use crate::console::view::look::{Glyph, Tone};
+use crate::console::{Model, words};
+use crate::domain::workflow::{JobRun, WorkflowRun};
+
+/// The title of a run.
+pub(super) fn title(run: &WorkflowRun) -> String {
+    format!("{} #{}", file_name(run), run.number)
+}
+
+/// The last part of the path of the run's file.
+pub(super) fn file_name(run: &WorkflowRun) -> &str {
+    let path = run.workflow.as_str();
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Glyph and tone of a run.
+pub(super) fn mark(run: &WorkflowRun) -> (Glyph, Tone) {
+    match run.word() {
+        _ if run.ended_well() => (Glyph::Done, Tone::Good),
+        "cancelled" => (Glyph::Stopped, Tone::Dim),
+        _ if run.ended() => (Glyph::Failed, Tone::Bad),
+        _ => (Glyph::Running, Tone::Accent),
+    }
+}
+
+/// Everything known of `run`.
+pub(super) fn of_run(model: &Model, dialog: &Workflows, run: &WorkflowRun) -> Vec<Line> {
+    let (_, tone) = mark(run);
+    let mut lines = vec![
+        Line::of("state", run.word().replace('_', " "), tone),
+        Line::of("what", run.title.to_string(), Tone::Plain),
+        Line::of(
+            "started",
+            format!(
+                "{} UTC ({}) by {}, {} on {}",
+                words::minute(run.created_at),
+                words::age(model.now, run.created_at),
+                run.actor,
+                run.event,
+                run.branch
+            ),
+            Tone::Plain,
+        ),
+        Line::of("run", format!("{} attempt {}", run.id, run.attempt), Tone::Dim),
+    ];
+    if dialog.in_flight.is_some() {
+        lines.push(Line::text("looking …", Tone::Dim));
+    }
+    if let Some(problem) = &dialog.problem {
+        lines.extend(Line::problem(problem));
+    }
+    if !run.jobs.is_empty() {
+        lines.push(Line::blank());
+        lines.push(Line::heading("Jobs"));
+    }
+    for job in &run.jobs {
+        job_lines(job, &mut lines);
+    }
+    lines
+}
+
+fn job_lines(job: &JobRun, lines: &mut Vec<Line>) {
+    let word = job.conclusion.as_ref().unwrap_or(&job.status).as_str();
+    let tone = if job.failed() { Tone::Bad } else { Tone::Plain };
+    let runner = job.labels.join(", ");
+    let taken = if job.steps.is_empty() && job.failed() {
+        "; no runner took it"
+    } else {
+        ""
+    };
+    let text = format!("{}  on {runner}{taken}", word.replace('_', " "));
+    lines.push(Line::of(job.name.as_str(), text, tone));
+    if let Some(step) = job.failed_step() {
+        let text = format!("step {}, {}", step.number, step.name);
+        lines.push(Line::of("  failed at", text, Tone::Bad));
+    }
+    for line in &job.log_tail {
+        lines.push(Line::of("  |", line.to_string(), Tone::Dim));
+    }
+}

@@ -1,0 +1,223 @@
+//! How workflows come to be looked at, and what keys and answers do there.
+
+use std::sync::Arc;
+
+use super::{Form, Row, Shown, Workflows, lines, rows, run};
+use crate::console::dialogs::{Modal, Text};
+use crate::console::effect::{Effect, RequestId};
+use crate::console::{Model, links, review};
+use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
+use crate::domain::{GitHubRepository, Observed, Problem};
+use crate::plan::{Intent, WorkflowAction, WorkflowIntent};
+
+const fn dialog(model: &mut Model) -> Option<&mut Workflows> {
+    match &mut model.modal {
+        Some(Modal::Workflows(dialog)) => Some(dialog),
+        _ => None,
+    }
+}
+
+/// Opens the dialog and looks.
+pub fn open(model: &mut Model) -> Vec<Effect> {
+    let bundle = model.workspace().bundle.as_ref();
+    let Some(Ok(repository)) = bundle.map(|bundle| bundle.repository.parse::<GitHubRepository>()) else {
+        model.refuse("this workspace names no repository of a bundle");
+        return Vec::new();
+    };
+    model.modal = Some(Modal::Workflows(Box::new(Workflows {
+        repository,
+        at: 0,
+        offset: 0,
+        in_flight: None,
+        problem: None,
+        shown: None,
+    })));
+    again(model)
+}
+
+/// Looks again at what is shown.
+pub fn again(model: &mut Model) -> Vec<Effect> {
+    let id = model.next_id();
+    let previous = model.snapshot.clone();
+    let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight.is_none()) else {
+        return Vec::new();
+    };
+    dialog.in_flight = Some(id);
+    dialog.problem = None;
+    let repository = dialog.repository.clone();
+    let run = dialog.shown.as_ref().map(|shown| shown.run);
+    rewrite(model);
+    vec![match run {
+        Some(run) => Effect::LookAtRun { id, repository, run },
+        None => Effect::LookAtWorkflows {
+            id,
+            repository,
+            previous,
+        },
+    }]
+}
+
+/// The repository was looked at.
+pub fn seen(model: &mut Model, id: RequestId, found: Observed<RepositoryWorkflows>) {
+    let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight == Some(id)) else {
+        return;
+    };
+    dialog.in_flight = None;
+    dialog.problem.clone_from(&found.problem);
+    let repository = dialog.repository.clone();
+    let snapshot = Arc::make_mut(&mut model.snapshot);
+    snapshot.workflows.entry(repository).or_default().refresh(found);
+}
+
+/// A run was looked at.
+pub fn seen_run(model: &mut Model, id: RequestId, found: Result<WorkflowRun, Problem>) {
+    let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight == Some(id)) else {
+        return;
+    };
+    dialog.in_flight = None;
+    let repository = dialog.repository.clone();
+    match found {
+        Ok(run) => {
+            let snapshot = Arc::make_mut(&mut model.snapshot);
+            let known = snapshot
+                .workflows
+                .get_mut(&repository)
+                .and_then(|one| one.value.as_mut());
+            if let Some(old) = known.and_then(|known| known.runs.iter_mut().find(|one| one.id == run.id)) {
+                *old = run;
+            }
+        }
+        Err(problem) => dialog.problem = Some(problem),
+    }
+    rewrite(model);
+}
+
+/// A task broke off: nobody answers any more.
+pub fn broken(model: &mut Model) {
+    if let Some(dialog) = dialog(model) {
+        dialog.in_flight = None;
+    }
+}
+
+/// Writes what is told of the shown run anew.
+fn rewrite(model: &mut Model) {
+    let Some(Modal::Workflows(dialog)) = &model.modal else {
+        return;
+    };
+    let (Some(shown), Some(run)) = (&dialog.shown, run(model, dialog)) else {
+        return;
+    };
+    let mut text = Text::new(lines::title(run), lines::of_run(model, dialog, run));
+    text.copy = Some(run.url.to_string());
+    text.offset = shown.text.offset;
+    let run = shown.run;
+    if let Some(Modal::Workflows(dialog)) = &mut model.modal {
+        dialog.shown = Some(Shown { run, text });
+    }
+}
+
+/// By rows, or lines of the shown run.
+pub fn step(model: &mut Model, steps: isize) {
+    if let Some(dialog) = dialog(model) {
+        match &mut dialog.shown {
+            Some(shown) => shown.text.offset = shown.text.offset.saturating_add_signed(steps),
+            None => dialog.at = dialog.at.saturating_add_signed(steps),
+        }
+    }
+}
+
+/// The form of the selected workflow, or the selected run with its jobs.
+pub fn open_selected(model: &mut Model) -> Vec<Effect> {
+    let Some(Modal::Workflows(shown)) = &model.modal else {
+        return Vec::new();
+    };
+    if shown.shown.is_some() {
+        return Vec::new();
+    }
+    let repository = shown.repository.clone();
+    match rows(model, shown).get(shown.at).copied() {
+        None => Vec::new(),
+        Some(Row::Run(run)) => {
+            let shown = Shown {
+                run: run.id,
+                text: Text::new("", Vec::new()),
+            };
+            if let Some(dialog) = dialog(model) {
+                // The list's own look may still be under way; its answer is then dropped.
+                dialog.in_flight = None;
+                dialog.shown = Some(shown);
+            }
+            again(model)
+        }
+        Some(Row::File(file)) => {
+            let Some(form) = &file.form else {
+                model.refuse("it cannot be started by hand: it has no workflow_dispatch trigger");
+                return Vec::new();
+            };
+            let form = Form::of(repository, file.file_name(), form);
+            if form.fields.is_empty() {
+                return planned(model, form.intent());
+            }
+            model.modal = Some(Modal::Form(Box::new(form)));
+            Vec::new()
+        }
+    }
+}
+
+/// Leaves the dialog for the review of `intent`.
+pub(super) fn planned(model: &mut Model, intent: Intent) -> Vec<Effect> {
+    model.modal = None;
+    review::open(model, intent)
+}
+
+fn wish(model: &mut Model, action: impl FnOnce(u64) -> WorkflowAction) -> Vec<Effect> {
+    let Some(Modal::Workflows(shown)) = &model.modal else {
+        return Vec::new();
+    };
+    let Some(run) = run(model, shown).map(|run| run.id) else {
+        return Vec::new();
+    };
+    let repository = shown.repository.clone();
+    let intent = WorkflowIntent {
+        repository,
+        action: action(run),
+    };
+    planned(model, Intent::Workflow(intent))
+}
+
+/// Reviews the repetition of the failed jobs of the run.
+pub fn repeat(model: &mut Model) -> Vec<Effect> {
+    wish(model, |run| WorkflowAction::Rerun { run })
+}
+
+/// Reviews the end of the run.
+pub fn stop(model: &mut Model) -> Vec<Effect> {
+    wish(model, |run| WorkflowAction::Cancel { run })
+}
+
+/// Opens the page of the run.
+pub fn browse(model: &mut Model) -> Vec<Effect> {
+    let link = match &model.modal {
+        Some(Modal::Workflows(dialog)) => run(model, dialog).map(|run| run.url.to_string()),
+        _ => None,
+    };
+    let Some(link) = link.filter(|link| links::allowed(link)) else {
+        model.refuse("there is no page for this");
+        return Vec::new();
+    };
+    model.say(format!("opening {link}"));
+    vec![Effect::Open(link)]
+}
+
+/// From a run back to the list; from the list out of the dialog.
+pub fn close(model: &mut Model) {
+    let Some(dialog) = dialog(model) else {
+        return;
+    };
+    if dialog.shown.take().is_some() {
+        dialog.in_flight = None;
+        dialog.problem = None;
+    } else {
+        model.modal = None;
+    }
+}
