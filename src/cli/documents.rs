@@ -187,10 +187,5 @@ pub fn run(record: &RunRecord) -> Value {
 /// The problem of a run that ended badly, with the ways on.
 pub fn problem(record: &RunRecord) -> Option<Problem> {
     let problem = record.problem.clone()?;
-    Some(
-        record
-            .ways_on()
-            .into_iter()
-            .fold(problem, |problem, way| problem.hint(way)),
-    )
+    Some(record.ways_on().into_iter().fold(problem, Problem::hint))
 }
