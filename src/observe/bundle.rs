@@ -100,7 +100,10 @@ async fn files(
     commit: &CommitId,
     overlays: bool,
 ) -> Result<BTreeMap<String, FileBytes>, Problem> {
-    let overlay = |path: &str| path.starts_with("overlay-") && path.ends_with(".yaml");
+    let overlay = |path: &str| {
+        let name = path.strip_prefix("overlay-");
+        name.is_some_and(|name| name.strip_suffix(".yaml").is_some())
+    };
     let wanted = |path: &str| FILES.contains(&path) || (overlays && overlay(path));
     let cache = observer.cache.as_ref();
     let known = |sha: &str| cache.blob(sha);

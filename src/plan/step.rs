@@ -19,9 +19,9 @@ use crate::domain::charm::Serving;
 use crate::domain::credential::TokenScope;
 use crate::domain::secret::SelectedRepository;
 use crate::domain::{
-    Author, Base, Channel, CharmName, CharmRevision, CommitId, ConfigDigest, Cut, Digest, FileBytes,
-    GitHubRepository, ManifestDigest, OrganisationSecret, Origin, Outside, ReleaseName, Repository,
-    ResourceName, SecretTarget, SessionId, Track,
+    Author, Base, Channel, CharmName, CharmRevision, CommitId, Cut, Digest, FileBytes, GitHubRepository,
+    ManifestDigest, OrganisationSecret, Origin, Outside, ReleaseName, Repository, ResourceName, SecretTarget,
+    SessionId, Track,
 };
 
 pub use rows::{Attach, AttachFrom, Move, PlannedResource, PlannedRow, State};

@@ -223,13 +223,12 @@ impl GitHub {
                     )
                     .hint("look what was committed there"));
                 }
-                let bytes = match known(&file.sha) {
-                    Some(bytes) => bytes,
-                    None => {
-                        let bytes = self.blob(&repository.to_string(), &file.sha).await?;
-                        keep(&file.sha, &bytes);
-                        bytes
-                    }
+                let bytes = if let Some(bytes) = known(&file.sha) {
+                    bytes
+                } else {
+                    let bytes = self.blob(&repository.to_string(), &file.sha).await?;
+                    keep(&file.sha, &bytes);
+                    bytes
                 };
                 Ok((file.path, FileBytes(bytes)))
             });

@@ -143,7 +143,8 @@ async fn a_cut_is_told_before_it_is_copied() {
     let cut = registries.cut(&source, index, &two).await.unwrap().unwrap();
     assert_ne!(cut, index);
     let destination = to.repository("c/d");
-    let lacking = registries.lacking(&source, cut, &destination).await.unwrap();
+    let lacking = registries.lacking(&source, cut, &destination, true).await;
+    let lacking = lacking.unwrap();
     assert_eq!(lacking.missing.len(), 3, "two layers and the config they share");
     let job = CopyJob {
         source,
