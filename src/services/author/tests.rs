@@ -24,8 +24,8 @@ async fn github(user: Option<Value>) -> GitHub {
     GitHub::new(Http::new(Timeouts::scaled(1.0)), url, token)
 }
 
-fn octocat() -> Option<Value> {
-    Some(json!({"id": 583_231, "login": "octocat", "name": "The Octocat"}))
+fn octocat() -> Value {
+    json!({"id": 583_231, "login": "octocat", "name": "The Octocat"})
 }
 
 fn surroundings(variables: &[(&str, &str)], token_from: &str) -> Surroundings {
@@ -87,7 +87,7 @@ async fn a_job_signs_as_github_s_robot_and_says_which_job_it_was() {
 #[tokio::test]
 async fn a_job_with_a_person_s_token_signs_as_that_person() {
     let job = surroundings(&JOB, "GH_TOKEN");
-    let signed = author(&github(octocat()).await, &job, &Operator::default())
+    let signed = author(&github(Some(octocat())).await, &job, &Operator::default())
         .await
         .unwrap();
     assert_eq!(signed.name, "The Octocat");
@@ -114,7 +114,7 @@ async fn what_a_job_says_gets_into_no_message_unless_it_is_plain() {
 #[tokio::test]
 async fn half_an_operator_is_made_whole_and_a_broken_one_refused() {
     let nowhere = surroundings(&[], "GH_TOKEN");
-    let github = github(octocat()).await;
+    let github = github(Some(octocat())).await;
     let half = author(&github, &nowhere, &operator(Some("Ada"), None))
         .await
         .unwrap();
@@ -166,7 +166,7 @@ async fn git_is_asked_with_nothing_of_ours_but_where_its_settings_are() {
         ("Grace alone", "grace@example.org")
     );
     let without = surroundings(&[("HOME", home), ("PATH", "/nowhere")], "GH_TOKEN");
-    let signed = author(&github(octocat()).await, &without, &Operator::default())
+    let signed = author(&github(Some(octocat())).await, &without, &Operator::default())
         .await
         .unwrap();
     assert_eq!(signed.name, "The Octocat");
