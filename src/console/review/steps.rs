@@ -166,7 +166,7 @@ fn step_lines(step: &Step, page: &mut Page) {
         Tone::Strong
     };
     let glyph = page.look.glyph(glyph);
-    let optional = if step.optional { "  (may fail)" } else { "" };
+    let optional = if step.optional { "  (optional)" } else { "" };
     page.pieces(vec![
         Piece::new(format!(" {glyph} "), tone),
         Piece::new(words::pad(&step.kind, KIND), Tone::Dim),

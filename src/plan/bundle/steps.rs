@@ -1,15 +1,16 @@
 //! The steps of branch and bundle: commit, upload, release, branch, and the end of a hold.
 //!
 //! Owns their ids, their words before and after, and what is said about undoing them. Must not
-//! decide whether one is skipped: whoever plans knows why.
+//! decide whether one is skipped, but for an archive that the store has: whoever plans knows why.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SubsecRound, Utc};
 
 use super::file::{Edited, NAME};
-use crate::domain::bundle::{Author, BundleFacts, FileBytes};
-use crate::domain::{Channel, CharmName, CharmRevision, GitHubRepository, Outside, ReleaseName};
+use crate::domain::bundle::{Author, BundleFacts, FileBytes, archive};
+use crate::domain::charm::RevisionFacts;
+use crate::domain::{Channel, CharmName, CharmRevision, GitHubRepository, Outside, Problem, ReleaseName};
 use crate::plan::{Op, State, Step, StepId};
 
 /// The whole message of a commit: `subject`, the author's remarks and who signs.
@@ -118,25 +119,34 @@ fn changes<'a>(edited: &Edited, more: impl Iterator<Item = &'a String>) -> Strin
     text
 }
 
-/// Uploads `bundle`, packed from `files`.
+/// Uploads `bundle`, packed from `files`; nothing is left to do where one of `revisions` is the
+/// same archive.
 pub(in crate::plan) fn upload(
     bundle: &CharmName,
     files: BTreeMap<String, FileBytes>,
+    revisions: &[RevisionFacts],
     optional: bool,
-) -> Step {
+) -> Result<Step, Problem> {
     let names: Vec<String> = files.keys().cloned().collect();
-    let bytes = files.values().map(|file| file.0.len() as u64).sum();
+    let packed = archive::archive(&files)?;
+    let sha3 = archive::sha3_384(&packed);
+    let same = revisions
+        .iter()
+        .filter(|known| known.releasable() && known.sha3.as_ref() == Some(&sha3))
+        .map(|known| known.revision)
+        .max();
     let op = Op::UploadBundle {
         bundle: bundle.clone(),
         files,
     };
-    Step {
+    Ok(Step {
         after: State::text(format!("a revision with {}", names.join(", "))),
-        bytes: Some(bytes),
+        bytes: Some(packed.len() as u64),
+        skip_reason: same.map(|same| Outside::new(format!("{same} holds the same already"))),
         undo: Outside::new("cannot be undone: the store keeps bundle revisions; unreleased they do nothing"),
         optional,
         ..step(op, upload_id(bundle), bundle.to_string())
-    }
+    })
 }
 
 fn upload_id(bundle: &CharmName) -> String {

@@ -390,7 +390,7 @@ pub(in crate::plan) fn bundle_steps(
             FileBytes(content.edited.text.clone().into_bytes()),
         );
     }
-    let mut upload = steps::upload(name, files, scene.optional());
+    let mut upload = steps::upload(name, files, &store.revisions, scene.optional())?;
     let mut release = steps::release(name, &scene.channel, before, scene.optional());
     if let (Some(_), Some(before)) = (there, before) {
         let skip = Outside::new(format!(

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::workspace::BundleMode;
-use crate::domain::bundle::MarkerBranch;
+use crate::domain::bundle::{MarkerBranch, archive};
 use crate::domain::{ReleaseName, Target};
 use crate::plan::intent::Part;
 use crate::plan::{Step, StepId};
@@ -208,6 +208,28 @@ fn the_bundle_goes_to_the_track_alone_with_the_files_that_are_packed() {
     assert_eq!(channel.to_string(), "2025-01/edge");
     assert_eq!(*before, None);
     assert_eq!(words(&release.before), "closed");
+}
+
+#[test]
+fn an_archive_that_the_store_has_is_not_uploaded_again() {
+    let mut snapshot = snapshot();
+    let plan = of(&snapshot, &new()).unwrap();
+    let upload = step(&plan, &format!("upload-bundle/{BUNDLE}"));
+    assert_eq!(upload.skip_reason, None);
+    let Op::UploadBundle { files, .. } = &upload.op else {
+        panic!("no upload")
+    };
+    let packed = archive::archive(files).unwrap();
+    assert_eq!(upload.bytes, Some(packed.len() as u64));
+    let mut known = revision(14, "approved", "20.04");
+    known.sha3 = Some(archive::sha3_384(&packed));
+    facts(&mut snapshot, BUNDLE).revisions.push(known);
+    let plan = of(&snapshot, &new()).unwrap();
+    let upload = step(&plan, &format!("upload-bundle/{BUNDLE}"));
+    assert!(upload.skip_reason.is_some());
+    // It is there and serves nobody: the release is still to be made.
+    let release = step(&plan, &format!("release-bundle/{BUNDLE}"));
+    assert_eq!(release.skip_reason, None);
 }
 
 #[test]
