@@ -146,7 +146,7 @@ fn a_publish_key_by_key_and_the_terminal_given_back() {
     let mut terminal = demo(folder.path(), (40, 120));
     terminal.see("2 new");
     terminal.press("p");
-    terminal.see("12 changes");
+    terminal.see("17 changes");
     terminal.press("\r");
     terminal.see("Type 2025-01-27 to start");
     // A bracketed paste is refused.

@@ -87,12 +87,16 @@ async fn a_publish_ends_done_and_a_second_one_writes_nothing() {
             .iter()
             .all(|step| step.outcome == Some(StepOutcome::Done))
     );
-    assert_eq!(record.released().len(), 8);
+    // Four rows of the engine, two of each other charm, one of the bundle.
+    assert_eq!(record.released().len(), 9);
 
     let written = writes(&world);
     let first_release = written.iter().position(|w| w.ends_with("/releases 200")).unwrap();
-    let last_upload = written.iter().rposition(|w| w.contains("/resources/")).unwrap();
+    let upload = |w: &String| w.contains("/resources/") || w.contains("-bundle/revisions");
+    let last_upload = written.iter().rposition(upload).unwrap();
     assert!(last_upload < first_release, "{written:#?}");
+    let marker = "github POST /repos/finos/legend-juju-bundle/git/refs 201";
+    assert_eq!(written.last().map(String::as_str), Some(marker), "{written:#?}");
 
     let again = publish(&session).await;
     assert_eq!(again.outcome, Some(Outcome::Done));
@@ -175,7 +179,8 @@ async fn an_answer_lost_after_the_deed_is_looked_after_and_not_repeated() {
     let session = session(&world, dir.path(), false, &[]);
     let record = publish(&session).await;
     assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
-    for (end, times) in [("/releases", 3), ("/tracks", 3)] {
+    // Three charms and the bundle.
+    for (end, times) in [("/releases", 4), ("/tracks", 4), ("/git/refs", 1)] {
         let sent = writes(&world)
             .iter()
             .filter(|w| w.contains(&format!("{end} ")))
