@@ -145,6 +145,11 @@ impl<R: Keyed> Listing<R> {
         self.selected = self.row(self.at).map(|row| row.key().to_owned());
     }
 
+    /// Keeps the selection where it is, whatever row a newer list would begin with.
+    pub fn stay(&mut self) {
+        self.touched = true;
+    }
+
     /// Selects the row with this key, where it is visible.
     pub fn select_key(&mut self, key: &str) {
         self.touched = true;

@@ -23,6 +23,8 @@ use crate::plan::{Intent, Keep, Plan, Revoked, Risk};
 /// Opens the review of `intent` from the panes.
 pub fn open(model: &mut Model, intent: Intent) -> Vec<Effect> {
     model.interrupted = None;
+    // Who acts on a release finds it under the cursor afterwards, although it is no longer new.
+    model.panes.releases.stay();
     open_over(model, intent)
 }
 

@@ -613,6 +613,27 @@ fn a_run_that_was_rolled_back_is_not_taken_up_again() {
 // ---- publish
 
 #[test]
+fn the_release_that_was_acted_on_stays_under_the_cursor() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('1'));
+    let name = model.panes.releases.selected().unwrap().name.clone();
+    let marked = |snapshot: &mut Snapshot| {
+        let markers = snapshot.markers.value.as_mut().unwrap();
+        markers.insert(name.clone());
+    };
+    let mut idle = console((120, 40), false);
+    seen_by(&mut idle, marked);
+    assert_ne!(
+        idle.panes.releases.selected().unwrap().name,
+        name,
+        "nobody acted on it"
+    );
+    wish(&mut model, Key::Char('p')).unwrap();
+    seen_by(&mut model, marked);
+    assert_eq!(model.panes.releases.selected().unwrap().name, name);
+}
+
+#[test]
 fn a_publish_can_leave_branch_and_bundle_out() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('p'));
