@@ -14,8 +14,8 @@ from uploading import ENGINE, STUDIO, descriptor_digest, in_canonical, push_logi
 from world import FULL, SCRATCH, Client, World, check, docker_registry, http, kill, need, referee, skopeo
 
 SEED = int(os.environ.get("WINDLASS_SEED") or time.time_ns() % 1_000_000)
-#: What a request may send beside a layer: its head with a token, a manifest, a configuration.
-AROUND = 2 << 10
+#: Around the blobs: manifest, configuration, chunk lengths; and the head of a request with its token.
+AROUND, HEAD = 96 << 10, 1 << 10
 HALF = 2 << 20
 
 
@@ -174,7 +174,7 @@ def one(target, draw, seed, forget):
     blob = (5 << 20) + (16 << 10)
     layers = len(there - {image.id})
     missing = (3 - layers) * blob
-    if second > missing + AROUND * len(requests):
+    if second > missing + AROUND + HEAD * len(requests):
         wrong.append(f"killed at byte {byte}: {second} bytes sent, {missing} were missing")
     if trouble := target.judge(again):
         wrong.append(f"killed at byte {byte}: {trouble}")
