@@ -48,6 +48,9 @@ pub struct ChannelChange {
     pub after: Option<Serving>,
     /// False where the answer was lost: it may not have happened.
     pub certain: bool,
+    /// True where the run was a rollback.
+    #[serde(default)]
+    pub rollback: bool,
 }
 
 /// A run of the journal that somebody wants to roll back, beyond what it changed in channels.

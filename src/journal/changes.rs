@@ -151,7 +151,9 @@ fn of_step(run: &RunRecord, step: &Step) -> Vec<ChannelChange> {
                 revision,
                 resources: Vec::new(),
             };
+            // A step that the plan skipped brings no number; then the release itself found it.
             let uploaded = run.step(from).and_then(|step| step.made.bundle_revision);
+            let uploaded = uploaded.or(record.made.bundle_revision);
             uploaded
                 .map(|revision| {
                     let row = (channel.clone(), None);
@@ -193,6 +195,7 @@ impl Told<'_> {
             before,
             after,
             certain: self.certain,
+            rollback: matches!(self.run.plan.intent, Intent::Rollback(_)),
         }
     }
 }

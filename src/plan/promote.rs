@@ -51,7 +51,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PromoteIntent) 
     let all = all_charms(workspace, snapshot)?;
     named_by_hand(workspace, intent, &all, &edge)?;
     published(&all, release, &edge)?;
-    let chosen = choose(intent, &all, &edge, &mut warnings);
+    let chosen = choose(intent, &all, &edge, &mut warnings)?;
     for one in &chosen {
         runs_release(workspace, snapshot, release, one, &edge, &mut warnings)?;
         downgrade(workspace, snapshot, intent, one)?;
@@ -202,9 +202,20 @@ fn choose<'a>(
     all: &All<'a>,
     edge: &Channel,
     warnings: &mut Vec<Outside>,
-) -> Vec<Chosen<'a>> {
+) -> Result<Vec<Chosen<'a>>, Problem> {
     let mut chosen = Vec::new();
     for (charm, facts) in all {
+        let by_hand = intent.with.contains_key(&charm.name);
+        if charm.fed().next().is_some() && facts.rows_of(edge).next().is_none() && !by_hand {
+            return Err(Problem::new(
+                Kind::Refused,
+                format!(
+                    "release {} is published in part only: {} has nothing on {edge}",
+                    intent.release, charm.name
+                ),
+            )
+            .hint(format!("finish it first: windlass publish {}", intent.release)));
+        }
         let from = intent.with.get(&charm.name).unwrap_or(edge);
         if facts.rows_of(from).next().is_some() {
             chosen.push(Chosen {
@@ -230,7 +241,7 @@ fn choose<'a>(
             charm.name
         )));
     }
-    chosen
+    Ok(chosen)
 }
 
 /// Checks that the rows to promote run an image of the release: its track may hold a later release

@@ -243,6 +243,7 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
             let note = Outside::new("the store no longer takes bundles");
             let brought = Made {
                 note: Some(note.clone()),
+                no_longer_accepted: true,
                 ..made.get(&step.id).cloned().unwrap_or_default()
             };
             skip(order, step, &brought, &note)?;
@@ -283,7 +284,9 @@ struct Trouble {
 /// True where a run goes on without a step that ended so. The parts that stand alone harm nobody
 /// else; of the others only what the store refuses for good may be missing.
 fn forgiven(step: &Step, outcome: StepOutcome, made: &Made) -> bool {
-    (step.optional && step.op.stands_alone()) || refused_for_good(step, outcome, made)
+    // A hold keeps robots away; channels go back without one, too.
+    let beside = step.op.stands_alone() || matches!(step.op, Op::SetHold { .. });
+    (step.optional && beside) || refused_for_good(step, outcome, made)
 }
 
 fn refused_for_good(step: &Step, outcome: StepOutcome, made: &Made) -> bool {
@@ -294,6 +297,13 @@ fn refused_for_good(step: &Step, outcome: StepOutcome, made: &Made) -> bool {
 fn waits_for<'m>(step: &Step, made: &'m BTreeMap<StepId, Made>) -> Option<&'m Made> {
     match &step.op {
         Op::ReleaseBundle { from, .. } => made.get(from),
+        // Its track comes first: where the store took none, it takes no bundle.
+        Op::UploadBundle { bundle, .. } => {
+            let track = format!("create-track/{bundle}/");
+            made.iter()
+                .find(|(id, _)| id.0.starts_with(&track))
+                .map(|(_, made)| made)
+        }
         _ => None,
     }
 }

@@ -69,6 +69,13 @@ def there_and_back():
     check(named.code == 0, "naming the release publishes it again", named.tail())
     held = next(item for item in client.run("releases", "--json").json["releases"] if item["name"] == RELEASE)["held"]
     check(held is False, "and lifts the hold", f"{held} {reasons}")
+    back = client.run("rollback", "--run", named.json["run"]["id"], "--yes", "--json")
+    check(back.code == 0, "rollback --run of that one ends well", back.tail())
+    check(world.channel_map() == untouched, "the former map once more, the bundle's too", changed(untouched, world.channel_map()))
+    mark = world.mark()
+    twice = client.run("rollback", "finos-legend-engine-k8s", "latest/edge", "--yes", "--json")
+    quiet = not [entry for entry in world.requests(mark) if is_write(entry)]
+    check(twice.code == 3 and quiet, "what was rolled back last is not rolled forward by saying so again", twice.tail())
     world.stop()
 
 

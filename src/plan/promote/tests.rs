@@ -284,6 +284,18 @@ fn a_revision_that_the_store_does_not_release_is_refused() {
 }
 
 #[test]
+fn a_release_that_is_not_whole_on_its_track_is_not_promoted() {
+    let mut snapshot = world();
+    facts(&mut snapshot, ENGINE)
+        .rows
+        .retain(|row| row.channel.to_string() != "2024-12/edge");
+    let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(problem.to_string().contains(ENGINE), "{problem}");
+    assert!(problem.hints[0].as_str().contains("windlass publish 2024-12-01"));
+}
+
+#[test]
 fn latest_does_not_walk_back_in_time() {
     let mut snapshot = world();
     let engine = facts(&mut snapshot, ENGINE);

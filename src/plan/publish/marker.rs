@@ -78,7 +78,7 @@ pub fn plan(
         repository: bundle.repository.parse()?,
         branch: bundle.branch.replace("{release}", release.name.as_str()),
         channel: Channel::new(release.name.track()?, Risk::Edge),
-        way_out: "--without bundle publishes the release without it",
+        way_out: "--without bundle publishes the charms alone",
     };
     let with = |part: Left| !intent.without.contains(&part);
     let (with_branch, with_bundle) = (with(Left::Branch), with(Left::Bundle));
@@ -120,11 +120,21 @@ pub fn plan(
         preflight::may_write(snapshot, &scene.repository, facts)?;
     }
     let content = content(&scene, facts, there, warnings)?;
+    if let (Some(there), Some(content)) = (there, &content) {
+        right_channels(&scene, there, content)?;
+    }
     let bundle_done = if with_bundle {
         bundle_steps(&scene, facts, there, content.as_ref(), &mut marked)?
     } else {
-        true
+        // The branch says that nothing is left to do; a bundle of its own would be.
+        there.is_some() || scene.bundle_is_open()
     };
+    if with_branch && !with_bundle && !bundle_done {
+        marked.leave(
+            &scene.branch_words(),
+            "it is made when the bundle is in its channel",
+        );
+    }
     if with_branch && bundle_done {
         branch_steps(&scene, facts, there, content, &mut marked, warnings);
         if held {
@@ -161,6 +171,14 @@ impl Scene<'_> {
 
     fn bundle_words(&self) -> String {
         format!("bundle {}", self.bundle.name)
+    }
+
+    /// True where the bundle's channel serves something.
+    fn bundle_is_open(&self) -> bool {
+        let facts = self.snapshot.charms.get(&self.bundle.name);
+        facts
+            .and_then(|facts| facts.value.as_ref())
+            .is_some_and(|facts| facts.rows_of(&self.channel).next().is_some())
     }
 
     /// The channel of every charm that a release feeds, those that this plan leaves alone too.
@@ -245,12 +263,51 @@ fn content(
             warnings.push(Outside::new(format!("{place}: {problem}")));
             Ok(None)
         }
-        Err(problem) => Err(problem
+        Err(problem) => Err(refusal(problem)
             .within(format!(
                 "{NAME} on {place} cannot be given the channels of the release"
             ))
             .hint("--without branch,bundle publishes the charms alone")),
     }
+}
+
+/// What cannot be planned on is refused, whatever is wrong with it.
+fn refusal(mut problem: Problem) -> Problem {
+    if problem.kind == Kind::Invalid {
+        problem.kind = Kind::Refused;
+    }
+    problem
+}
+
+/// Refuses where a branch of that name is there and its bundle deploys other channels: it marks
+/// something else as published.
+fn right_channels(scene: &Scene, there: &MarkerBranch, content: &Content) -> Result<(), Problem> {
+    let Ok(text) = bundle_text(&there.files) else {
+        return Ok(());
+    };
+    let Ok(edited) = file::edit(text, &content.wishes) else {
+        return Ok(());
+    };
+    if edited.changed.is_empty() {
+        return Ok(());
+    }
+    let mut problem = Problem::new(
+        Kind::Refused,
+        format!(
+            "{} is there at {} and does not deploy this release",
+            scene.branch_words(),
+            there.tip.short()
+        ),
+    );
+    for (line, now, wanted) in &edited.changed {
+        let now = Outside::capped(now, 80);
+        problem = problem.cause(format!(
+            "line {line} of its {NAME} says {now} instead of {wanted}"
+        ));
+    }
+    Err(problem
+        .hint("look who made that branch and delete or mend it; then publish again")
+        .hint("--without branch,bundle publishes the charms alone"))
 }
 
 /// `bundle.yaml` among `files`.
@@ -363,7 +420,10 @@ pub(in crate::plan) fn bundle_steps(
     let track = &scene.channel.track;
     if !store.tracks.contains(track) {
         match preflight::guardrail_of(name, store, track) {
-            Ok(()) => marked.tracks.push(super::track_step(name, track)),
+            Ok(()) => marked.tracks.push(Step {
+                optional: scene.optional(),
+                ..super::track_step(name, track)
+            }),
             // Its charms are worth publishing, but a marker without its bundle would say that
             // nothing is left to do: both follow once there is a track.
             Err(problem) if scene.optional() => {

@@ -191,6 +191,7 @@ fn of_charm(
     chosen.sort();
     chosen.dedup();
     let mut rows = Vec::new();
+    let mut back: Vec<(&Channel, &ChannelChange)> = Vec::new();
     for channel in chosen {
         let of_channel: Vec<(&Key, &Vec<(usize, &ChannelChange)>)> =
             of_charm().filter(|((_, one, _), _)| one == channel).collect();
@@ -202,6 +203,11 @@ fn of_charm(
         let Some((_, newest)) = newest else {
             return Err(unknown(charm, Some(channel)));
         };
+        // Said twice, a rollback would bring back what it took away.
+        if to.is_none() && newest.rollback {
+            back.push((channel, newest));
+            continue;
+        }
         for (key, changes) in of_channel {
             let Some((_, last)) = changes.last() else { continue };
             let then = match to {
@@ -215,7 +221,30 @@ fn of_charm(
             rows.push(row(snapshot, key, then, last.after.as_ref(), last));
         }
     }
-    Ok(rows)
+    match back.first() {
+        Some((channel, newest)) if rows.is_empty() || !channels.is_empty() => {
+            Err(rolled_back(charm, channel, newest))
+        }
+        _ => Ok(rows),
+    }
+}
+
+fn rolled_back(charm: &CharmName, channel: &Channel, newest: &ChannelChange) -> Problem {
+    Problem::new(
+        Kind::Refused,
+        format!(
+            "{channel} of {charm} was rolled back last, by run {} of {}: nothing was changed",
+            newest.run,
+            newest.at.format("%Y-%m-%d %H:%M UTC")
+        ),
+    )
+    .hint(format!(
+        "to take that rollback back: windlass rollback --run {}",
+        newest.run
+    ))
+    .hint(format!(
+        "to go further back: windlass rollback {charm} {channel} --to TIME"
+    ))
 }
 
 /// What a row served at `moment`.

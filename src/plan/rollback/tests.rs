@@ -40,6 +40,7 @@ fn change(
         before,
         after,
         certain: true,
+        rollback: false,
     }
 }
 
@@ -280,6 +281,21 @@ fn a_rollback_is_rolled_back() {
     ];
     let plan = made(&world(&[], changes), &of_run("r2")).unwrap();
     assert_eq!(deeds(&plan), ["2025-01/edge r50 with r8"]);
+}
+
+#[test]
+fn a_channel_that_was_rolled_back_last_is_not_rolled_forward_by_saying_so_again() {
+    let (good, bad) = (serving(50, 7), serving(50, 8));
+    let published = change("p", 1, "latest/edge", Some(good.clone()), Some(bad.clone()));
+    let mut back = change("b", 2, "latest/edge", Some(bad), Some(good.clone()));
+    back.rollback = true;
+    let snapshot = world(&[focal("latest/edge", good)], vec![published, back]);
+    for channels in [&["latest/edge"][..], &[]] {
+        let problem = made(&snapshot, &of_charm(channels, None)).unwrap_err();
+        assert_eq!(problem.kind, Kind::Refused);
+        assert!(problem.hints[0].as_str().contains("--run b"), "{problem:?}");
+    }
+    assert!(made(&snapshot, &of_run("b")).is_ok());
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn what_nobody_sees_comes_first_and_the_branch_last() {
         .filter(|step| step.optional)
         .map(|step| step.kind.as_str())
         .collect();
-    assert_eq!(optional, ["upload-bundle", "release-bundle"]);
+    assert_eq!(optional, ["create-track", "upload-bundle", "release-bundle"]);
 }
 
 #[test]
@@ -362,13 +362,28 @@ fn a_branch_with_other_content_is_left_with_a_warning() {
         set(there, "bundle.yaml", &text);
     });
     assert!(pinned.contains("channels are right"), "{pinned}");
-    let stale = with(&|there| set(there, "bundle.yaml", &bundle_yaml()));
-    assert!(stale.contains("channels too"), "{stale}");
     let overlay = with(&|there| set(there, "overlay-2025-01-27.yaml", "applications: {}\n"));
     assert!(overlay.contains("overlay-2025-01-27.yaml"), "{overlay}");
     let empty = with(&|there| there.files.clear());
     assert!(empty.contains("no bundle.yaml"), "{empty}");
     assert!(empty.contains("no overlay-2025-01-27.yaml"), "{empty}");
+}
+
+#[test]
+fn a_branch_of_that_name_with_other_channels_is_refused() {
+    let mut snapshot = published();
+    let there = repository(&mut snapshot).branches.get_mut(BRANCH).unwrap();
+    let stale = FileBytes(bundle_yaml().into_bytes());
+    there.files.insert("bundle.yaml".to_owned(), stale);
+    let problem = of(&snapshot, &new()).unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(problem.to_string().contains(BRANCH), "{problem}");
+    assert!(
+        problem.causes[0].as_str().contains("instead of 2025-01/edge"),
+        "{:?}",
+        problem.causes
+    );
+    assert!(of(&snapshot, &without(&[Part::Branch, Part::Bundle])).is_ok());
 }
 
 #[test]
@@ -418,10 +433,19 @@ mod left_out {
         let branch = made(&without(&[Part::Branch])).unwrap();
         assert!(kinds(&branch).contains(&"release-bundle") && !kinds(&branch).contains(&"commit"));
         assert!(branch.left_out[0].as_str().contains(BRANCH));
+        // The branch says that nothing is left to do: not before the bundle is there.
         let bundle = made(&without(&[Part::Bundle])).unwrap();
-        assert!(kinds(&bundle).contains(&"create-branch") && !kinds(&bundle).contains(&"upload-bundle"));
-        assert!(!kinds(&bundle).contains(&"release-bundle"));
+        for kind in ["commit", "create-branch", "upload-bundle", "release-bundle"] {
+            assert!(!kinds(&bundle).contains(&kind), "{kind}");
+        }
         assert!(bundle.left_out[0].as_str().contains(BUNDLE));
+        assert!(bundle.left_out[1].as_str().contains(BRANCH));
+        let mut released = snapshot();
+        facts(&mut released, BUNDLE)
+            .rows
+            .push(bundle_row("2025-01/edge", 13));
+        let bundle = of(&released, &without(&[Part::Bundle])).unwrap();
+        assert!(kinds(&bundle).contains(&"create-branch"));
     }
 
     #[test]
@@ -563,7 +587,7 @@ mod tracks {
         assert!(plan.left_out[1].as_str().contains("--without bundle"));
         assert!(!plan.steps.iter().any(|step| step.id.0.contains(BUNDLE)));
         let plan = of(&no_guardrail(), &without(&[Part::Bundle])).unwrap();
-        assert_eq!(plan.steps.last().unwrap().kind, "create-branch");
+        assert_eq!(plan.steps.last().unwrap().kind, "verify");
     }
 
     #[test]
@@ -700,7 +724,7 @@ fn a_bundle_file_that_cannot_be_edited_stops_the_plan_with_the_place() {
             .iter()
             .any(|hint| hint.as_str().contains("--without branch,bundle"))
     );
-    assert_eq!(with("a: [").kind, Kind::Invalid);
+    assert_eq!(with("a: [").kind, Kind::Refused);
     // Channels that are right already leave the overlay alone to be committed.
     let mut snapshot = snapshot();
     let right = bundle_yaml().replace("latest/edge", "2025-01/edge");
