@@ -422,16 +422,17 @@ fn the_promotion_dialog_and_its_review() {
 
 #[test]
 fn a_promotion_as_it_is_planned() {
-    let mut model = stands((120, 40));
-    on_release(&mut model, "2023-12-05");
-    press(&mut model, Key::Char('P'));
-    press(&mut model, Key::Enter);
+    let promoted = |mut model: Model| {
+        on_release(&mut model, "2023-12-05");
+        press(&mut model, Key::Char('P'));
+        press(&mut model, Key::Enter);
+        model
+    };
+    let text = screen(&promoted(stands((120, 40)))).0;
+    assert!(text.contains("is published in part only"), "{text}");
+    let mut model = promoted(console((120, 40), false));
     let text = screen(&model).0;
     assert!(text.contains("2023-12/candidate   closed → r50"), "{text}");
-    assert!(
-        text.contains("has nothing on 2023-12/edge and is left out"),
-        "{text}"
-    );
     press(&mut model, Key::Enter);
     super::world::type_in(&mut model, "2023-12-05");
     let effects = press(&mut model, Key::Enter);
