@@ -179,7 +179,7 @@ pub fn run(record: &RunRecord) -> Value {
     json!({
         "id": record.id, "title": record.plan.title, "actor": record.actor,
         "outcome": record.outcome, "started_at": record.started_at, "finished_at": record.finished_at,
-        "steps": steps, "released": record.released(), "left_out": record.plan.left_out,
+        "steps": steps, "released": record.released(), "left_out": record.plan.left_out, "warnings": record.plan.warnings,
         "command": record.plan.command, "rolled_back_by": record.rolled_back_by,
     })
 }

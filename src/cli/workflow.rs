@@ -267,9 +267,9 @@ fn verdict(repository: &GitHubRepository, run: &WorkflowRun, limit: Duration) ->
         let problem = Problem::new(
             Kind::Service,
             format!(
-                "run {} of {repository} still goes on after {} minutes",
+                "run {} of {repository} still goes on after {} s",
                 run.id,
-                limit.as_secs().div_ceil(60)
+                limit.as_secs()
             ),
         )
         .hint(format!("follow it on: windlass workflow watch {}", run.id))

@@ -55,10 +55,19 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> 
         "yes".to_owned(),
     );
     if wanted && !intent.hold {
-        plan.warnings.push(Outside::new(format!(
-            "from then on 'windlass publish --new' takes {} again where the workspace's rule selects it",
-            intent.release
-        )));
+        let markers = snapshot.markers.value.as_ref();
+        let text = if markers.is_some_and(|markers| markers.contains(&intent.release)) {
+            format!(
+                "its branch is there, so 'windlass publish --new' counts {0} as published:                  'windlass publish {0}' publishes it by name",
+                intent.release
+            )
+        } else {
+            format!(
+                "from then on 'windlass publish --new' takes {} again where the workspace's rule selects it",
+                intent.release
+            )
+        };
+        plan.warnings.push(Outside::new(text));
     }
     Ok(plan)
 }
