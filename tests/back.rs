@@ -288,6 +288,7 @@ async fn a_lost_answer_waits_and_its_own_rollback_may_begin() {
             if log.contains("finos-legend-engine-k8s/releases") && map(&world) != before {
                 break;
             }
+            // The request hangs, so only the world's own files tell that it arrived.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

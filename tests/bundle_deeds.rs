@@ -473,6 +473,7 @@ async fn a_cancelled_run_makes_no_branch() {
     let here = session(&world, dir.path(), None);
     let handle = here.start(whole(&here).await).unwrap();
     let asked = || writes(&world).iter().any(|w| w.contains("/git/trees"));
+    // The world tells of a request in its log alone, so the log is looked at until it does.
     while !asked() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

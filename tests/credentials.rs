@@ -468,6 +468,7 @@ impl Typed {
                 break;
             }
             assert!(Instant::now() < end, "{question:?} is not asked: {shown}");
+            // A question shows on the terminal and nowhere else: another thread keeps what it shows.
             std::thread::sleep(Duration::from_millis(5));
         }
         self.writer.write_all(answer.as_bytes()).unwrap();

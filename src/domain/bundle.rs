@@ -15,6 +15,9 @@ use super::problem::{Kind, Problem};
 use super::release::ReleaseName;
 use super::text::Outside;
 
+/// The files that a bundle is packed from, where they are there.
+pub const PACKED: [&str; 3] = ["bundle.yaml", "README.md", "icon.svg"];
+
 /// Id of a commit: 40 hex digits, or 64 where a repository uses SHA-256.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]

@@ -245,6 +245,14 @@ impl fmt::Display for Serving {
     }
 }
 
+/// What `channel` serves of a bundle: one revision, whatever bases the store lists it for.
+pub fn bundle_serves(rows: &[ChannelRow], channel: &Channel) -> Option<CharmRevision> {
+    rows.iter()
+        .filter(|row| &row.channel == channel)
+        .map(|row| row.revision)
+        .max()
+}
+
 /// What the store's publisher side knows about one charm or bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CharmFacts {

@@ -5,8 +5,8 @@
 
 use super::{Journal, Outcome, RunRecord};
 use crate::domain::{Problem, ReleaseName};
+use crate::plan::Intent;
 use crate::plan::queue::WaitingRun;
-use crate::plan::{Intent, RollbackIntent, RolledBack};
 
 /// Runs that are looked at, newest first.
 const LOOKED_AT: usize = 1000;
@@ -32,7 +32,7 @@ fn waiting(workspace: &str, runs: &[RunRecord]) -> Vec<WaitingRun> {
         }
         seen.push(&intent.release);
         let ended_badly = matches!(run.outcome, None | Some(Outcome::Failed | Outcome::Unknown));
-        if run.running || !ended_badly || runs.iter().any(|other| took_back(other, run)) {
+        if run.running || !ended_badly || run.rolled_back_by.is_some() {
             continue;
         }
         found.push(WaitingRun {
@@ -42,16 +42,6 @@ fn waiting(workspace: &str, runs: &[RunRecord]) -> Vec<WaitingRun> {
         });
     }
     found
-}
-
-/// True where `other` rolled `run` back.
-fn took_back(other: &RunRecord, run: &RunRecord) -> bool {
-    let well = matches!(other.outcome, Some(Outcome::Done | Outcome::Partly));
-    let of_it = matches!(
-        &other.plan.intent,
-        Intent::Rollback(RollbackIntent { of: RolledBack::Run(id), .. }) if *id == run.id
-    );
-    well && of_it
 }
 
 #[cfg(test)]
@@ -78,12 +68,6 @@ mod tests {
     fn publish(id: &str, release: &str, outcome: Option<Outcome>) -> RunRecord {
         let intent = PublishIntent::of(release.parse().unwrap());
         run(id, Intent::Publish(intent), outcome)
-    }
-
-    fn rollback(id: &str, of: &str, outcome: Outcome) -> RunRecord {
-        let of = RolledBack::Run(RunId(of.to_owned()));
-        let intent = RollbackIntent { of, over: false };
-        run(id, Intent::Rollback(intent), Some(outcome))
     }
 
     fn ids(runs: &[RunRecord]) -> Vec<String> {
@@ -114,13 +98,12 @@ mod tests {
         let failed = || publish("a", "2024-05-01", Some(Outcome::Failed));
         let later = publish("b", "2024-05-01", Some(Outcome::Done));
         assert_eq!(ids(&[later, failed()]), Vec::<String>::new());
-        let back = rollback("b", "a", Outcome::Done);
-        assert_eq!(ids(&[back, failed()]), Vec::<String>::new());
-        for other in [
-            rollback("b", "a", Outcome::Failed),
-            rollback("b", "z", Outcome::Done),
-        ] {
-            assert_eq!(ids(&[other, failed()]), ["a"]);
-        }
+        let mut back = failed();
+        back.rolled_back_by = Some(RunId("b".to_owned()));
+        assert_eq!(ids(&[back]), Vec::<String>::new());
+        assert_eq!(
+            ids(&[publish("b", "2024-06-01", Some(Outcome::Done)), failed()]),
+            ["a"]
+        );
     }
 }

@@ -10,13 +10,10 @@ use futures_util::future::try_join_all;
 
 use super::Observer;
 use crate::config::workspace::Bundle;
-use crate::domain::bundle::{BundleFacts, HOLD_PREFIX, Holds, MarkerBranch, held_by};
+use crate::domain::bundle::{BundleFacts, HOLD_PREFIX, Holds, MarkerBranch, PACKED, held_by};
 use crate::domain::{CommitId, FileBytes, GitHubRepository, Observed, Problem, Snapshot};
 use crate::services::github::RefName;
 use crate::services::github::releases::BlobCache;
-
-/// What a bundle is packed from.
-const FILES: [&str; 3] = ["bundle.yaml", "README.md", "icon.svg"];
 
 /// Releases that are held: tags of the bundle's repository. A workspace without one holds nothing.
 pub async fn holds(observer: &Observer) -> Observed<Holds> {
@@ -104,7 +101,7 @@ async fn files(
         let name = path.strip_prefix("overlay-");
         name.is_some_and(|name| name.strip_suffix(".yaml").is_some())
     };
-    let wanted = |path: &str| FILES.contains(&path) || (overlays && overlay(path));
+    let wanted = |path: &str| PACKED.contains(&path) || (overlays && overlay(path));
     let cache = observer.cache.as_ref();
     let known = |sha: &str| cache.blob(sha);
     let keep = |sha: &str, bytes: &[u8]| cache.keep_blob(sha, bytes);

@@ -210,18 +210,18 @@ async fn one_behind(
 }
 
 /// The images that publishing `intent` would upload, looked at now; true where all could be read.
-/// Images of charms that are left out are read too: what they run is compared with them. Those
-/// need not be there.
+/// Where a branch is to be made, images of charms that are left out are read too: what they run is
+/// compared with them. Those need not be there.
 pub async fn of_release(observer: &Observer, snapshot: &mut Snapshot, intent: &PublishIntent) -> bool {
-    let of_all = PublishIntent {
-        charms: BTreeSet::new(),
-        ..intent.clone()
-    };
+    let mut compared = intent.clone();
+    if super::marks(intent) {
+        compared.charms.clear();
+    }
     let published: BTreeSet<String> = wanted_images(observer, snapshot, intent)
         .into_iter()
         .map(|(_, _, reference)| reference.to_string())
         .collect();
-    let found: Vec<_> = futures_util::stream::iter(wanted_images(observer, snapshot, &of_all))
+    let found: Vec<_> = futures_util::stream::iter(wanted_images(observer, snapshot, &compared))
         .map(|(_, _, reference)| async move {
             let result = observer.services.registries.resolve(&reference).await;
             (reference.to_string(), Observed::from_result(result, Utc::now()))

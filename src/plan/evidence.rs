@@ -150,7 +150,24 @@ pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
         }
     }
     evidence.dedup();
-    if marked && row_seen && !runs_any && images_known(workspace, snapshot, release) {
+    let known = marked && images_known(workspace, snapshot, release);
+    let others = if known && runs_any {
+        running_another(workspace, snapshot, release)
+    } else {
+        Vec::new()
+    };
+    if !others.is_empty() {
+        warnings.push(Warning {
+            kind: WarningKind::Evidence,
+            text: Outside::new(format!(
+                "branch {} exists, but on track {} another image runs in {}",
+                marker_name(workspace, &release.name),
+                release.name.month(),
+                others.join(", ")
+            )),
+        });
+    }
+    if known && !runs_any && (row_seen || maps_read(workspace, snapshot)) {
         warnings.push(Warning {
             kind: WarningKind::Evidence,
             text: Outside::new(format!(
@@ -179,6 +196,42 @@ fn marker_name(workspace: &Workspace, release: &ReleaseName) -> String {
         || format!("release-{release}"),
         |b| b.branch.replace("{release}", release.as_str()),
     )
+}
+
+/// Charms whose row on the release's track runs an image that the release does not name.
+fn running_another(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Vec<String> {
+    let Ok(track) = release.name.track() else {
+        return Vec::new();
+    };
+    let another = |charm: &&Charm| {
+        let rows = snapshot.rows(&charm.name);
+        let mut on_track = rows.iter().filter(|row| row.channel.track == track);
+        on_track.any(|row| {
+            charm.fed().any(|(resource, _)| {
+                let seen = row
+                    .resource(resource)
+                    .is_some_and(|revision| snapshot.image_behind(&charm.name, resource, revision).is_some());
+                seen && !releases_in_row(workspace, snapshot, charm, resource, row).contains(&release.name)
+            })
+        })
+    };
+    let charms = workspace.fed_charms().filter(another);
+    charms.map(|charm| charm.name.to_string()).collect()
+}
+
+/// True where the channel map of every charm that a release feeds was read.
+fn maps_read(workspace: &Workspace, snapshot: &Snapshot) -> bool {
+    workspace.fed_charms().all(|charm| {
+        let published = snapshot
+            .charms
+            .get(&charm.name)
+            .is_some_and(|facts| facts.value.is_some());
+        published
+            || snapshot
+                .served
+                .get(&charm.name)
+                .is_some_and(|rows| rows.value.is_some())
+    })
 }
 
 fn named_by_a_marked_one(

@@ -137,16 +137,10 @@ fn set_step(repository: GitHubRepository, release: &ReleaseName, at: &CommitId) 
         at: at.clone(),
     };
     Step {
-        id: StepId(format!("set-hold/{release}")),
-        kind: op.kind().to_owned(),
-        target: Outside::new(release.as_str()),
         before: State::text("not held"),
         after: State::text(after),
-        bytes: None,
-        skip_reason: None,
         undo: Outside::new(format!("'windlass unhold {release}' lifts it")),
-        optional: false,
-        op,
+        ..Step::new(StepId(format!("set-hold/{release}")), op, release.as_str())
     }
 }
 

@@ -205,16 +205,14 @@ pub(super) fn track_step(charm: &CharmName, track: &Track) -> Step {
         track: track.clone(),
     };
     Step {
-        id: StepId(format!("create-track/{charm}/{track}")),
-        kind: op.kind().to_owned(),
-        target: Outside::new(format!("{charm} track {track}")),
         before: State::text("no such track"),
         after: State::text(format!("track {track}")),
-        bytes: None,
-        skip_reason: None,
         undo: Outside::new("cannot be undone: the store keeps tracks"),
-        optional: false,
-        op,
+        ..Step::new(
+            StepId(format!("create-track/{charm}/{track}")),
+            op,
+            format!("{charm} track {track}"),
+        )
     }
 }
 

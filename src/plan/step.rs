@@ -70,6 +70,24 @@ pub struct Step {
     pub op: Op,
 }
 
+impl Step {
+    /// A step that is to be done and is not optional, without words yet.
+    pub fn new(id: StepId, op: Op, target: impl AsRef<str>) -> Self {
+        Self {
+            id,
+            kind: op.kind().to_owned(),
+            target: Outside::new(target),
+            before: State::Nothing(()),
+            after: State::Nothing(()),
+            bytes: None,
+            skip_reason: None,
+            undo: Outside::default(),
+            optional: false,
+            op,
+        }
+    }
+}
+
 /// What a step does. Nothing changes a remote except through one of these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
@@ -387,6 +405,11 @@ impl Op {
                 | Self::DeleteSecret { .. }
                 | Self::RevokeSession { .. }
         )
+    }
+
+    /// True where channels go their way without it: a hold keeps robots away and nobody else.
+    pub const fn stands_beside(&self) -> bool {
+        matches!(self, Self::SetHold { .. } | Self::LiftHold { .. })
     }
 
     /// How much harm it can do.

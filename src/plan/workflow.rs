@@ -278,16 +278,10 @@ pub fn words(form: &[WorkflowInput]) -> String {
 
 fn step(id: String, op: Op, target: String, before: String, after: String, undo: &str) -> Step {
     Step {
-        id: StepId(id),
-        kind: op.kind().to_owned(),
-        target: Outside::new(target),
         before: State::text(before),
         after: State::text(after),
-        bytes: None,
-        skip_reason: None,
         undo: Outside::new(undo),
-        optional: false,
-        op,
+        ..Step::new(StepId(id), op, target)
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is looked at once more between confirmation and start, at GitHub: whether the token may
-//! write where the plan writes, and whether the branches that it builds on stand where they stood.
+//! What is looked at once more between confirmation and start: whether channels, tags and branches
+//! stand where they stood, and whether the token may write where the plan writes.
 //!
 //! Nothing was written yet, so what is wrong here is a refusal and not a failed run. Must not change
 //! anything.
@@ -7,13 +7,69 @@
 use std::collections::BTreeSet;
 
 use super::session::Session;
-use super::steps::commit;
-use crate::domain::Problem;
+use super::steps::{close, commit, copy_image, release_bundle};
+use crate::domain::{Kind, Problem};
 use crate::plan::{Op, Plan};
-use crate::services::github::GitHubWriter;
+use crate::services::github::{GitHubWriter, RefName};
+
+/// Looks at everything that `plan` builds on.
+pub async fn plan(session: &Session, plan: &Plan) -> Result<(), Problem> {
+    github(session, plan).await?;
+    for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
+        if let Op::Copy {
+            source,
+            digest,
+            cut,
+            destination,
+            tag,
+            before,
+        } = &step.op
+        {
+            let wanted = copy_image::Wanted {
+                source: source.clone(),
+                digest: *digest,
+                cut: cut.clone(),
+            };
+            let place = copy_image::Place {
+                repository: destination.clone(),
+                tag: tag.clone(),
+                before: *before,
+            };
+            copy_image::unmoved(&session.observer.services().registries, &wanted, &place).await?;
+            continue;
+        }
+        let (charm, verb) = match &step.op {
+            Op::Release { charm, .. } => (charm, "released"),
+            Op::ReleaseBundle { bundle, .. } => (bundle, "released"),
+            Op::Close { charm, .. } => (charm, "closed"),
+            _ => continue,
+        };
+        let publisher = session.observer.services().publisher().await?;
+        let rows = publisher.rows(charm).await?;
+        let moved: Vec<String> = match &step.op {
+            Op::Release { moves, .. } => moves.iter().filter_map(|planned| planned.moved(&rows)).collect(),
+            Op::Close { channel, before, .. } => close::changed(&rows, channel, before).into_iter().collect(),
+            Op::ReleaseBundle { channel, before, .. } => release_bundle::changed(&rows, channel, *before)
+                .into_iter()
+                .collect(),
+            _ => Vec::new(),
+        };
+        if !moved.is_empty() {
+            let mut problem = Problem::new(
+                Kind::Refused,
+                format!("{charm} has changed since the preview: nothing was {verb}"),
+            );
+            for text in moved {
+                problem = problem.cause(text);
+            }
+            return Err(problem.hint("look who released there, then plan anew"));
+        }
+    }
+    Ok(())
+}
 
 /// Looks at the repositories and branches of `plan`.
-pub async fn github(session: &Session, plan: &Plan) -> Result<(), Problem> {
+async fn github(session: &Session, plan: &Plan) -> Result<(), Problem> {
     let open = || plan.steps.iter().filter(|step| step.skip_reason.is_none());
     let github = &session.observer.services().github;
     // What may be missing stands in nobody's way: channels are rolled back without a hold too.
@@ -47,6 +103,21 @@ pub async fn github(session: &Session, plan: &Plan) -> Result<(), Problem> {
                 base: base.clone(),
             };
             commit::unmoved(github, &place, parent).await?;
+        }
+        // Planned as a branch that is not there: whoever made it meanwhile marked the release.
+        if let Op::CreateBranch {
+            repository, branch, ..
+        } = &step.op
+        {
+            let name = RefName::branch(branch);
+            if let Some(there) = github.reference(repository, &name).await? {
+                return Err(Problem::new(
+                    Kind::Refused,
+                    format!("{name} of {repository} was created since the preview"),
+                )
+                .cause(format!("it is at {}", there.short()))
+                .hint("look who created it, then plan anew"));
+            }
         }
     }
     Ok(())

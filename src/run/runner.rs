@@ -284,8 +284,7 @@ struct Trouble {
 /// True where a run goes on without a step that ended so. The parts that stand alone harm nobody
 /// else; of the others only what the store refuses for good may be missing.
 fn forgiven(step: &Step, outcome: StepOutcome, made: &Made) -> bool {
-    // A hold keeps robots away; channels go back without one, too.
-    let beside = step.op.stands_alone() || matches!(step.op, Op::SetHold { .. });
+    let beside = step.op.stands_alone() || step.op.stands_beside();
     (step.optional && beside) || refused_for_good(step, outcome, made)
 }
 

@@ -16,7 +16,6 @@ use super::means::Means;
 use super::progress::RunProgress;
 use super::recheck;
 use super::runner::{self, Order};
-use super::steps::{close, copy_image, release_bundle};
 use crate::config::Config;
 use crate::config::workspace::TokenKind;
 use crate::domain::{Fingerprint, Kind, Outside, Problem, Snapshot};
@@ -24,7 +23,7 @@ use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
 use crate::observe::Observer;
 use crate::plan::queue::{self, Queue};
 use crate::plan::{
-    CloseIntent, CopyIntent, HoldIntent, Intent, Op, Plan, PromoteIntent, PublishIntent, ReleaseIntent,
+    CloseIntent, CopyIntent, HoldIntent, Intent, Plan, PromoteIntent, PublishIntent, ReleaseIntent,
     RevokeIntent, RollbackIntent, RolledBack, RotateIntent, SignInIntent, UploadIntent, WorkflowIntent, copy,
     hold, promote, publish, release, revoke, rollback, rotate, sign_in, upload, workflow,
 };
@@ -195,62 +194,7 @@ impl Session {
     /// Looks once more at what `plan` builds on. Called between confirmation and start: nothing
     /// was written yet, so a world that moved is a refusal and not a failed run.
     pub async fn recheck(&self, plan: &Plan) -> Result<(), Problem> {
-        recheck::github(self, plan).await?;
-        for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
-            if let Op::Copy {
-                source,
-                digest,
-                cut,
-                destination,
-                tag,
-                before,
-            } = &step.op
-            {
-                let wanted = copy_image::Wanted {
-                    source: source.clone(),
-                    digest: *digest,
-                    cut: cut.clone(),
-                };
-                let place = copy_image::Place {
-                    repository: destination.clone(),
-                    tag: tag.clone(),
-                    before: *before,
-                };
-                copy_image::unmoved(&self.observer.services().registries, &wanted, &place).await?;
-                continue;
-            }
-            let (charm, verb) = match &step.op {
-                Op::Release { charm, .. } => (charm, "released"),
-                Op::ReleaseBundle { bundle, .. } => (bundle, "released"),
-                Op::Close { charm, .. } => (charm, "closed"),
-                _ => continue,
-            };
-            let publisher = self.observer.services().publisher().await?;
-            let rows = publisher.rows(charm).await?;
-            let moved: Vec<String> = match &step.op {
-                Op::Release { moves, .. } => {
-                    moves.iter().filter_map(|planned| planned.moved(&rows)).collect()
-                }
-                Op::Close { channel, before, .. } => {
-                    close::changed(&rows, channel, before).into_iter().collect()
-                }
-                Op::ReleaseBundle { channel, before, .. } => release_bundle::changed(&rows, channel, *before)
-                    .into_iter()
-                    .collect(),
-                _ => Vec::new(),
-            };
-            if !moved.is_empty() {
-                let mut problem = Problem::new(
-                    Kind::Refused,
-                    format!("{charm} has changed since the preview: nothing was {verb}"),
-                );
-                for text in moved {
-                    problem = problem.cause(text);
-                }
-                return Err(problem.hint("look who released there, then plan anew"));
-            }
-        }
-        Ok(())
+        recheck::plan(self, plan).await
     }
 
     /// Takes up a run where it stopped, with the plan that was confirmed then.

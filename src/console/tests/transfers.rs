@@ -62,7 +62,7 @@ fn a_line_for_an_image_is_a_digest_or_a_reference() {
         ("mongo:4.0", "from docker.io/library/mongo:4.0".to_owned()),
         ("docker://ghcr.io/a/b:1", "from ghcr.io/a/b:1".to_owned()),
         ("docker-daemon:a/b:1", "from docker-daemon:a/b:1".to_owned()),
-        ("oci:layout:v1", "from oci:/home/me/work/layout:v1".to_owned()),
+        ("oci:layout:v1", "from oci:/home/me/images/layout:v1".to_owned()),
         (
             "oci-archive:~/a.rock",
             "from oci-archive:/home/me/a.rock".to_owned(),
@@ -89,11 +89,11 @@ fn a_line_for_an_image_is_a_digest_or_a_reference() {
 #[test]
 fn a_line_for_a_file_is_a_path() {
     for (text, meaning) in [
-        ("a.bin", "file /home/me/work/a.bin"),
-        ("../a.bin", "file /home/me/work/../a.bin"),
+        ("a.bin", "file /home/me/images/a.bin"),
+        ("../a.bin", "file /home/me/images/../a.bin"),
         ("~/a b.bin", "file /home/me/a b.bin"),
         ("/a.bin", "file /a.bin"),
-        ("0123456789ab", "file /home/me/work/0123456789ab"),
+        ("0123456789ab", "file /home/me/images/0123456789ab"),
     ] {
         assert_eq!(understood(Some(false), text), Ok(meaning.to_owned()), "{text}");
     }

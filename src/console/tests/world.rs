@@ -373,7 +373,7 @@ pub(super) fn setting(read_only: bool) -> Setting {
         look: Look::FULL,
         refresh_minutes: 5,
         offline: false,
-        folder: "/home/me/work".into(),
+        folder: "/home/me/images".into(),
         home: Some("/home/me".into()),
     }
 }

@@ -37,21 +37,6 @@ fn line(text: &str) -> String {
     Outside::capped(text, 300).to_string().trim().to_owned()
 }
 
-fn step(op: Op, id: String, target: String) -> Step {
-    Step {
-        id: StepId(id),
-        kind: op.kind().to_owned(),
-        target: Outside::new(target),
-        before: State::Nothing(()),
-        after: State::Nothing(()),
-        bytes: None,
-        skip_reason: None,
-        undo: Outside::default(),
-        optional: false,
-        op,
-    }
-}
-
 /// Stores the commit that `branch` is to show: the tip of `base` with the channels of `edited` and
 /// the `more` files. `taken_at` is the moment of the snapshot, so that the same plan makes the same
 /// commit.
@@ -84,7 +69,11 @@ pub(in crate::plan) fn commit(
         before: State::text(format!("{base} at {}", facts.tip.short())),
         after: State::text(after),
         undo: Outside::new("nothing to undo: a commit that no branch shows is nowhere to be seen"),
-        ..step(op, format!("commit/{branch}"), format!("{repository} {base}"))
+        ..Step::new(
+            StepId(format!("commit/{branch}")),
+            op,
+            format!("{repository} {base}"),
+        )
     }
 }
 
@@ -145,7 +134,7 @@ pub(in crate::plan) fn upload(
         skip_reason: same.map(|same| Outside::new(format!("{same} holds the same already"))),
         undo: Outside::new("cannot be undone: the store keeps bundle revisions; unreleased they do nothing"),
         optional,
-        ..step(op, upload_id(bundle), bundle.to_string())
+        ..Step::new(StepId(upload_id(bundle)), op, bundle.as_str())
     })
 }
 
@@ -174,9 +163,9 @@ pub(in crate::plan) fn release(
             None => "the channel is closed again",
         }),
         optional,
-        ..step(
+        ..Step::new(
+            StepId(format!("release-bundle/{bundle}")),
             op,
-            format!("release-bundle/{bundle}"),
             format!("{bundle} {channel}"),
         )
     }
@@ -198,9 +187,9 @@ pub(in crate::plan) fn branch(repository: &GitHubRepository, branch: &str, files
         before: State::text("no such branch"),
         after: State::text(format!("branch {branch} with {}", files.join(", "))),
         undo: Outside::new("cannot be undone: others may have pulled the branch, so a rollback leaves it"),
-        ..step(
+        ..Step::new(
+            StepId(format!("create-branch/{branch}")),
             op,
-            format!("create-branch/{branch}"),
             format!("{repository} {branch}"),
         )
     }
@@ -216,6 +205,6 @@ pub(in crate::plan) fn lift_hold(repository: &GitHubRepository, release: &Releas
         before: State::text("held: no robot publishes it"),
         after: State::text("not held"),
         undo: Outside::new(format!("'windlass hold {release}' holds it again")),
-        ..step(op, format!("lift-hold/{release}"), release.to_string())
+        ..Step::new(StepId(format!("lift-hold/{release}")), op, release.as_str())
     }
 }

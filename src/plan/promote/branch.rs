@@ -78,7 +78,7 @@ pub fn plan(
             None
         }
         Err(problem) => {
-            return Err(problem
+            return Err(marker::refusal(problem)
                 .within(format!(
                     "{NAME} on branch {} of {} cannot be given the channels of {to}",
                     bundle.base, scene.repository

@@ -491,7 +491,7 @@ fn what_stands_in_the_way_of_the_bundle_is_told_before_anything_is_done() {
     let without = yaml("latest/edge").replace(ENGINE, "another-charm");
     snapshot.bundle = Observed::read(repository(&without), now());
     let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
-    assert_eq!(problem.kind, Kind::Invalid);
+    assert_eq!(problem.kind, Kind::Refused);
     assert!(problem.to_string().contains(ENGINE), "{problem}");
 }
 

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use super::{Part, complete, preflight};
 use crate::config::Workspace;
 use crate::config::workspace::{Bundle, BundleMode};
-use crate::domain::bundle::{BundleFacts, FileBytes, MarkerBranch};
-use crate::domain::charm::CharmFacts;
+use crate::domain::bundle::{BundleFacts, FileBytes, MarkerBranch, PACKED};
+use crate::domain::charm::{CharmFacts, bundle_serves};
 use crate::domain::{
     Channel, CharmName, GitHubRepository, Kind, Outside, Problem, Release, Risk, Snapshot, Target,
 };
@@ -18,9 +18,6 @@ use crate::plan::bundle::file::{self, Edited, NAME};
 use crate::plan::bundle::overlay::{self, Overlaid};
 use crate::plan::intent::Part as Left;
 use crate::plan::{Assumption, PublishIntent, Step};
-
-/// The files that are packed, where they are there.
-const PACKED: [&str; 3] = [NAME, "README.md", "icon.svg"];
 
 /// The steps of branch, bundle and hold, by their place in the plan.
 #[derive(Default)]
@@ -272,7 +269,7 @@ fn content(
 }
 
 /// What cannot be planned on is refused, whatever is wrong with it.
-fn refusal(mut problem: Problem) -> Problem {
+pub(in crate::plan) fn refusal(mut problem: Problem) -> Problem {
     if problem.kind == Kind::Invalid {
         problem.kind = Kind::Refused;
     }
@@ -441,8 +438,7 @@ pub(in crate::plan) fn bundle_steps(
             Err(problem) => return Err(problem.hint(without)),
         }
     }
-    // One revision, whatever bases the store lists it for.
-    let before = store.rows_of(&scene.channel).map(|row| row.revision).max();
+    let before = bundle_serves(&store.rows, &scene.channel);
     let mut files = packed(there.map_or(&facts.files, |there| &there.files));
     if let (None, Some(content)) = (there, content) {
         files.insert(

@@ -1,6 +1,6 @@
 //! Closes a channel, only while it serves what was previewed.
 
-use super::{Ended, Settled, StoreTools, Work, guarded, note};
+use super::{Ended, StoreTools, Work, guarded, note};
 use crate::domain::charm::ChannelRow;
 use crate::domain::{Base, Channel, CharmName, Kind, Problem};
 use crate::plan::Serving;
@@ -78,10 +78,6 @@ pub async fn perform(
         let rows = tools.publisher.rows(&charm).await?;
         Ok(served(&rows, &channel).is_empty().then_some(()))
     };
-    match guarded(look, || tools.writer.release(&charm, &items)).await {
-        Settled::Already(()) => Ended::skipped(work.made),
-        Settled::Now(()) => Ended::done(work.made),
-        Settled::Refused(problem) => Ended::failed(work.made, problem),
-        Settled::Unknown(problem) => Ended::unknown(work.made, problem),
-    }
+    let settled = guarded(look, || tools.writer.release(&charm, &items)).await;
+    settled.ended(work.made)
 }

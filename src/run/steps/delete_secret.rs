@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Ended, Settled, Tools, Work, guarded, note};
+use super::{Ended, Tools, Work, guarded, note};
 use crate::domain::{Kind, Problem, SecretTarget};
 use crate::run::progress::Phase;
 use crate::services::github::GitHubWriter;
@@ -30,10 +30,5 @@ pub async fn perform(tools: &Tools, work: Work<'_>, target: SecretTarget, before
         note(&work, Phase::Sending, "deleting");
         tools.paced(|| writer.delete_secret(&target))
     };
-    match guarded(look, delete).await {
-        Settled::Already(()) => Ended::skipped(work.made),
-        Settled::Now(()) => Ended::done(work.made),
-        Settled::Refused(problem) => Ended::failed(work.made, problem),
-        Settled::Unknown(problem) => Ended::unknown(work.made, problem),
-    }
+    guarded(look, delete).await.ended(work.made)
 }

@@ -1,6 +1,6 @@
 //! Holds a release, and lifts its hold: a tag that every machine's robot sees.
 
-use super::{Ended, Settled, Tools, Work, guarded, note};
+use super::{Ended, Tools, Work, guarded, note};
 use crate::domain::bundle::hold_tag;
 use crate::domain::{CommitId, GitHubRepository, ReleaseName};
 use crate::run::progress::Phase;
@@ -31,7 +31,7 @@ pub async fn set(
             writer.create_reference(&repository, &name, &at)
         })
     };
-    ended(work.made.clone(), guarded(look, write).await)
+    guarded(look, write).await.ended(work.made.clone())
 }
 
 /// Deletes the tag.
@@ -58,14 +58,5 @@ pub async fn lift(
             writer.delete_reference(&repository, &name)
         })
     };
-    ended(work.made.clone(), guarded(look, write).await)
-}
-
-fn ended(made: crate::journal::Made, settled: Settled<()>) -> Ended {
-    match settled {
-        Settled::Already(()) => Ended::skipped(made),
-        Settled::Now(()) => Ended::done(made),
-        Settled::Refused(problem) => Ended::failed(made, problem),
-        Settled::Unknown(problem) => Ended::unknown(made, problem),
-    }
+    guarded(look, write).await.ended(work.made.clone())
 }

@@ -365,6 +365,18 @@ enum Settled<T> {
     Unknown(Problem),
 }
 
+impl<T> Settled<T> {
+    /// As the end of a step that brought `made`.
+    fn ended(self, made: Made) -> Ended {
+        match self {
+            Self::Already(_) => Ended::skipped(made),
+            Self::Now(_) => Ended::done(made),
+            Self::Refused(problem) => Ended::failed(made, problem),
+            Self::Unknown(problem) => Ended::unknown(made, problem),
+        }
+    }
+}
+
 /// Waits between a lost answer and the next look.
 const PAUSES: [Duration; 3] = [
     Duration::from_millis(300),

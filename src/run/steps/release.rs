@@ -1,7 +1,7 @@
 //! Releases a charm: every channel and base in one request, only from what was previewed.
 
 use super::{Ended, Settled, StoreTools, Work, guarded, note};
-use crate::domain::charm::ChannelRow;
+use crate::domain::charm::{ChannelRow, Serving};
 use crate::domain::{CharmName, Kind, Problem, ResourceName, ResourceRevision};
 use crate::journal::{Made, Released, ReleasedResource};
 use crate::plan::{AttachFrom, Move};
@@ -26,6 +26,16 @@ impl Target<'_> {
                     .iter()
                     .all(|(name, revision)| row.resource(name) == Some(*revision))
         })
+    }
+
+    /// In words, what its row serves in its place; `None` where it is served.
+    pub fn lost(&self, rows: &[ChannelRow]) -> Option<String> {
+        if self.served_by(rows) {
+            return None;
+        }
+        let now = self.planned.row(rows).map(Serving::of);
+        let now = now.map_or_else(|| "closed".to_owned(), |now| now.to_string());
+        Some(format!("{} is {now} now", self.planned.channel))
     }
 
     /// In words, how its row was changed by somebody else since the preview.

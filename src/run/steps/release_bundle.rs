@@ -2,7 +2,7 @@
 
 use super::{Ended, Settled, StoreTools, Work, guarded, note};
 use crate::domain::bundle::archive::{archive, sha3_384};
-use crate::domain::charm::ChannelRow;
+use crate::domain::charm::{ChannelRow, bundle_serves};
 use crate::domain::{Channel, CharmName, CharmRevision, Kind, Problem};
 use crate::journal::{Made, Released};
 use crate::plan::{Op, Plan, StepId};
@@ -10,17 +10,9 @@ use crate::run::progress::Phase;
 use crate::services::charmhub::bundle::no_longer_accepted;
 use crate::services::charmhub::writer::ReleaseItem;
 
-/// What `channel` serves of a bundle: one revision, whatever bases the store lists it for.
-pub fn served(rows: &[ChannelRow], channel: &Channel) -> Option<CharmRevision> {
-    rows.iter()
-        .filter(|row| &row.channel == channel)
-        .map(|row| row.revision)
-        .max()
-}
-
 /// In words, how `channel` differs from what it was when this was planned.
 pub fn changed(rows: &[ChannelRow], channel: &Channel, before: Option<CharmRevision>) -> Option<String> {
-    let now = served(rows, channel);
+    let now = bundle_serves(rows, channel);
     let word = |revision: Option<CharmRevision>| {
         revision.map_or_else(|| "closed".to_owned(), |revision| revision.to_string())
     };
@@ -44,15 +36,6 @@ pub async fn perform(
     let uploaded = (work.made_of)(&from).unwrap_or_default();
     let mut made = work.made.clone();
     made.no_longer_accepted = false;
-    if uploaded.no_longer_accepted {
-        made.no_longer_accepted = true;
-        let problem = Problem::new(
-            Kind::Refused,
-            format!("{bundle} was not uploaded: the store no longer takes bundles"),
-        )
-        .hint("charms and branch are what counts; the bundle keeps what it serves");
-        return Ended::failed(made, problem);
-    }
     note(&work, Phase::Looking, "looking at the channel");
     let revision = match uploaded.bundle_revision {
         Some(revision) => Ok(revision),
@@ -66,7 +49,7 @@ pub async fn perform(
         Ok(rows) => rows,
         Err(problem) => return Ended::failed(made, problem),
     };
-    if served(&rows, &channel) != Some(revision)
+    if bundle_serves(&rows, &channel) != Some(revision)
         && let Some(text) = changed(&rows, &channel, before)
     {
         let problem = Problem::new(
@@ -88,7 +71,7 @@ pub async fn perform(
     }];
     let look = || async {
         let rows = tools.publisher.rows(&bundle).await?;
-        Ok((served(&rows, &channel) == Some(revision)).then_some(()))
+        Ok((bundle_serves(&rows, &channel) == Some(revision)).then_some(()))
     };
     let write = || {
         note(&work, Phase::Sending, "releasing the bundle");

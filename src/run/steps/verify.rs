@@ -19,6 +19,24 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
         Err(problem) => return Ended::failed(work.made, problem),
     };
     note(&work, Phase::Looking, "asking what the public is served");
+    // Between the release and a run taken up later somebody may have released something else: then
+    // no waiting brings it back.
+    match tools.publisher.rows(&charm).await {
+        Ok(rows) => {
+            let moved: Vec<String> = targets.iter().filter_map(|target| target.lost(&rows)).collect();
+            if !moved.is_empty() {
+                let mut problem = Problem::new(
+                    Kind::Refused,
+                    format!("{charm} was released by this run and has changed since"),
+                );
+                for text in moved {
+                    problem = problem.cause(text);
+                }
+                return Ended::failed(work.made, problem.hint("look who released there, then plan anew"));
+            }
+        }
+        Err(problem) => return Ended::unknown(work.made, problem),
+    }
     let mut failure = None;
     for look in 0..LOOKS {
         match served(tools, &charm).await {

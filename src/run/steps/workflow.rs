@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 
-use super::{Ended, Settled, Tools, Work, guarded, note};
+use super::{Ended, Tools, Work, guarded, note};
 use crate::domain::workflow::WorkflowRun;
 use crate::domain::{GitHubRepository, Kind, Outside, Problem};
 use crate::journal::Dispatched;
@@ -215,12 +215,7 @@ pub async fn rerun(
     };
     let settled = guarded(look, || writer.rerun_failed(&repository, run)).await;
     work.made.workflow_run = Some(run);
-    match settled {
-        Settled::Already(()) => Ended::skipped(work.made),
-        Settled::Now(()) => Ended::done(work.made),
-        Settled::Refused(problem) => Ended::failed(work.made, problem),
-        Settled::Unknown(problem) => Ended::unknown(work.made, problem),
-    }
+    settled.ended(work.made)
 }
 
 /// Stops a run. To ask twice does no harm.
