@@ -2,10 +2,12 @@
 //!
 //! Owns the recipe: a fixed header (no name, no time, XFL 0, system 255), then blocks of 1 MiB, each
 //! deflated for itself by zlib-rs at level 6 and ended at a byte (sync flush), then one last block
-//! with what is left, which may be nothing, and the trailer. One member, one deflate stream: every
-//! gunzip reads it. Because no block looks back at another one, several cores work on one layer and
-//! the bytes do not depend on their number. zlib-rs hashes and matches in the same way on every
-//! processor; its version is pinned in `Cargo.toml`, and a test here pins its bytes.
+//! with what is left, which may be nothing, and the trailer. A block whose samples hardly shrink
+//! (archives of classes, pictures, noise) is stored as it is: deflating it would take nearly all of
+//! the time and save nothing. One member, one deflate stream: every gunzip reads it. Because no
+//! block looks back at another one, several cores work on one layer and the bytes do not depend on
+//! their number. zlib-rs hashes and matches in the same way on every processor; its version is
+//! pinned in `Cargo.toml`, and a test here pins its bytes.
 //!
 //! The digests differ from those of charmcraft 2.7.4 for the same image: its header holds the name
 //! and the time of the export's entry, and CPython's zlib at level 9 makes other bytes. An image
@@ -20,9 +22,16 @@ use std::thread;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
 /// The name under which digests of compressed layers are remembered.
-pub(super) const RECIPE: &str = "windlass-gzip-1";
+pub(super) const RECIPE: &str = "windlass-gzip-2";
 /// Bytes that are compressed as one.
 const BLOCK: usize = 1024 * 1024;
+/// How hard is tried on a block that shrinks.
+const LEVEL: u32 = 6;
+/// Pieces of a block that tell whether it shrinks, and the bytes of each.
+const SAMPLES: usize = 8;
+const SAMPLE: usize = 4096;
+/// What the samples must save together for their block to be deflated: a 32nd.
+const WORTH: usize = SAMPLES * SAMPLE / 32;
 /// More workers would need more memory than a session may take.
 const WORKERS: usize = 4;
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
@@ -102,7 +111,7 @@ fn feed(
 }
 
 fn work_off(work: &Mutex<Receiver<Job>>, spare: &Sender<Vec<u8>>) {
-    let mut deflate = Compress::new(Compression::new(6), false);
+    let mut press = Press::new();
     loop {
         let job = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { raw, last, done }) = job else {
@@ -110,30 +119,88 @@ fn work_off(work: &Mutex<Receiver<Job>>, spare: &Sender<Vec<u8>>) {
         };
         let mut crc = Crc::new();
         crc.update(&raw);
-        let packed = block(&mut deflate, &raw, last);
+        let packed = press.block(&raw, last);
         // A writer that is gone has its own error to tell; blocks are taken to the end.
         drop(done.send(Done { packed, crc }));
         drop(spare.send(raw));
     }
 }
 
-fn block(deflate: &mut Compress, raw: &[u8], last: bool) -> io::Result<Vec<u8>> {
+/// What one worker compresses with, block after block.
+struct Press {
+    deflate: Compress,
+    sampled: Vec<u8>,
+}
+
+impl Press {
+    fn new() -> Self {
+        Self {
+            deflate: Compress::new(Compression::new(LEVEL), false),
+            sampled: Vec::new(),
+        }
+    }
+
+    fn block(&mut self, raw: &[u8], last: bool) -> io::Result<Vec<u8>> {
+        let flush = if last {
+            FlushCompress::Finish
+        } else {
+            FlushCompress::Sync
+        };
+        if self.shrinks(raw)? {
+            let mut packed = Vec::with_capacity(raw.len() / 2 + 4096);
+            run(&mut self.deflate, raw, flush, &mut packed)?;
+            Ok(packed)
+        } else {
+            Ok(stored(raw, last))
+        }
+    }
+
+    /// Whether deflating is worth its time. Depends on the bytes alone; a short block always is.
+    fn shrinks(&mut self, raw: &[u8]) -> io::Result<bool> {
+        if raw.len() < 2 * SAMPLES * SAMPLE {
+            return Ok(true);
+        }
+        let mut left = 0;
+        for sample in raw.chunks_exact(raw.len() / SAMPLES).take(SAMPLES) {
+            self.sampled.clear();
+            let sample = sample.get(..SAMPLE).unwrap_or(sample);
+            run(&mut self.deflate, sample, FlushCompress::Finish, &mut self.sampled)?;
+            left += self.sampled.len();
+        }
+        Ok(left + WORTH <= SAMPLES * SAMPLE)
+    }
+}
+
+/// `raw` as it is, in blocks that say so (RFC 1951, 3.2.4). Not zlib's: the blocks it makes at
+/// level 0 depend on the room it is given.
+fn stored(raw: &[u8], last: bool) -> Vec<u8> {
+    let pieces = raw.chunks(usize::from(u16::MAX));
+    let count = pieces.len();
+    let mut out = Vec::with_capacity(raw.len() + 5 * count);
+    for (number, piece) in pieces.enumerate() {
+        let length = u16::try_from(piece.len()).unwrap_or(u16::MAX);
+        out.push(u8::from(last && number + 1 == count));
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(&(!length).to_le_bytes());
+        out.extend_from_slice(piece);
+    }
+    out
+}
+
+/// Compresses all of `raw` behind what `packed` holds.
+fn run(deflate: &mut Compress, raw: &[u8], flush: FlushCompress, packed: &mut Vec<u8>) -> io::Result<()> {
     deflate.reset();
-    let flush = if last {
-        FlushCompress::Finish
-    } else {
-        FlushCompress::Sync
-    };
-    let mut packed = Vec::with_capacity(raw.len() / 2 + 4096);
+    let all_out = matches!(flush, FlushCompress::Finish);
     loop {
         let taken = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
-        let status = deflate.compress_vec(raw.get(taken..).unwrap_or_default(), &mut packed, flush)?;
+        packed.reserve(raw.len() / 2 + 4096);
+        let status = deflate.compress_vec(raw.get(taken..).unwrap_or_default(), packed, flush)?;
         // Room that is left means that everything is out.
         let room = packed.len() < packed.capacity();
         match status {
-            Status::StreamEnd => return Ok(packed),
-            Status::Ok | Status::BufError if room && !last => return Ok(packed),
-            _ => packed.reserve(raw.len() / 2 + 4096),
+            Status::StreamEnd => return Ok(()),
+            Status::Ok | Status::BufError if room && !all_out => return Ok(()),
+            _ => {}
         }
     }
 }
@@ -181,6 +248,12 @@ mod tests {
         bytes
     }
 
+    /// One block that nothing makes smaller.
+    fn noise() -> Vec<u8> {
+        let pieces = (0..BLOCK as u64 / 32).flat_map(|number| Sha256::digest(number.to_le_bytes()));
+        pieces.collect()
+    }
+
     fn packed(raw: &[u8], workers: usize) -> Vec<u8> {
         let mut out = Vec::new();
         compress(&mut &raw[..], &mut out, workers).unwrap();
@@ -191,16 +264,17 @@ mod tests {
     fn the_bytes_are_pinned() {
         // These change only together with RECIPE: images pushed before would be pushed again.
         let digests =
-            [sample(), Vec::new(), vec![0; 1024]].map(|raw| hex::encode(Sha256::digest(packed(&raw, 2))));
+            [sample(), noise(), Vec::new(), vec![0; 1024]].map(|raw| hex::encode(Sha256::digest(packed(&raw, 2))));
         assert_eq!(
             digests,
             [
                 "5b460acb23fdb94342bd3f8d6e3307aa28c2bc9064b4c2026a31fcd0ef2f5de9",
+                "d6515e80b4aa6b86c0b9e9e7125c9dad958e19548d45568ec0b263ca126c0f2c",
                 "ac73670af3abed54ac6fb4695131f4099be9fbe39d6076c5d0264a6bbdae9d83",
                 "75eb48369c0d0b1260b7db5c5f831d5f8b1b9b322b64191c96cb147437e7f404"
             ]
         );
-        assert_eq!(RECIPE, "windlass-gzip-1");
+        assert_eq!(RECIPE, "windlass-gzip-2");
     }
 
     #[test]
@@ -223,15 +297,40 @@ mod tests {
 
     #[test]
     fn what_was_compressed_before_does_not_show() {
-        let sample = sample();
-        let mut used = Compress::new(Compression::new(6), false);
-        block(&mut used, &sample[BLOCK..], true).unwrap();
-        let mut fresh = Compress::new(Compression::new(6), false);
-        let raw = &sample[..BLOCK];
-        assert_eq!(
-            block(&mut used, raw, false).unwrap(),
-            block(&mut fresh, raw, false).unwrap()
-        );
+        let (sample, noise) = (sample(), noise());
+        let mut used = Press::new();
+        used.block(&sample[BLOCK..], true).unwrap();
+        used.block(&noise, false).unwrap();
+        for raw in [&sample[..BLOCK], &noise[..]] {
+            assert_eq!(
+                used.block(raw, false).unwrap(),
+                Press::new().block(raw, false).unwrap()
+            );
+        }
+    }
+
+    #[test]
+    fn what_does_not_shrink_is_stored_and_nothing_else() {
+        let (noise, text) = (noise(), sample());
+        let mut press = Press::new();
+        let stored = press.block(&noise, false).unwrap();
+        assert!(stored.len() > noise.len(), "{}", stored.len());
+        assert!(stored.windows(64).any(|piece| piece == &noise[..64]));
+        // Half of the entropy, and noise with some text in it, are worth it.
+        let nibbles: Vec<u8> = noise.iter().map(|byte| byte & 0x3f).collect();
+        let mut mixed = noise.clone();
+        mixed[..BLOCK / 4].copy_from_slice(&text[..BLOCK / 4]);
+        for raw in [&nibbles, &mixed] {
+            let packed = press.block(raw, false).unwrap();
+            assert!(packed.len() < raw.len() * 9 / 10, "{}", packed.len());
+        }
+        // Both kinds in one stream, the last block stored too.
+        let all = [&text[..BLOCK], &noise[..], &noise[..BLOCK / 2]].concat();
+        let mut back = Vec::new();
+        MultiGzDecoder::new(&packed(&all, 2)[..])
+            .read_to_end(&mut back)
+            .unwrap();
+        assert!(back == all);
     }
 
     #[test]
