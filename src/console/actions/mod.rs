@@ -10,7 +10,7 @@ mod table;
 
 pub use available::Availability;
 pub use key::Key;
-pub use table::ACTIONS;
+pub use table::all;
 
 use super::dialogs::Modal;
 use super::model::Screen;
@@ -291,7 +291,7 @@ pub fn scopes(model: &Model) -> Vec<Scope> {
 pub fn in_scopes(scopes: &[Scope]) -> impl Iterator<Item = &'static ActionSpec> + '_ {
     scopes
         .iter()
-        .flat_map(|scope| ACTIONS.iter().filter(move |spec| spec.scope == *scope))
+        .flat_map(|scope| all().filter(move |spec| spec.scope == *scope))
 }
 
 /// The action that `key` means now.
@@ -302,7 +302,7 @@ pub fn lookup(model: &Model, key: Key) -> Option<&'static ActionSpec> {
 
 /// The action called `id`.
 pub fn spec(id: ActionId) -> Option<&'static ActionSpec> {
-    ACTIONS.iter().find(|spec| spec.id == id)
+    all().find(|spec| spec.id == id)
 }
 
 /// The actions of the footer, in order.

@@ -164,7 +164,12 @@ impl Press {
         for sample in raw.chunks_exact(raw.len() / SAMPLES).take(SAMPLES) {
             self.sampled.clear();
             let sample = sample.get(..SAMPLE).unwrap_or(sample);
-            run(&mut self.deflate, sample, FlushCompress::Finish, &mut self.sampled)?;
+            run(
+                &mut self.deflate,
+                sample,
+                FlushCompress::Finish,
+                &mut self.sampled,
+            )?;
             left += self.sampled.len();
         }
         Ok(left + WORTH <= SAMPLES * SAMPLE)
@@ -263,8 +268,8 @@ mod tests {
     #[test]
     fn the_bytes_are_pinned() {
         // These change only together with RECIPE: images pushed before would be pushed again.
-        let digests =
-            [sample(), noise(), Vec::new(), vec![0; 1024]].map(|raw| hex::encode(Sha256::digest(packed(&raw, 2))));
+        let digests = [sample(), noise(), Vec::new(), vec![0; 1024]]
+            .map(|raw| hex::encode(Sha256::digest(packed(&raw, 2))));
         assert_eq!(
             digests,
             [
