@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::press::Layer;
+use super::press::{Layer, Press};
 use super::shelf::Shelf;
 use crate::domain::image::{Platform, Reference};
 use crate::domain::{ConfigDigest, Digest, Kind, Outside, Problem};
@@ -28,6 +28,8 @@ pub(super) struct Assembled {
     pub(super) left_out: Vec<Platform>,
     /// Its layers, each once.
     pub(super) layers: usize,
+    /// The text of its config, where the manifest was written here.
+    pub(super) text: Option<Bytes>,
 }
 
 /// One image of `manifest.json`.
@@ -176,6 +178,17 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<As
     put_together(shelf.what(), config, layers)
 }
 
+/// The image of a config whose layers are all known: what an export of it would be put together to.
+pub(super) fn recalled(what: &str, config: Bytes, press: &mut Press) -> Result<Option<Assembled>, Problem> {
+    let diffs = diff_ids(what, &config)?;
+    press.recall(&diffs)?;
+    let layers = diffs.iter().map(|diff| press.known(*diff).cloned());
+    let Some(layers) = layers.collect::<Option<Vec<Layer>>>() else {
+        return Ok(None);
+    };
+    put_together(what, config, layers).map(Some)
+}
+
 fn diff_ids(what: &str, config: &[u8]) -> Result<Vec<Digest>, Problem> {
     let config: Config =
         serde_json::from_slice(config).map_err(|error| invalid(what, format!("its config: {error}")))?;
@@ -192,8 +205,9 @@ fn diff_ids(what: &str, config: &[u8]) -> Result<Vec<Digest>, Problem> {
 
 fn put_together(what: &str, config: Bytes, layers: Vec<Layer>) -> Result<Assembled, Problem> {
     let digest = super::digest_of(&config);
-    let text = manifest(digest, config.len() as u64, &layers);
-    let manifest = Manifest::parse(what, None, text.into())?;
+    let written = manifest(digest, config.len() as u64, &layers);
+    let manifest = Manifest::parse(what, None, written.into())?;
+    let text = Some(config.clone());
     let mut places: HashMap<Digest, Place> = HashMap::from([(digest, Place::Bytes(config))]);
     places.extend(layers.into_iter().map(|layer| (layer.digest, layer.place)));
     let config = match &manifest.content {
@@ -205,6 +219,7 @@ fn put_together(what: &str, config: Bytes, layers: Vec<Layer>) -> Result<Assembl
         image: LocalImage::new(manifest.digest, vec![manifest], places)?,
         config,
         left_out: Vec::new(),
+        text,
     })
 }
 

@@ -315,5 +315,6 @@ fn finish(root: ManifestDigest, tree: Tree, left_out: Vec<Platform>) -> Result<A
         config,
         left_out,
         layers: layers.len(),
+        text: None,
     })
 }

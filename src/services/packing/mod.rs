@@ -184,6 +184,10 @@ impl Packing {
         spool: Arc<Spool>,
     ) -> Result<Packed, Problem> {
         let Inspected { id, layers } = self.engines.inspect(source).await?;
+        let (what, kept) = (source.to_string(), Arc::clone(&spool));
+        if let Some(assembled) = desk.attend(move |desk| remembered(&what, id, kept, desk)).await? {
+            return Ok(packed(assembled, 0, Some(id), spool, None));
+        }
         for predicted in [layers, Vec::new()] {
             let export = self.engines.export(source, id).await?;
             let export = export.take_until(desk.stop.clone().cancelled_owned());
@@ -195,7 +199,11 @@ impl Packing {
                     press.recall(&predicted)?;
                     let mut export = Export::read(&what, input, press, &predicted)?;
                     match put_together(&mut export, None) {
-                        Ok(assembled) => Ok(Read::Done(Box::new(assembled), export.press.compressed)),
+                        Ok(assembled) => {
+                            let compressed = export.press.compressed;
+                            remember(&what, id, &assembled, &mut export.press);
+                            Ok(Read::Done(Box::new(assembled), compressed))
+                        }
                         Err(_) if export.again => Ok(Read::Again),
                         Err(problem) => Err(problem),
                     }
@@ -210,6 +218,27 @@ impl Packing {
             format!("the export of {source} is another one each time"),
         )
         .hint("see that nobody changes the image meanwhile, then run the same command again"))
+    }
+}
+
+/// The image that its engine names by its config, where that config is remembered and every layer
+/// of it is known: what it is needs no export.
+fn remembered(what: &str, id: ImageId, spool: Arc<Spool>, desk: Desk) -> Result<Option<Assembled>, Problem> {
+    let Some(config) = spool.config(id.0) else {
+        return Ok(None);
+    };
+    docker::recalled(what, config, &mut Press::new(spool, desk))
+}
+
+/// Remembers the config of an image that was exported, where the short way leads to the very same
+/// manifest: not where its engine names it by another digest, nor where its layers came compressed.
+fn remember(what: &str, id: ImageId, assembled: &Assembled, press: &mut Press) {
+    let Some(config) = assembled.text.clone().filter(|text| digest_of(text) == id.0) else {
+        return;
+    };
+    let again = docker::recalled(what, config.clone(), press);
+    if again.is_ok_and(|again| again.is_some_and(|again| again.image.root() == assembled.image.root())) {
+        press.spool.remember_config(id.0, &config);
     }
 }
 

@@ -1,14 +1,17 @@
 //! Compressed layers on their way, and what is remembered of them.
 //!
-//! Owns two folders that nobody else may read: `spool/` with files named by their digest, and
-//! `layers/` with the compressed digest of every layer ever compressed, by diff id. What nobody
-//! used for a week is taken away, so that the next push of the same layers finds them. Must not compress anything.
+//! Owns three folders that nobody else may read: `spool/` with files named by their digest,
+//! `layers/` with the compressed digest of every layer ever compressed, by diff id, and `configs/`
+//! with the configs of images that were put together from such layers, by digest. What nobody used
+//! for a week is taken out of `spool/`, so that the next push of the same layers finds them. Must
+//! not compress anything.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -24,7 +27,7 @@ const ROOM: u64 = 8 << 30;
 /// A push that is under way may still want what was used within this time.
 const BUSY: Duration = Duration::from_secs(3600);
 
-/// The two folders.
+/// The folders.
 #[derive(Debug)]
 pub(super) struct Spool {
     folder: PathBuf,
@@ -54,7 +57,7 @@ impl Spool {
             folder: folder.map_or_else(own, Path::to_path_buf),
             passing: folder.is_none(),
         };
-        for part in [spool.spooled(), spool.noted()] {
+        for part in [spool.spooled(), spool.noted(), spool.configs()] {
             private_file::make_folder(&part).map_err(|error| spool.unwritable(&error))?;
         }
         spool.sweep();
@@ -67,6 +70,10 @@ impl Spool {
 
     fn noted(&self) -> PathBuf {
         self.folder.join("layers")
+    }
+
+    fn configs(&self) -> PathBuf {
+        self.folder.join("configs")
     }
 
     /// Where a blob is, if it is here.
@@ -128,6 +135,19 @@ impl Spool {
         let text = serde_json::to_vec(&note).unwrap_or_default();
         if let Err(problem) = private_file::write(&self.noted().join(diff.hex()), &text) {
             tracing::debug!(%problem, "the digest of a layer is not remembered");
+        }
+    }
+
+    /// The config with this digest, where it is remembered whole.
+    pub(super) fn config(&self, digest: Digest) -> Option<Bytes> {
+        let bytes = fs::read(self.configs().join(digest.hex())).ok()?;
+        (super::digest_of(&bytes) == digest).then(|| bytes.into())
+    }
+
+    /// Remembers a config. Forgetting costs time, not the answer.
+    pub(super) fn remember_config(&self, digest: Digest, bytes: &[u8]) {
+        if let Err(problem) = private_file::write(&self.configs().join(digest.hex()), bytes) {
+            tracing::debug!(%problem, "the config of an image is not remembered");
         }
     }
 
