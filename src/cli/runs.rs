@@ -150,6 +150,14 @@ pub fn summary(record: &RunRecord) -> String {
             };
             text.push_str(&format!("  the copy {target} {what}\n"));
         }
+        if let Op::CreateBranch {
+            repository, branch, ..
+        } = &step.op
+            && let Some(commit) = done.and_then(|done| done.made.commit.as_ref())
+            && matches!(outcome, Some(StepOutcome::Done | StepOutcome::Skipped))
+        {
+            text.push_str(&format!("  {repository} branch {branch} at {}\n", commit.short()));
+        }
         if let (Op::RevokeSession { session, .. }, Some(StepOutcome::Done)) = (&step.op, outcome) {
             text.push_str(&format!("  session {session} is revoked\n"));
         }
