@@ -12,6 +12,7 @@ mod documents;
 mod environment;
 mod login;
 mod output;
+mod pairs;
 mod prompt;
 mod publish;
 mod registry_login;
