@@ -154,6 +154,18 @@ pub enum Command {
     Workflow(Workflow),
     /// Check everything that a publish or a rotation leans on, each with its remedy
     Doctor,
+    /// A script for your shell that completes commands and options
+    Completions {
+        /// Which shell
+        #[arg(value_name = "SHELL", value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// The manual, in one page on standard output
+    Man {
+        /// A page for every command instead, in this folder
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// Configuration
     Config {
         #[command(subcommand)]
