@@ -136,8 +136,7 @@ impl Terminal {
 
     /// Sends bytes as they are. A program that has gone takes none, which is seen elsewhere.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.writer.write_all(bytes).unwrap();
-        self.writer.flush().unwrap();
+        drop(self.writer.write_all(bytes).and_then(|()| self.writer.flush()));
     }
 
     /// Where `text` stands first: row and column from 1, as a mouse reports them.
@@ -181,10 +180,55 @@ impl Terminal {
     #[track_caller]
     pub fn quit(mut self) -> String {
         self.press("q");
+        self.ends_well()
+    }
+
+    /// Asserts that it ends by itself, with 0 and the terminal given back.
+    #[track_caller]
+    pub fn ends_well(self) -> String {
         let (code, raw) = self.end();
         assert_eq!(code, 0, "{raw}");
         given_back(&raw);
         raw
+    }
+
+    /// Reads until the screen satisfies `wanted`; false where the program has gone before.
+    #[track_caller]
+    pub fn alive_until(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> bool {
+        let end = Instant::now() + PATIENCE;
+        while !wanted(&self.text()) {
+            match self
+                .output
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
+                Ok(bytes) => {
+                    self.parser.process(&bytes);
+                    self.raw.extend(bytes);
+                }
+                Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => panic!("never saw {what}; the screen is\n{}", self.text()),
+            }
+        }
+        true
+    }
+
+    /// Leaves from wherever it is: back, and `q`, as often as there is something to go back from.
+    /// A size that is too small says itself on the screen, so that each key is known to be read
+    /// before the next one goes: Esc and a letter in one piece would be another key.
+    #[track_caller]
+    pub fn leave(mut self) -> String {
+        for round in 0..40_u16 {
+            for (step, key) in ["\x1b", "q"].iter().enumerate() {
+                self.press(key);
+                let columns = 40 + (round % 2) * 2 + step as u16;
+                self.resize(8, columns);
+                let told = format!("this is {columns}x8");
+                if !self.alive_until(&told, |screen| screen.contains(&told)) {
+                    return self.ends_well();
+                }
+            }
+        }
+        panic!("it cannot be left; the screen is\n{}", self.text());
     }
 }
 

@@ -106,7 +106,26 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
         dialogs::view::draw(model, modal, frame, &mut drawn);
     }
     footer::draw(model, places.footer, frame, &mut drawn);
+    if !model.setting.look.unicode {
+        ascii(frame);
+    }
     drawn
+}
+
+/// Puts one ASCII character in the place of every other: titles and names from outside hold some
+/// that no glyph of the look stands for.
+fn ascii(frame: &mut Frame) {
+    for cell in &mut frame.buffer_mut().content {
+        if !cell.symbol().is_ascii() {
+            cell.set_symbol(match cell.symbol() {
+                "…" => ".",
+                "·" | "–" | "—" => "-",
+                "×" => "x",
+                "→" => ">",
+                _ => "?",
+            });
+        }
+    }
 }
 
 /// Draws a box with a title on the left and a note on the right; returns its inside.
