@@ -103,7 +103,7 @@ def leave(terminal):
             terminal.send(key.encode())
             terminal.size(8, columns)
             patience = time.monotonic() + 30
-            while f"this is {columns}x8" not in plain(terminal.shown[terminal.seen:]):
+            while f"thisis{columns}x8" not in plain(terminal.shown[terminal.seen:]):
                 if not terminal.drain(0.05):
                     return ended(terminal)
                 if time.monotonic() > patience:
@@ -112,8 +112,8 @@ def leave(terminal):
 
 
 def plain(text):
-    """Without sequences; a size is drawn digit by digit, where only some digits change."""
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    """Without sequences and spaces, which the cursor jumps over."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\s", "", text)
 
 
 def ended(terminal):
@@ -135,7 +135,8 @@ def hang_up(world):
     while terminal.process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
     code = terminal.process.poll()
-    check(code is not None, f"a terminal that goes away ends the console ({code})", "it is there still after 20 s")
+    check(code is not None and code >= 0, f"a terminal that goes away ends the console ({code})",
+          "it is there still after 20 s" if code is None else f"signal {-code}")
 
 
 referee(main)
