@@ -17,6 +17,8 @@ LASTS = 30 if FULL else 10
 WAITS = ("epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "select", "pselect6", "futex", "clock_nanosleep", "nanosleep", "read")
 #: strace interrupts what it finds waiting; what returns this soon is its own doing.
 SETTLES = 1.0
+#: Threads that nobody needs any more end by themselves after ten seconds.
+SPARE = 11
 
 
 def main():
@@ -71,6 +73,7 @@ def quiet(terminal):
         time.sleep(2)
         terminal.drain(0)
         if len(terminal.shown) == before:
+            time.sleep(SPARE)
             return
     need(False, "it draws on and on")
 

@@ -8,6 +8,7 @@ mod header;
 pub mod look;
 mod pane;
 pub mod piece;
+mod tour;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -99,6 +100,9 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
         }
         Screen::Review(state) => review::view::draw(model, state, places.body, frame, &mut drawn),
         Screen::Run(state) => running::view::draw(model, state, places.body, frame, &mut drawn),
+    }
+    if let Some(hint) = places.hint {
+        tour::draw(model, hint, frame);
     }
     if let Some(modal) = &model.modal {
         drawn.hits.clear();
