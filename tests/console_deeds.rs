@@ -22,11 +22,18 @@ fn ready(folder: &Path) -> Terminal {
 #[track_caller]
 fn confirm(terminal: &mut Terminal) -> String {
     terminal.press("\r");
-    let text = terminal.until("the question", |screen| {
-        screen.contains("Type ") && screen.contains(" to start")
-    });
-    let word = text.split("Type ").nth(1).unwrap();
-    let word = word.split(" to start").next().unwrap().to_owned();
+    answer(terminal)
+}
+
+#[track_caller]
+fn answer(terminal: &mut Terminal) -> String {
+    let asked = |screen: &str| {
+        let (_, word) = screen.split_once("Type ")?;
+        let (word, rest) = word.split_once(" to ")?;
+        (rest.starts_with("start") || rest.starts_with("go on")).then(|| word.to_owned())
+    };
+    let text = terminal.until("the question", |screen| asked(screen).is_some());
+    let word = asked(&text).unwrap();
     terminal.press(&format!("{word}\r"));
     word
 }
@@ -97,7 +104,9 @@ fn a_release_is_held_and_the_hold_is_lifted() {
             .any(|line| line.contains("2025-01-27") && line.contains("held"))
     });
     terminal.press("1H");
-    terminal.see("lift");
+    terminal.until("the plan", |screen| {
+        screen.contains("Lift the hold of 2025-01-27") && screen.contains("1 of them changes")
+    });
     confirm(&mut terminal);
     done(&mut terminal);
     let written = writes(folder.path());
@@ -164,6 +173,7 @@ fn leaving_while_a_run_goes_on_asks_and_then_stops_it() {
     let mut terminal = demo(folder.path(), SIZE);
     terminal.see("cancelled");
     terminal.press("5r");
+    answer(&mut terminal);
     done(&mut terminal);
     let written = writes(folder.path());
     assert_eq!(ending(&written, "/git/refs 201"), 1, "{written:#?}");
@@ -186,6 +196,7 @@ fn ctrl_c_twice_leaves_at_once_and_the_run_can_be_settled() {
     terminal.press("5");
     terminal.see("resume");
     terminal.press("r");
+    answer(&mut terminal);
     done(&mut terminal);
     let written = writes(folder.path());
     assert_eq!(ending(&written, "/releases 200"), 4, "{written:#?}");

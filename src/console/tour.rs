@@ -121,7 +121,11 @@ pub fn hint(model: &Model) -> Option<(String, String, String)> {
     let at = ALL.iter().position(|one| *one == step)? + 1;
     let release = model.panes.releases.selected().map(|row| row.name.to_string());
     let release = release.as_deref().unwrap_or("a release");
+    let elsewhere = !matches!(model.screen, Screen::Panes);
     let text = match step {
+        Step::Plan | Step::Channels | Step::Help if elsewhere => {
+            format!("{} leads back to the panes", key(ActionId::ReviewBack))
+        }
         Step::Plan => {
             let publish = key(ActionId::Publish);
             format!("{publish} plans the publishing of {release}; nothing changes yet")
