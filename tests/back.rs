@@ -4,49 +4,23 @@
 
 #![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
 
+mod common;
+
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
-use windlass::config::Config;
-use windlass::demo::{Options, World};
+use common::{session, world};
+use windlass::demo::World;
 use windlass::domain::{Kind, Problem, Snapshot};
 use windlass::journal::{Outcome, RunId, RunRecord};
 use windlass::plan::intent::Part;
 use windlass::plan::{
     HoldIntent, Intent, Plan, PromoteIntent, PublishIntent, ReleaseIntent, RollbackIntent, RolledBack,
 };
-use windlass::run::{Session, Setting};
-use windlass::services::Services;
+use windlass::run::Session;
 
 const RELEASE: &str = "2025-01-27";
 const STUDIO: &str = "finos-legend-studio-k8s";
-
-async fn world(dir: &Path, faults: Option<&str>) -> World {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let mut options = Options::in_dir(dir.join("world"));
-    options.image_size = 65_536;
-    if let Some(faults) = faults {
-        let path = dir.join("faults.toml");
-        std::fs::write(&path, faults).unwrap();
-        options.faults = Some(path);
-    }
-    World::start(&options).await.unwrap()
-}
-
-fn session(world: &World, dir: &Path) -> Session {
-    let variables: BTreeMap<String, String> = world.environment().into_iter().collect();
-    let variable = |name: &str| variables.get(name).cloned();
-    let config = Config::load(None, variable, None).unwrap();
-    let services = Services::new(&variable, Some(dir.join("cache")), false).unwrap();
-    let setting = Setting {
-        state: dir.join("state"),
-        cache: dir.join("cache"),
-        read_only: false,
-        offline: false,
-    };
-    Session::open(config, services, &setting).unwrap()
-}
 
 /// Looks and plans, as every face does.
 async fn planned(session: &Session, intent: &Intent) -> Result<Plan, Problem> {
@@ -152,7 +126,7 @@ fn of_channel(map: &[String], channel: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promotion_brings_the_pairs_of_edge_and_its_rollback_restores_the_map() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path(), None).await;
+    let world = world(dir.path(), "").await;
     let session = session(&world, dir.path());
     let first = map(&world);
     let published = done(&session, &charms_alone()).await;
@@ -200,7 +174,7 @@ const REFUSING: &str = "[[fault]]\nservice = \"charmhub\"\nmethod = \"POST\"\npa
 #[tokio::test(flavor = "multi_thread")]
 async fn a_publish_that_failed_midway_is_rolled_back_to_the_former_map() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path(), Some(REFUSING)).await;
+    let world = world(dir.path(), REFUSING).await;
     let session = session(&world, dir.path());
     let before = map(&world);
     let failed = made(&session, &charms_alone()).await;
@@ -229,7 +203,7 @@ async fn a_publish_that_failed_midway_is_rolled_back_to_the_former_map() {
 async fn a_publish_taken_up_again_is_still_rolled_back_whole() {
     let dir = tempfile::tempdir().unwrap();
     let once = REFUSING.replace("every = true", "nth = 1");
-    let world = world(dir.path(), Some(&once)).await;
+    let world = world(dir.path(), &once).await;
     let session = session(&world, dir.path());
     let before = map(&world);
     let failed = made(&session, &charms_alone()).await;
@@ -245,7 +219,7 @@ async fn a_publish_taken_up_again_is_still_rolled_back_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_somebody_changed_since_is_left_unless_over() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path(), None).await;
+    let world = world(dir.path(), "").await;
     let session = session(&world, dir.path());
     let before = map(&world);
     let published = done(&session, &charms_alone()).await;
@@ -276,7 +250,7 @@ async fn a_lost_answer_waits_and_its_own_rollback_may_begin() {
     let dir = tempfile::tempdir().unwrap();
     // The release is made, and every answer and every later look is lost.
     let hidden = "[[fault]]\nservice = \"charmhub\"\nmethod = \"POST\"\npath = \"/v1/charm/finos-legend-sdlc-k8s/releases\"\nnth = 1\nhang = 30\n";
-    let world = world(dir.path(), Some(hidden)).await;
+    let world = world(dir.path(), hidden).await;
     let session = session(&world, dir.path());
     let before = map(&world);
     let plan = planned(&session, &charms_alone()).await.unwrap();
@@ -324,7 +298,7 @@ async fn a_lost_answer_waits_and_its_own_rollback_may_begin() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_is_seen_by_everybody_and_a_rolled_back_publish_is_held() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path(), None).await;
+    let world = world(dir.path(), "").await;
     let session = session(&world, dir.path());
     let hold = |hold| {
         Intent::Hold(HoldIntent {

@@ -3,45 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
 
-use std::collections::BTreeMap;
-use std::path::Path;
+mod common;
+
 use std::time::Duration;
 
-use windlass::config::Config;
-use windlass::demo::{Options, World};
+use common::{session, session_with, world, world_with, writes};
 use windlass::domain::{Kind, Snapshot};
 use windlass::journal::{Outcome, RunRecord, StepOutcome};
 use windlass::plan::{Plan, PublishIntent};
-use windlass::run::{Session, Setting};
-use windlass::services::Services;
+use windlass::run::Session;
 
 fn intent() -> PublishIntent {
     PublishIntent::of("2025-01-27".parse().unwrap())
-}
-
-async fn world(dir: &Path, change: impl FnOnce(&mut Options)) -> World {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let mut options = Options::in_dir(dir.join("world"));
-    options.image_size = 65_536;
-    change(&mut options);
-    World::start(&options).await.unwrap()
-}
-
-fn session(world: &World, dir: &Path, read_only: bool, extra: &[(&str, &str)]) -> Session {
-    let mut variables: BTreeMap<String, String> = world.environment().into_iter().collect();
-    for (name, value) in extra {
-        variables.insert((*name).to_owned(), (*value).to_owned());
-    }
-    let variable = |name: &str| variables.get(name).cloned();
-    let config = Config::load(None, variable, None).unwrap();
-    let services = Services::new(&variable, Some(dir.join("cache")), false).unwrap();
-    let setting = Setting {
-        state: dir.join("state"),
-        cache: dir.join("cache"),
-        read_only,
-        offline: false,
-    };
-    Session::open(config, services, &setting).unwrap()
 }
 
 async fn planned(session: &Session) -> Plan {
@@ -54,31 +27,11 @@ async fn publish(session: &Session) -> RunRecord {
     session.start(plan).unwrap().finished.await.unwrap().unwrap()
 }
 
-/// Requests that change something, as the world logged them: `service method path status`.
-fn writes(world: &World) -> Vec<String> {
-    let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
-    log.lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .filter(|r| !matches!(r["method"].as_str(), Some("GET" | "HEAD")))
-        .filter(|r| !r["path"].as_str().unwrap().ends_with("/refresh"))
-        .map(|r| {
-            let word = |key: &str| r[key].as_str().unwrap_or_default().to_owned();
-            format!(
-                "{} {} {} {}",
-                word("service"),
-                word("method"),
-                word("path"),
-                r["status"]
-            )
-        })
-        .collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_publish_ends_done_and_a_second_one_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path(), |_| {}).await;
-    let session = session(&world, dir.path(), false, &[]);
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path());
     let record = publish(&session).await;
     assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
     assert!(
@@ -115,8 +68,8 @@ async fn a_publish_ends_done_and_a_second_one_writes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_session_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path(), |_| {}).await;
-    let session = session(&world, dir.path(), true, &[]);
+    let world = world(dir.path(), "").await;
+    let session = session_with(&world, dir.path(), true, &[]);
     let plan = planned(&session).await;
     let problem = session.start(plan).err().unwrap();
     assert_eq!(problem.kind, Kind::Refused);
@@ -127,8 +80,8 @@ async fn a_read_only_session_writes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_moved_by_somebody_else_stops_the_release() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path(), |_| {}).await;
-    let session = session(&world, dir.path(), false, &[]);
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path());
     let plan = planned(&session).await;
     let client = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
     let token = world
@@ -167,16 +120,14 @@ async fn a_channel_moved_by_somebody_else_stops_the_release() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_lost_after_the_deed_is_looked_after_and_not_repeated() {
     let dir = tempfile::tempdir().unwrap();
-    let faults = dir.path().join("faults.toml");
     let fault = |path: &str| {
         format!(
             "[[fault]]\nservice = \"charmhub\"\nmethod = \"POST\"\npath = \"{path}\"\nnth = 1\naction = \"reset-after\"\n"
         )
     };
     let text = fault("*/releases") + &fault("*/tracks") + &fault("*/resources/*/revisions");
-    std::fs::write(&faults, text).unwrap();
-    let world = world(dir.path(), |options| options.faults = Some(faults)).await;
-    let session = session(&world, dir.path(), false, &[]);
+    let world = world(dir.path(), &text).await;
+    let session = session(&world, dir.path());
     let record = publish(&session).await;
     assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
     // Three charms and the bundle.
@@ -193,11 +144,11 @@ async fn an_answer_lost_after_the_deed_is_looked_after_and_not_repeated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_public_view_that_lags_is_waited_for() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path(), |options| {
+    let world = world_with(dir.path(), |options| {
         options.serve_lag = Duration::from_millis(900);
     })
     .await;
-    let session = session(&world, dir.path(), false, &[]);
+    let session = session(&world, dir.path());
     let record = publish(&session).await;
     assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
     world.stop().await;
@@ -207,12 +158,12 @@ async fn a_public_view_that_lags_is_waited_for() {
 async fn an_expired_token_is_a_problem_with_a_remedy() {
     use base64::Engine as _;
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path(), |_| {}).await;
+    let world = world(dir.path(), "").await;
     let token = world
         .mint_token(None, &["package-manage"], Duration::ZERO)
         .unwrap();
     let export = base64::engine::general_purpose::STANDARD.encode(token);
-    let session = session(&world, dir.path(), false, &[("CHARMCRAFT_AUTH", export.as_str())]);
+    let session = session_with(&world, dir.path(), false, &[("CHARMCRAFT_AUTH", export.as_str())]);
     let snapshot = session.observer.for_publish(Snapshot::default(), &intent()).await;
     let problem = session.plan_publish(&snapshot, &intent()).unwrap_err();
     assert_eq!(problem.kind, Kind::Credentials);

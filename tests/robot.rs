@@ -3,137 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+mod common;
 
+use common::{BUNDLE_REPOSITORY as BUNDLE, Client, world, writes};
 use serde_json::{Value, json};
-use windlass::demo::{Options, World};
 
-const BUNDLE: &str = "finos/legend-juju-bundle";
 const ROBOT: [&str; 4] = ["publish", "--new", "--yes", "--json"];
-
-/// A command line with a home of its own.
-struct Client {
-    dir: PathBuf,
-    variables: BTreeMap<String, String>,
-}
-
-/// How a command ended.
-struct Ended {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Ended {
-    #[track_caller]
-    fn with(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{}{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("no document: {}{}", self.out, self.err))
-    }
-}
-
-async fn world(dir: &Path, faults: &str) -> World {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let mut options = Options::in_dir(dir.join("world"));
-    options.image_size = 65_536;
-    if !faults.is_empty() {
-        let file = dir.join("faults.toml");
-        std::fs::write(&file, faults).unwrap();
-        options.faults = Some(file);
-    }
-    World::start(&options).await.unwrap()
-}
-
-impl Client {
-    fn new(world: &World, dir: &Path) -> Self {
-        let mut variables: BTreeMap<String, String> = world.environment().into_iter().collect();
-        let home = dir.join("home");
-        std::fs::create_dir_all(&home).unwrap();
-        for (name, value) in [
-            ("HOME", home.display().to_string()),
-            ("WINDLASS_STATE_DIR", dir.join("state").display().to_string()),
-            ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent".to_owned()),
-        ] {
-            variables.insert(name.to_owned(), value);
-        }
-        Self {
-            dir: dir.to_owned(),
-            variables,
-        }
-    }
-
-    fn with(&self, name: &str, value: &str) -> Self {
-        let mut variables = self.variables.clone();
-        variables.insert(name.to_owned(), value.to_owned());
-        Self {
-            dir: self.dir.clone(),
-            variables,
-        }
-    }
-
-    fn run(&self, arguments: &[&str]) -> Ended {
-        let ended = Command::new(env!("CARGO_BIN_EXE_windlass"))
-            .args(arguments)
-            .env_clear()
-            .envs(&self.variables)
-            .current_dir(&self.dir)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        Ended {
-            code: ended.status.code().unwrap(),
-            out: String::from_utf8(ended.stdout).unwrap(),
-            err: String::from_utf8(ended.stderr).unwrap(),
-        }
-    }
-
-    /// Asks GitHub itself, as somebody else at another desk would.
-    async fn github(&self, method: &str, path: &str, body: Value) -> Value {
-        let client = reqwest::Client::builder()
-            .tls_certs_only([])
-            .no_proxy()
-            .build()
-            .unwrap();
-        let url = format!("{}/repos/{BUNDLE}/{path}", self.variables["GITHUB_API_URL"]);
-        let request = client
-            .request(method.parse().unwrap(), url)
-            .header("User-Agent", "tests")
-            .header("Authorization", format!("Bearer {}", self.variables["GH_TOKEN"]));
-        let request = if method == "GET" {
-            request
-        } else {
-            request.json(&body)
-        };
-        let answer = request.send().await.unwrap();
-        assert!(
-            answer.status().is_success(),
-            "{method} {path}: {}",
-            answer.status()
-        );
-        serde_json::from_str(&answer.text().await.unwrap()).unwrap_or_default()
-    }
-}
-
-/// Requests that change something, as the world logged them: `service method path`.
-fn writes(world: &World) -> Vec<String> {
-    let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
-    log.lines()
-        .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .filter(|r| !matches!(r["method"].as_str(), Some("GET" | "HEAD")))
-        .filter(|r| !r["path"].as_str().unwrap().ends_with("/refresh"))
-        .map(|r| {
-            let word = |key: &str| r[key].as_str().unwrap_or_default().to_owned();
-            format!("{} {} {}", word("service"), word("method"), word("path"))
-        })
-        .collect()
-}
 
 fn left_out(document: &Value) -> Vec<(&str, &str)> {
     let list = document["left_out"].as_array().unwrap();
@@ -191,7 +66,7 @@ async fn a_fresh_world_is_published_once_and_what_is_odd_is_left_out() {
     let last = written.last().unwrap();
     assert_eq!(
         last,
-        &format!("github POST /repos/{BUNDLE}/git/refs"),
+        &format!("github POST /repos/{BUNDLE}/git/refs 201"),
         "{written:#?}"
     );
 

@@ -4,46 +4,20 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::large_futures, missing_docs)]
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+mod common;
 
+use std::collections::BTreeSet;
+
+use common::{session, session_with, world, writes};
 use secrecy::SecretString;
-use windlass::config::Config;
 use windlass::config::workspace::TokenKind;
+use windlass::demo::World;
 use windlass::demo::environment::{EMAIL, OTP, PASSWORD};
-use windlass::demo::{Options, World};
 use windlass::domain::{Kind, Lineage, Snapshot};
 use windlass::journal::{Outcome, RunRecord, StepOutcome};
 use windlass::plan::{Plan, Revoked, RotateIntent, credentials};
-use windlass::run::{Means, Session, Setting};
-use windlass::services::Services;
+use windlass::run::{Means, Session};
 use windlass::services::charmhub::sign_on::{Login, SignOnAnswer};
-
-async fn world(dir: &Path, faults: &str) -> World {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let mut options = Options::in_dir(dir.join("world"));
-    options.image_size = 65_536;
-    if !faults.is_empty() {
-        let file = dir.join("faults.toml");
-        std::fs::write(&file, faults).unwrap();
-        options.faults = Some(file);
-    }
-    World::start(&options).await.unwrap()
-}
-
-fn session(world: &World, dir: &Path, read_only: bool) -> Session {
-    let variables: BTreeMap<String, String> = world.environment().into_iter().collect();
-    let variable = |name: &str| variables.get(name).cloned();
-    let config = Config::load(None, variable, None).unwrap();
-    let services = Services::new(&variable, Some(dir.join("cache")), false).unwrap();
-    let setting = Setting {
-        state: dir.join("state"),
-        cache: dir.join("cache"),
-        read_only,
-        offline: false,
-    };
-    Session::open(config, services, &setting).unwrap()
-}
 
 fn login() -> Login {
     Login {
@@ -84,27 +58,10 @@ async fn rotate(session: &Session, intent: &RotateIntent) -> RunRecord {
     handle.finished.await.unwrap().unwrap()
 }
 
-/// `method path status` of what GitHub and the sign-on were asked to change.
-fn writes(world: &World) -> Vec<String> {
-    let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
-    log.lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .filter(|r| !matches!(r["method"].as_str(), Some("GET" | "HEAD")))
-        .map(|r| {
-            format!(
-                "{} {} {}",
-                r["method"].as_str().unwrap(),
-                r["path"].as_str().unwrap(),
-                r["status"]
-            )
-        })
-        .collect()
-}
-
 fn puts(world: &World) -> Vec<String> {
     writes(world)
         .into_iter()
-        .filter(|write| write.starts_with("PUT"))
+        .filter(|write| write.contains(" PUT "))
         .collect()
 }
 
@@ -121,7 +78,7 @@ async fn lineages(session: &Session) -> BTreeSet<Lineage> {
 async fn a_rotation_puts_one_token_everywhere_and_the_next_one_ends_it() {
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path(), "").await;
-    let session = session(&world, dir.path(), false);
+    let session = session(&world, dir.path());
     let first = rotate(&session, &RotateIntent::default()).await;
     assert_eq!(first.outcome, Some(Outcome::Done), "{:?}", first.problem);
     let sent = puts(&world);
@@ -161,7 +118,7 @@ async fn a_target_that_fails_for_good_does_not_keep_the_others_and_is_made_up_fo
     let faults = "[[fault]]\nservice = \"github\"\nmethod = \"PUT\"\n\
                   path = \"*/legend-juju-sdlc-server-operator/*\"\nevery = true\nstatus = 403\n";
     let broken = world(dir.path(), faults).await;
-    let session_one = session(&broken, dir.path(), false);
+    let session_one = session(&broken, dir.path());
     let first = rotate(&session_one, &RotateIntent::default()).await;
     assert_eq!(first.outcome, Some(Outcome::Failed));
     let told = format!("{:?}", first.problem.as_ref().unwrap());
@@ -180,14 +137,14 @@ async fn a_target_that_fails_for_good_does_not_keep_the_others_and_is_made_up_fo
 
     let mended = world(dir.path(), "").await;
     let before = writes(&mended).len();
-    let session_two = session(&mended, dir.path(), false);
+    let session_two = session(&mended, dir.path());
     let second = rotate(&session_two, &RotateIntent::default()).await;
     assert_eq!(second.outcome, Some(Outcome::Done), "{:?}", second.problem);
     assert_eq!(second.id, first.id);
     let since = writes(&mended).split_off(before);
     assert_eq!(
         since,
-        ["PUT /repos/finos/legend-juju-sdlc-server-operator/actions/secrets/CHARMHUB_TOKEN 204"]
+        ["github PUT /repos/finos/legend-juju-sdlc-server-operator/actions/secrets/CHARMHUB_TOKEN 204"]
     );
     assert_eq!(lineages(&session_two).await, BTreeSet::from([Lineage::Current]));
     mended.stop().await;
@@ -199,7 +156,7 @@ async fn a_token_lost_on_its_way_is_named_and_another_one_is_made() {
     let faults = "[[fault]]\nservice = \"charmhub\"\nmethod = \"POST\"\n\
                   path = \"/v1/tokens/usso/exchange\"\nnth = 1\naction = \"reset-after\"\n";
     let world = world(dir.path(), faults).await;
-    let session = session(&world, dir.path(), false);
+    let session = session(&world, dir.path());
     let record = rotate(&session, &RotateIntent::default()).await;
     assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
     let snapshot = session.observer.for_credentials(Snapshot::default()).await;
@@ -211,7 +168,7 @@ async fn a_token_lost_on_its_way_is_named_and_another_one_is_made() {
 async fn a_read_only_session_mints_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path(), "").await;
-    let session = session(&world, dir.path(), true);
+    let session = session_with(&world, dir.path(), true, &[]);
     let (plan, _) = planned(&session, &RotateIntent::default()).await;
     let problem = session.start_with(plan, Means::default()).err().unwrap();
     assert_eq!(problem.kind, Kind::Refused);
@@ -226,7 +183,7 @@ async fn one_secret_of_the_organisation_replaces_the_copies() {
     let faults = "[[fault]]\nservice = \"github\"\nmethod = \"DELETE\"\n\
                   path = \"*/legend-juju-studio-operator/*\"\nevery = true\nstatus = 403\n";
     let broken = world(dir.path(), faults).await;
-    let session_one = session(&broken, dir.path(), false);
+    let session_one = session(&broken, dir.path());
     let wish = RotateIntent {
         organisation: true,
         ..RotateIntent::default()
@@ -248,22 +205,22 @@ async fn one_secret_of_the_organisation_replaces_the_copies() {
     assert_eq!(
         puts(&broken),
         [
-            "PUT /orgs/finos/actions/secrets/CHARMCRAFT_AUTH 201",
-            "PUT /orgs/finos/actions/secrets/CHARMHUB_TOKEN 201"
+            "github PUT /orgs/finos/actions/secrets/CHARMCRAFT_AUTH 201",
+            "github PUT /orgs/finos/actions/secrets/CHARMHUB_TOKEN 201"
         ]
     );
     broken.stop().await;
 
     // The next run deletes what is left and mints nothing.
     let world = world(dir.path(), "").await;
-    let session = session(&world, dir.path(), false);
+    let session = session(&world, dir.path());
     let before = writes(&world).len();
     let second = rotate(&session, &wish).await;
     assert_eq!(second.outcome, Some(Outcome::Done), "{:?}", second.problem);
     assert_eq!(second.id, first.id);
     assert_eq!(
         writes(&world).split_off(before),
-        ["DELETE /repos/finos/legend-juju-studio-operator/actions/secrets/CHARMHUB_TOKEN 204"]
+        ["github DELETE /repos/finos/legend-juju-studio-operator/actions/secrets/CHARMHUB_TOKEN 204"]
     );
     let kept = kept(&world);
     let shared = &kept["organizations"]["finos"]["secrets"]["CHARMHUB_TOKEN"];
@@ -312,7 +269,7 @@ fn copies(kept: &serde_json::Value) -> usize {
 async fn a_value_that_is_no_token_is_shown_to_nobody_but_sealed() {
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path(), "").await;
-    let session = session(&world, dir.path(), false);
+    let session = session(&world, dir.path());
     let text = SecretString::from("key-of-some-mailer-0123456789");
     let (value, fingerprint) = session.bring(TokenKind::Other, &text, "a file").unwrap();
     let intent = RotateIntent {

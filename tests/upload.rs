@@ -3,47 +3,26 @@
 
 #![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use windlass::config::Config;
-use windlass::demo::{Options, World};
+use common::{session_with, world, writes};
+use windlass::demo::World;
 use windlass::domain::{ContentFacts, ImageSource, Kind, Problem, Snapshot};
 use windlass::journal::{Outcome, RunRecord, StepOutcome};
 use windlass::plan::{CloseIntent, Content, CopyIntent, Plan, ReleaseIntent, UploadIntent};
-use windlass::run::{Session, Setting};
-use windlass::services::Services;
+use windlass::run::Session;
 
 const ENGINE: &str = "finos-legend-engine-k8s";
 const NEW: &str = "docker.io/finos/legend-engine-server:4.68.0";
 
-async fn world(dir: &Path) -> World {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let mut options = Options::in_dir(dir.join("world"));
-    options.image_size = 65_536;
-    World::start(&options).await.unwrap()
-}
-
-fn session(world: &World, dir: &Path, more: &[(&str, &str)]) -> Session {
-    let mut variables: BTreeMap<String, String> = world.environment().into_iter().collect();
+fn session(world: &World, dir: &Path) -> Session {
     // No engine of this machine plays a part.
-    let nowhere = dir.join("no.sock").display().to_string();
-    for name in ["DOCKER_HOST", "CONTAINER_HOST"] {
-        variables.insert(name.to_owned(), format!("unix://{nowhere}"));
-    }
-    for (name, value) in more {
-        variables.insert((*name).to_owned(), (*value).to_owned());
-    }
-    let variable = |name: &str| variables.get(name).cloned();
-    let config = Config::load(None, variable, None).unwrap();
-    let services = Services::new(&variable, Some(dir.join("cache")), false).unwrap();
-    let setting = Setting {
-        state: dir.join("state"),
-        cache: dir.join("cache"),
-        read_only: false,
-        offline: false,
-    };
-    Session::open(config, services, &setting).unwrap()
+    let nowhere = format!("unix://{}", dir.join("no.sock").display());
+    let engines = ["DOCKER_HOST", "CONTAINER_HOST"].map(|name| (name, nowhere.as_str()));
+    session_with(world, dir, false, &engines)
 }
 
 fn upload(charm: &str, resource: &str, content: Content) -> UploadIntent {
@@ -98,26 +77,6 @@ fn all(record: &RunRecord, outcome: StepOutcome) -> bool {
     record.steps.iter().all(|step| step.outcome == Some(outcome))
 }
 
-/// Requests that change something, as the world logged them: `service method path status`.
-fn writes(world: &World) -> Vec<String> {
-    let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
-    log.lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
-        .filter(|r| !matches!(r["method"].as_str(), Some("GET" | "HEAD")))
-        .filter(|r| !r["path"].as_str().unwrap().ends_with("/refresh"))
-        .map(|r| {
-            let word = |key: &str| r[key].as_str().unwrap_or_default().to_owned();
-            format!(
-                "{} {} {} {}",
-                word("service"),
-                word("method"),
-                word("path"),
-                r["status"]
-            )
-        })
-        .collect()
-}
-
 fn image(snapshot: &Snapshot) -> &windlass::domain::ImageFacts {
     match snapshot.content.value.as_ref().unwrap() {
         ContentFacts::Image(image) => image,
@@ -128,8 +87,8 @@ fn image(snapshot: &Snapshot) -> &windlass::domain::ImageFacts {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_becomes_a_revision_once_and_its_digest_finds_it_again() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path()).await;
-    let session = session(&world, dir.path(), &[]);
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path());
     let (snapshot, record) = uploaded(&session, &upload(ENGINE, "engine-image", from(NEW))).await;
     assert!(all(&record, StepOutcome::Done));
     let facts = image(&snapshot);
@@ -149,7 +108,7 @@ async fn an_image_becomes_a_revision_once_and_its_digest_finds_it_again() {
 
     // The world is the truth: a machine without a journal sends nothing either.
     let other = tempfile::tempdir().unwrap();
-    let fresh = self::session(&world, other.path(), &[]);
+    let fresh = self::session(&world, other.path());
     let (_, record) = uploaded(&fresh, &upload(ENGINE, "engine-image", from(NEW))).await;
     assert!(all(&record, StepOutcome::Skipped));
     assert_eq!(writes(&world), sent);
@@ -159,8 +118,8 @@ async fn an_image_becomes_a_revision_once_and_its_digest_finds_it_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_becomes_a_revision_and_only_the_file_that_was_previewed() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path()).await;
-    let session = session(&world, dir.path(), &[]);
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path());
     let path = dir.path().join("seed.sql");
     std::fs::write(&path, b"insert into release values (1)").unwrap();
     let intent = upload("finos-legend-db-k8s", "legend-db-seed", file(&path));
@@ -185,8 +144,8 @@ async fn a_file_becomes_a_revision_and_only_the_file_that_was_previewed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_is_told_before_a_byte_is_sent() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path()).await;
-    let session = session(&world, dir.path(), &[]);
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path());
     let path = dir.path().join("a");
     std::fs::write(&path, b"a").unwrap();
     let empty = dir.path().join("empty");
@@ -236,8 +195,8 @@ async fn what_cannot_be_is_told_before_a_byte_is_sent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_moves_a_tag_only_from_where_it_was_previewed() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path()).await;
-    let session = session(&world, dir.path(), &[]);
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path());
     let copy = |source: &str| CopyIntent {
         source: ImageSource::parse(source).unwrap(),
         destination: windlass::domain::Reference::parse("ghcr.io/cfpb/regtech/try:1").unwrap(),
@@ -277,8 +236,8 @@ async fn a_copy_moves_a_tag_only_from_where_it_was_previewed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_and_its_closing_touch_one_channel() {
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path()).await;
-    let session = session(&world, dir.path(), &[]);
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path());
     let charm: windlass::domain::CharmName = ENGINE.parse().unwrap();
     let mut intent = ReleaseIntent {
         charm: charm.clone(),

@@ -5,13 +5,17 @@
 
 mod actions_job;
 mod args;
+mod completions;
+mod config_new;
 mod confirm;
 mod demo;
 mod doctor;
 mod documents;
 mod environment;
 mod login;
+mod man;
 mod output;
+mod pairs;
 mod prompt;
 mod publish;
 mod registry_login;
@@ -213,6 +217,11 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
         }
         Some(Command::Workflow(wish)) => workflow::workflow(&process.session(global)?, &wish, output).await,
         Some(Command::Doctor) => doctor::doctor(&process.session(global)?, output).await,
+        Some(Command::Completions { shell }) => completions::completions(shell, output),
+        Some(Command::Man { out }) => man::man(out.as_deref(), output),
+        Some(Command::Config {
+            what: args::ConfigWhat::New(wish),
+        }) => config_new::new(&wish, output).await,
         Some(Command::Config { what }) => show::config(&process, global, &what, output),
     }
 }

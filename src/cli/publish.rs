@@ -1,48 +1,42 @@
 //! `plan publish` and `publish`: look, plan, ask, run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::actions_job::{self, Level};
 use super::args::{Wish, WithoutPart};
 use super::output::Output;
+use super::pairs::{self, Form};
 use super::{Ending, confirm, documents, runs};
-use crate::domain::{Kind, Outside, Problem, ReleaseName, Snapshot};
+use crate::domain::{CharmRevision, Problem, ReleaseName, Snapshot};
 use crate::journal::{Outcome, RunRecord};
 use crate::plan::intent::Part;
 use crate::plan::queue::{LeftOut, Queue};
 use crate::plan::{Plan, PublishIntent};
 use crate::run::Session;
 
+const REVISION: Form = Form {
+    before: "--revision ",
+    shape: "CHARM=N",
+    sign: '=',
+};
+const IMAGE: Form = Form {
+    before: "--image ",
+    shape: "NAME=TAG|DIGEST",
+    sign: '=',
+};
+
 fn intent(wish: &Wish, release: ReleaseName) -> Result<PublishIntent, Problem> {
-    let pair = |text: &str, what: &str| -> Result<(String, String), Problem> {
-        text.split_once('=')
-            .map(|(key, value)| (key.to_owned(), value.to_owned()))
-            .ok_or_else(|| {
-                Problem::new(
-                    Kind::Usage,
-                    format!("--{what} {} has no '='", Outside::capped(text, 100)),
-                )
-                .hint(format!("write --{what} NAME=VALUE"))
-            })
-    };
-    let mut revisions = BTreeMap::new();
-    for text in &wish.revision {
-        let (charm, number) = pair(text, "revision")?;
-        let number = number.trim_start_matches('r').parse().map_err(|_| {
-            Problem::new(
-                Kind::Usage,
-                format!("--revision {} names no number", Outside::capped(text, 100)),
-            )
-        })?;
-        revisions.insert(charm.parse()?, crate::domain::CharmRevision(number));
-    }
-    let mut images = BTreeMap::new();
-    for text in &wish.image {
-        let (image, target) = pair(text, "image")?;
-        images.insert(image, target.parse()?);
-    }
+    let revisions = REVISION.read(&wish.revision, |charm, number| {
+        Ok((
+            charm.parse()?,
+            CharmRevision(pairs::number(number, "--revision")?),
+        ))
+    })?;
+    let images = IMAGE.read(&wish.image, |image, target| {
+        Ok((image.to_owned(), target.parse()?))
+    })?;
     Ok(PublishIntent {
         release,
         charms: wish

@@ -1,15 +1,20 @@
 //! `promote`, `rollback`, `hold` and `unhold`: look, plan, ask, run.
 
-use std::collections::BTreeMap;
-
 use chrono::DateTime;
 
 use super::args::{Promote, Rollback};
 use super::output::Output;
+use super::pairs::Form;
 use super::{Ending, confirm, runs};
 use crate::domain::{Kind, Outside, Problem, RunId};
 use crate::plan::{HoldIntent, Moment, Plan, PromoteIntent, RollbackIntent, RolledBack};
 use crate::run::Session;
+
+const WITH: Form = Form {
+    before: "--with ",
+    shape: "CHARM=CHANNEL",
+    sign: '=',
+};
 
 async fn run(session: &Session, plan: Plan, output: &Output) -> Ending {
     let record = confirm::confirmed(session, plan, output).await?;
@@ -17,22 +22,9 @@ async fn run(session: &Session, plan: Plan, output: &Output) -> Ending {
 }
 
 async fn planned_promote(session: &Session, wish: &Promote) -> Result<Plan, Problem> {
-    let mut with = BTreeMap::new();
-    for text in &wish.with {
-        let (charm, channel) = text.split_once('=').ok_or_else(|| {
-            Problem::new(
-                Kind::Usage,
-                format!("--with {} has no '='", Outside::capped(text, 100)),
-            )
-            .hint("write --with CHARM=CHANNEL")
-        })?;
-        if with.insert(charm.parse()?, channel.parse()?).is_some() {
-            return Err(Problem::new(
-                Kind::Usage,
-                format!("--with names {} twice", Outside::capped(charm, 100)),
-            ));
-        }
-    }
+    let with = WITH.read(&wish.with, |charm, channel| {
+        Ok((charm.parse()?, channel.parse()?))
+    })?;
     let intent = PromoteIntent {
         release: wish.release.parse()?,
         to: wish.to.parse()?,

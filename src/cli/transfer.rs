@@ -1,17 +1,20 @@
 //! `copy`, `release` and `close`: look, plan, ask, run.
 
-use std::collections::BTreeMap;
-
 use super::args::{Close, Copy, Release};
 use super::output::Output;
+use super::pairs::{self, Form};
 use super::{Ending, confirm, runs, tables};
 use crate::domain::image::Platform;
-use crate::domain::{
-    CharmRevision, ImageSource, Kind, Outside, Problem, Reference, ResourceName, ResourceRevision,
-};
+use crate::domain::{CharmRevision, ImageSource, Kind, Problem, Reference, ResourceName, ResourceRevision};
 use crate::plan::{CloseIntent, CopyIntent, Plan, ReleaseIntent};
 use crate::run::Session;
 use crate::services::packing::PackProgress;
+
+const RESOURCE: Form = Form {
+    before: "--resource ",
+    shape: "NAME:REV",
+    sign: ':',
+};
 
 /// Tells on a terminal how far the reading of an image is.
 pub fn hear(output: &Output) -> impl Fn(PackProgress) + Send + Sync + '_ {
@@ -90,32 +93,10 @@ async fn run(session: &Session, plan: Plan, output: &Output) -> Ending {
 }
 
 fn release_intent(wish: &Release) -> Result<ReleaseIntent, Problem> {
-    let number = |text: &str, what: &str| -> Result<u64, Problem> {
-        text.trim_start_matches('r').parse().map_err(|_| {
-            Problem::new(
-                Kind::Usage,
-                format!("{what} {} is no number", Outside::capped(text, 60)),
-            )
-        })
-    };
-    let mut resources = BTreeMap::new();
-    for text in &wish.resource {
-        let (name, revision) = text.rsplit_once(':').ok_or_else(|| {
-            Problem::new(
-                Kind::Usage,
-                format!("--resource {} has no ':'", Outside::capped(text, 100)),
-            )
-            .hint("write --resource NAME:REVISION")
-        })?;
-        let name: ResourceName = name.parse()?;
-        let revision = ResourceRevision(number(revision, "--resource revision")?);
-        if resources.insert(name.clone(), revision).is_some() {
-            return Err(Problem::new(
-                Kind::Usage,
-                format!("--resource {name} is named twice"),
-            ));
-        }
-    }
+    let resources = RESOURCE.read(&wish.resource, |name, revision| {
+        let revision = pairs::number(revision, "--resource revision")?;
+        Ok((name.parse::<ResourceName>()?, ResourceRevision(revision)))
+    })?;
     let mut channels = Vec::new();
     for text in &wish.channel {
         let channel = text.parse()?;
@@ -125,7 +106,7 @@ fn release_intent(wish: &Release) -> Result<ReleaseIntent, Problem> {
     }
     Ok(ReleaseIntent {
         charm: wish.charm.parse()?,
-        revision: CharmRevision(number(&wish.revision, "--revision")?),
+        revision: CharmRevision(pairs::number(&wish.revision, "--revision")?),
         channels,
         resources,
     })

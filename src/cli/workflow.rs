@@ -2,7 +2,6 @@
 //!
 //! Owns how they are told and the exit code of a run that was followed. Must not plan.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -10,6 +9,7 @@ use serde_json::json;
 use super::actions_job::Level;
 use super::args::{Workflow, WorkflowWhat};
 use super::output::Output;
+use super::pairs::Form;
 use super::{Ending, confirm, runs, tables};
 use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
 use crate::domain::{GitHubRepository, Kind, Outside, Problem};
@@ -18,6 +18,11 @@ use crate::plan::workflow::{lint, words};
 use crate::plan::{WorkflowAction, WorkflowIntent};
 use crate::run::Session;
 
+const INPUT: Form = Form {
+    before: "",
+    shape: "KEY=VALUE",
+    sign: '=',
+};
 /// Exit code of what nobody can tell.
 const UNKNOWN: u8 = 7;
 /// Runs that a list shows.
@@ -53,7 +58,7 @@ pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> En
         } => {
             let action = WorkflowAction::Dispatch {
                 workflow: name.clone(),
-                inputs: pairs(inputs)?,
+                inputs: INPUT.read(inputs, |key, value| Ok((key.to_owned(), value.to_owned())))?,
             };
             let record = done(session, repository.clone(), action, "nothing is started", output).await?;
             started(session, &repository, &record, *timeout, output).await
@@ -127,23 +132,6 @@ fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository
         ),
     )
     .hint(format!("name one of {}", known.join(", "))))
-}
-
-fn pairs(texts: &[String]) -> Result<BTreeMap<String, String>, Problem> {
-    let mut inputs = BTreeMap::new();
-    for text in texts {
-        let shown = Outside::capped(text, 100);
-        let (name, value) = text.split_once('=').ok_or_else(|| {
-            Problem::new(Kind::Usage, format!("{shown} has no '='")).hint("write KEY=VALUE")
-        })?;
-        if inputs.insert(name.to_owned(), value.to_owned()).is_some() {
-            return Err(Problem::new(
-                Kind::Usage,
-                format!("the input {} is given twice", Outside::capped(name, 100)),
-            ));
-        }
-    }
-    Ok(inputs)
 }
 
 /// Looks, plans, asks, and does it.

@@ -117,6 +117,8 @@ pub enum Effect {
     Copy(String),
     /// Open a page.
     Open(String),
+    /// Remember that the tour is over.
+    EndTour,
     /// Leave.
     Quit,
 }

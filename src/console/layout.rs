@@ -25,6 +25,8 @@ pub struct Layout {
     pub panes: Vec<(PaneId, Rect)>,
     /// The whole of the middle.
     pub body: Rect,
+    /// The line of the tour, where it has one.
+    pub hint: Option<Rect>,
     /// The last line.
     pub footer: Rect,
 }
@@ -39,7 +41,14 @@ pub fn layout(model: &Model) -> Layout {
     let (w, h) = (model.columns, model.lines);
     let header = Rect::new(0, 0, w, 1.min(h));
     let footer = Rect::new(0, h.saturating_sub(1), w, 1.min(h));
-    let body = Rect::new(0, 1.min(h), w, h.saturating_sub(2));
+    // The tour's line is taken from the middle, so that it hides nothing.
+    let hint = super::tour::shown(model).then(|| Rect::new(0, h.saturating_sub(2), w, 1));
+    let body = Rect::new(
+        0,
+        1.min(h),
+        w,
+        h.saturating_sub(if hint.is_some() { 3 } else { 2 }),
+    );
     let grid = w >= GRID.0 && h >= GRID.1 && !model.zoomed;
     if grid {
         let left = (w * 32 / 100).clamp(36, 50);
@@ -65,6 +74,7 @@ pub fn layout(model: &Model) -> Layout {
                 ),
             ],
             body,
+            hint,
             footer,
         };
     }
@@ -75,6 +85,7 @@ pub fn layout(model: &Model) -> Layout {
         tabs: Some(tabs),
         panes: vec![(model.pane, pane)],
         body,
+        hint,
         footer,
     }
 }

@@ -32,6 +32,7 @@ pub mod rollback;
 pub mod running;
 pub mod shell;
 pub mod sign_in;
+pub mod tour;
 pub mod update;
 pub mod upload;
 pub mod view;

@@ -15,6 +15,7 @@ use super::live::Live;
 use super::panes::{PaneId, Panes};
 use super::review::Review;
 use super::running::Running;
+use super::tour::Step;
 use super::view::look::Look;
 use crate::config::Workspace;
 use crate::domain::{CharmName, Outside, Problem, Snapshot};
@@ -121,6 +122,8 @@ pub struct Model {
     pub warm: bool,
     /// True where the console leaves as soon as its runs have settled.
     pub leaving: bool,
+    /// Where the tour of the demo world is; `None` where there is none.
+    pub tour: Option<Step>,
     last_id: RequestId,
 }
 
@@ -156,6 +159,7 @@ impl Model {
             notice: None,
             warm: false,
             leaving: false,
+            tour: None,
             last_id: 0,
         };
         super::panes::rebuild(&mut model);

@@ -167,6 +167,10 @@ pub enum Go {
     Image,
     /// Take up the selected run.
     Resume,
+    /// Begin the tour, or drop it.
+    Tour,
+    /// Say how a workspace of one's own is written.
+    NewWorkspace,
     /// Take what stands in the field.
     Accept,
     /// Leave the console.

@@ -15,7 +15,9 @@ use super::hidden::Hidden;
 use super::model::Screen;
 use super::msg::{FormMsg, ImageMsg, PromoteMsg, ReleaseMsg, SignInMsg, UploadMsg, WorkflowsMsg};
 use super::panes::{self, PaneId};
-use super::{Model, Msg, image, layout, promote, release, review, running, sign_in, upload, wake, workflows};
+use super::{
+    Model, Msg, image, layout, promote, release, review, running, sign_in, tour, upload, wake, workflows,
+};
 use crate::domain::{Problem, Snapshot};
 use crate::journal::RunRecord;
 
@@ -23,7 +25,8 @@ pub use go::{begin, come_back, read_runs, refresh};
 
 /// Takes `msg` and says what is to be done.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
-    let effects = route(model, msg);
+    let mut effects = route(model, msg);
+    effects.extend(tour::follow(model));
     layout::settle(model);
     effects
 }

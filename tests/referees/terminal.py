@@ -47,6 +47,25 @@ class Terminal:
             need(alive and time.monotonic() < until, f"the terminal does not show {text!r}: {self.shown[-900:]!r}")
         self.seen = self.shown.index(text, self.seen) + len(text)
 
+    def size(self, rows, columns):
+        """Gives the terminal another size."""
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def send(self, data):
+        """Sends bytes as they are; a program that has gone takes none."""
+        try:
+            os.write(self.ours, data)
+        except OSError:
+            pass
+
+    def drain(self, patience):
+        """Reads what is shown until `patience` seconds bring nothing more; False once nobody is there."""
+        while select.select([self.ours], [], [], patience)[0]:
+            if not self._read(0):
+                return False
+            patience = 0
+        return True
+
     def echoes(self):
         """True while the terminal shows what is typed."""
         return bool(termios.tcgetattr(self.ours)[3] & termios.ECHO)

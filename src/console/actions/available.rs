@@ -6,7 +6,9 @@ use crate::console::dialogs::Modal;
 use crate::console::live::State;
 use crate::console::model::Screen;
 use crate::console::panes::{self, PaneId, channels, charms, credentials};
-use crate::console::{Model, image as images, release as releases, review, running, upload as uploads};
+use crate::console::{
+    Model, image as images, release as releases, review, running, tour as tours, upload as uploads,
+};
 use crate::domain::{ContentFacts, Kind};
 
 /// Whether an action can be done.
@@ -209,6 +211,10 @@ pub(super) const fn refresh(model: &Model) -> Availability {
     } else {
         Enabled
     }
+}
+
+pub(super) const fn tour(model: &Model) -> Availability {
+    if tours::offered(model) { Enabled } else { Hidden }
 }
 
 pub(super) fn publish(model: &Model) -> Availability {

@@ -26,6 +26,8 @@ pub enum ActionId {
     Interrupt,
     Quit,
     Help,
+    Tour,
+    NewWorkspace,
     Refresh,
     NextPane,
     PreviousPane,

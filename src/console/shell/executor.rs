@@ -125,7 +125,7 @@ impl Executor {
                     stop.cancel();
                 }
             }
-            Effect::Copy(_) | Effect::Open(_) | Effect::Quit => {}
+            Effect::Copy(_) | Effect::Open(_) | Effect::EndTour | Effect::Quit => {}
         }
     }
 

@@ -7,9 +7,11 @@ mod capabilities;
 mod clipboard;
 mod events;
 mod executor;
+mod marker;
 mod terminal;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +24,7 @@ use super::effect::Effect;
 use super::model::Setting;
 use super::update::update;
 use super::view::{self, Drawn};
-use super::{Model, Msg, links, wake};
+use super::{Model, Msg, links, tour, wake};
 use crate::domain::{Kind, Problem};
 use crate::run::Session;
 use events::Input;
@@ -65,9 +67,14 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
     let (sender, receiver) = mpsc::channel(QUEUE);
     let mut screen = Screen::enter().map_err(|error| terminal_problem(&error))?;
     let size = screen.size().map_err(|error| terminal_problem(&error))?;
-    let model = Model::new(setting, cached, Utc::now(), size);
+    let mut model = Model::new(setting, cached, Utc::now(), size);
+    let folder = session.journal.folder().to_owned();
+    if tour::offered(&model) && !marker::is_set(&folder) {
+        model.tour = Some(tour::Step::FIRST);
+    }
     let mut console = Console {
         model,
+        folder,
         executor: Executor::new(session, sender),
         receiver,
         drawn: Drawn::default(),
@@ -86,6 +93,8 @@ fn terminal_problem(error: &io::Error) -> Problem {
 
 struct Console {
     model: Model,
+    /// Where the session's journal lies.
+    folder: PathBuf,
     executor: Executor,
     receiver: mpsc::Receiver<Msg>,
     drawn: Drawn,
@@ -197,10 +206,18 @@ impl Console {
                 Effect::Quit => return Ok(Next::Quit),
                 Effect::Copy(text) => clipboard::copy(screen, &text)?,
                 Effect::Open(link) => self.browse(&link),
+                Effect::EndTour => self.end_tour(),
                 other => self.executor.perform(other),
             }
         }
         Ok(Next::Go)
+    }
+
+    fn end_tour(&mut self) {
+        if let Err(error) = marker::set(&self.folder) {
+            let text = format!("the tour will be offered again: {error}");
+            self.model.refuse(text);
+        }
     }
 
     fn browse(&mut self, link: &str) {

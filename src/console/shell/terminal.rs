@@ -4,6 +4,7 @@
 //! back happens when [`Screen`] is dropped, so a signal that drops the console gives back too.
 
 use std::io::{self, BufWriter, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +32,9 @@ static HOOK: Once = Once::new();
 
 /// The terminal while it is ours.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Out>>,
+    /// Never dropped: it would show the cursor once more, and where the terminal is gone print why it
+    /// cannot, which ends in an abort where standard error is gone too.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Out>>>,
 }
 
 impl Screen {
@@ -41,7 +44,9 @@ impl Screen {
         take()?;
         let out = BufWriter::with_capacity(BUFFER, io::stdout());
         match Terminal::new(CrosstermBackend::new(out)) {
-            Ok(terminal) => Ok(Self { terminal }),
+            Ok(terminal) => Ok(Self {
+                terminal: ManuallyDrop::new(terminal),
+            }),
             Err(error) => {
                 give_back();
                 Err(error)
@@ -84,7 +89,7 @@ impl Screen {
         // A new one draws everything anew without asking the terminal anything: its answer would
         // have to be read before the event stream is back.
         let out = BufWriter::with_capacity(BUFFER, io::stdout());
-        self.terminal = Terminal::new(CrosstermBackend::new(out))?;
+        self.terminal = ManuallyDrop::new(Terminal::new(CrosstermBackend::new(out))?);
         stopped.map(|_| ())
     }
 }

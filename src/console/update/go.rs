@@ -14,7 +14,7 @@ use crate::console::running::Running;
 use crate::console::sign_in::{self, Deed};
 use crate::console::view::look::Tone;
 use crate::console::{
-    Model, image, layout, links, promote, release, review, rollback, running, upload, workflows,
+    Model, image, layout, links, promote, release, review, rollback, running, tour, upload, workflows,
 };
 use crate::domain::Problem;
 use crate::journal::{RunId, RunRecord, StepOutcome};
@@ -39,6 +39,9 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         }
         Go::ClearFilter => panes::set_filter(model, model.pane, ""),
         Go::Help => model.modal = Some(Modal::Help(Help::new(actions::scopes(model)))),
+        Go::Tour => return tour::toggle(model),
+        Go::NewWorkspace => model
+            .say("windlass config new asks a few questions and writes a workspace file; run it in a shell"),
         Go::Refresh => {
             let mut effects = refresh(model);
             effects.extend(read_runs(model));

@@ -8,6 +8,7 @@ mod header;
 pub mod look;
 mod pane;
 pub mod piece;
+mod tour;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -100,13 +101,35 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
         Screen::Review(state) => review::view::draw(model, state, places.body, frame, &mut drawn),
         Screen::Run(state) => running::view::draw(model, state, places.body, frame, &mut drawn),
     }
+    if let Some(hint) = places.hint {
+        tour::draw(model, hint, frame);
+    }
     if let Some(modal) = &model.modal {
         drawn.hits.clear();
         drawn.wheels.clear();
         dialogs::view::draw(model, modal, frame, &mut drawn);
     }
     footer::draw(model, places.footer, frame, &mut drawn);
+    if !model.setting.look.unicode {
+        ascii(frame);
+    }
     drawn
+}
+
+/// Puts one ASCII character in the place of every other: titles and names from outside hold some
+/// that no glyph of the look stands for.
+fn ascii(frame: &mut Frame) {
+    for cell in &mut frame.buffer_mut().content {
+        if !cell.symbol().is_ascii() {
+            cell.set_symbol(match cell.symbol() {
+                "…" => ".",
+                "·" | "–" | "—" => "-",
+                "×" => "x",
+                "→" => ">",
+                _ => "?",
+            });
+        }
+    }
 }
 
 /// Draws a box with a title on the left and a note on the right; returns its inside.

@@ -1,0 +1,116 @@
+//! NAME=VALUE and NAME:VALUE on the command line.
+//!
+//! Owns the one rule by which they are read: a name, the sign, a value, and no name twice. Must not
+//! know what names and values mean; whoever asks brings that.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use crate::domain::{Kind, Outside, Problem};
+
+/// Longest part of what was typed that a refusal repeats.
+const SHOWN: usize = 100;
+
+/// How pairs of one kind are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// What stands before each: `--with `, or nothing where they stand alone.
+    pub before: &'static str,
+    /// The shape, as help shows it: `CHARM=CHANNEL`.
+    pub shape: &'static str,
+    /// What parts name and value.
+    pub sign: char,
+}
+
+impl Form {
+    /// Reads every pair of `texts` through `read`, which gets name and value. The first sign parts
+    /// them, so a value may hold more of it.
+    pub fn read<Name: Ord + Display, Value>(
+        self,
+        texts: &[String],
+        read: impl Fn(&str, &str) -> Result<(Name, Value), Problem>,
+    ) -> Result<BTreeMap<Name, Value>, Problem> {
+        let mut pairs = BTreeMap::new();
+        for text in texts {
+            let bad = |what: String| {
+                Problem::new(
+                    Kind::Usage,
+                    format!("{}{} {what}", self.before, Outside::capped(text, SHOWN)),
+                )
+                .hint(format!("write {}{}", self.before, self.shape))
+            };
+            let (name, value) = text
+                .split_once(self.sign)
+                .ok_or_else(|| bad(format!("has no '{}'", self.sign)))?;
+            if name.is_empty() {
+                return Err(bad(format!("has no name before its '{}'", self.sign)));
+            }
+            let (name, value) = read(name, value)?;
+            if pairs.contains_key(&name) {
+                let shown = Outside::capped(name.to_string(), SHOWN);
+                return Err(bad(format!("names {shown} a second time")).hint("keep one of the two"));
+            }
+            pairs.insert(name, value);
+        }
+        Ok(pairs)
+    }
+}
+
+/// A number, which revisions may carry behind an `r`.
+pub fn number(text: &str, what: &str) -> Result<u64, Problem> {
+    text.strip_prefix('r').unwrap_or(text).parse().map_err(|_| {
+        Problem::new(
+            Kind::Usage,
+            format!("{what} {} is no number", Outside::capped(text, SHOWN)),
+        )
+        .hint("write a revision as 42 or r42")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORM: Form = Form {
+        before: "--image ",
+        shape: "NAME=TAG",
+        sign: '=',
+    };
+
+    fn read(texts: &[&str]) -> Result<BTreeMap<String, String>, Problem> {
+        let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
+        FORM.read(&texts, |name, value| Ok((name.to_owned(), value.to_owned())))
+    }
+
+    #[test]
+    fn the_first_sign_parts_name_and_value() {
+        let pairs = read(&["a=1", "b==x=y", "c="]).unwrap();
+        let pairs: Vec<_> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        assert_eq!(pairs, [("a", "1"), ("b", "=x=y"), ("c", "")]);
+    }
+
+    #[test]
+    fn a_name_that_is_missing_or_given_twice_is_told_with_the_shape() {
+        for (texts, said) in [
+            (&["plain"][..], "--image plain has no '='"),
+            (&["=1"], "--image =1 has no name before its '='"),
+            (&["a=1", "b=1", "a=2"], "--image a=2 names a a second time"),
+            // The same value is no excuse: who repeats a name meant another one.
+            (&["a=1", "a=1"], "--image a=1 names a a second time"),
+        ] {
+            let problem = read(texts).unwrap_err();
+            assert_eq!(problem.kind, Kind::Usage);
+            assert_eq!(problem.summary.as_str(), said);
+            assert_eq!(problem.hints[0].as_str(), "write --image NAME=TAG");
+        }
+    }
+
+    #[test]
+    fn revisions_are_numbers_with_or_without_their_letter() {
+        assert_eq!(number("42", "--revision").unwrap(), 42);
+        assert_eq!(number("r42", "--revision").unwrap(), 42);
+        for bad in ["rr42", "", "r", "-1", "4x"] {
+            assert_eq!(number(bad, "--revision").unwrap_err().kind, Kind::Usage, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The tour of the demo world: one hint at a time about what to press next.
+//!
+//! Owns the steps, when each is done, and its words. It never stops anybody: whoever does something
+//! else meets the same hint again. Keys come from the action table. Must not act.
+
+use super::actions::{self, ActionId};
+use super::dialogs::Modal;
+use super::effect::Effect;
+use super::model::Screen;
+use super::panes::PaneId;
+use super::review::Sort;
+use super::{Model, layout};
+
+/// Below this, columns and rows, every line is needed for the panes.
+const LEAST: (u16, u16) = (80, 24);
+
+/// What is shown how to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// Plan a publish.
+    Plan,
+    /// Ask for the word that confirms it.
+    Confirm,
+    /// Type that word.
+    Start,
+    /// Go back from the run.
+    Back,
+    /// Look at the channels.
+    Channels,
+    /// Open help.
+    Help,
+}
+
+const ALL: [Step; 6] = [
+    Step::Plan,
+    Step::Confirm,
+    Step::Start,
+    Step::Back,
+    Step::Channels,
+    Step::Help,
+];
+
+impl Step {
+    /// Where the tour begins.
+    pub const FIRST: Self = Self::Plan;
+
+    /// What `model` makes of this step: itself while it is not done, `None` at the end of the tour.
+    fn after(self, model: &Model) -> Option<Self> {
+        let panes = matches!(model.screen, Screen::Panes);
+        let asked = matches!(&model.modal, Some(Modal::Prompt(prompt)) if prompt.wanted.is_some());
+        let reviewed = matches!(&model.screen, Screen::Review(review) if review.kind() == Sort::Publish);
+        let ran = matches!(model.screen, Screen::Run(_));
+        Some(match self {
+            Self::Plan if reviewed => Self::Confirm,
+            Self::Confirm | Self::Start if panes => Self::Plan,
+            Self::Confirm | Self::Start if ran => Self::Back,
+            Self::Confirm if asked => Self::Start,
+            Self::Start if !asked && !starting(model) => Self::Confirm,
+            Self::Back if panes => Self::Channels,
+            Self::Channels if model.pane == PaneId::Channels => Self::Help,
+            Self::Help if matches!(model.modal, Some(Modal::Help(_))) => return None,
+            same => same,
+        })
+    }
+}
+
+/// True between the word that confirms and the run that it starts.
+fn starting(model: &Model) -> bool {
+    matches!(&model.screen, Screen::Review(review) if review.starting.is_some())
+}
+
+/// True where there can be a tour: it ends in a publish, which only the demo world may be given
+/// away for.
+pub const fn offered(model: &Model) -> bool {
+    model.setting.demo && !model.setting.read_only
+}
+
+/// Goes on where a step is done.
+pub fn follow(model: &mut Model) -> Vec<Effect> {
+    let Some(step) = model.tour else {
+        return Vec::new();
+    };
+    model.tour = step.after(model);
+    if model.tour.is_none() {
+        return vec![Effect::EndTour];
+    }
+    Vec::new()
+}
+
+/// Drops the tour for good, or begins it again.
+pub fn toggle(model: &mut Model) -> Vec<Effect> {
+    if model.tour.take().is_some() {
+        model.say(format!(
+            "the tour is over; {} begins it again",
+            key(ActionId::Tour)
+        ));
+        return vec![Effect::EndTour];
+    }
+    model.tour = Some(Step::FIRST);
+    Vec::new()
+}
+
+/// True where the hint has a line of the screen.
+pub fn shown(model: &Model) -> bool {
+    model.tour.is_some()
+        && offered(model)
+        && model.columns >= LEAST.0
+        && model.lines >= LEAST.1
+        && !layout::too_small(model)
+}
+
+fn key(id: ActionId) -> &'static str {
+    let spec = actions::spec(id);
+    spec.and_then(|spec| spec.keys.first().copied())
+        .unwrap_or_default()
+}
+
+/// The hint: its number, what to do, and how to be rid of it.
+pub fn hint(model: &Model) -> Option<(String, String, String)> {
+    let step = model.tour?;
+    let at = ALL.iter().position(|one| *one == step)? + 1;
+    let release = model.panes.releases.selected().map(|row| row.name.to_string());
+    let release = release.as_deref().unwrap_or("a release");
+    let elsewhere = !matches!(model.screen, Screen::Panes);
+    let text = match step {
+        Step::Plan | Step::Channels | Step::Help if elsewhere => {
+            format!("{} leads back to the panes", key(ActionId::ReviewBack))
+        }
+        Step::Plan => {
+            let publish = key(ActionId::Publish);
+            format!("{publish} plans the publishing of {release}; nothing changes yet")
+        }
+        Step::Confirm => {
+            let confirm = key(ActionId::ReviewConfirm);
+            format!("this is all that would change; {confirm} asks for the word that starts it")
+        }
+        Step::Start => {
+            let wanted = match &model.modal {
+                Some(Modal::Prompt(prompt)) => prompt.wanted.as_deref(),
+                _ => None,
+            };
+            let wanted = wanted.unwrap_or(release);
+            format!(
+                "type {wanted} and {}: only this toy world changes",
+                key(ActionId::PromptAccept)
+            )
+        }
+        Step::Back => format!(
+            "{} leads back at any time: the run goes on, Activity keeps it",
+            key(ActionId::RunBack)
+        ),
+        Step::Channels => format!(
+            "{} goes to what every channel serves now",
+            key(ActionId::Channels)
+        ),
+        Step::Help => format!("{} finds everything else that can be done", key(ActionId::Help)),
+    };
+    let number = format!("{at}/{}", ALL.len());
+    Some((number, text, format!("{} drops the tour", key(ActionId::Tour))))
+}

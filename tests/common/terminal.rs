@@ -1,0 +1,264 @@
+//! The binary in a real pseudo-terminal, and what such a terminal shows.
+
+use std::io::Read as _;
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// Longest wait for anything; slow machines run other tests beside.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Variables of whoever runs the tests that change what a console looks like.
+const CALLERS: [&str; 6] = [
+    "NO_COLOR",
+    "LC_ALL",
+    "LC_CTYPE",
+    "COLORTERM",
+    "TMUX",
+    "WINDLASS_WORKSPACE",
+];
+
+fn size(cells: u16) -> NonZero<u16> {
+    NonZero::new(cells).unwrap()
+}
+
+const fn pty_size(rows: u16, cols: u16) -> PtySize {
+    PtySize {
+        rows,
+        cols,
+        pixel_width: 0,
+        pixel_height: 0,
+    }
+}
+
+pub struct Terminal {
+    pub child: Box<dyn Child + Send + Sync>,
+    pub master: Box<dyn MasterPty + Send>,
+    pub parser: vt100::Parser,
+    writer: Box<dyn std::io::Write + Send>,
+    output: Receiver<Vec<u8>>,
+    raw: Vec<u8>,
+}
+
+impl Terminal {
+    /// Starts windlass in a terminal of this many rows and columns.
+    pub fn start(arguments: &[&str], size: (u16, u16)) -> Self {
+        Self::start_with(arguments, size, &[])
+    }
+
+    /// As [`Terminal::start`], with these variables besides.
+    pub fn start_with(arguments: &[&str], (rows, cols): (u16, u16), variables: &[(&str, &str)]) -> Self {
+        let pair = native_pty_system().openpty(pty_size(rows, cols)).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_windlass"));
+        command.args(arguments);
+        for name in CALLERS {
+            command.env_remove(name);
+        }
+        command.env("TERM", "xterm-256color");
+        command.env("LANG", "C.UTF-8");
+        for (name, value) in variables {
+            command.env(name, value);
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let writer = pair.master.take_writer().unwrap();
+        let (sender, output) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            child,
+            master: pair.master,
+            writer,
+            output,
+            parser: vt100::Parser::new(size(rows), size(cols), 0),
+            raw: Vec::new(),
+        }
+    }
+
+    /// What stands on the screen as far as it was read.
+    pub fn text(&self) -> String {
+        self.parser.screen().contents()
+    }
+
+    /// Everything that the terminal was sent so far.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// Reads until the screen satisfies `wanted`.
+    #[track_caller]
+    pub fn until(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let text = self.text();
+            if wanted(&text) {
+                return text;
+            }
+            match self
+                .output
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
+                Ok(bytes) => {
+                    self.parser.process(&bytes);
+                    self.raw.extend(bytes);
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("never saw {what}; the screen is\n{text}")
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    pub fn see(&mut self, text: &str) -> String {
+        self.until(text, |screen| screen.contains(text))
+    }
+
+    /// Reads until `text` is gone.
+    #[track_caller]
+    pub fn lose(&mut self, text: &str) -> String {
+        self.until(&format!("the end of {text}"), |screen| !screen.contains(text))
+    }
+
+    pub fn press(&mut self, keys: &str) {
+        self.send(keys.as_bytes());
+    }
+
+    /// Sends bytes as they are. A program that has gone takes none, which is seen elsewhere.
+    pub fn send(&mut self, bytes: &[u8]) {
+        drop(self.writer.write_all(bytes).and_then(|()| self.writer.flush()));
+    }
+
+    /// Where `text` stands first: row and column from 1, as a mouse reports them.
+    #[track_caller]
+    pub fn place(&self, text: &str) -> (usize, usize) {
+        let rows = self.text();
+        let found = rows.lines().enumerate().find_map(|(row, line)| {
+            line.find(text)
+                .map(|at| (row + 1, line[..at].chars().count() + 1))
+        });
+        found.unwrap_or_else(|| panic!("{text} is not on the screen\n{rows}"))
+    }
+
+    /// Presses and releases the left button on `text`.
+    #[track_caller]
+    pub fn click(&mut self, text: &str) {
+        let (row, column) = self.place(text);
+        self.press(&format!("\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m"));
+    }
+
+    /// Gives the terminal another size.
+    pub fn resize(&mut self, rows: u16, cols: u16) {
+        self.master.resize(pty_size(rows, cols)).unwrap();
+        self.parser.screen_mut().set_size(size(rows), size(cols));
+    }
+
+    /// Waits for the end and says what the terminal was told last.
+    pub fn end(mut self) -> (u32, String) {
+        let end = Instant::now() + PATIENCE;
+        while let Ok(bytes) = self
+            .output
+            .recv_timeout(end.saturating_duration_since(Instant::now()))
+        {
+            self.raw.extend(bytes);
+        }
+        let code = self.child.wait().unwrap().exit_code();
+        (code, String::from_utf8_lossy(&self.raw).into_owned())
+    }
+
+    /// Leaves with `q` and asserts a clean end.
+    #[track_caller]
+    pub fn quit(mut self) -> String {
+        self.press("q");
+        self.ends_well()
+    }
+
+    /// Asserts that it ends by itself, with 0 and the terminal given back.
+    #[track_caller]
+    pub fn ends_well(self) -> String {
+        let (code, raw) = self.end();
+        assert_eq!(code, 0, "{raw}");
+        given_back(&raw);
+        raw
+    }
+
+    /// Reads until the screen satisfies `wanted`; false where the program has gone before.
+    #[track_caller]
+    pub fn alive_until(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> bool {
+        let end = Instant::now() + PATIENCE;
+        while !wanted(&self.text()) {
+            match self
+                .output
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
+                Ok(bytes) => {
+                    self.parser.process(&bytes);
+                    self.raw.extend(bytes);
+                }
+                Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => panic!("never saw {what}; the screen is\n{}", self.text()),
+            }
+        }
+        true
+    }
+
+    /// Leaves from wherever it is: back, and `q`, as often as there is something to go back from.
+    /// A size that is too small says itself on the screen, so that each key is known to be read
+    /// before the next one goes: Esc and a letter in one piece would be another key.
+    #[track_caller]
+    pub fn leave(mut self) -> String {
+        for round in 0..40_u16 {
+            for (step, key) in ["\x1b", "q"].iter().enumerate() {
+                self.press(key);
+                let columns = 40 + (round % 2) * 2 + step as u16;
+                self.resize(8, columns);
+                let told = format!("this is {columns}x8");
+                if !self.alive_until(&told, |screen| screen.contains(&told)) {
+                    return self.ends_well();
+                }
+            }
+        }
+        panic!("it cannot be left; the screen is\n{}", self.text());
+    }
+}
+
+/// Asserts that what was taken of the terminal was given back after.
+#[track_caller]
+pub fn given_back(raw: &str) {
+    for (taken, back) in [
+        ("\u{1b}[?1049h", "\u{1b}[?1049l"),
+        ("\u{1b}[?1000h", "\u{1b}[?1000l"),
+        ("\u{1b}[?2004h", "\u{1b}[?2004l"),
+        ("\u{1b}[?25l", "\u{1b}[?25h"),
+    ] {
+        assert!(raw.contains(taken), "{taken:?}");
+        let last = raw
+            .rfind(back)
+            .unwrap_or_else(|| panic!("{back:?} was never sent"));
+        assert!(raw.rfind(taken).unwrap() < last, "{taken:?} after {back:?}");
+    }
+}
+
+/// The console on a demo world of its own under `folder`.
+pub fn demo(folder: &Path, size: (u16, u16)) -> Terminal {
+    demo_with(folder, size, &[], &[])
+}
+
+/// As [`demo`], with these options and variables besides.
+pub fn demo_with(folder: &Path, size: (u16, u16), options: &[&str], variables: &[(&str, &str)]) -> Terminal {
+    let state = folder.join("demo");
+    let state = state.to_str().unwrap();
+    let mut arguments = vec!["demo", "--state", state, "--image-size", "200000"];
+    arguments.extend(options);
+    Terminal::start_with(&arguments, size, variables)
+}
