@@ -10,7 +10,7 @@ use super::args::{Global, Login as Wish};
 use super::environment::Environment;
 use super::output::Output;
 use super::{Ending, confirm, prompt, runs, watch};
-use crate::domain::credential::{PackageKind, ScopedPackage, TokenScope};
+use crate::domain::credential::{PERMISSIONS, PackageKind, ScopedPackage, TokenScope};
 use crate::domain::{Kind, Outside, Problem, Snapshot};
 use crate::journal::Outcome;
 use crate::plan::{Keep, SignInIntent};
@@ -20,28 +20,6 @@ use crate::services::credential_file::CredentialFile;
 use crate::services::http::{host_of, is_loopback};
 use crate::services::keyring::{self, Keyring};
 use crate::services::private_file;
-
-/// What charmcraft takes with `--permission`.
-const PERMISSIONS: [&str; 18] = [
-    "account-manage-keys",
-    "account-manage-metadata",
-    "account-register-package",
-    "account-view-packages",
-    "package-manage",
-    "package-manage-acl",
-    "package-manage-library",
-    "package-manage-metadata",
-    "package-manage-releases",
-    "package-manage-revisions",
-    "package-view",
-    "package-view-acl",
-    "package-view-metadata",
-    "package-view-metrics",
-    "package-view-releases",
-    "package-view-revisions",
-    "store-manage",
-    "store-view",
-];
 
 /// How often a wrong password is asked for again at a terminal.
 const TRIES: usize = 3;

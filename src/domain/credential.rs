@@ -1,6 +1,6 @@
 //! What is known about a credential without showing it: whose it is, what it may do, until when.
 //!
-//! Owns the rule which permission includes which. Must never hold a secret.
+//! Owns the names of permissions and the rule which includes which. Must never hold a secret.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,28 @@ use serde::{Deserialize, Serialize};
 use super::charm::CharmName;
 use super::secret::SessionId;
 use super::text::Outside;
+
+/// Every permission of a store token, as charmcraft 4.5.0 takes them with `--permission`.
+pub const PERMISSIONS: [&str; 18] = [
+    "account-manage-keys",
+    "account-manage-metadata",
+    "account-register-package",
+    "account-view-packages",
+    "package-manage",
+    "package-manage-acl",
+    "package-manage-library",
+    "package-manage-metadata",
+    "package-manage-releases",
+    "package-manage-revisions",
+    "package-view",
+    "package-view-acl",
+    "package-view-metadata",
+    "package-view-metrics",
+    "package-view-releases",
+    "package-view-revisions",
+    "store-manage",
+    "store-view",
+];
 
 /// Where the knowledge of an expiry comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,6 +21,7 @@ use super::lockout::LOCKED;
 use super::state::{Session, State};
 use super::tokens::{self, LOCATION};
 use crate::demo::environment::{EMAIL, OTP, PASSWORD};
+use crate::domain::credential::PERMISSIONS;
 
 /// Longest description of a token, characters.
 const LONGEST_DESCRIPTION: usize = 255;
@@ -46,28 +47,6 @@ pub(super) struct WishedPackage {
     #[serde(default)]
     id: Option<String>,
 }
-
-/// Every permission there is.
-const PERMISSIONS: [&str; 18] = [
-    "account-manage-keys",
-    "account-manage-metadata",
-    "account-register-package",
-    "account-view-packages",
-    "package-manage",
-    "package-manage-acl",
-    "package-manage-library",
-    "package-manage-metadata",
-    "package-manage-releases",
-    "package-manage-revisions",
-    "package-view",
-    "package-view-acl",
-    "package-view-metadata",
-    "package-view-metrics",
-    "package-view-releases",
-    "package-view-revisions",
-    "store-manage",
-    "store-view",
-];
 
 /// 400 for what is no macaroon.
 pub(super) fn broken(_: libmacaroon::MacaroonError) -> Refusal {

@@ -5,12 +5,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::set_secret::{Sent, recorded, send};
-use super::{Ended, Tools, Work, note};
-use crate::domain::secret::{SelectedRepository, Selection, SharedSecret};
+use super::set_secret::{Setting, put, recorded};
+use super::{Ended, Tools, Work};
+use crate::domain::secret::{SelectedRepository, Selection};
 use crate::domain::{Kind, OrganisationSecret, Problem, SecretTarget};
 use crate::plan::{StepId, rotate};
-use crate::run::progress::Phase;
 use crate::services::github::GitHubWriter;
 
 pub async fn perform(
@@ -32,28 +31,10 @@ pub async fn perform(
                 .hint("run the same command again"),
         );
     };
-    note(&work, Phase::Looking, "looking at the secret");
-    let now = match held(tools, &secret).await {
-        Ok(now) => now.map(|now| now.facts.updated_at),
-        Err(problem) => return Ended::failed(work.made, problem),
-    };
-    // A try of ours that died may be the change; the first try stops at anybody's.
-    if work.tries == 0 && now != before {
-        return Ended::failed(
-            work.made,
-            Problem::new(
-                Kind::Refused,
-                format!("{secret} was set by somebody else since the preview: it is left as it is"),
-            )
-            .hint("find out who rotates at the same time, then run the same command again"),
-        );
-    }
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(work.made);
-    }
     let ids: Vec<u64> = repositories.iter().map(|one| one.id).collect();
-    let writer = GitHubWriter::new(tools.services().github.clone());
-    let put = || {
+    let github = &tools.services().github;
+    let writer = GitHubWriter::new(github.clone());
+    let write = || {
         writer.put_organisation_secret(
             &secret.organisation,
             &secret.secret,
@@ -62,35 +43,23 @@ pub async fn perform(
             &ids,
         )
     };
-    match send(tools, &work, put).await {
-        Sent::Taken => {}
-        Sent::Refused(problem) => return Ended::failed(work.made, problem),
-        Sent::Unknown(problem) => {
-            // Answered with a failure every time and unchanged: it did not happen.
-            return match held(tools, &secret).await {
-                Ok(after)
-                    if after.as_ref().map(|after| after.facts.updated_at) == now
-                        && problem.kind != Kind::Network =>
-                {
-                    Ended::failed(work.made, problem)
-                }
-                _ => Ended::unknown(work.made, problem),
-            };
-        }
-    }
-    note(&work, Phase::Processing, "reading back");
-    let shared = match held(tools, &secret).await {
-        Ok(Some(shared)) => shared,
-        Ok(None) => {
-            let problem = Problem::new(
-                Kind::Service,
-                format!("GitHub took {secret}, but does not list it"),
-            )
-            .hint("look at the organisation's settings, then run the same command again");
-            return Ended::failed(work.made, problem);
-        }
-        // It is set; only when is not known. The next run sends the same seal again and reads.
-        Err(problem) => return Ended::unknown(work.made, problem),
+    let setting = Setting {
+        name: secret.to_string(),
+        owner: "organisation",
+        before,
+    };
+    let look = || github.organisation_secret(&secret.organisation, &secret.secret);
+    let put = put(
+        tools,
+        &work,
+        setting,
+        look,
+        |shared| shared.facts.updated_at,
+        write,
+    );
+    let shared = match put.await {
+        Ok(shared) => shared,
+        Err(stop) => return stop.ended(work.made),
     };
     // The copies are deleted next: whoever could not read this one would be left with nothing.
     if shared.selection != Selection::Selected(ids.iter().copied().collect()) {
@@ -108,11 +77,4 @@ pub async fn perform(
         secret: secret.secret.clone(),
     });
     recorded(tools, work, &seals, targets, updated_at)
-}
-
-async fn held(tools: &Tools, secret: &OrganisationSecret) -> Result<Option<SharedSecret>, Problem> {
-    let github = &tools.services().github;
-    github
-        .organisation_secret(&secret.organisation, &secret.secret)
-        .await
 }

@@ -29,54 +29,28 @@ pub async fn perform(
                 .hint("run the same command again"),
         );
     };
-    note(&work, Phase::Looking, "looking at the secret");
-    let now = match tools.services().github.secret(&target).await {
-        Ok(now) => now.map(|facts| facts.updated_at),
-        Err(problem) => return Ended::failed(work.made, problem),
+    let github = &tools.services().github;
+    let writer = GitHubWriter::new(github.clone());
+    let secret = Setting {
+        name: target.to_string(),
+        owner: "repository",
+        before,
     };
-    // A try of ours that died may be the change; the first try stops at anybody's.
-    if work.tries == 0 && now != before {
-        return Ended::failed(
-            work.made,
-            Problem::new(
-                Kind::Refused,
-                format!("{target} was set by somebody else since the preview: it is left as it is"),
-            )
-            .hint("find out who rotates at the same time, then run the same command again"),
-        );
-    }
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(work.made);
-    }
-    let writer = GitHubWriter::new(tools.services().github.clone());
-    match send(tools, &work, || writer.put_secret(sealed)).await {
-        Sent::Taken => {}
-        Sent::Refused(problem) => return Ended::failed(work.made, problem),
-        Sent::Unknown(problem) => {
-            // Answered with a failure every time and unchanged: it did not happen.
-            let after = tools.services().github.secret(&target).await;
-            return match after {
-                Ok(after) if after.map(|facts| facts.updated_at) == now && problem.kind != Kind::Network => {
-                    Ended::failed(work.made, problem)
-                }
-                _ => Ended::unknown(work.made, problem),
-            };
-        }
-    }
-    note(&work, Phase::Processing, "reading back");
-    let updated_at = match tools.services().github.secret(&target).await {
-        Ok(Some(facts)) => facts.updated_at,
-        Ok(None) => {
-            let problem = Problem::new(
-                Kind::Service,
-                format!("GitHub took {target}, but does not list it"),
-            )
-            .hint("look at the repository's settings, then run the same command again");
-            return Ended::failed(work.made, problem);
-        }
-        // It is set; only when is not known. The next run sends the same seal again and reads.
-        Err(problem) => return Ended::unknown(work.made, problem),
+    let look = || github.secret(&target);
+    let facts = match put(
+        tools,
+        &work,
+        secret,
+        look,
+        |facts| facts.updated_at,
+        || writer.put_secret(sealed),
+    )
+    .await
+    {
+        Ok(facts) => facts,
+        Err(stop) => return stop.ended(work.made),
     };
+    let updated_at = facts.updated_at;
     work.made.updated_at = Some(updated_at);
     recorded(tools, work, &seals, [target], updated_at)
 }
@@ -112,15 +86,101 @@ pub(super) fn recorded(
     Ended::done(work.made)
 }
 
+/// A secret that is to get a new value.
+pub(super) struct Setting {
+    /// What people call it.
+    pub(super) name: String,
+    /// Whose settings show it.
+    pub(super) owner: &'static str,
+    /// When it was set last, as the preview saw it.
+    pub(super) before: Option<DateTime<Utc>>,
+}
+
+/// Why a secret is not known to hold the new value.
+pub(super) enum Stop {
+    Failed(Problem),
+    Unknown(Problem),
+    Cancelled,
+}
+
+impl Stop {
+    /// The end of the step.
+    pub(super) fn ended(self, made: Made) -> Ended {
+        match self {
+            Self::Failed(problem) => Ended::failed(made, problem),
+            Self::Unknown(problem) => Ended::unknown(made, problem),
+            Self::Cancelled => Ended::cancelled(made),
+        }
+    }
+}
+
+/// Puts a sealed value in place and reads back what GitHub says of it then: `look` reads it,
+/// `set_at` tells when it was set, `write` sends the seal.
+pub(super) async fn put<Facts, Look, Seen, Write, Answer>(
+    tools: &Tools,
+    work: &Work<'_>,
+    secret: Setting,
+    look: Look,
+    set_at: impl Fn(&Facts) -> DateTime<Utc>,
+    write: Write,
+) -> Result<Facts, Stop>
+where
+    Look: Fn() -> Seen,
+    Seen: Future<Output = Result<Option<Facts>, Problem>>,
+    Write: Fn() -> Answer,
+    Answer: Future<Output = Result<Written<()>, Problem>>,
+{
+    let Setting { name, owner, before } = secret;
+    note(work, Phase::Looking, "looking at the secret");
+    let now = look().await.map_err(Stop::Failed)?.as_ref().map(&set_at);
+    // A try of ours that died may be the change; the first try stops at anybody's.
+    if work.tries == 0 && now != before {
+        return Err(Stop::Failed(
+            Problem::new(
+                Kind::Refused,
+                format!("{name} was set by somebody else since the preview: it is left as it is"),
+            )
+            .hint("find out who rotates at the same time, then run the same command again"),
+        ));
+    }
+    if work.cancel.is_cancelled() {
+        return Err(Stop::Cancelled);
+    }
+    match send(tools, work, write).await {
+        Sent::Taken => {}
+        Sent::Refused(problem) => return Err(Stop::Failed(problem)),
+        Sent::Unknown(problem) => {
+            // Answered with a failure every time and unchanged: it did not happen.
+            return Err(match look().await {
+                Ok(after) if after.as_ref().map(&set_at) == now && problem.kind != Kind::Network => {
+                    Stop::Failed(problem)
+                }
+                _ => Stop::Unknown(problem),
+            });
+        }
+    }
+    note(work, Phase::Processing, "reading back");
+    match look().await {
+        Ok(Some(facts)) => Ok(facts),
+        Ok(None) => Err(Stop::Failed(
+            Problem::new(Kind::Service, format!("GitHub took {name}, but does not list it")).hint(format!(
+                "look at the {owner}'s settings, then run the same command again"
+            )),
+        )),
+        // It is set; only when is not known. The next run sends the same seal again and reads.
+        Err(problem) => Err(Stop::Unknown(problem)),
+    }
+}
+
 /// What came of sending a seal.
-pub(super) enum Sent {
+enum Sent {
     Taken,
     Refused(Problem),
     Unknown(Problem),
 }
 
 /// Sends a seal until GitHub answers.
-pub(super) async fn send<Write, Answer>(tools: &Tools, work: &Work<'_>, write: Write) -> Sent
+async fn send<Write, Answer>(tools: &Tools, work: &Work<'_>, write: Write) -> Sent
 where
     Write: Fn() -> Answer,
     Answer: Future<Output = Result<Written<()>, Problem>>,
