@@ -392,7 +392,7 @@ pub(super) fn cancel(model: &Model) -> Availability {
             State::Running if model.live.contains_key(&running.run) => Enabled,
             State::Running => Disabled("another process works on this run"),
             State::Stopping => Disabled("it was asked to stop; what is under way ends first"),
-            State::Ended(_) | State::Open | State::RolledBack => Hidden,
+            State::Queued | State::Asks | State::Ended(_) | State::Open | State::RolledBack => Hidden,
         },
         _ => Hidden,
     }

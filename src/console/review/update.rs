@@ -8,7 +8,6 @@ use super::{Review, items, orphans};
 use crate::console::Model;
 use crate::console::dialogs::{Line, Modal, Prompt, Purpose};
 use crate::console::effect::{Effect, RequestId};
-use crate::console::live::Live;
 use crate::console::model::Screen;
 use crate::console::msg::ReviewMsg;
 use crate::console::running::Running;
@@ -345,18 +344,12 @@ pub fn planned(
 
 /// Goes to the run that began, or shows why none did.
 pub fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>) -> Vec<Effect> {
-    let plan = match &mut model.screen {
-        Screen::Review(review) if review.starting == Some(id) => {
-            review.starting = None;
-            review.plan.clone()
-        }
+    match &mut model.screen {
+        Screen::Review(review) if review.starting == Some(id) => review.starting = None,
         _ => return Vec::new(),
-    };
+    }
     match result {
         Ok(run) => {
-            if let Some(plan) = plan {
-                model.live.insert(run.clone(), Live::new(plan));
-            }
             model.screen = Screen::Run(Running::of(run));
             crate::console::panes::rebuild_activity(model);
             crate::console::update::read_runs(model)
