@@ -209,6 +209,16 @@ pub enum RunMsg {
     AskCancel,
     /// Stop it.
     Cancel,
+    /// Show its log, or hide it.
+    Log,
+    /// Have keys move the log, or the steps again.
+    Focus,
+    /// Copy its id.
+    CopyId,
+    /// Take a plan that waits out of the queue.
+    TakeOut,
+    /// Plan anew what waited in vain.
+    Again,
 }
 
 /// What can happen in the sign-in dialog.

@@ -15,7 +15,9 @@ use super::hidden::Hidden;
 use super::model::Screen;
 use super::msg::{FormMsg, ImageMsg, PromoteMsg, ReleaseMsg, SignInMsg, UploadMsg, WorkflowsMsg};
 use super::panes::{self, PaneId};
-use super::{Model, Msg, image, layout, promote, queue, release, review, running, sign_in, upload, wake, workflows};
+use super::{
+    Model, Msg, image, layout, promote, queue, release, review, running, sign_in, upload, wake, workflows,
+};
 use crate::domain::{Problem, Snapshot};
 use crate::journal::RunRecord;
 

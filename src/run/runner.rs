@@ -128,7 +128,9 @@ pub async fn run(order: Order) -> Result<RunRecord, Problem> {
         let (cancel, telling) = (order.cancel.clone(), order.telling.clone());
         tokio::spawn(async move {
             cancel.cancelled().await;
-            telling.sender.send_modify(|picture| picture.stop_asked(Utc::now()));
+            telling
+                .sender
+                .send_modify(|picture| picture.stop_asked(Utc::now()));
         })
     };
     let ended = go(&order).await;
