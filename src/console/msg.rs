@@ -198,6 +198,14 @@ pub enum ReviewMsg {
     Over,
     /// Look and plan again.
     Again,
+    /// Fold the section with the cursor, or go to the one around it.
+    Fold,
+    /// Open the section with the cursor.
+    Unfold,
+    /// Fold everything.
+    FoldAll,
+    /// Open everything.
+    UnfoldAll,
     /// Ask for the word that confirms.
     Confirm,
 }

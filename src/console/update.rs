@@ -338,8 +338,8 @@ fn pick(model: &mut Model, at: usize) -> Vec<Effect> {
         _ => {}
     }
     if model.modal.is_none() {
-        match &mut model.screen {
-            Screen::Review(review) => review.cursor = at,
+        match &model.screen {
+            Screen::Review(_) => review::pick(model, at),
             Screen::Run(_) => running::pick(model, at),
             Screen::Panes => {}
         }

@@ -158,20 +158,7 @@ fn rows(model: &mut Model, steps: isize) {
     let pane = model.pane;
     match &model.screen {
         Screen::Panes => panes::move_by(model, pane, steps),
-        Screen::Review(review) => {
-            let count = review::choices(model, review);
-            let Screen::Review(review) = &mut model.screen else {
-                return;
-            };
-            let next = review.cursor.saturating_add_signed(steps);
-            if next >= count || (steps < 0 && review.cursor == 0) {
-                review.follow = false;
-                review.offset = review.offset.saturating_add_signed(steps);
-            } else {
-                review.follow = true;
-                review.cursor = next;
-            }
-        }
+        Screen::Review(_) => review::move_by(model, steps),
         Screen::Run(_) => running::move_by(model, steps),
     }
 }
