@@ -35,7 +35,7 @@ pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut
             Tone::Warn,
         ),
         State::Ended(Outcome::Cancelled) => (
-            format!("Stopped: {done} of {all} steps are done and stay so. Nothing of the rest was done."),
+            format!("Stopped: {done} of {all} steps are done and stay so. The rest was not done."),
             Tone::Warn,
         ),
         State::Ended(Outcome::Done | Outcome::Partly) if asked => (
@@ -114,7 +114,8 @@ pub(super) fn ways_on(record: &RunRecord, width: usize, lines: &mut Vec<Vec<Piec
         return;
     }
     lines.push(Vec::new());
-    lines.push(vec![Piece::new(" What now", Tone::Strong)]);
+    let title = if well { " Next" } else { " What now" };
+    lines.push(vec![Piece::new(title, Tone::Strong)]);
     if well {
         put(
             "o  opens the page of the selected step",

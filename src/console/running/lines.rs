@@ -128,6 +128,18 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
             text.push_str(&format!(", took {lasted}"));
         }
         second.push(Piece::new(text, Tone::Dim));
+        if state.waits() {
+            let go_on = match state {
+                RunState::Open => "  r looks and finishes it",
+                _ => "  r takes it up again",
+            };
+            let back = if record.touched_channels() {
+                ", b rolls it back"
+            } else {
+                ""
+            };
+            second.push(Piece::new(format!("{go_on}{back}"), Tone::Accent));
+        }
         if let (RunState::RolledBack, Some(by)) = (state, &record.rolled_back_by) {
             second.push(Piece::new(format!("  by run {by}"), Tone::Dim));
         }

@@ -125,7 +125,7 @@ fn written(plan: &Plan, record: &RunRecord) -> Vec<Entry> {
         let name = name(plan, &step.id);
         if let Some(at) = step.started_at {
             let again = if step.attempts > 1 {
-                format!(" for the {}th time", step.attempts)
+                format!(" again, time {}", step.attempts)
             } else {
                 String::new()
             };
