@@ -41,7 +41,7 @@ pub fn draw(model: &Model, modal: &Modal, frame: &mut Frame, drawn: &mut Drawn) 
         Modal::Leave => {
             let queued = model.queue.waiting().len();
             let dropped = format!(
-                "{} and not started: leaving drops {}.",
+                "{}: leaving drops {}, and nothing of it was started.",
                 words::count(queued, "confirmed plan waits", "confirmed plans wait"),
                 if queued == 1 { "it" } else { "them" }
             );

@@ -91,7 +91,7 @@ fn what_is_assumed_says_how_old_it_is() {
 
 #[test]
 fn a_click_selects_a_heading_and_a_second_one_folds_it() {
-    let mut model = opened((120, 60));
+    let mut model = opened((120, 100));
     let at = |model: &Model| match &model.screen {
         Screen::Review(review) => review::outline(model, review, 118)
             .entries
