@@ -62,9 +62,8 @@ pub fn pick(model: &mut Model, at: usize) {
 }
 
 fn is_open(model: &Model, entry: &Entry) -> bool {
-    // What is usual is known to the page alone: assumptions are folded, everything else is open.
     match &model.screen {
-        Screen::Review(review) => review.folds.open(&entry.key, entry.key != super::seen::KEY),
+        Screen::Review(review) => review.folds.open(&entry.key),
         _ => false,
     }
 }

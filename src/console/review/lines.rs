@@ -266,8 +266,8 @@ fn stays(plan: &Plan, page: &mut Page) {
         Piece::new("Cannot be undone", Tone::Strong),
         Piece::new(format!("  {}", stays.len()), Tone::Dim),
     ];
-    page.blank();
-    if page.section(0, entry, true, pieces) {
+    page.gap();
+    if page.section(0, entry, pieces) {
         let dot = page.look.glyph(Glyph::Dot);
         for text in &stays {
             page.item(3, dot, text, Tone::Plain);

@@ -39,9 +39,9 @@ pub struct Folds {
 }
 
 impl Folds {
-    /// True where `key` shows what is in it; `usual` where nobody said.
-    pub fn open(&self, key: &str, usual: bool) -> bool {
-        self.said.get(key).copied().or(self.all).unwrap_or(usual)
+    /// True where `key` shows what is in it; where nobody said it does.
+    pub fn open(&self, key: &str) -> bool {
+        self.said.get(key).copied().or(self.all).unwrap_or(true)
     }
 
     /// Opens or folds `key`.
@@ -109,6 +109,13 @@ impl<'a> Page<'a> {
         self.pieces(Vec::new());
     }
 
+    /// A blank line before a section, but not after one that is folded.
+    pub(super) fn gap(&mut self) {
+        if self.lines.last().is_some_and(|line| line.entry.is_none()) {
+            self.blank();
+        }
+    }
+
     /// A heading that cannot be folded.
     pub(super) fn heading(&mut self, text: &str) {
         self.blank();
@@ -142,8 +149,8 @@ impl<'a> Page<'a> {
     }
 
     /// A heading that can be folded; true where what is in it is to follow.
-    pub(super) fn section(&mut self, depth: usize, entry: Entry, usual: bool, pieces: Vec<Piece>) -> bool {
-        let open = self.folds.open(&entry.key, usual) || !entry.folds;
+    pub(super) fn section(&mut self, depth: usize, entry: Entry, pieces: Vec<Piece>) -> bool {
+        let open = self.folds.open(&entry.key) || !entry.folds;
         let mark = match (entry.folds, open, self.look.unicode) {
             (false, ..) => " ",
             (true, true, true) => "▾",
@@ -212,12 +219,13 @@ mod tests {
     #[test]
     fn what_was_said_last_counts() {
         let mut folds = Folds::default();
-        assert!(folds.open("a", true) && !folds.open("a", false));
+        assert!(folds.open("a"));
         folds.set("a", false);
-        assert!(!folds.open("a", true));
+        assert!(!folds.open("a"));
         folds.set_all(true);
-        assert!(folds.open("a", false));
-        folds.set("a", false);
-        assert!(!folds.open("a", true) && folds.open("b", false));
+        assert!(folds.open("a"));
+        folds.set_all(false);
+        folds.set("a", true);
+        assert!(folds.open("a") && !folds.open("b"));
     }
 }

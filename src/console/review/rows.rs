@@ -63,7 +63,7 @@ pub(super) fn sections(key: &str, item: Option<usize>, step: &Step, tags: &Tags,
             Piece::new(words::pad(&channel, channel.len().max(13)), Tone::Strong),
             Piece::new(format!("  {summary}"), tone),
         ];
-        if page.section(1, entry, true, pieces) {
+        if page.section(1, entry, pieces) {
             bases(&pairs, tags, page);
         }
     }

@@ -65,7 +65,7 @@ pub(super) fn publish(model: &Model, review: &Review, page: &mut Page) {
             .enumerate()
             .filter(|(_, other)| other.charm == item.charm)
             .collect();
-        page.blank();
+        page.gap();
         taking(model, review, &tags, at, &own, page);
     }
 }
@@ -73,7 +73,7 @@ pub(super) fn publish(model: &Model, review: &Review, page: &mut Page) {
 /// The sections of every other plan.
 pub(super) fn others(model: &Model, plan: &Plan, page: &mut Page) {
     for charm in charms(plan) {
-        page.blank();
+        page.gap();
         let steps: Vec<&Step> = plan.steps.iter().filter(|step| of_charm(step, &charm)).collect();
         let key = format!("charm/{charm}");
         let entry = Entry {
@@ -86,7 +86,7 @@ pub(super) fn others(model: &Model, plan: &Plan, page: &mut Page) {
             Piece::new(charm.to_string(), Tone::Strong),
             Piece::new(format!("  {}", summary(&steps, page)), Tone::Plain),
         ];
-        if page.section(0, entry, true, pieces) {
+        if page.section(0, entry, pieces) {
             for step in steps {
                 step_lines(model, &key, None, step, &Tags::new(), page);
             }
@@ -130,7 +130,11 @@ fn taking(model: &Model, review: &Review, tags: &Tags, at: usize, own: &[(usize,
     let says = match (item.taken, steps.is_empty()) {
         (false, _) => "left out; space takes it in".to_owned(),
         (true, true) => String::new(),
-        (true, false) => summary(&steps, page),
+        (true, false) => {
+            let tags: Vec<String> = own.iter().map(|(_, one)| short_target(&one.target)).collect();
+            let dot = page.look.glyph(Glyph::Dot);
+            format!("{} {dot} {}", tags.join(", "), summary(&steps, page))
+        }
     };
     let key = format!("charm/{}", item.charm);
     let entry = Entry {
@@ -150,7 +154,7 @@ fn taking(model: &Model, review: &Review, tags: &Tags, at: usize, own: &[(usize,
             if item.taken { Tone::Plain } else { Tone::Dim },
         ),
     ];
-    if !page.section(0, entry, true, pieces) || !item.taken {
+    if !page.section(0, entry, pieces) || !item.taken {
         return;
     }
     for (number, one) in own {

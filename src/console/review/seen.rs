@@ -12,9 +12,6 @@ use crate::console::words;
 use crate::domain::Snapshot;
 use crate::plan::{Assumption, Op, Plan};
 
-/// The key of its section, the only one that is folded at first.
-pub(super) const KEY: &str = "assumed";
-
 /// When each assumption of `plan`, made from `snapshot`, was seen.
 pub(super) fn seen(snapshot: &Snapshot, plan: &Plan) -> Vec<Option<DateTime<Utc>>> {
     let one = |assumption: &Assumption| seen_at(snapshot, plan, assumption);
@@ -43,7 +40,7 @@ fn seen_at(snapshot: &Snapshot, plan: &Plan, assumption: &Assumption) -> Option<
     }
 }
 
-/// The section of assumptions: folded at first, with the age of the oldest beside it.
+/// The section of assumptions, with the age of the oldest beside it.
 pub(super) fn section(review: &Review, plan: &Plan, now: DateTime<Utc>, page: &mut Page) {
     if plan.assumptions.is_empty() {
         return;
@@ -57,7 +54,7 @@ pub(super) fn section(review: &Review, plan: &Plan, now: DateTime<Utc>, page: &m
         None => "nobody knows when it was seen".to_owned(),
     };
     let entry = Entry {
-        key: KEY.to_owned(),
+        key: "assumed".to_owned(),
         folds: true,
         item: None,
         orphan: None,
@@ -66,8 +63,8 @@ pub(super) fn section(review: &Review, plan: &Plan, now: DateTime<Utc>, page: &m
         Piece::new("Assumed, and looked at again before it counts", Tone::Strong),
         Piece::new(format!("  {}, {oldest}", plan.assumptions.len()), Tone::Dim),
     ];
-    page.blank();
-    if !page.section(0, entry, false, pieces) {
+    page.gap();
+    if !page.section(0, entry, pieces) {
         return;
     }
     let dot = page.look.glyph(Glyph::Dot);

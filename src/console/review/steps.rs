@@ -77,8 +77,8 @@ fn steps_section<'s>(title: &str, steps: impl Iterator<Item = &'s Step>, page: &
         Piece::new(title, Tone::Strong),
         Piece::new(format!("  {says}"), Tone::Dim),
     ];
-    page.blank();
-    if page.section(0, entry, true, pieces) {
+    page.gap();
+    if page.section(0, entry, pieces) {
         for step in steps {
             step_lines(step, page);
         }
@@ -176,8 +176,8 @@ pub(super) fn undo_lines(plan: &Plan, page: &mut Page) {
         item: None,
         orphan: None,
     };
-    page.blank();
-    if page.section(0, entry, true, vec![Piece::new("How it is undone", Tone::Strong)]) {
+    page.gap();
+    if page.section(0, entry, vec![Piece::new("How it is undone", Tone::Strong)]) {
         let dot = page.look.glyph(Glyph::Dot);
         for way in ways {
             page.item(3, dot, way, Tone::Plain);

@@ -86,7 +86,9 @@ pub fn selected<'m>(model: &'m Model, running: &Running) -> Option<&'m Step> {
 /// Lines of the steps and of the log inside a box of `height` lines. Where there is no room for
 /// both, the one that keys move has all of it.
 fn heights(model: &Model, running: &Running, height: usize) -> (usize, usize) {
-    match (model.log_hidden, height < LOG_FROM) {
+    // Of what was not begun nothing happened.
+    let none = model.log_hidden || model.queue.find(&running.run).is_some();
+    match (none, height < LOG_FROM) {
         (true, _) => (height, 0),
         (false, true) if running.in_log => (0, height.saturating_sub(1)),
         (false, true) => (height, 0),
@@ -150,7 +152,7 @@ pub fn settle(model: &mut Model, width: usize, height: usize) {
     let lines = lines(model, running, width);
     let at = lines.iter().position(|line| line.step == Some(running.cursor));
     let log = log::lines(model, &running.run, width).len();
-    let hidden = model.log_hidden;
+    let hidden = model.log_hidden || model.queue.find(&running.run).is_some();
     let Screen::Run(running) = &mut model.screen else {
         return;
     };

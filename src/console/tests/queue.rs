@@ -75,6 +75,7 @@ fn a_plan_waits_behind_a_run_and_starts_when_it_ended_well() {
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('5'));
     assert_eq!(model.panes.activity.rows()[0].state, State::Queued);
+    press(&mut model, Key::Home);
     press(&mut model, Key::Enter);
     let place = running::shown(&model).unwrap();
     let effects = ended(&mut model, &run, Outcome::Done);
@@ -204,6 +205,7 @@ fn a_queue() {
         press(&mut model, Key::Esc);
         press(&mut model, Key::Char('5'));
         all.push_str(&screen(&model).0);
+        press(&mut model, Key::Home);
         press(&mut model, Key::Enter);
         ended(&mut model, &run, Outcome::Failed);
         all.push_str(&screen(&model).0);

@@ -31,22 +31,24 @@ fn refusal() -> Problem {
     problem
 }
 
-/// What a run told: two steps done, one that sends and tries again, one that is worked on.
+/// What a run told: three steps done, one that sends and tries again, one that is worked on.
 fn told() -> RunProgress {
     let mut progress = RunProgress::new(run(), std::collections::BTreeMap::new(), now());
-    for number in 0..2 {
+    for number in 0..3 {
         progress.change(&step(number), at(1), |p| p.phase = Phase::Looking);
+    }
+    for number in 0..3 {
         progress.change(&step(number), at(3), |p| {
             p.phase = Phase::Ended;
             p.outcome = Some(StepOutcome::Done);
         });
     }
-    progress.change(&step(2), at(4), |p| {
+    progress.change(&step(3), at(4), |p| {
         p.phase = Phase::Sending;
         p.note = Some("sending blobs".into());
         p.bytes_total = Some(335_000_000);
     });
-    progress.change(&step(3), at(4), |p| {
+    progress.change(&step(4), at(4), |p| {
         p.phase = Phase::Processing;
         p.note = Some("the store reviews it (pending)".into());
         p.bytes_done = 335_000_000;
@@ -56,7 +58,7 @@ fn told() -> RunProgress {
 }
 
 fn sends(progress: &mut RunProgress, second: i64, bytes: u64, rate: f64) {
-    progress.change(&step(2), at(second), |p| {
+    progress.change(&step(3), at(second), |p| {
         p.bytes_done += bytes;
         p.rate = Some(rate);
     });
@@ -82,7 +84,7 @@ fn looking_on(size: (u16, u16)) -> (Model, RunProgress) {
 
 fn with_retry(size: (u16, u16)) -> Model {
     let (mut model, mut progress) = looking_on(size);
-    progress.change(&step(2), at(10), |p| {
+    progress.change(&step(3), at(10), |p| {
         p.bytes_done -= 10_000_000;
         p.tries_again(&refusal(), at(13));
     });
@@ -102,7 +104,7 @@ fn past(outcome: Outcome, steps: &[StepOutcome]) -> RunRecord {
             id: step.id.clone(),
             outcome: Some(*outcome),
             attempts: 1,
-            started_at: Some(at(2)),
+            started_at: (*outcome != StepOutcome::Cancelled).then(|| at(2)),
             finished_at: Some(at(9)),
             made: crate::journal::Made::default(),
             problem: matches!(outcome, StepOutcome::Failed | StepOutcome::Unknown).then(refusal),
@@ -265,7 +267,7 @@ fn a_run_that_failed() {
     use StepOutcome::{Cancelled, Done, Failed};
     for size in [(120, 40), (80, 24), (44, 10), (40, 10)] {
         let mut model = with_retry(size);
-        let steps = [Done, Done, Failed, Done, Cancelled, Cancelled, Cancelled];
+        let steps = [Done, Done, Done, Failed, Done, Cancelled, Cancelled];
         let ended = Msg::Ended(run(), at(20), Box::new(Ok(past(Outcome::Failed, &steps))));
         update(&mut model, ended);
         model.notice = None;

@@ -86,7 +86,7 @@ pub(super) static PART: &[ActionSpec] = &[
         "Folds every section, so that headings alone are seen.",
         Msg::Review(ReviewMsg::FoldAll), footer 11),
     action!(ReviewUnfoldAll, Scope::Review, ["+", "="], "unfold all",
-        "Opens every section, that of the assumptions too.",
+        "Opens every section.",
         Msg::Review(ReviewMsg::UnfoldAll), footer 12),
     action!(ReviewUp, Scope::Review, ["up", "k"], "up",
         "The heading above, or one line up.",
