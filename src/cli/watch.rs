@@ -118,7 +118,7 @@ impl<'a> Teller<'a> {
 fn line(kind: &str, target: &str, now: &StepProgress) -> String {
     let mut text = match (now.outcome, now.phase) {
         (Some(outcome), _) => format!("{:<9} {kind} {target}", outcome.as_str()),
-        (None, Phase::Processing) => format!("{:<9} {kind} {target}", "waiting"),
+        (None, Phase::Processing | Phase::Retrying) => format!("{:<9} {kind} {target}", "waiting"),
         (None, _) => format!("{:<9} {kind} {target}", "sending"),
     };
     if now.bytes_done > 0 {

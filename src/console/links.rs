@@ -39,6 +39,11 @@ pub fn secrets(repository: &str) -> String {
     format!("https://github.com/{repository}/settings/secrets/actions")
 }
 
+/// A page of a repository on GitHub; `rest` is what follows its name.
+pub fn github(repository: &crate::domain::GitHubRepository, rest: &str) -> String {
+    format!("https://github.com/{repository}/{rest}")
+}
+
 /// The folder of a release.
 pub fn release(repository: &str, branch: &str, path: &str, name: &str) -> String {
     format!("https://github.com/{repository}/tree/{branch}/{path}/{name}")

@@ -1,10 +1,18 @@
 //! Runs that this console started or took up, while they go on and after.
 //!
-//! Owns the last word heard of each. Must not ask the journal.
+//! Owns the last word heard of each, and how fast it was in the last moments. Must not ask the
+//! journal.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::journal::{Outcome, RunId, RunRecord};
-use crate::plan::Plan;
-use crate::run::progress::RunProgress;
+use crate::plan::{Plan, StepId};
+use crate::run::progress::{Phase, RunProgress, StepProgress};
+
+/// Samples of a transfer that are kept, one a second.
+const SAMPLES: usize = 24;
 
 /// A run as far as it was heard of.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +25,38 @@ pub struct Live {
     pub cancel_asked: bool,
     /// True once its end was heard.
     pub ended: bool,
+    /// How fast steps sent, second by second.
+    pub speeds: BTreeMap<StepId, Speed>,
+}
+
+/// How fast a step sent in the last seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Speed {
+    taken_at: DateTime<Utc>,
+    bytes: u64,
+    /// Bytes a second, oldest first; 0 for a second in which nothing moved.
+    pub samples: VecDeque<u64>,
+}
+
+impl Speed {
+    fn measure(&mut self, now: DateTime<Utc>, heard: &StepProgress) {
+        let second = TimeDelta::seconds(1);
+        let passed = (now - self.taken_at).num_seconds();
+        if passed < 1 {
+            return;
+        }
+        // A second of which nothing was heard brought nothing.
+        let idle = usize::try_from(passed - 1).unwrap_or(0).min(SAMPLES);
+        let moved = heard.bytes_done != self.bytes;
+        let rate = heard.rate.filter(|_| moved).unwrap_or(0.0) as u64;
+        self.samples.extend(std::iter::repeat_n(0, idle));
+        self.samples.push_back(rate);
+        while self.samples.len() > SAMPLES {
+            self.samples.pop_front();
+        }
+        self.bytes = heard.bytes_done;
+        self.taken_at += second * i32::try_from(passed).unwrap_or(i32::MAX);
+    }
 }
 
 impl Live {
@@ -27,13 +67,64 @@ impl Live {
             progress: None,
             cancel_asked: false,
             ended: false,
+            speeds: BTreeMap::new(),
         }
+    }
+
+    /// Takes the speed of every transfer once a second has passed.
+    pub fn measure(&mut self, now: DateTime<Utc>) {
+        let Some(progress) = &self.progress else {
+            return;
+        };
+        for (id, heard) in &progress.steps {
+            if heard.outcome.is_some() || !matches!(heard.phase, Phase::Sending | Phase::Retrying) {
+                continue;
+            }
+            let Some(begun_at) = heard.begun_at.filter(|_| heard.bytes_total.is_some()) else {
+                continue;
+            };
+            let fresh = || Speed {
+                taken_at: begun_at,
+                bytes: 0,
+                samples: VecDeque::new(),
+            };
+            self.speeds
+                .entry(id.clone())
+                .or_insert_with(fresh)
+                .measure(now, heard);
+        }
+    }
+
+    /// Steps that ended, of all.
+    pub fn steps_ended(&self) -> (usize, usize) {
+        let all = self.plan.steps.len();
+        let heard = self.progress.iter().flat_map(|progress| progress.steps.values());
+        (heard.filter(|step| step.outcome.is_some()).count().min(all), all)
+    }
+
+    /// Whole per cent of its steps, those under way by their bytes; never 100 before its end.
+    pub fn percent(&self) -> Option<u8> {
+        let progress = self.progress.as_ref()?;
+        let done: usize = progress
+            .steps
+            .values()
+            .map(|step| match step.outcome {
+                Some(_) => 100,
+                None => usize::from(step.percent().unwrap_or(0)),
+            })
+            .sum();
+        let all = self.plan.steps.len().max(1);
+        u8::try_from((done / all).min(99)).ok()
     }
 }
 
 /// How far a run is, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
+    /// It was confirmed and waits for the run before it.
+    Queued,
+    /// It was confirmed, but waits for another look of its operator.
+    Asks,
     /// It goes on.
     Running,
     /// It was asked to stop and has not answered.
@@ -50,6 +141,8 @@ impl State {
     /// Its word on screen.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Queued => "queued",
+            Self::Asks => "asks again",
             Self::Running => "running",
             Self::Stopping => "stop requested",
             Self::Ended(outcome) => outcome.as_str(),
@@ -89,4 +182,37 @@ pub fn state(live: Option<&Live>, record: Option<&RunRecord>) -> State {
 /// The id of a run for places with little room: its first characters.
 pub fn short(run: &RunId) -> String {
     super::words::cut(&run.to_string(), 24)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(millis).unwrap()
+    }
+
+    #[test]
+    fn speed_is_taken_once_a_second_and_a_still_second_counts_nothing() {
+        let mut speed = Speed {
+            taken_at: at(0),
+            bytes: 0,
+            samples: VecDeque::new(),
+        };
+        let mut heard = StepProgress {
+            bytes_done: 500,
+            rate: Some(500.0),
+            ..StepProgress::default()
+        };
+        speed.measure(at(900), &heard);
+        assert!(speed.samples.is_empty());
+        speed.measure(at(1100), &heard);
+        speed.measure(at(2100), &heard);
+        heard.bytes_done = 900;
+        heard.rate = Some(400.0);
+        speed.measure(at(5050), &heard);
+        assert_eq!(speed.samples, [500, 0, 0, 0, 400]);
+        speed.measure(at(100_000), &heard);
+        assert_eq!(speed.samples.len(), SAMPLES);
+    }
 }

@@ -26,6 +26,7 @@ pub mod model;
 pub mod msg;
 pub mod panes;
 pub mod promote;
+pub mod queue;
 pub mod release;
 pub mod review;
 pub mod rollback;

@@ -13,6 +13,7 @@ use super::effect::RequestId;
 use super::image::Images;
 use super::live::Live;
 use super::panes::{PaneId, Panes};
+use super::queue::Queue;
 use super::review::Review;
 use super::running::Running;
 use super::tour::Step;
@@ -96,6 +97,10 @@ pub struct Model {
     pub runs: Vec<RunRecord>,
     /// Runs of this console.
     pub live: BTreeMap<RunId, Live>,
+    /// Confirmed plans that wait for their turn.
+    pub queue: Queue,
+    /// True where the log of runs is hidden.
+    pub log_hidden: bool,
     /// The panes.
     pub panes: Panes,
     /// The pane with the focus.
@@ -146,6 +151,8 @@ impl Model {
             journal: Asked::default(),
             runs: Vec::new(),
             live: BTreeMap::new(),
+            queue: Queue::default(),
+            log_hidden: false,
             panes: Panes::default(),
             pane: PaneId::Releases,
             zoomed: false,
@@ -199,9 +206,9 @@ impl Model {
         self.runs.iter().find(|record| &record.id == run)
     }
 
-    /// True while a run of this console goes on.
+    /// True while a run of this console goes on or is being started.
     pub fn busy(&self) -> bool {
-        self.live.values().any(|live| !live.ended)
+        self.live.values().any(|live| !live.ended) || self.queue.starts()
     }
 
     /// `title` with the charms' short names.

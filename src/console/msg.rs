@@ -202,6 +202,14 @@ pub enum ReviewMsg {
     Over,
     /// Look and plan again.
     Again,
+    /// Fold the section with the cursor, or go to the one around it.
+    Fold,
+    /// Open the section with the cursor.
+    Unfold,
+    /// Fold everything.
+    FoldAll,
+    /// Open everything.
+    UnfoldAll,
     /// Ask for the word that confirms.
     Confirm,
 }
@@ -213,6 +221,16 @@ pub enum RunMsg {
     AskCancel,
     /// Stop it.
     Cancel,
+    /// Show its log, or hide it.
+    Log,
+    /// Have keys move the log, or the steps again.
+    Focus,
+    /// Copy its id.
+    CopyId,
+    /// Take a plan that waits out of the queue.
+    TakeOut,
+    /// Plan anew what waited in vain.
+    Again,
 }
 
 /// What can happen in the sign-in dialog.

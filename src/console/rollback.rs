@@ -74,6 +74,7 @@ pub fn no_run(model: &Model) -> Option<&'static str> {
     };
     match (running::state(model, run), model.record(run)) {
         (State::Running | State::Stopping, _) => Some("it goes on still"),
+        (State::Queued | State::Asks, _) => Some("it was not started"),
         (State::RolledBack, _) => Some("it was rolled back already"),
         (State::Open | State::Ended(_), Some(record)) if record.touched_channels() => None,
         (State::Open | State::Ended(_), Some(_)) => Some("it changed no channel"),

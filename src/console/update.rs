@@ -16,7 +16,8 @@ use super::model::Screen;
 use super::msg::{FormMsg, ImageMsg, PromoteMsg, ReleaseMsg, SignInMsg, UploadMsg, WorkflowsMsg};
 use super::panes::{self, PaneId};
 use super::{
-    Model, Msg, image, layout, promote, release, review, running, sign_in, tour, upload, wake, workflows,
+    Model, Msg, image, layout, promote, queue, release, review, running, sign_in, tour, upload, wake,
+    workflows,
 };
 use crate::domain::{Problem, Snapshot};
 use crate::journal::RunRecord;
@@ -100,6 +101,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Discharged(id, result) => sign_in::discharged(model, id, *result),
         Msg::Clock(now) => {
             model.now = model.now.max(now);
+            running::tick(model);
             due(model)
         }
         Msg::FirstFrame(now) => {
@@ -119,6 +121,9 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Planned(id, at, snapshot, result) => {
+            if let Some(effects) = queue::planned(model, id, at, &snapshot, &result) {
+                return effects;
+            }
             review::planned(model, id, at, snapshot, *result);
             Vec::new()
         }
@@ -132,6 +137,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             model.refresh.in_flight = None;
             model.journal.in_flight = None;
             image::broken(model);
+            queue::broken(model, &problem);
             workflows::broken(model);
             if let Screen::Review(review) = &mut model.screen {
                 review.in_flight = None;
@@ -333,8 +339,12 @@ fn pick(model: &mut Model, at: usize) -> Vec<Effect> {
         }
         _ => {}
     }
-    if let (None, Screen::Review(review)) = (&model.modal, &mut model.screen) {
-        review.cursor = at;
+    if model.modal.is_none() {
+        match &model.screen {
+            Screen::Review(_) => review::pick(model, at),
+            Screen::Run(_) => running::pick(model, at),
+            Screen::Panes => {}
+        }
     }
     Vec::new()
 }
@@ -350,7 +360,7 @@ fn wheel(model: &mut Model, pane: Option<PaneId>, steps: isize) {
             review.follow = false;
             review.offset = review.offset.saturating_add_signed(steps);
         }
-        (_, Screen::Run(running)) => running.offset = running.offset.saturating_add_signed(steps),
+        (_, Screen::Run(_)) => running::scroll(model, steps),
         (None, Screen::Panes) => {}
     }
 }

@@ -1,7 +1,7 @@
 //! When the screen changes by itself next.
 //!
-//! Owns the one timer of the console: ages change by the minute, refreshes fall due. Nothing else
-//! wakes an idle console. Must not read a clock.
+//! Owns the one timer of the console: ages change by the minute, refreshes fall due. While a run
+//! goes on, seconds count. Nothing else wakes an idle console. Must not read a clock.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
@@ -19,7 +19,13 @@ pub fn next(model: &Model) -> Option<DateTime<Utc>> {
                 .ok()
         })
         .flatten();
-    [minute, refresh_due(model)]
+    // While a run goes on its times change every second.
+    let second = model.busy().then(|| {
+        (model.now + TimeDelta::seconds(1))
+            .duration_trunc(TimeDelta::seconds(1))
+            .ok()
+    });
+    [minute, second.flatten(), refresh_due(model)]
         .into_iter()
         .flatten()
         .min()

@@ -108,6 +108,15 @@ pub fn remaining(now: DateTime<Utc>, end: DateTime<Utc>) -> String {
     }
 }
 
+/// How long something lasted: `14 s`, `1 min 12 s`, `2 h 3 min`.
+pub fn lasted(seconds: i64) -> String {
+    match seconds.max(0) {
+        seconds @ ..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
 /// A day, `2025-01-27`.
 pub fn day(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d").to_string()
@@ -148,6 +157,21 @@ pub fn bar(share: f64, columns: usize, full: char, empty: char) -> String {
     out
 }
 
+/// Numbers as a line of small columns, the highest as high as a column can be.
+pub fn columns(numbers: &[u64], unicode: bool) -> String {
+    let steps: &[char] = if unicode {
+        &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
+    } else {
+        &['_', '.', '-', '=', '+', '*', '%', '#']
+    };
+    let highest = numbers.iter().copied().max().unwrap_or(0).max(1) as f64;
+    let last = (steps.len() - 1) as f64;
+    numbers
+        .iter()
+        .filter_map(|number| steps.get((*number as f64 / highest * last).round() as usize))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +194,11 @@ mod tests {
         assert_eq!(age(at(1440 * 100), at(0)), "3 months ago");
         assert_eq!(age(at(1440 * 1000), at(0)), "2 years ago");
         assert_eq!(remaining(at(0), at(60 * 24 * 12 + 240)), "12 d 4 h");
+        assert_eq!(lasted(59), "59 s");
+        assert_eq!(lasted(72), "1 min 12 s");
+        assert_eq!(lasted(7380), "2 h 3 min");
+        assert_eq!(columns(&[0, 4, 8], true), "▁▅█");
+        assert_eq!(columns(&[0, 0], false), "__");
         assert_eq!(bytes(335_000_000), "335 MB");
         assert_eq!(bytes(1_500), "1.5 kB");
         assert_eq!(bytes(7), "7 B");

@@ -11,5 +11,5 @@ mod session;
 mod steps;
 
 pub use means::Means;
-pub use progress::{Phase, RunProgress, StepProgress};
+pub use progress::{Event, Happened, Phase, Retry, RunProgress, StepProgress};
 pub use session::{RunHandle, Session, Setting};

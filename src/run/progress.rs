@@ -1,15 +1,22 @@
 //! What a run says while it runs.
 //!
-//! Owns the picture of progress that console and command line draw from. A percentage reaches 100
-//! only once the service has answered. Must not decide anything.
+//! Owns the picture of progress that console and command line draw from, and the list of what
+//! happened when, which follows from the changes of the picture. A percentage reaches 100 only once
+//! the service has answered. Must not decide anything, and must not read a clock: the time is
+//! handed in.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::domain::{Outside, Problem};
 use crate::journal::{Outcome, RunId, StepOutcome};
 use crate::plan::StepId;
+
+/// Events that a picture keeps; of a run that has more, the oldest go.
+const EVENTS: usize = 400;
 
 /// What a step is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -23,8 +30,21 @@ pub enum Phase {
     Sending,
     /// The service has everything and works on it.
     Processing,
+    /// Something was lost or refused for the moment, and is tried again after a pause.
+    Retrying,
     /// Ended.
     Ended,
+}
+
+/// The last time that something was tried again.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Retry {
+    /// Why.
+    pub reason: Outside,
+    /// The service's own id of the request that was in vain.
+    pub request_id: Option<Outside>,
+    /// When it is tried again; in the past once it was.
+    pub again_at: DateTime<Utc>,
 }
 
 /// Progress of one step.
@@ -40,8 +60,14 @@ pub struct StepProgress {
     pub rate: Option<f64>,
     /// How often something was tried again.
     pub retries: u32,
+    /// The last of these times.
+    pub retry: Option<Retry>,
     /// A word on what happens now.
     pub note: Option<Outside>,
+    /// When it was begun.
+    pub begun_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
     /// How it ended.
     pub outcome: Option<StepOutcome>,
     /// Why it failed.
@@ -56,7 +82,10 @@ impl Default for StepProgress {
             bytes_total: None,
             rate: None,
             retries: 0,
+            retry: None,
             note: None,
+            begun_at: None,
+            ended_at: None,
             outcome: None,
             problem: None,
         }
@@ -64,14 +93,66 @@ impl Default for StepProgress {
 }
 
 impl StepProgress {
-    /// Whole per cent, never 100 before the end.
+    /// Whole per cent, never 100 before the service has said that it is so.
     pub fn percent(&self) -> Option<u8> {
-        if self.outcome.is_some() {
+        if matches!(self.outcome, Some(StepOutcome::Done | StepOutcome::Skipped)) {
             return Some(100);
         }
         let total = self.bytes_total.filter(|total| *total > 0)?;
         Some(((self.bytes_done.min(total) as f64 / total as f64) * 100.0).min(99.0) as u8)
     }
+
+    /// Counts that something is tried again at `again_at`, because of `problem`.
+    pub fn tries_again(&mut self, problem: &Problem, again_at: DateTime<Utc>) {
+        let reason = match problem.causes.last() {
+            Some(cause) => Outside::new(format!("{}: {cause}", problem.summary)),
+            None => problem.summary.clone(),
+        };
+        self.retries += 1;
+        self.retry = Some(Retry {
+            reason,
+            request_id: problem.request_id.clone(),
+            again_at,
+        });
+    }
+
+    /// How long until it is tried again; `None` where nothing is waited for at `now`.
+    pub fn waits(&self, now: DateTime<Utc>) -> Option<Duration> {
+        let retry = self.retry.as_ref().filter(|_| self.outcome.is_none())?;
+        (retry.again_at - now)
+            .to_std()
+            .ok()
+            .filter(|left| !left.is_zero())
+    }
+}
+
+/// Something that happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Event {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The step; `None` where it is about the whole run.
+    pub step: Option<StepId>,
+    /// What.
+    pub what: Happened,
+}
+
+/// What can happen in a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Happened {
+    /// It began.
+    Begun,
+    /// A step got to another phase, or says another word.
+    Phase(Phase, Option<Outside>),
+    /// Something is tried again: the number of the attempt, and why.
+    Retry(u32, Retry),
+    /// A step ended.
+    Ended(StepOutcome, Option<Problem>),
+    /// Somebody asked it to stop.
+    StopAsked,
+    /// The run ended.
+    RunEnded(Outcome),
 }
 
 /// Progress of a run.
@@ -79,10 +160,185 @@ impl StepProgress {
 pub struct RunProgress {
     /// The run.
     pub run: RunId,
+    /// When the picture changed last.
+    pub at: DateTime<Utc>,
+    /// When this process began with it.
+    pub begun_at: DateTime<Utc>,
     /// Its steps.
     pub steps: BTreeMap<StepId, StepProgress>,
     /// True once somebody asked it to stop.
     pub cancel_requested: bool,
     /// How it ended.
     pub outcome: Option<Outcome>,
+    /// What happened, oldest first.
+    pub events: Vec<Event>,
+}
+
+impl RunProgress {
+    /// A run that begins at `at`.
+    pub fn new(run: RunId, steps: BTreeMap<StepId, StepProgress>, at: DateTime<Utc>) -> Self {
+        Self {
+            run,
+            at,
+            begun_at: at,
+            steps,
+            cancel_requested: false,
+            outcome: None,
+            events: vec![Event {
+                at,
+                step: None,
+                what: Happened::Begun,
+            }],
+        }
+    }
+
+    /// Changes the picture of one step at `at`, and writes down what happened by it.
+    pub fn change(&mut self, id: &StepId, at: DateTime<Utc>, change: impl FnOnce(&mut StepProgress)) {
+        let step = self.steps.entry(id.clone()).or_default();
+        let (phase, note) = (step.phase, step.note.clone());
+        let (retries, outcome) = (step.retries, step.outcome);
+        change(step);
+        let mut happened = Vec::new();
+        if phase == Phase::Waiting && !matches!(step.phase, Phase::Waiting | Phase::Ended) {
+            step.begun_at.get_or_insert(at);
+            happened.push(Happened::Begun);
+        }
+        if step.retries > retries {
+            if let Some(retry) = &step.retry {
+                happened.push(Happened::Retry(step.retries, retry.clone()));
+            }
+        } else if outcome != step.outcome {
+            if let Some(outcome) = step.outcome {
+                step.ended_at = Some(at);
+                happened.push(Happened::Ended(outcome, step.problem.clone()));
+            }
+        } else if step.note != note || (step.phase != phase && step.phase == Phase::Processing) {
+            happened.push(Happened::Phase(step.phase, step.note.clone()));
+        }
+        for what in happened {
+            self.tell(at, Some(id.clone()), what);
+        }
+        self.at = at;
+    }
+
+    /// Somebody asked it to stop.
+    pub fn stop_asked(&mut self, at: DateTime<Utc>) {
+        self.at = at;
+        if !self.cancel_requested {
+            self.cancel_requested = true;
+            self.tell(at, None, Happened::StopAsked);
+        }
+    }
+
+    /// It ended.
+    pub fn end(&mut self, outcome: Outcome, at: DateTime<Utc>) {
+        self.at = at;
+        self.outcome = Some(outcome);
+        self.tell(at, None, Happened::RunEnded(outcome));
+    }
+
+    fn tell(&mut self, at: DateTime<Utc>, step: Option<StepId>, what: Happened) {
+        if self.events.len() >= EVENTS {
+            self.events.remove(0);
+        }
+        self.events.push(Event { at, step, what });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Kind;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).unwrap()
+    }
+
+    #[test]
+    fn what_happened_follows_from_what_changed() {
+        let id = StepId("copy/a".into());
+        let mut run = RunProgress::new(RunId("r".into()), BTreeMap::new(), at(0));
+        run.change(&id, at(1), |p| p.phase = Phase::Looking);
+        run.change(&id, at(2), |p| {
+            p.phase = Phase::Sending;
+            p.note = Some("sending blobs".into());
+        });
+        run.change(&id, at(3), |p| p.bytes_done = 7);
+        let mut problem = Problem::new(Kind::Network, "no answer").cause("timed out");
+        problem.request_id = Some("req-1".into());
+        run.change(&id, at(4), |p| p.tries_again(&problem, at(6)));
+        assert_eq!(run.steps[&id].waits(at(4)), Some(Duration::from_secs(2)));
+        assert_eq!(run.steps[&id].waits(at(6)), None);
+        run.change(&id, at(9), |p| {
+            p.phase = Phase::Ended;
+            p.outcome = Some(StepOutcome::Done);
+        });
+        run.stop_asked(at(10));
+        run.stop_asked(at(11));
+        run.end(Outcome::Done, at(12));
+        let step = &run.steps[&id];
+        assert_eq!((step.begun_at, step.ended_at), (Some(at(1)), Some(at(9))));
+        let told: Vec<(i64, &Happened)> = run
+            .events
+            .iter()
+            .map(|event| (event.at.timestamp(), &event.what))
+            .collect();
+        let retry = Retry {
+            reason: "no answer: timed out".into(),
+            request_id: Some("req-1".into()),
+            again_at: at(6),
+        };
+        assert_eq!(
+            told,
+            [
+                (0, &Happened::Begun),
+                (1, &Happened::Begun),
+                (2, &Happened::Phase(Phase::Sending, Some("sending blobs".into()))),
+                (4, &Happened::Retry(1, retry)),
+                (9, &Happened::Ended(StepOutcome::Done, None)),
+                (10, &Happened::StopAsked),
+                (12, &Happened::RunEnded(Outcome::Done)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_step_that_was_never_begun_has_no_beginning() {
+        let id = StepId("release/a".into());
+        let mut run = RunProgress::new(RunId("r".into()), BTreeMap::new(), at(0));
+        run.change(&id, at(5), |p| {
+            p.phase = Phase::Ended;
+            p.outcome = Some(StepOutcome::Cancelled);
+        });
+        assert_eq!(run.steps[&id].begun_at, None);
+        assert_eq!(run.events.len(), 2);
+    }
+
+    #[test]
+    fn a_hundred_per_cent_is_what_the_service_said() {
+        let mut step = StepProgress {
+            bytes_done: 10,
+            bytes_total: Some(10),
+            ..StepProgress::default()
+        };
+        assert_eq!(step.percent(), Some(99));
+        step.outcome = Some(StepOutcome::Unknown);
+        assert_eq!(step.percent(), Some(99));
+        step.outcome = Some(StepOutcome::Done);
+        assert_eq!(step.percent(), Some(100));
+    }
+
+    #[test]
+    fn the_list_of_what_happened_does_not_grow_for_ever() {
+        let id = StepId("a".into());
+        let mut run = RunProgress::new(RunId("r".into()), BTreeMap::new(), at(0));
+        for second in 0..1000 {
+            run.change(&id, at(second), |p| {
+                p.phase = Phase::Processing;
+                p.note = Some(Outside::new(format!("look {second}")));
+            });
+        }
+        assert_eq!(run.events.len(), EVENTS);
+        assert!(run.events.last().is_some_and(|event| event.at == at(999)));
+    }
 }

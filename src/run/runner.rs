@@ -41,8 +41,8 @@ pub struct Telling {
 impl Telling {
     /// Changes the picture of one step.
     pub fn step(&self, id: &StepId, change: impl FnOnce(&mut StepProgress)) {
-        self.sender
-            .send_modify(|picture| change(picture.steps.entry(id.clone()).or_default()));
+        let at = Utc::now();
+        self.sender.send_modify(|picture| picture.change(id, at, change));
     }
 }
 
@@ -101,12 +101,7 @@ impl Order {
                 )
             })
             .collect();
-        let picture = RunProgress {
-            run: id.clone(),
-            steps,
-            cancel_requested: false,
-            outcome: None,
-        };
+        let picture = RunProgress::new(id.clone(), steps, Utc::now());
         let (sender, receiver) = watch::channel(picture);
         let telling = Arc::new(Telling { sender });
         (
@@ -135,7 +130,7 @@ pub async fn run(order: Order) -> Result<RunRecord, Problem> {
             cancel.cancelled().await;
             telling
                 .sender
-                .send_modify(|picture| picture.cancel_requested = true);
+                .send_modify(|picture| picture.stop_asked(Utc::now()));
         })
     };
     let ended = go(&order).await;
@@ -146,7 +141,7 @@ pub async fn run(order: Order) -> Result<RunRecord, Problem> {
             order
                 .telling
                 .sender
-                .send_modify(|picture| picture.outcome = Some(Outcome::Failed));
+                .send_modify(|picture| picture.end(Outcome::Failed, Utc::now()));
             return Err(problem);
         }
     };
@@ -160,7 +155,7 @@ pub async fn run(order: Order) -> Result<RunRecord, Problem> {
     order
         .telling
         .sender
-        .send_modify(|picture| picture.outcome = Some(outcome));
+        .send_modify(|picture| picture.end(outcome, Utc::now()));
     Ok(record)
 }
 

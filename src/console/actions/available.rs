@@ -334,14 +334,40 @@ pub(super) fn run_sign_in(model: &Model) -> Availability {
 }
 
 pub(super) fn run_browse(model: &Model) -> Availability {
-    let Screen::Run(running) = &model.screen else {
-        return Hidden;
-    };
-    let live = model.live.get(&running.run).map(|live| &live.plan);
-    let plan = live.or_else(|| model.record(&running.run).map(|record| &record.plan));
-    match plan {
-        Some(plan) if plan.charms().is_empty() => Hidden,
-        _ => Enabled,
+    match &model.screen {
+        Screen::Run(running) if running::page(model, running).is_none() => {
+            Disabled("there is no page for this step")
+        }
+        Screen::Run(_) => Enabled,
+        _ => Hidden,
+    }
+}
+
+fn of_run(model: &Model) -> Option<State> {
+    match &model.screen {
+        Screen::Run(running) => Some(running::state(model, &running.run)),
+        _ => None,
+    }
+}
+
+pub(super) fn run_started(model: &Model) -> Availability {
+    match of_run(model) {
+        None | Some(State::Queued | State::Asks) => Hidden,
+        Some(_) => Enabled,
+    }
+}
+
+pub(super) fn run_again(model: &Model) -> Availability {
+    match of_run(model) {
+        Some(State::Asks) => Enabled,
+        _ => Hidden,
+    }
+}
+
+pub(super) fn take_out(model: &Model) -> Availability {
+    match of_run(model) {
+        Some(State::Queued | State::Asks) => Enabled,
+        _ => Hidden,
     }
 }
 
@@ -398,7 +424,7 @@ pub(super) fn cancel(model: &Model) -> Availability {
             State::Running if model.live.contains_key(&running.run) => Enabled,
             State::Running => Disabled("another process works on this run"),
             State::Stopping => Disabled("it was asked to stop; what is under way ends first"),
-            State::Ended(_) | State::Open | State::RolledBack => Hidden,
+            State::Queued | State::Asks | State::Ended(_) | State::Open | State::RolledBack => Hidden,
         },
         _ => Hidden,
     }

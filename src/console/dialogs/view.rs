@@ -38,16 +38,39 @@ pub fn draw(model: &Model, modal: &Modal, frame: &mut Frame, drawn: &mut Drawn) 
             ],
             "x stop it    esc let it go on",
         ),
-        Modal::Leave => question(
-            model,
-            frame,
-            "A run goes on. Leave?",
-            &[
-                "The run is asked to stop, and windlass leaves when it has.",
-                "What is missing then can be finished with windlass resume.",
-            ],
-            "x stop and leave    esc stay",
-        ),
+        Modal::Leave => {
+            let queued = model.queue.waiting().len();
+            let dropped = format!(
+                "{}: leaving drops {}, and nothing of it was started.",
+                words::count(queued, "confirmed plan waits", "confirmed plans wait"),
+                if queued == 1 { "it" } else { "them" }
+            );
+            let stops = "The run is asked to stop, and windlass leaves when it has.";
+            let later = "What is missing then can be finished with windlass resume.";
+            match (model.busy(), queued > 0) {
+                (false, _) => question(
+                    model,
+                    frame,
+                    "Plans wait. Leave?",
+                    &[&dropped],
+                    "x leave    esc stay",
+                ),
+                (true, true) => question(
+                    model,
+                    frame,
+                    "A run goes on, and plans wait. Leave?",
+                    &[stops, later, &dropped],
+                    "x stop and leave    esc stay",
+                ),
+                (true, false) => question(
+                    model,
+                    frame,
+                    "A run goes on. Leave?",
+                    &[stops, later],
+                    "x stop and leave    esc stay",
+                ),
+            }
+        }
     }
 }
 

@@ -178,7 +178,7 @@ pub fn rebuild(model: &mut Model) {
 
 /// Makes the rows of the activity pane anew.
 pub fn rebuild_activity(model: &mut Model) {
-    let rows = activity::rows(&model.runs, &model.live);
+    let rows = activity::rows(&model.runs, &model.live, &model.queue);
     model.panes.activity.replace(rows, None);
 }
 

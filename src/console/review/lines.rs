@@ -1,84 +1,45 @@
-//! The lines of the review, made of plan and wish; the choices of a publish among them.
+//! The lines of the review, made of plan and wish: what the whole comes to, what warns, a section for
+//! every charm, what stays, what is assumed, the command.
 //!
 //! Must not cut: the view does, at the width that it has.
 
-use std::collections::BTreeMap;
-
-use super::{Item, Review, Sort, items, steps};
+use super::outline::{Entry, Page, ReviewLine, index};
+use super::{Review, Sort, sections, seen, steps};
 use crate::console::Model;
 use crate::console::dialogs::Line;
-use crate::console::view::look::{Glyph, Look, Tone};
+use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
-use crate::domain::{Kind, ManifestDigest, Outside, Problem};
-use crate::plan::{Intent, Op, Plan, PlannedRow, Revoked, Risk, State, Step};
+use crate::domain::{Kind, Outside, Problem};
+use crate::plan::{Intent, Plan, Revoked, Risk};
 
-/// Column where the text after a label begins: a month's channel fits before it.
-const LABEL_END: usize = 20;
-/// The same where any channel may stand before it.
-const WIDE_LABEL_END: usize = 26;
-
-/// A line.
+/// The whole review: its lines, and what the cursor can stand on.
 #[derive(Clone, Debug)]
-pub struct ReviewLine {
-    /// What it says.
-    pub pieces: Vec<Piece>,
-    /// The image that it is the heading of.
-    pub item: Option<usize>,
+pub struct Outline {
+    /// All lines.
+    pub lines: Vec<ReviewLine>,
+    /// All entries, in the order of their lines.
+    pub entries: Vec<Entry>,
+    /// The entry with the cursor.
+    pub at: usize,
 }
 
-pub(super) struct Page<'a> {
-    pub(super) look: &'a Look,
-    width: usize,
-    label_end: usize,
-    pub(super) lines: Vec<ReviewLine>,
-}
-
-impl Page<'_> {
-    pub(super) fn pieces(&mut self, pieces: Vec<Piece>) {
-        self.lines.push(ReviewLine { pieces, item: None });
-    }
-
-    pub(super) fn text(&mut self, indent: usize, text: &str, tone: Tone) {
-        let room = self.width.saturating_sub(indent + 1);
-        for line in words::wrap(text, room) {
-            self.pieces(vec![Piece::new(format!("{}{line}", " ".repeat(indent)), tone)]);
-        }
-    }
-
-    fn blank(&mut self) {
-        self.pieces(Vec::new());
-    }
-
-    pub(super) fn heading(&mut self, text: &str) {
-        self.blank();
-        self.pieces(vec![Piece::new(format!(" {text}"), Tone::Strong)]);
-    }
-
-    fn label(&mut self, label: &str, text: &str, tone: Tone) {
-        let indent = self.label_end;
-        let room = self.width.saturating_sub(indent + 1);
-        for (at, line) in words::wrap(text, room).into_iter().enumerate() {
-            let label = if at == 0 { label } else { "" };
-            self.pieces(vec![
-                Piece::new(format!("      {}", words::pad(label, indent - 6)), Tone::Dim),
-                Piece::new(line, tone),
-            ]);
-        }
+/// The review for `width` columns.
+pub fn outline(model: &Model, review: &Review, width: usize) -> Outline {
+    // Which entries there are does not depend on where the cursor is.
+    let entries = build(model, review, width, None).entries;
+    let at = index(&entries, review.at.as_deref());
+    let key = entries.get(at).map(|entry| entry.key.as_str());
+    let page = build(model, review, width, key);
+    Outline {
+        lines: page.lines,
+        entries: page.entries,
+        at,
     }
 }
 
-/// All lines for `width` columns.
-pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
-    let mut page = Page {
-        look: &model.setting.look,
-        width,
-        label_end: match review.kind() {
-            sort if sort.tells_undo() => WIDE_LABEL_END,
-            _ => LABEL_END,
-        },
-        lines: Vec::new(),
-    };
+fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a str>) -> Page<'a> {
+    let mut page = Page::new(&model.setting.look, width, &review.folds, at);
     state_line(model, review, &mut page);
     if let Some(problem) = &review.problem {
         page.blank();
@@ -103,36 +64,34 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
         page.heading("Warnings");
         for warning in warnings {
             let glyph = page.look.glyph(Glyph::Warning);
-            page.text(3, &format!("{glyph} {warning}"), Tone::Warn);
+            page.item(3, glyph, warning.as_str(), Tone::Warn);
         }
     }
     if let Some(plan) = review.plan.as_ref().filter(|plan| !plan.left_out.is_empty()) {
         page.heading("Left out, so that the run ends partly");
         for text in &plan.left_out {
             let glyph = page.look.glyph(Glyph::Nothing);
-            page.text(3, &format!("{glyph} {text}"), Tone::Plain);
+            page.item(3, glyph, text.as_str(), Tone::Plain);
         }
     }
-    match review.publish() {
-        Some(intent) => {
-            let items = items(model.workspace(), &model.snapshot, intent);
-            let tags = tags(model, &items);
-            for (at, item) in items.iter().enumerate() {
-                page.blank();
-                image_lines(model, review, &tags, at, item, &mut page);
-            }
-            if let Some(plan) = &review.plan {
-                steps::marking(plan, &mut page);
-            }
+    if review.publish().is_some() {
+        sections::publish(model, review, &mut page);
+        if let Some(plan) = &review.plan {
+            steps::marking(plan, &mut page);
         }
-        None => steps::lines(model, review, &mut page),
+    } else {
+        steps::lines(model, review, &mut page);
     }
     if let Some(plan) = &review.plan {
-        plan_lines(plan, &mut page);
+        stays(plan, &mut page);
+        if review.kind().tells_undo() {
+            steps::undo_lines(plan, &mut page);
+        }
+        seen::section(review, plan, model.now, &mut page);
     }
-    page.heading("Command");
+    page.heading("Command, y copies it");
     page.text(3, &review.intent.command(), Tone::Plain);
-    page.lines
+    page
 }
 
 fn remedies(problem: &Problem, sort: Sort) -> String {
@@ -247,216 +206,16 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
         }
     }
     page.pieces(pieces);
+    if let Some(plan) = review.plan.as_ref().filter(|plan| !plan.nothing_to_do()) {
+        risk_line(plan, page);
+    }
     if model.setting.read_only {
         page.text(1, "read-only: this plan can be looked at, not run", Tone::Warn);
     }
 }
 
-/// Tag of the release by image digest, for places that know a digest only.
-fn tags(model: &Model, items: &[Item]) -> BTreeMap<ManifestDigest, String> {
-    let mut tags = BTreeMap::new();
-    for item in items {
-        let resolved = model
-            .workspace()
-            .image_repository(&item.image)
-            .ok()
-            .and_then(|repository| {
-                model
-                    .snapshot
-                    .image(&repository.tagged(&item.target))?
-                    .value
-                    .as_ref()
-            });
-        if let Some(resolved) = resolved {
-            tags.insert(resolved.digest, item.target.clone());
-        }
-    }
-    tags
-}
-
-fn image_lines(
-    model: &Model,
-    review: &Review,
-    tags: &BTreeMap<ManifestDigest, String>,
-    at: usize,
-    item: &Item,
-    page: &mut Page,
-) {
-    let selected = review.cursor == at;
-    let cursor = if selected {
-        page.look.glyph(Glyph::Cursor)
-    } else {
-        " "
-    };
-    let mark = if item.taken { "[x]" } else { "[ ]" };
-    let tone = if item.taken { Tone::Strong } else { Tone::Dim };
-    let mut pieces = vec![
-        Piece::new(format!(" {cursor} "), Tone::Accent),
-        Piece::new(
-            format!("{mark} {}", words::pad(model.short(&item.charm), 10)),
-            tone,
-        ),
-        Piece::new(
-            format!(" {}:{}", item.image, short_target(&item.target)),
-            if item.taken { Tone::Plain } else { Tone::Dim },
-        ),
-    ];
-    if item.by_hand {
-        pieces.push(Piece::new("  by hand", Tone::Warn));
-    }
-    if !item.taken {
-        pieces.push(Piece::new("  left out", Tone::Dim));
-    }
-    page.lines.push(ReviewLine {
-        pieces,
-        item: Some(at),
-    });
-    let Some(plan) = review.plan.as_ref().filter(|_| item.taken) else {
-        return;
-    };
-    for step in plan
-        .steps
-        .iter()
-        .filter(|step| step.op.charm() == Some(&item.charm))
-    {
-        match &step.op {
-            Op::CreateTrack { track, .. } => {
-                page.label("track", &format!("{track} is created"), Tone::Accent);
-            }
-            Op::CopyImage { .. } | Op::UploadResource { .. } => upload_line(step, page),
-            Op::Release { .. } => channel_lines(step, tags, page),
-            // A publish has no others.
-            _ => {}
-        }
-    }
-}
-
-fn short_target(target: &str) -> String {
-    if target.starts_with("sha256:") {
-        words::cut(target, 20)
-    } else {
-        target.to_owned()
-    }
-}
-
-fn upload_line(step: &Step, page: &mut Page) {
-    let label = match step.op {
-        Op::CopyImage { .. } => "copy",
-        _ => "upload",
-    };
-    if let Some(reason) = &step.skip_reason {
-        return page.label(label, &format!("skipped: {reason}"), Tone::Dim);
-    }
-    let text = match &step.op {
-        Op::CopyImage {
-            resource,
-            source,
-            digest,
-            ..
-        } => {
-            let bytes = step.bytes.map_or_else(
-                || "size not known".to_owned(),
-                |b| format!("{} to send", words::bytes(b)),
-            );
-            format!("{bytes}, {source}@{} for {resource}", digest.short())
-        }
-        Op::UploadResource { resource, digest, .. } => {
-            format!("a new revision of {resource} with {}", digest.short())
-        }
-        _ => step.target.to_string(),
-    };
-    page.label(label, &text, Tone::Plain);
-}
-
-/// The channels of a release: what each serves now, and what it would serve then.
-pub(super) fn channel_lines(step: &Step, tags: &BTreeMap<ManifestDigest, String>, page: &mut Page) {
-    if let Some(reason) = &step.skip_reason {
-        page.label("release", &format!("skipped: {reason}"), Tone::Dim);
-        return;
-    }
-    let (State::Rows(before), State::Rows(after)) = (&step.before, &step.after) else {
-        return;
-    };
-    // Bases that change alike share a line.
-    let mut groups: Vec<(String, String, String, Vec<String>)> = Vec::new();
-    for (was, will) in before.iter().zip(after) {
-        let channel = will.channel.to_string();
-        let (was, becomes) = (row_words(was, tags, page), row_words(will, tags, page));
-        let base = will.base.as_ref().map(ToString::to_string).unwrap_or_default();
-        match groups
-            .iter_mut()
-            .find(|g| g.0 == channel && g.1 == was && g.2 == becomes)
-        {
-            Some(group) => group.3.push(base),
-            None => groups.push((channel, was, becomes, vec![base])),
-        }
-    }
-    for (channel, was, becomes, bases) in groups {
-        let bases = bases.join(", ");
-        let arrow = page.look.glyph(Glyph::Arrow);
-        let room = page.width.saturating_sub(page.label_end + 1);
-        let place = if bases.is_empty() {
-            String::new()
-        } else {
-            format!("  on {bases}")
-        };
-        let one = format!("{was} {arrow} {becomes}");
-        if was == becomes {
-            page.label(&channel, &format!("{was}, as it is{place}"), Tone::Dim);
-        } else if words::width(&one) + words::width(&place) <= room {
-            page.label(&channel, &format!("{one}{place}"), Tone::Plain);
-        } else {
-            page.label(&channel, &format!("{was}{place}"), Tone::Dim);
-            page.label("", &format!("{arrow} {becomes}"), Tone::Plain);
-        }
-    }
-}
-
-fn row_words(row: &PlannedRow, tags: &BTreeMap<ManifestDigest, String>, page: &Page) -> String {
-    let Some(revision) = row.revision else {
-        return "closed".to_owned();
-    };
-    let dot = page.look.glyph(Glyph::Dot);
-    // On a narrow screen the name of the only resource says nothing that the upload did not.
-    let named = page.width >= 100 || row.resources.len() > 1;
-    let mut text = revision.to_string();
-    if let Some(version) = row
-        .version
-        .as_ref()
-        .filter(|v| v.as_str() != revision.0.to_string())
-    {
-        text.push_str(&format!(" ({})", words::cut(version.as_str(), 16)));
-    }
-    for resource in &row.resources {
-        let number = resource
-            .revision
-            .map_or_else(|| "new".to_owned(), |r| r.to_string());
-        if named {
-            text.push_str(&format!(" {dot} {} {number}", resource.name));
-        } else {
-            text.push_str(&format!(" {dot} {number}"));
-        }
-        let tag = resource
-            .tag
-            .as_ref()
-            .map(ToString::to_string)
-            .or_else(|| resource.digest.and_then(|d| tags.get(&d).cloned()));
-        if let Some(tag) = tag.filter(|tag| !tag.starts_with("sha256:")) {
-            text.push_str(&format!(" {tag}"));
-        }
-        if let Some(digest) = &resource.digest {
-            text.push_str(&format!(" {}", digest.short()));
-        }
-        match resource.release.as_slice() {
-            [] => {}
-            [one] => text.push_str(&format!(" of {one}")),
-            [one, rest @ ..] => text.push_str(&format!(" of {one} +{}", rest.len())),
-        }
-    }
-    text
-}
-
-fn plan_lines(plan: &Plan, page: &mut Page) {
+/// What stays for good, each said once.
+fn lasting(plan: &Plan) -> Vec<String> {
     let mut stays: Vec<String> = plan
         .steps
         .iter()
@@ -468,22 +227,50 @@ fn plan_lines(plan: &Plan, page: &mut Page) {
                 .to_owned()
         })
         .collect();
-    if !stays.is_empty() {
-        page.heading("Cannot be undone");
-        stays.sort();
-        stays.dedup();
-        for text in &stays {
-            page.text(3, text, Tone::Plain);
-        }
+    stays.sort();
+    stays.dedup();
+    stays
+}
+
+/// How much harm it can do.
+fn risk_line(plan: &Plan, page: &mut Page) {
+    let (text, tone) = match plan.risk {
+        Risk::Read => ("Risk: it changes nothing.".to_owned(), Tone::Dim),
+        Risk::Write => (
+            "Risk: it writes, and all of it can be put back.".to_owned(),
+            Tone::Plain,
+        ),
+        Risk::Irreversible => (
+            format!(
+                "Risk: {} cannot be undone, listed below.",
+                words::count(lasting(plan).len(), "thing", "things")
+            ),
+            Tone::Warn,
+        ),
+    };
+    page.text(1, &text, tone);
+}
+
+fn stays(plan: &Plan, page: &mut Page) {
+    let stays = lasting(plan);
+    if stays.is_empty() {
+        return;
     }
-    if !plan.assumptions.is_empty() {
-        page.heading("Assumed, and looked at again before it counts");
-        for assumption in &plan.assumptions {
-            page.text(
-                3,
-                &format!("{} = {}", assumption.what, assumption.value),
-                Tone::Dim,
-            );
+    let entry = Entry {
+        key: "stays".to_owned(),
+        folds: true,
+        item: None,
+        orphan: None,
+    };
+    let pieces = vec![
+        Piece::new("Cannot be undone", Tone::Strong),
+        Piece::new(format!("  {}", stays.len()), Tone::Dim),
+    ];
+    page.gap();
+    if page.section(0, entry, pieces) {
+        let dot = page.look.glyph(Glyph::Dot);
+        for text in &stays {
+            page.item(3, dot, text, Tone::Plain);
         }
     }
 }

@@ -3,12 +3,19 @@
 //!
 //! Owns the wish while it is being shaped. Must not plan: it asks for a new plan.
 
+mod fold;
 mod lines;
+mod outline;
+mod rows;
+mod sections;
+mod seen;
 mod steps;
 mod update;
 pub mod view;
 
-pub use lines::{ReviewLine, lines};
+pub use fold::{fold, move_by, pick, selected};
+pub use lines::{Outline, outline};
+pub use outline::{Entry, Folds, ReviewLine};
 pub use update::{open, open_over, plan_again, planned, replace_image, started, update, usual_scope};
 
 use chrono::{DateTime, Utc};
@@ -36,8 +43,12 @@ pub struct Review {
     pub in_flight: Option<RequestId>,
     /// The start under way.
     pub starting: Option<RequestId>,
-    /// The selected choice.
-    pub cursor: usize,
+    /// When each of the plan's assumptions was seen.
+    pub seen: Vec<Option<DateTime<Utc>>>,
+    /// The key of the heading with the cursor; `None` where nobody chose one.
+    pub at: Option<String>,
+    /// What is folded.
+    pub folds: Folds,
     /// First line shown.
     pub offset: usize,
     /// True while the window follows the cursor.
@@ -210,22 +221,30 @@ pub fn items(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent)
         .collect()
 }
 
-/// Keeps cursor and window inside.
+/// Keeps the window inside.
 pub fn settle(model: &mut Model, width: usize, height: usize) {
     let Screen::Review(review) = &model.screen else {
         return;
     };
-    let lines = lines(model, review, width);
-    let at = lines.iter().position(|line| line.item == Some(review.cursor));
-    let last = lines.len();
+    let outline = outline(model, review, width);
+    let on = |line: &ReviewLine| line.entry == Some(outline.at);
+    let at = outline.lines.iter().position(on);
+    let last = outline.lines.len();
+    // The lines under a heading belong to it: show a few of them too.
+    let own = at.map_or(0, |at| {
+        let after = outline.lines.iter().skip(at + 1);
+        after.take_while(|line| line.entry.is_none()).take(4).count()
+    });
     let Screen::Review(review) = &mut model.screen else {
         return;
     };
     if let Some(at) = at.filter(|_| review.follow) {
-        // The lines under an item belong to it: show a few of them too.
-        let end = (at + 5).min(last.saturating_sub(1));
-        review.offset = window(review.offset, end, height, last);
+        review.offset = window(review.offset, at + own, height, last);
         review.offset = window(review.offset, at, height, last);
+        // The first heading brings what stands above it.
+        if outline.at == 0 && at < height {
+            review.offset = 0;
+        }
     }
     review.offset = review.offset.min(last.saturating_sub(height));
 }

@@ -2,9 +2,9 @@
 //!
 //! Must not cut: the view does, at the width that it has.
 
-use super::lines::Page;
-use super::lines::channel_lines;
-use super::{Orphan, Review, ReviewLine, orphans};
+use super::outline::{Entry, Page};
+use super::rows::{self, Tags};
+use super::{Orphan, Review, orphans, sections};
 use crate::console::Model;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
@@ -19,19 +19,21 @@ const KIND: usize = 16;
 pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
     notes(model, review, page);
     if let Some(plan) = &review.plan {
-        page.heading("Steps, in this order");
-        for step in &plan.steps {
-            step_lines(step, page);
-        }
-        if review.kind().tells_undo() {
-            undo_lines(plan, page);
-        }
+        sections::others(model, plan, page);
+        let charms = sections::charms(plan);
+        let rest = |step: &&Step| step.op.charm().is_none_or(|charm| !charms.contains(charm));
+        let title = if charms.is_empty() {
+            "Steps, in this order"
+        } else {
+            "Other steps, in this order"
+        };
+        steps_section(title, plan.steps.iter().filter(rest), page);
     }
     let orphans = orphans(model, review);
     if !orphans.is_empty() {
         page.heading("Lost tokens: minted by a run that died, held by nobody. space ends one too");
         for (at, orphan) in orphans.iter().enumerate() {
-            orphan_line(review.cursor == at, at, orphan, page);
+            orphan_line(at, orphan, page);
         }
     }
 }
@@ -42,24 +44,44 @@ pub(super) fn marking(plan: &Plan, page: &mut Page) {
         Op::UploadBundle { bundle, .. } => Some(bundle),
         _ => None,
     });
-    let mut steps = plan
-        .steps
-        .iter()
-        .filter(|step| match &step.op {
-            Op::Commit { .. }
-            | Op::UploadBundle { .. }
-            | Op::ReleaseBundle { .. }
-            | Op::LiftHold { .. }
-            | Op::CreateBranch { .. } => true,
-            Op::CreateTrack { charm, .. } => Some(charm) == bundle,
-            _ => false,
-        })
-        .peekable();
-    if steps.peek().is_some() {
-        page.heading("Branch and bundle, in this order");
+    let steps = plan.steps.iter().filter(|step| match &step.op {
+        Op::Commit { .. }
+        | Op::UploadBundle { .. }
+        | Op::ReleaseBundle { .. }
+        | Op::LiftHold { .. }
+        | Op::CreateBranch { .. } => true,
+        Op::CreateTrack { charm, .. } => Some(charm) == bundle,
+        _ => false,
+    });
+    steps_section("Branch and bundle, in this order", steps, page);
+}
+
+/// A section of steps that no charm shows.
+fn steps_section<'s>(title: &str, steps: impl Iterator<Item = &'s Step>, page: &mut Page) {
+    let steps: Vec<&Step> = steps.collect();
+    if steps.is_empty() {
+        return;
     }
-    for step in steps {
-        step_lines(step, page);
+    let skipped = steps.iter().filter(|step| step.skip_reason.is_some()).count();
+    let mut says = words::count(steps.len(), "step", "steps");
+    if skipped > 0 {
+        says.push_str(&format!(", {skipped} done already"));
+    }
+    let entry = Entry {
+        key: "steps".to_owned(),
+        folds: true,
+        item: None,
+        orphan: None,
+    };
+    let pieces = vec![
+        Piece::new(title, Tone::Strong),
+        Piece::new(format!("  {says}"), Tone::Dim),
+    ];
+    page.gap();
+    if page.section(0, entry, pieces) {
+        for step in steps {
+            step_lines(step, page);
+        }
     }
 }
 
@@ -136,7 +158,7 @@ fn image_note(image: &ImageFacts, page: &mut Page) {
 }
 
 /// How what can be put back is put back.
-fn undo_lines(plan: &Plan, page: &mut Page) {
+pub(super) fn undo_lines(plan: &Plan, page: &mut Page) {
     let mut ways: Vec<&str> = plan
         .steps
         .iter()
@@ -148,9 +170,18 @@ fn undo_lines(plan: &Plan, page: &mut Page) {
     if ways.is_empty() {
         return;
     }
-    page.heading("How it is undone");
-    for way in ways {
-        page.text(3, way, Tone::Plain);
+    let entry = Entry {
+        key: "undo".to_owned(),
+        folds: true,
+        item: None,
+        orphan: None,
+    };
+    page.gap();
+    if page.section(0, entry, vec![Piece::new("How it is undone", Tone::Strong)]) {
+        let dot = page.look.glyph(Glyph::Dot);
+        for way in ways {
+            page.item(3, dot, way, Tone::Plain);
+        }
     }
 }
 
@@ -178,7 +209,7 @@ fn step_lines(step: &Step, page: &mut Page) {
         return page.text(indent, &format!("skipped: {reason}"), Tone::Dim);
     }
     if matches!((&step.before, &step.after), (State::Rows(_), State::Rows(_))) {
-        return channel_lines(step, &std::collections::BTreeMap::new(), page);
+        return rows::sections(&format!("steps/{}", step.id), None, step, &Tags::new(), page);
     }
     let arrow = page.look.glyph(Glyph::Arrow);
     let (before, after) = (words_of(&step.before), words_of(&step.after));
@@ -190,7 +221,7 @@ fn step_lines(step: &Step, page: &mut Page) {
     page.text(indent, &text, Tone::Plain);
 }
 
-fn words_of(state: &State) -> Option<String> {
+pub(super) fn words_of(state: &State) -> Option<String> {
     match state {
         State::Text(text) => Some(text.to_string()),
         State::Rows(rows) => Some(words::count(rows.len(), "channel", "channels")),
@@ -198,21 +229,22 @@ fn words_of(state: &State) -> Option<String> {
     }
 }
 
-fn orphan_line(selected: bool, at: usize, orphan: &Orphan, page: &mut Page) {
-    let cursor = if selected {
-        page.look.glyph(Glyph::Cursor)
-    } else {
-        " "
-    };
+fn orphan_line(at: usize, orphan: &Orphan, page: &mut Page) {
+    let key = format!("orphan/{}", orphan.session);
+    let cursor = page.cursor(&key);
     let mark = if orphan.taken { "[x]" } else { "[ ]" };
-    page.lines.push(ReviewLine {
-        pieces: vec![
-            Piece::new(format!(" {cursor} "), Tone::Accent),
-            Piece::new(format!("{mark} session {}", orphan.session), Tone::Strong),
-            Piece::new(format!("  {}", orphan.words), Tone::Dim),
-        ],
-        item: Some(at),
-    });
+    let pieces = vec![
+        Piece::new(format!(" {cursor} "), Tone::Accent),
+        Piece::new(format!("{mark} session {}", orphan.session), Tone::Strong),
+        Piece::new(format!("  {}", orphan.words), Tone::Dim),
+    ];
+    let entry = Entry {
+        key,
+        folds: false,
+        item: None,
+        orphan: Some(at),
+    };
+    page.entry(pieces, entry);
 }
 
 /// The first line: what there is to do, and when that was planned.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Review, items, orphans};
+use super::{Item, Review, items, orphans};
 use crate::console::Model;
 use crate::console::dialogs::{Line, Modal, Prompt, Purpose};
 use crate::console::effect::{Effect, RequestId};
-use crate::console::live::Live;
 use crate::console::model::Screen;
 use crate::console::msg::ReviewMsg;
 use crate::console::running::Running;
@@ -37,7 +36,9 @@ pub fn open_over(model: &mut Model, intent: Intent) -> Vec<Effect> {
         planned_at: None,
         in_flight: None,
         starting: None,
-        cursor: 0,
+        seen: Vec::new(),
+        at: None,
+        folds: super::Folds::default(),
         offset: 0,
         follow: true,
     }));
@@ -74,6 +75,13 @@ pub fn plan_again(model: &mut Model) -> Vec<Effect> {
 
 /// What a key of the review does.
 pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
+    if matches!(
+        msg,
+        ReviewMsg::Fold | ReviewMsg::Unfold | ReviewMsg::FoldAll | ReviewMsg::UnfoldAll
+    ) {
+        super::fold(model, msg);
+        return Vec::new();
+    }
     let Screen::Review(review) = &mut model.screen else {
         return Vec::new();
     };
@@ -104,7 +112,12 @@ pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
                 };
             }
         }
-        ReviewMsg::Again => {}
+        // Folding is done above.
+        ReviewMsg::Again
+        | ReviewMsg::Fold
+        | ReviewMsg::Unfold
+        | ReviewMsg::FoldAll
+        | ReviewMsg::UnfoldAll => {}
         ReviewMsg::Toggle if review.publish().is_none() => return toggle_orphan(model),
         ReviewMsg::Toggle => return toggle(model),
         ReviewMsg::Replace => return ask_image(model),
@@ -131,13 +144,26 @@ fn toggle_orphan(model: &mut Model) -> Vec<Effect> {
     let Screen::Review(review) = &model.screen else {
         return Vec::new();
     };
-    let Some(orphan) = orphans(model, review).into_iter().nth(review.cursor) else {
+    let at = super::selected(model).and_then(|entry| entry.orphan);
+    let orphan = at.and_then(|at| orphans(model, review).into_iter().nth(at));
+    let Some(orphan) = orphan else {
+        model.refuse("select one of the lost tokens first");
         return Vec::new();
     };
     if let Screen::Review(review) = &mut model.screen {
         end_or_leave(&mut review.intent, Revoked::Session(orphan.session));
     }
     plan_again(model)
+}
+
+/// The image that the cursor is at; says so where it is at none.
+fn chosen(model: &mut Model, all: &[Item]) -> Option<Item> {
+    let at = super::selected(model).and_then(|entry| entry.item);
+    let item = at.and_then(|at| all.get(at)).cloned();
+    if item.is_none() {
+        model.refuse("this belongs to no image: go to a charm first");
+    }
+    item
 }
 
 fn toggle(model: &mut Model) -> Vec<Effect> {
@@ -148,7 +174,7 @@ fn toggle(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let all = items(model.workspace(), &model.snapshot, intent);
-    let Some(item) = all.get(review.cursor) else {
+    let Some(item) = chosen(model, &all) else {
         return Vec::new();
     };
     let charm = item.charm.clone();
@@ -198,7 +224,7 @@ fn ask_image(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     let all = items(model.workspace(), &model.snapshot, intent);
-    let Some(item) = all.get(review.cursor) else {
+    let Some(item) = chosen(model, &all) else {
         return Vec::new();
     };
     if !item.taken {
@@ -330,6 +356,7 @@ pub fn planned(
     review.planned_at = Some(at);
     match result {
         Ok(plan) => {
+            review.seen = super::seen::seen(&snapshot, &plan);
             review.plan = Some(plan);
             review.problem = None;
         }
@@ -345,18 +372,12 @@ pub fn planned(
 
 /// Goes to the run that began, or shows why none did.
 pub fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>) -> Vec<Effect> {
-    let plan = match &mut model.screen {
-        Screen::Review(review) if review.starting == Some(id) => {
-            review.starting = None;
-            review.plan.clone()
-        }
+    match &mut model.screen {
+        Screen::Review(review) if review.starting == Some(id) => review.starting = None,
         _ => return Vec::new(),
-    };
+    }
     match result {
         Ok(run) => {
-            if let Some(plan) = plan {
-                model.live.insert(run.clone(), Live::new(plan));
-            }
             model.screen = Screen::Run(Running::of(run));
             crate::console::panes::rebuild_activity(model);
             crate::console::update::read_runs(model)

@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::{Review, lines};
+use super::{Review, outline};
 use crate::console::view::look::Glyph;
 use crate::console::view::{self, Drawn};
 use crate::console::{Model, Msg};
@@ -38,13 +38,15 @@ pub fn draw(model: &Model, review: &Review, area: Rect, frame: &mut Frame, drawn
         },
     };
     let inner = view::boxed(model, frame, area, &title, None, true);
-    let all = lines(model, review, usize::from(inner.width));
+    let outline = outline(model, review, usize::from(inner.width));
+    let all = &outline.lines;
     let height = usize::from(inner.height);
     for (line, y) in all.iter().skip(review.offset).take(height).zip(inner.y..) {
         let rect = Rect::new(inner.x, y, inner.width, 1);
-        view::line(model, frame, rect, line.pieces.clone(), false);
-        if let Some(item) = line.item {
-            drawn.hit(rect, Msg::Pick(item));
+        let here = line.entry == Some(outline.at);
+        view::line(model, frame, rect, line.pieces.clone(), here);
+        if let Some(entry) = line.entry {
+            drawn.hit(rect, Msg::Pick(entry));
         }
     }
     view::scroll_mark(model, frame, area, review.offset, height, all.len());

@@ -1,15 +1,78 @@
-//! What is said at the end of a run that is not simply done: what is missing, and the ways on.
+//! What is said of a run that is being stopped or has ended: the answer in a sentence, what is
+//! missing, and the ways on.
 //!
 //! Must not cut: the view does, at the width that it has.
 
+use super::{Running, known, state};
+use crate::console::live::State;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
-use crate::console::{rollback, words};
+use crate::console::{Model, rollback, words};
 use crate::journal::{Outcome, RunRecord, StepOutcome};
 use crate::plan::{Op, Step};
 
 /// Columns before the text.
 const INDENT: usize = 3;
+
+/// What became of it, in a sentence: a stop has three answers, and each is said as what it is.
+pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut Vec<Vec<Piece>>) {
+    let (live, record) = known(model, &running.run);
+    let asked = live.is_some_and(|live| live.cancel_asked);
+    let of = |wanted: &[StepOutcome]| {
+        record.map_or(0, |record| {
+            let is =
+                |step: &&crate::journal::StepRecord| step.outcome.is_some_and(|one| wanted.contains(&one));
+            record.steps.iter().filter(is).count()
+        })
+    };
+    let all = record.map_or(0, |record| record.plan.steps.len());
+    let done = of(&[StepOutcome::Done, StepOutcome::Skipped]);
+    let (text, tone) = match state(model, &running.run) {
+        State::Stopping => (
+            "Asked to stop. What is under way ends first; then it answers one of three things: stopped, \
+             finished anyway, or unknown."
+                .to_owned(),
+            Tone::Warn,
+        ),
+        State::Ended(Outcome::Cancelled) => (
+            format!("Stopped: {done} of {all} steps are done and stay so. The rest was not done."),
+            Tone::Warn,
+        ),
+        State::Ended(Outcome::Done | Outcome::Partly) if asked => (
+            "Finished anyway: when the request to stop arrived there was nothing left to stop.".to_owned(),
+            Tone::Warn,
+        ),
+        State::Ended(Outcome::Failed) if asked => (
+            format!("Not stopped but failed: {done} of {all} steps are done and stay so."),
+            Tone::Warn,
+        ),
+        State::Ended(Outcome::Failed) => (
+            format!("Failed: {done} of {all} steps are done and stay so."),
+            Tone::Warn,
+        ),
+        State::Open | State::Ended(Outcome::Unknown) => match record.and_then(|record| record.outcome) {
+            Some(_) => (
+                format!(
+                    "Unknown: of {} nobody can say whether it happened, for no answer came. Taking the run up \
+                     looks first and repeats only what is missing.",
+                    match of(&[StepOutcome::Unknown]) {
+                        0 => "what was under way".to_owned(),
+                        count => words::count(count, "step", "steps"),
+                    }
+                ),
+                Tone::Warn,
+            ),
+            None if record.is_some() => (
+                "It broke off: the process that did it is gone. Taking it up looks how far it came."
+                    .to_owned(),
+                Tone::Warn,
+            ),
+            None => return,
+        },
+        _ => return,
+    };
+    put(&text, tone, width, lines);
+}
 
 /// What a run that ended partly left out, and why.
 pub(super) fn missing(record: &RunRecord, look: &Look, width: usize, lines: &mut Vec<Vec<Piece>>) {
@@ -46,13 +109,24 @@ pub(super) fn missing(record: &RunRecord, look: &Look, width: usize, lines: &mut
 
 /// The ways on where a run did not end well: forward, or back.
 pub(super) fn ways_on(record: &RunRecord, width: usize, lines: &mut Vec<Vec<Piece>>) {
-    if record.ways_on().is_empty() {
+    let well = matches!(record.outcome, Some(Outcome::Done | Outcome::Partly));
+    if record.ways_on().is_empty() && !(well && record.rolled_back_by.is_none()) {
         return;
     }
     lines.push(Vec::new());
-    lines.push(vec![Piece::new(" What now", Tone::Strong)]);
-    let text = "r  takes it up again: looks what is so already, then does what is missing";
-    put(text, Tone::Accent, width, lines);
+    let title = if well { " Next" } else { " What now" };
+    lines.push(vec![Piece::new(title, Tone::Strong)]);
+    if well {
+        put(
+            "o  opens the page of the selected step",
+            Tone::Accent,
+            width,
+            lines,
+        );
+    } else {
+        let text = "r  takes it up again: looks what is so already, then does what is missing";
+        put(text, Tone::Accent, width, lines);
+    }
     let releases = |step: &Step| {
         matches!(
             step.op,

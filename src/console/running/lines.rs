@@ -1,106 +1,155 @@
-//! The lines of a run's screen.
+//! The lines of a run's screen, or of a plan that waits to become one.
 
-use super::{Running, ending, state};
-use crate::console::live::State as RunState;
+use super::step::{self, Seen};
+use super::{Running, ending, known, plan, state};
+use crate::console::live::{Live, State as RunState};
 use crate::console::panes::activity::view::mark;
+use crate::console::queue;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::{Model, dialogs, links, words};
-use crate::journal::{Made, RunRecord, StepOutcome, StepRecord};
+use crate::journal::{Made, RunRecord};
 use crate::plan::{Op, Plan, Step};
-use crate::run::progress::{Phase, StepProgress};
+
+/// A line.
+#[derive(Clone, Debug)]
+pub struct RunLine {
+    /// What it says.
+    pub pieces: Vec<Piece>,
+    /// The step that it begins.
+    pub step: Option<usize>,
+}
+
+impl RunLine {
+    const fn text(pieces: Vec<Piece>) -> Self {
+        Self { pieces, step: None }
+    }
+}
 
 /// All lines for `width` columns.
-pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
-    let live = model.live.get(&running.run);
-    let record = model.record(&running.run);
-    let Some(plan) = live
-        .map(|live| &live.plan)
-        .or_else(|| record.map(|record| &record.plan))
-    else {
-        return vec![vec![Piece::new(" the journal has not been read yet", Tone::Dim)]];
+pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
+    let (live, record) = known(model, &running.run);
+    let waiting = model.queue.find(&running.run);
+    let Some(plan) = plan(model, &running.run) else {
+        let text = " the journal has not been read yet";
+        return vec![RunLine::text(vec![Piece::new(text, Tone::Dim)])];
     };
     let look = &model.setting.look;
-    let mut lines = vec![head(model, running, record), Vec::new()];
-    let progress = live
-        .filter(|live| !live.ended)
-        .and_then(|live| live.progress.as_ref());
+    let mut above = head(model, running, width);
+    if let Some(waiting) = waiting {
+        above.extend(queue::view::lines(model, waiting, width));
+    }
+    ending::answer(model, running, width, &mut above);
+    above.push(Vec::new());
+    let mut lines: Vec<RunLine> = above.into_iter().map(RunLine::text).collect();
+    let goes_on = live.is_some_and(|live| !live.ended);
+    let progress = live.and_then(|live| live.progress.as_ref());
     // Without bytes there is no bar to leave room for.
     let sends = plan.steps.iter().any(|step| step.op.charm().is_some());
+    let most = if sends {
+        width / 2
+    } else {
+        width.saturating_sub(12)
+    };
     let names = plan
         .steps
         .iter()
-        .map(|step| words::width(&step_words(model, step, width)))
-        .max()
-        .unwrap_or(0)
-        .min(if sends {
-            width / 2
-        } else {
-            width.saturating_sub(12)
-        });
-    for step in &plan.steps {
-        let heard = progress.and_then(|p| p.steps.get(&step.id));
-        let written = record.and_then(|record| record.step(&step.id));
+        .map(|step| words::width(&step_words(model, step, width)));
+    let names = names.max().unwrap_or(0).min(most);
+    for (at, step) in plan.steps.iter().enumerate() {
+        let seen = Seen {
+            step,
+            heard: progress.and_then(|progress| progress.steps.get(&step.id)),
+            written: record.and_then(|record| record.step(&step.id)),
+            speed: live.and_then(|live| live.speeds.get(&step.id)),
+            goes_on,
+        };
         let name = words::pad(&step_words(model, step, width), names);
-        lines.push(step_line(look, step, &name, heard, written));
-        let problem = heard
-            .and_then(|h| h.problem.as_ref())
-            .or_else(|| written.and_then(|w| w.problem.as_ref()));
-        if let Some(problem) = problem {
-            for line in dialogs::Line::problem(problem) {
-                for line in line.wrap(width.saturating_sub(6)) {
-                    lines.push(vec![
-                        Piece::new(format!("     {}", line.label), Tone::Dim),
-                        Piece::new(line.text, line.tone),
-                    ]);
-                }
+        let selected = running.cursor == at && !running.in_log;
+        let own = step::lines(look, &seen, &name, selected, model.now, width);
+        for (line, pieces) in own.into_iter().enumerate() {
+            lines.push(RunLine {
+                pieces,
+                step: (line == 0).then_some(at),
+            });
+        }
+        for line in seen.problem().into_iter().flat_map(dialogs::Line::problem) {
+            for line in line.wrap(width.saturating_sub(6)) {
+                lines.push(RunLine::text(vec![
+                    Piece::new(format!("     {}", line.label), Tone::Dim),
+                    Piece::new(line.text, line.tone),
+                ]));
             }
         }
     }
-    if let Some(record) = record.filter(|_| progress.is_none()) {
-        result(plan, record, look, width, &mut lines);
+    if let Some(record) = record.filter(|_| !goes_on) {
+        let mut below = Vec::new();
+        result(plan, record, look, width, &mut below);
+        lines.extend(below.into_iter().map(RunLine::text));
     }
     lines
 }
 
-fn head(model: &Model, running: &Running, record: Option<&RunRecord>) -> Vec<Piece> {
+fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
+    let (live, record) = known(model, &running.run);
     let state = state(model, &running.run);
     let (glyph, tone) = mark(state);
     let glyph = model.setting.look.glyph(glyph);
-    let mut pieces = vec![Piece::new(format!(" {glyph} {}", state.word()), tone)];
+    let mut text = format!(" {glyph} {}", state.word());
+    let goes_on = live.filter(|live| !live.ended);
+    if let Some(waiting) = model
+        .queue
+        .find(&running.run)
+        .filter(|_| state == RunState::Queued)
+    {
+        text = format!(" {glyph} {}", queue::view::behind(model, waiting));
+    }
+    if let Some(percent) = goes_on.and_then(Live::percent) {
+        text.push_str(&format!(" {percent}%"));
+    }
+    let mut first = vec![Piece::new(text, tone)];
+    if let Some((ended, all)) = goes_on.map(Live::steps_ended) {
+        first.push(Piece::new(format!("  {ended} of {all} steps"), Tone::Plain));
+    }
+    let begun_at = goes_on.and_then(|live| Some(live.progress.as_ref()?.begun_at));
+    if let Some(begun_at) = begun_at {
+        let lasted = words::lasted((model.now - begun_at).num_seconds());
+        first.push(Piece::new(format!("  for {lasted}"), Tone::Plain));
+    }
+    let mut second = Vec::new();
     if let Some(record) = record {
         let mut text = format!(
             "  begun {} UTC by {}",
             words::minute(record.started_at),
             record.actor
         );
-        if let Some(end) = record.finished_at {
-            text.push_str(&format!(
-                ", took {} s",
-                (end - record.started_at).num_seconds().max(0)
-            ));
+        if let Some(end) = record.finished_at.filter(|_| goes_on.is_none()) {
+            let lasted = words::lasted((end - record.started_at).num_seconds());
+            text.push_str(&format!(", took {lasted}"));
         }
-        pieces.push(Piece::new(text, Tone::Dim));
-    }
-    match state {
-        RunState::Stopping => pieces.push(Piece::new("  what is under way ends first", Tone::Dim)),
-        RunState::RolledBack => {
-            let by = record.and_then(|record| record.rolled_back_by.as_ref());
-            let by = by.map_or_else(String::new, |by| format!("  by run {by}"));
-            pieces.push(Piece::new(by, Tone::Dim));
-        }
-        state if state.waits() => {
+        second.push(Piece::new(text, Tone::Dim));
+        if state.waits() {
             let go_on = match state {
                 RunState::Open => "  r looks and finishes it",
                 _ => "  r takes it up again",
             };
-            let back = record.is_some_and(RunRecord::touched_channels);
-            let text = format!("{go_on}{}", if back { ", b rolls it back" } else { "" });
-            pieces.push(Piece::new(text, Tone::Accent));
+            let back = if record.touched_channels() {
+                ", b rolls it back"
+            } else {
+                ""
+            };
+            second.push(Piece::new(format!("{go_on}{back}"), Tone::Accent));
         }
-        RunState::Running | RunState::Open | RunState::Ended(_) => {}
+        if let (RunState::RolledBack, Some(by)) = (state, &record.rolled_back_by) {
+            second.push(Piece::new(format!("  by run {by}"), Tone::Dim));
+        }
     }
-    pieces
+    let columns = |pieces: &[Piece]| pieces.iter().map(|p| words::width(&p.text)).sum::<usize>();
+    if columns(&first) + columns(&second) <= width {
+        first.extend(second);
+        return vec![first];
+    }
+    vec![first, second]
 }
 
 fn step_words(model: &Model, step: &Step, width: usize) -> String {
@@ -117,122 +166,18 @@ fn step_words(model: &Model, step: &Step, width: usize) -> String {
     format!("{:<16} {short}", step.kind)
 }
 
-fn ended_mark(outcome: StepOutcome) -> (Glyph, Tone) {
-    match outcome {
-        StepOutcome::Done => (Glyph::Done, Tone::Good),
-        StepOutcome::Skipped => (Glyph::Nothing, Tone::Dim),
-        StepOutcome::Failed => (Glyph::Failed, Tone::Bad),
-        StepOutcome::Cancelled => (Glyph::Stopped, Tone::Dim),
-        StepOutcome::Unknown => (Glyph::Warning, Tone::Warn),
-    }
-}
-
-fn step_line(
-    look: &Look,
-    step: &Step,
-    name: &str,
-    heard: Option<&StepProgress>,
-    written: Option<&StepRecord>,
-) -> Vec<Piece> {
-    let outcome = match heard {
-        Some(heard) => heard.outcome,
-        None => written.and_then(|w| w.outcome),
-    };
-    if let Some(outcome) = outcome {
-        let (glyph, tone) = ended_mark(outcome);
-        let sent = written.map_or(0, |w| w.made.bytes_sent);
-        let sent = heard.map_or(sent, |h| h.bytes_done);
-        let mut text = outcome.as_str().to_owned();
-        if sent > 0 && outcome == StepOutcome::Done {
-            text.push_str(&format!("  {}", words::bytes(sent)));
-        }
-        if outcome == StepOutcome::Skipped
-            && let Some(reason) = &step.skip_reason
-        {
-            text.push_str(&format!(": {reason}"));
-        }
-        let mut pieces = vec![
-            Piece::new(format!(" {} ", look.glyph(glyph)), tone),
-            Piece::new(format!("{name}  "), Tone::Plain),
-            Piece::new(text, tone),
-        ];
-        if let Some(note) = written.and_then(|w| w.made.note.as_ref()) {
-            pieces.push(Piece::new(format!("  {note}"), Tone::Warn));
-        }
-        return pieces;
-    }
-    let waiting = StepProgress::default();
-    let heard = heard.unwrap_or(&waiting);
-    let (glyph, tone) = match heard.phase {
-        Phase::Waiting => (Glyph::Waiting, Tone::Dim),
-        _ => (Glyph::Running, Tone::Accent),
-    };
-    let mut pieces = vec![
-        Piece::new(format!(" {} ", look.glyph(glyph)), tone),
-        Piece::new(
-            format!("{name}  "),
-            if tone == Tone::Dim {
-                Tone::Dim
-            } else {
-                Tone::Strong
-            },
-        ),
-        Piece::new(phase_words(heard.phase), tone),
-    ];
-    if let Some(percent) = heard.percent().filter(|_| heard.phase != Phase::Waiting) {
-        let (full, empty) = look.bar();
-        let bar = words::bar(f64::from(percent) / 100.0, 12, full, empty);
-        pieces.push(Piece::new(format!("  {bar} {percent:>2}%"), Tone::Accent));
-    }
-    if heard.bytes_done > 0 || heard.bytes_total.is_some_and(|total| total > 0) {
-        let total = heard
-            .bytes_total
-            .map(|total| format!(" of {}", words::bytes(total)))
-            .unwrap_or_default();
-        pieces.push(Piece::new(
-            format!("  {}{total}", words::bytes(heard.bytes_done)),
-            Tone::Plain,
-        ));
-    }
-    if let Some(rate) = heard.rate.filter(|rate| *rate >= 1.0) {
-        pieces.push(Piece::new(
-            format!("  {}/s", words::bytes(rate as u64)),
-            Tone::Plain,
-        ));
-    }
-    if heard.retries > 0 {
-        pieces.push(Piece::new(
-            format!("  {}", words::count(heard.retries as usize, "retry", "retries")),
-            Tone::Warn,
-        ));
-    }
-    if let Some(note) = &heard.note {
-        pieces.push(Piece::new(format!("  {note}"), Tone::Dim));
-    }
-    pieces
-}
-
-const fn phase_words(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Waiting => "waiting",
-        Phase::Looking => "looking",
-        Phase::Sending => "sending",
-        Phase::Processing => "store is processing",
-        Phase::Ended => "ending",
-    }
-}
-
 /// What a step of the run tells of the token that it minted or sealed.
 fn minted(record: &RunRecord) -> Option<&Made> {
     let mut made = record.steps.iter().map(|step| &step.made);
     made.find(|made| made.session.is_some() && made.expires_at.is_some())
 }
 
+/// What the run came to: what is released now, what was minted, what is missing.
 fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mut Vec<Vec<Piece>>) {
     let released = record.released();
     if !released.is_empty() {
         lines.push(Vec::new());
-        lines.push(vec![Piece::new(" Released", Tone::Strong)]);
+        lines.push(vec![Piece::new(" Released now", Tone::Strong)]);
         let names = released
             .iter()
             .map(|one| words::width(one.charm.as_str()))

@@ -1,49 +1,166 @@
-//! The screen of one run: every step with its phase, bytes and rate, and in the end the result.
+//! The screen of one run: every step with its phase, bytes and rate, what happened when, and in the
+//! end the result. A plan that waits for its turn has the same screen.
 //!
-//! Owns which run is looked at. What is known of it lies in the model's `live` and `runs`.
+//! Owns which run and which of its steps is looked at. What is known of it lies in the model's
+//! `live`, `queue` and `runs`.
 
 mod ending;
 mod lines;
+mod log;
+mod pages;
+mod step;
 mod update;
 pub mod view;
 
-pub use lines::lines;
-pub use update::{cancel, ended, progress, shown, update};
+pub use lines::{RunLine, lines};
+pub use pages::{copied, page};
+pub use update::{cancel, ended, progress, shown, tick, update};
 
 use super::Model;
-use super::live::{self, State};
+use super::live::{self, Live, State};
 use super::model::Screen;
-use crate::journal::RunId;
+use crate::journal::{RunId, RunRecord};
+use crate::plan::{Plan, Step};
+
+/// From this height on the log has a part of the screen of its own.
+const LOG_FROM: usize = 14;
 
 /// The state of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Running {
-    /// The run.
+    /// The run, or the place of a plan that waits.
     pub run: RunId,
+    /// The selected step.
+    pub cursor: usize,
     /// First line shown.
     pub offset: usize,
+    /// True while the window follows the cursor.
+    pub follow: bool,
+    /// True while keys move the log.
+    pub in_log: bool,
+    /// Lines of the log below the window; 0 follows what happens.
+    pub log_back: usize,
 }
 
 impl Running {
     /// The screen of `run`.
     pub const fn of(run: RunId) -> Self {
-        Self { run, offset: 0 }
+        Self {
+            run,
+            cursor: 0,
+            offset: 0,
+            follow: false,
+            in_log: false,
+            log_back: 0,
+        }
     }
 }
 
 /// How `run` stands.
 pub fn state(model: &Model, run: &RunId) -> State {
-    live::state(model.live.get(run), model.record(run))
+    match model.queue.find(run) {
+        Some(waiting) => waiting.state(),
+        None => live::state(model.live.get(run), model.record(run)),
+    }
 }
 
-/// Keeps the window inside.
+/// Everything known of `run`: heard from it, and written in the journal.
+fn known<'m>(model: &'m Model, run: &RunId) -> (Option<&'m Live>, Option<&'m RunRecord>) {
+    (model.live.get(run), model.record(run))
+}
+
+/// The plan of `run`.
+pub fn plan<'m>(model: &'m Model, run: &RunId) -> Option<&'m Plan> {
+    let (live, record) = known(model, run);
+    let waiting = model.queue.find(run).map(|one| &one.plan);
+    waiting
+        .or_else(|| live.map(|live| &live.plan))
+        .or_else(|| record.map(|record| &record.plan))
+}
+
+/// The selected step.
+pub fn selected<'m>(model: &'m Model, running: &Running) -> Option<&'m Step> {
+    plan(model, &running.run)?.steps.get(running.cursor)
+}
+
+/// Lines of the steps and of the log inside a box of `height` lines. Where there is no room for
+/// both, the one that keys move has all of it.
+fn heights(model: &Model, running: &Running, height: usize) -> (usize, usize) {
+    // Of what was not begun nothing happened.
+    let none = model.log_hidden || model.queue.find(&running.run).is_some();
+    match (none, height < LOG_FROM) {
+        (true, _) => (height, 0),
+        (false, true) if running.in_log => (0, height.saturating_sub(1)),
+        (false, true) => (height, 0),
+        (false, false) => {
+            let log = (height / 4).clamp(4, 10);
+            (height - log - 1, log)
+        }
+    }
+}
+
+/// Moves by `steps` rows: the selected step, or the log.
+pub fn move_by(model: &mut Model, steps: isize) {
+    let Screen::Run(running) = &model.screen else {
+        return;
+    };
+    if running.in_log {
+        return scroll(model, steps);
+    }
+    let count = plan(model, &running.run).map_or(0, |plan| plan.steps.len());
+    let Screen::Run(running) = &mut model.screen else {
+        return;
+    };
+    let next = running.cursor.saturating_add_signed(steps);
+    if next >= count || (steps < 0 && running.cursor == 0) {
+        running.follow = false;
+        running.offset = running.offset.saturating_add_signed(steps);
+    } else {
+        running.follow = true;
+        running.cursor = next;
+    }
+}
+
+/// Moves the window by `steps` lines.
+pub fn scroll(model: &mut Model, steps: isize) {
+    let Screen::Run(running) = &mut model.screen else {
+        return;
+    };
+    if running.in_log {
+        running.log_back = running.log_back.saturating_add_signed(steps.saturating_neg());
+    } else {
+        running.follow = false;
+        running.offset = running.offset.saturating_add_signed(steps);
+    }
+}
+
+/// Selects a step.
+pub fn pick(model: &mut Model, at: usize) {
+    if let Screen::Run(running) = &mut model.screen {
+        running.cursor = at;
+        running.in_log = false;
+    }
+}
+
+/// Keeps cursor and windows inside.
 pub fn settle(model: &mut Model, width: usize, height: usize) {
     let Screen::Run(running) = &model.screen else {
         return;
     };
-    let count = lines(model, running, width).len();
+    let (above, below) = heights(model, running, height);
+    let count = plan(model, &running.run).map_or(0, |plan| plan.steps.len());
+    let lines = lines(model, running, width);
+    let at = lines.iter().position(|line| line.step == Some(running.cursor));
+    let log = log::lines(model, &running.run, width).len();
+    let hidden = model.log_hidden || model.queue.find(&running.run).is_some();
     let Screen::Run(running) = &mut model.screen else {
         return;
     };
-    running.offset = running.offset.min(count.saturating_sub(height));
+    running.in_log &= !hidden;
+    running.cursor = running.cursor.min(count.saturating_sub(1));
+    running.log_back = running.log_back.min(log.saturating_sub(below));
+    if let Some(at) = at.filter(|_| running.follow) {
+        running.offset = super::listing::window(running.offset, at, above, lines.len());
+    }
+    running.offset = running.offset.min(lines.len().saturating_sub(above));
 }

@@ -6,7 +6,7 @@ use crate::console::dialogs::{Modal, Text};
 use crate::console::effect::Effect;
 use crate::console::model::Screen;
 use crate::console::msg::RunMsg;
-use crate::console::{Model, panes, running};
+use crate::console::{Model, panes, queue, running};
 use crate::domain::Problem;
 use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::Intent;
@@ -27,6 +27,39 @@ pub fn update(model: &mut Model, msg: RunMsg) -> Vec<Effect> {
             };
             cancel(model, &run)
         }
+        RunMsg::Log => {
+            model.log_hidden = !model.log_hidden;
+            Vec::new()
+        }
+        RunMsg::Focus => {
+            let hidden = std::mem::replace(&mut model.log_hidden, false);
+            if let Screen::Run(running) = &mut model.screen {
+                running.in_log = hidden || !running.in_log;
+            }
+            Vec::new()
+        }
+        RunMsg::CopyId => {
+            let Some(run) = shown(model) else {
+                return Vec::new();
+            };
+            model.say(format!("copied through the terminal: {run}"));
+            vec![Effect::Copy(run.0)]
+        }
+        RunMsg::TakeOut => {
+            if let Some(place) = shown(model) {
+                queue::take_out(model, &place);
+            }
+            Vec::new()
+        }
+        RunMsg::Again => shown(model).map_or_else(Vec::new, |place| queue::again(model, &place)),
+    }
+}
+
+/// A moment passed: speeds are taken.
+pub fn tick(model: &mut Model) {
+    let now = model.now;
+    for live in model.live.values_mut().filter(|live| !live.ended) {
+        live.measure(now);
     }
 }
 
@@ -50,7 +83,9 @@ pub fn progress(model: &mut Model, progress: RunProgress) {
         return;
     };
     live.cancel_asked |= progress.cancel_requested;
+    model.now = model.now.max(progress.at);
     live.progress = Some(progress);
+    live.measure(model.now);
     panes::rebuild_activity(model);
 }
 
@@ -65,6 +100,16 @@ pub fn ended(
     if let Some(live) = model.live.get_mut(run) {
         live.ended = true;
     }
+    let (title, outcome) = match &result {
+        Ok(record) => (record.plan.title.clone(), record.outcome),
+        Err(_) => {
+            let live = model.live.get(run);
+            (
+                live.map_or_else(|| run.to_string(), |live| live.plan.title.clone()),
+                None,
+            )
+        }
+    };
     match result {
         Ok(record) => {
             let words = match record.outcome {
@@ -93,6 +138,7 @@ pub fn ended(
     if model.leaving && !model.busy() {
         return vec![Effect::Quit];
     }
+    effects.extend(queue::advance(model, &title, outcome));
     effects.extend(crate::console::update::read_runs(model));
     effects.extend(crate::console::update::refresh(model));
     effects

@@ -2,7 +2,10 @@
 
 mod credentials;
 mod flows;
+mod queue;
 mod random;
+mod review;
+mod running;
 mod screens;
 mod standing;
 mod table;

@@ -93,6 +93,10 @@ fn rightly(before: &Model, msg: &Msg, effect: &Effect) -> bool {
     if let (Some(Modal::SignIn(dialog)), Msg::Discharged(id, _)) = (&before.modal, msg) {
         return dialog.in_flight == Some(*id) && !before.setting.read_only;
     }
+    // What waits was confirmed by such a word, and still is what it was.
+    if matches!(msg, Msg::Planned(..) | Msg::Ended(..)) {
+        return before.queue.holds(effect) && !before.setting.read_only;
+    }
     let Some(Modal::Prompt(prompt)) = &before.modal else {
         return false;
     };

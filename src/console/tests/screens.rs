@@ -99,12 +99,7 @@ fn a_run_under_way_and_its_end() {
         steps.insert(step.id.clone(), progress);
     }
     let mut live = Live::new(plan);
-    live.progress = Some(RunProgress {
-        run: run.clone(),
-        steps,
-        cancel_requested: false,
-        outcome: None,
-    });
+    live.progress = Some(RunProgress::new(run.clone(), steps, super::world::now()));
     record.running = true;
     model.live.insert(run.clone(), live);
     model.runs = vec![record];

@@ -432,7 +432,9 @@ fn a_promotion_as_it_is_planned() {
     assert!(text.contains("is published in part only"), "{text}");
     let mut model = promoted(console((120, 40), false));
     let text = screen(&model).0;
-    assert!(text.contains("2023-12/candidate   closed → r50"), "{text}");
+    let heading = text.lines().position(|line| line.contains("▾ 2023-12/candidate"));
+    let below: Vec<&str> = text.lines().skip(heading.unwrap() + 1).take(2).collect();
+    assert!(below.iter().any(|line| line.contains("closed → r50")), "{text}");
     press(&mut model, Key::Enter);
     super::world::type_in(&mut model, "2023-12-05");
     let effects = press(&mut model, Key::Enter);

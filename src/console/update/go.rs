@@ -6,7 +6,6 @@ use crate::console::confirm::Confirmed;
 use crate::console::dialogs::{self, Help, Line, Modal, Prompt, Purpose, Text, help};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::given::Given;
-use crate::console::live::Live;
 use crate::console::model::Screen;
 use crate::console::msg::Go;
 use crate::console::panes::{self, PaneId, activity, channels, credentials, releases};
@@ -14,7 +13,7 @@ use crate::console::running::Running;
 use crate::console::sign_in::{self, Deed};
 use crate::console::view::look::Tone;
 use crate::console::{
-    Model, image, layout, links, promote, release, review, rollback, running, tour, upload, workflows,
+    Model, image, layout, links, promote, queue, release, review, rollback, running, tour, upload, workflows,
 };
 use crate::domain::Problem;
 use crate::journal::{RunId, RunRecord, StepOutcome};
@@ -80,14 +79,14 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::Resume => ask_resume(model),
         Go::Accept => return accept(model),
         Go::Quit => {
-            if model.busy() {
+            if model.busy() || !model.queue.is_empty() {
                 model.modal = Some(Modal::Leave);
             } else {
                 return vec![Effect::Quit];
             }
         }
         Go::QuitNow => {
-            if model.busy() && !matches!(model.modal, Some(Modal::Leave)) {
+            if (model.busy() || !model.queue.is_empty()) && !matches!(model.modal, Some(Modal::Leave)) {
                 model.modal = Some(Modal::Leave);
             } else {
                 return vec![Effect::Quit];
@@ -119,16 +118,27 @@ pub fn read_runs(model: &mut Model) -> Vec<Effect> {
 
 /// A run began, from the review or by being taken up.
 pub(super) fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>) -> Vec<Effect> {
+    let waited = queue::started(model, id, &result);
+    let mut effects = match &result {
+        // Who leaves meanwhile leaves nothing behind that goes on.
+        Ok(run) if model.leaving => running::cancel(model, run),
+        Err(_) if model.leaving && !model.busy() => return vec![Effect::Quit],
+        _ => Vec::new(),
+    };
+    if waited {
+        effects.extend(read_runs(model));
+    } else {
+        effects.extend(show_started(model, id, result));
+    }
+    effects
+}
+
+fn show_started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>) -> Vec<Effect> {
     if matches!(&model.screen, Screen::Review(review) if review.starting == Some(id)) {
         return review::started(model, id, result);
     }
     match result {
         Ok(run) => {
-            if let Some(record) = model.record(&run) {
-                let plan = record.plan.clone();
-                model.live.insert(run.clone(), Live::new(plan));
-                panes::rebuild_activity(model);
-            }
             if matches!(model.screen, Screen::Panes) {
                 model.screen = Screen::Run(Running::of(run));
             }
@@ -151,25 +161,8 @@ fn rows(model: &mut Model, steps: isize) {
     let pane = model.pane;
     match &model.screen {
         Screen::Panes => panes::move_by(model, pane, steps),
-        Screen::Review(review) => {
-            let count = review::choices(model, review);
-            let Screen::Review(review) = &mut model.screen else {
-                return;
-            };
-            let next = review.cursor.saturating_add_signed(steps);
-            if next >= count || (steps < 0 && review.cursor == 0) {
-                review.follow = false;
-                review.offset = review.offset.saturating_add_signed(steps);
-            } else {
-                review.follow = true;
-                review.cursor = next;
-            }
-        }
-        Screen::Run(_) => {
-            if let Screen::Run(running) = &mut model.screen {
-                running.offset = running.offset.saturating_add_signed(steps);
-            }
-        }
+        Screen::Review(_) => review::move_by(model, steps),
+        Screen::Run(_) => running::move_by(model, steps),
     }
 }
 
@@ -189,6 +182,7 @@ fn pages(model: &mut Model, steps: isize) {
             review.follow = false;
             review.offset = review.offset.saturating_add_signed(steps);
         }
+        Screen::Run(_) if model.modal.is_none() => running::scroll(model, steps),
         _ => rows(model, steps),
     }
 }
@@ -284,7 +278,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         (Some(Modal::Image(image)), _) => image.text.copy.clone(),
         (Some(_), _) => None,
         (None, Screen::Review(review)) => Some(review.intent.command()),
-        (None, Screen::Run(running)) => Some(running.run.0.clone()),
+        (None, Screen::Run(running)) => running::copied(model, running),
         (None, Screen::Panes) => selected_text(model),
     };
     let Some(text) = text else {
@@ -320,14 +314,7 @@ fn browse(model: &mut Model) -> Vec<Effect> {
     let link = match (&model.modal, &model.screen) {
         (Some(Modal::Details(text)), _) => text.link.clone(),
         (Some(_), _) | (None, Screen::Review(_)) => None,
-        (None, Screen::Run(_)) => running::shown(model).and_then(|run| {
-            let plan = model
-                .live
-                .get(&run)
-                .map(|live| &live.plan)
-                .or_else(|| model.record(&run).map(|record| &record.plan))?;
-            plan.charms().first().map(|charm| links::charm(charm.as_str()))
-        }),
+        (None, Screen::Run(running)) => running::page(model, running),
         (None, Screen::Panes) => match model.pane {
             PaneId::Releases => model
                 .panes
@@ -412,6 +399,11 @@ fn accept(model: &mut Model) -> Vec<Effect> {
             chosen.map_or_else(Vec::new, |id| super::act(model, id))
         }
         Some(Modal::Leave) => {
+            model.queue.clear();
+            panes::rebuild_activity(model);
+            if !model.busy() {
+                return vec![Effect::Quit];
+            }
             model.leaving = true;
             model.say("the run is asked to stop; windlass leaves when it has");
             let runs: Vec<RunId> = model.live.keys().cloned().collect();
@@ -513,7 +505,17 @@ pub fn begin(model: &mut Model, deed: Deed, given: Given) -> Vec<Effect> {
         }
         Deed::Start(plan) => start(model, *plan, given),
         Deed::Resume(run) => {
+            let plan = model.record(run.get()).map(|record| record.plan.clone());
+            if let Some(plan) = &plan
+                && queue::must_wait(model, plan, given != Given::default())
+            {
+                queue::put(model, Deed::Resume(run), plan.clone());
+                return Vec::new();
+            }
             let id = model.next_id();
+            if let Some(plan) = plan {
+                model.queue.start(id, plan);
+            }
             vec![Effect::Resume { id, run, given }]
         }
     }
@@ -522,6 +524,7 @@ pub fn begin(model: &mut Model, deed: Deed, given: Given) -> Vec<Effect> {
 /// Starts `plan` if it is still the one under review.
 fn start(model: &mut Model, plan: Confirmed<Plan>, given: Given) -> Vec<Effect> {
     let id = model.next_id();
+    let waits = queue::must_wait(model, plan.get(), plan.get().sign_in().is_some());
     let Screen::Review(review) = &mut model.screen else {
         return Vec::new();
     };
@@ -532,7 +535,13 @@ fn start(model: &mut Model, plan: Confirmed<Plan>, given: Given) -> Vec<Effect> 
         model.refuse("the plan changed meanwhile; look at it again");
         return Vec::new();
     }
+    let confirmed = plan.get().clone();
+    if waits {
+        queue::put(model, Deed::Start(Box::new(plan)), confirmed);
+        return Vec::new();
+    }
     review.starting = Some(id);
+    model.queue.start(id, confirmed);
     vec![Effect::Start {
         id,
         plan: Box::new(plan),

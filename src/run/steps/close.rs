@@ -78,6 +78,6 @@ pub async fn perform(
         let rows = tools.publisher.rows(&charm).await?;
         Ok(served(&rows, &channel).is_empty().then_some(()))
     };
-    let settled = guarded(look, || tools.writer.release(&charm, &items)).await;
+    let settled = guarded(&work, look, || tools.writer.release(&charm, &items)).await;
     settled.ended(work.made)
 }

@@ -68,7 +68,7 @@ pub async fn perform(tools: &Tools, work: Work<'_>, place: Place, new: NewCommit
             Ok(Written::Answered(()))
         })
     };
-    let settled = guarded(look, write).await;
+    let settled = guarded(&work, look, write).await;
     let brought = |id: CommitId| {
         let mut made = work.made.clone();
         made.commit = Some(id);

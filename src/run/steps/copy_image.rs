@@ -113,8 +113,13 @@ async fn send(
                 p.bytes_done += bytes;
                 p.rate = rate.count(bytes);
             }
-            CopyProgress::Retrying { rolled_back, .. } => {
-                p.retries += 1;
+            CopyProgress::Retrying {
+                rolled_back,
+                problem,
+                pause,
+                ..
+            } => {
+                p.tries_again(&problem, chrono::Utc::now() + pause);
                 p.bytes_done = p.bytes_done.saturating_sub(rolled_back);
             }
             CopyProgress::BlobDone { .. } => {}

@@ -37,7 +37,7 @@ pub async fn perform(
             writer.create_reference(&repository, &name, &commit)
         })
     };
-    let settled = guarded(look, write).await;
+    let settled = guarded(&work, look, write).await;
     let mut made = work.made.clone();
     made.commit = Some(commit.clone());
     match settled {

@@ -11,7 +11,7 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, track
         let tracks = tools.publisher.tracks(&charm).await?;
         Ok(tracks.contains(&track).then_some(()))
     };
-    let settled = guarded(look, || tools.writer.create_track(&charm, &track)).await;
+    let settled = guarded(&work, look, || tools.writer.create_track(&charm, &track)).await;
     match settled {
         Settled::Already(()) => Ended::skipped(work.made),
         Settled::Now(()) => Ended::done(work.made),

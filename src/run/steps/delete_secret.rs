@@ -30,5 +30,5 @@ pub async fn perform(tools: &Tools, work: Work<'_>, target: SecretTarget, before
         note(&work, Phase::Sending, "deleting");
         tools.paced(|| writer.delete_secret(&target))
     };
-    guarded(look, delete).await.ended(work.made)
+    guarded(&work, look, delete).await.ended(work.made)
 }

@@ -31,7 +31,7 @@ pub async fn set(
             writer.create_reference(&repository, &name, &at)
         })
     };
-    guarded(look, write).await.ended(work.made.clone())
+    guarded(&work, look, write).await.ended(work.made.clone())
 }
 
 /// Deletes the tag.
@@ -58,5 +58,5 @@ pub async fn lift(
             writer.delete_reference(&repository, &name)
         })
     };
-    guarded(look, write).await.ended(work.made.clone())
+    guarded(&work, look, write).await.ended(work.made.clone())
 }

@@ -34,6 +34,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::means::Means;
+use super::progress::Phase;
 use super::runner::Telling;
 use super::session::Session;
 use crate::domain::{FileFacts, Kind, Outside, Problem};
@@ -386,7 +387,11 @@ const PAUSES: [Duration; 3] = [
 
 /// The pattern of every write: look, write, and after a lost answer look again before writing
 /// again. A look that fails means that nothing may be written.
-async fn guarded<T, Look, Write, LookAnswer, WriteAnswer>(look: Look, write: Write) -> Settled<T>
+async fn guarded<T, Look, Write, LookAnswer, WriteAnswer>(
+    work: &Work<'_>,
+    look: Look,
+    write: Write,
+) -> Settled<T>
 where
     Look: Fn() -> LookAnswer,
     LookAnswer: Future<Output = Result<Option<T>, Problem>>,
@@ -411,8 +416,8 @@ where
                 };
             }
         }
-        if let (Some(_), Some(pause)) = (&lost, PAUSES.get(attempt)) {
-            tokio::time::sleep(*pause).await;
+        if let (Some(problem), Some(pause)) = (&lost, PAUSES.get(attempt)) {
+            pause_before_retry(work, problem, *pause).await;
         }
         match look().await {
             Ok(Some(found)) => return Settled::Now(found),
@@ -434,8 +439,19 @@ where
     }
 }
 
+/// Waits before something is tried again because of `problem`, and says so.
+async fn pause_before_retry(work: &Work<'_>, problem: &Problem, pause: Duration) {
+    let mut before = Phase::Sending;
+    work.telling.step(&work.step.id, |p| {
+        before = std::mem::replace(&mut p.phase, Phase::Retrying);
+        p.tries_again(problem, chrono::Utc::now() + pause);
+    });
+    tokio::time::sleep(pause).await;
+    work.telling.step(&work.step.id, |p| p.phase = before);
+}
+
 /// A note for the picture of a step.
-fn note(work: &Work<'_>, phase: super::progress::Phase, text: &str) {
+fn note(work: &Work<'_>, phase: Phase, text: &str) {
     work.telling.step(&work.step.id, |p| {
         p.phase = phase;
         p.note = Some(Outside::new(text));

@@ -173,7 +173,7 @@ where
         }
         Ok(push.find(tools).await?.map(Taken::Revision))
     };
-    let settled = guarded(look, || push.push(tools, &upload_id)).await;
+    let settled = guarded(&work, look, || push.push(tools, &upload_id)).await;
     match settled {
         Settled::Already(taken) | Settled::Now(taken) => {
             let ended = review(tools, &work, made, &push, taken).await;

@@ -109,7 +109,7 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
         let rows = tools.publisher.rows(&charm).await?;
         Ok(targets.iter().all(|target| target.served_by(&rows)).then_some(()))
     };
-    let settled = guarded(look, || tools.writer.release(&charm, &items)).await;
+    let settled = guarded(&work, look, || tools.writer.release(&charm, &items)).await;
     let released = |mut made: Made| {
         made.released = targets.iter().map(|target| record(&charm, target)).collect();
         made.released.dedup();

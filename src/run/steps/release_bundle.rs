@@ -87,7 +87,7 @@ pub async fn perform(
         }];
         made
     };
-    match guarded(look, write).await {
+    match guarded(&work, look, write).await {
         Settled::Already(()) => Ended::skipped(released(made)),
         Settled::Now(()) => Ended::done(released(made)),
         Settled::Refused(problem) => {

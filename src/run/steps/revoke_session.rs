@@ -54,7 +54,7 @@ pub async fn perform(
             .is_none_or(|one| one.revoked_at.is_some());
         Ok(ended.then_some(()))
     };
-    match guarded(look, || store.writer.revoke(&session)).await {
+    match guarded(&work, look, || store.writer.revoke(&session)).await {
         Settled::Already(()) => {
             work.made.note = Some("it was revoked already, or the store no longer lists it".into());
             Ended::skipped(work.made)

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Ended, PAUSES, Tools, Work, note};
+use super::{Ended, PAUSES, Tools, Work, note, pause_before_retry};
 use crate::domain::secret::LineageRecord;
 use crate::domain::{Kind, Outside, Problem, SecretTarget};
 use crate::journal::{Made, RunRecord, StepOutcome};
@@ -198,9 +198,8 @@ where
             Err(problem) if lost.is_some() => return Sent::Unknown(problem),
             Err(problem) => return Sent::Refused(problem),
         }
-        if let Some(pause) = PAUSES.get(attempt) {
-            work.telling.step(&work.step.id, |p| p.retries += 1);
-            tokio::time::sleep(*pause).await;
+        if let (Some(problem), Some(pause)) = (&lost, PAUSES.get(attempt)) {
+            pause_before_retry(work, problem, *pause).await;
         }
     }
     Sent::Unknown(lost.unwrap_or_else(|| Problem::new(Kind::Internal, "a write ended without a word")))

@@ -213,7 +213,7 @@ pub async fn rerun(
         let now = github.workflow_run(&repository, run).await?;
         Ok((now.attempt > attempt).then_some(()))
     };
-    let settled = guarded(look, || writer.rerun_failed(&repository, run)).await;
+    let settled = guarded(&work, look, || writer.rerun_failed(&repository, run)).await;
     work.made.workflow_run = Some(run);
     settled.ended(work.made)
 }

@@ -3,11 +3,12 @@
 //! Owns the shapes only. Must not do anything.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::local::LocalImage;
 use super::manifest::Blob;
 use crate::domain::image::{Platform, Repository};
-use crate::domain::{Digest, ManifestDigest};
+use crate::domain::{Digest, ManifestDigest, Problem};
 
 /// Where an image is copied from.
 #[derive(Clone, Debug)]
@@ -84,6 +85,10 @@ pub enum CopyProgress {
         digest: Digest,
         /// Bytes to take off again.
         rolled_back: u64,
+        /// Why.
+        problem: Problem,
+        /// How long it waits before.
+        pause: Duration,
     },
     /// The destination confirmed this blob.
     BlobDone {

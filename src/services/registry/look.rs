@@ -112,7 +112,7 @@ async fn held(registries: &Registries, to: &Access, blobs: &[Blob]) -> Result<Ha
     // Owned, so that the whole can be sent to another thread.
     stream::iter(blobs.to_vec())
         .map(|blob| async move {
-            let there = persist(|| holds(registries, to, &blob), |_| {}).await?;
+            let there = persist(|| holds(registries, to, &blob), |_, _| {}).await?;
             Ok::<_, Problem>(there.then_some(blob.digest))
         })
         .buffer_unordered(LOOKS)

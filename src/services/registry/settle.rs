@@ -88,7 +88,7 @@ pub(super) async fn put(
             agrees(&what, &answer, manifest.digest.0)?;
             Ok(())
         },
-        |trouble| tracing::debug!(problem = %trouble.problem, "a manifest is tried again"),
+        |trouble, _| tracing::debug!(problem = %trouble.problem, "a manifest is tried again"),
     )
     .await?;
     match head_at(registries, to, reference).await? {

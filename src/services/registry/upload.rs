@@ -144,10 +144,14 @@ impl Transfer<'_> {
             let before = state.lock().await.reached;
             let trying = persist(
                 || async { self.attempt(blob, &mut *state.lock().await).await },
-                |trouble| {
+                |trouble, pause| {
                     tracing::debug!(%digest, problem = %trouble.problem, "a blob is tried again");
-                    let rolled_back = trouble.rolled_back;
-                    self.tell(CopyProgress::Retrying { digest, rolled_back });
+                    self.tell(CopyProgress::Retrying {
+                        digest,
+                        rolled_back: trouble.rolled_back,
+                        problem: trouble.problem.clone(),
+                        pause,
+                    });
                 },
             );
             let result = tokio::select! {
@@ -164,7 +168,12 @@ impl Transfer<'_> {
                         && !self.stop.is_cancelled() =>
                 {
                     let rolled_back = state.lock().await.void;
-                    self.tell(CopyProgress::Retrying { digest, rolled_back });
+                    self.tell(CopyProgress::Retrying {
+                        digest,
+                        rolled_back,
+                        problem,
+                        pause: Duration::ZERO,
+                    });
                 }
                 other => break other,
             }

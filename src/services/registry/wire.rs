@@ -174,8 +174,8 @@ impl Trouble {
     }
 }
 
-/// Tries within the one policy; `again` hears of every repetition.
-pub(super) async fn persist<T, F, R>(attempt: F, again: impl Fn(&Trouble)) -> Result<T, Problem>
+/// Tries within the one policy; `again` hears of every repetition and of the pause before it.
+pub(super) async fn persist<T, F, R>(attempt: F, again: impl Fn(&Trouble, Duration)) -> Result<T, Problem>
 where
     F: FnMut() -> R,
     R: Future<Output = Result<T, Trouble>>,
@@ -186,7 +186,7 @@ where
         .adjust(|trouble: &Trouble, planned: Option<Duration>| {
             planned.map(|planned| trouble.wait.map_or(planned, |wait| wait.max(planned)))
         })
-        .notify(|trouble: &Trouble, _| again(trouble))
+        .notify(|trouble: &Trouble, pause| again(trouble, pause))
         .await
         .map_err(|trouble| trouble.problem)
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::console::listing::Keyed;
 use crate::console::live::{self, Live, State};
+use crate::console::queue::Queue;
 use crate::journal::{RunId, RunRecord};
 
 /// A row.
@@ -36,9 +37,18 @@ impl Keyed for Row {
 }
 
 /// All rows.
-pub fn rows(runs: &[RunRecord], live: &BTreeMap<RunId, Live>) -> Vec<Row> {
+pub fn rows(runs: &[RunRecord], live: &BTreeMap<RunId, Live>, queue: &Queue) -> Vec<Row> {
     let known: BTreeSet<&RunId> = runs.iter().map(|run| &run.id).collect();
-    let mut rows: Vec<Row> = live
+    // Who waits longest stands nearest to what goes on.
+    let waiting = queue.waiting().iter().rev().map(|one| Row {
+        run: one.place.clone(),
+        title: one.plan.title.clone(),
+        started_at: None,
+        state: one.state(),
+        percent: None,
+    });
+    let mut rows: Vec<Row> = waiting.collect();
+    let fresh = live
         .iter()
         .rev()
         .filter(|(run, _)| !known.contains(run))
@@ -47,9 +57,9 @@ pub fn rows(runs: &[RunRecord], live: &BTreeMap<RunId, Live>) -> Vec<Row> {
             title: heard.plan.title.clone(),
             started_at: None,
             state: live::state(Some(heard), None),
-            percent: percent(heard),
-        })
-        .collect();
+            percent: Live::percent(heard).filter(|_| !heard.ended),
+        });
+    rows.extend(fresh);
     rows.extend(runs.iter().map(|record| {
         let heard = live.get(&record.id);
         Row {
@@ -57,19 +67,8 @@ pub fn rows(runs: &[RunRecord], live: &BTreeMap<RunId, Live>) -> Vec<Row> {
             title: record.plan.title.clone(),
             started_at: Some(record.started_at),
             state: live::state(heard, Some(record)),
-            percent: heard.filter(|heard| !heard.ended).and_then(percent),
+            percent: heard.filter(|heard| !heard.ended).and_then(Live::percent),
         }
     }));
     rows
-}
-
-fn percent(live: &Live) -> Option<u8> {
-    let progress = live.progress.as_ref()?;
-    let total = live.plan.steps.len().max(1);
-    let done = progress
-        .steps
-        .values()
-        .filter(|step| step.outcome.is_some())
-        .count();
-    Some(((done * 100 / total).min(99)) as u8)
 }

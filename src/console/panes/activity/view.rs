@@ -11,6 +11,8 @@ use crate::journal::Outcome;
 /// Glyph and tone of a state.
 pub const fn mark(state: State) -> (Glyph, Tone) {
     match state {
+        State::Queued => (Glyph::Waiting, Tone::Accent),
+        State::Asks => (Glyph::Warning, Tone::Warn),
         State::Running => (Glyph::Running, Tone::Accent),
         State::Stopping => (Glyph::Running, Tone::Warn),
         State::Ended(Outcome::Done) => (Glyph::Done, Tone::Good),

@@ -1,0 +1,277 @@
+//! What happens to the queue: a plan joins it, a run ends, a turn comes.
+//!
+//! Must not draw.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::{Stands, Waiting, Why, effect};
+use crate::console::effect::{Effect, RequestId};
+use crate::console::live::Live;
+use crate::console::model::Screen;
+use crate::console::running::{self, Running};
+use crate::console::sign_in::Deed;
+use crate::console::{Model, image, panes, review};
+use crate::domain::{Problem, Snapshot};
+use crate::journal::{Outcome, RunId};
+use crate::plan::{Op, Plan, Step};
+
+/// True where `plan` has to wait: a run of its workspace goes on, or something waits already. What
+/// signs somebody in does not wait, for nothing that was typed in secret is kept that long.
+pub fn must_wait(model: &Model, plan: &Plan, signs_in: bool) -> bool {
+    let goes_on = model
+        .live
+        .values()
+        .any(|live| !live.ended && live.plan.workspace == plan.workspace);
+    let waits = model.queue.waiting.iter().any(Waiting::may_start);
+    !signs_in && (goes_on || waits || model.queue.starts())
+}
+
+/// Puts `deed`, whose plan is `plan`, at the end of the queue and shows it there.
+pub fn put(model: &mut Model, deed: Deed, plan: Plan) {
+    let queue = &mut model.queue;
+    queue.numbered += 1;
+    let place = RunId(format!("queued-{}", queue.numbered));
+    queue.waiting.push(Waiting {
+        place: place.clone(),
+        deed,
+        plan,
+        stands: Stands::Behind,
+    });
+    model.screen = Screen::Run(Running::of(place));
+    panes::rebuild_activity(model);
+}
+
+/// Takes `place` out of the queue; what is being started cannot be taken out.
+pub fn take_out(model: &mut Model, place: &RunId) {
+    let Some(one) = model.queue.find(place) else {
+        return;
+    };
+    if matches!(one.stands, Stands::Starting(_)) {
+        return model.refuse("it is being started; stop the run instead");
+    }
+    let title = model.short_title(&one.plan.title);
+    model.queue.waiting.retain(|one| &one.place != place);
+    if running::shown(model).as_ref() == Some(place) {
+        model.screen = Screen::Panes;
+    }
+    model.say(format!("{title}: taken out of the queue; nothing was started"));
+    panes::rebuild_activity(model);
+}
+
+/// Takes `place` out of the queue and plans the same wish anew; goes to the run that it takes up.
+pub fn again(model: &mut Model, place: &RunId) -> Vec<Effect> {
+    let Some(at) = model.queue.waiting.iter().position(|one| &one.place == place) else {
+        return Vec::new();
+    };
+    if model.queue.waiting.get(at).is_none_or(Waiting::may_start) {
+        return Vec::new();
+    }
+    let one = model.queue.waiting.remove(at);
+    panes::rebuild_activity(model);
+    match one.deed {
+        Deed::Start(_) => review::open(model, one.plan.intent),
+        Deed::Resume(run) => {
+            model.screen = Screen::Run(Running::of(run.into_inner()));
+            Vec::new()
+        }
+    }
+}
+
+/// Lets the next begin where nothing goes on any more. `before` is what just ended, and how.
+pub fn advance(model: &mut Model, before: &str, outcome: Option<Outcome>) -> Vec<Effect> {
+    if !matches!(outcome, Some(Outcome::Done | Outcome::Partly)) {
+        failed(model, before, outcome);
+    }
+    let goes_on = model.live.values().any(|live| !live.ended);
+    if goes_on || model.queue.starts() || model.leaving {
+        return Vec::new();
+    }
+    let turn = |one: &&mut Waiting| one.may_start();
+    let id = model.next_id();
+    let Some(one) = model.queue.waiting.iter_mut().find(turn) else {
+        return Vec::new();
+    };
+    if matches!(one.stands, Stands::Looking(_)) {
+        return Vec::new();
+    }
+    let effects = match &one.deed {
+        Deed::Start(_) => {
+            one.stands = Stands::Looking(id);
+            vec![Effect::Plan {
+                id,
+                previous: model.snapshot.clone(),
+                intent: one.plan.intent.clone(),
+            }]
+        }
+        // A run that is taken up looks itself before each of its steps.
+        Deed::Resume(_) => {
+            one.stands = Stands::Starting(id);
+            vec![effect(id, one.deed.clone())]
+        }
+    };
+    panes::rebuild_activity(model);
+    effects
+}
+
+/// What `before` was followed by asks again: `before` did not end well.
+pub fn failed(model: &mut Model, before: &str, outcome: Option<Outcome>) {
+    for one in &mut model.queue.waiting {
+        if matches!(one.stands, Stands::Behind | Stands::Looking(_)) {
+            one.stands = Stands::Asks(Why::Before {
+                title: before.to_owned(),
+                outcome,
+            });
+        }
+    }
+    panes::rebuild_activity(model);
+}
+
+fn ask(model: &mut Model, at: usize, why: Why) {
+    let Some(one) = model.queue.waiting.get_mut(at) else {
+        return;
+    };
+    one.stands = Stands::Asks(why);
+    let title = one.plan.title.clone();
+    let short = model.short_title(&title);
+    model.refuse(format!("{short}: not started, it asks again; see Activity"));
+    failed(model, &title, None);
+}
+
+/// Takes the plan made anew for whoever's turn it is; `None` where it was asked for by somebody
+/// else. Only one that does the same as the one confirmed is started.
+pub fn planned(
+    model: &mut Model,
+    id: RequestId,
+    now: DateTime<Utc>,
+    snapshot: &Arc<Snapshot>,
+    result: &Result<Plan, Problem>,
+) -> Option<Vec<Effect>> {
+    let looking = |one: &Waiting| one.stands == Stands::Looking(id);
+    let at = model.queue.waiting.iter().position(looking)?;
+    model.now = model.now.max(now);
+    model.snapshot = image::with_known(model, snapshot.clone());
+    panes::rebuild(model);
+    let one = model.queue.waiting.get_mut(at)?;
+    let why = match result {
+        Ok(plan) => match differences(&one.plan, plan) {
+            list if list.is_empty() => None,
+            list => Some(Why::Changed(list)),
+        },
+        Err(problem) => Some(Why::Refused(problem.clone())),
+    };
+    if let Some(why) = why {
+        ask(model, at, why);
+        return Some(Vec::new());
+    }
+    one.stands = Stands::Starting(id);
+    Some(vec![effect(id, one.deed.clone())])
+}
+
+/// Hears whether what was started began; true where it had waited, so that nothing else is to be
+/// done about it.
+pub fn started(model: &mut Model, id: RequestId, result: &Result<RunId, Problem>) -> bool {
+    if let Some(plan) = model.queue.starting.remove(&id) {
+        match result {
+            Ok(run) => {
+                model.live.insert(run.clone(), Live::new(plan));
+                panes::rebuild_activity(model);
+            }
+            Err(_) => failed(model, &plan.title, None),
+        }
+        return false;
+    }
+    let starting = |one: &Waiting| one.stands == Stands::Starting(id);
+    let Some(at) = model.queue.waiting.iter().position(starting) else {
+        return false;
+    };
+    match result {
+        Ok(run) => {
+            let one = model.queue.waiting.remove(at);
+            let title = model.short_title(&one.plan.title);
+            model.live.insert(run.clone(), Live::new(one.plan));
+            if running::shown(model) == Some(one.place) {
+                model.screen = Screen::Run(Running::of(run.clone()));
+            }
+            model.say(format!("{title}: it was its turn, it runs"));
+        }
+        Err(problem) => ask(model, at, Why::Refused(problem.clone())),
+    }
+    panes::rebuild_activity(model);
+    true
+}
+
+/// A background task broke off: whoever was looked at for asks again.
+pub fn broken(model: &mut Model, problem: &Problem) {
+    let looking = |one: &Waiting| matches!(one.stands, Stands::Looking(_));
+    if let Some(at) = model.queue.waiting.iter().position(looking) {
+        ask(model, at, Why::Refused(problem.clone()));
+    }
+}
+
+/// An operation without what tells nothing: the same commit made later has another time.
+fn does(step: &Step) -> Op {
+    let mut op = step.op.clone();
+    if let Op::Commit { at, .. } = &mut op {
+        *at = DateTime::UNIX_EPOCH;
+    }
+    op
+}
+
+/// In words, what `new` does otherwise than `old`.
+fn differences(old: &Plan, new: &Plan) -> Vec<String> {
+    let mut list = Vec::new();
+    for step in &old.steps {
+        let name = format!("{} {}", step.kind, step.target);
+        match new.steps.iter().find(|other| other.id == step.id) {
+            None => list.push(format!("{name}: no longer part of it")),
+            Some(other) => match (&step.skip_reason, &other.skip_reason) {
+                (None, Some(reason)) => list.push(format!("{name}: nothing to do any more ({reason})")),
+                (Some(_), None) => list.push(format!("{name}: was so already, and has to be done now")),
+                // What is skipped in both does the same: nothing.
+                (Some(_), Some(_)) => {}
+                (None, None) if does(step) != does(other) => {
+                    let moved = moved(step, other);
+                    if moved.is_empty() {
+                        list.push(format!("{name}: does something else now"));
+                    }
+                    list.extend(moved);
+                }
+                (None, None) => {}
+            },
+        }
+    }
+    for step in &new.steps {
+        if !old.steps.iter().any(|other| other.id == step.id) {
+            list.push(format!("{} {}: was no part of it", step.kind, step.target));
+        }
+    }
+    list
+}
+
+/// The rows whose present differs between two plans of the same release.
+fn moved(old: &Step, new: &Step) -> Vec<String> {
+    let (Op::Release { charm, moves }, Op::Release { moves: now, .. }) = (&old.op, &new.op) else {
+        return Vec::new();
+    };
+    let serves = |serving: Option<&crate::plan::Serving>| {
+        serving.map_or_else(|| "closed".to_owned(), ToString::to_string)
+    };
+    moves
+        .iter()
+        .filter_map(|was| {
+            let is = now
+                .iter()
+                .find(|one| one.channel == was.channel && one.base == was.base)?;
+            (is.before != was.before).then(|| {
+                format!(
+                    "{charm} {}: was {} when it was confirmed and is {} now",
+                    was.channel,
+                    serves(was.before.as_ref()),
+                    serves(is.before.as_ref())
+                )
+            })
+        })
+        .collect()
+}

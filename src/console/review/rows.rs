@@ -1,0 +1,211 @@
+//! The channels of a release: what each serves now, and what it would serve then, base by base.
+//!
+//! Must not cut: the view does, at the width that it has.
+
+use std::collections::BTreeMap;
+
+use super::outline::{Entry, Page};
+use crate::console::view::look::{Glyph, Tone};
+use crate::console::view::piece::Piece;
+use crate::console::words;
+use crate::domain::ManifestDigest;
+use crate::plan::{PlannedRow, State, Step};
+
+/// Columns before a base, and of a base.
+const INDENT: usize = 7;
+const BASE: usize = 20;
+
+/// Tags by the digest that they name, for rows that know a digest only.
+pub(super) type Tags = BTreeMap<ManifestDigest, String>;
+
+/// A row before and after.
+type Pair<'s> = (&'s PlannedRow, &'s PlannedRow);
+
+/// The channels of `step`, in their order, each with its rows.
+fn channels(step: &Step) -> Vec<(String, Vec<Pair<'_>>)> {
+    let (State::Rows(before), State::Rows(after)) = (&step.before, &step.after) else {
+        return Vec::new();
+    };
+    let mut found: Vec<(String, Vec<Pair>)> = Vec::new();
+    for (was, will) in before.iter().zip(after) {
+        let channel = will.channel.to_string();
+        match found.iter_mut().find(|(name, _)| *name == channel) {
+            Some((_, pairs)) => pairs.push((was, will)),
+            None => found.push((channel, vec![(was, will)])),
+        }
+    }
+    found
+}
+
+/// How many channels `step` sets.
+pub(super) fn count(step: &Step) -> usize {
+    match step.skip_reason {
+        Some(_) => 0,
+        None => channels(step).len(),
+    }
+}
+
+/// A section for every channel of `step`, under the heading `key`.
+pub(super) fn sections(key: &str, item: Option<usize>, step: &Step, tags: &Tags, page: &mut Page) {
+    if let Some(reason) = &step.skip_reason {
+        page.label(5, 10, &step.kind, &format!("skipped: {reason}"), Tone::Dim);
+        return;
+    }
+    for (channel, pairs) in channels(step) {
+        let entry = Entry {
+            key: format!("{key}/{channel}"),
+            folds: true,
+            item,
+            orphan: None,
+        };
+        let (summary, tone) = summary(&pairs, tags, page);
+        let pieces = vec![
+            Piece::new(words::pad(&channel, channel.len().max(13)), Tone::Strong),
+            Piece::new(format!("  {summary}"), tone),
+        ];
+        if page.section(1, entry, pieces) {
+            bases(&pairs, tags, page);
+        }
+    }
+}
+
+/// What happens to a channel, in a few words.
+fn summary(pairs: &[Pair], tags: &Tags, page: &Page) -> (String, Tone) {
+    let bases = match pairs.len() {
+        1 => String::new(),
+        many => format!(" on {many} bases"),
+    };
+    let same = |which: &dyn Fn(&Pair) -> String| {
+        let first = pairs.first().map(which)?;
+        pairs.iter().all(|pair| which(pair) == first).then_some(first)
+    };
+    let arrow = page.look.glyph(Glyph::Arrow);
+    if pairs
+        .iter()
+        .all(|(was, will)| whole(was, tags, page) == whole(will, tags, page))
+    {
+        return (format!("stays as it is{bases}"), Tone::Dim);
+    }
+    let (was, will) = (
+        same(&|(was, _): &Pair| brief(was, tags)),
+        same(&|(_, will): &Pair| brief(will, tags)),
+    );
+    let all = |which: &dyn Fn(&Pair) -> bool| pairs.iter().all(which);
+    let text = match (was, will) {
+        (_, Some(will)) if all(&|(was, _): &Pair| was.revision.is_none()) => {
+            format!("opens with {will}{bases}")
+        }
+        (Some(was), _) if all(&|(_, will): &Pair| will.revision.is_none()) => {
+            format!("is closed{bases}, it served {was}")
+        }
+        (Some(was), Some(will)) if was == will => format!("{was}, another revision{bases}"),
+        (Some(was), Some(will)) => format!("{was} {arrow} {will}{bases}"),
+        (None, Some(will)) => format!("{arrow} {will}{bases}"),
+        _ => format!("{} change", words::count(pairs.len(), "base", "bases")),
+    };
+    (text, Tone::Accent)
+}
+
+/// What a row serves, as people call it: the tags of its images, or else its revision.
+fn brief(row: &PlannedRow, tags: &Tags) -> String {
+    let Some(revision) = row.revision else {
+        return "closed".to_owned();
+    };
+    let mut named: Vec<String> = row
+        .resources
+        .iter()
+        .filter_map(|resource| {
+            let tag = resource.tag.as_ref().map(ToString::to_string);
+            tag.or_else(|| resource.digest.and_then(|digest| tags.get(&digest).cloned()))
+        })
+        .filter(|tag| !tag.starts_with("sha256:"))
+        .collect();
+    named.dedup();
+    if named.is_empty() {
+        revision.to_string()
+    } else {
+        named.join(", ")
+    }
+}
+
+/// Bases that change alike share a line.
+fn bases(pairs: &[Pair], tags: &Tags, page: &mut Page) {
+    let mut groups: Vec<(String, String, Vec<String>)> = Vec::new();
+    for (was, will) in pairs {
+        let base = will.base.as_ref().map(ToString::to_string).unwrap_or_default();
+        let (was, becomes) = (whole(was, tags, page), whole(will, tags, page));
+        match groups
+            .iter_mut()
+            .find(|group| group.0 == was && group.1 == becomes)
+        {
+            Some(group) => group.2.push(base),
+            None => groups.push((was, becomes, vec![base])),
+        }
+    }
+    let arrow = page.look.glyph(Glyph::Arrow);
+    for (was, becomes, bases) in groups {
+        let one = format!("{was} {arrow} {becomes}");
+        let label = bases.join(", ");
+        let narrow = page.width < 100;
+        let fits = words::width(&label) < BASE && !narrow;
+        let (indent, columns) = if fits { (INDENT, BASE) } else { (INDENT + 2, 0) };
+        if !fits && !label.is_empty() {
+            page.text(INDENT, &label, Tone::Dim);
+        }
+        let label = if fits { label.as_str() } else { "" };
+        let room = page.width.saturating_sub(indent + columns + 1);
+        if was == becomes {
+            page.label(indent, columns, label, &format!("{was}, as it is"), Tone::Dim);
+        } else if words::width(&one) <= room {
+            page.label(indent, columns, label, &one, Tone::Plain);
+        } else {
+            page.label(indent, columns, label, &was, Tone::Dim);
+            page.label(indent, columns, "", &format!("{arrow} {becomes}"), Tone::Plain);
+        }
+    }
+}
+
+/// Everything that is known of a row: revision, version, resources, digests, releases.
+fn whole(row: &PlannedRow, tags: &Tags, page: &Page) -> String {
+    let Some(revision) = row.revision else {
+        return "closed".to_owned();
+    };
+    let dot = page.look.glyph(Glyph::Dot);
+    // On a narrow screen the name of the only resource says nothing that the upload did not.
+    let named = page.width >= 100 || row.resources.len() > 1;
+    let mut text = revision.to_string();
+    if let Some(version) = row
+        .version
+        .as_ref()
+        .filter(|v| v.as_str() != revision.0.to_string())
+    {
+        text.push_str(&format!(" ({})", words::cut(version.as_str(), 16)));
+    }
+    for resource in &row.resources {
+        let number = resource
+            .revision
+            .map_or_else(|| "new".to_owned(), |r| r.to_string());
+        if named {
+            text.push_str(&format!(" {dot} {} {number}", resource.name));
+        } else {
+            text.push_str(&format!(" {dot} {number}"));
+        }
+        let tag = resource
+            .tag
+            .as_ref()
+            .map(ToString::to_string)
+            .or_else(|| resource.digest.and_then(|d| tags.get(&d).cloned()));
+        if let Some(tag) = tag.filter(|tag| !tag.starts_with("sha256:")) {
+            text.push_str(&format!(" {tag}"));
+        }
+        if let Some(digest) = &resource.digest {
+            text.push_str(&format!(" {}", digest.short()));
+        }
+        match resource.release.as_slice() {
+            [] => {}
+            [one] => text.push_str(&format!(" of {one}")),
+            [one, rest @ ..] => text.push_str(&format!(" of {one} +{}", rest.len())),
+        }
+    }
+    text
+}

@@ -1,0 +1,258 @@
+//! The lines of one step: what it is busy with, how far it is, how fast, what went wrong.
+//!
+//! Must not cut: the view does, at the width that it has.
+
+use chrono::{DateTime, Utc};
+
+use crate::console::live::Speed;
+use crate::console::view::look::{Glyph, Look, Tone};
+use crate::console::view::piece::Piece;
+use crate::console::words;
+use crate::domain::Problem;
+use crate::journal::{StepOutcome, StepRecord};
+use crate::plan::{Op, Step};
+use crate::run::progress::{Phase, StepProgress};
+
+/// Cells of the bar of a transfer.
+const BAR: usize = 12;
+/// Columns before what stands under a step.
+const UNDER: usize = 6;
+
+/// A step with everything known of it.
+pub(super) struct Seen<'m> {
+    pub(super) step: &'m Step,
+    /// Heard from the run itself.
+    pub(super) heard: Option<&'m StepProgress>,
+    /// Written in the journal, which has the last word once the run has ended.
+    pub(super) written: Option<&'m StepRecord>,
+    pub(super) speed: Option<&'m Speed>,
+    /// True while the run goes on.
+    pub(super) goes_on: bool,
+}
+
+impl Seen<'_> {
+    fn outcome(&self) -> Option<StepOutcome> {
+        let heard = self.heard.and_then(|heard| heard.outcome);
+        let written = self.written.and_then(|written| written.outcome);
+        if self.goes_on { heard } else { written.or(heard) }
+    }
+
+    pub(super) fn problem(&self) -> Option<&Problem> {
+        let heard = self.heard.and_then(|heard| heard.problem.as_ref());
+        heard.or_else(|| self.written.and_then(|written| written.problem.as_ref()))
+    }
+
+    /// How long it took, or takes by now.
+    fn lasted(&self, now: DateTime<Utc>) -> Option<String> {
+        let heard = self.heard.and_then(|heard| {
+            let end = heard.ended_at.or(self.goes_on.then_some(now))?;
+            Some(end - heard.begun_at?)
+        });
+        let written = || {
+            let written = self.written.filter(|_| !self.goes_on)?;
+            Some(written.finished_at? - written.started_at?)
+        };
+        let seconds = heard.or_else(written)?.num_seconds();
+        // A moment is not worth a number.
+        (seconds > 0).then(|| words::lasted(seconds))
+    }
+}
+
+fn ended_mark(outcome: StepOutcome) -> (Glyph, Tone) {
+    match outcome {
+        StepOutcome::Done => (Glyph::Done, Tone::Good),
+        StepOutcome::Skipped => (Glyph::Nothing, Tone::Dim),
+        StepOutcome::Failed => (Glyph::Failed, Tone::Bad),
+        StepOutcome::Cancelled => (Glyph::Stopped, Tone::Dim),
+        StepOutcome::Unknown => (Glyph::Warning, Tone::Warn),
+    }
+}
+
+/// All lines of `seen`, whose `name` is padded, for `width` columns.
+pub(super) fn lines(
+    look: &Look,
+    seen: &Seen,
+    name: &str,
+    selected: bool,
+    now: DateTime<Utc>,
+    width: usize,
+) -> Vec<Vec<Piece>> {
+    let cursor = if selected { look.glyph(Glyph::Cursor) } else { " " };
+    let waiting = StepProgress::default();
+    let outcome = seen.outcome();
+    let heard = seen.heard.unwrap_or(&waiting);
+    let (glyph, tone) = match (outcome, heard.phase) {
+        (Some(outcome), _) => ended_mark(outcome),
+        (None, Phase::Waiting) => (Glyph::Waiting, Tone::Dim),
+        (None, _) => (Glyph::Running, Tone::Accent),
+    };
+    let name_tone = match outcome {
+        Some(_) => Tone::Plain,
+        None if tone == Tone::Dim => Tone::Dim,
+        None => Tone::Strong,
+    };
+    let mut line = vec![
+        Piece::new(cursor, Tone::Accent),
+        Piece::new(format!("{} ", look.glyph(glyph)), tone),
+        Piece::new(format!("{name}  "), name_tone),
+    ];
+    let (first, rest) = match outcome {
+        Some(outcome) => (after(seen, outcome, tone), Vec::new()),
+        None => under_way(look, seen, heard, now),
+    };
+    line.extend(first);
+    if let Some(lasted) = seen.lasted(now) {
+        line.push(Piece::new(format!("  {lasted}"), Tone::Dim));
+    }
+    let columns = |pieces: &[Piece]| pieces.iter().map(|p| words::width(&p.text)).sum::<usize>();
+    let mut lines = Vec::new();
+    if columns(&line) + columns(&rest) <= width {
+        line.extend(rest);
+        lines.push(line);
+    } else {
+        lines.push(line);
+        let mut under = vec![Piece::new(" ".repeat(UNDER), Tone::Plain)];
+        under.extend(rest);
+        lines.push(under);
+    }
+    if outcome.is_none() {
+        lines.extend(again(heard, now, width));
+    }
+    lines
+}
+
+/// What is said of a step that ended.
+fn after(seen: &Seen, outcome: StepOutcome, tone: Tone) -> Vec<Piece> {
+    let mut text = outcome.as_str().to_owned();
+    let sent = match seen.heard {
+        Some(heard) if seen.goes_on => heard.bytes_done,
+        _ => seen.written.map_or(0, |written| written.made.bytes_sent),
+    };
+    if sent > 0 && outcome == StepOutcome::Done {
+        text.push_str(&format!("  {}", words::bytes(sent)));
+    }
+    if outcome == StepOutcome::Skipped
+        && let Some(reason) = &seen.step.skip_reason
+    {
+        text.push_str(&format!(": {reason}"));
+    }
+    let mut pieces = vec![Piece::new(text, tone)];
+    let retries = seen.heard.map_or(0, |heard| heard.retries);
+    if retries > 0 {
+        let text = words::count(retries as usize, "retry", "retries");
+        pieces.push(Piece::new(format!("  {text}"), Tone::Warn));
+    }
+    if let Some(note) = seen.written.and_then(|written| written.made.note.as_ref()) {
+        pieces.push(Piece::new(format!("  {note}"), Tone::Warn));
+    }
+    pieces
+}
+
+/// What is said of a step that did not end: what must be seen first, and what follows it.
+fn under_way(look: &Look, seen: &Seen, heard: &StepProgress, now: DateTime<Utc>) -> (Vec<Piece>, Vec<Piece>) {
+    if heard.phase == Phase::Waiting {
+        let text = match seen.step.bytes.filter(|bytes| *bytes > 0) {
+            Some(bytes) => format!("waiting  {} to send", words::bytes(bytes)),
+            None => "waiting".to_owned(),
+        };
+        return (vec![Piece::new(text, Tone::Dim)], Vec::new());
+    }
+    let mut first = vec![Piece::new(phase_words(seen.step, heard, now), Tone::Accent)];
+    let percent = heard.percent();
+    if let Some(percent) = percent {
+        let (full, empty) = look.bar();
+        let bar = words::bar(f64::from(percent) / 100.0, BAR, full, empty);
+        first.push(Piece::new(format!("  {bar} {percent:>2}%"), Tone::Accent));
+    }
+    let mut rest = Vec::new();
+    if heard.bytes_done > 0 || heard.bytes_total.is_some_and(|total| total > 0) {
+        let total = heard
+            .bytes_total
+            .map(|total| format!(" of {}", words::bytes(total)))
+            .unwrap_or_default();
+        let text = format!("  {}{total}", words::bytes(heard.bytes_done));
+        rest.push(Piece::new(text, Tone::Plain));
+    }
+    if matches!(heard.phase, Phase::Sending | Phase::Retrying) {
+        rest.extend(speed(look, seen.speed, heard));
+    }
+    if let Some(note) = &heard.note {
+        rest.push(Piece::new(format!("  {note}"), Tone::Dim));
+    }
+    (first, rest)
+}
+
+/// The rate as a line of small columns, with the number beside it.
+fn speed(look: &Look, speed: Option<&Speed>, heard: &StepProgress) -> Vec<Piece> {
+    let samples: Vec<u64> = speed.map_or_else(Vec::new, |speed| speed.samples.iter().copied().collect());
+    let still = samples.last() == Some(&0);
+    let Some(rate) = heard.rate.filter(|rate| *rate >= 1.0) else {
+        return Vec::new();
+    };
+    let mut pieces = Vec::new();
+    if samples.len() > 1 {
+        pieces.push(Piece::new(
+            format!("  {}", words::columns(&samples, look.unicode)),
+            Tone::Accent,
+        ));
+    }
+    pieces.push(if still {
+        Piece::new("  nothing moves", Tone::Warn)
+    } else {
+        Piece::new(format!("  {}/s", words::bytes(rate as u64)), Tone::Plain)
+    });
+    pieces
+}
+
+/// How often it was tried again, why, and when it is tried next.
+fn again(heard: &StepProgress, now: DateTime<Utc>, width: usize) -> Vec<Vec<Piece>> {
+    let Some(retry) = heard.retry.as_ref().filter(|_| heard.retries > 0) else {
+        return Vec::new();
+    };
+    let often = words::count(heard.retries as usize, "retry", "retries");
+    let when = match heard.waits(now) {
+        Some(left) => format!(", the next in {:.0} s", left.as_secs_f64().ceil()),
+        None => String::new(),
+    };
+    let request = retry
+        .request_id
+        .as_ref()
+        .map_or_else(String::new, |id| format!(" (request {id})"));
+    let text = format!("{often}{when}: {}{request}", retry.reason);
+    words::wrap(&text, width.saturating_sub(UNDER + 1))
+        .into_iter()
+        .map(|line| vec![Piece::new(format!("{}{line}", " ".repeat(UNDER)), Tone::Warn)])
+        .collect()
+}
+
+fn phase_words(step: &Step, heard: &StepProgress, now: DateTime<Utc>) -> String {
+    match heard.phase {
+        Phase::Waiting => "waiting".to_owned(),
+        Phase::Looking => "looking".to_owned(),
+        Phase::Sending => "sending".to_owned(),
+        Phase::Processing => format!("{} works on it", service(&step.op)),
+        Phase::Retrying => {
+            let left = heard.waits(now).map_or(0.0, |left| left.as_secs_f64().ceil());
+            format!("waiting {left:.0} s for try {}", heard.retries + 1)
+        }
+        Phase::Ended => "ending".to_owned(),
+    }
+}
+
+/// Who answers for what `op` does.
+const fn service(op: &Op) -> &'static str {
+    match op {
+        Op::Copy { .. } => "the registry",
+        Op::Commit { .. }
+        | Op::CreateBranch { .. }
+        | Op::SetHold { .. }
+        | Op::LiftHold { .. }
+        | Op::Dispatch { .. }
+        | Op::RerunWorkflow { .. }
+        | Op::CancelWorkflow { .. }
+        | Op::SetSecret { .. }
+        | Op::SetOrganisationSecret { .. }
+        | Op::DeleteSecret { .. } => "GitHub",
+        _ => "the store",
+    }
+}

@@ -1,0 +1,120 @@
+//! The review as an outline: what is folded, where the cursor is, how old what it builds on is.
+
+use chrono::TimeDelta;
+
+use super::world::{console, press, screen};
+use crate::console::actions::Key;
+use crate::console::model::Screen;
+use crate::console::review;
+use crate::console::update::update;
+use crate::console::{Model, Msg};
+
+fn opened(size: (u16, u16)) -> Model {
+    let mut model = console(size, false);
+    press(&mut model, Key::Char('p'));
+    model
+}
+
+fn key(model: &Model) -> String {
+    review::selected(model).unwrap().key
+}
+
+#[test]
+fn headings_fold_and_stay_folded_when_the_plan_is_made_anew() {
+    let mut model = opened((120, 60));
+    assert_eq!(key(&model), "charm/finos-legend-engine-k8s");
+    assert!(screen(&model).0.contains("2025-01/edge"));
+    press(&mut model, Key::Down);
+    assert!(key(&model).ends_with("/2025-01/edge"));
+    // From inside, folding goes outwards first.
+    press(&mut model, Key::Left);
+    press(&mut model, Key::Left);
+    assert_eq!(key(&model), "charm/finos-legend-engine-k8s");
+    let folded = |model: &Model| !screen(model).0.contains("opens with 4.68.0");
+    press(&mut model, Key::Left);
+    assert!(folded(&model));
+    press(&mut model, Key::Char('g'));
+    assert!(folded(&model), "the same wish planned anew");
+    press(&mut model, Key::Right);
+    assert!(!folded(&model));
+    press(&mut model, Key::Char('-'));
+    assert!(folded(&model));
+    assert!(!screen(&model).0.contains("create-branch"));
+    press(&mut model, Key::Char('+'));
+    assert!(!folded(&model) && screen(&model).0.contains("create-branch"));
+}
+
+#[test]
+fn keys_of_images_act_on_the_charm_around_the_cursor() {
+    let mut model = opened((120, 60));
+    press(&mut model, Key::Down);
+    assert!(key(&model).contains("engine"));
+    press(&mut model, Key::Char(' '));
+    let Screen::Review(review) = &model.screen else {
+        panic!("no review");
+    };
+    assert_eq!(review.plan.as_ref().unwrap().charms().len(), 1);
+    assert_eq!(
+        key(&model),
+        "charm/finos-legend-engine-k8s",
+        "its channels are gone"
+    );
+    press(&mut model, Key::End);
+    for _ in 0..20 {
+        press(&mut model, Key::Down);
+    }
+    press(&mut model, Key::Char('i'));
+    assert!(model.modal.is_none());
+    assert!(screen(&model).0.contains("belongs to no image"));
+}
+
+#[test]
+fn what_is_assumed_says_how_old_it_is() {
+    let mut model = opened((120, 60));
+    press(&mut model, Key::Char('+'));
+    let at = super::world::now() + TimeDelta::minutes(7);
+    // Another refresh does not make the plan's own look younger.
+    update(&mut model, Msg::Clock(at));
+    let mut snapshot = (*model.snapshot).clone();
+    for observed in snapshot.charms.values_mut() {
+        observed.read_at = Some(at);
+    }
+    model.snapshot = std::sync::Arc::new(snapshot);
+    for _ in 0..30 {
+        press(&mut model, Key::Down);
+    }
+    let text = screen(&model).0;
+    assert!(text.contains("the oldest was seen 7 min ago"), "{text}");
+    let seen = text.matches("seen 7 min ago").count();
+    assert!(seen > 3, "{text}");
+}
+
+#[test]
+fn a_click_selects_a_heading_and_a_second_one_folds_it() {
+    let mut model = opened((120, 100));
+    let at = |model: &Model| match &model.screen {
+        Screen::Review(review) => review::outline(model, review, 118)
+            .entries
+            .iter()
+            .position(|entry| entry.key == "steps")
+            .unwrap(),
+        _ => panic!("no review"),
+    };
+    let here = at(&model);
+    update(&mut model, Msg::Pick(here));
+    assert_eq!(key(&model), "steps");
+    assert!(screen(&model).0.contains("create-branch"));
+    update(&mut model, Msg::Pick(here));
+    assert!(!screen(&model).0.contains("create-branch"));
+}
+
+#[test]
+fn a_publish_review_unfolded_and_folded() {
+    for size in [(120, 40), (80, 24), (44, 10), (40, 10)] {
+        let mut model = opened(size);
+        let mut all = screen(&model).0;
+        press(&mut model, Key::Char('-'));
+        all.push_str(&screen(&model).0);
+        insta::assert_snapshot!(format!("publish_review_at_{}", size.0), all);
+    }
+}

@@ -1,0 +1,280 @@
+//! The screen of a run: retries, speeds, the log, the three answers of a stop.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::world::{console, now, press, record, screen};
+use crate::console::actions::Key;
+use crate::console::effect::Effect;
+use crate::console::live::Live;
+use crate::console::update::update;
+use crate::console::{Model, Msg, wake};
+use crate::domain::{Kind, Problem};
+use crate::journal::{Outcome, RunId, RunRecord, StepOutcome, StepRecord};
+use crate::plan::StepId;
+use crate::run::progress::{Phase, RunProgress};
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    now() + TimeDelta::seconds(seconds)
+}
+
+fn run() -> RunId {
+    record(None).id
+}
+
+fn step(number: usize) -> StepId {
+    record(None).plan.steps[number].id.clone()
+}
+
+fn refusal() -> Problem {
+    let mut problem = Problem::new(Kind::Network, "the registry did not answer").cause("connection reset");
+    problem.request_id = Some("req-77".into());
+    problem
+}
+
+/// What a run told: three steps done, one that sends and tries again, one that is worked on.
+fn told() -> RunProgress {
+    let mut progress = RunProgress::new(run(), std::collections::BTreeMap::new(), now());
+    for number in 0..3 {
+        progress.change(&step(number), at(1), |p| p.phase = Phase::Looking);
+    }
+    for number in 0..3 {
+        progress.change(&step(number), at(3), |p| {
+            p.phase = Phase::Ended;
+            p.outcome = Some(StepOutcome::Done);
+        });
+    }
+    progress.change(&step(3), at(4), |p| {
+        p.phase = Phase::Sending;
+        p.note = Some("sending blobs".into());
+        p.bytes_total = Some(335_000_000);
+    });
+    progress.change(&step(4), at(4), |p| {
+        p.phase = Phase::Processing;
+        p.note = Some("the store reviews it (pending)".into());
+        p.bytes_done = 335_000_000;
+        p.bytes_total = Some(335_000_000);
+    });
+    progress
+}
+
+fn sends(progress: &mut RunProgress, second: i64, bytes: u64, rate: f64) {
+    progress.change(&step(3), at(second), |p| {
+        p.bytes_done += bytes;
+        p.rate = Some(rate);
+    });
+}
+
+/// A console that looks on.
+fn looking_on(size: (u16, u16)) -> (Model, RunProgress) {
+    let mut model = console(size, false);
+    let mut record = record(None);
+    record.running = true;
+    model.live.insert(run(), Live::new(record.plan.clone()));
+    model.runs = vec![record];
+    crate::console::panes::rebuild_activity(&mut model);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    let mut progress = told();
+    for (second, rate) in [(5, 4.0), (6, 12.0), (7, 20.0), (8, 16.0), (9, 12.3)] {
+        sends(&mut progress, second, 30_000_000, rate * 1_000_000.0);
+        update(&mut model, Msg::Progress(Box::new(progress.clone())));
+    }
+    (model, progress)
+}
+
+fn with_retry(size: (u16, u16)) -> Model {
+    let (mut model, mut progress) = looking_on(size);
+    progress.change(&step(3), at(10), |p| {
+        p.bytes_done -= 10_000_000;
+        p.tries_again(&refusal(), at(13));
+    });
+    update(&mut model, Msg::Progress(Box::new(progress)));
+    model
+}
+
+/// A run of the journal that ended so, its steps as they were.
+fn past(outcome: Outcome, steps: &[StepOutcome]) -> RunRecord {
+    let mut run = record(Some(outcome));
+    run.steps = run
+        .plan
+        .steps
+        .iter()
+        .zip(steps)
+        .map(|(step, outcome)| StepRecord {
+            id: step.id.clone(),
+            outcome: Some(*outcome),
+            attempts: 1,
+            started_at: (*outcome != StepOutcome::Cancelled).then(|| at(2)),
+            finished_at: Some(at(9)),
+            made: crate::journal::Made::default(),
+            problem: matches!(outcome, StepOutcome::Failed | StepOutcome::Unknown).then(refusal),
+        })
+        .collect();
+    run
+}
+
+#[test]
+fn a_retry_says_why_and_when() {
+    let mut model = with_retry((120, 40));
+    let text = screen(&model).0;
+    assert!(
+        text.contains(
+            "1 retry, the next in 3 s: the registry did not answer: connection reset (request req-77)"
+        ),
+        "{text}"
+    );
+    assert!(
+        text.contains("try 2 in 3.0 s: the registry did not answer"),
+        "{text}"
+    );
+    assert!(!text.contains("100%"), "{text}");
+    update(&mut model, Msg::Clock(at(12)));
+    assert!(screen(&model).0.contains("the next in 1 s"));
+    update(&mut model, Msg::Clock(at(14)));
+    assert!(!screen(&model).0.contains("the next in"));
+}
+
+#[test]
+fn the_speed_is_drawn_second_by_second_and_a_standstill_is_said() {
+    let (mut model, _) = looking_on((120, 40));
+    let text = screen(&model).0;
+    assert!(text.contains("▂▅█▇▅  12.3 MB/s"), "{text}");
+    assert_eq!(wake::next(&model), Some(at(10)), "seconds count while it goes on");
+    update(&mut model, Msg::Clock(at(12)));
+    assert!(screen(&model).0.contains("nothing moves"));
+}
+
+#[test]
+fn the_log_is_told_hidden_moved_and_copied() {
+    let mut model = with_retry((120, 40));
+    let text = screen(&model).0;
+    assert!(text.contains("Log"), "{text}");
+    press(&mut model, Key::Char('l'));
+    assert!(!screen(&model).0.contains("Log ─"));
+    press(&mut model, Key::Tab);
+    let text = screen(&model).0;
+    assert!(text.contains("▸ Log"), "{text}");
+    for _ in 0..50 {
+        press(&mut model, Key::Up);
+    }
+    assert!(screen(&model).0.contains("run: begun"));
+    let effects = press(&mut model, Key::Char('y'));
+    assert!(matches!(effects.as_slice(), [Effect::Copy(text)] if text.contains("req-77")));
+    // It follows what happens again once it is at its end.
+    for _ in 0..50 {
+        press(&mut model, Key::Down);
+    }
+    assert!(screen(&model).0.contains("try 2 in"));
+    press(&mut model, Key::Tab);
+    press(&mut model, Key::Esc);
+    press(&mut model, Key::Enter);
+    assert!(screen(&model).0.contains("try 2 in"), "it is there again");
+}
+
+#[test]
+fn the_selected_step_is_copied_and_opened() {
+    let (mut model, _) = looking_on((120, 40));
+    let effects = press(&mut model, Key::Char('o'));
+    assert_eq!(
+        effects,
+        [Effect::Open("https://charmhub.io/finos-legend-engine-k8s".into())]
+    );
+    let effects = press(&mut model, Key::Char('Y'));
+    assert_eq!(effects, [Effect::Copy(run().0)]);
+    let plan = record(None).plan;
+    let copy = plan
+        .steps
+        .iter()
+        .position(|step| step.kind == "copy-image")
+        .unwrap();
+    for _ in 0..copy {
+        press(&mut model, Key::Down);
+    }
+    let effects = press(&mut model, Key::Char('y'));
+    assert!(matches!(effects.as_slice(), [Effect::Copy(text)] if text.starts_with("sha256:")));
+    let branch = plan
+        .steps
+        .iter()
+        .position(|step| step.kind == "create-branch")
+        .unwrap();
+    for _ in copy..branch {
+        press(&mut model, Key::Down);
+    }
+    let effects = press(&mut model, Key::Char('o'));
+    assert!(matches!(effects.as_slice(), [Effect::Open(link)] if link.ends_with("/tree/release-2025-01-27")));
+}
+
+#[test]
+fn a_stop_has_three_answers_and_each_is_said() {
+    use StepOutcome::{Cancelled, Done, Unknown};
+    let answers: [(Outcome, &[StepOutcome], &str); 3] = [
+        (Outcome::Cancelled, &[Done, Done, Cancelled], "Stopped: 2 of"),
+        (Outcome::Done, &[Done, Done, Done], "Finished anyway"),
+        (
+            Outcome::Unknown,
+            &[Done, Done, Unknown],
+            "Unknown: of 1 step nobody can say",
+        ),
+    ];
+    for (outcome, steps, words) in answers {
+        let (mut model, _) = looking_on((120, 40));
+        press(&mut model, Key::Char('c'));
+        assert_eq!(press(&mut model, Key::Char('x')), [Effect::Cancel(run())]);
+        let text = screen(&model).0;
+        assert!(text.contains("Asked to stop"), "{text}");
+        let ended = Msg::Ended(run(), at(20), Box::new(Ok(past(outcome, steps))));
+        update(&mut model, ended);
+        model.notice = None;
+        let text = screen(&model).0;
+        assert!(text.contains(words), "{text}");
+        assert_eq!(
+            text.contains("r takes it up again") || text.contains("r looks and"),
+            outcome != Outcome::Done
+        );
+    }
+}
+
+#[test]
+fn a_run_of_the_journal_has_a_log_too() {
+    use StepOutcome::{Done, Failed};
+    let mut model = console((120, 40), false);
+    model.runs = vec![past(Outcome::Failed, &[Done, Failed])];
+    crate::console::panes::rebuild_activity(&mut model);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    let text = screen(&model).0;
+    assert!(text.contains("Failed: 1 of"), "{text}");
+    press(&mut model, Key::Down);
+    let effects = press(&mut model, Key::Char('y'));
+    assert!(
+        matches!(effects.as_slice(), [Effect::Copy(text)] if text.contains("connection reset") && text.contains("req-77")),
+        "{effects:?}"
+    );
+    press(&mut model, Key::Tab);
+    assert!(screen(&model).0.contains("failed: the registry did not answer"));
+}
+
+#[test]
+fn a_run_with_a_retry() {
+    for size in [(120, 40), (80, 24), (44, 10), (40, 10)] {
+        let model = with_retry(size);
+        insta::assert_snapshot!(format!("run_with_a_retry_at_{}", size.0), screen(&model).0);
+    }
+}
+
+#[test]
+fn a_run_that_failed() {
+    use StepOutcome::{Cancelled, Done, Failed};
+    for size in [(120, 40), (80, 24), (44, 10), (40, 10)] {
+        let mut model = with_retry(size);
+        let steps = [Done, Done, Done, Failed, Done, Cancelled, Cancelled];
+        let ended = Msg::Ended(run(), at(20), Box::new(Ok(past(Outcome::Failed, &steps))));
+        update(&mut model, ended);
+        model.notice = None;
+        let mut all = screen(&model).0;
+        press(&mut model, Key::End);
+        press(&mut model, Key::End);
+        all.push_str(&screen(&model).0);
+        insta::assert_snapshot!(format!("failed_run_at_{}", size.0), all);
+    }
+}
