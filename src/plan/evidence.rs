@@ -4,6 +4,8 @@
 //! but on its track a charm runs an image that this release names and that no release with a
 //! marker on that track names; *no* = neither. Must not look anywhere but into the snapshot.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::Workspace;
@@ -266,6 +268,28 @@ fn images_known(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
 
 /// Every warning of a release: its name, its twins, its absence, its evidence.
 pub fn warnings(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Vec<Warning> {
+    let evidence = standing(workspace, snapshot, release).warnings;
+    warned(snapshot, release, &twins(snapshot, release), evidence)
+}
+
+/// The standing of a release and every warning of it, where many releases are judged in a row.
+pub fn judged(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    twins: &Twins<'_>,
+    release: &Release,
+) -> (Standing, Vec<Warning>) {
+    let standing = standing(workspace, snapshot, release);
+    let warnings = warned(snapshot, release, &twins.of(release), standing.warnings.clone());
+    (standing, warnings)
+}
+
+fn warned(
+    snapshot: &Snapshot,
+    release: &Release,
+    twins: &[ReleaseName],
+    evidence: Vec<Warning>,
+) -> Vec<Warning> {
     let mut warnings = Vec::new();
     warnings.extend(release.misdated());
     if let Some(problem) = &release.unreadable {
@@ -274,7 +298,6 @@ pub fn warnings(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
             text: Outside::new(problem.to_string()),
         });
     }
-    let twins = twins(snapshot, release);
     if !twins.is_empty() {
         let names: Vec<_> = twins.iter().map(ToString::to_string).collect();
         warnings.push(Warning {
@@ -288,8 +311,34 @@ pub fn warnings(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
             text: Outside::new("known before, gone upstream now"),
         });
     }
-    warnings.extend(standing(workspace, snapshot, release).warnings);
+    warnings.extend(evidence);
     warnings
+}
+
+/// Releases by their images, so that the twins of all of them are found in one pass.
+pub struct Twins<'a>(BTreeMap<&'a BTreeMap<String, String>, Vec<&'a ReleaseName>>);
+
+impl<'a> Twins<'a> {
+    /// Of all releases of `snapshot`.
+    pub fn among(snapshot: &'a Snapshot) -> Self {
+        let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for release in snapshot.releases.value.iter().flatten() {
+            groups.entry(&release.images).or_default().push(&release.name);
+        }
+        Self(groups)
+    }
+
+    /// As [`twins`].
+    pub fn of(&self, release: &Release) -> Vec<ReleaseName> {
+        if release.images.is_empty() {
+            return Vec::new();
+        }
+        let names = self.0.get(&release.images).into_iter().flatten();
+        names
+            .filter(|name| **name != &release.name)
+            .map(|name| (*name).clone())
+            .collect()
+    }
 }
 
 /// Other releases with exactly the same images.

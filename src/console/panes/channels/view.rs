@@ -22,12 +22,8 @@ fn charm_width(model: &Model, width: usize) -> usize {
 /// A risk that nothing is released to takes the room of its heading; the others share the rest.
 fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
     let left = width.saturating_sub(charm_width(model, width) + TRACK);
-    let rows = model.panes.channels.rows();
     let mut widths = [0; 4];
-    for (at, (risk, own)) in FLOW.iter().zip(&mut widths).enumerate() {
-        let closed = rows
-            .iter()
-            .all(|row| row.cells.get(at).is_none_or(|cell| *cell == Cell::Closed));
+    for ((risk, closed), own) in FLOW.iter().zip(model.panes.closed).zip(&mut widths) {
         if closed {
             *own = risk.as_str().len() + 2;
         }

@@ -23,12 +23,13 @@ use crate::plan::{Intent, RolledBack};
 /// Runs that are named.
 const RUNS: usize = 5;
 
-/// Everything known of the release of `row`.
+/// Everything known of the release of `row`; `rhythm` says how it compares with the others.
 pub fn details(
     workspace: &Workspace,
     snapshot: &Snapshot,
     runs: &[RunRecord],
     row: &Row,
+    rhythm: Vec<Line>,
     now: DateTime<Utc>,
 ) -> Vec<Line> {
     let made = row.made.map_or_else(
@@ -48,6 +49,7 @@ pub fn details(
     for text in &row.warnings {
         lines.push(Line::of("warning", text.to_string(), Tone::Warn));
     }
+    lines.extend(rhythm);
     run_lines(runs, &row.name, now, &mut lines);
     channel_lines(workspace, snapshot, &row.name, &mut lines);
     if let Some(release) = snapshot.release(&row.name) {
