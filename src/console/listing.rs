@@ -200,7 +200,8 @@ impl<R: Keyed> Listing<R> {
 
     /// Moves the selection by `steps`, stopping at the ends.
     pub fn move_by(&mut self, steps: isize) {
-        if self.banner && steps < 0 && self.at < steps.unsigned_abs() {
+        let above = self.on_banner || self.at < steps.unsigned_abs();
+        if self.banner && steps < 0 && above {
             self.touched = true;
             self.at = 0;
             self.selected = self.row(0).map(|row| row.key().to_owned());

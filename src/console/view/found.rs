@@ -70,7 +70,7 @@ impl Found {
 
 #[cfg(test)]
 mod tests {
-    use ratatui::style::{Modifier, Stylize as _};
+    use ratatui::style::Modifier;
 
     use super::*;
 
@@ -78,7 +78,7 @@ mod tests {
         let mut buffer = Buffer::with_lines([row]);
         let rect = buffer.area;
         if let Some(mut found) = Found::of(filter) {
-            found.mark(&mut buffer, rect, Style::new().underlined());
+            found.mark(&mut buffer, rect, Style::new().add_modifier(Modifier::UNDERLINED));
         }
         (0..rect.width)
             .map(|x| {

@@ -16,13 +16,22 @@ use crate::domain::snapshot::Standing;
 pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     let look = &model.setting.look;
     let mut x = area.x + 1;
-    let full: usize = PaneId::ALL.iter().map(|p| p.title().len() + 4).sum();
+    let all: usize = PaneId::ALL.iter().map(|p| p.title().len() + 4).sum();
+    let room = usize::from(area.width).saturating_sub(1);
+    // The pane that is shown is named in full; of the others as much as fits all of them.
+    let own = model.pane.title().len() + 4;
+    let others = PaneId::ALL.len() - 1;
+    let letters = if all <= room {
+        usize::MAX
+    } else {
+        (room.saturating_sub(own) / others).saturating_sub(4)
+    };
     for pane in PaneId::ALL {
         let own = pane == model.pane;
-        let text = if full <= usize::from(area.width) || own {
-            format!(" {} {} ", pane.number(), pane.title())
-        } else {
-            format!(" {} {} ", pane.number(), words::cut(pane.title(), 4))
+        let text = match letters {
+            _ if own => format!(" {} {} ", pane.number(), pane.title()),
+            0..2 => format!(" {} ", pane.number()),
+            _ => format!(" {} {} ", pane.number(), words::cut(pane.title(), letters)),
         };
         let columns = (words::width(&text) as u16).min(area.right().saturating_sub(x));
         let rect = Rect::new(x, area.y, columns, 1);
