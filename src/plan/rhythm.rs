@@ -49,21 +49,27 @@ pub struct Rhythm {
 }
 
 impl Rhythm {
-    /// The rhythm of `snapshot` at `now`. `runs` says when runs of the journal published what.
+    /// The rhythm of `snapshot` at `now`. `runs` says when runs of the journal published what; of
+    /// several that published the same the first counts.
     pub fn of(
         workspace: &Workspace,
         snapshot: &Snapshot,
-        runs: &BTreeMap<ReleaseName, DateTime<Utc>>,
+        runs: impl Iterator<Item = (ReleaseName, DateTime<Utc>)>,
         now: DateTime<Utc>,
     ) -> Self {
         let releases = snapshot.releases.value.as_deref().unwrap_or_default();
+        let mut by_runs: BTreeMap<ReleaseName, DateTime<Utc>> = BTreeMap::new();
+        for (release, at) in runs {
+            let first = by_runs.entry(release).or_insert(at);
+            *first = at.min(*first);
+        }
         let seen = since_when(workspace, snapshot);
         let mut lags = Vec::new();
         let mut unknown = 0;
         let markers = snapshot.markers.value.as_ref();
         let published = |release: &&Release| markers.is_some_and(|markers| markers.contains(&release.name));
         for release in releases.iter().filter(published) {
-            match lag(release, runs.get(&release.name), seen.get(&release.name)) {
+            match lag(release, by_runs.get(&release.name), seen.get(&release.name)) {
                 Some(lag) => lags.push((release.made_at(), lag)),
                 None => unknown += 1,
             }
@@ -85,6 +91,22 @@ impl Rhythm {
     /// The lag of a release.
     pub fn lag(&self, release: &ReleaseName) -> Option<&Lag> {
         self.lags.iter().find(|lag| &lag.release == release)
+    }
+
+    /// Cadence and lag with what they rest on, for a place that has the room of a line.
+    pub fn sentence(&self) -> Option<String> {
+        let mut text = format!("{} over {} months", self.cadence_words()?, self.months.len());
+        if let Some(lag) = self.lag_words() {
+            text.push_str(&format!("; {lag}"));
+        }
+        if self.unknown > 0 && !self.lags.is_empty() {
+            text.push_str(&format!(
+                " (of {} releases; {} nobody can tell)",
+                self.lags.len(),
+                self.unknown
+            ));
+        }
+        Some(text)
     }
 
     /// The middle of the known lags, in days; of two in the middle the greater one.

@@ -1,9 +1,6 @@
 //! The rhythm of releases in words and bars.
 //!
-//! Owns what of it fits where, and which runs of the journal say when something was published.
-//! Must not count: the plan's room does.
-
-use std::collections::BTreeMap;
+//! Owns what of it fits where. Must not count: the plan's room does.
 
 use chrono::{DateTime, Utc};
 
@@ -12,9 +9,7 @@ use crate::console::dialogs::Line;
 use crate::console::view::look::{Look, Tone};
 use crate::console::view::spark::spark;
 use crate::console::{Model, words};
-use crate::domain::ReleaseName;
-use crate::journal::Outcome;
-use crate::plan::Intent;
+use crate::journal::RunRecord;
 use crate::plan::evidence::Published;
 use crate::plan::rhythm::{Rhythm, Told};
 
@@ -23,18 +18,8 @@ const BARS: usize = 12;
 
 /// The rhythm of what `model` knows.
 pub fn of(model: &Model) -> Rhythm {
-    let mut published: BTreeMap<ReleaseName, DateTime<Utc>> = BTreeMap::new();
-    for run in &model.runs {
-        let ended = run.finished_at.filter(|_| {
-            // What was left out of a publish was published by nobody.
-            run.outcome == Some(Outcome::Done)
-        });
-        if let (Intent::Publish(wish), Some(at)) = (&run.plan.intent, ended) {
-            let first = published.entry(wish.release.clone()).or_insert(at);
-            *first = at.min(*first);
-        }
-    }
-    Rhythm::of(model.workspace(), &model.snapshot, &published, model.now)
+    let runs = model.runs.iter().filter_map(RunRecord::published);
+    Rhythm::of(model.workspace(), &model.snapshot, runs, model.now)
 }
 
 /// The foot line of the releases pane: as much as fits into `columns`, numbers before bars.

@@ -53,7 +53,10 @@ fn what_nobody_asked_yet_is_said_to_be_so() {
             press(&mut model, Key::Char(pane));
             let text = shown(&model);
             assert!(text.contains("not asked yet"), "{size:?} {pane}\n{text}");
-            assert!(text.contains("nobody has asked yet"), "{size:?} {pane}\n{text}");
+            // Charms and secrets have rows by the workspace alone.
+            let bare = matches!(pane, '1' | '2');
+            let said = text.contains("nobody has asked yet");
+            assert!(said || !bare, "{size:?} {pane}\n{text}");
         }
     }
 }
@@ -151,7 +154,7 @@ fn a_filter_that_leaves_nothing_says_what_there_is_and_how_to_get_it_back() {
         type_in(&mut model, "zzz");
         let text = shown(&model).replace('\n', " ");
         assert!(text.contains("/zzz (0 of 5)"), "{size:?}\n{text}");
-        assert!(text.contains("releases since 2022-04-01"), "{size:?}\n{text}");
+        assert!(text.contains("none of 5 releases since"), "{size:?}\n{text}");
         assert!(text.contains("drops the filter"), "{size:?}\n{text}");
     }
 }
@@ -176,13 +179,13 @@ fn the_foot_of_the_releases_tells_their_rhythm() {
     assert!(text.contains("/month"), "{text}");
     press(&mut model, Key::Char('z'));
     let text = shown(&model);
-    assert!(text.contains("cadence 0.2/month · "), "{text}");
+    assert!(text.contains("cadence 0.3/month · "), "{text}");
     model.setting.look = Look {
         unicode: false,
         ..Look::FULL
     };
     assert!(
-        shown(&model).contains("cadence 0.2/month - "),
+        shown(&model).contains("cadence 0.3/month - "),
         "{}",
         shown(&model)
     );

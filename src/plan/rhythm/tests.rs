@@ -98,7 +98,7 @@ fn workspace() -> Workspace {
 }
 
 fn rhythm(snapshot: &Snapshot) -> Rhythm {
-    Rhythm::of(&workspace(), snapshot, &BTreeMap::new(), now())
+    Rhythm::of(&workspace(), snapshot, std::iter::empty(), now())
 }
 
 #[test]
@@ -154,10 +154,14 @@ fn a_run_of_the_journal_knows_better_than_a_channel() {
     let mut snapshot = snapshot(&[("2024-02-01", "2024-02-01T10:00", "4")]);
     runs(&mut snapshot, "2024-02/edge", "4", 1, "2024-03-03T11:00");
     let name: ReleaseName = "2024-02-01".parse().unwrap();
-    let of_runs = BTreeMap::from([(name.clone(), at("2024-02-02T10:00"))]);
-    let found = Rhythm::of(&workspace(), &snapshot, &of_runs, now());
+    let of_runs = ["2024-02-09T10:00", "2024-02-02T10:00"].map(|ended| (name.clone(), at(ended)));
+    let found = Rhythm::of(&workspace(), &snapshot, of_runs.into_iter(), now());
     let lag = found.lag(&name).unwrap();
     assert_eq!((lag.days, lag.told), (1, Told::Run));
+    assert_eq!(
+        found.sentence().unwrap(),
+        "cadence 1.0/month over 2 months; lag median 1 d, worst 1 d"
+    );
 }
 
 #[test]
