@@ -46,12 +46,9 @@ pub(super) fn lines(model: &Model, look: &Look) -> Vec<Line> {
         }
         There::Layers(there) => {
             let share = Share::of(detail, there);
-            let bar = share.bar(&model.setting.look, SUM);
-            lines.push(Line::of(
-                "to send",
-                format!("{bar} {}", share.words()),
-                Tone::Accent,
-            ));
+            let picture = share.picture(&model.setting.look, SUM);
+            lines.push(Line::of("to send", share.words(), Tone::Accent));
+            lines.push(Line::of("", picture, Tone::Plain));
             Some(there)
         }
     };

@@ -59,14 +59,23 @@ impl Share {
         there.chain(std::iter::repeat_n(full, sent)).collect()
     }
 
-    /// The numbers beside the bar.
+    /// What is to be sent, in words.
     pub fn words(&self) -> String {
         format!(
-            "{} there, {} to send, {} of {} there already",
-            words::bytes(self.there),
+            "{}: {} of {} are there already",
             words::bytes(self.to_send),
             self.layers_there,
             words::count(self.layers, "layer", "layers")
+        )
+    }
+
+    /// The bar with its numbers.
+    pub fn picture(&self, look: &Look, columns: usize) -> String {
+        format!(
+            "{} {} there, {} to send",
+            self.bar(look, columns),
+            words::bytes(self.there),
+            words::bytes(self.to_send)
         )
     }
 }

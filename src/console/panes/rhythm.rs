@@ -27,14 +27,15 @@ pub fn foot(model: &Model, columns: usize) -> Option<String> {
     let rhythm = &model.panes.rhythm;
     let look = &model.setting.look;
     let cadence = rhythm.cadence_words()?;
-    let bars = spark(look, &rhythm.months, BARS);
+    let bars = spark(look, &folded(&rhythm.months, BARS), BARS);
     let days: Vec<u64> = rhythm.lags.iter().map(|lag| lag.days).collect();
     let waited = spark(look, &days, BARS);
     let short = cadence.trim_start_matches("cadence ").to_owned();
     let dot = look.glyph(crate::console::view::look::Glyph::Dot);
     let mut forms: Vec<String> = Vec::new();
     if let Some(lag) = rhythm.lag_words() {
-        forms.push(format!("{bars} {cadence} {dot} {waited} {lag}"));
+        let all = spark(look, &rhythm.months, rhythm.months.len());
+        forms.push(format!("{all} {cadence} {dot} {waited} {lag}"));
         forms.push(format!("{bars} {cadence} {dot} {lag}"));
         forms.push(format!("{cadence} {dot} {lag}"));
         if let Some(median) = rhythm.median() {
@@ -51,41 +52,52 @@ pub fn foot(model: &Model, columns: usize) -> Option<String> {
         .find(|form| words::width(form) <= columns)
 }
 
-/// The rhythm for the details of the release of `row`.
-pub fn lines(look: &Look, rhythm: &Rhythm, row: &releases::Row, now: DateTime<Utc>) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let published = row.published == Some(Published::Yes);
-    match rhythm.lag(&row.name) {
-        Some(lag) => {
-            let told = match lag.told {
-                Told::Run => format!("{} after it was made, by a run of this journal", days(lag.days)),
-                Told::Channel => format!(
-                    "{} after it was made at the latest: since then a channel of its track runs it",
-                    days(lag.days)
-                ),
-            };
-            let text = format!("{told} ({})", words::age(now, lag.published));
-            lines.push(Line::of("lag", text, Tone::Plain));
-        }
-        None if published => lines.push(Line::of(
-            "lag",
-            "not known: no run of this journal and no channel of its track tells when it was published",
-            Tone::Dim,
-        )),
-        None => {}
+/// As many months to a bar as it takes that `columns` bars hold all: the bars cover the time that
+/// the number beside them is about.
+fn folded(months: &[u64], columns: usize) -> Vec<u64> {
+    let each = months.len().div_ceil(columns.max(1)).max(1);
+    let mut bars: Vec<u64> = months.rchunks(each).map(|part| part.iter().sum()).collect();
+    bars.reverse();
+    bars
+}
+
+/// How long the release of `row` waited; nothing where it is not published.
+pub fn waited(rhythm: &Rhythm, row: &releases::Row, now: DateTime<Utc>) -> Option<Line> {
+    if row.published != Some(Published::Yes) {
+        return None;
     }
-    let Some(cadence) = rhythm.cadence_words() else {
-        return lines;
+    let Some(lag) = rhythm.lag(&row.name) else {
+        let text =
+            "not known: no run of this journal and no channel of its track tells when it was published";
+        return Some(Line::of("lag", text, Tone::Dim));
     };
-    lines.push(Line::blank());
-    lines.push(Line::heading("Rhythm of all releases"));
+    let told = match lag.told {
+        Told::Run => format!("{} after it was made, by a run of this journal", days(lag.days)),
+        Told::Channel => format!(
+            "{} after it was made at the latest: since then a channel of its track runs it",
+            days(lag.days)
+        ),
+    };
+    let text = format!("{told} ({})", words::age(now, lag.published));
+    Some(Line::of("lag", text, Tone::Plain))
+}
+
+/// The rhythm of all releases, for the details of one.
+pub fn lines(look: &Look, rhythm: &Rhythm) -> Vec<Line> {
+    let Some(cadence) = rhythm.cadence_words() else {
+        return Vec::new();
+    };
     let months = rhythm.months.len();
+    let bars = spark(look, &rhythm.months, months);
     let text = format!(
-        "{} {cadence} over {}",
-        spark(look, &rhythm.months, months),
+        "{bars} {cadence} over {}",
         words::count(months, "month", "months")
     );
-    lines.push(Line::of("a month", text, Tone::Plain));
+    let mut lines = vec![
+        Line::blank(),
+        Line::heading("Rhythm of all releases"),
+        Line::of("a month", text, Tone::Plain),
+    ];
     if let Some(words_of_lag) = rhythm.lag_words() {
         let all: Vec<u64> = rhythm.lags.iter().map(|lag| lag.days).collect();
         let of = format!(
@@ -104,5 +116,19 @@ fn days(count: u64) -> String {
         "within a day".to_owned()
     } else {
         format!("{count} d")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_cover_all_months_that_the_number_is_about() {
+        assert_eq!(folded(&[1, 2, 3], 12), [1, 2, 3]);
+        assert_eq!(folded(&[1; 24], 12), [2; 12]);
+        // The newest bar is whole; the oldest may be of fewer months.
+        assert_eq!(folded(&[1; 13], 12), [1, 2, 2, 2, 2, 2, 2]);
+        assert_eq!(folded(&[], 12), Vec::<u64>::new());
     }
 }

@@ -165,7 +165,7 @@ pub fn note(model: &Model, pane: PaneId) -> Option<(String, Tone)> {
     let from_cache = asking && model.refresh.answered_at.is_none();
     Some(match sources.problem {
         Some(_) => (format!("stale {short}"), Tone::Warn),
-        None if from_cache => (format!("from the cache, {age}"), Tone::Dim),
+        None if from_cache => (format!("cached {age}"), Tone::Dim),
         None if old => (format!("stale {short}"), Tone::Warn),
         None => (age, Tone::Dim),
     })

@@ -86,11 +86,7 @@ fn what_comes_from_the_cache_says_so_until_the_answer_is_there() {
     old.releases.read_at = Some(read);
     old.markers.read_at = Some(read);
     let mut model = unanswered(old, (120, 40));
-    assert!(
-        shown(&model).contains("from the cache, 3 h ago"),
-        "{}",
-        shown(&model)
-    );
+    assert!(shown(&model).contains("cached 3 h ago"), "{}", shown(&model));
     let id = model.refresh.in_flight.unwrap();
     let same = model.snapshot.clone();
     drop(update(&mut model, Msg::Observed(id, now(), same)));
@@ -163,6 +159,7 @@ fn a_filter_that_leaves_nothing_says_what_there_is_and_how_to_get_it_back() {
 fn an_upstream_without_releases_is_named() {
     let mut known = snapshot();
     known.releases = Observed::read(Vec::new(), now());
+    known.markers = Observed::read(std::collections::BTreeSet::new(), now());
     let mut model = console((120, 40), false);
     model.snapshot = Arc::new(known);
     panes::rebuild(&mut model);

@@ -206,8 +206,9 @@ fn open(model: &mut Model) -> Vec<Effect> {
     let text = match model.pane {
         PaneId::Releases => model.panes.releases.selected().map(|row| {
             let (look, rhythm) = (&model.setting.look, &model.panes.rhythm);
-            let rhythm = panes::rhythm::lines(look, rhythm, row, now);
-            let lines = releases::details(workspace, snapshot, &model.runs, row, rhythm, now);
+            let waited = panes::rhythm::waited(rhythm, row, now);
+            let mut lines = releases::details(workspace, snapshot, &model.runs, row, waited, now);
+            lines.extend(panes::rhythm::lines(look, rhythm));
             let mut text = Text::new(format!("Release {}", row.name), lines);
             text.copy = Some(row.name.to_string());
             text.link = releases::link(workspace, &row.name);

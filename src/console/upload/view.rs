@@ -189,12 +189,7 @@ fn share(model: &Model, dialog: &Upload, content: &Content) -> Option<String> {
     let There::Layers(there) = &seen.there else {
         return None;
     };
-    let share = Share::of(&seen.detail, there);
-    Some(format!(
-        "{} {}",
-        share.bar(&model.setting.look, BAR),
-        share.words()
-    ))
+    Some(Share::of(&seen.detail, there).picture(&model.setting.look, BAR))
 }
 
 fn meaning(model: &Model, dialog: &Upload, content: &Content) -> String {

@@ -45,17 +45,20 @@ impl Found {
         let row = Utf32Str::Unicode(&self.text);
         self.at.clear();
         for word in &self.pattern.atoms {
-            // What must not be there is marked nowhere; where a row begins and ends is told by its
-            // words, not by its columns: there a plain search marks what is meant.
+            // What must not be there is marked nowhere.
             if word.negative {
                 continue;
             }
+            // Where it stands in one piece the eye looks for it there. Where a row begins and ends
+            // is told by its words, not by its columns: of marks for that only the text is looked for.
+            let loose = (word.kind == AtomKind::Fuzzy).then_some(AtomKind::Fuzzy);
             let mut word = word.clone();
-            if !matches!(word.kind, AtomKind::Fuzzy | AtomKind::Substring) {
-                word.kind = AtomKind::Substring;
-            }
-            let before = self.at.len();
-            if word.indices(row, &mut self.matcher, &mut self.at).is_none() {
+            for kind in std::iter::once(AtomKind::Substring).chain(loose) {
+                word.kind = kind;
+                let before = self.at.len();
+                if word.indices(row, &mut self.matcher, &mut self.at).is_some() {
+                    break;
+                }
                 self.at.truncate(before);
             }
         }
@@ -100,6 +103,9 @@ mod tests {
         assert_eq!(marked("STU", "engine studio"), "       ^^^");
         assert_eq!(marked("eng r1", "engine  r12"), "^^^     ^^");
         assert_eq!(marked("本", "日本語 r1"), "  ^");
+        // In one piece where it stands so, else letter by letter.
+        assert_eq!(marked("23-1", "2023-12-05"), "  ^^^^");
+        assert_eq!(marked("eg", "engine"), "^ ^");
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn a_run_of_the_journal_knows_better_than_a_channel() {
     assert_eq!((lag.days, lag.told), (1, Told::Run));
     assert_eq!(
         found.sentence().unwrap(),
-        "cadence 1.0/month over 2 months; lag median 1 d, worst 1 d"
+        "cadence 0.5/month over 2 months; lag median 1 d, worst 1 d"
     );
 }
 

@@ -79,7 +79,7 @@ fn changes(snapshot: &Snapshot, runs: &[RunRecord], row: &Row) -> Vec<Change> {
             });
         }
     }
-    found.sort_by_key(|change| change.at);
+    found.sort_by_key(|change| (change.at, change.after));
     found
 }
 
@@ -155,11 +155,21 @@ fn lane(
     }
     let mut free = 0;
     for (number, change) in changes.iter().enumerate() {
-        let text = revision_words(look, change);
+        let others = changes.iter().filter(|other| other.at == change.at).count() - 1;
+        let after = changes.get(number + 1);
+        // What bases got at one moment is one change, named by the newest of them; and of what
+        // falls into one cell the last counts.
+        if after.is_some_and(|next| place(next.at) == place(change.at)) {
+            continue;
+        }
+        let mut text = revision_words(look, change);
+        if others > 0 {
+            text.push_str(&format!("+{others}"));
+        }
         let wide = words::width(&text);
         let at = place(change.at).min(columns.saturating_sub(wide));
         // The next change keeps its place: of two that are close the newer one is named.
-        let next = changes.get(number + 1).map(|next| place(next.at));
+        let next = after.map(|next| place(next.at));
         let crowded = next.is_some_and(|next| next.min(columns.saturating_sub(2)) < at + wide + 1);
         let (text, at) = if at < free || crowded {
             (look.glyph(Glyph::Known).to_owned(), place(change.at))
@@ -248,6 +258,10 @@ mod tests {
         );
         assert_eq!(lane, "r1----------------*-r11------------------");
         assert_eq!(drawn(&[change(100, Some(12))], 16), ".............r12");
+        assert_eq!(
+            drawn(&[change(50, Some(49)), change(50, Some(50))], 21),
+            "..........r50+1------"
+        );
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::console::words;
 use crate::domain::Track;
 
 const TRACK: usize = 10;
+/// Columns below which a cell says nothing.
+const LEAST: usize = 7;
 
 fn charm_width(model: &Model, width: usize) -> usize {
     let most = if width >= 100 { 18 } else { 12 };
@@ -31,6 +33,13 @@ fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
     let taken: usize = widths.iter().sum();
     let open = widths.iter().filter(|own| **own == 0).count().max(1);
     let each = left.saturating_sub(taken) / open;
+    if each < LEAST {
+        // What nothing is released to gives its room to what there is to see.
+        return model
+            .panes
+            .closed
+            .map(|closed| if closed { 0 } else { left / open });
+    }
     widths.map(|own| if own == 0 { each } else { own })
 }
 
