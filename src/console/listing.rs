@@ -142,7 +142,7 @@ impl<R: Keyed> Listing<R> {
                     Some((pattern.score(words.slice(..), &mut matcher)?, index))
                 })
                 .collect();
-            found.sort_by_key(|(score, index)| (std::cmp::Reverse(*score), *index));
+            found.sort_unstable_by_key(|(score, index)| (std::cmp::Reverse(*score), *index));
             self.visible = found.into_iter().map(|(_, index)| index).collect();
             self.answered = Some(self.filter.clone());
         }

@@ -4,7 +4,7 @@
 //! but on its track a charm runs an image that this release names and that no release with a
 //! marker on that track names; *no* = neither. Must not look anywhere but into the snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,19 @@ pub fn releases_of(
     let Ok(repository) = workspace.image_repository(image) else {
         return Vec::new();
     };
+    // From the image to its tags, then to the releases: there may be many of these, and this is
+    // asked for every row of every channel.
+    let prefix = format!("{repository}:");
+    let tags: BTreeSet<&str> = snapshot
+        .images
+        .range(prefix.clone()..)
+        .map_while(|(name, seen)| Some((name.strip_prefix(&prefix)?, seen)))
+        .filter(|(_, seen)| seen.value.as_ref().is_some_and(|found| same_image(found, behind)))
+        .map(|(tag, _)| tag)
+        .collect();
+    if tags.is_empty() {
+        return Vec::new();
+    }
     snapshot
         .releases
         .value
@@ -68,9 +81,7 @@ pub fn releases_of(
             release
                 .images
                 .get(image)
-                .and_then(|tag| snapshot.image(&repository.tagged(tag)))
-                .and_then(|observed| observed.value.as_ref())
-                .is_some_and(|upstream| same_image(upstream, behind))
+                .is_some_and(|tag| tags.contains(tag.as_str()))
         })
         .map(|release| release.name.clone())
         .collect()
