@@ -126,11 +126,17 @@ impl Rhythm {
         Some(format!("cadence {:.1}/month", self.per_month()?))
     }
 
-    /// The lag in words: `lag median 2 d, worst 9 d`, or that it is not known; nothing where no
-    /// release is published.
+    /// True where some lag is told by a channel alone, so that it was that long or shorter.
+    pub fn at_most(&self) -> bool {
+        self.lags.iter().any(|lag| lag.told == Told::Channel)
+    }
+
+    /// The lag in words: `lag median 2 d, worst 9 d`, `at most` where only channels tell, or that it
+    /// is not known; nothing where no release is published.
     pub fn lag_words(&self) -> Option<String> {
+        let most = if self.at_most() { " at most" } else { "" };
         match (self.median(), self.worst()) {
-            (Some(median), Some(worst)) => Some(format!("lag median {median} d, worst {worst} d")),
+            (Some(median), Some(worst)) => Some(format!("lag median {median} d, worst {worst} d{most}")),
             _ if self.unknown > 0 => Some("lag not known".to_owned()),
             _ => None,
         }

@@ -39,8 +39,13 @@ pub fn foot(model: &Model, columns: usize) -> Option<String> {
         forms.push(format!("{bars} {cadence} {dot} {lag}"));
         forms.push(format!("{cadence} {dot} {lag}"));
         if let Some(median) = rhythm.median() {
-            forms.push(format!("{bars} {short} {dot} lag {median} d"));
-            forms.push(format!("{short} {dot} lag {median} d"));
+            let most = match (rhythm.at_most(), look.unicode) {
+                (true, true) => "≤",
+                (true, false) => "<=",
+                (false, _) => "",
+            };
+            forms.push(format!("{bars} {short} {dot} lag {most}{median} d"));
+            forms.push(format!("{short} {dot} lag {most}{median} d"));
         }
     }
     forms.push(format!("{bars} {cadence}"));

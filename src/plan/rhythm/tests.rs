@@ -144,7 +144,7 @@ fn a_lag_runs_from_the_making_to_the_first_channel_of_the_track() {
     let days: Vec<u64> = found.lags.iter().map(|lag| lag.days).collect();
     assert_eq!(days, [8, 2]);
     assert_eq!(found.unknown, 1);
-    assert_eq!(found.lag_words().unwrap(), "lag median 8 d, worst 8 d");
+    assert_eq!(found.lag_words().unwrap(), "lag median 8 d, worst 8 d at most");
     let lag = found.lag(&"2024-02-01".parse().unwrap()).unwrap();
     assert_eq!((lag.told, lag.published), (Told::Channel, at("2024-02-03T11:00")));
 }
