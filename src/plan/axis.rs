@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::credentials::Credential;
 
-/// How far an axis may reach, in days.
-const REACHES: [i64; 9] = [30, 90, 180, 270, 365, 545, 730, 1095, 1825];
+/// How far an axis may reach, in days: usual lives of tokens, and a little more.
+const REACHES: [i64; 9] = [30, 90, 185, 270, 370, 550, 740, 1100, 1825];
 /// Days that are marked where they lie on it and have room.
 const MARKS: [i64; 6] = [30, 90, 180, 365, 730, 1095];
 
@@ -97,8 +97,8 @@ mod tests {
             (&[-5], 30),
             (&[30, 2], 30),
             (&[31], 90),
-            (&[12, 82, 180], 180),
-            (&[300], 365),
+            (&[12, 82, 180], 185),
+            (&[300], 370),
             (&[1826], 2190),
         ] {
             assert_eq!(axis(ends).days(), reach, "{ends:?}");
@@ -114,7 +114,8 @@ mod tests {
     fn bars_stand_on_one_axis_and_never_hide_what_is_left() {
         let axis = axis(&[180]);
         assert_eq!(axis.cells(TimeDelta::days(400), 18), 18);
-        assert_eq!(axis.cells(TimeDelta::days(180), 18), 18);
+        assert_eq!(axis.cells(TimeDelta::days(185), 18), 18);
+        assert_eq!(axis.cells(TimeDelta::days(180), 18), 17);
         assert_eq!(axis.cells(TimeDelta::days(89), 18), 8);
         assert_eq!(axis.cells(TimeDelta::minutes(1), 18), 1);
         assert_eq!(axis.cells(TimeDelta::minutes(1), 0), 0);
@@ -124,9 +125,9 @@ mod tests {
 
     #[test]
     fn the_scale_marks_what_has_room_and_always_its_end() {
-        assert_eq!(axis(&[180]).scale(36), "today 30 d        90 d         180 d");
-        assert_eq!(axis(&[180]).scale(18), "today        180 d");
-        assert_eq!(axis(&[180]).scale(10), "0    180 d");
+        assert_eq!(axis(&[180]).scale(36), "today 30 d        90 d         185 d");
+        assert_eq!(axis(&[180]).scale(18), "today        185 d");
+        assert_eq!(axis(&[180]).scale(10), "0    185 d");
         assert_eq!(axis(&[]).scale(24), "today               30 d");
         for columns in 0..60 {
             for reach in REACHES {
