@@ -10,7 +10,7 @@ use super::model::Screen;
 use super::panes::PaneId;
 
 /// Below this nothing useful can be shown.
-pub const LEAST: (u16, u16) = (44, 10);
+pub const LEAST: (u16, u16) = (40, 10);
 /// From here on panes stand side by side.
 const GRID: (u16, u16) = (100, 20);
 

@@ -1,10 +1,12 @@
 //! A list of rows with a selection by stable key, a filter and a window.
 //!
 //! Owns what is visible and what is selected, so that a refresh that moves rows never moves the
-//! operator's choice to another thing. Must not draw; a view asks for the rows of its window only.
+//! operator's choice to another thing. The words that the filter looks at are put together once a
+//! rebuild, and only where somebody filters; a filter that extends the last one looks at what that
+//! one left. Must not draw; a view asks for the rows of its window only.
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
+use nucleo_matcher::{Config, Matcher, Utf32String};
 
 /// What a row must offer.
 pub trait Keyed {
@@ -24,6 +26,26 @@ pub struct Listing<R> {
     offset: usize,
     filter: String,
     touched: bool,
+    /// What the filter looks at, row by row; empty until somebody filters.
+    words: Vec<Utf32String>,
+    /// The filter that `visible` is the answer to.
+    answered: Option<String>,
+    searched: usize,
+    banner: bool,
+    on_banner: bool,
+}
+
+/// Marks that change what the characters after them mean: with them more may match than before.
+const MARKS: [char; 5] = ['!', '^', '$', '\'', '\\'];
+
+/// True where every row that `next` finds was found by `last`.
+fn narrows(last: &str, next: &str) -> bool {
+    !last.trim().is_empty() && next.starts_with(last) && !next.contains(MARKS)
+}
+
+/// How a filter is read, by the list and by whoever shows what it found.
+pub fn pattern(filter: &str) -> Pattern {
+    Pattern::parse(filter, CaseMatching::Ignore, Normalization::Smart)
 }
 
 impl<R> Default for Listing<R> {
@@ -36,6 +58,11 @@ impl<R> Default for Listing<R> {
             offset: 0,
             filter: String::new(),
             touched: false,
+            words: Vec::new(),
+            answered: None,
+            searched: 0,
+            banner: false,
+            on_banner: false,
         }
     }
 }
@@ -45,6 +72,8 @@ impl<R: Keyed> Listing<R> {
     /// is selected. `preferred` is selected as long as nobody chose.
     pub fn replace(&mut self, rows: Vec<R>, preferred: Option<String>) {
         self.rows = rows;
+        self.words.clear();
+        self.answered = None;
         if !self.touched && preferred.is_some() {
             self.selected = preferred;
         }
@@ -80,25 +109,42 @@ impl<R: Keyed> Listing<R> {
         }
     }
 
+    /// Rows that the last search looked at.
+    pub const fn searched(&self) -> usize {
+        self.searched
+    }
+
     fn search(&mut self) {
+        self.searched = 0;
         if self.filter.trim().is_empty() {
             self.visible = (0..self.rows.len()).collect();
+            self.answered = None;
         } else {
-            let pattern = Pattern::parse(&self.filter, CaseMatching::Ignore, Normalization::Smart);
+            if self.words.len() != self.rows.len() {
+                self.words = self.rows.iter().map(|row| row.words().into()).collect();
+            }
+            let narrowed = self
+                .answered
+                .as_deref()
+                .is_some_and(|last| narrows(last, &self.filter));
+            let among = if narrowed {
+                std::mem::take(&mut self.visible)
+            } else {
+                (0..self.rows.len()).collect()
+            };
+            self.searched = among.len();
+            let pattern = pattern(&self.filter);
             let mut matcher = Matcher::new(Config::DEFAULT);
-            let mut buffer = Vec::new();
-            let mut found: Vec<(u32, usize)> = self
-                .rows
-                .iter()
-                .enumerate()
-                .filter_map(|(index, row)| {
-                    let words = row.words();
-                    let score = pattern.score(Utf32Str::new(&words, &mut buffer), &mut matcher)?;
-                    Some((score, index))
+            let mut found: Vec<(u32, usize)> = among
+                .into_iter()
+                .filter_map(|index| {
+                    let words = self.words.get(index)?;
+                    Some((pattern.score(words.slice(..), &mut matcher)?, index))
                 })
                 .collect();
-            found.sort_by_key(|(score, index)| (std::cmp::Reverse(*score), *index));
+            found.sort_unstable_by_key(|(score, index)| (std::cmp::Reverse(*score), *index));
             self.visible = found.into_iter().map(|(_, index)| index).collect();
+            self.answered = Some(self.filter.clone());
         }
         self.find_selected();
     }
@@ -118,9 +164,28 @@ impl<R: Keyed> Listing<R> {
         self.visible.get(at).and_then(|index| self.rows.get(*index))
     }
 
-    /// The selected row.
+    /// The selected row; none on the banner.
     pub fn selected(&self) -> Option<&R> {
+        if self.on_banner {
+            return None;
+        }
         self.row(self.at)
+    }
+
+    /// Puts a line that is no row over the rows, or takes it away.
+    pub const fn set_banner(&mut self, banner: bool) {
+        self.banner = banner;
+        self.on_banner &= banner;
+    }
+
+    /// True where a line that is no row stands over the rows.
+    pub const fn has_banner(&self) -> bool {
+        self.banner
+    }
+
+    /// True where that line is selected: nobody moved away from it, or there is nothing else.
+    pub const fn on_banner(&self) -> bool {
+        self.banner && (self.on_banner || self.visible.is_empty())
     }
 
     /// Where the selection is among the visible rows.
@@ -135,12 +200,29 @@ impl<R: Keyed> Listing<R> {
 
     /// Moves the selection by `steps`, stopping at the ends.
     pub fn move_by(&mut self, steps: isize) {
-        self.select_index(self.at.saturating_add_signed(steps));
+        let above = self.on_banner || self.at < steps.unsigned_abs();
+        if self.banner && steps < 0 && above {
+            self.touched = true;
+            self.at = 0;
+            self.selected = self.row(0).map(|row| row.key().to_owned());
+            self.on_banner = true;
+        } else if self.on_banner {
+            let steps = steps.saturating_sub(1);
+            self.select_index(0_usize.saturating_add_signed(steps));
+        } else {
+            self.select_index(self.at.saturating_add_signed(steps));
+        }
+    }
+
+    /// Selects the line over the rows, where there is one.
+    pub const fn select_banner(&mut self) {
+        self.on_banner = self.banner;
     }
 
     /// Selects a visible row, the last where `at` is beyond it.
     pub fn select_index(&mut self, at: usize) {
         self.touched = true;
+        self.on_banner = false;
         self.at = at.min(self.visible.len().saturating_sub(1));
         self.selected = self.row(self.at).map(|row| row.key().to_owned());
     }
@@ -153,12 +235,14 @@ impl<R: Keyed> Listing<R> {
     /// Selects the row with this key, where it is visible.
     pub fn select_key(&mut self, key: &str) {
         self.touched = true;
+        self.on_banner = false;
         self.selected = Some(key.to_owned());
         self.find_selected();
     }
 
-    /// Moves the window so that the selection lies in it.
+    /// Moves the window so that the selection lies in it. The banner takes a line of `height`.
     pub fn settle(&mut self, height: usize) {
+        let height = height.saturating_sub(usize::from(self.banner));
         self.offset = window(self.offset, self.at, height, self.visible.len());
     }
 
@@ -191,6 +275,18 @@ mod tests {
         }
         fn words(&self) -> String {
             self.0.to_owned()
+        }
+    }
+
+    /// Counts how often its words are put together.
+    struct Counted(String, std::rc::Rc<std::cell::Cell<usize>>);
+    impl Keyed for Counted {
+        fn key(&self) -> &str {
+            &self.0
+        }
+        fn words(&self) -> String {
+            self.1.set(self.1.get() + 1);
+            self.0.clone()
         }
     }
 
@@ -239,5 +335,108 @@ mod tests {
         assert_eq!(window(5, 3, 5, 10), 3);
         assert_eq!(window(8, 9, 5, 10), 5);
         assert_eq!(window(3, 0, 0, 0), 0);
+    }
+
+    #[test]
+    fn words_are_put_together_once_a_rebuild_and_never_without_a_filter() {
+        let made = std::rc::Rc::new(std::cell::Cell::new(0));
+        let rows = || -> Vec<Counted> {
+            (0..10_000)
+                .map(|number| Counted(format!("revision r{number}"), made.clone()))
+                .collect()
+        };
+        let mut listing = Listing::default();
+        listing.replace(rows(), None);
+        assert_eq!(made.get(), 0);
+        for filter in ["r", "r9", "r99", "r9", "r", "", "x"] {
+            listing.set_filter(filter);
+        }
+        assert_eq!(made.get(), 10_000);
+        listing.replace(rows(), None);
+        assert_eq!(made.get(), 20_000);
+    }
+
+    #[test]
+    fn a_longer_filter_looks_at_what_the_shorter_one_left() {
+        let made = std::rc::Rc::new(std::cell::Cell::new(0));
+        let rows = (0..10_000).map(|number| Counted(format!("revision r{number}"), made.clone()));
+        let mut listing = Listing::default();
+        listing.replace(rows.collect(), None);
+        listing.set_filter("r99");
+        assert_eq!(listing.searched(), 10_000);
+        let left = listing.len();
+        assert!(left < 1_000);
+        listing.set_filter("r999");
+        assert_eq!(listing.searched(), left);
+        listing.set_filter("r99");
+        assert_eq!((listing.searched(), listing.len()), (10_000, left));
+    }
+
+    #[test]
+    fn a_longer_filter_finds_what_a_fresh_search_finds() {
+        let words = [
+            "engine r1 latest/edge",
+            "engine r12 4.36.0",
+            "sdlc r2 café",
+            "studio r12 behind",
+            "Studio! r3 a$b",
+            "^hat r12 'tick",
+            "日本 r12",
+        ];
+        for text in [
+            "r12",
+            "stu r1",
+            "e",
+            "café",
+            "!stu",
+            "r1$",
+            "r1$2",
+            "^e",
+            "'r1",
+            "st\\ ",
+            " r",
+            "日本",
+            "engine !4",
+        ] {
+            let mut typed = Listing::default();
+            typed.replace(list(&words), None);
+            let mut part = String::new();
+            for c in text.chars() {
+                part.push(c);
+                typed.set_filter(&part);
+                let mut fresh = Listing::default();
+                fresh.replace(list(&words), None);
+                fresh.set_filter(&part);
+                let keys = |listing: &Listing<Word>| -> Vec<&str> {
+                    listing.window(99).map(|(_, row)| row.0).collect()
+                };
+                assert_eq!(keys(&typed), keys(&fresh), "{part}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_banner_stands_over_the_rows_and_hides_none() {
+        let mut listing = Listing::default();
+        listing.replace(list(&["a", "b", "c"]), None);
+        listing.set_banner(true);
+        assert_eq!(listing.selected().unwrap().key(), "a");
+        listing.move_by(-1);
+        assert!(listing.on_banner() && listing.selected().is_none());
+        listing.move_by(-1);
+        assert!(listing.on_banner());
+        listing.move_by(1);
+        assert_eq!(listing.selected().unwrap().key(), "a");
+        listing.move_by(2);
+        listing.move_by(isize::MIN / 2);
+        assert!(listing.on_banner());
+        listing.settle(2);
+        assert_eq!(listing.window(1).count(), 1);
+        listing.set_banner(false);
+        assert_eq!(listing.selected().unwrap().key(), "a");
+        listing.replace(Vec::new(), None);
+        assert!(!listing.on_banner());
+        listing.set_banner(true);
+        assert!(listing.on_banner());
     }
 }

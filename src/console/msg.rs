@@ -123,6 +123,8 @@ pub enum Go {
     Top,
     /// To the last row.
     Bottom,
+    /// To the line over the rows of a pane.
+    Banner(PaneId),
     /// Into what is selected.
     Open,
     /// Out of a screen or dialog.

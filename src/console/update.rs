@@ -400,4 +400,5 @@ fn runs_read(
         Err(problem) => model.journal.problem = Some(problem),
     }
     panes::rebuild_activity(model);
+    panes::rebuild_rhythm(model);
 }

@@ -115,6 +115,8 @@ impl Reference {
     /// Parses `[docker://][host/]path[:tag|@digest]`; without either the tag is `latest`, and
     /// without a host the registry is Docker Hub (`mongo` is `docker.io/library/mongo`).
     pub fn parse(text: &str) -> Result<Self, Problem> {
+        #[cfg(test)]
+        counted::one_more();
         let bare = text.strip_prefix("docker://").unwrap_or(text);
         let fail = |why: String| {
             Problem::new(
@@ -287,6 +289,24 @@ impl ResolvedImage {
         names.sort();
         names.dedup();
         names
+    }
+}
+
+/// How many references this thread parsed: what must not happen on the way to the first frame is
+/// counted there.
+#[cfg(test)]
+pub mod counted {
+    use std::cell::Cell;
+
+    thread_local!(static PARSED: Cell<usize> = const { Cell::new(0) });
+
+    pub(super) fn one_more() {
+        PARSED.set(PARSED.get() + 1);
+    }
+
+    /// The count so far.
+    pub fn parsed() -> usize {
+        PARSED.get()
     }
 }
 

@@ -9,10 +9,10 @@ pub use crate::domain::RunId;
 use crate::domain::credential::TokenScope;
 use crate::domain::secret::{SealedOrganisation, SealedValue};
 use crate::domain::{
-    Channel, CharmName, CharmRevision, CommitId, Digest, Fingerprint, Outside, Problem, ResourceName,
-    ResourceRevision, SessionId,
+    Channel, CharmName, CharmRevision, CommitId, Digest, Fingerprint, Outside, Problem, ReleaseName,
+    ResourceName, ResourceRevision, SessionId,
 };
-use crate::plan::{Plan, Step, StepId};
+use crate::plan::{Intent, Plan, Step, StepId};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -227,6 +227,14 @@ impl RunRecord {
         !self.running
             && self.rolled_back_by.is_none()
             && matches!(self.outcome, None | Some(Outcome::Unknown))
+    }
+
+    /// The release that it published and when, where it left nothing out.
+    pub fn published(&self) -> Option<(ReleaseName, DateTime<Utc>)> {
+        match (&self.plan.intent, self.outcome, self.finished_at) {
+            (Intent::Publish(wish), Some(Outcome::Done), Some(at)) => Some((wish.release.clone(), at)),
+            _ => None,
+        }
     }
 
     /// The commands that settle it where it did not end well: going on, and giving back what it

@@ -4,6 +4,8 @@
 //! but on its track a charm runs an image that this release names and that no release with a
 //! marker on that track names; *no* = neither. Must not look anywhere but into the snapshot.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::Workspace;
@@ -56,6 +58,19 @@ pub fn releases_of(
     let Ok(repository) = workspace.image_repository(image) else {
         return Vec::new();
     };
+    // From the image to its tags, then to the releases: there may be many of these, and this is
+    // asked for every row of every channel.
+    let prefix = format!("{repository}:");
+    let tags: BTreeSet<&str> = snapshot
+        .images
+        .range(prefix.clone()..)
+        .map_while(|(name, seen)| Some((name.strip_prefix(&prefix)?, seen)))
+        .filter(|(_, seen)| seen.value.as_ref().is_some_and(|found| same_image(found, behind)))
+        .map(|(tag, _)| tag)
+        .collect();
+    if tags.is_empty() {
+        return Vec::new();
+    }
     snapshot
         .releases
         .value
@@ -66,9 +81,7 @@ pub fn releases_of(
             release
                 .images
                 .get(image)
-                .and_then(|tag| snapshot.image(&repository.tagged(tag)))
-                .and_then(|observed| observed.value.as_ref())
-                .is_some_and(|upstream| same_image(upstream, behind))
+                .is_some_and(|tag| tags.contains(tag.as_str()))
         })
         .map(|release| release.name.clone())
         .collect()
@@ -266,6 +279,28 @@ fn images_known(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
 
 /// Every warning of a release: its name, its twins, its absence, its evidence.
 pub fn warnings(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Vec<Warning> {
+    let evidence = standing(workspace, snapshot, release).warnings;
+    warned(snapshot, release, &twins(snapshot, release), evidence)
+}
+
+/// The standing of a release and every warning of it, where many releases are judged in a row.
+pub fn judged(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    twins: &Twins<'_>,
+    release: &Release,
+) -> (Standing, Vec<Warning>) {
+    let standing = standing(workspace, snapshot, release);
+    let warnings = warned(snapshot, release, &twins.of(release), standing.warnings.clone());
+    (standing, warnings)
+}
+
+fn warned(
+    snapshot: &Snapshot,
+    release: &Release,
+    twins: &[ReleaseName],
+    evidence: Vec<Warning>,
+) -> Vec<Warning> {
     let mut warnings = Vec::new();
     warnings.extend(release.misdated());
     if let Some(problem) = &release.unreadable {
@@ -274,7 +309,6 @@ pub fn warnings(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
             text: Outside::new(problem.to_string()),
         });
     }
-    let twins = twins(snapshot, release);
     if !twins.is_empty() {
         let names: Vec<_> = twins.iter().map(ToString::to_string).collect();
         warnings.push(Warning {
@@ -288,8 +322,34 @@ pub fn warnings(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
             text: Outside::new("known before, gone upstream now"),
         });
     }
-    warnings.extend(standing(workspace, snapshot, release).warnings);
+    warnings.extend(evidence);
     warnings
+}
+
+/// Releases by their images, so that the twins of all of them are found in one pass.
+pub struct Twins<'a>(BTreeMap<&'a BTreeMap<String, String>, Vec<&'a ReleaseName>>);
+
+impl<'a> Twins<'a> {
+    /// Of all releases of `snapshot`.
+    pub fn among(snapshot: &'a Snapshot) -> Self {
+        let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for release in snapshot.releases.value.iter().flatten() {
+            groups.entry(&release.images).or_default().push(&release.name);
+        }
+        Self(groups)
+    }
+
+    /// As [`twins`].
+    pub fn of(&self, release: &Release) -> Vec<ReleaseName> {
+        if release.images.is_empty() {
+            return Vec::new();
+        }
+        let names = self.0.get(&release.images).into_iter().flatten();
+        names
+            .filter(|name| **name != &release.name)
+            .map(|name| (*name).clone())
+            .collect()
+    }
 }
 
 /// Other releases with exactly the same images.

@@ -4,6 +4,7 @@
 //! planning of each intent. A plan is data: serialisable, printable, comparable. Must not run
 //! anything; the runner reads plans and knows how.
 
+pub mod axis;
 pub mod bundle;
 pub mod calendar;
 pub mod copy;
@@ -18,6 +19,7 @@ pub mod publish;
 pub mod queue;
 pub mod release;
 pub mod revoke;
+pub mod rhythm;
 pub mod rollback;
 pub mod rotate;
 pub mod sign_in;

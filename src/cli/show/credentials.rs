@@ -14,6 +14,7 @@ use crate::cli::{Ending, tables};
 use crate::domain::credential::CredentialFacts;
 use crate::domain::snapshot::Standing;
 use crate::domain::{Kind, Lineage, Outside, Problem, SecretTarget, Snapshot};
+use crate::plan::axis::Axis;
 use crate::plan::calendar;
 use crate::plan::credentials::{self, Credential};
 use crate::run::Session;
@@ -179,26 +180,19 @@ fn sessions_document(snapshot: &Snapshot) -> Value {
         .collect()
 }
 
-/// Ten days a cell, on the same axis for all; what has not ended shows one at least.
-fn bar(left: TimeDelta) -> String {
-    const CELLS: usize = 18;
-    let cells = match left.num_days() {
-        days if left > TimeDelta::zero() => usize::try_from(days / 10).unwrap_or(0).clamp(1, CELLS),
-        _ => 0,
-    };
-    format!("{}{}", "█".repeat(cells), "·".repeat(CELLS - cells))
+/// Cells of a bar.
+const CELLS: usize = 24;
+
+/// The bar of what has `left` to go, on the axis that all have in common.
+fn bar(axis: Axis, left: TimeDelta) -> String {
+    let filled = axis.cells(left, CELLS);
+    format!("{}{}", "█".repeat(filled), "·".repeat(CELLS - filled))
 }
 
 fn text(all: &[Credential], now: DateTime<Utc>) -> String {
-    let mut table = tables::Table::new(&[
-        "credential",
-        "account",
-        "ends",
-        "0 … 180 days",
-        "left",
-        "said by",
-        "from",
-    ]);
+    let axis = Axis::of(all, now);
+    let scale = axis.scale(CELLS);
+    let mut table = tables::Table::new(&["credential", "account", "ends", &scale, "left", "said by", "from"]);
     for one in all {
         let facts = &one.facts;
         let blank = || "-".to_owned();
@@ -209,7 +203,9 @@ fn text(all: &[Credential], now: DateTime<Utc>) -> String {
                 || "unknown".to_owned(),
                 |end| end.format("%Y-%m-%d %H:%M UTC").to_string(),
             ),
-            facts.expires_at.map_or_else(String::new, |end| bar(end - now)),
+            facts
+                .expires_at
+                .map_or_else(String::new, |end| bar(axis, end - now)),
             facts
                 .days_left(now)
                 .map_or_else(blank, |days| format!("{days} d")),
@@ -376,16 +372,5 @@ mod tests {
         ] {
             assert!(span(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn bars_stand_on_one_axis_and_never_hide_what_is_left() {
-        let filled = |left| bar(left).chars().filter(|cell| *cell == '█').count();
-        assert_eq!(bar(TimeDelta::days(400)).chars().count(), 18);
-        assert_eq!(filled(TimeDelta::days(400)), 18);
-        assert_eq!(filled(TimeDelta::days(89)), 8);
-        assert_eq!(filled(TimeDelta::minutes(1)), 1);
-        assert_eq!(filled(TimeDelta::zero()), 0);
-        assert_eq!(filled(TimeDelta::days(-3)), 0);
     }
 }

@@ -7,7 +7,9 @@ use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
 use crate::config::Workspace;
 use crate::domain::{Outside, ReleaseName, Snapshot};
+use crate::journal::RunRecord;
 use crate::plan::evidence::{self, Published};
+use crate::plan::rhythm::Rhythm;
 use crate::run::Session;
 
 /// `releases`.
@@ -72,6 +74,18 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
         ]);
     }
     output.answer(&table.text());
+    // Without a journal that can be read the channels still tell.
+    let runs = session.journal.runs(usize::MAX).unwrap_or_default();
+    let published = runs.iter().filter_map(RunRecord::published);
+    let rhythm = Rhythm::of(
+        &session.config.workspace,
+        &snapshot,
+        published,
+        chrono::Utc::now(),
+    );
+    if let Some(sentence) = rhythm.sentence() {
+        output.answer(&format!("\n{sentence}\n"));
+    }
     Ok(0)
 }
 

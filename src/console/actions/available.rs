@@ -232,6 +232,8 @@ pub(super) fn open(model: &Model) -> Availability {
     let (shown, _) = panes::counts(&model.panes, model.pane);
     if model.pane == PaneId::Activity {
         Hidden
+    } else if panes::on_banner(&model.panes, model.pane) {
+        Enabled
     } else if shown == 0 {
         Disabled("nothing is selected")
     } else {
@@ -240,7 +242,7 @@ pub(super) fn open(model: &Model) -> Availability {
 }
 
 pub(super) fn open_run(model: &Model) -> Availability {
-    if model.panes.activity.is_empty() {
+    if model.panes.activity.is_empty() && !model.panes.activity.on_banner() {
         Disabled("there is no run yet")
     } else {
         Enabled

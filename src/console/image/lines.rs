@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::share::{Share, distinct};
 use super::{Fetched, Look, There, Wanted};
 use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Look as Appearance, Tone};
@@ -13,6 +14,8 @@ use crate::plan::evidence;
 
 /// Cells of a layer's bar.
 const BAR: usize = 12;
+/// Cells of the bar of all layers.
+const SUM: usize = 20;
 
 /// Everything known of the image of `look`.
 pub(super) fn lines(model: &Model, look: &Look) -> Vec<Line> {
@@ -42,7 +45,10 @@ pub(super) fn lines(model: &Model, look: &Look) -> Vec<Line> {
             None
         }
         There::Layers(there) => {
-            lines.push(Line::of("to send", to_send(detail, there), Tone::Accent));
+            let share = Share::of(detail, there);
+            let picture = share.picture(&model.setting.look, SUM);
+            lines.push(Line::of("to send", share.words(), Tone::Accent));
+            lines.push(Line::of("", picture, Tone::Plain));
             Some(there)
         }
     };
@@ -175,32 +181,6 @@ fn behind(model: &Model, detail: &ImageDetail) -> Vec<String> {
     found
 }
 
-fn distinct(detail: &ImageDetail) -> Vec<&Layer> {
-    let mut layers: Vec<&Layer> = Vec::new();
-    for layer in detail.platforms.iter().flat_map(|one| &one.layers) {
-        if layers.iter().all(|known| known.digest != layer.digest) {
-            layers.push(layer);
-        }
-    }
-    layers
-}
-
-fn to_send(detail: &ImageDetail, there: &BTreeSet<Digest>) -> String {
-    let layers = distinct(detail);
-    let lacking: Vec<&&Layer> = layers
-        .iter()
-        .filter(|layer| !layer.foreign && !there.contains(&layer.digest))
-        .collect();
-    let bytes = lacking.iter().map(|layer| layer.size).sum();
-    let all = layers.iter().filter(|layer| !layer.foreign).count();
-    format!(
-        "{}: {} of {} are there already",
-        words::bytes(bytes),
-        all - lacking.len(),
-        words::count(all, "layer", "layers")
-    )
-}
-
 fn one_platform(
     look: &Appearance,
     platform: &PlatformDetail,
@@ -256,7 +236,14 @@ fn one_platform(
 
 fn layer_words(look: &Appearance, layer: &Layer, largest: u64, there: Option<&BTreeSet<Digest>>) -> String {
     let (full, empty) = look.bar();
+    // What is there already is drawn lighter than what goes over the wire.
+    let full = match there {
+        Some(there) if layer.foreign || there.contains(&layer.digest) => look.part(),
+        _ => full,
+    };
     let share = layer.size as f64 / largest as f64;
+    // A layer has a size: it shows one cell at least.
+    let share = share.max(1.0 / BAR as f64);
     let bar = words::bar(share, BAR, full, empty);
     let arrow = look.glyph(Glyph::Arrow);
     let done = look.glyph(Glyph::Done);

@@ -5,6 +5,7 @@
 
 mod diff;
 mod lines;
+pub mod share;
 mod update;
 
 pub use update::{

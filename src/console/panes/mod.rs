@@ -8,11 +8,15 @@ pub mod channels;
 pub mod charms;
 pub mod credentials;
 pub mod releases;
+pub mod rhythm;
+pub mod standing;
 
 use std::collections::BTreeSet;
 
 use super::Model;
 use super::listing::{Keyed as _, Listing};
+use crate::plan::axis::Axis;
+use crate::plan::rhythm::Rhythm;
 
 /// Names a pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +91,12 @@ pub struct Panes {
     pub credentials: Listing<credentials::Row>,
     /// Runs.
     pub activity: Listing<activity::Row>,
+    /// The axis on which the ends of credentials stand.
+    pub axis: Axis,
+    /// How often upstream releases, and how soon that is published.
+    pub rhythm: Rhythm,
+    /// Risks, in the order of the flow, that no row of the channels pane has anything in.
+    pub closed: [bool; 4],
 }
 
 /// Runs `$body` with `$list` bound to the listing of `$pane`.
@@ -125,6 +135,22 @@ pub fn move_by(model: &mut Model, pane: PaneId, steps: isize) {
 /// Selects a visible row of `pane`.
 pub fn select(model: &mut Model, pane: PaneId, at: usize) {
     with_listing!(model.panes, pane, list => list.select_index(at));
+}
+
+/// Selects the line over the rows of `pane`, where there is one.
+pub fn select_banner(model: &mut Model, pane: PaneId) {
+    with_listing!(model.panes, pane, list => list.select_banner());
+}
+
+/// True where the line over the rows of `pane` is selected.
+pub const fn on_banner(panes: &Panes, pane: PaneId) -> bool {
+    match pane {
+        PaneId::Releases => panes.releases.on_banner(),
+        PaneId::Channels => panes.channels.on_banner(),
+        PaneId::Charms => panes.charms.on_banner(),
+        PaneId::Credentials => panes.credentials.on_banner(),
+        PaneId::Activity => panes.activity.on_banner(),
+    }
 }
 
 /// Sets the filter of `pane`.
@@ -167,19 +193,33 @@ pub fn rebuild(model: &mut Model) {
     let preferred = releases::preferred(&rows);
     model.panes.releases.replace(rows, preferred);
     let rows = channels::rows(workspace, &snapshot, model.warm);
+    model.panes.closed = channels::closed(&rows);
     model.panes.channels.replace(rows, None);
     let rows = charms::rows(workspace, &snapshot, &model.panes.unfolded, model.warm);
     model.panes.charms.replace(rows, None);
     let rows = credentials::rows(workspace, &snapshot, model.now);
     let first = rows.first().map(|row| row.key().to_owned());
+    model.panes.axis = credentials::axis(&rows, model.now);
     model.panes.credentials.replace(rows, first);
     rebuild_activity(model);
+    rebuild_rhythm(model);
+}
+
+/// Counts the rhythm of releases anew: what runs published counts for it.
+pub fn rebuild_rhythm(model: &mut Model) {
+    if model.warm {
+        model.panes.rhythm = rhythm::of(model);
+    }
 }
 
 /// Makes the rows of the activity pane anew.
 pub fn rebuild_activity(model: &mut Model) {
     let rows = activity::rows(&model.runs, &model.live, &model.queue);
     model.panes.activity.replace(rows, None);
+    for pane in PaneId::ALL {
+        let banner = standing::has_banner(model, pane);
+        with_listing!(model.panes, pane, list => list.set_banner(banner));
+    }
 }
 
 /// Shows the revisions of the selected charm or resource, or hides them again.

@@ -30,6 +30,10 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::Pages(steps) => pages(model, steps),
         Go::Top => rows(model, isize::MIN / 2),
         Go::Bottom => rows(model, isize::MAX / 2),
+        Go::Banner(pane) => {
+            model.pane = pane;
+            panes::select_banner(model, pane);
+        }
         Go::Open => return open(model),
         Go::Back => return back(model),
         Go::Filter => {
@@ -188,17 +192,36 @@ fn pages(model: &mut Model, steps: isize) {
 }
 
 fn open(model: &mut Model) -> Vec<Effect> {
+    if panes::on_banner(&model.panes, model.pane) {
+        let problem = panes::standing::sources(model, model.pane).problem;
+        let text = problem
+            .map(|(what, problem)| Text::of_problem(format!("What stands in the way of {what}"), problem));
+        model.modal = text.map(Modal::Problem);
+        return Vec::new();
+    }
     let (workspace, snapshot, now) = (&model.setting.workspace, &model.snapshot, model.now);
     let text = match model.pane {
         PaneId::Releases => model.panes.releases.selected().map(|row| {
-            let lines = releases::details(workspace, snapshot, &model.runs, row, now);
+            let (look, rhythm) = (&model.setting.look, &model.panes.rhythm);
+            let waited = panes::rhythm::waited(rhythm, row, now);
+            let mut lines = releases::details(workspace, snapshot, &model.runs, row, waited, now);
+            lines.extend(panes::rhythm::lines(look, rhythm));
             let mut text = Text::new(format!("Release {}", row.name), lines);
             text.copy = Some(row.name.to_string());
             text.link = releases::link(workspace, &row.name);
             text
         }),
         PaneId::Channels => model.panes.channels.selected().map(|row| {
-            let lines = channels::details(workspace, snapshot, row, now);
+            let mut lines = channels::details(workspace, snapshot, row, now);
+            let (look, (room, _)) = (&model.setting.look, dialogs::text_size(model));
+            lines.extend(channels::timeline::lines(
+                look,
+                snapshot,
+                &model.runs,
+                row,
+                room,
+                now,
+            ));
             let mut text = Text::new(format!("{} {}", row.charm, row.track), lines);
             text.copy = Some(row.charm.to_string());
             text.link = Some(links::charm(row.charm.as_str()));

@@ -5,6 +5,8 @@ use ratatui::layout::Rect;
 
 use super::{Upload, known, read};
 use crate::console::dialogs::Line;
+use crate::console::image::share::Share;
+use crate::console::image::{Look, There, Wanted};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
@@ -14,6 +16,8 @@ use crate::plan::Content;
 
 /// Columns of the dialog, borders included.
 const COLUMNS: u16 = 104;
+/// Cells of the bar of what is there and what is to be sent.
+const BAR: usize = 20;
 /// Known texts shown at most.
 const SHOWN: usize = 8;
 
@@ -142,11 +146,19 @@ fn below(model: &Model, dialog: &Upload) -> Vec<Line> {
     let text = dialog.input.value();
     match read(&model.setting, &dialog.resource, dialog.images, text) {
         None => vec![Line::text("  nothing typed yet", Tone::Dim)],
-        Some(Ok(content)) => vec![Line {
-            label: format!("{} ", glyph(Glyph::Done)),
-            text: meaning(model, dialog, &content),
-            tone: Tone::Good,
-        }],
+        Some(Ok(content)) => {
+            let mut lines = vec![Line {
+                label: format!("{} ", glyph(Glyph::Done)),
+                text: meaning(model, dialog, &content),
+                tone: Tone::Good,
+            }];
+            lines.extend(share(model, dialog, &content).map(|text| Line {
+                label: "  ".to_owned(),
+                text,
+                tone: Tone::Accent,
+            }));
+            lines
+        }
         Some(Err(problem)) => {
             let mut lines = vec![Line {
                 label: format!("{} ", glyph(Glyph::Failed)),
@@ -162,6 +174,22 @@ fn below(model: &Model, dialog: &Upload) -> Vec<Line> {
             lines
         }
     }
+}
+
+/// How much of the named image the resource lacks, where somebody looked at it already.
+fn share(model: &Model, dialog: &Upload, content: &Content) -> Option<String> {
+    let Content::From { source, .. } = content else {
+        return None;
+    };
+    let look = Look {
+        wanted: Wanted::From(source.clone()),
+        to: Some((dialog.charm.clone(), dialog.resource.clone())),
+    };
+    let seen = model.images.fetched.get(&look)?.seen.as_ref()?;
+    let There::Layers(there) = &seen.there else {
+        return None;
+    };
+    Some(Share::of(&seen.detail, there).picture(&model.setting.look, BAR))
 }
 
 fn meaning(model: &Model, dialog: &Upload, content: &Content) -> String {

@@ -150,4 +150,39 @@ impl Look {
     pub const fn bar(&self) -> (char, char) {
         if self.unicode { ('█', '·') } else { ('#', '.') }
     }
+
+    /// A bar of `columns` cells, `filled` of them full.
+    pub fn bar_of(&self, filled: usize, columns: usize) -> String {
+        let (full, empty) = self.bar();
+        let filled = filled.min(columns);
+        let cells = std::iter::repeat_n(full, filled);
+        cells
+            .chain(std::iter::repeat_n(empty, columns - filled))
+            .collect()
+    }
+
+    /// The cell of a bar for what is there already, between full and empty.
+    pub const fn part(&self) -> char {
+        if self.unicode { '░' } else { '=' }
+    }
+
+    /// Cells of a lane of time: something is served, nothing is.
+    pub const fn lane(&self) -> (char, char) {
+        if self.unicode { ('─', '·') } else { ('-', '.') }
+    }
+
+    /// Nothing, and bars from the lowest to the highest.
+    pub const fn levels(&self) -> (char, &'static [char]) {
+        if self.unicode {
+            ('·', &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'])
+        } else {
+            ('.', &['_', '-', '=', '#'])
+        }
+    }
+
+    /// The style laid over the characters that a filter found: a line under them, so that it shows
+    /// on the selected row and without colours too.
+    pub fn found(&self) -> Style {
+        Style::default().add_modifier(Modifier::UNDERLINED | Modifier::BOLD)
+    }
 }

@@ -4,11 +4,16 @@
 //! and they are counted.
 
 mod footer;
+mod found;
 mod header;
 pub mod look;
 mod pane;
 pub mod piece;
+<<<<<<< HEAD
 mod tour;
+=======
+pub mod spark;
+>>>>>>> pictures
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -199,10 +204,17 @@ pub fn line(model: &Model, frame: &mut Frame, rect: Rect, pieces: Vec<Piece>, se
     }
 }
 
-/// Says at the lower edge of a box how much is above and below.
-pub fn scroll_mark(model: &Model, frame: &mut Frame, area: Rect, offset: usize, height: usize, all: usize) {
+/// Says at the lower edge of a box how much is above and below; returns the columns that takes.
+pub fn scroll_mark(
+    model: &Model,
+    frame: &mut Frame,
+    area: Rect,
+    offset: usize,
+    height: usize,
+    all: usize,
+) -> usize {
     if all <= height || area.width < 20 || area.height < 3 {
-        return;
+        return 0;
     }
     let text = format!(" {}-{} of {all} ", offset + 1, (offset + height).min(all));
     let columns = words::width(&text) as u16;
@@ -212,6 +224,18 @@ pub fn scroll_mark(model: &Model, frame: &mut Frame, area: Rect, offset: usize, 
         columns,
         1,
     );
+    frame.render_widget(Line::styled(text, model.setting.look.style(Tone::Dim)), rect);
+    usize::from(columns)
+}
+
+/// Says something at the left of the lower edge of a box.
+pub fn foot(model: &Model, frame: &mut Frame, area: Rect, text: &str) {
+    let text = format!(" {text} ");
+    let columns = words::width(&text) as u16;
+    if area.height < 2 || columns + 2 > area.width {
+        return;
+    }
+    let rect = Rect::new(area.x + 1, area.bottom() - 1, columns, 1);
     frame.render_widget(Line::styled(text, model.setting.look.style(Tone::Dim)), rect);
 }
 

@@ -3,26 +3,35 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
+use super::found::Found;
 use super::look::{Glyph, Tone};
 use super::piece::{Cells, Piece};
-use super::{Drawn, boxed, scroll_mark};
+use super::{Drawn, boxed, foot, scroll_mark};
 use crate::console::listing::{Keyed, Listing};
 use crate::console::panes::{self, PaneId, activity, channels, charms, credentials, releases};
-use crate::console::{Model, Msg, layout, wake, words};
-use crate::domain::Problem;
+use crate::console::{Model, Msg, layout, words};
 use crate::domain::snapshot::Standing;
 
 /// Draws the line of tabs.
 pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     let look = &model.setting.look;
     let mut x = area.x + 1;
-    let full: usize = PaneId::ALL.iter().map(|p| p.title().len() + 4).sum();
+    let all: usize = PaneId::ALL.iter().map(|p| p.title().len() + 4).sum();
+    let room = usize::from(area.width).saturating_sub(1);
+    // The pane that is shown is named in full; of the others as much as fits all of them.
+    let own = model.pane.title().len() + 4;
+    let others = PaneId::ALL.len() - 1;
+    let letters = if all <= room {
+        usize::MAX
+    } else {
+        (room.saturating_sub(own) / others).saturating_sub(4)
+    };
     for pane in PaneId::ALL {
         let own = pane == model.pane;
-        let text = if full <= usize::from(area.width) || own {
-            format!(" {} {} ", pane.number(), pane.title())
-        } else {
-            format!(" {} {} ", pane.number(), words::cut(pane.title(), 4))
+        let text = match letters {
+            _ if own => format!(" {} {} ", pane.number(), pane.title()),
+            0..2 => format!(" {} ", pane.number()),
+            _ => format!(" {} {} ", pane.number(), words::cut(pane.title(), letters)),
         };
         let columns = (words::width(&text) as u16).min(area.right().saturating_sub(x));
         let rect = Rect::new(x, area.y, columns, 1);
@@ -61,6 +70,7 @@ pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &
     }
     let height = layout::list_height(pane, area);
     let panes = &model.panes;
+    let filter = panes::filter(panes, pane);
     let mut list = List {
         model,
         pane,
@@ -68,6 +78,7 @@ pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &
         frame,
         drawn,
         focus,
+        found: Found::of(filter),
     };
     let offset = match pane {
         PaneId::Releases => list.rows(&panes.releases, height, releases::view::row),
@@ -77,10 +88,23 @@ pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &
         PaneId::Activity => list.rows(&panes.activity, height, activity::view::row),
     };
     let (shown, _) = panes::counts(panes, pane);
+    let below = u16::from(panes::standing::has_banner(model, pane));
     if shown == 0 {
-        empty(model, pane, rows_at, frame);
+        let area = Rect {
+            y: rows_at.y + below.min(rows_at.height),
+            height: rows_at.height.saturating_sub(below),
+            ..rows_at
+        };
+        empty(model, pane, area, frame);
     }
-    scroll_mark(model, frame, area, offset, height, shown);
+    let height = height.saturating_sub(usize::from(below));
+    let marked = scroll_mark(model, frame, area, offset, height, shown);
+    if pane == PaneId::Releases {
+        let room = usize::from(area.width).saturating_sub(4 + marked + 2);
+        if let Some(text) = panes::rhythm::foot(model, room) {
+            foot(model, frame, area, &text);
+        }
+    }
 }
 
 struct List<'a, 'f, 'b> {
@@ -90,9 +114,41 @@ struct List<'a, 'f, 'b> {
     frame: &'a mut Frame<'f>,
     drawn: &'b mut Drawn,
     focus: bool,
+    found: Option<Found>,
 }
 
 impl List<'_, '_, '_> {
+    /// The line over the rows, where the pane has one; what is left below it.
+    fn banner<R: Keyed>(&mut self, listing: &Listing<R>) -> Rect {
+        let (area, look) = (self.area, &self.model.setting.look);
+        if !listing.has_banner() || area.height == 0 || area.width < 3 {
+            return area;
+        }
+        let rect = Rect { height: 1, ..area };
+        let width = usize::from(area.width);
+        let sign = format!(" {} ", look.glyph(Glyph::Warning));
+        let room = width.saturating_sub(words::width(&sign));
+        if let Some((text, tone)) = panes::standing::banner(self.model, self.pane, room) {
+            let mut cells = Cells::new(width);
+            let selected = listing.on_banner();
+            let mark = if selected { look.glyph(Glyph::Cursor) } else { " " };
+            cells.push(Piece::new(mark, Tone::Accent));
+            cells.push(Piece::new(sign.trim_start(), tone));
+            cells.push(Piece::new(text, tone));
+            self.frame.render_widget(cells.line(look), rect);
+            if selected {
+                self.frame.buffer_mut().set_style(rect, look.selected(self.focus));
+            }
+            self.drawn
+                .hit(rect, Msg::Go(crate::console::msg::Go::Banner(self.pane)));
+        }
+        Rect {
+            y: area.y + 1,
+            height: area.height - 1,
+            ..area
+        }
+    }
+
     fn rows<R: Keyed>(
         &mut self,
         listing: &Listing<R>,
@@ -100,13 +156,11 @@ impl List<'_, '_, '_> {
         draw: impl Fn(&Model, &R, usize) -> Cells,
     ) -> usize {
         let look = &self.model.setting.look;
-        for ((at, row), y) in listing.window(height).zip(self.area.y..) {
-            let rect = Rect {
-                y,
-                height: 1,
-                ..self.area
-            };
-            let selected = at == listing.index();
+        let area = self.banner(listing);
+        let height = height.min(usize::from(area.height));
+        for ((at, row), y) in listing.window(height).zip(area.y..) {
+            let rect = Rect { y, height: 1, ..area };
+            let selected = at == listing.index() && !listing.on_banner();
             let mark = if selected { look.glyph(Glyph::Cursor) } else { " " };
             if rect.width < 3 {
                 continue;
@@ -122,6 +176,9 @@ impl List<'_, '_, '_> {
             };
             let cells = draw(self.model, row, usize::from(text.width));
             self.frame.render_widget(cells.line(look), text);
+            if let Some(found) = &mut self.found {
+                found.mark(self.frame.buffer_mut(), text, look.found());
+            }
             if selected {
                 self.frame.buffer_mut().set_style(rect, look.selected(self.focus));
             }
@@ -144,81 +201,19 @@ fn title(model: &Model, pane: PaneId) -> String {
 
 /// The note in the title: what is new, and how old the data is.
 fn age(model: &Model, pane: PaneId) -> Vec<Piece> {
-    let snapshot = &model.snapshot;
     let mut pieces = Vec::new();
     if pane == PaneId::Releases
         && let Some(note) = releases::view::note(model)
     {
         pieces.push(Piece::new(format!("{note} "), Tone::Accent));
     }
-    let (read_at, problem) = match pane {
-        PaneId::Releases => (
-            snapshot.releases.read_at,
-            snapshot
-                .releases
-                .problem
-                .as_ref()
-                .or(snapshot.markers.problem.as_ref()),
-        ),
-        PaneId::Channels | PaneId::Charms => (
-            snapshot.charms.values().filter_map(|o| o.read_at).min(),
-            snapshot.charms.values().find_map(|o| o.problem.as_ref()),
-        ),
-        PaneId::Credentials => (
-            [&snapshot.credential, &snapshot.github]
-                .iter()
-                .filter_map(|o| o.read_at)
-                .min(),
-            None,
-        ),
-        PaneId::Activity => (None, model.journal.problem.as_ref()),
-    };
-    let Some(at) = read_at else {
-        if problem.is_some() {
-            pieces.push(Piece::new("could not be read", Tone::Warn));
-        } else if model.refresh.in_flight.is_some() && pane != PaneId::Activity {
-            pieces.push(Piece::new("looking …", Tone::Dim));
-        }
-        return pieces;
-    };
-    let stale = problem.is_some() || model.now - at > wake::stale_after(model);
-    let mut text = words::age(model.now, at);
-    if stale {
-        text = format!("stale {}", text.trim_end_matches(" ago"));
-    }
-    pieces.push(Piece::new(text, if stale { Tone::Warn } else { Tone::Dim }));
+    let note = panes::standing::note(model, pane);
+    pieces.extend(note.map(|(text, tone)| Piece::new(text, tone)));
     pieces
 }
 
-fn problem_of(model: &Model, pane: PaneId) -> Option<&Problem> {
-    let snapshot = &model.snapshot;
-    match pane {
-        PaneId::Releases => snapshot.releases.problem.as_ref(),
-        PaneId::Channels | PaneId::Charms => snapshot.charms.values().find_map(|o| o.problem.as_ref()),
-        PaneId::Credentials => None,
-        PaneId::Activity => model.journal.problem.as_ref(),
-    }
-}
-
 fn empty(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame) {
-    let filtered = !panes::filter(&model.panes, pane).is_empty();
-    let mut lines = Vec::new();
-    if filtered {
-        lines.push(("nothing matches; esc drops the filter".to_owned(), Tone::Dim));
-    } else if let Some(problem) = problem_of(model, pane) {
-        lines.push((problem.summary.to_string(), Tone::Warn));
-        lines.extend(problem.hints.iter().map(|hint| (hint.to_string(), Tone::Plain)));
-    } else {
-        let words = match pane {
-            PaneId::Releases => releases::view::empty(model),
-            PaneId::Channels => "no channels known yet",
-            PaneId::Charms => "this workspace names no charms",
-            PaneId::Credentials => "nothing known yet",
-            PaneId::Activity if model.journal.in_flight.is_some() => "reading the journal …",
-            PaneId::Activity => "no runs yet: p publishes the selected release",
-        };
-        lines.push((words.to_owned(), Tone::Dim));
-    }
+    let lines = panes::standing::empty(model, pane);
     let room = usize::from(area.width.saturating_sub(2));
     let wrapped = lines
         .into_iter()

@@ -8,6 +8,8 @@ use crate::console::words;
 use crate::domain::Track;
 
 const TRACK: usize = 10;
+/// Columns below which a cell says nothing.
+const LEAST: usize = 7;
 
 fn charm_width(model: &Model, width: usize) -> usize {
     let most = if width >= 100 { 18 } else { 12 };
@@ -22,12 +24,8 @@ fn charm_width(model: &Model, width: usize) -> usize {
 /// A risk that nothing is released to takes the room of its heading; the others share the rest.
 fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
     let left = width.saturating_sub(charm_width(model, width) + TRACK);
-    let rows = model.panes.channels.rows();
     let mut widths = [0; 4];
-    for (at, (risk, own)) in FLOW.iter().zip(&mut widths).enumerate() {
-        let closed = rows
-            .iter()
-            .all(|row| row.cells.get(at).is_none_or(|cell| *cell == Cell::Closed));
+    for ((risk, closed), own) in FLOW.iter().zip(model.panes.closed).zip(&mut widths) {
         if closed {
             *own = risk.as_str().len() + 2;
         }
@@ -35,6 +33,13 @@ fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
     let taken: usize = widths.iter().sum();
     let open = widths.iter().filter(|own| **own == 0).count().max(1);
     let each = left.saturating_sub(taken) / open;
+    if each < LEAST {
+        // What nothing is released to gives its room to what there is to see.
+        return model
+            .panes
+            .closed
+            .map(|closed| if closed { 0 } else { left / open });
+    }
     widths.map(|own| if own == 0 { each } else { own })
 }
 

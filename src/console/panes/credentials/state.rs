@@ -12,6 +12,7 @@ use crate::console::{links, words};
 use crate::domain::secret::SessionFacts;
 use crate::domain::snapshot::Standing;
 use crate::domain::{Lineage, Outside, Problem, SecretTarget, Snapshot};
+use crate::plan::axis::Axis;
 use crate::plan::credentials::{self, Credential};
 use crate::plan::rotate::revocations;
 
@@ -326,4 +327,13 @@ pub fn nearest(rows: &[Row]) -> Option<&Credential> {
         })
         .filter(|credential| credential.facts.expires_at.is_some())
         .min_by_key(|credential| credential.facts.expires_at)
+}
+
+/// The axis on which the ends of all credentials among `rows` stand.
+pub fn axis(rows: &[Row], now: DateTime<Utc>) -> Axis {
+    let ends = rows.iter().filter_map(|row| match row {
+        Row::Credential { credential, .. } => credential.facts.expires_at,
+        _ => None,
+    });
+    Axis::reaching(ends, now)
 }

@@ -14,10 +14,6 @@ use crate::domain::snapshot::Standing;
 use crate::domain::{Lineage, Outside};
 use crate::plan::credentials::{Alarm, Credential, alarm};
 
-/// Days from one end of the axis to the other: the longest life of a token here.
-const AXIS_DAYS: f64 = 180.0;
-/// Days that are marked on it.
-const MARKS: [u32; 4] = [0, 30, 90, 180];
 /// From this width on there is room for more than name, bar and days.
 const WIDE: usize = 70;
 
@@ -96,27 +92,12 @@ const fn columns(width: usize) -> (usize, usize) {
     }
 }
 
-/// The axis: days from now, as far as they can stand side by side.
-pub fn heading(_model: &Model, width: usize) -> Cells {
+/// The scale of the axis, over the bars.
+pub fn heading(model: &Model, width: usize) -> Cells {
     let (name, axis) = columns(width);
-    let mut text = " ".repeat(name);
-    for days in MARKS {
-        let at = name + (f64::from(days) / AXIS_DAYS * axis as f64).round() as usize;
-        let label = if days == 180 {
-            "180 d".to_owned()
-        } else {
-            days.to_string()
-        };
-        // The mark that would touch its neighbour is left out, the last one never.
-        let used = words::width(&text);
-        if used > name && at <= used {
-            continue;
-        }
-        text = words::pad(&text, at);
-        text.push_str(&label);
-    }
     let mut cells = Cells::new(width);
-    cells.push(Piece::new(format!("  {text}"), Tone::Dim));
+    cells.put("  ends in", name + 2, Tone::Dim);
+    cells.push(Piece::new(model.panes.axis.scale(axis), Tone::Dim));
     cells
 }
 
@@ -149,12 +130,8 @@ fn credential_row(model: &Model, credential: &Credential, width: usize, cells: &
     let tone = tone(facts, model.now);
     let remaining = match facts.expires_at {
         Some(end) => {
-            let share = (end - model.now).num_seconds() as f64 / (AXIS_DAYS * 86_400.0);
-            // What has not ended shows at least one cell.
-            let least = if share > 0.0 { 1.0 / axis as f64 } else { 0.0 };
-            let share = share.max(least);
-            let (full, empty) = look.bar();
-            cells.push(Piece::new(words::bar(share, axis, full, empty), tone));
+            let filled = model.panes.axis.cells(end - model.now, axis);
+            cells.push(Piece::new(look.bar_of(filled, axis), tone));
             words::remaining(model.now, end)
         }
         None if facts.kind.as_str() == "registry" => {

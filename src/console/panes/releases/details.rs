@@ -23,12 +23,13 @@ use crate::plan::{Intent, RolledBack};
 /// Runs that are named.
 const RUNS: usize = 5;
 
-/// Everything known of the release of `row`.
+/// Everything known of the release of `row`; `waited` says how long until it was published.
 pub fn details(
     workspace: &Workspace,
     snapshot: &Snapshot,
     runs: &[RunRecord],
     row: &Row,
+    waited: Option<Line>,
     now: DateTime<Utc>,
 ) -> Vec<Line> {
     let made = row.made.map_or_else(
@@ -39,6 +40,7 @@ pub fn details(
         Line::of("published", published(row), row.label.tone()),
         Line::of("made", made, Tone::Plain),
     ];
+    lines.extend(waited);
     if row.held {
         let text = "held: no robot publishes it; H lifts the hold, and so does publishing it by name";
         lines.push(Line::of("hold", text, Tone::Warn));

@@ -13,7 +13,7 @@ use crate::console::listing::Keyed;
 use crate::console::view::look::Tone;
 use crate::domain::release::{WarningKind, newest_per_month};
 use crate::domain::{Outside, Release, ReleaseName, Snapshot};
-use crate::plan::evidence::{self, Published};
+use crate::plan::evidence::{self, Published, Twins};
 
 /// What a release is called on screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,10 +124,17 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
         .fed_charms()
         .flat_map(|charm| charm.fed().map(|(_, key)| key))
         .collect();
+    let given = Given {
+        workspace,
+        snapshot,
+        chosen: &chosen,
+        keys: &keys,
+        twins: &Twins::among(snapshot),
+    };
     let mut rows: Vec<Row> = releases
         .iter()
         .chain(&snapshot.withdrawn)
-        .map(|release| row(workspace, snapshot, release, &chosen, &keys, warm))
+        .map(|release| row(&given, release, warm))
         .collect();
     rows.extend(evidence::phantoms(snapshot).into_iter().map(|name| Row {
         warnings: vec![Outside::new("a marker branch exists, but no release upstream")],
@@ -142,19 +149,22 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
     rows
 }
 
-fn row(
-    workspace: &Workspace,
-    snapshot: &Snapshot,
-    release: &Release,
-    chosen: &BTreeSet<&ReleaseName>,
-    keys: &[&str],
-    warm: bool,
-) -> Row {
+/// What all rows are made from.
+struct Given<'a> {
+    workspace: &'a Workspace,
+    snapshot: &'a Snapshot,
+    /// Releases that the rule selects.
+    chosen: &'a BTreeSet<&'a ReleaseName>,
+    /// The manifest's keys of the images that charms take.
+    keys: &'a [&'a str],
+    twins: &'a Twins<'a>,
+}
+
+fn row(given: &Given<'_>, release: &Release, warm: bool) -> Row {
+    let Given { snapshot, chosen, .. } = given;
     let (published, warnings) = if warm {
-        (
-            evidence::standing(workspace, snapshot, release).published,
-            evidence::warnings(workspace, snapshot, release),
-        )
+        let (standing, warnings) = evidence::judged(given.workspace, snapshot, given.twins, release);
+        (standing.published, warnings)
     } else {
         let published = snapshot.markers.value.as_ref().map(|markers| {
             if markers.contains(&release.name) {
@@ -171,7 +181,9 @@ fn row(
         Some(Published::Yes) => Label::Published,
         Some(Published::Partly) => Label::Partly,
         Some(Published::No) if chosen.contains(&release.name) => Label::New,
-        Some(Published::No) => evidence::twins(snapshot, release)
+        Some(Published::No) => given
+            .twins
+            .of(release)
             .into_iter()
             .max()
             .map_or(Label::Passed, Label::Twin),
@@ -180,7 +192,8 @@ fn row(
         name: release.name.clone(),
         label,
         made: release.made_at(),
-        tags: keys
+        tags: given
+            .keys
             .iter()
             .map(|key| {
                 release

@@ -1,0 +1,284 @@
+//! How a pane stands: not asked yet, being asked for, known, stale, forbidden, broken; and the words
+//! for each.
+//!
+//! Owns which sources stand behind a pane. Must not draw, and must not judge what is known.
+
+use chrono::{DateTime, Utc};
+
+use super::PaneId;
+use crate::console::actions::{self, ActionId};
+use crate::console::view::look::Tone;
+use crate::console::{Model, expired, wake, words};
+use crate::domain::{Kind, Observed, Problem, Snapshot};
+
+/// What stands behind a pane.
+#[derive(Clone, Debug, Default)]
+pub struct Sources<'a> {
+    /// When the oldest value shown was read.
+    pub read_at: Option<DateTime<Utc>>,
+    /// The first source that could not be read last, with what it is.
+    pub problem: Option<(&'static str, &'a Problem)>,
+}
+
+impl<'a> Sources<'a> {
+    fn add<T>(&mut self, what: &'static str, seen: &'a Observed<T>) {
+        if let Some(at) = seen.read_at {
+            self.read_at = Some(self.read_at.map_or(at, |known| known.min(at)));
+        }
+        if self.problem.is_none() {
+            self.problem = seen.problem.as_ref().map(|problem| (what, problem));
+        }
+    }
+}
+
+/// The sources behind `pane`.
+pub fn sources(model: &Model, pane: PaneId) -> Sources<'_> {
+    let snapshot = &*model.snapshot;
+    let mut found = Sources::default();
+    match pane {
+        PaneId::Releases => {
+            found.add("releases", &snapshot.releases);
+            found.add("branches of published releases", &snapshot.markers);
+        }
+        PaneId::Channels => channels(snapshot, &mut found),
+        PaneId::Charms => snapshot
+            .charms
+            .values()
+            .for_each(|seen| found.add("charms", seen)),
+        PaneId::Credentials => credentials(snapshot, &mut found),
+        PaneId::Activity => {
+            let problem = model.journal.problem.as_ref();
+            found.problem = problem.map(|problem| ("journal", problem));
+        }
+    }
+    found
+}
+
+/// What the publisher sees, else what the public is served: that one of them could not be read is
+/// no news while the other is.
+fn channels<'a>(snapshot: &'a Snapshot, found: &mut Sources<'a>) {
+    for (name, seen) in &snapshot.charms {
+        match snapshot.served.get(name) {
+            Some(served) if seen.value.is_none() && served.problem.is_none() => {
+                found.add("channels", served);
+            }
+            _ => found.add("channels", seen),
+        }
+    }
+    for (name, served) in &snapshot.served {
+        if !snapshot.charms.contains_key(name) {
+            found.add("channels", served);
+        }
+    }
+}
+
+/// What has no row of its own in the pane to say what is wrong with it.
+fn credentials<'a>(snapshot: &'a Snapshot, found: &mut Sources<'a>) {
+    for seen in [&snapshot.credential, &snapshot.github] {
+        if let Some(at) = seen.read_at {
+            found.read_at = Some(found.read_at.map_or(at, |known| known.min(at)));
+        }
+    }
+    if snapshot.credential.problem.is_none() && snapshot.sessions.problem.is_some() {
+        found.add("sessions", &snapshot.sessions);
+    }
+    if snapshot.github.problem.is_none() {
+        let failed = snapshot.secrets.values().find(|seen| seen.problem.is_some());
+        if let Some(seen) = failed {
+            found.add("secrets", seen);
+        }
+    }
+}
+
+/// True where the banner of `pane` tells its problem. Where a row does that already there is none.
+pub fn has_banner(model: &Model, pane: PaneId) -> bool {
+    pane != PaneId::Charms && sources(model, pane).problem.is_some()
+}
+
+/// What could not be read, why, and which key helps, in one line of at most `columns`.
+pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, Tone)> {
+    let (what, problem) = sources(model, pane).problem?;
+    let (remedy, tone) = remedy(model, problem);
+    let long = format!(" - {remedy}, enter tells more");
+    let short = " - enter tells more";
+    let why = if problem.kind == Kind::Credentials {
+        format!("{what}: not allowed: {}", problem.summary)
+    } else {
+        format!("{what}: {}", problem.summary)
+    };
+    let fits = |tail: &str| words::width(&why) + words::width(tail) <= columns;
+    let tail = [long.as_str(), short]
+        .into_iter()
+        .find(|tail| fits(tail))
+        .unwrap_or(if columns >= 60 { short } else { " - enter" });
+    let room = columns.saturating_sub(words::width(tail));
+    Some((format!("{}{tail}", words::cut(&why, room)), tone))
+}
+
+/// The key of an action, as the action table has it.
+fn key(id: ActionId) -> &'static str {
+    actions::spec(id)
+        .and_then(|spec| spec.keys.first().copied())
+        .unwrap_or_default()
+}
+
+/// The key that is likely to help.
+fn remedy(model: &Model, problem: &Problem) -> (String, Tone) {
+    match problem.kind {
+        _ if model.setting.offline => ("offline".to_owned(), Tone::Warn),
+        _ if expired(problem) => (format!("{} signs in", key(ActionId::SignIn)), Tone::Bad),
+        Kind::Credentials => (
+            format!(
+                "{} {} says which",
+                PaneId::Credentials.number(),
+                PaneId::Credentials.title()
+            ),
+            Tone::Bad,
+        ),
+        _ => (format!("{} looks again", key(ActionId::Refresh)), Tone::Warn),
+    }
+}
+
+/// The note in the border of `pane`: how old what it shows is, or why it shows nothing.
+pub fn note(model: &Model, pane: PaneId) -> Option<(String, Tone)> {
+    let sources = sources(model, pane);
+    let asking = if pane == PaneId::Activity {
+        model.journal.in_flight.is_some()
+    } else {
+        model.refresh.in_flight.is_some()
+    };
+    let Some(at) = sources.read_at else {
+        return match sources.problem {
+            Some((_, problem)) if problem.kind == Kind::Credentials => {
+                Some(("not allowed".to_owned(), Tone::Bad))
+            }
+            Some(_) => Some(("could not be read".to_owned(), Tone::Warn)),
+            None if asking => Some(("asking …".to_owned(), Tone::Dim)),
+            None if pane == PaneId::Activity => None,
+            None => Some(("not asked yet".to_owned(), Tone::Dim)),
+        };
+    };
+    let age = words::age(model.now, at);
+    let short = age.trim_end_matches(" ago");
+    let old = model.now - at > wake::stale_after(model);
+    // What is being looked at anew is not called stale: it says where it is from meanwhile.
+    let from_cache = asking && model.refresh.answered_at.is_none();
+    Some(match sources.problem {
+        Some(_) => (format!("stale {short}"), Tone::Warn),
+        None if from_cache => (format!("cached {age}"), Tone::Dim),
+        None if old => (format!("stale {short}"), Tone::Warn),
+        None => (age, Tone::Dim),
+    })
+}
+
+/// What is said where `pane` has no row: what it would show, why it does not, what to do.
+pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
+    let filter = super::filter(&model.panes, pane);
+    let (_, all) = super::counts(&model.panes, pane);
+    if !filter.trim().is_empty() && all > 0 {
+        return vec![
+            (unmatched(model, pane, filter, all), Tone::Plain),
+            (format!("{} drops the filter", key(ActionId::Unfilter)), Tone::Dim),
+        ];
+    }
+    let sources = sources(model, pane);
+    if let Some((what, problem)) = sources.problem {
+        let refused = problem.kind == Kind::Credentials;
+        let head = if refused {
+            "not allowed"
+        } else {
+            "could not be read"
+        };
+        let mut lines = vec![(format!("{what}: {head}"), Tone::Warn)];
+        lines.push((problem.summary.to_string(), Tone::Plain));
+        lines.extend(problem.hints.iter().map(|hint| (hint.to_string(), Tone::Plain)));
+        return lines;
+    }
+    let asking = if pane == PaneId::Activity {
+        model.journal.in_flight.is_some() && model.journal.answered_at.is_none()
+    } else {
+        sources.read_at.is_none() && model.refresh.in_flight.is_some()
+    };
+    if let Some(text) = nothing_named(model, pane) {
+        return vec![(text.to_owned(), Tone::Dim)];
+    }
+    if asking {
+        return vec![(asking_words(model, pane), Tone::Dim)];
+    }
+    if sources.read_at.is_none() && pane != PaneId::Activity {
+        let remedy = if model.setting.offline {
+            "offline: nothing of it was seen before; start without --offline".to_owned()
+        } else {
+            format!("nobody has asked yet: {} looks", key(ActionId::Refresh))
+        };
+        return vec![(remedy, Tone::Dim)];
+    }
+    vec![(none(model, pane), Tone::Dim)]
+}
+
+/// Where the workspace names nothing that the pane could show.
+fn nothing_named(model: &Model, pane: PaneId) -> Option<&'static str> {
+    let workspace = model.workspace();
+    match pane {
+        PaneId::Releases if workspace.upstream.is_none() => Some("this workspace names no upstream"),
+        PaneId::Channels | PaneId::Charms if workspace.charms.is_empty() => {
+            Some("this workspace names no charms")
+        }
+        _ => None,
+    }
+}
+
+/// What the pane lists, for sentences that say that there is none of it.
+fn things(model: &Model, pane: PaneId) -> String {
+    match (pane, &model.workspace().upstream) {
+        (PaneId::Releases, Some(upstream)) => format!("releases since {}", upstream.since),
+        (PaneId::Releases, None) => "releases".to_owned(),
+        (PaneId::Channels, _) => "channels".to_owned(),
+        (PaneId::Charms, _) => "charms, revisions and resources".to_owned(),
+        (PaneId::Credentials, _) => "credentials".to_owned(),
+        (PaneId::Activity, _) => "runs".to_owned(),
+    }
+}
+
+fn unmatched(model: &Model, pane: PaneId, filter: &str, all: usize) -> String {
+    let things = things(model, pane);
+    format!("none of {all} {things} matches '{filter}'")
+}
+
+fn asking_words(model: &Model, pane: PaneId) -> String {
+    match (pane, &model.workspace().upstream) {
+        (PaneId::Releases, Some(upstream)) => format!("asking GitHub for {} …", upstream.repository),
+        (PaneId::Channels | PaneId::Charms, _) => {
+            let charms = words::count(model.workspace().charms.len(), "charm", "charms");
+            format!("asking Charmhub for {charms} …")
+        }
+        (PaneId::Activity, _) => "reading the journal …".to_owned(),
+        _ => "asking …".to_owned(),
+    }
+}
+
+fn none(model: &Model, pane: PaneId) -> String {
+    match (pane, &model.workspace().upstream) {
+        (PaneId::Releases, Some(upstream)) => format!(
+            "no {} in {}/{}",
+            things(model, pane),
+            upstream.repository,
+            upstream.path
+        ),
+        (PaneId::Channels, _) => format!(
+            "no channel of these charms is open: {} in {} {} releases a revision",
+            key(ActionId::ReleaseRevision),
+            PaneId::Charms.number(),
+            PaneId::Charms.title()
+        ),
+        (PaneId::Credentials, _) => format!(
+            "no credential is known: {} signs in to Charmhub",
+            key(ActionId::SignIn)
+        ),
+        (PaneId::Activity, _) => format!(
+            "no runs yet: {} publishes the selected release",
+            key(ActionId::Publish)
+        ),
+        _ => format!("no {}", things(model, pane)),
+    }
+}

@@ -1,0 +1,144 @@
+//! What a frame and a key cost in long lists, counted: rows that are built, rows that a filter
+//! looks at, what happens before the first frame.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::world::{console, now, press, screen, setting, snapshot, type_in};
+use crate::console::actions::Key;
+use crate::console::layout::{self, layout};
+use crate::console::update::update;
+use crate::console::{Model, Msg, panes};
+use crate::domain::charm::RevisionFacts;
+use crate::domain::image::counted;
+use crate::domain::{CharmRevision, Outside, Release, Snapshot};
+
+const MANY: u64 = 10_000;
+const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 40), (200, 60)];
+
+/// Ten thousand revisions of the first charm.
+fn many_revisions() -> Snapshot {
+    let mut snapshot = snapshot();
+    let charm = "finos-legend-engine-k8s".parse().unwrap();
+    let facts = snapshot.charms.get_mut(&charm).unwrap().value.as_mut().unwrap();
+    facts.revisions = (1..=MANY)
+        .rev()
+        .map(|number| RevisionFacts {
+            revision: CharmRevision(number),
+            version: Outside::new(number.to_string()),
+            status: "released".into(),
+            created_at: now() - TimeDelta::hours(i64::try_from(MANY - number).unwrap()),
+            bases: Vec::new(),
+            sha3: None,
+        })
+        .collect();
+    snapshot
+}
+
+/// Ten thousand releases, one a day and more.
+fn many_releases() -> Snapshot {
+    let mut snapshot = snapshot();
+    let releases: Vec<Release> = (0..MANY)
+        .map(|number| {
+            let day = (now() - TimeDelta::hours(i64::try_from(number * 7).unwrap())).format("%Y-%m-%d");
+            let text = format!("{{\"core\": {{\"finos/legend-studio\": \"13.{number}\"}}}}");
+            Release::from_manifest(format!("{day}_{number}").parse().unwrap(), text.as_bytes()).unwrap()
+        })
+        .collect();
+    snapshot.releases.value = Some(releases);
+    // No branch without a release: that would be a row more.
+    snapshot.markers.value = Some(std::collections::BTreeSet::new());
+    snapshot
+}
+
+fn opened(snapshot: Snapshot, size: (u16, u16)) -> Model {
+    let mut model = console(size, false);
+    model.snapshot = Arc::new(snapshot);
+    panes::rebuild(&mut model);
+    model
+}
+
+/// Rows that have room on screen.
+fn room(model: &Model) -> usize {
+    let shown = layout(model).panes;
+    shown
+        .iter()
+        .map(|(pane, rect)| layout::list_height(*pane, *rect))
+        .sum()
+}
+
+fn built_within_room(model: &mut Model, what: &str) {
+    for key in [
+        Key::Down,
+        Key::PageDown,
+        Key::PageDown,
+        Key::End,
+        Key::PageUp,
+        Key::Home,
+    ] {
+        press(model, key);
+        let (_, drawn) = screen(model);
+        let room = room(model);
+        assert!(drawn.rows_built > 0, "{what}");
+        assert!(
+            drawn.rows_built <= room,
+            "{what}: {} rows for {room}",
+            drawn.rows_built
+        );
+    }
+}
+
+#[test]
+fn of_ten_thousand_revisions_only_the_visible_ones_are_built() {
+    for size in SIZES {
+        let mut model = opened(many_revisions(), size);
+        press(&mut model, Key::Char('3'));
+        press(&mut model, Key::Char(' '));
+        assert!(model.panes.charms.len() > 10_000);
+        built_within_room(&mut model, &format!("{size:?}"));
+    }
+}
+
+#[test]
+fn of_ten_thousand_releases_only_the_visible_ones_are_built() {
+    for size in SIZES {
+        let mut model = opened(many_releases(), size);
+        assert_eq!(model.panes.releases.len(), 10_000);
+        built_within_room(&mut model, &format!("{size:?}"));
+    }
+}
+
+#[test]
+fn a_letter_more_looks_only_at_what_the_letters_before_it_left() {
+    let mut model = opened(many_revisions(), (120, 40));
+    press(&mut model, Key::Char('3'));
+    press(&mut model, Key::Char(' '));
+    press(&mut model, Key::Char('/'));
+    type_in(&mut model, "r98");
+    let left = model.panes.charms.len();
+    assert!(left < 2_000, "{left}");
+    type_in(&mut model, "7");
+    assert_eq!(model.panes.charms.searched(), left);
+    built_within_room_of_filter(&model);
+}
+
+fn built_within_room_of_filter(model: &Model) {
+    let (text, drawn) = screen(model);
+    assert!(drawn.rows_built <= room(model));
+    assert!(text.contains("/r987 ("), "{text}");
+}
+
+#[test]
+fn before_the_first_frame_no_reference_is_parsed_and_nothing_is_asked() {
+    let snapshot = Arc::new(snapshot());
+    let setting = setting(false);
+    let before = counted::parsed();
+    let mut model = Model::new(setting, snapshot, now(), (120, 40));
+    let (text, _) = screen(&model);
+    assert_eq!(counted::parsed(), before);
+    assert!(text.contains("2025-01-27") && text.contains("engine"), "{text}");
+    // What costs time comes with the message that the first frame is out, and so do the questions.
+    assert!(!update(&mut model, Msg::FirstFrame(now())).is_empty());
+    assert!(counted::parsed() > before);
+}

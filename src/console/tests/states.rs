@@ -1,0 +1,254 @@
+//! What the panes say of themselves: not asked, asking, out of the cache, stale, broken, forbidden,
+//! empty, filtered; and the pictures in them.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use super::world::{console, now, press, record, screen, setting, snapshot, type_in};
+use crate::console::actions::Key;
+use crate::console::dialogs::Modal;
+use crate::console::panes::PaneId;
+use crate::console::update::update;
+use crate::console::view::look::Look;
+use crate::console::{Model, Msg, panes};
+use crate::domain::{Kind, Observed, Problem, Snapshot};
+use crate::journal::Outcome;
+
+const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (120, 40)];
+
+fn shown(model: &Model) -> String {
+    screen(model).0
+}
+
+/// A console that has not been answered yet.
+fn unanswered(known: Snapshot, size: (u16, u16)) -> Model {
+    let mut model = Model::new(setting(false), Arc::new(known), now(), size);
+    drop(update(&mut model, Msg::FirstFrame(now())));
+    model
+}
+
+fn broken(size: (u16, u16), kind: Kind, keep: bool) -> Model {
+    let mut known = snapshot();
+    let problem = Problem::new(kind, "GitHub did not answer within 30 s")
+        .cause("connection reset")
+        .hint("look whether https://www.githubstatus.com tells of trouble");
+    if keep {
+        known.releases.problem = Some(problem);
+    } else {
+        known.releases = Observed::failed(problem);
+    }
+    let mut model = console(size, false);
+    model.snapshot = Arc::new(known);
+    panes::rebuild(&mut model);
+    model
+}
+
+#[test]
+fn what_nobody_asked_yet_is_said_to_be_so() {
+    for size in SIZES {
+        let mut model = Model::new(setting(false), Arc::new(Snapshot::default()), now(), size);
+        model.setting.offline = false;
+        for pane in "1234".chars() {
+            press(&mut model, Key::Char(pane));
+            let text = shown(&model);
+            assert!(text.contains("not asked yet"), "{size:?} {pane}\n{text}");
+            // Charms and secrets have rows by the workspace alone.
+            let bare = matches!(pane, '1' | '2');
+            let said = text.contains("nobody has asked yet");
+            assert!(said || !bare, "{size:?} {pane}\n{text}");
+        }
+    }
+}
+
+#[test]
+fn what_is_being_asked_says_whom() {
+    for size in SIZES {
+        let mut model = unanswered(Snapshot::default(), size);
+        for (pane, whom) in [
+            ('1', "asking GitHub for finos/legend"),
+            ('2', "asking Charmhub for 2 charms"),
+            ('5', "reading the journal"),
+        ] {
+            press(&mut model, Key::Char(pane));
+            // The journal is answered by the press, as the shell would.
+            if pane != '5' {
+                assert!(shown(&model).contains(whom), "{size:?}\n{}", shown(&model));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_comes_from_the_cache_says_so_until_the_answer_is_there() {
+    let mut old = snapshot();
+    let read = now() - TimeDelta::hours(3);
+    old.releases.read_at = Some(read);
+    old.markers.read_at = Some(read);
+    let mut model = unanswered(old, (120, 40));
+    assert!(shown(&model).contains("cached 3 h ago"), "{}", shown(&model));
+    let id = model.refresh.in_flight.unwrap();
+    let same = model.snapshot.clone();
+    drop(update(&mut model, Msg::Observed(id, now(), same)));
+    assert!(shown(&model).contains("stale 3 h"), "{}", shown(&model));
+}
+
+#[test]
+fn a_failed_look_keeps_the_rows_and_its_line_opens_the_problem() {
+    for size in SIZES {
+        let mut model = broken(size, Kind::Network, true);
+        press(&mut model, Key::Char('1'));
+        press(&mut model, Key::Home);
+        let text = shown(&model);
+        assert!(text.contains("releases: GitHub did"), "{size:?}\n{text}");
+        assert!(text.contains("enter"), "{size:?}\n{text}");
+        assert!(text.contains("2025-01-27"), "{size:?}\n{text}");
+        // Home goes to the line over the rows; nothing can be done to a row from there.
+        assert!(panes::on_banner(&model.panes, PaneId::Releases));
+        assert!(model.panes.releases.selected().is_none());
+        press(&mut model, Key::Enter);
+        let Some(Modal::Problem(told)) = &model.modal else {
+            panic!("{}", shown(&model))
+        };
+        assert!(told.title.contains("releases"));
+        press(&mut model, Key::Esc);
+        press(&mut model, Key::Down);
+        assert!(model.panes.releases.selected().is_some());
+    }
+}
+
+#[test]
+fn without_rows_the_problem_is_told_in_full_and_enter_opens_it() {
+    for size in SIZES {
+        let mut model = broken(size, Kind::Network, false);
+        press(&mut model, Key::Char('1'));
+        let text = shown(&model);
+        assert!(text.contains("could not be read"), "{size:?}\n{text}");
+        press(&mut model, Key::Enter);
+        assert!(matches!(model.modal, Some(Modal::Problem(_))));
+    }
+    let text = shown(&broken((120, 40), Kind::Network, false));
+    assert!(text.contains("githubstatus"), "{text}");
+}
+
+#[test]
+fn forbidden_is_another_word_than_broken() {
+    for size in SIZES {
+        let mut model = broken(size, Kind::Credentials, false);
+        press(&mut model, Key::Char('1'));
+        let text = shown(&model);
+        assert!(text.contains("not allowed"), "{size:?}\n{text}");
+        assert!(!text.contains("could not be read"), "{size:?}\n{text}");
+    }
+}
+
+#[test]
+fn a_filter_that_leaves_nothing_says_what_there_is_and_how_to_get_it_back() {
+    for size in SIZES {
+        let mut model = console(size, false);
+        press(&mut model, Key::Char('/'));
+        type_in(&mut model, "zzz");
+        let text = shown(&model).replace('\n', " ");
+        assert!(text.contains("/zzz (0 of 5)"), "{size:?}\n{text}");
+        assert!(text.contains("none of 5 releases since"), "{size:?}\n{text}");
+        assert!(text.contains("drops the filter"), "{size:?}\n{text}");
+    }
+}
+
+#[test]
+fn an_upstream_without_releases_is_named() {
+    let mut known = snapshot();
+    known.releases = Observed::read(Vec::new(), now());
+    known.markers = Observed::read(std::collections::BTreeSet::new(), now());
+    let mut model = console((120, 40), false);
+    model.snapshot = Arc::new(known);
+    panes::rebuild(&mut model);
+    let text = shown(&model);
+    assert!(text.contains("no releases since 2022-04-01"), "{text}");
+}
+
+#[test]
+fn the_foot_of_the_releases_tells_their_rhythm() {
+    let mut model = console((120, 40), false);
+    model.runs = vec![record(Some(Outcome::Done))];
+    panes::rebuild(&mut model);
+    let text = shown(&model);
+    assert!(text.contains("/month"), "{text}");
+    press(&mut model, Key::Char('z'));
+    let text = shown(&model);
+    assert!(text.contains("cadence 0.3/month · "), "{text}");
+    model.setting.look = Look {
+        unicode: false,
+        ..Look::FULL
+    };
+    assert!(
+        shown(&model).contains("cadence 0.3/month - "),
+        "{}",
+        shown(&model)
+    );
+}
+
+#[test]
+fn the_scale_of_the_credentials_reaches_to_the_farthest_end() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('4'));
+    press(&mut model, Key::Char('z'));
+    let text = shown(&model);
+    let scale = text.lines().find(|line| line.contains("ends in")).unwrap();
+    assert!(scale.contains("today") && scale.contains("90 d"), "{text}");
+    // The bars begin below the word that means now.
+    let bar = text.lines().find(|line| line.contains("12 d 4 h")).unwrap();
+    let column = |line: &str, wanted: &str| line.split(wanted).next().unwrap().chars().count();
+    assert_eq!(column(scale, "today"), column(bar, "█"), "{text}");
+}
+
+#[test]
+fn an_image_that_was_looked_at_shows_in_the_upload_dialog_what_is_to_be_sent() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('3'));
+    press(&mut model, Key::Down);
+    press(&mut model, Key::Char('u'));
+    type_in(&mut model, "docker://docker.io/finos/legend-engine-server:4.68.0");
+    assert!(!shown(&model).contains("to send"), "{}", shown(&model));
+    press(&mut model, Key::Ctrl('o'));
+    let text = shown(&model);
+    assert!(text.contains("28.0 MB there, 307 MB to send"), "{text}");
+    press(&mut model, Key::Esc);
+    let text = shown(&model);
+    assert!(text.contains("28.0 MB there, 307 MB to send"), "{text}");
+    assert!(text.contains("░░██████████████████"), "{text}");
+}
+
+#[test]
+fn the_picture_of_a_channel_tells_what_its_rows_tell() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('2'));
+    press(&mut model, Key::Enter);
+    press(&mut model, Key::End);
+    let text = shown(&model);
+    assert!(text.contains("Changes that this journal and the store"), "{text}");
+    assert!(text.contains("says the store"), "{text}");
+}
+
+#[test]
+fn nothing_but_ascii_is_drawn_where_nothing_else_may_be() {
+    let mut model = broken((120, 40), Kind::Network, true);
+    model.setting.look = Look {
+        color: false,
+        unicode: false,
+        borders: false,
+    };
+    model.runs = vec![record(Some(Outcome::Done))];
+    panes::rebuild(&mut model);
+    for keys in ["1", "4", "2\n"] {
+        for key in keys.chars() {
+            press(&mut model, if key == '\n' { Key::Enter } else { Key::Char(key) });
+        }
+        let text = shown(&model);
+        let odd: String = text
+            .chars()
+            .filter(|c| !c.is_ascii() && !matches!(c, '…'))
+            .collect();
+        assert_eq!(odd, "", "{text}");
+    }
+}

@@ -1,0 +1,123 @@
+//! What a filter found, marked in the rows that are shown.
+//!
+//! Owns where a filter matches the text on screen. What it matched that is not on screen is marked
+//! nowhere. Must not decide which rows are shown.
+
+use nucleo_matcher::pattern::{AtomKind, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::console::listing;
+
+/// A filter, ready to look at rows.
+pub struct Found {
+    pattern: Pattern,
+    matcher: Matcher,
+    text: Vec<char>,
+    at: Vec<u32>,
+}
+
+impl Found {
+    /// Nothing where nothing is filtered.
+    pub fn of(filter: &str) -> Option<Self> {
+        if filter.trim().is_empty() {
+            return None;
+        }
+        Some(Self {
+            pattern: listing::pattern(filter),
+            matcher: Matcher::new(Config::DEFAULT),
+            text: Vec::new(),
+            at: Vec::new(),
+        })
+    }
+
+    /// Lays `style` over the characters of the row in `rect` that the filter finds there, word by
+    /// word.
+    pub fn mark(&mut self, buffer: &mut Buffer, rect: Rect, style: Style) {
+        self.text.clear();
+        for x in rect.x..rect.right() {
+            let cell = buffer.cell((x, rect.y));
+            self.text
+                .push(cell.and_then(|cell| cell.symbol().chars().next()).unwrap_or(' '));
+        }
+        let row = Utf32Str::Unicode(&self.text);
+        self.at.clear();
+        for word in &self.pattern.atoms {
+            // What must not be there is marked nowhere.
+            if word.negative {
+                continue;
+            }
+            // Where it stands in one piece the eye looks for it there. Where a row begins and ends
+            // is told by its words, not by its columns: of marks for that only the text is looked for.
+            let loose = (word.kind == AtomKind::Fuzzy).then_some(AtomKind::Fuzzy);
+            let mut word = word.clone();
+            for kind in std::iter::once(AtomKind::Substring).chain(loose) {
+                word.kind = kind;
+                let before = self.at.len();
+                if word.indices(row, &mut self.matcher, &mut self.at).is_some() {
+                    break;
+                }
+                self.at.truncate(before);
+            }
+        }
+        for at in &self.at {
+            let column = u16::try_from(*at).unwrap_or(u16::MAX);
+            if let Some(cell) = buffer.cell_mut((rect.x.saturating_add(column), rect.y)) {
+                cell.set_style(style);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::style::Modifier;
+
+    use super::*;
+
+    fn marked(filter: &str, row: &str) -> String {
+        let mut buffer = Buffer::with_lines([row]);
+        let rect = buffer.area;
+        if let Some(mut found) = Found::of(filter) {
+            found.mark(&mut buffer, rect, Style::new().add_modifier(Modifier::UNDERLINED));
+        }
+        (0..rect.width)
+            .map(|x| {
+                let cell = buffer.cell((x, 0)).unwrap();
+                if cell.modifier.contains(Modifier::UNDERLINED) {
+                    '^'
+                } else {
+                    ' '
+                }
+            })
+            .collect::<String>()
+            .trim_end()
+            .to_owned()
+    }
+
+    #[test]
+    fn what_was_found_is_marked_where_it_stands() {
+        assert_eq!(marked("36", "2023-12-05  4.36.0"), "              ^^");
+        assert_eq!(marked("STU", "engine studio"), "       ^^^");
+        assert_eq!(marked("eng r1", "engine  r12"), "^^^     ^^");
+        assert_eq!(marked("本", "日本語 r1"), "  ^");
+        // In one piece where it stands so, else letter by letter.
+        assert_eq!(marked("23-1", "2023-12-05"), "  ^^^^");
+        assert_eq!(marked("eg", "engine"), "^ ^");
+    }
+
+    #[test]
+    fn nothing_is_marked_that_was_not_asked_for() {
+        assert_eq!(marked("", "engine"), "");
+        assert_eq!(marked("  ", "engine"), "");
+        assert_eq!(marked("!eng", "engine"), "");
+        assert_eq!(marked("hidden r1", "engine r1"), "       ^^");
+    }
+
+    #[test]
+    fn ends_are_marked_though_columns_follow() {
+        assert_eq!(marked("r1$", "engine r1    published"), "       ^^");
+    }
+}
