@@ -9,11 +9,8 @@ mod header;
 pub mod look;
 mod pane;
 pub mod piece;
-<<<<<<< HEAD
-mod tour;
-=======
 pub mod spark;
->>>>>>> pictures
+mod tour;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
