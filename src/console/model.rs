@@ -15,7 +15,9 @@ use super::live::Live;
 use super::panes::{PaneId, Panes};
 use super::review::Review;
 use super::running::Running;
+use super::split::Split;
 use super::view::look::Look;
+use super::wishes::Wishes;
 use crate::config::Workspace;
 use crate::domain::{CharmName, Outside, Problem, Snapshot};
 use crate::journal::{RunId, RunRecord};
@@ -39,6 +41,8 @@ pub struct Setting {
     pub folder: String,
     /// What `~` stands for, where it is known.
     pub home: Option<String>,
+    /// What the operator wants of the terminal.
+    pub wishes: Wishes,
 }
 
 /// Which screen is up.
@@ -87,6 +91,12 @@ pub struct Model {
     pub lines: u16,
     /// True while the terminal window has the focus.
     pub in_focus: bool,
+    /// True while the mouse is the console's and not the terminal's.
+    pub mouse: bool,
+    /// Where the borders between the panes were dragged to.
+    pub split: Split,
+    /// True where the message taken last changed nothing that is drawn.
+    pub still: bool,
     /// The refresh.
     pub refresh: Asked,
     /// The reading of the journal.
@@ -132,6 +142,7 @@ impl Model {
         now: DateTime<Utc>,
         (columns, lines): (u16, u16),
     ) -> Self {
+        let mouse = setting.wishes.mouse;
         let mut model = Self {
             setting,
             snapshot,
@@ -139,6 +150,9 @@ impl Model {
             columns,
             lines,
             in_focus: true,
+            mouse,
+            split: Split::default(),
+            still: false,
             refresh: Asked::default(),
             journal: Asked::default(),
             runs: Vec::new(),

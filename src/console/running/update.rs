@@ -49,6 +49,10 @@ pub fn progress(model: &mut Model, progress: RunProgress) {
     let Some(live) = model.live.get_mut(&progress.run) else {
         return;
     };
+    if live.progress.as_ref() == Some(&progress) {
+        model.still = true;
+        return;
+    }
     live.cancel_asked |= progress.cancel_requested;
     live.progress = Some(progress);
     panes::rebuild_activity(model);
@@ -65,6 +69,7 @@ pub fn ended(
     if let Some(live) = model.live.get_mut(run) {
         live.ended = true;
     }
+    let mut notified = Vec::new();
     match result {
         Ok(record) => {
             let words = match record.outcome {
@@ -74,7 +79,9 @@ pub fn ended(
                 Some(Outcome::Cancelled) => "stopped",
                 Some(Outcome::Unknown) | None => "ended without a certain answer; resume it to look",
             };
-            model.say(format!("{}: {words}", model.short_title(&record.plan.title)));
+            let told = format!("{}: {words}", model.short_title(&record.plan.title));
+            notified = crate::console::update::told_elsewhere(model, &record, &told);
+            model.say(told);
             match model.runs.iter_mut().find(|known| known.id == record.id) {
                 Some(known) => *known = record,
                 None => model.runs.insert(0, record),
@@ -90,6 +97,7 @@ pub fn ended(
     } else {
         Vec::new()
     };
+    effects.extend(notified);
     if model.leaving && !model.busy() {
         return vec![Effect::Quit];
     }

@@ -6,6 +6,7 @@ mod random;
 mod screens;
 mod standing;
 mod table;
+mod terminal;
 mod transfers;
 mod workflows;
 mod world;
