@@ -344,7 +344,7 @@ fn a_recorded_session_is_replayed_to_the_same_screen() {
         before: 1,
     };
     tape.take(Msg::Drag(grip, 60, 5));
-    tape.take(Msg::Wheel(Some(PaneId::Releases), 3));
+    tape.take(Msg::Wheel(Some(PaneId::Channels), 1));
     tape.take(Msg::Go(Go::Pane(PaneId::Releases)));
     tape.take(Msg::Said("something".to_owned()));
     tape.take(Msg::Clock(now() + TimeDelta::minutes(3)));

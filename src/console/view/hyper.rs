@@ -25,8 +25,12 @@ pub fn pass(buffer: &mut Buffer, known: &[(Rect, String)]) {
         let Some(from) = (rect.x..rect.right()).find(|x| !blank(x)) else {
             continue;
         };
-        let end = (from..rect.right()).find(blank).unwrap_or(rect.right());
-        link(buffer, rect.y, from, end, page);
+        let mut end = from;
+        while end < rect.right() && !blank(&end) {
+            // The second column of a wide character is a blank cell.
+            end += columns(buffer, end, rect.y);
+        }
+        link(buffer, rect.y, from, end.min(rect.right()), page);
     }
     for y in buffer.area.y..buffer.area.bottom() {
         for (from, end, address) in addresses(buffer, y) {
@@ -39,6 +43,12 @@ fn is_blank(buffer: &Buffer, x: u16, y: u16) -> bool {
     buffer
         .cell((x, y))
         .is_none_or(|cell| cell.symbol().trim().is_empty())
+}
+
+/// Columns of the character at `x`, `y`.
+fn columns(buffer: &Buffer, x: u16, y: u16) -> u16 {
+    let symbol = buffer.cell((x, y)).map_or(" ", |cell| cell.symbol());
+    words::width(symbol).max(1) as u16
 }
 
 /// Columns and text of the whole addresses in a row.
