@@ -18,6 +18,8 @@ fn main() -> ExitCode {
             plain: opening.plain,
             no_color: opening.no_color,
             demo: opening.demo,
+            record: opening.record,
+            lent: Some(opening.lent),
         };
         Box::pin(console::run(session, options))
     })

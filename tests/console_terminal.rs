@@ -1,5 +1,5 @@
 //! The console in a real pseudo-terminal, on the embedded world: a publish and a rotation key by
-//! key, and the terminal given back on leaving and on SIGTERM.
+//! key, and the terminal lent, stopped, released and given back, whatever happens.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
 
@@ -7,7 +7,7 @@ mod common;
 
 use std::process::Command;
 
-use common::{demo, given_back};
+use common::{Terminal, demo, given_back};
 
 #[test]
 fn a_publish_key_by_key_and_the_terminal_given_back() {
@@ -76,6 +76,249 @@ fn a_rotation_key_by_key_from_plan_to_proof() {
     assert_eq!(code, 0);
     given_back(&raw);
     assert!(!raw.contains("wrong-password"), "a password was shown");
+}
+
+/// What the terminal sends of the mouse: press (`M`) or release (`m`) of a button at a cell.
+fn mouse(button: u8, x: u16, y: u16, end: char) -> String {
+    format!("\u{1b}[<{button};{};{}{end}", x + 1, y + 1)
+}
+
+#[test]
+fn the_mouse_drags_opens_and_is_released_and_a_recording_shows_the_same_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, tape) = (folder.path().join("demo"), folder.path().join("tape"));
+    let arguments = [
+        "demo",
+        "--state",
+        state.to_str().unwrap(),
+        "--record",
+        tape.to_str().unwrap(),
+    ];
+    let mut terminal = Terminal::start(&arguments, (40, 120));
+    terminal.see("2 new");
+    assert!(String::from_utf8_lossy(terminal.raw()).contains("\u{1b}]0;windlass legend\u{7}"));
+    // The border between the columns, twelve cells to the right.
+    terminal.press(&(mouse(0, 38, 6, 'M') + &mouse(32, 45, 6, 'M') + &mouse(32, 50, 6, 'M')));
+    terminal.press(&mouse(0, 50, 6, 'm'));
+    terminal.until("a wider pane", |screen| {
+        let line = screen.lines().nth(1).unwrap_or_default();
+        line.chars().position(|c| c == '┐') == Some(49)
+    });
+    // Two clicks on the first release open it.
+    for end in ['M', 'm', 'M', 'm'] {
+        terminal.press(&mouse(0, 5, 2, end));
+    }
+    terminal.see("Release 2025-01-27");
+    let raw = String::from_utf8_lossy(terminal.raw()).into_owned();
+    let link = "https://github.com/finos/legend/tree/master/releases/2025-01-27\u{1b}\\2\u{1b}]8;;\u{1b}\\";
+    assert!(raw.contains(link), "every cell is a link of its own");
+    terminal.press("\u{1b}");
+    terminal.until("the panes", |screen| !screen.contains("Release 2025-01-27"));
+    terminal.press("m");
+    terminal.see("mouse released");
+    let raw = String::from_utf8_lossy(terminal.raw()).into_owned();
+    assert!(raw.rfind("\u{1b}[?1000l").unwrap() > raw.rfind("\u{1b}[?1000h").unwrap());
+    terminal.press("?");
+    let shown = terminal.see("Help: type to search");
+    terminal.press("\u{1b}");
+    terminal.until("the panes", |screen| !screen.contains("Help:"));
+    terminal.press("q");
+    let (code, raw) = terminal.end();
+    assert_eq!(code, 0);
+    given_back(&raw);
+
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&tape).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let recorded = std::fs::read_to_string(&tape).unwrap();
+    let lines: Vec<&str> = recorded.lines().collect();
+    // Up to where help was opened: what follows closed it again.
+    let help = lines.iter().rposition(|line| *line == r#"{"key":"?"}"#).unwrap();
+    let replayed = windlass::console::record::replay(
+        lines[..=help].iter().copied(),
+        windlass::console::view::look::Look::FULL,
+    )
+    .unwrap();
+    assert_eq!(drawn(&replayed.model), tidy(&shown), "{:?}", replayed.left_out);
+}
+
+/// What a console looks like, without blanks at the ends of lines.
+fn drawn(model: &windlass::console::Model) -> String {
+    let backend = ratatui::backend::TestBackend::new(model.columns, model.lines);
+    let mut terminal = ratatui::Terminal::new(backend).unwrap();
+    terminal
+        .draw(|frame| {
+            windlass::console::view::draw(model, frame);
+        })
+        .unwrap();
+    let buffer = terminal.backend().buffer();
+    let lines = buffer.content().chunks(usize::from(model.columns));
+    let text: Vec<String> = lines
+        .map(|cells| cells.iter().map(ratatui::buffer::Cell::symbol).collect())
+        .collect();
+    tidy(&text.join("\n"))
+}
+
+fn tidy(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
+}
+
+#[test]
+fn a_pager_gets_the_terminal_and_ctrl_c_in_it_ends_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, pager) = (folder.path().join("demo"), folder.path().join("my pager"));
+    // Reads the text, then a line from the terminal itself: in the terminal's own mode, with echo.
+    let script = "#!/bin/sh\ntrap 'echo INTERRUPTED' INT\nlines=$(wc -l)\n\
+                  echo \"PAGED $1 ${GITHUB_TOKEN:-no-token} $((lines > 3))\"\n\
+                  while ! read answer < /dev/tty; do :; done\necho \"READ $answer\"\n";
+    std::fs::write(&pager, script).unwrap();
+    std::fs::set_permissions(&pager, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let command = format!("'{}' \"a $HOME b\"", pager.display());
+    let variables = [
+        ("PAGER", command.as_str()),
+        ("GITHUB_TOKEN", "planted-token-value"),
+    ];
+    let arguments = ["demo", "--state", state.to_str().unwrap()];
+    let mut terminal = Terminal::start_with(&arguments, (24, 80), &variables);
+    terminal.see("2 new");
+    terminal.press("\r");
+    terminal.see("Release 2025-01-27");
+    terminal.press("v");
+    // Nothing of the words was expanded, no token came along, the text did.
+    terminal.see("PAGED a $HOME b no-token 1");
+    given_back(&String::from_utf8_lossy(terminal.raw()));
+    terminal.press("\u{3}");
+    terminal.see("INTERRUPTED");
+    // Keys of the console are now plain text for the pager.
+    terminal.press("quit\r");
+    terminal.until("the dialog again", |screen| {
+        screen.contains("Release 2025-01-27") && !screen.contains("PAGED")
+    });
+    assert!(String::from_utf8_lossy(terminal.raw()).contains("READ quit"));
+    terminal.press("\u{1b}");
+    terminal.see("1 Releases");
+    terminal.press("q");
+    let (code, raw) = terminal.end();
+    assert_eq!(code, 0);
+    given_back(&raw);
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_it_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("demo");
+    let variables = [
+        ("PS1", "SHELL> "),
+        ("ENV", ""),
+        ("HOME", folder.path().to_str().unwrap()),
+    ];
+    let mut terminal = Terminal::start_program("/bin/sh", &["-i"], (24, 80), &variables);
+    terminal.see("SHELL>");
+    terminal.press(&format!(
+        "{} demo --state {}\r",
+        env!("CARGO_BIN_EXE_windlass"),
+        state.display()
+    ));
+    terminal.see("2 new");
+    terminal.press("\u{1a}");
+    terminal.until("the shell", |screen| {
+        screen.contains("SHELL>") && !screen.contains("1 Releases")
+    });
+    given_back(&String::from_utf8_lossy(terminal.raw()));
+    terminal.press("echo still-$((40 + 2))\r");
+    terminal.see("still-42");
+    terminal.press("fg\r");
+    terminal.see("1 Releases");
+    // It reads keys again.
+    terminal.press("?");
+    terminal.see("Help: type to search");
+    terminal.press("\u{1b}");
+    terminal.until("the panes", |screen| !screen.contains("Help:"));
+    terminal.press("q");
+    terminal.until("the shell", |screen| {
+        !screen.contains("1 Releases") && screen.contains("SHELL>")
+    });
+    given_back(&String::from_utf8_lossy(terminal.raw()));
+    terminal.press("exit\r");
+    terminal.end();
+}
+
+#[test]
+fn a_terminal_that_hangs_up_in_the_middle_of_a_run_leaves_a_run_that_can_be_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut terminal = demo(folder.path(), (40, 120));
+    terminal.see("2 new");
+    terminal.press("p");
+    terminal.see("17 changes");
+    terminal.press("\r");
+    terminal.see("Type 2025-01-27 to start");
+    terminal.press("2025-01-27\r");
+    // It has begun: from here on it stands in the journal.
+    terminal.see("begun");
+    let pid = terminal.child.process_id().unwrap().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-HUP", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let (code, raw) = terminal.end();
+    assert_eq!(code, 130);
+    given_back(&raw);
+    // The journal is whole: the run stands in it, and taken up again it is done.
+    let mut terminal = demo(folder.path(), (40, 120));
+    terminal.see("Publish");
+    terminal.press("5\r");
+    let text = terminal.until("the run", |screen| screen.contains("begun"));
+    if !text.contains("done  begun") {
+        terminal.press("r");
+        terminal.see("Type 2025-01-27 to go on");
+        terminal.press("2025-01-27\r");
+    }
+    terminal.until("its end", |screen| screen.contains("done  begun"));
+    terminal.press("\u{1b}");
+    terminal.see("1 Releases");
+    terminal.press("q");
+    terminal.end();
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_leaves_a_report_without_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("demo");
+    let variables = [
+        ("WINDLASS_TEST_PANIC_AT_FRAME", "2"),
+        ("GITHUB_TOKEN", "planted-token-value"),
+    ];
+    let arguments = ["demo", "--state", state.to_str().unwrap()];
+    let terminal = Terminal::start_with(&arguments, (24, 80), &variables);
+    let (code, raw) = terminal.end();
+    assert_eq!(code, 101);
+    given_back(&raw);
+    let told = &raw[raw.rfind("\u{1b}[?1049l").unwrap()..];
+    let crashes = state.join("windlass").join("crashes");
+    let report = std::fs::read_dir(&crashes)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let flat = told.replace(['\r', '\n'], "");
+    assert!(flat.contains(report.to_str().unwrap()), "{told}");
+    assert!(
+        told.contains("windlass resume") && !told.contains("sesame"),
+        "{told}"
+    );
+    let text = std::fs::read_to_string(&report).unwrap();
+    assert!(
+        text.contains("on purpose") && text.contains("FirstFrame"),
+        "{text}"
+    );
+    assert!(!text.contains("sesame") && !text.contains("planted"), "{text}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&report).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[test]

@@ -45,6 +45,9 @@ pub struct Global {
     /// What opens the encrypted credential, without asking; - reads it from standard input
     #[arg(long, global = true, value_name = "FILE|-")]
     pub passphrase_file: Option<PathBuf>,
+    /// Record what happens in the console, secrets masked, into a new file
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// Say more on standard error; twice for every detail
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,

@@ -45,15 +45,7 @@ pub async fn run(global: &Global, wish: &Demo, console: Face, output: &Output) -
         "The demo world is a toy on 127.0.0.1; it lies in {}.",
         crate::domain::Outside::new(dir.display().to_string())
     ));
-    let ended = console(
-        session,
-        Opening {
-            plain: global.plain,
-            no_color: global.no_color,
-            demo: true,
-        },
-    )
-    .await;
+    let ended = console(session, Opening::of(global, true)).await;
     world.stop().await;
     ended.map(|()| 0)
 }

@@ -43,7 +43,7 @@ use environment::Environment;
 use output::Output;
 
 /// How the console is to be opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Opening {
     /// Without borders, in ASCII.
     pub plain: bool,
@@ -51,6 +51,23 @@ pub struct Opening {
     pub no_color: bool,
     /// On the embedded world.
     pub demo: bool,
+    /// Where everything that happens is recorded.
+    pub record: Option<std::path::PathBuf>,
+    /// To be set while another program has the terminal.
+    pub lent: &'static std::sync::atomic::AtomicBool,
+}
+
+impl Opening {
+    /// As the options say.
+    fn of(global: &args::Global, demo: bool) -> Self {
+        Self {
+            plain: global.plain,
+            no_color: global.no_color,
+            demo,
+            record: global.record.clone(),
+            lent: &signals::LENT,
+        }
+    }
 }
 
 /// The other face, opened on a session until its operator leaves it.
@@ -135,15 +152,7 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
     match cli.command {
         None => {
             let session = process.quiet_session(global)?;
-            console(
-                session,
-                Opening {
-                    plain: global.plain,
-                    no_color: global.no_color,
-                    demo: false,
-                },
-            )
-            .await?;
+            console(session, Opening::of(global, false)).await?;
             Ok(0)
         }
         Some(Command::Demo(demo)) => demo::run(global, &demo, console, output).await,

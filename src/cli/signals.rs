@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::Ending;
 
 static RUNNING: AtomicBool = AtomicBool::new(false);
+/// True while a pager or an editor has the terminal: Ctrl-C is typed to it, and reaches everybody.
+pub static LENT: AtomicBool = AtomicBool::new(false);
 static TYPED: AtomicBool = AtomicBool::new(false);
 
 /// Ctrl-C was typed where the terminal makes no signal of it. Whoever asked ends on its own.
@@ -22,7 +24,7 @@ pub fn interrupt() {
 /// Listens for requests to stop, from the moment it is made: one that arrives before anybody waits
 /// is not lost, and no longer kills the process with the terminal taken.
 struct Requests {
-    streams: Vec<Signal>,
+    streams: Vec<(SignalKind, Signal)>,
 }
 
 impl Requests {
@@ -33,17 +35,31 @@ impl Requests {
             SignalKind::hangup(),
         ];
         Self {
-            streams: kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect(),
+            streams: kinds
+                .into_iter()
+                .filter_map(|kind| Some((kind, signal(kind).ok()?)))
+                .collect(),
         }
     }
 
     /// Resolves at the next one.
     async fn next(&mut self) {
-        let any = self.streams.iter_mut().map(|stream| Box::pin(stream.recv()));
-        if any.len() == 0 {
-            return std::future::pending().await;
+        loop {
+            let any = self.streams.iter_mut().map(|(kind, stream)| {
+                let kind = *kind;
+                Box::pin(async move {
+                    stream.recv().await;
+                    kind
+                })
+            });
+            if any.len() == 0 {
+                return std::future::pending().await;
+            }
+            let (kind, ..) = futures_util::future::select_all(any).await;
+            if kind != SignalKind::interrupt() || !LENT.load(Ordering::SeqCst) {
+                return;
+            }
         }
-        futures_util::future::select_all(any).await;
     }
 }
 

@@ -11,7 +11,7 @@ pub mod workspace;
 use std::path::{Path, PathBuf};
 
 pub use commented::commented;
-pub use user::{Operator, UserConfig};
+pub use user::{Notify, Operator, UserConfig};
 pub use workspace::Workspace;
 
 use crate::domain::{Kind, Outside, Problem};

@@ -19,6 +19,19 @@ pub struct Operator {
     pub email: Option<String>,
 }
 
+/// When the terminal is told that a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Notify {
+    /// Whenever a run that took a while ends.
+    Always,
+    /// Only while another window has the focus.
+    #[default]
+    Unfocused,
+    /// Never.
+    Never,
+}
+
 /// The user's file. Every key is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -27,6 +40,14 @@ pub struct UserConfig {
     pub workspace: Option<String>,
     /// Minutes between automatic refreshes of the console; 0 switches them off. Default 5.
     pub refresh_minutes: Option<u64>,
+    /// Whether the console takes the mouse. Default true.
+    pub mouse: Option<bool>,
+    /// Whether names and addresses on screen are links. Default true, where the terminal can.
+    pub links: Option<bool>,
+    /// Whether texts are copied by way of the terminal. Default true.
+    pub clipboard: Option<bool>,
+    /// When the terminal is told that a run ended. Default `unfocused`.
+    pub notify: Option<Notify>,
     /// Who acts.
     #[serde(default)]
     pub operator: Operator,
@@ -59,5 +80,26 @@ mod tests {
         let text = problem.to_string();
         assert!(text.contains("config.toml, line 2, column 1"), "{text}");
         assert!(text.contains("wrokspace"), "{text}");
+    }
+
+    #[test]
+    fn what_a_key_cannot_be_is_said_with_its_place() {
+        let good = "mouse = false\nlinks = true\nclipboard = false\nnotify = \"always\"\n";
+        let read = place::parse::<UserConfig>(good, "config.toml").unwrap();
+        assert_eq!((read.mouse, read.notify), (Some(false), Some(Notify::Always)));
+        for (bad, place, word) in [
+            ("mouse = \"off\"\n", "line 1, column 9", "boolean"),
+            (
+                "links = true\nnotify = \"loud\"\n",
+                "line 2, column 10",
+                "unfocused",
+            ),
+            ("\nclipboard = 1\n", "line 2, column 13", "boolean"),
+        ] {
+            let text = place::parse::<UserConfig>(bad, "config.toml")
+                .unwrap_err()
+                .to_string();
+            assert!(text.contains(place) && text.contains(word), "{text}");
+        }
     }
 }

@@ -119,6 +119,14 @@ pub enum Effect {
     Open(String),
     /// Remember that the tour is over.
     EndTour,
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
+    /// Give the terminal to the pager until it ends.
+    Page(String),
+    /// Give the terminal to the editor, on the settings file.
+    EditSettings,
+    /// Tell the terminal that something ended, for whoever looks elsewhere.
+    Notify(String),
     /// Leave.
     Quit,
 }

@@ -51,12 +51,12 @@ pub fn layout(model: &Model) -> Layout {
     );
     let grid = w >= GRID.0 && h >= GRID.1 && !model.zoomed;
     if grid {
-        let left = (w * 32 / 100).clamp(36, 50);
+        let left = model.split.left(w);
         let right = w - left;
-        let above = body.height * 55 / 100;
+        let above = model.split.above(body.height);
         let below = body.height - above;
         let (x, y) = (body.x, body.y);
-        let credentials = right * 11 / 20;
+        let credentials = model.split.credentials(right);
         return Layout {
             header,
             tabs: None,

@@ -16,8 +16,10 @@ use super::panes::{PaneId, Panes};
 use super::queue::Queue;
 use super::review::Review;
 use super::running::Running;
+use super::split::Split;
 use super::tour::Step;
 use super::view::look::Look;
+use super::wishes::Wishes;
 use crate::config::Workspace;
 use crate::domain::{CharmName, Outside, Problem, Snapshot};
 use crate::journal::{RunId, RunRecord};
@@ -41,6 +43,8 @@ pub struct Setting {
     pub folder: String,
     /// What `~` stands for, where it is known.
     pub home: Option<String>,
+    /// What the operator wants of the terminal.
+    pub wishes: Wishes,
 }
 
 /// Which screen is up.
@@ -89,6 +93,12 @@ pub struct Model {
     pub lines: u16,
     /// True while the terminal window has the focus.
     pub in_focus: bool,
+    /// True while the mouse is the console's and not the terminal's.
+    pub mouse: bool,
+    /// Where the borders between the panes were dragged to.
+    pub split: Split,
+    /// True where the message taken last changed nothing that is drawn.
+    pub still: bool,
     /// The refresh.
     pub refresh: Asked,
     /// The reading of the journal.
@@ -140,6 +150,7 @@ impl Model {
         now: DateTime<Utc>,
         (columns, lines): (u16, u16),
     ) -> Self {
+        let mouse = setting.wishes.mouse;
         let mut model = Self {
             setting,
             snapshot,
@@ -147,6 +158,9 @@ impl Model {
             columns,
             lines,
             in_focus: true,
+            mouse,
+            split: Split::default(),
+            still: false,
             refresh: Asked::default(),
             journal: Asked::default(),
             runs: Vec::new(),

@@ -14,6 +14,7 @@ use super::given::Discharge;
 use super::hidden::Hidden;
 use super::image::Seen;
 use super::panes::PaneId;
+use super::split::Grip;
 use crate::domain::charm::ImageBehind;
 use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
 use crate::domain::{CharmName, Observed, Outside, Problem, Snapshot};
@@ -40,6 +41,10 @@ pub enum Msg {
     Select(PaneId, usize),
     /// A line of a screen or dialog was clicked.
     Pick(usize),
+    /// What was clicked last was clicked again at once.
+    Twice,
+    /// A border between panes was dragged to this column and row.
+    Drag(Grip, u16, u16),
     /// The wheel turned over a pane, or over the screen where it is `None`.
     Wheel(Option<PaneId>, isize),
     // --- what actions mean
@@ -102,6 +107,10 @@ pub enum Msg {
     Broken(Problem),
     /// The shell did something small and says so.
     Said(String),
+    /// The shell could not do something small.
+    Refused(String),
+    /// The settings were edited; whether they are sound.
+    Edited(Result<(), Problem>),
 }
 
 /// Moves and other things that touch only the screen.
@@ -173,6 +182,14 @@ pub enum Go {
     Tour,
     /// Say how a workspace of one's own is written.
     NewWorkspace,
+    /// Leave the mouse to the terminal, or take it back.
+    Mouse,
+    /// Give the panes their usual shares.
+    EvenPanes,
+    /// Read the text in the pager.
+    Page,
+    /// Edit the settings.
+    EditSettings,
     /// Take what stands in the field.
     Accept,
     /// Leave the console.

@@ -5,6 +5,7 @@
 
 mod charm;
 mod go;
+mod terminal;
 
 use std::sync::Arc;
 
@@ -16,18 +17,24 @@ use super::model::Screen;
 use super::msg::{FormMsg, ImageMsg, PromoteMsg, ReleaseMsg, SignInMsg, UploadMsg, WorkflowsMsg};
 use super::panes::{self, PaneId};
 use super::{
-    Model, Msg, image, layout, promote, queue, release, review, running, sign_in, tour, upload, wake,
+    Model, Msg, image, layout, promote, queue, release, review, running, sign_in, split, tour, upload, wake,
     workflows,
 };
 use crate::domain::{Problem, Snapshot};
 use crate::journal::RunRecord;
 
 pub use go::{begin, come_back, read_runs, refresh};
+pub use terminal::told_elsewhere;
 
 /// Takes `msg` and says what is to be done.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
+    model.still = false;
     let mut effects = route(model, msg);
-    effects.extend(tour::follow(model));
+    let followed = tour::follow(model);
+    if !followed.is_empty() {
+        model.still = false;
+    }
+    effects.extend(followed);
     layout::settle(model);
     effects
 }
@@ -46,7 +53,9 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Focus(focus) => {
             model.in_focus = focus;
-            due(model)
+            let effects = due(model);
+            model.still = effects.is_empty();
+            effects
         }
         Msg::Act(id) => act(model, id),
         Msg::Select(pane, at) => {
@@ -55,6 +64,11 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Pick(at) => pick(model, at),
+        Msg::Twice => terminal::twice(model),
+        Msg::Drag(grip, x, y) => {
+            split::drag(model, grip, x, y);
+            Vec::new()
+        }
         Msg::Wheel(pane, steps) => {
             wheel(model, pane, steps);
             Vec::new()
@@ -100,9 +114,12 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Discharged(id, result) => sign_in::discharged(model, id, *result),
         Msg::Clock(now) => {
-            model.now = model.now.max(now);
+            let told = model.now;
+            model.now = told.max(now);
             running::tick(model);
-            due(model)
+            let effects = due(model);
+            model.still = effects.is_empty() && model.now == told;
+            effects
         }
         Msg::FirstFrame(now) => {
             model.now = model.now.max(now);
@@ -148,6 +165,14 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Said(text) => {
             model.say(text);
+            Vec::new()
+        }
+        Msg::Refused(text) => {
+            model.refuse(text);
+            Vec::new()
+        }
+        Msg::Edited(result) => {
+            terminal::edited(model, result);
             Vec::new()
         }
     }
@@ -371,7 +396,8 @@ fn observed(model: &mut Model, id: RequestId, at: chrono::DateTime<chrono::Utc>,
         return;
     }
     model.refresh.in_flight = None;
-    model.refresh.answered_at = Some(at);
+    // Not `at`: after a clock that was set back it would be due again at once, for ever.
+    model.refresh.answered_at = Some(model.now);
     // What a publish looked at meanwhile is newer; the next refresh starts from it.
     if snapshot.taken_at >= model.snapshot.taken_at {
         model.snapshot = image::with_known(model, snapshot);
@@ -390,7 +416,7 @@ fn runs_read(
         return;
     }
     model.journal.in_flight = None;
-    model.journal.answered_at = Some(at);
+    model.journal.answered_at = Some(model.now);
     match result {
         Ok(mut runs) => {
             runs.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));

@@ -50,9 +50,19 @@ impl Terminal {
     }
 
     /// As [`Terminal::start`], with these variables besides.
-    pub fn start_with(arguments: &[&str], (rows, cols): (u16, u16), variables: &[(&str, &str)]) -> Self {
+    pub fn start_with(arguments: &[&str], size: (u16, u16), variables: &[(&str, &str)]) -> Self {
+        Self::start_program(env!("CARGO_BIN_EXE_windlass"), arguments, size, variables)
+    }
+
+    /// Starts any program, a shell around windlass for one.
+    pub fn start_program(
+        program: &str,
+        arguments: &[&str],
+        (rows, cols): (u16, u16),
+        variables: &[(&str, &str)],
+    ) -> Self {
         let pair = native_pty_system().openpty(pty_size(rows, cols)).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_windlass"));
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         for name in CALLERS {
             command.env_remove(name);
@@ -240,6 +250,7 @@ pub fn given_back(raw: &str) {
         ("\u{1b}[?1000h", "\u{1b}[?1000l"),
         ("\u{1b}[?2004h", "\u{1b}[?2004l"),
         ("\u{1b}[?25l", "\u{1b}[?25h"),
+        ("\u{1b}[22;0t", "\u{1b}[23;0t"),
     ] {
         assert!(raw.contains(taken), "{taken:?}");
         let last = raw

@@ -29,6 +29,8 @@ pub(super) use super::standing::{
     workflow_open, workflow_repeat, workflow_stop, workflows, workflows_again,
 };
 
+pub(super) use super::terminal::{settings, split, workflow_page};
+
 const READ_ONLY: &str = "read-only: nothing is written; start without --read-only to write";
 
 const OFFLINE: &str = "offline: nobody is asked; start without --offline";

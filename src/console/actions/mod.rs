@@ -7,6 +7,7 @@ mod available;
 mod key;
 mod standing;
 mod table;
+mod terminal;
 
 pub use available::Availability;
 pub use key::Key;
@@ -37,6 +38,9 @@ pub enum ActionId {
     Credentials,
     Activity,
     Zoom,
+    EvenPanes,
+    Mouse,
+    EditSettings,
     Filter,
     Up,
     Down,
@@ -133,6 +137,11 @@ pub enum ActionId {
     TextBrowse,
     TextClose,
     TextSignIn,
+    TextPage,
+    TextMouse,
+    ImagePage,
+    WorkflowsPage,
+    RunPage,
     SignInAccept,
     SignInNext,
     SignInPrevious,

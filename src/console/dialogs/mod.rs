@@ -109,6 +109,15 @@ impl Text {
         text
     }
 
+    /// The whole of it without any look, in lines of at most `width` columns.
+    pub fn plain(&self, width: usize) -> String {
+        let lines = self.source.iter().flat_map(|line| line.wrap(width));
+        let body: String = lines
+            .map(|line| format!("{}\n", format!("{}{}", line.label, line.text).trim_end()))
+            .collect();
+        format!("{}\n\n{body}", self.title)
+    }
+
     fn wrap(&mut self, width: usize) {
         if self.width != width {
             self.width = width;

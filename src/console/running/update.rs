@@ -82,6 +82,10 @@ pub fn progress(model: &mut Model, progress: RunProgress) {
     let Some(live) = model.live.get_mut(&progress.run) else {
         return;
     };
+    if live.progress.as_ref() == Some(&progress) {
+        model.still = true;
+        return;
+    }
     live.cancel_asked |= progress.cancel_requested;
     model.now = model.now.max(progress.at);
     live.progress = Some(progress);
@@ -110,6 +114,7 @@ pub fn ended(
             )
         }
     };
+    let mut notified = Vec::new();
     match result {
         Ok(record) => {
             let words = match record.outcome {
@@ -119,7 +124,9 @@ pub fn ended(
                 Some(Outcome::Cancelled) => "stopped",
                 Some(Outcome::Unknown) | None => "ended without a certain answer; resume it to look",
             };
-            model.say(format!("{}: {words}", model.short_title(&record.plan.title)));
+            let told = format!("{}: {words}", model.short_title(&record.plan.title));
+            notified = crate::console::update::told_elsewhere(model, &record, &told);
+            model.say(told);
             match model.runs.iter_mut().find(|known| known.id == record.id) {
                 Some(known) => *known = record,
                 None => model.runs.insert(0, record),
@@ -135,6 +142,7 @@ pub fn ended(
     } else {
         Vec::new()
     };
+    effects.extend(notified);
     if model.leaving && !model.busy() {
         return vec![Effect::Quit];
     }

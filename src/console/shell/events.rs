@@ -11,6 +11,10 @@ pub enum Input {
     Msg(Msg),
     /// The left button, at column and row.
     Click(u16, u16),
+    /// The pointer moved with the left button down, to column and row.
+    Drag(u16, u16),
+    /// The left button came up.
+    Release,
     /// The wheel, at column and row, by lines.
     Wheel(u16, u16, isize),
     /// Stop the program until it is brought back.
@@ -32,6 +36,8 @@ pub fn read(event: Event) -> Input {
         Event::FocusLost => Input::Msg(Msg::Focus(false)),
         Event::Mouse(mouse) => match mouse.kind {
             MouseEventKind::Down(MouseButton::Left) => Input::Click(mouse.column, mouse.row),
+            MouseEventKind::Drag(MouseButton::Left) => Input::Drag(mouse.column, mouse.row),
+            MouseEventKind::Up(MouseButton::Left) => Input::Release,
             MouseEventKind::ScrollUp => Input::Wheel(mouse.column, mouse.row, -WHEEL_LINES),
             MouseEventKind::ScrollDown => Input::Wheel(mouse.column, mouse.row, WHEEL_LINES),
             _ => Input::Nothing,

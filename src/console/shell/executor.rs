@@ -125,7 +125,14 @@ impl Executor {
                     stop.cancel();
                 }
             }
-            Effect::Copy(_) | Effect::Open(_) | Effect::EndTour | Effect::Quit => {}
+            Effect::Copy(_)
+            | Effect::Open(_)
+            | Effect::EndTour
+            | Effect::Mouse(_)
+            | Effect::Page(_)
+            | Effect::EditSettings
+            | Effect::Notify(_)
+            | Effect::Quit => {}
         }
     }
 
@@ -376,7 +383,11 @@ fn ended_msg(
 }
 
 fn broken(error: &tokio::task::JoinError) -> Problem {
-    Problem::new(Kind::Internal, "a task of windlass broke off")
+    let problem = Problem::new(Kind::Internal, "a task of windlass broke off")
         .because(error)
-        .hint("this is a fault of windlass; what was begun can be taken up with windlass resume")
+        .hint("this is a fault of windlass; what was begun can be taken up with windlass resume");
+    match super::crash::last() {
+        Some(path) => problem.hint(format!("what happened is written in {}", path.display())),
+        None => problem,
+    }
 }

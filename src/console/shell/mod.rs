@@ -3,36 +3,53 @@
 //! Owns the loop: gather everything that happened, update, draw once if something changed. Must
 //! not decide anything about releases.
 
+mod canvas;
 mod capabilities;
+mod child;
 mod clipboard;
+mod crash;
 mod events;
 mod executor;
+mod frames;
 mod marker;
+mod notify;
+mod pointer;
+mod recorder;
+mod redact;
 mod terminal;
+mod watch;
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::effect::Effect;
 use super::model::Setting;
 use super::update::update;
-use super::view::{self, Drawn};
+use super::view::{self, Drawn, hyper};
+use super::wishes::Wishes;
 use super::{Model, Msg, links, tour, wake};
-use crate::domain::{Kind, Problem};
+use crate::config::UserConfig;
+use crate::domain::{Kind, Outside, Problem};
 use crate::run::Session;
+use crate::services::private_file;
 use events::Input;
 use executor::Executor;
+use frames::{Frames, Source, Woken};
+use pointer::Pointer;
+use recorder::Recorder;
 use terminal::Screen;
+use watch::Watch;
 
 /// How the console is opened.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ConsoleOptions {
     /// Without borders, in ASCII, for screen readers.
     pub plain: bool,
@@ -40,6 +57,10 @@ pub struct ConsoleOptions {
     pub no_color: bool,
     /// On the embedded world.
     pub demo: bool,
+    /// Where everything that happens is recorded.
+    pub record: Option<PathBuf>,
+    /// Set while another program has the terminal.
+    pub lent: Option<&'static AtomicBool>,
 }
 
 /// Messages that may wait before whoever sends one has to.
@@ -51,34 +72,55 @@ const QUEUE: usize = 256;
 /// [`Kind::Usage`] without a terminal, [`Kind::Machine`] where it cannot be read or written.
 pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Problem> {
     capabilities::check()?;
-    let look = capabilities::look(options);
+    let look = capabilities::look(&options);
+    let user = &session.config.user;
+    let user_file = session.config.user_file.clone();
+    let shown = user_file.as_ref().map(|path| path.display().to_string());
     let setting = Setting {
         workspace: session.config.workspace.clone(),
         read_only: session.read_only,
         demo: options.demo,
         look,
-        refresh_minutes: session.config.user.refresh_minutes.unwrap_or(5),
+        refresh_minutes: user.refresh_minutes.unwrap_or(5),
         offline: session.observer.is_offline(),
         folder: std::env::current_dir()
             .map_or_else(|_| "/".to_owned(), |folder| folder.to_string_lossy().into_owned()),
         home: std::env::home_dir().map(|folder| folder.to_string_lossy().into_owned()),
+        wishes: Wishes::of(user, shown),
     };
+    let variable = capabilities::variable;
+    let links = setting.wishes.links && !options.plain && capabilities::links(variable);
+    let name = Outside::capped(format!("windlass {}", setting.workspace.name), 80);
+    let title = capabilities::titled(variable).then(|| name.to_string());
     let cached = Arc::new(session.observer.cached());
     let (sender, receiver) = mpsc::channel(QUEUE);
-    let mut screen = Screen::enter().map_err(|error| terminal_problem(&error))?;
-    let size = screen.size().map_err(|error| terminal_problem(&error))?;
-    let mut model = Model::new(setting, cached, Utc::now(), size);
+    let recorder = options.record.as_deref().map(Recorder::create).transpose()?;
     let folder = session.journal.folder().to_owned();
+    crash::hook(&folder);
+    let size = Screen::size().map_err(|error| terminal_problem(&error))?;
+    let now = Utc::now();
+    let mut model = Model::new(setting, cached, now, size);
     if tour::offered(&model) && !marker::is_set(&folder) {
         model.tour = Some(tour::Step::FIRST);
     }
+    let mut screen = Screen::enter(title, model.mouse).map_err(|error| terminal_problem(&error))?;
     let mut console = Console {
-        model,
         folder,
         executor: Executor::new(session, sender),
-        receiver,
+        inputs: Inputs {
+            events: None,
+            receiver,
+        },
         drawn: Drawn::default(),
-        dirty: true,
+        frames: Frames::default(),
+        watch: Watch::new(now, Instant::now()),
+        pointer: Pointer::default(),
+        notified_by: notify::form(variable),
+        settings: user_file,
+        lent: options.lent,
+        recorder,
+        links,
+        model,
     };
     let ended = console.turn(&mut screen).await;
     drop(screen);
@@ -91,123 +133,168 @@ fn terminal_problem(error: &io::Error) -> Problem {
         .hint("every command works without one: windlass status, windlass publish RELEASE")
 }
 
+/// What the terminal sends and what the background answers.
+struct Inputs {
+    /// `None` while somebody else reads the terminal.
+    events: Option<EventStream>,
+    receiver: mpsc::Receiver<Msg>,
+}
+
+/// Something that happened.
+enum Happened {
+    Event(io::Result<Event>),
+    Msg(Msg),
+}
+
+impl Source for Inputs {
+    type Item = Happened;
+
+    async fn next(&mut self) -> Option<Happened> {
+        let Some(events) = &mut self.events else {
+            return self.receiver.recv().await.map(Happened::Msg);
+        };
+        tokio::select! {
+            biased;
+            // Its end is the terminal's: nobody is there any more.
+            event = events.next() => event.map(Happened::Event),
+            Some(msg) = self.receiver.recv() => Some(Happened::Msg(msg)),
+        }
+    }
+}
+
 struct Console {
     model: Model,
     /// Where the session's journal lies.
     folder: PathBuf,
     executor: Executor,
-    receiver: mpsc::Receiver<Msg>,
+    inputs: Inputs,
     drawn: Drawn,
-    dirty: bool,
+    frames: Frames,
+    watch: Watch,
+    pointer: Pointer,
+    notified_by: notify::Form,
+    settings: Option<PathBuf>,
+    lent: Option<&'static AtomicBool>,
+    recorder: Option<Recorder>,
+    links: bool,
 }
 
-/// What came out of a round.
-#[derive(PartialEq)]
+/// What comes after something was taken.
 enum Next {
     Go,
     Suspend,
+    Page(String),
+    EditSettings,
     Quit,
 }
 
 impl Console {
     async fn turn(&mut self, screen: &mut Screen) -> io::Result<()> {
-        let mut events = EventStream::new();
+        self.inputs.events = Some(EventStream::new());
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin(&self.model);
+        }
+        self.frames.want();
         self.draw(screen)?;
         // What costs time is worked out now that something is on screen.
-        let mut next = self.take(screen, Msg::FirstFrame(Utc::now()))?;
+        let now = self.now();
+        let mut next = self.take(screen, Msg::FirstFrame(now))?;
         loop {
             match next {
                 Next::Quit => return Ok(()),
-                Next::Suspend => {
-                    // The stream reads the terminal as long as it lives: it has to go first.
-                    drop(events);
-                    screen.suspend()?;
-                    events = EventStream::new();
-                    let (columns, lines) = screen.size()?;
-                    self.take(screen, Msg::Resize(columns, lines))?;
-                }
                 Next::Go => {}
+                Next::Suspend => {
+                    self.suspend(screen)?;
+                    next = Next::Go;
+                    continue;
+                }
+                Next::Page(text) => {
+                    next = self.page(screen, text).await?;
+                    continue;
+                }
+                Next::EditSettings => {
+                    next = self.edit_settings(screen).await?;
+                    continue;
+                }
             }
             self.draw(screen)?;
-            next = self.wait(screen, &mut events).await?;
+            next = self.wait(screen).await?;
         }
     }
 
+    /// The time to tell.
+    fn now(&mut self) -> chrono::DateTime<Utc> {
+        self.watch.tell(Utc::now(), Instant::now())
+    }
+
     fn draw(&mut self, screen: &mut Screen) -> io::Result<()> {
-        if std::mem::take(&mut self.dirty) {
-            let model = &self.model;
-            self.drawn = screen.draw(|frame| view::draw(model, frame))?;
+        if !self.frames.take(Instant::now()) {
+            return Ok(());
         }
+        let (model, links) = (&self.model, self.links);
+        self.drawn = screen.draw(|frame| {
+            let drawn = view::draw(model, frame);
+            if links {
+                hyper::pass(frame.buffer_mut(), &drawn.links);
+            }
+            drawn
+        })?;
+        #[cfg(debug_assertions)]
+        broken_on_purpose();
         Ok(())
     }
 
     /// Waits until something happens, then takes everything that has happened by then.
-    async fn wait(&mut self, screen: &mut Screen, events: &mut EventStream) -> io::Result<Next> {
-        let timer = sleep_until(wake::next(&self.model));
-        tokio::select! {
-            event = events.next() => match event {
-                Some(event) => {
-                    let next = self.take_event(screen, event?)?;
-                    if next != Next::Go {
-                        return Ok(next);
-                    }
-                }
-                // The terminal is gone.
-                None => return Ok(Next::Quit),
-            },
-            Some(msg) = self.receiver.recv() => {
-                let next = self.take(screen, msg)?;
-                if next != Next::Go {
-                    return Ok(next);
-                }
-            }
-            () = timer => return self.take(screen, Msg::Clock(Utc::now())),
-        }
+    async fn wait(&mut self, screen: &mut Screen) -> io::Result<Next> {
+        let clock = wake::next(&self.model).map(|at| self.watch.when(at));
+        let mut woken = frames::wait(&mut self.inputs, &self.frames, clock).await;
         for _ in 0..QUEUE {
-            // Polled with this task's own waker: the stream keeps the first one that it is given,
-            // and with any other the next key would wake nobody.
-            let next = tokio::select! {
-                biased;
-                event = events.next() => match event {
-                    Some(event) => self.take_event(screen, event?)?,
-                    None => Next::Quit,
-                },
-                Some(msg) = self.receiver.recv() => self.take(screen, msg)?,
-                () = std::future::ready(()) => break,
+            let next = match woken {
+                Woken::Gone => Next::Quit,
+                Woken::Frame => return Ok(Next::Go),
+                Woken::Clock => {
+                    let now = self.now();
+                    return self.take(screen, Msg::Clock(now));
+                }
+                Woken::Happened(Happened::Event(event)) => self.take_event(screen, event?)?,
+                Woken::Happened(Happened::Msg(msg)) => self.take(screen, msg)?,
             };
-            if next != Next::Go {
+            if !matches!(next, Next::Go) {
                 return Ok(next);
+            }
+            match frames::ready(&mut self.inputs).await {
+                Some(more) => woken = more,
+                None => break,
             }
         }
         Ok(Next::Go)
     }
 
     fn take_event(&mut self, screen: &mut Screen, event: Event) -> io::Result<Next> {
-        match events::read(event) {
-            Input::Msg(msg) => self.take(screen, msg),
-            Input::Click(x, y) => {
-                // What was clicked is what the operator saw: the frame drawn last.
-                let msg = self.drawn.click(x, y);
-                msg.map_or(Ok(Next::Go), |msg| self.take(screen, msg))
+        let msgs = match events::read(event) {
+            Input::Msg(Msg::Resize(columns, lines)) => {
+                screen.anew((columns, lines))?;
+                vec![Msg::Resize(columns, lines)]
             }
-            Input::Wheel(x, y, steps) => match self.drawn.wheel_at(x, y) {
-                Some(pane) => self.take(screen, Msg::Wheel(pane, steps)),
-                None => Ok(Next::Go),
-            },
-            Input::Suspend => Ok(Next::Suspend),
-            Input::Nothing => Ok(Next::Go),
-        }
-    }
-
-    fn take(&mut self, screen: &mut Screen, msg: Msg) -> io::Result<Next> {
-        self.dirty = true;
-        for effect in update(&mut self.model, msg) {
-            match effect {
-                Effect::Quit => return Ok(Next::Quit),
-                Effect::Copy(text) => clipboard::copy(screen, &text)?,
-                Effect::Open(link) => self.browse(&link),
-                Effect::EndTour => self.end_tour(),
-                other => self.executor.perform(other),
+            Input::Msg(msg) => vec![msg],
+            // What was clicked is what the operator saw: the frame drawn last.
+            Input::Click(x, y) => self.pointer.press(&self.drawn, x, y, Instant::now()),
+            Input::Drag(x, y) => self.pointer.drag(x, y).into_iter().collect(),
+            Input::Release => {
+                self.pointer.release();
+                Vec::new()
+            }
+            Input::Wheel(x, y, steps) => {
+                let pane = self.drawn.wheel_at(x, y);
+                pane.map(|pane| Msg::Wheel(pane, steps)).into_iter().collect()
+            }
+            Input::Suspend => return Ok(Next::Suspend),
+            Input::Nothing => Vec::new(),
+        };
+        for msg in msgs {
+            let next = self.take(screen, msg)?;
+            if !matches!(next, Next::Go) {
+                return Ok(next);
             }
         }
         Ok(Next::Go)
@@ -220,6 +307,34 @@ impl Console {
         }
     }
 
+    fn take(&mut self, screen: &mut Screen, msg: Msg) -> io::Result<Next> {
+        crash::note(&msg);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.note(&self.model, &msg);
+        }
+        let mut next = Next::Go;
+        for effect in update(&mut self.model, msg) {
+            match effect {
+                Effect::Quit => return Ok(Next::Quit),
+                Effect::Copy(text) => screen.write(&clipboard::sequence(&text))?,
+                Effect::Open(link) => self.browse(&link),
+                Effect::EndTour => self.end_tour(),
+                Effect::Mouse(taken) => {
+                    self.pointer.release();
+                    screen.mouse(taken)?;
+                }
+                Effect::Notify(text) => screen.write(&notify::sequence(self.notified_by, &text))?,
+                Effect::Page(text) => next = Next::Page(text),
+                Effect::EditSettings => next = Next::EditSettings,
+                other => self.executor.perform(other),
+            }
+        }
+        if !self.model.still {
+            self.frames.want();
+        }
+        Ok(next)
+    }
+
     fn browse(&mut self, link: &str) {
         // Asked again where it counts: the link goes to a program as one argument.
         if !links::allowed(link) {
@@ -229,15 +344,107 @@ impl Console {
             self.model.refuse(format!("no browser here; the page is {link}"));
         }
     }
+
+    fn suspend(&mut self, screen: &mut Screen) -> io::Result<()> {
+        // The stream reads the terminal as long as it lives: it has to go first.
+        self.inputs.events = None;
+        screen.suspend()?;
+        self.back(screen)
+    }
+
+    /// The terminal is ours again: another size, another time.
+    fn back(&mut self, screen: &mut Screen) -> io::Result<()> {
+        self.inputs.events = Some(EventStream::new());
+        self.pointer = Pointer::default();
+        let (columns, lines) = Screen::size()?;
+        screen.anew((columns, lines))?;
+        let now = self.now();
+        self.take(screen, Msg::Resize(columns, lines))?;
+        self.take(screen, Msg::Clock(now))?;
+        self.frames.anew();
+        Ok(())
+    }
+
+    async fn page(&mut self, screen: &mut Screen, text: String) -> io::Result<Next> {
+        let ended = match child::pagers(capabilities::variable) {
+            Ok(commands) => self.lend(screen, commands, None, Some(text)).await?,
+            Err(problem) => Err(problem),
+        };
+        match ended {
+            Ok(()) => Ok(Next::Go),
+            Err(problem) => self.take(screen, Msg::Refused(problem.to_string())),
+        }
+    }
+
+    async fn edit_settings(&mut self, screen: &mut Screen) -> io::Result<Next> {
+        let Some(path) = self.settings.clone() else {
+            return Ok(Next::Go);
+        };
+        let folder = path.parent().map_or(Ok(()), private_file::make_folder);
+        let commands = match folder {
+            Ok(()) => child::editors(capabilities::variable),
+            Err(error) => {
+                let shown = Outside::new(path.display().to_string());
+                Err(Problem::new(Kind::Machine, format!("there is no folder for {shown}")).because(&error))
+            }
+        };
+        let ended = match commands {
+            Ok(commands) => self.lend(screen, commands, Some(path.clone()), None).await?,
+            Err(problem) => Err(problem),
+        };
+        let sound = ended.and_then(|()| UserConfig::read(&path).map(drop));
+        self.take(screen, Msg::Edited(sound))
+    }
+
+    /// Gives the terminal to one of `commands`, with `file` or `text`, and takes it back.
+    async fn lend(
+        &mut self,
+        screen: &mut Screen,
+        commands: Vec<Vec<String>>,
+        file: Option<PathBuf>,
+        text: Option<String>,
+    ) -> io::Result<Result<(), Problem>> {
+        self.inputs.events = None;
+        screen.lend();
+        let lent = Lent::of(self.lent);
+        let ended = child::run(commands, file.as_deref(), text).await;
+        drop(lent);
+        screen.take_back()?;
+        self.back(screen)?;
+        Ok(ended)
+    }
 }
 
-/// Sleeps until `at`, for ever where there is none.
-async fn sleep_until(at: Option<DateTime<Utc>>) {
-    match at {
-        Some(at) => {
-            let wait = (at - Utc::now()).to_std().unwrap_or(Duration::from_millis(1));
-            tokio::time::sleep(wait).await;
+/// Says that another program has the terminal, until it is dropped.
+struct Lent(Option<&'static AtomicBool>);
+
+impl Lent {
+    fn of(flag: Option<&'static AtomicBool>) -> Self {
+        if let Some(flag) = flag {
+            flag.store(true, Ordering::SeqCst);
         }
-        None => std::future::pending().await,
+        Self(flag)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(flag) = self.0 {
+            flag.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Panics after a frame where a test of a debug build asks for it; releases have no such thing.
+#[cfg(debug_assertions)]
+#[allow(clippy::panic, reason = "it is what it is for")]
+fn broken_on_purpose() {
+    static FRAMES: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    if let Some(wanted) = capabilities::variable("WINDLASS_TEST_PANIC_AT_FRAME") {
+        let drawn = FRAMES.fetch_add(1, Ordering::SeqCst) + 1;
+        assert!(
+            Some(drawn) != wanted.parse().ok(),
+            "on purpose, with password: \"sesame-open\""
+        );
     }
 }

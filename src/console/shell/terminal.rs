@@ -1,96 +1,107 @@
-//! The terminal: taken over, drawn on, given back whatever happens.
+//! The terminal: taken over, drawn on, lent to a pager or an editor, given back whatever happens.
 //!
-//! Owns raw mode, the alternate screen, mouse, focus and paste reports, and the panic hook. Giving
+//! Owns raw mode, the alternate screen, the window title, mouse, focus and paste reports. Giving
 //! back happens when [`Screen`] is dropped, so a signal that drops the console gives back too.
 
-use std::io::{self, BufWriter, Stdout, Write};
-use std::mem::ManuallyDrop;
-use std::process::Command;
-use std::sync::Once;
+use std::io::{self, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, ThreadId};
 
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
     EnableMouseCapture,
 };
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode,
+    enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
-use ratatui::backend::CrosstermBackend;
-use ratatui::{Frame, Terminal};
+use ratatui::Frame;
+use rustix::process::{Signal, kill_current_process_group};
 
-type Out = BufWriter<Stdout>;
+use super::canvas::Canvas;
 
-/// One frame of a large terminal fits, so that it leaves in one write.
-const BUFFER: usize = 64 * 1024;
+/// Keeps the window's title on the terminal's own stack, and brings it back from there.
+const KEEP_TITLE: &str = "\u{1b}[22;0t";
+const FORMER_TITLE: &str = "\u{1b}[23;0t";
 
 static TAKEN: AtomicBool = AtomicBool::new(false);
-static HOOK: Once = Once::new();
+static TITLED: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while it is ours.
 pub struct Screen {
-    /// Never dropped: it would show the cursor once more, and where the terminal is gone print why it
-    /// cannot, which ends in an abort where standard error is gone too.
-    terminal: ManuallyDrop<Terminal<CrosstermBackend<Out>>>,
+    canvas: Canvas,
+    title: Option<String>,
+    mouse: bool,
 }
 
 impl Screen {
-    /// Takes the terminal over.
-    pub fn enter() -> io::Result<Self> {
-        hook_panics();
-        take()?;
-        let out = BufWriter::with_capacity(BUFFER, io::stdout());
-        match Terminal::new(CrosstermBackend::new(out)) {
-            Ok(terminal) => Ok(Self {
-                terminal: ManuallyDrop::new(terminal),
-            }),
-            Err(error) => {
-                give_back();
-                Err(error)
-            }
-        }
+    /// Takes the terminal over, with the mouse where that is wished for, and names its window where
+    /// it has a name to give.
+    pub fn enter(title: Option<String>, mouse: bool) -> io::Result<Self> {
+        let canvas = Canvas::new(Self::size()?)?;
+        take(title.as_deref(), mouse)?;
+        Ok(Self { canvas, title, mouse })
     }
 
     /// Columns and rows.
-    pub fn size(&self) -> io::Result<(u16, u16)> {
-        let size = self.terminal.size()?;
-        Ok((size.width, size.height))
+    pub fn size() -> io::Result<(u16, u16)> {
+        crossterm::terminal::size()
     }
 
-    /// The stream that frames go to; whatever else goes to the terminal must take it too.
-    pub fn writer(&mut self) -> &mut impl Write {
-        self.terminal.backend_mut()
-    }
-
-    /// Draws a frame and returns what `view` said about it.
-    pub fn draw<T>(&mut self, view: impl FnOnce(&mut Frame) -> T) -> io::Result<T>
-    where
-        T: Default,
-    {
-        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        let mut said = T::default();
-        self.terminal.draw(|frame| said = view(frame))?;
-        queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
-        Write::flush(self.terminal.backend_mut())?;
+    /// Draws a frame and returns what `view` said about it. One that looks like the one before
+    /// writes nothing.
+    pub fn draw<T: Default>(&mut self, view: impl FnOnce(&mut Frame) -> T) -> io::Result<T> {
+        let (said, bytes) = self.canvas.draw(view)?;
+        if !bytes.is_empty() {
+            self.write(&bytes)?;
+        }
         Ok(said)
     }
 
-    /// Gives the terminal back, stops this process as Ctrl-Z does elsewhere, and takes the
-    /// terminal over again once it goes on.
+    /// Writes `bytes` between two frames, in one piece.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut out: Stdout = io::stdout();
+        out.write_all(bytes)?;
+        out.flush()
+    }
+
+    /// Draws everything anew, at this size. Nothing is asked of the terminal: its answer would have
+    /// to be read by whoever reads the keys.
+    pub fn anew(&mut self, size: (u16, u16)) -> io::Result<()> {
+        self.canvas = Canvas::new(size)?;
+        Ok(())
+    }
+
+    /// Takes the mouse, or leaves it to the terminal.
+    pub fn mouse(&mut self, taken: bool) -> io::Result<()> {
+        self.mouse = taken;
+        if taken {
+            execute!(io::stdout(), EnableMouseCapture)
+        } else {
+            execute!(io::stdout(), DisableMouseCapture)
+        }
+    }
+
+    /// Gives the terminal back, stops what the shell started as Ctrl-Z does elsewhere, and takes
+    /// the terminal over again once it goes on.
     pub fn suspend(&mut self) -> io::Result<()> {
         give_back();
-        let stopped = Command::new("kill")
-            .args(["-TSTP", &std::process::id().to_string()])
-            .status();
-        take()?;
-        // A new one draws everything anew without asking the terminal anything: its answer would
-        // have to be read before the event stream is back.
-        let out = BufWriter::with_capacity(BUFFER, io::stdout());
-        self.terminal = ManuallyDrop::new(Terminal::new(CrosstermBackend::new(out))?);
-        stopped.map(|_| ())
+        // The whole group, as the terminal itself would: a wrapper that stayed awake would keep
+        // the shell from coming back.
+        let stopped = kill_current_process_group(Signal::TSTP);
+        self.take_back()?;
+        stopped.map_err(io::Error::from)
+    }
+
+    /// Gives the terminal back for somebody else to use.
+    pub fn lend(&mut self) {
+        give_back();
+    }
+
+    /// Takes the terminal over again; the next frame draws everything.
+    pub fn take_back(&mut self) -> io::Result<()> {
+        take(self.title.as_deref(), self.mouse)?;
+        self.anew(Self::size()?)
     }
 }
 
@@ -100,27 +111,43 @@ impl Drop for Screen {
     }
 }
 
-fn take() -> io::Result<()> {
+fn take(title: Option<&str>, mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
-    let taken = execute!(
-        io::stdout(),
-        EnterAlternateScreen,
-        EnableMouseCapture,
-        EnableFocusChange,
-        EnableBracketedPaste,
-        cursor::Hide
-    );
+    let taken = enter(title, mouse);
     if taken.is_err() {
         give_back();
     }
     taken
 }
 
-fn give_back() {
+fn enter(title: Option<&str>, mouse: bool) -> io::Result<()> {
+    let mut out = Vec::new();
+    if let Some(title) = title {
+        TITLED.store(true, Ordering::SeqCst);
+        out.extend_from_slice(KEEP_TITLE.as_bytes());
+        queue!(out, SetTitle(title))?;
+    }
+    queue!(out, EnterAlternateScreen)?;
+    if mouse {
+        queue!(out, EnableMouseCapture)?;
+    }
+    queue!(out, EnableFocusChange, EnableBracketedPaste, cursor::Hide)?;
+    let mut stdout = io::stdout();
+    stdout.write_all(&out)?;
+    stdout.flush()
+}
+
+/// Gives the terminal back, where it is taken.
+pub fn give_back() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }
+    let former = if TITLED.swap(false, Ordering::SeqCst) {
+        FORMER_TITLE
+    } else {
+        ""
+    };
     // A terminal that is gone cannot be given back; there is nobody to tell.
     drop(execute!(
         io::stdout(),
@@ -129,26 +156,13 @@ fn give_back() {
         DisableFocusChange,
         DisableMouseCapture,
         LeaveAlternateScreen,
+        crossterm::style::Print(former),
         cursor::Show
     ));
     drop(disable_raw_mode());
 }
 
-/// A panic of the thread that draws gives the terminal back and is then reported as usual. Another
-/// thread's must not tear down a living screen: it arrives as a failed task.
-fn hook_panics() {
-    HOOK.call_once(|| {
-        let owner: ThreadId = thread::current().id();
-        let usual = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if thread::current().id() == owner {
-                give_back();
-                usual(info);
-            } else if TAKEN.load(Ordering::SeqCst) {
-                tracing::error!("a background task panicked: {info}");
-            } else {
-                usual(info);
-            }
-        }));
-    });
+/// True while the terminal is ours.
+pub fn taken() -> bool {
+    TAKEN.load(Ordering::SeqCst)
 }

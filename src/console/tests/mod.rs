@@ -11,6 +11,7 @@ mod speed;
 mod standing;
 mod states;
 mod table;
+mod terminal;
 mod tour;
 mod transfers;
 mod workflows;

@@ -9,6 +9,7 @@ use crate::console::given::Discharge;
 use crate::console::layout::{self, layout};
 use crate::console::msg::SignInMsg;
 use crate::console::panes::PaneId;
+use crate::console::split::{Border, Grip};
 use crate::console::update::update;
 use crate::console::{Model, Msg};
 use crate::domain::{Kind, Problem};
@@ -26,7 +27,7 @@ impl Dice {
     }
 }
 
-const KEYS: &str = "qpzyojkgrcxiatv/?12345 2025-01-27:GnRLXuedmhlPHbw  ";
+const KEYS: &str = "q=,pzyojkgrcxiatv/?12345 2025-01-27:GnRLXuedmhlPHbw  ";
 
 fn message(dice: &mut Dice) -> Msg {
     let size = [(80, 24), (120, 40), (40, 10), (200, 60), (30, 5), (99, 21)];
@@ -50,7 +51,16 @@ fn message(dice: &mut Dice) -> Msg {
             Msg::SignIn(SignInMsg::Accept),
             Msg::SignIn(SignInMsg::Step(-1)),
             Msg::Pick(dice.roll(5) as usize),
-        ][dice.roll(4) as usize]
+            Msg::Twice,
+            Msg::Drag(
+                Grip {
+                    border: Border::Lower,
+                    before: 1,
+                },
+                dice.roll(300) as u16,
+                dice.roll(90) as u16,
+            ),
+        ][dice.roll(6) as usize]
             .clone(),
         20 => Msg::Focus(dice.roll(2) == 0),
         21 => Msg::Clock(now() + chrono::TimeDelta::minutes(dice.roll(600) as i64)),

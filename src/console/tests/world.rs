@@ -16,6 +16,7 @@ use crate::console::model::Setting;
 use crate::console::update::update;
 use crate::console::view::look::Look;
 use crate::console::view::{self, Drawn};
+use crate::console::wishes::Wishes;
 use crate::console::{Model, Msg};
 use crate::domain::charm::{
     Attached, ChannelRow, CharmFacts, DeclaredResource, ImageBehind, ResourceFacts, RevisionFacts,
@@ -375,6 +376,7 @@ pub(super) fn setting(read_only: bool) -> Setting {
         offline: false,
         folder: "/home/me/images".into(),
         home: Some("/home/me".into()),
+        wishes: Wishes::default(),
     }
 }
 

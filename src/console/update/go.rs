@@ -1,6 +1,6 @@
 //! Moves, dialogs and the things that touch only the screen.
 
-use super::charm;
+use super::{charm, terminal};
 use crate::console::actions;
 use crate::console::confirm::Confirmed;
 use crate::console::dialogs::{self, Help, Line, Modal, Prompt, Purpose, Text, help};
@@ -11,6 +11,7 @@ use crate::console::msg::Go;
 use crate::console::panes::{self, PaneId, activity, channels, credentials, releases};
 use crate::console::running::Running;
 use crate::console::sign_in::{self, Deed};
+use crate::console::split::Split;
 use crate::console::view::look::Tone;
 use crate::console::{
     Model, image, layout, links, promote, queue, release, review, rollback, running, tour, upload, workflows,
@@ -25,6 +26,10 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::Pane(pane) => model.pane = pane,
         Go::NextPane => model.pane = model.pane.step(1),
         Go::PreviousPane => model.pane = model.pane.step(-1),
+        Go::Mouse => return terminal::mouse(model),
+        Go::EvenPanes => model.split = Split::default(),
+        Go::Page => return terminal::page(model),
+        Go::EditSettings => return vec![Effect::EditSettings],
         Go::Zoom => model.zoomed = !model.zoomed,
         Go::Rows(steps) => rows(model, steps),
         Go::Pages(steps) => pages(model, steps),
@@ -308,11 +313,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         model.refuse("there is nothing to copy here");
         return Vec::new();
     };
-    model.say(format!(
-        "copied through the terminal: {}",
-        crate::console::words::cut(&text, 60)
-    ));
-    vec![Effect::Copy(text)]
+    terminal::copy(model, text)
 }
 
 fn selected_text(model: &Model) -> Option<String> {

@@ -66,6 +66,9 @@ fn right(model: &Model) -> Vec<Piece> {
         };
         pieces.push(Piece::new(format!("  {text}{sign}"), tone));
     }
+    if !model.mouse && model.setting.wishes.mouse {
+        pieces.push(Piece::new("  mouse released: m", Tone::Warn));
+    }
     if model.setting.read_only {
         pieces.push(Piece::new("  read-only", Tone::Warn));
     }

@@ -6,6 +6,7 @@
 mod footer;
 mod found;
 mod header;
+pub mod hyper;
 pub mod look;
 mod pane;
 pub mod piece;
@@ -21,6 +22,7 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
 use super::layout::{self, layout};
 use super::model::Screen;
 use super::panes::PaneId;
+use super::split::{self, Grip};
 use super::{Model, Msg, dialogs, review, running, words};
 use look::Tone;
 use piece::{Cells, Piece};
@@ -32,6 +34,10 @@ pub struct Drawn {
     pub hits: Vec<(Rect, Msg)>,
     /// Where the wheel means what.
     pub wheels: Vec<(Rect, Option<PaneId>)>,
+    /// Borders that can be dragged.
+    pub grips: Vec<(Rect, Grip)>,
+    /// Where the first word leads to which page.
+    pub links: Vec<(Rect, String)>,
     /// Rows of lists that were built.
     pub rows_built: usize,
 }
@@ -45,6 +51,12 @@ impl Drawn {
     /// The wheel over `rect` moves `pane`, or the screen.
     pub fn wheel(&mut self, rect: Rect, pane: Option<PaneId>) {
         self.wheels.push((rect, pane));
+    }
+
+    /// The border at `x`, `y`.
+    pub fn grip(&self, x: u16, y: u16) -> Option<Grip> {
+        let held = self.grips.iter().find(|(rect, _)| rect.contains((x, y).into()));
+        held.map(|(_, grip)| *grip)
     }
 
     /// What a click at `x`, `y` means.
@@ -99,6 +111,7 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
             for (id, rect) in &places.panes {
                 pane::draw(model, *id, *rect, frame, &mut drawn);
             }
+            drawn.grips = split::grips(&places);
         }
         Screen::Review(state) => review::view::draw(model, state, places.body, frame, &mut drawn),
         Screen::Run(state) => running::view::draw(model, state, places.body, frame, &mut drawn),
@@ -109,6 +122,8 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
     if let Some(modal) = &model.modal {
         drawn.hits.clear();
         drawn.wheels.clear();
+        drawn.grips.clear();
+        drawn.links.clear();
         dialogs::view::draw(model, modal, frame, &mut drawn);
     }
     footer::draw(model, places.footer, frame, &mut drawn);

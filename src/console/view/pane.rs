@@ -9,7 +9,7 @@ use super::piece::{Cells, Piece};
 use super::{Drawn, boxed, foot, scroll_mark};
 use crate::console::listing::{Keyed, Listing};
 use crate::console::panes::{self, PaneId, activity, channels, charms, credentials, releases};
-use crate::console::{Model, Msg, layout, words};
+use crate::console::{Model, Msg, layout, links, words};
 use crate::domain::snapshot::Standing;
 
 /// Draws the line of tabs.
@@ -81,11 +81,22 @@ pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &
         found: Found::of(filter),
     };
     let offset = match pane {
-        PaneId::Releases => list.rows(&panes.releases, height, releases::view::row),
-        PaneId::Channels => list.rows(&panes.channels, height, channels::view::row),
-        PaneId::Charms => list.rows(&panes.charms, height, charms::view::row),
-        PaneId::Credentials => list.rows(&panes.credentials, height, credentials::view::row),
-        PaneId::Activity => list.rows(&panes.activity, height, activity::view::row),
+        PaneId::Releases => list.rows(&panes.releases, height, releases::view::row, |row| {
+            releases::link(model.workspace(), &row.name)
+        }),
+        PaneId::Channels => list.rows(&panes.channels, height, channels::view::row, |row| {
+            Some(links::charm(row.charm.as_str()))
+        }),
+        PaneId::Charms => list.rows(&panes.charms, height, charms::view::row, |row| {
+            matches!(row.what, charms::What::Charm(_)).then(|| links::charm(row.charm.as_str()))
+        }),
+        PaneId::Credentials => list.rows(
+            &panes.credentials,
+            height,
+            credentials::view::row,
+            credentials::Row::link,
+        ),
+        PaneId::Activity => list.rows(&panes.activity, height, activity::view::row, |_| None),
     };
     let (shown, _) = panes::counts(panes, pane);
     let below = u16::from(panes::standing::has_banner(model, pane));
@@ -154,6 +165,7 @@ impl List<'_, '_, '_> {
         listing: &Listing<R>,
         height: usize,
         draw: impl Fn(&Model, &R, usize) -> Cells,
+        page: impl Fn(&R) -> Option<String>,
     ) -> usize {
         let look = &self.model.setting.look;
         let area = self.banner(listing);
@@ -178,6 +190,9 @@ impl List<'_, '_, '_> {
             self.frame.render_widget(cells.line(look), text);
             if let Some(found) = &mut self.found {
                 found.mark(self.frame.buffer_mut(), text, look.found());
+            }
+            if let Some(page) = page(row) {
+                self.drawn.links.push((text, page));
             }
             if selected {
                 self.frame.buffer_mut().set_style(rect, look.selected(self.focus));

@@ -1,0 +1,247 @@
+//! What happened to a console, as lines that can be kept and replayed.
+//!
+//! Owns what is recorded and what is masked. From the terminal: everything, but of what is typed
+//! where somebody signs in only that something was, and of a paste only how long it was. From the
+//! background: what the journal and the cache keep on disk anyway (snapshots, plans, records of
+//! runs), and of every other answer only its name, because nobody can vouch for what is in it; a
+//! replay goes on without those. Must not touch a file.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::actions::{self, Key};
+use super::dialogs::Modal;
+use super::effect::RequestId;
+use super::model::Setting;
+use super::msg::Go;
+use super::panes::PaneId;
+use super::split::{Border, Grip};
+use super::update::update;
+use super::view::look::Look;
+use super::wishes::Wishes;
+use super::{Model, Msg};
+use crate::config::{Notify, Workspace};
+use crate::domain::{Problem, RunId, Snapshot};
+use crate::journal::RunRecord;
+use crate::plan::Plan;
+
+/// Masked characters stand for this one.
+const MASKED: char = '*';
+
+/// What the console began with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Begin {
+    version: String,
+    at: DateTime<Utc>,
+    columns: u16,
+    lines: u16,
+    workspace: Workspace,
+    read_only: bool,
+    demo: bool,
+    refresh_minutes: u64,
+    offline: bool,
+    folder: String,
+    home: Option<String>,
+    mouse: bool,
+    clipboard: bool,
+    notify: Notify,
+    snapshot: Snapshot,
+}
+
+/// A line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    /// The first.
+    Begin(Box<Begin>),
+    /// A key.
+    Key(String),
+    /// A key that is nobody's business.
+    Masked,
+    /// A paste of so many characters.
+    Pasted(usize),
+    /// Columns and rows.
+    Resize(u16, u16),
+    /// Whether the window has the focus.
+    Focus(bool),
+    /// An action was clicked, by its name.
+    Act(String),
+    /// A pane was clicked, by its number.
+    Pane(u8),
+    /// A row of a pane was clicked.
+    Select(u8, usize),
+    /// A line was clicked.
+    Pick(usize),
+    /// The same was clicked again.
+    Twice,
+    /// A border was dragged: which, the cells before it, to where.
+    Drag(u8, u16, u16, u16),
+    /// The wheel.
+    Wheel(Option<u8>, isize),
+    /// The time.
+    Clock(DateTime<Utc>),
+    /// The first frame.
+    FirstFrame(DateTime<Utc>),
+    /// A refresh ended.
+    Observed(RequestId, DateTime<Utc>, Box<Snapshot>),
+    /// The journal was read.
+    RunsRead(RequestId, DateTime<Utc>, Result<Vec<RunRecord>, Problem>),
+    /// A wish was planned, or not.
+    Planned(
+        RequestId,
+        DateTime<Utc>,
+        Box<Snapshot>,
+        Box<Result<Plan, Problem>>,
+    ),
+    /// A run began, or not.
+    Started(RequestId, Result<RunId, Problem>),
+    /// A run ended.
+    Ended(RunId, DateTime<Utc>, Box<Result<RunRecord, Problem>>),
+    /// Something else, by its name.
+    Other(String),
+}
+
+/// What `model` began with.
+pub fn begin(model: &Model) -> Entry {
+    let setting = &model.setting;
+    Entry::Begin(Box::new(Begin {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        at: model.now,
+        columns: model.columns,
+        lines: model.lines,
+        workspace: setting.workspace.clone(),
+        read_only: setting.read_only,
+        demo: setting.demo,
+        refresh_minutes: setting.refresh_minutes,
+        offline: setting.offline,
+        folder: setting.folder.clone(),
+        home: setting.home.clone(),
+        mouse: setting.wishes.mouse,
+        clipboard: setting.wishes.clipboard,
+        notify: setting.wishes.notify,
+        snapshot: Snapshot::clone(&model.snapshot),
+    }))
+}
+
+/// The line of `msg`, which happens to `model` next and is called `name`.
+pub fn entry(model: &Model, msg: &Msg, name: String) -> Entry {
+    match msg {
+        Msg::Key(Key::Char(_)) if matches!(model.modal, Some(Modal::SignIn(_))) => Entry::Masked,
+        Msg::Key(key) => Entry::Key(key.to_string()),
+        Msg::Paste(text) => Entry::Pasted(text.len()),
+        Msg::Resize(columns, lines) => Entry::Resize(*columns, *lines),
+        Msg::Focus(focus) => Entry::Focus(*focus),
+        Msg::Act(id) => Entry::Act(format!("{id:?}")),
+        Msg::Go(Go::Pane(pane)) => Entry::Pane(number(*pane)),
+        Msg::Select(pane, at) => Entry::Select(number(*pane), *at),
+        Msg::Pick(at) => Entry::Pick(*at),
+        Msg::Twice => Entry::Twice,
+        Msg::Drag(grip, x, y) => {
+            let border = BORDERS.iter().position(|border| *border == grip.border);
+            Entry::Drag(border.unwrap_or(0) as u8, grip.before, *x, *y)
+        }
+        Msg::Wheel(pane, steps) => Entry::Wheel(pane.map(number), *steps),
+        Msg::Clock(at) => Entry::Clock(*at),
+        Msg::FirstFrame(at) => Entry::FirstFrame(*at),
+        Msg::Observed(id, at, snapshot) => Entry::Observed(*id, *at, Box::new(Snapshot::clone(snapshot))),
+        Msg::RunsRead(id, at, runs) => Entry::RunsRead(*id, *at, runs.clone()),
+        Msg::Planned(id, at, snapshot, plan) => {
+            Entry::Planned(*id, *at, Box::new(Snapshot::clone(snapshot)), plan.clone())
+        }
+        Msg::Started(id, result) => Entry::Started(*id, result.clone()),
+        Msg::Ended(run, at, result) => Entry::Ended(run.clone(), *at, result.clone()),
+        _ => Entry::Other(name),
+    }
+}
+
+const BORDERS: [Border; 3] = [Border::Column, Border::Row, Border::Lower];
+
+fn number(pane: PaneId) -> u8 {
+    PaneId::ALL.iter().position(|one| *one == pane).unwrap_or(0) as u8
+}
+
+fn pane(number: u8) -> Option<PaneId> {
+    PaneId::ALL.get(usize::from(number)).copied()
+}
+
+/// The messages of a line; none where only its name is known.
+fn messages(entry: Entry) -> Vec<Msg> {
+    let one = match entry {
+        Entry::Begin(_) | Entry::Other(_) => None,
+        Entry::Key(text) => Key::parse(&text).map(Msg::Key),
+        Entry::Masked => Some(Msg::Key(Key::Char(MASKED))),
+        Entry::Pasted(length) => Some(Msg::Paste(MASKED.to_string().repeat(length.min(1000)).into())),
+        Entry::Resize(columns, lines) => Some(Msg::Resize(columns, lines)),
+        Entry::Focus(focus) => Some(Msg::Focus(focus)),
+        Entry::Act(name) => {
+            let named = actions::all().find(|spec| format!("{:?}", spec.id) == name);
+            named.map(|spec| Msg::Act(spec.id))
+        }
+        Entry::Pane(at) => pane(at).map(|pane| Msg::Go(Go::Pane(pane))),
+        Entry::Select(at, row) => pane(at).map(|pane| Msg::Select(pane, row)),
+        Entry::Pick(at) => Some(Msg::Pick(at)),
+        Entry::Twice => Some(Msg::Twice),
+        Entry::Drag(border, before, x, y) => BORDERS.get(usize::from(border)).map(|border| {
+            let border = *border;
+            Msg::Drag(Grip { border, before }, x, y)
+        }),
+        Entry::Wheel(at, steps) => Some(Msg::Wheel(at.and_then(pane), steps)),
+        Entry::Clock(at) => Some(Msg::Clock(at)),
+        Entry::FirstFrame(at) => Some(Msg::FirstFrame(at)),
+        Entry::Observed(id, at, snapshot) => Some(Msg::Observed(id, at, Arc::from(snapshot))),
+        Entry::RunsRead(id, at, runs) => Some(Msg::RunsRead(id, at, runs)),
+        Entry::Planned(id, at, snapshot, plan) => Some(Msg::Planned(id, at, Arc::from(snapshot), plan)),
+        Entry::Started(id, result) => Some(Msg::Started(id, result)),
+        Entry::Ended(run, at, result) => Some(Msg::Ended(run, at, result)),
+    };
+    one.into_iter().collect()
+}
+
+/// A console as it was once.
+#[derive(Debug)]
+pub struct Replayed {
+    /// Its state.
+    pub model: Model,
+    /// Lines that only name what happened: from the first on the replay may differ.
+    pub left_out: Vec<String>,
+}
+
+/// Does again what `lines` tell, on a console that looks like `look`. Effects are dropped: nothing
+/// leaves a replay. `None` where the first line is no beginning or a line cannot be read.
+pub fn replay<'a>(lines: impl IntoIterator<Item = &'a str>, look: Look) -> Option<Replayed> {
+    let mut lines = lines.into_iter();
+    let Entry::Begin(begin) = serde_json::from_str(lines.next()?).ok()? else {
+        return None;
+    };
+    let setting = Setting {
+        workspace: begin.workspace,
+        read_only: begin.read_only,
+        demo: begin.demo,
+        look,
+        refresh_minutes: begin.refresh_minutes,
+        offline: begin.offline,
+        folder: begin.folder,
+        home: begin.home,
+        wishes: Wishes {
+            mouse: begin.mouse,
+            clipboard: begin.clipboard,
+            notify: begin.notify,
+            ..Wishes::default()
+        },
+    };
+    let size = (begin.columns, begin.lines);
+    let mut model = Model::new(setting, Arc::new(begin.snapshot), begin.at, size);
+    let mut left_out = Vec::new();
+    for line in lines {
+        let entry: Entry = serde_json::from_str(line).ok()?;
+        if let Entry::Other(name) = &entry {
+            left_out.push(name.clone());
+        }
+        for msg in messages(entry) {
+            update(&mut model, msg);
+        }
+    }
+    Some(Replayed { model, left_out })
+}

@@ -1,0 +1,265 @@
+//! The pager and the editor: programs that get the terminal for a while.
+//!
+//! Owns how their command is read and what they inherit. No shell is between: the command is split
+//! into words as a shell would (blanks part words, quotes and backslashes keep them together),
+//! nothing in it is expanded, and what is shown arrives on standard input, never as a word.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
+
+use crate::domain::{Kind, Outside, Problem};
+
+/// What a child inherits: where programs lie, who one is, how the terminal and the language are,
+/// and the habits of pagers and editors. Tokens are in none of them.
+const INHERITED: [&str; 27] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "TERM",
+    "TERMINFO",
+    "TERMINFO_DIRS",
+    "COLORTERM",
+    "NO_COLOR",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_MESSAGES",
+    "TMPDIR",
+    "TZ",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "LESS",
+    "LESSCHARSET",
+    "VIMINIT",
+    "MYVIMRC",
+];
+
+/// The words of a command. An error says where it comes from.
+fn words(from: &str, text: &str) -> Result<Vec<String>, Problem> {
+    let split = shell_words::split(text).map_err(|_| {
+        Problem::new(
+            Kind::Config,
+            format!("{from} is not a command: a quote in it is never closed"),
+        )
+        .cause(Outside::capped(text, 120))
+        .hint(format!("for example: export {from}='less -R'"))
+    })?;
+    Ok(split)
+}
+
+/// The commands to try for a page, the first that there is counts: `PAGER`, `less -R`, `more`.
+pub fn pagers(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<Vec<String>>, Problem> {
+    commands(variable, &["PAGER"], &[&["less", "-R"], &["more"]])
+}
+
+/// The commands to try for editing: `VISUAL`, `EDITOR`, `vi`, `nano`.
+pub fn editors(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<Vec<String>>, Problem> {
+    commands(variable, &["VISUAL", "EDITOR"], &[&["vi"], &["nano"]])
+}
+
+fn commands(
+    variable: impl Fn(&str) -> Option<String>,
+    names: &[&str],
+    usual: &[&[&str]],
+) -> Result<Vec<Vec<String>>, Problem> {
+    for name in names {
+        let own = words(name, &variable(name).unwrap_or_default())?;
+        // What somebody chose is not replaced by something else where it is missing.
+        if !own.is_empty() {
+            return Ok(vec![own]);
+        }
+    }
+    let owned = |command: &&[&str]| command.iter().map(|word| (*word).to_owned()).collect();
+    Ok(usual.iter().map(owned).collect())
+}
+
+/// What a child inherits of this process.
+fn inherited() -> Vec<(&'static str, OsString)> {
+    INHERITED
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var_os(name)?)))
+        .collect()
+}
+
+/// A child that has the terminal. One that is left behind, because windlass ends, is asked to end
+/// too: nobody could use the terminal otherwise.
+struct Borrower(Option<Child>);
+
+impl Drop for Borrower {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0
+            && let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+            && matches!(child.try_wait(), Ok(None))
+            && let Err(error) = kill_process(pid, Signal::TERM)
+        {
+            tracing::debug!("a child could not be asked to end: {error}");
+        }
+    }
+}
+
+/// Runs the first of `commands` that there is, with `text` on its standard input where there is
+/// one, and waits for its end.
+pub async fn run(
+    commands: Vec<Vec<String>>,
+    file: Option<&Path>,
+    text: Option<String>,
+) -> Result<(), Problem> {
+    let mut missing = Vec::new();
+    for command in commands {
+        let Some((program, arguments)) = command.split_first() else {
+            continue;
+        };
+        let mut wanted = Command::new(program);
+        wanted.args(arguments).args(file).env_clear().envs(inherited());
+        if text.is_some() {
+            wanted.stdin(Stdio::piped());
+        }
+        match wanted.spawn() {
+            Ok(child) => {
+                let status = attend(Borrower(Some(child)), text).await;
+                return told(program, status);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(program.clone()),
+            Err(error) => return Err(failed(program).because(&error)),
+        }
+    }
+    let names = missing.join(", ");
+    Err(Problem::new(
+        Kind::Machine,
+        format!("there is no program {} here", Outside::new(&names)),
+    )
+    .hint("name one that is there: export PAGER='less -R', export EDITOR=nano"))
+}
+
+async fn attend(mut borrower: Borrower, text: Option<String>) -> io::Result<ExitStatus> {
+    let stdin = borrower.0.as_mut().and_then(|child| child.stdin.take());
+    if let (Some(mut stdin), Some(text)) = (stdin, text) {
+        // Beside: a pager reads no more than it shows, and one that is left early reads no more.
+        drop(tokio::task::spawn_blocking(move || {
+            drop(stdin.write_all(text.as_bytes()));
+        }));
+    }
+    let (sender, ended) = tokio::sync::oneshot::channel();
+    let Some(pid) = borrower.0.as_ref().map(Child::id) else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
+    // Waited for elsewhere, so that a signal to windlass is heard meanwhile.
+    std::thread::spawn(move || {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Some(pid) = pid {
+            // Only seen, not taken: its number stays its own until it is waited for below.
+            match waitid(WaitId::Pid(pid), options) {
+                Err(rustix::io::Errno::INTR) => {}
+                _ => break,
+            }
+        }
+        if sender.send(()).is_err() {
+            tracing::trace!("nobody waits for the child any more");
+        }
+    });
+    drop(ended.await);
+    match borrower.0.take() {
+        Some(mut child) => child.wait(),
+        None => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
+fn failed(program: &str) -> Problem {
+    Problem::new(
+        Kind::Machine,
+        format!("{} could not be run", Outside::capped(program, 80)),
+    )
+    .hint("check PAGER, VISUAL and EDITOR")
+}
+
+fn told(program: &str, status: io::Result<ExitStatus>) -> Result<(), Problem> {
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(failed(program).cause(format!("it ended with {status}"))),
+        Err(error) => Err(failed(program).because(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(name: &'static str, value: &'static str) -> impl Fn(&str) -> Option<String> {
+        move |asked| (asked == name).then(|| value.to_owned())
+    }
+
+    #[test]
+    fn words_are_split_and_nothing_is_expanded() {
+        for (text, wanted) in [
+            ("less -R", &["less", "-R"][..]),
+            ("  'my pager'  --title=\"a b\" ", &["my pager", "--title=a b"]),
+            (
+                "less; rm -rf $HOME `id` | x",
+                &["less;", "rm", "-rf", "$HOME", "`id`", "|", "x"],
+            ),
+            ("a\\ b", &["a b"]),
+        ] {
+            assert_eq!(pagers(one("PAGER", text)).unwrap(), [wanted], "{text}");
+        }
+        let problem = pagers(one("PAGER", "less 'x")).unwrap_err();
+        assert!(problem.summary.as_str().contains("PAGER"), "{problem}");
+    }
+
+    #[test]
+    fn what_is_not_chosen_is_what_there_is() {
+        assert_eq!(pagers(|_| None).unwrap(), [vec!["less", "-R"], vec!["more"]]);
+        assert_eq!(pagers(one("PAGER", " ")).unwrap().len(), 2);
+        assert_eq!(editors(one("EDITOR", "nano -w")).unwrap(), [["nano", "-w"]]);
+        assert_eq!(editors(|name| Some(name.to_owned())).unwrap(), [["VISUAL"]]);
+    }
+
+    #[tokio::test]
+    async fn a_child_reads_its_text_and_inherits_no_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let script = folder.path().join("pager");
+        std::fs::write(
+            &script,
+            format!("cat > {0}\nenv | cut -d= -f1 >> {0}\n", out.display()),
+        )
+        .unwrap();
+        let command = vec!["sh".to_owned(), script.display().to_string()];
+        let absent = vec!["windlass-no-such-pager".to_owned()];
+        // Far more than a pipe holds.
+        let text = "line\n".repeat(50_000);
+        run(vec![absent.clone(), command], None, Some(text.clone()))
+            .await
+            .unwrap();
+        let written = std::fs::read_to_string(&out).unwrap();
+        let names = written.strip_prefix(&text).unwrap();
+        for name in names
+            .lines()
+            .filter(|name| !matches!(*name, "PWD" | "SHLVL" | "_" | "OLDPWD"))
+        {
+            assert!(INHERITED.contains(&name), "{name}");
+        }
+        let problem = run(vec![absent], None, None).await.unwrap_err();
+        assert!(
+            problem.summary.as_str().contains("windlass-no-such-pager"),
+            "{problem}"
+        );
+        let problem = run(vec![vec!["false".to_owned()]], None, None).await.unwrap_err();
+        assert!(problem.to_string().contains("exit status"), "{problem}");
+        // One that reads nothing at all is no fault.
+        run(vec![vec!["true".to_owned()]], None, Some(text))
+            .await
+            .unwrap();
+    }
+}

@@ -1,0 +1,101 @@
+//! The mouse: clicks, second clicks and dragged borders, by what was drawn last.
+//!
+//! Owns what is held and when was clicked. What a place means says the frame that the operator
+//! saw. Must not read a clock.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::console::Msg;
+use crate::console::split::Grip;
+use crate::console::view::Drawn;
+
+/// Two clicks within this are one double click.
+const TWICE: Duration = Duration::from_millis(400);
+
+/// The mouse.
+#[derive(Debug, Default)]
+pub struct Pointer {
+    held: Option<Grip>,
+    last: Option<(Instant, Msg)>,
+}
+
+impl Pointer {
+    /// The button went down.
+    pub fn press(&mut self, drawn: &Drawn, x: u16, y: u16, now: Instant) -> Vec<Msg> {
+        self.held = drawn.grip(x, y);
+        let Some(msg) = drawn.click(x, y) else {
+            self.last = None;
+            return Vec::new();
+        };
+        let before = self.last.take();
+        let twice = before.is_some_and(|(at, before)| before == msg && now - at <= TWICE);
+        if twice && matches!(msg, Msg::Select(..) | Msg::Pick(_)) {
+            return vec![msg, Msg::Twice];
+        }
+        self.last = Some((now, msg.clone()));
+        vec![msg]
+    }
+
+    /// It moved with the button down.
+    pub fn drag(&mut self, x: u16, y: u16) -> Option<Msg> {
+        self.last = None;
+        self.held.map(|grip| Msg::Drag(grip, x, y))
+    }
+
+    /// The button came up, or is not ours any more.
+    pub const fn release(&mut self) {
+        self.held = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::layout::Rect;
+
+    use super::*;
+    use crate::console::panes::PaneId;
+    use crate::console::split::Border;
+
+    fn drawn() -> Drawn {
+        let mut drawn = Drawn::default();
+        for y in 0..2 {
+            let msg = Msg::Select(PaneId::Releases, usize::from(y));
+            drawn.hit(Rect::new(0, y, 10, 1), msg);
+        }
+        let grip = Grip {
+            border: Border::Row,
+            before: 1,
+        };
+        drawn.grips.push((Rect::new(0, 5, 10, 1), grip));
+        drawn
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_clicks_on_one_row_open_it_and_a_third_is_a_first() {
+        let (drawn, mut pointer) = (drawn(), Pointer::default());
+        let first = Msg::Select(PaneId::Releases, 0);
+        let mut press = |y| pointer.press(&drawn, 3, y, Instant::now());
+        assert_eq!(press(0), [first.clone()]);
+        assert_eq!(press(0), [first.clone(), Msg::Twice]);
+        assert_eq!(press(0), [first.clone()]);
+        // Another row, or too late: each a click of its own.
+        assert_eq!(press(1), [Msg::Select(PaneId::Releases, 1)]);
+        assert_eq!(press(0), [first.clone()]);
+        tokio::time::advance(TWICE * 2).await;
+        assert_eq!(press(0), [first]);
+        assert_eq!(press(9), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_border_is_held_until_the_button_comes_up() {
+        let (drawn, mut pointer) = (drawn(), Pointer::default());
+        assert_eq!(pointer.drag(3, 3), None);
+        pointer.press(&drawn, 3, 5, Instant::now());
+        let moved = pointer.drag(3, 8);
+        assert!(matches!(moved, Some(Msg::Drag(_, 3, 8))), "{moved:?}");
+        pointer.release();
+        assert_eq!(pointer.drag(3, 9), None);
+    }
+}

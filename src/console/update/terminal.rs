@@ -1,0 +1,139 @@
+//! What concerns the terminal: mouse, clipboard, pager, the word to whoever looks elsewhere.
+//!
+//! Owns what is asked of it and what is said about it. Must not touch it: the shell does.
+
+use chrono::TimeDelta;
+
+use super::act;
+use crate::config::Notify;
+use crate::console::actions::ActionId;
+use crate::console::dialogs::{Line, Modal, Text};
+use crate::console::effect::Effect;
+use crate::console::model::Screen;
+use crate::console::msg::Go;
+use crate::console::view::look::Tone;
+use crate::console::{Model, Msg, panes, running, words};
+use crate::domain::{Outside, Problem};
+use crate::journal::RunRecord;
+
+/// Longest text copied, in bytes: some terminals drop longer sequences.
+const COPIED: usize = 60_000;
+/// A run that took less is waited for, and needs no word to another window.
+const A_WHILE: TimeDelta = TimeDelta::seconds(10);
+/// Columns of a text in the pager.
+const PAGE: usize = 100;
+
+/// Leaves the mouse to the terminal, or takes it back.
+pub(super) fn mouse(model: &mut Model) -> Vec<Effect> {
+    model.mouse = !model.mouse;
+    model.say(if model.mouse {
+        "the mouse is the console's again"
+    } else {
+        "the mouse is the terminal's: text can be selected; m takes it back"
+    });
+    vec![Effect::Mouse(model.mouse)]
+}
+
+/// Does what a second click on the same thing does.
+pub(super) fn twice(model: &mut Model) -> Vec<Effect> {
+    match (&model.modal, &model.screen) {
+        (None, Screen::Panes) => {
+            let opens = if model.pane == panes::PaneId::Activity {
+                ActionId::OpenRun
+            } else {
+                ActionId::Open
+            };
+            act(model, opens)
+        }
+        (Some(Modal::Help(_) | Modal::Choose(_)), _) => super::route(model, Msg::Go(Go::Accept)),
+        (Some(Modal::Workflows(_)), _) => act(model, ActionId::WorkflowsOpen),
+        _ => Vec::new(),
+    }
+}
+
+/// Copies `text`, and says what and how; where that is switched off, shows it to be selected.
+pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
+    if !model.setting.wishes.clipboard {
+        let lines = vec![
+            Line::text(Outside::new(&text).to_string(), Tone::Strong),
+            Line::blank(),
+            Line::text(
+                "The settings switch copying off (clipboard = false). m leaves the mouse to the \
+                 terminal, so that this can be selected; v shows it in the pager.",
+                Tone::Dim,
+            ),
+        ];
+        model.modal = Some(Modal::Details(Text::new("To copy by hand", lines)));
+        return Vec::new();
+    }
+    let end = text.floor_char_boundary(COPIED);
+    if end < text.len() {
+        model.say(format!(
+            "copied through the terminal, cut: the first {} of {}",
+            words::bytes(end as u64),
+            words::bytes(text.len() as u64)
+        ));
+    } else {
+        let shown = Outside::new(&text);
+        model.say(format!(
+            "copied through the terminal: {}",
+            words::cut(shown.as_str(), 60)
+        ));
+    }
+    let mut text = text;
+    text.truncate(end);
+    vec![Effect::Copy(text)]
+}
+
+/// Hands the text that is up to the pager.
+pub(super) fn page(model: &mut Model) -> Vec<Effect> {
+    let text = match (&model.modal, &model.screen) {
+        (Some(Modal::Details(text) | Modal::Problem(text)), _) => text.plain(PAGE),
+        (Some(Modal::Image(image)), _) => image.text.plain(PAGE),
+        (Some(Modal::Workflows(dialog)), _) => match &dialog.shown {
+            Some(shown) => shown.text.plain(PAGE),
+            None => return Vec::new(),
+        },
+        (None, Screen::Run(run)) => {
+            let lines = running::lines(model, run, PAGE);
+            let line = |line: &running::RunLine| {
+                let text: String = line.pieces.iter().map(text_of).collect();
+                format!("{}\n", text.trim_end())
+            };
+            lines.iter().map(line).collect()
+        }
+        _ => return Vec::new(),
+    };
+    vec![Effect::Page(text)]
+}
+
+fn text_of(piece: &crate::console::view::piece::Piece) -> &str {
+    &piece.text
+}
+
+/// Says whether the settings that were edited are sound.
+pub(super) fn edited(model: &mut Model, result: Result<(), Problem>) {
+    match result {
+        Ok(()) => model.say("the settings are sound; they count from the next start on"),
+        Err(problem) => {
+            model.modal = Some(Modal::Problem(Text::of_problem(
+                "The settings are not sound",
+                &problem,
+            )));
+        }
+    }
+}
+
+/// Tells a window that nobody looks at that a run ended, where that is wished for.
+pub fn told_elsewhere(model: &Model, record: &RunRecord, words: &str) -> Vec<Effect> {
+    let wished = match model.setting.wishes.notify {
+        Notify::Always => true,
+        Notify::Unfocused => !model.in_focus,
+        Notify::Never => false,
+    };
+    let ended = record.finished_at.unwrap_or(model.now);
+    if !wished || ended - record.started_at < A_WHILE {
+        return Vec::new();
+    }
+    vec![Effect::Notify(Outside::capped(words, 200).to_string())]
+}
