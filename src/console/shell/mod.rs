@@ -134,7 +134,13 @@ impl Console {
     }
 
     fn draw(&mut self, screen: &mut Screen) -> io::Result<()> {
-        if std::mem::take(&mut self.dirty) {
+        if self.dirty {
+            // A key that arrives together with a new size may hide it from the event stream.
+            let (columns, lines) = screen.size()?;
+            if (columns, lines) != (self.model.columns, self.model.lines) {
+                self.take(screen, Msg::Resize(columns, lines))?;
+            }
+            self.dirty = false;
             let model = &self.model;
             self.drawn = screen.draw(|frame| view::draw(model, frame))?;
         }
