@@ -173,7 +173,7 @@ impl Desk<'_> {
         loop {
             let question = question.clone();
             let typed = at_terminal(move || prompt::line(&question)).await?;
-            let text = if typed.is_empty() { default } else { &typed };
+            let text: &str = if typed.is_empty() { default } else { &typed };
             match read(text) {
                 Ok(value) => return Ok(value),
                 Err(problem) => self.output.explain(&problem),
@@ -311,7 +311,7 @@ async fn charms(
     let given = CHARM.read(&wish.charm, |name, place| {
         Ok((name.parse::<CharmName>()?, repository(place)?))
     })?;
-    let mut resources = RESOURCE.read(&wish.resource, |name, key| {
+    let resources = RESOURCE.read(&wish.resource, |name, key| {
         let (charm, resource) = name.split_once(':').ok_or_else(|| {
             Problem::new(
                 Kind::Usage,
@@ -332,13 +332,14 @@ async fn charms(
             ),
         ))
     })?;
+    let mut resources: Vec<(String, (CharmName, Resource))> = resources.into_iter().collect();
     // In the order in which they were given: that is the order of their release.
     for text in &wish.charm {
         let name: CharmName = text.split('=').next().unwrap_or_default().parse()?;
         let Some(repository) = given.get(&name) else {
             continue;
         };
-        let own = resources.extract_if(.., |_, (charm, _)| *charm == name);
+        let own = resources.extract_if(.., |(_, (charm, _))| *charm == name);
         workspace.charms.push(Charm {
             resources: own.map(|(_, (_, resource))| resource).collect(),
             repository: repository.clone(),
@@ -346,7 +347,7 @@ async fn charms(
         });
         workspace = sound(workspace)?;
     }
-    if let Some((name, (charm, _))) = resources.first_key_value() {
+    if let Some((name, (charm, _))) = resources.first() {
         return Err(
             Problem::new(Kind::Usage, format!("--resource {name} belongs to no --charm"))
                 .hint(format!("add --charm {charm}=OWNER/NAME")),

@@ -11,6 +11,12 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 /// Longest wait for anything; slow machines run other tests beside.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Bytes that a frame has at most, of a large terminal.
+const FRAME: usize = 256 * 1024;
+
+/// What ends a frame.
+const ENDS: &[u8] = b"\x1b[?2026l";
+
 /// Variables of whoever runs the tests that change what a console looks like.
 const CALLERS: [&str; 6] = [
     "NO_COLOR",
@@ -41,6 +47,8 @@ pub struct Terminal {
     writer: Box<dyn std::io::Write + Send>,
     output: Receiver<Vec<u8>>,
     raw: Vec<u8>,
+    /// True once a frame said that services are being looked at.
+    looked: bool,
 }
 
 impl Terminal {
@@ -92,7 +100,57 @@ impl Terminal {
             output,
             parser: vt100::Parser::new(size(rows), size(cols), 0),
             raw: Vec::new(),
+            looked: false,
         }
+    }
+
+    /// Takes what was sent, frame by frame.
+    fn take(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let end = rest.windows(ENDS.len()).position(|piece| piece == ENDS);
+            let (frame, more) = rest.split_at(end.map_or(rest.len(), |at| at + ENDS.len()));
+            self.parser.process(frame);
+            self.raw.extend(frame);
+            self.looked |= self.text().contains("looking");
+            rest = more;
+        }
+    }
+
+    /// Reads until `wanted`; false where the program has gone before.
+    #[track_caller]
+    fn read(&mut self, what: &str, wanted: impl Fn(&Self) -> bool) -> bool {
+        let end = Instant::now() + PATIENCE;
+        while !(self.whole() && wanted(self)) {
+            match self
+                .output
+                .recv_timeout(end.saturating_duration_since(Instant::now()))
+            {
+                Ok(bytes) => self.take(&bytes),
+                Err(RecvTimeoutError::Disconnected) => return false,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("never saw {what}; the screen is\n{}", self.text())
+                }
+            }
+        }
+        true
+    }
+
+    /// Reads until every service was looked at since the start.
+    #[track_caller]
+    pub fn settle(&mut self) {
+        let settled = self.read("the end of the look", |this| {
+            this.looked && !this.text().contains("looking")
+        });
+        assert!(settled, "it has gone; the screen is\n{}", self.text());
+    }
+
+    /// True between frames: what stands on the screen belongs together.
+    fn whole(&self) -> bool {
+        let begin = self.raw.len().saturating_sub(FRAME);
+        let tail = &self.raw[begin..];
+        let last = |mark: &[u8]| tail.windows(mark.len()).rposition(|piece| piece == mark);
+        last(b"\x1b[?2026h") <= last(ENDS)
     }
 
     /// What stands on the screen as far as it was read.
@@ -108,25 +166,9 @@ impl Terminal {
     /// Reads until the screen satisfies `wanted`.
     #[track_caller]
     pub fn until(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let text = self.text();
-            if wanted(&text) {
-                return text;
-            }
-            match self
-                .output
-                .recv_timeout(end.saturating_duration_since(Instant::now()))
-            {
-                Ok(bytes) => {
-                    self.parser.process(&bytes);
-                    self.raw.extend(bytes);
-                }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    panic!("never saw {what}; the screen is\n{text}")
-                }
-            }
-        }
+        let alive = self.read(what, |this| wanted(&this.text()));
+        assert!(alive, "never saw {what}; the screen is\n{}", self.text());
+        self.text()
     }
 
     #[track_caller]
@@ -205,21 +247,7 @@ impl Terminal {
     /// Reads until the screen satisfies `wanted`; false where the program has gone before.
     #[track_caller]
     pub fn alive_until(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> bool {
-        let end = Instant::now() + PATIENCE;
-        while !wanted(&self.text()) {
-            match self
-                .output
-                .recv_timeout(end.saturating_duration_since(Instant::now()))
-            {
-                Ok(bytes) => {
-                    self.parser.process(&bytes);
-                    self.raw.extend(bytes);
-                }
-                Err(RecvTimeoutError::Disconnected) => return false,
-                Err(RecvTimeoutError::Timeout) => panic!("never saw {what}; the screen is\n{}", self.text()),
-            }
-        }
-        true
+        self.read(what, |this| wanted(&this.text()))
     }
 
     /// Leaves from wherever it is: back, and `q`, as often as there is something to go back from.

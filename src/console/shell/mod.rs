@@ -231,6 +231,12 @@ impl Console {
         if !self.frames.take(Instant::now()) {
             return Ok(());
         }
+        // A key that arrives together with a new size may hide it from the event stream.
+        let (columns, lines) = Screen::size()?;
+        if (columns, lines) != (self.model.columns, self.model.lines) {
+            screen.anew((columns, lines))?;
+            update(&mut self.model, Msg::Resize(columns, lines));
+        }
         let (model, links) = (&self.model, self.links);
         self.drawn = screen.draw(|frame| {
             let drawn = view::draw(model, frame);
