@@ -213,7 +213,9 @@ impl RunProgress {
                 happened.push(Happened::Ended(outcome, step.problem.clone()));
             }
         } else if step.note != note || (step.phase != phase && step.phase == Phase::Processing) {
-            happened.push(Happened::Phase(step.phase, step.note.clone()));
+            // A word that was said before says nothing of what is new.
+            let word = step.note.clone().filter(|_| step.note != note);
+            happened.push(Happened::Phase(step.phase, word));
         }
         for what in happened {
             self.tell(at, Some(id.clone()), what);

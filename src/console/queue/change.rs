@@ -15,7 +15,7 @@ use crate::console::sign_in::Deed;
 use crate::console::{Model, image, panes, review};
 use crate::domain::{Problem, Snapshot};
 use crate::journal::{Outcome, RunId};
-use crate::plan::{Op, Plan, Step};
+use crate::plan::{Op, Plan, PlannedRow, State, Step};
 
 /// True where `plan` has to wait: a run of its workspace goes on, or something waits already. What
 /// signs somebody in does not wait, for nothing that was typed in secret is kept that long.
@@ -250,28 +250,41 @@ fn differences(old: &Plan, new: &Plan) -> Vec<String> {
     list
 }
 
-/// The rows whose present differs between two plans of the same release.
+/// The rows of the channel map that are not what they were when `old` was planned.
 fn moved(old: &Step, new: &Step) -> Vec<String> {
-    let (Op::Release { charm, moves }, Op::Release { moves: now, .. }) = (&old.op, &new.op) else {
+    let (State::Rows(was), State::Rows(is)) = (&old.before, &new.before) else {
         return Vec::new();
     };
-    let serves = |serving: Option<&crate::plan::Serving>| {
-        serving.map_or_else(|| "closed".to_owned(), ToString::to_string)
-    };
-    moves
-        .iter()
+    was.iter()
         .filter_map(|was| {
-            let is = now
+            let is = is
                 .iter()
-                .find(|one| one.channel == was.channel && one.base == was.base)?;
-            (is.before != was.before).then(|| {
+                .find(|is| is.channel == was.channel && is.base == was.base)?;
+            let (before, now) = (serves(was), serves(is));
+            let base = was
+                .base
+                .as_ref()
+                .map_or_else(String::new, |base| format!(" ({base})"));
+            (before != now).then(|| {
                 format!(
-                    "{charm} {}: was {} when it was confirmed and is {} now",
-                    was.channel,
-                    serves(was.before.as_ref()),
-                    serves(is.before.as_ref())
+                    "{} {}{base}: was {before} when it was confirmed and is {now} now",
+                    old.target, was.channel
                 )
             })
         })
         .collect()
+}
+
+fn serves(row: &PlannedRow) -> String {
+    let Some(revision) = row.revision else {
+        return "closed".to_owned();
+    };
+    let mut text = revision.to_string();
+    for resource in &row.resources {
+        let number = resource
+            .revision
+            .map_or_else(|| "none".to_owned(), |number| number.to_string());
+        text.push_str(&format!(" + {} {number}", resource.name));
+    }
+    text
 }

@@ -52,7 +52,7 @@ pub fn lines(model: &Model, one: &Waiting, width: usize) -> Vec<Vec<Piece>> {
             match why {
                 Why::Before { title, outcome } => text(
                     &format!(
-                        "Nothing was started: {} before it {}. The world may have changed.",
+                        "Nothing was started: what came first, {}, {}. The world may have changed.",
                         model.short_title(title),
                         ended(*outcome)
                     ),

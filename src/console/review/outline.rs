@@ -111,7 +111,8 @@ impl<'a> Page<'a> {
 
     /// A blank line before a section, but not after one that is folded.
     pub(super) fn gap(&mut self) {
-        if self.lines.last().is_some_and(|line| line.entry.is_none()) {
+        let wants = |line: &ReviewLine| line.entry.is_none() && !line.pieces.is_empty();
+        if self.lines.last().is_some_and(wants) {
             self.blank();
         }
     }

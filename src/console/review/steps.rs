@@ -17,6 +17,7 @@ const KIND: usize = 16;
 
 /// The choices of the wish and the steps of its plan.
 pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
+    page.gap();
     notes(model, review, page);
     if let Some(plan) = &review.plan {
         sections::others(model, plan, page);

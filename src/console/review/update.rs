@@ -40,7 +40,8 @@ pub fn open_over(model: &mut Model, intent: Intent) -> Vec<Effect> {
         at: None,
         folds: super::Folds::default(),
         offset: 0,
-        follow: true,
+        // Read from the top.
+        follow: false,
     }));
     plan_again(model)
 }

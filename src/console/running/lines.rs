@@ -102,7 +102,11 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
         .find(&running.run)
         .filter(|_| state == RunState::Queued)
     {
-        text = format!(" {glyph} {}", queue::view::behind(model, waiting));
+        let text = format!("{glyph} {}", queue::view::behind(model, waiting));
+        let lines = words::wrap(&text, width.saturating_sub(2)).into_iter();
+        return lines
+            .map(|line| vec![Piece::new(format!(" {line}"), tone)])
+            .collect();
     }
     if let Some(percent) = goes_on.and_then(Live::percent) {
         text.push_str(&format!(" {percent}%"));
@@ -145,7 +149,7 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
         }
     }
     let columns = |pieces: &[Piece]| pieces.iter().map(|p| words::width(&p.text)).sum::<usize>();
-    if columns(&first) + columns(&second) <= width {
+    if second.is_empty() || columns(&first) + columns(&second) <= width {
         first.extend(second);
         return vec![first];
     }

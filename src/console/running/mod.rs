@@ -19,8 +19,9 @@ pub use update::{cancel, ended, progress, shown, tick, update};
 use super::Model;
 use super::live::{self, Live, State};
 use super::model::Screen;
-use crate::journal::{RunId, RunRecord};
+use crate::journal::{RunId, RunRecord, StepOutcome};
 use crate::plan::{Plan, Step};
+use crate::run::progress::Phase;
 
 /// From this height on the log has a part of the screen of its own.
 const LOG_FROM: usize = 14;
@@ -36,6 +37,8 @@ pub struct Running {
     pub offset: usize,
     /// True while the window follows the cursor.
     pub follow: bool,
+    /// True once somebody moved: until then the screen goes with what is under way.
+    pub own: bool,
     /// True while keys move the log.
     pub in_log: bool,
     /// Lines of the log below the window; 0 follows what happens.
@@ -50,6 +53,7 @@ impl Running {
             cursor: 0,
             offset: 0,
             follow: false,
+            own: false,
             in_log: false,
             log_back: 0,
         }
@@ -111,6 +115,7 @@ pub fn move_by(model: &mut Model, steps: isize) {
     let Screen::Run(running) = &mut model.screen else {
         return;
     };
+    running.own = true;
     let next = running.cursor.saturating_add_signed(steps);
     if next >= count || (steps < 0 && running.cursor == 0) {
         running.follow = false;
@@ -129,21 +134,60 @@ pub fn scroll(model: &mut Model, steps: isize) {
     if running.in_log {
         running.log_back = running.log_back.saturating_add_signed(steps.saturating_neg());
     } else {
+        running.own = true;
         running.follow = false;
         running.offset = running.offset.saturating_add_signed(steps);
     }
+}
+
+/// The step that the eye should be on: what is under way, and in the end what went wrong.
+fn leading(model: &Model, run: &RunId) -> Option<usize> {
+    let (live, record) = known(model, run);
+    let steps = &plan(model, run)?.steps;
+    if let Some(live) = live.filter(|live| !live.ended) {
+        let heard = &live.progress.as_ref()?.steps;
+        let busy = |step: &Step| {
+            let heard = heard.get(&step.id);
+            heard.is_some_and(|heard| heard.outcome.is_none() && heard.phase != Phase::Waiting)
+        };
+        return steps.iter().position(busy);
+    }
+    let wrong = |step: &Step| {
+        let written = record.and_then(|record| record.step(&step.id)?.outcome);
+        matches!(written, Some(StepOutcome::Failed | StepOutcome::Unknown))
+    };
+    steps.iter().position(wrong)
 }
 
 /// Selects a step.
 pub fn pick(model: &mut Model, at: usize) {
     if let Screen::Run(running) = &mut model.screen {
         running.cursor = at;
+        running.own = true;
         running.in_log = false;
     }
 }
 
 /// Keeps cursor and windows inside.
 pub fn settle(model: &mut Model, width: usize, height: usize) {
+    let Screen::Run(running) = &model.screen else {
+        return;
+    };
+    let goes_on = model.live.get(&running.run).is_some_and(|live| !live.ended);
+    let leads = leading(model, &running.run);
+    let Screen::Run(running) = &mut model.screen else {
+        return;
+    };
+    if !running.own {
+        if let Some(at) = leads {
+            running.cursor = at;
+            running.follow = true;
+        } else if !goes_on {
+            // What became of it stands at the top.
+            running.follow = false;
+            running.offset = 0;
+        }
+    }
     let Screen::Run(running) = &model.screen else {
         return;
     };

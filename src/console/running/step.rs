@@ -159,7 +159,10 @@ fn under_way(look: &Look, seen: &Seen, heard: &StepProgress, now: DateTime<Utc>)
     }
     let mut first = vec![Piece::new(phase_words(seen.step, heard, now), Tone::Accent)];
     let percent = heard.percent();
-    if let Some(percent) = percent {
+    if let Some(percent) = percent.filter(|_| heard.phase == Phase::Processing) {
+        // Everything is sent: a bar would say no more.
+        first.push(Piece::new(format!("  {percent:>2}%"), Tone::Accent));
+    } else if let Some(percent) = percent {
         let (full, empty) = look.bar();
         let bar = words::bar(f64::from(percent) / 100.0, BAR, full, empty);
         first.push(Piece::new(format!("  {bar} {percent:>2}%"), Tone::Accent));

@@ -357,21 +357,24 @@ async fn follow(handle: RunHandle, sender: &mpsc::Sender<Msg>) -> Msg {
         mut finished,
         ..
     } = handle;
-    loop {
+    let ended = loop {
         let now = progress.borrow_and_update().clone();
         drop(sender.send(Msg::Progress(Box::new(now))).await);
         tokio::select! {
-            ended = &mut finished => return ended_msg(id, ended),
+            ended = &mut finished => break ended,
             () = tokio::time::sleep(PROGRESS_EVERY) => {}
         }
         tokio::select! {
-            ended = &mut finished => return ended_msg(id, ended),
+            ended = &mut finished => break ended,
             changed = progress.changed() => if changed.is_err() {
-                let ended = finished.await;
-                return ended_msg(id, ended);
+                break finished.await;
             },
         }
-    }
+    };
+    // The last that it told belongs into its log.
+    let last = progress.borrow().clone();
+    drop(sender.send(Msg::Progress(Box::new(last))).await);
+    ended_msg(id, ended)
 }
 
 fn ended_msg(

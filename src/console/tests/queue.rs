@@ -124,7 +124,12 @@ fn a_plan_that_is_no_longer_the_same_is_not_started() {
     let effects = ended(&mut model, &run, Outcome::Done);
     assert!(effects.iter().all(|effect| !effect.writes()), "{effects:?}");
     assert!(matches!(stands(&model), Stands::Asks(Why::Changed(list)) if !list.is_empty()));
-    assert!(screen(&model).0.contains("no longer the one that was confirmed"));
+    let text = screen(&model).0;
+    assert!(text.contains("no longer the one that was confirmed"), "{text}");
+    assert!(
+        text.contains("was r50 + engine-image r32 when it was confirmed"),
+        "{text}"
+    );
 }
 
 #[test]

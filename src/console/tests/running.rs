@@ -244,7 +244,7 @@ fn a_run_of_the_journal_has_a_log_too() {
     press(&mut model, Key::Enter);
     let text = screen(&model).0;
     assert!(text.contains("Failed: 1 of"), "{text}");
-    press(&mut model, Key::Down);
+    // What went wrong is selected.
     let effects = press(&mut model, Key::Char('y'));
     assert!(
         matches!(effects.as_slice(), [Effect::Copy(text)] if text.contains("connection reset") && text.contains("req-77")),
@@ -252,6 +252,27 @@ fn a_run_of_the_journal_has_a_log_too() {
     );
     press(&mut model, Key::Tab);
     assert!(screen(&model).0.contains("failed: the registry did not answer"));
+}
+
+#[test]
+fn the_screen_goes_with_what_is_under_way_until_somebody_moves() {
+    let (mut model, mut progress) = looking_on((44, 10));
+    assert!(screen(&model).0.contains("▸▶ copy-image"), "{}", screen(&model).0);
+    for number in 3..5 {
+        progress.change(&step(number), at(10), |p| p.outcome = Some(StepOutcome::Done));
+    }
+    progress.change(&step(7), at(11), |p| p.phase = Phase::Looking);
+    update(&mut model, Msg::Progress(Box::new(progress.clone())));
+    assert!(screen(&model).0.contains("▸▶ commit"), "{}", screen(&model).0);
+    press(&mut model, Key::Up);
+    progress.change(&step(7), at(12), |p| p.outcome = Some(StepOutcome::Done));
+    progress.change(&step(8), at(12), |p| p.phase = Phase::Sending);
+    update(&mut model, Msg::Progress(Box::new(progress)));
+    assert!(
+        screen(&model).0.contains("▸· upload-resource"),
+        "{}",
+        screen(&model).0
+    );
 }
 
 #[test]
