@@ -38,7 +38,7 @@ pub fn sources(model: &Model, pane: PaneId) -> Sources<'_> {
     match pane {
         PaneId::Releases => {
             found.add("releases", &snapshot.releases);
-            found.add("branches of published releases", &snapshot.markers);
+            found.add("marker branches", &snapshot.markers);
         }
         PaneId::Channels => channels(snapshot, &mut found),
         PaneId::Charms => snapshot
@@ -104,7 +104,9 @@ pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, To
     let why = if problem.kind == Kind::Credentials {
         format!("{what}: not allowed: {}", problem.summary)
     } else {
-        format!("{what}: {}", problem.summary)
+        // What was asked for says less than why there was no answer.
+        let why = problem.causes.first().unwrap_or(&problem.summary);
+        format!("{what} could not be read: {why}")
     };
     let fits = |tail: &str| words::width(&why) + words::width(tail) <= columns;
     let tail = [long.as_str(), short]

@@ -100,7 +100,7 @@ fn a_failed_look_keeps_the_rows_and_its_line_opens_the_problem() {
         press(&mut model, Key::Char('1'));
         press(&mut model, Key::Home);
         let text = shown(&model);
-        assert!(text.contains("releases: GitHub did"), "{size:?}\n{text}");
+        assert!(text.contains("releases could not be read"), "{size:?}\n{text}");
         assert!(text.contains("enter"), "{size:?}\n{text}");
         assert!(text.contains("2025-01-27"), "{size:?}\n{text}");
         // Home goes to the line over the rows; nothing can be done to a row from there.
