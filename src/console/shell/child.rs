@@ -47,15 +47,14 @@ const INHERITED: [&str; 27] = [
 
 /// The words of a command. An error says where it comes from.
 fn words(from: &str, text: &str) -> Result<Vec<String>, Problem> {
-    let split = shell_words::split(text).map_err(|_| {
+    shell_words::split(text).map_err(|_| {
         Problem::new(
             Kind::Config,
             format!("{from} is not a command: a quote in it is never closed"),
         )
         .cause(Outside::capped(text, 120))
         .hint(format!("for example: export {from}='less -R'"))
-    })?;
-    Ok(split)
+    })
 }
 
 /// The commands to try for a page, the first that there is counts: `PAGER`, `less -R`, `more`.

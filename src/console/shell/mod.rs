@@ -421,7 +421,6 @@ impl Drop for Lent {
 
 /// Panics after a frame where a test of a debug build asks for it; releases have no such thing.
 #[cfg(debug_assertions)]
-#[allow(clippy::panic, reason = "it is what it is for")]
 fn broken_on_purpose() {
     static FRAMES: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     if let Some(wanted) = capabilities::variable("WINDLASS_TEST_PANIC_AT_FRAME") {
