@@ -82,7 +82,8 @@ impl Terminal {
         let end = Instant::now() + PATIENCE;
         loop {
             let text = self.parser.screen().contents();
-            if wanted(&text) {
+            // A frame of which only a part has arrived is not looked at: no terminal shows it.
+            if whole(&self.raw) && wanted(&text) {
                 return text;
             }
             match self
@@ -121,6 +122,12 @@ impl Terminal {
         let code = self.child.wait().unwrap().exit_code();
         (code, String::from_utf8_lossy(&self.raw).into_owned())
     }
+}
+
+/// True where the last frame that was begun has been ended.
+fn whole(raw: &[u8]) -> bool {
+    let last = |wanted: &[u8]| raw.windows(wanted.len()).rposition(|part| part == wanted);
+    last(b"\x1b[?2026h") <= last(b"\x1b[?2026l")
 }
 
 fn given_back(raw: &str) {
