@@ -175,6 +175,12 @@ async fn attend(mut borrower: Borrower, text: Option<String>) -> io::Result<Exit
     }
 }
 
+/// What went wrong and why, in one line.
+pub fn in_a_line(problem: &Problem) -> String {
+    let why = problem.causes.first().map(|cause| format!(": {cause}"));
+    format!("{}{}", problem.summary, why.unwrap_or_default())
+}
+
 fn failed(program: &str) -> Problem {
     Problem::new(
         Kind::Machine,

@@ -356,7 +356,7 @@ impl Console {
         };
         match ended {
             Ok(()) => Ok(Next::Go),
-            Err(problem) => self.take(screen, Msg::Refused(problem.to_string())),
+            Err(problem) => self.take(screen, Msg::Refused(child::in_a_line(&problem))),
         }
     }
 
@@ -376,8 +376,10 @@ impl Console {
             Ok(commands) => self.lend(screen, commands, Some(path.clone()), None).await?,
             Err(problem) => Err(problem),
         };
-        let sound = ended.and_then(|()| UserConfig::read(&path).map(drop));
-        self.take(screen, Msg::Edited(sound))
+        match ended {
+            Ok(()) => self.take(screen, Msg::Edited(UserConfig::read(&path).map(drop))),
+            Err(problem) => self.take(screen, Msg::Refused(child::in_a_line(&problem))),
+        }
     }
 
     /// Gives the terminal to one of `commands`, with `file` or `text`, and takes it back.
