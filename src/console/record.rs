@@ -166,9 +166,9 @@ fn pane(number: u8) -> Option<PaneId> {
     PaneId::ALL.get(usize::from(number)).copied()
 }
 
-/// The messages of a line; none where only its name is known.
-fn messages(entry: Entry) -> Vec<Msg> {
-    let one = match entry {
+/// The message of a line; `None` where only its name is known.
+fn message(entry: Entry) -> Option<Msg> {
+    match entry {
         Entry::Begin(_) | Entry::Other(_) => None,
         Entry::Key(text) => Key::parse(&text).map(Msg::Key),
         Entry::Masked => Some(Msg::Key(Key::Char(MASKED))),
@@ -195,8 +195,7 @@ fn messages(entry: Entry) -> Vec<Msg> {
         Entry::Planned(id, at, snapshot, plan) => Some(Msg::Planned(id, at, Arc::from(snapshot), plan)),
         Entry::Started(id, result) => Some(Msg::Started(id, result)),
         Entry::Ended(run, at, result) => Some(Msg::Ended(run, at, result)),
-    };
-    one.into_iter().collect()
+    }
 }
 
 /// A console as it was once.
@@ -239,7 +238,7 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = &'a str>, look: Look) -> Optio
         if let Entry::Other(name) = &entry {
             left_out.push(name.clone());
         }
-        for msg in messages(entry) {
+        if let Some(msg) = message(entry) {
             update(&mut model, msg);
         }
     }

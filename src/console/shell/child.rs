@@ -47,15 +47,14 @@ const INHERITED: [&str; 27] = [
 
 /// The words of a command. An error says where it comes from.
 fn words(from: &str, text: &str) -> Result<Vec<String>, Problem> {
-    let split = shell_words::split(text).map_err(|_| {
+    shell_words::split(text).map_err(|_| {
         Problem::new(
             Kind::Config,
             format!("{from} is not a command: a quote in it is never closed"),
         )
         .cause(Outside::capped(text, 120))
         .hint(format!("for example: export {from}='less -R'"))
-    })?;
-    Ok(split)
+    })
 }
 
 /// The commands to try for a page, the first that there is counts: `PAGER`, `less -R`, `more`.
@@ -174,6 +173,12 @@ async fn attend(mut borrower: Borrower, text: Option<String>) -> io::Result<Exit
         Some(mut child) => child.wait(),
         None => Err(io::ErrorKind::NotFound.into()),
     }
+}
+
+/// What went wrong and why, in one line.
+pub fn in_a_line(problem: &Problem) -> String {
+    let why = problem.causes.first().map(|cause| format!(": {cause}"));
+    format!("{}{}", problem.summary, why.unwrap_or_default())
 }
 
 fn failed(program: &str) -> Problem {

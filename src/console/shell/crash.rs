@@ -109,7 +109,12 @@ pub fn hook(state: &Path) {
 
 fn report(info: &PanicHookInfo, trace: &str) -> String {
     let place = info.location().map_or_else(String::new, ToString::to_string);
-    let said = info.payload_as_str().unwrap_or("nothing");
+    let payload = info.payload();
+    let said = payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("nothing");
     let names = NAMES
         .try_lock()
         .map(|names| names.iter().cloned().collect::<Vec<_>>());
@@ -150,18 +155,13 @@ fn write(folder: &Path, text: &str) -> Option<PathBuf> {
 /// What the operator is told once the terminal is theirs again.
 fn farewell(path: Option<&Path>, text: &str) -> String {
     let mut out = String::from("windlass broke off: this is a fault of windlass.\n");
-    match path {
-        Some(path) => {
-            let path = Outside::new(path.display().to_string());
-            out.push_str(&format!("  report      {path}\n"));
-            out.push_str(
-                "              what happened, without what was typed; read it, then send it along\n",
-            );
-        }
-        None => {
-            out.push_str("  its report could not be written; it is:\n");
-            out.push_str(text);
-        }
+    if let Some(path) = path {
+        let path = Outside::new(path.display().to_string());
+        out.push_str(&format!("  report      {path}\n"));
+        out.push_str("              what happened, without what was typed; read it, then send it along\n");
+    } else {
+        out.push_str("  its report could not be written; it is:\n");
+        out.push_str(text);
     }
     out.push_str("  what to do  windlass runs shows whether a run was cut off, windlass resume settles it\n");
     out

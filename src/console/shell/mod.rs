@@ -378,7 +378,7 @@ impl Console {
         };
         match ended {
             Ok(()) => Ok(Next::Go),
-            Err(problem) => self.take(screen, Msg::Refused(problem.to_string())),
+            Err(problem) => self.take(screen, Msg::Refused(child::in_a_line(&problem))),
         }
     }
 
@@ -398,8 +398,10 @@ impl Console {
             Ok(commands) => self.lend(screen, commands, Some(path.clone()), None).await?,
             Err(problem) => Err(problem),
         };
-        let sound = ended.and_then(|()| UserConfig::read(&path).map(drop));
-        self.take(screen, Msg::Edited(sound))
+        match ended {
+            Ok(()) => self.take(screen, Msg::Edited(UserConfig::read(&path).map(drop))),
+            Err(problem) => self.take(screen, Msg::Refused(child::in_a_line(&problem))),
+        }
     }
 
     /// Gives the terminal to one of `commands`, with `file` or `text`, and takes it back.
@@ -443,7 +445,6 @@ impl Drop for Lent {
 
 /// Panics after a frame where a test of a debug build asks for it; releases have no such thing.
 #[cfg(debug_assertions)]
-#[allow(clippy::panic, reason = "it is what it is for")]
 fn broken_on_purpose() {
     static FRAMES: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
     if let Some(wanted) = capabilities::variable("WINDLASS_TEST_PANIC_AT_FRAME") {

@@ -75,16 +75,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn two_clicks_on_one_row_open_it_and_a_third_is_a_first() {
         let (drawn, mut pointer) = (drawn(), Pointer::default());
-        let first = Msg::Select(PaneId::Releases, 0);
+        let first = || Msg::Select(PaneId::Releases, 0);
         let mut press = |y| pointer.press(&drawn, 3, y, Instant::now());
-        assert_eq!(press(0), [first.clone()]);
-        assert_eq!(press(0), [first.clone(), Msg::Twice]);
-        assert_eq!(press(0), [first.clone()]);
+        assert_eq!(press(0), [first()]);
+        assert_eq!(press(0), [first(), Msg::Twice]);
+        assert_eq!(press(0), [first()]);
         // Another row, or too late: each a click of its own.
         assert_eq!(press(1), [Msg::Select(PaneId::Releases, 1)]);
-        assert_eq!(press(0), [first.clone()]);
+        assert_eq!(press(0), [first()]);
         tokio::time::advance(TWICE * 2).await;
-        assert_eq!(press(0), [first]);
+        assert_eq!(press(0), [first()]);
         assert_eq!(press(9), []);
     }
 

@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use super::world::{answer, console, now, press, record, screen};
+use super::world::{answer, console, now, press, record, screen, setting};
 use crate::config::Notify;
 use crate::console::actions::{ActionId, Key};
 use crate::console::dialogs::{Line, Modal, Text};
@@ -334,7 +334,10 @@ impl Tape {
 
 #[test]
 fn a_recorded_session_is_replayed_to_the_same_screen() {
-    let mut tape = Tape::of(console((120, 40), false));
+    // From the very beginning: requests are counted from there.
+    let snapshot = console((120, 40), false).snapshot;
+    let model = Model::new(setting(false), snapshot, now(), (120, 40));
+    let mut tape = Tape::of(model);
     tape.take(Msg::FirstFrame(now()));
     tape.take(Msg::Resize(130, 44));
     tape.take(Msg::Select(PaneId::Channels, 2));

@@ -66,7 +66,10 @@ pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
         model.modal = Some(Modal::Details(Text::new("To copy by hand", lines)));
         return Vec::new();
     }
-    let end = text.floor_char_boundary(COPIED);
+    let mut end = text.len().min(COPIED);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
     if end < text.len() {
         model.say(format!(
             "copied through the terminal, cut: the first {} of {}",

@@ -68,12 +68,9 @@ fn addresses(buffer: &Buffer, y: u16) -> Vec<(u16, u16, String)> {
     };
     let mut x = area.x;
     while x < area.right() {
-        let Some(end) = (x..area.right())
+        let end = (x..area.right())
             .find(|at| part_of(*at).is_none())
-            .or(Some(area.right()))
-        else {
-            break;
-        };
+            .unwrap_or(area.right());
         let word: String = (x..end).filter_map(part_of).collect();
         let at = word.find("https://").or_else(|| word.find("http://"));
         if let Some(at) = at {
