@@ -3,12 +3,14 @@
 //! Owns reading and checking those files; every error names file, line and column. Must not look
 //! at any service.
 
+mod appearance;
 mod place;
 mod user;
 pub mod workspace;
 
 use std::path::{Path, PathBuf};
 
+pub use appearance::{Colors, Glyphs, Paint, ThemeName};
 pub use user::{Operator, UserConfig};
 pub use workspace::Workspace;
 

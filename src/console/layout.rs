@@ -10,7 +10,7 @@ use super::model::Screen;
 use super::panes::PaneId;
 
 /// Below this nothing useful can be shown.
-pub const LEAST: (u16, u16) = (44, 10);
+pub const LEAST: (u16, u16) = (40, 10);
 /// From here on panes stand side by side.
 const GRID: (u16, u16) = (100, 20);
 
@@ -40,7 +40,8 @@ pub fn layout(model: &Model) -> Layout {
     let header = Rect::new(0, 0, w, 1.min(h));
     let footer = Rect::new(0, h.saturating_sub(1), w, 1.min(h));
     let body = Rect::new(0, 1.min(h), w, h.saturating_sub(2));
-    let grid = w >= GRID.0 && h >= GRID.1 && !model.zoomed;
+    // Whoever reads line by line would hear the panes of a grid mixed up.
+    let grid = w >= GRID.0 && h >= GRID.1 && !model.zoomed && model.setting.look.borders;
     if grid {
         let left = (w * 32 / 100).clamp(36, 50);
         let right = w - left;

@@ -5,7 +5,9 @@ use std::env;
 use std::io::{self, IsTerminal as _};
 
 use super::ConsoleOptions;
+use crate::config::{Glyphs, UserConfig};
 use crate::console::view::look::Look;
+use crate::console::view::theme::{Depth, Palette};
 use crate::domain::{Kind, Problem};
 
 /// Says why the console cannot be opened here.
@@ -20,13 +22,27 @@ pub fn check() -> Result<(), Problem> {
     Ok(())
 }
 
-/// Colours and glyphs for this terminal.
-pub fn look(options: ConsoleOptions) -> Look {
+/// Colours and glyphs for this terminal, as the user wants them. `NO_COLOR` and the flags win over
+/// the file: they are closer to this one start.
+pub fn look(options: ConsoleOptions, user: &UserConfig) -> Look {
+    let variable = |name| env::var(name).ok();
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let depth = Depth::told(variable("COLORTERM").as_deref(), variable("TERM").as_deref());
+    let utf8 = unicode();
     Look {
-        color: !options.no_color && !no_color,
-        unicode: !options.plain && unicode(),
+        unicode: !options.plain
+            && match user.glyphs {
+                Glyphs::Auto => utf8,
+                Glyphs::Unicode => true,
+                Glyphs::Ascii => false,
+            },
         borders: !options.plain,
+        ascii_only: !utf8 && user.glyphs != Glyphs::Unicode,
+        palette: if options.no_color || no_color {
+            Palette::MONO
+        } else {
+            Palette::of(user.theme, &user.colors, depth)
+        },
     }
 }
 

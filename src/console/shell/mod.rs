@@ -49,7 +49,7 @@ const QUEUE: usize = 256;
 /// [`Kind::Usage`] without a terminal, [`Kind::Machine`] where it cannot be read or written.
 pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Problem> {
     capabilities::check()?;
-    let look = capabilities::look(options);
+    let look = capabilities::look(options, &session.config.user);
     let setting = Setting {
         workspace: session.config.workspace.clone(),
         read_only: session.read_only,

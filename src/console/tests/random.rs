@@ -29,7 +29,7 @@ impl Dice {
 const KEYS: &str = "qpzyojkgrcxiatv/?12345 2025-01-27:GnRLXuedmhlPHbw  ";
 
 fn message(dice: &mut Dice) -> Msg {
-    let size = [(80, 24), (120, 40), (44, 10), (200, 60), (30, 5), (99, 21)];
+    let size = [(80, 24), (120, 40), (40, 10), (200, 60), (30, 5), (99, 21)];
     match dice.roll(27) {
         0..12 => {
             let at = dice.roll(KEYS.len() as u64) as usize;

@@ -142,7 +142,7 @@ fn service(model: &Model, name: &str, standing: Standing) -> Vec<Piece> {
         Standing::Forbidden | Standing::Unknown => (Glyph::Unknown, Tone::Bad),
     };
     let word = match standing {
-        Standing::Known if model.columns < 100 => "",
+        Standing::Known if model.columns < 100 && look.borders => "",
         Standing::Known => "ok",
         other => credentials::view::standing_words(other),
     };

@@ -3,11 +3,13 @@
 //! Owns frames, header and footer. No widget holds truth; only rows that are visible are built,
 //! and they are counted.
 
+mod finish;
 mod footer;
 mod header;
 pub mod look;
 mod pane;
 pub mod piece;
+pub mod theme;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -84,10 +86,12 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
                 ..area
             },
         );
+        finish::finish(&model.setting.look, frame.buffer_mut());
         return drawn;
     }
     let places = layout(model);
     header::draw(model, places.header, frame);
+    finish::reader_at(model, frame, places.body);
     match &model.screen {
         Screen::Panes => {
             if let Some(tabs) = places.tabs {
@@ -106,6 +110,7 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
         dialogs::view::draw(model, modal, frame, &mut drawn);
     }
     footer::draw(model, places.footer, frame, &mut drawn);
+    finish::finish(&model.setting.look, frame.buffer_mut());
     drawn
 }
 
@@ -149,6 +154,9 @@ pub fn boxed(
     }
     let inner = block.inner(area);
     block.render(area, frame.buffer_mut());
+    if focus {
+        finish::reader_at(model, frame, inner);
+    }
     inner
 }
 
@@ -172,7 +180,7 @@ pub fn line(model: &Model, frame: &mut Frame, rect: Rect, pieces: Vec<Piece>, se
     }
     frame.render_widget(cells.line(look), rect);
     if selected {
-        frame.buffer_mut().set_style(rect, look.selected(true));
+        finish::select(model, frame, rect, true);
     }
 }
 

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::look::{Glyph, Tone};
 use super::piece::{Cells, Piece};
-use super::{Drawn, boxed, scroll_mark};
+use super::{Drawn, boxed, finish, scroll_mark};
 use crate::console::listing::{Keyed, Listing};
 use crate::console::panes::{self, PaneId, activity, channels, charms, credentials, releases};
 use crate::console::{Model, Msg, layout, wake, words};
@@ -19,7 +19,9 @@ pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     let full: usize = PaneId::ALL.iter().map(|p| p.title().len() + 4).sum();
     for pane in PaneId::ALL {
         let own = pane == model.pane;
-        let text = if full <= usize::from(area.width) || own {
+        let text = if own && !look.borders {
+            format!("[{} {}]", pane.number(), pane.title())
+        } else if full <= usize::from(area.width) || own {
             format!(" {} {} ", pane.number(), pane.title())
         } else {
             format!(" {} {} ", pane.number(), words::cut(pane.title(), 4))
@@ -123,7 +125,7 @@ impl List<'_, '_, '_> {
             let cells = draw(self.model, row, usize::from(text.width));
             self.frame.render_widget(cells.line(look), text);
             if selected {
-                self.frame.buffer_mut().set_style(rect, look.selected(self.focus));
+                finish::select(self.model, self.frame, rect, self.focus);
             }
             self.drawn.rows_built += 1;
             self.drawn.hit(rect, Msg::Select(self.pane, at));
