@@ -120,11 +120,12 @@ fn sixteen((r, g, b): Rgb) -> u8 {
     if spread < 48.0 {
         return match light {
             ..64 => 0,
-            64..150 => 8,
-            150..225 => 7,
+            64..190 => 8,
+            190..236 => 7,
             _ => 15,
         };
     }
+    let bright = most >= 192;
     let (r, g, b) = (f64::from(r), f64::from(g), f64::from(b));
     let most = f64::from(most);
     let sixth = if most <= r {
@@ -142,7 +143,7 @@ fn sixteen((r, g, b): Rgb) -> u8 {
         5 => 5,
         _ => 1,
     };
-    if light >= 128 { hue + 8 } else { hue }
+    if bright { hue + 8 } else { hue }
 }
 
 #[cfg(test)]

@@ -104,21 +104,24 @@ impl Palette {
 
     fn from_table(table: &Table, depth: Depth) -> Self {
         let ink = |rgb: Rgb| Style::new().fg(depth.nearest(rgb));
-        // The nearest of 16 to a row's dark blue would be black: no mark at all.
-        let under = |rgb: Rgb, of_sixteen: Style| match depth {
-            Depth::Sixteen => of_sixteen,
-            Depth::Indexed | Depth::True => Style::new().bg(depth.nearest(rgb)),
+        let under = |rgb: Rgb| Style::new().bg(depth.nearest(rgb));
+        // Where the steps are coarse the nearest to a background a little lighter would be that
+        // background, or black: no mark at all.
+        let (dim, selected, idle) = match depth {
+            Depth::Sixteen => (Self::MONO.dim, REVERSED, BOLD),
+            Depth::Indexed => (ink(table.dim), under(table.selected), BOLD),
+            Depth::True => (ink(table.dim), under(table.selected), under(table.idle)),
         };
         Self {
             plain: ink(table.plain),
-            dim: ink(table.dim),
+            dim,
             strong: ink(table.strong).add_modifier(Modifier::BOLD),
             good: ink(table.good),
             warn: ink(table.warn),
             bad: ink(table.bad).add_modifier(Modifier::BOLD),
             accent: ink(table.accent).add_modifier(Modifier::BOLD),
-            selected: under(table.selected, REVERSED),
-            idle: under(table.idle, BOLD),
+            selected,
+            idle,
             backdrop: None,
         }
     }

@@ -67,12 +67,13 @@ pub const COLORBLIND: Table = Table {
     ..DARK
 };
 
-/// The same for light backgrounds.
+/// The same for light backgrounds, where warnings are brown: orange is too bright to be read. All
+/// are colours of the 256, because their neighbours would not hold the distances.
 pub const COLORBLIND_LIGHT: Table = Table {
-    dim: (0x65, 0x6c, 0x75),
-    good: (0x0a, 0x4f, 0xd0),
-    warn: (0x4a, 0x3d, 0x00),
-    bad: (0xb5, 0x46, 0x00),
-    accent: (0x00, 0x4a, 0x70),
+    dim: (0x72, 0x75, 0x7a),
+    good: (0x00, 0x5f, 0xd7),
+    warn: (0x87, 0x5f, 0x00),
+    bad: (0x87, 0x00, 0x00),
+    accent: (0x00, 0x5f, 0x87),
     ..LIGHT
 };
