@@ -2,9 +2,14 @@
 
 mod credentials;
 mod flows;
+mod names;
+mod pictures;
+mod plain;
 mod random;
 mod screens;
 mod standing;
+mod states;
+mod styled;
 mod table;
 mod transfers;
 mod workflows;

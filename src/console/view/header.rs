@@ -19,7 +19,10 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame) {
     let right = right(model);
     let right_width: usize = right.iter().map(|p| words::width(&p.text)).sum();
     let mut left = vec![Piece::new(" windlass  ", Tone::Strong)];
-    left.push(Piece::new(model.workspace().name.clone(), Tone::Accent));
+    left.push(Piece::new(
+        words::cut(&model.workspace().name, width / 3),
+        Tone::Accent,
+    ));
     if model.setting.demo {
         left.push(Piece::new(" (demo world)", Tone::Warn));
     }
