@@ -441,7 +441,7 @@ fn a_picture_places_letters_by_their_column_and_escapes_them() {
         .collect();
     assert!(own[0].ends_with(">a&lt;b&gt; &amp; &quot;</text>"), "{own:?}");
     // The two wide characters begin where their columns do, and so does what follows.
-    for (column, text) in [(11, "日"), (13, "本"), (15, "&quot; ende")] {
+    for (column, text) in [(9, "日"), (11, "本"), (13, "&quot; ende")] {
         let line = own
             .iter()
             .find(|line| line.ends_with(&format!(">{text}</text>")))

@@ -61,7 +61,14 @@ pub(super) fn in_state(pane: PaneId, state: State, size: (u16, u16)) -> Model {
             update(&mut model, Msg::Clock(now() + TimeDelta::hours(3)));
             model
         }
-        State::Error => shown(failed(), size),
+        State::Error => {
+            let mut model = shown(failed(), size);
+            model.journal.problem = Some(
+                Problem::new(Kind::Machine, "the journal cannot be read")
+                    .hint("windlass doctor says what is wrong with it"),
+            );
+            model
+        }
         State::Names => named(size),
         State::Many => many(pane, size),
     };
@@ -192,7 +199,7 @@ fn many(pane: PaneId, size: (u16, u16)) -> Model {
             *sessions = (0..MANY)
                 .map(|at| {
                     let mut session = first.clone();
-                    session.id = SessionId::new(format!("session-{at:05}"));
+                    session.id = SessionId::new(&format!("session-{at:05}"));
                     session.description = Some(Outside::new(format!("charmcraft@host-{at:05}")));
                     session
                 })

@@ -67,9 +67,9 @@ fn style_words(style: Style) -> String {
     words.join(" ")
 }
 
-/// A frame in three parts: what is written, one letter for the style of every column, and what
-/// the letters mean. A blank that nothing makes visible has no letter.
-pub(super) fn styled(buffer: &Buffer) -> String {
+/// One letter for the style of every column, and what the letters mean. A blank that nothing makes
+/// visible has no letter.
+fn styles(buffer: &Buffer) -> String {
     let mut known: Vec<String> = Vec::new();
     let mut grid = String::new();
     for y in 0..buffer.area.height {
@@ -110,7 +110,13 @@ pub(super) fn styled(buffer: &Buffer) -> String {
         .zip('a'..)
         .map(|(words, letter)| format!("{letter} {words}\n"))
         .collect();
-    format!("{}\n{grid}\n{legend}", text(buffer))
+    format!("{grid}\n{legend}")
+}
+
+/// A frame in three parts: what is written, one letter for the style of every column, and what
+/// the letters mean.
+pub(super) fn styled(buffer: &Buffer) -> String {
+    format!("{}\n{}", text(buffer), styles(buffer))
 }
 
 /// `model` in `theme`, on a terminal that shows everything.
@@ -159,9 +165,7 @@ fn at_size(size: (u16, u16)) -> String {
     let (own, ..) = frame(&model);
     let (dark, ..) = frame(&themed(model, ThemeName::Dark));
     assert_eq!(text(&own), text(&dark));
-    let dark = styled(&dark);
-    let dark = dark.split_once("\n\n").unwrap().1;
-    format!("{}=== dark\n{dark}", styled(&own))
+    format!("{}=== dark\n{}", styled(&own), styles(&dark))
 }
 
 #[test]

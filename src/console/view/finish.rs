@@ -70,9 +70,15 @@ fn spell(look: &Look, buffer: &mut Buffer, y: u16) {
         let Some(own) = symbol(buffer, x) else { return };
         let columns = words::width(&own).max(1) as u16;
         if !own.is_ascii() {
+            // An ellipsis that stands for itself has room, and one blank stays after it.
             let blank = |at: u16| symbol(buffer, at).is_none_or(|text| text == " ");
+            let alone = x > left && blank(x - 1);
+            let dots = (1..3)
+                .take_while(|step| blank(x + step) && blank(x + step + 1))
+                .count()
+                + 1;
             let text = match own.as_str() {
-                "…" if x + 2 < right && blank(x + 1) && blank(x + 2) => Some("...".to_owned()),
+                "…" if alone => Some(".".repeat(dots)),
                 "…" => Some("~".to_owned()),
                 "·" | "–" | "•" => Some("-".to_owned()),
                 "→" => Some(">".to_owned()),
