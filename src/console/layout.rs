@@ -43,7 +43,8 @@ pub fn layout(model: &Model) -> Layout {
     // Whoever reads line by line would hear the panes of a grid mixed up.
     let grid = w >= GRID.0 && h >= GRID.1 && !model.zoomed && model.setting.look.borders;
     if grid {
-        let left = (w * 32 / 100).clamp(36, 50);
+        // On a very wide screen releases have the room to show date and tags too.
+        let left = (w * 32 / 100).clamp(36, 50).max((w / 4).min(90));
         let right = w - left;
         let above = body.height * 55 / 100;
         let below = body.height - above;

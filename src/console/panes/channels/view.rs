@@ -8,6 +8,8 @@ use crate::console::words;
 use crate::domain::Track;
 
 const TRACK: usize = 10;
+/// Wider than this neighbours would not look like neighbours.
+const WIDEST: usize = 40;
 
 fn charm_width(model: &Model, width: usize) -> usize {
     let most = if width >= 100 { 18 } else { 12 };
@@ -34,7 +36,7 @@ fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
     }
     let taken: usize = widths.iter().sum();
     let open = widths.iter().filter(|own| **own == 0).count().max(1);
-    let each = left.saturating_sub(taken) / open;
+    let each = (left.saturating_sub(taken) / open).min(WIDEST);
     widths.map(|own| if own == 0 { each } else { own })
 }
 
