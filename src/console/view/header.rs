@@ -152,7 +152,12 @@ fn service(model: &Model, name: &str, standing: Standing) -> Vec<Piece> {
     vec![
         Piece::new(format!("  {name} "), Tone::Plain),
         Piece::new(
-            format!("{} {word}", look.glyph(glyph)).trim_end().to_owned(),
+            // Read aloud the sign says nothing that the word does not.
+            if look.borders {
+                format!("{} {word}", look.glyph(glyph)).trim_end().to_owned()
+            } else {
+                word.to_owned()
+            },
             tone,
         ),
     ]
