@@ -9,8 +9,9 @@ use super::world::{console, press};
 use crate::console::actions::Key;
 use crate::console::dialogs::{Line, Modal, Text};
 use crate::console::panes::PaneId;
+use crate::console::update::update;
 use crate::console::view::look::{Look, Tone};
-use crate::console::{Model, words};
+use crate::console::{Model, Msg, words};
 use crate::domain::Outside;
 
 /// What is wrong with a frame: a wide character without its second column, a line that is longer
@@ -65,22 +66,24 @@ fn assert_whole(model: &Model, what: &str) {
 
 #[test]
 fn no_state_breaks_a_frame_at_any_size() {
-    for size in SIZES
-        .into_iter()
-        .chain([(41, 11), (99, 21), (100, 20), (101, 23), (400, 120)])
-    {
-        for pane in PaneId::ALL {
-            for state in [
-                State::Empty,
-                State::NotAsked,
-                State::Stale,
-                State::Error,
-                State::Names,
-            ] {
-                let mut model = in_state(pane, state, size);
+    for pane in PaneId::ALL {
+        for state in [
+            State::Empty,
+            State::NotAsked,
+            State::Stale,
+            State::Error,
+            State::Names,
+        ] {
+            let mut model = in_state(pane, state, (80, 24));
+            for size in SIZES
+                .into_iter()
+                .chain([(41, 11), (99, 21), (100, 20), (101, 23), (400, 120)])
+            {
+                update(&mut model, Msg::Resize(size.0, size.1));
                 assert_whole(&model, &format!("{pane:?} {state:?} {size:?}"));
                 press(&mut model, Key::Char('z'));
                 assert_whole(&model, &format!("{pane:?} {state:?} {size:?} zoomed"));
+                press(&mut model, Key::Char('z'));
             }
         }
     }
