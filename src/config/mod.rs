@@ -3,6 +3,7 @@
 //! Owns reading and checking those files; every error names file, line and column. Must not look
 //! at any service.
 
+mod appearance;
 mod commented;
 mod place;
 mod user;
@@ -10,6 +11,7 @@ pub mod workspace;
 
 use std::path::{Path, PathBuf};
 
+pub use appearance::{Colors, Glyphs, Paint, ThemeName};
 pub use commented::commented;
 pub use user::{Notify, Operator, UserConfig};
 pub use workspace::Workspace;

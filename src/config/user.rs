@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::appearance::{Colors, Glyphs, ThemeName};
 use super::place;
 use crate::domain::{Kind, Outside, Problem};
 
@@ -51,6 +52,15 @@ pub struct UserConfig {
     /// Who acts.
     #[serde(default)]
     pub operator: Operator,
+    /// How the console is coloured.
+    #[serde(default)]
+    pub theme: ThemeName,
+    /// What the console's signs are made of.
+    #[serde(default)]
+    pub glyphs: Glyphs,
+    /// Single colours over those of the theme.
+    #[serde(default)]
+    pub colors: Colors,
 }
 
 impl UserConfig {

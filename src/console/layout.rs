@@ -49,7 +49,8 @@ pub fn layout(model: &Model) -> Layout {
         w,
         h.saturating_sub(if hint.is_some() { 3 } else { 2 }),
     );
-    let grid = w >= GRID.0 && h >= GRID.1 && !model.zoomed;
+    // Whoever reads line by line would hear the panes of a grid mixed up.
+    let grid = w >= GRID.0 && h >= GRID.1 && !model.zoomed && model.setting.look.borders;
     if grid {
         let left = model.split.left(w);
         let right = w - left;

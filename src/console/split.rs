@@ -44,7 +44,8 @@ pub struct Split {
 impl Split {
     /// Columns of the left panes, of `whole`.
     pub fn left(&self, whole: u16) -> u16 {
-        let usual = (whole * 32 / 100).clamp(36, 50);
+        // On a very wide screen releases have the room to show date and tags too.
+        let usual = (whole * 32 / 100).clamp(36, 50).max((whole / 4).min(90));
         part(self.column, usual, whole, NARROWEST, 2 * NARROWEST)
     }
 

@@ -3,11 +3,28 @@
 //! Owns how long things are said. Must not read a clock: `now` is handed in.
 
 use chrono::{DateTime, Utc};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::UnicodeWidthStr;
 
-/// Columns that `text` takes.
+/// Columns that `text` takes: the sum of what is drawn as one character each, as the terminal
+/// counts them.
 pub fn width(text: &str) -> usize {
-    UnicodeWidthStr::width(text)
+    if text.is_ascii() {
+        return UnicodeWidthStr::width(text);
+    }
+    text.graphemes(true).map(UnicodeWidthStr::width).sum()
+}
+
+/// Where the longest beginning of `text` ends that takes at most `columns`, accents included.
+fn fitting(text: &str, columns: usize) -> usize {
+    let mut used = 0;
+    for (at, character) in text.grapheme_indices(true) {
+        used += UnicodeWidthStr::width(character);
+        if used > columns {
+            return at;
+        }
+    }
+    text.len()
 }
 
 /// `text` cut to at most `columns`, ending in `…` where something was cut.
@@ -18,18 +35,8 @@ pub fn cut(text: &str, columns: usize) -> String {
     if columns == 0 {
         return String::new();
     }
-    let mut out = String::new();
-    let mut used = 0;
-    for c in text.chars() {
-        let wide = c.width().unwrap_or(0);
-        if used + wide > columns - 1 {
-            break;
-        }
-        used += wide;
-        out.push(c);
-    }
-    out.push('…');
-    out
+    let (head, _) = text.split_at(fitting(text, columns - 1));
+    format!("{head}…")
 }
 
 /// `text` in exactly `columns`: cut or filled with spaces.
@@ -56,16 +63,7 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
             lines.push(std::mem::take(&mut line));
         }
         while width(word) > columns {
-            let mut end = 0;
-            let mut used = 0;
-            for (at, c) in word.char_indices() {
-                let wide = c.width().unwrap_or(0);
-                if used + wide > columns {
-                    break;
-                }
-                used += wide;
-                end = at + c.len_utf8();
-            }
+            let end = fitting(word, columns);
             if end == 0 {
                 break;
             }
@@ -179,10 +177,36 @@ mod tests {
     #[test]
     fn texts_are_cut_by_columns_not_characters() {
         assert_eq!(cut("日本語", 5), "日本…");
+        assert_eq!(pad("日本語", 4), "日… ");
         assert_eq!(pad("ab", 4), "ab  ");
         assert_eq!(cut("abc", 0), "");
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+    }
+
+    #[test]
+    fn what_is_drawn_as_one_is_not_cut_in_two() {
+        // An accent stays with its letter, a heart with what makes it a picture of two columns.
+        assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
+        assert_eq!(width("\u{2764}\u{fe0f}x"), 3);
+        assert_eq!(cut("\u{2764}\u{fe0f}\u{2764}\u{fe0f}", 3), "\u{2764}\u{fe0f}…");
+        assert_eq!(cut("\u{1f44d}\u{1f3fd}abc", 3), "\u{1f44d}\u{1f3fd}…");
+        assert_eq!(
+            wrap("e\u{301}e\u{301}e\u{301}", 2),
+            ["e\u{301}e\u{301}", "e\u{301}"]
+        );
+        for text in [
+            "日本語の名前",
+            "שלום עולם",
+            "n\u{303}o\u{308}",
+            "\u{2764}\u{fe0f}ok",
+            "a日b",
+        ] {
+            for columns in 0..12 {
+                assert!(width(&cut(text, columns)) <= columns, "{text} {columns}");
+                assert_eq!(width(&pad(text, columns)), columns, "{text} {columns}");
+            }
+        }
     }
 
     #[test]

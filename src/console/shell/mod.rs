@@ -72,8 +72,8 @@ const QUEUE: usize = 256;
 /// [`Kind::Usage`] without a terminal, [`Kind::Machine`] where it cannot be read or written.
 pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Problem> {
     capabilities::check()?;
-    let look = capabilities::look(&options);
     let user = &session.config.user;
+    let look = capabilities::look(&options, user);
     let user_file = session.config.user_file.clone();
     let shown = user_file.as_ref().map(|path| path.display().to_string());
     let setting = Setting {

@@ -2,6 +2,10 @@
 
 mod credentials;
 mod flows;
+mod names;
+mod pane_states;
+mod pictures;
+mod plain;
 mod queue;
 mod random;
 mod review;
@@ -10,6 +14,7 @@ mod screens;
 mod speed;
 mod standing;
 mod states;
+mod styled;
 mod table;
 mod terminal;
 mod tour;

@@ -4,7 +4,6 @@ use super::world::{console, press, record, screen, type_in};
 use crate::console::Model;
 use crate::console::actions::Key;
 use crate::console::live::Live;
-use crate::console::view::look::Look;
 use crate::domain::Outside;
 use crate::journal::{Outcome, StepOutcome};
 use crate::run::progress::{Phase, RunProgress, StepProgress};
@@ -116,19 +115,6 @@ fn a_run_under_way_and_its_end() {
     crate::console::update::update(&mut model, msg);
     all.push_str(&shown(&model));
     insta::assert_snapshot!(all);
-}
-
-#[test]
-fn plain_text_has_neither_boxes_nor_signs() {
-    let mut model = console((120, 40), false);
-    model.setting.look = Look {
-        color: false,
-        unicode: false,
-        borders: false,
-    };
-    let text = shown(&model);
-    let odd: Vec<char> = text.chars().filter(|c| !c.is_ascii() && *c != '…').collect();
-    assert!(odd.is_empty(), "{odd:?}");
 }
 
 #[test]

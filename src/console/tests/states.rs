@@ -234,9 +234,8 @@ fn the_picture_of_a_channel_tells_what_its_rows_tell() {
 fn nothing_but_ascii_is_drawn_where_nothing_else_may_be() {
     let mut model = broken((120, 40), Kind::Network, true);
     model.setting.look = Look {
-        color: false,
-        unicode: false,
-        borders: false,
+        ascii_only: true,
+        ..Look::PLAIN
     };
     model.runs = vec![record(Some(Outcome::Done))];
     panes::rebuild(&mut model);

@@ -19,7 +19,10 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame) {
     let right = right(model);
     let right_width: usize = right.iter().map(|p| words::width(&p.text)).sum();
     let mut left = vec![Piece::new(" windlass  ", Tone::Strong)];
-    left.push(Piece::new(model.workspace().name.clone(), Tone::Accent));
+    left.push(Piece::new(
+        words::cut(&model.workspace().name, width / 3),
+        Tone::Accent,
+    ));
     if model.setting.demo {
         left.push(Piece::new(" (demo world)", Tone::Warn));
     }
@@ -145,14 +148,19 @@ fn service(model: &Model, name: &str, standing: Standing) -> Vec<Piece> {
         Standing::Forbidden | Standing::Unknown => (Glyph::Unknown, Tone::Bad),
     };
     let word = match standing {
-        Standing::Known if model.columns < 100 => "",
+        Standing::Known if model.columns < 100 && look.borders => "",
         Standing::Known => "ok",
         other => credentials::view::standing_words(other),
     };
     vec![
         Piece::new(format!("  {name} "), Tone::Plain),
         Piece::new(
-            format!("{} {word}", look.glyph(glyph)).trim_end().to_owned(),
+            // Read aloud the sign says nothing that the word does not.
+            if look.borders {
+                format!("{} {word}", look.glyph(glyph)).trim_end().to_owned()
+            } else {
+                word.to_owned()
+            },
             tone,
         ),
     ]

@@ -1,10 +1,11 @@
 //! Colours and glyphs: what a tone looks like on this terminal.
 //!
 //! Owns the only mapping from meaning to appearance. Every meaning also has a word or a glyph, so
-//! nothing is lost without colour. The terminal's own 16 colours are used, so light and dark
-//! backgrounds both work.
+//! nothing is lost without colour. The colours themselves are those of a [theme](super::theme).
 
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Modifier, Style};
+
+use super::theme::Palette;
 
 /// What a piece of text means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,50 +62,42 @@ pub enum Glyph {
 /// How the console looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// Colours may be used.
-    pub color: bool,
-    /// Characters beyond ASCII may be used.
+    /// Signs of its own beyond ASCII may be used.
     pub unicode: bool,
-    /// Boxes are drawn.
+    /// Boxes and pictures are drawn; where not, a screen reader is taken to read along: panes do
+    /// not stand side by side and the terminal's cursor stands where one is.
     pub borders: bool,
+    /// Whatever is not ASCII is replaced: the terminal could not show it.
+    pub ascii_only: bool,
+    /// What colours mean.
+    pub palette: Palette,
 }
 
 impl Look {
     /// The usual look.
     pub const FULL: Self = Self {
-        color: true,
         unicode: true,
         borders: true,
+        ascii_only: false,
+        palette: Palette::TERMINAL,
+    };
+
+    /// Text only, for screen readers.
+    pub const PLAIN: Self = Self {
+        unicode: false,
+        borders: false,
+        ascii_only: false,
+        palette: Palette::MONO,
     };
 
     /// The style of `tone`.
-    pub fn style(&self, tone: Tone) -> Style {
-        let style = Style::default();
-        if !self.color {
-            return match tone {
-                Tone::Plain | Tone::Good => style,
-                Tone::Dim => style.add_modifier(Modifier::DIM),
-                Tone::Strong | Tone::Accent | Tone::Warn | Tone::Bad => style.add_modifier(Modifier::BOLD),
-            };
-        }
-        match tone {
-            Tone::Plain => style,
-            Tone::Dim => style.fg(Color::DarkGray),
-            Tone::Strong => style.add_modifier(Modifier::BOLD),
-            Tone::Good => style.fg(Color::Green),
-            Tone::Warn => style.fg(Color::Yellow),
-            Tone::Bad => style.fg(Color::Red).add_modifier(Modifier::BOLD),
-            Tone::Accent => style.fg(Color::Cyan).add_modifier(Modifier::BOLD),
-        }
+    pub const fn style(&self, tone: Tone) -> Style {
+        self.palette.style(tone)
     }
 
     /// The style laid over the selected row, in the pane with the focus or in another.
-    pub fn selected(&self, focus: bool) -> Style {
-        if focus {
-            Style::default().add_modifier(Modifier::REVERSED)
-        } else {
-            Style::default().add_modifier(Modifier::BOLD)
-        }
+    pub const fn selected(&self, focus: bool) -> Style {
+        self.palette.selected(focus)
     }
 
     /// The sign.
@@ -146,9 +139,14 @@ impl Look {
         }
     }
 
-    /// Full and empty cells of a bar.
+    /// Full and empty cells of a bar; blank where nobody looks at pictures: the number beside it
+    /// says the same.
     pub const fn bar(&self) -> (char, char) {
-        if self.unicode { ('█', '·') } else { ('#', '.') }
+        match (self.borders, self.unicode) {
+            (false, _) => (' ', ' '),
+            (true, true) => ('█', '·'),
+            (true, false) => ('#', '.'),
+        }
     }
 
     /// A bar of `columns` cells, `filled` of them full.

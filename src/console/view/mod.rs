@@ -3,6 +3,7 @@
 //! Owns frames, header and footer. No widget holds truth; only rows that are visible are built,
 //! and they are counted.
 
+mod finish;
 mod footer;
 mod found;
 mod header;
@@ -11,10 +12,12 @@ pub mod look;
 mod pane;
 pub mod piece;
 pub mod spark;
+pub mod theme;
 mod tour;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
 use ratatui::symbols::border;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
@@ -99,10 +102,12 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
                 ..area
             },
         );
+        finish::finish(&model.setting.look, frame.buffer_mut());
         return drawn;
     }
     let places = layout(model);
     header::draw(model, places.header, frame);
+    finish::reader_at(model, frame, places.body);
     match &model.screen {
         Screen::Panes => {
             if let Some(tabs) = places.tabs {
@@ -127,26 +132,8 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
         dialogs::view::draw(model, modal, frame, &mut drawn);
     }
     footer::draw(model, places.footer, frame, &mut drawn);
-    if !model.setting.look.unicode {
-        ascii(frame);
-    }
+    finish::finish(&model.setting.look, frame.buffer_mut());
     drawn
-}
-
-/// Puts one ASCII character in the place of every other: titles and names from outside hold some
-/// that no glyph of the look stands for.
-fn ascii(frame: &mut Frame) {
-    for cell in &mut frame.buffer_mut().content {
-        if !cell.symbol().is_ascii() {
-            cell.set_symbol(match cell.symbol() {
-                "…" => ".",
-                "·" | "–" | "—" => "-",
-                "×" => "x",
-                "→" => ">",
-                _ => "?",
-            });
-        }
-    }
 }
 
 /// Draws a box with a title on the left and a note on the right; returns its inside.
@@ -185,10 +172,17 @@ pub fn boxed(
         let mut pieces = vec![Piece::new(" ", Tone::Plain)];
         pieces.extend(note);
         pieces.push(Piece::new(" ", Tone::Plain));
-        block = block.title_top(piece::spans(look, pieces).right_aligned());
+        let mut note = piece::spans(look, pieces);
+        for span in &mut note.spans {
+            span.style = unbordered(span.style);
+        }
+        block = block.title_top(note.right_aligned());
     }
     let inner = block.inner(area);
     block.render(area, frame.buffer_mut());
+    if focus {
+        finish::reader_at(model, frame, inner);
+    }
     inner
 }
 
@@ -212,7 +206,7 @@ pub fn line(model: &Model, frame: &mut Frame, rect: Rect, pieces: Vec<Piece>, se
     }
     frame.render_widget(cells.line(look), rect);
     if selected {
-        frame.buffer_mut().set_style(rect, look.selected(true));
+        finish::select(model, frame, rect, true);
     }
 }
 
@@ -236,7 +230,8 @@ pub fn scroll_mark(
         columns,
         1,
     );
-    frame.render_widget(Line::styled(text, model.setting.look.style(Tone::Dim)), rect);
+    let style = unbordered(model.setting.look.style(Tone::Dim));
+    frame.render_widget(Line::styled(text, style), rect);
     usize::from(columns)
 }
 
@@ -248,7 +243,17 @@ pub fn foot(model: &Model, frame: &mut Frame, area: Rect, text: &str) {
         return;
     }
     let rect = Rect::new(area.x + 1, area.bottom() - 1, columns, 1);
-    frame.render_widget(Line::styled(text, model.setting.look.style(Tone::Dim)), rect);
+    let style = unbordered(model.setting.look.style(Tone::Dim));
+    frame.render_widget(Line::styled(text, style), rect);
+}
+
+/// `style` without the weight of the border that it is written over.
+fn unbordered(style: Style) -> Style {
+    if style.add_modifier.contains(Modifier::BOLD) {
+        style
+    } else {
+        style.remove_modifier(Modifier::BOLD)
+    }
 }
 
 /// Empties `area` for a dialog.

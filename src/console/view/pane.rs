@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::found::Found;
 use super::look::{Glyph, Tone};
 use super::piece::{Cells, Piece};
-use super::{Drawn, boxed, foot, scroll_mark};
+use super::{Drawn, boxed, finish, foot, scroll_mark};
 use crate::console::listing::{Keyed, Listing};
 use crate::console::panes::{self, PaneId, activity, channels, charms, credentials, releases};
 use crate::console::{Model, Msg, layout, links, words};
@@ -29,6 +29,7 @@ pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     for pane in PaneId::ALL {
         let own = pane == model.pane;
         let text = match letters {
+            _ if own && !look.borders => format!("[{} {}]", pane.number(), pane.title()),
             _ if own => format!(" {} {} ", pane.number(), pane.title()),
             0..2 => format!(" {} ", pane.number()),
             _ => format!(" {} {} ", pane.number(), words::cut(pane.title(), letters)),
@@ -195,7 +196,7 @@ impl List<'_, '_, '_> {
                 self.drawn.links.push((text, page));
             }
             if selected {
-                self.frame.buffer_mut().set_style(rect, look.selected(self.focus));
+                finish::select(self.model, self.frame, rect, self.focus);
             }
             self.drawn.rows_built += 1;
             self.drawn.hit(rect, Msg::Select(self.pane, at));

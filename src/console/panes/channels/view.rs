@@ -10,6 +10,8 @@ use crate::domain::Track;
 const TRACK: usize = 10;
 /// Columns below which a cell says nothing.
 const LEAST: usize = 7;
+/// Wider than this neighbours would not look like neighbours.
+const WIDEST: usize = 40;
 
 fn charm_width(model: &Model, width: usize) -> usize {
     let most = if width >= 100 { 18 } else { 12 };
@@ -40,6 +42,7 @@ fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
             .closed
             .map(|closed| if closed { 0 } else { left / open });
     }
+    let each = each.min(WIDEST);
     widths.map(|own| if own == 0 { each } else { own })
 }
 

@@ -1,0 +1,96 @@
+//! The last strokes over a frame: the selected row, where a screen reader reads, and what this
+//! terminal cannot show.
+//!
+//! Owns nothing that is drawn. Must not know what the text means.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Color;
+
+use super::look::{Glyph, Look};
+use crate::console::{Model, words};
+
+/// Columns in which a row may carry a mark of its own.
+const MARKED: u16 = 4;
+
+/// Marks the row at `rect` as selected: by style, and by a sign where it has none.
+pub fn select(model: &Model, frame: &mut Frame, rect: Rect, focus: bool) {
+    let look = &model.setting.look;
+    let sign = look.glyph(Glyph::Cursor);
+    let buffer = frame.buffer_mut();
+    let symbol = |x: u16| buffer.cell((x, rect.y)).map(ratatui::buffer::Cell::symbol);
+    let near = rect.x..rect.x.saturating_add(MARKED).min(rect.right());
+    let marked = near.clone().any(|x| symbol(x) == Some(sign));
+    let free = symbol(rect.x) == Some(" ") && !near.is_empty();
+    if !marked && free {
+        buffer.set_string(rect.x, rect.y, sign, look.style(super::Tone::Accent));
+    }
+    buffer.set_style(rect, look.selected(focus));
+    if focus {
+        reader_at(model, frame, rect);
+    }
+}
+
+/// Puts the terminal's cursor where `rect` begins, for a screen reader to follow. Fields that are
+/// typed into put it where the next character goes, afterwards.
+pub fn reader_at(model: &Model, frame: &mut Frame, rect: Rect) {
+    if !model.setting.look.borders && !rect.is_empty() {
+        frame.set_cursor_position(rect.as_position());
+    }
+}
+
+/// Replaces what this terminal cannot show and paints what is left without a background.
+pub fn finish(look: &Look, buffer: &mut Buffer) {
+    if !look.unicode || look.ascii_only {
+        for y in buffer.area.top()..buffer.area.bottom() {
+            spell(look, buffer, y);
+        }
+    }
+    if let Some(backdrop) = look.palette.backdrop() {
+        for cell in &mut buffer.content {
+            if cell.bg == Color::Reset {
+                cell.bg = backdrop;
+            }
+        }
+    }
+}
+
+/// The line at `y` in ASCII: an ellipsis where there is room for three dots, signs by what stands
+/// for them, and with [`Look::ascii_only`] a question mark for every other column.
+fn spell(look: &Look, buffer: &mut Buffer, y: u16) {
+    let (left, right) = (buffer.area.left(), buffer.area.right());
+    let symbol = |buffer: &Buffer, x: u16| {
+        (x < right)
+            .then(|| buffer.cell((x, y)).map(|cell| cell.symbol().to_owned()))
+            .flatten()
+    };
+    let mut x = left;
+    while x < right {
+        let Some(own) = symbol(buffer, x) else { return };
+        let columns = words::width(&own).max(1) as u16;
+        if !own.is_ascii() {
+            // An ellipsis that stands for itself has room, and one blank stays after it.
+            let blank = |at: u16| symbol(buffer, at).is_none_or(|text| text == " ");
+            let alone = x > left && blank(x - 1);
+            let dots = (1..3)
+                .take_while(|step| blank(x + step) && blank(x + step + 1))
+                .count()
+                + 1;
+            let text = match own.as_str() {
+                "…" if alone => Some(".".repeat(dots)),
+                "…" => Some("~".to_owned()),
+                "·" | "–" | "•" => Some("-".to_owned()),
+                "→" => Some(">".to_owned()),
+                _ if look.ascii_only => Some("?".repeat(usize::from(columns))),
+                _ => None,
+            };
+            for (c, at) in text.iter().flat_map(|text| text.chars()).zip(x..right) {
+                if let Some(cell) = buffer.cell_mut((at, y)) {
+                    cell.set_char(c);
+                }
+            }
+        }
+        x += columns;
+    }
+}
