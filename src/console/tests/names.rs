@@ -138,7 +138,7 @@ fn what_is_typed_may_be_wide() {
 
 #[test]
 fn columns_after_a_wide_name_stand_under_each_other() {
-    let model = in_state(PaneId::Channels, State::Names, (120, 40));
+    let model = in_state(PaneId::Channels, State::Names, (80, 24));
     let (buffer, ..) = frame(&model);
     let rows: Vec<String> = (0..buffer.area.height).map(|y| line(&buffer, y)).collect();
     let columns: Vec<usize> = rows

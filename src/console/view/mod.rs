@@ -13,7 +13,6 @@ pub mod theme;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
 use ratatui::symbols::border;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
@@ -151,11 +150,7 @@ pub fn boxed(
         let mut pieces = vec![Piece::new(" ", Tone::Plain)];
         pieces.extend(note);
         pieces.push(Piece::new(" ", Tone::Plain));
-        let mut note = piece::spans(look, pieces);
-        for span in &mut note.spans {
-            span.style = unbordered(span.style);
-        }
-        block = block.title_top(note.right_aligned());
+        block = block.title_top(piece::spans(look, pieces).right_aligned());
     }
     let inner = block.inner(area);
     block.render(area, frame.buffer_mut());
@@ -202,17 +197,7 @@ pub fn scroll_mark(model: &Model, frame: &mut Frame, area: Rect, offset: usize, 
         columns,
         1,
     );
-    let style = unbordered(model.setting.look.style(Tone::Dim));
-    frame.render_widget(Line::styled(text, style), rect);
-}
-
-/// `style` without the weight of the border that it is written over.
-fn unbordered(style: Style) -> Style {
-    if style.add_modifier.contains(Modifier::BOLD) {
-        style
-    } else {
-        style.remove_modifier(Modifier::BOLD)
-    }
+    frame.render_widget(Line::styled(text, model.setting.look.style(Tone::Dim)), rect);
 }
 
 /// Empties `area` for a dialog.
