@@ -24,7 +24,7 @@ use crate::journal::{Outcome, RunId, RunRecord, StepOutcome};
 use crate::plan::{Intent, Plan, PublishIntent, publish};
 use crate::run::progress::{Phase, RunProgress, StepProgress};
 
-const SIZE: (u16, u16) = (120, 34);
+const SIZE: (u16, u16) = (110, 32);
 
 // ---- what is shown
 

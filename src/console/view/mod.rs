@@ -172,11 +172,7 @@ pub fn boxed(
         let mut pieces = vec![Piece::new(" ", Tone::Plain)];
         pieces.extend(note);
         pieces.push(Piece::new(" ", Tone::Plain));
-        let mut note = piece::spans(look, pieces);
-        for span in &mut note.spans {
-            span.style = unbordered(span.style);
-        }
-        block = block.title_top(note.right_aligned());
+        block = block.title_top(piece::spans(look, pieces).right_aligned());
     }
     let inner = block.inner(area);
     block.render(area, frame.buffer_mut());

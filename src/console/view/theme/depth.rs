@@ -116,7 +116,7 @@ fn indexed(rgb: Rgb) -> u8 {
 fn sixteen((r, g, b): Rgb) -> u8 {
     let (most, least) = (r.max(g).max(b), r.min(g).min(b));
     let spread = f64::from(most - least);
-    let light = (u16::from(most) + u16::from(least)) / 2;
+    let light = u8::midpoint(most, least);
     if spread < 48.0 {
         return match light {
             ..64 => 0,

@@ -55,8 +55,12 @@ fn linear(rgb: Rgb) -> [f64; 3] {
 /// Contrast as WCAG 2 defines it, from 1 to 21.
 fn contrast(a: Rgb, b: Rgb) -> f64 {
     let luminance = |rgb| {
-        let [r, g, b] = linear(rgb);
-        0.2126 * r + 0.7152 * g + 0.0722 * b
+        let weights = [0.2126, 0.7152, 0.0722];
+        linear(rgb)
+            .iter()
+            .zip(weights)
+            .map(|(part, weight)| part * weight)
+            .sum::<f64>()
     };
     let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
     if a > b { a / b } else { b / a }
