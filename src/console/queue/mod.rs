@@ -4,7 +4,7 @@
 //! Owns who waits behind whom and what each stands at. A plan that waited is made anew before it is
 //! started and must do the same as the one that was confirmed; where it does not, and where the run
 //! before it did not end well, nothing is started and its operator is asked again. Must not start
-//! anything that was not confirmed by typing: what waits carries its [`Confirmed`].
+//! anything that was not confirmed by typing: what waits carries its [`Confirmed`](super::confirm::Confirmed).
 
 mod change;
 pub mod view;
@@ -13,7 +13,6 @@ pub use change::{advance, again, broken, failed, must_wait, planned, put, starte
 
 use std::collections::BTreeMap;
 
-use super::confirm::Confirmed;
 use super::effect::{Effect, RequestId};
 use super::live::State;
 use super::sign_in::Deed;
@@ -139,10 +138,7 @@ impl Waiting {
 fn effect(id: RequestId, deed: Deed) -> Effect {
     let given = super::given::Given::default();
     match deed {
-        Deed::Start(plan) => {
-            let plan: Box<Confirmed<Plan>> = plan;
-            Effect::Start { id, plan, given }
-        }
+        Deed::Start(plan) => Effect::Start { id, plan, given },
         Deed::Resume(run) => Effect::Resume { id, run, given },
     }
 }

@@ -92,14 +92,13 @@ pub fn selected<'m>(model: &'m Model, running: &Running) -> Option<&'m Step> {
 fn heights(model: &Model, running: &Running, height: usize) -> (usize, usize) {
     // Of what was not begun nothing happened.
     let none = model.log_hidden || model.queue.find(&running.run).is_some();
-    match (none, height < LOG_FROM) {
-        (true, _) => (height, 0),
-        (false, true) if running.in_log => (0, height.saturating_sub(1)),
-        (false, true) => (height, 0),
-        (false, false) => {
-            let log = (height / 4).clamp(4, 10);
-            (height - log - 1, log)
-        }
+    if none || (height < LOG_FROM && !running.in_log) {
+        (height, 0)
+    } else if height < LOG_FROM {
+        (0, height.saturating_sub(1))
+    } else {
+        let log = (height / 4).clamp(4, 10);
+        (height - log - 1, log)
     }
 }
 
