@@ -28,8 +28,9 @@ pub struct Listing<R> {
     touched: bool,
     /// What the filter looks at, row by row; empty until somebody filters.
     words: Vec<Utf32String>,
-    /// The filter that `visible` is the answer to.
-    answered: Option<String>,
+    /// Filters with the rows that each left, every one an extension of the one before it: a letter
+    /// more searches the last, a letter taken back has its answer here.
+    answered: Vec<(String, Vec<usize>)>,
     searched: usize,
     banner: bool,
     on_banner: bool,
@@ -59,7 +60,7 @@ impl<R> Default for Listing<R> {
             filter: String::new(),
             touched: false,
             words: Vec::new(),
-            answered: None,
+            answered: Vec::new(),
             searched: 0,
             banner: false,
             on_banner: false,
@@ -73,7 +74,7 @@ impl<R: Keyed> Listing<R> {
     pub fn replace(&mut self, rows: Vec<R>, preferred: Option<String>) {
         self.rows = rows;
         self.words.clear();
-        self.answered = None;
+        self.answered.clear();
         if !self.touched && preferred.is_some() {
             self.selected = preferred;
         }
@@ -118,35 +119,45 @@ impl<R: Keyed> Listing<R> {
         self.searched = 0;
         if self.filter.trim().is_empty() {
             self.visible = (0..self.rows.len()).collect();
-            self.answered = None;
+            self.answered.clear();
         } else {
-            if self.words.len() != self.rows.len() {
-                self.words = self.rows.iter().map(|row| row.words().into()).collect();
+            let goes_on = |last: &str| last == self.filter || narrows(last, &self.filter);
+            while self.answered.last().is_some_and(|(last, _)| !goes_on(last)) {
+                self.answered.pop();
             }
-            let narrowed = self
+            if self.answered.last().is_none_or(|(last, _)| *last != self.filter) {
+                let found = self.found();
+                self.answered.push((self.filter.clone(), found));
+            }
+            self.visible = self
                 .answered
-                .as_deref()
-                .is_some_and(|last| narrows(last, &self.filter));
-            let among = if narrowed {
-                std::mem::take(&mut self.visible)
-            } else {
-                (0..self.rows.len()).collect()
-            };
-            self.searched = among.len();
-            let pattern = pattern(&self.filter);
-            let mut matcher = Matcher::new(Config::DEFAULT);
-            let mut found: Vec<(u32, usize)> = among
-                .into_iter()
-                .filter_map(|index| {
-                    let words = self.words.get(index)?;
-                    Some((pattern.score(words.slice(..), &mut matcher)?, index))
-                })
-                .collect();
-            found.sort_unstable_by_key(|(score, index)| (std::cmp::Reverse(*score), *index));
-            self.visible = found.into_iter().map(|(_, index)| index).collect();
-            self.answered = Some(self.filter.clone());
+                .last()
+                .map_or_else(Vec::new, |(_, found)| found.clone());
         }
         self.find_selected();
+    }
+
+    /// The rows that go with the filter, the best first, among those that the last answer left.
+    fn found(&mut self) -> Vec<usize> {
+        if self.words.len() != self.rows.len() {
+            self.words = self.rows.iter().map(|row| row.words().into()).collect();
+        }
+        let among = match self.answered.last() {
+            Some((_, left)) => left.clone(),
+            None => (0..self.rows.len()).collect(),
+        };
+        self.searched = among.len();
+        let pattern = pattern(&self.filter);
+        let mut matcher = Matcher::new(Config::DEFAULT);
+        let mut found: Vec<(u32, usize)> = among
+            .into_iter()
+            .filter_map(|index| {
+                let words = self.words.get(index)?;
+                Some((pattern.score(words.slice(..), &mut matcher)?, index))
+            })
+            .collect();
+        found.sort_unstable_by_key(|(score, index)| (std::cmp::Reverse(*score), *index));
+        found.into_iter().map(|(_, index)| index).collect()
     }
 
     fn find_selected(&mut self) {
@@ -368,8 +379,13 @@ mod tests {
         assert!(left < 1_000);
         listing.set_filter("r999");
         assert_eq!(listing.searched(), left);
+        // A letter taken back asks nothing anew; another one in its place searches what was left.
         listing.set_filter("r99");
-        assert_eq!((listing.searched(), listing.len()), (10_000, left));
+        assert_eq!((listing.searched(), listing.len()), (0, left));
+        listing.set_filter("r998");
+        assert_eq!(listing.searched(), left);
+        listing.set_filter("8");
+        assert_eq!(listing.searched(), 10_000);
     }
 
     #[test]
@@ -400,13 +416,15 @@ mod tests {
         ] {
             let mut typed = Listing::default();
             typed.replace(list(&words), None);
-            let mut part = String::new();
-            for c in text.chars() {
-                part.push(c);
-                typed.set_filter(&part);
+            let longer: Vec<String> = (1..=text.chars().count())
+                .map(|count| text.chars().take(count).collect())
+                .collect();
+            // Typed letter by letter, and taken back.
+            for part in longer.iter().chain(longer.iter().rev()) {
+                typed.set_filter(part);
                 let mut fresh = Listing::default();
                 fresh.replace(list(&words), None);
-                fresh.set_filter(&part);
+                fresh.set_filter(part);
                 let keys = |listing: &Listing<Word>| -> Vec<&str> {
                     listing.window(99).map(|(_, row)| row.0).collect()
                 };
