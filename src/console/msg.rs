@@ -169,8 +169,6 @@ pub enum Go {
     Resume,
     /// Begin the tour, or drop it.
     Tour,
-    /// Say how a workspace of one's own is written.
-    NewWorkspace,
     /// Take what stands in the field.
     Accept,
     /// Leave the console.

@@ -27,7 +27,6 @@ pub enum ActionId {
     Quit,
     Help,
     Tour,
-    NewWorkspace,
     Refresh,
     NextPane,
     PreviousPane,
