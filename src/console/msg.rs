@@ -180,8 +180,6 @@ pub enum Go {
     Resume,
     /// Begin the tour, or drop it.
     Tour,
-    /// Say how a workspace of one's own is written.
-    NewWorkspace,
     /// Leave the mouse to the terminal, or take it back.
     Mouse,
     /// Give the panes their usual shares.

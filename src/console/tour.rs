@@ -132,7 +132,7 @@ pub fn hint(model: &Model) -> Option<(String, String, String)> {
         }
         Step::Confirm => {
             let confirm = key(ActionId::ReviewConfirm);
-            format!("this is all that would change; {confirm} asks for the word that starts it")
+            format!("nothing has changed; {confirm} asks for the word that starts it")
         }
         Step::Start => {
             let wanted = match &model.modal {
@@ -156,5 +156,5 @@ pub fn hint(model: &Model) -> Option<(String, String, String)> {
         Step::Help => format!("{} finds everything else that can be done", key(ActionId::Help)),
     };
     let number = format!("{at}/{}", ALL.len());
-    Some((number, text, format!("{} drops the tour", key(ActionId::Tour))))
+    Some((number, text, format!("{} ends it", key(ActionId::Tour))))
 }

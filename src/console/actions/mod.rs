@@ -28,7 +28,6 @@ pub enum ActionId {
     Quit,
     Help,
     Tour,
-    NewWorkspace,
     Refresh,
     NextPane,
     PreviousPane,
