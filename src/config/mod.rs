@@ -3,12 +3,15 @@
 //! Owns reading and checking those files; every error names file, line and column. Must not look
 //! at any service.
 
+mod keys;
 mod place;
 mod user;
 pub mod workspace;
 
 use std::path::{Path, PathBuf};
 
+pub use keys::{KeyTable, KeyWish};
+pub use place::Place;
 pub use user::{Operator, UserConfig};
 pub use workspace::Workspace;
 

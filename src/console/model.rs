@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::actions::{Key, Keymap};
 use super::dialogs::Modal;
 use super::effect::RequestId;
 use super::image::Images;
 use super::live::Live;
+use super::jumps::Jumps;
 use super::panes::{PaneId, Panes};
 use super::review::Review;
 use super::running::Running;
@@ -39,6 +41,8 @@ pub struct Setting {
     pub folder: String,
     /// What `~` stands for, where it is known.
     pub home: Option<String>,
+    /// The keys in force.
+    pub keymap: Arc<Keymap>,
 }
 
 /// Which screen is up.
@@ -103,6 +107,10 @@ pub struct Model {
     pub zoomed: bool,
     /// The field of that pane's filter, while it is typed.
     pub filtering: Option<tui_input::Input>,
+    /// Where one jumped from.
+    pub jumps: Jumps,
+    /// The first of two keys, while the second is awaited.
+    pub pending: Option<Key>,
     /// The screen.
     pub screen: Screen,
     /// The screen that a sign-in interrupted.
@@ -147,6 +155,8 @@ impl Model {
             pane: PaneId::Releases,
             zoomed: false,
             filtering: None,
+            jumps: Jumps::default(),
+            pending: None,
             screen: Screen::Panes,
             interrupted: None,
             modal: None,

@@ -364,6 +364,14 @@ pub(super) fn filtered(model: &Model) -> Availability {
     }
 }
 
+pub(super) fn jumped(model: &Model) -> Availability {
+    if model.jumps.is_empty() || !panes::filter(&model.panes, model.pane).is_empty() {
+        Hidden
+    } else {
+        Enabled
+    }
+}
+
 pub(super) fn resume(model: &Model) -> Availability {
     match model.panes.activity.selected() {
         Some(row) => may_resume(model, row.state),

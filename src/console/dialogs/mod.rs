@@ -5,11 +5,14 @@
 pub mod choose;
 pub mod help;
 mod line;
+pub mod palette;
+mod search_view;
 pub mod view;
 
 pub use choose::{Choice, Choose};
 pub use help::Help;
 pub use line::Line;
+pub use palette::Palette;
 
 use tui_input::{Input, InputRequest};
 
@@ -29,7 +32,9 @@ use crate::plan::Plan;
 /// A dialog.
 #[derive(Clone, Debug)]
 pub enum Modal {
-    /// The actions that can be done here.
+    /// Everything that can be done, found by a few letters.
+    Palette(Palette),
+    /// The actions that can be done here, with their keys.
     Help(Help),
     /// Something went wrong.
     Problem(Text),
@@ -176,11 +181,22 @@ pub fn text_size(model: &Model) -> (usize, usize) {
     )
 }
 
+/// Lines of a list inside the palette or help: without the field above and the two lines below.
+pub fn search_height(model: &Model) -> u16 {
+    let rect = layout::dialog(model, TEXT_COLUMNS, model.lines);
+    rect.height.saturating_sub(5)
+}
+
 /// Breaks texts to the width of the screen and keeps windows inside.
 pub fn settle(model: &mut Model) {
     let (columns, lines) = text_size(model);
+    let height = usize::from(search_height(model));
+    let found = match &model.modal {
+        Some(Modal::Help(help)) => help::lines(model, help),
+        _ => Vec::new(),
+    };
     let entries = match &model.modal {
-        Some(Modal::Help(help)) => help::entries(model, help).len(),
+        Some(Modal::Palette(palette)) => palette::entries(model, palette).len(),
         _ => 0,
     };
     match &mut model.modal {
@@ -201,7 +217,8 @@ pub fn settle(model: &mut Model) {
             }
             workflows::settle(model);
         }
-        Some(Modal::Help(help)) => help.settle(entries, lines.saturating_sub(2)),
+        Some(Modal::Palette(palette)) => palette.settle(entries, height),
+        Some(Modal::Help(help)) => help.settle(&found, height),
         Some(Modal::Choose(choose)) => choose.settle(lines.saturating_sub(2)),
         Some(Modal::Release(_)) => release::settle(model),
         Some(Modal::Promote(_)) => promote::settle(model),
@@ -212,7 +229,8 @@ pub fn settle(model: &mut Model) {
 /// Moves what can be moved in the dialog by `steps` lines.
 pub fn move_by(model: &mut Model, steps: isize) {
     let entries = match &model.modal {
-        Some(Modal::Help(help)) => help::entries(model, help).len(),
+        Some(Modal::Palette(palette)) => palette::entries(model, palette).len(),
+        Some(Modal::Help(help)) => help::count(&help::lines(model, help)),
         _ => 0,
     };
     match &mut model.modal {
@@ -226,6 +244,7 @@ pub fn move_by(model: &mut Model, steps: isize) {
         Some(Modal::Release(_)) => release::step(model, steps),
         Some(Modal::Promote(_)) => promote::step(model, steps),
         Some(Modal::Workflows(_)) => workflows::step(model, steps),
+        Some(Modal::Palette(palette)) => palette.move_by(steps, entries),
         Some(Modal::Help(help)) => help.move_by(steps, entries),
         _ => {}
     }

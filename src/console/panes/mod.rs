@@ -12,7 +12,7 @@ pub mod releases;
 use std::collections::BTreeSet;
 
 use super::Model;
-use super::listing::{Keyed as _, Listing};
+use super::listing::{Keyed, Listing};
 
 /// Names a pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -125,6 +125,23 @@ pub fn move_by(model: &mut Model, pane: PaneId, steps: isize) {
 /// Selects a visible row of `pane`.
 pub fn select(model: &mut Model, pane: PaneId, at: usize) {
     with_listing!(model.panes, pane, list => list.select_index(at));
+}
+
+/// What stays the same of the selected row of `pane`.
+pub fn selected_key(panes: &Panes, pane: PaneId) -> Option<String> {
+    let key = match pane {
+        PaneId::Releases => panes.releases.selected().map(Keyed::key),
+        PaneId::Channels => panes.channels.selected().map(Keyed::key),
+        PaneId::Charms => panes.charms.selected().map(Keyed::key),
+        PaneId::Credentials => panes.credentials.selected().map(Keyed::key),
+        PaneId::Activity => panes.activity.selected().map(Keyed::key),
+    };
+    key.map(str::to_owned)
+}
+
+/// Selects the row of `pane` with this key, where it is shown.
+pub fn select_key(model: &mut Model, pane: PaneId, key: &str) {
+    with_listing!(model.panes, pane, list => list.select_key(key));
 }
 
 /// Sets the filter of `pane`.

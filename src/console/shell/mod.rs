@@ -18,6 +18,7 @@ use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 
+use super::actions::Keymap;
 use super::effect::Effect;
 use super::model::Setting;
 use super::update::update;
@@ -46,8 +47,9 @@ const QUEUE: usize = 256;
 /// Opens the console on `session` until the operator leaves it.
 ///
 /// # Errors
-/// [`Kind::Usage`] without a terminal, [`Kind::Machine`] where it cannot be read or written.
+/// [`Kind::Config`] where the user's keys are wrong, [`Kind::Usage`] without a terminal, [`Kind::Machine`] where it cannot be read or written.
 pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Problem> {
+    let keymap = Keymap::with(&session.config.user.key_wishes)?;
     capabilities::check()?;
     let look = capabilities::look(options);
     let setting = Setting {
@@ -60,6 +62,7 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
         folder: std::env::current_dir()
             .map_or_else(|_| "/".to_owned(), |folder| folder.to_string_lossy().into_owned()),
         home: std::env::home_dir().map(|folder| folder.to_string_lossy().into_owned()),
+        keymap: Arc::new(keymap),
     };
     let cached = Arc::new(session.observer.cached());
     let (sender, receiver) = mpsc::channel(QUEUE);

@@ -375,6 +375,7 @@ pub(super) fn setting(read_only: bool) -> Setting {
         offline: false,
         folder: "/home/me/images".into(),
         home: Some("/home/me".into()),
+        keymap: std::sync::Arc::default(),
     }
 }
 

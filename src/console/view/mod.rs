@@ -8,6 +8,7 @@ mod header;
 pub mod look;
 mod pane;
 pub mod piece;
+mod which;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -106,6 +107,7 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
         dialogs::view::draw(model, modal, frame, &mut drawn);
     }
     footer::draw(model, places.footer, frame, &mut drawn);
+    which::draw(model, frame, &mut drawn);
     drawn
 }
 
