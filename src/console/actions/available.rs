@@ -171,7 +171,7 @@ pub(super) fn mark(model: &Model) -> Availability {
 pub(super) fn diff(model: &Model) -> Availability {
     match (seen(model), &model.images.marked) {
         (Some((dialog, _)), _) if dialog.diff => Enabled,
-        (_, None) => Disabled("mark another image with m first"),
+        (_, None) => Disabled("mark another image first"),
         (Some((_, Some(seen))), Some((_, marked))) if seen.detail.source == marked.source => {
             Disabled("this is the marked image itself")
         }
@@ -349,7 +349,7 @@ pub(super) fn text_sign_in(model: &Model) -> Availability {
 pub(super) fn sign_in_accept(model: &Model) -> Availability {
     match &model.modal {
         Some(Modal::SignIn(dialog)) if dialog.in_flight.is_some() => {
-            Disabled("Ubuntu One has not answered yet; esc leaves")
+            Disabled("Ubuntu One has not answered yet")
         }
         Some(Modal::SignIn(_)) if model.setting.read_only => Disabled(READ_ONLY),
         _ => Enabled,

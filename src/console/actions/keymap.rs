@@ -101,11 +101,12 @@ impl Keymap {
         keys.join(", ")
     }
 
-    /// What an action's key does, as a few words: `esc leaves`; nothing where it has no key.
+    /// What an action's key does, in a few words: `esc leaves`. An action without a key goes by its
+    /// title, as in the palette.
     pub fn hint(&self, id: ActionId, does: &str) -> String {
-        match self.first(id) {
-            key if key.is_empty() => String::new(),
-            key => format!("{key} {does}"),
+        match self.keys(id).first() {
+            Some(chord) => format!("{chord} {does}"),
+            None => format!("'{}' {does}", super::spec(id).map_or("", |spec| spec.title)),
         }
     }
 

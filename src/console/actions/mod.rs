@@ -68,6 +68,7 @@ pub enum ActionId {
     RollBackChannel,
     RollBackRun,
     Workflows,
+    GoWorkflows,
     Image,
     ChannelImage,
     ReleaseImage,

@@ -106,7 +106,7 @@ impl Text {
         let mut lines = Line::problem(problem);
         let sign_in = expired(problem);
         if sign_in {
-            lines.push(Line::of("here", "L signs in and comes back", Tone::Accent));
+            lines.push(Line::of("here", "sign in with the key at the foot of the screen; it comes back here", Tone::Accent));
         }
         let mut text = Self::new(title, lines);
         text.sign_in = sign_in;

@@ -1,6 +1,7 @@
 //! The lines of a run's screen.
 
 use super::{Running, ending, state};
+use crate::console::actions::ActionId;
 use crate::console::live::State as RunState;
 use crate::console::panes::activity::view::mark;
 use crate::console::view::look::{Glyph, Look, Tone};
@@ -91,11 +92,16 @@ fn head(model: &Model, running: &Running, record: Option<&RunRecord>) -> Vec<Pie
         }
         state if state.waits() => {
             let go_on = match state {
-                RunState::Open => "  r looks and finishes it",
-                _ => "  r takes it up again",
+                RunState::Open => "looks and finishes it",
+                _ => "takes it up again",
             };
             let back = record.is_some_and(RunRecord::touched_channels);
-            let text = format!("{go_on}{}", if back { ", b rolls it back" } else { "" });
+            let keymap = &model.setting.keymap;
+            let mut text = format!("  {}", keymap.hint(ActionId::RunResume, go_on));
+            if back {
+                let rolls = keymap.hint(ActionId::RunRollBack, "rolls it back");
+                text.push_str(&format!(", {rolls}"));
+            }
             pieces.push(Piece::new(text, Tone::Accent));
         }
         RunState::Running | RunState::Open | RunState::Ended(_) => {}

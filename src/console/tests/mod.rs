@@ -2,8 +2,10 @@
 
 mod credentials;
 mod flows;
+mod keys;
 mod random;
 mod screens;
+mod search;
 mod standing;
 mod table;
 mod transfers;

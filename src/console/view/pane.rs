@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::look::{Glyph, Tone};
 use super::piece::{Cells, Piece};
 use super::{Drawn, boxed, scroll_mark};
+use crate::console::actions::ActionId;
 use crate::console::listing::{Keyed, Listing};
 use crate::console::panes::{self, PaneId, activity, channels, charms, credentials, releases};
 use crate::console::{Model, Msg, layout, wake, words};
@@ -204,7 +205,13 @@ fn empty(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame) {
     let filtered = !panes::filter(&model.panes, pane).is_empty();
     let mut lines = Vec::new();
     if filtered {
-        lines.push(("nothing matches; esc drops the filter".to_owned(), Tone::Dim));
+        lines.push((
+            format!(
+                "nothing matches; {}",
+                model.setting.keymap.hint(ActionId::Unfilter, "drops the filter")
+            ),
+            Tone::Dim,
+        ));
     } else if let Some(problem) = problem_of(model, pane) {
         lines.push((problem.summary.to_string(), Tone::Warn));
         lines.extend(problem.hints.iter().map(|hint| (hint.to_string(), Tone::Plain)));
@@ -215,7 +222,7 @@ fn empty(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame) {
             PaneId::Charms => "this workspace names no charms",
             PaneId::Credentials => "nothing known yet",
             PaneId::Activity if model.journal.in_flight.is_some() => "reading the journal …",
-            PaneId::Activity => "no runs yet: p publishes the selected release",
+            PaneId::Activity => "no runs yet: a publish, a rotation or a promotion begins one",
         };
         lines.push((words.to_owned(), Tone::Dim));
     }
