@@ -31,16 +31,28 @@ fn wrong_keys_are_told_and_right_ones_are_shown() {
     std::fs::write(&file, "refresh-minutes = 5\n[keys]\npublish = \"P\"\n").unwrap();
     let checked = windlass(home.path(), &["config", "check"]);
     assert_eq!(checked.status.code(), Some(2), "{}", said(&checked));
-    for part in ["config.toml, line 3, column 1", "the key P", "publish", "promote-release"] {
+    for part in [
+        "config.toml, line 3, column 1",
+        "the key P",
+        "publish",
+        "promote-release",
+    ] {
         assert!(said(&checked).contains(part), "{}", said(&checked));
     }
     let opened = windlass(home.path(), &[]);
     assert_eq!(opened.status.code(), Some(2), "{}", said(&opened));
     assert_eq!(said(&opened), said(&checked));
 
-    std::fs::write(&file, "[keys]\npublish = \"P\"\npromote-release = \"m\"\npromote-channel = []\n").unwrap();
+    std::fs::write(
+        &file,
+        "[keys]\npublish = \"P\"\npromote-release = \"m\"\npromote-channel = []\n",
+    )
+    .unwrap();
     let checked = windlass(home.path(), &["config", "check", "--json"]);
     assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
     let document: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
-    assert_eq!(document["config"]["user"]["keys"]["promote-release"], "m", "{document}");
+    assert_eq!(
+        document["config"]["user"]["keys"]["promote-release"], "m",
+        "{document}"
+    );
 }

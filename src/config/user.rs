@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn keys_are_one_or_a_list_and_keep_their_place() {
-        let text = "refresh-minutes = 3\n\n[keys]\npublish = \"P\"\ncopy = [\"y\", \"ctrl-y\"]\nbrowse = []\n";
+        let text =
+            "refresh-minutes = 3\n\n[keys]\npublish = \"P\"\ncopy = [\"y\", \"ctrl-y\"]\nbrowse = []\n";
         let config = UserConfig::parse(text, "config.toml").unwrap();
         let said: Vec<(&str, usize)> = config
             .key_wishes
@@ -86,7 +87,10 @@ mod tests {
             .collect();
         assert_eq!(said, [("publish", 1), ("copy", 2), ("browse", 0)]);
         let problem = config.key_wishes[1].place.problem("wrong").to_string();
-        assert!(problem.contains("config.toml, line 5, column 1: wrong"), "{problem}");
+        assert!(
+            problem.contains("config.toml, line 5, column 1: wrong"),
+            "{problem}"
+        );
         let shown = serde_json::to_value(&config).unwrap();
         assert_eq!(shown["keys"]["copy"][1], "ctrl-y");
         assert_eq!(shown["keys"]["publish"], "P");

@@ -312,7 +312,9 @@ fn on_paste(model: &mut Model, text: &Hidden) {
         return;
     }
     let takes = match &model.modal {
-        Some(Modal::Prompt(_) | Modal::Palette(_) | Modal::Help(_) | Modal::Upload(_) | Modal::Form(_)) => true,
+        Some(Modal::Prompt(_) | Modal::Palette(_) | Modal::Help(_) | Modal::Upload(_) | Modal::Form(_)) => {
+            true
+        }
         Some(_) => false,
         None => model.filtering.is_some(),
     };

@@ -152,7 +152,18 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_said_again() {
-        for text in ["p", "P", "?", "ctrl-r", "f1", "f12", "space", "g r", "ctrl-x space", "é"] {
+        for text in [
+            "p",
+            "P",
+            "?",
+            "ctrl-r",
+            "f1",
+            "f12",
+            "space",
+            "g r",
+            "ctrl-x space",
+            "é",
+        ] {
             assert_eq!(Chord::parse(text).unwrap().to_string(), text);
         }
         for wrong in [

@@ -36,7 +36,11 @@ fn row(spec: &ActionSpec) -> String {
         .filter_map(|text| Chord::parse(text))
         .map(|chord| code(&chord.to_string()))
         .collect();
-    let writes = if spec.risk == Risk::Read { "" } else { " **Writes.**" };
+    let writes = if spec.risk == Risk::Read {
+        ""
+    } else {
+        " **Writes.**"
+    };
     format!(
         "| {} | {} | {} | {}{writes} | {} |\n",
         keys.join(" "),

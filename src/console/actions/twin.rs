@@ -15,23 +15,21 @@ pub fn twin(model: &Model, spec: &ActionSpec) -> Option<String> {
     if let (Screen::Review(review), Msg::Review(ReviewMsg::Confirm)) = (&model.screen, &spec.message) {
         return Some(review.intent.command());
     }
-    let words = command.split(' ').map(|word| {
-        value(model, spec, word).unwrap_or_else(|| word.to_owned())
-    });
+    let words = command
+        .split(' ')
+        .map(|word| value(model, spec, word).unwrap_or_else(|| word.to_owned()));
     Some(words.collect::<Vec<_>>().join(" "))
 }
 
 /// What `word` of the command for `spec` stands for now.
 fn value(model: &Model, spec: &ActionSpec, word: &str) -> Option<String> {
     match (&model.screen, word) {
-        (Screen::Panes, "RELEASE") if spec.scope == Scope::Pane(PaneId::Channels) => {
-            promote::source(model).ok().map(|(release, _)| release.to_string())
-        }
+        (Screen::Panes, "RELEASE") if spec.scope == Scope::Pane(PaneId::Channels) => promote::source(model)
+            .ok()
+            .map(|(release, _)| release.to_string()),
         (Screen::Panes, "RELEASE") => model.panes.releases.selected().map(|row| row.name.to_string()),
         (Screen::Panes, "CHARM") => match spec.scope {
-            Scope::Pane(PaneId::Channels) => {
-                model.panes.channels.selected().map(|row| row.charm.to_string())
-            }
+            Scope::Pane(PaneId::Channels) => model.panes.channels.selected().map(|row| row.charm.to_string()),
             _ => model.panes.charms.selected().map(|row| row.charm.to_string()),
         },
         (Screen::Panes, "RESOURCE") => {

@@ -16,7 +16,7 @@ pub use palette::Palette;
 
 use tui_input::{Input, InputRequest};
 
-use super::actions::Key;
+use super::actions::{ActionId, Key, Keymap};
 use super::image::Image;
 use super::promote::{self, Promote};
 use super::release::Release;
@@ -103,21 +103,23 @@ impl Text {
 
     /// A problem in full.
     pub fn of_problem(title: impl Into<String>, problem: &Problem) -> Self {
-        let mut lines = Line::problem(problem);
+        let lines = Line::problem(problem);
         let sign_in = expired(problem);
-        if sign_in {
-            lines.push(Line::of("here", "sign in with the key at the foot of the screen; it comes back here", Tone::Accent));
-        }
         let mut text = Self::new(title, lines);
         text.sign_in = sign_in;
         text.copy = Some(problem.to_string());
         text
     }
 
-    fn wrap(&mut self, width: usize) {
+    fn wrap(&mut self, width: usize, keymap: &Keymap) {
         if self.width != width {
             self.width = width;
             self.lines = self.source.iter().flat_map(|line| line.wrap(width)).collect();
+            if self.sign_in {
+                let hint = keymap.hint(ActionId::TextSignIn, "signs in and comes back");
+                self.lines
+                    .extend(Line::of("here", hint, Tone::Accent).wrap(width));
+            }
         }
     }
 }
@@ -181,16 +183,17 @@ pub fn text_size(model: &Model) -> (usize, usize) {
     )
 }
 
-/// Lines of a list inside the palette or help: without the field above and the two lines below.
+/// Lines of a list inside the palette or help: without the field above and the three lines below.
 pub fn search_height(model: &Model) -> u16 {
     let rect = layout::dialog(model, TEXT_COLUMNS, model.lines);
-    rect.height.saturating_sub(5)
+    rect.height.saturating_sub(6)
 }
 
 /// Breaks texts to the width of the screen and keeps windows inside.
 pub fn settle(model: &mut Model) {
     let (columns, lines) = text_size(model);
     let height = usize::from(search_height(model));
+    let keymap = model.setting.keymap.clone();
     let found = match &model.modal {
         Some(Modal::Help(help)) => help::lines(model, help),
         _ => Vec::new(),
@@ -201,18 +204,18 @@ pub fn settle(model: &mut Model) {
     };
     match &mut model.modal {
         Some(Modal::Problem(text) | Modal::Details(text)) => {
-            text.wrap(columns);
+            text.wrap(columns, &keymap);
             text.offset = text.offset.min(text.lines.len().saturating_sub(lines));
         }
         Some(Modal::Image(image)) => {
             let text = &mut image.text;
-            text.wrap(columns);
+            text.wrap(columns, &keymap);
             text.offset = text.offset.min(text.lines.len().saturating_sub(lines));
         }
         Some(Modal::Workflows(dialog)) => {
             if let Some(shown) = &mut dialog.shown {
                 let text = &mut shown.text;
-                text.wrap(columns);
+                text.wrap(columns, &keymap);
                 text.offset = text.offset.min(text.lines.len().saturating_sub(lines));
             }
             workflows::settle(model);

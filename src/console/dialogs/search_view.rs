@@ -148,21 +148,29 @@ fn below(model: &Model, spec: Option<&'static ActionSpec>, inner: Rect, frame: &
         let pieces = vec![Piece::new(" nothing here is called so", Tone::Dim)];
         return view::line(model, frame, rect, pieces, false);
     };
-    let first = match (spec.availability)(model) {
-        Availability::Disabled(reason) => Piece::new(format!(" not now: {reason}"), Tone::Warn),
-        _ => Piece::new(format!(" {}", spec.help), Tone::Accent),
+    let (said, tone) = match (spec.availability)(model) {
+        Availability::Disabled(reason) => (format!("not now: {reason}"), Tone::Warn),
+        _ => (spec.help.to_owned(), Tone::Accent),
     };
-    let second = match actions::twin(model, spec) {
-        Some(command) => Piece::new(format!(" same as: {command}"), Tone::Dim),
-        None => Piece::new(" no command: it touches the screen only", Tone::Dim),
+    let room = usize::from(inner.width.saturating_sub(2));
+    let command = match actions::twin(model, spec) {
+        Some(command) => format!("same as: {command}"),
+        None => "no command: it touches the screen only".to_owned(),
     };
-    let look = &model.setting.look;
-    for (piece, up) in [(first, 2), (second, 1)] {
-        let Some(y) = inner.bottom().checked_sub(up).filter(|y| *y > inner.y) else {
-            continue;
-        };
-        let mut cells = Cells::new(usize::from(inner.width));
-        cells.push(piece);
-        frame.render_widget(cells.line(look), Rect::new(inner.x, y, inner.width, 1));
+    let sentence = words::wrap(&said, room)
+        .into_iter()
+        .chain([String::new()])
+        .take(2);
+    let texts = sentence.map(|text| (text, tone)).chain([(command, Tone::Dim)]);
+    let top = inner.bottom().saturating_sub(3).max(inner.y + 1);
+    for ((text, tone), y) in texts.zip(top..inner.bottom()) {
+        let rect = Rect::new(inner.x, y, inner.width, 1);
+        view::line(
+            model,
+            frame,
+            rect,
+            vec![Piece::new(format!(" {text}"), tone)],
+            false,
+        );
     }
 }

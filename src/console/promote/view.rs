@@ -82,7 +82,10 @@ pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Draw
     let target = Channel::new(dialog.track.clone(), dialog.to);
     let text = format!(
         " to {target}{along}; {}",
-        model.setting.keymap.hint(ActionId::PromoteAccept, "shows the plan")
+        model
+            .setting
+            .keymap
+            .hint(ActionId::PromoteAccept, "shows the plan")
     );
     put(frame, vec![Piece::new(text, Tone::Accent)], false);
     view::scroll_mark(model, frame, area, dialog.offset, height, all.len());

@@ -92,7 +92,11 @@ pub fn lines(model: &Model, review: &Review, width: usize) -> Vec<ReviewLine> {
             }
         }
         page.blank();
-        page.text(1, &remedies(&model.setting.keymap, problem, review.kind()), Tone::Plain);
+        page.text(
+            1,
+            &remedies(&model.setting.keymap, problem, review.kind()),
+            Tone::Plain,
+        );
     }
     // What is left out stands in a part of its own.
     let warnings: Vec<&Outside> = review

@@ -72,7 +72,10 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
                 1,
                 &format!(
                     "Former tokens are ended at last; {}.",
-                    model.setting.keymap.hint(ActionId::RotateFormer, "leaves them valid")
+                    model
+                        .setting
+                        .keymap
+                        .hint(ActionId::RotateFormer, "leaves them valid")
                 ),
                 Tone::Dim,
             );

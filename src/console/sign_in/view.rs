@@ -24,7 +24,10 @@ pub fn draw(model: &Model, dialog: &SignIn, frame: &mut Frame, drawn: &mut Drawn
     let room = usize::from(columns.saturating_sub(4));
     let mut above = intro(model, dialog);
     above = above.iter().flat_map(|line| line.wrap(room)).collect();
-    let below: Vec<Line> = below(model, dialog).iter().flat_map(|line| line.wrap(room)).collect();
+    let below: Vec<Line> = below(model, dialog)
+        .iter()
+        .flat_map(|line| line.wrap(room))
+        .collect();
     let height = above.len() + dialog.fields.len() + below.len() + 4;
     let area = layout::dialog(model, columns, u16::try_from(height).unwrap_or(u16::MAX));
     view::clear(frame, area);

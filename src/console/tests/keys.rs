@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::standing::{half_released, stands, with_runs};
 use super::world::{console, press, record, screen, type_in};
 use crate::config::UserConfig;
 use crate::console::actions::{self, ActionId, Availability, Chord, Key, Keymap, Scope, needed};
 use crate::console::dialogs::{Modal, Text};
 use crate::console::jumps;
+use crate::console::live::Live;
 use crate::console::model::Screen;
 use crate::console::panes::{self, PaneId};
 use crate::console::update::update;
 use crate::console::{Model, Msg};
 use crate::domain::{Kind, Problem};
 use crate::journal::Outcome;
+use crate::plan::Intent;
 use crate::services::charmhub::EXPIRED;
 
 fn keymap(text: &str) -> Result<Keymap, Problem> {
@@ -23,31 +26,60 @@ fn keymap(text: &str) -> Result<Keymap, Problem> {
 fn refused(text: &str) -> String {
     let problem = keymap(text).unwrap_err();
     assert_eq!(problem.kind, Kind::Config, "{problem}");
-    problem.to_string()
+    let hints: Vec<String> = problem.hints.iter().map(ToString::to_string).collect();
+    format!("{problem} {}", hints.join(" "))
 }
 
 /// Ways to every screen and dialog, as keys with what is typed after each.
 fn ways() -> Vec<Vec<(Key, &'static str)>> {
     let c = Key::Char;
     vec![
-        vec![(Key::Down, ""), (c('P'), " "), (Key::Enter, ""), (Key::Enter, "2023")],
+        vec![
+            (Key::Down, ""),
+            (Key::Down, ""),
+            (c('P'), " "),
+            (Key::Enter, ""),
+            (Key::Enter, "2023"),
+        ],
         vec![(Key::Enter, "")],
         vec![(c('/'), "2025"), (Key::Enter, "")],
         vec![(c('H'), ""), (Key::Enter, "")],
         vec![(c('i'), ""), (Key::Enter, "m")],
         vec![(c('p'), ""), (Key::Down, ""), (Key::Enter, "")],
         vec![(c('p'), "i")],
-        vec![(c('R'), ""), (Key::Enter, "CHARMHUB_TOKEN"), (Key::Enter, "a@b.c")],
+        vec![
+            (c('R'), ""),
+            (Key::Enter, "CHARMHUB_TOKEN"),
+            (Key::Enter, "a@b.c"),
+        ],
         vec![(c('L'), ""), (Key::Enter, "yes")],
         vec![(c(':'), "zo")],
         vec![(c('?'), "")],
         vec![(c('2'), ""), (c('x'), ""), (Key::Enter, "yes")],
         vec![(c('2'), ""), (c('b'), ""), (Key::Enter, "")],
         vec![(c('2'), "i")],
-        vec![(c('3'), ""), (Key::Down, ""), (c('u'), "finos/legend-studio:13.68.0"), (Key::Enter, "i")],
+        vec![
+            (c('3'), ""),
+            (Key::Down, ""),
+            (c('u'), "finos/legend-studio:13.68.0"),
+            (Key::Enter, "i"),
+        ],
         vec![(c('3'), ""), (c('e'), " "), (Key::Enter, "")],
-        vec![(c('3'), ""), (Key::Down, ""), (c(' '), ""), (c('i'), "m"), (Key::Esc, ""), (Key::Down, "i")],
-        vec![(c('4'), ""), (Key::End, ""), (c('X'), ""), (Key::Enter, "")],
+        vec![
+            (c('3'), ""),
+            (Key::Down, ""),
+            (c(' '), ""),
+            (c('i'), "m"),
+            (Key::Esc, ""),
+            (Key::Down, "i"),
+        ],
+        vec![
+            (c('4'), ""),
+            (c('/'), "session-of-the-secrets"),
+            (Key::Enter, ""),
+            (c('X'), ""),
+            (Key::Enter, ""),
+        ],
         vec![(c('5'), ""), (Key::Enter, ""), (c('r'), "")],
         vec![(c('5'), ""), (Key::Enter, ""), (c('b'), "")],
         vec![(c('5'), "w"), (Key::Enter, "2025-01-27"), (Key::Enter, "")],
@@ -75,8 +107,38 @@ fn states() -> Vec<Model> {
             }
         }
     }
-    let mut model = console((120, 40), false);
     let problem = Problem::new(Kind::Credentials, EXPIRED);
+    // A review and a run that want a sign-in.
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('p'));
+    if let Screen::Review(review) = &mut model.screen {
+        review.problem = Some(problem.clone());
+    }
+    all.push(model);
+    let mut open = record(None);
+    open.problem = Some(problem.clone());
+    let mut model = console((120, 40), false);
+    with_runs(&mut model, vec![open.clone()]);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    all.push(model.clone());
+    // A run under way.
+    model.live.insert(open.id.clone(), Live::new(open.plan.clone()));
+    all.push(model);
+    // A run whose channels can be given back, and its rollback, over later changes too.
+    let mut model = stands((120, 40));
+    with_runs(&mut model, vec![half_released()]);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    all.push(model.clone());
+    press(&mut model, Key::Char('b'));
+    if let Screen::Review(review) = &mut model.screen
+        && let Intent::Rollback(wish) = &mut review.intent
+    {
+        wish.over = true;
+    }
+    all.push(model);
+    let mut model = console((120, 40), false);
     model.modal = Some(Modal::Problem(Text::of_problem("No", &problem)));
     all.push(model.clone());
     model.modal = Some(Modal::Leave);
@@ -117,7 +179,12 @@ fn every_action_is_sent_by_each_of_its_keys_or_says_why_not() {
                 let effects = strike(&mut by_key, *chord);
                 if let Availability::Disabled(reason) = availability {
                     let notice = by_key.notice.as_ref().map(|notice| notice.text.as_str());
-                    assert_eq!((effects.len(), notice), (0, Some(reason)), "{chord}: {:?}", spec.id);
+                    assert_eq!(
+                        (effects.len(), notice),
+                        (0, Some(reason)),
+                        "{chord}: {:?}",
+                        spec.id
+                    );
                     continue;
                 }
                 let mut sent = model.clone();
@@ -159,9 +226,16 @@ fn g_waits_for_a_second_key_and_shows_what_can_follow() {
     press(&mut model, Key::Char('g'));
     let (text, drawn) = screen(&model);
     assert!(text.contains("to workflows: not now: offline"), "{text}");
-    let (y, line) = text.lines().enumerate().find(|(_, line)| line.contains("g …")).unwrap();
+    let (y, line) = text
+        .lines()
+        .enumerate()
+        .find(|(_, line)| line.contains("g …"))
+        .unwrap();
     let x = line.chars().position(|c| c == 'g').unwrap() as u16;
-    assert_eq!(drawn.click(x + 2, y as u16 + 1), Some(Msg::Act(ActionId::Releases)));
+    assert_eq!(
+        drawn.click(x + 2, y as u16 + 1),
+        Some(Msg::Act(ActionId::Releases))
+    );
     update(&mut model, Msg::Act(ActionId::Activity));
     assert_eq!((model.pane, model.pending), (PaneId::Activity, None));
 }
@@ -200,7 +274,8 @@ fn fields_take_g_as_a_letter() {
 
 #[test]
 fn a_wish_replaces_the_usual_keys_everywhere() {
-    let own = keymap("[keys]\npublish = [\", p\", \"ctrl-y\"]\nzoom = []\nreview-track-only = \"T\"\n").unwrap();
+    let own =
+        keymap("[keys]\npublish = [\", p\", \"ctrl-y\"]\nzoom = []\nreview-track-only = \"T\"\n").unwrap();
     let mut model = console((120, 40), false);
     model.setting.keymap = Arc::new(own);
     assert!(actions::lookup(&model, Chord::alone(Key::Char('p'))).is_none());
@@ -225,7 +300,11 @@ fn a_wish_replaces_the_usual_keys_everywhere() {
 #[test]
 fn wrong_wishes_are_refused_with_place_and_remedy() {
     let unknown = refused("workspace = \"legend\"\n[keys]\npromote-relase = \"m\"\n");
-    for part in ["config.toml, line 3, column 1", "no action 'promote-relase'", "nearest: promote-release"] {
+    for part in [
+        "config.toml, line 3, column 1",
+        "no action 'promote-relase'",
+        "nearest: promote-release",
+    ] {
         assert!(unknown.contains(part), "{unknown}");
     }
     let no_key = refused("[keys]\npublish = \"Ctrl+P\"\n");
@@ -241,12 +320,23 @@ fn wrong_wishes_are_refused_with_place_and_remedy() {
         assert!(prefix.contains(part), "{prefix}");
     }
     let begins = refused("[keys]\nzoom = \"p z\"\n");
-    assert!(begins.contains("the key p") && begins.contains("zoom and publish"), "{begins}");
+    assert!(
+        begins.contains("the key p") && begins.contains("zoom and publish"),
+        "{begins}"
+    );
     for stuck in ["interrupt", "text-close", "prompt-accept", "leave-no"] {
         let text = refused(&format!("[keys]\n{stuck} = []\n"));
-        assert!(text.contains(&format!("{stuck} cannot be left without a key")), "{text}");
+        assert!(
+            text.contains(&format!("{stuck} cannot be left without a key")),
+            "{text}"
+        );
     }
-    for typed in ["filter-accept = \"x\"", "interrupt = \"Q\"", "help-close = \"g x\"", "form-next = \"right\""] {
+    for typed in [
+        "filter-accept = \"x\"",
+        "interrupt = \"Q\"",
+        "help-close = \"g x\"",
+        "form-next = \"right\"",
+    ] {
         let text = refused(&format!("[keys]\n{typed}\n"));
         assert!(text.contains("typed into a field"), "{text}");
     }
@@ -298,7 +388,11 @@ fn the_way_back_leads_to_pane_and_row() {
 fn the_page_names_every_action_with_its_keys() {
     let page = actions::page::page();
     for spec in actions::all() {
-        assert!(page.contains(&format!("| `{}` |", spec.id.name())), "{:?}", spec.id);
+        assert!(
+            page.contains(&format!("| `{}` |", spec.id.name())),
+            "{:?}",
+            spec.id
+        );
     }
     assert!(page.contains("| `1` `g r` | releases | `releases` |"), "{page}");
     for line in page.lines().filter(|line| line.starts_with('|')) {

@@ -169,17 +169,26 @@ fn roam(mut model: Model, seed: u64) {
 /// checked for; a prefix waits only where something can follow it; the way back is short.
 fn keys_mean_one_thing(model: &Model, seed: u64) {
     let scopes = actions::scopes(model);
-    assert!(Scope::narrowest().any(|scope| scope.with_wider() == scopes), "{scopes:?}");
+    assert!(
+        Scope::narrowest().any(|scope| scope.with_wider() == scopes),
+        "{scopes:?}"
+    );
     for (one, other) in TURNS {
         let offered = |id| {
             let spec = actions::spec(id).unwrap();
             scopes.contains(&spec.scope) && (spec.availability)(model) != Availability::Hidden
         };
-        assert!(!(offered(one) && offered(other)), "seed {seed}: {one:?} and {other:?}");
+        assert!(
+            !(offered(one) && offered(other)),
+            "seed {seed}: {one:?} and {other:?}"
+        );
     }
     if let Some(prefix) = model.pending {
         assert!(!actions::following(model, prefix).is_empty(), "seed {seed}");
-        assert!(!scopes.iter().take(1).any(|scope| scope.takes_text()), "seed {seed}");
+        assert!(
+            !scopes.iter().take(1).any(|scope| scope.takes_text()),
+            "seed {seed}"
+        );
     }
     assert!(model.jumps.len() <= jumps::MOST, "seed {seed}");
 }

@@ -41,7 +41,10 @@ fn the_palette_lists_all_that_can_be_reached_and_the_best_match_first() {
     let reachable = actions::reachable(&model);
     assert_eq!(all.len(), reachable.len() - 1, "all but the palette itself");
     let can = |id: &ActionId| (actions::spec(*id).unwrap().availability)(&model) == Availability::Enabled;
-    assert!(all.is_sorted_by_key(|id| !can(id)), "what can be done comes first");
+    assert!(
+        all.is_sorted_by_key(|id| !can(id)),
+        "what can be done comes first"
+    );
     for (typed, first) in [
         ("zoom", ActionId::Zoom),
         ("pub", ActionId::Publish),
@@ -137,14 +140,21 @@ fn the_palette_names_what_is_selected_in_the_command() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char(':'));
     type_in(&mut model, "publish");
-    assert!(screen(&model).0.contains("same as: windlass plan publish 2025-01-27"));
+    assert!(
+        screen(&model)
+            .0
+            .contains("same as: windlass plan publish 2025-01-27")
+    );
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('3'));
     press(&mut model, Key::Down);
     press(&mut model, Key::Char(':'));
     type_in(&mut model, "upload");
     let text = screen(&model).0;
-    assert!(text.contains("windlass upload-resource finos-legend-engine-k8s engine-image"), "{text}");
+    assert!(
+        text.contains("windlass upload-resource finos-legend-engine-k8s engine-image"),
+        "{text}"
+    );
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('1'));
     press(&mut model, Key::Char('p'));

@@ -216,13 +216,18 @@ fn empty(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame) {
         lines.push((problem.summary.to_string(), Tone::Warn));
         lines.extend(problem.hints.iter().map(|hint| (hint.to_string(), Tone::Plain)));
     } else {
+        let keymap = &model.setting.keymap;
+        let publishes = format!(
+            "no runs yet: {}",
+            keymap.hint(ActionId::Publish, "publishes the selected release")
+        );
         let words = match pane {
             PaneId::Releases => releases::view::empty(model),
             PaneId::Channels => "no channels known yet",
             PaneId::Charms => "this workspace names no charms",
             PaneId::Credentials => "nothing known yet",
             PaneId::Activity if model.journal.in_flight.is_some() => "reading the journal …",
-            PaneId::Activity => "no runs yet: a publish, a rotation or a promotion begins one",
+            PaneId::Activity => &publishes,
         };
         lines.push((words.to_owned(), Tone::Dim));
     }

@@ -36,9 +36,19 @@ pub fn draw(model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
             }
         })
         .collect();
-    let columns = |pieces: &Vec<Piece>| pieces.iter().map(|piece| words::width(&piece.text)).sum::<usize>();
+    let columns = |pieces: &Vec<Piece>| {
+        pieces
+            .iter()
+            .map(|piece| words::width(&piece.text))
+            .sum::<usize>()
+    };
     let title = format!("{prefix} …  esc drops it");
-    let widest = lines.iter().map(columns).max().unwrap_or(0).max(words::width(&title) + 2);
+    let widest = lines
+        .iter()
+        .map(columns)
+        .max()
+        .unwrap_or(0)
+        .max(words::width(&title) + 2);
     let width = u16::try_from(widest + 3)
         .unwrap_or(COLUMNS)
         .min(COLUMNS)
