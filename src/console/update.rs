@@ -5,6 +5,7 @@
 
 mod charm;
 mod go;
+mod search;
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! Moves, dialogs and the things that touch only the screen.
 
-use super::charm;
+use super::{charm, search};
 use crate::console::actions;
 use crate::console::confirm::Confirmed;
-use crate::console::dialogs::{self, Help, Line, Modal, Palette, Prompt, Purpose, Text, help, palette};
+use crate::console::dialogs::{self, Help, Line, Modal, Palette, Prompt, Purpose, Text};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::given::Given;
 use crate::console::live::Live;
@@ -23,7 +23,7 @@ use crate::plan::{HoldIntent, Intent, Keep, Plan, PublishIntent, RevokeIntent, R
 /// Goes there.
 pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
     match go {
-        Go::Pane(pane) => to_pane(model, pane),
+        Go::Pane(pane) => search::to_pane(model, pane),
         Go::NextPane => model.pane = model.pane.step(1),
         Go::PreviousPane => model.pane = model.pane.step(-1),
         Go::Zoom => model.zoomed = !model.zoomed,
@@ -39,7 +39,7 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         }
         Go::ClearFilter => panes::set_filter(model, model.pane, ""),
         Go::Palette => model.modal = Some(Modal::Palette(Palette::default())),
-        Go::Complete => complete(model),
+        Go::Complete => search::complete(model),
         Go::Return => jumps::back(model),
         Go::Help => model.modal = Some(Modal::Help(Help::new(actions::scopes(model)))),
         Go::Refresh => {
@@ -400,44 +400,6 @@ fn ask_resume(model: &mut Model) {
     })));
 }
 
-/// To `pane` from whatever screen is up. A review is left as with its own key: nothing was changed.
-fn to_pane(model: &mut Model, pane: PaneId) {
-    if !matches!(model.screen, Screen::Panes) {
-        model.interrupted = None;
-        model.screen = Screen::Panes;
-    }
-    jumps::jump(model, pane);
-}
-
-/// Puts the title of what is selected in the palette into its field; it stays selected.
-fn complete(model: &mut Model) {
-    let Some(Modal::Palette(palette)) = &model.modal else {
-        return;
-    };
-    let entries = palette::entries(model, palette);
-    let Some(spec) = entries.get(palette.at).copied() else {
-        return;
-    };
-    let mut completed = Palette {
-        input: tui_input::Input::new(spec.title.to_owned()),
-        ..Palette::default()
-    };
-    let found = palette::entries(model, &completed);
-    completed.at = found.iter().position(|other| other.id == spec.id).unwrap_or(0);
-    model.modal = Some(Modal::Palette(completed));
-}
-
-/// Runs what was chosen in `dialog`, which is closed already; where nothing was, it stays open.
-fn run_chosen(model: &mut Model, dialog: Modal, chosen: Option<&'static actions::ActionSpec>) -> Vec<Effect> {
-    match chosen {
-        Some(spec) => super::perform(model, spec),
-        None => {
-            model.modal = Some(dialog);
-            Vec::new()
-        }
-    }
-}
-
 /// Takes what a field, help or a question holds.
 fn accept(model: &mut Model) -> Vec<Effect> {
     match model.modal.take() {
@@ -445,17 +407,8 @@ fn accept(model: &mut Model) -> Vec<Effect> {
             model.filtering = None;
             Vec::new()
         }
-        Some(Modal::Help(dialog)) => {
-            let chosen = help::chosen(model, &dialog);
-            // The screen may have changed below it.
-            let here = actions::scopes(model);
-            let chosen = chosen.filter(|spec| here.contains(&spec.scope));
-            run_chosen(model, Modal::Help(dialog), chosen)
-        }
-        Some(Modal::Palette(dialog)) => {
-            let chosen = palette::entries(model, &dialog).get(dialog.at).copied();
-            run_chosen(model, Modal::Palette(dialog), chosen)
-        }
+        Some(Modal::Help(dialog)) => search::run_from_help(model, dialog),
+        Some(Modal::Palette(dialog)) => search::run_from_palette(model, dialog),
         Some(Modal::Leave) => {
             model.leaving = true;
             model.say("the run is asked to stop; windlass leaves when it has");
