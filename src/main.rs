@@ -13,14 +13,18 @@ fn main() -> ExitCode {
             .display_env_section(false)
             .install(),
     );
-    cli::main(|session, opening| {
-        let options = console::ConsoleOptions {
-            plain: opening.plain,
-            no_color: opening.no_color,
-            demo: opening.demo,
-            record: opening.record,
-            lent: Some(opening.lent),
-        };
-        Box::pin(console::run(session, options))
+    cli::main(cli::Console {
+        open: |session, opening| {
+            let options = console::ConsoleOptions {
+                plain: opening.plain,
+                no_color: opening.no_color,
+                demo: opening.demo,
+                record: opening.record,
+                lent: Some(opening.lent),
+            };
+            Box::pin(console::run(session, options))
+        },
+        check_keys: |wishes| console::actions::Keymap::with(wishes).map(drop),
+        key_page: console::actions::page::page,
     })
 }

@@ -174,6 +174,12 @@ pub enum Command {
         #[command(subcommand)]
         what: ConfigWhat,
     },
+    /// Write what the README shows of windlass itself
+    #[command(hide = true)]
+    Generate {
+        #[command(subcommand)]
+        what: super::generate::Generated,
+    },
 }
 
 #[derive(Subcommand, Debug)]

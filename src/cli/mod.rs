@@ -11,6 +11,7 @@ mod demo;
 mod doctor;
 mod documents;
 mod environment;
+mod generate;
 mod login;
 mod man;
 mod output;
@@ -35,6 +36,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::config::KeyWish;
 use crate::domain::{Kind, Problem};
 use crate::run::Session;
 use args::{Cli, Command};
@@ -72,12 +74,23 @@ impl Opening {
 /// The other face, opened on a session until its operator leaves it.
 pub type Face = fn(Session, Opening) -> Pin<Box<dyn Future<Output = Result<(), Problem>>>>;
 
+/// What the command line has of the console.
+#[derive(Clone, Copy)]
+pub struct Console {
+    /// Opens it.
+    pub open: Face,
+    /// Says what is wrong with the user's keys.
+    pub check_keys: fn(&[KeyWish]) -> Result<(), Problem>,
+    /// Every action with its keys, as Markdown.
+    pub key_page: fn() -> String,
+}
+
 /// How a command ended: the exit code, or why nothing was begun.
 type Ending = Result<u8, Problem>;
 
 /// Parses the arguments, does what they say and maps the end to an exit code. `console` is opened
 /// where no command is named.
-pub fn main(console: Face) -> ExitCode {
+pub fn main(console: Console) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -145,16 +158,16 @@ fn log(verbose: u8) {
     drop(started);
 }
 
-async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
+async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
     let global = &cli.global;
     let process = Environment::process();
     match cli.command {
         None => {
             let session = process.quiet_session(global)?;
-            console(session, Opening::of(global, false)).await?;
+            (console.open)(session, Opening::of(global, false)).await?;
             Ok(0)
         }
-        Some(Command::Demo(demo)) => demo::run(global, &demo, console, output).await,
+        Some(Command::Demo(demo)) => demo::run(global, &demo, console.open, output).await,
         Some(Command::Status) => show::status(&process.session(global)?, output).await,
         Some(Command::Releases) => show::releases(&process.session(global)?, output).await,
         Some(Command::Charms) => show::charms(&process.session(global)?, output).await,
@@ -227,6 +240,10 @@ async fn dispatch(cli: Cli, console: Face, output: &Output) -> Ending {
         Some(Command::Doctor) => doctor::doctor(&process.session(global)?, output).await,
         Some(Command::Completions { shell }) => completions::completions(shell, output),
         Some(Command::Man { out }) => man::man(out.as_deref(), output),
-        Some(Command::Config { what }) => show::config(&process, global, &what, output),
+        Some(Command::Config { what }) => {
+            (console.check_keys)(&process.config(global)?.user.key_wishes)?;
+            show::config(&process, global, &what, output)
+        }
+        Some(Command::Generate { what }) => generate::generate(&what, console, output),
     }
 }

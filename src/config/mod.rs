@@ -4,6 +4,7 @@
 //! at any service.
 
 mod appearance;
+mod keys;
 mod place;
 mod user;
 pub mod workspace;
@@ -11,6 +12,8 @@ pub mod workspace;
 use std::path::{Path, PathBuf};
 
 pub use appearance::{Colors, Glyphs, Paint, ThemeName};
+pub use keys::{KeyTable, KeyWish};
+pub use place::Place;
 pub use user::{Notify, Operator, UserConfig};
 pub use workspace::Workspace;
 

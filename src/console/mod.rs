@@ -18,6 +18,7 @@ pub mod effect;
 pub mod given;
 pub mod hidden;
 pub mod image;
+pub mod jumps;
 pub mod layout;
 pub mod links;
 pub mod listing;

@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::actions::{Key, Keymap};
 use super::dialogs::Modal;
 use super::effect::RequestId;
 use super::image::Images;
+use super::jumps::Jumps;
 use super::live::Live;
 use super::panes::{PaneId, Panes};
 use super::queue::Queue;
@@ -45,6 +47,8 @@ pub struct Setting {
     pub home: Option<String>,
     /// What the operator wants of the terminal.
     pub wishes: Wishes,
+    /// The keys in force.
+    pub keymap: Arc<Keymap>,
 }
 
 /// Which screen is up.
@@ -119,6 +123,10 @@ pub struct Model {
     pub zoomed: bool,
     /// The field of that pane's filter, while it is typed.
     pub filtering: Option<tui_input::Input>,
+    /// Where one jumped from.
+    pub jumps: Jumps,
+    /// The first of two keys, while the second is awaited.
+    pub pending: Option<Key>,
     /// The screen.
     pub screen: Screen,
     /// The screen that a sign-in interrupted.
@@ -171,6 +179,8 @@ impl Model {
             pane: PaneId::Releases,
             zoomed: false,
             filtering: None,
+            jumps: Jumps::default(),
+            pending: None,
             screen: Screen::Panes,
             interrupted: None,
             modal: None,

@@ -144,6 +144,12 @@ pub enum Go {
     ClearFilter,
     /// Help.
     Help,
+    /// The palette.
+    Palette,
+    /// The title of what is selected in the palette, into its field.
+    Complete,
+    /// Back to where one jumped from.
+    Return,
     /// Look again.
     Refresh,
     /// Copy what is selected.

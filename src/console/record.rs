@@ -229,6 +229,9 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = &'a str>, look: Look) -> Optio
             notify: begin.notify,
             ..Wishes::default()
         },
+        // Keys of one's own are not told: a recording of somebody who has some is replayed with
+        // the usual ones.
+        keymap: Arc::default(),
     };
     let size = (begin.columns, begin.lines);
     let mut model = Model::new(setting, Arc::new(begin.snapshot), begin.at, size);

@@ -5,11 +5,12 @@
 
 mod charm;
 mod go;
+mod search;
 mod terminal;
 
 use std::sync::Arc;
 
-use super::actions::{self, ActionId, Availability, Key};
+use super::actions::{self, ActionId, Availability, Chord, Key, Scope};
 use super::dialogs::{self, Modal, Text};
 use super::effect::{Effect, RequestId};
 use super::hidden::Hidden;
@@ -29,7 +30,21 @@ pub use terminal::told_elsewhere;
 /// Takes `msg` and says what is to be done.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     model.still = false;
+    // A prefix waits for a key alone: whatever else the operator does drops it.
+    if matches!(
+        msg,
+        Msg::Paste(_) | Msg::Act(_) | Msg::Select(..) | Msg::Pick(_) | Msg::Wheel(..)
+    ) {
+        model.pending = None;
+    }
     let mut effects = route(model, msg);
+    // An answer may have opened a dialog in which the prefix is none.
+    if model
+        .pending
+        .is_some_and(|prefix| actions::following(model, prefix).is_empty())
+    {
+        model.pending = None;
+    }
     let followed = tour::follow(model);
     if !followed.is_empty() {
         model.still = false;
@@ -251,11 +266,40 @@ fn due(model: &mut Model) -> Vec<Effect> {
 
 fn on_key(model: &mut Model, key: Key) -> Vec<Effect> {
     model.notice = None;
-    if let Some(spec) = actions::lookup(model, key) {
+    if let Some(prefix) = model.pending.take() {
+        return after(model, prefix, key);
+    }
+    if let Some(spec) = actions::lookup(model, Chord::alone(key)) {
         return act(model, spec.id);
+    }
+    if !actions::following(model, key).is_empty() {
+        model.pending = Some(key);
+        return Vec::new();
     }
     edit(model, key);
     Vec::new()
+}
+
+/// The second of two keys. What means nothing after the first is dropped with it, but for what has
+/// its meaning wherever one is.
+fn after(model: &mut Model, prefix: Key, key: Key) -> Vec<Effect> {
+    let both = Chord {
+        prefix: Some(prefix),
+        key,
+    };
+    let keymap = &model.setting.keymap;
+    let found = actions::lookup(model, both)
+        .or_else(|| keymap.meaning(&[Scope::Always], Chord::alone(key)).next())
+        .map(|spec| spec.id);
+    match found {
+        Some(id) => act(model, id),
+        None => {
+            if key != Key::Esc {
+                model.refuse(format!("{both} means nothing here"));
+            }
+            Vec::new()
+        }
+    }
 }
 
 fn edit(model: &mut Model, key: Key) {
@@ -263,6 +307,11 @@ fn edit(model: &mut Model, key: Key) {
         Some(Modal::Prompt(prompt)) => {
             if dialogs::edit(&mut prompt.input, key) {
                 prompt.error = None;
+            }
+        }
+        Some(Modal::Palette(palette)) => {
+            if dialogs::edit(&mut palette.input, key) {
+                palette.at = 0;
             }
         }
         Some(Modal::Help(help)) => {
@@ -298,7 +347,9 @@ fn on_paste(model: &mut Model, text: &Hidden) {
         return;
     }
     let takes = match &model.modal {
-        Some(Modal::Prompt(_) | Modal::Help(_) | Modal::Upload(_) | Modal::Form(_)) => true,
+        Some(Modal::Prompt(_) | Modal::Palette(_) | Modal::Help(_) | Modal::Upload(_) | Modal::Form(_)) => {
+            true
+        }
         Some(_) => false,
         None => model.filtering.is_some(),
     };
@@ -311,13 +362,14 @@ fn on_paste(model: &mut Model, text: &Hidden) {
 
 /// Does an action where it can be done, else says why not.
 fn act(model: &mut Model, id: ActionId) -> Vec<Effect> {
-    let Some(spec) = actions::spec(id) else {
-        return Vec::new();
-    };
-    // A click may arrive for a footer that a dialog has covered since.
-    if !actions::scopes(model).contains(&spec.scope) {
-        return Vec::new();
+    match actions::spec(id) {
+        // A click may arrive for a footer that a dialog has covered since.
+        Some(spec) if actions::scopes(model).contains(&spec.scope) => perform(model, spec),
+        _ => Vec::new(),
     }
+}
+
+fn perform(model: &mut Model, spec: &actions::ActionSpec) -> Vec<Effect> {
     match (spec.availability)(model) {
         Availability::Enabled => route(model, spec.message.clone()),
         Availability::Disabled(reason) => {
@@ -330,6 +382,10 @@ fn act(model: &mut Model, id: ActionId) -> Vec<Effect> {
 
 fn pick(model: &mut Model, at: usize) -> Vec<Effect> {
     match &mut model.modal {
+        Some(Modal::Palette(palette)) => {
+            palette.at = at;
+            return Vec::new();
+        }
         Some(Modal::Help(help)) => {
             help.at = at;
             return Vec::new();

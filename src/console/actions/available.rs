@@ -175,7 +175,7 @@ pub(super) fn mark(model: &Model) -> Availability {
 pub(super) fn diff(model: &Model) -> Availability {
     match (seen(model), &model.images.marked) {
         (Some((dialog, _)), _) if dialog.diff => Enabled,
-        (_, None) => Disabled("mark another image with m first"),
+        (_, None) => Disabled("mark another image first"),
         (Some((_, Some(seen))), Some((_, marked))) if seen.detail.source == marked.source => {
             Disabled("this is the marked image itself")
         }
@@ -385,7 +385,7 @@ pub(super) fn text_sign_in(model: &Model) -> Availability {
 pub(super) fn sign_in_accept(model: &Model) -> Availability {
     match &model.modal {
         Some(Modal::SignIn(dialog)) if dialog.in_flight.is_some() => {
-            Disabled("Ubuntu One has not answered yet; esc leaves")
+            Disabled("Ubuntu One has not answered yet")
         }
         Some(Modal::SignIn(_)) if model.setting.read_only => Disabled(READ_ONLY),
         _ => Enabled,
@@ -394,6 +394,14 @@ pub(super) fn sign_in_accept(model: &Model) -> Availability {
 
 pub(super) fn filtered(model: &Model) -> Availability {
     if panes::filter(&model.panes, model.pane).is_empty() {
+        Hidden
+    } else {
+        Enabled
+    }
+}
+
+pub(super) fn jumped(model: &Model) -> Availability {
+    if model.jumps.is_empty() || !panes::filter(&model.panes, model.pane).is_empty() {
         Hidden
     } else {
         Enabled

@@ -1,12 +1,13 @@
-//! Keys as the console means them, whatever the terminal calls them.
+//! Keys as the console means them, whatever the terminal calls them, alone or after a prefix.
 //!
-//! Owns their text form (`p`, `ctrl-r`, `shift-tab`), used by the action table, help and footer.
+//! Owns their text form (`p`, `ctrl-r`, `shift-tab`, `g r`), used by the action table, the user's
+//! own keys, help and footer.
 //! Must not know crossterm; the shell translates.
 
 use std::fmt;
 
 /// One key press.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// A character, as typed.
     Char(char),
@@ -44,7 +45,7 @@ pub enum Key {
     Delete,
 }
 
-const NAMED: [(&str, Key); 17] = [
+const NAMED: [(&str, Key); 15] = [
     ("enter", Key::Enter),
     ("esc", Key::Esc),
     ("tab", Key::Tab),
@@ -60,8 +61,6 @@ const NAMED: [(&str, Key); 17] = [
     ("backspace", Key::Backspace),
     ("delete", Key::Delete),
     ("space", Key::Char(' ')),
-    ("f1", Key::F(1)),
-    ("f5", Key::F(5)),
 ];
 
 impl Key {
@@ -73,13 +72,19 @@ impl Key {
         if let Some(rest) = text.strip_prefix("ctrl-") {
             let mut chars = rest.chars();
             return match (chars.next(), chars.next()) {
-                (Some(c), None) => Some(Self::Ctrl(c)),
+                // A terminal sends Ctrl and I as Tab and Ctrl and M as Return; Ctrl and Z suspends.
+                (Some(c), None) if c.is_ascii_lowercase() && !matches!(c, 'i' | 'm' | 'z') => {
+                    Some(Self::Ctrl(c))
+                }
                 _ => None,
             };
         }
+        if let Some(number) = text.strip_prefix('f').and_then(|rest| rest.parse().ok()) {
+            return (1..=12).contains(&number).then_some(Self::F(number));
+        }
         let mut chars = text.chars();
         match (chars.next(), chars.next()) {
-            (Some(c), None) => Some(Self::Char(c)),
+            (Some(c), None) if !c.is_control() && !c.is_whitespace() => Some(Self::Char(c)),
             _ => None,
         }
     }
@@ -95,6 +100,76 @@ impl fmt::Display for Key {
             Self::Ctrl(c) => f.pad(&format!("ctrl-{c}")),
             Self::F(n) => f.pad(&format!("f{n}")),
             _ => f.pad("?"),
+        }
+    }
+}
+
+/// What is pressed for one action: a key, or a prefix and then a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Chord {
+    /// The key that comes first, where two are needed.
+    pub prefix: Option<Key>,
+    /// The key, or the second of the two.
+    pub key: Key,
+}
+
+/// How keys are written, for whoever wrote one that there is not.
+pub const WRITTEN: &str = "a key is one character (p, P, ?), ctrl- and a small letter (ctrl-r; not i, m, z), \
+    f1 to f12, or one of enter, esc, tab, shift-tab, space, up, down, left, right, home, end, pgup, pgdn, \
+    backspace, delete; two keys after each other are written with a space between: g r";
+
+impl Chord {
+    /// One key alone.
+    pub const fn alone(key: Key) -> Self {
+        Self { prefix: None, key }
+    }
+
+    /// Reads the text form; `None` for what is none. Escape drops a prefix, so it is part of none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let Some((prefix, key)) = text.split_once(' ') else {
+            return Key::parse(text).map(Self::alone);
+        };
+        let (prefix, key) = (Key::parse(prefix)?, Key::parse(key)?);
+        (prefix != Key::Esc && key != Key::Esc).then_some(Self {
+            prefix: Some(prefix),
+            key,
+        })
+    }
+}
+
+impl fmt::Display for Chord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.prefix {
+            Some(prefix) => f.pad(&format!("{prefix} {}", self.key)),
+            None => self.key.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_and_said_again() {
+        for text in [
+            "p",
+            "P",
+            "?",
+            "ctrl-r",
+            "f1",
+            "f12",
+            "space",
+            "g r",
+            "ctrl-x space",
+            "é",
+        ] {
+            assert_eq!(Chord::parse(text).unwrap().to_string(), text);
+        }
+        for wrong in [
+            "", " ", "pp", "ctrl-R", "ctrl-i", "ctrl-", "f0", "f13", "Enter", "g r x", "esc p", "g esc", "\t",
+        ] {
+            assert_eq!(Chord::parse(wrong), None, "{wrong:?}");
         }
     }
 }

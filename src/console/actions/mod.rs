@@ -5,13 +5,19 @@
 
 mod available;
 mod key;
+mod keymap;
+pub mod page;
+mod scope;
 mod standing;
 mod table;
 mod terminal;
+mod twin;
 
 pub use available::Availability;
-pub use key::Key;
+pub use key::{Chord, Key};
+pub use keymap::{Conflict, Keymap, TURNS, needed};
 pub use table::all;
+pub use twin::twin;
 
 use super::dialogs::Modal;
 use super::model::Screen;
@@ -28,6 +34,7 @@ pub enum ActionId {
     Quit,
     Help,
     Tour,
+    Palette,
     Refresh,
     NextPane,
     PreviousPane,
@@ -66,10 +73,12 @@ pub enum ActionId {
     RollBackChannel,
     RollBackRun,
     Workflows,
+    GoWorkflows,
     Image,
     ChannelImage,
     ReleaseImage,
     Unfilter,
+    GoBack,
     FilterAccept,
     FilterUp,
     FilterDown,
@@ -122,9 +131,18 @@ pub enum ActionId {
     RunAgain,
     RunBrowse,
     RunBack,
+    PaletteRun,
+    PaletteComplete,
+    PaletteUp,
+    PaletteDown,
+    PalettePageUp,
+    PalettePageDown,
+    PaletteClose,
     HelpRun,
     HelpUp,
     HelpDown,
+    HelpPageUp,
+    HelpPageDown,
     HelpClose,
     TextUp,
     TextDown,
@@ -199,6 +217,20 @@ pub enum ActionId {
     LeaveNo,
 }
 
+impl ActionId {
+    /// Its name in the user's configuration and on the key page: `promote-release`.
+    pub fn name(self) -> String {
+        let mut name = String::new();
+        for c in format!("{self:?}").chars() {
+            if c.is_ascii_uppercase() && !name.is_empty() {
+                name.push('-');
+            }
+            name.push(c.to_ascii_lowercase());
+        }
+        name
+    }
+}
+
 /// Where an action applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
@@ -218,6 +250,8 @@ pub enum Scope {
     Review,
     /// On the screen of a run.
     Run,
+    /// In the palette.
+    Palette,
     /// In help.
     Help,
     /// In details and problems.
@@ -256,7 +290,7 @@ pub struct ActionSpec {
     pub help: &'static str,
     /// Where it applies.
     pub scope: Scope,
-    /// Its keys, the one shown first.
+    /// Its usual keys, the one shown first. Which it has now says the [`Keymap`] alone.
     pub keys: &'static [&'static str],
     /// Its place in the footer, lowest first; `None` where it is not shown there.
     pub footer: Option<u8>,
@@ -270,40 +304,55 @@ pub struct ActionSpec {
     pub twin: Option<&'static str>,
 }
 
-impl ActionSpec {
-    /// True where `key` means it.
-    pub fn bound_to(&self, key: Key) -> bool {
-        self.keys.iter().any(|text| Key::parse(text) == Some(key))
+/// The scopes that are active, the narrowest first.
+pub fn scopes(model: &Model) -> Vec<Scope> {
+    narrowest(model).with_wider()
+}
+
+fn narrowest(model: &Model) -> Scope {
+    match &model.modal {
+        Some(Modal::Palette(_)) => Scope::Palette,
+        Some(Modal::Help(_)) => Scope::Help,
+        Some(Modal::Problem(_) | Modal::Details(_)) => Scope::Text,
+        Some(Modal::Prompt(_)) => Scope::Prompt,
+        Some(Modal::SignIn(_)) => Scope::SignIn,
+        Some(Modal::Upload(_)) => Scope::Upload,
+        Some(Modal::Release(_)) => Scope::Release,
+        Some(Modal::Promote(_)) => Scope::Promote,
+        Some(Modal::Workflows(_)) => Scope::Workflows,
+        Some(Modal::Form(_)) => Scope::Form,
+        Some(Modal::Choose(_)) => Scope::Choose,
+        Some(Modal::Image(_)) => Scope::Image,
+        Some(Modal::Stop(_)) => Scope::Stop,
+        Some(Modal::Leave) => Scope::Leave,
+        None => on_screen(model),
     }
 }
 
-/// The scopes that are active, the narrowest first.
-pub fn scopes(model: &Model) -> Vec<Scope> {
-    let mut scopes = match &model.modal {
-        Some(Modal::Help(_)) => vec![Scope::Help],
-        Some(Modal::Problem(_) | Modal::Details(_)) => vec![Scope::Text],
-        Some(Modal::Prompt(_)) => vec![Scope::Prompt],
-        Some(Modal::SignIn(_)) => vec![Scope::SignIn],
-        Some(Modal::Upload(_)) => vec![Scope::Upload],
-        Some(Modal::Release(_)) => vec![Scope::Release],
-        Some(Modal::Promote(_)) => vec![Scope::Promote],
-        Some(Modal::Workflows(_)) => vec![Scope::Workflows],
-        Some(Modal::Form(_)) => vec![Scope::Form],
-        Some(Modal::Choose(_)) => vec![Scope::Choose],
-        Some(Modal::Image(_)) => vec![Scope::Image],
-        Some(Modal::Stop(_)) => vec![Scope::Stop],
-        Some(Modal::Leave) => vec![Scope::Leave],
-        None => match &model.screen {
-            Screen::Panes if model.filtering.is_some() => vec![Scope::Filter],
-            Screen::Panes => vec![Scope::Pane(model.pane), Scope::Panes, Scope::Everywhere],
-            Screen::Review(review) => {
-                vec![Scope::ReviewOf(review.kind()), Scope::Review, Scope::Everywhere]
-            }
-            Screen::Run(_) => vec![Scope::Run, Scope::Everywhere],
-        },
-    };
-    scopes.push(Scope::Always);
-    scopes
+/// The narrowest scope of the screen, whatever dialog lies over it.
+fn on_screen(model: &Model) -> Scope {
+    match &model.screen {
+        Screen::Panes if model.filtering.is_some() => Scope::Filter,
+        Screen::Panes => Scope::Pane(model.pane),
+        Screen::Review(review) => Scope::ReviewOf(review.kind()),
+        Screen::Run(_) => Scope::Run,
+    }
+}
+
+/// Everything that can be done on the screen, dialogs aside, and the ways from it to every pane.
+/// What makes no sense there is left out.
+pub fn reachable(model: &Model) -> Vec<&'static ActionSpec> {
+    let scopes = on_screen(model).with_wider();
+    let jumps = all().filter(|spec| leads_to_pane(spec) && !scopes.contains(&spec.scope));
+    in_scopes(&scopes)
+        .chain(jumps)
+        .filter(|spec| (spec.availability)(model) != Availability::Hidden)
+        .collect()
+}
+
+/// True for the way to a pane, which the palette offers on every screen.
+const fn leads_to_pane(spec: &ActionSpec) -> bool {
+    matches!(spec.message, Msg::Go(super::msg::Go::Pane(_)))
 }
 
 /// The actions of `scopes`, scope by scope.
@@ -313,10 +362,23 @@ pub fn in_scopes(scopes: &[Scope]) -> impl Iterator<Item = &'static ActionSpec> 
         .flat_map(|scope| all().filter(move |spec| spec.scope == *scope))
 }
 
-/// The action that `key` means now.
-pub fn lookup(model: &Model, key: Key) -> Option<&'static ActionSpec> {
-    in_scopes(&scopes(model))
-        .find(|spec| spec.bound_to(key) && (spec.availability)(model) != Availability::Hidden)
+/// The action that `chord` means now.
+pub fn lookup(model: &Model, chord: Chord) -> Option<&'static ActionSpec> {
+    model
+        .setting
+        .keymap
+        .meaning(&scopes(model), chord)
+        .find(|spec| (spec.availability)(model) != Availability::Hidden)
+}
+
+/// What can follow `prefix` now; nothing where it is no prefix.
+pub fn following(model: &Model, prefix: Key) -> Vec<(Key, &'static ActionSpec)> {
+    model
+        .setting
+        .keymap
+        .following(&scopes(model), prefix)
+        .filter(|(_, spec)| (spec.availability)(model) != Availability::Hidden)
+        .collect()
 }
 
 /// The action called `id`.

@@ -1,4 +1,6 @@
-//! Help: the lines of the action table that apply here, filtered by key or word; Enter does one.
+//! Help: the lines of the action table that apply here, by groups; found by key or word.
+//!
+//! Owns what is typed and selected, and the order. Must not run anything.
 
 use tui_input::Input;
 
@@ -15,8 +17,16 @@ pub struct Help {
     pub scopes: Vec<Scope>,
     /// The selected entry.
     pub at: usize,
-    /// First entry shown.
+    /// First line shown.
     pub offset: usize,
+}
+
+/// A line of the list.
+pub enum HelpLine {
+    /// What the next lines have in common.
+    Heading(String),
+    /// An action, and which of the entries it is.
+    Action(usize, &'static ActionSpec),
 }
 
 impl Help {
@@ -38,24 +48,100 @@ impl Help {
             .min(entries.saturating_sub(1));
     }
 
-    /// Keeps selection and window inside.
-    pub fn settle(&mut self, entries: usize, height: usize) {
+    /// Keeps the selection inside `lines`, and the window around it; the heading above the first
+    /// entry of a group is shown with it.
+    pub fn settle(&mut self, lines: &[HelpLine], height: usize) {
+        let entries = count(lines);
         self.at = self.at.min(entries.saturating_sub(1));
-        self.offset = window(self.offset, self.at, height, entries);
+        let selected = |line: &HelpLine| matches!(line, HelpLine::Action(at, _) if *at == self.at);
+        let at = lines.iter().position(selected).unwrap_or(0);
+        let headed = at.checked_sub(1).and_then(|above| lines.get(above));
+        let top = match headed {
+            Some(HelpLine::Heading(_)) if height > 1 => at - 1,
+            _ => at,
+        };
+        self.offset = window(self.offset, at, height, lines.len()).min(top);
     }
 }
 
-/// The entries that the filter leaves.
-pub fn entries(model: &Model, help: &Help) -> Vec<&'static ActionSpec> {
-    let wanted = help.filter.value().trim().to_lowercase();
-    in_scopes(&help.scopes)
+/// How many actions there are in `lines`.
+pub fn count(lines: &[HelpLine]) -> usize {
+    lines
+        .iter()
+        .filter(|line| matches!(line, HelpLine::Action(..)))
+        .count()
+}
+
+/// The selected action.
+pub fn chosen(model: &Model, help: &Help) -> Option<&'static ActionSpec> {
+    lines(model, help).into_iter().find_map(|line| match line {
+        HelpLine::Action(at, spec) if at == help.at => Some(spec),
+        _ => None,
+    })
+}
+
+/// The lines that the filter leaves: first what has the typed key, then the rest, scope by scope.
+pub fn lines(model: &Model, help: &Help) -> Vec<HelpLine> {
+    let wanted = help.filter.value().trim();
+    let specs: Vec<&'static ActionSpec> = in_scopes(&help.scopes)
         .filter(|spec| (spec.availability)(model) != Availability::Hidden)
-        .filter(|spec| {
-            wanted.is_empty()
-                || spec.keys.iter().any(|key| key.to_lowercase() == wanted)
-                || format!("{} {}", spec.title, spec.help)
-                    .to_lowercase()
-                    .contains(&wanted)
-        })
-        .collect()
+        .collect();
+    let mut groups: Vec<(String, Vec<&'static ActionSpec>)> = Vec::new();
+    let by_key = with_key(model, &specs, wanted);
+    let others = specs
+        .into_iter()
+        .filter(|spec| !by_key.iter().any(|other| other.id == spec.id) && says(spec, wanted));
+    let rest: Vec<&'static ActionSpec> = others.collect();
+    if !by_key.is_empty() {
+        groups.push((format!("The key {wanted}"), by_key));
+    }
+    for spec in rest {
+        let title = spec.scope.title();
+        match groups.last_mut() {
+            Some((last, specs)) if *last == title => specs.push(spec),
+            _ => groups.push((title, vec![spec])),
+        }
+    }
+    let mut lines = Vec::new();
+    let mut at = 0;
+    for (title, specs) in groups {
+        lines.push(HelpLine::Heading(title));
+        for spec in specs {
+            lines.push(HelpLine::Action(at, spec));
+            at += 1;
+        }
+    }
+    lines
+}
+
+/// The actions whose key is `wanted`, or whose keys begin with it as a prefix. Small and capital
+/// letters are different keys; where no key is written so, their difference is overlooked.
+fn with_key(model: &Model, specs: &[&'static ActionSpec], wanted: &str) -> Vec<&'static ActionSpec> {
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let find = |same: &dyn Fn(&str, &str) -> bool| -> Vec<&'static ActionSpec> {
+        let has = |spec: &&&'static ActionSpec| {
+            model.setting.keymap.keys(spec.id).iter().any(|chord| {
+                let begins = chord.prefix.is_some_and(|key| same(&key.to_string(), wanted));
+                begins || same(&chord.to_string(), wanted)
+            })
+        };
+        specs.iter().filter(has).copied().collect()
+    };
+    let exact = find(&|key, wanted| key == wanted);
+    if exact.is_empty() {
+        find(&|key, wanted| key.eq_ignore_ascii_case(wanted))
+    } else {
+        exact
+    }
+}
+
+/// True where every typed word stands in the title, the name, the sentence or the command.
+fn says(spec: &ActionSpec, wanted: &str) -> bool {
+    let twin = spec.twin.unwrap_or_default();
+    let text = format!("{} {} {} {twin}", spec.title, spec.id.name(), spec.help).to_lowercase();
+    wanted
+        .split_whitespace()
+        .all(|word| text.contains(&word.to_lowercase()))
 }

@@ -5,15 +5,18 @@
 pub mod choose;
 pub mod help;
 mod line;
+pub mod palette;
+mod search_view;
 pub mod view;
 
 pub use choose::{Choice, Choose};
 pub use help::Help;
 pub use line::Line;
+pub use palette::Palette;
 
 use tui_input::{Input, InputRequest};
 
-use super::actions::Key;
+use super::actions::{ActionId, Key, Keymap};
 use super::image::Image;
 use super::promote::{self, Promote};
 use super::release::Release;
@@ -29,7 +32,9 @@ use crate::plan::Plan;
 /// A dialog.
 #[derive(Clone, Debug)]
 pub enum Modal {
-    /// The actions that can be done here.
+    /// Everything that can be done, found by a few letters.
+    Palette(Palette),
+    /// The actions that can be done here, with their keys.
     Help(Help),
     /// Something went wrong.
     Problem(Text),
@@ -98,11 +103,8 @@ impl Text {
 
     /// A problem in full.
     pub fn of_problem(title: impl Into<String>, problem: &Problem) -> Self {
-        let mut lines = Line::problem(problem);
+        let lines = Line::problem(problem);
         let sign_in = expired(problem);
-        if sign_in {
-            lines.push(Line::of("here", "L signs in and comes back", Tone::Accent));
-        }
         let mut text = Self::new(title, lines);
         text.sign_in = sign_in;
         text.copy = Some(problem.to_string());
@@ -118,10 +120,15 @@ impl Text {
         format!("{}\n\n{body}", self.title)
     }
 
-    fn wrap(&mut self, width: usize) {
+    fn wrap(&mut self, width: usize, keymap: &Keymap) {
         if self.width != width {
             self.width = width;
             self.lines = self.source.iter().flat_map(|line| line.wrap(width)).collect();
+            if self.sign_in {
+                let hint = keymap.hint(ActionId::TextSignIn, "signs in and comes back");
+                self.lines
+                    .extend(Line::of("here", hint, Tone::Accent).wrap(width));
+            }
         }
     }
 }
@@ -185,32 +192,45 @@ pub fn text_size(model: &Model) -> (usize, usize) {
     )
 }
 
+/// Lines of a list inside the palette or help: without the field above and the three lines below.
+pub fn search_height(model: &Model) -> u16 {
+    let rect = layout::dialog(model, TEXT_COLUMNS, model.lines);
+    rect.height.saturating_sub(6)
+}
+
 /// Breaks texts to the width of the screen and keeps windows inside.
 pub fn settle(model: &mut Model) {
     let (columns, lines) = text_size(model);
+    let height = usize::from(search_height(model));
+    let keymap = model.setting.keymap.clone();
+    let found = match &model.modal {
+        Some(Modal::Help(help)) => help::lines(model, help),
+        _ => Vec::new(),
+    };
     let entries = match &model.modal {
-        Some(Modal::Help(help)) => help::entries(model, help).len(),
+        Some(Modal::Palette(palette)) => palette::entries(model, palette).len(),
         _ => 0,
     };
     match &mut model.modal {
         Some(Modal::Problem(text) | Modal::Details(text)) => {
-            text.wrap(columns);
+            text.wrap(columns, &keymap);
             text.offset = text.offset.min(text.lines.len().saturating_sub(lines));
         }
         Some(Modal::Image(image)) => {
             let text = &mut image.text;
-            text.wrap(columns);
+            text.wrap(columns, &keymap);
             text.offset = text.offset.min(text.lines.len().saturating_sub(lines));
         }
         Some(Modal::Workflows(dialog)) => {
             if let Some(shown) = &mut dialog.shown {
                 let text = &mut shown.text;
-                text.wrap(columns);
+                text.wrap(columns, &keymap);
                 text.offset = text.offset.min(text.lines.len().saturating_sub(lines));
             }
             workflows::settle(model);
         }
-        Some(Modal::Help(help)) => help.settle(entries, lines.saturating_sub(2)),
+        Some(Modal::Palette(palette)) => palette.settle(entries, height),
+        Some(Modal::Help(help)) => help.settle(&found, height),
         Some(Modal::Choose(choose)) => choose.settle(lines.saturating_sub(2)),
         Some(Modal::Release(_)) => release::settle(model),
         Some(Modal::Promote(_)) => promote::settle(model),
@@ -221,7 +241,8 @@ pub fn settle(model: &mut Model) {
 /// Moves what can be moved in the dialog by `steps` lines.
 pub fn move_by(model: &mut Model, steps: isize) {
     let entries = match &model.modal {
-        Some(Modal::Help(help)) => help::entries(model, help).len(),
+        Some(Modal::Palette(palette)) => palette::entries(model, palette).len(),
+        Some(Modal::Help(help)) => help::count(&help::lines(model, help)),
         _ => 0,
     };
     match &mut model.modal {
@@ -235,6 +256,7 @@ pub fn move_by(model: &mut Model, steps: isize) {
         Some(Modal::Release(_)) => release::step(model, steps),
         Some(Modal::Promote(_)) => promote::step(model, steps),
         Some(Modal::Workflows(_)) => workflows::step(model, steps),
+        Some(Modal::Palette(palette)) => palette.move_by(steps, entries),
         Some(Modal::Help(help)) => help.move_by(steps, entries),
         _ => {}
     }

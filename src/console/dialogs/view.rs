@@ -3,18 +3,18 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::{Choose, Help, Line, Modal, Prompt, TEXT_COLUMNS, Text, help};
-use crate::console::actions::{Availability, Scope};
+use super::{Choose, Line, Modal, Prompt, TEXT_COLUMNS, Text, search_view};
+use crate::console::actions::{self, ActionId as Id};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
 use crate::console::{Model, Msg, layout, promote, release, sign_in, upload, words, workflows};
-use crate::plan::Risk;
 
 /// Draws `modal` over the screen.
 pub fn draw(model: &Model, modal: &Modal, frame: &mut Frame, drawn: &mut Drawn) {
     match modal {
-        Modal::Help(help) => draw_help(model, help, frame, drawn),
+        Modal::Palette(dialog) => search_view::draw_palette(model, dialog, frame, drawn),
+        Modal::Help(dialog) => search_view::draw_help(model, dialog, frame, drawn),
         Modal::Problem(text) | Modal::Details(text) => draw_text(model, text, frame, drawn),
         Modal::Prompt(prompt) => draw_prompt(model, prompt, frame),
         Modal::SignIn(dialog) => sign_in::view::draw(model, dialog, frame, drawn),
@@ -36,7 +36,7 @@ pub fn draw(model: &Model, modal: &Modal, frame: &mut Frame, drawn: &mut Drawn) 
                 "What is under way ends first. It answers one of three things: stopped,",
                 "finished anyway, or unknown: then resume looks before anything is repeated.",
             ],
-            "x stop it    esc let it go on",
+            &answers(model, [Id::StopYes, Id::StopNo]),
         ),
         Modal::Leave => {
             let queued = model.queue.waiting().len();
@@ -47,29 +47,13 @@ pub fn draw(model: &Model, modal: &Modal, frame: &mut Frame, drawn: &mut Drawn) 
             );
             let stops = "The run is asked to stop, and windlass leaves when it has.";
             let later = "What is missing then can be finished with windlass resume.";
-            match (model.busy(), queued > 0) {
-                (false, _) => question(
-                    model,
-                    frame,
-                    "Plans wait. Leave?",
-                    &[&dropped],
-                    "x leave    esc stay",
-                ),
-                (true, true) => question(
-                    model,
-                    frame,
-                    "A run goes on, and plans wait. Leave?",
-                    &[stops, later, &dropped],
-                    "x stop and leave    esc stay",
-                ),
-                (true, false) => question(
-                    model,
-                    frame,
-                    "A run goes on. Leave?",
-                    &[stops, later],
-                    "x stop and leave    esc stay",
-                ),
-            }
+            let (title, lines): (_, &[&str]) = match (model.busy(), queued > 0) {
+                (false, _) => ("Plans wait. Leave?", &[&dropped]),
+                (true, true) => ("A run goes on, and plans wait. Leave?", &[stops, later, &dropped]),
+                (true, false) => ("A run goes on. Leave?", &[stops, later]),
+            };
+            let answers = answers(model, [Id::LeaveYes, Id::LeaveNo]);
+            question(model, frame, title, lines, &answers);
         }
     }
 }
@@ -186,6 +170,15 @@ fn draw_choose(model: &Model, choose: &Choose, frame: &mut Frame, drawn: &mut Dr
     drawn.wheel(area, None);
 }
 
+/// The answers with the keys in force.
+fn answers(model: &Model, ids: [Id; 2]) -> String {
+    let said = ids.map(|id| {
+        let title = actions::spec(id).map_or("", |spec| spec.title);
+        model.setting.keymap.hint(id, title)
+    });
+    said.join("    ")
+}
+
 fn question(model: &Model, frame: &mut Frame, title: &str, lines: &[&str], answers: &str) {
     let columns = 80.min(model.columns.saturating_sub(2));
     let room = usize::from(columns.saturating_sub(4));
@@ -207,111 +200,4 @@ fn question(model: &Model, frame: &mut Frame, title: &str, lines: &[&str], answe
             false,
         );
     }
-}
-
-const fn scope_words(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Always | Scope::Everywhere => "everywhere",
-        Scope::Panes => "panes",
-        Scope::Pane(pane) => pane.title(),
-        Scope::Filter => "filter",
-        Scope::Review | Scope::ReviewOf(_) => "review",
-        Scope::Run => "run",
-        Scope::Help => "help",
-        Scope::Text => "dialog",
-        Scope::Prompt => "field",
-        Scope::SignIn => "sign-in",
-        Scope::Upload => "upload",
-        Scope::Release => "release",
-        Scope::Promote => "promotion",
-        Scope::Workflows => "workflows",
-        Scope::Form => "form",
-        Scope::Image => "image",
-        Scope::Stop | Scope::Leave | Scope::Choose => "question",
-    }
-}
-
-fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Drawn) {
-    let area = layout::dialog(model, TEXT_COLUMNS, model.lines);
-    view::clear(frame, area);
-    let inner = view::boxed(
-        model,
-        frame,
-        area,
-        "Help: type to search, enter does it",
-        None,
-        true,
-    );
-    let field = Rect { height: 1, ..inner };
-    view::line(
-        model,
-        frame,
-        field,
-        vec![
-            Piece::new(" > ", Tone::Accent),
-            Piece::new(dialog.filter.value().to_owned(), Tone::Strong),
-        ],
-        false,
-    );
-    let cursor = (dialog.filter.visual_cursor() as u16).min(inner.width.saturating_sub(4));
-    frame.set_cursor_position((inner.x + 3 + cursor, inner.y));
-    let entries = help::entries(model, dialog);
-    let height = usize::from(inner.height.saturating_sub(2));
-    let explained = entries.get(dialog.at);
-    let window = entries
-        .iter()
-        .enumerate()
-        .skip(dialog.offset)
-        .take(height)
-        .zip(inner.y + 1..);
-    for ((at, spec), y) in window {
-        let rect = Rect::new(inner.x, y, inner.width, 1);
-        let availability = (spec.availability)(model);
-        let tone = if availability == Availability::Enabled {
-            Tone::Plain
-        } else {
-            Tone::Dim
-        };
-        let mut pieces = vec![
-            Piece::new(
-                format!(" {} ", words::pad(&spec.keys.join(" "), 16)),
-                Tone::Accent,
-            ),
-            Piece::new(words::pad(spec.title, 17), tone),
-        ];
-        if let Availability::Disabled(reason) = availability {
-            pieces.push(Piece::new(format!("not now: {reason}"), Tone::Dim));
-        } else {
-            pieces.push(Piece::new(words::pad(scope_words(spec.scope), 12), Tone::Dim));
-            if spec.risk != Risk::Read {
-                pieces.push(Piece::new("writes  ", Tone::Warn));
-            }
-            if let Some(twin) = spec.twin {
-                pieces.push(Piece::new(twin, Tone::Dim));
-            }
-        }
-        view::line(model, frame, rect, pieces, at == dialog.at);
-        drawn.hit(rect, Msg::Pick(at));
-        drawn.rows_built += 1;
-    }
-    if let Some(spec) = explained {
-        let rect = Rect::new(inner.x, inner.bottom().saturating_sub(1), inner.width, 1);
-        view::line(
-            model,
-            frame,
-            rect,
-            vec![Piece::new(format!(" {}", spec.help), Tone::Accent)],
-            false,
-        );
-    } else {
-        let rect = Rect::new(inner.x, inner.y + 1, inner.width, 1);
-        view::line(
-            model,
-            frame,
-            rect,
-            vec![Piece::new(" nothing is called so", Tone::Dim)],
-            false,
-        );
-    }
-    drawn.wheel(area, None);
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::share::{Share, distinct};
 use super::{Fetched, Look, There, Wanted};
+use crate::console::actions::ActionId;
 use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Look as Appearance, Tone};
 use crate::console::{Model, words};
@@ -27,7 +28,11 @@ pub(super) fn lines(model: &Model, look: &Look) -> Vec<Line> {
     }
     if let Some(problem) = &fetched.problem {
         lines.extend(Line::problem(problem));
-        lines.push(Line::of("here", "g looks again", Tone::Accent));
+        lines.push(Line::of(
+            "here",
+            model.setting.keymap.hint(ActionId::ImageAgain, "looks again"),
+            Tone::Accent,
+        ));
     }
     let Some(seen) = &fetched.seen else {
         return lines;

@@ -245,7 +245,7 @@ pub fn mark(model: &mut Model) {
     };
     let title = dialog.look.title();
     model.images.marked = Some((title.clone(), seen.detail.clone()));
-    model.say(format!("{title} is marked; look at another image and press d"));
+    model.say(format!("{title} is marked; look at another image and compare it"));
 }
 
 /// Shows what differs from the marked image, or the image itself again.

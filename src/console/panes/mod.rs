@@ -14,7 +14,7 @@ pub mod standing;
 use std::collections::BTreeSet;
 
 use super::Model;
-use super::listing::{Keyed as _, Listing};
+use super::listing::{Keyed, Listing};
 use crate::plan::axis::Axis;
 use crate::plan::rhythm::Rhythm;
 
@@ -151,6 +151,23 @@ pub const fn on_banner(panes: &Panes, pane: PaneId) -> bool {
         PaneId::Credentials => panes.credentials.on_banner(),
         PaneId::Activity => panes.activity.on_banner(),
     }
+}
+
+/// What stays the same of the selected row of `pane`.
+pub fn selected_key(panes: &Panes, pane: PaneId) -> Option<String> {
+    let key = match pane {
+        PaneId::Releases => panes.releases.selected().map(Keyed::key),
+        PaneId::Channels => panes.channels.selected().map(Keyed::key),
+        PaneId::Charms => panes.charms.selected().map(Keyed::key),
+        PaneId::Credentials => panes.credentials.selected().map(Keyed::key),
+        PaneId::Activity => panes.activity.selected().map(Keyed::key),
+    };
+    key.map(str::to_owned)
+}
+
+/// Selects the row of `pane` with this key, where it is shown.
+pub fn select_key(model: &mut Model, pane: PaneId, key: &str) {
+    with_listing!(model.panes, pane, list => list.select_key(key));
 }
 
 /// Sets the filter of `pane`.

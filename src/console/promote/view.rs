@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::{Promote, RISKS, Row, latest_edge, rows, served};
+use crate::console::actions::ActionId;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
@@ -51,7 +52,10 @@ pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Draw
     for (at, row) in all.iter().enumerate().skip(dialog.offset).take(height) {
         if at == RISKS.len() || (at > RISKS.len() && at == dialog.offset) {
             put(frame, Vec::new(), false);
-            let text = format!(" Not on {edge}; space takes it along:");
+            let text = format!(
+                " Not on {edge}; {}:",
+                model.setting.keymap.hint(ActionId::PromoteTick, "takes it along")
+            );
             put(frame, vec![Piece::new(text, Tone::Plain)], false);
         }
         let selected = at == dialog.at;
@@ -76,7 +80,13 @@ pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Draw
         names => format!(", {} to latest/{}", names.join(", "), dialog.to),
     };
     let target = Channel::new(dialog.track.clone(), dialog.to);
-    let text = format!(" to {target}{along}; enter shows the plan");
+    let text = format!(
+        " to {target}{along}; {}",
+        model
+            .setting
+            .keymap
+            .hint(ActionId::PromoteAccept, "shows the plan")
+    );
     put(frame, vec![Piece::new(text, Tone::Accent)], false);
     view::scroll_mark(model, frame, area, dialog.offset, height, all.len());
     drawn.wheel(area, None);

@@ -117,7 +117,9 @@ pub fn change(model: &mut Model, steps: isize) {
                 };
             }
         }
-        Row::Channel(_) => model.refuse("space takes the channel in; the arrows change revisions"),
+        Row::Channel(_) => {
+            model.refuse("a channel has no revision of its own; tick it, or select a revision above")
+        }
     }
 }
 

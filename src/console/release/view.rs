@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::rows::facts;
 use super::{Release, Row, lacking, releasable, rows};
+use crate::console::actions::ActionId;
 use crate::console::panes::charms;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
@@ -43,7 +44,14 @@ pub fn draw(model: &Model, dialog: &Release, frame: &mut Frame, drawn: &mut Draw
         }
         rect
     };
-    let help = " space ticks a channel, left and right change a revision, enter plans";
+    let keymap = &model.setting.keymap;
+    let help = format!(
+        " {}, {} and {} change a revision, {}",
+        keymap.hint(ActionId::ReleaseTick, "ticks a channel"),
+        keymap.first(ActionId::ReleaseLess),
+        keymap.first(ActionId::ReleaseMore),
+        keymap.hint(ActionId::ReleaseAccept, "plans")
+    );
     put(frame, vec![Piece::new(help, Tone::Dim)], false);
     for (at, row) in all.iter().enumerate().skip(dialog.offset).take(height) {
         let selected = at == dialog.at;

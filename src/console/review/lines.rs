@@ -6,6 +6,7 @@
 use super::outline::{Entry, Page, ReviewLine, index};
 use super::{Review, Sort, sections, seen, steps};
 use crate::console::Model;
+use crate::console::actions::{ActionId, Keymap};
 use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
@@ -52,7 +53,11 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
             }
         }
         page.blank();
-        page.text(1, &remedies(problem, review.kind()), Tone::Plain);
+        page.text(
+            1,
+            &remedies(&model.setting.keymap, problem, review.kind()),
+            Tone::Plain,
+        );
     }
     // What is left out stands in a part of its own.
     let warnings: Vec<&Outside> = review
@@ -94,7 +99,7 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
     page
 }
 
-fn remedies(problem: &Problem, sort: Sort) -> String {
+fn remedies(keymap: &Keymap, problem: &Problem, sort: Sort) -> String {
     let text = problem
         .hints
         .iter()
@@ -103,7 +108,7 @@ fn remedies(problem: &Problem, sort: Sort) -> String {
         .join(" ");
     let mut keys = Vec::new();
     if sort == Sort::Rollback && text.contains("--over") {
-        keys.push("a goes over what was changed since");
+        keys.push(keymap.hint(ActionId::RollBackOver, "goes over what was changed since"));
     }
     // Of the others only a publish can be changed here.
     let text = if sort == Sort::Publish {
@@ -112,27 +117,27 @@ fn remedies(problem: &Problem, sort: Sort) -> String {
         String::new()
     };
     if text.contains("--without") {
-        keys.push("w publishes the charms alone");
+        keys.push(keymap.hint(ActionId::ReviewWithout, "publishes the charms alone"));
     }
     if text.contains("--track-only") {
-        keys.push("t publishes to the track alone");
+        keys.push(keymap.hint(ActionId::ReviewTrackOnly, "publishes to the track alone"));
     }
     if text.contains("--allow-downgrade") {
-        keys.push("a allows the downgrade");
+        keys.push(keymap.hint(ActionId::ReviewDowngrade, "allows the downgrade"));
     }
     if text.contains("--image") {
-        keys.push("i names another image");
+        keys.push(keymap.hint(ActionId::ReviewReplace, "names another image"));
     }
     if text.contains("--charm") || text.contains("--image") {
-        keys.push("space leaves the image out");
+        keys.push(keymap.hint(ActionId::ReviewToggle, "leaves the image out"));
     }
     if text.contains("--keep-revision") || text.contains("--revision") {
-        keys.push("v keeps the charm revisions that run");
+        keys.push(keymap.hint(ActionId::ReviewKeep, "keeps the charm revisions that run"));
     }
     if problem.kind == Kind::Credentials && sort != Sort::SignIn {
-        keys.push("L signs in and comes back");
+        keys.push(keymap.hint(ActionId::ReviewSignIn, "signs in and comes back"));
     }
-    keys.push("g plans again");
+    keys.push(keymap.hint(ActionId::ReviewAgain, "plans again"));
     format!("Here: {}.", keys.join(", "))
 }
 

@@ -6,6 +6,7 @@ use super::outline::{Entry, Page};
 use super::rows::{self, Tags};
 use super::{Orphan, Review, orphans, sections};
 use crate::console::Model;
+use crate::console::actions::{ActionId, Keymap};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
@@ -92,7 +93,13 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
         Intent::Rotate(intent) if intent.revoke.contains(&crate::plan::Revoked::Recorded) => {
             page.text(
                 1,
-                "Former tokens are ended at last; v leaves them valid.",
+                &format!(
+                    "Former tokens are ended at last; {}.",
+                    model
+                        .setting
+                        .keymap
+                        .hint(ActionId::RotateFormer, "leaves them valid")
+                ),
                 Tone::Dim,
             );
         }
@@ -122,7 +129,7 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
         }
         Intent::Upload(_) | Intent::Copy(_) if review.plan.is_some() => {
             if let Some(ContentFacts::Image(image)) = &model.snapshot.content.value {
-                image_note(image, page);
+                image_note(&model.setting.keymap, image, page);
             }
         }
         _ => {}
@@ -130,7 +137,7 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
 }
 
 /// What arrives, and how much of it is there already.
-fn image_note(image: &ImageFacts, page: &mut Page) {
+fn image_note(keymap: &Keymap, image: &ImageFacts, page: &mut Page) {
     let platforms: Vec<String> = image
         .detail
         .platforms
@@ -147,12 +154,14 @@ fn image_note(image: &ImageFacts, page: &mut Page) {
     page.text(3, &text, Tone::Plain);
     let size = words::bytes(image.detail.size);
     let text = if image.there {
-        format!("{size}, all of it there already; i shows its layers")
+        let shows = keymap.hint(ActionId::SingleImage, "shows its layers");
+        format!("{size}, all of it there already; {shows}")
     } else {
         format!(
-            "{} of {size} to send, {} there already; i shows which layers",
+            "{} of {size} to send, {} there already; {}",
             words::bytes(image.bytes_missing),
-            words::bytes(image.bytes_present())
+            words::bytes(image.bytes_present()),
+            keymap.hint(ActionId::SingleImage, "shows which layers")
         )
     };
     page.text(3, &text, Tone::Dim);

@@ -2,6 +2,7 @@
 
 use super::step::{self, Seen};
 use super::{Running, ending, known, plan, state};
+use crate::console::actions::ActionId;
 use crate::console::live::{Live, State as RunState};
 use crate::console::panes::activity::view::mark;
 use crate::console::queue;
@@ -134,15 +135,16 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
         second.push(Piece::new(text, Tone::Dim));
         if state.waits() {
             let go_on = match state {
-                RunState::Open => "  r looks and finishes it",
-                _ => "  r takes it up again",
+                RunState::Open => "looks and finishes it",
+                _ => "takes it up again",
             };
-            let back = if record.touched_channels() {
-                ", b rolls it back"
-            } else {
-                ""
-            };
-            second.push(Piece::new(format!("{go_on}{back}"), Tone::Accent));
+            let keymap = &model.setting.keymap;
+            let mut text = format!("  {}", keymap.hint(ActionId::RunResume, go_on));
+            if record.touched_channels() {
+                let rolls = keymap.hint(ActionId::RunRollBack, "rolls it back");
+                text.push_str(&format!(", {rolls}"));
+            }
+            second.push(Piece::new(text, Tone::Accent));
         }
         if let (RunState::RolledBack, Some(by)) = (state, &record.rolled_back_by) {
             second.push(Piece::new(format!("  by run {by}"), Tone::Dim));

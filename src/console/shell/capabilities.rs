@@ -190,7 +190,10 @@ mod tests {
     #[test]
     fn glyphs_are_what_locale_file_and_flag_allow() {
         let usual = ConsoleOptions::default();
-        let plain = ConsoleOptions { plain: true, ..usual.clone() };
+        let plain = ConsoleOptions {
+            plain: true,
+            ..usual.clone()
+        };
         let wish = |glyphs| UserConfig {
             glyphs,
             ..UserConfig::default()
@@ -199,12 +202,21 @@ mod tests {
             let look = asked(options, &wish(glyphs), &[("LANG", locale)]);
             (look.unicode, look.ascii_only, look.borders)
         };
-        assert_eq!(signs(usual.clone(), Glyphs::Auto, "de_DE.UTF-8"), (true, false, true));
+        assert_eq!(
+            signs(usual.clone(), Glyphs::Auto, "de_DE.UTF-8"),
+            (true, false, true)
+        );
         assert_eq!(signs(usual.clone(), Glyphs::Auto, ""), (true, false, true));
         assert_eq!(signs(usual.clone(), Glyphs::Auto, "POSIX"), (false, true, true));
-        assert_eq!(signs(usual.clone(), Glyphs::Unicode, "POSIX"), (true, false, true));
+        assert_eq!(
+            signs(usual.clone(), Glyphs::Unicode, "POSIX"),
+            (true, false, true)
+        );
         // Names from outside stay what they are where the terminal can show them.
-        assert_eq!(signs(usual.clone(), Glyphs::Ascii, "de_DE.utf8"), (false, false, true));
+        assert_eq!(
+            signs(usual.clone(), Glyphs::Ascii, "de_DE.utf8"),
+            (false, false, true)
+        );
         assert_eq!(signs(plain, Glyphs::Unicode, "de_DE.utf8"), (false, false, false));
     }
 }

@@ -30,6 +30,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::actions::Keymap;
 use super::effect::Effect;
 use super::model::Setting;
 use super::update::update;
@@ -69,8 +70,9 @@ const QUEUE: usize = 256;
 /// Opens the console on `session` until the operator leaves it.
 ///
 /// # Errors
-/// [`Kind::Usage`] without a terminal, [`Kind::Machine`] where it cannot be read or written.
+/// [`Kind::Config`] where the user's keys are wrong, [`Kind::Usage`] without a terminal, [`Kind::Machine`] where it cannot be read or written.
 pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Problem> {
+    let keymap = Keymap::with(&session.config.user.key_wishes)?;
     capabilities::check()?;
     let user = &session.config.user;
     let look = capabilities::look(&options, user);
@@ -87,6 +89,7 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
             .map_or_else(|_| "/".to_owned(), |folder| folder.to_string_lossy().into_owned()),
         home: std::env::home_dir().map(|folder| folder.to_string_lossy().into_owned()),
         wishes: Wishes::of(user, shown),
+        keymap: Arc::new(keymap),
     };
     let variable = capabilities::variable;
     let links = setting.wishes.links && !options.plain && capabilities::links(variable);

@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::SignIn;
+use crate::console::actions::ActionId;
 use crate::console::dialogs::Line;
 use crate::console::view::look::Tone;
 use crate::console::view::piece::Piece;
@@ -23,7 +24,10 @@ pub fn draw(model: &Model, dialog: &SignIn, frame: &mut Frame, drawn: &mut Drawn
     let room = usize::from(columns.saturating_sub(4));
     let mut above = intro(model, dialog);
     above = above.iter().flat_map(|line| line.wrap(room)).collect();
-    let below: Vec<Line> = below(dialog).iter().flat_map(|line| line.wrap(room)).collect();
+    let below: Vec<Line> = below(model, dialog)
+        .iter()
+        .flat_map(|line| line.wrap(room))
+        .collect();
     let height = above.len() + dialog.fields.len() + below.len() + 4;
     let area = layout::dialog(model, columns, u16::try_from(height).unwrap_or(u16::MAX));
     view::clear(frame, area);
@@ -117,16 +121,21 @@ fn intro(model: &Model, dialog: &SignIn) -> Vec<Line> {
     lines
 }
 
-fn below(dialog: &SignIn) -> Vec<Line> {
+fn below(model: &Model, dialog: &SignIn) -> Vec<Line> {
     if dialog.in_flight.is_some() {
         return vec![Line::text("asking Ubuntu One …", Tone::Accent)];
     }
     match &dialog.problem {
         Some(problem) => Line::problem(problem),
-        None => vec![Line::text(
-            "enter next field, then sign in    tab other field    esc leave",
-            Tone::Dim,
-        )],
+        None => {
+            let keymap = &model.setting.keymap;
+            let keys = [
+                keymap.hint(ActionId::SignInAccept, "next field, then sign in"),
+                keymap.hint(ActionId::SignInNext, "other field"),
+                keymap.hint(ActionId::SignInClose, "leave"),
+            ];
+            vec![Line::text(keys.join("    "), Tone::Dim)]
+        }
     }
 }
 

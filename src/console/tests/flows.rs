@@ -191,7 +191,7 @@ fn stopping_asks_first_and_leaving_waits_for_the_run() {
 
 #[test]
 fn the_footer_and_help_come_from_the_table_and_can_be_clicked() {
-    let mut model = console((150, 40), false);
+    let mut model = console((180, 40), false);
     let (text, drawn) = screen(&model);
     let last = text.lines().last().unwrap();
     for spec in actions::footer(&model) {

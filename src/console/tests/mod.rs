@@ -2,6 +2,7 @@
 
 mod credentials;
 mod flows;
+mod keys;
 mod names;
 mod pane_states;
 mod pictures;
@@ -11,6 +12,7 @@ mod random;
 mod review;
 mod running;
 mod screens;
+mod search;
 mod speed;
 mod standing;
 mod states;

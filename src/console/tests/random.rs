@@ -2,10 +2,11 @@
 //! typed, and never in read-only mode.
 
 use super::world::{answer, console, now, record, screen};
-use crate::console::actions::Key;
+use crate::console::actions::{self, Availability, Key, Scope, TURNS};
 use crate::console::dialogs::Modal;
 use crate::console::effect::Effect;
 use crate::console::given::Discharge;
+use crate::console::jumps;
 use crate::console::layout::{self, layout};
 use crate::console::msg::SignInMsg;
 use crate::console::panes::PaneId;
@@ -27,7 +28,7 @@ impl Dice {
     }
 }
 
-const KEYS: &str = "q=,pzyojkgrcxiatv/?12345 2025-01-27:GnRLXuedmhlPHbw  ";
+const KEYS: &str = "q=,pzyojkgrcxiatv/?12345 2025-01-27:GnRLXuedmhlPHbw  gg";
 
 fn message(dice: &mut Dice) -> Msg {
     let size = [(80, 24), (120, 40), (40, 10), (200, 60), (30, 5), (99, 21)];
@@ -69,7 +70,7 @@ fn message(dice: &mut Dice) -> Msg {
             dice.roll(7) as isize - 3,
         ),
         23 => Msg::Key([Key::Left, Key::Right, Key::BackTab][dice.roll(3) as usize]),
-        24 => Msg::Key(Key::Ctrl('o')),
+        24 => Msg::Key([Key::Ctrl('o'), Key::Ctrl('p'), Key::F(1)][dice.roll(3) as usize]),
         25 => late_answer(dice),
         _ => Msg::Key(Key::Ctrl('c')),
     }
@@ -126,6 +127,7 @@ fn roam(mut model: Model, seed: u64) {
         let msg = message(&mut dice);
         let before = model.clone();
         let effects = update(&mut model, msg.clone());
+        keys_mean_one_thing(&model, seed);
         for effect in effects.iter().filter(|effect| effect.writes()) {
             assert!(
                 rightly(&before, &msg, effect),
@@ -175,6 +177,34 @@ fn roam(mut model: Model, seed: u64) {
             assert!(drawn.rows_built <= visible, "seed {seed}");
         }
     }
+}
+
+/// No two actions that share a key are offered at once; the scopes are ones that the keymap was
+/// checked for; a prefix waits only where something can follow it; the way back is short.
+fn keys_mean_one_thing(model: &Model, seed: u64) {
+    let scopes = actions::scopes(model);
+    assert!(
+        Scope::narrowest().any(|scope| scope.with_wider() == scopes),
+        "{scopes:?}"
+    );
+    for (one, other) in TURNS {
+        let offered = |id| {
+            let spec = actions::spec(id).unwrap();
+            scopes.contains(&spec.scope) && (spec.availability)(model) != Availability::Hidden
+        };
+        assert!(
+            !(offered(one) && offered(other)),
+            "seed {seed}: {one:?} and {other:?}"
+        );
+    }
+    if let Some(prefix) = model.pending {
+        assert!(!actions::following(model, prefix).is_empty(), "seed {seed}");
+        assert!(
+            !scopes.iter().take(1).any(|scope| scope.takes_text()),
+            "seed {seed}"
+        );
+    }
+    assert!(model.jumps.len() <= jumps::MOST, "seed {seed}");
 }
 
 /// A session that begins where `way` leads.

@@ -29,7 +29,7 @@ fn seen_by(model: &mut Model, change: impl FnOnce(&mut Snapshot)) {
 }
 
 /// A world where studio has nothing on the track, one release is held and the bundle is open.
-fn stands(size: (u16, u16)) -> Model {
+pub(super) fn stands(size: (u16, u16)) -> Model {
     let mut model = console(size, false);
     seen_by(&mut model, |snapshot| {
         let studio = snapshot.charms.get_mut(&STUDIO.parse().unwrap()).unwrap();
@@ -231,7 +231,7 @@ fn done(outcome: Outcome) -> RunRecord {
 }
 
 /// A run that was done up to the release of the second charm, which the store refused.
-fn half_released() -> RunRecord {
+pub(super) fn half_released() -> RunRecord {
     let mut record = done(Outcome::Failed);
     let refused = format!("release/{STUDIO}");
     let at = record.steps.iter().position(|step| step.id.0 == refused).unwrap();
@@ -248,7 +248,7 @@ fn half_released() -> RunRecord {
     record
 }
 
-fn with_runs(model: &mut Model, runs: Vec<RunRecord>) {
+pub(super) fn with_runs(model: &mut Model, runs: Vec<RunRecord>) {
     model.runs = runs;
     panes::rebuild_activity(model);
 }

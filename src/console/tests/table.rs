@@ -2,65 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::console::actions::{self, Key, Scope};
-use crate::console::panes::PaneId;
-use crate::console::review::Sort;
+use crate::console::actions::{self, ActionId, Chord, Keymap, Scope, TURNS};
 use crate::plan::Risk;
 
-/// Scopes that are active together.
-fn together() -> Vec<Vec<Scope>> {
-    let mut sets: Vec<Vec<Scope>> = [
-        Scope::Filter,
-        Scope::Help,
-        Scope::Text,
-        Scope::Prompt,
-        Scope::SignIn,
-        Scope::Upload,
-        Scope::Release,
-        Scope::Promote,
-        Scope::Workflows,
-        Scope::Form,
-        Scope::Choose,
-        Scope::Image,
-        Scope::Stop,
-        Scope::Leave,
-    ]
-    .into_iter()
-    .map(|scope| vec![scope, Scope::Always])
-    .collect();
-    sets.push(vec![Scope::Run, Scope::Everywhere, Scope::Always]);
-    for sort in Sort::ALL {
-        sets.push(vec![
-            Scope::ReviewOf(sort),
-            Scope::Review,
-            Scope::Everywhere,
-            Scope::Always,
-        ]);
+#[test]
+fn every_usual_key_can_be_written_and_means_one_thing() {
+    for spec in actions::all() {
+        assert!(!spec.keys.is_empty(), "{:?}", spec.id);
+        for text in spec.keys {
+            let chord = Chord::parse(text).unwrap_or_else(|| panic!("{text} is no key"));
+            assert_eq!(chord.to_string(), *text);
+        }
     }
-    for pane in PaneId::ALL {
-        sets.push(vec![
-            Scope::Pane(pane),
-            Scope::Panes,
-            Scope::Everywhere,
-            Scope::Always,
-        ]);
-    }
-    sets
+    let keymap = Keymap::default();
+    assert_eq!(keymap.conflict(), None, "{}", keymap.conflict().unwrap());
 }
 
 #[test]
-fn keys_parse_and_mean_one_thing() {
-    for scopes in together() {
-        let mut bound: BTreeMap<String, &str> = BTreeMap::new();
+fn titles_of_what_is_active_together_differ() {
+    for scope in Scope::narrowest() {
+        let scopes = scope.with_wider();
+        let mut titled: BTreeMap<&str, ActionId> = BTreeMap::new();
         for spec in actions::all().filter(|spec| scopes.contains(&spec.scope)) {
-            assert!(!spec.keys.is_empty(), "{:?}", spec.id);
-            for text in spec.keys {
-                let key = Key::parse(text).unwrap_or_else(|| panic!("{text} is no key"));
-                assert_eq!(key.to_string(), *text);
-                // A pane of its own may say what Enter opens: the general one hides there.
-                if let Some(other) = bound.insert(text.to_string(), spec.title) {
-                    assert_eq!(other, spec.title, "{text} in {scopes:?}");
-                }
+            if let Some(other) = titled.insert(spec.title, spec.id) {
+                let pair = (other, spec.id);
+                let turns = TURNS.contains(&pair) || TURNS.contains(&(pair.1, pair.0));
+                assert!(turns, "{} in {scope:?}", spec.title);
             }
         }
     }

@@ -377,6 +377,7 @@ pub(super) fn setting(read_only: bool) -> Setting {
         folder: "/home/me/images".into(),
         home: Some("/home/me".into()),
         wishes: Wishes::default(),
+        keymap: std::sync::Arc::default(),
     }
 }
 

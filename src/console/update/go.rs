@@ -1,9 +1,9 @@
 //! Moves, dialogs and the things that touch only the screen.
 
-use super::{charm, terminal};
+use super::{charm, search, terminal};
 use crate::console::actions;
 use crate::console::confirm::Confirmed;
-use crate::console::dialogs::{self, Help, Line, Modal, Prompt, Purpose, Text, help};
+use crate::console::dialogs::{self, Help, Line, Modal, Palette, Prompt, Purpose, Text};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::given::Given;
 use crate::console::model::Screen;
@@ -14,7 +14,8 @@ use crate::console::sign_in::{self, Deed};
 use crate::console::split::Split;
 use crate::console::view::look::Tone;
 use crate::console::{
-    Model, image, layout, links, promote, queue, release, review, rollback, running, tour, upload, workflows,
+    Model, image, jumps, layout, links, promote, queue, release, review, rollback, running, tour, upload,
+    workflows,
 };
 use crate::domain::Problem;
 use crate::journal::{RunId, RunRecord, StepOutcome};
@@ -23,7 +24,7 @@ use crate::plan::{HoldIntent, Intent, Keep, Plan, PublishIntent, RevokeIntent, R
 /// Goes there.
 pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
     match go {
-        Go::Pane(pane) => model.pane = pane,
+        Go::Pane(pane) => search::to_pane(model, pane),
         Go::NextPane => model.pane = model.pane.step(1),
         Go::PreviousPane => model.pane = model.pane.step(-1),
         Go::Mouse => return terminal::mouse(model),
@@ -46,6 +47,9 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
             model.filtering = Some(tui_input::Input::new(filter));
         }
         Go::ClearFilter => panes::set_filter(model, model.pane, ""),
+        Go::Palette => model.modal = Some(Modal::Palette(Palette::default())),
+        Go::Complete => search::complete(model),
+        Go::Return => jumps::back(model),
         Go::Help => model.modal = Some(Modal::Help(Help::new(actions::scopes(model)))),
         Go::Tour => return tour::toggle(model),
         Go::Refresh => {
@@ -416,10 +420,8 @@ fn accept(model: &mut Model) -> Vec<Effect> {
             model.filtering = None;
             Vec::new()
         }
-        Some(Modal::Help(dialog)) => {
-            let chosen = help::entries(model, &dialog).get(dialog.at).map(|spec| spec.id);
-            chosen.map_or_else(Vec::new, |id| super::act(model, id))
-        }
+        Some(Modal::Help(dialog)) => search::run_from_help(model, dialog),
+        Some(Modal::Palette(dialog)) => search::run_from_palette(model, dialog),
         Some(Modal::Leave) => {
             model.queue.clear();
             panes::rebuild_activity(model);

@@ -136,7 +136,7 @@ pub fn look(model: &mut Model) -> Vec<Effect> {
         Content::File { .. } => None,
     };
     let Some(source) = source else {
-        model.refuse("behind no revision known here; enter looks for it and shows the plan");
+        model.refuse("behind no revision known here; showing the plan looks for it");
         return Vec::new();
     };
     look_at(model, source, intent)

@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::{Upload, known, read};
+use crate::console::actions::ActionId;
 use crate::console::dialogs::Line;
 use crate::console::image::share::Share;
 use crate::console::image::{Look, There, Wanted};
@@ -63,7 +64,10 @@ pub fn draw(model: &Model, dialog: &Upload, frame: &mut Frame, drawn: &mut Drawn
     } else {
         String::new()
     };
-    let heading = format!(" Known{more}; tab takes one");
+    let heading = format!(
+        " Known{more}; {}",
+        model.setting.keymap.hint(ActionId::UploadNext, "takes one")
+    );
     page.put(frame, vec![Piece::new(heading, Tone::Dim)], false);
     for (at, one) in known.iter().enumerate().skip(first).take(listed) {
         let width = room.saturating_sub(words::width(&one.about) + 4).max(20);

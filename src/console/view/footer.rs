@@ -34,7 +34,13 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
         x += columns + 2;
     }
     let specs = actions::footer(model);
-    let widths: Vec<usize> = specs.iter().map(|spec| words::width(&label(spec)) + 2).collect();
+    let keymap = &model.setting.keymap;
+    let keys: Vec<String> = specs.iter().map(|spec| keymap.first(spec.id)).collect();
+    let widths: Vec<usize> = specs
+        .iter()
+        .zip(&keys)
+        .map(|(spec, key)| words::width(key) + words::width(spec.title) + 3)
+        .collect();
     // What leads out is always shown: it keeps its room.
     let leads_out = |spec: &actions::ActionSpec| spec.footer.is_some_and(|rank| rank >= LEADS_OUT);
     let tail: usize = specs
@@ -43,13 +49,12 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
         .filter(|(spec, _)| leads_out(spec))
         .map(|(_, columns)| columns)
         .sum();
-    for (spec, columns) in specs.iter().zip(widths) {
+    for ((spec, key), columns) in specs.iter().zip(keys).zip(widths) {
         let left = usize::from(area.right().saturating_sub(x));
         let needed = if leads_out(spec) { columns } else { columns + tail };
         if needed > left + 2 {
             continue;
         }
-        let key = spec.keys.first().copied().unwrap_or_default();
         let enabled = (spec.availability)(model) == Availability::Enabled;
         let rect = Rect::new(x, area.y, (columns.min(left)) as u16, 1);
         let tone = if enabled { Tone::Plain } else { Tone::Dim };
@@ -62,12 +67,4 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
         drawn.hit(rect, Msg::Act(spec.id));
         x += columns as u16;
     }
-}
-
-fn label(spec: &actions::ActionSpec) -> String {
-    format!(
-        "{} {}",
-        spec.keys.first().copied().unwrap_or_default(),
-        spec.title
-    )
 }

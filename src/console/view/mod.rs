@@ -14,6 +14,7 @@ pub mod piece;
 pub mod spark;
 pub mod theme;
 mod tour;
+mod which;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -132,6 +133,7 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
         dialogs::view::draw(model, modal, frame, &mut drawn);
     }
     footer::draw(model, places.footer, frame, &mut drawn);
+    which::draw(model, frame, &mut drawn);
     finish::finish(&model.setting.look, frame.buffer_mut());
     drawn
 }

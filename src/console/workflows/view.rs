@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::{Form, Row, Workflows, known, lines, rows};
+use crate::console::actions::ActionId;
 use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
@@ -155,7 +156,14 @@ fn about(model: &Model, dialog: &Workflows, row: Option<Row<'_>>) -> Vec<Line> {
         },
         Some(Row::Run(run)) => vec![
             Line::of("run", run.title.to_string(), Tone::Plain),
-            Line::of("", "enter shows its jobs and the end of the log", Tone::Dim),
+            Line::of(
+                "",
+                model
+                    .setting
+                    .keymap
+                    .hint(ActionId::WorkflowsOpen, "shows its jobs and the end of the log"),
+                Tone::Dim,
+            ),
         ],
         Some(Row::File(file)) => {
             let form = match &file.form {

@@ -45,7 +45,7 @@ pub fn details(
 fn meaning(key: &str) -> Vec<Line> {
     if key != "secrets" {
         return vec![Line::text(
-            "A session is one token that the store minted. Select one and press X to end it: its token is refused from then on.",
+            "A session is one token that the store minted. Select one and revoke it to end it: its token is refused from then on.",
             Tone::Plain,
         )];
     }
@@ -160,7 +160,7 @@ fn of_credential(snapshot: &Snapshot, credential: &Credential, now: DateTime<Utc
     }
     if credential.alarm > crate::plan::credentials::Alarm::None {
         let what = match facts.kind.as_str() {
-            "charmhub" => "R makes a new one for all of its secrets, L signs windlass in anew",
+            "charmhub" => "rotate makes a new one for all of its secrets, sign in is for windlass itself",
             _ => "make a new one where it came from",
         };
         lines.push(Line::of("what to do", what, Tone::Accent));

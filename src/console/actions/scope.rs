@@ -1,0 +1,121 @@
+//! Scopes: which are active together, and what they are called.
+//!
+//! Owns the sets in which a key must mean one thing. Must not look at the model.
+
+use super::Scope;
+use crate::console::panes::PaneId;
+use crate::console::review::Sort;
+
+impl Scope {
+    /// Every scope that can be the narrowest one, in the order of the key page.
+    pub fn narrowest() -> impl Iterator<Item = Self> {
+        let reviews = Sort::ALL.into_iter().map(Self::ReviewOf);
+        let others = [
+            Self::Run,
+            Self::Filter,
+            Self::Palette,
+            Self::Help,
+            Self::Text,
+            Self::Prompt,
+            Self::SignIn,
+            Self::Upload,
+            Self::Release,
+            Self::Promote,
+            Self::Workflows,
+            Self::Form,
+            Self::Choose,
+            Self::Image,
+            Self::Stop,
+            Self::Leave,
+        ];
+        PaneId::ALL
+            .into_iter()
+            .map(Self::Pane)
+            .chain(reviews)
+            .chain(others)
+    }
+
+    /// It and the scopes that are active whenever it is, the narrowest first.
+    pub fn with_wider(self) -> Vec<Self> {
+        match self {
+            Self::Always => vec![Self::Always],
+            Self::Pane(_) => vec![self, Self::Panes, Self::Everywhere, Self::Always],
+            Self::ReviewOf(_) => vec![self, Self::Review, Self::Everywhere, Self::Always],
+            Self::Run | Self::Panes | Self::Review => vec![self, Self::Everywhere, Self::Always],
+            Self::Everywhere
+            | Self::Filter
+            | Self::Palette
+            | Self::Help
+            | Self::Text
+            | Self::Prompt
+            | Self::SignIn
+            | Self::Upload
+            | Self::Release
+            | Self::Promote
+            | Self::Workflows
+            | Self::Form
+            | Self::Choose
+            | Self::Image
+            | Self::Stop
+            | Self::Leave => vec![self, Self::Always],
+        }
+    }
+
+    /// True where what is typed goes into a field: no key that edits it can mean an action.
+    pub const fn takes_text(self) -> bool {
+        matches!(
+            self,
+            Self::Always
+                | Self::Filter
+                | Self::Palette
+                | Self::Help
+                | Self::Prompt
+                | Self::SignIn
+                | Self::Upload
+                | Self::Form
+        )
+    }
+
+    /// What it is called.
+    pub fn title(self) -> String {
+        let name = match self {
+            Self::Always => "Wherever one is",
+            Self::Everywhere => "Every screen",
+            Self::Panes => "Every pane",
+            Self::Pane(pane) => return format!("Pane {}", pane.title()),
+            Self::Filter => "While a filter is typed",
+            Self::ReviewOf(sort) => return format!("Review: {}", about(sort)),
+            Self::Review => "Every review",
+            Self::Run => "Screen of a run",
+            Self::Palette => "Palette",
+            Self::Help => "Help",
+            Self::Text => "Details and problems",
+            Self::Prompt => "A field with a question",
+            Self::SignIn => "Dialog: sign-in",
+            Self::Upload => "Dialog: upload",
+            Self::Release => "Dialog: release",
+            Self::Promote => "Dialog: promotion",
+            Self::Workflows => "Dialog: workflows",
+            Self::Form => "Form of a workflow",
+            Self::Choose => "A choice between a few things",
+            Self::Image => "An image looked at closely",
+            Self::Stop => "Question: stop the run?",
+            Self::Leave => "Question: leave while a run goes on?",
+        };
+        name.to_owned()
+    }
+}
+
+const fn about(sort: Sort) -> &'static str {
+    match sort {
+        Sort::Publish => "publish",
+        Sort::Rotate => "rotation",
+        Sort::SignIn => "sign-in",
+        Sort::Revoke => "end of sessions",
+        Sort::Single => "upload, copy, release or close",
+        Sort::Promote => "promotion",
+        Sort::Rollback => "rollback",
+        Sort::Hold => "hold",
+        Sort::Workflow => "workflow",
+    }
+}

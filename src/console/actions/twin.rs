@@ -1,0 +1,48 @@
+//! The command that does the same, with the names of what is selected where they are known.
+//!
+//! Owns which word of a command stands for what. Must not promise more than the table: a word that
+//! nothing is known for stays as it is.
+
+use super::{ActionSpec, Scope};
+use crate::console::model::Screen;
+use crate::console::msg::ReviewMsg;
+use crate::console::panes::{PaneId, credentials};
+use crate::console::{Model, Msg, promote};
+
+/// The command for `spec` as things are.
+pub fn twin(model: &Model, spec: &ActionSpec) -> Option<String> {
+    let command = spec.twin?;
+    if let (Screen::Review(review), Msg::Review(ReviewMsg::Confirm)) = (&model.screen, &spec.message) {
+        return Some(review.intent.command());
+    }
+    let words = command
+        .split(' ')
+        .map(|word| value(model, spec, word).unwrap_or_else(|| word.to_owned()));
+    Some(words.collect::<Vec<_>>().join(" "))
+}
+
+/// What `word` of the command for `spec` stands for now.
+fn value(model: &Model, spec: &ActionSpec, word: &str) -> Option<String> {
+    match (&model.screen, word) {
+        (Screen::Panes, "RELEASE") if spec.scope == Scope::Pane(PaneId::Channels) => promote::source(model)
+            .ok()
+            .map(|(release, _)| release.to_string()),
+        (Screen::Panes, "RELEASE") => model.panes.releases.selected().map(|row| row.name.to_string()),
+        (Screen::Panes, "CHARM") => match spec.scope {
+            Scope::Pane(PaneId::Channels) => model.panes.channels.selected().map(|row| row.charm.to_string()),
+            _ => model.panes.charms.selected().map(|row| row.charm.to_string()),
+        },
+        (Screen::Panes, "RESOURCE") => {
+            let row = model.panes.charms.selected()?;
+            row.resource().map(|(name, _)| name.to_string())
+        }
+        (Screen::Panes, "SESSION") => match model.panes.credentials.selected() {
+            Some(credentials::Row::Session(row)) => Some(row.facts.id.to_string()),
+            _ => None,
+        },
+        (Screen::Panes, "RUN") => model.panes.activity.selected().map(|row| row.run.0.clone()),
+        (Screen::Run(running), "RUN") => Some(running.run.0.clone()),
+        (Screen::Review(review), "RELEASE") => review.publish().map(|wish| wish.release.to_string()),
+        _ => None,
+    }
+}

@@ -1,0 +1,176 @@
+//! Draws the palette and help: a field, the actions that it leaves, and everything of the selected
+//! one below.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::help::{self, Help, HelpLine};
+use super::palette::{self, Palette};
+use super::{TEXT_COLUMNS, search_height};
+use crate::console::actions::{self, ActionSpec, Availability};
+use crate::console::view::look::{Glyph, Tone};
+use crate::console::view::piece::{Cells, Piece};
+use crate::console::view::{self, Drawn};
+use crate::console::{Model, Msg, layout, words};
+use crate::plan::Risk;
+
+/// Columns of titles; the longest has one less.
+const TITLE: usize = 17;
+
+/// Most columns that keys take.
+const KEYS: usize = 22;
+
+/// Draws the palette.
+pub fn draw_palette(model: &Model, dialog: &Palette, frame: &mut Frame, drawn: &mut Drawn) {
+    let specs = palette::entries(model, dialog);
+    let inner = frame_of(model, "Palette: what do you want to do?", frame, drawn);
+    field(model, &dialog.input, inner, frame);
+    let keys = key_columns(model, specs.iter().copied());
+    let height = usize::from(search_height(model));
+    let entries = specs.iter().enumerate().skip(dialog.offset).take(height);
+    for ((at, spec), y) in entries.zip(inner.y + 1..) {
+        let rect = Rect::new(inner.x, y, inner.width, 1);
+        let mut cells = Cells::new(usize::from(rect.width));
+        cells.push(mark(model, at == dialog.at));
+        cells.put(spec.title, TITLE, tone(model, spec));
+        cells.put(&model.setting.keymap.shown(spec.id), keys + 1, Tone::Accent);
+        cells.push(match (spec.availability)(model) {
+            Availability::Disabled(reason) => Piece::new(format!("not now: {reason}"), Tone::Dim),
+            _ => Piece::new(spec.help, Tone::Dim),
+        });
+        entry(model, cells, rect, at, at == dialog.at, frame, drawn);
+    }
+    below(model, specs.get(dialog.at).copied(), inner, frame);
+}
+
+/// Draws help.
+pub fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Drawn) {
+    let lines = help::lines(model, dialog);
+    let inner = frame_of(model, "Help: type words or a key", frame, drawn);
+    field(model, &dialog.filter, inner, frame);
+    let specs = lines.iter().filter_map(|line| match line {
+        HelpLine::Action(_, spec) => Some(*spec),
+        HelpLine::Heading(_) => None,
+    });
+    let keys = key_columns(model, specs);
+    let height = usize::from(search_height(model));
+    for (line, y) in lines.iter().skip(dialog.offset).take(height).zip(inner.y + 1..) {
+        let rect = Rect::new(inner.x, y, inner.width, 1);
+        let (at, spec) = match line {
+            HelpLine::Heading(title) => {
+                let pieces = vec![Piece::new(format!(" {title}"), Tone::Strong)];
+                view::line(model, frame, rect, pieces, false);
+                continue;
+            }
+            HelpLine::Action(at, spec) => (*at, *spec),
+        };
+        let mut cells = Cells::new(usize::from(rect.width));
+        cells.push(mark(model, at == dialog.at));
+        cells.put(&model.setting.keymap.shown(spec.id), keys + 1, Tone::Accent);
+        cells.put(spec.title, TITLE, tone(model, spec));
+        match (spec.availability)(model) {
+            Availability::Disabled(reason) => {
+                cells.push(Piece::new(format!("not now: {reason}"), Tone::Dim));
+            }
+            _ => {
+                if spec.risk != Risk::Read {
+                    cells.push(Piece::new("writes  ", Tone::Warn));
+                }
+                cells.push(Piece::new(spec.twin.unwrap_or_default(), Tone::Dim));
+            }
+        }
+        entry(model, cells, rect, at, at == dialog.at, frame, drawn);
+    }
+    below(model, help::chosen(model, dialog), inner, frame);
+}
+
+fn frame_of(model: &Model, title: &str, frame: &mut Frame, drawn: &mut Drawn) -> Rect {
+    let area = layout::dialog(model, TEXT_COLUMNS, model.lines);
+    view::clear(frame, area);
+    drawn.wheel(area, None);
+    view::boxed(model, frame, area, title, None, true)
+}
+
+fn field(model: &Model, input: &tui_input::Input, inner: Rect, frame: &mut Frame) {
+    let room = usize::from(inner.width.saturating_sub(4));
+    let scroll = input.visual_scroll(room);
+    let text: String = input.value().chars().skip(scroll).collect();
+    let pieces = vec![Piece::new(" > ", Tone::Accent), Piece::new(text, Tone::Strong)];
+    view::line(model, frame, Rect { height: 1, ..inner }, pieces, false);
+    let cursor = input.visual_cursor().saturating_sub(scroll).min(room) as u16;
+    frame.set_cursor_position((inner.x + 3 + cursor, inner.y));
+}
+
+fn key_columns(model: &Model, specs: impl Iterator<Item = &'static ActionSpec>) -> usize {
+    let columns = specs.map(|spec| words::width(&model.setting.keymap.shown(spec.id)));
+    columns.max().unwrap_or(0).min(KEYS) + 1
+}
+
+fn mark(model: &Model, selected: bool) -> Piece {
+    let mark = if selected {
+        model.setting.look.glyph(Glyph::Cursor)
+    } else {
+        " "
+    };
+    Piece::new(format!("{mark} "), Tone::Accent)
+}
+
+fn tone(model: &Model, spec: &ActionSpec) -> Tone {
+    if (spec.availability)(model) == Availability::Enabled {
+        Tone::Plain
+    } else {
+        Tone::Dim
+    }
+}
+
+fn entry(
+    model: &Model,
+    cells: Cells,
+    rect: Rect,
+    at: usize,
+    selected: bool,
+    frame: &mut Frame,
+    drawn: &mut Drawn,
+) {
+    let look = &model.setting.look;
+    frame.render_widget(cells.line(look), rect);
+    if selected {
+        frame.buffer_mut().set_style(rect, look.selected(true));
+    }
+    drawn.hit(rect, Msg::Pick(at));
+    drawn.rows_built += 1;
+}
+
+/// The sentence of the selected action, or why it cannot be done, and the command that does the same.
+fn below(model: &Model, spec: Option<&'static ActionSpec>, inner: Rect, frame: &mut Frame) {
+    let Some(spec) = spec else {
+        let rect = Rect::new(inner.x, inner.y + 1, inner.width, 1.min(inner.height));
+        let pieces = vec![Piece::new(" nothing here is called so", Tone::Dim)];
+        return view::line(model, frame, rect, pieces, false);
+    };
+    let (said, tone) = match (spec.availability)(model) {
+        Availability::Disabled(reason) => (format!("not now: {reason}"), Tone::Warn),
+        _ => (spec.help.to_owned(), Tone::Accent),
+    };
+    let room = usize::from(inner.width.saturating_sub(2));
+    let command = match actions::twin(model, spec) {
+        Some(command) => format!("same as: {command}"),
+        None => "no command: it touches the screen only".to_owned(),
+    };
+    let sentence = words::wrap(&said, room)
+        .into_iter()
+        .chain([String::new()])
+        .take(2);
+    let texts = sentence.map(|text| (text, tone)).chain([(command, Tone::Dim)]);
+    let top = inner.bottom().saturating_sub(3).max(inner.y + 1);
+    for ((text, tone), y) in texts.zip(top..inner.bottom()) {
+        let rect = Rect::new(inner.x, y, inner.width, 1);
+        view::line(
+            model,
+            frame,
+            rect,
+            vec![Piece::new(format!(" {text}"), tone)],
+            false,
+        );
+    }
+}

@@ -1,0 +1,401 @@
+//! Keys: every action is done by its key, prefixes, the user's own keys, and the way back.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::standing::{half_released, stands, with_runs};
+use super::world::{console, press, record, screen, type_in};
+use crate::config::UserConfig;
+use crate::console::actions::{self, ActionId, Availability, Chord, Key, Keymap, Scope, needed};
+use crate::console::dialogs::{Modal, Text};
+use crate::console::jumps;
+use crate::console::live::Live;
+use crate::console::model::Screen;
+use crate::console::panes::{self, PaneId};
+use crate::console::update::update;
+use crate::console::{Model, Msg};
+use crate::domain::{Kind, Problem};
+use crate::journal::Outcome;
+use crate::plan::Intent;
+use crate::services::charmhub::EXPIRED;
+
+fn keymap(text: &str) -> Result<Keymap, Problem> {
+    Keymap::with(&UserConfig::parse(text, "config.toml").unwrap().key_wishes)
+}
+
+fn refused(text: &str) -> String {
+    let problem = keymap(text).unwrap_err();
+    assert_eq!(problem.kind, Kind::Config, "{problem}");
+    let hints: Vec<String> = problem.hints.iter().map(ToString::to_string).collect();
+    format!("{problem} {}", hints.join(" "))
+}
+
+/// Ways to every screen and dialog, as keys with what is typed after each.
+fn ways() -> Vec<Vec<(Key, &'static str)>> {
+    let c = Key::Char;
+    vec![
+        vec![
+            (Key::Down, ""),
+            (Key::Down, ""),
+            (c('P'), " "),
+            (Key::Enter, ""),
+            (Key::Enter, "2023"),
+        ],
+        vec![(Key::Enter, "")],
+        vec![(c('/'), "2025"), (Key::Enter, "")],
+        vec![(c('H'), ""), (Key::Enter, "")],
+        vec![(c('i'), ""), (Key::Enter, "m")],
+        vec![(c('p'), ""), (Key::Down, ""), (Key::Enter, "")],
+        vec![(c('p'), "i")],
+        vec![
+            (c('R'), ""),
+            (Key::Enter, "CHARMHUB_TOKEN"),
+            (Key::Enter, "a@b.c"),
+        ],
+        vec![(c('L'), ""), (Key::Enter, "yes")],
+        vec![(c(':'), "zo")],
+        vec![(c('?'), "")],
+        vec![(c('2'), ""), (c('x'), ""), (Key::Enter, "yes")],
+        vec![(c('2'), ""), (c('b'), ""), (Key::Enter, "")],
+        vec![(c('2'), "i")],
+        vec![
+            (c('3'), ""),
+            (Key::Down, ""),
+            (c('u'), "finos/legend-studio:13.68.0"),
+            (Key::Enter, "i"),
+        ],
+        vec![(c('3'), ""), (c('e'), " "), (Key::Enter, "")],
+        vec![
+            (c('3'), ""),
+            (Key::Down, ""),
+            (c(' '), ""),
+            (c('i'), "m"),
+            (Key::Esc, ""),
+            (Key::Down, "i"),
+        ],
+        vec![
+            (c('4'), ""),
+            (c('/'), "session-of-the-secrets"),
+            (Key::Enter, ""),
+            (c('X'), ""),
+            (Key::Enter, ""),
+        ],
+        vec![(c('5'), ""), (Key::Enter, ""), (c('r'), "")],
+        vec![(c('5'), ""), (Key::Enter, ""), (c('b'), "")],
+        vec![(c('5'), "w"), (Key::Enter, "2025-01-27"), (Key::Enter, "")],
+        vec![(c('5'), "w"), (Key::End, ""), (Key::Enter, "")],
+    ]
+}
+
+/// Every state that those ways lead through.
+fn states() -> Vec<Model> {
+    let mut all = Vec::new();
+    for (runs, way) in [None, Some(Outcome::Failed)]
+        .into_iter()
+        .flat_map(|runs| ways().into_iter().map(move |way| (runs, way)))
+    {
+        let mut model = console((120, 40), false);
+        model.runs = vec![record(runs)];
+        panes::rebuild_activity(&mut model);
+        all.push(model.clone());
+        for (key, text) in way {
+            press(&mut model, key);
+            all.push(model.clone());
+            for c in text.chars() {
+                type_in(&mut model, &c.to_string());
+                all.push(model.clone());
+            }
+        }
+    }
+    let problem = Problem::new(Kind::Credentials, EXPIRED);
+    // A review and a run that want a sign-in.
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('p'));
+    if let Screen::Review(review) = &mut model.screen {
+        review.problem = Some(problem.clone());
+    }
+    all.push(model);
+    let mut open = record(None);
+    open.problem = Some(problem.clone());
+    let mut model = console((120, 40), false);
+    with_runs(&mut model, vec![open.clone()]);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    all.push(model.clone());
+    // A run under way.
+    model.live.insert(open.id.clone(), Live::new(open.plan.clone()));
+    all.push(model);
+    // A run whose channels can be given back, and its rollback, over later changes too.
+    let mut model = stands((120, 40));
+    with_runs(&mut model, vec![half_released()]);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    all.push(model.clone());
+    press(&mut model, Key::Char('b'));
+    if let Screen::Review(review) = &mut model.screen
+        && let Intent::Rollback(wish) = &mut review.intent
+    {
+        wish.over = true;
+    }
+    all.push(model);
+    let mut model = console((120, 40), false);
+    model.modal = Some(Modal::Problem(Text::of_problem("No", &problem)));
+    all.push(model.clone());
+    model.modal = Some(Modal::Leave);
+    all.push(model.clone());
+    model.modal = Some(Modal::Stop(record(None).id));
+    all.push(model);
+    all
+}
+
+fn same(a: &Model, b: &Model) -> bool {
+    format!("{a:?}") == format!("{b:?}")
+}
+
+/// Presses both keys of a chord, or the one.
+fn strike(model: &mut Model, chord: Chord) -> Vec<crate::console::effect::Effect> {
+    if let Some(prefix) = chord.prefix {
+        assert!(update(model, Msg::Key(prefix)).is_empty());
+        assert_eq!(model.pending, Some(prefix));
+    }
+    update(model, Msg::Key(chord.key))
+}
+
+#[test]
+fn every_action_is_sent_by_each_of_its_keys_or_says_why_not() {
+    let mut met: BTreeSet<ActionId> = BTreeSet::new();
+    let mut seen: BTreeSet<(ActionId, bool)> = BTreeSet::new();
+    for mut model in states() {
+        model.notice = None;
+        for spec in actions::in_scopes(&actions::scopes(&model)) {
+            let availability = (spec.availability)(&model);
+            let enabled = availability == Availability::Enabled;
+            if availability == Availability::Hidden || !seen.insert((spec.id, enabled)) {
+                continue;
+            }
+            met.insert(spec.id);
+            for chord in model.setting.keymap.keys(spec.id) {
+                let mut by_key = model.clone();
+                let effects = strike(&mut by_key, *chord);
+                if let Availability::Disabled(reason) = availability {
+                    let notice = by_key.notice.as_ref().map(|notice| notice.text.as_str());
+                    assert_eq!(
+                        (effects.len(), notice),
+                        (0, Some(reason)),
+                        "{chord}: {:?}",
+                        spec.id
+                    );
+                    continue;
+                }
+                let mut sent = model.clone();
+                let wanted = update(&mut sent, spec.message.clone());
+                assert_eq!(effects, wanted, "{chord}: {:?}", spec.id);
+                assert!(same(&by_key, &sent), "{chord}: {:?}", spec.id);
+            }
+        }
+    }
+    let missed: Vec<_> = actions::all()
+        .map(|spec| spec.id)
+        .filter(|id| !met.contains(id))
+        .collect();
+    assert!(missed.is_empty(), "nothing led to {missed:?}");
+}
+
+#[test]
+fn every_place_can_be_left_and_needs_a_key_for_it() {
+    for scope in Scope::narrowest() {
+        let scopes = scope.with_wider();
+        let held = actions::in_scopes(&scopes).filter(|spec| needed(spec.id));
+        let on_panes = scopes.contains(&Scope::Panes);
+        assert!(held.count() > usize::from(!on_panes), "{scope:?}");
+    }
+}
+
+#[test]
+fn g_waits_for_a_second_key_and_shows_what_can_follow() {
+    for size in [(80, 24), (120, 40)] {
+        let mut model = console(size, false);
+        assert!(press(&mut model, Key::Char('g')).is_empty());
+        let text = screen(&model).0;
+        insta::assert_snapshot!(format!("which_key_{}", size.0), text);
+        press(&mut model, Key::Char('h'));
+        assert_eq!((model.pane, model.pending), (PaneId::Charms, None));
+    }
+    let mut model = console((120, 40), false);
+    model.setting.offline = true;
+    press(&mut model, Key::Char('g'));
+    let (text, drawn) = screen(&model);
+    assert!(text.contains("to workflows: not now: offline"), "{text}");
+    let (y, line) = text
+        .lines()
+        .enumerate()
+        .find(|(_, line)| line.contains("g …"))
+        .unwrap();
+    let x = line.chars().position(|c| c == 'g').unwrap() as u16;
+    assert_eq!(
+        drawn.click(x + 2, y as u16 + 1),
+        Some(Msg::Act(ActionId::Releases))
+    );
+    update(&mut model, Msg::Act(ActionId::Activity));
+    assert_eq!((model.pane, model.pending), (PaneId::Activity, None));
+}
+
+#[test]
+fn a_prefix_is_dropped_by_escape_or_by_what_means_nothing_after_it() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('2'));
+    press(&mut model, Key::Char('g'));
+    press(&mut model, Key::Esc);
+    assert_eq!((model.pane, model.pending), (PaneId::Channels, None));
+    assert!(model.notice.is_none());
+    press(&mut model, Key::Char('g'));
+    assert!(press(&mut model, Key::Char('p')).is_empty());
+    assert!(matches!(model.screen, Screen::Panes) && model.pending.is_none());
+    assert!(screen(&model).0.contains("g p means nothing here"));
+    press(&mut model, Key::Char('g'));
+    let effects = press(&mut model, Key::Ctrl('c'));
+    assert_eq!(effects, [crate::console::effect::Effect::Quit]);
+}
+
+#[test]
+fn fields_take_g_as_a_letter() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('/'));
+    type_in(&mut model, "gg");
+    assert_eq!(panes::filter(&model.panes, model.pane), "gg");
+    press(&mut model, Key::Esc);
+    for open in ['?', ':'] {
+        press(&mut model, Key::Char(open));
+        type_in(&mut model, "gr");
+        assert!(model.modal.is_some() && model.pending.is_none());
+        press(&mut model, Key::Esc);
+    }
+}
+
+#[test]
+fn a_wish_replaces_the_usual_keys_everywhere() {
+    let own =
+        keymap("[keys]\npublish = [\", p\", \"ctrl-y\"]\nzoom = []\nreview-track-only = \"T\"\n").unwrap();
+    let mut model = console((120, 40), false);
+    model.setting.keymap = Arc::new(own);
+    assert!(actions::lookup(&model, Chord::alone(Key::Char('p'))).is_none());
+    assert!(actions::lookup(&model, Chord::alone(Key::Char('z'))).is_none());
+    let text = screen(&model).0;
+    assert!(text.lines().last().unwrap().contains(", p publish"), "{text}");
+    press(&mut model, Key::Char('?'));
+    type_in(&mut model, "publishing");
+    assert!(screen(&model).0.contains(", p, ctrl-y"));
+    press(&mut model, Key::Esc);
+    press(&mut model, Key::End);
+    press(&mut model, Key::Char(','));
+    assert_eq!(model.pending, Some(Key::Char(',')));
+    press(&mut model, Key::Char('p'));
+    assert!(matches!(model.screen, Screen::Review(_)));
+    assert!(screen(&model).0.contains("T publishes to the track alone"));
+    press(&mut model, Key::Esc);
+    press(&mut model, Key::Ctrl('y'));
+    assert!(matches!(model.screen, Screen::Review(_)));
+}
+
+#[test]
+fn wrong_wishes_are_refused_with_place_and_remedy() {
+    let unknown = refused("workspace = \"legend\"\n[keys]\npromote-relase = \"m\"\n");
+    for part in [
+        "config.toml, line 3, column 1",
+        "no action 'promote-relase'",
+        "nearest: promote-release",
+    ] {
+        assert!(unknown.contains(part), "{unknown}");
+    }
+    let no_key = refused("[keys]\npublish = \"Ctrl+P\"\n");
+    for part in ["line 2", "no key is called 'Ctrl+P'", "ctrl- and a small letter"] {
+        assert!(no_key.contains(part), "{no_key}");
+    }
+    let twice = refused("[keys]\npublish = \"P\"\n");
+    for part in ["line 2", "the key P", "publish", "promote-release"] {
+        assert!(twice.contains(part), "{twice}");
+    }
+    let prefix = refused("[keys]\npublish = \"g\"\n");
+    for part in ["the key g", "begin another key", "publish"] {
+        assert!(prefix.contains(part), "{prefix}");
+    }
+    let begins = refused("[keys]\nzoom = \"p z\"\n");
+    assert!(
+        begins.contains("the key p") && begins.contains("zoom and publish"),
+        "{begins}"
+    );
+    for stuck in ["interrupt", "text-close", "prompt-accept", "leave-no"] {
+        let text = refused(&format!("[keys]\n{stuck} = []\n"));
+        assert!(
+            text.contains(&format!("{stuck} cannot be left without a key")),
+            "{text}"
+        );
+    }
+    for typed in [
+        "filter-accept = \"x\"",
+        "interrupt = \"Q\"",
+        "help-close = \"g x\"",
+        "form-next = \"right\"",
+    ] {
+        let text = refused(&format!("[keys]\n{typed}\n"));
+        assert!(text.contains("typed into a field"), "{text}");
+    }
+}
+
+#[test]
+fn keys_can_be_exchanged() {
+    let own = keymap("[keys]\npublish = \"P\"\npromote-release = \"p\"\npromote-channel = \"m\"\n").unwrap();
+    assert_eq!(own.first(ActionId::Publish), "P");
+    assert_eq!(own.first(ActionId::PromoteRelease), "p");
+    assert_eq!(own.shown(ActionId::Refresh), "ctrl-r, f5");
+}
+
+#[test]
+fn the_way_back_leads_to_pane_and_row() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Down);
+    let row = panes::selected_key(&model.panes, PaneId::Releases);
+    press(&mut model, Key::Char('3'));
+    press(&mut model, Key::Char('3'));
+    assert_eq!(model.jumps.len(), 1, "to where one is is no jump");
+    press(&mut model, Key::Char('g'));
+    press(&mut model, Key::Char('a'));
+    press(&mut model, Key::Char('1'));
+    press(&mut model, Key::Up);
+    press(&mut model, Key::Esc);
+    assert_eq!(model.pane, PaneId::Activity);
+    press(&mut model, Key::Ctrl('o'));
+    assert_eq!(model.pane, PaneId::Charms);
+    press(&mut model, Key::Char('/'));
+    type_in(&mut model, "studio");
+    press(&mut model, Key::Enter);
+    press(&mut model, Key::Esc);
+    assert_eq!(model.pane, PaneId::Charms, "the filter goes first");
+    assert!(panes::filter(&model.panes, PaneId::Charms).is_empty());
+    press(&mut model, Key::Esc);
+    assert_eq!(model.pane, PaneId::Releases);
+    assert_eq!(panes::selected_key(&model.panes, PaneId::Releases), row);
+    assert!(model.jumps.is_empty());
+    press(&mut model, Key::Esc);
+    assert_eq!(model.pane, PaneId::Releases);
+    for pane in "2345123451234512345123451234512345".chars() {
+        press(&mut model, Key::Char(pane));
+    }
+    assert_eq!(model.jumps.len(), jumps::MOST);
+}
+
+#[test]
+fn the_page_names_every_action_with_its_keys() {
+    let page = actions::page::page();
+    for spec in actions::all() {
+        assert!(
+            page.contains(&format!("| `{}` |", spec.id.name())),
+            "{:?}",
+            spec.id
+        );
+    }
+    assert!(page.contains("| `1` `g r` | releases | `releases` |"), "{page}");
+    for line in page.lines().filter(|line| line.starts_with('|')) {
+        assert_eq!(line.replace("\\|", "").matches('|').count(), 6, "{line}");
+    }
+}

@@ -1,0 +1,226 @@
+//! Palette and help: what is listed, in which order, and that Enter runs what is highlighted.
+
+use super::world::{console, press, record, screen, type_in};
+use crate::console::Model;
+use crate::console::actions::{self, ActionId, Availability, Key};
+use crate::console::dialogs::{Modal, help, palette};
+use crate::console::model::Screen;
+use crate::console::panes::{self, PaneId};
+
+fn listed(model: &Model) -> Vec<ActionId> {
+    match &model.modal {
+        Some(Modal::Palette(dialog)) => palette::entries(model, dialog),
+        Some(Modal::Help(dialog)) => help::lines(model, dialog)
+            .into_iter()
+            .filter_map(|line| match line {
+                help::HelpLine::Action(_, spec) => Some(spec),
+                help::HelpLine::Heading(_) => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+    .into_iter()
+    .map(|spec| spec.id)
+    .collect()
+}
+
+fn highlighted(model: &Model) -> Option<ActionId> {
+    let at = match &model.modal {
+        Some(Modal::Palette(dialog)) => dialog.at,
+        Some(Modal::Help(dialog)) => dialog.at,
+        _ => return None,
+    };
+    listed(model).get(at).copied()
+}
+
+#[test]
+fn the_palette_lists_all_that_can_be_reached_and_the_best_match_first() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char(':'));
+    let all = listed(&model);
+    let reachable = actions::reachable(&model);
+    assert_eq!(all.len(), reachable.len() - 1, "all but the palette itself");
+    let can = |id: &ActionId| (actions::spec(*id).unwrap().availability)(&model) == Availability::Enabled;
+    assert!(
+        all.is_sorted_by_key(|id| !can(id)),
+        "what can be done comes first"
+    );
+    for (typed, first) in [
+        ("zoom", ActionId::Zoom),
+        ("pub", ActionId::Publish),
+        ("rfsh", ActionId::Refresh),
+        ("releases", ActionId::Releases),
+        ("to work", ActionId::GoWorkflows),
+        ("back in time", ActionId::Quit),
+    ] {
+        press(&mut model, Key::Ctrl('u'));
+        type_in(&mut model, typed);
+        if first == ActionId::Quit {
+            assert!(listed(&model).is_empty());
+        } else {
+            assert_eq!(highlighted(&model), Some(first), "{typed}");
+        }
+    }
+}
+
+#[test]
+fn enter_runs_what_is_highlighted_and_nothing_else() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Ctrl('p'));
+    type_in(&mut model, "charms");
+    assert_eq!(highlighted(&model), Some(ActionId::Charms));
+    press(&mut model, Key::Enter);
+    assert_eq!((model.pane, model.modal.is_none()), (PaneId::Charms, true));
+    assert_eq!(model.jumps.len(), 1);
+    press(&mut model, Key::Char(':'));
+    type_in(&mut model, "p");
+    press(&mut model, Key::Down);
+    press(&mut model, Key::Down);
+    press(&mut model, Key::Up);
+    let chosen = highlighted(&model).unwrap();
+    assert_eq!(chosen, listed(&model)[1]);
+    // Nothing is called so: Enter does nothing and the palette stays.
+    type_in(&mut model, "qqqqq");
+    assert!(listed(&model).is_empty());
+    assert!(press(&mut model, Key::Enter).is_empty());
+    assert!(matches!(model.modal, Some(Modal::Palette(_))));
+    assert!(screen(&model).0.contains("nothing here is called so"));
+    // What cannot be done is chosen as well, and says why.
+    press(&mut model, Key::Ctrl('u'));
+    type_in(&mut model, "upload");
+    assert_eq!(highlighted(&model), Some(ActionId::Upload));
+    press(&mut model, Key::Enter);
+    assert!(screen(&model).0.contains("select one under its charm"));
+}
+
+#[test]
+fn tab_completes_the_title_and_keeps_the_choice() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char(':'));
+    let everything = listed(&model);
+    for at in 0..everything.len() {
+        for _ in 0..everything.len() {
+            press(&mut model, Key::Up);
+        }
+        for _ in 0..at {
+            press(&mut model, Key::Down);
+        }
+        let chosen = highlighted(&model).unwrap();
+        press(&mut model, Key::Tab);
+        let Some(Modal::Palette(dialog)) = &model.modal else {
+            panic!("closed");
+        };
+        assert_eq!(dialog.input.value(), actions::spec(chosen).unwrap().title);
+        assert_eq!(highlighted(&model), Some(chosen));
+        press(&mut model, Key::Ctrl('u'));
+    }
+}
+
+#[test]
+fn the_palette_leads_from_a_review_or_a_run_to_every_pane() {
+    let mut model = console((120, 40), false);
+    model.runs = vec![record(None)];
+    panes::rebuild_activity(&mut model);
+    for key in ['p', '5'] {
+        press(&mut model, Key::Char(key));
+        if key == '5' {
+            press(&mut model, Key::Enter);
+        }
+        assert!(!matches!(model.screen, Screen::Panes));
+        press(&mut model, Key::Char(':'));
+        type_in(&mut model, "credentials");
+        press(&mut model, Key::Enter);
+        assert!(matches!(model.screen, Screen::Panes));
+        assert_eq!(model.pane, PaneId::Credentials);
+    }
+}
+
+#[test]
+fn the_palette_names_what_is_selected_in_the_command() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char(':'));
+    type_in(&mut model, "publish");
+    assert!(
+        screen(&model)
+            .0
+            .contains("same as: windlass plan publish 2025-01-27")
+    );
+    press(&mut model, Key::Esc);
+    press(&mut model, Key::Char('3'));
+    press(&mut model, Key::Down);
+    press(&mut model, Key::Char(':'));
+    type_in(&mut model, "upload");
+    let text = screen(&model).0;
+    assert!(
+        text.contains("windlass upload-resource finos-legend-engine-k8s engine-image"),
+        "{text}"
+    );
+    press(&mut model, Key::Esc);
+    press(&mut model, Key::Char('1'));
+    press(&mut model, Key::Char('p'));
+    press(&mut model, Key::Char('?'));
+    type_in(&mut model, "confirm");
+    assert!(screen(&model).0.contains("same as: windlass publish 2025-01-27"));
+}
+
+#[test]
+fn help_finds_keys_before_words() {
+    let mut model = console((120, 40), false);
+    for (typed, first) in [
+        ("ctrl-r", ActionId::Refresh),
+        ("p", ActionId::Publish),
+        ("P", ActionId::PromoteRelease),
+        ("CTRL-R", ActionId::Refresh),
+        ("g e", ActionId::Bottom),
+        ("every service", ActionId::Refresh),
+    ] {
+        press(&mut model, Key::Char('?'));
+        type_in(&mut model, typed);
+        assert_eq!(highlighted(&model), Some(first), "{typed}");
+        press(&mut model, Key::Esc);
+    }
+    press(&mut model, Key::Char('?'));
+    type_in(&mut model, "g");
+    let text = screen(&model).0;
+    assert!(text.contains("The key g"), "{text}");
+    let heads: Vec<ActionId> = listed(&model).into_iter().take(2).collect();
+    assert!(heads.contains(&ActionId::Releases), "{heads:?}");
+}
+
+#[test]
+fn help_keeps_the_selection_in_sight_and_runs_it() {
+    let mut model = console((80, 24), false);
+    press(&mut model, Key::Char('?'));
+    let all = listed(&model);
+    for at in 0..all.len() {
+        assert_eq!(highlighted(&model), Some(all[at]));
+        let title = actions::spec(all[at]).unwrap().title;
+        let text = screen(&model).0;
+        let marked = text.lines().find(|line| line.contains('▸')).unwrap();
+        assert!(marked.contains(title), "{title}: {marked}");
+        press(&mut model, Key::Down);
+    }
+    press(&mut model, Key::Ctrl('u'));
+    type_in(&mut model, "whole screen");
+    press(&mut model, Key::Enter);
+    assert!(model.zoomed && model.modal.is_none());
+}
+
+#[test]
+fn palette_and_help_at_both_sizes() {
+    for size in [(80, 24), (120, 40)] {
+        let mut model = console(size, false);
+        press(&mut model, Key::Char('3'));
+        press(&mut model, Key::Char(':'));
+        let mut all = screen(&model).0;
+        type_in(&mut model, "up");
+        all.push_str(&screen(&model).0);
+        press(&mut model, Key::Esc);
+        insta::assert_snapshot!(format!("palette_{}", size.0), all);
+        press(&mut model, Key::Char('?'));
+        let mut all = screen(&model).0;
+        type_in(&mut model, "ctrl-r");
+        all.push_str(&screen(&model).0);
+        insta::assert_snapshot!(format!("help_{}", size.0), all);
+    }
+}

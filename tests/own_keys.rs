@@ -1,0 +1,58 @@
+//! Keys of the user's own configuration, through the program: what is wrong is told by
+//! `config check` and by the console, with the same words, and nothing opens.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn windlass(home: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .args(arguments)
+        .env("XDG_CONFIG_HOME", home)
+        .env("HOME", home)
+        .env("WINDLASS_STATE_DIR", home.join("state"))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn wrong_keys_are_told_and_right_ones_are_shown() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("windlass");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("config.toml");
+
+    std::fs::write(&file, "refresh-minutes = 5\n[keys]\npublish = \"P\"\n").unwrap();
+    let checked = windlass(home.path(), &["config", "check"]);
+    assert_eq!(checked.status.code(), Some(2), "{}", said(&checked));
+    for part in [
+        "config.toml, line 3, column 1",
+        "the key P",
+        "publish",
+        "promote-release",
+    ] {
+        assert!(said(&checked).contains(part), "{}", said(&checked));
+    }
+    let opened = windlass(home.path(), &[]);
+    assert_eq!(opened.status.code(), Some(2), "{}", said(&opened));
+    assert_eq!(said(&opened), said(&checked));
+
+    std::fs::write(
+        &file,
+        "[keys]\npublish = \"P\"\npromote-release = \"m\"\npromote-channel = []\n",
+    )
+    .unwrap();
+    let checked = windlass(home.path(), &["config", "check", "--json"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
+    let document: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(
+        document["config"]["user"]["keys"]["promote-release"], "m",
+        "{document}"
+    );
+}
