@@ -6,6 +6,7 @@
 mod actions_job;
 mod args;
 mod completions;
+mod config_new;
 mod confirm;
 mod demo;
 mod doctor;
@@ -240,6 +241,9 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
         Some(Command::Doctor) => doctor::doctor(&process.session(global)?, output).await,
         Some(Command::Completions { shell }) => completions::completions(shell, output),
         Some(Command::Man { out }) => man::man(out.as_deref(), output),
+        Some(Command::Config {
+            what: args::ConfigWhat::New(wish),
+        }) => config_new::new(&wish, output).await,
         Some(Command::Config { what }) => {
             (console.check_keys)(&process.config(global)?.user.key_wishes)?;
             show::config(&process, global, &what, output)

@@ -4,6 +4,7 @@
 //! at any service.
 
 mod appearance;
+mod commented;
 mod keys;
 mod place;
 mod user;
@@ -12,6 +13,7 @@ pub mod workspace;
 use std::path::{Path, PathBuf};
 
 pub use appearance::{Colors, Glyphs, Paint, ThemeName};
+pub use commented::commented;
 pub use keys::{KeyTable, KeyWish};
 pub use place::Place;
 pub use user::{Notify, Operator, UserConfig};
@@ -24,6 +26,18 @@ const BUILT_IN: [(&str, &str); 2] = [
     ("legend", include_str!("../../assets/workspaces/legend.toml")),
     ("regtech", include_str!("../../assets/workspaces/regtech.toml")),
 ];
+
+/// The workspace that comes with windlass under `name`.
+pub fn built_in(name: &str) -> Result<Workspace, Problem> {
+    let Some((name, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) else {
+        return Err(Problem::new(
+            Kind::Usage,
+            format!("there is no built-in workspace '{}'", Outside::capped(name, 60)),
+        )
+        .hint("built in are legend and regtech"));
+    };
+    Workspace::parse(text, name)
+}
 
 /// Where a setting comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -194,6 +194,8 @@ pub enum Go {
     Page,
     /// Edit the settings.
     EditSettings,
+    /// Say how a workspace of one's own is written.
+    NewWorkspace,
     /// Take what stands in the field.
     Accept,
     /// Leave the console.

@@ -38,6 +38,8 @@ pub fn config(environment: &Environment, global: &Global, what: &ConfigWhat, out
     }
     output.answer(&format!("world {}\n", endpoints.world()));
     match what {
+        // Writes a file of its own, and is told elsewhere.
+        ConfigWhat::New(_) => {}
         ConfigWhat::Check => output.answer("sound\n"),
         ConfigWhat::Show => {
             output.answer("\n");

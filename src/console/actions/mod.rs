@@ -35,6 +35,7 @@ pub enum ActionId {
     Help,
     Tour,
     Palette,
+    NewWorkspace,
     Refresh,
     NextPane,
     PreviousPane,

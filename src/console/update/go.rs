@@ -52,6 +52,8 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::Return => jumps::back(model),
         Go::Help => model.modal = Some(Modal::Help(Help::new(actions::scopes(model)))),
         Go::Tour => return tour::toggle(model),
+        Go::NewWorkspace => model
+            .say("windlass config new asks a few questions and writes a workspace file; run it in a shell"),
         Go::Refresh => {
             let mut effects = refresh(model);
             effects.extend(read_runs(model));

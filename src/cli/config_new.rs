@@ -1,0 +1,520 @@
+//! `config new`: writes a workspace file with its owner.
+//!
+//! Owns the questions, their defaults, and that no file is overwritten unasked. What is typed is
+//! checked at once, by the rules of `config check` and no others. Must not touch any service.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::args::NewWorkspace;
+use super::login::at_terminal;
+use super::output::Output;
+use super::pairs::Form;
+use super::{Ending, prompt};
+use crate::config::workspace::{
+    Bundle, BundleMode, Charm, Resource, Select, Token, TokenKind, Upstream, UpstreamKind,
+};
+use crate::config::{self, Workspace, commented};
+use crate::domain::{CharmName, GitHubRepository, Kind, Outside, Problem, ResourceName, SecretTarget};
+
+const CHARM: Form = Form {
+    before: "--charm ",
+    shape: "CHARM=OWNER/NAME",
+    sign: '=',
+};
+const RESOURCE: Form = Form {
+    before: "--resource ",
+    shape: "CHARM:RESOURCE=[KEY]",
+    sign: '=',
+};
+const BUNDLE: Form = Form {
+    before: "--bundle ",
+    shape: "BUNDLE=OWNER/NAME, or --bundle none",
+    sign: '=',
+};
+const NONE: &str = "none";
+/// Half a year.
+const TTL: std::time::Duration = std::time::Duration::from_secs(15_780_000);
+
+/// Writes a workspace file.
+pub async fn new(wish: &NewWorkspace, output: &Output) -> Ending {
+    let asks = std::io::stdin().is_terminal() && !output.yes;
+    if !asks && !output.yes {
+        return Err(Problem::new(
+            Kind::Refused,
+            "there is no terminal to ask on: no file is written",
+        )
+        .hint("add --yes and say the rest: --name NAME --charm CHARM=OWNER/NAME --channel latest/edge")
+        .hint("or copy one: windlass config new --from legend --yes"));
+    }
+    let desk = Desk { asks, output };
+    let workspace = match &wish.from {
+        Some(name) => config::built_in(name)?,
+        None => asked(wish, &desk).await?,
+    };
+    let text = commented(&workspace);
+    let file = match &wish.out {
+        Some(file) => file.clone(),
+        None => PathBuf::from(format!("{}.toml", workspace.name)),
+    };
+    let there = file.symlink_metadata().is_ok();
+    if there && !asks {
+        return Err(taken(&file));
+    }
+    if asks {
+        output.say(&format!("\n{text}"));
+        let shown = shown(&file);
+        let question = if there {
+            format!("{shown} is there already. Type yes to overwrite it, anything else to stop: ")
+        } else {
+            format!("Type yes to write {shown}, anything else to stop: ")
+        };
+        if at_terminal(move || prompt::line(&question)).await? != "yes" {
+            return Err(Problem::new(Kind::Refused, "not confirmed: no file is written"));
+        }
+    }
+    write(&file, &text, there)?;
+    let next = format!("windlass --workspace {} config check", argument(&file));
+    if output.json {
+        let content = vec![
+            ("file", json!(shown(&file))),
+            ("text", json!(text)),
+            ("next", json!(next)),
+        ];
+        output.document("config-new", Some(&workspace.name), content);
+    } else {
+        output.answer(&format!(
+            "wrote workspace {} to {}; nothing else was changed\nnext: {next}\n",
+            workspace.name,
+            shown(&file)
+        ));
+    }
+    Ok(0)
+}
+
+fn shown(file: &Path) -> Outside {
+    Outside::new(file.display().to_string())
+}
+
+fn taken(file: &Path) -> Problem {
+    Problem::new(
+        Kind::Refused,
+        format!("{} is there already: it is not overwritten", shown(file)),
+    )
+    .hint("name another file with --out, or run it at a terminal without --yes, where it asks")
+}
+
+fn write(file: &Path, text: &str, overwrite: bool) -> Result<(), Problem> {
+    let mut options = OpenOptions::new();
+    options.write(true);
+    if overwrite {
+        options.create(true).truncate(true);
+    } else {
+        // One that came meanwhile is not overwritten either.
+        options.create_new(true);
+    }
+    let written = options
+        .open(file)
+        .and_then(|mut open| open.write_all(text.as_bytes()));
+    written.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => taken(file),
+        _ => Problem::new(Kind::Machine, format!("{} cannot be written", shown(file)))
+            .because(&error)
+            .hint("name a file in a folder that is there, and that you may write to, with --out"),
+    })
+}
+
+/// `file` as one word of a shell that `--workspace` takes for a file.
+fn argument(file: &Path) -> String {
+    let text = file.display().to_string();
+    let is_file = text.contains('/') || file.extension().is_some_and(|end| end == "toml");
+    let text = if is_file { text } else { format!("./{text}") };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%".contains(c);
+    if text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+/// Checks `workspace` as a file that says the same would be.
+fn sound(workspace: Workspace) -> Result<Workspace, Problem> {
+    Workspace::parse(&commented(&workspace), "not written yet")
+}
+
+/// Where answers come from.
+struct Desk<'a> {
+    /// True where questions are asked.
+    asks: bool,
+    output: &'a Output,
+}
+
+impl Desk<'_> {
+    /// What was `given`, else what is typed, else `default`, as `read` understands it. What cannot
+    /// be understood is explained and asked again.
+    async fn answer<T>(
+        &self,
+        given: Option<&str>,
+        question: &str,
+        default: &str,
+        read: impl Fn(&str) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        if let Some(text) = given.or((!self.asks).then_some(default)) {
+            return read(text);
+        }
+        let question = if default.is_empty() {
+            format!("{question}: ")
+        } else {
+            format!("{question} [{default}]: ")
+        };
+        loop {
+            let question = question.clone();
+            let typed = at_terminal(move || prompt::line(&question)).await?;
+            let text: &str = if typed.is_empty() { default } else { &typed };
+            match read(text) {
+                Ok(value) => return Ok(value),
+                Err(problem) => self.output.explain(&problem),
+            }
+        }
+    }
+}
+
+/// The workspace that flags and answers describe.
+async fn asked(wish: &NewWorkspace, desk: &Desk<'_>) -> Result<Workspace, Problem> {
+    if desk.asks {
+        desk.output.say(
+            "A few questions; Enter takes what stands in brackets, Ctrl-D stops. Nothing is sent anywhere.",
+        );
+    }
+    let default = folder_name();
+    let workspace = desk
+        .answer(
+            wish.name.as_deref(),
+            "Short name of the workspace",
+            &default,
+            |text| {
+                sound(Workspace {
+                    name: text.to_owned(),
+                    ..Workspace::parse("name = \"new\"", "built in")?
+                })
+            },
+        )
+        .await?;
+    let workspace = upstream(workspace, wish, desk).await?;
+    let workspace = charms(workspace, wish, desk).await?;
+    let workspace = channels(workspace, wish, desk).await?;
+    let workspace = bundle(workspace, wish, desk).await?;
+    token(workspace, wish, desk).await
+}
+
+/// The current folder's name as far as it can be a workspace's.
+fn folder_name() -> String {
+    let here = std::env::current_dir().ok();
+    let name = here.as_deref().and_then(Path::file_name);
+    let name = name.map(|name| name.to_string_lossy().into_owned());
+    let fit = |c: &char| c.is_ascii_alphanumeric() || *c == '-' || *c == '_';
+    let name: String = name.unwrap_or_default().chars().filter(fit).collect();
+    if name.is_empty() {
+        "my-charms".to_owned()
+    } else {
+        name
+    }
+}
+
+fn repository(text: &str) -> Result<String, Problem> {
+    text.parse::<GitHubRepository>()
+        .map(|repository| repository.to_string())
+}
+
+async fn upstream(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) -> Result<Workspace, Problem> {
+    let question = "GitHub repository of upstream releases (a folder each, with a manifest.json), or none";
+    let found = desk
+        .answer(wish.upstream.as_deref(), question, NONE, |text| {
+            if text == NONE {
+                Ok(None)
+            } else {
+                repository(text).map(Some)
+            }
+        })
+        .await?;
+    let Some(repository) = found else {
+        return Ok(workspace);
+    };
+    // What is given as flags is short; the rest is asked only where the repository was.
+    let desk = &Desk {
+        asks: desk.asks && wish.upstream.is_none(),
+        output: desk.output,
+    };
+    let wanted = |text: &str, what: &str| {
+        if text.trim().is_empty() {
+            return Err(Problem::new(Kind::Usage, format!("{what} is missing")));
+        }
+        Ok(text.to_owned())
+    };
+    let branch = desk.answer(None, "Its branch", "main", |text| wanted(text, "the branch"));
+    let branch = branch.await?;
+    let path = desk.answer(None, "Its folder of releases", "releases", |text| {
+        wanted(text, "the folder")
+    });
+    let path = path.await?;
+    let select = desk.answer(
+        None,
+        "Which releases are to be published, newest-per-month or all",
+        "newest-per-month",
+        |text| match text {
+            "newest-per-month" => Ok(Select::NewestPerMonth),
+            "all" => Ok(Select::All),
+            _ => Err(
+                Problem::new(Kind::Usage, format!("'{}' is no rule", Outside::capped(text, 60)))
+                    .hint("write newest-per-month or all"),
+            ),
+        },
+    );
+    let select = select.await?;
+    let since = desk.answer(None, "Only those named after", "2000-01-01", |text| {
+        wanted(text, "the name of a release, such as 2025-01-27,")
+    });
+    let since = since.await?;
+    desk.answer(
+        None,
+        "Registry of the images that manifests name",
+        "docker.io",
+        |text| {
+            // A registry shows whether it can be one once an image is looked for in it.
+            crate::domain::Repository::parse(&format!("{text}/owner/name"))?;
+            let upstream = Upstream {
+                kind: UpstreamKind::ManifestDirectory,
+                repository: repository.clone(),
+                branch: branch.clone(),
+                path: path.clone(),
+                since: since.clone(),
+                select,
+                registry: text.to_owned(),
+            };
+            sound(Workspace {
+                upstream: Some(upstream),
+                ..workspace.clone()
+            })
+        },
+    )
+    .await
+}
+
+async fn charms(
+    mut workspace: Workspace,
+    wish: &NewWorkspace,
+    desk: &Desk<'_>,
+) -> Result<Workspace, Problem> {
+    let given = CHARM.read(&wish.charm, |name, place| {
+        Ok((name.parse::<CharmName>()?, repository(place)?))
+    })?;
+    let resources = RESOURCE.read(&wish.resource, |name, key| {
+        let (charm, resource) = name.split_once(':').ok_or_else(|| {
+            Problem::new(
+                Kind::Usage,
+                format!("--resource {} names no charm", Outside::capped(name, 100)),
+            )
+            .hint("write --resource CHARM:RESOURCE=[KEY]")
+        })?;
+        let (charm, resource) = (charm.parse::<CharmName>()?, resource.parse::<ResourceName>()?);
+        let image = (!key.is_empty()).then(|| key.to_owned());
+        Ok((
+            format!("{charm}:{resource}"),
+            (
+                charm,
+                Resource {
+                    name: resource,
+                    image,
+                },
+            ),
+        ))
+    })?;
+    let mut resources: Vec<(String, (CharmName, Resource))> = resources.into_iter().collect();
+    // In the order in which they were given: that is the order of their release.
+    for text in &wish.charm {
+        let name: CharmName = text.split('=').next().unwrap_or_default().parse()?;
+        let Some(repository) = given.get(&name) else {
+            continue;
+        };
+        let own = resources.extract_if(.., |(_, (charm, _))| *charm == name);
+        workspace.charms.push(Charm {
+            resources: own.map(|(_, (_, resource))| resource).collect(),
+            repository: repository.clone(),
+            name,
+        });
+        workspace = sound(workspace)?;
+    }
+    if let Some((name, (charm, _))) = resources.first() {
+        return Err(
+            Problem::new(Kind::Usage, format!("--resource {name} belongs to no --charm"))
+                .hint(format!("add --charm {charm}=OWNER/NAME")),
+        );
+    }
+    if !desk.asks || !wish.charm.is_empty() {
+        return Ok(workspace);
+    }
+    loop {
+        let question = "A charm, by its name on Charmhub, or none";
+        let name = desk.answer(None, question, NONE, |text| {
+            if text == NONE {
+                return Ok(None);
+            }
+            let name: CharmName = text.parse()?;
+            if workspace.charm(&name).is_some() {
+                return Err(Problem::new(Kind::Usage, format!("{name} is there already")));
+            }
+            Ok(Some(name))
+        });
+        let Some(name) = name.await? else {
+            return Ok(workspace);
+        };
+        workspace = charm(workspace, name, desk).await?;
+    }
+}
+
+/// Whoever owns the repository named last most likely owns the next one.
+fn owner(workspace: &Workspace) -> Option<&str> {
+    let of_charm = workspace.charms.last().map(|charm| &charm.repository);
+    let named = of_charm.or(workspace.upstream.as_ref().map(|upstream| &upstream.repository));
+    named.and_then(|name| name.split('/').next())
+}
+
+async fn charm(workspace: Workspace, name: CharmName, desk: &Desk<'_>) -> Result<Workspace, Problem> {
+    let default = owner(&workspace).map(|owner| format!("{owner}/{name}-operator"));
+    let question = format!("  Repository of {name} on GitHub, OWNER/NAME");
+    let mut workspace = desk
+        .answer(None, &question, default.as_deref().unwrap_or_default(), |text| {
+            let mut next = workspace.clone();
+            next.charms.push(Charm {
+                name: name.clone(),
+                repository: repository(text)?,
+                resources: Vec::new(),
+            });
+            sound(next)
+        })
+        .await?;
+    loop {
+        let question = format!("  A resource of {name}, or none");
+        let resource = desk.answer(None, &question, NONE, |text| match text {
+            NONE => Ok(None),
+            text => text.parse::<ResourceName>().map(Some),
+        });
+        let Some(resource) = resource.await? else {
+            return Ok(workspace);
+        };
+        let with = |image: Option<String>| {
+            let mut next = workspace.clone();
+            if let Some(charm) = next.charms.last_mut() {
+                charm.resources.push(Resource {
+                    name: resource.clone(),
+                    image,
+                });
+            }
+            sound(next)
+        };
+        workspace = if workspace.upstream.is_some() {
+            let question = format!("    The manifest's key of the image for {resource}, or none");
+            let image = desk.answer(None, &question, NONE, |text| match text {
+                NONE => with(None),
+                key => with(Some(key.to_owned())),
+            });
+            image.await?
+        } else {
+            with(None)?
+        };
+    }
+}
+
+async fn channels(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) -> Result<Workspace, Problem> {
+    let given = (!wish.channel.is_empty()).then(|| wish.channel.join(" "));
+    let default = if workspace.upstream.is_some() {
+        "{yyyy-mm}/edge latest/edge"
+    } else {
+        "latest/edge"
+    };
+    let question =
+        "Channels that releases go to, with spaces between; {yyyy-mm} stands for a release's month";
+    desk.answer(given.as_deref(), question, default, |text| {
+        let mut next = workspace.clone();
+        next.publish.channels = text.split_whitespace().map(str::to_owned).collect();
+        sound(next)
+    })
+    .await
+}
+
+async fn bundle(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) -> Result<Workspace, Problem> {
+    let with = |name: &str, place: &str| {
+        let bundle = Bundle {
+            name: name.parse()?,
+            repository: repository(place)?,
+            base: "main".to_owned(),
+            branch: "release-{release}".to_owned(),
+            mode: BundleMode::Optional,
+        };
+        sound(Workspace {
+            bundle: Some(bundle),
+            ..workspace.clone()
+        })
+    };
+    if let Some(given) = &wish.bundle {
+        if given == NONE {
+            return Ok(workspace);
+        }
+        let pairs = BUNDLE.read(std::slice::from_ref(given), |name, place| {
+            Ok((name.to_owned(), place.to_owned()))
+        })?;
+        return match pairs.first_key_value() {
+            Some((name, place)) => with(name, place),
+            None => Ok(workspace),
+        };
+    }
+    let question = "A bundle that ties the charms, by its name on Charmhub, or none";
+    let name = desk.answer(None, question, NONE, |text| match text {
+        NONE => Ok(None),
+        text => text.parse::<CharmName>().map(Some),
+    });
+    let Some(name) = name.await? else {
+        return Ok(workspace);
+    };
+    let default = owner(&workspace).map(|owner| format!("{owner}/{name}"));
+    let question = format!("  Repository of {name} on GitHub, OWNER/NAME");
+    desk.answer(None, &question, default.as_deref().unwrap_or_default(), |text| {
+        with(name.as_str(), text)
+    })
+    .await
+}
+
+async fn token(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) -> Result<Workspace, Problem> {
+    let given = (!wish.target.is_empty()).then(|| wish.target.join(" "));
+    let own = workspace.charms.iter().map(|charm| charm.repository.as_str());
+    let own = own.chain(workspace.bundle.as_ref().map(|bundle| bundle.repository.as_str()));
+    let own: Vec<String> = own
+        .map(|repository| format!("{repository}:CHARMHUB_TOKEN"))
+        .collect();
+    let default = if own.is_empty() {
+        NONE.to_owned()
+    } else {
+        own.join(" ")
+    };
+    let question = "Secrets that hold the Charmhub token, OWNER/NAME:SECRET with spaces between, or none";
+    desk.answer(given.as_deref(), question, &default, |text| {
+        let mut next = workspace.clone();
+        if text == NONE {
+            return Ok(next);
+        }
+        let targets: Result<Vec<SecretTarget>, Problem> = text.split_whitespace().map(str::parse).collect();
+        next.tokens = vec![Token {
+            kind: TokenKind::Charmhub,
+            ttl: TTL,
+            permissions: ["package-manage", "package-view-revisions"]
+                .map(str::to_owned)
+                .into(),
+            targets: targets?,
+        }];
+        sound(next)
+    })
+    .await
+}
