@@ -394,7 +394,7 @@ pub enum ConfigWhat {
     /// Show what is in force, and where each part comes from
     Show,
     /// Write a workspace file, every line of it explained; asks for what is not given
-    New(NewWorkspace),
+    New(Box<NewWorkspace>),
 }
 
 #[derive(Args, Clone, Debug)]

@@ -7,12 +7,11 @@ use clap::CommandFactory as _;
 use clap_complete::{Shell, generate};
 use serde_json::json;
 
-use super::Ending;
 use super::args::Cli;
 use super::output::Output;
 
 /// The script for `shell`, on standard output.
-pub fn completions(shell: Shell, output: &Output) -> Ending {
+pub fn completions(shell: Shell, output: &Output) {
     let mut script = Vec::new();
     generate(shell, &mut Cli::command(), "windlass", &mut script);
     let script = String::from_utf8_lossy(&script);
@@ -22,5 +21,4 @@ pub fn completions(shell: Shell, output: &Output) -> Ending {
     } else {
         output.answer(&script);
     }
-    Ok(0)
 }

@@ -5,8 +5,8 @@
 
 use clap::Subcommand;
 
+use super::Console;
 use super::output::Output;
-use super::{Console, Ending};
 
 /// What can be generated.
 #[derive(Subcommand, Clone, Copy, Debug)]
@@ -16,9 +16,8 @@ pub enum Generated {
 }
 
 /// Writes `what` to standard output.
-pub fn generate(what: &Generated, console: Console, output: &Output) -> Ending {
+pub fn generate(what: Generated, console: Console, output: &Output) {
     match what {
         Generated::Keys => output.answer(&(console.key_page)()),
     }
-    Ok(0)
 }

@@ -16,20 +16,17 @@ use crate::domain::{Kind, Outside, Problem};
 
 /// The manual in one page on standard output, or page by page in the folder `out`.
 pub fn man(out: Option<&Path>, output: &Output) -> Ending {
-    match out {
-        Some(folder) => pages(folder, output),
-        None => {
-            let page = whole().map_err(|error| {
-                Problem::new(Kind::Machine, "the manual page cannot be made").because(&error)
-            })?;
-            if output.json {
-                output.document("man", None, vec![("page", json!(page))]);
-            } else {
-                output.answer(&page);
-            }
-            Ok(0)
-        }
+    if let Some(folder) = out {
+        return pages(folder, output);
     }
+    let page = whole()
+        .map_err(|error| Problem::new(Kind::Machine, "the manual page cannot be made").because(&error))?;
+    if output.json {
+        output.document("man", None, vec![("page", json!(page))]);
+    } else {
+        output.answer(&page);
+    }
+    Ok(0)
 }
 
 fn pages(folder: &Path, output: &Output) -> Ending {

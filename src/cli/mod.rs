@@ -239,7 +239,10 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
         }
         Some(Command::Workflow(wish)) => workflow::workflow(&process.session(global)?, &wish, output).await,
         Some(Command::Doctor) => doctor::doctor(&process.session(global)?, output).await,
-        Some(Command::Completions { shell }) => completions::completions(shell, output),
+        Some(Command::Completions { shell }) => {
+            completions::completions(shell, output);
+            Ok(0)
+        }
         Some(Command::Man { out }) => man::man(out.as_deref(), output),
         Some(Command::Config {
             what: args::ConfigWhat::New(wish),
@@ -248,6 +251,9 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
             (console.check_keys)(&process.config(global)?.user.key_wishes)?;
             show::config(&process, global, &what, output)
         }
-        Some(Command::Generate { what }) => generate::generate(&what, console, output),
+        Some(Command::Generate { what }) => {
+            generate::generate(what, console, output);
+            Ok(0)
+        }
     }
 }

@@ -3,7 +3,6 @@
 //! Owns the words of those comments and the order of the lines. What is written here reads back as
 //! the same workspace. Must not decide what stands in one.
 
-
 use super::workspace::{BundleMode, Select, TokenKind, UpstreamKind};
 use super::{Workspace, workspace};
 

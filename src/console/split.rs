@@ -105,7 +105,7 @@ pub fn drag(model: &mut Model, grip: Grip, x: u16, y: u16) {
             model.split.row = Some(share(cells, body.height));
         }
         Border::Lower => {
-            let right = body.width - left;
+            let right = body.width.saturating_sub(left);
             let cells = part(
                 Some(share(x.saturating_sub(left), right)),
                 0,

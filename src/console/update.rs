@@ -291,15 +291,13 @@ fn after(model: &mut Model, prefix: Key, key: Key) -> Vec<Effect> {
     let found = actions::lookup(model, both)
         .or_else(|| keymap.meaning(&[Scope::Always], Chord::alone(key)).next())
         .map(|spec| spec.id);
-    match found {
-        Some(id) => act(model, id),
-        None => {
-            if key != Key::Esc {
-                model.refuse(format!("{both} means nothing here"));
-            }
-            Vec::new()
-        }
+    if let Some(id) = found {
+        return act(model, id);
     }
+    if key != Key::Esc {
+        model.refuse(format!("{both} means nothing here"));
+    }
+    Vec::new()
 }
 
 fn edit(model: &mut Model, key: Key) {

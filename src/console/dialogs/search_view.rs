@@ -68,16 +68,13 @@ pub fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Dr
         cells.push(mark(model, at == dialog.at));
         cells.put(&model.setting.keymap.shown(spec.id), keys + 1, Tone::Accent);
         cells.put(spec.title, TITLE, tone(model, spec));
-        match (spec.availability)(model) {
-            Availability::Disabled(reason) => {
-                cells.push(Piece::new(format!("not now: {reason}"), Tone::Dim));
+        if let Availability::Disabled(reason) = (spec.availability)(model) {
+            cells.push(Piece::new(format!("not now: {reason}"), Tone::Dim));
+        } else {
+            if spec.risk != Risk::Read {
+                cells.push(Piece::new("writes  ", Tone::Warn));
             }
-            _ => {
-                if spec.risk != Risk::Read {
-                    cells.push(Piece::new("writes  ", Tone::Warn));
-                }
-                cells.push(Piece::new(spec.twin.unwrap_or_default(), Tone::Dim));
-            }
+            cells.push(Piece::new(spec.twin.unwrap_or_default(), Tone::Dim));
         }
         entry(model, cells, rect, at, at == dialog.at, frame, drawn);
     }

@@ -53,7 +53,7 @@ pub fn foot(model: &Model, columns: usize) -> Option<String> {
     forms.push(short);
     forms
         .into_iter()
-        .map(|form| form.replace("  ", " "))
+        .map(|form| form.replace("  ", " ").trim_start().to_owned())
         .find(|form| words::width(form) <= columns)
 }
 

@@ -95,6 +95,9 @@ pub fn has_banner(model: &Model, pane: PaneId) -> bool {
     pane != PaneId::Charms && sources(model, pane).problem.is_some()
 }
 
+/// Columns of a reason below which it says nothing.
+const SOME: usize = 8;
+
 /// What could not be read, why, and which key helps, in one line of at most `columns`.
 pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, Tone)> {
     let (what, problem) = sources(model, pane).problem?;
@@ -112,9 +115,15 @@ pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, To
     let tail = [long.as_str(), short]
         .into_iter()
         .find(|tail| fits(tail))
-        .unwrap_or(if columns >= 60 { short } else { " - enter" });
+        .unwrap_or(if columns >= 60 { short } else { "; enter" });
     let room = columns.saturating_sub(words::width(tail));
-    Some((format!("{}{tail}", words::cut(&why, room)), tone))
+    // A beginning of the reason that says nothing is worth less than the whole of what happened.
+    let happened = why
+        .split_once(": ")
+        .map_or(why.as_str(), |(happened, _)| happened);
+    let bare = words::width(&why) > room && words::width(happened) + SOME > room;
+    let told = words::cut(if bare { happened } else { &why }, room);
+    Some((format!("{told}{tail}"), tone))
 }
 
 /// The key of an action, as the action table has it.

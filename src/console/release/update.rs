@@ -118,7 +118,7 @@ pub fn change(model: &mut Model, steps: isize) {
             }
         }
         Row::Channel(_) => {
-            model.refuse("a channel has no revision of its own; tick it, or select a revision above")
+            model.refuse("a channel has no revision of its own; tick it, or select a revision above");
         }
     }
 }

@@ -104,15 +104,11 @@ pub fn ended(
     if let Some(live) = model.live.get_mut(run) {
         live.ended = true;
     }
-    let (title, outcome) = match &result {
-        Ok(record) => (record.plan.title.clone(), record.outcome),
-        Err(_) => {
-            let live = model.live.get(run);
-            (
-                live.map_or_else(|| run.to_string(), |live| live.plan.title.clone()),
-                None,
-            )
-        }
+    let (title, outcome) = if let Ok(record) = &result {
+        (record.plan.title.clone(), record.outcome)
+    } else {
+        let title = model.live.get(run).map(|live| live.plan.title.clone());
+        (title.unwrap_or_else(|| run.to_string()), None)
     };
     let mut notified = Vec::new();
     match result {

@@ -125,18 +125,16 @@ fn below(model: &Model, dialog: &SignIn) -> Vec<Line> {
     if dialog.in_flight.is_some() {
         return vec![Line::text("asking Ubuntu One …", Tone::Accent)];
     }
-    match &dialog.problem {
-        Some(problem) => Line::problem(problem),
-        None => {
-            let keymap = &model.setting.keymap;
-            let keys = [
-                keymap.hint(ActionId::SignInAccept, "next field, then sign in"),
-                keymap.hint(ActionId::SignInNext, "other field"),
-                keymap.hint(ActionId::SignInClose, "leave"),
-            ];
-            vec![Line::text(keys.join("    "), Tone::Dim)]
-        }
+    if let Some(problem) = &dialog.problem {
+        return Line::problem(problem);
     }
+    let keymap = &model.setting.keymap;
+    let keys = [
+        keymap.hint(ActionId::SignInAccept, "next field, then sign in"),
+        keymap.hint(ActionId::SignInNext, "other field"),
+        keymap.hint(ActionId::SignInClose, "leave"),
+    ];
+    vec![Line::text(keys.join("    "), Tone::Dim)]
 }
 
 /// The end of `text` that fits.

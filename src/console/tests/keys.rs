@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::queue::{ended, queued};
 use super::standing::{half_released, stands, with_runs};
 use super::world::{console, press, record, screen, type_in};
 use crate::config::UserConfig;
@@ -145,6 +146,13 @@ fn states() -> Vec<Model> {
     all.push(model.clone());
     model.modal = Some(Modal::Stop(record(None).id));
     all.push(model);
+    let mut model = console((120, 40), false);
+    model.setting.demo = true;
+    all.push(model);
+    let (mut model, run) = queued((120, 40));
+    all.push(model.clone());
+    ended(&mut model, &run, Outcome::Failed);
+    all.push(model);
     all
 }
 
@@ -275,23 +283,23 @@ fn fields_take_g_as_a_letter() {
 #[test]
 fn a_wish_replaces_the_usual_keys_everywhere() {
     let own =
-        keymap("[keys]\npublish = [\", p\", \"ctrl-y\"]\nzoom = []\nreview-track-only = \"T\"\n").unwrap();
+        keymap("[keys]\npublish = [\"; p\", \"ctrl-y\"]\nzoom = []\nreview-track-only = \"K\"\n").unwrap();
     let mut model = console((120, 40), false);
     model.setting.keymap = Arc::new(own);
     assert!(actions::lookup(&model, Chord::alone(Key::Char('p'))).is_none());
     assert!(actions::lookup(&model, Chord::alone(Key::Char('z'))).is_none());
     let text = screen(&model).0;
-    assert!(text.lines().last().unwrap().contains(", p publish"), "{text}");
+    assert!(text.lines().last().unwrap().contains("; p publish"), "{text}");
     press(&mut model, Key::Char('?'));
     type_in(&mut model, "publishing");
-    assert!(screen(&model).0.contains(", p, ctrl-y"));
+    assert!(screen(&model).0.contains("; p, ctrl-y"));
     press(&mut model, Key::Esc);
     press(&mut model, Key::End);
-    press(&mut model, Key::Char(','));
-    assert_eq!(model.pending, Some(Key::Char(',')));
+    press(&mut model, Key::Char(';'));
+    assert_eq!(model.pending, Some(Key::Char(';')));
     press(&mut model, Key::Char('p'));
     assert!(matches!(model.screen, Screen::Review(_)));
-    assert!(screen(&model).0.contains("T publishes to the track alone"));
+    assert!(screen(&model).0.contains("K publishes to the track alone"));
     press(&mut model, Key::Esc);
     press(&mut model, Key::Ctrl('y'));
     assert!(matches!(model.screen, Screen::Review(_)));
@@ -344,7 +352,7 @@ fn wrong_wishes_are_refused_with_place_and_remedy() {
 
 #[test]
 fn keys_can_be_exchanged() {
-    let own = keymap("[keys]\npublish = \"P\"\npromote-release = \"p\"\npromote-channel = \"m\"\n").unwrap();
+    let own = keymap("[keys]\npublish = \"P\"\npromote-release = \"p\"\npromote-channel = \"M\"\n").unwrap();
     assert_eq!(own.first(ActionId::Publish), "P");
     assert_eq!(own.first(ActionId::PromoteRelease), "p");
     assert_eq!(own.shown(ActionId::Refresh), "ctrl-r, f5");

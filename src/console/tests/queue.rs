@@ -37,7 +37,7 @@ fn hears(model: &mut Model, msg: Msg) -> Vec<Effect> {
 }
 
 /// A publish that goes on, and the closing of a channel that was confirmed behind it.
-fn queued(size: (u16, u16)) -> (Model, RunId) {
+pub(super) fn queued(size: (u16, u16)) -> (Model, RunId) {
     let mut model = console(size, false);
     press(&mut model, Key::Char('p'));
     let effects = confirm(&mut model);
@@ -55,7 +55,7 @@ fn close(model: &mut Model) {
     assert!(confirm(model).is_empty(), "nothing starts beside a run");
 }
 
-fn ended(model: &mut Model, run: &RunId, outcome: Outcome) -> Vec<Effect> {
+pub(super) fn ended(model: &mut Model, run: &RunId, outcome: Outcome) -> Vec<Effect> {
     let mut record = record(Some(outcome));
     record.id = run.clone();
     hears(model, Msg::Ended(run.clone(), now(), Box::new(Ok(record))))

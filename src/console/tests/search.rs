@@ -192,9 +192,9 @@ fn help_keeps_the_selection_in_sight_and_runs_it() {
     let mut model = console((80, 24), false);
     press(&mut model, Key::Char('?'));
     let all = listed(&model);
-    for at in 0..all.len() {
-        assert_eq!(highlighted(&model), Some(all[at]));
-        let title = actions::spec(all[at]).unwrap().title;
+    for id in all {
+        assert_eq!(highlighted(&model), Some(id));
+        let title = actions::spec(id).unwrap().title;
         let text = screen(&model).0;
         let marked = text.lines().find(|line| line.contains('▸')).unwrap();
         assert!(marked.contains(title), "{title}: {marked}");

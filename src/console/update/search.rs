@@ -52,11 +52,9 @@ pub(super) fn complete(model: &mut Model) {
 
 /// Runs what was chosen in `dialog`, which is closed already; where nothing was, it stays open.
 fn run_chosen(model: &mut Model, dialog: Modal, chosen: Option<&'static ActionSpec>) -> Vec<Effect> {
-    match chosen {
-        Some(spec) => super::perform(model, spec),
-        None => {
-            model.modal = Some(dialog);
-            Vec::new()
-        }
+    if let Some(spec) = chosen {
+        return super::perform(model, spec);
     }
+    model.modal = Some(dialog);
+    Vec::new()
 }

@@ -9,6 +9,10 @@ use super::look::Look;
 /// oldest are left out. The greatest value shown has the full height. Nothing at all has a sign of
 /// its own, so that the least something is never taken for it.
 pub fn spark(look: &Look, values: &[u64], columns: usize) -> String {
+    // Without borders a screen reader reads along: the numbers stand beside it.
+    if !look.borders {
+        return String::new();
+    }
     let shown = values
         .get(values.len().saturating_sub(columns)..)
         .unwrap_or_default();

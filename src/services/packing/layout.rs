@@ -48,7 +48,7 @@ impl Descriptor {
 /// What there is.
 pub(super) enum Found {
     /// An image to be sent as it is.
-    Taken(Assembled),
+    Taken(Box<Assembled>),
     /// Layers are not compressed, or the layout does not tell which image is meant.
     Unfit,
     /// No OCI layout.
@@ -99,7 +99,7 @@ pub(super) fn take(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Found,
         return Ok(Found::Unfit);
     }
     if tree.whole.contains(&root) {
-        return finish(root, tree, Vec::new()).map(Found::Taken);
+        return finish(root, tree, Vec::new()).map(Box::new).map(Found::Taken);
     }
     // An index of which this machine has a part only.
     let mut runnable: Vec<(ManifestDigest, Option<Platform>)> = Vec::new();
@@ -140,7 +140,7 @@ pub(super) fn take(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Found,
             one
         }
     };
-    finish(one, tree, left_out).map(Found::Taken)
+    finish(one, tree, left_out).map(Box::new).map(Found::Taken)
 }
 
 trait Fit {

@@ -245,7 +245,7 @@ fn remember(what: &str, id: ImageId, assembled: &Assembled, press: &mut Press) {
 /// What is in an archive of `docker save`, or in an export.
 fn put_together(shelf: &mut dyn Shelf, name: Option<&str>) -> Result<Assembled, Problem> {
     match layout::take(shelf, name)? {
-        Found::Taken(assembled) => Ok(assembled),
+        Found::Taken(assembled) => Ok(*assembled),
         Found::Unfit | Found::Nothing => docker::assemble(shelf, name),
     }
 }
