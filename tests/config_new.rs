@@ -189,7 +189,7 @@ fn at_a_terminal_it_asks_checks_as_it_goes_and_shows_the_file_first() {
                     .trim_end()
                     .lines()
                     .last()
-                    .is_some_and(|line| line.contains(question))
+                    .is_some_and(|line| line.contains(question.trim_end()))
             });
             terminal.press(answer);
             if answers.len() > 1 {

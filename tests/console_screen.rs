@@ -158,8 +158,14 @@ fn a_terminal_of_any_size_gets_a_first_frame_of_its_own() {
     );
     terminal.quit();
 
-    let mut terminal = desk.open((10, 40));
-    terminal.see("windlass needs 44x10, this is 40x10");
+    let terminal = desk.ready((10, 40));
+    let text = terminal.text();
+    assert!(text.contains("2025-01-27"), "{text}");
+    assert!(text.trim_end().ends_with("q quit"), "{text}");
+    terminal.quit();
+
+    let mut terminal = desk.open((9, 40));
+    terminal.see("windlass needs 40x10, this is 40x9");
     terminal.quit();
 }
 
@@ -353,7 +359,7 @@ fn a_dumb_terminal_is_told_what_else_there_is() {
 #[test]
 fn a_read_only_console_plans_and_says_why_it_does_not_publish() {
     let desk = Desk::new();
-    let mut terminal = desk.ready_with((40, 120), &["--read-only"], &[]);
+    let mut terminal = desk.ready_with((40, 120), &["--read-only"], &LENT);
     terminal.see("read-only");
     terminal.press("p");
     terminal.see("17 changes");
@@ -385,13 +391,16 @@ impl Random {
     }
 }
 
+/// What the terminal is lent to gives it back at once.
+const LENT: [(&str, &str); 2] = [("PAGER", "true"), ("EDITOR", "true")];
+
 #[test]
 fn garbage_neither_breaks_it_nor_holds_it() {
     let desk = Desk::new();
     for seed in [1_u64, 20_250_127, 0xdead_beef] {
         println!("seed {seed}");
         let mut random = Random(seed);
-        let mut terminal = desk.ready_with((40, 120), &["--read-only"], &[]);
+        let mut terminal = desk.ready_with((40, 120), &["--read-only"], &LENT);
         // q and Ctrl-C leave, as they should: what is tried here is what does not. o would look
         // for a browser, Ctrl-Z stops.
         for _ in 0..16 {
@@ -410,7 +419,7 @@ fn garbage_with_everything_in_it_ends_well_at_the_latest_by_q() {
     for seed in [3_u64, 4_294_967_291] {
         println!("seed {seed}");
         let mut random = Random(seed);
-        let mut terminal = desk.ready_with((24, 80), &["--read-only"], &[]);
+        let mut terminal = desk.ready_with((24, 80), &["--read-only"], &LENT);
         terminal.send(&random.bytes(2048, b"o\x1a"));
         let raw = terminal.leave();
         assert!(!raw.contains("panicked"), "seed {seed}");

@@ -25,10 +25,7 @@ fn a_publish_key_by_key_and_the_terminal_given_back() {
     let text = terminal.until("the end of the run", |screen| {
         screen.contains("done  begun") && screen.contains("Released")
     });
-    assert!(
-        text.contains("https://charmhub.io/finos-legend-engine-k8s"),
-        "{text}"
-    );
+    assert!(text.contains("2025-01/edge    r49"), "{text}");
     terminal.press("\u{1b}");
     terminal.see("1 new");
     terminal.resize(24, 80);
@@ -50,6 +47,8 @@ fn a_rotation_key_by_key_from_plan_to_proof() {
     terminal.see("0 of 7 current");
     terminal.press("R");
     terminal.see("in 6 repositories");
+    // What lies below the screen is scrolled to.
+    terminal.press("\u{1b}[6~");
     terminal.see("set-secret");
     terminal.press("\r");
     terminal.see("Type CHARMHUB_TOKEN to start");
@@ -119,7 +118,7 @@ fn the_mouse_drags_opens_and_is_released_and_a_recording_shows_the_same_again() 
     let raw = String::from_utf8_lossy(terminal.raw()).into_owned();
     assert!(raw.rfind("\u{1b}[?1000l").unwrap() > raw.rfind("\u{1b}[?1000h").unwrap());
     terminal.press("?");
-    let shown = terminal.see("Help: type to search");
+    let shown = terminal.see("Help: type words or a key");
     terminal.press("\u{1b}");
     terminal.until("the panes", |screen| !screen.contains("Help:"));
     terminal.press("q");
@@ -195,9 +194,10 @@ fn a_pager_gets_the_terminal_and_ctrl_c_in_it_ends_nothing_else() {
     terminal.until("the dialog again", |screen| {
         screen.contains("Release 2025-01-27") && !screen.contains("PAGED")
     });
+    terminal.drawn_anew();
     assert!(String::from_utf8_lossy(terminal.raw()).contains("READ quit"));
-    terminal.press("\u{1b}");
-    terminal.see("1 Releases");
+    // Of keys typed in the very moment of the return one in ten is lost on its way here.
+    terminal.insist("\u{1b}", "1 Releases");
     terminal.press("q");
     let (code, raw) = terminal.end();
     assert_eq!(code, 0);
@@ -232,7 +232,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_it_back() {
     terminal.see("1 Releases");
     // It reads keys again.
     terminal.press("?");
-    terminal.see("Help: type to search");
+    terminal.see("Help: type words or a key");
     terminal.press("\u{1b}");
     terminal.until("the panes", |screen| !screen.contains("Help:"));
     terminal.press("q");

@@ -45,14 +45,14 @@ fn wrong_keys_are_told_and_right_ones_are_shown() {
 
     std::fs::write(
         &file,
-        "[keys]\npublish = \"P\"\npromote-release = \"m\"\npromote-channel = []\n",
+        "[keys]\npublish = \"P\"\npromote-release = \"M\"\npromote-channel = []\n",
     )
     .unwrap();
     let checked = windlass(home.path(), &["config", "check", "--json"]);
     assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
     let document: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
     assert_eq!(
-        document["config"]["user"]["keys"]["promote-release"], "m",
+        document["config"]["user"]["keys"]["promote-release"], "M",
         "{document}"
     );
 }

@@ -18,6 +18,7 @@ use super::model::Setting;
 use super::msg::Go;
 use super::panes::PaneId;
 use super::split::{Border, Grip};
+use super::tour::Step;
 use super::update::update;
 use super::view::look::Look;
 use super::wishes::Wishes;
@@ -47,6 +48,7 @@ pub struct Begin {
     mouse: bool,
     clipboard: bool,
     notify: Notify,
+    tour: bool,
     snapshot: Snapshot,
 }
 
@@ -121,6 +123,7 @@ pub fn begin(model: &Model) -> Entry {
         mouse: setting.wishes.mouse,
         clipboard: setting.wishes.clipboard,
         notify: setting.wishes.notify,
+        tour: model.tour.is_some(),
         snapshot: Snapshot::clone(&model.snapshot),
     }))
 }
@@ -235,6 +238,7 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = &'a str>, look: Look) -> Optio
     };
     let size = (begin.columns, begin.lines);
     let mut model = Model::new(setting, Arc::new(begin.snapshot), begin.at, size);
+    model.tour = begin.tour.then_some(Step::FIRST);
     let mut left_out = Vec::new();
     for line in lines {
         let entry: Entry = serde_json::from_str(line).ok()?;

@@ -41,7 +41,7 @@ def main():
 
 def storm(world, name, options, chance):
     since = world.mark()
-    client = Client(world, name, env={"TERM": "xterm-256color", "PATH": str(world.dir), "DOCKER_HOST": "unix:///nonexistent"})
+    client = Client(world, name, env={"TERM": "xterm-256color", "PATH": str(world.dir), "DOCKER_HOST": "unix:///nonexistent", "PAGER": "true", "EDITOR": "true"})
     until = time.monotonic() + LASTS
     sent, left, wrong = 0, 0, []
     terminal = open_console(client, options)

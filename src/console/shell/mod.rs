@@ -11,6 +11,7 @@ mod crash;
 mod events;
 mod executor;
 mod frames;
+mod hangup;
 mod marker;
 mod notify;
 mod pointer;
@@ -44,6 +45,7 @@ use crate::services::private_file;
 use events::Input;
 use executor::Executor;
 use frames::{Frames, Source, Woken};
+use hangup::Hangup;
 use pointer::Pointer;
 use recorder::Recorder;
 use terminal::Screen;
@@ -113,6 +115,7 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
         inputs: Inputs {
             events: None,
             receiver,
+            hangup: Hangup::watch().map_err(|error| terminal_problem(&error))?,
         },
         drawn: Drawn::default(),
         frames: Frames::default(),
@@ -141,6 +144,7 @@ struct Inputs {
     /// `None` while somebody else reads the terminal.
     events: Option<EventStream>,
     receiver: mpsc::Receiver<Msg>,
+    hangup: Hangup,
 }
 
 /// Something that happened.
@@ -158,6 +162,7 @@ impl Source for Inputs {
         };
         tokio::select! {
             biased;
+            () = self.hangup.happened() => None,
             // Its end is the terminal's: nobody is there any more.
             event = events.next() => event.map(Happened::Event),
             Some(msg) = self.receiver.recv() => Some(Happened::Msg(msg)),
