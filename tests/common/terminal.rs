@@ -294,13 +294,14 @@ impl Terminal {
     /// Leaves from wherever it is: back, and `q`, as often as there is something to go back from.
     /// A size that is too small says itself on the screen, so that each key is known to be read
     /// before the next one goes: Esc and a letter in one piece would be another key. Garbage may have
-    /// begun a mouse report, whose end is an `m`: until then every key counts to it.
+    /// begun a report of the terminal, whose end is an `m`, a `c` or that of a paste: until then every
+    /// key counts to it.
     #[track_caller]
     pub fn leave(mut self) -> String {
         for round in 0..40_u16 {
-            for (step, key) in ["m", "\x1b", "q"].iter().enumerate() {
+            for (step, key) in ["m", "c", "\x1b[201~", "\x1b", "q"].iter().enumerate() {
                 self.press(key);
-                let columns = 40 + (round % 2) * 3 + step as u16;
+                let columns = 40 + (round % 2) * 5 + step as u16;
                 self.resize(8, columns);
                 let told = format!("this is {columns}x8");
                 if !self.alive_until(&told, |screen| screen.contains(&told)) {
