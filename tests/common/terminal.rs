@@ -316,6 +316,13 @@ impl Terminal {
     }
 }
 
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing behind.
+        drop(self.child.kill());
+    }
+}
+
 /// Asserts that what was taken of the terminal was given back after.
 #[track_caller]
 pub fn given_back(raw: &str) {

@@ -1,15 +1,19 @@
 //! The end of the terminal, told even where no signal tells it: a terminal that does not control
-//! this process just stops being there, and whoever reads its keys would ask it for ever.
+//! this process just stops being there, and whoever reads its keys asks it for ever.
 //!
 //! Owns one thread that sleeps until then. Must not read a key.
 
 use std::io;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use tokio::sync::Notify;
+
+/// How long the console may take to leave by itself.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Says when the terminal is gone.
 pub struct Hangup {
@@ -21,17 +25,29 @@ impl Hangup {
     pub fn watch() -> io::Result<Self> {
         let gone = Arc::new(Notify::new());
         let told = Arc::clone(&gone);
-        thread::Builder::new().name("hangup".to_owned()).spawn(move || {
-            if ends() {
-                told.notify_one();
-            }
-        })?;
+        let name = "hangup".to_owned();
+        thread::Builder::new().name(name).spawn(move || end(&told))?;
         Ok(Self { gone })
     }
 
     /// Waits for it. Dropped without loss.
     pub async fn happened(&self) {
         self.gone.notified().await;
+    }
+}
+
+/// Tells the end, and makes it come.
+#[allow(
+    clippy::exit,
+    reason = "the thread that should end it may be the one that hangs"
+)]
+fn end(told: &Notify) {
+    if ends() {
+        told.notify_one();
+        // crossterm reads what is no longer there for ever, on the thread that would have to hear
+        // this. The journal bears an end at any moment.
+        thread::sleep(GRACE);
+        std::process::exit(130);
     }
 }
 
