@@ -231,8 +231,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_it_back() {
     terminal.press("fg\r");
     terminal.see("1 Releases");
     // It reads keys again.
-    terminal.press("?");
-    terminal.see("Help: type words or a key");
+    terminal.insist("?", "Help: type words or a key");
     terminal.press("\u{1b}");
     terminal.until("the panes", |screen| !screen.contains("Help:"));
     terminal.press("q");
