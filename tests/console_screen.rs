@@ -395,6 +395,25 @@ impl Random {
 const LENT: [(&str, &str); 2] = [("PAGER", "true"), ("EDITOR", "true")];
 
 #[test]
+fn garbage_neither_breaks_it_nor_holds_it() {
+    let desk = Desk::new();
+    for seed in [1_u64, 20_250_127, 0xdead_beef] {
+        println!("seed {seed}");
+        let mut random = Random(seed);
+        let mut terminal = desk.ready_with((40, 120), &["--read-only"], &LENT);
+        // q and Ctrl-C leave, as they should: what is tried here is what does not. o would look
+        // for a browser, Ctrl-Z stops.
+        for _ in 0..16 {
+            terminal.send(&random.bytes(512, b"q\x03o\x1a"));
+            let (rows, columns) = (12 + random.below(40) as u16, 50 + random.below(120) as u16);
+            terminal.resize(rows, columns);
+        }
+        let raw = terminal.leave();
+        assert!(!raw.contains("panicked"), "seed {seed}");
+    }
+}
+
+#[test]
 fn garbage_with_everything_in_it_ends_well_at_the_latest_by_q() {
     let desk = Desk::new();
     for seed in [3_u64, 4_294_967_291] {

@@ -55,8 +55,8 @@ pub struct Opening {
     pub demo: bool,
     /// Where everything that happens is recorded.
     pub record: Option<std::path::PathBuf>,
-    /// To be set while another program has the terminal.
-    pub lent: &'static std::sync::atomic::AtomicBool,
+    /// Above zero while what is typed as an interruption is another program's.
+    pub lent: &'static std::sync::atomic::AtomicUsize,
 }
 
 impl Opening {

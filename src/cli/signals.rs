@@ -4,7 +4,7 @@
 //! they ask it to stop. Must not kill a run that is under way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::Ending;
 
 static RUNNING: AtomicBool = AtomicBool::new(false);
-/// True while a pager or an editor has the terminal: Ctrl-C is typed to it, and reaches everybody.
-pub static LENT: AtomicBool = AtomicBool::new(false);
+/// Above zero while a pager or an editor has the terminal: Ctrl-C is typed to it, and reaches everybody.
+pub static LENT: AtomicUsize = AtomicUsize::new(0);
 static TYPED: AtomicBool = AtomicBool::new(false);
 
 /// Ctrl-C was typed where the terminal makes no signal of it. Whoever asked ends on its own.
@@ -56,7 +56,7 @@ impl Requests {
                 return std::future::pending().await;
             }
             let (kind, ..) = futures_util::future::select_all(any).await;
-            if kind != SignalKind::interrupt() || !LENT.load(Ordering::SeqCst) {
+            if kind != SignalKind::interrupt() || LENT.load(Ordering::SeqCst) == 0 {
                 return;
             }
         }

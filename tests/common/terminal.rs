@@ -201,28 +201,6 @@ impl Terminal {
         assert!(drawn, "it has gone; the screen is\n{}", self.text());
     }
 
-    /// Presses again, every second, until `text` is there.
-    #[track_caller]
-    pub fn insist(&mut self, keys: &str, text: &str) {
-        for _ in 0..PATIENCE.as_secs() {
-            self.press(keys);
-            let end = Instant::now() + Duration::from_secs(1);
-            while !(self.whole() && self.text().contains(text)) {
-                match self
-                    .output
-                    .recv_timeout(end.saturating_duration_since(Instant::now()))
-                {
-                    Ok(bytes) => self.take(&bytes),
-                    Err(_) => break,
-                }
-            }
-            if self.text().contains(text) {
-                return;
-            }
-        }
-        panic!("never saw {text}; the screen is\n{}", self.text());
-    }
-
     pub fn press(&mut self, keys: &str) {
         self.send(keys.as_bytes());
     }

@@ -107,12 +107,13 @@ impl Drop for Borrower {
     }
 }
 
-/// Runs the first of `commands` that there is, with `text` on its standard input where there is
-/// one, and waits for its end.
+/// Runs the first of `commands` that there is, with `text` on its standard input or else the
+/// `keyboard`, and waits for its end.
 pub async fn run(
     commands: Vec<Vec<String>>,
     file: Option<&Path>,
     text: Option<String>,
+    keyboard: impl Fn() -> io::Result<Stdio>,
 ) -> Result<(), Problem> {
     let mut missing = Vec::new();
     for command in commands {
@@ -121,9 +122,12 @@ pub async fn run(
         };
         let mut wanted = Command::new(program);
         wanted.args(arguments).args(file).env_clear().envs(inherited());
-        if text.is_some() {
-            wanted.stdin(Stdio::piped());
-        }
+        let input = if text.is_some() {
+            Ok(Stdio::piped())
+        } else {
+            keyboard()
+        };
+        wanted.stdin(input.map_err(|error| failed(program).because(&error))?);
         match wanted.spawn() {
             Ok(child) => {
                 let status = attend(Borrower(Some(child)), text).await;
@@ -232,6 +236,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_child_reads_its_text_and_inherits_no_token() {
+        let none = || Ok(Stdio::null());
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out");
         let script = folder.path().join("pager");
@@ -244,7 +249,7 @@ mod tests {
         let absent = vec!["windlass-no-such-pager".to_owned()];
         // Far more than a pipe holds.
         let text = "line\n".repeat(50_000);
-        run(vec![absent.clone(), command], None, Some(text.clone()))
+        run(vec![absent.clone(), command], None, Some(text.clone()), none)
             .await
             .unwrap();
         let written = std::fs::read_to_string(&out).unwrap();
@@ -255,15 +260,15 @@ mod tests {
         {
             assert!(INHERITED.contains(&name), "{name}");
         }
-        let problem = run(vec![absent], None, None).await.unwrap_err();
+        let problem = run(vec![absent], None, None, none).await.unwrap_err();
         assert!(
             problem.summary.as_str().contains("windlass-no-such-pager"),
             "{problem}"
         );
-        let problem = run(vec![vec!["false".to_owned()]], None, None).await.unwrap_err();
+        let problem = run(vec![vec!["false".to_owned()]], None, None, none).await.unwrap_err();
         assert!(problem.to_string().contains("exit status"), "{problem}");
         // One that reads nothing at all is no fault.
-        run(vec![vec!["true".to_owned()]], None, Some(text))
+        run(vec![vec!["true".to_owned()]], None, Some(text), none)
             .await
             .unwrap();
     }

@@ -12,6 +12,7 @@ mod events;
 mod executor;
 mod frames;
 mod hangup;
+mod keyboard;
 mod marker;
 mod notify;
 mod pointer;
@@ -23,7 +24,8 @@ mod watch;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use chrono::Utc;
 use crossterm::event::{Event, EventStream};
@@ -46,6 +48,7 @@ use events::Input;
 use executor::Executor;
 use frames::{Frames, Source, Woken};
 use hangup::Hangup;
+use keyboard::Keyboard;
 use pointer::Pointer;
 use recorder::Recorder;
 use terminal::Screen;
@@ -62,8 +65,8 @@ pub struct ConsoleOptions {
     pub demo: bool,
     /// Where everything that happens is recorded.
     pub record: Option<PathBuf>,
-    /// Set while another program has the terminal.
-    pub lent: Option<&'static AtomicBool>,
+    /// Above zero while what is typed as an interruption is another program's.
+    pub lent: Option<&'static AtomicUsize>,
 }
 
 /// Messages that may wait before whoever sends one has to.
@@ -108,6 +111,7 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
     if tour::offered(&model) && !marker::is_set(&folder) {
         model.tour = Some(tour::Step::FIRST);
     }
+    let keyboard = Keyboard::take().map_err(|error| terminal_problem(&error))?;
     let mut screen = Screen::enter(title, model.mouse).map_err(|error| terminal_problem(&error))?;
     let mut console = Console {
         folder,
@@ -123,6 +127,7 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
         pointer: Pointer::default(),
         notified_by: notify::form(variable),
         settings: user_file,
+        keyboard,
         lent: options.lent,
         recorder,
         links,
@@ -182,7 +187,8 @@ struct Console {
     pointer: Pointer,
     notified_by: notify::Form,
     settings: Option<PathBuf>,
-    lent: Option<&'static AtomicBool>,
+    keyboard: Keyboard,
+    lent: Option<&'static AtomicUsize>,
     recorder: Option<Recorder>,
     links: bool,
 }
@@ -423,7 +429,8 @@ impl Console {
         self.inputs.events = None;
         screen.lend();
         let lent = Lent::of(self.lent);
-        let ended = child::run(commands, file.as_deref(), text).await;
+        let keyboard = || self.keyboard.for_a_child();
+        let ended = child::run(commands, file.as_deref(), text, keyboard).await;
         drop(lent);
         screen.take_back()?;
         self.back(screen)?;
@@ -431,22 +438,30 @@ impl Console {
     }
 }
 
-/// Says that another program has the terminal, until it is dropped.
-struct Lent(Option<&'static AtomicBool>);
+/// How long an interruption that was typed to another program may be on its way to this one.
+const LATE: Duration = Duration::from_secs(1);
+
+/// Says that another program has the terminal, until a moment after this is dropped: a Ctrl-C that
+/// ends a pager reaches everybody, and here it may be heard when the pager has gone already. While
+/// the terminal is ours, no key makes such a signal.
+struct Lent(Option<&'static AtomicUsize>);
 
 impl Lent {
-    fn of(flag: Option<&'static AtomicBool>) -> Self {
-        if let Some(flag) = flag {
-            flag.store(true, Ordering::SeqCst);
+    fn of(count: Option<&'static AtomicUsize>) -> Self {
+        if let Some(count) = count {
+            count.fetch_add(1, Ordering::SeqCst);
         }
-        Self(flag)
+        Self(count)
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if let Some(flag) = self.0 {
-            flag.store(false, Ordering::SeqCst);
+        if let Some(count) = self.0 {
+            tokio::spawn(async move {
+                tokio::time::sleep(LATE).await;
+                count.fetch_sub(1, Ordering::SeqCst);
+            });
         }
     }
 }
