@@ -265,7 +265,9 @@ mod tests {
             problem.summary.as_str().contains("windlass-no-such-pager"),
             "{problem}"
         );
-        let problem = run(vec![vec!["false".to_owned()]], None, None, none).await.unwrap_err();
+        let problem = run(vec![vec!["false".to_owned()]], None, None, none)
+            .await
+            .unwrap_err();
         assert!(problem.to_string().contains("exit status"), "{problem}");
         // One that reads nothing at all is no fault.
         run(vec![vec!["true".to_owned()]], None, Some(text), none)
