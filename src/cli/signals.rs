@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and a closed terminal.
+//! Ctrl-C, Ctrl-\, SIGTERM and a closed terminal.
 //!
 //! Owns what they mean: before a run nothing has happened, so the command just ends; during a run
 //! they ask it to stop. Must not kill a run that is under way.
@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::Ending;
 
 static RUNNING: AtomicBool = AtomicBool::new(false);
-/// Above zero while a pager or an editor has the terminal: Ctrl-C is typed to it, and reaches everybody.
+/// Above zero while a pager or an editor has the terminal: Ctrl-C and Ctrl-\ are typed to it, and
+/// reach everybody.
 pub static LENT: AtomicUsize = AtomicUsize::new(0);
 static TYPED: AtomicBool = AtomicBool::new(false);
 
@@ -31,6 +32,7 @@ impl Requests {
     fn listen() -> Self {
         let kinds = [
             SignalKind::interrupt(),
+            SignalKind::quit(),
             SignalKind::terminate(),
             SignalKind::hangup(),
         ];
@@ -56,7 +58,8 @@ impl Requests {
                 return std::future::pending().await;
             }
             let (kind, ..) = futures_util::future::select_all(any).await;
-            if kind != SignalKind::interrupt() || LENT.load(Ordering::SeqCst) == 0 {
+            let typed = kind == SignalKind::interrupt() || kind == SignalKind::quit();
+            if !typed || LENT.load(Ordering::SeqCst) == 0 {
                 return;
             }
         }

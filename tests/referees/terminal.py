@@ -25,6 +25,7 @@ class Terminal:
         self.process = start(
             command, env=env, cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, preexec_fn=take
         )
+        self.name = os.ttyname(theirs)
         os.close(theirs)
         self.ours, self.shown, self.seen = ours, "", 0
 
@@ -65,6 +66,22 @@ class Terminal:
                 return False
             patience = 0
         return True
+
+    def taken_in(self, patience=30):
+        """Reads until everything that was sent has been read there; False once nobody is there, None where nobody reads."""
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            if not self.drain(0.002):
+                return False
+            # Opened only for this look: one that stayed open would keep the terminal alive.
+            theirs = os.open(self.name, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
+            try:
+                waiting = struct.unpack("i", fcntl.ioctl(theirs, termios.FIONREAD, bytes(4)))[0]
+            finally:
+                os.close(theirs)
+            if not waiting:
+                return True
+        return None
 
     def echoes(self):
         """True while the terminal shows what is typed."""

@@ -27,11 +27,15 @@ pub struct Outline {
 
 /// The review for `width` columns.
 pub fn outline(model: &Model, review: &Review, width: usize) -> Outline {
+    let page = build(model, review, width, review.at.as_deref());
+    let at = index(&page.entries, review.at.as_deref());
+    let key = page.entries.get(at).map(|entry| entry.key.clone());
     // Which entries there are does not depend on where the cursor is.
-    let entries = build(model, review, width, None).entries;
-    let at = index(&entries, review.at.as_deref());
-    let key = entries.get(at).map(|entry| entry.key.as_str());
-    let page = build(model, review, width, key);
+    let page = if key == review.at {
+        page
+    } else {
+        build(model, review, width, key.as_deref())
+    };
     Outline {
         lines: page.lines,
         entries: page.entries,
