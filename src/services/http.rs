@@ -346,6 +346,17 @@ impl Http {
     /// Sends once and hands over the answer with its body unread, whatever its status. There is no
     /// limit on the whole; waits that the host asked for are kept and noted.
     pub async fn open(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
+        let (host, response) = self.answered(request).await?;
+        self.note_wait(&host, response.status().as_u16(), response.headers());
+        Ok(response)
+    }
+
+    /// Sends once, after the wait that its host asked for; the host that was asked, and its answer's
+    /// beginning.
+    async fn answered(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<(String, reqwest::Response), Failure> {
         let (client, request) = request.build_split();
         let request = request.map_err(|error| Failure::of(&error))?;
         let host = host_of(request.url());
@@ -356,8 +367,7 @@ impl Http {
             .await
             .map_err(|error| Failure::of(&error))?;
         self.note_clock(&host_of(response.url()), asked.elapsed(), response.headers());
-        self.note_wait(&host, response.status().as_u16(), response.headers());
-        Ok(response)
+        Ok((host, response))
     }
 
     /// Sends once and reads the whole answer, whatever its status. Waits first if the host asked
@@ -371,16 +381,7 @@ impl Http {
         limit: Duration,
         request: reqwest::RequestBuilder,
     ) -> Result<Answer, Failure> {
-        let (client, request) = request.timeout(limit).build_split();
-        let request = request.map_err(|error| Failure::of(&error))?;
-        let host = host_of(request.url());
-        self.wait_for(&host).await;
-        let asked = Instant::now();
-        let response = client
-            .execute(request)
-            .await
-            .map_err(|error| Failure::of(&error))?;
-        self.note_clock(&host_of(response.url()), asked.elapsed(), response.headers());
+        let (host, response) = self.answered(request.timeout(limit)).await?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let url = response.url().clone();

@@ -160,14 +160,5 @@ fn below(model: &Model, spec: Option<&'static ActionSpec>, inner: Rect, frame: &
         .take(2);
     let texts = sentence.map(|text| (text, tone)).chain([(command, Tone::Dim)]);
     let top = inner.bottom().saturating_sub(3).max(inner.y + 1);
-    for ((text, tone), y) in texts.zip(top..inner.bottom()) {
-        let rect = Rect::new(inner.x, y, inner.width, 1);
-        view::line(
-            model,
-            frame,
-            rect,
-            vec![Piece::new(format!(" {text}"), tone)],
-            false,
-        );
-    }
+    view::texts(model, frame, inner, top, texts);
 }

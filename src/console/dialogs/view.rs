@@ -190,14 +190,5 @@ fn question(model: &Model, frame: &mut Frame, title: &str, lines: &[&str], answe
         .iter()
         .map(|line| (line.as_str(), Tone::Plain))
         .chain([("", Tone::Plain), (answers, Tone::Accent)]);
-    for ((text, tone), y) in texts.zip(inner.y..inner.bottom()) {
-        let rect = Rect::new(inner.x, y, inner.width, 1);
-        view::line(
-            model,
-            frame,
-            rect,
-            vec![Piece::new(format!(" {text}"), tone)],
-            false,
-        );
-    }
+    view::texts(model, frame, inner, inner.y, texts);
 }

@@ -54,6 +54,17 @@ impl PaneId {
         }
     }
 
+    /// Its title where there is little room.
+    pub const fn short_title(self) -> &'static str {
+        match self {
+            Self::Releases => "Rel",
+            Self::Channels => "Chan",
+            Self::Charms => "Charm",
+            Self::Credentials => "Cred",
+            Self::Activity => "Act",
+        }
+    }
+
     /// Its number, from 1.
     pub fn number(self) -> usize {
         Self::ALL.iter().position(|p| *p == self).unwrap_or(0) + 1

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod flows;
+mod images;
 mod keys;
 mod names;
 mod pane_states;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::world::{console, now, press, screen, seen, setting, type_in};
+use super::images::seen;
+use super::world::{console, now, press, screen, setting, type_in};
 use crate::console::actions::{self, ActionId, Availability, Key};
 use crate::console::dialogs::Modal;
 use crate::console::effect::Effect;

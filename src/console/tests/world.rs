@@ -8,10 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
+use super::images::{detail, seen};
 use crate::config::Workspace;
 use crate::console::actions::Key;
 use crate::console::effect::Effect;
-use crate::console::image::{Seen, There, Wanted};
 use crate::console::model::Setting;
 use crate::console::update::update;
 use crate::console::view::look::Look;
@@ -22,14 +22,13 @@ use crate::domain::charm::{
     Attached, ChannelRow, CharmFacts, DeclaredResource, ImageBehind, ResourceFacts, RevisionFacts,
 };
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
-use crate::domain::detail::{Layer, PlatformDetail};
 use crate::domain::image::{Platform, PlatformImage};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts, SessionFacts};
 use crate::domain::snapshot::PullQuota;
 use crate::domain::{
     Author, Base, BundleFacts, CharmRevision, ConfigDigest, ContentFacts, Digest, FileBytes, Fingerprint,
-    GitHubRepository, ImageDetail, ImageFacts, ImageSource, KeyId, ManifestDigest, Observed, Origin, Outside,
-    Reference, Release, ResolvedImage, ResourceRevision, SessionId, Snapshot,
+    GitHubRepository, ImageFacts, KeyId, ManifestDigest, Observed, Origin, Outside, Release, ResolvedImage,
+    ResourceRevision, SessionId, Snapshot,
 };
 use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::{
@@ -100,7 +99,7 @@ pub(super) fn now() -> DateTime<Utc> {
         .to_utc()
 }
 
-fn digest(seed: &str) -> Digest {
+pub(super) fn digest(seed: &str) -> Digest {
     use sha2::{Digest as _, Sha256};
     Digest::from_bytes(Sha256::digest(seed.as_bytes()).into())
 }
@@ -497,69 +496,6 @@ fn looked_for(previous: Arc<Snapshot>, intent: &Intent) -> Arc<Snapshot> {
     };
     snapshot.content = Observed::read(ContentFacts::Image(Box::new(facts)), now());
     Arc::new(snapshot)
-}
-
-/// An image of two layers, one of which all images have in common.
-pub(super) fn detail(source: &ImageSource) -> ImageDetail {
-    let seed = source.to_string();
-    let layer = |seed: &str, size: u64| Layer {
-        digest: digest(seed),
-        size,
-        media_type: Outside::new("application/vnd.oci.image.layer.v1.tar+gzip"),
-        foreign: false,
-    };
-    let layers = vec![layer("base", 28_000_000), layer(&seed, 307_000_000)];
-    ImageDetail {
-        source: source.clone(),
-        digest: ManifestDigest(digest(&seed)),
-        media_type: "application/vnd.oci.image.manifest.v1+json".into(),
-        size: 335_000_000,
-        platforms: vec![PlatformDetail {
-            image: PlatformImage {
-                platform: Platform {
-                    os: "linux".into(),
-                    architecture: "amd64".into(),
-                    variant: None,
-                },
-                digest: ManifestDigest(digest(&seed)),
-                config_digest: ConfigDigest(digest(&format!("config {seed}"))),
-                size: 335_000_000,
-            },
-            created: Some(now() - TimeDelta::days(40)),
-            labels: [(
-                "version".to_owned(),
-                Outside::new(seed.rsplit(':').next().unwrap()),
-            )]
-            .into(),
-            env: vec![Outside::new(format!("SEED={seed}"))],
-            entrypoint: vec![Outside::new("java"), Outside::new("-jar")],
-            command: Vec::new(),
-            layers,
-        }],
-        attestations: vec![ManifestDigest(digest("attestation"))],
-    }
-}
-
-/// What is seen of an image; where it goes somewhere, the common layer is there.
-pub(super) fn seen(image: &Wanted, goes: bool) -> Seen {
-    let source = match image {
-        Wanted::From(source) => source.clone(),
-        other => {
-            let reference = "registry.jujucharms.com/charm/x/image:1";
-            let mut source = Reference::parse(reference).unwrap();
-            source.target = crate::domain::Target::Tag(format!("{other:?}").len().to_string());
-            ImageSource::Registry(source)
-        }
-    };
-    let there = if goes {
-        There::Layers([digest("base")].into())
-    } else {
-        There::NotAsked
-    };
-    Seen {
-        detail: detail(&source),
-        there,
-    }
 }
 
 /// Presses `key`, answers what can be answered, and returns the rest.

@@ -41,18 +41,26 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
         .zip(&keys)
         .map(|(spec, key)| words::width(key) + words::width(spec.title) + 3)
         .collect();
-    // What leads out is always shown: it keeps its room.
+    // What one most likely came for is always shown; then what leads out, nearest way first: it
+    // keeps its room.
     let leads_out = |spec: &actions::ActionSpec| spec.footer.is_some_and(|rank| rank >= LEADS_OUT);
-    let tail: usize = specs
-        .iter()
-        .zip(&widths)
-        .filter(|(spec, _)| leads_out(spec))
-        .map(|(_, columns)| columns)
-        .sum();
+    let all = specs.iter().zip(&widths);
+    let first = all.clone().find(|(spec, _)| !leads_out(spec));
+    let mut taken = first.map_or(0, |(_, columns)| *columns);
+    let (mut tail, room) = (0, usize::from(area.right().saturating_sub(x)) + 2);
+    let mut kept = Vec::new();
+    for (spec, columns) in all.filter(|(spec, _)| leads_out(spec)) {
+        if taken + columns <= room {
+            kept.push(spec.id);
+            tail += columns;
+            taken += columns;
+        }
+    }
     for ((spec, key), columns) in specs.iter().zip(keys).zip(widths) {
         let left = usize::from(area.right().saturating_sub(x));
-        let needed = if leads_out(spec) { columns } else { columns + tail };
-        if needed > left + 2 {
+        let out = leads_out(spec);
+        let needed = if out { columns } else { columns + tail };
+        if needed > left + 2 || (out && !kept.contains(&spec.id)) {
             continue;
         }
         let enabled = (spec.availability)(model) == Availability::Enabled;

@@ -18,14 +18,20 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame) {
     let width = usize::from(area.width);
     let right = right(model);
     let right_width: usize = right.iter().map(|p| words::width(&p.text)).sum();
-    let mut left = vec![Piece::new(" windlass  ", Tone::Strong)];
-    left.push(Piece::new(
-        words::cut(&model.workspace().name, width / 3),
-        Tone::Accent,
-    ));
-    if model.setting.demo {
-        left.push(Piece::new(" (demo world)", Tone::Warn));
-    }
+    let name = words::cut(&model.workspace().name, width / 3);
+    let demo = if model.setting.demo { " (demo world)" } else { "" };
+    let own = " windlass  ";
+    // What ends soon is worth more than whose window this is.
+    let own = if words::width(own) + words::width(&name) + demo.len() + right_width > width {
+        " "
+    } else {
+        own
+    };
+    let mut left = vec![
+        Piece::new(own, Tone::Strong),
+        Piece::new(name, Tone::Accent),
+        Piece::new(demo, Tone::Warn),
+    ];
     let mut used: usize = left.iter().map(|p| words::width(&p.text)).sum();
     for group in services(model) {
         let columns: usize = group.iter().map(|p| words::width(&p.text)).sum();

@@ -208,6 +208,26 @@ pub fn line(model: &Model, frame: &mut Frame, rect: Rect, pieces: Vec<Piece>, se
     }
 }
 
+/// Draws each of `texts` in a line of its own, from the line `top` of `inner` to its end.
+pub fn texts<T: std::fmt::Display>(
+    model: &Model,
+    frame: &mut Frame,
+    inner: Rect,
+    top: u16,
+    texts: impl Iterator<Item = (T, Tone)>,
+) {
+    for ((text, tone), y) in texts.zip(top..inner.bottom()) {
+        let rect = Rect::new(inner.x, y, inner.width, 1);
+        line(
+            model,
+            frame,
+            rect,
+            vec![Piece::new(format!(" {text}"), tone)],
+            false,
+        );
+    }
+}
+
 /// Says at the lower edge of a box how much is above and below; returns the columns that takes.
 pub fn scroll_mark(
     model: &Model,

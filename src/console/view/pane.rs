@@ -16,23 +16,26 @@ use crate::domain::snapshot::Standing;
 pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     let look = &model.setting.look;
     let mut x = area.x + 1;
-    let all: usize = PaneId::ALL.iter().map(|p| p.title().len() + 4).sum();
     let room = usize::from(area.width).saturating_sub(1);
-    // The pane that is shown is named in full; of the others as much as fits all of them.
-    let own = model.pane.title().len() + 4;
-    let others = PaneId::ALL.len() - 1;
-    let letters = if all <= room {
-        usize::MAX
+    let fits = |name: fn(PaneId) -> &'static str| {
+        let all: usize = PaneId::ALL.iter().map(|pane| name(*pane).len() + 4).sum();
+        all <= room
+    };
+    // The box of the pane that is shown has its name in full.
+    let name: fn(PaneId) -> &'static str = if fits(PaneId::title) {
+        PaneId::title
+    } else if fits(PaneId::short_title) {
+        PaneId::short_title
     } else {
-        (room.saturating_sub(own) / others).saturating_sub(4)
+        |_| ""
     };
     for pane in PaneId::ALL {
         let own = pane == model.pane;
-        let text = match letters {
-            _ if own && !look.borders => format!("[{} {}]", pane.number(), pane.title()),
-            _ if own => format!(" {} {} ", pane.number(), pane.title()),
-            0..2 => format!(" {} ", pane.number()),
-            _ => format!(" {} {} ", pane.number(), words::cut(pane.title(), letters)),
+        let text = format!("{} {}", pane.number(), name(pane));
+        let text = if own && !look.borders {
+            format!("[{}]", text.trim_end())
+        } else {
+            format!(" {} ", text.trim_end())
         };
         let columns = (words::width(&text) as u16).min(area.right().saturating_sub(x));
         let rect = Rect::new(x, area.y, columns, 1);

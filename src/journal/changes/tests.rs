@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::domain::{CharmRevision, ResourceRevision};
 use crate::journal::{Made, Outcome};
-use crate::plan::{Attach, PublishIntent, RollbackIntent, RolledBack, State, StepId};
+use crate::plan::{Attach, PublishIntent, RollbackIntent, RolledBack, StepId};
 
 fn serving(revision: u64, resource: u64) -> Serving {
     Serving {
@@ -15,18 +15,7 @@ fn serving(revision: u64, resource: u64) -> Serving {
 }
 
 fn step(id: &str, op: Op) -> Step {
-    Step {
-        id: StepId(id.to_owned()),
-        kind: op.kind().to_owned(),
-        target: Outside::new(id),
-        before: State::Nothing(()),
-        after: State::Nothing(()),
-        bytes: None,
-        skip_reason: None,
-        undo: Outside::default(),
-        optional: false,
-        op,
-    }
+    Step::new(StepId(id.to_owned()), op, id)
 }
 
 fn release(charm: &str, before: Option<Serving>, from: AttachFrom) -> Step {

@@ -98,6 +98,9 @@ fn cell_pieces(look: &Look, cell: &Cell, columns: usize) -> Vec<Piece> {
     let mut text = revision.clone();
     if *more > 0 {
         text.push_str(&format!(" +{more}"));
+        if words::width(&text) > columns {
+            text = format!("{revision}+");
+        }
     }
     let mut pieces = vec![Piece::new(text.clone(), Tone::Plain)];
     let mut used = words::width(&text);

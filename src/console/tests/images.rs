@@ -1,0 +1,72 @@
+//! Images as the console sees them.
+
+use chrono::TimeDelta;
+
+use super::world::{digest, now};
+use crate::console::image::{Seen, There, Wanted};
+use crate::domain::detail::{Layer, PlatformDetail};
+use crate::domain::image::{Platform, PlatformImage};
+use crate::domain::{ConfigDigest, ImageDetail, ImageSource, ManifestDigest, Outside, Reference};
+
+/// An image of two layers, one of which all images have in common.
+pub(super) fn detail(source: &ImageSource) -> ImageDetail {
+    let seed = source.to_string();
+    let layer = |seed: &str, size: u64| Layer {
+        digest: digest(seed),
+        size,
+        media_type: Outside::new("application/vnd.oci.image.layer.v1.tar+gzip"),
+        foreign: false,
+    };
+    let layers = vec![layer("base", 28_000_000), layer(&seed, 307_000_000)];
+    ImageDetail {
+        source: source.clone(),
+        digest: ManifestDigest(digest(&seed)),
+        media_type: "application/vnd.oci.image.manifest.v1+json".into(),
+        size: 335_000_000,
+        platforms: vec![PlatformDetail {
+            image: PlatformImage {
+                platform: Platform {
+                    os: "linux".into(),
+                    architecture: "amd64".into(),
+                    variant: None,
+                },
+                digest: ManifestDigest(digest(&seed)),
+                config_digest: ConfigDigest(digest(&format!("config {seed}"))),
+                size: 335_000_000,
+            },
+            created: Some(now() - TimeDelta::days(40)),
+            labels: [(
+                "version".to_owned(),
+                Outside::new(seed.rsplit(':').next().unwrap()),
+            )]
+            .into(),
+            env: vec![Outside::new(format!("SEED={seed}"))],
+            entrypoint: vec![Outside::new("java"), Outside::new("-jar")],
+            command: Vec::new(),
+            layers,
+        }],
+        attestations: vec![ManifestDigest(digest("attestation"))],
+    }
+}
+
+/// What is seen of an image; where it goes somewhere, the common layer is there.
+pub(super) fn seen(image: &Wanted, goes: bool) -> Seen {
+    let source = match image {
+        Wanted::From(source) => source.clone(),
+        other => {
+            let reference = "registry.jujucharms.com/charm/x/image:1";
+            let mut source = Reference::parse(reference).unwrap();
+            source.target = crate::domain::Target::Tag(format!("{other:?}").len().to_string());
+            ImageSource::Registry(source)
+        }
+    };
+    let there = if goes {
+        There::Layers([digest("base")].into())
+    } else {
+        There::NotAsked
+    };
+    Seen {
+        detail: detail(&source),
+        there,
+    }
+}

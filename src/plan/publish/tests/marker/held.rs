@@ -1,0 +1,43 @@
+//! A release that is held.
+
+use super::*;
+
+fn held(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.holds = Observed::read(["2025-01-27".parse().unwrap()].into(), now());
+    snapshot
+}
+
+#[test]
+fn naming_a_release_lifts_its_hold_just_before_the_branch() {
+    let plan = of(&held(snapshot()), &new()).unwrap();
+    let kinds = kinds(&plan);
+    assert_eq!(kinds[kinds.len() - 2..], ["lift-hold", "create-branch"]);
+    assert!(warned(&plan, "lifts the hold"), "{:?}", plan.warnings);
+    // A rollback held it, the branch stayed: publishing it again lifts the hold all the same.
+    let again = of(&held(published()), &new()).unwrap();
+    assert_eq!(step(&again, "lift-hold/2025-01-27").skip_reason, None);
+}
+
+#[test]
+fn a_hold_stays_where_no_branch_is_made() {
+    let mut narrowed = new();
+    narrowed.charms = [charm(ENGINE)].into();
+    for wish in [
+        narrowed,
+        without(&[Part::Branch]),
+        without(&[Part::Branch, Part::Bundle]),
+    ] {
+        let plan = of(&held(snapshot()), &wish).unwrap();
+        assert!(!kinds(&plan).contains(&"lift-hold"));
+        assert!(warned(&plan, "held"), "{:?}", plan.warnings);
+    }
+}
+
+#[test]
+fn holds_that_could_not_be_read_are_a_warning() {
+    let mut snapshot = snapshot();
+    snapshot.holds = Observed::failed(Problem::new(Kind::Network, "down"));
+    let plan = of(&snapshot, &new()).unwrap();
+    assert!(!kinds(&plan).contains(&"lift-hold"));
+    assert!(warned(&plan, "could not be read"), "{:?}", plan.warnings);
+}

@@ -1,0 +1,93 @@
+//! What the GitHub token must be allowed, known before anything is written.
+
+use super::*;
+
+/// Refused for want of a token; its hints as one text.
+fn refused(snapshot: &Snapshot) -> String {
+    let problem = of(snapshot, &new()).unwrap_err();
+    assert_eq!(problem.kind, Kind::Credentials, "{problem}");
+    let hints: Vec<String> = problem.hints.iter().map(ToString::to_string).collect();
+    let hints = hints.join(" ");
+    for word in [
+        "repo",
+        "public_repo",
+        "Contents: write",
+        "--without branch,bundle",
+    ] {
+        assert!(hints.contains(word), "{hints}");
+    }
+    assert!(of(snapshot, &without(&[Part::Branch, Part::Bundle])).is_ok());
+    problem.to_string()
+}
+
+fn token(scopes: &[&str], sort: &str) -> Observed<CredentialFacts> {
+    let mut facts = credential();
+    facts.kind = "github".into();
+    facts.scopes = scopes.iter().map(Outside::new).collect();
+    facts.remarks = vec![Outside::new(sort)];
+    Observed::read(facts, now())
+}
+
+#[test]
+fn without_a_token_that_may_write_nothing_is_planned() {
+    let mut readable = snapshot();
+    repository(&mut readable).writable = Some(false);
+    assert!(refused(&readable).contains("finos/legend-juju-bundle"));
+    let absent = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
+    let mut anonymous = snapshot();
+    repository(&mut anonymous).writable = None;
+    anonymous.github = absent;
+    assert!(refused(&anonymous).contains("no GitHub token is set"));
+    for kind in [Kind::NotFound, Kind::Credentials] {
+        let mut hidden = snapshot();
+        hidden.bundle = Observed::failed(Problem::new(kind, "nothing to see"));
+        assert!(refused(&hidden).contains("nothing to see"));
+    }
+    let mut down = snapshot();
+    down.bundle = Observed::failed(Problem::new(Kind::Network, "down"));
+    assert_eq!(of(&down, &new()).unwrap_err().kind, Kind::Network);
+}
+
+#[test]
+fn a_classic_token_needs_its_scope_and_other_tokens_list_none() {
+    let with = |facts: Observed<CredentialFacts>| {
+        let mut snapshot = snapshot();
+        snapshot.github = facts;
+        snapshot
+    };
+    assert!(refused(&with(token(&["workflow"], "classic token"))).contains("workflow"));
+    assert!(refused(&with(token(&[], "classic token"))).contains("none"));
+    for fine in [
+        token(&["repo"], "classic token"),
+        token(&["public_repo", "workflow"], "classic token"),
+        token(&[], "fine-grained or app token"),
+    ] {
+        assert!(of(&with(fine), &new()).is_ok());
+    }
+}
+
+#[test]
+fn where_nothing_is_written_no_right_is_asked_for() {
+    let mut snapshot = published();
+    repository(&mut snapshot).writable = Some(false);
+    assert!(of(&snapshot, &new()).is_ok());
+    repository(&mut snapshot).branches.clear();
+    assert!(of(&snapshot, &without(&[Part::Branch])).is_ok());
+}
+
+#[test]
+fn the_store_token_must_reach_the_bundle_too() {
+    let mut snapshot = snapshot();
+    let named = |name: &str| crate::domain::credential::PackageScope {
+        kind: Outside::new("charm"),
+        name: Some(Outside::new(name)),
+        id: None,
+    };
+    let mut narrow = credential();
+    narrow.packages = Some([ENGINE, SDLC, STUDIO].map(named).into());
+    snapshot.credential = Observed::read(narrow, now());
+    let problem = of(&snapshot, &new()).unwrap_err();
+    assert_eq!(problem.kind, Kind::Credentials);
+    assert!(problem.hints[0].as_str().contains("--bundle finos-legend-bundle"));
+    assert!(of(&snapshot, &without(&[Part::Bundle])).is_ok());
+}
