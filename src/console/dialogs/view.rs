@@ -94,10 +94,9 @@ fn draw_prompt(model: &Model, prompt: &Prompt, frame: &mut Frame) {
     view::clear(frame, area);
     let inner = view::boxed(model, frame, area, &prompt.title, None, true);
     let mut y = inner.y;
-    for line in &lines {
-        if y >= inner.bottom() {
-            return;
-        }
+    // Where not all of it has room the end stays: the question, the field, and what is wrong.
+    let fitting = usize::from(inner.height).saturating_sub(1 + error.len());
+    for line in lines.iter().skip(lines.len().saturating_sub(fitting)) {
         view::line(
             model,
             frame,
@@ -107,10 +106,8 @@ fn draw_prompt(model: &Model, prompt: &Prompt, frame: &mut Frame) {
         );
         y += 1;
     }
-    y += 1;
-    if y >= inner.bottom() {
-        y = inner.bottom().saturating_sub(1);
-    }
+    let last = inner.bottom().saturating_sub(1 + error.len() as u16);
+    y = (y + 1).min(last.max(inner.y));
     let field = Rect::new(inner.x, y, inner.width, 1);
     let shown = usize::from(inner.width.saturating_sub(5));
     let scroll = prompt.input.visual_scroll(shown);
@@ -144,8 +141,11 @@ fn draw_choose(model: &Model, choose: &Choose, frame: &mut Frame, drawn: &mut Dr
     let area = layout::dialog(model, columns, u16::try_from(height).unwrap_or(u16::MAX));
     view::clear(frame, area);
     let inner = view::boxed(model, frame, area, &choose.title, None, true);
+    // Three answers are always seen; of what stands before them the end stays, the question.
+    let fitting = usize::from(inner.height).saturating_sub(choose.entries.len().min(3));
     let asked = lines.iter().map(|line| (pieces_of(line), None));
-    let blank = std::iter::once((Vec::new(), None));
+    let asked = asked.skip(lines.len().saturating_sub(fitting));
+    let blank = std::iter::once((Vec::new(), None)).take(usize::from(fitting > lines.len()));
     let entries = choose.entries.iter().enumerate().skip(choose.offset);
     let entries = entries.map(|(at, (text, _))| {
         let mark = if at == choose.at {

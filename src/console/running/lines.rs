@@ -27,6 +27,9 @@ impl RunLine {
     }
 }
 
+/// Below this a step's name has the line for itself.
+const NARROW: usize = 60;
+
 /// All lines for `width` columns.
 pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
     let (live, record) = known(model, &running.run);
@@ -47,10 +50,10 @@ pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
     let progress = live.and_then(|live| live.progress.as_ref());
     // Without bytes there is no bar to leave room for.
     let sends = plan.steps.iter().any(|step| step.op.charm().is_some());
-    let most = if sends {
+    let most = if sends && width >= NARROW {
         width / 2
     } else {
-        width.saturating_sub(12)
+        width.saturating_sub(15)
     };
     let names = plan
         .steps
@@ -169,6 +172,9 @@ fn step_words(model: &Model, step: &Step, width: usize) -> String {
         Some(charm) => target.replacen(charm.as_str(), model.short(charm), 1),
         None => target,
     };
+    if width < NARROW {
+        return format!("{} {short}", step.kind);
+    }
     format!("{:<16} {short}", step.kind)
 }
 

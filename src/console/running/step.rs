@@ -100,17 +100,23 @@ pub(super) fn lines(
         Some(outcome) => (after(seen, outcome, tone), Vec::new()),
         None => under_way(look, seen, heard, now),
     };
+    let columns = |pieces: &[Piece]| pieces.iter().map(|p| words::width(&p.text)).sum::<usize>();
+    let (first, mut rest) = if columns(&line) + columns(&first) <= width {
+        (first, rest)
+    } else {
+        (Vec::new(), first.into_iter().chain(rest).collect())
+    };
     line.extend(first);
     if let Some(lasted) = seen.lasted(now) {
         line.push(Piece::new(format!("  {lasted}"), Tone::Dim));
     }
-    let columns = |pieces: &[Piece]| pieces.iter().map(|p| words::width(&p.text)).sum::<usize>();
     let mut lines = Vec::new();
+    // What has no room beside stands under.
     if columns(&line) + columns(&rest) <= width {
-        line.extend(rest);
-        lines.push(line);
-    } else {
-        lines.push(line);
+        line.extend(rest.drain(..));
+    }
+    lines.push(line);
+    if !rest.is_empty() {
         let mut under = vec![Piece::new(" ".repeat(UNDER), Tone::Plain)];
         under.extend(rest);
         lines.push(under);

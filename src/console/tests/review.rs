@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::world::{console, press, screen};
+use super::world::{console, press, screen, type_in};
 use crate::console::actions::Key;
 use crate::console::model::Screen;
 use crate::console::review;
@@ -117,4 +117,25 @@ fn a_publish_review_unfolded_and_folded() {
         all.push_str(&screen(&model).0);
         insta::assert_snapshot!(format!("publish_review_at_{}", size.0), all);
     }
+}
+
+#[test]
+fn what_is_asked_is_seen_in_the_smallest_terminal() {
+    let mut model = opened((40, 10));
+    press(&mut model, Key::Enter);
+    let shown = |model: &Model| {
+        let (text, drawn) = screen(model);
+        (text.split_whitespace().collect::<Vec<_>>().join(" "), drawn)
+    };
+    assert!(
+        shown(&model).0.contains("Type 2025-01-27 to start"),
+        "{}",
+        screen(&model).0
+    );
+    type_in(&mut model, "2025-01-28");
+    assert!(shown(&model).0.contains("> 2025-01-28"), "{}", screen(&model).0);
+    press(&mut model, Key::Enter);
+    let text = shown(&model).0;
+    assert!(text.contains("││ > ││"), "{}", screen(&model).0);
+    assert!(text.contains("that is not 2025-01-27"), "{}", screen(&model).0);
 }
