@@ -117,6 +117,8 @@ pub fn main(console: Console) -> ExitCode {
     let output = Output::new(&cli.global);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
+        // A thread that waited for more to do would wake an idle console just to end.
+        .thread_keep_alive(std::time::Duration::from_millis(500))
         .enable_all()
         .build()
     {

@@ -113,7 +113,7 @@ pub(super) fn lines(
     let mut lines = Vec::new();
     // What has no room beside stands under.
     if columns(&line) + columns(&rest) <= width {
-        line.extend(rest.drain(..));
+        line.append(&mut rest);
     }
     lines.push(line);
     if !rest.is_empty() {
