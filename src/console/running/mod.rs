@@ -194,6 +194,12 @@ pub fn settle(model: &mut Model, width: usize, height: usize) {
     let count = plan(model, &running.run).map_or(0, |plan| plan.steps.len());
     let lines = lines(model, running, width);
     let at = lines.iter().position(|line| line.step == Some(running.cursor));
+    // What stands under a step, why it failed first of all, is to be seen with it.
+    let under = |at: usize| {
+        let mut below = lines.iter().skip(at + 1);
+        below.position(|line| line.step.is_some() || line.pieces.is_empty())
+    };
+    let last = at.map(|at| at + under(at).unwrap_or(lines.len() - at - 1));
     let log = log::lines(model, &running.run, width).len();
     let hidden = model.log_hidden || model.queue.find(&running.run).is_some();
     let Screen::Run(running) = &mut model.screen else {
@@ -202,8 +208,8 @@ pub fn settle(model: &mut Model, width: usize, height: usize) {
     running.in_log &= !hidden;
     running.cursor = running.cursor.min(count.saturating_sub(1));
     running.log_back = running.log_back.min(log.saturating_sub(below));
-    if let Some(at) = at.filter(|_| running.follow) {
-        running.offset = super::listing::window(running.offset, at, above, lines.len());
+    for line in [last, at].into_iter().flatten().filter(|_| running.follow) {
+        running.offset = super::listing::window(running.offset, line, above, lines.len());
     }
     running.offset = running.offset.min(lines.len().saturating_sub(above));
 }
