@@ -51,6 +51,9 @@ def storm(world, name, options, chance):
         else:
             sent += 1
             terminal.send(piece.encode())
+        # Of minutes of frames only the last are looked at; all of them would be copied at every read.
+        if len(terminal.shown) > 1 << 20:
+            terminal.shown = terminal.shown[-(1 << 16):]
         if not terminal.drain(chance.choice((0, 0, 0, 0.01, 0.05))):
             # Help does any action that is chosen in it, and one of them is to leave.
             wrong += ended(terminal)
