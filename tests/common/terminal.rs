@@ -265,12 +265,6 @@ impl Terminal {
         raw
     }
 
-    /// Reads until the screen satisfies `wanted`; false where the program has gone before.
-    #[track_caller]
-    pub fn alive_until(&mut self, what: &str, wanted: impl Fn(&str) -> bool) -> bool {
-        self.read(what, |this| wanted(&this.text()))
-    }
-
     /// Reads until everything that was sent has been read there; false where the program has gone.
     #[track_caller]
     fn taken_in(&mut self) -> bool {

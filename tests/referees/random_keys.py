@@ -116,7 +116,7 @@ def ended(terminal):
     wrong = [] if code == 0 else [f"it ended with {code}: {terminal.shown[-500:]!r}"]
     if "panicked" in terminal.shown:
         wrong.append(f"it panicked: {terminal.shown[-500:]!r}")
-    wrong += [f"{back!r} was not sent last" for taken, back in GIVEN_BACK if terminal.shown.rfind(taken) > terminal.shown.rfind(back)]
+    wrong += [f"{back!r} was not sent last" for taken, back in GIVEN_BACK if terminal.shown.rfind(taken) >= terminal.shown.rfind(back)]
     return wrong
 
 

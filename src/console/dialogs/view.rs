@@ -121,16 +121,8 @@ fn draw_prompt(model: &Model, prompt: &Prompt, frame: &mut Frame) {
     );
     let cursor = prompt.input.visual_cursor().saturating_sub(scroll).min(shown) as u16;
     frame.set_cursor_position((inner.x + 3 + cursor, y));
-    for (text, y) in error.iter().zip(y + 1..inner.bottom()) {
-        let rect = Rect::new(inner.x, y, inner.width, 1);
-        view::line(
-            model,
-            frame,
-            rect,
-            vec![Piece::new(format!(" {text}"), Tone::Bad)],
-            false,
-        );
-    }
+    let wrong = error.iter().map(|text| (text, Tone::Bad));
+    view::texts(model, frame, inner, y + 1, wrong);
 }
 
 fn draw_choose(model: &Model, choose: &Choose, frame: &mut Frame, drawn: &mut Drawn) {

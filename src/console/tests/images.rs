@@ -8,6 +8,20 @@ use crate::domain::detail::{Layer, PlatformDetail};
 use crate::domain::image::{Platform, PlatformImage};
 use crate::domain::{ConfigDigest, ImageDetail, ImageSource, ManifestDigest, Outside, Reference};
 
+/// The one platform of the image that `seed` stands for.
+pub(super) fn on_amd64(seed: &str) -> PlatformImage {
+    PlatformImage {
+        platform: Platform {
+            os: "linux".into(),
+            architecture: "amd64".into(),
+            variant: None,
+        },
+        digest: ManifestDigest(digest(seed)),
+        config_digest: ConfigDigest(digest(&format!("config {seed}"))),
+        size: 335_000_000,
+    }
+}
+
 /// An image of two layers, one of which all images have in common.
 pub(super) fn detail(source: &ImageSource) -> ImageDetail {
     let seed = source.to_string();
@@ -24,16 +38,7 @@ pub(super) fn detail(source: &ImageSource) -> ImageDetail {
         media_type: "application/vnd.oci.image.manifest.v1+json".into(),
         size: 335_000_000,
         platforms: vec![PlatformDetail {
-            image: PlatformImage {
-                platform: Platform {
-                    os: "linux".into(),
-                    architecture: "amd64".into(),
-                    variant: None,
-                },
-                digest: ManifestDigest(digest(&seed)),
-                config_digest: ConfigDigest(digest(&format!("config {seed}"))),
-                size: 335_000_000,
-            },
+            image: on_amd64(&seed),
             created: Some(now() - TimeDelta::days(40)),
             labels: [(
                 "version".to_owned(),

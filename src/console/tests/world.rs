@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use super::images::{detail, seen};
+use super::images::{detail, on_amd64, seen};
 use crate::config::Workspace;
 use crate::console::actions::Key;
 use crate::console::effect::Effect;
@@ -22,13 +22,12 @@ use crate::domain::charm::{
     Attached, ChannelRow, CharmFacts, DeclaredResource, ImageBehind, ResourceFacts, RevisionFacts,
 };
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
-use crate::domain::image::{Platform, PlatformImage};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SecretFacts, SessionFacts};
 use crate::domain::snapshot::PullQuota;
 use crate::domain::{
-    Author, Base, BundleFacts, CharmRevision, ConfigDigest, ContentFacts, Digest, FileBytes, Fingerprint,
-    GitHubRepository, ImageFacts, KeyId, ManifestDigest, Observed, Origin, Outside, Release, ResolvedImage,
-    ResourceRevision, SessionId, Snapshot,
+    Author, Base, BundleFacts, CharmRevision, ContentFacts, Digest, FileBytes, Fingerprint, GitHubRepository,
+    ImageFacts, KeyId, ManifestDigest, Observed, Origin, Outside, Release, ResolvedImage, ResourceRevision,
+    SessionId, Snapshot,
 };
 use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::{
@@ -132,16 +131,7 @@ fn image(workspace: &Workspace, key: &str, tag: &str) -> ResolvedImage {
         digest: ManifestDigest(digest(&seed)),
         media_type: "application/vnd.oci.image.manifest.v1+json".into(),
         size: 335_000_000,
-        platforms: vec![PlatformImage {
-            platform: Platform {
-                os: "linux".into(),
-                architecture: "amd64".into(),
-                variant: None,
-            },
-            digest: ManifestDigest(digest(&seed)),
-            config_digest: ConfigDigest(digest(&format!("config {seed}"))),
-            size: 335_000_000,
-        }],
+        platforms: vec![on_amd64(&seed)],
         attestations: Vec::new(),
     }
 }
