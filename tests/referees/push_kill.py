@@ -154,7 +154,8 @@ def one(target, draw, seed, forget):
     target.relay.at(byte, lambda: kill_now(process))
     process.wait(300)
     kill(process)
-    time.sleep(0.2)  # what is on the wire arrives, or does not
+    # What it had handed to the wire still arrives, and must not be taken for the next try's.
+    need(target.relay.drained(), "the killed process is gone, but not its connections")
     first, first_requests = target.relay.sent, list(target.relay.requests)
     there = {digest for digest in finished(first_requests) if target.has(digest)}
     if process.returncode == 0:

@@ -30,6 +30,8 @@ class Relay:
         #: Bytes that clients sent and got, and the requests among them as "METHOD path".
         self.sent, self.got, self.requests = 0, 0, []
         self._at, self._call = None, None
+        #: Clients whose bytes are still handed on, and a word whenever one is done.
+        self._clients, self._done = 0, threading.Condition(self.lock)
         self.server = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.address = f"127.0.0.1:{self.server.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -46,15 +48,34 @@ class Relay:
         with self.lock:
             self._at, self._call = byte, call
 
+    def drained(self, patience=60):
+        """Waits until no client is left and the last byte that one sent was handed on."""
+        # Who knocks last is let in last: whoever came before is counted by then.
+        with socket.create_connection(self.server.getsockname()) as last:
+            last.shutdown(socket.SHUT_WR)
+            last.recv(1)
+        with self.lock:
+            return self._done.wait_for(lambda: self._clients == 0, patience)
+
     def _accept(self):
         while True:
             try:
                 client, _ = self.server.accept()
             except OSError:
                 return
+            with self.lock:
+                self._clients += 1
             threading.Thread(target=self._connect, args=(client,), daemon=True).start()
 
     def _connect(self, client):
+        try:
+            self._serve(client)
+        finally:
+            with self.lock:
+                self._clients -= 1
+                self._done.notify_all()
+
+    def _serve(self, client):
         try:
             service = socket.create_connection(self.target)
         except OSError:
