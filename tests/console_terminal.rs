@@ -223,12 +223,11 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_it_back() {
     ));
     terminal.see("2 new");
     terminal.press("\u{1a}");
-    terminal.until("the shell", |screen| {
-        screen.contains("SHELL>") && !screen.contains("1 Releases")
-    });
+    terminal.asked("SHELL>", 2);
     given_back(&String::from_utf8_lossy(terminal.raw()));
     terminal.press("echo still-$((40 + 2))\r");
     terminal.see("still-42");
+    terminal.asked("SHELL>", 3);
     terminal.press("fg\r");
     terminal.see("1 Releases");
     // It reads keys again.
@@ -237,9 +236,8 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_brings_it_back() {
     terminal.press("\u{1b}");
     terminal.until("the panes", |screen| !screen.contains("Help:"));
     terminal.press("q");
-    terminal.until("the shell", |screen| {
-        !screen.contains("1 Releases") && screen.contains("SHELL>")
-    });
+    terminal.sees_the_shell();
+    terminal.asked("SHELL>", 4);
     given_back(&String::from_utf8_lossy(terminal.raw()));
     terminal.press("exit\r");
     terminal.end();

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::num::NonZero;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::ioctl_fionread;
+use rustix::termios::{LocalModes, tcgetattr};
 
 /// Longest wait for anything; slow machines run other tests beside.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -181,6 +183,15 @@ impl Terminal {
         self.text()
     }
 
+    /// Reads until the shell has asked so many times: the one that asked before may still be waiting
+    /// for what it started.
+    #[track_caller]
+    pub fn asked(&mut self, prompt: &str, times: usize) -> String {
+        self.until(&format!("prompt {times}"), |screen| {
+            screen.matches(prompt).count() == times
+        })
+    }
+
     #[track_caller]
     pub fn see(&mut self, text: &str) -> String {
         self.until(text, |screen| screen.contains(text))
@@ -201,6 +212,26 @@ impl Terminal {
             last(&this.raw, b"\x1b[?1049h") < last(&this.raw, ENDS)
         });
         assert!(drawn, "it has gone; the screen is\n{}", self.text());
+    }
+
+    /// Reads until the terminal was given back, and asserts that what is typed from then on is taken
+    /// in lines: the shell that is to be seen again expects them.
+    #[track_caller]
+    pub fn sees_the_shell(&mut self) {
+        let last = |raw: &[u8], wanted: &[u8]| raw.windows(wanted.len()).rposition(|part| part == wanted);
+        let left = self.read("the shell", |this| {
+            last(&this.raw, b"\x1b[?1049h") < last(&this.raw, b"\x1b[?1049l")
+        });
+        assert!(left, "it has gone; the screen is\n{}", self.text());
+        let modes = tcgetattr(self.slave()).unwrap().local_modes;
+        assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO), "{modes:?}");
+    }
+
+    /// The terminal as programs in it have it. Opened only for a look: one that stayed open would
+    /// keep it alive.
+    fn slave(&self) -> OwnedFd {
+        let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK;
+        open(self.master.tty_name().unwrap(), flags, Mode::empty()).unwrap()
     }
 
     pub fn press(&mut self, keys: &str) {
@@ -237,15 +268,19 @@ impl Terminal {
     }
 
     /// Waits for the end and says what the terminal was told last.
+    #[track_caller]
     pub fn end(mut self) -> (u32, String) {
+        let gone = self.read("its end", |_| false);
+        assert!(!gone);
         let end = Instant::now() + PATIENCE;
-        while let Ok(bytes) = self
-            .output
-            .recv_timeout(end.saturating_duration_since(Instant::now()))
-        {
-            self.raw.extend(bytes);
-        }
-        let code = self.child.wait().unwrap().exit_code();
+        let code = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status.exit_code();
+            }
+            assert!(Instant::now() < end, "it gave the terminal up and did not end");
+            // Nothing tells the end of a process that is not waited for.
+            std::thread::sleep(Duration::from_millis(2));
+        };
         (code, String::from_utf8_lossy(&self.raw).into_owned())
     }
 
@@ -268,17 +303,13 @@ impl Terminal {
     /// Reads until everything that was sent has been read there; false where the program has gone.
     #[track_caller]
     fn taken_in(&mut self) -> bool {
-        let name = self.master.tty_name().unwrap();
         let end = Instant::now() + PATIENCE;
         loop {
             match self.output.recv_timeout(Duration::from_millis(2)) {
                 Ok(bytes) => self.take(&bytes),
                 Err(RecvTimeoutError::Disconnected) => return false,
-                // Opened only for this look: one that stayed open would keep the terminal alive.
                 Err(RecvTimeoutError::Timeout) => {
-                    let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK;
-                    let slave = open(&name, flags, Mode::empty()).unwrap();
-                    if ioctl_fionread(&slave).unwrap() == 0 {
+                    if ioctl_fionread(self.slave()).unwrap() == 0 {
                         return true;
                     }
                     assert!(

@@ -134,6 +134,8 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
         model,
     };
     let ended = console.turn(&mut screen).await;
+    // What is typed from here on is the shell's: nobody reads keys any more.
+    console.inputs.events = None;
     drop(screen);
     ended.map_err(|error| terminal_problem(&error))
 }

@@ -148,18 +148,23 @@ pub fn give_back() {
     } else {
         ""
     };
-    // A terminal that is gone cannot be given back; there is nobody to tell.
+    // A terminal that is gone cannot be given back; there is nobody to tell. Its reports end before
+    // the raw mode, so that none is echoed, and the raw mode ends before the shell is to be seen: a
+    // line that is typed then must be one.
     drop(execute!(
         io::stdout(),
         EndSynchronizedUpdate,
         DisableBracketedPaste,
         DisableFocusChange,
-        DisableMouseCapture,
+        DisableMouseCapture
+    ));
+    drop(disable_raw_mode());
+    drop(execute!(
+        io::stdout(),
         LeaveAlternateScreen,
         crossterm::style::Print(former),
         cursor::Show
     ));
-    drop(disable_raw_mode());
 }
 
 /// True while the terminal is ours.
