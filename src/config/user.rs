@@ -2,6 +2,8 @@
 //!
 //! Owns its keys and defaults. Must not hold secrets.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,9 @@ use super::appearance::{Colors, Glyphs, ThemeName};
 use super::keys::{KeyTable, KeyWish};
 use super::place;
 use crate::domain::{Kind, Outside, Problem};
+
+/// Bytes that a settings file has at most.
+const LONGEST: u64 = 1024 * 1024;
 
 /// Who acts, for records that carry a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +85,7 @@ impl UserConfig {
 
     /// Reads `path`; a file that is not there is an empty one.
     pub fn read(path: &Path) -> Result<Self, Problem> {
-        match std::fs::read_to_string(path) {
+        match text_of(path) {
             Ok(text) => Self::parse(&text, &Outside::new(path.display().to_string()).to_string()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(Problem::new(
@@ -93,9 +98,42 @@ impl UserConfig {
     }
 }
 
+/// The text of a file. A pipe is refused: whoever opens one waits for somebody to write, and hears
+/// no signal meanwhile.
+fn text_of(path: &Path) -> std::io::Result<String> {
+    #[cfg(unix)]
+    if std::os::unix::fs::FileTypeExt::is_fifo(&std::fs::metadata(path)?.file_type()) {
+        return Err(std::io::Error::other("it is a pipe, not a file"));
+    }
+    let mut text = String::new();
+    let read = File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    if read as u64 > LONGEST {
+        return Err(std::io::Error::other("it has more than 1 MiB"));
+    }
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_and_an_endless_file_are_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("config.toml");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+        for (path, why) in [(pipe.as_path(), "a pipe"), (Path::new("/dev/zero"), "1 MiB")] {
+            let problem = UserConfig::read(path).unwrap_err();
+            assert!(problem.to_string().contains("cannot be read"), "{problem}");
+            assert!(
+                problem.causes.iter().any(|cause| cause.as_str().contains(why)),
+                "{problem:?}"
+            );
+        }
+        assert!(UserConfig::read(Path::new("/dev/null")).is_ok());
+    }
 
     #[test]
     fn an_unknown_key_is_named_with_its_place() {
