@@ -13,7 +13,7 @@ use crate::config::workspace::Charm;
 use crate::domain::bundle::hold_tag;
 use crate::domain::charm::{ChannelRow, ImageBehind};
 use crate::domain::release::{Warning, WarningKind};
-use crate::domain::{Outside, Release, ReleaseName, ResolvedImage, ResourceName, Snapshot};
+use crate::domain::{Outside, Release, ReleaseName, ResolvedImage, ResourceName, Risk, Snapshot};
 
 /// Whether a release is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +129,7 @@ pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
     }
     let mut runs_any = false;
     let mut runs_own = false;
+    let mut edge_runs = false;
     let mut row_seen = false;
     if let Ok(track) = release.name.track() {
         for charm in workspace.fed_charms() {
@@ -144,6 +145,7 @@ pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
                         continue;
                     }
                     runs_any = true;
+                    edge_runs |= row.channel.risk == Risk::Edge;
                     let shared = release.images.get(image).is_some_and(|tag| {
                         named_by_a_marked_one(snapshot, &track, image, tag, &release.name)
                     });
@@ -177,6 +179,17 @@ pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
                 marker_name(workspace, &release.name),
                 release.name.month(),
                 others.join(", ")
+            )),
+        });
+    }
+    if known && runs_any && !edge_runs && others.is_empty() {
+        warnings.push(Warning {
+            kind: WarningKind::Evidence,
+            text: Outside::new(format!(
+                "branch {} exists, but {}/edge runs no image of {}: it was rolled back or closed there",
+                marker_name(workspace, &release.name),
+                release.name.month(),
+                release.name
             )),
         });
     }

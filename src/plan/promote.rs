@@ -190,11 +190,14 @@ fn published(all: &All<'_>, release: &Release, edge: &Channel) -> Result<(), Pro
     Err(Problem::new(
         Kind::Refused,
         format!(
-            "release {} is not published: nothing runs on {edge}",
+            "release {} cannot be promoted: nothing runs on {edge}",
             release.name
         ),
     )
-    .hint(format!("publish it first: windlass publish {}", release.name)))
+    .hint(format!(
+        "publish it first, or again where it was rolled back: windlass publish {}",
+        release.name
+    )))
 }
 
 fn choose<'a>(

@@ -90,7 +90,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
         warnings.extend(
             past.stays
                 .iter()
-                .map(|what| Outside::new(format!("cannot be undone: {what} stays"))),
+                .map(|what| Outside::new(format!("{what} stays from that run: it cannot be undone"))),
         );
     }
     // Said twice on purpose: what is left out is read after the run, a warning before it.

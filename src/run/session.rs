@@ -331,13 +331,25 @@ fn new_id(now: DateTime<Utc>) -> RunId {
     RunId(format!("{}-{random}", now.format("%Y%m%dT%H%M%SZ")))
 }
 
+/// The account of this process, as the machine's own list calls it: jobs often have no USER.
+fn account() -> String {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let list = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = list.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| format!("uid-{uid}"))
+}
+
 /// Who acts: user and host, and the person behind a job where there is one.
 pub(super) fn actor() -> String {
     let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let user = variable("GITHUB_ACTOR")
         .or_else(|| variable("USER"))
         .or_else(|| variable("LOGNAME"))
-        .unwrap_or_else(|| "somebody".to_owned());
+        .unwrap_or_else(account);
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
         .ok()
         .map(|name| name.trim().to_owned())

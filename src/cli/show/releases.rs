@@ -8,13 +8,15 @@ use crate::cli::{Ending, documents, tables};
 use crate::config::Workspace;
 use crate::domain::{Outside, ReleaseName, Snapshot};
 use crate::journal::RunRecord;
-use crate::plan::evidence::{self, Published};
+use crate::plan::evidence;
+use crate::plan::label::Labels;
 use crate::plan::rhythm::Rhythm;
 use crate::run::Session;
 
 /// `releases`.
 pub async fn releases(session: &Session, output: &Output) -> Ending {
-    session.config.workspace.upstream()?;
+    let workspace = &session.config.workspace;
+    workspace.upstream()?;
     let snapshot = session.observer.refresh(session.observer.cached()).await;
     let Some(list) = &snapshot.releases.value else {
         return Err(snapshot
@@ -26,7 +28,6 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
     let all = list.iter().chain(&snapshot.withdrawn);
     let sources = upstream_sources(&snapshot);
     if output.json {
-        let workspace = &session.config.workspace;
         let mut releases: Vec<Value> = all.map(|r| documents::release(workspace, &snapshot, r)).collect();
         releases.extend(
             evidence::phantoms(&snapshot)
@@ -39,6 +40,7 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
         return Ok(0);
     }
     warn(&sources, output);
+    let labels = Labels::among(workspace, &snapshot);
     let mut table = tables::Table::new(&["release", "made", "state", "images", "notes"]);
     for release in all {
         let images: Vec<String> = session
@@ -49,17 +51,21 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
             .filter_map(|(_, key)| release.images.get(key))
             .map(|tag| Outside::capped(tag, 30).to_string())
             .collect();
-        let notes: Vec<String> = evidence::warnings(&session.config.workspace, &snapshot, release)
-            .iter()
-            .map(|warning| warning.text.to_string())
-            .collect();
+        let (standing, warnings) = evidence::judged(workspace, &snapshot, &labels.twins, release);
+        let published = standing.published;
+        let notes: Vec<String> = warnings.iter().map(|warning| warning.text.to_string()).collect();
         table.row(vec![
             release.name.to_string(),
             release
                 .made_at()
                 .map(|at| at.format("%Y-%m-%d").to_string())
                 .unwrap_or_default(),
-            state(&snapshot, session, release),
+            with_hold(
+                session,
+                &snapshot,
+                &release.name,
+                &labels.of(release, published).words(),
+            ),
             images.join(" "),
             notes.join("; "),
         ]);
@@ -87,16 +93,6 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
         output.answer(&format!("\n{sentence}\n"));
     }
     Ok(0)
-}
-
-fn state(snapshot: &Snapshot, session: &Session, release: &crate::domain::Release) -> String {
-    let published = match evidence::standing(&session.config.workspace, snapshot, release).published {
-        Some(Published::Yes) => "published",
-        Some(Published::Partly) => "partly",
-        Some(Published::No) => "new",
-        None => "unknown",
-    };
-    with_hold(session, snapshot, &release.name, published)
 }
 
 fn with_hold(session: &Session, snapshot: &Snapshot, release: &ReleaseName, state: &str) -> String {

@@ -10,6 +10,9 @@ use crate::domain::ReleaseName;
 use crate::plan::evidence::{self, Published};
 use crate::run::Session;
 
+/// Names of releases that stand in its line; of more their number.
+const SHOWN: usize = 6;
+
 /// `status`: one page.
 pub async fn status(session: &Session, output: &Output) -> Ending {
     let snapshot = session.observer.refresh_all(session.observer.cached()).await;
@@ -52,9 +55,13 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
     warn(&sources, output);
     output.answer(&format!("workspace {} on {}\n", workspace.name, snapshot.world));
     if let Some(releases) = &snapshot.releases.value {
-        let names: Vec<String> = new.iter().take(6).map(ToString::to_string).collect();
+        let names: Vec<String> = new.iter().take(SHOWN).map(ToString::to_string).collect();
+        let more = match new.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            count => format!(" and {count} more"),
+        };
         output.answer(&format!(
-            "{} releases, not published: {}\n",
+            "{} releases, not published: {}{more}\n",
             releases.len(),
             names.join(" ")
         ));

@@ -476,7 +476,7 @@ fn a_publish_that_is_rolled_back_is_held_and_what_stays_is_named() {
     assert!(
         says(
             &plan.warnings,
-            "cannot be undone: branch release-2025-01-27 of finos/legend-juju-bundle stays"
+            "branch release-2025-01-27 of finos/legend-juju-bundle stays from that run: it cannot be undone"
         ),
         "{:?}",
         plan.warnings

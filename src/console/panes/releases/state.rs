@@ -1,56 +1,20 @@
 //! Rows of the releases pane.
 //!
-//! Owns the label that a release carries on screen. Must not draw.
-
-use std::collections::BTreeSet;
+//! Owns what a row of the pane is made of, and the tone of its label. Must not draw.
 
 use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
-use crate::config::workspace::Select;
 use crate::console::links;
 use crate::console::listing::Keyed;
 use crate::console::view::look::Tone;
-use crate::domain::release::{WarningKind, newest_per_month};
+use crate::domain::release::WarningKind;
 use crate::domain::{Outside, Release, ReleaseName, Snapshot};
-use crate::plan::evidence::{self, Published, Twins};
-
-/// What a release is called on screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Label {
-    /// To be published by the rule, and not published.
-    New,
-    /// Published.
-    Published,
-    /// Some channels run it.
-    Partly,
-    /// Not published; another release has the same images.
-    Twin(ReleaseName),
-    /// Not published, and not meant to be by the rule.
-    Passed,
-    /// Gone upstream.
-    Withdrawn,
-    /// A marker without a release.
-    Phantom,
-    /// The marker branches could not be read.
-    Unknown,
-}
+use crate::plan::evidence::{self, Published};
+pub use crate::plan::label::Label;
+use crate::plan::label::Labels;
 
 impl Label {
-    /// Its words.
-    pub fn words(&self) -> String {
-        match self {
-            Self::New => "new".to_owned(),
-            Self::Published => "published".to_owned(),
-            Self::Partly => "partly".to_owned(),
-            Self::Twin(other) => format!("= {other}"),
-            Self::Passed => "passed over".to_owned(),
-            Self::Withdrawn => "withdrawn".to_owned(),
-            Self::Phantom => "phantom".to_owned(),
-            Self::Unknown => "published?".to_owned(),
-        }
-    }
-
     /// How it is shown.
     pub const fn tone(&self) -> Tone {
         match self {
@@ -111,15 +75,6 @@ const fn oddity(kind: WarningKind) -> Option<&'static str> {
 
 /// All rows, newest first. Without `warm` only markers are looked at, which costs no time.
 pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> {
-    let releases = snapshot.releases.value.as_deref().unwrap_or_default();
-    let chosen: BTreeSet<&ReleaseName> = match &workspace.upstream {
-        Some(upstream) if upstream.select == Select::NewestPerMonth => {
-            newest_per_month(releases.iter().map(|r| &r.name), &upstream.since)
-                .into_iter()
-                .collect()
-        }
-        _ => releases.iter().map(|r| &r.name).collect(),
-    };
     let keys: Vec<&str> = workspace
         .fed_charms()
         .flat_map(|charm| charm.fed().map(|(_, key)| key))
@@ -127,10 +82,10 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
     let given = Given {
         workspace,
         snapshot,
-        chosen: &chosen,
         keys: &keys,
-        twins: &Twins::among(snapshot),
+        labels: &Labels::among(workspace, snapshot),
     };
+    let releases = snapshot.releases.value.as_deref().unwrap_or_default();
     let mut rows: Vec<Row> = releases
         .iter()
         .chain(&snapshot.withdrawn)
@@ -153,17 +108,15 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
 struct Given<'a> {
     workspace: &'a Workspace,
     snapshot: &'a Snapshot,
-    /// Releases that the rule selects.
-    chosen: &'a BTreeSet<&'a ReleaseName>,
     /// The manifest's keys of the images that charms take.
     keys: &'a [&'a str],
-    twins: &'a Twins<'a>,
+    labels: &'a Labels<'a>,
 }
 
 fn row(given: &Given<'_>, release: &Release, warm: bool) -> Row {
-    let Given { snapshot, chosen, .. } = given;
+    let snapshot = given.snapshot;
     let (published, warnings) = if warm {
-        let (standing, warnings) = evidence::judged(given.workspace, snapshot, given.twins, release);
+        let (standing, warnings) = evidence::judged(given.workspace, snapshot, &given.labels.twins, release);
         (standing.published, warnings)
     } else {
         let published = snapshot.markers.value.as_ref().map(|markers| {
@@ -175,19 +128,7 @@ fn row(given: &Given<'_>, release: &Release, warm: bool) -> Row {
         });
         (published, release.misdated().into_iter().collect())
     };
-    let label = match published {
-        _ if snapshot.is_withdrawn(&release.name) => Label::Withdrawn,
-        None => Label::Unknown,
-        Some(Published::Yes) => Label::Published,
-        Some(Published::Partly) => Label::Partly,
-        Some(Published::No) if chosen.contains(&release.name) => Label::New,
-        Some(Published::No) => given
-            .twins
-            .of(release)
-            .into_iter()
-            .max()
-            .map_or(Label::Passed, Label::Twin),
-    };
+    let label = given.labels.of(release, published);
     Row {
         name: release.name.clone(),
         label,

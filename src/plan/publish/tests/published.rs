@@ -43,3 +43,41 @@ fn a_branch_without_a_release_is_a_phantom() {
     snapshot.markers = Observed::read(["2022-04-04".parse().unwrap()].into(), now());
     assert_eq!(phantoms(&snapshot)[0].to_string(), "2022-04-04");
 }
+
+#[test]
+fn a_marker_whose_edge_was_taken_back_is_warned_of() {
+    use crate::domain::{Risk, Track};
+    let mut snapshot = snapshot();
+    let release = snapshot.release(&"2024-12-01".parse().unwrap()).unwrap().clone();
+    let said = |snapshot: &Snapshot| -> Vec<String> {
+        let warnings = standing(&workspace(), snapshot, &release).warnings;
+        warnings.iter().map(|one| one.text.to_string()).collect()
+    };
+    let before = said(&snapshot);
+    let track: Track = release.name.track().unwrap();
+    let mut moved = 0;
+    for facts in snapshot
+        .charms
+        .values_mut()
+        .filter_map(|facts| facts.value.as_mut())
+    {
+        for row in facts.rows.iter_mut().filter(|row| row.channel.track == track) {
+            row.channel.risk = Risk::Candidate;
+            moved += 1;
+        }
+    }
+    assert!(moved > 0);
+    assert!(
+        !before.iter().any(|text| text.contains("rolled back")),
+        "{before:?}"
+    );
+    let after = said(&snapshot);
+    let wanted = "branch release-2024-12-01 exists, but 2024-12/edge runs no image of 2024-12-01: \
+                  it was rolled back or closed there";
+    assert!(after.iter().any(|text| text == wanted), "{after:?}");
+    assert_eq!(
+        of(&snapshot, "2024-12-01"),
+        Some(Published::Yes),
+        "the marker still decides"
+    );
+}

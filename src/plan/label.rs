@@ -1,0 +1,95 @@
+//! What a release is called, in the console and on the command line alike.
+//!
+//! Owns the words between *published* and *new*: a release that the workspace's rule does not select
+//! is not new, however unpublished it is. Must not draw, nor decide what is published (see
+//! `evidence`).
+
+use std::collections::BTreeSet;
+
+use super::evidence::{Published, Twins};
+use crate::config::Workspace;
+use crate::config::workspace::Select;
+use crate::domain::release::newest_per_month;
+use crate::domain::{Release, ReleaseName, Snapshot};
+
+/// What a release is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// To be published by the rule, and not published.
+    New,
+    /// Published.
+    Published,
+    /// Some channels run it.
+    Partly,
+    /// Not published; another release has the same images.
+    Twin(ReleaseName),
+    /// Not published, and not meant to be by the rule.
+    Passed,
+    /// Gone upstream.
+    Withdrawn,
+    /// A marker without a release.
+    Phantom,
+    /// The marker branches could not be read.
+    Unknown,
+}
+
+impl Label {
+    /// Its words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::New => "new".to_owned(),
+            Self::Published => "published".to_owned(),
+            Self::Partly => "partly".to_owned(),
+            Self::Twin(other) => format!("= {other}"),
+            Self::Passed => "passed over".to_owned(),
+            Self::Withdrawn => "withdrawn".to_owned(),
+            Self::Phantom => "phantom".to_owned(),
+            Self::Unknown => "published?".to_owned(),
+        }
+    }
+}
+
+/// What the labels of all releases of a snapshot follow from.
+pub struct Labels<'a> {
+    snapshot: &'a Snapshot,
+    /// Releases that the rule selects.
+    chosen: BTreeSet<&'a ReleaseName>,
+    /// Releases by their images.
+    pub twins: Twins<'a>,
+}
+
+impl<'a> Labels<'a> {
+    /// Of all releases of `snapshot`.
+    pub fn among(workspace: &Workspace, snapshot: &'a Snapshot) -> Self {
+        let releases = snapshot.releases.value.as_deref().unwrap_or_default();
+        let names = releases.iter().map(|release| &release.name);
+        let chosen = match &workspace.upstream {
+            Some(upstream) if upstream.select == Select::NewestPerMonth => {
+                newest_per_month(names, &upstream.since).into_iter().collect()
+            }
+            _ => names.collect(),
+        };
+        Self {
+            snapshot,
+            chosen,
+            twins: Twins::among(snapshot),
+        }
+    }
+
+    /// Of `release`, of which is known whether it is published.
+    pub fn of(&self, release: &Release, published: Option<Published>) -> Label {
+        match published {
+            _ if self.snapshot.is_withdrawn(&release.name) => Label::Withdrawn,
+            None => Label::Unknown,
+            Some(Published::Yes) => Label::Published,
+            Some(Published::Partly) => Label::Partly,
+            Some(Published::No) if self.chosen.contains(&release.name) => Label::New,
+            Some(Published::No) => self
+                .twins
+                .of(release)
+                .into_iter()
+                .max()
+                .map_or(Label::Passed, Label::Twin),
+        }
+    }
+}
