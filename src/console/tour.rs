@@ -115,9 +115,14 @@ fn key(id: ActionId) -> &'static str {
         .unwrap_or_default()
 }
 
-/// The hint: its number, what to do, and how to be rid of it.
+/// The hint: its number, what to do, and how to be rid of it. Nothing over a dialog that it does not
+/// speak of: what it names would act on that.
 pub fn hint(model: &Model) -> Option<(String, String, String)> {
     let step = model.tour?;
+    let asked = matches!(&model.modal, Some(Modal::Prompt(prompt)) if prompt.wanted.is_some());
+    if model.modal.is_some() && !(asked && step == Step::Start) {
+        return None;
+    }
     let at = ALL.iter().position(|one| *one == step)? + 1;
     let release = model.panes.releases.selected().map(|row| row.name.to_string());
     let release = release.as_deref().unwrap_or("a release");
@@ -156,5 +161,11 @@ pub fn hint(model: &Model) -> Option<(String, String, String)> {
         Step::Help => format!("{} finds everything else that can be done", key(ActionId::Help)),
     };
     let number = format!("{at}/{}", ALL.len());
-    Some((number, text, format!("{} ends it", key(ActionId::Tour))))
+    // Where a word is typed, a letter is one of it.
+    let end = if asked {
+        String::new()
+    } else {
+        format!("{} ends it", key(ActionId::Tour))
+    };
+    Some((number, text, end))
 }
