@@ -115,6 +115,8 @@ pub enum ActionId {
     ReviewDown,
     ReviewPageUp,
     ReviewPageDown,
+    ReviewTop,
+    ReviewBottom,
     ReviewCopy,
     ReviewBack,
     RunCancel,
@@ -124,6 +126,8 @@ pub enum ActionId {
     RunDown,
     RunPageUp,
     RunPageDown,
+    RunTop,
+    RunBottom,
     RunCopy,
     RunCopyId,
     RunLog,
@@ -305,6 +309,17 @@ pub struct ActionSpec {
     pub twin: Option<&'static str>,
 }
 
+impl ActionSpec {
+    /// Whether it can be done from here: what acts on a row of a pane needs that pane.
+    pub fn standing(&self, model: &Model) -> Availability {
+        match ((self.availability)(model), self.scope) {
+            (Availability::Hidden, _) => Availability::Hidden,
+            (_, Scope::Pane(pane)) if on_screen(model) != self.scope => Availability::Disabled(pane.first()),
+            (standing, _) => standing,
+        }
+    }
+}
+
 /// The scopes that are active, the narrowest first.
 pub fn scopes(model: &Model) -> Vec<Scope> {
     narrowest(model).with_wider()
@@ -348,6 +363,18 @@ pub fn reachable(model: &Model) -> Vec<&'static ActionSpec> {
     in_scopes(&scopes)
         .chain(jumps)
         .filter(|spec| (spec.availability)(model) != Availability::Hidden)
+        .collect()
+}
+
+/// What acts on rows of panes that are not under the cursor, where nothing on the screen is called
+/// the same.
+pub fn elsewhere(model: &Model) -> Vec<&'static ActionSpec> {
+    let here = reachable(model);
+    let other = |spec: &&ActionSpec| matches!(spec.scope, Scope::Pane(_)) && spec.scope != on_screen(model);
+    all()
+        .filter(other)
+        .filter(|spec| here.iter().all(|own| own.title != spec.title))
+        .filter(|spec| spec.standing(model) != Availability::Hidden)
         .collect()
 }
 

@@ -37,16 +37,18 @@ impl Palette {
     }
 }
 
-/// What the field leaves of everything that can be reached, the best match first; without a word
-/// what can be done now before what cannot.
+/// What the field leaves of everything that can be reached, and of what acts on rows of other panes,
+/// the best match first; without a word what can be done now before what cannot.
 pub fn entries(model: &Model, palette: &Palette) -> Vec<&'static ActionSpec> {
     let mut specs = actions::reachable(model);
     specs.retain(|spec| spec.id != ActionId::Palette);
     let wanted = palette.input.value().trim();
     if wanted.is_empty() {
-        specs.sort_by_key(|spec| (spec.availability)(model) != Availability::Enabled);
+        specs.sort_by_key(|spec| spec.standing(model) != Availability::Enabled);
         return specs;
     }
+    // Who knows its name need not know where it is.
+    specs.extend(actions::elsewhere(model));
     let pattern = Pattern::parse(wanted, CaseMatching::Ignore, Normalization::Smart);
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut found: Vec<(u32, &'static ActionSpec)> = specs
@@ -59,7 +61,7 @@ pub fn entries(model: &Model, palette: &Palette) -> Vec<&'static ActionSpec> {
 }
 
 /// How well `spec` matches: its title in full before all, then title or name by letters, then, last,
-/// words of its sentence.
+/// beginnings of words of its sentence.
 fn score(spec: &ActionSpec, wanted: &str, pattern: &Pattern, matcher: &mut Matcher) -> Option<u32> {
     if spec.title.eq_ignore_ascii_case(wanted) {
         return Some(u32::MAX);
@@ -72,8 +74,12 @@ fn score(spec: &ActionSpec, wanted: &str, pattern: &Pattern, matcher: &mut Match
         .max();
     let says = || {
         let help = spec.help.to_lowercase();
+        let begins = |word: &str| {
+            let mut words = help.split(|sign: char| !sign.is_alphanumeric());
+            words.any(|its| its.starts_with(word))
+        };
         let mut words = wanted.split_whitespace();
-        words.all(|word| help.contains(&word.to_lowercase())).then_some(0)
+        words.all(|word| begins(&word.to_lowercase())).then_some(0)
     };
     by_letters.map(|score| score.saturating_add(1)).or_else(says)
 }

@@ -34,7 +34,7 @@ pub fn draw_palette(model: &Model, dialog: &Palette, frame: &mut Frame, drawn: &
         cells.push(mark(model, at == dialog.at));
         cells.put(spec.title, TITLE, tone(model, spec));
         cells.put(&model.setting.keymap.shown(spec.id), keys + 1, Tone::Accent);
-        cells.push(match (spec.availability)(model) {
+        cells.push(match spec.standing(model) {
             Availability::Disabled(reason) => Piece::new(format!("not now: {reason}"), Tone::Dim),
             _ => Piece::new(spec.help, Tone::Dim),
         });
@@ -68,7 +68,7 @@ pub fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Dr
         cells.push(mark(model, at == dialog.at));
         cells.put(&model.setting.keymap.shown(spec.id), keys + 1, Tone::Accent);
         cells.put(spec.title, TITLE, tone(model, spec));
-        if let Availability::Disabled(reason) = (spec.availability)(model) {
+        if let Availability::Disabled(reason) = spec.standing(model) {
             cells.push(Piece::new(format!("not now: {reason}"), Tone::Dim));
         } else {
             if spec.risk != Risk::Read {
@@ -113,7 +113,7 @@ fn mark(model: &Model, selected: bool) -> Piece {
 }
 
 fn tone(model: &Model, spec: &ActionSpec) -> Tone {
-    if (spec.availability)(model) == Availability::Enabled {
+    if spec.standing(model) == Availability::Enabled {
         Tone::Plain
     } else {
         Tone::Dim
@@ -145,7 +145,7 @@ fn below(model: &Model, spec: Option<&'static ActionSpec>, inner: Rect, frame: &
         let pieces = vec![Piece::new(" nothing here is called so", Tone::Dim)];
         return view::line(model, frame, rect, pieces, false);
     };
-    let (said, tone) = match (spec.availability)(model) {
+    let (said, tone) = match spec.standing(model) {
         Availability::Disabled(reason) => (format!("not now: {reason}"), Tone::Warn),
         _ => (spec.help.to_owned(), Tone::Accent),
     };

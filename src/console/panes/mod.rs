@@ -65,6 +65,17 @@ impl PaneId {
         }
     }
 
+    /// What whoever wants to act on one of its rows is told elsewhere.
+    pub const fn first(self) -> &'static str {
+        match self {
+            Self::Releases => "it acts on a row of Releases: go there first",
+            Self::Channels => "it acts on a row of Channels: go there first",
+            Self::Charms => "it acts on a row of Charms: go there first",
+            Self::Credentials => "it acts on a row of Credentials: go there first",
+            Self::Activity => "it acts on a row of Activity: go there first",
+        }
+    }
+
     /// Its number, from 1.
     pub fn number(self) -> usize {
         Self::ALL.iter().position(|p| *p == self).unwrap_or(0) + 1

@@ -94,6 +94,33 @@ fn enter_runs_what_is_highlighted_and_nothing_else() {
 }
 
 #[test]
+fn what_acts_on_rows_of_other_panes_is_found_and_says_where_it_is() {
+    let mut model = console((120, 40), false);
+    assert_eq!(model.pane, PaneId::Releases);
+    for (typed, first, place) in [
+        ("roll back", ActionId::RollBackChannel, "Channels"),
+        ("close channel", ActionId::CloseChannel, "Channels"),
+        ("close", ActionId::CloseChannel, "Channels"),
+        ("upload", ActionId::Upload, "Charms"),
+    ] {
+        press(&mut model, Key::Char(':'));
+        type_in(&mut model, typed);
+        assert_eq!(highlighted(&model), Some(first), "{typed}");
+        let shown = screen(&model).0;
+        assert!(shown.contains(&format!("a row of {place}")), "{shown}");
+        assert!(press(&mut model, Key::Enter).is_empty());
+        assert!(model.modal.is_none() && screen(&model).0.contains("go there first"));
+        assert_eq!(model.pane, PaneId::Releases, "{typed}");
+    }
+    // Where it can be done itself it is not told to go away.
+    press(&mut model, Key::Char('2'));
+    press(&mut model, Key::Char(':'));
+    type_in(&mut model, "close");
+    assert_eq!(highlighted(&model), Some(ActionId::CloseChannel));
+    assert!(!screen(&model).0.contains("go there first"));
+}
+
+#[test]
 fn tab_completes_the_title_and_keeps_the_choice() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char(':'));
