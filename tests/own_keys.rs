@@ -56,3 +56,17 @@ fn wrong_keys_are_told_and_right_ones_are_shown() {
         "{document}"
     );
 }
+
+#[test]
+fn the_keys_that_the_readme_gives_as_an_example_can_be_taken_as_they_stand() {
+    let readme = include_str!("../README.md");
+    let begin = readme.find("```toml\n[keys]\n").unwrap() + "```toml\n".len();
+    let example = readme[begin..].split("```").next().unwrap();
+    assert!(example.lines().count() > 4, "{example}");
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("windlass");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("config.toml"), example).unwrap();
+    let checked = windlass(home.path(), &["config", "check"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
+}

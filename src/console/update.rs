@@ -368,7 +368,7 @@ fn act(model: &mut Model, id: ActionId) -> Vec<Effect> {
 }
 
 fn perform(model: &mut Model, spec: &actions::ActionSpec) -> Vec<Effect> {
-    match (spec.availability)(model) {
+    match spec.standing(model) {
         Availability::Enabled => route(model, spec.message.clone()),
         Availability::Disabled(reason) => {
             model.refuse(reason);
@@ -433,12 +433,9 @@ fn wheel(model: &mut Model, pane: Option<PaneId>, steps: isize) {
         dialogs::move_by(model, steps);
         return;
     }
-    match (pane, &mut model.screen) {
+    match (pane, &model.screen) {
         (Some(pane), Screen::Panes) => panes::move_by(model, pane, steps),
-        (_, Screen::Review(review)) => {
-            review.follow = false;
-            review.offset = review.offset.saturating_add_signed(steps);
-        }
+        (_, Screen::Review(_)) => review::scroll(model, steps),
         (_, Screen::Run(_)) => running::scroll(model, steps),
         (None, Screen::Panes) => {}
     }

@@ -1,19 +1,110 @@
-//! Where the cursor is in the review, and what is folded.
+//! Where the cursor is in the review, what is folded, and which lines are seen.
 //!
-//! Must not draw.
+//! Owns that the cursor is never left behind: where the lines move, it moves with them, so that no
+//! key acts on what is not on the screen. Must not draw.
 
-use super::{Entry, outline};
+use super::{Entry, ReviewLine, outline};
 use crate::console::model::Screen;
 use crate::console::msg::ReviewMsg;
 use crate::console::{Model, layout};
 
+/// The outline as it stands on the screen.
+struct Seen {
+    lines: Vec<ReviewLine>,
+    entries: Vec<Entry>,
+    at: usize,
+    /// Lines that the screen has room for.
+    height: usize,
+}
+
+impl Seen {
+    fn of(model: &Model) -> Option<Self> {
+        let Screen::Review(review) = &model.screen else {
+            return None;
+        };
+        let body = layout::layout(model).body;
+        let outline = outline(model, review, usize::from(body.width.saturating_sub(2)));
+        Some(Self {
+            lines: outline.lines,
+            entries: outline.entries,
+            at: outline.at,
+            height: usize::from(body.height.saturating_sub(2)),
+        })
+    }
+
+    /// The entries whose headings are seen from line `offset` on.
+    fn shown(&self, offset: usize) -> impl DoubleEndedIterator<Item = usize> + '_ {
+        let end = (offset + self.height).min(self.lines.len());
+        let window = self.lines.get(offset.min(end)..end).unwrap_or_default();
+        window.iter().filter_map(|line| line.entry)
+    }
+
+    /// The entry whose lines are read where no heading is seen.
+    fn around(&self, offset: usize) -> Option<usize> {
+        let above = self.lines.get(..offset.min(self.lines.len())).unwrap_or_default();
+        above.iter().rev().find_map(|line| line.entry)
+    }
+}
+
 fn seen(model: &Model) -> Option<(Vec<Entry>, usize)> {
-    let Screen::Review(review) = &model.screen else {
-        return None;
+    let seen = Seen::of(model)?;
+    Some((seen.entries, seen.at))
+}
+
+/// Moves the window by `steps` lines, to an end where it has as many; the cursor comes along.
+pub fn scroll(model: &mut Model, steps: isize) {
+    let Some(seen) = Seen::of(model) else {
+        return;
     };
-    let width = usize::from(layout::layout(model).body.width.saturating_sub(2));
-    let outline = outline(model, review, width);
-    Some((outline.entries, outline.at))
+    let Screen::Review(review) = &mut model.screen else {
+        return;
+    };
+    let end = seen.lines.len().saturating_sub(seen.height);
+    let from = review.offset.min(end);
+    let offset = from.saturating_add_signed(steps).min(end);
+    review.offset = offset;
+    review.follow = false;
+    let further = if steps > 0 { offset == end } else { offset == 0 };
+    let next = if from == offset || (further && steps.unsigned_abs() > seen.lines.len()) {
+        // Nothing more to come: the outermost, as in a list.
+        if steps > 0 {
+            seen.shown(offset).next_back()
+        } else {
+            seen.shown(offset).next()
+        }
+    } else if seen.shown(offset).any(|entry| entry == seen.at) {
+        Some(seen.at)
+    } else if steps > 0 {
+        seen.shown(offset).next()
+    } else {
+        seen.shown(offset).next_back()
+    };
+    // At the top the review is as it was opened, where that is to be seen.
+    let first = super::outline::index(&seen.entries, None);
+    let next = match next {
+        _ if steps < 0 && offset == 0 && seen.shown(0).any(|entry| entry == first) => Some(first),
+        next => next.or_else(|| seen.around(offset)),
+    };
+    if let Some(entry) = next.and_then(|at| seen.entries.into_iter().nth(at)) {
+        review.at = Some(entry.key);
+    }
+}
+
+/// False where the heading with the cursor is not on the screen: it is brought there, and a key that
+/// changes the plan waits until it was seen.
+pub fn in_sight(model: &mut Model) -> bool {
+    let Some(seen) = Seen::of(model) else {
+        return true;
+    };
+    let Screen::Review(review) = &mut model.screen else {
+        return true;
+    };
+    if seen.entries.is_empty() || seen.shown(review.offset).any(|entry| entry == seen.at) {
+        return true;
+    }
+    review.follow = true;
+    model.refuse("it was not on the screen: here it is, press again");
+    false
 }
 
 /// The entry with the cursor.
@@ -37,12 +128,7 @@ pub fn move_by(model: &mut Model, steps: isize) {
     let next = at.saturating_add_signed(steps);
     match entries.into_iter().nth(next) {
         Some(entry) if next != at => go_to(model, entry.key),
-        _ => {
-            if let Screen::Review(review) = &mut model.screen {
-                review.follow = false;
-                review.offset = review.offset.saturating_add_signed(steps);
-            }
-        }
+        _ => scroll(model, steps),
     }
 }
 

@@ -13,7 +13,7 @@ mod steps;
 mod update;
 pub mod view;
 
-pub use fold::{fold, move_by, pick, selected};
+pub use fold::{fold, in_sight, move_by, pick, scroll, selected};
 pub use lines::{Outline, outline};
 pub use outline::{Entry, Folds, ReviewLine};
 pub use update::{open, open_over, plan_again, planned, replace_image, started, update, usual_scope};

@@ -83,6 +83,9 @@ pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
         super::fold(model, msg);
         return Vec::new();
     }
+    if matches!(msg, ReviewMsg::Toggle | ReviewMsg::Replace) && !super::in_sight(model) {
+        return Vec::new();
+    }
     let Screen::Review(review) = &mut model.screen else {
         return Vec::new();
     };

@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::step::NOT_BEGUN;
 use super::{known, plan};
 use crate::console::view::look::Tone;
 use crate::console::view::piece::Piece;
@@ -29,7 +30,12 @@ fn entries(model: &Model, run: &RunId) -> Vec<Entry> {
         return Vec::new();
     };
     if let Some(progress) = live.and_then(|live| live.progress.as_ref()) {
-        return progress.events.iter().map(|event| heard(plan, event)).collect();
+        let begun = |event: &Event| {
+            let of = |one: &&Event| one.step == event.step && one.what == Happened::Begun;
+            progress.events.iter().any(|one| of(&one))
+        };
+        let told = progress.events.iter();
+        return told.map(|event| heard(plan, event, begun(event))).collect();
     }
     record.map_or_else(Vec::new, |record| written(plan, record))
 }
@@ -41,7 +47,7 @@ fn name(plan: &Plan, step: &StepId) -> String {
     )
 }
 
-fn heard(plan: &Plan, event: &Event) -> Entry {
+fn heard(plan: &Plan, event: &Event, begun: bool) -> Entry {
     let who = event
         .step
         .as_ref()
@@ -57,7 +63,7 @@ fn heard(plan: &Plan, event: &Event) -> Entry {
             (note.unwrap_or_else(|| word.to_owned()), Tone::Plain)
         }
         Happened::Retry(number, retry) => (again(*number, retry, event.at), Tone::Warn),
-        Happened::Ended(outcome, problem) => ended(*outcome, problem.as_ref()),
+        Happened::Ended(outcome, problem) => ended(*outcome, problem.as_ref(), begun),
         Happened::StopAsked => (
             "asked to stop; what is under way ends first".to_owned(),
             Tone::Warn,
@@ -85,14 +91,18 @@ fn again(number: u32, retry: &Retry, at: DateTime<Utc>) -> String {
     format!("try {} {pause}: {}{request}", number + 1, retry.reason)
 }
 
-fn ended(outcome: StepOutcome, problem: Option<&Problem>) -> (String, Tone) {
+fn ended(outcome: StepOutcome, problem: Option<&Problem>, begun: bool) -> (String, Tone) {
     let tone = match outcome {
         StepOutcome::Done => Tone::Good,
         StepOutcome::Skipped | StepOutcome::Cancelled => Tone::Dim,
         StepOutcome::Failed => Tone::Bad,
         StepOutcome::Unknown => Tone::Warn,
     };
-    let mut text = outcome.as_str().to_owned();
+    let word = match outcome {
+        StepOutcome::Cancelled if !begun => NOT_BEGUN,
+        _ => outcome.as_str(),
+    };
+    let mut text = word.to_owned();
     if let Some(problem) = problem {
         text.push_str(&format!(": {}", problem.summary));
         if let Some(cause) = problem.causes.last() {
@@ -136,7 +146,7 @@ fn written(plan: &Plan, record: &RunRecord) -> Vec<Entry> {
             });
         }
         if let (Some(at), Some(outcome)) = (step.finished_at, step.outcome) {
-            let (text, tone) = ended(outcome, step.problem.as_ref());
+            let (text, tone) = ended(outcome, step.problem.as_ref(), step.started_at.is_some());
             list.push(Entry {
                 at,
                 text: format!("{name}: {text}"),

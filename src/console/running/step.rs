@@ -15,6 +15,10 @@ use crate::run::progress::{Phase, StepProgress};
 
 /// Cells of the bar of a transfer.
 const BAR: usize = 12;
+/// What is said of a step that its run never came to: nobody cancelled it.
+pub(super) const NOT_BEGUN: &str = "not begun";
+/// Seconds in a row without a byte after which a transfer is said to stand still.
+const STILL: usize = 3;
 /// Columns before what stands under a step.
 const UNDER: usize = 6;
 
@@ -35,6 +39,12 @@ impl Seen<'_> {
         let heard = self.heard.and_then(|heard| heard.outcome);
         let written = self.written.and_then(|written| written.outcome);
         if self.goes_on { heard } else { written.or(heard) }
+    }
+
+    /// True where it was begun, however it ended.
+    fn begun(&self) -> bool {
+        self.heard.is_some_and(|heard| heard.begun_at.is_some())
+            || self.written.is_some_and(|written| written.started_at.is_some())
     }
 
     pub(super) fn problem(&self) -> Option<&Problem> {
@@ -129,7 +139,11 @@ pub(super) fn lines(
 
 /// What is said of a step that ended.
 fn after(seen: &Seen, outcome: StepOutcome, tone: Tone) -> Vec<Piece> {
-    let mut text = outcome.as_str().to_owned();
+    let mut text = if outcome == StepOutcome::Cancelled && !seen.begun() {
+        NOT_BEGUN.to_owned()
+    } else {
+        outcome.as_str().to_owned()
+    };
     let sent = match seen.heard {
         Some(heard) if seen.goes_on => heard.bytes_done,
         _ => seen.written.map_or(0, |written| written.made.bytes_sent),
@@ -137,10 +151,13 @@ fn after(seen: &Seen, outcome: StepOutcome, tone: Tone) -> Vec<Piece> {
     if sent > 0 && outcome == StepOutcome::Done {
         text.push_str(&format!("  {}", words::bytes(sent)));
     }
-    if outcome == StepOutcome::Skipped
-        && let Some(reason) = &seen.step.skip_reason
-    {
-        text.push_str(&format!(": {reason}"));
+    let holds = seen.written.and_then(|written| written.made.resource_revision);
+    match (outcome, &seen.step.skip_reason, holds) {
+        (StepOutcome::Skipped, Some(reason), _) => text.push_str(&format!(": {reason}")),
+        (StepOutcome::Skipped, None, Some(revision)) => {
+            text.push_str(&format!(": revision {revision} holds it already"));
+        }
+        _ => {}
     }
     let mut pieces = vec![Piece::new(text, tone)];
     let retries = seen.heard.map_or(0, |heard| heard.retries);
@@ -194,7 +211,8 @@ fn under_way(look: &Look, seen: &Seen, heard: &StepProgress, now: DateTime<Utc>)
 /// The rate as a line of small columns, with the number beside it.
 fn speed(look: &Look, speed: Option<&Speed>, heard: &StepProgress) -> Vec<Piece> {
     let samples: Vec<u64> = speed.map_or_else(Vec::new, |speed| speed.samples.iter().copied().collect());
-    let still = samples.last() == Some(&0);
+    let last = samples.iter().rev().take(STILL);
+    let still = samples.len() >= STILL && last.clone().all(|rate| *rate == 0);
     let Some(rate) = heard.rate.filter(|rate| *rate >= 1.0) else {
         return Vec::new();
     };

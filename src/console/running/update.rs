@@ -113,16 +113,20 @@ pub fn ended(
     let mut notified = Vec::new();
     match result {
         Ok(record) => {
-            let words = match record.outcome {
-                Some(Outcome::Done) => "done",
-                Some(Outcome::Partly) => "partly done; the run shows what is missing",
-                Some(Outcome::Failed) => "failed; the run shows why and the ways on",
-                Some(Outcome::Cancelled) => "stopped",
-                Some(Outcome::Unknown) | None => "ended without a certain answer; resume it to look",
+            // First what counts: a narrow line is cut at its end.
+            let (word, rest) = match record.outcome {
+                Some(Outcome::Done) => ("done", ""),
+                Some(Outcome::Partly) => ("partly done", "; the run shows what is missing"),
+                Some(Outcome::Failed) => ("failed", "; the run shows why and the ways on"),
+                Some(Outcome::Cancelled) => ("stopped", ""),
+                Some(Outcome::Unknown) | None => ("no certain answer", "; resume it to look"),
             };
-            let told = format!("{}: {words}", model.short_title(&record.plan.title));
+            let told = format!("{word}: {}{rest}", model.short_title(&record.plan.title));
             notified = crate::console::update::told_elsewhere(model, &record, &told);
-            model.say(told);
+            // Its own screen says all that, and the keys for the ways on stand in the last line.
+            if shown(model).as_ref() != Some(run) {
+                model.say(told);
+            }
             match model.runs.iter_mut().find(|known| known.id == record.id) {
                 Some(known) => *known = record,
                 None => model.runs.insert(0, record),

@@ -68,6 +68,52 @@ fn keys_of_images_act_on_the_charm_around_the_cursor() {
     assert!(screen(&model).0.contains("belongs to no image"));
 }
 
+/// The line of the selected heading, which has to be on the screen.
+fn in_sight(model: &Model) -> bool {
+    screen(model).0.contains('▸')
+}
+
+#[test]
+fn no_key_acts_on_an_image_that_is_not_on_the_screen() {
+    let mut model = opened((80, 24));
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..12 {
+        press(&mut model, Key::PageDown);
+        // Where a section is longer than the screen its heading has gone, and it is the one read.
+        if in_sight(&model) {
+            seen.insert(key(&model));
+        }
+    }
+    assert!(seen.len() >= 3, "the cursor comes along: {seen:?}");
+    press(&mut model, Key::Home);
+    assert!(in_sight(&model) && key(&model).starts_with("charm/finos-legend-engine"));
+    press(&mut model, Key::End);
+    let shown = screen(&model).0;
+    assert!(shown.contains("windlass publish 2025-01-27"), "{shown}");
+    let last = key(&model);
+    assert!(last != "charm/finos-legend-engine-k8s", "{last}");
+    // One wheel step up keeps it where it is, or takes what is seen.
+    update(&mut model, Msg::Wheel(None, -3));
+    press(&mut model, Key::Up);
+    assert!(in_sight(&model));
+    // What was scrolled away all the same is shown first, and nothing is changed by that.
+    press(&mut model, Key::Home);
+    let charms = |model: &Model| match &model.screen {
+        Screen::Review(review) => review.plan.as_ref().unwrap().charms().len(),
+        _ => panic!("no review"),
+    };
+    let all = charms(&model);
+    let Screen::Review(review) = &mut model.screen else {
+        panic!("no review");
+    };
+    (review.offset, review.follow) = (30, false);
+    assert!(press(&mut model, Key::Char(' ')).is_empty());
+    assert_eq!(charms(&model), all);
+    assert!(in_sight(&model) && screen(&model).0.contains("press again"));
+    press(&mut model, Key::Char(' '));
+    assert!(charms(&model) < all);
+}
+
 #[test]
 fn what_is_assumed_says_how_old_it_is() {
     let mut model = opened((120, 60));

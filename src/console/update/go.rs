@@ -34,8 +34,8 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::Zoom => model.zoomed = !model.zoomed,
         Go::Rows(steps) => rows(model, steps),
         Go::Pages(steps) => pages(model, steps),
-        Go::Top => rows(model, isize::MIN / 2),
-        Go::Bottom => rows(model, isize::MAX / 2),
+        Go::Top => lines(model, isize::MIN / 2),
+        Go::Bottom => lines(model, isize::MAX / 2),
         Go::Banner(pane) => {
             model.pane = pane;
             panes::select_banner(model, pane);
@@ -190,11 +190,13 @@ fn pages(model: &mut Model, steps: isize) {
         _ => usize::from(places.body.height.saturating_sub(3)),
     };
     let steps = steps * (height.max(2) as isize - 1);
-    match &mut model.screen {
-        Screen::Review(review) if model.modal.is_none() => {
-            review.follow = false;
-            review.offset = review.offset.saturating_add_signed(steps);
-        }
+    lines(model, steps);
+}
+
+/// Moves what is read by lines, and rows where there are rows.
+fn lines(model: &mut Model, steps: isize) {
+    match &model.screen {
+        Screen::Review(_) if model.modal.is_none() => review::scroll(model, steps),
         Screen::Run(_) if model.modal.is_none() => running::scroll(model, steps),
         _ => rows(model, steps),
     }

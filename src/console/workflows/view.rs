@@ -19,14 +19,17 @@ const COLUMNS: u16 = 112;
 const ABOUT: usize = 5;
 /// Lines beside the rows: two borders, the line between and what is said of the selected row.
 const FIXED: usize = 3 + ABOUT;
+/// Rows that are shown even where they leave less room for what is said of the selected one.
+const FEW: usize = 3;
 /// Columns of a file name, and of a state.
 const NAME: usize = 26;
 const STATE: usize = 12;
 
 /// Rows that fit, of `count`.
 pub fn height(model: &Model, count: usize) -> usize {
-    let room = usize::from(model.lines.saturating_sub(2)).saturating_sub(FIXED);
-    count.min(room).max(1)
+    let room = usize::from(model.lines.saturating_sub(2));
+    let least = count.min(FEW);
+    count.min(room.saturating_sub(FIXED)).max(least).max(1)
 }
 
 /// Draws the list.
