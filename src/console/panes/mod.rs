@@ -106,8 +106,18 @@ pub struct Panes {
     pub axis: Axis,
     /// How often upstream releases, and how soon that is published.
     pub rhythm: Rhythm,
+    /// Columns that rows need.
+    pub needs: Needs,
     /// Risks, in the order of the flow, that no row of the channels pane has anything in.
     pub closed: [bool; 4],
+}
+
+/// Columns that the rows of a pane need, taken once they are made: a frame looks only at the rows
+/// of its window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Of the releases.
+    pub releases: releases::view::Needs,
 }
 
 /// Runs `$body` with `$list` bound to the listing of `$pane`.
@@ -229,8 +239,16 @@ pub fn rebuild(model: &mut Model) {
     let first = rows.first().map(|row| row.key().to_owned());
     model.panes.axis = credentials::axis(&rows, model.now);
     model.panes.credentials.replace(rows, first);
+    measure(model);
     rebuild_activity(model);
     rebuild_rhythm(model);
+}
+
+/// Takes the columns that the rows need anew.
+pub fn measure(model: &mut Model) {
+    model.panes.needs = Needs {
+        releases: releases::view::needs(model),
+    };
 }
 
 /// Counts the rhythm of releases anew: what runs published counts for it.

@@ -1,5 +1,6 @@
 //! What the console promises, without a terminal, a runtime or a clock.
 
+mod columns;
 mod credentials;
 mod flows;
 mod images;

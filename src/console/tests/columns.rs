@@ -1,0 +1,145 @@
+//! What stands in the columns of releases: whole where there is room, and never so
+//! that one thing is read as another.
+
+use super::styled::{frame, line};
+use super::world::console;
+use crate::console::listing::Keyed as _;
+use crate::console::panes::releases::{Label, Row};
+use crate::console::view::look::Look;
+use crate::console::{Model, layout, panes};
+
+const TAGS: [&str; 3] = ["4.67.12", "0.179.0", "13.4.0"];
+
+/// Releases of three charms, in every standing and with every sign.
+fn releases(size: (u16, u16)) -> Model {
+    let mut model = console(size, false);
+    let first = model.panes.releases.rows()[0].clone();
+    let other = || "2023-11-08".parse().unwrap();
+    let labels = [
+        Label::New,
+        Label::Published,
+        Label::Unknown,
+        Label::Passed,
+        Label::Twin(other()),
+    ];
+    let signs = [
+        (false, None),
+        (false, Some("date?")),
+        (true, None),
+        (false, Some("evidence?")),
+    ];
+    let rows = labels.into_iter().flat_map(|label| {
+        let first = &first;
+        signs.map(move |(held, oddity)| Row {
+            label: label.clone(),
+            held,
+            oddity,
+            tags: TAGS.map(str::to_owned).to_vec(),
+            ..first.clone()
+        })
+    });
+    let rows: Vec<Row> = (1..)
+        .zip(rows)
+        .map(|(at, row)| Row {
+            name: format!("2024-{:02}-{at:02}", at % 12 + 1).parse().unwrap(),
+            ..row
+        })
+        .collect();
+    model.panes.releases.replace(rows, None);
+    panes::measure(&mut model);
+    layout::settle(&mut model);
+    model
+}
+
+/// The line of the screen that tells of `name`.
+fn line_of(model: &Model, name: &str) -> Option<String> {
+    let (buffer, ..) = frame(model);
+    (0..model.lines)
+        .map(|y| line(&buffer, y))
+        .find(|line| line.contains(name))
+}
+
+/// The row of every release, brought on screen.
+fn lines_of_releases(model: &mut Model) -> Vec<(Row, String)> {
+    let rows = model.panes.releases.rows().to_vec();
+    rows.into_iter()
+        .map(|row| {
+            model.panes.releases.select_key(row.key());
+            layout::settle(model);
+            let line = line_of(model, row.name.as_str()).unwrap();
+            (row, line)
+        })
+        .collect()
+}
+
+#[test]
+fn a_sign_stands_beside_the_standing_and_hides_no_version() {
+    for look in [
+        Look::FULL,
+        Look {
+            unicode: false,
+            ..Look::FULL
+        },
+        Look::PLAIN,
+    ] {
+        for columns in [80, 100, 200] {
+            let mut model = releases((columns, 24));
+            model.setting.look = look.clone();
+            model.zoomed = true;
+            panes::measure(&mut model);
+            for (row, line) in lines_of_releases(&mut model) {
+                let sign = match (row.held, row.oddity) {
+                    (true, _) => " ‖ held",
+                    (false, Some("date?")) => " ▲ date?",
+                    (false, Some(_)) => " ▲ evidence?",
+                    (false, None) => "",
+                };
+                let sign = if look.unicode {
+                    sign.to_owned()
+                } else {
+                    sign.replace('‖', "||").replace('▲', "!")
+                };
+                let standing = format!("{}{sign} ", row.label.words());
+                let at = |text: &str| line.find(text).unwrap_or_else(|| panic!("no {text}: {line}"));
+                let places = [at(&standing), at(TAGS[0]), at(TAGS[1]), at(TAGS[2])];
+                assert!(places.is_sorted(), "{line}");
+                let last = line.trim_end_matches([' ', '│', '|']);
+                assert!(last.ends_with(TAGS[2]), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn signs_without_room_for_their_words_stay() {
+    let mut model = releases((40, 10));
+    for row in model.panes.releases.rows().to_vec() {
+        if row.oddity.is_none() {
+            continue;
+        }
+        model.panes.releases.select_key(row.key());
+        layout::settle(&mut model);
+        let line = line_of(&model, row.name.as_str()).unwrap();
+        assert!(line.contains(&format!("{} ▲", row.label.words())), "{line}");
+    }
+}
+
+#[test]
+fn where_not_all_versions_fit_none_is_cut_to_another() {
+    let mut model = releases((80, 24));
+    let mut rows = model.panes.releases.rows().to_vec();
+    for row in &mut rows {
+        row.tags = (0..8).map(|at| format!("4.67.{at}21")).collect();
+    }
+    model.panes.releases.replace(rows, None);
+    panes::measure(&mut model);
+    for (_, line) in lines_of_releases(&mut model) {
+        let told = line.split("4.67.").skip(1);
+        let told: Vec<&str> = told.map(|rest| rest.split(' ').next().unwrap()).collect();
+        assert!(told.len() > 2, "{line}");
+        for (at, rest) in told.iter().enumerate() {
+            assert_eq!(*rest, format!("{at}21"), "{line}");
+        }
+        assert!(line.contains('…'), "{line}");
+    }
+}
