@@ -108,8 +108,6 @@ pub struct Panes {
     pub rhythm: Rhythm,
     /// Columns that rows need.
     pub needs: Needs,
-    /// Risks, in the order of the flow, that no row of the channels pane has anything in.
-    pub closed: [bool; 4],
 }
 
 /// Columns that the rows of a pane need, taken once they are made: a frame looks only at the rows
@@ -118,6 +116,8 @@ pub struct Panes {
 pub struct Needs {
     /// Of the releases.
     pub releases: releases::view::Needs,
+    /// Of the channels.
+    pub channels: channels::view::Needs,
 }
 
 /// Runs `$body` with `$list` bound to the listing of `$pane`.
@@ -231,7 +231,6 @@ pub fn rebuild(model: &mut Model) {
     let preferred = releases::preferred(&rows);
     model.panes.releases.replace(rows, preferred);
     let rows = channels::rows(workspace, &snapshot, model.warm);
-    model.panes.closed = channels::closed(&rows);
     model.panes.channels.replace(rows, None);
     let rows = charms::rows(workspace, &snapshot, &model.panes.unfolded, model.warm);
     model.panes.charms.replace(rows, None);
@@ -248,6 +247,7 @@ pub fn rebuild(model: &mut Model) {
 pub fn measure(model: &mut Model) {
     model.panes.needs = Needs {
         releases: releases::view::needs(model),
+        channels: channels::view::needs(model),
     };
 }
 

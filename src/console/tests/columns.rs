@@ -1,9 +1,11 @@
-//! What stands in the columns of releases: whole where there is room, and never so
+//! What stands in the columns of releases and channels: whole where there is room, and never so
 //! that one thing is read as another.
 
 use super::styled::{frame, line};
-use super::world::console;
+use super::world::{console, press};
+use crate::console::actions::Key;
 use crate::console::listing::Keyed as _;
+use crate::console::panes::channels::Cell;
 use crate::console::panes::releases::{Label, Row};
 use crate::console::view::look::Look;
 use crate::console::{Model, layout, panes};
@@ -142,4 +144,63 @@ fn where_not_all_versions_fit_none_is_cut_to_another() {
         }
         assert!(line.contains('…'), "{line}");
     }
+}
+
+/// Channels after a publish: both bases of the engine, and something stable.
+fn channels(size: (u16, u16)) -> Model {
+    let mut model = console(size, false);
+    let open = |revision: &str, image: &str, more: usize| Cell::Open {
+        revision: revision.to_owned(),
+        image: Some(image.to_owned()),
+        known: true,
+        behind: false,
+        more,
+    };
+    let mut rows = model.panes.channels.rows().to_vec();
+    let mut long = model.setting.workspace.charms[0].clone();
+    long.name = "finos-legend-gitlab-integrator-k8s".parse().unwrap();
+    model.setting.workspace.charms.push(long);
+    for row in &mut rows {
+        let edge = open("r50", "4.67.12", 1);
+        row.cells = [edge, Cell::Closed, Cell::Closed, open("r44", "3.1.0", 0)];
+    }
+    model.panes.channels.replace(rows, None);
+    panes::measure(&mut model);
+    press(&mut model, Key::Char('2'));
+    model
+}
+
+#[test]
+fn a_version_is_whole_where_the_row_has_room_for_it() {
+    for (size, cells) in [
+        ((80, 24), ["r50 +1 · 4.67.12 ✔ ", "r44 · 3.1.0 ✔ "]),
+        ((120, 40), ["r50 +1 · 4.67.12 ✔ ", "r44 · 3.1.0 ✔ "]),
+        ((40, 10), [" 4.67.12 ✔ ", " 3.1.0 ✔"]),
+    ] {
+        let model = channels(size);
+        let (buffer, ..) = frame(&model);
+        let lines = (0..model.lines).map(|y| line(&buffer, y));
+        let rows: Vec<String> = lines.filter(|line| line.contains(" latest ")).collect();
+        assert_eq!(rows.len(), 2, "{size:?}");
+        for row in rows {
+            for cell in cells {
+                assert!(row.contains(cell), "{size:?} {row}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_behind_says_so_in_the_narrowest_cell() {
+    let mut model = channels((40, 10));
+    let mut rows = model.panes.channels.rows().to_vec();
+    for row in &mut rows {
+        if let Cell::Open { behind, .. } = &mut row.cells[0] {
+            *behind = true;
+        }
+    }
+    model.panes.channels.replace(rows, None);
+    panes::measure(&mut model);
+    let line = line_of(&model, " latest ").unwrap();
+    assert!(line.contains("4.67.12 ▲ "), "{line}");
 }
