@@ -23,5 +23,6 @@ mod table;
 mod terminal;
 mod tour;
 mod transfers;
+mod which;
 mod workflows;
 mod world;

@@ -1,4 +1,5 @@
-//! Draws what can follow a prefix key, at the lower right over the footer.
+//! Draws what can follow a prefix key, at the lower right over the footer and the tour's line, which
+//! stay whole; without borders on lines of its own.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -7,6 +8,7 @@ use super::look::Tone;
 use super::piece::Piece;
 use super::{Drawn, boxed, clear, line};
 use crate::console::actions::{self, Availability};
+use crate::console::layout::layout;
 use crate::console::{Model, Msg, words};
 
 /// Widest box.
@@ -49,16 +51,23 @@ pub fn draw(model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
         .max()
         .unwrap_or(0)
         .max(words::width(&title) + 2);
-    let width = u16::try_from(widest + 3)
-        .unwrap_or(COLUMNS)
-        .min(COLUMNS)
-        .min(model.columns);
+    // Without borders nobody could tell where the box ends and the line under it goes on.
+    let width = if model.setting.look.borders {
+        u16::try_from(widest + 3)
+            .unwrap_or(COLUMNS)
+            .min(COLUMNS)
+            .min(model.columns)
+    } else {
+        model.columns
+    };
+    let places = layout(model);
+    let bottom = places.hint.unwrap_or(places.footer).y;
     let height = u16::try_from(lines.len() + 2)
         .unwrap_or(u16::MAX)
-        .min(model.lines.saturating_sub(2));
+        .min(bottom.saturating_sub(places.header.bottom()));
     let area = Rect::new(
         model.columns - width,
-        (model.lines - 1).saturating_sub(height),
+        bottom.saturating_sub(height),
         width,
         height,
     );
