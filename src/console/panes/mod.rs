@@ -117,8 +117,18 @@ pub struct Panes {
     pub axis: Axis,
     /// How often upstream releases, and how soon that is published.
     pub rhythm: Rhythm,
-    /// Risks, in the order of the flow, that no row of the channels pane has anything in.
-    pub closed: [bool; 4],
+    /// Columns that rows need.
+    pub needs: Needs,
+}
+
+/// Columns that the rows of a pane need, taken once they are made: a frame looks only at the rows
+/// of its window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Of the releases.
+    pub releases: releases::view::Needs,
+    /// Of the channels.
+    pub channels: channels::view::Needs,
 }
 
 /// Runs `$body` with `$list` bound to the listing of `$pane`.
@@ -232,7 +242,6 @@ pub fn rebuild(model: &mut Model) {
     let preferred = releases::preferred(&rows);
     model.panes.releases.replace(rows, preferred);
     let rows = channels::rows(workspace, &snapshot, model.warm);
-    model.panes.closed = channels::closed(&rows);
     model.panes.channels.replace(rows, None);
     let rows = charms::rows(workspace, &snapshot, &model.panes.unfolded, model.warm);
     model.panes.charms.replace(rows, None);
@@ -240,8 +249,17 @@ pub fn rebuild(model: &mut Model) {
     let first = rows.first().map(|row| row.key().to_owned());
     model.panes.axis = credentials::axis(&rows, model.now);
     model.panes.credentials.replace(rows, first);
+    measure(model);
     rebuild_activity(model);
     rebuild_rhythm(model);
+}
+
+/// Takes the columns that the rows need anew.
+pub fn measure(model: &mut Model) {
+    model.panes.needs = Needs {
+        releases: releases::view::needs(model),
+        channels: channels::view::needs(model),
+    };
 }
 
 /// Counts the rhythm of releases anew: what runs published counts for it.

@@ -6,15 +6,16 @@ use chrono::{DateTime, Utc};
 
 use super::releases;
 use crate::console::dialogs::Line;
-use crate::console::view::look::{Look, Tone};
+use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::spark::spark;
 use crate::console::{Model, words};
 use crate::journal::RunRecord;
 use crate::plan::evidence::Published;
 use crate::plan::rhythm::{Rhythm, Told};
 
-/// Columns of a row of bars in a foot line.
+/// Most bars in a foot line where room is short, and fewest that still are a picture.
 const BARS: usize = 12;
+const FEWEST: usize = 3;
 
 /// The rhythm of what `model` knows.
 pub fn of(model: &Model) -> Rhythm {
@@ -22,39 +23,123 @@ pub fn of(model: &Model) -> Rhythm {
     Rhythm::of(model.workspace(), &model.snapshot, runs, model.now)
 }
 
-/// The foot line of the releases pane: as much as fits into `columns`, numbers before bars.
+/// A way to say the rhythm: words, and how many bars must have room beside them.
+struct Form {
+    cadence: String,
+    lag: Option<String>,
+    months: usize,
+    waits: usize,
+}
+
+/// The foot line of the releases pane: as much as fits into `columns`. A picture with its numbers in
+/// short words goes before long words without one; what a number is of is always said.
 pub fn foot(model: &Model, columns: usize) -> Option<String> {
-    let rhythm = &model.panes.rhythm;
-    let look = &model.setting.look;
-    let cadence = rhythm.cadence_words()?;
-    let bars = spark(look, &folded(&rhythm.months, BARS), BARS);
-    let days: Vec<u64> = rhythm.lags.iter().map(|lag| lag.days).collect();
-    let waited = spark(look, &days, BARS);
-    let short = cadence.trim_start_matches("cadence ").to_owned();
-    let dot = look.glyph(crate::console::view::look::Glyph::Dot);
-    let mut forms: Vec<String> = Vec::new();
-    if let Some(lag) = rhythm.lag_words() {
-        let all = spark(look, &rhythm.months, rhythm.months.len());
-        forms.push(format!("{all} {cadence} {dot} {waited} {lag}"));
-        forms.push(format!("{bars} {cadence} {dot} {lag}"));
-        forms.push(format!("{cadence} {dot} {lag}"));
-        if let Some(median) = rhythm.median() {
-            let most = match (rhythm.at_most(), look.unicode) {
-                (true, true) => "≤",
-                (true, false) => "<=",
-                (false, _) => "",
-            };
-            forms.push(format!("{bars} {short} {dot} lag {most}{median} d"));
-            forms.push(format!("{short} {dot} lag {most}{median} d"));
-        }
-    }
-    forms.push(format!("{bars} {cadence}"));
-    forms.push(cadence);
-    forms.push(short);
+    said(&model.panes.rhythm, &model.setting.look, columns)
+}
+
+fn said(rhythm: &Rhythm, look: &Look, columns: usize) -> Option<String> {
+    let forms = forms(rhythm, look)?;
     forms
         .into_iter()
-        .map(|form| form.replace("  ", " ").trim_start().to_owned())
-        .find(|form| words::width(form) <= columns)
+        .find_map(|form| form.within(rhythm, look, columns))
+}
+
+/// Every way to say it, the best first.
+fn forms(rhythm: &Rhythm, look: &Look) -> Option<Vec<Form>> {
+    let cadence = rhythm.cadence_words()?;
+    let short = cadence.trim_start_matches("cadence ");
+    let all = rhythm.months.len();
+    // One bar alone is full whatever it stands for.
+    let waits = match rhythm.lags.len() {
+        0 | 1 => 0,
+        many => many.min(BARS),
+    };
+    let (some, few) = (all.min(BARS / 2), all.min(FEWEST));
+    let mut forms = Vec::new();
+    let mut add = |cadence: &str, lag: Option<&String>, months: usize, waits: usize| {
+        // Where nobody looks at pictures only the ways without one are left.
+        if look.borders || months + waits == 0 {
+            let (cadence, lag) = (cadence.to_owned(), lag.cloned());
+            forms.push(Form {
+                cadence,
+                lag,
+                months,
+                waits,
+            });
+        }
+    };
+    let long = rhythm
+        .lag_words()
+        .map(|words| words.trim_start_matches("lag ").to_owned());
+    let middle = median(rhythm, look).or_else(|| long.clone());
+    if long.is_some() {
+        add(&cadence, long.as_ref(), all, waits);
+        add(short, long.as_ref(), some, waits.min(BARS / 2));
+        add(short, middle.as_ref(), few, waits.min(FEWEST));
+        add(short, middle.as_ref(), few, 0);
+        add(&cadence, long.as_ref(), 0, 0);
+        add(&cadence, middle.as_ref(), 0, 0);
+        add(short, middle.as_ref(), 0, 0);
+    }
+    for words in [cadence.as_str(), short] {
+        add(words, None, few, 0);
+    }
+    for words in [cadence.as_str(), short] {
+        add(words, None, 0, 0);
+    }
+    Some(forms)
+}
+
+/// The middle of the lags in few words.
+fn median(rhythm: &Rhythm, look: &Look) -> Option<String> {
+    let median = rhythm.median()?;
+    let most = match (rhythm.at_most(), look.unicode) {
+        (true, true) => "≤",
+        (true, false) => "<=",
+        (false, _) => "",
+    };
+    Some(format!("{most}{median} d median"))
+}
+
+impl Form {
+    /// It with as many bars as `columns` hold; nothing where its words or its fewest bars do not fit.
+    fn within(&self, rhythm: &Rhythm, look: &Look, columns: usize) -> Option<String> {
+        let lag = self
+            .lag
+            .as_ref()
+            .map(|lag| (format!(" {} lag ", look.glyph(Glyph::Dot)), lag));
+        let spoken = lag
+            .as_ref()
+            .map_or(0, |(of, lag)| words::width(of) + words::width(lag));
+        // A space after each row of bars.
+        let blanks = usize::from(self.months > 0) + usize::from(self.waits > 0);
+        let room = columns.checked_sub(words::width(&self.cadence) + spoken + blanks)?;
+        let beside = room.checked_sub(self.months + self.waits)?;
+        let waits = match self.waits {
+            0 => 0,
+            fewest => (fewest + beside / 2).min(rhythm.lags.len()).min(BARS),
+        };
+        let months = match self.months {
+            0 => 0,
+            _ => rhythm.months.len().min(room - waits),
+        };
+        let mut text = String::new();
+        if months > 0 {
+            text.push_str(&spark(look, &folded(&rhythm.months, months), months));
+            text.push(' ');
+        }
+        text.push_str(&self.cadence);
+        if let Some((of, lag)) = lag {
+            text.push_str(&of);
+            if waits > 0 {
+                let days: Vec<u64> = rhythm.lags.iter().map(|lag| lag.days).collect();
+                text.push_str(&spark(look, &days, waits));
+                text.push(' ');
+            }
+            text.push_str(lag);
+        }
+        Some(text)
+    }
 }
 
 /// As many months to a bar as it takes that `columns` bars hold all: the bars cover the time that
@@ -127,6 +212,101 @@ fn days(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::rhythm::Lag;
+
+    /// Five releases in two years, three of them published.
+    fn rhythm() -> Rhythm {
+        let lag = |day: u32, days| Lag {
+            release: format!("2024-01-{day:02}").parse().unwrap(),
+            published: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
+            days,
+            told: Told::Channel,
+        };
+        let mut months = vec![0; 24];
+        for at in [0, 7, 13, 14, 23] {
+            months[at] = 1;
+        }
+        Rhythm {
+            months,
+            lags: vec![lag(1, 173), lag(2, 44), lag(3, 20)],
+            unknown: 1,
+        }
+    }
+
+    #[test]
+    fn a_picture_with_its_numbers_goes_before_long_words() {
+        let at = |columns| said(&rhythm(), &Look::FULL, columns).unwrap();
+        for (columns, text) in [
+            (14, "▄▄█▄ 0.2/month"),
+            (20, "▄·▄·█··▄ 0.2/month"),
+            (28, "0.2/month · lag ≤44 d median"),
+            (32, "██▄ 0.2/month · lag ≤44 d median"),
+            (33, "▄▄█▄ 0.2/month · lag ≤44 d median"),
+            (46, "█··█··██···█ 0.2/month · lag █▃▁ ≤44 d median"),
+            (
+                62,
+                "▄·▄·█··▄ 0.2/month · lag █▃▁ median 44 d, worst 173 d at most",
+            ),
+        ] {
+            assert_eq!(at(columns), text);
+        }
+        assert!(at(120).ends_with("█ cadence 0.2/month · lag █▃▁ median 44 d, worst 173 d at most"));
+    }
+
+    #[test]
+    fn whatever_the_room_what_a_number_is_of_is_said() {
+        let ascii = Look {
+            unicode: false,
+            ..Look::FULL
+        };
+        for look in [Look::FULL, ascii, Look::PLAIN] {
+            for columns in 0..140 {
+                let Some(text) = said(&rhythm(), &look, columns) else {
+                    assert!(columns < "0.2/month".len(), "{columns}");
+                    continue;
+                };
+                assert!(words::width(&text) <= columns, "{columns} {text}");
+                assert!(text.contains("0.2/month"), "{columns} {text}");
+                let lag = text.contains("44 d");
+                assert_eq!(
+                    lag,
+                    text.contains("lag ") && text.contains("median"),
+                    "{columns} {text}"
+                );
+                assert!(lag || columns < 29, "{columns} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_pictures_the_words_are_as_long_as_there_is_room() {
+        let at = |columns| said(&rhythm(), &Look::PLAIN, columns).unwrap();
+        assert_eq!(at(62), "cadence 0.2/month - lag median 44 d, worst 173 d at most");
+        assert_eq!(at(40), "cadence 0.2/month - lag <=44 d median");
+        assert_eq!(at(20), "cadence 0.2/month");
+    }
+
+    #[test]
+    fn one_wait_alone_has_no_bar() {
+        let mut one = rhythm();
+        one.lags.truncate(1);
+        let text = said(&one, &Look::FULL, 120).unwrap();
+        assert!(
+            text.ends_with("· lag median 173 d, worst 173 d at most"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_lag_that_nobody_knows_is_said_to_be_so() {
+        let unknown = Rhythm {
+            lags: Vec::new(),
+            ..rhythm()
+        };
+        let at = |columns| said(&unknown, &Look::FULL, columns).unwrap();
+        assert!(at(62).ends_with("cadence 0.2/month · lag not known"));
+        assert!(at(34).ends_with(" 0.2/month · lag not known"));
+    }
 
     #[test]
     fn bars_cover_all_months_that_the_number_is_about() {

@@ -252,7 +252,11 @@ fn things(model: &Model, pane: PaneId) -> String {
 }
 
 fn unmatched(model: &Model, pane: PaneId, filter: &str, all: usize) -> String {
-    let things = things(model, pane);
+    // What is listed may be older than what is looked for anew.
+    let things = match pane {
+        PaneId::Releases => "releases".to_owned(),
+        _ => things(model, pane),
+    };
     format!("none of {all} {things} matches '{filter}'")
 }
 

@@ -1,5 +1,6 @@
 //! What the console promises, without a terminal, a runtime or a clock.
 
+mod columns;
 mod credentials;
 mod flows;
 mod images;
@@ -22,5 +23,6 @@ mod table;
 mod terminal;
 mod tour;
 mod transfers;
+mod which;
 mod workflows;
 mod world;

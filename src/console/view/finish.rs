@@ -74,11 +74,13 @@ fn spell(look: &Look, buffer: &mut Buffer, y: u16) {
             let blank = |at: u16| symbol(buffer, at).is_none_or(|text| text == " ");
             let alone = x > left && blank(x - 1);
             let dots = (1..3)
-                .take_while(|step| blank(x + step) && blank(x + step + 1))
+                .take_while(|step| x + step < right && blank(x + step) && blank(x + step + 1))
                 .count()
                 + 1;
+            // One dot alone would end a sentence where something was cut.
+            let cut = x + 1 >= right || !blank(x + 1);
             let text = match own.as_str() {
-                "…" if alone => Some(".".repeat(dots)),
+                "…" if alone && !cut => Some(".".repeat(dots)),
                 "…" => Some("~".to_owned()),
                 "·" | "–" | "•" => Some("-".to_owned()),
                 "→" => Some(">".to_owned()),
@@ -92,5 +94,30 @@ fn spell(look: &Look, buffer: &mut Buffer, y: u16) {
             }
         }
         x += columns;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(text: &str) -> String {
+        let mut buffer = Buffer::with_lines([text]);
+        finish(&Look::PLAIN, &mut buffer);
+        let symbols = buffer.content.iter().map(ratatui::buffer::Cell::symbol);
+        symbols.collect()
+    }
+
+    #[test]
+    fn what_was_cut_never_ends_like_a_sentence() {
+        assert_eq!(plain("nothing chan…"), "nothing chan~");
+        assert_eq!(plain("nothing …"), "nothing ~");
+        assert_eq!(plain("nothing …|"), "nothing ~|");
+    }
+
+    #[test]
+    fn an_ellipsis_that_stands_alone_has_its_dots() {
+        assert_eq!(plain("asking …    "), "asking ...  ");
+        assert_eq!(plain("g …  esc drops it"), "g .. esc drops it");
     }
 }

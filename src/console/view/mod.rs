@@ -3,6 +3,7 @@
 //! Owns frames, header and footer. No widget holds truth; only rows that are visible are built,
 //! and they are counted.
 
+pub mod columns;
 mod finish;
 mod footer;
 mod found;

@@ -115,7 +115,9 @@ pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &
     let height = height.saturating_sub(usize::from(below));
     let marked = scroll_mark(model, frame, area, offset, height, shown);
     if pane == PaneId::Releases {
-        let room = usize::from(area.width).saturating_sub(4 + marked + 2);
+        // Beside the mark some border stays, so that they are not read as one.
+        let beside = if marked > 0 { marked + 2 } else { 0 };
+        let room = usize::from(area.width).saturating_sub(4 + beside);
         if let Some(text) = panes::rhythm::foot(model, room) {
             foot(model, frame, area, &text);
         }

@@ -1,4 +1,7 @@
-//! Draws what can follow a prefix key, at the lower right over the footer.
+//! Draws what can follow a prefix key, at the lower right over the footer and the tour's line, which
+//! stay whole; without borders on lines of its own.
+//!
+//! Owns where the keys stand: what has no room is counted, never left out in silence.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -7,10 +10,13 @@ use super::look::Tone;
 use super::piece::Piece;
 use super::{Drawn, boxed, clear, line};
 use crate::console::actions::{self, Availability};
+use crate::console::layout::layout;
 use crate::console::{Model, Msg, words};
 
 /// Widest box.
 const COLUMNS: u16 = 64;
+/// Columns that a key and its title need where keys stand beside each other.
+const BESIDE: u16 = 18;
 
 /// Draws it where a prefix key waits for the next one.
 pub fn draw(model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
@@ -20,11 +26,11 @@ pub fn draw(model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
     let entries = actions::following(model, prefix);
     let keys = entries.iter().map(|(key, _)| words::width(&key.to_string()));
     let keys = keys.max().unwrap_or(1);
-    let lines: Vec<Vec<Piece>> = entries
+    let lines: Vec<(Msg, Vec<Piece>)> = entries
         .iter()
         .map(|(key, spec)| {
             let key = words::pad(&key.to_string(), keys);
-            match (spec.availability)(model) {
+            let pieces = match (spec.availability)(model) {
                 Availability::Disabled(reason) => vec![Piece::new(
                     format!(" {key}  {}: not now: {reason}", spec.title),
                     Tone::Dim,
@@ -33,40 +39,81 @@ pub fn draw(model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
                     Piece::new(format!(" {key}  "), Tone::Accent),
                     Piece::new(spec.title, Tone::Plain),
                 ],
-            }
+            };
+            (Msg::Act(spec.id), pieces)
         })
         .collect();
-    let columns = |pieces: &Vec<Piece>| {
-        pieces
-            .iter()
-            .map(|piece| words::width(&piece.text))
-            .sum::<usize>()
-    };
     let title = format!("{prefix} …  esc drops it");
+    let grid = grid(model, &lines, words::width(&title));
+    clear(frame, grid.area);
+    let inner = boxed(model, frame, grid.area, &title, None, true);
+    let columns = inner.width / grid.beside;
+    let hidden = lines.len().saturating_sub(usize::from(grid.beside * grid.rows));
+    let places = (0..grid.beside).flat_map(|beside| (0..grid.rows).map(move |below| (beside, below)));
+    for ((beside, below), (msg, pieces)) in places.zip(lines) {
+        let rect = Rect::new(inner.x + beside * columns, inner.y + below, columns, 1);
+        line(model, frame, rect, pieces, false);
+        drawn.hit(rect, msg);
+    }
+    if hidden > 0 && inner.height > grid.rows {
+        let rect = Rect::new(inner.x, inner.y + grid.rows, inner.width, 1);
+        let text = format!(" … {hidden} more");
+        line(model, frame, rect, vec![Piece::new(text, Tone::Dim)], false);
+    }
+}
+
+/// The box, and how many keys stand beside and below each other in it.
+struct Grid {
+    area: Rect,
+    beside: u16,
+    rows: u16,
+}
+
+/// The box over the last lines, without those of the tour and the footer. Without borders it takes
+/// its lines whole, so that nobody hears the ends of two texts as one.
+fn grid(model: &Model, lines: &[(Msg, Vec<Piece>)], title: usize) -> Grid {
+    let places = layout(model);
+    let bottom = places.hint.unwrap_or(places.footer).y;
+    let count = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+    let below = bottom
+        .saturating_sub(places.header.bottom() + 2)
+        .clamp(1, count.max(1));
+    let beside = count
+        .div_ceil(below)
+        .clamp(1, (model.columns.min(COLUMNS) / BESIDE).max(1));
+    let all = beside * below >= count;
+    // Shared out anew, so that the last column is not nearly empty.
+    let rows = if all {
+        count.div_ceil(beside)
+    } else {
+        below.saturating_sub(1)
+    };
+    let height = if all { rows } else { below } + 2;
     let widest = lines
         .iter()
-        .map(columns)
+        .map(|(_, pieces)| columns_of(pieces))
         .max()
-        .unwrap_or(0)
-        .max(words::width(&title) + 2);
-    let width = u16::try_from(widest + 3)
-        .unwrap_or(COLUMNS)
-        .min(COLUMNS)
-        .min(model.columns);
-    let height = u16::try_from(lines.len() + 2)
-        .unwrap_or(u16::MAX)
-        .min(model.lines.saturating_sub(2));
-    let area = Rect::new(
-        model.columns - width,
-        (model.lines - 1).saturating_sub(height),
-        width,
-        height,
-    );
-    clear(frame, area);
-    let inner = boxed(model, frame, area, &title, None, true);
-    for (((_, spec), pieces), y) in entries.iter().zip(lines).zip(inner.y..inner.bottom()) {
-        let rect = Rect::new(inner.x, y, inner.width, 1);
-        line(model, frame, rect, pieces, false);
-        drawn.hit(rect, Msg::Act(spec.id));
+        .unwrap_or(0);
+    let widest = u16::try_from(widest + 1).unwrap_or(COLUMNS);
+    let least = u16::try_from(title + 3).unwrap_or(COLUMNS);
+    let width = if model.setting.look.borders {
+        let all = (widest.saturating_mul(beside) + 2).max(least + 2);
+        all.min(COLUMNS).min(model.columns)
+    } else {
+        model.columns
+    };
+    Grid {
+        area: Rect::new(
+            model.columns - width,
+            bottom.saturating_sub(height),
+            width,
+            height,
+        ),
+        beside,
+        rows,
     }
+}
+
+fn columns_of(pieces: &[Piece]) -> usize {
+    pieces.iter().map(|piece| words::width(&piece.text)).sum()
 }

@@ -4,4 +4,4 @@ mod state;
 pub mod timeline;
 pub mod view;
 
-pub use state::{Cell, FLOW, Row, closed, details, rows};
+pub use state::{Cell, FLOW, Row, details, rows};

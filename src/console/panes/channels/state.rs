@@ -114,17 +114,6 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
     rows
 }
 
-/// Risks that no row has anything in: what the width of their columns follows from.
-pub fn closed(rows: &[Row]) -> [bool; 4] {
-    let mut closed = [true; 4];
-    for row in rows {
-        for (own, cell) in closed.iter_mut().zip(&row.cells) {
-            *own &= *cell == Cell::Closed;
-        }
-    }
-    closed
-}
-
 fn newest_published(snapshot: &Snapshot) -> Option<&ReleaseName> {
     let markers = snapshot.markers.value.as_ref()?;
     snapshot

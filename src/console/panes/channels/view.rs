@@ -2,19 +2,51 @@
 
 use super::state::{Cell, FLOW, Row};
 use crate::console::Model;
+use crate::console::view::columns;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
-use crate::domain::Track;
+use crate::domain::{Risk, Track};
 
-const TRACK: usize = 10;
-/// Columns below which a cell says nothing.
-const LEAST: usize = 7;
+/// Columns of a track where there is room, and those of `latest` with a space after it.
+const TRACK: (usize, usize) = (10, 7);
+/// Below this width every column counts.
+const NARROW: usize = 60;
+/// Columns of a version and its mark: below that a cell says little.
+const LEAST: usize = 10;
 /// Wider than this neighbours would not look like neighbours.
 const WIDEST: usize = 40;
 
+/// Columns that the rows need, whichever of them the window shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    track: usize,
+    /// By risk, in the order of the flow; 0 where nothing is released to it.
+    risks: [usize; 4],
+}
+
+/// What the rows need, each column with a space after it.
+pub fn needs(model: &Model) -> Needs {
+    let look = &model.setting.look;
+    let mut needs = Needs::default();
+    for row in model.panes.channels.rows() {
+        needs.track = needs.track.max(words::width(&track(row)) + 1);
+        for (need, cell) in needs.risks.iter_mut().zip(&row.cells) {
+            if *cell != Cell::Closed {
+                let columns = columns_of(&cell_pieces(look, cell, usize::MAX));
+                *need = (*need).max(columns + 1);
+            }
+        }
+    }
+    needs
+}
+
 fn charm_width(model: &Model, width: usize) -> usize {
-    let most = if width >= 100 { 18 } else { 12 };
+    let most = match width {
+        ..NARROW => 8,
+        NARROW..100 => 12,
+        _ => 18,
+    };
     let longest = model
         .workspace()
         .charms
@@ -23,27 +55,47 @@ fn charm_width(model: &Model, width: usize) -> usize {
     longest.max().unwrap_or(8).clamp(5, most) + 1
 }
 
-/// A risk that nothing is released to takes the room of its heading; the others share the rest.
+fn track_width(model: &Model, width: usize) -> usize {
+    let (usual, least) = TRACK;
+    if width < NARROW {
+        model.panes.needs.channels.track.clamp(least, usual)
+    } else {
+        usual
+    }
+}
+
+/// A risk that nothing is released to takes the room of its heading; the others what their cells
+/// need, and a share of the rest.
 fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
-    let left = width.saturating_sub(charm_width(model, width) + TRACK);
-    let mut widths = [0; 4];
-    for ((risk, closed), own) in FLOW.iter().zip(model.panes.closed).zip(&mut widths) {
-        if closed {
-            *own = risk.as_str().len() + 2;
+    let left = width.saturating_sub(charm_width(model, width) + track_width(model, width));
+    let needs = model.panes.needs.channels.risks;
+    let heading = |risk: Risk| risk.as_str().len() + 2;
+    let mut widths = FLOW.map(heading);
+    let closed: usize = widths
+        .iter()
+        .zip(&needs)
+        .filter(|(_, need)| **need == 0)
+        .map(|(own, _)| own)
+        .sum();
+    let wanted: Vec<usize> = needs
+        .iter()
+        .zip(&widths)
+        .filter(|(need, _)| **need > 0)
+        .map(|(need, heading)| *need.max(heading))
+        .collect();
+    let least: usize = wanted.iter().map(|need| LEAST.min(*need)).sum();
+    // What nothing is released to gives its room to what there is to see.
+    let hidden = closed + least > left;
+    let room = if hidden { left } else { left - closed };
+    let mut shares = columns::share(&wanted, room, WIDEST).into_iter();
+    for (own, need) in widths.iter_mut().zip(&needs) {
+        if *need > 0 {
+            *own = shares.next().unwrap_or_default();
+        } else if hidden {
+            *own = 0;
         }
     }
-    let taken: usize = widths.iter().sum();
-    let open = widths.iter().filter(|own| **own == 0).count().max(1);
-    let each = left.saturating_sub(taken) / open;
-    if each < LEAST {
-        // What nothing is released to gives its room to what there is to see.
-        return model
-            .panes
-            .closed
-            .map(|closed| if closed { 0 } else { left / open });
-    }
-    let each = each.min(WIDEST);
-    widths.map(|own| if own == 0 { each } else { own })
+    widths
 }
 
 /// The headings over the rows.
@@ -51,7 +103,7 @@ pub fn heading(model: &Model, width: usize) -> Cells {
     let mut cells = Cells::new(width);
     cells.put("", 2, Tone::Dim);
     cells.put("charm", charm_width(model, width.saturating_sub(2)), Tone::Dim);
-    cells.put("track", TRACK, Tone::Dim);
+    cells.put("track", track_width(model, width.saturating_sub(2)), Tone::Dim);
     for (risk, columns) in FLOW.iter().zip(cell_widths(model, width.saturating_sub(2))) {
         cells.put(risk.as_str(), columns, Tone::Dim);
     }
@@ -62,16 +114,12 @@ pub fn heading(model: &Model, width: usize) -> Cells {
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let mut cells = Cells::new(width);
     cells.put(&row.short, charm_width(model, width), Tone::Strong);
-    let track = match &row.branch {
-        Some(branch) => format!("{}/{branch}", row.track),
-        None => row.track.to_string(),
-    };
     let tone = if row.track == Track::latest() {
         Tone::Plain
     } else {
         Tone::Dim
     };
-    cells.put(&track, TRACK, tone);
+    cells.put(&track(row), track_width(model, width), tone);
     for (cell, columns) in row.cells.iter().zip(cell_widths(model, width)) {
         let pieces = cell_pieces(&model.setting.look, cell, columns.saturating_sub(1));
         cells.put_pieces(pieces, columns);
@@ -79,6 +127,19 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     cells
 }
 
+fn track(row: &Row) -> String {
+    match &row.branch {
+        Some(branch) => format!("{}/{branch}", row.track),
+        None => row.track.to_string(),
+    }
+}
+
+fn columns_of(pieces: &[Piece]) -> usize {
+    pieces.iter().map(|piece| words::width(&piece.text)).sum()
+}
+
+/// A cell in at most `columns`: what it says in fewer and fewer words, the version and its mark to
+/// the last; only what fits in no form is cut.
 fn cell_pieces(look: &Look, cell: &Cell, columns: usize) -> Vec<Piece> {
     let Cell::Open {
         revision,
@@ -90,32 +151,54 @@ fn cell_pieces(look: &Look, cell: &Cell, columns: usize) -> Vec<Piece> {
     else {
         return vec![Piece::new(look.glyph(Glyph::Nothing), Tone::Dim)];
     };
-    let mark = match (known, behind) {
-        (_, true) => Some((format!(" {} behind", look.glyph(Glyph::Warning)), Tone::Warn)),
-        (true, false) => Some((format!(" {}", look.glyph(Glyph::Done)), Tone::Good)),
-        (false, false) => None,
+    let (short, tone) = match (known, behind) {
+        (_, true) => (format!(" {}", look.glyph(Glyph::Warning)), Tone::Warn),
+        (true, false) => (format!(" {}", look.glyph(Glyph::Done)), Tone::Good),
+        (false, false) => (String::new(), Tone::Plain),
     };
-    let mut text = revision.clone();
-    if *more > 0 {
-        text.push_str(&format!(" +{more}"));
-        if words::width(&text) > columns {
-            text = format!("{revision}+");
-        }
+    let long = if *behind {
+        format!("{short} behind")
+    } else {
+        short.clone()
+    };
+    let (full, brief) = if *more > 0 {
+        (format!("{revision} +{more}"), format!("{revision}+"))
+    } else {
+        (revision.clone(), revision.clone())
+    };
+    let version = image.as_deref().unwrap_or_default();
+    let image_tone = if *known { Tone::Plain } else { Tone::Dim };
+    let pieces = |revision: &str, between: &str, version: &str, mark: &str| {
+        let image = if version.is_empty() {
+            String::new()
+        } else {
+            format!("{between}{version}")
+        };
+        vec![
+            Piece::new(revision, Tone::Plain),
+            Piece::new(image, image_tone),
+            Piece::new(mark, tone),
+        ]
+    };
+    let dot = format!(" {} ", look.glyph(Glyph::Dot));
+    let mut forms = vec![
+        pieces(&full, &dot, version, &long),
+        pieces(&brief, &dot, version, &long),
+        pieces(&brief, &dot, version, &short),
+        pieces(&brief, " ", version, &short),
+    ];
+    if *known && image.is_some() {
+        forms.push(pieces("", "", version, &short));
     }
-    let mut pieces = vec![Piece::new(text.clone(), Tone::Plain)];
-    let mut used = words::width(&text);
-    let reserve = mark.as_ref().map_or(0, |(mark, _)| words::width(mark));
-    if let Some(image) = image {
-        let image = format!(" {} {image}", look.glyph(Glyph::Dot));
-        let room = columns.saturating_sub(used + reserve);
-        if room >= 5 {
-            let image = words::cut(&image, room);
-            used += words::width(&image);
-            pieces.push(Piece::new(image, if *known { Tone::Plain } else { Tone::Dim }));
-        }
+    let fits = |form: &Vec<Piece>| columns_of(form) <= columns;
+    if let Some(form) = forms.into_iter().find(fits) {
+        return form;
     }
-    if let Some((mark, tone)) = mark {
-        pieces.push(Piece::new(words::cut(&mark, columns.saturating_sub(used)), tone));
-    }
-    pieces
+    let room = columns.saturating_sub(words::width(&brief) + words::width(&short));
+    let version = if room > words::width(&dot) + 1 {
+        words::cut(version, room - words::width(&dot))
+    } else {
+        String::new()
+    };
+    pieces(&brief, &dot, &version, &short)
 }

@@ -2,14 +2,103 @@
 
 use super::Row;
 use crate::console::Model;
-use crate::console::view::look::{Glyph, Tone};
+use crate::console::view::columns;
+use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
 
 /// From this width on a row shows date and tags too.
 pub const WIDE: u16 = 70;
-/// Columns of a tag.
+const NAME: usize = 13;
+/// Columns of the longest label, with a space after it.
+const LABEL: usize = 13;
+const MADE: usize = 12;
+/// Columns of a tag where there is room.
 const TAG: usize = 12;
+/// A longer tag is cut.
+const LONGEST: usize = 24;
+/// Columns of a word below which it says nothing.
+const SOME: usize = 5;
+
+/// Columns that the rows need, whichever of them the window shows: they stay where they are while
+/// one scrolls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    standing: usize,
+    tags: Vec<usize>,
+}
+
+/// What the rows need, each column with a space after it.
+pub fn needs(model: &Model) -> Needs {
+    let mut needs = Needs {
+        standing: LABEL,
+        tags: tagged(model).map(|name| words::width(name) + 1).collect(),
+    };
+    for row in model.panes.releases.rows() {
+        let standing = standing(&model.setting.look, row, usize::MAX);
+        let columns: usize = standing.iter().map(|piece| words::width(&piece.text)).sum();
+        needs.standing = needs.standing.max(columns + 1);
+        let missing = row.tags.len().saturating_sub(needs.tags.len());
+        needs.tags.extend(std::iter::repeat_n(0, missing));
+        for (need, tag) in needs.tags.iter_mut().zip(&row.tags) {
+            *need = (*need).max(words::width(tag) + 1).min(LONGEST);
+        }
+    }
+    needs
+}
+
+/// Columns of the standing and of each tag that is shown: where not all fit, the last are left out
+/// whole, since a version cut short is taken for another one.
+fn widths(model: &Model, width: usize) -> (usize, Vec<usize>) {
+    let room = width.saturating_sub(NAME + MADE);
+    let Needs { standing, tags } = &model.panes.needs.releases;
+    let all: usize = tags.iter().sum();
+    let standing = (*standing).min(room.saturating_sub(all)).max(LABEL);
+    let room = room.saturating_sub(standing);
+    let mut taken = 0;
+    let fitting = tags.iter().take_while(|need| {
+        taken += **need;
+        taken <= room
+    });
+    let shown = fitting.count().max(1).min(tags.len());
+    let tags = tags.get(..shown).unwrap_or_default();
+    (standing, columns::share(tags, room, TAG))
+}
+
+/// The charm of each tag of a row.
+fn tagged(model: &Model) -> impl Iterator<Item = &str> {
+    let charms = model.workspace().fed_charms();
+    charms.flat_map(move |charm| charm.fed().map(move |_| model.short(&charm.name)))
+}
+
+/// The label, and what is odd about it beside it, where no version can be meant: in words as far
+/// as they fit, else by its signs alone.
+fn standing(look: &Look, row: &Row, columns: usize) -> Vec<Piece> {
+    let label = row.label.words();
+    let room = columns.saturating_sub(words::width(&label) + 1);
+    let held = row.held.then_some((look.glyph(Glyph::Held), "held"));
+    let odd = row.oddity.map(|word| (look.glyph(Glyph::Warning), word));
+    let signs: Vec<(&str, &str)> = held.into_iter().chain(odd).collect();
+    let Some((_, last)) = signs.last() else {
+        return vec![Piece::new(label, row.label.tone())];
+    };
+    let spoken: Vec<String> = signs
+        .iter()
+        .map(|(sign, word)| format!("{sign} {word}"))
+        .collect();
+    let spoken = spoken.join(" ");
+    let least = words::width(&spoken) - words::width(last).saturating_sub(SOME);
+    let told = if room >= least {
+        words::cut(&spoken, room)
+    } else {
+        let bare: Vec<&str> = signs.iter().map(|(sign, _)| *sign).collect();
+        words::cut(&bare.join(" "), room)
+    };
+    vec![
+        Piece::new(label, row.label.tone()),
+        Piece::new(format!(" {told}"), Tone::Warn),
+    ]
+}
 
 /// What stands in the title beside the name.
 pub fn note(model: &Model) -> Option<String> {
@@ -20,12 +109,13 @@ pub fn note(model: &Model) -> Option<String> {
 
 /// The headings over the rows.
 pub fn heading(model: &Model, width: usize) -> Cells {
+    let (standing, tags) = widths(model, width.saturating_sub(2));
     let mut cells = Cells::new(width);
-    cells.put("  release", 15, Tone::Dim);
-    cells.put("standing", 15, Tone::Dim);
-    cells.put("made", 12, Tone::Dim);
-    for charm in model.workspace().fed_charms() {
-        cells.put(model.short(&charm.name), TAG, Tone::Dim);
+    cells.put("  release", NAME + 2, Tone::Dim);
+    cells.put("standing", standing, Tone::Dim);
+    cells.put("made", MADE, Tone::Dim);
+    for (name, columns) in tagged(model).zip(tags) {
+        cells.put(name, columns, Tone::Dim);
     }
     cells
 }
@@ -34,28 +124,22 @@ pub fn heading(model: &Model, width: usize) -> Cells {
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let mut cells = Cells::new(width);
     let look = &model.setting.look;
-    let held = row.held.then(|| format!("{} held", look.glyph(Glyph::Held)));
-    let oddity = row
-        .oddity
-        .map(|word| format!("{} {word}", look.glyph(Glyph::Warning)));
-    let signs: Vec<String> = held.into_iter().chain(oddity).collect();
-    let signs = signs.join(" ");
-    let label = row.label.words();
+    cells.put(row.name.as_str(), NAME, Tone::Strong);
     if width < usize::from(WIDE) - 2 {
-        cells.put(row.name.as_str(), 13, Tone::Strong);
-        cells.put(&label, words::width(&label) + 1, row.label.tone());
-        cells.push(Piece::new(signs, Tone::Warn));
+        for piece in standing(look, row, cells.left()) {
+            cells.push(piece);
+        }
         return cells;
     }
-    cells.put(row.name.as_str(), 13, Tone::Strong);
-    cells.put(&label, 15, row.label.tone());
-    cells.put(&row.made.map(words::day).unwrap_or_default(), 12, Tone::Dim);
-    // What is odd about it says more than the last of its tags.
-    let room = cells.left().saturating_sub(words::width(&signs));
-    for tag in row.tags.iter().take(room / TAG) {
-        cells.put(tag, TAG, Tone::Plain);
+    let (columns, tags) = widths(model, width);
+    cells.put_pieces(standing(look, row, columns.saturating_sub(1)), columns);
+    cells.put(&row.made.map(words::day).unwrap_or_default(), MADE, Tone::Dim);
+    for (tag, columns) in row.tags.iter().zip(&tags) {
+        cells.put(tag, *columns, Tone::Plain);
     }
-    cells.push(Piece::new(signs, Tone::Warn));
+    if tags.len() < row.tags.len() {
+        cells.push(Piece::new("…", Tone::Dim));
+    }
     cells
 }
 
