@@ -26,5 +26,13 @@ fn main() -> ExitCode {
         },
         check_keys: |wishes| console::actions::Keymap::with(wishes).map(drop),
         key_page: console::actions::page::page,
+        picture: |scene, workspace, facts| {
+            let scene = match scene {
+                cli::Scene::Panes => console::picture::Scene::Panes,
+                cli::Scene::Review => console::picture::Scene::Review,
+                cli::Scene::Run => console::picture::Scene::Run,
+            };
+            console::picture::picture(scene, workspace, facts)
+        },
     })
 }

@@ -42,3 +42,25 @@ fn the_key_page_is_the_action_table() {
          between <!-- keys --> and <!-- /keys -->. The first line that differs (made, shown): {odd:?}"
     );
 }
+
+#[test]
+fn the_pictures_are_what_the_console_draws() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/pictures");
+    let facts = folder.join("legend.json");
+    for scene in ["panes", "review", "run"] {
+        let made = Command::new(env!("CARGO_BIN_EXE_windlass"))
+            .args(["--workspace", "legend", "generate", "picture", scene, "--facts"])
+            .arg(&facts)
+            .env("HOME", folder.join("nobody"))
+            .env("XDG_CONFIG_HOME", folder.join("nobody"))
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let kept = std::fs::read(folder.join(format!("{scene}.svg"))).unwrap();
+        assert!(
+            kept == made.stdout,
+            "{scene}.svg is no longer what the console draws; put there what 'windlass generate picture \
+             {scene} --facts assets/pictures/legend.json' writes"
+        );
+    }
+}

@@ -3,21 +3,57 @@
 //! Owns their names. What they say comes from whoever owns it; `tests/generated.rs` holds the
 //! README to it.
 
-use clap::Subcommand;
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
 
 use super::Console;
 use super::output::Output;
+use crate::config::Workspace;
+use crate::domain::{Kind, Outside, Problem};
 
 /// What can be generated.
-#[derive(Subcommand, Clone, Copy, Debug)]
+#[derive(Subcommand, Clone, Debug)]
 pub enum Generated {
     /// Every action of the console with its keys, as Markdown
     Keys,
+    /// The console as SVG
+    Picture {
+        /// What it shows
+        scene: Scene,
+        /// Facts of the workspace, as JSON
+        #[arg(long, value_name = "FILE")]
+        facts: PathBuf,
+    },
+}
+
+/// What a picture shows.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+pub enum Scene {
+    /// All panes
+    Panes,
+    /// The review of a publish
+    Review,
+    /// A publish under way
+    Run,
 }
 
 /// Writes `what` to standard output.
-pub fn generate(what: Generated, console: Console, output: &Output) {
+pub fn generate(
+    what: &Generated,
+    console: Console,
+    workspace: impl FnOnce() -> Result<Workspace, Problem>,
+    output: &Output,
+) -> Result<(), Problem> {
     match what {
         Generated::Keys => output.answer(&(console.key_page)()),
+        Generated::Picture { scene, facts } => {
+            let text = std::fs::read_to_string(facts).map_err(|error| {
+                let path = Outside::new(facts.display().to_string());
+                Problem::new(Kind::Usage, format!("{path} cannot be read")).because(&error)
+            })?;
+            output.answer(&(console.picture)(*scene, &workspace()?, &text)?);
+        }
     }
+    Ok(())
 }

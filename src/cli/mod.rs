@@ -37,11 +37,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::config::KeyWish;
+use crate::config::{KeyWish, Workspace};
 use crate::domain::{Kind, Problem};
 use crate::run::Session;
 use args::{Cli, Command};
 use environment::Environment;
+pub use generate::Scene;
 use output::Output;
 
 /// How the console is to be opened.
@@ -84,6 +85,8 @@ pub struct Console {
     pub check_keys: fn(&[KeyWish]) -> Result<(), Problem>,
     /// Every action with its keys, as Markdown.
     pub key_page: fn() -> String,
+    /// A picture of it as SVG, drawn of facts of a workspace.
+    pub picture: fn(Scene, &Workspace, &str) -> Result<String, Problem>,
 }
 
 /// How a command ended: the exit code, or why nothing was begun.
@@ -254,7 +257,8 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
             show::config(&process, global, &what, output)
         }
         Some(Command::Generate { what }) => {
-            generate::generate(what, console, output);
+            let workspace = || Ok(process.config(global)?.workspace);
+            generate::generate(&what, console, workspace, output)?;
             Ok(0)
         }
     }

@@ -26,6 +26,7 @@ pub mod live;
 pub mod model;
 pub mod msg;
 pub mod panes;
+pub mod picture;
 pub mod promote;
 pub mod queue;
 pub mod record;

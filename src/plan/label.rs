@@ -76,6 +76,14 @@ impl<'a> Labels<'a> {
         }
     }
 
+    /// The twin that says most: one that is published, else the newest.
+    fn twin(&self, release: &Release) -> Option<ReleaseName> {
+        let markers = self.snapshot.markers.value.as_ref();
+        let marked = |name: &ReleaseName| markers.is_some_and(|markers| markers.contains(name));
+        let twins = self.twins.of(release).into_iter();
+        twins.max_by(|a, b| (marked(a), a).cmp(&(marked(b), b)))
+    }
+
     /// Of `release`, of which is known whether it is published.
     pub fn of(&self, release: &Release, published: Option<Published>) -> Label {
         match published {
@@ -84,12 +92,7 @@ impl<'a> Labels<'a> {
             Some(Published::Yes) => Label::Published,
             Some(Published::Partly) => Label::Partly,
             Some(Published::No) if self.chosen.contains(&release.name) => Label::New,
-            Some(Published::No) => self
-                .twins
-                .of(release)
-                .into_iter()
-                .max()
-                .map_or(Label::Passed, Label::Twin),
+            Some(Published::No) => self.twin(release).map_or(Label::Passed, Label::Twin),
         }
     }
 }

@@ -7,7 +7,6 @@ mod images;
 mod keys;
 mod names;
 mod pane_states;
-mod pictures;
 mod plain;
 mod queue;
 mod random;

@@ -81,3 +81,38 @@ fn a_marker_whose_edge_was_taken_back_is_warned_of() {
         "the marker still decides"
     );
 }
+
+#[test]
+fn a_twin_is_named_after_the_one_that_is_published() {
+    use crate::plan::label::{Label, Labels};
+    let mut snapshot = snapshot();
+    let mut list = snapshot.releases.value.clone().unwrap();
+    let published: crate::domain::ReleaseName = "2024-12-01".parse().unwrap();
+    let images = list
+        .iter()
+        .find(|one| one.name == published)
+        .unwrap()
+        .images
+        .clone();
+    for name in ["2024-12-02", "2024-12-03"] {
+        let mut twin = release(name, name, "1");
+        twin.images.clone_from(&images);
+        list.push(twin);
+    }
+    snapshot.releases = Observed::read(list.clone(), now());
+    let mut workspace = workspace();
+    workspace.upstream.as_mut().unwrap().select = crate::config::workspace::Select::NewestPerMonth;
+    let called = |snapshot: &Snapshot, name: &str| {
+        let release = snapshot.release(&name.parse().unwrap()).unwrap();
+        Labels::among(&workspace, snapshot).of(release, Some(Published::No))
+    };
+    assert_eq!(called(&snapshot, "2024-12-03"), Label::New);
+    assert_eq!(called(&snapshot, "2024-12-02"), Label::Twin(published.clone()));
+    snapshot.markers = Observed::read(std::collections::BTreeSet::new(), now());
+    let newest = "2024-12-03".parse().unwrap();
+    assert_eq!(called(&snapshot, "2024-12-02"), Label::Twin(newest));
+    list.retain(|one| one.name.as_str() == "2024-12-03" || one.images != images);
+    list.push(release("2024-12-02", "2024-12-02", "9"));
+    snapshot.releases = Observed::read(list, now());
+    assert_eq!(called(&snapshot, "2024-12-02"), Label::Passed);
+}
