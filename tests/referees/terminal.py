@@ -53,11 +53,21 @@ class Terminal:
         fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def send(self, data):
-        """Sends bytes as they are; a program that has gone takes none."""
+        """Sends bytes as they are, and reads meanwhile: a program whose output nobody takes reads nothing either. One
+        that has gone takes none; one that is stuck is found out by `taken_in`."""
+        until = time.monotonic() + 30
+        os.set_blocking(self.ours, False)
         try:
-            os.write(self.ours, data)
+            while data and time.monotonic() < until:
+                try:
+                    data = data[os.write(self.ours, data):]
+                except BlockingIOError:
+                    if not self.drain(0.01):
+                        return
         except OSError:
             pass
+        finally:
+            os.set_blocking(self.ours, True)
 
     def drain(self, patience):
         """Reads what is shown until `patience` seconds bring nothing more; False once nobody is there."""
