@@ -1,6 +1,11 @@
 //! What the HTTP stack promises.
 
+use bytes::Bytes;
+use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
+use url::Url;
+
 use super::*;
+use crate::domain::{Kind, Problem};
 
 #[test]
 fn plain_http_is_for_loopback_only() {

@@ -1,0 +1,132 @@
+//! What a request brings: an answer, no answer, and what both mean for a write.
+
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+use url::Url;
+
+use super::host_of;
+use crate::domain::{Kind, Problem};
+
+/// A complete answer of any status.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers of the last hop.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+    /// Where it came from after redirects.
+    pub url: Url,
+}
+
+impl Answer {
+    /// True for 2xx.
+    pub const fn ok(&self) -> bool {
+        self.status >= 200 && self.status < 300
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body as JSON.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.body)
+    }
+}
+
+/// A request that brought no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Failure {
+    /// True where the request cannot have reached the service.
+    pub not_sent: bool,
+    /// True where nothing is gained by trying again (a refused address, a TLS failure).
+    pub hopeless: bool,
+    /// What happened, without the address.
+    pub text: String,
+}
+
+impl Failure {
+    /// What a transport error means.
+    pub fn of(error: &reqwest::Error) -> Self {
+        let mut text = if error.is_timeout() {
+            "timed out".to_owned()
+        } else {
+            String::new()
+        };
+        let mut source = std::error::Error::source(error);
+        while let Some(inner) = source {
+            text = inner.to_string();
+            source = inner.source();
+        }
+        if text.is_empty() {
+            text = error.to_string();
+        }
+        Self {
+            not_sent: error.is_connect(),
+            hopeless: error.is_redirect() || error.is_builder(),
+            text,
+        }
+    }
+
+    /// As a problem about `what` at `url`.
+    pub fn problem(&self, what: &str, url: &Url) -> Problem {
+        let host = host_of(url);
+        Problem::new(Kind::Network, format!("{what}: {host} did not answer"))
+            .cause(&self.text)
+            .hint(format!(
+                "check the network and that {host} is up, then run the same command again"
+            ))
+    }
+}
+
+/// What a write brought.
+#[derive(Debug)]
+pub enum Written<T> {
+    /// The service answered.
+    Answered(T),
+    /// The request left, no answer came: look before doing it again.
+    Lost(Problem),
+}
+
+impl<T> Written<T> {
+    /// As it is, with what the answer holds turned into something else.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Written<U> {
+        self.and_then(|held| Ok(change(held)))
+    }
+
+    /// As [`Written::map`]; an answer that cannot be understood does not say that nothing
+    /// happened, so it counts as lost.
+    pub fn and_then<U>(self, change: impl FnOnce(T) -> Result<U, Problem>) -> Written<U> {
+        match self {
+            Self::Answered(held) => match change(held) {
+                Ok(changed) => Written::Answered(changed),
+                Err(problem) => Written::Lost(problem),
+            },
+            Self::Lost(problem) => Written::Lost(problem),
+        }
+    }
+}
+
+impl Written<Answer> {
+    /// Sorts the outcome of [`Http::write`] at `url`, done to do `what`: taken, lost, or (`Err`)
+    /// certainly not taken. `problem_of` reads the service's own errors.
+    pub fn of(
+        sent: Result<Answer, Failure>,
+        what: &str,
+        url: &Url,
+        problem_of: impl FnOnce(&Answer) -> Problem,
+    ) -> Result<Self, Problem> {
+        match sent {
+            Ok(answer) if answer.ok() => Ok(Self::Answered(answer)),
+            // A gateway that gave up says nothing about the service behind it.
+            Ok(answer) if matches!(answer.status, 408 | 500..=599) => Ok(Self::Lost(problem_of(&answer))),
+            Ok(answer) => Err(problem_of(&answer)),
+            Err(failure) if failure.not_sent => Err(failure.problem(what, url)),
+            Err(failure) => Ok(Self::Lost(failure.problem(what, url))),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The clients: which addresses they speak to, where redirects may lead, how long they wait.
+
+use std::net::IpAddr;
+use std::sync::OnceLock;
+
+use url::Url;
+
+use super::{Http, Timeouts};
+use crate::domain::{Kind, Outside, Problem};
+
+/// Clients for outside hosts and for loopback, each made when it is first needed: those for outside
+/// read every certificate authority of this machine, which a command on loopback never misses.
+#[derive(Default)]
+pub(super) struct Clients {
+    usual: [OnceLock<reqwest::Client>; 2],
+    /// For bodies that take longer to send than an answer may be silent: the idle timeout of a
+    /// client counts from the first byte sent to the first byte answered.
+    senders: [OnceLock<reqwest::Client>; 2],
+    /// For requests that must not be led elsewhere.
+    confined: [OnceLock<reqwest::Client>; 2],
+}
+
+/// `host:port` of a URL, for people.
+pub fn host_of(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => url.scheme().to_owned(),
+    }
+}
+
+/// True for `localhost`, 127.0.0.0/8 and `::1`, the only hosts that plain HTTP is spoken to.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(url::Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}
+
+/// Refuses an address that is neither HTTPS nor HTTP on loopback.
+pub fn check(url: &Url) -> Result<(), Problem> {
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(url) => Ok(()),
+        _ => Err(Problem::new(
+            Kind::Config,
+            format!(
+                "{} is refused: only https, or http on loopback, is spoken",
+                Outside::new(url.as_str())
+            ),
+        )
+        .hint("use an https address; plain http is for 127.0.0.0/8, ::1 and localhost only")),
+    }
+}
+
+fn redirects() -> reqwest::redirect::Policy {
+    reqwest::redirect::Policy::custom(|attempt| {
+        if attempt.previous().len() > 8 {
+            return attempt.error("too many redirects");
+        }
+        let from_loopback = attempt.previous().iter().all(is_loopback);
+        let next = attempt.url();
+        let fine = match next.scheme() {
+            "https" => true,
+            // Loopback may lead on to loopback; the outside may never lead inside.
+            "http" => is_loopback(next) && from_loopback,
+            _ => false,
+        };
+        if fine {
+            attempt.follow()
+        } else {
+            attempt.error("redirect to an address that is not spoken to")
+        }
+    })
+}
+
+fn builder(timeouts: Timeouts) -> reqwest::ClientBuilder {
+    unwatched(timeouts).read_timeout(timeouts.idle)
+}
+
+fn unwatched(timeouts: Timeouts) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("windlass/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(timeouts.connect)
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(16)
+        .redirect(redirects())
+}
+
+/// The client of `slots` that speaks to `url`. A machine without certificate authorities can still
+/// speak to loopback.
+fn made<'a>(
+    slots: &'a [OnceLock<reqwest::Client>; 2],
+    url: &Url,
+    builder: impl Fn() -> reqwest::ClientBuilder,
+) -> Result<&'a reqwest::Client, Problem> {
+    check(url)?;
+    let inside = is_loopback(url);
+    let slot = &slots[usize::from(inside)];
+    if let Some(client) = slot.get() {
+        return Ok(client);
+    }
+    let trusting_nobody = || builder().tls_certs_only(std::iter::empty());
+    let built = if inside {
+        trusting_nobody().no_proxy().build()
+    } else {
+        builder().build().or_else(|_| trusting_nobody().build())
+    };
+    let client = built
+        .map_err(|error| Problem::new(Kind::Machine, "the HTTP client cannot be set up").because(&error))?;
+    Ok(slot.get_or_init(|| client))
+}
+
+impl Http {
+    /// The client that speaks to `url`: proxies of the environment are for outside hosts only.
+    pub fn client(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
+        made(&self.clients.usual, url, || builder(self.timeouts))
+    }
+
+    /// The client for what must reach `url` and nobody else: a password, a secret, a change. It
+    /// follows no redirect; one is an answer like any other.
+    pub fn confined(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
+        let still = || builder(self.timeouts).redirect(reqwest::redirect::Policy::none());
+        made(&self.clients.confined, url, still)
+    }
+
+    /// The client that sends long bodies to `url`. It has no idle timeout: who sends a stream
+    /// watches its progress.
+    pub fn sender(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
+        made(&self.clients.senders, url, || unwatched(self.timeouts))
+    }
+
+    /// A client whose every request goes to the Unix socket at `path`, whatever its address says.
+    /// It follows no redirect and has no idle timeout: exports are long in coming.
+    pub fn socket(&self, path: &std::path::Path) -> Result<reqwest::Client, Problem> {
+        unwatched(self.timeouts)
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_certs_only(std::iter::empty())
+            .unix_socket(path)
+            .build()
+            .map_err(|error| {
+                Problem::new(Kind::Machine, "the client of a local engine cannot be set up").because(&error)
+            })
+    }
+}

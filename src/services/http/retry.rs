@@ -1,0 +1,61 @@
+//! The one retry policy: how often, after which wait, and what is worth another try.
+
+use std::time::Duration;
+
+use backon::ExponentialBuilder;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use super::{Answer, Failure, LONGEST_WAIT};
+
+/// The one retry policy: five attempts, from a fifth of a second, doubled, a little scattered.
+pub fn policy() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(4)
+        .with_jitter()
+}
+
+/// Statuses that a second try may mend.
+pub const fn transient(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
+}
+
+/// `Retry-After` as a span: seconds, or an HTTP date against now.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+    (at.to_utc() - chrono::Utc::now()).to_std().ok()
+}
+
+pub(super) enum Trouble {
+    Answered(Answer),
+    Failed(Failure),
+}
+
+impl Trouble {
+    pub(super) fn worth_another(&self) -> bool {
+        match self {
+            Self::Answered(answer) => retry_after(&answer.headers).is_none_or(|wait| wait <= LONGEST_WAIT),
+            Self::Failed(failure) => !failure.hopeless,
+        }
+    }
+
+    pub(super) fn adjust(&self, planned: Option<Duration>) -> Option<Duration> {
+        let asked = match self {
+            Self::Answered(answer) => retry_after(&answer.headers),
+            Self::Failed(_) => None,
+        };
+        planned.map(|planned| asked.map_or(planned, |asked| asked.max(planned)))
+    }
+}
+
+pub(super) fn settle(result: Result<Answer, Trouble>) -> Result<Answer, Failure> {
+    match result {
+        Ok(answer) | Err(Trouble::Answered(answer)) => Ok(answer),
+        Err(Trouble::Failed(failure)) => Err(failure),
+    }
+}
