@@ -3,6 +3,7 @@
 //! Owns the faults file (TOML, `[[fault]]` tables) and the counting of matching requests, per
 //! fault and from the server's start. Must not touch a socket: `server.rs` carries faults out.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,12 +28,63 @@ pub enum Effect {
     ResetAfter,
     /// Headers and half of the body, then the end.
     Truncate,
-    /// This status instead of handling, with this body where one is given.
-    Status(u16, Option<Arc<str>>),
+    /// This answer instead of handling.
+    Answer(Arc<CannedAnswer>),
+    /// Handled; the answer's body leaves byte by byte, with this pause after each.
+    Drip(Duration),
     /// 429 with `Retry-After` of so many seconds.
     RateLimit(u64),
     /// Held so long before it is handled; not handled if the client leaves meanwhile.
     Hold(Duration),
+}
+
+/// An answer that the faults file gives in full.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CannedAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers beside or instead of the usual ones.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: CannedBody,
+}
+
+/// The body of such an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CannedBody {
+    /// A page for people, which is not JSON.
+    Page,
+    /// This text.
+    Text(String),
+    /// This text, repeated without end.
+    Endless(String),
+    /// The request's own body.
+    Echo,
+}
+
+/// A change that another client makes while the request of a fault waits.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Change {
+    /// Where; the service of the fault where it names none.
+    pub service: Option<String>,
+    /// HTTP method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// The body. A repository secret that is set without one gets a value of the other client.
+    pub body: Option<String>,
+    /// Path whose answer is sent as the body, with its type: a manifest for another tag.
+    pub body_of: Option<String>,
+}
+
+/// What strikes one request.
+#[derive(Debug, Default, PartialEq)]
+pub struct Strike {
+    /// How it fails, if it does.
+    pub effect: Option<Effect>,
+    /// What another client does meanwhile.
+    pub meanwhile: Vec<Arc<Change>>,
 }
 
 #[derive(Debug)]
@@ -47,7 +99,8 @@ struct Fault {
     method: String,
     path: String,
     when: When,
-    effect: Effect,
+    effect: Option<Effect>,
+    meanwhile: Vec<Arc<Change>>,
     seen: AtomicU64,
 }
 
@@ -73,9 +126,18 @@ struct RawFault {
     action: Option<String>,
     status: Option<u16>,
     body: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    endless: bool,
+    #[serde(default)]
+    echo: bool,
+    drip: Option<f64>,
     rate_limit: Option<u64>,
     hang: Option<f64>,
     latency: Option<f64>,
+    #[serde(default)]
+    meanwhile: Vec<Change>,
 }
 
 impl Faults {
@@ -94,7 +156,9 @@ impl Faults {
             let line = text[..at.min(text.len())].matches('\n').count() + 1;
             Problem::new(Kind::Config, format!("{name}, line {line}: {message}")).hint(
                 "each [[fault]] names service, method and path, nth = N or every = true, and one of \
-                 action, status (with body where one is wanted), rate-limit, hang, latency",
+                 action, status (with body, headers, endless = true or echo = true), drip, \
+                 rate-limit, hang, latency; meanwhile = [{ service, method, path, body or body-of }] \
+                 lists changes of another client, beside one of them or alone",
             )
         };
         let raw: RawFile = toml::from_str(text).map_err(|error| {
@@ -109,10 +173,10 @@ impl Faults {
         Ok(Self(faults))
     }
 
-    /// Counts this request and says how it fails, if it does. Where several faults strike the
-    /// same request, the first in the file decides.
-    pub fn strike(&self, service: &str, method: &str, path: &str) -> Option<Effect> {
-        let mut effect = None;
+    /// Counts this request and returns what strikes it. Where several faults do, the effect of the
+    /// first in the file counts, and every change of another client.
+    pub fn strike(&self, service: &str, method: &str, path: &str) -> Strike {
+        let mut struck = Strike::default();
         for fault in &self.0 {
             let method_fits = fault.method == "*" || fault.method.eq_ignore_ascii_case(method);
             if fault.service != service || !method_fits || !glob(&fault.path, path) {
@@ -123,21 +187,27 @@ impl Faults {
                 When::Every => true,
                 When::Nth(nth) => count == nth,
             };
-            if strikes && effect.is_none() {
-                effect = Some(fault.effect.clone());
+            if strikes {
+                struck.meanwhile.extend(fault.meanwhile.iter().cloned());
+                struck.effect = struck.effect.or_else(|| fault.effect.clone());
             }
         }
-        effect
+        struck
     }
 }
 
 fn checked(raw: RawFault) -> Result<Fault, String> {
-    if !SERVICES.contains(&raw.service.as_str()) {
-        return Err(format!(
-            "no service '{}'; there are {}",
-            raw.service,
-            SERVICES.join(", ")
-        ));
+    let others = raw.meanwhile.iter().filter_map(|change| change.service.as_ref());
+    for service in others.chain([&raw.service]) {
+        if !SERVICES.contains(&service.as_str()) {
+            let known = SERVICES.join(", ");
+            return Err(format!("no service '{service}'; there are {known}"));
+        }
+    }
+    for change in &raw.meanwhile {
+        if !change.path.starts_with('/') {
+            return Err(format!("'{}' of another client is not a path", change.path));
+        }
     }
     let when = match (raw.nth, raw.every) {
         (Some(nth), None) if nth > 0 => When::Nth(nth),
@@ -163,23 +233,42 @@ fn checked(raw: RawFault) -> Result<Fault, String> {
         if !(200..=599).contains(&status) {
             return Err(format!("status {status} is not between 200 and 599"));
         }
-        effects.push(Effect::Status(status, raw.body.as_deref().map(Arc::from)));
-    } else if raw.body.is_some() {
-        return Err("body goes with status".to_owned());
+        let body = match (raw.body, raw.endless, raw.echo) {
+            (None, false, false) => CannedBody::Page,
+            (None, false, true) => CannedBody::Echo,
+            (Some(text), false, false) => CannedBody::Text(text),
+            (text, true, false) => CannedBody::Endless(text.unwrap_or_else(|| " ".to_owned())),
+            _ => return Err("echo goes without body and endless".to_owned()),
+        };
+        effects.push(Effect::Answer(Arc::new(CannedAnswer {
+            status,
+            headers: raw.headers,
+            body,
+        })));
+    } else if raw.body.is_some() || !raw.headers.is_empty() || raw.endless || raw.echo {
+        return Err("body, headers, endless and echo go with status".to_owned());
+    }
+    let seconds = |seconds| {
+        Duration::try_from_secs_f64(seconds).map_err(|_| format!("{seconds} is not a number of seconds"))
+    };
+    if let Some(pause) = raw.drip {
+        effects.push(Effect::Drip(seconds(pause)?));
     }
     if let Some(seconds) = raw.rate_limit {
         effects.push(Effect::RateLimit(seconds));
     }
-    for seconds in [raw.hang, raw.latency].into_iter().flatten() {
-        let hold = Duration::try_from_secs_f64(seconds)
-            .map_err(|_| format!("{seconds} is not a number of seconds"))?;
-        effects.push(Effect::Hold(hold));
+    for hold in [raw.hang, raw.latency].into_iter().flatten() {
+        effects.push(Effect::Hold(seconds(hold)?));
     }
     let found = effects.len();
-    let (1, Some(effect)) = (found, effects.pop()) else {
-        return Err(format!(
-            "exactly one of action, status, rate-limit, hang, latency is needed, there are {found}"
-        ));
+    let effect = match (found, effects.pop()) {
+        (1, effect) => effect,
+        (0, _) if !raw.meanwhile.is_empty() => None,
+        _ => {
+            return Err(format!(
+                "exactly one of action, status, drip, rate-limit, hang, latency is needed, there are {found}"
+            ));
+        }
     };
     Ok(Fault {
         service: raw.service,
@@ -187,6 +276,7 @@ fn checked(raw: RawFault) -> Result<Fault, String> {
         path: raw.path,
         when,
         effect,
+        meanwhile: raw.meanwhile.into_iter().map(Arc::new).collect(),
         seen: AtomicU64::new(0),
     })
 }
@@ -222,22 +312,54 @@ mod tests {
     #[test]
     fn the_nth_match_fails_and_no_other() {
         let faults = fault("service = 'hub'\nmethod = 'GET'\npath = '/v2/*'\nnth = 2\nstatus = 503").unwrap();
-        assert_eq!(faults.strike("hub", "GET", "/v2/a/b"), None);
-        assert_eq!(faults.strike("ghcr", "GET", "/v2/a/b"), None);
-        assert_eq!(
-            faults.strike("hub", "GET", "/v2/"),
-            Some(Effect::Status(503, None))
-        );
-        assert_eq!(faults.strike("hub", "GET", "/v2/"), None);
+        let status = |service, path| match faults.strike(service, "GET", path).effect {
+            Some(Effect::Answer(answer)) => Some(answer.status),
+            _ => None,
+        };
+        assert_eq!(status("hub", "/v2/a/b"), None);
+        assert_eq!(status("ghcr", "/v2/a/b"), None);
+        assert_eq!(status("hub", "/v2/"), Some(503));
+        assert_eq!(status("hub", "/v2/"), None);
     }
 
     #[test]
-    fn a_status_may_come_with_words() {
-        let faults = fault(
-            "service = 'charmhub'\nmethod = 'POST'\npath = '*'\nevery = true\nstatus = 400\nbody = '{}'",
+    fn a_status_comes_with_a_body_and_headers() {
+        let answer = |rest: &str| {
+            let fault = fault(&format!(
+                "service = 'charmhub'\nmethod = 'POST'\npath = '*'\nevery = true\n{rest}"
+            ));
+            match fault.unwrap().strike("charmhub", "POST", "/v1").effect {
+                Some(Effect::Answer(answer)) => (answer.body.clone(), answer.headers.clone()),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(
+            answer("status = 400\nbody = '{}'").0,
+            CannedBody::Text("{}".into())
         );
-        let effect = faults.unwrap().strike("charmhub", "POST", "/v1");
-        assert_eq!(effect, Some(Effect::Status(400, Some(Arc::from("{}")))));
+        assert_eq!(answer("status = 201\necho = true").0, CannedBody::Echo);
+        assert_eq!(
+            answer("status = 200\nendless = true").0,
+            CannedBody::Endless(" ".into())
+        );
+        let (body, headers) = answer("status = 307\nheaders = { Location = 'http://localhost/' }");
+        assert_eq!(
+            (body, headers["Location"].as_str()),
+            (CannedBody::Page, "http://localhost/")
+        );
+    }
+
+    #[test]
+    fn another_client_acts_beside_a_failure_or_alone() {
+        let one = "service = 'charmhub'\nmethod = 'POST'\npath = '*'\nnth = 1\n\
+                   meanwhile = [{ method = 'POST', path = '/v1/a', body = '[]' }]";
+        let text =
+            format!("[[fault]]\n{one}\nrate-limit = 2\n[[fault]]\n{one}\nhang = 1\n[[fault]]\n{one}\n");
+        let faults = Faults::parse(&text, "faults.toml").unwrap();
+        let struck = faults.strike("charmhub", "POST", "/v1");
+        assert_eq!(struck.effect, Some(Effect::RateLimit(2)));
+        assert_eq!(struck.meanwhile.len(), 3);
+        assert_eq!(faults.strike("charmhub", "POST", "/v1"), Strike::default());
     }
 
     #[test]
@@ -262,6 +384,8 @@ mod tests {
             "service = 'hub'\nmethod = 'GET'\npath = '*'\nnth = 1\nlatency = -1",
             "service = 'hub'\nmethod = 'GET'\npath = '*'\nnth = 1\naction = 'explode'",
             "service = 'hub'\nmethod = 'GET'\npath = '*'\nnth = 1\nhang = 1\nbody = 'x'",
+            "service = 'hub'\nmethod = 'GET'\npath = '*'\nnth = 1\nmeanwhile = [{ method = 'PUT', path = 'v2' }]",
+            "service = 'hub'\nmethod = 'GET'\npath = '*'\nnth = 1\nmeanwhile = [{ service = 'x', method = 'PUT', path = '/' }]",
             "service = 'hub'\nnonsense = 1",
         ] {
             assert_eq!(fault(body).unwrap_err().kind, Kind::Config, "{body}");

@@ -9,14 +9,18 @@ pub mod faults;
 pub mod folder;
 pub mod github;
 pub mod images;
+pub mod other_client;
 pub mod registry;
 pub mod releases;
 pub mod request_log;
 pub mod server;
 pub mod store;
 #[cfg(test)]
+mod test_other_client;
+#[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +34,7 @@ use self::faults::Faults;
 use self::folder::{Identity, Opened};
 use self::github::GitHub;
 use self::images::Drawing;
+use self::other_client::OtherClient;
 use self::registry::{Registry, Setup};
 use self::request_log::RequestLog;
 use self::server::Front;
@@ -149,22 +154,45 @@ impl World {
 
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let front = |service, router: Router| Front::new(service, router, faults.clone(), log.clone());
-        let octo = front("github", github::router(github.clone()));
+        let password = uuid::Uuid::new_v4().simple().to_string();
+        for registry in [&hub, &canonical, &ghcr] {
+            registry.grant("", &password, "", true);
+        }
+        let pushing = format!("Bearer {}", environment::exported(&password));
+        let store_login = format!("Macaroon {}", store.operator_token());
+        let services: HashMap<&'static str, (Router, String)> = HashMap::from([
+            ("charmhub", (store::api_router(store.clone()), store_login)),
+            ("storage", (store::storage_router(store.clone()), String::new())),
+            ("sso", (store::sso_router(store.clone()), String::new())),
+            (
+                "github",
+                (
+                    github::router(github.clone()),
+                    format!("Bearer {}", identity.github_token),
+                ),
+            ),
+            ("hub", (registry::router(hub.clone()), pushing.clone())),
+            (
+                "canonical",
+                (registry::router(canonical.clone()), pushing.clone()),
+            ),
+            ("ghcr", (registry::router(ghcr.clone()), pushing)),
+        ]);
+        let other_client = Arc::new(OtherClient::new(services.clone(), log.clone()));
+        let front = |(service, (router, _))| {
+            let front = Front::new(service, router, faults.clone(), log.clone(), other_client.clone());
+            (service, front)
+        };
+        let fronts: HashMap<&'static str, Arc<Front>> = services.into_iter().map(front).collect();
         for (service, listener) in listeners {
-            let front = match service {
-                "charmhub" => front(service, store::api_router(store.clone())),
-                "storage" => front(service, store::storage_router(store.clone())),
-                "sso" => front(service, store::sso_router(store.clone())),
-                "hub" => front(service, registry::router(hub.clone())),
-                "canonical" => front(service, registry::router(canonical.clone())),
-                "ghcr" => front(service, registry::router(ghcr.clone())),
-                _ => octo.clone(),
-            };
-            server::serve_tcp(listener, front, stop.clone(), &tasks);
+            if let Some(front) = fronts.get(service) {
+                server::serve_tcp(listener, front.clone(), stop.clone(), &tasks);
+            }
         }
         let socket = dir.join("github.sock");
-        if let Err(error) = server::serve_unix(&socket, octo, stop.clone(), &tasks) {
+        if let Some(octo) = fronts.get("github")
+            && let Err(error) = server::serve_unix(&socket, octo.clone(), stop.clone(), &tasks)
+        {
             // A folder with a long name has no room for a socket (108 bytes); only gh needs it.
             tracing::warn!(%error, path = %socket.display(), "no socket for gh");
         }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming, SizeHint};
@@ -27,7 +27,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::faults::{Effect, Faults};
+use super::faults::{CannedAnswer, CannedBody, Effect, Faults};
+use super::other_client::OtherClient;
 use super::request_log::{Entry, RequestLog};
 
 /// How long new connections are reset after a refused request.
@@ -43,6 +44,8 @@ pub struct Front {
     pub faults: Arc<Faults>,
     /// Where requests are written down.
     pub log: Arc<RequestLog>,
+    /// Makes the changes that faults list.
+    pub other_client: Arc<OtherClient>,
     refusing: Mutex<Option<Instant>>,
 }
 
@@ -53,12 +56,14 @@ impl Front {
         router: Router,
         faults: Arc<Faults>,
         log: Arc<RequestLog>,
+        other_client: Arc<OtherClient>,
     ) -> Arc<Self> {
         Arc::new(Self {
             service,
             router,
             faults,
             log,
+            other_client,
             refusing: Mutex::new(None),
         })
     }
@@ -174,10 +179,15 @@ struct Cut;
 async fn respond(front: &Front, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
     let entry = Entry::of(front.log.clone(), front.service, &request);
     let method = request.method().clone();
-    let effect = front
+    let struck = front
         .faults
         .strike(front.service, method.as_str(), request.uri().path());
-    match effect {
+    let others = || front.other_client.act(front.service, &struck.meanwhile);
+    // Where the request is handled although its answer is lost, another client comes after it.
+    if !matches!(struck.effect, Some(Effect::ResetAfter | Effect::Truncate)) {
+        others().await;
+    }
+    match struck.effect.clone() {
         None => {
             let response = handle(front, request.map(Body::new)).await;
             entry.answered(response.status().as_u16());
@@ -196,25 +206,29 @@ async fn respond(front: &Front, request: Request<Incoming>) -> Result<Response<B
             let response = handle(front, request).await;
             // The handler counts as finished only when its answer could have been sent whole.
             drop(response.into_body().collect().await);
+            others().await;
             Err(Cut)
         }
         Some(Effect::Truncate) => {
             let response = handle(front, request.map(Body::new)).await;
             let (parts, body) = response.into_parts();
             let bytes = body.collect().await.map_err(|_| Cut)?.to_bytes();
+            others().await;
             entry.answered(parts.status.as_u16());
             Ok(truncated(parts, bytes, &method))
         }
-        Some(Effect::Status(code, body)) => {
-            whole(request).await?;
-            let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-            entry.answered(code);
-            let Some(body) = body else {
-                // Not JSON on purpose: the real services' 5xx pages are not either.
-                let page = format!("<html><body><h1>{status}</h1></body></html>\n");
-                return Ok(plain(status, "text/html", page));
-            };
-            Ok(plain(status, "application/json", body.to_string()))
+        Some(Effect::Drip(pause)) => {
+            let response = handle(front, request.map(Body::new)).await;
+            let (parts, body) = response.into_parts();
+            let bytes = body.collect().await.map_err(|_| Cut)?.to_bytes();
+            entry.answered(parts.status.as_u16());
+            Ok(Response::from_parts(parts, dripping(bytes, pause)))
+        }
+        Some(Effect::Answer(answer)) => {
+            let sent = whole(request).await?.into_body();
+            let sent = sent.collect().await.map_err(|_| Cut)?.to_bytes();
+            entry.answered(answer.status);
+            Ok(canned(&answer, sent))
         }
         Some(Effect::RateLimit(seconds)) => {
             whole(request).await?;
@@ -241,6 +255,48 @@ async fn respond(front: &Front, request: Request<Incoming>) -> Result<Response<B
     }
 }
 
+/// The answer that a fault gives, to a request with the body `sent`.
+fn canned(answer: &CannedAnswer, sent: Bytes) -> Response<Body> {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let json = "application/json";
+    let mut response = match &answer.body {
+        // Not JSON on purpose: the real services' 5xx pages are not either.
+        CannedBody::Page => plain(
+            status,
+            "text/html",
+            format!("<html><body><h1>{status}</h1></body></html>\n"),
+        ),
+        CannedBody::Text(text) => plain(status, json, text.clone()),
+        CannedBody::Echo => plain(status, json, Body::from(sent)),
+        CannedBody::Endless(text) => {
+            let times = 65_536_usize.div_ceil(text.len().max(1));
+            let piece = Bytes::from(text.repeat(times));
+            let pieces = futures_util::stream::repeat_with(move || Ok::<_, io::Error>(piece.clone()));
+            plain(status, json, Body::from_stream(pieces))
+        }
+    };
+    for (name, value) in &answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+/// `bytes`, one by one, with `pause` after each.
+fn dripping(bytes: Bytes, pause: Duration) -> Body {
+    Body::from_stream(futures_util::stream::unfold(bytes, move |mut left| async move {
+        if left.is_empty() {
+            return None;
+        }
+        let byte = left.split_to(1);
+        if !left.is_empty() {
+            tokio::time::sleep(pause).await;
+        }
+        Some((Ok::<_, io::Error>(byte), left))
+    }))
+}
+
 async fn handle(front: &Front, request: Request<Body>) -> Response<Body> {
     match TowerToHyperService::new(front.router.clone()).call(request).await {
         Ok(response) => response,
@@ -254,8 +310,8 @@ async fn whole(request: Request<Incoming>) -> Result<Request<Body>, Cut> {
     Ok(Request::from_parts(parts, Body::from(bytes)))
 }
 
-fn plain(status: StatusCode, kind: &'static str, text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
+fn plain(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response
         .headers_mut()
