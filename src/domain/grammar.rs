@@ -35,6 +35,9 @@ pub(super) fn split(text: &str) -> Result<Parts<'_>, String> {
     if name.is_empty() {
         return Err("it names no repository".to_owned());
     }
+    if let Some(host) = host_alone(name, tag) {
+        return Err(format!("it names the registry {host} and no repository in it"));
+    }
     let (registry, path) = match name.split_once('/') {
         Some((host, path)) if is_host(host) => (host, path),
         _ => ("docker.io", name),
@@ -74,6 +77,24 @@ pub(super) fn split(text: &str) -> Result<Parts<'_>, String> {
         path,
         tag,
         digest,
+    })
+}
+
+/// The host (with its port) of a text that is nothing but a host: `localhost:5000`, `ghcr.io`,
+/// `[::1]:5000`, `ghcr.io/`. Docker reads such a text as an image of Docker Hub, which is never meant:
+/// no image of Docker's own library has a dot in its name.
+fn host_alone(name: &str, tag: Option<&str>) -> Option<String> {
+    let host = name.strip_suffix('/').unwrap_or(name);
+    // The colons of an address in brackets were taken for the one before a tag.
+    if name.starts_with('[') && !name.contains('/') {
+        return Some(tag.map_or_else(|| name.to_owned(), |rest| format!("{name}:{rest}")));
+    }
+    if host.is_empty() || host.contains('/') || !is_host(host) {
+        return None;
+    }
+    Some(match tag {
+        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => format!("{host}:{port}"),
+        _ => host.to_owned(),
     })
 }
 
@@ -141,13 +162,15 @@ mod tests {
     fn library(text: &str) -> Option<Answer> {
         let parsed: oci_distribution::Reference = text.parse().ok()?;
         // It lets capitals in names pass, which no registry does, and takes for a name on Docker Hub
-        // what was meant as a host and is none (`a.b_c/d`), which Docker itself refuses.
+        // what was meant as a host and is none (`a.b_c/d`), which Docker itself refuses, and a host
+        // alone (`localhost:5000`).
         let first = text
             .split_once('/')
             .map(|(first, _)| first)
             .filter(|first| is_host(first));
         let meant = first.is_some_and(|first| !["docker.io", "index.docker.io"].contains(&first));
-        let mistaken = meant && parsed.registry() == "docker.io";
+        let alone = !text.contains('/') && is_host(text.split([':', '@']).next().unwrap_or_default());
+        let mistaken = alone || (meant && parsed.registry() == "docker.io");
         if mistaken || parsed.repository().chars().any(|c| c.is_ascii_uppercase()) {
             return None;
         }
@@ -201,6 +224,36 @@ mod tests {
             }
             prop_assert_eq!(ours(&text), library(&text), "{}", text);
         }
+    }
+
+    #[test]
+    fn a_host_alone_is_no_image_of_docker_hub() {
+        for (text, host) in [
+            ("localhost:5871", "localhost:5871"),
+            ("localhost", "localhost"),
+            ("localhost:latest", "localhost"),
+            ("127.0.0.1:5000", "127.0.0.1:5000"),
+            ("ghcr.io", "ghcr.io"),
+            ("ghcr.io/", "ghcr.io"),
+            ("ghcr.io:443", "ghcr.io:443"),
+            ("registry.example.org:5000/", "registry.example.org:5000"),
+            ("[::1]:5000", "[::1]:5000"),
+            ("[::1]", "[::1]"),
+            ("docker.io", "docker.io"),
+        ] {
+            let why = split(text).unwrap_err();
+            assert_eq!(
+                why,
+                format!("it names the registry {host} and no repository in it"),
+                "{text}"
+            );
+        }
+        // A number after a plain name is a tag, however much it looks like a port.
+        for text in ["mongo:4", "registry:5000", "redis:7.2"] {
+            assert_eq!(split(text).unwrap().registry, "docker.io", "{text}");
+        }
+        let digest = format!("ghcr.io@sha256:{}", "ab".repeat(32));
+        assert!(split(&digest).is_err());
     }
 
     #[test]
