@@ -4,6 +4,7 @@
 //! The store lists the digest of every revision, so whether one holds the bytes already can be
 //! told before anything is sent, with or without a journal.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::{Ended, Settled, StoreTools, Work, guarded, note};
@@ -147,6 +148,9 @@ where
         Ok(None) => {}
         Err(problem) => return Ended::failed(made, problem),
     }
+    // Only an upload of an earlier attempt can be under review already: what a store answers about an
+    // id that it was not told yet means nothing.
+    let fresh = AtomicBool::new(made.upload_id.is_none());
     if made.upload_id.is_none() {
         if work.cancel.is_cancelled() {
             return Ended::cancelled(made);
@@ -168,6 +172,9 @@ where
     }
     let upload_id = made.upload_id.clone().unwrap_or_default();
     let look = || async {
+        if fresh.swap(false, Ordering::Relaxed) {
+            return Ok(None);
+        }
         if let Some(state) = tools.writer.review(&push.charm, &upload_id).await? {
             return Ok(Some(Taken::Review(state)));
         }
