@@ -55,6 +55,19 @@ pub fn source(text: &str) -> Result<ImageSource, Problem> {
     })
 }
 
+/// Where a copy goes: a registry, never a file or an engine of this machine.
+pub fn destination(text: &str) -> Result<Reference, Problem> {
+    match ImageSource::parse(text)? {
+        ImageSource::Registry(reference) => Ok(reference),
+        ImageSource::Local(local) => Err(Problem::new(
+            Kind::Usage,
+            format!("{local} is not a place that images are copied to"),
+        )
+        .cause("images are copied to registries only")
+        .hint("write HOST/NAME:TAG, for example ghcr.io/finos/legend-engine:4.35.0")),
+    }
+}
+
 /// Platforms by name.
 pub fn platforms(texts: &[String]) -> Result<Vec<Platform>, Problem> {
     texts.iter().map(|text| Platform::parse(text)).collect()
@@ -63,7 +76,7 @@ pub fn platforms(texts: &[String]) -> Result<Vec<Platform>, Problem> {
 async fn planned_copy(session: &Session, wish: &Copy, output: &Output) -> Result<Plan, Problem> {
     let intent = CopyIntent {
         source: source(&wish.source)?,
-        destination: Reference::parse(&wish.destination)?,
+        destination: destination(&wish.destination)?,
         platforms: platforms(&wish.platform)?,
     };
     let hear = hear(output);

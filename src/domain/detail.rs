@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{ConfigDigest, Digest, ManifestDigest};
 use super::image::{Platform, PlatformImage};
+use super::problem::{Kind, Problem};
 use super::source::ImageSource;
 use super::text::Outside;
 
@@ -28,6 +29,39 @@ pub struct ImageDetail {
     pub platforms: Vec<PlatformDetail>,
     /// Attestation manifests of the index.
     pub attestations: Vec<ManifestDigest>,
+    /// Manifests that the index names and that are not there any more.
+    #[serde(default)]
+    pub missing: Vec<MissingManifest>,
+    /// Set where the image was named by tag and digest, and the tag names another digest (or none).
+    #[serde(default)]
+    pub moved: Option<MovedTag>,
+}
+
+/// A manifest that an index names and that its registry does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingManifest {
+    /// Its digest.
+    pub digest: ManifestDigest,
+    /// What it runs on, where the index says so.
+    pub platform: Option<Platform>,
+}
+
+/// A tag that does not name the digest beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MovedTag {
+    /// The tag.
+    pub tag: Outside,
+    /// What it names now; none where it is not there.
+    pub now: Option<ManifestDigest>,
+}
+
+impl std::fmt::Display for MissingManifest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.platform {
+            Some(platform) => write!(f, "{platform} ({})", self.digest),
+            None => std::fmt::Display::fmt(&self.digest, f),
+        }
+    }
 }
 
 /// One runnable manifest, looked at closely.
@@ -48,6 +82,9 @@ pub struct PlatformDetail {
     pub command: Vec<Outside>,
     /// Its layers, the lowest first.
     pub layers: Vec<Layer>,
+    /// How many layers its config names, where the config says so.
+    #[serde(default)]
+    pub config_layers: Option<usize>,
 }
 
 /// A layer.
@@ -61,9 +98,62 @@ pub struct Layer {
     pub media_type: Outside,
     /// True for one that registries do not hold.
     pub foreign: bool,
+    /// Where such a layer is.
+    #[serde(default)]
+    pub urls: Vec<Outside>,
 }
 
 impl ImageDetail {
+    /// Refuses an image whose config names other layers than its manifest: it would arrive and not run.
+    pub fn check_layers(&self) -> Result<(), Problem> {
+        let differs =
+            |one: &&PlatformDetail| one.config_layers.is_some_and(|named| named != one.layers.len());
+        let Some(one) = self.platforms.iter().find(differs) else {
+            return Ok(());
+        };
+        Err(
+            Problem::new(Kind::Invalid, format!("{} is not a whole image", self.source))
+                .cause(format!(
+                    "for {} its config names {} layers, its manifest {} names {}",
+                    one.image.platform,
+                    one.config_layers.unwrap_or_default(),
+                    one.image.digest,
+                    one.layers.len()
+                ))
+                .hint("build or save the image again (Docker 25.0 wrote such layouts)"),
+        )
+    }
+
+    /// What a person should know before this image is copied or uploaded: layers that stay where they
+    /// are, and a tag that names something else than the digest beside it.
+    pub fn remarks(&self) -> Vec<Outside> {
+        let mut remarks = Vec::new();
+        if let Some(moved) = &self.moved {
+            let now = moved.now.map_or_else(
+                || "is not there any more".to_owned(),
+                |now| format!("names {now} now"),
+            );
+            remarks.push(Outside::new(format!(
+                "the tag {} {now}: the digest decides, {} is used",
+                moved.tag, self.digest
+            )));
+        }
+        let mut seen = HashSet::new();
+        for layer in self.platforms.iter().flat_map(|one| &one.layers) {
+            if layer.foreign && seen.insert(layer.digest) {
+                let at = layer.urls.first().map_or_else(
+                    || "an address that its manifest does not name".to_owned(),
+                    ToString::to_string,
+                );
+                remarks.push(Outside::new(format!(
+                    "layer {} ({} bytes) is not sent: it stays at {at}",
+                    layer.digest, layer.size
+                )));
+            }
+        }
+        remarks
+    }
+
     /// The architectures of its linux platforms in the store's words, sorted, each once.
     pub fn store_architectures(&self) -> Vec<String> {
         let mut names: Vec<String> = self
@@ -249,6 +339,7 @@ mod tests {
             size: u64::from(byte),
             media_type: Outside::new("x"),
             foreign: false,
+            urls: Vec::new(),
         }
     }
 
@@ -275,8 +366,11 @@ mod tests {
                 entrypoint: Vec::new(),
                 command: Vec::new(),
                 layers: layers.iter().map(|byte| layer(*byte)).collect(),
+                config_layers: None,
             }],
             attestations: Vec::new(),
+            missing: Vec::new(),
+            moved: None,
         }
     }
 
@@ -294,6 +388,37 @@ mod tests {
         let env: Vec<_> = one.env.iter().map(|change| change.name.as_str()).collect();
         assert_eq!(env, ["B", "C"]);
         assert_eq!(one.env[1].before, None);
+    }
+
+    #[test]
+    fn a_config_that_names_more_layers_is_refused() {
+        let mut found = image(1, "amd64", &[], &[]);
+        assert!(found.check_layers().is_ok());
+        found.platforms[0].config_layers = Some(1);
+        let problem = found.check_layers().unwrap_err();
+        assert!(format!("{problem:?}").contains("names 1 layers"), "{problem:?}");
+        found.platforms[0].layers = vec![layer(1)];
+        assert!(found.check_layers().is_ok());
+    }
+
+    #[test]
+    fn layers_that_stay_and_tags_that_moved_are_remarked() {
+        let mut found = image(1, "amd64", &[1, 2], &[]);
+        assert!(found.remarks().is_empty());
+        found.platforms[0].layers[1].foreign = true;
+        found.platforms[0].layers[1].urls = vec![Outside::new("https://example.org/base.tar.gz")];
+        let tag = Outside::new("1.0");
+        found.moved = Some(MovedTag { tag, now: None });
+        let remarks = found.remarks();
+        assert!(
+            remarks[0].as_str().contains("the tag 1.0 is not there any more"),
+            "{remarks:?}"
+        );
+        let stays = remarks[1].as_str();
+        assert!(
+            stays.contains("is not sent: it stays at https://example.org/base.tar.gz"),
+            "{stays}"
+        );
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl Repository {
         Reference {
             repository: self.clone(),
             target: Target::Tag(tag.to_owned()),
+            beside: None,
         }
     }
 
@@ -45,6 +46,7 @@ impl Repository {
         Reference {
             repository: self.clone(),
             target: Target::Digest(digest),
+            beside: None,
         }
     }
 }
@@ -109,6 +111,9 @@ pub struct Reference {
     pub repository: Repository,
     /// Which one.
     pub target: Target,
+    /// The tag of `NAME:TAG@DIGEST`: the digest decides, the tag is only compared with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
 }
 
 impl Reference {
@@ -130,13 +135,13 @@ impl Reference {
             return Err(fail("only docker:// names a registry".to_owned()));
         }
         let parts = grammar::split(bare).map_err(fail)?;
-        let target = match (parts.digest, parts.tag) {
-            (Some(digest), _) => {
+        let (target, beside) = match (parts.digest, parts.tag) {
+            (Some(digest), tag) => {
                 let digest: Digest = digest.parse().map_err(|error| fail(format!("{error}")))?;
-                Target::Digest(ManifestDigest(digest))
+                (Target::Digest(ManifestDigest(digest)), tag.map(str::to_owned))
             }
-            (None, Some(tag)) => Target::Tag(tag.to_owned()),
-            (None, None) => Target::Tag("latest".to_owned()),
+            (None, Some(tag)) => (Target::Tag(tag.to_owned()), None),
+            (None, None) => (Target::Tag("latest".to_owned()), None),
         };
         Ok(Self {
             repository: Repository {
@@ -144,15 +149,17 @@ impl Reference {
                 path: parts.path,
             },
             target,
+            beside,
         })
     }
 }
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.target {
-            Target::Tag(tag) => write!(f, "{}:{tag}", self.repository),
-            Target::Digest(digest) => write!(f, "{}@{digest}", self.repository),
+        match (&self.target, &self.beside) {
+            (Target::Tag(tag), _) => write!(f, "{}:{tag}", self.repository),
+            (Target::Digest(digest), Some(tag)) => write!(f, "{}:{tag}@{digest}", self.repository),
+            (Target::Digest(digest), None) => write!(f, "{}@{digest}", self.repository),
         }
     }
 }
@@ -332,6 +339,28 @@ mod tests {
         assert!(matches!(digest.parse(), Ok(Target::Digest(_))));
         assert!("sha256:12".parse::<Target>().is_err());
         assert!("-x".parse::<Target>().is_err());
+    }
+
+    #[test]
+    fn a_tag_beside_a_digest_is_kept() {
+        let text = format!("docker.io/a/b:1.0@sha256:{}", "ab".repeat(32));
+        let reference = Reference::parse(&text).unwrap();
+        assert!(matches!(reference.target, Target::Digest(_)));
+        assert_eq!(reference.beside.as_deref(), Some("1.0"));
+        assert_eq!(reference.to_string(), text);
+    }
+
+    #[test]
+    fn a_registry_without_a_repository_is_a_usage_error() {
+        for text in ["localhost:5871", "docker://ghcr.io", "127.0.0.1:5000"] {
+            for problem in [
+                Reference::parse(text).unwrap_err(),
+                Repository::parse(text).unwrap_err(),
+            ] {
+                assert_eq!(problem.kind, Kind::Usage, "{text}");
+                assert!(problem.to_string().contains("no repository"), "{problem}");
+            }
+        }
     }
 
     #[test]

@@ -137,6 +137,17 @@ impl ImageSource {
 }
 
 impl LocalSource {
+    /// The same archive or folder with another name behind its path; an image of an engine stays.
+    #[must_use]
+    pub fn named(mut self, text: String) -> Self {
+        if let Self::Oci { name, .. } | Self::OciArchive { name, .. } | Self::DockerArchive { name, .. } =
+            &mut self
+        {
+            *name = Some(text);
+        }
+        self
+    }
+
     /// The same with its path made absolute below `folder`, so that it means the same to a run that
     /// is taken up elsewhere.
     #[must_use]

@@ -145,12 +145,16 @@ impl Observer {
     async fn image_for_copy(&self, intent: &CopyIntent, hear: Hear<'_>) -> Result<ImageFacts, Problem> {
         let destination = &intent.destination;
         let registries = &self.services.registries;
-        let tagged = match &destination.target {
-            Target::Tag(_) => registries
-                .head_to_write(destination)
+        let tag = match &destination.target {
+            Target::Tag(tag) => Some(tag),
+            Target::Digest(_) => destination.beside.as_ref(),
+        };
+        let tagged = match tag {
+            Some(tag) => registries
+                .head_to_write(&destination.repository.tagged(tag))
                 .await?
                 .map(|head| head.digest),
-            Target::Digest(_) => None,
+            None => None,
         };
         self.image(
             &intent.source,
@@ -189,12 +193,22 @@ impl Observer {
                 let packed = self
                     .services
                     .local
-                    .open(local, None, registries, Some(destination), hear, &never)
+                    .open(
+                        local,
+                        platforms,
+                        None,
+                        registries,
+                        Some(destination),
+                        hear,
+                        &never,
+                    )
                     .await?;
-                let detail = local_detail(source, &packed.image).await?;
+                let local = packed.pinned_in(local);
+                let source = ImageSource::Local(local.clone());
+                let detail = local_detail(&source, &packed.image).await?;
                 left_out.clone_from(&packed.left_out);
                 let image = Arc::clone(&packed.image);
-                (detail, CopySource::Local(image), Origin::Local(local.clone()))
+                (detail, CopySource::Local(image), Origin::Local(local))
             }
         };
         let root = whole.digest;
@@ -257,7 +271,7 @@ impl Observer {
                 let packed = self
                     .services
                     .local
-                    .open(local, None, registries, None, hear, &never)
+                    .open(local, &[], None, registries, None, hear, &never)
                     .await?;
                 local_detail(source, &packed.image).await
             }
@@ -326,6 +340,7 @@ fn layers(image: &ImageDetail) -> Vec<Blob> {
                 size: layer.size,
                 media_type: layer.media_type.as_str().to_owned(),
                 foreign: false,
+                urls: Vec::new(),
             });
         }
     }

@@ -258,7 +258,11 @@ fn wanted_images(
                 wanted.push((
                     charm.name.clone(),
                     resource.clone(),
-                    Reference { repository, target },
+                    Reference {
+                        repository,
+                        target,
+                        beside: None,
+                    },
                 ));
             }
         }

@@ -17,7 +17,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
     let repository = &intent.destination.repository;
     let tag = match &intent.destination.target {
         Target::Tag(tag) => Some(tag.clone()),
-        Target::Digest(wanted) if *wanted == digest => None,
+        Target::Digest(wanted) if *wanted == digest => intent.destination.beside.clone(),
         Target::Digest(wanted) => {
             return Err(Problem::new(
                 Kind::Refused,
@@ -30,7 +30,9 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
             .hint("name the destination by a tag, or the source by that digest"));
         }
     };
+    image.detail.check_layers()?;
     let mut warnings: Vec<Outside> = image.remark().into_iter().collect();
+    warnings.extend(image.detail.remarks());
     let tag_stands = tag.is_none() || image.tagged == Some(digest);
     if let (Some(tag), Some(now)) = (&tag, image.tagged)
         && now != digest

@@ -31,7 +31,9 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
             vec![file_step(facts, intent, file, architectures, &mut warnings)?]
         }
         (ContentFacts::Image(image), Content::Digest { .. } | Content::From { .. }) => {
+            image.detail.check_layers()?;
             warnings.extend(image.remark());
+            warnings.extend(image.detail.remarks());
             image_steps(snapshot, facts, intent, image)?
         }
         _ => return Err(Problem::new(Kind::Internal, "something else was looked at")),

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::packing::{PackProgress, Packed, Packing};
 use super::registry::{Blob, Registries};
+use crate::domain::image::Platform;
 use crate::domain::{Digest, Kind, LocalSource, ManifestDigest, Problem, Repository};
 
 /// Opened images of this machine. Cheap to clone.
@@ -44,11 +45,13 @@ impl LocalImages {
     }
 
     /// The image of `source`. `expected` is the digest that it had when it was previewed:
-    /// [`Kind::Refused`] where it is another one by now. What `destination` has already is not
+    /// [`Kind::Refused`] where it is another one by now. `platforms` choose where the source holds
+    /// several images. What `destination` has already is not
     /// packed again; without one nothing is packed that is only looked at.
     pub async fn open(
         &self,
         source: &LocalSource,
+        platforms: &[Platform],
         expected: Option<ManifestDigest>,
         registries: &Registries,
         destination: Option<&Repository>,
@@ -61,7 +64,8 @@ impl LocalImages {
             return Ok(known);
         }
         let there = asking(registries, destination);
-        let packed = Arc::new(self.packing.open(source, &there, progress, cancel).await?);
+        let packing = self.packing.open(source, platforms, &there, progress, cancel);
+        let packed = Arc::new(packing.await?);
         let root = packed.image.root();
         if let Some(expected) = expected.filter(|expected| *expected != root) {
             return Err(
@@ -71,7 +75,8 @@ impl LocalImages {
             );
         }
         if destination.is_some() {
-            self.lock().insert(source.clone(), Arc::clone(&packed));
+            let source = packed.pinned_in(source);
+            self.lock().insert(source, Arc::clone(&packed));
         }
         Ok(packed)
     }

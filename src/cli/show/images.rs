@@ -71,8 +71,13 @@ fn document(image: &ImageDetail, present: Present<'_>) -> Value {
                     let mut value = json!({
                         "digest": layer.digest, "size": layer.size, "media_type": layer.media_type,
                     });
-                    if let (Some(there), Value::Object(map)) = (present(layer), &mut value) {
-                        map.insert("present".to_owned(), json!(there));
+                    if let Value::Object(map) = &mut value {
+                        if let Some(there) = present(layer) {
+                            map.insert("present".to_owned(), json!(there));
+                        }
+                        if layer.foreign {
+                            map.insert("urls".to_owned(), json!(layer.urls));
+                        }
                     }
                     value
                 })
@@ -86,10 +91,37 @@ fn document(image: &ImageDetail, present: Present<'_>) -> Value {
             })
         })
         .collect();
+    let missing: Vec<Value> = image
+        .missing
+        .iter()
+        .map(|one| {
+            let platform = one.platform.as_ref();
+            json!({
+                "digest": one.digest, "os": platform.map(|platform| &platform.os),
+                "architecture": platform.map(|platform| &platform.architecture),
+                "variant": platform.and_then(|platform| platform.variant.as_ref()),
+            })
+        })
+        .collect();
     json!({
         "reference": image.source.to_string(), "digest": image.digest, "media_type": image.media_type,
         "size": image.size, "platforms": platforms, "attestations": image.attestations,
+        "missing": missing, "warnings": warnings(image),
     })
+}
+
+/// What a person should know of an image, in sentences.
+fn warnings(image: &ImageDetail) -> Vec<Outside> {
+    let mut warnings = image.remarks();
+    warnings.extend(image.missing.iter().map(|one| {
+        Outside::new(format!(
+            "{one} is not there any more: it was probably deleted by a cleanup"
+        ))
+    }));
+    if let Err(problem) = image.check_layers() {
+        warnings.extend(problem.causes);
+    }
+    warnings
 }
 
 fn describe(image: &ImageDetail, present: Present<'_>) -> String {
@@ -122,10 +154,11 @@ fn describe(image: &ImageDetail, present: Present<'_>) -> String {
         }
         for layer in &one.layers {
             let there = present(layer);
-            if there == Some(false) && counted.insert(layer.digest) {
+            if there == Some(false) && !layer.foreign && counted.insert(layer.digest) {
                 to_send += layer.size;
             }
             let word = match there {
+                _ if layer.foreign => "  not in the registry",
                 None => "",
                 Some(true) => "  there",
                 Some(false) => "  to send",
@@ -139,6 +172,9 @@ fn describe(image: &ImageDetail, present: Present<'_>) -> String {
     }
     if !image.attestations.is_empty() {
         text.push_str(&format!("  {} attestations\n", image.attestations.len()));
+    }
+    for warning in warnings(image) {
+        text.push_str(&format!("  warning: {warning}\n"));
     }
     if image
         .platforms

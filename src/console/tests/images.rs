@@ -30,6 +30,7 @@ pub(super) fn detail(source: &ImageSource) -> ImageDetail {
         size,
         media_type: Outside::new("application/vnd.oci.image.layer.v1.tar+gzip"),
         foreign: false,
+        urls: Vec::new(),
     };
     let layers = vec![layer("base", 28_000_000), layer(&seed, 307_000_000)];
     ImageDetail {
@@ -49,8 +50,11 @@ pub(super) fn detail(source: &ImageSource) -> ImageDetail {
             entrypoint: vec![Outside::new("java"), Outside::new("-jar")],
             command: Vec::new(),
             layers,
+            config_layers: None,
         }],
         attestations: vec![ManifestDigest(digest("attestation"))],
+        missing: Vec::new(),
+        moved: None,
     }
 }
 

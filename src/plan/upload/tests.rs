@@ -45,7 +45,9 @@ fn platform(text: &str) -> PlatformDetail {
             size: 90,
             media_type: Outside::new("x"),
             foreign: false,
+            urls: Vec::new(),
         }],
+        config_layers: Some(1),
     }
 }
 
@@ -60,6 +62,8 @@ fn image(platforms: &[&str], there: bool) -> ImageFacts {
             size: 1000,
             platforms: platforms.iter().map(|text| platform(text)).collect(),
             attestations: Vec::new(),
+            missing: Vec::new(),
+            moved: None,
         },
         cut: None,
         there,

@@ -168,7 +168,7 @@ async fn job(
             let local = &services.local;
             let place = Some(&place.repository);
             let packed = local
-                .open(source, Some(root), registries, place, &|_| {}, work.cancel)
+                .open(source, &[], Some(root), registries, place, &|_| {}, work.cancel)
                 .await?;
             CopySource::Local(Arc::clone(&packed.image))
         }

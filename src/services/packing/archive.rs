@@ -1,7 +1,6 @@
 //! A tar archive on the disk, read where its entries are.
 //!
-//! Owns the index of its entries and the unpacking of an archive that is gzipped as a whole. Every
-//! layer is read once. Must not know either layout.
+//! Owns the index of its entries. Every layer is read once. Must not know either layout.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -12,13 +11,13 @@ use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
-use super::desk::{Desk, Exactly, Watched};
+use super::desk::{Exactly, Watched};
 use super::entries::Entries;
 use super::press::{
     DOCKER_LAYER, DOCKER_LAYER_ZSTD, Form, Hashing, Layer, Press, Pressed, copy, cut_short, unreadable,
 };
 use super::shelf::{CAP, Shelf, missing, too_large, wrong_length};
-use super::spool::{Scratch, Spool, hash};
+use super::spool::hash;
 use crate::domain::{Digest, Kind, Outside, Problem};
 use crate::services::registry::Place;
 
@@ -62,42 +61,35 @@ pub(super) fn plain_file(path: &Path) -> Result<(File, u64), Problem> {
     Ok((file, facts.len()))
 }
 
-/// Unpacks an archive that is gzipped as a whole into the spool; none where it is not.
-pub(super) fn unpacked(
-    what: &str,
-    path: &Path,
-    spool: &Spool,
-    desk: &Desk,
-) -> Result<Option<Scratch>, Problem> {
-    let (mut file, length) = plain_file(path)?;
-    let broken = |error: &io::Error| unreadable(what, error);
-    let mut head = [0; 4];
-    let count = io::Read::by_ref(&mut file)
-        .take(4)
-        .read(&mut head)
-        .map_err(|error| broken(&error))?;
-    file.rewind().map_err(|error| broken(&error))?;
-    match Form::of(&head[..count]) {
-        Form::Plain => return Ok(None),
-        Form::Gzip => {}
-        Form::Zstd => {
-            return Err(Problem::new(
-                Kind::Invalid,
-                format!("{what} is compressed with zstd as a whole"),
-            )
-            .cause("such an archive is read plain or gzipped")
-            .hint("unpack it first (zstd -d)"));
-        }
+/// A header in the middle of an archive that cannot be read. The library's message is not shown: it
+/// quotes the bytes of the header.
+pub(super) fn bad_header(what: &str, error: &io::Error, at: u64) -> Problem {
+    if matches!(error.kind(), io::ErrorKind::Other | io::ErrorKind::InvalidData) {
+        return Problem::new(Kind::Invalid, format!("{what} cannot be read to its end"))
+            .cause(format!("no tar header is found at byte {at}"))
+            .hint("make it anew, and check the disk or the engine that it comes from");
     }
-    let mut part = spool.part()?;
-    let mut input = MultiGzDecoder::new(Watched::new(file, desk.clone(), Some(length)));
-    if let Err(error) = copy(&mut input, &mut part) {
-        return Err(match part.failure() {
-            Some(error) => spool.unwritable(&error),
-            None => broken(&error),
-        });
+    unreadable(what, error)
+}
+
+/// Refuses an entry that is stored with its holes left out: GNU's own kind of entry, and GNU's
+/// records in a pax header.
+pub(super) fn sparse<R: Read>(what: &str, name: &str, entry: &mut tar::Entry<'_, R>) -> Result<(), Problem> {
+    let mut holes = entry.header().entry_type().is_gnu_sparse();
+    if let Ok(Some(records)) = entry.pax_extensions() {
+        holes |= records
+            .flatten()
+            .any(|record| record.key_bytes().starts_with(b"GNU.sparse."));
     }
-    Ok(Some(part.nameless()))
+    if !holes {
+        return Ok(());
+    }
+    let shown = Outside::capped(name, 200);
+    Err(
+        Problem::new(Kind::Invalid, format!("{what} holds a sparse entry: {shown}"))
+            .cause("it was written by tar --sparse, which leaves out blocks of zeros")
+            .hint("unpack it and pack it again without --sparse"),
+    )
 }
 
 impl Archive {
@@ -108,16 +100,17 @@ impl Archive {
         let mut end = 0;
         let mut archive = tar::Archive::new(file);
         let cut = |error: &io::Error, end: u64| {
+            // The library's message quotes the bytes it could not read.
             if end == 0 {
-                let no_archive =
-                    Problem::new(Kind::Invalid, format!("{what} is no tar archive")).because(error);
-                return no_archive.hint("name what docker save, podman save, skopeo or rockcraft wrote");
+                return Problem::new(Kind::Invalid, format!("{what} is no tar archive"))
+                    .cause("it does not begin with the header of an entry")
+                    .hint("name what docker save, podman save, skopeo or rockcraft wrote");
             }
-            unreadable(what, error)
+            bad_header(what, error, end)
         };
         let listed = archive.entries_with_seek().map_err(|error| cut(&error, 0))?;
         for entry in listed {
-            let entry = entry.map_err(|error| {
+            let mut entry = entry.map_err(|error| {
                 // A header that is not there in full is the end of a torn file.
                 if length < end + 512 {
                     cut_short(what)
@@ -126,6 +119,7 @@ impl Archive {
                 }
             })?;
             let name = entries.name(&entry.path_bytes())?;
+            sparse(what, &name, &mut entry)?;
             let at = At {
                 offset: entry.raw_file_position(),
                 size: entry.size(),

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::choice::{Candidate, Wanted, choose};
 use super::press::{Layer, Press};
 use super::shelf::Shelf;
 use crate::domain::image::{Platform, Reference};
@@ -30,6 +31,8 @@ pub(super) struct Assembled {
     pub(super) layers: usize,
     /// The text of its config, where the manifest was written here.
     pub(super) text: Option<Bytes>,
+    /// The digest that names it alone among several images, where a platform made the choice.
+    pub(super) pinned: Option<Digest>,
 }
 
 /// One image of `manifest.json`.
@@ -45,13 +48,12 @@ pub(super) struct Saved {
 
 #[derive(Deserialize)]
 struct Config {
-    rootfs: RootFs,
+    rootfs: Option<RootFs>,
 }
 
 #[derive(Deserialize)]
 struct RootFs {
-    #[serde(default)]
-    diff_ids: Vec<String>,
+    diff_ids: Option<Vec<String>>,
 }
 
 /// `what` and what is wrong with it.
@@ -66,61 +68,55 @@ pub(super) fn same_name(a: &str, b: &str) -> bool {
     a == b || matches!((Reference::parse(a), Reference::parse(b)), (Ok(a), Ok(b)) if a == b)
 }
 
-/// An archive that holds several images, or not the one that was named.
-pub(super) fn which(what: &str, wanted: Option<&str>, mut names: Vec<String>) -> Problem {
-    names.sort();
-    names.dedup();
-    let list = if names.is_empty() {
-        "none of them has a name".to_owned()
-    } else {
-        format!("it holds {}", Outside::capped(names.join(", "), 1000))
+/// The image of `manifest.json` that is meant, and the digest that names it alone where a platform
+/// made the choice; none where there is no such document.
+pub(super) fn chosen(
+    shelf: &mut dyn Shelf,
+    wanted: Wanted<'_>,
+) -> Result<Option<(Saved, Option<Digest>)>, Problem> {
+    let Some(saved) = saved(shelf)? else {
+        return Ok(None);
     };
-    match wanted {
-        Some(wanted) => Problem::new(
-            Kind::NotFound,
-            format!("{what} holds no image {}", Outside::capped(wanted, 200)),
-        ),
-        None => Problem::new(Kind::Usage, format!("{what} holds several images")),
+    if saved.is_empty() {
+        return Err(invalid(shelf.what(), "manifest.json names no image"));
     }
-    .cause(list)
-    .hint("name one of them behind the path, after a colon")
+    if let ([one], None) = (&saved[..], wanted.name) {
+        return Ok(Some((one.clone(), None)));
+    }
+    let mut candidates = Vec::with_capacity(saved.len());
+    for (position, one) in saved.iter().enumerate() {
+        let name = shelf.name(&one.config)?;
+        let config = shelf.small(&name)?;
+        candidates.push(Candidate {
+            position,
+            names: one.repo_tags.clone().unwrap_or_default(),
+            digest: config.as_deref().map(super::digest_of),
+            platform: config.as_deref().and_then(platform_of),
+        });
+    }
+    let choice = choose(shelf.what(), &candidates, wanted)?;
+    let found = saved.get(choice.position).cloned();
+    Ok(found.map(|found| (found, choice.pinned)))
 }
 
-/// The image of `manifest.json` that is meant; none where there is no such document.
-pub(super) fn chosen(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Option<Saved>, Problem> {
+/// All that `manifest.json` names; none where there is no such document.
+pub(super) fn saved(shelf: &mut dyn Shelf) -> Result<Option<Vec<Saved>>, Problem> {
     let Some(bytes) = shelf.small("manifest.json")? else {
         return Ok(None);
     };
-    let what = shelf.what();
-    let saved: Vec<Saved> =
-        serde_json::from_slice(&bytes).map_err(|error| invalid(what, format!("manifest.json: {error}")))?;
-    let names = || -> Vec<String> {
-        saved
-            .iter()
-            .filter_map(|one| one.repo_tags.clone())
-            .flatten()
-            .collect()
-    };
-    match wanted {
-        Some(wanted) => {
-            let named = |one: &&Saved| {
-                let tags = one.repo_tags.iter().flatten();
-                tags.into_iter().any(|tag| same_name(tag, wanted))
-            };
-            let found = saved.iter().find(named).cloned();
-            found.map(Some).ok_or_else(|| which(what, Some(wanted), names()))
-        }
-        None => match &saved[..] {
-            [] => Err(invalid(what, "manifest.json names no image")),
-            [one] => Ok(Some(one.clone())),
-            _ => Err(which(what, None, names())),
-        },
-    }
+    let saved: Option<Vec<Saved>> = serde_json::from_slice(&bytes)
+        .map_err(|error| invalid(shelf.what(), format!("manifest.json: {error}")))?;
+    Ok(Some(saved.unwrap_or_default()))
+}
+
+/// What a config says it runs on.
+pub(super) fn platform_of(config: &[u8]) -> Option<Platform> {
+    serde_json::from_slice(config).ok()
 }
 
 /// Puts the image together, its layers compressed.
-pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Assembled, Problem> {
-    let Some(saved) = chosen(shelf, wanted)? else {
+pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Assembled, Problem> {
+    let Some((saved, pinned)) = chosen(shelf, wanted)? else {
         return Err(invalid(
             shelf.what(),
             "there is no manifest.json in it, which docker save writes",
@@ -175,7 +171,8 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<As
             )
         })?);
     }
-    put_together(shelf.what(), config, layers)
+    let assembled = put_together(shelf.what(), config, layers)?;
+    Ok(Assembled { pinned, ..assembled })
 }
 
 /// The image of a config whose layers are all known: what an export of it would be put together to.
@@ -192,9 +189,9 @@ pub(super) fn recalled(what: &str, config: Bytes, press: &mut Press) -> Result<O
 fn diff_ids(what: &str, config: &[u8]) -> Result<Vec<Digest>, Problem> {
     let config: Config =
         serde_json::from_slice(config).map_err(|error| invalid(what, format!("its config: {error}")))?;
-    config
-        .rootfs
-        .diff_ids
+    let diff_ids = config.rootfs.and_then(|rootfs| rootfs.diff_ids);
+    diff_ids
+        .unwrap_or_default()
         .iter()
         .map(|text| {
             text.parse()
@@ -220,6 +217,7 @@ fn put_together(what: &str, config: Bytes, layers: Vec<Layer>) -> Result<Assembl
         config,
         left_out: Vec::new(),
         text,
+        pinned: None,
     })
 }
 

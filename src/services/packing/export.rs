@@ -9,6 +9,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 
+use super::archive::{bad_header, sparse};
 use super::desk::{Exactly, Watched};
 use super::entries::Entries;
 use super::press::{DOCKER_LAYER, DOCKER_LAYER_ZSTD, Form, Layer, Press, Pressed, cut_short, unreadable};
@@ -103,12 +104,13 @@ impl Export {
             if seen.ended() {
                 cut_short(what)
             } else {
-                unreadable(what, error)
+                bad_header(what, error, seen.bytes())
             }
         };
         for entry in archive.entries().map_err(|error| broken(&error))? {
             let mut entry = entry.map_err(|error| broken(&error))?;
             let name = export.entries.name(&entry.path_bytes())?;
+            sparse(what, &name, &mut entry)?;
             let kind = entry.header().entry_type();
             let size = entry.size();
             end = entry
@@ -174,6 +176,7 @@ impl Export {
                 size,
                 media_type: DOCKER_LAYER.to_owned(),
                 foreign: false,
+                urls: Vec::new(),
             };
             if self.press.desk.there(vec![asked])?.contains(&digest) {
                 let found = hash(&mut input).map_err(|error| unreadable(&self.what, &error))?;

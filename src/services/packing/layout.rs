@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 
-use super::docker::{Assembled, chosen, invalid, same_name, which};
-use super::shelf::Shelf;
+use super::choice::{Candidate, Wanted};
+use super::docker::{Assembled, chosen, invalid, platform_of};
+use super::shelf::{CAP, Shelf};
 use crate::domain::image::Platform;
 use crate::domain::{ConfigDigest, Digest, ManifestDigest, Outside, Problem};
-use crate::services::registry::{Content, LocalImage, Manifest, Place};
+use crate::services::registry::{Content, LayerMismatch, LocalImage, Manifest, Place};
 
 /// An index of indexes of indexes is no image.
 const DEPTH: usize = 4;
@@ -22,8 +23,7 @@ const IMAGE_NAME: &str = "io.containerd.image.name";
 
 #[derive(Deserialize)]
 struct Index {
-    #[serde(default)]
-    manifests: Vec<Descriptor>,
+    manifests: Option<Vec<Descriptor>>,
 }
 
 #[derive(Clone, Deserialize)]
@@ -32,6 +32,8 @@ struct Descriptor {
     #[serde(default)]
     media_type: String,
     digest: String,
+    #[serde(default)]
+    platform: Option<Platform>,
     #[serde(default)]
     annotations: Option<BTreeMap<String, String>>,
 }
@@ -65,7 +67,7 @@ struct Tree {
 }
 
 /// Puts an image together that was made for the OCI layout: `oci:` and `oci-archive:`.
-pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Assembled, Problem> {
+pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Assembled, Problem> {
     let Some(index) = index(shelf)? else {
         return Err(invalid(
             shelf.what(),
@@ -73,22 +75,53 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<As
         )
         .hint("what docker save wrote is named docker-archive:FILE"));
     };
-    let descriptor = choose(shelf.what(), &index, wanted)?;
+    let (descriptor, pinned) = choose(shelf, &index, wanted)?;
     let (root, tree) = load(shelf, &descriptor)?;
     if !tree.whole.contains(&root) {
         return Err(not_whole(shelf, &tree));
     }
-    finish(root, tree, Vec::new())
+    if let Some((manifest, mismatch)) = mismatched(shelf, &tree, root)? {
+        let problem = mismatch.problem(shelf.what(), manifest);
+        return Err(if shelf.small("manifest.json")?.is_some() {
+            let reader = shelf.what().replacen("oci-archive:", "docker-archive:", 1);
+            problem.hint(format!("docker save wrote it: read it as {reader}"))
+        } else {
+            problem
+        });
+    }
+    finish(root, tree, Vec::new(), pinned)
+}
+
+/// The first image below `root` whose config and manifest disagree about its layers.
+fn mismatched(
+    shelf: &mut dyn Shelf,
+    tree: &Tree,
+    root: ManifestDigest,
+) -> Result<Option<(ManifestDigest, LayerMismatch)>, Problem> {
+    for manifest in tree.reach(root) {
+        let Content::Image { config, layers } = &manifest.content else {
+            continue;
+        };
+        if config.size > CAP {
+            continue;
+        }
+        if let Some(text) = shelf.small(&name_of(config.digest))?
+            && let Some(mismatch) = LayerMismatch::of(&config.media_type, &text, layers.len())
+        {
+            return Ok(Some((manifest.digest, mismatch)));
+        }
+    }
+    Ok(None)
 }
 
 /// Takes an engine's export as it is, where that can be.
-pub(super) fn take(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Found, Problem> {
+pub(super) fn take(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Found, Problem> {
     let Some(index) = index(shelf)? else {
         return Ok(Found::Nothing);
     };
     let saved = shelf.small("manifest.json")?.is_some();
-    let descriptor = match choose(shelf.what(), &index, wanted) {
-        Ok(descriptor) => descriptor,
+    let (descriptor, pinned) = match choose(shelf, &index, wanted) {
+        Ok(chosen) => chosen,
         // The other document may know better, and else tells the names.
         Err(_) if saved => return Ok(Found::Unfit),
         Err(problem) => return Err(problem),
@@ -98,8 +131,14 @@ pub(super) fn take(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Found,
     if saved && !fit {
         return Ok(Found::Unfit);
     }
+    match mismatched(shelf, &tree, root)? {
+        Some(_) if saved => return Ok(Found::Unfit),
+        Some((manifest, mismatch)) => return Err(mismatch.problem(shelf.what(), manifest)),
+        None => {}
+    }
     if tree.whole.contains(&root) {
-        return finish(root, tree, Vec::new()).map(Box::new).map(Found::Taken);
+        let assembled = finish(root, tree, Vec::new(), pinned)?;
+        return Ok(Found::Taken(Box::new(assembled)));
     }
     // An index of which this machine has a part only.
     let mut runnable: Vec<(ManifestDigest, Option<Platform>)> = Vec::new();
@@ -125,7 +164,7 @@ pub(super) fn take(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Found,
         several => {
             // The engine names the one that runs here.
             let config = chosen(shelf, wanted)?
-                .map(|saved| saved.config)
+                .map(|(saved, _)| saved.config)
                 .unwrap_or_default();
             let found = several.iter().find(|(digest, _)| {
                 let held = tree.manifests.get(digest).and_then(config_of);
@@ -140,7 +179,8 @@ pub(super) fn take(shelf: &mut dyn Shelf, wanted: Option<&str>) -> Result<Found,
             one
         }
     };
-    finish(one, tree, left_out).map(Box::new).map(Found::Taken)
+    let assembled = finish(one, tree, left_out, pinned)?;
+    Ok(Found::Taken(Box::new(assembled)))
 }
 
 trait Fit {
@@ -176,25 +216,57 @@ fn index(shelf: &mut dyn Shelf) -> Result<Option<Index>, Problem> {
         .map_err(|error| invalid(shelf.what(), format!("index.json: {error}")))
 }
 
-fn choose(what: &str, index: &Index, wanted: Option<&str>) -> Result<Descriptor, Problem> {
-    let names = || {
-        index
-            .manifests
-            .iter()
-            .flat_map(Descriptor::names)
-            .cloned()
-            .collect()
-    };
-    let mut fitting = index
-        .manifests
-        .iter()
-        .filter(|one| wanted.is_none_or(|wanted| one.names().any(|name| same_name(name, wanted))));
-    match (fitting.next(), wanted) {
-        (Some(first), _) if fitting.all(|other| other.digest == first.digest) => Ok(first.clone()),
-        (None, None) => Err(invalid(what, "index.json names no image")),
-        (None, Some(_)) => Err(which(what, wanted, names())),
-        (Some(_), _) => Err(which(what, None, names())),
+/// The descriptor that is meant, and its digest where a platform made the choice.
+fn choose(
+    shelf: &mut dyn Shelf,
+    index: &Index,
+    wanted: Wanted<'_>,
+) -> Result<(Descriptor, Option<Digest>), Problem> {
+    let manifests = index.manifests.as_deref().unwrap_or_default();
+    if manifests.is_empty() {
+        let problem = invalid(shelf.what(), "index.json names no image");
+        return Err(if shelf.small("manifest.json")?.is_some() {
+            problem.hint("manifest.json is in it: read it as docker-archive:FILE")
+        } else {
+            problem
+        });
     }
+    let several = manifests.len() > 1;
+    let mut candidates = Vec::with_capacity(manifests.len());
+    for (position, one) in manifests.iter().enumerate() {
+        candidates.push(Candidate {
+            position,
+            names: one.names().cloned().collect(),
+            digest: one.digest.parse().ok(),
+            platform: match &one.platform {
+                None if several => platform_below(shelf, one)?,
+                platform => platform.clone(),
+            },
+        });
+    }
+    let choice = super::choice::choose(shelf.what(), &candidates, wanted)?;
+    match manifests.get(choice.position) {
+        Some(one) => Ok((one.clone(), choice.pinned)),
+        None => Err(invalid(shelf.what(), "index.json names no image")),
+    }
+}
+
+/// What the image behind a descriptor runs on, as its config says; an index says nothing here.
+fn platform_below(shelf: &mut dyn Shelf, descriptor: &Descriptor) -> Result<Option<Platform>, Problem> {
+    let Ok(digest) = descriptor.digest.parse::<Digest>() else {
+        return Ok(None);
+    };
+    let Some(bytes) = shelf.small(&name_of(digest))? else {
+        return Ok(None);
+    };
+    let manifest = Manifest::parse(shelf.what(), Some(&descriptor.media_type), bytes);
+    Ok(match manifest.map(|manifest| manifest.content) {
+        Ok(Content::Image { config, .. }) if config.size <= CAP => {
+            let config = shelf.small(&name_of(config.digest))?;
+            config.as_deref().and_then(platform_of)
+        }
+        _ => None,
+    })
 }
 
 fn load(shelf: &mut dyn Shelf, descriptor: &Descriptor) -> Result<(ManifestDigest, Tree), Problem> {
@@ -296,7 +368,12 @@ fn not_whole(shelf: &dyn Shelf, tree: &Tree) -> Problem {
     .hint("make it anew, with all platforms (skopeo copy --all), or take the image from a registry")
 }
 
-fn finish(root: ManifestDigest, tree: Tree, left_out: Vec<Platform>) -> Result<Assembled, Problem> {
+fn finish(
+    root: ManifestDigest,
+    tree: Tree,
+    left_out: Vec<Platform>,
+    pinned: Option<Digest>,
+) -> Result<Assembled, Problem> {
     let manifests: Vec<Manifest> = tree.reach(root).into_iter().cloned().collect();
     let config = tree.manifests.get(&root).and_then(config_of);
     let mut layers = HashSet::new();
@@ -316,5 +393,6 @@ fn finish(root: ManifestDigest, tree: Tree, left_out: Vec<Platform>) -> Result<A
         left_out,
         layers: layers.len(),
         text: None,
+        pinned,
     })
 }

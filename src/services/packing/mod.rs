@@ -6,6 +6,7 @@
 //! ever written to a place that the archive names. Must not send anything.
 
 mod archive;
+mod choice;
 mod desk;
 mod docker;
 mod entries;
@@ -18,9 +19,12 @@ mod spool;
 #[cfg(test)]
 mod test_archives;
 #[cfg(test)]
+mod test_choice;
+#[cfg(test)]
 mod test_engines;
 #[cfg(test)]
 mod test_images;
+mod unpack;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -38,6 +42,7 @@ use super::registry::{Blob, LocalImage};
 use crate::domain::image::Platform;
 use crate::domain::{ConfigDigest, Digest, ImageId, Kind, LocalSource, Problem};
 use archive::Archive;
+use choice::Wanted;
 use desk::{Desk, Message, cancelled};
 use docker::Assembled;
 use export::Export;
@@ -88,12 +93,24 @@ pub struct Packed {
     pub config: Option<ConfigDigest>,
     /// Platforms that its index names and that the engine does not hold.
     pub left_out: Vec<Platform>,
+    /// The digest that names it alone where it lies, where a platform chose it among several images.
+    pub pinned: Option<Digest>,
     /// Layers that were compressed for it.
     pub compressed: usize,
     /// Layers whose compressed form was there already.
     pub known: usize,
     /// Files that live as long as this value: the image must not outlive it.
     _kept: (Arc<Spool>, Option<Scratch>),
+}
+
+impl Packed {
+    /// `source`, with the digest that names this image alone where a platform chose it.
+    pub fn pinned_in(&self, source: &LocalSource) -> LocalSource {
+        match self.pinned {
+            Some(digest) => source.clone().named(digest.to_string()),
+            None => source.clone(),
+        }
+    }
 }
 
 /// What the reading thread hands back; an export may have to be read again.
@@ -115,9 +132,11 @@ impl Packing {
 
     /// Makes the image at `source` ready. `there` says which blobs the destination has already:
     /// a layer whose compressed digest is remembered and which is there is not compressed again.
+    /// `platforms` choose where the source holds several images.
     pub async fn open(
         &self,
         source: &LocalSource,
+        platforms: &[Platform],
         there: &There<'_>,
         progress: &(dyn Fn(PackProgress) + Send + Sync),
         cancel: &CancellationToken,
@@ -125,7 +144,7 @@ impl Packing {
         let stop = cancel.child_token();
         // Who drops this future wants no thread to go on.
         let _stopping = stop.clone().drop_guard();
-        let work = self.read(source, there, progress, &stop);
+        let work = self.read(source, platforms, there, progress, &stop);
         let done = tokio::select! {
             done = work => done,
             () = cancel.cancelled() => Err(cancelled(&source.to_string())),
@@ -142,6 +161,7 @@ impl Packing {
     async fn read(
         &self,
         source: &LocalSource,
+        platforms: &[Platform],
         there: &There<'_>,
         progress: &(dyn Fn(PackProgress) + Send + Sync),
         stop: &CancellationToken,
@@ -161,18 +181,23 @@ impl Packing {
                 self.read_export(source, &desk, spool).await
             }
             LocalSource::Oci { path, name } => {
-                let (path, name) = (PathBuf::from(path), name.clone());
-                let work = move |_| layout::assemble(&mut Folder::open(&what, &path)?, name.as_deref());
+                let (path, name, platforms) = (PathBuf::from(path), name.clone(), platforms.to_vec());
+                let work = move |_| {
+                    let (name, platforms) = (name.as_deref(), &platforms[..]);
+                    layout::assemble(&mut Folder::open(&what, &path)?, Wanted { name, platforms })
+                };
                 let assembled = desk.attend(work).await?;
                 Ok(packed(assembled, 0, None, spool, None))
             }
             LocalSource::OciArchive { path, name } => {
-                let assemble = |shelf: &mut Archive, name: Option<&str>| layout::assemble(shelf, name);
-                read_archive(&desk, spool, what, path, name.as_ref(), assemble).await
+                let assemble = |shelf: &mut Archive, wanted: Wanted<'_>| layout::assemble(shelf, wanted);
+                let wanted = (name.clone(), platforms.to_vec());
+                read_archive(&desk, spool, what, path, wanted, assemble).await
             }
             LocalSource::DockerArchive { path, name } => {
-                let assemble = |shelf: &mut Archive, name: Option<&str>| put_together(shelf, name);
-                read_archive(&desk, spool, what, path, name.as_ref(), assemble).await
+                let assemble = |shelf: &mut Archive, wanted: Wanted<'_>| put_together(shelf, wanted);
+                let wanted = (name.clone(), platforms.to_vec());
+                read_archive(&desk, spool, what, path, wanted, assemble).await
             }
         }
     }
@@ -198,7 +223,7 @@ impl Packing {
                     let mut press = Press::new(kept, desk);
                     press.recall(&predicted)?;
                     let mut export = Export::read(&what, input, press, &predicted)?;
-                    match put_together(&mut export, None) {
+                    match put_together(&mut export, Wanted::default()) {
                         Ok(assembled) => {
                             let compressed = export.press.compressed;
                             remember(&what, id, &assembled, &mut export.press);
@@ -243,10 +268,15 @@ fn remember(what: &str, id: ImageId, assembled: &Assembled, press: &mut Press) {
 }
 
 /// What is in an archive of `docker save`, or in an export.
-fn put_together(shelf: &mut dyn Shelf, name: Option<&str>) -> Result<Assembled, Problem> {
-    match layout::take(shelf, name)? {
+fn put_together(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Assembled, Problem> {
+    // A position counts in manifest.json; index.json may name the same image once a tag.
+    let place = wanted.name.and_then(choice::position_in);
+    if place.is_some() && docker::saved(shelf)?.is_some() {
+        return docker::assemble(shelf, wanted);
+    }
+    match layout::take(shelf, wanted)? {
         Found::Taken(assembled) => Ok(*assembled),
-        Found::Unfit | Found::Nothing => docker::assemble(shelf, name),
+        Found::Unfit | Found::Nothing => docker::assemble(shelf, wanted),
     }
 }
 
@@ -255,16 +285,17 @@ async fn read_archive(
     spool: Arc<Spool>,
     what: String,
     path: &str,
-    name: Option<&String>,
-    assemble: fn(&mut Archive, Option<&str>) -> Result<Assembled, Problem>,
+    (name, platforms): (Option<String>, Vec<Platform>),
+    assemble: fn(&mut Archive, Wanted<'_>) -> Result<Assembled, Problem>,
 ) -> Result<Packed, Problem> {
-    let (path, name, kept) = (PathBuf::from(path), name.cloned(), Arc::clone(&spool));
+    let (path, kept) = (PathBuf::from(path), Arc::clone(&spool));
     let (assembled, compressed, scratch) = desk
         .attend(move |desk| {
-            let scratch = archive::unpacked(&what, &path, &kept, &desk)?;
+            let scratch = unpack::unpacked(&what, &path, &kept, &desk)?;
             let plain = scratch.as_ref().map_or(path.as_path(), Scratch::path);
             let mut archive = Archive::open(&what, plain, Press::new(kept, desk))?;
-            let assembled = assemble(&mut archive, name.as_deref())?;
+            let (name, platforms) = (name.as_deref(), &platforms[..]);
+            let assembled = assemble(&mut archive, Wanted { name, platforms })?;
             Ok((assembled, archive.press.compressed, scratch))
         })
         .await?;
@@ -283,6 +314,7 @@ fn packed(
         id,
         config: assembled.config,
         left_out: assembled.left_out,
+        pinned: assembled.pinned,
         known: assembled.layers.saturating_sub(compressed),
         compressed,
         _kept: (spool, scratch),

@@ -112,6 +112,7 @@ impl Press {
             size: known.size,
             media_type: DOCKER_LAYER.to_owned(),
             foreign: false,
+            urls: Vec::new(),
         });
         let there = self.desk.there(blobs.collect())?;
         for (diff, known) in recalled {

@@ -60,7 +60,7 @@ impl Bench {
         let source = LocalSource::DockerDaemon {
             image: "acme/img:v1".to_owned(),
         };
-        packing.open(&source, &there, &|_| {}, cancel).await
+        packing.open(&source, &[], &there, &|_| {}, cancel).await
     }
 
     fn spooled(&self) -> usize {

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::blob::BlobSource;
+use super::consistency::check_layerless;
 use super::cut::choose;
 use super::manifest::{Blob, Manifest};
 use super::resolve::{head_at, tree, unique};
@@ -82,6 +83,9 @@ pub(super) async fn run(
         manifests = gather(&shelf, digest, chosen) => manifests?,
         () = cancel.cancelled() => return Err(cancelled(&what)),
     };
+    if !ways.there {
+        check_layerless(&shelf, &manifests).await?;
+    }
     let blobs = unique(&manifests);
     let bytes: u64 = blobs.iter().map(|blob| blob.size).sum();
     events

@@ -37,7 +37,7 @@ pub(super) async fn choose(
     if children.is_empty() {
         return Ok(None);
     }
-    let wanted = |platform: &Platform| platforms.iter().any(|one| covers(one, platform));
+    let wanted = |platform: &Platform| platforms.iter().any(|one| one.covers(platform));
     let kept: Vec<ManifestDigest> = children
         .iter()
         .filter(|child| !child.attestation && child.platform.as_ref().is_some_and(wanted))
@@ -46,7 +46,7 @@ pub(super) async fn choose(
     for one in platforms {
         if !children
             .iter()
-            .any(|child| !child.attestation && child.platform.as_ref().is_some_and(|has| covers(one, has)))
+            .any(|child| !child.attestation && child.platform.as_ref().is_some_and(|has| one.covers(has)))
         {
             return Err(Problem::new(
                 Kind::NotFound,
@@ -68,13 +68,6 @@ pub(super) async fn choose(
     };
     cache.put(made.digest.0, &entry);
     Ok(Some(made))
-}
-
-/// True where a wanted platform means this one; without a variant any is meant.
-fn covers(wanted: &Platform, has: &Platform) -> bool {
-    wanted.os == has.os
-        && wanted.architecture == has.architecture
-        && (wanted.variant.is_none() || wanted.variant == has.variant)
 }
 
 /// The index without the other platforms and their attestations; all else stays as it is.

@@ -10,11 +10,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
 use super::Registries;
+use super::consistency::layers_of;
 use super::local::LocalImage;
 use super::manifest::{Blob, Content, Manifest};
-use super::resolve::{PARALLEL, absent, fits, head_at, is_of_size, tree, unique};
+use super::resolve::{PARALLEL, Tree, absent, fits, head_at, is_of_size, tree_there, unique};
 use super::shelf::Shelf;
-use crate::domain::detail::{Layer, PlatformDetail};
+use crate::domain::detail::{Layer, MovedTag, PlatformDetail};
 use crate::domain::image::{Platform, PlatformImage, Reference};
 use crate::domain::{ConfigDigest, ImageDetail, ImageSource, ManifestDigest, Outside, Problem};
 
@@ -75,7 +76,27 @@ pub(super) async fn of_registry(
     let shelf = registries.shelf(access, &reference.repository);
     let root = shelf.manifest(head.digest).await?;
     is_of_size(&reference.to_string(), &root, head.size)?;
-    detail(&shelf, ImageSource::Registry(reference.clone()), root).await
+    let moved = moved_tag(registries, reference, head.digest).await?;
+    let found = detail(&shelf, ImageSource::Registry(reference.clone()), root).await?;
+    Ok(ImageDetail { moved, ..found })
+}
+
+/// The tag beside a digest, where it names something else.
+async fn moved_tag(
+    registries: &Registries,
+    reference: &Reference,
+    digest: ManifestDigest,
+) -> Result<Option<MovedTag>, Problem> {
+    let Some(tag) = &reference.beside else {
+        return Ok(None);
+    };
+    let access = registries.site(&reference.repository)?.pull();
+    let head = head_at(registries, &access, &reference.repository.tagged(tag)).await?;
+    let now = head.map(|head| head.digest);
+    Ok((now != Some(digest)).then(|| MovedTag {
+        tag: Outside::new(tag),
+        now,
+    }))
 }
 
 /// An image on this machine, looked at closely. `source` is how it was named.
@@ -87,7 +108,7 @@ pub async fn local_detail(source: &ImageSource, image: &LocalImage) -> Result<Im
 
 async fn detail(shelf: &Shelf, source: ImageSource, root: Manifest) -> Result<ImageDetail, Problem> {
     let (digest, media_type) = (root.digest, root.media_type.clone());
-    let manifests = tree(shelf, root, false).await?;
+    let Tree { manifests, missing } = tree_there(shelf, root, false).await?;
     let by_digest: HashMap<ManifestDigest, &Manifest> = manifests
         .iter()
         .map(|manifest| (manifest.digest, manifest))
@@ -98,8 +119,10 @@ async fn detail(shelf: &Shelf, source: ImageSource, root: Manifest) -> Result<Im
             async move {
                 match image.map(|image| (image, &image.content)) {
                     Some((image, Content::Image { config, layers })) => {
-                        let read = Config::parse(&shelf.config(config).await?);
-                        Ok(Some(one(image, platform, config, layers, read)))
+                        let text = shelf.config(config).await?;
+                        let named = layers_of(&config.media_type, &text);
+                        let read = Config::parse(&text);
+                        Ok(Some(one(image, platform, config, layers, read, named)))
                     }
                     _ => Ok::<_, Problem>(None),
                 }
@@ -115,6 +138,8 @@ async fn detail(shelf: &Shelf, source: ImageSource, root: Manifest) -> Result<Im
         size: unique(&manifests).iter().map(|blob| blob.size).sum(),
         platforms: platforms.into_iter().flatten().collect(),
         attestations: attestations(&manifests),
+        missing,
+        moved: None,
     })
 }
 
@@ -158,6 +183,7 @@ fn one(
     config: &Blob,
     layers: &[Blob],
     read: Config,
+    config_layers: Option<usize>,
 ) -> PlatformDetail {
     let words = |words: Option<Vec<String>>| -> Vec<Outside> {
         words
@@ -194,7 +220,9 @@ fn one(
                 size: layer.size,
                 media_type: Outside::new(&layer.media_type),
                 foreign: layer.foreign,
+                urls: layer.urls.iter().map(|url| Outside::capped(url, VALUE)).collect(),
             })
             .collect(),
+        config_layers,
     }
 }

@@ -81,6 +81,8 @@ pub struct Blob {
     pub media_type: String,
     /// True for layers that registries do not hold; they are left where they are.
     pub foreign: bool,
+    /// Where such a layer is, as its manifest says.
+    pub urls: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -89,9 +91,20 @@ struct Document {
     #[serde(default)]
     schema_version: u8,
     media_type: Option<String>,
-    manifests: Option<Vec<Descriptor>>,
+    #[serde(default, deserialize_with = "present")]
+    manifests: Option<Option<Vec<Descriptor>>>,
     config: Option<Descriptor>,
-    layers: Option<Vec<Descriptor>>,
+    #[serde(default, deserialize_with = "present")]
+    layers: Option<Option<Vec<Descriptor>>>,
+}
+
+/// A list that is there, be it null: only its absence says what kind of document it is.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -102,8 +115,8 @@ struct Descriptor {
     digest: String,
     size: u64,
     platform: Option<Platform>,
-    #[serde(default)]
-    annotations: std::collections::BTreeMap<String, String>,
+    annotations: Option<std::collections::BTreeMap<String, String>>,
+    urls: Option<Vec<String>>,
 }
 
 impl Manifest {
@@ -153,7 +166,13 @@ impl Manifest {
                 OCI_MANIFEST
             });
         let index = matches!(media_type, OCI_INDEX | DOCKER_LIST);
-        let content = match (document.manifests, document.config, document.layers) {
+        // Go writes an empty list as null; a document that names its type and lacks the list is the same.
+        let named = document.media_type.is_some();
+        let manifests = document.manifests.map(Option::unwrap_or_default);
+        let manifests = manifests.or_else(|| (index && named).then(Vec::new));
+        let layers = document.layers.map(Option::unwrap_or_default);
+        let layers = layers.or_else(|| (!index && named && document.config.is_some()).then(Vec::new));
+        let content = match (manifests, document.config, layers) {
             (Some(manifests), _, None) if index => Content::Index(
                 manifests
                     .into_iter()
@@ -207,15 +226,14 @@ impl Descriptor {
             .platform
             .as_ref()
             .is_some_and(|platform| platform.os == "unknown" && platform.architecture == "unknown");
-        let said = self
-            .annotations
+        let annotations = self.annotations.clone().unwrap_or_default();
+        let said = annotations
             .get("vnd.docker.reference.type")
             .is_some_and(|kind| kind == "attestation-manifest");
         Ok(Child {
             digest: ManifestDigest(self.parsed()?),
             size: self.size,
-            subject: self
-                .annotations
+            subject: annotations
                 .get("vnd.docker.reference.digest")
                 .and_then(|text| text.parse().ok()),
             attestation: nowhere || said,
@@ -230,6 +248,7 @@ impl Descriptor {
             size: self.size,
             foreign: self.media_type.contains(".foreign.") || self.media_type.contains(".nondistributable."),
             media_type: Outside::capped(&self.media_type, 200).as_str().to_owned(),
+            urls: self.urls.unwrap_or_default(),
         })
     }
 }
@@ -281,6 +300,27 @@ mod tests {
         assert_eq!(manifest.blobs().map(|blob| blob.size).sum::<u64>(), 8);
         let old = parse(&serde_json::json!({"schemaVersion": 1, "fsLayers": []})).unwrap_err();
         assert!(old.to_string().contains("schema 1"), "{old}");
+    }
+
+    #[test]
+    fn null_is_an_empty_list() {
+        let index = parse(&serde_json::json!({
+            "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": null, "annotations": null
+        }))
+        .unwrap();
+        assert!(index.children().is_empty());
+        let untyped = parse(&serde_json::json!({"schemaVersion": 2, "manifests": null})).unwrap();
+        assert_eq!(untyped.media_type, OCI_INDEX);
+        let config = serde_json::json!({
+            "mediaType": "c", "digest": hex('c'), "size": 3, "annotations": null, "urls": null, "platform": null
+        });
+        for document in [
+            serde_json::json!({"schemaVersion": 2, "config": config, "layers": null}),
+            serde_json::json!({"schemaVersion": 2, "mediaType": DOCKER_MANIFEST, "config": config}),
+        ] {
+            let image = parse(&document).unwrap();
+            assert!(matches!(&image.content, Content::Image { layers, .. } if layers.is_empty()));
+        }
     }
 
     #[test]

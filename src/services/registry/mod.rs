@@ -7,6 +7,7 @@
 mod auth;
 mod blob;
 mod cache;
+mod consistency;
 mod copy;
 mod cut;
 mod detail;
@@ -48,6 +49,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 pub use cache::ManifestCache;
+pub use consistency::LayerMismatch;
 pub use detail::local_detail;
 pub use docker::Docker;
 pub use job::{Copied, CopyJob, CopyProgress, CopySource, Lacking};

@@ -9,10 +9,11 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 
 use super::cache::{Entry, ManifestCache, digest_of};
 use super::detail::{Config, attestations, order, platform_image};
-use super::manifest::{self, Blob, Content, Manifest};
+use super::manifest::{self, Blob, Child, Content, Manifest};
 use super::shelf::Shelf;
 use super::wire::{Access, Ask};
 use super::{Head, Registries};
+use crate::domain::detail::MissingManifest;
 use crate::domain::image::{PlatformImage, Reference, Repository, ResolvedImage, Target};
 use crate::domain::{Digest, Kind, ManifestDigest, Outside, Problem};
 use crate::services::http::Answer;
@@ -182,24 +183,67 @@ pub(super) async fn manifest(
     manifest_at(registries, &access, repository, digest).await
 }
 
+/// An image as far as it is there.
+pub(super) struct Tree {
+    /// Its manifests, each once, children before those that name them.
+    pub(super) manifests: Vec<Manifest>,
+    /// What its indexes name and the registry does not hold.
+    pub(super) missing: Vec<MissingManifest>,
+}
+
 /// The manifest and everything below it, each once, children before those that name them.
-/// Attestations come along where `attestations` is true.
+/// Attestations come along where `attestations` is true. All of it must be there.
 pub(super) async fn tree(
     shelf: &Shelf,
     root: Manifest,
     attestations: bool,
 ) -> Result<Vec<Manifest>, Problem> {
     let name = shelf.name(root.digest);
+    let platforms = root.children().to_vec();
+    let Tree { manifests, missing } = tree_there(shelf, root, attestations).await?;
+    if missing.is_empty() {
+        return Ok(manifests);
+    }
+    Err(deleted(&name, &platforms, &missing))
+}
+
+/// An index that names manifests which are not there any more.
+fn deleted(name: &str, children: &[Child], missing: &[MissingManifest]) -> Problem {
+    let list = |words: Vec<String>| Outside::capped(words.join(", "), 1000).to_string();
+    let gone = list(missing.iter().map(ToString::to_string).collect());
+    let problem = Problem::new(
+        Kind::NotFound,
+        format!("{name} names {gone}, which is not there any more"),
+    )
+    .cause("it was probably deleted by a cleanup of untagged versions");
+    let left: Vec<String> = children
+        .iter()
+        .filter(|child| !child.attestation && missing.iter().all(|one| one.digest != child.digest))
+        .filter_map(|child| child.platform.as_ref().map(ToString::to_string))
+        .collect();
+    if left.is_empty() {
+        return problem.hint("push the image again");
+    }
+    problem.hint(format!(
+        "copy what is left, one platform at a time: --platform {}",
+        list(left)
+    ))
+}
+
+/// As [`tree`], but what is not there is listed.
+pub(super) async fn tree_there(shelf: &Shelf, root: Manifest, attestations: bool) -> Result<Tree, Problem> {
+    let name = shelf.name(root.digest);
+    let mut missing: Vec<MissingManifest> = Vec::new();
     let mut level = vec![root];
     let mut found: Vec<Manifest> = Vec::new();
     for _ in 0..DEPTH {
-        let mut wanted: Vec<(ManifestDigest, u64)> = level
+        let mut wanted: Vec<Child> = level
             .iter()
             .flat_map(Manifest::children)
             .filter(|child| attestations || !child.attestation)
-            .map(|child| (child.digest, child.size))
+            .cloned()
             .collect();
-        wanted.dedup();
+        wanted.dedup_by_key(|child| (child.digest, child.size));
         found.extend(level);
         if wanted.is_empty() {
             // Whoever is named lies on a later level; a manifest named twice counts where it is
@@ -210,18 +254,38 @@ pub(super) async fn tree(
                     ordered.push(manifest);
                 }
             }
-            return Ok(ordered);
+            return Ok(Tree {
+                manifests: ordered,
+                missing,
+            });
         }
-        level = stream::iter(wanted)
-            .map(|(digest, size)| async move {
-                fits(&shelf.name(digest), size)?;
-                let child = shelf.manifest(digest).await?;
-                is_of_size(&shelf.name(digest), &child, size)?;
-                Ok(child)
+        let read: Vec<Result<Manifest, MissingManifest>> = stream::iter(wanted)
+            .map(|named| async move {
+                let name = shelf.name(named.digest);
+                fits(&name, named.size)?;
+                let child = match shelf.manifest(named.digest).await {
+                    Err(problem) if problem.kind == Kind::NotFound => {
+                        return Ok(Err(MissingManifest {
+                            digest: named.digest,
+                            platform: named.platform,
+                        }));
+                    }
+                    other => other?,
+                };
+                is_of_size(&name, &child, named.size)?;
+                Ok::<_, Problem>(Ok(child))
             })
             .buffered(PARALLEL)
             .try_collect()
             .await?;
+        level = Vec::with_capacity(read.len());
+        for one in read {
+            match one {
+                Ok(manifest) => level.push(manifest),
+                Err(gone) if missing.iter().all(|known| known.digest != gone.digest) => missing.push(gone),
+                Err(_) => {}
+            }
+        }
     }
     Err(Problem::new(
         Kind::Invalid,

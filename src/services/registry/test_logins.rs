@@ -197,6 +197,7 @@ async fn what_was_kept_is_used() {
     let reference = Reference {
         repository: server.repository("a/b"),
         target: Target::Tag("1.0".to_owned()),
+        beside: None,
     };
     assert!(logins.registries().resolve(&reference).await.is_err());
     logins.keep("ghcr.io", "me", &secret("right")).await.unwrap();

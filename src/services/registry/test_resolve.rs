@@ -1,6 +1,10 @@
 //! Tests of resolving, tokens and refusals against a registry in memory.
 
+use super::cache::digest_of;
+use super::manifest::OCI_MANIFEST;
 use super::test_server::{Server, mirrored, registries};
+use super::{CopyJob, CopySource};
+use crate::domain::image::Platform;
 use crate::domain::{Kind, Reference, Target};
 
 #[tokio::test]
@@ -89,6 +93,7 @@ async fn a_challenge_is_answered_once_and_no_secret_is_told() {
     let reference = Reference {
         repository: server.repository("a/b"),
         target: Target::Tag("v1".into()),
+        beside: None,
     };
     let wrong = login("hunter2").head(&reference).await.unwrap_err();
     assert_eq!(wrong.kind, Kind::Credentials);
@@ -131,4 +136,92 @@ async fn a_basic_challenge_is_met_too() {
     let registries = registries().with_credential(&repository, None, "robot".into(), "p".to_owned().into());
     let head = registries.head(&repository.tagged("v1")).await.unwrap();
     assert_eq!(head.unwrap().digest, image);
+}
+
+#[tokio::test]
+async fn a_deleted_platform_is_named_and_the_others_can_be_had() {
+    let server = Server::start().await;
+    let kept = server.image("kept", &[b"one"]);
+    let gone = server.image("gone", &[b"two"]);
+    server.index("multi", &[(kept, "arm64"), (gone, "s390x")]);
+    server.with(|world| {
+        world.manifests.remove(&gone.to_string());
+        world.manifests.remove("gone");
+    });
+    let registries = registries();
+    let repository = server.repository("a/b");
+    let reference = repository.tagged("multi");
+    let detail = registries.detail(&reference).await.unwrap();
+    assert_eq!(detail.platforms.len(), 1);
+    assert_eq!(detail.missing[0].digest, gone);
+    assert_eq!(detail.missing[0].to_string(), format!("linux/s390x ({gone})"));
+
+    let problem = registries.resolve(&reference).await.unwrap_err();
+    assert_eq!(problem.kind, Kind::NotFound);
+    let said = format!("{problem:?}");
+    for word in ["linux/s390x", "deleted by a cleanup", "--platform linux/arm64"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let source = CopySource::Registry(repository);
+    let platform = Platform::parse("linux/arm64").unwrap();
+    let cut = registries.cut(&source, detail.digest, &[platform]).await.unwrap();
+    assert_eq!(cut, Some(kept));
+}
+
+#[tokio::test]
+async fn a_tag_that_left_the_digest_beside_it_is_reported() {
+    let server = Server::start().await;
+    let old = server.image("v1", &[b"one"]);
+    let now = server.image("v1", &[b"two"]);
+    let name = server.repository("a/b");
+    for (text, expected) in [
+        (format!("{name}:v1@{old}"), Some(Some(now))),
+        (format!("{name}:v2@{old}"), Some(None)),
+        (format!("{name}:v1@{now}"), None),
+        (format!("{name}@{old}"), None),
+    ] {
+        let reference = Reference::parse(&text).unwrap();
+        let detail = registries().detail(&reference).await.unwrap();
+        assert_eq!(
+            Target::Digest(detail.digest),
+            reference.target,
+            "the digest decides"
+        );
+        assert_eq!(detail.moved.map(|moved| moved.now), expected, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_image_without_the_layers_of_its_config_is_not_copied() {
+    let (from, to) = (Server::start().await, Server::start().await);
+    let config = br#"{"os":"linux","architecture":"amd64","rootfs":{"diff_ids":["sha256:00"]}}"#;
+    let digest = digest_of(config).to_string();
+    from.with(|world| world.blobs.insert(digest.clone(), config.to_vec()));
+    let document = serde_json::json!({
+        "schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": null,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": config.len()},
+    });
+    let root = from.place("v1", OCI_MANIFEST, document.to_string());
+    let detail = registries()
+        .detail(&from.repository("a/b").at(root))
+        .await
+        .unwrap();
+    assert_eq!(detail.check_layers().unwrap_err().kind, Kind::Invalid);
+    let job = CopyJob {
+        source: CopySource::Registry(from.repository("a/b")),
+        digest: root,
+        destination: to.repository("c/d"),
+        tag: Some("v1".to_owned()),
+        cut: Vec::new(),
+        referrers: false,
+    };
+    let never = tokio_util::sync::CancellationToken::new();
+    let problem = registries().copy(&job, &|_| {}, &never).await.unwrap_err();
+    assert_eq!(problem.kind, Kind::Invalid);
+    assert!(format!("{problem:?}").contains("names no layer"), "{problem:?}");
+    assert_eq!(
+        to.count("PO") + to.count("PU") + to.count("PA"),
+        0,
+        "nothing was sent"
+    );
 }

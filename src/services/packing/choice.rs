@@ -1,0 +1,206 @@
+//! Which image of an archive or a layout is meant, where it holds several.
+//!
+//! An image is chosen by name, by position (`@0`, as skopeo writes it), by digest or by platform.
+
+use super::docker::same_name;
+use crate::domain::image::Platform;
+use crate::domain::{Digest, Kind, Outside, Problem};
+
+/// What the operator asks for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Wanted<'a> {
+    /// What follows the path: a name, `@POSITION` or a digest.
+    pub(super) name: Option<&'a str>,
+    /// Platforms, which only choose where the name leaves several images.
+    pub(super) platforms: &'a [Platform],
+}
+
+/// One image that may be meant.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    /// Its position.
+    pub(super) position: usize,
+    /// Every name it has.
+    pub(super) names: Vec<String>,
+    /// Its digest: of the manifest or index in a layout, of the config in a Docker archive.
+    pub(super) digest: Option<Digest>,
+    /// What it runs on, where that is known.
+    pub(super) platform: Option<Platform>,
+}
+
+/// The choice.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Chosen {
+    /// Position of the image.
+    pub(super) position: usize,
+    /// The digest that names it alone, where a platform made the choice.
+    pub(super) pinned: Option<Digest>,
+}
+
+/// The digest that a name is, with or without a leading `@`.
+pub(super) fn digest_in(name: &str) -> Option<Digest> {
+    name.strip_prefix('@').unwrap_or(name).parse().ok()
+}
+
+/// The position that a name is: `@0`.
+pub(super) fn position_in(name: &str) -> Option<usize> {
+    name.strip_prefix('@')?.parse().ok()
+}
+
+/// Chooses among `candidates` of `what`.
+pub(super) fn choose(what: &str, candidates: &[Candidate], wanted: Wanted<'_>) -> Result<Chosen, Problem> {
+    let by_name = |one: &&Candidate| match wanted.name {
+        None => true,
+        Some(name) => match (position_in(name), digest_in(name)) {
+            (Some(position), _) => one.position == position,
+            (_, Some(digest)) => one.digest == Some(digest),
+            _ => one.names.iter().any(|known| same_name(known, name)),
+        },
+    };
+    let named: Vec<&Candidate> = candidates.iter().filter(by_name).collect();
+    if let Some(first) = only(&named) {
+        return Ok(Chosen {
+            position: first.position,
+            pinned: None,
+        });
+    }
+    let by_platform = |one: &&&Candidate| {
+        let has = one.platform.as_ref();
+        has.is_some_and(|has| wanted.platforms.iter().any(|platform| platform.covers(has)))
+    };
+    let running: Vec<&Candidate> = named.iter().filter(by_platform).copied().collect();
+    if let Some(first) = only(&running) {
+        return Ok(Chosen {
+            position: first.position,
+            pinned: first.digest,
+        });
+    }
+    let shown = |name: &str| Outside::capped(name, 200);
+    let problem = match wanted.name {
+        Some(name) if named.is_empty() => {
+            Problem::new(Kind::NotFound, format!("{what} holds no image {}", shown(name)))
+        }
+        Some(name) => Problem::new(
+            Kind::Usage,
+            format!("{what} holds several images named {}", shown(name)),
+        ),
+        None => Problem::new(Kind::Usage, format!("{what} holds several images")),
+    };
+    Err(listed(
+        problem,
+        if named.is_empty() {
+            candidates.iter().collect()
+        } else {
+            named
+        },
+    ))
+}
+
+/// The one image that all of these are.
+fn only<'a>(candidates: &[&'a Candidate]) -> Option<&'a Candidate> {
+    let (first, rest) = candidates.split_first()?;
+    let same = |other: &&Candidate| first.digest.is_some() && other.digest == first.digest;
+    rest.iter().all(same).then_some(*first)
+}
+
+/// `problem` with what there is to choose from.
+fn listed(problem: Problem, candidates: Vec<&Candidate>) -> Problem {
+    const MOST: usize = 20;
+    let more = candidates.len().saturating_sub(MOST);
+    let mut problem = candidates.into_iter().take(MOST).fold(problem, |problem, one| {
+        let mut words = vec![format!("@{}", one.position)];
+        words.extend(
+            one.names
+                .iter()
+                .map(|name| Outside::capped(name, 200).to_string()),
+        );
+        words.extend(one.platform.as_ref().map(ToString::to_string));
+        words.extend(one.digest.map(|digest| digest.to_string()));
+        problem.cause(words.join("  "))
+    });
+    if more > 0 {
+        problem = problem.cause(format!("and {more} more"));
+    }
+    problem.hint(
+        "choose one behind the path, after a colon: its name, @POSITION or digest; or name its --platform",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(position: usize, name: &str, architecture: &str) -> Candidate {
+        let digit = position.to_string();
+        Candidate {
+            position,
+            names: (!name.is_empty()).then(|| name.to_owned()).into_iter().collect(),
+            digest: format!("sha256:{}", digit.repeat(64)).parse().ok(),
+            platform: Platform::parse(architecture).ok(),
+        }
+    }
+
+    fn pick(candidates: &[Candidate], name: Option<&str>, platforms: &[&str]) -> Result<Chosen, Problem> {
+        let platforms: Vec<Platform> = platforms
+            .iter()
+            .map(|text| Platform::parse(text).unwrap())
+            .collect();
+        let platforms = &platforms[..];
+        choose("a.tar", candidates, Wanted { name, platforms })
+    }
+
+    #[test]
+    fn position_digest_name_and_platform_choose() {
+        let all = [
+            candidate(0, "a:1", "amd64"),
+            candidate(1, "a:1", "arm64"),
+            candidate(2, "", "s390x"),
+        ];
+        let digest = all[2].digest.unwrap().to_string();
+        assert_eq!(pick(&all, Some("@2"), &[]).unwrap().position, 2);
+        assert_eq!(pick(&all, Some(&digest), &[]).unwrap().position, 2);
+        assert_eq!(pick(&all, Some(&format!("@{digest}")), &[]).unwrap().position, 2);
+        let chosen = pick(&all, Some("a:1"), &["linux/arm64"]).unwrap();
+        assert_eq!((chosen.position, chosen.pinned), (1, all[1].digest));
+        assert_eq!(pick(&all, None, &["s390x"]).unwrap().position, 2);
+    }
+
+    #[test]
+    fn what_may_be_meant_is_listed_with_digest_and_platform() {
+        let all = [candidate(0, "a:1", "amd64"), candidate(1, "a:1", "arm64")];
+        for (name, platforms, kind) in [
+            (None, &[][..], Kind::Usage),
+            (Some("a:1"), &[], Kind::Usage),
+            (Some("a:1"), &["amd64", "arm64"], Kind::Usage),
+            (Some("b:1"), &[], Kind::NotFound),
+            (Some("@7"), &[], Kind::NotFound),
+        ] {
+            let problem = pick(&all, name, platforms).unwrap_err();
+            assert_eq!(problem.kind, kind, "{problem}");
+            let text = format!("{problem:?}");
+            for word in [
+                "@0",
+                "@1",
+                "linux/arm64",
+                "a:1",
+                &all[0].digest.unwrap().to_string(),
+            ] {
+                assert!(text.contains(word), "{word} is missing: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_image_with_two_names_is_one_image() {
+        let mut twice = candidate(1, "a:2", "amd64");
+        twice.digest = candidate(0, "", "amd64").digest;
+        let all = [candidate(0, "a:1", "amd64"), twice];
+        assert_eq!(
+            pick(&all, None, &[]).unwrap(),
+            Chosen {
+                position: 0,
+                pinned: None
+            }
+        );
+    }
+}
