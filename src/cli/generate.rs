@@ -10,6 +10,7 @@ use clap::{Subcommand, ValueEnum};
 use super::Console;
 use super::output::Output;
 use crate::config::Workspace;
+use crate::config::file;
 use crate::domain::{Kind, Outside, Problem};
 
 /// What can be generated.
@@ -48,7 +49,7 @@ pub fn generate(
     match what {
         Generated::Keys => output.answer(&(console.key_page)()),
         Generated::Picture { scene, facts } => {
-            let text = std::fs::read_to_string(facts).map_err(|error| {
+            let text = file::text_within(facts, file::STATE).map_err(|error| {
                 let path = Outside::new(facts.display().to_string());
                 Problem::new(Kind::Usage, format!("{path} cannot be read")).because(&error)
             })?;

@@ -5,6 +5,7 @@
 
 mod appearance;
 mod commented;
+pub mod file;
 mod keys;
 mod place;
 mod user;
@@ -135,7 +136,7 @@ fn find(name: &str, config_home: Option<&Path>) -> Result<(String, Origin), Prob
 }
 
 fn read(path: &Path) -> Result<String, Problem> {
-    std::fs::read_to_string(path).map_err(|error| {
+    file::text_within(path, file::SMALL).map_err(|error| {
         Problem::new(
             Kind::Config,
             format!("{} cannot be read", Outside::new(path.display().to_string())),

@@ -2,8 +2,6 @@
 //!
 //! Owns its keys and defaults. Must not hold secrets.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -11,10 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::appearance::{Colors, Glyphs, ThemeName};
 use super::keys::{KeyTable, KeyWish};
 use super::place;
+use crate::config::file;
 use crate::domain::{Kind, Outside, Problem};
-
-/// Bytes that a settings file has at most.
-const LONGEST: u64 = 1024 * 1024;
 
 /// Who acts, for records that carry a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +81,7 @@ impl UserConfig {
 
     /// Reads `path`; a file that is not there is an empty one.
     pub fn read(path: &Path) -> Result<Self, Problem> {
-        match text_of(path) {
+        match file::text_within(path, file::SMALL) {
             Ok(text) => Self::parse(&text, &Outside::new(path.display().to_string()).to_string()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(Problem::new(
@@ -96,21 +92,6 @@ impl UserConfig {
             .hint("check its permissions, or move it away")),
         }
     }
-}
-
-/// The text of a file. A pipe is refused: whoever opens one waits for somebody to write, and hears
-/// no signal meanwhile.
-fn text_of(path: &Path) -> std::io::Result<String> {
-    #[cfg(unix)]
-    if std::os::unix::fs::FileTypeExt::is_fifo(&std::fs::metadata(path)?.file_type()) {
-        return Err(std::io::Error::other("it is a pipe, not a file"));
-    }
-    let mut text = String::new();
-    let read = File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
-    if read as u64 > LONGEST {
-        return Err(std::io::Error::other("it has more than 1 MiB"));
-    }
-    Ok(text)
 }
 
 #[cfg(test)]
@@ -124,7 +105,7 @@ mod tests {
         let pipe = folder.path().join("config.toml");
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
-        for (path, why) in [(pipe.as_path(), "a pipe"), (Path::new("/dev/zero"), "1 MiB")] {
+        for (path, why) in [(pipe.as_path(), "a pipe"), (Path::new("/dev/zero"), "a device")] {
             let problem = UserConfig::read(path).unwrap_err();
             assert!(problem.to_string().contains("cannot be read"), "{problem}");
             assert!(

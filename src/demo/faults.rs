@@ -17,6 +17,9 @@ use crate::domain::{Kind, Problem};
 /// The services a fault may name.
 pub const SERVICES: [&str; 7] = ["charmhub", "storage", "sso", "github", "hub", "canonical", "ghcr"];
 
+/// Most bytes of a faults file.
+const MOST: u64 = 1 << 20;
+
 /// How a request fails.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -140,11 +143,20 @@ struct RawFault {
     meanwhile: Vec<Change>,
 }
 
+/// The text of a plain file; a pipe or a device may never end.
+fn text_of(path: &Path) -> std::io::Result<String> {
+    let facts = std::fs::metadata(path)?;
+    if !facts.is_file() || facts.len() > MOST {
+        return Err(std::io::Error::other("it is not a plain file of 1 MiB at most"));
+    }
+    std::fs::read_to_string(path)
+}
+
 impl Faults {
     /// Reads a faults file. A bad one is a [`Kind::Config`] problem that names file and line.
     pub fn load(path: &Path) -> Result<Self, Problem> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = text_of(path).map_err(|error| {
             Problem::new(Kind::Config, format!("Cannot read the faults file {name}")).because(&error)
         })?;
         Self::parse(&text, &name)

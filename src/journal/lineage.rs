@@ -5,7 +5,7 @@
 //! fingerprint tells on this machine whether two values are the same and nothing to anybody who
 //! does not have the key. Must never keep a value.
 
-use std::io::{Read, Write};
+use std::io::Write;
 
 use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::params;
@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
 use super::store::{Journal, instant, stamp};
+use crate::config::file;
 use crate::domain::secret::LineageRecord;
 use crate::domain::{Fingerprint, Kind, Outside, Problem, SecretTarget, SessionId};
 
@@ -41,13 +42,11 @@ impl Journal {
             .hint("check that the state folder can be written; moved away, a new key is made and every earlier value counts as unknown")
         };
         let read = || -> std::io::Result<Option<Vec<u8>>> {
-            let mut file = match std::fs::File::open(&path) {
-                Ok(file) => file,
+            let key = match file::read_within(&path, file::SMALL) {
+                Ok(key) => key,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error),
             };
-            let mut key = Vec::new();
-            file.read_to_end(&mut key)?;
             if key.len() == KEY {
                 Ok(Some(key))
             } else {

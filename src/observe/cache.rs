@@ -9,17 +9,28 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::domain::{Reference, Snapshot};
+use crate::config::file;
+use crate::domain::{Digest, Reference, Snapshot};
+use crate::services::github::objects::is_blob;
 use crate::services::github::releases::BlobCache;
 
 /// Version of the cached snapshot; another one is not read.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The cache of one world and workspace.
 pub struct Cache {
     folder: Option<PathBuf>,
     name: String,
-    behind: Mutex<Option<BTreeMap<String, Reference>>>,
+    behind: Mutex<Option<BTreeMap<String, Behind>>>,
+    /// What the store lists: sha-256 of the blob of each resource revision.
+    hashes: Mutex<BTreeMap<String, Digest>>,
+}
+
+/// The image behind a resource revision, and the blob that says so.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Behind {
+    image: Reference,
+    sha256: Digest,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -48,13 +59,15 @@ impl Cache {
             folder,
             name,
             behind: Mutex::new(None),
+            hashes: Mutex::default(),
         }
     }
 
     /// The last snapshot.
     pub fn snapshot(&self) -> Option<Snapshot> {
         let path = self.folder.as_ref()?.join(format!("snapshot-{}.json", self.name));
-        let kept: Kept<Snapshot> = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        let kept: Kept<Snapshot> =
+            serde_json::from_slice(&file::read_within(&path, file::STATE).ok()?).ok()?;
         (kept.format == FORMAT).then_some(kept.value)
     }
 
@@ -70,32 +83,58 @@ impl Cache {
         }
     }
 
-    fn with_behind<R>(&self, act: impl FnOnce(&mut BTreeMap<String, Reference>) -> R) -> R {
+    fn with_behind<R>(&self, act: impl FnOnce(&mut BTreeMap<String, Behind>) -> R) -> R {
         let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
         let map = behind.get_or_insert_with(|| {
             let path = self
                 .folder
                 .as_ref()
                 .map(|folder| folder.join(format!("images-{}.json", self.name)));
-            path.and_then(|path| std::fs::read(path).ok())
+            path.and_then(|path| file::read_within(&path, file::STATE).ok())
                 .and_then(|text| serde_json::from_slice(&text).ok())
                 .unwrap_or_default()
         });
         act(map)
     }
 
-    /// The image behind a resource revision (`id/resource/revision`), where it was read before.
+    /// The image behind a resource revision (`id/resource/revision`), where it was read before from
+    /// the blob that the store lists for it.
     pub fn image_behind(&self, key: &str) -> Option<Reference> {
-        self.with_behind(|map| map.get(key).cloned())
+        let expected = self.expected(key);
+        self.with_behind(|map| {
+            let behind = map.get(key)?;
+            let agrees = expected.is_none_or(|expected| expected == behind.sha256);
+            agrees.then(|| behind.image.clone())
+        })
     }
 
-    /// Keeps images behind resource revisions; they never change.
+    /// Notes the sha-256 that the store lists for the blobs of resource revisions.
+    pub fn expect(&self, listed: impl Iterator<Item = (String, Digest)>) {
+        let mut hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        hashes.extend(listed);
+    }
+
+    /// The sha-256 that the store lists for the blob of a resource revision.
+    pub fn expected(&self, key: &str) -> Option<Digest> {
+        let hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
+        hashes.get(key).copied()
+    }
+
+    /// Keeps images behind resource revisions, which never change. Of blobs whose hash the store did
+    /// not list nothing is kept: they may have been anything.
     pub fn keep_images_behind(&self, found: Vec<(String, Reference)>) {
-        if found.is_empty() {
+        let proven: Vec<(String, Behind)> = found
+            .into_iter()
+            .filter_map(|(key, image)| {
+                let sha256 = self.expected(&key)?;
+                Some((key, Behind { image, sha256 }))
+            })
+            .collect();
+        if proven.is_empty() {
             return;
         }
         let text = self.with_behind(|map| {
-            map.extend(found);
+            map.extend(proven);
             serde_json::to_vec(map).unwrap_or_default()
         });
         if let Some(folder) = &self.folder {
@@ -106,11 +145,22 @@ impl Cache {
 
 impl BlobCache for Cache {
     fn blob(&self, sha: &str) -> Option<Vec<u8>> {
-        std::fs::read(self.folder.as_ref()?.join("git").join(file_name(sha)?)).ok()
+        let path = self.folder.as_ref()?.join("git").join(file_name(sha)?);
+        let bytes = file::read_within(&path, file::STATE).ok()?;
+        if is_blob(sha, &bytes) {
+            return Some(bytes);
+        }
+        // Kept by a version that believed every answer, or hurt since: it is read again.
+        if let Err(error) = std::fs::remove_file(&path) {
+            tracing::debug!("cache: {error}");
+        }
+        None
     }
 
     fn keep_blob(&self, sha: &str, bytes: &[u8]) {
-        if let (Some(folder), Some(name)) = (&self.folder, file_name(sha)) {
+        if let (Some(folder), Some(name)) = (&self.folder, file_name(sha))
+            && is_blob(sha, bytes)
+        {
             keep(&folder.join("git").join(name), bytes);
         }
     }

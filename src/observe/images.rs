@@ -75,6 +75,17 @@ pub async fn behind(
         let known = snapshot.image_behind(charm, resource, *revision);
         known.is_none_or(|behind| behind.config_digests.is_empty())
     });
+    let known = snapshot.charms.iter();
+    for facts in known.filter_map(|(_, facts)| facts.value.as_ref()) {
+        let id = &facts.id;
+        observer
+            .cache
+            .expect(facts.resources.iter().flat_map(|(resource, revisions)| {
+                revisions
+                    .iter()
+                    .map(move |one| (format!("{id}/{resource}/{}", one.revision.0), one.sha256))
+            }));
+    }
     let id_of = |charm: &CharmName| {
         let facts = snapshot.charms.get(charm).and_then(|facts| facts.value.as_ref());
         ids.get(charm)
@@ -164,14 +175,13 @@ async fn descriptor(
     resource: &ResourceName,
     revision: ResourceRevision,
 ) -> Result<Reference, Problem> {
-    let known = observer
-        .cache
-        .image_behind(&format!("{id}/{resource}/{}", revision.0));
-    if let Some(reference) = known {
+    let key = format!("{id}/{resource}/{}", revision.0);
+    if let Some(reference) = observer.cache.image_behind(&key) {
         return Ok(reference);
     }
     let public = &observer.services.public;
-    public.image_of(id, charm, resource, revision).await
+    let expected = observer.cache.expected(&key);
+    public.image_of(id, charm, resource, revision, expected).await
 }
 
 async fn one_behind(

@@ -119,6 +119,12 @@ pub async fn public_side(observer: &Observer, charms: &BTreeSet<CharmName>) -> S
     }
     let failed = public.resources(&mut read).await.err();
     for (charm, map) in read {
+        let id = &map.id;
+        observer.cache.expect(
+            map.hashes
+                .iter()
+                .map(|((resource, revision), hash)| (format!("{id}/{resource}/{}", revision.0), *hash)),
+        );
         let rows = match &failed {
             None => Observed::read(map.rows, Utc::now()),
             Some(problem) => Observed::failed(problem.clone()),

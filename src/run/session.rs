@@ -17,6 +17,7 @@ use super::progress::RunProgress;
 use super::recheck;
 use super::runner::{self, Order};
 use crate::config::Config;
+use crate::config::file::{SMALL, text_within};
 use crate::config::workspace::TokenKind;
 use crate::domain::{Fingerprint, Kind, Outside, Problem, Snapshot};
 use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
@@ -334,7 +335,7 @@ fn new_id(now: DateTime<Utc>) -> RunId {
 /// The account of this process, as the machine's own list calls it: jobs often have no USER.
 fn account() -> String {
     let uid = rustix::process::getuid().as_raw().to_string();
-    let list = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let list = text_within("/etc/passwd".as_ref(), SMALL).unwrap_or_default();
     let named = list.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
@@ -350,7 +351,7 @@ pub(super) fn actor() -> String {
         .or_else(|| variable("USER"))
         .or_else(|| variable("LOGNAME"))
         .unwrap_or_else(account);
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+    let host = text_within("/proc/sys/kernel/hostname".as_ref(), SMALL)
         .ok()
         .map(|name| name.trim().to_owned())
         .or_else(|| variable("HOSTNAME"))

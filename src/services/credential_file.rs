@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::charmhub::StoreToken;
 use super::http::host_of;
 use super::private_file;
+use crate::config::file;
 use crate::domain::{Kind, Outside, Problem};
 
 /// Binary logarithm of scrypt's work: a tenth of a second or so, fixed so that a file made on a
@@ -106,7 +107,7 @@ impl CredentialFile {
     }
 
     fn read(&self, passphrase: &SecretString) -> Result<Held, Problem> {
-        let bytes = match std::fs::read(&self.path) {
+        let bytes = match file::read_within(&self.path, file::SMALL) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Held::new()),
             Err(error) => return Err(self.broken("cannot be read").because(&error)),

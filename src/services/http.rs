@@ -6,7 +6,9 @@
 //! service's shapes or credentials, and must not log headers.
 
 mod answer;
+pub mod body;
 mod client;
+pub mod json;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -17,18 +19,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use backon::Retryable;
-use bytes::BytesMut;
-use futures_util::StreamExt;
 use tokio::time::Instant;
 
 pub use answer::{Answer, Failure, Written};
+pub use body::Limit;
 use client::Clients;
 pub use client::{check, host_of, is_loopback};
+use json::{secrets_in, without_secrets};
 use retry::{Trouble, settle};
 pub use retry::{policy, retry_after, transient};
 
-/// Largest answer that is read into memory, in bytes. Images never pass through here.
-const ANSWER_CAP: usize = 64 * 1024 * 1024;
 /// Longest wait that a server may ask for before we give the wait to the person instead.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -65,6 +65,7 @@ impl Timeouts {
 pub struct Http {
     clients: Arc<Clients>,
     timeouts: Timeouts,
+    limit: Limit,
     waits: Arc<Mutex<HashMap<String, Instant>>>,
     skews: Arc<Mutex<BTreeMap<String, i64>>>,
 }
@@ -75,8 +76,17 @@ impl Http {
         Self {
             clients: Arc::default(),
             timeouts,
+            limit: Limit::OBJECT,
             waits: Arc::default(),
             skews: Arc::default(),
+        }
+    }
+
+    /// The same clients, waits and timeouts for answers of at most `limit`.
+    pub fn limited(&self, limit: Limit) -> Self {
+        Self {
+            limit,
+            ..self.clone()
         }
     }
 
@@ -88,20 +98,21 @@ impl Http {
     /// Sends once and hands over the answer with its body unread, whatever its status. There is no
     /// limit on the whole; waits that the host asked for are kept and noted.
     pub async fn open(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
-        let (host, response) = self.answered(request).await?;
+        let (host, _, response) = self.answered(request).await?;
         self.note_wait(&host, response.status().as_u16(), response.headers());
         Ok(response)
     }
 
-    /// Sends once, after the wait that its host asked for; the host that was asked, and its answer's
-    /// beginning.
+    /// Sends once, after the wait that its host asked for; the host that was asked, the secrets that
+    /// went along, and the answer's beginning.
     async fn answered(
         &self,
         request: reqwest::RequestBuilder,
-    ) -> Result<(String, reqwest::Response), Failure> {
+    ) -> Result<(String, Vec<String>, reqwest::Response), Failure> {
         let (client, request) = request.build_split();
         let request = request.map_err(|error| Failure::of(&error))?;
         let host = host_of(request.url());
+        let secrets = request.headers().values().flat_map(secrets_in).collect();
         self.wait_for(&host).await;
         let asked = Instant::now();
         let response = client
@@ -109,7 +120,7 @@ impl Http {
             .await
             .map_err(|error| Failure::of(&error))?;
         self.note_clock(&host_of(response.url()), asked.elapsed(), response.headers());
-        Ok((host, response))
+        Ok((host, secrets, response))
     }
 
     /// Sends once and reads the whole answer, whatever its status. Waits first if the host asked
@@ -123,34 +134,21 @@ impl Http {
         limit: Duration,
         request: reqwest::RequestBuilder,
     ) -> Result<Answer, Failure> {
-        let (host, response) = self.answered(request.timeout(limit)).await?;
+        let (host, secrets, response) = self.answered(request.timeout(limit)).await?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let url = response.url().clone();
-        let mut body = BytesMut::new();
-        let mut stream = response.bytes_stream();
-        while let Some(piece) = stream.next().await {
-            let piece = piece.map_err(|error| Failure {
-                not_sent: false,
-                ..Failure::of(&error)
-            })?;
-            if body.len() + piece.len() > ANSWER_CAP {
-                return Err(Failure {
-                    not_sent: false,
-                    hopeless: true,
-                    text: format!("the answer is larger than {ANSWER_CAP} bytes"),
-                });
-            }
-            body.extend_from_slice(&piece);
+        self.note_wait(&host, status, &headers);
+        let mut body = self.body_of(response).await?;
+        if status >= 400 {
+            body = without_secrets(body, secrets.iter().map(String::as_str));
         }
-        let answer = Answer {
+        Ok(Answer {
             status,
             headers,
-            body: body.freeze(),
+            body,
             url,
-        };
-        self.note_wait(&host, answer.status, &answer.headers);
-        Ok(answer)
+        })
     }
 
     /// Sends a request that changes nothing (or nothing twice), again and again within the one

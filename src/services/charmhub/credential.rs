@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::NEW_TOKEN;
+use crate::config::file;
 use crate::domain::{Kind, Outside, Problem};
 
 /// A token for the store and where it came from.
@@ -114,7 +115,7 @@ impl StoreToken {
             return Self::from_export(value, "CHARMCRAFT_AUTH");
         };
         let shown = Outside::capped(path, 200);
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = file::text_within(path.as_ref(), file::SMALL).map_err(|error| {
             Problem::new(
                 Kind::Credentials,
                 format!("the export file {shown} cannot be read"),

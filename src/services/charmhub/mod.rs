@@ -17,7 +17,7 @@ pub mod writer;
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::http::{Answer, Http, host_of, retry_after};
+use super::http::{Answer, Http, Limit, host_of, retry_after};
 use crate::domain::{Kind, Outside, Problem};
 pub use credential::StoreToken;
 pub use public::PublicStore;
@@ -155,7 +155,10 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
         problem = problem.cause(text);
     }
     if problem.causes.is_empty() && !answer.body.is_empty() && answer.status != 401 {
-        problem = problem.cause(format!("the answer is {}", describe(answer)));
+        problem = problem.cause(format!(
+            "the answer is not one of the store: {}",
+            answer.described()
+        ));
     }
     problem.request_id = answer.header("x-request-id").map(Outside::new);
     problem.retry_after = retry_after(&answer.headers)
@@ -207,22 +210,14 @@ pub(super) fn json_of<T: serde::de::DeserializeOwned>(
         Problem::new(
             Kind::Service,
             format!(
-                "{what}: {} answered {} that makes no sense",
+                "{what}: the answer of {} ({}) cannot be read",
                 host_of(&answer.url),
-                describe(answer)
+                answer.described()
             ),
         )
-        .cause(error)
+        .because(&error)
         .hint("is a proxy or login page in the way? Otherwise the store is in trouble: try again later")
     })
-}
-
-fn describe(answer: &Answer) -> String {
-    let kind = answer
-        .header("content-type")
-        .unwrap_or("something without a type");
-    let start: String = String::from_utf8_lossy(&answer.body).chars().take(60).collect();
-    format!("{} ({})", Outside::capped(kind, 60), Outside::new(start))
 }
 
 /// Reads `url` with the credential where there is one.
@@ -235,7 +230,8 @@ async fn get(http: &Http, url: &Url, token: Option<&StoreToken>, what: &str) -> 
             None => request,
         }
     };
-    http.read(request)
+    http.limited(Limit::LIST)
+        .read(request)
         .await
         .map_err(|failure| failure.problem(what, url))
 }

@@ -6,14 +6,15 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use super::{at, get, json_of, wire};
 use crate::domain::charm::{Attached, ChannelRow};
 use crate::domain::{
-    Channel, CharmName, Kind, Outside, Problem, Reference, ResourceName, ResourceRevision, Target,
+    Channel, CharmName, Digest, Kind, Outside, Problem, Reference, ResourceName, ResourceRevision, Target,
 };
-use crate::services::http::Http;
+use crate::services::http::{Http, Limit};
 
 /// Actions in one `refresh`; the limit is not documented, this stays clear of it.
 const BATCH: usize = 80;
@@ -32,6 +33,8 @@ pub struct PublicMap {
     pub id: String,
     /// Rows without resources.
     pub rows: Vec<ChannelRow>,
+    /// sha-256 of the blobs of its resource revisions, as far as the store tells it.
+    pub hashes: BTreeMap<(ResourceName, ResourceRevision), Digest>,
 }
 
 impl PublicStore {
@@ -63,7 +66,11 @@ impl PublicStore {
                 released_at: row.channel.released_at,
             })
             .collect();
-        Ok(PublicMap { id: info.id, rows })
+        Ok(PublicMap {
+            id: info.id,
+            rows,
+            hashes: BTreeMap::new(),
+        })
     }
 
     /// Fills the resources of every row of every charm, all in as few requests as possible.
@@ -97,6 +104,7 @@ impl PublicStore {
             let client = self.http.client(&url)?;
             let answer = self
                 .http
+                .limited(Limit::LIST)
                 .read(|| {
                     client
                         .post(url.clone())
@@ -115,13 +123,22 @@ impl PublicStore {
                 else {
                     continue;
                 };
-                let Some(row) = maps.get_mut(charm).and_then(|map| map.rows.get_mut(*index)) else {
+                let Some(map) = maps.get_mut(charm) else {
+                    continue;
+                };
+                let Some(row) = map.rows.get_mut(*index) else {
                     continue;
                 };
                 match (result.charm, result.error) {
                     (Some(served), _) => {
                         // The map and the answer may be a moment apart; the newer one counts.
                         row.revision = served.revision;
+                        for resource in &served.resources {
+                            if let Some(hash) = resource.sha256() {
+                                map.hashes
+                                    .insert((resource.name.clone(), resource.revision), hash);
+                            }
+                        }
                         row.resources = served
                             .resources
                             .into_iter()
@@ -146,22 +163,40 @@ impl PublicStore {
         Ok(())
     }
 
-    /// The image that a resource revision points at, by digest. Not an image (a file, an
-    /// unreadable blob) is [`Kind::Invalid`].
+    /// The image that a resource revision points at, by digest. Its blob must have the sha-256
+    /// `expected`, where that is known; one that has not is asked for once more. Not an image (a
+    /// file, an unreadable blob) is [`Kind::Invalid`].
     pub async fn image_of(
         &self,
         id: &str,
         charm: &CharmName,
         resource: &ResourceName,
         revision: ResourceRevision,
+        expected: Option<Digest>,
     ) -> Result<Reference, Problem> {
         let file = format!("charm_{id}.{resource}_{}", revision.0);
         let url = at(&self.api, &["api", "v1", "resources", "download", &file]);
         let what = format!("reading revision {} of {resource} of {charm}", revision.0);
-        let answer = get(&self.http, &url, None, &what).await?;
-        if !answer.ok() {
-            return Err(super::problem_of(&answer, &what, None));
-        }
+        let mut tries = 0;
+        let answer = loop {
+            let answer = get(&self.http, &url, None, &what).await?;
+            if !answer.ok() {
+                return Err(super::problem_of(&answer, &what, None));
+            }
+            let got = Digest::from_bytes(Sha256::digest(&answer.body).into());
+            match expected {
+                Some(expected) if expected != got && tries > 0 => {
+                    return Err(Problem::new(
+                        Kind::Service,
+                        format!("{what}: the store answered with another blob than it lists"),
+                    )
+                    .cause(format!("expected {expected}, got {got}, twice"))
+                    .hint("nothing of it was used: run the same command again later"));
+                }
+                Some(expected) if expected != got => tries += 1,
+                _ => break answer,
+            }
+        };
         let bad = || {
             Problem::new(
                 Kind::Invalid,

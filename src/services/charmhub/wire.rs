@@ -374,6 +374,22 @@ pub struct RefreshError {
 pub struct PublicResource {
     pub name: ResourceName,
     pub revision: ResourceRevision,
+    #[serde(default)]
+    pub download: Option<Download>,
+}
+
+impl PublicResource {
+    /// sha-256 of what is downloaded, where it is told.
+    pub fn sha256(&self) -> Option<Digest> {
+        let hash = self.download.as_ref()?.sha256.as_ref()?;
+        format!("sha256:{hash}").parse().ok()
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Download {
+    #[serde(default, rename = "hash-sha-256")]
+    pub sha256: Option<String>,
 }
 
 /// The descriptor that an image resource is. Only the name is kept: the rest is a login.

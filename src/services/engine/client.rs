@@ -18,7 +18,7 @@ use url::Url;
 
 use super::address::{Address, Candidate};
 use crate::domain::{Digest, ImageId, Kind, Outside, Problem};
-use crate::services::http::{Answer, Failure, Http};
+use crate::services::http::{Answer, Failure, Http, Limit};
 
 /// The newest version of the interface whose shapes are known to be the same in both engines.
 const NEWEST: (u32, u32) = (1, 41);
@@ -128,7 +128,7 @@ impl Engine {
     pub(super) fn new(candidate: Candidate, http: &Http) -> Self {
         Self {
             candidate,
-            http: http.clone(),
+            http: http.limited(Limit::LARGE),
             reached: OnceLock::new(),
             hello: OnceCell::new(),
         }
@@ -356,8 +356,7 @@ impl Engine {
             if response.status().is_success() {
                 break response;
             }
-            let body = tokio::time::timeout(self.http.timeouts().total, response.bytes()).await;
-            let body = body.ok().and_then(Result::ok).unwrap_or_default();
+            let body = self.http.body_of(response).await.unwrap_or_default();
             match &hello.named {
                 Some(named) if too_old(status, &body) && *named != version => version = named,
                 _ if status == 404 => return Err(self.no_such(&image, &body)),

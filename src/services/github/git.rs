@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use secrecy::ExposeSecret;
 
-use super::{GitHub, escaped};
+use super::{GitHub, TreeEntry, escaped};
 use crate::domain::{CommitId, FileBytes, GitHubRepository, Kind, Outside, Problem};
 
 /// Largest file that is read, in bytes: what belongs to a bundle is text and an icon.
@@ -91,25 +91,6 @@ struct TreeId {
     sha: String,
 }
 
-#[derive(serde::Deserialize)]
-struct Tree {
-    tree: Vec<Entry>,
-    #[serde(default)]
-    truncated: bool,
-}
-
-#[derive(serde::Deserialize)]
-struct Entry {
-    path: String,
-    #[serde(default)]
-    mode: String,
-    #[serde(rename = "type")]
-    kind: String,
-    sha: String,
-    #[serde(default)]
-    size: u64,
-}
-
 impl GitHub {
     /// What a reference names now; `None` where there is none of that name. Never older than the
     /// call. An annotated tag is given as its own id.
@@ -167,18 +148,10 @@ impl GitHub {
         tree: &str,
     ) -> Result<Vec<TopFile>, Problem> {
         let what = format!("reading the files of {repository}");
-        let path = format!("/repos/{repository}/git/trees/{}", escaped(tree));
-        let tree: Tree = self.get(&path, &what).await?;
-        if tree.truncated {
-            return Err(
-                Problem::new(Kind::Service, format!("{what}: the list is cut short"))
-                    .hint("the folder is too large for one answer; report it"),
-            );
-        }
+        let entries = self.entries(&repository.to_string(), tree, false, &what).await?;
         let regular =
-            |entry: &Entry| entry.kind == "blob" && matches!(entry.mode.as_str(), "100644" | "100755");
-        Ok(tree
-            .tree
+            |entry: &TreeEntry| entry.kind == "blob" && matches!(entry.mode.as_str(), "100644" | "100755");
+        Ok(entries
             .into_iter()
             .filter(regular)
             .map(|entry| TopFile {

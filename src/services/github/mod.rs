@@ -7,6 +7,7 @@
 
 mod account;
 mod git;
+pub mod objects;
 mod problem;
 mod quota;
 pub mod releases;
@@ -25,13 +26,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 use backon::Retryable;
 use base64::Engine as _;
 use chrono::Utc;
+use futures_util::StreamExt as _;
 use http_body_util::BodyExt;
-use reqwest::header::{ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
-use secrecy::SecretString;
+use reqwest::header::{CONTENT_LENGTH, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH};
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::http::{Answer, Http, LONGEST_WAIT, host_of, policy, transient};
+use super::http::json::{Unreadable, json, without_secrets};
+use super::http::{Answer, Failure, Http, LONGEST_WAIT, Limit, body, host_of, policy, transient};
 use crate::domain::{KeyId, Kind, Outside, Problem};
 pub use git::{CommitFacts, RefName};
 pub use quota::RequestQuota;
@@ -89,15 +92,23 @@ pub struct PublicKey {
 pub struct TreeEntry {
     /// Path inside the tree.
     pub path: String,
-    /// `blob` or `tree`.
+    /// `100644`, `100755`, `120000`, `040000` or `160000`.
+    #[serde(default)]
+    pub mode: String,
+    /// `blob`, `tree` or `commit`.
     #[serde(rename = "type")]
     pub kind: String,
     /// Object id.
     pub sha: String,
+    /// Bytes of a blob.
+    #[serde(default)]
+    pub size: u64,
 }
 
 #[derive(serde::Deserialize)]
 struct Tree {
+    #[serde(default)]
+    sha: String,
     tree: Vec<TreeEntry>,
     #[serde(default)]
     truncated: bool,
@@ -144,48 +155,51 @@ impl GitHub {
         Ok(self.octocrab.get_or_init(|| made))
     }
 
-    async fn once(&self, path: &str, etag: Option<&str>) -> Result<Reply, Problem> {
+    /// Sends once and reads the whole answer, whatever its status.
+    async fn once(&self, path: &str, etag: Option<&str>) -> Result<Reply, Failure> {
         let mut headers = HeaderMap::new();
         headers.insert("x-github-api-version", HeaderValue::from_static(VERSION));
         if let Some(value) = etag.and_then(|etag| HeaderValue::from_str(etag).ok()) {
             headers.insert(IF_NONE_MATCH, value);
         }
         let host = host_of(&self.api);
-        let silent = |cause: String| {
-            Problem::new(Kind::Network, format!("{host} (GitHub) did not answer"))
-                .cause(cause)
-                .hint("check the network, then run the same command again")
-        };
         self.http.wait_for(&host).await;
         let asked = tokio::time::Instant::now();
-        let octocrab = self.octocrab()?;
-        let whole = async {
-            let response = octocrab._get_with_headers(path, Some(headers)).await?;
-            let (parts, body) = response.into_parts();
-            let body = body.collect().await?.to_bytes();
-            Ok::<_, octocrab::Error>(Reply {
-                status: parts.status.as_u16(),
-                headers: parts.headers,
-                body,
+        let octocrab = self.octocrab().map_err(|problem| Failure {
+            hopeless: true,
+            ..Failure::broke_off(&problem)
+        })?;
+        let until = asked + self.http.timeouts().total;
+        let response = tokio::time::timeout_at(until, octocrab._get_with_headers(path, Some(headers)))
+            .await
+            .map_err(|late| Failure::broke_off(&late))?
+            .map_err(|error| Failure::broke_off(&error))?;
+        let (parts, body) = response.into_parts();
+        let status = parts.status.as_u16();
+        self.http.note_clock(&host, asked.elapsed(), &parts.headers);
+        self.http.note_wait(&host, status, &parts.headers);
+        let announced = parts.headers.get(CONTENT_LENGTH);
+        let announced = announced.and_then(|length| length.to_str().ok()?.parse().ok());
+        let stream = body.into_data_stream().map(|piece| {
+            piece.map_err(|error| Failure {
+                began: true,
+                ..Failure::broke_off(&error)
             })
+        });
+        let span = self.http.span();
+        let body = if status >= 400 {
+            let secret = self.token.iter().map(ExposeSecret::expose_secret);
+            without_secrets(body::refusal(stream, span).await, secret)
+        } else {
+            tokio::time::timeout_at(until, body::whole(stream, announced, Limit::LIST, span))
+                .await
+                .map_err(|_| Failure::unread("it does not end".to_owned()))??
         };
-        match tokio::time::timeout(self.http.timeouts().total, whole).await {
-            Err(_) => Err(silent("timed out".to_owned())),
-            Ok(Err(error)) => {
-                let mut text = error.to_string();
-                let mut source = std::error::Error::source(&error);
-                while let Some(inner) = source {
-                    text = inner.to_string();
-                    source = inner.source();
-                }
-                Err(silent(text))
-            }
-            Ok(Ok(reply)) => {
-                self.http.note_clock(&host, asked.elapsed(), &reply.headers);
-                self.http.note_wait(&host, reply.status, &reply.headers);
-                Ok(reply)
-            }
-        }
+        Ok(Reply {
+            status,
+            headers: parts.headers,
+            body,
+        })
     }
 
     async fn reply(&self, path: &str, what: &str) -> Result<Reply, Problem> {
@@ -205,10 +219,22 @@ impl GitHub {
         known: Option<(String, Reply)>,
     ) -> Result<Reply, Problem> {
         let etag = known.as_ref().map(|(etag, _)| etag.as_str());
+        let silent = |failure: Failure| {
+            let problem = if failure.began {
+                failure.problem(what, &self.api)
+            } else {
+                let host = host_of(&self.api);
+                Problem::new(Kind::Network, format!("{host} (GitHub) did not answer"))
+                    .cause(failure.text)
+                    .hint("check the network, then run the same command again")
+                    .within(what)
+            };
+            (problem, !failure.hopeless)
+        };
         let attempt = || async {
-            let reply = self.once(path, etag).await?;
+            let reply = self.once(path, etag).await.map_err(silent)?;
             if transient(reply.status) {
-                return Err(self.problem_of(&reply, what));
+                return Err((self.problem_of(&reply, what), true));
             }
             Ok(reply)
         };
@@ -219,8 +245,8 @@ impl GitHub {
                 .map(|at| (at - Utc::now()).to_std().unwrap_or_default());
             wait.is_some_and(|wait| wait <= LONGEST_WAIT)
         };
-        let worth = |problem: &Problem| match problem.kind {
-            Kind::Network | Kind::Service => true,
+        let worth = |(problem, again): &(Problem, bool)| match problem.kind {
+            Kind::Network | Kind::Service => *again,
             Kind::RateLimited => short(problem),
             _ => false,
         };
@@ -228,7 +254,7 @@ impl GitHub {
             .retry(policy())
             .when(worth)
             .await
-            .map_err(|problem| problem.within(what))?;
+            .map_err(|(problem, _)| problem)?;
         if let (304, Some((_, known))) = (reply.status, known) {
             return Ok(known);
         }
@@ -244,48 +270,118 @@ impl GitHub {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str, what: &str) -> Result<T, Problem> {
-        self.parsed(&self.reply(path, what).await?, what)
+        self.proven(path, what, |reply| self.parsed(reply, what)).await
+    }
+
+    /// What `check` makes of an answer. One that it refuses is forgotten and asked for once more: a
+    /// wrong answer is a fault of the transport until it comes twice.
+    async fn proven<T>(
+        &self,
+        path: &str,
+        what: &str,
+        check: impl Fn(&Reply) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        let forget = |problem: &Problem| {
+            tracing::debug!("{path}: {problem}");
+            if let Ok(mut seen) = self.seen.lock() {
+                seen.remove(path);
+            }
+        };
+        let first = check(&self.reply(path, what).await?).inspect_err(forget);
+        match first {
+            Ok(found) => Ok(found),
+            Err(_) => check(&self.fresh(path, what).await?).inspect_err(forget),
+        }
     }
 
     fn parsed<T: DeserializeOwned>(&self, reply: &Reply, what: &str) -> Result<T, Problem> {
-        serde_json::from_slice(&reply.body).map_err(|error| {
-            Problem::new(
-                Kind::Service,
-                format!(
-                    "{what}: {} answered something that makes no sense",
-                    host_of(&self.api)
-                ),
-            )
-            .cause(error)
-            .hint("is a proxy or login page in the way? Otherwise try again later")
-        })
+        json(&reply.body).map_err(|error| self.unreadable(what, &error))
     }
 
-    /// A tree, recursively. `tree` is an object id, a branch, or `branch:path`.
-    pub async fn tree(&self, repository: &str, tree: &str) -> Result<Vec<TreeEntry>, Problem> {
-        let path = format!("/repos/{repository}/git/trees/{}?recursive=1", escaped(tree));
-        let what = format!("reading {tree} of {repository}");
-        let tree: Tree = self.get(&path, &what).await?;
-        if tree.truncated {
-            return Err(
-                Problem::new(Kind::Service, format!("{what}: the list is cut short"))
-                    .hint("the folder is too large for one answer; report it"),
-            );
+    fn unreadable(&self, what: &str, error: &Unreadable) -> Problem {
+        let host = host_of(&self.api);
+        Problem::new(
+            Kind::Service,
+            format!("{what}: the answer of {host} cannot be read"),
+        )
+        .because(error)
+        .hint("is a proxy or login page in the way? Otherwise try again later")
+    }
+
+    /// A tree: all that is below it, or its own entries where it is not `recursive`. `tree` is an
+    /// object id, a branch, or `branch:path`; what is read is what the id says.
+    async fn entries(
+        &self,
+        repository: &str,
+        tree: &str,
+        recursive: bool,
+        what: &str,
+    ) -> Result<Vec<TreeEntry>, Problem> {
+        let mut path = format!("/repos/{repository}/git/trees/{}", escaped(tree));
+        if recursive {
+            path.push_str("?recursive=1");
         }
-        Ok(tree.tree)
+        self.proven(&path, what, |reply| {
+            let found: Tree = self.parsed(reply, what)?;
+            if found.truncated {
+                return Err(
+                    Problem::new(Kind::Service, format!("{what}: the list is cut short"))
+                        .hint("the folder is too large for one answer; report it"),
+                );
+            }
+            let id = if objects::is_id(tree) { tree } else { &found.sha };
+            let agrees = if recursive {
+                objects::is_tree(id, &found.tree)
+            } else {
+                objects::is_folder(id, &found.tree)
+            };
+            if objects::is_id(id) && !agrees {
+                return Err(self.other_content(what, &format!("tree {id}")));
+            }
+            Ok(found.tree)
+        })
+        .await
     }
 
-    /// The bytes of a blob.
+    /// A tree with all that is below it. `tree` is an object id, a branch, or `branch:path`.
+    pub async fn tree(&self, repository: &str, tree: &str) -> Result<Vec<TreeEntry>, Problem> {
+        let what = format!("reading {tree} of {repository}");
+        self.entries(repository, tree, true, &what).await
+    }
+
+    /// The bytes of a blob: those that its id names, whatever was answered first.
     pub async fn blob(&self, repository: &str, sha: &str) -> Result<Vec<u8>, Problem> {
         let path = format!("/repos/{repository}/git/blobs/{}", escaped(sha));
         let what = format!("reading a file of {repository}");
-        let blob: Blob = self.get(&path, &what).await?;
-        let compact: String = blob.content.split_whitespace().collect();
-        base64::engine::general_purpose::STANDARD
-            .decode(compact)
-            .map_err(|error| {
-                Problem::new(Kind::Service, format!("{what}: its content is not base64")).because(&error)
-            })
+        self.proven(&path, &what, |reply| {
+            let blob: Blob = self.parsed(reply, &what)?;
+            let compact: String = blob.content.split_whitespace().collect();
+            let bytes = base64::engine::general_purpose::STANDARD
+                .decode(compact)
+                .map_err(|_| {
+                    Problem::new(Kind::Service, format!("{what}: its content is not base64"))
+                        .hint("GitHub is in trouble, or a proxy is in the way: try again later")
+                })?;
+            if objects::is_blob(sha, &bytes) {
+                Ok(bytes)
+            } else {
+                Err(self.other_content(&what, &format!("file {sha}")))
+            }
+        })
+        .await
+    }
+
+    /// What is said where an answer is not the content that was asked for by its id.
+    fn other_content(&self, what: &str, asked: &str) -> Problem {
+        let host = host_of(&self.api);
+        Problem::new(
+            Kind::Service,
+            format!("{what}: {host} answered with other content than was asked for"),
+        )
+        .cause(format!(
+            "the {asked} has another content by its id; twice it was not served"
+        ))
+        .hint("nothing of it was used: run the same command again later")
     }
 
     /// Names of the branches that begin with `prefix`.

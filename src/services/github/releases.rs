@@ -70,28 +70,18 @@ pub async fn releases<C: BlobCache + Sync>(
     Ok(releases)
 }
 
-/// The object id of the folder of releases. The path form is asked first; a server that does not
-/// know it is walked down from the branch.
+/// The object id of the folder of releases, found from the branch downwards.
 async fn folder(github: &GitHub, upstream: &Upstream) -> Result<String, Problem> {
-    let path = format!(
-        "/repos/{}/git/trees/{}",
-        upstream.repository,
-        super::escaped(&upstream.branch)
-    );
     let what = format!("reading {} of {}", upstream.branch, upstream.repository);
-    let mut tree: super::Tree = github.get(&path, &what).await?;
+    let mut tree = github
+        .entries(&upstream.repository, &upstream.branch, false, &what)
+        .await?;
     let mut sha = String::new();
     for part in upstream.path.split('/').filter(|part| !part.is_empty()) {
         if !sha.is_empty() {
-            let path = format!(
-                "/repos/{}/git/trees/{}",
-                upstream.repository,
-                super::escaped(&sha)
-            );
-            tree = github.get(&path, &what).await?;
+            tree = github.entries(&upstream.repository, &sha, false, &what).await?;
         }
         let entry = tree
-            .tree
             .iter()
             .find(|entry| entry.path == part && entry.kind == "tree");
         sha = entry

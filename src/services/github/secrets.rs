@@ -14,10 +14,13 @@ use serde::de::DeserializeOwned;
 use super::{GitHub, PublicKey, Reply};
 use crate::domain::secret::{OrganisationSecrets, RepositorySecrets, SecretFacts, Selection, SharedSecret};
 use crate::domain::{GitHubRepository, KeyId, Kind, Outside, Problem, SecretName, SecretTarget};
-use crate::services::http::host_of;
+use crate::services::http::json::list_in;
+use crate::services::http::{Limit, host_of};
 
 /// Largest page that GitHub hands out.
 const PAGE: usize = 100;
+/// Pages of one list that are read.
+const MOST_PAGES: usize = 100;
 
 /// What a repository says of itself.
 #[derive(serde::Deserialize)]
@@ -313,33 +316,37 @@ impl GitHub {
     ) -> Result<Vec<T>, Problem> {
         let joint = if path.contains('?') { '&' } else { '?' };
         let mut found = Vec::new();
-        for page in 1_usize.. {
+        let mut last: Option<bytes::Bytes> = None;
+        let mut read = 0;
+        for page in 1..=MOST_PAGES {
             let path = format!("{path}{joint}per_page={PAGE}&page={page}");
             let reply: Reply = if fresh {
                 self.fresh(&path, what).await?
             } else {
                 self.reply(&path, what).await?
             };
-            let mut list: BTreeMap<String, serde_json::Value> = self.parsed(&reply, what)?;
-            let items = list.remove(field).unwrap_or_default();
-            let items: Vec<T> = serde_json::from_value(items).map_err(|error| {
-                Problem::new(
-                    Kind::Service,
-                    format!(
-                        "{what}: {} answered something that makes no sense",
-                        host_of(&self.api)
-                    ),
-                )
-                .cause(error)
-                .hint("is a proxy in the way? Otherwise try again later")
-            })?;
-            let last = items.len() < PAGE;
-            found.extend(items);
-            if last {
+            let items: Vec<T> = list_in(&reply.body, field).map_err(|error| self.unreadable(what, &error))?;
+            if items.len() < PAGE {
+                found.extend(items);
+                return Ok(found);
+            }
+            read += reply.body.len();
+            // A full page that is the one before: the next one would be it again.
+            if last.as_ref() == Some(&reply.body) || read > Limit::LARGE.bytes() {
                 break;
             }
+            found.extend(items);
+            last = Some(reply.body);
         }
-        Ok(found)
+        Err(Problem::new(
+            Kind::Service,
+            format!("{what}: the list of {} does not end", host_of(&self.api)),
+        )
+        .cause(format!(
+            "it has more than {} entries, or repeats a page",
+            found.len()
+        ))
+        .hint("GitHub is in trouble, or a proxy is in the way: try again later"))
     }
 }
 

@@ -31,7 +31,7 @@ impl Server {
     /// A repository `a/b` whose branch `edge` is at commit `1…`, with two files and a link.
     fn with_edge(&self) -> &Self {
         let tree = json!({"truncated": false, "tree": [
-            {"path": "bundle.yaml", "mode": "100755", "type": "blob", "sha": "b1", "size": 3},
+            {"path": "bundle.yaml", "mode": "100755", "type": "blob", "sha": "934edc81e1b954e9c9ce29ecdf4bfc7ff6f5404d", "size": 3},
             {"path": "README.md", "mode": "120000", "type": "blob", "sha": "b2", "size": 3},
             {"path": "icon.svg", "mode": "100644", "type": "blob", "sha": "b3", "size": 2_000_000},
             {"path": "docs", "mode": "040000", "type": "tree", "sha": "b4"},
@@ -52,7 +52,7 @@ impl Server {
             .says("GET", "/repos/a/b/git/trees/t1", 200, tree)
             .says(
                 "GET",
-                "/repos/a/b/git/blobs/b1",
+                "/repos/a/b/git/blobs/934edc81e1b954e9c9ce29ecdf4bfc7ff6f5404d",
                 200,
                 json!({"content": "bmFtZQ=="}),
             )

@@ -13,7 +13,7 @@ use super::{GitHub, Reply, VERSION, workflow_file};
 use crate::domain::workflow::{JobRun, StepRun, WorkflowFile, WorkflowRun};
 use crate::domain::{GitHubRepository, Kind, Outside, Problem};
 use crate::services::charmhub::at;
-use crate::services::http::{self, host_of};
+use crate::services::http::{self, Limit, host_of};
 
 /// Where workflow files are.
 const FOLDER: &str = ".github/workflows";
@@ -266,6 +266,7 @@ impl GitHub {
         let client = self.http.confined(&url)?;
         let answer = self
             .http
+            .limited(Limit::LARGE)
             .read(|| {
                 let request = client.get(url.clone()).header("X-GitHub-Api-Version", VERSION);
                 match &token {

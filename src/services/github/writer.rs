@@ -17,7 +17,7 @@ use super::account::bearer;
 use super::{GitHub, Reply, VERSION};
 use crate::domain::{GitHubRepository, Problem};
 use crate::services::charmhub::at;
-use crate::services::http::{Answer, Written};
+use crate::services::http::{Answer, Limit, Written};
 pub use git::NewCommit;
 
 /// GitHub with the right to change it.
@@ -60,7 +60,7 @@ impl GitHubWriter {
         problem: impl FnOnce(&Answer) -> Problem,
     ) -> Result<Answer, Problem> {
         let (url, request) = self.request(change)?;
-        match self.github.http.read(request).await {
+        match self.github.http.limited(Limit::LIST).read(request).await {
             Ok(answer) if answer.ok() => Ok(answer),
             Ok(answer) => Err(problem(&answer)),
             Err(failure) => Err(failure.problem(change.what, &url)),

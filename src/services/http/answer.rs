@@ -5,6 +5,7 @@ use reqwest::header::HeaderMap;
 use url::Url;
 
 use super::host_of;
+use super::json::{Unreadable, json};
 use crate::domain::{Kind, Problem};
 
 /// A complete answer of any status.
@@ -32,8 +33,8 @@ impl Answer {
     }
 
     /// The body as JSON.
-    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_slice(&self.body)
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Unreadable> {
+        json(&self.body)
     }
 }
 
@@ -45,6 +46,8 @@ pub struct Failure {
     pub not_sent: bool,
     /// True where nothing is gained by trying again (a refused address, a TLS failure).
     pub hopeless: bool,
+    /// True where an answer began and was not read to its end.
+    pub began: bool,
     /// What happened, without the address.
     pub text: String,
 }
@@ -68,13 +71,46 @@ impl Failure {
         Self {
             not_sent: error.is_connect(),
             hopeless: error.is_redirect() || error.is_builder(),
+            began: false,
             text,
+        }
+    }
+
+    /// An answer that is not read to its end, because `why`; asking again does not help.
+    pub const fn unread(why: String) -> Self {
+        Self {
+            not_sent: false,
+            hopeless: true,
+            began: true,
+            text: why,
+        }
+    }
+
+    /// A connection that broke off for `error`, whose innermost reason counts.
+    pub fn broke_off(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut inner = error;
+        while let Some(source) = inner.source() {
+            inner = source;
+        }
+        Self {
+            not_sent: false,
+            hopeless: false,
+            began: false,
+            text: inner.to_string(),
         }
     }
 
     /// As a problem about `what` at `url`.
     pub fn problem(&self, what: &str, url: &Url) -> Problem {
         let host = host_of(url);
+        if self.began {
+            return Problem::new(
+                Kind::Service,
+                format!("{what}: the answer of {host} cannot be read to its end"),
+            )
+            .cause(&self.text)
+            .hint("check that no proxy is in the way, then run the same command again");
+        }
         Problem::new(Kind::Network, format!("{what}: {host} did not answer"))
             .cause(&self.text)
             .hint(format!(

@@ -126,10 +126,11 @@ impl Http {
         made(&self.clients.confined, url, still)
     }
 
-    /// The client that sends long bodies to `url`. It has no idle timeout: who sends a stream
-    /// watches its progress.
+    /// The client that sends long bodies to `url` and nowhere else. It has no idle timeout: who
+    /// sends a stream watches its progress.
     pub fn sender(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
-        made(&self.clients.senders, url, || unwatched(self.timeouts))
+        let still = || unwatched(self.timeouts).redirect(reqwest::redirect::Policy::none());
+        made(&self.clients.senders, url, still)
     }
 
     /// A client whose every request goes to the Unix socket at `path`, whatever its address says.

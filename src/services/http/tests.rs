@@ -69,6 +69,7 @@ fn a_write_is_lost_where_nobody_says_what_happened() {
     let gone = |not_sent| Failure {
         not_sent,
         hopeless: false,
+        began: false,
         text: "cut".to_owned(),
     };
     assert!(matches!(sort(Ok(answer(204))), Ok(Written::Answered(_))));

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::press::Pressed;
+use crate::config::file;
 use crate::domain::{Digest, Kind, Outside, Problem};
 use crate::services::registry::Place;
 
@@ -123,7 +124,7 @@ impl Shelf for Folder {
             return Err(too_large(&self.what, name, size));
         }
         let mut bytes = Vec::new();
-        fs::File::open(&path)
+        file::open_plain(&path)
             .and_then(|file| file.take(CAP).read_to_end(&mut bytes))
             .map_err(|error| missing(&path, &error))?;
         Ok(Some(bytes.into()))

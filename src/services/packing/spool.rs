@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::gzip::RECIPE;
+use crate::config::file;
 use crate::domain::{Digest, Kind, Outside, Problem};
 use crate::services::private_file;
 
@@ -117,7 +118,7 @@ impl Spool {
 
     /// The compressed digest of a layer, where it was compressed before in today's way.
     pub(super) fn recall(&self, diff: Digest) -> Option<Recalled> {
-        let text = fs::read(self.noted().join(diff.hex())).ok()?;
+        let text = file::read_within(&self.noted().join(diff.hex()), file::SMALL).ok()?;
         let note: Note = serde_json::from_slice(&text).ok()?;
         (note.recipe == RECIPE).then_some(Recalled {
             digest: note.digest,
@@ -140,7 +141,7 @@ impl Spool {
 
     /// The config with this digest, where it is remembered whole.
     pub(super) fn config(&self, digest: Digest) -> Option<Bytes> {
-        let bytes = fs::read(self.configs().join(digest.hex())).ok()?;
+        let bytes = file::read_within(&self.configs().join(digest.hex()), file::STATE).ok()?;
         (super::digest_of(&bytes) == digest).then(|| bytes.into())
     }
 

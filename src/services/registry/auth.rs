@@ -254,7 +254,11 @@ impl Registries {
         service: &str,
         login: &Login,
     ) -> Result<Token, Problem> {
-        let client = self.shared.http.client(realm)?;
+        // An identity token goes in the body: to the token service and nowhere else.
+        let client = match login.how {
+            How::Identity(_) => self.shared.http.confined(realm)?,
+            How::Anonymous | How::Password(..) => self.shared.http.client(realm)?,
+        };
         let what = format!("a token for {}", access.site);
         let asked = Instant::now();
         let answer = self
@@ -281,6 +285,14 @@ impl Registries {
             })
             .await
             .map_err(|failure| failure.problem(&what, realm))?;
+        if (300..400).contains(&answer.status) {
+            return Err(Problem::new(
+                Kind::Service,
+                format!("{what}: {} leads elsewhere", http::host_of(realm)),
+            )
+            .cause(format!("it answered {}; a login is not sent on", answer.status))
+            .hint(format!("log in again: docker login {}", access.site.name)));
+        }
         if !answer.ok() {
             // A token service that refuses says so about the whole repository.
             let status = if matches!(answer.status, 400 | 404) {

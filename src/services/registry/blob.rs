@@ -18,6 +18,7 @@ use super::shelf::unreadable;
 use super::verify::{Fault, Watch};
 use super::wire::{Access, Trouble};
 use super::{Registries, download};
+use crate::config::file::open_plain;
 use crate::domain::{Kind, Problem};
 
 /// Bytes of a file that are in memory at once, for each blob.
@@ -86,7 +87,7 @@ impl BlobSource {
 }
 
 fn open_at(path: &Path, offset: u64) -> io::Result<File> {
-    let mut file = File::open(path)?;
+    let mut file = open_plain(path)?;
     file.seek(SeekFrom::Start(offset))?;
     Ok(file)
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
+use crate::config::file;
 use crate::domain::Digest;
 
 /// Entries kept in memory; more than every release of one workspace has.
@@ -60,7 +61,7 @@ impl ManifestCache {
             return kept;
         }
         let path = self.dir.as_ref()?.join(digest.hex());
-        let whole = Bytes::from(fs::read(&path).ok()?);
+        let whole = Bytes::from(file::read_within(&path, file::STATE).ok()?);
         let entry = whole.iter().position(|byte| *byte == b'\n').and_then(|end| {
             Some(Entry {
                 media_type: String::from_utf8(whole[..end].to_vec()).ok()?,

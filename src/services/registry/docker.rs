@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
+use crate::config::file;
 use crate::domain::{Kind, Outside, Problem};
 use crate::services::private_file;
 
@@ -199,7 +200,7 @@ impl Docker {
         let Some(path) = self.path() else {
             return Ok(Map::new());
         };
-        match std::fs::read(&path).map(Zeroizing::new) {
+        match file::read_within(&path, file::SMALL).map(Zeroizing::new) {
             Ok(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => Ok(Map::new()),
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| self.broken("it is no JSON object")),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Map::new()),

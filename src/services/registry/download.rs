@@ -15,12 +15,13 @@ use super::resolve::lied;
 use super::verify::{Fault, Watch};
 use super::wire::{Access, Trouble, origin_of};
 use crate::domain::Outside;
+use crate::services::http::body::{Paced, pieces};
 use crate::services::http::{self, Answer, Failure};
 
 /// Repetitions of one blob, however much each of them brought.
 const ROUNDS: u32 = 32;
 
-type Body = BoxStream<'static, Result<Bytes, String>>;
+type Body = BoxStream<'static, Result<Bytes, Failure>>;
 
 /// A blob on its way here.
 struct Download {
@@ -84,7 +85,9 @@ impl Download {
                 }
                 // Whoever counts and hashes knows whether that was all.
                 _ if self.seen >= self.blob.size => return Ok(None),
-                Some(Err(why)) => why,
+                // What comes too slowly comes so again.
+                Some(Err(failure)) if failure.hopeless => return Err(Fault::Broke(failure.text)),
+                Some(Err(failure)) => failure.text,
                 None => format!("it ended after {} of {} bytes", self.seen, self.blob.size),
             };
             self.again(why).await?;
@@ -168,7 +171,7 @@ async fn ask(
             learnt = true;
             // A small answer is read to its end, so that its connection is used again.
             if response.content_length().is_some_and(|length| length < 64 * 1024) {
-                drop(response.bytes().await);
+                drop(http.body_of(response).await);
             }
             continue;
         }
@@ -204,9 +207,17 @@ async fn ask(
         }
     };
     let host = http::host_of(&url);
-    let body = response
-        .bytes_stream()
-        .map(move |piece| piece.map_err(|error| format!("{host}: {}", Failure::of(&error).text)));
+    let paced = Paced::new(pieces(response), http.span());
+    let body = stream::unfold(
+        paced,
+        |mut paced| async move { Some((paced.next().await?, paced)) },
+    )
+    .map(move |piece| {
+        piece.map_err(|failure| Failure {
+            text: format!("{host}: {}", failure.text),
+            ..failure
+        })
+    });
     Ok((body.boxed(), skip))
 }
 

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::manifest::{self, Content, Manifest, OCI_INDEX};
 use super::resolve::{fetch, head_at};
 use super::settle::put;
-use super::wire::{Access, Ask};
+use super::wire::{Access, Ask, is_page};
 use super::{Copied, CopyJob, CopySource, Registries, copy};
 use crate::domain::image::Repository;
 use crate::domain::{Digest, Kind, ManifestDigest, Problem};
@@ -118,13 +118,15 @@ async fn listed(
         return Ok(None);
     }
     let what = format!("what refers to {}", repository.at(subject));
-    let ask =
-        Ask::new(Method::GET, access.site.url(&format!("referrers/{subject}"))?).header(ACCEPT, OCI_INDEX);
+    let ask = Ask::new(Method::GET, access.site.url(&format!("referrers/{subject}"))?)
+        .header(ACCEPT, OCI_INDEX)
+        .any_answer();
     let answer = registries.ask(access, &what, &ask).await;
     let answer = answer.map_err(|trouble| trouble.problem)?;
     match answer.status {
-        200 => read(&what, &answer.body).map(Some),
-        400 | 404 | 405 | 501 => {
+        200 if !is_page(&answer) => read(&what, &answer.body).map(Some),
+        // ghcr.io leads to a page elsewhere.
+        200 | 300..=399 | 400 | 404 | 405 | 501 => {
             host.lists_no_referrers.store(true, Ordering::Relaxed);
             Ok(None)
         }

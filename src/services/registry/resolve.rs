@@ -3,6 +3,8 @@
 //! Owns the order that spares pull quota (HEAD, then the cache, then GET by digest). What does
 //! not hash to its digest never leaves this file.
 
+use std::collections::{HashMap, HashSet};
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::Method;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -24,6 +26,10 @@ pub(super) const CONTENT_DIGEST: &str = "docker-content-digest";
 pub(super) const PARALLEL: usize = 4;
 /// How deep indexes may name indexes.
 const DEPTH: usize = 4;
+/// Manifests of one image that are read.
+const MOST: usize = 1000;
+/// Bytes of them.
+const MOST_BYTES: u64 = 32 << 20;
 
 /// A registry that says one thing and serves another.
 pub(super) fn lied(what: &str, expected: &dyn std::fmt::Display, got: &dyn std::fmt::Display) -> Problem {
@@ -233,29 +239,47 @@ fn deleted(name: &str, children: &[Child], missing: &[MissingManifest]) -> Probl
 /// As [`tree`], but what is not there is listed.
 pub(super) async fn tree_there(shelf: &Shelf, root: Manifest, attestations: bool) -> Result<Tree, Problem> {
     let name = shelf.name(root.digest);
+    let too_much = |what: String| {
+        Problem::new(Kind::Invalid, format!("{name} holds {what}"))
+            .hint("that is no image that anything runs: check who pushed it")
+    };
+    let top = root.digest;
+    let mut bytes = root.bytes.len() as u64;
+    let mut found = HashMap::from([(top, root)]);
     let mut missing: Vec<MissingManifest> = Vec::new();
-    let mut level = vec![root];
-    let mut found: Vec<Manifest> = Vec::new();
+    let mut level = vec![top];
     for _ in 0..DEPTH {
-        let mut wanted: Vec<Child> = level
+        let mut wanted: Vec<Child> = Vec::new();
+        let mut asked = HashSet::new();
+        for child in level
             .iter()
+            .filter_map(|digest| found.get(digest))
             .flat_map(Manifest::children)
-            .filter(|child| attestations || !child.attestation)
-            .cloned()
-            .collect();
-        wanted.dedup_by_key(|child| (child.digest, child.size));
-        found.extend(level);
-        if wanted.is_empty() {
-            // Whoever is named lies on a later level; a manifest named twice counts where it is
-            // named last, which is before all of its parents once turned round.
-            let mut ordered: Vec<Manifest> = Vec::with_capacity(found.len());
-            for manifest in found.into_iter().rev() {
-                if ordered.iter().all(|known| known.digest != manifest.digest) {
-                    ordered.push(manifest);
-                }
+        {
+            if child.attestation && !attestations {
+                continue;
             }
+            if let Some(known) = found.get(&child.digest) {
+                is_of_size(&shelf.name(child.digest), known, child.size)?;
+            } else if missing.iter().all(|gone| gone.digest != child.digest)
+                && asked.insert((child.digest, child.size))
+            {
+                wanted.push(child.clone());
+                bytes = bytes.saturating_add(child.size);
+            }
+            if found.len() + wanted.len() > MOST {
+                return Err(too_much(format!("more than {MOST} manifests")));
+            }
+            if bytes > MOST_BYTES {
+                return Err(too_much(format!(
+                    "more than {} MiB of manifests",
+                    MOST_BYTES >> 20
+                )));
+            }
+        }
+        if wanted.is_empty() {
             return Ok(Tree {
-                manifests: ordered,
+                manifests: children_first(top, found, attestations),
                 missing,
             });
         }
@@ -281,16 +305,41 @@ pub(super) async fn tree_there(shelf: &Shelf, root: Manifest, attestations: bool
         level = Vec::with_capacity(read.len());
         for one in read {
             match one {
-                Ok(manifest) => level.push(manifest),
+                Ok(manifest) => {
+                    level.push(manifest.digest);
+                    found.insert(manifest.digest, manifest);
+                }
                 Err(gone) if missing.iter().all(|known| known.digest != gone.digest) => missing.push(gone),
                 Err(_) => {}
             }
         }
     }
-    Err(Problem::new(
-        Kind::Invalid,
-        format!("{name} holds indexes within indexes, more than {DEPTH} deep"),
-    ))
+    Err(too_much(format!(
+        "indexes within indexes, more than {DEPTH} deep"
+    )))
+}
+
+/// `found` in an order in which whoever is named comes before whoever names it; `top` is last.
+fn children_first(
+    top: ManifestDigest,
+    mut found: HashMap<ManifestDigest, Manifest>,
+    attestations: bool,
+) -> Vec<Manifest> {
+    let mut order = Vec::with_capacity(found.len());
+    let mut seen = HashSet::new();
+    // The second visit, when all below is in order, takes the manifest itself.
+    let mut visits = vec![(top, false)];
+    while let Some((digest, below)) = visits.pop() {
+        if below {
+            order.extend(found.remove(&digest));
+        } else if seen.insert(digest) {
+            visits.push((digest, true));
+            let children = found.get(&digest).map_or(&[][..], Manifest::children);
+            let children = children.iter().filter(|child| attestations || !child.attestation);
+            visits.extend(children.map(|child| (child.digest, false)));
+        }
+    }
+    order
 }
 
 /// Refuses a manifest that no registry would take.
@@ -362,7 +411,7 @@ pub(super) async fn resolve(
 
 /// The blobs of some manifests, each once, in order of appearance.
 pub(super) fn unique(manifests: &[Manifest]) -> Vec<Blob> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     manifests
         .iter()
         .flat_map(Manifest::blobs)

@@ -20,6 +20,7 @@ use super::upload::{Broken, State, Transfer};
 use super::verify::{Fault, Watch, verified};
 use super::wire::{Ask, Trouble, location, origin_of};
 use crate::domain::{Kind, Problem};
+use crate::services::http::json::{secrets_in, without_secrets};
 use crate::services::http::{Answer, Failure};
 
 /// Usual length of a chunk, in bytes: GitHub's registry refuses larger ones.
@@ -164,7 +165,10 @@ impl Transfer<'_> {
             let response = http.open(request).await?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let answered = response.url().clone();
-            let body = response.bytes().await.unwrap_or_default();
+            // What a receipt says beside its status and headers is of no use.
+            let body = http.body_of(response).await.unwrap_or_default();
+            let secrets: Vec<String> = authorization.iter().flat_map(secrets_in).collect();
+            let body = without_secrets(body, secrets.iter().map(String::as_str));
             Ok::<_, Failure>(Answer {
                 status,
                 headers,
@@ -177,6 +181,7 @@ impl Transfer<'_> {
             () = stalled(watch, http.timeouts().idle) => Err(Failure {
                 not_sent: false,
                 hopeless: false,
+                began: false,
                 text: "timed out".to_owned(),
             }),
         }

@@ -16,6 +16,7 @@ use super::manifest::{self, Blob, Manifest};
 use super::resolve::{cached, lied, manifest_at};
 use super::wire::{Access, Ask};
 use super::{CopySource, Registries};
+use crate::config::file;
 use crate::domain::image::Repository;
 use crate::domain::{Kind, ManifestDigest, Outside, Problem};
 
@@ -113,7 +114,7 @@ impl Registries {
 
 fn read(path: &Path, offset: u64, size: u64) -> Result<Bytes, Problem> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)
+    file::open_plain(path)
         .and_then(|mut file| {
             file.seek(SeekFrom::Start(offset))?;
             file.take(size).read_to_end(&mut bytes)

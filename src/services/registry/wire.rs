@@ -18,7 +18,7 @@ use super::auth::Login;
 use super::{CANONICAL, Quota, Registries};
 use crate::domain::image::Repository;
 use crate::domain::{Kind, Outside, Problem};
-use crate::services::http::{self, Answer, Failure};
+use crate::services::http::{self, Answer, Failure, Limit};
 
 /// A repository where it is spoken to.
 #[derive(Clone)]
@@ -111,6 +111,8 @@ pub(super) struct Ask {
     pub(super) url: Url,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) body: Bytes,
+    /// True where a redirect or a web page is an answer like any other.
+    pub(super) any_answer: bool,
 }
 
 impl Ask {
@@ -120,7 +122,15 @@ impl Ask {
             url,
             headers: Vec::new(),
             body: Bytes::new(),
+            any_answer: false,
         }
+    }
+
+    /// The request to something that a registry need not have: a redirect and a web page are
+    /// answers, and no redirect is followed.
+    pub(super) fn any_answer(mut self) -> Self {
+        self.any_answer = true;
+        self
     }
 
     pub(super) fn header(mut self, name: HeaderName, value: &str) -> Self {
@@ -226,7 +236,12 @@ impl Registries {
     }
 
     async fn send(&self, access: &Access, what: &str, ask: &Ask, repeat: bool) -> Result<Answer, Trouble> {
-        let client = self.shared.http.client(&ask.url)?;
+        let http = self.shared.http.limited(Limit::LIST);
+        let client = if ask.any_answer {
+            http.confined(&ask.url)?
+        } else {
+            http.client(&ask.url)?
+        };
         let ours = origin_of(&ask.url) == access.site.origin();
         let host = self.shared.hosts.of(&origin_of(&ask.url));
         let turn = host.requests.acquire().await;
@@ -255,9 +270,9 @@ impl Registries {
                 }
             };
             let answer = if repeat {
-                self.shared.http.read(build).await
+                http.read(build).await
             } else {
-                self.shared.http.once(build()).await
+                http.once(build()).await
             }
             .map_err(|failure| Trouble::failed(&failure, what, &ask.url))?;
             self.note_quota(&access.site, &answer.headers);
@@ -271,7 +286,7 @@ impl Registries {
                 learnt = true;
                 continue;
             }
-            if answer.ok() && is_page(&answer) {
+            if answer.ok() && is_page(&answer) && !ask.any_answer {
                 return Err(Problem::new(
                     Kind::Service,
                     format!("{what}: {} is no registry", access.site.name),
@@ -339,7 +354,7 @@ pub(super) fn location(site: &Site, base: &Url, headers: &HeaderMap) -> Result<U
     Ok(url)
 }
 
-fn is_page(answer: &Answer) -> bool {
+pub(super) fn is_page(answer: &Answer) -> bool {
     answer
         .header("content-type")
         .is_some_and(|kind| kind.starts_with("text/html"))

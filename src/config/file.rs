@@ -1,0 +1,95 @@
+//! The one reader of files that are read whole: plain files of a bounded size, never a pipe or a
+//! device. Whoever opens a pipe waits for somebody to write, and some devices never end.
+
+use std::fs::File;
+use std::io::{Error, Read as _, Result};
+use std::path::Path;
+
+/// Most that a file written by a person or by another program may have: settings, logins, tokens.
+pub const SMALL: u64 = 1 << 20;
+/// Most that a file of windlass's own cache may have.
+pub const STATE: u64 = 64 << 20;
+
+/// Opens a plain file. `/dev/null` counts as one that is empty.
+pub fn open_plain(path: &Path) -> Result<File> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_file() || path == Path::new("/dev/null") {
+        return File::open(path);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_fifo() {
+            return Err(Error::other("it is a pipe, not a file"));
+        }
+        if kind.is_char_device() || kind.is_block_device() {
+            return Err(Error::other("it is a device, not a file"));
+        }
+    }
+    Err(Error::other(if kind.is_dir() {
+        "it is a folder, not a file"
+    } else {
+        "it is not a plain file"
+    }))
+}
+
+/// The bytes of a plain file of at most `most` bytes.
+pub fn read_within(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = open_plain(path)?
+        .take(most.saturating_add(1))
+        .read_to_end(&mut bytes)?;
+    if read as u64 > most {
+        let most = match most >> 20 {
+            0 => format!("{most} bytes"),
+            mebibytes => format!("{mebibytes} MiB"),
+        };
+        return Err(Error::other(format!("it has more than {most}")));
+    }
+    Ok(bytes)
+}
+
+/// As [`read_within`], as text.
+pub fn text_within(path: &Path, most: u64) -> Result<String> {
+    String::from_utf8(read_within(path, most)?).map_err(|_| Error::other("it is not UTF-8 text"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_plain_files_up_to_their_bound_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, large) = (folder.path().join("pipe"), folder.path().join("large"));
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+        File::create(&large).unwrap().set_len(1 << 40).unwrap();
+        for (path, why) in [
+            (pipe.as_path(), "a pipe"),
+            (Path::new("/dev/zero"), "a device"),
+            (folder.path(), "a folder"),
+            (large.as_path(), "more than 1 MiB"),
+        ] {
+            let error = read_within(path, SMALL).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
+        std::fs::write(&large, b"text").unwrap();
+        assert_eq!(text_within(&large, 4).unwrap(), "text");
+        assert!(
+            read_within(&large, 3)
+                .unwrap_err()
+                .to_string()
+                .contains("3 bytes")
+        );
+        std::fs::write(&large, b"\xff").unwrap();
+        assert!(
+            text_within(&large, SMALL)
+                .unwrap_err()
+                .to_string()
+                .contains("UTF-8")
+        );
+        assert_eq!(read_within(Path::new("/dev/null"), SMALL).unwrap(), b"");
+    }
+}

@@ -1,0 +1,178 @@
+//! Bodies as JSON. One that cannot be read is described by its type and length and by the place where
+//! it is wrong; it is never quoted, because a service may repeat the secret that it was sent.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::HeaderValue;
+use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+
+use super::Answer;
+
+/// Why a body is not what was expected, without a word of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(String);
+
+impl From<serde_json::Error> for Unreadable {
+    fn from(error: serde_json::Error) -> Self {
+        use serde_json::error::Category;
+        let what = match error.classify() {
+            Category::Eof => "it ends too early",
+            Category::Syntax => "it is not JSON",
+            Category::Data | Category::Io => "it has not the expected fields",
+        };
+        Self(format!(
+            "{what} (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    }
+}
+
+/// A body as JSON.
+pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unreadable> {
+    serde_json::from_slice(body).map_err(Unreadable::from)
+}
+
+/// The list that a JSON object holds under `field`; everything beside it is skipped, not kept. An
+/// object without it holds none.
+pub fn list_in<T: DeserializeOwned>(body: &[u8], field: &str) -> Result<Vec<T>, Unreadable> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let list = OneField(field, PhantomData).deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(list)
+}
+
+struct OneField<'a, T>(&'a str, PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for OneField<'_, T> {
+    type Value = Vec<T>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Vec<T>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for OneField<'_, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object with {}", self.0)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<T>, A::Error> {
+        let mut found = Vec::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if key == self.0 {
+                found = map.next_value()?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Takes what was sent out of the body of a refusal, should the service repeat it. What is shorter
+/// than any secret stays.
+pub fn without_secrets<'a>(body: bytes::Bytes, secrets: impl Iterator<Item = &'a str>) -> bytes::Bytes {
+    const SHORTEST: usize = 8;
+    let mut text: Option<String> = None;
+    for secret in secrets.filter(|secret| secret.len() >= SHORTEST) {
+        let there = |body: &[u8]| body.windows(secret.len()).any(|part| part == secret.as_bytes());
+        if text
+            .as_ref()
+            .map_or_else(|| there(&body), |text| text.contains(secret))
+        {
+            let shown = text.unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
+            text = Some(shown.replace(secret, "***"));
+        }
+    }
+    text.map_or(body, Into::into)
+}
+
+/// The secrets in a header's value that is marked as one: a token, a password, a macaroon.
+pub fn secrets_in(value: &HeaderValue) -> Vec<String> {
+    let text = value.to_str().ok().filter(|_| value.is_sensitive());
+    let Some((scheme, rest)) = text.and_then(|text| text.split_once(' ')) else {
+        return text.map(str::to_owned).into_iter().collect();
+    };
+    if scheme.eq_ignore_ascii_case("basic") {
+        let pair = STANDARD.decode(rest).ok();
+        let pair = pair.and_then(|pair| String::from_utf8(pair).ok());
+        let password = pair.and_then(|pair| Some(pair.split_once(':')?.1.to_owned()));
+        return password.into_iter().chain([rest.to_owned()]).collect();
+    }
+    rest.split(", ")
+        .map(|part| match part.split_once('=') {
+            Some(("root" | "discharge", macaroon)) => macaroon.to_owned(),
+            _ => part.to_owned(),
+        })
+        .collect()
+}
+
+impl Answer {
+    /// Its type and length, for people.
+    pub fn described(&self) -> String {
+        let kind = self.header("content-type").unwrap_or("something without a type");
+        let kind = crate::domain::Outside::capped(kind, 60);
+        format!("{kind}, {} bytes", self.body.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn a_body_that_cannot_be_read_is_not_quoted() {
+        for body in [
+            "hunter2-hunter2",
+            r#"{"a": "hunter2-hunter2"}"#,
+            r#"{"hunter2-hunter2"#,
+        ] {
+            let error = json::<std::collections::BTreeMap<String, u64>>(body.as_bytes()).unwrap_err();
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+            assert!(error.to_string().contains("line 1"), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_list_is_taken_out_of_an_object() {
+        let body = br#"{"total_count": 2, "other": [[1], {"a": 2}], "secrets": [3, 4]}"#;
+        assert_eq!(list_in::<u64>(body, "secrets").unwrap(), [3, 4]);
+        assert!(list_in::<u64>(body, "none").unwrap().is_empty());
+        assert!(list_in::<u64>(br#"{"secrets": ["x"]}"#, "secrets").is_err());
+        assert!(list_in::<u64>(br#"{"secrets": [3]} x"#, "secrets").is_err());
+    }
+
+    #[test]
+    fn every_form_of_authorization_gives_its_secrets() {
+        let secrets = |text: &str| {
+            let mut value = HeaderValue::from_str(text).unwrap();
+            assert!(secrets_in(&value).is_empty());
+            value.set_sensitive(true);
+            secrets_in(&value)
+        };
+        assert_eq!(secrets("Bearer abc"), ["abc"]);
+        assert_eq!(
+            secrets("Basic dTpwYXNzOndvcmQ="),
+            ["pass:word", "dTpwYXNzOndvcmQ="]
+        );
+        assert_eq!(secrets("Macaroon abc"), ["abc"]);
+        assert_eq!(secrets("Macaroon root=ab, discharge=cd"), ["ab", "cd"]);
+    }
+
+    #[test]
+    fn a_refusal_that_repeats_a_secret_loses_it() {
+        let body = Bytes::from_static(b"bad token s3cretvalue, or s3cretvalue?");
+        let shown = without_secrets(body.clone(), ["s3cretvalue"].into_iter());
+        assert_eq!(&shown[..], b"bad token ***, or ***?");
+        assert_eq!(without_secrets(body.clone(), ["bad"].into_iter()), body);
+    }
+}
