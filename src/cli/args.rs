@@ -125,9 +125,9 @@ pub enum Command {
     Close(Close),
     /// Runs of the journal, newest first
     Runs,
-    /// Settle what a crash or a lost answer left open
+    /// Finish runs that did not end well; without RUN list them first
     Resume {
-        /// The run; every open one without it
+        /// The run; every unfinished one without it
         run: Option<String>,
         /// Take e-mail, password and one-time password from WINDLASS_SSO_* off loopback too
         #[arg(long)]
@@ -156,7 +156,11 @@ pub enum Command {
     /// Workflows of the bundle's repository: start, follow, repeat or stop one
     Workflow(Workflow),
     /// Check everything that a publish or a rotation leans on, each with its remedy
-    Doctor,
+    Doctor {
+        /// Rename the journal and make a new one from what can be read of it; nothing is deleted
+        #[arg(long)]
+        set_journal_aside: bool,
+    },
     /// A script for your shell that completes commands and options
     Completions {
         /// Which shell

@@ -29,7 +29,7 @@ pub fn writable(session: &Session, what: &str, preview: Option<&str>) -> Result<
     if session.observer.is_offline() {
         return Err(refused("offline"));
     }
-    Ok(())
+    session.journal.check_writable()
 }
 
 /// The answer of every `plan` command.
@@ -62,27 +62,32 @@ pub async fn confirmed(session: &Session, plan: Plan, output: &Output) -> Result
 
 /// Asks for the word that confirms `plan`.
 pub async fn ask(plan: &Plan, output: &Output) -> Result<(), Problem> {
+    ask_for(&plan.confirm, &plan.title, output).await
+}
+
+/// Asks for `word`, which confirms `what`.
+pub async fn ask_for(word: &str, what: &str, output: &Output) -> Result<(), Problem> {
     if output.yes {
         return Ok(());
     }
     let refused = |why: &str| {
         Problem::new(
             Kind::Refused,
-            format!("{}: not confirmed, nothing was changed", plan.title),
+            format!("{what}: not confirmed, nothing was changed"),
         )
         .cause(why)
     };
     if !std::io::stdin().is_terminal() {
         return Err(refused("there is no terminal to ask on").hint("add --yes where no person can answer"));
     }
-    output.say(&format!("Type {} to go on, anything else to stop:", plan.confirm));
+    output.say(&format!("{what}? Type {word} to go on, anything else to stop:"));
     // On a thread of its own, so that Ctrl-C still ends the command.
     let reading = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|_| line)
     });
     match reading.await {
-        Ok(Ok(line)) if line.trim() == plan.confirm => Ok(()),
+        Ok(Ok(line)) if line.trim() == word => Ok(()),
         Ok(Ok(_)) => Err(refused("something else was typed")),
         Ok(Err(error)) => Err(refused("the terminal could not be read").because(&error)),
         Err(error) => Err(refused("the terminal could not be read").because(&error)),

@@ -40,7 +40,7 @@ pub async fn run(global: &Global, wish: &Demo, console: Face, output: &Output) -
     }
     let world = World::start(&options).await?;
     let environment = Environment::demo(world.environment(), own);
-    let session = environment.session(global)?;
+    let session = environment.session(global, output)?;
     output.say(&format!(
         "The demo world is a toy on 127.0.0.1; it lies in {}.",
         crate::domain::Outside::new(dir.display().to_string())

@@ -2,11 +2,15 @@
 //!
 //! Owns how the checks are told. Must not judge.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::Ending;
+use super::args::Global;
+use super::environment::Environment;
 use super::output::Output;
 use super::tables::Table;
+use crate::domain::{Kind, Outside, Problem};
+use crate::journal::Journal;
 use crate::plan::doctor::{self, Check, Standing};
 use crate::run::Session;
 
@@ -29,6 +33,41 @@ pub async fn doctor(session: &Session, output: &Output) -> Ending {
         output.answer(&text(&checks));
     }
     Ok(u8::from(count(&checks, Standing::Failed) > 0))
+}
+
+/// `doctor --set-journal-aside`. Opens no session: it works without a journal that can be read.
+pub fn set_journal_aside(process: &Environment, global: &Global, output: &Output) -> Ending {
+    if global.read_only {
+        return Err(
+            Problem::new(Kind::Refused, "this session is read-only: the journal stays where it is")
+                .hint("run it without --read-only"),
+        );
+    }
+    let (state, _) = process.folders()?;
+    let done = Journal::set_aside(&state, chrono::Utc::now())?;
+    let kept = Outside::new(done.kept_as.display().to_string());
+    if output.json {
+        let saved: Map<String, Value> = done.saved.iter().map(|(table, rows)| ((*table).to_owned(), json!(rows))).collect();
+        let damaged: Map<String, Value> = done
+            .damaged
+            .iter()
+            .map(|(table, why)| ((*table).to_owned(), json!(why)))
+            .collect();
+        output.document(
+            "set-aside",
+            None,
+            vec![("kept_as", json!(kept)), ("saved", json!(saved)), ("damaged", json!(damaged))],
+        );
+        return Ok(0);
+    }
+    let mut text = format!("The journal is kept as {kept}.\nThe new one holds what could be read of it:\n");
+    for (table, rows) in &done.saved {
+        let lost = done.damaged.iter().find(|(damaged, _)| damaged == table);
+        let lost = lost.map_or_else(String::new, |(_, why)| format!(", the rest is lost: {why}"));
+        text.push_str(&format!("  {} {rows}{lost}\n", table.replace('_', " ")));
+    }
+    output.answer(&text);
+    Ok(0)
 }
 
 fn count(checks: &[Check], standing: Standing) -> usize {

@@ -11,6 +11,7 @@ use etcetera::BaseStrategy;
 use secrecy::SecretString;
 
 use super::args::Global;
+use super::output::Output;
 use super::{prompt, secret_file};
 use crate::config::Config;
 use crate::domain::{Kind, Problem};
@@ -122,8 +123,13 @@ impl Environment {
     }
 
     /// A session of a command, which may ask for a passphrase at its terminal.
-    pub fn session(&self, global: &Global) -> Result<Session, Problem> {
-        self.session_that(global, true)
+    /// What is to be known of its journal goes to `output`.
+    pub fn session(&self, global: &Global, output: &Output) -> Result<Session, Problem> {
+        let session = self.session_that(global, true)?;
+        if let Some(problem) = session.journal.notice() {
+            output.note("journal", problem);
+        }
+        Ok(session)
     }
 
     /// A session of the console, whose terminal is taken: it asks in its own way.

@@ -26,7 +26,7 @@ const TRIES: usize = 3;
 
 /// Signs in and keeps the token.
 pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
-    let session = process.session(global)?;
+    let session = process.session(global, output)?;
     let passphrase = process.passphrase(global)?;
     let intent = SignInIntent {
         scope: scope(wish)?,

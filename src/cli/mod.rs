@@ -174,76 +174,79 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
             Ok(0)
         }
         Some(Command::Demo(demo)) => demo::run(global, &demo, console.open, output).await,
-        Some(Command::Status) => show::status(&process.session(global)?, output).await,
-        Some(Command::Releases) => show::releases(&process.session(global)?, output).await,
-        Some(Command::Charms) => show::charms(&process.session(global)?, output).await,
-        Some(Command::Channels) => show::channels(&process.session(global)?, output).await,
-        Some(Command::Credentials(wish)) => show::credentials(&process.session(global)?, &wish, output).await,
+        Some(Command::Status) => show::status(&process.session(global, output)?, output).await,
+        Some(Command::Releases) => show::releases(&process.session(global, output)?, output).await,
+        Some(Command::Charms) => show::charms(&process.session(global, output)?, output).await,
+        Some(Command::Channels) => show::channels(&process.session(global, output)?, output).await,
+        Some(Command::Credentials(wish)) => show::credentials(&process.session(global, output)?, &wish, output).await,
         Some(Command::Login(wish)) => match &wish.registry {
             Some(host) => {
                 let user = wish.username.as_deref();
-                registry_login::registry(&process.session(global)?, host, user, output).await
+                registry_login::registry(&process.session(global, output)?, host, user, output).await
             }
             None => login::login(&process, global, &wish, output).await,
         },
         Some(Command::Logout { registry }) => {
-            login::logout(&process.session(global)?, registry.as_deref(), output).await
+            login::logout(&process.session(global, output)?, registry.as_deref(), output).await
         }
         Some(Command::Rotate(wish)) => rotate::rotate(&process, global, &wish, output).await,
         Some(Command::Revoke { sessions }) => {
-            rotate::revoke(&process.session(global)?, &sessions, output).await
+            rotate::revoke(&process.session(global, output)?, &sessions, output).await
         }
         Some(Command::Plan {
             what: args::Plannable::Rotate(wish),
-        }) => rotate::plan(&process.session(global)?, &wish, output).await,
+        }) => rotate::plan(&process.session(global, output)?, &wish, output).await,
         Some(Command::Plan {
             what: args::Plannable::Revoke { sessions },
-        }) => rotate::plan_revoke(&process.session(global)?, &sessions, output).await,
-        Some(Command::Whoami) => show::whoami(&process.session(global)?, output).await,
+        }) => rotate::plan_revoke(&process.session(global, output)?, &sessions, output).await,
+        Some(Command::Whoami) => show::whoami(&process.session(global, output)?, output).await,
         Some(Command::Resolve { images, to }) => {
             show::resolve(&process, global, &images, to.as_deref(), output).await
         }
-        Some(Command::UploadResource(wish)) => upload::upload(&process.session(global)?, &wish, output).await,
-        Some(Command::Copy(wish)) => transfer::copy(&process.session(global)?, &wish, output).await,
-        Some(Command::Release(wish)) => transfer::release(&process.session(global)?, &wish, output).await,
-        Some(Command::Close(wish)) => transfer::close(&process.session(global)?, &wish, output).await,
+        Some(Command::UploadResource(wish)) => upload::upload(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Copy(wish)) => transfer::copy(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Release(wish)) => transfer::release(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Close(wish)) => transfer::close(&process.session(global, output)?, &wish, output).await,
         Some(Command::Plan {
             what: args::Plannable::UploadResource(wish),
-        }) => upload::plan(&process.session(global)?, &wish, output).await,
+        }) => upload::plan(&process.session(global, output)?, &wish, output).await,
         Some(Command::Plan {
             what: args::Plannable::Copy(wish),
-        }) => transfer::plan_copy(&process.session(global)?, &wish, output).await,
+        }) => transfer::plan_copy(&process.session(global, output)?, &wish, output).await,
         Some(Command::Plan {
             what: args::Plannable::Release(wish),
-        }) => transfer::plan_release(&process.session(global)?, &wish, output).await,
+        }) => transfer::plan_release(&process.session(global, output)?, &wish, output).await,
         Some(Command::Plan {
             what: args::Plannable::Close(wish),
-        }) => transfer::plan_close(&process.session(global)?, &wish, output).await,
+        }) => transfer::plan_close(&process.session(global, output)?, &wish, output).await,
         Some(Command::Diff { from, to }) => show::diff(&process, global, &from, &to, output).await,
         Some(Command::Plan {
             what: args::Plannable::Publish(wish),
-        }) => publish::plan(&process.session(global)?, &wish, output).await,
-        Some(Command::Publish(wish)) => publish::publish(&process.session(global)?, &wish, output).await,
-        Some(Command::Promote(wish)) => standing::promote(&process.session(global)?, &wish, output).await,
-        Some(Command::Rollback(wish)) => standing::rollback(&process.session(global)?, &wish, output).await,
+        }) => publish::plan(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Publish(wish)) => publish::publish(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Promote(wish)) => standing::promote(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Rollback(wish)) => standing::rollback(&process.session(global, output)?, &wish, output).await,
         Some(Command::Hold { release }) => {
-            standing::hold(&process.session(global)?, &release, true, output).await
+            standing::hold(&process.session(global, output)?, &release, true, output).await
         }
         Some(Command::Unhold { release }) => {
-            standing::hold(&process.session(global)?, &release, false, output).await
+            standing::hold(&process.session(global, output)?, &release, false, output).await
         }
         Some(Command::Plan {
             what: args::Plannable::Promote(wish),
-        }) => standing::plan_promote(&process.session(global)?, &wish, output).await,
+        }) => standing::plan_promote(&process.session(global, output)?, &wish, output).await,
         Some(Command::Plan {
             what: args::Plannable::Rollback(wish),
-        }) => standing::plan_rollback(&process.session(global)?, &wish, output).await,
-        Some(Command::Runs) => runs::list(&process.session(global)?, output),
+        }) => standing::plan_rollback(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Runs) => runs::list(&process.session(global, output)?, output),
         Some(Command::Resume { run, from_env }) => {
             runs::resume(&process, global, run.as_deref(), from_env, output).await
         }
-        Some(Command::Workflow(wish)) => workflow::workflow(&process.session(global)?, &wish, output).await,
-        Some(Command::Doctor) => doctor::doctor(&process.session(global)?, output).await,
+        Some(Command::Workflow(wish)) => workflow::workflow(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Doctor {
+            set_journal_aside: true,
+        }) => doctor::set_journal_aside(&process, global, output),
+        Some(Command::Doctor { .. }) => doctor::doctor(&process.session(global, output)?, output).await,
         Some(Command::Completions { shell }) => {
             completions::completions(shell, output);
             Ok(0)

@@ -26,6 +26,8 @@ pub struct Output {
     job: Option<ActionsJob>,
     lost: AtomicBool,
     busy: std::sync::Mutex<Option<std::time::Instant>>,
+    /// What every document says of this machine, beside what it says of services.
+    notes: std::sync::Mutex<Vec<Value>>,
 }
 
 /// How often a line of progress is renewed.
@@ -47,6 +49,7 @@ impl Output {
             job: ActionsJob::of(|name| Environment::process().variable(name)),
             lost: AtomicBool::new(false),
             busy: std::sync::Mutex::default(),
+            notes: std::sync::Mutex::default(),
         }
     }
 
@@ -76,8 +79,33 @@ impl Output {
         for (key, value) in content {
             document.insert(key.to_owned(), value);
         }
+        let notes = self
+            .notes
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if !notes.is_empty()
+            && let Value::Array(errors) = document
+                .entry("errors")
+                .or_insert_with(|| Value::Array(Vec::new()))
+        {
+            errors.extend(notes.iter().cloned());
+        }
         let text = serde_json::to_string_pretty(&Value::Object(document)).unwrap_or_default();
         self.answer(&format!("{text}\n"));
+    }
+
+    /// Warns of a problem with `source` that the command can do without, on stderr and in every
+    /// document.
+    pub fn note(&self, source: &str, problem: &Problem) {
+        self.say(&format!("warning: {}", problem.summary));
+        for hint in &problem.hints {
+            self.say(&format!("  hint: {hint}"));
+        }
+        let note = json!({ "source": source, "problem": problem });
+        self.notes
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .push(note);
     }
 
     /// Something that is not the answer.

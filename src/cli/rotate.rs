@@ -78,7 +78,7 @@ pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
 
 /// Rotates.
 pub async fn rotate(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
-    let session = &process.session(global)?;
+    let session = &process.session(global, output)?;
     confirm::writable(session, "nothing is rotated", Some("windlass plan rotate"))?;
     let (intent, brought) = intent(session, wish)?;
     let plan = planned(session, &intent, brought.as_ref()).await?;

@@ -8,7 +8,7 @@ use super::environment::Environment;
 use super::output::Output;
 use super::{Ending, confirm, documents, login, tables, watch};
 use crate::domain::{Kind, Problem};
-use crate::journal::{Outcome, RunId, RunRecord, StepOutcome};
+use crate::journal::{Outcome, RunId, RunRecord, RunState, StepOutcome};
 use crate::plan::Op;
 use crate::run::{Means, Session};
 
@@ -30,12 +30,13 @@ pub fn list(session: &Session, output: &Output) -> Ending {
     }
     let mut table = tables::Table::new(&["run", "what", "outcome", "started", "by"]);
     for record in &records {
-        let outcome = match (record.outcome, record.running, &record.rolled_back_by) {
-            (_, true, _) => "running".to_owned(),
-            (_, _, Some(by)) => format!("rolled back by {by}"),
-            (Some(Outcome::Unknown), ..) => "unknown: windlass resume".to_owned(),
-            (Some(outcome), ..) => outcome.as_str().to_owned(),
-            (None, ..) => "open: windlass resume".to_owned(),
+        let ended = record.outcome.map_or("stopped midway", Outcome::as_str);
+        let outcome = match record.state() {
+            RunState::Running => "running".to_owned(),
+            RunState::RolledBack(by) => format!("rolled back by {by}"),
+            RunState::Replaced(by) => format!("{ended}, replaced by {by}"),
+            RunState::Finished => ended.to_owned(),
+            RunState::Unfinished => format!("{ended}: windlass resume {}", record.id),
         };
         table.row(vec![
             record.id.to_string(),
@@ -52,7 +53,7 @@ pub fn list(session: &Session, output: &Output) -> Ending {
 fn with_open(record: &RunRecord) -> Value {
     let mut value = documents::run(record);
     if let Value::Object(map) = &mut value {
-        map.insert("open".to_owned(), json!(record.open()));
+        map.insert("open".to_owned(), json!(record.state().is_unfinished()));
     }
     value
 }
@@ -180,7 +181,37 @@ pub fn summary(record: &RunRecord) -> String {
     text
 }
 
-/// Takes up one run, or every open one.
+/// The runs that `resume` without a run takes up, listed first. What a crash or a lost answer left
+/// open was confirmed in its time; a run that failed or was cancelled needs a yes.
+async fn chosen(session: &Session, output: &Output) -> Result<Vec<RunRecord>, Problem> {
+    let open = session.journal.unfinished_runs()?;
+    for record in &open {
+        let ended = record.outcome.map_or("stopped midway", Outcome::as_str);
+        let started = record.started_at.format("%Y-%m-%d %H:%M UTC");
+        output.say(&format!("{}  {}, {ended}, started {started}", record.id, record.plan.title));
+    }
+    let (certain, cut_off): (Vec<RunRecord>, Vec<RunRecord>) =
+        open.iter().cloned().partition(|record| !record.is_uncertain());
+    if certain.is_empty() {
+        return Ok(cut_off);
+    }
+    let question = match certain.len() {
+        1 => "Resume the run that failed or was cancelled".to_owned(),
+        many => format!("Resume the {many} runs that failed or were cancelled"),
+    };
+    match confirm::ask_for("yes", &question, output).await {
+        Ok(()) => Ok(open),
+        Err(problem) if cut_off.is_empty() => {
+            Err(problem.hint("windlass resume RUN resumes one of them"))
+        }
+        Err(_) => {
+            output.say("those that failed or were cancelled are left as they are: add --yes, or name one");
+            Ok(cut_off)
+        }
+    }
+}
+
+/// Takes up one run, or every unfinished one.
 pub async fn resume(
     process: &Environment,
     global: &Global,
@@ -188,7 +219,7 @@ pub async fn resume(
     from_env: bool,
     output: &Output,
 ) -> Ending {
-    let session = &process.session(global)?;
+    let session = &process.session(global, output)?;
     confirm::writable(session, "nothing is resumed", None)?;
     let wanted: Vec<RunRecord> = match run {
         Some(id) => {
@@ -201,7 +232,7 @@ pub async fn resume(
                 .hint("'windlass runs' lists them")
             })?]
         }
-        None => session.journal.open_runs()?,
+        None => chosen(session, output).await?,
     };
     if wanted.is_empty() {
         if output.json {

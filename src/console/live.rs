@@ -171,7 +171,7 @@ pub fn state(live: Option<&Live>, record: Option<&RunRecord>) -> State {
     }
     match record {
         Some(record) if record.rolled_back_by.is_some() && !record.running => State::RolledBack,
-        Some(record) if record.open() => State::Open,
+        Some(record) if record.is_uncertain() => State::Open,
         Some(record) => record.outcome.map_or(State::Running, State::Ended),
         None => live
             .and_then(|live| live.progress.as_ref()?.outcome)

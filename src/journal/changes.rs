@@ -11,33 +11,107 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 
 use super::record::{RunRecord, StepOutcome, StepRecord};
-use super::store::Journal;
+use super::store::{Journal, stamp};
+use super::touched::{Touch, TouchedRow};
 use crate::domain::{
     Base, Channel, ChannelChange, CharmName, Kind, Outside, PastRun, Problem, RunId, Serving,
 };
-use crate::plan::{AttachFrom, Intent, Move, Op, Plan, Step};
+use crate::plan::{AttachFrom, Intent, Moment, Move, Op, Plan, RolledBack, Step};
 
 impl Journal {
-    /// What runs of this world changed in channels, oldest first.
-    pub fn changes(&self) -> Result<Vec<ChannelChange>, Problem> {
-        let mut changes = self.earlier()?;
-        let mut runs = self.runs(usize::MAX)?;
-        runs.reverse();
-        changes.extend(runs.iter().flat_map(of));
-        changes.sort_by_key(|change| change.at);
+    /// What runs of this world changed in the channels that a rollback `of` is about, oldest first,
+    /// as far back as it needs to know. Reads runs one by one, newest first, by index.
+    pub fn changes_for(&self, of: &RolledBack) -> Result<Vec<ChannelChange>, Problem> {
+        Ok(self.read_changes(of)?.changes)
+    }
+
+    /// As [`Journal::changes_for`], with the number of runs that were read.
+    pub(super) fn read_changes(&self, of: &RolledBack) -> Result<ReadChanges, Problem> {
+        let mut read = ReadChanges::default();
+        match of {
+            RolledBack::Run(run) => {
+                let Some(record) = self.run(run)? else {
+                    return Ok(read);
+                };
+                let begun = stamp(record.started_at);
+                for row in self.rows_of(run)? {
+                    self.walk(&row, &mut read, |_, next| next.begun_at < begun)?;
+                }
+            }
+            RolledBack::Charm { charm, channels, to } => {
+                let until = match to {
+                    None => None,
+                    Some(Moment::At(at)) => Some(*at),
+                    Some(Moment::After(run)) => {
+                        let own = self.changes_of(run, &mut read)?;
+                        let last = own.iter().map(|change| change.at).max();
+                        read.changes.extend(own);
+                        last
+                    }
+                };
+                for row in self.rows_of_charm(charm, channels)? {
+                    self.walk(&row, &mut read, |changes, next| {
+                        let mut certain = changes.iter().filter(|change| change.certain);
+                        certain.any(|change| {
+                            // Runs on one charm follow each other: what began before a change that
+                            // is certain also ended before it.
+                            stamp(change.at) >= next.begun_at && until.is_none_or(|until| change.at <= until)
+                        })
+                    })?;
+                }
+            }
+        }
+        // Where a moment was named, the place of its run among the changes counts.
+        read.changes.sort_by_key(|change| change.at);
+        Ok(read)
+    }
+
+    /// Reads the runs that touched `row`, newest first, until `enough` says so of the changes of
+    /// that row and the next run.
+    fn walk(
+        &self,
+        row: &TouchedRow,
+        read: &mut ReadChanges,
+        enough: impl Fn(&[ChannelChange], &Touch) -> bool,
+    ) -> Result<(), Problem> {
+        let mut of_row: Vec<ChannelChange> = Vec::new();
+        let mut before: Option<Touch> = None;
+        while let Some(touch) = self.touch_before(row, before.as_ref())? {
+            if before.is_some() && enough(&of_row, &touch) {
+                break;
+            }
+            let changes = self.changes_of(&touch.run, read)?;
+            of_row.extend(changes.into_iter().filter(|change| row.is_of(change)));
+            before = Some(touch);
+        }
+        // A row may be of several walks: that of a run which a moment names.
+        of_row.retain(|change| !read.changes.contains(change));
+        // Changes of one run keep their order.
+        of_row.sort_by_key(|change| change.at);
+        read.changes.extend(of_row);
+        Ok(())
+    }
+
+    /// What a run changed in channels, with what plans that were replaced had changed.
+    fn changes_of(&self, run: &RunId, read: &mut ReadChanges) -> Result<Vec<ChannelChange>, Problem> {
+        read.runs += 1;
+        let mut changes = self.earlier(run)?;
+        if let Some(record) = self.run(run)? {
+            changes.extend(of(&record));
+        }
         Ok(changes)
     }
 
     /// Changes of plans that were made anew when their run was taken up.
-    fn earlier(&self) -> Result<Vec<ChannelChange>, Problem> {
+    fn earlier(&self, run: &RunId) -> Result<Vec<ChannelChange>, Problem> {
+        let connection = self.reading()?;
         let read = || {
-            let connection = self.connection();
             let mut statement = connection.prepare(
                 "SELECT change FROM earlier_change JOIN run ON run.id = earlier_change.run
-                 WHERE run.world = ?1 ORDER BY number",
+                 WHERE run.world = ?1 AND earlier_change.run = ?2 ORDER BY number",
             )?;
             statement
-                .query_map(params![self.world], |row| row.get::<_, String>(0))?
+                .query_map(params![self.world, run.0], |row| row.get::<_, String>(0))?
                 .collect::<Result<Vec<_>, _>>()
         };
         let texts = read().map_err(|error: rusqlite::Error| self.broken(&error))?;
@@ -52,6 +126,13 @@ impl Journal {
     pub fn past(&self, run: &RunId) -> Result<Option<PastRun>, Problem> {
         Ok(self.run(run)?.map(|record| past(&record)))
     }
+}
+
+/// Changes, and how many runs were read for them.
+#[derive(Debug, Default)]
+pub(super) struct ReadChanges {
+    pub(super) changes: Vec<ChannelChange>,
+    pub(super) runs: usize,
 }
 
 impl RunRecord {

@@ -115,8 +115,8 @@ impl Journal {
             String,
             String,
         );
+        let connection = self.reading()?;
         let read = || {
-            let connection = self.connection();
             let mut statement = connection.prepare(
                 "SELECT repository, secret, updated_at, fingerprint, session, expires_at, run, at
                  FROM lineage WHERE world = ?1 ORDER BY number",

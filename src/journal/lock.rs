@@ -34,12 +34,28 @@ pub fn is_running(folder: &Path, run: &RunId) -> bool {
     matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
 }
 
+/// A run that a living process works on, in any environment whose locks are under `folder`.
+pub(super) fn any_running(folder: &Path) -> Option<String> {
+    let files = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files(folder).flat_map(|world| files(&world.path())).find_map(|entry| {
+        let name = entry.file_name();
+        let run = name.to_str()?.strip_prefix("run-")?.strip_suffix(".lock")?;
+        let file = File::open(entry.path()).ok()?;
+        matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)).then(|| run.to_owned())
+    })
+}
+
 /// Options that make a file which others cannot read.
 pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+        // A link in their place is not followed to a file somewhere else.
+        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
     options
 }
 

@@ -4,15 +4,21 @@
 //! runs from the same charms. Every row carries the world it speaks of. Must not hold secrets, and
 //! must not decide anything: the world is the truth.
 
+mod aside;
 mod changes;
+mod file;
 mod lineage;
 mod lock;
 pub mod record;
+mod schema;
 mod store;
-mod waiting;
+mod touched;
+mod unfinished;
 
+pub use aside::SetAside;
 pub use lock::SubjectLocks;
 pub use record::{
     Dispatched, Made, Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome, StepRecord,
 };
 pub use store::Journal;
+pub use unfinished::RunState;

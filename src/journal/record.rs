@@ -219,11 +219,14 @@ pub struct RunRecord {
     pub running: bool,
     /// The run that gave back everything it had changed: then it no longer waits.
     pub rolled_back_by: Option<RunId>,
+    /// The later run that took its place, where it did not end well: then it no longer waits.
+    pub replaced_by: Option<RunId>,
 }
 
 impl RunRecord {
-    /// True where it waits to be settled: it died, or its outcome is not known.
-    pub fn open(&self) -> bool {
+    /// True where nobody knows what it changed: it died, or its outcome is not known. Other runs on
+    /// the same subjects wait until it is settled.
+    pub fn is_uncertain(&self) -> bool {
         !self.running
             && self.rolled_back_by.is_none()
             && matches!(self.outcome, None | Some(Outcome::Unknown))
@@ -240,8 +243,7 @@ impl RunRecord {
     /// The commands that settle it where it did not end well: going on, and giving back what it
     /// changed in channels, where it may have changed any.
     pub fn ways_on(&self) -> Vec<String> {
-        let ended_well = matches!(self.outcome, Some(Outcome::Done | Outcome::Partly));
-        if ended_well || self.running || self.rolled_back_by.is_some() {
+        if !self.state().is_unfinished() {
             return Vec::new();
         }
         let mut ways = vec![format!("windlass resume {}", self.id)];

@@ -1,6 +1,6 @@
 //! The database file: `journal.db` under the state folder, WAL, `synchronous=FULL`.
 //!
-//! Owns the schema and every statement. What is about to be done is on disk before it is done.
+//! Owns the statements. What is about to be done is on disk before it is done.
 //! Must not be shared between worlds without saying so: every row names its world.
 
 #[cfg(test)]
@@ -10,85 +10,27 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::changes;
+use super::file::{self, Limit};
 use super::record::{Made, Outcome, RunId, RunRecord, StepOutcome, StepRecord};
-use crate::domain::{Kind, Outside, Problem};
+use super::{changes, schema, touched};
+use crate::domain::{Kind, Outside, Problem, ReleaseName};
 use crate::plan::{Intent, Plan, RollbackIntent, RolledBack, StepId};
 
 /// The journal of one world.
 #[derive(Clone)]
 pub struct Journal {
-    connection: Arc<Mutex<Connection>>,
-    folder: PathBuf,
+    pub(super) connection: Arc<Mutex<Connection>>,
+    pub(super) folder: PathBuf,
     pub(super) world: String,
+    /// Why it is used less than fully.
+    pub(super) limit: Option<Arc<Limit>>,
+    /// What was noticed when it was opened.
+    pub(super) notice: Option<Problem>,
 }
 
-const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS run (
-    id TEXT PRIMARY KEY, world TEXT NOT NULL, workspace TEXT NOT NULL, actor TEXT NOT NULL,
-    intent TEXT NOT NULL, plan TEXT NOT NULL, outcome TEXT, problem TEXT,
-    started_at TEXT NOT NULL, finished_at TEXT
-) STRICT;
-CREATE INDEX IF NOT EXISTS run_by_time ON run (world, started_at);
-CREATE TABLE IF NOT EXISTS step (
-    run TEXT NOT NULL REFERENCES run (id), id TEXT NOT NULL, outcome TEXT, attempts INTEGER NOT NULL,
-    started_at TEXT, finished_at TEXT, made TEXT NOT NULL, problem TEXT,
-    PRIMARY KEY (run, id)
-) STRICT;
-CREATE TABLE IF NOT EXISTS release_seen (
-    world TEXT NOT NULL, repository TEXT NOT NULL, name TEXT NOT NULL, release TEXT NOT NULL,
-    first_seen TEXT NOT NULL,
-    PRIMARY KEY (world, repository, name)
-) STRICT;
-CREATE TABLE IF NOT EXISTS lineage (
-    number INTEGER PRIMARY KEY, world TEXT NOT NULL, repository TEXT NOT NULL, secret TEXT NOT NULL,
-    updated_at TEXT NOT NULL, fingerprint TEXT NOT NULL, session TEXT, expires_at TEXT,
-    run TEXT NOT NULL, at TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS lineage_by_target ON lineage (world, repository, secret, number);
-CREATE TABLE IF NOT EXISTS rolled_back (
-    run TEXT PRIMARY KEY REFERENCES run (id), by_run TEXT NOT NULL REFERENCES run (id)
-) STRICT;
-CREATE TABLE IF NOT EXISTS earlier_change (
-    number INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES run (id), change TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS earlier_change_by_run ON earlier_change (run, number);
-";
-
-/// Which schema a file has: stands in its `user_version`.
-const VERSION: i64 = 3;
-
 impl Journal {
-    /// Opens (or makes) the journal under `folder` for `world`.
-    pub fn open(folder: &Path, world: &str) -> Result<Self, Problem> {
-        let path = folder.join("journal.db");
-        let place = Outside::new(path.display().to_string());
-        let broken = |error: &(dyn std::error::Error + 'static)| {
-            Problem::new(Kind::Machine, format!("the journal {place} cannot be used"))
-                .because(error)
-                .hint("check that the folder can be written and the disk is not full; WINDLASS_STATE_DIR names another")
-                .hint("a damaged file can be moved away: what is released is looked up in the world, never in the journal")
-        };
-        make_private(folder).map_err(|error| broken(&error))?;
-        // Two processes that make the file at once: SQLite does not wait where the journal mode
-        // changes, so they take turns here.
-        let turn = super::lock::private()
-            .open(folder.join("journal.lock"))
-            .map_err(|error| broken(&error))?;
-        turn.lock().map_err(|error| broken(&error))?;
-        let mut connection = Connection::open(&path).map_err(|error| broken(&error))?;
-        private_file(&path).map_err(|error| broken(&error))?;
-        prepare(&mut connection).map_err(|error| broken(&error))?;
-        drop(turn);
-        Ok(Self {
-            connection: Arc::new(Mutex::new(connection)),
-            folder: folder.to_owned(),
-            world: world.to_owned(),
-        })
-    }
-
     /// The folder that it lies in.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -114,6 +56,43 @@ impl Journal {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The connection, for statements that only read.
+    pub(super) fn reading(&self) -> Result<MutexGuard<'_, Connection>, Problem> {
+        match &self.limit {
+            Some(limit) if !limit.readable => Err(limit.problem.clone()),
+            _ => Ok(self.connection()),
+        }
+    }
+
+    /// Commits what `work` writes, all of it or nothing.
+    pub(super) fn transact<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Problem> {
+        self.check_writable()?;
+        let mut connection = self.connection();
+        let commit = || {
+            let transaction = connection.transaction()?;
+            // A newer windlass may have raised the schema while this one had the file open.
+            let found = schema::version(&transaction)?;
+            if found > schema::VERSION {
+                let by = schema::writer_version(&transaction).unwrap_or_default();
+                return Ok(Err(self.raised(found, by.as_deref())));
+            }
+            let before = transaction.total_changes();
+            let value = work(&transaction)?;
+            let changed = transaction.total_changes() != before;
+            let commits = changed.then(|| schema::count_commit(&transaction)).transpose()?;
+            transaction.commit()?;
+            Ok(Ok((value, commits)))
+        };
+        let (value, commits) = commit().map_err(|error| self.broken(&error))??;
+        if let Some(commits) = commits {
+            self.mark(commits);
+        }
+        Ok(value)
+    }
+
     /// Writes a run that is about to begin, every step of it. A run of the same id is taken up
     /// again: its plan is replaced, what its steps brought is kept where they are to do the very
     /// same, and what the others changed in channels is kept for a rollback.
@@ -121,14 +100,9 @@ impl Journal {
         let intent = json(&plan.intent)?;
         let text = json(plan)?;
         let replaced = self.run(id)?.map(|run| changes::replaced(&run, plan));
-        let replaced: Vec<String> = replaced
-            .iter()
-            .flatten()
-            .map(json)
-            .collect::<Result<_, Problem>>()?;
-        let mut connection = self.connection();
-        let mut write = || {
-            let transaction = connection.transaction()?;
+        let replaced = replaced.unwrap_or_default();
+        let texts: Vec<String> = replaced.iter().map(json).collect::<Result<_, Problem>>()?;
+        self.transact(|transaction| {
             let earlier: Option<String> = transaction
                 .query_row("SELECT plan FROM run WHERE id = ?1", params![id.0], |row| {
                     row.get(0)
@@ -142,7 +116,7 @@ impl Journal {
                      finished_at = NULL",
                 params![id.0, self.world, plan.workspace, actor, intent, text, stamp(at)],
             )?;
-            for change in &replaced {
+            for change in &texts {
                 transaction.execute(
                     "INSERT INTO earlier_change (run, change) VALUES (?1, ?2)",
                     params![id.0, change],
@@ -165,9 +139,8 @@ impl Journal {
                     params![id.0, step.id.0],
                 )?;
             }
-            transaction.commit()
-        };
-        write().map_err(|error| self.broken(&error))
+            touched::keep(transaction, &self.world, &id.0, plan, &replaced, &stamp(at))
+        })
     }
 
     /// Writes that a step is about to be done.
@@ -215,9 +188,7 @@ impl Journal {
         at: DateTime<Utc>,
     ) -> Result<(), Problem> {
         let problem = problem.map(json).transpose()?;
-        let mut connection = self.connection();
-        let mut write = || {
-            let transaction = connection.transaction()?;
+        self.transact(|transaction| {
             transaction.execute(
                 "UPDATE run SET outcome = ?2, problem = ?3, finished_at = ?4 WHERE id = ?1",
                 params![run.0, outcome.as_str(), problem, stamp(at)],
@@ -238,34 +209,36 @@ impl Journal {
                     )?;
                 }
             }
-            transaction.commit()
-        };
-        write().map_err(|error| self.broken(&error))
+            Ok(())
+        })
     }
 
     pub(super) fn write(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Problem> {
-        self.connection()
-            .execute(sql, values)
-            .map(drop)
-            .map_err(|error| self.broken(&error))
+        self.transact(|transaction| transaction.execute(sql, values).map(drop))
     }
 
     pub(super) fn broken(&self, error: &rusqlite::Error) -> Problem {
-        Problem::new(
+        let place = Outside::new(self.folder.join(file::FILE).display().to_string());
+        if file::is_damage(error) {
+            return file::damaged(&place, error);
+        }
+        let full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
+        let problem = Problem::new(
             Kind::Machine,
-            format!(
-                "the journal in {} cannot be written or read",
-                Outside::new(self.folder.display().to_string())
-            ),
+            format!("the journal {place} cannot be written or read"),
         )
-        .because(error)
-        .hint("free space on that disk or name another folder with WINDLASS_STATE_DIR, then: windlass resume")
+        .because(error);
+        if full {
+            problem.hint("free space on that disk, then: windlass resume")
+        } else {
+            problem.hint("make the folder and its disk usable again, then: windlass resume")
+        }
     }
 
     /// The newest runs of this world, newest first.
     pub fn runs(&self, limit: usize) -> Result<Vec<RunRecord>, Problem> {
         let ids: Vec<String> = {
-            let connection = self.connection();
+            let connection = self.reading()?;
             let read = || {
                 let mut statement = connection.prepare(
                     "SELECT id FROM run WHERE world = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2",
@@ -282,16 +255,40 @@ impl Journal {
             .collect()
     }
 
-    /// Runs that wait to be settled, oldest first.
-    pub fn open_runs(&self) -> Result<Vec<RunRecord>, Problem> {
-        let mut open: Vec<_> = self.runs(1000)?.into_iter().filter(RunRecord::open).collect();
-        open.reverse();
-        Ok(open)
+    /// When runs of this journal published which release without leaving anything out, newest first.
+    pub fn publishes(&self) -> Result<Vec<(ReleaseName, DateTime<Utc>)>, Problem> {
+        let connection = self.reading()?;
+        let read = || {
+            let mut statement = connection.prepare(
+                "SELECT intent, finished_at FROM run
+                 WHERE world = ?1 AND outcome = 'done' ORDER BY started_at DESC",
+            )?;
+            let mut rows = statement.query(params![self.world])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                let intent = serde_json::from_str(&row.get::<_, String>(0)?);
+                let at = row.get::<_, Option<String>>(1)?.as_deref().and_then(instant);
+                if let (Ok(Intent::Publish(intent)), Some(at)) = (intent, at) {
+                    found.push((intent.release, at));
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(|error: rusqlite::Error| self.broken(&error))
     }
 
     /// A run by id.
     pub fn run(&self, id: &RunId) -> Result<Option<RunRecord>, Problem> {
-        let connection = self.connection();
+        let mut found = self.read_run(id)?;
+        if let Some(run) = &mut found {
+            run.replaced_by = self.replaced_by(run)?;
+        }
+        Ok(found)
+    }
+
+    /// A run by id; whether a later one took its place is left open.
+    pub(super) fn read_run(&self, id: &RunId) -> Result<Option<RunRecord>, Problem> {
+        let connection = self.reading()?;
         let read = || {
             let found = connection
                 .query_row(
@@ -359,24 +356,8 @@ impl Journal {
             plan,
             running,
             rolled_back_by: by_run.map(RunId),
+            replaced_by: None,
         }))
-    }
-
-    /// The newest run of the same wish, where it did not end well, nobody works on it or rolled it
-    /// back, and no later rotation touched the same secrets: what it sealed would put an older value over a newer one.
-    pub fn unfinished(&self, workspace: &str, intent: &Intent) -> Result<Option<RunRecord>, Problem> {
-        let runs = self.runs(200)?;
-        let newest = runs
-            .iter()
-            .find(|run| run.plan.workspace == workspace && intent.takes_up(&run.plan.intent))
-            .filter(|run| !matches!(run.outcome, Some(Outcome::Done | Outcome::Partly)) && !run.running)
-            .filter(|run| run.rolled_back_by.is_none());
-        Ok(newest.filter(|run| overtaken(run, &runs).is_none()).cloned())
-    }
-
-    /// The later rotation that touched a secret of the rotation `run`, where there is one.
-    pub fn overtaken(&self, run: &RunRecord) -> Result<Option<RunRecord>, Problem> {
-        Ok(overtaken(run, &self.runs(200)?).cloned())
     }
 
     /// Remembers releases seen upstream and gives back those seen before and missing from `now`.
@@ -386,73 +367,36 @@ impl Journal {
         now: &[crate::domain::Release],
         at: DateTime<Utc>,
     ) -> Result<Vec<crate::domain::Release>, Problem> {
-        let mut connection = self.connection();
-        let mut exchange = || {
-            let transaction = connection.transaction()?;
-            for release in now {
-                let text = serde_json::to_string(release).unwrap_or_default();
-                transaction.execute(
-                    "INSERT INTO release_seen (world, repository, name, release, first_seen)
-                     VALUES (?1, ?2, ?3, ?4, ?5)
-                     ON CONFLICT (world, repository, name) DO UPDATE SET release = ?4 WHERE release <> ?4",
-                    params![self.world, repository, release.name.as_str(), text, stamp(at)],
-                )?;
-            }
-            let known = {
-                let mut statement = transaction
-                    .prepare("SELECT release FROM release_seen WHERE world = ?1 AND repository = ?2")?;
-                statement
-                    .query_map(params![self.world, repository], |row| row.get::<_, String>(0))?
-                    .collect::<Result<Vec<_>, _>>()?
-            };
-            transaction.commit()?;
-            Ok(known)
+        // Known releases are read where they cannot be kept.
+        if self.check_writable().is_ok() {
+            self.transact(|transaction| {
+                for release in now {
+                    let text = serde_json::to_string(release).unwrap_or_default();
+                    transaction.execute(
+                        "INSERT INTO release_seen (world, repository, name, release, first_seen)
+                         VALUES (?1, ?2, ?3, ?4, ?5)
+                         ON CONFLICT (world, repository, name) DO UPDATE SET release = ?4 WHERE release <> ?4",
+                        params![self.world, repository, release.name.as_str(), text, stamp(at)],
+                    )?;
+                }
+                Ok(())
+            })?;
+        }
+        let connection = self.reading()?;
+        let read = || {
+            let mut statement = connection
+                .prepare("SELECT release FROM release_seen WHERE world = ?1 AND repository = ?2")?;
+            statement
+                .query_map(params![self.world, repository], |row| row.get::<_, String>(0))?
+                .collect::<Result<Vec<_>, _>>()
         };
-        let known: Vec<String> = exchange().map_err(|error: rusqlite::Error| self.broken(&error))?;
+        let known: Vec<String> = read().map_err(|error: rusqlite::Error| self.broken(&error))?;
         Ok(known
             .iter()
             .filter_map(|text| serde_json::from_str::<crate::domain::Release>(text).ok())
             .filter(|seen| !now.iter().any(|release| release.name == seen.name))
             .collect())
     }
-}
-
-/// The rotation among `runs` that began after `run` and touched a secret of it.
-fn overtaken<'r>(run: &RunRecord, runs: &'r [RunRecord]) -> Option<&'r RunRecord> {
-    let rotation = |run: &RunRecord| matches!(run.plan.intent, Intent::Rotate(_));
-    if !rotation(run) {
-        return None;
-    }
-    let subjects = run.plan.subjects();
-    runs.iter().find(|later| {
-        later.id != run.id
-            && rotation(later)
-            && later.started_at > run.started_at
-            && later
-                .plan
-                .subjects()
-                .iter()
-                .any(|subject| subjects.contains(subject))
-    })
-}
-
-/// Settles how the file is used, and makes its tables where they are not there.
-fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(std::time::Duration::from_secs(10))?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    // A transaction that reads first and writes then is turned away at once where another process
-    // wrote in between; one that says at its start that it will write waits its turn.
-    connection.set_transaction_behavior(TransactionBehavior::Immediate);
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version != VERSION {
-        let transaction = connection.transaction()?;
-        transaction.execute_batch(SCHEMA)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-        transaction.commit()?;
-    }
-    Ok(())
 }
 
 /// The run that a run of this wish rolls back, whole.

@@ -5,6 +5,7 @@
 //! folder, which it removes. Must not judge.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::Path;
 
 use chrono::Utc;
@@ -12,9 +13,10 @@ use futures_util::StreamExt;
 use url::Url;
 
 use super::{Observer, sources};
+use crate::journal::{Journal, Outcome, RunRecord};
 use crate::domain::{GitHubRepository, Kind, Observed, Outside, Problem, Snapshot};
 use crate::plan::doctor::{
-    Examination, KeyringStanding, LoginProof, Reach, Requests, StateFolder, Workflows,
+    Examination, JournalFault, KeyringStanding, LoginProof, OpenRun, Reach, Requests, StateFolder, Workflows,
 };
 use crate::services::http::host_of;
 use crate::services::keyring::{self, Keyring};
@@ -32,11 +34,13 @@ impl Observer {
         };
         if let Some(journal) = &self.journal {
             seen.state = Some(folder(journal.folder()));
-            match journal.open_runs() {
-                Ok(runs) => {
-                    seen.open_runs = runs.iter().map(|run| Outside::new(run.id.to_string())).collect();
+            seen.journal = fault(journal);
+            match journal.unfinished_runs() {
+                Ok(runs) => seen.open_runs = runs.iter().map(open_run).collect(),
+                Err(problem) => {
+                    let unusable = true;
+                    seen.journal.get_or_insert(JournalFault { problem, unusable });
                 }
-                Err(problem) => tracing::warn!("{problem}"),
             }
         }
         seen.keyring = self.keyring().await;
@@ -215,6 +219,29 @@ fn proof(login: RegistryLogin, answer: Option<Result<Vec<Outside>, Problem>>) ->
     }
 }
 
+/// What is wrong with `journal`, every page of it read.
+fn fault(journal: &Journal) -> Option<JournalFault> {
+    if let Err(problem) = journal.check_writable().and_then(|()| journal.check_pages()) {
+        return Some(JournalFault {
+            problem,
+            unusable: true,
+        });
+    }
+    journal.notice().cloned().map(|problem| JournalFault {
+        problem,
+        unusable: false,
+    })
+}
+
+fn open_run(run: &RunRecord) -> OpenRun {
+    OpenRun {
+        id: Outside::new(run.id.to_string()),
+        title: Outside::new(&run.plan.title),
+        outcome: run.outcome.map(Outcome::as_str),
+        ways_on: run.ways_on(),
+    }
+}
+
 fn folder(path: &Path) -> StateFolder {
     StateFolder {
         path: path.display().to_string().into(),
@@ -238,9 +265,12 @@ const fn private(_path: &Path) -> bool {
 
 fn write_to(path: &Path) -> std::io::Result<()> {
     let probe = path.join(format!(".doctor-{}", uuid::Uuid::new_v4().simple()));
-    std::fs::OpenOptions::new()
+    let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .open(&probe)?;
-    std::fs::remove_file(&probe)
+    // An empty file fits on a full disk; a page of the journal does not.
+    let written = file.write_all(&[0; 8192]).and_then(|()| file.sync_all());
+    std::fs::remove_file(&probe)?;
+    written
 }

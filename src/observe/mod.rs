@@ -181,7 +181,7 @@ impl Observer {
         let Some(journal) = &self.journal else {
             return Default::default();
         };
-        let changes = match journal.changes() {
+        let changes = match journal.changes_for(&intent.of) {
             Ok(changes) => changes,
             Err(problem) => return (Vec::new(), Observed::failed(problem)),
         };

@@ -158,6 +158,28 @@ pub struct StateFolder {
     pub unwritable: Option<Outside>,
 }
 
+/// A run that can be resumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenRun {
+    /// Its id.
+    pub id: Outside,
+    /// What it was, in words.
+    pub title: Outside,
+    /// How it ended, in the journal's word; `None` where it died midway.
+    pub outcome: Option<&'static str>,
+    /// The commands that finish it or take it back.
+    pub ways_on: Vec<String>,
+}
+
+/// What is wrong with the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalFault {
+    /// What it is.
+    pub problem: Problem,
+    /// True where the journal is not used, or only read.
+    pub unusable: bool,
+}
+
 /// What only a doctor looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Examination {
@@ -179,8 +201,10 @@ pub struct Examination {
     pub keyring: KeyringStanding,
     /// The journal's folder.
     pub state: Option<StateFolder>,
-    /// Runs that wait to be settled.
-    pub open_runs: Vec<Outside>,
+    /// What is wrong with the journal.
+    pub journal: Option<JournalFault>,
+    /// Runs that can be resumed.
+    pub open_runs: Vec<OpenRun>,
 }
 
 /// Every check, in the order of their topics: this machine, services, credentials, secrets.

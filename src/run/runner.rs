@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ use super::progress::{Phase, RunProgress, StepProgress};
 use super::session::Session;
 use super::steps::{self, Ended, Tools};
 use crate::domain::{Kind, Outside, Problem};
-use crate::journal::{Made, Outcome, RunId, RunRecord, StepOutcome, SubjectLocks};
+use crate::journal::{Made, Outcome, RunId, RunRecord, StepOutcome, StepRecord, SubjectLocks};
 use crate::plan::{Op, Plan, Step, StepId};
 
 /// A run to be made.
@@ -30,6 +30,7 @@ pub struct Order {
     resumed: bool,
     cancel: CancellationToken,
     telling: Arc<Telling>,
+    started_at: DateTime<Utc>,
     _locks: SubjectLocks,
 }
 
@@ -113,6 +114,7 @@ impl Order {
                 resumed,
                 cancel,
                 telling,
+                started_at: Utc::now(),
                 _locks: locks,
             },
             receiver,
@@ -120,8 +122,8 @@ impl Order {
     }
 }
 
-/// Runs `order` to its end. `Err` means that the journal could not be kept: then nothing more was
-/// done.
+/// Runs `order` to its end. Where the journal can no longer be written nothing more is done, and the
+/// record says how far the run came as far as that is known.
 pub async fn run(order: Order) -> Result<RunRecord, Problem> {
     let journal = order.session.journal.clone();
     let watcher = {
@@ -135,28 +137,54 @@ pub async fn run(order: Order) -> Result<RunRecord, Problem> {
     };
     let ended = go(&order).await;
     watcher.abort();
-    let (outcome, problem) = match ended {
-        Ok(ended) => ended,
-        Err(problem) => {
-            order
-                .telling
-                .sender
-                .send_modify(|picture| picture.end(Outcome::Failed, Utc::now()));
-            return Err(problem);
-        }
-    };
-    journal.end(&order.id, outcome, problem.as_ref(), Utc::now())?;
-    let record = journal.run(&order.id)?.ok_or_else(|| {
-        Problem::new(
-            Kind::Internal,
-            format!("run {} vanished from the journal", order.id),
-        )
-    })?;
+    let kept = ended.and_then(|(outcome, problem)| {
+        journal.end(&order.id, outcome, problem.as_ref(), Utc::now())?;
+        journal.run(&order.id)?.ok_or_else(|| {
+            Problem::new(
+                Kind::Internal,
+                format!("run {} vanished from the journal", order.id),
+            )
+        })
+    });
+    let record = kept.unwrap_or_else(|problem| unrecorded(&order, journal.run(&order.id), problem));
+    let outcome = record.outcome.unwrap_or(Outcome::Unknown);
     order
         .telling
         .sender
         .send_modify(|picture| picture.end(outcome, Utc::now()));
     Ok(record)
+}
+
+/// The record of a run whose journal could no longer be written because of `problem`, from what
+/// was `kept`. A step that was begun and whose end is not kept may have been done.
+fn unrecorded(
+    order: &Order,
+    kept: Result<Option<RunRecord>, Problem>,
+    problem: Problem,
+) -> RunRecord {
+    let mut record = kept.ok().flatten().unwrap_or_else(|| RunRecord {
+        id: order.id.clone(),
+        actor: Outside::new(super::session::actor()),
+        plan: order.plan.clone(),
+        outcome: None,
+        started_at: order.started_at,
+        finished_at: None,
+        steps: Vec::new(),
+        problem: None,
+        running: false,
+        rolled_back_by: None,
+        replaced_by: None,
+    });
+    let begun = |step: &StepRecord| step.attempts > 0 && step.outcome.is_none();
+    let uncertain = record.steps.is_empty() || record.steps.iter().any(begun);
+    record.outcome = Some(if uncertain {
+        Outcome::Unknown
+    } else {
+        Outcome::Failed
+    });
+    record.running = false;
+    record.problem = Some(problem);
+    record
 }
 
 async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {

@@ -74,7 +74,7 @@ impl Session {
     pub fn open(config: Config, services: Services, setting: &Setting) -> Result<Self, Problem> {
         let config = Arc::new(config);
         let workspace = Arc::new(config.workspace.clone());
-        let journal = Journal::open(&setting.state, &services.endpoints.world())?;
+        let journal = Journal::open_as_possible(&setting.state, &services.endpoints.world())?;
         let observer = Observer::new(
             services.with_operator(config.user.operator.clone()),
             workspace,
@@ -218,15 +218,12 @@ impl Session {
             .hint(format!("do it anew: {}", record.plan.command))
             .hint(format!("take the rollback back: windlass rollback --run {by}")));
         }
-        if let Some(later) = self.journal.overtaken(&record)? {
+        if let Some(later) = &record.replaced_by {
             return Err(Problem::new(
                 Kind::Refused,
-                format!(
-                    "run {run} was overtaken by run {}, which put a newer value in place",
-                    later.id
-                ),
+                format!("run {run} was replaced by run {later}, which began later: there is nothing to resume"),
             )
-            .hint("rotate anew instead: windlass rotate"));
+            .hint(format!("run it again: {}", record.plan.command)));
         }
         let brought = match &record.plan.intent {
             Intent::Rotate(intent) => intent.brought.is_some(),
@@ -261,6 +258,7 @@ impl Session {
                     .hint("run it without --offline"),
             );
         }
+        self.journal.check_writable()?;
         let now = Utc::now();
         let id = id.unwrap_or_else(|| new_id(now));
         let subjects = plan.subjects();
@@ -268,7 +266,7 @@ impl Session {
         let holder = format!("{actor} since {} (run {id})", now.format("%Y-%m-%d %H:%M:%S UTC"));
         let locks = SubjectLocks::take(&self.journal.locks(), &subjects, &id, &holder)?;
         // Only now, with the locks held, is it certain that open runs are dead ones.
-        for open in self.journal.open_runs()? {
+        for open in self.journal.unfinished_runs()?.into_iter().filter(RunRecord::is_uncertain) {
             let shared = open
                 .plan
                 .subjects()

@@ -18,7 +18,7 @@ pub async fn resolve(
     to: Option<&str>,
     output: &Output,
 ) -> Ending {
-    let session = environment.session(global)?;
+    let session = environment.session(global, output)?;
     let found = details(&session, images, output).await?;
     let mut standing = Vec::new();
     if let Some(to) = to {
@@ -195,9 +195,9 @@ pub async fn diff(
     output: &Output,
 ) -> Ending {
     if let (Ok(from), Ok(to)) = (from.parse::<ReleaseName>(), to.parse::<ReleaseName>()) {
-        return diff_releases(&environment.session(global)?, &from, &to, output).await;
+        return diff_releases(&environment.session(global, output)?, &from, &to, output).await;
     }
-    let session = environment.session(global)?;
+    let session = environment.session(global, output)?;
     let found = details(&session, &[from.to_owned(), to.to_owned()], output).await?;
     let [a, b] = found.as_slice() else {
         return Err(Problem::new(Kind::Internal, "two images were asked for"));

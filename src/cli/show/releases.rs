@@ -7,7 +7,6 @@ use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
 use crate::config::Workspace;
 use crate::domain::{Outside, ReleaseName, Snapshot};
-use crate::journal::RunRecord;
 use crate::plan::evidence;
 use crate::plan::label::Labels;
 use crate::plan::rhythm::Rhythm;
@@ -81,12 +80,11 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
     }
     output.answer(&table.text());
     // Without a journal that can be read the channels still tell.
-    let runs = session.journal.runs(usize::MAX).unwrap_or_default();
-    let published = runs.iter().filter_map(RunRecord::published);
+    let published = session.journal.publishes().unwrap_or_default();
     let rhythm = Rhythm::of(
         &session.config.workspace,
         &snapshot,
-        published,
+        published.into_iter(),
         chrono::Utc::now(),
     );
     if let Some(sentence) = rhythm.sentence() {

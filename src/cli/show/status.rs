@@ -8,6 +8,7 @@ use crate::cli::output::Output;
 use crate::cli::{Ending, tables};
 use crate::domain::ReleaseName;
 use crate::plan::evidence::{self, Published};
+use crate::journal::RunId;
 use crate::run::Session;
 
 /// Names of releases that stand in its line; of more their number.
@@ -17,12 +18,17 @@ const SHOWN: usize = 6;
 pub async fn status(session: &Session, output: &Output) -> Ending {
     let snapshot = session.observer.refresh_all(session.observer.cached()).await;
     let workspace = &session.config.workspace;
-    let open: Vec<_> = session
-        .journal
-        .open_runs()?
-        .into_iter()
-        .map(|run| run.id)
-        .collect();
+    // Without a journal nothing is known of them; the reason was given when it was opened, or is
+    // given here.
+    let open: Option<Vec<RunId>> = match session.journal.unfinished_runs() {
+        Ok(runs) => Some(runs.into_iter().map(|run| run.id).collect()),
+        Err(problem) => {
+            if session.journal.notice().is_none() {
+                output.note("journal", &problem);
+            }
+            None
+        }
+    };
     let new: Vec<&ReleaseName> = snapshot
         .releases
         .value
@@ -93,8 +99,8 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
             quota.remaining, quota.limit
         ));
     }
-    for run in open {
-        output.answer(&format!("run {run} is open: windlass resume {run}\n"));
+    for run in open.unwrap_or_default() {
+        output.answer(&format!("run {run} is unfinished: windlass resume {run}\n"));
     }
     Ok(0)
 }

@@ -410,21 +410,22 @@ pub(super) fn jumped(model: &Model) -> Availability {
 
 pub(super) fn resume(model: &Model) -> Availability {
     match model.panes.activity.selected() {
-        Some(row) => may_resume(model, row.state),
+        Some(row) => may_resume(model, &row.run, row.state),
         None => Hidden,
     }
 }
 
 pub(super) fn resume_here(model: &Model) -> Availability {
     match &model.screen {
-        Screen::Run(running) => may_resume(model, running::state(model, &running.run)),
+        Screen::Run(running) => may_resume(model, &running.run, running::state(model, &running.run)),
         _ => Hidden,
     }
 }
 
-const fn may_resume(model: &Model, state: State) -> Availability {
+fn may_resume(model: &Model, run: &crate::journal::RunId, state: State) -> Availability {
+    let replaced = model.record(run).is_some_and(|record| record.replaced_by.is_some());
     match state {
-        state if !state.waits() => Hidden,
+        state if !state.waits() || replaced => Hidden,
         _ if model.setting.read_only => Disabled(READ_ONLY),
         _ => Enabled,
     }

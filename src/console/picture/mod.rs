@@ -114,6 +114,7 @@ impl<'a> Stage<'a> {
             problem: None,
             running: false,
             rolled_back_by: None,
+            replaced_by: None,
         }
     }
 

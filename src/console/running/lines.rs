@@ -136,7 +136,7 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
             text.push_str(&format!(", took {lasted}"));
         }
         second.push(Piece::new(text, Tone::Dim));
-        if state.waits() {
+        if state.waits() && record.replaced_by.is_none() {
             let go_on = match state {
                 RunState::Open => "looks and finishes it",
                 _ => "takes it up again",

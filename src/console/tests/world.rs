@@ -538,5 +538,6 @@ pub(super) fn record(outcome: Option<Outcome>) -> RunRecord {
         problem: None,
         running: false,
         rolled_back_by: None,
+        replaced_by: None,
     }
 }

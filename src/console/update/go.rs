@@ -385,7 +385,7 @@ fn ask_resume(model: &mut Model) {
     let Some(record) = run.and_then(|run| model.record(&run)) else {
         return;
     };
-    if !running::state(model, &record.id).waits() {
+    if !running::state(model, &record.id).waits() || record.replaced_by.is_some() {
         return;
     }
     if wants_brought(record) {

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::*;
 use crate::domain::{CharmRevision, ResourceRevision};
 use crate::journal::{Made, Outcome};
-use crate::plan::{Attach, PublishIntent, RollbackIntent, RolledBack, StepId};
+use crate::plan::{Attach, Moment, PublishIntent, RollbackIntent, RolledBack, StepId};
 
 fn serving(revision: u64, resource: u64) -> Serving {
     Serving {
@@ -97,7 +97,7 @@ impl Told {
     }
 
     fn changes(&self) -> Vec<ChannelChange> {
-        self.journal.changes().unwrap()
+        self.journal.changes_for(&RolledBack::Run(self.run.clone())).unwrap()
     }
 }
 
@@ -193,7 +193,7 @@ fn a_plan_made_anew_does_not_forget_what_the_first_one_changed() {
     told.journal.begin(&told.run, "ann", &second, at(6)).unwrap();
     assert_eq!(told.changes().len(), 2, "each is told once");
     let elsewhere = Journal::open(told.journal.folder(), "another world").unwrap();
-    assert_eq!(elsewhere.changes().unwrap(), []);
+    assert_eq!(elsewhere.changes_for(&RolledBack::Run(told.run.clone())).unwrap(), []);
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn a_run_that_was_rolled_back_no_longer_waits_until_the_rollback_is_taken_back()
         .end(&told.run, Outcome::Unknown, None, at(3))
         .unwrap();
     let first = told.journal.run(&told.run).unwrap().unwrap();
-    assert!(first.open());
+    assert!(first.state().is_unfinished());
     assert_eq!(
         first.ways_on(),
         ["windlass resume r1", "windlass rollback --run r1"]
@@ -220,22 +220,81 @@ fn a_run_that_was_rolled_back_no_longer_waits_until_the_rollback_is_taken_back()
         told.journal.end(&id, outcome, None, at(5)).unwrap();
     };
     back("r1", "r2", Outcome::Failed);
-    assert_eq!(
-        told.journal.open_runs().unwrap().len(),
-        1,
-        "a failed rollback settles nothing"
-    );
+    let waiting = || -> Vec<String> {
+        let runs = told.journal.unfinished_runs().unwrap();
+        runs.iter().map(|run| run.id.to_string()).collect()
+    };
+    assert_eq!(waiting(), ["r1", "r2"], "a failed rollback settles nothing");
     back("r1", "r3", Outcome::Partly);
     let settled = told.journal.run(&told.run).unwrap().unwrap();
     assert_eq!(settled.rolled_back_by, Some(RunId("r3".to_owned())));
-    assert!(!settled.open() && settled.ways_on().is_empty());
-    assert!(told.journal.open_runs().unwrap().is_empty());
+    assert!(!settled.state().is_unfinished() && settled.ways_on().is_empty());
+    assert_eq!(waiting(), Vec::<String>::new());
     let again = Intent::Publish(PublishIntent::of("2025-01-27".parse().unwrap()));
     assert_eq!(told.journal.unfinished("legend", &again).unwrap(), None);
     back("r3", "r4", Outcome::Done);
-    assert_eq!(
-        told.journal.open_runs().unwrap().len(),
-        1,
-        "it stands again as it was left"
-    );
+    assert_eq!(waiting(), ["r1"], "it is unfinished again");
+}
+
+/// A journal in which `runs` publishes follow each other on one charm, each on the same channel.
+fn long_journal(runs: i64) -> Told {
+    let told = journal(&plan(vec![release("a", None, seven())]));
+    told.ends("release/a", Some(StepOutcome::Done), &Made::default());
+    told.journal.end(&told.run, Outcome::Done, None, at(3)).unwrap();
+    for number in 0..runs {
+        let plan = plan(vec![release("a", Some(serving(49, u64::try_from(number).unwrap())), seven())]);
+        let id = RunId(format!("n{number:05}"));
+        let step = StepId("release/a".to_owned());
+        let begun = at(10 + 10 * number);
+        told.journal.begin(&id, "ann", &plan, begun).unwrap();
+        told.journal.step_begins(&id, &step, begun).unwrap();
+        let ended = at(12 + 10 * number);
+        told.journal
+            .step_ends(&id, &step, StepOutcome::Done, &Made::default(), None, ended)
+            .unwrap();
+        told.journal.end(&id, Outcome::Done, None, ended).unwrap();
+    }
+    told
+}
+
+fn of_charm(to: Option<Moment>) -> RolledBack {
+    RolledBack::Charm {
+        charm: "a".parse().unwrap(),
+        channels: vec!["latest/edge".parse().unwrap()],
+        to,
+    }
+}
+
+#[test]
+fn a_rollback_reads_as_many_runs_as_it_needs_however_long_the_journal_is() {
+    let told = long_journal(40);
+    let read = |of: &RolledBack| told.journal.read_changes(of).unwrap();
+    let last = read(&of_charm(None));
+    assert_eq!((last.runs, last.changes.len()), (1, 1));
+    assert_eq!(last.changes[0].run, RunId("n00039".to_owned()));
+    // To a time, back to the change that was there then.
+    let earlier = read(&of_charm(Some(Moment::At(at(10 + 10 * 36)))));
+    assert_eq!(earlier.runs, 5);
+    assert_eq!(earlier.changes[0].run, RunId("n00035".to_owned()));
+    let after = read(&of_charm(Some(Moment::After(RunId("n00037".to_owned())))));
+    assert_eq!(after.changes.len(), 3);
+    assert_eq!(after.changes[0].run, RunId("n00037".to_owned()));
+    let run = read(&RolledBack::Run(RunId("n00038".to_owned())));
+    assert_eq!((run.runs, run.changes.len()), (2, 2));
+    let all = read(&RolledBack::Run(told.run.clone()));
+    assert_eq!(all.changes.len(), 41);
+}
+
+#[test]
+fn a_change_that_may_not_have_happened_is_read_with_the_one_before_it() {
+    let told = long_journal(3);
+    let plan = plan(vec![release("a", Some(serving(51, 7)), seven())]);
+    let id = RunId("z".to_owned());
+    told.journal.begin(&id, "ann", &plan, at(100)).unwrap();
+    told.journal
+        .step_begins(&id, &StepId("release/a".to_owned()), at(100))
+        .unwrap();
+    let read = told.journal.read_changes(&of_charm(None)).unwrap();
+    let runs: Vec<&str> = read.changes.iter().map(|change| change.run.0.as_str()).collect();
+    assert_eq!(runs, ["n00002", "z"]);
 }

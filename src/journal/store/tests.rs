@@ -1,6 +1,7 @@
 //! What the journal keeps, and for whom.
 
 use super::*;
+use crate::journal::RunState;
 use crate::plan::{Op, PublishIntent, State, Step};
 
 fn plan() -> Plan {
@@ -72,13 +73,13 @@ fn a_run_that_died_is_open_and_keeps_what_it_made() {
             .unwrap();
     }
     let journal = Journal::open(folder.path(), "w").unwrap();
-    let run = &journal.open_runs().unwrap()[0];
-    assert!(run.open());
+    let run = &journal.unfinished_runs().unwrap()[0];
+    assert!(run.is_uncertain() && run.state().is_unfinished());
     assert_eq!(run.steps[0].made.bytes_sent, 7);
     assert_eq!(run.steps[0].attempts, 1);
     assert_eq!(run.plan, plan());
     journal.end(&id, Outcome::Done, None, now).unwrap();
-    assert!(journal.open_runs().unwrap().is_empty());
+    assert!(journal.unfinished_runs().unwrap().is_empty());
     let elsewhere = Journal::open(folder.path(), "another world").unwrap();
     assert!(elsewhere.runs(10).unwrap().is_empty());
 }
@@ -138,7 +139,7 @@ fn a_rotation_that_a_later_one_overtook_is_not_taken_up() {
     journal.end(&later, Outcome::Done, None, now).unwrap();
     assert!(journal.unfinished("legend", &plain.intent).unwrap().is_none());
     let run = journal.run(&first).unwrap().unwrap();
-    assert_eq!(journal.overtaken(&run).unwrap().map(|run| run.id), Some(later));
+    assert_eq!(run.state(), RunState::Replaced(later));
 }
 
 #[test]

@@ -58,15 +58,28 @@ pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
             instead,
         )),
     }
-    if seen.open_runs.is_empty() {
-        all.push(Check::ok("open-runs", "no run waits to be settled"));
+    all.push(match &seen.journal {
+        None => Check::ok("journal", "whole, and can be written"),
+        Some(fault) if fault.unusable => Check::problem("journal", Standing::Failed, &fault.problem),
+        Some(fault) => Check::problem("journal", Standing::Warning, &fault.problem),
+    });
+    if seen.journal.as_ref().is_some_and(|fault| fault.unusable) && seen.open_runs.is_empty() {
+        // Nothing is known of them.
+    } else if seen.open_runs.is_empty() {
+        all.push(Check::ok("open-runs", "no run is unfinished"));
     }
     for run in &seen.open_runs {
+        let ended = match run.outcome {
+            None => "it stopped midway",
+            Some("unknown") => "whether it did everything is not known",
+            Some("cancelled") => "it was cancelled",
+            Some(_) => "it failed",
+        };
         all.push(Check::bad(
-            format!("open-run/{run}"),
+            format!("open-run/{}", run.id),
             Standing::Warning,
-            "it stopped midway, and nobody has settled it",
-            format!("windlass resume {run}"),
+            format!("{}: {ended}", run.title),
+            run.ways_on.join(", or: "),
         ));
     }
 }

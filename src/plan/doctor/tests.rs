@@ -280,7 +280,12 @@ fn this_machine_and_what_was_left_behind() {
     let (mut snapshot, mut seen) = world();
     seen.state.as_mut().unwrap().private = false;
     seen.keyring = KeyringStanding::Locked;
-    seen.open_runs = vec!["R7".into()];
+    seen.open_runs = vec![OpenRun {
+        id: "R7".into(),
+        title: "Publish".into(),
+        outcome: Some("failed"),
+        ways_on: vec!["windlass resume R7".to_owned()],
+    }];
     seen.reached = vec![
         Reach {
             service: "github".into(),
@@ -382,7 +387,7 @@ fn offline_the_same_facts_have_the_same_standing_and_tell_their_age() {
     for check in &online {
         let same = offline.iter().find(|other| other.name == check.name).unwrap();
         assert_eq!((same.standing, &same.remedy), (check.standing, &check.remedy));
-        let here = ["state-folder", "keyring", "open-runs"].contains(&check.name.as_str());
+        let here = ["state-folder", "keyring", "journal", "open-runs"].contains(&check.name.as_str());
         let when = if here {
             "; seen at 2025-02-20 00:20 UTC (just now)"
         } else {
@@ -426,7 +431,7 @@ fn what_cannot_be_told_offline_is_not_asked() {
         answer: None,
     }];
     for check in checks(&workspace(), &Snapshot::default(), &seen, now()) {
-        let here = ["state-folder", "keyring", "open-runs"].contains(&check.name.as_str());
+        let here = ["state-folder", "keyring", "journal", "open-runs"].contains(&check.name.as_str());
         assert_eq!(check.standing == Standing::Ok, here, "{check:?}");
         assert_eq!(check.text.as_str() == "not asked: offline", !here, "{check:?}");
         assert_eq!(check.text.as_str().contains("(just now)"), here, "{check:?}");

@@ -1,0 +1,205 @@
+//! Sets a journal aside and makes a new one from what can be read of it. Nothing is deleted.
+
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+
+use super::file::FILE;
+use super::store::{Journal, make_private};
+use super::{lock, schema, touched};
+use crate::domain::{Kind, Outside, Problem};
+
+/// Files of a SQLite database beside the main one.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
+/// How a SQLite database begins.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// Size of a page of the journal: SQLite's own default.
+const PAGE: u16 = 4096;
+
+/// What became of a journal that was set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// Where it is now.
+    pub kept_as: PathBuf,
+    /// Rows that were saved, by table.
+    pub saved: Vec<(&'static str, u64)>,
+    /// Tables of which rows may be missing, with what SQLite said.
+    pub damaged: Vec<(&'static str, Outside)>,
+}
+
+impl Journal {
+    /// Renames the journal under `folder` and makes a new one from what can be read of it.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] while a run is under way, [`Kind::NotFound`] without a journal,
+    /// [`Kind::Refused`] where a newer windlass wrote it, [`Kind::Machine`] where the folder cannot
+    /// be written.
+    pub fn set_aside(folder: &Path, now: DateTime<Utc>) -> Result<SetAside, Problem> {
+        let path = folder.join(FILE);
+        let shown = Outside::new(path.display().to_string());
+        if !path.exists() {
+            return Err(Problem::new(Kind::NotFound, format!("there is no journal {shown}"))
+                .hint("the next command makes one"));
+        }
+        if let Some(run) = lock::any_running(&folder.join("locks")) {
+            return Err(Problem::new(
+                Kind::Conflict,
+                format!("run {run} is under way and writes into the journal"),
+            )
+            .hint("wait until it has ended"));
+        }
+        match Self::open(folder, "") {
+            Err(problem) if problem.kind == Kind::Refused => return Err(problem),
+            _ => {}
+        }
+        let failed = |error: std::io::Error| {
+            Problem::new(Kind::Machine, format!("the journal {shown} cannot be set aside"))
+                .because(&error)
+                .hint("check that the folder can be written and the disk is not full")
+        };
+        let kept_as = folder.join(format!("journal-{}.db", now.format("%Y%m%dT%H%M%SZ")));
+        if kept_as.exists() {
+            return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+        }
+        // The main file last: what is left of a crash in between is an old journal without the
+        // end that its -wal file held, never a new one beside a strange -wal file.
+        for end in BESIDE.into_iter().chain([""]) {
+            match std::fs::rename(with(&path, end), with(&kept_as, end)) {
+                Err(error) if end.is_empty() || error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(failed(error));
+                }
+                _ => {}
+            }
+        }
+        let copies = folder.join(format!(".salvage-{}", uuid::Uuid::new_v4().simple()));
+        let copy = copies.join(FILE);
+        let copied = make_private(&copies).and_then(|()| copy_of(&kept_as, &copy));
+        let rebuilt = copied
+            .map_err(failed)
+            .and_then(|()| Self::open(folder, ""))
+            .map(|journal| salvage(&copy, &journal.connection()));
+        drop(std::fs::remove_dir_all(&copies));
+        let (saved, damaged) = rebuilt?;
+        Ok(SetAside {
+            kept_as,
+            saved,
+            damaged,
+        })
+    }
+}
+
+fn with(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Copies a database and its -wal file, so that reading changes neither. Where the header is lost,
+/// the copy gets the one that SQLite writes by default.
+fn copy_of(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::copy(from, to)?;
+    let wal = with(from, "-wal");
+    if wal.exists() {
+        std::fs::copy(wal, with(to, "-wal"))?;
+    }
+    let mut file = std::fs::OpenOptions::new().read(true).write(true).open(to)?;
+    let mut begins = [0; 16];
+    let read = std::io::Read::read(&mut file, &mut begins)?;
+    if read == begins.len() && &begins != MAGIC {
+        let mut header = [0_u8; 100];
+        header[..16].copy_from_slice(MAGIC);
+        header[16..18].copy_from_slice(&PAGE.to_be_bytes());
+        // Versions of the format (2 = with a -wal file), and the fractions of a page that SQLite
+        // wants to see.
+        header[18..24].copy_from_slice(&[2, 2, 0, 64, 32, 32]);
+        // Format of the schema, and UTF-8.
+        header[47] = 4;
+        header[59] = 1;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&header)?;
+    }
+    let pages = file.metadata()?.len() / u64::from(PAGE);
+    // A file that was cut: SQLite reads no database that is shorter than its header says.
+    file.seek(SeekFrom::Start(28))?;
+    file.write_all(&u32::try_from(pages).unwrap_or_default().to_be_bytes())
+}
+
+type Saved = (Vec<(&'static str, u64)>, Vec<(&'static str, Outside)>);
+
+/// Copies the rows that can be read, table by table.
+fn salvage(from: &Path, to: &Connection) -> Saved {
+    let (mut saved, mut damaged) = (Vec::new(), Vec::new());
+    let old = match Connection::open(from) {
+        Ok(old) => old,
+        Err(error) => return (saved, vec![("run", Outside::new(error.to_string()))]),
+    };
+    // A row may refer to one that is lost.
+    drop(to.pragma_update(None, "foreign_keys", false));
+    drop(to.execute_batch("BEGIN IMMEDIATE"));
+    for table in schema::RECORDS {
+        let (rows, problem) = copy_table(&old, to, table);
+        saved.push((table, rows));
+        damaged.extend(problem.map(|error| (table, Outside::capped(error.to_string(), 200))));
+    }
+    // Steps without their run say nothing.
+    drop(to.execute_batch(
+        "DELETE FROM step WHERE run NOT IN (SELECT id FROM run);
+         DELETE FROM rolled_back WHERE run NOT IN (SELECT id FROM run);
+         DELETE FROM earlier_change WHERE run NOT IN (SELECT id FROM run);",
+    ));
+    drop(touched::fill(to));
+    drop(to.execute_batch("COMMIT"));
+    drop(to.pragma_update(None, "foreign_keys", true));
+    (saved, damaged)
+}
+
+/// Copies a table from its beginning, and where that meets damage from its end.
+fn copy_table(old: &Connection, to: &Connection, table: &str) -> (u64, Option<rusqlite::Error>) {
+    match columns(old, table) {
+        Ok(columns) if columns.is_empty() => return (0, None),
+        Ok(columns) => {
+            let mut rows = 0;
+            let forward = copy_rows(old, to, table, &columns, "ASC", &mut rows);
+            if forward.is_err() {
+                drop(copy_rows(old, to, table, &columns, "DESC", &mut rows));
+            }
+            (rows, forward.err())
+        }
+        Err(error) => (0, Some(error)),
+    }
+}
+
+fn columns(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare("SELECT name FROM pragma_table_info(?1)")?
+        .query_map([table], |row| row.get(0))?
+        .collect()
+}
+
+fn copy_rows(
+    old: &Connection,
+    to: &Connection,
+    table: &str,
+    columns: &[String],
+    order: &str,
+    rows: &mut u64,
+) -> rusqlite::Result<()> {
+    let names = columns.join(", ");
+    let places = vec!["?"; columns.len()].join(", ");
+    let mut insert =
+        to.prepare(&format!("INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})"))?;
+    let mut select = old.prepare(&format!("SELECT {names} FROM {table} ORDER BY rowid {order}"))?;
+    let mut found = select.query([])?;
+    while let Some(row) = found.next()? {
+        let values: Vec<Value> = (0..columns.len())
+            .map(|column| row.get(column))
+            .collect::<rusqlite::Result<_>>()?;
+        // A row that breaks a rule of the table is a damaged one.
+        let written = insert.execute(params_from_iter(values)).unwrap_or_default();
+        *rows += u64::try_from(written).unwrap_or_default();
+    }
+    Ok(())
+}

@@ -1,0 +1,303 @@
+//! Journals of other versions, damaged ones, and folders that cannot be written.
+
+use chrono::{DateTime, Utc};
+
+use super::*;
+use crate::journal::{Outcome, RunId};
+use crate::plan::{Intent, Move, Op, Plan, PublishIntent, RolledBack, Step, StepId};
+
+fn plan() -> Plan {
+    let op = Op::Release {
+        charm: "a".parse().unwrap(),
+        moves: vec![Move {
+            channel: "latest/edge".parse().unwrap(),
+            base: None,
+            revision: crate::domain::CharmRevision(50),
+            resources: Vec::new(),
+            before: None,
+        }],
+    };
+    let steps = vec![Step::new(StepId("release/a".to_owned()), op, "a")];
+    let intent = Intent::Publish(PublishIntent::of("2025-01-27".parse().unwrap()));
+    Plan::new("legend", "w", "Publish".to_owned(), intent, steps, "yes".to_owned())
+}
+
+fn at(minute: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_740_000_000 + 60 * minute, 0).unwrap()
+}
+
+/// Writes `runs` runs that are done.
+fn fill(folder: &Path, runs: i64) {
+    let journal = Journal::open(folder, "w").unwrap();
+    let step = StepId("release/a".to_owned());
+    for number in 0..runs {
+        let id = RunId(format!("r{number:03}"));
+        journal.begin(&id, "ann", &plan(), at(2 * number)).unwrap();
+        journal.step_begins(&id, &step, at(2 * number)).unwrap();
+        let done = crate::journal::StepOutcome::Done;
+        journal
+            .step_ends(&id, &step, done, &crate::journal::Made::default(), None, at(2 * number))
+            .unwrap();
+        journal.end(&id, Outcome::Done, None, at(2 * number + 1)).unwrap();
+    }
+}
+
+fn raise(folder: &Path, version: Option<&str>) {
+    let connection = Connection::open(folder.join(FILE)).unwrap();
+    if let Some(version) = version {
+        connection
+            .execute("UPDATE writer SET version = ?1", [version])
+            .unwrap();
+    }
+    connection.pragma_update(None, "user_version", 99).unwrap();
+}
+
+fn bytes(folder: &Path) -> Vec<u8> {
+    std::fs::read(folder.join(FILE)).unwrap()
+}
+
+#[test]
+fn a_journal_of_a_newer_program_is_not_written_and_its_version_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), 1);
+    raise(folder.path(), Some("7.2.0"));
+    let before = bytes(folder.path());
+    let problem = Journal::open(folder.path(), "w").map(drop).unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(problem.summary.as_str().contains("windlass 7.2.0"), "{problem}");
+    assert!(problem.hints[0].as_str().contains("install windlass 7.2.0"), "{problem:?}");
+    let journal = Journal::open_as_possible(folder.path(), "w").unwrap();
+    assert_eq!(journal.check_writable().unwrap_err(), problem);
+    assert_eq!(journal.runs(10).unwrap_err(), problem, "its rows may mean something else");
+    assert!(journal.begin(&RunId("x".to_owned()), "ann", &plan(), at(1)).is_err());
+    drop(journal);
+    assert_eq!(bytes(folder.path()), before);
+    assert_eq!(Journal::set_aside(folder.path(), at(0)).unwrap_err(), problem);
+}
+
+#[test]
+fn a_schema_that_is_raised_while_the_journal_is_open_stops_the_older_program() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), 1);
+    let journal = Journal::open(folder.path(), "w").unwrap();
+    raise(folder.path(), None);
+    let problem = journal
+        .begin(&RunId("x".to_owned()), "ann", &plan(), at(1))
+        .unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused, "{problem}");
+    assert_eq!(journal.run(&RunId("x".to_owned())).unwrap(), None);
+}
+
+/// A journal as the program of schema `version` made it, with a run that is done, one that was
+/// rolled back where it knew that, and what else it kept.
+fn older(folder: &Path, version: usize) {
+    let connection = Connection::open(folder.join(FILE)).unwrap();
+    connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+    for step in &schema::UPGRADES[..version] {
+        connection.execute_batch(step).unwrap();
+    }
+    let intent = serde_json::to_string(&plan().intent).unwrap();
+    let text = serde_json::to_string(&plan()).unwrap();
+    for id in ["r1", "r2"] {
+        connection
+            .execute(
+                "INSERT INTO run (id, world, workspace, actor, intent, plan, outcome, started_at, finished_at)
+                 VALUES (?1, 'w', 'legend', 'ann', ?2, ?3, 'done', '2025-01-01T00:00:00.000Z', '2025-01-01T00:01:00.000Z')",
+                [id, intent.as_str(), text.as_str()],
+            )
+            .unwrap();
+        connection
+            .execute(
+                "INSERT INTO step (run, id, outcome, attempts, started_at, made)
+                 VALUES (?1, 'release/a', 'done', 1, '2025-01-01T00:00:30.000Z', '{}')",
+                [id],
+            )
+            .unwrap();
+    }
+    connection
+        .execute("INSERT INTO release_seen VALUES ('w', 'o/r', 'x', '{}', '2025-01-01T00:00:00Z')", [])
+        .unwrap();
+    if version >= 2 {
+        connection
+            .execute(
+                "INSERT INTO lineage (world, repository, secret, updated_at, fingerprint, run, at)
+                 VALUES ('w', 'o/r', 'TOKEN', '2025-01-01T00:00:00Z', 'f', 'r1', '2025-01-01T00:00:00Z')",
+                [],
+            )
+            .unwrap();
+    }
+    if version >= 3 {
+        connection.execute("INSERT INTO rolled_back VALUES ('r1', 'r2')", []).unwrap();
+    }
+    connection
+        .pragma_update(None, "user_version", i64::try_from(version).unwrap())
+        .unwrap();
+}
+
+#[test]
+fn an_upgrade_from_every_older_schema_keeps_everything() {
+    for version in 1..schema::UPGRADES.len() {
+        let folder = tempfile::tempdir().unwrap();
+        older(folder.path(), version);
+        let journal = Journal::open(folder.path(), "w").unwrap();
+        assert_eq!(journal.notice(), None, "from {version}");
+        let runs = journal.runs(10).unwrap();
+        assert_eq!(runs.len(), 2, "from {version}");
+        assert!(runs.iter().all(|run| run.steps[0].attempts == 1 && run.plan == plan()));
+        assert_eq!(runs[1].rolled_back_by.is_some(), version >= 3, "from {version}");
+        assert_eq!(journal.lineage().unwrap().len(), usize::from(version >= 2));
+        let changes = journal.changes_for(&RolledBack::Run(RunId("r2".to_owned()))).unwrap();
+        assert_eq!(changes.len(), 2, "both runs changed the row: from {version}");
+        let seen: i64 = journal
+            .connection()
+            .query_row("SELECT count(*) FROM release_seen", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(seen, 1);
+        let found = schema::version(&journal.connection()).unwrap();
+        assert_eq!(found, schema::VERSION);
+        journal.begin(&RunId("r3".to_owned()), "ann", &plan(), at(1)).unwrap();
+    }
+}
+
+#[test]
+fn a_damaged_file_is_named_and_everything_that_can_be_read_of_it_is_saved() {
+    let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2 / 4096 * 4096);
+    let torn = |bytes: &mut Vec<u8>| {
+        let last = bytes.len() - 4096;
+        bytes[last..].fill(0xa5);
+    };
+    let headless = |bytes: &mut Vec<u8>| bytes[..100].fill(0);
+    type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
+    let cases: [(&str, Damage<'_>, usize); 3] = [("cut", &cut, 1), ("torn", &torn, 60), ("headless", &headless, 80)];
+    for (name, damage, least) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        fill(folder.path(), 80);
+        let mut content = bytes(folder.path());
+        damage(&mut content);
+        std::fs::write(folder.path().join(FILE), &content).unwrap();
+        let journal = Journal::open_as_possible(folder.path(), "w").unwrap();
+        let problem = journal.check_writable().and_then(|()| journal.check_pages()).unwrap_err();
+        assert!(problem.summary.as_str().contains("is damaged"), "{name}: {problem}");
+        assert!(problem.hints[0].as_str().contains("--set-journal-aside"), "{name}");
+        drop(journal);
+        let aside = Journal::set_aside(folder.path(), at(0)).unwrap();
+        assert_eq!(std::fs::read(&aside.kept_as).unwrap(), content, "{name}: kept as it was");
+        let journal = Journal::open(folder.path(), "w").unwrap();
+        journal.check_pages().unwrap();
+        let runs = journal.runs(100).unwrap();
+        assert!(runs.len() >= least, "{name}: {} runs, {:?}", runs.len(), aside);
+        assert_eq!(name == "cut", !aside.damaged.is_empty(), "{name}: {aside:?}");
+        let left: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name.starts_with(".salvage"))
+            .collect();
+        assert_eq!(left, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_lost_wal_file_is_noticed_until_the_next_write() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), 1);
+    let before = bytes(folder.path());
+    fill(folder.path(), 2);
+    // What was written since is gone, as with a -wal file that was emptied.
+    std::fs::write(folder.path().join(FILE), before).unwrap();
+    let journal = Journal::open(folder.path(), "w").unwrap();
+    let notice = journal.notice().unwrap();
+    assert!(notice.summary.as_str().contains("lacks the last"), "{notice}");
+    assert!(journal.check_writable().is_ok());
+    journal.begin(&RunId("x".to_owned()), "ann", &plan(), at(9)).unwrap();
+    drop(journal);
+    assert_eq!(Journal::open(folder.path(), "w").unwrap().notice(), None);
+}
+
+#[test]
+fn an_emptied_wal_file_of_a_killed_process_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "w").unwrap();
+    journal.begin(&RunId("x".to_owned()), "ann", &plan(), at(1)).unwrap();
+    // Copied while it is open, as a killed process leaves it.
+    let killed = tempfile::tempdir().unwrap();
+    for file in [FILE, "journal.db-wal", MARK] {
+        std::fs::copy(folder.path().join(file), killed.path().join(file)).unwrap();
+    }
+    assert_eq!(Journal::open(killed.path(), "w").unwrap().notice(), None);
+    let emptied = tempfile::tempdir().unwrap();
+    for file in [FILE, MARK] {
+        std::fs::copy(folder.path().join(file), emptied.path().join(file)).unwrap();
+    }
+    std::fs::write(emptied.path().join("journal.db-wal"), "").unwrap();
+    let notice = Journal::open(emptied.path(), "w").unwrap().notice().cloned().unwrap();
+    assert!(notice.summary.as_str().contains("-wal file was emptied"), "{notice}");
+}
+
+#[test]
+fn a_dangling_link_is_refused_and_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = folder.path().join("elsewhere.db");
+    let state = folder.path().join("state");
+    std::fs::create_dir(&state).unwrap();
+    for name in [FILE, "journal.lock"] {
+        std::os::unix::fs::symlink(&elsewhere, state.join(name)).unwrap();
+        let problem = Journal::open(&state, "w").map(drop).unwrap_err();
+        assert_eq!(problem.kind, Kind::Machine);
+        assert!(!elsewhere.exists(), "{name}: {problem}");
+        std::fs::remove_file(state.join(name)).unwrap();
+    }
+    Journal::open(&state, "w").unwrap();
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_leaves_reading_without_a_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let journal = Journal::open_as_possible(&file.join("state"), "w").unwrap();
+    assert!(journal.check_writable().is_err());
+    assert!(journal.runs(1).is_err(), "an empty list would be a claim");
+    assert!(journal.unfinished_runs().is_err());
+}
+
+#[test]
+fn what_cannot_be_written_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), 2);
+    // A folder in place of the lock: what permissions do not stop a superuser from.
+    std::fs::remove_file(folder.path().join("journal.lock")).unwrap();
+    std::fs::create_dir(folder.path().join("journal.lock")).unwrap();
+    let journal = Journal::open_as_possible(folder.path(), "w").unwrap();
+    assert!(journal.check_writable().is_err());
+    assert_eq!(journal.runs(10).unwrap().len(), 2);
+    let release = crate::domain::Release::from_manifest("2024-04-01".parse().unwrap(), b"{\"core\": {\"a\": \"1\"}}").unwrap();
+    assert_eq!(journal.withdrawn("o/r", &[release], at(0)).unwrap(), []);
+}
+
+#[test]
+fn a_full_disk_stops_a_write_and_the_hint_keeps_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "w").unwrap();
+    let id = RunId("x".to_owned());
+    journal.begin(&id, "ann", &plan(), at(1)).unwrap();
+    {
+        let connection = journal.connection();
+        let pages: i64 = connection
+            .pragma_query_value(None, "page_count", |row| row.get(0))
+            .unwrap();
+        connection
+            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+            .unwrap();
+    }
+    let mut made = crate::journal::Made::default();
+    made.note = Some(Outside::capped("x".repeat(4000), 4000));
+    let many = |number: i64| {
+        let step = StepId("release/a".to_owned());
+        journal.step_made(&id, &step, &made).and_then(|()| {
+            journal.begin(&RunId(format!("y{number}")), "ann", &plan(), at(number))
+        })
+    };
+    let problem = (0..200).find_map(|number| many(number).err()).unwrap();
+    let hints: Vec<&str> = problem.hints.iter().map(Outside::as_str).collect();
+    assert_eq!(hints, ["free space on that disk, then: windlass resume"]);
+}

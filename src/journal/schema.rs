@@ -1,0 +1,140 @@
+//! The tables of the journal, and the steps from every older schema to this one.
+//!
+//! Add a table or a column as a new entry at the end of [`UPGRADES`]; never change an entry that
+//! was released.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::touched;
+
+/// Brings a file from schema N-1 to schema N, for N = 1, 2, 3, ...
+pub(super) const UPGRADES: [&str; 4] = [
+    "
+CREATE TABLE IF NOT EXISTS run (
+    id TEXT PRIMARY KEY, world TEXT NOT NULL, workspace TEXT NOT NULL, actor TEXT NOT NULL,
+    intent TEXT NOT NULL, plan TEXT NOT NULL, outcome TEXT, problem TEXT,
+    started_at TEXT NOT NULL, finished_at TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS run_by_time ON run (world, started_at);
+CREATE TABLE IF NOT EXISTS step (
+    run TEXT NOT NULL REFERENCES run (id), id TEXT NOT NULL, outcome TEXT, attempts INTEGER NOT NULL,
+    started_at TEXT, finished_at TEXT, made TEXT NOT NULL, problem TEXT,
+    PRIMARY KEY (run, id)
+) STRICT;
+CREATE TABLE IF NOT EXISTS release_seen (
+    world TEXT NOT NULL, repository TEXT NOT NULL, name TEXT NOT NULL, release TEXT NOT NULL,
+    first_seen TEXT NOT NULL,
+    PRIMARY KEY (world, repository, name)
+) STRICT;
+",
+    "
+CREATE TABLE IF NOT EXISTS lineage (
+    number INTEGER PRIMARY KEY, world TEXT NOT NULL, repository TEXT NOT NULL, secret TEXT NOT NULL,
+    updated_at TEXT NOT NULL, fingerprint TEXT NOT NULL, session TEXT, expires_at TEXT,
+    run TEXT NOT NULL, at TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS lineage_by_target ON lineage (world, repository, secret, number);
+",
+    "
+CREATE TABLE IF NOT EXISTS rolled_back (
+    run TEXT PRIMARY KEY REFERENCES run (id), by_run TEXT NOT NULL REFERENCES run (id)
+) STRICT;
+CREATE TABLE IF NOT EXISTS earlier_change (
+    number INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES run (id), change TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS earlier_change_by_run ON earlier_change (run, number);
+",
+    "
+CREATE TABLE writer (
+    one INTEGER PRIMARY KEY CHECK (one = 1), journal TEXT NOT NULL, version TEXT NOT NULL,
+    commits INTEGER NOT NULL
+) STRICT;
+CREATE INDEX run_by_outcome ON run (world, outcome, started_at);
+CREATE TABLE touched_row (
+    world TEXT NOT NULL, charm TEXT NOT NULL, channel TEXT NOT NULL, base TEXT NOT NULL,
+    run TEXT NOT NULL REFERENCES run (id), begun_at TEXT NOT NULL,
+    PRIMARY KEY (run, charm, channel, base)
+) STRICT;
+CREATE INDEX touched_row_by_time ON touched_row (world, charm, channel, base, begun_at, run);
+",
+];
+
+/// The schema that this program reads and writes: the file's `user_version`.
+pub(super) const VERSION: i64 = UPGRADES.len() as i64;
+
+/// The tables that hold what cannot be derived from anything else.
+pub(super) const RECORDS: [&str; 6] = [
+    "run",
+    "step",
+    "release_seen",
+    "lineage",
+    "rolled_back",
+    "earlier_change",
+];
+
+/// The schema of a file; 0 where it has no tables yet.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Brings the file to [`VERSION`] and keeps what it holds. Does nothing where it is there
+/// already. Returns true where the file had no tables.
+pub(super) fn upgrade(connection: &mut Connection) -> rusqlite::Result<bool> {
+    let found = version(connection)?;
+    if found >= VERSION {
+        note_program(connection)?;
+        return Ok(false);
+    }
+    let transaction = connection.transaction()?;
+    // Another process may have been first.
+    let from = version(&transaction)?;
+    let missing = UPGRADES.iter().skip(usize::try_from(from).unwrap_or_default());
+    for step in missing {
+        transaction.execute_batch(step)?;
+    }
+    if from < 4 {
+        touched::fill(&transaction)?;
+        transaction.execute(
+            "INSERT OR IGNORE INTO writer (one, journal, version, commits) VALUES (1, ?1, ?2, 0)",
+            params![uuid::Uuid::new_v4().simple().to_string(), PROGRAM],
+        )?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()?;
+    note_program(connection)?;
+    Ok(from == 0)
+}
+
+/// The version of this program.
+const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+
+/// Keeps which program wrote last, for one that is older.
+fn note_program(connection: &Connection) -> rusqlite::Result<()> {
+    if writer_version(connection)?.as_deref() != Some(PROGRAM) {
+        connection.execute("UPDATE writer SET version = ?1", params![PROGRAM])?;
+    }
+    Ok(())
+}
+
+/// The version of the program that wrote the file last, where it says so.
+pub(super) fn writer_version(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    connection
+        .query_row("SELECT version FROM writer", [], |row| row.get(0))
+        .optional()
+}
+
+/// Identity of the file, and how many transactions were committed to it.
+pub(super) fn commits(connection: &Connection) -> rusqlite::Result<(String, i64)> {
+    connection.query_row("SELECT journal, commits FROM writer", [], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
+}
+
+/// Counts a transaction that is about to be committed.
+pub(super) fn count_commit(connection: &Connection) -> rusqlite::Result<(String, i64)> {
+    connection.query_row(
+        "UPDATE writer SET commits = commits + 1 RETURNING journal, commits",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}

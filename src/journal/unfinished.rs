@@ -1,0 +1,323 @@
+//! Which runs are unfinished, and what makes a run that did not end well a matter of the past.
+//!
+//! One answer for `resume`, `runs`, `doctor`, `status`, hints and the console.
+
+use rusqlite::params;
+
+use super::store::stamp;
+use super::{Journal, Outcome, RunRecord};
+use crate::domain::{Problem, RunId};
+use crate::plan::Intent;
+use crate::plan::queue::WaitingRun;
+
+/// Unfinished runs that are read, newest first.
+const READ: i64 = 1000;
+
+/// What is to be done about a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// A living process works on it.
+    Running,
+    /// It ended well.
+    Finished,
+    /// Another run gave back what it had changed.
+    RolledBack(RunId),
+    /// A later run took its place: one of the same intent, or a rotation of a secret that it set.
+    Replaced(RunId),
+    /// It can be resumed: its process died, or it ended failed, unknown or cancelled.
+    Unfinished,
+}
+
+impl RunState {
+    /// True where it can be resumed.
+    pub const fn is_unfinished(&self) -> bool {
+        matches!(self, Self::Unfinished)
+    }
+}
+
+impl RunRecord {
+    /// What is to be done about it.
+    pub fn state(&self) -> RunState {
+        if self.running {
+            return RunState::Running;
+        }
+        if let Some(by) = &self.rolled_back_by {
+            return RunState::RolledBack(by.clone());
+        }
+        if matches!(self.outcome, Some(Outcome::Done | Outcome::Partly)) {
+            return RunState::Finished;
+        }
+        self.replaced_by
+            .clone()
+            .map_or(RunState::Unfinished, RunState::Replaced)
+    }
+}
+
+/// True where `later`, which began after `run`, took its place.
+fn replaces(later: &RunRecord, run: &RunRecord) -> bool {
+    later.id != run.id
+        && later.plan.workspace == run.plan.workspace
+        && (repeats(&later.plan.intent, &run.plan.intent) || overtakes(later, run))
+}
+
+/// True where a later run of `later` leaves nothing to do for one of `earlier`.
+fn repeats(later: &Intent, earlier: &Intent) -> bool {
+    match (later, earlier) {
+        (Intent::Publish(later), Intent::Publish(earlier)) => later.release == earlier.release,
+        _ => later.takes_up(earlier) || later == earlier,
+    }
+}
+
+/// True where both rotate a secret: what the earlier one sealed would put an older value over a
+/// newer one.
+fn overtakes(later: &RunRecord, run: &RunRecord) -> bool {
+    let rotation = |run: &RunRecord| matches!(run.plan.intent, Intent::Rotate(_));
+    if !(rotation(later) && rotation(run)) {
+        return false;
+    }
+    let subjects = run.plan.subjects();
+    later.plan.subjects().iter().any(|subject| subjects.contains(subject))
+}
+
+/// An unfinished run and those after it that may have taken its place.
+struct Candidate {
+    id: RunId,
+    intent: Intent,
+    workspace: String,
+    started_at: String,
+    later: Vec<RunId>,
+}
+
+impl Journal {
+    /// The later run that took the place of `run`, where `run` did not end well.
+    pub(super) fn replaced_by(&self, run: &RunRecord) -> Result<Option<RunId>, Problem> {
+        if !run.state().is_unfinished() {
+            return Ok(None);
+        }
+        let mut candidates = [Candidate {
+            id: run.id.clone(),
+            intent: run.plan.intent.clone(),
+            workspace: run.plan.workspace.clone(),
+            started_at: stamp(run.started_at),
+            later: Vec::new(),
+        }];
+        self.find_later(&mut candidates)?;
+        let [candidate] = candidates;
+        self.first_replacing(run, &candidate)
+    }
+
+    fn first_replacing(&self, run: &RunRecord, candidate: &Candidate) -> Result<Option<RunId>, Problem> {
+        for id in &candidate.later {
+            if self.read_run(id)?.is_some_and(|later| replaces(&later, run)) {
+                return Ok(Some(id.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs that can be resumed, oldest first.
+    pub fn unfinished_runs(&self) -> Result<Vec<RunRecord>, Problem> {
+        let mut candidates = self.candidates()?;
+        self.find_later(&mut candidates)?;
+        let mut found = Vec::new();
+        for candidate in &candidates {
+            let Some(mut run) = self.read_run(&candidate.id)? else {
+                continue;
+            };
+            run.replaced_by = self.first_replacing(&run, candidate)?;
+            if run.state().is_unfinished() {
+                found.push(run);
+            }
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    /// The runs that did not end well and were not rolled back, newest first.
+    fn candidates(&self) -> Result<Vec<Candidate>, Problem> {
+        let connection = self.reading()?;
+        let read = || {
+            let mut statement = connection.prepare_cached(
+                "SELECT run.id, intent, workspace, started_at
+                 FROM run LEFT JOIN rolled_back ON rolled_back.run = run.id
+                 WHERE world = ?1 AND by_run IS NULL
+                   AND (outcome IS NULL OR outcome IN ('failed', 'unknown', 'cancelled'))
+                 ORDER BY started_at DESC, run.id DESC LIMIT ?2",
+            )?;
+            let mut rows = statement.query(params![self.world, READ])?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                // One of another version is not resumed by this one.
+                let Ok(intent) = serde_json::from_str(&row.get::<_, String>(1)?) else {
+                    continue;
+                };
+                found.push(Candidate {
+                    id: RunId(row.get(0)?),
+                    intent,
+                    workspace: row.get(2)?,
+                    started_at: row.get(3)?,
+                    later: Vec::new(),
+                });
+            }
+            Ok(found)
+        };
+        read().map_err(|error: rusqlite::Error| self.broken(&error))
+    }
+
+    /// Finds the runs that may have taken the place of `candidates`: by their intents alone, in
+    /// one pass that keeps none of them.
+    fn find_later(&self, candidates: &mut [Candidate]) -> Result<(), Problem> {
+        let Some(oldest) = candidates.iter().map(|one| one.started_at.clone()).min() else {
+            return Ok(());
+        };
+        let connection = self.reading()?;
+        let mut read = || {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, intent, workspace, started_at FROM run WHERE world = ?1 AND started_at >= ?2
+                 ORDER BY started_at DESC, id DESC",
+            )?;
+            let mut rows = statement.query(params![self.world, oldest])?;
+            while let Some(row) = rows.next()? {
+                let (id, workspace, started_at): (String, String, String) =
+                    (row.get(0)?, row.get(2)?, row.get(3)?);
+                let Ok(intent) = serde_json::from_str::<Intent>(&row.get::<_, String>(1)?) else {
+                    continue;
+                };
+                for candidate in candidates.iter_mut() {
+                    let both_rotate =
+                        matches!((&intent, &candidate.intent), (Intent::Rotate(_), Intent::Rotate(_)));
+                    if (&started_at, &id) > (&candidate.started_at, &candidate.id.0)
+                        && workspace == candidate.workspace
+                        && (both_rotate || repeats(&intent, &candidate.intent))
+                    {
+                        candidate.later.push(RunId(id.clone()));
+                    }
+                }
+            }
+            Ok(())
+        };
+        read().map_err(|error: rusqlite::Error| self.broken(&error))
+    }
+
+    /// The newest run of the same intent, where it can be resumed.
+    pub fn unfinished(&self, workspace: &str, intent: &Intent) -> Result<Option<RunRecord>, Problem> {
+        let runs = self.unfinished_runs()?;
+        Ok(runs
+            .into_iter()
+            .rev()
+            .find(|run| run.plan.workspace == workspace && intent.takes_up(&run.plan.intent)))
+    }
+
+    /// The publishes of `workspace` that wait to be finished or taken back. A cancelled one does
+    /// not: what it left out was decided by a person.
+    pub fn waiting(&self, workspace: &str) -> Result<Vec<WaitingRun>, Problem> {
+        Ok(waiting(workspace, &self.unfinished_runs()?))
+    }
+}
+
+/// As [`Journal::waiting`], among unfinished `runs`, oldest first.
+fn waiting(workspace: &str, runs: &[RunRecord]) -> Vec<WaitingRun> {
+    let publish = |run: &RunRecord| match &run.plan.intent {
+        Intent::Publish(intent) if run.plan.workspace == workspace => Some(WaitingRun {
+            run: run.id.clone(),
+            release: intent.release.clone(),
+            outcome: run.outcome.map(Outcome::as_str),
+        }),
+        _ => None,
+    };
+    let waits = |run: &&RunRecord| run.outcome != Some(Outcome::Cancelled);
+    runs.iter().rev().filter(waits).filter_map(publish).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Outside, RunId};
+    use crate::plan::{Plan, PublishIntent};
+
+    fn run(id: &str, intent: Intent, outcome: Option<Outcome>) -> RunRecord {
+        RunRecord {
+            id: RunId(id.to_owned()),
+            actor: Outside::new("a"),
+            plan: Plan::new("legend", "w", String::new(), intent, Vec::new(), "yes".to_owned()),
+            outcome,
+            started_at: chrono::DateTime::UNIX_EPOCH,
+            finished_at: None,
+            steps: Vec::new(),
+            problem: None,
+            running: false,
+            rolled_back_by: None,
+            replaced_by: None,
+        }
+    }
+
+    fn publish(id: &str, release: &str, outcome: Option<Outcome>) -> RunRecord {
+        let intent = PublishIntent::of(release.parse().unwrap());
+        run(id, Intent::Publish(intent), outcome)
+    }
+
+    fn rotation(id: &str, secret: &str, outcome: Option<Outcome>) -> RunRecord {
+        let mut run = run(id, Intent::Rotate(crate::plan::RotateIntent::default()), outcome);
+        let op = crate::plan::Op::SetSecret {
+            target: secret.parse().unwrap(),
+            before: None,
+        };
+        run.plan.steps = vec![crate::plan::Step::new(crate::plan::StepId("s".to_owned()), op, "s")];
+        if let Intent::Rotate(intent) = &mut run.plan.intent {
+            intent.targets = [secret.parse().unwrap()].into();
+        }
+        run
+    }
+
+    #[test]
+    fn every_run_that_did_not_end_well_can_be_resumed() {
+        for outcome in [None, Some(Outcome::Failed), Some(Outcome::Unknown), Some(Outcome::Cancelled)] {
+            for mut run in [publish("a", "2024-05-01", outcome), rotation("a", "o/r:T", outcome)] {
+                assert_eq!(run.state(), RunState::Unfinished, "{outcome:?}");
+                run.running = true;
+                assert_eq!(run.state(), RunState::Running);
+            }
+        }
+        for outcome in [Outcome::Done, Outcome::Partly] {
+            assert_eq!(publish("a", "2024-05-01", Some(outcome)).state(), RunState::Finished);
+        }
+    }
+
+    #[test]
+    fn a_later_run_of_the_same_intent_or_a_rollback_leaves_nothing_to_resume() {
+        let failed = || publish("a", "2024-05-01", Some(Outcome::Failed));
+        let later = publish("b", "2024-05-01", Some(Outcome::Done));
+        assert!(replaces(&later, &failed()));
+        let other = publish("b", "2024-06-01", Some(Outcome::Done));
+        assert!(!replaces(&other, &failed()));
+        let mut elsewhere = later.clone();
+        elsewhere.plan.workspace = "other".to_owned();
+        assert!(!replaces(&elsewhere, &failed()));
+        let mut back = failed();
+        back.rolled_back_by = Some(RunId("b".to_owned()));
+        assert_eq!(back.state(), RunState::RolledBack(RunId("b".to_owned())));
+    }
+
+    #[test]
+    fn a_later_rotation_of_the_same_secret_replaces_an_unfinished_one() {
+        let failed = rotation("a", "o/r:T", Some(Outcome::Failed));
+        let same = rotation("b", "o/r:T", Some(Outcome::Cancelled));
+        let other = rotation("b", "o/r:U", Some(Outcome::Done));
+        assert!(replaces(&same, &failed));
+        assert!(!replaces(&other, &failed));
+    }
+
+    #[test]
+    fn publishes_wait_unless_a_person_cancelled_them() {
+        let runs = [
+            publish("c", "2024-07-01", None),
+            publish("b", "2024-06-01", Some(Outcome::Unknown)),
+            publish("x", "2024-06-02", Some(Outcome::Cancelled)),
+            publish("a", "2024-05-01", Some(Outcome::Failed)),
+            rotation("r", "o/r:T", None),
+        ];
+        let ids: Vec<String> = waiting("legend", &runs).iter().map(|run| run.run.to_string()).collect();
+        assert_eq!(ids, ["a", "b", "c"]);
+        assert_eq!(waiting("other", &runs), []);
+    }
+}
