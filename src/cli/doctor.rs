@@ -38,16 +38,21 @@ pub async fn doctor(session: &Session, output: &Output) -> Ending {
 /// `doctor --set-journal-aside`. Opens no session: it works without a journal that can be read.
 pub fn set_journal_aside(process: &Environment, global: &Global, output: &Output) -> Ending {
     if global.read_only {
-        return Err(
-            Problem::new(Kind::Refused, "this session is read-only: the journal stays where it is")
-                .hint("run it without --read-only"),
-        );
+        return Err(Problem::new(
+            Kind::Refused,
+            "this session is read-only: the journal stays where it is",
+        )
+        .hint("run it without --read-only"));
     }
     let (state, _) = process.folders()?;
     let done = Journal::set_aside(&state, chrono::Utc::now())?;
     let kept = Outside::new(done.kept_as.display().to_string());
     if output.json {
-        let saved: Map<String, Value> = done.saved.iter().map(|(table, rows)| ((*table).to_owned(), json!(rows))).collect();
+        let saved: Map<String, Value> = done
+            .saved
+            .iter()
+            .map(|(table, rows)| ((*table).to_owned(), json!(rows)))
+            .collect();
         let damaged: Map<String, Value> = done
             .damaged
             .iter()
@@ -56,7 +61,11 @@ pub fn set_journal_aside(process: &Environment, global: &Global, output: &Output
         output.document(
             "set-aside",
             None,
-            vec![("kept_as", json!(kept)), ("saved", json!(saved)), ("damaged", json!(damaged))],
+            vec![
+                ("kept_as", json!(kept)),
+                ("saved", json!(saved)),
+                ("damaged", json!(damaged)),
+            ],
         );
         return Ok(0);
     }

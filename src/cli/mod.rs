@@ -178,7 +178,9 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
         Some(Command::Releases) => show::releases(&process.session(global, output)?, output).await,
         Some(Command::Charms) => show::charms(&process.session(global, output)?, output).await,
         Some(Command::Channels) => show::channels(&process.session(global, output)?, output).await,
-        Some(Command::Credentials(wish)) => show::credentials(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Credentials(wish)) => {
+            show::credentials(&process.session(global, output)?, &wish, output).await
+        }
         Some(Command::Login(wish)) => match &wish.registry {
             Some(host) => {
                 let user = wish.username.as_deref();
@@ -203,9 +205,13 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
         Some(Command::Resolve { images, to }) => {
             show::resolve(&process, global, &images, to.as_deref(), output).await
         }
-        Some(Command::UploadResource(wish)) => upload::upload(&process.session(global, output)?, &wish, output).await,
+        Some(Command::UploadResource(wish)) => {
+            upload::upload(&process.session(global, output)?, &wish, output).await
+        }
         Some(Command::Copy(wish)) => transfer::copy(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Release(wish)) => transfer::release(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Release(wish)) => {
+            transfer::release(&process.session(global, output)?, &wish, output).await
+        }
         Some(Command::Close(wish)) => transfer::close(&process.session(global, output)?, &wish, output).await,
         Some(Command::Plan {
             what: args::Plannable::UploadResource(wish),
@@ -223,9 +229,15 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
         Some(Command::Plan {
             what: args::Plannable::Publish(wish),
         }) => publish::plan(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Publish(wish)) => publish::publish(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Promote(wish)) => standing::promote(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Rollback(wish)) => standing::rollback(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Publish(wish)) => {
+            publish::publish(&process.session(global, output)?, &wish, output).await
+        }
+        Some(Command::Promote(wish)) => {
+            standing::promote(&process.session(global, output)?, &wish, output).await
+        }
+        Some(Command::Rollback(wish)) => {
+            standing::rollback(&process.session(global, output)?, &wish, output).await
+        }
         Some(Command::Hold { release }) => {
             standing::hold(&process.session(global, output)?, &release, true, output).await
         }
@@ -242,7 +254,9 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
         Some(Command::Resume { run, from_env }) => {
             runs::resume(&process, global, run.as_deref(), from_env, output).await
         }
-        Some(Command::Workflow(wish)) => workflow::workflow(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Workflow(wish)) => {
+            workflow::workflow(&process.session(global, output)?, &wish, output).await
+        }
         Some(Command::Doctor {
             set_journal_aside: true,
         }) => doctor::set_journal_aside(&process, global, output),

@@ -188,7 +188,10 @@ async fn chosen(session: &Session, output: &Output) -> Result<Vec<RunRecord>, Pr
     for record in &open {
         let ended = record.outcome.map_or("stopped midway", Outcome::as_str);
         let started = record.started_at.format("%Y-%m-%d %H:%M UTC");
-        output.say(&format!("{}  {}, {ended}, started {started}", record.id, record.plan.title));
+        output.say(&format!(
+            "{}  {}, {ended}, started {started}",
+            record.id, record.plan.title
+        ));
     }
     let (certain, cut_off): (Vec<RunRecord>, Vec<RunRecord>) =
         open.iter().cloned().partition(|record| !record.is_uncertain());
@@ -201,9 +204,7 @@ async fn chosen(session: &Session, output: &Output) -> Result<Vec<RunRecord>, Pr
     };
     match confirm::ask_for("yes", &question, output).await {
         Ok(()) => Ok(open),
-        Err(problem) if cut_off.is_empty() => {
-            Err(problem.hint("windlass resume RUN resumes one of them"))
-        }
+        Err(problem) if cut_off.is_empty() => Err(problem.hint("windlass resume RUN resumes one of them")),
         Err(_) => {
             output.say("those that failed or were cancelled are left as they are: add --yes, or name one");
             Ok(cut_off)

@@ -41,8 +41,10 @@ impl Journal {
         let path = folder.join(FILE);
         let shown = Outside::new(path.display().to_string());
         if !path.exists() {
-            return Err(Problem::new(Kind::NotFound, format!("there is no journal {shown}"))
-                .hint("the next command makes one"));
+            return Err(
+                Problem::new(Kind::NotFound, format!("there is no journal {shown}"))
+                    .hint("the next command makes one"),
+            );
         }
         if let Some(run) = lock::any_running(&folder.join("locks")) {
             return Err(Problem::new(
@@ -189,8 +191,9 @@ fn copy_rows(
 ) -> rusqlite::Result<()> {
     let names = columns.join(", ");
     let places = vec!["?"; columns.len()].join(", ");
-    let mut insert =
-        to.prepare(&format!("INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})"))?;
+    let mut insert = to.prepare(&format!(
+        "INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})"
+    ))?;
     let mut select = old.prepare(&format!("SELECT {names} FROM {table} ORDER BY rowid {order}"))?;
     let mut found = select.query([])?;
     while let Some(row) = found.next()? {

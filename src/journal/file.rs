@@ -145,7 +145,9 @@ impl Journal {
         };
         let connection = match reading {
             Some(connection) => connection,
-            None => Connection::open_in_memory().map_err(|error| unusable(&Outside::new("in memory"), &error))?,
+            None => {
+                Connection::open_in_memory().map_err(|error| unusable(&Outside::new("in memory"), &error))?
+            }
         };
         Ok(Self::on(connection, folder, world, Some(limit)))
     }
@@ -162,7 +164,9 @@ impl Journal {
 
     /// Why the journal is not used, or not written; what was noticed of it when it was opened.
     pub fn notice(&self) -> Option<&Problem> {
-        self.limit.as_ref().map_or(self.notice.as_ref(), |limit| Some(&limit.problem))
+        self.limit
+            .as_ref()
+            .map_or(self.notice.as_ref(), |limit| Some(&limit.problem))
     }
 
     /// Refuses where nothing can be written.
@@ -170,7 +174,9 @@ impl Journal {
     /// # Errors
     /// The reason.
     pub fn check_writable(&self) -> Result<(), Problem> {
-        self.limit.as_ref().map_or(Ok(()), |limit| Err(limit.problem.clone()))
+        self.limit
+            .as_ref()
+            .map_or(Ok(()), |limit| Err(limit.problem.clone()))
     }
 
     /// Reads every page of the file and compares them. Takes time in proportion to its size.
@@ -284,7 +290,9 @@ fn lost_commits(journal: &Journal, path: &Path) -> Option<Problem> {
     let (identity, counted) = text.trim().split_once(' ')?;
     let counted: i64 = counted.parse().ok()?;
     let (name, commits) = schema::commits(&journal.connection()).ok()?;
-    let lost = counted.checked_sub(commits).filter(|lost| *lost > 0 && name == identity)?;
+    let lost = counted
+        .checked_sub(commits)
+        .filter(|lost| *lost > 0 && name == identity)?;
     Some(
         Problem::new(
             Kind::Machine,

@@ -37,12 +37,14 @@ pub fn is_running(folder: &Path, run: &RunId) -> bool {
 /// A run that a living process works on, in any environment whose locks are under `folder`.
 pub(super) fn any_running(folder: &Path) -> Option<String> {
     let files = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
-    files(folder).flat_map(|world| files(&world.path())).find_map(|entry| {
-        let name = entry.file_name();
-        let run = name.to_str()?.strip_prefix("run-")?.strip_suffix(".lock")?;
-        let file = File::open(entry.path()).ok()?;
-        matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)).then(|| run.to_owned())
-    })
+    files(folder)
+        .flat_map(|world| files(&world.path()))
+        .find_map(|entry| {
+            let name = entry.file_name();
+            let run = name.to_str()?.strip_prefix("run-")?.strip_suffix(".lock")?;
+            let file = File::open(entry.path()).ok()?;
+            matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)).then(|| run.to_owned())
+        })
 }
 
 /// Options that make a file which others cannot read.

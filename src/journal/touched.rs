@@ -85,7 +85,10 @@ pub(super) fn keep(
     for row in rows(plan).into_iter().chain(replaced) {
         insert.execute(params![world, row.charm, row.channel, row.base, run, at])?;
     }
-    connection.execute("UPDATE touched_row SET begun_at = ?2 WHERE run = ?1", params![run, at])?;
+    connection.execute(
+        "UPDATE touched_row SET begun_at = ?2 WHERE run = ?1",
+        params![run, at],
+    )?;
     Ok(())
 }
 

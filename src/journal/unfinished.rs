@@ -76,7 +76,11 @@ fn overtakes(later: &RunRecord, run: &RunRecord) -> bool {
         return false;
     }
     let subjects = run.plan.subjects();
-    later.plan.subjects().iter().any(|subject| subjects.contains(subject))
+    later
+        .plan
+        .subjects()
+        .iter()
+        .any(|subject| subjects.contains(subject))
 }
 
 /// An unfinished run and those after it that may have taken its place.
@@ -184,8 +188,10 @@ impl Journal {
                     continue;
                 };
                 for candidate in candidates.iter_mut() {
-                    let both_rotate =
-                        matches!((&intent, &candidate.intent), (Intent::Rotate(_), Intent::Rotate(_)));
+                    let both_rotate = matches!(
+                        (&intent, &candidate.intent),
+                        (Intent::Rotate(_), Intent::Rotate(_))
+                    );
                     if (&started_at, &id) > (&candidate.started_at, &candidate.id.0)
                         && workspace == candidate.workspace
                         && (both_rotate || repeats(&intent, &candidate.intent))
@@ -262,7 +268,11 @@ mod tests {
             target: secret.parse().unwrap(),
             before: None,
         };
-        run.plan.steps = vec![crate::plan::Step::new(crate::plan::StepId("s".to_owned()), op, "s")];
+        run.plan.steps = vec![crate::plan::Step::new(
+            crate::plan::StepId("s".to_owned()),
+            op,
+            "s",
+        )];
         if let Intent::Rotate(intent) = &mut run.plan.intent {
             intent.targets = [secret.parse().unwrap()].into();
         }
@@ -271,15 +281,26 @@ mod tests {
 
     #[test]
     fn every_run_that_did_not_end_well_can_be_resumed() {
-        for outcome in [None, Some(Outcome::Failed), Some(Outcome::Unknown), Some(Outcome::Cancelled)] {
-            for mut run in [publish("a", "2024-05-01", outcome), rotation("a", "o/r:T", outcome)] {
+        for outcome in [
+            None,
+            Some(Outcome::Failed),
+            Some(Outcome::Unknown),
+            Some(Outcome::Cancelled),
+        ] {
+            for mut run in [
+                publish("a", "2024-05-01", outcome),
+                rotation("a", "o/r:T", outcome),
+            ] {
                 assert_eq!(run.state(), RunState::Unfinished, "{outcome:?}");
                 run.running = true;
                 assert_eq!(run.state(), RunState::Running);
             }
         }
         for outcome in [Outcome::Done, Outcome::Partly] {
-            assert_eq!(publish("a", "2024-05-01", Some(outcome)).state(), RunState::Finished);
+            assert_eq!(
+                publish("a", "2024-05-01", Some(outcome)).state(),
+                RunState::Finished
+            );
         }
     }
 
@@ -316,7 +337,10 @@ mod tests {
             publish("a", "2024-05-01", Some(Outcome::Failed)),
             rotation("r", "o/r:T", None),
         ];
-        let ids: Vec<String> = waiting("legend", &runs).iter().map(|run| run.run.to_string()).collect();
+        let ids: Vec<String> = waiting("legend", &runs)
+            .iter()
+            .map(|run| run.run.to_string())
+            .collect();
         assert_eq!(ids, ["a", "b", "c"]);
         assert_eq!(waiting("other", &runs), []);
     }

@@ -13,8 +13,8 @@ use futures_util::StreamExt;
 use url::Url;
 
 use super::{Observer, sources};
-use crate::journal::{Journal, Outcome, RunRecord};
 use crate::domain::{GitHubRepository, Kind, Observed, Outside, Problem, Snapshot};
+use crate::journal::{Journal, Outcome, RunRecord};
 use crate::plan::doctor::{
     Examination, JournalFault, KeyringStanding, LoginProof, OpenRun, Reach, Requests, StateFolder, Workflows,
 };

@@ -157,11 +157,7 @@ pub async fn run(order: Order) -> Result<RunRecord, Problem> {
 
 /// The record of a run whose journal could no longer be written because of `problem`, from what
 /// was `kept`. A step that was begun and whose end is not kept may have been done.
-fn unrecorded(
-    order: &Order,
-    kept: Result<Option<RunRecord>, Problem>,
-    problem: Problem,
-) -> RunRecord {
+fn unrecorded(order: &Order, kept: Result<Option<RunRecord>, Problem>, problem: Problem) -> RunRecord {
     let mut record = kept.ok().flatten().unwrap_or_else(|| RunRecord {
         id: order.id.clone(),
         actor: Outside::new(super::session::actor()),

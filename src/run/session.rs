@@ -221,7 +221,9 @@ impl Session {
         if let Some(later) = &record.replaced_by {
             return Err(Problem::new(
                 Kind::Refused,
-                format!("run {run} was replaced by run {later}, which began later: there is nothing to resume"),
+                format!(
+                    "run {run} was replaced by run {later}, which began later: there is nothing to resume"
+                ),
             )
             .hint(format!("run it again: {}", record.plan.command)));
         }
@@ -266,7 +268,12 @@ impl Session {
         let holder = format!("{actor} since {} (run {id})", now.format("%Y-%m-%d %H:%M:%S UTC"));
         let locks = SubjectLocks::take(&self.journal.locks(), &subjects, &id, &holder)?;
         // Only now, with the locks held, is it certain that open runs are dead ones.
-        for open in self.journal.unfinished_runs()?.into_iter().filter(RunRecord::is_uncertain) {
+        for open in self
+            .journal
+            .unfinished_runs()?
+            .into_iter()
+            .filter(RunRecord::is_uncertain)
+        {
             let shared = open
                 .plan
                 .subjects()

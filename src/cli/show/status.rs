@@ -7,8 +7,8 @@ use super::{charm_names, rows, serving, upstream_sources, warn};
 use crate::cli::output::Output;
 use crate::cli::{Ending, tables};
 use crate::domain::ReleaseName;
-use crate::plan::evidence::{self, Published};
 use crate::journal::RunId;
+use crate::plan::evidence::{self, Published};
 use crate::run::Session;
 
 /// Names of releases that stand in its line; of more their number.

@@ -423,7 +423,9 @@ pub(super) fn resume_here(model: &Model) -> Availability {
 }
 
 fn may_resume(model: &Model, run: &crate::journal::RunId, state: State) -> Availability {
-    let replaced = model.record(run).is_some_and(|record| record.replaced_by.is_some());
+    let replaced = model
+        .record(run)
+        .is_some_and(|record| record.replaced_by.is_some());
     match state {
         state if !state.waits() || replaced => Hidden,
         _ if model.setting.read_only => Disabled(READ_ONLY),

@@ -97,7 +97,9 @@ impl Told {
     }
 
     fn changes(&self) -> Vec<ChannelChange> {
-        self.journal.changes_for(&RolledBack::Run(self.run.clone())).unwrap()
+        self.journal
+            .changes_for(&RolledBack::Run(self.run.clone()))
+            .unwrap()
     }
 }
 
@@ -193,7 +195,10 @@ fn a_plan_made_anew_does_not_forget_what_the_first_one_changed() {
     told.journal.begin(&told.run, "ann", &second, at(6)).unwrap();
     assert_eq!(told.changes().len(), 2, "each is told once");
     let elsewhere = Journal::open(told.journal.folder(), "another world").unwrap();
-    assert_eq!(elsewhere.changes_for(&RolledBack::Run(told.run.clone())).unwrap(), []);
+    assert_eq!(
+        elsewhere.changes_for(&RolledBack::Run(told.run.clone())).unwrap(),
+        []
+    );
 }
 
 #[test]
@@ -242,7 +247,11 @@ fn long_journal(runs: i64) -> Told {
     told.ends("release/a", Some(StepOutcome::Done), &Made::default());
     told.journal.end(&told.run, Outcome::Done, None, at(3)).unwrap();
     for number in 0..runs {
-        let plan = plan(vec![release("a", Some(serving(49, u64::try_from(number).unwrap())), seven())]);
+        let plan = plan(vec![release(
+            "a",
+            Some(serving(49, u64::try_from(number).unwrap())),
+            seven(),
+        )]);
         let id = RunId(format!("n{number:05}"));
         let step = StepId("release/a".to_owned());
         let begun = at(10 + 10 * number);

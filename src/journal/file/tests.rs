@@ -19,7 +19,14 @@ fn plan() -> Plan {
     };
     let steps = vec![Step::new(StepId("release/a".to_owned()), op, "a")];
     let intent = Intent::Publish(PublishIntent::of("2025-01-27".parse().unwrap()));
-    Plan::new("legend", "w", "Publish".to_owned(), intent, steps, "yes".to_owned())
+    Plan::new(
+        "legend",
+        "w",
+        "Publish".to_owned(),
+        intent,
+        steps,
+        "yes".to_owned(),
+    )
 }
 
 fn at(minute: i64) -> DateTime<Utc> {
@@ -36,7 +43,14 @@ fn fill(folder: &Path, runs: i64) {
         journal.step_begins(&id, &step, at(2 * number)).unwrap();
         let done = crate::journal::StepOutcome::Done;
         journal
-            .step_ends(&id, &step, done, &crate::journal::Made::default(), None, at(2 * number))
+            .step_ends(
+                &id,
+                &step,
+                done,
+                &crate::journal::Made::default(),
+                None,
+                at(2 * number),
+            )
             .unwrap();
         journal.end(&id, Outcome::Done, None, at(2 * number + 1)).unwrap();
     }
@@ -65,11 +79,22 @@ fn a_journal_of_a_newer_program_is_not_written_and_its_version_is_named() {
     let problem = Journal::open(folder.path(), "w").map(drop).unwrap_err();
     assert_eq!(problem.kind, Kind::Refused);
     assert!(problem.summary.as_str().contains("windlass 7.2.0"), "{problem}");
-    assert!(problem.hints[0].as_str().contains("install windlass 7.2.0"), "{problem:?}");
+    assert!(
+        problem.hints[0].as_str().contains("install windlass 7.2.0"),
+        "{problem:?}"
+    );
     let journal = Journal::open_as_possible(folder.path(), "w").unwrap();
     assert_eq!(journal.check_writable().unwrap_err(), problem);
-    assert_eq!(journal.runs(10).unwrap_err(), problem, "its rows may mean something else");
-    assert!(journal.begin(&RunId("x".to_owned()), "ann", &plan(), at(1)).is_err());
+    assert_eq!(
+        journal.runs(10).unwrap_err(),
+        problem,
+        "its rows may mean something else"
+    );
+    assert!(
+        journal
+            .begin(&RunId("x".to_owned()), "ann", &plan(), at(1))
+            .is_err()
+    );
     drop(journal);
     assert_eq!(bytes(folder.path()), before);
     assert_eq!(Journal::set_aside(folder.path(), at(0)).unwrap_err(), problem);
@@ -115,7 +140,10 @@ fn older(folder: &Path, version: usize) {
             .unwrap();
     }
     connection
-        .execute("INSERT INTO release_seen VALUES ('w', 'o/r', 'x', '{}', '2025-01-01T00:00:00Z')", [])
+        .execute(
+            "INSERT INTO release_seen VALUES ('w', 'o/r', 'x', '{}', '2025-01-01T00:00:00Z')",
+            [],
+        )
         .unwrap();
     if version >= 2 {
         connection
@@ -127,7 +155,9 @@ fn older(folder: &Path, version: usize) {
             .unwrap();
     }
     if version >= 3 {
-        connection.execute("INSERT INTO rolled_back VALUES ('r1', 'r2')", []).unwrap();
+        connection
+            .execute("INSERT INTO rolled_back VALUES ('r1', 'r2')", [])
+            .unwrap();
     }
     connection
         .pragma_update(None, "user_version", i64::try_from(version).unwrap())
@@ -143,10 +173,15 @@ fn an_upgrade_from_every_older_schema_keeps_everything() {
         assert_eq!(journal.notice(), None, "from {version}");
         let runs = journal.runs(10).unwrap();
         assert_eq!(runs.len(), 2, "from {version}");
-        assert!(runs.iter().all(|run| run.steps[0].attempts == 1 && run.plan == plan()));
+        assert!(
+            runs.iter()
+                .all(|run| run.steps[0].attempts == 1 && run.plan == plan())
+        );
         assert_eq!(runs[1].rolled_back_by.is_some(), version >= 3, "from {version}");
         assert_eq!(journal.lineage().unwrap().len(), usize::from(version >= 2));
-        let changes = journal.changes_for(&RolledBack::Run(RunId("r2".to_owned()))).unwrap();
+        let changes = journal
+            .changes_for(&RolledBack::Run(RunId("r2".to_owned())))
+            .unwrap();
         assert_eq!(changes.len(), 2, "both runs changed the row: from {version}");
         let seen: i64 = journal
             .connection()
@@ -155,7 +190,9 @@ fn an_upgrade_from_every_older_schema_keeps_everything() {
         assert_eq!(seen, 1);
         let found = schema::version(&journal.connection()).unwrap();
         assert_eq!(found, schema::VERSION);
-        journal.begin(&RunId("r3".to_owned()), "ann", &plan(), at(1)).unwrap();
+        journal
+            .begin(&RunId("r3".to_owned()), "ann", &plan(), at(1))
+            .unwrap();
     }
 }
 
@@ -168,7 +205,8 @@ fn a_damaged_file_is_named_and_everything_that_can_be_read_of_it_is_saved() {
     };
     let headless = |bytes: &mut Vec<u8>| bytes[..100].fill(0);
     type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
-    let cases: [(&str, Damage<'_>, usize); 3] = [("cut", &cut, 1), ("torn", &torn, 60), ("headless", &headless, 80)];
+    let cases: [(&str, Damage<'_>, usize); 3] =
+        [("cut", &cut, 1), ("torn", &torn, 60), ("headless", &headless, 80)];
     for (name, damage, least) in cases {
         let folder = tempfile::tempdir().unwrap();
         fill(folder.path(), 80);
@@ -176,12 +214,25 @@ fn a_damaged_file_is_named_and_everything_that_can_be_read_of_it_is_saved() {
         damage(&mut content);
         std::fs::write(folder.path().join(FILE), &content).unwrap();
         let journal = Journal::open_as_possible(folder.path(), "w").unwrap();
-        let problem = journal.check_writable().and_then(|()| journal.check_pages()).unwrap_err();
-        assert!(problem.summary.as_str().contains("is damaged"), "{name}: {problem}");
-        assert!(problem.hints[0].as_str().contains("--set-journal-aside"), "{name}");
+        let problem = journal
+            .check_writable()
+            .and_then(|()| journal.check_pages())
+            .unwrap_err();
+        assert!(
+            problem.summary.as_str().contains("is damaged"),
+            "{name}: {problem}"
+        );
+        assert!(
+            problem.hints[0].as_str().contains("--set-journal-aside"),
+            "{name}"
+        );
         drop(journal);
         let aside = Journal::set_aside(folder.path(), at(0)).unwrap();
-        assert_eq!(std::fs::read(&aside.kept_as).unwrap(), content, "{name}: kept as it was");
+        assert_eq!(
+            std::fs::read(&aside.kept_as).unwrap(),
+            content,
+            "{name}: kept as it was"
+        );
         let journal = Journal::open(folder.path(), "w").unwrap();
         journal.check_pages().unwrap();
         let runs = journal.runs(100).unwrap();
@@ -208,7 +259,9 @@ fn a_lost_wal_file_is_noticed_until_the_next_write() {
     let notice = journal.notice().unwrap();
     assert!(notice.summary.as_str().contains("lacks the last"), "{notice}");
     assert!(journal.check_writable().is_ok());
-    journal.begin(&RunId("x".to_owned()), "ann", &plan(), at(9)).unwrap();
+    journal
+        .begin(&RunId("x".to_owned()), "ann", &plan(), at(9))
+        .unwrap();
     drop(journal);
     assert_eq!(Journal::open(folder.path(), "w").unwrap().notice(), None);
 }
@@ -217,7 +270,9 @@ fn a_lost_wal_file_is_noticed_until_the_next_write() {
 fn an_emptied_wal_file_of_a_killed_process_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let journal = Journal::open(folder.path(), "w").unwrap();
-    journal.begin(&RunId("x".to_owned()), "ann", &plan(), at(1)).unwrap();
+    journal
+        .begin(&RunId("x".to_owned()), "ann", &plan(), at(1))
+        .unwrap();
     // Copied while it is open, as a killed process leaves it.
     let killed = tempfile::tempdir().unwrap();
     for file in [FILE, "journal.db-wal", MARK] {
@@ -229,8 +284,15 @@ fn an_emptied_wal_file_of_a_killed_process_is_noticed() {
         std::fs::copy(folder.path().join(file), emptied.path().join(file)).unwrap();
     }
     std::fs::write(emptied.path().join("journal.db-wal"), "").unwrap();
-    let notice = Journal::open(emptied.path(), "w").unwrap().notice().cloned().unwrap();
-    assert!(notice.summary.as_str().contains("-wal file was emptied"), "{notice}");
+    let notice = Journal::open(emptied.path(), "w")
+        .unwrap()
+        .notice()
+        .cloned()
+        .unwrap();
+    assert!(
+        notice.summary.as_str().contains("-wal file was emptied"),
+        "{notice}"
+    );
 }
 
 #[test]
@@ -270,7 +332,9 @@ fn what_cannot_be_written_is_read() {
     let journal = Journal::open_as_possible(folder.path(), "w").unwrap();
     assert!(journal.check_writable().is_err());
     assert_eq!(journal.runs(10).unwrap().len(), 2);
-    let release = crate::domain::Release::from_manifest("2024-04-01".parse().unwrap(), b"{\"core\": {\"a\": \"1\"}}").unwrap();
+    let release =
+        crate::domain::Release::from_manifest("2024-04-01".parse().unwrap(), b"{\"core\": {\"a\": \"1\"}}")
+            .unwrap();
     assert_eq!(journal.withdrawn("o/r", &[release], at(0)).unwrap(), []);
 }
 
@@ -293,9 +357,9 @@ fn a_full_disk_stops_a_write_and_the_hint_keeps_the_run() {
     made.note = Some(Outside::capped("x".repeat(4000), 4000));
     let many = |number: i64| {
         let step = StepId("release/a".to_owned());
-        journal.step_made(&id, &step, &made).and_then(|()| {
-            journal.begin(&RunId(format!("y{number}")), "ann", &plan(), at(number))
-        })
+        journal
+            .step_made(&id, &step, &made)
+            .and_then(|()| journal.begin(&RunId(format!("y{number}")), "ann", &plan(), at(number)))
     };
     let problem = (0..200).find_map(|number| many(number).err()).unwrap();
     let hints: Vec<&str> = problem.hints.iter().map(Outside::as_str).collect();
