@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::git::saved;
 use super::objects::Kind;
 use super::reply::{Call, Reply};
+use super::run_files;
 use super::runs;
 use super::shapes::{node, number, time};
 use super::store::{Repo, Store};
@@ -45,6 +46,9 @@ pub(super) fn serve(
             runs::dispatch(store, name, url, call, &file)
         }
         ("GET" | "HEAD", ["runs"]) => Ok(runs::list(repo, name, call, None)),
+        ("GET" | "HEAD", ["artifacts"]) => Ok(Reply::counted(call, "artifacts", Vec::new())),
+        ("GET" | "HEAD", ["caches"]) => Ok(Reply::counted(call, "actions_caches", Vec::new())),
+        ("GET" | "HEAD", ["runs", id, "blob", signed]) => run_files::archive(repo, name, call, id, signed),
         ("GET" | "HEAD", ["jobs", id, rest @ ..]) => runs::job_of(repo, name, call, id, rest),
         (_, ["runs", id, rest @ ..]) => runs::one(store, name, call, id, rest),
         ("PUT", ["workflows", id, what @ ("enable" | "disable")]) => {

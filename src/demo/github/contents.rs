@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::git::{people, saved, wrapped};
 use super::objects::{Commit, Entry, Kind, Objects};
 use super::reply::{Call, Reply};
+use super::settings;
 use super::shapes;
 use super::store::{Repo, Store};
 
@@ -41,6 +42,9 @@ pub(super) fn read(repo: &Repo, url: &str, call: &Call, rest: &[&str]) -> Result
         }
         ["branches", name @ ..] => branch(repo, url, &name.join("/")),
         ["releases" | "tags"] => Ok(Reply::list(call, Vec::new())),
+        ["compare", range @ ..] => settings::compare(repo, url, call, &range.join("/")),
+        ["environments", rest @ ..] => settings::environments(rest),
+        ["check-runs", _, "annotations"] => Ok(Reply::list(call, Vec::new())),
         _ => Err(Reply::not_found()),
     }
 }
@@ -92,6 +96,17 @@ fn commits(repo: &Repo, url: &str, call: &Call) -> Result<Reply, Reply> {
 fn whole_commit(objects: &Objects, url: &str, id: &str) -> Option<Value> {
     let commit = objects.commit(id)?;
     let mut document = shapes::commit(url, id, &commit);
+    let parent = commit.parents.first().and_then(|parent| objects.commit(parent));
+    let changed = changed_files(objects, url, parent.as_ref(), id);
+    let sum = |key: &str| changed.iter().filter_map(|file| file[key].as_u64()).sum::<u64>();
+    let (added, removed) = (sum("additions"), sum("deletions"));
+    document["stats"] = json!({"total": added + removed, "additions": added, "deletions": removed});
+    document["files"] = Value::Array(changed);
+    Some(document)
+}
+
+/// The files in which commit `id` differs from `before`, as lists of changed files have them.
+pub(super) fn changed_files(objects: &Objects, url: &str, before: Option<&Commit>, id: &str) -> Vec<Value> {
     let files = |tree: Option<&str>| {
         let mut entries = Vec::new();
         if let Some(tree) = tree {
@@ -102,9 +117,8 @@ fn whole_commit(objects: &Objects, url: &str, id: &str) -> Option<Value> {
             .filter(|(_, entry)| !entry.is_tree())
             .collect::<BTreeMap<String, Entry>>()
     };
-    let parent = commit.parents.first().and_then(|parent| objects.commit(parent));
-    let old = files(parent.as_ref().map(|parent| parent.tree.as_str()));
-    let new = files(Some(&commit.tree));
+    let old = files(before.map(|parent| parent.tree.as_str()));
+    let new = files(objects.commit(id).as_ref().map(|commit| commit.tree.as_str()));
     let lines = |entry: Option<&Entry>| {
         let data = entry
             .and_then(|entry| objects.get(&entry.id, Kind::Blob))
@@ -115,7 +129,6 @@ fn whole_commit(objects: &Objects, url: &str, id: &str) -> Option<Value> {
             .collect::<Vec<_>>()
     };
     let mut changed = Vec::new();
-    let (mut added, mut removed) = (0, 0);
     let page = url.split_once("/repos/").map_or("", |(_, path)| path);
     for path in old
         .keys()
@@ -128,8 +141,6 @@ fn whole_commit(objects: &Objects, url: &str, id: &str) -> Option<Value> {
         let (from, to) = (lines(before), lines(after));
         let plus = to.iter().filter(|line| !from.contains(line)).count();
         let minus = from.iter().filter(|line| !to.contains(line)).count();
-        added += plus;
-        removed += minus;
         let status = match (before, after) {
             (None, _) => "added",
             (_, None) => "removed",
@@ -147,9 +158,7 @@ fn whole_commit(objects: &Objects, url: &str, id: &str) -> Option<Value> {
             "contents_url": format!("{url}/contents/{path}?ref={id}"),
         }));
     }
-    document["stats"] = json!({"total": added + removed, "additions": added, "deletions": removed});
-    document["files"] = Value::Array(changed);
-    Some(document)
+    changed
 }
 
 fn content(repo: &Repo, url: &str, call: &Call, path: &str) -> Result<Reply, Reply> {

@@ -275,6 +275,15 @@ fn new_ref(objects: &mut Objects, url: &str, body: &Value) -> Result<Reply, Repl
     if objects.commit(id).is_none() {
         return Err(Reply::fail(422, "Object does not exist"));
     }
+    // Git keeps a branch as a file, so `a/b` cannot be beside `a`.
+    let below = |long: &str, short: &str| long.strip_prefix(short).is_some_and(|rest| rest.starts_with('/'));
+    if objects
+        .refs
+        .keys()
+        .any(|known| below(name, known) || below(known, name))
+    {
+        return Err(Reply::fail(422, "Reference update failed"));
+    }
     objects.refs.insert(name.to_owned(), id.to_owned());
     Ok(Reply::created(shapes::reference(url, name, id)))
 }

@@ -21,18 +21,23 @@ use crate::domain::{Kind, Problem};
 
 mod access;
 mod actions;
+mod clone;
 mod contents;
 mod git;
 mod graphql;
+mod graphql_types;
 mod manifests;
 mod objects;
 mod organizations;
 mod packages;
+mod query;
 mod quota;
 mod reply;
+mod run_files;
 mod runs;
 mod secrets;
 mod seed;
+mod settings;
 mod shapes;
 mod store;
 #[cfg(test)]
@@ -178,7 +183,21 @@ impl GitHub {
                 self.store().and_then(|store| graphql::serve(&store, call))
             }
             ["rate_limit"] => Ok(Reply::ok(self.quota.document(call.signed_in))),
+            ["user", "orgs"] if call.signed_in => {
+                let mine = vec![shapes::organization(&call.base, store::ORGANIZATION)];
+                Ok(Reply::list(call, mine))
+            }
+            ["user", "orgs"] => Err(Reply::fail(401, "Requires authentication")),
+            ["users", login] if login.eq_ignore_ascii_case(LOGIN) => self.account(call),
+            ["orgs", org] if org.eq_ignore_ascii_case(store::ORGANIZATION) => self.organization(call),
             ["repos", owner, name, rest @ ..] => self.repository(call, owner, name, rest),
+            [owner, name, rest @ ..] if name.ends_with(".git") && call.method == "GET" => {
+                self.store().and_then(|store| {
+                    let full = store.name_of(owner, name.trim_end_matches(".git"));
+                    let repo = full.and_then(|full| store.repo(&full));
+                    clone::serve(repo.ok_or_else(Reply::not_found)?, rest)
+                })
+            }
             ["repositories", id, rest @ ..] => self.numbered(call, id, rest),
             ["orgs", org, "actions", "secrets", rest @ ..] => self
                 .store()
@@ -192,6 +211,11 @@ impl GitHub {
         if !call.signed_in {
             return Err(Reply::fail(401, "Requires authentication"));
         }
+        self.account(call)
+    }
+
+    /// The operator's public profile.
+    fn account(&self, call: &Call) -> Result<Reply, Reply> {
         let mut body = shapes::account(&call.base, LOGIN);
         let born = shapes::time(self.store()?.born());
         if let (Some(body), serde_json::Value::Object(rest)) = (
@@ -205,6 +229,20 @@ impl GitHub {
             body.extend(rest);
         }
         Ok(Reply::ok(body))
+    }
+
+    fn organization(&self, call: &Call) -> Result<Reply, Reply> {
+        if let Some(token) = &call.token {
+            token.enters(store::ORGANIZATION)?;
+        }
+        let store = self.store()?;
+        let count = store.names().count();
+        Ok(Reply::ok(shapes::whole_organization(
+            &call.base,
+            store::ORGANIZATION,
+            count,
+            store.born(),
+        )))
     }
 
     /// A repository by the number that it keeps when it is renamed.
@@ -231,6 +269,7 @@ impl GitHub {
             };
             let permission = match rest {
                 ["actions", "secrets", ..] => "secrets",
+                ["actions", "variables", ..] => "actions_variables",
                 ["actions", ..] => "actions",
                 _ => "contents",
             };
@@ -269,6 +308,8 @@ impl GitHub {
                 token.may("repo", "secrets")?;
                 Ok(organizations::seen_by(&mut store, &name, call))
             }
+            ["actions", "variables", rest @ ..] => settings::variables(&mut store, &name, call, rest),
+            ["collaborators", rest @ ..] if reads => settings::collaborators(&name, call, rest),
             ["actions", rest @ ..] => actions::serve(&mut store, &name, &repo_url, call, rest),
             rest if reads => contents::read(
                 store.repo(&name).ok_or_else(Reply::not_found)?,

@@ -3,6 +3,7 @@
 //! Owns one repository's object store in memory. Knows no HTTP and no files; `store` keeps it.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,17 @@ impl Objects {
     /// Bytes of a blob, for sizes.
     pub(super) fn size(&self, id: &str) -> usize {
         self.objects.get(id).map_or(0, |object| object.data.len())
+    }
+
+    /// An object as git keeps it in a file: its head and its bytes, compressed.
+    pub(super) fn loose(&self, id: &str) -> Option<Vec<u8>> {
+        let object = self.objects.get(id)?;
+        let level = flate2::Compression::fast();
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), level);
+        let head = format!("{} {}\0", object.kind.name(), object.data.len());
+        packed.write_all(head.as_bytes()).ok()?;
+        packed.write_all(&object.data).ok()?;
+        packed.finish().ok()
     }
 
     pub(super) fn has(&self, id: &str) -> bool {

@@ -23,11 +23,8 @@ pub(super) async fn serve(
         return Err(Reply::fail(401, "Requires authentication"));
     }
     let mine = format!("{owner}/");
-    let names: Vec<String> = ghcr
-        .repositories()
-        .into_iter()
-        .filter(|name| name.starts_with(&mine))
-        .collect();
+    let mut names = ghcr.repositories();
+    names.retain(|name| name.starts_with(&mine) && ghcr.is_package(name));
     match (call.method.as_str(), rest) {
         ("GET", []) => {
             if call.get("package_type") != Some("container") {
@@ -39,6 +36,9 @@ pub(super) async fn serve(
             let mut packages = Vec::new();
             for name in &names {
                 let document = package(ghcr, call, owner, name).await?;
+                if document["version_count"] == 0 {
+                    continue;
+                }
                 if call
                     .get("visibility")
                     .is_none_or(|wanted| document["visibility"] == wanted)
@@ -65,10 +65,12 @@ async fn one(
     name: &str,
     rest: &[&str],
 ) -> Result<Reply, Reply> {
-    if let ("GET", []) = (call.method.as_str(), rest) {
-        return Ok(Reply::ok(package(ghcr, call, owner, name).await?));
-    }
     let all = ghcr.versions(name).await.map_err(refused)?;
+    let alive: Vec<&Version> = all.iter().filter(|version| !version.withdrawn).collect();
+    // A package that was deleted is there only to be restored.
+    if alive.is_empty() && !matches!(rest, [.., "restore"]) {
+        return Err(Reply::fail(404, "Package not found."));
+    }
     let find = |id: &str, withdrawn: bool| {
         let found = all
             .iter()
@@ -76,6 +78,19 @@ async fn one(
         found.ok_or_else(|| Reply::fail(404, "Package not found."))
     };
     match (call.method.as_str(), rest) {
+        ("GET", []) => Ok(Reply::ok(package(ghcr, call, owner, name).await?)),
+        ("DELETE", []) => {
+            for version in alive {
+                ghcr.withdraw(name, version.digest).map_err(refused)?;
+            }
+            Ok(Reply::no_content())
+        }
+        ("POST", ["restore"]) if alive.is_empty() => {
+            for version in &all {
+                ghcr.bring_back(name, version.digest).map_err(refused)?;
+            }
+            Ok(Reply::no_content())
+        }
         ("GET", ["versions"]) => {
             let withdrawn = call.get("state") == Some("deleted");
             let shown = all.iter().filter(|version| version.withdrawn == withdrawn);

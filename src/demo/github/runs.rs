@@ -14,6 +14,7 @@ use super::LOGIN;
 use super::git::saved;
 use super::objects::Kind;
 use super::reply::{Call, Reply};
+use super::run_files;
 use super::shapes::{account, node, number, repository, time};
 use super::store::{Repo, Store};
 
@@ -23,7 +24,7 @@ const ENDS: i64 = 4;
 /// Runner images that GitHub has removed, and when.
 const REMOVED: [(&str, &str); 2] = [("ubuntu-18.04", "2023-04-01"), ("ubuntu-20.04", "2025-04-15")];
 /// Seconds for which the address of a log is good.
-const LOG_LIVES: i64 = 60;
+pub(super) const LOG_LIVES: i64 = 60;
 
 /// A run as kept.
 #[derive(Clone, Serialize, Deserialize)]
@@ -45,7 +46,7 @@ pub(super) struct Run {
 
 impl Run {
     /// Status, conclusion and the time of the last change.
-    fn state(&self, now: DateTime<Utc>) -> (&'static str, Option<&'static str>, DateTime<Utc>) {
+    pub(super) fn state(&self, now: DateTime<Utc>) -> (&'static str, Option<&'static str>, DateTime<Utc>) {
         if let Some(at) = self.cancelled {
             return ("completed", Some("cancelled"), at);
         }
@@ -231,6 +232,22 @@ pub(super) fn one(
             let run = &repo.runs[at];
             Ok(Reply::counted(call, "jobs", vec![job(repo, name, call, run)]))
         }
+        ("GET" | "HEAD", ["attempts", attempt, rest @ ..]) => {
+            let run = &repo.runs[at];
+            // Only the attempt at work is kept; an earlier one is not available.
+            if attempt.parse() != Ok(run.attempt) {
+                return Err(Reply::not_found());
+            }
+            match rest {
+                [] => Ok(Reply::ok(document(repo, name, call, run))),
+                ["jobs"] => Ok(Reply::counted(call, "jobs", vec![job(repo, name, call, run)])),
+                ["logs"] => run_files::logs(name, call, run),
+                _ => Err(Reply::not_found()),
+            }
+        }
+        ("GET" | "HEAD", ["logs"]) => run_files::logs(name, call, &repo.runs[at]),
+        ("GET" | "HEAD", ["artifacts"]) => Ok(Reply::counted(call, "artifacts", Vec::new())),
+        ("GET" | "HEAD", ["pending_deployments" | "approvals"]) => Ok(Reply::ok(json!([]))),
         ("POST", ["cancel"]) if status == "completed" => Err(Reply::fail(
             409,
             "Cannot cancel a workflow run that is completed.",
@@ -356,7 +373,7 @@ pub(super) fn job_of(repo: &Repo, name: &str, call: &Call, id: &str, rest: &[&st
 }
 
 /// What makes an address of a log hard to guess, as far as a toy needs it.
-fn signature(name: &str, id: u64, until: i64) -> String {
+pub(super) fn signature(name: &str, id: u64, until: i64) -> String {
     format!("{:x}", number(&format!("log {name} {id} {until}")))
 }
 
@@ -366,7 +383,7 @@ const fn id_of(run: &Run) -> u64 {
 }
 
 /// What the runner did, as it writes it.
-fn log(repo: &Repo, run: &Run) -> String {
+pub(super) fn log(repo: &Repo, run: &Run) -> String {
     let at = |second: i64| (run.started + Duration::seconds(second)).format("%Y-%m-%dT%H:%M:%S.0000000Z");
     if let Some(day) = removed(&run.runner) {
         let image = &run.runner;

@@ -52,6 +52,53 @@ pub(super) fn account(base: &str, login: &str) -> Value {
     })
 }
 
+/// An organization as lists of them have it.
+pub(super) fn organization(base: &str, login: &str) -> Value {
+    let url = format!("{base}/orgs/{login}");
+    json!({
+        "login": login,
+        "id": number(login),
+        "node_id": node("U", login),
+        "url": url,
+        "repos_url": format!("{url}/repos"),
+        "events_url": format!("{url}/events"),
+        "hooks_url": format!("{url}/hooks"),
+        "issues_url": format!("{url}/issues"),
+        "members_url": format!("{url}/members{{/member}}"),
+        "public_members_url": format!("{url}/public_members{{/member}}"),
+        "avatar_url": format!("https://avatars.githubusercontent.com/u/{}?v=4", number(login)),
+        "description": "Fintech Open Source Foundation",
+    })
+}
+
+/// An organization in full.
+pub(super) fn whole_organization(
+    base: &str,
+    login: &str,
+    repositories: usize,
+    since: DateTime<Utc>,
+) -> Value {
+    let mut body = organization(base, login);
+    let rest = json!({
+        "name": "FINOS",
+        "html_url": format!("https://github.com/{login}"),
+        "type": "Organization",
+        "has_organization_projects": true,
+        "has_repository_projects": true,
+        "public_repos": repositories,
+        "public_gists": 0,
+        "followers": 0,
+        "following": 0,
+        "created_at": time(since),
+        "updated_at": time(since),
+        "archived_at": null,
+    });
+    if let (Some(body), Value::Object(rest)) = (body.as_object_mut(), rest) {
+        body.extend(rest);
+    }
+    body
+}
+
 /// A repository; `permissions` only for those who are signed in.
 pub(super) fn repository(
     base: &str,

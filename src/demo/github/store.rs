@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::objects::Objects;
 use super::runs::Run;
+use super::settings::Variable;
 use super::shapes::{number, time};
 use super::vaults::{KeyPair, SharedVault, Vault, Vaults};
 use super::{Planted, seed};
@@ -42,6 +43,9 @@ pub(super) struct Repo {
     /// Secret name to the time it was first set.
     #[serde(default)]
     pub created: BTreeMap<String, String>,
+    /// Actions variables by name.
+    #[serde(default)]
+    pub variables: BTreeMap<String, Variable>,
 }
 
 impl Repo {
@@ -207,6 +211,11 @@ impl Store {
             .keys()
             .find(|known| known.eq_ignore_ascii_case(&wanted))
             .cloned()
+    }
+
+    /// Names of all repositories, as `owner/name`.
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.kept.repositories.keys()
     }
 
     /// Number of the repository that once had that name.

@@ -433,3 +433,124 @@ async fn validators_quota_and_refusals_are_github_s() {
         403
     );
 }
+
+#[tokio::test]
+async fn graphql_answers_what_a_query_selects() {
+    let world = world().await;
+    let ask = |query: &'static str, variables: Value| {
+        let world = &world;
+        async move {
+            let body = serde_json::json!({"query": query, "variables": variables});
+            world.send(Verb::POST, "/graphql", body).await.1
+        }
+    };
+    // As gh 2.103 asks before it dispatches a workflow or clones.
+    let info = "fragment repo on Repository { id databaseId name owner { login } defaultBranchRef { name } }
+        query RepositoryInfo($owner: String!, $name: String!) {
+          repository(owner: $owner, name: $name) { ...repo parent { ...repo } mergeCommitAllowed }
+        }";
+    let named = serde_json::json!({"owner": "finos", "name": "legend-juju-bundle"});
+    let answer = ask(info, named.clone()).await;
+    let repository = &answer["data"]["repository"];
+    assert_eq!(repository["defaultBranchRef"]["name"], "main");
+    assert_eq!(repository["parent"], Value::Null);
+    assert!(
+        repository["databaseId"].is_u64() && repository.get("url").is_none(),
+        "{answer}"
+    );
+    let missing = ask(info, serde_json::json!({"owner": "finos", "name": "nothing"})).await;
+    assert_eq!(missing["errors"][0]["type"], "NOT_FOUND");
+
+    let deep = "query($owner: String!, $name: String!, $n: Int = 2) {
+          viewer { login organizations(first: 5) { nodes { login } } }
+          repository(owner: $owner, name: $name) {
+            file: object(expression: \"edge:bundle.yaml\") { __typename ... on Blob { byteSize text } }
+            refs(refPrefix: \"refs/heads/\", first: $n) { totalCount nodes { name } pageInfo { hasNextPage endCursor } }
+          }
+        }";
+    let answer = ask(deep, named.clone()).await;
+    assert_eq!(answer["data"]["viewer"]["login"], LOGIN);
+    let repository = &answer["data"]["repository"];
+    assert_eq!(repository["file"]["__typename"], "Blob");
+    assert!(
+        repository["file"]["text"]
+            .as_str()
+            .unwrap()
+            .contains("finos-legend-bundle")
+    );
+    assert_eq!(repository["refs"]["nodes"].as_array().unwrap().len(), 2);
+    assert_eq!(repository["refs"]["pageInfo"]["hasNextPage"], true);
+
+    let unknown = ask("{ viewer { login shoeSize } }", Value::Null).await;
+    assert_eq!(
+        unknown["errors"][0]["message"],
+        "Field 'shoeSize' doesn't exist on type 'User'"
+    );
+    assert!(unknown.get("data").is_none());
+}
+
+#[tokio::test]
+async fn a_branch_cannot_be_a_folder_of_branches() {
+    let world = world().await;
+    let heads: Value = world.get(&format!("{BUNDLE}/git/ref/heads/edge")).await;
+    let sha = &heads["object"]["sha"];
+    for name in ["refs/heads/edge/sub", "refs/heads/edge/sub/sub"] {
+        let body = serde_json::json!({"ref": name, "sha": sha});
+        let (status, answer) = world.send(Verb::POST, &format!("{BUNDLE}/git/refs"), body).await;
+        assert_eq!(
+            (status, answer["message"].as_str()),
+            (422, Some("Reference update failed"))
+        );
+    }
+    for (name, status) in [
+        ("refs/heads/deep/er", 201),
+        ("refs/heads/deep", 422),
+        ("refs/heads/deeper", 201),
+    ] {
+        let body = serde_json::json!({"ref": name, "sha": sha});
+        assert_eq!(
+            world
+                .send(Verb::POST, &format!("{BUNDLE}/git/refs"), body)
+                .await
+                .0,
+            status,
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn variables_collaborators_and_comparisons_are_there() {
+    let world = world().await;
+    let orgs: Value = world.get("/user/orgs").await;
+    assert_eq!(orgs[0]["login"], "finos");
+    let variables = format!("{BUNDLE}/actions/variables");
+    let set = serde_json::json!({"name": "CHANNEL", "value": "edge"});
+    assert_eq!(world.send(Verb::POST, &variables, set.clone()).await.0, 201);
+    assert_eq!(world.send(Verb::POST, &variables, set).await.0, 409);
+    let one = format!("{variables}/channel");
+    let changed = serde_json::json!({"value": "beta"});
+    assert_eq!(world.send(Verb::PATCH, &one, changed).await.0, 204);
+    assert_eq!(world.get::<Value>(&one).await["value"], "beta");
+    assert_eq!(world.send(Verb::DELETE, &one, Value::Null).await.0, 204);
+    assert_eq!(world.get::<Value>(&variables).await["total_count"], 0);
+    let people: Value = world.get(&format!("{BUNDLE}/collaborators")).await;
+    assert_eq!(
+        (people[0]["login"].as_str(), people[0]["role_name"].as_str()),
+        (Some(LOGIN), Some("admin"))
+    );
+    let compared: Value = world
+        .get(&format!("{BUNDLE}/compare/main...release-2023-12-05"))
+        .await;
+    assert!(
+        ["ahead", "diverged"].contains(&compared["status"].as_str().unwrap()),
+        "{}",
+        compared["status"]
+    );
+    assert!(!compared["commits"].as_array().unwrap().is_empty());
+    let same: Value = world.get(&format!("{BUNDLE}/compare/main...main")).await;
+    assert_eq!(
+        (same["status"].as_str(), same["total_commits"].as_u64()),
+        (Some("identical"), Some(0))
+    );
+}

@@ -96,6 +96,8 @@ pub(super) struct Manner<'a> {
     pub service: &'a str,
     /// Strangers may pull.
     pub anonymous_pull: bool,
+    /// The scope of a challenge is an example (as GHCR's is): clients build their own.
+    pub placeholder: bool,
     /// Refuse strangers at the token endpoint (as GHCR does) where they may pull nothing.
     pub deny_early: bool,
 }
@@ -249,23 +251,33 @@ impl Access {
         })
     }
 
-    /// 401 with the challenge that names what is needed.
+    /// 401 with the challenge that names `wanted`, every access that the request needs.
     pub(super) fn challenge(
         &self,
         manner: &Manner<'_>,
         headers: &HeaderMap,
-        scope: Option<(&str, Need)>,
+        wanted: &[(&str, Need)],
     ) -> Response {
         let mut challenge = format!("Bearer realm=\"{}\",service=\"{}\"", manner.realm, manner.service);
-        let mut detail = Value::Null;
-        if let Some((name, need)) = scope {
-            challenge.push_str(&format!(",scope=\"repository:{name}:{}\"", need.actions()));
-            detail = need
-                .actions()
-                .split(',')
-                .map(|action| json!({"Type": "repository", "Class": "", "Name": name, "Action": action}))
-                .collect();
+        let scopes: Vec<String> = wanted
+            .iter()
+            .map(|(name, need)| format!("repository:{name}:{}", need.actions()))
+            .collect();
+        if manner.placeholder {
+            challenge.push_str(",scope=\"repository:user/image:pull\"");
+        } else if !scopes.is_empty() {
+            challenge.push_str(&format!(",scope=\"{}\"", scopes.join(" ")));
         }
+        let detail: Vec<Value> = wanted
+            .iter()
+            .flat_map(|(name, need)| need.actions().split(',').map(move |action| (name, action)))
+            .map(|(name, action)| json!({"Type": "repository", "Class": "", "Name": name, "Action": action}))
+            .collect();
+        let detail = if detail.is_empty() {
+            Value::Null
+        } else {
+            Value::Array(detail)
+        };
         if self.knows(headers) {
             challenge.push_str(",error=\"insufficient_scope\"");
         } else if headers.contains_key(header::AUTHORIZATION) {

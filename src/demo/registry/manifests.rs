@@ -374,7 +374,7 @@ fn put(
         ("location", format!("/v2/{name}/manifests/{digest}")),
         ("docker-content-digest", digest.to_string()),
     ];
-    if let Some(subject) = subject {
+    if let Some(subject) = subject.filter(|_| registry.lists_referrers()) {
         headers.push(("oci-subject", subject.to_string()));
     }
     if uri.query().is_some() && !tags.is_empty() {

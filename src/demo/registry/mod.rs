@@ -41,7 +41,8 @@ pub use versions::Version;
 /// How a registry presents itself.
 pub struct Setup {
     /// `hub`, `canonical` or `ghcr`: hub and ghcr refuse deletes as the real ones do, ghcr wants
-    /// index types in `Accept`.
+    /// index types in `Accept`, lists no referrers, takes chunks of 4 MiB at most and challenges with
+    /// a scope that stands for any.
     pub name: &'static str,
     /// Folder for blobs and the record of repositories.
     pub dir: PathBuf,
@@ -169,6 +170,7 @@ impl Registry {
             service: &self.setup.service,
             anonymous_pull: self.setup.anonymous_pull,
             deny_early: self.setup.name == "ghcr",
+            placeholder: self.setup.name == "ghcr",
         }
     }
 
@@ -191,6 +193,19 @@ impl Registry {
     /// Hub and GHCR answer 405 to deletes through the distribution protocol.
     fn deletes(&self) -> bool {
         !matches!(self.setup.name, "hub" | "ghcr")
+    }
+
+    fn lists_referrers(&self) -> bool {
+        self.setup.name != "ghcr"
+    }
+
+    /// Bytes that a chunk with a `Content-Range` may have.
+    fn largest_chunk(&self) -> u64 {
+        if self.setup.name == "ghcr" {
+            4 << 20
+        } else {
+            u64::MAX
+        }
     }
 
     fn is_open(&self) -> bool {
@@ -236,7 +251,7 @@ async fn ping(State(registry): State<Arc<Registry>>, headers: HeaderMap) -> Resp
     if registry.is_open() || registry.access.knows(&headers) {
         return answer::document(StatusCode::OK, Vec::new(), &serde_json::json!({}));
     }
-    registry.access.challenge(&registry.manner(), &headers, None)
+    registry.access.challenge(&registry.manner(), &headers, &[])
 }
 
 async fn serve(
@@ -252,20 +267,38 @@ async fn serve(
         if !names::is_name(name) {
             return answer::bad("NAME_INVALID", "invalid repository name", name);
         }
+        let mounted = match (&method, &place) {
+            (&Method::POST, Place::Uploads(_)) if query_value(request.uri(), "mount").is_some() => {
+                query_value(request.uri(), "from").filter(|from| names::is_name(from))
+            }
+            _ => None,
+        };
         let need = match method {
             Method::GET | Method::HEAD if !matches!(place, Place::Upload(..)) => Need::Pull,
             Method::DELETE if !matches!(place, Place::Upload(..)) => Need::Delete,
             _ => Need::Push,
         };
-        if !registry.allows(request.headers(), name, need) {
+        let mut wanted = vec![(name, need)];
+        // A mount reads the source too, so the challenge names both.
+        wanted.extend(mounted.as_deref().map(|from| (from, Need::Pull)));
+        let allowed = wanted
+            .iter()
+            .all(|(name, need)| registry.allows(request.headers(), name, *need));
+        if !allowed {
             return registry
                 .access
-                .challenge(&registry.manner(), request.headers(), Some((name, need)));
+                .challenge(&registry.manner(), request.headers(), &wanted);
         }
     }
     match place {
         Place::Manifest(name, reference) => manifests::serve(&registry, name, reference, request).await,
         Place::Tags(name) if method == Method::GET => listings::tags(&registry, name, request.uri()),
+        // As GitHub's: no list of referrers, clients go by the tag that stands for it.
+        Place::Referrers(..) if !registry.lists_referrers() => answer::answer(
+            StatusCode::NOT_FOUND,
+            vec![("content-type", "text/plain; charset=utf-8".to_owned())],
+            "404 page not found\n",
+        ),
         Place::Referrers(name, digest) if method == Method::GET => {
             listings::referrers(&registry, name, digest, request.uri())
         }

@@ -367,7 +367,13 @@ async fn tokens_are_honoured_per_repository_and_mounts_need_both() {
             .bearer_auth(token["token"].as_str().unwrap())
             .send()
     };
-    assert_eq!(with(&narrow).await.unwrap().status(), 202);
+    let refused = with(&narrow).await.unwrap();
+    assert_eq!(refused.status(), 401);
+    let challenge = field(&refused, "www-authenticate");
+    assert!(
+        challenge.contains("scope=\"repository:charm/b:pull,push repository:charm/a:pull\""),
+        "{challenge}"
+    );
     assert_eq!(with(&both).await.unwrap().status(), 201);
     let foreign = world
         .ask(Verb::GET, "/v2/charm/a/manifests/x")
@@ -377,6 +383,49 @@ async fn tokens_are_honoured_per_repository_and_mounts_need_both() {
         .unwrap();
     assert_eq!(foreign.status(), 401);
     assert!(field(&foreign, "www-authenticate").contains("insufficient_scope"));
+}
+
+#[tokio::test]
+async fn ghcr_lists_no_referrers_takes_small_chunks_and_challenges_with_an_example() {
+    let world = world("ghcr", true).await;
+    world.registry.grant("", "pat", "", true);
+    let refused = world.get("/v2/o/a/manifests/x").await;
+    let challenge = field(&refused, "www-authenticate");
+    assert!(
+        challenge.contains("scope=\"repository:user/image:pull\""),
+        "{challenge}"
+    );
+    let bearer = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "pat");
+    let send = |verb: Verb, path: String| world.ask(verb, &path).bearer_auth(&bearer);
+
+    let referrers = format!("/v2/o/a/referrers/{}", digest_of(b"x"));
+    assert_eq!(send(Verb::GET, referrers).send().await.unwrap().status(), 404);
+
+    let chunk = vec![7; (4 << 20) + 1];
+    let begun = send(Verb::POST, "/v2/o/a/blobs/uploads/".into())
+        .send()
+        .await
+        .unwrap();
+    let place = field(&begun, "location");
+    let patch = |length: usize| {
+        send(Verb::PATCH, place.clone())
+            .header("content-range", format!("0-{}", length - 1))
+            .body(chunk[..length].to_vec())
+            .send()
+    };
+    assert_eq!(patch(chunk.len()).await.unwrap().status(), 416);
+    assert_eq!(patch(4 << 20).await.unwrap().status(), 202);
+    // Streamed without a range it may be of any size.
+    let begun = send(Verb::POST, "/v2/o/a/blobs/uploads/".into())
+        .send()
+        .await
+        .unwrap();
+    let streamed = send(Verb::PATCH, field(&begun, "location"))
+        .body(chunk.clone())
+        .send();
+    assert_eq!(streamed.await.unwrap().status(), 202);
+    // Blobs alone are no package.
+    assert!(!world.registry.is_package("o/a"));
 }
 
 #[tokio::test]

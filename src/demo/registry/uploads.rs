@@ -170,7 +170,7 @@ pub(super) async fn go_on(registry: &Registry, name: &str, id: &str, request: Re
             answer::empty(StatusCode::NO_CONTENT, Vec::new())
         }
         Method::PATCH => {
-            if let Err(response) = in_order(&session, &head) {
+            if let Err(response) = in_order(&session, &head).and_then(|()| fits(registry, &session, &head)) {
                 return *response;
             }
             match session.append(body).await {
@@ -210,26 +210,49 @@ fn in_order(session: &Session, head: &Parts) -> Result<(), Box<Response>> {
         .headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let fits = |from: u64, to: u64| {
+    let ordered = |from: u64, to: u64| {
         from == session.size
             && to >= from
             && length.is_none_or(|length| to - from + 1 == length || to - from == length)
     };
-    if bounds.is_some_and(|(from, to)| fits(from, to)) {
+    if bounds.is_some_and(|(from, to)| ordered(from, to)) {
         return Ok(());
     }
+    Err(Box::new(not_satisfiable(
+        session,
+        head,
+        json!({"given": range, "size": session.size}),
+    )))
+}
+
+/// Refuses a chunk that is larger than this registry takes; one that is streamed without a
+/// `Content-Range` may be of any size.
+fn fits(registry: &Registry, session: &Session, head: &Parts) -> Result<(), Box<Response>> {
+    let length = head
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let chunked = head.headers.contains_key(header::CONTENT_RANGE);
+    if !chunked || length.is_none_or(|length| length <= registry.largest_chunk()) {
+        return Ok(());
+    }
+    let detail = json!({"largest": registry.largest_chunk()});
+    Err(Box::new(not_satisfiable(session, head, detail)))
+}
+
+fn not_satisfiable(session: &Session, head: &Parts, detail: Value) -> Response {
     let mut response = fail(
         StatusCode::RANGE_NOT_SATISFIABLE,
         "RANGE_INVALID",
         "invalid content range",
-        json!({"given": range, "size": session.size}),
+        detail,
     );
     for (name, value) in session.headers(&head.headers) {
         if let Ok(value) = value.parse() {
             response.headers_mut().insert(name, value);
         }
     }
-    Err(Box::new(response))
+    response
 }
 
 async fn finish(registry: &Registry, session: &mut Session, digest: &str, body: Body) -> Response {

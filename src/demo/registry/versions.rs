@@ -68,6 +68,20 @@ impl Registry {
         Ok(versions)
     }
 
+    /// True where `repository` has or had a manifest: blobs alone are no package.
+    pub fn is_package(&self, repository: &str) -> bool {
+        let offered = self
+            .offers
+            .lock()
+            .is_ok_and(|offers| offers.keys().any(|(name, _)| name == repository));
+        offered
+            || self.shelves.lock().is_ok_and(|shelves| {
+                shelves
+                    .get(repository)
+                    .is_some_and(|held| !held.manifests.is_empty() || !held.withdrawn.is_empty())
+            })
+    }
+
     /// Takes a version and its tags away; false where there is none.
     pub fn withdraw(&self, repository: &str, digest: Digest) -> Result<bool, Problem> {
         self.change(repository, |held| {

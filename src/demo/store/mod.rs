@@ -9,6 +9,7 @@ pub mod candid;
 pub mod contents;
 pub mod downloads;
 pub mod fields;
+pub mod inspection;
 pub mod lockout;
 pub mod packages;
 pub mod public;
@@ -21,6 +22,8 @@ pub mod seed_charms;
 pub mod seed_images;
 pub mod sign_on;
 pub mod state;
+#[cfg(test)]
+mod test_uploads;
 #[cfg(test)]
 mod tests;
 pub mod tokens;

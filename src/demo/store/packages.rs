@@ -37,8 +37,8 @@ fn name_json(package: &Package) -> Map<String, Value> {
     let value = json!({
         "authority": null,
         "contact": null,
-        "default-track": package.default_track,
-        "description": package.summary,
+        "default-track": package.default_track.as_deref().unwrap_or("latest"),
+        "description": package.description.as_ref().unwrap_or(&package.summary),
         "id": package.id,
         "links": {},
         "media": [],
@@ -194,12 +194,11 @@ pub async fn edit(
         for (key, value) in &wanted {
             match key.as_str() {
                 "title" => value.as_str().unwrap_or_default().clone_into(&mut package.title),
-                "summary" | "description" => {
-                    value
-                        .as_str()
-                        .unwrap_or_default()
-                        .clone_into(&mut package.summary);
-                }
+                "summary" => value
+                    .as_str()
+                    .unwrap_or_default()
+                    .clone_into(&mut package.summary),
+                "description" => package.description = value.as_str().map(str::to_owned),
                 "private" => package.private = value.as_bool().unwrap_or_default(),
                 "default-track" => package.default_track = value.as_str().map(str::to_owned),
                 "contact" | "links" | "website" => {}

@@ -185,7 +185,7 @@ fn result_json(package: &Package) -> Value {
         "categories": [{"featured": false, "name": "databases"}],
         "contains-charms": charms,
         "deployable-on": ["kubernetes"],
-        "description": package.summary,
+        "description": package.description.as_ref().unwrap_or(&package.summary),
         "license": "",
         "links": {},
         "media": [],

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State as With};
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,6 +18,9 @@ use super::answer::{Answer, Refusal, json_ok, parsed};
 use super::packages::{package, package_mut, revision_json};
 use super::state::{ARCHITECTURES, Attached, Base, Package, RISKS, Row, base_json, full_channel, seconds};
 use super::tokens::permitted;
+
+/// Days after its last release that a branch closes.
+const BRANCH_DAYS: i64 = 30;
 
 fn row_json(row: &Row) -> Value {
     let resources: Vec<Value> = row
@@ -28,12 +31,17 @@ fn row_json(row: &Row) -> Value {
     json!({
         "base": base_json(row.base.as_ref()),
         "channel": row.channel,
-        "expiration-date": null,
+        "expiration-date": expires(row).map(seconds),
         "progressive": {"paused": null, "percentage": null},
         "resources": resources,
         "revision": row.revision,
         "when": seconds(row.when),
     })
+}
+
+/// When a branch closes by itself; other channels stay.
+fn expires(row: &Row) -> Option<DateTime<Utc>> {
+    (row.channel.split('/').count() == 3).then(|| row.when + Duration::days(BRANCH_DAYS))
 }
 
 /// `GET /v1/charm/{name}/releases`.

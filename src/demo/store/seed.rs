@@ -56,6 +56,7 @@ pub fn empty_package(id: &str, name: &str, kind: &str, at: DateTime<Utc>) -> Pac
         kind: kind.to_owned(),
         title: String::new(),
         summary: String::new(),
+        description: None,
         private: false,
         unlisted: false,
         default_track: None,

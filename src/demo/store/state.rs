@@ -49,6 +49,9 @@ pub struct Package {
     pub title: String,
     /// One sentence.
     pub summary: String,
+    /// In full; the summary where nothing was written.
+    #[serde(default)]
+    pub description: Option<String>,
     /// Hidden from the public.
     pub private: bool,
     /// Served by name, not found.
