@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             };
             Box::pin(console::run(session, options))
         },
+        restore_terminal: console::restore_terminal,
         check_keys: |wishes| console::actions::Keymap::with(wishes).map(drop),
         key_page: console::actions::page::page,
         picture: |scene, workspace, facts| {

@@ -5,9 +5,18 @@
 
 mod common;
 
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use common::{Terminal, demo, given_back};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::ioctl_fionread;
+use rustix::termios::{LocalModes, tcgetattr};
 
 #[test]
 fn a_publish_key_by_key_and_the_terminal_given_back() {
@@ -347,4 +356,88 @@ fn without_a_terminal_it_says_what_else_there_is() {
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("windlass status"), "{text}");
+}
+
+/// Starts the console in a terminal whose output is never read, and returns once it is full.
+fn unread_console(folder: &Path) -> (Box<dyn Child + Send + Sync>, Box<dyn MasterPty + Send>) {
+    let size = PtySize {
+        rows: 50,
+        cols: 200,
+        ..PtySize::default()
+    };
+    let pair = native_pty_system().openpty(size).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_windlass"));
+    let state = folder.join("demo");
+    command.args(["demo", "--image-size", "200000", "--state", state.to_str().unwrap()]);
+    command.env("TERM", "xterm-256color");
+    command.env("LANG", "C.UTF-8");
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    let mut keys = pair.master.take_writer().unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    let room = Timespec {
+        tv_sec: 0,
+        tv_nsec: 20_000_000,
+    };
+    loop {
+        let slave = slave(pair.master.as_ref());
+        // Room for a byte is not room for a frame: a terminal counts as full once it stays so.
+        let mut writable = [PollFd::new(&slave, PollFlags::OUT)];
+        if poll(&mut writable, Some(&Timespec::default())).unwrap() == 0 {
+            break;
+        }
+        assert!(Instant::now() < end && child.try_wait().unwrap().is_none());
+        // Every zoom draws the whole screen again.
+        keys.write_all(b"z").unwrap();
+        assert_eq!(poll(&mut [], Some(&room)).unwrap(), 0);
+    }
+    (child, pair.master)
+}
+
+fn slave(master: &dyn MasterPty) -> OwnedFd {
+    let how = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK;
+    open(master.tty_name().unwrap(), how, Mode::empty()).unwrap()
+}
+
+#[test]
+fn an_unread_terminal_does_not_keep_the_console_from_ending() {
+    for signal in ["-TERM", "-HUP", "-INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut child, master) = unread_console(folder.path());
+        let pid = child.process_id().unwrap().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        let status = child.wait().unwrap();
+        assert_eq!(status.exit_code(), 130, "{signal}");
+        let modes = tcgetattr(slave(master.as_ref())).unwrap().local_modes;
+        assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO), "{signal}: {modes:?}");
+        // What was not read was dropped, so that the terminal itself could be restored.
+        let mut left = Vec::new();
+        let mut reader = master.try_clone_reader().unwrap();
+        drop(master);
+        drop(reader.read_to_end(&mut left));
+        let left = String::from_utf8_lossy(&left);
+        assert!(left.contains("\u{1b}[?1049l") && left.ends_with("\u{1b}[?25h"), "{signal}: {left:?}");
+    }
+}
+
+#[test]
+fn an_unread_pipe_does_not_keep_a_command_from_ending() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    // A pipe holds 16 pages; the manual needs more than the six that are left.
+    let page = 4096;
+    writer.write_all(&vec![0; 10 * page]).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .arg("man")
+        .env("WINDLASS_STATE_DIR", folder.path())
+        .stdout(writer)
+        .spawn()
+        .unwrap();
+    let end = Instant::now() + Duration::from_secs(60);
+    while ioctl_fionread(&reader).unwrap() <= 15 * page as u64 {
+        assert!(Instant::now() < end && child.try_wait().unwrap().is_none());
+        std::thread::yield_now();
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }

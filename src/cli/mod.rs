@@ -81,6 +81,8 @@ pub type Face = fn(Session, Opening) -> Pin<Box<dyn Future<Output = Result<(), P
 pub struct Console {
     /// Opens it.
     pub open: Face,
+    /// Restores the terminal without waiting for it, in a process that is about to end.
+    pub restore_terminal: fn(),
     /// Says what is wrong with the user's keys.
     pub check_keys: fn(&[KeyWish]) -> Result<(), Problem>,
     /// Every action with its keys, as Markdown.
@@ -130,6 +132,7 @@ pub fn main(console: Console) -> ExitCode {
             return output.fail(&Problem::new(Kind::Machine, "no runtime can be started").because(&error));
         }
     };
+    signals::force_exit_when_blocked(console.restore_terminal);
     let ended = runtime.block_on(signals::until_interrupted(dispatch(cli, console, &output)));
     // A password that was being typed when a signal came leaves the terminal without echo.
     drop(crossterm::terminal::disable_raw_mode());

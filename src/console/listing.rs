@@ -24,6 +24,8 @@ pub struct Listing<R> {
     selected: Option<String>,
     at: usize,
     offset: usize,
+    /// Rows of the window when it was settled last.
+    height: Option<usize>,
     filter: String,
     touched: bool,
     /// What the filter looks at, row by row; empty until somebody filters.
@@ -57,6 +59,7 @@ impl<R> Default for Listing<R> {
             selected: None,
             at: 0,
             offset: 0,
+            height: None,
             filter: String::new(),
             touched: false,
             words: Vec::new(),
@@ -251,9 +254,13 @@ impl<R: Keyed> Listing<R> {
         self.find_selected();
     }
 
-    /// Moves the window so that the selection lies in it. The banner takes a line of `height`.
+    /// Moves the window so that the selection lies in it; a window that grew shows more above too.
+    /// The banner takes a line of `height`.
     pub fn settle(&mut self, height: usize) {
         let height = height.saturating_sub(usize::from(self.banner));
+        let grown = height.saturating_sub(self.height.unwrap_or(height));
+        self.offset = self.offset.saturating_sub(grown);
+        self.height = Some(height);
         self.offset = window(self.offset, self.at, height, self.visible.len());
     }
 
@@ -303,6 +310,21 @@ mod tests {
 
     fn list(words: &[&'static str]) -> Vec<Word> {
         words.iter().copied().map(Word).collect()
+    }
+
+    #[test]
+    fn a_window_that_grows_shows_more_above() {
+        let mut list = Listing::default();
+        list.replace(self::list(&["a", "b", "c", "d", "e", "f"]), None);
+        list.select_index(5);
+        list.settle(2);
+        assert_eq!(list.offset(), 4);
+        list.settle(4);
+        assert_eq!(list.offset(), 2);
+        list.settle(4);
+        assert_eq!(list.offset(), 2);
+        list.settle(40);
+        assert_eq!(list.offset(), 0);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::Model;
+use crate::domain::Outside;
 use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::{Plan, StepId};
 use crate::run::progress::{Phase, RunProgress, StepProgress};
@@ -177,6 +179,27 @@ pub fn state(live: Option<&Live>, record: Option<&RunRecord>) -> State {
             .and_then(|live| live.progress.as_ref()?.outcome)
             .map_or(State::Open, State::Ended),
     }
+}
+
+/// What is printed when the console is left: a line for each run it started that can be resumed,
+/// with the command.
+pub fn unfinished_runs(model: &Model) -> String {
+    let mut text = String::new();
+    for (run, live) in &model.live {
+        let state = state(Some(live), model.record(run));
+        let how = match state {
+            State::Running | State::Stopping => "was interrupted",
+            State::Ended(Outcome::Failed) => "failed",
+            State::Ended(Outcome::Cancelled) => "was cancelled",
+            State::Open | State::Ended(Outcome::Unknown) => "has an unknown outcome",
+            State::Queued | State::Asks | State::RolledBack | State::Ended(_) => continue,
+        };
+        text.push_str(&format!(
+            "Run {run} ({}) {how}: windlass resume {run}\n",
+            Outside::capped(&live.plan.title, 80)
+        ));
+    }
+    text
 }
 
 /// The id of a run for places with little room: its first characters.

@@ -60,4 +60,4 @@ pub fn expired(problem: &Problem) -> bool {
 
 pub use model::Model;
 pub use msg::Msg;
-pub use shell::{ConsoleOptions, run};
+pub use shell::{ConsoleOptions, restore_terminal, run};

@@ -79,7 +79,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
         format!("Copy {} to {}", intent.source, intent.destination),
         Intent::Copy(intent.clone()),
         vec![step],
-        "yes".to_owned(),
+        tag.unwrap_or_else(|| repository.to_string()),
     );
     plan.assumptions = vec![
         Assumption {

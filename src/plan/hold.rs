@@ -52,7 +52,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> 
         title,
         Intent::Hold(intent.clone()),
         vec![step],
-        "yes".to_owned(),
+        intent.release.to_string(),
     );
     if wanted && !intent.hold {
         let markers = snapshot.markers.value.as_ref();

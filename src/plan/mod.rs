@@ -97,14 +97,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Puts a plan together; its id is a digest of intent and steps.
+    /// Puts a plan together; its id is a digest of intent and steps. `name` is what confirms it
+    /// where `yes` is not enough: the release, charm or channel that it is about.
     pub fn new(
         workspace: &str,
         world: &str,
         title: String,
         intent: Intent,
         steps: Vec<Step>,
-        confirm: String,
+        name: String,
     ) -> Self {
         let risk = steps
             .iter()
@@ -112,6 +113,14 @@ impl Plan {
             .map(|step| step.op.risk())
             .max()
             .unwrap_or(Risk::Read);
+        let is_public = steps
+            .iter()
+            .any(|step| step.skip_reason.is_none() && step.op.changes_what_users_get());
+        let confirm = if risk == Risk::Irreversible || is_public {
+            name
+        } else {
+            "yes".to_owned()
+        };
         let mut hash = Sha256::new();
         hash.update(serde_json::to_vec(&(&intent, &steps, world)).unwrap_or_default());
         let id = hex::encode(hash.finalize()).chars().take(12).collect();

@@ -59,7 +59,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &ReleaseIntent) 
         ),
         Intent::Release(intent.clone()),
         steps,
-        "yes".to_owned(),
+        to.into_iter().next().unwrap_or_default(),
     );
     plan.assumptions = publish::assumptions(std::slice::from_ref(&part));
     plan.warnings = warnings;
@@ -278,7 +278,7 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
         format!("Close {channel} of {charm}"),
         Intent::Close(intent.clone()),
         vec![step],
-        "yes".to_owned(),
+        channel.to_string(),
     );
     plan.assumptions = plan.steps.iter().flat_map(still_serving).collect();
     plan.warnings = warnings;

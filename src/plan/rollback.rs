@@ -81,7 +81,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
         title(intent, past),
         Intent::Rollback(intent.clone()),
         steps,
-        "yes".to_owned(),
+        name(intent, past),
     );
     plan.assumptions = publish::assumptions(&given);
     let closing = plan.steps.iter().flat_map(release::still_serving);
@@ -109,6 +109,19 @@ fn title(intent: &RollbackIntent, past: Option<&PastRun>) -> String {
         (RolledBack::Charm { charm, channels, .. }, _) => {
             let channels: Vec<String> = channels.iter().map(ToString::to_string).collect();
             format!("Roll back {} of {charm}", channels.join(", "))
+        }
+    }
+}
+
+/// What is typed to confirm it: the charm, the release that the run published, or the end of the
+/// run's id.
+fn name(intent: &RollbackIntent, past: Option<&PastRun>) -> String {
+    match (&intent.of, past.and_then(|past| past.published.as_ref())) {
+        (RolledBack::Charm { charm, .. }, _) => charm.to_string(),
+        (RolledBack::Run(_), Some(release)) => release.to_string(),
+        (RolledBack::Run(run), None) => {
+            let id = run.to_string();
+            id.rsplit('-').next().unwrap_or(&id).to_owned()
         }
     }
 }

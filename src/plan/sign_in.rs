@@ -66,7 +66,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -
         "Sign in to Charmhub".to_owned(),
         Intent::SignIn(intent.clone()),
         vec![sign_in, keep],
-        "yes".to_owned(),
+        "Charmhub".to_owned(),
     );
     if let Keep::Export { path, .. } = &intent.keep {
         plan.warnings.push(

@@ -412,6 +412,15 @@ impl Op {
         matches!(self, Self::SetHold { .. } | Self::LiftHold { .. })
     }
 
+    /// True where users of a channel or tag get something else than before.
+    pub const fn changes_what_users_get(&self) -> bool {
+        match self {
+            Self::Release { .. } | Self::ReleaseBundle { .. } | Self::Close { .. } => true,
+            Self::Copy { tag, before, .. } => tag.is_some() && before.is_some(),
+            _ => false,
+        }
+    }
+
     /// How much harm it can do.
     pub const fn risk(&self) -> Risk {
         match self {

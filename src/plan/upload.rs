@@ -44,7 +44,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
         format!("Upload to {} of {}", intent.resource, intent.charm),
         Intent::Upload(intent.clone()),
         steps,
-        intent.charm.to_string(),
+        intent.resource.to_string(),
     );
     plan.assumptions = vec![match content {
         ContentFacts::File(file) => Assumption {

@@ -28,7 +28,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &WorkflowIntent)
         None => return Err(Problem::new(Kind::Internal, format!("{what} was never read"))),
     };
     let mut warnings = Vec::new();
-    let (title, confirm, step) = match &intent.action {
+    let (title, name, step) = match &intent.action {
         WorkflowAction::Dispatch { workflow, inputs } => {
             let file = one_named(repository, seen, workflow)?;
             let id = format!("dispatch/{}", file.file_name());
@@ -52,7 +52,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &WorkflowIntent)
             let id = format!("cancel-workflow/{}", run.id);
             may_start(snapshot, repository, seen, &id)?;
             let title = format!("Stop run {} of {repository}", run.id);
-            (title, "yes".to_owned(), cancel(repository, run, id))
+            (title, run.id.to_string(), cancel(repository, run, id))
         }
     };
     let mut plan = Plan::new(
@@ -61,7 +61,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &WorkflowIntent)
         title,
         Intent::Workflow(intent.clone()),
         vec![step],
-        confirm,
+        name,
     );
     plan.warnings = warnings;
     let own = workspace.bundle.as_ref().map(|bundle| bundle.repository.as_str());

@@ -63,9 +63,7 @@ pub(super) fn release(model: &Model) -> Availability {
         charms::What::Problem(_) | charms::What::Charm(None) => {
             Disabled("nothing is known of this charm yet")
         }
-        charms::What::Resource { .. } | charms::What::Held { .. } => {
-            Disabled("not a revision of a charm: select the charm or one of its revisions")
-        }
+        charms::What::Resource { newest: None, .. } => Disabled("this resource has no revision yet"),
         _ if releases::releasable(model, &row.charm).is_empty() => {
             Disabled("the store lets no revision of it be released")
         }

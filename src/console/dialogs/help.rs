@@ -1,9 +1,11 @@
-//! Help: the lines of the action table that apply here, by groups; found by key or word.
+//! Help: the lines of the action table that apply here, by groups, and the signs of the screen; found
+//! by key or word.
 //!
 //! Owns what is typed and selected, and the order. Must not run anything.
 
 use tui_input::Input;
 
+use super::signs::{SIGNS, Sign};
 use crate::console::Model;
 use crate::console::actions::{ActionSpec, Availability, Scope, in_scopes};
 use crate::console::listing::window;
@@ -27,6 +29,18 @@ pub enum HelpLine {
     Heading(String),
     /// An action, and which of the entries it is.
     Action(usize, &'static ActionSpec),
+    /// A sign of the screen, and which of the entries it is.
+    Sign(usize, &'static Sign),
+}
+
+impl HelpLine {
+    /// Which of the entries it is; headings are none.
+    pub const fn entry(&self) -> Option<usize> {
+        match self {
+            Self::Heading(_) => None,
+            Self::Action(at, _) | Self::Sign(at, _) => Some(*at),
+        }
+    }
 }
 
 impl Help {
@@ -53,7 +67,7 @@ impl Help {
     pub fn settle(&mut self, lines: &[HelpLine], height: usize) {
         let entries = count(lines);
         self.at = self.at.min(entries.saturating_sub(1));
-        let selected = |line: &HelpLine| matches!(line, HelpLine::Action(at, _) if *at == self.at);
+        let selected = |line: &HelpLine| line.entry() == Some(self.at);
         let at = lines.iter().position(selected).unwrap_or(0);
         let headed = at.checked_sub(1).and_then(|above| lines.get(above));
         let top = match headed {
@@ -64,12 +78,9 @@ impl Help {
     }
 }
 
-/// How many actions there are in `lines`.
+/// How many entries there are in `lines`.
 pub fn count(lines: &[HelpLine]) -> usize {
-    lines
-        .iter()
-        .filter(|line| matches!(line, HelpLine::Action(..)))
-        .count()
+    lines.iter().filter(|line| line.entry().is_some()).count()
 }
 
 /// The selected action.
@@ -80,7 +91,8 @@ pub fn chosen(model: &Model, help: &Help) -> Option<&'static ActionSpec> {
     })
 }
 
-/// The lines that the filter leaves: first what has the typed key, then the rest, scope by scope.
+/// The lines that the filter leaves: first what has the typed key, then the rest, scope by scope, and
+/// the signs of the screen.
 pub fn lines(model: &Model, help: &Help) -> Vec<HelpLine> {
     let wanted = help.filter.value().trim();
     let specs: Vec<&'static ActionSpec> = in_scopes(&help.scopes)
@@ -110,6 +122,13 @@ pub fn lines(model: &Model, help: &Help) -> Vec<HelpLine> {
             lines.push(HelpLine::Action(at, spec));
             at += 1;
         }
+    }
+    let look = &model.setting.look;
+    let signs = SIGNS.iter().filter(|sign| sign.matches(look, wanted));
+    let mut signs = signs.zip(at..).map(|(sign, at)| HelpLine::Sign(at, sign)).peekable();
+    if signs.peek().is_some() {
+        lines.push(HelpLine::Heading("Signs".to_owned()));
+        lines.extend(signs);
     }
     lines
 }

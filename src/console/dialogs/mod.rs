@@ -7,6 +7,7 @@ pub mod help;
 mod line;
 pub mod palette;
 mod search_view;
+mod signs;
 pub mod view;
 
 pub use choose::{Choice, Choose};

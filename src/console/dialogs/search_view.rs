@@ -17,6 +17,9 @@ use crate::plan::Risk;
 /// Columns of titles; the longest has one less.
 const TITLE: usize = 17;
 
+/// Columns of a sign; the longest has one less.
+const SIGN: usize = 13;
+
 /// Most columns that keys take.
 const KEYS: usize = 22;
 
@@ -50,7 +53,7 @@ pub fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Dr
     field(model, &dialog.filter, inner, frame);
     let specs = lines.iter().filter_map(|line| match line {
         HelpLine::Action(_, spec) => Some(*spec),
-        HelpLine::Heading(_) => None,
+        HelpLine::Heading(_) | HelpLine::Sign(..) => None,
     });
     let keys = key_columns(model, specs);
     let height = usize::from(search_height(model));
@@ -63,6 +66,14 @@ pub fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Dr
                 continue;
             }
             HelpLine::Action(at, spec) => (*at, *spec),
+            HelpLine::Sign(at, sign) => {
+                let mut cells = Cells::new(usize::from(rect.width));
+                cells.push(mark(model, *at == dialog.at));
+                cells.put(&sign.text(&model.setting.look), SIGN, Tone::Accent);
+                cells.push(Piece::new(sign.meaning, Tone::Plain));
+                entry(model, cells, rect, *at, *at == dialog.at, frame, drawn);
+                continue;
+            }
         };
         let mut cells = Cells::new(usize::from(rect.width));
         cells.push(mark(model, at == dialog.at));
@@ -78,7 +89,10 @@ pub fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Dr
         }
         entry(model, cells, rect, at, at == dialog.at, frame, drawn);
     }
-    below(model, help::chosen(model, dialog), inner, frame);
+    // A sign has nothing to run: its meaning is all there is.
+    if help::chosen(model, dialog).is_some() || lines.is_empty() {
+        below(model, help::chosen(model, dialog), inner, frame);
+    }
 }
 
 fn frame_of(model: &Model, title: &str, frame: &mut Frame, drawn: &mut Drawn) -> Rect {

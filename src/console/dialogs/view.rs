@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::{Choose, Line, Modal, Prompt, TEXT_COLUMNS, Text, search_view};
+use super::{Choose, Line, Modal, Prompt, Purpose, TEXT_COLUMNS, Text, search_view};
 use crate::console::actions::{self, ActionId as Id};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
@@ -81,7 +81,12 @@ fn draw_text(model: &Model, text: &Text, frame: &mut Frame, drawn: &mut Drawn) {
 }
 
 fn draw_prompt(model: &Model, prompt: &Prompt, frame: &mut Frame) {
-    let columns = 76.min(model.columns.saturating_sub(2));
+    // A digest has 71 characters.
+    let wanted = match prompt.purpose {
+        Purpose::Replace(_) => TEXT_COLUMNS,
+        Purpose::Start(_) | Purpose::Resume(_) => 76,
+    };
+    let columns = wanted.min(model.columns.saturating_sub(2));
     let room = usize::from(columns.saturating_sub(4));
     let lines: Vec<Line> = prompt.lines.iter().flat_map(|line| line.wrap(room)).collect();
     let error: Vec<String> = prompt

@@ -102,8 +102,10 @@ const SOME: usize = 8;
 pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, Tone)> {
     let (what, problem) = sources(model, pane).problem?;
     let (remedy, tone) = remedy(model, problem);
-    let long = format!(" - {remedy}, enter tells more");
-    let short = " - enter tells more";
+    let more = model.setting.keymap.hint(ActionId::Open, "shows more");
+    let long = format!(" - {remedy}, {more}");
+    let short = format!(" - {more}");
+    let shortest = format!("; {}", model.setting.keymap.first(ActionId::Open));
     let why = if problem.kind == Kind::Credentials {
         format!("{what}: not allowed: {}", problem.summary)
     } else {
@@ -112,10 +114,10 @@ pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, To
         format!("{what} could not be read: {why}")
     };
     let fits = |tail: &str| words::width(&why) + words::width(tail) <= columns;
-    let tail = [long.as_str(), short]
+    let tail = [long.as_str(), short.as_str()]
         .into_iter()
         .find(|tail| fits(tail))
-        .unwrap_or(if columns >= 60 { short } else { "; enter" });
+        .unwrap_or(if columns >= 60 { &short } else { &shortest });
     let room = columns.saturating_sub(words::width(tail));
     // A beginning of the reason that says nothing is worth less than the whole of what happened.
     let happened = why

@@ -3,6 +3,7 @@
 //! Must not cut: the view does, at the width that it has.
 
 use super::{Stands, Waiting, Why};
+use crate::console::actions::ActionId;
 use crate::console::dialogs::Line;
 use crate::console::view::look::Tone;
 use crate::console::view::piece::Piece;
@@ -28,6 +29,7 @@ pub fn behind(model: &Model, one: &Waiting) -> String {
 
 /// All lines about it, above its steps.
 pub fn lines(model: &Model, one: &Waiting, width: usize) -> Vec<Vec<Piece>> {
+    let keymap = &model.setting.keymap;
     let mut page = Vec::new();
     let mut text = |text: &str, tone: Tone| {
         for line in words::wrap(text, width.saturating_sub(4)) {
@@ -41,7 +43,10 @@ pub fn lines(model: &Model, one: &Waiting, width: usize) -> Vec<Vec<Piece>> {
                  where it still does the same as what was confirmed. Otherwise it asks again.",
                 Tone::Plain,
             );
-            text("x takes it out of the queue.", Tone::Accent);
+            text(
+                &format!("{}.", keymap.hint(ActionId::RunTakeOut, "removes it from the queue")),
+                Tone::Accent,
+            );
         }
         Stands::Looking(_) => text(
             "Its turn has come: it is looked at and planned anew, to see that it is still the same.",
@@ -74,10 +79,9 @@ pub fn lines(model: &Model, one: &Waiting, width: usize) -> Vec<Vec<Piece>> {
                     }
                 }
             }
-            text(
-                "enter plans it anew, to be looked at and confirmed once more; x drops it.",
-                Tone::Accent,
-            );
+            let again = keymap.hint(ActionId::RunAgain, "plans it again for review");
+            let remove = keymap.hint(ActionId::RunTakeOut, "removes it");
+            text(&format!("{again}; {remove}."), Tone::Accent);
         }
     }
     page

@@ -7,20 +7,26 @@ use crate::console::effect::Effect;
 use crate::console::listing::window;
 use crate::console::panes::charms::What;
 use crate::console::{Model, review};
-use crate::domain::{ResourceName, ResourceRevision};
+use crate::domain::{CharmName, CharmRevision, ResourceName, ResourceRevision, Risk, Track};
 use crate::plan::{Intent, ReleaseIntent};
 
-/// Opens the dialog for the selected revision; of a charm for the newest that may be released.
+/// Opens the dialog for the selected revision; of a charm for the newest that may be released, of a
+/// resource revision for the charm revision that `latest/edge` has, with that resource chosen.
 pub fn open(model: &mut Model) {
     let Some(row) = model.panes.charms.selected() else {
         return;
     };
     let charm = row.charm.clone();
     let all = releasable(model, &charm);
+    let resource = row.resource().map(|(name, revision)| (name.clone(), revision));
     let revision = match &row.what {
         What::Revision { revision, .. } => Some(*revision).filter(|one| all.contains(one)),
+        What::Resource { .. } | What::Held { .. } => served_at_edge(model, &charm)
+            .filter(|one| all.contains(one))
+            .or_else(|| all.first().copied()),
         _ => all.first().copied(),
     };
+    let chosen = resource.and_then(|(name, revision)| Some((name, revision?)));
     let Some(revision) = revision else {
         return;
     };
@@ -28,7 +34,7 @@ pub fn open(model: &mut Model) {
         charm,
         revision,
         ticked: std::collections::BTreeSet::new(),
-        chosen: std::collections::BTreeMap::new(),
+        chosen: chosen.into_iter().collect(),
         at: 0,
         offset: 0,
         error: None,
@@ -38,6 +44,16 @@ pub fn open(model: &mut Model) {
         .position(|row| matches!(row, Row::Channel(_)));
     dialog.at = first.unwrap_or(0);
     model.modal = Some(Modal::Release(Box::new(dialog)));
+}
+
+/// The newest charm revision that `latest/edge` of `charm` has.
+fn served_at_edge(model: &Model, charm: &CharmName) -> Option<CharmRevision> {
+    let latest = Track::latest();
+    let rows = facts(model, charm)?.rows.iter();
+    rows.filter(|row| row.channel.track == latest && row.channel.risk == Risk::Edge)
+        .filter(|row| row.channel.branch.is_none())
+        .map(|row| row.revision)
+        .max()
 }
 
 const fn dialog(model: &mut Model) -> Option<&mut Release> {

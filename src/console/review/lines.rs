@@ -98,7 +98,8 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
         }
         seen::section(review, plan, model.now, &mut page);
     }
-    page.heading("Command, y copies it");
+    let copies = model.setting.keymap.hint(ActionId::ReviewCopy, "copies it");
+    page.heading(&format!("Command, {copies}"));
     page.text(3, &review.intent.command(), Tone::Plain);
     page
 }

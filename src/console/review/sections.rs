@@ -6,6 +6,7 @@ use super::outline::{Entry, Page};
 use super::rows::{self, Tags};
 use super::{Item, Review, items};
 use crate::console::Model;
+use crate::console::actions::ActionId;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
@@ -128,7 +129,10 @@ fn taking(model: &Model, review: &Review, tags: &Tags, at: usize, own: &[(usize,
     let mark = if item.taken { "[x]" } else { "[ ]" };
     let tone = if item.taken { Tone::Strong } else { Tone::Dim };
     let says = match (item.taken, steps.is_empty()) {
-        (false, _) => "left out; space takes it in".to_owned(),
+        (false, _) => format!(
+            "left out; {}",
+            model.setting.keymap.hint(ActionId::ReviewToggle, "includes it")
+        ),
         (true, true) => String::new(),
         (true, false) => {
             let tags: Vec<String> = own.iter().map(|(_, one)| short_target(&one.target)).collect();

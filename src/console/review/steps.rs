@@ -33,7 +33,8 @@ pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
     }
     let orphans = orphans(model, review);
     if !orphans.is_empty() {
-        page.heading("Lost tokens: minted by a run that died, held by nobody. space ends one too");
+        let revokes = model.setting.keymap.hint(ActionId::RotateOrphan, "revokes one too");
+        page.heading(&format!("Lost tokens, created by an interrupted run and stored nowhere: {revokes}"));
         for (at, orphan) in orphans.iter().enumerate() {
             orphan_line(at, orphan, page);
         }
@@ -105,19 +106,33 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
         }
         Intent::Rotate(_) => page.text(
             1,
-            "Former tokens stay valid until they end; v ends those recorded here.",
+            &format!(
+                "Former tokens stay valid until they expire; {}.",
+                model
+                    .setting
+                    .keymap
+                    .hint(ActionId::RotateFormer, "revokes those recorded here")
+            ),
             Tone::Dim,
         ),
         Intent::SignIn(intent) => {
+            let keymap = &model.setting.keymap;
             let text = match &intent.keep {
-                Keep::Keyring => "Kept in the keyring; v keeps it in an encrypted file instead.",
+                Keep::Keyring => format!(
+                    "Stored in the keyring; {}.",
+                    keymap.hint(ActionId::SignInKeep, "stores it in an encrypted file instead")
+                ),
                 Keep::EncryptedFile if model.setting.demo => {
-                    "Kept in an encrypted file of the demo world: your own keyring is left alone."
+                    "Stored in an encrypted file of the demo environment; your own keyring is not used."
+                        .to_owned()
                 }
-                Keep::EncryptedFile => "Kept in an encrypted file; v keeps it in the keyring instead.",
-                Keep::Export { .. } => "Kept in a file of its own.",
+                Keep::EncryptedFile => format!(
+                    "Stored in an encrypted file; {}.",
+                    keymap.hint(ActionId::SignInKeep, "stores it in the keyring instead")
+                ),
+                Keep::Export { .. } => "Stored in a file of its own.".to_owned(),
             };
-            page.text(1, text, Tone::Dim);
+            page.text(1, &text, Tone::Dim);
             let facts = model.snapshot.credential.value.as_ref();
             if facts.is_some_and(|facts| facts.source.as_str().contains("CHARMCRAFT_AUTH")) {
                 page.text(

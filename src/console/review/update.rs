@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Item, Review, items, orphans};
 use crate::console::Model;
+use crate::console::actions::ActionId;
 use crate::console::dialogs::{Line, Modal, Prompt, Purpose};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::model::Screen;
@@ -14,7 +15,7 @@ use crate::console::running::Running;
 use crate::console::view::look::Tone;
 use crate::console::words;
 use crate::domain::credential::TokenScope;
-use crate::domain::{CharmName, Problem, Snapshot};
+use crate::domain::{CharmName, Problem, Reference, Repository, Snapshot, Target};
 use crate::journal::RunId;
 use crate::plan::intent::Part;
 use crate::plan::{Intent, Keep, Plan, Revoked, Risk};
@@ -193,7 +194,8 @@ fn toggle(model: &mut Model) -> Vec<Effect> {
         taken.push(charm.clone());
     }
     if taken.is_empty() {
-        model.refuse("a publish needs at least one image; esc leaves the review");
+        let leave = model.setting.keymap.hint(ActionId::ReviewBack, "leaves the review");
+        model.refuse(format!("a publish needs at least one image; {leave}"));
         return Vec::new();
     }
     let every = all.iter().all(|item| taken.contains(&item.charm));
@@ -232,7 +234,8 @@ fn ask_image(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     if !item.taken {
-        model.refuse("this image is left out; take it in first with space");
+        let includes = model.setting.keymap.hint(ActionId::ReviewToggle, "includes it");
+        model.refuse(format!("this image is left out; {includes}"));
         return Vec::new();
     }
     model.modal = Some(Modal::Prompt(Box::new(Prompt {
@@ -243,7 +246,8 @@ fn ask_image(model: &mut Model) -> Vec<Effect> {
                 Tone::Plain,
             ),
             Line::text(
-                "Type another tag, or sha256: and 64 digits. Nothing goes back to the release's own.",
+                "Type another tag, a digest (sha256: and 64 hex digits) or a full reference. Empty restores the \
+                 release's own.",
                 Tone::Dim,
             ),
         ],
@@ -267,13 +271,27 @@ pub fn replace_image(model: &mut Model, image: &str, typed: &str) -> Result<Vec<
     if typed.trim().is_empty() {
         wish.images.remove(image);
     } else {
-        let target = typed
-            .trim()
-            .parse()
-            .map_err(|problem: Problem| problem.to_string())?;
+        let target = image_target(image, typed.trim())?;
         wish.images.insert(image.to_owned(), target);
     }
     Ok(plan_again(model))
+}
+
+/// Reads a tag, a digest, or a full reference to `image`.
+fn image_target(image: &str, typed: &str) -> Result<Target, String> {
+    if !typed.contains('/') {
+        return typed.parse().map_err(|problem: Problem| problem.to_string());
+    }
+    let reference = Reference::parse(typed).map_err(|problem| problem.to_string())?;
+    let repository = Repository::parse(image).map_err(|problem| problem.to_string())?;
+    if reference.repository == repository {
+        Ok(reference.target)
+    } else {
+        Err(format!(
+            "{} is another repository: the release takes a tag or digest of {repository}",
+            reference.repository
+        ))
+    }
 }
 
 fn ask_word(model: &mut Model) -> Vec<Effect> {
@@ -324,6 +342,7 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
     if plan.risk == Risk::Irreversible {
         lines.push(Line::text(stays, Tone::Warn));
     }
+    lines.extend(repeated_warnings(&plan));
     if plan.sign_in().is_some() {
         lines.push(Line::text("A sign-in with Ubuntu One follows.", Tone::Plain));
     }
@@ -340,6 +359,27 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
         purpose: Purpose::Start(Box::new(plan)),
     })));
     Vec::new()
+}
+
+/// Warnings that the confirmation repeats: more than these would hide the question.
+const REPEATED: usize = 3;
+
+/// The first warnings of `plan`, so that nobody confirms it without having seen them.
+fn repeated_warnings(plan: &Plan) -> Vec<Line> {
+    let mut lines: Vec<Line> = plan
+        .warnings
+        .iter()
+        .take(REPEATED)
+        .map(|warning| Line::text(format!("Warning: {warning}"), Tone::Warn))
+        .collect();
+    let hidden = plan.warnings.len().saturating_sub(REPEATED);
+    if hidden > 0 {
+        lines.push(Line::text(
+            format!("{} more: see the review.", words::count(hidden, "warning", "warnings")),
+            Tone::Warn,
+        ));
+    }
+    lines
 }
 
 /// Takes a plan, or the reason why there is none. What was looked at for it is kept either way.
@@ -393,5 +433,30 @@ pub fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>)
             )));
             Vec::new()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_replaced_by_tag_digest_or_its_own_reference() {
+        let image = "finos/legend-engine-server";
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let of = |typed: &str| image_target(image, typed).map(|target| target.to_string());
+        assert_eq!(of("4.35.0").unwrap(), "4.35.0");
+        assert_eq!(of(&digest).unwrap(), digest);
+        for whole in [
+            format!("{image}:4.35.0"),
+            format!("docker.io/{image}:4.35.0"),
+            format!("docker://{image}:4.35.0"),
+        ] {
+            assert_eq!(of(&whole).unwrap(), "4.35.0", "{whole}");
+        }
+        assert_eq!(of(&format!("{image}@{digest}")).unwrap(), digest);
+        let refused = of("ghcr.io/finos/legend-engine-server:4.35.0").unwrap_err();
+        assert!(refused.contains("another repository"), "{refused}");
+        assert!(of("not a tag").is_err());
     }
 }

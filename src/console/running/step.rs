@@ -191,7 +191,9 @@ fn under_way(look: &Look, seen: &Seen, heard: &StepProgress, now: DateTime<Utc>)
         first.push(Piece::new(format!("  {bar} {percent:>2}%"), Tone::Accent));
     }
     let mut rest = Vec::new();
-    if heard.bytes_done > 0 || heard.bytes_total.is_some_and(|total| total > 0) {
+    // A service that works on what was sent has all of it: nothing sent means nothing counted.
+    let expects_bytes = heard.phase != Phase::Processing && heard.bytes_total.is_some_and(|total| total > 0);
+    if heard.bytes_done > 0 || expects_bytes {
         let total = heard
             .bytes_total
             .map(|total| format!(" of {}", words::bytes(total)))
@@ -213,7 +215,7 @@ fn speed(look: &Look, speed: Option<&Speed>, heard: &StepProgress) -> Vec<Piece>
     let samples: Vec<u64> = speed.map_or_else(Vec::new, |speed| speed.samples.iter().copied().collect());
     let last = samples.iter().rev().take(STILL);
     let still = samples.len() >= STILL && last.clone().all(|rate| *rate == 0);
-    let Some(rate) = heard.rate.filter(|rate| *rate >= 1.0) else {
+    let Some(rate) = heard.rate.filter(|rate| heard.bytes_done > 0 && *rate >= 1.0) else {
         return Vec::new();
     };
     let mut pieces = Vec::new();

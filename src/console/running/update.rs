@@ -42,7 +42,7 @@ pub fn update(model: &mut Model, msg: RunMsg) -> Vec<Effect> {
             let Some(run) = shown(model) else {
                 return Vec::new();
             };
-            model.say(format!("copied through the terminal: {run}"));
+            model.say(format!("asked the terminal to copy: {run}"));
             vec![Effect::Copy(run.0)]
         }
         RunMsg::TakeOut => {

@@ -84,7 +84,7 @@ fn commands(
 }
 
 /// What a child inherits of this process.
-fn inherited() -> Vec<(&'static str, OsString)> {
+pub fn inherited() -> Vec<(&'static str, OsString)> {
     INHERITED
         .into_iter()
         .filter_map(|name| Some((name, std::env::var_os(name)?)))

@@ -321,7 +321,7 @@ async fn kept_somewhere(keep: &Keep) -> Result<(), Problem> {
         }
     };
     Err(problem
-        .hint("v keeps it in an encrypted file behind a passphrase instead")
+        .hint("choose the encrypted file in the review: it is opened by a passphrase")
         .hint("windlass login --export FILE writes it to a file of yours"))
 }
 

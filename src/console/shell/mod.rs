@@ -21,7 +21,7 @@ mod redact;
 mod terminal;
 mod watch;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,11 +39,12 @@ use super::model::Setting;
 use super::update::update;
 use super::view::{self, Drawn, hyper};
 use super::wishes::Wishes;
-use super::{Model, Msg, links, tour, wake};
+use super::{Model, Msg, links, live, tour, wake};
 use crate::config::UserConfig;
 use crate::domain::{Kind, Outside, Problem};
 use crate::run::Session;
 use crate::services::private_file;
+use clipboard::Route;
 use events::Input;
 use executor::Executor;
 use frames::{Frames, Source, Woken};
@@ -52,6 +53,7 @@ use keyboard::Keyboard;
 use pointer::Pointer;
 use recorder::Recorder;
 use terminal::Screen;
+pub use terminal::restore_without_waiting as restore_terminal;
 use watch::Watch;
 
 /// How the console is opened.
@@ -137,6 +139,7 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
     // What is typed from here on is the shell's: nobody reads keys any more.
     console.inputs.events = None;
     drop(screen);
+    drop(io::stderr().write_all(live::unfinished_runs(&console.model).as_bytes()));
     ended.map_err(|error| terminal_problem(&error))
 }
 
@@ -338,7 +341,7 @@ impl Console {
         for effect in update(&mut self.model, msg) {
             match effect {
                 Effect::Quit => return Ok(Next::Quit),
-                Effect::Copy(text) => screen.write(&clipboard::sequence(&text))?,
+                Effect::Copy(text) => self.copy(screen, &text)?,
                 Effect::Open(link) => self.browse(&link),
                 Effect::EndTour => self.end_tour(),
                 Effect::Mouse(taken) => {
@@ -355,6 +358,22 @@ impl Console {
             self.frames.want();
         }
         Ok(next)
+    }
+
+    fn copy(&mut self, screen: &mut Screen, text: &str) -> io::Result<()> {
+        let route = clipboard::route(capabilities::variable);
+        match route {
+            Route::Tmux => match clipboard::copy_to_tmux(text) {
+                Ok(said) => self.model.say(said.to_owned()),
+                Err(why) => self.model.refuse(why),
+            },
+            Route::RemoteTmux => {
+                screen.write(&clipboard::sequence(route, text))?;
+                self.model.say(clipboard::REMOTE_TMUX.to_owned());
+            }
+            Route::Terminal | Route::Screen => screen.write(&clipboard::sequence(route, text))?,
+        }
+        Ok(())
     }
 
     fn browse(&mut self, link: &str) {

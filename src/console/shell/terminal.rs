@@ -5,6 +5,8 @@
 
 use std::io::{self, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
@@ -16,7 +18,9 @@ use crossterm::terminal::{
 };
 use crossterm::{cursor, execute, queue};
 use ratatui::Frame;
-use rustix::process::{Signal, kill_current_process_group};
+use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
+use rustix::stdio::stdout;
+use rustix::termios::{QueueSelector, tcflush};
 
 use super::canvas::Canvas;
 
@@ -24,7 +28,12 @@ use super::canvas::Canvas;
 const KEEP_TITLE: &str = "\u{1b}[22;0t";
 const FORMER_TITLE: &str = "\u{1b}[23;0t";
 
-static TAKEN: AtomicBool = AtomicBool::new(false);
+/// How long unread output is dropped so that a write to the terminal ends.
+const UNBLOCKING: Duration = Duration::from_secs(1);
+/// How often it is dropped.
+const PAUSE: Duration = Duration::from_millis(10);
+
+static TAKEN: Mutex<bool> = Mutex::new(false);
 static TITLED: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while it is ours.
@@ -113,7 +122,7 @@ impl Drop for Screen {
 
 fn take(title: Option<&str>, mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
-    TAKEN.store(true, Ordering::SeqCst);
+    set_taken(true);
     let taken = enter(title, mouse);
     if taken.is_err() {
         give_back();
@@ -140,7 +149,7 @@ fn enter(title: Option<&str>, mouse: bool) -> io::Result<()> {
 
 /// Gives the terminal back, where it is taken.
 pub fn give_back() {
-    if !TAKEN.swap(false, Ordering::SeqCst) {
+    if !set_taken(false) {
         return;
     }
     let former = if TITLED.swap(false, Ordering::SeqCst) {
@@ -167,7 +176,37 @@ pub fn give_back() {
     ));
 }
 
+/// Restores the terminal in a process that is about to end while a write to the terminal waits:
+/// output that nobody has read is dropped until that write ends and the console restores the
+/// terminal as usual. Returns after [`UNBLOCKING`] at the latest.
+pub fn restore_without_waiting() {
+    let pauses = UNBLOCKING.as_millis() / PAUSE.as_millis();
+    for _ in 0..pauses {
+        {
+            // Under this lock, so that nothing that restores the terminal is dropped.
+            let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+            if !*taken {
+                break;
+            }
+            // Dropping output makes room, but wakes nobody who waits for it; a signal does.
+            let freed = tcflush(stdout(), QueueSelector::OFlush)
+                .and_then(|()| kill_process(getpid(), Signal::WINCH));
+            if let Err(error) = freed {
+                tracing::debug!("unread output stays: {error}");
+            }
+        }
+        std::thread::sleep(PAUSE);
+    }
+    // Also ends the hidden input of a password.
+    drop(disable_raw_mode());
+}
+
 /// True while the terminal is ours.
 pub fn taken() -> bool {
-    TAKEN.load(Ordering::SeqCst)
+    *TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Notes whether the terminal is ours, and returns whether it was.
+fn set_taken(taken: bool) -> bool {
+    std::mem::replace(&mut *TAKEN.lock().unwrap_or_else(PoisonError::into_inner), taken)
 }

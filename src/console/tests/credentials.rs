@@ -98,7 +98,7 @@ fn the_review_of_a_rotation_says_what_is_and_what_will_be() {
         "windlass rotate",
         "finos/engine:CHARMHUB_TOKEN",
         "by somebody else since our last rotation",
-        "Former tokens stay valid until they end",
+        "Former tokens stay valid until they expire",
         "Cannot be undone",
         "key of finos/bundle",
     ] {
@@ -347,9 +347,9 @@ fn another_problem_offers_no_sign_in() {
 fn a_file_is_chosen_openly_and_its_passphrase_typed_twice() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('L'));
-    see(&model, "v keeps it in an encrypted file instead");
+    see(&model, "v stores it in an encrypted file instead");
     press(&mut model, Key::Char('v'));
-    see(&model, "v keeps it in the keyring instead");
+    see(&model, "v stores it in the keyring instead");
     press(&mut model, Key::Enter);
     type_in(&mut model, "yes");
     press(&mut model, Key::Enter);

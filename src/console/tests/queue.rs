@@ -1,7 +1,10 @@
 //! Confirmed plans that wait: behind whom, when they start, and when they ask again.
 
+use std::sync::Arc;
+
 use super::world::{answer, console, now, press, record, screen, type_in};
-use crate::console::actions::Key;
+use crate::config::UserConfig;
+use crate::console::actions::{Key, Keymap};
 use crate::console::dialogs::Modal;
 use crate::console::effect::{Effect, RequestId};
 use crate::console::live::State;
@@ -71,7 +74,7 @@ fn a_plan_waits_behind_a_run_and_starts_when_it_ended_well() {
     assert_eq!(stands(&model), &Stands::Behind);
     let text = screen(&model).0;
     assert!(text.contains("queued behind Publish 2025-01-27"), "{text}");
-    assert!(text.contains("x takes it out of the queue"), "{text}");
+    assert!(text.contains("x removes it from the queue"), "{text}");
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('5'));
     assert_eq!(model.panes.activity.rows()[0].state, State::Queued);
@@ -216,4 +219,13 @@ fn a_queue() {
         all.push_str(&screen(&model).0);
         insta::assert_snapshot!(format!("queue_at_{}", size.0), all);
     }
+}
+
+#[test]
+fn the_queue_names_the_keys_of_the_operator() {
+    let (mut model, _) = queued((120, 40));
+    let user = UserConfig::parse("[keys]\nrun-take-out = \"f9\"\n", "config.toml").unwrap();
+    model.setting.keymap = Arc::new(Keymap::with(&user.key_wishes).unwrap());
+    let text = screen(&model).0;
+    assert!(text.contains("f9 removes it from the queue"), "{text}");
 }

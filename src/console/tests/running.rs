@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::world::{console, now, press, record, screen};
 use crate::console::actions::Key;
 use crate::console::effect::Effect;
-use crate::console::live::Live;
+use crate::console::live::{Live, unfinished_runs};
 use crate::console::update::update;
 use crate::console::{Model, Msg, wake};
 use crate::domain::{Kind, Problem};
@@ -298,4 +298,35 @@ fn a_run_that_failed() {
         all.push_str(&screen(&model).0);
         insta::assert_snapshot!(format!("failed_run_at_{}", size.0), all);
     }
+}
+
+#[test]
+fn what_is_left_unfinished_is_named_with_its_command() {
+    let (mut model, _) = looking_on((120, 40));
+    let line = |how: &str| format!("{how}: windlass resume {}\n", run());
+    let text = unfinished_runs(&model);
+    assert!(text.ends_with(&line("was interrupted")), "{text}");
+    let ended = |model: &mut Model, outcome| {
+        model.live.get_mut(&run()).unwrap().ended = true;
+        model.runs = vec![record(Some(outcome))];
+    };
+    ended(&mut model, Outcome::Cancelled);
+    assert!(unfinished_runs(&model).ends_with(&line("was cancelled")));
+    ended(&mut model, Outcome::Unknown);
+    assert!(unfinished_runs(&model).ends_with(&line("has an unknown outcome")));
+    ended(&mut model, Outcome::Done);
+    assert_eq!(unfinished_runs(&model), "");
+}
+
+#[test]
+fn a_step_that_counted_no_bytes_shows_none_while_the_service_works_on_it() {
+    let (mut model, mut progress) = looking_on((120, 40));
+    progress.change(&step(4), at(10), |p| {
+        p.bytes_done = 0;
+        p.rate = Some(1_400_000.0);
+        p.bytes_total = Some(2_800);
+    });
+    update(&mut model, Msg::Progress(Box::new(progress)));
+    let text = screen(&model).0;
+    assert!(!text.contains("0 B of"), "{text}");
 }

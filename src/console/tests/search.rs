@@ -14,7 +14,7 @@ fn listed(model: &Model) -> Vec<ActionId> {
             .into_iter()
             .filter_map(|line| match line {
                 help::HelpLine::Action(_, spec) => Some(spec),
-                help::HelpLine::Heading(_) => None,
+                help::HelpLine::Heading(_) | help::HelpLine::Sign(..) => None,
             })
             .collect(),
         _ => Vec::new(),

@@ -141,7 +141,7 @@ fn an_upload_takes_a_name_a_look_and_a_word() {
     );
     press(&mut model, Key::Esc);
     press(&mut model, Key::Enter);
-    type_in(&mut model, "finos-legend-engine-k8s");
+    type_in(&mut model, "engine-image");
     let effects = press(&mut model, Key::Enter);
     assert!(
         matches!(effects.as_slice(), [Effect::Start { .. }]),
@@ -245,12 +245,26 @@ fn a_release_ticks_channels_and_is_confirmed() {
         "windlass release finos-legend-engine-k8s --revision 50 --channel latest/edge"
     );
     press(&mut model, Key::Enter);
-    type_in(&mut model, "yes");
+    type_in(&mut model, "latest/edge");
     let effects = press(&mut model, Key::Enter);
     assert!(
         matches!(effects.as_slice(), [] | [Effect::Start { .. }]),
         "{effects:?}"
     );
+}
+
+#[test]
+fn a_resource_revision_is_released_with_the_charm_revision_of_the_channel() {
+    let mut model = on_charms((120, 40), 1);
+    press(&mut model, Key::Char('e'));
+    press(&mut model, Key::Char(' '));
+    press(&mut model, Key::Enter);
+    let command = plan_of(&model).unwrap().command;
+    assert!(
+        command.starts_with("windlass release finos-legend-engine-k8s --revision 50 --channel latest/edge"),
+        "{command}"
+    );
+    assert!(command.contains(" --resource engine-image:"), "{command}");
 }
 
 #[test]
@@ -345,7 +359,7 @@ fn the_only_open_channel_of_a_row_is_closed_at_once() {
     let text = screen(&model).0;
     assert!(text.contains("→ closed"), "{text}");
     press(&mut model, Key::Enter);
-    type_in(&mut model, "yes");
+    type_in(&mut model, "latest/edge");
     let effects = press(&mut model, Key::Enter);
     assert!(
         matches!(effects.as_slice(), [Effect::Start { .. }]),
@@ -582,4 +596,16 @@ fn charms_unfolded() {
     press(&mut model, Key::Down);
     press(&mut model, Key::Char(' '));
     insta::assert_snapshot!(screen(&model).0);
+}
+
+#[test]
+fn the_upload_dialog_shows_its_field_at_any_size() {
+    for size in [(40, 10), (50, 12), (80, 24)] {
+        let mut model = on_charms(size, 1);
+        press(&mut model, Key::Char('u'));
+        assert!(model.modal.is_some(), "{size:?}");
+        type_in(&mut model, "sesame");
+        let text = screen(&model).0;
+        assert!(text.contains("> sesame"), "{size:?}\n{text}");
+    }
 }

@@ -26,11 +26,13 @@ const PAGE: usize = 100;
 /// Leaves the mouse to the terminal, or takes it back.
 pub(super) fn mouse(model: &mut Model) -> Vec<Effect> {
     model.mouse = !model.mouse;
-    model.say(if model.mouse {
-        "the mouse is the console's again"
+    let said = if model.mouse {
+        "the mouse is the console's again".to_owned()
     } else {
-        "the mouse is the terminal's: text can be selected; m takes it back"
-    });
+        let back = model.setting.keymap.hint(ActionId::Mouse, "takes it back");
+        format!("the mouse is the terminal's: text can be selected; {back}")
+    };
+    model.say(said);
     vec![Effect::Mouse(model.mouse)]
 }
 
@@ -54,14 +56,16 @@ pub(super) fn twice(model: &mut Model) -> Vec<Effect> {
 /// Copies `text`, and says what and how; where that is switched off, shows it to be selected.
 pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
     if !model.setting.wishes.clipboard {
+        let keymap = &model.setting.keymap;
+        let how = format!(
+            "Copying is off in your settings (clipboard = false). {}; {}.",
+            keymap.hint(ActionId::TextMouse, "leaves the mouse to the terminal to select text"),
+            keymap.hint(ActionId::TextPage, "opens it in the pager")
+        );
         let lines = vec![
             Line::text(Outside::new(&text).to_string(), Tone::Strong),
             Line::blank(),
-            Line::text(
-                "The settings switch copying off (clipboard = false). m leaves the mouse to the \
-                 terminal, so that this can be selected; v shows it in the pager.",
-                Tone::Dim,
-            ),
+            Line::text(how, Tone::Dim),
         ];
         model.modal = Some(Modal::Details(Text::new("To copy by hand", lines)));
         return Vec::new();
@@ -72,14 +76,14 @@ pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
     }
     if end < text.len() {
         model.say(format!(
-            "copied through the terminal, cut: the first {} of {}",
+            "asked the terminal to copy, cut: the first {} of {}",
             words::bytes(end as u64),
             words::bytes(text.len() as u64)
         ));
     } else {
         let shown = Outside::new(&text);
         model.say(format!(
-            "copied through the terminal: {}",
+            "asked the terminal to copy: {}",
             words::cut(shown.as_str(), 60)
         ));
     }

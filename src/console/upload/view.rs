@@ -44,10 +44,15 @@ pub fn draw(model: &Model, dialog: &Upload, frame: &mut Frame, drawn: &mut Drawn
         inner,
         y: inner.y,
     };
-    for line in &above {
+    // Where not all of it has room, the field and the first line of what it means come first.
+    let room_above = usize::from(inner.height).saturating_sub(2);
+    let shown = above.len().min(room_above);
+    for line in above.iter().take(shown) {
         page.put(frame, pieces(line), false);
     }
-    page.put(frame, Vec::new(), false);
+    if shown < room_above {
+        page.put(frame, Vec::new(), false);
+    }
     page.field(frame, dialog);
     for line in &below {
         page.put(frame, pieces(line), false);
@@ -151,10 +156,11 @@ fn below(model: &Model, dialog: &Upload) -> Vec<Line> {
     match read(&model.setting, &dialog.resource, dialog.images, text) {
         None => vec![Line::text("  nothing typed yet", Tone::Dim)],
         Some(Ok(content)) => {
+            // Only read so far: whether it exists is checked when the plan is made.
             let mut lines = vec![Line {
-                label: format!("{} ", glyph(Glyph::Done)),
+                label: format!("{} ", glyph(Glyph::Dot)),
                 text: meaning(model, dialog, &content),
-                tone: Tone::Good,
+                tone: Tone::Plain,
             }];
             lines.extend(share(model, dialog, &content).map(|text| Line {
                 label: "  ".to_owned(),
@@ -198,7 +204,7 @@ fn share(model: &Model, dialog: &Upload, content: &Content) -> Option<String> {
 
 fn meaning(model: &Model, dialog: &Upload, content: &Content) -> String {
     match content {
-        Content::File { path, .. } => format!("a file: {path}"),
+        Content::File { path, .. } => format!("a file, read when the plan is made: {path}"),
         Content::Digest { digest } => {
             let intent = crate::plan::UploadIntent {
                 charm: dialog.charm.clone(),

@@ -118,6 +118,6 @@ mod tests {
     #[test]
     fn an_ellipsis_that_stands_alone_has_its_dots() {
         assert_eq!(plain("asking …    "), "asking ...  ");
-        assert_eq!(plain("g …  esc drops it"), "g .. esc drops it");
+        assert_eq!(plain("g …  esc cancels"), "g .. esc cancels");
     }
 }

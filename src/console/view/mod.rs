@@ -96,14 +96,11 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
             model.lines
         );
         let area = frame.area();
-        let text = words::cut(&text, usize::from(area.width));
-        frame.render_widget(
-            Line::from(text),
-            Rect {
-                height: 1.min(area.height),
-                ..area
-            },
-        );
+        let lines = words::wrap(&text, usize::from(area.width));
+        for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
+            let rect = Rect::new(area.x, y, area.width, 1);
+            frame.render_widget(Line::from(line), rect);
+        }
         finish::finish(&model.setting.look, frame.buffer_mut());
         return drawn;
     }

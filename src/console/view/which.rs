@@ -43,7 +43,7 @@ pub fn draw(model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
             (Msg::Act(spec.id), pieces)
         })
         .collect();
-    let title = format!("{prefix} …  esc drops it");
+    let title = format!("{prefix} …  esc cancels");
     let grid = grid(model, &lines, words::width(&title));
     clear(frame, grid.area);
     let inner = boxed(model, frame, grid.area, &title, None, true);

@@ -162,7 +162,7 @@ fn a_run_is_rolled_back_to_the_pairs_and_the_closed_channels_of_before() {
     ];
     let plan = made(&world(&rows, changes), &of_run("r1")).unwrap();
     assert_eq!(deeds(&plan), ["latest/edge r48 with r7", "close 2025-01/edge"]);
-    assert_eq!(plan.confirm, "yes");
+    assert_eq!(plan.confirm, "r1", "it changes what users get");
     assert_eq!(plan.command, "windlass rollback --run r1");
     assert!(plan.left_out.is_empty(), "{:?}", plan.left_out);
 }

@@ -91,7 +91,7 @@ fn all_platforms_become_the_stores_architectures() {
     };
     assert_eq!(architectures, &["amd64", "armhf", "ppc64el"]);
     assert_eq!(plan.bytes(), 700);
-    assert_eq!(plan.confirm, ENGINE, "it cannot be undone");
+    assert_eq!(plan.confirm, "engine-image", "it cannot be undone");
 }
 
 #[test]

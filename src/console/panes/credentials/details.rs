@@ -265,7 +265,11 @@ fn of_session(snapshot: &Snapshot, row: &SessionRow, now: DateTime<Utc>) -> Vec<
         ));
     }
     if facts.revoked_at.is_none() && !row.over && !row.in_use {
-        lines.push(Line::of("what to do", "X ends it", Tone::Accent));
+        lines.push(Line::of(
+            "what to do",
+            format!("windlass revoke {}", facts.id),
+            Tone::Accent,
+        ));
     }
     lines
 }

@@ -5,4 +5,4 @@ mod state;
 pub mod view;
 
 pub use details::details;
-pub use state::{Label, Row, link, preferred, rows};
+pub use state::{Label, Row, link, preferred, rows, sign_words};

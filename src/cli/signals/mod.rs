@@ -3,6 +3,8 @@
 //! Owns what they mean: before a run nothing has happened, so the command just ends; during a run
 //! they ask it to stop. Must not kill a run that is under way.
 
+mod forced_exit;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -10,6 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Ending;
+pub use forced_exit::watch as force_exit_when_blocked;
 
 static RUNNING: AtomicBool = AtomicBool::new(false);
 /// Above zero while a pager or an editor has the terminal: Ctrl-C and Ctrl-\ are typed to it, and

@@ -1,0 +1,122 @@
+//! The legend: every sign and short word of the screen with its meaning, shown by help.
+
+use crate::console::view::look::{Glyph, Look};
+
+/// A sign and what it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sign {
+    text: SignText,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SignText {
+    Glyph(Glyph),
+    Word(&'static str),
+    Bars,
+    Lane,
+}
+
+const fn glyph(glyph: Glyph, meaning: &'static str) -> Sign {
+    Sign {
+        text: SignText::Glyph(glyph),
+        meaning,
+    }
+}
+
+const fn word(word: &'static str, meaning: &'static str) -> Sign {
+    Sign {
+        text: SignText::Word(word),
+        meaning,
+    }
+}
+
+/// All of them.
+pub const SIGNS: [Sign; 25] = [
+    glyph(Glyph::Known, "the service answered the last refresh"),
+    glyph(Glyph::Stale, "an older answer is shown: the last refresh failed in part"),
+    glyph(Glyph::Unknown, "not read yet, or not available"),
+    glyph(Glyph::Done, "done, or as it should be"),
+    glyph(Glyph::Failed, "failed"),
+    glyph(Glyph::Stopped, "cancelled"),
+    glyph(Glyph::Running, "running"),
+    glyph(Glyph::Waiting, "not begun; between two facts it only separates them"),
+    glyph(Glyph::Warning, "a warning; open the row for its text"),
+    glyph(Glyph::Held, "held: publish --new leaves this release out"),
+    glyph(Glyph::Nothing, "nothing there, or skipped"),
+    glyph(Glyph::Cursor, "the selected row"),
+    glyph(Glyph::Arrow, "before and after a change"),
+    word("new", "selected by the workspace's rule and not published"),
+    word("passed over", "not published, and the workspace's rule does not select it"),
+    word("partly", "published in part; open the release for what is missing"),
+    word("= NAME", "has the same images as release NAME"),
+    word("phantom", "a marker branch without an upstream release"),
+    word("withdrawn", "removed upstream"),
+    word("date?", "the release's date and its name disagree"),
+    word("unreadable", "the release's manifest cannot be read"),
+    word("evidence?", "marker branch and channels disagree; open the release"),
+    word("+1", "one more change that has no room; open the row"),
+    Sign {
+        text: SignText::Bars,
+        meaning: "cadence: releases per month, the newest at the right",
+    },
+    Sign {
+        text: SignText::Lane,
+        meaning: "channel history: served, and not served",
+    },
+];
+
+impl Sign {
+    /// The sign as this terminal shows it.
+    pub fn text(&self, look: &Look) -> String {
+        match self.text {
+            SignText::Glyph(glyph) => look.glyph(glyph).to_owned(),
+            SignText::Word(word) => word.to_owned(),
+            SignText::Bars => look.levels().1.iter().collect(),
+            SignText::Lane => {
+                let (served, nothing) = look.lane();
+                format!("{served}{served} {nothing}{nothing}")
+            }
+        }
+    }
+
+    /// True where every word of `wanted` stands in the sign or its meaning.
+    pub fn matches(&self, look: &Look, wanted: &str) -> bool {
+        let text = format!("sign legend {} {}", self.text(look), self.meaning).to_lowercase();
+        wanted
+            .split_whitespace()
+            .all(|word| text.contains(&word.to_lowercase()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::panes::releases::sign_words;
+    use crate::plan::label::Label;
+
+    #[test]
+    fn every_word_of_the_releases_pane_has_a_meaning() {
+        let labels = [
+            Label::New,
+            Label::Partly,
+            Label::Passed,
+            Label::Withdrawn,
+            Label::Phantom,
+        ];
+        let words = labels.iter().map(Label::words);
+        for shown in words.chain(sign_words().map(str::to_owned)) {
+            let known = |sign: &Sign| sign.text(&Look::FULL) == shown;
+            assert!(SIGNS.iter().any(known), "{shown}");
+        }
+    }
+
+    #[test]
+    fn signs_are_what_the_terminal_shows_and_are_found_by_word() {
+        let held = SIGNS.iter().find(|sign| sign.matches(&Look::PLAIN, "held publish")).unwrap();
+        assert_eq!((held.text(&Look::FULL), held.text(&Look::PLAIN)), ("‖".into(), "||".into()));
+        assert!(SIGNS.iter().all(|sign| sign.matches(&Look::FULL, "")));
+        assert!(SIGNS.iter().all(|sign| sign.text(&Look::PLAIN).is_ascii()));
+    }
+}
