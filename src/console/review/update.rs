@@ -22,7 +22,11 @@ use crate::plan::{Intent, Keep, Plan, Revoked, Risk};
 
 /// Opens the review of `intent` from the panes.
 pub fn open(model: &mut Model, intent: Intent) -> Vec<Effect> {
-    model.interrupted = None;
+    // Left again, it leads back to the run that it was opened from.
+    model.interrupted = match std::mem::replace(&mut model.screen, Screen::Panes) {
+        Screen::Run(run) => Some(Box::new(Screen::Run(run))),
+        Screen::Panes | Screen::Review(_) => None,
+    };
     // Who acts on a release finds it under the cursor afterwards, although it is no longer new.
     model.panes.releases.stay();
     open_over(model, intent)

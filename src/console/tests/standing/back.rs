@@ -170,3 +170,18 @@ fn a_run_that_was_rolled_back_is_not_taken_up_again() {
 }
 
 // ---- publish
+
+#[test]
+fn a_review_opened_from_a_run_leads_back_to_it() {
+    let mut model = stands((120, 40));
+    with_runs(&mut model, vec![half_released()]);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    let run = crate::console::running::shown(&model);
+    assert!(run.is_some());
+    assert!(wish(&mut model, Key::Char('b')).is_some());
+    press(&mut model, Key::Esc);
+    assert_eq!(crate::console::running::shown(&model), run);
+    press(&mut model, Key::Esc);
+    assert!(matches!(model.screen, crate::console::model::Screen::Panes));
+}
