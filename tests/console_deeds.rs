@@ -79,7 +79,10 @@ fn a_release_is_published_promoted_and_rolled_back() {
     terminal.press("b");
     terminal.see("4 of them changes");
     let word = confirm(&mut terminal);
-    assert!(word.len() == 4 && word.chars().all(|c| c.is_ascii_hexdigit()), "{word}");
+    assert!(
+        word.len() == 4 && word.chars().all(|c| c.is_ascii_hexdigit()),
+        "{word}"
+    );
     done(&mut terminal);
     let before = published.len() + promoted.len();
     let back = writes(folder.path()).split_off(before);

@@ -368,7 +368,13 @@ fn unread_console(folder: &Path) -> (Box<dyn Child + Send + Sync>, Box<dyn Maste
     let pair = native_pty_system().openpty(size).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_windlass"));
     let state = folder.join("demo");
-    command.args(["demo", "--image-size", "200000", "--state", state.to_str().unwrap()]);
+    command.args([
+        "demo",
+        "--image-size",
+        "200000",
+        "--state",
+        state.to_str().unwrap(),
+    ]);
     command.env("TERM", "xterm-256color");
     command.env("LANG", "C.UTF-8");
     let mut child = pair.slave.spawn_command(command).unwrap();
@@ -404,18 +410,30 @@ fn an_unread_terminal_does_not_keep_the_console_from_ending() {
         let folder = tempfile::tempdir().unwrap();
         let (mut child, master) = unread_console(folder.path());
         let pid = child.process_id().unwrap().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         let status = child.wait().unwrap();
         assert_eq!(status.exit_code(), 130, "{signal}");
         let modes = tcgetattr(slave(master.as_ref())).unwrap().local_modes;
-        assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO), "{signal}: {modes:?}");
+        assert!(
+            modes.contains(LocalModes::ICANON | LocalModes::ECHO),
+            "{signal}: {modes:?}"
+        );
         // What was not read was dropped, so that the terminal itself could be restored.
         let mut left = Vec::new();
         let mut reader = master.try_clone_reader().unwrap();
         drop(master);
         drop(reader.read_to_end(&mut left));
         let left = String::from_utf8_lossy(&left);
-        assert!(left.contains("\u{1b}[?1049l") && left.ends_with("\u{1b}[?25h"), "{signal}: {left:?}");
+        assert!(
+            left.contains("\u{1b}[?1049l") && left.ends_with("\u{1b}[?25h"),
+            "{signal}: {left:?}"
+        );
     }
 }
 
@@ -438,6 +456,12 @@ fn an_unread_pipe_does_not_keep_a_command_from_ending() {
         std::thread::yield_now();
     }
     let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }

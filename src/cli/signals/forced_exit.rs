@@ -32,10 +32,7 @@ pub fn watch(restore_terminal: fn()) {
 }
 
 fn watch_signals(restore_terminal: fn()) {
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    else {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return;
     };
     runtime.block_on(async {

@@ -125,7 +125,10 @@ pub fn lines(model: &Model, help: &Help) -> Vec<HelpLine> {
     }
     let look = &model.setting.look;
     let signs = SIGNS.iter().filter(|sign| sign.matches(look, wanted));
-    let mut signs = signs.zip(at..).map(|(sign, at)| HelpLine::Sign(at, sign)).peekable();
+    let mut signs = signs
+        .zip(at..)
+        .map(|(sign, at)| HelpLine::Sign(at, sign))
+        .peekable();
     if signs.peek().is_some() {
         lines.push(HelpLine::Heading("Signs".to_owned()));
         lines.extend(signs);

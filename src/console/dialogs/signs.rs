@@ -35,27 +35,42 @@ const fn word(word: &'static str, meaning: &'static str) -> Sign {
 /// All of them.
 pub const SIGNS: [Sign; 25] = [
     glyph(Glyph::Known, "the service answered the last refresh"),
-    glyph(Glyph::Stale, "an older answer is shown: the last refresh failed in part"),
+    glyph(
+        Glyph::Stale,
+        "an older answer is shown: the last refresh failed in part",
+    ),
     glyph(Glyph::Unknown, "not read yet, or not available"),
     glyph(Glyph::Done, "done, or as it should be"),
     glyph(Glyph::Failed, "failed"),
     glyph(Glyph::Stopped, "cancelled"),
     glyph(Glyph::Running, "running"),
-    glyph(Glyph::Waiting, "not begun; between two facts it only separates them"),
+    glyph(
+        Glyph::Waiting,
+        "not begun; between two facts it only separates them",
+    ),
     glyph(Glyph::Warning, "a warning; open the row for its text"),
     glyph(Glyph::Held, "held: publish --new leaves this release out"),
     glyph(Glyph::Nothing, "nothing there, or skipped"),
     glyph(Glyph::Cursor, "the selected row"),
     glyph(Glyph::Arrow, "before and after a change"),
     word("new", "selected by the workspace's rule and not published"),
-    word("passed over", "not published, and the workspace's rule does not select it"),
-    word("partly", "published in part; open the release for what is missing"),
+    word(
+        "passed over",
+        "not published, and the workspace's rule does not select it",
+    ),
+    word(
+        "partly",
+        "published in part; open the release for what is missing",
+    ),
     word("= NAME", "has the same images as release NAME"),
     word("phantom", "a marker branch without an upstream release"),
     word("withdrawn", "removed upstream"),
     word("date?", "the release's date and its name disagree"),
     word("unreadable", "the release's manifest cannot be read"),
-    word("evidence?", "marker branch and channels disagree; open the release"),
+    word(
+        "evidence?",
+        "marker branch and channels disagree; open the release",
+    ),
     word("+1", "one more change that has no room; open the row"),
     Sign {
         text: SignText::Bars,
@@ -114,8 +129,14 @@ mod tests {
 
     #[test]
     fn signs_are_what_the_terminal_shows_and_are_found_by_word() {
-        let held = SIGNS.iter().find(|sign| sign.matches(&Look::PLAIN, "held publish")).unwrap();
-        assert_eq!((held.text(&Look::FULL), held.text(&Look::PLAIN)), ("‖".into(), "||".into()));
+        let held = SIGNS
+            .iter()
+            .find(|sign| sign.matches(&Look::PLAIN, "held publish"))
+            .unwrap();
+        assert_eq!(
+            (held.text(&Look::FULL), held.text(&Look::PLAIN)),
+            ("‖".into(), "||".into())
+        );
         assert!(SIGNS.iter().all(|sign| sign.matches(&Look::FULL, "")));
         assert!(SIGNS.iter().all(|sign| sign.text(&Look::PLAIN).is_ascii()));
     }

@@ -44,7 +44,10 @@ pub fn lines(model: &Model, one: &Waiting, width: usize) -> Vec<Vec<Piece>> {
                 Tone::Plain,
             );
             text(
-                &format!("{}.", keymap.hint(ActionId::RunTakeOut, "removes it from the queue")),
+                &format!(
+                    "{}.",
+                    keymap.hint(ActionId::RunTakeOut, "removes it from the queue")
+                ),
                 Tone::Accent,
             );
         }

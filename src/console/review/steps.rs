@@ -33,8 +33,13 @@ pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
     }
     let orphans = orphans(model, review);
     if !orphans.is_empty() {
-        let revokes = model.setting.keymap.hint(ActionId::RotateOrphan, "revokes one too");
-        page.heading(&format!("Lost tokens, created by an interrupted run and stored nowhere: {revokes}"));
+        let revokes = model
+            .setting
+            .keymap
+            .hint(ActionId::RotateOrphan, "revokes one too");
+        page.heading(&format!(
+            "Lost tokens, created by an interrupted run and stored nowhere: {revokes}"
+        ));
         for (at, orphan) in orphans.iter().enumerate() {
             orphan_line(at, orphan, page);
         }

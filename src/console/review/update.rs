@@ -198,7 +198,10 @@ fn toggle(model: &mut Model) -> Vec<Effect> {
         taken.push(charm.clone());
     }
     if taken.is_empty() {
-        let leave = model.setting.keymap.hint(ActionId::ReviewBack, "leaves the review");
+        let leave = model
+            .setting
+            .keymap
+            .hint(ActionId::ReviewBack, "leaves the review");
         model.refuse(format!("a publish needs at least one image; {leave}"));
         return Vec::new();
     }
@@ -379,7 +382,10 @@ fn repeated_warnings(plan: &Plan) -> Vec<Line> {
     let hidden = plan.warnings.len().saturating_sub(REPEATED);
     if hidden > 0 {
         lines.push(Line::text(
-            format!("{} more: see the review.", words::count(hidden, "warning", "warnings")),
+            format!(
+                "{} more: see the review.",
+                words::count(hidden, "warning", "warnings")
+            ),
             Tone::Warn,
         ));
     }

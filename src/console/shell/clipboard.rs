@@ -112,7 +112,9 @@ mod tests {
             b"\x1bP\x1b]52;c;YQfDqQ==\x07\x1b\\"
         );
         let long = sequence(Route::Screen, &"x".repeat(3000));
-        let chunks = long.split(|byte| *byte == b'\\').filter(|chunk| !chunk.is_empty());
+        let chunks = long
+            .split(|byte| *byte == b'\\')
+            .filter(|chunk| !chunk.is_empty());
         assert!(chunks.clone().count() > 5 && chunks.into_iter().all(|chunk| chunk.len() < 768));
     }
 

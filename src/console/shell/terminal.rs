@@ -189,8 +189,8 @@ pub fn restore_without_waiting() {
                 break;
             }
             // Dropping output makes room, but wakes nobody who waits for it; a signal does.
-            let freed = tcflush(stdout(), QueueSelector::OFlush)
-                .and_then(|()| kill_process(getpid(), Signal::WINCH));
+            let freed =
+                tcflush(stdout(), QueueSelector::OFlush).and_then(|()| kill_process(getpid(), Signal::WINCH));
             if let Err(error) = freed {
                 tracing::debug!("unread output stays: {error}");
             }

@@ -59,7 +59,10 @@ pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
         let keymap = &model.setting.keymap;
         let how = format!(
             "Copying is off in your settings (clipboard = false). {}; {}.",
-            keymap.hint(ActionId::TextMouse, "leaves the mouse to the terminal to select text"),
+            keymap.hint(
+                ActionId::TextMouse,
+                "leaves the mouse to the terminal to select text"
+            ),
             keymap.hint(ActionId::TextPage, "opens it in the pager")
         );
         let lines = vec![

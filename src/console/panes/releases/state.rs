@@ -66,9 +66,13 @@ impl Keyed for Row {
 
 /// The words that stand for a warning in a row.
 pub fn sign_words() -> impl Iterator<Item = &'static str> {
-    [WarningKind::Misdated, WarningKind::Unreadable, WarningKind::Evidence]
-        .into_iter()
-        .filter_map(oddity)
+    [
+        WarningKind::Misdated,
+        WarningKind::Unreadable,
+        WarningKind::Evidence,
+    ]
+    .into_iter()
+    .filter_map(oddity)
 }
 
 const fn oddity(kind: WarningKind) -> Option<&'static str> {
