@@ -75,6 +75,14 @@ def session(world, version, env, called):
     rows = {(channel, revision, resources.get(IMAGE)) for (channel, _), (revision, resources) in world.rows(STUDIO).items()}
     wanted = {("latest/candidate", newest, image_revision), ("latest/beta", newest, image_revision)}
     check(wanted <= rows, f"{called}: release set latest/candidate and latest/beta", str(rows))
+    branch = f"latest/edge/fix-{world.name[6:].replace('.', '-')}"
+    told("release to a branch", "release", STUDIO, f"--revision={newest}", f"--channel={branch}", f"--resource={IMAGE}:{image_revision}")
+    told("status after the release to a branch", "status", STUDIO)
+    released = [
+        release for entry in document("status", "status", STUDIO) for mapping in entry["mappings"] for release in mapping["releases"]
+        if release["channel"] == branch
+    ]
+    check(bool(released) and all(release["expires_at"] for release in released), f"{called}: status shows when the branch expires", str(released))
     told("close", "close", STUDIO, "latest/beta")
     channels = {channel for channel, _ in world.rows(STUDIO)}
     check("latest/beta" not in channels, f"{called}: close closed latest/beta", str(channels))

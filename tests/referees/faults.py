@@ -5,6 +5,7 @@ can be taken up; the channels never hold anything but what was there and what wa
 import collections
 import concurrent.futures
 import os
+import time
 
 from kill import difference
 from world import FULL, RELEASE, Template, check, is_write, need, publish, referee
@@ -20,12 +21,15 @@ ACTIONS = {
 }
 #: Scales the client's timeouts, so that a hung request is given up within a second or so.
 IMPATIENT = {"WINDLASS_TIMEOUT": "0.05"}
-STEP = int(os.environ.get("WINDLASS_FAULT_STEP", "1" if FULL else "7"))
+STEP = int(os.environ.get("WINDLASS_FAULT_STEP", "1" if FULL else "14"))
+#: Which requests of those a step apart: drawn anew each time, and printed.
+SEED = int(os.environ.get("WINDLASS_SEED") or time.time_ns() % 1_000_000)
 #: Where a request was answered or lost, whether the service handled it (status 0 = no answer sent).
 HANDLED_IN_SILENCE = {"reset-after"}
 
 
 def main():
+    print(f"WINDLASS_SEED={SEED}", flush=True)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         templates = list(pool.map(make, ("faults-a", "faults-b")))
     world, client = templates[0].copy()
@@ -37,8 +41,8 @@ def main():
 
     cases = []
     for turn, action in enumerate(ACTIONS):
-        # Another seventh of the requests for every action: together they cover each request once.
-        for k in range(turn % STEP, len(requests), STEP):
+        # Other requests for every action, so that together they cover as many as they can.
+        for k in range((turn * max(1, STEP // len(ACTIONS)) + SEED) % STEP, len(requests), STEP):
             service = requests[k]["service"]
             nth = sum(entry["service"] == service for entry in requests[: k + 1])
             cases.append((k, service, nth, action))

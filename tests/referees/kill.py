@@ -27,7 +27,7 @@ def main():
         undisturbed[faults] = (lasted, first, world.state())
         template.drop(world, client)
 
-    kills = 30 if FULL else 6
+    kills = 30 if FULL else 4
     wrong = []
     reached = collections.Counter()
     for faults in (None, SLOW):

@@ -21,7 +21,7 @@ HALF = 2 << 20
 
 def main():
     print(f"WINDLASS_SEED={SEED}", flush=True)
-    kills = 30 if FULL else 5
+    kills = 30 if FULL else 3
     draw = random.Random(SEED)
     world = World()
     registry = docker_registry("registry")

@@ -37,22 +37,25 @@ class Registry:
         status, answer, data = http(method, url, headers, body)
         challenge = answer.get("WWW-Authenticate", "")
         if status == 401 and challenge.startswith("Bearer") and self.login[1]:
-            self.tokens[key] = "Bearer " + self.token(challenge, self.mounted_from(url))
+            self.tokens[key] = "Bearer " + self.token(challenge, self.scopes(url, method))
             headers["Authorization"] = self.tokens[key]
             status, answer, data = http(method, url, headers, body)
         return Answer(status, answer, data, url)
 
     @staticmethod
-    def mounted_from(url):
-        """The scope a mount needs beside the challenged one: clients ask for both, as docker does."""
-        query = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
-        return [("scope", f"repository:{name}:pull") for name in query.get("from", [])]
+    def scopes(url, method):
+        """What a request needs: GHCR's challenge names an example, so clients build their own scopes. A
+        mount needs the source too."""
+        parts = urllib.parse.urlsplit(url)
+        name = re.match(r"/v2/(.+?)/(?:blobs|manifests|tags|referrers)/", parts.path)
+        actions = "pull" if method in ("GET", "HEAD") and "/uploads/" not in parts.path else "pull,push,delete"
+        scopes = [("scope", f"repository:{name[1]}:{actions}")] if name else []
+        query = urllib.parse.parse_qs(parts.query)
+        return scopes + [("scope", f"repository:{name}:pull") for name in query.get("from", [])]
 
-    def token(self, challenge, more):
+    def token(self, challenge, scopes):
         fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-        query = [("service", fields.get("service", ""))]
-        query += [("scope", scope) for scope in fields.get("scope", "").split(" ") if scope]
-        query += more
+        query = [("service", fields.get("service", "")), *scopes]
         basic = base64.b64encode(":".join(self.login).encode()).decode()
         url = fields["realm"] + "?" + urllib.parse.urlencode(query)
         status, _, data = http("GET", url, {"Authorization": f"Basic {basic}"})

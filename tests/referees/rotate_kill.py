@@ -12,7 +12,7 @@ from rotate_faults import orphaned
 from rotation import caveats, exchanges, live_of_windlass, moment, one_value, puts, rotate, sessions, token_in
 from world import FULL, Client, World, check, kill, need, referee
 
-KILLS = 40 if FULL else 8
+KILLS = 40 if FULL else 5
 SEED = int(os.environ.get("WINDLASS_KILL_SEED") or random.SystemRandom().randrange(1_000_000))
 
 

@@ -175,9 +175,7 @@ impl GitHub {
 
     fn local(&self, call: &Call, parts: &[&str]) -> Reply {
         let answered = match parts {
-            [""] => Ok(Reply::ok(
-                json!({"current_user_url": format!("{}/user", call.base)}),
-            )),
+            [""] => Ok(Reply::ok(shapes::root(&call.base))),
             ["user"] => self.user(call),
             ["graphql"] if call.method == "POST" => {
                 self.store().and_then(|store| graphql::serve(&store, call))

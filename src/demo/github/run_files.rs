@@ -9,6 +9,15 @@ use super::runs::{LOG_LIVES, Run, log, signature};
 use super::store::Repo;
 use crate::demo::store::archive::stored;
 
+/// Where logs are stored: a host of its own, so that clients leave their credential behind. On loopback
+/// it is the demo's GitHub itself.
+pub(super) fn storage(call: &Call) -> &str {
+    match call.base.as_str() {
+        "https://api.github.com" => "https://results-receiver.actions.githubusercontent.com",
+        base => base,
+    }
+}
+
 /// GET `runs/{id}/logs`: 302 to the archive.
 pub(super) fn logs(name: &str, call: &Call, run: &Run) -> Result<Reply, Reply> {
     if !call.signed_in {
@@ -22,7 +31,8 @@ pub(super) fn logs(name: &str, call: &Call, run: &Run) -> Result<Reply, Reply> {
     let signed = signature(name, run.id, until);
     let to = format!(
         "{}/repos/{name}/actions/runs/{}/blob/{until}.{signed}",
-        call.base, run.id
+        storage(call),
+        run.id
     );
     let mut reply = Reply::no_content();
     reply.status = 302;

@@ -346,7 +346,7 @@ pub(super) fn job_of(repo: &Repo, name: &str, call: &Call, id: &str, rest: &[&st
             let until = Utc::now().timestamp() + LOG_LIVES;
             let to = format!(
                 "{}/repos/{name}/actions/jobs/{id}/blob/{until}.{}",
-                call.base,
+                run_files::storage(call),
                 signature(name, id, until)
             );
             let mut reply = Reply::no_content();

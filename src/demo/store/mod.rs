@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod archive;
 pub mod candid;
+pub mod collaborators;
 pub mod contents;
 pub mod downloads;
 pub mod fields;
@@ -232,6 +233,8 @@ pub fn api_router(store: Arc<Charmhub>) -> Router {
         )
         .route("/resources/{resource}/oci-image/blob", post(resources::blob))
         .route("/releases", get(releases::list).post(releases::release))
+        .route("/collaborators", get(collaborators::list))
+        .route("/collaborators/invites", get(collaborators::invites))
         .route("/tracks", post(packages::create_tracks));
     Router::new()
         .route("/v1/tokens", get(tokens::list).post(candid::root))
@@ -249,6 +252,7 @@ pub fn api_router(store: Arc<Charmhub>) -> Router {
         .route("/v1/charm/libraries/bulk", post(packages::libraries))
         .nest("/v1/charm/{name}", charm)
         .route("/v2/charms/find", get(public::find))
+        .route("/v2/charms/categories", get(public::categories))
         .route("/v2/charms/info/{name}", get(public::info))
         .route("/v2/charms/refresh", post(refresh::refresh))
         .route(

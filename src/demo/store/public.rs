@@ -29,6 +29,9 @@ pub fn visible<'a>(state: &'a State, name: &str) -> Option<&'a Package> {
     state.packages.get(name).filter(|package| !package.private)
 }
 
+/// The category of every package here.
+const CATEGORY: &str = "databases";
+
 fn missing(name: &str) -> Refusal {
     Refusal::not_found(format!("Name {name} not found in the charm namespace"))
 }
@@ -182,7 +185,7 @@ fn result_json(package: &Package) -> Value {
     };
     json!({
         "bugs-url": "",
-        "categories": [{"featured": false, "name": "databases"}],
+        "categories": [{"featured": false, "name": CATEGORY}],
         "contains-charms": charms,
         "deployable-on": ["kubernetes"],
         "description": package.description.as_ref().unwrap_or(&package.summary),
@@ -282,6 +285,7 @@ pub async fn find(With(store): With<Arc<Charmhub>>, Query(query): Query<BTreeMap
             && !package.unlisted
             && package.is_released()
             && package.name.contains(wanted)
+            && query.get("category").is_none_or(|category| category == CATEGORY)
             && query.get("type").is_none_or(|kind| *kind == package.kind)
             && query
                 .get("publisher")
@@ -300,6 +304,13 @@ pub async fn find(With(store): With<Arc<Charmhub>>, Query(query): Query<BTreeMap
         })
         .collect();
     Ok(json_ok(&json!({"error-list": [], "results": results})))
+}
+
+/// `GET /v2/charms/categories`.
+pub async fn categories() -> Answer {
+    Ok(json_ok(&json!({"categories": [
+        {"description": "Databases", "name": CATEGORY},
+    ]})))
 }
 
 /// `GET /v2/charms/resources/{charm}/{resource}/revisions`: every revision, released or not.
