@@ -92,7 +92,7 @@ def client(folder):
     publisher, device = PublisherGW("charm", session), DeviceGW("charm", session)
     ask("macaroon info", lambda: publisher.macaroon_info(token)["account"]["username"])
     ask("account packages", lambda: [item["name"] for item in publisher.get_account_packages(token, "charm")])
-    ask("metadata", lambda: publisher.get_package_metadata(token, STUDIO)["default-track"])
+    ask("metadata", lambda: publisher.get_package_metadata({"developer_token": token}, STUDIO)["default-track"])
     ask("edit", lambda: publisher.update_package_metadata(token, "charm", STUDIO, {"summary": "New."})["summary"])
     ask("releases", lambda: sorted(publisher.get_releases(token, STUDIO)))
     ask("collaborators", lambda: publisher.get_collaborators(token, STUDIO))
@@ -107,12 +107,17 @@ def client(folder):
 
 
 def main():
-    from world import REFEREES, SCRATCH, World, check, need, run
+    from world import REFEREES, SCRATCH, Client, World, check, need, run
 
     interpreter = REFEREES / "store-clients/bin/python"
     need(interpreter.exists(), "craft-store and canonicalwebteam.store-api are not installed (tests/run does it)")
     world = World()
+    # What windlass exports is what they sign in with.
+    export = SCRATCH / "export"
+    login = Client(world).run("login", "--export", export, "--yes")
+    need(login.code == 0, f"windlass login --export: {login.tail()}")
     env = world.env | {
+        "CHARMCRAFT_AUTH": export.read_text(),
         "PUBLISHERGW_URL": world.api, "DEVICEGW_URL": world.api + "/", "CRAFT_STORE_BACKOFF": "0", "HOME": str(SCRATCH),
     }
     done = run([interpreter, "-B", __file__, "--client", SCRATCH], env)

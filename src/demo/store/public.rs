@@ -280,16 +280,16 @@ pub async fn find(With(store): With<Arc<Charmhub>>, Query(query): Query<BTreeMap
     let paths = field_paths(&query)?;
     let state = store.public();
     let wanted = query.get("q").map_or("", String::as_str);
+    // An empty filter is none: clients send every one they know.
+    let given = |key: &str| query.get(key).filter(|value| !value.is_empty());
     let fits = |package: &&Package| {
         !package.private
             && !package.unlisted
             && package.is_released()
             && package.name.contains(wanted)
-            && query.get("category").is_none_or(|category| category == CATEGORY)
-            && query.get("type").is_none_or(|kind| *kind == package.kind)
-            && query
-                .get("publisher")
-                .is_none_or(|who| who == "legend-releaser" || who == ACCOUNT_ID)
+            && given("category").is_none_or(|category| category == CATEGORY)
+            && given("type").is_none_or(|kind| *kind == package.kind)
+            && given("publisher").is_none_or(|who| who == "legend-releaser" || who == ACCOUNT_ID)
     };
     let mut found: Vec<&Package> = state.packages.values().filter(fits).collect();
     found.sort_by_key(|package| shuffle_key(&package.name));
