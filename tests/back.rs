@@ -189,7 +189,7 @@ async fn a_publish_that_failed_midway_is_rolled_back_to_the_former_map() {
     );
     let rolled = done(&session, &back(&failed.id, false)).await;
     assert_eq!(map(&world), before);
-    let problem = session.resume(&failed.id).err().unwrap();
+    let problem = session.resume(&failed.id).await.err().unwrap();
     assert_eq!(problem.kind, Kind::Refused);
     assert!(problem.to_string().contains(&rolled.id.0), "{problem}");
     assert!(session.journal.open_runs().unwrap().is_empty());

@@ -244,10 +244,17 @@ async fn credentials_are_listed_and_an_end_that_is_near_fails_a_cron_line() {
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path()).await;
     let client = Client::new(&world, dir.path());
+    // Six secrets that windlass did not set may hold the token of a session that expires in 12 days.
     let told = client
         .run(&["credentials", "--fail-within", "14d", "--json"])
-        .with(0)
-        .json();
+        .with(4);
+    assert!(
+        told.err.contains("6 secrets may hold a token that expires in 1"),
+        "{}",
+        told.err
+    );
+    client.run(&["credentials", "--fail-within", "10d"]).with(0);
+    let told = told.json();
     let own = &told["credentials"][0];
     assert_eq!(
         (&own["kind"], &own["expires_from"]),
@@ -257,16 +264,19 @@ async fn credentials_are_listed_and_an_end_that_is_near_fails_a_cron_line() {
         assert!(!own[key].is_null(), "{key}: {own}");
     }
     let targets = told["targets"].as_array().unwrap();
-    assert_eq!(targets.len(), 7);
+    assert_eq!(targets.len(), 6);
     for target in targets {
         assert!(target["repository"].is_string() && target["secret"].is_string());
-        assert!(["unknown", "absent"].contains(&target["lineage"].as_str().unwrap()));
+        assert_eq!(target["lineage"], "unknown", "{target}");
+        assert_eq!(target["expires_from"], "service", "{target}");
+        assert!(target["expires_at"].is_string(), "{target}");
+        assert_eq!(target["location"], "repository", "{target}");
     }
     assert!(told["observed_at"]["charmhub"].is_string());
     assert_eq!(told["errors"], Value::Array(Vec::new()));
 
     let late = client.run(&["credentials", "--fail-within", "3000d"]).with(4);
-    assert!(late.err.contains("Charmhub token: ends"), "{}", late.err);
+    assert!(late.err.contains("Charmhub token: expires"), "{}", late.err);
     assert!(
         late.out.contains('█') && late.out.contains("finos/legend-juju-bundle"),
         "{}",
@@ -283,7 +293,7 @@ async fn credentials_are_listed_and_an_end_that_is_near_fails_a_cron_line() {
         assert!(row.is_some_and(|row| row.contains("unknown")), "{}", said.out);
     }
     let left = client.without(&["GH_TOKEN", "GITHUB_TOKEN"]);
-    let said = left.run(&["credentials", "--fail-within", "14d"]).with(0);
+    let said = left.run(&["credentials", "--fail-within", "10d"]).with(0);
     assert!(!said.out.contains("GitHub token"), "{}", said.out);
     let session = told["sessions"][0]["id"].as_str().unwrap().to_owned();
     client.run(&["plan", "revoke", "no-such-session"]).with(1);
@@ -504,5 +514,117 @@ async fn what_is_typed_without_echo_is_never_shown_and_ctrl_c_ends_it() {
     assert_eq!(code, 130, "{shown}");
     assert!(!shown.contains("half") && !shown.contains("error:"), "{shown}");
     assert_eq!(minted(&world), 1);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_session_makes_every_secret_that_holds_it_revoked() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let client = Client::new(&world, dir.path());
+    client.run(&["rotate", "--yes"]).with(0);
+    let seen = client
+        .run(&["credentials", "--fail-within", "14d", "--json"])
+        .with(0)
+        .json();
+    let session = seen["targets"][0]["session"].as_str().unwrap().to_owned();
+    let plan = client.run(&["plan", "revoke", &session, "--json"]).with(0).json();
+    let warnings = plan["plan"]["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    for target in seen["targets"].as_array().unwrap() {
+        let name = format!(
+            "{}:{}",
+            target["repository"].as_str().unwrap(),
+            target["secret"].as_str().unwrap()
+        );
+        assert!(
+            warnings[0].as_str().unwrap().contains(&name),
+            "{name}: {warnings:?}"
+        );
+    }
+    client.run(&["revoke", &session, "--yes"]).with(0);
+    // Without asking again, the journal knows it; the store's list says the same.
+    for more in [&["--offline"][..], &[]] {
+        let arguments = [&["credentials", "--fail-within", "14d", "--json"][..], more].concat();
+        let told = client.run(&arguments).with(4).json();
+        for target in told["targets"].as_array().unwrap() {
+            assert_eq!(target["lineage"], "revoked", "{more:?} {target}");
+            assert!(target["revoked_at"].is_string(), "{more:?} {target}");
+        }
+        let held = told["credentials"].as_array().unwrap();
+        let held = held.iter().find(|one| one["alarm"] == "revoked").unwrap();
+        assert_eq!(held["secrets"].as_array().unwrap().len(), 6, "{held}");
+    }
+    let checked = client.run(&["doctor", "--json"]).with(1).json();
+    let failed = checked["checks"].as_array().unwrap().iter();
+    let failed = failed.filter(|check| check["standing"] == "failed").count();
+    assert_eq!(failed, 6, "{checked}");
+    client.run(&["rotate", "--yes"]).with(0);
+    client.run(&["credentials", "--fail-within", "14d"]).with(0);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrapped_token_is_used_with_a_warning_and_the_command_that_rewrites_it() {
+    use base64::Engine as _;
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let client = Client::new(&world, dir.path());
+    let base64 = base64::engine::general_purpose::STANDARD;
+    let token = base64.decode(&client.variables["CHARMCRAFT_AUTH"]).unwrap();
+    let token = String::from_utf8(token).unwrap();
+    let wrapped = base64.encode(format!("{{\"t\": \"macaroon\", \"v\": \"{token}\"}}"));
+    let client = client.with("CHARMCRAFT_AUTH", &wrapped);
+    for command in [&["credentials"][..], &["whoami"], &["doctor"]] {
+        let said = client.run(command);
+        let text = format!("{}{}", said.out, said.err);
+        assert!(
+            text.contains("export CHARMCRAFT_AUTH=$(printf"),
+            "{command:?}: {text}"
+        );
+        assert!(
+            !text.contains(&wrapped) && !text.contains(&token),
+            "{command:?}: {text}"
+        );
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_secret_that_cannot_be_set_can_be_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = Options::in_dir(dir.path().join("world"));
+    options.image_size = 65_536;
+    let faults = "[[fault]]\nservice = \"github\"\nmethod = \"GET\"\n\
+                  path = \"*/legend-juju-studio-operator/actions/secrets*\"\nevery = true\nstatus = 403\n";
+    let path = dir.path().join("faults.toml");
+    std::fs::write(&path, faults).unwrap();
+    options.faults = Some(path);
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let world = World::start(&options).await.unwrap();
+    let client = Client::new(&world, dir.path());
+    let refused = client.run(&["rotate", "--yes"]);
+    assert_ne!(refused.code, 0);
+    let hint = "windlass rotate --without finos/legend-juju-studio-operator:CHARMHUB_TOKEN";
+    assert!(refused.err.contains(hint), "{}", refused.err);
+    let words: Vec<&str> = hint.split(' ').skip(1).chain(["--yes", "--json"]).collect();
+    let done = client.run(&words).with(0).json();
+    assert_eq!(done["run"]["outcome"], "partly", "{done}");
+    assert_eq!(done["run"]["left_out"].as_array().unwrap().len(), 1, "{done}");
+    // The one that could not be read is marked where the answer is.
+    let seen = client.run(&["credentials"]).with(0);
+    assert!(seen.out.contains("unreadable: "), "{}", seen.out);
+    let seen = client.run(&["credentials", "--json"]).with(0).json();
+    let unread: Vec<_> = seen["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|target| !target["problem"].is_null())
+        .collect();
+    assert_eq!(unread.len(), 1, "{seen}");
+    client.run(&["credentials", "--fail-within", "14d"]).with(4);
+    client
+        .run(&["plan", "rotate", "--without", "finos/legend:CHARMHUB_TOKEN"])
+        .with(2);
     world.stop().await;
 }

@@ -70,7 +70,7 @@ async fn lineages(session: &Session) -> BTreeSet<Lineage> {
     let workspace = &session.config.workspace;
     credentials::targets(workspace, &snapshot)
         .iter()
-        .map(|target| credentials::lineage(workspace, &snapshot, target))
+        .map(|target| credentials::lineage(workspace, &snapshot, target, chrono::Utc::now()))
         .collect()
 }
 
@@ -82,13 +82,13 @@ async fn a_rotation_puts_one_token_everywhere_and_the_next_one_ends_it() {
     let first = rotate(&session, &RotateIntent::default()).await;
     assert_eq!(first.outcome, Some(Outcome::Done), "{:?}", first.problem);
     let sent = puts(&world);
-    assert_eq!(sent.len(), 7, "{sent:#?}");
+    assert_eq!(sent.len(), 6, "{sent:#?}");
     assert!(
-        sent[0].ends_with("/legend-juju-bundle/actions/secrets/CHARMCRAFT_AUTH 201"),
+        sent[0].ends_with("/legend-juju-bundle/actions/secrets/CHARMHUB_TOKEN 204"),
         "{sent:#?}"
     );
     assert!(
-        sent[6].ends_with("/legend-juju-db-operator/actions/secrets/CHARMHUB_TOKEN 204"),
+        sent[5].ends_with("/legend-juju-db-operator/actions/secrets/CHARMHUB_TOKEN 204"),
         "{sent:#?}"
     );
     assert_eq!(lineages(&session).await, BTreeSet::from([Lineage::Current]));
@@ -122,7 +122,7 @@ async fn a_target_that_fails_for_good_does_not_keep_the_others_and_is_made_up_fo
     let first = rotate(&session_one, &RotateIntent::default()).await;
     assert_eq!(first.outcome, Some(Outcome::Failed));
     let told = format!("{:?}", first.problem.as_ref().unwrap());
-    assert!(told.contains("6 of 7 secrets hold the new value"), "{told}");
+    assert!(told.contains("5 of 6 secrets hold the new value"), "{told}");
     assert!(
         told.contains("old value in finos/legend-juju-sdlc-server-operator:CHARMHUB_TOKEN"),
         "{told}"
@@ -204,10 +204,7 @@ async fn one_secret_of_the_organisation_replaces_the_copies() {
     );
     assert_eq!(
         puts(&broken),
-        [
-            "github PUT /orgs/finos/actions/secrets/CHARMCRAFT_AUTH 201",
-            "github PUT /orgs/finos/actions/secrets/CHARMHUB_TOKEN 201"
-        ]
+        ["github PUT /orgs/finos/actions/secrets/CHARMHUB_TOKEN 201"]
     );
     broken.stop().await;
 
@@ -233,14 +230,28 @@ async fn one_secret_of_the_organisation_replaces_the_copies() {
     assert_eq!(copies(&kept), 0, "{kept}");
     assert_eq!(lineages(&session).await, BTreeSet::from([Lineage::Current]));
 
+    // Copies would hide the organisation's secret: they are made only where they are named.
+    let snapshot = session
+        .observer
+        .for_rotate(Snapshot::default(), &RotateIntent::default(), None)
+        .await;
+    let problem = session
+        .plan_rotate(&snapshot, &RotateIntent::default())
+        .unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    let hints = format!("{:?}", problem.hints);
+    assert!(hints.contains("windlass rotate --organisation"), "{hints}");
+
     // Copies again, and the former token is ended: nothing reads the organisation's any more.
+    let targets = session.config.workspace.tokens[0].targets.clone();
     let revoking = RotateIntent {
+        targets: targets.into_iter().collect(),
         revoke: BTreeSet::from([Revoked::Recorded]),
         ..RotateIntent::default()
     };
     let third = rotate(&session, &revoking).await;
     assert_eq!(third.outcome, Some(Outcome::Done), "{:?}", third.problem);
-    assert_eq!(copies(&self::kept(&world)), 7);
+    assert_eq!(copies(&self::kept(&world)), 6);
     assert_eq!(lineages(&session).await, BTreeSet::from([Lineage::Current]));
     let former = second.steps.iter().find_map(|step| step.made.session.clone());
     let snapshot = session.observer.for_credentials(Snapshot::default()).await;
@@ -256,11 +267,11 @@ fn kept(world: &World) -> serde_json::Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// How many repository secrets the six repositories have under the names that are rotated.
+/// How many of the six repositories have a secret of the name that is rotated.
 fn copies(kept: &serde_json::Value) -> usize {
     let repositories = kept["repositories"].as_object().unwrap().values();
     repositories
-        .flat_map(|repository| ["CHARMHUB_TOKEN", "CHARMCRAFT_AUTH"].map(|name| &repository["secrets"][name]))
+        .map(|repository| &repository["secrets"]["CHARMHUB_TOKEN"])
         .filter(|secret| !secret.is_null())
         .count()
 }
@@ -293,5 +304,135 @@ async fn a_value_that_is_no_token_is_shown_to_nobody_but_sealed() {
     // Whoever is shown a key that is not his answers 401.
     let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
     assert!(!log.lines().any(|line| line.contains("\"status\":401")), "{log}");
+    world.stop().await;
+}
+
+/// A world in which one secret cannot be set, with a rotation that failed there.
+async fn failed_at_one(dir: &std::path::Path, intent: &RotateIntent) -> RunRecord {
+    let faults = "[[fault]]\nservice = \"github\"\nmethod = \"PUT\"\n\
+                  path = \"*/legend-juju-db-operator/*\"\nevery = true\nstatus = 403\n";
+    let broken = world(dir, faults).await;
+    let session = session(&broken, dir);
+    let first = rotate(&session, intent).await;
+    assert_eq!(first.outcome, Some(Outcome::Failed), "{:?}", first.problem);
+    broken.stop().await;
+    first
+}
+
+async fn resumed(session: &Session, run: &RunRecord, means: Means) -> RunRecord {
+    let resumption = session.resumption(&run.id, None).await.unwrap();
+    let handle = session.resume_as(resumption, means).unwrap();
+    handle.finished.await.unwrap().unwrap()
+}
+
+fn minted(world: &World) -> usize {
+    let exchanges = |write: &String| write.contains("/v1/tokens/usso/exchange");
+    writes(world).iter().filter(|write| exchanges(write)).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resumed_rotation_sends_what_it_sealed_and_mints_nothing_whatever_it_revokes() {
+    for revoke in [BTreeSet::new(), BTreeSet::from([Revoked::Recorded])] {
+        let dir = tempfile::tempdir().unwrap();
+        let intent = RotateIntent {
+            revoke,
+            ..RotateIntent::default()
+        };
+        let first = failed_at_one(dir.path(), &intent).await;
+        let world = world(dir.path(), "").await;
+        let session = session(&world, dir.path());
+        let (before, puts_before) = (minted(&world), puts(&world).len());
+        let resumption = session.resumption(&first.id, None).await.unwrap();
+        assert!(resumption.sign_in().is_none());
+        let second = resumed(&session, &first, Means::default()).await;
+        assert_eq!(second.outcome, Some(Outcome::Done), "{:?}", second.problem);
+        assert_eq!(second.id, first.id);
+        assert_eq!(minted(&world), before);
+        assert_eq!(puts(&world).len(), puts_before + 1);
+        assert_eq!(lineages(&session).await, BTreeSet::from([Lineage::Current]));
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resumed_rotation_whose_token_was_revoked_needs_a_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = failed_at_one(dir.path(), &RotateIntent::default()).await;
+    let former = first
+        .steps
+        .iter()
+        .find_map(|step| step.made.session.clone())
+        .unwrap();
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path());
+    let intent = windlass::plan::RevokeIntent {
+        sessions: [former].into(),
+    };
+    let snapshot = session.observer.for_credentials(Snapshot::default()).await;
+    let plan = session.plan_revoke(&snapshot, &intent).unwrap();
+    let ended = session.start(plan).unwrap().finished.await.unwrap().unwrap();
+    assert_eq!(ended.outcome, Some(Outcome::Done), "{:?}", ended.problem);
+    assert!(lineages(&session).await.contains(&Lineage::Revoked));
+
+    let before = puts(&world).len();
+    let resumption = session.resumption(&first.id, None).await.unwrap();
+    assert!(resumption.sign_in().is_some());
+    let problem = session.resume_as(resumption, Means::default()).err().unwrap();
+    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(puts(&world).len(), before);
+    let means = Means {
+        login: Some(login()),
+        ..Means::default()
+    };
+    let second = resumed(&session, &first, means).await;
+    assert_eq!(second.outcome, Some(Outcome::Done), "{:?}", second.problem);
+    assert_eq!(second.id, first.id);
+    assert_eq!(puts(&world).len(), before + 6);
+    assert_eq!(lineages(&session).await, BTreeSet::from([Lineage::Current]));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_set_by_something_else_meanwhile_stops_the_resumed_rotation() {
+    let dir = tempfile::tempdir().unwrap();
+    // Not one secret was tried: the keys could not be read.
+    let faults = "[[fault]]\nservice = \"github\"\nmethod = \"GET\"\n\
+                  path = \"*/public-key\"\nevery = true\nstatus = 503\n";
+    let broken = world(dir.path(), "").await;
+    let session_one = session(&broken, dir.path());
+    let (plan, _) = planned(&session_one, &RotateIntent::default()).await;
+    broken.stop().await;
+    let broken = world(dir.path(), faults).await;
+    let session_one = session(&broken, dir.path());
+    let means = Means {
+        login: Some(login()),
+        ..Means::default()
+    };
+    let handle = session_one.start_with(plan, means).unwrap();
+    let first = handle.finished.await.unwrap().unwrap();
+    assert_eq!(first.outcome, Some(Outcome::Failed), "{:?}", first.problem);
+    broken.stop().await;
+
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path());
+    let target: windlass::domain::SecretTarget =
+        "finos/legend-juju-db-operator:CHARMHUB_TOKEN".parse().unwrap();
+    let github = &session.observer.services().github;
+    let key = github.public_key(&target.repository).await.unwrap();
+    let sealed = windlass::domain::secret::SealedValue {
+        target,
+        encrypted_value: windlass::services::seal::seal(&key, &SecretString::from("other")).unwrap(),
+        key_id: key.key_id,
+    };
+    let writer = windlass::services::github::GitHubWriter::new(github.clone());
+    writer.put_secret(&sealed).await.unwrap();
+    let before = writes(&world).len();
+    let problem = session.resumption(&first.id, None).await.unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(
+        format!("{problem:?}").contains("legend-juju-db-operator"),
+        "{problem:?}"
+    );
+    assert_eq!(writes(&world).len(), before);
     world.stop().await;
 }

@@ -267,6 +267,9 @@ pub struct Rotate {
     /// Only this secret; may be repeated
     #[arg(long, value_name = "REPO:SECRET")]
     pub target: Vec<String>,
+    /// Leave this secret as it is; may be repeated
+    #[arg(long, value_name = "REPO:SECRET")]
+    pub without: Vec<String>,
     /// One secret of the organisation for chosen repositories, in place of their copies
     #[arg(long)]
     pub organisation: bool,

@@ -3,18 +3,21 @@
 //! Owns the questions of a sign-in and what is checked before anybody types a password. Must not
 //! keep what was typed.
 
-use secrecy::SecretString;
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::args::{Global, Login as Wish};
 use super::environment::Environment;
 use super::output::Output;
-use super::{Ending, confirm, prompt, runs, watch};
+use super::{Ending, confirm, prompt, runs, secret_file, watch};
 use crate::domain::credential::{PERMISSIONS, PackageKind, ScopedPackage, TokenScope};
 use crate::domain::{Kind, Outside, Problem, Snapshot};
 use crate::journal::Outcome;
 use crate::plan::{Keep, SignInIntent};
 use crate::run::{Means, Session};
+use crate::services::charmhub::StoreToken;
 use crate::services::charmhub::sign_on::{Login, SignOnAnswer};
 use crate::services::credential_file::CredentialFile;
 use crate::services::http::{host_of, is_loopback};
@@ -46,6 +49,7 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
     means.passphrase = passphrase;
     let handle = session.start_with(plan.clone(), means)?;
     let record = watch::follow(handle, &plan, output).await?;
+    say_lost(&session, &intent.keep, record.outcome, output).await;
     if output.json || record.outcome != Some(Outcome::Done) {
         return Ok(runs::report(&session, &record, output));
     }
@@ -77,6 +81,21 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
         }
     }
     Ok(0)
+}
+
+/// Names the tokens that earlier runs made and lost: nothing else would end them.
+async fn say_lost(session: &Session, keep: &Keep, outcome: Option<Outcome>, output: &Output) {
+    let exported = match (keep, outcome) {
+        (Keep::Export { path, .. }, Some(Outcome::Done)) => secret_file::read(Path::new(path))
+            .ok()
+            .and_then(|text| StoreToken::from_export(text.expose_secret(), "the export").ok()),
+        _ => None,
+    };
+    for lost in session.observer.lost_tokens(exported).await {
+        output.say(&format!(
+            "warning: the token of session {lost} was lost, for its run stopped before it kept it: windlass revoke {lost}"
+        ));
+    }
 }
 
 fn scope(wish: &Wish) -> Result<TokenScope, Problem> {

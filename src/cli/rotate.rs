@@ -24,6 +24,11 @@ fn intent(session: &Session, wish: &Wish) -> Result<(RotateIntent, Option<Secret
             .iter()
             .map(|text| text.parse())
             .collect::<Result<_, _>>()?,
+        without: wish
+            .without
+            .iter()
+            .map(|text| text.parse())
+            .collect::<Result<_, _>>()?,
         ttl: wish.ttl,
         brought: None,
         organisation: wish.organisation,

@@ -254,10 +254,14 @@ pub async fn resume(
             done.push(record.clone());
             continue;
         }
-        let mut means = match record.sign_in() {
+        let resumption = session.resumption(&record.id, None).await?;
+        if resumption.planned_again {
+            output.preview(&confirm::text(&resumption.plan));
+        }
+        let mut means = match resumption.sign_in() {
             Some(scope) => {
                 output.say(&format!(
-                    "{} needs a new sign-in: its token died with its process",
+                    "{} needs a new sign-in: its token is lost or no longer valid",
                     record.id
                 ));
                 login::sign_in(process, session, scope, from_env, output).await?
@@ -265,8 +269,9 @@ pub async fn resume(
             None => Means::default(),
         };
         means.passphrase = process.passphrase(global)?;
-        let handle = session.resume_with(&record.id, means)?;
-        let record = watch::follow(handle, &record.plan, output).await?;
+        let plan = resumption.plan.clone();
+        let handle = session.resume_as(resumption, means)?;
+        let record = watch::follow(handle, &plan, output).await?;
         code = record.outcome.map_or(1, Outcome::exit_code);
         done.push(record);
         if code != 0 {

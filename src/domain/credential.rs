@@ -85,6 +85,10 @@ pub struct CredentialFacts {
     /// for.
     #[serde(default)]
     pub remarks: Vec<Outside>,
+    /// The command that writes a store token in the form that every charmcraft reads; only where it
+    /// is in the wrapped form of charmcraft 2.2 to 4.3, which the store refuses from newer ones.
+    #[serde(default)]
+    pub rewrite: Option<Outside>,
 }
 
 /// What a new store token is to be good for.
@@ -181,6 +185,7 @@ mod tests {
             channels: None,
             session: None,
             remarks: Vec::new(),
+            rewrite: None,
         }
     }
 

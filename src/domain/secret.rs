@@ -265,8 +265,12 @@ pub enum Lineage {
     Foreign,
     /// There is no such secret.
     Absent,
-    /// Nobody can say: it was never written from here, or could not be looked at.
+    /// It was never set by windlass, or could not be read.
     Unknown,
+    /// Windlass set it, and the store has revoked its token since.
+    Revoked,
+    /// Windlass set it, and its token has expired.
+    Expired,
 }
 
 impl Lineage {
@@ -278,6 +282,8 @@ impl Lineage {
             Self::Foreign => "foreign",
             Self::Absent => "absent",
             Self::Unknown => "unknown",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
         }
     }
 }
@@ -379,6 +385,15 @@ pub struct SessionFacts {
     pub until: Option<DateTime<Utc>>,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// A session that a run of windlass revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// The session.
+    pub session: SessionId,
+    /// When the store confirmed it, by the clock of this machine.
+    pub at: DateTime<Utc>,
 }
 
 /// A value that an unfinished rotation sealed: it can be sent without a new token.

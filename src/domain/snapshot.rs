@@ -19,8 +19,8 @@ use super::problem::{Kind, Problem};
 use super::release::{Release, ReleaseName};
 use super::run::{ChannelChange, PastRun};
 use super::secret::{
-    GitHubRepository, LineageRecord, OrganisationSecrets, RepositorySecrets, SealedRotation, SecretTarget,
-    SessionFacts, SessionId,
+    GitHubRepository, LineageRecord, OrganisationSecrets, RepositorySecrets, Revocation, SealedRotation,
+    SecretTarget, SessionFacts, SessionId,
 };
 use super::workflow::RepositoryWorkflows;
 
@@ -204,6 +204,9 @@ pub struct Snapshot {
     /// Sessions of the store's account, ended ones too.
     #[serde(default)]
     pub sessions: Observed<Vec<SessionFacts>>,
+    /// Sessions that runs of windlass revoked, oldest first.
+    #[serde(default)]
+    pub revocations: Vec<Revocation>,
     /// Sessions whose tokens were lost: minted by runs of this journal that died before they could
     /// seal them.
     #[serde(default)]

@@ -14,8 +14,9 @@ use sha2::Sha256;
 
 use super::store::{Journal, instant, stamp};
 use crate::config::file;
-use crate::domain::secret::LineageRecord;
+use crate::domain::secret::{LineageRecord, Revocation};
 use crate::domain::{Fingerprint, Kind, Outside, Problem, SecretTarget, SessionId};
+use crate::plan::rotate::revocations::REVOKE_STEP;
 
 /// Bytes of the key.
 const KEY: usize = 32;
@@ -101,6 +102,31 @@ impl Journal {
                 stamp(record.at),
             ],
         )
+    }
+
+    /// Every session that a run revoked, oldest first.
+    pub fn revocations(&self) -> Result<Vec<Revocation>, Problem> {
+        let read = || {
+            let connection = self.connection();
+            let mut statement = connection.prepare(
+                "SELECT step.id, step.finished_at FROM step JOIN run ON run.id = step.run
+                 WHERE run.world = ?1 AND step.outcome = 'done' AND step.id LIKE ?2
+                 ORDER BY step.finished_at",
+            )?;
+            statement
+                .query_map(params![self.world, format!("{REVOKE_STEP}%")], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?
+                .collect::<Result<Vec<(String, Option<String>)>, rusqlite::Error>>()
+        };
+        let rows = read().map_err(|error| self.broken(&error))?;
+        let revocation = |(step, at): (String, Option<String>)| {
+            Some(Revocation {
+                session: SessionId::new(step.strip_prefix(REVOKE_STEP)?),
+                at: instant(&at?)?,
+            })
+        };
+        Ok(rows.into_iter().filter_map(revocation).collect())
     }
 
     /// Every value that was written from here, oldest first.

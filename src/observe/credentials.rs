@@ -14,9 +14,9 @@ use super::{Observer, sources};
 use crate::config::workspace::{Token, TokenKind};
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
 use crate::domain::secret::{OrganisationSecrets, RepositorySecrets, SealedRotation, SessionFacts};
-use crate::domain::{GitHubRepository, Observed, Outside, Problem, SessionId, Snapshot};
-use crate::journal::{Journal, RunRecord, StepOutcome};
-use crate::plan::{Intent, RotateIntent, rotate, sign_in};
+use crate::domain::{GitHubRepository, Observed, Outside, Problem, Snapshot};
+use crate::journal::{Journal, RunRecord};
+use crate::plan::{Intent, RotateIntent, rotate};
 use crate::services::Services;
 use crate::services::charmhub::{Publisher, StoreToken};
 use crate::services::registry::RegistryLogin;
@@ -155,27 +155,14 @@ impl Observer {
         self.remember_orphans(snapshot);
     }
 
-    fn remember(&self, snapshot: &mut Snapshot) {
+    pub(super) fn remember(&self, snapshot: &mut Snapshot) {
         let Some(journal) = &self.journal else { return };
         match journal.lineage() {
             Ok(lineage) => snapshot.lineage = lineage,
             Err(problem) => tracing::warn!("{problem}"),
         }
-    }
-
-    /// Only sessions that a run of windlass made can be lost ones: without any no run is read.
-    fn remember_orphans(&self, snapshot: &mut Snapshot) {
-        let Some(journal) = &self.journal else { return };
-        let ours = |session: &SessionFacts| {
-            let described = session.description.as_ref().map_or("", Outside::as_str);
-            session.revoked_at.is_none() && described.starts_with(MINTED)
-        };
-        if !snapshot.sessions.value.iter().flatten().any(ours) {
-            snapshot.orphans = Vec::new();
-            return;
-        }
-        match journal.runs(200) {
-            Ok(runs) => snapshot.orphans = orphans(snapshot, &runs),
+        match journal.revocations() {
+            Ok(revocations) => snapshot.revocations = revocations,
             Err(problem) => tracing::warn!("{problem}"),
         }
     }
@@ -188,9 +175,6 @@ pub(super) struct Books {
     logins: Result<Vec<CredentialFacts>, Problem>,
     left_out: Vec<Outside>,
 }
-
-/// How the description of a session begins that a run of windlass made.
-const MINTED: &str = "windlass@";
 
 async fn books(observer: &Observer, repositories: &BTreeSet<GitHubRepository>) -> Books {
     let (secrets, sessions, logins, left_out) = tokio::join!(
@@ -213,10 +197,10 @@ async fn secrets(
     repositories: &BTreeSet<GitHubRepository>,
 ) -> BTreeMap<GitHubRepository, Observed<RepositorySecrets>> {
     let github = &observer.services.github;
-    futures_util::stream::iter(repositories)
+    futures_util::stream::iter(repositories.clone())
         .map(|repository| async move {
-            let facts = github.repository_secrets(repository).await;
-            (repository.clone(), Observed::from_result(facts, Utc::now()))
+            let facts = github.repository_secrets(&repository).await;
+            (repository, Observed::from_result(facts, Utc::now()))
         })
         .buffer_unordered(8)
         .collect()
@@ -265,6 +249,7 @@ async fn logins(services: &Services) -> Result<Vec<CredentialFacts>, Problem> {
         channels: None,
         session: None,
         remarks: Vec::new(),
+        rewrite: None,
     };
     let logins = services.registry_logins().list().await?;
     Ok(logins.into_iter().map(facts).collect())
@@ -292,50 +277,7 @@ fn sealed(journal: &Journal, workspace: &str, intent: &Intent) -> Option<SealedR
     })
 }
 
-fn seals(run: &RunRecord) -> Option<&crate::journal::Made> {
+pub(super) fn seals(run: &RunRecord) -> Option<&crate::journal::Made> {
     let step = run.steps.iter().find(|step| step.id.0 == rotate::SEAL_STEP)?;
     Some(&step.made).filter(|made| !made.sealed.is_empty() || !made.sealed_organisation.is_empty())
-}
-
-/// True where `run` put the token of `session` somewhere.
-fn used(run: &RunRecord, session: &SessionId) -> bool {
-    match run.plan.intent {
-        Intent::Rotate(_) => seals(run).and_then(|made| made.session.as_ref()) == Some(session),
-        Intent::SignIn(_) => run.steps.iter().any(|step| {
-            step.id.0 == sign_in::KEEP_STEP
-                && step.outcome == Some(StepOutcome::Done)
-                && step.made.session.as_ref() == Some(session)
-        }),
-        _ => true,
-    }
-}
-
-/// Live sessions that a run of this journal minted and could not use: their tokens are lost.
-fn orphans(snapshot: &Snapshot, runs: &[RunRecord]) -> Vec<SessionId> {
-    let listed = snapshot.sessions.value.iter().flatten();
-    listed
-        .filter(|session| {
-            let over = session.until.is_some_and(|end| end <= snapshot.taken_at);
-            session.revoked_at.is_none() && !over
-        })
-        .filter(|session| {
-            let described = session.description.as_ref().map_or("", Outside::as_str);
-            let Some((_, run)) = described
-                .strip_prefix(MINTED)
-                .and_then(|text| text.split_once(' '))
-            else {
-                return false;
-            };
-            runs.iter().any(|record| {
-                record.id.0 == run
-                    && !record.running
-                    && !used(record, &session.id)
-                    && !snapshot
-                        .lineage
-                        .iter()
-                        .any(|written| written.session.as_ref() == Some(&session.id))
-            })
-        })
-        .map(|session| session.id.clone())
-        .collect()
 }

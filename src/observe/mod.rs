@@ -10,6 +10,7 @@ mod content;
 mod credentials;
 mod doctor;
 mod images;
+mod lost_tokens;
 mod sources;
 mod workflows;
 

@@ -6,7 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
 
-use super::credentials::Credential;
+use super::credentials::{Credential, CredentialRole, secrets_in_words};
 use crate::domain::Outside;
 
 /// Longest line in octets, without its end.
@@ -28,7 +28,8 @@ pub fn calendar(credentials: &[Credential], now: DateTime<Utc>) -> String {
         line(&mut text, fixed);
     }
     for credential in credentials {
-        if let Some(end) = credential.facts.expires_at {
+        // A revoked one is of no use any more, whenever it would have expired.
+        if let (Some(end), None) = (credential.facts.expires_at, credential.revoked_at) {
             event(&mut text, credential, end, now);
         }
     }
@@ -38,7 +39,13 @@ pub fn calendar(credentials: &[Credential], now: DateTime<Utc>) -> String {
 
 fn event(text: &mut String, credential: &Credential, end: DateTime<Utc>, now: DateTime<Utc>) {
     let facts = &credential.facts;
-    let summary = format!("{} ends", facts.name);
+    let maybe = match &credential.role {
+        CredentialRole::MaybeInSecrets(targets) => {
+            format!(" (may be in {})", secrets_in_words(targets.len()))
+        }
+        _ => String::new(),
+    };
+    let summary = format!("{} ends{maybe}", facts.name);
     let account = facts
         .account
         .as_ref()
@@ -47,7 +54,7 @@ fn event(text: &mut String, credential: &Credential, end: DateTime<Utc>, now: Da
         "{}{account} ends {}. {}\nFound in: {}",
         facts.name,
         end.format("%Y-%m-%d %H:%M UTC"),
-        renewal(facts.kind.as_str(), facts.source.as_str()),
+        renewal(facts.kind.as_str(), &credential.role),
         facts.source,
     );
     line(text, "BEGIN:VEVENT");
@@ -72,25 +79,38 @@ fn event(text: &mut String, credential: &Credential, end: DateTime<Utc>, now: Da
     line(text, "END:VEVENT");
 }
 
-fn renewal(kind: &str, source: &str) -> &'static str {
-    match (kind, source.starts_with("secrets of repositories")) {
-        ("charmhub", true) => "Renew it everywhere: windlass rotate",
-        ("charmhub", false) => "Renew it: windlass login",
-        (_, true) => "Bring a new one: windlass rotate --token-file FILE",
-        ("github", false) => "Make a new one at https://github.com/settings/tokens",
-        ("registry", false) => "Log in again: windlass login --registry HOST",
-        (_, false) => "Renew it where it was made",
+fn renewal(kind: &str, role: &CredentialRole) -> &'static str {
+    match (role, kind) {
+        (CredentialRole::InSecrets(_) | CredentialRole::MaybeInSecrets(_), "charmhub") => {
+            "Renew it everywhere: windlass rotate"
+        }
+        (CredentialRole::InSecrets(_) | CredentialRole::MaybeInSecrets(_), _) => {
+            "Bring a new one: windlass rotate --token-file FILE"
+        }
+        (CredentialRole::Login, _) => "Log in again: windlass login --registry HOST",
+        (CredentialRole::Own, "charmhub") => "Renew it: windlass login",
+        (CredentialRole::Own, "github") => "Make a new one at https://github.com/settings/tokens",
+        (CredentialRole::Own, _) => "Renew it where it was made",
     }
 }
 
 /// The same for the same credential at the same place, so that a renewed one moves its event.
 fn uid(credential: &Credential) -> String {
     let facts = &credential.facts;
-    // The run at the end of a source is another one after every rotation.
-    let source = facts.source.as_str().split(" (run ").next().unwrap_or_default();
+    // The run or the number of secrets in a source is another one after every rotation.
+    let source = match credential.role {
+        CredentialRole::InSecrets(_) => "secrets of repositories",
+        CredentialRole::MaybeInSecrets(_) => "the store's sessions",
+        CredentialRole::Own | CredentialRole::Login => facts.source.as_str(),
+    };
     let account = facts.account.as_ref().map_or("", Outside::as_str);
+    // Sessions of one machine have the same description.
+    let name = match (&credential.role, &facts.session) {
+        (CredentialRole::MaybeInSecrets(_), Some(session)) => session.as_str(),
+        _ => facts.name.as_str(),
+    };
     let mut hash = Sha256::new();
-    for part in [facts.kind.as_str(), facts.name.as_str(), source, account] {
+    for part in [facts.kind.as_str(), name, source, account] {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
@@ -137,7 +157,6 @@ fn line(text: &mut String, content: &str) {
 mod tests {
     use super::*;
     use crate::domain::credential::{CredentialFacts, ExpiryFrom};
-    use crate::plan::credentials::Alarm;
 
     fn now() -> DateTime<Utc> {
         DateTime::from_timestamp(1_740_000_000, 0).unwrap()
@@ -157,8 +176,10 @@ mod tests {
                 channels: None,
                 session: None,
                 remarks: Vec::new(),
+                rewrite: None,
             },
-            alarm: Alarm::None,
+            role: CredentialRole::InSecrets(Vec::new()),
+            revoked_at: None,
             problems: Vec::new(),
         }
     }

@@ -1,7 +1,13 @@
-//! Judges credentials: how close their end is, what is wrong with them, whose value a secret holds.
+//! Judges credentials: how close their expiry is, what is wrong with them, which secrets hold them.
 //!
-//! Owns the thresholds of warnings and the rules of lineage, for console, command line and doctor
-//! alike. Pure: the time is the caller's. Must never see a value.
+//! The thresholds of warnings are here, for console, command line and doctor alike; what is known
+//! of a single secret is in [`status`]. Pure: the time is the caller's. Must never see a value.
+
+#[cfg(test)]
+pub mod situations;
+pub mod status;
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 
@@ -10,13 +16,14 @@ use crate::config::workspace::{Token, TokenKind};
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
 use crate::domain::secret::LineageRecord;
 use crate::domain::snapshot::Standing;
-use crate::domain::{Fingerprint, Kind, Lineage, Observed, Outside, SecretTarget, Snapshot};
+use crate::domain::{Kind, Observed, Outside, Problem, SecretTarget, SessionId, Snapshot};
+pub use status::{SecretLocation, SecretStatus, lineage, status};
 
-/// How close the end is. Ordered: later is worse.
+/// How close the expiry is. Ordered: later is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Alarm {
-    /// More than 30 days, or nobody knows.
+    /// More than 30 days, or not known.
     None,
     /// 30 days or less.
     Soon,
@@ -24,11 +31,13 @@ pub enum Alarm {
     Urgent,
     /// 3 days or less.
     Critical,
-    /// It is over.
+    /// It has expired.
     Over,
+    /// The store has revoked it.
+    Revoked,
 }
 
-/// The alarm for an end at `end`.
+/// The alarm for an expiry at `end`.
 pub fn alarm(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Alarm {
     let Some(left) = end.map(|end| end - now) else {
         return Alarm::None;
@@ -42,28 +51,60 @@ pub fn alarm(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Alarm {
     }
 }
 
+/// Which part a credential plays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialRole {
+    /// Windlass itself uses it.
+    Own,
+    /// Windlass set these secrets to it.
+    InSecrets(Vec<SecretTarget>),
+    /// These secrets may hold it: windlass does not know what they hold.
+    MaybeInSecrets(Vec<SecretTarget>),
+    /// A login of a registry.
+    Login,
+}
+
 /// A credential with the verdict on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// The facts; the values that our lineage knows are here too, with what it knows of them.
+    /// The facts; the values that the journal recorded are here too, with what it knows of them.
     pub facts: CredentialFacts,
-    /// How close its end is.
-    pub alarm: Alarm,
+    /// Which part it plays.
+    pub role: CredentialRole,
+    /// When the store revoked it.
+    pub revoked_at: Option<DateTime<Utc>>,
     /// What is wrong with it, worst first.
     pub problems: Vec<Outside>,
 }
 
+impl Credential {
+    /// How close its expiry is at `now`.
+    pub fn alarm(&self, now: DateTime<Utc>) -> Alarm {
+        if self.revoked_at.is_some() {
+            Alarm::Revoked
+        } else {
+            alarm(self.facts.expires_at, now)
+        }
+    }
+}
+
 /// Every credential that is known of, in a fixed order: the store's, GitHub's, values in secrets,
-/// registry logins.
+/// tokens that secrets may hold, registry logins.
 pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>) -> Vec<Credential> {
     let mut all = Vec::new();
     all.extend(own(&snapshot.credential, "Charmhub token", "charmhub", now));
     all.extend(own(&snapshot.github, "GitHub token", "github", now));
-    for facts in written(workspace, snapshot) {
-        all.push(judged(facts, None, now));
-    }
+    let targets: Vec<(SecretTarget, SecretStatus)> = targets(workspace, snapshot)
+        .into_iter()
+        .map(|target| {
+            let status = status(workspace, snapshot, &target, now);
+            (target, status)
+        })
+        .collect();
+    all.extend(recorded(workspace, snapshot, &targets, now));
+    all.extend(possible(snapshot, &targets, now));
     for login in &snapshot.logins {
-        all.push(judged(login.clone(), None, now));
+        all.push(judged(login.clone(), CredentialRole::Login, None, None, now));
     }
     all
 }
@@ -72,104 +113,190 @@ fn own(seen: &Observed<CredentialFacts>, name: &str, kind: &str, now: DateTime<U
     // What was seen of it once says nothing of one that is refused now: it may be another.
     let now_it_is = seen.problem.as_ref().map(|problem| problem.kind);
     let refused = now_it_is == Some(Kind::Credentials);
+    let judged = |facts| judged(facts, CredentialRole::Own, None, seen.problem.as_ref(), now);
     match (&seen.value, seen.standing()) {
         // Nor of one that is not set any more.
         _ if now_it_is == Some(Kind::NotFound) => None,
-        (Some(facts), _) if !refused => Some(judged(facts.clone(), Some(seen), now)),
+        (Some(facts), _) if !refused => Some(judged(facts.clone())),
         (None, Standing::NotAsked | Standing::Absent) => None,
-        _ => {
-            let facts = CredentialFacts {
-                name: name.into(),
-                kind: kind.into(),
-                source: Outside::default(),
-                account: None,
-                expires_at: None,
-                expires_from: ExpiryFrom::Unknown,
-                scopes: Vec::new(),
-                packages: None,
-                channels: None,
-                session: None,
-                remarks: Vec::new(),
-            };
-            Some(judged(facts, Some(seen), now))
-        }
+        _ => Some(judged(bare_facts(name.into(), kind, Outside::default()))),
+    }
+}
+
+/// Facts of a credential of which nothing else is known.
+fn bare_facts(name: Outside, kind: &str, source: Outside) -> CredentialFacts {
+    CredentialFacts {
+        name,
+        kind: kind.into(),
+        source,
+        account: None,
+        expires_at: None,
+        expires_from: ExpiryFrom::Unknown,
+        scopes: Vec::new(),
+        packages: None,
+        channels: None,
+        session: None,
+        remarks: Vec::new(),
+        rewrite: None,
     }
 }
 
 fn judged(
     facts: CredentialFacts,
-    seen: Option<&Observed<CredentialFacts>>,
+    role: CredentialRole,
+    revoked_at: Option<DateTime<Utc>>,
+    problem: Option<&Problem>,
     now: DateTime<Utc>,
 ) -> Credential {
-    let alarm = alarm(facts.expires_at, now);
-    let mut problems = Vec::new();
-    if let Some(problem) = seen.and_then(|seen| seen.problem.as_ref()) {
-        problems.push(problem.summary.clone());
-    }
-    let days = facts.days_left(now).unwrap_or_default();
-    match alarm {
-        Alarm::None => {}
-        Alarm::Over => problems.push("it has expired".into()),
-        _ if days < 1 => problems.push("it ends within a day".into()),
-        _ if days == 1 => problems.push("it ends in 1 day".into()),
-        _ => problems.push(format!("it ends in {days} days").into()),
-    }
-    Credential {
+    let mut credential = Credential {
         facts,
-        alarm,
-        problems,
+        role,
+        revoked_at,
+        problems: Vec::new(),
+    };
+    let mut problems: Vec<Outside> = problem.iter().map(|problem| problem.summary.clone()).collect();
+    problems.extend(expiry_problem(&credential, now).map(Outside::from));
+    problems.extend(wrapped(&credential.facts).map(Outside::from));
+    credential.problems = problems;
+    credential
+}
+
+/// What is wrong with a store token in the wrapped form, and the command that rewrites it.
+pub fn wrapped(facts: &CredentialFacts) -> Option<String> {
+    let command = facts.rewrite.as_ref()?;
+    Some(format!(
+        "it is in the wrapped form of charmcraft 2.2 to 4.3, which charmcraft 4.4 and later cannot use: {command}"
+    ))
+}
+
+fn expiry_problem(credential: &Credential, now: DateTime<Utc>) -> Option<String> {
+    let alarm = credential.alarm(now);
+    if let (Alarm::Revoked, Some(at)) = (alarm, credential.revoked_at) {
+        return Some(format!("it was revoked on {}", at.format("%Y-%m-%d %H:%M UTC")));
+    }
+    let when = match (alarm, credential.facts.days_left(now).unwrap_or_default()) {
+        (Alarm::None, _) => return None,
+        (Alarm::Over | Alarm::Revoked, _) => return Some("it has expired".to_owned()),
+        (_, ..1) => "within a day".to_owned(),
+        (_, 1) => "in 1 day".to_owned(),
+        (_, days) => format!("in {days} days"),
+    };
+    Some(match &credential.role {
+        CredentialRole::MaybeInSecrets(targets) => {
+            format!(
+                "{} may hold a token that expires {when}",
+                secrets_in_words(targets.len())
+            )
+        }
+        _ => format!("it expires {when}"),
+    })
+}
+
+/// `1 secret`, `6 secrets`.
+pub fn secrets_in_words(count: usize) -> String {
+    match count {
+        1 => "1 secret".to_owned(),
+        many => format!("{many} secrets"),
     }
 }
 
-/// The values that our lineage wrote and that are still in place somewhere.
-fn written(workspace: &Workspace, snapshot: &Snapshot) -> Vec<CredentialFacts> {
-    let mut seen: Vec<(&Fingerprint, CredentialFacts)> = Vec::new();
-    for target in targets(workspace, snapshot) {
-        let Some(record) = snapshot.written(&target) else {
+/// The values that windlass set and that are still in place somewhere.
+fn recorded(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    targets: &[(SecretTarget, SecretStatus)],
+    now: DateTime<Utc>,
+) -> Vec<Credential> {
+    let mut values: Vec<(&LineageRecord, &SecretStatus, Vec<SecretTarget>)> = Vec::new();
+    for (target, status) in targets {
+        let record = snapshot
+            .lineage
+            .iter()
+            .rfind(|record| &record.target == target && Some(record.updated_at) == status.updated_at);
+        let Some(record) = record.filter(|_| status.run.is_some()) else {
             continue;
         };
-        if !matches!(
-            lineage(workspace, snapshot, &target),
-            Lineage::Current | Lineage::Older
-        ) {
-            continue;
-        }
-        match seen.iter_mut().find(|(print, _)| *print == &record.fingerprint) {
-            Some((_, facts)) => {
-                let name = record.target.secret.as_str();
-                if !facts.name.as_str().split(", ").any(|known| known == name) {
-                    facts.name = Outside::new(format!("{}, {name}", facts.name));
-                }
-            }
-            None => seen.push((&record.fingerprint, facts_of(workspace, record))),
+        match values
+            .iter_mut()
+            .find(|(known, ..)| known.fingerprint == record.fingerprint)
+        {
+            Some((.., targets)) => targets.push(target.clone()),
+            None => values.push((record, status, vec![target.clone()])),
         }
     }
-    seen.into_iter().map(|(_, facts)| facts).collect()
+    let credential = |(record, status, targets): (&LineageRecord, &SecretStatus, Vec<SecretTarget>)| {
+        let mut names: Vec<&str> = Vec::new();
+        for target in &targets {
+            if !names.contains(&target.secret.as_str()) {
+                names.push(target.secret.as_str());
+            }
+        }
+        let kind = match kind_of(workspace, &record.target) {
+            TokenKind::Charmhub => "charmhub",
+            TokenKind::Github => "github",
+            TokenKind::Other => "secret",
+        };
+        let source = format!("secrets of repositories (run {})", record.run);
+        let facts = CredentialFacts {
+            expires_at: status.expires_at,
+            expires_from: status.expires_from,
+            session: status.session.clone(),
+            ..bare_facts(names.join(", ").into(), kind, source.into())
+        };
+        judged(
+            facts,
+            CredentialRole::InSecrets(targets),
+            status.revoked_at,
+            None,
+            now,
+        )
+    };
+    values.into_iter().map(credential).collect()
 }
 
-fn facts_of(workspace: &Workspace, record: &LineageRecord) -> CredentialFacts {
-    let kind = match kind_of(workspace, &record.target) {
-        TokenKind::Charmhub => "charmhub",
-        TokenKind::Github => "github",
-        TokenKind::Other => "secret",
-    };
-    CredentialFacts {
-        name: record.target.secret.as_str().into(),
-        kind: kind.into(),
-        source: format!("secrets of repositories (run {})", record.run).into(),
-        account: None,
-        expires_at: record.expires_at,
-        expires_from: if record.expires_at.is_some() {
-            ExpiryFrom::Ledger
-        } else {
-            ExpiryFrom::Unknown
-        },
-        scopes: Vec::new(),
-        packages: None,
-        channels: None,
-        session: record.session.clone(),
-        remarks: Vec::new(),
+/// Tokens that secrets may hold which windlass did not set, one a live session.
+fn possible(
+    snapshot: &Snapshot,
+    targets: &[(SecretTarget, SecretStatus)],
+    now: DateTime<Utc>,
+) -> Vec<Credential> {
+    let used = snapshot
+        .credential
+        .value
+        .as_ref()
+        .and_then(|facts| facts.session.as_ref());
+    let mut sessions: Vec<(&SessionId, Vec<SecretTarget>)> = Vec::new();
+    for (target, status) in targets {
+        // The token that windlass uses has its own place in the list.
+        for session in status.may_hold.iter().filter(|session| Some(*session) != used) {
+            match sessions.iter_mut().find(|(known, _)| *known == session) {
+                Some((_, targets)) => targets.push(target.clone()),
+                None => sessions.push((session, vec![target.clone()])),
+            }
+        }
     }
+    let credential = |(session, targets): (&SessionId, Vec<SecretTarget>)| {
+        let listed = status::listed(snapshot, session);
+        let described = listed.and_then(|one| one.description.clone());
+        let until = listed.and_then(|one| one.until);
+        let name = described.map_or_else(|| format!("session {session}").into(), |text| text);
+        let source = format!(
+            "the store's sessions; {} may hold it",
+            secrets_in_words(targets.len())
+        );
+        let facts = CredentialFacts {
+            expires_at: until,
+            expires_from: if until.is_some() {
+                ExpiryFrom::Service
+            } else {
+                ExpiryFrom::Unknown
+            },
+            session: Some(session.clone()),
+            ..bare_facts(name, "charmhub", source.into())
+        };
+        judged(facts, CredentialRole::MaybeInSecrets(targets), None, None, now)
+    };
+    sessions.into_iter().map(credential).collect()
 }
 
 /// Every secret that is looked after: those that the workspace names, then those that were written
@@ -201,49 +328,5 @@ pub fn kind_of(workspace: &Workspace, target: &SecretTarget) -> TokenKind {
         (None, "CHARMHUB_TOKEN" | "CHARMCRAFT_AUTH") => TokenKind::Charmhub,
         (None, "GH_TOKEN" | "GH_PAT" | "PAT") => TokenKind::Github,
         (None, _) => TokenKind::Other,
-    }
-}
-
-/// Whose value `target` holds.
-pub fn lineage(workspace: &Workspace, snapshot: &Snapshot, target: &SecretTarget) -> Lineage {
-    let Some(repository) = snapshot
-        .secrets
-        .get(&target.repository)
-        .and_then(|seen| seen.value.as_ref())
-    else {
-        return Lineage::Unknown;
-    };
-    let Some(now) = repository.in_force(&target.secret) else {
-        return Lineage::Absent;
-    };
-    let Some(record) = snapshot.written(target) else {
-        return Lineage::Unknown;
-    };
-    if record.updated_at != now.updated_at {
-        // The organisation has our value, and an older copy of ours still hides it.
-        let hidden = repository
-            .shared
-            .get(&target.secret)
-            .is_some_and(|shared| shared.updated_at == record.updated_at);
-        let ours = snapshot
-            .lineage
-            .iter()
-            .any(|record| &record.target == target && record.updated_at == now.updated_at);
-        return if hidden && ours {
-            Lineage::Older
-        } else {
-            Lineage::Foreign
-        };
-    }
-    // Copies of one credential are compared with each other only.
-    let together = |other: &SecretTarget| match token_of(workspace, target) {
-        Some(token) => token.targets.contains(other),
-        None => other.secret == target.secret,
-    };
-    let newest = snapshot.lineage.iter().rfind(|record| together(&record.target));
-    if newest.is_none_or(|newest| newest.fingerprint == record.fingerprint) {
-        Lineage::Current
-    } else {
-        Lineage::Older
     }
 }

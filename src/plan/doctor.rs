@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::credentials::{Alarm, alarm};
+use super::credentials::{Alarm, alarm, wrapped};
 pub use logins::LoginProof;
 use offline::{date, not_asked};
 
@@ -241,12 +241,12 @@ pub fn checks(
             .get(&repository)
             .map_or(snapshot.taken_at, |secrets| seen_at(secrets, snapshot));
         topic(at, &mut |all| {
-            vaults::secrets(workspace, snapshot, seen, (&repository, &targets), all);
+            vaults::secrets(workspace, snapshot, seen, (&repository, &targets), now, all);
             vaults::workflows(&repository, seen, now, all);
         });
     }
     topic(seen_at(&snapshot.sessions, snapshot), &mut |all| {
-        vaults::sessions(snapshot, all);
+        vaults::sessions(workspace, snapshot, now, all);
     });
     all
 }
@@ -279,7 +279,7 @@ fn end(name: &str, facts: &CredentialFacts, now: DateTime<Utc>, remedy: &str) ->
     match alarm(facts.expires_at, now) {
         Alarm::None if facts.expires_at.is_none() => Check::ok(name, "its end is not told"),
         Alarm::None => Check::ok(name, format!("ends {day}, in {days} days")),
-        Alarm::Over => Check::bad(name, Standing::Failed, format!("ended {day}"), remedy),
+        Alarm::Over | Alarm::Revoked => Check::bad(name, Standing::Failed, format!("expired {day}"), remedy),
         _ => Check::bad(
             name,
             Standing::Warning,
@@ -321,6 +321,14 @@ fn store_token(
         format!("{} as {who}, from {}", accepted(seen), facts.source),
     ));
     all.push(end(name, facts, now, LOGIN));
+    if let (Some(text), Some(command)) = (wrapped(facts), &facts.rewrite) {
+        all.push(Check::bad(
+            "charmhub-token-form",
+            Standing::Warning,
+            text,
+            command.as_str(),
+        ));
+    }
     let mut lacks: Vec<String> = Vec::new();
     let wanted = workspace
         .tokens

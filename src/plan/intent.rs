@@ -75,6 +75,7 @@ impl Intent {
                     && now.ttl == then.ttl
                     && now.brought == then.brought
                     && now.organisation == then.organisation
+                    && now.without == then.without
             }
             // Signing in again is a new token in any case.
             (Self::SignIn(_), _) => false,
@@ -97,6 +98,9 @@ pub struct RotateIntent {
     /// A value that the operator brings instead of a new token: its fingerprint.
     #[serde(default)]
     pub brought: Option<Fingerprint>,
+    /// Secrets that keep the value they hold.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub without: BTreeSet<SecretTarget>,
     /// One secret of the organisation in place of its repositories' copies.
     #[serde(default)]
     pub organisation: bool,
@@ -119,6 +123,7 @@ impl RotateIntent {
             words.push("--organisation".to_owned());
         }
         words.extend(self.targets.iter().map(|target| format!("--target {target}")));
+        words.extend(self.without.iter().map(|target| format!("--without {target}")));
         words.extend(self.revoke.iter().map(|wish| match wish {
             Revoked::Recorded => "--revoke recorded".to_owned(),
             Revoked::Session(session) => format!("--revoke {session}"),

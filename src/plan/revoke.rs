@@ -3,10 +3,45 @@
 //! Owns the refusal of unknown sessions and of the one in use. Pure.
 
 use crate::config::Workspace;
-use crate::domain::{Problem, Snapshot};
+use crate::domain::{Outside, Problem, SecretTarget, SessionId, Snapshot};
 
+use super::credentials::secrets_in_words;
+use super::credentials::status::holders;
 use super::rotate::revocations;
 use super::{Intent, Plan, RevokeIntent};
+
+/// Which secrets hold the token of `session`, and which may.
+fn held<'a>(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    session: &'a SessionId,
+) -> impl Iterator<Item = Outside> + use<'a> {
+    let holders = holders(workspace, snapshot, session, snapshot.taken_at);
+    let list = |targets: &[SecretTarget]| -> String {
+        let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        names.join(", ")
+    };
+    let certain = match holders.certain.as_slice() {
+        [] => None,
+        [one] => Some(format!(
+            "{one} holds the token of session {session}: its jobs fail once it is revoked"
+        )),
+        many => Some(format!(
+            "{} secrets hold the token of session {session}, and their jobs fail once it is revoked: {}",
+            many.len(),
+            list(many)
+        )),
+    };
+    let possible = match holders.possible.as_slice() {
+        [] => None,
+        many => Some(format!(
+            "{} may hold the token of session {session}, for windlass does not know what they hold: {}",
+            secrets_in_words(many.len()),
+            list(many)
+        )),
+    };
+    [certain, possible].into_iter().flatten().map(Outside::from)
+}
 
 /// Plans `intent`, or says why not.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RevokeIntent) -> Result<Plan, Problem> {
@@ -29,24 +64,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RevokeIntent) -
         }
         repositories.sort();
         repositories.dedup();
-        let placed = snapshot
-            .lineage
-            .iter()
-            .filter(|record| record.session.as_ref() == Some(session))
-            .find(|record| {
-                snapshot
-                    .written(&record.target)
-                    .is_some_and(|last| last.session.as_ref() == Some(session))
-            });
-        if let Some(record) = placed {
-            warnings.push(
-                format!(
-                    "{} holds the token of session {session}: its jobs fail once it is revoked",
-                    record.target
-                )
-                .into(),
-            );
-        }
+        warnings.extend(held(workspace, snapshot, session));
         let mut step = revocations::step(snapshot, session.clone(), repositories);
         step.optional = false;
         steps.push(step);

@@ -7,15 +7,19 @@
 pub mod needs;
 pub mod organisation;
 pub mod revocations;
+mod targets;
 #[cfg(test)]
 mod tests;
+
+pub use targets::token;
 
 use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SealedRotation};
-use crate::domain::{Fingerprint, KeyId, Kind, Outside, Problem, SecretTarget, Snapshot};
+use crate::domain::{Fingerprint, KeyId, Kind, Lineage, Outside, Problem, SecretTarget, Snapshot};
 
-use super::credentials::{alarm, kind_of, token_of};
+use super::credentials::alarm;
+use super::credentials::status::revoked_at;
 use super::sign_in::mint_step;
 use super::{Assumption, Intent, Need, Op, Plan, RotateIntent, State, Step, StepId};
 
@@ -31,7 +35,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
     let token = token(workspace, intent)?;
     let targets = &token.targets;
     let mut warnings: Vec<Outside> = Vec::new();
-    let facts = probed(snapshot, targets)?;
+    let facts = targets::probed(snapshot, intent, targets)?;
     let needs: Vec<Need> = targets
         .iter()
         .map(|target| needs::need(workspace, snapshot, &token, target))
@@ -40,6 +44,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
         check_brought(snapshot, &token, &needs, &mut warnings)?;
     }
     let shared = organisation::shared(snapshot, intent, targets, &facts)?;
+    organisation::check_hidden(intent, targets, &facts, &mut warnings)?;
     // What gets a copy of its own.
     let copies: Vec<(&SecretTarget, &RepositorySecrets)> = targets
         .iter()
@@ -140,189 +145,12 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
     }));
     plan.assumptions.dedup();
     plan.warnings = warnings;
+    plan.left_out = intent
+        .without
+        .iter()
+        .map(|target| format!("{target} keeps the value that it holds").into())
+        .collect();
     Ok(plan)
-}
-
-/// The workspace's token narrowed to the targets of the wish, in the workspace's order.
-pub fn token(workspace: &Workspace, intent: &RotateIntent) -> Result<Token, Problem> {
-    if intent.targets.is_empty() {
-        return workspace
-            .tokens
-            .iter()
-            .find(|token| token.kind == TokenKind::Charmhub)
-            .or(workspace.tokens.first())
-            .cloned()
-            .ok_or_else(|| {
-                Problem::new(
-                    Kind::Config,
-                    format!(
-                        "workspace {} names no secret to rotate",
-                        Outside::new(&workspace.name)
-                    ),
-                )
-                .hint("add a [[token]] table with its targets, or name them with --target OWNER/NAME:SECRET")
-            })
-            .and_then(|token| with_value(token, intent));
-    }
-    let mut kinds: Vec<TokenKind> = intent
-        .targets
-        .iter()
-        .map(|target| kind_of(workspace, target))
-        .collect();
-    kinds.dedup();
-    if kinds.len() > 1 {
-        return Err(
-            Problem::new(Kind::Usage, "these targets hold different sorts of credentials")
-                .hint("rotate one credential at a time"),
-        );
-    }
-    for target in &intent.targets {
-        known(workspace, target)?;
-    }
-    let mut targets: Vec<SecretTarget> = workspace
-        .tokens
-        .iter()
-        .flat_map(|token| &token.targets)
-        .filter(|target| intent.targets.contains(target))
-        .cloned()
-        .collect();
-    for target in &intent.targets {
-        if !targets.contains(target) {
-            targets.push(target.clone());
-        }
-    }
-    let named = targets.iter().find_map(|target| token_of(workspace, target));
-    let kind = kinds.first().copied().unwrap_or(TokenKind::Charmhub);
-    let usual = workspace.tokens.iter().find(|token| token.kind == kind);
-    let token = named.or(usual).cloned().unwrap_or(Token {
-        kind,
-        ttl: std::time::Duration::from_secs(15_780_000),
-        permissions: match kind {
-            TokenKind::Charmhub => vec!["package-manage".to_owned(), "package-view-revisions".to_owned()],
-            // What the workflows' own documents ask for.
-            TokenKind::Github => vec!["repo".to_owned(), "workflow".to_owned()],
-            TokenKind::Other => Vec::new(),
-        },
-        targets: Vec::new(),
-    });
-    with_value(Token { targets, ..token }, intent)
-}
-
-/// Only store tokens are made here; any other value must be brought.
-fn with_value(token: Token, intent: &RotateIntent) -> Result<Token, Problem> {
-    if token.targets.is_empty() {
-        return Err(Problem::new(Kind::Config, "the workspace's token has no targets")
-            .hint("name them in its [[token]] table, or with --target OWNER/NAME:SECRET"));
-    }
-    if token.kind != TokenKind::Charmhub && intent.brought.is_none() {
-        return Err(Problem::new(
-            Kind::Usage,
-            format!(
-                "only Charmhub tokens are made here: {} needs its new value",
-                names(&token.targets)
-            ),
-        )
-        .hint("give it with --token-file FILE, or --token-file - to pipe it in"));
-    }
-    if intent.brought.is_some() && intent.ttl.is_some() {
-        return Err(Problem::new(
-            Kind::Usage,
-            "--ttl is for a token that is made, not for one that is brought",
-        )
-        .hint("leave --ttl out"));
-    }
-    Ok(token)
-}
-
-fn known(workspace: &Workspace, target: &SecretTarget) -> Result<(), Problem> {
-    let repository = target.repository.as_str();
-    let fine = workspace
-        .charms
-        .iter()
-        .any(|charm| charm.repository == repository)
-        || workspace
-            .bundle
-            .as_ref()
-            .is_some_and(|bundle| bundle.repository == repository)
-        || workspace
-            .families
-            .iter()
-            .any(|family| family.repository == repository)
-        || workspace
-            .tokens
-            .iter()
-            .flat_map(|token| &token.targets)
-            .any(|known| known.repository == target.repository);
-    if fine {
-        return Ok(());
-    }
-    Err(Problem::new(
-        Kind::Usage,
-        format!(
-            "workspace {} knows no repository {repository}",
-            Outside::new(&workspace.name)
-        ),
-    )
-    .hint("check its spelling, or name it in the workspace file"))
-}
-
-/// What every target's repository told; all refusals together.
-fn probed<'s>(
-    snapshot: &'s Snapshot,
-    targets: &[SecretTarget],
-) -> Result<Vec<&'s RepositorySecrets>, Problem> {
-    if let (None, Some(problem)) = (&snapshot.github.value, &snapshot.github.problem) {
-        if problem.kind == Kind::NotFound {
-            return Err(
-                Problem::new(Kind::Credentials, "secrets cannot be set without a GitHub token").hint(
-                    "set GH_TOKEN to a token with the scope repo (fine-grained: Secrets, read and write)",
-                ),
-            );
-        }
-        return Err(problem.clone().within("the GitHub token cannot be used"));
-    }
-    let mut refused: Option<Problem> = None;
-    let mut refuse = |problem: Problem| match &mut refused {
-        None => refused = Some(problem),
-        Some(first) => {
-            if !first.causes.contains(&problem.summary) && first.summary != problem.summary {
-                first.causes.push(problem.summary);
-            }
-        }
-    };
-    let mut all = Vec::new();
-    for target in targets {
-        let repository = &target.repository;
-        let Some(seen) = snapshot.secrets.get(repository) else {
-            refuse(Problem::new(
-                Kind::Internal,
-                format!("{repository} was never looked at"),
-            ));
-            continue;
-        };
-        match seen.need(repository.as_str()) {
-            Err(problem) => refuse(problem),
-            Ok(facts) if &facts.repository != repository => refuse(
-                Problem::new(
-                    Kind::Config,
-                    format!("{repository} is called {} now", facts.repository),
-                )
-                .hint("make sure that it is still yours, then write its new name into the workspace file"),
-            ),
-            Ok(facts) if !facts.may_write => refuse(
-                Problem::new(
-                    Kind::Credentials,
-                    format!("the GitHub token may not write to {repository}"),
-                )
-                .hint("use a token of somebody who may push there, with the scope repo (fine-grained: Secrets, read and write)"),
-            ),
-            Ok(facts) => all.push(facts),
-        }
-    }
-    match refused {
-        Some(problem) => Err(problem.hint("nothing was changed and no token was made")),
-        None => Ok(all),
-    }
 }
 
 fn check_brought(
@@ -406,13 +234,11 @@ fn usable_seals<'s>(
     warnings: &mut Vec<Outside>,
 ) -> Option<&'s SealedRotation> {
     let sealed = snapshot.sealed.as_ref().filter(|_| intent.brought.is_none())?;
-    let revoked = snapshot
-        .sessions
-        .value
-        .iter()
-        .flatten()
-        .any(|one| Some(&one.id) == sealed.session.as_ref() && one.revoked_at.is_some());
-    if revoked || sealed.expires_at.is_some_and(|end| end <= snapshot.taken_at) {
+    let revoked = sealed
+        .session
+        .as_ref()
+        .and_then(|session| revoked_at(snapshot, session));
+    if revoked.is_some() || sealed.expires_at.is_some_and(|end| end <= snapshot.taken_at) {
         warnings.push(
             format!(
                 "the token that run {} sealed is no longer valid: a new one is made",
@@ -523,11 +349,13 @@ fn set_step(
     let before = now.map_or_else(
         || State::text("not there"),
         |now| {
-            let whose = match super::credentials::lineage(workspace, snapshot, target) {
-                crate::domain::Lineage::Current => "by windlass".to_owned(),
-                crate::domain::Lineage::Older => "by windlass, an older value".to_owned(),
-                crate::domain::Lineage::Foreign => "by somebody else since our last rotation".to_owned(),
-                _ => "by hand".to_owned(),
+            let whose = match super::credentials::lineage(workspace, snapshot, target, snapshot.taken_at) {
+                Lineage::Current => "by windlass",
+                Lineage::Older => "by windlass, an older value",
+                Lineage::Revoked => "by windlass, a revoked token",
+                Lineage::Expired => "by windlass, an expired token",
+                Lineage::Foreign => "not by windlass, since its last rotation",
+                Lineage::Unknown | Lineage::Absent => "not by windlass",
             };
             State::text(format!(
                 "set {} {whose}",

@@ -6,10 +6,12 @@
 mod means;
 pub mod progress;
 mod recheck;
+mod resumption;
 mod runner;
 mod session;
 mod steps;
 
 pub use means::Means;
 pub use progress::{Event, Happened, Phase, Retry, RunProgress, StepProgress};
+pub use resumption::Resumption;
 pub use session::{RunHandle, Session, Setting};

@@ -198,14 +198,19 @@ impl Session {
         recheck::plan(self, plan).await
     }
 
-    /// Takes up a run where it stopped, with the plan that was confirmed then.
-    pub fn resume(&self, run: &RunId) -> Result<RunHandle, Problem> {
-        self.resume_with(run, Means::default())
+    /// Takes up a run where it stopped.
+    pub async fn resume(&self, run: &RunId) -> Result<RunHandle, Problem> {
+        self.resume_with(run, Means::default()).await
     }
 
-    /// As [`Session::resume`], with what no plan may hold; [`RunRecord::sign_in`] says whether a
-    /// sign-in is wanted.
-    pub fn resume_with(&self, run: &RunId, means: Means) -> Result<RunHandle, Problem> {
+    /// As [`Session::resume`], with what no plan may hold.
+    pub async fn resume_with(&self, run: &RunId, means: Means) -> Result<RunHandle, Problem> {
+        let resumption = self.resumption(run, means.brought.as_ref()).await?;
+        self.resume_as(resumption, means)
+    }
+
+    /// The record of a run that can go on. `brought`: the operator brings its value again.
+    pub(super) fn resumable(&self, run: &RunId, brought: bool) -> Result<RunRecord, Problem> {
         let record = self.journal.run(run)?.ok_or_else(|| {
             Problem::new(Kind::NotFound, format!("the journal knows no run {run}"))
                 .hint("'windlass runs' lists them")
@@ -227,21 +232,21 @@ impl Session {
             )
             .hint(format!("run it again: {}", record.plan.command)));
         }
-        let brought = match &record.plan.intent {
+        let was_brought = match &record.plan.intent {
             Intent::Rotate(intent) => intent.brought.is_some(),
             _ => false,
         };
-        if brought && means.brought.is_none() && !record.plan.nothing_to_do() {
+        if was_brought && !brought && !record.plan.nothing_to_do() {
             return Err(Problem::new(
                 Kind::Refused,
                 format!("run {run} put a value in place that was brought, and nobody keeps it"),
             )
             .hint("bring it again: windlass rotate --token-file FILE finishes the run"));
         }
-        self.begin(record.plan, means, Some(record.id), true)
+        Ok(record)
     }
 
-    fn begin(
+    pub(super) fn begin(
         &self,
         plan: Plan,
         means: Means,

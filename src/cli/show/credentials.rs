@@ -16,7 +16,7 @@ use crate::domain::snapshot::Standing;
 use crate::domain::{Kind, Lineage, Outside, Problem, SecretTarget, Snapshot};
 use crate::plan::axis::Axis;
 use crate::plan::calendar;
-use crate::plan::credentials::{self, Credential};
+use crate::plan::credentials::{self, Alarm, Credential, CredentialRole, SecretLocation, SecretStatus};
 use crate::run::Session;
 use crate::services::private_file;
 
@@ -64,7 +64,6 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
         output.say(&format!("written: {}", Outside::new(path.display().to_string())));
     }
     if output.json {
-        let lineage = |target: &SecretTarget| credentials::lineage(workspace, &snapshot, target);
         let mut content = vec![
             (
                 "credentials",
@@ -74,7 +73,9 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
                 "targets",
                 targets
                     .iter()
-                    .map(|target| target_document(&snapshot, target, lineage(target)))
+                    .map(|target| {
+                        target_document(target, &credentials::status(workspace, &snapshot, target, now))
+                    })
                     .collect::<Value>(),
             ),
             ("sessions", sessions_document(&snapshot)),
@@ -82,45 +83,84 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
         content.extend(sources.keys());
         output.document("credentials", Some(&workspace.name), content);
     } else {
-        super::warn(&sources, output);
+        // What a row says on standard output is not said again beside it.
+        let shown: Vec<&Outside> = all.iter().flat_map(|one| &one.problems).collect();
+        super::warn_besides(&sources, &shown, output);
         output.answer(&text(&all, now));
-        output.answer(&matrix(session, &snapshot, &targets));
+        output.answer(&matrix(session, &snapshot, &targets, now));
         output.answer(&sessions(&snapshot, now));
     }
     Ok(ending(wish, &snapshot, &all, now, output))
 }
 
-/// Whether one ends too soon, or is no longer accepted. What could not be asked is no all-clear.
+/// The exit code: with a span, whether one expires too soon or is no longer accepted.
 fn ending(wish: &Wish, snapshot: &Snapshot, all: &[Credential], now: DateTime<Utc>, output: &Output) -> u8 {
     let Some(span) = wish.fail_within else {
         return 0;
     };
+    let (code, reasons) = verdict(span, snapshot, all, now);
+    for reason in reasons {
+        output.say(&reason);
+    }
+    code
+}
+
+/// Whether one expires within `span` or is no longer accepted, as an exit code with its reasons.
+/// What could not be asked is no all-clear.
+fn verdict(
+    span: TimeDelta,
+    snapshot: &Snapshot,
+    all: &[Credential],
+    now: DateTime<Utc>,
+) -> (u8, Vec<String>) {
     let mut code = 0;
+    let mut said = Vec::new();
     for (name, seen) in [("Charmhub", &snapshot.credential), ("GitHub", &snapshot.github)] {
         let Some(problem) = &seen.problem else { continue };
         if problem.kind == Kind::Credentials {
-            output.say(&format!("{name} token: {}", problem.summary));
+            said.push(format!("{name} token: {}", problem.summary));
             code = Kind::Credentials.exit_code();
         } else if seen.standing() == Standing::Unknown {
-            output.say(&format!("{name} token: {}", problem.summary));
+            said.push(format!("{name} token: {}", problem.summary));
             if code == 0 {
                 code = problem.kind.exit_code();
             }
         }
     }
-    for one in all {
-        let Some(end) = one.facts.expires_at.filter(|end| *end - now <= span) else {
+    // Without a GitHub token that works no secret can be read: that was said already.
+    let secrets = snapshot
+        .secrets
+        .iter()
+        .filter(|_| snapshot.github.problem.is_none());
+    for (repository, seen) in secrets {
+        let Some(problem) = &seen.problem else { continue };
+        if !matches!(seen.standing(), Standing::Unknown | Standing::Forbidden) {
             continue;
+        }
+        said.push(format!("secrets of {repository}: {}", problem.summary));
+        if code == 0 {
+            code = problem.kind.exit_code();
+        }
+    }
+    for one in all {
+        let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
+        let name = &one.facts.name;
+        let text = match (one.revoked_at, one.facts.expires_at, &one.role) {
+            (Some(at), ..) => format!("{name}: revoked {}", time(at)),
+            (None, Some(end), _) if end <= now => format!("{name}: expired {}", time(end)),
+            (None, Some(end), CredentialRole::MaybeInSecrets(targets)) if end - now <= span => format!(
+                "{} may hold a token that expires in {} ({name}, {})",
+                credentials::secrets_in_words(targets.len()),
+                left(one, now),
+                time(end)
+            ),
+            (None, Some(end), _) if end - now <= span => format!("{name}: expires {}", time(end)),
+            _ => continue,
         };
-        let verb = if end <= now { "ended" } else { "ends" };
-        output.say(&format!(
-            "{}: {verb} {}",
-            one.facts.name,
-            end.format("%Y-%m-%d %H:%M UTC")
-        ));
+        said.push(text);
         code = Kind::Credentials.exit_code();
     }
-    code
+    (code, said)
 }
 
 fn sources(snapshot: &Snapshot) -> Sources {
@@ -141,27 +181,36 @@ fn document(one: &Credential, now: DateTime<Utc>) -> Value {
         "expires_at": facts.expires_at, "expires_from": facts.expires_from,
         "days_left": facts.days_left(now), "scopes": facts.scopes, "problems": one.problems,
         "packages": facts.packages, "channels": facts.channels, "session": facts.session,
-        "remarks": facts.remarks, "alarm": one.alarm,
+        "remarks": facts.remarks, "alarm": one.alarm(now), "revoked_at": one.revoked_at,
+        "secrets": match &one.role {
+            CredentialRole::InSecrets(targets) | CredentialRole::MaybeInSecrets(targets) => names(targets),
+            CredentialRole::Own | CredentialRole::Login => Vec::new(),
+        },
+        "possible": matches!(one.role, CredentialRole::MaybeInSecrets(_)),
     })
 }
 
-fn target_document(snapshot: &Snapshot, target: &SecretTarget, lineage: Lineage) -> Value {
-    // What our record says of a value counts only while that value is in place.
-    let written = snapshot
-        .written(target)
-        .filter(|_| matches!(lineage, Lineage::Current | Lineage::Older));
+fn names(targets: &[SecretTarget]) -> Vec<String> {
+    targets.iter().map(ToString::to_string).collect()
+}
+
+fn target_document(target: &SecretTarget, status: &SecretStatus) -> Value {
     json!({
         "repository": target.repository, "secret": target.secret,
-        "updated_at": updated_at(snapshot, target), "lineage": lineage,
-        "expires_at": written.and_then(|record| record.expires_at),
-        "session": written.and_then(|record| record.session.as_ref()),
-        "run": written.map(|record| &record.run),
+        "updated_at": status.updated_at, "lineage": status.lineage,
+        "expires_at": status.expires_at, "expires_from": status.expires_from,
+        "session": status.session, "revoked_at": status.revoked_at, "run": status.run,
+        "may_hold": status.may_hold,
+        "location": status.location.as_ref().map(|location| match location {
+            SecretLocation::Repository => "repository",
+            SecretLocation::Organisation(_) => "organisation",
+        }),
+        "organisation": match &status.location {
+            Some(SecretLocation::Organisation(owner)) => Some(owner),
+            Some(SecretLocation::Repository) | None => None,
+        },
+        "problem": status.problem,
     })
-}
-
-fn updated_at(snapshot: &Snapshot, target: &SecretTarget) -> Option<DateTime<Utc>> {
-    let facts = snapshot.secrets.get(&target.repository)?.value.as_ref()?;
-    facts.in_force(&target.secret).map(|secret| secret.updated_at)
 }
 
 fn sessions_document(snapshot: &Snapshot) -> Value {
@@ -206,9 +255,7 @@ fn text(all: &[Credential], now: DateTime<Utc>) -> String {
             facts
                 .expires_at
                 .map_or_else(String::new, |end| bar(axis, end - now)),
-            facts
-                .days_left(now)
-                .map_or_else(blank, |days| format!("{days} d")),
+            left(one, now),
             json!(facts.expires_from).as_str().unwrap_or_default().to_owned(),
             facts.source.to_string(),
         ]);
@@ -228,31 +275,72 @@ fn text(all: &[Credential], now: DateTime<Utc>) -> String {
     text
 }
 
-fn matrix(session: &Session, snapshot: &Snapshot, targets: &[SecretTarget]) -> String {
+/// How long a credential is good for, in words.
+fn left(one: &Credential, now: DateTime<Utc>) -> String {
+    match (one.alarm(now), one.facts.days_left(now)) {
+        (Alarm::Revoked, _) => "revoked".to_owned(),
+        (Alarm::Over, _) => "expired".to_owned(),
+        (_, Some(0)) => "less than 1 d".to_owned(),
+        (_, Some(days)) => format!("{days} d"),
+        (_, None) => "-".to_owned(),
+    }
+}
+
+fn matrix(session: &Session, snapshot: &Snapshot, targets: &[SecretTarget], now: DateTime<Utc>) -> String {
     if targets.is_empty() {
         return String::new();
     }
     let mut table = tables::Table::new(&["repository", "secret", "set", "value"]);
     for target in targets {
-        let lineage = credentials::lineage(&session.config.workspace, snapshot, target);
-        let value = match lineage {
-            Lineage::Current => "current",
-            Lineage::Older => "older than the newest that windlass wrote",
-            Lineage::Foreign => "foreign: somebody else set it since windlass did",
-            Lineage::Absent => "absent",
-            Lineage::Unknown => "unknown: never set from here",
+        let status = credentials::status(&session.config.workspace, snapshot, target, now);
+        let set = match (status.updated_at, &status.problem) {
+            (Some(at), _) => at.format("%Y-%m-%d %H:%M UTC").to_string(),
+            (None, Some(_)) => "?".to_owned(),
+            (None, None) => "-".to_owned(),
         };
         table.row(vec![
             target.repository.to_string(),
             target.secret.to_string(),
-            updated_at(snapshot, target).map_or_else(
-                || "-".to_owned(),
-                |at| at.format("%Y-%m-%d %H:%M UTC").to_string(),
-            ),
-            value.to_owned(),
+            set,
+            value_words(&status, now),
         ]);
     }
     format!("\n{}", table.text())
+}
+
+/// What is known of the value of a secret, in words.
+fn value_words(status: &SecretStatus, now: DateTime<Utc>) -> String {
+    let day = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();
+    let mut text = match status.lineage {
+        Lineage::Current => "current".to_owned(),
+        Lineage::Older => "older than the newest that windlass set".to_owned(),
+        Lineage::Foreign => "foreign: not set by windlass, since windlass set it".to_owned(),
+        Lineage::Absent => "absent".to_owned(),
+        Lineage::Unknown if status.updated_at.is_none() => match &status.problem {
+            Some(problem) => format!("unreadable: {}", problem.summary),
+            None => "unknown: not read yet".to_owned(),
+        },
+        Lineage::Unknown => "unknown: not set by windlass".to_owned(),
+        Lineage::Revoked => match status.revoked_at {
+            Some(at) => format!("revoked on {}", day(at)),
+            None => "revoked".to_owned(),
+        },
+        Lineage::Expired => match status.expires_at {
+            Some(at) => format!("expired on {}", day(at)),
+            None => "expired".to_owned(),
+        },
+    };
+    if let Some(SecretLocation::Organisation(owner)) = &status.location {
+        text.push_str(&format!("; in the secret of the organisation {owner}"));
+    }
+    if let (false, Some(end)) = (status.may_hold.is_empty(), status.expires_at) {
+        let days = (end - now).num_days();
+        text.push_str(&format!("; may hold a token that expires in {days} d"));
+    }
+    if status.updated_at.is_some() && status.problem.is_some() {
+        text.push_str("; could not be read again");
+    }
+    text
 }
 
 fn sessions(snapshot: &Snapshot, now: DateTime<Utc>) -> String {
@@ -283,7 +371,7 @@ fn sessions(snapshot: &Snapshot, now: DateTime<Utc>) -> String {
     let mut text = format!("\n{}", table.text());
     for orphan in &snapshot.orphans {
         text.push_str(&format!(
-            "warning: the token of session {orphan} was lost by a run that died: windlass revoke {orphan}\n"
+            "warning: the token of session {orphan} was lost, for its run stopped before it kept it: windlass revoke {orphan}\n"
         ));
     }
     text
@@ -298,6 +386,7 @@ pub async fn whoami(session: &Session, output: &Output) -> Ending {
             "account": facts.account, "permissions": facts.scopes, "packages": facts.packages,
             "channels": facts.channels, "expires_at": facts.expires_at, "expires_from": facts.expires_from,
             "days_left": facts.days_left(now), "source": facts.source,
+            "problems": credentials::wrapped(&facts).into_iter().collect::<Vec<_>>(),
         });
         output.document(
             "whoami",
@@ -312,6 +401,9 @@ pub async fn whoami(session: &Session, output: &Output) -> Ending {
     };
     let mut text = credential_line(&facts, &snapshot);
     text.push_str(&format!("from {}\n", facts.source));
+    if let Some(problem) = credentials::wrapped(&facts) {
+        text.push_str(&format!("warning: {problem}\n"));
+    }
     let list = |items: Vec<String>| {
         items
             .iter()
@@ -345,8 +437,9 @@ pub fn credential_line(facts: &CredentialFacts, snapshot: &Snapshot) -> String {
         .map(ToString::to_string)
         .unwrap_or_default();
     let end = match (facts.expires_at, facts.days_left(snapshot.taken_at)) {
-        (Some(at), Some(days)) => format!("ends {} ({days} d)", at.format("%Y-%m-%d %H:%M UTC")),
-        _ => "end unknown".to_owned(),
+        (Some(at), Some(..0)) => format!("expired {}", at.format("%Y-%m-%d %H:%M UTC")),
+        (Some(at), Some(days)) => format!("expires {} ({days} d)", at.format("%Y-%m-%d %H:%M UTC")),
+        _ => "expiry unknown".to_owned(),
     };
     format!("{} of {who}: {end}\n", facts.name)
 }
@@ -354,6 +447,47 @@ pub fn credential_line(facts: &CredentialFacts, snapshot: &Snapshot) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::credentials::situations::{day, now, situations, target, workspace};
+
+    #[test]
+    fn text_and_json_give_the_answer_of_every_situation() {
+        for situation in situations() {
+            let name = situation.name;
+            let status = credentials::status(&workspace(), &situation.snapshot, &target(), now());
+            let document = target_document(&target(), &status);
+            assert_eq!(document["lineage"], situation.lineage.as_str(), "{name}");
+            assert_eq!(
+                document["expires_at"],
+                json!(situation.expires_in.map(day)),
+                "{name}"
+            );
+            assert_eq!(document["expires_from"], json!(situation.expires_from), "{name}");
+            let text = value_words(&status, now());
+            let unread = status.lineage == Lineage::Unknown && status.problem.is_some();
+            let word = if unread {
+                "unreadable"
+            } else {
+                situation.lineage.as_str()
+            };
+            assert!(text.starts_with(word), "{name}: {text}");
+            assert_eq!(
+                text.contains("may hold a token that expires in 12 d"),
+                !status.may_hold.is_empty(),
+                "{name}: {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cron_line_fails_in_every_situation_that_needs_somebody() {
+        for situation in situations() {
+            let all = credentials::credentials(&workspace(), &situation.snapshot, now());
+            let (code, said) = verdict(TimeDelta::days(14), &situation.snapshot, &all, now());
+            let expected = if situation.fails_within_14_days { 4 } else { 0 };
+            assert_eq!(code, expected, "{}: {said:?}", situation.name);
+            assert_eq!(said.is_empty(), code == 0, "{}: {said:?}", situation.name);
+        }
+    }
 
     #[test]
     fn spans_are_days_or_hours() {

@@ -28,6 +28,13 @@ pub use settings::config;
 pub use status::status;
 
 fn warn(sources: &Sources, output: &Output) {
+    warn_besides(sources, &[], output);
+}
+
+/// Says what could not be read, each problem once with all its sources, but for what is `shown`
+/// already.
+fn warn_besides(sources: &Sources, shown: &[&Outside], output: &Output) {
+    let mut problems: Vec<(Outside, Vec<String>)> = Vec::new();
     for error in sources.errors() {
         let text = |key: &str| {
             error
@@ -36,11 +43,17 @@ fn warn(sources: &Sources, output: &Output) {
                 .unwrap_or_default()
                 .to_owned()
         };
-        output.say(&format!(
-            "warning: {}: {}",
-            text("/source"),
-            Outside::new(text("/problem/summary"))
-        ));
+        let summary = Outside::new(text("/problem/summary"));
+        if shown.contains(&&summary) {
+            continue;
+        }
+        match problems.iter_mut().find(|(known, _)| known == &summary) {
+            Some((_, sources)) => sources.push(text("/source")),
+            None => problems.push((summary, vec![text("/source")])),
+        }
+    }
+    for (summary, sources) in problems {
+        output.say(&format!("warning: {}: {summary}", sources.join(", ")));
     }
 }
 

@@ -117,7 +117,7 @@ impl Executor {
             }
             Effect::Resume { id, run, given } => {
                 let run = run.into_inner();
-                self.begin(id, async move { session.resume_with(&run, means(given)) });
+                self.begin(id, async move { session.resume_with(&run, means(given)).await });
             }
             Effect::Cancel(run) => {
                 let stops = self.stops.lock().unwrap_or_else(PoisonError::into_inner);

@@ -465,3 +465,38 @@ fn one_secret_of_the_organisation_is_shown_with_the_copies_that_go() {
         see(&model, "organisation finos:CHARMHUB_TOKEN");
     }
 }
+
+#[test]
+fn the_pane_gives_the_answer_of_every_situation() {
+    use crate::console::panes::credentials::{Row, details, nearest, rows};
+    use crate::plan::credentials::Alarm;
+    use crate::plan::credentials::situations::{day, now, situations, target, workspace};
+
+    for situation in situations() {
+        let name = situation.name;
+        let rows = rows(&workspace(), &situation.snapshot, now());
+        let secret = rows.iter().find_map(|row| match row {
+            Row::Secret(secret) => Some((row, secret)),
+            _ => None,
+        });
+        let (row, secret) = secret.unwrap();
+        assert_eq!(secret.target, target(), "{name}");
+        assert_eq!(secret.status.lineage, situation.lineage, "{name}");
+        assert_eq!(secret.status.expires_at, situation.expires_in.map(day), "{name}");
+        let (_, lines) = details(&workspace(), &situation.snapshot, row, now());
+        let text = format!("{lines:?}");
+        assert!(text.contains(situation.lineage.as_str()), "{name}: {text}");
+        // What the header shows first is what a cron line fails for.
+        let first = nearest(&rows).map(|one| (one.alarm(now()), one.facts.expires_at));
+        let read = secret.status.problem.is_none();
+        if situation.fails_within_14_days && read {
+            let (alarm, _) = first.unwrap();
+            assert!(alarm >= Alarm::Urgent, "{name}: {first:?}");
+        } else {
+            assert!(
+                first.is_none_or(|(alarm, _)| alarm < Alarm::Urgent),
+                "{name}: {first:?}"
+            );
+        }
+    }
+}

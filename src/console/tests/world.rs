@@ -209,6 +209,7 @@ pub(super) fn snapshot() -> Snapshot {
             channels: None,
             session: Some(SessionId::new("session-in-use")),
             remarks: Vec::new(),
+            rewrite: None,
         },
         now(),
     );
@@ -291,6 +292,7 @@ fn books(snapshot: &mut Snapshot) {
             channels: None,
             session: None,
             remarks: Vec::new(),
+            rewrite: None,
         },
         now(),
     );

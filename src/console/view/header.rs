@@ -10,8 +10,8 @@ use super::piece::{Piece, spans};
 use crate::console::panes::credentials;
 use crate::console::{Model, wake, words};
 use crate::domain::Observed;
-use crate::domain::credential::ExpiryFrom;
 use crate::domain::snapshot::Standing;
+use crate::plan::credentials::{Alarm, CredentialRole};
 
 /// Draws it.
 pub fn draw(model: &Model, area: Rect, frame: &mut Frame) {
@@ -51,13 +51,12 @@ fn right(model: &Model) -> Vec<Piece> {
     let look = &model.setting.look;
     let mut pieces = Vec::new();
     // Of all that is known to end, what ends next: the value in the secrets counts too.
-    if let Some(credential) = credentials::nearest(model.panes.credentials.rows())
-        && let Some(end) = credential.facts.expires_at
-    {
+    if let Some(credential) = credentials::nearest(model.panes.credentials.rows()) {
         let facts = &credential.facts;
-        let tone = credentials::tone(facts, model.now);
-        let name = match (facts.expires_from, facts.kind.as_str()) {
-            (ExpiryFrom::Ledger, _) => "secrets",
+        let tone = credentials::tone(credential, model.now);
+        let name = match (&credential.role, facts.kind.as_str()) {
+            (CredentialRole::InSecrets(_), _) => "secrets",
+            (CredentialRole::MaybeInSecrets(_), _) => "secrets?",
             (_, "charmhub") => "token",
             _ => facts.name.as_str(),
         };
@@ -67,11 +66,10 @@ fn right(model: &Model) -> Vec<Piece> {
         } else {
             String::new()
         };
-        let days = (end - model.now).num_days();
-        let text = if end <= model.now {
-            format!("{name} over")
-        } else {
-            format!("{name} {days} d")
+        let text = match (credential.alarm(model.now), facts.days_left(model.now)) {
+            (Alarm::Revoked, _) => format!("{name} revoked"),
+            (Alarm::Over, _) => format!("{name} expired"),
+            (_, days) => format!("{name} {} d", days.unwrap_or_default()),
         };
         pieces.push(Piece::new(format!("  {text}{sign}"), tone));
     }

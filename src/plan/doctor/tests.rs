@@ -10,8 +10,14 @@ use crate::domain::{Fingerprint, KeyId, Kind, SecretTarget, SessionId};
 
 const BUNDLE: &str = "finos/legend-juju-bundle";
 
+/// The built-in workspace with a second secret of the bundle's repository.
 fn workspace() -> Workspace {
-    Workspace::parse(include_str!("../../../assets/workspaces/legend.toml"), "legend").unwrap()
+    let text = include_str!("../../../assets/workspaces/legend.toml").replacen(
+        "targets = [",
+        "targets = [\n{ repository = \"finos/legend-juju-bundle\", secret = \"CHARMCRAFT_AUTH\" },",
+        1,
+    );
+    Workspace::parse(&text, "legend").unwrap()
 }
 
 fn now() -> DateTime<Utc> {
@@ -31,6 +37,7 @@ fn token(kind: &str, scopes: &[&str], days: i64) -> CredentialFacts {
         channels: None,
         session: None,
         remarks: vec!["classic token".into()],
+        rewrite: None,
     }
 }
 

@@ -11,7 +11,9 @@ use super::offline::not_asked;
 use super::{Check, Examination, Standing, Workflows};
 use crate::config::Workspace;
 use crate::domain::{GitHubRepository, Lineage, SecretName, SecretTarget, Snapshot};
-use crate::plan::credentials::{lineage, targets};
+use crate::plan::credentials::{
+    Alarm, CredentialRole, SecretLocation, credentials, secrets_in_words, status, targets, token_of,
+};
 use crate::plan::workflow::lint;
 
 /// Every repository that holds secrets of the workspace, with them.
@@ -32,6 +34,7 @@ pub fn secrets(
     snapshot: &Snapshot,
     seen: &Examination,
     (repository, targets): (&GitHubRepository, &[SecretTarget]),
+    now: DateTime<Utc>,
     all: &mut Vec<Check>,
 ) {
     let known = repository_check(snapshot, seen, repository, all);
@@ -58,10 +61,10 @@ pub fn secrets(
                 Some(read) if read.contains_key(&target.secret) => Wanted::Read,
                 Some(_) => Wanted::Dead,
             };
-            presence(workspace, snapshot, target, wanted, all);
+            presence(workspace, snapshot, target, wanted, now, all);
         }
         if let Some(read) = &read {
-            all.push(name_of(target, read));
+            all.push(name_of(workspace, target, read));
         }
     }
     if let (true, Some(read)) = (known, &read) {
@@ -177,11 +180,20 @@ fn presence(
     snapshot: &Snapshot,
     target: &SecretTarget,
     wanted: Wanted,
+    now: DateTime<Utc>,
     all: &mut Vec<Check>,
 ) {
     let name = format!("secret/{target}");
     let rotate = format!("windlass rotate --target {target}");
-    all.push(match (lineage(workspace, snapshot, target), wanted) {
+    let status = status(workspace, snapshot, target, now);
+    let day = |at: Option<DateTime<Utc>>| {
+        at.map_or_else(String::new, |at| at.format(" on %Y-%m-%d %H:%M UTC").to_string())
+    };
+    let location = match &status.location {
+        Some(SecretLocation::Organisation(owner)) => format!(", in the secret of the organisation {owner}"),
+        Some(SecretLocation::Repository) | None => String::new(),
+    };
+    all.push(match (status.lineage, wanted) {
         // What nobody reads need not be there; its dead name is a check of its own.
         (Lineage::Absent, Wanted::Dead) => return,
         (Lineage::Absent, Wanted::Read) => Check::bad(name, Standing::Failed, "it is not there", rotate),
@@ -191,7 +203,22 @@ fn presence(
             "it is not there, and whether any workflow reads it could not be told",
             format!("find out whether a workflow reads it (windlass doctor, online), then: {rotate}"),
         ),
-        (Lineage::Current, _) => Check::ok(name, "holds the newest value that was written from here"),
+        (Lineage::Current, _) => Check::ok(
+            name,
+            format!("holds the newest value that windlass set{location}"),
+        ),
+        (Lineage::Revoked, _) => Check::bad(
+            name,
+            Standing::Failed,
+            format!("its token was revoked{}{location}", day(status.revoked_at)),
+            "windlass rotate",
+        ),
+        (Lineage::Expired, _) => Check::bad(
+            name,
+            Standing::Failed,
+            format!("its token expired{}{location}", day(status.expires_at)),
+            "windlass rotate",
+        ),
         (Lineage::Older, _) => Check::bad(
             name,
             Standing::Warning,
@@ -201,17 +228,17 @@ fn presence(
         (Lineage::Foreign, _) => Check::bad(
             name,
             Standing::Warning,
-            "somebody else has set it since it was written from here",
-            "ask who did; windlass rotate puts one value into every secret again",
+            format!("it was set since windlass set it, not by windlass{location}"),
+            "windlass rotate sets every secret to one value again",
         ),
         (Lineage::Unknown, _) => Check::ok(
             name,
-            "set, but never from here: nobody can tell whose value it is",
+            format!("not set by windlass: its value is unknown{location}"),
         ),
     });
 }
 
-fn name_of(target: &SecretTarget, read: &BTreeMap<&SecretName, Vec<&str>>) -> Check {
+fn name_of(workspace: &Workspace, target: &SecretTarget, read: &BTreeMap<&SecretName, Vec<&str>>) -> Check {
     let name = format!("secret-name/{target}");
     match read.get(&target.secret) {
         Some(files) => Check::ok(name, format!("read by {}", files.join(", "))),
@@ -219,7 +246,12 @@ fn name_of(target: &SecretTarget, read: &BTreeMap<&SecretName, Vec<&str>>) -> Ch
             name,
             Standing::Warning,
             format!("no workflow of {} reads {}", target.repository, target.secret),
-            "a dead name: take it out of the workspace file and delete the secret, or let a workflow read it",
+            // What the workspace names, a rotation sets: deleted, it would come back.
+            if token_of(workspace, target).is_some() {
+                "the workspace names it, so windlass rotate sets it: take it out of the workspace file, or let a workflow read it"
+            } else {
+                "delete the secret, or let a workflow read it"
+            },
         ),
     }
 }
@@ -236,7 +268,7 @@ fn unmet(
         .secrets
         .get(repository)
         .and_then(|seen| seen.value.as_ref())
-        .map(|facts| facts.secrets.keys().collect())
+        .map(|facts| facts.secrets.keys().chain(facts.shared.keys()).collect())
         .unwrap_or_default();
     for (secret, files) in read {
         if there.contains(secret) || targets.iter().any(|target| &target.secret == *secret) {
@@ -246,7 +278,7 @@ fn unmet(
             format!("secret-name/{repository}:{secret}"),
             Standing::Warning,
             format!(
-                "{} reads it, and {repository} has no such secret of its own",
+                "{} reads it, and {repository} has no such secret",
                 files.join(", ")
             ),
             format!(
@@ -257,18 +289,43 @@ fn unmet(
 }
 
 /// Checks of the store's sessions.
-pub fn sessions(snapshot: &Snapshot, all: &mut Vec<Check>) {
+pub fn sessions(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, all: &mut Vec<Check>) {
     match &snapshot.sessions.problem {
         Some(problem) if snapshot.credential.value.is_some() => {
             all.push(Check::problem("sessions", Standing::Warning, problem));
         }
         _ => {}
     }
+    for credential in credentials(workspace, snapshot, now) {
+        let (CredentialRole::MaybeInSecrets(targets), Some(session)) =
+            (&credential.role, &credential.facts.session)
+        else {
+            continue;
+        };
+        let name = format!("session-expiry/{session}");
+        let holders = secrets_in_words(targets.len());
+        let token = &credential.facts.name;
+        all.push(match (credential.alarm(now), credential.facts.expires_at) {
+            (Alarm::None, _) | (_, None) => {
+                Check::ok(name, format!("{holders} may hold the token of {token}"))
+            }
+            (_, Some(end)) => Check::bad(
+                name,
+                Standing::Warning,
+                format!(
+                    "{holders} may hold the token of {token}, which expires {}, in {} days",
+                    end.format("%Y-%m-%d %H:%M UTC"),
+                    credential.facts.days_left(now).unwrap_or_default()
+                ),
+                "windlass rotate",
+            ),
+        });
+    }
     for orphan in &snapshot.orphans {
         all.push(Check::bad(
             format!("session/{orphan}"),
             Standing::Warning,
-            "a run minted it and died before it could use it: its token is lost, but valid",
+            "a run of windlass made its token and stopped before it kept it: the token is lost, but valid",
             format!("windlass revoke {orphan}"),
         ));
     }

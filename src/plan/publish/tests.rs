@@ -280,6 +280,7 @@ fn credential() -> CredentialFacts {
         channels: None,
         session: None,
         remarks: Vec::new(),
+        rewrite: None,
     }
 }
 

@@ -138,6 +138,58 @@ pub fn shared<'s>(
     Ok(all)
 }
 
+/// Refuses copies that would hide the organisation's secret from the jobs that read it now. Whoever
+/// names such a target gets the copy, with a warning.
+pub fn check_hidden(
+    intent: &RotateIntent,
+    targets: &[SecretTarget],
+    facts: &[&RepositorySecrets],
+    warnings: &mut Vec<Outside>,
+) -> Result<(), Problem> {
+    if intent.organisation {
+        return Ok(());
+    }
+    let hidden: Vec<&SecretTarget> = targets
+        .iter()
+        .zip(facts)
+        .filter(|(target, facts)| {
+            !facts.secrets.contains_key(&target.secret) && facts.shared.contains_key(&target.secret)
+        })
+        .map(|(target, _)| target)
+        .collect();
+    let Some(first) = hidden.first() else {
+        return Ok(());
+    };
+    let organisation = first.repository.owner();
+    let names: Vec<String> = hidden.iter().map(ToString::to_string).collect();
+    if !intent.targets.is_empty() {
+        warnings.push(
+            format!(
+                "the copy will hide the secret of the organisation {organisation}: {}",
+                names.join(", ")
+            )
+            .into(),
+        );
+        return Ok(());
+    }
+    let rotate = RotateIntent {
+        organisation: true,
+        ..intent.clone()
+    };
+    Err(Problem::new(
+        Kind::Refused,
+        format!(
+            "the organisation {organisation} provides this secret: copies of it in repositories would hide it"
+        ),
+    )
+    .cause(format!("read from the organisation: {}", names.join(", ")))
+    .hint(format!("rotate the organisation's secret: {}", rotate.command()))
+    .hint(format!(
+        "or make one copy after all: windlass rotate --target {first}"
+    ))
+    .hint("nothing was changed and no token was made"))
+}
+
 /// The line that offers it, where it may be done and spares copies.
 pub fn offer(
     snapshot: &Snapshot,

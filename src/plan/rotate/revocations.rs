@@ -7,7 +7,11 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{GitHubRepository, Kind, Outside, Problem, SecretTarget, SessionId, Snapshot};
+use crate::plan::credentials::status::revoked_at;
 use crate::plan::{Op, Revoked, State, Step, StepId};
+
+/// How the id of a step begins that revokes the session named by the rest.
+pub const REVOKE_STEP: &str = "revoke-session/";
 
 /// The steps that end the sessions of `wishes`.
 pub fn steps(
@@ -84,19 +88,7 @@ fn recorded(snapshot: &Snapshot, targets: &[SecretTarget], fresh: Option<&Sessio
             all.push(session.clone());
         }
     }
-    if let Some(listed) = snapshot
-        .sessions
-        .value
-        .as_ref()
-        .filter(|_| snapshot.sessions.problem.is_none())
-    {
-        all.retain(|session| {
-            listed
-                .iter()
-                .find(|listed| &listed.id == session)
-                .is_none_or(|listed| listed.revoked_at.is_none())
-        });
-    }
+    all.retain(|session| revoked_at(snapshot, session).is_none());
     all
 }
 
@@ -196,7 +188,7 @@ pub fn step(snapshot: &Snapshot, session: SessionId, repositories: Vec<GitHubRep
         repositories,
     };
     Step {
-        id: StepId(format!("revoke-session/{session}")),
+        id: StepId(format!("{REVOKE_STEP}{session}")),
         kind: op.kind().to_owned(),
         target: session.0,
         before: State::text(words),

@@ -28,8 +28,14 @@ const PACKAGES: [&str; 6] = [
     "finos-legend-bundle",
 ];
 
+/// The built-in workspace with a second secret of the bundle's repository.
 fn workspace() -> Workspace {
-    Workspace::parse(include_str!("../../../assets/workspaces/legend.toml"), "legend").unwrap()
+    let text = include_str!("../../../assets/workspaces/legend.toml").replacen(
+        "targets = [",
+        "targets = [\n{ repository = \"finos/legend-juju-bundle\", secret = \"CHARMCRAFT_AUTH\" },",
+        1,
+    );
+    Workspace::parse(&text, "legend").unwrap()
 }
 
 fn now() -> DateTime<Utc> {
@@ -73,6 +79,7 @@ fn credential(kind: &str, scopes: &[&str]) -> CredentialFacts {
         channels: None,
         session: None,
         remarks: Vec::new(),
+        rewrite: None,
     }
 }
 

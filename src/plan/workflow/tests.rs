@@ -95,6 +95,7 @@ fn token(sort: &str, scopes: &[&str]) -> CredentialFacts {
         channels: None,
         session: None,
         remarks: vec![sort.into()],
+        rewrite: None,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::set_secret::{Setting, put, recorded};
+use super::set_secret::{Setting, expired, put, recorded};
 use super::{Ended, Tools, Work};
 use crate::domain::secret::{SelectedRepository, Selection};
 use crate::domain::{Kind, OrganisationSecret, Problem, SecretTarget};
@@ -31,6 +31,9 @@ pub async fn perform(
                 .hint("run the same command again"),
         );
     };
+    if let Some(problem) = expired(&seals) {
+        return Ended::failed(work.made, problem);
+    }
     let ids: Vec<u64> = repositories.iter().map(|one| one.id).collect();
     let github = &tools.services().github;
     let writer = GitHubWriter::new(github.clone());

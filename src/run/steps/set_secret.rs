@@ -29,6 +29,9 @@ pub async fn perform(
                 .hint("run the same command again"),
         );
     };
+    if let Some(problem) = expired(&seals) {
+        return Ended::failed(work.made, problem);
+    }
     let github = &tools.services().github;
     let writer = GitHubWriter::new(github.clone());
     let secret = Setting {
@@ -53,6 +56,21 @@ pub async fn perform(
     let updated_at = facts.updated_at;
     work.made.updated_at = Some(updated_at);
     recorded(tools, work, &seals, [target], updated_at)
+}
+
+/// Why the value of `seals` may not be sent any more: its token has expired.
+pub(super) fn expired(seals: &Made) -> Option<Problem> {
+    let end = seals.expires_at.filter(|end| *end <= Utc::now())?;
+    Some(
+        Problem::new(
+            Kind::Credentials,
+            format!(
+                "the token of this run expired at {}: it is not sent",
+                end.format("%Y-%m-%d %H:%M:%S UTC")
+            ),
+        )
+        .hint("run the same command again: it makes a new token"),
+    )
 }
 
 /// The end of a step that put the value of `seals` in place for `targets`: recorded for each.

@@ -20,6 +20,8 @@ use crate::domain::{Kind, Outside, Problem};
 pub struct StoreToken {
     secret: SecretString,
     source: Outside,
+    /// The command that rewrites it, where it was found in the wrapped form.
+    rewrite: Option<String>,
 }
 
 impl std::fmt::Debug for StoreToken {
@@ -57,6 +59,9 @@ impl StoreToken {
         let decoded = match Decoded::of(text) {
             Decoded::Text(decoded) => decoded,
             Decoded::Empty => return Err(bad("it is empty")),
+            Decoded::Foreign(what) => {
+                return Err(bad(what));
+            }
             Decoded::NotBase64 => return Err(bad("it is not base64, or it is cut short")),
             Decoded::NotText => {
                 return Err(bad(
@@ -66,13 +71,17 @@ impl StoreToken {
         };
         // A copy that was encoded once more on its way (`base64 < FILE`) is taken as what it is.
         let decoded = encoded_twice(&decoded).unwrap_or(decoded);
+        let mut rewrite = None;
         let token = match serde_json::from_str::<Wrapped>(&decoded) {
             Err(_) if decoded.trim_start().starts_with('{') => {
                 return Err(bad("it is cut short: its end is missing"));
             }
             Err(_) => decoded,
             Ok(wrapped) => match (wrapped.t.as_deref(), wrapped.v) {
-                (Some("macaroon"), Some(serde_json::Value::String(token))) => Zeroizing::new(token),
+                (Some("macaroon"), Some(serde_json::Value::String(token))) => {
+                    rewrite = Some("windlass login".to_owned());
+                    Zeroizing::new(token)
+                }
                 (None, _) => decoded,
                 (Some("u1-macaroon"), _) => {
                     return Err(bad("it is a sign-in that was never completed"));
@@ -92,7 +101,10 @@ impl StoreToken {
         if begins_as_macaroon(token) && macaroon(token).is_none() {
             return Err(bad("it is cut short: the token in it begins well and has no end"));
         }
-        Ok(Self::from_token(SecretString::from(token), source))
+        Ok(Self {
+            rewrite,
+            ..Self::from_token(SecretString::from(token), source)
+        })
     }
 
     /// A bare token as the store handed it out, from `source`.
@@ -100,6 +112,7 @@ impl StoreToken {
         Self {
             secret: token,
             source: Outside::new(source),
+            rewrite: None,
         }
     }
 
@@ -112,7 +125,8 @@ impl StoreToken {
     /// The value of `CHARMCRAFT_AUTH`: the export itself, or `@FILE` for the path of an export.
     pub fn from_variable(value: &str) -> Result<Self, Problem> {
         let Some(path) = value.strip_prefix('@') else {
-            return Self::from_export(value, "CHARMCRAFT_AUTH");
+            let command = || format!("export CHARMCRAFT_AUTH=$(printf %s \"$CHARMCRAFT_AUTH\" | {REWRITE})");
+            return Self::from_export(value, "CHARMCRAFT_AUTH").map(|token| token.rewritten_by(command));
         };
         let shown = Outside::capped(path, 200);
         let text = file::text_within(path.as_ref(), file::SMALL).map_err(|error| {
@@ -123,7 +137,23 @@ impl StoreToken {
             .because(&error)
             .hint("CHARMCRAFT_AUTH=@FILE names a file written by charmcraft login --export")
         })?;
-        Self::from_export(&text, &format!("the file {shown}"))
+        let command = || {
+            let file = format!("'{}'", path.replace('\'', "'\\''"));
+            format!("{REWRITE} < {file} > {file}.new && mv {file}.new {file}")
+        };
+        Self::from_export(&text, &format!("the file {shown}")).map(|token| token.rewritten_by(command))
+    }
+
+    /// Names the command that rewrites a token found in the wrapped form.
+    fn rewritten_by(mut self, command: impl FnOnce() -> String) -> Self {
+        self.rewrite = self.rewrite.map(|_| command());
+        self
+    }
+
+    /// The command that writes the token in the form that every charmcraft reads, where it was found
+    /// in the wrapped form.
+    pub fn rewrite(&self) -> Option<&str> {
+        self.rewrite.as_deref()
     }
 
     /// The token for the `Authorization` header.
@@ -160,10 +190,15 @@ impl StoreToken {
     }
 }
 
+/// Turns an export in the wrapped form into the bare one.
+const REWRITE: &str = "base64 -d | jq -j .v | base64 -w0";
+
 /// What base64 text holds.
 enum Decoded {
     Text(Zeroizing<String>),
     Empty,
+    /// Something around the base64 text that does not belong there; what.
+    Foreign(&'static str),
     NotBase64,
     NotText,
 }
@@ -177,7 +212,15 @@ impl Decoded {
             return Self::Empty;
         }
         let Ok(bytes) = LENIENT.decode(compact.as_bytes()) else {
-            return Self::NotBase64;
+            return if compact.starts_with('\u{feff}') {
+                Self::Foreign("it begins with a byte order mark: save it without one")
+            } else if compact.starts_with(['"', '\'']) || compact.ends_with(['"', '\'']) {
+                Self::Foreign("there are quotes around it: take them away")
+            } else if compact.contains('\0') {
+                Self::Foreign("there are NUL bytes in it: save it as plain ASCII or UTF-8 text")
+            } else {
+                Self::NotBase64
+            };
         };
         String::from_utf8(bytes).map_or(Self::NotText, |text| Self::Text(Zeroizing::new(text)))
     }
@@ -288,6 +331,29 @@ mod tests {
     }
 
     #[test]
+    fn only_the_wrapped_form_is_to_be_rewritten_and_the_command_names_its_place() {
+        let wrapped = encoded(&format!(r#"{{"t": "macaroon", "v": "{TOKEN}"}}"#));
+        let command = |value: &str| {
+            let token = StoreToken::from_variable(value).unwrap();
+            token.rewrite().map(str::to_owned)
+        };
+        assert_eq!(command(&export()), None);
+        let told = command(&wrapped).unwrap();
+        assert!(told.starts_with("export CHARMCRAFT_AUTH=$(printf"), "{told}");
+        assert!(!told.contains(&wrapped) && !told.contains(TOKEN), "{told}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("old token.txt");
+        std::fs::write(&file, &wrapped).unwrap();
+        let told = command(&format!("@{}", file.display())).unwrap();
+        assert!(told.contains(&format!("< '{}'", file.display())), "{told}");
+        std::fs::write(&file, export()).unwrap();
+        assert_eq!(command(&format!("@{}", file.display())), None);
+        // Found in a keyring, it is replaced by signing in again.
+        let kept = StoreToken::from_export(&wrapped, "the keyring").unwrap();
+        assert_eq!(kept.rewrite(), Some("windlass login"));
+    }
+
+    #[test]
     fn an_export_is_what_charmcraft_writes_and_reads_back() {
         let token = StoreToken::from_token(SecretString::from(TOKEN), "the sign-in");
         let export = token.export();
@@ -332,6 +398,10 @@ mod tests {
 
     #[test]
     fn broken_ones_say_where_and_what_to_do() {
+        let why = |text: &str| StoreToken::from_export(text, "x").unwrap_err().to_string();
+        assert!(why(&format!("\u{feff}{}", export())).contains("byte order mark"));
+        assert!(why(&format!("\"{}\"", export())).contains("quotes"));
+        assert!(why(&format!("{}\0", export())).contains("NUL"));
         for bad in ["", "???", "////", "eyJ0IjogInUxLW1hY2Fyb29uIiwgInYiOiB7fX0="] {
             let problem = StoreToken::from_export(bad, "CHARMCRAFT_AUTH").unwrap_err();
             assert_eq!(problem.kind, Kind::Credentials);

@@ -102,6 +102,7 @@ impl Publisher {
             channels: who.channels,
             session: caveats.session_id.as_deref().map(crate::domain::SessionId::new),
             remarks: Vec::new(),
+            rewrite: self.token.rewrite().map(Outside::new),
         })
     }
 

@@ -147,6 +147,7 @@ impl GitHub {
             channels: None,
             session: None,
             remarks,
+            rewrite: None,
         })
     }
 }

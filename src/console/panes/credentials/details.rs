@@ -10,9 +10,10 @@ use crate::config::Workspace;
 use crate::console::dialogs::Line;
 use crate::console::view::look::Tone;
 use crate::console::words;
-use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::credential::ExpiryFrom;
 use crate::domain::{Lineage, Outside, Snapshot};
-use crate::plan::credentials::{Credential, alarm};
+use crate::plan::credentials::status::holders;
+use crate::plan::credentials::{Alarm, Credential, CredentialRole, SecretLocation};
 
 /// Title and lines.
 pub fn details(
@@ -37,7 +38,7 @@ pub fn details(
         Row::Secret(row) => (row.target.to_string(), of_secret(workspace, snapshot, row, now)),
         Row::Session(row) => (
             format!("Session {}", row.facts.id),
-            of_session(snapshot, row, now),
+            of_session(workspace, snapshot, row, now),
         ),
     }
 }
@@ -58,12 +59,17 @@ fn meaning(key: &str) -> Vec<Line> {
             Lineage::Older,
             "a value from here, but a newer one was written elsewhere",
         ),
-        (Lineage::Foreign, "somebody else wrote it after us"),
-        (Lineage::Absent, "there is no such secret"),
         (
-            Lineage::Unknown,
-            "never written from here, or not to be looked at",
+            Lineage::Revoked,
+            "set by windlass; the store has revoked its token",
         ),
+        (Lineage::Expired, "set by windlass; its token has expired"),
+        (
+            Lineage::Foreign,
+            "not set by windlass, since windlass set it last",
+        ),
+        (Lineage::Absent, "there is no such secret"),
+        (Lineage::Unknown, "not set by windlass, or could not be read"),
     ]
     .into_iter()
     .map(|(lineage, text)| Line::of(lineage.as_str(), text, Tone::Plain))
@@ -85,18 +91,22 @@ pub const fn said_by(from: ExpiryFrom) -> &'static str {
     }
 }
 
-fn end_line(facts: &CredentialFacts, now: DateTime<Utc>) -> Line {
+fn end_line(credential: &Credential, now: DateTime<Utc>) -> Line {
+    let facts = &credential.facts;
+    if let Some(at) = credential.revoked_at {
+        return Line::of("revoked", format!("{} UTC", words::minute(at)), Tone::Bad);
+    }
     let Some(end) = facts.expires_at else {
         return Line::of("ends", said_by(ExpiryFrom::Unknown), Tone::Dim);
     };
-    let warning = alarm_words(alarm(Some(end), now)).map_or_else(String::new, |word| format!(" - {word}"));
+    let warning = alarm_words(credential.alarm(now)).map_or_else(String::new, |word| format!(" - {word}"));
     let text = format!(
         "{} UTC ({}), {}{warning}",
         words::minute(end),
         words::remaining(now, end),
         said_by(facts.expires_from)
     );
-    Line::of("ends", text, tone(facts, now))
+    Line::of("ends", text, tone(credential, now))
 }
 
 fn of_credential(snapshot: &Snapshot, credential: &Credential, now: DateTime<Utc>) -> Vec<Line> {
@@ -146,7 +156,7 @@ fn of_credential(snapshot: &Snapshot, credential: &Credential, now: DateTime<Utc
     );
     put("besides", joined(&facts.remarks));
     if facts.kind.as_str() != "registry" {
-        lines.push(end_line(facts, now));
+        lines.push(end_line(credential, now));
     }
     for problem in &credential.problems {
         lines.push(Line::of("problem", problem.to_string(), Tone::Warn));
@@ -158,7 +168,15 @@ fn of_credential(snapshot: &Snapshot, credential: &Credential, now: DateTime<Utc
             Tone::Dim,
         ));
     }
-    if credential.alarm > crate::plan::credentials::Alarm::None {
+    if let CredentialRole::InSecrets(targets) | CredentialRole::MaybeInSecrets(targets) = &credential.role {
+        let label = match credential.role {
+            CredentialRole::InSecrets(_) => "held by",
+            _ => "may be in",
+        };
+        let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        lines.push(Line::of(label, names.join(", "), Tone::Plain));
+    }
+    if credential.alarm(now) > Alarm::None {
         let what = match facts.kind.as_str() {
             "charmhub" => "rotate makes a new one for all of its secrets, sign in is for windlass itself",
             _ => "make a new one where it came from",
@@ -173,16 +191,37 @@ fn of_secret(workspace: &Workspace, snapshot: &Snapshot, row: &SecretRow, now: D
         Line::of("repository", row.target.repository.to_string(), Tone::Plain),
         Line::of("secret", row.target.secret.to_string(), Tone::Plain),
     ];
-    let set = row.updated_at.map_or_else(
-        || "never, as far as can be seen".to_owned(),
-        |at| format!("{} UTC, {}", words::minute(at), words::age(now, at)),
-    );
+    let status = &row.status;
+    let set = match status.updated_at {
+        Some(at) => format!("{} UTC, {}", words::minute(at), words::age(now, at)),
+        None if status.lineage == Lineage::Absent => "it is not set".to_owned(),
+        None => "could not be read".to_owned(),
+    };
     lines.push(Line::of("last set", set, Tone::Plain));
     lines.push(Line::of(
         "value",
-        row.lineage.as_str(),
-        super::view::lineage_tone(row.lineage),
+        status.lineage.as_str(),
+        super::view::lineage_tone(status.lineage),
     ));
+    if let Some(SecretLocation::Organisation(owner)) = &status.location {
+        let text = format!("in the secret of the organisation {owner}");
+        lines.push(Line::of("stored", text, Tone::Plain));
+    }
+    if let Some(at) = status.revoked_at {
+        lines.push(Line::of(
+            "revoked",
+            format!("{} UTC", words::minute(at)),
+            Tone::Bad,
+        ));
+    }
+    if let (false, Some(end)) = (status.may_hold.is_empty(), status.expires_at) {
+        let text = format!(
+            "a token that expires {} UTC, {}",
+            words::minute(end),
+            words::remaining(now, end)
+        );
+        lines.push(Line::of("may hold", text, Tone::Warn));
+    }
     if let Some(written) = snapshot.written(&row.target) {
         lines.push(Line::of(
             "from here",
@@ -208,10 +247,10 @@ fn of_secret(workspace: &Workspace, snapshot: &Snapshot, row: &SecretRow, now: D
             Tone::Dim,
         ));
     }
-    for problem in row.problem.iter().flat_map(Line::problem) {
+    for problem in status.problem.iter().flat_map(Line::problem) {
         lines.push(problem);
     }
-    if row.lineage != Lineage::Current {
+    if status.lineage != Lineage::Current {
         lines.push(Line::of(
             "what to do",
             "R writes one new value into all of them",
@@ -221,7 +260,7 @@ fn of_secret(workspace: &Workspace, snapshot: &Snapshot, row: &SecretRow, now: D
     lines
 }
 
-fn of_session(snapshot: &Snapshot, row: &SessionRow, now: DateTime<Utc>) -> Vec<Line> {
+fn of_session(workspace: &Workspace, snapshot: &Snapshot, row: &SessionRow, now: DateTime<Utc>) -> Vec<Line> {
     let facts = &row.facts;
     let mut lines = vec![
         Line::of(
@@ -244,23 +283,16 @@ fn of_session(snapshot: &Snapshot, row: &SessionRow, now: DateTime<Utc>) -> Vec<
         let text = format!("{} UTC, {}", words::minute(until), words::remaining(now, until));
         lines.push(Line::of("until", text, Tone::Plain));
     }
-    let placed: Vec<String> = snapshot
-        .lineage
-        .iter()
-        .filter(|record| record.session.as_ref() == Some(&facts.id))
-        .filter(|record| {
-            snapshot
-                .written(&record.target)
-                .is_some_and(|last| last.session.as_ref() == Some(&facts.id))
-        })
-        .map(|record| record.target.to_string())
-        .collect();
-    if !placed.is_empty() {
-        lines.push(Line::of("its token in", placed.join(", "), Tone::Plain));
+    let holders = holders(workspace, snapshot, &facts.id, now);
+    for (label, targets) in [("its token in", holders.certain), ("maybe in", holders.possible)] {
+        let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        if !names.is_empty() {
+            lines.push(Line::of(label, names.join(", "), Tone::Plain));
+        }
     }
     if row.orphan {
         lines.push(Line::text(
-            "A run of windlass minted it and died before it could use it: nobody holds its token.",
+            "A run of windlass made its token and stopped before it kept it: the token is lost.",
             Tone::Warn,
         ));
     }

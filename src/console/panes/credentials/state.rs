@@ -13,7 +13,7 @@ use crate::domain::secret::SessionFacts;
 use crate::domain::snapshot::Standing;
 use crate::domain::{Lineage, Outside, Problem, SecretTarget, Snapshot};
 use crate::plan::axis::Axis;
-use crate::plan::credentials::{self, Credential};
+use crate::plan::credentials::{self, Credential, SecretStatus, status};
 use crate::plan::rotate::revocations;
 
 /// A row.
@@ -60,12 +60,8 @@ pub struct SecretRow {
     pub target: SecretTarget,
     /// The repository without what all of them have in common.
     pub short: String,
-    /// When it was last set.
-    pub updated_at: Option<DateTime<Utc>>,
-    /// Whose value it holds.
-    pub lineage: Lineage,
-    /// Why that could not be told.
-    pub problem: Option<Problem>,
+    /// What is known of it.
+    pub status: SecretStatus,
 }
 
 /// A session.
@@ -100,7 +96,7 @@ impl Keyed for Row {
             ),
             Self::Trouble { problem, .. } => problem.summary.to_string(),
             Self::Group { title, .. } => (*title).to_owned(),
-            Self::Secret(row) => format!("{} {}", row.target, row.lineage.as_str()),
+            Self::Secret(row) => format!("{} {}", row.target, row.status.lineage.as_str()),
             Self::Session(row) => format!(
                 "session {} {} {}",
                 row.facts.id,
@@ -171,7 +167,7 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>) -> V
         rows.extend(trouble);
     }
     rows.extend(missing(snapshot));
-    secrets(workspace, snapshot, &mut rows);
+    secrets(workspace, snapshot, now, &mut rows);
     sessions(snapshot, now, &mut rows);
     rows
 }
@@ -204,7 +200,7 @@ fn missing(snapshot: &Snapshot) -> impl Iterator<Item = Row> {
     .flatten()
 }
 
-fn secrets(workspace: &Workspace, snapshot: &Snapshot, rows: &mut Vec<Row>) {
+fn secrets(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, rows: &mut Vec<Row>) {
     let targets = credentials::targets(workspace, snapshot);
     if targets.is_empty() {
         return;
@@ -213,10 +209,6 @@ fn secrets(workspace: &Workspace, snapshot: &Snapshot, rows: &mut Vec<Row>) {
     let secrets: Vec<Row> = targets
         .into_iter()
         .map(|target| {
-            let seen = snapshot.secrets.get(&target.repository);
-            let facts = seen
-                .and_then(|seen| seen.value.as_ref())
-                .and_then(|facts| facts.in_force(&target.secret));
             Row::Secret(Box::new(SecretRow {
                 key: format!("secret/{target}"),
                 short: target
@@ -226,9 +218,7 @@ fn secrets(workspace: &Workspace, snapshot: &Snapshot, rows: &mut Vec<Row>) {
                     .last()
                     .unwrap_or_default()
                     .to_owned(),
-                updated_at: facts.map(|facts| facts.updated_at),
-                lineage: credentials::lineage(workspace, snapshot, &target),
-                problem: seen.and_then(|seen| seen.problem.clone()),
+                status: credentials::status(workspace, snapshot, &target, now),
                 target,
             }))
         })
@@ -236,12 +226,14 @@ fn secrets(workspace: &Workspace, snapshot: &Snapshot, rows: &mut Vec<Row>) {
     let of = |wanted: Lineage| {
         secrets
             .iter()
-            .filter(|row| matches!(row, Row::Secret(row) if row.lineage == wanted))
+            .filter(|row| matches!(row, Row::Secret(row) if row.status.lineage == wanted))
             .count()
     };
     let current = of(Lineage::Current);
     let mut words = vec![format!("{current} of {} current", secrets.len())];
     for lineage in [
+        Lineage::Revoked,
+        Lineage::Expired,
         Lineage::Older,
         Lineage::Foreign,
         Lineage::Absent,
@@ -257,6 +249,8 @@ fn secrets(workspace: &Workspace, snapshot: &Snapshot, rows: &mut Vec<Row>) {
         words: words.join(", "),
         tone: if current == secrets.len() {
             Tone::Good
+        } else if of(Lineage::Revoked) + of(Lineage::Expired) > 0 {
+            Tone::Bad
         } else {
             Tone::Warn
         },
@@ -288,7 +282,10 @@ fn sessions(snapshot: &Snapshot, now: DateTime<Utc>, rows: &mut Vec<Row>) {
             orphan: snapshot.orphans.contains(&facts.id),
             in_use: revocations::in_use(snapshot, &facts.id),
             over: facts.until.is_some_and(|until| until <= now),
-            facts: facts.clone(),
+            facts: SessionFacts {
+                revoked_at: status::revoked_at(snapshot, &facts.id),
+                ..facts.clone()
+            },
         })
         .collect();
     if sessions.is_empty() {
@@ -318,15 +315,15 @@ fn sessions(snapshot: &Snapshot, now: DateTime<Utc>, rows: &mut Vec<Row>) {
     rows.extend(sessions.into_iter().map(|row| Row::Session(Box::new(row))));
 }
 
-/// The credential among `rows` that ends next.
+/// The credential among `rows` that needs attention first: a revoked one, else the next to expire.
 pub fn nearest(rows: &[Row]) -> Option<&Credential> {
     rows.iter()
         .filter_map(|row| match row {
             Row::Credential { credential, .. } => Some(&**credential),
             _ => None,
         })
-        .filter(|credential| credential.facts.expires_at.is_some())
-        .min_by_key(|credential| credential.facts.expires_at)
+        .filter(|credential| credential.facts.expires_at.is_some() || credential.revoked_at.is_some())
+        .min_by_key(|credential| (credential.revoked_at.is_none(), credential.facts.expires_at))
 }
 
 /// The axis on which the ends of all credentials among `rows` stand.

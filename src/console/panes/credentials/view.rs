@@ -9,10 +9,9 @@ use crate::console::Model;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
-use crate::domain::credential::CredentialFacts;
 use crate::domain::snapshot::Standing;
 use crate::domain::{Lineage, Outside};
-use crate::plan::credentials::{Alarm, Credential, alarm};
+use crate::plan::credentials::{Alarm, Credential, SecretLocation};
 
 /// From this width on there is room for more than name, bar and days.
 const WIDE: usize = 70;
@@ -37,15 +36,16 @@ pub const fn alarm_words(alarm: Alarm) -> Option<&'static str> {
         Alarm::Urgent => Some("urgent"),
         Alarm::Critical => Some("critical"),
         Alarm::Over => Some("expired"),
+        Alarm::Revoked => Some("revoked"),
     }
 }
 
 /// How the end of a credential is shown.
-pub fn tone(facts: &CredentialFacts, now: DateTime<Utc>) -> Tone {
-    match alarm(facts.expires_at, now) {
-        Alarm::Over | Alarm::Critical => Tone::Bad,
+pub fn tone(credential: &Credential, now: DateTime<Utc>) -> Tone {
+    match credential.alarm(now) {
+        Alarm::Revoked | Alarm::Over | Alarm::Critical => Tone::Bad,
         Alarm::Urgent | Alarm::Soon => Tone::Warn,
-        Alarm::None if facts.expires_at.is_some() => Tone::Good,
+        Alarm::None if credential.facts.expires_at.is_some() => Tone::Good,
         Alarm::None => Tone::Plain,
     }
 }
@@ -55,7 +55,7 @@ pub const fn lineage_tone(lineage: Lineage) -> Tone {
     match lineage {
         Lineage::Current => Tone::Good,
         Lineage::Older | Lineage::Absent => Tone::Warn,
-        Lineage::Foreign => Tone::Bad,
+        Lineage::Foreign | Lineage::Revoked | Lineage::Expired => Tone::Bad,
         Lineage::Unknown => Tone::Dim,
     }
 }
@@ -64,7 +64,7 @@ const fn lineage_glyph(lineage: Lineage) -> Glyph {
     match lineage {
         Lineage::Current => Glyph::Done,
         Lineage::Older => Glyph::Stale,
-        Lineage::Foreign => Glyph::Warning,
+        Lineage::Foreign | Lineage::Revoked | Lineage::Expired => Glyph::Warning,
         Lineage::Absent => Glyph::Nothing,
         Lineage::Unknown => Glyph::Unknown,
     }
@@ -127,8 +127,12 @@ fn credential_row(model: &Model, credential: &Credential, width: usize, cells: &
     let facts = &credential.facts;
     let (name, axis) = columns(width);
     cells.put(facts.name.as_str(), name, Tone::Strong);
-    let tone = tone(facts, model.now);
+    let tone = tone(credential, model.now);
     let remaining = match facts.expires_at {
+        _ if credential.revoked_at.is_some() => {
+            cells.push(Piece::new(look.bar_of(0, axis), tone));
+            String::new()
+        }
         Some(end) => {
             let filled = model.panes.axis.cells(end - model.now, axis);
             cells.push(Piece::new(look.bar_of(filled, axis), tone));
@@ -147,8 +151,10 @@ fn credential_row(model: &Model, credential: &Credential, width: usize, cells: &
             }
         }
     };
-    cells.push(Piece::new(format!(" {remaining}"), tone));
-    if let Some(word) = alarm_words(alarm(facts.expires_at, model.now)) {
+    if !remaining.is_empty() {
+        cells.push(Piece::new(format!(" {remaining}"), tone));
+    }
+    if let Some(word) = alarm_words(credential.alarm(model.now)) {
         cells.push(Piece::new(format!(" {}{word}", look.glyph(Glyph::Warning)), tone));
     }
     if width < WIDE {
@@ -170,9 +176,10 @@ fn credential_row(model: &Model, credential: &Credential, width: usize, cells: &
 
 fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
     let look = &model.setting.look;
-    let glyph = look.glyph(lineage_glyph(row.lineage));
-    let word = format!("{glyph} {}", row.lineage.as_str());
-    let tone = lineage_tone(row.lineage);
+    let status = &row.status;
+    let glyph = look.glyph(lineage_glyph(status.lineage));
+    let word = format!("{glyph} {}", status.lineage.as_str());
+    let tone = lineage_tone(status.lineage);
     let repository = row.target.repository.as_str();
     if width < WIDE {
         let room = width.saturating_sub(16 + 9 + 2);
@@ -181,9 +188,12 @@ fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
         cells.push(Piece::new(word, tone));
         return;
     }
-    let set = row
-        .updated_at
-        .map_or_else(|| "not set".to_owned(), |at| format!("set {}", words::day(at)));
+    let set = match (status.updated_at, &status.location) {
+        (Some(at), Some(SecretLocation::Organisation(_))) => format!("set {} org", words::day(at)),
+        (Some(at), _) => format!("set {}", words::day(at)),
+        (None, _) if status.lineage == Lineage::Absent => "not set".to_owned(),
+        (None, _) => "not read".to_owned(),
+    };
     let wide = width.saturating_sub(18 + 12 + 15);
     cells.put(&format!("  {repository}"), wide.min(60), Tone::Plain);
     cells.put(row.target.secret.as_str(), 18, Tone::Plain);

@@ -6,7 +6,7 @@ use super::*;
 fn lineage_tells_whose_value_a_secret_holds() {
     let mut snapshot = snapshot();
     let all = targets();
-    let of = |snapshot: &Snapshot, index: usize| lineage(&workspace(), snapshot, &all[index]);
+    let of = |snapshot: &Snapshot, index: usize| lineage(&workspace(), snapshot, &all[index], now());
     assert_eq!(of(&snapshot, 0), Lineage::Absent);
     assert_eq!(of(&snapshot, 1), Lineage::Unknown);
     wrote(&mut snapshot, &all[1], "first", None, 20);

@@ -237,7 +237,7 @@ fn seals_for_the_organisation_are_taken_up_while_its_key_is_the_same() {
 fn a_repository_without_a_copy_has_the_organisations_value() {
     let mut snapshot = permitted();
     shared(&mut snapshot, "second", 5, false);
-    let of = |snapshot: &Snapshot, target: &SecretTarget| lineage(&workspace(), snapshot, target);
+    let of = |snapshot: &Snapshot, target: &SecretTarget| lineage(&workspace(), snapshot, target, now());
     assert_eq!(of(&snapshot, &db()), Lineage::Current);
 
     let mut foreign = snapshot.clone();

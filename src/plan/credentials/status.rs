@@ -1,0 +1,274 @@
+//! Decides what is known of the value in each secret: whose it is, whether the store still accepts
+//! it, when it expires.
+//!
+//! Pure. The evidence is what was observed last (when the secret was set, the store's sessions) and
+//! what the journal recorded (values that windlass set, sessions that it revoked). Console, command
+//! line, doctor, calendar and JSON all take their answer from here.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{kind_of, targets, token_of};
+use crate::config::Workspace;
+use crate::config::workspace::TokenKind;
+use crate::domain::credential::ExpiryFrom;
+use crate::domain::secret::{LineageRecord, RepositorySecrets, SessionFacts};
+use crate::domain::{Lineage, Outside, Problem, SecretTarget, SessionId, Snapshot};
+
+/// How far the clocks of store and GitHub may differ: a secret set this long before a session began
+/// may hold its token.
+const CLOCK_SLACK: TimeDelta = TimeDelta::minutes(5);
+
+/// Where the value is stored that the jobs of a repository read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretLocation {
+    /// In a secret of the repository itself.
+    Repository,
+    /// In a secret of the organisation with this name.
+    Organisation(String),
+}
+
+/// What is known of one secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretStatus {
+    /// Whose value it holds, and whether that value is still good.
+    pub lineage: Lineage,
+    /// Where the value is stored; `None` where there is none or it could not be read.
+    pub location: Option<SecretLocation>,
+    /// When it was last set.
+    pub updated_at: Option<DateTime<Utc>>,
+    /// When the token that it holds expires; where only possible tokens are known, when the first
+    /// of them does.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Where that is known from.
+    pub expires_from: ExpiryFrom,
+    /// The session of the token that it holds.
+    pub session: Option<SessionId>,
+    /// When that session was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// The run that set it.
+    pub run: Option<Outside>,
+    /// Live sessions whose token it may hold, the first to expire first. Only where windlass does
+    /// not know what it holds.
+    pub may_hold: Vec<SessionId>,
+    /// Why the repository's secrets could not be read last.
+    pub problem: Option<Problem>,
+}
+
+/// What is known of `target` at `now`.
+pub fn status(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    target: &SecretTarget,
+    now: DateTime<Utc>,
+) -> SecretStatus {
+    let seen = snapshot.secrets.get(&target.repository);
+    let mut status = SecretStatus {
+        lineage: Lineage::Unknown,
+        location: None,
+        updated_at: None,
+        expires_at: None,
+        expires_from: ExpiryFrom::Unknown,
+        session: None,
+        revoked_at: None,
+        run: None,
+        may_hold: Vec::new(),
+        problem: seen.and_then(|seen| seen.problem.clone()),
+    };
+    let Some(repository) = seen.and_then(|seen| seen.value.as_ref()) else {
+        return status;
+    };
+    let Some(facts) = repository.in_force(&target.secret) else {
+        status.lineage = Lineage::Absent;
+        return status;
+    };
+    status.updated_at = Some(facts.updated_at);
+    status.location = Some(if repository.secrets.contains_key(&target.secret) {
+        SecretLocation::Repository
+    } else {
+        SecretLocation::Organisation(target.repository.owner().to_owned())
+    });
+    match held(snapshot, repository, target) {
+        Held::Recorded(record) => recorded(workspace, snapshot, record, now, &mut status),
+        Held::Unrecorded(lineage) => {
+            status.lineage = lineage;
+            possible(workspace, snapshot, target, facts.updated_at, now, &mut status);
+        }
+    }
+    status
+}
+
+/// Whose value `target` holds.
+pub fn lineage(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    target: &SecretTarget,
+    now: DateTime<Utc>,
+) -> Lineage {
+    status(workspace, snapshot, target, now).lineage
+}
+
+/// Whether the journal knows the value in a secret.
+enum Held<'s> {
+    /// The value that this record describes.
+    Recorded(&'s LineageRecord),
+    /// Some other value.
+    Unrecorded(Lineage),
+}
+
+fn held<'s>(snapshot: &'s Snapshot, repository: &RepositorySecrets, target: &SecretTarget) -> Held<'s> {
+    let Some(last) = snapshot.written(target) else {
+        return Held::Unrecorded(Lineage::Unknown);
+    };
+    let set_at = repository.in_force(&target.secret).map(|facts| facts.updated_at);
+    if set_at == Some(last.updated_at) {
+        return Held::Recorded(last);
+    }
+    // The organisation has the newest value, and an older copy in the repository still hides it.
+    let hidden = repository
+        .shared
+        .get(&target.secret)
+        .is_some_and(|shared| shared.updated_at == last.updated_at);
+    let copy = snapshot
+        .lineage
+        .iter()
+        .rfind(|record| &record.target == target && Some(record.updated_at) == set_at);
+    match copy.filter(|_| hidden) {
+        Some(copy) => Held::Recorded(copy),
+        None => Held::Unrecorded(Lineage::Foreign),
+    }
+}
+
+/// Fills in what the record of the value says, as far as the store does not say otherwise.
+fn recorded(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    record: &LineageRecord,
+    now: DateTime<Utc>,
+    status: &mut SecretStatus,
+) {
+    let listed = record
+        .session
+        .as_ref()
+        .and_then(|session| listed(snapshot, session));
+    status.session.clone_from(&record.session);
+    status.run = Some(record.run.clone());
+    status.revoked_at = record
+        .session
+        .as_ref()
+        .and_then(|session| revoked_at(snapshot, session));
+    (status.expires_at, status.expires_from) = match (record.expires_at, listed.and_then(|one| one.until)) {
+        (Some(end), _) => (Some(end), ExpiryFrom::Ledger),
+        (None, Some(end)) => (Some(end), ExpiryFrom::Service),
+        (None, None) => (None, ExpiryFrom::Unknown),
+    };
+    status.lineage = if status.revoked_at.is_some() {
+        Lineage::Revoked
+    } else if status.expires_at.is_some_and(|end| end <= now) {
+        Lineage::Expired
+    } else if is_newest(workspace, snapshot, record) {
+        Lineage::Current
+    } else {
+        Lineage::Older
+    };
+}
+
+/// True where no newer value was set in another secret of the same credential.
+fn is_newest(workspace: &Workspace, snapshot: &Snapshot, record: &LineageRecord) -> bool {
+    let together = |other: &SecretTarget| match token_of(workspace, &record.target) {
+        Some(token) => token.targets.contains(other),
+        None => other.secret == record.target.secret,
+    };
+    let newest = snapshot.lineage.iter().rfind(|other| together(&other.target));
+    newest.is_none_or(|newest| newest.fingerprint == record.fingerprint)
+}
+
+/// Fills in which tokens a secret may hold that something else set.
+fn possible(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    target: &SecretTarget,
+    set_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    status: &mut SecretStatus,
+) {
+    if kind_of(workspace, target) != TokenKind::Charmhub {
+        return;
+    }
+    let mut sessions: Vec<&SessionFacts> = snapshot
+        .sessions
+        .value
+        .iter()
+        .flatten()
+        .filter(|session| is_live(snapshot, session, now))
+        // A token that was made later cannot be in it.
+        .filter(|session| session.since.is_none_or(|since| since <= set_at + CLOCK_SLACK))
+        // Nor one of which the journal knows that it was lost, or where it was put.
+        .filter(|session| !snapshot.orphans.contains(&session.id))
+        .filter(|session| {
+            let placed = |record: &LineageRecord| record.session.as_ref() == Some(&session.id);
+            !snapshot.lineage.iter().any(placed)
+        })
+        .collect();
+    sessions.sort_by_key(|session| (session.until.is_none(), session.until));
+    if let Some(end) = sessions.first().and_then(|first| first.until) {
+        status.expires_at = Some(end);
+        status.expires_from = ExpiryFrom::Service;
+    }
+    status.may_hold = sessions.into_iter().map(|session| session.id.clone()).collect();
+}
+
+/// What the store lists of `session`.
+pub fn listed<'s>(snapshot: &'s Snapshot, session: &SessionId) -> Option<&'s SessionFacts> {
+    let all = snapshot.sessions.value.as_ref()?;
+    all.iter().find(|one| &one.id == session)
+}
+
+/// When `session` was revoked. A list of the store that was read after windlass revoked it decides;
+/// one that is older does not.
+pub fn revoked_at(snapshot: &Snapshot, session: &SessionId) -> Option<DateTime<Utc>> {
+    let listed = listed(snapshot, session);
+    let by_store = listed.and_then(|one| one.revoked_at);
+    by_store.or_else(|| {
+        let own = snapshot.revocations.iter().rfind(|one| &one.session == session)?;
+        let read_later = snapshot.sessions.read_at.is_some_and(|at| at > own.at);
+        (listed.is_none() || !read_later).then_some(own.at)
+    })
+}
+
+/// True where the store accepts the token of `session` at `now`.
+pub fn is_live(snapshot: &Snapshot, session: &SessionFacts, now: DateTime<Utc>) -> bool {
+    revoked_at(snapshot, &session.id).is_none() && session.until.is_none_or(|end| end > now)
+}
+
+/// The secrets that hold the token of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionHolders {
+    /// Those that windlass set and that are unchanged since.
+    pub certain: Vec<SecretTarget>,
+    /// Those of which windlass does not know what they hold.
+    pub possible: Vec<SecretTarget>,
+}
+
+/// The secrets that hold, or may hold, the token of `session`.
+pub fn holders(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    session: &SessionId,
+    now: DateTime<Utc>,
+) -> SessionHolders {
+    let mut holders = SessionHolders::default();
+    for target in targets(workspace, snapshot) {
+        let status = status(workspace, snapshot, &target, now);
+        // What cannot be read may be unchanged since windlass set it.
+        let unread = status.lineage == Lineage::Unknown && status.updated_at.is_none();
+        let last = snapshot
+            .written(&target)
+            .and_then(|record| record.session.as_ref());
+        if status.session.as_ref() == Some(session) {
+            holders.certain.push(target);
+        } else if status.may_hold.contains(session) || (unread && last == Some(session)) {
+            holders.possible.push(target);
+        }
+    }
+    holders
+}

@@ -1,0 +1,228 @@
+//! Which secrets a rotation sets, and whether its GitHub token may set them.
+//!
+//! Pure. Everything that is refused is reported at once, before a new token exists.
+
+use crate::config::Workspace;
+use crate::config::workspace::{Token, TokenKind};
+use crate::domain::secret::RepositorySecrets;
+use crate::domain::{Kind, Outside, Problem, SecretTarget, Snapshot};
+use crate::plan::RotateIntent;
+use crate::plan::credentials::{kind_of, token_of};
+
+use super::names;
+
+/// The workspace's token narrowed to the targets of the wish, in the workspace's order.
+pub fn token(workspace: &Workspace, intent: &RotateIntent) -> Result<Token, Problem> {
+    if intent.targets.is_empty() {
+        return workspace
+            .tokens
+            .iter()
+            .find(|token| token.kind == TokenKind::Charmhub)
+            .or(workspace.tokens.first())
+            .cloned()
+            .ok_or_else(|| {
+                Problem::new(
+                    Kind::Config,
+                    format!(
+                        "workspace {} names no secret to rotate",
+                        Outside::new(&workspace.name)
+                    ),
+                )
+                .hint("add a [[token]] table with its targets, or name them with --target OWNER/NAME:SECRET")
+            })
+            .and_then(|token| with_value(token, intent));
+    }
+    let mut kinds: Vec<TokenKind> = intent
+        .targets
+        .iter()
+        .map(|target| kind_of(workspace, target))
+        .collect();
+    kinds.dedup();
+    if kinds.len() > 1 {
+        return Err(
+            Problem::new(Kind::Usage, "these targets hold different sorts of credentials")
+                .hint("rotate one credential at a time"),
+        );
+    }
+    for target in &intent.targets {
+        known(workspace, target)?;
+    }
+    let mut targets: Vec<SecretTarget> = workspace
+        .tokens
+        .iter()
+        .flat_map(|token| &token.targets)
+        .filter(|target| intent.targets.contains(target))
+        .cloned()
+        .collect();
+    for target in &intent.targets {
+        if !targets.contains(target) {
+            targets.push(target.clone());
+        }
+    }
+    let named = targets.iter().find_map(|target| token_of(workspace, target));
+    let kind = kinds.first().copied().unwrap_or(TokenKind::Charmhub);
+    let usual = workspace.tokens.iter().find(|token| token.kind == kind);
+    let token = named.or(usual).cloned().unwrap_or(Token {
+        kind,
+        ttl: std::time::Duration::from_secs(15_780_000),
+        permissions: match kind {
+            TokenKind::Charmhub => vec!["package-manage".to_owned(), "package-view-revisions".to_owned()],
+            // What the workflows' own documents ask for.
+            TokenKind::Github => vec!["repo".to_owned(), "workflow".to_owned()],
+            TokenKind::Other => Vec::new(),
+        },
+        targets: Vec::new(),
+    });
+    with_value(Token { targets, ..token }, intent)
+}
+
+/// Leaves out what the intent leaves out. Only store tokens are made here; any other value must be
+/// brought.
+fn with_value(mut token: Token, intent: &RotateIntent) -> Result<Token, Problem> {
+    for target in &intent.without {
+        if !token.targets.contains(target) {
+            return Err(Problem::new(
+                Kind::Usage,
+                format!("this rotation does not set {target}: it cannot be left out"),
+            )
+            .hint("'windlass plan rotate' lists the secrets that it sets"));
+        }
+    }
+    if !intent.without.is_empty() {
+        token.targets.retain(|target| !intent.without.contains(target));
+        if token.targets.is_empty() {
+            return Err(Problem::new(
+                Kind::Usage,
+                "every secret is left out: there is nothing to rotate",
+            )
+            .hint("leave one --without out"));
+        }
+    }
+    if token.targets.is_empty() {
+        return Err(Problem::new(Kind::Config, "the workspace's token has no targets")
+            .hint("name them in its [[token]] table, or with --target OWNER/NAME:SECRET"));
+    }
+    if token.kind != TokenKind::Charmhub && intent.brought.is_none() {
+        return Err(Problem::new(
+            Kind::Usage,
+            format!(
+                "only Charmhub tokens are made here: {} needs its new value",
+                names(&token.targets)
+            ),
+        )
+        .hint("give it with --token-file FILE, or --token-file - to pipe it in"));
+    }
+    if intent.brought.is_some() && intent.ttl.is_some() {
+        return Err(Problem::new(
+            Kind::Usage,
+            "--ttl is for a token that is made, not for one that is brought",
+        )
+        .hint("leave --ttl out"));
+    }
+    Ok(token)
+}
+
+fn known(workspace: &Workspace, target: &SecretTarget) -> Result<(), Problem> {
+    let repository = target.repository.as_str();
+    let fine = workspace
+        .charms
+        .iter()
+        .any(|charm| charm.repository == repository)
+        || workspace
+            .bundle
+            .as_ref()
+            .is_some_and(|bundle| bundle.repository == repository)
+        || workspace
+            .families
+            .iter()
+            .any(|family| family.repository == repository)
+        || workspace
+            .tokens
+            .iter()
+            .flat_map(|token| &token.targets)
+            .any(|known| known.repository == target.repository);
+    if fine {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Kind::Usage,
+        format!(
+            "workspace {} knows no repository {repository}",
+            Outside::new(&workspace.name)
+        ),
+    )
+    .hint("check its spelling, or name it in the workspace file"))
+}
+
+/// What every target's repository told; all refusals together.
+pub fn probed<'s>(
+    snapshot: &'s Snapshot,
+    intent: &RotateIntent,
+    targets: &[SecretTarget],
+) -> Result<Vec<&'s RepositorySecrets>, Problem> {
+    if let (None, Some(problem)) = (&snapshot.github.value, &snapshot.github.problem) {
+        if problem.kind == Kind::NotFound {
+            return Err(
+                Problem::new(Kind::Credentials, "secrets cannot be set without a GitHub token").hint(
+                    "set GH_TOKEN to a token with the scope repo (fine-grained: Secrets, read and write)",
+                ),
+            );
+        }
+        return Err(problem.clone().within("the GitHub token cannot be used"));
+    }
+    let mut refused: Option<Problem> = None;
+    let mut without = intent.without.clone();
+    let mut refuse = |target: &SecretTarget, problem: Problem| {
+        without.insert(target.clone());
+        match &mut refused {
+            None => refused = Some(problem),
+            Some(first) => {
+                if !first.causes.contains(&problem.summary) && first.summary != problem.summary {
+                    first.causes.push(problem.summary);
+                }
+            }
+        }
+    };
+    let mut all = Vec::new();
+    for target in targets {
+        let repository = &target.repository;
+        let Some(seen) = snapshot.secrets.get(repository) else {
+            refuse(
+                target,
+                Problem::new(Kind::Internal, format!("{repository} was never looked at")),
+            );
+            continue;
+        };
+        match seen.need(repository.as_str()) {
+            Err(problem) => refuse(target, problem),
+            Ok(facts) if &facts.repository != repository => refuse(
+                target,
+                Problem::new(
+                    Kind::Config,
+                    format!("{repository} is called {} now", facts.repository),
+                )
+                .hint("make sure that it is still yours, then write its new name into the workspace file"),
+            ),
+            Ok(facts) if !facts.may_write => refuse(
+                target,
+                Problem::new(
+                    Kind::Credentials,
+                    format!("the GitHub token may not write to {repository}"),
+                )
+                .hint("use a token of somebody who may push there, with the scope repo (fine-grained: Secrets, read and write)"),
+            ),
+            Ok(facts) => all.push(facts),
+        }
+    }
+    let Some(problem) = refused else { return Ok(all) };
+    let problem = problem.hint("nothing was changed and no token was made");
+    // Where something is left to rotate.
+    if all.is_empty() {
+        return Err(problem);
+    }
+    let others = RotateIntent {
+        without,
+        ..intent.clone()
+    };
+    Err(problem.hint(format!("leave out what is refused: {}", others.command())))
+}

@@ -1,0 +1,141 @@
+//! Decides what a run that did not finish goes on with.
+//!
+//! A rotation is planned again from what is there now, as the same command would plan it: so its
+//! token is checked before another copy of it is sent, and what was sealed is used again. Every other
+//! run goes on with the plan that was confirmed.
+
+use secrecy::SecretString;
+
+use super::means::Means;
+use super::session::{RunHandle, Session};
+use crate::domain::credential::TokenScope;
+use crate::domain::{Kind, Outside, Problem};
+use crate::journal::{RunId, RunRecord};
+use crate::plan::{Intent, Op, Plan, RotateIntent, State, Step};
+
+/// What a run goes on with.
+#[derive(Clone, Debug)]
+pub struct Resumption {
+    /// The run.
+    pub run: RunId,
+    /// The plan.
+    pub plan: Plan,
+    /// True where the plan was made again, and not confirmed as it is.
+    pub planned_again: bool,
+    scope: Option<TokenScope>,
+}
+
+impl Resumption {
+    /// What a sign-in must bring first; `None` where none is needed.
+    pub const fn sign_in(&self) -> Option<&TokenScope> {
+        self.scope.as_ref()
+    }
+}
+
+impl Session {
+    /// Reads what `run` is to go on with, or says why it cannot. `brought` is the value that the
+    /// operator brings again.
+    pub async fn resumption(
+        &self,
+        run: &RunId,
+        brought: Option<&SecretString>,
+    ) -> Result<Resumption, Problem> {
+        let record = self.resumable(run, brought.is_some())?;
+        let own_plan = |record: RunRecord| Resumption {
+            run: record.id.clone(),
+            scope: record.sign_in().cloned(),
+            plan: record.plan,
+            planned_again: false,
+        };
+        let Intent::Rotate(intent) = &record.plan.intent else {
+            return Ok(own_plan(record));
+        };
+        // What cannot be asked again goes on as it was, and the gates of the start refuse it.
+        if self.read_only || self.observer.is_offline() || record.plan.nothing_to_do() {
+            return Ok(own_plan(record));
+        }
+        if record.plan.workspace != self.config.workspace.name {
+            let workspace = Outside::new(&record.plan.workspace);
+            return Err(Problem::new(
+                Kind::Refused,
+                format!("run {run} belongs to the workspace {workspace}"),
+            )
+            .hint(format!("windlass --workspace {workspace} resume {run}")));
+        }
+        let plan = self.planned_again(&record, intent, brought).await?;
+        Ok(Resumption {
+            run: record.id,
+            scope: plan.sign_in().cloned(),
+            plan,
+            planned_again: true,
+        })
+    }
+
+    async fn planned_again(
+        &self,
+        record: &RunRecord,
+        intent: &RotateIntent,
+        brought: Option<&SecretString>,
+    ) -> Result<Plan, Problem> {
+        let snapshot = self
+            .observer
+            .for_rotate(self.observer.cached(), intent, brought)
+            .await;
+        let plan = self.plan_rotate(&snapshot, intent)?;
+        let changed: Vec<String> = plan
+            .steps
+            .iter()
+            .filter(|step| changed_since(record, step))
+            .map(|step| match &step.before {
+                State::Text(before) => format!("{}: {before}", step.target),
+                State::Rows(_) | State::Nothing(()) => step.target.to_string(),
+            })
+            .collect();
+        if changed.is_empty() {
+            return Ok(plan);
+        }
+        let mut problem = Problem::new(
+            Kind::Refused,
+            format!("secrets were set since run {} was planned, not by it", record.id),
+        );
+        for text in changed {
+            problem = problem.cause(text);
+        }
+        Err(problem
+            .hint(format!(
+                "see what would be replaced: {}",
+                plan.command.replacen("windlass ", "windlass plan ", 1)
+            ))
+            .hint(format!("replace it all the same: {}", plan.command)))
+    }
+
+    /// Takes up a run with what [`Session::resumption`] found.
+    pub fn resume_as(&self, resumption: Resumption, means: Means) -> Result<RunHandle, Problem> {
+        if resumption.sign_in().is_some() && means.login.is_none() && means.signed.is_none() {
+            return Err(Problem::new(
+                Kind::Credentials,
+                format!(
+                    "run {} needs a new token: that of its first try is lost or no longer valid",
+                    resumption.run
+                ),
+            )
+            .hint(format!("sign in for it: windlass resume {}", resumption.run)));
+        }
+        let resumed = !resumption.planned_again;
+        self.begin(resumption.plan, means, Some(resumption.run), resumed)
+    }
+}
+
+/// True where `step` would set a secret that the run had not tried to set, and that has been set
+/// since the run was planned.
+fn changed_since(record: &RunRecord, step: &Step) -> bool {
+    let set_at = |step: &Step| match &step.op {
+        Op::SetSecret { before, .. } | Op::SetOrganisationSecret { before, .. } => Some(*before),
+        _ => None,
+    };
+    let (Some(now), Some(then)) = (set_at(step), record.plan.step(&step.id).and_then(set_at)) else {
+        return false;
+    };
+    let tried = record.step(&step.id).is_some_and(|step| step.attempts > 0);
+    step.skip_reason.is_none() && !tried && now != then
+}
