@@ -43,7 +43,7 @@ if FULL:
     PLACES += [
         ("the root macaroon", "charmhub", "POST", "*/usso", 1),
         ("the first write to GitHub", "github", "PUT", "*", 1),
-        ("the last write to GitHub", "github", "PUT", "*", 7),
+        ("the last write to GitHub", "github", "PUT", "*", 6),
         ("the fortieth request to GitHub", "github", "*", "*", 40),
     ]
 #: Which of the actions the normal run takes: drawn anew each time, and printed.
@@ -81,7 +81,7 @@ def stays(status):
     said.append((done.code == 1 and done.outcome == "failed", f"{what}: exit 1, outcome failed", done.tail()))
     said.append((
         len(others) == 1 and after[PLACE] == before[PLACE] and after[PLACE] not in others,
-        f"{what}: the six others hold the new value, it the old one", f"{len(others)} values",
+        f"{what}: the five others hold the new value, it the old one", f"{len(others)} values",
     ))
     told = steps(done, "set-secret")
     text = json.dumps(done.json.get("problem") or {})
@@ -93,7 +93,7 @@ def stays(status):
     shown = lineages(client)
     said.append((
         [target for target, lineage in shown.items() if lineage == "current"] == [t for t in TARGETS if t[0] != SDLC],
-        f"{what}: credentials shows six as current, and not that one", str(shown),
+        f"{what}: credentials shows five as current, and not that one", str(shown),
     ))
     world.stop()
     world.start()
@@ -106,7 +106,7 @@ def stays(status):
     ))
     said.append((
         set(in_targets(world)) == others and [(place[0], place[2]) for place in puts(entries)] == [(SDLC, 204)],
-        f"{what}: one write made up for it, all seven are byte-identical", str(puts(entries)),
+        f"{what}: one write made up for it, all six are byte-identical", str(puts(entries)),
     ))
     said.append((set(lineages(client).values()) == {"current"}, f"{what}: the lineage of all is current", str(lineages(client))))
     world.stop()
@@ -134,8 +134,8 @@ def key_rotated(_):
         (first.code == 1, f"{what}: the first run failed", first.tail()),
         ("key" in warned and SDLC in warned, f"{what}: the plan says that a new token is needed for all", warned),
         (
-            again.code == 0 and len(exchanges(entries)) == 1 and len(puts(entries)) == 7 and now not in (None, value),
-            f"{what}: a new token is minted and put into all seven", f"{puts(entries)} {again.tail()}",
+            again.code == 0 and len(exchanges(entries)) == 1 and len(puts(entries)) == 6 and now not in (None, value),
+            f"{what}: a new token is minted and put into all six", f"{puts(entries)} {again.tail()}",
         ),
     ]
 
@@ -164,7 +164,7 @@ def key_rotates(_):
         (
             first.code == 1 and steps(first, "set-secret").get(f"{DB}:CHARMHUB_TOKEN") == "failed" and len(set(after[:-1])) == 1
             and after[-1] != after[0] and DB in text,
-            f"{what}: exit 1, the six others are written, the report names it", first.tail(),
+            f"{what}: exit 1, the five others are written, the report names it", first.tail(),
         ),
         (
             again.code == 0 and now not in (None, after[0]), f"{what}: the next run mints anew and finishes", again.tail(),
@@ -187,7 +187,7 @@ def passes(given):
     if done.code != 0 or done.outcome != "done":
         why.append("it did not complete")
     if token is None:
-        why.append("the seven values are not one clean export")
+        why.append("the six values are not one clean export")
     elif whoami(world, token)[0] != 200:
         why.append("the value does not work")
     else:

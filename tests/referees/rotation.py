@@ -16,7 +16,6 @@ DB = "finos/legend-juju-db-operator"
 SDLC = "finos/legend-juju-sdlc-server-operator"
 #: (repository, secret) in the order of the workspace.
 TARGETS = (
-    (BUNDLE, "CHARMCRAFT_AUTH"),
     (BUNDLE, "CHARMHUB_TOKEN"),
     ("finos/legend-juju-engine-server-operator", "CHARMHUB_TOKEN"),
     (SDLC, "CHARMHUB_TOKEN"),
