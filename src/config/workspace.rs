@@ -389,7 +389,7 @@ mod tests {
         );
         assert_eq!(bundle.marked_by("edge"), None);
         assert_eq!(bundle.marked_by("release-2023-12-05-stable"), None);
-        assert_eq!(workspace.tokens[0].targets.len(), 7);
+        assert_eq!(workspace.tokens[0].targets.len(), 6);
     }
 
     #[test]

@@ -106,8 +106,8 @@ impl Journal {
 
     /// Every session that a run revoked, oldest first.
     pub fn revocations(&self) -> Result<Vec<Revocation>, Problem> {
+        let connection = self.reading()?;
         let read = || {
-            let connection = self.connection();
             let mut statement = connection.prepare(
                 "SELECT step.id, step.finished_at FROM step JOIN run ON run.id = step.run
                  WHERE run.world = ?1 AND step.outcome = 'done' AND step.id LIKE ?2

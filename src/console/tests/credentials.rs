@@ -97,7 +97,7 @@ fn the_review_of_a_rotation_says_what_is_and_what_will_be() {
     for text in [
         "windlass rotate",
         "finos/engine:CHARMHUB_TOKEN",
-        "by somebody else since our last rotation",
+        "not by windlass, since its last",
         "Former tokens stay valid until they expire",
         "Cannot be undone",
         "key of finos/bundle",

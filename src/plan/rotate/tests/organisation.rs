@@ -269,5 +269,34 @@ fn a_token_that_the_organisation_still_hands_out_is_not_revoked() {
     let plan = planned(&snapshot, &one);
     assert_eq!(revoked(&plan), Vec::<&str>::new());
     assert!(warned(&plan, "still holds its token"), "{:?}", plan.warnings);
-    assert_eq!(revoked(&planned(&snapshot, &revoking(Revoked::Recorded))), ["s2"]);
+    let all = RotateIntent {
+        targets: targets().into_iter().collect(),
+        ..revoking(Revoked::Recorded)
+    };
+    assert_eq!(revoked(&planned(&snapshot, &all)), ["s2"]);
+}
+
+#[test]
+fn copies_that_would_hide_the_organisations_secret_are_made_only_where_they_are_named() {
+    let mut snapshot = permitted();
+    shared(&mut snapshot, "second", 5, false);
+    let problem = refused(&snapshot, &RotateIntent::default());
+    assert_eq!(problem.kind, Kind::Refused);
+    let text = whole(&problem);
+    assert!(text.contains("windlass rotate --organisation"), "{text}");
+    let one = RotateIntent {
+        targets: [db()].into(),
+        ..RotateIntent::default()
+    };
+    let plan = planned(&snapshot, &one);
+    assert!(warned(
+        &plan,
+        "the copy will hide the secret of the organisation finos"
+    ));
+    assert!(
+        planned(&snapshot, &wish())
+            .warnings
+            .iter()
+            .all(|text| !text.as_str().contains("will hide"))
+    );
 }
