@@ -192,7 +192,7 @@ async fn a_publish_that_failed_midway_is_rolled_back_to_the_former_map() {
     let problem = session.resume(&failed.id).await.err().unwrap();
     assert_eq!(problem.kind, Kind::Refused);
     assert!(problem.to_string().contains(&rolled.id.0), "{problem}");
-    assert!(session.journal.open_runs().unwrap().is_empty());
+    assert!(session.journal.unfinished_runs().unwrap().is_empty());
     // Published anew it is a run of its own.
     let again = made(&session, &charms_alone()).await;
     assert_ne!(again.id, failed.id);
@@ -272,7 +272,7 @@ async fn a_lost_answer_waits_and_its_own_rollback_may_begin() {
     // As a process that dies: nothing more is written.
     handle.finished.abort();
     drop(handle.finished.await);
-    let open = session.journal.open_runs().unwrap();
+    let open = session.journal.unfinished_runs().unwrap();
     assert_eq!(open.len(), 1);
     let other = Intent::Release(ReleaseIntent {
         charm: STUDIO.parse().unwrap(),
@@ -291,7 +291,7 @@ async fn a_lost_answer_waits_and_its_own_rollback_may_begin() {
     );
     done(&session, &back(&id, false)).await;
     assert_eq!(map(&world), before);
-    assert!(session.journal.open_runs().unwrap().is_empty());
+    assert!(session.journal.unfinished_runs().unwrap().is_empty());
     world.stop().await;
 }
 

@@ -173,7 +173,7 @@ fn the_manual_is_a_page_or_a_folder_of_pages() {
     }
 
     std::fs::write(dir.path().join("file"), "").unwrap();
-    let refused = client(dir.path()).run(&["man", "--out", "file/pages"]).with(1);
+    let refused = client(dir.path()).run(&["man", "--out", "file/pages"]).with(3);
     assert!(refused.err.contains("file/pages"), "{}", refused.err);
 }
 

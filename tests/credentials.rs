@@ -149,7 +149,7 @@ async fn an_export_is_private_never_overwritten_and_accepted() {
     assert!(who.out.contains("package-manage"), "{}", who.out);
     assert_eq!(minted(&world), 1);
     client.run(&["login", "--export", "token", "--yes"]).with(3);
-    client.run(&["login", "--export", "token/below", "--yes"]).with(1);
+    client.run(&["login", "--export", "token/below", "--yes"]).with(3);
     client
         .run(&["login", "--export", "other", "--yes", "--read-only"])
         .with(3);
@@ -203,7 +203,7 @@ async fn without_a_keyring_the_way_is_chosen_openly() {
     client.run(&["logout"]).with(3);
 
     let client = client.without(&["CHARMCRAFT_AUTH"]);
-    let said = client.run(&["login", "--yes"]).with(1);
+    let said = client.run(&["login", "--yes"]).with(3);
     for way in ["--passphrase-file FILE", "--export FILE"] {
         assert!(said.err.contains(way), "{}", said.err);
     }

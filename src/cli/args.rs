@@ -439,7 +439,7 @@ pub struct NewWorkspace {
 #[derive(Args, Clone, Debug)]
 pub struct Wish {
     /// The release, for example 2025-01-27
-    #[arg(required_unless_present = "new", conflicts_with = "new")]
+    #[arg(conflicts_with = "new")]
     pub release: Option<String>,
     /// Every release that the workspace's rule selects and that is not published yet
     #[arg(long, conflicts_with_all = ["revision", "image"])]

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Ending;
 use super::args::Global;
+use super::documents::Sources;
 use super::environment::Environment;
 use super::output::Output;
 use super::tables::Table;
@@ -20,15 +21,18 @@ pub async fn doctor(session: &Session, output: &Output) -> Ending {
     let (snapshot, seen) = observer.examine(observer.cached()).await;
     let checks = doctor::checks(&session.config.workspace, &snapshot, &seen, chrono::Utc::now());
     if output.json {
-        output.document(
-            "doctor",
-            Some(&session.config.workspace.name),
-            vec![
-                ("checks", json!(checks)),
-                ("failed", json!(count(&checks, Standing::Failed))),
-                ("warnings", json!(count(&checks, Standing::Warning))),
-            ],
-        );
+        let mut content = vec![
+            ("checks", json!(checks)),
+            ("failed", json!(count(&checks, Standing::Failed))),
+            ("warnings", json!(count(&checks, Standing::Warning))),
+        ];
+        let sources = Sources::new()
+            .add("releases", &snapshot.releases)
+            .add("credential", &snapshot.credential)
+            .add("github", &snapshot.github)
+            .add("sessions", &snapshot.sessions);
+        content.extend(sources.keys());
+        output.document("doctor", Some(&session.config.workspace.name), content);
     } else {
         output.answer(&text(&checks));
     }

@@ -100,13 +100,30 @@ pub fn main(console: Console) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            drop(error.print());
+            let said = error.to_string();
+            let clean = crate::domain::text::lines(&said);
+            let clean: Vec<String> = clean.map(|line| line.to_string()).collect();
+            if said.lines().eq(clean.iter().map(String::as_str)) {
+                drop(error.print());
+            } else {
+                // What was typed holds characters that a terminal would obey.
+                Output::new(&args::Global::default()).say(&clean.join("\n"));
+            }
             if !error.use_stderr() {
                 return ExitCode::SUCCESS;
             }
-            let said = error.to_string();
+            let missing = error.get(clap::error::ContextKind::InvalidArg);
+            let named = match (error.kind(), missing) {
+                // They are on lines of their own.
+                (
+                    clap::error::ErrorKind::MissingRequiredArgument,
+                    Some(clap::error::ContextValue::Strings(names)),
+                ) => format!(" {}", names.join(", ")),
+                _ => String::new(),
+            };
             let line = said.lines().next().unwrap_or_default();
-            let problem = Problem::new(Kind::Usage, line.strip_prefix("error: ").unwrap_or(line))
+            let line = format!("{}{named}", line.strip_prefix("error: ").unwrap_or(line));
+            let problem = Problem::new(Kind::Usage, line)
                 .hint("'windlass help' and 'windlass help COMMAND' say what can be said");
             if std::env::args().any(|word| word == "--json") {
                 let global = args::Global {

@@ -9,7 +9,7 @@ use super::args::{Wish, WithoutPart};
 use super::output::Output;
 use super::pairs::{self, Form};
 use super::{Ending, confirm, documents, runs};
-use crate::domain::{CharmRevision, Problem, ReleaseName, Snapshot};
+use crate::domain::{CharmRevision, Kind, Problem, ReleaseName, Snapshot};
 use crate::journal::{Outcome, RunRecord};
 use crate::plan::intent::Part;
 use crate::plan::queue::{LeftOut, Queue};
@@ -71,7 +71,12 @@ async fn planned(
 }
 
 fn named(wish: &Wish) -> Result<ReleaseName, Problem> {
-    wish.release.as_deref().unwrap_or_default().parse()
+    let name = wish.release.as_deref().ok_or_else(|| {
+        Problem::new(Kind::Usage, "publish needs the name of a release, or --new")
+            .hint("windlass publish --new publishes every release that the workspace selects")
+            .hint("windlass releases lists them")
+    })?;
+    name.parse()
 }
 
 /// Shows what publishing would change.

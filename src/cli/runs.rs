@@ -202,14 +202,31 @@ async fn chosen(session: &Session, output: &Output) -> Result<Vec<RunRecord>, Pr
         1 => "Resume the run that failed or was cancelled".to_owned(),
         many => format!("Resume the {many} runs that failed or were cancelled"),
     };
-    match confirm::ask_for("yes", &question, output).await {
-        Ok(()) => Ok(open),
-        Err(problem) if cut_off.is_empty() => Err(problem.hint("windlass resume RUN resumes one of them")),
-        Err(_) => {
-            output.say("those that failed or were cancelled are left as they are: add --yes, or name one");
-            Ok(cut_off)
+    if confirm::ask_for("yes", &question, output).await.is_ok() {
+        return Ok(open);
+    }
+    output.say("what failed or was cancelled is left as it is: add --yes to resume it, or name one run");
+    Ok(cut_off)
+}
+
+/// The answer where no run is resumed: none is unfinished, or nothing confirmed those that are.
+fn nothing_resumed(session: &Session, output: &Output) -> Ending {
+    let open = session.journal.unfinished_runs()?;
+    if output.json {
+        let runs: Vec<Value> = open.iter().map(with_open).collect();
+        output.document(
+            "run",
+            Some(&session.config.workspace.name),
+            vec![("run", Value::Null), ("unfinished", json!(runs))],
+        );
+    } else if open.is_empty() {
+        output.answer("Nothing is open.\n");
+    } else {
+        for record in &open {
+            output.answer(&format!("windlass resume {}\n", record.id));
         }
     }
+    Ok(0)
 }
 
 /// Takes up one run, or every unfinished one.
@@ -236,16 +253,7 @@ pub async fn resume(
         None => chosen(session, output).await?,
     };
     if wanted.is_empty() {
-        if output.json {
-            output.document(
-                "runs",
-                Some(&session.config.workspace.name),
-                vec![("runs", json!([]))],
-            );
-        } else {
-            output.answer("Nothing is open.\n");
-        }
-        return Ok(0);
+        return nothing_resumed(session, output);
     }
     let mut code = 0;
     let mut done = Vec::new();

@@ -355,6 +355,7 @@ async fn list(session: &Session, repository: &GitHubRepository, output: &Output)
             ("workflows", json!(workflows)),
             ("runs", json!(found.runs)),
             ("observed_at", json!(seen.read_at)),
+            ("errors", json!([])),
         ];
         output.document("workflows", Some(&session.config.workspace.name), content);
         return Ok(0);

@@ -101,6 +101,15 @@ impl Config {
             (None, None, Some(name), Some(path)) => (name.clone(), Origin::File(path.clone())),
             _ => ("legend".to_owned(), Origin::BuiltIn),
         };
+        if let (Some(named), Some(file)) = (&user.workspace, &user_file) {
+            // Checked although another one is chosen now: later it would surprise.
+            find(named, config_home).map_err(|problem| {
+                let text = file::text_within(file, file::SMALL).unwrap_or_default();
+                let shown = Outside::new(file.display().to_string());
+                let place = Place::of_value(&text, shown.as_str(), named);
+                problem.within(format!("{}: the workspace is not found", place.in_words()))
+            })?;
+        }
         let (workspace_text, workspace_from) = find(&name, config_home)?;
         let shown = workspace_from.to_string();
         let workspace = Workspace::parse(&workspace_text, &shown)?;

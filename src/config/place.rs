@@ -24,6 +24,25 @@ impl Place {
         }
     }
 
+    /// The place of the first `value` in quotes; the file itself where it is written otherwise.
+    pub fn of_value(text: &str, file: &str, value: &str) -> Self {
+        let found = ['"', '\'']
+            .iter()
+            .find_map(|quote| text.find(&format!("{quote}{value}{quote}")));
+        found.map_or_else(
+            || Self {
+                at: file.to_owned(),
+                line: Outside::default(),
+            },
+            |offset| Self::of(text, file, offset),
+        )
+    }
+
+    /// File, line and column, in words.
+    pub fn in_words(&self) -> &str {
+        &self.at
+    }
+
     /// The problem that what stands here is wrong.
     pub fn problem(&self, message: impl std::fmt::Display) -> Problem {
         Problem::new(Kind::Config, format!("{}: {message}", self.at))

@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::appearance::{Colors, Glyphs, ThemeName};
 use super::keys::{KeyTable, KeyWish};
-use super::place;
+use super::place::{self, Place};
 use crate::config::file;
 use crate::domain::{Kind, Outside, Problem};
+
+/// A week, in minutes.
+const LONGEST_REFRESH: u64 = 7 * 24 * 60;
 
 /// Who acts, for records that carry a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +79,37 @@ impl UserConfig {
     pub fn parse(text: &str, file: &str) -> Result<Self, Problem> {
         let mut config: Self = place::parse(text, file)?;
         config.key_wishes = config.keys.wishes(text, file);
+        config.check(text, file)?;
         Ok(config)
+    }
+
+    /// Refuses values that no later reader could use.
+    fn check(&self, text: &str, file: &str) -> Result<(), Problem> {
+        if let Some(minutes) = self.refresh_minutes.filter(|minutes| *minutes > LONGEST_REFRESH) {
+            let at = text.find("refresh-minutes").unwrap_or_default();
+            return Err(Place::of(text, file, at).problem(format!(
+                "refresh-minutes = {minutes} is longer than a week ({LONGEST_REFRESH} minutes)"
+            )));
+        }
+        let Operator { name, email } = &self.operator;
+        for value in [name, email, &self.workspace].into_iter().flatten() {
+            if value.chars().any(char::is_control) || value.trim().is_empty() {
+                // As the file writes it: control characters are written as escapes.
+                let at = text.find("\\u").or_else(|| text.find("\\n")).unwrap_or_default();
+                let what = "a name, an e-mail address and a workspace hold visible characters only";
+                return Err(Place::of(text, file, at).problem(what));
+            }
+        }
+        let address = |email: &String| {
+            let (name, host) = email.split_once('@')?;
+            let sound = !name.is_empty() && !host.is_empty() && !host.contains('@');
+            (sound && !email.contains(char::is_whitespace)).then_some(())
+        };
+        if let Some(email) = email.as_ref().filter(|email| address(email).is_none()) {
+            let what = format!("'{}' is not an e-mail address", Outside::capped(email, 100));
+            return Err(Place::of_value(text, file, email).problem(what));
+        }
+        Ok(())
     }
 
     /// Reads `path`; a file that is not there is an empty one.
@@ -123,6 +156,21 @@ mod tests {
         let text = problem.to_string();
         assert!(text.contains("config.toml, line 2, column 1"), "{text}");
         assert!(text.contains("wrokspace"), "{text}");
+    }
+
+    #[test]
+    fn values_that_nothing_can_use_are_refused_with_their_place() {
+        for (bad, place, word) in [
+            ("[operator]\nemail = \"ann\"\n", "line 2, column 9", "e-mail"),
+            ("[operator]\nname = \"a\\u001bb\"\n", "line 2, column 10", "visible"),
+            ("mouse = true\nrefresh-minutes = 99999999\n", "line 2, column 1", "week"),
+        ] {
+            let problem = UserConfig::parse(bad, "config.toml").unwrap_err();
+            let text = problem.to_string();
+            assert!(text.contains(place) && text.contains(word), "{text}");
+        }
+        let good = "refresh-minutes = 0\n[operator]\nname = \"Ann\"\nemail = \"ann@example.com\"\n";
+        UserConfig::parse(good, "config.toml").unwrap();
     }
 
     #[test]

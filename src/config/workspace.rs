@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::place;
+use super::place::{self, Place};
 use crate::domain::channel::Risk;
 use crate::domain::release::ReleaseName;
 use crate::domain::{
@@ -233,9 +233,12 @@ impl Workspace {
     /// Reads and checks a workspace found at `place`.
     pub fn parse(text: &str, place: &str) -> Result<Self, Problem> {
         let workspace: Self = place::parse(text, &format!("workspace ({place})"))?;
-        workspace
-            .check()
-            .map_err(|problem| problem.within(format!("workspace ({place}) is not sound")))?;
+        workspace.check().map_err(|unsound| {
+            let place = Place::of_value(text, &format!("workspace ({place})"), &unsound.value);
+            unsound
+                .problem
+                .within(format!("{} is not sound", place.in_words()))
+        })?;
         Ok(workspace)
     }
 
@@ -278,57 +281,63 @@ impl Workspace {
         Repository::parse(&format!("{}/{image}", upstream.registry))
     }
 
-    fn check(&self) -> Result<(), Problem> {
-        let bad = |text: String| Problem::new(Kind::Config, text);
+    fn check(&self) -> Result<(), Unsound> {
+        let bad = |value: &str, text: String, hint: &str| Unsound {
+            value: value.to_owned(),
+            problem: Problem::new(Kind::Config, text).hint(hint),
+        };
         if self.name.is_empty()
             || !self
                 .name
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
         {
-            return Err(bad(format!(
-                "name = '{}' is not a short name",
-                Outside::new(&self.name)
-            ))
-            .hint("use letters, digits and dashes"));
+            let text = format!("name = '{}' is not a short name", Outside::new(&self.name));
+            return Err(bad(&self.name, text, "use letters, digits and dashes"));
         }
         let mut seen = BTreeSet::new();
         for charm in &self.charms {
             if !seen.insert(&charm.name) {
-                return Err(bad(format!("charm {} is named twice", charm.name)).hint("keep one of the two"));
+                let text = format!("charm {} is named twice", charm.name);
+                return Err(bad(charm.name.as_str(), text, "keep one of the two"));
             }
         }
         for text in &self.publish.channels {
             let example = text.replace("{yyyy-mm}", "2025-01");
             let channel: Channel = example
                 .parse()
-                .map_err(|problem: Problem| problem.within("publish.channels is wrong"))?;
+                .map_err(|problem: Problem| unsound(text, problem.within("publish.channels is wrong")))?;
             if channel.to_string() != example {
-                return Err(bad(format!("publish.channels holds '{}'", Outside::new(text)))
-                    .hint(format!("write it in full form: {channel}")));
+                let said = format!("publish.channels holds '{}'", Outside::new(text));
+                return Err(bad(text, said, &format!("write it in full form: {channel}")));
             }
         }
         if let Some(upstream) = &self.upstream {
             repository_name(&upstream.repository)?;
+            if !upstream.since.is_empty() {
+                upstream
+                    .since
+                    .parse::<ReleaseName>()
+                    .map_err(|problem| unsound(&upstream.since, problem.within("upstream.since is wrong")))?;
+            }
             for charm in self.fed_charms() {
                 for (_, image) in charm.fed() {
-                    self.image_repository(image)?;
+                    self.image_repository(image).map_err(|problem| unsound(image, problem))?;
                 }
             }
         } else if self.fed_charms().next().is_some() {
-            return Err(
-                bad("charms take images from a manifest, but there is no [upstream]".to_owned())
-                    .hint("add an [upstream] table, or drop the 'image' keys"),
-            );
+            let text = "charms take images from a manifest, but there is no [upstream]";
+            let hint = "add an [upstream] table, or drop the 'image' keys";
+            return Err(bad("", text.to_owned(), hint));
         }
         if let Some(bundle) = &self.bundle {
             repository_name(&bundle.repository)?;
             if bundle.branch.matches("{release}").count() != 1 {
-                return Err(bad(format!(
+                let text = format!(
                     "bundle.branch = '{}' must hold {{release}} once",
                     Outside::new(&bundle.branch)
-                ))
-                .hint("for example release-{release}"));
+                );
+                return Err(bad(&bundle.branch, text, "for example release-{release}"));
             }
         }
         for charm in &self.charms {
@@ -338,8 +347,22 @@ impl Workspace {
     }
 }
 
-fn repository_name(text: &str) -> Result<(), Problem> {
-    text.parse::<GitHubRepository>().map(drop)
+/// A value of the file that is wrong.
+struct Unsound {
+    value: String,
+    problem: Problem,
+}
+
+fn unsound(value: &str, problem: Problem) -> Unsound {
+    Unsound {
+        value: value.to_owned(),
+        problem,
+    }
+}
+
+fn repository_name(text: &str) -> Result<(), Unsound> {
+    let parsed = text.parse::<GitHubRepository>();
+    parsed.map(drop).map_err(|problem| unsound(text, problem))
 }
 
 const fn half_a_year() -> Duration {

@@ -76,6 +76,8 @@ pub enum Msg {
     // --- answers
     /// A refresh ended.
     Observed(RequestId, DateTime<Utc>, Arc<Snapshot>),
+    /// A file of the journal changed: here, or by another windlass.
+    JournalChanged,
     /// The journal was read.
     RunsRead(RequestId, DateTime<Utc>, Result<Vec<RunRecord>, Problem>),
     /// A wish was planned, or not, from this snapshot.

@@ -148,6 +148,9 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             observed(model, id, at, snapshot);
             image::ask_unfolded(model)
         }
+        // Before the first look the runs are read anyway.
+        Msg::JournalChanged if !model.warm => Vec::new(),
+        Msg::JournalChanged => go::read_runs(model),
         Msg::RunsRead(id, at, result) => {
             runs_read(model, id, at, result);
             Vec::new()

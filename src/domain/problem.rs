@@ -34,7 +34,7 @@ pub enum Kind {
     NotFound,
     /// What was given or served contradicts itself: a digest, a length, a manifest. Exit 1.
     Invalid,
-    /// This machine: disk, permissions, terminal. Exit 1.
+    /// This machine: disk, permissions, terminal, keyring. Exit 3: nothing was begun.
     Machine,
     /// A fault of windlass itself. Exit 1.
     Internal,
@@ -45,11 +45,11 @@ impl Kind {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Usage | Self::Config => 2,
-            Self::Refused => 3,
+            Self::Refused | Self::Machine => 3,
             Self::Credentials => 4,
             Self::Conflict => 5,
             Self::Network | Self::Service | Self::RateLimited => 6,
-            Self::NotFound | Self::Invalid | Self::Machine | Self::Internal => 1,
+            Self::NotFound | Self::Invalid | Self::Internal => 1,
         }
     }
 }
@@ -148,6 +148,7 @@ mod tests {
         assert_eq!(Kind::Credentials.exit_code(), 4);
         assert_eq!(Kind::Conflict.exit_code(), 5);
         assert_eq!(Kind::Network.exit_code(), 6);
+        assert_eq!(Kind::Machine.exit_code(), 3);
         assert_eq!(Kind::NotFound.exit_code(), 1);
     }
 

@@ -115,10 +115,18 @@ impl Http {
         let secrets = request.headers().values().flat_map(secrets_in).collect();
         self.wait_for(&host).await;
         let asked = Instant::now();
-        let response = client
-            .execute(request)
-            .await
-            .map_err(|error| Failure::of(&error))?;
+        // Without its query, which may hold what opens a door.
+        let what = format!("{} {host}{}", request.method(), request.url().path());
+        let answered = client.execute(request).await.map_err(|error| Failure::of(&error));
+        let status = answered
+            .as_ref()
+            .map_or_else(|_| "no answer".to_owned(), |response| response.status().as_u16().to_string());
+        tracing::info!(
+            "{}: {status} after {} ms",
+            crate::domain::Outside::capped(what, 300),
+            asked.elapsed().as_millis()
+        );
+        let response = answered?;
         self.note_clock(&host_of(response.url()), asked.elapsed(), response.headers());
         Ok((host, secrets, response))
     }

@@ -24,7 +24,7 @@ use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use crate::config::Operator;
-use crate::domain::{Author, Kind, Problem, Reference, Repository};
+use crate::domain::{Author, Kind, Outside, Problem, Reference, Repository};
 use author::Surroundings;
 use charmhub::{NEW_TOKEN, PublicStore, Publisher, PushTarget, SignOn, StoreToken};
 use credential_file::CredentialFile;
@@ -73,6 +73,23 @@ struct Fallback {
     passphrase: AskPassphrase,
 }
 
+/// The factor of `WINDLASS_TIMEOUT`.
+fn timeout_factor(text: &str) -> Result<f64, Problem> {
+    let factor: Option<f64> = text.trim().parse().ok();
+    factor
+        .filter(|factor| factor.is_finite() && *factor > 0.0)
+        .ok_or_else(|| {
+            Problem::new(
+                Kind::Config,
+                format!(
+                    "WINDLASS_TIMEOUT is '{}', which is not a number above 0",
+                    Outside::capped(text, 60)
+                ),
+            )
+            .hint("WINDLASS_TIMEOUT=3 waits three times as long; unset it for the usual times")
+        })
+}
+
 impl Services {
     /// Services of the world that `variable` (an environment) describes. Immutable content is
     /// cached under `cache`. The keyring is looked at only where `keyring` allows it, and only
@@ -84,9 +101,7 @@ impl Services {
     ) -> Result<Self, Problem> {
         let endpoints = Endpoints::from_env(variable)?;
         let set = |name: &str| variable(name).filter(|text| !text.is_empty());
-        let factor = set("WINDLASS_TIMEOUT")
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(1.0);
+        let factor = set("WINDLASS_TIMEOUT").map_or(Ok(1.0), |text| timeout_factor(&text))?;
         let http = Http::new(Timeouts::scaled(factor));
         let github_token = ["GH_TOKEN", "GITHUB_TOKEN"]
             .into_iter()

@@ -11,6 +11,9 @@ use crate::domain::charm::{CharmFacts, ImageBehind, ResourceFacts};
 use crate::domain::{CharmName, ResourceName, Snapshot};
 use crate::run::Session;
 
+/// Revisions of a charm that the text lists.
+const SHOWN: usize = 6;
+
 /// `charms`.
 pub async fn charms(session: &Session, output: &Output) -> Ending {
     let snapshot = session.observer.in_depth(session.observer.cached()).await;
@@ -70,7 +73,7 @@ pub async fn charms(session: &Session, output: &Output) -> Ending {
     for (charm, facts) in known {
         output.answer(&format!("{charm}\n"));
         let mut table = tables::Table::new(&["  revision", "version", "status", "uploaded", "bases"]);
-        for revision in facts.revisions.iter().take(6) {
+        for revision in facts.revisions.iter().take(SHOWN) {
             let bases: Vec<String> = revision.bases.iter().map(ToString::to_string).collect();
             table.row(vec![
                 format!("  {}", revision.revision),
@@ -81,6 +84,12 @@ pub async fn charms(session: &Session, output: &Output) -> Ending {
             ]);
         }
         output.answer(&table.text());
+        if facts.revisions.len() > SHOWN {
+            output.answer(&format!(
+                "  the newest {SHOWN} of {} revisions; --json lists all\n",
+                facts.revisions.len()
+            ));
+        }
         for (name, revisions) in &facts.resources {
             output.answer(&resource(workspace, &snapshot, charm, facts, name, revisions));
         }

@@ -391,7 +391,11 @@ pub async fn whoami(session: &Session, output: &Output) -> Ending {
         output.document(
             "whoami",
             Some(&session.config.workspace.name),
-            vec![("credential", content)],
+            vec![
+                ("credential", content),
+                ("observed_at", json!({ "credential": now })),
+                ("errors", json!([])),
+            ],
         );
         return Ok(0);
     }

@@ -36,7 +36,9 @@ pub async fn resolve(
             .map(|(at, image)| document(image, &|layer| present(at, layer)))
             .collect();
         let name = session.config.workspace.name.as_str();
-        output.document("images", Some(name), vec![("images", json!(list))]);
+        let mut content = vec![("images", json!(list))];
+        content.extend(read_now());
+        output.document("images", Some(name), content);
         return Ok(0);
     }
     for (at, image) in found.iter().enumerate() {
@@ -54,7 +56,33 @@ async fn details(session: &Session, images: &[String], output: &Output) -> Resul
     let asking = sources
         .iter()
         .map(|source| session.observer.detail(source, &hear));
-    futures_util::future::try_join_all(asking).await
+    let found = futures_util::future::try_join_all(asking).await;
+    let Err(problem) = found else { return found };
+    // A registry answers a stranger in the same way where a repository needs a login and where
+    // there is none: to somebody without a login it is not there.
+    let mut strange = problem.kind == Kind::Credentials;
+    for source in &sources {
+        if let ImageSource::Registry(reference) = source {
+            let registries = &session.observer.services().registries;
+            strange &= registries.is_anonymous(&reference.repository).await?;
+        }
+    }
+    Err(if strange {
+        Problem {
+            kind: Kind::NotFound,
+            ..problem
+        }
+    } else {
+        problem
+    })
+}
+
+/// When the registries were read: where one cannot be, there is no answer at all.
+fn read_now() -> [(&'static str, Value); 2] {
+    [
+        ("observed_at", json!({ "registries": chrono::Utc::now() })),
+        ("errors", json!([])),
+    ]
 }
 
 type Present<'a> = &'a dyn Fn(&Layer) -> Option<bool>;
@@ -213,7 +241,9 @@ pub async fn diff(
             "same_config": same_config, "only_from": differs.only_before, "only_to": differs.only_after,
             "platforms": differs.platforms,
         });
-        output.document("diff", None, vec![("diff", content)]);
+        let mut content = vec![("diff", content)];
+        content.extend(read_now());
+        output.document("diff", Some(&session.config.workspace.name), content);
         return Ok(0);
     }
     for (sign, image) in [("-", a), ("+", b)] {

@@ -12,6 +12,7 @@ mod events;
 mod executor;
 mod frames;
 mod hangup;
+mod journal_watch;
 mod keyboard;
 mod marker;
 mod notify;
@@ -104,6 +105,7 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
     let title = capabilities::titled(variable).then(|| name.to_string());
     let cached = Arc::new(session.observer.cached());
     let (sender, receiver) = mpsc::channel(QUEUE);
+    journal_watch::watch(session.journal.folder(), sender.clone());
     let recorder = options.record.as_deref().map(Recorder::create).transpose()?;
     let folder = session.journal.folder().to_owned();
     crash::hook(&folder);

@@ -167,6 +167,12 @@ impl Registries {
         }
     }
 
+    /// True where no login is known for `repository`.
+    pub async fn is_anonymous(&self, repository: &Repository) -> Result<bool, Problem> {
+        let site = self.site(repository)?;
+        Ok(self.login(&site).await?.anonymous())
+    }
+
     /// The digest behind a reference; `None` where it is not there. Never spends pull quota where
     /// the registry names the digest in its answer, as all of today do.
     pub async fn head(&self, reference: &Reference) -> Result<Option<Head>, Problem> {

@@ -424,11 +424,10 @@ pub(super) fn refused(
                 problem.hint("the store handed this login out; run the command again for a new one")
             } else if site.name == "ghcr.io" {
                 problem.hint("set CR_PAT to a token with read:packages (and write:packages to push), or: docker login ghcr.io")
-            } else if site.name == "docker.io" && host == "registry-1.docker.io" {
-                problem.hint("check the name; for a private repository log in with: docker login docker.io")
             } else {
                 problem.hint(format!(
-                    "check the name; for a private repository log in with: docker login {host}"
+                    "check the name; for a private repository: windlass login --registry {}",
+                    site.name
                 ))
             }
         }
@@ -440,7 +439,7 @@ pub(super) fn refused(
                 .and_then(|wait| chrono::Duration::from_std(wait).ok())
                 .and_then(|wait| chrono::Utc::now().checked_add_signed(wait));
             if login.anonymous() {
-                problem = problem.hint(format!("a login raises the limit: docker login {host}"));
+                problem = problem.hint(format!("a login raises the limit: windlass login --registry {}", site.name));
             }
             problem.hint("run the same command again later: what is done stays done")
         }
