@@ -19,7 +19,10 @@ fn journal(dir: &Path) -> PathBuf {
 
 fn errors(document: &Value) -> Vec<&str> {
     let errors = document["errors"].as_array().unwrap();
-    errors.iter().filter_map(|error| error["source"].as_str()).collect()
+    errors
+        .iter()
+        .filter_map(|error| error["source"].as_str())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -30,13 +33,19 @@ async fn a_newer_journal_is_left_alone_and_reading_goes_on() {
     client.run(&["hold", RELEASE, "--yes"]).with(0);
     {
         let connection = rusqlite::Connection::open(journal(dir.path())).unwrap();
-        connection.execute("UPDATE writer SET version = '7.2.0'", []).unwrap();
+        connection
+            .execute("UPDATE writer SET version = '7.2.0'", [])
+            .unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
     }
     let before = std::fs::read(journal(dir.path())).unwrap();
     let written = writes(&world).len();
     let refused = client.run(&["unhold", RELEASE, "--yes"]).with(3);
-    assert!(refused.err.contains("written by windlass 7.2.0"), "{}", refused.err);
+    assert!(
+        refused.err.contains("written by windlass 7.2.0"),
+        "{}",
+        refused.err
+    );
     assert_eq!(writes(&world).len(), written);
     let channels = client.run(&["channels", "--json"]).with(0);
     assert_eq!(errors(&channels.json()), ["journal"]);
@@ -62,7 +71,10 @@ async fn a_damaged_journal_can_be_set_aside_and_keeps_its_runs() {
     let refused = client.run(&["unhold", RELEASE, "--yes"]).with(3);
     assert!(refused.err.contains("--set-journal-aside"), "{}", refused.err);
     client.run(&["doctor", "--offline"]).with(1);
-    let aside = client.run(&["doctor", "--set-journal-aside", "--json"]).with(0).json();
+    let aside = client
+        .run(&["doctor", "--set-journal-aside", "--json"])
+        .with(0)
+        .json();
     assert_eq!(std::fs::read(aside["kept_as"].as_str().unwrap()).unwrap(), bytes);
     let runs = client.run(&["runs", "--json"]).with(0).json();
     assert_eq!(runs["runs"].as_array().unwrap().len(), 1);
@@ -71,7 +83,8 @@ async fn a_damaged_journal_can_be_set_aside_and_keeps_its_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_failed_is_unfinished_for_every_command() {
-    let fault = "[[fault]]\nservice = \"github\"\nmethod = \"POST\"\npath = \"*/git/refs\"\nnth = 1\nstatus = 403\n";
+    let fault =
+        "[[fault]]\nservice = \"github\"\nmethod = \"POST\"\npath = \"*/git/refs\"\nnth = 1\nstatus = 403\n";
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path(), fault).await;
     let client = Client::new(&world, dir.path());
@@ -92,10 +105,19 @@ async fn a_run_that_failed_is_unfinished_for_every_command() {
         assert!(listed.err.contains("--yes"), "{}", listed.err);
     }
     let done = client.run(&["resume", "--yes", "--json"]).with(0).json();
-    assert_eq!((&done["run"]["id"], &done["run"]["outcome"]), (&run.into(), &"done".into()));
-    assert_eq!(client.run(&["runs", "--json"]).with(0).json()["runs"][0]["open"], false);
+    assert_eq!(
+        (&done["run"]["id"], &done["run"]["outcome"]),
+        (&run.into(), &"done".into())
+    );
+    assert_eq!(
+        client.run(&["runs", "--json"]).with(0).json()["runs"][0]["open"],
+        false
+    );
     let nothing = client.run(&["resume", "--json"]).with(0).json();
-    assert!(nothing["run"].is_null() && nothing["schema"] == "windlass.run/1", "{nothing}");
+    assert!(
+        nothing["run"].is_null() && nothing["schema"] == "windlass.run/1",
+        "{nothing}"
+    );
 }
 
 /// Runs windlass with files limited to `blocks` of 512 bytes, as on a full disk.
@@ -111,7 +133,11 @@ fn limited(client: &Client, dir: &Path, blocks: u64, arguments: &[&str]) -> (i32
         .output()
         .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    (ended.status.code().unwrap(), text(ended.stdout), text(ended.stderr))
+    (
+        ended.status.code().unwrap(),
+        text(ended.stdout),
+        text(ended.stderr),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,7 +162,13 @@ async fn a_run_whose_journal_fills_up_prints_its_document() {
     let (code, document, err) = found.unwrap();
     assert!(matches!(code, 1 | 7), "{code}: {document}{err}");
     let run = document["run"]["id"].as_str().unwrap();
-    assert!(document["problem"]["summary"].as_str().unwrap().contains("journal"), "{document}");
+    assert!(
+        document["problem"]["summary"]
+            .as_str()
+            .unwrap()
+            .contains("journal"),
+        "{document}"
+    );
     assert!(err.contains(&format!("windlass resume {run}")), "{err}");
     let resumed = client.run(&["resume", run, "--yes", "--json"]).with(0).json();
     assert_eq!(resumed["run"]["outcome"], "done");
@@ -164,7 +196,9 @@ async fn an_image_that_nobody_can_see_is_not_found_and_its_own_registry_is_named
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path(), "").await;
     let client = Client::new(&world, dir.path());
-    let ended = client.run(&["resolve", "docker.io/finos/no-such-repository:1.0.0"]).with(1);
+    let ended = client
+        .run(&["resolve", "docker.io/finos/no-such-repository:1.0.0"])
+        .with(1);
     let hint = ended.err.lines().find(|line| line.contains("hint:")).unwrap();
     assert!(!hint.contains("127.0.0.1"), "{}", ended.err);
     let found = client.run(&["resolve", "docker.io/finos/legend-studio:13.16.0", "--json"]);
@@ -183,9 +217,18 @@ fn what_is_typed_or_set_wrong_is_named() {
         assert!(ended.err.contains("WINDLASS_TIMEOUT"), "{}", ended.err);
     }
     let publish = client.run(&["publish", "--json"]).with(2).json();
-    assert!(publish["problem"]["summary"].as_str().unwrap().contains("--new"), "{publish}");
+    assert!(
+        publish["problem"]["summary"].as_str().unwrap().contains("--new"),
+        "{publish}"
+    );
     let promote = client.run(&["promote", "--json"]).with(2).json();
-    assert!(!promote["problem"]["summary"].as_str().unwrap().ends_with("provided:"), "{promote}");
+    assert!(
+        !promote["problem"]["summary"]
+            .as_str()
+            .unwrap()
+            .ends_with("provided:"),
+        "{promote}"
+    );
     let typed = client.run(&["runs", "--no-such-\u{202e}option"]).with(2);
     assert!(!typed.err.contains('\u{202e}'), "{:?}", typed.err);
     assert!(typed.err.contains("no-such-"), "{}", typed.err);

@@ -162,8 +162,16 @@ mod tests {
     fn values_that_nothing_can_use_are_refused_with_their_place() {
         for (bad, place, word) in [
             ("[operator]\nemail = \"ann\"\n", "line 2, column 9", "e-mail"),
-            ("[operator]\nname = \"a\\u001bb\"\n", "line 2, column 10", "visible"),
-            ("mouse = true\nrefresh-minutes = 99999999\n", "line 2, column 1", "week"),
+            (
+                "[operator]\nname = \"a\\u001bb\"\n",
+                "line 2, column 10",
+                "visible",
+            ),
+            (
+                "mouse = true\nrefresh-minutes = 99999999\n",
+                "line 2, column 1",
+                "week",
+            ),
         ] {
             let problem = UserConfig::parse(bad, "config.toml").unwrap_err();
             let text = problem.to_string();

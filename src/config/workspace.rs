@@ -322,7 +322,8 @@ impl Workspace {
             }
             for charm in self.fed_charms() {
                 for (_, image) in charm.fed() {
-                    self.image_repository(image).map_err(|problem| unsound(image, problem))?;
+                    self.image_repository(image)
+                        .map_err(|problem| unsound(image, problem))?;
                 }
             }
         } else if self.fed_charms().next().is_some() {

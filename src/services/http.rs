@@ -118,9 +118,10 @@ impl Http {
         // Without its query, which may hold what opens a door.
         let what = format!("{} {host}{}", request.method(), request.url().path());
         let answered = client.execute(request).await.map_err(|error| Failure::of(&error));
-        let status = answered
-            .as_ref()
-            .map_or_else(|_| "no answer".to_owned(), |response| response.status().as_u16().to_string());
+        let status = answered.as_ref().map_or_else(
+            |_| "no answer".to_owned(),
+            |response| response.status().as_u16().to_string(),
+        );
         tracing::info!(
             "{}: {status} after {} ms",
             crate::domain::Outside::capped(what, 300),

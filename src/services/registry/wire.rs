@@ -439,7 +439,10 @@ pub(super) fn refused(
                 .and_then(|wait| chrono::Duration::from_std(wait).ok())
                 .and_then(|wait| chrono::Utc::now().checked_add_signed(wait));
             if login.anonymous() {
-                problem = problem.hint(format!("a login raises the limit: windlass login --registry {}", site.name));
+                problem = problem.hint(format!(
+                    "a login raises the limit: windlass login --registry {}",
+                    site.name
+                ));
             }
             problem.hint("run the same command again later: what is done stays done")
         }
