@@ -121,6 +121,7 @@ pub fn channel(workspace: &Workspace, snapshot: &Snapshot, charm: &CharmName, ro
     json!({
         "charm": charm, "channel": row.channel, "base": row.base, "revision": row.revision,
         "resources": resources, "status": "open",
+        "mixed_bases": evidence::has_mixed_bases(snapshot, charm, &row.channel),
     })
 }
 

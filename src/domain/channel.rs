@@ -1,7 +1,8 @@
 //! Channels in full form: `track/risk[/branch]`, and the base that a row of a channel is for.
 //!
-//! Owns the parsing of short forms (`edge` means `latest/edge`). Must not decide what is
-//! released where.
+//! The only place where a channel is parsed. The store's publisher API writes the full form; its
+//! public API leaves `latest/` out (`edge`, and `edge/fix` for the branch `fix` of `latest/edge`);
+//! people write either.
 
 use std::fmt;
 use std::str::FromStr;
@@ -126,7 +127,8 @@ impl fmt::Display for Risk {
     }
 }
 
-/// A channel in full form. A bare risk means the `latest` track, a bare track its `stable` risk.
+/// A channel in full form. A bare risk means the `latest` track, a bare track its `stable` risk,
+/// and of two parts of which the first is a risk the second is a branch.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel {
     /// `latest`, `2025-01`, …
@@ -145,6 +147,22 @@ impl Channel {
             risk,
             branch: None,
         }
+    }
+
+    /// The channel of a row of the public API, which has track and risk in fields of their own and
+    /// the branch in its `name` only. A name that contradicts the fields is refused: its row could
+    /// be taken for another channel's.
+    pub fn from_public(track: &Track, risk: Risk, name: &str) -> Result<Self, Problem> {
+        let named: Option<Self> = name.parse().ok();
+        named
+            .filter(|channel| (&channel.track, channel.risk) == (track, risk))
+            .ok_or_else(|| {
+                let name = Outside::capped(name, 100);
+                Problem::new(
+                    Kind::Service,
+                    format!("a channel of track {track} and risk {risk} is named '{name}'"),
+                )
+            })
     }
 }
 
@@ -247,6 +265,18 @@ impl Base {
     }
 }
 
+impl Base {
+    /// Its release and, where it is not the usual one, its architecture: `22.04`, `22.04 arm64`.
+    pub fn short(&self) -> String {
+        let channel = Outside::capped(&self.channel, 40);
+        if self.architecture == "amd64" {
+            channel.to_string()
+        } else {
+            format!("{channel} {}", Outside::capped(&self.architecture, 40))
+        }
+    }
+}
+
 impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = format!(
@@ -269,11 +299,47 @@ mod tests {
 
     #[test]
     fn short_forms_become_full() {
-        assert_eq!(full("edge"), "latest/edge");
-        assert_eq!(full("2025-01"), "2025-01/stable");
-        assert_eq!(full("2025-01/edge"), "2025-01/edge");
-        assert_eq!(full("latest/edge/fix-1"), "latest/edge/fix-1");
-        assert_eq!(full("edge/fix-1"), "latest/edge/fix-1");
+        for (text, channel) in [
+            ("stable", "latest/stable"),
+            ("edge", "latest/edge"),
+            ("latest", "latest/stable"),
+            ("latest/edge", "latest/edge"),
+            ("edge/fix-1", "latest/edge/fix-1"),
+            ("latest/edge/fix-1", "latest/edge/fix-1"),
+            // A branch may be called like a risk.
+            ("edge/stable", "latest/edge/stable"),
+            ("2025-01", "2025-01/stable"),
+            ("2025-01/edge", "2025-01/edge"),
+            ("1.0/edge/fix", "1.0/edge/fix"),
+        ] {
+            assert_eq!(full(text), channel, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_public_api_names_branches_of_latest_in_two_parts() {
+        let read = |track: &str, risk: Risk, name: &str| {
+            Channel::from_public(&track.parse().unwrap(), risk, name).map(|channel| channel.to_string())
+        };
+        for (track, name, channel) in [
+            ("latest", "edge", "latest/edge"),
+            ("latest", "latest/edge", "latest/edge"),
+            ("latest", "edge/fix", "latest/edge/fix"),
+            ("latest", "latest/edge/fix", "latest/edge/fix"),
+            ("2025-01", "2025-01/edge", "2025-01/edge"),
+            ("2025-01", "2025-01/edge/fix", "2025-01/edge/fix"),
+        ] {
+            assert_eq!(read(track, Risk::Edge, name).unwrap(), channel, "{name}");
+        }
+        assert_eq!(read("1.0", Risk::Stable, "1.0").unwrap(), "1.0/stable");
+        for (track, name) in [
+            ("latest", "1.0/edge"),
+            ("1.0", "edge/fix"),
+            ("latest", "stable"),
+            ("latest", ""),
+        ] {
+            assert!(read(track, Risk::Edge, name).is_err(), "{track}: {name}");
+        }
     }
 
     #[test]

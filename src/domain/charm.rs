@@ -10,7 +10,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::channel::{Base, Channel, Track};
+use super::channel::{Base, Channel, Risk, Track};
 use super::digest::{ConfigDigest, Digest, ManifestDigest};
 use super::problem::{Kind, Problem};
 use super::text::Outside;
@@ -243,6 +243,18 @@ impl fmt::Display for Serving {
         }
         Ok(())
     }
+}
+
+/// The channel that a client of `channel` is served instead where it has no row of its own: a branch
+/// falls back to its channel, a channel to the next more trusted risk of its track that has rows.
+pub fn followed(rows: &[ChannelRow], channel: &Channel) -> Option<Channel> {
+    let more_trusted = Risk::ALL
+        .into_iter()
+        .filter(|risk| *risk < channel.risk || (channel.branch.is_some() && *risk == channel.risk));
+    more_trusted
+        .rev()
+        .map(|risk| Channel::new(channel.track.clone(), risk))
+        .find(|other| rows.iter().any(|row| &row.channel == other))
 }
 
 /// What `channel` serves of a bundle: one revision, whatever bases the store lists it for.

@@ -273,6 +273,16 @@ impl Snapshot {
         published.or(served).map_or(&[], Vec::as_slice)
     }
 
+    /// When what [`Snapshot::rows`] answers was read; `None` where it never was.
+    pub fn rows_read_at(&self, charm: &CharmName) -> Option<DateTime<Utc>> {
+        let published = self.charms.get(charm).filter(|facts| facts.value.is_some());
+        let served = self.served.get(charm).filter(|rows| rows.value.is_some());
+        match (published, served) {
+            (Some(facts), _) => facts.read_at,
+            (None, served) => served?.read_at,
+        }
+    }
+
     /// A release by name, withdrawn ones included.
     pub fn release(&self, name: &ReleaseName) -> Option<&Release> {
         self.releases

@@ -5,6 +5,7 @@
 
 mod logins;
 mod offline;
+mod releases;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -248,6 +249,7 @@ pub fn checks(
     topic(seen_at(&snapshot.sessions, snapshot), &mut |all| {
         vaults::sessions(workspace, snapshot, now, all);
     });
+    releases::releases(workspace, snapshot, now, &mut all);
     all
 }
 

@@ -1,8 +1,11 @@
 //! Release knowledge: which release an image belongs to, and whether a release is published.
 //!
-//! Owns the one meaning of `published`: *yes* = the marker branch exists; *partly* = no marker,
-//! but on its track a charm runs an image that this release names and that no release with a
-//! marker on that track names; *no* = neither. Must not look anywhere but into the snapshot.
+//! [`standing`] is the one answer to "is it published?": *yes* = the marker branch exists and every
+//! charm that a release feeds runs it on its track; *partly* = some of it; *rolled back* = the
+//! marker exists, but no charm runs it; *no* = neither. What the channels run, base by base, decides
+//! over the marker. Pure: reads the snapshot only.
+
+mod running;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,16 +16,21 @@ use crate::config::workspace::Charm;
 use crate::domain::bundle::hold_tag;
 use crate::domain::charm::{ChannelRow, ImageBehind};
 use crate::domain::release::{Warning, WarningKind};
-use crate::domain::{Outside, Release, ReleaseName, ResolvedImage, ResourceName, Risk, Snapshot};
+use crate::domain::{
+    Channel, CharmName, Outside, Release, ReleaseName, ResolvedImage, ResourceName, Snapshot,
+};
+use running::Running;
 
 /// Whether a release is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Published {
-    /// The marker branch exists.
+    /// The marker branch exists and nothing that was observed disagrees with it.
     Yes,
-    /// No marker, but its track runs an image of its own.
+    /// Some of it: a marker whose channels do not all run it, or channels without a marker.
     Partly,
+    /// The marker branch exists, but no charm runs the release.
+    RolledBack,
     /// Neither.
     No,
 }
@@ -34,6 +42,8 @@ pub struct Standing {
     pub published: Option<Published>,
     /// What it rests on.
     pub evidence: Vec<Outside>,
+    /// Charms and bases that do not run it although its marker says so, with what they run.
+    pub missing: Vec<Outside>,
     /// Where evidence disagrees.
     pub warnings: Vec<Warning>,
 }
@@ -87,6 +97,32 @@ pub fn releases_of(
         .collect()
 }
 
+/// True where the bases of `channel` run different images or files, whatever their charm revisions
+/// (which differ by nature).
+pub fn has_mixed_bases(snapshot: &Snapshot, charm: &CharmName, channel: &Channel) -> bool {
+    let attached = |row: &ChannelRow| -> BTreeMap<ResourceName, String> {
+        let known = |name: &ResourceName, revision| {
+            let behind = snapshot.image_behind(charm, name, revision);
+            behind.map_or_else(
+                || format!("revision {revision}"),
+                |behind| match behind.config_digest() {
+                    Some(config) => config.to_string(),
+                    None => behind.digest.to_string(),
+                },
+            )
+        };
+        let attached = row.resources.iter();
+        attached
+            .filter_map(|one| Some((one.name.clone(), known(&one.name, one.revision?))))
+            .collect()
+    };
+    let mut rows = snapshot.rows(charm).iter().filter(|row| &row.channel == channel);
+    let Some(first) = rows.next().map(attached) else {
+        return false;
+    };
+    rows.any(|row| attached(row) != first)
+}
+
 /// Releases that name the image of `resource` in `row`.
 pub fn releases_in_row(
     workspace: &Workspace,
@@ -110,10 +146,10 @@ pub fn releases_in_row(
 
 /// Whether `release` is published, and what that rests on.
 pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Standing {
-    let mut evidence = Vec::new();
-    let mut warnings = Vec::new();
     let markers = snapshot.markers.value.as_ref();
     let marked = markers.is_some_and(|markers| markers.contains(&release.name));
+    let running = Running::of(workspace, snapshot, release);
+    let mut evidence = Vec::new();
     if marked {
         evidence.push(Outside::new(format!(
             "branch {} exists",
@@ -127,93 +163,71 @@ pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
             hold_tag(&release.name)
         )));
     }
-    let mut runs_any = false;
-    let mut runs_own = false;
-    let mut edge_runs = false;
-    let mut row_seen = false;
-    if let Ok(track) = release.name.track() {
-        for charm in workspace.fed_charms() {
-            for row in snapshot
-                .rows(&charm.name)
-                .iter()
-                .filter(|row| row.channel.track == track)
-            {
-                row_seen = true;
-                for (resource, image) in charm.fed() {
-                    let named = releases_in_row(workspace, snapshot, charm, resource, row);
-                    if !named.contains(&release.name) {
-                        continue;
-                    }
-                    runs_any = true;
-                    edge_runs |= row.channel.risk == Risk::Edge;
-                    let shared = release.images.get(image).is_some_and(|tag| {
-                        named_by_a_marked_one(snapshot, &track, image, tag, &release.name)
-                    });
-                    runs_own |= !shared;
-                    evidence.push(Outside::new(format!(
-                        "{} {} runs its {resource}{}",
-                        charm.name,
-                        row.channel,
-                        if shared {
-                            " (which a published release names too)"
-                        } else {
-                            ""
-                        }
-                    )));
-                }
-            }
-        }
+    let published = markers.map(|_| match marked {
+        true if running.missing.is_empty() => Published::Yes,
+        true if running.is_none() => Published::RolledBack,
+        true => Published::Partly,
+        false if running.own => Published::Partly,
+        false => Published::No,
+    });
+    let warnings = disagreement(workspace, release, published, &running)
+        .filter(|_| marked)
+        .map(|text| Warning {
+            kind: WarningKind::Evidence,
+            text: Outside::new(format!(
+                "branch {} exists, but {text}",
+                marker_name(workspace, &release.name)
+            )),
+        });
+    let warnings = warnings.into_iter().collect();
+    let said = |lines: Vec<String>| lines.into_iter().map(Outside::new);
+    let missing: Vec<Outside> = said(running.missing).collect();
+    evidence.extend(said(running.runs));
+    if marked {
+        evidence.extend(said(running.replaced));
+        evidence.extend(said(running.unknown));
+        evidence.extend(missing.iter().cloned());
     }
     evidence.dedup();
-    let known = marked && images_known(workspace, snapshot, release);
-    let others = if known && runs_any {
-        running_another(workspace, snapshot, release)
-    } else {
-        Vec::new()
-    };
-    if !others.is_empty() {
-        warnings.push(Warning {
-            kind: WarningKind::Evidence,
-            text: Outside::new(format!(
-                "branch {} exists, but on track {} another image runs in {}",
-                marker_name(workspace, &release.name),
-                release.name.month(),
-                others.join(", ")
-            )),
-        });
-    }
-    if known && runs_any && !edge_runs && others.is_empty() {
-        warnings.push(Warning {
-            kind: WarningKind::Evidence,
-            text: Outside::new(format!(
-                "branch {} exists, but {}/edge runs no image of {}: it was rolled back or closed there",
-                marker_name(workspace, &release.name),
-                release.name.month(),
-                release.name
-            )),
-        });
-    }
-    if known && !runs_any && (row_seen || maps_read(workspace, snapshot)) {
-        warnings.push(Warning {
-            kind: WarningKind::Evidence,
-            text: Outside::new(format!(
-                "branch {} exists, but no channel of track {} runs an image of {}",
-                marker_name(workspace, &release.name),
-                release.name.month(),
-                release.name
-            )),
-        });
-    }
-    let published = match (markers, marked) {
-        (None, _) => None,
-        (Some(_), true) => Some(Published::Yes),
-        (Some(_), false) if runs_own => Some(Published::Partly),
-        (Some(_), false) => Some(Published::No),
-    };
     Standing {
         published,
         evidence,
+        missing: if marked { missing } else { Vec::new() },
         warnings,
+    }
+}
+
+/// How what the channels run disagrees with the marker, where it does.
+fn disagreement(
+    workspace: &Workspace,
+    release: &Release,
+    published: Option<Published>,
+    running: &Running,
+) -> Option<String> {
+    match published? {
+        Published::RolledBack => Some(format!(
+            "no channel of track {} runs an image {}: it was rolled back or closed ({})",
+            release.name.month(),
+            if running.runs.is_empty() {
+                format!("of {}", release.name)
+            } else {
+                format!("that only {} names", release.name)
+            },
+            running.missing.join("; ")
+        )),
+        Published::Partly => Some(running.missing.join("; ")),
+        Published::Yes if running.runs.is_empty() || running.where_published => None,
+        Published::Yes => {
+            // It runs on its track, but not where the workspace publishes it to: promotions lead there.
+            let track = release.name.track().ok()?;
+            let channels = workspace.channels_for(&release.name).unwrap_or_default();
+            let channel = channels.into_iter().find(|channel| channel.track == track)?;
+            Some(format!(
+                "{channel} runs no image of {}: it was rolled back or closed there",
+                release.name
+            ))
+        }
+        Published::No => None,
     }
 }
 
@@ -222,72 +236,6 @@ fn marker_name(workspace: &Workspace, release: &ReleaseName) -> String {
         || format!("release-{release}"),
         |b| b.branch.replace("{release}", release.as_str()),
     )
-}
-
-/// Charms whose row on the release's track runs an image that the release does not name.
-fn running_another(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Vec<String> {
-    let Ok(track) = release.name.track() else {
-        return Vec::new();
-    };
-    let another = |charm: &&Charm| {
-        let rows = snapshot.rows(&charm.name);
-        let mut on_track = rows.iter().filter(|row| row.channel.track == track);
-        on_track.any(|row| {
-            charm.fed().any(|(resource, _)| {
-                let seen = row
-                    .resource(resource)
-                    .is_some_and(|revision| snapshot.image_behind(&charm.name, resource, revision).is_some());
-                seen && !releases_in_row(workspace, snapshot, charm, resource, row).contains(&release.name)
-            })
-        })
-    };
-    let charms = workspace.fed_charms().filter(another);
-    charms.map(|charm| charm.name.to_string()).collect()
-}
-
-/// True where the channel map of every charm that a release feeds was read.
-fn maps_read(workspace: &Workspace, snapshot: &Snapshot) -> bool {
-    workspace.fed_charms().all(|charm| {
-        let published = snapshot
-            .charms
-            .get(&charm.name)
-            .is_some_and(|facts| facts.value.is_some());
-        published
-            || snapshot
-                .served
-                .get(&charm.name)
-                .is_some_and(|rows| rows.value.is_some())
-    })
-}
-
-fn named_by_a_marked_one(
-    snapshot: &Snapshot,
-    track: &crate::domain::Track,
-    image: &str,
-    tag: &str,
-    except: &ReleaseName,
-) -> bool {
-    let Some(markers) = snapshot.markers.value.as_ref() else {
-        return false;
-    };
-    snapshot.releases.value.iter().flatten().any(|other| {
-        &other.name != except
-            && markers.contains(&other.name)
-            && other.name.month() == track.as_str()
-            && other.images.get(image).is_some_and(|its| its == tag)
-    })
-}
-
-fn images_known(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> bool {
-    workspace.fed_charms().flat_map(Charm::fed).all(|(_, image)| {
-        release.images.get(image).is_some_and(|tag| {
-            workspace
-                .image_repository(image)
-                .ok()
-                .and_then(|repository| snapshot.image(&repository.tagged(tag)))
-                .is_some_and(|observed| observed.value.is_some())
-        })
-    })
 }
 
 /// Every warning of a release: its name, its twins, its absence, its evidence.

@@ -58,7 +58,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> 
         let markers = snapshot.markers.value.as_ref();
         let text = if markers.is_some_and(|markers| markers.contains(&intent.release)) {
             format!(
-                "its branch is there, so 'windlass publish --new' counts {0} as published:                  'windlass publish {0}' publishes it by name",
+                "branch of {0} exists, so 'windlass publish --new' leaves it out: 'windlass publish {0}' publishes it by name",
                 intent.release
             )
         } else {

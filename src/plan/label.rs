@@ -21,6 +21,8 @@ pub enum Label {
     Published,
     /// Some channels run it.
     Partly,
+    /// Published before; no channel runs it now.
+    RolledBack,
     /// Not published; another release has the same images.
     Twin(ReleaseName),
     /// Not published, and not meant to be by the rule.
@@ -40,6 +42,7 @@ impl Label {
             Self::New => "new".to_owned(),
             Self::Published => "published".to_owned(),
             Self::Partly => "partly".to_owned(),
+            Self::RolledBack => "rolled back".to_owned(),
             Self::Twin(other) => format!("= {other}"),
             Self::Passed => "passed over".to_owned(),
             Self::Withdrawn => "withdrawn".to_owned(),
@@ -91,6 +94,7 @@ impl<'a> Labels<'a> {
             None => Label::Unknown,
             Some(Published::Yes) => Label::Published,
             Some(Published::Partly) => Label::Partly,
+            Some(Published::RolledBack) => Label::RolledBack,
             Some(Published::No) if self.chosen.contains(&release.name) => Label::New,
             Some(Published::No) => self.twin(release).map_or(Label::Passed, Label::Twin),
         }

@@ -23,6 +23,7 @@ pub mod revoke;
 pub mod rhythm;
 pub mod rollback;
 pub mod rotate;
+pub mod row_changes;
 pub mod sign_in;
 pub mod step;
 pub mod upload;

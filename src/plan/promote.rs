@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
-use crate::domain::charm::{ChannelRow, CharmFacts};
+use crate::domain::charm::{ChannelRow, CharmFacts, followed};
 use crate::domain::{
     Channel, CharmName, Kind, Outside, Problem, Release, ReleaseName, ResourceName, Risk, Snapshot, Track,
 };
@@ -403,25 +403,21 @@ fn downgrade(
     Ok(())
 }
 
-/// Who follows a channel that is closed now is served a more trusted one of its track, or nothing.
+/// What followers of channels that are closed now are served until then.
 fn served_until_now(chosen: &[Chosen<'_>]) -> Vec<Outside> {
     let mut closed: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for one in chosen {
         if one.facts.rows_of(&one.to).next().is_some() {
             continue;
         }
-        let followed = Risk::ALL
-            .into_iter()
-            .filter(|risk| *risk < one.to.risk)
-            .rev()
-            .map(|risk| Channel::new(one.to.track.clone(), risk))
-            .find_map(|channel| {
+        let followed = followed(&one.facts.rows, &one.to)
+            .and_then(|channel| {
                 let row = one.facts.rows_of(&channel).next()?;
-                Some(format!("is served {channel} ({})", row.revision))
+                Some(format!("are served {channel} ({})", row.revision))
             })
-            .unwrap_or_else(|| "is served nothing".to_owned());
+            .unwrap_or_else(|| "are served nothing".to_owned());
         closed
-            .entry(format!("whoever follows {} now {followed}: it opens", one.to))
+            .entry(format!("followers of {} {followed} until now: it opens", one.to))
             .or_default()
             .push(one.charm.name.as_str());
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::evidence::{self, Published};
+use super::evidence::{self, Published, Standing};
 use crate::config::Workspace;
 use crate::config::workspace::{Select, Upstream};
 use crate::domain::release::newest_per_month;
@@ -71,17 +71,21 @@ pub fn queue(workspace: &Workspace, snapshot: &Snapshot, waiting: &[WaitingRun])
     let mut taken: Vec<&Release> = Vec::new();
     let mut conflict: Option<Problem> = None;
     for release in candidates {
-        let published = evidence::standing(workspace, snapshot, release).published;
+        let standing = evidence::standing(workspace, snapshot, release);
+        let published = standing.published;
         if published == Some(Published::Yes) {
             continue;
         }
+        let marked = markers.contains(&release.name);
         let reason = if holds.contains(&release.name) {
             Some(format!(
                 "held: published by name only, which lifts the hold: windlass publish {}",
                 release.name
             ))
+        } else if marked {
+            Some(taken_back(release, &standing))
         } else {
-            odd(snapshot, markers, &taken, release)
+            odd(workspace, snapshot, markers, &taken, release)
         };
         if let Some(reason) = reason {
             left_out.push(LeftOut {
@@ -133,8 +137,24 @@ fn withdrawn(upstream: &Upstream, snapshot: &Snapshot, markers: &BTreeSet<Releas
         .collect()
 }
 
+/// Why a release that was published before, and does not run everywhere now, is left to a person.
+fn taken_back(release: &Release, standing: &Standing) -> String {
+    let state = if standing.published == Some(Published::RolledBack) {
+        "rolled back"
+    } else {
+        "partly published"
+    };
+    let missing: Vec<&str> = standing.missing.iter().map(Outside::as_str).collect();
+    format!(
+        "{state}: its branch exists, but {}; published by name only: windlass publish {}",
+        missing.join("; "),
+        release.name
+    )
+}
+
 /// Why a release is published by name only, where it is.
 fn odd(
+    workspace: &Workspace,
     snapshot: &Snapshot,
     markers: &BTreeSet<ReleaseName>,
     taken: &[&Release],
@@ -152,8 +172,16 @@ fn odd(
     }
     let twins = evidence::twins(snapshot, release);
     if let Some(twin) = twins.iter().find(|twin| markers.contains(*twin)) {
+        let state = snapshot
+            .release(twin)
+            .and_then(|twin| evidence::standing(workspace, snapshot, twin).published);
+        let state = if state == Some(Published::RolledBack) {
+            "was rolled back"
+        } else {
+            "is published"
+        };
         return Some(format!(
-            "same-content: it names the same images as {twin}, which is published; {by_name}"
+            "same-content: it names the same images as {twin}, which {state}; {by_name}"
         ));
     }
     // By the time it would be its turn, that one has its marker.

@@ -8,7 +8,7 @@ mod tests;
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
-use crate::domain::charm::{CharmFacts, RevisionFacts};
+use crate::domain::charm::{CharmFacts, RevisionFacts, followed};
 use crate::domain::{Base, Channel, CharmName, Kind, Outside, Problem, ResourceName, Snapshot};
 
 use super::publish::{self, Part, channels, preflight};
@@ -268,9 +268,13 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
         StepId(format!("close/{charm}")),
     );
     if channel.branch.is_none() && step.skip_reason.is_none() {
-        warnings.push(Outside::new(format!(
-            "whoever follows {channel} is served the next more stable open channel of the track from then on"
-        )));
+        let text = match followed(&facts.rows, channel) {
+            Some(other) => format!("followers of {channel} are served {other} from then on"),
+            None => format!(
+                "followers of {channel} are served nothing from then on: no more stable channel of the track is open"
+            ),
+        };
+        warnings.push(Outside::new(text));
     }
     let mut plan = Plan::new(
         &workspace.name,

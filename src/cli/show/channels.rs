@@ -6,7 +6,7 @@ use super::{charm_names, nothing_seen, rows, serving, warn};
 use crate::cli::documents::Sources;
 use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
-use crate::domain::charm::ChannelRow;
+use crate::domain::charm::{ChannelRow, followed};
 use crate::domain::{CharmName, Problem, Snapshot};
 use crate::run::Session;
 
@@ -107,11 +107,7 @@ fn not_open(snapshot: &Snapshot, charm: &CharmName, open: &[&ChannelRow]) -> Vec
             if open.iter().any(|row| row.channel == channel) {
                 continue;
             }
-            // A channel without a release serves what the next more trusted risk serves.
-            let followed = Risk::ALL.into_iter().filter(|other| *other < risk).any(|other| {
-                open.iter()
-                    .any(|row| row.channel == Channel::new(track.clone(), other))
-            });
+            let followed = followed(snapshot.rows(charm), &channel).is_some();
             list.push(json!({
                 "charm": charm, "channel": channel, "base": null, "revision": null, "resources": [],
                 "status": if followed { "tracking" } else { "closed" },

@@ -8,7 +8,8 @@ use crate::cli::output::Output;
 use crate::cli::{Ending, tables};
 use crate::domain::ReleaseName;
 use crate::journal::RunId;
-use crate::plan::evidence::{self, Published};
+use crate::plan::evidence;
+use crate::plan::label::{Label, Labels};
 use crate::run::Session;
 
 /// Names of releases that stand in its line; of more their number.
@@ -29,25 +30,32 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
             None
         }
     };
-    let new: Vec<&ReleaseName> = snapshot
+    // What is called "new" in the console, and what was published and does not run everywhere now.
+    let labels = Labels::among(workspace, &snapshot);
+    let labelled: Vec<(&ReleaseName, Label)> = snapshot
         .releases
         .value
         .iter()
         .flatten()
-        .filter(|release| {
-            release.name.as_str() > workspace.upstream.as_ref().map_or("", |u| u.since.as_str())
+        .map(|release| {
+            let published = evidence::standing(workspace, &snapshot, release).published;
+            (&release.name, labels.of(release, published))
         })
-        .filter(|release| evidence::standing(workspace, &snapshot, release).published != Some(Published::Yes))
-        .filter(|release| evidence::twins(&snapshot, release).is_empty())
-        .map(|release| &release.name)
+        .filter(|(_, label)| matches!(label, Label::New | Label::Partly | Label::RolledBack))
         .collect();
+    let named = |wanted: &Label| -> Vec<&ReleaseName> {
+        let own = labelled.iter().filter(|(_, label)| label == wanted);
+        own.map(|(name, _)| *name).collect()
+    };
     let sources = upstream_sources(&snapshot).add("credential", &snapshot.credential);
     if output.json {
         let mut content = vec![(
             "status",
             json!({
                 "world": snapshot.world,
-                "unpublished": new,
+                "unpublished": labelled.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+                "partly": named(&Label::Partly),
+                "rolled_back": named(&Label::RolledBack),
                 "credential": snapshot.credential.value,
                 "github": snapshot.github.value,
                 "quota": snapshot.quota,
@@ -61,8 +69,12 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
     warn(&sources, output);
     output.answer(&format!("workspace {} on {}\n", workspace.name, snapshot.world));
     if let Some(releases) = &snapshot.releases.value {
-        let names: Vec<String> = new.iter().take(SHOWN).map(ToString::to_string).collect();
-        let more = match new.len().saturating_sub(SHOWN) {
+        let shown = labelled.iter().take(SHOWN).map(|(name, label)| match label {
+            Label::New => name.to_string(),
+            other => format!("{name} ({})", other.words()),
+        });
+        let names: Vec<String> = shown.collect();
+        let more = match labelled.len().saturating_sub(SHOWN) {
             0 => String::new(),
             count => format!(" and {count} more"),
         };

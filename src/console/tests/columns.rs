@@ -155,6 +155,7 @@ fn channels(size: (u16, u16)) -> Model {
         known: true,
         behind: false,
         more,
+        mixed: false,
     };
     let mut rows = model.panes.channels.rows().to_vec();
     let mut long = model.setting.workspace.charms[0].clone();

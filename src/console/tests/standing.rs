@@ -269,7 +269,7 @@ fn a_release_shows_what_its_standing_rests_on() {
     press(&mut model, Key::Enter);
     let text = screen(&model).0;
     for fact in [
-        "published   yes",
+        "published   partly: its branch is there, not every channel runs it",
         "branch      release-2023-12-05 is there in finos/bundle",
         "bundle      2023-12/edge r57 of finos-legend-bundle",
         "publish     done       just now by someone@here  20250201T120000Z-ab12",

@@ -230,8 +230,11 @@ fn the_picture_of_a_channel_tells_what_its_rows_tell() {
     press(&mut model, Key::Enter);
     press(&mut model, Key::End);
     let text = shown(&model);
-    assert!(text.contains("Changes that this journal and the store"), "{text}");
-    assert!(text.contains("says the store"), "{text}");
+    assert!(
+        text.contains("Changes known from the journal and the store"),
+        "{text}"
+    );
+    assert!(text.contains("outside windlass"), "{text}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub fn date(checks: &mut [Check], seen_at: DateTime<Utc>, now: DateTime<Utc>) {
     }
 }
 
-fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+pub fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let minutes = now.signed_duration_since(at).num_minutes();
     match minutes {
         // Also where a clock was set back.

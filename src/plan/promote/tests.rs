@@ -336,7 +336,7 @@ fn who_is_served_by_fallback_until_now_is_told() {
     assert!(
         says(
             &plan.warnings,
-            "whoever follows 2024-12/beta now is served 2024-12/stable (r50): it opens for finos-legend-engine-k8s"
+            "followers of 2024-12/beta are served 2024-12/stable (r50) until now: it opens for finos-legend-engine-k8s"
         ),
         "{:?}",
         plan.warnings

@@ -246,3 +246,22 @@ fn nothing_is_published_blind() {
     alone.bundle = None;
     assert_eq!(queue(&alone, &fine, &[]).unwrap_err().kind, Kind::Config);
 }
+
+#[test]
+fn a_release_that_was_taken_back_by_hand_is_left_to_a_person() {
+    let mut seen = snapshot(vec![release("2024-06-01", "2024-06-01", "a")], &["2024-06-01"]);
+    let now = seen.taken_at;
+    for charm in workspace().fed_charms() {
+        seen.served
+            .insert(charm.name.clone(), Observed::read(Vec::new(), now));
+    }
+    let queue = queue(&workspace(), &seen, &[]).unwrap();
+    assert_eq!(taken(&queue), <[&str; 0]>::default());
+    assert_eq!(left(&queue), [("2024-06-01", "rolled back")]);
+    assert!(
+        queue.left_out[0]
+            .reason
+            .as_str()
+            .ends_with("windlass publish 2024-06-01")
+    );
+}

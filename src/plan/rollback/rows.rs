@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::domain::{
     Base, Channel, ChannelChange, CharmName, Kind, Outside, Problem, RunId, Serving, Snapshot,
 };
+use crate::plan::row_changes::{happened, is_served};
 use crate::plan::{Moment, RolledBack};
 
 /// One row that a rollback is about.
@@ -68,18 +69,6 @@ fn now(snapshot: &Snapshot, (charm, channel, base): &Key) -> Option<Serving> {
     facts.row(channel, base.as_ref()).map(Serving::of)
 }
 
-/// True where a row that serves `seen` runs what `after` says. The store may have attached an
-/// optional resource that nobody named.
-fn runs(after: Option<&Serving>, seen: Option<&Serving>) -> bool {
-    match (after, seen) {
-        (None, None) => true,
-        (Some(after), Some(seen)) => {
-            after.revision == seen.revision && after.resources.iter().all(|one| seen.resources.contains(one))
-        }
-        _ => false,
-    }
-}
-
 /// The rows of a rollback, by charm, channel and base.
 pub fn of(snapshot: &Snapshot, of: &RolledBack) -> Result<Vec<Row>, Problem> {
     let known = settled(snapshot);
@@ -96,19 +85,9 @@ fn settled(snapshot: &Snapshot) -> BTreeMap<Key, Vec<(usize, &ChannelChange)>> {
         by_row.entry(key(change)).or_default().push((place, change));
     }
     for (key, changes) in &mut by_row {
-        // Backwards from now: what came after tells whether an uncertain change happened.
-        let mut next = now(snapshot, key);
-        let mut kept = Vec::new();
-        for (place, change) in changes.iter().rev() {
-            let not_done =
-                !change.certain && change.before == next && !runs(change.after.as_ref(), next.as_ref());
-            if !not_done {
-                kept.push((*place, *change));
-                next.clone_from(&change.before);
-            }
-        }
-        kept.reverse();
-        *changes = kept;
+        let all: Vec<&ChannelChange> = changes.iter().map(|(_, change)| *change).collect();
+        let done = happened(&all, now(snapshot, key));
+        changes.retain(|(_, change)| done.iter().any(|one| std::ptr::eq(*one, *change)));
     }
     by_row.retain(|_, changes| !changes.is_empty());
     by_row
@@ -123,8 +102,8 @@ fn row(
 ) -> Row {
     let now = now(snapshot, key);
     let (charm, channel, base) = key.clone();
-    let changed_since = now != then && !runs(seen, now.as_ref());
-    let by = if runs(last.after.as_ref(), now.as_ref()) {
+    let changed_since = now != then && !is_served(seen, now.as_ref());
+    let by = if is_served(last.after.as_ref(), now.as_ref()) {
         format!(
             "run {} of {} put it there",
             last.run,

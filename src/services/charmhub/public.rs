@@ -37,6 +37,17 @@ pub struct PublicMap {
     pub hashes: BTreeMap<(ResourceName, ResourceRevision), Digest>,
 }
 
+fn row_of(row: wire::PublicRow) -> Result<ChannelRow, Problem> {
+    let channel = row.channel;
+    Ok(ChannelRow {
+        channel: Channel::from_public(&channel.track, channel.risk, &channel.name)?,
+        base: channel.base,
+        revision: row.revision.revision,
+        resources: Vec::new(),
+        released_at: channel.released_at,
+    })
+}
+
 impl PublicStore {
     /// The API at `api`.
     pub const fn new(http: Http, api: Url) -> Self {
@@ -50,22 +61,8 @@ impl PublicStore {
         let what = format!("reading the public channels of {charm}");
         let answer = get(&self.http, &url, None, &what).await?;
         let info: wire::Info = json_of(&answer, &what, None)?;
-        let rows = info
-            .channel_map
-            .into_iter()
-            .map(|row| ChannelRow {
-                // The public name is short for `latest`; a third segment is a branch.
-                channel: Channel {
-                    track: row.channel.track,
-                    risk: row.channel.risk,
-                    branch: row.channel.name.split('/').nth(2).map(str::to_owned),
-                },
-                base: row.channel.base,
-                revision: row.revision.revision,
-                resources: Vec::new(),
-                released_at: row.channel.released_at,
-            })
-            .collect();
+        let rows = info.channel_map.into_iter().map(row_of).collect::<Result<_, _>>();
+        let rows = rows.map_err(|problem: Problem| problem.within(what))?;
         Ok(PublicMap {
             id: info.id,
             rows,

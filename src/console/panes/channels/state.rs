@@ -13,9 +13,9 @@ use crate::console::listing::Keyed;
 use crate::console::model::short_name;
 use crate::console::view::look::Tone;
 use crate::console::words;
-use crate::domain::charm::ChannelRow;
-use crate::domain::{CharmName, Outside, ReleaseName, Risk, Snapshot, Track};
-use crate::plan::evidence;
+use crate::domain::charm::{ChannelRow, followed};
+use crate::domain::{Channel, CharmName, Outside, Release, ReleaseName, ResourceName, Risk, Snapshot, Track};
+use crate::plan::evidence::{self, Published};
 
 /// What a channel runs, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Cell {
         behind: bool,
         /// More bases with other revisions.
         more: usize,
+        /// True where the bases run different images; `image` then names them all.
+        mixed: bool,
     },
 }
 
@@ -77,7 +79,7 @@ pub const FLOW: [Risk; 4] = [Risk::Edge, Risk::Candidate, Risk::Beta, Risk::Stab
 
 /// All rows: charms in the workspace's order, `latest` first, then the newest track.
 pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> {
-    let newest = newest_published(snapshot);
+    let newest = newest_published(workspace, snapshot, warm);
     let mut rows = Vec::new();
     for charm in &workspace.charms {
         let mut groups: BTreeMap<(Track, Option<String>), Vec<&ChannelRow>> = BTreeMap::new();
@@ -86,6 +88,14 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
                 .entry((row.channel.track.clone(), row.channel.branch.clone()))
                 .or_default()
                 .push(row);
+        }
+        // A track whose channels are all closed stays listed.
+        let facts = snapshot
+            .charms
+            .get(&charm.name)
+            .and_then(|facts| facts.value.as_ref());
+        for track in facts.iter().flat_map(|facts| &facts.tracks) {
+            groups.entry((track.clone(), None)).or_default();
         }
         let mut groups: Vec<_> = groups.into_iter().collect();
         groups.sort_by(|((a, x), _), ((b, y), _)| {
@@ -114,15 +124,24 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
     rows
 }
 
-fn newest_published(snapshot: &Snapshot) -> Option<&ReleaseName> {
+/// The newest release that channels are compared with: published, and not rolled back since.
+/// Without `warm` the markers alone decide, which costs no time.
+fn newest_published<'a>(
+    workspace: &Workspace,
+    snapshot: &'a Snapshot,
+    warm: bool,
+) -> Option<&'a ReleaseName> {
     let markers = snapshot.markers.value.as_ref()?;
-    snapshot
+    let mut marked = snapshot
         .releases
         .value
         .iter()
         .flatten()
-        .map(|release| &release.name)
-        .find(|name| markers.contains(*name))
+        .filter(|release| markers.contains(&release.name));
+    let runs = |release: &&Release| {
+        !warm || evidence::standing(workspace, snapshot, release).published != Some(Published::RolledBack)
+    };
+    marked.find(runs).map(|release| &release.name)
 }
 
 fn cell(
@@ -139,17 +158,20 @@ fn cell(
     let mut image = None;
     let mut known = false;
     let mut behind = false;
+    let mut mixed = false;
     if warm && let Some((resource, key)) = charm.fed().next() {
         let releases = evidence::releases_in_row(workspace, snapshot, charm, resource, row);
         known = !releases.is_empty();
-        image = releases
-            .first()
-            .and_then(|name| snapshot.release(name)?.images.get(key))
-            .map(|tag| Outside::new(tag).to_string())
-            .or_else(|| {
-                let behind = snapshot.image_behind(&charm.name, resource, row.resource(resource)?)?;
-                Some(behind.digest.short())
-            });
+        image = image_words(workspace, snapshot, charm, (resource, key), row);
+        mixed = evidence::has_mixed_bases(snapshot, &charm.name, &row.channel);
+        if mixed {
+            let mut all: Vec<String> = image.into_iter().collect();
+            for other in rows {
+                let words = image_words(workspace, snapshot, charm, (resource, key), other);
+                all.extend(words.filter(|words| !all.contains(words)));
+            }
+            image = Some(all.join(" | "));
+        }
         behind = known
             && row.channel.risk == Risk::Edge
             && row.channel.track == Track::latest()
@@ -163,7 +185,26 @@ fn cell(
         known,
         behind,
         more: others,
+        mixed,
     }
+}
+
+/// The image of a row: the tag that a release names, else digits of its digest.
+fn image_words(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    charm: &Charm,
+    (resource, key): (&ResourceName, &str),
+    row: &ChannelRow,
+) -> Option<String> {
+    let releases = evidence::releases_in_row(workspace, snapshot, charm, resource, row);
+    let tag = releases
+        .first()
+        .and_then(|name| snapshot.release(name)?.images.get(key));
+    tag.map(|tag| Outside::new(tag).to_string()).or_else(|| {
+        let behind = snapshot.image_behind(&charm.name, resource, row.resource(resource)?)?;
+        Some(behind.digest.short())
+    })
 }
 
 /// True where every release that names the image is older than the newest published one.
@@ -175,6 +216,35 @@ fn is_behind(snapshot: &Snapshot, releases: &[ReleaseName], newest: &ReleaseName
     releases
         .iter()
         .all(|name| made(name).is_some_and(|own| own < newest))
+}
+
+/// The channels of a row that serve nothing of their own, with what their followers are served.
+fn closed(snapshot: &Snapshot, row: &Row) -> Vec<Line> {
+    if snapshot.rows_read_at(&row.charm).is_none() {
+        return Vec::new();
+    }
+    let rows = snapshot.rows(&row.charm);
+    let mut lines = Vec::new();
+    for risk in FLOW {
+        let channel = Channel {
+            track: row.track.clone(),
+            risk,
+            branch: row.branch.clone(),
+        };
+        // A branch is of one risk only.
+        if row.branch.is_some() || rows.iter().any(|one| one.channel == channel) {
+            continue;
+        }
+        let text = match followed(rows, &channel) {
+            Some(other) => format!("closed: followers are served {other}"),
+            None => "closed".to_owned(),
+        };
+        lines.push(Line::of(&channel.to_string(), text, Tone::Dim));
+    }
+    if !lines.is_empty() {
+        lines.push(Line::blank());
+    }
+    lines
 }
 
 /// Everything known of the channels of a row.
@@ -240,5 +310,6 @@ pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateT
         }
         lines.push(Line::blank());
     }
+    lines.extend(closed(snapshot, row));
     lines
 }

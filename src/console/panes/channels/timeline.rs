@@ -1,86 +1,57 @@
-//! What is known of how the channels of a row changed: a lane a risk on one axis of time, and the
-//! changes in words.
-//!
-//! Owns the joining of what runs of the journal did with what the store says of now. What neither
-//! tells is not drawn. Must not look anything up.
+//! How the channels of a row changed: a lane a risk and base on one axis of time, and the changes in
+//! words.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{FLOW, Row};
 use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::words;
-use crate::domain::{CharmRevision, Outside, Risk, Snapshot};
-use crate::journal::{RunId, RunRecord};
+use crate::domain::{Base, ChannelChange, Risk, Serving, Snapshot};
+use crate::journal::RunRecord;
+use crate::plan::row_changes::{ChangedAt, ChangedBy, RowChange, row_changes};
 
-/// Changes told in words.
-const TOLD: usize = 8;
+/// Changes listed in words.
+const LISTED: usize = 8;
 /// Columns of a lane at most.
 const WIDEST: usize = 64;
 
-/// Who knows of a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Knows {
-    /// A run of this journal made it.
-    Run(RunId, Outside),
-    /// The store says since when the channel has what it has.
-    Store,
-}
-
-/// A change of a channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Change {
-    at: DateTime<Utc>,
+/// One channel for one base, with its changes, oldest first.
+struct Lane {
     risk: Risk,
-    /// What it served from then on; `None` where it was closed.
-    after: Option<CharmRevision>,
-    certain: bool,
-    knows: Knows,
+    base: Option<Base>,
+    changes: Vec<RowChange>,
 }
 
-/// What is known, oldest first.
-fn changes(snapshot: &Snapshot, runs: &[RunRecord], row: &Row) -> Vec<Change> {
+impl Lane {
+    /// Its name: the risk, and the base where the channels of the row have several.
+    fn name(&self, several_bases: bool) -> String {
+        match &self.base {
+            Some(base) if several_bases => format!("{} {}", self.risk, base.short()),
+            _ => self.risk.to_string(),
+        }
+    }
+}
+
+/// The lanes of `row` in the order of its cells.
+fn lanes(snapshot: &Snapshot, runs: &[RunRecord], row: &Row) -> Vec<Lane> {
     let own = |channel: &crate::domain::Channel| channel.track == row.track && channel.branch == row.branch;
-    let mut found: Vec<Change> = Vec::new();
-    for change in runs.iter().flat_map(RunRecord::channel_changes) {
-        if change.charm != row.charm || !own(&change.channel) {
-            continue;
-        }
-        let one = Change {
-            at: change.at,
-            risk: change.channel.risk,
-            after: change.after.map(|serving| serving.revision),
-            certain: change.certain,
-            knows: Knows::Run(change.run, change.actor),
-        };
-        // A run changes every base of a channel; that is one change of the channel.
-        let same =
-            |known: &Change| (&known.knows, known.risk, known.after) == (&one.knows, one.risk, one.after);
-        if !found.iter().any(same) {
-            found.push(one);
-        }
-    }
-    for channel_row in snapshot.rows(&row.charm).iter().filter(|r| own(&r.channel)) {
-        let Some(at) = channel_row.released_at else {
-            continue;
-        };
-        let (risk, after) = (channel_row.channel.risk, Some(channel_row.revision));
-        // Our own release, as the store dates it.
-        let known = found.iter().any(|change| {
-            (change.risk, change.after) == (risk, after) && (change.at - at).abs() < TimeDelta::hours(1)
-        });
-        if !known {
-            found.push(Change {
-                at,
-                risk,
-                after,
-                certain: true,
-                knows: Knows::Store,
-            });
-        }
-    }
-    found.sort_by_key(|change| (change.at, change.after));
-    found
+    let of_row = |change: &ChannelChange| change.charm == row.charm && own(&change.channel);
+    let mut changes: Vec<ChannelChange> = runs.iter().flat_map(RunRecord::channel_changes).collect();
+    changes.retain(of_row);
+    let mut rows = snapshot.rows(&row.charm).to_vec();
+    rows.retain(|one| own(&one.channel));
+    let mut lanes: Vec<Lane> = row_changes(&changes, &rows, snapshot.rows_read_at(&row.charm))
+        .into_iter()
+        .map(|((channel, base), changes)| Lane {
+            risk: channel.risk,
+            base,
+            changes,
+        })
+        .collect();
+    let place = |risk| FLOW.iter().position(|one| *one == risk);
+    lanes.sort_by(|a, b| (place(a.risk), &a.base).cmp(&(place(b.risk), &b.base)));
+    lanes
 }
 
 /// The lanes and the changes of the channels of `row`; nothing where no change is known. `room` is
@@ -93,47 +64,67 @@ pub fn lines(
     room: usize,
     now: DateTime<Utc>,
 ) -> Vec<Line> {
-    let changes = changes(snapshot, runs, row);
-    let Some(first) = changes.first().map(|change| change.at) else {
+    let lanes = lanes(snapshot, runs, row);
+    let all = || lanes.iter().flat_map(|lane| &lane.changes);
+    let Some(first) = all().map(|change| change.at.time()).min() else {
         return Vec::new();
     };
-    let mut lines = vec![Line::heading("Changes that this journal and the store tell of")];
-    let label = Line::of("", "", Tone::Dim).label;
-    let columns = room.saturating_sub(words::width(&label)).min(WIDEST);
+    let several_bases = lanes.iter().any(|lane| lane.base != lanes[0].base);
+    let mut lines = vec![Line::heading("Changes known from the journal and the store")];
+    let label = |name: &str| Line::of(name, "", Tone::Dim).label;
+    let widest = lanes
+        .iter()
+        .map(|lane| words::width(&label(&lane.name(several_bases))));
+    let columns = room.saturating_sub(widest.max().unwrap_or_default()).min(WIDEST);
     if columns >= 16 {
-        for risk in FLOW {
-            let own: Vec<&Change> = changes.iter().filter(|change| change.risk == risk).collect();
-            if !own.is_empty() {
-                let lane = lane(look, &own, first, now, columns);
-                lines.push(Line::of(risk.as_str(), lane, Tone::Plain));
-            }
+        let width = lanes.iter().map(|lane| words::width(&lane.name(several_bases)));
+        let width = width.max().unwrap_or_default();
+        for lane in &lanes {
+            let drawn = draw(look, &lane.changes, first, now, columns);
+            let name = words::pad(&lane.name(several_bases), width);
+            lines.push(Line::of(&name, drawn, Tone::Plain));
         }
         let since = words::day(first);
         let scale = format!("{since}{:>1$}", "now", columns - words::width(&since));
-        lines.push(Line::of("", scale, Tone::Dim));
+        lines.push(Line::of(&words::pad("", width), scale, Tone::Dim));
     }
-    for change in changes.iter().rev().take(TOLD) {
-        lines.push(told(look, change, now));
+    let mut listed: Vec<(&Lane, &RowChange)> = lanes
+        .iter()
+        .flat_map(|lane| lane.changes.iter().map(move |change| (lane, change)))
+        .collect();
+    // Stable: of one moment, and of one lane, the order stays.
+    listed.sort_by_key(|(_, change)| change.at.time());
+    for (lane, change) in listed.iter().rev().take(LISTED) {
+        lines.push(sentence(look, &lane.name(several_bases), change, now));
     }
-    if changes.len() > TOLD {
-        let text = format!("and {} before", changes.len() - TOLD);
+    if listed.len() > LISTED {
+        let text = format!("and {} before", listed.len() - LISTED);
         lines.push(Line::text(text, Tone::Dim));
     }
     lines
 }
 
-fn revision_words(look: &Look, change: &Change) -> String {
+/// The pair of charm revision and resource revisions in as few columns as it takes: `r50/32`.
+fn pair(serving: &Serving) -> String {
+    let mut text = serving.revision.to_string();
+    for (_, revision) in &serving.resources {
+        text.push_str(&format!("/{}", revision.0));
+    }
+    text
+}
+
+fn change_words(look: &Look, change: &RowChange) -> String {
     let doubt = if change.certain { "" } else { "?" };
-    match change.after {
-        Some(revision) => format!("{revision}{doubt}"),
+    match &change.after {
+        Some(serving) => format!("{}{doubt}", pair(serving)),
         None => format!("{}{doubt}", look.glyph(Glyph::Stopped)),
     }
 }
 
 /// One lane: what a channel served from when on, as long as there is room to say it.
-fn lane(
+fn draw(
     look: &Look,
-    changes: &[&Change],
+    changes: &[RowChange],
     first: DateTime<Utc>,
     now: DateTime<Utc>,
     columns: usize,
@@ -150,29 +141,24 @@ fn lane(
         let fill = if change.after.is_some() { served } else { nothing };
         cells
             .iter_mut()
-            .skip(place(change.at))
+            .skip(place(change.at.time()))
             .for_each(|cell| *cell = fill);
     }
     let mut free = 0;
     for (number, change) in changes.iter().enumerate() {
-        let others = changes.iter().filter(|other| other.at == change.at).count() - 1;
         let after = changes.get(number + 1);
-        // What bases got at one moment is one change, named by the newest of them; and of what
-        // falls into one cell the last counts.
-        if after.is_some_and(|next| place(next.at) == place(change.at)) {
+        // Of what falls into one cell the last counts.
+        if after.is_some_and(|next| place(next.at.time()) == place(change.at.time())) {
             continue;
         }
-        let mut text = revision_words(look, change);
-        if others > 0 {
-            text.push_str(&format!("+{others}"));
-        }
+        let text = change_words(look, change);
         let wide = words::width(&text);
-        let at = place(change.at).min(columns.saturating_sub(wide));
+        let at = place(change.at.time()).min(columns.saturating_sub(wide));
         // The next change keeps its place: of two that are close the newer one is named.
-        let next = after.map(|next| place(next.at));
+        let next = after.map(|next| place(next.at.time()));
         let crowded = next.is_some_and(|next| next.min(columns.saturating_sub(2)) < at + wide + 1);
         let (text, at) = if at < free || crowded {
-            (look.glyph(Glyph::Known).to_owned(), place(change.at))
+            (look.glyph(Glyph::Known).to_owned(), place(change.at.time()))
         } else {
             (text, at)
         };
@@ -187,9 +173,9 @@ fn lane(
     cells.into_iter().collect()
 }
 
-fn told(look: &Look, change: &Change, now: DateTime<Utc>) -> Line {
-    let what = match change.after {
-        Some(revision) => format!("{} {revision}", look.glyph(Glyph::Arrow)),
+fn sentence(look: &Look, name: &str, change: &RowChange, now: DateTime<Utc>) -> Line {
+    let what = match &change.after {
+        Some(serving) => format!("{} {serving}", look.glyph(Glyph::Arrow)),
         None => "closed".to_owned(),
     };
     let doubt = if change.certain {
@@ -197,22 +183,32 @@ fn told(look: &Look, change: &Change, now: DateTime<Utc>) -> Line {
     } else {
         " (perhaps: the answer was lost)"
     };
-    let who = match &change.knows {
-        Knows::Run(run, actor) => format!("by {actor}, run {run}"),
-        Knows::Store => "says the store".to_owned(),
+    let by = match &change.by {
+        ChangedBy::Run(run, actor) => format!("by {actor}, run {run}"),
+        ChangedBy::OutsideWindlass => "changed outside windlass".to_owned(),
+    };
+    let (when, at) = match change.at {
+        ChangedAt::At(at) => ("", at),
+        ChangedAt::By(at) => ("not later than ", at),
     };
     let text = format!(
-        "{what}  {} UTC ({}) {who}{doubt}",
-        words::minute(change.at),
-        words::age(now, change.at)
+        "{what}  {when}{} UTC ({}) {by}{doubt}",
+        words::minute(at),
+        words::age(now, at)
     );
-    let tone = if change.certain { Tone::Plain } else { Tone::Warn };
-    Line::of(change.risk.as_str(), text, tone)
+    let tone = match (&change.by, change.certain) {
+        (ChangedBy::Run(..), true) => Tone::Plain,
+        _ => Tone::Warn,
+    };
+    Line::of(name, text, tone)
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
+    use crate::domain::{CharmRevision, Outside, ResourceRevision, RunId};
 
     const ASCII: Look = Look {
         unicode: false,
@@ -223,26 +219,38 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::days(days)
     }
 
-    fn change(days: i64, after: Option<u64>) -> Change {
-        Change {
-            at: at(days),
-            risk: Risk::Edge,
-            after: after.map(CharmRevision),
+    fn change(days: i64, after: Option<u64>) -> RowChange {
+        RowChange {
+            at: ChangedAt::At(at(days)),
+            after: after.map(|revision| Serving {
+                revision: CharmRevision(revision),
+                resources: Vec::new(),
+            }),
             certain: true,
-            knows: Knows::Store,
+            by: ChangedBy::Run(RunId("1".to_owned()), Outside::new("ann")),
         }
     }
 
-    fn drawn(changes: &[Change], columns: usize) -> String {
-        let all: Vec<&Change> = changes.iter().collect();
-        lane(&ASCII, &all, at(0), at(100), columns)
+    fn drawn(changes: &[RowChange], columns: usize) -> String {
+        draw(&ASCII, changes, at(0), at(100), columns)
     }
 
     #[test]
-    fn a_lane_says_what_was_served_from_when_on() {
+    fn a_lane_shows_what_was_served_from_when_on() {
         let lane = drawn(&[change(0, Some(1)), change(50, Some(2)), change(90, None)], 41);
         assert_eq!(lane, "r1------------------r2--------------#....");
         assert_eq!(drawn(&[change(50, Some(7))], 21), "..........r7---------");
+    }
+
+    #[test]
+    fn a_lane_names_the_image_too() {
+        let mut before = change(0, Some(50));
+        let image = |number| vec![("engine-image".parse().unwrap(), ResourceRevision(number))];
+        before.after.as_mut().unwrap().resources = image(31);
+        let mut after = before.clone();
+        after.at = ChangedAt::At(at(50));
+        after.after.as_mut().unwrap().resources = image(32);
+        assert_eq!(drawn(&[before, after], 21), "r50/31----r50/32-----");
     }
 
     #[test]
@@ -258,17 +266,30 @@ mod tests {
         );
         assert_eq!(lane, "r1----------------*-r11------------------");
         assert_eq!(drawn(&[change(100, Some(12))], 16), ".............r12");
-        assert_eq!(
-            drawn(&[change(50, Some(49)), change(50, Some(50))], 21),
-            "..........r50+1------"
-        );
     }
 
     #[test]
     fn what_may_not_have_happened_is_marked() {
         let mut doubtful = change(0, Some(3));
         doubtful.certain = false;
-        assert!(drawn(&[doubtful.clone()], 20).starts_with("r3?"));
-        assert!(told(&ASCII, &doubtful, at(1)).text.contains("perhaps"));
+        assert!(drawn(std::slice::from_ref(&doubtful), 20).starts_with("r3?"));
+        assert!(
+            sentence(&ASCII, "edge", &doubtful, at(1))
+                .text
+                .contains("perhaps")
+        );
+    }
+
+    #[test]
+    fn a_change_by_another_tool_is_called_that() {
+        let mut other = change(0, None);
+        other.by = ChangedBy::OutsideWindlass;
+        other.at = ChangedAt::By(at(0));
+        let text = sentence(&ASCII, "edge", &other, at(1)).text;
+        assert!(
+            text.starts_with("closed  not later than 1970-01-01 00:00 UTC"),
+            "{text}"
+        );
+        assert!(text.ends_with("changed outside windlass"), "{text}");
     }
 }

@@ -147,16 +147,20 @@ fn cell_pieces(look: &Look, cell: &Cell, columns: usize) -> Vec<Piece> {
         known,
         behind,
         more,
+        mixed,
     } = cell
     else {
         return vec![Piece::new(look.glyph(Glyph::Nothing), Tone::Dim)];
     };
     let (short, tone) = match (known, behind) {
+        _ if *mixed => (format!(" {}", look.glyph(Glyph::Warning)), Tone::Warn),
         (_, true) => (format!(" {}", look.glyph(Glyph::Warning)), Tone::Warn),
         (true, false) => (format!(" {}", look.glyph(Glyph::Done)), Tone::Good),
         (false, false) => (String::new(), Tone::Plain),
     };
-    let long = if *behind {
+    let long = if *mixed {
+        format!("{short} mixed")
+    } else if *behind {
         format!("{short} behind")
     } else {
         short.clone()

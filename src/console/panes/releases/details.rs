@@ -37,7 +37,7 @@ pub fn details(
         |at| format!("{} UTC ({})", words::minute(at), words::age(now, at)),
     );
     let mut lines = vec![
-        Line::of("published", published(row), row.label.tone()),
+        Line::of("published", published(snapshot, row), row.label.tone()),
         Line::of("made", made, Tone::Plain),
     ];
     lines.extend(waited);
@@ -58,9 +58,13 @@ pub fn details(
     lines
 }
 
-fn published(row: &Row) -> String {
+fn published(snapshot: &Snapshot, row: &Row) -> String {
+    let markers = snapshot.markers.value.as_ref();
+    let marked = markers.is_some_and(|markers| markers.contains(&row.name));
     let word = match row.published {
         Some(Published::Yes) => "yes",
+        Some(Published::Partly) if marked => "partly: its branch is there, not every channel runs it",
+        Some(Published::RolledBack) => "rolled back: its branch is there, no channel runs it",
         Some(Published::Partly) => "partly: channels run it, its branch is not there",
         Some(Published::No) => "no",
         None => "cannot be told: the branches could not be read",
@@ -71,7 +75,7 @@ fn published(row: &Row) -> String {
         Label::Passed => ", the rule takes another release of its month".to_owned(),
         Label::Withdrawn => "; withdrawn upstream".to_owned(),
         Label::Phantom => ", but upstream has no such release".to_owned(),
-        Label::Published | Label::Partly | Label::Unknown => String::new(),
+        Label::Published | Label::Partly | Label::RolledBack | Label::Unknown => String::new(),
     };
     format!("{word}{more}")
 }

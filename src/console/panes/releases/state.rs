@@ -20,7 +20,7 @@ impl Label {
         match self {
             Self::New => Tone::Accent,
             Self::Published => Tone::Good,
-            Self::Partly | Self::Unknown | Self::Withdrawn | Self::Phantom => Tone::Warn,
+            Self::Partly | Self::RolledBack | Self::Unknown | Self::Withdrawn | Self::Phantom => Tone::Warn,
             Self::Twin(_) | Self::Passed => Tone::Dim,
         }
     }
@@ -140,6 +140,10 @@ fn row(given: &Given<'_>, release: &Release, warm: bool) -> Row {
         (published, release.misdated().into_iter().collect())
     };
     let label = given.labels.of(release, published);
+    // These labels say themselves that marker and channels disagree.
+    let is_said = |kind| kind == WarningKind::Evidence && matches!(label, Label::Partly | Label::RolledBack);
+    let odd = warnings.iter().filter(|warning| !is_said(warning.kind));
+    let oddity = odd.filter_map(|warning| oddity(warning.kind)).next();
     Row {
         name: release.name.clone(),
         label,
@@ -154,7 +158,7 @@ fn row(given: &Given<'_>, release: &Release, warm: bool) -> Row {
                     .map_or_else(|| "-".to_owned(), |tag| Outside::new(tag).to_string())
             })
             .collect(),
-        oddity: warnings.iter().find_map(|w| oddity(w.kind)),
+        oddity,
         warnings: warnings.into_iter().map(|w| w.text).collect(),
         held: held(snapshot, &release.name),
         published,

@@ -8,10 +8,187 @@ fn of(snapshot: &Snapshot, name: &str) -> Option<Published> {
     standing(&workspace(), snapshot, release).published
 }
 
+/// Changes the rows of `name` on the track of 2024-12-01.
+fn on_track(snapshot: &mut Snapshot, name: &str, change: impl FnOnce(&mut Vec<ChannelRow>)) {
+    let facts = facts(snapshot, name);
+    let (mut own, others) = std::mem::take(&mut facts.rows)
+        .into_iter()
+        .partition(|row| row.channel.track.as_str() == "2024-12");
+    change(&mut own);
+    facts.rows = others;
+    facts.rows.append(&mut own);
+}
+
+/// The image behind revision 8 of the resource of every charm is that of 2025-01-27.
+fn other_images(snapshot: &mut Snapshot) {
+    for (name, resource, reference) in [
+        (ENGINE, "engine-image", "docker.io/finos/legend-engine-server:e2"),
+        (SDLC, "sdlc-image", "docker.io/finos/legend-sdlc-server:s2"),
+        (STUDIO, "studio-image", "docker.io/finos/legend-studio:u2"),
+    ] {
+        let upstream = image(reference);
+        let behind = ImageBehind {
+            digest: upstream.digest,
+            config_digests: upstream.config_digests().collect(),
+        };
+        let key = Snapshot::behind_key(&charm(name), &resource.parse().unwrap(), ResourceRevision(8));
+        snapshot.behind.insert(key, Observed::read(behind, now()));
+    }
+}
+
+const SDLC: &str = "finos-legend-sdlc-k8s";
+const STUDIO: &str = "finos-legend-studio-k8s";
+const FED: [&str; 3] = [ENGINE, SDLC, STUDIO];
+
+/// What `change` makes of the release 2024-12-01, which runs everywhere and has its marker.
+fn after(change: impl FnOnce(&mut Snapshot)) -> (Option<Published>, String) {
+    let mut snapshot = snapshot();
+    other_images(&mut snapshot);
+    change(&mut snapshot);
+    let release = snapshot.release(&"2024-12-01".parse().unwrap()).unwrap();
+    let standing = standing(&workspace(), &snapshot, release);
+    let warnings: Vec<&str> = standing.warnings.iter().map(|one| one.text.as_str()).collect();
+    (standing.published, warnings.join(" "))
+}
+
+fn serve_other_image(row: &mut ChannelRow) {
+    for attached in &mut row.resources {
+        attached.revision = Some(ResourceRevision(8));
+    }
+}
+
 #[test]
-fn the_marker_alone_says_yes() {
-    assert_eq!(of(&snapshot(), "2024-12-01"), Some(Published::Yes));
+fn marker_and_channels_together_say_what_is_published() {
+    let no_marker = |snapshot: &mut Snapshot| {
+        snapshot.markers = Observed::read(std::collections::BTreeSet::new(), now());
+    };
+    let unmarked = |change: fn(&mut Snapshot)| {
+        after(|snapshot| {
+            no_marker(snapshot);
+            change(snapshot);
+        })
+    };
+    let close_all = |snapshot: &mut Snapshot| {
+        for name in FED {
+            on_track(snapshot, name, Vec::clear);
+        }
+    };
+    let (engine, latest) = (
+        "finos-legend-engine-k8s",
+        "branch release-2024-12-01 exists, but ",
+    );
+    for (situation, (published, warning), wanted, said) in [
+        ("all run it", after(|_| ()), Published::Yes, String::new()),
+        (
+            "one charm is closed",
+            after(|snapshot| on_track(snapshot, ENGINE, Vec::clear)),
+            Published::Partly,
+            format!("{latest}{engine} 2024-12/edge is closed"),
+        ),
+        (
+            "one charm runs another image with the same charm revision",
+            after(|snapshot| {
+                on_track(snapshot, ENGINE, |rows| {
+                    rows.iter_mut().for_each(serve_other_image)
+                })
+            }),
+            Published::Partly,
+            format!(
+                "{latest}{engine} 2024-12/edge runs r50 + engine-image r8, the image of 2025-01-27 on ubuntu 20.04 amd64"
+            ),
+        ),
+        (
+            "one base of a charm runs another image",
+            after(|snapshot| {
+                on_track(snapshot, ENGINE, |rows| {
+                    let mut other = rows[0].clone();
+                    other.base = Some(base("22.04"));
+                    other.revision = CharmRevision(49);
+                    serve_other_image(&mut other);
+                    rows.push(other);
+                });
+            }),
+            Published::Partly,
+            format!(
+                "{latest}{engine} 2024-12/edge runs r49 + engine-image r8, the image of 2025-01-27 on ubuntu 22.04 amd64"
+            ),
+        ),
+        (
+            "every charm is closed",
+            after(close_all),
+            Published::RolledBack,
+            format!(
+                "{latest}no channel of track 2024-12 runs an image of 2024-12-01: it was rolled back or closed \
+                 ({engine} 2024-12/edge is closed; finos-legend-sdlc-k8s 2024-12/edge is closed; \
+                 finos-legend-studio-k8s 2024-12/edge is closed)"
+            ),
+        ),
+        (
+            "some run it without a marker",
+            unmarked(|_| ()),
+            Published::Partly,
+            String::new(),
+        ),
+        (
+            "neither",
+            after(|snapshot| {
+                no_marker(snapshot);
+                close_all(snapshot);
+            }),
+            Published::No,
+            String::new(),
+        ),
+    ] {
+        assert_eq!(published, Some(wanted), "{situation}");
+        assert_eq!(warning, said, "{situation}");
+    }
     assert_eq!(of(&snapshot(), "2025-01-27"), Some(Published::No));
+}
+
+#[test]
+fn what_cannot_be_checked_does_not_contradict_the_marker() {
+    let (published, warning) = after(|snapshot| snapshot.behind.clear());
+    assert_eq!((published, warning.as_str()), (Some(Published::Yes), ""));
+    let (published, _) = after(|snapshot| {
+        snapshot.charms.clear();
+        snapshot.served.clear();
+    });
+    assert_eq!(published, Some(Published::Yes));
+}
+
+#[test]
+fn a_later_release_of_the_month_is_no_rollback() {
+    let mut snapshot = snapshot();
+    let mut list = snapshot.releases.value.clone().unwrap();
+    list.push(release("2024-12-20", "2024-12-20", "2"));
+    snapshot.releases = Observed::read(list, now());
+    snapshot.markers = Observed::read(
+        ["2024-12-01".parse().unwrap(), "2024-12-20".parse().unwrap()].into(),
+        now(),
+    );
+    assert_eq!(
+        of(&snapshot, "2024-12-20"),
+        Some(Published::RolledBack),
+        "the earlier one runs"
+    );
+    other_images(&mut snapshot);
+    for name in FED {
+        on_track(&mut snapshot, name, |rows| {
+            rows.iter_mut().for_each(serve_other_image)
+        });
+    }
+    assert_eq!(of(&snapshot, "2024-12-20"), Some(Published::Yes));
+    let earlier = snapshot.release(&"2024-12-01".parse().unwrap()).unwrap();
+    let standing = standing(&workspace(), &snapshot, earlier);
+    assert_eq!(standing.published, Some(Published::Yes));
+    assert_eq!(standing.warnings, []);
+    let replaced = "finos-legend-engine-k8s runs 2024-12-20 on track 2024-12 on ubuntu 20.04 amd64, \
+                    a later release of the month";
+    assert!(
+        standing.evidence.iter().any(|one| one.as_str() == replaced),
+        "{:?}",
+        standing.evidence
+    );
 }
 
 #[test]
@@ -78,7 +255,7 @@ fn a_marker_whose_edge_was_taken_back_is_warned_of() {
     assert_eq!(
         of(&snapshot, "2024-12-01"),
         Some(Published::Yes),
-        "the marker still decides"
+        "it runs on its track, promoted"
     );
 }
 

@@ -1,0 +1,50 @@
+//! Releases whose marker branch and channels disagree.
+
+use chrono::{DateTime, Utc};
+
+use super::offline::age;
+use super::{Check, Standing};
+use crate::config::Workspace;
+use crate::domain::Snapshot;
+use crate::plan::evidence::{self, Published};
+
+/// Checks every marked release against what the channels were last seen to run. A release that is
+/// held was taken back on purpose.
+pub fn releases(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, all: &mut Vec<Check>) {
+    let (Some(markers), Some(releases)) = (&snapshot.markers.value, &snapshot.releases.value) else {
+        return;
+    };
+    let holds = snapshot.holds.value.as_ref();
+    let when = snapshot
+        .markers
+        .read_at
+        .map_or_else(String::new, |at| format!(" (seen {})", age(at, now)));
+    let mut disagree = false;
+    for release in releases.iter().filter(|release| markers.contains(&release.name)) {
+        if holds.is_some_and(|holds| holds.contains(&release.name)) {
+            continue;
+        }
+        let standing = evidence::standing(workspace, snapshot, release);
+        if standing.published == Some(Published::Yes) {
+            continue;
+        }
+        disagree = true;
+        let text: Vec<&str> = standing
+            .warnings
+            .iter()
+            .map(|warning| warning.text.as_str())
+            .collect();
+        all.push(Check::bad(
+            format!("published {}", release.name),
+            Standing::Warning,
+            format!("{}{when}", text.join("; ")),
+            format!("windlass publish {0}, or windlass hold {0}", release.name),
+        ));
+    }
+    if !disagree {
+        all.push(Check::ok(
+            "published",
+            format!("the channels run what the marker branches say{when}"),
+        ));
+    }
+}

@@ -1,0 +1,128 @@
+//! Channels over the wire: a branch of `latest`, and what is published after a channel was closed or a
+//! run rolled back, on the demo environment.
+
+#![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
+
+mod common;
+
+use common::Client;
+use serde_json::Value;
+
+const STUDIO: &str = "finos-legend-studio-k8s";
+const ENGINE: &str = "finos-legend-engine-k8s";
+
+/// The channels of `charm` that serve `revision`.
+fn serving(client: &Client, charm: &str, revision: u64) -> Vec<String> {
+    let document = client.run(&["channels", "--json"]).with(0).json();
+    let rows = document["channels"].as_array().unwrap();
+    let own = rows
+        .iter()
+        .filter(|row| row["charm"] == charm && row["revision"] == revision);
+    own.map(|row| row["channel"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_to_a_branch_of_latest_becomes_visible_as_that_branch() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = common::world(dir.path(), "").await;
+    let client = Client::new(&world, dir.path());
+    for channel in ["edge/fix", "2023-12/edge/fix"] {
+        let command = [
+            "release",
+            STUDIO,
+            "--revision",
+            "26",
+            "--channel",
+            channel,
+            "--resource",
+            "studio-image:22",
+            "--yes",
+            "--json",
+        ];
+        let run = client.run(&command).with(0).json();
+        assert_eq!(run["run"]["outcome"], "done");
+    }
+    let mut found = serving(&client, STUDIO, 26);
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "2022-05/edge",
+            "2023-12/edge/fix",
+            "latest/edge/fix",
+            "latest/stable"
+        ]
+    );
+    assert_eq!(client.run(&["close", STUDIO, "edge/fix", "--yes"]).code, 0);
+    assert!(!serving(&client, STUDIO, 26).contains(&"latest/edge/fix".to_owned()));
+}
+
+/// How the release 2025-01-06 is called: in the JSON document, in the table, and why `publish --new`
+/// leaves it out.
+fn published(client: &Client) -> (String, String, Value) {
+    let name = "2025-01-27";
+    let of = |list: &Value, key: &str| -> Value {
+        let mut all = list.as_array().unwrap().iter();
+        all.find(|one| one[key] == name).cloned().unwrap_or_default()
+    };
+    let releases = client.run(&["releases", "--json"]).with(0).json();
+    let release = of(&releases["releases"], "name");
+    let table = client.run(&["releases"]).with(0).out;
+    let line = table.lines().find(|line| line.starts_with(name)).unwrap();
+    let state = line
+        .split("  ")
+        .filter(|part| !part.trim().is_empty())
+        .nth(2)
+        .unwrap();
+    let plan = client.run(&["plan", "publish", "--new", "--json"]).json();
+    (
+        release["published"].as_str().unwrap().to_owned(),
+        state.trim().to_owned(),
+        of(&plan["left_out"], "release")["reason"].clone(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_follows_the_channels_and_not_the_marker_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = common::world(dir.path(), "").await;
+    let client = Client::new(&world, dir.path());
+    let run = client
+        .run(&["publish", "2025-01-27", "--yes", "--json"])
+        .with(0)
+        .json();
+    let run = run["run"]["id"].as_str().unwrap().to_owned();
+    let (json, table, left_out) = published(&client);
+    assert_eq!(
+        (json.as_str(), table.as_str(), left_out),
+        ("yes", "published", Value::Null)
+    );
+
+    client.run(&["close", ENGINE, "2025-01/edge", "--yes"]).with(0);
+    let (json, table, left_out) = published(&client);
+    assert_eq!((json.as_str(), table.as_str()), ("partly", "partly"));
+    let reason = left_out.as_str().unwrap();
+    assert!(
+        reason.contains(&format!("{ENGINE} 2025-01/edge is closed")),
+        "{reason}"
+    );
+    let checks = client.run(&["doctor", "--offline", "--json"]).json();
+    let mut checks = checks["checks"].as_array().unwrap().iter();
+    let check = checks
+        .find(|check| check["name"] == "published 2025-01-27")
+        .unwrap();
+    assert_eq!(check["standing"], "warning");
+
+    client
+        .run(&["rollback", "--run", &run, "--over", "--yes"])
+        .with(0);
+    let (json, table, left_out) = published(&client);
+    assert_eq!(
+        (json.as_str(), table.as_str()),
+        ("rolled-back", "rolled back, held")
+    );
+    assert!(left_out.as_str().unwrap().starts_with("held"), "{left_out}");
+    let status = client.run(&["status"]).with(0).out;
+    assert!(status.contains("2025-01-27 (rolled back)"), "{status}");
+}
