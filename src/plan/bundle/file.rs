@@ -1,8 +1,8 @@
 //! Gives applications of a `bundle.yaml` other channels and leaves every other byte as it is.
 //!
-//! Owns which application runs which charm and where its channel stands. What is changed is read
-//! again before it is given out: nothing but the wished values may differ. Must not write YAML of
-//! its own beyond such a value.
+//! Edits the first document: a value in place, an alias by writing the value, a missing channel by
+//! adding the key. An anchor stays where it is. The result is read again before it is given out:
+//! nothing but the channels may differ.
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use saphyr_parser::ScalarStyle;
 
-use super::yaml::{self, Document, Node, What, at_line};
+use super::yaml::{self, Document, Node, Resolved, What, at_line};
 use crate::domain::{Channel, CharmName, Kind, Outside, Problem};
 
 /// The file's name in the bundle's repository and in the packed bundle.
@@ -40,6 +40,10 @@ pub struct Edited {
     pub changed: Vec<(usize, String, String)>,
     /// Every application with a charm of the store, in the file's order, as it was before.
     pub applications: Vec<Application>,
+    /// Names of applications that keep their channel although their charm gets another one.
+    pub kept: Vec<String>,
+    /// What a person should know of it, each with its line.
+    pub remarks: Vec<Outside>,
 }
 
 /// An application and the nodes that say so.
@@ -73,43 +77,143 @@ pub fn edit(text: &str, wishes: &BTreeMap<CharmName, Channel>) -> Result<Edited,
             .hint(format!("add one with 'charm: {charm}' and a channel")));
         }
     }
-    let mut edits: Vec<(Range<usize>, &Node, String)> = Vec::new();
+    let mut edits: Vec<ChannelEdit> = Vec::new();
+    let (mut kept, mut remarks) = (Vec::new(), Vec::new());
     for one in &found {
-        if let Some(wish) = wishes.get(&one.charm)
-            && let Some((place, node)) = place(text, &document, under, one, wish)?
-        {
-            edits.push((place, node, wish.to_string()));
+        let Some(wish) = wishes.get(&one.charm) else {
+            continue;
+        };
+        let channel = |one: &Found| channel_of(&document, one);
+        let first = found.iter().find(|other| other.charm == one.charm).unwrap_or(one);
+        let line = told(&document, one).line;
+        let name = Outside::capped(one.name, 80);
+        if channel(one) != channel(first) && channel(one).as_ref() != Some(wish) {
+            remarks.push(Outside::new(format!(
+                "line {line} of {NAME}: {name} runs {} on another channel than {} and keeps it",
+                one.charm,
+                Outside::capped(first.name, 80)
+            )));
+            kept.push(one.name.to_owned());
+            continue;
         }
+        if let Some(revision) = document.says(one.node, "revision") {
+            let line = one.node.own("revision").map_or(one.line, |own| own.line);
+            remarks.push(Outside::new(format!(
+                "line {line} of {NAME}: {name} is pinned to revision {}, whatever {wish} serves",
+                Outside::capped(revision.text().unwrap_or_default(), 20)
+            )));
+        }
+        edits.extend(edit_of(text, &document, under, one, wish)?);
     }
-    edits.sort_by_key(|(place, _, _)| place.start);
+    keep_aliases(text, &document, &mut edits);
+    edits.sort_by_key(|edit| edit.range.start);
     let mut edited = text.to_owned();
-    let mut expected = document.root.clone();
-    let mut changed = Vec::new();
-    for (place, node, wish) in edits.iter().rev() {
-        edited.replace_range(place.clone(), wish);
-        if let Some(value) = expected.scalar_at(node.at) {
-            value.clone_from(wish);
-        }
-        changed.insert(
-            0,
-            (
-                node.line,
-                node.text().unwrap_or_default().to_owned(),
-                wish.clone(),
-            ),
-        );
+    for edit in edits.iter().rev() {
+        edited.replace_range(edit.range.clone(), &edit.text);
     }
-    if !yaml::read(&edited)?.root.says(&expected) {
+    if !is_as_wished(&document, &edited, &edits) {
         return Err(Problem::new(
             Kind::Internal,
             format!("{NAME} would say something else after the change, so it is not made"),
         ));
     }
+    let mut changed: Vec<(usize, String, String)> = edits
+        .into_iter()
+        .filter_map(|edit| edit.channel)
+        .map(|channel| (channel.line, channel.before, channel.after))
+        .collect();
+    changed.sort_by_key(|(line, ..)| *line);
     Ok(Edited {
         text: edited,
         changed,
         applications: found.iter().map(|one| told(&document, one)).collect(),
+        kept,
+        remarks,
     })
+}
+
+/// One replacement in the text.
+struct ChannelEdit {
+    range: Range<usize>,
+    text: String,
+    /// The channel that it changes; `None` where it only writes out what an alias stood for.
+    channel: Option<ChangedChannel>,
+    /// The anchor of the value that is replaced, with the value as it was written, quotes included.
+    anchored: Option<(usize, Range<usize>)>,
+}
+
+struct ChangedChannel {
+    application: String,
+    line: usize,
+    before: String,
+    after: String,
+}
+
+fn channel_of(document: &Document, one: &Found) -> Option<Channel> {
+    document
+        .says(one.node, "channel")
+        .and_then(Node::text)?
+        .parse()
+        .ok()
+}
+
+/// Writes out what the other aliases of changed values stood for.
+fn keep_aliases(text: &str, document: &Document, edits: &mut Vec<ChannelEdit>) {
+    let mut more = Vec::new();
+    for (anchor, written) in edits.iter().filter_map(|edit| edit.anchored.as_ref()) {
+        let mut aliases = Vec::new();
+        document.root.aliases_of(*anchor, &mut aliases);
+        for alias in aliases {
+            let is_edited = edits.iter().any(|edit| edit.range.start == alias.at);
+            if !is_edited && let Some(range) = alias_range(text, alias) {
+                more.push(ChannelEdit {
+                    range,
+                    text: text.get(written.clone()).unwrap_or_default().to_owned(),
+                    channel: None,
+                    anchored: None,
+                });
+            }
+        }
+    }
+    edits.append(&mut more);
+}
+
+/// The bytes of an alias.
+fn alias_range(text: &str, alias: &Node) -> Option<Range<usize>> {
+    let rest = text.get(alias.at..)?.strip_prefix('*')?;
+    let is_end = |c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}');
+    let length = rest.find(is_end).unwrap_or(rest.len());
+    Some(alias.at..alias.at + 1 + length)
+}
+
+/// True where `edited` says what `document` says, but for the channels of `edits`.
+fn is_as_wished(document: &Document, edited: &str, edits: &[ChannelEdit]) -> bool {
+    let read = yaml::read(edited)
+        .ok()
+        .and_then(|document| document.resolve_all());
+    let (Some(mut wanted), Some(mut found)) = (document.resolve_all(), read) else {
+        return false;
+    };
+    let under = |root: &mut Resolved, application: &str| -> Option<Resolved> {
+        let key = if root.under("applications").is_some() {
+            "applications"
+        } else {
+            "services"
+        };
+        let one = root.under(key)?.under(application)?;
+        let channel = one.under("channel").cloned();
+        one.set_last("channel", Resolved::plain(""));
+        channel
+    };
+    edits
+        .iter()
+        .filter_map(|edit| edit.channel.as_ref())
+        .all(|channel| {
+            let _before = under(&mut wanted, &channel.application);
+            let after = under(&mut found, &channel.application);
+            matches!(after, Some(Resolved::Text(text, ..)) if text == channel.after)
+        })
+        && wanted == found
 }
 
 /// The mapping of applications, and those whose charm has a name of the store.
@@ -150,37 +254,23 @@ fn told(document: &Document, one: &Found) -> Application {
     }
 }
 
-/// Where the channel of `one` stands, or nothing where it is right already.
-fn place<'a>(
+/// How the channel of `one` becomes `wish`; nothing where it is right already.
+fn edit_of(
     text: &str,
-    document: &'a Document,
+    document: &Document,
     under: &Node,
-    one: &Found<'a>,
+    one: &Found,
     wish: &Channel,
-) -> Result<Option<(Range<usize>, &'a Node)>, Problem> {
-    let said = document.says(one.node, "channel").and_then(Node::text);
-    if said.and_then(|said| said.parse::<Channel>().ok()).as_ref() == Some(wish) {
+) -> Result<Option<ChannelEdit>, Problem> {
+    if channel_of(document, one).as_ref() == Some(wish) {
         return Ok(None);
     }
     let name = Outside::capped(one.name, 80);
     let by_hand = format!("write 'channel: {wish}' there, on a line of its own");
-    let Some((key, channel)) = one.node.pair("channel") else {
-        return Err(at_line(one.line, format!("{name} has no channel of its own")).hint(by_hand));
-    };
-    let refuse = |why: String| Err(at_line(key.line, why).hint(by_hand.clone()));
-    let (value, style) = match &channel.what {
-        What::Scalar { value, style } => (value, *style),
-        What::Alias(_) => {
-            return refuse(format!(
-                "the channel of {name} is an alias of what stands elsewhere"
-            ));
-        }
-        What::List(_) | What::Map { .. } => return refuse(format!("the channel of {name} is no text")),
-    };
-    if matches!(one.node.what, What::Map { flow: true, .. }) {
-        return refuse(format!("{name} is written in braces"));
-    }
-    for node in [channel, one.node, under] {
+    let line = told(document, one).line;
+    let key_line = one.node.pair("channel").map_or(one.line, |(key, _)| key.line);
+    let refuse = |why: String| Err(at_line(key_line, why).hint(by_hand.clone()));
+    for node in [one.node, under] {
         if let Some(alias) = document.alias_of(node) {
             return refuse(format!(
                 "line {alias} repeats what line {} says, so the channel of {name} cannot change alone",
@@ -188,15 +278,81 @@ fn place<'a>(
             ));
         }
     }
-    if value.is_empty() {
-        return refuse(format!("{name} has no channel"));
+    let before = document.says(one.node, "channel").and_then(Node::text);
+    let changed = ChangedChannel {
+        application: one.name.to_owned(),
+        line,
+        before: before.unwrap_or("no channel").to_owned(),
+        after: wish.to_string(),
+    };
+    let Some((_, channel)) = one.node.pair("channel") else {
+        let Some((range, text)) = added(text, one.node, wish) else {
+            return refuse(format!(
+                "{name} has no charm of its own to write a channel beside"
+            ));
+        };
+        return Ok(Some(ChannelEdit {
+            range,
+            text,
+            channel: Some(changed),
+            anchored: None,
+        }));
+    };
+    let (range, anchored) = match &channel.what {
+        What::Scalar { value, .. } if value.is_empty() => return refuse(format!("{name} has no channel")),
+        What::Scalar { value, style } => match written(text, channel, value, *style) {
+            Some(range) => {
+                let quotes = usize::from(*style != ScalarStyle::Plain);
+                let with_quotes = range.start - quotes..range.end + quotes;
+                (range, channel.anchor.map(|anchor| (anchor, with_quotes)))
+            }
+            None => {
+                return refuse(format!(
+                    "the channel of {name} is written in more than plain words"
+                ));
+            }
+        },
+        What::Alias(_) => match alias_range(text, channel) {
+            Some(range) => (range, None),
+            None => return refuse(format!("the channel of {name} is no plain alias")),
+        },
+        What::List(_) | What::Map { .. } => return refuse(format!("the channel of {name} is no text")),
+    };
+    Ok(Some(ChannelEdit {
+        range,
+        text: wish.to_string(),
+        channel: Some(changed),
+        anchored,
+    }))
+}
+
+/// Where and how the key `channel` is added to a mapping: behind its charm.
+fn added(text: &str, application: &Node, wish: &Channel) -> Option<(Range<usize>, String)> {
+    let (key, charm) = application.pair("charm")?;
+    let What::Scalar { value, style } = &charm.what else {
+        return None;
+    };
+    let end = written(text, charm, value, *style)?.end + usize::from(*style != ScalarStyle::Plain);
+    if matches!(application.what, What::Map { flow: true, .. }) {
+        return Some((end..end, format!(", channel: {wish}")));
     }
-    match written(text, channel, value, style) {
-        Some(place) => Ok(Some((place, channel))),
-        None => refuse(format!(
-            "the channel of {name} is written in more than plain words"
-        )),
+    let line = text.get(..key.at)?.rfind('\n').map_or(0, |at| at + 1);
+    let indent = text.get(line..key.at)?;
+    if key.line != charm.line || !indent.chars().all(|c| c == ' ') {
+        return None;
     }
+    Some(match text.get(end..)?.find('\n') {
+        Some(rest) => {
+            let at = end + rest + 1;
+            let newline = if text.get(..at)?.ends_with("\r\n") {
+                "\r\n"
+            } else {
+                "\n"
+            };
+            (at..at, format!("{indent}channel: {wish}{newline}"))
+        }
+        None => (text.len()..text.len(), format!("\n{indent}channel: {wish}")),
+    })
 }
 
 /// The bytes of a value, without its anchor, tag and quotes; nothing where they are not simply the

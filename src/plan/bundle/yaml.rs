@@ -1,7 +1,7 @@
 //! A YAML text as nodes that know where they stand.
 //!
-//! Owns the reading, the limits (one document, no key twice, not too deep) and the comparison of
-//! two readings. Must not change a text.
+//! Reads the first document of a text within limits (no key twice, not too deep), and resolves
+//! aliases for comparing two readings.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,8 @@ use crate::domain::{Kind, Outside, Problem};
 
 /// No bundle is nested deeper.
 const DEEPEST: usize = 64;
+/// Nodes of a bundle at most, its aliases resolved.
+const MOST_NODES: usize = 200_000;
 /// Bytes beyond which a file is no bundle.
 const LARGEST: usize = 1 << 20;
 
@@ -78,38 +80,17 @@ impl Node {
         self.pair(key).map(|(_, value)| value)
     }
 
-    /// The scalar that begins at byte `at`, to be changed.
-    pub(super) fn scalar_at(&mut self, at: usize) -> Option<&mut String> {
-        match &mut self.what {
-            What::Scalar { value, .. } => (self.at == at).then_some(value),
-            What::Alias(_) => None,
-            What::List(nodes) => nodes.iter_mut().find_map(|node| node.scalar_at(at)),
-            // Values first: an empty key may begin where its value does.
-            What::Map { pairs, .. } => pairs
-                .iter_mut()
-                .find_map(|(key, value)| value.scalar_at(at).or_else(|| key.scalar_at(at))),
+    /// Adds the aliases in it that stand for the node with `anchor`.
+    pub(super) fn aliases_of<'a>(&'a self, anchor: usize, found: &mut Vec<&'a Node>) {
+        match &self.what {
+            What::Alias(own) if *own == anchor => found.push(self),
+            What::Scalar { .. } | What::Alias(_) => {}
+            What::List(nodes) => nodes.iter().for_each(|node| node.aliases_of(anchor, found)),
+            What::Map { pairs, .. } => pairs.iter().for_each(|(key, value)| {
+                key.aliases_of(anchor, found);
+                value.aliases_of(anchor, found);
+            }),
         }
-    }
-
-    /// True where both say the same on the same lines.
-    pub(super) fn says(&self, other: &Self) -> bool {
-        let what = match (&self.what, &other.what) {
-            (What::Scalar { value, style }, What::Scalar { value: v, style: s }) => value == v && style == s,
-            (What::Alias(one), What::Alias(two)) => one == two,
-            (What::List(one), What::List(two)) => {
-                one.len() == two.len() && one.iter().zip(two).all(|(a, b)| a.says(b))
-            }
-            (What::Map { pairs: one, flow }, What::Map { pairs: two, flow: f }) => {
-                flow == f
-                    && one.len() == two.len()
-                    && one
-                        .iter()
-                        .zip(two)
-                        .all(|((k, v), (key, value))| k.says(key) && v.says(value))
-            }
-            _ => false,
-        };
-        what && self.line == other.line && self.anchor == other.anchor && self.tag == other.tag
     }
 
     fn anchored(&self, anchor: usize) -> Option<&Node> {
@@ -126,7 +107,66 @@ impl Node {
     }
 }
 
+/// A node with every alias replaced by what it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Resolved {
+    /// Value, whether it is quoted, tag.
+    Text(String, bool, Option<String>),
+    List(Vec<Resolved>),
+    Map(Vec<(Resolved, Resolved)>),
+}
+
+impl Resolved {
+    /// An unquoted text.
+    pub(super) fn plain(text: &str) -> Self {
+        Self::Text(text.to_owned(), false, None)
+    }
+
+    /// The value under `key`.
+    pub(super) fn under(&mut self, key: &str) -> Option<&mut Self> {
+        let Self::Map(pairs) = self else { return None };
+        let own = |pair: &&mut (Self, Self)| matches!(&pair.0, Self::Text(name, ..) if name == key);
+        pairs.iter_mut().find(own).map(|(_, value)| value)
+    }
+
+    /// Sets the value under `key` of a mapping, and moves it to the end.
+    pub(super) fn set_last(&mut self, key: &str, value: Self) {
+        if let Self::Map(pairs) = self {
+            pairs.retain(|(name, _)| !matches!(name, Self::Text(name, ..) if name == key));
+            pairs.push((Self::plain(key), value));
+        }
+    }
+}
+
 impl Document {
+    /// The whole document with its aliases resolved; `None` where that makes more nodes than any
+    /// bundle has.
+    pub(super) fn resolve_all(&self) -> Option<Resolved> {
+        let mut left = MOST_NODES;
+        self.resolve(&self.root, &mut left)
+    }
+
+    fn resolve(&self, node: &Node, left: &mut usize) -> Option<Resolved> {
+        *left = left.checked_sub(1)?;
+        let node = self.resolved(node);
+        Some(match &node.what {
+            What::Scalar { value, style } => {
+                Resolved::Text(value.clone(), *style != ScalarStyle::Plain, node.tag.clone())
+            }
+            What::Alias(_) => return None,
+            What::List(nodes) => {
+                let nodes = nodes.iter().map(|node| self.resolve(node, left));
+                Resolved::List(nodes.collect::<Option<_>>()?)
+            }
+            What::Map { pairs, .. } => {
+                let pairs = pairs
+                    .iter()
+                    .map(|(key, value)| Some((self.resolve(key, left)?, self.resolve(value, left)?)));
+                Resolved::Map(pairs.collect::<Option<_>>()?)
+            }
+        })
+    }
+
     /// The node itself, or what it stands for. An alias never names an alias.
     pub(super) fn resolved<'a>(&'a self, node: &'a Node) -> &'a Node {
         match &node.what {
@@ -204,10 +244,9 @@ pub(super) fn read(text: &str) -> Result<Document, Problem> {
         let closed = match event {
             Event::DocumentStart(_) => {
                 documents += 1;
+                // Later documents are overlays: they are neither read nor changed.
                 if documents > 1 {
-                    return Err(
-                        at_line(line, "a second document begins").hint("keep one document in the file")
-                    );
+                    break;
                 }
                 None
             }

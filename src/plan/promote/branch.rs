@@ -69,6 +69,7 @@ pub fn plan(
     let content = match made() {
         Ok((content, told)) => {
             if there.is_none() {
+                warnings.extend(content.edited.remarks.iter().cloned());
                 warnings.extend(told);
             }
             Some(content)

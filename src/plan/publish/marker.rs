@@ -194,7 +194,8 @@ impl Scene<'_> {
     fn overlay(&self, edited: &Edited) -> Result<String, Problem> {
         let registry = &self.workspace.upstream()?.registry;
         let mut all = BTreeMap::new();
-        for application in &edited.applications {
+        let kept = |application: &&file::Application| edited.kept.contains(&application.name);
+        for application in edited.applications.iter().filter(|one| !kept(one)) {
             let Some(charm) = self
                 .workspace
                 .fed_charms()
@@ -255,7 +256,13 @@ fn content(
     };
     let place = format!("branch {} of {}", scene.bundle.base, scene.repository);
     match made() {
-        Ok(content) => Ok(Some(content)),
+        Ok(content) => {
+            // A branch that is there is not written again.
+            if there.is_none() {
+                warnings.extend(content.edited.remarks.iter().cloned());
+            }
+            Ok(Some(content))
+        }
         Err(problem) if there.is_some() => {
             warnings.push(Outside::new(format!("{place}: {problem}")));
             Ok(None)
