@@ -42,6 +42,7 @@ async fn a_release_to_a_branch_of_latest_becomes_visible_as_that_branch() {
         ];
         let run = client.run(&command).with(0).json();
         assert_eq!(run["run"]["outcome"], "done");
+        assert_eq!(run["run"]["released"][0]["base"]["channel"], "20.04");
     }
     let mut found = serving(&client, STUDIO, 26);
     found.sort();
@@ -54,7 +55,15 @@ async fn a_release_to_a_branch_of_latest_becomes_visible_as_that_branch() {
             "latest/stable"
         ]
     );
-    assert_eq!(client.run(&["close", STUDIO, "edge/fix", "--yes"]).code, 0);
+    let run = client
+        .run(&["close", STUDIO, "edge/fix", "--yes", "--json"])
+        .with(0)
+        .json();
+    let closed = run["run"]["closed"].as_array().unwrap();
+    assert_eq!(closed.len(), 1);
+    assert_eq!(closed[0]["channel"], "latest/edge/fix");
+    assert_eq!(closed[0]["revision"], 26);
+    assert_eq!(closed[0]["base"]["channel"], "20.04");
     assert!(!serving(&client, STUDIO, 26).contains(&"latest/edge/fix".to_owned()));
 }
 

@@ -11,7 +11,7 @@ use crate::domain::{
 };
 use crate::journal::RunRecord;
 use crate::plan::evidence;
-use crate::plan::{Plan, Step};
+use crate::plan::{Op, Plan, Step};
 
 /// `observed_at` and `errors` of the sources named.
 pub struct Sources {
@@ -146,6 +146,54 @@ pub fn plan(plan: &Plan) -> Value {
     })
 }
 
+/// What a run released, a row for every base.
+fn released(record: &RunRecord) -> Vec<Value> {
+    let moves = |charm: &CharmName| {
+        let steps = record.plan.steps.iter();
+        let charm = charm.clone();
+        steps.filter_map(move |step| match &step.op {
+            Op::Release { charm: own, moves } if *own == charm => Some(moves),
+            _ => None,
+        })
+    };
+    let mut rows = Vec::new();
+    for one in record.released() {
+        let bases: Vec<_> = moves(&one.charm)
+            .flatten()
+            .filter(|planned| (&planned.channel, planned.revision) == (&one.channel, one.revision))
+            .map(|planned| planned.base.clone())
+            .collect();
+        let bases = if bases.is_empty() { vec![None] } else { bases };
+        rows.extend(bases.into_iter().map(|base| {
+            json!({
+                "charm": one.charm, "channel": one.channel, "base": base, "revision": one.revision,
+                "resources": one.resources,
+            })
+        }));
+    }
+    rows
+}
+
+/// What a run closed, with what it served before.
+fn closed(record: &RunRecord) -> Vec<Value> {
+    let changes = record.channel_changes().into_iter();
+    let closed = changes.filter(|change| change.certain && change.after.is_none());
+    let served = closed.filter_map(|change| Some((change.before.clone()?, change)));
+    served
+        .map(|(before, change)| {
+            let resources: Vec<Value> = before
+                .resources
+                .iter()
+                .map(|(name, revision)| json!({ "name": name, "revision": revision }))
+                .collect();
+            json!({
+                "charm": change.charm, "channel": change.channel, "base": change.base,
+                "revision": before.revision, "resources": resources,
+            })
+        })
+        .collect()
+}
+
 /// A run.
 pub fn run(record: &RunRecord) -> Value {
     let steps: Vec<Value> = record
@@ -180,7 +228,7 @@ pub fn run(record: &RunRecord) -> Value {
     json!({
         "id": record.id, "title": record.plan.title, "actor": record.actor,
         "outcome": record.outcome, "started_at": record.started_at, "finished_at": record.finished_at,
-        "steps": steps, "released": record.released(), "left_out": record.plan.left_out, "warnings": record.plan.warnings,
+        "steps": steps, "released": released(record), "closed": closed(record), "left_out": record.plan.left_out, "warnings": record.plan.warnings,
         "command": record.plan.command, "rolled_back_by": record.rolled_back_by,
     })
 }

@@ -88,6 +88,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PromoteIntent) 
         steps.push(channels::verify_step(snapshot, part));
     }
     steps.extend(marked.last);
+    channels::name_first(&mut steps, &release.name);
     let mut plan = Plan::new(
         &workspace.name,
         &snapshot.world,

@@ -87,6 +87,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent) 
         steps.push(channels::verify_step(snapshot, part));
     }
     steps.extend(marked.last);
+    channels::name_first(&mut steps, &release.name);
 
     let title = format!("Publish {} to {}", release.name, names(&parts));
     let mut plan = Plan::new(

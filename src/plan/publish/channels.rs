@@ -356,6 +356,24 @@ fn key_of<'a>(part: &'a Part, resource: &ResourceName) -> Option<&'a str> {
         .map(|(_, key)| key)
 }
 
+/// Names `release` first wherever it is among several releases with the same image: it is the one
+/// that the plan is about.
+pub fn name_first(steps: &mut [Step], release: &ReleaseName) {
+    for state in steps
+        .iter_mut()
+        .flat_map(|step| [&mut step.before, &mut step.after])
+    {
+        let State::Rows(rows) = state else { continue };
+        for resource in rows.iter_mut().flat_map(|row| &mut row.resources) {
+            if let Some(at) = resource.release.iter().position(|name| name == release)
+                && let Some(front) = resource.release.get_mut(..=at)
+            {
+                front.rotate_right(1);
+            }
+        }
+    }
+}
+
 /// What a row serves now, with the images and releases behind it.
 pub fn row_before(workspace: &Workspace, snapshot: &Snapshot, part: &Part, target: &Move) -> PlannedRow {
     let row = part.facts.row(&target.channel, target.base.as_ref());

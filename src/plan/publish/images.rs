@@ -66,10 +66,11 @@ pub fn choose<'a>(
         {
             return Err(problem
                 .clone()
-                .within(format!(
-                    "release {} names {reference}, which does not exist",
-                    release.name
-                ))
+                .within(if intent.images.contains_key(key) {
+                    format!("you named {reference} for {key}, which does not exist")
+                } else {
+                    format!("release {} names {reference}, which does not exist", release.name)
+                })
                 .hint(format!(
                     "the image may not be pushed yet; wait, or name another with --image {key}=TAG"
                 )));

@@ -293,3 +293,41 @@ fn a_twin_is_named_after_the_one_that_is_published() {
     snapshot.releases = Observed::read(list, now());
     assert_eq!(called(&snapshot, "2024-12-02"), Label::Passed);
 }
+
+#[test]
+fn the_release_that_is_published_is_named_first() {
+    let mut snapshot = snapshot();
+    let mut list = snapshot.releases.value.clone().unwrap();
+    list.insert(0, release("2025-01-30", "2025-01-30", "2"));
+    snapshot.releases = Observed::read(list, now());
+    let plan = plan(&workspace(), &snapshot, &intent("2025-01-27")).unwrap();
+    let rows = plan.steps.iter().filter_map(|step| match &step.after {
+        State::Rows(rows) => Some(rows),
+        _ => None,
+    });
+    let mut resources = rows.flatten().flat_map(|row| &row.resources).peekable();
+    assert!(resources.peek().is_some());
+    for resource in resources {
+        let names: Vec<String> = resource.release.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["2025-01-27", "2025-01-30"]);
+    }
+}
+
+#[test]
+fn an_image_that_the_operator_named_is_not_blamed_on_the_release() {
+    let mut snapshot = snapshot();
+    let gone = "docker.io/finos/legend-engine-server:gone";
+    let missing = Observed::failed(Problem::new(Kind::NotFound, "no such tag"));
+    snapshot.images.insert(gone.to_owned(), missing);
+    let mut intent = intent("2025-01-27");
+    let target = crate::domain::Target::Tag("gone".to_owned());
+    intent
+        .images
+        .insert("finos/legend-engine-server".to_owned(), target);
+    let problem = plan(&workspace(), &snapshot, &intent).unwrap_err();
+    let said = format!("{problem} {:?}", problem.causes);
+    assert!(
+        said.contains("you named docker.io/finos/legend-engine-server:gone for finos/legend-engine-server"),
+        "{said}"
+    );
+}
