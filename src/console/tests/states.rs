@@ -234,7 +234,7 @@ fn the_picture_of_a_channel_tells_what_its_rows_tell() {
         text.contains("Changes known from the journal and the store"),
         "{text}"
     );
-    assert!(text.contains("outside windlass"), "{text}");
+    assert!(text.contains("changed outside"), "{text}");
 }
 
 #[test]

@@ -344,7 +344,7 @@ fn who_is_served_by_fallback_until_now_is_told() {
     assert!(
         says(
             &plan.warnings,
-            "is served nothing: it opens for finos-legend-sdlc-k8s, finos-legend-studio-k8s"
+            "are served nothing until now: it opens for finos-legend-sdlc-k8s, finos-legend-studio-k8s"
         ),
         "{:?}",
         plan.warnings
