@@ -51,6 +51,9 @@ pub struct ImageFacts {
     /// Platforms that its index names and that the engine does not hold: they cannot go.
     #[serde(default)]
     pub left_out: Vec<Platform>,
+    /// Signatures and the like that the destination lacks, where it has the image itself.
+    #[serde(default)]
+    pub attachments_missing: usize,
 }
 
 impl ImageFacts {

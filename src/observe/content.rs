@@ -131,6 +131,7 @@ impl Observer {
                             bytes_missing: 0,
                             tagged: None,
                             left_out: Vec::new(),
+                            attachments_missing: 0,
                         });
                     }
                     Found::Here(source) => ImageSource::Local(source),
@@ -156,15 +157,27 @@ impl Observer {
                 .map(|head| head.digest),
             None => None,
         };
-        self.image(
-            &intent.source,
-            &intent.platforms,
-            registries,
-            &destination.repository,
-            tagged,
-            hear,
-        )
-        .await
+        let mut facts = self
+            .image(
+                &intent.source,
+                &intent.platforms,
+                registries,
+                &destination.repository,
+                tagged,
+                hear,
+            )
+            .await?;
+        // Otherwise they are asked for when they are copied.
+        if let (true, Origin::Registry(source)) = (facts.there, &facts.origin)
+            && (tag.is_none() || tagged == Some(facts.detail.digest))
+        {
+            let platforms = facts.detail.platforms.iter().map(|one| one.image.digest);
+            let subjects = std::iter::once(facts.detail.digest).chain(platforms).collect();
+            facts.attachments_missing = registries
+                .attachments_missing(source, subjects, &destination.repository)
+                .await?;
+        }
+        Ok(facts)
     }
 
     /// An image and how much of it `destination` lacks.
@@ -258,6 +271,7 @@ impl Observer {
             bytes_missing,
             tagged,
             left_out,
+            attachments_missing: 0,
         })
     }
 

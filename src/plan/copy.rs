@@ -66,9 +66,13 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
         kind: op.kind().to_owned(),
         target: Outside::new(intent.destination.to_string()),
         before,
-        after: State::text(digest.to_string()),
+        after: State::text(match image.attachments_missing {
+            0 => digest.to_string(),
+            more => format!("{digest} and {more} signatures or other attachments that were added to it"),
+        }),
         bytes: Some(image.bytes_missing),
-        skip_reason: (image.there && tag_stands).then(|| Outside::new("it stands there already")),
+        skip_reason: (image.there && tag_stands && image.attachments_missing == 0)
+            .then(|| Outside::new("it stands there already")),
         undo: Outside::new(undo),
         optional: false,
         op,

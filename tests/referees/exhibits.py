@@ -211,7 +211,7 @@ def layouts():
         config["rootfs"]["diff_ids"].insert(0, "sha256:" + "cd" * 32)
         return b.put(types[0], made | {"config": b.put(types[1], config), "layers": [absent, *made["layers"]]})
 
-    stays = dict(rejected=("does not take", "https://example.org/base.tar.gz"), says=("is not sent: it stays at https://example.org/base.tar.gz",))
+    stays = dict(rejected=("does not take an image with layers that are elsewhere", "https://example.org/base.tar.gz"), says=("is not sent: it stays at https://example.org/base.tar.gz",))
     yield one("foreign-layer", lambda b: foreign(b, SCHEMA2, DOCKER + "image.rootfs.foreign.diff.tar.gzip"), **stays)
     yield one("nondistributable-layer", lambda b: foreign(b, (MANIFEST, CONFIG, LAYER), "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"), **stays)
 

@@ -7,12 +7,14 @@ runs is uploaded to the demo's Charmhub as well.
 """
 
 import json
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 
 from exhibits import INDEX, archives, layouts
 from images import oci_archive
-from world import CHARMS, SCRATCH, Client, World, check, docker_registry, http, need, referee, sha256, skopeo
+from world import CHARMS, SCRATCH, Client, World, bare_environment, check, docker_registry, free_port, http, need, referee
+from world import run, sha256, skopeo, start, wait_for
 
 ACCEPT = ", ".join((
     "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json",
@@ -169,6 +171,51 @@ class Zoo:
         wrong = differences(self.second, "copy/moved", first.digest, first.blobs)
         check(done.code == 0 and not lacking and not wrong, "a tag that left the digest beside it is reported", f"{lacking} {wrong} {done.tail()}")
 
+    def attached(self):
+        """A signature in cosign's manner, made after the image was copied."""
+        at, to = f"{self.first}/zoo/plain", f"{self.second}/copy/plain"
+        client = self.client("attached")
+        subject = next(one for one in layouts() if one.name == "plain").digest
+        tag = f"{subject.replace(':', '-')}.sig"
+        done = client.run("copy", f"oci:{SCRATCH / 'layouts' / 'artifact-without-config'}", f"{at}:{tag}", "--yes")
+        need(done.code == 0, done.tail())
+        plan = client.run("plan", "copy", f"{at}:v1", f"{to}:v1")
+        check(not told(plan, ("1 signatures or other attachments",)), "the preview names a signature that was added", plan.tail())
+        done = client.run("copy", f"{at}:v1", f"{to}:v1", "--yes")
+        status, _, _ = http("GET", f"http://{self.second}/v2/copy/plain/manifests/{tag}", {"Accept": ACCEPT})
+        check(done.code == 0 and status == 200, "a signature that was added later comes along", f"{status} {done.tail()}")
+
+    def own_authority(self):
+        """HTTPS on loopback with an authority of one's own in SSL_CERT_FILE."""
+        key, certificate = SCRATCH / "tls.key", SCRATCH / "tls.pem"
+        made = run([
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+            "-subj", "/CN=zoo", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate,
+        ], bare_environment())
+        need(made.code == 0, made.tail())
+        port, folder = free_port(), SCRATCH / "tls"
+        config = SCRATCH / "tls.yml"
+        config.write_text(
+            f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder}}}}}\n"
+            f"http: {{addr: '127.0.0.1:{port}', tls: {{certificate: {certificate}, key: {key}}}}}\n"
+        )
+        with open(SCRATCH / "tls.log", "wb") as log:
+            process = start(["docker-registry", "serve", config], env=bare_environment(), stdout=log, stderr=log)
+        def listens():
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return True
+            except OSError:
+                return False
+        wait_for("docker-registry with TLS", listens, process)
+        mirrors = {"WINDLASS_REGISTRY_MIRRORS": f"tls.test=https://127.0.0.1:{port}"}
+        source = f"oci:{SCRATCH / 'layouts' / 'plain'}"
+        refused = Client(self.world, "tls-0", mirrors).run("copy", source, "tls.test/zoo/plain:v1", "--yes")
+        check(refused.code == 6, "HTTPS on loopback is not trusted without an authority", refused.tail())
+        mirrors["SSL_CERT_FILE"] = str(certificate)
+        done = Client(self.world, "tls-1", mirrors).run("copy", source, "tls.test/zoo/plain:v1", "--yes")
+        check(done.code == 0, "SSL_CERT_FILE counts for HTTPS on loopback", done.tail())
+
     def no_repository(self):
         client = self.client("hosts")
         for text in ("localhost:5871", "ghcr.io", "127.0.0.1:5000"):
@@ -187,6 +234,8 @@ def main():
             one.result()
     zoo.deleted_child()
     zoo.moved_tag()
+    zoo.attached()
+    zoo.own_authority()
     zoo.no_repository()
     need(len(exhibits) >= 30, "the zoo shrank")
 

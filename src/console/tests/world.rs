@@ -484,6 +484,7 @@ fn looked_for(previous: Arc<Snapshot>, intent: &Intent) -> Arc<Snapshot> {
         bytes_missing: own.size,
         tagged: None,
         left_out: Vec::new(),
+        attachments_missing: 0,
         detail,
     };
     snapshot.content = Observed::read(ContentFacts::Image(Box::new(facts)), now());

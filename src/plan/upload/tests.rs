@@ -71,6 +71,7 @@ fn image(platforms: &[&str], there: bool) -> ImageFacts {
         bytes_missing: if there { 0 } else { 700 },
         tagged: None,
         left_out: Vec::new(),
+        attachments_missing: 0,
     }
 }
 

@@ -8,16 +8,17 @@ use url::Url;
 use super::{Http, Timeouts};
 use crate::domain::{Kind, Outside, Problem};
 
-/// Clients for outside hosts and for loopback, each made when it is first needed: those for outside
-/// read every certificate authority of this machine, which a command on loopback never misses.
+/// Clients for outside hosts, for plain HTTP on loopback and for HTTPS on loopback, each made when it
+/// is first needed: those for HTTPS read every certificate authority of this machine (or
+/// `SSL_CERT_FILE`), which plain HTTP never misses.
 #[derive(Default)]
 pub(super) struct Clients {
-    usual: [OnceLock<reqwest::Client>; 2],
+    usual: [OnceLock<reqwest::Client>; 3],
     /// For bodies that take longer to send than an answer may be silent: the idle timeout of a
     /// client counts from the first byte sent to the first byte answered.
-    senders: [OnceLock<reqwest::Client>; 2],
+    senders: [OnceLock<reqwest::Client>; 3],
     /// For requests that must not be led elsewhere.
-    confined: [OnceLock<reqwest::Client>; 2],
+    confined: [OnceLock<reqwest::Client>; 3],
 }
 
 /// `host:port` of a URL, for people.
@@ -92,21 +93,27 @@ fn unwatched(timeouts: Timeouts) -> reqwest::ClientBuilder {
 /// The client of `slots` that speaks to `url`. A machine without certificate authorities can still
 /// speak to loopback.
 fn made<'a>(
-    slots: &'a [OnceLock<reqwest::Client>; 2],
+    slots: &'a [OnceLock<reqwest::Client>; 3],
     url: &Url,
     builder: impl Fn() -> reqwest::ClientBuilder,
 ) -> Result<&'a reqwest::Client, Problem> {
     check(url)?;
     let inside = is_loopback(url);
-    let slot = &slots[usize::from(inside)];
+    let plain = url.scheme() == "http";
+    let slot = match (inside, plain) {
+        (false, _) => &slots[0],
+        (true, true) => &slots[1],
+        (true, false) => &slots[2],
+    };
     if let Some(client) = slot.get() {
         return Ok(client);
     }
-    let trusting_nobody = || builder().tls_certs_only(std::iter::empty());
-    let built = if inside {
-        trusting_nobody().no_proxy().build()
+    let direct = || if inside { builder().no_proxy() } else { builder() };
+    let trusting_nobody = || direct().tls_certs_only(std::iter::empty());
+    let built = if inside && plain {
+        trusting_nobody().build()
     } else {
-        builder().build().or_else(|_| trusting_nobody().build())
+        direct().build().or_else(|_| trusting_nobody().build())
     };
     let client = built
         .map_err(|error| Problem::new(Kind::Machine, "the HTTP client cannot be set up").because(&error))?;

@@ -19,7 +19,7 @@ use super::settle::{put, settle};
 use super::shelf::Shelf;
 use super::upload::{Outcome, Transfer, cancelled};
 use super::wire::{Access, Site};
-use super::{Copied, CopyJob, CopyProgress, CopySource, Registries, referrers};
+use super::{Copied, CopyJob, CopyProgress, CopySource, Registries, attached};
 use crate::domain::image::{Reference, Target};
 use crate::domain::{Kind, ManifestDigest, Problem};
 
@@ -119,7 +119,7 @@ pub(super) async fn run(
     };
     match &job.source {
         CopySource::Registry(source) if job.referrers => {
-            let more = referrers::follow(registries, job, source, &manifests, cancel);
+            let more = attached::follow(registries, job, source, &manifests, cancel);
             let more = more.await.map_err(|problem| {
                 problem.within(format!("{what}: the image is there, what refers to it is not"))
             })?;

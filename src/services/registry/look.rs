@@ -20,7 +20,7 @@ const LOOKS: usize = 8;
 
 /// Access to look into a destination. To somebody who may write, an empty repository is empty; to
 /// others it does not exist.
-async fn into(registries: &Registries, destination: &Repository) -> Result<Access, Problem> {
+pub(super) async fn into(registries: &Registries, destination: &Repository) -> Result<Access, Problem> {
     let site = registries.site(destination)?;
     Ok(if registries.login(&site).await?.anonymous() {
         site.pull()

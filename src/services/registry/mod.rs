@@ -4,6 +4,7 @@
 //! their digests, blobs mounted, skipped or streamed. Must not plan, journal or print, and must
 //! never hand a credential to another host than the one it belongs to.
 
+mod attached;
 mod auth;
 mod blob;
 mod cache;
@@ -13,6 +14,7 @@ mod cut;
 mod detail;
 mod docker;
 mod download;
+mod foreign;
 mod hosts;
 mod job;
 mod local;
@@ -25,6 +27,8 @@ mod send;
 mod sessions;
 mod settle;
 mod shelf;
+#[cfg(test)]
+mod test_attached;
 #[cfg(test)]
 mod test_copy;
 #[cfg(test)]
@@ -236,6 +240,17 @@ impl Registries {
         absent: bool,
     ) -> Result<Lacking, Problem> {
         look::lacking(self, source, digest, destination, absent).await
+    }
+
+    /// How many signatures and other attachments of the manifests `subjects` at `source` the
+    /// repository `destination` does not hold.
+    pub async fn attachments_missing(
+        &self,
+        source: &Repository,
+        subjects: Vec<ManifestDigest>,
+        destination: &Repository,
+    ) -> Result<usize, Problem> {
+        attached::missing(self, source, subjects, destination).await
     }
 
     /// Which of `blobs` the repository `destination` has.

@@ -9,92 +9,29 @@ use std::sync::atomic::Ordering;
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
-use tokio::sync::mpsc::unbounded_channel;
-use tokio_util::sync::CancellationToken;
 
-use super::manifest::{self, Content, Manifest, OCI_INDEX};
+use super::Registries;
+use super::manifest::{self, Manifest, OCI_INDEX};
 use super::resolve::{fetch, head_at};
 use super::settle::put;
 use super::wire::{Access, Ask, is_page};
-use super::{Copied, CopyJob, CopySource, Registries, copy};
 use crate::domain::image::Repository;
 use crate::domain::{Digest, Kind, ManifestDigest, Problem};
 
 /// More of them for one image are not believed.
 const MOST: usize = 256;
 
-/// Copies what refers to the image of `job` and to its platforms.
-pub(super) async fn follow(
-    registries: &Registries,
-    job: &CopyJob,
-    source: &Repository,
-    manifests: &[Manifest],
-    cancel: &CancellationToken,
-) -> Result<Copied, Problem> {
-    let mut all = Copied {
-        digest: job.digest,
-        bytes_sent: 0,
-        bytes_skipped: 0,
-        already: true,
-    };
-    for subject in subjects(manifests) {
-        let found = list(registries, source, subject).await?;
-        let mut unlisted = Vec::new();
-        for descriptor in found {
-            let one = CopyJob {
-                source: CopySource::Registry(source.clone()),
-                digest: descriptor.digest,
-                destination: job.destination.clone(),
-                tag: None,
-                cut: Vec::new(),
-                referrers: false,
-            };
-            // Their progress is not that of the image: nobody listens.
-            let (events, _) = unbounded_channel();
-            let copied = Box::pin(copy::run(registries, &one, events, cancel)).await?;
-            all.bytes_sent += copied.bytes_sent;
-            all.bytes_skipped += copied.bytes_skipped;
-            all.already &= copied.already;
-            unlisted.push(descriptor);
-        }
-        if !unlisted.is_empty() {
-            enlist(registries, &job.destination, subject, unlisted).await?;
-        }
-    }
-    Ok(all)
-}
-
-/// The root and the images that run; attestations within an index travel with it.
-fn subjects(manifests: &[Manifest]) -> Vec<ManifestDigest> {
-    let attests = |digest: ManifestDigest| {
-        manifests
-            .iter()
-            .flat_map(Manifest::children)
-            .any(|child| child.digest == digest && child.attestation)
-    };
-    let root = manifests.last().map(|root| root.digest);
-    manifests
-        .iter()
-        .rev()
-        .filter(|manifest| {
-            Some(manifest.digest) == root
-                || (matches!(manifest.content, Content::Image { .. }) && !attests(manifest.digest))
-        })
-        .map(|manifest| manifest.digest)
-        .collect()
-}
-
 /// One entry of a list, and its words.
-struct Descriptor {
-    digest: ManifestDigest,
+pub(super) struct Descriptor {
+    pub(super) digest: ManifestDigest,
     words: Value,
 }
 
-fn stand_in(subject: ManifestDigest) -> String {
+pub(super) fn stand_in(subject: ManifestDigest) -> String {
     format!("sha256-{}", subject.0.hex())
 }
 
-async fn list(
+pub(super) async fn list(
     registries: &Registries,
     repository: &Repository,
     subject: ManifestDigest,
@@ -155,8 +92,11 @@ fn read(what: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, Problem> {
         return Err(broken(format!("it is larger than {} bytes", manifest::CAP)));
     }
     let document: Value = serde_json::from_slice(bytes).map_err(|error| broken(error.to_string()))?;
-    let rows = document.get("manifests").and_then(Value::as_array);
-    let rows = rows.ok_or_else(|| broken("it names no manifests".to_owned()))?;
+    let rows = match document.get("manifests") {
+        Some(Value::Null) => &Vec::new(),
+        Some(Value::Array(rows)) => rows,
+        _ => return Err(broken("it names no manifests".to_owned())),
+    };
     if rows.len() > MOST {
         return Err(broken(format!("it names more than {MOST} manifests")));
     }
@@ -174,7 +114,7 @@ fn read(what: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, Problem> {
 
 /// Sees to it that the destination lists them: registries that keep lists do so themselves, at
 /// others they are added to the tag that stands for the list.
-async fn enlist(
+pub(super) async fn enlist(
     registries: &Registries,
     destination: &Repository,
     subject: ManifestDigest,

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::manifest::{Content, Manifest};
 use super::resolve::{PARALLEL, agrees, head_at, lied};
 use super::wire::{Access, Ask, persist};
-use super::{CopyJob, CopyProgress, Registries};
+use super::{CopyJob, CopyProgress, Registries, foreign};
 use crate::domain::image::Reference;
 use crate::domain::{Kind, Problem};
 
@@ -83,7 +83,8 @@ pub(super) async fn put(
             }
             let answer = registries.ask_once(to, &what, &ask).await?;
             if !answer.ok() {
-                return Err(registries.refusal(to, &what, &answer).await);
+                let refusal = registries.refusal(to, &what, &answer).await;
+                return Err(foreign::explained(manifest, &what, &answer, refusal));
             }
             agrees(&what, &answer, manifest.digest.0)?;
             Ok(())

@@ -1,0 +1,237 @@
+//! What is attached to an image and travels with it: referrers, what refers to these in turn, and the
+//! tags that cosign gives to signatures, attestations and bills of materials.
+
+use std::collections::{HashSet, VecDeque};
+
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+use super::look::into;
+use super::manifest::{Content, Manifest};
+use super::referrers::{Descriptor, enlist, list, stand_in};
+use super::resolve::{head_at, manifest_at};
+use super::wire::Access;
+use super::{Copied, CopyJob, CopySource, Registries, copy};
+use crate::domain::image::{Reference, Repository};
+use crate::domain::{Digest, Kind, ManifestDigest, Problem};
+
+/// More attachments of one image are not believed.
+const MOST: usize = 1024;
+/// Ends of the tags that cosign makes of a digest: `sha256-<hex>.sig`.
+const COSIGN: [&str; 3] = [".sig", ".att", ".sbom"];
+
+/// What is attached to one manifest.
+struct Attached {
+    /// What refers to it.
+    listed: Vec<Descriptor>,
+    /// What cosign's tags name.
+    tagged: Vec<(String, ManifestDigest)>,
+}
+
+/// A tag and what it names, where it is there.
+async fn named(
+    registries: &Registries,
+    access: &Access,
+    repository: &Repository,
+    tag: String,
+) -> Result<Option<(String, ManifestDigest)>, Problem> {
+    let head = head_at(registries, access, &repository.tagged(&tag)).await?;
+    Ok(head.map(|head| (tag, head.digest)))
+}
+
+impl Attached {
+    async fn to(
+        registries: &Registries,
+        repository: &Repository,
+        subject: ManifestDigest,
+    ) -> Result<Self, Problem> {
+        let access = registries.site(repository)?.pull();
+        let [signature, attestation, bill] = COSIGN.map(|end| format!("{}{end}", stand_in(subject)));
+        let (listed, signature, attestation, bill) = futures_util::try_join!(
+            list(registries, repository, subject),
+            named(registries, &access, repository, signature),
+            named(registries, &access, repository, attestation),
+            named(registries, &access, repository, bill),
+        )?;
+        let tagged = [signature, attestation, bill].into_iter().flatten().collect();
+        Ok(Self { listed, tagged })
+    }
+
+    fn digests(&self) -> impl Iterator<Item = ManifestDigest> + '_ {
+        let listed = self.listed.iter().map(|one| one.digest);
+        listed.chain(self.tagged.iter().map(|(_, digest)| *digest))
+    }
+}
+
+/// Manifests whose attachments are asked for, each once.
+struct Queue {
+    waiting: VecDeque<ManifestDigest>,
+    seen: HashSet<ManifestDigest>,
+}
+
+impl Queue {
+    fn of(subjects: impl IntoIterator<Item = ManifestDigest>) -> Self {
+        let mut queue = Self {
+            waiting: VecDeque::new(),
+            seen: HashSet::new(),
+        };
+        for subject in subjects {
+            if queue.seen.insert(subject) {
+                queue.waiting.push_back(subject);
+            }
+        }
+        queue
+    }
+
+    /// Adds what was found; refuses more than [`MOST`].
+    fn add(&mut self, found: &Attached) -> Result<(), Problem> {
+        for digest in found.digests() {
+            if self.seen.insert(digest) {
+                self.waiting.push_back(digest);
+            }
+        }
+        if self.seen.len() > MOST {
+            return Err(Problem::new(
+                Kind::Invalid,
+                format!("more than {MOST} signatures and the like are attached to one image"),
+            )
+            .hint("remove those that are not needed, then run the same command again"));
+        }
+        Ok(())
+    }
+}
+
+/// Copies what is attached to the image of `job` and to its platforms.
+pub(super) async fn follow(
+    registries: &Registries,
+    job: &CopyJob,
+    source: &Repository,
+    manifests: &[Manifest],
+    cancel: &CancellationToken,
+) -> Result<Copied, Problem> {
+    let mut all = Copied {
+        digest: job.digest,
+        bytes_sent: 0,
+        bytes_skipped: 0,
+        already: true,
+    };
+    let mut queue = Queue::of(subjects(manifests));
+    while let Some(subject) = queue.waiting.pop_front() {
+        let found = Attached::to(registries, source, subject).await?;
+        queue.add(&found)?;
+        for (tag, digest) in &found.tagged {
+            keeps_theirs(registries, source, *digest, &job.destination.tagged(tag)).await?;
+        }
+        let mut wanted: Vec<(Option<String>, ManifestDigest)> = Vec::new();
+        for one in &found.listed {
+            wanted.push((None, one.digest));
+        }
+        for (tag, digest) in &found.tagged {
+            wanted.push((Some(tag.clone()), *digest));
+        }
+        for (tag, digest) in wanted {
+            let one = CopyJob {
+                source: CopySource::Registry(source.clone()),
+                digest,
+                destination: job.destination.clone(),
+                tag,
+                cut: Vec::new(),
+                referrers: false,
+            };
+            // Their progress is not that of the image: nobody listens.
+            let (events, _) = unbounded_channel();
+            let copied = Box::pin(copy::run(registries, &one, events, cancel)).await?;
+            all.bytes_sent += copied.bytes_sent;
+            all.bytes_skipped += copied.bytes_skipped;
+            all.already &= copied.already;
+        }
+        if !found.listed.is_empty() {
+            enlist(registries, &job.destination, subject, found.listed).await?;
+        }
+    }
+    Ok(all)
+}
+
+/// Refuses to move a tag of cosign's away from signatures that only the destination has: one manifest
+/// holds all signatures of an image, a layer each.
+async fn keeps_theirs(
+    registries: &Registries,
+    source: &Repository,
+    digest: ManifestDigest,
+    there: &Reference,
+) -> Result<(), Problem> {
+    let to = registries.site(&there.repository)?.push();
+    let Some(head) = head_at(registries, &to, there).await? else {
+        return Ok(());
+    };
+    if head.digest == digest {
+        return Ok(());
+    }
+    let from = registries.site(source)?.pull();
+    let ours = manifest_at(registries, &from, source, digest).await?;
+    let theirs = manifest_at(registries, &to, &there.repository, head.digest).await?;
+    let layers = |manifest: &Manifest| -> HashSet<Digest> {
+        match &manifest.content {
+            Content::Image { layers, .. } => layers.iter().map(|layer| layer.digest).collect(),
+            Content::Index(children) => children.iter().map(|child| child.digest.0).collect(),
+        }
+    };
+    if layers(&theirs).is_subset(&layers(&ours)) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Kind::Refused,
+        format!("{there} holds signatures that {source} has not: it is not replaced"),
+    )
+    .cause(format!("it is {}, the source has {digest}", head.digest))
+    .hint("to replace it, copy the tag by its name with windlass copy"))
+}
+
+/// How many attachments of `subjects` the destination does not hold.
+pub(super) async fn missing(
+    registries: &Registries,
+    source: &Repository,
+    subjects: Vec<ManifestDigest>,
+    destination: &Repository,
+) -> Result<usize, Problem> {
+    let to = into(registries, destination).await?;
+    let mut missing = HashSet::new();
+    let mut queue = Queue::of(subjects);
+    while let Some(subject) = queue.waiting.pop_front() {
+        let found = Attached::to(registries, source, subject).await?;
+        queue.add(&found)?;
+        for one in &found.listed {
+            let there = head_at(registries, &to, &destination.at(one.digest)).await?;
+            if there.is_none() {
+                missing.insert(one.digest);
+            }
+        }
+        for (tag, digest) in &found.tagged {
+            let there = head_at(registries, &to, &destination.tagged(tag)).await?;
+            if there.is_none_or(|head| head.digest != *digest) {
+                missing.insert(*digest);
+            }
+        }
+    }
+    Ok(missing.len())
+}
+
+/// The root and the images that run; attestations within an index travel with it.
+fn subjects(manifests: &[Manifest]) -> Vec<ManifestDigest> {
+    let attests = |digest: ManifestDigest| {
+        manifests
+            .iter()
+            .flat_map(Manifest::children)
+            .any(|child| child.digest == digest && child.attestation)
+    };
+    let root = manifests.last().map(|root| root.digest);
+    manifests
+        .iter()
+        .rev()
+        .filter(|manifest| {
+            Some(manifest.digest) == root
+                || (matches!(manifest.content, Content::Image { .. }) && !attests(manifest.digest))
+        })
+        .map(|manifest| manifest.digest)
+        .collect()
+}

@@ -1,0 +1,35 @@
+//! A registry that refuses an image because of layers that no registry holds.
+
+use super::manifest::{Content, Manifest};
+use super::wire::Trouble;
+use crate::domain::{Kind, Outside, Problem};
+use crate::services::http::Answer;
+
+/// `refusal` of a manifest, explained where the manifest names layers that are elsewhere: the registry
+/// is set up not to take them, whatever status it answers with, and trying again changes nothing.
+pub(super) fn explained(manifest: &Manifest, what: &str, answer: &Answer, refusal: Trouble) -> Trouble {
+    let Content::Image { layers, .. } = &manifest.content else {
+        return refusal;
+    };
+    let elsewhere: Vec<_> = layers.iter().filter(|layer| layer.foreign).collect();
+    if elsewhere.is_empty() || !matches!(answer.status, 400 | 404 | 405 | 415 | 422 | 500) {
+        return refusal;
+    }
+    let mut problem = Problem::new(
+        Kind::Refused,
+        format!("{what}: its registry does not take an image with layers that are elsewhere"),
+    );
+    for layer in elsewhere.iter().take(5) {
+        let at = layer.urls.first().map_or("no address", String::as_str);
+        problem = problem.cause(format!(
+            "layer {} is at {}",
+            layer.digest,
+            Outside::capped(at, 300)
+        ));
+    }
+    problem.causes.extend(refusal.problem.causes);
+    problem
+        .hint("the registry must allow these addresses: validation.manifests.urls.allow in the configuration of distribution")
+        .hint("or build the image with its base layers pushed, and copy that one")
+        .into()
+}
