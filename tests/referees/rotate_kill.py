@@ -101,11 +101,15 @@ def one_resumed(turn, instant):
 
 def exported(chance, delicate):
     """`login --export` killed: the next login and doctor name the session that is left."""
-    instants = [chance.uniform(max(0.0, delicate - 0.25), delicate + 0.1) for _ in range(KILLS // 2)]
+    instants = [chance.uniform(max(0.0, delicate - 0.25), delicate + 0.1) for _ in range(KILLS)]
     with concurrent.futures.ThreadPoolExecutor(3) as pool:
         results = list(pool.map(one_exported, range(len(instants)), instants))
-    wrong = [f"killed after {instant:.3f} s: {why}" for instant, why in zip(instants, results) if why]
-    check(not wrong, f"{len(instants)} of login --export killed: what is left is named and ended", "\n  " + "\n  ".join(wrong))
+    wrong = [f"killed after {instant:.3f} s: {why}" for instant, (_, why) in zip(instants, results) if why]
+    lost = sum(count for count, _ in results)
+    check(
+        not wrong, f"{len(instants)} of login --export killed, {lost} tokens lost: each is named by the next login and ended",
+        "\n  " + "\n  ".join(wrong),
+    )
 
 
 def one_exported(turn, instant):
@@ -122,13 +126,13 @@ def one_exported(turn, instant):
             left.discard(caveats(token_in(file.read_bytes()))["session-id"])
         again = client.run("login", "--export", client.state / "again", "--yes", "--force")
         if again.code != 0:
-            return again.tail()
+            return len(left), again.tail()
         unnamed = [session for session in left if f"windlass revoke {session}" not in again.err]
         doctor = json.dumps(client.run("doctor", "--json").json)
         unnamed += [session for session in left if f"windlass revoke {session}" not in doctor]
         if unnamed:
-            return f"{unnamed} is not named: {again.err[-600:]}"
-        return left_over(world, client, left)
+            return len(left), f"{unnamed} is not named: {again.err[-600:]}"
+        return len(left), left_over(world, client, left)
     finally:
         world.stop()
 
