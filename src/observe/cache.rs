@@ -193,3 +193,58 @@ fn keep(path: &Path, bytes: &[u8]) {
         tracing::debug!("cache: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(folder: &Path) -> Cache {
+        Cache::new(Some(folder.to_owned()), "world", "legend")
+    }
+
+    #[test]
+    fn a_git_blob_is_kept_and_served_only_where_it_is_what_its_id_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let sha = "934edc81e1b954e9c9ce29ecdf4bfc7ff6f5404d";
+        let cache = cache(folder.path());
+        cache.keep_blob(sha, b"nam");
+        assert_eq!(cache.blob(sha), None);
+        // As an older version left it.
+        let file = folder.path().join("git").join(sha);
+        keep(&file, b"old");
+        assert_eq!(cache.blob(sha), None);
+        assert!(!file.exists());
+        cache.keep_blob(sha, b"name");
+        assert_eq!(cache.blob(sha).unwrap(), b"name");
+    }
+
+    #[test]
+    fn an_image_behind_a_revision_is_kept_with_the_blob_that_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let hash = |digit: &str| -> Digest { format!("sha256:{}", digit.repeat(64)).parse().unwrap() };
+        let image = Reference::parse(&format!(
+            "registry.jujucharms.com/charm/x/y@sha256:{}",
+            "a".repeat(64)
+        ))
+        .unwrap();
+        let key = "id/y/3";
+        // As an older version left it: without the blob's hash.
+        let old = serde_json::json!({key: image});
+        keep(
+            &folder.path().join("images-world-legend.json"),
+            old.to_string().as_bytes(),
+        );
+        let first = cache(folder.path());
+        assert_eq!(first.image_behind(key), None);
+        first.keep_images_behind(vec![(key.to_owned(), image.clone())]);
+        assert_eq!(first.image_behind(key), None, "the store lists no hash of it");
+        first.expect([(key.to_owned(), hash("1"))].into_iter());
+        first.keep_images_behind(vec![(key.to_owned(), image.clone())]);
+        let next = cache(folder.path());
+        assert_eq!(next.image_behind(key), Some(image.clone()));
+        next.expect([(key.to_owned(), hash("1"))].into_iter());
+        assert_eq!(next.image_behind(key), Some(image));
+        next.expect([(key.to_owned(), hash("2"))].into_iter());
+        assert_eq!(next.image_behind(key), None);
+    }
+}

@@ -9,7 +9,11 @@ mod answer;
 pub mod body;
 mod client;
 pub mod json;
+#[cfg(test)]
+pub(crate) mod raw;
 mod retry;
+#[cfg(test)]
+mod test_body;
 #[cfg(test)]
 mod tests;
 mod waits;

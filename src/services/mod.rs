@@ -16,6 +16,8 @@ pub mod packing;
 pub mod private_file;
 pub mod registry;
 pub mod seal;
+#[cfg(test)]
+mod test_secrets;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};

@@ -210,3 +210,36 @@ impl PublicStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::http::Timeouts;
+    use crate::services::http::raw::{Raw, Said};
+
+    const NOW: &str = r#"{"ImageName": "r.test/charm/x/y@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "Password": "planted"}"#;
+    const OLD: &str = r#"{"ImageName": "r.test/charm/x/y@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "Password": "planted"}"#;
+
+    async fn image(server: &Raw, expected: Option<Digest>) -> Result<Reference, Problem> {
+        let store = PublicStore::new(Http::new(Timeouts::scaled(1.0)), server.url.clone());
+        let (charm, resource) = ("x".parse().unwrap(), "y".parse().unwrap());
+        store
+            .image_of("id", &charm, &resource, ResourceRevision(3), expected)
+            .await
+    }
+
+    #[tokio::test]
+    async fn a_blob_that_the_store_does_not_list_is_asked_for_once_more() {
+        let listed = Digest::from_bytes(Sha256::digest(NOW).into());
+        let server = Raw::start(|_, before| Said::json(200, if before == 0 { OLD } else { NOW })).await;
+        let found = image(&server, Some(listed)).await.unwrap();
+        assert!(found.to_string().contains("bbbb"), "{found}");
+        assert_eq!(server.count(), 2);
+        let server = Raw::start(|_, _| Said::json(200, OLD)).await;
+        let problem = image(&server, Some(listed)).await.unwrap_err();
+        assert!(problem.to_string().contains("another blob"), "{problem}");
+        assert!(!format!("{problem:?}").contains("planted"));
+        assert_eq!(server.count(), 2);
+        assert!(image(&server, None).await.is_ok());
+    }
+}

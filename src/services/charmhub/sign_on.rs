@@ -17,6 +17,7 @@ use super::credential::macaroon;
 use super::{ErrorBody, StoreToken, at, json_of, problem_of};
 use crate::domain::credential::TokenScope;
 use crate::domain::{Kind, Outside, Problem};
+use crate::services::http::json::forms_of;
 use crate::services::http::{self, Answer, Http, Written, host_of};
 
 /// Who signs in.
@@ -439,7 +440,8 @@ fn scrubbed(mut problem: Problem, login: &Login) -> Problem {
     for secret in [Some(&login.password), login.otp.as_ref()].into_iter().flatten() {
         let secret = secret.expose_secret();
         for cause in &mut problem.causes {
-            if secret.len() >= SHORTEST && cause.as_str().contains(secret) {
+            let repeats = |form: &String| cause.as_str().contains(form.as_str());
+            if secret.len() >= SHORTEST && forms_of(secret).iter().any(repeats) {
                 *cause = Outside::new("its answer repeats what was typed: it is not shown");
             }
         }

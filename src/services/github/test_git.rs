@@ -9,6 +9,7 @@ use super::tests::{Server, about, repository};
 use super::*;
 use crate::domain::{Author, CommitId};
 use crate::services::http::Written;
+use crate::services::http::raw::{Raw, Said};
 
 fn id(digit: char) -> CommitId {
     digit.to_string().repeat(40).parse().unwrap()
@@ -312,4 +313,90 @@ async fn nothing_is_sent_after_a_redirect() {
     let problem = writer.delete_reference(&repository(), &name).await.unwrap_err();
     assert!(problem.hints[0].as_str().contains("renamed"), "{problem:?}");
     assert_eq!(server.seen("DELETE").len(), 1);
+}
+
+/// Content that is wrong once, by the words of one request.
+async fn wrong_once(wrong: &'static str) -> (Raw, GitHub) {
+    let server = Raw::start(move |request, before| {
+        assert!(request.contains("/git/blobs/"), "{request}");
+        if before == 0 {
+            Said::json(200, wrong)
+        } else {
+            Said::json(200, r#"{"content": "bmFtZQ=="}"#)
+        }
+    })
+    .await;
+    let http = crate::services::http::Http::new(crate::services::http::Timeouts::scaled(1.0));
+    let github = GitHub::new(http, server.url.clone(), None);
+    (server, github)
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_what_its_id_says_is_asked_for_once_more() {
+    let sha = "934edc81e1b954e9c9ce29ecdf4bfc7ff6f5404d";
+    for wrong in [
+        // An older file, an empty one, one cut short, and an answer cut short.
+        r#"{"content": "b2xk"}"#,
+        r#"{"content": ""}"#,
+        r#"{"content": "bmFt"}"#,
+        r#"{"content": "bmF"#,
+    ] {
+        let (server, github) = wrong_once(wrong).await;
+        assert_eq!(github.blob("a/b", sha).await.unwrap(), b"name", "{wrong}");
+        assert_eq!(server.count(), 2);
+    }
+    let server = Raw::start(|_, _| Said::json(200, r#"{"content": "b2xk"}"#)).await;
+    let http = crate::services::http::Http::new(crate::services::http::Timeouts::scaled(1.0));
+    let github = GitHub::new(http, server.url.clone(), None);
+    let problem = github.blob("a/b", sha).await.unwrap_err();
+    assert_eq!(problem.kind, Kind::Service);
+    assert!(problem.to_string().contains("other content"), "{problem}");
+    assert_eq!(server.count(), 2);
+}
+
+#[tokio::test]
+async fn a_tree_that_is_not_what_its_id_says_is_not_used() {
+    let whole = r#"{"sha": "f115c6d5cfb15ca1a72429900dcaca0fd1057951", "tree": [{"path": "x",
+        "mode": "100644", "type": "blob", "sha": "c1b0730e0133447badcfd47fd144e254807b06e1"}]}"#;
+    let less = r#"{"sha": "f115c6d5cfb15ca1a72429900dcaca0fd1057951", "tree": []}"#;
+    let http = crate::services::http::Http::new(crate::services::http::Timeouts::scaled(1.0));
+    for name in ["f115c6d5cfb15ca1a72429900dcaca0fd1057951", "main"] {
+        let server =
+            Raw::start(move |_, before| Said::json(200, if before == 0 { less } else { whole })).await;
+        let github = GitHub::new(http.clone(), server.url.clone(), None);
+        assert_eq!(github.tree("a/b", name).await.unwrap().len(), 1);
+        let server = Raw::start(move |_, _| Said::json(200, less)).await;
+        let github = GitHub::new(http.clone(), server.url.clone(), None);
+        let problem = github.tree("a/b", name).await.unwrap_err();
+        assert!(problem.to_string().contains("other content"), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn pages_that_never_end_are_left() {
+    let page = |first: usize| {
+        let list: Vec<Value> = (first..first + 100)
+            .map(|n| {
+                json!({"name": format!("S{n}"), "created_at": "2026-01-01T00:00:00Z",
+                            "updated_at": "2026-01-01T00:00:00Z"})
+            })
+            .collect();
+        json!({"total_count": 1, "secrets": list}).to_string()
+    };
+    let http = crate::services::http::Http::new(crate::services::http::Timeouts::scaled(1.0));
+    for (server, most) in [
+        (Raw::start(move |_, _| Said::json(200, &page(0))).await, 2),
+        (
+            Raw::start(move |_, before| Said::json(200, &page(before * 100))).await,
+            100,
+        ),
+    ] {
+        let github = GitHub::new(http.clone(), server.url.clone(), None);
+        let problem = github
+            .pages::<Value>("/repos/a/b/actions/secrets", "secrets", "reading it")
+            .await
+            .unwrap_err();
+        assert!(problem.to_string().contains("does not end"), "{problem}");
+        assert_eq!(server.count(), most);
+    }
 }

@@ -81,7 +81,11 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for OneField<'_, T> {
 pub fn without_secrets<'a>(body: bytes::Bytes, secrets: impl Iterator<Item = &'a str>) -> bytes::Bytes {
     const SHORTEST: usize = 8;
     let mut text: Option<String> = None;
-    for secret in secrets.filter(|secret| secret.len() >= SHORTEST) {
+    for secret in secrets
+        .filter(|secret| secret.len() >= SHORTEST)
+        .flat_map(forms_of)
+    {
+        let secret = secret.as_str();
         let there = |body: &[u8]| body.windows(secret.len()).any(|part| part == secret.as_bytes());
         if text
             .as_ref()
@@ -92,6 +96,20 @@ pub fn without_secrets<'a>(body: bytes::Bytes, secrets: impl Iterator<Item = &'a
         }
     }
     text.map_or(body, Into::into)
+}
+
+/// The forms in which a service may repeat a secret: as it is, as JSON writes it (once, and once more
+/// where that is quoted in JSON), as a form does.
+pub fn forms_of(secret: &str) -> Vec<String> {
+    let quoted = |text: &str| {
+        let text = serde_json::Value::from(text).to_string();
+        text[1..text.len() - 1].to_owned()
+    };
+    let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let once = quoted(secret);
+    let mut forms = vec![quoted(&once), once, form, secret.to_owned()];
+    forms.dedup();
+    forms
 }
 
 /// The secrets in a header's value that is marked as one: a token, a password, a macaroon.

@@ -22,6 +22,7 @@ use super::docker::{self, Docker};
 use super::wire::{Access, Site, refused};
 use crate::domain::{Kind, Outside, Problem};
 use crate::services::http;
+use crate::services::http::json::forms_of;
 
 /// How long a token lives whose registry does not say (the protocol's word), in seconds.
 const USUAL_LIFE: u64 = 60;
@@ -81,7 +82,8 @@ impl Login {
                 if secret.is_empty() {
                     text.to_owned()
                 } else {
-                    text.replace(secret, "***")
+                    let hidden = |text: String, form: String| text.replace(&form, "***");
+                    forms_of(secret).into_iter().fold(text.to_owned(), hidden)
                 }
             }
         }

@@ -143,12 +143,14 @@ async fn detail(shelf: &Shelf, source: ImageSource, root: Manifest) -> Result<Im
     })
 }
 
-/// The runnable manifests below `root` with the platform that their index names.
+/// The runnable manifests below `root` with the platform that their index names, each once.
 pub(super) fn order(root: ManifestDigest, manifests: &[Manifest]) -> Vec<(ManifestDigest, Option<Platform>)> {
+    let mut seen = std::collections::HashSet::new();
     let mut order: Vec<(ManifestDigest, Option<Platform>)> = manifests
         .iter()
         .flat_map(Manifest::children)
         .filter(|child| !child.attestation)
+        .filter(|child| seen.insert((child.digest, child.platform.as_ref().map(Platform::to_string))))
         .map(|child| (child.digest, child.platform.clone()))
         .collect();
     if order.is_empty() {

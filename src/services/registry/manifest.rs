@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::cache::digest_of;
 use crate::domain::image::Platform;
 use crate::domain::{Digest, Kind, ManifestDigest, Outside, Problem};
+use crate::services::http::json::json;
 
 /// OCI image index.
 pub(super) const OCI_INDEX: &str = manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
@@ -126,8 +127,8 @@ impl Manifest {
         let broken = |why: String| {
             Problem::new(Kind::Invalid, format!("the manifest of {what} is not usable")).cause(why)
         };
-        let document: Document = serde_json::from_slice(&bytes)
-            .map_err(|error| broken(format!("it is not a manifest: {error}")))?;
+        let document: Document =
+            json(&bytes).map_err(|error| broken(format!("it is not a manifest: {error}")))?;
         let served_as = served_as.map(|text| text.split(';').next().unwrap_or_default().trim());
         if document.schema_version == 1
             || served_as

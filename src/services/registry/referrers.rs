@@ -11,15 +11,18 @@ use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
 use super::Registries;
-use super::manifest::{self, Manifest, OCI_INDEX};
+use super::manifest::{Manifest, OCI_INDEX};
 use super::resolve::{fetch, head_at};
 use super::settle::put;
 use super::wire::{Access, Ask, is_page};
 use crate::domain::image::Repository;
 use crate::domain::{Digest, Kind, ManifestDigest, Problem};
+use crate::services::http::json::json as read_json;
 
 /// More of them for one image are not believed.
 const MOST: usize = 256;
+/// Longest list of them, in bytes.
+const LONGEST: usize = 1024 * 1024;
 
 /// One entry of a list, and its words.
 pub(super) struct Descriptor {
@@ -88,10 +91,10 @@ async fn by_tag(
 
 fn read(what: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, Problem> {
     let broken = |why: String| Problem::new(Kind::Invalid, format!("{what} cannot be read")).cause(why);
-    if bytes.len() > manifest::CAP {
-        return Err(broken(format!("it is larger than {} bytes", manifest::CAP)));
+    if bytes.len() > LONGEST {
+        return Err(broken(format!("it is larger than {LONGEST} bytes")));
     }
-    let document: Value = serde_json::from_slice(bytes).map_err(|error| broken(error.to_string()))?;
+    let document: Value = read_json(bytes).map_err(|error| broken(error.to_string()))?;
     let rows = match document.get("manifests") {
         Some(Value::Null) => &Vec::new(),
         Some(Value::Array(rows)) => rows,

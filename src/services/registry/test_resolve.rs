@@ -2,7 +2,9 @@
 
 use super::cache::digest_of;
 use super::manifest::OCI_MANIFEST;
-use super::test_server::{Server, mirrored, registries};
+use serde_json::json;
+
+use super::test_server::{Server, digest, mirrored, registries};
 use super::{CopyJob, CopySource};
 use crate::domain::image::Platform;
 use crate::domain::{Kind, Reference, Target};
@@ -224,4 +226,51 @@ async fn an_image_without_the_layers_of_its_config_is_not_copied() {
         0,
         "nothing was sent"
     );
+}
+
+#[tokio::test]
+async fn every_manifest_of_nested_indexes_is_read_once() {
+    let server = Server::start().await;
+    let images: Vec<_> = (0..20_u8)
+        .map(|n| (server.image(&format!("image{n}"), &[&[n]]), "arm64"))
+        .collect();
+    // Three levels of twenty, each index of which names all of the level below.
+    let mut level = images;
+    for depth in 0..2 {
+        level = (0..20)
+            .map(|n| {
+                let mut children = level.clone();
+                children.rotate_left(n);
+                (server.index(&format!("index{depth}-{n}"), &children), "arm64")
+            })
+            .collect();
+    }
+    let root = server.index("root", &level);
+    let reference = server.repository("a/b").at(root);
+    let manifest = registries().manifest(&reference.repository, root).await.unwrap();
+    assert_eq!(manifest.children().len(), 20);
+    let resolved = registries().resolve(&reference).await.unwrap();
+    assert_eq!(resolved.digest, root);
+    assert_eq!(server.count("GET /v2/a/b/manifests/"), 1 + 61);
+}
+
+#[tokio::test]
+async fn an_index_of_too_much_is_refused_before_any_of_it_is_read() {
+    let server = Server::start().await;
+    let entry = |n: usize, size: usize| {
+        json!({"mediaType": "application/vnd.oci.image.manifest.v1+json",
+               "digest": digest(n.to_string().as_bytes()).to_string(), "size": size})
+    };
+    for (count, size, why) in [(1001, 10, "1000 manifests"), (6, 7 << 20, "32 MiB")] {
+        let entries: Vec<_> = (0..count).map(|n| entry(n, size)).collect();
+        let kind = "application/vnd.oci.image.index.v1+json";
+        let document = json!({"schemaVersion": 2, "mediaType": kind, "manifests": entries});
+        let root = server.place("large", kind, document.to_string());
+        let reference = server.repository("a/b").at(root);
+        server.with(|world| world.log.clear());
+        let problem = registries().resolve(&reference).await.unwrap_err();
+        assert_eq!(problem.kind, Kind::Invalid);
+        assert!(problem.to_string().contains(why), "{problem}");
+        assert_eq!(server.count("GET /v2/a/b/manifests/"), 1);
+    }
 }

@@ -237,8 +237,17 @@ async fn what_one_blob_is_asked_to_wait_all_wait() {
 
 #[tokio::test]
 async fn what_refers_to_an_image_comes_along_where_it_is_wanted() {
-    for lists in [true, false] {
+    // Lists are kept; are not; are asked for and lead elsewhere; are asked for and are a web page.
+    for manner in 0..4 {
+        let lists = manner == 0;
         let (from, to) = (Server::start().await, Server::start().await);
+        for server in [&from, &to] {
+            server.with(|world| match manner {
+                2 => world.instead.push(("GET", "/referrers/", 303, None)),
+                3 => world.referrers_page = true,
+                _ => {}
+            });
+        }
         let image = from.image("v1", &[b"layer"]);
         let signature = from.image("signature", &[b"signed"]);
         let size = from.with(|world| world.manifests[&signature.to_string()].1.len());

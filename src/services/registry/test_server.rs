@@ -66,6 +66,8 @@ pub(super) struct World {
     pub(super) denied: usize,
     /// What refers to a digest, where such lists are kept.
     pub(super) referrers: Option<HashMap<String, Vec<serde_json::Value>>>,
+    /// Such lists are answered with a web page.
+    pub(super) referrers_page: bool,
     /// Least length of a chunk, told where an upload begins.
     pub(super) chunk_minimum: Option<&'static str>,
     /// When each line of `log` was written.
@@ -337,6 +339,12 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
         return empty(200);
     }
     if let Some((_, subject)) = path.split_once("/referrers/") {
+        if world.referrers_page {
+            return plain(200)
+                .header("content-type", "text/html; charset=utf-8")
+                .body(Body::from("<html>sign in</html>"))
+                .unwrap();
+        }
         return match &world.referrers {
             None => empty(404),
             Some(known) => {
