@@ -161,7 +161,7 @@ fn salvage(from: &Path, to: &Connection) -> Saved {
 /// Copies a table from its beginning, and where that meets damage from its end.
 fn copy_table(old: &Connection, to: &Connection, table: &str) -> (u64, Option<rusqlite::Error>) {
     match columns(old, table) {
-        Ok(columns) if columns.is_empty() => return (0, None),
+        Ok(columns) if columns.is_empty() => (0, None),
         Ok(columns) => {
             let mut rows = 0;
             let forward = copy_rows(old, to, table, &columns, "ASC", &mut rows);

@@ -61,7 +61,7 @@ pub(super) fn field(
             let login = parent["login"].as_str().unwrap_or_default();
             let repositories = store.names().filter(|full| owner_of(full) == login);
             let found = repositories.filter_map(|full| repository(store, full)).collect();
-            connection(found, arguments)
+            Ok(connection(found, arguments))
         }
         ("Tree", "entries") => {
             let (full, id) = whereabouts(parent);
@@ -94,13 +94,13 @@ pub(super) fn field(
             let path = Some(arguments.text("path")).filter(|path| !path.is_empty());
             let log = repo.objects.log(id, path).into_iter();
             let commits = log.map(|(id, commit)| commit_object(full, &id, &commit));
-            connection(commits.collect(), arguments)
+            Ok(connection(commits.collect(), arguments))
         }
         _ => {
             let value = parent.get(name).filter(|_| !name.starts_with("__"));
             let value = value.cloned().ok_or(Miss::Undefined)?;
             match value.get("__items") {
-                Some(Value::Array(items)) => connection(items.clone(), arguments),
+                Some(Value::Array(items)) => Ok(connection(items.clone(), arguments)),
                 _ => Ok(value),
             }
         }
@@ -199,7 +199,7 @@ fn whereabouts(parent: &Value) -> (&str, &str) {
 }
 
 /// A page of `items` as `first`, `last` and `after` ask for it.
-fn connection(items: Vec<Value>, arguments: &Arguments) -> Result<Value, Miss> {
+fn connection(items: Vec<Value>, arguments: &Arguments) -> Value {
     let count = items.len();
     let after: usize = arguments.text("after").parse().unwrap_or(0);
     let skipped = match arguments.count("last") {
@@ -218,7 +218,7 @@ fn connection(items: Vec<Value>, arguments: &Arguments) -> Result<Value, Miss> {
         .enumerate()
         .map(|(at, node)| json!({"__typename": "Edge", "cursor": (skipped + at + 1).to_string(), "node": node}))
         .collect();
-    Ok(json!({
+    json!({
         "__typename": "Connection",
         "totalCount": count,
         "nodes": nodes,
@@ -230,7 +230,7 @@ fn connection(items: Vec<Value>, arguments: &Arguments) -> Result<Value, Miss> {
             "startCursor": (end > skipped).then(|| (skipped + 1).to_string()),
             "endCursor": (end > skipped).then(|| end.to_string()),
         },
-    }))
+    })
 }
 
 fn account(base: &str, login: &str) -> Value {
@@ -363,7 +363,7 @@ fn in_repository(store: &Store, parent: &Value, name: &str, arguments: &Argument
             let names = repo.objects.refs.keys();
             let found =
                 names.filter(|name| name.strip_prefix(prefix).is_some_and(|rest| rest.contains(query)));
-            connection(found.map(|name| reference(full, repo, name)).collect(), arguments)
+            Ok(connection(found.map(|name| reference(full, repo, name)).collect(), arguments))
         }
         "object" => {
             let id = match arguments.text("oid") {
@@ -376,7 +376,7 @@ fn in_repository(store: &Store, parent: &Value, name: &str, arguments: &Argument
             let value = parent.get(name).filter(|_| !name.starts_with("__"));
             let value = value.cloned().ok_or(Miss::Undefined)?;
             match value.get("__items") {
-                Some(Value::Array(items)) => connection(items.clone(), arguments),
+                Some(Value::Array(items)) => Ok(connection(items.clone(), arguments)),
                 _ => Ok(value),
             }
         }

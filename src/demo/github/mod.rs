@@ -189,7 +189,7 @@ impl GitHub {
             ["users", login] if login.eq_ignore_ascii_case(LOGIN) => self.account(call),
             ["orgs", org] if org.eq_ignore_ascii_case(store::ORGANIZATION) => self.organization(call),
             ["repos", owner, name, rest @ ..] => self.repository(call, owner, name, rest),
-            [owner, name, rest @ ..] if name.ends_with(".git") && call.method == "GET" => {
+            [owner, name, rest @ ..] if name.strip_suffix(".git").is_some() && call.method == "GET" => {
                 self.store().and_then(|store| {
                     let full = store.name_of(owner, name.trim_end_matches(".git"));
                     let repo = full.and_then(|full| store.repo(&full));

@@ -196,6 +196,8 @@ fn an_upgrade_from_every_older_schema_keeps_everything() {
     }
 }
 
+type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 #[test]
 fn a_damaged_file_is_named_and_everything_that_can_be_read_of_it_is_saved() {
     let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2 / 4096 * 4096);
@@ -204,7 +206,6 @@ fn a_damaged_file_is_named_and_everything_that_can_be_read_of_it_is_saved() {
         bytes[last..].fill(0xa5);
     };
     let headless = |bytes: &mut Vec<u8>| bytes[..100].fill(0);
-    type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
     let cases: [(&str, Damage<'_>, usize); 3] =
         [("cut", &cut, 1), ("torn", &torn, 60), ("headless", &headless, 80)];
     for (name, damage, least) in cases {
@@ -353,8 +354,10 @@ fn a_full_disk_stops_a_write_and_the_hint_keeps_the_run() {
             .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
             .unwrap();
     }
-    let mut made = crate::journal::Made::default();
-    made.note = Some(Outside::capped("x".repeat(4000), 4000));
+    let made = crate::journal::Made {
+        note: Some(Outside::capped("x".repeat(4000), 4000)),
+        ..crate::journal::Made::default()
+    };
     let many = |number: i64| {
         let step = StepId("release/a".to_owned());
         journal

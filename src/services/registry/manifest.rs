@@ -92,20 +92,20 @@ struct Document {
     #[serde(default)]
     schema_version: u8,
     media_type: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    manifests: Option<Option<Vec<Descriptor>>>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    manifests: Option<Vec<Descriptor>>,
     config: Option<Descriptor>,
-    #[serde(default, deserialize_with = "present")]
-    layers: Option<Option<Vec<Descriptor>>>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    layers: Option<Vec<Descriptor>>,
 }
 
-/// A list that is there, be it null: only its absence says what kind of document it is.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+/// A list that is there; `null` is an empty one: only its absence says what kind of document it is.
+fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Deserialize<'de>,
 {
-    Option::<T>::deserialize(deserializer).map(Some)
+    Option::<Vec<T>>::deserialize(deserializer).map(|list| Some(list.unwrap_or_default()))
 }
 
 #[derive(Deserialize)]
@@ -169,9 +169,9 @@ impl Manifest {
         let index = matches!(media_type, OCI_INDEX | DOCKER_LIST);
         // Go writes an empty list as null; a document that names its type and lacks the list is the same.
         let named = document.media_type.is_some();
-        let manifests = document.manifests.map(Option::unwrap_or_default);
+        let manifests = document.manifests;
         let manifests = manifests.or_else(|| (index && named).then(Vec::new));
-        let layers = document.layers.map(Option::unwrap_or_default);
+        let layers = document.layers;
         let layers = layers.or_else(|| (!index && named && document.config.is_some()).then(Vec::new));
         let content = match (manifests, document.config, layers) {
             (Some(manifests), _, None) if index => Content::Index(
