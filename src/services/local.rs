@@ -48,7 +48,10 @@ impl LocalImages {
     /// [`Kind::Refused`] where it is another one by now. `platforms` choose where the source holds
     /// several images. What `destination` has already is not
     /// packed again; without one nothing is packed that is only looked at.
-    #[allow(clippy::too_many_arguments, reason = "each is a fact of its own about this one image")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is a fact of its own about this one image"
+    )]
     pub async fn open(
         &self,
         source: &LocalSource,

@@ -363,7 +363,10 @@ fn in_repository(store: &Store, parent: &Value, name: &str, arguments: &Argument
             let names = repo.objects.refs.keys();
             let found =
                 names.filter(|name| name.strip_prefix(prefix).is_some_and(|rest| rest.contains(query)));
-            Ok(connection(found.map(|name| reference(full, repo, name)).collect(), arguments))
+            Ok(connection(
+                found.map(|name| reference(full, repo, name)).collect(),
+                arguments,
+            ))
         }
         "object" => {
             let id = match arguments.text("oid") {
