@@ -39,7 +39,6 @@ fn revision_json(name: &str, revision: &ResourceRevision) -> Value {
     json!({
         "bases": [{"name": "all", "channel": "all", "architectures": revision.architectures}],
         "created-at": seconds(revision.created_at),
-        "created-by": revision.created_by,
         "name": name,
         "revision": revision.revision,
         "sha256": revision.hashes.sha256,
