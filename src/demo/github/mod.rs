@@ -347,7 +347,7 @@ async fn serve(State(github): State<Arc<GitHub>>, request: Request) -> Response 
             Reply::fail(400, "The API version in X-GitHub-Api-Version is not supported.")
         }
         (_, _, Err(_)) => Reply::fail(413, "Payload too large"),
-        (Ok(_), _, Ok(_)) if head.uri.path() != "/rate_limit" && !github.quota.has_left(signed_in) => {
+        (Ok(_), _, Ok(_)) if is_counted(head.uri.path()) && !github.quota.has_left(signed_in) => {
             Reply::fail(403, "API rate limit exceeded for 127.0.0.1.")
         }
         (Ok(_), _, Ok(bytes)) => {
@@ -380,6 +380,11 @@ struct Asked<'a> {
     version: Option<&'a str>,
 }
 
+/// True where a request counts against the quota: git's own transport and the storage of logs do not.
+fn is_counted(path: &str) -> bool {
+    path != "/rate_limit" && !path.contains(".git/") && !path.contains("/blob/")
+}
+
 /// The scopes that would do for `path`, as `x-accepted-oauth-scopes` names them.
 fn accepted(path: &str) -> &'static str {
     match path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
@@ -393,7 +398,7 @@ fn accepted(path: &str) -> &'static str {
 /// Turns a reply into HTTP: validators, quota and the headers every answer carries.
 fn finish(github: &GitHub, reply: Reply, asked: &Asked<'_>) -> Response {
     let signed_in = asked.token.is_some();
-    let free = asked.path == "/rate_limit";
+    let free = !is_counted(asked.path);
     let (kind, bytes) = match reply.payload {
         Payload::None => ("", Vec::new()),
         Payload::Json(body) => ("application/json; charset=utf-8", body.to_string().into_bytes()),

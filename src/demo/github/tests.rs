@@ -554,3 +554,15 @@ async fn variables_collaborators_and_comparisons_are_there() {
         (Some("identical"), Some(0))
     );
 }
+
+#[test]
+fn clones_and_stored_logs_do_not_count_against_the_quota() {
+    for path in [
+        "/rate_limit",
+        "/finos/legend.git/objects/ab/cd",
+        "/repos/a/b/actions/runs/1/blob/1.2",
+    ] {
+        assert!(!is_counted(path), "{path}");
+    }
+    assert!(is_counted("/repos/finos/legend") && is_counted("/repos/a/b/git/blobs/1"));
+}
