@@ -13,6 +13,7 @@ use common::{session, world};
 use windlass::demo::World;
 use windlass::domain::{Kind, Problem, Snapshot};
 use windlass::journal::{Outcome, RunId, RunRecord};
+use windlass::observe::View;
 use windlass::plan::intent::Part;
 use windlass::plan::{
     HoldIntent, Intent, Plan, PromoteIntent, PublishIntent, ReleaseIntent, RollbackIntent, RolledBack,
@@ -307,7 +308,7 @@ async fn a_hold_is_seen_by_everybody_and_a_rolled_back_publish_is_held() {
         })
     };
     let held = || async {
-        let seen = session.observer.refresh(Snapshot::default()).await;
+        let seen = session.observer.view(Snapshot::default(), View::Planning).await;
         let release = RELEASE.parse().unwrap();
         seen.holds.value.unwrap().contains(&release)
     };

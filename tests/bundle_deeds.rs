@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use windlass::demo::World;
 use windlass::domain::{Author, BundleFacts, CommitId, FileBytes, Kind, Outside, Snapshot};
 use windlass::journal::{Outcome, RunRecord, StepOutcome, StepRecord};
+use windlass::observe::View;
 use windlass::plan::step::{State, Step};
 use windlass::plan::{Intent, Op, Plan, PublishIntent, StepId};
 use windlass::run::Session;
@@ -382,7 +383,7 @@ async fn a_hold_is_set_seen_by_others_and_lifted() {
         let record = done(&here, plan).await;
         assert_eq!(outcomes(&record), [outcome], "{:?}", record.problem);
         let there = session(&world, &dir.path().join("other"));
-        let now = there.observer.refresh(Snapshot::default()).await;
+        let now = there.observer.view(Snapshot::default(), View::Planning).await;
         let holds = now.holds.need("the holds").unwrap().clone();
         assert_eq!(holds.contains(&held()), wish.kind == "set-hold");
     }

@@ -75,6 +75,17 @@ fn publisher(services: &Services, token: &StoreToken) -> Publisher {
     Publisher::new(services.http.clone(), api, token.clone())
 }
 
+/// Keeps no file.
+struct NoCache;
+
+impl windlass::services::github::releases::BlobCache for NoCache {
+    fn blob(&self, _sha: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn keep_blob(&self, _sha: &str, _bytes: &[u8]) {}
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_signed_for_seen_and_revoked() {
     let dir = tempfile::tempdir().unwrap();
@@ -213,7 +224,12 @@ async fn workflow_files_tell_which_secrets_they_read() {
     let world = world(dir.path()).await;
     let services = services(&world, &[]);
     let repository: GitHubRepository = "finos/legend-juju-bundle".parse().unwrap();
-    let read = services.github.workflow_files(&repository).await.unwrap().files;
+    let read = services
+        .github
+        .workflow_files(&repository, &NoCache)
+        .await
+        .unwrap()
+        .files;
     assert!(!read.is_empty());
     assert!(
         read.iter()

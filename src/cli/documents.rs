@@ -34,7 +34,8 @@ impl Sources {
             self.at.insert(name.to_owned(), json!(at));
         }
         if let Some(problem) = &seen.problem {
-            self.errors.push(json!({ "source": name, "problem": problem }));
+            self.errors
+                .push(json!({ "source": name, "problem": problem, "at": seen.failed_at }));
         }
         self
     }

@@ -11,6 +11,7 @@ use super::pairs::{self, Form};
 use super::{Ending, confirm, documents, runs};
 use crate::domain::{CharmRevision, Kind, Problem, ReleaseName, Snapshot};
 use crate::journal::{Outcome, RunRecord};
+use crate::observe::View;
 use crate::plan::intent::Part;
 use crate::plan::queue::{LeftOut, Queue};
 use crate::plan::{Plan, PublishIntent};
@@ -121,7 +122,7 @@ pub async fn publish(session: &Session, wish: &Wish, output: &Output) -> Ending 
 
 /// What the rule selects and nobody has published, looked at now.
 async fn queue(session: &Session, before: Snapshot) -> Result<(Queue, Snapshot), Problem> {
-    let snapshot = session.observer.refresh(before).await;
+    let snapshot = session.observer.view(before, View::Planning).await;
     Ok((session.queue(&snapshot)?, snapshot))
 }
 

@@ -123,15 +123,19 @@ fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository
     }
     known.sort_unstable();
     known.dedup();
-    Err(Problem::new(
+    let problem = Problem::new(
         Kind::Usage,
         format!(
-            "{} is no repository of the workspace {}",
+            "{} is not a repository of the workspace {}",
             Outside::capped(named, 100),
             workspace.name
         ),
-    )
-    .hint(format!("name one of {}", known.join(", "))))
+    );
+    Err(if known.is_empty() {
+        problem.hint("the workspace names no repository; --workspace NAME chooses another one")
+    } else {
+        problem.hint(format!("name one of {}", known.join(", ")))
+    })
 }
 
 /// Looks, plans, asks, and does it.

@@ -3,7 +3,7 @@
 //! Owns what every feature shares: the snapshot, the time last told, which screen and dialog are
 //! up, and the ids of requests under way. Changed by [`super::update`] only; the view reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -23,7 +23,7 @@ use super::tour::Step;
 use super::view::look::Look;
 use super::wishes::Wishes;
 use crate::config::Workspace;
-use crate::domain::{CharmName, Outside, Problem, Snapshot};
+use crate::domain::{CharmName, Outside, Problem, Snapshot, Source};
 use crate::journal::{RunId, RunRecord};
 
 /// What the console is started with.
@@ -67,6 +67,10 @@ pub enum Screen {
 pub struct Asked {
     /// The request whose answer counts.
     pub in_flight: Option<RequestId>,
+    /// When it was started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Sources that have answered it completely.
+    pub complete: BTreeSet<Source>,
     /// When the last answer came.
     pub answered_at: Option<DateTime<Utc>>,
     /// Why the last answer was none.

@@ -17,7 +17,7 @@ use super::panes::PaneId;
 use super::split::Grip;
 use crate::domain::charm::ImageBehind;
 use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
-use crate::domain::{CharmName, Observed, Outside, Problem, Snapshot};
+use crate::domain::{CharmName, Observed, Outside, Problem, Snapshot, SourceUpdate};
 use crate::journal::{RunId, RunRecord};
 use crate::plan::Plan;
 use crate::run::progress::RunProgress;
@@ -74,6 +74,10 @@ pub enum Msg {
     /// The first frame is on screen: what costs time may be worked out now.
     FirstFrame(DateTime<Utc>),
     // --- answers
+    /// A refresh was started.
+    RefreshStarted(RequestId, DateTime<Utc>),
+    /// A source of a refresh answered.
+    SourceRead(RequestId, DateTime<Utc>, Box<SourceUpdate>),
     /// A refresh ended.
     Observed(RequestId, DateTime<Utc>, Arc<Snapshot>),
     /// A file of the journal changed: here, or by another windlass.

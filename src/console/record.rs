@@ -24,7 +24,7 @@ use super::view::look::Look;
 use super::wishes::Wishes;
 use super::{Model, Msg};
 use crate::config::{Notify, Workspace};
-use crate::domain::{Problem, RunId, Snapshot};
+use crate::domain::{Problem, RunId, Snapshot, SourceUpdate};
 use crate::journal::RunRecord;
 use crate::plan::Plan;
 
@@ -86,6 +86,10 @@ pub enum Entry {
     Clock(DateTime<Utc>),
     /// The first frame.
     FirstFrame(DateTime<Utc>),
+    /// A refresh was started.
+    RefreshStarted(RequestId, DateTime<Utc>),
+    /// A source of a refresh answered.
+    SourceRead(RequestId, DateTime<Utc>, Box<SourceUpdate>),
     /// A refresh ended.
     Observed(RequestId, DateTime<Utc>, Box<Snapshot>),
     /// The journal was read.
@@ -148,6 +152,8 @@ pub fn entry(model: &Model, msg: &Msg, name: String) -> Entry {
         Msg::Wheel(pane, steps) => Entry::Wheel(pane.map(number), *steps),
         Msg::Clock(at) => Entry::Clock(*at),
         Msg::FirstFrame(at) => Entry::FirstFrame(*at),
+        Msg::RefreshStarted(id, at) => Entry::RefreshStarted(*id, *at),
+        Msg::SourceRead(id, at, update) => Entry::SourceRead(*id, *at, update.clone()),
         Msg::Observed(id, at, snapshot) => Entry::Observed(*id, *at, Box::new(Snapshot::clone(snapshot))),
         Msg::RunsRead(id, at, runs) => Entry::RunsRead(*id, *at, runs.clone()),
         Msg::Planned(id, at, snapshot, plan) => {
@@ -193,6 +199,8 @@ fn message(entry: Entry) -> Option<Msg> {
         Entry::Wheel(at, steps) => Some(Msg::Wheel(at.and_then(pane), steps)),
         Entry::Clock(at) => Some(Msg::Clock(at)),
         Entry::FirstFrame(at) => Some(Msg::FirstFrame(at)),
+        Entry::RefreshStarted(id, at) => Some(Msg::RefreshStarted(id, at)),
+        Entry::SourceRead(id, at, update) => Some(Msg::SourceRead(id, at, update)),
         Entry::Observed(id, at, snapshot) => Some(Msg::Observed(id, at, Arc::from(snapshot))),
         Entry::RunsRead(id, at, runs) => Some(Msg::RunsRead(id, at, runs)),
         Entry::Planned(id, at, snapshot, plan) => Some(Msg::Planned(id, at, Arc::from(snapshot), plan)),

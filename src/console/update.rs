@@ -5,10 +5,9 @@
 
 mod charm;
 mod go;
+mod observed;
 mod search;
 mod terminal;
-
-use std::sync::Arc;
 
 use super::actions::{self, ActionId, Availability, Chord, Key, Scope};
 use super::dialogs::{self, Modal, Text};
@@ -21,7 +20,7 @@ use super::{
     Model, Msg, image, layout, promote, queue, release, review, running, sign_in, split, tour, upload, wake,
     workflows,
 };
-use crate::domain::{Problem, Snapshot};
+use crate::domain::Problem;
 use crate::journal::RunRecord;
 
 pub use go::{begin, come_back, read_runs, refresh};
@@ -144,8 +143,16 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             effects.extend(go::read_runs(model));
             effects
         }
+        Msg::RefreshStarted(id, at) => {
+            observed::started(model, id, at);
+            Vec::new()
+        }
+        Msg::SourceRead(id, at, update) => {
+            observed::source_read(model, id, at, *update);
+            Vec::new()
+        }
         Msg::Observed(id, at, snapshot) => {
-            observed(model, id, at, snapshot);
+            observed::observed(model, id, at, snapshot);
             image::ask_unfolded(model)
         }
         // Before the first look the runs are read anyway.
@@ -441,21 +448,6 @@ fn wheel(model: &mut Model, pane: Option<PaneId>, steps: isize) {
         (_, Screen::Review(_)) => review::scroll(model, steps),
         (_, Screen::Run(_)) => running::scroll(model, steps),
         (None, Screen::Panes) => {}
-    }
-}
-
-fn observed(model: &mut Model, id: RequestId, at: chrono::DateTime<chrono::Utc>, snapshot: Arc<Snapshot>) {
-    model.now = model.now.max(at);
-    if model.refresh.in_flight != Some(id) {
-        return;
-    }
-    model.refresh.in_flight = None;
-    // Not `at`: after a clock that was set back it would be due again at once, for ever.
-    model.refresh.answered_at = Some(model.now);
-    // What a publish looked at meanwhile is newer; the next refresh starts from it.
-    if snapshot.taken_at >= model.snapshot.taken_at {
-        model.snapshot = image::with_known(model, snapshot);
-        panes::rebuild(model);
     }
 }
 

@@ -19,8 +19,9 @@ pub fn next(model: &Model) -> Option<DateTime<Utc>> {
                 .ok()
         })
         .flatten();
-    // While a run goes on its times change every second.
-    let second = model.busy().then(|| {
+    // While a run goes on or a source is being read, times change every second.
+    let counting = model.busy() || (model.refresh.in_flight.is_some() && model.refresh.started_at.is_some());
+    let second = counting.then(|| {
         (model.now + TimeDelta::seconds(1))
             .duration_trunc(TimeDelta::seconds(1))
             .ok()

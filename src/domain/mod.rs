@@ -19,6 +19,7 @@ pub mod secret;
 pub mod snapshot;
 pub mod source;
 pub mod text;
+pub mod update;
 pub mod workflow;
 
 pub use bundle::{Author, BundleFacts, CommitId, FileBytes};
@@ -37,3 +38,4 @@ pub use secret::{
 pub use snapshot::{Observed, Snapshot};
 pub use source::{Cut, ImageSource, LocalSource, Origin};
 pub use text::Outside;
+pub use update::{Source, SourceUpdate};

@@ -321,18 +321,19 @@ pub struct SecretFacts {
 pub struct RepositorySecrets {
     /// As GitHub calls the repository now: another name than asked for means that it moved.
     pub repository: GitHubRepository,
-    /// GitHub's number of it, needed for organisation secrets.
+    /// GitHub's number of it, needed for organisation secrets; read for a plan or a check only.
     pub id: u64,
-    /// True where the account may push there (or more); without it secrets cannot be set.
+    /// True where the account may push there (or more); without it secrets cannot be set. Read for a
+    /// plan or a check only.
     pub may_write: bool,
-    /// The key that secrets are sealed with today.
+    /// The key that secrets are sealed with today; read for a plan only, empty otherwise.
     pub key_id: KeyId,
     /// Every secret by name.
     pub secrets: BTreeMap<SecretName, SecretFacts>,
     /// Secrets of its organisation that its jobs may read, where it has none of that name.
     #[serde(default)]
     pub shared: BTreeMap<SecretName, SecretFacts>,
-    /// Workflow runs that are queued or in progress, by their names.
+    /// Workflow runs that are queued or in progress, by their names; read for a plan only.
     pub busy: Vec<Outside>,
 }
 

@@ -33,6 +33,9 @@ pub struct Observed<T> {
     pub read_at: Option<DateTime<Utc>>,
     /// Why the last look brought nothing.
     pub problem: Option<Problem>,
+    /// When that was, where it is known.
+    #[serde(default)]
+    pub failed_at: Option<DateTime<Utc>>,
 }
 
 /// The kinds of answer that must not be confused.
@@ -58,6 +61,7 @@ impl<T> Default for Observed<T> {
             value: None,
             read_at: None,
             problem: None,
+            failed_at: None,
         }
     }
 }
@@ -69,6 +73,7 @@ impl<T> Observed<T> {
             value: Some(value),
             read_at: Some(at),
             problem: None,
+            failed_at: None,
         }
     }
 
@@ -78,6 +83,7 @@ impl<T> Observed<T> {
             value: None,
             read_at: None,
             problem: Some(problem),
+            failed_at: None,
         }
     }
 
@@ -85,7 +91,10 @@ impl<T> Observed<T> {
     pub fn from_result(result: Result<T, Problem>, at: DateTime<Utc>) -> Self {
         match result {
             Ok(value) => Self::read(value, at),
-            Err(problem) => Self::failed(problem),
+            Err(problem) => Self {
+                failed_at: Some(at),
+                ..Self::failed(problem)
+            },
         }
     }
 
@@ -95,7 +104,14 @@ impl<T> Observed<T> {
             *self = newer;
         } else if newer.problem.is_some() {
             self.problem = newer.problem;
+            self.failed_at = newer.failed_at;
         }
+    }
+
+    /// Drops why the last look failed.
+    pub fn forget_failure(&mut self) {
+        self.problem = None;
+        self.failed_at = None;
     }
 
     /// Which kind of answer this is.
@@ -225,6 +241,26 @@ pub struct Snapshot {
     pub quota: Option<PullQuota>,
 }
 
+/// Whether the service behind a source could be reached.
+enum Reached<'a> {
+    Yes,
+    No(&'a Problem),
+    Unknown,
+}
+
+fn reached<T>(seen: &Observed<T>, needs_credential: bool) -> Reached<'_> {
+    match &seen.problem {
+        None if seen.value.is_some() => Reached::Yes,
+        None => Reached::Unknown,
+        Some(problem) if problem.kind == Kind::Network => Reached::No(problem),
+        // Without a credential no request is made.
+        Some(problem) if needs_credential && matches!(problem.kind, Kind::Credentials | Kind::NotFound) => {
+            Reached::Unknown
+        }
+        Some(_) => Reached::Yes,
+    }
+}
+
 /// How many bytes of an image its destination lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingBytes {
@@ -239,6 +275,61 @@ pub struct MissingBytes {
 }
 
 impl Snapshot {
+    /// Leaves out charms that are not in `charms`.
+    pub fn retain_charms(&mut self, charms: &BTreeSet<CharmName>) {
+        self.charms.retain(|charm, _| charms.contains(charm));
+        self.served.retain(|charm, _| charms.contains(charm));
+        self.behind.retain(|key, _| {
+            let charm = key.split('/').next().unwrap_or_default();
+            charms.iter().any(|known| known.as_str() == charm)
+        });
+    }
+
+    /// Drops what the store told one credential.
+    pub fn forget_store_credential(&mut self) {
+        self.credential = Observed::default();
+        self.sessions = Observed::default();
+        self.orphans.clear();
+        self.charms.clear();
+        self.served.values_mut().for_each(Observed::forget_failure);
+        self.behind.values_mut().for_each(Observed::forget_failure);
+    }
+
+    /// Drops what GitHub told one token.
+    pub fn forget_github_credential(&mut self) {
+        self.github = Observed::default();
+        self.bundle = Observed::default();
+        self.secrets.clear();
+        self.organisations.clear();
+        self.workflows.clear();
+        self.releases.forget_failure();
+        self.markers.forget_failure();
+        self.holds.forget_failure();
+    }
+
+    /// Why nothing could be read, where none of the services that were asked could be reached.
+    pub fn no_network(&self) -> Option<&Problem> {
+        // A refusal by a public source is an answer.
+        let public = [
+            reached(&self.releases, false),
+            reached(&self.markers, false),
+            reached(&self.holds, false),
+            reached(&self.credential, true),
+            reached(&self.github, true),
+        ];
+        let charms = self.charms.values().map(|seen| reached(seen, true));
+        let served = self.served.values().map(|seen| reached(seen, false));
+        let mut first = None;
+        for reached in public.into_iter().chain(charms).chain(served) {
+            match reached {
+                Reached::Yes => return None,
+                Reached::No(problem) => first = first.or(Some(problem)),
+                Reached::Unknown => {}
+            }
+        }
+        first
+    }
+
     /// What is known of an upstream image.
     pub fn image(&self, reference: &Reference) -> Option<&Observed<ResolvedImage>> {
         self.images.get(&reference.to_string())
@@ -330,6 +421,35 @@ mod tests {
         assert!(source.need("it").is_err());
         source.refresh(Observed::read(2, DateTime::UNIX_EPOCH));
         assert_eq!(source.standing(), Standing::Known);
+    }
+
+    #[test]
+    fn no_network_is_no_answer_from_any_service() {
+        let problem = |kind| Problem::new(kind, "no");
+        let mut snapshot = Snapshot::default();
+        assert_eq!(snapshot.no_network(), None, "no service was asked");
+        snapshot.credential = Observed::failed(problem(Kind::Credentials));
+        snapshot.github = Observed::failed(problem(Kind::NotFound));
+        assert_eq!(snapshot.no_network(), None, "credentials that are missing here");
+        snapshot.releases = Observed::failed(problem(Kind::Network));
+        assert!(snapshot.no_network().is_some());
+        for kind in [
+            Kind::Credentials,
+            Kind::NotFound,
+            Kind::Service,
+            Kind::RateLimited,
+        ] {
+            snapshot.markers = Observed::failed(problem(kind));
+            assert_eq!(snapshot.no_network(), None, "{kind:?} is an answer");
+        }
+        snapshot.markers = Observed::default();
+        let charm: CharmName = "a-charm".parse().unwrap();
+        let mut rows = Observed::read(Vec::new(), DateTime::UNIX_EPOCH);
+        snapshot.served.insert(charm.clone(), rows.clone());
+        assert_eq!(snapshot.no_network(), None, "the store answered");
+        rows.refresh(Observed::failed(problem(Kind::Network)));
+        snapshot.served.insert(charm, rows);
+        assert!(snapshot.no_network().is_some(), "an old value is no answer");
     }
 
     #[test]

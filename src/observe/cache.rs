@@ -1,26 +1,42 @@
 //! What was seen before, on disk: the last snapshot, upstream files, images behind resources.
 //!
+//! Every file belongs to one environment and workspace, and says which credentials it was seen with.
 //! Owns files under the cache folder (0700, written by rename). Losing them costs requests, never
 //! knowledge; so a file that cannot be read or written is a file that is not there. Must not hold
 //! secrets: of a resource's blob only the image's reference is kept.
 
-use std::collections::BTreeMap;
-use std::io::Write;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::config::file;
-use crate::domain::{Digest, Reference, Snapshot};
+use crate::domain::{CharmName, Digest, Reference, Snapshot};
 use crate::services::github::objects::is_blob;
 use crate::services::github::releases::BlobCache;
+use crate::services::{private_file, scope_of};
 
 /// Version of the cached snapshot; another one is not read.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
-/// The cache of one world and workspace.
+/// What a cached value belongs to; nothing of another scope is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Identity of the environment: the hosts of its endpoints.
+    pub environment: String,
+    /// Identity of the workspace: a hash of all that it says.
+    pub workspace: String,
+    /// Charms of the workspace, its bundle included.
+    pub charms: BTreeSet<CharmName>,
+    /// Which store credential is in use.
+    pub store: String,
+    /// Which GitHub token is in use.
+    pub github: String,
+}
+
+/// The cache of one scope.
 pub struct Cache {
     folder: Option<PathBuf>,
-    name: String,
+    scope: Scope,
     behind: Mutex<Option<BTreeMap<String, Behind>>>,
     /// What the store lists: sha-256 of the blob of each resource revision.
     hashes: Mutex<BTreeMap<String, Digest>>,
@@ -36,61 +52,77 @@ struct Behind {
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Kept<T> {
     format: u32,
-    world: String,
+    environment: String,
+    workspace: String,
+    store: String,
+    github: String,
     value: T,
 }
 
 impl Cache {
     /// The cache under `folder`; without one nothing is kept beyond this process.
-    pub fn new(folder: Option<PathBuf>, world: &str, workspace: &str) -> Self {
-        let plain = |text: &str| -> String {
-            text.chars()
-                .map(|c| {
-                    if c.is_ascii_alphanumeric() || c == '.' {
-                        c
-                    } else {
-                        '_'
-                    }
-                })
-                .collect()
-        };
-        let name = format!("{}-{}", plain(world), plain(workspace));
+    pub fn new(folder: Option<PathBuf>, scope: Scope) -> Self {
         Self {
             folder,
-            name,
+            scope,
             behind: Mutex::new(None),
             hashes: Mutex::default(),
         }
     }
 
-    /// The last snapshot.
-    pub fn snapshot(&self) -> Option<Snapshot> {
-        let path = self.folder.as_ref()?.join(format!("snapshot-{}.json", self.name));
-        let kept: Kept<Snapshot> =
-            serde_json::from_slice(&file::read_within(&path, file::STATE).ok()?).ok()?;
-        (kept.format == FORMAT).then_some(kept.value)
+    fn snapshot_file(&self) -> Option<PathBuf> {
+        let name = scope_of(&[&self.scope.environment, &self.scope.workspace]);
+        Some(self.folder.as_ref()?.join(format!("snapshot-{name}.json")))
     }
 
-    /// Keeps `snapshot` as the last one.
+    fn images_file(&self) -> Option<PathBuf> {
+        let name = scope_of(&[&self.scope.environment]);
+        Some(self.folder.as_ref()?.join(format!("images-{name}.json")))
+    }
+
+    /// The last snapshot. What was seen with another credential is left out, failures above all.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        let kept: Kept<Snapshot> =
+            serde_json::from_slice(&file::read_within(&self.snapshot_file()?, file::STATE).ok()?).ok()?;
+        let scope = &self.scope;
+        let own = kept.format == FORMAT
+            && kept.environment == scope.environment
+            && kept.workspace == scope.workspace;
+        let mut snapshot = own.then_some(kept.value)?;
+        if kept.store != scope.store {
+            snapshot.forget_store_credential();
+        }
+        if kept.github != scope.github {
+            snapshot.forget_github_credential();
+        }
+        Some(snapshot)
+    }
+
+    /// Keeps `snapshot` as the last one; charms that the workspace does not name are left out.
     pub fn keep_snapshot(&self, snapshot: &Snapshot) {
+        let Some(file) = self.snapshot_file() else {
+            return;
+        };
+        let mut value = snapshot.clone();
+        value.retain_charms(&self.scope.charms);
         let kept = Kept {
             format: FORMAT,
-            world: snapshot.world.clone(),
-            value: snapshot,
+            environment: self.scope.environment.clone(),
+            workspace: self.scope.workspace.clone(),
+            store: self.scope.store.clone(),
+            github: self.scope.github.clone(),
+            value,
         };
-        if let (Some(folder), Ok(text)) = (&self.folder, serde_json::to_vec(&kept)) {
-            keep(&folder.join(format!("snapshot-{}.json", self.name)), &text);
+        if let Ok(text) = serde_json::to_vec(&kept) {
+            keep(&file, &text);
         }
     }
 
     fn with_behind<R>(&self, act: impl FnOnce(&mut BTreeMap<String, Behind>) -> R) -> R {
         let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
         let map = behind.get_or_insert_with(|| {
-            let path = self
-                .folder
-                .as_ref()
-                .map(|folder| folder.join(format!("images-{}.json", self.name)));
-            path.and_then(|path| file::read_within(&path, file::STATE).ok())
+            self.images_file()
+                .and_then(|path| file::read_within(&path, file::STATE).ok())
                 .and_then(|text| serde_json::from_slice(&text).ok())
                 .unwrap_or_default()
         });
@@ -137,8 +169,8 @@ impl Cache {
             map.extend(proven);
             serde_json::to_vec(map).unwrap_or_default()
         });
-        if let Some(folder) = &self.folder {
-            keep(&folder.join(format!("images-{}.json", self.name)), &text);
+        if let Some(file) = self.images_file() {
+            keep(&file, &text);
         }
     }
 }
@@ -170,26 +202,8 @@ fn file_name(sha: &str) -> Option<&str> {
     (sha.len() >= 40 && sha.bytes().all(|b| b.is_ascii_hexdigit())).then_some(sha)
 }
 
-/// Writes by rename, so that a reader sees the old or the new file. The name carries the process,
-/// so that two of them do not write into one.
 fn keep(path: &Path, bytes: &[u8]) {
-    let Some(folder) = path.parent() else { return };
-    let attempt = || -> std::io::Result<()> {
-        std::fs::create_dir_all(folder)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
-        }
-        let fresh = path.with_extension(format!("new{}", std::process::id()));
-        let mut options = std::fs::OpenOptions::new();
-        options.create(true).write(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(&fresh)?.write_all(bytes)?;
-        std::fs::rename(&fresh, path)
-    };
-    if let Err(error) = attempt() {
+    if let Err(error) = private_file::write_cached(path, bytes) {
         tracing::debug!("cache: {error}");
     }
 }
@@ -197,9 +211,11 @@ fn keep(path: &Path, bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::charm::CharmFacts;
+    use crate::domain::{Kind, Observed, Problem};
 
     fn cache(folder: &Path) -> Cache {
-        Cache::new(Some(folder.to_owned()), "world", "legend")
+        Cache::new(Some(folder.to_owned()), scope("a"))
     }
 
     #[test]
@@ -230,11 +246,8 @@ mod tests {
         let key = "id/y/3";
         // As an older version left it: without the blob's hash.
         let old = serde_json::json!({key: image});
-        keep(
-            &folder.path().join("images-world-legend.json"),
-            old.to_string().as_bytes(),
-        );
         let first = cache(folder.path());
+        keep(&first.images_file().unwrap(), old.to_string().as_bytes());
         assert_eq!(first.image_behind(key), None);
         first.keep_images_behind(vec![(key.to_owned(), image.clone())]);
         assert_eq!(first.image_behind(key), None, "the store lists no hash of it");
@@ -246,5 +259,76 @@ mod tests {
         assert_eq!(next.image_behind(key), Some(image));
         next.expect([(key.to_owned(), hash("2"))].into_iter());
         assert_eq!(next.image_behind(key), None);
+    }
+
+    fn scope(charm: &str) -> Scope {
+        Scope {
+            environment: "here".into(),
+            workspace: "legend".into(),
+            charms: BTreeSet::from([charm.parse().unwrap()]),
+            store: "one".into(),
+            github: "one".into(),
+        }
+    }
+
+    fn failed() -> Problem {
+        Problem::new(Kind::Credentials, "the token has expired")
+    }
+
+    #[test]
+    fn nothing_of_another_environment_or_workspace_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = |scope| Cache::new(Some(dir.path().to_owned()), scope);
+        cache(scope("a")).keep_snapshot(&Snapshot::default());
+        assert!(cache(scope("a")).snapshot().is_some());
+        for change in [
+            (|scope| scope.environment = "there".into()) as fn(&mut Scope),
+            |scope| scope.workspace = "regtech".into(),
+        ] {
+            let mut other = scope("a");
+            change(&mut other);
+            assert!(cache(other).snapshot().is_none());
+        }
+    }
+
+    #[test]
+    fn what_another_credential_was_told_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = |scope| Cache::new(Some(dir.path().to_owned()), scope);
+        let mut seen = Snapshot::default();
+        seen.credential = Observed::failed(failed());
+        seen.github = Observed::failed(failed());
+        seen.releases = Observed::read(Vec::new(), chrono::DateTime::UNIX_EPOCH);
+        seen.releases.problem = Some(failed());
+        cache(scope("a")).keep_snapshot(&seen);
+        assert_eq!(cache(scope("a")).snapshot().unwrap(), seen);
+        let mut other = scope("a");
+        other.store = "two".into();
+        let read = cache(other.clone()).snapshot().unwrap();
+        assert_eq!(read.credential, Observed::default());
+        assert_eq!(read.github, seen.github);
+        other.github = "two".into();
+        let read = cache(other).snapshot().unwrap();
+        assert_eq!(read.github, Observed::default());
+        assert_eq!(read.releases.problem, None);
+        assert_eq!(read.releases.value, seen.releases.value);
+    }
+
+    #[test]
+    fn a_charm_that_the_workspace_does_not_name_is_not_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::new(Some(dir.path().to_owned()), scope("engine"));
+        let mut seen = Snapshot::default();
+        for name in ["engine", "nosuchcharm"] {
+            let name: CharmName = name.parse().unwrap();
+            seen.charms
+                .insert(name.clone(), Observed::<CharmFacts>::failed(failed()));
+            seen.served.insert(name, Observed::failed(failed()));
+        }
+        cache.keep_snapshot(&seen);
+        let read = cache.snapshot().unwrap();
+        let engine: CharmName = "engine".parse().unwrap();
+        assert_eq!(read.charms.keys().collect::<Vec<_>>(), [&engine]);
+        assert_eq!(read.served.keys().collect::<Vec<_>>(), [&engine]);
     }
 }

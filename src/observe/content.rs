@@ -12,12 +12,13 @@ use std::sync::Arc;
 use chrono::Utc;
 use tokio_util::sync::CancellationToken;
 
+use super::gather::{Gathering, ignore};
 use super::{Observer, images, sources};
 use crate::domain::detail::PlatformDetail;
 use crate::domain::image::Platform;
 use crate::domain::{
     Channel, CharmName, ContentFacts, Cut, Digest, ImageDetail, ImageFacts, ImageSource, IndexDigest, Kind,
-    ManifestDigest, Observed, Origin, Problem, Repository, ResourceName, Snapshot, Target,
+    ManifestDigest, Observed, Origin, Problem, Repository, ResourceName, Snapshot, SourceUpdate, Target,
 };
 use crate::plan::{Content, CopyIntent, UploadIntent, upload};
 use crate::services::packing::PackProgress;
@@ -76,29 +77,27 @@ impl Observer {
         charm: &CharmName,
         channels: Option<&[Channel]>,
     ) -> Snapshot {
-        let mut snapshot = previous;
         if self.offline {
-            return snapshot;
+            return previous;
         }
+        let gathering = Gathering::new(previous, &ignore);
         let charms = BTreeSet::from([charm.clone()]);
         let (credential, facts, served) = tokio::join!(
             sources::credential(self),
             sources::one_charm(self, charm),
             sources::public_side(self, &charms),
         );
-        snapshot.world = self.services.endpoints.world();
-        snapshot.workspace.clone_from(&self.workspace.name);
-        snapshot.taken_at = Utc::now();
-        snapshot.credential.refresh(credential);
-        snapshot.charms.entry(charm.clone()).or_default().refresh(facts);
+        gathering.change(|snapshot| self.date(snapshot));
+        gathering.take(SourceUpdate::StoreAccount(credential));
+        gathering.take(SourceUpdate::Charm(charm.clone(), Box::new(facts)));
         for (charm, rows) in served.rows {
-            snapshot.served.entry(charm).or_default().refresh(rows);
+            gathering.take(SourceUpdate::Channels(charm, rows));
         }
-        images::behind(self, &mut snapshot, &served.ids, &charms, &charms).await;
+        images::behind(self, &gathering, &served.ids, &charms, &charms).await;
         if let Some(channels) = channels {
-            images::identify(self, &mut snapshot, &charms, Some(channels)).await;
+            images::identify(self, &gathering, &charms, Some(channels)).await;
         }
-        snapshot
+        gathering.into_snapshot()
     }
 
     async fn image_for_upload(

@@ -10,11 +10,15 @@ use chrono::Utc;
 use futures_util::StreamExt;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::gather::{Gathering, ignore};
 use super::{Observer, sources};
 use crate::config::workspace::{Token, TokenKind};
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
-use crate::domain::secret::{OrganisationSecrets, RepositorySecrets, SealedRotation, SessionFacts};
-use crate::domain::{GitHubRepository, Observed, Outside, Problem, Snapshot};
+use crate::domain::secret::{LineageRecord, OrganisationSecrets, SealedRotation, SessionFacts};
+use crate::domain::{
+    GitHubRepository, Observed, Outside, Problem, RunId, SecretName, SecretTarget, Snapshot, Source,
+    SourceUpdate,
+};
 use crate::journal::{Journal, RunRecord};
 use crate::plan::{Intent, RotateIntent, rotate};
 use crate::services::Services;
@@ -51,11 +55,11 @@ impl Observer {
         }
         let mut snapshot = previous;
         let token = rotate::token(&self.workspace, intent).ok();
-        let repositories: BTreeSet<GitHubRepository> = token
-            .iter()
-            .flat_map(|token| &token.targets)
-            .map(|target| target.repository.clone())
-            .collect();
+        let mut targets = Targets::new();
+        for target in token.iter().flat_map(|token| &token.targets) {
+            let names = targets.entry(target.repository.clone()).or_default();
+            names.insert(target.secret.clone());
+        }
         let ask_brought = async {
             match (brought, &token) {
                 (Some(value), Some(token)) => match facts_of(&self.services, token.kind, value).await {
@@ -68,7 +72,7 @@ impl Observer {
         };
         let (brought, ()) = tokio::join!(
             ask_brought,
-            self.look_at_credentials(&mut snapshot, &repositories)
+            self.look_at_credentials(&mut snapshot, &targets, Detail::Full)
         );
         // Neither may an older look.
         snapshot.organisations = match &token {
@@ -87,78 +91,117 @@ impl Observer {
         snapshot
     }
 
-    /// Fresh facts of every credential: what the pane and `windlass credentials` show.
+    /// Every credential as a view shows it.
+    pub async fn list_credentials(&self, previous: Snapshot) -> Snapshot {
+        self.all_credentials(previous, Detail::Listed).await
+    }
+
+    /// As [`Observer::list_credentials`], and whether secrets may be set: for the doctor.
+    pub(super) async fn check_credentials(&self, previous: Snapshot) -> Snapshot {
+        self.all_credentials(previous, Detail::Checked).await
+    }
+
+    /// Fresh facts of every credential, with all that a plan needs.
     pub async fn for_credentials(&self, previous: Snapshot) -> Snapshot {
+        self.all_credentials(previous, Detail::Full).await
+    }
+
+    async fn all_credentials(&self, previous: Snapshot, detail: Detail) -> Snapshot {
         let mut snapshot = previous;
         self.remember(&mut snapshot);
         self.remember_orphans(&mut snapshot);
         if self.offline {
             return snapshot;
         }
-        let repositories = self.secret_repositories(&snapshot);
-        self.look_at_credentials(&mut snapshot, &repositories).await;
+        let targets = self.secret_targets(&snapshot);
+        self.look_at_credentials(&mut snapshot, &targets, detail).await;
         self.cache.keep_snapshot(&snapshot);
         snapshot
     }
 
-    /// Secrets, sessions and logins; `None` where nobody is asked.
-    pub(super) async fn look_at_books(&self) -> Option<Books> {
-        if self.offline {
-            return None;
+    /// Repositories with the secrets that are looked after.
+    pub(super) fn secret_targets(&self, snapshot: &Snapshot) -> Targets {
+        let mut named = Targets::new();
+        for target in crate::plan::credentials::targets(&self.workspace, snapshot) {
+            named.entry(target.repository).or_default().insert(target.secret);
         }
+        named
+    }
+
+    /// Credentials, secrets, sessions and logins.
+    async fn look_at_credentials(&self, snapshot: &mut Snapshot, targets: &Targets, detail: Detail) {
+        let gathering = Gathering::new(std::mem::take(snapshot), &ignore);
+        self.read_credentials(&gathering, targets, detail).await;
+        gathering.change(|snapshot| self.date(snapshot));
+        *snapshot = gathering.into_snapshot();
+    }
+
+    async fn read_credentials(&self, gathering: &Gathering<'_>, targets: &Targets, detail: Detail) {
+        let store = async { gathering.take(SourceUpdate::StoreAccount(sources::credential(self).await)) };
+        let github = async { gathering.take(SourceUpdate::GitHubAccount(sources::github(self).await)) };
+        let remarks = async {
+            let remarks = self.services.github.left_out().await;
+            gathering.take(SourceUpdate::GitHubRemarks(remarks));
+        };
+        tokio::join!(
+            async { tokio::join!(github, remarks) },
+            store,
+            self.read_secrets(gathering, targets, detail)
+        );
+    }
+
+    /// Secrets, sessions and logins, beside what the journal remembers of them.
+    pub(super) async fn read_books(&self, gathering: &Gathering<'_>) {
         let mut known = Snapshot::default();
         self.remember(&mut known);
-        let repositories = self.secret_repositories(&known);
-        Some(books(self, &repositories).await)
+        let targets = self.secret_targets(&known);
+        gathering.take(SourceUpdate::Lineage(known.lineage));
+        gathering.take(SourceUpdate::Revocations(known.revocations));
+        self.read_secrets(gathering, &targets, Detail::Listed).await;
     }
 
-    /// Repositories with secrets that are looked after.
-    pub(super) fn secret_repositories(&self, snapshot: &Snapshot) -> BTreeSet<GitHubRepository> {
-        crate::plan::credentials::targets(&self.workspace, snapshot)
-            .into_iter()
-            .map(|target| target.repository)
-            .collect()
-    }
-
-    async fn look_at_credentials(&self, snapshot: &mut Snapshot, repositories: &BTreeSet<GitHubRepository>) {
-        let (credential, github, books) = tokio::join!(
-            sources::credential(self),
-            sources::github(self),
-            books(self, repositories),
-        );
-        snapshot.world = self.services.endpoints.world();
-        snapshot.workspace.clone_from(&self.workspace.name);
+    async fn read_secrets(&self, gathering: &Gathering<'_>, targets: &Targets, detail: Detail) {
+        let github = &self.services.github;
+        let secrets = async {
+            // Without a GitHub token none is asked.
+            futures_util::stream::iter(targets)
+                .for_each_concurrent(8, |(repository, names)| async move {
+                    let facts = match detail {
+                        Detail::Listed => github.listed_secrets(repository, names, false).await,
+                        Detail::Checked => github.listed_secrets(repository, names, true).await,
+                        Detail::Full => github.repository_secrets(repository).await,
+                    };
+                    let facts = Observed::from_result(facts, Utc::now());
+                    gathering.take(SourceUpdate::Secrets(repository.clone(), facts));
+                })
+                .await;
+            gathering.complete(Source::Secrets);
+        };
+        let sessions = async {
+            gathering.take(SourceUpdate::Sessions(sessions(self).await));
+            gathering.complete(Source::Sessions);
+        };
+        let logins = async {
+            match logins(&self.services).await {
+                Ok(logins) => gathering.take(SourceUpdate::Logins(logins)),
+                Err(problem) => tracing::warn!("{problem}"),
+            }
+            gathering.complete(Source::Logins);
+        };
+        tokio::join!(secrets, sessions, logins);
+        let mut snapshot = gathering.snapshot();
         snapshot.taken_at = Utc::now();
-        snapshot.credential.refresh(credential);
-        snapshot.github.refresh(github);
-        self.file(snapshot, books);
-    }
-
-    /// Puts what was seen of secrets and sessions beside what the journal remembers.
-    pub(super) fn file(&self, snapshot: &mut Snapshot, books: Books) {
-        for (repository, facts) in books.secrets {
-            snapshot.secrets.entry(repository).or_default().refresh(facts);
-        }
-        snapshot.sessions.refresh(books.sessions);
-        match books.logins {
-            Ok(logins) => snapshot.logins = logins,
-            Err(problem) => tracing::warn!("{problem}"),
-        }
-        if let Some(facts) = &mut snapshot.github.value {
-            let more = books.left_out.into_iter();
-            facts.remarks.extend(
-                more.filter(|text| !facts.remarks.contains(text))
-                    .collect::<Vec<_>>(),
-            );
-        }
-        self.remember(snapshot);
-        self.remember_orphans(snapshot);
+        self.remember(&mut snapshot);
+        self.remember_orphans(&mut snapshot);
+        gathering.take(SourceUpdate::Lineage(snapshot.lineage));
+        gathering.take(SourceUpdate::Revocations(snapshot.revocations));
+        gathering.take(SourceUpdate::Orphans(snapshot.orphans));
     }
 
     pub(super) fn remember(&self, snapshot: &mut Snapshot) {
         let Some(journal) = &self.journal else { return };
         match journal.lineage() {
-            Ok(lineage) => snapshot.lineage = lineage,
+            Ok(lineage) => snapshot.lineage = self.of_this_workspace(journal, lineage),
             Err(problem) => tracing::warn!("{problem}"),
         }
         match journal.revocations() {
@@ -166,45 +209,42 @@ impl Observer {
             Err(problem) => tracing::warn!("{problem}"),
         }
     }
-}
 
-/// What is kept beside the credentials themselves.
-pub(super) struct Books {
-    secrets: BTreeMap<GitHubRepository, Observed<RepositorySecrets>>,
-    sessions: Observed<Vec<SessionFacts>>,
-    logins: Result<Vec<CredentialFacts>, Problem>,
-    left_out: Vec<Outside>,
-}
-
-async fn books(observer: &Observer, repositories: &BTreeSet<GitHubRepository>) -> Books {
-    let (secrets, sessions, logins, left_out) = tokio::join!(
-        secrets(observer, repositories),
-        sessions(observer),
-        logins(&observer.services),
-        observer.services.github.left_out(),
-    );
-    Books {
-        secrets,
-        sessions,
-        logins,
-        left_out,
+    /// Those that a run of this workspace wrote, or that are its own secrets: the journal is shared.
+    fn of_this_workspace(&self, journal: &Journal, lineage: Vec<LineageRecord>) -> Vec<LineageRecord> {
+        let named: BTreeSet<&SecretTarget> = self
+            .workspace
+            .tokens
+            .iter()
+            .flat_map(|token| &token.targets)
+            .collect();
+        let mut runs: BTreeMap<RunId, bool> = BTreeMap::new();
+        let mut keep = |record: &LineageRecord| {
+            let id = RunId(record.run.to_string());
+            *runs.entry(id.clone()).or_insert_with(|| {
+                let run = journal.run(&id).ok().flatten();
+                run.is_some_and(|run| run.plan.workspace == self.workspace.name)
+            })
+        };
+        lineage
+            .into_iter()
+            .filter(|record| named.contains(&record.target) || keep(record))
+            .collect()
     }
 }
 
-/// Every repository with its secrets. Without a GitHub token nobody is asked.
-async fn secrets(
-    observer: &Observer,
-    repositories: &BTreeSet<GitHubRepository>,
-) -> BTreeMap<GitHubRepository, Observed<RepositorySecrets>> {
-    let github = &observer.services.github;
-    futures_util::stream::iter(repositories.clone())
-        .map(|repository| async move {
-            let facts = github.repository_secrets(&repository).await;
-            (repository, Observed::from_result(facts, Utc::now()))
-        })
-        .buffer_unordered(8)
-        .collect()
-        .await
+/// Secrets that are looked after, by their repository.
+pub(super) type Targets = BTreeMap<GitHubRepository, BTreeSet<SecretName>>;
+
+/// How much of a repository's secrets is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    /// What views show.
+    Listed,
+    /// And whether they may be set.
+    Checked,
+    /// What plans need besides.
+    Full,
 }
 
 /// The organisations that own the targets of `token`, with the secrets of the targets' names.

@@ -47,15 +47,15 @@ impl Observer {
         if self.offline {
             seen.reached = self.knock().await;
             (seen.logins, seen.logins_unread) = self.listed_logins().await;
-            return (self.for_credentials(previous).await, seen);
+            return (self.check_credentials(previous).await, seen);
         }
-        let mut snapshot = self.for_credentials(previous).await;
-        let repositories = self.secret_repositories(&snapshot);
+        let mut snapshot = self.check_credentials(previous).await;
+        let repositories = self.secret_targets(&snapshot).into_keys().collect();
         let (reached, requests, workflows, releases, (logins, unread)) = tokio::join!(
             self.knock(),
             self.requests(),
             self.workflows(&repositories),
-            sources::releases(self),
+            sources::releases(self, snapshot.releases.value.is_none()),
             self.proven_logins(),
         );
         snapshot.releases.refresh(releases);
@@ -173,7 +173,7 @@ impl Observer {
         futures_util::stream::iter(repositories)
             .map(|repository| async move {
                 let (found, states) = tokio::join!(
-                    github.workflow_files(repository),
+                    github.workflow_files(repository, self.cache.as_ref()),
                     github.workflow_states(repository)
                 );
                 let states = Observed::from_result(states, Utc::now());

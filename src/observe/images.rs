@@ -9,15 +9,16 @@ use chrono::{TimeDelta, Utc};
 use futures_util::StreamExt;
 
 use super::Observer;
+use super::gather::Gathering;
 use crate::config::workspace::Charm;
 use crate::domain::charm::{ChannelRow, ImageBehind};
 use crate::domain::snapshot::{MissingBytes, PullQuota};
 use crate::domain::{
     Channel, CharmName, ImageDetail, Kind, Observed, Problem, Reference, Release, ResolvedImage,
-    ResourceName, ResourceRevision, Snapshot, Target,
+    ResourceName, ResourceRevision, Snapshot, SourceUpdate, Target,
 };
 use crate::plan::PublishIntent;
-use crate::plan::evidence::same_image;
+use crate::plan::evidence::{releases_of, same_image};
 use crate::services::endpoints::CANONICAL;
 
 /// Questions under way at one time.
@@ -25,7 +26,7 @@ const AT_ONCE: usize = 8;
 /// Pulls that are left to the person whatever we would like to know.
 const KEEP_PULLS: u64 = 50;
 /// An upstream tag is believed for this long where nothing is published from it.
-const BELIEVE_TAGS: TimeDelta = TimeDelta::hours(6);
+pub const BELIEVE_TAGS: TimeDelta = TimeDelta::hours(6);
 
 impl From<crate::services::registry::Quota> for PullQuota {
     fn from(quota: crate::services::registry::Quota) -> Self {
@@ -41,11 +42,12 @@ impl From<crate::services::registry::Quota> for PullQuota {
 /// `in_depth`.
 pub async fn behind(
     observer: &Observer,
-    snapshot: &mut Snapshot,
+    gathering: &Gathering<'_>,
     ids: &BTreeMap<CharmName, String>,
     charms: &BTreeSet<CharmName>,
     in_depth: &BTreeSet<CharmName>,
 ) {
+    let snapshot = &gathering.snapshot();
     let mut wanted: BTreeSet<(CharmName, ResourceName, ResourceRevision)> = BTreeSet::new();
     for name in charms {
         let images = image_resources(observer, snapshot, name);
@@ -106,6 +108,7 @@ pub async fn behind(
         .collect()
         .await;
     let mut keep = Vec::new();
+    let mut images = Vec::new();
     for (key, cache_key, result) in found {
         let observed = match result {
             Ok((reference, image)) => {
@@ -114,9 +117,10 @@ pub async fn behind(
             }
             Err(problem) => Observed::failed(problem),
         };
-        snapshot.behind.entry(key).or_default().refresh(observed);
+        images.push((key, observed));
     }
     observer.cache.keep_images_behind(keep);
+    gathering.take(SourceUpdate::ResourceImages(images));
 }
 
 /// Resources of a charm that are images: what it declares as such, else what the workspace names.
@@ -285,18 +289,12 @@ fn wanted_images(
 /// With `only` the other channels are left unnamed.
 pub async fn identify(
     observer: &Observer,
-    snapshot: &mut Snapshot,
+    gathering: &Gathering<'_>,
     charms: &BTreeSet<CharmName>,
     only: Option<&[Channel]>,
 ) {
-    let running: Vec<(String, Vec<ImageBehind>)> = observer
-        .workspace
-        .fed_charms()
-        .filter(|charm| charms.contains(&charm.name))
-        .flat_map(|charm| charm.fed().map(move |(resource, key)| (charm, resource, key)))
-        .map(|(charm, resource, key)| (key.to_owned(), running_images(snapshot, charm, resource, only)))
-        .collect();
-    for (key, mut unnamed) in running {
+    let mut snapshot = gathering.snapshot();
+    for (key, mut unnamed) in running(observer, &snapshot, charms, only) {
         let Ok(repository) = observer.workspace.image_repository(&key) else {
             continue;
         };
@@ -354,9 +352,9 @@ pub async fn identify(
             let down = found
                 .iter()
                 .any(|(_, seen)| seen.problem.as_ref().is_some_and(silent));
-            for (reference, seen) in found {
-                snapshot.images.entry(reference).or_default().refresh(seen);
-            }
+            let found = SourceUpdate::UpstreamImages(found);
+            gathering.take(found.clone());
+            snapshot.apply(found);
             if down {
                 // Every further tag would be waited for just as long.
                 return;
@@ -368,6 +366,33 @@ pub async fn identify(
             }
         }
     }
+}
+
+/// True where an image that a channel runs is not named by the releases and tags known.
+pub fn any_unnamed(observer: &Observer, snapshot: &Snapshot, charms: &BTreeSet<CharmName>) -> bool {
+    running(observer, snapshot, charms, None)
+        .iter()
+        .any(|(key, images)| {
+            images
+                .iter()
+                .any(|image| releases_of(&observer.workspace, snapshot, key, image).is_empty())
+        })
+}
+
+/// The images that channels of `charms` run, by the manifest key that feeds them.
+fn running(
+    observer: &Observer,
+    snapshot: &Snapshot,
+    charms: &BTreeSet<CharmName>,
+    only: Option<&[Channel]>,
+) -> Vec<(String, Vec<ImageBehind>)> {
+    observer
+        .workspace
+        .fed_charms()
+        .filter(|charm| charms.contains(&charm.name))
+        .flat_map(|charm| charm.fed().map(move |(resource, key)| (charm, resource, key)))
+        .map(|(charm, resource, key)| (key.to_owned(), running_images(snapshot, charm, resource, only)))
+        .collect()
 }
 
 fn running_images(

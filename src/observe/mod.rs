@@ -1,20 +1,22 @@
-//! Looks at every service and puts what it saw into a snapshot.
+//! Reads every service into a snapshot, each source delivered on its own as it arrives.
 //!
-//! Owns what is asked when, all sources at once, each failing for itself, and the caches that
-//! make it cheap. A failed look keeps the old value. Must not judge (that is planning) or change
-//! anything.
+//! Owns what is asked when and the caches that make it cheap. [`View`] says which sources a
+//! command needs. A source that fails keeps its old value; it never delays another. Must not judge
+//! (that is planning) or change anything.
 
 mod bundle;
 mod cache;
 mod content;
 mod credentials;
 mod doctor;
+mod gather;
 mod images;
 mod lost_tokens;
 mod sources;
+mod view;
 mod workflows;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,14 +24,17 @@ use chrono::Utc;
 
 use crate::config::Workspace;
 use crate::config::workspace::{Bundle, BundleMode};
-use crate::domain::{ChannelChange, CharmName, Observed, PastRun, Snapshot};
+use crate::domain::{ChannelChange, CharmName, Observed, PastRun, Snapshot, Source, SourceUpdate};
 use crate::journal::Journal;
 use crate::plan::intent::Part;
 use crate::plan::{HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, RolledBack, promote};
-use crate::services::Services;
+use crate::services::{Services, scope_of};
 use cache::Cache;
 pub use content::Hear;
 pub use credentials::facts_of;
+pub use gather::OnUpdate;
+use gather::{Gathering, ignore};
+pub use view::View;
 
 /// Looks at the world of one workspace.
 #[derive(Clone)]
@@ -51,13 +56,20 @@ impl Observer {
         cache: Option<PathBuf>,
         offline: bool,
     ) -> Self {
-        let world = services.endpoints.world();
-        let cache = Arc::new(Cache::new(cache, &world, &workspace.name));
+        let bundle = workspace.bundle.iter().map(|bundle| &bundle.name);
+        let charms = workspace.charms.iter().map(|charm| &charm.name).chain(bundle);
+        let scope = cache::Scope {
+            environment: services.endpoints.identity(),
+            workspace: scope_of(&[&serde_json::to_string(&*workspace).unwrap_or_default()]),
+            charms: charms.cloned().collect(),
+            store: services.store_scope(),
+            github: services.github.scope(),
+        };
         Self {
+            cache: Arc::new(Cache::new(cache, scope)),
             services,
             workspace,
             journal,
-            cache,
             offline,
         }
     }
@@ -80,35 +92,25 @@ impl Observer {
         snapshot
     }
 
-    /// Everything that the panes show, looked at now; what cannot be read keeps its old value.
-    pub async fn refresh_all(&self, previous: Snapshot) -> Snapshot {
-        let snapshot = self.refresh(previous);
-        // Apart from the rest: these are many small questions to one service.
-        let books = self.look_at_books();
-        let (mut snapshot, books) = tokio::join!(snapshot, books);
-        if let Some(books) = books {
-            self.file(&mut snapshot, books);
-            self.cache.keep_snapshot(&snapshot);
-        }
-        snapshot
+    /// What `view` shows, read now; what cannot be read keeps its old value.
+    pub async fn view(&self, previous: Snapshot, view: View) -> Snapshot {
+        self.view_as_read(previous, view, &ignore).await
     }
 
-    /// Releases, channels and charms, looked at now; what cannot be read keeps its old value.
-    pub async fn refresh(&self, previous: Snapshot) -> Snapshot {
+    /// As [`Observer::view`], each answer passed to `on_update` as it arrives.
+    pub async fn view_as_read(&self, previous: Snapshot, view: View, on_update: OnUpdate<'_>) -> Snapshot {
         if self.offline {
             return previous;
         }
         let charms = self.all_charms();
-        self.look(previous, &charms, &BTreeSet::new(), None).await
-    }
-
-    /// As [`Observer::refresh`], with the image behind every revision of every fed resource.
-    pub async fn in_depth(&self, previous: Snapshot) -> Snapshot {
-        if self.offline {
-            return previous;
-        }
-        let charms = self.all_charms();
-        self.look(previous, &charms, &charms, None).await
+        let none = BTreeSet::new();
+        let scope = Scope {
+            view,
+            charms: &charms,
+            in_depth: if view == View::Charms { &charms } else { &none },
+            intent: None,
+        };
+        self.read(previous, &scope, on_update).await
     }
 
     /// Fresh facts for planning `intent`: nothing in what it needs is older than this call.
@@ -128,7 +130,13 @@ impl Observer {
             charms.extend(self.workspace.fed_charms().map(|charm| charm.name.clone()));
             charms.insert(bundle.name.clone());
         }
-        self.look(previous, &charms, &published, Some(intent)).await
+        let scope = Scope {
+            view: View::Planning,
+            charms: &charms,
+            in_depth: &published,
+            intent: Some(intent),
+        };
+        self.read(previous, &scope, &ignore).await
     }
 
     /// The bundle, where the workspace makes one.
@@ -142,8 +150,7 @@ impl Observer {
         if self.offline {
             return previous;
         }
-        let none = BTreeSet::new();
-        let mut snapshot = self.look(previous, &self.all_charms(), &none, None).await;
+        let mut snapshot = self.view(previous, View::Planning).await;
         // Whether a channel runs the release is told by the images that the release names.
         let named = PublishIntent::of(intent.release.clone());
         images::of_release(self, &mut snapshot, &named).await;
@@ -165,7 +172,7 @@ impl Observer {
         };
         let mut snapshot = previous;
         if !self.offline {
-            snapshot = self.look(snapshot, &charms, &BTreeSet::new(), None).await;
+            snapshot = self.read(snapshot, &Scope::planning(&charms), &ignore).await;
             // Where a hold is to be set or lifted.
             let holds = |past: &PastRun| past.published.is_some() || past.held.is_some();
             if past.value.as_ref().is_some_and(holds) {
@@ -203,7 +210,7 @@ impl Observer {
             return previous;
         }
         let none = BTreeSet::new();
-        let mut snapshot = self.look(previous, &none, &none, None).await;
+        let mut snapshot = self.read(previous, &Scope::planning(&none), &ignore).await;
         self.look_at_bundle(&mut snapshot, &[]).await;
         snapshot
     }
@@ -218,74 +225,191 @@ impl Observer {
             .collect()
     }
 
-    async fn look(
-        &self,
-        previous: Snapshot,
-        charms: &BTreeSet<CharmName>,
-        in_depth: &BTreeSet<CharmName>,
-        intent: Option<&PublishIntent>,
-    ) -> Snapshot {
-        let mut snapshot = previous;
+    /// Says of which environment and workspace a snapshot is, and of when.
+    fn date(&self, snapshot: &mut Snapshot) {
         snapshot.world = self.services.endpoints.world();
         snapshot.workspace.clone_from(&self.workspace.name);
+        snapshot.taken_at = Utc::now();
+    }
+
+    /// Reads the sources of `scope`, all at once. No service waits for another, but for what can
+    /// only be asked with its answer: names of images need the upstream releases and the channels.
+    async fn read(&self, previous: Snapshot, scope: &Scope<'_>, on_update: OnUpdate<'_>) -> Snapshot {
+        let gathering = Gathering::new(previous, on_update);
+        let store = self.read_store(scope, &gathering);
+        let early = self.reads_releases_at_once(scope, &gathering.snapshot());
+        let releases = async {
+            if early {
+                self.read_releases(&gathering).await;
+            }
+        };
+        let images = async {
+            tokio::join!(releases, store);
+            self.read_images(scope, &gathering, early).await;
+        };
+        let books = async {
+            if scope.view.reads(Source::Secrets) {
+                self.read_books(&gathering).await;
+            }
+        };
+        tokio::join!(
+            images,
+            self.read_marks(scope, &gathering),
+            self.read_accounts(scope, &gathering),
+            books
+        );
+        gathering.change(|snapshot| self.date(snapshot));
+        let snapshot = gathering.into_snapshot();
+        self.cache.keep_snapshot(&snapshot);
+        snapshot
+    }
+
+    /// Whether the upstream releases are read beside the store, or only once its answer asks for
+    /// a name that is not known.
+    fn reads_releases_at_once(&self, scope: &Scope<'_>, known: &Snapshot) -> bool {
+        let recent = known.releases.value.is_some()
+            && known
+                .releases
+                .read_at
+                .is_some_and(|at| Utc::now() - at < images::BELIEVE_TAGS);
+        scope.view.reads(Source::Releases) || (scope.view.reads(Source::ReleaseNames) && !recent)
+    }
+
+    async fn read_releases(&self, gathering: &Gathering<'_>) {
+        let first = gathering.snapshot().releases.value.is_none();
+        let releases = sources::releases(self, first).await;
+        if let Some(journal) = &self.journal
+            && let (Some(seen), Some(upstream)) = (&releases.value, &self.workspace.upstream)
+        {
+            match journal.withdrawn(&upstream.repository, seen, Utc::now()) {
+                Ok(withdrawn) => gathering.take(SourceUpdate::Withdrawn(withdrawn)),
+                Err(problem) => tracing::warn!("{problem}"),
+            }
+        }
+        gathering.take(SourceUpdate::Releases(releases));
+        gathering.complete(Source::Releases);
+    }
+
+    /// Marker branches, holds, and the bundle's repository where the intent writes there.
+    async fn read_marks(&self, scope: &Scope<'_>, gathering: &Gathering<'_>) {
+        let markers = async {
+            if scope.view.reads(Source::Markers) {
+                gathering.take(SourceUpdate::Markers(sources::markers(self).await));
+                gathering.complete(Source::Markers);
+            }
+        };
+        let holds = async {
+            if scope.view.reads(Source::Holds) {
+                gathering.take(SourceUpdate::Holds(bundle::holds(self).await));
+                gathering.complete(Source::Holds);
+            }
+        };
         let marker = |intent: &PublishIntent| {
             let bundle = self.made_bundle().filter(|_| marks(intent))?;
             Some(vec![bundle.branch.replace("{release}", intent.release.as_str())])
         };
-        let branches = intent.and_then(marker);
+        let branches = scope.intent.and_then(marker);
         let repository = async {
-            match &branches {
-                Some(branches) => bundle::facts(self, branches).await,
-                None => Observed::default(),
+            if let Some(branches) = &branches {
+                let facts = bundle::facts(self, branches).await;
+                gathering.take(SourceUpdate::Bundle(Box::new(facts)));
             }
         };
-        let (releases, markers, holds, repository, credential, github, published, served) = tokio::join!(
-            sources::releases(self),
-            sources::markers(self),
-            bundle::holds(self),
-            repository,
-            sources::credential(self),
-            sources::github(self),
-            sources::publisher_side(self, charms),
-            sources::public_side(self, charms),
-        );
-        snapshot.taken_at = Utc::now();
-        if let Some(journal) = &self.journal
-            && let (Some(seen), Some(upstream)) = (&releases.value, &self.workspace.upstream)
-        {
-            match journal.withdrawn(&upstream.repository, seen, snapshot.taken_at) {
-                Ok(withdrawn) => snapshot.withdrawn = withdrawn,
-                Err(problem) => tracing::warn!("{problem}"),
+        tokio::join!(markers, holds, repository);
+    }
+
+    /// The credentials in use.
+    async fn read_accounts(&self, scope: &Scope<'_>, gathering: &Gathering<'_>) {
+        let store = async {
+            if scope.view.reads(Source::StoreAccount) {
+                gathering.take(SourceUpdate::StoreAccount(sources::credential(self).await));
+                gathering.complete(Source::StoreAccount);
             }
-        }
-        snapshot.releases.refresh(releases);
-        snapshot.markers.refresh(markers);
-        snapshot.holds.refresh(holds);
-        snapshot.bundle.refresh(repository);
-        snapshot.credential.refresh(credential);
-        snapshot.github.refresh(github);
-        for (charm, facts) in published {
-            snapshot.charms.entry(charm).or_default().refresh(facts);
-        }
-        for (charm, rows) in served.rows {
-            snapshot.served.entry(charm).or_default().refresh(rows);
-        }
-        images::behind(self, &mut snapshot, &served.ids, charms, in_depth).await;
-        match intent {
-            None => images::identify(self, &mut snapshot, charms, None).await,
-            Some(intent) => {
-                let all_read = images::of_release(self, &mut snapshot, intent).await;
-                // Without the images there is no plan, and nothing else is worth waiting for.
-                if all_read {
-                    let channels = self.workspace.channels_for(&intent.release).unwrap_or_default();
-                    images::identify(self, &mut snapshot, in_depth, Some(&channels)).await;
-                    images::missing(self, &mut snapshot, intent).await;
-                }
+        };
+        let github = async {
+            if scope.view.reads(Source::GitHubAccount) {
+                gathering.take(SourceUpdate::GitHubAccount(sources::github(self).await));
+                gathering.complete(Source::GitHubAccount);
             }
+        };
+        tokio::join!(store, github);
+    }
+
+    /// Charms from both sides, then the images that their channels serve.
+    async fn read_store(&self, scope: &Scope<'_>, gathering: &Gathering<'_>) {
+        let publisher = async {
+            if scope.view.reads(Source::Charms) {
+                sources::publisher_side(self, scope.charms, gathering).await;
+            }
+        };
+        let public = async {
+            if !scope.view.reads(Source::Channels) {
+                return BTreeMap::new();
+            }
+            let served = sources::public_side(self, scope.charms).await;
+            for (charm, rows) in served.rows {
+                gathering.take(SourceUpdate::Channels(charm, rows));
+            }
+            gathering.complete(Source::Channels);
+            served.ids
+        };
+        let ((), ids) = tokio::join!(publisher, public);
+        if scope.view.reads(Source::ResourceImages) {
+            images::behind(self, gathering, &ids, scope.charms, scope.in_depth).await;
+            gathering.complete(Source::ResourceImages);
         }
-        snapshot.quota = self.services.registries.quota("docker.io").map(Into::into);
-        self.cache.keep_snapshot(&snapshot);
-        snapshot
+    }
+
+    /// Upstream images: those that `scope` would publish, and names for those that channels run.
+    async fn read_images(&self, scope: &Scope<'_>, gathering: &Gathering<'_>, releases_read: bool) {
+        if let Some(intent) = scope.intent {
+            let mut snapshot = gathering.snapshot();
+            let all_read = images::of_release(self, &mut snapshot, intent).await;
+            gathering.change(|known| known.images.clone_from(&snapshot.images));
+            // Without the images there is no plan, and nothing else is worth waiting for.
+            if all_read {
+                let channels = self.workspace.channels_for(&intent.release).unwrap_or_default();
+                images::identify(self, gathering, scope.in_depth, Some(&channels)).await;
+                let mut snapshot = gathering.snapshot();
+                images::missing(self, &mut snapshot, intent).await;
+                gathering.change(|known| known.missing.clone_from(&snapshot.missing));
+            }
+        } else if scope.view.reads(Source::ReleaseNames) {
+            if !releases_read && images::any_unnamed(self, &gathering.snapshot(), scope.charms) {
+                self.read_releases(gathering).await;
+            }
+            images::identify(self, gathering, scope.charms, None).await;
+        }
+        if scope.view.reads(Source::ReleaseNames) {
+            gathering.complete(Source::ReleaseNames);
+        }
+        if let Some(quota) = self.services.registries.quota("docker.io") {
+            gathering.take(SourceUpdate::PullQuota(quota.into()));
+        }
+    }
+}
+
+/// What is read, and for what.
+struct Scope<'a> {
+    /// Names the sources.
+    view: View,
+    /// Charms that are read.
+    charms: &'a BTreeSet<CharmName>,
+    /// Those of which the image behind every resource revision is read.
+    in_depth: &'a BTreeSet<CharmName>,
+    /// The publish that is planned: nothing that it needs may be older than the call.
+    intent: Option<&'a PublishIntent>,
+}
+
+impl<'a> Scope<'a> {
+    const fn planning(charms: &'a BTreeSet<CharmName>) -> Self {
+        static NONE: BTreeSet<CharmName> = BTreeSet::new();
+        Self {
+            view: View::Planning,
+            charms,
+            in_depth: &NONE,
+            intent: None,
+        }
     }
 }
 

@@ -8,21 +8,22 @@ use chrono::Utc;
 use futures_util::StreamExt;
 
 use super::Observer;
+use super::gather::Gathering;
 use crate::domain::charm::{ChannelRow, CharmFacts};
 use crate::domain::credential::CredentialFacts;
-use crate::domain::{CharmName, Observed, Problem, Release, ReleaseName, ResourceName};
+use crate::domain::{CharmName, Observed, Problem, Release, ReleaseName, ResourceName, Source, SourceUpdate};
 use crate::services::github::releases as upstream;
 
 fn observed<T>(result: Result<T, Problem>) -> Observed<T> {
     Observed::from_result(result, Utc::now())
 }
 
-/// Upstream releases; a workspace without an upstream is not asked.
-pub async fn releases(observer: &Observer) -> Observed<Vec<Release>> {
+/// Upstream releases; a workspace without an upstream is not asked. `first` where none was read
+/// before.
+pub async fn releases(observer: &Observer, first: bool) -> Observed<Vec<Release>> {
+    let github = &observer.services.github;
     match &observer.workspace.upstream {
-        Some(up) => {
-            observed(upstream::releases(&observer.services.github, up, observer.cache.as_ref()).await)
-        }
+        Some(up) => observed(upstream::releases(github, up, observer.cache.as_ref(), first).await),
         None => Observed::default(),
     }
 }
@@ -56,29 +57,28 @@ fn resources_of(observer: &Observer, charm: &CharmName) -> Vec<ResourceName> {
         .collect()
 }
 
-/// Every charm as its publisher sees it. Without a credential nobody is asked.
-pub async fn publisher_side(
-    observer: &Observer,
-    charms: &BTreeSet<CharmName>,
-) -> BTreeMap<CharmName, Observed<CharmFacts>> {
-    let publisher = match observer.services.publisher().await {
-        Ok(publisher) => publisher,
-        Err(problem) => {
-            return charms
-                .iter()
-                .map(|c| (c.clone(), Observed::failed(problem.clone())))
-                .collect();
-        }
+/// Every charm as its publisher sees it, each as it arrives. Without a credential none is read.
+pub async fn publisher_side(observer: &Observer, charms: &BTreeSet<CharmName>, gathering: &Gathering<'_>) {
+    let take = |charm: &CharmName, facts| {
+        gathering.take(SourceUpdate::Charm(charm.clone(), Box::new(facts)));
     };
-    let publisher = &publisher;
-    futures_util::stream::iter(charms)
-        .map(|charm| async move {
-            let resources = resources_of(observer, charm);
-            (charm.clone(), observed(publisher.charm(charm, &resources).await))
-        })
-        .buffer_unordered(8)
-        .collect()
-        .await
+    match observer.services.publisher().await {
+        Ok(publisher) => {
+            let publisher = &publisher;
+            futures_util::stream::iter(charms)
+                .for_each_concurrent(8, |charm| async move {
+                    let resources = resources_of(observer, charm);
+                    take(charm, observed(publisher.charm(charm, &resources).await));
+                })
+                .await;
+        }
+        Err(problem) => {
+            for charm in charms {
+                take(charm, observed(Err(problem.clone())));
+            }
+        }
+    }
+    gathering.complete(Source::Charms);
 }
 
 /// One charm with every revision of every resource that it declares.
@@ -113,7 +113,7 @@ pub async fn public_side(observer: &Observer, charms: &BTreeSet<CharmName>) -> S
                 read.insert(charm, map);
             }
             Err(problem) => {
-                served.rows.insert(charm, Observed::failed(problem));
+                served.rows.insert(charm, observed(Err(problem)));
             }
         }
     }
@@ -127,7 +127,7 @@ pub async fn public_side(observer: &Observer, charms: &BTreeSet<CharmName>) -> S
         );
         let rows = match &failed {
             None => Observed::read(map.rows, Utc::now()),
-            Some(problem) => Observed::failed(problem.clone()),
+            Some(problem) => observed(Err(problem.clone())),
         };
         served.rows.insert(charm, rows);
     }

@@ -71,7 +71,7 @@ impl Observer {
             }
         };
         let (files, states, runs, named) = tokio::join!(
-            github.workflow_files(repository),
+            github.workflow_files(repository, self.cache.as_ref()),
             github.workflow_states(repository),
             github.workflow_runs(repository),
             named,

@@ -75,6 +75,9 @@ impl Session {
         let config = Arc::new(config);
         let workspace = Arc::new(config.workspace.clone());
         let journal = Journal::open_as_possible(&setting.state, &services.endpoints.world())?;
+        if setting.offline {
+            services.http.go_offline();
+        }
         let observer = Observer::new(
             services.with_operator(config.user.operator.clone()),
             workspace,

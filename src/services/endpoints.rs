@@ -100,6 +100,24 @@ impl Endpoints {
         )
     }
 
+    /// Every address, as one text: what a cache must not mix.
+    pub fn identity(&self) -> String {
+        let named = [
+            &self.charmhub,
+            &self.storage,
+            &self.canonical,
+            &self.sso,
+            &self.github,
+        ];
+        let named = named.into_iter().map(Url::as_str);
+        let mirrors = self.mirrors.iter().map(|(name, url)| format!("{name}={url}"));
+        named
+            .map(str::to_owned)
+            .chain(mirrors)
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
     /// Where the registry called `name` is spoken to.
     pub fn registry(&self, name: &str) -> Result<Url, Problem> {
         if name == CANONICAL && self.canonical_overridden {

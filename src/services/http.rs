@@ -19,6 +19,7 @@ mod tests;
 mod waits;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -72,6 +73,7 @@ pub struct Http {
     limit: Limit,
     waits: Arc<Mutex<HashMap<String, Instant>>>,
     skews: Arc<Mutex<BTreeMap<String, i64>>>,
+    offline: Arc<AtomicBool>,
 }
 
 impl Http {
@@ -83,6 +85,7 @@ impl Http {
             limit: Limit::OBJECT,
             waits: Arc::default(),
             skews: Arc::default(),
+            offline: Arc::default(),
         }
     }
 
@@ -92,6 +95,11 @@ impl Http {
             limit,
             ..self.clone()
         }
+    }
+
+    /// Refuses every request over a network from now on, whoever makes it.
+    pub fn go_offline(&self) {
+        self.offline.store(true, Ordering::Relaxed);
     }
 
     /// The timeouts in force.

@@ -23,6 +23,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
 use crate::config::Operator;
@@ -37,6 +38,17 @@ use http::{Http, Timeouts};
 use local::LocalImages;
 use packing::Packing;
 use registry::{Docker, ManifestCache, Registries, RegistryLogins};
+
+/// The identity of what `parts` say: a hash, which tells nothing of a secret among them.
+pub fn scope_of(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    let hash: [u8; 32] = hash.finalize().into();
+    hex::encode(&hash[..16])
+}
 
 /// Everything that can be asked, with the credentials found.
 #[derive(Clone)]
@@ -114,7 +126,8 @@ impl Services {
         let packing = cache.as_ref().map(|cache| cache.join("packing"));
         Ok(Self {
             public: PublicStore::new(http.clone(), endpoints.charmhub.clone()),
-            github: GitHub::new(http.clone(), endpoints.github.clone(), github_token),
+            github: GitHub::new(http.clone(), endpoints.github.clone(), github_token)
+                .with_cache(cache.as_ref().map(|cache| cache.join("github")).as_deref()),
             registries: Registries::new(
                 http.clone(),
                 &endpoints,
@@ -156,6 +169,13 @@ impl Services {
     /// True where `CHARMCRAFT_AUTH` is set: then nothing that is kept counts.
     pub const fn has_variable_token(&self) -> bool {
         self.variable.is_some()
+    }
+
+    /// Names the store credential in use without looking for it: a hash of the variable's, and one
+    /// name for all that is kept.
+    pub fn store_scope(&self) -> String {
+        let variable = self.variable.as_deref();
+        variable.map_or_else(|| "kept".to_owned(), |value| scope_of(&["store", value]))
     }
 
     /// True where the keyring plays a part.

@@ -100,6 +100,26 @@ fn place(
     })
 }
 
+/// Writes what a cache keeps: by rename, so that a reader sees the old or the new file, and without
+/// waiting for the disk, because a loss costs a request only.
+pub fn write_cached(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = folder_of(path);
+    make_folder(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let fresh = path.with_file_name(format!(".{name}.{}", Uuid::new_v4().simple()));
+    let written = create_new(&fresh).and_then(|mut file| file.write_all(bytes));
+    written
+        .and_then(|()| std::fs::rename(&fresh, path))
+        .inspect_err(|_| {
+            drop(std::fs::remove_file(&fresh));
+        })
+}
+
 /// Makes a folder that nobody else may enter, and those above it.
 pub fn make_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();

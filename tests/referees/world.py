@@ -435,7 +435,7 @@ def is_write(entry):
     store's `refresh` (a question in the form of a POST) and token endpoints."""
     if entry["method"] in ("GET", "HEAD", "OPTIONS"):
         return False
-    return not (entry["path"] in ("/v2/charms/refresh", "/token") and entry["method"] == "POST")
+    return not (entry["path"] in ("/v2/charms/refresh", "/token", "/graphql") and entry["method"] == "POST")
 
 
 # ---------------------------------------------------------------- windlass

@@ -8,14 +8,18 @@ use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
 use crate::domain::charm::{ChannelRow, followed};
 use crate::domain::{CharmName, Problem, Snapshot};
+use crate::observe::View;
 use crate::run::Session;
 
 /// `channels`.
 pub async fn channels(session: &Session, output: &Output) -> Ending {
-    let snapshot = session.observer.refresh(session.observer.cached()).await;
-    let sources = served_sources(&snapshot);
+    let snapshot = session
+        .observer
+        .view(session.observer.cached(), View::Channels)
+        .await;
     let names = charm_names(session);
-    if let Some(problem) = nothing_at_all(&snapshot, &names) {
+    let sources = served_sources(&snapshot, &names);
+    if let Some(problem) = nothing_at_all(session, &snapshot, &names) {
         return Err(problem);
     }
     if output.json {
@@ -63,16 +67,19 @@ pub async fn channels(session: &Session, output: &Output) -> Ending {
     Ok(0)
 }
 
-fn served_sources(snapshot: &Snapshot) -> Sources {
-    snapshot
-        .served
+/// The channel maps, and the releases that give images their names.
+fn served_sources(snapshot: &Snapshot, names: &[CharmName]) -> Sources {
+    let served = names
         .iter()
+        .filter_map(|charm| Some((charm, snapshot.served.get(charm)?)));
+    served
         .fold(Sources::new(), |sources, (charm, rows)| {
             sources.add(charm.as_str(), rows)
         })
+        .add("releases", &snapshot.releases)
 }
 
-fn nothing_at_all(snapshot: &Snapshot, names: &[CharmName]) -> Option<Problem> {
+fn nothing_at_all(session: &Session, snapshot: &Snapshot, names: &[CharmName]) -> Option<Problem> {
     let any = names.iter().any(|charm| {
         snapshot
             .served
@@ -80,13 +87,13 @@ fn nothing_at_all(snapshot: &Snapshot, names: &[CharmName]) -> Option<Problem> {
             .is_some_and(|rows| rows.value.is_some())
             || !snapshot.rows(charm).is_empty()
     });
-    if any || names.is_empty() {
+    if any {
         return None;
     }
     let first = names
         .iter()
         .find_map(|charm| snapshot.served.get(charm).and_then(|rows| rows.problem.clone()));
-    Some(first.unwrap_or_else(|| nothing_seen("channels")))
+    Some(first.unwrap_or_else(|| nothing_seen(session, "channels")))
 }
 
 /// Channels of known tracks that serve nothing of their own: `tracking` where they follow a more

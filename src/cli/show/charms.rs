@@ -9,6 +9,7 @@ use crate::cli::{Ending, documents, tables};
 use crate::config::Workspace;
 use crate::domain::charm::{CharmFacts, ImageBehind, ResourceFacts};
 use crate::domain::{CharmName, ResourceName, Snapshot};
+use crate::observe::View;
 use crate::run::Session;
 
 /// Revisions of a charm that the text lists.
@@ -16,7 +17,10 @@ const SHOWN: usize = 6;
 
 /// `charms`.
 pub async fn charms(session: &Session, output: &Output) -> Ending {
-    let snapshot = session.observer.in_depth(session.observer.cached()).await;
+    let snapshot = session
+        .observer
+        .view(session.observer.cached(), View::Charms)
+        .await;
     let names = charm_names(session);
     let sources = names.iter().fold(Sources::new(), |sources, charm| {
         match snapshot.charms.get(charm) {
@@ -32,7 +36,7 @@ pub async fn charms(session: &Session, output: &Output) -> Ending {
         let first = names
             .iter()
             .find_map(|charm| snapshot.charms.get(charm).and_then(|facts| facts.problem.clone()));
-        return Err(first.unwrap_or_else(|| nothing_seen("charms")));
+        return Err(first.unwrap_or_else(|| nothing_seen(session, "charms")));
     }
     let workspace = &session.config.workspace;
     if output.json {

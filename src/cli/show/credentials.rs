@@ -48,7 +48,7 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
         );
     }
     let workspace = &session.config.workspace;
-    let snapshot = session.observer.for_credentials(session.observer.cached()).await;
+    let snapshot = session.observer.list_credentials(session.observer.cached()).await;
     let now = Utc::now();
     let all = credentials::credentials(workspace, &snapshot, now);
     let targets = credentials::targets(workspace, &snapshot);
@@ -379,13 +379,30 @@ fn sessions(snapshot: &Snapshot, now: DateTime<Utc>) -> String {
 
 /// `whoami`.
 pub async fn whoami(session: &Session, output: &Output) -> Ending {
-    let facts = session.observer.services().publisher().await?.whoami().await?;
     let now = chrono::Utc::now();
+    let (facts, read_at) = if session.observer.is_offline() {
+        let seen = session.observer.cached().credential;
+        match (seen.value, seen.read_at) {
+            (Some(facts), Some(at)) => (facts, at),
+            _ => {
+                return Err(Problem::new(
+                    Kind::Network,
+                    "offline: whose credential it is was not read before",
+                )
+                .hint("run it once without --offline"));
+            }
+        }
+    } else {
+        (
+            session.observer.services().publisher().await?.whoami().await?,
+            now,
+        )
+    };
     if output.json {
         let content = json!({
             "account": facts.account, "permissions": facts.scopes, "packages": facts.packages,
             "channels": facts.channels, "expires_at": facts.expires_at, "expires_from": facts.expires_from,
-            "days_left": facts.days_left(now), "source": facts.source,
+            "days_left": facts.days_left(now), "source": facts.source, "read_at": read_at,
             "problems": credentials::wrapped(&facts).into_iter().collect::<Vec<_>>(),
         });
         output.document(
@@ -407,6 +424,9 @@ pub async fn whoami(session: &Session, output: &Output) -> Ending {
     text.push_str(&format!("from {}\n", facts.source));
     if let Some(problem) = credentials::wrapped(&facts) {
         text.push_str(&format!("warning: {problem}\n"));
+    }
+    if session.observer.is_offline() {
+        text.push_str(&format!("read {}\n", read_at.format("%Y-%m-%d %H:%M UTC")));
     }
     let list = |items: Vec<String>| {
         items

@@ -8,6 +8,7 @@ use crate::cli::output::Output;
 use crate::cli::{Ending, tables, transfer};
 use crate::domain::detail::{self, Layer};
 use crate::domain::{ImageDetail, ImageSource, Kind, Outside, Problem, ReleaseName, Repository};
+use crate::observe::View;
 use crate::run::Session;
 
 /// `resolve`.
@@ -311,7 +312,10 @@ fn changes(one: &detail::PlatformDiff) -> String {
 }
 
 async fn diff_releases(session: &Session, from: &ReleaseName, to: &ReleaseName, output: &Output) -> Ending {
-    let snapshot = session.observer.refresh(session.observer.cached()).await;
+    let snapshot = session
+        .observer
+        .view(session.observer.cached(), View::ReleaseDiff)
+        .await;
     snapshot.releases.need("the list of upstream releases")?;
     let find = |name: &ReleaseName| {
         snapshot.release(name).ok_or_else(|| {

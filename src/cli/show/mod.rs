@@ -64,9 +64,25 @@ fn upstream_sources(snapshot: &Snapshot) -> Sources {
         .add("holds", &snapshot.holds)
 }
 
-fn nothing_seen(what: &str) -> Problem {
-    Problem::new(Kind::NotFound, format!("no {what} were ever seen here"))
-        .hint("run it once without --offline")
+/// Why there are no `what` to show and no source failed.
+fn nothing_seen(session: &Session, what: &str) -> Problem {
+    let workspace = &session.config.workspace;
+    if workspace.charms.is_empty() && what != "releases" {
+        return Problem::new(
+            Kind::NotFound,
+            format!("the workspace {} names no charms", workspace.name),
+        )
+        .hint("--workspace NAME chooses another one");
+    }
+    let nothing = Problem::new(
+        Kind::NotFound,
+        format!("no {what} of this workspace were read before"),
+    );
+    if session.observer.is_offline() {
+        nothing.hint("run it once without --offline")
+    } else {
+        nothing
+    }
 }
 
 /// The rows to show of a charm: what the public is served, `latest` first, then newest tracks.

@@ -7,6 +7,7 @@ use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
 use crate::config::Workspace;
 use crate::domain::{Outside, ReleaseName, Snapshot};
+use crate::observe::View;
 use crate::plan::evidence;
 use crate::plan::label::Labels;
 use crate::plan::rhythm::Rhythm;
@@ -16,13 +17,16 @@ use crate::run::Session;
 pub async fn releases(session: &Session, output: &Output) -> Ending {
     let workspace = &session.config.workspace;
     workspace.upstream()?;
-    let snapshot = session.observer.refresh(session.observer.cached()).await;
+    let snapshot = session
+        .observer
+        .view(session.observer.cached(), View::Releases)
+        .await;
     let Some(list) = &snapshot.releases.value else {
         return Err(snapshot
             .releases
             .problem
             .clone()
-            .unwrap_or_else(|| nothing_seen("releases")));
+            .unwrap_or_else(|| nothing_seen(session, "releases")));
     };
     let all = list.iter().chain(&snapshot.withdrawn);
     let sources = upstream_sources(&snapshot);

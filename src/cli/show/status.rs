@@ -6,8 +6,10 @@ use super::credentials::credential_line;
 use super::{charm_names, rows, serving, upstream_sources, warn};
 use crate::cli::output::Output;
 use crate::cli::{Ending, tables};
-use crate::domain::ReleaseName;
+use crate::domain::snapshot::Standing;
+use crate::domain::{Kind, Observed, Problem, ReleaseName, Snapshot};
 use crate::journal::RunId;
+use crate::observe::View;
 use crate::plan::evidence;
 use crate::plan::label::{Label, Labels};
 use crate::run::Session;
@@ -15,10 +17,58 @@ use crate::run::Session;
 /// Names of releases that stand in its line; of more their number.
 const SHOWN: usize = 6;
 
+/// Why nothing is shown: no source could be read.
+fn nothing_read(session: &Session, snapshot: &Snapshot) -> Option<Problem> {
+    fn of<T>(seen: &Observed<T>) -> (bool, Standing, Option<&Problem>) {
+        (seen.value.is_some(), seen.standing(), seen.problem.as_ref())
+    }
+    let mut sources = vec![
+        of(&snapshot.releases),
+        of(&snapshot.markers),
+        of(&snapshot.holds),
+        of(&snapshot.credential),
+        of(&snapshot.github),
+    ];
+    sources.extend(snapshot.charms.values().map(of));
+    sources.extend(snapshot.served.values().map(of));
+    let any_value = sources.iter().any(|(value, ..)| *value);
+    if session.observer.is_offline() {
+        return (!any_value).then(|| {
+            Problem::new(Kind::Network, "nothing of this workspace was read before")
+                .hint("run it once without --offline")
+        });
+    }
+    let problem = if snapshot.no_network().is_some() {
+        Problem::new(Kind::Network, "no network")
+    } else if sources
+        .iter()
+        .any(|(_, standing, _)| *standing == Standing::Known)
+    {
+        return None;
+    } else {
+        let failed = sources.into_iter().filter_map(|(.., problem)| problem);
+        failed
+            .filter(|problem| problem.kind.exit_code() == Kind::Network.exit_code())
+            .map(Clone::clone)
+            .next()?
+    };
+    Some(if any_value {
+        problem.hint("windlass status --offline shows what was read last")
+    } else {
+        problem
+    })
+}
+
 /// `status`: one page.
 pub async fn status(session: &Session, output: &Output) -> Ending {
-    let snapshot = session.observer.refresh_all(session.observer.cached()).await;
+    let snapshot = session
+        .observer
+        .view(session.observer.cached(), View::Status)
+        .await;
     let workspace = &session.config.workspace;
+    if let Some(problem) = nothing_read(session, &snapshot) {
+        return Err(problem);
+    }
     // Without a journal nothing is known of them; the reason was given when it was opened, or is
     // given here.
     let open: Option<Vec<RunId>> = match session.journal.unfinished_runs() {

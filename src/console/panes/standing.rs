@@ -9,7 +9,7 @@ use super::PaneId;
 use crate::console::actions::{self, ActionId};
 use crate::console::view::look::Tone;
 use crate::console::{Model, expired, wake, words};
-use crate::domain::{Kind, Observed, Problem, Snapshot};
+use crate::domain::{Kind, Observed, Problem, Snapshot, Source};
 
 /// What stands behind a pane.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Sources<'a> {
     pub read_at: Option<DateTime<Utc>>,
     /// The first source that could not be read last, with what it is.
     pub problem: Option<(&'static str, &'a Problem)>,
+    /// True where that is because no service answers at all.
+    pub no_network: bool,
 }
 
 impl<'a> Sources<'a> {
@@ -50,6 +52,14 @@ pub fn sources(model: &Model, pane: PaneId) -> Sources<'_> {
             let problem = model.journal.problem.as_ref();
             found.problem = problem.map(|problem| ("journal", problem));
         }
+    }
+    if pane != PaneId::Activity
+        && found.problem.is_some()
+        && let Some(problem) = snapshot.no_network()
+    {
+        // What a credential lacks is no news while no service can be asked.
+        found.problem = Some(("services", problem));
+        found.no_network = true;
     }
     found
 }
@@ -100,13 +110,19 @@ const SOME: usize = 8;
 
 /// What could not be read, why, and which key helps, in one line of at most `columns`.
 pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, Tone)> {
-    let (what, problem) = sources(model, pane).problem?;
+    let Sources {
+        problem, no_network, ..
+    } = sources(model, pane);
+    let (what, problem) = problem?;
     let (remedy, tone) = remedy(model, problem);
     let more = model.setting.keymap.hint(ActionId::Open, "shows more");
     let long = format!(" - {remedy}, {more}");
     let short = format!(" - {more}");
     let shortest = format!("; {}", model.setting.keymap.first(ActionId::Open));
-    let why = if problem.kind == Kind::Credentials {
+    let why = if no_network {
+        let why = problem.causes.first().unwrap_or(&problem.summary);
+        format!("no network: {why}")
+    } else if problem.kind == Kind::Credentials {
         format!("{what}: not allowed: {}", problem.summary)
     } else {
         // What was asked for says less than why there was no answer.
@@ -155,18 +171,15 @@ fn remedy(model: &Model, problem: &Problem) -> (String, Tone) {
 /// The note in the border of `pane`: how old what it shows is, or why it shows nothing.
 pub fn note(model: &Model, pane: PaneId) -> Option<(String, Tone)> {
     let sources = sources(model, pane);
-    let asking = if pane == PaneId::Activity {
-        model.journal.in_flight.is_some()
-    } else {
-        model.refresh.in_flight.is_some()
-    };
+    let loading = loading(model, pane);
     let Some(at) = sources.read_at else {
         return match sources.problem {
+            Some(_) if sources.no_network => Some(("no network".to_owned(), Tone::Bad)),
             Some((_, problem)) if problem.kind == Kind::Credentials => {
                 Some(("not allowed".to_owned(), Tone::Bad))
             }
             Some(_) => Some(("could not be read".to_owned(), Tone::Warn)),
-            None if asking => Some(("asking …".to_owned(), Tone::Dim)),
+            None if loading.is_some() => loading.map(|text| (text, Tone::Dim)),
             None if pane == PaneId::Activity => None,
             None => Some(("not asked yet".to_owned(), Tone::Dim)),
         };
@@ -175,12 +188,57 @@ pub fn note(model: &Model, pane: PaneId) -> Option<(String, Tone)> {
     let short = age.trim_end_matches(" ago");
     let old = model.now - at > wake::stale_after(model);
     // What is being looked at anew is not called stale: it says where it is from meanwhile.
-    let from_cache = asking && model.refresh.answered_at.is_none();
-    Some(match sources.problem {
+    let from_cache = loading.is_some() && model.refresh.answered_at.is_none();
+    let (mut text, tone) = match sources.problem {
         Some(_) => (format!("stale {short}"), Tone::Warn),
         None if from_cache => (format!("cached {age}"), Tone::Dim),
         None if old => (format!("stale {short}"), Tone::Warn),
-        None => (age, Tone::Dim),
+        None => (age.clone(), Tone::Dim),
+    };
+    // What answers at once is not worth a word that flickers.
+    if let Some(loading) = loading.filter(|text| text != LOADING) {
+        text = format!("{text}, {loading}");
+    }
+    Some((text, tone))
+}
+
+/// The word for a pane whose sources are being read.
+const LOADING: &str = "loading";
+
+/// The sources behind `pane`, as a refresh reads them.
+const fn behind(pane: PaneId) -> &'static [Source] {
+    match pane {
+        PaneId::Releases => &[Source::Releases, Source::Markers, Source::Holds],
+        PaneId::Channels => &[Source::Channels, Source::Charms],
+        PaneId::Charms => &[Source::Charms],
+        PaneId::Credentials => &[
+            Source::StoreAccount,
+            Source::GitHubAccount,
+            Source::Secrets,
+            Source::Sessions,
+        ],
+        PaneId::Activity => &[],
+    }
+}
+
+/// "loading", with the seconds since it was begun, while a source behind `pane` has not answered.
+fn loading(model: &Model, pane: PaneId) -> Option<String> {
+    if pane == PaneId::Activity {
+        let asking = model.journal.in_flight.is_some() && model.journal.answered_at.is_none();
+        return asking.then(|| LOADING.to_owned());
+    }
+    model.refresh.in_flight?;
+    let complete = &model.refresh.complete;
+    if behind(pane).iter().all(|source| complete.contains(source)) {
+        return None;
+    }
+    let seconds = model
+        .refresh
+        .started_at
+        .map_or(0, |at| (model.now - at).num_seconds());
+    Some(match seconds {
+        ..=0 => LOADING.to_owned(),
+        seconds => format!("{LOADING} {seconds} s"),
     })
 }
 
@@ -196,13 +254,12 @@ pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
     }
     let sources = sources(model, pane);
     if let Some((what, problem)) = sources.problem {
-        let refused = problem.kind == Kind::Credentials;
-        let head = if refused {
-            "not allowed"
-        } else {
-            "could not be read"
+        let head = match problem.kind {
+            _ if sources.no_network => "no network".to_owned(),
+            Kind::Credentials => format!("{what}: not allowed"),
+            _ => format!("{what}: could not be read"),
         };
-        let mut lines = vec![(format!("{what}: {head}"), Tone::Warn)];
+        let mut lines = vec![(head, Tone::Warn)];
         lines.push((problem.summary.to_string(), Tone::Plain));
         lines.extend(problem.hints.iter().map(|hint| (hint.to_string(), Tone::Plain)));
         return lines;
@@ -210,7 +267,7 @@ pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
     let asking = if pane == PaneId::Activity {
         model.journal.in_flight.is_some() && model.journal.answered_at.is_none()
     } else {
-        sources.read_at.is_none() && model.refresh.in_flight.is_some()
+        sources.read_at.is_none() && loading(model, pane).is_some()
     };
     if let Some(text) = nothing_named(model, pane) {
         return vec![(text.to_owned(), Tone::Dim)];

@@ -1,5 +1,6 @@
 //! How the wish changes, and what follows from a plan that arrives.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -420,8 +421,23 @@ pub fn planned(
         }
     }
     model.now = model.now.max(at);
-    model.snapshot = crate::console::image::with_known(model, snapshot);
+    model.snapshot = crate::console::image::with_known(model, of_the_workspace(model, snapshot));
     crate::console::panes::rebuild(model);
+}
+
+/// `snapshot` without charms that were named by hand and that the store does not know.
+fn of_the_workspace(model: &Model, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
+    let workspace = &model.setting.workspace;
+    let bundle = workspace.bundle.iter().map(|bundle| &bundle.name);
+    let named = workspace.charms.iter().map(|charm| &charm.name).chain(bundle);
+    let named: BTreeSet<CharmName> = named.cloned().collect();
+    let known = snapshot.charms.keys().chain(snapshot.served.keys());
+    if known.into_iter().all(|charm| named.contains(charm)) {
+        return snapshot;
+    }
+    let mut snapshot = Arc::unwrap_or_clone(snapshot);
+    snapshot.retain_charms(&named);
+    Arc::new(snapshot)
 }
 
 /// Goes to the run that began, or shows why none did.

@@ -18,8 +18,9 @@ use crate::console::effect::{Effect, RequestId};
 use crate::console::given::{Discharge, Entered, Given, Proof};
 use crate::console::hidden::Hidden;
 use crate::console::image::{Seen, There, Wanted};
-use crate::domain::{CharmName, Kind, LocalSource, Outside, Problem, ResourceName, Snapshot};
+use crate::domain::{CharmName, Kind, LocalSource, Outside, Problem, ResourceName, Snapshot, SourceUpdate};
 use crate::journal::RunId;
+use crate::observe::View;
 use crate::plan::{Intent, Keep, Plan};
 
 use crate::run::{Means, RunHandle, Session};
@@ -54,10 +55,13 @@ impl Executor {
     pub fn perform(&self, effect: Effect) {
         let session = self.session.clone();
         match effect {
-            Effect::Refresh { id, previous } => self.spawn_local(move || async move {
-                let snapshot = session.observer.refresh_all(Arc::unwrap_or_clone(previous)).await;
-                Msg::Observed(id, Utc::now(), Arc::new(snapshot))
-            }),
+            Effect::Refresh { id, previous } => {
+                let sender = self.sender.clone();
+                self.spawn_local(move || async move {
+                    let snapshot = refresh(&session, id, Arc::unwrap_or_clone(previous), &sender).await;
+                    Msg::Observed(id, Utc::now(), Arc::new(snapshot))
+                });
+            }
             Effect::ReadRuns { id } => self.spawn(async move {
                 let read = tokio::task::spawn_blocking(move || session.journal.runs(RUNS)).await;
                 let runs = read.unwrap_or_else(|error| Err(broken(&error)));
@@ -179,6 +183,31 @@ impl Executor {
             drop(sender.send(msg).await);
         });
     }
+}
+
+/// Reads every source, sending each answer as it arrives.
+async fn refresh(
+    session: &Session,
+    id: RequestId,
+    previous: Snapshot,
+    sender: &mpsc::Sender<Msg>,
+) -> Snapshot {
+    drop(sender.send(Msg::RefreshStarted(id, Utc::now())).await);
+    let (answers, mut answered) = mpsc::unbounded_channel();
+    let read = async move {
+        let on_update = |update: &SourceUpdate| drop(answers.send((Utc::now(), update.clone())));
+        session
+            .observer
+            .view_as_read(previous, View::Console, &on_update)
+            .await
+    };
+    let pass_on = async {
+        while let Some((at, update)) = answered.recv().await {
+            drop(sender.send(Msg::SourceRead(id, at, Box::new(update))).await);
+        }
+    };
+    let (snapshot, ()) = tokio::join!(read, pass_on);
+    snapshot
 }
 
 /// Everything about an image, and which of its layers the resource has that it would go to.

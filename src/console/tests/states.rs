@@ -11,8 +11,8 @@ use crate::console::dialogs::Modal;
 use crate::console::panes::PaneId;
 use crate::console::update::update;
 use crate::console::view::look::Look;
-use crate::console::{Model, Msg, panes};
-use crate::domain::{Kind, Observed, Problem, Snapshot};
+use crate::console::{Model, Msg, panes, wake};
+use crate::domain::{Kind, Observed, Problem, Snapshot, Source, SourceUpdate};
 use crate::journal::Outcome;
 
 const SIZES: [(u16, u16); 3] = [(40, 10), (80, 24), (120, 40)];
@@ -75,6 +75,80 @@ fn what_is_being_asked_says_whom() {
             if pane != '5' {
                 assert!(shown(&model).contains(whom), "{size:?}\n{}", shown(&model));
             }
+        }
+    }
+}
+
+#[test]
+fn each_pane_fills_as_its_source_arrives_and_the_others_say_how_long_they_take() {
+    let known = snapshot();
+    for size in [(80, 24), (120, 40)] {
+        let mut model = unanswered(Snapshot::default(), size);
+        let id = model.refresh.in_flight.unwrap();
+        update(&mut model, Msg::RefreshStarted(id, now()));
+        press(&mut model, Key::Char('2'));
+        for (charm, facts) in &known.charms {
+            let facts = SourceUpdate::Charm(charm.clone(), Box::new(facts.clone()));
+            update(&mut model, Msg::SourceRead(id, now(), Box::new(facts)));
+        }
+        for source in [Source::Charms, Source::Channels] {
+            let complete = SourceUpdate::Complete(source);
+            update(&mut model, Msg::SourceRead(id, now(), Box::new(complete)));
+        }
+        assert!(shown(&model).contains("latest"), "{size:?}\n{}", shown(&model));
+        assert!(!shown(&model).contains("asking Charmhub"), "{size:?}");
+        // The next second is told while GitHub has not answered.
+        assert_eq!(wake::next(&model), Some(now() + TimeDelta::seconds(1)));
+        update(&mut model, Msg::Clock(now() + TimeDelta::seconds(3)));
+        press(&mut model, Key::Char('1'));
+        let text = shown(&model);
+        assert!(text.contains("loading 3 s"), "{size:?}\n{text}");
+        press(&mut model, Key::Char('2'));
+        let channels = |line: &&str| line.contains("2 Channels");
+        let text = shown(&model);
+        let border = text.lines().find(channels).unwrap();
+        let own = border.split("2 Channels").nth(1).unwrap();
+        assert!(
+            !own.split('┌').next().unwrap().contains("loading"),
+            "{size:?}\n{text}"
+        );
+        let releases = SourceUpdate::Releases(known.releases.clone());
+        update(&mut model, Msg::SourceRead(id, now(), Box::new(releases)));
+        press(&mut model, Key::Char('1'));
+        assert!(
+            shown(&model).contains("2025-01-27"),
+            "{size:?}\n{}",
+            shown(&model)
+        );
+        // An answer of another refresh is dropped.
+        let before = model.snapshot.clone();
+        let failed = SourceUpdate::Releases(Observed::failed(Problem::new(Kind::Network, "no")));
+        update(&mut model, Msg::SourceRead(id + 1, now(), Box::new(failed)));
+        assert_eq!(model.snapshot, before);
+    }
+}
+
+#[test]
+fn without_a_network_no_pane_asks_to_sign_in() {
+    for size in SIZES {
+        let mut known = Snapshot::default();
+        let silent = || Problem::new(Kind::Network, "no answer").cause("Network is unreachable");
+        let refused = || Problem::new(Kind::Credentials, "there is no Charmhub credential");
+        known.releases = Observed::failed(silent());
+        known.markers = Observed::failed(silent());
+        known.credential = Observed::failed(refused());
+        for charm in snapshot().charms.into_keys() {
+            known.charms.insert(charm.clone(), Observed::failed(refused()));
+            known.served.insert(charm, Observed::failed(silent()));
+        }
+        let mut model = console(size, false);
+        model.snapshot = Arc::new(known);
+        panes::rebuild(&mut model);
+        for pane in "123".chars() {
+            press(&mut model, Key::Char(pane));
+            let text = shown(&model);
+            assert!(text.contains("no network"), "{size:?} {pane}\n{text}");
+            assert!(!text.contains("not allowed"), "{size:?} {pane}\n{text}");
         }
     }
 }

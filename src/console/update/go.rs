@@ -116,6 +116,8 @@ pub fn refresh(model: &mut Model) -> Vec<Effect> {
     }
     let id = model.next_id();
     model.refresh.in_flight = Some(id);
+    model.refresh.started_at = None;
+    model.refresh.complete.clear();
     vec![Effect::Refresh {
         id,
         previous: model.snapshot.clone(),

@@ -101,6 +101,9 @@ fn standing<T>(model: &Model, observed: &Observed<T>) -> Standing {
 
 fn services(model: &Model) -> Vec<Vec<Piece>> {
     let snapshot = &model.snapshot;
+    if snapshot.no_network().is_some() {
+        return vec![vec![Piece::new("  no network", Tone::Bad)]];
+    }
     let charmhub = snapshot
         .charms
         .values()

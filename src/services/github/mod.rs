@@ -6,11 +6,13 @@
 //! read-only session never constructs it.
 
 mod account;
+mod folder;
 mod git;
 pub mod objects;
 mod problem;
 mod quota;
 pub mod releases;
+mod reply_cache;
 mod secrets;
 #[cfg(test)]
 mod test_git;
@@ -21,6 +23,7 @@ pub mod workflows;
 mod writer;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use backon::Retryable;
@@ -38,6 +41,7 @@ use super::http::{Answer, Failure, Http, LONGEST_WAIT, Limit, body, host_of, pol
 use crate::domain::{KeyId, Kind, Outside, Problem};
 pub use git::{CommitFacts, RefName};
 pub use quota::RequestQuota;
+use reply_cache::ReplyCache;
 pub use writer::{GitHubWriter, NewCommit};
 
 /// GitHub's REST API.
@@ -50,6 +54,9 @@ pub struct GitHub {
     token: Option<SecretString>,
     token_from: Option<Outside>,
     seen: Arc<Mutex<HashMap<String, (String, Reply)>>>,
+    kept: Option<ReplyCache>,
+    /// Requests left in this hour, as the latest answer says.
+    remaining: Arc<Mutex<Option<u64>>>,
 }
 
 /// GitHub's version of its interface that is spoken.
@@ -130,7 +137,31 @@ impl GitHub {
             token: token.map(|(token, _)| token),
             token_from,
             seen: Arc::default(),
+            kept: None,
+            remaining: Arc::default(),
         }
+    }
+
+    /// Keeps answers with their validators below `folder`, for the next process.
+    pub fn with_cache(mut self, folder: Option<&Path>) -> Self {
+        self.kept = folder.map(|folder| ReplyCache::new(folder, &self.scope()));
+        self
+    }
+
+    /// Names the API and the token in use; tells nothing of the token.
+    pub fn scope(&self) -> String {
+        let token = self.token.as_ref().map_or("", |token| token.expose_secret());
+        super::scope_of(&["github", self.api.as_str(), token])
+    }
+
+    /// True where requests are made as an account.
+    pub const fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Requests left in this hour, as far as an answer of this process said.
+    pub fn remaining(&self) -> Option<u64> {
+        self.remaining.lock().ok().and_then(|remaining| *remaining)
     }
 
     fn octocrab(&self) -> Result<&octocrab::Octocrab, Problem> {
@@ -195,15 +226,24 @@ impl GitHub {
                 .await
                 .map_err(|_| Failure::unread("it does not end".to_owned()))??
         };
-        Ok(Reply {
+        let reply = Reply {
             status,
             headers: parts.headers,
             body,
-        })
+        };
+        let remaining = reply.header("x-ratelimit-remaining");
+        if let (Some(left), Ok(mut remaining)) = (
+            remaining.and_then(|text| text.parse().ok()),
+            self.remaining.lock(),
+        ) {
+            *remaining = Some(left);
+        }
+        Ok(reply)
     }
 
     async fn reply(&self, path: &str, what: &str) -> Result<Reply, Problem> {
         let known = self.seen.lock().ok().and_then(|seen| seen.get(path).cloned());
+        let known = known.or_else(|| self.kept.as_ref().and_then(|kept| kept.read(path)));
         self.reply_since(path, what, known).await
     }
 
@@ -255,7 +295,16 @@ impl GitHub {
             .when(worth)
             .await
             .map_err(|(problem, _)| problem)?;
-        if let (304, Some((_, known))) = (reply.status, known) {
+        if let (304, Some((etag, mut known))) = (reply.status, known) {
+            // What is said of the token and the hour is new all the same.
+            for (name, value) in &reply.headers {
+                if name != CONTENT_LENGTH {
+                    known.headers.insert(name, value.clone());
+                }
+            }
+            if let Ok(mut seen) = self.seen.lock() {
+                seen.insert(path.to_owned(), (etag, known.clone()));
+            }
             return Ok(known);
         }
         if !(200..300).contains(&reply.status) {
@@ -265,6 +314,10 @@ impl GitHub {
             && let Ok(mut seen) = self.seen.lock()
         {
             seen.insert(path.to_owned(), (etag.to_owned(), reply.clone()));
+            // What an object id names is kept by that id, once its content is proven.
+            if let Some(kept) = self.kept.as_ref().filter(|_| !path.contains("/git/blobs/")) {
+                kept.keep(path, etag, &reply);
+            }
         }
         Ok(reply)
     }
@@ -285,6 +338,9 @@ impl GitHub {
             tracing::debug!("{path}: {problem}");
             if let Ok(mut seen) = self.seen.lock() {
                 seen.remove(path);
+            }
+            if let Some(kept) = &self.kept {
+                kept.remove(path);
             }
         };
         let first = check(&self.reply(path, what).await?).inspect_err(forget);

@@ -12,6 +12,11 @@ use crate::config::workspace::{Bundle, Upstream};
 use crate::domain::release::newest_first;
 use crate::domain::{Kind, Outside, Problem, Release, ReleaseName};
 
+/// Manifests that are read one by one in one refresh without a token.
+const ANONYMOUS_MANIFESTS: u64 = 30;
+/// Requests of an hour that are left without a token.
+const ANONYMOUS_RESERVE: u64 = 20;
+
 /// Blobs read before, by object id.
 pub trait BlobCache {
     /// The bytes of a blob, where it was read before.
@@ -21,12 +26,17 @@ pub trait BlobCache {
 }
 
 /// Every release of `upstream`, newest first. A manifest that cannot be read stays in the list
-/// with its reason.
+/// with its reason. `first` where none was read before.
 pub async fn releases<C: BlobCache + Sync>(
     github: &GitHub,
     upstream: &Upstream,
     cache: &C,
+    first: bool,
 ) -> Result<Vec<Release>, Problem> {
+    // One request, not one a release.
+    if first && let Some(releases) = first_look(github, upstream, cache).await {
+        return Ok(releases);
+    }
     let folder = folder(github, upstream).await?;
     let entries = github.tree(&upstream.repository, &folder).await?;
     let mut manifests: BTreeMap<ReleaseName, String> = BTreeMap::new();
@@ -49,13 +59,26 @@ pub async fn releases<C: BlobCache + Sync>(
         )
         .hint("upstream may be moving its files: nothing is taken as withdrawn; try again later"));
     }
-    let mut releases: Vec<Release> = futures_util::stream::iter(manifests)
+    // Newest first: without a token not all can be read in an hour.
+    let left: BTreeSet<&str> = manifests
+        .values()
+        .rev()
+        .map(String::as_str)
+        .filter(|sha| cache.blob(sha).is_none())
+        .skip(affordable(github))
+        .collect();
+    let (left, unread) = (&left, |name| Release::unreadable(name, not_read_yet()));
+    let mut releases: Vec<Release> = futures_util::stream::iter(&manifests)
         .map(|(name, sha)| async move {
-            let bytes = if let Some(bytes) = cache.blob(&sha) {
+            let name = name.clone();
+            if left.contains(sha.as_str()) {
+                return Ok(unread(name));
+            }
+            let bytes = if let Some(bytes) = cache.blob(sha) {
                 bytes
             } else {
-                let bytes = github.blob(&upstream.repository, &sha).await?;
-                cache.keep_blob(&sha, &bytes);
+                let bytes = github.blob(&upstream.repository, sha).await?;
+                cache.keep_blob(sha, &bytes);
                 bytes
             };
             Ok(Release::from_manifest(name.clone(), &bytes)
@@ -68,6 +91,58 @@ pub async fn releases<C: BlobCache + Sync>(
         .collect::<Result<_, _>>()?;
     newest_first(&mut releases);
     Ok(releases)
+}
+
+/// Every release in one request, where GitHub answers it.
+async fn first_look<C: BlobCache + Sync>(
+    github: &GitHub,
+    upstream: &Upstream,
+    cache: &C,
+) -> Option<Vec<Release>> {
+    let files = github
+        .files_of_folders(
+            &upstream.repository,
+            &upstream.branch,
+            &upstream.path,
+            "manifest.json",
+        )
+        .await?;
+    let mut releases = Vec::new();
+    for (name, (sha, bytes)) in files {
+        let Ok(name) = name.parse::<ReleaseName>() else {
+            continue;
+        };
+        cache.keep_blob(&sha, &bytes);
+        releases.push(
+            Release::from_manifest(name.clone(), &bytes)
+                .unwrap_or_else(|problem| Release::unreadable(name, problem)),
+        );
+    }
+    newest_first(&mut releases);
+    // None at all is said where REST finds none either.
+    (!releases.is_empty()).then_some(releases)
+}
+
+/// Manifests that may be read one by one now. Without a token there are 60 requests an hour: some
+/// of them are left to the operator.
+fn affordable(github: &GitHub) -> usize {
+    if github.has_token() {
+        return usize::MAX;
+    }
+    let left = github
+        .remaining()
+        .unwrap_or(ANONYMOUS_MANIFESTS + ANONYMOUS_RESERVE);
+    let affordable = left.saturating_sub(ANONYMOUS_RESERVE).min(ANONYMOUS_MANIFESTS);
+    usize::try_from(affordable).unwrap_or(usize::MAX)
+}
+
+/// Why a manifest was not read.
+fn not_read_yet() -> Problem {
+    Problem::new(
+        Kind::RateLimited,
+        "its manifest was not read yet: without a GitHub token there are 60 requests an hour",
+    )
+    .hint("set GH_TOKEN to read all of them at once")
 }
 
 /// The object id of the folder of releases, found from the branch downwards.

@@ -103,7 +103,69 @@ struct Numbered {
 const UNDER_WAY: [&str; 5] = ["queued", "in_progress", "waiting", "requested", "pending"];
 
 impl GitHub {
-    /// What a repository tells of its secrets to this account.
+    /// What a repository tells of its secrets to this account, as far as a view shows it: when each
+    /// was set. Organisation secrets are asked for only where the repository has none of a name in
+    /// `names`. With `checked` whether the account may set them and what the repository is called
+    /// now; the key and the runs under way are left out.
+    pub async fn listed_secrets(
+        &self,
+        repository: &GitHubRepository,
+        names: &BTreeSet<SecretName>,
+        checked: bool,
+    ) -> Result<RepositorySecrets, Problem> {
+        let what = format!("reading the secrets of {repository}");
+        self.needs_token(&what)?;
+        let path = format!("/repos/{repository}/actions/secrets");
+        let about = async {
+            if checked {
+                self.about_kept(repository, &what).await.map(Some)
+            } else {
+                Ok(None)
+            }
+        };
+        let (about, secrets) = tokio::join!(about, self.pages::<Secret>(&path, "secrets", &what));
+        let about = about?;
+        let secrets = match secrets {
+            Ok(secrets) => by_name(secrets),
+            Err(problem) => {
+                if problem.kind == Kind::NotFound && about.is_none() {
+                    // Whether the repository is there decides what "not found" means.
+                    self.about_kept(repository, &what).await?;
+                }
+                return Err(no_permission(problem, &what, REPOSITORY_SCOPES));
+            }
+        };
+        let shared = if names.iter().all(|name| secrets.contains_key(name)) {
+            BTreeMap::new()
+        } else {
+            self.shared_secrets(repository, &what).await?
+        };
+        Ok(RepositorySecrets {
+            may_write: about.as_ref().and_then(About::may_push).unwrap_or(true),
+            id: about.as_ref().map_or(0, |about| about.id),
+            repository: about.map_or_else(|| repository.clone(), |about| about.full_name),
+            key_id: KeyId(String::new()),
+            secrets,
+            shared,
+            busy: Vec::new(),
+        })
+    }
+
+    /// Secrets of the organisation that the repository's jobs may read.
+    async fn shared_secrets(
+        &self,
+        repository: &GitHubRepository,
+        what: &str,
+    ) -> Result<BTreeMap<SecretName, SecretFacts>, Problem> {
+        let path = format!("/repos/{repository}/actions/organization-secrets");
+        match self.pages::<Secret>(&path, "secrets", what).await {
+            // The repository is there: its owner shares nothing, or nothing that we may see.
+            Err(problem) if problem.kind == Kind::NotFound => Ok(BTreeMap::new()),
+            other => other.map(by_name),
+        }
+    }
+
+    /// What a repository tells of its secrets to this account, with all that a plan needs.
     pub async fn repository_secrets(
         &self,
         repository: &GitHubRepository,
@@ -112,11 +174,10 @@ impl GitHub {
         self.needs_token(&what)?;
         let path = format!("/repos/{repository}/actions/secrets");
         // Whether the repository is there decides what its other answers mean.
-        let shared_path = format!("/repos/{repository}/actions/organization-secrets");
         let (about, secrets, shared, key, busy) = tokio::join!(
             self.about(repository, &what),
             self.pages::<Secret>(&path, "secrets", &what),
-            self.pages::<Secret>(&shared_path, "secrets", &what),
+            self.shared_secrets(repository, &what),
             self.key(&path, &what),
             self.lately_busy(repository, &what),
         );
@@ -124,17 +185,6 @@ impl GitHub {
         let denied = |problem| no_permission(problem, &what, REPOSITORY_SCOPES);
         let secrets = secrets.map_err(denied)?;
         let key = key.map_err(denied)?;
-        let shared = match shared {
-            // The repository is there: its owner shares nothing, or nothing that we may see.
-            Err(problem) if problem.kind == Kind::NotFound => Vec::new(),
-            other => other?,
-        };
-        let by_name = |secrets: Vec<Secret>| {
-            secrets
-                .into_iter()
-                .map(|secret| (secret.name.clone(), secret.facts()))
-                .collect()
-        };
         Ok(RepositorySecrets {
             // An app's token has no role; that it was shown the key is all there is.
             may_write: about.may_push().unwrap_or(true),
@@ -142,7 +192,7 @@ impl GitHub {
             id: about.id,
             key_id: key.key_id,
             secrets: by_name(secrets),
-            shared: by_name(shared),
+            shared: shared?,
             busy: busy?,
         })
     }
@@ -269,6 +319,15 @@ impl GitHub {
         self.parsed(&reply, what)
     }
 
+    /// As [`GitHub::about`] for a view: an unchanged answer costs nothing.
+    pub(super) async fn about_kept(
+        &self,
+        repository: &GitHubRepository,
+        what: &str,
+    ) -> Result<About, Problem> {
+        self.get(&format!("/repos/{repository}"), what).await
+    }
+
     async fn key(&self, secrets: &str, what: &str) -> Result<PublicKey, Problem> {
         let reply = self.fresh(&format!("{secrets}/public-key"), what).await?;
         let key: Key = self.parsed(&reply, what)?;
@@ -348,6 +407,13 @@ impl GitHub {
         ))
         .hint("GitHub is in trouble, or a proxy is in the way: try again later"))
     }
+}
+
+fn by_name(secrets: Vec<Secret>) -> BTreeMap<SecretName, SecretFacts> {
+    secrets
+        .into_iter()
+        .map(|secret| (secret.name.clone(), secret.facts()))
+        .collect()
 }
 
 /// Those of `runs` that are under way, each once.

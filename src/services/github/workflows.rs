@@ -9,6 +9,7 @@ use reqwest::header::{AUTHORIZATION, LOCATION};
 use url::Url;
 
 use super::account::bearer;
+use super::releases::BlobCache;
 use super::{GitHub, Reply, VERSION, workflow_file};
 use crate::domain::workflow::{JobRun, StepRun, WorkflowFile, WorkflowRun};
 use crate::domain::{GitHubRepository, Kind, Outside, Problem};
@@ -164,9 +165,15 @@ impl From<Job> for JobRun {
 
 impl GitHub {
     /// The workflow files of the default branch.
-    pub async fn workflow_files(&self, repository: &GitHubRepository) -> Result<WorkflowFiles, Problem> {
+    ///
+    /// `cache` holds files that were read before.
+    pub async fn workflow_files<C: BlobCache + Sync>(
+        &self,
+        repository: &GitHubRepository,
+        cache: &C,
+    ) -> Result<WorkflowFiles, Problem> {
         let what = format!("reading the workflows of {repository}");
-        let about = self.about(repository, &what).await?;
+        let about = self.about_kept(repository, &what).await?;
         let folder = format!("{}:{FOLDER}", about.default_branch);
         let entries = match self.tree(repository.as_str(), &folder).await {
             // The repository is there, so it is the folder that is not.
@@ -178,7 +185,13 @@ impl GitHub {
             entry.kind == "blob" && extension.is_some_and(|e| e == "yml" || e == "yaml")
         });
         let read = files.map(|entry| async move {
-            let bytes = self.blob(repository.as_str(), &entry.sha).await?;
+            let bytes = if let Some(bytes) = cache.blob(&entry.sha) {
+                bytes
+            } else {
+                let bytes = self.blob(repository.as_str(), &entry.sha).await?;
+                cache.keep_blob(&entry.sha, &bytes);
+                bytes
+            };
             let path = format!("{FOLDER}/{}", entry.path);
             Ok::<_, Problem>(workflow_file::read(&path, &bytes))
         });

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
+use std::sync::atomic::Ordering;
 
 use url::Url;
 
@@ -121,14 +122,28 @@ fn made<'a>(
 }
 
 impl Http {
+    /// Refuses a request to `url` where none is to be made.
+    fn allowed(&self, url: &Url) -> Result<(), Problem> {
+        if !self.offline.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let host = host_of(url);
+        Err(
+            Problem::new(Kind::Network, format!("offline: {host} is not asked"))
+                .hint("run it without --offline"),
+        )
+    }
+
     /// The client that speaks to `url`: proxies of the environment are for outside hosts only.
     pub fn client(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
+        self.allowed(url)?;
         made(&self.clients.usual, url, || builder(self.timeouts))
     }
 
     /// The client for what must reach `url` and nobody else: a password, a secret, a change. It
     /// follows no redirect; one is an answer like any other.
     pub fn confined(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
+        self.allowed(url)?;
         let still = || builder(self.timeouts).redirect(reqwest::redirect::Policy::none());
         made(&self.clients.confined, url, still)
     }
@@ -136,6 +151,7 @@ impl Http {
     /// The client that sends long bodies to `url` and nowhere else. It has no idle timeout: who
     /// sends a stream watches its progress.
     pub fn sender(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
+        self.allowed(url)?;
         let still = || unwatched(self.timeouts).redirect(reqwest::redirect::Policy::none());
         made(&self.clients.senders, url, still)
     }

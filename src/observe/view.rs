@@ -1,0 +1,89 @@
+//! Which sources each view reads: no command waits for a service that its answer does not need.
+
+use crate::domain::Source;
+
+/// Something that shows observed state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Every pane of the console.
+    Console,
+    /// `windlass status`.
+    Status,
+    /// `windlass releases`.
+    Releases,
+    /// `windlass channels`.
+    Channels,
+    /// `windlass charms`.
+    Charms,
+    /// `windlass diff RELEASE RELEASE`.
+    ReleaseDiff,
+    /// Plans that start from everything about releases and channels: `publish --new`, `promote`,
+    /// `rollback`, `hold`.
+    Planning,
+}
+
+impl View {
+    /// Every view.
+    pub const ALL: [Self; 7] = [
+        Self::Console,
+        Self::Status,
+        Self::Releases,
+        Self::Channels,
+        Self::Charms,
+        Self::ReleaseDiff,
+        Self::Planning,
+    ];
+
+    /// The sources it reads. A view that names [`Source::ReleaseNames`] without
+    /// [`Source::Releases`] reads the releases only where the names known are old or incomplete.
+    pub const fn sources(self) -> &'static [Source] {
+        use Source::{
+            Channels, Charms, GitHubAccount, Holds, Logins, Markers, ReleaseNames, Releases, ResourceImages,
+            Secrets, Sessions, StoreAccount,
+        };
+        match self {
+            Self::Console => &[
+                Releases,
+                Markers,
+                Holds,
+                StoreAccount,
+                GitHubAccount,
+                Charms,
+                Channels,
+                ResourceImages,
+                ReleaseNames,
+                Secrets,
+                Sessions,
+                Logins,
+            ],
+            Self::Status | Self::Planning => &[
+                Releases,
+                Markers,
+                Holds,
+                StoreAccount,
+                GitHubAccount,
+                Charms,
+                Channels,
+                ResourceImages,
+                ReleaseNames,
+            ],
+            Self::Releases => &[
+                Releases,
+                Markers,
+                Holds,
+                Charms,
+                Channels,
+                ResourceImages,
+                ReleaseNames,
+            ],
+            Self::Channels => &[Charms, Channels, ResourceImages, ReleaseNames],
+            Self::Charms => &[Charms, ResourceImages, ReleaseNames],
+            Self::ReleaseDiff => &[Releases],
+        }
+    }
+
+    /// True where it reads `source`.
+    pub fn reads(self, source: Source) -> bool {
+        self.sources().contains(&source)
+    }
+}
