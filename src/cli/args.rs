@@ -4,9 +4,16 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+const EXAMPLES: &str = "Examples:
+  windlass demo                              try it: nothing leaves this machine
+  windlass status                            what is published, and what is not
+  windlass plan publish 2025-01-27           what publishing would change
+  windlass publish 2025-01-27                show that, ask, and publish
+  windlass resume                            finish what a crash left open";
+
 /// A release console for the terminal.
 #[derive(Parser, Debug)]
-#[command(name = "windlass", version, about, max_term_width = 100)]
+#[command(name = "windlass", version, about, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -17,6 +24,7 @@ pub struct Cli {
 
 /// Options of every command.
 #[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Built-in workspace or the path of a workspace file
     #[arg(long, global = true, value_name = "NAME|FILE")]
@@ -204,6 +212,16 @@ pub enum Plannable {
     Release(Release),
     /// Close a channel of a charm
     Close(Close),
+    /// Keep a release from being published by a robot
+    Hold {
+        /// The release
+        release: String,
+    },
+    /// Lift the hold of a release
+    Unhold {
+        /// The release
+        release: String,
+    },
     /// End sessions of the store
     Revoke {
         /// Ids of sessions; 'windlass credentials' lists them

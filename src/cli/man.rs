@@ -14,6 +14,32 @@ use super::args::Cli;
 use super::output::Output;
 use crate::domain::{Kind, Outside, Problem};
 
+/// Exit status, environment and files.
+const SURROUNDINGS: &str = r#".SH "EXIT STATUS"
+0 done or partly, 1 failed or not found, 2 usage, 3 refused or this machine cannot, 4 credentials,
+5 another run is at work, 6 network or service, 7 unknown, 130 cancelled.
+.SH ENVIRONMENT
+CHARMCRAFT_AUTH, CHARMCRAFT_STORE_API_URL, CHARMCRAFT_UPLOAD_URL, CHARMCRAFT_REGISTRY_URL,
+CHARMCRAFT_STORE_SSO_URL, GITHUB_API_URL, GH_TOKEN, GITHUB_TOKEN, CR_PAT, DOCKER_HOST, DOCKER_CONFIG,
+NO_COLOR, SSL_CERT_FILE and proxy variables, as charmcraft, gh and docker read them.
+.PP
+WINDLASS_WORKSPACE chooses the workspace, WINDLASS_STATE_DIR moves journal and cache,
+WINDLASS_REGISTRY_MIRRORS points a registry elsewhere, WINDLASS_TIMEOUT scales timeouts.
+.SH FILES
+.TP
+$XDG_CONFIG_HOME/windlass/config.toml
+settings of the console and keys
+.TP
+$XDG_CONFIG_HOME/windlass/workspaces/NAME.toml
+a workspace
+.TP
+$XDG_STATE_HOME/windlass/journal.db
+the journal of runs
+.TP
+$XDG_CACHE_HOME/windlass
+what was seen last; can be deleted
+"#;
+
 /// The manual in one page on standard output, or page by page in the folder `out`.
 pub fn man(out: Option<&Path>, output: &Output) -> Ending {
     if let Some(folder) = out {
@@ -41,6 +67,15 @@ fn pages(folder: &Path, output: &Output) -> Ending {
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
     clap_mangen::generate_to(Cli::command(), folder).map_err(failed)?;
+    let command = Cli::command();
+    for hidden in command.get_subcommands().filter(|command| command.is_hide_set()) {
+        remove_pages(folder, &format!("windlass-{}", hidden.get_name())).map_err(failed)?;
+    }
+    std::fs::OpenOptions::new()
+        .append(true)
+        .open(folder.join("windlass.1"))
+        .and_then(|mut page| std::io::Write::write_all(&mut page, SURROUNDINGS.as_bytes()))
+        .map_err(failed)?;
     let mut files: Vec<String> = std::fs::read_dir(folder)
         .map_err(failed)?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -59,6 +94,19 @@ fn pages(folder: &Path, output: &Output) -> Ending {
     Ok(0)
 }
 
+/// Removes the pages of a command that is not for people, and of those below it.
+fn remove_pages(folder: &Path, called: &str) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let own = name.to_str().and_then(|name| name.strip_prefix(called));
+        if own.is_some_and(|rest| rest == ".1" || rest.starts_with('-')) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// windlass, then every command of it, each once and with the options of its own.
 fn whole() -> std::io::Result<String> {
     let mut top = Cli::command();
@@ -67,9 +115,11 @@ fn whole() -> std::io::Result<String> {
     Man::new(top).render(&mut page)?;
     let mut page = String::from_utf8_lossy(&page).into_owned();
     // Not built: what is global is told once, above.
-    for command in Cli::command().get_subcommands() {
+    let command = Cli::command();
+    for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
         chapter(command, "windlass", &mut page)?;
     }
+    page.push_str(SURROUNDINGS);
     Ok(page)
 }
 
@@ -104,7 +154,7 @@ mod tests {
     use super::*;
 
     fn names(command: &Command, above: &str, all: &mut Vec<String>) {
-        for below in command.get_subcommands() {
+        for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
             let name = format!("{above} {}", below.get_name());
             names(below, &name, all);
             all.push(name);
@@ -129,5 +179,9 @@ mod tests {
             .lines()
             .filter(|line| line.starts_with("\\fB\\-\\-passphrase\\-file"));
         assert_eq!(told.count(), 1, "{page}");
+        for title in ["\"EXIT STATUS\"", "ENVIRONMENT", "FILES"] {
+            assert!(page.contains(&format!(".SH {title}\n")), "{title}");
+        }
+        assert!(!page.contains("WINDLASS GENERATE"), "it is not for people");
     }
 }

@@ -270,6 +270,12 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
         Some(Command::Plan {
             what: args::Plannable::Rollback(wish),
         }) => standing::plan_rollback(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Plan {
+            what: args::Plannable::Hold { release },
+        }) => standing::plan_hold(&process.session(global, output)?, &release, true, output).await,
+        Some(Command::Plan {
+            what: args::Plannable::Unhold { release },
+        }) => standing::plan_hold(&process.session(global, output)?, &release, false, output).await,
         Some(Command::Runs) => runs::list(&process.session(global, output)?, output),
         Some(Command::Resume { run, from_env }) => {
             runs::resume(&process, global, run.as_deref(), from_env, output).await

@@ -127,13 +127,24 @@ pub async fn hold(session: &Session, release: &str, hold: bool, output: &Output)
     } else {
         "no hold is lifted"
     };
-    confirm::writable(session, what, None)?;
+    let preview = if hold { "windlass plan hold" } else { "windlass plan unhold" };
+    confirm::writable(session, what, Some(preview))?;
+    let plan = planned_hold(session, release, hold).await?;
+    run(session, plan, output).await
+}
+
+/// Shows what a hold or its end would change.
+pub async fn plan_hold(session: &Session, release: &str, hold: bool, output: &Output) -> Ending {
+    let plan = planned_hold(session, release, hold).await?;
+    Ok(confirm::show(session, &plan, output))
+}
+
+async fn planned_hold(session: &Session, release: &str, hold: bool) -> Result<Plan, Problem> {
     let intent = HoldIntent {
         release: release.parse()?,
         hold,
     };
     let observer = &session.observer;
     let snapshot = observer.for_hold(observer.cached(), &intent).await;
-    let plan = session.plan_hold(&snapshot, &intent)?;
-    run(session, plan, output).await
+    session.plan_hold(&snapshot, &intent)
 }
