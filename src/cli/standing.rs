@@ -127,7 +127,11 @@ pub async fn hold(session: &Session, release: &str, hold: bool, output: &Output)
     } else {
         "no hold is lifted"
     };
-    let preview = if hold { "windlass plan hold" } else { "windlass plan unhold" };
+    let preview = if hold {
+        "windlass plan hold"
+    } else {
+        "windlass plan unhold"
+    };
     confirm::writable(session, what, Some(preview))?;
     let plan = planned_hold(session, release, hold).await?;
     run(session, plan, output).await
