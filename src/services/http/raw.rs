@@ -71,7 +71,7 @@ impl Raw {
                         said
                     };
                     // The other side may hang up whenever it likes.
-                    let _ = send(&mut stream, said, &bytes).await;
+                    drop(send(&mut stream, said, &bytes).await);
                 });
             }
         });
