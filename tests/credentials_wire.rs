@@ -66,7 +66,7 @@ async fn signed_in(world: &World, services: &Services, description: &str) -> Sto
     };
     match sign_on.exchange(&signed, description).await.unwrap() {
         Written::Answered(token) => token,
-        Written::Lost(problem) => panic!("lost: {problem}"),
+        Written::Lost(problem) | Written::NotTaken(problem) => panic!("lost: {problem}"),
     }
 }
 

@@ -201,6 +201,7 @@ async fn a_copy_moves_a_tag_only_from_where_it_was_previewed() {
         source: ImageSource::parse(source).unwrap(),
         destination: windlass::domain::Reference::parse("ghcr.io/cfpb/regtech/try:1").unwrap(),
         platforms: Vec::new(),
+        over: false,
     };
     let look = |intent: CopyIntent| {
         let session = session.clone();

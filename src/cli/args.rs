@@ -336,6 +336,9 @@ pub struct Copy {
     /// Only this platform; may be repeated
     #[arg(long, value_name = "P")]
     pub platform: Vec<String>,
+    /// Move the tag even if another client moved it after the preview
+    #[arg(long)]
+    pub over: bool,
 }
 
 #[derive(Args, Clone, Debug)]

@@ -78,6 +78,7 @@ async fn planned_copy(session: &Session, wish: &Copy, output: &Output) -> Result
         source: source(&wish.source)?,
         destination: destination(&wish.destination)?,
         platforms: platforms(&wish.platform)?,
+        over: wish.over,
     };
     let hear = hear(output);
     let snapshot = session

@@ -140,6 +140,9 @@ pub struct Made {
     /// The value, sealed for organisations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sealed_organisation: Vec<SealedOrganisation>,
+    /// When a secret was sent last, where no answer came: written before it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<DateTime<Utc>>,
     /// When GitHub says that the secret was set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<DateTime<Utc>>,

@@ -48,6 +48,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
         destination: repository.clone(),
         tag: tag.clone(),
         before: image.tagged,
+        over: intent.over,
     };
     let id = StepId(format!("copy/{}", intent.destination));
     let before = match (&tag, image.tagged) {

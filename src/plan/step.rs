@@ -127,6 +127,9 @@ pub enum Op {
         tag: Option<String>,
         /// What that tag named when the plan was made.
         before: Option<ManifestDigest>,
+        /// Set where the tag moves whatever it names by then.
+        #[serde(default)]
+        over: bool,
     },
     /// Makes a file of this machine a revision of a resource.
     UploadFile {

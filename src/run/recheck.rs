@@ -11,6 +11,7 @@ use super::steps::{close, commit, copy_image, release_bundle};
 use crate::domain::{Kind, Problem};
 use crate::plan::{Op, Plan};
 use crate::services::github::{GitHubWriter, RefName};
+use crate::services::registry::TagBefore;
 
 /// Looks at everything that `plan` builds on.
 pub async fn plan(session: &Session, plan: &Plan) -> Result<(), Problem> {
@@ -23,6 +24,7 @@ pub async fn plan(session: &Session, plan: &Plan) -> Result<(), Problem> {
             destination,
             tag,
             before,
+            over,
         } = &step.op
         {
             let wanted = copy_image::Wanted {
@@ -33,7 +35,7 @@ pub async fn plan(session: &Session, plan: &Plan) -> Result<(), Problem> {
             let place = copy_image::Place {
                 repository: destination.clone(),
                 tag: tag.clone(),
-                before: *before,
+                before: TagBefore::planned(*before, *over),
             };
             copy_image::unmoved(&session.observer.services().registries, &wanted, &place).await?;
             continue;

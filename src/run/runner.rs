@@ -188,7 +188,6 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
     let earlier = journal.run(&order.id)?;
     let mut made: BTreeMap<StepId, Made> = BTreeMap::new();
     let mut pending: Vec<&Step> = Vec::new();
-    let mut tries: BTreeMap<StepId, u32> = BTreeMap::new();
     let settled = |step: &Step| {
         let record = earlier.as_ref().filter(|_| order.resumed)?.step(&step.id)?;
         record.outcome.filter(|outcome| {
@@ -207,7 +206,6 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
         let record = earlier.as_ref().and_then(|run| run.step(&step.id));
         if let Some(record) = record {
             made.insert(step.id.clone(), record.made.clone());
-            tries.insert(step.id.clone(), record.attempts);
         }
         let settled = settled(step).filter(|_| !(wanted && step.op.lives_in_memory()));
         if let Some(outcome) = settled {
@@ -268,7 +266,7 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
             skip(order, step, &brought, &note)?;
             made.insert(step.id.clone(), brought);
         }
-        let ends = join_all(group.iter().map(|step| one(order, &tools, step, &made, &tries))).await;
+        let ends = join_all(group.iter().map(|step| one(order, &tools, step, &made))).await;
         for (step, ended) in group.iter().zip(ends) {
             let ended = ended?;
             let forgiven = forgiven(step, ended.outcome, &ended.made);
@@ -426,7 +424,6 @@ async fn one(
     tools: &Tools,
     step: &Step,
     made: &BTreeMap<StepId, Made>,
-    tries: &BTreeMap<StepId, u32>,
 ) -> Result<Ended, Problem> {
     let journal = &order.session.journal;
     journal.step_begins(&order.id, &step.id, Utc::now())?;
@@ -440,7 +437,6 @@ async fn one(
         made: brought,
         keep: &keep,
         made_of: &made_of,
-        tries: tries.get(&step.id).copied().unwrap_or_default(),
         telling: &order.telling,
         cancel: &order.cancel,
     };

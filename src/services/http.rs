@@ -1,9 +1,8 @@
 //! The one HTTP stack: clients, plain-HTTP rule, timeouts, the one retry policy, shared waits.
 //!
 //! Owns how a request is sent, when it is sent again and how a transport failure becomes a
-//! [`Problem`]. Reads are repeated; a write is repeated only where it certainly did not arrive, so
-//! that a caller with a lost answer must look before it does anything again. Must not know any
-//! service's shapes or credentials, and must not log headers.
+//! [`Problem`]. Reads are repeated. A write is sent once: its caller checks what it depends on before
+//! every try. Must not know any service's shapes or credentials, and must not log headers.
 
 mod answer;
 pub mod body;
@@ -202,9 +201,24 @@ impl Http {
         )
     }
 
-    /// Sends a request that must not happen twice. It is sent again only where it certainly was
-    /// not taken: no connection, or 429. `Err` with `not_sent == false` means: look first.
-    pub async fn write<F>(&self, request: F) -> Result<Answer, Failure>
+    /// Sends a change to `url` once, without any wait. Where the host asks all clients to wait,
+    /// nothing is sent: what the change depends on must be checked again after the wait.
+    pub async fn write(&self, url: &url::Url, request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
+        let host = host_of(url);
+        if self.asks_to_wait(&host) {
+            return Err(Failure {
+                not_sent: true,
+                hopeless: false,
+                text: format!("{host} asks to wait"),
+            });
+        }
+        self.once(request).await
+    }
+
+    /// Sends a request that must not happen twice and depends on nothing that another client
+    /// changes: a sign-in. It is sent again only where it certainly was not taken: no connection,
+    /// or 429.
+    pub async fn send_until_taken<F>(&self, request: F) -> Result<Answer, Failure>
     where
         F: Fn() -> reqwest::RequestBuilder,
     {

@@ -180,10 +180,15 @@ def passes(given):
     world = World(name, faults=fault)
     client = Client(world, f"{name}-client", IMPATIENT if action == "hang" else {})
     done = rotate(client)
+    why = []
+    if action == "reset-after" and method == "PUT":
+        # GitHub shows only when a secret was set, not by which client: the run ends there and says so.
+        if done.outcome != "unknown" or "resume" not in done.out:
+            why.append(f"a set secret whose answer was lost is not unknown: {done.tail()}")
+        done = client.run("resume", "--yes", "--json")
     entries = world.requests()
     value = one_value(world)
     token = token_in(value)
-    why = []
     if done.code != 0 or done.outcome != "done":
         why.append("it did not complete")
     if token is None:

@@ -81,6 +81,9 @@ pub struct CopyIntent {
     /// Only these platforms; all where empty.
     #[serde(default)]
     pub platforms: Vec<Platform>,
+    /// Moves the tag even where another client moved it since the preview.
+    #[serde(default)]
+    pub over: bool,
 }
 
 impl CopyIntent {
@@ -90,8 +93,10 @@ impl CopyIntent {
             source,
             destination,
             platforms,
+            over,
         } = self;
-        format!("windlass copy {source} {destination}{}", flags(platforms))
+        let over = if *over { " --over" } else { "" };
+        format!("windlass copy {source} {destination}{}{over}", flags(platforms))
     }
 }
 

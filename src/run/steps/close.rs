@@ -1,8 +1,8 @@
 //! Closes a channel, only while it serves what was previewed.
 
-use super::{Ended, StoreTools, Work, guarded, note};
+use super::{Checked, Ended, StoreTools, Work, changed_since, check_write_verify, note};
 use crate::domain::charm::ChannelRow;
-use crate::domain::{Base, Channel, CharmName, Kind, Problem};
+use crate::domain::{Base, Channel, CharmName};
 use crate::plan::Serving;
 use crate::run::progress::Phase;
 use crate::services::charmhub::writer::ReleaseItem;
@@ -49,35 +49,27 @@ pub async fn perform(
     channel: Channel,
     before: Vec<(Option<Base>, Serving)>,
 ) -> Ended {
-    let rows = match tools.publisher.rows(&charm).await {
-        Ok(rows) => rows,
-        Err(problem) => return Ended::failed(work.made, problem),
-    };
-    if let Some(text) = changed(&rows, &channel, &before) {
-        let problem = Problem::new(
-            Kind::Refused,
-            format!("{charm} has changed since the preview: nothing was closed"),
-        );
-        return Ended::failed(
-            work.made,
-            problem
-                .cause(text)
-                .hint("look who released there, then plan anew"),
-        );
-    }
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(work.made);
-    }
-    note(&work, Phase::Sending, "closing");
+    note(&work, Phase::Looking, "checking the channel");
     let items = [ReleaseItem {
         revision: None,
         channel: channel.clone(),
         resources: Vec::new(),
     }];
-    let look = || async {
+    let check = || async {
         let rows = tools.publisher.rows(&charm).await?;
-        Ok(served(&rows, &channel).is_empty().then_some(()))
+        Ok(if let Some(text) = changed(&rows, &channel, &before) {
+            let summary = format!("{charm} has changed since the preview: nothing was closed");
+            Checked::Changed(changed_since(summary, [text]))
+        } else if served(&rows, &channel).is_empty() {
+            Checked::Wanted(())
+        } else {
+            Checked::Planned(())
+        })
     };
-    let settled = guarded(&work, look, || tools.writer.release(&charm, &items)).await;
-    settled.ended(work.made)
+    let write = |()| {
+        note(&work, Phase::Sending, "closing");
+        tools.writer.release(&charm, &items)
+    };
+    let result = check_write_verify(&work, None, check, write).await;
+    result.ended(work.made)
 }

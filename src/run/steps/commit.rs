@@ -4,7 +4,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{Ended, Settled, Tools, Work, guarded, note};
+use super::{Checked, Ended, Tools, Work, WriteResult, check_write_verify, note};
 use crate::domain::{CommitId, GitHubRepository, Kind, Outside, Problem};
 use crate::run::progress::Phase;
 use crate::services::github::{GitHub, GitHubWriter, NewCommit};
@@ -46,38 +46,35 @@ pub async fn perform(tools: &Tools, work: Work<'_>, place: Place, new: NewCommit
     // What an earlier attempt stored counts if it is still there.
     let stored = Mutex::new(work.made.commit.clone());
     let known = || stored.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let look = || async {
+    let check = || async {
         if let Some(id) = known()
             && let Some(commit) = github.commit(&place.repository, &id).await?
             && commit.parents.iter().eq([new.parent])
         {
-            return Ok(Some(id));
+            return Ok(Checked::Wanted(id));
         }
-        unmoved(github, &place, new.parent).await?;
-        Ok(None)
+        match unmoved(github, &place, new.parent).await {
+            Ok(()) => Ok(Checked::Planned(())),
+            Err(problem) if problem.kind == Kind::Refused => Ok(Checked::Changed(problem)),
+            Err(problem) => Err(problem),
+        }
     };
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(work.made);
-    }
     let writer = GitHubWriter::new(github.clone());
-    let write = || {
-        tools.paced(|| async {
-            note(&work, Phase::Sending, "storing the commit");
-            let id = writer.store_commit(&place.repository, &new).await?;
-            *stored.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
-            Ok(Written::Answered(()))
-        })
+    let write = |()| async {
+        note(&work, Phase::Sending, "storing the commit");
+        let id = writer.store_commit(&place.repository, &new).await?;
+        *stored.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+        Ok(Written::Answered(()))
     };
-    let settled = guarded(&work, look, write).await;
+    let result = check_write_verify(&work, Some(&tools.pacer), check, write).await;
     let brought = |id: CommitId| {
         let mut made = work.made.clone();
         made.commit = Some(id);
         made
     };
-    match settled {
-        Settled::Already(id) => Ended::skipped(brought(id)),
-        Settled::Now(id) => Ended::done(brought(id)),
-        Settled::Refused(problem) => Ended::failed(work.made, problem),
-        Settled::Unknown(problem) => Ended::unknown(work.made, problem),
+    match result {
+        WriteResult::Already(id) => Ended::skipped(brought(id)),
+        WriteResult::Done(id) => Ended::done(brought(id)),
+        other => other.ended(work.made),
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::{CharmName, Cut, Kind, ManifestDigest, Origin, Problem, Repos
 use crate::run::progress::Phase;
 use crate::run::runner::Rate;
 use crate::services::Services;
-use crate::services::registry::{CopyJob, CopyProgress, CopySource, Registries};
+use crate::services::registry::{CopyJob, CopyProgress, CopySource, Registries, TagBefore};
 
 /// charmcraft pushes to this tag too; nothing reads it, but some registries list no repository
 /// without tags.
@@ -30,8 +30,8 @@ pub struct Place {
     pub repository: Repository,
     /// The tag that names it there.
     pub tag: Option<String>,
-    /// What that tag named when this was planned.
-    pub before: Option<ManifestDigest>,
+    /// What that tag may name before.
+    pub before: TagBefore,
 }
 
 pub async fn to_the_store(
@@ -52,7 +52,7 @@ pub async fn to_the_store(
     let place = Place {
         repository,
         tag: Some(TAG.to_owned()),
-        before: None,
+        before: TagBefore::Any,
     };
     send(&tools.services, &registries, work, wanted, place, false).await
 }
@@ -74,17 +74,7 @@ pub async fn unmoved(registries: &Registries, wanted: &Wanted, place: &Place) ->
         .head_to_write(&reference)
         .await?
         .map(|head| head.digest);
-    if now == place.before || now == Some(wanted.digest) {
-        return Ok(());
-    }
-    let word =
-        |digest: Option<ManifestDigest>| digest.map_or_else(|| "absent".to_owned(), |one| one.to_string());
-    Err(Problem::new(
-        Kind::Refused,
-        format!("{reference} has changed since the preview: nothing was copied"),
-    )
-    .cause(format!("it was {} and is {} now", word(place.before), word(now)))
-    .hint("look who pushed there, then run the same command again"))
+    place.before.check(&reference, now, wanted.digest).map(drop)
 }
 
 async fn send(
@@ -178,6 +168,7 @@ async fn job(
         digest: root,
         destination: place.repository,
         tag: place.tag,
+        tag_before: place.before,
         cut: wanted
             .cut
             .as_ref()

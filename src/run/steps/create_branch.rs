@@ -1,6 +1,6 @@
 //! Creates a branch at a commit of this run, and never moves one that is there.
 
-use super::{Ended, Settled, Tools, Work, guarded, note};
+use super::{Checked, Ended, Tools, Work, WriteResult, check_write_verify, note};
 use crate::domain::{CommitId, GitHubRepository, Kind, Problem};
 use crate::plan::StepId;
 use crate::run::progress::Phase;
@@ -20,39 +20,25 @@ pub async fn perform(
     let github = &tools.services().github;
     let name = RefName::branch(&branch);
     note(&work, Phase::Looking, "looking for the branch");
-    let look = || async {
-        match github.reference(&repository, &name).await? {
-            None => Ok(None),
-            Some(there) if there == commit => Ok(Some(())),
-            Some(there) => Err(elsewhere(&repository, &name, &there, &commit)),
-        }
-    };
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(work.made);
-    }
-    let writer = GitHubWriter::new(github.clone());
-    let write = || {
-        tools.paced(|| {
-            note(&work, Phase::Sending, "creating the branch");
-            writer.create_reference(&repository, &name, &commit)
+    let check = || async {
+        Ok(match github.reference(&repository, &name).await? {
+            None => Checked::Planned(()),
+            Some(there) if there == commit => Checked::Wanted(()),
+            Some(there) => Checked::Changed(elsewhere(&repository, &name, &there, &commit)),
         })
     };
-    let settled = guarded(&work, look, write).await;
+    let writer = GitHubWriter::new(github.clone());
+    let write = |()| {
+        note(&work, Phase::Sending, "creating the branch");
+        writer.create_reference(&repository, &name, &commit)
+    };
+    let result = check_write_verify(&work, Some(&tools.pacer), check, write).await;
     let mut made = work.made.clone();
     made.commit = Some(commit.clone());
-    match settled {
-        Settled::Already(()) => Ended::skipped(made),
-        Settled::Now(()) => Ended::done(made),
-        Settled::Refused(problem) => {
-            // Refused because somebody created it in between: what it points at is the news.
-            let there = github.reference(&repository, &name).await.ok().flatten();
-            let problem = match there {
-                Some(there) if there != commit => elsewhere(&repository, &name, &there, &commit),
-                _ => problem,
-            };
-            Ended::failed(work.made, problem)
-        }
-        Settled::Unknown(problem) => Ended::unknown(work.made, problem),
+    match result {
+        WriteResult::Already(()) => Ended::skipped(made),
+        WriteResult::Done(()) => Ended::done(made),
+        other => other.ended(work.made),
     }
 }
 

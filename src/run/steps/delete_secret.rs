@@ -3,32 +3,31 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Ended, Tools, Work, guarded, note};
-use crate::domain::{Kind, Problem, SecretTarget};
+use super::set_secret::set_since;
+use super::{Checked, Ended, Tools, Work, check_write_verify, note};
+use crate::domain::SecretTarget;
 use crate::run::progress::Phase;
 use crate::services::github::GitHubWriter;
 
 pub async fn perform(tools: &Tools, work: Work<'_>, target: SecretTarget, before: DateTime<Utc>) -> Ended {
     note(&work, Phase::Looking, "looking at the copy");
     let github = &tools.services().github;
-    let look = || async {
-        match github.secret(&target).await? {
-            None => Ok(Some(())),
-            Some(held) if held.updated_at == before => Ok(None),
-            Some(_) => Err(Problem::new(
-                Kind::Refused,
-                format!("{target} was set by somebody else since the preview: it is not deleted"),
-            )
-            .hint("find out who rotates at the same time, then run the same command again")),
-        }
+    let check = || async {
+        Ok(match github.secret(&target).await? {
+            None => Checked::Wanted(()),
+            Some(held) if held.updated_at == before => Checked::Planned(()),
+            Some(held) => {
+                let summary =
+                    format!("{target} was set by another client since the preview: it is not deleted");
+                Checked::Changed(set_since(summary, Some(before), Some(held.updated_at)))
+            }
+        })
     };
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(work.made);
-    }
     let writer = GitHubWriter::new(github.clone());
-    let delete = || {
+    let delete = |()| {
         note(&work, Phase::Sending, "deleting");
-        tools.paced(|| writer.delete_secret(&target))
+        writer.delete_secret(&target)
     };
-    guarded(&work, look, delete).await.ended(work.made)
+    let result = check_write_verify(&work, Some(&tools.pacer), check, delete).await;
+    result.ended(work.made)
 }

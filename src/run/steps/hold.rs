@@ -1,8 +1,10 @@
 //! Holds a release, and lifts its hold: a tag that every machine's robot sees.
 
-use super::{Ended, Tools, Work, guarded, note};
+use std::sync::{Mutex, PoisonError};
+
+use super::{Checked, Ended, Tools, Work, check_write_verify, note};
 use crate::domain::bundle::hold_tag;
-use crate::domain::{CommitId, GitHubRepository, ReleaseName};
+use crate::domain::{CommitId, GitHubRepository, Kind, Problem, ReleaseName};
 use crate::run::progress::Phase;
 use crate::services::github::{GitHubWriter, RefName};
 
@@ -17,21 +19,17 @@ pub async fn set(
     let github = &tools.services().github;
     let name = RefName::tag(&hold_tag(&release));
     note(&work, Phase::Looking, "looking for the hold");
-    let look = || async {
+    let check = || async {
         let there = github.reference(&repository, &name).await?;
-        Ok(there.map(drop))
+        Ok(Checked::from_found(there.map(drop)))
     };
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(work.made);
-    }
     let writer = GitHubWriter::new(github.clone());
-    let write = || {
-        tools.paced(|| {
-            note(&work, Phase::Sending, "setting the hold");
-            writer.create_reference(&repository, &name, &at)
-        })
+    let write = |()| {
+        note(&work, Phase::Sending, "setting the hold");
+        writer.create_reference(&repository, &name, &at)
     };
-    guarded(&work, look, write).await.ended(work.made.clone())
+    let result = check_write_verify(&work, Some(&tools.pacer), check, write).await;
+    result.ended(work.made.clone())
 }
 
 /// Deletes the tag.
@@ -44,19 +42,33 @@ pub async fn lift(
     let github = &tools.services().github;
     let name = RefName::tag(&hold_tag(&release));
     note(&work, Phase::Looking, "looking for the hold");
-    let look = || async {
-        let there = github.reference(&repository, &name).await?;
-        Ok(there.is_none().then_some(()))
+    // The hold that is lifted is the one that the first check finds.
+    let held: Mutex<Option<CommitId>> = Mutex::default();
+    let check = || async {
+        let Some(there) = github.reference(&repository, &name).await? else {
+            return Ok(Checked::Wanted(()));
+        };
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = held.get_or_insert_with(|| there.clone());
+        if *first == there {
+            return Ok(Checked::Planned(()));
+        }
+        let summary = format!("{name} of {repository} was set again by another client: it is not deleted");
+        Ok(Checked::Changed(
+            Problem::new(Kind::Refused, summary)
+                .cause(format!(
+                    "it was at {} and is at {} now",
+                    first.short(),
+                    there.short()
+                ))
+                .hint("to lift that hold too, run the same command again"),
+        ))
     };
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(work.made);
-    }
     let writer = GitHubWriter::new(github.clone());
-    let write = || {
-        tools.paced(|| {
-            note(&work, Phase::Sending, "lifting the hold");
-            writer.delete_reference(&repository, &name)
-        })
+    let write = |()| {
+        note(&work, Phase::Sending, "lifting the hold");
+        writer.delete_reference(&repository, &name)
     };
-    guarded(&work, look, write).await.ended(work.made.clone())
+    let result = check_write_verify(&work, Some(&tools.pacer), check, write).await;
+    result.ended(work.made.clone())
 }

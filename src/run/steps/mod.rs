@@ -1,8 +1,7 @@
 //! How each operation of a plan is done.
 //!
-//! Owns the pattern of every write: look whether it is so, do it, and where the answer was lost
-//! look again before anything is repeated. Only these rooms hold writers. Must not decide what is
-//! done.
+//! Every write goes through [`write`]: check, send, read the outcome. Only these modules hold writers.
+//! Must not decide what is done.
 
 mod check_token;
 pub(super) mod close;
@@ -26,9 +25,9 @@ mod upload_file;
 mod upload_resource;
 mod verify;
 mod workflow;
+mod write;
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -43,11 +42,9 @@ use crate::plan::{Op, Plan, Step, StepId};
 use crate::services::Services;
 use crate::services::charmhub::{Publisher, StoreWriter};
 use crate::services::github::NewCommit;
-use crate::services::http::Written;
+use crate::services::registry::TagBefore;
 pub use set_secret::account;
-
-/// GitHub asks for a second between two writes.
-const GITHUB_PAUSE: Duration = Duration::from_secs(1);
+use write::{Checked, Pacer, WriteResult, check_write_verify};
 
 /// What steps are done with. Made only for a run, and a run only where writing is allowed.
 pub struct Tools {
@@ -56,8 +53,8 @@ pub struct Tools {
     means: Means,
     /// The value of this run, once a sign-in or the operator brought it.
     hand: Mutex<Option<SecretString>>,
-    /// When GitHub was last written to: it wants a pause between two writes.
-    sent: tokio::sync::Mutex<Option<tokio::time::Instant>>,
+    /// Keeps the pause that GitHub wants between two writes.
+    pacer: Pacer,
     store: Option<StoreTools>,
 }
 
@@ -94,7 +91,7 @@ impl Tools {
             session: session.clone(),
             run: run.clone(),
             hand: Mutex::new(means.brought.clone()),
-            sent: tokio::sync::Mutex::default(),
+            pacer: Pacer::default(),
             means,
             store,
         })
@@ -111,21 +108,6 @@ impl Tools {
             Problem::new(Kind::Internal, "this run has no value in hand")
                 .hint("run the same command again: it signs in anew")
         })
-    }
-
-    /// Writes to GitHub once it has had its pause since the last write.
-    async fn paced<Write, Answer>(&self, write: Write) -> Answer::Output
-    where
-        Write: FnOnce() -> Answer,
-        Answer: Future,
-    {
-        let mut last = self.sent.lock().await;
-        if let Some(last) = *last {
-            tokio::time::sleep_until(last + GITHUB_PAUSE).await;
-        }
-        let answer = write().await;
-        *last = Some(tokio::time::Instant::now());
-        answer
     }
 
     fn take(&self, value: SecretString) {
@@ -145,8 +127,6 @@ pub struct Work<'a> {
     pub keep: &'a (dyn Fn(&Made) -> Result<(), Problem> + Sync),
     /// What another step brought.
     pub made_of: &'a (dyn Fn(&StepId) -> Option<Made> + Sync),
-    /// How often it was begun before.
-    pub tries: u32,
     /// Tells what happens.
     pub telling: &'a Telling,
     /// Asks to stop.
@@ -235,12 +215,13 @@ pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
             destination,
             tag,
             before,
+            over,
         } => {
             let wanted = copy_image::Wanted { source, digest, cut };
             let place = copy_image::Place {
                 repository: destination,
                 tag,
-                before,
+                before: TagBefore::planned(before, over),
             };
             copy_image::to_a_registry(tools.services(), work, wanted, place).await
         }
@@ -354,100 +335,12 @@ async fn perform_at_store(tools: &StoreTools, work: Work<'_>, op: Op) -> Ended {
     }
 }
 
-/// What a guarded write came to.
-enum Settled<T> {
-    /// It was so before anything was done.
-    Already(T),
-    /// It is so now.
-    Now(T),
-    /// It is not so, and the service said why.
-    Refused(Problem),
-    /// Nobody can say.
-    Unknown(Problem),
-}
-
-impl<T> Settled<T> {
-    /// As the end of a step that brought `made`.
-    fn ended(self, made: Made) -> Ended {
-        match self {
-            Self::Already(_) => Ended::skipped(made),
-            Self::Now(_) => Ended::done(made),
-            Self::Refused(problem) => Ended::failed(made, problem),
-            Self::Unknown(problem) => Ended::unknown(made, problem),
-        }
-    }
-}
-
-/// Waits between a lost answer and the next look.
-const PAUSES: [Duration; 3] = [
-    Duration::from_millis(300),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-];
-
-/// The pattern of every write: look, write, and after a lost answer look again before writing
-/// again. A look that fails means that nothing may be written.
-async fn guarded<T, Look, Write, LookAnswer, WriteAnswer>(
-    work: &Work<'_>,
-    look: Look,
-    write: Write,
-) -> Settled<T>
-where
-    Look: Fn() -> LookAnswer,
-    LookAnswer: Future<Output = Result<Option<T>, Problem>>,
-    Write: Fn() -> WriteAnswer,
-    WriteAnswer: Future<Output = Result<Written<()>, Problem>>,
-{
-    match look().await {
-        Ok(Some(found)) => return Settled::Already(found),
-        Ok(None) => {}
-        Err(problem) => return Settled::Refused(problem),
-    }
-    let mut lost: Option<Problem> = None;
-    for attempt in 0..=PAUSES.len() {
-        match write().await {
-            Ok(Written::Answered(())) => lost = None,
-            Ok(Written::Lost(problem)) => lost = Some(problem),
-            // Refused after an earlier try was lost: that try may be why (it exists already).
-            Err(problem) => {
-                return match look().await {
-                    Ok(Some(found)) => Settled::Now(found),
-                    _ => Settled::Refused(problem),
-                };
-            }
-        }
-        if let (Some(problem), Some(pause)) = (&lost, PAUSES.get(attempt)) {
-            pause_before_retry(work, problem, *pause).await;
-        }
-        match look().await {
-            Ok(Some(found)) => return Settled::Now(found),
-            Ok(None) if lost.is_none() => {
-                return Settled::Refused(
-                    Problem::new(Kind::Service, "the service said yes, but nothing has changed")
-                        .hint("look again in a minute: windlass status"),
-                );
-            }
-            Ok(None) => {}
-            Err(problem) => return Settled::Unknown(lost.unwrap_or(problem)),
-        }
-    }
-    match lost {
-        // The service itself answered that it failed, and the look agrees.
-        Some(problem) if problem.kind != Kind::Network => Settled::Refused(problem),
-        Some(problem) => Settled::Unknown(problem),
-        None => Settled::Refused(Problem::new(Kind::Internal, "a write ended without a word")),
-    }
-}
-
-/// Waits before something is tried again because of `problem`, and says so.
-async fn pause_before_retry(work: &Work<'_>, problem: &Problem, pause: Duration) {
-    let mut before = Phase::Sending;
-    work.telling.step(&work.step.id, |p| {
-        before = std::mem::replace(&mut p.phase, Phase::Retrying);
-        p.tries_again(problem, chrono::Utc::now() + pause);
-    });
-    tokio::time::sleep(pause).await;
-    work.telling.step(&work.step.id, |p| p.phase = before);
+/// A refusal because another client changed channels since the preview; `changes` name what was
+/// previewed and what is there now.
+pub(super) fn changed_since(summary: String, changes: impl IntoIterator<Item = String>) -> Problem {
+    let problem = Problem::new(Kind::Refused, summary);
+    let problem = changes.into_iter().fold(problem, Problem::cause);
+    problem.hint("check recent releases, then plan again")
 }
 
 /// A note for the picture of a step.

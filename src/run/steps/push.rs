@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Ended, Settled, StoreTools, Work, guarded, note};
+use super::{Checked, Ended, StoreTools, Work, WriteResult, check_write_verify, note};
 use crate::domain::{CharmName, CharmRevision, Digest, Kind, Problem, ResourceName, ResourceRevision};
 use crate::journal::{Made, StepOutcome};
 use crate::run::progress::Phase;
@@ -171,27 +171,28 @@ where
         }
     }
     let upload_id = made.upload_id.clone().unwrap_or_default();
-    let look = || async {
+    let check = || async {
         if fresh.swap(false, Ordering::Relaxed) {
-            return Ok(None);
+            return Ok(Checked::Planned(()));
         }
         if let Some(state) = tools.writer.review(&push.charm, &upload_id).await? {
-            return Ok(Some(Taken::Review(state)));
+            return Ok(Checked::Wanted(Taken::Review(state)));
         }
-        Ok(push.find(tools).await?.map(Taken::Revision))
+        let found = push.find(tools).await?.map(Taken::Revision);
+        Ok(Checked::from_found(found))
     };
-    let settled = guarded(&work, look, || push.push(tools, &upload_id)).await;
-    match settled {
-        Settled::Already(taken) | Settled::Now(taken) => {
+    let result = check_write_verify(&work, None, check, |()| push.push(tools, &upload_id)).await;
+    match result {
+        WriteResult::Already(taken) | WriteResult::Done(taken) => {
             let ended = review(tools, &work, made, &push, taken).await;
             confirm(tools, ended, &push).await
         }
-        Settled::Refused(problem) => {
+        WriteResult::Refused(problem) => {
             // The store may have dropped an old upload: the next attempt sends it anew.
             made.upload_id = None;
             push.refused(made, problem)
         }
-        Settled::Unknown(problem) => Ended::unknown(made, problem),
+        other => other.ended(made),
     }
 }
 

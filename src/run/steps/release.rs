@@ -1,6 +1,6 @@
 //! Releases a charm: every channel and base in one request, only from what was previewed.
 
-use super::{Ended, Settled, StoreTools, Work, guarded, note};
+use super::{Checked, Ended, StoreTools, Work, WriteResult, changed_since, check_write_verify, note};
 use crate::domain::charm::{ChannelRow, Serving};
 use crate::domain::{CharmName, Kind, Problem, ResourceName, ResourceRevision};
 use crate::journal::{Made, Released, ReleasedResource};
@@ -81,45 +81,38 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
         Ok(targets) => targets,
         Err(problem) => return Ended::failed(work.made, problem),
     };
-    let rows = match tools.publisher.rows(&charm).await {
-        Ok(rows) => rows,
-        Err(problem) => return Ended::failed(work.made, problem),
+    note(&work, Phase::Looking, "checking the channels");
+    let check = || async { Ok(checked(&charm, &targets, &tools.publisher.rows(&charm).await?)) };
+    let write = |items: Vec<ReleaseItem>| {
+        note(&work, Phase::Sending, "releasing");
+        let charm = &charm;
+        async move { tools.writer.release(charm, &items).await }
     };
-    let changed: Vec<String> = targets
-        .iter()
-        .filter_map(|target| target.changed(&rows))
-        .collect();
-    if !changed.is_empty() {
-        let mut problem = Problem::new(
-            Kind::Refused,
-            format!("{charm} has changed since the preview: nothing of it was released"),
-        );
-        for text in changed {
-            problem = problem.cause(text);
-        }
-        return Ended::failed(work.made, problem.hint("look who released, then plan anew"));
-    }
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(work.made);
-    }
-    note(&work, Phase::Sending, "releasing");
-    let open: Vec<&Target> = targets.iter().filter(|target| !target.served_by(&rows)).collect();
-    let items = items(&open);
-    let look = || async {
-        let rows = tools.publisher.rows(&charm).await?;
-        Ok(targets.iter().all(|target| target.served_by(&rows)).then_some(()))
-    };
-    let settled = guarded(&work, look, || tools.writer.release(&charm, &items)).await;
+    let result = check_write_verify(&work, None, check, write).await;
     let released = |mut made: Made| {
         made.released = targets.iter().map(|target| record(&charm, target)).collect();
         made.released.dedup();
         made
     };
-    match settled {
-        Settled::Already(()) => Ended::skipped(released(work.made)),
-        Settled::Now(()) => Ended::done(released(work.made)),
-        Settled::Refused(problem) => Ended::failed(work.made, problem),
-        Settled::Unknown(problem) => Ended::unknown(work.made, problem),
+    match result {
+        WriteResult::Already(()) => Ended::skipped(released(work.made)),
+        WriteResult::Done(()) => Ended::done(released(work.made)),
+        other => other.ended(work.made),
+    }
+}
+
+/// What `rows` mean for `targets`; what is sent holds those that are not served yet.
+fn checked(charm: &CharmName, targets: &[Target<'_>], rows: &[ChannelRow]) -> Checked<(), Vec<ReleaseItem>> {
+    let changed: Vec<String> = targets.iter().filter_map(|target| target.changed(rows)).collect();
+    if !changed.is_empty() {
+        let summary = format!("{charm} has changed since the preview: nothing of it was released");
+        return Checked::Changed(changed_since(summary, changed));
+    }
+    let open: Vec<&Target> = targets.iter().filter(|target| !target.served_by(rows)).collect();
+    if open.is_empty() {
+        Checked::Wanted(())
+    } else {
+        Checked::Planned(items(&open))
     }
 }
 

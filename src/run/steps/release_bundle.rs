@@ -1,6 +1,6 @@
 //! Releases an uploaded bundle, only where its channel serves what was previewed.
 
-use super::{Ended, Settled, StoreTools, Work, guarded, note};
+use super::{Checked, Ended, StoreTools, Work, WriteResult, changed_since, check_write_verify, note};
 use crate::domain::bundle::archive::{archive, sha3_384};
 use crate::domain::charm::{ChannelRow, bundle_serves};
 use crate::domain::{Channel, CharmName, CharmRevision, Kind, Problem};
@@ -45,35 +45,23 @@ pub async fn perform(
         Ok(revision) => revision,
         Err(problem) => return Ended::failed(made, problem),
     };
-    let rows = match tools.publisher.rows(&bundle).await {
-        Ok(rows) => rows,
-        Err(problem) => return Ended::failed(made, problem),
-    };
-    if bundle_serves(&rows, &channel) != Some(revision)
-        && let Some(text) = changed(&rows, &channel, before)
-    {
-        let problem = Problem::new(
-            Kind::Refused,
-            format!("{bundle} has changed since the preview: nothing of it was released"),
-        );
-        return Ended::failed(
-            made,
-            problem.cause(text).hint("look who released, then plan anew"),
-        );
-    }
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(made);
-    }
     let items = [ReleaseItem {
         revision: Some(revision),
         channel: channel.clone(),
         resources: Vec::new(),
     }];
-    let look = || async {
+    let check = || async {
         let rows = tools.publisher.rows(&bundle).await?;
-        Ok((bundle_serves(&rows, &channel) == Some(revision)).then_some(()))
+        Ok(if bundle_serves(&rows, &channel) == Some(revision) {
+            Checked::Wanted(())
+        } else if let Some(text) = changed(&rows, &channel, before) {
+            let summary = format!("{bundle} has changed since the preview: nothing of it was released");
+            Checked::Changed(changed_since(summary, [text]))
+        } else {
+            Checked::Planned(())
+        })
     };
-    let write = || {
+    let write = |()| {
         note(&work, Phase::Sending, "releasing the bundle");
         tools.writer.release(&bundle, &items)
     };
@@ -87,14 +75,14 @@ pub async fn perform(
         }];
         made
     };
-    match guarded(&work, look, write).await {
-        Settled::Already(()) => Ended::skipped(released(made)),
-        Settled::Now(()) => Ended::done(released(made)),
-        Settled::Refused(problem) => {
+    match check_write_verify(&work, None, check, write).await {
+        WriteResult::Already(()) => Ended::skipped(released(made)),
+        WriteResult::Done(()) => Ended::done(released(made)),
+        WriteResult::Refused(problem) => {
             made.no_longer_accepted = no_longer_accepted(&problem);
             Ended::failed(made, problem)
         }
-        Settled::Unknown(problem) => Ended::unknown(made, problem),
+        other => other.ended(made),
     }
 }
 

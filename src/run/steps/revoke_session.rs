@@ -3,7 +3,10 @@
 //! A store that refuses the right does not make a rotation fail: the step is skipped and says how
 //! to revoke by hand.
 
-use super::{Ended, Settled, StoreTools, Tools, Work, guarded, note};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::{Checked, Ended, StoreTools, Tools, Work, WriteResult, check_write_verify, note};
 use crate::domain::{GitHubRepository, Kind, Outside, Problem, SessionId};
 use crate::run::progress::Phase;
 use crate::services::charmhub::{Publisher, StoreToken};
@@ -15,27 +18,8 @@ pub async fn perform(
     repositories: Vec<GitHubRepository>,
 ) -> Ended {
     note(&work, Phase::Looking, "looking for jobs that run");
-    for repository in &repositories {
-        match tools.services().github.busy(repository).await {
-            Ok(busy) if busy.is_empty() => {}
-            Ok(busy) => {
-                let run = busy.first().map(ToString::to_string).unwrap_or_default();
-                return leave(
-                    work,
-                    format!(
-                        "not revoked: '{run}' is running in {repository} and may use the old token; later: windlass revoke {session}"
-                    ),
-                );
-            }
-            Err(problem) => {
-                return leave(
-                    work,
-                    format!(
-                        "not revoked: whether jobs run in {repository} could not be told ({problem}); later: windlass revoke {session}"
-                    ),
-                );
-            }
-        }
+    if let Some(why) = in_use(tools, &session, &repositories).await {
+        return leave(work, why);
     }
     let publisher = match publisher(tools).await {
         Ok(publisher) => publisher,
@@ -46,23 +30,52 @@ pub async fn perform(
     }
     let store = StoreTools::new(tools.services(), publisher);
     note(&work, Phase::Sending, "revoking");
-    let look = || async {
+    let checked_before = AtomicBool::new(false);
+    let busy: Mutex<Option<String>> = Mutex::default();
+    let check = || async {
         let sessions = store.publisher.sessions(true).await?;
         let ended = sessions
             .iter()
             .find(|one| one.id == session)
             .is_none_or(|one| one.revoked_at.is_some());
-        Ok(ended.then_some(()))
+        if ended {
+            return Ok(Checked::Wanted(()));
+        }
+        // A job may have started while a try was waited for.
+        if checked_before.swap(true, Ordering::Relaxed)
+            && let Some(why) = in_use(tools, &session, &repositories).await
+        {
+            *busy.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
+            return Ok(Checked::Changed(Problem::new(Kind::Refused, why)));
+        }
+        Ok(Checked::Planned(()))
     };
-    match guarded(&work, look, || store.writer.revoke(&session)).await {
-        Settled::Already(()) => {
+    let result = check_write_verify(&work, None, check, |()| store.writer.revoke(&session)).await;
+    let busy = busy.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match (result, busy) {
+        (WriteResult::Refused(_), Some(why)) => leave(work, why),
+        (WriteResult::Already(()), _) => {
             work.made.note = Some("it was revoked already, or the store no longer lists it".into());
             Ended::skipped(work.made)
         }
-        Settled::Now(()) => Ended::done(work.made),
-        Settled::Refused(problem) => refused(work, &session, problem),
-        Settled::Unknown(problem) => Ended::unknown(work.made, problem),
+        (WriteResult::Refused(problem), None) => refused(work, &session, problem),
+        (other, _) => other.ended(work.made),
     }
+}
+
+/// Why a job may be using the token of `session` right now.
+async fn in_use(tools: &Tools, session: &SessionId, repositories: &[GitHubRepository]) -> Option<String> {
+    for repository in repositories {
+        let why = match tools.services().github.busy(repository).await {
+            Ok(busy) => {
+                let Some(run) = busy.first() else { continue };
+                format!("'{run}' is running in {repository} and may use the old token")
+            }
+            Err(problem) => format!("whether jobs run in {repository} could not be told ({problem})"),
+        };
+        return Some(format!("not revoked: {why}; later: windlass revoke {session}"));
+    }
+    None
 }
 
 /// The store by the value of this run, else by the operator's own credential.

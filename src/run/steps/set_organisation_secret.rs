@@ -54,7 +54,7 @@ pub async fn perform(
     let look = || github.organisation_secret(&secret.organisation, &secret.secret);
     let put = put(
         tools,
-        &work,
+        &mut work,
         setting,
         look,
         |shared| shared.facts.updated_at,
@@ -62,7 +62,7 @@ pub async fn perform(
     );
     let shared = match put.await {
         Ok(shared) => shared,
-        Err(stop) => return stop.ended(work.made),
+        Err(result) => return result.ended(work.made),
     };
     // The copies are deleted next: whoever could not read this one would be left with nothing.
     if shared.selection != Selection::Selected(ids.iter().copied().collect()) {

@@ -1,19 +1,22 @@
 //! Sends a sealed value to one repository, reads back when GitHub says it was set, and records
 //! whose value it is.
 //!
-//! A sealed value may be sent again: it puts the same value in place. So where an answer was lost
-//! it is sent until GitHub answers, and what is recorded is certain.
+//! GitHub shows only when a secret was set. A change that neither the preview nor a try of this run
+//! explains was made by another client, whose value is left in place.
 
-use chrono::{DateTime, Utc};
+use std::sync::{Mutex, PoisonError};
 
-use super::{Ended, PAUSES, Tools, Work, note, pause_before_retry};
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::write::{Sent, check_and_write};
+use super::{Checked, Ended, Tools, Work, WriteResult, note};
 use crate::domain::secret::LineageRecord;
 use crate::domain::{Kind, Outside, Problem, SecretTarget};
 use crate::journal::{Made, RunRecord, StepOutcome};
 use crate::plan::{Op, Plan, StepId, rotate};
 use crate::run::progress::Phase;
 use crate::services::github::GitHubWriter;
-use crate::services::http::Written;
+use crate::services::http::{Written, host_of};
 
 pub async fn perform(
     tools: &Tools,
@@ -42,7 +45,7 @@ pub async fn perform(
     let look = || github.secret(&target);
     let facts = match put(
         tools,
-        &work,
+        &mut work,
         secret,
         look,
         |facts| facts.updated_at,
@@ -51,7 +54,7 @@ pub async fn perform(
     .await
     {
         Ok(facts) => facts,
-        Err(stop) => return stop.ended(work.made),
+        Err(result) => return result.ended(work.made),
     };
     let updated_at = facts.updated_at;
     work.made.updated_at = Some(updated_at);
@@ -114,34 +117,46 @@ pub(super) struct Setting {
     pub(super) before: Option<DateTime<Utc>>,
 }
 
-/// Why a secret is not known to hold the new value.
-pub(super) enum Stop {
-    Failed(Problem),
-    Unknown(Problem),
-    Cancelled,
+/// A refusal because a secret was set since the preview.
+pub(super) fn set_since(
+    summary: String,
+    before: Option<DateTime<Utc>>,
+    now: Option<DateTime<Utc>>,
+) -> Problem {
+    let word = |at: Option<DateTime<Utc>>| {
+        at.map_or_else(
+            || "absent".to_owned(),
+            |at| format!("set {}", at.format("%Y-%m-%d %H:%M:%S UTC")),
+        )
+    };
+    Problem::new(Kind::Refused, summary)
+        .cause(format!(
+            "it was {} when this was previewed and is {} now",
+            word(before),
+            word(now)
+        ))
+        .hint("check who rotates at the same time, then plan again: windlass rotate")
 }
 
-impl Stop {
-    /// The end of the step.
-    pub(super) fn ended(self, made: Made) -> Ended {
-        match self {
-            Self::Failed(problem) => Ended::failed(made, problem),
-            Self::Unknown(problem) => Ended::unknown(made, problem),
-            Self::Cancelled => Ended::cancelled(made),
-        }
-    }
+/// True where a try sent at `sent` may have set a secret that GitHub says was set at `updated_at`.
+/// `ahead`: seconds that our clock is ahead of GitHub's. Both are known to the second only; GitHub
+/// is given two seconds to take a request.
+fn may_be_ours(sent: DateTime<Utc>, updated_at: DateTime<Utc>, ahead: i64) -> bool {
+    let sent = sent - TimeDelta::seconds(ahead);
+    (sent - TimeDelta::seconds(1)..=sent + TimeDelta::seconds(3)).contains(&updated_at)
 }
 
 /// Puts a sealed value in place and reads back what GitHub says of it then: `look` reads it,
-/// `set_at` tells when it was set, `write` sends the seal.
+/// `set_at` tells when it was set, `write` sends the seal. A secret that another client set since
+/// the preview, or since an earlier try, is left as it is.
 pub(super) async fn put<Facts, Look, Seen, Write, Answer>(
     tools: &Tools,
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     secret: Setting,
     look: Look,
     set_at: impl Fn(&Facts) -> DateTime<Utc>,
     write: Write,
-) -> Result<Facts, Stop>
+) -> Result<Facts, WriteResult<()>>
 where
     Look: Fn() -> Seen,
     Seen: Future<Output = Result<Option<Facts>, Problem>>,
@@ -150,77 +165,77 @@ where
 {
     let Setting { name, owner, before } = secret;
     note(work, Phase::Looking, "looking at the secret");
-    let now = look().await.map_err(Stop::Failed)?.as_ref().map(&set_at);
-    // A try of ours that died may be the change; the first try stops at anybody's.
-    if work.tries == 0 && now != before {
-        return Err(Stop::Failed(
-            Problem::new(
-                Kind::Refused,
-                format!("{name} was set by somebody else since the preview: it is left as it is"),
-            )
-            .hint("find out who rotates at the same time, then run the same command again"),
-        ));
-    }
-    if work.cancel.is_cancelled() {
-        return Err(Stop::Cancelled);
-    }
-    match send(tools, work, write).await {
-        Sent::Taken => {}
-        Sent::Refused(problem) => return Err(Stop::Failed(problem)),
-        Sent::Unknown(problem) => {
-            // Answered with a failure every time and unchanged: it did not happen.
-            return Err(match look().await {
-                Ok(after) if after.as_ref().map(&set_at) == now && problem.kind != Kind::Network => {
-                    Stop::Failed(problem)
-                }
-                _ => Stop::Unknown(problem),
-            });
+    let (at_work, services) = (&*work, tools.services());
+    let ahead = || {
+        let host = host_of(&services.endpoints.github);
+        services.http.skews().get(&host).copied().unwrap_or_default()
+    };
+    // The last try, if there was one: of an earlier process, or of this one.
+    let earlier = at_work.made.sent_at;
+    let tried: Mutex<Option<DateTime<Utc>>> = Mutex::default();
+    let last_try = || *tried.lock().unwrap_or_else(PoisonError::into_inner);
+    let check = || async {
+        let now = look().await?.as_ref().map(&set_at);
+        let ours = |sent: Option<DateTime<Utc>>| {
+            sent.zip(now)
+                .is_some_and(|(sent, now)| may_be_ours(sent, now, ahead()))
+        };
+        Ok::<Checked<()>, Problem>(if now == before {
+            Checked::Planned(())
+        } else if last_try().is_none() && ours(earlier) {
+            // The try of a process that died explains the change: the same value is sent again.
+            Checked::Planned(())
+        } else if ours(last_try()) {
+            let summary = format!(
+                "{name} was set by this run, whose request brought no answer, or by another client at the same moment"
+            );
+            Checked::Unclear(Problem {
+                kind: Kind::Network,
+                hints: vec![Outside::new(format!(
+                    "if no other client set it, 'windlass resume {}' sends this run's value again",
+                    tools.run
+                ))],
+                ..set_since(summary, before, now)
+            })
+        } else {
+            let summary = format!("{name} was set by another client since the preview: it is left as it is");
+            Checked::Changed(set_since(summary, before, now))
+        })
+    };
+    let send = |()| {
+        note(at_work, Phase::Sending, "sending the seal");
+        let now = Utc::now();
+        *tried.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        let kept = (at_work.keep)(&Made {
+            sent_at: Some(now),
+            ..at_work.made.clone()
+        });
+        let sent = kept.map(|()| write());
+        async {
+            let written = sent?.await;
+            if !matches!(written, Ok(Written::Lost(_))) {
+                *tried.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            }
+            written
         }
+    };
+    let sent = check_and_write(at_work, Some(&tools.pacer), &check, send).await;
+    work.made.sent_at = last_try().or(earlier);
+    match sent {
+        Sent::Taken => work.made.sent_at = None,
+        Sent::Ended(result) => return Err(result),
     }
     note(work, Phase::Processing, "reading back");
     match look().await {
         Ok(Some(facts)) => Ok(facts),
-        Ok(None) => Err(Stop::Failed(
+        Ok(None) => Err(WriteResult::Refused(
             Problem::new(Kind::Service, format!("GitHub took {name}, but does not list it")).hint(format!(
                 "look at the {owner}'s settings, then run the same command again"
             )),
         )),
         // It is set; only when is not known. The next run sends the same seal again and reads.
-        Err(problem) => Err(Stop::Unknown(problem)),
+        Err(problem) => Err(WriteResult::Unknown(problem)),
     }
-}
-
-/// What came of sending a seal.
-enum Sent {
-    Taken,
-    Refused(Problem),
-    Unknown(Problem),
-}
-
-/// Sends a seal until GitHub answers.
-async fn send<Write, Answer>(tools: &Tools, work: &Work<'_>, write: Write) -> Sent
-where
-    Write: Fn() -> Answer,
-    Answer: Future<Output = Result<Written<()>, Problem>>,
-{
-    let mut lost = None;
-    for attempt in 0..=PAUSES.len() {
-        let sent = tools.paced(|| {
-            note(work, Phase::Sending, "sending the seal");
-            write()
-        });
-        match sent.await {
-            Ok(Written::Answered(())) => return Sent::Taken,
-            Ok(Written::Lost(problem)) => lost = Some(problem),
-            // Refused after a lost try: the lost one may have been taken.
-            Err(problem) if lost.is_some() => return Sent::Unknown(problem),
-            Err(problem) => return Sent::Refused(problem),
-        }
-        if let (Some(problem), Some(pause)) = (&lost, PAUSES.get(attempt)) {
-            pause_before_retry(work, problem, *pause).await;
-        }
-    }
-    Sent::Unknown(lost.unwrap_or_else(|| Problem::new(Kind::Internal, "a write ended without a word")))
 }
 
 /// `problem` of a run that set secrets, with an account of which hold the new value and which do
@@ -269,4 +284,25 @@ pub fn account(plan: &Plan, record: Option<&RunRecord>, problem: Problem) -> Pro
         whole = whole.cause(format!("an old copy is still read in {}", hiding.join(", ")));
     }
     whole.hint("run the same command again: it sends what is missing and mints nothing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_change_in_the_moment_of_a_try_may_be_its_own() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let sent = at("2026-03-01T10:00:00.700Z");
+        let ours = |updated_at: &str, ahead| may_be_ours(sent, at(updated_at), ahead);
+        assert!(ours("2026-03-01T10:00:00Z", 0), "GitHub shows whole seconds");
+        assert!(ours("2026-03-01T10:00:02Z", 0), "and may take a moment");
+        assert!(!ours("2026-03-01T09:59:58Z", 0), "set before it was sent");
+        assert!(!ours("2026-03-01T10:00:05Z", 0), "set long after");
+        assert!(
+            ours("2026-03-01T09:58:00Z", 120),
+            "our clock is ahead of GitHub's"
+        );
+        assert!(!ours("2026-03-01T10:00:00Z", 120));
+    }
 }

@@ -39,7 +39,7 @@ pub async fn perform(tools: &Tools, work: Work<'_>, scope: TokenScope) -> Ended 
         match tools.services().sign_on().exchange(&now, &description).await {
             Ok(Written::Answered(token)) => return keep(tools, work, &token),
             Ok(Written::Lost(problem)) => lost = Some(problem),
-            Err(problem) => return Ended::failed(work.made, problem),
+            Ok(Written::NotTaken(problem)) | Err(problem) => return Ended::failed(work.made, problem),
         }
     }
     let problem = lost.unwrap_or_else(|| Problem::new(Kind::Network, "the sign-in brought no token"));

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 
-use super::{Ended, Tools, Work, guarded, note};
+use super::write::pause_before_retry;
+use super::{Checked, Ended, Tools, Work, check_write_verify, note};
 use crate::domain::workflow::WorkflowRun;
 use crate::domain::{GitHubRepository, Kind, Outside, Problem};
 use crate::journal::Dispatched;
@@ -77,34 +78,46 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
             Err(problem) => return Ended::unknown(work.made, problem),
         }
     }
-    let newest = match github.dispatched_runs(&wanted.repository, &wanted.workflow).await {
-        Ok(runs) => runs.first().map_or(0, |run| run.id),
-        Err(problem) => return Ended::failed(work.made, problem),
-    };
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(work.made);
-    }
     let account = github.account().await.ok().and_then(|facts| facts.account);
-    let mark = Dispatched {
-        newest,
-        account,
-        at: Utc::now(),
-    };
-    work.made.dispatched = Some(mark.clone());
-    if let Err(problem) = (work.keep)(&work.made) {
-        work.made.dispatched = None;
-        return Ended::failed(work.made, problem);
-    }
-    note(&work, Phase::Sending, "starting");
     let writer = GitHubWriter::new(github.clone());
-    let sent = writer
-        .dispatch(
-            &wanted.repository,
-            &wanted.workflow,
-            &wanted.branch,
-            &wanted.inputs,
-        )
-        .await;
+    let mut attempt = 0;
+    let (mark, sent) = loop {
+        // Before every try: a run that another client started meanwhile is not ours.
+        let newest = match github.dispatched_runs(&wanted.repository, &wanted.workflow).await {
+            Ok(runs) => runs.first().map_or(0, |run| run.id),
+            Err(problem) => return Ended::failed(work.made, problem),
+        };
+        if work.cancel.is_cancelled() {
+            return Ended::cancelled(work.made);
+        }
+        let mark = Dispatched {
+            newest,
+            account: account.clone(),
+            at: Utc::now(),
+        };
+        work.made.dispatched = Some(mark.clone());
+        if let Err(problem) = (work.keep)(&work.made) {
+            work.made.dispatched = None;
+            return Ended::failed(work.made, problem);
+        }
+        note(&work, Phase::Sending, "starting");
+        let sent = writer
+            .dispatch(
+                &wanted.repository,
+                &wanted.workflow,
+                &wanted.branch,
+                &wanted.inputs,
+            )
+            .await;
+        let Ok(Written::NotTaken(problem)) = sent else {
+            break (mark, sent);
+        };
+        work.made.dispatched = None;
+        if !pause_before_retry(&work, &problem, attempt, true).await {
+            return Ended::failed(work.made, problem);
+        }
+        attempt += 1;
+    };
     match sent {
         Ok(Written::Answered(Some(run))) => {
             work.made.workflow_run = Some(run);
@@ -134,7 +147,7 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
                 Found::None => Ended::unknown(work.made, problem),
             }
         }
-        Err(problem) => {
+        Ok(Written::NotTaken(problem)) | Err(problem) => {
             // Refused: whatever comes later is not ours.
             work.made.dispatched = None;
             Ended::failed(work.made, problem)
@@ -204,40 +217,56 @@ pub async fn rerun(
     attempt: u64,
 ) -> Ended {
     let github = &tools.services().github;
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(work.made);
-    }
-    note(&work, Phase::Sending, "starting the failed jobs");
     let writer = GitHubWriter::new(github.clone());
-    let look = || async {
+    let check = || async {
         let now = github.workflow_run(&repository, run).await?;
-        Ok((now.attempt > attempt).then_some(()))
+        Ok(Checked::from_found((now.attempt > attempt).then_some(())))
     };
-    let settled = guarded(&work, look, || writer.rerun_failed(&repository, run)).await;
+    let write = |()| {
+        note(&work, Phase::Sending, "starting the failed jobs");
+        writer.rerun_failed(&repository, run)
+    };
+    let result = check_write_verify(&work, Some(&tools.pacer), check, write).await;
     work.made.workflow_run = Some(run);
-    settled.ended(work.made)
+    result.ended(work.made)
 }
 
 /// Stops a run. To ask twice does no harm.
 pub async fn cancel(tools: &Tools, mut work: Work<'_>, repository: GitHubRepository, run: u64) -> Ended {
     let github = &tools.services().github;
     work.made.workflow_run = Some(run);
-    match github.workflow_run(&repository, run).await {
-        Ok(now) if now.ended() => return ended_before(work, &now),
-        Ok(_) => {}
-        Err(problem) => return Ended::failed(work.made, problem),
-    }
-    if work.cancel.is_cancelled() {
-        return Ended::cancelled(work.made);
-    }
-    note(&work, Phase::Sending, "stopping");
     let writer = GitHubWriter::new(github.clone());
-    let mut lost = None;
-    let mut refused = None;
-    match writer.cancel_run(&repository, run).await {
+    let mut first_attempt = None;
+    let mut tries = 0;
+    let sent = loop {
+        // Before every try: a run that another client started again is not the one to stop.
+        match github.workflow_run(&repository, run).await {
+            Ok(now) if now.ended() => return ended_before(work, &now),
+            Ok(now) if *first_attempt.get_or_insert(now.attempt) != now.attempt => {
+                let summary = format!("run {run} was started again meanwhile: it was not stopped");
+                return Ended::failed(work.made, Problem::new(Kind::Refused, summary));
+            }
+            Ok(_) => {}
+            Err(problem) => return Ended::failed(work.made, problem),
+        }
+        if work.cancel.is_cancelled() {
+            return Ended::cancelled(work.made);
+        }
+        note(&work, Phase::Sending, "stopping");
+        let sent = writer.cancel_run(&repository, run).await;
+        let Ok(Written::NotTaken(problem)) = &sent else {
+            break sent;
+        };
+        if !pause_before_retry(&work, problem, tries, true).await {
+            break sent;
+        }
+        tries += 1;
+    };
+    let (mut lost, mut refused) = (None, None);
+    match sent {
         Ok(Written::Answered(())) => {}
         Ok(Written::Lost(problem)) => lost = Some(problem),
-        Err(problem) => refused = Some(problem),
+        Ok(Written::NotTaken(problem)) | Err(problem) => refused = Some(problem),
     }
     note(&work, Phase::Processing, "GitHub is stopping it");
     for _ in 0..STOPPING {

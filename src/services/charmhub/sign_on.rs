@@ -152,7 +152,7 @@ impl SignOn {
         // Of the same root nothing that may have arrived is sent again.
         let answer = self
             .http
-            .write(|| {
+            .send_until_taken(|| {
                 client
                     .post(url.clone())
                     .header(CONTENT_TYPE, "application/json")
@@ -192,7 +192,7 @@ impl SignOn {
         let client = self.http.confined(&url)?;
         let sent = self
             .http
-            .write(|| {
+            .send_until_taken(|| {
                 client
                     .post(url.clone())
                     .header("Accept", "application/json")

@@ -1,7 +1,6 @@
 //! Writing to the store: tracks, resource revisions, releases.
 //!
-//! Owns every request that changes Charmhub. An answer that was lost is said so and not repeated:
-//! the runner looks first. Must not be constructed in a read-only session.
+//! Owns every request that changes Charmhub. Each is sent once: the runner checks before every try. Must not be constructed in a read-only session.
 
 use serde::Serialize;
 
@@ -84,19 +83,12 @@ impl StoreWriter {
         what: &str,
     ) -> Result<Written<Answer>, Problem> {
         let client = self.publisher.http.client(url)?;
-        let sent = self
-            .publisher
-            .http
-            .write(|| {
-                signed(
-                    client
-                        .post(url.clone())
-                        .header("Accept", "application/json")
-                        .json(body),
-                    &self.publisher.token,
-                )
-            })
-            .await;
+        let request = client
+            .post(url.clone())
+            .header("Accept", "application/json")
+            .json(body);
+        let request = signed(request, &self.publisher.token);
+        let sent = self.publisher.http.write(url, request).await;
         Written::of(sent, what, url, |answer| {
             problem_of(answer, what, Some(self.publisher.token.source()))
         })

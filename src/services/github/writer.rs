@@ -42,14 +42,14 @@ impl GitHubWriter {
         Self { github }
     }
 
-    /// Sends a change that must not happen twice. `problem` reads a refusal.
+    /// Sends a change once. `problem` reads a refusal.
     async fn send(
         &self,
         change: &Change<'_>,
         problem: impl FnOnce(&Answer) -> Problem,
     ) -> Result<Written<Answer>, Problem> {
         let (url, request) = self.request(change)?;
-        let sent = self.github.http.write(request).await;
+        let sent = self.github.http.write(&url, request()).await;
         Written::of(sent, change.what, &url, problem)
     }
 

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use url::Url;
 
-use super::host_of;
 use super::json::{Unreadable, json};
+use super::{LONGEST_WAIT, host_of, retry_after};
 use crate::domain::{Kind, Problem};
 
 /// A complete answer of any status.
@@ -124,7 +124,10 @@ impl Failure {
 pub enum Written<T> {
     /// The service answered.
     Answered(T),
-    /// The request left, no answer came: look before doing it again.
+    /// The request was certainly not taken, and may be sent again after a wait: the one that the
+    /// problem names, if it does.
+    NotTaken(Problem),
+    /// The request left, no answer came: check before sending it again.
     Lost(Problem),
 }
 
@@ -142,14 +145,15 @@ impl<T> Written<T> {
                 Ok(changed) => Written::Answered(changed),
                 Err(problem) => Written::Lost(problem),
             },
+            Self::NotTaken(problem) => Written::NotTaken(problem),
             Self::Lost(problem) => Written::Lost(problem),
         }
     }
 }
 
 impl Written<Answer> {
-    /// Sorts the outcome of [`Http::write`] at `url`, done to do `what`: taken, lost, or (`Err`)
-    /// certainly not taken. `problem_of` reads the service's own errors.
+    /// Sorts the outcome of [`Http::write`](super::Http::write) at `url`, done to do `what`: answered, lost, not taken
+    /// for now, or (`Err`) refused. `problem_of` reads the service's own errors.
     pub fn of(
         sent: Result<Answer, Failure>,
         what: &str,
@@ -160,8 +164,17 @@ impl Written<Answer> {
             Ok(answer) if answer.ok() => Ok(Self::Answered(answer)),
             // A gateway that gave up says nothing about the service behind it.
             Ok(answer) if matches!(answer.status, 408 | 500..=599) => Ok(Self::Lost(problem_of(&answer))),
+            Ok(answer) if answer.status == 429 => match retry_after(&answer.headers) {
+                Some(wait) if wait > LONGEST_WAIT => Err(problem_of(&answer)),
+                wait => {
+                    let mut problem = problem_of(&answer);
+                    problem.retry_after = wait.map(|wait| chrono::Utc::now() + wait);
+                    Ok(Self::NotTaken(problem))
+                }
+            },
             Ok(answer) => Err(problem_of(&answer)),
-            Err(failure) if failure.not_sent => Err(failure.problem(what, url)),
+            Err(failure) if failure.not_sent && failure.hopeless => Err(failure.problem(what, url)),
+            Err(failure) if failure.not_sent => Ok(Self::NotTaken(failure.problem(what, url))),
             Err(failure) => Ok(Self::Lost(failure.problem(what, url))),
         }
     }

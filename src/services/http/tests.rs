@@ -76,7 +76,11 @@ fn a_write_is_lost_where_nobody_says_what_happened() {
     assert!(matches!(sort(Ok(answer(503))), Ok(Written::Lost(_))));
     assert!(sort(Ok(answer(422))).is_err());
     assert!(matches!(sort(Err(gone(false))), Ok(Written::Lost(_))));
-    assert!(sort(Err(gone(true))).is_err());
+    assert!(matches!(sort(Err(gone(true))), Ok(Written::NotTaken(_))));
+    assert!(matches!(sort(Ok(answer(429))), Ok(Written::NotTaken(_))));
+    let mut long = answer(429);
+    long.headers.insert(RETRY_AFTER, "3600".parse().unwrap());
+    assert!(sort(Ok(long)).is_err(), "an hour is left to the operator");
     let odd = Written::Answered(()).and_then(|()| Err::<(), _>(Problem::new(Kind::Service, "odd")));
     assert!(matches!(odd, Written::Lost(_)));
 }
@@ -106,6 +110,29 @@ async fn what_a_host_asks_of_one_all_wait_for() {
     http.note_wait("b", 429, &HeaderMap::new());
     http.wait_for("b").await;
     assert_eq!(begin.elapsed(), Duration::from_millis(11_500) + slack(begin));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_is_not_sent_while_its_host_asks_to_wait() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let http = Http::new(Timeouts::scaled(1.0));
+    // Nothing listens there: a request that was sent would fail in other words.
+    let url = Url::parse("http://127.0.0.1:1/").unwrap();
+    http.note_wait(
+        "127.0.0.1:1",
+        429,
+        &HeaderMap::from_iter([(RETRY_AFTER, "7".parse().unwrap())]),
+    );
+    let begin = Instant::now();
+    let client = http.client(&url).unwrap();
+    let failure = http.write(&url, client.put(url.clone())).await.unwrap_err();
+    assert!(
+        failure.not_sent && failure.text.contains("asks to wait"),
+        "{failure}"
+    );
+    assert_eq!(begin.elapsed(), Duration::ZERO, "the wait is left to the caller");
+    http.wait_for("127.0.0.1:1").await;
+    assert_eq!(begin.elapsed().as_secs(), 7);
 }
 
 /// Timers are whole milliseconds.

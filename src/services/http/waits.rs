@@ -27,6 +27,12 @@ impl Http {
         }
     }
 
+    /// True while `host` asks all clients to wait.
+    pub(super) fn asks_to_wait(&self, host: &str) -> bool {
+        let waits = self.waits.lock();
+        waits.is_ok_and(|waits| waits.get(host).is_some_and(|until| *until > Instant::now()))
+    }
+
     /// Seconds that our clock is ahead of each host's (behind where negative), by `host:port`, as
     /// the `Date` of their latest quick answers tells. Whole seconds are all it can tell.
     pub fn skews(&self) -> BTreeMap<String, i64> {

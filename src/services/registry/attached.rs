@@ -11,7 +11,7 @@ use super::manifest::{Content, Manifest};
 use super::referrers::{Descriptor, enlist, list, stand_in};
 use super::resolve::{head_at, manifest_at};
 use super::wire::Access;
-use super::{Copied, CopyJob, CopySource, Registries, copy};
+use super::{Copied, CopyJob, CopySource, Registries, TagBefore, copy};
 use crate::domain::image::{Reference, Repository};
 use crate::domain::{Digest, Kind, ManifestDigest, Problem};
 
@@ -135,6 +135,7 @@ pub(super) async fn follow(
                 digest,
                 destination: job.destination.clone(),
                 tag,
+                tag_before: TagBefore::Any,
                 cut: Vec::new(),
                 referrers: false,
             };

@@ -153,7 +153,8 @@ async fn stands(
         events.send(CopyProgress::Skipped { digest, bytes }).ok();
     }
     if let (false, Some(tag), Some(root)) = (ways.tagged, &job.tag, manifests.last()) {
-        put(registries, &ways.to, root, &job.destination.tagged(tag), false).await?;
+        let reference = job.destination.tagged(tag);
+        put(registries, &ways.to, root, &reference, false, job.tag_before).await?;
         let digest = root.digest;
         events.send(CopyProgress::ManifestPut { digest }).ok();
         return Ok(false);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::local::LocalImage;
 use super::manifest::Blob;
-use crate::domain::image::{Platform, Repository};
-use crate::domain::{Digest, ManifestDigest, Problem};
+use crate::domain::image::{Platform, Reference, Repository};
+use crate::domain::{Digest, Kind, ManifestDigest, Problem};
 
 /// Where an image is copied from.
 #[derive(Clone, Debug)]
@@ -30,11 +30,56 @@ pub struct CopyJob {
     pub destination: Repository,
     /// Tag to set at the destination once everything is there.
     pub tag: Option<String>,
+    /// What that tag may name before.
+    pub tag_before: TagBefore,
     /// Platforms to take out of an index; empty takes all, and only then the digest is kept for
     /// sure: one platform copies its manifest alone, several a smaller index.
     pub cut: Vec<Platform>,
     /// Whether signatures and the like that refer to the image come along from its registry.
     pub referrers: bool,
+}
+
+/// What a tag may name before it moves to another digest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TagBefore {
+    /// Whatever it names.
+    #[default]
+    Any,
+    /// This digest only; `None`: the tag must not exist.
+    Only(Option<ManifestDigest>),
+}
+
+impl TagBefore {
+    /// What was previewed, or anything where the operator wants the tag moved `over` any change.
+    pub const fn planned(before: Option<ManifestDigest>, over: bool) -> Self {
+        if over { Self::Any } else { Self::Only(before) }
+    }
+
+    /// [`Kind::Refused`] where `reference`, which names `now` and is to name `wanted`, names neither
+    /// what it may nor what it is to name. True where nothing is left to do.
+    pub fn check(
+        self,
+        reference: &Reference,
+        now: Option<ManifestDigest>,
+        wanted: ManifestDigest,
+    ) -> Result<bool, Problem> {
+        match self {
+            _ if now == Some(wanted) => Ok(true),
+            Self::Any => Ok(false),
+            Self::Only(before) if now == before => Ok(false),
+            Self::Only(before) => {
+                let word = |digest: Option<ManifestDigest>| {
+                    digest.map_or_else(|| "absent".to_owned(), |one| one.to_string())
+                };
+                Err(Problem::new(
+                    Kind::Refused,
+                    format!("{reference} has changed since the preview: the tag was not moved"),
+                )
+                .cause(format!("it was {} and is {} now", word(before), word(now)))
+                .hint("check who pushed there; to replace it, run the same command with --over"))
+            }
+        }
+    }
 }
 
 /// Which blobs of an image a repository has. Each blob once, in order of appearance.

@@ -56,7 +56,7 @@ pub use cache::ManifestCache;
 pub use consistency::LayerMismatch;
 pub use detail::local_detail;
 pub use docker::Docker;
-pub use job::{Copied, CopyJob, CopyProgress, CopySource, Lacking};
+pub use job::{Copied, CopyJob, CopyProgress, CopySource, Lacking, TagBefore};
 pub use local::{LocalImage, Place};
 pub use logins::{Proven, RegistryLogin, RegistryLogins};
 pub use manifest::{Blob, Child, Content, Manifest};

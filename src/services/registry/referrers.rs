@@ -10,11 +10,11 @@ use reqwest::Method;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
-use super::Registries;
 use super::manifest::{Manifest, OCI_INDEX};
 use super::resolve::{fetch, head_at};
 use super::settle::put;
 use super::wire::{Access, Ask, is_page};
+use super::{Registries, TagBefore};
 use crate::domain::image::Repository;
 use crate::domain::{Digest, Kind, ManifestDigest, Problem};
 use crate::services::http::json::json as read_json;
@@ -127,6 +127,10 @@ pub(super) async fn enlist(
     if listed(registries, &to, destination, subject).await?.is_some() {
         return Ok(());
     }
+    let reference = destination.tagged(&stand_in(subject));
+    let there = head_at(registries, &to, &reference)
+        .await?
+        .map(|head| head.digest);
     let mut rows = by_tag(registries, &to, destination, subject).await?;
     let before = rows.len();
     for one in found {
@@ -139,11 +143,8 @@ pub(super) async fn enlist(
     }
     let words: Vec<Value> = rows.into_iter().map(|row| row.words).collect();
     let document = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": words});
-    let reference = destination.tagged(&stand_in(subject));
     let index = Manifest::parse(&reference.to_string(), None, document.to_string().into())?;
-    let there = head_at(registries, &to, &reference).await?;
-    if there.is_none_or(|head| head.digest != index.digest) {
-        put(registries, &to, &index, &reference, false).await?;
-    }
-    Ok(())
+    // Another client that adds to the same list is not overwritten.
+    let list_before = TagBefore::Only(there);
+    put(registries, &to, &index, &reference, false, list_before).await
 }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::manifest::{Content, Manifest};
 use super::resolve::{PARALLEL, agrees, head_at, lied};
 use super::wire::{Access, Ask, persist};
-use super::{CopyJob, CopyProgress, Registries, foreign};
+use super::{CopyJob, CopyProgress, Registries, TagBefore, foreign};
 use crate::domain::image::Reference;
 use crate::domain::{Kind, Problem};
 
@@ -34,12 +34,12 @@ pub(super) async fn settle(
         let root = manifests
             .last()
             .is_some_and(|root| root.digest == manifest.digest);
-        let reference = match &job.tag {
+        let (reference, tag_before) = match &job.tag {
             // A manifest put under its tag stands under its digest too.
-            Some(tag) if root => job.destination.tagged(tag),
-            _ => job.destination.at(manifest.digest),
+            Some(tag) if root => (job.destination.tagged(tag), job.tag_before),
+            _ => (job.destination.at(manifest.digest), TagBefore::Any),
         };
-        put(registries, to, &manifest, &reference, !root).await?;
+        put(registries, to, &manifest, &reference, !root, tag_before).await?;
         events
             .send(CopyProgress::ManifestPut {
                 digest: manifest.digest,
@@ -57,31 +57,43 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// PUT of one manifest, and a look whether it stands; with `look_first` it is not sent where it
-/// stands already. Doing it twice does nothing.
+/// PUT of one manifest, and a check that it is there; with `look_first` it is not sent where it is
+/// already. What a tag may name before is checked before every try.
 pub(super) async fn put(
     registries: &Registries,
     to: &Access,
     manifest: &Manifest,
     reference: &Reference,
     look_first: bool,
+    tag_before: TagBefore,
 ) -> Result<(), Problem> {
     let what = reference.to_string();
     let url = to.site.url(&format!("manifests/{}", reference.target))?;
     let ask = Ask::new(Method::PUT, url)
         .header(CONTENT_TYPE, &manifest.media_type)
         .body(manifest.bytes.clone());
-    let tries = AtomicU32::new(u32::from(look_first));
+    let guarded = tag_before != TagBefore::Any;
+    let tries = AtomicU32::new(u32::from(look_first || guarded));
     persist(
         || async {
-            // A lost answer is no lost manifest: look before it is sent again.
-            if tries.fetch_add(1, Ordering::Relaxed) > 0
-                && let Ok(Some(head)) = head_at(registries, to, reference).await
-                && head.digest == manifest.digest
-            {
-                return Ok(());
+            // A lost answer is no lost manifest: check before it is sent again.
+            if tries.fetch_add(1, Ordering::Relaxed) > 0 {
+                match head_at(registries, to, reference).await {
+                    Ok(head) => {
+                        let now = head.map(|head| head.digest);
+                        if tag_before.check(reference, now, manifest.digest)? {
+                            return Ok(());
+                        }
+                    }
+                    Err(problem) if guarded => return Err(problem.into()),
+                    Err(_) => {}
+                }
             }
-            let answer = registries.ask_once(to, &what, &ask).await?;
+            let answer = if guarded {
+                registries.ask_checked(to, &what, &ask).await?
+            } else {
+                registries.ask_once(to, &what, &ask).await?
+            };
             if !answer.ok() {
                 let refusal = registries.refusal(to, &what, &answer).await;
                 return Err(foreign::explained(manifest, &what, &answer, refusal));

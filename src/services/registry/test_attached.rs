@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::manifest::OCI_MANIFEST;
 use super::test_server::{Server, digest, registries};
-use super::{Copied, CopyJob, CopySource};
+use super::{Copied, CopyJob, CopySource, TagBefore};
 use crate::domain::{Kind, ManifestDigest, Problem};
 
 /// An image with a signature that refers to it, a signature of that signature, and cosign's tag.
@@ -53,6 +53,7 @@ impl Signed {
             digest: self.image,
             destination: self.to.repository("c/d"),
             tag: Some("v1".to_owned()),
+            tag_before: TagBefore::Any,
             cut: Vec::new(),
             referrers: true,
         };
@@ -146,6 +147,7 @@ async fn a_registry_that_takes_no_foreign_layers_is_named_and_asked_once() {
         digest: root,
         destination: to.repository("c/d"),
         tag: Some("v1".to_owned()),
+        tag_before: TagBefore::Any,
         cut: Vec::new(),
         referrers: false,
     };

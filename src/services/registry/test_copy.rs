@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::test_server::{Server, digest, open_sessions, registries};
-use super::{Copied, CopyJob, CopyProgress, CopySource, Registries};
+use super::{Copied, CopyJob, CopyProgress, CopySource, Registries, TagBefore};
 use crate::domain::image::{Platform, Repository};
 use crate::domain::{Kind, ManifestDigest, Problem};
 
@@ -29,6 +29,7 @@ fn job(source: Repository, image: ManifestDigest, destination: Repository) -> Co
         digest: image,
         destination,
         tag: Some("latest".to_owned()),
+        tag_before: TagBefore::Any,
         cut: Vec::new(),
         referrers: false,
     }

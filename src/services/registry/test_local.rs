@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::manifest::OCI_MANIFEST;
 use super::test_server::{Server, digest, open_sessions, registries};
-use super::{CopyJob, CopySource, LocalImage, Manifest, Place, local_detail};
+use super::{CopyJob, CopySource, LocalImage, Manifest, Place, TagBefore, local_detail};
 use crate::domain::image::Platform;
 use crate::domain::{ImageSource, Kind};
 
@@ -45,6 +45,7 @@ fn job(image: &LocalImage, to: &Server) -> CopyJob {
         digest: image.root(),
         destination: to.repository("c/d"),
         tag: None,
+        tag_before: TagBefore::Any,
         cut: Vec::new(),
         referrers: false,
     }
@@ -151,6 +152,7 @@ async fn a_cut_is_told_before_it_is_copied() {
         digest: index,
         destination,
         tag: None,
+        tag_before: TagBefore::Any,
         cut: two.to_vec(),
         referrers: false,
     };

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::manifest::{CAP, OCI_INDEX, OCI_MANIFEST};
 use super::test_server::{Ranges, Server, digest, open_sessions, registries, remembering};
-use super::{CopyJob, CopyProgress, CopySource, Registries};
+use super::{CopyJob, CopyProgress, CopySource, Registries, TagBefore};
 use crate::domain::image::Repository;
 use crate::domain::{Kind, ManifestDigest};
 
@@ -26,6 +26,7 @@ fn job(source: Repository, image: ManifestDigest, destination: Repository) -> Co
         digest: image,
         destination,
         tag: None,
+        tag_before: TagBefore::Any,
         cut: Vec::new(),
         referrers: false,
     }

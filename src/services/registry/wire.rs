@@ -146,6 +146,14 @@ impl Ask {
     }
 }
 
+/// How often a request is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    Repeat,
+    Once,
+    Checked,
+}
+
 /// A failed attempt, and whether another one may mend it.
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
@@ -227,15 +235,32 @@ impl Registries {
 
     /// Sends a request that may be repeated, within the one policy. Any status is an answer.
     pub(super) async fn ask(&self, access: &Access, what: &str, ask: &Ask) -> Result<Answer, Trouble> {
-        self.send(access, what, ask, true).await
+        self.send(access, what, ask, Sending::Repeat).await
     }
 
     /// Sends a request once (twice after a 401). Any status is an answer.
     pub(super) async fn ask_once(&self, access: &Access, what: &str, ask: &Ask) -> Result<Answer, Trouble> {
-        self.send(access, what, ask, false).await
+        self.send(access, what, ask, Sending::Once).await
     }
 
-    async fn send(&self, access: &Access, what: &str, ask: &Ask, repeat: bool) -> Result<Answer, Trouble> {
+    /// Sends a request at once and once, also after a 401: what it depends on is checked again
+    /// before every try.
+    pub(super) async fn ask_checked(
+        &self,
+        access: &Access,
+        what: &str,
+        ask: &Ask,
+    ) -> Result<Answer, Trouble> {
+        self.send(access, what, ask, Sending::Checked).await
+    }
+
+    async fn send(
+        &self,
+        access: &Access,
+        what: &str,
+        ask: &Ask,
+        sending: Sending,
+    ) -> Result<Answer, Trouble> {
         let http = self.shared.http.limited(Limit::LIST);
         let client = if ask.any_answer {
             http.confined(&ask.url)?
@@ -269,10 +294,10 @@ impl Registries {
                     request.body(ask.body.clone())
                 }
             };
-            let answer = if repeat {
-                http.read(build).await
-            } else {
-                http.once(build()).await
+            let answer = match sending {
+                Sending::Repeat => http.read(build).await,
+                Sending::Once => http.once(build()).await,
+                Sending::Checked => http.write(&ask.url, build()).await,
             }
             .map_err(|failure| Trouble::failed(&failure, what, &ask.url))?;
             self.note_quota(&access.site, &answer.headers);
@@ -283,6 +308,10 @@ impl Registries {
                     .learn(access, &answer.headers, authorization.as_ref())
                     .await?
             {
+                if sending == Sending::Checked {
+                    let problem = Problem::new(Kind::Credentials, format!("{what}: the token had expired"));
+                    return Err(Trouble::passing(problem));
+                }
                 learnt = true;
                 continue;
             }
