@@ -209,6 +209,7 @@ impl Http {
             return Err(Failure {
                 not_sent: true,
                 hopeless: false,
+                began: false,
                 text: format!("{host} asks to wait"),
             });
         }

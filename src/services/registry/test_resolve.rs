@@ -5,7 +5,7 @@ use super::manifest::OCI_MANIFEST;
 use serde_json::json;
 
 use super::test_server::{Server, digest, mirrored, registries};
-use super::{CopyJob, CopySource};
+use super::{CopyJob, CopySource, TagBefore};
 use crate::domain::image::Platform;
 use crate::domain::{Kind, Reference, Target};
 
@@ -214,6 +214,7 @@ async fn an_image_without_the_layers_of_its_config_is_not_copied() {
         digest: root,
         destination: to.repository("c/d"),
         tag: Some("v1".to_owned()),
+        tag_before: TagBefore::Any,
         cut: Vec::new(),
         referrers: false,
     };
