@@ -5,6 +5,8 @@
 
 mod common;
 
+use std::os::unix::fs::PermissionsExt;
+
 use common::{Client, world, writes};
 use serde_json::{Value, json};
 use windlass::demo::World;
@@ -68,7 +70,7 @@ async fn a_release_of_another_client_is_never_overwritten() {
             &path,
             index + 1,
             failure,
-            &released_elsewhere(20 + index),
+            &released_elsewhere(15 + index),
         )
     };
     let twice = FAILURES.iter().chain(&FAILURES);
@@ -94,7 +96,7 @@ async fn a_release_of_another_client_is_never_overwritten() {
         };
         let command = [command, &["--yes", "--json"]].concat();
         let ended = client.run(&command).with(1).json();
-        let other = 20 + index as u64;
+        let other = 15 + index as u64;
         assert_eq!(served(&world), Some(other), "{failure}: {command:?}: {ended}");
         assert_eq!(outcome(&ended), "failed", "{failure}: {command:?}: {ended}");
         let causes = ended["problem"]["causes"].to_string();
@@ -201,6 +203,7 @@ async fn a_secret_and_a_hold_of_another_client_stay() {
     let client = impatient(&world, dir.path());
     let token = dir.path().join("token");
     std::fs::write(&token, &client.variables["CHARMCRAFT_AUTH"]).unwrap();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
     let target = format!("{repository}:CHARMHUB_TOKEN");
     let rotate = [
         "rotate",
