@@ -73,7 +73,7 @@ fn is_silent(problem: &Problem) {
 fn problem_in<T>(written: Result<Written<T>, Problem>) -> Option<Problem> {
     match written {
         Ok(Written::Answered(_)) => None,
-        Ok(Written::Lost(problem)) | Err(problem) => Some(problem),
+        Ok(Written::Lost(problem) | Written::NotTaken(problem)) | Err(problem) => Some(problem),
     }
 }
 
