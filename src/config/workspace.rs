@@ -281,10 +281,9 @@ impl Workspace {
         Repository::parse(&format!("{}/{image}", upstream.registry))
     }
 
-    fn check(&self) -> Result<(), Unsound> {
-        let bad = |value: &str, text: String, hint: &str| Unsound {
-            value: value.to_owned(),
-            problem: Problem::new(Kind::Config, text).hint(hint),
+    fn check(&self) -> Result<(), Box<Unsound>> {
+        let bad = |value: &str, text: String, hint: &str| {
+            unsound(value, Problem::new(Kind::Config, text).hint(hint))
         };
         if self.name.is_empty()
             || !self
@@ -354,14 +353,14 @@ struct Unsound {
     problem: Problem,
 }
 
-fn unsound(value: &str, problem: Problem) -> Unsound {
-    Unsound {
+fn unsound(value: &str, problem: Problem) -> Box<Unsound> {
+    Box::new(Unsound {
         value: value.to_owned(),
         problem,
-    }
+    })
 }
 
-fn repository_name(text: &str) -> Result<(), Unsound> {
+fn repository_name(text: &str) -> Result<(), Box<Unsound>> {
     let parsed = text.parse::<GitHubRepository>();
     parsed.map(drop).map_err(|problem| unsound(text, problem))
 }

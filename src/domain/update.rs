@@ -154,8 +154,10 @@ mod tests {
             BTreeSet::new(),
             DateTime::UNIX_EPOCH,
         )));
-        let mut expected = Snapshot::default();
-        expected.markers = Observed::read(BTreeSet::new(), DateTime::UNIX_EPOCH);
+        let expected = Snapshot {
+            markers: Observed::read(BTreeSet::new(), DateTime::UNIX_EPOCH),
+            ..Snapshot::default()
+        };
         assert_eq!(snapshot, expected);
     }
 

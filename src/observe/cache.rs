@@ -295,10 +295,12 @@ mod tests {
     fn what_another_credential_was_told_is_not_read() {
         let dir = tempfile::tempdir().unwrap();
         let cache = |scope| Cache::new(Some(dir.path().to_owned()), scope);
-        let mut seen = Snapshot::default();
-        seen.credential = Observed::failed(failed());
-        seen.github = Observed::failed(failed());
-        seen.releases = Observed::read(Vec::new(), chrono::DateTime::UNIX_EPOCH);
+        let mut seen = Snapshot {
+            credential: Observed::failed(failed()),
+            github: Observed::failed(failed()),
+            releases: Observed::read(Vec::new(), chrono::DateTime::UNIX_EPOCH),
+            ..Snapshot::default()
+        };
         seen.releases.problem = Some(failed());
         cache(scope("a")).keep_snapshot(&seen);
         assert_eq!(cache(scope("a")).snapshot().unwrap(), seen);

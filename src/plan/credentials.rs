@@ -279,7 +279,7 @@ fn possible(
         let listed = status::listed(snapshot, session);
         let described = listed.and_then(|one| one.description.clone());
         let until = listed.and_then(|one| one.until);
-        let name = described.map_or_else(|| format!("session {session}").into(), |text| text);
+        let name = described.unwrap_or_else(|| format!("session {session}").into());
         let source = format!(
             "the store's sessions; {} may hold it",
             secrets_in_words(targets.len())

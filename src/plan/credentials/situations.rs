@@ -31,12 +31,12 @@ pub struct Situation {
 }
 
 /// The secret.
-pub fn target() -> SecretTarget {
+pub(crate) fn target() -> SecretTarget {
     "finos/legend-juju-db-operator:CHARMHUB_TOKEN".parse().unwrap()
 }
 
 /// The workspace with this secret alone.
-pub fn workspace() -> Workspace {
+pub(crate) fn workspace() -> Workspace {
     let text = include_str!("../../../assets/workspaces/legend.toml");
     let mut workspace = Workspace::parse(text, "legend").unwrap();
     workspace.tokens[0].targets = vec![target()];
@@ -44,7 +44,7 @@ pub fn workspace() -> Workspace {
 }
 
 /// The time of the answers.
-pub fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_740_000_000, 0).unwrap()
 }
 

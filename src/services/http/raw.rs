@@ -114,7 +114,7 @@ async fn send(stream: &mut TcpStream, said: Said, sent: &AtomicU64) -> std::io::
         }
         Said::Endless(head) => {
             stream.write_all(head.as_bytes()).await?;
-            let chunk = [b"10000\r\n".as_slice(), &[b'0'; 65_536], b"\r\n"].concat();
+            let chunk = [b"10000\r\n".as_slice(), &vec![b'0'; 65_536], b"\r\n"].concat();
             loop {
                 stream.write_all(&chunk).await?;
                 sent.fetch_add(65_536, Ordering::Relaxed);

@@ -105,7 +105,7 @@ async fn a_signature_made_after_the_first_copy_is_missed_and_comes_along() {
             .unwrap()
             .get_mut(&of)
             .unwrap()
-            .push(entry)
+            .push(entry);
     });
     // A second signature of cosign's stands in the manifest of the first.
     signed

@@ -142,8 +142,8 @@ fn row(given: &Given<'_>, release: &Release, warm: bool) -> Row {
     let label = given.labels.of(release, published);
     // These labels say themselves that marker and channels disagree.
     let is_said = |kind| kind == WarningKind::Evidence && matches!(label, Label::Partly | Label::RolledBack);
-    let odd = warnings.iter().filter(|warning| !is_said(warning.kind));
-    let oddity = odd.filter_map(|warning| oddity(warning.kind)).next();
+    let mut odd = warnings.iter().filter(|warning| !is_said(warning.kind));
+    let oddity = odd.find_map(|warning| oddity(warning.kind));
     Row {
         name: release.name.clone(),
         label,

@@ -89,8 +89,8 @@ fn marker_and_channels_together_say_what_is_published() {
             "one charm runs another image with the same charm revision",
             after(|snapshot| {
                 on_track(snapshot, ENGINE, |rows| {
-                    rows.iter_mut().for_each(serve_other_image)
-                })
+                    rows.iter_mut().for_each(serve_other_image);
+                });
             }),
             Published::Partly,
             format!(
@@ -174,7 +174,7 @@ fn a_later_release_of_the_month_is_no_rollback() {
     other_images(&mut snapshot);
     for name in FED {
         on_track(&mut snapshot, name, |rows| {
-            rows.iter_mut().for_each(serve_other_image)
+            rows.iter_mut().for_each(serve_other_image);
         });
     }
     assert_eq!(of(&snapshot, "2024-12-20"), Some(Published::Yes));
