@@ -130,7 +130,7 @@ fn what_is_wrong_is_named_and_nothing_is_written() {
         (&["--name", "m", "--yes", "--target", "o/r"], 2, "names no secret"),
         (
             &["--name", "m", "--yes", "--out", "no/such/folder.toml"],
-            1,
+            3,
             "no/such/folder.toml cannot be written",
         ),
     ] {

@@ -244,18 +244,19 @@ impl Observer {
             }
         };
         let images = async {
-            tokio::join!(releases, store);
-            self.read_images(scope, &gathering, early).await;
+            tokio::join!(Box::pin(releases), Box::pin(store));
+            Box::pin(self.read_images(scope, &gathering, early)).await;
         };
         let books = async {
             if scope.view.reads(Source::Secrets) {
-                self.read_books(&gathering).await;
+                Box::pin(self.read_books(&gathering)).await;
             }
         };
+        // Boxed: together they are larger than a thread's stack in a debug build.
         tokio::join!(
             images,
-            self.read_marks(scope, &gathering),
-            self.read_accounts(scope, &gathering),
+            Box::pin(self.read_marks(scope, &gathering)),
+            Box::pin(self.read_accounts(scope, &gathering)),
             books
         );
         gathering.change(|snapshot| self.date(snapshot));

@@ -440,7 +440,7 @@ async fn one(
         telling: &order.telling,
         cancel: &order.cancel,
     };
-    let ended = steps::perform(tools, work).await;
+    let ended = Box::pin(steps::perform(tools, work)).await;
     journal.step_ends(
         &order.id,
         &step.id,
