@@ -75,7 +75,10 @@ fn commit(facts: &BundleFacts) -> Step {
 
 fn upload(facts: &BundleFacts) -> Step {
     let mut files = facts.files.clone();
-    files.insert("bundle.yaml".to_owned(), FileBytes(b"name: finos-legend-bundle\n".to_vec()));
+    files.insert(
+        "bundle.yaml".to_owned(),
+        FileBytes(b"name: finos-legend-bundle\n".to_vec()),
+    );
     let op = Op::UploadBundle {
         bundle: BUNDLE.parse().unwrap(),
         files,

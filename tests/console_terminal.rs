@@ -53,7 +53,7 @@ fn a_rotation_key_by_key_from_plan_to_proof() {
     let folder = tempfile::tempdir().unwrap();
     let mut terminal = demo(folder.path(), (24, 80));
     terminal.press("4");
-    terminal.see("0 of 7 current");
+    terminal.see("0 of 6 current");
     terminal.press("R");
     terminal.see("in 6 repositories");
     // What lies below the screen is scrolled to.
@@ -78,7 +78,7 @@ fn a_rotation_key_by_key_from_plan_to_proof() {
         "{text}"
     );
     terminal.press("\u{1b}");
-    terminal.see("7 of 7 current");
+    terminal.see("6 of 6 current");
     terminal.press("q");
     let (code, raw) = terminal.end();
     assert_eq!(code, 0);

@@ -109,7 +109,7 @@ async fn a_list_says_what_cannot_run_before_anybody_starts_it() {
         (
             &["workflow", "list", "--repository", "evil/other"],
             2,
-            "no repository of the workspace",
+            "is not a repository of the workspace",
         ),
         (&["workflow", "watch", "12"], 1, "404"),
         (&["workflow", "rerun", "12", "--yes"], 1, "no workflow run 12"),

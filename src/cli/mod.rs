@@ -139,6 +139,7 @@ pub fn main(console: Console) -> ExitCode {
     let output = Output::new(&cli.global);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
+        .thread_stack_size(STACK)
         // A thread that waited for more to do would wake an idle console just to end.
         .thread_keep_alive(std::time::Duration::from_millis(500))
         .enable_all()
@@ -160,6 +161,9 @@ pub fn main(console: Console) -> ExitCode {
         Err(problem) => output.fail(&problem),
     }
 }
+
+/// Bytes of stack of each thread: planning and runs are deep, above all in a debug build.
+const STACK: usize = 8 * 1024 * 1024;
 
 /// Threads that bytes are moved on, beside the one of whoever watches. Every piece of a blob wakes
 /// the task that sends it: where that one sits on another thread, both pay for the wake-up. Half of

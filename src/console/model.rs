@@ -67,6 +67,8 @@ pub enum Screen {
 pub struct Asked {
     /// The request whose answer counts.
     pub in_flight: Option<RequestId>,
+    /// True where something was changed since it was asked: its answer may be older than that.
+    pub again: bool,
     /// When it was started.
     pub started_at: Option<DateTime<Utc>>,
     /// Sources that have answered it completely.

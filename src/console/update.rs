@@ -23,7 +23,7 @@ use super::{
 use crate::domain::Problem;
 use crate::journal::RunRecord;
 
-pub use go::{begin, come_back, read_runs, refresh};
+pub use go::{begin, come_back, read_runs, refresh, refresh_after_change};
 pub use terminal::told_elsewhere;
 
 /// Takes `msg` and says what is to be done.
@@ -153,7 +153,11 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::Observed(id, at, snapshot) => {
             observed::observed(model, id, at, snapshot);
-            image::ask_unfolded(model)
+            let mut effects = image::ask_unfolded(model);
+            if model.refresh.in_flight.is_none() && std::mem::take(&mut model.refresh.again) {
+                effects.extend(go::refresh(model));
+            }
+            effects
         }
         // Before the first look the runs are read anyway.
         Msg::JournalChanged if !model.warm => Vec::new(),

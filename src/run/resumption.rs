@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::means::Means;
 use super::session::{RunHandle, Session};
+use super::steps::{may_be_ours, seconds_ahead};
 use crate::domain::credential::TokenScope;
 use crate::domain::{Kind, Outside, Problem};
 use crate::journal::{RunId, RunRecord};
@@ -85,7 +86,7 @@ impl Session {
         let changed: Vec<String> = plan
             .steps
             .iter()
-            .filter(|step| changed_since(record, step))
+            .filter(|step| changed_since(record, step, seconds_ahead(self.observer.services())))
             .map(|step| match &step.before {
                 State::Text(before) => format!("{}: {before}", step.target),
                 State::Rows(_) | State::Nothing(()) => step.target.to_string(),
@@ -126,9 +127,9 @@ impl Session {
     }
 }
 
-/// True where `step` would set a secret that the run had not tried to set, and that has been set
-/// since the run was planned.
-fn changed_since(record: &RunRecord, step: &Step) -> bool {
+/// True where `step` would set a secret that has been set since the run was planned, at a time that
+/// no try of the run explains. `ahead`: seconds that our clock is ahead of GitHub's.
+fn changed_since(record: &RunRecord, step: &Step, ahead: i64) -> bool {
     let set_at = |step: &Step| match &step.op {
         Op::SetSecret { before, .. } | Op::SetOrganisationSecret { before, .. } => Some(*before),
         _ => None,
@@ -136,6 +137,9 @@ fn changed_since(record: &RunRecord, step: &Step) -> bool {
     let (Some(now), Some(then)) = (set_at(step), record.plan.step(&step.id).and_then(set_at)) else {
         return false;
     };
-    let tried = record.step(&step.id).is_some_and(|step| step.attempts > 0);
-    step.skip_reason.is_none() && !tried && now != then
+    let sent = record.step(&step.id).and_then(|step| step.made.sent_at);
+    let ours = sent
+        .zip(now)
+        .is_some_and(|(sent, now)| may_be_ours(sent, now, ahead));
+    step.skip_reason.is_none() && !ours && now != then
 }

@@ -220,7 +220,7 @@ def killed(template):
         resumed = client.run("resume", "--yes", "--json")
         holds, found = set_elsewhere(world)
         check(holds, f"{what}: the other client's value stands", f"{found} {resumed.tail()}")
-        check(resumed.code == 1, f"{what}: the run fails", resumed.tail())
+        check(resumed.code == 3, f"{what}: it is refused before a write", resumed.tail())
     finally:
         template.drop(world, client)
 

@@ -74,7 +74,7 @@ def order(entries):
     mints = [index for index, entry in enumerate(entries) if entry in exchanges(entries)]
     writes = [index for index, entry in enumerate(entries) if entry["method"] == "PUT"]
     need(len(mints) == 1 and writes, f"{len(mints)} sign-ins and {len(writes)} writes")
-    read = {entry["path"] for entry in entries[: mints[0]] if entry["service"] == "github" and entry["status"] in (200, 404)}
+    read = {entry["path"] for entry in entries[: mints[0]] if entry["service"] == "github" and entry["status"] in (200, 304, 404)}
     missing = [
         what for repository in REPOSITORIES
         for what, there in (

@@ -187,12 +187,18 @@ class Zoo:
 
     def own_authority(self):
         """HTTPS on loopback with an authority of one's own in SSL_CERT_FILE."""
-        key, certificate = SCRATCH / "tls.key", SCRATCH / "tls.pem"
-        made = run([
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-subj", "/CN=zoo", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate,
-        ], bare_environment())
-        need(made.code == 0, made.tail())
+        key, certificate, request = SCRATCH / "tls.key", SCRATCH / "tls.pem", SCRATCH / "tls.csr"
+        authority, authority_key, names = SCRATCH / "authority.pem", SCRATCH / "authority.key", SCRATCH / "tls.ext"
+        names.write_text("subjectAltName=IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n")
+        new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        for command in (
+            ["req", "-x509", *new_key, "-days", "2", "-subj", "/CN=zoo authority", "-keyout", authority_key, "-out", authority],
+            ["req", "-new", *new_key, "-subj", "/CN=zoo", "-keyout", key, "-out", request],
+            ["x509", "-req", "-in", request, "-CA", authority, "-CAkey", authority_key, "-CAcreateserial", "-days", "2",
+             "-extfile", names, "-out", certificate],
+        ):
+            made = run(["openssl", *command], bare_environment())
+            need(made.code == 0, made.tail())
         port, folder = free_port(), SCRATCH / "tls"
         config = SCRATCH / "tls.yml"
         config.write_text(
@@ -212,7 +218,7 @@ class Zoo:
         source = f"oci:{SCRATCH / 'layouts' / 'plain'}"
         refused = Client(self.world, "tls-0", mirrors).run("copy", source, "tls.test/zoo/plain:v1", "--yes")
         check(refused.code == 6, "HTTPS on loopback is not trusted without an authority", refused.tail())
-        mirrors["SSL_CERT_FILE"] = str(certificate)
+        mirrors["SSL_CERT_FILE"] = str(authority)
         done = Client(self.world, "tls-1", mirrors).run("copy", source, "tls.test/zoo/plain:v1", "--yes")
         check(done.code == 0, "SSL_CERT_FILE counts for HTTPS on loopback", done.tail())
 

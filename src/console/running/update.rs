@@ -148,7 +148,7 @@ pub fn ended(
     }
     effects.extend(queue::advance(model, &title, outcome));
     effects.extend(crate::console::update::read_runs(model));
-    effects.extend(crate::console::update::refresh(model));
+    effects.extend(crate::console::update::refresh_after_change(model));
     effects
 }
 

@@ -8,7 +8,7 @@ use crate::console::effect::Effect;
 use crate::console::live::{Live, unfinished_runs};
 use crate::console::update::update;
 use crate::console::{Model, Msg, wake};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Kind, Problem, Snapshot};
 use crate::journal::{Outcome, RunId, RunRecord, StepOutcome, StepRecord};
 use crate::plan::StepId;
 use crate::run::progress::{Phase, RunProgress};
@@ -329,4 +329,143 @@ fn a_step_that_counted_no_bytes_shows_none_while_the_service_works_on_it() {
     update(&mut model, Msg::Progress(Box::new(progress)));
     let text = screen(&model).0;
     assert!(!text.contains("0 B of"), "{text}");
+}
+
+#[test]
+fn a_run_that_ends_during_a_refresh_is_followed_by_another_refresh() {
+    let (mut model, _) = looking_on((120, 40));
+    let refreshes = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Refresh { id, .. } => Some(*id),
+            _ => None,
+        })
+    };
+    model.refresh.in_flight = None;
+    let first = refreshes(&crate::console::update::refresh(&mut model)).expect("a refresh");
+    let ended = Msg::Ended(run(), at(20), Box::new(Ok(past(outcome, steps))));
+        update(&mut model, ended);
+        model.notice = None;
+        let text = screen(&model).0;
+        assert!(text.contains(words), "{text}");
+        assert_eq!(
+            text.contains("r takes it up again") || text.contains("r looks and"),
+            outcome != Outcome::Done
+        );
+    }
+}
+
+#[test]
+fn a_run_of_the_journal_has_a_log_too() {
+    use StepOutcome::{Done, Failed};
+    let mut model = console((120, 40), false);
+    model.runs = vec![past(Outcome::Failed, &[Done, Failed])];
+    crate::console::panes::rebuild_activity(&mut model);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    let text = screen(&model).0;
+    assert!(text.contains("Failed: 1 of"), "{text}");
+    // What went wrong is selected.
+    let effects = press(&mut model, Key::Char('y'));
+    assert!(
+        matches!(effects.as_slice(), [Effect::Copy(text)] if text.contains("connection reset") && text.contains("req-77")),
+        "{effects:?}"
+    );
+    press(&mut model, Key::Tab);
+    assert!(screen(&model).0.contains("failed: the registry did not answer"));
+}
+
+#[test]
+fn the_screen_goes_with_what_is_under_way_until_somebody_moves() {
+    let (mut model, mut progress) = looking_on((44, 10));
+    assert!(screen(&model).0.contains("▸▶ copy-image"), "{}", screen(&model).0);
+    for number in 3..5 {
+        progress.change(&step(number), at(10), |p| p.outcome = Some(StepOutcome::Done));
+    }
+    progress.change(&step(7), at(11), |p| p.phase = Phase::Looking);
+    update(&mut model, Msg::Progress(Box::new(progress.clone())));
+    assert!(screen(&model).0.contains("▸▶ commit"), "{}", screen(&model).0);
+    press(&mut model, Key::Up);
+    progress.change(&step(7), at(12), |p| p.outcome = Some(StepOutcome::Done));
+    progress.change(&step(8), at(12), |p| p.phase = Phase::Sending);
+    update(&mut model, Msg::Progress(Box::new(progress)));
+    assert!(
+        screen(&model).0.contains("▸· upload-resource"),
+        "{}",
+        screen(&model).0
+    );
+}
+
+#[test]
+fn a_run_with_a_retry() {
+    for size in [(120, 40), (80, 24), (44, 10), (40, 10)] {
+        let model = with_retry(size);
+        insta::assert_snapshot!(format!("run_with_a_retry_at_{}", size.0), screen(&model).0);
+    }
+}
+
+#[test]
+fn a_run_that_failed() {
+    use StepOutcome::{Cancelled, Done, Failed};
+    for size in [(120, 40), (80, 24), (44, 10), (40, 10)] {
+        let mut model = with_retry(size);
+        let steps = [Done, Done, Done, Failed, Done, Cancelled, Cancelled];
+        let ended = Msg::Ended(run(), at(20), Box::new(Ok(past(Outcome::Failed, &steps))));
+        update(&mut model, ended);
+        model.notice = None;
+        let mut all = screen(&model).0;
+        press(&mut model, Key::End);
+        press(&mut model, Key::End);
+        all.push_str(&screen(&model).0);
+        insta::assert_snapshot!(format!("failed_run_at_{}", size.0), all);
+    }
+}
+
+#[test]
+fn what_is_left_unfinished_is_named_with_its_command() {
+    let (mut model, _) = looking_on((120, 40));
+    let line = |how: &str| format!("{how}: windlass resume {}\n", run());
+    let text = unfinished_runs(&model);
+    assert!(text.ends_with(&line("was interrupted")), "{text}");
+    let ended = |model: &mut Model, outcome| {
+        model.live.get_mut(&run()).unwrap().ended = true;
+        model.runs = vec![record(Some(outcome))];
+    };
+    ended(&mut model, Outcome::Cancelled);
+    assert!(unfinished_runs(&model).ends_with(&line("was cancelled")));
+    ended(&mut model, Outcome::Unknown);
+    assert!(unfinished_runs(&model).ends_with(&line("has an unknown outcome")));
+    ended(&mut model, Outcome::Done);
+    assert_eq!(unfinished_runs(&model), "");
+}
+
+#[test]
+fn a_step_that_counted_no_bytes_shows_none_while_the_service_works_on_it() {
+    let (mut model, mut progress) = looking_on((120, 40));
+    progress.change(&step(4), at(10), |p| {
+        p.bytes_done = 0;
+        p.rate = Some(1_400_000.0);
+        p.bytes_total = Some(2_800);
+    });
+    update(&mut model, Msg::Progress(Box::new(progress)));
+    let text = screen(&model).0;
+    assert!(!text.contains("0 B of"), "{text}");
+}
+
+#[test]
+fn a_run_that_ends_during_a_refresh_is_followed_by_another_refresh() {
+    let (mut model, _) = looking_on((120, 40));
+    let refreshes = |effects: &[Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Refresh { id, .. } => Some(*id),
+            _ => None,
+        })
+    };
+    let first =
+        refreshes(&press(&mut model, Key::Esc)).or_else(|| refreshes(&press(&mut model, Key::Ctrl('r'))));
+    let first = first.expect("a refresh");
+    let ended = Msg::Ended(run(), at(20), Box::new(Ok(record(Some(Outcome::Done)))));
+    assert_eq!(refreshes(&update(&mut model, ended)), None, "one is under way");
+    let observed = |id| Msg::Observed(id, at(21), Snapshot::default().into());
+    let second = refreshes(&update(&mut model, observed(first))).expect("another one");
+    assert_eq!(refreshes(&update(&mut model, observed(second))), None);
 }

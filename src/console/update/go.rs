@@ -124,6 +124,12 @@ pub fn refresh(model: &mut Model) -> Vec<Effect> {
     }]
 }
 
+/// Refreshes after something was changed: where a refresh is under way, once more after it.
+pub fn refresh_after_change(model: &mut Model) -> Vec<Effect> {
+    model.refresh.again = model.refresh.in_flight.is_some();
+    refresh(model)
+}
+
 /// Asks for the journal's runs; the newest question counts.
 pub fn read_runs(model: &mut Model) -> Vec<Effect> {
     let id = model.next_id();

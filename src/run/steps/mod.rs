@@ -44,6 +44,7 @@ use crate::services::charmhub::{Publisher, StoreWriter};
 use crate::services::github::NewCommit;
 use crate::services::registry::TagBefore;
 pub use set_secret::account;
+pub(in crate::run) use set_secret::{may_be_ours, seconds_ahead};
 use write::{Checked, Pacer, WriteResult, check_write_verify};
 
 /// What steps are done with. Made only for a run, and a run only where writing is allowed.

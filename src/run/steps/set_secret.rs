@@ -15,6 +15,7 @@ use crate::domain::{Kind, Outside, Problem, SecretTarget};
 use crate::journal::{Made, RunRecord, StepOutcome};
 use crate::plan::{Op, Plan, StepId, rotate};
 use crate::run::progress::Phase;
+use crate::services::Services;
 use crate::services::github::GitHubWriter;
 use crate::services::http::{Written, host_of};
 
@@ -141,9 +142,15 @@ pub(super) fn set_since(
 /// True where a try sent at `sent` may have set a secret that GitHub says was set at `updated_at`.
 /// `ahead`: seconds that our clock is ahead of GitHub's. Both are known to the second only; GitHub
 /// is given two seconds to take a request.
-fn may_be_ours(sent: DateTime<Utc>, updated_at: DateTime<Utc>, ahead: i64) -> bool {
+pub(in crate::run) fn may_be_ours(sent: DateTime<Utc>, updated_at: DateTime<Utc>, ahead: i64) -> bool {
     let sent = sent - TimeDelta::seconds(ahead);
     (sent - TimeDelta::seconds(1)..=sent + TimeDelta::seconds(3)).contains(&updated_at)
+}
+
+/// Seconds that our clock is ahead of GitHub's.
+pub(in crate::run) fn seconds_ahead(services: &Services) -> i64 {
+    let host = host_of(&services.endpoints.github);
+    services.http.skews().get(&host).copied().unwrap_or_default()
 }
 
 /// Puts a sealed value in place and reads back what GitHub says of it then: `look` reads it,
@@ -166,10 +173,7 @@ where
     let Setting { name, owner, before } = secret;
     note(work, Phase::Looking, "looking at the secret");
     let (at_work, services) = (&*work, tools.services());
-    let ahead = || {
-        let host = host_of(&services.endpoints.github);
-        services.http.skews().get(&host).copied().unwrap_or_default()
-    };
+    let ahead = || seconds_ahead(services);
     // The last try, if there was one: of an earlier process, or of this one.
     let earlier = at_work.made.sent_at;
     let tried: Mutex<Option<DateTime<Utc>>> = Mutex::default();

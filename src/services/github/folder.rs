@@ -94,6 +94,7 @@ impl GitHub {
             .post(url)
             .header(AUTHORIZATION, bearer)
             .header("Accept", "application/json")
+            .header("X-GitHub-Api-Version", super::VERSION)
             .json(&body);
         let answer = self
             .http
