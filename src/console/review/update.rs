@@ -442,12 +442,19 @@ fn of_the_workspace(model: &Model, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
 
 /// Goes to the run that began, or shows why none did.
 pub fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>) -> Vec<Effect> {
-    match &mut model.screen {
-        Screen::Review(review) if review.starting == Some(id) => review.starting = None,
+    let signs_in = match &mut model.screen {
+        Screen::Review(review) if review.starting == Some(id) => {
+            review.starting = None;
+            review.kind() == super::Sort::SignIn
+        }
         _ => return Vec::new(),
-    }
+    };
     match result {
         Ok(run) => {
+            // Only a sign-in comes back to what it interrupted.
+            if !signs_in {
+                model.interrupted = None;
+            }
             model.screen = Screen::Run(Running::of(run));
             crate::console::panes::rebuild_activity(model);
             crate::console::update::read_runs(model)
