@@ -10,6 +10,7 @@ mod pane_states;
 mod plain;
 mod queue;
 mod random;
+mod resources;
 mod review;
 mod running;
 mod screens;

@@ -17,7 +17,7 @@ use crate::domain::charm::ChannelRow;
 use crate::domain::{Kind, Problem, ResourceRevision};
 use crate::plan::{Content, Plan};
 
-fn plan_of(model: &Model) -> Option<Plan> {
+pub(super) fn plan_of(model: &Model) -> Option<Plan> {
     match &model.screen {
         Screen::Review(review) => review.plan.clone(),
         _ => None,
@@ -29,7 +29,7 @@ fn can(model: &Model, id: ActionId) -> Availability {
 }
 
 /// A console on the charms pane, `down` rows below the first charm.
-fn on_charms(size: (u16, u16), down: usize) -> Model {
+pub(super) fn on_charms(size: (u16, u16), down: usize) -> Model {
     let mut model = console(size, false);
     press(&mut model, Key::Char('3'));
     for _ in 0..down {
@@ -251,20 +251,6 @@ fn a_release_ticks_channels_and_is_confirmed() {
         matches!(effects.as_slice(), [] | [Effect::Start { .. }]),
         "{effects:?}"
     );
-}
-
-#[test]
-fn a_resource_revision_is_released_with_the_charm_revision_of_the_channel() {
-    let mut model = on_charms((120, 40), 1);
-    press(&mut model, Key::Char('e'));
-    press(&mut model, Key::Char(' '));
-    press(&mut model, Key::Enter);
-    let command = plan_of(&model).unwrap().command;
-    assert!(
-        command.starts_with("windlass release finos-legend-engine-k8s --revision 50 --channel latest/edge"),
-        "{command}"
-    );
-    assert!(command.contains(" --resource engine-image:"), "{command}");
 }
 
 #[test]
@@ -596,16 +582,4 @@ fn charms_unfolded() {
     press(&mut model, Key::Down);
     press(&mut model, Key::Char(' '));
     insta::assert_snapshot!(screen(&model).0);
-}
-
-#[test]
-fn the_upload_dialog_shows_its_field_at_any_size() {
-    for size in [(40, 10), (50, 12), (80, 24)] {
-        let mut model = on_charms(size, 1);
-        press(&mut model, Key::Char('u'));
-        assert!(model.modal.is_some(), "{size:?}");
-        type_in(&mut model, "sesame");
-        let text = screen(&model).0;
-        assert!(text.contains("> sesame"), "{size:?}\n{text}");
-    }
 }
