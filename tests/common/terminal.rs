@@ -51,8 +51,6 @@ pub struct Terminal {
     writer: Box<dyn std::io::Write + Send>,
     output: Receiver<Vec<u8>>,
     raw: Vec<u8>,
-    /// True once a frame said that services are being looked at.
-    looked: bool,
 }
 
 impl Terminal {
@@ -104,7 +102,6 @@ impl Terminal {
             output,
             parser: vt100::Parser::new(size(rows), size(cols), 0),
             raw: Vec::new(),
-            looked: false,
         }
     }
 
@@ -116,7 +113,6 @@ impl Terminal {
             let (frame, more) = rest.split_at(end.map_or(rest.len(), |at| at + ENDS.len()));
             self.parser.process(frame);
             self.raw.extend(frame);
-            self.looked |= self.text().contains("looking");
             rest = more;
         }
     }
@@ -140,13 +136,13 @@ impl Terminal {
         true
     }
 
-    /// Reads until every service was looked at since the start.
+    /// Reads until what is shown was read since the start, and nothing of it is being read any more.
     #[track_caller]
     pub fn settle(&mut self) {
-        let settled = self.read("the end of the look", |this| {
-            // The narrowest header has no room for that word.
-            let narrow = this.parser.screen().size().1.get() < 60 && this.text().contains("just now");
-            (this.looked || narrow) && !this.text().contains("looking")
+        let settled = self.read("the end of the refresh", |this| {
+            let text = this.text();
+            let waiting = ["loading", "cached", "not asked yet"];
+            text.contains("just now") && !waiting.iter().any(|word| text.contains(word))
         });
         assert!(settled, "it has gone; the screen is\n{}", self.text());
     }
