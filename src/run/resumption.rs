@@ -137,9 +137,10 @@ fn changed_since(record: &RunRecord, step: &Step, ahead: i64) -> bool {
     let (Some(now), Some(then)) = (set_at(step), record.plan.step(&step.id).and_then(set_at)) else {
         return false;
     };
-    let sent = record.step(&step.id).and_then(|step| step.made.sent_at);
-    let ours = sent
-        .zip(now)
-        .is_some_and(|(sent, now)| may_be_ours(sent, now, ahead));
+    let made = record.step(&step.id).map(|step| &step.made);
+    let ours = made.is_some_and(|made| {
+        let explains = |sent| now.is_some_and(|now| may_be_ours(sent, now, ahead));
+        (made.updated_at.is_some() && made.updated_at == now) || made.sent_at.is_some_and(explains)
+    });
     step.skip_reason.is_none() && !ours && now != then
 }
