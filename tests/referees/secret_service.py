@@ -158,7 +158,7 @@ def refused(world, client, what, named):
     text = json.dumps(done.problem or {})
     missing = [word for word in (*named, "--passphrase-file", "--export") if word not in text]
     check(
-        done.code in (1, 4) and not missing and not asked,
+        done.code in (3, 4) and not missing and not asked,
         f"{what}: exit {done.code} before signing in, names the alternatives", f"{missing} {asked} {done.tail()}",
     )
 
