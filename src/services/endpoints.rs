@@ -100,7 +100,8 @@ impl Endpoints {
         )
     }
 
-    /// Every address, as one text: what a cache must not mix.
+    /// Every address, as one text: what a cache must not mix. Passwords in addresses are left out,
+    /// because it is written to disk.
     pub fn identity(&self) -> String {
         let named = [
             &self.charmhub,
@@ -109,13 +110,14 @@ impl Endpoints {
             &self.sso,
             &self.github,
         ];
-        let named = named.into_iter().map(Url::as_str);
-        let mirrors = self.mirrors.iter().map(|(name, url)| format!("{name}={url}"));
-        named
-            .map(str::to_owned)
-            .chain(mirrors)
-            .collect::<Vec<_>>()
-            .join(" ")
+        // Origin and path alone: neither user nor password, nor a query.
+        let plain = |url: &Url| format!("{}{}", url.origin().ascii_serialization(), url.path());
+        let named = named.into_iter().map(plain);
+        let mirrors = self
+            .mirrors
+            .iter()
+            .map(|(name, url)| format!("{name}={}", plain(url)));
+        named.chain(mirrors).collect::<Vec<_>>().join(" ")
     }
 
     /// Where the registry called `name` is spoken to.
@@ -169,6 +171,23 @@ mod tests {
             endpoints.registry("ghcr.io").unwrap().as_str(),
             "https://ghcr.io/"
         );
+    }
+
+    #[test]
+    fn the_identity_names_every_address_and_no_password() {
+        let of = |address: &str| {
+            let address = address.to_owned();
+            Endpoints::from_env(move |name| (name == "GITHUB_API_URL").then(|| address.clone()))
+                .unwrap()
+                .identity()
+        };
+        let with_password = of("http://user:sesame@127.0.0.1:9/api");
+        assert!(
+            with_password.contains("http://127.0.0.1:9/api"),
+            "{with_password}"
+        );
+        assert!(!with_password.contains("sesame") && !with_password.contains("user"));
+        assert_ne!(with_password, of("http://127.0.0.1:8/api"));
     }
 
     #[test]
