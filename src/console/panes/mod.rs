@@ -241,17 +241,24 @@ pub fn rebuild(model: &mut Model) {
     let rows = releases::rows(workspace, &snapshot, model.warm);
     let preferred = releases::preferred(&rows);
     model.panes.releases.replace(rows, preferred);
+    // Rows arrive charm by charm: until a row was chosen, the first one is selected.
     let rows = channels::rows(workspace, &snapshot, model.warm);
-    model.panes.channels.replace(rows, None);
+    let first = first_key(&rows);
+    model.panes.channels.replace(rows, first);
     let rows = charms::rows(workspace, &snapshot, &model.panes.unfolded, model.warm);
-    model.panes.charms.replace(rows, None);
+    let first = first_key(&rows);
+    model.panes.charms.replace(rows, first);
     let rows = credentials::rows(workspace, &snapshot, model.now);
-    let first = rows.first().map(|row| row.key().to_owned());
+    let first = first_key(&rows);
     model.panes.axis = credentials::axis(&rows, model.now);
     model.panes.credentials.replace(rows, first);
     measure(model);
     rebuild_activity(model);
     rebuild_rhythm(model);
+}
+
+fn first_key<R: Keyed>(rows: &[R]) -> Option<String> {
+    rows.first().map(|row| row.key().to_owned())
 }
 
 /// Takes the columns that the rows need anew.

@@ -188,7 +188,8 @@ pub fn note(model: &Model, pane: PaneId) -> Option<(String, Tone)> {
     let short = age.trim_end_matches(" ago");
     let old = model.now - at > wake::stale_after(model);
     // What is being looked at anew is not called stale: it says where it is from meanwhile.
-    let from_cache = loading.is_some() && model.refresh.answered_at.is_none();
+    let is_older = model.refresh.started_at.is_none_or(|started| at < started);
+    let from_cache = loading.is_some() && model.refresh.answered_at.is_none() && is_older;
     let (mut text, tone) = match sources.problem {
         Some(_) => (format!("stale {short}"), Tone::Warn),
         None if from_cache => (format!("cached {age}"), Tone::Dim),

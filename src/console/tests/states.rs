@@ -87,10 +87,12 @@ fn each_pane_fills_as_its_source_arrives_and_the_others_say_how_long_they_take()
         let id = model.refresh.in_flight.unwrap();
         update(&mut model, Msg::RefreshStarted(id, now()));
         press(&mut model, Key::Char('2'));
-        for (charm, facts) in &known.charms {
+        for (charm, facts) in known.charms.iter().rev() {
             let facts = SourceUpdate::Charm(charm.clone(), Box::new(facts.clone()));
             update(&mut model, Msg::SourceRead(id, now(), Box::new(facts)));
         }
+        // In whatever order they arrive, the first row is selected until another one is chosen.
+        assert_eq!((model.panes.channels.index(), model.panes.charms.index()), (0, 0));
         for source in [Source::Charms, Source::Channels] {
             let complete = SourceUpdate::Complete(source);
             update(&mut model, Msg::SourceRead(id, now(), Box::new(complete)));
