@@ -310,10 +310,13 @@ def sockets(world):
     """An engine that this user may not ask."""
     name = sha256(b"forbidden")
     with as_nobody(world) as ask:
-        for what, source in (("--image", ("--image", name)), ("--from docker-daemon:", ("--from", f"docker-daemon:{name}"))):
+        # Looked for in several places, it is found nowhere; asked for in this engine, it is refused.
+        for what, source, code in (
+            ("--image", ("--image", name), 1), ("--from docker-daemon:", ("--from", f"docker-daemon:{name}"), 3),
+        ):
             mark = world.mark()
             answer = ask("upload-resource", *STUDIO, *source, "--yes", "--json")
-            judge(world, f"a socket without permission, {what}", answer, (1, 3, 4, 6), ["permission", "engine.sock"], mark)
+            judge(world, f"a socket without permission, {what}", answer, (code,), ["permission", "engine.sock"], mark)
         # The same user may do all the rest.
         answer = ask("resolve", "finos/legend-studio:13.16.0", "--json")
         check(answer.code == 0, "the same user without the engine: resolve works", answer.tail())
