@@ -153,7 +153,15 @@ fn salvage(from: &Path, to: &Connection) -> Saved {
          DELETE FROM earlier_change WHERE run NOT IN (SELECT id FROM run);",
     ));
     drop(touched::fill(to));
-    drop(to.execute_batch("COMMIT"));
+    if let Err(error) = to.execute_batch("COMMIT") {
+        // Nothing of it was kept, on a full disk for one: the damaged file still has it.
+        let why = Outside::capped(error.to_string(), 200);
+        for (table, rows) in &mut saved {
+            *rows = 0;
+            damaged.push((*table, why.clone()));
+        }
+        drop(to.execute_batch("ROLLBACK"));
+    }
     drop(to.pragma_update(None, "foreign_keys", true));
     (saved, damaged)
 }
