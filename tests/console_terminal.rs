@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::{Terminal, demo, given_back};
+use common::{Terminal, demo, demo_with, given_back};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
@@ -84,6 +84,23 @@ fn a_rotation_key_by_key_from_plan_to_proof() {
     assert_eq!(code, 0);
     given_back(&raw);
     assert!(!raw.contains("wrong-password"), "a password was shown");
+}
+
+#[test]
+fn a_tmux_that_hangs_is_given_up_after_a_second() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let tmux = folder.path().join("tmux");
+    std::fs::write(&tmux, "#!/bin/sh\nexec sleep 600\n").unwrap();
+    std::fs::set_permissions(&tmux, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", folder.path().display());
+    let variables = [("PATH", path.as_str()), ("TMUX", "/nonexistent/tmux,1,0")];
+    let mut terminal = demo_with(folder.path(), (24, 120), &[], &variables);
+    terminal.see("2 new");
+    terminal.press("y");
+    terminal.see("tmux did not copy: no answer within 1 s");
+    terminal.quit();
 }
 
 /// What the terminal sends of the mouse: press (`M`) or release (`m`) of a button at a cell.

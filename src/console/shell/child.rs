@@ -154,20 +154,11 @@ async fn attend(mut borrower: Borrower, text: Option<String>) -> io::Result<Exit
         }));
     }
     let (sender, ended) = tokio::sync::oneshot::channel();
-    let Some(pid) = borrower.0.as_ref().map(Child::id) else {
+    let Some(child) = &borrower.0 else {
         return Err(io::ErrorKind::NotFound.into());
     };
-    // Waited for elsewhere, so that a signal to windlass is heard meanwhile.
-    std::thread::spawn(move || {
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while let Some(pid) = pid {
-            // Only seen, not taken: its number stays its own until it is waited for below.
-            match waitid(WaitId::Pid(pid), options) {
-                Err(rustix::io::Errno::INTR) => {}
-                _ => break,
-            }
-        }
+    // Waited for on another thread, so that a signal to windlass is handled meanwhile.
+    when_ended(child, move || {
         if sender.send(()).is_err() {
             tracing::trace!("nobody waits for the child any more");
         }
@@ -177,6 +168,22 @@ async fn attend(mut borrower: Borrower, text: Option<String>) -> io::Result<Exit
         Some(mut child) => child.wait(),
         None => Err(io::ErrorKind::NotFound.into()),
     }
+}
+
+/// Calls `then` on another thread once `child` has ended. Its status is left for `wait`.
+pub fn when_ended(child: &Child, then: impl FnOnce() + Send + 'static) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    std::thread::spawn(move || {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Some(pid) = pid {
+            // Only seen, not reaped: its number stays its own until it is waited for.
+            match waitid(WaitId::Pid(pid), options) {
+                Err(rustix::io::Errno::INTR) => {}
+                _ => break,
+            }
+        }
+        then();
+    });
 }
 
 /// What went wrong and why, in one line.

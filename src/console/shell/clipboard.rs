@@ -1,8 +1,9 @@
 //! Copies text to the clipboard: through tmux where windlass runs in it, else by asking the terminal
 //! (OSC 52), which works over ssh too. A terminal does not answer, so only tmux can confirm a copy.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -63,20 +64,52 @@ fn wrapped_for_screen(sequence: &str) -> Vec<u8> {
 /// What a remote tmux needs to hand a copy on.
 pub const REMOTE_TMUX: &str = "asked the terminal to copy; tmux needs 'set -g set-clipboard on' for it";
 
-/// Puts `text` into tmux's own buffer and the clipboard of its terminal; returns what to tell the
-/// operator, or why it failed.
+/// The program that is asked inside tmux.
+pub const TMUX: &[&str] = &["tmux"];
+
+/// Longest wait for tmux, both tries together.
+pub const TMUX_LIMIT: Duration = Duration::from_secs(1);
+
+/// Puts `text` into tmux's own buffer and the clipboard of its terminal; returns what to show the
+/// operator, or why it failed. Blocks up to `limit`; a `tmux` that takes longer is killed.
 ///
 /// `-w` is known since tmux 3.2; an older one gets the text into its buffer only.
-pub fn copy_to_tmux(text: &str) -> Result<&'static str, String> {
-    if load_buffer(&["load-buffer", "-w", "-"], text).is_ok() {
-        return Ok("copied to tmux and asked its terminal to copy: prefix ] pastes it");
+pub fn copy_to_tmux(tmux: &[&str], text: &str, limit: Duration) -> Result<&'static str, String> {
+    let end = Instant::now() + limit;
+    match load_buffer(tmux, &["load-buffer", "-w", "-"], text, end) {
+        Ok(()) => return Ok("copied to tmux and asked its terminal to copy: prefix ] pastes it"),
+        Err(LoadError::NoAnswer) => return Err(no_answer(limit)),
+        Err(LoadError::Failed(_)) => {}
     }
-    load_buffer(&["load-buffer", "-"], text).map(|()| "copied to tmux: prefix ] pastes it")
+    match load_buffer(tmux, &["load-buffer", "-"], text, end) {
+        Ok(()) => Ok("copied to tmux: prefix ] pastes it"),
+        Err(LoadError::NoAnswer) => Err(no_answer(limit)),
+        Err(LoadError::Failed(why)) => {
+            Err(format!("tmux did not copy: {}", Outside::capped(why.trim(), 120)))
+        }
+    }
 }
 
-fn load_buffer(arguments: &[&str], text: &str) -> Result<(), String> {
-    let failed = |why: String| format!("tmux did not copy: {}", Outside::capped(why.trim(), 120));
-    let mut child = Command::new("tmux")
+/// Why tmux did not take a text.
+enum LoadError {
+    NoAnswer,
+    Failed(String),
+}
+
+impl From<std::io::Error> for LoadError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+fn no_answer(limit: Duration) -> String {
+    format!("tmux did not copy: no answer within {} s", limit.as_secs_f64())
+}
+
+fn load_buffer(tmux: &[&str], arguments: &[&str], text: &str, end: Instant) -> Result<(), LoadError> {
+    let (program, own) = tmux.split_first().unwrap_or((&"tmux", &[]));
+    let mut child = Command::new(program)
+        .args(own)
         .args(arguments)
         .env_clear()
         .envs(super::child::inherited())
@@ -84,19 +117,36 @@ fn load_buffer(arguments: &[&str], text: &str) -> Result<(), String> {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(error.to_string()))?;
-    let written = child
-        .stdin
-        .take()
-        .map_or(Ok(()), |mut input| input.write_all(text.as_bytes()));
-    let output = child
-        .wait_with_output()
-        .map_err(|error| failed(error.to_string()))?;
-    if output.status.success() {
-        written.map_err(|error| failed(error.to_string()))
+        .spawn()?;
+    let (input, errors) = (child.stdin.take(), child.stderr.take());
+    let (sender, answer) = std::sync::mpsc::channel();
+    let text = text.to_owned();
+    // Both pipes close when the child ends or is killed.
+    std::thread::spawn(move || {
+        let written = input.map_or(Ok(()), |mut input| input.write_all(text.as_bytes()));
+        let mut said = String::new();
+        if let Some(errors) = errors {
+            drop(errors.take(1000).read_to_string(&mut said));
+        }
+        // The receiver is gone after the time limit.
+        drop(sender.send((written, said)));
+    });
+    let (ending, ended) = std::sync::mpsc::channel();
+    super::child::when_ended(&child, move || ending.send(()).unwrap_or_default());
+    let remaining = || end.saturating_duration_since(Instant::now());
+    if ended.recv_timeout(remaining()).is_err() {
+        child.kill()?;
+        child.wait()?;
+        return Err(LoadError::NoAnswer);
+    }
+    let status = child.wait()?;
+    let (written, said) = answer
+        .recv_timeout(remaining())
+        .unwrap_or_else(|_| (Ok(()), String::new()));
+    if status.success() {
+        written.map_err(LoadError::from)
     } else {
-        Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()))
+        Err(LoadError::Failed(said))
     }
 }
 
@@ -116,6 +166,39 @@ mod tests {
             .split(|byte| *byte == b'\\')
             .filter(|chunk| !chunk.is_empty());
         assert!(chunks.clone().count() > 5 && chunks.into_iter().all(|chunk| chunk.len() < 768));
+    }
+
+    /// A `tmux` that is this shell script.
+    const fn script(text: &str) -> [&str; 3] {
+        ["sh", "-c", text]
+    }
+
+    #[test]
+    fn a_tmux_that_hangs_is_given_up() {
+        let limit = Duration::from_millis(200);
+        // More than a pipe holds: nothing reads it.
+        let text = "x".repeat(1 << 20);
+        for hangs in ["exec sleep 600", "exec 2>&-; exec sleep 600"] {
+            let begun = Instant::now();
+            let why = copy_to_tmux(&script(hangs), &text, limit).unwrap_err();
+            assert_eq!(why, "tmux did not copy: no answer within 0.2 s");
+            assert!(begun.elapsed() < Duration::from_secs(60));
+        }
+    }
+
+    #[test]
+    fn tmux_is_asked_again_without_what_it_does_not_know() {
+        let limit = Duration::from_secs(60);
+        let copied = copy_to_tmux(&script("cat >/dev/null"), "text", limit).unwrap();
+        assert!(copied.contains("asked its terminal"), "{copied}");
+        // The arguments of `sh -c` count from $0.
+        let old = "cat >/dev/null; [ \"$1\" = - ] || { echo unknown option >&2; exit 1; }";
+        let copied = copy_to_tmux(&script(old), "text", limit).unwrap();
+        assert!(!copied.contains("asked"), "{copied}");
+        let none = "echo no server running >&2; exit 1";
+        let why = copy_to_tmux(&script(none), "text", limit).unwrap_err();
+        assert_eq!(why, "tmux did not copy: no server running");
+        assert!(copy_to_tmux(&["/nonexistent/tmux"], "text", limit).is_err());
     }
 
     #[test]

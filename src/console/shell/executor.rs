@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::clipboard;
 use crate::console::Msg;
 use crate::console::effect::{Effect, RequestId};
 use crate::console::given::{Discharge, Entered, Given, Proof};
@@ -39,6 +40,8 @@ pub struct Executor {
     session: Session,
     sender: mpsc::Sender<Msg>,
     stops: Stops,
+    /// Held while a text is copied to tmux.
+    copies: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Executor {
@@ -48,6 +51,7 @@ impl Executor {
             session,
             sender,
             stops: Stops::default(),
+            copies: Arc::default(),
         }
     }
 
@@ -138,6 +142,24 @@ impl Executor {
             | Effect::Notify(_)
             | Effect::Quit => {}
         }
+    }
+
+    /// Has tmux take `text`, one text after the other, and reports how that went.
+    pub fn copy_to_tmux(&self, text: String) {
+        let copies = self.copies.clone();
+        self.spawn(async move {
+            let turn = copies.lock_owned().await;
+            let copied = tokio::task::spawn_blocking(move || {
+                clipboard::copy_to_tmux(clipboard::TMUX, &text, clipboard::TMUX_LIMIT)
+            });
+            let copied = copied.await;
+            drop(turn);
+            match copied {
+                Ok(Ok(said)) => Msg::Said(said.to_owned()),
+                Ok(Err(why)) => Msg::Refused(why),
+                Err(error) => Msg::Broken(broken(&error)),
+            }
+        });
     }
 
     /// Sends the message that `work` ends in; a panic in it becomes a message too.

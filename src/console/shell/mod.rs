@@ -365,10 +365,7 @@ impl Console {
     fn copy(&mut self, screen: &mut Screen, text: &str) -> io::Result<()> {
         let route = clipboard::route(capabilities::variable);
         match route {
-            Route::Tmux => match clipboard::copy_to_tmux(text) {
-                Ok(said) => self.model.say(said.to_owned()),
-                Err(why) => self.model.refuse(why),
-            },
+            Route::Tmux => self.executor.copy_to_tmux(text.to_owned()),
             Route::RemoteTmux => {
                 screen.write(&clipboard::sequence(route, text))?;
                 self.model.say(clipboard::REMOTE_TMUX.to_owned());
