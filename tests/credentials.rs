@@ -629,3 +629,32 @@ async fn one_secret_that_cannot_be_set_can_be_left_out() {
         .with(2);
     world.stop().await;
 }
+
+/// What a store gave out once, valid until 2026-11-21 22:48:43 UTC.
+const ENDED: &str = "QWdFUFlYQnBMbU5vWVhKdGFIVmlMbWx2QWlaemRHOXlaUzAxTlRoa016TmlaRFl5TnpZME5tSmlPVGxsWTJVNE1XVmtNR0kzTVRZM01RQUNMSFJwYldVdFltVm1iM0psSURJd01qWXRNVEV0TWpGVU1qSTZORGc2TkRNdU9Ea3lOREkwS3pBd09qQXdBQUFHSU84Z1E2djF5UkhUeEV1dzlPVUtIenl0NjRpenRuTzhrRmxmVW8xbkpBU3c=";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_token_shows_the_expiry_that_it_names_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path()).await;
+    let mut client = Client::new(&world, dir.path());
+    client
+        .variables
+        .insert("CHARMCRAFT_AUTH".to_owned(), ENDED.to_owned());
+    let shown = client.run(&["credentials", "--json"]).json();
+    let own = &shown["credentials"][0];
+    assert_eq!(own["kind"], "charmhub");
+    assert_eq!(own["expires_at"], "2026-11-21T22:48:43.892424Z");
+    assert_eq!(own["expires_from"], "caveat");
+    assert_eq!(own["problems"][0], EXPIRED);
+    let text = client.run(&["credentials"]).out;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("Charmhub token"))
+        .unwrap();
+    assert!(
+        line.contains("2026-11-21 22:48 UTC") && line.contains("caveat"),
+        "{line}"
+    );
+    assert!(line.contains("CHARMCRAFT_AUTH"), "{line}");
+}

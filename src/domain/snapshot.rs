@@ -202,6 +202,9 @@ pub struct Snapshot {
     pub missing: Vec<MissingBytes>,
     /// The store credential.
     pub credential: Observed<CredentialFacts>,
+    /// What the store's credential says of itself, where the store did not answer with more.
+    #[serde(default)]
+    pub store_token: Option<CredentialFacts>,
     /// The GitHub credential.
     pub github: Observed<CredentialFacts>,
     /// A value that somebody brought to be put into secrets, as its service describes it.
@@ -288,6 +291,7 @@ impl Snapshot {
     /// Drops what the store told one credential.
     pub fn forget_store_credential(&mut self) {
         self.credential = Observed::default();
+        self.store_token = None;
         self.sessions = Observed::default();
         self.orphans.clear();
         self.charms.clear();

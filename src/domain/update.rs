@@ -63,7 +63,12 @@ pub enum SourceUpdate {
     /// The bundle's repository.
     Bundle(Box<Observed<BundleFacts>>),
     /// The store's credential.
-    StoreAccount(Observed<CredentialFacts>),
+    StoreAccount {
+        /// What the store answered.
+        seen: Observed<CredentialFacts>,
+        /// What the token says of itself, where the store did not answer with more.
+        token: Option<Box<CredentialFacts>>,
+    },
     /// GitHub's credential.
     GitHubAccount(Observed<CredentialFacts>),
     /// What GitHub leaves out of its lists for this token.
@@ -103,7 +108,10 @@ impl Snapshot {
             SourceUpdate::Markers(seen) => self.markers.refresh(seen),
             SourceUpdate::Holds(seen) => self.holds.refresh(seen),
             SourceUpdate::Bundle(seen) => self.bundle.refresh(*seen),
-            SourceUpdate::StoreAccount(seen) => self.credential.refresh(seen),
+            SourceUpdate::StoreAccount { seen, token } => {
+                self.credential.refresh(seen);
+                self.store_token = token.map(|token| *token);
+            }
             SourceUpdate::GitHubAccount(seen) => self.github.refresh(seen),
             SourceUpdate::GitHubRemarks(remarks) => {
                 if let Some(facts) = &mut self.github.value {

@@ -88,7 +88,7 @@ impl Observer {
             sources::public_side(self, &charms),
         );
         gathering.change(|snapshot| self.date(snapshot));
-        gathering.take(SourceUpdate::StoreAccount(credential));
+        gathering.take(credential);
         gathering.take(SourceUpdate::Charm(charm.clone(), Box::new(facts)));
         for (charm, rows) in served.rows {
             gathering.take(SourceUpdate::Channels(charm, rows));

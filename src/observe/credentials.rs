@@ -137,7 +137,7 @@ impl Observer {
     }
 
     async fn read_credentials(&self, gathering: &Gathering<'_>, targets: &Targets, detail: Detail) {
-        let store = async { gathering.take(SourceUpdate::StoreAccount(sources::credential(self).await)) };
+        let store = async { gathering.take(sources::credential(self).await) };
         let github = async { gathering.take(SourceUpdate::GitHubAccount(sources::github(self).await)) };
         let remarks = async {
             let remarks = self.services.github.left_out().await;

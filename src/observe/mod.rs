@@ -323,7 +323,7 @@ impl Observer {
     async fn read_accounts(&self, scope: &Scope<'_>, gathering: &Gathering<'_>) {
         let store = async {
             if scope.view.reads(Source::StoreAccount) {
-                gathering.take(SourceUpdate::StoreAccount(sources::credential(self).await));
+                gathering.take(sources::credential(self).await);
                 gathering.complete(Source::StoreAccount);
             }
         };

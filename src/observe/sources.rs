@@ -36,10 +36,21 @@ pub async fn markers(observer: &Observer) -> Observed<BTreeSet<ReleaseName>> {
     }
 }
 
-/// The store's credential.
-pub async fn credential(observer: &Observer) -> Observed<CredentialFacts> {
-    let ask = async { observer.services.publisher().await?.whoami().await };
-    observed(ask.await)
+/// The store's credential; where the store does not answer with more, what can be read from the
+/// token itself.
+pub async fn credential(observer: &Observer) -> SourceUpdate {
+    let (answer, token) = match observer.services.publisher().await {
+        Ok(publisher) => {
+            let answer = publisher.whoami().await;
+            let token = answer.is_err().then(|| Box::new(publisher.token_facts()));
+            (answer, token)
+        }
+        Err(problem) => (Err(problem), None),
+    };
+    SourceUpdate::StoreAccount {
+        seen: observed(answer),
+        token,
+    }
 }
 
 /// GitHub's credential.

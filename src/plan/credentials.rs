@@ -17,6 +17,7 @@ use crate::domain::credential::{CredentialFacts, ExpiryFrom};
 use crate::domain::secret::LineageRecord;
 use crate::domain::snapshot::Standing;
 use crate::domain::{Kind, Observed, Outside, Problem, SecretTarget, SessionId, Snapshot};
+use status::revoked_at;
 pub use status::{SecretLocation, SecretStatus, lineage, status};
 
 /// How close the expiry is. Ordered: later is worse.
@@ -92,8 +93,27 @@ impl Credential {
 /// tokens that secrets may hold, registry logins.
 pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>) -> Vec<Credential> {
     let mut all = Vec::new();
-    all.extend(own(&snapshot.credential, "Charmhub token", "charmhub", now));
-    all.extend(own(&snapshot.github, "GitHub token", "github", now));
+    let store = own(snapshot, &snapshot.credential, now, || {
+        let facts = snapshot.store_token.clone();
+        dated(
+            snapshot,
+            facts.unwrap_or_else(|| bare_facts("Charmhub token".into(), "charmhub", Outside::default())),
+        )
+    });
+    all.extend(store);
+    all.extend(own(snapshot, &snapshot.github, now, || {
+        let bare = |source| bare_facts("GitHub token".into(), "github", source);
+        // It comes from the environment: it is the one that was read before.
+        match &snapshot.github.value {
+            Some(known) => CredentialFacts {
+                account: known.account.clone(),
+                expires_at: known.expires_at,
+                expires_from: known.expires_from,
+                ..bare(known.source.clone())
+            },
+            None => bare(Outside::default()),
+        }
+    }));
     let targets: Vec<(SecretTarget, SecretStatus)> = targets(workspace, snapshot)
         .into_iter()
         .map(|target| {
@@ -109,18 +129,50 @@ pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
     all
 }
 
-fn own(seen: &Observed<CredentialFacts>, name: &str, kind: &str, now: DateTime<Utc>) -> Option<Credential> {
+/// A credential that windlass uses. `otherwise`: what is known of one that the service refuses, or
+/// about which it was never asked with success.
+fn own(
+    snapshot: &Snapshot,
+    seen: &Observed<CredentialFacts>,
+    now: DateTime<Utc>,
+    otherwise: impl FnOnce() -> CredentialFacts,
+) -> Option<Credential> {
     // What was seen of it once says nothing of one that is refused now: it may be another.
     let now_it_is = seen.problem.as_ref().map(|problem| problem.kind);
     let refused = now_it_is == Some(Kind::Credentials);
-    let judged = |facts| judged(facts, CredentialRole::Own, None, seen.problem.as_ref(), now);
+    let judged = |facts: CredentialFacts| {
+        let session = facts.session.as_ref();
+        let revoked = session.and_then(|session| revoked_at(snapshot, session));
+        judged(facts, CredentialRole::Own, revoked, seen.problem.as_ref(), now)
+    };
     match (&seen.value, seen.standing()) {
         // Nor of one that is not set any more.
         _ if now_it_is == Some(Kind::NotFound) => None,
         (Some(facts), _) if !refused => Some(judged(facts.clone())),
         (None, Standing::NotAsked | Standing::Absent) => None,
-        _ => Some(judged(bare_facts(name.into(), kind, Outside::default()))),
+        _ => Some(judged(otherwise())),
     }
+}
+
+/// `facts` of a store token with the expiry that the store's list of sessions or the journal gives
+/// for its session, where the token itself names none.
+fn dated(snapshot: &Snapshot, mut facts: CredentialFacts) -> CredentialFacts {
+    let Some(session) = facts.session.as_ref().filter(|_| facts.expires_at.is_none()) else {
+        return facts;
+    };
+    let listed = status::listed(snapshot, session).and_then(|listed| listed.until);
+    let recorded = || {
+        let mut records = snapshot.lineage.iter();
+        records
+            .rfind(|record| record.session.as_ref() == Some(session))?
+            .expires_at
+    };
+    if let Some(end) = listed {
+        (facts.expires_at, facts.expires_from) = (Some(end), ExpiryFrom::Service);
+    } else if let Some(end) = recorded() {
+        (facts.expires_at, facts.expires_from) = (Some(end), ExpiryFrom::Ledger);
+    }
+    facts
 }
 
 /// Facts of a credential of which nothing else is known.

@@ -181,3 +181,63 @@ fn a_possible_token_says_how_many_secrets_may_hold_it_and_when_it_expires() {
         "{problems:?}"
     );
 }
+
+/// The credential of this windlass, with the store refusing it.
+fn refused_token(change: impl FnOnce(&mut Snapshot)) -> Credential {
+    let mut snapshot = situations().swap_remove(0).snapshot;
+    snapshot.credential = Observed::failed(Problem::new(Kind::Credentials, "refused"));
+    let mut token = bare_facts("Charmhub token".into(), "charmhub", "CHARMCRAFT_AUTH".into());
+    token.session = Some(SessionId::new("mine"));
+    snapshot.store_token = Some(token);
+    change(&mut snapshot);
+    credentials(&workspace(), &snapshot, now()).swap_remove(0)
+}
+
+#[test]
+fn a_refused_token_shows_the_expiry_that_is_known() {
+    let expiry = |one: &Credential| (one.facts.expires_at, one.facts.expires_from);
+    let unknown = refused_token(|_| {});
+    assert_eq!(expiry(&unknown), (None, ExpiryFrom::Unknown));
+    assert_eq!(unknown.facts.source.as_str(), "CHARMCRAFT_AUTH");
+
+    let of_caveat = refused_token(|snapshot| {
+        let token = snapshot.store_token.as_mut().unwrap();
+        (token.expires_at, token.expires_from) = (Some(day(-3)), ExpiryFrom::Caveat);
+    });
+    assert_eq!(expiry(&of_caveat), (Some(day(-3)), ExpiryFrom::Caveat));
+    assert_eq!(of_caveat.alarm(now()), Alarm::Over);
+
+    let recorded = refused_token(|snapshot| {
+        snapshot.lineage[0].session = Some(SessionId::new("mine"));
+        snapshot.lineage[0].expires_at = Some(day(40));
+        snapshot.revocations = vec![crate::domain::secret::Revocation {
+            session: SessionId::new("mine"),
+            at: day(-1),
+        }];
+    });
+    assert_eq!(expiry(&recorded), (Some(day(40)), ExpiryFrom::Ledger));
+    assert_eq!(recorded.alarm(now()), Alarm::Revoked);
+
+    let listed = refused_token(|snapshot| {
+        let mut session = snapshot.sessions.value.as_ref().unwrap()[0].clone();
+        session.id = SessionId::new("mine");
+        session.until = Some(day(-2));
+        snapshot.sessions.value.as_mut().unwrap().push(session);
+    });
+    assert_eq!(expiry(&listed), (Some(day(-2)), ExpiryFrom::Service));
+}
+
+#[test]
+fn a_refused_github_token_keeps_the_expiry_that_github_gave_for_it() {
+    let mut snapshot = situations().swap_remove(0).snapshot;
+    snapshot.github.value.as_mut().unwrap().expires_at = Some(day(-1));
+    snapshot.github.problem = Some(Problem::new(Kind::Credentials, "refused"));
+    let found = credentials(&workspace(), &snapshot, now());
+    let token = found
+        .iter()
+        .find(|one| one.facts.kind.as_str() == "github")
+        .unwrap();
+    assert_eq!(token.facts.expires_at, Some(day(-1)));
+    assert!(token.facts.scopes.is_empty());
+    assert_eq!(token.problems[1].as_str(), "it has expired");
+}

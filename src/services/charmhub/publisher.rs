@@ -73,37 +73,48 @@ impl Publisher {
         let who: wire::Whoami = self
             .read(&["v1", "tokens", "whoami"], "asking whose credential it is")
             .await?;
-        let caveats = self.token.caveats();
-        let (mut expires_at, mut expires_from) = (caveats.expires_at, ExpiryFrom::Caveat);
-        if expires_at.is_none() {
-            expires_at = match &caveats.session_id {
-                Some(session) => self.listed_end(session).await,
-                None => None,
-            };
-            expires_from = if expires_at.is_some() {
-                ExpiryFrom::Service
-            } else {
-                ExpiryFrom::Unknown
-            };
+        let mut facts = self.token_facts();
+        if let (None, Some(session)) = (facts.expires_at, &facts.session) {
+            facts.expires_at = self.listed_end(session.as_str()).await;
+            if facts.expires_at.is_some() {
+                facts.expires_from = ExpiryFrom::Service;
+            }
         }
         Ok(CredentialFacts {
-            name: Outside::new("Charmhub token"),
-            kind: Outside::new("charmhub"),
-            source: self.token.source().clone(),
             account: who
                 .account
                 .username
                 .or(who.account.email)
                 .or(who.account.display_name),
-            expires_at,
-            expires_from,
             scopes: who.permissions.unwrap_or_default(),
             packages: who.packages,
             channels: who.channels,
+            ..facts
+        })
+    }
+
+    /// What can be read from the token without the store: where it came from, its expiry and
+    /// session. Only the store knows the rest.
+    pub fn token_facts(&self) -> CredentialFacts {
+        let caveats = self.token.caveats();
+        CredentialFacts {
+            name: Outside::new("Charmhub token"),
+            kind: Outside::new("charmhub"),
+            source: self.token.source().clone(),
+            account: None,
+            expires_at: caveats.expires_at,
+            expires_from: if caveats.expires_at.is_some() {
+                ExpiryFrom::Caveat
+            } else {
+                ExpiryFrom::Unknown
+            },
+            scopes: Vec::new(),
+            packages: None,
+            channels: None,
             session: caveats.session_id.as_deref().map(crate::domain::SessionId::new),
             remarks: Vec::new(),
             rewrite: self.token.rewrite().map(Outside::new),
-        })
+        }
     }
 
     /// A store that does not list tokens leaves the end unknown; that is no reason to fail.
