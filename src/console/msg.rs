@@ -225,6 +225,8 @@ pub enum ReviewMsg {
     KeepRevision,
     /// Also end the former sessions, or leave them.
     RevokeFormer,
+    /// Leave out the secrets that are refused, or put back those that were left out.
+    LeaveOutSecrets,
     /// Keep the token elsewhere.
     KeepElsewhere,
     /// Leave out what is written to the bundle and its repository, or take it in.

@@ -11,7 +11,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-pub use targets::token;
+pub use targets::{refused, token};
 
 use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};

@@ -306,6 +306,16 @@ pub(super) fn orphan(model: &Model) -> Availability {
     })
 }
 
+pub(super) fn secrets_out(model: &Model) -> Availability {
+    of_review(model, |review| {
+        if review::refused_secrets(model, review).is_empty() && review::left_out_secrets(review).is_empty() {
+            Hidden
+        } else {
+            may_change(review)
+        }
+    })
+}
+
 pub(super) fn keep_elsewhere(model: &Model) -> Availability {
     if model.setting.demo {
         return Disabled("the demo world leaves your keyring alone");

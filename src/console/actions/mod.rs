@@ -99,6 +99,7 @@ pub enum ActionId {
     RotateConfirm,
     RotateFormer,
     RotateOrphan,
+    RotateWithout,
     SignInConfirm,
     SignInKeep,
     RevokeConfirm,

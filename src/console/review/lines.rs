@@ -4,9 +4,9 @@
 //! Must not cut: the view does, at the width that it has.
 
 use super::outline::{Entry, Page, ReviewLine, index};
-use super::{Review, Sort, sections, seen, steps};
+use super::{Review, Sort, left_out_secrets, refused_secrets, sections, seen, steps};
 use crate::console::Model;
-use crate::console::actions::{ActionId, Keymap};
+use crate::console::actions::ActionId;
 use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
@@ -57,11 +57,7 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
             }
         }
         page.blank();
-        page.text(
-            1,
-            &remedies(&model.setting.keymap, problem, review.kind()),
-            Tone::Plain,
-        );
+        page.text(1, &remedies(model, review, problem), Tone::Plain);
     }
     // What is left out stands in a part of its own.
     let warnings: Vec<&Outside> = review
@@ -81,6 +77,14 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
         for text in &plan.left_out {
             let glyph = page.look.glyph(Glyph::Nothing);
             page.item(3, glyph, text.as_str(), Tone::Plain);
+        }
+        if !left_out_secrets(review).is_empty() {
+            let keymap = &model.setting.keymap;
+            page.text(
+                3,
+                &keymap.hint(ActionId::RotateWithout, "puts them back"),
+                Tone::Dim,
+            );
         }
     }
     if review.publish().is_some() {
@@ -104,7 +108,8 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
     page
 }
 
-fn remedies(keymap: &Keymap, problem: &Problem, sort: Sort) -> String {
+fn remedies(model: &Model, review: &Review, problem: &Problem) -> String {
+    let (keymap, sort) = (&model.setting.keymap, review.kind());
     let text = problem
         .hints
         .iter()
@@ -114,6 +119,9 @@ fn remedies(keymap: &Keymap, problem: &Problem, sort: Sort) -> String {
     let mut keys = Vec::new();
     if sort == Sort::Rollback && text.contains("--over") {
         keys.push(keymap.hint(ActionId::RollBackOver, "goes over what was changed since"));
+    }
+    if !refused_secrets(model, review).is_empty() {
+        keys.push(keymap.hint(ActionId::RotateWithout, "leaves out what is refused"));
     }
     // Of the others only a publish can be changed here.
     let text = if sort == Sort::Publish {

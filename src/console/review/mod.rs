@@ -18,6 +18,8 @@ pub use lines::{Outline, outline};
 pub use outline::{Entry, Folds, ReviewLine};
 pub use update::{open, open_over, plan_again, planned, replace_image, started, update, usual_scope};
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use super::Model;
@@ -25,8 +27,8 @@ use super::effect::RequestId;
 use super::listing::window;
 use super::model::Screen;
 use crate::config::Workspace;
-use crate::domain::{CharmName, Outside, Problem, SessionId, Snapshot};
-use crate::plan::{Intent, Plan, PublishIntent, Revoked};
+use crate::domain::{CharmName, Outside, Problem, SecretTarget, SessionId, Snapshot};
+use crate::plan::{Intent, Plan, PublishIntent, Revoked, rotate};
 
 /// The state of the review.
 #[derive(Clone, Debug)]
@@ -173,6 +175,24 @@ pub fn orphans(model: &Model, review: &Review) -> Vec<Orphan> {
             }
         })
         .collect()
+}
+
+/// The secrets for which the rotation of `review` is refused, while others could be set.
+pub fn refused_secrets(model: &Model, review: &Review) -> Vec<SecretTarget> {
+    match &review.intent {
+        Intent::Rotate(intent) if review.plan.is_none() => {
+            rotate::refused(model.workspace(), &model.snapshot, intent)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The secrets that the rotation of `review` leaves out.
+pub fn left_out_secrets(review: &Review) -> BTreeSet<SecretTarget> {
+    match &review.intent {
+        Intent::Rotate(intent) => intent.without.clone(),
+        _ => BTreeSet::new(),
+    }
 }
 
 /// How many choices `review` offers.

@@ -114,6 +114,7 @@ pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
             }
         }
         ReviewMsg::RevokeFormer => end_or_leave(&mut review.intent, Revoked::Recorded),
+        ReviewMsg::LeaveOutSecrets => leave_out_secrets(model),
         ReviewMsg::KeepElsewhere => {
             if let Intent::SignIn(wish) = &mut review.intent {
                 wish.keep = match wish.keep {
@@ -147,6 +148,23 @@ fn end_or_leave(intent: &mut Intent, session: Revoked) {
         && !wish.revoke.remove(&session)
     {
         wish.revoke.insert(session);
+    }
+}
+
+/// Leaves out the secrets that are refused; where none is, puts back those that were left out.
+fn leave_out_secrets(model: &mut Model) {
+    let Screen::Review(review) = &model.screen else {
+        return;
+    };
+    let refused = super::refused_secrets(model, review);
+    if let Screen::Review(review) = &mut model.screen
+        && let Intent::Rotate(intent) = &mut review.intent
+    {
+        if refused.is_empty() {
+            intent.without.clear();
+        } else {
+            intent.without.extend(refused);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::world::{answer, console, now, press, record, screen, type_in};
+use super::world::{answer, console, now, press, record, refused_rotation, screen, type_in};
 use crate::console::actions::{ActionId, Key};
 use crate::console::dialogs::{Modal, Text};
 use crate::console::effect::Effect;
@@ -123,6 +123,33 @@ fn the_review_of_a_rotation_says_what_is_and_what_will_be() {
     press(&mut model, Key::Char('v'));
     press(&mut model, Key::Char(' '));
     assert_eq!(reviewed(&model).unwrap().command, "windlass rotate");
+}
+
+#[test]
+fn a_repository_without_rights_is_left_out_by_a_key_and_put_back() {
+    let mut model = refused_rotation();
+    see(&model, "the GitHub token may not write to finos/studio");
+    see(&model, "w leaves out what is refused");
+    press(&mut model, Key::Char('w'));
+    let plan = reviewed(&model).unwrap();
+    assert_eq!(
+        plan.command,
+        "windlass rotate --without finos/studio:CHARMHUB_TOKEN"
+    );
+    see(
+        &model,
+        "finos/studio:CHARMHUB_TOKEN keeps the value that it holds",
+    );
+    see(&model, "w puts them back");
+    press(&mut model, Key::Char('w'));
+    assert!(reviewed(&model).is_none());
+    see(&model, "w leaves out what is refused");
+    // Where nothing is refused and nothing was left out, the key does nothing.
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('R'));
+    let before = reviewed(&model).unwrap();
+    assert!(press(&mut model, Key::Char('w')).is_empty());
+    assert_eq!(reviewed(&model).unwrap(), before);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::queue::{ended, queued};
 use super::standing::{half_released, stands, with_runs};
-use super::world::{console, press, record, screen, type_in};
+use super::world::{console, press, record, refused_rotation, screen, type_in};
 use crate::config::UserConfig;
 use crate::console::actions::{self, ActionId, Availability, Chord, Key, Keymap, Scope, needed};
 use crate::console::dialogs::{Modal, Text};
@@ -108,6 +108,7 @@ fn states() -> Vec<Model> {
             }
         }
     }
+    all.push(refused_rotation());
     let problem = Problem::new(Kind::Credentials, EXPIRED);
     // A review and a run that want a sign-in.
     let mut model = console((120, 40), false);

@@ -491,6 +491,16 @@ fn looked_for(previous: Arc<Snapshot>, intent: &Intent) -> Arc<Snapshot> {
     Arc::new(snapshot)
 }
 
+/// The console of 120x40 with a rotation refused for one of its repositories.
+pub(super) fn refused_rotation() -> Model {
+    let mut model = console((120, 40), false);
+    let snapshot = Arc::make_mut(&mut model.snapshot);
+    let studio = snapshot.secrets.get_mut(&"finos/studio".parse().unwrap());
+    studio.unwrap().value.as_mut().unwrap().may_write = false;
+    press(&mut model, Key::Char('R'));
+    model
+}
+
 /// Presses `key`, answers what can be answered, and returns the rest.
 pub(super) fn press(model: &mut Model, key: Key) -> Vec<Effect> {
     let effects = update(model, Msg::Key(key));

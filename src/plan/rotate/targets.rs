@@ -154,64 +154,30 @@ fn known(workspace: &Workspace, target: &SecretTarget) -> Result<(), Problem> {
     .hint("check its spelling, or name it in the workspace file"))
 }
 
-/// What every target's repository told; all refusals together.
+/// What every target's repository answered; all refusals together.
 pub fn probed<'s>(
     snapshot: &'s Snapshot,
     intent: &RotateIntent,
     targets: &[SecretTarget],
 ) -> Result<Vec<&'s RepositorySecrets>, Problem> {
-    if let (None, Some(problem)) = (&snapshot.github.value, &snapshot.github.problem) {
-        if problem.kind == Kind::NotFound {
-            return Err(
-                Problem::new(Kind::Credentials, "secrets cannot be set without a GitHub token").hint(
-                    "set GH_TOKEN to a token with the scope repo (fine-grained: Secrets, read and write)",
-                ),
-            );
-        }
-        return Err(problem.clone().within("the GitHub token cannot be used"));
-    }
+    check_github(snapshot)?;
     let mut refused: Option<Problem> = None;
     let mut without = intent.without.clone();
-    let mut refuse = |target: &SecretTarget, problem: Problem| {
-        without.insert(target.clone());
-        match &mut refused {
-            None => refused = Some(problem),
-            Some(first) => {
-                if !first.causes.contains(&problem.summary) && first.summary != problem.summary {
-                    first.causes.push(problem.summary);
-                }
-            }
-        }
-    };
     let mut all = Vec::new();
     for target in targets {
-        let repository = &target.repository;
-        let Some(seen) = snapshot.secrets.get(repository) else {
-            refuse(
-                target,
-                Problem::new(Kind::Internal, format!("{repository} was never looked at")),
-            );
-            continue;
-        };
-        match seen.need(repository.as_str()) {
-            Err(problem) => refuse(target, problem),
-            Ok(facts) if &facts.repository != repository => refuse(
-                target,
-                Problem::new(
-                    Kind::Config,
-                    format!("{repository} is called {} now", facts.repository),
-                )
-                .hint("make sure that it is still yours, then write its new name into the workspace file"),
-            ),
-            Ok(facts) if !facts.may_write => refuse(
-                target,
-                Problem::new(
-                    Kind::Credentials,
-                    format!("the GitHub token may not write to {repository}"),
-                )
-                .hint("use a token of somebody who may push there, with the scope repo (fine-grained: Secrets, read and write)"),
-            ),
+        match writable(snapshot, target) {
             Ok(facts) => all.push(facts),
+            Err(problem) => {
+                without.insert(target.clone());
+                match &mut refused {
+                    None => refused = Some(problem),
+                    Some(first) => {
+                        if !first.causes.contains(&problem.summary) && first.summary != problem.summary {
+                            first.causes.push(problem.summary);
+                        }
+                    }
+                }
+            }
         }
     }
     let Some(problem) = refused else { return Ok(all) };
@@ -225,4 +191,59 @@ pub fn probed<'s>(
         ..intent.clone()
     };
     Err(problem.hint(format!("leave out what is refused: {}", others.command())))
+}
+
+/// The targets of `intent` that are refused while others are not: without them it can be planned.
+pub fn refused(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -> Vec<SecretTarget> {
+    let Ok(token) = token(workspace, intent) else {
+        return Vec::new();
+    };
+    if check_github(snapshot).is_err() {
+        return Vec::new();
+    }
+    let is_refused = |target: &&SecretTarget| writable(snapshot, target).is_err();
+    let refused: Vec<SecretTarget> = token.targets.iter().filter(is_refused).cloned().collect();
+    if refused.len() == token.targets.len() {
+        return Vec::new();
+    }
+    refused
+}
+
+/// Refuses where no GitHub token can be used.
+fn check_github(snapshot: &Snapshot) -> Result<(), Problem> {
+    let (None, Some(problem)) = (&snapshot.github.value, &snapshot.github.problem) else {
+        return Ok(());
+    };
+    if problem.kind == Kind::NotFound {
+        return Err(
+            Problem::new(Kind::Credentials, "secrets cannot be set without a GitHub token")
+                .hint("set GH_TOKEN to a token with the scope repo (fine-grained: Secrets, read and write)"),
+        );
+    }
+    Err(problem.clone().within("the GitHub token cannot be used"))
+}
+
+/// What the repository of `target` answered, or why its secret cannot be set.
+fn writable<'s>(snapshot: &'s Snapshot, target: &SecretTarget) -> Result<&'s RepositorySecrets, Problem> {
+    let repository = &target.repository;
+    let seen = snapshot
+        .secrets
+        .get(repository)
+        .ok_or_else(|| Problem::new(Kind::Internal, format!("{repository} was never looked at")))?;
+    let facts = seen.need(repository.as_str())?;
+    if &facts.repository != repository {
+        return Err(Problem::new(
+            Kind::Config,
+            format!("{repository} is called {} now", facts.repository),
+        )
+        .hint("make sure that it is still yours, then write its new name into the workspace file"));
+    }
+    if !facts.may_write {
+        return Err(Problem::new(
+            Kind::Credentials,
+            format!("the GitHub token may not write to {repository}"),
+        )
+        .hint("use a token of somebody who may push there, with the scope repo (fine-grained: Secrets, read and write)"));
+    }
+    Ok(facts)
 }

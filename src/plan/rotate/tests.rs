@@ -317,6 +317,41 @@ fn every_refusal_of_the_probe_is_named_at_once() {
 }
 
 #[test]
+fn what_is_refused_is_named_where_the_rest_can_be_rotated() {
+    let mut snapshot = snapshot();
+    let of = |snapshot: &Snapshot, without: &[SecretTarget]| {
+        let without = without.iter().cloned().collect();
+        super::refused(
+            &workspace(),
+            snapshot,
+            &RotateIntent {
+                without,
+                ..RotateIntent::default()
+            },
+        )
+    };
+    assert_eq!(of(&snapshot, &[]), []);
+    facts_mut(&mut snapshot, DB).may_write = false;
+    assert_eq!(of(&snapshot, &[]), [db()]);
+    assert_eq!(of(&snapshot, &[db()]), []);
+    let left_out = planned(
+        &snapshot,
+        &RotateIntent {
+            without: [db()].into(),
+            ..RotateIntent::default()
+        },
+    );
+    assert!(left_out.command.contains(&format!("--without {}", db())));
+    for facts in snapshot.secrets.values_mut() {
+        facts.value.as_mut().unwrap().may_write = false;
+    }
+    // Nothing would be left to rotate.
+    assert_eq!(of(&snapshot, &[]), []);
+    snapshot.github = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
+    assert_eq!(of(&snapshot, &[]), []);
+}
+
+#[test]
 fn a_repository_seen_only_earlier_is_no_ground_to_write_on() {
     let mut snapshot = snapshot();
     let seen = snapshot.secrets.get_mut(&DB.parse().unwrap()).unwrap();
