@@ -44,7 +44,7 @@ fn step(id: &str, op: Op) -> Step {
         after: State::Nothing(()),
         bytes: None,
         skip_reason: None,
-        undo: Outside::new("none"),
+        undo: windlass::plan::Undo::by("none"),
         optional: false,
         op,
     }

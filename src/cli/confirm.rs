@@ -9,7 +9,7 @@ use super::output::Output;
 use super::{documents, tables, watch};
 use crate::domain::{Kind, Outside, Problem};
 use crate::journal::RunRecord;
-use crate::plan::{Plan, PlannedRow, State, Step};
+use crate::plan::{Plan, PlannedRow, State, Step, Undo};
 use crate::run::Session;
 
 /// Refuses where nothing may be changed. `what` says what does not happen, `preview` the command
@@ -97,16 +97,16 @@ pub async fn ask_for(word: &str, what: &str, output: &Output) -> Result<(), Prob
 /// What cannot be undone and why, steps of the same reason together.
 fn irreversible(plan: &Plan) -> Vec<(&Outside, Vec<&Step>)> {
     let mut all: Vec<(&Outside, Vec<&Step>)> = Vec::new();
-    for step in plan
-        .steps
-        .iter()
-        .filter(|step| step.skip_reason.is_none() && step.undo.as_str().starts_with("cannot"))
-    {
-        match all.iter_mut().find(|(undo, with)| {
-            **undo == step.undo && with.first().is_some_and(|first| first.kind == step.kind)
-        }) {
+    for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
+        let Some(why) = step.undo.impossible_because() else {
+            continue;
+        };
+        match all
+            .iter_mut()
+            .find(|(other, with)| *other == why && with.first().is_some_and(|first| first.kind == step.kind))
+        {
             Some((_, with)) => with.push(step),
-            None => all.push((&step.undo, vec![step])),
+            None => all.push((why, vec![step])),
         }
     }
     all
@@ -162,7 +162,8 @@ pub fn text(plan: &Plan) -> String {
     if !changes.is_empty() {
         text.push_str(&changes.text());
     }
-    for (undo, steps) in irreversible(plan) {
+    for (why, steps) in irreversible(plan) {
+        let undo = Undo::Impossible(why.clone());
         match steps.as_slice() {
             [one] => text.push_str(&format!("  {} {}: {undo}\n", one.kind, one.target)),
             many => text.push_str(&format!(

@@ -129,7 +129,7 @@ pub fn channel(workspace: &Workspace, snapshot: &Snapshot, charm: &CharmName, ro
 fn step(step: &Step) -> serde_json::Map<String, Value> {
     let value = json!({
         "id": step.id, "kind": step.kind, "target": step.target, "before": step.before, "after": step.after,
-        "bytes": step.bytes, "skip_reason": step.skip_reason, "undo": step.undo,
+        "bytes": step.bytes, "skip_reason": step.skip_reason, "undo": step.undo.to_string(),
     });
     match value {
         Value::Object(map) => map,

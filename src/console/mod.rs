@@ -49,15 +49,6 @@ pub mod workflows;
 #[cfg(test)]
 mod tests;
 
-use crate::domain::Problem;
-use crate::services::charmhub::EXPIRED;
-
-/// True where `problem` is that the store's credential is no longer valid.
-pub fn expired(problem: &Problem) -> bool {
-    let says = |text: &crate::domain::Outside| text.as_str() == EXPIRED;
-    says(&problem.summary) || problem.causes.iter().any(says)
-}
-
 pub use model::Model;
 pub use msg::Msg;
 pub use shell::{ConsoleOptions, restore_terminal, run};

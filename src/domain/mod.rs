@@ -14,6 +14,7 @@ mod grammar;
 pub mod image;
 pub mod problem;
 pub mod release;
+pub mod remedy;
 pub mod run;
 pub mod secret;
 pub mod snapshot;
@@ -31,6 +32,7 @@ pub use digest::{ConfigDigest, Digest, ImageId, IndexDigest, ManifestDigest};
 pub use image::{Reference, Repository, ResolvedImage, Target};
 pub use problem::{Kind, Problem};
 pub use release::{Release, ReleaseName};
+pub use remedy::{Hint, Remedy};
 pub use run::{ChannelChange, PastRun, RunId};
 pub use secret::{
     Fingerprint, GitHubRepository, KeyId, Lineage, OrganisationSecret, SecretName, SecretTarget, SessionId,

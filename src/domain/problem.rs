@@ -8,6 +8,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::remedy::{Hint, Remedy};
 use super::text::Outside;
 
 /// What sort of trouble it is. Decides the exit code before a run has started.
@@ -66,10 +67,13 @@ pub struct Problem {
     pub causes: Vec<Outside>,
     /// What to do about it, most useful first.
     #[serde(default)]
-    pub hints: Vec<Outside>,
+    pub hints: Vec<Hint>,
     /// The service's own id of the request, where it gave one.
     #[serde(default)]
     pub request_id: Option<Outside>,
+    /// True where the store no longer accepts the credential: it is expired or revoked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub credential_expired: bool,
     /// When the service wants to be asked again.
     #[serde(default)]
     pub retry_after: Option<DateTime<Utc>>,
@@ -84,8 +88,16 @@ impl Problem {
             causes: Vec::new(),
             hints: Vec::new(),
             request_id: None,
+            credential_expired: false,
             retry_after: None,
         }
+    }
+
+    /// Marks that the store no longer accepts the credential.
+    #[must_use]
+    pub const fn with_expired_credential(mut self) -> Self {
+        self.credential_expired = true;
+        self
     }
 
     /// Adds a cause behind those already named.
@@ -112,8 +124,20 @@ impl Problem {
     /// Adds a hint: what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl AsRef<str>) -> Self {
-        self.hints.push(Outside::new(hint));
+        self.hints.push(Hint::new(hint, &[]));
         self
+    }
+
+    /// Adds a hint that offers `remedies`.
+    #[must_use]
+    pub fn remedy(mut self, remedies: &[Remedy], hint: impl AsRef<str>) -> Self {
+        self.hints.push(Hint::new(hint, remedies));
+        self
+    }
+
+    /// True where one of its hints offers `remedy`.
+    pub fn offers(&self, remedy: Remedy) -> bool {
+        self.hints.iter().any(|hint| hint.offers(remedy))
     }
 
     /// Puts a wider sentence in front; the old summary becomes the first cause.

@@ -6,7 +6,7 @@ use crate::config::Workspace;
 use crate::domain::{ContentFacts, Kind, Outside, Problem, Snapshot, Target};
 
 use super::upload::found;
-use super::{Assumption, CopyIntent, Intent, Op, Plan, State, Step, StepId};
+use super::{Assumption, CopyIntent, Intent, Op, Plan, State, Step, StepId, Undo};
 
 /// Plans `intent`, or says why not.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> Result<Plan, Problem> {
@@ -58,9 +58,9 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
     };
     let undo = match (&tag, image.tagged) {
         (Some(tag), Some(now)) if now != digest => {
-            format!("windlass copy {repository}@{now} {repository}:{tag}")
+            Undo::by(format!("windlass copy {repository}@{now} {repository}:{tag}"))
         }
-        _ => "nothing is taken away by it; registries delete by their own rules".to_owned(),
+        _ => Undo::needless("no tag is moved; registries delete content by their own rules"),
     };
     let step = Step {
         id: id.clone(),
@@ -74,7 +74,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
         bytes: Some(image.bytes_missing),
         skip_reason: (image.there && tag_stands && image.attachments_missing == 0)
             .then(|| Outside::new("it stands there already")),
-        undo: Outside::new(undo),
+        undo,
         optional: false,
         op,
     };

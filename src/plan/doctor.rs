@@ -24,7 +24,7 @@ use crate::config::Workspace;
 use crate::config::workspace::TokenKind;
 use crate::domain::credential::CredentialFacts;
 use crate::domain::workflow::WorkflowFile;
-use crate::domain::{GitHubRepository, Observed, Outside, Problem, Snapshot};
+use crate::domain::{GitHubRepository, Hint, Observed, Outside, Problem, Snapshot};
 
 /// How a check ended. Ordered: later is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -95,8 +95,8 @@ impl Check {
                 problem
                     .hints
                     .first()
-                    .cloned()
-                    .unwrap_or_else(|| "run it again with --verbose to see what was asked".into()),
+                    .map_or("run it again with --verbose to see every request", Hint::as_str)
+                    .into(),
             ),
         }
     }

@@ -9,11 +9,13 @@ mod tests;
 use crate::config::Workspace;
 use crate::config::workspace::Bundle;
 use crate::domain::bundle::hold_tag;
-use crate::domain::{CommitId, GitHubRepository, Kind, Outside, PastRun, Problem, ReleaseName, Snapshot};
+use crate::domain::{
+    CommitId, GitHubRepository, Kind, Outside, PastRun, Problem, ReleaseName, Remedy, Snapshot,
+};
 
 use super::bundle::lift_hold;
 use super::publish::preflight;
-use super::{HoldIntent, Intent, Op, Plan, State, Step, StepId};
+use super::{HoldIntent, Intent, Op, Plan, State, Step, StepId, Undo};
 
 /// Plans `intent`, or says why not.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> Result<Plan, Problem> {
@@ -120,7 +122,7 @@ fn writable(snapshot: &Snapshot, repository: &GitHubRepository) -> Result<(), Pr
                     "a hold needs a GitHub token that may write to {repository}"
                 ));
             }
-            problem.hints.retain(|hint| !hint.as_str().contains("--without"));
+            problem.hints.retain(|hint| !hint.offers(Remedy::WithoutMarker));
             problem
         })
 }
@@ -139,7 +141,7 @@ fn set_step(repository: GitHubRepository, release: &ReleaseName, at: &CommitId) 
     Step {
         before: State::text("not held"),
         after: State::text(after),
-        undo: Outside::new(format!("'windlass unhold {release}' lifts it")),
+        undo: Undo::by(format!("'windlass unhold {release}' lifts it")),
         ..Step::new(StepId(format!("set-hold/{release}")), op, release.as_str())
     }
 }

@@ -41,7 +41,7 @@ pub use intent::{
 };
 pub use step::{
     Attach, AttachFrom, Move, Need, NeededPackage, Op, PlannedResource, PlannedRow, State, Step, StepId,
-    Subject,
+    Subject, Undo,
 };
 
 /// How much harm a plan can do.
@@ -122,8 +122,13 @@ impl Plan {
         } else {
             "yes".to_owned()
         };
+        // Texts for people are not part of what it does.
+        let content: Vec<(&StepId, &Op, bool)> = steps
+            .iter()
+            .map(|step| (&step.id, &step.op, step.skip_reason.is_some()))
+            .collect();
         let mut hash = Sha256::new();
-        hash.update(serde_json::to_vec(&(&intent, &steps, world)).unwrap_or_default());
+        hash.update(serde_json::to_vec(&(&intent, &content, world)).unwrap_or_default());
         let id = hex::encode(hash.finalize()).chars().take(12).collect();
         Self {
             id,

@@ -17,7 +17,7 @@ use crate::config::workspace::Charm;
 use crate::domain::charm::CharmFacts;
 use crate::domain::{CharmName, Kind, Outside, Problem, Release, Snapshot, Track};
 
-use super::{Assumption, Intent, Move, Op, Plan, PublishIntent, State, Step, StepId};
+use super::{Assumption, Intent, Move, Op, Plan, PublishIntent, State, Step, StepId, Undo};
 use images::ChosenImage;
 
 /// A charm with everything that its part of the plan needs.
@@ -208,7 +208,7 @@ pub(super) fn track_step(charm: &CharmName, track: &Track) -> Step {
     Step {
         before: State::text("no such track"),
         after: State::text(format!("track {track}")),
-        undo: Outside::new("cannot be undone: the store keeps tracks"),
+        undo: Undo::impossible("the store keeps tracks"),
         ..Step::new(
             StepId(format!("create-track/{charm}/{track}")),
             op,

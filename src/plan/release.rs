@@ -14,7 +14,7 @@ use crate::domain::{Base, Channel, CharmName, Kind, Outside, Problem, ResourceNa
 use super::publish::{self, Part, channels, preflight};
 use super::{
     Assumption, Attach, AttachFrom, CloseIntent, Intent, Move, Op, Plan, PlannedRow, ReleaseIntent, Serving,
-    State, Step, StepId,
+    State, Step, StepId, Undo,
 };
 
 /// Plans `intent`, or says why not.
@@ -327,7 +327,7 @@ pub(super) fn close_step(
         skip_reason: rows
             .is_empty()
             .then(|| Outside::new(format!("{channel} serves nothing"))),
-        undo: Outside::new("released again with what the channel served before"),
+        undo: Undo::by("released again with what the channel served before"),
         optional: false,
         op,
     }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::CharmFacts;
-use crate::domain::{Channel, CharmName, Kind, Outside, PastRun, Problem, RunId, Snapshot};
+use crate::domain::{Channel, CharmName, Kind, Outside, PastRun, Problem, Remedy, RunId, Snapshot};
 
 use super::pairs::{self, Wanted};
 use super::publish::{self, Part, channels};
@@ -205,7 +205,10 @@ fn changed_since(
         ..intent.clone()
     };
     Err(problem
-        .hint(format!("to put it back all the same: {}", over.command()))
+        .remedy(
+            &[Remedy::OverLaterChanges],
+            format!("to put it back all the same: {}", over.command()),
+        )
         .hint("to roll back other channels alone: windlass rollback CHARM CHANNEL…"))
 }
 

@@ -21,7 +21,7 @@ use crate::domain::{Fingerprint, KeyId, Kind, Lineage, Outside, Problem, SecretT
 use super::credentials::alarm;
 use super::credentials::status::revoked_at;
 use super::sign_in::mint_step;
-use super::{Assumption, Intent, Need, Op, Plan, RotateIntent, State, Step, StepId};
+use super::{Assumption, Intent, Need, Op, Plan, RotateIntent, State, Step, StepId, Undo};
 
 /// The step whose record holds the seals.
 pub const SEAL_STEP: &str = "seal-secrets";
@@ -296,7 +296,7 @@ fn check_step(kind: TokenKind, needs: Vec<Need>, skip_reason: Option<Outside>) -
         after: State::text("does what the job behind every target needs"),
         bytes: None,
         skip_reason,
-        undo: "changes nothing".into(),
+        undo: Undo::needless("it changes nothing"),
         optional: false,
         op,
     }
@@ -325,7 +325,7 @@ fn seal_step(
         after: State::text(format!("sealed with {whose}; the seals are in the journal")),
         bytes: None,
         skip_reason,
-        undo: "changes nothing at GitHub".into(),
+        undo: Undo::needless("it changes nothing at GitHub"),
         optional: false,
         op,
     }
@@ -375,7 +375,7 @@ fn set_step(
         after: State::text("the new value"),
         bytes: None,
         skip_reason: holds.then(|| "it holds this value already".into()),
-        undo: "cannot be undone: GitHub never shows a secret's former value".into(),
+        undo: Undo::impossible("GitHub never shows a secret's former value"),
         optional: false,
         op,
     }

@@ -5,7 +5,7 @@
 use crate::config::Workspace;
 use crate::domain::{Kind, Outside, Problem, Snapshot};
 
-use super::{Intent, Keep, Op, Plan, SignInIntent, State, Step, StepId};
+use super::{Intent, Keep, Op, Plan, SignInIntent, State, Step, StepId, Undo};
 
 /// The step that keeps the token.
 pub const KEEP_STEP: &str = "keep-token";
@@ -56,7 +56,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -
         after,
         bytes: None,
         skip_reason: None,
-        undo: "windlass logout, or delete the file".into(),
+        undo: Undo::by("windlass logout, or delete the file"),
         optional: false,
         op,
     };
@@ -121,7 +121,7 @@ pub fn mint_step(
         after: State::text(text),
         bytes: None,
         skip_reason,
-        undo: "revoke its session".into(),
+        undo: Undo::by("revoke its session"),
         optional: false,
         op,
     }

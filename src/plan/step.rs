@@ -4,6 +4,7 @@
 
 mod rows;
 mod subject;
+mod undo;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,6 +27,7 @@ use crate::domain::{
 
 pub use rows::{Attach, AttachFrom, Move, PlannedResource, PlannedRow, State};
 pub use subject::{Need, NeededPackage, Subject};
+pub use undo::Undo;
 
 /// Names a step inside its plan, readable and stable: `upload/finos-legend-studio-k8s/studio-image`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -62,7 +64,7 @@ pub struct Step {
     /// Why nothing needs to be done; then the step sends nothing.
     pub skip_reason: Option<Outside>,
     /// How it is undone, or why it cannot be.
-    pub undo: Outside,
+    pub undo: Undo,
     /// True where a run without it still counts.
     #[serde(default)]
     pub optional: bool,
@@ -81,7 +83,7 @@ impl Step {
             after: State::Nothing(()),
             bytes: None,
             skip_reason: None,
-            undo: Outside::default(),
+            undo: Undo::default(),
             optional: false,
             op,
         }

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 
 use super::release::ours;
-use super::{Assumption, Content, Intent, Op, Plan, State, Step, StepId, UploadIntent};
+use super::{Assumption, Content, Intent, Op, Plan, State, Step, StepId, Undo, UploadIntent};
 
 /// The architectures that the store knows.
 const ARCHITECTURES: [&str; 7] = ["amd64", "arm64", "armhf", "ppc64el", "riscv64", "s390x", "all"];
@@ -193,7 +193,7 @@ fn file_step(
                 same.revision.0, intent.resource
             ))
         }),
-        undo: Outside::new("cannot be undone: the store keeps revisions; nothing is released by it"),
+        undo: Undo::impossible("the store keeps revisions; nothing is released by it"),
         optional: false,
         op,
     })
@@ -285,7 +285,7 @@ fn image_steps(
                 image.bytes_missing
             }),
             skip_reason: skip_copy,
-            undo: Outside::new("nothing to undo: an image in the store's registry changes nothing by itself"),
+            undo: Undo::needless("an image in the store's registry changes nothing by itself"),
             optional: false,
             op: copy,
         },
@@ -301,7 +301,7 @@ fn image_steps(
             )),
             bytes: None,
             skip_reason: already,
-            undo: Outside::new("cannot be undone: the store keeps revisions; nothing is released by it"),
+            undo: Undo::impossible("the store keeps revisions; nothing is released by it"),
             optional: false,
             op: upload,
         },

@@ -14,7 +14,7 @@ use crate::config::Workspace;
 use crate::domain::snapshot::Standing;
 use crate::domain::workflow::{InputKind, RepositoryWorkflows, WorkflowFile, WorkflowInput, WorkflowRun};
 use crate::domain::{GitHubRepository, Kind, Outside, Problem, Snapshot};
-use crate::plan::{Intent, Op, Plan, Step, StepId, WorkflowAction, WorkflowIntent};
+use crate::plan::{Intent, Op, Plan, Step, StepId, Undo, WorkflowAction, WorkflowIntent};
 
 /// Characters of all inputs together that GitHub takes.
 const LONGEST: usize = 65_535;
@@ -276,11 +276,11 @@ pub fn words(form: &[WorkflowInput]) -> String {
     words.join("; ")
 }
 
-fn step(id: String, op: Op, target: String, before: String, after: String, undo: &str) -> Step {
+fn step(id: String, op: Op, target: String, before: String, after: String, undo: Undo) -> Step {
     Step {
         before: State::text(before),
         after: State::text(after),
-        undo: Outside::new(undo),
+        undo,
         ..Step::new(StepId(id), op, target)
     }
 }
@@ -319,7 +319,7 @@ fn dispatch(
         format!("{} of {repository}", file.file_name()),
         before,
         format!("runs on {}{with}", Outside::capped(&seen.default_branch, 100)),
-        "cannot be undone: 'windlass workflow cancel' stops it, what it did by then stays",
+        Undo::impossible("'windlass workflow cancel' stops it, what it did by then stays"),
     )
 }
 
@@ -362,7 +362,7 @@ fn rerun(repository: &GitHubRepository, run: &WorkflowRun, id: String) -> Step {
         format!("run {} of {repository}", run.id),
         format!("attempt {}: {}", run.attempt, run.word()),
         format!("attempt {}", run.attempt + 1),
-        "cannot be undone: 'windlass workflow cancel' stops it, what it did by then stays",
+        Undo::impossible("'windlass workflow cancel' stops it, what it did by then stays"),
     )
 }
 
@@ -377,7 +377,7 @@ fn cancel(repository: &GitHubRepository, run: &WorkflowRun, id: String) -> Step 
         format!("run {} of {repository}", run.id),
         run.word().to_owned(),
         "cancelled".to_owned(),
-        "'windlass workflow rerun' does the cancelled jobs again",
+        Undo::by("'windlass workflow rerun' runs the cancelled jobs again"),
     );
     if run.ended() {
         step.skip_reason = Some(Outside::new(format!("it has ended already: {}", run.word())));

@@ -481,7 +481,7 @@ mod tests {
             after: crate::plan::State::Nothing(()),
             bytes: None,
             skip_reason: None,
-            undo: Outside::default(),
+            undo: crate::plan::Undo::default(),
             optional,
             op,
         }

@@ -10,7 +10,7 @@ use crate::console::model::Screen;
 use crate::console::review::Review;
 use crate::console::workflows::{self as flows, Workflows};
 use crate::console::{Model, promote, rollback};
-use crate::domain::Outside;
+use crate::domain::Remedy;
 use crate::plan::Intent;
 
 use Availability::{Disabled, Enabled, Hidden};
@@ -57,19 +57,16 @@ pub(super) fn roll_back_here(model: &Model) -> Availability {
 /// Offered only where the plan says that somebody changed a channel since, or where it was taken.
 pub(super) fn over(model: &Model) -> Availability {
     of_review(model, |review| match &review.intent {
-        Intent::Rollback(wish) if wish.over || offers_over(review) => may_change(review),
+        Intent::Rollback(wish) if wish.over || offers(review, Remedy::OverLaterChanges) => may_change(review),
         _ => Hidden,
     })
 }
 
-fn offers_over(review: &Review) -> bool {
-    let hints = review.problem.iter().flat_map(|problem| &problem.hints);
-    let plan = review.plan.iter();
-    let said = plan.flat_map(|plan| plan.warnings.iter().chain(&plan.left_out));
-    hints
-        .chain(said)
-        .map(Outside::as_str)
-        .any(|text| text.contains("--over"))
+fn offers(review: &Review, remedy: Remedy) -> bool {
+    review
+        .problem
+        .as_ref()
+        .is_some_and(|problem| problem.offers(remedy))
 }
 
 pub(super) fn without(model: &Model) -> Availability {

@@ -25,7 +25,7 @@ use super::sign_in::SignIn;
 use super::upload::Upload;
 use super::view::look::Tone;
 use super::workflows::{self, Form, Workflows};
-use super::{Model, expired, layout, release};
+use super::{Model, layout, release};
 use crate::domain::{CharmName, Problem};
 use crate::journal::RunId;
 use crate::plan::Plan;
@@ -105,7 +105,7 @@ impl Text {
     /// A problem in full.
     pub fn of_problem(title: impl Into<String>, problem: &Problem) -> Self {
         let lines = Line::problem(problem);
-        let sign_in = expired(problem);
+        let sign_in = problem.credential_expired;
         let mut text = Self::new(title, lines);
         text.sign_in = sign_in;
         text.copy = Some(problem.to_string());

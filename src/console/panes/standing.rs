@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::PaneId;
 use crate::console::actions::{self, ActionId};
 use crate::console::view::look::Tone;
-use crate::console::{Model, expired, wake, words};
+use crate::console::{Model, wake, words};
 use crate::domain::{Kind, Observed, Problem, Snapshot, Source};
 
 /// What stands behind a pane.
@@ -155,7 +155,7 @@ fn key(id: ActionId) -> &'static str {
 fn remedy(model: &Model, problem: &Problem) -> (String, Tone) {
     match problem.kind {
         _ if model.setting.offline => ("offline".to_owned(), Tone::Warn),
-        _ if expired(problem) => (format!("{} signs in", key(ActionId::SignIn)), Tone::Bad),
+        _ if problem.credential_expired => (format!("{} signs in", key(ActionId::SignIn)), Tone::Bad),
         Kind::Credentials => (
             format!(
                 "{} {} says which",

@@ -11,7 +11,7 @@ use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Kind, Outside, Problem, Remedy};
 use crate::plan::{Intent, Plan, Revoked, Risk};
 
 /// The whole review: its lines, and what the cursor can stand on.
@@ -110,42 +110,58 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
 
 fn remedies(model: &Model, review: &Review, problem: &Problem) -> String {
     let (keymap, sort) = (&model.setting.keymap, review.kind());
-    let text = problem
-        .hints
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(" ");
-    let mut keys = Vec::new();
-    if sort == Sort::Rollback && text.contains("--over") {
-        keys.push(keymap.hint(ActionId::RollBackOver, "goes over what was changed since"));
-    }
+    // The keys of a review, each with the kind of plan that has it.
+    let known = [
+        (
+            Sort::Rollback,
+            Remedy::OverLaterChanges,
+            ActionId::RollBackOver,
+            "overwrites the later changes",
+        ),
+        (
+            Sort::Publish,
+            Remedy::WithoutMarker,
+            ActionId::ReviewWithout,
+            "publishes the charms alone",
+        ),
+        (
+            Sort::Publish,
+            Remedy::TrackOnly,
+            ActionId::ReviewTrackOnly,
+            "publishes to the track alone",
+        ),
+        (
+            Sort::Publish,
+            Remedy::AllowDowngrade,
+            ActionId::ReviewDowngrade,
+            "allows the downgrade",
+        ),
+        (
+            Sort::Publish,
+            Remedy::ReplaceImage,
+            ActionId::ReviewReplace,
+            "names another image",
+        ),
+        (
+            Sort::Publish,
+            Remedy::LeaveImageOut,
+            ActionId::ReviewToggle,
+            "leaves the image out",
+        ),
+        (
+            Sort::Publish,
+            Remedy::KeepRevision,
+            ActionId::ReviewKeep,
+            "keeps the current charm revisions",
+        ),
+    ];
+    let mut keys: Vec<String> = known
+        .into_iter()
+        .filter(|(its, remedy, ..)| *its == sort && problem.offers(*remedy))
+        .map(|(.., action, what)| keymap.hint(action, what))
+        .collect();
     if !refused_secrets(model, review).is_empty() {
         keys.push(keymap.hint(ActionId::RotateWithout, "leaves out what is refused"));
-    }
-    // Of the others only a publish can be changed here.
-    let text = if sort == Sort::Publish {
-        text
-    } else {
-        String::new()
-    };
-    if text.contains("--without") {
-        keys.push(keymap.hint(ActionId::ReviewWithout, "publishes the charms alone"));
-    }
-    if text.contains("--track-only") {
-        keys.push(keymap.hint(ActionId::ReviewTrackOnly, "publishes to the track alone"));
-    }
-    if text.contains("--allow-downgrade") {
-        keys.push(keymap.hint(ActionId::ReviewDowngrade, "allows the downgrade"));
-    }
-    if text.contains("--image") {
-        keys.push(keymap.hint(ActionId::ReviewReplace, "names another image"));
-    }
-    if text.contains("--charm") || text.contains("--image") {
-        keys.push(keymap.hint(ActionId::ReviewToggle, "leaves the image out"));
-    }
-    if text.contains("--keep-revision") || text.contains("--revision") {
-        keys.push(keymap.hint(ActionId::ReviewKeep, "keeps the charm revisions that run"));
     }
     if problem.kind == Kind::Credentials && sort != Sort::SignIn {
         keys.push(keymap.hint(ActionId::ReviewSignIn, "signs in and comes back"));
@@ -238,11 +254,9 @@ fn lasting(plan: &Plan) -> Vec<String> {
         .steps
         .iter()
         .filter(|step| step.skip_reason.is_none() && step.op.risk() == Risk::Irreversible)
-        .map(|step| {
-            let text = step.undo.to_string();
-            text.strip_prefix("cannot be undone: ")
-                .unwrap_or(&text)
-                .to_owned()
+        .map(|step| match step.undo.impossible_because() {
+            Some(why) => why.to_string(),
+            None => step.undo.to_string(),
         })
         .collect();
     stays.sort();

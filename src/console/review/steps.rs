@@ -193,8 +193,7 @@ pub(super) fn undo_lines(plan: &Plan, page: &mut Page) {
         .steps
         .iter()
         .filter(|step| step.skip_reason.is_none() && step.op.risk() == Risk::Write)
-        .map(|step| step.undo.as_str())
-        .filter(|undo| !undo.is_empty() && !undo.starts_with("nothing to undo"))
+        .filter_map(|step| step.undo.way())
         .collect();
     ways.dedup();
     if ways.is_empty() {

@@ -297,7 +297,7 @@ fn an_expired_credential_leads_to_sign_in_and_back_into_the_plan() {
     let [Effect::Plan { id, previous, .. }] = effects.as_slice() else {
         panic!("{effects:?}");
     };
-    let expired = Problem::new(Kind::Credentials, EXPIRED);
+    let expired = Problem::new(Kind::Credentials, EXPIRED).with_expired_credential();
     let refused = Msg::Planned(*id, now(), previous.clone(), Box::new(Err(expired)));
     update(&mut model, refused);
     see(&model, "L signs in and comes back");
@@ -310,7 +310,7 @@ fn an_expired_credential_leads_to_sign_in_and_back_into_the_plan() {
     let [Effect::Plan { id, previous, .. }] = effects.as_slice() else {
         panic!("{effects:?}");
     };
-    let expired = Problem::new(Kind::Credentials, EXPIRED);
+    let expired = Problem::new(Kind::Credentials, EXPIRED).with_expired_credential();
     update(
         &mut model,
         Msg::Planned(*id, now(), previous.clone(), Box::new(Err(expired))),
@@ -342,7 +342,7 @@ fn leaving_the_sign_in_comes_back_too() {
     let before = reviewed(&model).unwrap();
     model.modal = Some(Modal::Problem(Text::of_problem(
         "The run was not started",
-        &Problem::new(Kind::Credentials, EXPIRED),
+        &Problem::new(Kind::Credentials, EXPIRED).with_expired_credential(),
     )));
     update(&mut model, Msg::Resize(120, 40));
     see(&model, "L signs in and comes back");

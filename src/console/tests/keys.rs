@@ -109,7 +109,7 @@ fn states() -> Vec<Model> {
         }
     }
     all.push(refused_rotation());
-    let problem = Problem::new(Kind::Credentials, EXPIRED);
+    let problem = Problem::new(Kind::Credentials, EXPIRED).with_expired_credential();
     // A review and a run that want a sign-in.
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('p'));

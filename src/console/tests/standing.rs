@@ -12,10 +12,10 @@ use crate::console::model::Screen;
 use crate::console::update::update;
 use crate::console::{Model, Msg, panes};
 use crate::domain::charm::ChannelRow;
-use crate::domain::{CharmRevision, Kind, Observed, Outside, Problem, ResourceRevision, Snapshot};
+use crate::domain::{CharmRevision, Kind, Observed, Outside, Problem, Remedy, ResourceRevision, Snapshot};
 use crate::journal::{Outcome, RunRecord, StepOutcome, StepRecord};
 use crate::plan::{
-    Intent, Op, Plan, PlannedResource, PlannedRow, RollbackIntent, RolledBack, State, Step, StepId,
+    Intent, Op, Plan, PlannedResource, PlannedRow, RollbackIntent, RolledBack, State, Step, StepId, Undo,
 };
 
 const ENGINE: &str = "finos-legend-engine-k8s";
@@ -106,7 +106,7 @@ fn step(op: Op, target: &str, before: State, after: State, undo: &str) -> Step {
         after,
         bytes: None,
         skip_reason: None,
-        undo: Outside::new(undo),
+        undo: Undo::by(undo),
         optional: false,
         op,
     }
@@ -482,7 +482,10 @@ fn a_publish_can_leave_branch_and_bundle_out() {
         Kind::Credentials,
         "the token may not write contents of finos/bundle",
     )
-    .hint("--without branch,bundle publishes the charms alone");
+    .remedy(
+        &[Remedy::WithoutMarker],
+        "--without branch,bundle publishes the charms alone",
+    );
     planned(&mut model, id, Err(refused));
     assert!(screen(&model).0.contains("w publishes the charms alone"));
     let (_, intent) = wish(&mut model, Key::Char('w')).unwrap();

@@ -175,10 +175,11 @@ fn below(model: &Model, dialog: &Upload) -> Vec<Line> {
                 text: problem.summary.to_string(),
                 tone: Tone::Bad,
             }];
-            let more = problem.causes.iter().chain(problem.hints.iter().take(1));
+            let causes = problem.causes.iter().map(ToString::to_string);
+            let more = causes.chain(problem.hints.first().map(ToString::to_string));
             lines.extend(more.map(|text| Line {
                 label: "  ".to_owned(),
-                text: text.to_string(),
+                text,
                 tone: Tone::Plain,
             }));
             lines

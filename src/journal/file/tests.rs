@@ -1,5 +1,6 @@
 //! Journals of other versions, damaged ones, and folders that cannot be written.
 
+use crate::domain::Hint;
 use chrono::{DateTime, Utc};
 
 use super::*;
@@ -365,6 +366,6 @@ fn a_full_disk_stops_a_write_and_the_hint_keeps_the_run() {
             .and_then(|()| journal.begin(&RunId(format!("y{number}")), "ann", &plan(), at(number)))
     };
     let problem = (0..200).find_map(|number| many(number).err()).unwrap();
-    let hints: Vec<&str> = problem.hints.iter().map(Outside::as_str).collect();
+    let hints: Vec<&str> = problem.hints.iter().map(Hint::as_str).collect();
     assert_eq!(hints, ["free space on that disk, then: windlass resume"]);
 }

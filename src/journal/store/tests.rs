@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::journal::RunState;
-use crate::plan::{Op, PublishIntent, State, Step};
+use crate::plan::{Op, PublishIntent, State, Step, Undo};
 
 fn plan() -> Plan {
     let op = Op::CreateTrack {
@@ -17,7 +17,7 @@ fn plan() -> Plan {
         after: State::text("x"),
         bytes: None,
         skip_reason: None,
-        undo: Outside::new("no"),
+        undo: Undo::by("no"),
         optional: false,
         op,
     };

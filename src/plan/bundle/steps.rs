@@ -11,7 +11,7 @@ use super::file::{Edited, NAME};
 use crate::domain::bundle::{Author, BundleFacts, FileBytes, archive};
 use crate::domain::charm::RevisionFacts;
 use crate::domain::{Channel, CharmName, CharmRevision, GitHubRepository, Outside, Problem, ReleaseName};
-use crate::plan::{Op, State, Step, StepId};
+use crate::plan::{Op, State, Step, StepId, Undo};
 
 /// The whole message of a commit: `subject`, the author's remarks and who signs.
 fn message(subject: &str, author: &Author) -> String {
@@ -68,7 +68,7 @@ pub(in crate::plan) fn commit(
     Step {
         before: State::text(format!("{base} at {}", facts.tip.short())),
         after: State::text(after),
-        undo: Outside::new("nothing to undo: a commit that no branch shows is nowhere to be seen"),
+        undo: Undo::needless("a commit that no branch shows is nowhere to be seen"),
         ..Step::new(
             StepId(format!("commit/{branch}")),
             op,
@@ -132,7 +132,7 @@ pub(in crate::plan) fn upload(
         after: State::text(format!("a revision with {}", names.join(", "))),
         bytes: Some(packed.len() as u64),
         skip_reason: same.map(|same| Outside::new(format!("{same} holds the same already"))),
-        undo: Outside::new("cannot be undone: the store keeps bundle revisions; unreleased they do nothing"),
+        undo: Undo::impossible("the store keeps bundle revisions; unreleased they do nothing"),
         optional,
         ..Step::new(StepId(upload_id(bundle)), op, bundle.as_str())
     })
@@ -158,7 +158,7 @@ pub(in crate::plan) fn release(
     Step {
         before: State::text(serving(before)),
         after: State::text("the revision of this upload"),
-        undo: Outside::new(match before {
+        undo: Undo::by(match before {
             Some(_) => "released again with the revision that the channel served before",
             None => "the channel is closed again",
         }),
@@ -186,7 +186,7 @@ pub(in crate::plan) fn branch(repository: &GitHubRepository, branch: &str, files
     Step {
         before: State::text("no such branch"),
         after: State::text(format!("branch {branch} with {}", files.join(", "))),
-        undo: Outside::new("cannot be undone: others may have pulled the branch, so a rollback leaves it"),
+        undo: Undo::impossible("others may have pulled the branch, so a rollback leaves it"),
         ..Step::new(
             StepId(format!("create-branch/{branch}")),
             op,
@@ -204,7 +204,7 @@ pub(in crate::plan) fn lift_hold(repository: &GitHubRepository, release: &Releas
     Step {
         before: State::text("held: no robot publishes it"),
         after: State::text("not held"),
-        undo: Outside::new(format!("'windlass hold {release}' holds it again")),
+        undo: Undo::by(format!("'windlass hold {release}' holds it again")),
         ..Step::new(StepId(format!("lift-hold/{release}")), op, release.as_str())
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::All;
 use crate::config::Workspace;
 use crate::config::workspace::BundleMode;
-use crate::domain::{Channel, CharmName, Kind, Outside, Problem, Release, Risk, Snapshot, Track};
+use crate::domain::{Channel, CharmName, Kind, Outside, Problem, Release, Remedy, Risk, Snapshot, Track};
 use crate::plan::bundle::file::{self, NAME};
 use crate::plan::publish::marker::{self, Content, Marked, Scene};
 use crate::plan::publish::{Part, preflight};
@@ -95,7 +95,7 @@ pub fn plan(
 
 /// A refusal in the words of a promotion: it knows no `--without`.
 fn ours(mut problem: Problem) -> Problem {
-    problem.hints.retain(|hint| !hint.as_str().contains("--without"));
+    problem.hints.retain(|hint| !hint.offers(Remedy::WithoutMarker));
     problem.hint(WAY_OUT)
 }
 

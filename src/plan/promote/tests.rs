@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::domain::bundle::{Author, BundleFacts, FileBytes, MarkerBranch};
 use crate::domain::charm::{Attached, CharmFacts, ImageBehind};
 use crate::domain::{
-    Base, CharmName, CharmRevision, Kind, ManifestDigest, Observed, Outside, Problem, ResourceRevision, Risk,
-    Snapshot,
+    Base, CharmName, CharmRevision, Hint, Kind, ManifestDigest, Observed, Outside, Problem, ResourceRevision,
+    Risk, Snapshot,
 };
 use crate::plan::publish::tests::{ENGINE, base, charm, digest, facts, now, snapshot, workspace};
 use crate::plan::{AttachFrom, Op, Plan, PromoteIntent, State};
@@ -485,7 +485,7 @@ fn what_stands_in_the_way_of_the_bundle_is_told_before_anything_is_done() {
     snapshot.bundle.value.as_mut().unwrap().writable = Some(false);
     let problem = made(&snapshot, &intent("2024-12-01", "stable")).unwrap_err();
     assert_eq!(problem.kind, Kind::Credentials);
-    let hints: Vec<&str> = problem.hints.iter().map(Outside::as_str).collect();
+    let hints: Vec<&str> = problem.hints.iter().map(Hint::as_str).collect();
     assert!(hints.iter().all(|hint| !hint.contains("--without")), "{hints:?}");
 
     let without = yaml("latest/edge").replace(ENGINE, "another-charm");

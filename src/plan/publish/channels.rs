@@ -11,11 +11,13 @@ use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::{ChannelRow, CharmFacts, RevisionFacts};
 use crate::domain::{
-    Base, Channel, CharmRevision, Kind, Outside, Problem, ReleaseName, ResourceName, Risk, Snapshot, Track,
+    Base, Channel, CharmRevision, Kind, Outside, Problem, ReleaseName, Remedy, ResourceName, Risk, Snapshot,
+    Track,
 };
 use crate::plan::evidence;
 use crate::plan::{
     Attach, AttachFrom, Move, Op, PlannedResource, PlannedRow, PublishIntent, Serving, State, Step, StepId,
+    Undo,
 };
 
 /// The channels that `intent` publishes to.
@@ -128,7 +130,10 @@ fn revisions<'a>(
                 revision.revision.0, charm.name
             ),
         )
-        .hint("choose a revision built for one of the open bases, or leave --revision out"));
+        .remedy(
+            &[Remedy::KeepRevision],
+            "choose a revision built for one of the open bases, or leave --revision out",
+        ));
     }
     let mut chosen = Vec::new();
     for (base, running) in open {
@@ -196,7 +201,10 @@ fn no_revision(charm: &Charm, base: Option<&Base>) -> Problem {
         Kind::Refused,
         format!("{} has no revision that can be released{place}", charm.name),
     )
-    .hint("upload one with charmcraft upload, or choose one with --revision")
+    .remedy(
+        &[Remedy::KeepRevision],
+        "upload one with charmcraft upload, or choose one with --revision",
+    )
 }
 
 /// The revision by number, where the store lets it be released.
@@ -308,7 +316,7 @@ pub fn release_step(workspace: &Workspace, snapshot: &Snapshot, part: &Part) -> 
         after: State::Rows(after),
         bytes: None,
         skip_reason: done.then(|| Outside::new("every channel runs this already")),
-        undo: Outside::new(
+        undo: Undo::by(
             "released again with what the channels ran before; a channel that was closed is closed",
         ),
         optional: false,
@@ -343,7 +351,7 @@ pub fn verify_step(snapshot: &Snapshot, part: &Part) -> Step {
         after: State::text("the public is served what was released"),
         bytes: None,
         skip_reason: done.then(|| Outside::new("the public is served this already")),
-        undo: Outside::new("nothing to undo: it only looks"),
+        undo: Undo::needless("it only looks"),
         optional: false,
         op,
     }

@@ -7,10 +7,11 @@ use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::CharmFacts;
 use crate::domain::{
-    Kind, Origin, Outside, Problem, Release, ResolvedImage, ResourceName, ResourceRevision, Snapshot, Target,
+    Kind, Origin, Outside, Problem, Release, Remedy, ResolvedImage, ResourceName, ResourceRevision, Snapshot,
+    Target,
 };
 use crate::plan::evidence::same_image;
-use crate::plan::{AttachFrom, Op, PublishIntent, State, Step, StepId};
+use crate::plan::{AttachFrom, Op, PublishIntent, State, Step, StepId, Undo};
 
 /// An image chosen for a resource.
 pub struct ChosenImage<'a> {
@@ -48,9 +49,10 @@ pub fn choose<'a>(
                         release.name, charm.name
                     ),
                 )
-                .hint(format!(
-                    "name one with --image {key}=TAG, or leave the charm out with --charm"
-                )));
+                .remedy(
+                    &[Remedy::ReplaceImage, Remedy::LeaveImageOut],
+                    format!("name one with --image {key}=TAG, or leave the charm out with --charm"),
+                ));
             }
         };
         let repository = workspace.image_repository(key)?;
@@ -71,16 +73,20 @@ pub fn choose<'a>(
                 } else {
                     format!("release {} names {reference}, which does not exist", release.name)
                 })
-                .hint(format!(
-                    "the image may not be pushed yet; wait, or name another with --image {key}=TAG"
-                )));
+                .remedy(
+                    &[Remedy::ReplaceImage, Remedy::LeaveImageOut],
+                    format!("the image may not be pushed yet; wait, or name another with --image {key}=TAG"),
+                ));
         }
         let resolved = resolved.need(&format!("image {reference}"))?;
         if resolved.platforms.is_empty() {
             return Err(
                 Problem::new(Kind::Invalid, format!("{reference} holds nothing that runs"))
                     .cause("its index names no platform")
-                    .hint(format!("name another with --image {key}=TAG")),
+                    .remedy(
+                        &[Remedy::ReplaceImage, Remedy::LeaveImageOut],
+                        format!("name another with --image {key}=TAG"),
+                    ),
             );
         }
         let existing = facts.resources.get(resource).and_then(|revisions| {
@@ -173,7 +179,7 @@ impl ChosenImage<'_> {
             after: State::text(digest.to_string()),
             bytes: Some(bytes),
             skip_reason,
-            undo: Outside::new("nothing to undo: an image in the store's registry changes nothing by itself"),
+            undo: Undo::needless("an image in the store's registry changes nothing by itself"),
             optional: false,
             op,
         }
@@ -195,9 +201,7 @@ impl ChosenImage<'_> {
             after: State::text(format!("a revision that holds {}", self.resolved.digest)),
             bytes: None,
             skip_reason: self.already(),
-            undo: Outside::new(
-                "cannot be undone: the store keeps resource revisions; unreleased they do nothing",
-            ),
+            undo: Undo::impossible("the store keeps resource revisions; unreleased they do nothing"),
             optional: false,
             op,
         }

@@ -11,7 +11,7 @@ use crate::config::workspace::{Bundle, BundleMode};
 use crate::domain::bundle::{BundleFacts, FileBytes, MarkerBranch, PACKED};
 use crate::domain::charm::{CharmFacts, bundle_serves};
 use crate::domain::{
-    Channel, CharmName, GitHubRepository, Kind, Outside, Problem, Release, Risk, Snapshot, Target,
+    Channel, CharmName, GitHubRepository, Kind, Outside, Problem, Release, Remedy, Risk, Snapshot, Target,
 };
 use crate::plan::bundle as steps;
 use crate::plan::bundle::file::{self, Edited, NAME};
@@ -271,7 +271,10 @@ fn content(
             .within(format!(
                 "{NAME} on {place} cannot be given the channels of the release"
             ))
-            .hint("--without branch,bundle publishes the charms alone")),
+            .remedy(
+                &[Remedy::WithoutMarker],
+                "--without branch,bundle publishes the charms alone",
+            )),
     }
 }
 
@@ -311,7 +314,10 @@ fn right_channels(scene: &Scene, there: &MarkerBranch, content: &Content) -> Res
     }
     Err(problem
         .hint("look who made that branch and delete or mend it; then publish again")
-        .hint("--without branch,bundle publishes the charms alone"))
+        .remedy(
+            &[Remedy::WithoutMarker],
+            "--without branch,bundle publishes the charms alone",
+        ))
 }
 
 /// `bundle.yaml` among `files`.
@@ -419,8 +425,9 @@ pub(in crate::plan) fn bundle_steps(
         .get(name)
         .ok_or_else(|| Problem::new(Kind::Internal, format!("{name} was never looked at")))?
         .need(&format!("bundle {name}"))
-        .map_err(|problem| problem.hint(without))?;
-    preflight::reaches_bundle(scene.snapshot, name).map_err(|problem| problem.hint(without))?;
+        .map_err(|problem| problem.remedy(&[Remedy::WithoutMarker], without))?;
+    preflight::reaches_bundle(scene.snapshot, name)
+        .map_err(|problem| problem.remedy(&[Remedy::WithoutMarker], without))?;
     let track = &scene.channel.track;
     if !store.tracks.contains(track) {
         match preflight::guardrail_of(name, store, track) {
@@ -442,7 +449,7 @@ pub(in crate::plan) fn bundle_steps(
                 }
                 return Ok(there.is_some());
             }
-            Err(problem) => return Err(problem.hint(without)),
+            Err(problem) => return Err(problem.remedy(&[Remedy::WithoutMarker], without)),
         }
     }
     let before = bundle_serves(&store.rows, &scene.channel);

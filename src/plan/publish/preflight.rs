@@ -11,7 +11,7 @@ use crate::config::workspace::Charm;
 use crate::domain::bundle::BundleFacts;
 use crate::domain::charm::{ChannelRow, CharmFacts};
 use crate::domain::credential::CredentialFacts;
-use crate::domain::{CharmName, GitHubRepository, Kind, Outside, Problem, Release, Snapshot, Track};
+use crate::domain::{CharmName, GitHubRepository, Kind, Outside, Problem, Release, Remedy, Snapshot, Track};
 use crate::plan::PublishIntent;
 use crate::plan::evidence;
 
@@ -113,6 +113,7 @@ pub fn repository<'a>(
             let mut refused = lacks(repository, "it could not be read");
             refused.causes.push(problem.summary.clone());
             refused.causes.extend(problem.causes.clone());
+            refused.credential_expired |= problem.credential_expired;
             Err(refused)
         }
         _ => snapshot.bundle.need(repository.as_str()),
@@ -170,7 +171,7 @@ fn lacks(repository: &GitHubRepository, why: &str) -> Problem {
     )
     .cause(why)
     .hint("set GH_TOKEN to a token with the scope repo, or public_repo for a public repository (fine-grained: Contents: write)")
-    .hint("--without branch,bundle publishes the charms alone")
+    .remedy(&[Remedy::WithoutMarker], "--without branch,bundle publishes the charms alone")
 }
 
 /// Checks that the store lets `track` be created.
@@ -244,8 +245,14 @@ pub fn downgrade(
                 warnings.push(Outside::new(format!("downgrade: {text}")));
             } else {
                 return Err(Problem::new(Kind::Refused, text)
-                    .hint("--track-only publishes to the release's own track alone")
-                    .hint("--allow-downgrade lets latest/edge go back in time"));
+                    .remedy(
+                        &[Remedy::TrackOnly],
+                        "--track-only publishes to the release's own track alone",
+                    )
+                    .remedy(
+                        &[Remedy::AllowDowngrade],
+                        "--allow-downgrade lets latest/edge go back in time",
+                    ));
             }
         }
     }

@@ -6,7 +6,8 @@ use super::*;
 use crate::domain::charm::{Attached, ChannelRow, ImageBehind};
 use crate::domain::image::{Platform, PlatformImage};
 use crate::domain::{
-    CharmRevision, ConfigDigest, Digest, ManifestDigest, Observed, Reference, ResolvedImage, ResourceRevision,
+    CharmRevision, ConfigDigest, Digest, Hint, ManifestDigest, Observed, Reference, ResolvedImage,
+    ResourceRevision,
 };
 
 const ENGINE: &str = "finos-legend-engine-k8s";
@@ -207,7 +208,7 @@ fn what_is_partly_published_is_finished_unless_its_run_waits() {
         assert_eq!(problem.kind.exit_code(), 5);
         assert!(problem.summary.as_str().contains("run-of-2024-05-01"));
         assert!(problem.summary.as_str().contains("2024-05-01"));
-        let hints: Vec<&str> = problem.hints.iter().map(Outside::as_str).collect();
+        let hints: Vec<&str> = problem.hints.iter().map(Hint::as_str).collect();
         assert!(
             hints[0].contains("windlass resume run-of-2024-05-01"),
             "{hints:?}"

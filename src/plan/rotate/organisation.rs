@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::secret::{OrganisationSecrets, RepositorySecrets, SelectedRepository, Selection};
 use crate::domain::{Fingerprint, Kind, OrganisationSecret, Outside, Problem, SecretTarget, Snapshot};
-use crate::plan::{Op, RotateIntent, State, Step, StepId};
+use crate::plan::{Op, RotateIntent, State, Step, StepId, Undo};
 
 /// The scope that secrets of an organisation need.
 const SCOPE: &str = "admin:org";
@@ -272,7 +272,7 @@ pub fn set_step(snapshot: &Snapshot, shared: &Shared<'_>, value: Option<&Fingerp
         after: State::text(format!("the new value, {readers}")),
         bytes: None,
         skip_reason: holds.then(|| "it holds this value already".into()),
-        undo: "cannot be undone: GitHub never shows a secret's former value".into(),
+        undo: Undo::impossible("GitHub never shows a secret's former value"),
         optional: false,
         op,
     }
@@ -294,7 +294,7 @@ pub fn delete_steps<'a>(shared: &'a Shared<'_>) -> impl Iterator<Item = Step> + 
             after: State::text("deleted: its jobs read the organisation's secret"),
             bytes: None,
             skip_reason: None,
-            undo: "cannot be undone: GitHub never shows a secret's value; a copy can be set anew by a rotation without --organisation".into(),
+            undo: Undo::impossible("GitHub never shows a secret's value; a copy can be set anew by a rotation without --organisation"),
             optional: false,
             op,
         })

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::{GitHubRepository, Kind, Outside, Problem, SecretTarget, SessionId, Snapshot};
 use crate::plan::credentials::status::revoked_at;
-use crate::plan::{Op, Revoked, State, Step, StepId};
+use crate::plan::{Op, Revoked, State, Step, StepId, Undo};
 
 /// How the id of a step begins that revokes the session named by the rest.
 pub const REVOKE_STEP: &str = "revoke-session/";
@@ -195,7 +195,7 @@ pub fn step(snapshot: &Snapshot, session: SessionId, repositories: Vec<GitHubRep
         after: State::text("refused by the store from then on"),
         bytes: None,
         skip_reason: ended.map(|at| format!("revoked already on {}", at.format("%Y-%m-%d %H:%M UTC")).into()),
-        undo: "cannot be undone: the token would have to be minted anew".into(),
+        undo: Undo::impossible("the token would have to be minted anew"),
         optional: true,
         op,
     }

@@ -12,7 +12,7 @@ use crate::config::Workspace;
 use crate::domain::credential::{CredentialFacts, ExpiryFrom, PackageScope};
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SealedRotation, SecretFacts, SessionFacts};
 use crate::domain::{
-    Fingerprint, KeyId, Kind, Lineage, Observed, Outside, Problem, SecretTarget, SessionId, Snapshot,
+    Fingerprint, Hint, KeyId, Kind, Lineage, Observed, Outside, Problem, SecretTarget, SessionId, Snapshot,
 };
 use crate::plan::credentials::{Alarm, alarm, credentials, lineage};
 use crate::plan::{Intent, Op, Plan, Revoked, RotateIntent};
@@ -192,7 +192,7 @@ fn refused(snapshot: &Snapshot, intent: &RotateIntent) -> Problem {
 }
 
 fn whole(problem: &Problem) -> String {
-    let hints: Vec<_> = problem.hints.iter().map(Outside::as_str).collect();
+    let hints: Vec<_> = problem.hints.iter().map(Hint::as_str).collect();
     format!("{problem} / {}", hints.join(" / "))
 }
 

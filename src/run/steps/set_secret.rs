@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::write::{Sent, check_and_write};
 use super::{Checked, Ended, Tools, Work, WriteResult, note};
 use crate::domain::secret::LineageRecord;
-use crate::domain::{Kind, Outside, Problem, SecretTarget};
+use crate::domain::{Hint, Kind, Outside, Problem, SecretTarget};
 use crate::journal::{Made, RunRecord, StepOutcome};
 use crate::plan::{Op, Plan, StepId, rotate};
 use crate::run::progress::Phase;
@@ -195,10 +195,13 @@ where
             );
             Checked::Unclear(Problem {
                 kind: Kind::Network,
-                hints: vec![Outside::new(format!(
-                    "if no other client set it, 'windlass resume {}' sends this run's value again",
-                    tools.run
-                ))],
+                hints: vec![Hint::new(
+                    format!(
+                        "if no other client set it, 'windlass resume {}' sends this run's value again",
+                        tools.run
+                    ),
+                    &[],
+                )],
                 ..set_since(summary, before, now)
             })
         } else {

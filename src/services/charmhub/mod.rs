@@ -123,6 +123,7 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
             |source| format!("the credential came from {source}"),
         );
         let problem = Problem::new(Kind::Credentials, EXPIRED)
+            .with_expired_credential()
             .cause(format!("{what}: refused by {host} ({})", answer.status))
             .cause(from);
         RENEW.into_iter().fold(problem, Problem::hint)
@@ -311,7 +312,7 @@ mod tests {
             Some(&Outside::new("the keyring")),
         );
         assert_eq!(problem.kind, Kind::Credentials);
-        assert!(problem.summary.as_str() != EXPIRED, "{problem}");
+        assert!(!problem.credential_expired, "{problem}");
         assert!(problem.to_string().contains("does not cover x"), "{problem}");
         assert!(problem.hints[0].as_str().contains("permission"), "{problem:?}");
         let bad = answer(

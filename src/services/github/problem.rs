@@ -6,7 +6,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{GitHub, Reply};
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Kind, Outside, Problem, Remedy};
 use crate::services::http::{host_of, retry_after};
 
 /// How long GitHub wants to be left alone after a secondary limit that names no time, in seconds.
@@ -129,7 +129,10 @@ impl GitHub {
                 .cause(format!(
                     "the token has the scopes '{held}', one of '{wanted}' is needed"
                 ))
-                .hint("gh auth refresh --scopes, or a new token with that scope");
+                .remedy(
+                    &[Remedy::WidenGitHubToken],
+                    "gh auth refresh --scopes, or a new token with that scope",
+                );
         }
         problem.hint("GH_TOKEN is too narrow, or the account has no right here: set one that has")
     }

@@ -1,6 +1,7 @@
 //! Rolling back, and taking up what ended partly.
 
 use super::*;
+use crate::domain::Remedy;
 
 #[test]
 fn a_channel_is_rolled_back_where_a_run_changed_it() {
@@ -81,9 +82,9 @@ fn going_over_later_changes_is_offered_only_where_they_were_refused() {
     assert!(wish(&mut model, Key::Char('a')).is_none());
     let (id, _) = wish(&mut model, Key::Char('g')).unwrap();
     let refused = Problem::new(Kind::Refused, "latest/edge was changed since")
-        .hint("--over rolls it back all the same");
+        .remedy(&[Remedy::OverLaterChanges], "--over rolls it back all the same");
     planned(&mut model, id, Err(refused));
-    assert!(screen(&model).0.contains("a goes over what was changed since"));
+    assert!(screen(&model).0.contains("a overwrites the later changes"));
     let (id, intent) = wish(&mut model, Key::Char('a')).unwrap();
     assert!(intent.command().ends_with(" --over"));
     planned(&mut model, id, Ok(rolling_back(true)));

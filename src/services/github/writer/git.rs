@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::super::problem::{Sso, sso};
 use super::super::{RefName, Reply};
 use super::{Change, GitHubWriter, of_repository};
-use crate::domain::{Author, CommitId, GitHubRepository, Kind, Outside, Problem};
+use crate::domain::{Author, CommitId, GitHubRepository, Kind, Problem, Remedy};
 use crate::services::http::{Answer, Written, host_of};
 
 /// A commit to be stored.
@@ -282,9 +282,9 @@ fn no_right(problem: Problem, what: &str) -> Problem {
     for hint in problem
         .hints
         .iter()
-        .filter(|hint| hint.as_str().contains("gh auth"))
+        .filter(|hint| hint.offers(Remedy::WidenGitHubToken))
     {
-        denied = denied.hint(Outside::as_str(hint));
+        denied.hints.push(hint.clone());
     }
     denied.hint("the account itself must be allowed to push there")
 }

@@ -1,0 +1,126 @@
+//! How a step is undone, as a type: the texts are for people, decisions read the variant.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Outside;
+
+/// How a step is undone. [`fmt::Display`] writes the sentence of plans and of `undo` in JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", from = "Stored")]
+pub enum Undo {
+    /// Nothing undoes it, for this reason.
+    Impossible(Outside),
+    /// It needs none, for this reason.
+    Needless(Outside),
+    /// This undoes it.
+    By(Outside),
+}
+
+impl Undo {
+    /// Nothing undoes it: `why`.
+    pub fn impossible(why: impl AsRef<str>) -> Self {
+        Self::Impossible(Outside::new(why))
+    }
+
+    /// There is nothing to undo: `why`.
+    pub fn needless(why: impl AsRef<str>) -> Self {
+        Self::Needless(Outside::new(why))
+    }
+
+    /// `how` undoes it.
+    pub fn by(how: impl AsRef<str>) -> Self {
+        Self::By(Outside::new(how))
+    }
+
+    /// Why nothing undoes it, where nothing does.
+    pub const fn impossible_because(&self) -> Option<&Outside> {
+        match self {
+            Self::Impossible(why) => Some(why),
+            Self::Needless(_) | Self::By(_) => None,
+        }
+    }
+
+    /// How it is undone, where it can be and needs to be.
+    pub fn way(&self) -> Option<&str> {
+        match self {
+            Self::By(how) => Some(how.as_str()).filter(|how| !how.is_empty()),
+            Self::Impossible(_) | Self::Needless(_) => None,
+        }
+    }
+}
+
+impl Default for Undo {
+    fn default() -> Self {
+        Self::By(Outside::default())
+    }
+}
+
+impl fmt::Display for Undo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Impossible(why) => write!(f, "cannot be undone: {why}"),
+            Self::Needless(why) => write!(f, "nothing to undo: {why}"),
+            Self::By(how) => fmt::Display::fmt(how, f),
+        }
+    }
+}
+
+/// What a journal holds: a variant, or the bare sentence that was stored before there were variants.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Typed(Typed),
+    Sentence(Outside),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Typed {
+    Impossible(Outside),
+    Needless(Outside),
+    By(Outside),
+}
+
+impl From<Stored> for Undo {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Typed(Typed::Impossible(why)) => Self::Impossible(why),
+            Stored::Typed(Typed::Needless(why)) => Self::Needless(why),
+            Stored::Typed(Typed::By(how)) => Self::By(how),
+            // The two prefixes of those rows never change again.
+            Stored::Sentence(text) => match text.as_str().split_once(": ") {
+                Some(("cannot be undone", why)) => Self::impossible(why),
+                Some(("nothing to undo", why)) => Self::needless(why),
+                _ => Self::By(text),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_keeps_the_variant_and_reads_bare_sentences() {
+        for (undo, sentence) in [
+            (
+                Undo::impossible("the store keeps tracks"),
+                "cannot be undone: the store keeps tracks",
+            ),
+            (Undo::needless("it only reads"), "nothing to undo: it only reads"),
+            (
+                Undo::by("windlass unhold 2025-01-06"),
+                "windlass unhold 2025-01-06",
+            ),
+        ] {
+            assert_eq!(undo.to_string(), sentence);
+            let stored = serde_json::to_string(&undo).unwrap();
+            assert_eq!(serde_json::from_str::<Undo>(&stored).unwrap(), undo, "{stored}");
+            let bare = serde_json::to_string(sentence).unwrap();
+            assert_eq!(serde_json::from_str::<Undo>(&bare).unwrap(), undo);
+        }
+    }
+}
