@@ -71,6 +71,8 @@ pub enum Effect {
         /// What is known so far.
         previous: Arc<Snapshot>,
     },
+    /// List the names of a folder.
+    ListFolder(String),
     /// Ask the engines of this machine what they hold.
     AskEngines,
     /// Look at the workflows of a repository.

@@ -8,6 +8,7 @@ use super::Model;
 use super::dialogs;
 use super::model::Screen;
 use super::panes::PaneId;
+use super::split::PaneNeed;
 
 /// Below this nothing useful can be shown.
 pub const LEAST: (u16, u16) = (40, 10);
@@ -52,26 +53,27 @@ pub fn layout(model: &Model) -> Layout {
     // Whoever reads line by line would hear the panes of a grid mixed up.
     let grid = w >= GRID.0 && h >= GRID.1 && !model.zoomed && model.setting.look.borders;
     if grid {
-        let left = model.split.left(w);
-        let right = w - left;
         let above = model.split.above(body.height);
         let below = body.height - above;
         let (x, y) = (body.x, body.y);
-        let credentials = model.split.credentials(right);
+        let needs = &model.panes.needs;
+        let upper = [needs.of(PaneId::Releases), needs.of(PaneId::Channels)];
+        let [releases, channels] = model.split.upper(upper, w);
+        let [charms, credentials, activity] = model.split.lower(lower_needs(model), w);
         return Layout {
             header,
             tabs: None,
             panes: vec![
-                (PaneId::Releases, Rect::new(x, y, left, above)),
-                (PaneId::Channels, Rect::new(x + left, y, right, above)),
-                (PaneId::Charms, Rect::new(x, y + above, left, below)),
+                (PaneId::Releases, Rect::new(x, y, releases, above)),
+                (PaneId::Channels, Rect::new(x + releases, y, channels, above)),
+                (PaneId::Charms, Rect::new(x, y + above, charms, below)),
                 (
                     PaneId::Credentials,
-                    Rect::new(x + left, y + above, credentials, below),
+                    Rect::new(x + charms, y + above, credentials, below),
                 ),
                 (
                     PaneId::Activity,
-                    Rect::new(x + left + credentials, y + above, right - credentials, below),
+                    Rect::new(x + charms + credentials, y + above, activity, below),
                 ),
             ],
             body,
@@ -89,6 +91,11 @@ pub fn layout(model: &Model) -> Layout {
         hint,
         footer,
     }
+}
+
+/// What the lower panes ask for, from left to right.
+pub fn lower_needs(model: &Model) -> [PaneNeed; 3] {
+    [PaneId::Charms, PaneId::Credentials, PaneId::Activity].map(|pane| model.panes.needs.of(pane))
 }
 
 /// Rows of a list inside a pane with borders and, where the pane has one, a line of headings.

@@ -5,8 +5,12 @@
 //! rebuild, and only where somebody filters; a filter that extends the last one looks at what that
 //! one left. Must not draw; a view asks for the rows of its window only.
 
+use std::collections::BTreeSet;
+
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32String};
+
+use super::sorting::{SortColumn, SortValue, Sorted, Sorting, arranged};
 
 /// What a row must offer.
 pub trait Keyed {
@@ -14,12 +18,33 @@ pub trait Keyed {
     fn key(&self) -> &str;
     /// The words that the filter looks at.
     fn words(&self) -> String;
+    /// The columns that rows can be sorted by.
+    fn sort_columns() -> &'static [SortColumn] {
+        &[]
+    }
+    /// What the row is sorted by in one of them; `None` where it has nothing there.
+    fn sort_value(&self, _column: usize) -> Option<SortValue> {
+        None
+    }
+    /// How deep the row stands under others.
+    fn level(&self) -> u8 {
+        0
+    }
+    /// Rows of one level keep the order of their groups when they are sorted.
+    fn group(&self) -> u8 {
+        0
+    }
 }
 
 /// The list. Indices are into the visible rows.
 #[derive(Clone, Debug)]
 pub struct Listing<R> {
     rows: Vec<R>,
+    /// The rows in the order in force, as indices.
+    order: Vec<usize>,
+    sorting: Option<Sorting>,
+    /// Keys of the rows that are marked.
+    marked: BTreeSet<String>,
     visible: Vec<usize>,
     selected: Option<String>,
     at: usize,
@@ -55,6 +80,9 @@ impl<R> Default for Listing<R> {
     fn default() -> Self {
         Self {
             rows: Vec::new(),
+            order: Vec::new(),
+            sorting: None,
+            marked: BTreeSet::new(),
             visible: Vec::new(),
             selected: None,
             at: 0,
@@ -78,6 +106,11 @@ impl<R: Keyed> Listing<R> {
         self.rows = rows;
         self.words.clear();
         self.answered.clear();
+        if !self.marked.is_empty() {
+            let known: BTreeSet<&str> = self.rows.iter().map(Keyed::key).collect();
+            self.marked.retain(|key| known.contains(key.as_str()));
+        }
+        self.arrange();
         if !self.touched && preferred.is_some() {
             self.selected = preferred;
         }
@@ -113,6 +146,66 @@ impl<R: Keyed> Listing<R> {
         }
     }
 
+    /// The order in force, and the title of its column; `None` for the usual order.
+    pub fn sorting(&self) -> Option<(&'static str, Sorting)> {
+        let sorting = self.sorting?;
+        Some((R::sort_columns().get(sorting.column)?.title, sorting))
+    }
+
+    /// Sorts by the next column; after the last one the rows have their usual order again.
+    pub fn sort_next(&mut self) {
+        let next = self.sorting.map_or(0, |sorting| sorting.column + 1);
+        self.sorting = R::sort_columns().get(next).map(|column| Sorting {
+            column: next,
+            descending: column.descending,
+        });
+        self.arrange();
+        self.search();
+    }
+
+    /// Turns the order round.
+    pub fn sort_reverse(&mut self) {
+        if let Some(sorting) = &mut self.sorting {
+            sorting.descending = !sorting.descending;
+        }
+        self.arrange();
+        self.search();
+    }
+
+    fn arrange(&mut self) {
+        self.order = match self.sorting {
+            None => (0..self.rows.len()).collect(),
+            Some(sorting) => {
+                let of_row = |row: &R| Sorted {
+                    level: row.level(),
+                    group: row.group(),
+                    value: row.sort_value(sorting.column),
+                };
+                let rows: Vec<Sorted> = self.rows.iter().map(of_row).collect();
+                arranged(&rows, sorting.descending)
+            }
+        };
+    }
+
+    /// The keys of the marked rows.
+    pub const fn marked(&self) -> &BTreeSet<String> {
+        &self.marked
+    }
+
+    /// Marks the selected row, or takes its mark away.
+    pub fn toggle_mark(&mut self) {
+        if let Some(key) = self.selected().map(|row| row.key().to_owned())
+            && !self.marked.remove(&key)
+        {
+            self.marked.insert(key);
+        }
+    }
+
+    /// Takes every mark away.
+    pub fn clear_marks(&mut self) {
+        self.marked.clear();
+    }
+
     /// Rows that the last search looked at.
     pub const fn searched(&self) -> usize {
         self.searched
@@ -121,7 +214,7 @@ impl<R: Keyed> Listing<R> {
     fn search(&mut self) {
         self.searched = 0;
         if self.filter.trim().is_empty() {
-            self.visible = (0..self.rows.len()).collect();
+            self.visible.clone_from(&self.order);
             self.answered.clear();
         } else {
             let goes_on = |last: &str| last == self.filter || narrows(last, &self.filter);
@@ -136,6 +229,12 @@ impl<R: Keyed> Listing<R> {
                 .answered
                 .last()
                 .map_or_else(Vec::new, |(_, found)| found.clone());
+            // An order that was chosen counts for what is found too.
+            if self.sorting.is_some() {
+                let found: BTreeSet<usize> = std::mem::take(&mut self.visible).into_iter().collect();
+                let order = self.order.iter().copied();
+                self.visible = order.filter(|index| found.contains(index)).collect();
+            }
         }
         self.find_selected();
     }

@@ -12,9 +12,11 @@
 //! command line.
 
 pub mod actions;
+pub mod command;
 pub mod confirm;
 pub mod dialogs;
 pub mod effect;
+pub mod find;
 pub mod given;
 pub mod hidden;
 pub mod image;
@@ -26,6 +28,7 @@ pub mod live;
 pub mod model;
 pub mod msg;
 pub mod panes;
+pub mod paths;
 pub mod picture;
 pub mod promote;
 pub mod queue;
@@ -36,6 +39,7 @@ pub mod rollback;
 pub mod running;
 pub mod shell;
 pub mod sign_in;
+pub mod sorting;
 pub mod split;
 pub mod tour;
 pub mod update;

@@ -15,6 +15,7 @@ use super::image::Images;
 use super::jumps::Jumps;
 use super::live::Live;
 use super::panes::{PaneId, Panes};
+use super::paths::Folder;
 use super::queue::Queue;
 use super::review::Review;
 use super::running::Running;
@@ -143,6 +144,8 @@ pub struct Model {
     pub images: Images,
     /// What engines of this machine hold, by name.
     pub engines: Vec<Outside>,
+    /// The folder that completes the path that is typed.
+    pub folder: Option<Folder>,
     /// Charms whose older revisions are being looked at.
     pub looking: BTreeMap<CharmName, RequestId>,
     /// The word at the foot.
@@ -192,6 +195,7 @@ impl Model {
             modal: None,
             images: Images::default(),
             engines: Vec::new(),
+            folder: None,
             looking: BTreeMap::new(),
             notice: None,
             warm: false,

@@ -14,6 +14,7 @@ use super::given::Discharge;
 use super::hidden::Hidden;
 use super::image::Seen;
 use super::panes::PaneId;
+use super::paths::Folder;
 use super::split::Grip;
 use crate::domain::charm::ImageBehind;
 use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
@@ -54,6 +55,8 @@ pub enum Msg {
     Review(ReviewMsg),
     /// Of the screen of a run.
     Run(RunMsg),
+    /// Of the search in a text.
+    Find(FindMsg),
     /// Of the sign-in dialog.
     SignIn(SignInMsg),
     /// Of the upload dialog.
@@ -101,6 +104,8 @@ pub enum Msg {
     WorkflowsSeen(RequestId, Box<Observed<RepositoryWorkflows>>),
     /// A run of a workflow was looked at.
     WorkflowRunSeen(RequestId, Box<Result<WorkflowRun, Problem>>),
+    /// The names of a folder were listed.
+    FolderListed(Folder),
     /// Engines of this machine said what they hold.
     Held(Vec<Outside>),
     /// A run began, or not.
@@ -148,6 +153,14 @@ pub enum Go {
     Filter,
     /// Drop the filter.
     ClearFilter,
+    /// Sort the rows by the next column.
+    Sort,
+    /// Turn the order of the rows round.
+    SortReverse,
+    /// Mark the selected row, or take its mark away.
+    Mark,
+    /// Compare the marked release with the selected one.
+    Diff,
     /// Help.
     Help,
     /// The palette.
@@ -264,6 +277,19 @@ pub enum RunMsg {
     TakeOut,
     /// Plan anew what waited in vain.
     Again,
+}
+
+/// What can happen in the search in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FindMsg {
+    /// Begin to type words.
+    Begin,
+    /// Keep the words.
+    Accept,
+    /// Drop the search.
+    Drop,
+    /// Select another match, by steps.
+    Step(isize),
 }
 
 /// What can happen in the sign-in dialog.

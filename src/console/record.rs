@@ -165,7 +165,7 @@ pub fn entry(model: &Model, msg: &Msg, name: String) -> Entry {
     }
 }
 
-const BORDERS: [Border; 3] = [Border::Column, Border::Row, Border::Lower];
+const BORDERS: [Border; 4] = [Border::Column, Border::Row, Border::Lower, Border::LowerColumn];
 
 fn number(pane: PaneId) -> u8 {
     PaneId::ALL.iter().position(|one| *one == pane).unwrap_or(0) as u8

@@ -1,13 +1,16 @@
-//! Shares of the screen that the panes have, and the borders between them that can be dragged.
+//! Widths and heights of the panes of the grid, and the borders between them that can be dragged.
 //!
-//! Owns the arithmetic of dragging. Shares are kept, not cells: a window that grows keeps its looks.
-//! Must not draw.
+//! A border that was not dragged stands where the content of the panes puts it. Of a dragged one the
+//! share is kept, not the cell: a window that grows keeps its proportions.
 
 use ratatui::layout::Rect;
 
 use super::layout::Layout;
+use super::view::columns;
 use super::{Model, layout};
 
+/// Columns around the text of a row: two borders and the cursor.
+const AROUND: usize = 4;
 /// Columns that a pane keeps.
 const NARROWEST: u16 = 24;
 /// Lines that a pane keeps.
@@ -16,12 +19,33 @@ const LOWEST: u16 = 5;
 /// A border between panes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Border {
-    /// Between the left column and what is right of it.
+    /// Between the upper two panes.
     Column,
     /// Between the upper and the lower panes.
     Row,
     /// Between the last two of the lower panes.
     Lower,
+    /// Between the first two of the lower panes.
+    LowerColumn,
+}
+
+/// Columns that the content of a pane asks for, borders included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PaneNeed {
+    /// What says the essential of each row.
+    pub brief: usize,
+    /// What says everything.
+    pub full: usize,
+}
+
+impl PaneNeed {
+    /// The need of rows that take `brief` or `full` columns inside a pane.
+    pub const fn inside(brief: usize, full: usize) -> Self {
+        Self {
+            brief: brief + AROUND,
+            full: full + AROUND,
+        }
+    }
 }
 
 /// A border taken hold of.
@@ -39,14 +63,25 @@ pub struct Split {
     column: Option<u16>,
     row: Option<u16>,
     lower: Option<u16>,
+    lower_column: Option<u16>,
 }
 
 impl Split {
-    /// Columns of the left panes, of `whole`.
-    pub fn left(&self, whole: u16) -> u16 {
-        // On a very wide screen releases have the room to show date and tags too.
-        let usual = (whole * 32 / 100).clamp(36, 50).max((whole / 4).min(90));
-        part(self.column, usual, whole, NARROWEST, 2 * NARROWEST)
+    /// Columns of the two upper panes, of `whole`.
+    pub fn upper(&self, needs: [PaneNeed; 2], whole: u16) -> [u16; 2] {
+        let [releases, channels] = needs;
+        // Date and versions of a release need room for all of it: half of that says nothing more.
+        let releases = if releases.full + channels.full > usize::from(whole) {
+            PaneNeed {
+                full: releases.brief,
+                ..releases
+            }
+        } else {
+            releases
+        };
+        let [usual, _] = fitted([releases, channels], whole);
+        let left = part(self.column, usual, whole, NARROWEST, 2 * NARROWEST);
+        [left, whole - left]
     }
 
     /// Lines of the upper panes, of `whole`.
@@ -54,15 +89,43 @@ impl Split {
         part(self.row, whole * 55 / 100, whole, LOWEST, LOWEST)
     }
 
-    /// Columns of the pane of credentials, of the `whole` that it shares with activity.
-    pub fn credentials(&self, whole: u16) -> u16 {
-        part(self.lower, whole * 11 / 20, whole, NARROWEST, NARROWEST)
+    /// Columns of the three lower panes, of `whole`.
+    pub fn lower(&self, needs: [PaneNeed; 3], whole: u16) -> [u16; 3] {
+        let [_, middle, last] = needs;
+        let [usual, ..] = fitted(needs, whole);
+        let left = part(self.lower_column, usual, whole, NARROWEST, 2 * NARROWEST);
+        let right = whole - left;
+        let [usual, _] = fitted([middle, last], right);
+        let middle = part(self.lower, usual, right, NARROWEST, NARROWEST);
+        [left, middle, right - middle]
     }
 
     /// True where nothing was dragged.
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// Widths of panes side by side that add up to `whole`. Where the essential of each has room, what
+/// is left goes to those that ask for more, and then to all alike.
+fn fitted<const N: usize>(needs: [PaneNeed; N], whole: u16) -> [u16; N] {
+    let room = usize::from(whole);
+    let briefs = needs.map(|need| need.brief);
+    let mut widths = columns::share(&briefs, room, 0);
+    let spare = room.saturating_sub(widths.iter().sum());
+    let more = needs.map(|need| need.full.saturating_sub(need.brief));
+    for (width, more) in widths.iter_mut().zip(columns::share(&more, spare, 0)) {
+        *width += more;
+    }
+    let spare = room.saturating_sub(widths.iter().sum());
+    for (at, width) in widths.iter_mut().enumerate() {
+        *width += spare / N + usize::from(at < spare % N);
+    }
+    let mut fitted = [0; N];
+    for (cells, width) in fitted.iter_mut().zip(widths) {
+        *cells = width as u16;
+    }
+    fitted
 }
 
 /// The cells of a share, so that at least `first` are before and `rest` behind the border.
@@ -85,35 +148,21 @@ fn share(cells: u16, whole: u16) -> u16 {
 /// Moves the border of `grip` to where the mouse is.
 pub fn drag(model: &mut Model, grip: Grip, x: u16, y: u16) {
     let body = layout::layout(model).body;
-    let left = model.split.left(body.width);
     let x = x.saturating_add(grip.before);
     let y = y.saturating_add(grip.before).saturating_sub(body.y);
     // Clamped here too: a drag far outside must not be remembered as a share that shows nothing.
+    let kept = |cells: u16, whole: u16, first: u16, rest: u16| {
+        let cells = part(Some(share(cells, whole)), 0, whole, first, rest);
+        Some(share(cells, whole))
+    };
     match grip.border {
-        Border::Column => {
-            let cells = part(
-                Some(share(x, body.width)),
-                0,
-                body.width,
-                NARROWEST,
-                2 * NARROWEST,
-            );
-            model.split.column = Some(share(cells, body.width));
-        }
-        Border::Row => {
-            let cells = part(Some(share(y, body.height)), 0, body.height, LOWEST, LOWEST);
-            model.split.row = Some(share(cells, body.height));
-        }
+        Border::Column => model.split.column = kept(x, body.width, NARROWEST, 2 * NARROWEST),
+        Border::LowerColumn => model.split.lower_column = kept(x, body.width, NARROWEST, 2 * NARROWEST),
+        Border::Row => model.split.row = kept(y, body.height, LOWEST, LOWEST),
         Border::Lower => {
+            let [left, ..] = model.split.lower(layout::lower_needs(model), body.width);
             let right = body.width.saturating_sub(left);
-            let cells = part(
-                Some(share(x.saturating_sub(left), right)),
-                0,
-                right,
-                NARROWEST,
-                NARROWEST,
-            );
-            model.split.lower = Some(share(cells, right));
+            model.split.lower = kept(x.saturating_sub(left), right, NARROWEST, NARROWEST);
         }
     }
 }
@@ -124,24 +173,44 @@ pub fn grips(places: &Layout) -> Vec<(Rect, Grip)> {
     let [(_, first), _, (_, below), (_, middle), (_, last)] = places.panes.as_slice() else {
         return Vec::new();
     };
-    let column = |x: u16, y: u16, lines: u16| Rect::new(x, y, 1, lines);
+    let column = |x: u16, beside: &Rect| Rect::new(x, beside.y, 1, beside.height);
     let row = |y: u16| Rect::new(places.body.x, y, places.body.width, 1);
     let mut grips = Vec::new();
     for (before, back) in [(1, 1), (0, 0)] {
         let mut grip = |rect: Rect, border: Border| grips.push((rect, Grip { border, before }));
         grip(row(below.y.saturating_sub(back)), Border::Row);
+        grip(column(first.right().saturating_sub(back), first), Border::Column);
         grip(
-            column(
-                first.right().saturating_sub(back),
-                places.body.y,
-                places.body.height,
-            ),
-            Border::Column,
+            column(below.right().saturating_sub(back), below),
+            Border::LowerColumn,
         );
-        grip(
-            column(last.x.saturating_sub(back), middle.y, middle.height),
-            Border::Lower,
-        );
+        grip(column(last.x.saturating_sub(back), middle), Border::Lower);
     }
     grips
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn need(brief: usize, full: usize) -> PaneNeed {
+        PaneNeed { brief, full }
+    }
+
+    #[test]
+    fn width_goes_where_content_asks_for_it() {
+        // Both have everything: what is left over is shared.
+        assert_eq!(fitted([need(36, 80), need(50, 100)], 200), [90, 110]);
+        // The essential of the first, and the rest to the one that asks for more.
+        assert_eq!(fitted([need(36, 36), need(50, 100)], 120), [36, 84]);
+        // Nobody can have the essential: the widest give way.
+        assert_eq!(
+            fitted([need(36, 60), need(50, 90), need(40, 70)], 100),
+            [34, 33, 33]
+        );
+        for whole in [48, 100, 133, 250] {
+            let widths = fitted([need(36, 60), need(50, 90), need(40, 70)], whole);
+            assert_eq!(widths.iter().sum::<u16>(), whole);
+        }
+    }
 }

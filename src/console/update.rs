@@ -6,6 +6,7 @@
 mod charm;
 mod go;
 mod observed;
+mod resume;
 mod search;
 mod terminal;
 
@@ -17,13 +18,14 @@ use super::model::Screen;
 use super::msg::{FormMsg, ImageMsg, PromoteMsg, ReleaseMsg, SignInMsg, UploadMsg, WorkflowsMsg};
 use super::panes::{self, PaneId};
 use super::{
-    Model, Msg, image, layout, promote, queue, release, review, running, sign_in, split, tour, upload, wake,
-    workflows,
+    Model, Msg, find, image, layout, paths, promote, queue, release, review, running, sign_in, split, tour,
+    upload, wake, workflows,
 };
 use crate::domain::Problem;
 use crate::journal::RunRecord;
 
 pub use go::{begin, come_back, read_runs, refresh, refresh_after_change};
+pub use resume::ask_for as ask_resume;
 pub use terminal::told_elsewhere;
 
 /// Takes `msg` and says what is to be done.
@@ -61,6 +63,9 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Resize(columns, lines) => {
+            if columns != model.columns {
+                panes::measure_again(model);
+            }
             model.columns = columns;
             model.lines = lines;
             Vec::new()
@@ -90,6 +95,10 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Go(go) => go::update(model, go),
         Msg::Review(msg) => review::update(model, msg),
         Msg::Run(msg) => running::update(model, msg),
+        Msg::Find(msg) => {
+            find::update(model, msg);
+            Vec::new()
+        }
         Msg::SignIn(SignInMsg::Accept) => sign_in::accept(model),
         Msg::SignIn(SignInMsg::Step(steps)) => {
             sign_in::step(model, steps);
@@ -120,6 +129,10 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::Behind(id, charm, found) => {
             image::behind(model, id, &charm, found);
             charm::rewrite_details(model);
+            Vec::new()
+        }
+        Msg::FolderListed(folder) => {
+            paths::listed(model, folder);
             Vec::new()
         }
         Msg::Held(names) => {
@@ -211,7 +224,7 @@ fn on_upload(model: &mut Model, msg: UploadMsg) -> Vec<Effect> {
     match msg {
         UploadMsg::Accept => return upload::accept(model),
         UploadMsg::Look => return upload::look(model),
-        UploadMsg::Complete(steps) => upload::complete(model, steps),
+        UploadMsg::Complete(steps) => return upload::complete(model, steps),
         UploadMsg::Close => upload::close(model),
     }
     Vec::new()
@@ -291,7 +304,7 @@ fn on_key(model: &mut Model, key: Key) -> Vec<Effect> {
         return Vec::new();
     }
     edit(model, key);
-    Vec::new()
+    paths::ask(model)
 }
 
 /// The second of two keys. What means nothing after the first is dropped with it, but for what has
@@ -315,6 +328,9 @@ fn after(model: &mut Model, prefix: Key, key: Key) -> Vec<Effect> {
 }
 
 fn edit(model: &mut Model, key: Key) {
+    if find::is_typing(model) {
+        return find::typed(model, key);
+    }
     match &mut model.modal {
         Some(Modal::Prompt(prompt)) => {
             if dialogs::edit(&mut prompt.input, key) {
@@ -359,6 +375,7 @@ fn on_paste(model: &mut Model, text: &Hidden) {
         return;
     }
     let takes = match &model.modal {
+        _ if find::is_typing(model) => true,
         Some(Modal::Prompt(_) | Modal::Palette(_) | Modal::Help(_) | Modal::Upload(_) | Modal::Form(_)) => {
             true
         }
@@ -385,7 +402,8 @@ fn perform(model: &mut Model, spec: &actions::ActionSpec) -> Vec<Effect> {
     match spec.standing(model) {
         Availability::Enabled => route(model, spec.message.clone()),
         Availability::Disabled(reason) => {
-            model.refuse(reason);
+            let more = actions::detail(model, spec.id);
+            model.refuse(more.map_or_else(|| reason.to_owned(), |more| format!("{reason}: {more}")));
             Vec::new()
         }
         Availability::Hidden => Vec::new(),

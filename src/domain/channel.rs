@@ -4,6 +4,7 @@
 //! public API leaves `latest/` out (`edge`, and `edge/fix` for the branch `fix` of `latest/edge`);
 //! people write either.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -245,7 +246,10 @@ impl<'de> Deserialize<'de> for Channel {
 }
 
 /// What a charm revision is built for: `ubuntu` `22.04` `amd64`. A channel is a row per base.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// Ordered by name, then the newest release first, then by architecture: the order in which bases
+/// are listed everywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Base {
     /// Distribution.
     pub name: String,
@@ -263,6 +267,28 @@ impl Base {
             && part(&self.channel, &row.channel)
             && part(&self.architecture, &row.architecture)
     }
+}
+
+impl Ord for Base {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name
+            .cmp(&other.name)
+            .then_with(|| release_key(&other.channel).cmp(&release_key(&self.channel)))
+            .then_with(|| other.channel.cmp(&self.channel))
+            .then_with(|| self.architecture.cmp(&other.architecture))
+    }
+}
+
+impl PartialOrd for Base {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The numbers of a release (`22.04`), so that `9` is older than `10`; none of a word such as `all`.
+fn release_key(channel: &str) -> Vec<u64> {
+    let parts = channel.split('.').map(str::parse);
+    parts.collect::<Result<_, _>>().unwrap_or_default()
 }
 
 impl Base {
@@ -382,5 +408,24 @@ mod tests {
         };
         assert!(all.covers(&amd));
         assert!(!amd.covers(&all));
+    }
+
+    #[test]
+    fn bases_are_listed_the_newest_first() {
+        let base = |channel: &str, architecture: &str| Base {
+            name: "ubuntu".into(),
+            channel: channel.into(),
+            architecture: architecture.into(),
+        };
+        let mut bases = [
+            base("all", "all"),
+            base("9.10", "amd64"),
+            base("20.04", "amd64"),
+            base("22.04", "arm64"),
+            base("22.04", "amd64"),
+        ];
+        bases.sort();
+        let listed = bases.map(|base| base.short());
+        assert_eq!(listed, ["22.04", "22.04 arm64", "20.04", "9.10", "all all"]);
     }
 }

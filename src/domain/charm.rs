@@ -3,6 +3,7 @@
 //! Owns the newtypes that must not be swapped and the pure questions over them (which revision is
 //! newest for a base). Wire shapes live with the Charmhub service. Must not do IO.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -123,12 +124,29 @@ pub struct RevisionFacts {
     /// sha3-384 of what was uploaded, hex; the store tells two equal uploads by it.
     #[serde(default)]
     pub sha3: Option<String>,
+    /// What the store's review found wrong with it, each `code: message`; empty where it says
+    /// nothing.
+    #[serde(default)]
+    pub errors: Vec<Outside>,
 }
 
 impl RevisionFacts {
     /// True where the store lets it be released.
     pub fn releasable(&self) -> bool {
         matches!(self.status.as_str(), "approved" | "released")
+    }
+
+    /// Its status and what the store's review found wrong, where it cannot be released.
+    pub fn refusal(&self) -> Option<Outside> {
+        if self.releasable() {
+            return None;
+        }
+        let mut text = self.status.to_string();
+        if !self.errors.is_empty() {
+            let errors: Vec<&str> = self.errors.iter().map(Outside::as_str).collect();
+            text.push_str(&format!(": {}", errors.join("; ")));
+        }
+        Some(Outside::new(text))
     }
 }
 
@@ -207,6 +225,18 @@ impl ChannelRow {
             .iter()
             .find(|a| &a.name == resource)
             .and_then(|a| a.revision)
+    }
+
+    /// The order in which rows of one charm are listed: `latest` first, then the newest track; of a
+    /// track the most trusted risk first; of a channel the newest base first.
+    pub fn listed(a: &Self, b: &Self) -> std::cmp::Ordering {
+        let latest = Track::latest();
+        let place = |row: &Self| (row.channel.track != latest, Reverse(row.channel.track.clone()));
+        place(a)
+            .cmp(&place(b))
+            .then_with(|| a.channel.risk.cmp(&b.channel.risk))
+            .then_with(|| a.channel.branch.cmp(&b.channel.branch))
+            .then_with(|| a.base.cmp(&b.base))
     }
 }
 
@@ -344,6 +374,7 @@ mod tests {
             created_at: DateTime::UNIX_EPOCH,
             bases: vec![base.clone()],
             sha3: None,
+            errors: Vec::new(),
         };
         let facts = CharmFacts {
             revisions: vec![
@@ -354,5 +385,24 @@ mod tests {
             ..CharmFacts::default()
         };
         assert_eq!(facts.newest_for(&base).unwrap().revision, CharmRevision(50));
+    }
+
+    #[test]
+    fn what_cannot_be_released_says_why() {
+        let mut revision = RevisionFacts {
+            revision: CharmRevision(51),
+            version: Outside::new("51"),
+            status: Outside::new("approved"),
+            created_at: DateTime::UNIX_EPOCH,
+            bases: Vec::new(),
+            sha3: None,
+            errors: Vec::new(),
+        };
+        assert_eq!(revision.refusal(), None);
+        revision.status = Outside::new("rejected");
+        assert_eq!(revision.refusal(), Some(Outside::new("rejected")));
+        revision.errors = vec![Outside::new("review-error: no metadata.yaml")];
+        let told = revision.refusal().unwrap();
+        assert_eq!(told.as_str(), "rejected: review-error: no metadata.yaml");
     }
 }

@@ -4,7 +4,7 @@
 //! of the old job (newest name of a calendar month after a cut-off) and the warnings. Must not
 //! know where manifests come from or what is published.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -274,6 +274,37 @@ pub fn same_content(releases: &[Release]) -> BTreeMap<ReleaseName, Vec<ReleaseNa
 /// not known.
 pub fn newest_first(releases: &mut [Release]) {
     releases.sort_by(|a, b| (b.made_at(), &b.name).cmp(&(a.made_at(), &a.name)));
+}
+
+/// An image that one or both of two releases name, with the tag of each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ImageChange<'a> {
+    /// The image's repository.
+    pub image: &'a str,
+    /// Its tag in the first release.
+    pub from: Option<&'a str>,
+    /// Its tag in the second one.
+    pub to: Option<&'a str>,
+    /// True where the two differ.
+    pub changed: bool,
+}
+
+/// Every image of the releases `from` and `to`, by name.
+pub fn diff<'a>(from: &'a Release, to: &'a Release) -> Vec<ImageChange<'a>> {
+    let images: BTreeSet<&String> = from.images.keys().chain(to.images.keys()).collect();
+    let tag = |release: &'a Release, image: &String| release.images.get(image).map(String::as_str);
+    images
+        .into_iter()
+        .map(|image| {
+            let (was, is) = (tag(from, image), tag(to, image));
+            ImageChange {
+                image,
+                from: was,
+                to: is,
+                changed: was != is,
+            }
+        })
+        .collect()
 }
 
 /// The old job's rule: of the names after `since` the greatest of every calendar month, oldest

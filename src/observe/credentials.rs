@@ -160,6 +160,12 @@ impl Observer {
         self.read_secrets(gathering, &targets, Detail::Listed).await;
     }
 
+    /// The sessions of the store's account.
+    pub(super) async fn read_sessions(&self, gathering: &Gathering<'_>) {
+        gathering.take(SourceUpdate::Sessions(sessions(self).await));
+        gathering.complete(Source::Sessions);
+    }
+
     async fn read_secrets(&self, gathering: &Gathering<'_>, targets: &Targets, detail: Detail) {
         let github = &self.services.github;
         let secrets = async {
@@ -177,10 +183,7 @@ impl Observer {
                 .await;
             gathering.complete(Source::Secrets);
         };
-        let sessions = async {
-            gathering.take(SourceUpdate::Sessions(sessions(self).await));
-            gathering.complete(Source::Sessions);
-        };
+        let sessions = self.read_sessions(gathering);
         let logins = async {
             match logins(&self.services).await {
                 Ok(logins) => gathering.take(SourceUpdate::Logins(logins)),

@@ -250,6 +250,8 @@ impl Observer {
         let books = async {
             if scope.view.reads(Source::Secrets) {
                 Box::pin(self.read_books(&gathering)).await;
+            } else if scope.view.reads(Source::Sessions) {
+                Box::pin(self.read_sessions(&gathering)).await;
             }
         };
         // Boxed: together they are larger than a thread's stack in a debug build.

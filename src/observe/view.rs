@@ -56,7 +56,19 @@ impl View {
                 Sessions,
                 Logins,
             ],
-            Self::Status | Self::Planning => &[
+            Self::Status => &[
+                Releases,
+                Markers,
+                Holds,
+                StoreAccount,
+                GitHubAccount,
+                Charms,
+                Channels,
+                ResourceImages,
+                ReleaseNames,
+                Sessions,
+            ],
+            Self::Planning => &[
                 Releases,
                 Markers,
                 Holds,

@@ -129,6 +129,58 @@ pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
     all
 }
 
+/// A token that is valid, and when it expires.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct NextExpiry {
+    /// Its name.
+    pub name: Outside,
+    /// Where it is kept, or may be.
+    pub source: Outside,
+    /// When it expires.
+    pub expires_at: DateTime<Utc>,
+    /// Whole days until then.
+    pub days_left: i64,
+}
+
+/// The valid token that expires first: of the credentials, or of the store's sessions, whose tokens
+/// may be kept anywhere.
+pub fn next_expiry(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>) -> Option<NextExpiry> {
+    let credentials = credentials(workspace, snapshot, now);
+    let known: Vec<&SessionId> = credentials
+        .iter()
+        .filter_map(|credential| credential.facts.session.as_ref())
+        .collect();
+    let next = |name: &Outside, source: Outside, expires_at: DateTime<Utc>| NextExpiry {
+        name: name.clone(),
+        source,
+        expires_at,
+        days_left: (expires_at - now).num_days(),
+    };
+    let of_credentials = credentials
+        .iter()
+        .filter(|credential| credential.revoked_at.is_none())
+        .filter_map(|one| {
+            Some(next(
+                &one.facts.name,
+                one.facts.source.clone(),
+                one.facts.expires_at?,
+            ))
+        });
+    let sessions = snapshot.sessions.value.iter().flatten();
+    let of_sessions = sessions
+        .filter(|session| !known.contains(&&session.id))
+        .filter(|session| status::revoked_at(snapshot, &session.id).is_none())
+        .filter_map(|session| {
+            let name = session.description.clone();
+            let name = name.unwrap_or_else(|| format!("session {}", session.id).into());
+            Some(next(&name, "the store's sessions".into(), session.until?))
+        });
+    of_credentials
+        .chain(of_sessions)
+        .filter(|next| next.expires_at > now)
+        .min_by_key(|next| next.expires_at)
+}
+
 /// A credential that windlass uses. `otherwise`: what is known of one that the service refuses, or
 /// about which it was never asked with success.
 fn own(

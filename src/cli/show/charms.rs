@@ -8,12 +8,14 @@ use crate::cli::output::Output;
 use crate::cli::{Ending, documents, tables};
 use crate::config::Workspace;
 use crate::domain::charm::{CharmFacts, ImageBehind, ResourceFacts};
-use crate::domain::{CharmName, ResourceName, Snapshot};
+use crate::domain::{CharmName, Outside, ResourceName, Snapshot};
 use crate::observe::View;
 use crate::run::Session;
 
 /// Revisions of a charm that the text lists.
 const SHOWN: usize = 6;
+/// Characters of why a revision cannot be released.
+const REFUSAL: usize = 80;
 
 /// `charms`.
 pub async fn charms(session: &Session, output: &Output) -> Ending {
@@ -82,7 +84,10 @@ pub async fn charms(session: &Session, output: &Output) -> Ending {
             table.row(vec![
                 format!("  {}", revision.revision),
                 revision.version.to_string(),
-                revision.status.to_string(),
+                match revision.refusal() {
+                    Some(refusal) => format!("! {}", Outside::capped(refusal.as_str(), REFUSAL)),
+                    None => revision.status.to_string(),
+                },
                 revision.created_at.format("%Y-%m-%d").to_string(),
                 bases.join(", "),
             ]);

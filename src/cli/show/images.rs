@@ -7,7 +7,7 @@ use crate::cli::environment::Environment;
 use crate::cli::output::Output;
 use crate::cli::{Ending, tables, transfer};
 use crate::domain::detail::{self, Layer};
-use crate::domain::{ImageDetail, ImageSource, Kind, Outside, Problem, ReleaseName, Repository};
+use crate::domain::{ImageDetail, ImageSource, Kind, Outside, Problem, ReleaseName, Repository, release};
 use crate::observe::View;
 use crate::run::Session;
 
@@ -324,17 +324,8 @@ async fn diff_releases(session: &Session, from: &ReleaseName, to: &ReleaseName, 
         })
     };
     let (a, b) = (find(from)?, find(to)?);
-    let mut keys: Vec<&String> = a.images.keys().chain(b.images.keys()).collect();
-    keys.sort();
-    keys.dedup();
+    let images = release::diff(a, b);
     if output.json {
-        let images: Vec<Value> = keys
-            .iter()
-            .map(|key| {
-                let (was, is) = (a.images.get(*key), b.images.get(*key));
-                json!({ "image": key, "from": was, "to": is, "changed": was != is })
-            })
-            .collect();
         let content = json!({ "from": from, "to": to, "images": images });
         output.document(
             "diff",
@@ -344,16 +335,15 @@ async fn diff_releases(session: &Session, from: &ReleaseName, to: &ReleaseName, 
         return Ok(0);
     }
     let mut table = tables::Table::new(&["image", from.as_str(), to.as_str(), ""]);
-    for key in keys {
-        let word = |tag: Option<&String>| {
+    for one in &images {
+        let word = |tag: Option<&str>| {
             tag.map_or_else(|| "-".to_owned(), |tag| Outside::capped(tag, 60).to_string())
         };
-        let (was, is) = (a.images.get(key), b.images.get(key));
-        let sign = if was == is { "same" } else { "changed" };
+        let sign = if one.changed { "changed" } else { "same" };
         table.row(vec![
-            Outside::capped(key, 100).to_string(),
-            word(was),
-            word(is),
+            Outside::capped(one.image, 100).to_string(),
+            word(one.from),
+            word(one.to),
             sign.to_owned(),
         ]);
     }

@@ -89,23 +89,7 @@ fn nothing_seen(session: &Session, what: &str) -> Problem {
 fn rows<'a>(snapshot: &'a Snapshot, charm: &CharmName) -> Vec<&'a ChannelRow> {
     let served = snapshot.served.get(charm).and_then(|rows| rows.value.as_deref());
     let mut rows: Vec<&ChannelRow> = served.unwrap_or_else(|| snapshot.rows(charm)).iter().collect();
-    rows.sort_by(|a, b| {
-        let latest = |row: &ChannelRow| row.channel.track != crate::domain::Track::latest();
-        (
-            latest(a),
-            &b.channel.track,
-            a.channel.risk,
-            &a.channel.branch,
-            &a.base,
-        )
-            .cmp(&(
-                latest(b),
-                &a.channel.track,
-                b.channel.risk,
-                &b.channel.branch,
-                &b.base,
-            ))
-    });
+    rows.sort_by(|a, b| ChannelRow::listed(a, b));
     rows
 }
 

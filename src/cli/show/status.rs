@@ -10,8 +10,8 @@ use crate::domain::snapshot::Standing;
 use crate::domain::{Kind, Observed, Problem, ReleaseName, Snapshot};
 use crate::journal::RunId;
 use crate::observe::View;
-use crate::plan::evidence;
 use crate::plan::label::{Label, Labels};
+use crate::plan::{credentials, evidence};
 use crate::run::Session;
 
 /// Names of releases that stand in its line; of more their number.
@@ -98,6 +98,7 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
         own.map(|(name, _)| *name).collect()
     };
     let sources = upstream_sources(&snapshot).add("credential", &snapshot.credential);
+    let next = credentials::next_expiry(workspace, &snapshot, snapshot.taken_at);
     if output.json {
         let mut content = vec![(
             "status",
@@ -108,6 +109,7 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
                 "rolled_back": named(&Label::RolledBack),
                 "credential": snapshot.credential.value,
                 "github": snapshot.github.value,
+                "next_expiry": next,
                 "quota": snapshot.quota,
                 "open_runs": open,
             }),
@@ -154,6 +156,20 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
     output.answer(&table.text());
     if let Some(facts) = &snapshot.credential.value {
         output.answer(&credential_line(facts, &snapshot));
+    }
+    let shown = snapshot
+        .credential
+        .value
+        .as_ref()
+        .and_then(|facts| facts.expires_at);
+    if let Some(next) = next.filter(|next| shown.is_none_or(|shown| next.expires_at < shown)) {
+        output.answer(&format!(
+            "next to expire: {} in {}, {} ({} d)\n",
+            next.name,
+            next.source,
+            next.expires_at.format("%Y-%m-%d %H:%M UTC"),
+            next.days_left
+        ));
     }
     if let Some(quota) = snapshot.quota {
         output.answer(&format!(

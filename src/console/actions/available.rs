@@ -5,9 +5,9 @@
 use crate::console::dialogs::Modal;
 use crate::console::live::State;
 use crate::console::model::Screen;
-use crate::console::panes::{self, PaneId, channels, charms, credentials};
+use crate::console::panes::{self, PaneId, channels, charms, credentials, releases as release_rows};
 use crate::console::{
-    Model, image as images, release as releases, review, running, tour as tours, upload as uploads,
+    Model, find, image as images, release as releases, review, running, tour as tours, upload as uploads,
 };
 use crate::domain::{ContentFacts, Kind};
 
@@ -35,7 +35,8 @@ const READ_ONLY: &str = "read-only: nothing is written; start without --read-onl
 
 const OFFLINE: &str = "offline: nobody is asked; start without --offline";
 
-pub(super) const fn online(model: &Model) -> Availability {
+/// What asks a service needs this.
+pub const fn online(model: &Model) -> Availability {
     if model.setting.offline {
         Disabled(OFFLINE)
     } else {
@@ -57,9 +58,9 @@ pub(super) fn release(model: &Model) -> Availability {
         return Disabled("nothing is selected");
     };
     match &row.what {
-        charms::What::Revision {
-            releasable: false, ..
-        } => Disabled("the store does not let this revision be released"),
+        charms::What::Revision { refusal: Some(_), .. } => {
+            Disabled("the store does not let this revision be released")
+        }
         charms::What::Problem(_) | charms::What::Charm(None) => {
             Disabled("nothing is known of this charm yet")
         }
@@ -135,7 +136,6 @@ fn typed(model: &Model) -> Option<Result<crate::plan::Content, crate::domain::Pr
 
 pub(super) fn upload_known(model: &Model) -> Availability {
     match &model.modal {
-        Some(Modal::Upload(dialog)) if dialog.images == Some(false) => Hidden,
         Some(Modal::Upload(dialog)) if uploads::known(model, dialog).is_empty() => {
             Disabled("nothing known goes with this")
         }
@@ -284,15 +284,32 @@ pub(super) fn rotate(model: &Model) -> Availability {
 }
 
 pub(super) fn revoke(model: &Model) -> Availability {
+    let list = &model.panes.credentials;
+    let chosen: Vec<_> = credentials::chosen_sessions(list).collect();
+    let several = !list.marked().is_empty();
+    if chosen.iter().any(|row| row.facts.revoked_at.is_some()) {
+        Disabled(if several {
+            "a marked session was revoked already"
+        } else {
+            "this session was revoked already"
+        })
+    } else if chosen.iter().any(|row| row.in_use) {
+        Disabled(if several {
+            "windlass itself uses a marked session; remove its mark first"
+        } else {
+            "windlass itself uses this session; sign in anew first"
+        })
+    } else if chosen.is_empty() {
+        Disabled("select one of the sessions first")
+    } else {
+        Enabled
+    }
+}
+
+pub(super) fn mark_session(model: &Model) -> Availability {
     match model.panes.credentials.selected() {
-        Some(credentials::Row::Session(row)) if row.facts.revoked_at.is_some() => {
-            Disabled("this session was revoked already")
-        }
-        Some(credentials::Row::Session(row)) if row.in_use => {
-            Disabled("windlass itself uses this session; sign in anew first")
-        }
         Some(credentials::Row::Session(_)) => Enabled,
-        _ => Disabled("select one of the sessions first"),
+        _ => Disabled("only sessions are marked: several can be revoked at once"),
     }
 }
 
@@ -397,6 +414,36 @@ pub(super) fn sign_in_accept(model: &Model) -> Availability {
         }
         Some(Modal::SignIn(_)) if model.setting.read_only => Disabled(READ_ONLY),
         _ => Enabled,
+    }
+}
+
+pub(super) fn sorted(model: &Model) -> Availability {
+    match panes::sorting(&model.panes, model.pane) {
+        Some(_) => Enabled,
+        None => Disabled("the rows have their usual order"),
+    }
+}
+
+/// Offered while words are searched for in what is up.
+pub(super) fn searched(model: &Model) -> Availability {
+    match find::find(model) {
+        Some(find) if !find.words.is_empty() => Enabled,
+        _ => Hidden,
+    }
+}
+
+pub(super) fn mark_release(model: &Model) -> Availability {
+    match model.panes.releases.selected() {
+        Some(_) => Enabled,
+        None => Disabled("no release is selected"),
+    }
+}
+
+pub(super) fn diff_releases(model: &Model) -> Availability {
+    match release_rows::pair(model) {
+        Some(_) => Enabled,
+        None if model.panes.releases.marked().len() > 2 => Disabled("more than two releases are marked"),
+        None => Disabled("mark another release first"),
     }
 }
 

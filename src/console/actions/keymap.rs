@@ -256,6 +256,8 @@ pub const fn needed(id: ActionId) -> bool {
         Id::Interrupt
             | Id::FilterAccept
             | Id::FilterDrop
+            | Id::FindAccept
+            | Id::FindDrop
             | Id::PaletteRun
             | Id::PaletteClose
             | Id::HelpRun

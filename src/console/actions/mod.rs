@@ -13,17 +13,19 @@ mod table;
 mod terminal;
 mod twin;
 
-pub use available::Availability;
+pub use available::{Availability, online};
 pub use key::{Chord, Key};
 pub use keymap::{Conflict, Keymap, TURNS, needed};
 pub use table::all;
 pub use twin::twin;
 
+use super::command::Param;
 use super::dialogs::Modal;
 use super::model::Screen;
 use super::panes::PaneId;
+use super::panes::charms::What;
 use super::review::Sort;
-use super::{Model, Msg};
+use super::{Model, Msg, find};
 use crate::plan::Risk;
 
 /// Names an action; as text in documents `publish`, `leave-out`, …
@@ -49,6 +51,11 @@ pub enum ActionId {
     Mouse,
     EditSettings,
     Filter,
+    Sort,
+    SortReverse,
+    MarkRelease,
+    MarkSession,
+    DiffReleases,
     Up,
     Down,
     PageUp,
@@ -150,6 +157,20 @@ pub enum ActionId {
     HelpPageUp,
     HelpPageDown,
     HelpClose,
+    FindAccept,
+    FindDrop,
+    TextFind,
+    TextFindNext,
+    TextFindPrevious,
+    ImageFind,
+    ImageFindNext,
+    ImageFindPrevious,
+    RunFind,
+    RunFindNext,
+    RunFindPrevious,
+    WorkflowsFind,
+    WorkflowsFindNext,
+    WorkflowsFindPrevious,
     TextUp,
     TextDown,
     TextPageUp,
@@ -250,6 +271,8 @@ pub enum Scope {
     Pane(PaneId),
     /// While a filter is typed.
     Filter,
+    /// While words are typed that are searched for in a text.
+    Find,
     /// In the review of one sort of plan.
     ReviewOf(Sort),
     /// In every plan review.
@@ -308,6 +331,8 @@ pub struct ActionSpec {
     pub message: Msg,
     /// The command that does the same.
     pub twin: Option<&'static str>,
+    /// Words that it takes after its name in the palette, in place of what is selected.
+    pub takes: &'static [Param],
 }
 
 impl ActionSpec {
@@ -327,6 +352,9 @@ pub fn scopes(model: &Model) -> Vec<Scope> {
 }
 
 fn narrowest(model: &Model) -> Scope {
+    if find::is_typing(model) {
+        return Scope::Find;
+    }
     match &model.modal {
         Some(Modal::Palette(_)) => Scope::Palette,
         Some(Modal::Help(_)) => Scope::Help,
@@ -413,6 +441,19 @@ pub fn following(model: &Model, prefix: Key) -> Vec<(Key, &'static ActionSpec)> 
 /// The action called `id`.
 pub fn spec(id: ActionId) -> Option<&'static ActionSpec> {
     all().find(|spec| spec.id == id)
+}
+
+/// What a service says of why `id` cannot be done, where it says something.
+pub fn detail(model: &Model, id: ActionId) -> Option<String> {
+    let row = model
+        .panes
+        .charms
+        .selected()
+        .filter(|_| id == ActionId::ReleaseRevision)?;
+    match &row.what {
+        What::Revision { refusal, .. } => refusal.as_ref().map(ToString::to_string),
+        _ => None,
+    }
 }
 
 /// The actions of the footer, in order.

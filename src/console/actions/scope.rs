@@ -13,6 +13,7 @@ impl Scope {
         let others = [
             Self::Run,
             Self::Filter,
+            Self::Find,
             Self::Palette,
             Self::Help,
             Self::Text,
@@ -44,6 +45,7 @@ impl Scope {
             Self::Run | Self::Panes | Self::Review => vec![self, Self::Everywhere, Self::Always],
             Self::Everywhere
             | Self::Filter
+            | Self::Find
             | Self::Palette
             | Self::Help
             | Self::Text
@@ -67,6 +69,7 @@ impl Scope {
             self,
             Self::Always
                 | Self::Filter
+                | Self::Find
                 | Self::Palette
                 | Self::Help
                 | Self::Prompt
@@ -84,6 +87,7 @@ impl Scope {
             Self::Panes => "Every pane",
             Self::Pane(pane) => return format!("Pane {}", pane.title()),
             Self::Filter => "While a filter is typed",
+            Self::Find => "While words to search for are typed",
             Self::ReviewOf(sort) => return format!("Review: {}", about(sort)),
             Self::Review => "Every review",
             Self::Run => "Screen of a run",

@@ -36,10 +36,11 @@ fn value(model: &Model, spec: &ActionSpec, word: &str) -> Option<String> {
             let row = model.panes.charms.selected()?;
             row.resource().map(|(name, _)| name.to_string())
         }
-        (Screen::Panes, "SESSION") => match model.panes.credentials.selected() {
-            Some(credentials::Row::Session(row)) => Some(row.facts.id.to_string()),
-            _ => None,
-        },
+        (Screen::Panes, "SESSION") => {
+            let sessions = credentials::chosen_sessions(&model.panes.credentials);
+            let ids: Vec<String> = sessions.map(|row| row.facts.id.to_string()).collect();
+            (!ids.is_empty()).then(|| ids.join(" "))
+        }
         (Screen::Panes, "RUN") => model.panes.activity.selected().map(|row| row.run.0.clone()),
         (Screen::Run(running), "RUN") => Some(running.run.0.clone()),
         (Screen::Review(review), "RELEASE") => review.publish().map(|wish| wish.release.to_string()),

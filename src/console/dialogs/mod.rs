@@ -18,6 +18,7 @@ pub use palette::Palette;
 use tui_input::{Input, InputRequest};
 
 use super::actions::{ActionId, Key, Keymap};
+use super::find::Find;
 use super::image::Image;
 use super::promote::{self, Promote};
 use super::release::Release;
@@ -84,6 +85,8 @@ pub struct Text {
     pub sign_in: bool,
     /// The charm that it tells everything of: written anew when more is known.
     pub charm: Option<CharmName>,
+    /// What is searched for in it.
+    pub find: Find,
 }
 
 impl Text {
@@ -99,6 +102,7 @@ impl Text {
             link: None,
             sign_in: false,
             charm: None,
+            find: Find::default(),
         }
     }
 
@@ -209,7 +213,7 @@ pub fn settle(model: &mut Model) {
         _ => Vec::new(),
     };
     let entries = match &model.modal {
-        Some(Modal::Palette(palette)) => palette::entries(model, palette).len(),
+        Some(Modal::Palette(palette)) => palette::listed(model, palette).len(),
         _ => 0,
     };
     match &mut model.modal {
@@ -242,7 +246,7 @@ pub fn settle(model: &mut Model) {
 /// Moves what can be moved in the dialog by `steps` lines.
 pub fn move_by(model: &mut Model, steps: isize) {
     let entries = match &model.modal {
-        Some(Modal::Palette(palette)) => palette::entries(model, palette).len(),
+        Some(Modal::Palette(palette)) => palette::listed(model, palette).len(),
         Some(Modal::Help(help)) => help::count(&help::lines(model, help)),
         _ => 0,
     };

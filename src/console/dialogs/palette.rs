@@ -8,6 +8,7 @@ use tui_input::Input;
 
 use crate::console::Model;
 use crate::console::actions::{self, ActionId, ActionSpec, Availability};
+use crate::console::command::{self, Offer};
 use crate::console::listing::window;
 
 /// The dialog.
@@ -22,6 +23,14 @@ pub struct Palette {
 }
 
 impl Palette {
+    /// The palette with `line` in its field.
+    pub fn with(line: String) -> Self {
+        Self {
+            input: Input::new(line),
+            ..Self::default()
+        }
+    }
+
     /// Moves the selection.
     pub fn move_by(&mut self, steps: isize, entries: usize) {
         self.at = self
@@ -35,6 +44,31 @@ impl Palette {
         self.at = self.at.min(entries.saturating_sub(1));
         self.offset = window(self.offset, self.at, height, entries);
     }
+}
+
+/// What is listed.
+#[derive(Clone)]
+pub enum PaletteEntry {
+    /// An action on what is selected.
+    Action(&'static ActionSpec),
+    /// An action with words.
+    Command(Box<Offer>),
+}
+
+/// What is listed: once the name of an action that takes words is followed by a space, the words
+/// that can follow; else the actions.
+pub fn listed(model: &Model, palette: &Palette) -> Vec<PaletteEntry> {
+    let line = palette.input.value();
+    if !command::typed(line).is_empty() {
+        let offers = command::offers(model, line).into_iter();
+        return offers
+            .map(|offer| PaletteEntry::Command(Box::new(offer)))
+            .collect();
+    }
+    entries(model, palette)
+        .into_iter()
+        .map(PaletteEntry::Action)
+        .collect()
 }
 
 /// What the field leaves of everything that can be reached, and of what acts on rows of other panes,

@@ -5,9 +5,10 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::help::{self, Help, HelpLine};
-use super::palette::{self, Palette};
+use super::palette::{self, Palette, PaletteEntry};
 use super::{TEXT_COLUMNS, search_height};
 use crate::console::actions::{self, ActionSpec, Availability};
+use crate::console::command::{self, Typed};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::view::{self, Drawn};
@@ -25,25 +26,60 @@ const KEYS: usize = 22;
 
 /// Draws the palette.
 pub fn draw_palette(model: &Model, dialog: &Palette, frame: &mut Frame, drawn: &mut Drawn) {
-    let specs = palette::entries(model, dialog);
+    let listed = palette::listed(model, dialog);
     let inner = frame_of(model, "Palette: what do you want to do?", frame, drawn);
     field(model, &dialog.input, inner, frame);
-    let keys = key_columns(model, specs.iter().copied());
+    let specs = listed.iter().filter_map(|entry| match entry {
+        PaletteEntry::Action(spec) => Some(*spec),
+        PaletteEntry::Command(_) => None,
+    });
+    let keys = key_columns(model, specs);
     let height = usize::from(search_height(model));
-    let entries = specs.iter().enumerate().skip(dialog.offset).take(height);
-    for ((at, spec), y) in entries.zip(inner.y + 1..) {
+    let entries = listed.iter().enumerate().skip(dialog.offset).take(height);
+    for ((at, listed), y) in entries.zip(inner.y + 1..) {
         let rect = Rect::new(inner.x, y, inner.width, 1);
         let mut cells = Cells::new(usize::from(rect.width));
         cells.push(mark(model, at == dialog.at));
-        cells.put(spec.title, TITLE, tone(model, spec));
-        cells.put(&model.setting.keymap.shown(spec.id), keys + 1, Tone::Accent);
-        cells.push(match spec.standing(model) {
-            Availability::Disabled(reason) => Piece::new(format!("not now: {reason}"), Tone::Dim),
-            _ => Piece::new(spec.help, Tone::Dim),
-        });
+        match listed {
+            PaletteEntry::Action(spec) => {
+                cells.put(spec.title, TITLE, tone(model, spec));
+                cells.put(&model.setting.keymap.shown(spec.id), keys + 1, Tone::Accent);
+                cells.push(match spec.standing(model) {
+                    Availability::Disabled(reason) => Piece::new(format!("not now: {reason}"), Tone::Dim),
+                    _ => Piece::new(spec.help, Tone::Dim),
+                });
+            }
+            PaletteEntry::Command(offer) => {
+                cells.push(Piece::new(offer.typed.with(&offer.word), Tone::Plain));
+                cells.push(Piece::new(format!("  {}", offer.about), Tone::Dim));
+            }
+        }
         entry(model, cells, rect, at, at == dialog.at, frame, drawn);
     }
-    below(model, specs.get(dialog.at).copied(), inner, frame);
+    match listed.get(dialog.at) {
+        Some(PaletteEntry::Action(spec)) => below(model, Some(spec), inner, frame),
+        Some(PaletteEntry::Command(offer)) => synopsis(model, &offer.typed, inner, frame),
+        None => match command::typed(dialog.input.value()).first() {
+            Some(typed) => synopsis(model, typed, inner, frame),
+            None => below(model, None, inner, frame),
+        },
+    }
+}
+
+/// What a command does, the words that it takes, and which of them is missing.
+fn synopsis(model: &Model, typed: &Typed, inner: Rect, frame: &mut Frame) {
+    let takes: Vec<&str> = typed.spec.takes.iter().map(|param| param.name()).collect();
+    let next = match typed.param() {
+        Some(param) if typed.current.is_empty() => format!("{} comes next", param.name()),
+        _ => String::new(),
+    };
+    let texts = [
+        (typed.spec.help.to_owned(), Tone::Accent),
+        (format!("{} {}", typed.name, takes.join(" ")), Tone::Plain),
+        (next, Tone::Dim),
+    ];
+    let top = inner.bottom().saturating_sub(3).max(inner.y + 1);
+    view::texts(model, frame, inner, top, texts.into_iter());
 }
 
 /// Draws help.

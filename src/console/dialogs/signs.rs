@@ -33,7 +33,7 @@ const fn word(word: &'static str, meaning: &'static str) -> Sign {
 }
 
 /// All of them.
-pub const SIGNS: [Sign; 25] = [
+pub const SIGNS: [Sign; 28] = [
     glyph(Glyph::Known, "the service answered the last refresh"),
     glyph(
         Glyph::Stale,
@@ -53,6 +53,12 @@ pub const SIGNS: [Sign; 25] = [
     glyph(Glyph::Nothing, "nothing there, or skipped"),
     glyph(Glyph::Cursor, "the selected row"),
     glyph(Glyph::Arrow, "before and after a change"),
+    glyph(Glyph::Ascending, "rows sorted by this column, the least first"),
+    glyph(
+        Glyph::Descending,
+        "rows sorted by this column, the greatest first",
+    ),
+    glyph(Glyph::Marked, "a marked row"),
     word("new", "selected by the workspace's rule and not published"),
     word(
         "passed over",

@@ -69,11 +69,21 @@ fn draw_text(model: &Model, text: &Text, frame: &mut Frame, drawn: &mut Drawn) {
     let lines = u16::try_from(text.lines.len() + 2).unwrap_or(u16::MAX);
     let area = layout::dialog(model, TEXT_COLUMNS, lines);
     view::clear(frame, area);
-    let inner = view::boxed(model, frame, area, &text.title, None, true);
+    let searched: Vec<String> = if text.find.words.is_empty() {
+        Vec::new()
+    } else {
+        let lines = text.lines.iter();
+        lines.map(|line| format!("{}{}", line.label, line.text)).collect()
+    };
+    let found = text.find.note(searched.iter().map(String::as_str));
+    let title = found.map_or_else(|| text.title.clone(), |found| format!("{}  {found}", text.title));
+    let inner = view::boxed(model, frame, area, &title, None, true);
     let height = usize::from(inner.height);
-    for (line, y) in text.lines.iter().skip(text.offset).take(height).zip(inner.y..) {
+    let lines = text.lines.iter().enumerate().skip(text.offset).take(height);
+    for ((at, line), y) in lines.zip(inner.y..) {
         let rect = Rect::new(inner.x, y, inner.width, 1);
         view::line(model, frame, rect, pieces_of(line), false);
+        view::mark_words(model, frame, rect, &text.find, at);
         drawn.rows_built += 1;
     }
     view::scroll_mark(model, frame, area, text.offset, height, text.lines.len());

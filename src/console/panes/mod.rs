@@ -15,6 +15,8 @@ use std::collections::BTreeSet;
 
 use super::Model;
 use super::listing::{Keyed, Listing};
+use super::sorting::Sorting;
+use super::split::PaneNeed;
 use crate::plan::axis::Axis;
 use crate::plan::rhythm::Rhythm;
 
@@ -122,13 +124,33 @@ pub struct Panes {
 }
 
 /// Columns that the rows of a pane need, taken once they are made: a frame looks only at the rows
-/// of its window.
+/// of its window. They only grow, so that columns and panes keep their places while rows come and
+/// go; a new size of the screen takes them again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Of the releases.
     pub releases: releases::view::Needs,
     /// Of the channels.
     pub channels: channels::view::Needs,
+    /// Of the charms.
+    pub charms: charms::view::Needs,
+    /// Of the credentials.
+    pub credentials: credentials::view::Needs,
+    /// Of the runs.
+    pub activity: activity::view::Needs,
+}
+
+impl Needs {
+    /// The columns that `pane` asks for.
+    pub fn of(&self, pane: PaneId) -> PaneNeed {
+        match pane {
+            PaneId::Releases => self.releases.pane(),
+            PaneId::Channels => self.channels.pane(),
+            PaneId::Charms => self.charms.pane(),
+            PaneId::Credentials => self.credentials.pane(),
+            PaneId::Activity => self.activity.pane(),
+        }
+    }
 }
 
 /// Runs `$body` with `$list` bound to the listing of `$pane`.
@@ -207,6 +229,33 @@ pub fn set_filter(model: &mut Model, pane: PaneId, filter: &str) {
     with_listing!(model.panes, pane, list => list.set_filter(filter));
 }
 
+/// Marks the selected row of the pane with the focus, or takes its mark away.
+pub fn toggle_mark(model: &mut Model) {
+    let pane = model.pane;
+    with_listing!(model.panes, pane, list => list.toggle_mark());
+}
+
+/// Sorts `pane` by its next column.
+pub fn sort_next(model: &mut Model, pane: PaneId) {
+    with_listing!(model.panes, pane, list => list.sort_next());
+}
+
+/// Turns the order of `pane` round.
+pub fn sort_reverse(model: &mut Model, pane: PaneId) {
+    with_listing!(model.panes, pane, list => list.sort_reverse());
+}
+
+/// The order of `pane` with the title of its column, where somebody chose one.
+pub fn sorting(panes: &Panes, pane: PaneId) -> Option<(&'static str, Sorting)> {
+    match pane {
+        PaneId::Releases => panes.releases.sorting(),
+        PaneId::Channels => panes.channels.sorting(),
+        PaneId::Charms => panes.charms.sorting(),
+        PaneId::Credentials => panes.credentials.sorting(),
+        PaneId::Activity => panes.activity.sorting(),
+    }
+}
+
 /// Moves the window of `pane` to its selection.
 pub fn settle(model: &mut Model, pane: PaneId, height: usize) {
     with_listing!(model.panes, pane, list => list.settle(height));
@@ -261,12 +310,29 @@ fn first_key<R: Keyed>(rows: &[R]) -> Option<String> {
     rows.first().map(|row| row.key().to_owned())
 }
 
-/// Takes the columns that the rows need anew.
+/// Takes the columns that the rows need, where they need more than before.
 pub fn measure(model: &mut Model) {
-    model.panes.needs = Needs {
-        releases: releases::view::needs(model),
-        channels: channels::view::needs(model),
-    };
+    let releases = releases::view::needs(model);
+    let channels = channels::view::needs(model);
+    let charms = charms::view::needs(model);
+    let credentials = credentials::view::needs(model);
+    let needs = &mut model.panes.needs;
+    needs.releases.grow(releases);
+    needs.channels.grow(channels);
+    needs.charms.grow(charms);
+    needs.credentials.grow(credentials);
+    measure_activity(model);
+}
+
+fn measure_activity(model: &mut Model) {
+    let activity = activity::view::needs(model);
+    model.panes.needs.activity.grow(activity);
+}
+
+/// Takes the columns that the rows need now, whatever they needed before.
+pub fn measure_again(model: &mut Model) {
+    model.panes.needs = Needs::default();
+    measure(model);
 }
 
 /// Counts the rhythm of releases anew: what runs published counts for it.
@@ -280,6 +346,7 @@ pub fn rebuild_rhythm(model: &mut Model) {
 pub fn rebuild_activity(model: &mut Model) {
     let rows = activity::rows(&model.runs, &model.live, &model.queue);
     model.panes.activity.replace(rows, None);
+    measure_activity(model);
     for pane in PaneId::ALL {
         let banner = standing::has_banner(model, pane);
         with_listing!(model.panes, pane, list => list.set_banner(banner));
@@ -303,4 +370,5 @@ pub fn unfold(model: &mut Model) {
     );
     model.panes.charms.replace(rows, None);
     model.panes.charms.select_key(&key);
+    measure(model);
 }

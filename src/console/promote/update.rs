@@ -128,12 +128,12 @@ pub fn tick(model: &mut Model) {
 
 /// Opens the review of the promotion.
 pub fn accept(model: &mut Model) -> Vec<Effect> {
-    let Some(Modal::Promote(dialog)) = model.modal.take() else {
+    let Some(Modal::Promote(dialog)) = &model.modal else {
         return Vec::new();
     };
-    let with = dialog.with.into_iter().map(|charm| (charm, latest_edge()));
+    let with = dialog.with.iter().map(|charm| (charm.clone(), latest_edge()));
     let intent = PromoteIntent {
-        release: dialog.release,
+        release: dialog.release.clone(),
         to: dialog.to,
         with: with.collect(),
     };

@@ -182,7 +182,6 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
         dialog.error = Some(error);
         return Vec::new();
     }
-    model.modal = None;
     review::open(model, Intent::Release(wish))
 }
 

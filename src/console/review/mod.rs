@@ -23,6 +23,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::Model;
+use super::dialogs::Modal;
 use super::effect::RequestId;
 use super::listing::window;
 use super::model::Screen;
@@ -55,6 +56,17 @@ pub struct Review {
     pub offset: usize,
     /// True while the window follows the cursor.
     pub follow: bool,
+    /// Where it was opened, and where leaving it leads back to.
+    pub from: Option<Box<Origin>>,
+}
+
+/// A screen with the dialog over it.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The screen.
+    pub screen: Screen,
+    /// The dialog.
+    pub modal: Option<Modal>,
 }
 
 /// Sorts of reviews: what can be changed differs.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::{Item, Review, items, orphans};
+use super::{Item, Origin, Review, items, orphans};
 use crate::console::Model;
 use crate::console::actions::ActionId;
 use crate::console::dialogs::{Line, Modal, Prompt, Purpose};
@@ -21,20 +21,25 @@ use crate::journal::RunId;
 use crate::plan::intent::Part;
 use crate::plan::{Intent, Keep, Plan, Revoked, Risk};
 
-/// Opens the review of `intent` from the panes.
+/// Opens the review of `intent`; leaving it leads back to the screen and dialog that are up now.
 pub fn open(model: &mut Model, intent: Intent) -> Vec<Effect> {
-    // Left again, it leads back to the run that it was opened from.
-    model.interrupted = match std::mem::replace(&mut model.screen, Screen::Panes) {
-        Screen::Run(run) => Some(Box::new(Screen::Run(run))),
-        Screen::Panes | Screen::Review(_) => None,
+    model.interrupted = None;
+    let modal = model.modal.take();
+    let from = match std::mem::replace(&mut model.screen, Screen::Panes) {
+        Screen::Review(review) => review.from,
+        screen => Some(Box::new(Origin { screen, modal })),
     };
     // Who acts on a release finds it under the cursor afterwards, although it is no longer new.
     model.panes.releases.stay();
-    open_over(model, intent)
+    show(model, intent, from)
 }
 
 /// Opens the review of `intent`; what was interrupted for it is kept.
 pub fn open_over(model: &mut Model, intent: Intent) -> Vec<Effect> {
+    show(model, intent, None)
+}
+
+fn show(model: &mut Model, intent: Intent, from: Option<Box<Origin>>) -> Vec<Effect> {
     model.screen = Screen::Review(Box::new(Review {
         intent,
         plan: None,
@@ -48,6 +53,7 @@ pub fn open_over(model: &mut Model, intent: Intent) -> Vec<Effect> {
         offset: 0,
         // Read from the top.
         follow: false,
+        from,
     }));
     plan_again(model)
 }

@@ -17,8 +17,10 @@ pub use pages::{copied, page};
 pub use update::{cancel, ended, progress, shown, tick, update};
 
 use super::Model;
+use super::find::Find;
 use super::live::{self, Live, State};
 use super::model::Screen;
+use super::view::piece::Piece;
 use crate::journal::{RunId, RunRecord, StepOutcome};
 use crate::plan::{Plan, Step};
 use crate::run::progress::Phase;
@@ -27,7 +29,7 @@ use crate::run::progress::Phase;
 const LOG_FROM: usize = 14;
 
 /// The state of the screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Running {
     /// The run, or the place of a plan that waits.
     pub run: RunId,
@@ -43,11 +45,13 @@ pub struct Running {
     pub in_log: bool,
     /// Lines of the log below the window; 0 follows what happens.
     pub log_back: usize,
+    /// What is searched for in the log.
+    pub find: Find,
 }
 
 impl Running {
     /// The screen of `run`.
-    pub const fn of(run: RunId) -> Self {
+    pub fn of(run: RunId) -> Self {
         Self {
             run,
             cursor: 0,
@@ -56,6 +60,7 @@ impl Running {
             own: false,
             in_log: false,
             log_back: 0,
+            find: Find::default(),
         }
     }
 }
@@ -99,6 +104,39 @@ fn heights(model: &Model, running: &Running, height: usize) -> (usize, usize) {
     } else {
         let log = (height / 4).clamp(4, 10);
         (height - log - 1, log)
+    }
+}
+
+/// The lines of the log in a box of this size, and the first one on screen.
+pub fn log_lines(model: &Model, running: &Running, (width, height): (usize, usize)) -> (Vec<String>, usize) {
+    let lines = log::lines(model, &running.run, width);
+    let (_, below) = heights(model, running, height);
+    let first = lines.len().saturating_sub(below + running.log_back);
+    let text = |line: &Vec<Piece>| line.iter().map(|piece| piece.text.as_str()).collect();
+    (lines.iter().map(text).collect(), first)
+}
+
+/// Shows the log and has keys move it.
+pub fn show_log(model: &mut Model) {
+    model.log_hidden = false;
+    if let Screen::Run(running) = &mut model.screen {
+        running.in_log = true;
+    }
+}
+
+/// Moves the log so that its line `at` is seen.
+pub fn show_log_line(model: &mut Model, at: usize, size: (usize, usize)) {
+    let Screen::Run(running) = &model.screen else {
+        return;
+    };
+    let (lines, first) = log_lines(model, running, size);
+    let (_, below) = heights(model, running, size.1);
+    let Screen::Run(running) = &mut model.screen else {
+        return;
+    };
+    if !(first..first + below).contains(&at) {
+        let first = at.saturating_sub(below / 3);
+        running.log_back = lines.len().saturating_sub(below + first);
     }
 }
 

@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use super::{Running, heights, lines, log, plan};
+use super::{Running, heights, lines, log, log_lines, plan};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
@@ -67,6 +67,10 @@ fn draw_log(
         let last = (first + height).min(lines.len());
         text.push_str(&format!("{dash} {}-{last} of {} ", first + 1, lines.len()));
     }
+    let (searched, _) = log_lines(model, running, (usize::from(area.width), 0));
+    if let Some(found) = running.find.note(searched.iter().map(String::as_str)) {
+        text.push_str(&format!("{dash} {found} "));
+    }
     if all > above && above > 0 {
         let last = (running.offset + above).min(all);
         text.push_str(&format!(
@@ -92,12 +96,10 @@ fn draw_log(
             false,
         );
     }
-    for (line, y) in lines
-        .into_iter()
-        .skip(first)
-        .take(height)
-        .zip(area.y + 1..area.bottom())
-    {
-        view::line(model, frame, Rect::new(area.x, y, area.width, 1), line, false);
+    let shown = lines.into_iter().enumerate().skip(first).take(height);
+    for ((at, line), y) in shown.zip(area.y + 1..area.bottom()) {
+        let rect = Rect::new(area.x, y, area.width, 1);
+        view::line(model, frame, rect, line, false);
+        view::mark_words(model, frame, rect, &running.find, at);
     }
 }

@@ -19,6 +19,7 @@ use crate::console::effect::{Effect, RequestId};
 use crate::console::given::{Discharge, Entered, Given, Proof};
 use crate::console::hidden::Hidden;
 use crate::console::image::{Seen, There, Wanted};
+use crate::console::paths::{self, Folder};
 use crate::domain::{CharmName, Kind, LocalSource, Outside, Problem, ResourceName, Snapshot, SourceUpdate};
 use crate::journal::RunId;
 use crate::observe::View;
@@ -114,6 +115,10 @@ impl Executor {
                 let observer = &session.observer;
                 let seen = observer.follow_workflow(&repository, run, Duration::ZERO, |_| {});
                 Msg::WorkflowRunSeen(id, Box::new(seen.await))
+            }),
+            Effect::ListFolder(path) => self.spawn(async move {
+                let listed = tokio::task::spawn_blocking(move || folder(path)).await;
+                listed.map_or_else(|error| Msg::Broken(broken(&error)), Msg::FolderListed)
             }),
             Effect::AskEngines => self.spawn(async move { Msg::Held(held(&session).await) }),
             Effect::Start { id, plan, given } => {
@@ -264,6 +269,28 @@ async fn look(
 }
 
 /// Names of the images that engines of this machine hold; none where no engine runs.
+/// The names of a folder, those of folders with a slash; none where it cannot be read.
+fn folder(path: String) -> Folder {
+    let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .take(paths::MOST)
+        .filter_map(|entry| {
+            let mut name = entry.file_name().into_string().ok()?;
+            // A name that cannot be shown as it is cannot be typed either.
+            if Outside::new(&name).as_str() != name {
+                return None;
+            }
+            // A link to a folder counts as one.
+            if entry.path().is_dir() {
+                name.push('/');
+            }
+            Some(name)
+        })
+        .collect();
+    names.sort();
+    Folder { path, names }
+}
+
 async fn held(session: &Session) -> Vec<Outside> {
     let listed = session
         .observer

@@ -151,6 +151,7 @@ fn channels(size: (u16, u16)) -> Model {
     let mut model = console(size, false);
     let open = |revision: &str, image: &str, more: usize| Cell::Open {
         revision: revision.to_owned(),
+        number: 50,
         image: Some(image.to_owned()),
         known: true,
         behind: false,

@@ -84,7 +84,15 @@ fn ways() -> Vec<Vec<(Key, &'static str)>> {
         vec![(c('5'), ""), (Key::Enter, ""), (c('r'), "")],
         vec![(c('5'), ""), (Key::Enter, ""), (c('b'), "")],
         vec![(c('5'), "w"), (Key::Enter, "2025-01-27"), (Key::Enter, "")],
-        vec![(c('5'), "w"), (Key::End, ""), (Key::Enter, "")],
+        vec![
+            (c('5'), "w"),
+            (Key::End, ""),
+            (Key::Enter, "/a"),
+            (Key::Enter, ""),
+        ],
+        vec![(Key::Enter, "/a"), (Key::Enter, "")],
+        vec![(c('2'), "i/a"), (Key::Enter, "")],
+        vec![(c('5'), ""), (Key::Enter, "/a"), (Key::Enter, "")],
     ]
 }
 

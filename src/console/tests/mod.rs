@@ -1,7 +1,9 @@
 //! What the console promises, without a terminal, a runtime or a clock.
 
 mod columns;
+mod commands;
 mod credentials;
+mod find;
 mod flows;
 mod images;
 mod keys;
@@ -15,6 +17,7 @@ mod review;
 mod running;
 mod screens;
 mod search;
+mod sorting;
 mod speed;
 mod standing;
 mod states;
@@ -24,5 +27,6 @@ mod terminal;
 mod tour;
 mod transfers;
 mod which;
+mod width;
 mod workflows;
 mod world;

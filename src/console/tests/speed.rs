@@ -31,6 +31,7 @@ fn many_revisions() -> Snapshot {
             created_at: now() - TimeDelta::hours(i64::try_from(MANY - number).unwrap()),
             bases: Vec::new(),
             sha3: None,
+            errors: Vec::new(),
         })
         .collect();
     snapshot

@@ -350,6 +350,11 @@ fn the_cursor_chooses_the_risk_and_nothing_goes_along_unasked() {
     let (_, intent) = wish(&mut model, Key::Enter).unwrap();
     assert_eq!(intent.command(), "windlass promote 2023-12-05 --to stable");
     press(&mut model, Key::Esc);
+    assert!(
+        matches!(model.modal, Some(Modal::Promote(_))),
+        "back where it was opened"
+    );
+    press(&mut model, Key::Esc);
     press(&mut model, Key::Char('P'));
     press(&mut model, Key::Down);
     // Space on a risk takes nothing along.

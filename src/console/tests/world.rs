@@ -13,6 +13,7 @@ use crate::config::Workspace;
 use crate::console::actions::Key;
 use crate::console::effect::Effect;
 use crate::console::model::Setting;
+use crate::console::paths::Folder;
 use crate::console::update::update;
 use crate::console::view::look::Look;
 use crate::console::view::{self, Drawn};
@@ -331,6 +332,7 @@ fn facts(resource: &crate::domain::ResourceName, bases: &[&str]) -> CharmFacts {
                 created_at: now() - TimeDelta::days(300),
                 bases: vec![base(on)],
                 sha3: None,
+                errors: Vec::new(),
             })
             .collect(),
         declared: bases
@@ -414,6 +416,12 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
             Effect::LookAtRun { id, run, .. } => {
                 Msg::WorkflowRunSeen(id, Box::new(Ok(super::workflows::looked_at(run))))
             }
+            Effect::ListFolder(path) => Msg::FolderListed(Folder {
+                names: ["bundle.tar", "images/", "notes", "notes.txt"]
+                    .map(str::to_owned)
+                    .to_vec(),
+                path,
+            }),
             Effect::AskEngines => Msg::Held(vec![Outside::new("docker-daemon:finos/legend-studio:mine")]),
             other => {
                 rest.push(other);

@@ -1,9 +1,9 @@
 //! Moves, dialogs and the things that touch only the screen.
 
-use super::{charm, search, terminal};
+use super::{charm, resume, search, terminal};
 use crate::console::actions;
 use crate::console::confirm::Confirmed;
-use crate::console::dialogs::{self, Help, Line, Modal, Palette, Prompt, Purpose, Text};
+use crate::console::dialogs::{self, Choice, Help, Modal, Palette, Prompt, Purpose, Text};
 use crate::console::effect::{Effect, RequestId};
 use crate::console::given::Given;
 use crate::console::model::Screen;
@@ -12,13 +12,12 @@ use crate::console::panes::{self, PaneId, activity, channels, credentials, relea
 use crate::console::running::Running;
 use crate::console::sign_in::{self, Deed};
 use crate::console::split::Split;
-use crate::console::view::look::Tone;
 use crate::console::{
     Model, image, jumps, layout, links, promote, queue, release, review, rollback, running, tour, upload,
     workflows,
 };
 use crate::domain::Problem;
-use crate::journal::{RunId, RunRecord, StepOutcome};
+use crate::journal::RunId;
 use crate::plan::{HoldIntent, Intent, Keep, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent};
 
 /// Goes there.
@@ -28,7 +27,10 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::NextPane => model.pane = model.pane.step(1),
         Go::PreviousPane => model.pane = model.pane.step(-1),
         Go::Mouse => return terminal::mouse(model),
-        Go::EvenPanes => model.split = Split::default(),
+        Go::EvenPanes => {
+            model.split = Split::default();
+            panes::measure_again(model);
+        }
         Go::Page => return terminal::page(model),
         Go::EditSettings => return vec![Effect::EditSettings],
         Go::Zoom => model.zoomed = !model.zoomed,
@@ -46,9 +48,17 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
             let filter = panes::filter(&model.panes, model.pane).to_owned();
             model.filtering = Some(tui_input::Input::new(filter));
         }
+        Go::Sort => panes::sort_next(model, model.pane),
+        Go::SortReverse => panes::sort_reverse(model, model.pane),
+        Go::Mark => panes::toggle_mark(model),
+        Go::Diff => {
+            if let Some((from, to)) = releases::pair(model) {
+                releases::show_diff(model, &from, &to);
+            }
+        }
         Go::ClearFilter => panes::set_filter(model, model.pane, ""),
         Go::Palette => model.modal = Some(Modal::Palette(Palette::default())),
-        Go::Complete => search::complete(model),
+        Go::Complete => return search::complete(model),
         Go::Return => jumps::back(model),
         Go::Help => model.modal = Some(Modal::Help(Help::new(actions::scopes(model)))),
         Go::Tour => return tour::toggle(model),
@@ -70,10 +80,9 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::Rotate => return review::open(model, Intent::Rotate(RotateIntent::default())),
         Go::SignIn => return sign_in(model),
         Go::Revoke => {
-            if let Some(credentials::Row::Session(row)) = model.panes.credentials.selected() {
-                let sessions = [row.facts.id.clone()].into();
-                return review::open(model, Intent::Revoke(RevokeIntent { sessions }));
-            }
+            let sessions = credentials::chosen_sessions(&model.panes.credentials);
+            let sessions = sessions.map(|row| row.facts.id.clone()).collect();
+            return review::open(model, Intent::Revoke(RevokeIntent { sessions }));
         }
         Go::Unfold => {
             panes::unfold(model);
@@ -89,7 +98,7 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
         Go::Workflows => return workflows::open(model),
         Go::Image if matches!(model.screen, Screen::Review(_)) => return image::open_planned(model),
         Go::Image => return image::open_selected(model),
-        Go::Resume => ask_resume(model),
+        Go::Resume => resume::ask(model),
         Go::Accept => return accept(model),
         Go::Quit => {
             if model.busy() || !model.queue.is_empty() {
@@ -278,8 +287,18 @@ fn back(model: &mut Model) -> Vec<Effect> {
     come_back(model)
 }
 
-/// To the screen that a sign-in interrupted, whose plan is made anew; to the panes otherwise.
+/// To where a review was opened, or to the screen that a sign-in interrupted, whose plan is made
+/// again; to the panes otherwise.
 pub fn come_back(model: &mut Model) -> Vec<Effect> {
+    let from = match &mut model.screen {
+        Screen::Review(review) => review.from.take(),
+        Screen::Panes | Screen::Run(_) => None,
+    };
+    if let Some(from) = from {
+        model.screen = from.screen;
+        model.modal = from.modal;
+        return Vec::new();
+    }
     model.screen = model.interrupted.take().map_or(Screen::Panes, |screen| *screen);
     review::plan_again(model)
 }
@@ -385,46 +404,6 @@ fn browse(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Open(link)]
 }
 
-fn ask_resume(model: &mut Model) {
-    let run = match &model.screen {
-        Screen::Run(running) => Some(running.run.clone()),
-        _ => model.panes.activity.selected().map(|row| row.run.clone()),
-    };
-    let Some(record) = run.and_then(|run| model.record(&run)) else {
-        return;
-    };
-    if !running::state(model, &record.id).waits() || record.replaced_by.is_some() {
-        return;
-    }
-    if wants_brought(record) {
-        let command = record.plan.command.clone();
-        return model.refuse(format!(
-            "its value was brought in a file; finish it with {command}"
-        ));
-    }
-    let wanted = record.plan.confirm.clone();
-    let lines = vec![
-        Line::text(model.short_title(&record.plan.title), Tone::Strong),
-        Line::text(
-            "Looks what is so already, then does what is missing. Nothing is done twice.",
-            Tone::Plain,
-        ),
-        Line::text(
-            format!("Type {wanted} to go on. It cannot be pasted."),
-            Tone::Accent,
-        ),
-    ];
-    let purpose = Purpose::Resume(record.id.clone());
-    model.modal = Some(Modal::Prompt(Box::new(Prompt {
-        title: "Resume".to_owned(),
-        lines,
-        wanted: Some(wanted),
-        input: tui_input::Input::default(),
-        error: None,
-        purpose,
-    })));
-}
-
 /// Takes what a field, help or a question holds.
 fn accept(model: &mut Model) -> Vec<Effect> {
     match model.modal.take() {
@@ -447,8 +426,12 @@ fn accept(model: &mut Model) -> Vec<Effect> {
         }
         Some(Modal::Prompt(prompt)) => accept_prompt(model, *prompt),
         Some(Modal::Choose(choose)) => {
-            let chosen = choose.entries.into_iter().nth(choose.at);
-            chosen.map_or_else(Vec::new, |(_, choice)| charm::chosen(model, choice))
+            let chosen = choose.entries.get(choose.at).map(|(_, choice)| choice.clone());
+            if matches!(chosen, Some(Choice::Plan(_))) {
+                // Who leaves the review is asked again.
+                model.modal = Some(Modal::Choose(choose));
+            }
+            chosen.map_or_else(Vec::new, |choice| charm::chosen(model, choice))
         }
         Some(other) => {
             model.modal = Some(other);
@@ -491,18 +474,6 @@ fn accept_prompt(model: &mut Model, mut prompt: Prompt) -> Vec<Effect> {
             format!("that is not {wanted}; nothing was started"),
         )
     })
-}
-
-/// True where a run can only go on with the value that its operator brought.
-fn wants_brought(record: &RunRecord) -> bool {
-    let brought = matches!(&record.plan.intent, Intent::Rotate(intent) if intent.brought.is_some());
-    brought
-        && record.plan.steps.iter().any(|step| {
-            let outcome = record.step(&step.id).and_then(|record| record.outcome);
-            step.op.wants_token()
-                && step.skip_reason.is_none()
-                && !matches!(outcome, Some(StepOutcome::Done | StepOutcome::Skipped))
-        })
 }
 
 /// Has somebody sign in where `plan` wants it, and starts it.

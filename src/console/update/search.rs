@@ -3,11 +3,13 @@
 //! Owns which action an Enter there runs. What the action means is told by its message.
 
 use crate::console::actions::{self, ActionSpec};
-use crate::console::dialogs::{Help, Modal, Palette, help, palette};
+use crate::console::command::{self, Param};
+use crate::console::dialogs::palette::{self, PaletteEntry};
+use crate::console::dialogs::{Help, Modal, Palette, help};
 use crate::console::effect::Effect;
 use crate::console::model::Screen;
 use crate::console::panes::PaneId;
-use crate::console::{Model, jumps};
+use crate::console::{Model, jumps, paths};
 
 /// Runs what is selected in help.
 pub(super) fn run_from_help(model: &mut Model, dialog: Help) -> Vec<Effect> {
@@ -17,10 +19,21 @@ pub(super) fn run_from_help(model: &mut Model, dialog: Help) -> Vec<Effect> {
     run_chosen(model, Modal::Help(dialog), chosen)
 }
 
-/// Runs what is selected in the palette.
-pub(super) fn run_from_palette(model: &mut Model, dialog: Palette) -> Vec<Effect> {
-    let chosen = palette::entries(model, &dialog).get(dialog.at).copied();
-    run_chosen(model, Modal::Palette(dialog), chosen)
+/// Runs what is selected in the palette. A command that lacks words asks for the next one.
+pub(super) fn run_from_palette(model: &mut Model, mut dialog: Palette) -> Vec<Effect> {
+    let chosen = palette::listed(model, &dialog).into_iter().nth(dialog.at);
+    match chosen {
+        Some(PaletteEntry::Command(offer)) if offer.typed.is_last() => {
+            command::run(model, &offer.typed, &offer.words())
+        }
+        Some(PaletteEntry::Command(offer)) => {
+            dialog = Palette::with(format!("{} ", offer.typed.with(&offer.word)));
+            model.modal = Some(Modal::Palette(dialog));
+            paths::ask(model)
+        }
+        Some(PaletteEntry::Action(spec)) => run_chosen(model, Modal::Palette(dialog), Some(spec)),
+        None => run_chosen(model, Modal::Palette(dialog), None),
+    }
 }
 
 /// To `pane` from whatever screen is up. A review is left as with its own key: nothing was changed.
@@ -32,22 +45,49 @@ pub(super) fn to_pane(model: &mut Model, pane: PaneId) {
     jumps::jump(model, pane);
 }
 
-/// Puts the title of what is selected in the palette into its field; it stays selected.
-pub(super) fn complete(model: &mut Model) {
+/// Puts what is selected in the palette into its field: the title of an action, which stays
+/// selected, or the next word of a command. A title that stands there already is followed by a space
+/// where words can follow it.
+pub(super) fn complete(model: &mut Model) -> Vec<Effect> {
     let Some(Modal::Palette(palette)) = &model.modal else {
-        return;
+        return Vec::new();
     };
-    let entries = palette::entries(model, palette);
-    let Some(spec) = entries.get(palette.at).copied() else {
-        return;
+    let listed = palette::listed(model, palette);
+    let typed = palette.input.value();
+    let completed = match listed.get(palette.at) {
+        None => return Vec::new(),
+        Some(PaletteEntry::Action(spec)) if spec.title == typed && !spec.takes.is_empty() => {
+            Palette::with(format!("{typed} "))
+        }
+        Some(PaletteEntry::Action(spec)) => {
+            let mut completed = Palette::with(spec.title.to_owned());
+            let found = palette::entries(model, &completed);
+            completed.at = found.iter().position(|other| other.id == spec.id).unwrap_or(0);
+            completed
+        }
+        Some(PaletteEntry::Command(offer)) => {
+            let words: Vec<String> = listed
+                .iter()
+                .filter_map(|entry| match entry {
+                    PaletteEntry::Command(other) if other.typed.param() == Some(Param::Content) => {
+                        Some(other.word.clone())
+                    }
+                    _ => None,
+                })
+                .collect();
+            // As in a shell: what all paths have in common first.
+            let common = paths::common_start(&words);
+            let word = if common.len() > offer.typed.current.len() {
+                common
+            } else {
+                &offer.word
+            };
+            let more = if offer.typed.is_last() { "" } else { " " };
+            Palette::with(format!("{}{more}", offer.typed.with(word)))
+        }
     };
-    let mut completed = Palette {
-        input: tui_input::Input::new(spec.title.to_owned()),
-        ..Palette::default()
-    };
-    let found = palette::entries(model, &completed);
-    completed.at = found.iter().position(|other| other.id == spec.id).unwrap_or(0);
     model.modal = Some(Modal::Palette(completed));
+    paths::ask(model)
 }
 
 /// Runs what was chosen in `dialog`, which is closed already; where nothing was, it stays open.

@@ -2,8 +2,8 @@
 //! releases name, names that engines of this machine hold.
 
 use super::Upload;
-use crate::console::Model;
 use crate::console::panes::charms;
+use crate::console::{Model, paths};
 use crate::domain::ResourceRevision;
 use crate::plan::UploadIntent;
 use crate::services::engine::Wanted;
@@ -20,8 +20,9 @@ pub struct Known {
 /// The texts that go with what is typed: those that begin with it first. Of a digest its digits
 /// are enough.
 pub fn known(model: &Model, dialog: &Upload) -> Vec<Known> {
-    if dialog.images == Some(false) {
-        return Vec::new();
+    let paths = on_disk(model, dialog);
+    if dialog.images == Some(false) || !paths.is_empty() {
+        return paths;
     }
     let wanted = dialog.wanted().to_lowercase();
     let rank = |known: &Known| {
@@ -41,6 +42,16 @@ pub fn known(model: &Model, dialog: &Upload) -> Vec<Known> {
         .collect();
     found.sort_by_key(|(rank, _)| *rank);
     found.into_iter().map(|(_, known)| known).collect()
+}
+
+/// Paths that go with what is typed, where it is a path.
+fn on_disk(model: &Model, dialog: &Upload) -> Vec<Known> {
+    let paths = paths::known(model, dialog.wanted(), dialog.images == Some(false));
+    let known = paths.into_iter().map(|text| Known {
+        about: if text.ends_with('/') { "folder" } else { "file" }.to_owned(),
+        text,
+    });
+    known.collect()
 }
 
 fn all(model: &Model, dialog: &Upload) -> Vec<Known> {

@@ -10,7 +10,7 @@ mod update;
 pub mod view;
 
 pub use known::{Known, known};
-pub use read::read;
+pub use read::{WITH_PATH, absolute, read};
 pub use update::{accept, close, complete, look, open, pick, typed};
 
 use tui_input::Input;

@@ -11,7 +11,7 @@ use crate::plan::Content;
 use crate::services::engine::Wanted;
 
 /// What stands before the path of an image on this machine.
-const WITH_PATH: [&str; 3] = ["oci", "oci-archive", "docker-archive"];
+pub const WITH_PATH: [&str; 3] = ["oci", "oci-archive", "docker-archive"];
 
 /// What `text` means for `resource`, or why it means nothing. `None` where nothing is typed.
 pub fn read(
@@ -93,7 +93,8 @@ fn image(setting: &Setting, text: &str) -> Result<Content, Problem> {
     })
 }
 
-fn absolute(setting: &Setting, text: &str) -> String {
+/// The absolute path of a typed one.
+pub fn absolute(setting: &Setting, text: &str) -> String {
     let below_home = text
         .strip_prefix('~')
         .filter(|rest| rest.is_empty() || rest.starts_with('/'));

@@ -5,7 +5,7 @@ use crate::console::dialogs::{self, Modal};
 use crate::console::effect::Effect;
 use crate::console::image::{self, Look, Wanted};
 use crate::console::panes::charms;
-use crate::console::{Model, review};
+use crate::console::{Model, paths, review};
 use crate::domain::ImageSource;
 use crate::plan::{Content, Intent, UploadIntent};
 
@@ -51,21 +51,37 @@ pub fn typed(model: &mut Model, key: crate::console::actions::Key) {
     }
 }
 
-/// Takes a known text that goes with what was typed; again, the next one.
-pub fn complete(model: &mut Model, steps: isize) {
-    let Some(Modal::Upload(dialog)) = &model.modal else {
-        return;
+/// Takes a known text that goes with what was typed; again, the next one. Of paths first what all
+/// have in common, as in a shell; into a folder that was taken, the next time its names.
+pub fn complete(model: &mut Model, steps: isize) -> Vec<Effect> {
+    let Some(Modal::Upload(shown)) = &model.modal else {
+        return Vec::new();
     };
-    let count = known(model, dialog).len();
-    if count == 0 {
-        return model.refuse("nothing known goes with this");
+    let texts: Vec<String> = known(model, shown).into_iter().map(|known| known.text).collect();
+    let wanted = shown.wanted().to_owned();
+    let is_path = paths::known(model, &wanted, shown.images == Some(false)) == texts;
+    let common = paths::common_start(&texts);
+    if texts.is_empty() {
+        model.refuse("nothing known goes with this");
+        return Vec::new();
     }
-    let at = match (&dialog.stem, steps) {
-        (Some(_), _) => (dialog.at as isize + steps).rem_euclid(count as isize) as usize,
-        (None, ..0) => count - 1,
+    if is_path && (texts.len() == 1 || common.len() > wanted.len()) {
+        let taken = tui_input::Input::new(common.to_owned());
+        if let Some(dialog) = dialog(model) {
+            dialog.input = taken;
+            dialog.stem = None;
+            dialog.at = 0;
+        }
+        return paths::ask(model);
+    }
+    let count = texts.len() as isize;
+    let at = match (&shown.stem, steps) {
+        (Some(_), _) => (shown.at as isize + steps).rem_euclid(count) as usize,
+        (None, ..0) => texts.len() - 1,
         (None, _) => 0,
     };
     pick(model, at);
+    Vec::new()
 }
 
 /// Takes the known text at `at`.
@@ -110,7 +126,6 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
         model.refuse("nothing to plan yet: see below the line");
         return Vec::new();
     };
-    model.modal = None;
     review::open(model, Intent::Upload(intent))
 }
 

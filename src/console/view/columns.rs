@@ -28,6 +28,14 @@ pub fn share(needs: &[usize], room: usize, usual: usize) -> Vec<usize> {
     }
 }
 
+/// Makes each of `needs` at least as wide as in `other`.
+pub fn grow(needs: &mut Vec<usize>, other: &[usize]) {
+    needs.resize(needs.len().max(other.len()), 0);
+    for (need, other) in needs.iter_mut().zip(other) {
+        *need = (*need).max(*other);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

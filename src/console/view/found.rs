@@ -71,6 +71,33 @@ impl Found {
     }
 }
 
+/// Lays `style` over every place of the row in `rect` where `words` stand, whatever their case.
+pub fn mark_words(buffer: &mut Buffer, rect: Rect, words: &str, style: Style) {
+    let lower = |c: char| c.to_lowercase().next().unwrap_or(c);
+    let words: Vec<char> = words.chars().map(lower).collect();
+    if words.is_empty() {
+        return;
+    }
+    let text: Vec<char> = (rect.x..rect.right())
+        .map(|x| {
+            let cell = buffer.cell((x, rect.y));
+            lower(cell.and_then(|cell| cell.symbol().chars().next()).unwrap_or(' '))
+        })
+        .collect();
+    let starts = text
+        .windows(words.len())
+        .enumerate()
+        .filter(|(_, window)| *window == words.as_slice());
+    for (start, _) in starts {
+        for at in start..start + words.len() {
+            let column = u16::try_from(at).unwrap_or(u16::MAX);
+            if let Some(cell) = buffer.cell_mut((rect.x.saturating_add(column), rect.y)) {
+                cell.set_style(style);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ratatui::style::Modifier;
@@ -119,5 +146,20 @@ mod tests {
     #[test]
     fn ends_are_marked_though_columns_follow() {
         assert_eq!(marked("r1$", "engine r1    published"), "       ^^");
+    }
+
+    #[test]
+    fn words_are_marked_wherever_they_stand() {
+        let mut buffer = Buffer::with_lines(["Done, undone"]);
+        let rect = buffer.area;
+        mark_words(
+            &mut buffer,
+            rect,
+            "DONE",
+            Style::new().add_modifier(Modifier::BOLD),
+        );
+        let bold = |x: u16| buffer.cell((x, 0)).unwrap().modifier.contains(Modifier::BOLD);
+        let marked: Vec<u16> = (0..rect.width).filter(|x| bold(*x)).collect();
+        assert_eq!(marked, [0, 1, 2, 3, 8, 9, 10, 11]);
     }
 }

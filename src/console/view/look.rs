@@ -57,6 +57,12 @@ pub enum Glyph {
     Cursor,
     /// From this to that.
     Arrow,
+    /// Sorted, the least first.
+    Ascending,
+    /// Sorted, the greatest first.
+    Descending,
+    /// A marked row.
+    Marked,
 }
 
 /// How the console looks.
@@ -118,6 +124,9 @@ impl Look {
                 Glyph::Dot => "·",
                 Glyph::Cursor => "▸",
                 Glyph::Arrow => "→",
+                Glyph::Ascending => "↑",
+                Glyph::Descending => "↓",
+                Glyph::Marked => "◆",
             }
         } else {
             match glyph {
@@ -135,6 +144,9 @@ impl Look {
                 Glyph::Dot => "-",
                 Glyph::Cursor => ">",
                 Glyph::Arrow => "->",
+                Glyph::Ascending => "^",
+                Glyph::Descending => "v",
+                Glyph::Marked => "+",
             }
         }
     }

@@ -24,6 +24,7 @@ use ratatui::symbols::border;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType, Clear, Widget as _};
 
+use super::find::Find;
 use super::layout::{self, layout};
 use super::model::Screen;
 use super::panes::PaneId;
@@ -204,6 +205,18 @@ pub fn line(model: &Model, frame: &mut Frame, rect: Rect, pieces: Vec<Piece>, se
     if selected {
         finish::select(model, frame, rect, true);
     }
+}
+
+/// Marks what `find` searches for in the line `at` of a text, drawn in `rect`; the selected match as
+/// a selected row.
+pub fn mark_words(model: &Model, frame: &mut Frame, rect: Rect, find: &Find, at: usize) {
+    let look = &model.setting.look;
+    let style = if find.at == Some(at) {
+        look.found().patch(look.selected(true))
+    } else {
+        look.found()
+    };
+    found::mark_words(frame.buffer_mut(), rect, &find.words, style);
 }
 
 /// Draws each of `texts` in a line of its own, from the line `top` of `inner` to its end.

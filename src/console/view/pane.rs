@@ -9,6 +9,7 @@ use super::piece::{Cells, Piece};
 use super::{Drawn, boxed, finish, foot, scroll_mark};
 use crate::console::listing::{Keyed, Listing};
 use crate::console::panes::{self, PaneId, activity, channels, charms, credentials, releases};
+use crate::console::sorting::Sorting;
 use crate::console::{Model, Msg, layout, links, words};
 use crate::domain::snapshot::Standing;
 
@@ -185,6 +186,9 @@ impl List<'_, '_, '_> {
             }
             let mut cells = Cells::new(2);
             cells.push(Piece::new(mark, Tone::Accent));
+            if listing.marked().contains(row.key()) {
+                cells.push(Piece::new(look.glyph(Glyph::Marked), Tone::Accent));
+            }
             self.frame
                 .render_widget(cells.line(look), Rect { width: 2, ..rect });
             let text = Rect {
@@ -210,12 +214,24 @@ impl List<'_, '_, '_> {
     }
 }
 
+const fn sort_sign(model: &Model, sorting: Sorting) -> &'static str {
+    let glyph = if sorting.descending {
+        Glyph::Descending
+    } else {
+        Glyph::Ascending
+    };
+    model.setting.look.glyph(glyph)
+}
+
 fn title(model: &Model, pane: PaneId) -> String {
     let mut title = format!("{} {}", pane.number(), pane.title());
     let filter = panes::filter(&model.panes, pane);
     if !filter.is_empty() || (model.filtering.is_some() && model.pane == pane) {
         let (shown, all) = panes::counts(&model.panes, pane);
         title.push_str(&format!("  /{filter} ({shown} of {all})"));
+    }
+    if let Some((column, sorting)) = panes::sorting(&model.panes, pane) {
+        title.push_str(&format!("  by {column} {}", sort_sign(model, sorting)));
     }
     title
 }

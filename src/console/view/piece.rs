@@ -44,6 +44,11 @@ impl Cells {
         }
     }
 
+    /// Columns that are taken.
+    pub const fn used(&self) -> usize {
+        self.used
+    }
+
     /// Columns that are free.
     pub const fn left(&self) -> usize {
         self.width.saturating_sub(self.used)

@@ -18,9 +18,6 @@ use super::listing::window;
 use crate::domain::workflow::{RepositoryWorkflows, WorkflowFile, WorkflowRun};
 use crate::domain::{GitHubRepository, Problem};
 
-/// Runs that are listed.
-const RUNS: usize = 12;
-
 /// The dialog.
 #[derive(Clone, Debug)]
 pub struct Workflows {
@@ -61,13 +58,13 @@ pub fn known<'a>(model: &'a Model, dialog: &Workflows) -> Option<&'a RepositoryW
     model.snapshot.workflows.get(&dialog.repository)?.value.as_ref()
 }
 
-/// All rows: the files, then the newest runs.
+/// All rows: the files, then the runs, the newest first.
 pub fn rows<'a>(model: &'a Model, dialog: &Workflows) -> Vec<Row<'a>> {
     let Some(known) = known(model, dialog) else {
         return Vec::new();
     };
     let files = known.files.iter().map(Row::File);
-    files.chain(known.runs.iter().take(RUNS).map(Row::Run)).collect()
+    files.chain(known.runs.iter().map(Row::Run)).collect()
 }
 
 /// The run that is looked at, or selected.
@@ -88,7 +85,7 @@ pub fn settle(model: &mut Model) {
         return;
     };
     let count = rows(model, dialog).len();
-    let height = view::height(model, count);
+    let (height, _) = view::heights(model, dialog);
     if let Some(Modal::Workflows(dialog)) = &mut model.modal {
         dialog.at = dialog.at.min(count.saturating_sub(1));
         dialog.offset = window(dialog.offset, dialog.at, height, count);

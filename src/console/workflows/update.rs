@@ -166,7 +166,6 @@ pub fn open_selected(model: &mut Model) -> Vec<Effect> {
 
 /// Leaves the dialog for the review of `intent`.
 pub(super) fn planned(model: &mut Model, intent: Intent) -> Vec<Effect> {
-    model.modal = None;
     review::open(model, intent)
 }
 

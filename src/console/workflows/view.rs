@@ -15,28 +15,40 @@ use crate::plan::workflow::lint;
 
 /// Columns of the dialog, borders included.
 const COLUMNS: u16 = 112;
-/// Lines about the selected row.
-const ABOUT: usize = 5;
-/// Lines beside the rows: two borders, the line between and what is said of the selected row.
-const FIXED: usize = 3 + ABOUT;
+/// Lines beside the rows: two borders and the line between them and what is said of the selected row.
+const FIXED: usize = 3;
 /// Rows that are shown even where they leave less room for what is said of the selected one.
 const FEW: usize = 3;
 /// Columns of a file name, and of a state.
 const NAME: usize = 26;
 const STATE: usize = 12;
 
-/// Rows that fit, of `count`.
-pub fn height(model: &Model, count: usize) -> usize {
-    let room = usize::from(model.lines.saturating_sub(2));
-    let least = count.min(FEW);
-    count.min(room.saturating_sub(FIXED)).max(least).max(1)
+/// Lines of the rows, and of what is said of the selected one: as much as the screen has room for.
+/// They do not depend on which row is selected.
+pub fn heights(model: &Model, dialog: &Workflows) -> (usize, usize) {
+    let all = rows(model, dialog);
+    let room = usize::from(model.lines.saturating_sub(2)).saturating_sub(FIXED);
+    let width = usize::from(COLUMNS.min(model.columns.saturating_sub(2))).saturating_sub(4);
+    let selected = all.iter().copied().map(Some).chain([None]);
+    let lines = |row| {
+        about(model, dialog, row)
+            .iter()
+            .flat_map(|line| line.wrap(width))
+            .count()
+    };
+    let said = selected.map(lines).max().unwrap_or(0);
+    let least = all.len().clamp(1, FEW);
+    let said = said.min(room.saturating_sub(least));
+    // Where not all has room the rows have at least half of it.
+    let listed = all.len().min((room - said).max(room / 2)).max(least);
+    (listed, said.min(room.saturating_sub(listed)))
 }
 
 /// Draws the list.
 pub fn draw(model: &Model, dialog: &Workflows, frame: &mut Frame, drawn: &mut Drawn) {
     let all = rows(model, dialog);
-    let height = height(model, all.len());
-    let lines = u16::try_from(height + FIXED).unwrap_or(u16::MAX);
+    let (height, said) = heights(model, dialog);
+    let lines = u16::try_from(height + said + FIXED).unwrap_or(u16::MAX);
     let area = layout::dialog(model, COLUMNS, lines);
     view::clear(frame, area);
     let title = format!("Workflows of {}", dialog.repository);
@@ -69,7 +81,7 @@ pub fn draw(model: &Model, dialog: &Workflows, frame: &mut Frame, drawn: &mut Dr
     let about = about(model, dialog, all.get(dialog.at).copied());
     let about = about.iter().flat_map(|line| line.wrap(width.saturating_sub(2)));
     let first = inner.y + u16::try_from(height).unwrap_or(u16::MAX) + 1;
-    for (line, y) in about.take(ABOUT).zip(first..inner.bottom()) {
+    for (line, y) in about.take(said).zip(first..inner.bottom()) {
         let rect = Rect::new(inner.x, y, inner.width, 1);
         let pieces = vec![
             Piece::new(format!(" {}", line.label), Tone::Dim),

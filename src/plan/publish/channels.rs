@@ -220,14 +220,13 @@ pub fn releasable<'a>(
         )
         .hint("'windlass charms' lists them")
     })?;
-    if revision.releasable() {
-        Ok(revision)
-    } else {
-        Err(Problem::new(
+    match revision.refusal() {
+        None => Ok(revision),
+        Some(refusal) => Err(Problem::new(
             Kind::Refused,
-            format!("revision {} of {} is {}", number.0, charm.name, revision.status),
+            format!("revision {} of {} is {refusal}", number.0, charm.name),
         )
-        .hint("only approved or released revisions can be released"))
+        .hint("only approved or released revisions can be released")),
     }
 }
 

@@ -144,6 +144,7 @@ fn revision(number: u64, status: &str, on: &str) -> RevisionFacts {
         created_at: now(),
         bases: vec![base(on)],
         sha3: None,
+        errors: Vec::new(),
     }
 }
 

@@ -62,7 +62,8 @@ impl PublicStore {
         let answer = get(&self.http, &url, None, &what).await?;
         let info: wire::Info = json_of(&answer, &what, None)?;
         let rows = info.channel_map.into_iter().map(row_of).collect::<Result<_, _>>();
-        let rows = rows.map_err(|problem: Problem| problem.within(what))?;
+        let mut rows: Vec<ChannelRow> = rows.map_err(|problem: Problem| problem.within(what))?;
+        rows.sort_by(ChannelRow::listed);
         Ok(PublicMap {
             id: info.id,
             rows,

@@ -168,7 +168,7 @@ impl Publisher {
                 .into_iter()
                 .map(|g| g.pattern)
                 .collect(),
-            rows: releases.map.into_iter().map(Into::into).collect(),
+            rows: releases.rows(),
             revisions,
             declared: declared.resources.into_iter().map(Into::into).collect(),
             resources,
@@ -181,7 +181,7 @@ impl Publisher {
         let releases: wire::Releases = self
             .read(&["v1", "charm", charm.as_str(), "releases"], &what)
             .await?;
-        Ok(releases.map.into_iter().map(Into::into).collect())
+        Ok(releases.rows())
     }
 
     /// The revisions alone, newest first.

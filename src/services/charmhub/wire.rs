@@ -122,6 +122,8 @@ pub struct Revision {
     pub bases: Vec<Option<Base>>,
     #[serde(default, rename = "sha3-384")]
     pub sha3: Option<String>,
+    #[serde(default)]
+    pub errors: Option<Vec<ReviewError>>,
 }
 
 impl From<Revision> for RevisionFacts {
@@ -133,6 +135,7 @@ impl From<Revision> for RevisionFacts {
             created_at: wire.created_at,
             bases: wire.bases.into_iter().flatten().collect(),
             sha3: wire.sha3,
+            errors: told(wire.errors),
         }
     }
 }
@@ -141,6 +144,15 @@ impl From<Revision> for RevisionFacts {
 pub struct Releases {
     #[serde(rename = "channel-map")]
     pub map: Vec<MapRow>,
+}
+
+impl Releases {
+    /// The rows in the order in which they are listed: the store's own order varies.
+    pub fn rows(self) -> Vec<ChannelRow> {
+        let mut rows: Vec<ChannelRow> = self.map.into_iter().map(Into::into).collect();
+        rows.sort_by(ChannelRow::listed);
+        rows
+    }
 }
 
 #[derive(Deserialize)]
@@ -275,6 +287,15 @@ pub struct Pushed {
 #[derive(Deserialize)]
 pub struct ReleasedAnswer {
     pub released: Vec<serde::de::IgnoredAny>,
+}
+
+/// What a review found wrong, each `code: message`.
+pub fn told(errors: Option<Vec<ReviewError>>) -> Vec<Outside> {
+    let told = |error: ReviewError| {
+        let parts = [error.code, error.message].into_iter().flatten();
+        Outside::new(parts.collect::<Vec<String>>().join(": "))
+    };
+    errors.unwrap_or_default().into_iter().map(told).collect()
 }
 
 #[derive(Deserialize)]

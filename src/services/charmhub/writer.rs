@@ -210,20 +210,7 @@ impl StoreWriter {
         };
         Ok(Some(match (review.status.as_str(), review.revision) {
             ("approved", Some(revision)) => ReviewState::Approved(revision),
-            ("rejected", _) => ReviewState::Rejected(
-                review
-                    .errors
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(|e| {
-                        Outside::new(format!(
-                            "{}: {}",
-                            e.code.unwrap_or_default(),
-                            e.message.unwrap_or_default()
-                        ))
-                    })
-                    .collect(),
-            ),
+            ("rejected", _) => ReviewState::Rejected(wire::told(review.errors)),
             (other, _) => ReviewState::Pending(Outside::capped(other, 40)),
         }))
     }

@@ -12,7 +12,8 @@ use super::ActionSpec;
 /// Builds a line of the table.
 macro_rules! action {
     ($id:ident, $scope:expr, $keys:expr, $title:literal, $help:literal, $message:expr
-     $(, footer $rank:literal)? $(, if $available:ident)? $(, risk $risk:ident)? $(, twin $twin:literal)?) => {
+     $(, footer $rank:literal)? $(, if $available:ident)? $(, risk $risk:ident)? $(, twin $twin:literal)?
+     $(, takes $takes:expr)?) => {
         ActionSpec {
             id: ActionId::$id,
             title: $title,
@@ -24,6 +25,7 @@ macro_rules! action {
             availability: action!(@if $($available)?),
             message: $message,
             twin: action!(@twin $($twin)?),
+            takes: action!(@takes $($takes)?),
         }
     };
     (@footer $rank:literal) => { Some($rank) };
@@ -34,6 +36,8 @@ macro_rules! action {
     (@if) => { can::always };
     (@twin $twin:literal) => { Some($twin) };
     (@twin) => { None };
+    (@takes $takes:expr) => { &$takes };
+    (@takes) => { &[] };
 }
 
 use action;

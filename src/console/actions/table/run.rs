@@ -4,7 +4,7 @@ use super::action;
 use crate::console::Msg;
 use crate::console::actions::available as can;
 use crate::console::actions::{ActionId, ActionSpec, Scope};
-use crate::console::msg::{Go, RunMsg};
+use crate::console::msg::{FindMsg, Go, RunMsg};
 use crate::plan::Risk;
 
 #[rustfmt::skip]
@@ -60,6 +60,15 @@ pub(super) static PART: &[ActionSpec] = &[
     action!(RunBrowse, Scope::Run, ["o"], "browser",
         "Opens the page of the selected step: of its charm, commit, branch, secrets or workflow.",
         Msg::Go(Go::Browse), footer 6, if run_browse),
+    action!(RunFind, Scope::Run, ["/"], "search",
+        "Search for words in the log.",
+        Msg::Find(FindMsg::Begin), if run_started),
+    action!(RunFindNext, Scope::Run, ["n"], "next match",
+        "Go to the next match.",
+        Msg::Find(FindMsg::Step(1)), if searched),
+    action!(RunFindPrevious, Scope::Run, ["N"], "match before",
+        "Go to the match before.",
+        Msg::Find(FindMsg::Step(-1)), if searched),
     action!(RunPage, Scope::Run, ["v"], "pager",
         "Shows the run as it stands in the pager of this machine.",
         Msg::Go(Go::Page)),

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::console::listing::Keyed;
 use crate::console::live::{self, Live, State};
 use crate::console::queue::Queue;
+use crate::console::sorting::{SortColumn, SortValue};
 use crate::journal::{RunId, RunRecord};
 
 /// A row.
@@ -33,6 +34,24 @@ impl Keyed for Row {
 
     fn words(&self) -> String {
         format!("{} {} {}", self.title, self.state.word(), self.run)
+    }
+
+    fn sort_columns() -> &'static [SortColumn] {
+        const {
+            &[
+                SortColumn::newest("begun"),
+                SortColumn::words("state"),
+                SortColumn::words("title"),
+            ]
+        }
+    }
+
+    fn sort_value(&self, column: usize) -> Option<SortValue> {
+        match column {
+            0 => self.started_at.map(SortValue::Time),
+            1 => Some(SortValue::Text(self.state.word().to_owned())),
+            _ => Some(SortValue::Text(self.title.clone())),
+        }
     }
 }
 

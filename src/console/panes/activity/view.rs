@@ -3,6 +3,7 @@
 use super::Row;
 use crate::console::Model;
 use crate::console::live::State;
+use crate::console::split::PaneNeed;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
@@ -23,6 +24,44 @@ pub const fn mark(state: State) -> (Glyph, Tone) {
     }
 }
 
+/// Columns of the state, and of the time after it.
+const COLUMN: usize = 18;
+/// Below this width a row says what it does and how it stands, and no more.
+const NARROW: usize = 50;
+/// Columns that say the essential of a row.
+const BRIEF: usize = 36;
+/// A longer row is cut.
+const LONGEST: usize = 96;
+/// Rows that are measured, the newest.
+const MEASURED: usize = 200;
+
+/// Columns that the rows need, whichever of them the window shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    full: usize,
+}
+
+impl Needs {
+    /// Columns of the pane.
+    pub fn pane(&self) -> PaneNeed {
+        PaneNeed::inside(BRIEF, self.full.clamp(BRIEF, LONGEST))
+    }
+
+    /// Takes what `other` needs more.
+    pub fn grow(&mut self, other: Self) {
+        self.full = self.full.max(other.full);
+    }
+}
+
+/// What the rows need.
+pub fn needs(model: &Model) -> Needs {
+    let rows = model.panes.activity.rows().iter().take(MEASURED);
+    let titles = rows.map(|row| words::width(&model.short_title(&row.title)));
+    Needs {
+        full: titles.max().map_or(0, |title| 2 * COLUMN + title),
+    }
+}
+
 /// One row.
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let mut cells = Cells::new(width);
@@ -33,7 +72,7 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     }
     let title = model.short_title(&row.title);
     let sign = model.setting.look.glyph(glyph);
-    if width < 50 {
+    if width < NARROW {
         // What it does says more than when it began.
         cells.put(sign, 2, tone);
         cells.put(&title, width.saturating_sub(2 + 12), Tone::Plain);
@@ -41,8 +80,8 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
         return cells;
     }
     let when = row.started_at.map(words::minute).unwrap_or_default();
-    cells.put(&format!("{sign} {state}"), 18, tone);
-    cells.put(&when, 18, Tone::Dim);
+    cells.put(&format!("{sign} {state}"), COLUMN, tone);
+    cells.put(&when, COLUMN, Tone::Dim);
     cells.push(Piece::new(title, Tone::Plain));
     cells
 }

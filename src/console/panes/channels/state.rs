@@ -2,6 +2,7 @@
 //!
 //! Owns the words of a cell: revision, image, whether it is behind. Must not draw.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +12,7 @@ use crate::config::workspace::Charm;
 use crate::console::dialogs::Line;
 use crate::console::listing::Keyed;
 use crate::console::model::short_name;
+use crate::console::sorting::{SortColumn, SortValue};
 use crate::console::view::look::Tone;
 use crate::console::words;
 use crate::domain::charm::{ChannelRow, followed};
@@ -26,6 +28,8 @@ pub enum Cell {
     Open {
         /// `r50`.
         revision: String,
+        /// The same as a number.
+        number: u64,
         /// The image: the tag a release names, else digits of its digest.
         image: Option<String>,
         /// True where a release names the image.
@@ -71,6 +75,31 @@ impl Keyed for Row {
             }
         }
         words
+    }
+
+    fn sort_columns() -> &'static [SortColumn] {
+        const {
+            &[
+                SortColumn::words("charm"),
+                SortColumn::newest("track"),
+                SortColumn::newest("edge"),
+                SortColumn::newest("candidate"),
+                SortColumn::newest("beta"),
+                SortColumn::newest("stable"),
+            ]
+        }
+    }
+
+    fn sort_value(&self, column: usize) -> Option<SortValue> {
+        let risk = match column {
+            0 => return Some(SortValue::Text(self.short.clone())),
+            1 => return Some(SortValue::Text(self.track.to_string())),
+            column => column - 2,
+        };
+        match self.cells.get(risk)? {
+            Cell::Open { number, .. } => Some(SortValue::Number(*number)),
+            Cell::Closed => None,
+        }
     }
 }
 
@@ -152,7 +181,8 @@ fn cell(
     newest: Option<&ReleaseName>,
     warm: bool,
 ) -> Cell {
-    let Some(row) = rows.iter().max_by_key(|row| row.revision) else {
+    // Where bases run the same revision the newest one speaks for them.
+    let Some(row) = rows.iter().min_by_key(|row| Reverse(row.revision)) else {
         return Cell::Closed;
     };
     let mut image = None;
@@ -181,6 +211,7 @@ fn cell(
     let others = rows.iter().filter(|other| other.revision != row.revision).count();
     Cell::Open {
         revision: row.revision.to_string(),
+        number: row.revision.0,
         image,
         known,
         behind,

@@ -2,6 +2,7 @@
 
 use super::state::{Cell, FLOW, Row};
 use crate::console::Model;
+use crate::console::split::PaneNeed;
 use crate::console::view::columns;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::{Cells, Piece};
@@ -14,21 +15,59 @@ const TRACK: (usize, usize) = (10, 7);
 const NARROW: usize = 60;
 /// Columns of a version and its mark: below that a cell says little.
 const LEAST: usize = 10;
+/// Columns of most cells: a revision, its bases, a version and a mark.
+const USUAL: usize = 18;
+/// From this width on a charm's name has all the room that it can have.
+const WIDEST_ROW: usize = 100;
 /// Wider than this neighbours would not look like neighbours.
 const WIDEST: usize = 40;
 
 /// Columns that the rows need, whichever of them the window shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
+    charm: usize,
     track: usize,
     /// By risk, in the order of the flow; 0 where nothing is released to it.
     risks: [usize; 4],
 }
 
+impl Needs {
+    /// Columns of the pane.
+    pub fn pane(&self) -> PaneNeed {
+        let cells = |open: &dyn Fn(usize) -> usize| -> usize {
+            let cells = FLOW.iter().zip(self.risks);
+            let columns = cells.map(|(risk, need)| match need {
+                0 => heading_width(*risk),
+                _ => heading_width(*risk).max(open(need)),
+            });
+            columns.sum()
+        };
+        let brief = self.charm.min(13) + TRACK.1 + cells(&|need| need.min(LEAST));
+        let full = self.charm + self.track.max(TRACK.0) + cells(&|need| need.max(USUAL));
+        PaneNeed::inside(brief, full)
+    }
+
+    /// Takes what `other` needs more.
+    pub fn grow(&mut self, other: Self) {
+        self.charm = self.charm.max(other.charm);
+        self.track = self.track.max(other.track);
+        for (need, other) in self.risks.iter_mut().zip(other.risks) {
+            *need = (*need).max(other);
+        }
+    }
+}
+
+const fn heading_width(risk: Risk) -> usize {
+    risk.as_str().len() + 2
+}
+
 /// What the rows need, each column with a space after it.
 pub fn needs(model: &Model) -> Needs {
     let look = &model.setting.look;
-    let mut needs = Needs::default();
+    let mut needs = Needs {
+        charm: charm_width(model, WIDEST_ROW),
+        ..Needs::default()
+    };
     for row in model.panes.channels.rows() {
         needs.track = needs.track.max(words::width(&track(row)) + 1);
         for (need, cell) in needs.risks.iter_mut().zip(&row.cells) {
@@ -44,7 +83,7 @@ pub fn needs(model: &Model) -> Needs {
 fn charm_width(model: &Model, width: usize) -> usize {
     let most = match width {
         ..NARROW => 8,
-        NARROW..100 => 12,
+        NARROW..WIDEST_ROW => 12,
         _ => 18,
     };
     let longest = model
@@ -69,8 +108,7 @@ fn track_width(model: &Model, width: usize) -> usize {
 fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
     let left = width.saturating_sub(charm_width(model, width) + track_width(model, width));
     let needs = model.panes.needs.channels.risks;
-    let heading = |risk: Risk| risk.as_str().len() + 2;
-    let mut widths = FLOW.map(heading);
+    let mut widths = FLOW.map(heading_width);
     let closed: usize = widths
         .iter()
         .zip(&needs)
@@ -148,6 +186,7 @@ fn cell_pieces(look: &Look, cell: &Cell, columns: usize) -> Vec<Piece> {
         behind,
         more,
         mixed,
+        number: _,
     } = cell
     else {
         return vec![Piece::new(look.glyph(Glyph::Nothing), Tone::Dim)];

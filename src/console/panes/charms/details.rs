@@ -61,6 +61,8 @@ pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateT
     )));
     for revision in &facts.revisions {
         let bases: Vec<_> = revision.bases.iter().map(ToString::to_string).collect();
+        let refusal = revision.refusal();
+        let tone = if refusal.is_none() { Tone::Plain } else { Tone::Dim };
         lines.push(Line::text(
             format!(
                 "{:<6} {} {:<10} {:<12} {}",
@@ -70,12 +72,9 @@ pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateT
                 words::cut(revision.version.as_str(), 12),
                 bases.join(", ")
             ),
-            if revision.releasable() {
-                Tone::Plain
-            } else {
-                Tone::Dim
-            },
+            tone,
         ));
+        lines.extend(refusal.map(|refusal| Line::of("  cannot be released", refusal.to_string(), Tone::Bad)));
     }
     if let Some(at) = observed.read_at {
         lines.push(Line::blank());

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
 use crate::console::listing::Keyed;
+use crate::console::sorting::{SortColumn, SortValue};
 use crate::domain::charm::{CharmFacts, RevisionFacts};
 use crate::domain::{
     Channel, CharmName, CharmRevision, Outside, Problem, ReleaseName, ResourceName, ResourceRevision,
@@ -39,8 +40,8 @@ pub enum What {
         at: DateTime<Utc>,
         /// The store's word on it.
         status: Outside,
-        /// True where the store lets it be released.
-        releasable: bool,
+        /// Why the store does not let it be released; `None` where it does.
+        refusal: Option<Outside>,
         /// Channels that serve it, `latest` first, then the newest track.
         served: Vec<Channel>,
     },
@@ -91,10 +92,12 @@ impl Keyed for Row {
             What::Revision {
                 revision,
                 status,
+                refusal,
                 served,
                 ..
             } => {
                 let served: Vec<_> = served.iter().map(ToString::to_string).collect();
+                let status = refusal.as_ref().unwrap_or(status);
                 format!("{} {revision} {status} {}", self.charm, served.join(" "))
             }
             What::Held {
@@ -110,6 +113,53 @@ impl Keyed for Row {
                 release.as_ref().map_or("", ReleaseName::as_str)
             ),
             What::Problem(problem) => format!("{} {}", self.charm, problem.summary),
+        }
+    }
+
+    fn sort_columns() -> &'static [SortColumn] {
+        const {
+            &[
+                SortColumn::words("name"),
+                SortColumn::newest("revision"),
+                SortColumn::newest("uploaded"),
+            ]
+        }
+    }
+
+    fn sort_value(&self, column: usize) -> Option<SortValue> {
+        let (name, number, at) = match &self.what {
+            What::Charm(newest) => (
+                Some(self.charm.to_string()),
+                newest.map(|(revision, _)| revision.0),
+                newest.map(|(_, at)| at),
+            ),
+            What::Resource { name, newest, .. } => {
+                (Some(name.to_string()), newest.map(|revision| revision.0), None)
+            }
+            What::Revision { revision, at, .. } => (None, Some(revision.0), Some(*at)),
+            What::Held { revision, at, .. } => (None, Some(revision.0), Some(*at)),
+            What::Problem(_) => (None, None, None),
+        };
+        match column {
+            0 => name.map(SortValue::Text),
+            1 => number.map(SortValue::Number),
+            _ => at.map(SortValue::Time),
+        }
+    }
+
+    fn level(&self) -> u8 {
+        match self.what {
+            What::Charm(_) => 0,
+            What::Resource { .. } | What::Revision { .. } | What::Problem(_) => 1,
+            What::Held { .. } => 2,
+        }
+    }
+
+    fn group(&self) -> u8 {
+        match self.what {
+            What::Problem(_) => 0,
+            What::Charm(_) | What::Revision { .. } | What::Held { .. } => 1,
+            What::Resource { .. } => 2,
         }
     }
 }
@@ -222,7 +272,7 @@ fn revision(facts: &CharmFacts, one: &RevisionFacts) -> What {
         revision: one.revision,
         at: one.created_at,
         status: one.status.clone(),
-        releasable: one.releasable(),
+        refusal: one.refusal(),
         served,
     }
 }

@@ -2,14 +2,92 @@
 
 use super::{Row, What};
 use crate::console::Model;
+use crate::console::split::PaneNeed;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
+
+/// Columns of a number with a space after it.
+const NUMBER: usize = 7;
+/// The same in a narrow pane.
+const SHORT_NUMBER: usize = 5;
+/// Most columns of an image in a narrow pane.
+const SHORT_IMAGE: usize = 14;
+/// Columns of a day with a space after it.
+const DAY: usize = 11;
+/// Columns of an image with a space after it.
+const IMAGE: usize = 22;
+/// Columns of the number of a revision under its charm or resource.
+const REVISION: usize = 10;
+/// Columns that say the essential of a row.
+const BRIEF: usize = 32;
+/// A longer row is cut.
+const LONGEST: usize = 96;
+
+/// Columns that the rows need, whichever of them the window shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    name: usize,
+    image: usize,
+    full: usize,
+}
+
+impl Needs {
+    /// Columns of the pane.
+    pub fn pane(&self) -> PaneNeed {
+        PaneNeed::inside(BRIEF, self.full.clamp(BRIEF, LONGEST))
+    }
+
+    /// Takes what `other` needs more.
+    pub fn grow(&mut self, other: Self) {
+        self.name = self.name.max(other.name);
+        self.image = self.image.max(other.image);
+        self.full = self.full.max(other.full);
+    }
+}
+
+/// What the rows need.
+pub fn needs(model: &Model) -> Needs {
+    let rows = model.panes.charms.rows();
+    let names = rows.iter().filter_map(|row| match &row.what {
+        What::Charm(_) => Some(words::width(row.charm.as_str())),
+        What::Resource { name, .. } => Some(words::width(name.as_str()) + 2),
+        _ => None,
+    });
+    let name = names.max().unwrap_or(0) + 1;
+    let full = rows.iter().map(|row| match &row.what {
+        What::Charm(_) => name + NUMBER + DAY + if row.bundle { 7 } else { 0 },
+        What::Resource { image, .. } => name + NUMBER + image.as_deref().map_or(0, words::width),
+        What::Revision {
+            served,
+            status,
+            refusal,
+            ..
+        } => {
+            let served = served.iter().map(|one| words::width(&one.to_string()) + 1);
+            let status = refusal.as_ref().unwrap_or(status);
+            REVISION + DAY + served.sum::<usize>().max(words::width(status.as_str()) + 2)
+        }
+        What::Held { .. } => REVISION + DAY + IMAGE + 18,
+        What::Problem(_) => 0,
+    });
+    let images = rows.iter().filter_map(|row| match &row.what {
+        What::Resource { image, .. } => image.as_deref().map(words::width),
+        _ => None,
+    });
+    Needs {
+        full: full.max().unwrap_or(0),
+        image: images.max().unwrap_or(0),
+        name,
+    }
+}
 
 /// One row.
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let look = &model.setting.look;
     let mut cells = Cells::new(width);
+    let name_width = model.panes.needs.charms.name;
+    let wide = width >= name_width + NUMBER + DAY;
     match &row.what {
         What::Charm(newest) => {
             let room = width.saturating_sub(6);
@@ -18,18 +96,18 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
             } else {
                 model.short(&row.charm)
             };
-            let column = if width >= 60 { 36 } else { room };
+            let column = if wide { name_width } else { room };
             cells.put(name, column, Tone::Strong);
             match newest {
                 Some((revision, at)) => {
-                    cells.put(&format!("{revision:>5}"), 7, Tone::Plain);
-                    if width >= 60 {
+                    cells.put(&format!("{revision:>5}"), NUMBER, Tone::Plain);
+                    if wide {
                         cells.push(Piece::new(words::day(*at), Tone::Dim));
                     }
                 }
                 None => cells.push(Piece::new("    ?", Tone::Dim)),
             }
-            if row.bundle && width >= 60 {
+            if row.bundle && wide {
                 cells.push(Piece::new("  bundle", Tone::Dim));
             }
         }
@@ -39,17 +117,16 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
                 |revision| revision.to_string(),
             );
             let image = image.as_deref().unwrap_or_default();
-            if width >= 60 {
-                cells.put(&format!("  {name}"), 36, Tone::Plain);
-                cells.put(&format!("{number:>5}"), 7, Tone::Plain);
+            if wide {
+                cells.put(&format!("  {name}"), name_width, Tone::Plain);
+                cells.put(&format!("{number:>5}"), NUMBER, Tone::Plain);
                 cells.push(Piece::new(image, Tone::Dim));
             } else {
-                cells.put(
-                    &format!("  {name} "),
-                    width.saturating_sub(18).max(10),
-                    Tone::Plain,
-                );
-                cells.put(&number, 5, Tone::Plain);
+                // The name gives way to the image, but not to its last letters.
+                let beside = SHORT_NUMBER + model.panes.needs.charms.image.min(SHORT_IMAGE);
+                let column = width.saturating_sub(beside).clamp(10, name_width.max(10));
+                cells.put(&format!("  {name}"), column, Tone::Plain);
+                cells.put(&number, SHORT_NUMBER, Tone::Plain);
                 cells.push(Piece::new(image, Tone::Dim));
             }
         }
@@ -57,14 +134,17 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
             revision,
             at,
             status,
-            releasable,
+            refusal,
             served,
         } => {
-            let tone = if *releasable { Tone::Plain } else { Tone::Dim };
-            cells.put(&format!("    {revision}"), 10, tone);
-            cells.put(&words::day(*at), 11, Tone::Dim);
+            let tone = if refusal.is_none() { Tone::Plain } else { Tone::Dim };
+            cells.put(&format!("    {revision}"), REVISION, tone);
+            cells.put(&words::day(*at), DAY, Tone::Dim);
             let served: Vec<String> = served.iter().map(ToString::to_string).collect();
-            if served.is_empty() {
+            if let Some(refusal) = refusal {
+                let sign = look.glyph(Glyph::Failed);
+                cells.push(Piece::new(format!("{sign} {refusal}"), Tone::Bad));
+            } else if served.is_empty() {
                 cells.push(Piece::new(status.to_string(), Tone::Dim));
             } else {
                 cells.push(Piece::new(served.join(" "), Tone::Good));
@@ -77,11 +157,11 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
             release,
             ..
         } => {
-            cells.put(&format!("    {revision}"), 10, Tone::Plain);
-            cells.put(&words::day(*at), 11, Tone::Dim);
+            cells.put(&format!("    {revision}"), REVISION, Tone::Plain);
+            cells.put(&words::day(*at), DAY, Tone::Dim);
             let image = image.as_deref().unwrap_or("…");
-            if width >= 60 {
-                cells.put(image, 22, Tone::Plain);
+            if width >= REVISION + DAY + IMAGE + 18 {
+                cells.put(image, IMAGE, Tone::Plain);
                 if let Some(release) = release {
                     cells.push(Piece::new(format!("release {release}"), Tone::Good));
                 }

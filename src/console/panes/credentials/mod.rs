@@ -6,5 +6,5 @@ mod state;
 pub mod view;
 
 pub use details::details;
-pub use state::{Row, SecretRow, SessionRow, axis, nearest, rows};
+pub use state::{Row, SecretRow, SessionRow, axis, chosen_sessions, nearest, rows};
 pub use view::tone;

@@ -6,7 +6,8 @@
 use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
-use crate::console::listing::Keyed;
+use crate::console::listing::{Keyed, Listing};
+use crate::console::sorting::{SortColumn, SortValue};
 use crate::console::view::look::Tone;
 use crate::console::{links, words};
 use crate::domain::secret::SessionFacts;
@@ -105,6 +106,48 @@ impl Keyed for Row {
             ),
         }
     }
+
+    fn sort_columns() -> &'static [SortColumn] {
+        const {
+            &[
+                SortColumn::words("name"),
+                SortColumn::words("expiry"),
+                SortColumn::words("state"),
+            ]
+        }
+    }
+
+    fn sort_value(&self, column: usize) -> Option<SortValue> {
+        let (name, expiry, state) = match self {
+            Self::Credential { credential, .. } => {
+                let facts = &credential.facts;
+                let kind = facts.kind.to_string();
+                (facts.name.to_string(), facts.expires_at, kind)
+            }
+            Self::Secret(row) => {
+                let state = row.status.lineage.as_str().to_owned();
+                (row.target.to_string(), row.status.expires_at, state)
+            }
+            Self::Session(row) => (self.text(), row.facts.until, row.word().to_owned()),
+            Self::Trouble { .. } | Self::Group { .. } => return None,
+        };
+        match column {
+            0 => Some(SortValue::Text(name)),
+            1 => expiry.map(SortValue::Time),
+            _ => Some(SortValue::Text(state)),
+        }
+    }
+
+    fn level(&self) -> u8 {
+        match self {
+            Self::Credential { .. } | Self::Group { .. } => 0,
+            Self::Trouble { .. } | Self::Secret(_) | Self::Session(_) => 1,
+        }
+    }
+
+    fn group(&self) -> u8 {
+        u8::from(matches!(self, Self::Group { .. }))
+    }
 }
 
 impl Row {
@@ -143,6 +186,20 @@ impl SessionRow {
             "valid"
         }
     }
+}
+
+/// The sessions that an action is about: the marked ones, else the selected one.
+pub fn chosen_sessions(list: &Listing<Row>) -> impl Iterator<Item = &SessionRow> {
+    let marked = list.marked();
+    let chosen = move |row: &&Row| match list.selected() {
+        _ if !marked.is_empty() => marked.contains(row.key()),
+        Some(selected) => selected.key() == row.key(),
+        None => false,
+    };
+    list.rows().iter().filter(chosen).filter_map(|row| match row {
+        Row::Session(session) => Some(&**session),
+        _ => None,
+    })
 }
 
 /// All rows.

@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use super::details::said_by;
 use super::{Row, SecretRow, SessionRow};
 use crate::console::Model;
+use crate::console::split::PaneNeed;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
 use crate::domain::snapshot::Standing;
 use crate::domain::{Lineage, Outside};
-use crate::plan::credentials::{Alarm, Credential, SecretLocation};
+use crate::plan::credentials::{Alarm, Credential, SecretLocation, SecretStatus};
 
 /// From this width on there is room for more than name, bar and days.
 const WIDE: usize = 70;
@@ -81,20 +82,120 @@ pub const fn session_tone(row: &SessionRow) -> Tone {
     }
 }
 
-/// Columns of the name, and of the axis after it.
-const fn columns(width: usize) -> (usize, usize) {
-    if width >= 100 {
-        (26, 36)
-    } else if width >= WIDE {
-        (20, 24)
-    } else {
-        (15, 10)
+/// Columns of the axis, from the narrowest pane to the widest.
+const AXIS: [usize; 3] = [10, 24, 36];
+/// Least and most columns of the name of a credential.
+const NAME: (usize, usize) = (15, 26);
+/// Columns of the state of a session with a space after it.
+const STATE: usize = 14;
+/// Columns of the days of a session.
+const DAYS: usize = 35;
+/// Most columns of a repository or of a session's description.
+const LONGEST: usize = 60;
+/// Columns that say the essential of a row.
+const BRIEF: usize = 46;
+/// A longer row is cut.
+const LONGEST_ROW: usize = 120;
+
+/// Columns that the rows need, whichever of them the window shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    name: usize,
+    /// The whole row of a credential.
+    credential: usize,
+    repository: usize,
+    /// The repository without what all have in common.
+    short: usize,
+    secret: usize,
+    lineage: usize,
+    set: usize,
+    session: usize,
+}
+
+impl Needs {
+    /// Columns of the pane.
+    pub fn pane(&self) -> PaneNeed {
+        let secret = self.repository + self.secret + self.lineage + self.set + 3;
+        let session = if self.session == 0 {
+            0
+        } else {
+            self.session + STATE + DAYS
+        };
+        let full = self.credential.max(secret).max(session);
+        PaneNeed::inside(BRIEF, full.clamp(BRIEF, LONGEST_ROW))
     }
+
+    /// Takes what `other` needs more.
+    pub fn grow(&mut self, other: Self) {
+        let grow = |own: &mut usize, other: usize| *own = (*own).max(other);
+        grow(&mut self.name, other.name);
+        grow(&mut self.credential, other.credential);
+        grow(&mut self.repository, other.repository);
+        grow(&mut self.short, other.short);
+        grow(&mut self.secret, other.secret);
+        grow(&mut self.lineage, other.lineage);
+        grow(&mut self.set, other.set);
+        grow(&mut self.session, other.session);
+    }
+}
+
+/// What the rows need, each column with a space after it.
+pub fn needs(model: &Model) -> Needs {
+    let mut needs = Needs::default();
+    let rows = model.panes.credentials.rows();
+    let grow = |own: &mut usize, columns: usize| *own = (*own).max(columns);
+    for row in rows {
+        match row {
+            Row::Credential { credential, .. } => {
+                grow(&mut needs.name, words::width(credential.facts.name.as_str()) + 1);
+            }
+            Row::Secret(row) => {
+                grow(
+                    &mut needs.repository,
+                    words::width(row.target.repository.as_str()) + 3,
+                );
+                grow(&mut needs.short, words::width(&row.short) + 3);
+                grow(&mut needs.secret, words::width(row.target.secret.as_str()) + 1);
+                let (word, _) = lineage_word(model, &row.status);
+                grow(&mut needs.lineage, words::width(&word) + 1);
+                grow(&mut needs.set, words::width(&set_words(&row.status)));
+            }
+            Row::Session(row) => grow(&mut needs.session, words::width(who(row)) + 3),
+            Row::Trouble { .. } | Row::Group { .. } => {}
+        }
+    }
+    needs.repository = needs.repository.min(LONGEST);
+    needs.session = needs.session.min(LONGEST);
+    let shape = (needs.name.clamp(NAME.0, NAME.1), AXIS[1]);
+    for row in rows {
+        if let Row::Credential { credential, .. } = row {
+            let mut cells = Cells::new(LONGEST_ROW);
+            credential_row(model, credential, shape, true, &mut cells);
+            grow(&mut needs.credential, cells.used());
+        }
+    }
+    needs
+}
+
+/// Columns of the name, and of the axis after it.
+fn columns(model: &Model, width: usize) -> (usize, usize) {
+    let needs = &model.panes.needs.credentials;
+    let [short, usual, long] = AXIS;
+    if width < WIDE {
+        return (NAME.0, short);
+    }
+    let more = long - usual;
+    let axis = if width >= (needs.credential + more).max(100) {
+        long
+    } else {
+        usual
+    };
+    (needs.name.clamp(NAME.0, NAME.1), axis)
 }
 
 /// The scale of the axis, over the bars.
 pub fn heading(model: &Model, width: usize) -> Cells {
-    let (name, axis) = columns(width);
+    let (name, axis) = columns(model, width.saturating_sub(2));
     let mut cells = Cells::new(width);
     cells.put("  ends in", name + 2, Tone::Dim);
     cells.push(Piece::new(model.panes.axis.scale(axis), Tone::Dim));
@@ -105,7 +206,15 @@ pub fn heading(model: &Model, width: usize) -> Cells {
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let mut cells = Cells::new(width);
     match row {
-        Row::Credential { credential, .. } => credential_row(model, credential, width, &mut cells),
+        Row::Credential { credential, .. } => {
+            credential_row(
+                model,
+                credential,
+                columns(model, width),
+                width >= WIDE,
+                &mut cells,
+            );
+        }
         Row::Trouble { problem, tone, .. } => {
             let glyph = model.setting.look.glyph(Glyph::Warning);
             cells.push(Piece::new(format!("  {glyph} {}", problem.summary), *tone));
@@ -122,10 +231,15 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     cells
 }
 
-fn credential_row(model: &Model, credential: &Credential, width: usize, cells: &mut Cells) {
+fn credential_row(
+    model: &Model,
+    credential: &Credential,
+    (name, axis): (usize, usize),
+    with_origin: bool,
+    cells: &mut Cells,
+) {
     let look = &model.setting.look;
     let facts = &credential.facts;
-    let (name, axis) = columns(width);
     cells.put(facts.name.as_str(), name, Tone::Strong);
     let tone = tone(credential, model.now);
     let remaining = match facts.expires_at {
@@ -157,7 +271,7 @@ fn credential_row(model: &Model, credential: &Credential, width: usize, cells: &
     if let Some(word) = alarm_words(credential.alarm(model.now)) {
         cells.push(Piece::new(format!(" {}{word}", look.glyph(Glyph::Warning)), tone));
     }
-    if width < WIDE {
+    if !with_origin {
         return;
     }
     let dot = look.glyph(Glyph::Dot);
@@ -174,40 +288,59 @@ fn credential_row(model: &Model, credential: &Credential, width: usize, cells: &
     cells.push(Piece::new(text, Tone::Dim));
 }
 
-fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
-    let look = &model.setting.look;
-    let status = &row.status;
-    let glyph = look.glyph(lineage_glyph(status.lineage));
-    let word = format!("{glyph} {}", status.lineage.as_str());
-    let tone = lineage_tone(status.lineage);
-    let repository = row.target.repository.as_str();
-    if width < WIDE {
-        let room = width.saturating_sub(16 + 9 + 2);
-        cells.put(&format!("  {}", row.short), room + 2, Tone::Plain);
-        cells.put(row.target.secret.as_str(), 16, Tone::Plain);
-        cells.push(Piece::new(word, tone));
-        return;
-    }
-    let set = match (status.updated_at, &status.location) {
+fn lineage_word(model: &Model, status: &SecretStatus) -> (String, Tone) {
+    let glyph = model.setting.look.glyph(lineage_glyph(status.lineage));
+    (
+        format!("{glyph} {}", status.lineage.as_str()),
+        lineage_tone(status.lineage),
+    )
+}
+
+/// When the secret was set.
+fn set_words(status: &SecretStatus) -> String {
+    match (status.updated_at, &status.location) {
         (Some(at), Some(SecretLocation::Organisation(_))) => format!("set {} org", words::day(at)),
         (Some(at), _) => format!("set {}", words::day(at)),
         (None, _) if status.lineage == Lineage::Absent => "not set".to_owned(),
         (None, _) => "not read".to_owned(),
+    }
+}
+
+/// A secret: its repository in full where that has room, then without what all have in common, and
+/// at last without the day.
+fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
+    let needs = &model.panes.needs.credentials;
+    let (word, tone) = lineage_word(model, &row.status);
+    let with_day = needs.secret + needs.lineage + needs.set;
+    let (repository, columns, day) = if width >= needs.repository + with_day {
+        (row.target.repository.as_str(), needs.repository, true)
+    } else {
+        let day = width >= needs.short + with_day;
+        let room = width.saturating_sub(needs.secret + needs.lineage.saturating_sub(1));
+        (row.short.as_str(), needs.short.min(room), day)
     };
-    let wide = width.saturating_sub(18 + 12 + 15);
-    cells.put(&format!("  {repository}"), wide.min(60), Tone::Plain);
-    cells.put(row.target.secret.as_str(), 18, Tone::Plain);
-    cells.put(&word, 12, tone);
-    cells.push(Piece::new(set, Tone::Dim));
+    // Columns stand apart where there is room for it.
+    let gap = usize::from(day && width >= columns + with_day + 3);
+    cells.put(&format!("  {repository}"), columns + gap, Tone::Plain);
+    cells.put(row.target.secret.as_str(), needs.secret + gap, Tone::Plain);
+    if day {
+        cells.put(&word, needs.lineage + gap, tone);
+        cells.push(Piece::new(set_words(&row.status), Tone::Dim));
+    } else {
+        cells.push(Piece::new(word, tone));
+    }
+}
+
+/// Who made the session, in its own words.
+fn who(row: &SessionRow) -> &str {
+    let description = row.facts.description.as_ref();
+    description.map_or("no description", Outside::as_str)
 }
 
 fn session_row(model: &Model, row: &SessionRow, width: usize, cells: &mut Cells) {
     let look = &model.setting.look;
     let facts = &row.facts;
-    let who = facts
-        .description
-        .as_ref()
-        .map_or("no description", Outside::as_str);
+    let who = who(row);
     let (glyph, tone) = match row.word() {
         "lost token" => (Glyph::Warning, Tone::Warn),
         "revoked" | "over" => (Glyph::Stopped, Tone::Dim),
@@ -215,16 +348,17 @@ fn session_row(model: &Model, row: &SessionRow, width: usize, cells: &mut Cells)
     };
     let word = format!("{} {}", look.glyph(glyph), row.word());
     let day = |at: Option<DateTime<Utc>>| at.map_or_else(|| "?".to_owned(), words::day);
+    let needed = model.panes.needs.credentials.session;
     if width < WIDE {
-        let room = width.saturating_sub(14 + 11);
+        let room = width.saturating_sub(STATE + 11);
         cells.put(&format!("  {who}"), room, session_tone(row));
-        cells.put(&word, 14, tone);
+        cells.put(&word, STATE, tone);
         cells.push(Piece::new(day(facts.until), Tone::Dim));
         return;
     }
-    let room = width.saturating_sub(14 + 35).min(60);
+    let room = width.saturating_sub(STATE + DAYS).min(needed);
     cells.put(&format!("  {who}"), room, session_tone(row));
-    cells.put(&word, 14, tone);
+    cells.put(&word, STATE, tone);
     cells.push(Piece::new(
         format!("since {}  until {}", day(facts.since), day(facts.until)),
         Tone::Dim,

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::config::Workspace;
 use crate::console::links;
 use crate::console::listing::Keyed;
+use crate::console::sorting::{SortColumn, SortValue};
 use crate::console::view::look::Tone;
 use crate::domain::release::WarningKind;
 use crate::domain::{Outside, Release, ReleaseName, Snapshot};
@@ -61,6 +62,24 @@ impl Keyed for Row {
             self.tags.join(" "),
             self.oddity.unwrap_or_default()
         )
+    }
+
+    fn sort_columns() -> &'static [SortColumn] {
+        const {
+            &[
+                SortColumn::newest("release"),
+                SortColumn::words("standing"),
+                SortColumn::newest("made"),
+            ]
+        }
+    }
+
+    fn sort_value(&self, column: usize) -> Option<SortValue> {
+        match column {
+            0 => Some(SortValue::Text(self.name.to_string())),
+            1 => Some(SortValue::Text(self.label.words())),
+            _ => self.made.map(SortValue::Time),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Row;
 use crate::console::Model;
+use crate::console::split::PaneNeed;
 use crate::console::view::columns;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::{Cells, Piece};
@@ -13,6 +14,8 @@ const NAME: usize = 13;
 /// Columns of the longest label, with a space after it.
 const LABEL: usize = 13;
 const MADE: usize = 12;
+/// Most columns that a row without date and tags asks for.
+const BRIEF: usize = 38;
 /// Columns of a tag where there is room.
 const TAG: usize = 12;
 /// A longer tag is cut.
@@ -24,13 +27,39 @@ const SOME: usize = 5;
 /// one scrolls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
+    /// True where there are rows.
+    any: bool,
     standing: usize,
     tags: Vec<usize>,
+}
+
+impl Needs {
+    /// Columns of the pane.
+    pub fn pane(&self) -> PaneNeed {
+        let brief = PaneNeed::inside((NAME + self.standing).min(BRIEF), 0).brief;
+        if !self.any {
+            return PaneNeed { brief, full: brief };
+        }
+        let tags: usize = self.tags.iter().map(|need| TAG.max(*need)).sum();
+        let full = NAME + self.standing + MADE + tags;
+        PaneNeed {
+            full: PaneNeed::inside(0, full).full.max(usize::from(WIDE)),
+            brief,
+        }
+    }
+
+    /// Takes what `other` needs more.
+    pub fn grow(&mut self, other: Self) {
+        self.any |= other.any;
+        self.standing = self.standing.max(other.standing);
+        columns::grow(&mut self.tags, &other.tags);
+    }
 }
 
 /// What the rows need, each column with a space after it.
 pub fn needs(model: &Model) -> Needs {
     let mut needs = Needs {
+        any: !model.panes.releases.rows().is_empty(),
         standing: LABEL,
         tags: tagged(model).map(|name| words::width(name) + 1).collect(),
     };
@@ -51,7 +80,7 @@ pub fn needs(model: &Model) -> Needs {
 /// whole, since a version cut short is taken for another one.
 fn widths(model: &Model, width: usize) -> (usize, Vec<usize>) {
     let room = width.saturating_sub(NAME + MADE);
-    let Needs { standing, tags } = &model.panes.needs.releases;
+    let Needs { standing, tags, .. } = &model.panes.needs.releases;
     let all: usize = tags.iter().sum();
     let standing = (*standing).min(room.saturating_sub(all)).max(LABEL);
     let room = room.saturating_sub(standing);

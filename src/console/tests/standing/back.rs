@@ -30,10 +30,11 @@ fn a_channel_is_rolled_back_where_a_run_changed_it() {
         format!("windlass rollback {ENGINE} latest/edge")
     );
     press(&mut model, Key::Esc);
-    press(&mut model, Key::Char('b'));
     press(&mut model, Key::Down);
     let (_, intent) = wish(&mut model, Key::Enter).unwrap();
     assert_eq!(intent.command(), format!("windlass rollback {ENGINE}"));
+    press(&mut model, Key::Esc);
+    assert!(screen(&model).0.contains("Which?"), "back to the question");
     press(&mut model, Key::Esc);
     // The release of studio was refused.
     press(&mut model, Key::End);

@@ -1,0 +1,185 @@
+//! The words that can be typed for each parameter, from what the panes show.
+
+use super::{Param, Typed};
+use crate::console::listing::Keyed as _;
+use crate::console::panes::{channels, charms, credentials};
+use crate::console::{Model, paths, words};
+use crate::domain::charm::CharmFacts;
+use crate::domain::{Channel, CharmName, Outside, Risk};
+
+/// A word, and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The word.
+    pub word: String,
+    /// What is known of it.
+    pub about: String,
+}
+
+fn one(word: impl ToString, about: impl Into<String>) -> Known {
+    Known {
+        word: word.to_string(),
+        about: about.into(),
+    }
+}
+
+/// The words for the parameter under the cursor.
+pub fn known(model: &Model, typed: &Typed) -> Vec<Known> {
+    let Some(param) = typed.param() else {
+        return Vec::new();
+    };
+    match param {
+        Param::Release => releases(model),
+        Param::Charm => charm_names(model),
+        Param::Resource => resources(model, typed),
+        Param::Revision => revisions(model, typed),
+        Param::OpenChannel => open_channels(model, typed),
+        Param::Channel => all_channels(model, typed),
+        Param::Risk => [Risk::Candidate, Risk::Beta, Risk::Stable]
+            .into_iter()
+            .map(|risk| one(risk, ""))
+            .collect(),
+        Param::Run => runs(model),
+        Param::Session => sessions(model),
+        Param::Content => paths::known(model, &typed.current, false)
+            .into_iter()
+            .map(|found| one(found, ""))
+            .collect(),
+        Param::Image => images(model),
+    }
+}
+
+fn releases(model: &Model) -> Vec<Known> {
+    let rows = model.panes.releases.rows().iter();
+    rows.map(|row| one(&row.name, row.label.words())).collect()
+}
+
+fn charm_names(model: &Model) -> Vec<Known> {
+    let workspace = model.workspace();
+    let charms = workspace.charms.iter().map(|charm| one(&charm.name, ""));
+    let bundle = workspace.bundle.iter().map(|bundle| one(&bundle.name, "bundle"));
+    charms.chain(bundle).collect()
+}
+
+/// The charm that was named before, with what the store says of it.
+fn charm<'m>(model: &'m Model, typed: &Typed) -> Option<(CharmName, &'m CharmFacts)> {
+    let name: CharmName = typed.done.first()?.parse().ok()?;
+    let facts = model.snapshot.charms.get(&name)?.value.as_ref()?;
+    Some((name, facts))
+}
+
+fn resources(model: &Model, typed: &Typed) -> Vec<Known> {
+    let Some(charm) = typed.done.first() else {
+        return Vec::new();
+    };
+    let rows = model.panes.charms.rows().iter();
+    rows.filter(|row| row.charm.as_str() == charm)
+        .filter_map(|row| match &row.what {
+            charms::What::Resource { name, newest, .. } => {
+                let about =
+                    newest.map_or_else(|| "no revision".to_owned(), |newest| format!("newest {newest}"));
+                Some(one(name, about))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn revisions(model: &Model, typed: &Typed) -> Vec<Known> {
+    let Some((_, facts)) = charm(model, typed) else {
+        return Vec::new();
+    };
+    let revisions = facts.revisions.iter().filter(|revision| revision.releasable());
+    revisions
+        .map(|revision| {
+            let about = format!("{}  {}", words::day(revision.created_at), revision.version);
+            one(revision.revision.0, about)
+        })
+        .collect()
+}
+
+fn open_channels(model: &Model, typed: &Typed) -> Vec<Known> {
+    let Some(charm) = typed.done.first() else {
+        return Vec::new();
+    };
+    let rows = model.panes.channels.rows().iter();
+    rows.filter(|row| row.charm.as_str() == charm)
+        .flat_map(|row| {
+            let cells = channels::FLOW.into_iter().zip(&row.cells);
+            cells.filter_map(|(risk, cell)| {
+                let channels::Cell::Open { revision, image, .. } = cell else {
+                    return None;
+                };
+                let channel = Channel {
+                    track: row.track.clone(),
+                    risk,
+                    branch: row.branch.clone(),
+                };
+                let about = format!("{revision} {}", image.as_deref().unwrap_or_default());
+                Some(one(channel, about.trim_end()))
+            })
+        })
+        .collect()
+}
+
+fn all_channels(model: &Model, typed: &Typed) -> Vec<Known> {
+    let Some((name, facts)) = charm(model, typed) else {
+        return Vec::new();
+    };
+    let rows = model.panes.channels.rows().iter();
+    let mut tracks: Vec<_> = rows
+        .filter(|row| row.charm == name)
+        .map(|row| row.track.clone())
+        .collect();
+    tracks.extend(facts.tracks.iter().cloned());
+    let mut known: Vec<Known> = Vec::new();
+    for track in tracks {
+        for risk in channels::FLOW {
+            let channel = one(Channel::new(track.clone(), risk), "");
+            if !known.contains(&channel) {
+                known.push(channel);
+            }
+        }
+    }
+    known
+}
+
+fn runs(model: &Model) -> Vec<Known> {
+    let rows = model.panes.activity.rows().iter();
+    rows.map(|row| {
+        let title = model.short_title(&row.title);
+        one(row.key(), format!("{}  {title}", row.state.word()))
+    })
+    .collect()
+}
+
+fn sessions(model: &Model) -> Vec<Known> {
+    let rows = model.panes.credentials.rows().iter();
+    rows.filter_map(|row| match row {
+        credentials::Row::Session(session) => {
+            let who = session.facts.description.as_ref().map_or("", Outside::as_str);
+            Some(one(&session.facts.id, format!("{}  {who}", session.word())))
+        }
+        _ => None,
+    })
+    .collect()
+}
+
+/// The images that releases name for charms, the newest first.
+fn images(model: &Model) -> Vec<Known> {
+    let workspace = model.workspace();
+    let mut known: Vec<Known> = Vec::new();
+    for release in model.snapshot.releases.value.iter().flatten() {
+        for (_, key) in workspace.fed_charms().flat_map(|charm| charm.fed()) {
+            let (Some(tag), Ok(repository)) = (release.images.get(key), workspace.image_repository(key))
+            else {
+                continue;
+            };
+            let word = repository.tagged(tag).to_string();
+            if known.iter().all(|one| one.word != word) {
+                known.push(one(word, format!("release {}", release.name)));
+            }
+        }
+    }
+    known
+}

@@ -1,0 +1,210 @@
+//! Actions of the palette with words after them: `publish 2025-01-06`, `close CHARM CHANNEL`.
+//!
+//! Which words an action takes stands in the action table; what can be typed for each is read from
+//! what the panes show. A command ends where the action itself does: in the review of a plan.
+
+mod known;
+mod run;
+
+pub use known::Known;
+pub use run::run;
+
+use super::Model;
+use super::actions::{self, ActionSpec};
+
+/// A word that an action takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Param {
+    /// An upstream release.
+    Release,
+    /// A charm of the workspace.
+    Charm,
+    /// A resource of the charm before it.
+    Resource,
+    /// A charm revision of the charm before it, as a number.
+    Revision,
+    /// A channel that the charm before it has open.
+    OpenChannel,
+    /// Any channel of the charm before it.
+    Channel,
+    /// A risk that something can be promoted to.
+    Risk,
+    /// A run of the journal.
+    Run,
+    /// A session of the store.
+    Session,
+    /// A file, a digest or an image for the resource before it; may hold spaces.
+    Content,
+    /// An image by reference.
+    Image,
+}
+
+impl Param {
+    /// Its name, as in a synopsis.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "RELEASE",
+            Self::Charm => "CHARM",
+            Self::Resource => "RESOURCE",
+            Self::Revision => "REVISION",
+            Self::OpenChannel | Self::Channel => "CHANNEL",
+            Self::Risk => "RISK",
+            Self::Run => "RUN",
+            Self::Session => "SESSION",
+            Self::Content => "PATH|IMAGE",
+            Self::Image => "IMAGE",
+        }
+    }
+}
+
+/// An action with the words typed after its name.
+#[derive(Clone)]
+pub struct Typed {
+    /// The action.
+    pub spec: &'static ActionSpec,
+    /// Its name as typed.
+    pub name: String,
+    /// The words that are complete.
+    pub done: Vec<String>,
+    /// The word under the cursor; may be empty.
+    pub current: String,
+}
+
+impl Typed {
+    /// What the word under the cursor is; `None` where the action takes no more words.
+    pub fn param(&self) -> Option<Param> {
+        self.spec.takes.get(self.done.len()).copied()
+    }
+
+    /// True where nothing is missing once the word under the cursor is there.
+    pub fn is_last(&self) -> bool {
+        self.done.len() + 1 == self.spec.takes.len()
+    }
+
+    /// The whole line with `word` in place of the one under the cursor.
+    pub fn with(&self, word: &str) -> String {
+        let mut words = vec![self.name.as_str()];
+        words.extend(self.done.iter().map(String::as_str));
+        words.push(word);
+        words.join(" ")
+    }
+}
+
+/// One thing that Enter runs or Tab completes.
+#[derive(Clone)]
+pub struct Offer {
+    /// What was typed.
+    pub typed: Typed,
+    /// The word that it puts in place of the one under the cursor.
+    pub word: String,
+    /// What is known of that.
+    pub about: String,
+}
+
+impl Offer {
+    /// Every word of the command.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = self.typed.done.clone();
+        words.push(self.word.clone());
+        words
+    }
+}
+
+/// The names by which `spec` is called in front of words: its title, and the command's own word.
+fn names(spec: &ActionSpec) -> impl Iterator<Item = String> {
+    let command = spec.twin.and_then(|twin| {
+        let mut words = twin.split(' ').skip(1);
+        let first = words.next()?;
+        if first == "plan" {
+            words.next()
+        } else {
+            Some(first)
+        }
+    });
+    std::iter::once(spec.title)
+        .chain(command.filter(move |word| *word != spec.title))
+        .map(str::to_owned)
+}
+
+/// The actions that `line` names, with the words after the name; none before a space is typed.
+pub fn typed(line: &str) -> Vec<Typed> {
+    let line = line.trim_start();
+    let takes = |spec: &&'static ActionSpec| !spec.takes.is_empty();
+    let mut found = Vec::new();
+    for spec in actions::all().filter(takes) {
+        // The beginning of a title of several words is no name with words after it.
+        let begun = line.trim_end();
+        let title = spec.title.get(..begun.len());
+        if title.is_some_and(|title| title.eq_ignore_ascii_case(begun))
+            && !line.starts_with(&format!("{} ", spec.title))
+        {
+            continue;
+        }
+        let name = names(spec).find(|name| {
+            let start = line.get(..name.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(name)) && line[name.len()..].starts_with(' ')
+        });
+        let Some(name) = name else { continue };
+        found.push(split(spec, &name, line.get(name.len()..).unwrap_or_default()));
+    }
+    found
+}
+
+fn split(spec: &'static ActionSpec, name: &str, rest: &str) -> Typed {
+    let mut done = Vec::new();
+    let mut rest = rest.trim_start();
+    // The last word has all that is left: a path may hold spaces.
+    while done.len() + 1 < spec.takes.len() {
+        let Some((word, more)) = rest.split_once(' ') else {
+            break;
+        };
+        // Options of the command line name what stands at a place here.
+        if !word.starts_with("--") {
+            done.push(word.to_owned());
+        }
+        rest = more.trim_start();
+    }
+    let options = rest.starts_with("--");
+    let current = rest
+        .split_once(' ')
+        .filter(|_| options)
+        .map_or(rest, |(_, word)| word);
+    Typed {
+        spec,
+        name: name.to_owned(),
+        done,
+        current: current.to_owned(),
+    }
+}
+
+/// What `line` can become: known words that go with the one under the cursor, those that begin
+/// with it first; where none does, the line as it is typed.
+pub fn offers(model: &Model, line: &str) -> Vec<Offer> {
+    let mut offers = Vec::new();
+    let mut as_typed = Vec::new();
+    for typed in typed(line) {
+        let wanted = typed.current.trim_end().to_lowercase();
+        let mut found: Vec<(bool, Known)> = known::known(model, &typed)
+            .into_iter()
+            .filter(|one| {
+                one.word.to_lowercase().contains(&wanted) || one.about.to_lowercase().contains(&wanted)
+            })
+            .map(|one| (!one.word.to_lowercase().starts_with(&wanted), one))
+            .collect();
+        found.sort_by_key(|(later, _)| *later);
+        if found.is_empty() && !wanted.is_empty() {
+            as_typed.push(Offer {
+                word: typed.current.trim_end().to_owned(),
+                about: "as typed".to_owned(),
+                typed,
+            });
+            continue;
+        }
+        offers.extend(found.into_iter().map(|(_, one)| Offer {
+            typed: typed.clone(),
+            word: one.word,
+            about: one.about,
+        }));
+    }
+    if offers.is_empty() { as_typed } else { offers }
+}

@@ -1,0 +1,125 @@
+//! What a command of the palette does once all of its words are there.
+
+use super::Typed;
+use crate::console::actions::{ActionId, Availability, online};
+use crate::console::effect::Effect;
+use crate::console::image::{self, Look, Wanted};
+use crate::console::panes::{charms, releases};
+use crate::console::update::ask_resume;
+use crate::console::{Model, review, upload};
+use crate::domain::{
+    CharmName, CharmRevision, ImageSource, Kind, Problem, ReleaseName, ResourceName, SessionId,
+};
+use crate::journal::RunId;
+use crate::plan::{
+    CloseIntent, HoldIntent, Intent, PromoteIntent, PublishIntent, ReleaseIntent, RevokeIntent,
+    RollbackIntent, RolledBack, UploadIntent,
+};
+
+/// Runs the action of `typed` with `words`; what is wrong with a word is said at the foot.
+pub fn run(model: &mut Model, typed: &Typed, words: &[String]) -> Vec<Effect> {
+    if let Availability::Disabled(reason) = online(model)
+        && typed.spec.id != ActionId::DiffReleases
+    {
+        model.refuse(reason);
+        return Vec::new();
+    }
+    match performed(model, typed.spec.id, words) {
+        Ok(effects) => effects,
+        Err(problem) => {
+            let hint = problem.hints.first().map(|hint| format!("; {hint}"));
+            model.refuse(format!("{}{}", problem.summary, hint.unwrap_or_default()));
+            Vec::new()
+        }
+    }
+}
+
+fn performed(model: &mut Model, id: ActionId, words: &[String]) -> Result<Vec<Effect>, Problem> {
+    let word = |at: usize| words.get(at).map(String::as_str).unwrap_or_default();
+    let intent = match id {
+        ActionId::DiffReleases => {
+            let (from, to): (ReleaseName, ReleaseName) = (word(0).parse()?, word(1).parse()?);
+            releases::show_diff(model, &from, &to);
+            return Ok(Vec::new());
+        }
+        ActionId::ReleaseImage => {
+            let wanted = Wanted::From(ImageSource::parse(word(0))?);
+            return Ok(image::open(model, Look { wanted, to: None }));
+        }
+        ActionId::Resume => {
+            let run = RunId(word(0).to_owned());
+            if model.record(&run).is_none() {
+                return Err(Problem::new(
+                    Kind::Usage,
+                    format!("there is no run {run} in the journal"),
+                ));
+            }
+            ask_resume(model, &run);
+            return Ok(Vec::new());
+        }
+        _ => intent(model, id, &word)?,
+    };
+    Ok(review::open(model, intent))
+}
+
+fn intent<'w>(model: &Model, id: ActionId, word: &impl Fn(usize) -> &'w str) -> Result<Intent, Problem> {
+    Ok(match id {
+        ActionId::Publish => Intent::Publish(PublishIntent::of(word(0).parse()?)),
+        ActionId::HoldRelease => {
+            let release: ReleaseName = word(0).parse()?;
+            let holds = model.snapshot.holds.value.as_ref();
+            let held = holds.is_some_and(|holds| holds.contains(&release));
+            Intent::Hold(HoldIntent { release, hold: !held })
+        }
+        ActionId::PromoteRelease => Intent::Promote(PromoteIntent {
+            release: word(0).parse()?,
+            to: word(1).parse()?,
+            with: Default::default(),
+        }),
+        ActionId::CloseChannel => Intent::Close(CloseIntent {
+            charm: word(0).parse()?,
+            channel: word(1).parse()?,
+        }),
+        ActionId::RollBackChannel => Intent::Rollback(RollbackIntent {
+            of: RolledBack::Charm {
+                charm: word(0).parse()?,
+                channels: vec![word(1).parse()?],
+                to: None,
+            },
+            over: false,
+        }),
+        ActionId::RollBackRun => Intent::Rollback(RollbackIntent {
+            of: RolledBack::Run(RunId(word(0).to_owned())),
+            over: false,
+        }),
+        ActionId::ReleaseRevision => {
+            let number = word(1).trim_start_matches('r');
+            let number: u64 = number
+                .parse()
+                .map_err(|_| Problem::new(Kind::Usage, format!("'{}' is not a revision", word(1))))?;
+            Intent::Release(ReleaseIntent {
+                charm: word(0).parse()?,
+                revision: CharmRevision(number),
+                channels: vec![word(2).parse()?],
+                resources: Default::default(),
+            })
+        }
+        ActionId::Upload => {
+            let charm: CharmName = word(0).parse()?;
+            let resource: ResourceName = word(1).parse()?;
+            let images = charms::holds_images(model.workspace(), &model.snapshot, &charm, &resource);
+            let content = upload::read(&model.setting, &resource, images, word(2));
+            let content =
+                content.unwrap_or_else(|| Err(Problem::new(Kind::Usage, "nothing to upload is named")))?;
+            Intent::Upload(UploadIntent {
+                charm,
+                resource,
+                content,
+            })
+        }
+        ActionId::Revoke => Intent::Revoke(RevokeIntent {
+            sessions: [SessionId::new(word(0))].into(),
+        }),
+        _ => return Err(Problem::new(Kind::Internal, format!("{id:?} takes no words"))),
+    })
+}

@@ -1,0 +1,259 @@
+//! The search in a long text: words are looked for line by line, whatever their case; the view
+//! follows the match that is selected.
+//!
+//! One component for every text: details, problems, images, runs of workflows, the log of a run.
+
+use tui_input::Input;
+
+use super::actions::Key;
+use super::dialogs::{self, Modal, Text};
+use super::model::Screen;
+use super::msg::FindMsg;
+use super::{Model, layout, running};
+
+/// What is searched for in one text.
+#[derive(Clone, Debug, Default)]
+pub struct Find {
+    /// The field, while words are typed.
+    pub typing: Option<Input>,
+    /// The words; empty where nothing is searched for.
+    pub words: String,
+    /// The line of the selected match.
+    pub at: Option<usize>,
+    /// The line from which the search began.
+    from: usize,
+}
+
+impl Find {
+    /// Lines with a match.
+    pub fn matches<'a>(&self, lines: impl Iterator<Item = &'a str>) -> Vec<usize> {
+        let words = self.words.to_lowercase();
+        if words.is_empty() {
+            return Vec::new();
+        }
+        lines
+            .enumerate()
+            .filter(|(_, line)| line.to_lowercase().contains(&words))
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    /// The words and which of the matches is selected, for the title of a text.
+    pub fn note<'a>(&self, lines: impl Iterator<Item = &'a str>) -> Option<String> {
+        if self.typing.is_none() && self.words.is_empty() {
+            return None;
+        }
+        let matches = self.matches(lines);
+        let place = self.at.and_then(|at| matches.iter().position(|line| *line == at));
+        let count = match (place, matches.len()) {
+            (_, 0) if self.words.is_empty() => return Some("/".to_owned()),
+            (_, 0) => "no match".to_owned(),
+            (Some(place), all) => format!("{} of {all}", place + 1),
+            (None, all) => all.to_string(),
+        };
+        Some(format!("/{} ({count})", self.words))
+    }
+
+    /// Selects the first match from where the search began.
+    fn search(&mut self, matches: &[usize]) {
+        let after = matches.iter().find(|line| **line >= self.from);
+        self.at = after.or_else(|| matches.first()).copied();
+    }
+
+    /// Selects the match `steps` further, round and round.
+    fn step(&mut self, matches: &[usize], steps: isize) {
+        let count = matches.len() as isize;
+        if count == 0 {
+            self.at = None;
+            return;
+        }
+        let place = self.at.and_then(|at| matches.iter().position(|line| *line == at));
+        let next = place.map_or(0, |place| (place as isize + steps).rem_euclid(count));
+        self.at = matches.get(next as usize).copied();
+    }
+}
+
+/// The text that is up, where it is one with a search.
+fn text(model: &Model) -> Option<&Text> {
+    match &model.modal {
+        Some(Modal::Problem(text) | Modal::Details(text)) => Some(text),
+        Some(Modal::Image(image)) => Some(&image.text),
+        Some(Modal::Workflows(dialog)) => dialog.shown.as_ref().map(|shown| &shown.text),
+        _ => None,
+    }
+}
+
+fn text_mut(model: &mut Model) -> Option<&mut Text> {
+    match &mut model.modal {
+        Some(Modal::Problem(text) | Modal::Details(text)) => Some(text),
+        Some(Modal::Image(image)) => Some(&mut image.text),
+        Some(Modal::Workflows(dialog)) => dialog.shown.as_mut().map(|shown| &mut shown.text),
+        _ => None,
+    }
+}
+
+/// The search of what is up.
+pub fn find(model: &Model) -> Option<&Find> {
+    match (&model.modal, &model.screen) {
+        (None, Screen::Run(run)) => Some(&run.find),
+        _ => text(model).map(|text| &text.find),
+    }
+}
+
+fn find_mut(model: &mut Model) -> Option<&mut Find> {
+    if model.modal.is_some() {
+        return text_mut(model).map(|text| &mut text.find);
+    }
+    match &mut model.screen {
+        Screen::Run(run) => Some(&mut run.find),
+        Screen::Panes | Screen::Review(_) => None,
+    }
+}
+
+/// True while words are typed.
+pub fn is_typing(model: &Model) -> bool {
+    find(model).is_some_and(|find| find.typing.is_some())
+}
+
+/// The lines that are searched, and the first one on screen.
+fn lines(model: &Model) -> (Vec<String>, usize) {
+    match (&model.modal, &model.screen) {
+        (None, Screen::Run(run)) => {
+            let (lines, first) = running::log_lines(model, run, inside(model));
+            (lines, first)
+        }
+        _ => text(model).map_or_else(Default::default, |text| {
+            let lines = text
+                .lines
+                .iter()
+                .map(|line| format!("{}{}", line.label, line.text));
+            (lines.collect(), text.offset)
+        }),
+    }
+}
+
+/// Columns and lines inside the box of a screen.
+fn inside(model: &Model) -> (usize, usize) {
+    let body = layout::layout(model).body;
+    (
+        usize::from(body.width.saturating_sub(2)),
+        usize::from(body.height.saturating_sub(2)),
+    )
+}
+
+/// What a key of the search does.
+pub fn update(model: &mut Model, msg: FindMsg) {
+    match msg {
+        FindMsg::Begin => {
+            let logged = matches!((&model.modal, &model.screen), (None, Screen::Run(_)));
+            if logged {
+                running::show_log(model);
+            }
+            let (_, first) = lines(model);
+            if let Some(find) = find_mut(model) {
+                *find = Find {
+                    typing: Some(Input::default()),
+                    from: first,
+                    ..Find::default()
+                };
+            }
+        }
+        FindMsg::Accept => {
+            if let Some(find) = find_mut(model) {
+                find.typing = None;
+            }
+        }
+        FindMsg::Drop => {
+            if let Some(find) = find_mut(model) {
+                *find = Find::default();
+            }
+        }
+        FindMsg::Step(steps) => select(model, |find, matches| find.step(matches, steps)),
+    }
+}
+
+/// Lets `key` edit the words.
+pub fn typed(model: &mut Model, key: Key) {
+    let Some(find) = find_mut(model) else {
+        return;
+    };
+    if let Some(input) = &mut find.typing
+        && dialogs::edit(input, key)
+    {
+        find.words = input.value().to_owned();
+        select(model, Find::search);
+    }
+}
+
+/// Selects a match and moves the text so that it is seen.
+fn select(model: &mut Model, choose: impl Fn(&mut Find, &[usize])) {
+    let (lines, _) = lines(model);
+    let Some(find) = find_mut(model) else {
+        return;
+    };
+    let matches = find.matches(lines.iter().map(String::as_str));
+    choose(find, &matches);
+    let Some(at) = find.at else {
+        return;
+    };
+    if model.modal.is_some() {
+        let (_, height) = dialogs::text_size(model);
+        if let Some(text) = text_mut(model)
+            && !(text.offset..text.offset + height).contains(&at)
+        {
+            text.offset = at.saturating_sub(height / 3);
+        }
+    } else {
+        running::show_log_line(model, at, inside(model));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINES: [&str; 4] = ["Upload begun", "upload done", "release begun", "Release DONE"];
+
+    fn searched(words: &str) -> (Find, Vec<usize>) {
+        let find = Find {
+            words: words.to_owned(),
+            ..Find::default()
+        };
+        let matches = find.matches(LINES.into_iter());
+        (find, matches)
+    }
+
+    #[test]
+    fn matches_are_found_whatever_their_case_and_gone_through_round_and_round() {
+        let (mut find, matches) = searched("done");
+        assert_eq!(matches, [1, 3]);
+        find.search(&matches);
+        assert_eq!(find.note(LINES.into_iter()).unwrap(), "/done (1 of 2)");
+        find.step(&matches, 1);
+        assert_eq!(find.at, Some(3));
+        find.step(&matches, 1);
+        assert_eq!(find.at, Some(1));
+        find.step(&matches, -1);
+        assert_eq!(find.note(LINES.into_iter()).unwrap(), "/done (2 of 2)");
+    }
+
+    #[test]
+    fn the_search_begins_where_the_text_is_read() {
+        let (mut find, matches) = searched("begun");
+        find.from = 1;
+        find.search(&matches);
+        assert_eq!(find.at, Some(2));
+        find.from = 3;
+        find.search(&matches);
+        assert_eq!(find.at, Some(0));
+    }
+
+    #[test]
+    fn words_that_are_nowhere_are_said_to_be_nowhere() {
+        let (mut find, matches) = searched("x");
+        find.step(&matches, 1);
+        assert_eq!(find.at, None);
+        assert_eq!(find.note(LINES.into_iter()).unwrap(), "/x (no match)");
+        assert_eq!(Find::default().note(LINES.into_iter()), None);
+    }
+}

@@ -1,0 +1,161 @@
+//! Completion of paths in fields that name a file: the upload dialog and the palette.
+//!
+//! The folder of what is typed is listed by the shell, one at a time; what is known of another one
+//! is not kept.
+
+use super::Model;
+use super::command;
+use super::dialogs::Modal;
+use super::effect::Effect;
+use super::model::Setting;
+use super::upload;
+
+/// Names of a folder that are listed at most.
+pub const MOST: usize = 2_000;
+
+/// A folder whose names complete what is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Folder {
+    /// Its absolute path.
+    pub path: String,
+    /// Its names, in order; those of folders end with a slash. Empty until they are listed.
+    pub names: Vec<String>,
+}
+
+/// A typed path: what stands before it (`oci-archive:`), the folder as typed, and the rest.
+struct TypedPath<'a> {
+    transport: &'a str,
+    folder: &'a str,
+    name: &'a str,
+}
+
+/// The path in `text`, where it is one. `forced` where nothing but a path can be meant.
+fn path_in(text: &str, forced: bool) -> Option<TypedPath<'_>> {
+    let (transport, path) = match text.split_once(':') {
+        Some((name, path)) if upload::WITH_PATH.contains(&name) => (text.get(..=name.len())?, path),
+        _ if forced || text.starts_with(['/', '~', '.']) => ("", text),
+        _ => return None,
+    };
+    let cut = path.rfind('/').map_or(0, |at| at + 1);
+    let (folder, name) = path.split_at_checked(cut)?;
+    Some(TypedPath {
+        transport,
+        folder,
+        name,
+    })
+}
+
+/// The absolute folder, without a slash at its end unless it is the root.
+fn absolute(setting: &Setting, folder: &str) -> String {
+    let path = upload::absolute(setting, if folder.is_empty() { "." } else { folder });
+    let short = path.trim_end_matches("/.").trim_end_matches('/');
+    if short.is_empty() {
+        "/".to_owned()
+    } else {
+        short.to_owned()
+    }
+}
+
+/// What is typed in a field for a path, and whether nothing but a path can be meant.
+fn typed(model: &Model) -> Option<(String, bool)> {
+    match &model.modal {
+        Some(Modal::Upload(dialog)) => Some((dialog.input.value().to_owned(), dialog.images == Some(false))),
+        Some(Modal::Palette(palette)) => command::typed(palette.input.value())
+            .into_iter()
+            .find(|typed| typed.param() == Some(command::Param::Content))
+            .map(|typed| (typed.current, false)),
+        _ => None,
+    }
+}
+
+/// Asks for the names of the folder that is typed, where they are not known.
+pub fn ask(model: &mut Model) -> Vec<Effect> {
+    let Some((text, forced)) = typed(model) else {
+        return Vec::new();
+    };
+    let Some(path) = path_in(text.trim_start(), forced) else {
+        return Vec::new();
+    };
+    let folder = absolute(&model.setting, path.folder);
+    if model.folder.as_ref().is_some_and(|known| known.path == folder) {
+        return Vec::new();
+    }
+    model.folder = Some(Folder {
+        path: folder.clone(),
+        names: Vec::new(),
+    });
+    vec![Effect::ListFolder(folder)]
+}
+
+/// The names of a folder were listed.
+pub fn listed(model: &mut Model, found: Folder) {
+    if let Some(folder) = &mut model.folder
+        && folder.path == found.path
+    {
+        *folder = found;
+    }
+}
+
+/// The texts that `text` can be completed to; `forced` where nothing but a path can be meant.
+pub fn known(model: &Model, text: &str, forced: bool) -> Vec<String> {
+    let (Some(path), Some(folder)) = (path_in(text.trim_start(), forced), &model.folder) else {
+        return Vec::new();
+    };
+    if folder.path != absolute(&model.setting, path.folder) {
+        return Vec::new();
+    }
+    let names = folder.names.iter().filter(|name| {
+        // A hidden file is meant by whoever types its dot.
+        name.starts_with(path.name) && (path.name.starts_with('.') || !name.starts_with('.'))
+    });
+    names
+        .map(|name| format!("{}{}{name}", path.transport, path.folder))
+        .collect()
+}
+
+/// What all of `texts` begin with.
+pub fn common_start(texts: &[String]) -> &str {
+    let Some((first, rest)) = texts.split_first() else {
+        return "";
+    };
+    let same = |other: &String| {
+        let alike = first.char_indices().zip(other.chars());
+        alike
+            .take_while(|((_, a), b)| a == b)
+            .last()
+            .map_or(0, |((at, a), _)| at + a.len_utf8())
+    };
+    let length = rest.iter().map(same).min().unwrap_or(first.len());
+    first.get(..length).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_told_from_a_name() {
+        let parts = |text: &'static str, forced| {
+            path_in(text, forced).map(|path| (path.transport, path.folder, path.name))
+        };
+        assert_eq!(parts("/tmp/im", false), Some(("", "/tmp/", "im")));
+        assert_eq!(parts("~/im", false), Some(("", "~/", "im")));
+        assert_eq!(parts("./", false), Some(("", "./", "")));
+        assert_eq!(parts("oci-archive:im", false), Some(("oci-archive:", "", "im")));
+        assert_eq!(parts("finos/legend-engine:4.1", false), None);
+        assert_eq!(parts("im", true), Some(("", "", "im")));
+    }
+
+    #[test]
+    fn what_all_begin_with() {
+        let start = |texts: &[&str]| {
+            let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
+            common_start(&texts).to_owned()
+        };
+        assert_eq!(start(&["image.tar", "image-2.tar"]), "image");
+        assert_eq!(start(&["é1", "éa"]), "é");
+        assert_eq!(start(&["one"]), "one");
+        assert_eq!(start(&["a", "b"]), "");
+        assert_eq!(start(&[]), "");
+    }
+}

@@ -1,0 +1,169 @@
+//! Sorting of lists, marks, and the differences between two releases.
+
+use super::world::{console, press, screen, type_in};
+use crate::console::Model;
+use crate::console::actions::Key;
+use crate::console::dialogs::Modal;
+use crate::console::listing::Keyed as _;
+use crate::console::model::Screen;
+use crate::console::panes;
+
+fn releases(model: &Model) -> Vec<String> {
+    let rows = model.panes.releases.window(99);
+    rows.map(|(_, row)| row.name.to_string()).collect()
+}
+
+#[test]
+fn s_goes_through_the_columns_and_says_which() {
+    let mut model = console((120, 40), false);
+    let usual = releases(&model);
+    let chosen = model.panes.releases.selected().unwrap().key().to_owned();
+    press(&mut model, Key::Char('s'));
+    assert!(screen(&model).0.contains("1 Releases  by release ↓"));
+    let mut sorted = usual.clone();
+    sorted.sort();
+    sorted.reverse();
+    assert_eq!(releases(&model), sorted);
+    press(&mut model, Key::Char('S'));
+    assert!(screen(&model).0.contains("by release ↑"));
+    sorted.reverse();
+    assert_eq!(releases(&model), sorted);
+    // The selection stays on its row, not on its place.
+    assert_eq!(model.panes.releases.selected().unwrap().key(), chosen);
+    press(&mut model, Key::Char('s'));
+    assert!(screen(&model).0.contains("by standing ↑"));
+    press(&mut model, Key::Char('s'));
+    assert!(screen(&model).0.contains("by made ↓"));
+    assert_eq!(releases(&model)[1], "2024-01-08", "made in 2025");
+    press(&mut model, Key::Char('s'));
+    assert!(!screen(&model).0.contains(" by made"));
+    assert_eq!(releases(&model), usual);
+    press(&mut model, Key::Char('S'));
+    assert!(screen(&model).0.contains("the rows have their usual order"));
+}
+
+#[test]
+fn an_order_outlives_a_refresh_and_counts_for_what_is_filtered() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('s'));
+    press(&mut model, Key::Char('S'));
+    let sorted = releases(&model);
+    panes::rebuild(&mut model);
+    assert_eq!(releases(&model), sorted);
+    press(&mut model, Key::Char('/'));
+    type_in(&mut model, "'2023-");
+    press(&mut model, Key::Enter);
+    assert_eq!(releases(&model), ["2023-11-07", "2023-11-08", "2023-12-05"]);
+}
+
+#[test]
+fn revisions_stay_under_their_charm_and_secrets_in_their_group() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('3'));
+    press(&mut model, Key::Char(' '));
+    for _ in 0..2 {
+        press(&mut model, Key::Char('s'));
+    }
+    press(&mut model, Key::Char('S'));
+    let rows: Vec<String> = model
+        .panes
+        .charms
+        .window(99)
+        .map(|(_, row)| row.key().to_owned())
+        .collect();
+    let engine = rows
+        .iter()
+        .position(|key| key == "finos-legend-engine-k8s")
+        .unwrap();
+    let under = &rows[engine + 1..engine + 4];
+    assert_eq!(
+        under,
+        [
+            "finos-legend-engine-k8s//49",
+            "finos-legend-engine-k8s//50",
+            "finos-legend-engine-k8s/engine-image"
+        ]
+    );
+    press(&mut model, Key::Char('4'));
+    let groups = |model: &Model| -> Vec<String> {
+        let rows = model.panes.credentials.window(99);
+        let keys = rows.map(|(_, row)| row.key().split('/').next().unwrap().to_owned());
+        let mut keys: Vec<String> = keys.collect();
+        keys.dedup();
+        keys
+    };
+    let usual = groups(&model);
+    for key in ['s', 'S', 's', 'S', 's', 'S'] {
+        press(&mut model, Key::Char(key));
+        assert_eq!(groups(&model), usual, "{key}");
+    }
+}
+
+#[test]
+fn d_shows_what_differs_between_the_marked_release_and_the_selected_one() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('d'));
+    assert!(screen(&model).0.contains("mark another release first"));
+    press(&mut model, Key::Char(' '));
+    assert!(screen(&model).0.contains("▸◆2025-01-27"));
+    press(&mut model, Key::Char('d'));
+    assert!(model.modal.is_none(), "a release does not differ from itself");
+    press(&mut model, Key::Down);
+    press(&mut model, Key::Down);
+    press(&mut model, Key::Char('d'));
+    let text = screen(&model).0;
+    // The older one first, whichever was marked.
+    assert!(text.contains("Releases 2023-12-05 and 2025-01-27"), "{text}");
+    assert!(text.contains("2 images differ"), "{text}");
+    assert!(
+        text.contains("finos/legend-engine-server  4.36.0 → 4.68.0"),
+        "{text}"
+    );
+    press(&mut model, Key::Esc);
+    press(&mut model, Key::Char(' '));
+    press(&mut model, Key::Char('d'));
+    assert!(matches!(model.modal, Some(Modal::Details(_))), "two marked ones");
+    press(&mut model, Key::Esc);
+    press(&mut model, Key::Up);
+    press(&mut model, Key::Char(' '));
+    press(&mut model, Key::Char('d'));
+    assert!(screen(&model).0.contains("more than two releases are marked"));
+}
+
+#[test]
+fn releases_with_the_same_images_say_so() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char(':'));
+    type_in(&mut model, "diff 2023-11-07 2023-11-08");
+    press(&mut model, Key::Enter);
+    let text = screen(&model).0;
+    assert!(text.contains("No image differs"), "{text}");
+    assert!(text.contains("2 images are the same"), "{text}");
+}
+
+#[test]
+fn marked_sessions_are_revoked_by_one_plan() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('4'));
+    press(&mut model, Key::Char(' '));
+    assert!(screen(&model).0.contains("only sessions are marked"));
+    for session in ["session-lost", "session-of-the-secrets"] {
+        model.panes.credentials.select_key(&format!("session/{session}"));
+        press(&mut model, Key::Char(' '));
+    }
+    // Whatever row is selected: the marked ones count.
+    press(&mut model, Key::Home);
+    press(&mut model, Key::Char('X'));
+    let Screen::Review(review) = &model.screen else {
+        panic!("{}", screen(&model).0);
+    };
+    assert_eq!(
+        review.intent.command(),
+        "windlass revoke session-lost session-of-the-secrets"
+    );
+    press(&mut model, Key::Esc);
+    model.panes.credentials.select_key("session/session-in-use");
+    press(&mut model, Key::Char(' '));
+    press(&mut model, Key::Char('X'));
+    assert!(screen(&model).0.contains("windlass itself uses a marked session"));
+}

@@ -1,0 +1,68 @@
+//! The question that comes before a run is taken up again.
+
+use crate::console::dialogs::{Line, Modal, Prompt, Purpose};
+use crate::console::model::Screen;
+use crate::console::view::look::Tone;
+use crate::console::{Model, running};
+use crate::journal::{RunId, RunRecord, StepOutcome};
+use crate::plan::Intent;
+
+/// Asks for the word that confirms that the selected run is taken up.
+pub(super) fn ask(model: &mut Model) {
+    let run = match &model.screen {
+        Screen::Run(running) => Some(running.run.clone()),
+        _ => model.panes.activity.selected().map(|row| row.run.clone()),
+    };
+    if let Some(run) = run {
+        ask_for(model, &run);
+    }
+}
+
+/// As [`ask`], for `run`.
+pub fn ask_for(model: &mut Model, run: &RunId) {
+    let Some(record) = model.record(run) else {
+        return;
+    };
+    if !running::state(model, &record.id).waits() || record.replaced_by.is_some() {
+        return;
+    }
+    if wants_brought(record) {
+        let command = record.plan.command.clone();
+        return model.refuse(format!(
+            "its value was brought in a file; finish it with {command}"
+        ));
+    }
+    let wanted = record.plan.confirm.clone();
+    let lines = vec![
+        Line::text(model.short_title(&record.plan.title), Tone::Strong),
+        Line::text(
+            "Looks what is so already, then does what is missing. Nothing is done twice.",
+            Tone::Plain,
+        ),
+        Line::text(
+            format!("Type {wanted} to go on. It cannot be pasted."),
+            Tone::Accent,
+        ),
+    ];
+    let purpose = Purpose::Resume(record.id.clone());
+    model.modal = Some(Modal::Prompt(Box::new(Prompt {
+        title: "Resume".to_owned(),
+        lines,
+        wanted: Some(wanted),
+        input: tui_input::Input::default(),
+        error: None,
+        purpose,
+    })));
+}
+
+/// True where a run can only go on with the value that its operator brought.
+fn wants_brought(record: &RunRecord) -> bool {
+    let brought = matches!(&record.plan.intent, Intent::Rotate(intent) if intent.brought.is_some());
+    brought
+        && record.plan.steps.iter().any(|step| {
+            let outcome = record.step(&step.id).and_then(|record| record.outcome);
+            step.op.wants_token()
+                && step.skip_reason.is_none()
+                && !matches!(outcome, Some(StepOutcome::Done | StepOutcome::Skipped))
+        })
+}
