@@ -213,8 +213,10 @@ fn what_is_typed_or_set_wrong_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let client = Client::alone(dir.path());
     for wrong in ["abc", "-1", "0", "inf", "nan"] {
-        let ended = client.with("WINDLASS_TIMEOUT", wrong).run(&["runs"]).with(2);
-        assert!(ended.err.contains("WINDLASS_TIMEOUT"), "{}", ended.err);
+        for command in [&["runs"][..], &["config", "check"]] {
+            let ended = client.with("WINDLASS_TIMEOUT", wrong).run(command).with(2);
+            assert!(ended.err.contains("WINDLASS_TIMEOUT"), "{}", ended.err);
+        }
     }
     let publish = client.run(&["publish", "--json"]).with(2).json();
     assert!(

@@ -22,11 +22,32 @@ pub use workspace::Workspace;
 
 use crate::domain::{Kind, Outside, Problem};
 
+/// Where the user's own workspaces are, below the configuration folder.
+const FOLDER: &str = "windlass/workspaces";
+
 /// Workspaces that come with windlass.
 const BUILT_IN: [(&str, &str); 2] = [
     ("legend", include_str!("../../assets/workspaces/legend.toml")),
     ("regtech", include_str!("../../assets/workspaces/regtech.toml")),
 ];
+
+/// Names that a workspace can be chosen by: those that come with windlass, and those of the user's
+/// folder.
+pub fn names(config_home: Option<&Path>) -> Vec<String> {
+    let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let folder = config_home.and_then(|home| std::fs::read_dir(home.join(FOLDER)).ok());
+    for entry in folder.into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|end| end == "toml")
+            && let Some(name) = path.file_stem().and_then(|name| name.to_str())
+            && !names.iter().any(|known| known == name)
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    names
+}
 
 /// The workspace that comes with windlass under `name`.
 pub fn built_in(name: &str) -> Result<Workspace, Problem> {
@@ -106,8 +127,7 @@ impl Config {
             find(named, config_home).map_err(|problem| {
                 let text = file::text_within(file, file::SMALL).unwrap_or_default();
                 let shown = Outside::new(file.display().to_string());
-                let place = Place::of_value(&text, shown.as_str(), named);
-                problem.within(format!("{}: the workspace is not found", place.in_words()))
+                Place::of_value(&text, shown.as_str(), "workspace", named).fault(&problem)
             })?;
         }
         let (workspace_text, workspace_from) = find(&name, config_home)?;
@@ -127,7 +147,7 @@ impl Config {
 fn find(name: &str, config_home: Option<&Path>) -> Result<(String, Origin), Problem> {
     let is_file = name.contains('/') || Path::new(name).extension().is_some_and(|e| e == "toml");
     if !is_file {
-        let own = config_home.map(|home| home.join("windlass/workspaces").join(format!("{name}.toml")));
+        let own = config_home.map(|home| home.join(FOLDER).join(format!("{name}.toml")));
         if let Some(path) = own.filter(|path| path.is_file()) {
             return Ok((read(&path)?, Origin::File(path)));
         }

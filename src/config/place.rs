@@ -3,6 +3,9 @@
 //! Owns the translation of a TOML error into a problem with file, line, column and remedy. Must not
 //! know what the files mean.
 
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
 use crate::domain::{Kind, Outside, Problem};
 
 /// A place in a file.
@@ -24,30 +27,53 @@ impl Place {
         }
     }
 
-    /// The place of the first `value` in quotes; the file itself where it is written otherwise.
-    pub fn of_value(text: &str, file: &str, value: &str) -> Self {
-        let found = ['"', '\'']
-            .iter()
-            .find_map(|quote| text.find(&format!("{quote}{value}{quote}")));
-        found.map_or_else(
+    /// The place of the last `value` that `key` has in `text`; the file itself where it has none.
+    pub fn of_value(text: &str, file: &str, key: &str, value: &str) -> Self {
+        let mut starts = Vec::new();
+        if let Ok(table) = DeTable::parse(text) {
+            find_strings(table.get_ref(), &mut |name, found, at| {
+                if (name, found) == (key, value) {
+                    starts.push(at);
+                }
+            });
+        }
+        starts.into_iter().max().map_or_else(
             || Self {
                 at: file.to_owned(),
                 line: Outside::default(),
             },
-            |offset| Self::of(text, file, offset),
+            |start| Self::of(text, file, start),
         )
-    }
-
-    /// File, line and column, in words.
-    pub fn in_words(&self) -> &str {
-        &self.at
     }
 
     /// The problem that what stands here is wrong.
     pub fn problem(&self, message: impl std::fmt::Display) -> Problem {
-        Problem::new(Kind::Config, format!("{}: {message}", self.at))
-            .cause(self.line.clone())
-            .hint("correct that line; 'windlass config check' reads it again")
+        self.fault(&Problem::new(Kind::Config, message.to_string()))
+    }
+
+    /// The problem that what stands here is wrong because of `inner`, whose hints come first.
+    pub fn fault(&self, inner: &Problem) -> Problem {
+        let mut problem = Problem::new(Kind::Config, format!("{}: {inner}", self.at));
+        if !self.line.is_empty() {
+            problem = problem.cause(self.line.clone());
+        }
+        problem.hints.clone_from(&inner.hints);
+        problem.hint("correct that line; 'windlass config check' reads it again")
+    }
+}
+
+/// Calls `each` with key, text and start of every string below `table`; those of a list have its key.
+fn find_strings(table: &DeTable<'_>, each: &mut impl FnMut(&str, &str, usize)) {
+    fn visit(key: &str, value: &Spanned<DeValue<'_>>, each: &mut impl FnMut(&str, &str, usize)) {
+        match value.get_ref() {
+            DeValue::String(text) => each(key, text, value.span().start),
+            DeValue::Array(list) => list.iter().for_each(|one| visit(key, one, each)),
+            DeValue::Table(table) => find_strings(table, each),
+            _ => {}
+        }
+    }
+    for (key, value) in table {
+        visit(key.get_ref(), value, each);
     }
 }
 
@@ -57,4 +83,21 @@ pub fn parse<T: serde::de::DeserializeOwned>(text: &str, place: &str) -> Result<
         let at = error.span().map_or(0, |span| span.start);
         Place::of(text, place, at).problem(error.message())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_found_where_its_key_has_it() {
+        let text = "# name = \"a\"\nname = \"a\"\n[[charm]]\nname = 'b'\nlist = [\n  \"a\",\n]\n\
+                    inline = [{ name = \"\\u0007\" }]\n";
+        let place = |key: &str, value: &str| Place::of_value(text, "f", key, value).at;
+        assert_eq!(place("name", "a"), "f, line 2, column 8");
+        assert_eq!(place("name", "b"), "f, line 4, column 8");
+        assert_eq!(place("list", "a"), "f, line 6, column 3");
+        assert_eq!(place("name", "\u{7}"), "f, line 8, column 20");
+        assert_eq!(place("name", "c"), "f");
+    }
 }

@@ -10,6 +10,7 @@ use super::appearance::{Colors, Glyphs, ThemeName};
 use super::keys::{KeyTable, KeyWish};
 use super::place::{self, Place};
 use crate::config::file;
+use crate::domain::problem::combined;
 use crate::domain::{Kind, Outside, Problem};
 
 /// A week, in minutes.
@@ -83,21 +84,21 @@ impl UserConfig {
         Ok(config)
     }
 
-    /// Refuses values that no later reader could use.
+    /// Refuses values that no later reader could use, all of them at once.
     fn check(&self, text: &str, file: &str) -> Result<(), Problem> {
+        let mut faults = Vec::new();
         if let Some(minutes) = self.refresh_minutes.filter(|minutes| *minutes > LONGEST_REFRESH) {
             let at = text.find("refresh-minutes").unwrap_or_default();
-            return Err(Place::of(text, file, at).problem(format!(
+            faults.push(Place::of(text, file, at).problem(format!(
                 "refresh-minutes = {minutes} is longer than a week ({LONGEST_REFRESH} minutes)"
             )));
         }
         let Operator { name, email } = &self.operator;
-        for value in [name, email, &self.workspace].into_iter().flatten() {
-            if value.chars().any(char::is_control) || value.trim().is_empty() {
-                // As the file writes it: control characters are written as escapes.
-                let at = text.find("\\u").or_else(|| text.find("\\n")).unwrap_or_default();
-                let what = "a name, an e-mail address and a workspace hold visible characters only";
-                return Err(Place::of(text, file, at).problem(what));
+        let visible = |value: &String| !value.chars().any(char::is_control) && !value.trim().is_empty();
+        for (key, value) in [("workspace", &self.workspace), ("name", name), ("email", email)] {
+            if let Some(value) = value.as_ref().filter(|value| !visible(value)) {
+                let place = Place::of_value(text, file, key, value);
+                faults.push(place.problem(format!("{key} holds visible characters only")));
             }
         }
         let address = |email: &String| {
@@ -105,11 +106,12 @@ impl UserConfig {
             let sound = !name.is_empty() && !host.is_empty() && !host.contains('@');
             (sound && !email.contains(char::is_whitespace)).then_some(())
         };
-        if let Some(email) = email.as_ref().filter(|email| address(email).is_none()) {
+        let email = email.as_ref().filter(|email| visible(email));
+        if let Some(email) = email.filter(|email| address(email).is_none()) {
             let what = format!("'{}' is not an e-mail address", Outside::capped(email, 100));
-            return Err(Place::of_value(text, file, email).problem(what));
+            faults.push(Place::of_value(text, file, "email", email).problem(what));
         }
-        Ok(())
+        combined(faults, |count| format!("{count} settings of {file} are wrong")).map_or(Ok(()), Err)
     }
 
     /// Reads `path`; a file that is not there is an empty one.
@@ -164,7 +166,7 @@ mod tests {
             ("[operator]\nemail = \"ann\"\n", "line 2, column 9", "e-mail"),
             (
                 "[operator]\nname = \"a\\u001bb\"\n",
-                "line 2, column 10",
+                "line 2, column 8",
                 "visible",
             ),
             (

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::place::{self, Place};
 use crate::domain::channel::Risk;
+use crate::domain::problem::combined;
 use crate::domain::release::ReleaseName;
 use crate::domain::{
     Channel, CharmName, GitHubRepository, Kind, Outside, Problem, Repository, ResourceName, SecretTarget,
@@ -233,13 +234,15 @@ impl Workspace {
     /// Reads and checks a workspace found at `place`.
     pub fn parse(text: &str, place: &str) -> Result<Self, Problem> {
         let workspace: Self = place::parse(text, &format!("workspace ({place})"))?;
-        workspace.check().map_err(|unsound| {
-            let place = Place::of_value(text, &format!("workspace ({place})"), &unsound.value);
-            unsound
-                .problem
-                .within(format!("{} is not sound", place.in_words()))
-        })?;
-        Ok(workspace)
+        let file = format!("workspace ({place})");
+        let faults = workspace
+            .faults()
+            .into_iter()
+            .map(|unsound| Place::of_value(text, &file, unsound.key, &unsound.value).fault(&unsound.problem));
+        combined(faults.collect(), |count| {
+            format!("{count} values of the {file} are not sound")
+        })
+        .map_or(Ok(workspace), Err)
     }
 
     /// The channels that `release` is published to, in the file's order.
@@ -259,6 +262,19 @@ impl Workspace {
     /// The charm called `name`.
     pub fn charm(&self, name: &CharmName) -> Option<&Charm> {
         self.charms.iter().find(|charm| &charm.name == name)
+    }
+
+    /// Every repository that can be worked in, each once: the bundle's, the charms', those with
+    /// secrets.
+    pub fn repositories(&self) -> Vec<String> {
+        let bundle = self.bundle.iter().map(|bundle| bundle.repository.clone());
+        let charms = self.charms.iter().map(|charm| charm.repository.clone());
+        let targets = self.tokens.iter().flat_map(|token| &token.targets);
+        let targets = targets.map(|target| target.repository.to_string());
+        let mut all: Vec<String> = bundle.chain(charms).chain(targets).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// The upstream, or a problem that says how to name one.
@@ -281,88 +297,96 @@ impl Workspace {
         Repository::parse(&format!("{}/{image}", upstream.registry))
     }
 
-    fn check(&self) -> Result<(), Box<Unsound>> {
-        let bad = |value: &str, text: String, hint: &str| {
-            unsound(value, Problem::new(Kind::Config, text).hint(hint))
+    /// Every value that no later reader could use.
+    fn faults(&self) -> Vec<Unsound> {
+        let mut faults = Vec::new();
+        let mut bad = |key, value: &str, text: String, hint: &str| {
+            faults.push(unsound(key, value, Problem::new(Kind::Config, text).hint(hint)));
         };
-        if self.name.is_empty()
-            || !self
-                .name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-        {
+        let short = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if self.name.is_empty() || !self.name.chars().all(short) {
             let text = format!("name = '{}' is not a short name", Outside::new(&self.name));
-            return Err(bad(&self.name, text, "use letters, digits and dashes"));
+            bad("name", &self.name, text, "use letters, digits and dashes");
         }
         let mut seen = BTreeSet::new();
         for charm in &self.charms {
             if !seen.insert(&charm.name) {
                 let text = format!("charm {} is named twice", charm.name);
-                return Err(bad(charm.name.as_str(), text, "keep one of the two"));
+                bad("name", charm.name.as_str(), text, "keep one of the two");
             }
         }
-        for text in &self.publish.channels {
-            let example = text.replace("{yyyy-mm}", "2025-01");
-            let channel: Channel = example
-                .parse()
-                .map_err(|problem: Problem| unsound(text, problem.within("publish.channels is wrong")))?;
-            if channel.to_string() != example {
-                let said = format!("publish.channels holds '{}'", Outside::new(text));
-                return Err(bad(text, said, &format!("write it in full form: {channel}")));
-            }
+        if self.upstream.is_none() && self.fed_charms().next().is_some() {
+            let text = "charms take images from a manifest, but there is no [upstream]".to_owned();
+            let hint = "add an [upstream] table, or drop the 'image' keys";
+            bad("", "", text, hint);
         }
+        if let Some(bundle) = &self.bundle
+            && bundle.branch.matches("{release}").count() != 1
+        {
+            let text = format!(
+                "bundle.branch = '{}' must hold {{release}} once",
+                Outside::new(&bundle.branch)
+            );
+            bad("branch", &bundle.branch, text, "for example release-{release}");
+        }
+        faults.extend(
+            self.publish
+                .channels
+                .iter()
+                .filter_map(|text| channel_fault(text)),
+        );
         if let Some(upstream) = &self.upstream {
-            repository_name(&upstream.repository)?;
-            if !upstream.since.is_empty() {
-                upstream
-                    .since
-                    .parse::<ReleaseName>()
-                    .map_err(|problem| unsound(&upstream.since, problem.within("upstream.since is wrong")))?;
+            if !upstream.since.is_empty()
+                && let Err(problem) = upstream.since.parse::<ReleaseName>()
+            {
+                let problem = problem.within("upstream.since is wrong");
+                faults.push(unsound("since", &upstream.since, problem));
             }
-            for charm in self.fed_charms() {
-                for (_, image) in charm.fed() {
-                    self.image_repository(image)
-                        .map_err(|problem| unsound(image, problem))?;
+            for (_, image) in self.charms.iter().flat_map(Charm::fed) {
+                if let Err(problem) = self.image_repository(image) {
+                    faults.push(unsound("image", image, problem));
                 }
             }
-        } else if self.fed_charms().next().is_some() {
-            let text = "charms take images from a manifest, but there is no [upstream]";
-            let hint = "add an [upstream] table, or drop the 'image' keys";
-            return Err(bad("", text.to_owned(), hint));
         }
-        if let Some(bundle) = &self.bundle {
-            repository_name(&bundle.repository)?;
-            if bundle.branch.matches("{release}").count() != 1 {
-                let text = format!(
-                    "bundle.branch = '{}' must hold {{release}} once",
-                    Outside::new(&bundle.branch)
-                );
-                return Err(bad(&bundle.branch, text, "for example release-{release}"));
+        let upstream = self.upstream.iter().map(|upstream| &upstream.repository);
+        let bundle = self.bundle.iter().map(|bundle| &bundle.repository);
+        let charms = self.charms.iter().map(|charm| &charm.repository);
+        for repository in upstream.chain(bundle).chain(charms) {
+            if let Err(problem) = repository.parse::<GitHubRepository>() {
+                faults.push(unsound("repository", repository, problem));
             }
         }
-        for charm in &self.charms {
-            repository_name(&charm.repository)?;
-        }
-        Ok(())
+        faults
     }
+}
+
+/// Why `text` cannot be a channel of `[publish]`.
+fn channel_fault(text: &str) -> Option<Unsound> {
+    let example = text.replace("{yyyy-mm}", "2025-01");
+    let problem = match example.parse::<Channel>() {
+        Err(problem) => problem.within("publish.channels is wrong"),
+        Ok(channel) if channel.to_string() != example => {
+            let said = format!("publish.channels holds '{}'", Outside::new(text));
+            Problem::new(Kind::Config, said).hint(format!("write it in full form: {channel}"))
+        }
+        Ok(_) => return None,
+    };
+    Some(unsound("channels", text, problem))
 }
 
 /// A value of the file that is wrong.
 struct Unsound {
+    key: &'static str,
     value: String,
     problem: Problem,
 }
 
-fn unsound(value: &str, problem: Problem) -> Box<Unsound> {
-    Box::new(Unsound {
+fn unsound(key: &'static str, value: &str, problem: Problem) -> Unsound {
+    Unsound {
+        key,
         value: value.to_owned(),
         problem,
-    })
-}
-
-fn repository_name(text: &str) -> Result<(), Box<Unsound>> {
-    let parsed = text.parse::<GitHubRepository>();
-    parsed.map(drop).map_err(|problem| unsound(text, problem))
+    }
 }
 
 const fn half_a_year() -> Duration {
@@ -424,6 +448,24 @@ mod tests {
         let short = LEGEND.replace("\"latest/edge\"", "\"edge\"");
         let problem = Workspace::parse(&short, "x.toml").unwrap_err();
         assert!(problem.hints[0].as_str().contains("latest/edge"), "{problem:?}");
+    }
+
+    #[test]
+    fn every_unsound_value_is_named_at_once_with_its_place() {
+        let wrong = LEGEND
+            .replace("\"latest/edge\"", "\"edge\"")
+            .replace("branch = \"release-{release}\"", "branch = \"marker\"")
+            .replace("since = \"", "since = \"yesterday");
+        let problem = Workspace::parse(&wrong, "x.toml").unwrap_err().to_string();
+        assert!(
+            problem.contains("3 values of the workspace (x.toml)"),
+            "{problem}"
+        );
+        let lines = |word: &str| wrong.lines().position(|line| line.contains(word)).unwrap() + 1;
+        for word in ["\"edge\"", "\"marker\"", "yesterday"] {
+            let place = format!("line {}, column", lines(word));
+            assert!(problem.contains(&place), "{place} in {problem}");
+        }
     }
 
     #[test]

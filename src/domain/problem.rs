@@ -149,6 +149,27 @@ impl Problem {
     }
 }
 
+/// One problem for all of `problems`: the only one as it is, of several each summary as a cause of
+/// `summary`. Their hints follow, each once, those of all problems last. `None` where there are none.
+pub fn combined(mut problems: Vec<Problem>, summary: impl FnOnce(usize) -> String) -> Option<Problem> {
+    let count = problems.len();
+    let first = problems.first()?;
+    if count == 1 {
+        return problems.pop();
+    }
+    let mut whole = Problem::new(first.kind, summary(count));
+    let of_all = |hint: &Hint| problems.iter().all(|one| one.hints.contains(hint));
+    let hints = problems.iter().flat_map(|one| &one.hints);
+    let (last, own): (Vec<&Hint>, Vec<&Hint>) = hints.partition(|hint| of_all(hint));
+    for hint in own.into_iter().chain(last) {
+        if !whole.hints.contains(hint) {
+            whole.hints.push(hint.clone());
+        }
+    }
+    whole.causes = problems.into_iter().map(|one| one.summary).collect();
+    Some(whole)
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.summary)?;
@@ -174,6 +195,24 @@ mod tests {
         assert_eq!(Kind::Network.exit_code(), 6);
         assert_eq!(Kind::Machine.exit_code(), 3);
         assert_eq!(Kind::NotFound.exit_code(), 1);
+    }
+
+    #[test]
+    fn several_problems_are_one_with_every_summary_and_each_hint_once() {
+        let wrong = |line: usize| {
+            Problem::new(Kind::Config, format!("file, line {line}: wrong"))
+                .cause("text of that line")
+                .hint("correct it")
+        };
+        let summary = |count: usize| format!("{count} things are wrong");
+        assert_eq!(combined(Vec::new(), summary), None);
+        assert_eq!(combined(vec![wrong(1)], summary), Some(wrong(1)));
+        let whole = combined(vec![wrong(1), wrong(2)], summary).unwrap();
+        assert_eq!(
+            whole.to_string(),
+            "2 things are wrong: file, line 1: wrong: file, line 2: wrong"
+        );
+        assert_eq!((whole.kind, whole.hints.len()), (Kind::Config, 1));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Owns the joining of the action table with the user's own keys, and the rule that keys mean one
 //! thing wherever one is. The only place that answers questions about keys. Must not do anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tui_input::Input;
 
@@ -11,6 +11,7 @@ use super::key::WRITTEN;
 use super::{ActionId, ActionSpec, Chord, Key, Scope, all, in_scopes};
 use crate::config::{KeyWish, Place};
 use crate::console::dialogs;
+use crate::domain::problem::combined;
 use crate::domain::{Outside, Problem};
 
 /// Pairs of actions that may have the same key, because one of the two is always hidden.
@@ -39,50 +40,64 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// The keys of the action table, but those that the user wishes otherwise.
+    /// The keys of the action table, with those that the user sets in their place.
     ///
     /// # Errors
-    /// [`crate::domain::Kind::Config`], with the place, where a wish names no action or no key,
-    /// leaves something without the key that it needs, or lets keys mean two things at once.
+    /// [`crate::domain::Kind::Config`] with every fault and its place, where an entry names no
+    /// action or no key, leaves something without the key that it needs, or lets a key mean two
+    /// things at once.
     pub fn with(wishes: &[KeyWish]) -> Result<Self, Problem> {
         let mut keymap = Self::default();
         let mut wished: BTreeMap<ActionId, &Place> = BTreeMap::new();
+        let mut faults = Vec::new();
         for wish in wishes {
-            let spec = named(wish)?;
-            let keys = wish
-                .keys
-                .iter()
-                .map(|text| read(wish, spec, text))
-                .collect::<Result<Vec<_>, _>>()?;
-            if keys.is_empty() && needed(spec.id) {
+            let spec = match named(wish) {
+                Ok(spec) => spec,
+                Err(fault) => {
+                    faults.push(fault);
+                    continue;
+                }
+            };
+            let mut keys = Vec::new();
+            for text in &wish.keys {
+                match read(wish, spec, text) {
+                    Ok(chord) => keys.push(chord),
+                    Err(fault) => faults.push(fault),
+                }
+            }
+            if wish.keys.is_empty() && needed(spec.id) {
                 let name = spec.id.name();
-                return Err(wish
-                    .place
-                    .problem(format!("{name} cannot be left without a key"))
-                    .hint("without it there would be no way on or out; name another key instead"));
+                faults.push(
+                    wish.place
+                        .problem(format!("{name} cannot be left without a key"))
+                        .hint("without it there would be no way on or out; name another key instead"),
+                );
             }
             keymap.keys.insert(spec.id, keys);
             wished.insert(spec.id, &wish.place);
         }
-        match keymap.conflict() {
-            None => Ok(keymap),
-            Some(conflict) => {
-                let (one, other) = conflict.actions;
-                // The usual keys do not conflict, so one of the two was wished.
-                let place = wished.get(&other).or_else(|| wished.get(&one));
-                let text = conflict.to_string();
-                Err(match place {
-                    Some(place) => place.problem(text),
-                    None => Problem::new(crate::domain::Kind::Internal, text),
-                }
-                .hint(format!(
-                    "give {} or {} another key, or none: {} = []",
-                    one.name(),
-                    other.name(),
-                    one.name()
-                )))
+        let mut blamed = BTreeSet::new();
+        for conflict in keymap.conflicts() {
+            let (one, other) = conflict.actions;
+            // The usual keys do not conflict, so one of the two is the user's.
+            let own = [other, one].into_iter().find(|id| wished.contains_key(id));
+            if own.is_some_and(|own| !blamed.insert(own)) {
+                continue;
             }
+            let text = conflict.to_string();
+            let fault = match own.and_then(|own| wished.get(&own)) {
+                Some(place) => place.problem(text),
+                None => Problem::new(crate::domain::Kind::Internal, text),
+            };
+            faults.push(fault.hint(format!(
+                "give {} or {} another key, or none: {} = []",
+                one.name(),
+                other.name(),
+                one.name()
+            )));
         }
+        let several = |count| format!("{count} faults in [keys]");
+        combined(faults, several).map_or(Ok(keymap), Err)
     }
 
     /// The keys of an action, the one shown first.
@@ -133,28 +148,31 @@ impl Keymap {
         })
     }
 
-    /// The first two actions that one key would mean, wherever they can be met together.
-    pub fn conflict(&self) -> Option<Conflict> {
-        Scope::narrowest().find_map(|scope| {
+    /// The pairs of actions that one key would mean, wherever they can be met together; each pair
+    /// once.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let mut conflicts: Vec<Conflict> = Vec::new();
+        for scope in Scope::narrowest() {
             let scopes = scope.with_wider();
             let bound: Vec<(Chord, ActionId)> = in_scopes(&scopes)
                 .flat_map(|spec| self.keys(spec.id).iter().map(|chord| (*chord, spec.id)))
                 .collect();
-            let clash = |at: usize, (chord, one): &(Chord, ActionId)| {
-                let others = bound.iter().skip(at + 1);
-                others
-                    .filter(|(_, other)| other != one && !take_turns(*one, *other))
-                    .find_map(|(with, other)| Some((*other, clash(*chord, *with)?)))
-            };
-            bound.iter().enumerate().find_map(|(at, entry)| {
-                let (other, kind) = clash(at, entry)?;
-                Some(Conflict {
-                    actions: (entry.1, other),
-                    kind,
-                    scope,
-                })
-            })
-        })
+            for (at, (chord, one)) in bound.iter().enumerate() {
+                for (with, other) in bound.iter().skip(at + 1) {
+                    let actions = (*one, *other);
+                    if one == other
+                        || take_turns(*one, *other)
+                        || conflicts.iter().any(|known| known.actions == actions)
+                    {
+                        continue;
+                    }
+                    if let Some(kind) = clash(*chord, *with) {
+                        conflicts.push(Conflict { actions, kind, scope });
+                    }
+                }
+            }
+        }
+        conflicts
     }
 }
 

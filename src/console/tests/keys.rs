@@ -360,6 +360,26 @@ fn wrong_wishes_are_refused_with_place_and_remedy() {
 }
 
 #[test]
+fn every_wrong_entry_is_named_at_once() {
+    let all = refused(
+        "[keys]\npromote-relase = \"m\"\npublish = \"g\"\nzoom = [\"Ctrl+Z\", \"Ctrl+Y\"]\n\
+         text-close = []\nrotate = \"L\"\n",
+    );
+    for part in [
+        "6 faults in [keys]",
+        "line 2, column 1: there is no action 'promote-relase'",
+        "line 3, column 1: the key g cannot both",
+        "line 4, column 1: no key is called 'Ctrl+Z'",
+        "line 4, column 1: no key is called 'Ctrl+Y'",
+        "line 5, column 1: text-close cannot be left without a key",
+        "line 6, column 1: the key L would mean both rotate and sign-in",
+    ] {
+        assert!(all.contains(part), "{part} in {all}");
+    }
+    assert_eq!(all.matches("cannot both").count(), 1, "{all}");
+}
+
+#[test]
 fn keys_can_be_exchanged() {
     let own = keymap("[keys]\npublish = \"P\"\npromote-release = \"p\"\npromote-channel = \"M\"\n").unwrap();
     assert_eq!(own.first(ActionId::Publish), "P");
