@@ -62,9 +62,10 @@ pub fn set_journal_aside(process: &Environment, global: &Global, output: &Output
             .iter()
             .map(|(table, why)| ((*table).to_owned(), json!(why)))
             .collect();
+        let config = process.config(global).ok();
         output.document(
             "set-aside",
-            None,
+            config.as_ref().map(|config| config.workspace.name.as_str()),
             vec![
                 ("kept_as", json!(kept)),
                 ("saved", json!(saved)),

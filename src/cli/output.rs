@@ -71,11 +71,14 @@ impl Output {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// The answer, as a versioned document.
+    /// The answer, as a versioned document. It has no `workspace` where it concerns none, or where
+    /// none could be read.
     pub fn document(&self, schema: &str, workspace: Option<&str>, content: Vec<(&str, Value)>) {
         let mut document = Map::new();
         document.insert("schema".to_owned(), json!(format!("windlass.{schema}/1")));
-        document.insert("workspace".to_owned(), json!(workspace));
+        if let Some(workspace) = workspace {
+            document.insert("workspace".to_owned(), json!(workspace));
+        }
         for (key, value) in content {
             document.insert(key.to_owned(), value);
         }
@@ -197,22 +200,23 @@ impl Output {
         }
     }
 
-    /// The document of a command that could not be understood; its words are on stderr already.
-    pub fn usage(&self, problem: &Problem) {
-        self.document("problem", None, vec![("problem", json!(problem))]);
+    /// The document of `problem`, where documents are wanted.
+    pub fn problem(&self, problem: &Problem) {
+        if !self.json {
+            return;
+        }
+        let global = Global {
+            workspace: self.workspace.clone(),
+            ..Global::default()
+        };
+        let config = Environment::process().config(&global).ok();
+        let name = config.as_ref().map(|config| config.workspace.name.as_str());
+        self.document("problem", name, vec![("problem", json!(problem))]);
     }
 
     /// The end of a command that could not begin.
     pub fn fail(&self, problem: &Problem) -> ExitCode {
-        if self.json {
-            let global = Global {
-                workspace: self.workspace.clone(),
-                ..Global::default()
-            };
-            let config = Environment::process().config(&global).ok();
-            let name = config.as_ref().map(|config| config.workspace.name.as_str());
-            self.document("problem", name, vec![("problem", json!(problem))]);
-        }
+        self.problem(problem);
         self.explain(problem);
         self.summarise(|| actions_job::problem_section(problem));
         ExitCode::from(problem.kind.exit_code())

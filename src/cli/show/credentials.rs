@@ -410,7 +410,7 @@ pub async fn whoami(session: &Session, output: &Output) -> Ending {
             Some(&session.config.workspace.name),
             vec![
                 ("credential", content),
-                ("observed_at", json!({ "credential": now })),
+                ("observed_at", json!({ "credential": read_at })),
                 ("errors", json!([])),
             ],
         );

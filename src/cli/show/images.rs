@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::args::Global;
+use crate::cli::documents::Sources;
 use crate::cli::environment::Environment;
 use crate::cli::output::Output;
 use crate::cli::{Ending, tables, transfer};
@@ -325,15 +326,15 @@ async fn diff_releases(session: &Session, from: &ReleaseName, to: &ReleaseName, 
     };
     let (a, b) = (find(from)?, find(to)?);
     let images = release::diff(a, b);
+    let sources = Sources::new().add("releases", &snapshot.releases);
     if output.json {
         let content = json!({ "from": from, "to": to, "images": images });
-        output.document(
-            "diff",
-            Some(&session.config.workspace.name),
-            vec![("diff", content)],
-        );
+        let mut content = vec![("diff", content)];
+        content.extend(sources.keys());
+        output.document("diff", Some(&session.config.workspace.name), content);
         return Ok(0);
     }
+    super::warn(&sources, output);
     let mut table = tables::Table::new(&["image", from.as_str(), to.as_str(), ""]);
     for one in &images {
         let word = |tag: Option<&str>| {

@@ -11,7 +11,8 @@ use crate::domain::Outside;
 /// `config check` and `config show`.
 pub fn config(environment: &Environment, global: &Global, what: &ConfigWhat, output: &Output) -> Ending {
     let config = environment.config(global)?;
-    let endpoints = crate::services::endpoints::Endpoints::from_env(|name| environment.variable(name))?;
+    // Refuses variables that nothing could use, such as a factor of timeouts that is no number.
+    let endpoints = environment.services(None)?.endpoints;
     let user_file = config
         .user_file
         .as_ref()
