@@ -39,11 +39,11 @@ fn installed(program: &str) -> bool {
 }
 
 #[test]
-fn every_shell_gets_a_script_that_knows_the_commands() {
+fn every_shell_gets_a_script_that_asks_this_program() {
     let dir = tempfile::tempdir().unwrap();
     for shell in SHELLS {
         let ended = client(dir.path()).run(&["completions", shell]).with(0);
-        for word in ["upload-resource", "read-only", "completions"] {
+        for word in ["WINDLASS_COMPLETE", "windlass", shell] {
             assert!(ended.out.contains(word), "{shell} knows no {word}");
         }
         assert!(!ended.out.contains("hunter2"), "{shell}");
@@ -57,57 +57,122 @@ fn every_shell_gets_a_script_that_knows_the_commands() {
         .json();
     assert_eq!(document["schema"], "windlass.completions/1");
     assert_eq!(document["shell"], "zsh");
-    assert!(
-        document["script"]
-            .as_str()
-            .unwrap()
-            .starts_with("#compdef windlass")
+    assert!(document.get("workspace").is_none(), "it concerns none");
+    let script = document["script"].as_str().unwrap();
+    assert!(script.starts_with("#compdef windlass"), "{script}");
+}
+
+/// What `bash` completes behind `words` with the script of this program, as a user would: the words
+/// typed so far, the cursor behind the last.
+fn completed(client: &Client, script: &std::path::Path, words: &[&str]) -> Vec<String> {
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let line = format!(
+        ". \"$1\" && complete -p windlass >/dev/null || exit 1; COMP_WORDS=({}); COMP_CWORD={}; \
+         _clap_complete_windlass windlass \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; \
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        quoted.join(" "),
+        words.len() - 1
     );
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_windlass"));
+    let path = std::env::var("PATH").unwrap();
+    let ended = Command::new("bash")
+        .args(["--norc", "--noprofile", "-c", &line, "bash"])
+        .arg(script)
+        .env_clear()
+        .envs(&client.variables)
+        .env("PATH", format!("{}:{path}", program.parent().unwrap().display()))
+        .output()
+        .unwrap();
+    let err = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.success() && err.is_empty(), "{words:?}: {err}");
+    let lines = String::from_utf8(ended.stdout).unwrap();
+    let values = lines.lines().filter(|line| !line.is_empty());
+    values.map(str::to_owned).collect()
+}
+
+/// The script for bash, where there is one.
+fn bash_script(client: &Client, dir: &std::path::Path) -> Option<std::path::PathBuf> {
+    if !installed("bash") {
+        println!("bash is not installed: its completion is not tried");
+        return None;
+    }
+    let script = client.run(&["completions", "bash"]).with(0).out;
+    let file = dir.join("windlass.bash");
+    std::fs::write(&file, script).unwrap();
+    Some(file)
 }
 
 #[test]
-fn bash_takes_the_script_and_completes_with_it() {
-    if !installed("bash") {
-        println!("bash is not installed: its completion is not tried");
-        return;
-    }
+fn bash_completes_commands_and_options_but_nothing_hidden() {
     let dir = tempfile::tempdir().unwrap();
-    let script = client(dir.path()).run(&["completions", "bash"]).with(0).out;
-    let file = dir.path().join("windlass.bash");
-    std::fs::write(&file, script).unwrap();
-    let bash = |arguments: &[&str]| {
-        let ended = Command::new("bash")
-            .args(["--norc", "--noprofile"])
-            .args(arguments)
-            .arg("bash")
-            .arg(&file)
-            .output()
-            .unwrap();
-        let err = String::from_utf8(ended.stderr).unwrap();
-        assert!(ended.status.success() && err.is_empty(), "{err}");
-        String::from_utf8(ended.stdout).unwrap()
+    let client = client(dir.path());
+    let Some(script) = bash_script(&client, dir.path()) else {
+        return;
     };
-    bash(&["-c", "bash -n \"$1\""]);
-    let told = bash(&["-c", ". \"$1\" && complete -p windlass"]);
-    assert!(
-        told.contains("_windlass") && told.trim_end().ends_with("windlass"),
-        "{told}"
-    );
-    // As a user would: the words typed so far, the cursor behind the last.
-    let completed = |words: &[&str]| {
-        let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
-        let line = format!(
-            ". \"$1\"; COMP_WORDS=({}); COMP_CWORD={}; \
-             _windlass windlass \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[*]}}\"",
-            words.join(" "),
-            words.len() - 1
-        );
-        bash(&["-c", &line]).trim().to_owned()
-    };
+    let completed = |words: &[&str]| completed(&client, &script, words).join(" ");
     assert_eq!(completed(&["windlass", "rol"]), "rollback");
     assert_eq!(completed(&["windlass", "plan", "upl"]), "upload-resource");
     assert_eq!(completed(&["windlass", "publish", "--keep"]), "--keep-revision");
     assert_eq!(completed(&["windlass", "completions", "fi"]), "fish");
+    for hidden in [
+        &["windlass", "gen"][..],
+        &["windlass", "--rec"],
+        &["windlass", "status", "--rec"],
+    ] {
+        assert_eq!(completed(hidden), "", "{hidden:?}");
+    }
+    assert!(!dir.path().join("state").exists(), "a question makes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bash_completes_what_was_observed_without_asking_any_service() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = common::world(dir.path(), "").await;
+    let client = Client::new(&world, dir.path());
+    let Some(script) = bash_script(&client, dir.path()) else {
+        return;
+    };
+    client.run(&["charms"]).with(0);
+    client.run(&["credentials"]).with(0);
+    let run = client
+        .run(&["hold", "2025-01-27", "--yes", "--json"])
+        .with(0)
+        .json();
+    let run = run["run"]["id"].as_str().unwrap().to_owned();
+    let log = || std::fs::read_to_string(dir.path().join("world/requests.jsonl")).unwrap();
+    let before = log();
+    let completed = |words: &[&str]| completed(&client, &script, words);
+    let has = |words: &[&str], value: &str| {
+        let found = completed(words);
+        assert!(found.iter().any(|one| one == value), "{words:?}: {found:?}");
+    };
+    assert_eq!(completed(&["windlass", "publish", "2025-01-2"]), ["2025-01-27"]);
+    has(&["windlass", "plan", "promote", "2025"], "2025-01-27");
+    has(&["windlass", "promote", "2025-01-27", "--to", ""], "stable");
+    has(
+        &["windlass", "close", "finos-legend-e"],
+        "finos-legend-engine-k8s",
+    );
+    has(
+        &["windlass", "close", "finos-legend-engine-k8s", "latest/"],
+        "latest/edge",
+    );
+    has(
+        &["windlass", "upload-resource", "finos-legend-sdlc-k8s", ""],
+        "sdlc-image",
+    );
+    let others = completed(&["windlass", "upload-resource", "finos-legend-sdlc-k8s", "engine"]);
+    assert!(others.is_empty(), "{others:?}");
+    has(
+        &["windlass", "release", "finos-legend-engine-k8s", "--revision", ""],
+        "50",
+    );
+    has(&["windlass", "--workspace", ""], "regtech");
+    has(&["windlass", "rollback", "--run", ""], &run);
+    let unfinished = completed(&["windlass", "resume", ""]);
+    assert!(!unfinished.contains(&run), "it is done: {unfinished:?}");
+    has(&["windlass", "rotate", "--revoke", ""], "recorded");
+    assert_eq!(log(), before, "a service was asked");
 }
 
 #[test]
@@ -163,6 +228,7 @@ fn the_manual_is_a_page_or_a_folder_of_pages() {
     for name in ["windlass.1", "windlass-publish.1", "windlass-workflow-run.1"] {
         assert!(files.iter().any(|file| file == name), "{files:?}");
     }
+    assert!(!files.iter().any(|file| file.contains("generate")), "{files:?}");
     for file in &files {
         let text = std::fs::read_to_string(dir.path().join("new/pages").join(file)).unwrap();
         assert!(
@@ -170,6 +236,12 @@ fn the_manual_is_a_page_or_a_folder_of_pages() {
             "{file}"
         );
         assert!(!text.contains("hunter2"), "{file}");
+        assert!(text.contains("\n.SH EXAMPLES\n"), "{file}");
+        assert!(!text.contains("\\-\\-record"), "{file}");
+    }
+    let first = std::fs::read_to_string(dir.path().join("new/pages/windlass.1")).unwrap();
+    for title in ["\"EXIT STATUS\"", "ENVIRONMENT", "FILES"] {
+        assert!(first.contains(&format!(".SH {title}\n")), "{title}");
     }
 
     std::fs::write(dir.path().join("file"), "").unwrap();
@@ -183,5 +255,8 @@ fn help_shows_nothing_of_the_environment() {
     for command in [&["--help"][..], &["login", "--help"], &["rotate", "--help"]] {
         let ended = client(dir.path()).run(command).with(0);
         assert!(!ended.out.contains("hunter2"), "{command:?}");
+        let (own, global) = ended.out.split_once("Global options:\n").unwrap();
+        assert!(global.contains("--workspace") && !own.contains("--workspace"));
+        assert!(global.contains("Examples:\n  windlass "), "{command:?}");
     }
 }

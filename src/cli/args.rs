@@ -1,25 +1,40 @@
 //! What can be said on the command line. The words are a contract: scripts rely on them.
 
+mod config;
+mod credentials;
+mod workflow;
+
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
-const EXAMPLES: &str = "Examples:
-  windlass demo                              try it: nothing leaves this machine
-  windlass status                            what is published, and what is not
-  windlass plan publish 2025-01-27           what publishing would change
-  windlass publish 2025-01-27                show that, ask, and publish
-  windlass resume                            finish what a crash left open";
+pub use config::{ConfigWhat, NewWorkspace};
+pub use credentials::{Credentials, Login, Rotate};
+pub use workflow::{PlannedWorkflow, PlannedWorkflowWhat, Workflow, WorkflowWhat};
+
+use super::examples;
 
 /// A release console for the terminal.
 #[derive(Parser, Debug)]
-#[command(name = "windlass", version, about, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "windlass", version, about, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
     /// Without a command the console opens.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// The command line, each command with its examples.
+pub fn command() -> clap::Command {
+    examples::with_examples(Cli::command())
+}
+
+/// Parses the arguments of this process.
+pub fn parse() -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// Options of every command.
@@ -59,6 +74,25 @@ pub struct Global {
     /// Say more on standard error; twice for every detail
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
+}
+
+impl Global {
+    /// What decides the document of a command line that cannot be parsed: `--json` and
+    /// `--workspace`.
+    pub fn of_words(words: impl Iterator<Item = std::ffi::OsString>) -> Self {
+        let mut global = Self::default();
+        let mut words = words.map(|word| word.to_string_lossy().into_owned());
+        while let Some(word) = words.next() {
+            if word == "--json" {
+                global.json = true;
+            } else if word == "--workspace" {
+                global.workspace = words.next();
+            } else if let Some(name) = word.strip_prefix("--workspace=") {
+                global.workspace = Some(name.to_owned());
+            }
+        }
+        global
+    }
 }
 
 /// Forms of progress.
@@ -228,75 +262,10 @@ pub enum Plannable {
         #[arg(required = true, value_name = "SESSION")]
         sessions: Vec<String>,
     },
-}
-
-#[derive(Args, Clone, Debug)]
-pub struct Credentials {
-    /// End with 4 where one ends within this span, for example 14d or 36h
-    #[arg(long, value_name = "SPAN", value_parser = super::show::span)]
-    pub fail_within: Option<chrono::TimeDelta>,
-    /// Write every known end as an iCalendar file; - for standard output
-    #[arg(long, value_name = "FILE")]
-    pub calendar: Option<PathBuf>,
-}
-
-#[derive(Args, Clone, Debug)]
-pub struct Login {
-    /// Write the token into this file instead, in the form that CHARMCRAFT_AUTH takes
-    #[arg(long, value_name = "FILE")]
-    pub export: Option<PathBuf>,
-    /// Overwrite that file
-    #[arg(long, requires = "export")]
-    pub force: bool,
-    /// Limit the token to this charm; may be repeated
-    #[arg(long, value_name = "NAME")]
-    pub charm: Vec<String>,
-    /// Limit the token to this bundle; may be repeated
-    #[arg(long, value_name = "NAME")]
-    pub bundle: Vec<String>,
-    /// Limit the token to this channel; may be repeated
-    #[arg(long, value_name = "CHANNEL")]
-    pub channel: Vec<String>,
-    /// Limit the token to this permission; may be repeated
-    #[arg(long, value_name = "PERMISSION")]
-    pub permission: Vec<String>,
-    /// How long the token lives, in seconds
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=3_155_760_000))]
-    pub ttl: Option<u64>,
-    /// Take e-mail, password and one-time password from WINDLASS_SSO_* off loopback too
-    #[arg(long)]
-    pub from_env: bool,
-    /// Keep the login of this registry instead; its token is typed or piped in
-    #[arg(long, value_name = "HOST", conflicts_with_all = ["export", "charm", "bundle", "channel", "permission", "ttl", "from_env"])]
-    pub registry: Option<String>,
-    /// The user of that registry
-    #[arg(long, value_name = "USER", requires = "registry")]
-    pub username: Option<String>,
-}
-
-#[derive(Args, Clone, Debug)]
-pub struct Rotate {
-    /// A ready value instead of a new token; - reads it from standard input
-    #[arg(long, value_name = "FILE|-")]
-    pub token_file: Option<PathBuf>,
-    /// How long the new token lives, in seconds
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=3_155_760_000))]
-    pub ttl: Option<u64>,
-    /// Only this secret; may be repeated
-    #[arg(long, value_name = "REPO:SECRET")]
-    pub target: Vec<String>,
-    /// Leave this secret as it is; may be repeated
-    #[arg(long, value_name = "REPO:SECRET")]
-    pub without: Vec<String>,
-    /// One secret of the organisation for chosen repositories, in place of their copies
-    #[arg(long)]
-    pub organisation: bool,
-    /// End this session afterwards, or every former one that was recorded for these secrets
-    #[arg(long, value_name = "SESSION|recorded")]
-    pub revoke: Vec<String>,
-    /// Take e-mail, password and one-time password from WINDLASS_SSO_* off loopback too
-    #[arg(long)]
-    pub from_env: bool,
+    /// Sign in to Charmhub: which token is created, and where it is kept
+    Login(Login),
+    /// Start, repeat or stop a workflow
+    Workflow(PlannedWorkflow),
 }
 
 #[derive(Args, Clone, Debug)]
@@ -365,96 +334,6 @@ pub struct Close {
     /// The channel
     #[arg(value_name = "CHANNEL")]
     pub channel: String,
-}
-
-#[derive(Args, Clone, Debug)]
-pub struct Workflow {
-    #[command(subcommand)]
-    pub what: WorkflowWhat,
-    /// Another repository of the workspace
-    #[arg(long, global = true, value_name = "OWNER/NAME")]
-    pub repository: Option<String>,
-}
-
-#[derive(Subcommand, Clone, Debug)]
-pub enum WorkflowWhat {
-    /// Every workflow, its form, what is wrong with it, and the recent runs
-    List,
-    /// Start one and follow the very run until it ends
-    Run {
-        /// Its file name, or what it calls itself
-        #[arg(value_name = "NAME")]
-        name: String,
-        /// Its inputs
-        #[arg(value_name = "KEY=VALUE")]
-        inputs: Vec<String>,
-        /// How long it is followed at most, for example 45m or 2h
-        #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = super::workflow::span)]
-        timeout: std::time::Duration,
-    },
-    /// Follow a run until it ends
-    Watch {
-        /// GitHub's number of the run
-        #[arg(value_name = "RUN")]
-        run: u64,
-        /// How long it is followed at most, for example 45m or 2h
-        #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = super::workflow::span)]
-        timeout: std::time::Duration,
-    },
-    /// Do the failed jobs of a run again
-    Rerun {
-        /// GitHub's number of the run
-        #[arg(value_name = "RUN")]
-        run: u64,
-    },
-    /// Stop a run
-    Cancel {
-        /// GitHub's number of the run
-        #[arg(value_name = "RUN")]
-        run: u64,
-    },
-}
-
-#[derive(Subcommand, Debug)]
-pub enum ConfigWhat {
-    /// Read every file and say whether it is sound
-    Check,
-    /// Show what is in force, and where each part comes from
-    Show,
-    /// Write a workspace file, every line of it explained; asks for what is not given
-    New(Box<NewWorkspace>),
-}
-
-#[derive(Args, Clone, Debug)]
-pub struct NewWorkspace {
-    /// The file (default: NAME.toml in this folder)
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// A copy of this built-in workspace, with nothing asked about it
-    #[arg(long, value_name = "legend|regtech",
-          conflicts_with_all = ["name", "upstream", "charm", "resource", "channel", "bundle", "target"])]
-    pub from: Option<String>,
-    /// Its short name
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
-    /// The repository of upstream releases, or none
-    #[arg(long, value_name = "OWNER/NAME|none")]
-    pub upstream: Option<String>,
-    /// A charm and its repository on GitHub; may be repeated
-    #[arg(long, value_name = "CHARM=OWNER/NAME")]
-    pub charm: Vec<String>,
-    /// A resource of a charm, and the manifest's key of its image if it has one; may be repeated
-    #[arg(long, value_name = "CHARM:RESOURCE=[KEY]")]
-    pub resource: Vec<String>,
-    /// A channel that releases go to, {yyyy-mm} standing for their month; may be repeated
-    #[arg(long, value_name = "CHANNEL")]
-    pub channel: Vec<String>,
-    /// The bundle and its repository on GitHub, or none
-    #[arg(long, value_name = "BUNDLE=OWNER/NAME|none")]
-    pub bundle: Option<String>,
-    /// A secret that holds the Charmhub token, or none; may be repeated
-    #[arg(long, value_name = "OWNER/NAME:SECRET|none")]
-    pub target: Vec<String>,
 }
 
 #[derive(Args, Clone, Debug)]

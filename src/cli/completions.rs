@@ -1,24 +1,63 @@
-//! `completions`: what a shell needs to complete the command line.
+//! `completions`: what a shell needs to complete the command line, and its answers.
 //!
-//! Owns nothing but the way to the stream: the script is made from the arguments themselves, so it
-//! cannot fall behind them. Must not read configuration or state; it runs on every start of a shell.
+//! The script asks this program for every word, so it never falls behind the arguments. Where
+//! [`VARIABLE`] is set the process answers such a question and does nothing else.
 
-use clap::CommandFactory as _;
-use clap_complete::{Shell, generate};
+use std::process::ExitCode;
+
+use clap_complete::env::Shells;
+use clap_complete::{CompleteEnv, Shell};
 use serde_json::json;
 
-use super::args::Cli;
+use super::Ending;
+use super::args;
+use super::candidates;
 use super::output::Output;
+use crate::domain::{Kind, Problem};
+
+/// Names the shell that asks.
+const VARIABLE: &str = "WINDLASS_COMPLETE";
+
+/// Answers the question of a shell, where one is asked.
+pub fn complete() -> Option<ExitCode> {
+    let folder = std::env::current_dir().ok();
+    let answered = CompleteEnv::with_factory(candidates::command)
+        .var(VARIABLE)
+        .completer("windlass")
+        .try_complete(std::env::args_os(), folder.as_deref());
+    match answered {
+        Ok(false) => None,
+        Ok(true) => Some(ExitCode::SUCCESS),
+        Err(error) => {
+            drop(error.print());
+            Some(ExitCode::from(Kind::Usage.exit_code()))
+        }
+    }
+}
 
 /// The script for `shell`, on standard output.
-pub fn completions(shell: Shell, output: &Output) {
+pub fn completions(shell: Shell, output: &Output) -> Ending {
+    let name = shell.to_string();
     let mut script = Vec::new();
-    generate(shell, &mut Cli::command(), "windlass", &mut script);
+    let known = Shells::builtins();
+    let Some(completer) = known.completer(&name) else {
+        return Err(Problem::new(
+            Kind::Usage,
+            format!("there is no script for {name}"),
+        ));
+    };
+    let command = args::command();
+    let program = command.get_name();
+    completer
+        .write_registration(VARIABLE, program, program, program, &mut script)
+        .map_err(|error| Problem::new(Kind::Machine, "the script cannot be made").because(&error))?;
     let script = String::from_utf8_lossy(&script);
+    let script = script.trim_start_matches('\n');
     if output.json {
-        let content = vec![("shell", json!(shell.to_string())), ("script", json!(script))];
+        let content = vec![("shell", json!(name)), ("script", json!(script))];
         output.document("completions", None, content);
     } else {
-        output.answer(&script);
+        output.answer(script);
     }
+    Ok(0)
 }

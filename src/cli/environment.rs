@@ -14,8 +14,11 @@ use super::args::Global;
 use super::output::Output;
 use super::{prompt, secret_file};
 use crate::config::Config;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Kind, Problem, Snapshot};
+use crate::journal::Journal;
+use crate::observe::Observer;
 use crate::run::{Session, Setting};
+use crate::services::endpoints::Endpoints;
 use crate::services::{AskPassphrase, Services};
 
 /// How the encrypted file is opened: by what was given, else by a question where one may be asked.
@@ -81,19 +84,37 @@ impl Environment {
         Ok(Some(self.passphrase.get_or_init(|| read).clone()))
     }
 
+    /// The folder of the user's configuration; the demo environment has none.
+    pub fn config_home(&self) -> Option<PathBuf> {
+        let dirs = match &self.fixed {
+            Some(_) => return None,
+            None => etcetera::choose_base_strategy(),
+        };
+        dirs.ok().map(|dirs| dirs.config_dir())
+    }
+
     /// The configuration in force.
     pub fn config(&self, global: &Global) -> Result<Config, Problem> {
-        let home = match &self.fixed {
-            Some(_) => None,
-            None => etcetera::choose_base_strategy()
-                .ok()
-                .map(|dirs| dirs.config_dir()),
-        };
         Config::load(
             global.workspace.as_deref(),
             |name| self.variable(name),
-            home.as_deref(),
+            self.config_home().as_deref(),
         )
+    }
+
+    /// What was observed last of the workspace of `config`, from disk.
+    pub fn cached(&self, config: &Config) -> Result<Snapshot, Problem> {
+        let (_, cache) = self.folders()?;
+        let services = self.services(Some(cache.clone()))?;
+        let workspace = Arc::new(config.workspace.clone());
+        Ok(Observer::new(services, workspace, None, Some(cache), true).cached())
+    }
+
+    /// The journal, to be read; none is made.
+    pub fn existing_journal(&self) -> Result<Journal, Problem> {
+        let (state, _) = self.folders()?;
+        let endpoints = Endpoints::from_env(|name| self.variable(name))?;
+        Journal::open_existing(&state, &endpoints.world())
     }
 
     /// Folders of state and cache: `WINDLASS_STATE_DIR` for both, else XDG.

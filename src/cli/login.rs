@@ -15,7 +15,7 @@ use super::{Ending, confirm, prompt, runs, secret_file, watch};
 use crate::domain::credential::{PERMISSIONS, PackageKind, ScopedPackage, TokenScope};
 use crate::domain::{Kind, Outside, Problem, Snapshot};
 use crate::journal::Outcome;
-use crate::plan::{Keep, SignInIntent};
+use crate::plan::{Keep, Plan, SignInIntent};
 use crate::run::{Means, Session};
 use crate::services::charmhub::StoreToken;
 use crate::services::charmhub::sign_on::{Login, SignOnAnswer};
@@ -27,21 +27,43 @@ use crate::services::private_file;
 /// How often a wrong password is asked for again at a terminal.
 const TRIES: usize = 3;
 
+async fn planned(
+    session: &Session,
+    wish: &Wish,
+    passphrase: Option<&SecretString>,
+) -> Result<(SignInIntent, Plan), Problem> {
+    let intent = SignInIntent {
+        scope: scope(wish)?,
+        keep: keep(session, wish, passphrase).await?,
+    };
+    let snapshot = Snapshot {
+        taken_at: chrono::Utc::now(),
+        ..session.observer.cached()
+    };
+    let plan = session.plan_sign_in(&snapshot, &intent)?;
+    Ok((intent, plan))
+}
+
+/// Shows which token a sign-in creates and where it is kept.
+pub async fn plan(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
+    if wish.registry.is_some() {
+        return Err(Problem::new(
+            Kind::Usage,
+            "the login of a registry is kept on this machine and changes no service: there is no plan",
+        )
+        .hint("windlass login --registry HOST checks it and keeps it"));
+    }
+    let session = process.session(global, output)?;
+    let passphrase = process.passphrase(global)?;
+    let (_, plan) = planned(&session, wish, passphrase.as_ref()).await?;
+    Ok(confirm::show(&session, &plan, output))
+}
+
 /// Signs in and keeps the token.
 pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
     let session = process.session(global, output)?;
     let passphrase = process.passphrase(global)?;
-    let intent = SignInIntent {
-        scope: scope(wish)?,
-        keep: keep(&session, wish, passphrase.as_ref()).await?,
-    };
-    let plan = session.plan_sign_in(
-        &Snapshot {
-            taken_at: chrono::Utc::now(),
-            ..session.observer.cached()
-        },
-        &intent,
-    )?;
+    let (intent, plan) = planned(&session, wish, passphrase.as_ref()).await?;
     confirm::writable(&session, "no token is made", None)?;
     output.preview(&confirm::text(&plan));
     confirm::ask(&plan, output).await?;

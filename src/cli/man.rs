@@ -5,26 +5,79 @@
 
 use std::path::Path;
 
-use clap::{Command, CommandFactory as _};
+use clap::Command;
 use clap_mangen::Man;
 use serde_json::json;
 
 use super::Ending;
-use super::args::Cli;
+use super::args;
+use super::examples::examples_of;
 use super::output::Output;
 use crate::domain::{Kind, Outside, Problem};
 
 /// Exit status, environment and files.
 const SURROUNDINGS: &str = r#".SH "EXIT STATUS"
-0 done or partly, 1 failed or not found, 2 usage, 3 refused or this machine cannot, 4 credentials,
-5 another run is at work, 6 network or service, 7 unknown, 130 cancelled.
+.TP
+0
+done, or partly done with a warning
+.TP
+1
+a run or a check failed, or nothing was found
+.TP
+2
+the arguments or the configuration are wrong
+.TP
+3
+refused (read\-only, not confirmed, something changed since the preview), or this machine cannot
+.TP
+4
+a credential is missing, expired or may not do this
+.TP
+5
+another run is at work, or an unfinished one is in the way
+.TP
+6
+the network or a service failed
+.TP
+7
+the outcome is unknown: windlass resume settles it
+.TP
+130
+cancelled
 .SH ENVIRONMENT
-CHARMCRAFT_AUTH, CHARMCRAFT_STORE_API_URL, CHARMCRAFT_UPLOAD_URL, CHARMCRAFT_REGISTRY_URL,
-CHARMCRAFT_STORE_SSO_URL, GITHUB_API_URL, GH_TOKEN, GITHUB_TOKEN, CR_PAT, DOCKER_HOST, DOCKER_CONFIG,
-NO_COLOR, SSL_CERT_FILE and proxy variables, as charmcraft, gh and docker read them.
-.PP
-WINDLASS_WORKSPACE chooses the workspace, WINDLASS_STATE_DIR moves journal and cache,
-WINDLASS_REGISTRY_MIRRORS points a registry elsewhere, WINDLASS_TIMEOUT scales timeouts.
+.TP
+CHARMCRAFT_AUTH
+the credential of Charmhub, as charmcraft login \-\-export writes it
+.TP
+CHARMCRAFT_STORE_API_URL, CHARMCRAFT_UPLOAD_URL, CHARMCRAFT_REGISTRY_URL, CHARMCRAFT_STORE_SSO_URL, GITHUB_API_URL
+addresses of services
+.TP
+GH_TOKEN, GITHUB_TOKEN, CR_PAT
+the token of GitHub, and that of ghcr.io
+.TP
+DOCKER_HOST, DOCKER_CONFIG
+the local engine, and the logins of registries
+.TP
+WINDLASS_WORKSPACE
+the workspace, where \-\-workspace names none
+.TP
+WINDLASS_STATE_DIR
+the folder of journal and cache
+.TP
+WINDLASS_REGISTRY_MIRRORS
+NAME=ADDRESS pairs: registries that are found elsewhere
+.TP
+WINDLASS_TIMEOUT
+a number above 0 that scales every timeout
+.TP
+WINDLASS_SSO_EMAIL, WINDLASS_SSO_PASSWORD, WINDLASS_SSO_OTP
+sign in without a terminal: on loopback, elsewhere with \-\-from\-env
+.TP
+NO_COLOR, SSL_CERT_FILE, HTTPS_PROXY, NO_PROXY
+as in other programs
+.TP
+PAGER, VISUAL, EDITOR
+programs that the console starts
 .SH FILES
 .TP
 $XDG_CONFIG_HOME/windlass/config.toml
@@ -38,6 +91,11 @@ the journal of runs
 .TP
 $XDG_CACHE_HOME/windlass
 what was seen last; can be deleted
+"#;
+
+/// The end of the page of one command.
+const SEE_ALSO: &str = r#".SH "SEE ALSO"
+windlass(1) for exit status, environment and files
 "#;
 
 /// The manual in one page on standard output, or page by page in the folder `out`.
@@ -66,21 +124,10 @@ fn pages(folder: &Path, output: &Output) -> Ending {
         .hint("name a folder that you may write to")
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
-    clap_mangen::generate_to(Cli::command(), folder).map_err(failed)?;
-    let command = Cli::command();
-    for hidden in command.get_subcommands().filter(|command| command.is_hide_set()) {
-        remove_pages(folder, &format!("windlass-{}", hidden.get_name())).map_err(failed)?;
-    }
-    std::fs::OpenOptions::new()
-        .append(true)
-        .open(folder.join("windlass.1"))
-        .and_then(|mut page| std::io::Write::write_all(&mut page, SURROUNDINGS.as_bytes()))
-        .map_err(failed)?;
-    let mut files: Vec<String> = std::fs::read_dir(folder)
-        .map_err(failed)?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.starts_with("windlass") && name.ends_with(".1"))
-        .collect();
+    let mut top = args::command().disable_help_subcommand(true);
+    top.build();
+    let mut files = Vec::new();
+    write_pages(&top, "", folder, &mut files).map_err(failed)?;
     files.sort();
     if output.json {
         let content = vec![("folder", json!(shown)), ("files", json!(files))];
@@ -94,37 +141,88 @@ fn pages(folder: &Path, output: &Output) -> Ending {
     Ok(0)
 }
 
-/// Removes the pages of a command that is not for people, and of those below it.
-fn remove_pages(folder: &Path, called: &str) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let own = name.to_str().and_then(|name| name.strip_prefix(called));
-        if own.is_some_and(|rest| rest == ".1" || rest.starts_with('-')) {
-            std::fs::remove_file(entry.path())?;
-        }
+/// Writes the page of `command`, whose words behind the program's name are `words`, and those of
+/// all below it; adds their names to `files`.
+fn write_pages(
+    command: &Command,
+    words: &str,
+    folder: &Path,
+    files: &mut Vec<String>,
+) -> std::io::Result<()> {
+    let mut page = beginning(command)?;
+    page.extend(examples(words, "SH").into_bytes());
+    let end = if words.is_empty() { SURROUNDINGS } else { SEE_ALSO };
+    page.extend(end.as_bytes());
+    let file = Man::new(command.clone()).get_filename();
+    std::fs::write(folder.join(&file), page)?;
+    files.push(file);
+    for below in command.get_subcommands().filter(|one| !one.is_hide_set()) {
+        let words = format!("{words} {}", below.get_name());
+        write_pages(below, words.trim_start(), folder, files)?;
     }
     Ok(())
 }
 
+/// A page up to its subcommands.
+fn beginning(command: &Command) -> std::io::Result<Vec<u8>> {
+    let man = Man::new(command.clone());
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.get_subcommands().any(|below| !below.is_hide_set()) {
+        man.render_subcommands_section(&mut page)?;
+    }
+    Ok(page)
+}
+
+/// The section of examples of a command, under a heading of the macro `level`.
+fn examples(words: &str, level: &str) -> String {
+    let mut section = String::new();
+    for (at, (line, does)) in examples_of(words).iter().enumerate() {
+        if at == 0 {
+            section.push_str(&format!(".{level} EXAMPLES\n"));
+        }
+        section.push_str(&format!(
+            ".TP\n\\fBwindlass {}\\fR\n{}\n",
+            escaped(line),
+            escaped(does)
+        ));
+    }
+    section
+}
+
+/// `text` with what roff would take for its own.
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) {
+        format!("\\&{text}")
+    } else {
+        text
+    }
+}
+
 /// windlass, then every command of it, each once and with the options of its own.
 fn whole() -> std::io::Result<String> {
-    let mut top = Cli::command();
+    let mut top = args::command();
     top.build();
-    let mut page = Vec::new();
-    Man::new(top).render(&mut page)?;
-    let mut page = String::from_utf8_lossy(&page).into_owned();
+    let mut page = String::from_utf8_lossy(&beginning(&top)?).into_owned();
+    page.push_str(&examples("", "SH"));
     // Not built: what is global is told once, above.
-    let command = Cli::command();
+    let command = args::command();
     for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
-        chapter(command, "windlass", &mut page)?;
+        chapter(command, "", &mut page)?;
     }
     page.push_str(SURROUNDINGS);
     Ok(page)
 }
 
 fn chapter(command: &Command, above: &str, page: &mut String) -> std::io::Result<()> {
-    let called = format!("{above} {}", command.get_name());
+    let words = format!("{above} {}", command.get_name());
+    let words = words.trim_start();
+    let called = format!("windlass {words}");
     let own = command.clone().bin_name(&called).display_name(&called);
     let man = Man::new(own);
     let mut text = Vec::new();
@@ -143,8 +241,9 @@ fn chapter(command: &Command, above: &str, page: &mut String) -> std::io::Result
             None => page.push_str(&format!("{line}\n")),
         }
     }
-    for below in command.get_subcommands() {
-        chapter(below, &called, page)?;
+    page.push_str(&examples(words, "SS"));
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        chapter(below, words, page)?;
     }
     Ok(())
 }
@@ -169,7 +268,7 @@ mod tests {
             "{page}"
         );
         let mut all = Vec::new();
-        names(&Cli::command(), "windlass", &mut all);
+        names(&args::command(), "windlass", &mut all);
         assert!(all.len() > 30, "{all:?}");
         for name in all {
             let title = format!(".SH {}\n", name.to_uppercase());

@@ -5,6 +5,7 @@
 
 mod actions_job;
 mod args;
+mod candidates;
 mod completions;
 mod config_new;
 mod confirm;
@@ -12,6 +13,7 @@ mod demo;
 mod doctor;
 mod documents;
 mod environment;
+mod examples;
 mod generate;
 mod login;
 mod man;
@@ -34,8 +36,6 @@ mod workflow;
 
 use std::pin::Pin;
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use crate::config::{KeyWish, Workspace};
 use crate::domain::{Kind, Problem};
@@ -97,7 +97,10 @@ type Ending = Result<u8, Problem>;
 /// Parses the arguments, does what they say and maps the end to an exit code. `console` is opened
 /// where no command is named.
 pub fn main(console: Console) -> ExitCode {
-    let cli = match Cli::try_parse() {
+    if let Some(ended) = completions::complete() {
+        return ended;
+    }
+    let cli = match args::parse() {
         Ok(cli) => cli,
         Err(error) => {
             let said = error.to_string();
@@ -125,13 +128,7 @@ pub fn main(console: Console) -> ExitCode {
             let line = format!("{}{named}", line.strip_prefix("error: ").unwrap_or(line));
             let problem = Problem::new(Kind::Usage, line)
                 .hint("'windlass help' and 'windlass help COMMAND' say what can be said");
-            if std::env::args().any(|word| word == "--json") {
-                let global = args::Global {
-                    json: true,
-                    ..args::Global::default()
-                };
-                Output::new(&global).usage(&problem);
-            }
+            Output::new(&args::Global::of_words(std::env::args_os())).problem(&problem);
             return ExitCode::from(problem.kind.exit_code());
         }
     };
@@ -223,6 +220,12 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
             what: args::Plannable::Rotate(wish),
         }) => rotate::plan(&process.session(global, output)?, &wish, output).await,
         Some(Command::Plan {
+            what: args::Plannable::Login(wish),
+        }) => login::plan(&process, global, &wish, output).await,
+        Some(Command::Plan {
+            what: args::Plannable::Workflow(wish),
+        }) => workflow::plan(&process.session(global, output)?, &wish, output).await,
+        Some(Command::Plan {
             what: args::Plannable::Revoke { sessions },
         }) => rotate::plan_revoke(&process.session(global, output)?, &sessions, output).await,
         Some(Command::Whoami) => show::whoami(&process.session(global, output)?, output).await,
@@ -291,10 +294,7 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
             set_journal_aside: true,
         }) => doctor::set_journal_aside(&process, global, output),
         Some(Command::Doctor { .. }) => doctor::doctor(&process.session(global, output)?, output).await,
-        Some(Command::Completions { shell }) => {
-            completions::completions(shell, output);
-            Ok(0)
-        }
+        Some(Command::Completions { shell }) => completions::completions(shell, output),
         Some(Command::Man { out }) => man::man(out.as_deref(), output),
         Some(Command::Config {
             what: args::ConfigWhat::New(wish),

@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::actions_job::Level;
-use super::args::{Workflow, WorkflowWhat};
+use super::args::{PlannedWorkflow, PlannedWorkflowWhat, Workflow, WorkflowWhat};
+use super::documents::Sources;
 use super::output::Output;
 use super::pairs::Form;
 use super::{Ending, confirm, runs, tables};
@@ -15,7 +16,7 @@ use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
 use crate::domain::{GitHubRepository, Kind, Outside, Problem};
 use crate::journal::{Outcome, RunRecord};
 use crate::plan::workflow::{lint, words};
-use crate::plan::{WorkflowAction, WorkflowIntent};
+use crate::plan::{Plan, WorkflowAction, WorkflowIntent};
 use crate::run::Session;
 
 const INPUT: Form = Form {
@@ -56,10 +57,7 @@ pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> En
             inputs,
             timeout,
         } => {
-            let action = WorkflowAction::Dispatch {
-                workflow: name.clone(),
-                inputs: INPUT.read(inputs, |key, value| Ok((key.to_owned(), value.to_owned())))?,
-            };
+            let action = dispatch(name, inputs)?;
             let record = done(session, repository.clone(), action, "nothing is started", output).await?;
             started(session, &repository, &record, *timeout, output).await
         }
@@ -73,7 +71,12 @@ pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> En
             let seen = follow(session, &repository, *run, *timeout, output).await?;
             let (code, problem) = verdict(&repository, &seen, *timeout);
             if output.json {
-                let mut content = vec![("workflow_run", json!(seen))];
+                let observed = json!({ "github": chrono::Utc::now() });
+                let mut content = vec![
+                    ("workflow_run", json!(seen)),
+                    ("observed_at", observed),
+                    ("errors", json!([])),
+                ];
                 content.extend(problem.iter().map(|problem| ("problem", json!(problem))));
                 output.document("workflow-run", Some(&session.config.workspace.name), content);
             } else {
@@ -104,10 +107,7 @@ pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> En
 /// The repository that is meant: the bundle's, or another of the workspace.
 fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository, Problem> {
     let workspace = &session.config.workspace;
-    let mut known: Vec<&str> = workspace.bundle.iter().map(|b| b.repository.as_str()).collect();
-    known.extend(workspace.charms.iter().map(|charm| charm.repository.as_str()));
-    let targets = workspace.tokens.iter().flat_map(|token| &token.targets);
-    known.extend(targets.map(|target| target.repository.as_str()));
+    let known = workspace.repositories();
     let Some(named) = named else {
         let bundle = workspace.bundle.as_ref().ok_or_else(|| {
             Problem::new(
@@ -121,8 +121,6 @@ fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository
     if let Some(known) = known.iter().find(|known| known.eq_ignore_ascii_case(named)) {
         return known.parse();
     }
-    known.sort_unstable();
-    known.dedup();
     let problem = Problem::new(
         Kind::Usage,
         format!(
@@ -138,6 +136,36 @@ fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository
     })
 }
 
+async fn planned(
+    session: &Session,
+    repository: GitHubRepository,
+    action: WorkflowAction,
+) -> Result<Plan, Problem> {
+    let intent = WorkflowIntent { repository, action };
+    let observer = &session.observer;
+    let snapshot = observer.for_workflow(observer.cached(), &intent).await;
+    session.plan_workflow(&snapshot, &intent)
+}
+
+fn dispatch(name: &str, inputs: &[String]) -> Result<WorkflowAction, Problem> {
+    Ok(WorkflowAction::Dispatch {
+        workflow: name.to_owned(),
+        inputs: INPUT.read(inputs, |key, value| Ok((key.to_owned(), value.to_owned())))?,
+    })
+}
+
+/// Shows what starting, repeating or stopping a workflow would change.
+pub async fn plan(session: &Session, wish: &PlannedWorkflow, output: &Output) -> Ending {
+    let repository = repository(session, wish.repository.as_deref())?;
+    let action = match &wish.what {
+        PlannedWorkflowWhat::Run { name, inputs } => dispatch(name, inputs)?,
+        PlannedWorkflowWhat::Rerun { run } => WorkflowAction::Rerun { run: *run },
+        PlannedWorkflowWhat::Cancel { run } => WorkflowAction::Cancel { run: *run },
+    };
+    let plan = planned(session, repository, action).await?;
+    Ok(confirm::show(session, &plan, output))
+}
+
 /// Looks, plans, asks, and does it.
 async fn done(
     session: &Session,
@@ -147,10 +175,7 @@ async fn done(
     output: &Output,
 ) -> Result<RunRecord, Problem> {
     confirm::writable(session, not, None)?;
-    let intent = WorkflowIntent { repository, action };
-    let observer = &session.observer;
-    let snapshot = observer.for_workflow(observer.cached(), &intent).await;
-    let plan = session.plan_workflow(&snapshot, &intent)?;
+    let plan = planned(session, repository, action).await?;
     confirm::confirmed(session, plan, output).await
 }
 
@@ -353,14 +378,13 @@ async fn list(session: &Session, repository: &GitHubRepository, output: &Output)
                 })
             })
             .collect();
-        let content = vec![
+        let mut content = vec![
             ("repository", json!(repository)),
             ("default_branch", json!(found.default_branch)),
             ("workflows", json!(workflows)),
             ("runs", json!(found.runs)),
-            ("observed_at", json!(seen.read_at)),
-            ("errors", json!([])),
         ];
+        content.extend(Sources::new().add("workflows", seen).keys());
         output.document("workflows", Some(&session.config.workspace.name), content);
         return Ok(0);
     }

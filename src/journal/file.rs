@@ -152,6 +152,34 @@ impl Journal {
         Ok(Self::on(connection, folder, world, Some(limit)))
     }
 
+    /// Opens a journal that exists, to be read; makes and changes nothing.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] without a file, and as [`Journal::open`].
+    pub fn open_existing(folder: &Path, world: &str) -> Result<Self, Problem> {
+        let path = folder.join(FILE);
+        let place = Outside::new(path.display().to_string());
+        if !path.exists() {
+            return Err(Problem::new(
+                Kind::NotFound,
+                format!("there is no journal {place}"),
+            ));
+        }
+        let opened = readable(&path).and_then(|connection| {
+            refuse_newer(&connection)?;
+            Ok(connection)
+        });
+        let connection = opened.map_err(|failure| failure.problem(&path))?;
+        let limit = Limit {
+            problem: Problem::new(
+                Kind::Machine,
+                format!("the journal {place} was opened to be read"),
+            ),
+            readable: true,
+        };
+        Ok(Self::on(connection, folder, world, Some(limit)))
+    }
+
     fn on(connection: Connection, folder: &Path, world: &str, limit: Option<Limit>) -> Self {
         Self {
             connection: Arc::new(Mutex::new(connection)),
