@@ -27,7 +27,7 @@ pub struct NotADigest {
 fn why(text: &Outside) -> &'static str {
     let others = ["sha512:", "sha384:", "sha1:", "md5:", "blake3:"];
     if others.iter().any(|name| text.as_str().starts_with(name)) {
-        "is a digest of another algorithm: only sha256 is spoken"
+        "is a digest of another algorithm: only sha256 is supported"
     } else {
         "is not a digest: expected sha256: and 64 hexadecimal digits"
     }
@@ -171,7 +171,7 @@ mod tests {
         let other = format!("sha512:{}", "a".repeat(128))
             .parse::<Digest>()
             .unwrap_err();
-        assert!(other.to_string().ends_with("only sha256 is spoken"), "{other}");
+        assert!(other.to_string().ends_with("only sha256 is supported"), "{other}");
         let long = format!("sha256:{}", "a".repeat(65));
         assert!(long.parse::<Digest>().is_err());
     }

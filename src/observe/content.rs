@@ -112,8 +112,8 @@ impl Observer {
         let (repository, registries) = self.services.resource_registry(target)?;
         match &intent.content {
             Content::From { source, platforms } => {
-                self.image(source, platforms, &registries, &repository, None, hear)
-                    .await
+                let image = self.image(source, platforms, &registries, &repository, None, hear);
+                Ok(image.await?.0)
             }
             Content::Digest { digest } => {
                 let known = behind(snapshot, intent);
@@ -135,8 +135,8 @@ impl Observer {
                     }
                     Found::Here(source) => ImageSource::Local(source),
                 };
-                self.image(&source, &[], &registries, &repository, None, hear)
-                    .await
+                let image = self.image(&source, &[], &registries, &repository, None, hear);
+                Ok(image.await?.0)
             }
             Content::File { .. } => Err(Problem::new(Kind::Internal, "a file is no image")),
         }
@@ -156,7 +156,7 @@ impl Observer {
                 .map(|head| head.digest),
             None => None,
         };
-        let mut facts = self
+        let (mut facts, source) = self
             .image(
                 &intent.source,
                 &intent.platforms,
@@ -167,19 +167,17 @@ impl Observer {
             )
             .await?;
         // Otherwise they are asked for when they are copied.
-        if let (true, Origin::Registry(source)) = (facts.there, &facts.origin)
-            && (tag.is_none() || tagged == Some(facts.detail.digest))
-        {
+        if facts.there && (tag.is_none() || tagged == Some(facts.detail.digest)) {
             let platforms = facts.detail.platforms.iter().map(|one| one.image.digest);
             let subjects = std::iter::once(facts.detail.digest).chain(platforms).collect();
             facts.attachments_missing = registries
-                .attachments_missing(source, subjects, &destination.repository)
+                .attachments_missing(&source, subjects, &destination.repository)
                 .await?;
         }
         Ok(facts)
     }
 
-    /// An image and how much of it `destination` lacks.
+    /// An image and how much of it `destination` lacks, and where its manifests are read.
     async fn image(
         &self,
         source: &ImageSource,
@@ -188,7 +186,7 @@ impl Observer {
         destination: &Repository,
         tagged: Option<ManifestDigest>,
         hear: Hear<'_>,
-    ) -> Result<ImageFacts, Problem> {
+    ) -> Result<(ImageFacts, CopySource), Problem> {
         let mut left_out = Vec::new();
         let (whole, from, origin) = match source {
             ImageSource::Registry(reference) => {
@@ -261,7 +259,7 @@ impl Observer {
                 }
             }
         }
-        Ok(ImageFacts {
+        let facts = ImageFacts {
             detail,
             origin,
             cut,
@@ -271,7 +269,8 @@ impl Observer {
             tagged,
             left_out,
             attachments_missing: 0,
-        })
+        };
+        Ok((facts, from))
     }
 
     /// Everything about an image, wherever it is. Of one of this machine: as it would arrive.

@@ -8,7 +8,6 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
 use super::desk::{Exactly, Watched};
@@ -17,7 +16,6 @@ use super::press::{
     DOCKER_LAYER, DOCKER_LAYER_ZSTD, Form, Hashing, Layer, Press, Pressed, copy, cut_short, unreadable,
 };
 use super::shelf::{CAP, Shelf, missing, too_large, wrong_length};
-use super::spool::hash;
 use crate::domain::{Digest, Kind, Outside, Problem};
 use crate::services::registry::Place;
 
@@ -173,7 +171,7 @@ impl Archive {
     }
 
     /// A layer that is compressed already stays as it is.
-    fn as_it_is(&mut self, at: At, form: Form, diff: Digest) -> Result<(Digest, Layer), Problem> {
+    fn as_it_is(&mut self, at: At, form: Form) -> Result<(Digest, Layer), Problem> {
         let place = Place::File {
             path: self.path.clone(),
             offset: at.offset,
@@ -183,12 +181,9 @@ impl Archive {
             inner: self.reader(at)?,
             hasher: Sha256::new(),
         };
-        // What zstd holds is not looked into: its digest is what the registry will verify.
-        let diff = if form == Form::Gzip {
-            hash(&mut MultiGzDecoder::new(&mut packed)).map_err(|error| unreadable(&what, &error))?
-        } else {
-            diff
-        };
+        let diff = form
+            .unpacked(&mut packed)
+            .map_err(|error| unreadable(&what, &error))?;
         copy(&mut packed, &mut io::sink()).map_err(|error| unreadable(&what, &error))?;
         let digest = Digest::from_bytes(packed.hasher.finalize().into());
         let media_type = if form == Form::Gzip {
@@ -261,7 +256,7 @@ impl Shelf for Archive {
             let mut input = Exactly::new(&mut self.file, at.size);
             self.press.press(&self.what, &mut input, Some(diff))?
         } else {
-            let (diff, layer) = self.as_it_is(at, form, diff)?;
+            let (diff, layer) = self.as_it_is(at, form)?;
             Pressed {
                 diff,
                 layer: Some(layer),

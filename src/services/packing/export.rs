@@ -7,7 +7,6 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
 
 use super::archive::{bad_header, sparse};
 use super::desk::{Exactly, Watched};
@@ -259,10 +258,9 @@ impl Shelf for Export {
                     place: place.clone(),
                 };
                 let found = match (form, place) {
-                    (Form::Gzip, Place::File { path, .. }) => std::fs::File::open(path)
-                        .and_then(|file| hash(&mut MultiGzDecoder::new(file)))
+                    (form, Place::File { path, .. }) => std::fs::File::open(path)
+                        .and_then(|mut file| form.unpacked(&mut file))
                         .map_err(|error| unreadable(&self.what, &error))?,
-                    // Its own digest was verified; what it unpacks to, the registry's readers see.
                     _ => diff,
                 };
                 Ok(Some(Pressed {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 
+use super::attachments::attachments;
 use super::choice::{Candidate, Wanted};
 use super::docker::{Assembled, chosen, invalid, platform_of};
 use super::shelf::{CAP, Shelf};
@@ -22,16 +23,16 @@ const REF_NAME: &str = "org.opencontainers.image.ref.name";
 const IMAGE_NAME: &str = "io.containerd.image.name";
 
 #[derive(Deserialize)]
-struct Index {
-    manifests: Option<Vec<Descriptor>>,
+pub(super) struct Index {
+    pub(super) manifests: Option<Vec<Descriptor>>,
 }
 
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Descriptor {
+pub(super) struct Descriptor {
     #[serde(default)]
-    media_type: String,
-    digest: String,
+    pub(super) media_type: String,
+    pub(super) digest: String,
     #[serde(default)]
     platform: Option<Platform>,
     #[serde(default)]
@@ -39,7 +40,7 @@ struct Descriptor {
 }
 
 impl Descriptor {
-    fn names(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
         let annotations = self.annotations.as_ref();
         [IMAGE_NAME, REF_NAME]
             .into_iter()
@@ -58,7 +59,7 @@ pub(super) enum Found {
 }
 
 #[derive(Default)]
-struct Tree {
+pub(super) struct Tree {
     manifests: HashMap<ManifestDigest, Manifest>,
     places: HashMap<Digest, Place>,
     /// What is named and not there.
@@ -76,7 +77,7 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
         .hint("what docker save wrote is named docker-archive:FILE"));
     };
     let (descriptor, pinned) = choose(shelf, &index, wanted)?;
-    let (root, tree) = load(shelf, &descriptor)?;
+    let (root, mut tree) = load(shelf, &descriptor)?;
     if !tree.whole.contains(&root) {
         return Err(not_whole(shelf, &tree));
     }
@@ -89,7 +90,10 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
             problem
         });
     }
-    finish(root, tree, Vec::new(), pinned)
+    let attached = attachments(shelf, &index, &mut tree, root)?;
+    let mut assembled = finish(root, tree, Vec::new(), pinned)?;
+    assembled.image = assembled.image.with_attachments(attached);
+    Ok(assembled)
 }
 
 /// The first image below `root` whose config and manifest disagree about its layers.
@@ -280,13 +284,13 @@ fn load(shelf: &mut dyn Shelf, descriptor: &Descriptor) -> Result<(ManifestDiges
     Ok((root, tree))
 }
 
-fn name_of(digest: Digest) -> String {
+pub(super) fn name_of(digest: Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
 }
 
 impl Tree {
     /// Reads a manifest and all that it names; true where all of it is there.
-    fn load(
+    pub(super) fn load(
         &mut self,
         shelf: &mut dyn Shelf,
         digest: ManifestDigest,
@@ -335,7 +339,7 @@ impl Tree {
     }
 
     /// A manifest and all below it that are here.
-    fn reach(&self, root: ManifestDigest) -> Vec<&Manifest> {
+    pub(super) fn reach(&self, root: ManifestDigest) -> Vec<&Manifest> {
         let mut reached: Vec<&Manifest> = self.manifests.get(&root).into_iter().collect();
         let mut next = 0;
         while let Some(manifest) = reached.get(next).copied() {
@@ -352,7 +356,7 @@ impl Tree {
     }
 }
 
-fn not_whole(shelf: &dyn Shelf, tree: &Tree) -> Problem {
+pub(super) fn not_whole(shelf: &dyn Shelf, tree: &Tree) -> Problem {
     let mut lacking = tree.lacking.clone();
     let more = lacking.len().saturating_sub(3);
     lacking.truncate(3);
@@ -374,10 +378,9 @@ fn finish(
     left_out: Vec<Platform>,
     pinned: Option<Digest>,
 ) -> Result<Assembled, Problem> {
-    let manifests: Vec<Manifest> = tree.reach(root).into_iter().cloned().collect();
     let config = tree.manifests.get(&root).and_then(config_of);
     let mut layers = HashSet::new();
-    for manifest in &manifests {
+    for manifest in tree.reach(root) {
         if let Content::Image { layers: named, .. } = &manifest.content {
             layers.extend(
                 named
@@ -387,8 +390,11 @@ fn finish(
             );
         }
     }
+    // What is not whole belongs to no image that is sent.
+    let whole = tree.manifests.into_values();
+    let reached: Vec<Manifest> = whole.filter(|one| tree.whole.contains(&one.digest)).collect();
     Ok(Assembled {
-        image: LocalImage::new(root, manifests, tree.places)?,
+        image: LocalImage::new(root, reached, tree.places)?,
         config,
         left_out,
         layers: layers.len(),

@@ -6,6 +6,7 @@
 //! ever written to a place that the archive names. Must not send anything.
 
 mod archive;
+mod attachments;
 mod choice;
 mod desk;
 mod docker;

@@ -5,15 +5,17 @@
 //! layer is, its own hash says.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::sync::Arc;
 
+use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
 use super::PackProgress;
 use super::desk::Desk;
 use super::gzip;
 use super::spool::{Recalled, Spool, hash};
+use super::unpack::Zstd;
 use crate::domain::{Digest, Kind, Problem};
 use crate::services::registry::{Blob, Place};
 
@@ -45,6 +47,17 @@ impl Form {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
             _ => Self::Plain,
+        }
+    }
+}
+
+impl Form {
+    /// Digest of what `packed` unpacks to.
+    pub(super) fn unpacked(self, packed: &mut dyn Read) -> io::Result<Digest> {
+        match self {
+            Self::Plain => hash(packed),
+            Self::Gzip => hash(&mut MultiGzDecoder::new(packed)),
+            Self::Zstd => hash(&mut Zstd::new(BufReader::new(packed))),
         }
     }
 }

@@ -359,7 +359,7 @@ async fn what_does_not_fit_together_is_refused() {
         ),
         (
             with(tree.clone(), &config, other_algorithm.to_string()),
-            "only sha256 is spoken",
+            "only sha256 is supported",
         ),
     ] {
         let problem = Bench::new().tree(&bad).await.unwrap_err();

@@ -303,3 +303,131 @@ async fn a_sparse_entry_is_named() {
         );
     }
 }
+
+#[tokio::test]
+async fn zstd_layers_stay_as_they_are_and_are_checked_against_the_config() {
+    let image = Image::of(vec![layer(1, 3000)]);
+    let bench = Bench::new();
+    let name = format!("{}.tar", image.diffs()[0].hex());
+    let zstd = |bytes: &[u8]| {
+        let level = ruzstd::encoding::CompressionLevel::Fastest;
+        ruzstd::encoding::compress_to_vec(bytes, level)
+    };
+    let sent = zstd(&image.layers[0]);
+    let packed = bench
+        .tree(&with(image.flat(), &name, sent.clone()))
+        .await
+        .unwrap();
+    let manifest = packed.image.manifest(packed.image.root()).unwrap();
+    let said = String::from_utf8_lossy(&manifest.bytes).into_owned();
+    assert!(said.contains("rootfs.diff.tar.zstd"), "{said}");
+    assert!(said.contains(&digest_of(&sent).to_string()), "{said}");
+    let other = with(image.flat(), &name, zstd(&layer(2, 10)));
+    let problem = bench.tree(&other).await.unwrap_err().to_string();
+    assert!(problem.contains("not the one that its config names"), "{problem}");
+}
+
+/// Adds a manifest with these words to the layout in `folder`; its digest.
+fn add_manifest(folder: &Path, words: &Value) -> String {
+    let config = b"{}";
+    let blobs = folder.join("blobs/sha256");
+    std::fs::write(blobs.join(digest_of(config).hex()), config).unwrap();
+    let mut document = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {
+            "mediaType": "application/vnd.oci.empty.v1+json", "digest": digest_of(config), "size": 2,
+        },
+        "layers": [],
+    });
+    for (key, value) in words.as_object().unwrap() {
+        document[key] = value.clone();
+    }
+    let bytes = document.to_string().into_bytes();
+    let digest = digest_of(&bytes);
+    std::fs::write(blobs.join(digest.hex()), bytes).unwrap();
+    digest.to_string()
+}
+
+#[tokio::test]
+async fn what_a_layout_attaches_to_an_image_is_read_with_it() {
+    let bench = Bench::new();
+    let folder = bench.dir.path().join("layout");
+    let mut rows = layout(&folder, &[(&for_platform("amd64", 1), Some("1.0"))]);
+    let image = rows[0]["digest"].as_str().unwrap().to_owned();
+    let tag = image.replace(':', "-");
+    let subject = |of: &str| json!({"digest": of, "size": 1, "mediaType": "m"});
+    let signature = add_manifest(
+        &folder,
+        &json!({"subject": subject(&image), "artifactType": "a/signature"}),
+    );
+    let second = add_manifest(&folder, &json!({"subject": subject(&signature)}));
+    let listed = add_manifest(&folder, &json!({"annotations": {"x": "listed"}}));
+    let cosign = add_manifest(&folder, &json!({"annotations": {"x": "cosign"}}));
+    let strange = add_manifest(
+        &folder,
+        &json!({"subject": subject(&second.replace(['0', '1'], "2"))}),
+    );
+    let row = |digest: &str| json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest, "size": 1});
+    let list = json!({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [row(&listed)],
+    });
+    let list = list.to_string().into_bytes();
+    std::fs::write(
+        folder.join(format!("blobs/sha256/{}", digest_of(&list).hex())),
+        &list,
+    )
+    .unwrap();
+    let named = |digest: &str, name: &str| {
+        let mut row = row(digest);
+        row["annotations"] = json!({"org.opencontainers.image.ref.name": name});
+        row
+    };
+    // The signature of the signature stands before what it refers to.
+    rows.extend([row(&second), row(&signature), row(&strange)]);
+    rows.push(named(&digest_of(&list).to_string(), &tag));
+    rows.push(named(&cosign, &format!("{tag}.sig")));
+    let index = json!({"schemaVersion": 2, "manifests": rows}).to_string();
+    std::fs::write(folder.join("index.json"), index).unwrap();
+
+    let packed = bench
+        .open(&format!("oci:{}:1.0", folder.display()))
+        .await
+        .unwrap();
+    let attached = |of: &str| -> Vec<(String, Option<String>)> {
+        let found = packed.image.attached_to(of.parse().unwrap());
+        let mut found: Vec<_> = found
+            .map(|one| (one.digest.to_string(), one.tag.clone()))
+            .collect();
+        found.sort();
+        found
+    };
+    let mut expected = vec![
+        (signature.clone(), None),
+        (listed, None),
+        (cosign, Some(format!("{tag}.sig"))),
+    ];
+    expected.sort();
+    assert_eq!(attached(&image), expected);
+    assert_eq!(attached(&signature), [(second.clone(), None)]);
+    let held = packed.image.attached_to(image.parse().unwrap());
+    let types: Vec<_> = held
+        .filter(|one| one.digest.to_string() == signature)
+        .map(|one| one.row["artifactType"].as_str().unwrap())
+        .collect();
+    assert_eq!(types, ["a/signature"]);
+
+    // One that is not whole is named, not left behind.
+    let lost = add_manifest(
+        &folder,
+        &json!({"subject": subject(&image), "layers": [subject(&format!("sha256:{}", "b".repeat(64)))]}),
+    );
+    rows.push(row(&lost));
+    let index = json!({"schemaVersion": 2, "manifests": rows}).to_string();
+    std::fs::write(folder.join("index.json"), index).unwrap();
+    let problem = bench
+        .open(&format!("oci:{}:1.0", folder.display()))
+        .await
+        .unwrap_err();
+    assert!(problem.to_string().contains(&lost), "{problem}");
+}

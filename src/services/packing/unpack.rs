@@ -112,13 +112,13 @@ fn dictionary(head: &[u8]) -> Option<u64> {
 }
 
 /// All frames of a zstd file; skippable ones are skipped.
-struct Zstd<R: BufRead> {
+pub(super) struct Zstd<R: BufRead> {
     input: Option<R>,
     frame: Option<StreamingDecoder<R, ruzstd::decoding::FrameDecoder>>,
 }
 
 impl<R: BufRead> Zstd<R> {
-    fn new(input: R) -> Self {
+    pub(super) fn new(input: R) -> Self {
         Self {
             input: Some(input),
             frame: None,

@@ -6,10 +6,12 @@ use std::collections::{HashSet, VecDeque};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
+use super::local::LocalImage;
 use super::look::into;
 use super::manifest::{Content, Manifest};
 use super::referrers::{Descriptor, enlist, list, stand_in};
 use super::resolve::{head_at, manifest_at};
+use super::shelf::Shelf;
 use super::wire::Access;
 use super::{Copied, CopyJob, CopySource, Registries, TagBefore, copy};
 use crate::domain::image::{Reference, Repository};
@@ -18,7 +20,7 @@ use crate::domain::{Digest, Kind, ManifestDigest, Problem};
 /// More attachments of one image are not believed.
 const MOST: usize = 1024;
 /// Ends of the tags that cosign makes of a digest: `sha256-<hex>.sig`.
-const COSIGN: [&str; 3] = [".sig", ".att", ".sbom"];
+pub const COSIGN: [&str; 3] = [".sig", ".att", ".sbom"];
 
 /// What is attached to one manifest.
 struct Attached {
@@ -42,9 +44,13 @@ async fn named(
 impl Attached {
     async fn to(
         registries: &Registries,
-        repository: &Repository,
+        source: &CopySource,
         subject: ManifestDigest,
     ) -> Result<Self, Problem> {
+        let repository = match source {
+            CopySource::Registry(repository) => repository,
+            CopySource::Local(image) => return Ok(Self::in_image(image, subject)),
+        };
         let access = registries.site(repository)?.pull();
         let [signature, attestation, bill] = COSIGN.map(|end| format!("{}{end}", stand_in(subject)));
         let (listed, signature, attestation, bill) = futures_util::try_join!(
@@ -55,6 +61,20 @@ impl Attached {
         )?;
         let tagged = [signature, attestation, bill].into_iter().flatten().collect();
         Ok(Self { listed, tagged })
+    }
+
+    fn in_image(image: &LocalImage, subject: ManifestDigest) -> Self {
+        let mut attached = Self {
+            listed: Vec::new(),
+            tagged: Vec::new(),
+        };
+        for one in image.attached_to(subject) {
+            match &one.tag {
+                Some(tag) => attached.tagged.push((tag.clone(), one.digest)),
+                None => attached.listed.push(Descriptor::new(one.digest, one.row.clone())),
+            }
+        }
+        attached
     }
 
     fn digests(&self) -> impl Iterator<Item = ManifestDigest> + '_ {
@@ -105,10 +125,10 @@ impl Queue {
 pub(super) async fn follow(
     registries: &Registries,
     job: &CopyJob,
-    source: &Repository,
     manifests: &[Manifest],
     cancel: &CancellationToken,
 ) -> Result<Copied, Problem> {
+    let source = &job.source;
     let mut all = Copied {
         digest: job.digest,
         bytes_sent: 0,
@@ -131,7 +151,7 @@ pub(super) async fn follow(
         }
         for (tag, digest) in wanted {
             let one = CopyJob {
-                source: CopySource::Registry(source.clone()),
+                source: source.clone(),
                 digest,
                 destination: job.destination.clone(),
                 tag,
@@ -157,7 +177,7 @@ pub(super) async fn follow(
 /// holds all signatures of an image, a layer each.
 async fn keeps_theirs(
     registries: &Registries,
-    source: &Repository,
+    source: &CopySource,
     digest: ManifestDigest,
     there: &Reference,
 ) -> Result<(), Problem> {
@@ -168,8 +188,7 @@ async fn keeps_theirs(
     if head.digest == digest {
         return Ok(());
     }
-    let from = registries.site(source)?.pull();
-    let ours = manifest_at(registries, &from, source, digest).await?;
+    let ours = Shelf::of(registries, source)?.manifest(digest).await?;
     let theirs = manifest_at(registries, &to, &there.repository, head.digest).await?;
     let layers = |manifest: &Manifest| -> HashSet<Digest> {
         match &manifest.content {
@@ -180,9 +199,13 @@ async fn keeps_theirs(
     if layers(&theirs).is_subset(&layers(&ours)) {
         return Ok(());
     }
+    let from = match source {
+        CopySource::Registry(repository) => repository.to_string(),
+        CopySource::Local(_) => "the image of this machine".to_owned(),
+    };
     Err(Problem::new(
         Kind::Refused,
-        format!("{there} holds signatures that {source} has not: it is not replaced"),
+        format!("{there} holds signatures that {from} has not: it is not replaced"),
     )
     .cause(format!("it is {}, the source has {digest}", head.digest))
     .hint("to replace it, copy the tag by its name with windlass copy"))
@@ -191,7 +214,7 @@ async fn keeps_theirs(
 /// How many attachments of `subjects` the destination does not hold.
 pub(super) async fn missing(
     registries: &Registries,
-    source: &Repository,
+    source: &CopySource,
     subjects: Vec<ManifestDigest>,
     destination: &Repository,
 ) -> Result<usize, Problem> {

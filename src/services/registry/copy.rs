@@ -117,21 +117,19 @@ pub(super) async fn run(
             already: false,
         }
     };
-    match &job.source {
-        CopySource::Registry(source) if job.referrers => {
-            let more = attached::follow(registries, job, source, &manifests, cancel);
-            let more = more.await.map_err(|problem| {
-                problem.within(format!("{what}: the image is there, what refers to it is not"))
-            })?;
-            Ok(Copied {
-                bytes_sent: copied.bytes_sent + more.bytes_sent,
-                bytes_skipped: copied.bytes_skipped + more.bytes_skipped,
-                already: copied.already && more.already,
-                ..copied
-            })
-        }
-        _ => Ok(copied),
+    if !job.referrers {
+        return Ok(copied);
     }
+    let more = attached::follow(registries, job, &manifests, cancel);
+    let more = more
+        .await
+        .map_err(|problem| problem.within(format!("{what}: the image is there, what refers to it is not")))?;
+    Ok(Copied {
+        bytes_sent: copied.bytes_sent + more.bytes_sent,
+        bytes_skipped: copied.bytes_skipped + more.bytes_skipped,
+        already: copied.already && more.already,
+        ..copied
+    })
 }
 
 /// An image that is at its destination: only its tag may be missing. True where it is not.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::manifest::Manifest;
 use crate::domain::{Digest, Kind, ManifestDigest, Problem};
@@ -27,12 +28,26 @@ pub enum Place {
     Elsewhere,
 }
 
+/// A signature, bill of materials or the like that is attached to an image of this machine.
+#[derive(Clone, Debug)]
+pub struct LocalAttachment {
+    /// The manifest that it is attached to.
+    pub subject: ManifestDigest,
+    /// Its own manifest.
+    pub digest: ManifestDigest,
+    /// The tag that cosign gives it; without one its manifest names the subject.
+    pub tag: Option<String>,
+    /// Its row in a list of referrers, as the OCI distribution specification writes it.
+    pub row: Value,
+}
+
 /// An image on this machine.
 #[derive(Clone, Debug)]
 pub struct LocalImage {
     root: ManifestDigest,
     manifests: HashMap<ManifestDigest, Manifest>,
     places: HashMap<Digest, Place>,
+    attachments: Vec<LocalAttachment>,
 }
 
 impl LocalImage {
@@ -71,7 +86,20 @@ impl LocalImage {
             root,
             manifests,
             places,
+            attachments: Vec::new(),
         })
+    }
+
+    /// With what is attached to it; the manifests of that are among its own.
+    #[must_use]
+    pub fn with_attachments(mut self, attachments: Vec<LocalAttachment>) -> Self {
+        self.attachments = attachments;
+        self
+    }
+
+    /// What is attached to one of its manifests.
+    pub fn attached_to(&self, subject: ManifestDigest) -> impl Iterator<Item = &LocalAttachment> {
+        self.attachments.iter().filter(move |one| one.subject == subject)
     }
 
     /// The digest of its manifest or index.

@@ -347,7 +347,10 @@ mod tests {
             "schemaVersion": 2, "config": {"digest": other, "size": 3}, "layers": []
         }))
         .unwrap_err();
-        assert!(problem.to_string().contains("only sha256 is spoken"), "{problem}");
+        assert!(
+            problem.to_string().contains("only sha256 is supported"),
+            "{problem}"
+        );
     }
 
     #[test]

@@ -52,14 +52,16 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+pub use attached::COSIGN;
 pub use cache::ManifestCache;
 pub use consistency::LayerMismatch;
 pub use detail::local_detail;
 pub use docker::Docker;
 pub use job::{Copied, CopyJob, CopyProgress, CopySource, Lacking, TagBefore};
-pub use local::{LocalImage, Place};
+pub use local::{LocalAttachment, LocalImage, Place};
 pub use logins::{Proven, RegistryLogin, RegistryLogins};
 pub use manifest::{Blob, Child, Content, Manifest};
+pub use referrers::stand_in;
 
 use super::endpoints::Endpoints;
 use super::http::Http;
@@ -246,7 +248,7 @@ impl Registries {
     /// repository `destination` does not hold.
     pub async fn attachments_missing(
         &self,
-        source: &Repository,
+        source: &CopySource,
         subjects: Vec<ManifestDigest>,
         destination: &Repository,
     ) -> Result<usize, Problem> {

@@ -30,7 +30,15 @@ pub(super) struct Descriptor {
     words: Value,
 }
 
-pub(super) fn stand_in(subject: ManifestDigest) -> String {
+impl Descriptor {
+    /// The entry of `digest` with these words.
+    pub(super) const fn new(digest: ManifestDigest, words: Value) -> Self {
+        Self { digest, words }
+    }
+}
+
+/// The tag that stands for the list of what refers to `subject`.
+pub fn stand_in(subject: ManifestDigest) -> String {
     format!("sha256-{}", subject.0.hex())
 }
 

@@ -1,13 +1,14 @@
 //! Tests of signatures, bills of materials and what refers to them, copied with an image.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::manifest::OCI_MANIFEST;
 use super::test_server::{Server, digest, registries};
-use super::{Copied, CopyJob, CopySource, TagBefore};
+use super::{Copied, CopyJob, CopySource, LocalAttachment, LocalImage, Manifest, Place, TagBefore};
 use crate::domain::{Kind, ManifestDigest, Problem};
 
 /// An image with a signature that refers to it, a signature of that signature, and cosign's tag.
@@ -61,7 +62,8 @@ impl Signed {
     }
 
     async fn missing(&self) -> usize {
-        let (from, to) = (self.from.repository("a/b"), self.to.repository("c/d"));
+        let from = CopySource::Registry(self.from.repository("a/b"));
+        let to = self.to.repository("c/d");
         let subjects = vec![self.image];
         registries()
             .attachments_missing(&from, subjects, &to)
@@ -160,4 +162,61 @@ async fn a_registry_that_takes_no_foreign_layers_is_named_and_asked_once() {
         "{said}"
     );
     assert_eq!(to.count("PUT /v2/c/d/manifests"), 1);
+}
+
+#[tokio::test]
+async fn what_is_attached_to_an_image_of_this_machine_comes_along() {
+    for lists in [Some(HashMap::new()), None] {
+        let to = Server::start().await;
+        to.with(|world| world.referrers = lists.clone());
+        let manifest = |words: &str| {
+            let config = json!({"mediaType": "c", "digest": digest(b"{}").to_string(), "size": 2});
+            let document = json!({
+                "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [],
+                "annotations": {"x": words},
+            });
+            Manifest::parse("x", None, document.to_string().into()).unwrap()
+        };
+        let [image, signature, tagged] = ["image", "signature", "cosign"].map(manifest);
+        let (root, signed, cosigned) = (image.digest, signature.digest, tagged.digest);
+        let size = signature.bytes.len();
+        let places = HashMap::from([(digest(b"{}"), Place::Bytes(b"{}".as_slice().into()))]);
+        let local = LocalImage::new(root, vec![image, signature, tagged], places).unwrap();
+        let attachment = |digest: ManifestDigest, tag: Option<String>| LocalAttachment {
+            subject: root,
+            digest,
+            tag,
+            row: json!({"mediaType": OCI_MANIFEST, "digest": digest.to_string(), "size": size}),
+        };
+        let tag = cosign(root);
+        let attached = vec![attachment(signed, None), attachment(cosigned, Some(tag.clone()))];
+        let source = CopySource::Local(Arc::new(local.with_attachments(attached)));
+        let job = CopyJob {
+            source: source.clone(),
+            digest: root,
+            destination: to.repository("c/d"),
+            tag: Some("v1".to_owned()),
+            tag_before: TagBefore::Any,
+            cut: Vec::new(),
+            referrers: true,
+        };
+        let missing = async || {
+            let there = to.repository("c/d");
+            registries()
+                .attachments_missing(&source, vec![root], &there)
+                .await
+                .unwrap()
+        };
+        assert_eq!(missing().await, 2);
+        let copied = registries().copy(&job, &|_| {}, &CancellationToken::new()).await;
+        copied.unwrap();
+        assert_eq!(missing().await, 0);
+        let held = |name: &str| to.with(|world| world.manifests.get(name).map(|found| found.1.clone()));
+        assert_eq!(ManifestDigest(digest(&held(&tag).unwrap())), cosigned);
+        if lists.is_none() {
+            let list = held(&root.to_string().replace(':', "-")).unwrap();
+            let list: Value = serde_json::from_slice(&list).unwrap();
+            assert_eq!(list["manifests"][0]["digest"], signed.to_string());
+        }
+    }
 }
