@@ -194,10 +194,15 @@ pub async fn edit(
         for (key, value) in &wanted {
             match key.as_str() {
                 "title" => value.as_str().unwrap_or_default().clone_into(&mut package.title),
-                "summary" => value
-                    .as_str()
-                    .unwrap_or_default()
-                    .clone_into(&mut package.summary),
+                "summary" => {
+                    // Without a description of its own it has this text, which stays.
+                    let description = package.summary.clone();
+                    package.description.get_or_insert(description);
+                    value
+                        .as_str()
+                        .unwrap_or_default()
+                        .clone_into(&mut package.summary);
+                }
                 "description" => package.description = value.as_str().map(str::to_owned),
                 "private" => package.private = value.as_bool().unwrap_or_default(),
                 "default-track" => package.default_track = value.as_str().map(str::to_owned),

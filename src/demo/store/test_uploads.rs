@@ -155,13 +155,18 @@ async fn summary_and_description_are_two_things() {
     let url = format!("{}/v1/charm/{STUDIO}", publisher.world.url("charmhub"));
     let before = publisher.ask(&format!("/v1/charm/{STUDIO}"), None).await;
     assert_eq!(before["metadata"]["default-track"], "latest");
-    for (key, value) in [("description", "Long."), ("summary", "Short.")] {
+    let first = before["metadata"]["description"].clone();
+    for (key, value, description) in [
+        ("summary", "Short.", &first),
+        ("description", "Long.", &json!("Long.")),
+        ("summary", "Shorter.", &json!("Long.")),
+    ] {
         let request = publisher.http.patch(&url).json(&json!({key: value}));
         let request = request.header("Authorization", format!("Macaroon {}", publisher.token));
         assert_eq!(request.send().await.unwrap().status(), 200);
+        let after = publisher.ask(&format!("/v1/charm/{STUDIO}"), None).await;
+        assert_eq!(after["metadata"][key], value);
+        assert_eq!(&after["metadata"]["description"], description, "{key} {value}");
     }
-    let after = publisher.ask(&format!("/v1/charm/{STUDIO}"), None).await;
-    assert_eq!(after["metadata"]["description"], "Long.");
-    assert_eq!(after["metadata"]["summary"], "Short.");
     publisher.world.stop().await;
 }
