@@ -290,6 +290,39 @@ async fn offline_no_request_is_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pull_is_spent_only_on_manifests_that_were_never_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let client = Client::new(&world, dir.path());
+    let image = "finos/legend-engine-server:4.35.0";
+    // What Docker Hub counts: manifests that were sent.
+    let pulls = |asked: &[Value]| {
+        let sent = asked.iter().filter(|request| {
+            let path = request["path"].as_str().unwrap();
+            request["service"] == "hub"
+                && request["method"] == "GET"
+                && request["status"] == 200
+                && path.contains("/manifests/")
+        });
+        sent.count()
+    };
+    let before = requests(dir.path(), 0).len();
+    let found = client.run(&["resolve", image, "--json"]).with(0).json();
+    let first = requests(dir.path(), before);
+    let found = &found["images"][0];
+    let platforms = found["platforms"].as_array().unwrap().len();
+    let kind = found["media_type"].as_str().unwrap();
+    let index = usize::from(kind.contains("index") || kind.contains("list"));
+    assert_eq!(pulls(&first), index + platforms, "{found}");
+    let digest = found["digest"].as_str().unwrap();
+    let pinned = format!("finos/legend-engine-server@{digest}");
+    for again in [image, &pinned] {
+        let asked = made(dir.path(), &client, &["resolve", again]);
+        assert_eq!(pulls(&asked), 0, "{asked:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_network_status_says_so_in_one_line() {
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path(), "").await;
