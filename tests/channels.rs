@@ -67,6 +67,39 @@ async fn a_release_to_a_branch_of_latest_becomes_visible_as_that_branch() {
     assert!(!serving(&client, STUDIO, 26).contains(&"latest/edge/fix".to_owned()));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn bases_with_different_images_are_called_mixed() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = common::world(dir.path(), "").await;
+    let client = Client::new(&world, dir.path());
+    let mixed = || -> Vec<(String, String)> {
+        let document = client.run(&["channels", "--json"]).with(0).json();
+        let rows = document["channels"].as_array().unwrap().iter();
+        let own = rows.filter(|row| row["charm"] == ENGINE && row["mixed_bases"] == true);
+        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        own.map(|row| (word(&row["channel"]), word(&row["base"]["channel"])))
+            .collect()
+    };
+    assert_eq!(mixed(), []);
+    let command = [
+        "release",
+        ENGINE,
+        "--revision",
+        "50",
+        "--channel",
+        "latest/edge",
+        "--resource",
+        "engine-image:30",
+        "--yes",
+    ];
+    client.run(&command).with(0);
+    let mut found = mixed();
+    found.sort();
+    let both = ["20.04", "22.04"].map(|base| ("latest/edge".to_owned(), base.to_owned()));
+    assert_eq!(found, both);
+    world.stop().await;
+}
+
 /// How the release 2025-01-06 is called: in the JSON document, in the table, and why `publish --new`
 /// leaves it out.
 fn published(client: &Client) -> (String, String, Value) {

@@ -8,7 +8,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::{session_with, world, writes};
+use common::{Client, session_with, world, writes};
 use windlass::demo::World;
 use windlass::domain::{ContentFacts, ImageSource, Kind, Problem, Snapshot};
 use windlass::journal::{Outcome, RunRecord, StepOutcome};
@@ -112,6 +112,88 @@ async fn an_image_becomes_a_revision_once_and_its_digest_finds_it_again() {
     let (_, record) = uploaded(&fresh, &upload(ENGINE, "engine-image", from(NEW))).await;
     assert!(all(&record, StepOutcome::Skipped));
     assert_eq!(writes(&world), sent);
+    world.stop().await;
+}
+
+/// The image of revision 31, as the demo store's old pipeline did not leave it: other layers, the
+/// same config.
+const HELD: &str = "docker.io/finos/legend-engine-server:4.35.0";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_a_revision_holds_packed_otherwise_is_not_uploaded_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let before = writes(&world);
+    let session = session(&world, dir.path());
+    let (snapshot, plan) = planned(&session, &upload(ENGINE, "engine-image", from(HELD)))
+        .await
+        .unwrap();
+    assert!(!image(&snapshot).there, "another manifest");
+    assert!(plan.nothing_to_do());
+
+    let client = Client::new(&world, dir.path());
+    let command = ["upload-resource", ENGINE, "engine-image", "--from", HELD, "--yes"];
+    let text = client.run(&command).with(0).out;
+    let revision: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
+    let said = format!(
+        "Revision {revision} of resource 'engine-image' for charm '{ENGINE}' already holds this image\n"
+    );
+    assert_eq!(text, said);
+    let document = client.run(&[&command[..], &["--json"]].concat()).with(0).json();
+    let resource = &document["resource"];
+    assert_eq!(resource["revision"], revision);
+    assert_eq!(resource["created"], false);
+    assert_eq!(resource["bytes_sent"], 0);
+    let detail = &image(&snapshot).detail;
+    assert_ne!(
+        resource["digest"],
+        detail.digest.to_string(),
+        "that of the revision"
+    );
+    assert_eq!(
+        resource["config_digest"],
+        detail.config_digest().unwrap().to_string()
+    );
+    assert_eq!(writes(&world), before);
+    world.stop().await;
+}
+
+/// The paths of requests about reviews and of what makes uploads revisions, in order.
+fn about_reviews(world: &World) -> Vec<&'static str> {
+    let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
+    let word = |line: &str| {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        let path = entry["path"].as_str().unwrap().to_owned();
+        match entry["method"].as_str().unwrap() {
+            "GET" if path.ends_with("/revisions/review") => Some("review"),
+            "POST" if path.ends_with("/resources/engine-image/revisions") => Some("push"),
+            _ => None,
+        }
+    };
+    log.lines().filter_map(word).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_is_asked_for_only_once_the_store_has_the_upload() {
+    let dir = tempfile::tempdir().unwrap();
+    // Every try brings no answer, though the first is handled; a store may call any id pending.
+    let cut = "[[fault]]\nservice = \"charmhub\"\nmethod = \"POST\"\npath = \"*/engine-image/revisions\"\nnth = 1\naction = \"reset-after\"\n";
+    let pending = "[[fault]]\nservice = \"charmhub\"\nmethod = \"GET\"\npath = \"*/revisions/review\"\nnth = 1\nstatus = 200\nbody = '{\"revisions\": [{\"upload-id\": \"x\", \"status\": \"pending\", \"revision\": null, \"errors\": null}]}'\n";
+    let world = world(dir.path(), &format!("{cut}{pending}")).await;
+    let session = session(&world, dir.path());
+    let (_, record) = uploaded(&session, &upload(ENGINE, "engine-image", from(NEW))).await;
+    assert!(all(&record, StepOutcome::Done));
+    let asked = about_reviews(&world);
+    assert_eq!(asked.first(), Some(&"push"), "{asked:?}");
+    assert_eq!(asked.iter().filter(|one| **one == "push").count(), 1, "{asked:?}");
+    assert!(asked.contains(&"review"), "{asked:?}");
+    let texts: Vec<String> = record.uploaded().iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), 1);
+    assert!(
+        texts[0].starts_with(&format!("{ENGINE} engine-image r")),
+        "{texts:?}"
+    );
+    assert!(texts[0].ends_with(", created"), "{texts:?}");
     world.stop().await;
 }
 

@@ -177,9 +177,9 @@ fn released(record: &RunRecord) -> Vec<Value> {
 
 /// What a run closed, with what it served before.
 fn closed(record: &RunRecord) -> Vec<Value> {
-    let changes = record.channel_changes().into_iter();
-    let closed = changes.filter(|change| change.certain && change.after.is_none());
-    let served = closed.filter_map(|change| Some((change.before.clone()?, change)));
+    let served = record
+        .closed()
+        .filter_map(|change| Some((change.before.clone()?, change)));
     served
         .map(|(before, change)| {
             let resources: Vec<Value> = before

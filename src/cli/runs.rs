@@ -120,6 +120,15 @@ pub fn summary(record: &RunRecord) -> String {
             released.charm, released.channel, released.revision
         ));
     }
+    let mut closed: Vec<String> = record
+        .closed()
+        .map(|one| format!("  {} {} is closed\n", one.charm, one.channel))
+        .collect();
+    closed.dedup();
+    text.extend(closed);
+    for uploaded in record.uploaded() {
+        text.push_str(&format!("  {uploaded}\n"));
+    }
     for step in &record.plan.steps {
         let done = record.step(&step.id);
         let outcome = done.and_then(|done| done.outcome);

@@ -13,7 +13,7 @@ use crate::domain::{
     ContentFacts, ImageFacts, ImageSource, Kind, LocalSource, Problem, ResourceRevision, Snapshot,
 };
 use crate::journal::{Outcome, RunRecord};
-use crate::plan::{Content, Op, Plan, UploadIntent, upload};
+use crate::plan::{Content, Op, Plan, Step, UploadIntent, upload};
 use crate::run::Session;
 use crate::services::engine::Wanted;
 
@@ -92,14 +92,16 @@ pub async fn upload(session: &Session, wish: &UploadResource, output: &Output) -
         Some(ContentFacts::Image(image)) => Some(image.as_ref()),
         _ => None,
     };
-    if let Some(image) = image {
+    let copies = |step: &Step| step.skip_reason.is_none() && matches!(step.op, Op::CopyImage { .. });
+    let sends = plan.steps.iter().any(copies);
+    if let Some(image) = image
+        && (sends || image.there)
+    {
         tell(output, &found(image));
     }
     let record = confirm::confirmed(session, plan, output).await?;
     let done = record.outcome == Some(Outcome::Done);
-    if let (true, Some(image)) = (done, image)
-        && !image.there
-    {
+    if let (true, true, Some(image)) = (done, sends, image) {
         tell(
             output,
             &format!("Image uploaded, new remote digest: {}", image.detail.digest),
@@ -198,12 +200,14 @@ impl Resource {
             }
             ContentFacts::Image(image) => {
                 let copied = made(&|op| matches!(op, Op::CopyImage { .. })).unwrap_or_default();
-                let held = upload::holding(snapshot, facts, intent, image.detail.digest);
+                let held = upload::holding(snapshot, facts, intent, &image.detail);
+                let held = held.filter(|_| uploaded.resource_revision.is_none());
+                let digest = held.map_or(image.detail.digest, |held| held.digest);
                 Self {
-                    revision: uploaded.resource_revision.or(held),
+                    revision: uploaded.resource_revision.or(held.map(|held| held.revision)),
                     created: uploaded.created,
                     image: true,
-                    digest: image.detail.digest.to_string(),
+                    digest: digest.to_string(),
                     config_digest: image.detail.config_digest().map(|digest| digest.to_string()),
                     bytes_sent: copied.bytes_sent,
                     bytes_skipped: image.detail.size.saturating_sub(copied.bytes_sent),

@@ -10,7 +10,7 @@ mod tests;
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
-use super::record::{RunRecord, StepOutcome, StepRecord};
+use super::record::{EarlierAttempt, Made, RunRecord, StepOutcome, StepRecord};
 use super::store::{Journal, stamp};
 use super::touched::{Touch, TouchedRow};
 use crate::domain::{
@@ -145,6 +145,13 @@ impl RunRecord {
     pub fn channel_changes(&self) -> Vec<ChannelChange> {
         of(self)
     }
+
+    /// The rows that it closed for certain.
+    pub fn closed(&self) -> impl Iterator<Item = ChannelChange> + use<> {
+        of(self)
+            .into_iter()
+            .filter(|change| change.certain && change.after.is_none())
+    }
 }
 
 /// What `run` changed in channels that `plan`, which is to replace its own, no longer tells.
@@ -166,35 +173,53 @@ fn of(run: &RunRecord) -> Vec<ChannelChange> {
         .collect()
 }
 
-/// Whether the store was asked to do `step`: `None` where it certainly was not, else whether it is
-/// certain that it did.
-fn asked(record: &StepRecord) -> Option<bool> {
-    if record.attempts == 0 {
-        return None;
-    }
-    match record.outcome {
-        Some(StepOutcome::Done) => Some(true),
-        // Found so by a later attempt: an earlier one did it. Found so by the first: somebody else.
-        Some(StepOutcome::Skipped) => (record.attempts > 1).then_some(true),
-        // The store said no, and a look agreed.
-        Some(StepOutcome::Failed)
-            if record.attempts == 1
-                && record.problem.as_ref().is_some_and(|problem| {
-                    !matches!(problem.kind, Kind::Network | Kind::Service | Kind::RateLimited)
-                }) =>
-        {
-            None
+impl StepRecord {
+    /// Whether a request of this step was sent: `None` where none was, or a service refused it, else
+    /// whether it is certain that it took effect.
+    fn sent(&self) -> Option<bool> {
+        if self.attempts == 0 {
+            return None;
         }
-        // Cancelled too: what an attempt before that came to is forgotten.
-        Some(StepOutcome::Failed | StepOutcome::Cancelled | StepOutcome::Unknown) | None => Some(false),
+        match self.outcome {
+            Some(StepOutcome::Done) => Some(true),
+            // The last attempt sent nothing that took effect: an earlier one may have, or another client.
+            Some(StepOutcome::Skipped) => self.may_have_written_before().then_some(false),
+            Some(StepOutcome::Failed) if self.problem.as_ref().is_some_and(is_refusal) => {
+                self.may_have_written_before().then_some(false)
+            }
+            Some(StepOutcome::Failed | StepOutcome::Cancelled | StepOutcome::Unknown) | None => Some(false),
+        }
     }
+
+    fn may_have_written_before(&self) -> bool {
+        let earlier = &self.made.earlier;
+        // Older programs kept no attempts but the last one.
+        earlier.iter().any(|one| one.may_have_written)
+            || usize::try_from(self.attempts).is_ok_and(|attempts| attempts > earlier.len() + 1)
+    }
+
+    /// What it has made, as the next attempt takes it over: with this attempt among the earlier ones.
+    pub fn made_for_next_attempt(&self) -> Made {
+        let mut made = self.made.clone();
+        made.earlier.push(EarlierAttempt {
+            started_at: self.started_at,
+            finished_at: self.finished_at,
+            may_have_written: self.sent().is_some(),
+        });
+        made
+    }
+}
+
+/// True where the service answered that it did not do it.
+const fn is_refusal(problem: &Problem) -> bool {
+    !matches!(problem.kind, Kind::Network | Kind::Service | Kind::RateLimited)
 }
 
 fn of_step(run: &RunRecord, step: &Step) -> Vec<ChannelChange> {
     let Some(record) = run.step(&step.id) else {
         return Vec::new();
     };
-    let Some(certain) = asked(record) else {
+    let Some(certain) = record.sent() else {
         return Vec::new();
     };
     let told = Told {

@@ -18,7 +18,8 @@ mod unfinished;
 pub use aside::SetAside;
 pub use lock::SubjectLocks;
 pub use record::{
-    Dispatched, Made, Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome, StepRecord,
+    Dispatched, EarlierAttempt, Made, Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome,
+    StepRecord, Uploaded,
 };
 pub use store::Journal;
 pub use unfinished::RunState;

@@ -2,7 +2,7 @@
 //!
 //! Owns the outcomes and their exit codes. Must not know SQL.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use crate::domain::RunId;
@@ -12,7 +12,10 @@ use crate::domain::{
     Channel, CharmName, CharmRevision, CommitId, Digest, Fingerprint, Outside, Problem, ReleaseName,
     ResourceName, ResourceRevision, SessionId,
 };
-use crate::plan::{Intent, Plan, Step, StepId};
+use crate::plan::{Intent, Op, Plan, Step, StepId};
+
+/// No two steps of one attempt are further apart.
+const BETWEEN_STEPS: TimeDelta = TimeDelta::seconds(1);
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,6 +104,17 @@ pub struct StepRecord {
     pub problem: Option<Problem>,
 }
 
+/// An attempt of a run before the last one, as one of its steps saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierAttempt {
+    /// When the step began; `None` where it did not.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When the step ended; `None` where the process died.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// True where it may have changed something.
+    pub may_have_written: bool,
+}
+
 /// What a step brought that later steps or people need.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Made {
@@ -164,6 +178,9 @@ pub struct Made {
     /// What a person should know of how it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Outside>,
+    /// Attempts before the last one, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierAttempt>,
 }
 
 /// What was so when a workflow was about to be started.
@@ -197,6 +214,40 @@ pub struct ReleasedResource {
     pub name: ResourceName,
     /// Its revision.
     pub revision: ResourceRevision,
+}
+
+/// A revision that a run uploaded, or found uploaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uploaded {
+    /// The charm or bundle.
+    pub charm: CharmName,
+    /// The resource; `None` for the revision of a bundle.
+    pub resource: Option<ResourceName>,
+    /// The number of the revision.
+    pub revision: u64,
+    /// True where the run created it.
+    pub created: bool,
+}
+
+impl std::fmt::Display for Uploaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            charm,
+            resource,
+            revision,
+            created,
+        } = self;
+        if let Some(resource) = resource {
+            write!(f, "{charm} {resource} r{revision}")?;
+        } else {
+            write!(f, "{charm} r{revision}")?;
+        }
+        f.write_str(if *created {
+            ", created"
+        } else {
+            ", already uploaded"
+        })
+    }
 }
 
 /// What is remembered of a run.
@@ -254,6 +305,59 @@ impl RunRecord {
             ways.push(format!("windlass rollback --run {}", self.id));
         }
         ways
+    }
+
+    /// How long it took, without the time between an attempt that ended and the next one; and that
+    /// time. `None` while it runs.
+    pub fn took(&self) -> Option<(TimeDelta, TimeDelta)> {
+        let end = self.finished_at?;
+        let all = end - self.started_at;
+        if self.steps.iter().all(|step| step.made.earlier.is_empty()) {
+            return Some((all, TimeDelta::zero()));
+        }
+        let attempts = self.steps.iter().flat_map(|step| {
+            let earlier = step.made.earlier.iter();
+            let earlier = earlier.map(|one| (one.started_at, one.finished_at));
+            earlier.chain([(step.started_at, step.finished_at)])
+        });
+        let mut attempts: Vec<_> = attempts
+            .filter_map(|(start, end)| Some((start?, end.or(start)?)))
+            .collect();
+        attempts.sort();
+        attempts.push((end, end));
+        let mut paused = TimeDelta::zero();
+        let mut until = self.started_at;
+        for (start, end) in attempts {
+            // Between two steps of one attempt nothing but the journal is written.
+            if start - until >= BETWEEN_STEPS {
+                paused += start - until;
+            }
+            until = until.max(end);
+        }
+        Some((all - paused, paused))
+    }
+
+    /// The revisions that it uploaded, or found uploaded, in order.
+    pub fn uploaded(&self) -> Vec<Uploaded> {
+        let steps = self.plan.steps.iter();
+        steps
+            .filter_map(|step| {
+                let made = &self.step(&step.id)?.made;
+                let (charm, resource, revision) = match &step.op {
+                    Op::UploadResource { charm, resource, .. } | Op::UploadFile { charm, resource, .. } => {
+                        (charm, Some(resource.clone()), made.resource_revision?.0)
+                    }
+                    Op::UploadBundle { bundle, .. } => (bundle, None, made.bundle_revision?.0),
+                    _ => return None,
+                };
+                Some(Uploaded {
+                    charm: charm.clone(),
+                    resource,
+                    revision,
+                    created: made.created,
+                })
+            })
+            .collect()
     }
 
     /// What it released, in order.

@@ -73,7 +73,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> 
         }),
         bytes: Some(image.bytes_missing),
         skip_reason: (image.there && tag_stands && image.attachments_missing == 0)
-            .then(|| Outside::new("it stands there already")),
+            .then(|| Outside::new("the destination has it already")),
         undo,
         optional: false,
         op,

@@ -15,9 +15,10 @@ use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::bundle::hold_tag;
 use crate::domain::charm::{ChannelRow, ImageBehind};
+use crate::domain::image::PlatformImage;
 use crate::domain::release::{Warning, WarningKind};
 use crate::domain::{
-    Channel, CharmName, Outside, Release, ReleaseName, ResolvedImage, ResourceName, Snapshot,
+    Channel, CharmName, ManifestDigest, Outside, Release, ReleaseName, ResolvedImage, ResourceName, Snapshot,
 };
 use running::Running;
 
@@ -51,11 +52,27 @@ pub struct Standing {
 /// True where `upstream` and the image behind a resource are the same image: the same manifest, or
 /// a config in common (re-packed layers change the manifest, not the config).
 pub fn same_image(upstream: &ResolvedImage, behind: &ImageBehind) -> bool {
-    upstream.digest == behind.digest
-        || upstream.platforms.iter().any(|p| p.digest == behind.digest)
-        || upstream
-            .config_digests()
-            .any(|config| behind.config_digests.contains(&config))
+    is_same(upstream.digest, upstream.platforms.iter(), behind)
+}
+
+fn is_same<'a>(
+    digest: ManifestDigest,
+    mut platforms: impl Iterator<Item = &'a PlatformImage>,
+    behind: &ImageBehind,
+) -> bool {
+    behind.digest == digest
+        || platforms
+            .any(|one| one.digest == behind.digest || behind.config_digests.contains(&one.config_digest))
+}
+
+/// True where a resource revision with the image `behind` needs no upload of the image `digest` with
+/// these `platforms`. Images of several platforms are compared by their index only.
+pub fn is_held<'a>(
+    digest: ManifestDigest,
+    platforms: impl ExactSizeIterator<Item = &'a PlatformImage>,
+    behind: &ImageBehind,
+) -> bool {
+    behind.digest == digest || (platforms.len() == 1 && is_same(digest, platforms, behind))
 }
 
 /// Releases that name the image behind a resource, newest first. `image` is the manifest's key.

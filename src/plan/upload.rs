@@ -9,9 +9,11 @@ mod tests;
 use crate::config::Workspace;
 use crate::domain::charm::CharmFacts;
 use crate::domain::{
-    ContentFacts, FileFacts, ImageFacts, Kind, ManifestDigest, Outside, Problem, ResourceRevision, Snapshot,
+    ContentFacts, FileFacts, ImageDetail, ImageFacts, Kind, ManifestDigest, Outside, Problem,
+    ResourceRevision, Snapshot,
 };
 
+use super::evidence::is_held;
 use super::release::ours;
 use super::{Assumption, Content, Intent, Op, Plan, State, Step, StepId, Undo, UploadIntent};
 
@@ -34,7 +36,9 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
             image.detail.check_layers()?;
             warnings.extend(image.remark());
             warnings.extend(image.detail.remarks());
-            image_steps(snapshot, facts, intent, image)?
+            let held = holding(snapshot, facts, intent, &image.detail);
+            warnings.extend(held.and_then(|held| other_manifest(intent, image, held)));
+            image_steps(intent, image, held)?
         }
         _ => return Err(Problem::new(Kind::Internal, "something else was looked at")),
     };
@@ -199,31 +203,57 @@ fn file_step(
     })
 }
 
-/// The newest revision of the resource that holds this image.
+/// A resource revision that holds an image already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldImage {
+    /// The revision.
+    pub revision: ResourceRevision,
+    /// The manifest digest that it names.
+    pub digest: ManifestDigest,
+}
+
+/// The newest revision of the resource that names the manifest of `image`, else the newest one that
+/// holds the same image under another manifest, for the same architectures.
 pub fn holding(
     snapshot: &Snapshot,
     facts: &CharmFacts,
     intent: &UploadIntent,
-    digest: ManifestDigest,
-) -> Option<ResourceRevision> {
+    image: &ImageDetail,
+) -> Option<HeldImage> {
+    let architectures = image.store_architectures();
     facts
         .resources
         .get(&intent.resource)?
         .iter()
-        .map(|one| one.revision)
-        .filter(|revision| {
-            snapshot
-                .image_behind(&intent.charm, &intent.resource, *revision)
-                .is_some_and(|behind| behind.digest == digest)
+        .filter_map(|one| {
+            let behind = snapshot.image_behind(&intent.charm, &intent.resource, one.revision)?;
+            let exact = behind.digest == image.digest;
+            let fits = one.architectures.is_empty()
+                || one.architectures.iter().any(|name| name == "all")
+                || one.architectures == architectures;
+            let platforms = image.platforms.iter().map(|one| &one.image);
+            let held = exact || (fits && is_held(image.digest, platforms, behind));
+            let digest = behind.digest;
+            held.then_some((exact, one.revision, digest))
         })
         .max()
+        .map(|(_, revision, digest)| HeldImage { revision, digest })
+}
+
+/// Says which manifest a revision names that is used in place of a new one.
+fn other_manifest(intent: &UploadIntent, image: &ImageFacts, held: HeldImage) -> Option<Outside> {
+    (held.digest != image.detail.digest).then(|| {
+        Outside::new(format!(
+            "no revision is created: revision {} of {} holds this image as manifest {}, with the same config digest",
+            held.revision.0, intent.resource, held.digest
+        ))
+    })
 }
 
 fn image_steps(
-    snapshot: &Snapshot,
-    facts: &CharmFacts,
     intent: &UploadIntent,
     image: &ImageFacts,
+    held: Option<HeldImage>,
 ) -> Result<Vec<Step>, Problem> {
     let UploadIntent { charm, resource, .. } = intent;
     let detail = &image.detail;
@@ -247,11 +277,10 @@ fn image_steps(
         .cause(format!("its platforms are {has}"))
         .hint("the store takes linux images for amd64, arm64, armhf, ppc64el, riscv64 and s390x"));
     }
-    let held = holding(snapshot, facts, intent, digest);
-    let already = held.map(|revision| {
+    let already = held.map(|held| {
         Outside::new(format!(
             "revision {} of {resource} holds this image already",
-            revision.0
+            held.revision.0
         ))
     });
     let copy = Op::CopyImage {

@@ -196,6 +196,10 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
         })
     };
     let mut problems: Vec<Trouble> = Vec::new();
+    let begun_before = earlier
+        .iter()
+        .flat_map(|run| &run.steps)
+        .any(|step| step.attempts > 0 || step.outcome.is_some());
     // What only the memory of the dead process held is brought anew while somebody wants it.
     let wanted = order
         .plan
@@ -225,6 +229,9 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
             let brought = made.get(&step.id).cloned().unwrap_or_default();
             skip(order, step, &brought, reason)?;
         } else {
+            if let Some(record) = record.filter(|_| begun_before) {
+                made.insert(step.id.clone(), record.made_for_next_attempt());
+            }
             pending.push(step);
         }
     }

@@ -268,6 +268,10 @@ fn lasting(plan: &Plan) -> Vec<String> {
 fn risk_line(plan: &Plan, page: &mut Page) {
     let (text, tone) = match plan.risk {
         Risk::Read => ("Risk: it changes nothing.".to_owned(), Tone::Dim),
+        Risk::Write if matches!(plan.intent, Intent::Rollback(_)) => (
+            "Risk: it writes, and can itself be rolled back.".to_owned(),
+            Tone::Plain,
+        ),
         Risk::Write => (
             "Risk: it writes, and all of it can be put back.".to_owned(),
             Tone::Plain,

@@ -74,6 +74,37 @@ pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut
     put(&text, tone, width, lines);
 }
 
+/// The revisions that the run uploaded, or found uploaded.
+pub(super) fn uploaded(record: &RunRecord, look: &Look, lines: &mut Vec<Vec<Piece>>) {
+    let texts = record.uploaded().into_iter().map(|one| one.to_string());
+    section("Uploaded", texts, look, lines);
+}
+
+/// The channels that the run closed.
+pub(super) fn closed(record: &RunRecord, look: &Look, lines: &mut Vec<Vec<Piece>>) {
+    let mut texts: Vec<String> = record
+        .closed()
+        .map(|one| format!("{}  {}", one.charm, one.channel))
+        .collect();
+    texts.dedup();
+    section("Closed", texts, look, lines);
+}
+
+fn section(title: &str, texts: impl IntoIterator<Item = String>, look: &Look, lines: &mut Vec<Vec<Piece>>) {
+    let mut texts = texts.into_iter().peekable();
+    if texts.peek().is_none() {
+        return;
+    }
+    lines.push(Vec::new());
+    lines.push(vec![Piece::new(format!(" {title}"), Tone::Strong)]);
+    lines.extend(texts.map(|text| {
+        vec![
+            Piece::new(format!(" {} ", look.glyph(Glyph::Done)), Tone::Good),
+            Piece::new(text, Tone::Plain),
+        ]
+    }));
+}
+
 /// What a run that ended partly left out, and why.
 pub(super) fn missing(record: &RunRecord, look: &Look, width: usize, lines: &mut Vec<Vec<Piece>>) {
     if record.outcome != Some(Outcome::Partly) {

@@ -9,7 +9,7 @@ use crate::console::queue;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::{Model, dialogs, links, words};
-use crate::journal::{Made, RunRecord};
+use crate::journal::{Made, Outcome, RunRecord};
 use crate::plan::{Op, Plan, Step};
 
 /// A line.
@@ -131,9 +131,12 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
             words::minute(record.started_at),
             record.actor
         );
-        if let Some(end) = record.finished_at.filter(|_| goes_on.is_none()) {
-            let lasted = words::lasted((end - record.started_at).num_seconds());
-            text.push_str(&format!(", took {lasted}"));
+        if let Some((worked, paused)) = record.took().filter(|_| goes_on.is_none()) {
+            text.push_str(&format!(", took {}", words::lasted(worked.num_seconds())));
+            if paused.num_seconds() > 0 {
+                let paused = words::lasted(paused.num_seconds());
+                text.push_str(&format!(", paused for {paused}"));
+            }
         }
         second.push(Piece::new(text, Tone::Dim));
         if state.waits() && record.replaced_by.is_none() {
@@ -223,6 +226,12 @@ fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mu
             )]);
         }
     }
+    // Where it did not end well, the ways on come first.
+    let well = matches!(record.outcome, Some(Outcome::Done | Outcome::Partly));
+    if well {
+        ending::closed(record, look, lines);
+        ending::uploaded(record, look, lines);
+    }
     if let Some(made) = minted(record) {
         lines.push(Vec::new());
         let until = made.expires_at.map_or_else(String::new, |end| {
@@ -258,6 +267,10 @@ fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mu
         }
     }
     ending::ways_on(record, width, lines);
+    if !well {
+        ending::closed(record, look, lines);
+        ending::uploaded(record, look, lines);
+    }
     lines.push(Vec::new());
     lines.push(vec![
         Piece::new(" Run      ", Tone::Dim),

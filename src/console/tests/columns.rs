@@ -206,3 +206,26 @@ fn what_is_behind_says_so_in_the_narrowest_cell() {
     let line = line_of(&model, " latest ").unwrap();
     assert!(line.contains("4.67.12 ▲ "), "{line}");
 }
+
+#[test]
+fn a_cell_of_bases_with_different_images_is_marked_at_every_width() {
+    for (size, wanted) in [
+        ((200, 50), "r50 +1 · 4.67.12 | 4.35.0 ▲ mixed"),
+        ((120, 40), "4.67.12 | 4.35.0 ▲"),
+        ((80, 24), "▲"),
+        ((40, 10), "▲"),
+    ] {
+        let mut model = channels(size);
+        let mut rows = model.panes.channels.rows().to_vec();
+        for row in &mut rows {
+            if let Cell::Open { mixed, image, .. } = &mut row.cells[0] {
+                *mixed = true;
+                *image = Some("4.67.12 | 4.35.0".to_owned());
+            }
+        }
+        model.panes.channels.replace(rows, None);
+        panes::measure(&mut model);
+        let line = line_of(&model, " latest ").unwrap();
+        assert!(line.contains(wanted), "{size:?} {line}");
+    }
+}

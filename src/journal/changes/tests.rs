@@ -161,11 +161,80 @@ fn an_answer_that_was_lost_is_uncertain_and_what_was_refused_is_none() {
 }
 
 #[test]
-fn what_a_second_attempt_finds_done_was_done_by_the_first() {
+fn what_a_second_attempt_finds_done_counts_where_the_first_may_have_done_it() {
+    let refused = Problem::new(Kind::Refused, "no");
+    let lost = Problem::new(Kind::Network, "cut");
+    for (first, problem, certain) in [
+        (None, None, Some(false)),
+        (Some(StepOutcome::Unknown), Some(&lost), Some(false)),
+        (Some(StepOutcome::Failed), Some(&lost), Some(false)),
+        // Nothing of it happened then: another client made it so.
+        (Some(StepOutcome::Failed), Some(&refused), None),
+        (Some(StepOutcome::Skipped), None, None),
+    ] {
+        let told = journal(&plan(vec![release("a", None, seven())]));
+        let id = StepId("release/a".to_owned());
+        told.journal.step_begins(&told.run, &id, at(1)).unwrap();
+        if let Some(outcome) = first {
+            let ended = told
+                .journal
+                .step_ends(&told.run, &id, outcome, &Made::default(), problem, at(2));
+            ended.unwrap();
+        }
+        let record = told.journal.run(&told.run).unwrap().unwrap();
+        let made = record.steps[0].made_for_next_attempt();
+        told.ends("release/a", Some(StepOutcome::Skipped), &made);
+        let found = told.changes().first().map(|change| change.certain);
+        assert_eq!(found, certain, "{first:?} {problem:?}");
+    }
+}
+
+#[test]
+fn attempts_of_an_older_program_may_have_changed_something() {
     let told = journal(&plan(vec![release("a", None, seven())]));
     told.ends("release/a", None, &Made::default());
     told.ends("release/a", Some(StepOutcome::Skipped), &Made::default());
-    assert!(told.changes()[0].certain);
+    assert!(!told.changes()[0].certain);
+}
+
+#[test]
+fn the_time_between_a_stop_and_its_resumption_is_told_apart() {
+    let told = journal(&plan(vec![
+        release("a", None, seven()),
+        release("b", None, seven()),
+    ]));
+    let run = |minute: i64, outcome, made: &Made| {
+        let id = StepId("release/a".to_owned());
+        told.journal.step_begins(&told.run, &id, at(minute)).unwrap();
+        let ends = at(minute + 1);
+        told.journal
+            .step_ends(&told.run, &id, outcome, made, None, ends)
+            .unwrap();
+    };
+    let took = |end: i64| {
+        told.journal.end(&told.run, Outcome::Done, None, at(end)).unwrap();
+        let (worked, paused) = told.journal.run(&told.run).unwrap().unwrap().took().unwrap();
+        (worked.num_minutes(), paused.num_minutes())
+    };
+    run(0, StepOutcome::Cancelled, &Made::default());
+    assert_eq!(took(1), (1, 0));
+    let record = told.journal.run(&told.run).unwrap().unwrap();
+    run(31, StepOutcome::Done, &record.steps[0].made_for_next_attempt());
+    assert_eq!(took(32), (2, 30));
+}
+
+#[test]
+fn what_was_uploaded_is_told_with_its_number() {
+    let told = journal(&plan(vec![upload()]));
+    let made = Made {
+        resource_revision: Some(ResourceRevision(8)),
+        created: true,
+        ..Made::default()
+    };
+    told.ends("upload/a", Some(StepOutcome::Done), &made);
+    let record = told.journal.run(&told.run).unwrap().unwrap();
+    let texts: Vec<String> = record.uploaded().iter().map(ToString::to_string).collect();
+    assert_eq!(texts, ["a image r8, created"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::domain::{
     Kind, Origin, Outside, Problem, Release, Remedy, ResolvedImage, ResourceName, ResourceRevision, Snapshot,
     Target,
 };
-use crate::plan::evidence::same_image;
+use crate::plan::evidence::is_held;
 use crate::plan::{AttachFrom, Op, PublishIntent, State, Step, StepId, Undo};
 
 /// An image chosen for a resource.
@@ -96,10 +96,7 @@ pub fn choose<'a>(
                 .filter(|revision| {
                     snapshot
                         .image_behind(&charm.name, resource, *revision)
-                        .is_some_and(|behind| {
-                            behind.digest == resolved.digest
-                                || (resolved.platforms.len() == 1 && same_image(resolved, behind))
-                        })
+                        .is_some_and(|behind| is_held(resolved.digest, resolved.platforms.iter(), behind))
                 })
                 .max()
         });

@@ -123,6 +123,70 @@ fn what_is_there_is_not_copied_and_what_is_held_is_not_uploaded() {
     assert!(made(held, there(), from()).unwrap().nothing_to_do());
 }
 
+/// The snapshot in which revision `number` of the resource holds an image for `architectures`.
+fn holding(snapshot: &mut Snapshot, number: u64, manifest: &str, configs: &[&str], architectures: &[&str]) {
+    let resource: crate::domain::ResourceName = "engine-image".parse().unwrap();
+    let listed = crate::domain::charm::ResourceFacts {
+        revision: ResourceRevision(number),
+        created_at: now(),
+        size: 500,
+        sha256: digest(&format!("descriptor {number}")),
+        architectures: architectures.iter().map(|name| (*name).to_owned()).collect(),
+    };
+    let list = facts(snapshot, ENGINE).resources.get_mut(&resource).unwrap();
+    list.retain(|one| one.revision != listed.revision);
+    list.push(listed);
+    let behind = ImageBehind {
+        digest: ManifestDigest(digest(manifest)),
+        config_digests: configs.iter().map(|one| ConfigDigest(digest(one))).collect(),
+    };
+    let key = Snapshot::behind_key(&charm(ENGINE), &resource, ResourceRevision(number));
+    snapshot.behind.insert(key, Observed::read(behind, now()));
+}
+
+#[test]
+fn an_image_packed_otherwise_is_the_revision_that_has_its_config() {
+    let amd64 = "config of linux/amd64";
+    let image = |platforms: &[&str]| ContentFacts::Image(Box::new(image(platforms, false)));
+    let mut world = snapshot();
+    holding(&mut world, 31, "packed otherwise", &[amd64], &["amd64"]);
+    let plan = made(world.clone(), image(&["linux/amd64"]), from()).unwrap();
+    assert!(plan.nothing_to_do());
+    assert_eq!(plan.bytes(), 0);
+    let reason = plan.steps[1].skip_reason.as_ref().unwrap().as_str();
+    assert_eq!(reason, "revision 31 of engine-image holds this image already");
+    let said = plan.warnings[0].as_str();
+    assert!(said.starts_with("no revision is created: revision 31"), "{said}");
+    assert!(said.contains(&digest("packed otherwise").to_string()), "{said}");
+
+    // The revision that names this very manifest comes first, however old it is.
+    holding(&mut world, 5, "index", &[amd64], &["amd64"]);
+    let plan = made(world, image(&["linux/amd64"]), from()).unwrap();
+    let reason = plan.steps[1].skip_reason.as_ref().unwrap().as_str();
+    assert_eq!(reason, "revision 5 of engine-image holds this image already");
+    assert_eq!(plan.warnings, []);
+}
+
+#[test]
+fn another_config_other_platforms_or_other_architectures_make_a_revision() {
+    let amd64 = "config of linux/amd64";
+    let uploads = |configs: &[&str], architectures: &[&str], platforms: &[&str]| {
+        let mut world = snapshot();
+        holding(&mut world, 31, "packed otherwise", configs, architectures);
+        let content = ContentFacts::Image(Box::new(image(platforms, false)));
+        !made(world, content, from()).unwrap().nothing_to_do()
+    };
+    assert!(uploads(&["another"], &["amd64"], &["linux/amd64"]));
+    assert!(
+        uploads(&[], &["amd64"], &["linux/amd64"]),
+        "its config is not known"
+    );
+    assert!(uploads(&[amd64], &["amd64"], &["linux/amd64", "linux/arm64"]));
+    assert!(uploads(&[amd64], &["amd64", "arm64"], &["linux/amd64"]));
+    assert!(!uploads(&[amd64], &["all"], &["linux/amd64"]));
+    assert!(!uploads(&[amd64], &[], &["linux/amd64"]));
+}
+
 #[test]
 fn a_file_is_refused_for_an_image_and_known_by_its_sha256_elsewhere() {
     let file = |seed: &str| {

@@ -146,6 +146,33 @@ fn marker_and_channels_together_say_what_is_published() {
 }
 
 #[test]
+fn bases_are_mixed_where_their_images_differ_and_not_where_their_numbers_do() {
+    use crate::plan::evidence::has_mixed_bases;
+    let latest = "latest/edge".parse().unwrap();
+    let mixed = |snapshot: &Snapshot| has_mixed_bases(snapshot, &charm(ENGINE), &latest);
+    let mut snapshot = snapshot();
+    assert!(!mixed(&snapshot), "r50 and r49 run the same image");
+    let second = |snapshot: &mut Snapshot| {
+        let rows = facts(snapshot, ENGINE).rows.iter_mut();
+        let mut rows = rows.filter(|row| row.channel == latest);
+        serve_other_image(rows.nth(1).unwrap());
+    };
+    second(&mut snapshot);
+    assert!(mixed(&snapshot), "another revision, its image unknown");
+    other_images(&mut snapshot);
+    assert!(mixed(&snapshot), "another image");
+    // Revision 8 is the image of revision 7 packed otherwise.
+    let behind = |number| {
+        let resource = "engine-image".parse().unwrap();
+        Snapshot::behind_key(&charm(ENGINE), &resource, ResourceRevision(number))
+    };
+    let mut same = snapshot.behind[&behind(7)].clone();
+    same.value.as_mut().unwrap().digest = ManifestDigest(digest("packed otherwise"));
+    snapshot.behind.insert(behind(8), same);
+    assert!(!mixed(&snapshot));
+}
+
+#[test]
 fn what_cannot_be_checked_does_not_contradict_the_marker() {
     let (published, warning) = after(|snapshot| snapshot.behind.clear());
     assert_eq!((published, warning.as_str()), (Some(Published::Yes), ""));
