@@ -9,7 +9,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use common::{session, world};
+use common::{Client, session, world};
 use windlass::demo::World;
 use windlass::domain::{Kind, Problem, Snapshot};
 use windlass::journal::{Outcome, RunId, RunRecord};
@@ -325,5 +325,62 @@ async fn a_hold_is_seen_by_everybody_and_a_rolled_back_publish_is_held() {
     assert!(held().await);
     done(&session, &back(&rolled.id, false)).await;
     assert!(!held().await, "the hold goes with the rollback that set it");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_track_is_promoted_as_it_is_previewed() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let client = Client::new(&world, dir.path());
+    let before = map(&world);
+    let command = ["promote", "--track", "latest", "--to", "candidate"];
+    let shown = client
+        .run(&[&["plan"], &command[..], &["--json"]].concat())
+        .with(0)
+        .json();
+    let plan = &shown["plan"];
+    assert_eq!(plan["command"], "windlass promote --track latest --to candidate");
+    let previewed = plan["steps"].as_array().unwrap().iter();
+    let mut previewed: Vec<String> = previewed
+        .filter(|step| step["kind"] == "release")
+        .flat_map(|step| {
+            let rows = step["after"].as_array().unwrap().clone();
+            let charm = step["target"].as_str().unwrap().to_owned();
+            rows.into_iter().map(move |row| {
+                let (channel, base) = (&row["channel"], &row["base"]["channel"]);
+                format!("{charm} {channel} {base} r{} ", row["revision"])
+            })
+        })
+        .collect();
+    previewed.sort();
+    assert!(
+        previewed.iter().any(|row| row.contains("latest/candidate")),
+        "{previewed:?}"
+    );
+    client.run(&[&command[..], &["--yes"]].concat()).with(0);
+    let after = map(&world);
+    let mut changed: Vec<String> = after
+        .iter()
+        .filter(|row| !before.contains(row))
+        .map(|row| format!("{} ", row.rsplit_once(' ').unwrap().0))
+        .map(|row| row.split(" r").next().unwrap().to_owned())
+        .collect();
+    changed.sort();
+    for row in &changed {
+        assert!(
+            previewed.iter().any(|one| one.starts_with(row.as_str())),
+            "{row} {previewed:?}"
+        );
+    }
+    assert!(
+        changed.iter().any(|row| row.contains("latest/candidate")),
+        "{changed:?}"
+    );
+    // Once there, nothing is left to do but the next step.
+    client
+        .run(&["promote", RELEASE, "--track", "latest", "--to", "stable"])
+        .with(2);
+    client.run(&["promote", "--to", "stable"]).with(2);
     world.stop().await;
 }

@@ -377,10 +377,14 @@ pub enum WithoutPart {
 }
 
 #[derive(Args, Clone, Debug)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["release", "track"])))]
 pub struct Promote {
     /// The release, for example 2025-01-27
     #[arg(value_name = "RELEASE")]
-    pub release: String,
+    pub release: Option<String>,
+    /// Move every open risk of this track one step, the most stable of them to RISK
+    #[arg(long, value_name = "TRACK", conflicts_with = "with")]
+    pub track: Option<String>,
     /// candidate, beta or stable
     #[arg(long, value_name = "RISK")]
     pub to: String,

@@ -239,3 +239,30 @@ pub fn problem(record: &RunRecord) -> Option<Problem> {
     let problem = record.problem.clone()?;
     Some(record.ways_on().into_iter().fold(problem, Problem::hint))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::evidence::situations::{situations, workspace};
+
+    #[test]
+    fn the_document_of_a_release_gives_the_answer_of_every_situation() {
+        for situation in situations() {
+            let name = "2024-12-01".parse().unwrap();
+            let found = situation.snapshot.release(&name).unwrap();
+            let document = release(&workspace(), &situation.snapshot, found);
+            assert_eq!(
+                document["published"],
+                json!(situation.published),
+                "{}",
+                situation.name
+            );
+            let warnings = document["warnings"].as_array().unwrap().iter();
+            let texts: Vec<&str> = warnings
+                .filter(|one| one["kind"] == "evidence")
+                .map(|one| one["text"].as_str().unwrap())
+                .collect();
+            assert_eq!(texts.join(" "), situation.warning, "{}", situation.name);
+        }
+    }
+}

@@ -7,7 +7,7 @@ use super::output::Output;
 use super::pairs::Form;
 use super::{Ending, confirm, runs};
 use crate::domain::{Kind, Outside, Problem, RunId};
-use crate::plan::{HoldIntent, Moment, Plan, PromoteIntent, RollbackIntent, RolledBack};
+use crate::plan::{HoldIntent, Moment, Plan, PromoteIntent, PromoteTrackIntent, RollbackIntent, RolledBack};
 use crate::run::Session;
 
 const WITH: Form = Form {
@@ -22,15 +22,24 @@ async fn run(session: &Session, plan: Plan, output: &Output) -> Ending {
 }
 
 async fn planned_promote(session: &Session, wish: &Promote) -> Result<Plan, Problem> {
+    let observer = &session.observer;
+    let to = wish.to.parse()?;
+    if let Some(track) = &wish.track {
+        let track = track.parse()?;
+        let snapshot = observer.for_promote_track(observer.cached()).await;
+        return session.plan_promote_track(&snapshot, &PromoteTrackIntent { track, to });
+    }
+    let Some(release) = &wish.release else {
+        return Err(Problem::new(
+            Kind::Usage,
+            "name a release, or a track with --track",
+        ));
+    };
     let with = WITH.read(&wish.with, |charm, channel| {
         Ok((charm.parse()?, channel.parse()?))
     })?;
-    let intent = PromoteIntent {
-        release: wish.release.parse()?,
-        to: wish.to.parse()?,
-        with,
-    };
-    let observer = &session.observer;
+    let release = release.parse()?;
+    let intent = PromoteIntent { release, to, with };
     let snapshot = observer.for_promote(observer.cached(), &intent).await;
     session.plan_promote(&snapshot, &intent)
 }

@@ -160,6 +160,11 @@ impl Observer {
         snapshot
     }
 
+    /// Fresh facts for the promotion of a track.
+    pub async fn for_promote_track(&self, previous: Snapshot) -> Snapshot {
+        self.view(previous, View::Planning).await
+    }
+
     /// Fresh facts for a rollback.
     pub async fn for_rollback(&self, previous: Snapshot, intent: &RollbackIntent) -> Snapshot {
         let (changes, past) = self.remembered(intent);

@@ -5,7 +5,7 @@
 
 mod logins;
 mod offline;
-mod releases;
+pub(super) mod releases;
 mod services;
 #[cfg(test)]
 mod tests;

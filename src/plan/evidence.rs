@@ -6,6 +6,8 @@
 //! over the marker. Pure: reads the snapshot only.
 
 mod running;
+#[cfg(test)]
+pub mod situations;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -13,7 +13,8 @@ use crate::domain::credential::TokenScope;
 use crate::domain::{CharmName, CharmRevision, Fingerprint, ReleaseName, SecretTarget, SessionId, Target};
 
 pub use standing::{
-    HoldIntent, Moment, PromoteIntent, RollbackIntent, RolledBack, WorkflowAction, WorkflowIntent,
+    HoldIntent, Moment, PromoteIntent, PromoteTrackIntent, RollbackIntent, RolledBack, WorkflowAction,
+    WorkflowIntent,
 };
 pub use transfer::{CloseIntent, Content, CopyIntent, ReleaseIntent, UploadIntent};
 
@@ -39,6 +40,8 @@ pub enum Intent {
     Close(CloseIntent),
     /// Bring a release to another risk.
     Promote(PromoteIntent),
+    /// Move every open risk of a track one step.
+    PromoteTrack(PromoteTrackIntent),
     /// Give channels back what they had.
     Rollback(RollbackIntent),
     /// Hold a release, or lift its hold.
@@ -60,6 +63,7 @@ impl Intent {
             Self::Release(intent) => intent.command(),
             Self::Close(intent) => intent.command(),
             Self::Promote(intent) => intent.command(),
+            Self::PromoteTrack(intent) => intent.command(),
             Self::Rollback(intent) => intent.command(),
             Self::Hold(intent) => intent.command(),
             Self::Workflow(intent) => intent.command(),

@@ -35,9 +35,9 @@ use sha2::{Digest as _, Sha256};
 pub use crate::domain::Serving;
 use crate::domain::{CharmName, Outside};
 pub use intent::{
-    CloseIntent, Content, CopyIntent, HoldIntent, Intent, Keep, Moment, PromoteIntent, PublishIntent,
-    ReleaseIntent, RevokeIntent, Revoked, RollbackIntent, RolledBack, RotateIntent, SignInIntent,
-    UploadIntent, WorkflowAction, WorkflowIntent,
+    CloseIntent, Content, CopyIntent, HoldIntent, Intent, Keep, Moment, PromoteIntent, PromoteTrackIntent,
+    PublishIntent, ReleaseIntent, RevokeIntent, Revoked, RollbackIntent, RolledBack, RotateIntent,
+    SignInIntent, UploadIntent, WorkflowAction, WorkflowIntent,
 };
 pub use step::{
     Attach, AttachFrom, Move, Need, NeededPackage, Op, PlannedResource, PlannedRow, State, Step, StepId,

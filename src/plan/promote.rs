@@ -7,6 +7,7 @@
 mod branch;
 #[cfg(test)]
 mod tests;
+pub mod track;
 
 use std::collections::BTreeMap;
 
@@ -17,9 +18,10 @@ use crate::domain::{
     Channel, CharmName, Kind, Outside, Problem, Release, ReleaseName, ResourceName, Risk, Snapshot, Track,
 };
 
+use super::evidence::{self, Published};
 use super::pairs::{self, Wanted};
 use super::publish::{self, Part, channels, preflight};
-use super::{Intent, Plan, PromoteIntent, Serving, evidence};
+use super::{Intent, Plan, PromoteIntent, Serving};
 pub use branch::name as branch_name;
 
 /// What is promoted of one charm.
@@ -39,18 +41,13 @@ impl Chosen<'_> {
 /// Plans `intent`, or says why not.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PromoteIntent) -> Result<Plan, Problem> {
     let mut warnings = Vec::new();
-    if intent.to == Risk::Edge {
-        return Err(
-            Problem::new(Kind::Usage, "a release is promoted from edge, not to it")
-                .hint("--to candidate, beta or stable"),
-        );
-    }
+    not_to_edge(intent.to)?;
     let release = find_release(snapshot, &intent.release)?;
     let track = release.name.track()?;
     let edge = Channel::new(track.clone(), Risk::Edge);
     let all = all_charms(workspace, snapshot)?;
     named_by_hand(workspace, intent, &all, &edge)?;
-    published(&all, release, &edge)?;
+    published(workspace, snapshot, &all, release, &edge)?;
     let chosen = choose(intent, &all, &edge, &mut warnings)?;
     for one in &chosen {
         runs_release(workspace, snapshot, release, one, &edge, &mut warnings)?;
@@ -105,6 +102,16 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PromoteIntent) 
     warnings.dedup();
     plan.warnings = warnings;
     Ok(plan)
+}
+
+fn not_to_edge(to: Risk) -> Result<(), Problem> {
+    if to == Risk::Edge {
+        return Err(
+            Problem::new(Kind::Usage, "a release is promoted from edge, not to it")
+                .hint("--to candidate, beta or stable"),
+        );
+    }
+    Ok(())
 }
 
 fn find_release<'a>(snapshot: &'a Snapshot, name: &ReleaseName) -> Result<&'a Release, Problem> {
@@ -178,27 +185,32 @@ fn named_by_hand(
     Ok(())
 }
 
-/// Refuses where the release's track runs nothing that a release feeds.
-fn published(all: &All<'_>, release: &Release, edge: &Channel) -> Result<(), Problem> {
+/// Refuses a release that is not published, and one whose edge serves nothing that a release feeds.
+fn published(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    all: &All<'_>,
+    release: &Release,
+    edge: &Channel,
+) -> Result<(), Problem> {
+    let standing = evidence::standing(workspace, snapshot, release);
     let feeds = |charm: &Charm| charm.fed().next().is_some();
     let any_fed = all.iter().any(|(charm, _)| feeds(charm));
     let open = all
         .iter()
         .any(|(charm, facts)| (feeds(charm) || !any_fed) && facts.rows_of(edge).next().is_some());
-    if open {
-        return Ok(());
-    }
-    Err(Problem::new(
+    let why = match standing.published {
+        Some(Published::No) => "it is not published".to_owned(),
+        Some(Published::RolledBack) => "it was rolled back".to_owned(),
+        Some(Published::Yes | Published::Partly) | None if open => return Ok(()),
+        Some(Published::Yes | Published::Partly) | None => format!("nothing runs on {edge}"),
+    };
+    let problem = Problem::new(
         Kind::Refused,
-        format!(
-            "release {} cannot be promoted: nothing runs on {edge}",
-            release.name
-        ),
-    )
-    .hint(format!(
-        "publish it first, or again where it was rolled back: windlass publish {}",
-        release.name
-    )))
+        format!("release {} cannot be promoted: {why}", release.name),
+    );
+    let problem = standing.missing.into_iter().fold(problem, Problem::cause);
+    Err(problem.hint(format!("publish it first: windlass publish {}", release.name)))
 }
 
 fn choose<'a>(
@@ -361,8 +373,23 @@ fn downgrade(
     intent: &PromoteIntent,
     one: &Chosen<'_>,
 ) -> Result<(), Problem> {
+    newer_there(workspace, snapshot, one).map_or(Ok(()), |problem| {
+        Err(problem
+            .hint(format!(
+                "leave --with {} out, or name the pair: windlass release {} --channel {} …",
+                one.charm.name, one.charm.name, one.to
+            ))
+            .hint(format!(
+                "what promotes the rest: windlass promote {} --to {}",
+                intent.release, intent.to
+            )))
+    })
+}
+
+/// The refusal where the target, a channel of the `latest` track, runs a newer release.
+fn newer_there(workspace: &Workspace, snapshot: &Snapshot, one: &Chosen<'_>) -> Option<Problem> {
     if one.to.track != Track::latest() {
-        return Ok(());
+        return None;
     }
     let release_of = |resource, row| {
         preflight::newest_running(workspace, snapshot, one.charm, resource, row)
@@ -377,7 +404,7 @@ fn downgrade(
                 (release_of(resource, row), release_of(resource, target))
                 && made < then
             {
-                return Err(Problem::new(
+                return Some(Problem::new(
                     Kind::Refused,
                     format!(
                         "{} {} runs release {} of {}, which is newer than {} of {} on {}",
@@ -389,19 +416,11 @@ fn downgrade(
                         made.format("%Y-%m-%d"),
                         one.from
                     ),
-                )
-                .hint(format!(
-                    "leave --with {} out, or name the pair: windlass release {} --channel {} …",
-                    one.charm.name, one.charm.name, one.to
-                ))
-                .hint(format!(
-                    "what promotes the rest: windlass promote {} --to {}",
-                    intent.release, intent.to
-                )));
+                ));
             }
         }
     }
-    Ok(())
+    None
 }
 
 /// What followers of channels that are closed now are served until then.

@@ -24,9 +24,10 @@ use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
 use crate::observe::Observer;
 use crate::plan::queue::{self, Queue};
 use crate::plan::{
-    CloseIntent, CopyIntent, HoldIntent, Intent, Plan, PromoteIntent, PublishIntent, ReleaseIntent,
-    RevokeIntent, RollbackIntent, RolledBack, RotateIntent, SignInIntent, UploadIntent, WorkflowIntent, copy,
-    hold, promote, publish, release, revoke, rollback, rotate, sign_in, upload, workflow,
+    CloseIntent, CopyIntent, HoldIntent, Intent, Plan, PromoteIntent, PromoteTrackIntent, PublishIntent,
+    ReleaseIntent, RevokeIntent, RollbackIntent, RolledBack, RotateIntent, SignInIntent, UploadIntent,
+    WorkflowIntent, copy, hold, promote, publish, release, revoke, rollback, rotate, sign_in, upload,
+    workflow,
 };
 use crate::services::Services;
 use crate::services::charmhub::StoreToken;
@@ -166,6 +167,15 @@ impl Session {
     /// Plans a promotion from what was seen.
     pub fn plan_promote(&self, snapshot: &Snapshot, intent: &PromoteIntent) -> Result<Plan, Problem> {
         promote::plan(&self.config.workspace, snapshot, intent)
+    }
+
+    /// Plans the promotion of a track from what was seen.
+    pub fn plan_promote_track(
+        &self,
+        snapshot: &Snapshot,
+        intent: &PromoteTrackIntent,
+    ) -> Result<Plan, Problem> {
+        promote::track::plan(&self.config.workspace, snapshot, intent)
     }
 
     /// Plans a rollback from what was seen.

@@ -24,9 +24,10 @@ pub fn twin(model: &Model, spec: &ActionSpec) -> Option<String> {
 /// What `word` of the command for `spec` stands for now.
 fn value(model: &Model, spec: &ActionSpec, word: &str) -> Option<String> {
     match (&model.screen, word) {
-        (Screen::Panes, "RELEASE") if spec.scope == Scope::Pane(PaneId::Channels) => promote::source(model)
-            .ok()
-            .map(|(release, _)| release.to_string()),
+        (Screen::Panes, "RELEASE") if spec.scope == Scope::Pane(PaneId::Channels) => {
+            let (release, track) = promote::source(model).ok()?;
+            Some(release.map_or_else(|| format!("--track {track}"), |name| name.to_string()))
+        }
         (Screen::Panes, "RELEASE") => model.panes.releases.selected().map(|row| row.name.to_string()),
         (Screen::Panes, "CHARM") => match spec.scope {
             Scope::Pane(PaneId::Channels) => model.panes.channels.selected().map(|row| row.charm.to_string()),

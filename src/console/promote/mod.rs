@@ -1,5 +1,5 @@
-//! The promotion dialog: which risk a release goes to, and which charms that its track does not have
-//! go along from `latest/edge`.
+//! The promotion dialog: which risk a release or a track goes to, and which charms that a release's
+//! track does not have go along from `latest/edge`.
 //!
 //! Owns the choice while it is being made. Nothing goes along unasked. Must not plan.
 
@@ -20,9 +20,9 @@ pub const RISKS: [Risk; 3] = [Risk::Candidate, Risk::Beta, Risk::Stable];
 /// The dialog.
 #[derive(Clone, Debug)]
 pub struct Promote {
-    /// The release.
-    pub release: ReleaseName,
-    /// Its track.
+    /// The release; `None` for every open risk of the track.
+    pub release: Option<ReleaseName>,
+    /// The track.
     pub track: Track,
     /// Where it goes.
     pub to: Risk,
@@ -48,6 +48,9 @@ pub fn rows(model: &Model, dialog: &Promote) -> Vec<Row> {
     let edge = Channel::new(dialog.track.clone(), Risk::Edge);
     let latest = latest_edge();
     let mut rows: Vec<Row> = RISKS.into_iter().map(Row::Risk).collect();
+    if dialog.release.is_none() {
+        return rows;
+    }
     rows.extend(
         model
             .workspace()

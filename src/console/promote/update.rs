@@ -8,38 +8,67 @@ use crate::console::effect::Effect;
 use crate::console::listing::window;
 use crate::console::panes::PaneId;
 use crate::console::{Model, review};
-use crate::domain::{Channel, ReleaseName, Risk, Track};
-use crate::plan::{Intent, PromoteIntent, evidence};
+use crate::domain::{Channel, CharmName, ReleaseName, Risk, Track};
+use crate::plan::evidence::{self, Published};
+use crate::plan::{Intent, PromoteIntent, PromoteTrackIntent};
 
-/// The release that the selected row stands for, and its track; else why it cannot be promoted.
-pub fn source(model: &Model) -> Result<(ReleaseName, Track), &'static str> {
+/// What the selected row promotes: a release and its track, or a whole track; else why nothing.
+pub fn source(model: &Model) -> Result<(Option<ReleaseName>, Track), &'static str> {
     let (release, track) = match model.pane {
         PaneId::Releases => {
             let row = model.panes.releases.selected().ok_or("no release is selected")?;
             let track = row.name.track();
-            (row.name.clone(), track.map_err(|_| "its name gives no track")?)
+            (
+                Some(row.name.clone()),
+                track.map_err(|_| "its name gives no track")?,
+            )
         }
         PaneId::Channels => of_channels(model)?,
         _ => return Err("select a release or one of its channels"),
     };
-    let edge = Channel::new(track.clone(), Risk::Edge);
+    let risks: &[Risk] = match &release {
+        Some(_) => &[Risk::Edge],
+        None => &[Risk::Edge, Risk::Beta, Risk::Candidate],
+    };
     let known = |name| !model.snapshot.rows(name).is_empty();
     let charms = || model.workspace().charms.iter().map(|charm| &charm.name);
-    if charms().any(|name| served(model, name, &edge).next().is_some()) {
+    let open = |name: &CharmName| {
+        risks.iter().any(|risk| {
+            let channel = Channel::new(track.clone(), *risk);
+            served(model, name, &channel).next().is_some()
+        })
+    };
+    let unpublished = release.as_ref().and_then(|name| unpublished(model, name));
+    if let Some(reason) = unpublished.filter(|_| charms().any(known)) {
+        Err(reason)
+    } else if charms().any(open) {
         Ok((release, track))
-    } else if charms().any(known) {
+    } else if !charms().any(known) {
+        Err("the channels are not known yet")
+    } else if release.is_some() {
         Err("nothing is on the edge of its track: publish it first")
     } else {
-        Err("the channels are not known yet")
+        Err("nothing of this track is open below stable")
+    }
+}
+
+/// Why a release that is not published cannot be promoted.
+fn unpublished(model: &Model, name: &ReleaseName) -> Option<&'static str> {
+    let release = model.snapshot.release(name)?;
+    match evidence::standing(model.workspace(), &model.snapshot, release).published? {
+        Published::No => Some("it is not published: publish it first"),
+        Published::RolledBack => Some("it was rolled back: publish it first"),
+        Published::Yes | Published::Partly => None,
     }
 }
 
 /// The release that the edge of the selected row runs: of several with the same images the one that
-/// has its marker branch, else the newest of its month.
-fn of_channels(model: &Model) -> Result<(ReleaseName, Track), &'static str> {
+/// has its marker branch, else the newest of its month. The whole track where no release of its
+/// month runs there.
+fn of_channels(model: &Model) -> Result<(Option<ReleaseName>, Track), &'static str> {
     let row = model.panes.channels.selected().ok_or("nothing is selected")?;
-    if row.track == Track::latest() || row.branch.is_some() {
-        return Err("select the row of a release's own track");
+    if row.branch.is_some() {
+        return Err("a branch of a channel is not promoted: select its track");
     }
     let (workspace, snapshot) = (model.workspace(), &model.snapshot);
     let edge = Channel::new(row.track.clone(), Risk::Edge);
@@ -56,10 +85,7 @@ fn of_channels(model: &Model) -> Result<(ReleaseName, Track), &'static str> {
         .filter(|name| name.month() == row.track.as_str())
         .collect();
     named.sort_by_key(|name| (markers.is_some_and(|all| all.contains(name)), name.clone()));
-    let release = named
-        .pop()
-        .ok_or("no release of this month is known to run on its edge")?;
-    Ok((release, row.track.clone()))
+    Ok((named.pop(), row.track.clone()))
 }
 
 /// Opens the dialog for the selected row.
@@ -131,13 +157,21 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
     let Some(Modal::Promote(dialog)) = &model.modal else {
         return Vec::new();
     };
-    let with = dialog.with.iter().map(|charm| (charm.clone(), latest_edge()));
-    let intent = PromoteIntent {
-        release: dialog.release.clone(),
-        to: dialog.to,
-        with: with.collect(),
+    let Promote {
+        release,
+        track,
+        to,
+        with,
+        ..
+    } = dialog.as_ref().clone();
+    let intent = match release {
+        None => Intent::PromoteTrack(PromoteTrackIntent { track, to }),
+        Some(release) => {
+            let with = with.into_iter().map(|charm| (charm, latest_edge())).collect();
+            Intent::Promote(PromoteIntent { release, to, with })
+        }
     };
-    review::open(model, Intent::Promote(intent))
+    review::open(model, intent)
 }
 
 /// Keeps selection and window inside.

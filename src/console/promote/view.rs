@@ -35,7 +35,10 @@ pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Draw
     let lines = u16::try_from(height + FIXED + heading).unwrap_or(u16::MAX);
     let area = layout::dialog(model, COLUMNS, lines);
     view::clear(frame, area);
-    let title = format!("Promote {}", dialog.release);
+    let title = match &dialog.release {
+        Some(release) => format!("Promote {release}"),
+        None => format!("Promote track {}", dialog.track),
+    };
     let inner = view::boxed(model, frame, area, &title, None, true);
     let mut y = inner.y;
     let mut put = |frame: &mut Frame, pieces: Vec<Piece>, selected: bool| {
@@ -47,7 +50,13 @@ pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Draw
         rect
     };
     let edge = Channel::new(dialog.track.clone(), Risk::Edge);
-    let help = format!(" What {edge} serves goes, as it is, to:");
+    let help = match &dialog.release {
+        Some(_) => format!(" What {edge} serves goes, as it is, to:"),
+        None => format!(
+            " Every open risk of {} moves one step, the most stable to:",
+            dialog.track
+        ),
+    };
     put(frame, vec![Piece::new(help, Tone::Plain)], false);
     for (at, row) in all.iter().enumerate().skip(dialog.offset).take(height) {
         if at == RISKS.len() || (at > RISKS.len() && at == dialog.offset) {

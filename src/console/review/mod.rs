@@ -124,7 +124,7 @@ impl Review {
             Intent::SignIn(_) => Sort::SignIn,
             Intent::Revoke(_) => Sort::Revoke,
             Intent::Upload(_) | Intent::Copy(_) | Intent::Release(_) | Intent::Close(_) => Sort::Single,
-            Intent::Promote(_) => Sort::Promote,
+            Intent::Promote(_) | Intent::PromoteTrack(_) => Sort::Promote,
             Intent::Rollback(_) => Sort::Rollback,
             Intent::Hold(_) => Sort::Hold,
             Intent::Workflow(_) => Sort::Workflow,

@@ -368,6 +368,7 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
         | Intent::Copy(_)
         | Intent::Release(_)
         | Intent::Close(_)
+        | Intent::PromoteTrack(_)
         | Intent::Rollback(_)
         | Intent::Hold(_) => "",
     };

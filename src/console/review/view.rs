@@ -28,6 +28,7 @@ pub fn draw(model: &Model, review: &Review, area: Rect, frame: &mut Frame, drawn
             Intent::Release(intent) => format!("Release {} of {}", intent.revision, intent.charm),
             Intent::Close(intent) => format!("Close {} of {}", intent.channel, intent.charm),
             Intent::Promote(intent) => format!("Promote {} to {}", intent.release, intent.to),
+            Intent::PromoteTrack(intent) => format!("Promote track {} to {}", intent.track, intent.to),
             Intent::Rollback(intent) => match &intent.of {
                 RolledBack::Run(run) => format!("Roll back run {run}"),
                 RolledBack::Charm { charm, .. } => format!("Roll back {charm}"),

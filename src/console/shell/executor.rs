@@ -367,6 +367,11 @@ async fn plan(session: &Session, previous: Snapshot, intent: &Intent) -> (Snapsh
             let plan = session.plan_promote(&snapshot, intent);
             (snapshot, plan)
         }
+        Intent::PromoteTrack(intent) => {
+            let snapshot = observer.for_promote_track(previous).await;
+            let plan = session.plan_promote_track(&snapshot, intent);
+            (snapshot, plan)
+        }
         Intent::Rollback(intent) => {
             let snapshot = observer.for_rollback(previous, intent).await;
             let plan = session.plan_rollback(&snapshot, intent);

@@ -318,6 +318,29 @@ fn the_release_detail() {
     insta::assert_snapshot!(all);
 }
 
+#[test]
+fn the_pane_gives_the_answer_of_every_situation() {
+    use crate::console::panes::releases::{Label, rows};
+    use crate::plan::evidence::Published;
+    use crate::plan::evidence::situations::{situations, workspace};
+    for situation in situations() {
+        let name = situation.name;
+        let rows = rows(&workspace(), &situation.snapshot, true);
+        let row = rows.iter().find(|row| row.name.as_str() == "2024-12-01").unwrap();
+        assert_eq!(row.published, situation.published, "{name}");
+        let label = match situation.published {
+            Some(Published::Yes) => Label::Published,
+            Some(Published::Partly) => Label::Partly,
+            Some(Published::RolledBack) => Label::RolledBack,
+            Some(Published::No) => Label::New,
+            None => Label::Unknown,
+        };
+        assert_eq!(row.label, label, "{name}");
+        let warned = row.warnings.iter().any(|one| one.as_str() == situation.warning);
+        assert_eq!(warned, !situation.warning.is_empty(), "{name}");
+    }
+}
+
 // ---- hold
 
 #[test]
@@ -374,15 +397,43 @@ fn the_cursor_chooses_the_risk_and_nothing_goes_along_unasked() {
 fn a_row_of_channels_promotes_the_release_on_its_edge() {
     let mut model = stands((120, 40));
     press(&mut model, Key::Char('2'));
-    let Availability::Disabled(why) = can(&model, ActionId::PromoteChannel) else {
-        panic!("latest is no release's own track");
-    };
-    assert!(why.contains("own track"));
     press(&mut model, Key::Down);
     assert_eq!(can(&model, ActionId::PromoteChannel), Availability::Enabled);
     press(&mut model, Key::Char('P'));
     let (_, intent) = wish(&mut model, Key::Enter).unwrap();
     assert_eq!(intent.command(), "windlass promote 2023-12-05 --to candidate");
+}
+
+#[test]
+fn a_row_of_latest_promotes_the_whole_track() {
+    let mut model = stands((120, 40));
+    press(&mut model, Key::Char('2'));
+    assert_eq!(can(&model, ActionId::PromoteChannel), Availability::Enabled);
+    press(&mut model, Key::Char('P'));
+    let text = screen(&model).0;
+    for fact in [
+        "Promote track latest",
+        "Every open risk of latest moves one step, the most stable to:",
+        "to latest/candidate",
+    ] {
+        assert!(text.contains(fact), "{fact}\n{text}");
+    }
+    press(&mut model, Key::Down);
+    press(&mut model, Key::Down);
+    let (id, intent) = wish(&mut model, Key::Enter).unwrap();
+    assert_eq!(intent.command(), "windlass promote --track latest --to stable");
+    let planned = crate::plan::promote::track::plan(
+        model.workspace(),
+        &model.snapshot,
+        match &intent {
+            Intent::PromoteTrack(intent) => intent,
+            other => panic!("{other:?}"),
+        },
+    );
+    self::planned(&mut model, id, planned);
+    let text = screen(&model).0;
+    assert!(text.contains("latest/stable"), "{text}");
+    assert!(text.contains("closed → r50"), "{text}");
 }
 
 #[test]

@@ -401,6 +401,7 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
                     Intent::Release(intent) => releasing::plan(&workspace(), &previous, intent),
                     Intent::Close(intent) => releasing::close(&workspace(), &previous, intent),
                     Intent::Promote(intent) => promote::plan(&workspace(), &previous, intent),
+                    Intent::PromoteTrack(intent) => promote::track::plan(&workspace(), &previous, intent),
                     Intent::Rollback(intent) => rollback::plan(&workspace(), &previous, intent),
                     Intent::Hold(intent) => hold::plan(&workspace(), &previous, intent),
                     Intent::Workflow(intent) => workflow::plan(&workspace(), &previous, intent),

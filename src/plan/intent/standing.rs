@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::channel::Risk;
-use crate::domain::{Channel, CharmName, GitHubRepository, Outside, ReleaseName, RunId};
+use crate::domain::{Channel, CharmName, GitHubRepository, Outside, ReleaseName, RunId, Track};
 
 /// The wish to bring a release to another risk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,22 @@ impl PromoteIntent {
             text.push_str(&format!(" --with {charm}={channel}"));
         }
         text
+    }
+}
+
+/// The request to move every open risk of a track one step, up to a risk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromoteTrackIntent {
+    /// The track.
+    pub track: Track,
+    /// The most stable risk that is released to: candidate, beta or stable.
+    pub to: Risk,
+}
+
+impl PromoteTrackIntent {
+    /// The command line that says the same.
+    pub fn command(&self) -> String {
+        format!("windlass promote --track {} --to {}", self.track, self.to)
     }
 }
 

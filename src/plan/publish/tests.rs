@@ -1,7 +1,7 @@
 //! What a publish plan promises, on snapshots built by hand.
 
 mod marker;
-mod published;
+pub mod published;
 
 use std::collections::BTreeMap;
 
@@ -79,6 +79,7 @@ fn bundle_facts() -> BundleFacts {
     }
 }
 
+/// The built-in workspace `legend`.
 pub fn workspace() -> Workspace {
     Workspace::parse(include_str!("../../../assets/workspaces/legend.toml"), "legend").unwrap()
 }

@@ -40,13 +40,30 @@ const SDLC: &str = "finos-legend-sdlc-k8s";
 const STUDIO: &str = "finos-legend-studio-k8s";
 const FED: [&str; 3] = [ENGINE, SDLC, STUDIO];
 
-/// What `change` makes of the release 2024-12-01, which runs everywhere and has its marker.
-fn after(change: impl FnOnce(&mut Snapshot)) -> (Option<Published>, String) {
+/// One situation of the release 2024-12-01.
+pub struct Situation {
+    /// What it is.
+    pub name: &'static str,
+    /// What was observed.
+    pub snapshot: Snapshot,
+    /// Whether the release is published; `None` where that is not known.
+    pub published: Option<Published>,
+    /// The warning about its evidence, where there is one.
+    pub warning: String,
+}
+
+/// What is observed after `change`, where the release runs everywhere and has its marker.
+fn after(change: impl FnOnce(&mut Snapshot)) -> Snapshot {
     let mut snapshot = snapshot();
     other_images(&mut snapshot);
     change(&mut snapshot);
+    snapshot
+}
+
+/// Whether the release 2024-12-01 is published, with the warnings about its evidence.
+fn answer(snapshot: &Snapshot) -> (Option<Published>, String) {
     let release = snapshot.release(&"2024-12-01".parse().unwrap()).unwrap();
-    let standing = standing(&workspace(), &snapshot, release);
+    let standing = standing(&workspace(), snapshot, release);
     let warnings: Vec<&str> = standing.warnings.iter().map(|one| one.text.as_str()).collect();
     (standing.published, warnings.join(" "))
 }
@@ -57,8 +74,8 @@ fn serve_other_image(row: &mut ChannelRow) {
     }
 }
 
-#[test]
-fn marker_and_channels_together_say_what_is_published() {
+/// Every situation.
+pub fn situations() -> Vec<Situation> {
     let no_marker = |snapshot: &mut Snapshot| {
         snapshot.markers = Observed::read(std::collections::BTreeSet::new(), now());
     };
@@ -77,12 +94,12 @@ fn marker_and_channels_together_say_what_is_published() {
         "finos-legend-engine-k8s",
         "branch release-2024-12-01 exists, but ",
     );
-    for (situation, (published, warning), wanted, said) in [
-        ("all run it", after(|_| ()), Published::Yes, String::new()),
+    let all = [
+        ("all run it", after(|_| ()), Some(Published::Yes), String::new()),
         (
             "one charm is closed",
             after(|snapshot| on_track(snapshot, ENGINE, Vec::clear)),
-            Published::Partly,
+            Some(Published::Partly),
             format!("{latest}{engine} 2024-12/edge is closed"),
         ),
         (
@@ -92,7 +109,7 @@ fn marker_and_channels_together_say_what_is_published() {
                     rows.iter_mut().for_each(serve_other_image);
                 });
             }),
-            Published::Partly,
+            Some(Published::Partly),
             format!(
                 "{latest}{engine} 2024-12/edge runs r50 + engine-image r8, the image of 2025-01-27 on ubuntu 20.04 amd64"
             ),
@@ -108,7 +125,7 @@ fn marker_and_channels_together_say_what_is_published() {
                     rows.push(other);
                 });
             }),
-            Published::Partly,
+            Some(Published::Partly),
             format!(
                 "{latest}{engine} 2024-12/edge runs r49 + engine-image r8, the image of 2025-01-27 on ubuntu 22.04 amd64"
             ),
@@ -116,7 +133,7 @@ fn marker_and_channels_together_say_what_is_published() {
         (
             "every charm is closed",
             after(close_all),
-            Published::RolledBack,
+            Some(Published::RolledBack),
             format!(
                 "{latest}no channel of track 2024-12 runs an image of 2024-12-01: it was rolled back or closed \
                  ({engine} 2024-12/edge is closed; finos-legend-sdlc-k8s 2024-12/edge is closed; \
@@ -126,7 +143,7 @@ fn marker_and_channels_together_say_what_is_published() {
         (
             "some run it without a marker",
             unmarked(|_| ()),
-            Published::Partly,
+            Some(Published::Partly),
             String::new(),
         ),
         (
@@ -135,14 +152,92 @@ fn marker_and_channels_together_say_what_is_published() {
                 no_marker(snapshot);
                 close_all(snapshot);
             }),
-            Published::No,
+            Some(Published::No),
             String::new(),
         ),
-    ] {
-        assert_eq!(published, Some(wanted), "{situation}");
-        assert_eq!(warning, said, "{situation}");
+        (
+            "the images are not known",
+            after(|snapshot| snapshot.behind.clear()),
+            Some(Published::Yes),
+            String::new(),
+        ),
+        (
+            "the markers could not be read",
+            after(|snapshot| snapshot.markers = Observed::failed(Problem::new(Kind::Network, "down"))),
+            None,
+            String::new(),
+        ),
+    ];
+    all.into_iter()
+        .map(|(name, snapshot, published, warning)| Situation {
+            name,
+            snapshot,
+            published,
+            warning,
+        })
+        .collect()
+}
+
+#[test]
+fn marker_and_channels_together_say_what_is_published() {
+    for situation in situations() {
+        let (published, warning) = answer(&situation.snapshot);
+        assert_eq!(published, situation.published, "{}", situation.name);
+        assert_eq!(warning, situation.warning, "{}", situation.name);
     }
     assert_eq!(of(&snapshot(), "2025-01-27"), Some(Published::No));
+}
+
+#[test]
+fn doctor_labels_and_promotions_give_the_answer_of_every_situation() {
+    use crate::plan::label::{Label, Labels};
+    use crate::plan::{PromoteIntent, doctor, promote};
+    let promotion = PromoteIntent {
+        release: "2024-12-01".parse().unwrap(),
+        to: crate::domain::Risk::Stable,
+        with: BTreeMap::new(),
+    };
+    let mut fed = workspace();
+    fed.charms.retain(|charm| charm.fed().next().is_some());
+    for Situation {
+        name,
+        snapshot,
+        published,
+        ..
+    } in situations()
+    {
+        let release = snapshot.release(&promotion.release).unwrap();
+        let label = Labels::among(&workspace(), &snapshot).of(release, answer(&snapshot).0);
+        let wanted = match published {
+            Some(Published::Yes) => Label::Published,
+            Some(Published::Partly) => Label::Partly,
+            Some(Published::RolledBack) => Label::RolledBack,
+            Some(Published::No) => Label::New,
+            None => Label::Unknown,
+        };
+        assert_eq!(label, wanted, "{name}");
+
+        let mut checks = Vec::new();
+        doctor::releases::releases(&workspace(), &snapshot, now(), &mut checks);
+        let warned = checks
+            .iter()
+            .any(|check| check.name.as_str() == "published 2024-12-01");
+        let marked = snapshot.markers.value.as_ref().is_some_and(|all| !all.is_empty());
+        assert_eq!(warned, marked && published != Some(Published::Yes), "{name}");
+
+        let refused = promote::plan(&fed, &snapshot, &promotion).err();
+        let said = refused
+            .map(|problem| problem.summary.to_string())
+            .unwrap_or_default();
+        let unpublished = said.ends_with("it is not published");
+        assert_eq!(unpublished, published == Some(Published::No), "{name}: {said}");
+        let rolled_back = said.ends_with("it was rolled back");
+        assert_eq!(
+            rolled_back,
+            published == Some(Published::RolledBack),
+            "{name}: {said}"
+        );
+    }
 }
 
 #[test]
@@ -174,12 +269,10 @@ fn bases_are_mixed_where_their_images_differ_and_not_where_their_numbers_do() {
 
 #[test]
 fn what_cannot_be_checked_does_not_contradict_the_marker() {
-    let (published, warning) = after(|snapshot| snapshot.behind.clear());
-    assert_eq!((published, warning.as_str()), (Some(Published::Yes), ""));
-    let (published, _) = after(|snapshot| {
+    let (published, _) = answer(&after(|snapshot| {
         snapshot.charms.clear();
         snapshot.served.clear();
-    });
+    }));
     assert_eq!(published, Some(Published::Yes));
 }
 
