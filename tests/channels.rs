@@ -168,3 +168,48 @@ async fn what_is_published_follows_the_channels_and_not_the_marker_alone() {
     let status = client.run(&["status"]).with(0).out;
     assert!(status.contains("2025-01-27 (rolled back)"), "{status}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_revision_is_marked_with_the_reason_and_refused_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = common::world(dir.path(), "").await;
+    let client = Client::new(&world, dir.path());
+    let document = client.run(&["charms", "--json"]).with(0).json();
+    let charms = document["charms"].as_array().unwrap();
+    let engine = charms.iter().find(|charm| charm["name"] == ENGINE).unwrap();
+    let revisions = engine["revisions"].as_array().unwrap();
+    let rejected = revisions.iter().find(|one| one["status"] == "rejected").unwrap();
+    let reason = rejected["errors"][0].as_str().unwrap();
+    assert!(reason.starts_with("review-error: "), "{reason}");
+    let number = rejected["revision"].to_string();
+    let text = client.run(&["charms"]).with(0).out;
+    assert!(text.contains(&format!("! rejected: {reason}")), "{text}");
+    let command = [
+        "release",
+        ENGINE,
+        "--revision",
+        &number,
+        "--channel",
+        "edge",
+        "--yes",
+    ];
+    let refused = client.run(&command).with(3).err;
+    assert!(refused.contains(reason), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_names_the_token_that_expires_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = common::world(dir.path(), "").await;
+    let client = Client::new(&world, dir.path());
+    let document = client.run(&["status", "--json"]).with(0).json();
+    let next = &document["status"]["next_expiry"];
+    assert_eq!(next["name"], "charmcraft@buildhost");
+    let own = document["status"]["credential"]["expires_at"].as_str().unwrap();
+    assert!(next["expires_at"].as_str().unwrap() < own, "{document}");
+    let text = client.run(&["status"]).with(0).out;
+    assert!(
+        text.contains("next to expire: charmcraft@buildhost in the store's sessions"),
+        "{text}"
+    );
+}

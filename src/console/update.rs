@@ -402,8 +402,8 @@ fn perform(model: &mut Model, spec: &actions::ActionSpec) -> Vec<Effect> {
     match spec.standing(model) {
         Availability::Enabled => route(model, spec.message.clone()),
         Availability::Disabled(reason) => {
-            let more = actions::detail(model, spec.id);
-            model.refuse(more.map_or_else(|| reason.to_owned(), |more| format!("{reason}: {more}")));
+            let detail = actions::detail(model, spec.id);
+            model.refuse(detail.unwrap_or_else(|| reason.to_owned()));
             Vec::new()
         }
         Availability::Hidden => Vec::new(),

@@ -451,7 +451,9 @@ pub fn detail(model: &Model, id: ActionId) -> Option<String> {
         .selected()
         .filter(|_| id == ActionId::ReleaseRevision)?;
     match &row.what {
-        What::Revision { refusal, .. } => refusal.as_ref().map(ToString::to_string),
+        What::Revision {
+            revision, refusal, ..
+        } => refusal.as_ref().map(|refusal| format!("{revision} is {refusal}")),
         _ => None,
     }
 }

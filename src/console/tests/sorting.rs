@@ -167,3 +167,31 @@ fn marked_sessions_are_revoked_by_one_plan() {
     press(&mut model, Key::Char('X'));
     assert!(screen(&model).0.contains("windlass itself uses a marked session"));
 }
+
+#[test]
+fn a_rejected_revision_is_marked_and_refuses_with_the_reason() {
+    let mut model = console((120, 40), false);
+    let mut snapshot = (*model.snapshot).clone();
+    let facts = snapshot.charms.values_mut().find_map(|seen| seen.value.as_mut());
+    let revision = &mut facts.unwrap().revisions[0];
+    revision.status = "rejected".into();
+    revision.errors = vec!["review-error: no metadata.yaml".into()];
+    model.snapshot = std::sync::Arc::new(snapshot);
+    panes::rebuild(&mut model);
+    press(&mut model, Key::Char('3'));
+    press(&mut model, Key::Char('z'));
+    press(&mut model, Key::Char(' '));
+    let text = screen(&model).0;
+    assert!(
+        text.contains("✘ rejected: review-error: no metadata.yaml"),
+        "{text}"
+    );
+    press(&mut model, Key::Down);
+    press(&mut model, Key::Char('e'));
+    assert!(model.modal.is_none());
+    let text = screen(&model).0;
+    assert!(
+        text.contains("r50 is rejected: review-error: no metadata.yaml"),
+        "{text}"
+    );
+}
