@@ -82,6 +82,53 @@ async fn a_damaged_journal_can_be_set_aside_and_keeps_its_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_workspace_sees_neither_the_runs_nor_the_revocations_of_this_one() {
+    let fault =
+        "[[fault]]\nservice = \"github\"\nmethod = \"POST\"\npath = \"*/git/refs\"\nnth = 1\nstatus = 403\n";
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), fault).await;
+    let client = Client::new(&world, dir.path());
+    let failed = client.run(&["hold", RELEASE, "--yes", "--json"]);
+    let run = failed.json()["run"]["id"].as_str().unwrap().to_owned();
+    assert!(client.run(&["doctor", "--offline"]).out.contains(&run));
+    let other = |arguments: &[&str]| client.run(&[&["--workspace", "regtech"], arguments].concat());
+    assert!(!other(&["doctor", "--offline"]).out.contains(&run));
+    let runs = other(&["runs", "--json"]).with(0).json();
+    assert_eq!(runs["runs"], serde_json::json!([]));
+    let nothing = other(&["resume", "--json"]).with(0).json();
+    assert!(nothing["unfinished"].as_array().unwrap().is_empty(), "{nothing}");
+    let refused = other(&["resume", &run, "--yes"]).with(3);
+    assert!(refused.err.contains("--workspace legend"), "{}", refused.err);
+
+    let sessions = client.run(&["credentials", "--json"]).json();
+    let session = sessions["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["id"].as_str().unwrap())
+        .find(|id| client.run(&["revoke", id, "--yes"]).code == 0)
+        .unwrap()
+        .to_owned();
+    // Offline there is nothing but the journal to know it from.
+    let revoked = |workspace: &str| {
+        let journal = windlass::journal::Journal::open(&dir.path().join("state"), &host(dir.path()));
+        let journal = journal.unwrap().of_workspace(workspace);
+        let found = journal.revocations(&[]).unwrap();
+        found.iter().any(|one| one.session.as_str() == session)
+    };
+    assert!(revoked("legend"));
+    assert!(!revoked("regtech"));
+}
+
+/// The environment that the journal under `dir` is of.
+fn host(dir: &Path) -> String {
+    let connection = rusqlite::Connection::open(journal(dir)).unwrap();
+    connection
+        .query_row("SELECT environment FROM run LIMIT 1", [], |row| row.get(0))
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_failed_is_unfinished_for_every_command() {
     let fault =
         "[[fault]]\nservice = \"github\"\nmethod = \"POST\"\npath = \"*/git/refs\"\nnth = 1\nstatus = 403\n";

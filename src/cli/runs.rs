@@ -7,7 +7,7 @@ use super::args::Global;
 use super::environment::Environment;
 use super::output::Output;
 use super::{Ending, confirm, documents, login, tables, watch};
-use crate::domain::{Kind, Problem};
+use crate::domain::Problem;
 use crate::journal::{Outcome, RunId, RunRecord, RunState, StepOutcome};
 use crate::plan::Op;
 use crate::run::{Means, Session};
@@ -249,16 +249,7 @@ pub async fn resume(
     let session = &process.session(global, output)?;
     confirm::writable(session, "nothing is resumed", None)?;
     let wanted: Vec<RunRecord> = match run {
-        Some(id) => {
-            let found = session.journal.run(&RunId(id.to_owned()))?;
-            vec![found.ok_or_else(|| {
-                Problem::new(
-                    Kind::NotFound,
-                    format!("the journal knows no run {}", crate::domain::Outside::new(id)),
-                )
-                .hint("'windlass runs' lists them")
-            })?]
-        }
+        Some(id) => vec![session.run_of_workspace(&RunId(id.to_owned()))?],
         None => chosen(session, output).await?,
     };
     if wanted.is_empty() {

@@ -152,6 +152,7 @@ fn salvage(from: &Path, to: &Connection) -> Saved {
          DELETE FROM rolled_back WHERE run NOT IN (SELECT id FROM run);
          DELETE FROM earlier_change WHERE run NOT IN (SELECT id FROM run);",
     ));
+    drop(to.execute_batch(schema::NAME_WORKSPACES));
     drop(touched::fill(to));
     if let Err(error) = to.execute_batch("COMMIT") {
         // Nothing of it was kept, on a full disk for one: the damaged file still has it.
@@ -198,9 +199,11 @@ fn copy_rows(
     rows: &mut u64,
 ) -> rusqlite::Result<()> {
     let names = columns.join(", ");
+    let written: Vec<&str> = columns.iter().map(|name| schema::current_column(name)).collect();
+    let written = written.join(", ");
     let places = vec!["?"; columns.len()].join(", ");
     let mut insert = to.prepare(&format!(
-        "INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})"
+        "INSERT OR IGNORE INTO {table} ({written}) VALUES ({places})"
     ))?;
     let mut select = old.prepare(&format!("SELECT {names} FROM {table} ORDER BY rowid {order}"))?;
     let mut found = select.query([])?;

@@ -1,7 +1,7 @@
 //! What the runs of this journal did to channels, row by row, for ways back.
 //!
 //! Owns the reading of plans and step records as changes of channels, and what of them outlives a
-//! plan that was made anew. Must not look at the world: whether an uncertain change happened is
+//! plan that was made anew. Asks no service: whether an uncertain change happened is
 //! told by what the row serves now.
 
 #[cfg(test)]
@@ -19,7 +19,7 @@ use crate::domain::{
 use crate::plan::{AttachFrom, Intent, Moment, Move, Op, Plan, RolledBack, Step};
 
 impl Journal {
-    /// What runs of this world changed in the channels that a rollback `of` is about, oldest first,
+    /// What runs of this environment changed in the channels that a rollback `of` is about, oldest first,
     /// as far back as it needs to know. Reads runs one by one, newest first, by index.
     pub fn changes_for(&self, of: &RolledBack) -> Result<Vec<ChannelChange>, Problem> {
         Ok(self.read_changes(of)?.changes)
@@ -108,10 +108,10 @@ impl Journal {
         let read = || {
             let mut statement = connection.prepare(
                 "SELECT change FROM earlier_change JOIN run ON run.id = earlier_change.run
-                 WHERE run.world = ?1 AND earlier_change.run = ?2 ORDER BY number",
+                 WHERE run.environment = ?1 AND earlier_change.run = ?2 ORDER BY number",
             )?;
             statement
-                .query_map(params![self.world, run.0], |row| row.get::<_, String>(0))?
+                .query_map(params![self.environment, run.0], |row| row.get::<_, String>(0))?
                 .collect::<Result<Vec<_>, _>>()
         };
         let texts = read().map_err(|error: rusqlite::Error| self.broken(&error))?;

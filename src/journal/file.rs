@@ -111,15 +111,15 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 }
 
 impl Journal {
-    /// Opens (or makes) the journal under `folder` for `world`, to read and write.
+    /// Opens (or makes) the journal under `folder` for `environment`, to read and write.
     ///
     /// # Errors
     /// [`Kind::Refused`] where a newer windlass wrote it, [`Kind::Machine`] where it is damaged or
     /// cannot be written.
-    pub fn open(folder: &Path, world: &str) -> Result<Self, Problem> {
+    pub fn open(folder: &Path, environment: &str) -> Result<Self, Problem> {
         let path = folder.join(FILE);
         let mut journal = writable(folder, &path)
-            .map(|connection| Self::on(connection, folder, world, None))
+            .map(|connection| Self::on(connection, folder, environment, None))
             .map_err(|failure| failure.problem(&path))?;
         journal.notice = lost_commits(&journal, &path);
         Ok(journal)
@@ -130,9 +130,9 @@ impl Journal {
     ///
     /// # Errors
     /// The reason, where SQLite cannot be used at all.
-    pub fn open_as_possible(folder: &Path, world: &str) -> Result<Self, Problem> {
+    pub fn open_as_possible(folder: &Path, environment: &str) -> Result<Self, Problem> {
         let path = folder.join(FILE);
-        let problem = match Self::open(folder, world) {
+        let problem = match Self::open(folder, environment) {
             Ok(journal) => return Ok(journal),
             Err(problem) => problem,
         };
@@ -149,14 +149,14 @@ impl Journal {
                 Connection::open_in_memory().map_err(|error| unusable(&Outside::new("in memory"), &error))?
             }
         };
-        Ok(Self::on(connection, folder, world, Some(limit)))
+        Ok(Self::on(connection, folder, environment, Some(limit)))
     }
 
     /// Opens a journal that exists, to be read; makes and changes nothing.
     ///
     /// # Errors
     /// [`Kind::NotFound`] without a file, and as [`Journal::open`].
-    pub fn open_existing(folder: &Path, world: &str) -> Result<Self, Problem> {
+    pub fn open_existing(folder: &Path, environment: &str) -> Result<Self, Problem> {
         let path = folder.join(FILE);
         let place = Outside::new(path.display().to_string());
         if !path.exists() {
@@ -177,14 +177,15 @@ impl Journal {
             ),
             readable: true,
         };
-        Ok(Self::on(connection, folder, world, Some(limit)))
+        Ok(Self::on(connection, folder, environment, Some(limit)))
     }
 
-    fn on(connection: Connection, folder: &Path, world: &str, limit: Option<Limit>) -> Self {
+    fn on(connection: Connection, folder: &Path, environment: &str, limit: Option<Limit>) -> Self {
         Self {
             connection: Arc::new(Mutex::new(connection)),
             folder: folder.to_owned(),
-            world: world.to_owned(),
+            environment: environment.to_owned(),
+            workspace: None,
             limit: limit.map(Arc::new),
             notice: None,
         }
@@ -282,6 +283,11 @@ fn readable(path: &Path) -> Result<Connection, Failure> {
     let open = |path: &Path, flags: OpenFlags| -> Result<Connection, Failure> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(PATIENCE)?;
+        refuse_newer(&connection)?;
+        // An older schema names its columns otherwise.
+        if schema::version(&connection)? != schema::VERSION {
+            return Err(Failure::Database(rusqlite::Error::QueryReturnedNoRows));
+        }
         connection.query_row("SELECT count(*) FROM (SELECT 1 FROM run LIMIT 1)", [], |_| Ok(()))?;
         Ok(connection)
     };

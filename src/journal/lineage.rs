@@ -5,6 +5,7 @@
 //! fingerprint tells on this machine whether two values are the same and nothing to anybody who
 //! does not have the key. Must never keep a value.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -85,10 +86,11 @@ impl Journal {
     /// Remembers a value that was written.
     pub fn record_lineage(&self, record: &LineageRecord) -> Result<(), Problem> {
         self.write(
-            "INSERT INTO lineage (world, repository, secret, updated_at, fingerprint, session, expires_at, run, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO lineage
+                 (environment, workspace, repository, secret, updated_at, fingerprint, session, expires_at, run, at)
+             VALUES (?1, ?10, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
-                self.world,
+                self.environment,
                 record.target.repository.as_str(),
                 record.target.secret.as_str(),
                 stamp(record.updated_at),
@@ -100,84 +102,95 @@ impl Journal {
                     .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
                 record.run.as_str(),
                 stamp(record.at),
+                self.workspace.as_deref().unwrap_or_default(),
             ],
         )
     }
 
-    /// Every session that a run revoked, oldest first.
-    pub fn revocations(&self) -> Result<Vec<Revocation>, Problem> {
+    /// The sessions that runs of this workspace revoked, and those of `lineage` that any run
+    /// revoked, oldest first.
+    pub fn revocations(&self, lineage: &[LineageRecord]) -> Result<Vec<Revocation>, Problem> {
         let connection = self.reading()?;
         let read = || {
             let mut statement = connection.prepare(
-                "SELECT step.id, step.finished_at FROM step JOIN run ON run.id = step.run
-                 WHERE run.world = ?1 AND step.outcome = 'done' AND step.id LIKE ?2
+                "SELECT step.id, step.finished_at, ?3 IS NULL OR run.workspace = ?3
+                 FROM step JOIN run ON run.id = step.run
+                 WHERE run.environment = ?1 AND step.outcome = 'done' AND step.id LIKE ?2
                  ORDER BY step.finished_at",
             )?;
             statement
-                .query_map(params![self.world, format!("{REVOKE_STEP}%")], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })?
-                .collect::<Result<Vec<(String, Option<String>)>, rusqlite::Error>>()
+                .query_map(
+                    params![self.environment, format!("{REVOKE_STEP}%"), self.workspace],
+                    |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+                )?
+                .collect::<Result<Vec<(String, Option<String>, bool)>, rusqlite::Error>>()
         };
         let rows = read().map_err(|error| self.broken(&error))?;
-        let revocation = |(step, at): (String, Option<String>)| {
-            Some(Revocation {
-                session: SessionId::new(step.strip_prefix(REVOKE_STEP)?),
-                at: instant(&at?)?,
-            })
+        let held = |session: &SessionId| {
+            lineage
+                .iter()
+                .any(|record| record.session.as_ref() == Some(session))
+        };
+        let revocation = |(step, at, own): (String, Option<String>, bool)| {
+            let session = SessionId::new(step.strip_prefix(REVOKE_STEP)?);
+            let at = instant(&at?)?;
+            (own || held(&session)).then_some(Revocation { session, at })
         };
         Ok(rows.into_iter().filter_map(revocation).collect())
     }
 
-    /// Every value that was written from here, oldest first.
-    pub fn lineage(&self) -> Result<Vec<LineageRecord>, Problem> {
-        type Row = (
-            String,
-            String,
-            String,
-            String,
-            Option<String>,
-            Option<String>,
-            String,
-            String,
-        );
+    /// Every value that a run of this workspace wrote, and those that any run wrote into the
+    /// secrets `named`, oldest first.
+    pub fn lineage(&self, named: &BTreeSet<&SecretTarget>) -> Result<Vec<LineageRecord>, Problem> {
+        struct Row {
+            own: bool,
+            record: Option<LineageRecord>,
+        }
+        let record = |row: &rusqlite::Row<'_>| -> rusqlite::Result<Row> {
+            let text = |at: usize| row.get::<_, String>(at);
+            let optional = |at: usize| row.get::<_, Option<String>>(at);
+            let read = |repository: &str, secret: &str, updated_at: &str, at: &str| {
+                Some((
+                    SecretTarget {
+                        repository: repository.parse().ok()?,
+                        secret: secret.parse().ok()?,
+                    },
+                    instant(updated_at)?,
+                    instant(at)?,
+                ))
+            };
+            let parsed = read(&text(0)?, &text(1)?, &text(2)?, &text(7)?);
+            let (fingerprint, session, end, run) = (text(3)?, optional(4)?, optional(5)?, text(6)?);
+            Ok(Row {
+                own: row.get(8)?,
+                record: parsed.map(|(target, updated_at, at)| LineageRecord {
+                    target,
+                    updated_at,
+                    fingerprint: Fingerprint(fingerprint),
+                    session: session.map(|session| SessionId::new(&session)),
+                    expires_at: end.as_deref().and_then(instant),
+                    run: Outside::new(run),
+                    at,
+                }),
+            })
+        };
         let connection = self.reading()?;
         let read = || {
             let mut statement = connection.prepare(
-                "SELECT repository, secret, updated_at, fingerprint, session, expires_at, run, at
-                 FROM lineage WHERE world = ?1 ORDER BY number",
+                "SELECT repository, secret, updated_at, fingerprint, session, expires_at, run, at,
+                     ?2 IS NULL OR workspace = ?2
+                 FROM lineage WHERE environment = ?1 ORDER BY number",
             )?;
             statement
-                .query_map(params![self.world], |row| {
-                    Ok((
-                        row.get(0)?,
-                        row.get(1)?,
-                        row.get(2)?,
-                        row.get(3)?,
-                        row.get(4)?,
-                        row.get(5)?,
-                        row.get(6)?,
-                        row.get(7)?,
-                    ))
-                })?
+                .query_map(params![self.environment, self.workspace], record)?
                 .collect::<Result<Vec<Row>, rusqlite::Error>>()
         };
         let rows = read().map_err(|error| self.broken(&error))?;
-        let record = |(repository, secret, updated_at, fingerprint, session, expires_at, run, at): Row| {
-            Some(LineageRecord {
-                target: SecretTarget {
-                    repository: repository.parse().ok()?,
-                    secret: secret.parse().ok()?,
-                },
-                updated_at: instant(&updated_at)?,
-                fingerprint: Fingerprint(fingerprint),
-                session: session.map(|session| SessionId::new(&session)),
-                expires_at: expires_at.as_deref().and_then(instant),
-                run: Outside::new(run),
-                at: instant(&at)?,
-            })
+        let kept = |row: Row| {
+            let record = row.record?;
+            (row.own || named.contains(&record.target)).then_some(record)
         };
-        Ok(rows.into_iter().filter_map(record).collect())
+        Ok(rows.into_iter().filter_map(kept).collect())
     }
 }
 
@@ -209,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn lineage_is_read_back_in_order_and_by_world() {
+    fn lineage_is_read_back_in_order_and_by_environment() {
         let folder = tempfile::tempdir().unwrap();
         let journal = Journal::open(folder.path(), "w").unwrap();
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
@@ -224,8 +237,18 @@ mod tests {
         };
         journal.record_lineage(&record(2)).unwrap();
         journal.record_lineage(&record(1)).unwrap();
-        assert_eq!(journal.lineage().unwrap(), [record(2), record(1)]);
-        let elsewhere = Journal::open(folder.path(), "another world").unwrap();
-        assert!(elsewhere.lineage().unwrap().is_empty());
+        let all = journal.lineage(&BTreeSet::new()).unwrap();
+        assert_eq!(all, [record(2), record(1)]);
+        let elsewhere = Journal::open(folder.path(), "another").unwrap();
+        assert!(elsewhere.lineage(&BTreeSet::new()).unwrap().is_empty());
+        // Those of another workspace belong to this one where it names their secret.
+        let regtech = journal.of_workspace("regtech");
+        assert!(regtech.lineage(&BTreeSet::new()).unwrap().is_empty());
+        assert_eq!(
+            regtech.lineage(&BTreeSet::from([&record(1).target])).unwrap(),
+            all
+        );
+        regtech.record_lineage(&record(3)).unwrap();
+        assert_eq!(regtech.lineage(&BTreeSet::new()).unwrap(), [record(3)]);
     }
 }

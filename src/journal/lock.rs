@@ -1,4 +1,4 @@
-//! Locks of charms and secrets: one run at a time touches each of a world on this machine.
+//! Locks of charms and secrets: one run at a time touches each of an environment on this machine.
 //!
 //! Owns the lock files and the word on who holds them. The lock is the operating system's, so it
 //! dies with its process. Must not wait.
@@ -38,7 +38,7 @@ pub fn is_running(folder: &Path, run: &RunId) -> bool {
 pub(super) fn any_running(folder: &Path) -> Option<String> {
     let files = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
     files(folder)
-        .flat_map(|world| files(&world.path()))
+        .flat_map(|environment| files(&environment.path()))
         .find_map(|entry| {
             let name = entry.file_name();
             let run = name.to_str()?.strip_prefix("run-")?.strip_suffix(".lock")?;

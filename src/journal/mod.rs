@@ -1,8 +1,8 @@
 //! The memory: runs and their steps, written before and after the deed, in SQLite.
 //!
 //! Owns the database file, its schema and the records read from it, and the locks that keep two
-//! runs from the same charms. Every row carries the world it speaks of. Must not hold secrets, and
-//! must not decide anything: the world is the truth.
+//! runs from the same charms. Every row carries its environment and, where it matters, its workspace. Must
+//! not hold secrets, and must not decide anything: what the services answer is the truth.
 
 mod aside;
 mod changes;

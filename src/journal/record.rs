@@ -360,6 +360,18 @@ impl RunRecord {
             .collect()
     }
 
+    /// As [`RunRecord::ways_on`], for somebody who works with the workspace `name`.
+    pub fn ways_on_from(&self, name: &str) -> Vec<String> {
+        let mut ways = self.ways_on();
+        if self.plan.workspace != name {
+            let other = Outside::new(&self.plan.workspace);
+            for way in &mut ways {
+                way.push_str(&format!(" --workspace {other}"));
+            }
+        }
+        ways
+    }
+
     /// What it released, in order.
     pub fn released(&self) -> Vec<Released> {
         self.steps

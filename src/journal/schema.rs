@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::touched;
 
 /// Brings a file from schema N-1 to schema N, for N = 1, 2, 3, ...
-pub(super) const UPGRADES: [&str; 4] = [
+pub(super) const UPGRADES: [&str; 5] = [
     "
 CREATE TABLE IF NOT EXISTS run (
     id TEXT PRIMARY KEY, world TEXT NOT NULL, workspace TEXT NOT NULL, actor TEXT NOT NULL,
@@ -57,10 +57,39 @@ CREATE TABLE touched_row (
 ) STRICT;
 CREATE INDEX touched_row_by_time ON touched_row (world, charm, channel, base, begun_at, run);
 ",
+    "
+ALTER TABLE run RENAME COLUMN world TO environment;
+ALTER TABLE lineage RENAME COLUMN world TO environment;
+ALTER TABLE lineage ADD COLUMN workspace TEXT NOT NULL DEFAULT '';
+ALTER TABLE touched_row RENAME COLUMN world TO environment;
+ALTER TABLE release_seen RENAME TO release_seen_4;
+CREATE TABLE release_seen (
+    environment TEXT NOT NULL, workspace TEXT NOT NULL DEFAULT '', repository TEXT NOT NULL,
+    name TEXT NOT NULL, release TEXT NOT NULL, first_seen TEXT NOT NULL,
+    PRIMARY KEY (environment, workspace, repository, name)
+) STRICT;
+INSERT INTO release_seen (environment, repository, name, release, first_seen)
+    SELECT world, repository, name, release, first_seen FROM release_seen_4;
+DROP TABLE release_seen_4;
+",
 ];
 
 /// The schema that this program reads and writes: the file's `user_version`.
 pub(super) const VERSION: i64 = UPGRADES.len() as i64;
+
+/// Gives the values written by an older schema the workspace of their run.
+pub(super) const NAME_WORKSPACES: &str = "
+UPDATE lineage SET workspace = coalesce((SELECT run.workspace FROM run WHERE run.id = lineage.run), '')
+    WHERE workspace = '';
+";
+
+/// The name of a column of an older schema in this one.
+pub(super) fn current_column(name: &str) -> &str {
+    match name {
+        "world" => "environment",
+        other => other,
+    }
+}
 
 /// The tables that hold what cannot be derived from anything else.
 pub(super) const RECORDS: [&str; 6] = [
@@ -91,6 +120,9 @@ pub(super) fn upgrade(connection: &mut Connection) -> rusqlite::Result<bool> {
     let missing = UPGRADES.iter().skip(usize::try_from(from).unwrap_or_default());
     for step in missing {
         transaction.execute_batch(step)?;
+    }
+    if from < 5 {
+        transaction.execute_batch(NAME_WORKSPACES)?;
     }
     if from < 4 {
         touched::fill(&transaction)?;

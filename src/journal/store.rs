@@ -1,7 +1,7 @@
 //! The database file: `journal.db` under the state folder, WAL, `synchronous=FULL`.
 //!
 //! Owns the statements. What is about to be done is on disk before it is done.
-//! Must not be shared between worlds without saying so: every row names its world.
+//! Every row names its environment, and runs and lineage their workspace too.
 
 #[cfg(test)]
 mod tests;
@@ -18,12 +18,14 @@ use super::{changes, schema, touched};
 use crate::domain::{Kind, Outside, Problem, ReleaseName};
 use crate::plan::{Intent, Plan, RollbackIntent, RolledBack, StepId};
 
-/// The journal of one world.
+/// The journal of one environment, seen from one workspace or from all of them.
 #[derive(Clone)]
 pub struct Journal {
     pub(super) connection: Arc<Mutex<Connection>>,
     pub(super) folder: PathBuf,
-    pub(super) world: String,
+    pub(super) environment: String,
+    /// The workspace whose rows are read; `None` reads those of all.
+    pub(super) workspace: Option<Arc<str>>,
     /// Why it is used less than fully.
     pub(super) limit: Option<Arc<Limit>>,
     /// What was noticed when it was opened.
@@ -36,10 +38,26 @@ impl Journal {
         &self.folder
     }
 
-    /// Where the locks of this world lie.
+    /// The same journal, with the rows of `workspace` alone.
+    pub fn of_workspace(&self, workspace: &str) -> Self {
+        Self {
+            workspace: Some(workspace.into()),
+            ..self.clone()
+        }
+    }
+
+    /// The same journal, with the rows of every workspace of the environment.
+    pub fn of_environment(&self) -> Self {
+        Self {
+            workspace: None,
+            ..self.clone()
+        }
+    }
+
+    /// Folder of the locks of this environment.
     pub fn locks(&self) -> PathBuf {
-        let world: String = self
-            .world
+        let environment: String = self
+            .environment
             .chars()
             .map(|c| {
                 if c.is_ascii_alphanumeric() || c == '.' {
@@ -49,7 +67,7 @@ impl Journal {
                 }
             })
             .collect();
-        self.folder.join("locks").join(world)
+        self.folder.join("locks").join(environment)
     }
 
     pub(super) fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -110,11 +128,19 @@ impl Journal {
                 .optional()?;
             let earlier: Option<Plan> = earlier.and_then(|text| serde_json::from_str(&text).ok());
             transaction.execute(
-                "INSERT INTO run (id, world, workspace, actor, intent, plan, started_at)
+                "INSERT INTO run (id, environment, workspace, actor, intent, plan, started_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT (id) DO UPDATE SET plan = ?6, actor = ?4, outcome = NULL, problem = NULL,
                      finished_at = NULL",
-                params![id.0, self.world, plan.workspace, actor, intent, text, stamp(at)],
+                params![
+                    id.0,
+                    self.environment,
+                    plan.workspace,
+                    actor,
+                    intent,
+                    text,
+                    stamp(at)
+                ],
             )?;
             for change in &texts {
                 transaction.execute(
@@ -139,7 +165,7 @@ impl Journal {
                     params![id.0, step.id.0],
                 )?;
             }
-            touched::keep(transaction, &self.world, &id.0, plan, &replaced, &stamp(at))
+            touched::keep(transaction, &self.environment, &id.0, plan, &replaced, &stamp(at))
         })
     }
 
@@ -235,17 +261,18 @@ impl Journal {
         }
     }
 
-    /// The newest runs of this world, newest first.
+    /// The newest runs, newest first.
     pub fn runs(&self, limit: usize) -> Result<Vec<RunRecord>, Problem> {
         let ids: Vec<String> = {
             let connection = self.reading()?;
             let read = || {
                 let mut statement = connection.prepare(
-                    "SELECT id FROM run WHERE world = ?1 ORDER BY started_at DESC, id DESC LIMIT ?2",
+                    "SELECT id FROM run WHERE environment = ?1 AND (?3 IS NULL OR workspace = ?3)
+                     ORDER BY started_at DESC, id DESC LIMIT ?2",
                 )?;
                 let limit = i64::try_from(limit).unwrap_or(i64::MAX);
                 statement
-                    .query_map(params![self.world, limit], |row| row.get(0))?
+                    .query_map(params![self.environment, limit, self.workspace], |row| row.get(0))?
                     .collect::<Result<_, _>>()
             };
             read().map_err(|error| self.broken(&error))?
@@ -261,9 +288,10 @@ impl Journal {
         let read = || {
             let mut statement = connection.prepare(
                 "SELECT intent, finished_at FROM run
-                 WHERE world = ?1 AND outcome = 'done' ORDER BY started_at DESC",
+                 WHERE environment = ?1 AND outcome = 'done' AND (?2 IS NULL OR workspace = ?2)
+                 ORDER BY started_at DESC",
             )?;
-            let mut rows = statement.query(params![self.world])?;
+            let mut rows = statement.query(params![self.environment, self.workspace])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 let intent = serde_json::from_str(&row.get::<_, String>(0)?);
@@ -277,7 +305,7 @@ impl Journal {
         read().map_err(|error: rusqlite::Error| self.broken(&error))
     }
 
-    /// A run by id.
+    /// A run by id, of whichever workspace.
     pub fn run(&self, id: &RunId) -> Result<Option<RunRecord>, Problem> {
         let mut found = self.read_run(id)?;
         if let Some(run) = &mut found {
@@ -294,8 +322,8 @@ impl Journal {
                 .query_row(
                     "SELECT actor, plan, outcome, problem, started_at, finished_at, by_run
                      FROM run LEFT JOIN rolled_back ON rolled_back.run = run.id
-                     WHERE id = ?1 AND world = ?2",
-                    params![id.0, self.world],
+                     WHERE id = ?1 AND environment = ?2",
+                    params![id.0, self.environment],
                     |row| {
                         Ok((
                             row.get::<_, String>(0)?,
@@ -367,16 +395,25 @@ impl Journal {
         now: &[crate::domain::Release],
         at: DateTime<Utc>,
     ) -> Result<Vec<crate::domain::Release>, Problem> {
+        let workspace = self.workspace.as_deref().unwrap_or_default();
         // Known releases are read where they cannot be kept.
         if self.check_writable().is_ok() {
             self.transact(|transaction| {
+                // Rows of an older schema name no workspace: the first one that reads the
+                // repository takes them.
+                transaction.execute(
+                    "UPDATE OR IGNORE release_seen SET workspace = ?2
+                     WHERE environment = ?1 AND workspace = '' AND repository = ?3",
+                    params![self.environment, workspace, repository],
+                )?;
                 for release in now {
                     let text = serde_json::to_string(release).unwrap_or_default();
                     transaction.execute(
-                        "INSERT INTO release_seen (world, repository, name, release, first_seen)
-                         VALUES (?1, ?2, ?3, ?4, ?5)
-                         ON CONFLICT (world, repository, name) DO UPDATE SET release = ?4 WHERE release <> ?4",
-                        params![self.world, repository, release.name.as_str(), text, stamp(at)],
+                        "INSERT INTO release_seen (environment, workspace, repository, name, release, first_seen)
+                         VALUES (?1, ?6, ?2, ?3, ?4, ?5)
+                         ON CONFLICT (environment, workspace, repository, name)
+                         DO UPDATE SET release = ?4 WHERE release <> ?4",
+                        params![self.environment, repository, release.name.as_str(), text, stamp(at), workspace],
                     )?;
                 }
                 Ok(())
@@ -384,10 +421,14 @@ impl Journal {
         }
         let connection = self.reading()?;
         let read = || {
-            let mut statement = connection
-                .prepare("SELECT release FROM release_seen WHERE world = ?1 AND repository = ?2")?;
+            let mut statement = connection.prepare(
+                "SELECT release FROM release_seen
+                 WHERE environment = ?1 AND workspace = ?2 AND repository = ?3",
+            )?;
             statement
-                .query_map(params![self.world, repository], |row| row.get::<_, String>(0))?
+                .query_map(params![self.environment, workspace, repository], |row| {
+                    row.get::<_, String>(0)
+                })?
                 .collect::<Result<Vec<_>, _>>()
         };
         let known: Vec<String> = read().map_err(|error: rusqlite::Error| self.broken(&error))?;

@@ -69,7 +69,7 @@ fn rows(plan: &Plan) -> Vec<TouchedRow> {
 /// its earlier plans.
 pub(super) fn keep(
     connection: &Connection,
-    world: &str,
+    environment: &str,
     run: &str,
     plan: &Plan,
     replaced: &[ChannelChange],
@@ -79,11 +79,11 @@ pub(super) fn keep(
         .iter()
         .map(|change| TouchedRow::new(&change.charm, &change.channel, change.base.as_ref()));
     let mut insert = connection.prepare_cached(
-        "INSERT INTO touched_row (world, charm, channel, base, run, begun_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        "INSERT INTO touched_row (environment, charm, channel, base, run, begun_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (run, charm, channel, base) DO NOTHING",
     )?;
     for row in rows(plan).into_iter().chain(replaced) {
-        insert.execute(params![world, row.charm, row.channel, row.base, run, at])?;
+        insert.execute(params![environment, row.charm, row.channel, row.base, run, at])?;
     }
     connection.execute(
         "UPDATE touched_row SET begun_at = ?2 WHERE run = ?1",
@@ -94,12 +94,12 @@ pub(super) fn keep(
 
 /// Fills the index from the runs that a journal of an older schema holds, one at a time.
 pub(super) fn fill(connection: &Connection) -> rusqlite::Result<()> {
-    let mut runs = connection.prepare("SELECT id, world, plan, started_at FROM run")?;
+    let mut runs = connection.prepare("SELECT id, environment, plan, started_at FROM run")?;
     let mut earlier = connection.prepare("SELECT change FROM earlier_change WHERE run = ?1")?;
     let mut resumed = connection.prepare("SELECT max(started_at) FROM step WHERE run = ?1")?;
     let mut found = runs.query([])?;
     while let Some(row) = found.next()? {
-        let (id, world): (String, String) = (row.get(0)?, row.get(1)?);
+        let (id, environment): (String, String) = (row.get(0)?, row.get(1)?);
         let Ok(plan) = serde_json::from_str::<Plan>(&row.get::<_, String>(2)?) else {
             continue;
         };
@@ -110,7 +110,7 @@ pub(super) fn fill(connection: &Connection) -> rusqlite::Result<()> {
         // Nothing tells when it was resumed; the last of its steps began no earlier than that.
         let last: Option<String> = resumed.query_row(params![id], |row| row.get(0))?;
         let begun = last.map_or_else(|| row.get(3), Ok)?;
-        keep(connection, &world, &id, &plan, &replaced, &begun)?;
+        keep(connection, &environment, &id, &plan, &replaced, &begun)?;
     }
     Ok(())
 }
@@ -119,8 +119,8 @@ impl Journal {
     /// The rows that a run may have changed.
     pub(super) fn rows_of(&self, run: &RunId) -> Result<Vec<TouchedRow>, Problem> {
         self.touched_rows(
-            "SELECT charm, channel, base FROM touched_row WHERE world = ?1 AND run = ?2",
-            params![self.world, run.0],
+            "SELECT charm, channel, base FROM touched_row WHERE environment = ?1 AND run = ?2",
+            params![self.environment, run.0],
         )
     }
 
@@ -131,7 +131,7 @@ impl Journal {
         channels: &[Channel],
     ) -> Result<Vec<TouchedRow>, Problem> {
         const NEXT: &str = "SELECT charm, channel, base FROM touched_row
-             WHERE world = ?1 AND charm = ?2 AND (channel, base) > (?3, ?4)
+             WHERE environment = ?1 AND charm = ?2 AND (channel, base) > (?3, ?4)
              ORDER BY channel, base LIMIT 1";
         // From row to row by index, over the many runs of each.
         let mut rows: Vec<TouchedRow> = Vec::new();
@@ -141,7 +141,7 @@ impl Journal {
                 channel: String::new(),
                 base: String::new(),
             });
-            let next = params![self.world, after.charm, after.channel, after.base];
+            let next = params![self.environment, after.charm, after.channel, after.base];
             match self.touched_rows(NEXT, next)?.pop() {
                 Some(row) => rows.push(row),
                 None => break,
@@ -183,7 +183,7 @@ impl Journal {
             connection
                 .prepare_cached(TOUCH_BEFORE)?
                 .query_row(
-                    params![self.world, row.charm, row.channel, row.base, begun_at, run],
+                    params![self.environment, row.charm, row.channel, row.base, begun_at, run],
                     |row| {
                         Ok(Touch {
                             run: RunId(row.get(0)?),
@@ -200,7 +200,7 @@ impl Journal {
 /// Two runs on one charm do not overlap; those that began in the same millisecond are told apart
 /// by their ids.
 const TOUCH_BEFORE: &str = "SELECT run, begun_at FROM touched_row
-     WHERE world = ?1 AND charm = ?2 AND channel = ?3 AND base = ?4 AND (begun_at, run) < (?5, ?6)
+     WHERE environment = ?1 AND charm = ?2 AND channel = ?3 AND base = ?4 AND (begun_at, run) < (?5, ?6)
      ORDER BY begun_at DESC, run DESC LIMIT 1";
 
 #[cfg(test)]

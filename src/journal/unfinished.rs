@@ -144,11 +144,11 @@ impl Journal {
             let mut statement = connection.prepare_cached(
                 "SELECT run.id, intent, workspace, started_at
                  FROM run LEFT JOIN rolled_back ON rolled_back.run = run.id
-                 WHERE world = ?1 AND by_run IS NULL
+                 WHERE environment = ?1 AND by_run IS NULL AND (?3 IS NULL OR workspace = ?3)
                    AND (outcome IS NULL OR outcome IN ('failed', 'unknown', 'cancelled'))
                  ORDER BY started_at DESC, run.id DESC LIMIT ?2",
             )?;
-            let mut rows = statement.query(params![self.world, READ])?;
+            let mut rows = statement.query(params![self.environment, READ, self.workspace])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
                 // One of another version is not resumed by this one.
@@ -177,10 +177,10 @@ impl Journal {
         let connection = self.reading()?;
         let mut read = || {
             let mut statement = connection.prepare_cached(
-                "SELECT id, intent, workspace, started_at FROM run WHERE world = ?1 AND started_at >= ?2
+                "SELECT id, intent, workspace, started_at FROM run WHERE environment = ?1 AND started_at >= ?2
                  ORDER BY started_at DESC, id DESC",
             )?;
-            let mut rows = statement.query(params![self.world, oldest])?;
+            let mut rows = statement.query(params![self.environment, oldest])?;
             while let Some(row) = rows.next()? {
                 let (id, workspace, started_at): (String, String, String) =
                     (row.get(0)?, row.get(2)?, row.get(3)?);

@@ -14,10 +14,9 @@ use super::gather::{Gathering, ignore};
 use super::{Observer, sources};
 use crate::config::workspace::{Token, TokenKind};
 use crate::domain::credential::{CredentialFacts, ExpiryFrom};
-use crate::domain::secret::{LineageRecord, OrganisationSecrets, SealedRotation, SessionFacts};
+use crate::domain::secret::{OrganisationSecrets, SealedRotation, SessionFacts};
 use crate::domain::{
-    GitHubRepository, Observed, Outside, Problem, RunId, SecretName, SecretTarget, Snapshot, Source,
-    SourceUpdate,
+    GitHubRepository, Observed, Outside, Problem, SecretName, SecretTarget, Snapshot, Source, SourceUpdate,
 };
 use crate::journal::{Journal, RunRecord};
 use crate::plan::{Intent, RotateIntent, rotate};
@@ -203,36 +202,16 @@ impl Observer {
 
     pub(super) fn remember(&self, snapshot: &mut Snapshot) {
         let Some(journal) = &self.journal else { return };
-        match journal.lineage() {
-            Ok(lineage) => snapshot.lineage = self.of_this_workspace(journal, lineage),
+        let tokens = self.workspace.tokens.iter();
+        let named: BTreeSet<&SecretTarget> = tokens.flat_map(|token| &token.targets).collect();
+        match journal.lineage(&named) {
+            Ok(lineage) => snapshot.lineage = lineage,
             Err(problem) => tracing::warn!("{problem}"),
         }
-        match journal.revocations() {
+        match journal.revocations(&snapshot.lineage) {
             Ok(revocations) => snapshot.revocations = revocations,
             Err(problem) => tracing::warn!("{problem}"),
         }
-    }
-
-    /// Those that a run of this workspace wrote, or that are its own secrets: the journal is shared.
-    fn of_this_workspace(&self, journal: &Journal, lineage: Vec<LineageRecord>) -> Vec<LineageRecord> {
-        let named: BTreeSet<&SecretTarget> = self
-            .workspace
-            .tokens
-            .iter()
-            .flat_map(|token| &token.targets)
-            .collect();
-        let mut runs: BTreeMap<RunId, bool> = BTreeMap::new();
-        let mut keep = |record: &LineageRecord| {
-            let id = RunId(record.run.to_string());
-            *runs.entry(id.clone()).or_insert_with(|| {
-                let run = journal.run(&id).ok().flatten();
-                run.is_some_and(|run| run.plan.workspace == self.workspace.name)
-            })
-        };
-        lineage
-            .into_iter()
-            .filter(|record| named.contains(&record.target) || keep(record))
-            .collect()
     }
 }
 

@@ -75,7 +75,8 @@ impl Session {
     pub fn open(config: Config, services: Services, setting: &Setting) -> Result<Self, Problem> {
         let config = Arc::new(config);
         let workspace = Arc::new(config.workspace.clone());
-        let journal = Journal::open_as_possible(&setting.state, &services.endpoints.world())?;
+        let journal = Journal::open_as_possible(&setting.state, &services.endpoints.world())?
+            .of_workspace(&workspace.name);
         if setting.offline {
             services.http.go_offline();
         }
@@ -222,12 +223,31 @@ impl Session {
         self.resume_as(resumption, means)
     }
 
-    /// The record of a run that can go on. `brought`: the operator brings its value again.
-    pub(super) fn resumable(&self, run: &RunId, brought: bool) -> Result<RunRecord, Problem> {
+    /// The record of a run of this workspace.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] where the journal has no such run, [`Kind::Refused`] where it belongs to
+    /// another workspace.
+    pub fn run_of_workspace(&self, run: &RunId) -> Result<RunRecord, Problem> {
         let record = self.journal.run(run)?.ok_or_else(|| {
-            Problem::new(Kind::NotFound, format!("the journal knows no run {run}"))
+            Problem::new(Kind::NotFound, format!("the journal has no run {run}"))
                 .hint("'windlass runs' lists them")
         })?;
+        let workspace = &record.plan.workspace;
+        if workspace == &self.config.workspace.name {
+            return Ok(record);
+        }
+        let workspace = Outside::new(workspace);
+        Err(Problem::new(
+            Kind::Refused,
+            format!("run {run} belongs to the workspace {workspace}"),
+        )
+        .hint(format!("select that workspace: --workspace {workspace}")))
+    }
+
+    /// The record of a run that can go on. `brought`: the operator brings its value again.
+    pub(super) fn resumable(&self, run: &RunId, brought: bool) -> Result<RunRecord, Problem> {
+        let record = self.run_of_workspace(run)?;
         if let Some(by) = &record.rolled_back_by {
             return Err(Problem::new(
                 Kind::Refused,
@@ -288,6 +308,7 @@ impl Session {
         // Only now, with the locks held, is it certain that open runs are dead ones.
         for open in self
             .journal
+            .of_environment()
             .unfinished_runs()?
             .into_iter()
             .filter(RunRecord::is_uncertain)
@@ -309,7 +330,7 @@ impl Session {
                         open.actor
                     ),
                 );
-                let ways = open.ways_on().join(", or ");
+                let ways = open.ways_on_from(&self.config.workspace.name).join(", or ");
                 return Err(problem.hint(format!("settle it first: {ways}")));
             }
         }

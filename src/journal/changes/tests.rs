@@ -263,7 +263,7 @@ fn a_plan_made_anew_does_not_forget_what_the_first_one_changed() {
     assert_eq!(befores, [Some(serving(49, 7)), None]);
     told.journal.begin(&told.run, "ann", &second, at(6)).unwrap();
     assert_eq!(told.changes().len(), 2, "each is told once");
-    let elsewhere = Journal::open(told.journal.folder(), "another world").unwrap();
+    let elsewhere = Journal::open(told.journal.folder(), "another").unwrap();
     assert_eq!(
         elsewhere.changes_for(&RolledBack::Run(told.run.clone())).unwrap(),
         []

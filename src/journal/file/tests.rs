@@ -1,5 +1,7 @@
 //! Journals of other versions, damaged ones, and folders that cannot be written.
 
+use std::collections::BTreeSet;
+
 use crate::domain::Hint;
 use chrono::{DateTime, Utc};
 
@@ -160,6 +162,15 @@ fn older(folder: &Path, version: usize) {
             .execute("INSERT INTO rolled_back VALUES ('r1', 'r2')", [])
             .unwrap();
     }
+    if version >= 4 {
+        connection
+            .execute_batch(
+                "INSERT INTO writer VALUES (1, 'its name', '0.4.0', 7);
+                 INSERT INTO touched_row
+                     SELECT 'w', 'a', 'latest/edge', '', id, '2025-01-01T00:00:30.000Z' FROM run;",
+            )
+            .unwrap();
+    }
     connection
         .pragma_update(None, "user_version", i64::try_from(version).unwrap())
         .unwrap();
@@ -179,7 +190,13 @@ fn an_upgrade_from_every_older_schema_keeps_everything() {
                 .all(|run| run.steps[0].attempts == 1 && run.plan == plan())
         );
         assert_eq!(runs[1].rolled_back_by.is_some(), version >= 3, "from {version}");
-        assert_eq!(journal.lineage().unwrap().len(), usize::from(version >= 2));
+        let written = |workspace: &str| {
+            let journal = journal.of_workspace(workspace);
+            journal.lineage(&BTreeSet::new()).unwrap().len()
+        };
+        assert_eq!(written("legend"), usize::from(version >= 2), "from {version}");
+        assert_eq!(written("regtech"), 0, "from {version}");
+        assert!(journal.of_workspace("regtech").runs(10).unwrap().is_empty());
         let changes = journal
             .changes_for(&RolledBack::Run(RunId("r2".to_owned())))
             .unwrap();
@@ -338,6 +355,29 @@ fn what_cannot_be_written_is_read() {
         crate::domain::Release::from_manifest("2024-04-01".parse().unwrap(), b"{\"core\": {\"a\": \"1\"}}")
             .unwrap();
     assert_eq!(journal.withdrawn("o/r", &[release], at(0)).unwrap(), []);
+}
+
+#[test]
+fn an_older_journal_that_cannot_be_upgraded_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    older(folder.path(), 4);
+    std::fs::create_dir(folder.path().join("journal.lock")).unwrap();
+    let journal = Journal::open_as_possible(folder.path(), "w").unwrap();
+    let problem = journal.check_writable().unwrap_err();
+    assert_eq!(journal.runs(10).unwrap_err(), problem);
+}
+
+#[test]
+fn an_older_journal_that_is_damaged_is_saved_under_the_names_of_today() {
+    let folder = tempfile::tempdir().unwrap();
+    older(folder.path(), 4);
+    let mut content = bytes(folder.path());
+    content[..100].fill(0);
+    std::fs::write(folder.path().join(FILE), &content).unwrap();
+    Journal::set_aside(folder.path(), at(0)).unwrap();
+    let journal = Journal::open(folder.path(), "w").unwrap().of_workspace("legend");
+    assert_eq!(journal.runs(10).unwrap().len(), 2);
+    assert_eq!(journal.lineage(&BTreeSet::new()).unwrap().len(), 1);
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn a_run_that_died_is_open_and_keeps_what_it_made() {
     assert_eq!(run.plan, plan());
     journal.end(&id, Outcome::Done, None, now).unwrap();
     assert!(journal.unfinished_runs().unwrap().is_empty());
-    let elsewhere = Journal::open(folder.path(), "another world").unwrap();
+    let elsewhere = Journal::open(folder.path(), "another").unwrap();
     assert!(elsewhere.runs(10).unwrap().is_empty());
 }
 
@@ -140,6 +140,36 @@ fn a_rotation_that_a_later_one_overtook_is_not_taken_up() {
     assert!(journal.unfinished("legend", &plain.intent).unwrap().is_none());
     let run = journal.run(&first).unwrap().unwrap();
     assert_eq!(run.state(), RunState::Replaced(later));
+}
+
+#[test]
+fn runs_and_releases_of_another_workspace_are_not_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::open(folder.path(), "w").unwrap();
+    let (id, now) = (RunId("r1".to_owned()), Utc::now());
+    journal.begin(&id, "me", &plan(), now).unwrap();
+    let legend = journal.of_workspace(&plan().workspace);
+    let regtech = journal.of_workspace("regtech");
+    assert_eq!(legend.runs(10).unwrap().len(), 1);
+    assert_eq!(legend.unfinished_runs().unwrap().len(), 1);
+    assert!(regtech.runs(10).unwrap().is_empty());
+    assert!(regtech.unfinished_runs().unwrap().is_empty());
+    // What touches the same channels counts in every workspace.
+    assert_eq!(regtech.of_environment().unfinished_runs().unwrap().len(), 1);
+    let ways = legend.runs(10).unwrap()[0].ways_on_from("regtech");
+    assert_eq!(
+        ways[0],
+        format!("windlass resume r1 --workspace {}", plan().workspace)
+    );
+
+    let release =
+        crate::domain::Release::from_manifest("2024-04-01".parse().unwrap(), b"{\"core\": {\"a\": \"1\"}}")
+            .unwrap();
+    legend
+        .withdrawn("o/r", std::slice::from_ref(&release), now)
+        .unwrap();
+    assert_eq!(regtech.withdrawn("o/r", &[], now).unwrap(), []);
+    assert_eq!(legend.withdrawn("o/r", &[], now).unwrap(), [release]);
 }
 
 #[test]

@@ -1,0 +1,85 @@
+//! Draws the list of tags.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use super::{Tags, rows};
+use crate::console::dialogs::{Line, search_view, search_height};
+use crate::console::view::look::Tone;
+use crate::console::view::piece::{Cells, Piece};
+use crate::console::view::{self, Drawn};
+use crate::console::{Model, words};
+
+/// Most columns of a tag.
+const TAG: usize = 44;
+
+/// Draws it.
+pub fn draw(model: &Model, dialog: &Tags, frame: &mut Frame, drawn: &mut Drawn) {
+    let title = format!("Tags of {}", dialog.repository);
+    let inner = search_view::frame_of(model, &title, frame, drawn);
+    search_view::field(model, &dialog.filter, inner, frame);
+    let tags = rows(model, dialog);
+    let height = usize::from(search_height(model));
+    let widest = tags.iter().map(|tag| words::width(tag)).max().unwrap_or(0);
+    let column = widest.min(TAG).min(usize::from(inner.width) / 2) + 2;
+    let shown = tags.iter().enumerate().skip(dialog.offset).take(height);
+    for ((at, tag), y) in shown.zip(inner.y + 1..) {
+        let rect = Rect::new(inner.x, y, inner.width, 1);
+        let mut cells = Cells::new(usize::from(rect.width));
+        cells.push(search_view::mark(model, at == dialog.at));
+        cells.put(tag, column, Tone::Plain);
+        cells.push(Piece::new(about(model, dialog, tag), Tone::Dim));
+        search_view::entry(model, cells, rect, at, at == dialog.at, frame, drawn);
+    }
+    let room = usize::from(inner.width.saturating_sub(2));
+    let top = inner.bottom().saturating_sub(3).max(inner.y + 1);
+    let texts = state(model, dialog, tags.len());
+    let texts = texts.iter().flat_map(|line| line.wrap(room)).take(3);
+    view::texts(model, frame, inner, top, texts.map(|line| (line.text, line.tone)));
+}
+
+/// The digest of a tag and the releases that name it, where they are known.
+fn about(model: &Model, dialog: &Tags, tag: &str) -> String {
+    let reference = dialog.repository.tagged(tag);
+    let digest = model.snapshot.image(&reference).and_then(|seen| seen.value.as_ref());
+    let mut parts: Vec<String> = digest.map(|image| image.digest.short()).into_iter().collect();
+    let names = model.snapshot.releases.value.iter().flatten().filter(|release| {
+        release.images.iter().any(|(key, named)| {
+            let repository = model.workspace().image_repository(key);
+            named == tag && repository.is_ok_and(|own| own == dialog.repository)
+        })
+    });
+    let names: Vec<String> = names.map(|release| release.name.to_string()).collect();
+    if let [first, more @ ..] = names.as_slice() {
+        let more = if more.is_empty() { String::new() } else { format!(" +{}", more.len()) };
+        parts.push(format!("release {first}{more}"));
+    }
+    parts.join("  ")
+}
+
+/// How many there are, how old the list is, and what went wrong.
+fn state(model: &Model, dialog: &Tags, shown: usize) -> Vec<Line> {
+    let seen = model.tags.get(&dialog.repository);
+    let list = seen.and_then(|seen| seen.value.as_ref());
+    let mut lines = Vec::new();
+    match (list, dialog.in_flight) {
+        (None, Some(_)) => lines.push(Line::text("asking the registry …", Tone::Dim)),
+        (Some(list), in_flight) => {
+            let all = words::count(list.tags.len(), "tag", "tags");
+            let all = if shown == list.tags.len() { all } else { format!("{shown} of {all}") };
+            let age = match (in_flight, seen.and_then(|seen| seen.read_at)) {
+                (Some(_), _) => "asking again …".to_owned(),
+                (None, Some(at)) => format!("read {}", words::age(model.now, at)),
+                (None, None) => String::new(),
+            };
+            let cut = if list.cut { "; the registry has more than are listed here" } else { "" };
+            lines.push(Line::text(format!("{all}, {age}{cut}"), Tone::Dim));
+        }
+        (None, None) => {}
+    }
+    if let Some(problem) = seen.and_then(|seen| seen.problem.as_ref()).filter(|_| dialog.in_flight.is_none()) {
+        let hint = problem.hints.first().map_or_else(String::new, |hint| format!("; {hint}"));
+        lines.push(Line::text(format!("{}{hint}", problem.summary), Tone::Bad));
+    }
+    lines
+}

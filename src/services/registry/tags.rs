@@ -1,0 +1,100 @@
+//! Lists the tags of a repository, page by page.
+//!
+//! Pages, tags and bytes are bounded; a page may lead to the same registry only.
+
+use reqwest::Method;
+use reqwest::header::{HeaderMap, LINK};
+use serde::Deserialize;
+use url::Url;
+
+use super::Registries;
+use super::wire::{Ask, is_page, origin_of};
+use crate::domain::image::Repository;
+use crate::domain::tags::TagList;
+use crate::domain::{Kind, Problem};
+use crate::services::http::json::json as read_json;
+
+/// Tags that are asked for at once.
+const PAGE: usize = 1000;
+/// Pages that are read.
+const PAGES: usize = 20;
+/// Tags that are kept.
+const MOST: usize = 20_000;
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+}
+
+pub(super) async fn tags(registries: &Registries, repository: &Repository) -> Result<TagList, Problem> {
+    let access = registries.site(repository)?.pull();
+    let what = format!("the tags of {repository}");
+    let mut next = access.site.url("tags/list")?;
+    next.query_pairs_mut().append_pair("n", &PAGE.to_string());
+    let mut all: Vec<String> = Vec::new();
+    let mut read: Vec<Url> = Vec::new();
+    loop {
+        let answer = registries
+            .ask(&access, &what, &Ask::new(Method::GET, next.clone()))
+            .await
+            .map_err(|trouble| trouble.problem)?;
+        if answer.status == 404 {
+            return Err(Problem::new(Kind::NotFound, format!("{repository} is not in its registry"))
+                .hint("check the name of the repository"));
+        }
+        if answer.status != 200 || is_page(&answer) {
+            return Err(registries.refusal(&access, &what, &answer).await.problem);
+        }
+        let page: Page = read_json(&answer.body).map_err(|error| {
+            Problem::new(Kind::Invalid, format!("{what} cannot be read")).cause(error.to_string())
+        })?;
+        all.extend(page.tags.unwrap_or_default());
+        read.push(next.clone());
+        match following(&answer.headers, &next) {
+            Some(there) if read.len() < PAGES && all.len() < MOST && !read.contains(&there) => next = there,
+            more => {
+                let cut = more.is_some();
+                all.truncate(MOST);
+                return Ok(TagList::new(all, cut));
+            }
+        }
+    }
+}
+
+/// The address of the page after the one at `base`: of the same list alone.
+fn following(headers: &HeaderMap, base: &Url) -> Option<Url> {
+    let links = headers.get(LINK)?.to_str().ok()?;
+    let target = links.split(',').find_map(|link| {
+        let (target, relation) = link.trim().strip_prefix('<')?.split_once('>')?;
+        relation.contains("next").then_some(target)
+    })?;
+    let there = base.join(target).ok()?;
+    (origin_of(&there) == origin_of(base) && there.path() == base.path()).then_some(there)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_leads_to_the_next_one_of_the_same_list_only() {
+        let base = Url::parse("https://registry.example/v2/a/b/tags/list?n=2").unwrap();
+        let next = |link: &str| {
+            let headers = [(LINK, link.parse().unwrap())].into_iter().collect();
+            following(&headers, &base).map(|url| url.to_string())
+        };
+        assert_eq!(
+            next("</v2/a/b/tags/list?last=x&n=2>; rel=\"next\"").as_deref(),
+            Some("https://registry.example/v2/a/b/tags/list?last=x&n=2")
+        );
+        for other in [
+            "<https://elsewhere.example/v2/a/b/tags/list?last=x>; rel=\"next\"",
+            "</v2/c/d/tags/list?last=x>; rel=\"next\"",
+            "</v2/a/b/tags/list?last=x>; rel=\"last\"",
+            "nothing",
+        ] {
+            assert_eq!(next(other), None, "{other}");
+        }
+    }
+}
