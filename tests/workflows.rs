@@ -1,13 +1,13 @@
 //! Workflows of GitHub through the binary, against the demo world: started once, followed to the
 //! end, repeated, stopped, and refused before anything happens.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::large_futures, missing_docs)]
 
 mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Client, world, writes};
+use common::{Client, session, world, writes};
 use serde_json::{Value, json};
 use windlass::demo::World;
 
@@ -246,6 +246,17 @@ async fn a_run_that_fails_tells_its_job_step_and_log() {
         "{}",
         ended.err
     );
+    // The whole of it, as the console shows it; the token does not go where it is stored.
+    let session = session(&world, dir.path());
+    let repository = common::BUNDLE_REPOSITORY.parse().unwrap();
+    let number = job["id"].as_u64().unwrap();
+    let log = session.observer.job_log(&repository, number).await.unwrap();
+    let lines: Vec<&str> = log.lines.iter().map(|line| line.as_str()).collect();
+    assert_eq!(lines[..2], ["Runner Image", " Image: ubuntu-20.04"], "{lines:?}");
+    assert!(lines.last().unwrap().starts_with("error: "), "{lines:?}");
+    assert!(!log.cut);
+    let missing = session.observer.job_log(&repository, 1).await.unwrap_err();
+    assert!(missing.summary.as_str().contains("not found"), "{missing}");
     // To do it again would fail again.
     let ended = client.run(&["workflow", "rerun", &run, "--yes"]).with(3);
     assert!(ended.err.contains("ubuntu-20.04"), "{}", ended.err);

@@ -93,6 +93,24 @@ pub enum Effect {
         /// GitHub's number of the run.
         run: u64,
     },
+    /// Read the log of a job.
+    ReadJobLog {
+        /// The request.
+        id: RequestId,
+        /// The repository.
+        repository: GitHubRepository,
+        /// GitHub's number of the job.
+        job: u64,
+    },
+    /// Follow a workflow run that a run of windlass started, until it ends.
+    FollowWorkflow {
+        /// The run of windlass.
+        run: RunId,
+        /// The repository.
+        repository: GitHubRepository,
+        /// GitHub's number of the workflow run.
+        number: u64,
+    },
     // --- background, changing remotes
     /// Start a run of a confirmed plan.
     Start {

@@ -23,6 +23,7 @@ use super::split::Split;
 use super::tour::Step;
 use super::view::look::Look;
 use super::wishes::Wishes;
+use super::workflows::Followed;
 use crate::config::Workspace;
 use crate::domain::{CharmName, Outside, Problem, Snapshot, Source};
 use crate::journal::{RunId, RunRecord};
@@ -140,6 +141,8 @@ pub struct Model {
     pub interrupted: Option<Box<Screen>>,
     /// The dialog over it.
     pub modal: Option<Modal>,
+    /// Workflow runs that runs of windlass started.
+    pub followed: BTreeMap<RunId, Followed>,
     /// Images that were looked at closely.
     pub images: Images,
     /// What engines of this machine hold, by name.
@@ -193,6 +196,7 @@ impl Model {
             screen: Screen::Panes,
             interrupted: None,
             modal: None,
+            followed: BTreeMap::new(),
             images: Images::default(),
             engines: Vec::new(),
             folder: None,

@@ -17,7 +17,7 @@ use super::panes::PaneId;
 use super::paths::Folder;
 use super::split::Grip;
 use crate::domain::charm::ImageBehind;
-use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
+use crate::domain::workflow::{JobLog, RepositoryWorkflows, WorkflowRun};
 use crate::domain::{CharmName, Observed, Outside, Problem, Snapshot, SourceUpdate};
 use crate::journal::{RunId, RunRecord};
 use crate::plan::Plan;
@@ -106,6 +106,10 @@ pub enum Msg {
     WorkflowRunSeen(RequestId, Box<Result<WorkflowRun, Problem>>),
     /// The names of a folder were listed.
     FolderListed(Folder),
+    /// The log of a job was read.
+    JobLogRead(RequestId, Box<Result<JobLog, Problem>>),
+    /// GitHub answered about a workflow run that a run of windlass started.
+    WorkflowFollowed(RunId, DateTime<Utc>, Box<Result<WorkflowRun, Problem>>),
     /// Engines of this machine said what they hold.
     Held(Vec<Outside>),
     /// A run began, or not.
@@ -357,6 +361,8 @@ pub enum WorkflowsMsg {
     Stop,
     /// Look again.
     Again,
+    /// Show the log of a job of the run, or that of its next job.
+    Log,
     /// Open the page of the run.
     Browse,
     /// Back to the list, or leave it.

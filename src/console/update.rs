@@ -122,6 +122,11 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             workflows::seen_run(model, id, *found);
             Vec::new()
         }
+        Msg::JobLogRead(id, log) => {
+            workflows::read_log(model, id, *log);
+            Vec::new()
+        }
+        Msg::WorkflowFollowed(run, at, answer) => workflows::followed(model, &run, at, *answer),
         Msg::Looked(id, result) => {
             image::looked(model, id, *result);
             Vec::new()
@@ -257,6 +262,7 @@ fn on_workflows(model: &mut Model, msg: WorkflowsMsg) -> Vec<Effect> {
         WorkflowsMsg::Repeat => return workflows::repeat(model),
         WorkflowsMsg::Stop => return workflows::stop(model),
         WorkflowsMsg::Again => return workflows::again(model),
+        WorkflowsMsg::Log => return workflows::log(model),
         WorkflowsMsg::Browse => return workflows::browse(model),
         WorkflowsMsg::Step(steps) => workflows::step(model, steps),
         WorkflowsMsg::Close => workflows::close(model),

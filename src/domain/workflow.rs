@@ -213,6 +213,15 @@ impl JobRun {
     }
 }
 
+/// The log of a job, as people read it: without times, colours and the runner's marks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobLog {
+    /// Its lines.
+    pub lines: Vec<Outside>,
+    /// True where its beginning is left out.
+    pub cut: bool,
+}
+
 /// A step of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepRun {

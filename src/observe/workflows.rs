@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::Utc;
 
 use super::{Observer, sources};
-use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
+use crate::domain::workflow::{JobLog, RepositoryWorkflows, WorkflowRun};
 use crate::domain::{GitHubRepository, Kind, Observed, Outside, Problem, Snapshot};
 use crate::plan::{WorkflowAction, WorkflowIntent};
 
@@ -98,6 +98,19 @@ impl Observer {
             files: found.files,
             runs,
         })
+    }
+
+    /// The log of a job that has ended.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] offline, and what GitHub refuses.
+    pub async fn job_log(&self, repository: &GitHubRepository, job: u64) -> Result<JobLog, Problem> {
+        if self.offline {
+            return Err(
+                Problem::new(Kind::Refused, "offline: no log is read").hint("start without --offline")
+            );
+        }
+        self.services.github.job_log(repository, job).await
     }
 
     /// Follows a run until it ends or `limit` is over, telling every look. What failed brings the

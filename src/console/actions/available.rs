@@ -26,7 +26,7 @@ use Availability::{Disabled, Enabled, Hidden};
 
 pub(super) use super::standing::{
     hold, over, promote_channel, promote_release, roll_back_channel, roll_back_here, roll_back_run, without,
-    workflow_open, workflow_repeat, workflow_stop, workflows, workflows_again,
+    workflow_log, workflow_open, workflow_repeat, workflow_stop, workflows, workflows_again,
 };
 
 pub(super) use super::terminal::{settings, split, workflow_page};

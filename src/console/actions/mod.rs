@@ -211,6 +211,7 @@ pub enum ActionId {
     WorkflowsRepeat,
     WorkflowsStop,
     WorkflowsAgain,
+    WorkflowsLog,
     WorkflowsBrowse,
     WorkflowsUp,
     WorkflowsDown,

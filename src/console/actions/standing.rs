@@ -100,6 +100,14 @@ pub(super) fn workflow_open(model: &Model) -> Availability {
     }
 }
 
+pub(super) fn workflow_log(model: &Model) -> Availability {
+    match dialog(model) {
+        Some(dialog) if dialog.shown.is_none() => Hidden,
+        Some(dialog) if flows::next_job(model, dialog).is_some() => online(model),
+        _ => Disabled("none of its jobs is known yet"),
+    }
+}
+
 pub(super) fn workflow_repeat(model: &Model) -> Availability {
     match dialog(model).and_then(|dialog| flows::run(model, dialog)) {
         None => Disabled("select a run"),

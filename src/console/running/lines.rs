@@ -8,7 +8,7 @@ use crate::console::panes::activity::view::mark;
 use crate::console::queue;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
-use crate::console::{Model, dialogs, links, words};
+use crate::console::{Model, dialogs, links, words, workflows};
 use crate::journal::{Made, Outcome, RunRecord};
 use crate::plan::{Op, Plan, Step};
 
@@ -44,6 +44,11 @@ pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
         above.extend(queue::view::lines(model, waiting, width));
     }
     ending::answer(model, running, width, &mut above);
+    if let Some(record) = record {
+        let section = workflows::section(model, record, width);
+        above.extend((!section.is_empty()).then(Vec::new));
+        above.extend(section);
+    }
     above.push(Vec::new());
     let mut lines: Vec<RunLine> = above.into_iter().map(RunLine::text).collect();
     let goes_on = live.is_some_and(|live| !live.ended);
@@ -97,10 +102,17 @@ pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
 fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
     let (live, record) = known(model, &running.run);
     let state = state(model, &running.run);
-    let (glyph, tone) = mark(state);
-    let glyph = model.setting.look.glyph(glyph);
-    let mut text = format!(" {glyph} {}", state.word());
     let goes_on = live.filter(|live| !live.ended);
+    let workflow = record.filter(|_| goes_on.is_none());
+    let workflow = workflow.and_then(|record| workflows::standing(model, record));
+    let (glyph, tone) = workflow
+        .as_ref()
+        .map_or_else(|| mark(state), |(_, glyph, tone)| (*glyph, *tone));
+    let glyph = model.setting.look.glyph(glyph);
+    let word = workflow
+        .as_ref()
+        .map_or_else(|| state.word(), |(word, ..)| word.as_str());
+    let mut text = format!(" {glyph} {word}");
     if let Some(waiting) = model
         .queue
         .find(&running.run)
@@ -131,7 +143,11 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
             words::minute(record.started_at),
             record.actor
         );
-        if let Some((worked, paused)) = record.took().filter(|_| goes_on.is_none()) {
+        if let (Some(_), None) = (&workflow, goes_on) {
+            // What counts is how long the workflow takes, not how long its start took.
+            let lasted = workflows::lasted(model, &record.id);
+            text.extend(lasted.map(|lasted| format!(", {lasted}")));
+        } else if let Some((worked, paused)) = record.took().filter(|_| goes_on.is_none()) {
             text.push_str(&format!(", took {}", words::lasted(worked.num_seconds())));
             if paused.num_seconds() > 0 {
                 let paused = words::lasted(paused.num_seconds());

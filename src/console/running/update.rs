@@ -6,7 +6,7 @@ use crate::console::dialogs::{Modal, Text};
 use crate::console::effect::Effect;
 use crate::console::model::Screen;
 use crate::console::msg::RunMsg;
-use crate::console::{Model, panes, queue, running};
+use crate::console::{Model, panes, queue, running, workflows};
 use crate::domain::Problem;
 use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::Intent;
@@ -121,6 +121,7 @@ pub fn ended(
                 Some(Outcome::Cancelled) => ("stopped", ""),
                 Some(Outcome::Unknown) | None => ("no certain answer", "; resume it to look"),
             };
+            let word = workflows::standing(model, &record).map_or_else(|| word.to_owned(), |(word, ..)| word);
             let told = format!("{word}: {}{rest}", model.short_title(&record.plan.title));
             notified = crate::console::update::told_elsewhere(model, &record, &told);
             // Its own screen says all that, and the keys for the ways on stand in the last line.
@@ -146,6 +147,7 @@ pub fn ended(
     if model.leaving && !model.busy() {
         return vec![Effect::Quit];
     }
+    effects.extend(workflows::follow(model, run));
     effects.extend(queue::advance(model, &title, outcome));
     effects.extend(crate::console::update::read_runs(model));
     effects.extend(crate::console::update::refresh_after_change(model));

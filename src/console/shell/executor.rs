@@ -20,6 +20,7 @@ use crate::console::given::{Discharge, Entered, Given, Proof};
 use crate::console::hidden::Hidden;
 use crate::console::image::{Seen, There, Wanted};
 use crate::console::paths::{self, Folder};
+use crate::domain::workflow::WorkflowRun;
 use crate::domain::{CharmName, Kind, LocalSource, Outside, Problem, ResourceName, Snapshot, SourceUpdate};
 use crate::journal::RunId;
 use crate::observe::View;
@@ -33,6 +34,10 @@ use crate::services::keyring::{self, Keyring};
 const RUNS: usize = 200;
 /// Progress is told at most this often: faster than anybody reads.
 const PROGRESS_EVERY: Duration = Duration::from_millis(80);
+
+/// How long a workflow run is followed: GitHub ends a job after 6 hours at the latest, unless its
+/// runner is self-hosted.
+const FOLLOWED: Duration = Duration::from_hours(24);
 
 type Stops = Arc<Mutex<BTreeMap<RunId, CancellationToken>>>;
 
@@ -120,6 +125,28 @@ impl Executor {
                 let listed = tokio::task::spawn_blocking(move || folder(path)).await;
                 listed.map_or_else(|error| Msg::Broken(broken(&error)), Msg::FolderListed)
             }),
+            Effect::ReadJobLog { id, repository, job } => self.spawn(async move {
+                let log = session.observer.job_log(&repository, job).await;
+                Msg::JobLogRead(id, Box::new(log))
+            }),
+            Effect::FollowWorkflow {
+                run,
+                repository,
+                number,
+            } => {
+                let sender = self.sender.clone();
+                self.spawn_local(move || async move {
+                    let answered = |seen: &WorkflowRun| {
+                        let answer = Box::new(Ok(seen.clone()));
+                        // A full queue drops one answer of many: the last one is sent below.
+                        drop(sender.try_send(Msg::WorkflowFollowed(run.clone(), Utc::now(), answer)));
+                    };
+                    let observer = &session.observer;
+                    let last = observer.follow_workflow(&repository, number, FOLLOWED, answered);
+                    let last = last.await;
+                    Msg::WorkflowFollowed(run.clone(), Utc::now(), Box::new(last))
+                });
+            }
             Effect::AskEngines => self.spawn(async move { Msg::Held(held(&session).await) }),
             Effect::Start { id, plan, given } => {
                 let plan = (*plan).into_inner();

@@ -93,6 +93,7 @@ fn ways() -> Vec<Vec<(Key, &'static str)>> {
         vec![(Key::Enter, "/a"), (Key::Enter, "")],
         vec![(c('2'), "i/a"), (Key::Enter, "")],
         vec![(c('5'), ""), (Key::Enter, "/a"), (Key::Enter, "")],
+        vec![(c('5'), "w"), (Key::End, ""), (Key::Enter, ""), (c('l'), "")],
     ]
 }
 

@@ -2,16 +2,21 @@
 
 use chrono::TimeDelta;
 
-use super::world::{console, now, press, screen, type_in};
+use super::world::{console, now, press, record, screen, type_in};
 use crate::console::actions::{self, ActionId, Availability, Key};
 use crate::console::dialogs::Modal;
 use crate::console::effect::Effect;
+use crate::console::live::Live;
+use crate::console::model::Screen;
+use crate::console::running::Running;
 use crate::console::update::update;
 use crate::console::{Model, Msg};
 use crate::domain::workflow::{
-    InputKind, JobRun, RepositoryWorkflows, StepRun, WorkflowFile, WorkflowInput, WorkflowJob, WorkflowRun,
+    InputKind, JobLog, JobRun, RepositoryWorkflows, StepRun, WorkflowFile, WorkflowInput, WorkflowJob,
+    WorkflowRun,
 };
 use crate::domain::{Kind, Observed, Outside, Problem};
+use crate::journal::{Made, Outcome, RunRecord, StepOutcome, StepRecord};
 use crate::plan::Intent;
 
 const FOLDER: &str = ".github/workflows";
@@ -124,6 +129,22 @@ pub(super) fn looked_at(id: u64) -> WorkflowRun {
         },
     }];
     run
+}
+
+/// The log of a job: of the first one alone there is one.
+pub(super) fn log_of(job: u64) -> Result<JobLog, Problem> {
+    if job != 7 {
+        return Err(Problem::new(Kind::NotFound, "reading the log: not found"));
+    }
+    let lines = [
+        "Run charmcraft pack",
+        "    with an indented line",
+        "error: unknown command",
+    ];
+    Ok(JobLog {
+        lines: lines.map(Into::into).to_vec(),
+        cut: false,
+    })
 }
 
 fn listed(size: (u16, u16)) -> Model {
@@ -246,4 +267,162 @@ fn what_cannot_be_started_by_hand_says_so_and_a_failed_look_keeps_the_list() {
     );
     press(&mut model, Key::Esc);
     assert!(!matches!(model.modal, Some(Modal::Workflows(_))));
+}
+
+#[test]
+fn the_log_of_each_job_of_a_run_is_read_in_place() {
+    let mut model = listed((120, 40));
+    for _ in 0..4 {
+        press(&mut model, Key::Down);
+    }
+    assert!(matches!(
+        can(&model, ActionId::WorkflowsLog),
+        Availability::Hidden
+    ));
+    press(&mut model, Key::Enter);
+    // A second job.
+    let bundle = "finos/bundle".parse().unwrap();
+    let known = std::sync::Arc::make_mut(&mut model.snapshot)
+        .workflows
+        .get_mut(&bundle);
+    let runs = &mut known.unwrap().value.as_mut().unwrap().runs;
+    let jobs = &mut runs.iter_mut().find(|run| run.id == 902).unwrap().jobs;
+    let mut second = jobs[0].clone();
+    (second.id, second.name) = (8, "upload".into());
+    jobs.push(second);
+    press(&mut model, Key::Char('l'));
+    let text = screen(&model).0;
+    assert!(
+        text.contains("create_release.yaml #2: log of build (1 of 2)"),
+        "{text}"
+    );
+    assert!(text.contains("│     with an indented line"), "{text}");
+    press(&mut model, Key::Char('l'));
+    let text = screen(&model).0;
+    assert!(text.contains("log of upload (2 of 2)"), "{text}");
+    assert!(text.contains("reading the log: not found"), "{text}");
+    press(&mut model, Key::Esc);
+    assert!(screen(&model).0.contains("failed at"));
+    press(&mut model, Key::Esc);
+    assert!(screen(&model).0.contains("lint.yaml"));
+}
+
+/// A run of windlass that has started workflow run 903.
+fn dispatched(model: &mut Model) -> RunRecord {
+    press(model, Key::Char('5'));
+    press(model, Key::Char('w'));
+    press(model, Key::Enter);
+    type_in(model, "2025-01-27");
+    press(model, Key::Enter);
+    let Screen::Review(review) = &model.screen else {
+        panic!("no review");
+    };
+    let mut run = record(Some(Outcome::Done));
+    run.plan = review.plan.clone().unwrap();
+    run.finished_at = Some(now());
+    run.steps = run
+        .plan
+        .steps
+        .iter()
+        .map(|step| StepRecord {
+            id: step.id.clone(),
+            outcome: Some(StepOutcome::Done),
+            attempts: 1,
+            started_at: Some(now()),
+            finished_at: Some(now()),
+            made: Made {
+                workflow_run: Some(903),
+                ..Made::default()
+            },
+            problem: None,
+        })
+        .collect();
+    press(model, Key::Esc);
+    run
+}
+
+#[test]
+fn a_started_workflow_is_followed_until_it_ends() {
+    for size in [(120, 40), (80, 24)] {
+        let mut model = console(size, false);
+        let run = dispatched(&mut model);
+        model.live.insert(run.id.clone(), Live::new(run.plan.clone()));
+        model.screen = Screen::Run(Running::of(run.id.clone()));
+        let ended = Msg::Ended(run.id.clone(), now(), Box::new(Ok(run.clone())));
+        let effects = update(&mut model, ended);
+        let follow = effects
+            .iter()
+            .find(|effect| matches!(effect, Effect::FollowWorkflow { .. }));
+        let Some(Effect::FollowWorkflow { number: 903, .. }) = follow else {
+            panic!("{effects:?}");
+        };
+        let mut all = screen(&model).0;
+        assert!(all.contains("dispatched") && !all.contains("took 0 s"), "{all}");
+        let mut hear = |seen: WorkflowRun, seconds: i64| {
+            let at = now() + TimeDelta::seconds(seconds);
+            update(
+                &mut model,
+                Msg::WorkflowFollowed(run.id.clone(), at, Box::new(Ok(seen))),
+            );
+            screen(&model).0
+        };
+        let mut seen = looked_at(903);
+        seen.jobs[0].steps[0].status = "in_progress".into();
+        all.push_str(&hear(seen.clone(), 30));
+        seen.status = "completed".into();
+        seen.conclusion = Some("failure".into());
+        seen.updated_at = seen.created_at + TimeDelta::seconds(93);
+        seen.jobs = looked_at(902).jobs;
+        let failed = hear(seen.clone(), 60);
+        assert!(
+            failed.contains("failed") && failed.contains("took 1 min 33 s"),
+            "{failed}"
+        );
+        all.push_str(&failed);
+        insta::assert_snapshot!(format!("followed_workflow_at_{}", size.0), all);
+        // In the pane it is what became of the workflow that counts.
+        press(&mut model, Key::Esc);
+        let text = screen(&model).0;
+        assert!(text.contains("failed"), "{text}");
+    }
+}
+
+#[test]
+fn a_workflow_that_ends_while_another_screen_is_up_is_reported() {
+    let mut model = console((120, 40), false);
+    let run = dispatched(&mut model);
+    super::standing::with_runs(&mut model, vec![run.clone()]);
+    press(&mut model, Key::Char('5'));
+    let effects = update(&mut model, Msg::Key(Key::Enter));
+    assert!(
+        matches!(effects.as_slice(), [Effect::FollowWorkflow { number: 903, .. }]),
+        "{effects:?}"
+    );
+    // Followed once, however often it is opened.
+    press(&mut model, Key::Esc);
+    assert!(update(&mut model, Msg::Key(Key::Enter)).is_empty());
+    press(&mut model, Key::Esc);
+    let mut seen = looked_at(901);
+    seen.id = 903;
+    update(
+        &mut model,
+        Msg::WorkflowFollowed(run.id.clone(), now(), Box::new(Ok(seen))),
+    );
+    let text = screen(&model).0;
+    assert!(text.contains("succeeded: lint.yaml #1"), "{text}");
+    // A connection that is lost is named, and opening the run asks again.
+    let mut model = console((120, 40), false);
+    let run = dispatched(&mut model);
+    super::standing::with_runs(&mut model, vec![run.clone()]);
+    press(&mut model, Key::Char('5'));
+    update(&mut model, Msg::Key(Key::Enter));
+    let lost = Box::new(Err(Problem::new(Kind::Network, "GitHub did not answer")));
+    update(&mut model, Msg::WorkflowFollowed(run.id.clone(), now(), lost));
+    assert!(
+        screen(&model)
+            .0
+            .contains("followed no longer: GitHub did not answer")
+    );
+    press(&mut model, Key::Esc);
+    assert_eq!(update(&mut model, Msg::Key(Key::Enter)).len(), 1);
 }

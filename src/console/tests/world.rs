@@ -423,6 +423,9 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
                     .to_vec(),
                 path,
             }),
+            Effect::ReadJobLog { id, job, .. } => {
+                Msg::JobLogRead(id, Box::new(super::workflows::log_of(job)))
+            }
             Effect::AskEngines => Msg::Held(vec![Outside::new("docker-daemon:finos/legend-studio:mine")]),
             other => {
                 rest.push(other);

@@ -265,10 +265,11 @@ fn open(model: &mut Model) -> Vec<Effect> {
         }),
         PaneId::Activity => {
             let run = model.panes.activity.selected().map(|row| row.run.clone());
-            if let Some(run) = run {
-                model.screen = Screen::Run(Running::of(run));
-            }
-            return Vec::new();
+            let Some(run) = run else {
+                return Vec::new();
+            };
+            model.screen = Screen::Run(Running::of(run.clone()));
+            return workflows::follow(model, &run);
         }
     };
     model.modal = text.map(Modal::Details);

@@ -6,7 +6,8 @@ use super::Workflows;
 use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::{Model, words};
-use crate::domain::workflow::{JobRun, WorkflowRun};
+use crate::domain::Outside;
+use crate::domain::workflow::{JobLog, JobRun, WorkflowRun};
 
 /// The title of a run.
 pub(super) fn title(run: &WorkflowRun) -> String {
@@ -27,6 +28,39 @@ pub(super) fn mark(run: &WorkflowRun) -> (Glyph, Tone) {
         _ if run.ended() => (Glyph::Failed, Tone::Bad),
         _ => (Glyph::Running, Tone::Accent),
     }
+}
+
+/// Glyph and tone of a job or step.
+pub(super) fn job_mark(status: &Outside, conclusion: Option<&Outside>) -> (Glyph, Tone) {
+    match (conclusion.map(Outside::as_str), status.as_str()) {
+        (Some("success" | "neutral"), _) => (Glyph::Done, Tone::Good),
+        (Some("skipped" | "cancelled"), _) => (Glyph::Stopped, Tone::Dim),
+        (Some(_), _) => (Glyph::Failed, Tone::Bad),
+        (None, "in_progress") => (Glyph::Running, Tone::Accent),
+        (None, _) => (Glyph::Waiting, Tone::Dim),
+    }
+}
+
+/// The log of a job.
+pub(super) fn of_log(log: &JobLog) -> Vec<Line> {
+    let cut = log
+        .cut
+        .then(|| Line::text("the beginning of this log is left out", Tone::Warn));
+    let lines = log.lines.iter().map(|line| {
+        let text = line.as_str();
+        let tone = match text {
+            text if text.starts_with("error: ") => Tone::Bad,
+            text if text.starts_with("warning: ") => Tone::Warn,
+            _ => Tone::Plain,
+        };
+        let indented = text.trim_start_matches(' ');
+        Line {
+            label: " ".repeat(text.len() - indented.len()),
+            text: indented.to_owned(),
+            tone,
+        }
+    });
+    cut.into_iter().chain(lines).collect()
 }
 
 /// Everything known of `run`.

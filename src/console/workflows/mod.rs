@@ -3,12 +3,16 @@
 //!
 //! Owns what is selected and typed there. What was seen lies in the snapshot. Must not fetch or plan.
 
+mod follow;
 mod form;
+mod job_log;
 mod lines;
 mod update;
 pub mod view;
 
+pub use follow::{Followed, follow, followed, lasted, section, standing};
 pub use form::{Form, accept as accept_form, close as close_form, step as step_form, typed};
+pub use job_log::{ShownLog, log, next_job, read_log};
 pub use update::{again, broken, browse, close, open, open_selected, repeat, seen, seen_run, step, stop};
 
 use super::Model;
@@ -40,8 +44,10 @@ pub struct Workflows {
 pub struct Shown {
     /// GitHub's number of it.
     pub run: u64,
-    /// What is told of it.
+    /// What is told of it, or the log of one of its jobs.
     pub text: Text,
+    /// The log, where one is shown.
+    pub log: Option<ShownLog>,
 }
 
 /// A row.

@@ -10,7 +10,7 @@ use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
 use crate::domain::{GitHubRepository, Observed, Problem};
 use crate::plan::{Intent, WorkflowAction, WorkflowIntent};
 
-const fn dialog(model: &mut Model) -> Option<&mut Workflows> {
+pub(super) const fn dialog(model: &mut Model) -> Option<&mut Workflows> {
     match &mut model.modal {
         Some(Modal::Workflows(dialog)) => Some(dialog),
         _ => None,
@@ -46,10 +46,15 @@ pub fn again(model: &mut Model) -> Vec<Effect> {
     dialog.problem = None;
     let repository = dialog.repository.clone();
     let run = dialog.shown.as_ref().map(|shown| shown.run);
+    let job = dialog
+        .shown
+        .as_ref()
+        .and_then(|shown| Some(shown.log.as_ref()?.job));
     rewrite(model);
-    vec![match run {
-        Some(run) => Effect::LookAtRun { id, repository, run },
-        None => Effect::LookAtWorkflows {
+    vec![match (job, run) {
+        (Some(job), _) => Effect::ReadJobLog { id, repository, job },
+        (None, Some(run)) => Effect::LookAtRun { id, repository, run },
+        (None, None) => Effect::LookAtWorkflows {
             id,
             repository,
             previous,
@@ -99,20 +104,25 @@ pub fn broken(model: &mut Model) {
     }
 }
 
-/// Writes what is told of the shown run anew.
-fn rewrite(model: &mut Model) {
+/// Writes the shown run, or the shown log of it, again.
+pub(super) fn rewrite(model: &mut Model) {
     let Some(Modal::Workflows(dialog)) = &model.modal else {
         return;
     };
     let (Some(shown), Some(run)) = (&dialog.shown, run(model, dialog)) else {
         return;
     };
-    let mut text = Text::new(lines::title(run), lines::of_run(model, dialog, run));
-    text.copy = Some(run.url.to_string());
+    let mut text = match &shown.log {
+        Some(log) => log.text(run),
+        None => {
+            let mut text = Text::new(lines::title(run), lines::of_run(model, dialog, run));
+            text.copy = Some(run.url.to_string());
+            text
+        }
+    };
     text.offset = shown.text.offset;
-    let run = shown.run;
-    if let Some(Modal::Workflows(dialog)) = &mut model.modal {
-        dialog.shown = Some(Shown { run, text });
+    if let Some(shown) = self::dialog(model).and_then(|dialog| dialog.shown.as_mut()) {
+        shown.text = text;
     }
 }
 
@@ -141,6 +151,7 @@ pub fn open_selected(model: &mut Model) -> Vec<Effect> {
             let shown = Shown {
                 run: run.id,
                 text: Text::new("", Vec::new()),
+                log: None,
             };
             if let Some(dialog) = dialog(model) {
                 // The list's own look may still be under way; its answer is then dropped.
@@ -208,11 +219,17 @@ pub fn browse(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Open(link)]
 }
 
-/// From a run back to the list; from the list out of the dialog.
+/// From a log back to its run, from a run to the list, from the list out of the dialog.
 pub fn close(model: &mut Model) {
     let Some(dialog) = dialog(model) else {
         return;
     };
+    if let Some(shown) = dialog.shown.as_mut().filter(|shown| shown.log.is_some()) {
+        shown.log = None;
+        shown.text.offset = 0;
+        dialog.in_flight = None;
+        return rewrite(model);
+    }
     if dialog.shown.take().is_some() {
         dialog.in_flight = None;
         dialog.problem = None;

@@ -11,7 +11,7 @@ use url::Url;
 use super::account::bearer;
 use super::releases::BlobCache;
 use super::{GitHub, Reply, VERSION, workflow_file};
-use crate::domain::workflow::{JobRun, StepRun, WorkflowFile, WorkflowRun};
+use crate::domain::workflow::{JobLog, JobRun, StepRun, WorkflowFile, WorkflowRun};
 use crate::domain::{GitHubRepository, Kind, Outside, Problem};
 use crate::services::charmhub::at;
 use crate::services::http::{self, Limit, host_of};
@@ -20,14 +20,17 @@ use crate::services::http::{self, Limit, host_of};
 const FOLDER: &str = ".github/workflows";
 /// Runs that a look brings.
 const NEWEST: usize = 30;
-/// Bytes of a log that are kept: its end.
+/// Bytes of a log that are kept for the end of it.
 const KEPT: usize = 64 * 1024;
+/// Bytes of a log that are kept for the whole of it.
+const WHOLE: usize = 1024 * 1024;
 /// Bytes of a log that are read for that.
 const READ: usize = 64 * 1024 * 1024;
 /// Lines of a log that are shown.
 const LINES: usize = 20;
-/// Longest line of a log that is shown, in characters.
+/// Longest line of a log that is shown, in characters: of its end, and of the whole.
 const LINE: usize = 400;
+const LONG_LINE: usize = 2000;
 
 /// The workflow files of a repository's default branch.
 #[derive(Clone, Debug)]
@@ -260,9 +263,19 @@ impl GitHub {
         Ok(run)
     }
 
-    /// The end of a job's log, up to the last error in it. GitHub hands out an address that is good
-    /// for a minute; the token does not go there.
+    /// The end of a job's log, up to the last error in it.
     pub async fn log_tail(&self, repository: &GitHubRepository, job: u64) -> Result<Vec<Outside>, Problem> {
+        Ok(tail_of(&self.log(repository, job, KEPT).await?))
+    }
+
+    /// The log of a job that has ended; of a long one the last 1 MiB.
+    pub async fn job_log(&self, repository: &GitHubRepository, job: u64) -> Result<JobLog, Problem> {
+        Ok(log_of(&self.log(repository, job, WHOLE).await?))
+    }
+
+    /// The last bytes of a job's log, at least `kept` where it is that long. GitHub answers with an
+    /// address that is valid for a minute; the token is not sent there.
+    async fn log(&self, repository: &GitHubRepository, job: u64, kept: usize) -> Result<Vec<u8>, Problem> {
         let what = format!("reading the log of job {job} of {repository}");
         let number = job.to_string();
         let parts = [
@@ -290,7 +303,7 @@ impl GitHub {
             .await
             .map_err(|failure| failure.problem(&what, &url))?;
         if answer.ok() {
-            return Ok(tail_of(&answer.body));
+            return Ok(answer.body.to_vec());
         }
         let location = answer
             .headers
@@ -299,22 +312,22 @@ impl GitHub {
             .and_then(|location| location.to_str().ok());
         let Some(location) = location else {
             return Err(match answer.status {
-                404 | 410 => Problem::new(Kind::NotFound, format!("{what}: there is none"))
-                    .cause("logs are kept for 90 days, and a job that no runner took has none"),
+                404 | 410 => Problem::new(Kind::NotFound, format!("{what}: not found"))
+                    .cause("a log is available once its job has ended, for 90 days; a job that no runner took has none"),
                 _ => self.problem_of(&Reply::from(&answer), &what),
             });
         };
         let there = log_address(&url, location, &what)?;
-        let whole = self.log_at(&there, &what);
+        let whole = self.log_at(&there, &what, kept);
         match tokio::time::timeout(self.http.timeouts().total * 3, whole).await {
-            Ok(end) => Ok(tail_of(&end?)),
+            Ok(end) => end,
             Err(_) => Err(Problem::new(Kind::Network, format!("{what}: it takes too long"))
                 .hint("look at it on the run's page")),
         }
     }
 
     /// The last bytes of what lies at `there`. The address itself is a secret for its short life.
-    async fn log_at(&self, there: &Url, what: &str) -> Result<Vec<u8>, Problem> {
+    async fn log_at(&self, there: &Url, what: &str, kept: usize) -> Result<Vec<u8>, Problem> {
         let broken = |why: &dyn std::fmt::Display| {
             Problem::new(Kind::Network, format!("{what}: {} broke off", host_of(there))).cause(why)
         };
@@ -339,8 +352,8 @@ impl GitHub {
             let piece = piece.map_err(|error| broken(&error.without_url()))?;
             seen += piece.len();
             end.extend_from_slice(&piece);
-            if end.len() > 2 * KEPT {
-                end.drain(..end.len() - KEPT);
+            if end.len() > 2 * kept {
+                end.drain(..end.len() - kept);
             }
             if seen > READ {
                 break;
@@ -385,6 +398,22 @@ fn tail_of(bytes: &[u8]) -> Vec<Outside> {
     shown.into_iter().skip(first).collect()
 }
 
+/// The lines of a log, as people read them.
+fn log_of(bytes: &[u8]) -> JobLog {
+    let from = bytes.len().saturating_sub(WHOLE);
+    let text = String::from_utf8_lossy(bytes.get(from..).unwrap_or_default());
+    let lines = text.lines().map(without_time);
+    JobLog {
+        // The first line of a cut log is a part of one.
+        lines: lines
+            .skip(usize::from(from > 0))
+            .filter(|line| !line.starts_with("##[endgroup]"))
+            .map(|line| Outside::capped(without_marks(line), LONG_LINE))
+            .collect(),
+        cut: from > 0,
+    }
+}
+
 /// A line without the time that the runner puts before it.
 fn without_time(line: &str) -> &str {
     let line = line.trim_start_matches('\u{feff}');
@@ -406,6 +435,8 @@ fn without_marks(line: &str) -> String {
                     break;
                 }
             }
+        } else if c == '\t' {
+            plain.push_str("    ");
         } else {
             plain.push(c);
         }
@@ -442,6 +473,20 @@ mod tests {
             assert_eq!(problem.kind, Kind::Service, "{to}");
             assert!(!problem.to_string().contains(to), "{problem}");
         }
+    }
+
+    #[test]
+    fn a_whole_log_is_read_as_people_read_it_and_a_long_one_is_cut_at_its_beginning() {
+        let text = "\u{feff}2026-11-21T10:00:00.0000000Z ##[group]Run a\n2026-11-21T10:00:01.0000000Z \ttwo\n\
+                    2026-11-21T10:00:01.0000000Z ##[endgroup]\n\n2026-11-21T10:00:02.0000000Z ##[error]no\n";
+        let log = log_of(text.as_bytes());
+        let lines: Vec<&str> = log.lines.iter().map(Outside::as_str).collect();
+        assert_eq!(lines, ["Run a", "    two", "", "error: no"]);
+        assert!(!log.cut);
+        let long = "a line of a log that goes on\n".repeat(WHOLE / 20);
+        let log = log_of(long.as_bytes());
+        assert!(log.cut && log.lines[0].as_str() == "a line of a log that goes on");
+        assert_eq!(log_of(b""), JobLog::default());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::console::live::State;
 use crate::console::split::PaneNeed;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
-use crate::console::words;
+use crate::console::{words, workflows};
 use crate::journal::Outcome;
 
 /// Glyph and tone of a state.
@@ -65,8 +65,13 @@ pub fn needs(model: &Model) -> Needs {
 /// One row.
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let mut cells = Cells::new(width);
-    let (glyph, tone) = mark(row.state);
-    let mut state = row.state.word().to_owned();
+    let record = model.record(&row.run).filter(|_| row.percent.is_none());
+    let (mut state, glyph, tone) = record
+        .and_then(|record| workflows::standing(model, record))
+        .unwrap_or_else(|| {
+            let (glyph, tone) = mark(row.state);
+            (row.state.word().to_owned(), glyph, tone)
+        });
     if let Some(percent) = row.percent {
         state = format!("{state} {percent}%");
     }
