@@ -366,3 +366,22 @@ async fn a_release_and_its_closing_touch_one_channel() {
     assert_eq!(after, before);
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tags_of_a_repository_are_listed_newest_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let session = common::session(&world, dir.path());
+    let repository = windlass::domain::Repository::parse("finos/legend-engine-server").unwrap();
+    let list = session.observer.tags(&repository).await.unwrap();
+    assert!(list.tags.len() > 5 && !list.cut, "{list:?}");
+    let at = |tag: &str| list.tags.iter().position(|one| one == tag);
+    assert!(at("4.36.0").unwrap() < at("4.35.0").unwrap(), "{list:?}");
+    let nothing = windlass::domain::Repository::parse("finos/nothing-here").unwrap();
+    let problem = session.observer.tags(&nothing).await.unwrap_err();
+    assert!(
+        problem.summary.as_str().contains("finos/nothing-here"),
+        "{problem}"
+    );
+    world.stop().await;
+}

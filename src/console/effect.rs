@@ -10,7 +10,7 @@ use super::confirm::Confirmed;
 use super::given::{Entered, Given};
 use super::image::Wanted;
 use crate::domain::credential::TokenScope;
-use crate::domain::{CharmName, GitHubRepository, ResourceName, Snapshot};
+use crate::domain::{CharmName, GitHubRepository, Repository, ResourceName, Snapshot};
 use crate::journal::RunId;
 use crate::plan::{Intent, Plan};
 
@@ -92,6 +92,13 @@ pub enum Effect {
         repository: GitHubRepository,
         /// GitHub's number of the run.
         run: u64,
+    },
+    /// List the tags of a repository in its registry.
+    ListTags {
+        /// The request.
+        id: RequestId,
+        /// The repository.
+        repository: Repository,
     },
     /// Read the log of a job.
     ReadJobLog {

@@ -41,6 +41,7 @@ pub mod shell;
 pub mod sign_in;
 pub mod sorting;
 pub mod split;
+pub mod tags;
 pub mod tour;
 pub mod update;
 pub mod upload;

@@ -25,7 +25,8 @@ use super::view::look::Look;
 use super::wishes::Wishes;
 use super::workflows::Followed;
 use crate::config::Workspace;
-use crate::domain::{CharmName, Outside, Problem, Snapshot, Source};
+use crate::domain::tags::TagList;
+use crate::domain::{CharmName, Observed, Outside, Problem, Repository, Snapshot, Source};
 use crate::journal::{RunId, RunRecord};
 
 /// What the console is started with.
@@ -141,6 +142,8 @@ pub struct Model {
     pub interrupted: Option<Box<Screen>>,
     /// The dialog over it.
     pub modal: Option<Modal>,
+    /// Tags of repositories, as their registries listed them.
+    pub tags: BTreeMap<Repository, Observed<TagList>>,
     /// Workflow runs that runs of windlass started.
     pub followed: BTreeMap<RunId, Followed>,
     /// Images that were looked at closely.
@@ -196,6 +199,7 @@ impl Model {
             screen: Screen::Panes,
             interrupted: None,
             modal: None,
+            tags: BTreeMap::new(),
             followed: BTreeMap::new(),
             images: Images::default(),
             engines: Vec::new(),

@@ -17,6 +17,7 @@ use super::panes::PaneId;
 use super::paths::Folder;
 use super::split::Grip;
 use crate::domain::charm::ImageBehind;
+use crate::domain::tags::TagList;
 use crate::domain::workflow::{JobLog, RepositoryWorkflows, WorkflowRun};
 use crate::domain::{CharmName, Observed, Outside, Problem, Snapshot, SourceUpdate};
 use crate::journal::{RunId, RunRecord};
@@ -61,6 +62,8 @@ pub enum Msg {
     SignIn(SignInMsg),
     /// Of the upload dialog.
     Upload(UploadMsg),
+    /// Of the list of tags.
+    Tags(TagsMsg),
     /// Of the release dialog.
     Release(ReleaseMsg),
     /// Of the promotion dialog.
@@ -106,6 +109,8 @@ pub enum Msg {
     WorkflowRunSeen(RequestId, Box<Result<WorkflowRun, Problem>>),
     /// The names of a folder were listed.
     FolderListed(Folder),
+    /// The tags of a repository were listed.
+    TagsListed(RequestId, DateTime<Utc>, Box<Result<TagList, Problem>>),
     /// The log of a job was read.
     JobLogRead(RequestId, Box<Result<JobLog, Problem>>),
     /// GitHub answered about a workflow run that a run of windlass started.
@@ -304,6 +309,21 @@ pub enum SignInMsg {
     /// By fields.
     Step(isize),
     /// Leave it.
+    Close,
+}
+
+/// What can happen in the list of tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagsMsg {
+    /// Open the list for the field that is up.
+    Open,
+    /// By rows.
+    Step(isize),
+    /// Put the selected tag into the field.
+    Take,
+    /// Ask the registry again.
+    Again,
+    /// Back to the field.
     Close,
 }
 

@@ -18,8 +18,8 @@ use super::model::Screen;
 use super::msg::{FormMsg, ImageMsg, PromoteMsg, ReleaseMsg, SignInMsg, UploadMsg, WorkflowsMsg};
 use super::panes::{self, PaneId};
 use super::{
-    Model, Msg, find, image, layout, paths, promote, queue, release, review, running, sign_in, split, tour,
-    upload, wake, workflows,
+    Model, Msg, find, image, layout, paths, promote, queue, release, review, running, sign_in, split, tags,
+    tour, upload, wake, workflows,
 };
 use crate::domain::Problem;
 use crate::journal::RunRecord;
@@ -109,6 +109,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Upload(msg) => on_upload(model, msg),
+        Msg::Tags(msg) => tags::update(model, msg),
         Msg::Release(msg) => on_release(model, msg),
         Msg::Promote(msg) => on_promote(model, msg),
         Msg::Image(msg) => on_image(model, msg),
@@ -120,6 +121,10 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         }
         Msg::WorkflowRunSeen(id, found) => {
             workflows::seen_run(model, id, *found);
+            Vec::new()
+        }
+        Msg::TagsListed(id, at, answer) => {
+            tags::listed(model, id, at, *answer);
             Vec::new()
         }
         Msg::JobLogRead(id, log) => {
@@ -355,6 +360,11 @@ fn edit(model: &mut Model, key: Key) {
         }
         Some(Modal::SignIn(_)) => sign_in::edit(model, key),
         Some(Modal::Upload(_)) => upload::typed(model, key),
+        Some(Modal::Tags(dialog)) => {
+            if dialogs::edit(&mut dialog.filter, key) {
+                dialog.at = 0;
+            }
+        }
         Some(Modal::Form(_)) => workflows::typed(model, key),
         Some(_) => {}
         None => {
@@ -382,9 +392,14 @@ fn on_paste(model: &mut Model, text: &Hidden) {
     }
     let takes = match &model.modal {
         _ if find::is_typing(model) => true,
-        Some(Modal::Prompt(_) | Modal::Palette(_) | Modal::Help(_) | Modal::Upload(_) | Modal::Form(_)) => {
-            true
-        }
+        Some(
+            Modal::Prompt(_)
+            | Modal::Palette(_)
+            | Modal::Help(_)
+            | Modal::Upload(_)
+            | Modal::Tags(_)
+            | Modal::Form(_),
+        ) => true,
         Some(_) => false,
         None => model.filtering.is_some(),
     };
@@ -432,6 +447,10 @@ fn pick(model: &mut Model, at: usize) -> Vec<Effect> {
         }
         Some(Modal::Choose(choose)) => {
             choose.at = at;
+            return Vec::new();
+        }
+        Some(Modal::Tags(dialog)) => {
+            dialog.at = at;
             return Vec::new();
         }
         Some(Modal::Upload(_)) => {

@@ -71,6 +71,10 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
         if !line.is_empty() {
             lines.push(std::mem::take(&mut line));
         }
+        let shortened = shorten_digest(word, columns);
+        if let Some(shortened) = &shortened {
+            (word, wide) = (shortened, width(shortened));
+        }
         while wide > columns {
             let end = fitting(word, columns);
             if end == 0 {
@@ -122,6 +126,29 @@ pub fn lasted(seconds: i64) -> String {
         seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
+}
+
+/// Fewest digits that are left of a digest at each of its ends.
+const DIGITS: usize = 6;
+
+/// `word` with the digest in it shortened in its middle to fit `columns`; `None` where it fits, or
+/// holds no digest, or does not fit even so. A digest is never broken over two lines.
+pub fn shorten_digest(word: &str, columns: usize) -> Option<String> {
+    const PREFIX: &str = "sha256:";
+    if width(word) <= columns {
+        return None;
+    }
+    let begin = word.find(PREFIX)? + PREFIX.len();
+    let (head, rest) = word.split_at(begin);
+    let end = rest.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(rest.len());
+    let (digits, tail) = rest.split_at(end);
+    let left = columns.checked_sub(width(head) + width(tail) + 1)?;
+    if digits.len() != 64 || left < 2 * DIGITS {
+        return None;
+    }
+    let (first, last) = digits.split_at(left.div_ceil(2));
+    let last = last.get(last.len() - left / 2..)?;
+    Some(format!("{head}{first}\u{2026}{last}{tail}"))
 }
 
 /// A day, `2025-01-27`.
@@ -182,6 +209,27 @@ pub fn columns(numbers: &[u64], unicode: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_is_shortened_in_its_middle_and_never_broken() {
+        let digits: String = (0..64)
+            .map(|at| char::from(b"0123456789abcdef"[at % 16]))
+            .collect();
+        let whole = format!("sha256:{digits}");
+        assert_eq!(shorten_digest(&whole, 71), None);
+        assert_eq!(shorten_digest("no digest at all", 4), None);
+        let text = format!("finos/studio@{whole}, behind r22");
+        for columns in 40..100 {
+            let lines = wrap(&text, columns);
+            assert!(lines.iter().all(|line| width(line) <= columns), "{lines:?}");
+            let holds = |line: &&String| line.contains("sha256:");
+            let line = lines.iter().find(holds).unwrap();
+            assert!(
+                line.contains(&digits) || line.contains("sha256:012345") && line.contains("abcdef,"),
+                "{columns}: {lines:?}"
+            );
+        }
+    }
 
     #[test]
     fn what_stands_alone_is_one_column_wide_beside_anything() {

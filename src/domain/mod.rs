@@ -19,6 +19,7 @@ pub mod run;
 pub mod secret;
 pub mod snapshot;
 pub mod source;
+pub mod tags;
 pub mod text;
 pub mod update;
 pub mod workflow;

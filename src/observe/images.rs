@@ -13,8 +13,9 @@ use super::gather::Gathering;
 use crate::config::workspace::Charm;
 use crate::domain::charm::{ChannelRow, ImageBehind};
 use crate::domain::snapshot::{MissingBytes, PullQuota};
+use crate::domain::tags::TagList;
 use crate::domain::{
-    Channel, CharmName, ImageDetail, Kind, Observed, Problem, Reference, Release, ResolvedImage,
+    Channel, CharmName, ImageDetail, Kind, Observed, Problem, Reference, Release, Repository, ResolvedImage,
     ResourceName, ResourceRevision, Snapshot, SourceUpdate, Target,
 };
 use crate::plan::PublishIntent;
@@ -143,6 +144,19 @@ fn image_resources(observer: &Observer, snapshot: &Snapshot, charm: &CharmName) 
 }
 
 impl Observer {
+    /// The tags that the registry lists of `repository`.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] offline, and what the registry refuses.
+    pub async fn tags(&self, repository: &Repository) -> Result<TagList, Problem> {
+        if self.offline {
+            return Err(
+                Problem::new(Kind::Refused, "offline: no tags are read").hint("start without --offline")
+            );
+        }
+        self.services.registries.tags(repository).await
+    }
+
     /// Everything about the image behind a resource revision.
     pub async fn detail_behind(
         &self,

@@ -7,7 +7,8 @@ use crate::console::live::State;
 use crate::console::model::Screen;
 use crate::console::panes::{self, PaneId, channels, charms, credentials, releases as release_rows};
 use crate::console::{
-    Model, find, image as images, release as releases, review, running, tour as tours, upload as uploads,
+    Model, find, image as images, release as releases, review, running, tags, tour as tours,
+    upload as uploads,
 };
 use crate::domain::{ContentFacts, Kind};
 
@@ -131,6 +132,23 @@ fn typed(model: &Model) -> Option<Result<crate::plan::Content, crate::domain::Pr
             uploads::read(&model.setting, &dialog.resource, dialog.images, text)
         }
         _ => None,
+    }
+}
+
+pub(super) fn prompt_tags(model: &Model) -> Availability {
+    match &model.modal {
+        Some(Modal::Prompt(prompt)) if tags::of_prompt(model, prompt).is_some() => online(model),
+        _ => Hidden,
+    }
+}
+
+pub(super) fn upload_tags(model: &Model) -> Availability {
+    match &model.modal {
+        Some(Modal::Upload(dialog)) if dialog.images == Some(false) => Hidden,
+        Some(Modal::Upload(dialog)) if tags::of_upload(model, dialog).is_none() => {
+            Disabled("type the name of a repository first")
+        }
+        _ => online(model),
     }
 }
 

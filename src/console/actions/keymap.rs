@@ -287,6 +287,7 @@ pub const fn needed(id: ActionId) -> bool {
             | Id::SignInClose
             | Id::UploadAccept
             | Id::UploadClose
+            | Id::TagsClose
             | Id::ReleaseAccept
             | Id::ReleaseClose
             | Id::PromoteAccept

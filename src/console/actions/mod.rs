@@ -191,6 +191,14 @@ pub enum ActionId {
     SignInPrevious,
     SignInClose,
     UploadAccept,
+    UploadTags,
+    TagsTake,
+    TagsAgain,
+    TagsUp,
+    TagsDown,
+    TagsPageUp,
+    TagsPageDown,
+    TagsClose,
     UploadNext,
     UploadPrevious,
     UploadLook,
@@ -238,6 +246,7 @@ pub enum ActionId {
     ImageBottom,
     ImageClose,
     PromptAccept,
+    PromptTags,
     PromptClose,
     StopYes,
     StopNo,
@@ -292,6 +301,8 @@ pub enum Scope {
     SignIn,
     /// In the upload dialog.
     Upload,
+    /// The tags of a repository.
+    Tags,
     /// In the release dialog.
     Release,
     /// In the promotion dialog.
@@ -363,6 +374,7 @@ fn narrowest(model: &Model) -> Scope {
         Some(Modal::Prompt(_)) => Scope::Prompt,
         Some(Modal::SignIn(_)) => Scope::SignIn,
         Some(Modal::Upload(_)) => Scope::Upload,
+        Some(Modal::Tags(_)) => Scope::Tags,
         Some(Modal::Release(_)) => Scope::Release,
         Some(Modal::Promote(_)) => Scope::Promote,
         Some(Modal::Workflows(_)) => Scope::Workflows,

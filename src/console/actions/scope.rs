@@ -20,6 +20,7 @@ impl Scope {
             Self::Prompt,
             Self::SignIn,
             Self::Upload,
+            Self::Tags,
             Self::Release,
             Self::Promote,
             Self::Workflows,
@@ -52,6 +53,7 @@ impl Scope {
             | Self::Prompt
             | Self::SignIn
             | Self::Upload
+            | Self::Tags
             | Self::Release
             | Self::Promote
             | Self::Workflows
@@ -75,6 +77,7 @@ impl Scope {
                 | Self::Prompt
                 | Self::SignIn
                 | Self::Upload
+                | Self::Tags
                 | Self::Form
         )
     }
@@ -97,6 +100,7 @@ impl Scope {
             Self::Prompt => "A field with a question",
             Self::SignIn => "Dialog: sign-in",
             Self::Upload => "Dialog: upload",
+            Self::Tags => "Tags of a repository",
             Self::Release => "Dialog: release",
             Self::Promote => "Dialog: promotion",
             Self::Workflows => "Dialog: workflows",

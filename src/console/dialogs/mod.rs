@@ -6,7 +6,7 @@ pub mod choose;
 pub mod help;
 mod line;
 pub mod palette;
-mod search_view;
+pub mod search_view;
 mod signs;
 pub mod view;
 
@@ -23,6 +23,7 @@ use super::image::Image;
 use super::promote::{self, Promote};
 use super::release::Release;
 use super::sign_in::SignIn;
+use super::tags::{self, Tags};
 use super::upload::Upload;
 use super::view::look::Tone;
 use super::workflows::{self, Form, Workflows};
@@ -48,6 +49,8 @@ pub enum Modal {
     SignIn(Box<SignIn>),
     /// Naming what is uploaded.
     Upload(Box<Upload>),
+    /// The tags of a repository.
+    Tags(Box<Tags>),
     /// Choosing where a revision is released.
     Release(Box<Release>),
     /// Choosing where a release is promoted to.
@@ -237,6 +240,7 @@ pub fn settle(model: &mut Model) {
         Some(Modal::Palette(palette)) => palette.settle(entries, height),
         Some(Modal::Help(help)) => help.settle(&found, height),
         Some(Modal::Choose(choose)) => choose.settle(lines.saturating_sub(2)),
+        Some(Modal::Tags(_)) => tags::settle(model),
         Some(Modal::Release(_)) => release::settle(model),
         Some(Modal::Promote(_)) => promote::settle(model),
         _ => {}
@@ -258,6 +262,7 @@ pub fn move_by(model: &mut Model, steps: isize) {
             image.text.offset = image.text.offset.saturating_add_signed(steps);
         }
         Some(Modal::Choose(choose)) => choose.move_by(steps),
+        Some(Modal::Tags(dialog)) => dialog.at = dialog.at.saturating_add_signed(steps),
         Some(Modal::Release(_)) => release::step(model, steps),
         Some(Modal::Promote(_)) => promote::step(model, steps),
         Some(Modal::Workflows(_)) => workflows::step(model, steps),

@@ -131,14 +131,14 @@ pub fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Dr
     }
 }
 
-fn frame_of(model: &Model, title: &str, frame: &mut Frame, drawn: &mut Drawn) -> Rect {
+pub(crate) fn frame_of(model: &Model, title: &str, frame: &mut Frame, drawn: &mut Drawn) -> Rect {
     let area = layout::dialog(model, TEXT_COLUMNS, model.lines);
     view::clear(frame, area);
     drawn.wheel(area, None);
     view::boxed(model, frame, area, title, None, true)
 }
 
-fn field(model: &Model, input: &tui_input::Input, inner: Rect, frame: &mut Frame) {
+pub(crate) fn field(model: &Model, input: &tui_input::Input, inner: Rect, frame: &mut Frame) {
     let room = usize::from(inner.width.saturating_sub(4));
     let scroll = input.visual_scroll(room);
     let text: String = input.value().chars().skip(scroll).collect();
@@ -153,7 +153,7 @@ fn key_columns(model: &Model, specs: impl Iterator<Item = &'static ActionSpec>) 
     columns.max().unwrap_or(0).min(KEYS) + 1
 }
 
-fn mark(model: &Model, selected: bool) -> Piece {
+pub(crate) fn mark(model: &Model, selected: bool) -> Piece {
     let mark = if selected {
         model.setting.look.glyph(Glyph::Cursor)
     } else {
@@ -170,7 +170,7 @@ fn tone(model: &Model, spec: &ActionSpec) -> Tone {
     }
 }
 
-fn entry(
+pub(crate) fn entry(
     model: &Model,
     cells: Cells,
     rect: Rect,

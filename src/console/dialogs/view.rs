@@ -8,7 +8,7 @@ use crate::console::actions::{self, ActionId as Id};
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
-use crate::console::{Model, Msg, layout, promote, release, sign_in, upload, words, workflows};
+use crate::console::{Model, Msg, layout, promote, release, sign_in, tags, upload, words, workflows};
 
 /// Draws `modal` over the screen.
 pub fn draw(model: &Model, modal: &Modal, frame: &mut Frame, drawn: &mut Drawn) {
@@ -19,6 +19,7 @@ pub fn draw(model: &Model, modal: &Modal, frame: &mut Frame, drawn: &mut Drawn) 
         Modal::Prompt(prompt) => draw_prompt(model, prompt, frame),
         Modal::SignIn(dialog) => sign_in::view::draw(model, dialog, frame, drawn),
         Modal::Upload(dialog) => upload::view::draw(model, dialog, frame, drawn),
+        Modal::Tags(dialog) => tags::view::draw(model, dialog, frame, drawn),
         Modal::Release(dialog) => release::view::draw(model, dialog, frame, drawn),
         Modal::Promote(dialog) => promote::view::draw(model, dialog, frame, drawn),
         Modal::Workflows(dialog) => match &dialog.shown {

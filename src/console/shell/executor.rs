@@ -125,6 +125,10 @@ impl Executor {
                 let listed = tokio::task::spawn_blocking(move || folder(path)).await;
                 listed.map_or_else(|error| Msg::Broken(broken(&error)), Msg::FolderListed)
             }),
+            Effect::ListTags { id, repository } => self.spawn(async move {
+                let tags = session.observer.tags(&repository).await;
+                Msg::TagsListed(id, Utc::now(), Box::new(tags))
+            }),
             Effect::ReadJobLog { id, repository, job } => self.spawn(async move {
                 let log = session.observer.job_log(&repository, job).await;
                 Msg::JobLogRead(id, Box::new(log))

@@ -56,7 +56,10 @@ pub fn of_upload(model: &Model, dialog: &Upload) -> Option<Repository> {
 
 /// The tags that the filter leaves, in order.
 pub fn rows<'m>(model: &'m Model, dialog: &Tags) -> Vec<&'m str> {
-    let listed = model.tags.get(&dialog.repository).and_then(|seen| seen.value.as_ref());
+    let listed = model
+        .tags
+        .get(&dialog.repository)
+        .and_then(|seen| seen.value.as_ref());
     let words: Vec<String> = dialog
         .filter
         .value()

@@ -36,7 +36,10 @@ fn open(model: &mut Model) -> Vec<Effect> {
     let (Some(repository), Some(under)) = (repository, model.modal.take()) else {
         return Vec::new();
     };
-    let known = model.tags.get(&repository).is_some_and(|seen| seen.value.is_some());
+    let known = model
+        .tags
+        .get(&repository)
+        .is_some_and(|seen| seen.value.is_some());
     model.modal = Some(Modal::Tags(Box::new(Tags {
         repository,
         filter: Input::default(),

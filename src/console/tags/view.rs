@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::{Tags, rows};
-use crate::console::dialogs::{Line, search_view, search_height};
+use crate::console::dialogs::{Line, search_height, search_view};
 use crate::console::view::look::Tone;
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::view::{self, Drawn};
@@ -41,7 +41,10 @@ pub fn draw(model: &Model, dialog: &Tags, frame: &mut Frame, drawn: &mut Drawn) 
 /// The digest of a tag and the releases that name it, where they are known.
 fn about(model: &Model, dialog: &Tags, tag: &str) -> String {
     let reference = dialog.repository.tagged(tag);
-    let digest = model.snapshot.image(&reference).and_then(|seen| seen.value.as_ref());
+    let digest = model
+        .snapshot
+        .image(&reference)
+        .and_then(|seen| seen.value.as_ref());
     let mut parts: Vec<String> = digest.map(|image| image.digest.short()).into_iter().collect();
     let names = model.snapshot.releases.value.iter().flatten().filter(|release| {
         release.images.iter().any(|(key, named)| {
@@ -51,7 +54,11 @@ fn about(model: &Model, dialog: &Tags, tag: &str) -> String {
     });
     let names: Vec<String> = names.map(|release| release.name.to_string()).collect();
     if let [first, more @ ..] = names.as_slice() {
-        let more = if more.is_empty() { String::new() } else { format!(" +{}", more.len()) };
+        let more = if more.is_empty() {
+            String::new()
+        } else {
+            format!(" +{}", more.len())
+        };
         parts.push(format!("release {first}{more}"));
     }
     parts.join("  ")
@@ -66,19 +73,33 @@ fn state(model: &Model, dialog: &Tags, shown: usize) -> Vec<Line> {
         (None, Some(_)) => lines.push(Line::text("asking the registry …", Tone::Dim)),
         (Some(list), in_flight) => {
             let all = words::count(list.tags.len(), "tag", "tags");
-            let all = if shown == list.tags.len() { all } else { format!("{shown} of {all}") };
+            let all = if shown == list.tags.len() {
+                all
+            } else {
+                format!("{shown} of {all}")
+            };
             let age = match (in_flight, seen.and_then(|seen| seen.read_at)) {
                 (Some(_), _) => "asking again …".to_owned(),
                 (None, Some(at)) => format!("read {}", words::age(model.now, at)),
                 (None, None) => String::new(),
             };
-            let cut = if list.cut { "; the registry has more than are listed here" } else { "" };
+            let cut = if list.cut {
+                "; the registry has more than are listed here"
+            } else {
+                ""
+            };
             lines.push(Line::text(format!("{all}, {age}{cut}"), Tone::Dim));
         }
         (None, None) => {}
     }
-    if let Some(problem) = seen.and_then(|seen| seen.problem.as_ref()).filter(|_| dialog.in_flight.is_none()) {
-        let hint = problem.hints.first().map_or_else(String::new, |hint| format!("; {hint}"));
+    if let Some(problem) = seen
+        .and_then(|seen| seen.problem.as_ref())
+        .filter(|_| dialog.in_flight.is_none())
+    {
+        let hint = problem
+            .hints
+            .first()
+            .map_or_else(String::new, |hint| format!("; {hint}"));
         lines.push(Line::text(format!("{}{hint}", problem.summary), Tone::Bad));
     }
     lines

@@ -59,6 +59,8 @@ fn ways() -> Vec<Vec<(Key, &'static str)>> {
         vec![(c('2'), ""), (c('x'), ""), (Key::Enter, "yes")],
         vec![(c('2'), ""), (c('b'), ""), (Key::Enter, "")],
         vec![(c('2'), "i")],
+        vec![(c('p'), "i"), (Key::Ctrl('t'), "4")],
+        vec![(c('3'), ""), (Key::Down, ""), (c('u'), ""), (Key::Ctrl('t'), "")],
         vec![
             (c('3'), ""),
             (Key::Down, ""),

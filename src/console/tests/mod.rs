@@ -23,6 +23,7 @@ mod standing;
 mod states;
 mod styled;
 mod table;
+mod tags;
 mod terminal;
 mod tour;
 mod transfers;

@@ -423,6 +423,9 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
                     .to_vec(),
                 path,
             }),
+            Effect::ListTags { id, repository } => {
+                Msg::TagsListed(id, now(), Box::new(super::tags::listed(&repository)))
+            }
             Effect::ReadJobLog { id, job, .. } => {
                 Msg::JobLogRead(id, Box::new(super::workflows::log_of(job)))
             }

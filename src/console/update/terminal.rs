@@ -10,7 +10,7 @@ use crate::console::actions::ActionId;
 use crate::console::dialogs::{Line, Modal, Text};
 use crate::console::effect::Effect;
 use crate::console::model::Screen;
-use crate::console::msg::Go;
+use crate::console::msg::{Go, TagsMsg};
 use crate::console::view::look::Tone;
 use crate::console::{Model, Msg, panes, running, words};
 use crate::domain::{Outside, Problem};
@@ -47,6 +47,7 @@ pub(super) fn twice(model: &mut Model) -> Vec<Effect> {
             };
             act(model, opens)
         }
+        (Some(Modal::Tags(_)), _) => super::route(model, Msg::Tags(TagsMsg::Take)),
         (Some(Modal::Help(_) | Modal::Choose(_)), _) => super::route(model, Msg::Go(Go::Accept)),
         (Some(Modal::Workflows(_)), _) => act(model, ActionId::WorkflowsOpen),
         _ => Vec::new(),

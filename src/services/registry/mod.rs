@@ -27,6 +27,7 @@ mod send;
 mod sessions;
 mod settle;
 mod shelf;
+mod tags;
 #[cfg(test)]
 mod test_attached;
 #[cfg(test)]
@@ -66,6 +67,7 @@ pub use referrers::stand_in;
 use super::endpoints::Endpoints;
 use super::http::Http;
 use crate::domain::image::{Platform, Reference, Repository, ResolvedImage};
+use crate::domain::tags::TagList;
 use crate::domain::{Digest, ImageDetail, ManifestDigest, Problem};
 use auth::{Login, Tokens};
 
@@ -188,6 +190,14 @@ impl Registries {
     /// As [`Registries::head`], as somebody who is going to write there.
     pub async fn head_to_write(&self, reference: &Reference) -> Result<Option<Head>, Problem> {
         look::head_to_write(self, reference).await
+    }
+
+    /// The tags of a repository; of very many not all.
+    ///
+    /// # Errors
+    /// [`crate::domain::Kind::NotFound`] where there is no such repository.
+    pub async fn tags(&self, repository: &Repository) -> Result<TagList, Problem> {
+        tags::tags(self, repository).await
     }
 
     /// Everything about an image. A tag is pinned by HEAD first, and manifests are read by digest,

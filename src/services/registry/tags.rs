@@ -40,8 +40,10 @@ pub(super) async fn tags(registries: &Registries, repository: &Repository) -> Re
             .await
             .map_err(|trouble| trouble.problem)?;
         if answer.status == 404 {
-            return Err(Problem::new(Kind::NotFound, format!("{repository} is not in its registry"))
-                .hint("check the name of the repository"));
+            return Err(
+                Problem::new(Kind::NotFound, format!("{repository} is not in its registry"))
+                    .hint("check the name of the repository"),
+            );
         }
         if answer.status != 200 || is_page(&answer) {
             return Err(registries.refusal(&access, &what, &answer).await.problem);

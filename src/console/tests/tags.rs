@@ -1,0 +1,115 @@
+//! The list of tags, over the review's field and over the upload dialog.
+
+use super::world::{console, now, press, screen, type_in};
+use crate::console::actions::Key;
+use crate::console::dialogs::Modal;
+use crate::console::effect::Effect;
+use crate::console::update::update;
+use crate::console::{Model, Msg};
+use crate::domain::tags::TagList;
+use crate::domain::{Kind, Problem, Repository};
+
+/// What the registry lists: nothing of a repository called `nothing`.
+pub(super) fn listed(repository: &Repository) -> Result<TagList, Problem> {
+    if repository.path.ends_with("nothing") {
+        return Err(Problem::new(
+            Kind::NotFound,
+            format!("{repository} is not in its registry"),
+        ));
+    }
+    let tags = ["latest", "4.36.0", "4.35.0", "4.9.1", "4.35.0-rc.1"];
+    Ok(TagList::new(tags.map(str::to_owned), false))
+}
+
+fn see(model: &Model, text: &str) {
+    let shown = screen(model).0;
+    assert!(shown.contains(text), "no '{text}' in\n{shown}");
+}
+
+/// The console with the field for another image of the first charm.
+fn other_image(size: (u16, u16)) -> Model {
+    let mut model = console(size, false);
+    press(&mut model, Key::Char('p'));
+    press(&mut model, Key::Char('i'));
+    assert!(matches!(model.modal, Some(Modal::Prompt(_))));
+    model
+}
+
+#[test]
+fn a_tag_is_chosen_for_the_review_from_those_of_the_registry() {
+    for size in [(120, 40), (80, 24), (50, 12)] {
+        let mut model = other_image(size);
+        see(&model, "ctrl-t");
+        press(&mut model, Key::Ctrl('t'));
+        see(&model, "finos/legend-engine-server");
+        see(&model, "5 tags, read just now");
+        insta::assert_snapshot!(format!("tags_at_{}", size.0), screen(&model).0);
+        type_in(&mut model, "35");
+        see(&model, "2 of 5 tags");
+        press(&mut model, Key::Down);
+        press(&mut model, Key::Enter);
+        let Some(Modal::Prompt(prompt)) = &model.modal else {
+            panic!("not back in the field");
+        };
+        assert_eq!(prompt.input.value(), "4.35.0-rc.1");
+    }
+}
+
+#[test]
+fn the_list_is_left_without_a_change_and_kept_for_the_next_time() {
+    let mut model = other_image((120, 40));
+    type_in(&mut model, "mine");
+    press(&mut model, Key::Ctrl('t'));
+    press(&mut model, Key::Esc);
+    let Some(Modal::Prompt(prompt)) = &model.modal else {
+        panic!("not back in the field");
+    };
+    assert_eq!(prompt.input.value(), "mine");
+    assert!(
+        update(&mut model, Msg::Key(Key::Ctrl('t'))).is_empty(),
+        "asked twice"
+    );
+    // Asked again, an answer that fails leaves the list with the reason.
+    let effects = update(&mut model, Msg::Key(Key::Ctrl('r')));
+    let [Effect::ListTags { id, .. }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    see(&model, "asking again");
+    let failed = Box::new(Err(Problem::new(Kind::Network, "no answer")));
+    update(&mut model, Msg::TagsListed(*id, now(), failed));
+    see(&model, "no answer");
+    see(&model, "4.36.0");
+}
+
+#[test]
+fn a_tag_completes_the_reference_of_an_upload() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('3'));
+    press(&mut model, Key::Down);
+    press(&mut model, Key::Char('u'));
+    // Nothing is typed: the repository that the resource is fed from.
+    let effects = update(&mut model, Msg::Key(Key::Ctrl('t')));
+    let [Effect::ListTags { id, repository }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    see(&model, "asking the registry");
+    let answer = Box::new(listed(repository));
+    let fed = repository.to_string();
+    update(&mut model, Msg::TagsListed(*id, now(), answer));
+    press(&mut model, Key::Enter);
+    let typed = |model: &Model| match &model.modal {
+        Some(Modal::Upload(dialog)) => dialog.input.value().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(typed(&model), format!("{fed}:4.36.0"));
+    // Another repository that is typed counts; one that is not there is named.
+    press(&mut model, Key::Ctrl('u'));
+    type_in(&mut model, "ghcr.io/someone/nothing:");
+    press(&mut model, Key::Ctrl('t'));
+    see(&model, "Tags of ghcr.io/someone/nothing");
+    see(&model, "ghcr.io/someone/nothing is not in its registry");
+    press(&mut model, Key::Enter);
+    see(&model, "no tag is selected");
+    press(&mut model, Key::Esc);
+    assert_eq!(typed(&model), "ghcr.io/someone/nothing:");
+}
