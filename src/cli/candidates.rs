@@ -104,7 +104,8 @@ fn observed() -> Option<(Config, Snapshot)> {
 }
 
 fn journal() -> Option<Journal> {
-    Environment::process().existing_journal().ok()
+    let journal = Environment::process().existing_journal().ok()?;
+    Some(journal.of_workspace(&configured()?.workspace.name))
 }
 
 /// The charms of the snapshot, of which only the named one where the words name one.
