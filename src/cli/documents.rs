@@ -143,7 +143,7 @@ pub fn plan(plan: &Plan) -> Value {
     json!({
         "id": plan.id, "title": plan.title, "risk": plan.risk, "steps": steps,
         "assumptions": plan.assumptions, "warnings": plan.warnings, "left_out": plan.left_out,
-        "command": plan.command,
+        "history": plan.history, "command": plan.command,
     })
 }
 

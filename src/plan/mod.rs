@@ -33,7 +33,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use crate::domain::Serving;
-use crate::domain::{CharmName, Outside};
+use crate::domain::charm::Attached;
+use crate::domain::{Base, Channel, CharmName, CharmRevision, Outside};
 pub use intent::{
     CloseIntent, Content, CopyIntent, HoldIntent, Intent, Keep, Moment, PromoteIntent, PromoteTrackIntent,
     PublishIntent, ReleaseIntent, RevokeIntent, Revoked, RollbackIntent, RolledBack, RotateIntent,
@@ -67,6 +68,76 @@ pub struct Assumption {
     pub step: Option<StepId>,
 }
 
+/// How sure it is what a row served at a past time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Certainty {
+    /// A run of the journal left it there.
+    Recorded,
+    /// The store lists it there since before that time.
+    Observed,
+    /// It follows from other facts.
+    Inferred,
+}
+
+impl Certainty {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::Observed => "observed",
+            Self::Inferred => "inferred",
+        }
+    }
+}
+
+/// What a row served at a past time, and how that is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownRow {
+    /// The charm or bundle.
+    pub charm: CharmName,
+    /// The channel.
+    pub channel: Channel,
+    /// The base; bundles have none.
+    pub base: Option<Base>,
+    /// The charm revision; `None` where the channel was closed.
+    pub revision: Option<CharmRevision>,
+    /// The resources.
+    pub resources: Vec<Attached>,
+    /// How sure that is.
+    pub certainty: Certainty,
+    /// What it rests on.
+    pub evidence: Outside,
+}
+
+impl KnownRow {
+    /// What a person should know of a row that no run recorded.
+    pub fn remark(&self) -> Option<Outside> {
+        if self.certainty == Certainty::Recorded {
+            return None;
+        }
+        let base = self
+            .base
+            .as_ref()
+            .map_or_else(String::new, |base| format!(" for {base}"));
+        let revision = self
+            .revision
+            .map_or_else(|| "closed".to_owned(), |revision| revision.to_string());
+        let resources: String = self
+            .resources
+            .iter()
+            .filter_map(|one| Some(format!(" + {} {}", one.name, one.revision?)))
+            .collect();
+        Some(Outside::new(format!(
+            "{} {}{base} was {revision}{resources} then, {}: {}",
+            self.charm,
+            self.channel,
+            self.certainty.as_str(),
+            self.evidence
+        )))
+    }
+}
+
 /// What would change, in the order in which it would.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -89,6 +160,9 @@ pub struct Plan {
     /// What the operator left out, so that the whole is done `partly` at best.
     #[serde(default)]
     pub left_out: Vec<Outside>,
+    /// What rows served at the time that a rollback names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<KnownRow>,
     /// The command that makes the same plan.
     pub command: String,
     /// The wish behind it.
@@ -140,6 +214,7 @@ impl Plan {
             assumptions: Vec::new(),
             warnings: Vec::new(),
             left_out: Vec::new(),
+            history: Vec::new(),
             command: intent.command(),
             intent,
             confirm,

@@ -4,6 +4,7 @@
 //! row since, and the word on what no rollback takes away. What a row had is read from the
 //! journal's changes (`rows`), how it gets it from `pairs`.
 
+mod past;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -12,13 +13,13 @@ use std::collections::BTreeMap;
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
-use crate::domain::charm::CharmFacts;
+use crate::domain::charm::{Attached, CharmFacts};
 use crate::domain::{Channel, CharmName, Kind, Outside, PastRun, Problem, Remedy, RunId, Snapshot};
 
 use super::pairs::{self, Wanted};
 use super::publish::{self, Part, channels};
 use super::release::{self, charm_of};
-use super::{Intent, Plan, RollbackIntent, RolledBack, Step, StepId, hold};
+use super::{Intent, KnownRow, Plan, RollbackIntent, RolledBack, Step, StepId, hold};
 use rows::Row;
 
 /// Plans `intent`, or says why not.
@@ -31,7 +32,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
         RolledBack::Charm { .. } => None,
     };
     let mut warnings = Vec::new();
-    let rows = rows::of(snapshot, &intent.of)?;
+    let rows = rows::of(workspace, snapshot, &intent.of)?;
     let mut parts: Vec<(Charm, &CharmFacts, Vec<Row>)> = Vec::new();
     for row in rows {
         let facts = release::ours(snapshot, &row.charm, &mut warnings)?;
@@ -43,6 +44,8 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
     in_order(workspace, &mut parts);
     changed_since(intent, &parts, &mut warnings)?;
     warnings.extend(several_runs(&intent.of, &parts));
+    let history = history(&parts);
+    warnings.extend(history.iter().filter_map(KnownRow::remark));
 
     let mut steps = Vec::new();
     let mut left_out = Vec::new();
@@ -98,6 +101,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
     warnings.dedup();
     plan.warnings = warnings;
     plan.left_out = left_out;
+    plan.history = history;
     Ok(plan)
 }
 
@@ -217,7 +221,8 @@ fn several_runs(of: &RolledBack, parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Ve
     let mut runs: BTreeMap<&RunId, Vec<String>> = BTreeMap::new();
     if let RolledBack::Charm { to: None, .. } = of {
         for row in parts.iter().flat_map(|(.., rows)| rows) {
-            let channels = runs.entry(&row.undoes).or_default();
+            let Some(run) = &row.undoes else { continue };
+            let channels = runs.entry(run).or_default();
             let channel = row.channel.to_string();
             if !channels.contains(&channel) {
                 channels.push(channel);
@@ -229,6 +234,30 @@ fn several_runs(of: &RolledBack, parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Ve
         .filter(|_| several)
         .map(|(run, channels)| Outside::new(format!("{}: back to before run {run}", channels.join(", "))))
         .collect()
+}
+
+/// What rows served at the time that was named, and how that is known.
+fn history(parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Vec<KnownRow> {
+    let rows = parts.iter().flat_map(|(.., rows)| rows);
+    rows.filter_map(|row| {
+        let known = row.known.as_ref()?;
+        let resources = known.serving.iter().flat_map(|serving| &serving.resources);
+        Some(KnownRow {
+            charm: row.charm.clone(),
+            channel: row.channel.clone(),
+            base: row.base.clone(),
+            revision: known.serving.as_ref().map(|serving| serving.revision),
+            resources: resources
+                .map(|(name, revision)| Attached {
+                    name: name.clone(),
+                    revision: Some(*revision),
+                })
+                .collect(),
+            certainty: known.certainty,
+            evidence: known.evidence.clone(),
+        })
+    })
+    .collect()
 }
 
 /// Rows to release, and channels to close. A channel is closed whole or not at all.

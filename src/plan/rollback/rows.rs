@@ -3,8 +3,10 @@
 //! Owns the replay of the journal's changes. An uncertain change counts by what the row serves
 //! now. Must not build steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::past::{PastServing, served_at};
+use crate::config::Workspace;
 use crate::domain::{
     Base, Channel, ChannelChange, CharmName, Kind, Outside, Problem, RunId, Serving, Snapshot,
 };
@@ -27,7 +29,9 @@ pub struct Row {
     /// True where it serves neither what it is to get back nor what the journal last saw there.
     pub changed_since: bool,
     /// The run whose change is taken back, or the last one that the journal knows.
-    pub undoes: RunId,
+    pub undoes: Option<RunId>,
+    /// How it is known what it is to get back, where a time or a run was named.
+    pub known: Option<PastServing>,
     /// Who changed it last, as far as the journal knows.
     by: Outside,
 }
@@ -35,11 +39,7 @@ pub struct Row {
 impl Row {
     /// Which row it is.
     pub fn place(&self) -> String {
-        let base = self
-            .base
-            .as_ref()
-            .map_or_else(String::new, |base| format!(" for {base}"));
-        format!("{} {}{base}", self.charm, self.channel)
+        place(&(self.charm.clone(), self.channel.clone(), self.base.clone()))
     }
 
     /// How it stands, in words.
@@ -53,11 +53,21 @@ impl Row {
     }
 }
 
-fn word(serving: Option<&Serving>) -> String {
+/// Which row `key` names.
+pub fn place((charm, channel, base): &Key) -> String {
+    let base = base
+        .as_ref()
+        .map_or_else(String::new, |base| format!(" for {base}"));
+    format!("{charm} {channel}{base}")
+}
+
+/// What a row serves, in words.
+pub fn word(serving: Option<&Serving>) -> String {
     serving.map_or_else(|| "nothing".to_owned(), ToString::to_string)
 }
 
-type Key = (CharmName, Channel, Option<Base>);
+/// A charm, a channel and a base.
+pub type Key = (CharmName, Channel, Option<Base>);
 
 fn key(change: &ChannelChange) -> Key {
     (change.charm.clone(), change.channel.clone(), change.base.clone())
@@ -70,11 +80,20 @@ fn now(snapshot: &Snapshot, (charm, channel, base): &Key) -> Option<Serving> {
 }
 
 /// The rows of a rollback, by charm, channel and base.
-pub fn of(snapshot: &Snapshot, of: &RolledBack) -> Result<Vec<Row>, Problem> {
+pub fn of(workspace: &Workspace, snapshot: &Snapshot, of: &RolledBack) -> Result<Vec<Row>, Problem> {
     let known = settled(snapshot);
     match of {
         RolledBack::Run(run) => Ok(of_run(snapshot, &known, run)),
-        RolledBack::Charm { charm, channels, to } => of_charm(snapshot, &known, charm, channels, to.as_ref()),
+        RolledBack::Charm {
+            charm,
+            channels,
+            to: Some(moment),
+        } => of_moment(workspace, snapshot, &known, charm, channels, moment),
+        RolledBack::Charm {
+            charm,
+            channels,
+            to: None,
+        } => of_charm(snapshot, &known, charm, channels),
     }
 }
 
@@ -124,7 +143,8 @@ fn row(
         then,
         now,
         changed_since,
-        undoes: last.run.clone(),
+        undoes: Some(last.run.clone()),
+        known: None,
         by: Outside::new(by),
     }
 }
@@ -151,12 +171,68 @@ fn of_run(snapshot: &Snapshot, known: &Known<'_>, run: &RunId) -> Vec<Row> {
         .collect()
 }
 
+/// The rows of `channels`, or of all that the journal knows, with what they served at `moment`.
+fn of_moment(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    known: &Known<'_>,
+    charm: &CharmName,
+    channels: &[Channel],
+    moment: &Moment,
+) -> Result<Vec<Row>, Problem> {
+    let open = snapshot.rows(charm).iter();
+    let open = open.map(|row| (charm.clone(), row.channel.clone(), row.base.clone()));
+    let changed = known.keys().filter(|(name, ..)| name == charm);
+    let keys: BTreeSet<Key> = if channels.is_empty() {
+        changed.cloned().collect()
+    } else {
+        let wanted = |(_, channel, _): &Key| channels.contains(channel);
+        changed.cloned().chain(open).filter(wanted).collect()
+    };
+    if keys.is_empty() {
+        return Err(unknown(charm, None));
+    }
+    for channel in channels {
+        if !keys.iter().any(|(_, one, _)| one == channel) {
+            return Err(unknown(charm, Some(channel)));
+        }
+    }
+    keys.iter()
+        .map(|key| {
+            let changes: &[(usize, &ChannelChange)] = known.get(key).map_or(&[], Vec::as_slice);
+            let then = served_at(workspace, snapshot, changes, moment, key)?;
+            let serving = then.serving.clone();
+            let mut row = match changes.last() {
+                Some((_, last)) => row(snapshot, key, serving, last.after.as_ref(), last),
+                None => untouched(snapshot, key, serving),
+            };
+            row.known = Some(then);
+            Ok(row)
+        })
+        .collect()
+}
+
+/// A row that no run of the journal changed.
+fn untouched(snapshot: &Snapshot, key: &Key, then: Option<Serving>) -> Row {
+    let (charm, channel, base) = key.clone();
+    Row {
+        charm,
+        channel,
+        base,
+        then,
+        now: now(snapshot, key),
+        changed_since: false,
+        undoes: None,
+        known: None,
+        by: Outside::new("no run of the journal changed it"),
+    }
+}
+
 fn of_charm(
     snapshot: &Snapshot,
     known: &Known<'_>,
     charm: &CharmName,
     channels: &[Channel],
-    to: Option<&Moment>,
 ) -> Result<Vec<Row>, Problem> {
     let of_charm = || known.iter().filter(|((name, ..), _)| name == charm);
     if of_charm().next().is_none() {
@@ -183,21 +259,22 @@ fn of_charm(
             return Err(unknown(charm, Some(channel)));
         };
         // Said twice, a rollback would bring back what it took away.
-        if to.is_none() && newest.rollback {
+        if newest.rollback {
             back.push((channel, newest));
             continue;
         }
         for (key, changes) in of_channel {
-            let Some((_, last)) = changes.last() else { continue };
-            let then = match to {
-                None => {
-                    let first = changes.iter().find(|(_, change)| change.run == newest.run);
-                    let Some((_, first)) = first else { continue };
-                    first.before.clone()
-                }
-                Some(moment) => at(snapshot, changes, moment, key)?,
+            let first = changes.iter().find(|(_, change)| change.run == newest.run);
+            let (Some((_, first)), Some((_, last))) = (first, changes.last()) else {
+                continue;
             };
-            rows.push(row(snapshot, key, then, last.after.as_ref(), last));
+            rows.push(row(
+                snapshot,
+                key,
+                first.before.clone(),
+                last.after.as_ref(),
+                last,
+            ));
         }
     }
     match back.first() {
@@ -224,52 +301,6 @@ fn rolled_back(charm: &CharmName, channel: &Channel, newest: &ChannelChange) -> 
     .hint(format!(
         "to go further back: windlass rollback {charm} {channel} --to TIME"
     ))
-}
-
-/// What a row served at `moment`.
-fn at(
-    snapshot: &Snapshot,
-    changes: &[(usize, &ChannelChange)],
-    moment: &Moment,
-    key: &Key,
-) -> Result<Option<Serving>, Problem> {
-    let until = match moment {
-        Moment::At(at) => snapshot.changes.iter().filter(|change| change.at <= *at).count(),
-        Moment::After(run) => {
-            let last = snapshot.changes.iter().rposition(|change| &change.run == run);
-            last.map(|place| place + 1).ok_or_else(|| {
-                Problem::new(
-                    Kind::NotFound,
-                    format!("the journal knows no change of a channel by run {run}"),
-                )
-                .hint("'windlass runs' lists the runs")
-            })?
-        }
-    };
-    if let Some((_, change)) = changes.iter().rfind(|(place, _)| *place < until) {
-        return Ok(change.after.clone());
-    }
-    let (charm, channel, base) = key;
-    let base = base
-        .as_ref()
-        .map_or_else(String::new, |base| format!(" for {base}"));
-    let mut problem = Problem::new(
-        Kind::Refused,
-        format!("the journal does not reach back that far for {charm} {channel}{base}"),
-    );
-    if let Some((_, first)) = changes.first() {
-        problem = problem.cause(format!(
-            "it knows that row since {}, when run {} found {} there",
-            first.at.format("%Y-%m-%d %H:%M:%S UTC"),
-            first.run,
-            word(first.before.as_ref())
-        ));
-    }
-    Err(problem
-        .hint("name a later time, or a run of 'windlass runs'")
-        .hint(format!(
-            "or name the pair: windlass release {charm} --revision N --channel {channel} --resource NAME:REV"
-        )))
 }
 
 fn unknown(charm: &CharmName, channel: Option<&Channel>) -> Problem {

@@ -1,5 +1,7 @@
 //! What a rollback promises, on snapshots and changes made by hand.
 
+mod past;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::bundle::{Author, BundleFacts};

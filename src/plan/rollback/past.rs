@@ -1,0 +1,176 @@
+//! What a row served at a past time, and how that is known: recorded by a run, observed at the
+//! store, or inferred.
+
+use chrono::{DateTime, Utc};
+
+use super::rows::{Key, place, word};
+use crate::config::Workspace;
+use crate::domain::charm::{ChannelRow, CharmFacts};
+use crate::domain::{ChannelChange, Kind, Outside, Problem, Serving, Snapshot, Track};
+use crate::plan::row_changes::is_served;
+use crate::plan::{Certainty, Moment};
+
+/// What a row served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastServing {
+    /// What it served; closed where `None`.
+    pub serving: Option<Serving>,
+    /// How sure that is.
+    pub certainty: Certainty,
+    /// What it rests on.
+    pub evidence: Outside,
+}
+
+fn day(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// What the row `key` served at `moment`. `changes` are those of the row that happened, with their
+/// place among all changes.
+pub fn served_at(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    changes: &[(usize, &ChannelChange)],
+    moment: &Moment,
+    key: &Key,
+) -> Result<PastServing, Problem> {
+    let (charm, channel, base) = key;
+    let facts = snapshot.charms.get(charm).and_then(|seen| seen.value.as_ref());
+    let row = facts.and_then(|facts| facts.row(channel, base.as_ref()));
+    let until = match moment {
+        Moment::At(at) => snapshot.changes.iter().filter(|change| change.at <= *at).count(),
+        Moment::After(run) => {
+            let last = snapshot.changes.iter().rposition(|change| &change.run == run);
+            last.map(|place| place + 1).ok_or_else(|| {
+                Problem::new(
+                    Kind::NotFound,
+                    format!("the journal knows no change of a channel by run {run}"),
+                )
+                .hint("'windlass runs' lists the runs")
+            })?
+        }
+    };
+    let recorded = changes.iter().rfind(|(place, _)| *place < until);
+    if let Moment::At(at) = moment
+        && let Some(found) = row.and_then(|row| since_then(row, *at))
+        && recorded.is_none_or(|(_, change)| !is_served(change.after.as_ref(), found.serving.as_ref()))
+    {
+        return Ok(found);
+    }
+    if let Some((_, change)) = recorded {
+        return Ok(PastServing {
+            serving: change.after.clone(),
+            certainty: Certainty::Recorded,
+            evidence: Outside::new(format!("run {} of {}", change.run, day(change.at))),
+        });
+    }
+    if let (Moment::At(at), Some(facts)) = (moment, facts) {
+        let inferred = changes
+            .first()
+            .and_then(|(_, first)| found_later(facts, first, *at))
+            .or_else(|| published_together(workspace, facts, key, *at));
+        if let Some(found) = inferred {
+            return Ok(found);
+        }
+    }
+    Err(unknown(key, changes, row))
+}
+
+/// What the row serves, where the store lists it for longer than since `at`.
+fn since_then(row: &ChannelRow, at: DateTime<Utc>) -> Option<PastServing> {
+    let since = row.released_at.filter(|since| *since <= at)?;
+    Some(PastServing {
+        serving: Some(Serving::of(row)),
+        certainty: Certainty::Observed,
+        evidence: Outside::new(format!("the store lists it since {}", day(since))),
+    })
+}
+
+/// What the first recorded change after `at` found, where all of it existed at `at`.
+fn found_later(facts: &CharmFacts, first: &ChannelChange, at: DateTime<Utc>) -> Option<PastServing> {
+    let serving = first.before.as_ref()?;
+    existed(facts, serving, at).then(|| PastServing {
+        serving: Some(serving.clone()),
+        certainty: Certainty::Inferred,
+        evidence: Outside::new(format!(
+            "run {} of {} found it there; since when is not known",
+            first.run,
+            day(first.at)
+        )),
+    })
+}
+
+fn existed(facts: &CharmFacts, serving: &Serving, at: DateTime<Utc>) -> bool {
+    let revision = facts.revision(serving.revision);
+    revision.is_some_and(|one| one.created_at <= at)
+        && serving.resources.iter().all(|(name, revision)| {
+            let listed = facts.resource(name, *revision);
+            listed.is_none_or(|one| one.created_at <= at)
+        })
+}
+
+/// What the newest track that was released to until `at` serves at the same risk for the same base,
+/// where the workspace publishes to both that track and `latest`.
+fn published_together(
+    workspace: &Workspace,
+    facts: &CharmFacts,
+    (_, channel, base): &Key,
+    at: DateTime<Utc>,
+) -> Option<PastServing> {
+    let both = |track: &str| {
+        let wanted = format!("{track}/{}", channel.risk);
+        workspace.publish.channels.iter().any(|one| *one == wanted)
+    };
+    if channel.track != Track::latest() || channel.branch.is_some() || !both("latest") || !both("{yyyy-mm}") {
+        return None;
+    }
+    let others = facts.rows.iter().filter(|row| {
+        row.channel.track != channel.track
+            && row.channel.risk == channel.risk
+            && row.channel.branch.is_none()
+            && row.base == *base
+    });
+    let (since, row) = others
+        .filter_map(|row| Some((row.released_at.filter(|since| *since <= at)?, row)))
+        .max_by_key(|(since, _)| *since)?;
+    Some(PastServing {
+        serving: Some(Serving::of(row)),
+        certainty: Certainty::Inferred,
+        evidence: Outside::new(format!(
+            "{} serves it since {}, and releases are published to both channels",
+            row.channel,
+            day(since)
+        )),
+    })
+}
+
+fn unknown(key: &Key, changes: &[(usize, &ChannelChange)], row: Option<&ChannelRow>) -> Problem {
+    let mut problem = Problem::new(
+        Kind::Refused,
+        format!("what {} served then is not known", place(key)),
+    );
+    if let Some((_, first)) = changes.first() {
+        problem = problem.cause(format!(
+            "run {} of {} found {} there, the first that the journal knows",
+            first.run,
+            day(first.at),
+            word(first.before.as_ref())
+        ));
+    }
+    problem = problem.cause(match row {
+        Some(row) => {
+            let since = row.released_at.map_or_else(
+                || "the store does not say since when".to_owned(),
+                |at| format!("since {}", day(at)),
+            );
+            format!("it serves {} now, {since}", Serving::of(row))
+        }
+        None => "it is closed now".to_owned(),
+    });
+    let (charm, channel, _) = key;
+    problem
+        .hint("name a later time, or a run of 'windlass runs'")
+        .hint(format!(
+            "or name the pair: windlass release {charm} --revision N --channel {channel} --resource NAME:REV"
+        ))
+}
