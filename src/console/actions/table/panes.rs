@@ -145,7 +145,7 @@ pub(super) static PART: &[ActionSpec] = &[
         Msg::Go(Go::Hold), footer 23, if hold, twin "windlass hold RELEASE",
         takes [Param::Release]),
     action!(PromoteChannel, Scope::Pane(PaneId::Channels), ["P"], "promote",
-        "Chooses the risk that the release on the selected track's edge, or all of latest, goes to, and plans it.",
+        "Chooses the risk that the release on the track's edge, or all of latest, goes to; plans it.",
         Msg::Go(Go::Promote), footer 15, if promote_channel, twin "windlass plan promote RELEASE --to RISK"),
     action!(RollBackChannel, Scope::Pane(PaneId::Channels), ["b"], "roll back",
         "Plans to give a channel, or all of the charm, back what it had. Nothing changes yet.",
