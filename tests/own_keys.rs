@@ -58,10 +58,10 @@ fn wrong_keys_are_told_and_right_ones_are_shown() {
 }
 
 #[test]
-fn the_keys_that_the_readme_gives_as_an_example_can_be_taken_as_they_stand() {
-    let readme = include_str!("../README.md");
-    let begin = readme.find("```toml\n[keys]\n").unwrap() + "```toml\n".len();
-    let example = readme[begin..].split("```").next().unwrap();
+fn the_example_of_the_key_page_is_valid() {
+    let page = include_str!("../assets/docs/keys.md");
+    let begin = page.find("```toml\n[keys]\n").unwrap() + "```toml\n".len();
+    let example = page[begin..].split("```").next().unwrap();
     assert!(example.lines().count() > 4, "{example}");
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("windlass");

@@ -220,7 +220,7 @@ pub enum Command {
         #[command(subcommand)]
         what: ConfigWhat,
     },
-    /// Write what the README shows of windlass itself
+    /// Print a generated part of the documentation
     #[command(hide = true)]
     Generate {
         #[command(subcommand)]

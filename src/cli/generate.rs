@@ -1,7 +1,6 @@
-//! `generate`: parts of the documentation that are made from windlass itself.
+//! `generate`: prints the generated parts of the documentation, the key table and the pictures.
 //!
-//! Owns their names. What they say comes from whoever owns it; `tests/generated.rs` holds the
-//! README to it.
+//! `tests/generated.rs` compares them with `assets/docs/keys.md` and `assets/pictures`.
 
 use std::path::PathBuf;
 
@@ -13,12 +12,12 @@ use crate::config::Workspace;
 use crate::config::file;
 use crate::domain::{Kind, Outside, Problem};
 
-/// What can be generated.
+/// Generated parts of the documentation.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Generated {
-    /// Every action of the console with its keys, as Markdown
+    /// Print every console action with its keys, as Markdown
     Keys,
-    /// The console as SVG
+    /// Draw the console as SVG
     Picture {
         /// What it shows
         scene: Scene,
