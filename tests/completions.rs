@@ -1,7 +1,7 @@
 //! Completions and manual pages through the binary: what shells and man make of them, and that
 //! nothing of the caller's environment gets into them.
 
-#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 mod common;
 

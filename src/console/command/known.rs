@@ -170,7 +170,10 @@ fn images(model: &Model) -> Vec<Known> {
     let workspace = model.workspace();
     let mut known: Vec<Known> = Vec::new();
     for release in model.snapshot.releases.value.iter().flatten() {
-        for (_, key) in workspace.fed_charms().flat_map(|charm| charm.fed()) {
+        for (_, key) in workspace
+            .fed_charms()
+            .flat_map(crate::config::workspace::Charm::fed)
+        {
             let (Some(tag), Ok(repository)) = (release.images.get(key), workspace.image_repository(key))
             else {
                 continue;

@@ -74,7 +74,7 @@ fn intent<'w>(model: &Model, id: ActionId, word: &impl Fn(usize) -> &'w str) -> 
         ActionId::PromoteRelease => Intent::Promote(PromoteIntent {
             release: word(0).parse()?,
             to: word(1).parse()?,
-            with: Default::default(),
+            with: std::collections::BTreeMap::new(),
         }),
         ActionId::CloseChannel => Intent::Close(CloseIntent {
             charm: word(0).parse()?,
@@ -101,7 +101,7 @@ fn intent<'w>(model: &Model, id: ActionId, word: &impl Fn(usize) -> &'w str) -> 
                 charm: word(0).parse()?,
                 revision: CharmRevision(number),
                 channels: vec![word(2).parse()?],
-                resources: Default::default(),
+                resources: std::collections::BTreeMap::new(),
             })
         }
         ActionId::Upload => {

@@ -37,7 +37,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(80);
 
 /// How long a workflow run is followed: GitHub ends a job after 6 hours at the latest, unless its
 /// runner is self-hosted.
-const FOLLOWED: Duration = Duration::from_hours(24);
+const FOLLOWED: Duration = Duration::from_secs(24 * 60 * 60);
 
 type Stops = Arc<Mutex<BTreeMap<RunId, CancellationToken>>>;
 

@@ -112,13 +112,12 @@ pub(super) fn rewrite(model: &mut Model) {
     let (Some(shown), Some(run)) = (&dialog.shown, run(model, dialog)) else {
         return;
     };
-    let mut text = match &shown.log {
-        Some(log) => log.text(run),
-        None => {
-            let mut text = Text::new(lines::title(run), lines::of_run(model, dialog, run));
-            text.copy = Some(run.url.to_string());
-            text
-        }
+    let mut text = if let Some(log) = &shown.log {
+        log.text(run)
+    } else {
+        let mut text = Text::new(lines::title(run), lines::of_run(model, dialog, run));
+        text.copy = Some(run.url.to_string());
+        text
     };
     text.offset = shown.text.offset;
     if let Some(shown) = self::dialog(model).and_then(|dialog| dialog.shown.as_mut()) {

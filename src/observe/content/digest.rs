@@ -120,9 +120,7 @@ fn nowhere(text: &str, wanted: &Wanted, repository: &Repository, engines: Option
             for cause in &engine.causes {
                 problem = problem.cause(cause);
             }
-            for hint in engine.hints {
-                problem = problem.hint(hint.to_string());
-            }
+            problem.hints.extend(engine.hints);
             problem
         }
     };

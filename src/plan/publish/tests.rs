@@ -80,6 +80,10 @@ fn bundle_facts() -> BundleFacts {
 }
 
 /// The built-in workspace `legend`.
+///
+/// # Panics
+///
+/// Where the built-in workspace cannot be read.
 pub fn workspace() -> Workspace {
     Workspace::parse(include_str!("../../../assets/workspaces/legend.toml"), "legend").unwrap()
 }

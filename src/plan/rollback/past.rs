@@ -119,7 +119,7 @@ fn published_together(
 ) -> Option<PastServing> {
     let both = |track: &str| {
         let wanted = format!("{track}/{}", channel.risk);
-        workspace.publish.channels.iter().any(|one| *one == wanted)
+        workspace.publish.channels.contains(&wanted)
     };
     if channel.track != Track::latest() || channel.branch.is_some() || !both("latest") || !both("{yyyy-mm}") {
         return None;

@@ -94,7 +94,7 @@ pub fn situations() -> Vec<Situation> {
         "finos-legend-engine-k8s",
         "branch release-2024-12-01 exists, but ",
     );
-    let all = [
+    let all = vec![
         ("all run it", after(|_| ()), Some(Published::Yes), String::new()),
         (
             "one charm is closed",

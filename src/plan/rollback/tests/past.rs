@@ -12,8 +12,8 @@ fn since(mut snapshot: Snapshot, days: &[i64]) -> Snapshot {
     snapshot
 }
 
-fn days_ago(days: i64) -> Option<Moment> {
-    Some(Moment::At(now() - TimeDelta::days(days)))
+fn days_ago(days: i64) -> Moment {
+    Moment::At(now() - TimeDelta::days(days))
 }
 
 fn certainty(plan: &Plan) -> Vec<Certainty> {
@@ -22,7 +22,7 @@ fn certainty(plan: &Plan) -> Vec<Certainty> {
 
 #[test]
 fn what_the_store_lists_since_before_that_time_is_observed() {
-    let latest = of_charm(&["latest/edge"], days_ago(30));
+    let latest = of_charm(&["latest/edge"], Some(days_ago(30)));
     let rows = [focal("latest/edge", serving(50, 7))];
     let plan = made(&since(world(&rows, Vec::new()), &[40]), &latest).unwrap();
     assert_eq!(certainty(&plan), [Certainty::Observed]);
@@ -56,7 +56,7 @@ fn what_a_later_run_found_or_a_track_serves_is_inferred() {
         }
         snapshot
     };
-    let latest = of_charm(&["latest/edge"], days_ago(30));
+    let latest = of_charm(&["latest/edge"], Some(days_ago(30)));
     let released = change(
         "r1",
         -60 * 24 * 10,
@@ -79,14 +79,14 @@ fn what_a_later_run_found_or_a_track_serves_is_inferred() {
     // Without a record: the newest track of that time is published together with latest.
     let tracks = old(since(world(&rows, Vec::new()), &[10, 40, 70]));
     for (days, revision) in [(30, 50), (60, 48)] {
-        let plan = made(&tracks, &of_charm(&["latest/edge"], days_ago(days))).unwrap();
+        let plan = made(&tracks, &of_charm(&["latest/edge"], Some(days_ago(days)))).unwrap();
         assert_eq!(certainty(&plan), [Certainty::Inferred]);
         assert_eq!(plan.history[0].revision, Some(CharmRevision(revision)), "{days}");
     }
 
     // Nothing is known of the time before: refused, with what is known.
     for snapshot in [since(world(&rows[..1], vec![released]), &[10]), tracks] {
-        let problem = made(&snapshot, &of_charm(&["latest/edge"], days_ago(99))).unwrap_err();
+        let problem = made(&snapshot, &of_charm(&["latest/edge"], Some(days_ago(99)))).unwrap_err();
         assert_eq!(problem.kind, Kind::Refused);
         let causes = format!("{:?}", problem.causes);
         assert!(
