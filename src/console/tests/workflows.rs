@@ -337,7 +337,10 @@ fn dispatched(model: &mut Model) -> RunRecord {
             problem: None,
         })
         .collect();
-    press(model, Key::Esc);
+    // Back to the form, to the list, to the panes.
+    for _ in 0..3 {
+        press(model, Key::Esc);
+    }
     run
 }
 
@@ -382,6 +385,7 @@ fn a_started_workflow_is_followed_until_it_ends() {
         insta::assert_snapshot!(format!("followed_workflow_at_{}", size.0), all);
         // In the pane it is what became of the workflow that counts.
         press(&mut model, Key::Esc);
+        press(&mut model, Key::Char('5'));
         let text = screen(&model).0;
         assert!(text.contains("failed"), "{text}");
     }
