@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr;
 
+pub use crate::domain::text::age;
+
 /// Columns that `text` takes: the sum of what is drawn as one character each, as the terminal
 /// counts them.
 pub fn width(text: &str) -> usize {
@@ -90,19 +92,6 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
-}
-
-/// How long ago `at` was, in the largest whole unit: `just now`, `3 min`, `2 h`, `4 d`.
-pub fn age(now: DateTime<Utc>, at: DateTime<Utc>) -> String {
-    let minutes = (now - at).num_minutes();
-    match minutes {
-        ..1 => "just now".to_owned(),
-        1..120 => format!("{minutes} min ago"),
-        120..2880 => format!("{} h ago", minutes / 60),
-        2880..86_400 => format!("{} d ago", minutes / 1440),
-        86_400..1_051_200 => format!("{} months ago", minutes / 43_800),
-        _ => format!("{} years ago", minutes / 525_600),
-    }
 }
 
 /// How long until `end`: `12 d 4 h`, `3 h`, `over since 2 d`.

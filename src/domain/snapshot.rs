@@ -17,11 +17,13 @@ use super::digest::ManifestDigest;
 use super::image::{Reference, ResolvedImage};
 use super::problem::{Kind, Problem};
 use super::release::{Release, ReleaseName};
+use super::remedy::Hint;
 use super::run::{ChannelChange, PastRun};
 use super::secret::{
     GitHubRepository, LineageRecord, OrganisationSecrets, RepositorySecrets, Revocation, SealedRotation,
     SecretTarget, SessionFacts, SessionId,
 };
+use super::text::Outside;
 use super::workflow::RepositoryWorkflows;
 
 /// One source: the last value that could be read, when that was, and why the last look failed.
@@ -112,6 +114,24 @@ impl<T> Observed<T> {
     pub fn forget_failure(&mut self) {
         self.problem = None;
         self.failed_at = None;
+    }
+
+    /// Adds to why the last look failed how long ago that was.
+    pub fn date_failure(&mut self, now: DateTime<Utc>) {
+        if let Some(problem) = &mut self.problem {
+            let when = self
+                .failed_at
+                .map_or_else(|| "earlier".to_owned(), |at| super::text::age(now, at));
+            problem.summary = Outside::new(format!("{} ({when})", problem.summary));
+            if problem.kind.exit_code() == Kind::Network.exit_code() {
+                problem.hints = vec![Hint::new("run it without --offline to read it again", &[])];
+            }
+        }
+    }
+
+    /// The last value, however old.
+    pub fn last(&self, what: &str) -> Result<&T, Problem> {
+        self.value.as_ref().map_or_else(|| self.need(what), Ok)
     }
 
     /// Which kind of answer this is.
@@ -311,6 +331,27 @@ impl Snapshot {
         self.holds.forget_failure();
     }
 
+    /// Adds the age to every failure, for a session that reads nothing itself.
+    pub fn date_failures(&mut self, now: DateTime<Utc>) {
+        fn each<K, T>(map: &mut BTreeMap<K, Observed<T>>, now: DateTime<Utc>) {
+            map.values_mut().for_each(|seen| seen.date_failure(now));
+        }
+        self.releases.date_failure(now);
+        self.markers.date_failure(now);
+        self.holds.date_failure(now);
+        self.bundle.date_failure(now);
+        self.credential.date_failure(now);
+        self.github.date_failure(now);
+        self.sessions.date_failure(now);
+        each(&mut self.workflows, now);
+        each(&mut self.charms, now);
+        each(&mut self.served, now);
+        each(&mut self.behind, now);
+        each(&mut self.images, now);
+        each(&mut self.secrets, now);
+        each(&mut self.organisations, now);
+    }
+
     /// Why nothing could be read, where none of the services that were asked could be reached.
     pub fn no_network(&self) -> Option<&Problem> {
         // A refusal by a public source is an answer.
@@ -425,6 +466,35 @@ mod tests {
         assert!(source.need("it").is_err());
         source.refresh(Observed::read(2, DateTime::UNIX_EPOCH));
         assert_eq!(source.standing(), Standing::Known);
+    }
+
+    #[test]
+    fn a_failure_of_an_earlier_session_is_shown_with_its_age_and_the_old_value_is_used() {
+        let at = DateTime::UNIX_EPOCH;
+        let now = at + chrono::TimeDelta::minutes(12);
+        let down = Problem::new(Kind::Network, "reading it: host did not answer").hint("check the network");
+        let mut snapshot = Snapshot {
+            releases: Observed::read(Vec::new(), at),
+            ..Snapshot::default()
+        };
+        snapshot
+            .releases
+            .refresh(Observed::from_result(Err(down.clone()), at));
+        snapshot
+            .served
+            .insert("a".parse().unwrap(), Observed::from_result(Err(down), at));
+        snapshot.date_failures(now);
+        let served = snapshot.served.values().map(|seen| seen.problem.as_ref());
+        for problem in served.chain([snapshot.releases.problem.as_ref()]) {
+            let problem = problem.unwrap();
+            assert_eq!(
+                problem.summary.as_str(),
+                "reading it: host did not answer (12 min ago)"
+            );
+            assert!(problem.hints[0].as_str().contains("--offline"), "{problem:?}");
+        }
+        assert!(snapshot.releases.last("the list").is_ok());
+        assert!(snapshot.releases.need("the list").is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Longest text kept, in characters. Longer text ends in `…`.
@@ -51,6 +52,19 @@ impl Outside {
 /// Text of several lines from outside: each line made harmless by itself.
 pub fn lines(raw: &str) -> impl Iterator<Item = Outside> + '_ {
     raw.lines().map(Outside::new)
+}
+
+/// How long ago `at` was, in the largest whole unit: `just now`, `3 min`, `2 h`, `4 d`.
+pub fn age(now: DateTime<Utc>, at: DateTime<Utc>) -> String {
+    let minutes = (now - at).num_minutes();
+    match minutes {
+        ..1 => "just now".to_owned(),
+        1..120 => format!("{minutes} min ago"),
+        120..2880 => format!("{} h ago", minutes / 60),
+        2880..86_400 => format!("{} d ago", minutes / 1440),
+        86_400..1_051_200 => format!("{} months ago", minutes / 43_800),
+        _ => format!("{} years ago", minutes / 525_600),
+    }
 }
 
 fn harmless(c: char) -> char {

@@ -84,9 +84,13 @@ impl Observer {
         self.offline
     }
 
-    /// The last snapshot of this world and workspace, from disk.
+    /// The last snapshot of this world and workspace, from disk. Offline its failures carry their
+    /// age: they are not of this session.
     pub fn cached(&self) -> Snapshot {
         let mut snapshot = self.cache.snapshot().unwrap_or_default();
+        if self.offline {
+            snapshot.date_failures(Utc::now());
+        }
         snapshot.world = self.services.endpoints.world();
         snapshot.workspace.clone_from(&self.workspace.name);
         snapshot

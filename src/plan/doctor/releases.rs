@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::offline::age;
 use super::{Check, Standing};
 use crate::config::Workspace;
 use crate::domain::Snapshot;
+use crate::domain::text::age;
 use crate::plan::evidence::{self, Published};
 
 /// Checks every marked release against what the channels were last seen to run. A release that is
@@ -18,7 +18,7 @@ pub fn releases(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, 
     let when = snapshot
         .markers
         .read_at
-        .map_or_else(String::new, |at| format!(" (seen {})", age(at, now)));
+        .map_or_else(String::new, |at| format!(" (seen {})", age(now, at)));
     let mut disagree = false;
     for release in releases.iter().filter(|release| markers.contains(&release.name)) {
         if holds.is_some_and(|holds| holds.contains(&release.name)) {

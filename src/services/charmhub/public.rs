@@ -62,7 +62,9 @@ impl PublicStore {
         let answer = get(&self.http, &url, None, &what).await?;
         let info: wire::Info = json_of(&answer, &what, None)?;
         let rows = info.channel_map.into_iter().map(row_of).collect::<Result<_, _>>();
-        let mut rows: Vec<ChannelRow> = rows.map_err(|problem: Problem| problem.within(what))?;
+        let mut rows: Vec<ChannelRow> = rows.map_err(|problem: Problem| {
+            problem.within(format!("{what}: the answer names a channel that cannot be read"))
+        })?;
         rows.sort_by(ChannelRow::listed);
         Ok(PublicMap {
             id: info.id,

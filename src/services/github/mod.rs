@@ -264,10 +264,9 @@ impl GitHub {
                 failure.problem(what, &self.api)
             } else {
                 let host = host_of(&self.api);
-                Problem::new(Kind::Network, format!("{host} (GitHub) did not answer"))
+                Problem::new(Kind::Network, format!("{what}: {host} (GitHub) did not answer"))
                     .cause(failure.text)
                     .hint("check the network, then run the same command again")
-                    .within(what)
             };
             (problem, !failure.hopeless)
         };
