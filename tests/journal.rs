@@ -82,6 +82,37 @@ async fn a_damaged_journal_can_be_set_aside_and_keeps_its_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_is_not_damaged_is_set_aside_only_if_confirmed() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let client = Client::new(&world, dir.path());
+    client.run(&["hold", RELEASE, "--yes"]).with(0);
+    let kept = || {
+        let files = std::fs::read_dir(dir.path().join("state")).unwrap();
+        files
+            .filter(|file| {
+                let name = file.as_ref().unwrap().file_name();
+                name.to_string_lossy().starts_with("journal-")
+            })
+            .count()
+    };
+    for arguments in [
+        &["doctor", "--set-journal-aside"][..],
+        &["doctor", "--set-journal-aside", "--json"],
+    ] {
+        let refused = client.run(arguments).with(3);
+        assert!(refused.err.contains("is not damaged"), "{}", refused.err);
+        assert!(refused.err.contains("--yes"), "{}", refused.err);
+    }
+    assert_eq!(kept(), 0);
+    client.run(&["doctor", "--set-journal-aside", "--yes"]).with(0);
+    assert_eq!(kept(), 1);
+    let runs = client.run(&["runs", "--json"]).with(0).json();
+    assert_eq!(runs["runs"].as_array().unwrap().len(), 1);
+    client.run(&["unhold", RELEASE, "--yes"]).with(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_workspace_sees_neither_the_runs_nor_the_revocations_of_this_one() {
     let fault =
         "[[fault]]\nservice = \"github\"\nmethod = \"POST\"\npath = \"*/git/refs\"\nnth = 1\nstatus = 403\n";

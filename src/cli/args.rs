@@ -199,7 +199,8 @@ pub enum Command {
     Workflow(Workflow),
     /// Check everything that a publish or a rotation leans on, each with its remedy
     Doctor {
-        /// Rename the journal and make a new one from what can be read of it; nothing is deleted
+        /// Rename the journal and make a new one from what can be read of it; nothing is deleted.
+        /// Asks first where the journal is not damaged
         #[arg(long)]
         set_journal_aside: bool,
     },

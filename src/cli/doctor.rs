@@ -4,12 +4,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Ending;
 use super::args::Global;
 use super::documents::Sources;
 use super::environment::Environment;
 use super::output::Output;
 use super::tables::Table;
+use super::{Ending, confirm};
 use crate::domain::{Kind, Outside, Problem};
 use crate::journal::Journal;
 use crate::plan::doctor::{self, Check, Standing};
@@ -39,8 +39,9 @@ pub async fn doctor(session: &Session, output: &Output) -> Ending {
     Ok(u8::from(count(&checks, Standing::Failed) > 0))
 }
 
-/// `doctor --set-journal-aside`. Opens no session: it works without a journal that can be read.
-pub fn set_journal_aside(process: &Environment, global: &Global, output: &Output) -> Ending {
+/// `doctor --set-journal-aside`. Opens no session: it works without a journal that can be read. One
+/// that is not damaged is set aside only if that is confirmed.
+pub async fn set_journal_aside(process: &Environment, global: &Global, output: &Output) -> Ending {
     if global.read_only {
         return Err(Problem::new(
             Kind::Refused,
@@ -49,6 +50,12 @@ pub fn set_journal_aside(process: &Environment, global: &Global, output: &Output
         .hint("run it without --read-only"));
     }
     let (state, _) = process.folders()?;
+    if Journal::is_sound(&state) {
+        let folder = Outside::new(state.display().to_string());
+        let what =
+            format!("The journal in {folder} is not damaged: rename it and make a new one from its rows");
+        confirm::ask_for("yes", &what, output).await?;
+    }
     let done = Journal::set_aside(&state, chrono::Utc::now())?;
     let kept = Outside::new(done.kept_as.display().to_string());
     if output.json {

@@ -292,7 +292,7 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
         }
         Some(Command::Doctor {
             set_journal_aside: true,
-        }) => doctor::set_journal_aside(&process, global, output),
+        }) => doctor::set_journal_aside(&process, global, output).await,
         Some(Command::Doctor { .. }) => doctor::doctor(&process.session(global, output)?, output).await,
         Some(Command::Completions { shell }) => completions::completions(shell, output),
         Some(Command::Man { out }) => man::man(out.as_deref(), output),

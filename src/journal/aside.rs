@@ -31,6 +31,12 @@ pub struct SetAside {
 }
 
 impl Journal {
+    /// True where the journal under `folder` exists and can be read and written.
+    pub fn is_sound(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+            && Self::open(folder, "").is_ok_and(|journal| journal.check_pages().is_ok())
+    }
+
     /// Renames the journal under `folder` and makes a new one from what can be read of it.
     ///
     /// # Errors

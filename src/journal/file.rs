@@ -71,6 +71,10 @@ impl Failure {
 }
 
 fn newer(place: &Outside, schema: i64, version: Option<&str>) -> Problem {
+    let known = schema::VERSION;
+    let own = env!("CARGO_PKG_VERSION");
+    // A build between two versions may have the number of this one.
+    let version = version.filter(|version| *version != own);
     let by = version.map_or_else(
         || "a newer windlass".to_owned(),
         |version| format!("windlass {}", Outside::capped(version, 40)),
@@ -78,12 +82,11 @@ fn newer(place: &Outside, schema: i64, version: Option<&str>) -> Problem {
     Problem::new(
         Kind::Refused,
         format!(
-            "the journal {place} was written by {by}: this is windlass {}, which does not know its schema {schema}",
-            env!("CARGO_PKG_VERSION")
+            "the journal {place} was written by {by} and has schema {schema}: this windlass {own} knows schemas up to {known}"
         ),
     )
     .hint(version.map_or_else(
-        || "install the newer windlass".to_owned(),
+        || format!("install a windlass that knows schema {schema}"),
         |version| format!("install windlass {} or newer", Outside::capped(version, 40)),
     ))
     .hint("or keep a journal of its own for this one: set WINDLASS_STATE_DIR to another folder")

@@ -104,6 +104,25 @@ fn a_journal_of_a_newer_program_is_not_written_and_its_version_is_named() {
 }
 
 #[test]
+fn a_newer_schema_of_the_same_version_is_named_by_its_number() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), 1);
+    let own = env!("CARGO_PKG_VERSION");
+    raise(folder.path(), Some(own));
+    let problem = Journal::open(folder.path(), "w").map(drop).unwrap_err();
+    let summary = problem.summary.as_str();
+    let known = format!("windlass {own} knows schemas up to {}", schema::VERSION);
+    assert!(summary.contains(&known), "{problem}");
+    assert!(summary.contains("a newer windlass and has schema"), "{problem}");
+    let hints = problem.hints.iter().map(|hint| hint.as_str());
+    assert!(hints.clone().all(|hint| !hint.contains(own)), "{problem:?}");
+    assert!(
+        hints.take(1).all(|hint| hint.contains("knows schema")),
+        "{problem:?}"
+    );
+}
+
+#[test]
 fn a_schema_that_is_raised_while_the_journal_is_open_stops_the_older_program() {
     let folder = tempfile::tempdir().unwrap();
     fill(folder.path(), 1);
