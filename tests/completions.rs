@@ -149,6 +149,8 @@ async fn bash_completes_what_was_observed_without_asking_any_service() {
     assert_eq!(completed(&["windlass", "publish", "2025-01-2"]), ["2025-01-27"]);
     has(&["windlass", "plan", "promote", "2025"], "2025-01-27");
     has(&["windlass", "promote", "2025-01-27", "--to", ""], "stable");
+    has(&["windlass", "promote", "--track", ""], "latest");
+    has(&["windlass", "plan", "promote", "--track", "la"], "latest");
     has(
         &["windlass", "close", "finos-legend-e"],
         "finos-legend-engine-k8s",

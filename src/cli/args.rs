@@ -383,10 +383,11 @@ pub struct Promote {
     /// The release, for example 2025-01-27
     #[arg(value_name = "RELEASE")]
     pub release: Option<String>,
-    /// Move every open risk of this track one step, the most stable of them to RISK
+    /// Move every open risk of this track one step, the most stable of them to RISK, whatever
+    /// release it has; the only way to promote in the track latest
     #[arg(long, value_name = "TRACK", conflicts_with = "with")]
     pub track: Option<String>,
-    /// candidate, beta or stable
+    /// candidate, beta or stable; a release is promoted in its own track
     #[arg(long, value_name = "RISK")]
     pub to: String,
     /// Take a charm that the release's track does not have from this channel; may be repeated

@@ -61,6 +61,7 @@ fn candidates(words: &str, arg: &Arg) -> Option<Candidates> {
         ("RUN", _) if words == "resume" => unfinished_runs,
         ("RUN" | "TIME|RUN", _) => runs,
         ("RISK", _) => risks,
+        ("TRACK", _) => tracks,
         ("SESSION", _) => sessions,
         ("SESSION|recorded", _) => || {
             let recorded = CompletionCandidate::new("recorded");
@@ -171,6 +172,14 @@ fn channels() -> Vec<CompletionCandidate> {
             of_track.collect::<Vec<_>>()
         });
         rows.chain(all).collect()
+    }))
+}
+
+/// Tracks of all charms: a promotion moves those of every charm that has it.
+fn tracks() -> Vec<CompletionCandidate> {
+    listed(observed_charms(|_, facts| {
+        let open = facts.rows.iter().map(|row| row.channel.track.to_string());
+        open.chain(facts.tracks.iter().map(ToString::to_string)).collect()
     }))
 }
 

@@ -1,12 +1,13 @@
 //! `promote`, `rollback`, `hold` and `unhold`: look, plan, ask, run.
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 
 use super::args::{Promote, Rollback};
 use super::output::Output;
 use super::pairs::Form;
 use super::{Ending, confirm, runs};
-use crate::domain::{Kind, Outside, Problem, RunId};
+use crate::domain::channel::Risk;
+use crate::domain::{Channel, Kind, Outside, Problem, RunId};
 use crate::plan::{HoldIntent, Moment, Plan, PromoteIntent, PromoteTrackIntent, RollbackIntent, RolledBack};
 use crate::run::Session;
 
@@ -21,9 +22,28 @@ async fn run(session: &Session, plan: Plan, output: &Output) -> Ending {
     Ok(runs::report(session, &record, output))
 }
 
+/// The risk of `--to`. Of a channel both ways to promote are named.
+fn target_risk(text: &str) -> Result<Risk, Problem> {
+    let problem = match text.parse::<Risk>() {
+        Ok(risk) => return Ok(risk),
+        Err(problem) => problem,
+    };
+    Err(match text.parse::<Channel>() {
+        Ok(Channel { track, risk, .. }) if text.contains('/') => Problem {
+            hints: Vec::new(),
+            ..problem
+        }
+        .hint(format!(
+            "'windlass promote --track {track} --to {risk}' promotes what the track {track} has, whatever release it is"
+        ))
+        .hint(format!("'windlass promote RELEASE --to {risk}' promotes a release in its own track")),
+        _ => problem,
+    })
+}
+
 async fn planned_promote(session: &Session, wish: &Promote) -> Result<Plan, Problem> {
     let observer = &session.observer;
-    let to = wish.to.parse()?;
+    let to = target_risk(&wish.to)?;
     if let Some(track) = &wish.track {
         let track = track.parse()?;
         let snapshot = observer.for_promote_track(observer.cached()).await;
@@ -57,17 +77,32 @@ pub async fn promote(session: &Session, wish: &Promote, output: &Output) -> Endi
     run(session, plan, output).await
 }
 
-fn moment(text: &str) -> Result<Moment, Problem> {
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(Moment::At(at.to_utc()));
-    }
-    run_id(text).map(Moment::After).map_err(|_| {
+/// A time that is past at `now`, or a run.
+fn moment(text: &str, now: DateTime<Utc>) -> Result<Moment, Problem> {
+    let wrong = |what: &str| {
         Problem::new(
             Kind::Usage,
-            format!("--to {} is neither a time nor a run", Outside::capped(text, 60)),
+            format!("--to {} is {what}", Outside::capped(text, 60)),
         )
-        .hint("write a time as 2025-02-03T12:00:00Z, or a run as 'windlass runs' lists it")
-    })
+        .hint(
+            "write a past time with its zone, as 2025-02-03T12:00:00Z, or a run as 'windlass runs' lists it",
+        )
+    };
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        if at > now {
+            return Err(wrong("in the future"));
+        }
+        return Ok(Moment::At(at.to_utc()));
+    }
+    // Begins as a date does: no id of a run has a dash there.
+    let dated =
+        text.bytes().take(4).all(|byte| byte.is_ascii_digit()) && text.as_bytes().get(4) == Some(&b'-');
+    if dated {
+        return Err(wrong("not a whole time"));
+    }
+    run_id(text)
+        .map(Moment::After)
+        .map_err(|_| wrong("neither a time nor a run"))
 }
 
 /// A run by id. What cannot be one is told before anybody is asked.
@@ -99,7 +134,11 @@ fn rollback_intent(wish: &Rollback) -> Result<RollbackIntent, Problem> {
             RolledBack::Charm {
                 charm: charm.parse()?,
                 channels,
-                to: wish.to.as_deref().map(moment).transpose()?,
+                to: wish
+                    .to
+                    .as_deref()
+                    .map(|text| moment(text, Utc::now()))
+                    .transpose()?,
             }
         }
         _ => {
@@ -160,4 +199,50 @@ async fn planned_hold(session: &Session, release: &str, hold: bool) -> Result<Pl
     let observer = &session.observer;
     let snapshot = observer.for_hold(observer.cached(), &intent).await;
     session.plan_hold(&snapshot, &intent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rollback_goes_to_a_past_time_or_a_run_and_an_error_says_how_a_time_is_written() {
+        let now = DateTime::from_timestamp(1_764_500_000, 0).unwrap();
+        assert!(matches!(moment("2025-02-03T12:00:00Z", now), Ok(Moment::At(_))));
+        assert!(matches!(
+            moment("20251120T101500Z-1f2e", now),
+            Ok(Moment::After(_))
+        ));
+        for (text, why) in [
+            ("2030-12-01T00:00:00Z", "in the future"),
+            ("2025-11-30", "not a whole time"),
+            ("2025-11-30T12:00:00", "not a whole time"),
+            ("yesterday 12:00", "neither"),
+        ] {
+            let problem = moment(text, now).unwrap_err();
+            assert_eq!(problem.kind, Kind::Usage);
+            assert!(problem.summary.as_str().contains(why), "{problem}");
+            assert!(
+                problem.hints[0].as_str().contains("2025-02-03T12:00:00Z"),
+                "{problem:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_channel_in_place_of_a_risk_is_answered_with_both_ways_to_promote() {
+        assert_eq!(target_risk("stable").unwrap(), Risk::Stable);
+        let problem = target_risk("latest/stable").unwrap_err();
+        assert!(
+            problem.hints[0].as_str().contains("--track latest --to stable"),
+            "{problem:?}"
+        );
+        for text in ["latest", "stabel", "a/b"] {
+            let problem = target_risk(text).unwrap_err();
+            assert!(
+                problem.hints[0].as_str().contains("risks are"),
+                "{text}: {problem:?}"
+            );
+        }
+    }
 }

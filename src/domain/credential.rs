@@ -136,6 +136,24 @@ impl TokenScope {
     pub const USUAL_TTL: u64 = 108_000;
 }
 
+/// A time that is left, from its whole days, in a table or in parentheses.
+pub fn days_in_short(days: i64) -> String {
+    if days < 1 {
+        "less than 1 d".to_owned()
+    } else {
+        format!("{days} d")
+    }
+}
+
+/// The same in a sentence, after a verb such as "expires".
+pub fn in_days(days: i64) -> String {
+    match days {
+        ..1 => "within a day".to_owned(),
+        1 => "in 1 day".to_owned(),
+        _ => format!("in {days} days"),
+    }
+}
+
 impl CredentialFacts {
     /// Whole days left at `now`, rounded down; negative once it is over.
     pub fn days_left(&self, now: DateTime<Utc>) -> Option<i64> {
@@ -201,6 +219,15 @@ mod tests {
             assert!(token.permits(wanted), "{wanted}");
         }
         assert!(!token.permits("account-register-package"));
+    }
+
+    #[test]
+    fn a_day_that_has_begun_is_never_zero_days() {
+        assert_eq!([0, 1, 12].map(days_in_short), ["less than 1 d", "1 d", "12 d"]);
+        assert_eq!(
+            [0, 1, 12].map(in_days),
+            ["within a day", "in 1 day", "in 12 days"]
+        );
     }
 
     #[test]

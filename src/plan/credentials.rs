@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};
-use crate::domain::credential::{CredentialFacts, ExpiryFrom};
+use crate::domain::credential::{CredentialFacts, ExpiryFrom, in_days};
 use crate::domain::secret::LineageRecord;
 use crate::domain::snapshot::Standing;
 use crate::domain::{Kind, Observed, Outside, Problem, SecretTarget, SessionId, Snapshot};
@@ -281,9 +281,7 @@ fn expiry_problem(credential: &Credential, now: DateTime<Utc>) -> Option<String>
     let when = match (alarm, credential.facts.days_left(now).unwrap_or_default()) {
         (Alarm::None, _) => return None,
         (Alarm::Over | Alarm::Revoked, _) => return Some("it has expired".to_owned()),
-        (_, ..1) => "within a day".to_owned(),
-        (_, 1) => "in 1 day".to_owned(),
-        (_, days) => format!("in {days} days"),
+        (_, days) => in_days(days),
     };
     Some(match &credential.role {
         CredentialRole::MaybeInSecrets(targets) => {

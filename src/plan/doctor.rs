@@ -22,7 +22,7 @@ use offline::{date, not_asked};
 
 use crate::config::Workspace;
 use crate::config::workspace::TokenKind;
-use crate::domain::credential::CredentialFacts;
+use crate::domain::credential::{CredentialFacts, in_days};
 use crate::domain::workflow::WorkflowFile;
 use crate::domain::{GitHubRepository, Hint, Observed, Outside, Problem, Snapshot};
 
@@ -280,12 +280,12 @@ fn end(name: &str, facts: &CredentialFacts, now: DateTime<Utc>, remedy: &str) ->
     let days = facts.days_left(now).unwrap_or_default();
     match alarm(facts.expires_at, now) {
         Alarm::None if facts.expires_at.is_none() => Check::ok(name, "its end is not told"),
-        Alarm::None => Check::ok(name, format!("ends {day}, in {days} days")),
+        Alarm::None => Check::ok(name, format!("ends {day}, {}", in_days(days))),
         Alarm::Over | Alarm::Revoked => Check::bad(name, Standing::Failed, format!("expired {day}"), remedy),
         _ => Check::bad(
             name,
             Standing::Warning,
-            format!("ends {day}, in {days} days"),
+            format!("ends {day}, {}", in_days(days)),
             remedy,
         ),
     }
@@ -361,7 +361,11 @@ fn store_token(
     all.push(if lacks.is_empty() {
         Check::ok(
             "charmhub-permissions",
-            format!("covers what {packages} packages need"),
+            match packages {
+                0 => "covers what a publish needs".to_owned(),
+                1 => "covers what 1 package needs".to_owned(),
+                _ => format!("covers what {packages} packages need"),
+            },
         )
     } else {
         Check::bad(

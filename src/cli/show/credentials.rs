@@ -11,7 +11,7 @@ use crate::cli::args::Credentials as Wish;
 use crate::cli::documents::Sources;
 use crate::cli::output::Output;
 use crate::cli::{Ending, tables};
-use crate::domain::credential::CredentialFacts;
+use crate::domain::credential::{CredentialFacts, days_in_short, in_days};
 use crate::domain::snapshot::Standing;
 use crate::domain::{Kind, Lineage, Outside, Problem, SecretTarget, Snapshot};
 use crate::plan::axis::Axis;
@@ -280,8 +280,7 @@ fn left(one: &Credential, now: DateTime<Utc>) -> String {
     match (one.alarm(now), one.facts.days_left(now)) {
         (Alarm::Revoked, _) => "revoked".to_owned(),
         (Alarm::Over, _) => "expired".to_owned(),
-        (_, Some(0)) => "less than 1 d".to_owned(),
-        (_, Some(days)) => format!("{days} d"),
+        (_, Some(days)) => days_in_short(days),
         (_, None) => "-".to_owned(),
     }
 }
@@ -335,7 +334,7 @@ fn value_words(status: &SecretStatus, now: DateTime<Utc>) -> String {
     }
     if let (false, Some(end)) = (status.may_hold.is_empty(), status.expires_at) {
         let days = (end - now).num_days();
-        text.push_str(&format!("; may hold a token that expires in {days} d"));
+        text.push_str(&format!("; may hold a token that expires {}", in_days(days)));
     }
     if status.updated_at.is_some() && status.problem.is_some() {
         text.push_str("; could not be read again");
@@ -462,7 +461,11 @@ pub fn credential_line(facts: &CredentialFacts, snapshot: &Snapshot) -> String {
         .unwrap_or_default();
     let end = match (facts.expires_at, facts.days_left(snapshot.taken_at)) {
         (Some(at), Some(..0)) => format!("expired {}", at.format("%Y-%m-%d %H:%M UTC")),
-        (Some(at), Some(days)) => format!("expires {} ({days} d)", at.format("%Y-%m-%d %H:%M UTC")),
+        (Some(at), Some(days)) => format!(
+            "expires {} ({})",
+            at.format("%Y-%m-%d %H:%M UTC"),
+            days_in_short(days)
+        ),
         _ => "expiry unknown".to_owned(),
     };
     format!("{} of {who}: {end}\n", facts.name)

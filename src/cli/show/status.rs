@@ -6,6 +6,7 @@ use super::credentials::credential_line;
 use super::{charm_names, rows, serving, upstream_sources, warn};
 use crate::cli::output::Output;
 use crate::cli::{Ending, tables};
+use crate::domain::credential::days_in_short;
 use crate::domain::snapshot::Standing;
 use crate::domain::{Kind, Observed, Problem, ReleaseName, Snapshot};
 use crate::journal::RunId;
@@ -164,11 +165,11 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
         .and_then(|facts| facts.expires_at);
     if let Some(next) = next.filter(|next| shown.is_none_or(|shown| next.expires_at < shown)) {
         output.answer(&format!(
-            "next to expire: {} in {}, {} ({} d)\n",
+            "next to expire: {} in {}, {} ({})\n",
             next.name,
             next.source,
             next.expires_at.format("%Y-%m-%d %H:%M UTC"),
-            next.days_left
+            days_in_short(next.days_left)
         ));
     }
     if let Some(quota) = snapshot.quota {

@@ -10,6 +10,7 @@ use super::piece::{Piece, spans};
 use crate::console::panes::credentials;
 use crate::console::{Model, wake, words};
 use crate::domain::Observed;
+use crate::domain::credential::days_in_short;
 use crate::domain::snapshot::Standing;
 use crate::plan::credentials::{Alarm, CredentialRole};
 
@@ -69,7 +70,7 @@ fn right(model: &Model) -> Vec<Piece> {
         let text = match (credential.alarm(model.now), facts.days_left(model.now)) {
             (Alarm::Revoked, _) => format!("{name} revoked"),
             (Alarm::Over, _) => format!("{name} expired"),
-            (_, days) => format!("{name} {} d", days.unwrap_or_default()),
+            (_, days) => format!("{name} {}", days_in_short(days.unwrap_or_default())),
         };
         pieces.push(Piece::new(format!("  {text}{sign}"), tone));
     }

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::offline::not_asked;
 use super::{Check, Examination, Standing, Workflows};
 use crate::config::Workspace;
+use crate::domain::credential::in_days;
 use crate::domain::{GitHubRepository, Lineage, SecretName, SecretTarget, Snapshot};
 use crate::plan::credentials::{
     Alarm, CredentialRole, SecretLocation, credentials, secrets_in_words, status, targets, token_of,
@@ -313,9 +314,9 @@ pub fn sessions(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, 
                 name,
                 Standing::Warning,
                 format!(
-                    "{holders} may hold the token of {token}, which expires {}, in {} days",
+                    "{holders} may hold the token of {token}, which expires {}, {}",
                     end.format("%Y-%m-%d %H:%M UTC"),
-                    credential.facts.days_left(now).unwrap_or_default()
+                    in_days(credential.facts.days_left(now).unwrap_or_default())
                 ),
                 "windlass rotate",
             ),

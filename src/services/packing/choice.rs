@@ -106,6 +106,14 @@ fn only<'a>(candidates: &[&'a Candidate]) -> Option<&'a Candidate> {
 /// `problem` with what there is to choose from.
 fn listed(problem: Problem, candidates: Vec<&Candidate>) -> Problem {
     const MOST: usize = 20;
+    // Offered only where it means one of them.
+    let alone = |has: &dyn Fn(&Candidate) -> bool| candidates.iter().filter(|one| has(one)).count() == 1;
+    let names = candidates.iter().flat_map(|one| &one.names);
+    let named = names.clone().any(|name| alone(&|one| one.names.contains(name)));
+    let platforms = candidates.iter().filter_map(|one| one.platform.as_ref());
+    let told_apart = platforms
+        .clone()
+        .any(|platform| alone(&|one| one.platform.as_ref() == Some(platform)));
     let more = candidates.len().saturating_sub(MOST);
     let mut problem = candidates.into_iter().take(MOST).fold(problem, |problem, one| {
         let mut words = vec![format!("@{}", one.position)];
@@ -121,9 +129,15 @@ fn listed(problem: Problem, candidates: Vec<&Candidate>) -> Problem {
     if more > 0 {
         problem = problem.cause(format!("and {more} more"));
     }
-    problem.hint(
-        "choose one behind the path, after a colon: its name, @POSITION or digest; or name its --platform",
-    )
+    let name = if named { "its name, " } else { "" };
+    let platform = if told_apart {
+        "; or name its --platform"
+    } else {
+        ""
+    };
+    problem.hint(format!(
+        "choose one behind the path, after a colon: {name}@POSITION or digest{platform}"
+    ))
 }
 
 #[cfg(test)]
@@ -188,6 +202,22 @@ mod tests {
                 assert!(text.contains(word), "{word} is missing: {text}");
             }
         }
+    }
+
+    #[test]
+    fn only_what_tells_the_images_apart_is_offered() {
+        let hint = |candidates: &[Candidate]| {
+            let problem = pick(candidates, None, &[]).unwrap_err();
+            problem.hints[0].as_str().to_owned()
+        };
+        let offers = |hint: &str| (hint.contains("its name"), hint.contains("--platform"));
+        let same_name = [candidate(0, "a:1", "amd64"), candidate(1, "a:1", "arm64")];
+        assert_eq!(offers(&hint(&same_name)), (false, true));
+        let same_platform = [candidate(0, "a:1", "amd64"), candidate(1, "a:2", "amd64")];
+        assert_eq!(offers(&hint(&same_platform)), (true, false));
+        let untagged = [candidate(0, "", "amd64"), candidate(1, "", "amd64")];
+        assert_eq!(offers(&hint(&untagged)), (false, false));
+        assert!(hint(&untagged).contains("@POSITION"));
     }
 
     #[test]
