@@ -13,7 +13,7 @@ use secrecy::SecretString;
 use super::args::Global;
 use super::output::Output;
 use super::{prompt, secret_file};
-use crate::config::Config;
+use crate::config::{self, Config, KeyWish};
 use crate::domain::{Kind, Problem, Snapshot};
 use crate::journal::Journal;
 use crate::observe::Observer;
@@ -100,6 +100,11 @@ impl Environment {
             |name| self.variable(name),
             self.config_home().as_deref(),
         )
+    }
+
+    /// The keys of the user's file, whatever else is wrong with it.
+    pub fn key_wishes(&self) -> Vec<KeyWish> {
+        config::key_wishes(self.config_home().as_deref())
     }
 
     /// What was observed last of the workspace of `config`, from disk.

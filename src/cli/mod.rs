@@ -300,7 +300,12 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
             what: args::ConfigWhat::New(wish),
         }) => config_new::new(&wish, output).await,
         Some(Command::Config { what }) => {
-            (console.check_keys)(&process.config(global)?.user.key_wishes)?;
+            let keys = (console.check_keys)(&process.key_wishes());
+            match (process.config(global), keys) {
+                (Ok(_), Ok(())) => {}
+                (Err(problem), Ok(())) | (Ok(_), Err(problem)) => return Err(problem),
+                (Err(problem), Err(keys)) => return Err(problem.and(keys)),
+            }
             show::config(&process, global, &what, output)
         }
         Some(Command::Generate { what }) => {

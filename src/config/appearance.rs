@@ -228,10 +228,10 @@ impl<'de> Deserialize<'de> for Paint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{UserConfig, place};
+    use crate::config::UserConfig;
 
     fn read(text: &str) -> Result<UserConfig, String> {
-        place::parse(text, "config.toml").map_err(|problem| problem.to_string())
+        UserConfig::parse(text, "config.toml").map_err(|problem| problem.to_string())
     }
 
     #[test]

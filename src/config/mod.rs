@@ -111,9 +111,9 @@ impl Config {
         config_home: Option<&Path>,
     ) -> Result<Self, Problem> {
         let user_file = config_home.map(|home| home.join("windlass").join("config.toml"));
-        let user = match &user_file {
-            Some(path) => UserConfig::read(path)?,
-            None => UserConfig::default(),
+        let (user, mut faults) = match &user_file {
+            Some(path) => UserConfig::read_all(path)?,
+            None => Default::default(),
         };
         let from_env = variable("WINDLASS_WORKSPACE").filter(|text| !text.is_empty());
         let (name, chosen_by) = match (flag, from_env, &user.workspace, &user_file) {
@@ -124,11 +124,20 @@ impl Config {
         };
         if let (Some(named), Some(file)) = (&user.workspace, &user_file) {
             // Checked although another one is chosen now: later it would surprise.
-            find(named, config_home).map_err(|problem| {
+            faults.extend(find(named, config_home).err().map(|problem| {
                 let text = file::text_within(file, file::SMALL).unwrap_or_default();
                 let shown = Outside::new(file.display().to_string());
                 Place::of_value(&text, shown.as_str(), "workspace", named).fault(&problem)
-            })?;
+            }));
+        }
+        let shown = user_file
+            .iter()
+            .map(|path| Outside::new(path.display().to_string()));
+        if let Some(problem) = shown
+            .last()
+            .and_then(|file| user::all_wrong(faults, file.as_str()))
+        {
+            return Err(problem);
         }
         let (workspace_text, workspace_from) = find(&name, config_home)?;
         let shown = workspace_from.to_string();
@@ -142,6 +151,13 @@ impl Config {
             user_file,
         })
     }
+}
+
+/// The keys of the user's file under `config_home`, whatever else is wrong with it.
+pub fn key_wishes(config_home: Option<&Path>) -> Vec<KeyWish> {
+    let file = config_home.map(|home| home.join("windlass").join("config.toml"));
+    let read = file.and_then(|path| UserConfig::read_all(&path).ok());
+    read.map_or_else(Vec::new, |(user, _)| user.key_wishes)
 }
 
 fn find(name: &str, config_home: Option<&Path>) -> Result<(String, Origin), Problem> {

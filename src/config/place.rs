@@ -3,8 +3,10 @@
 //! Owns the translation of a TOML error into a problem with file, line, column and remedy. Must not
 //! know what the files mean.
 
+use std::ops::Range;
+
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
 use crate::domain::{Kind, Outside, Problem};
 
@@ -77,12 +79,81 @@ fn find_strings(table: &DeTable<'_>, each: &mut impl FnMut(&str, &str, usize)) {
     }
 }
 
-/// Parses `text`, found at `place`, refusing what `T` does not know.
-pub fn parse<T: serde::de::DeserializeOwned>(text: &str, place: &str) -> Result<T, Problem> {
-    toml::from_str(text).map_err(|error| {
+/// Faults that are collected in one file.
+const MOST: usize = 40;
+
+/// Parses `text`, found at `place`, with every fault of its form: a value of the wrong type, a name
+/// that `T` does not know. The value is what the rest of the file says; `None` where `T` cannot be
+/// without what is wrong.
+pub fn parse<T: serde::de::DeserializeOwned>(text: &str, place: &str) -> (Option<T>, Vec<Problem>) {
+    let fault = |error: &toml::de::Error| {
         let at = error.span().map_or(0, |span| span.start);
         Place::of(text, place, at).problem(error.message())
-    })
+    };
+    let mut faults = Vec::new();
+    let mut table = match DeTable::parse(text) {
+        Ok(table) => table,
+        Err(error) => return (None, vec![fault(&error)]),
+    };
+    // Tables that lack something only because it was wrong and taken out.
+    let mut reduced: Vec<Option<Range<usize>>> = Vec::new();
+    loop {
+        let error = match T::deserialize(Deserializer::from(table.clone())) {
+            Ok(value) => return (Some(value), faults),
+            Err(error) => error,
+        };
+        let span = error.span();
+        let owner = span.as_ref().and_then(|span| remove(table.get_mut(), span, None));
+        // What is nowhere below the root concerns the root.
+        let concerned = owner.as_ref().and(span);
+        if !reduced.contains(&concerned) {
+            faults.push(fault(&error));
+        }
+        match owner {
+            Some(owner) if faults.len() < MOST => reduced.push(owner),
+            _ => return (None, faults),
+        }
+    }
+}
+
+/// Takes out of `table` what has this span, as key or as value. Returns the span of the table or
+/// list that it was in; the root has none.
+fn remove(
+    table: &mut DeTable<'_>,
+    span: &Range<usize>,
+    own: Option<&Range<usize>>,
+) -> Option<Option<Range<usize>>> {
+    if let Some(found) = table.iter_mut().find_map(|(_, value)| remove_below(value, span)) {
+        return Some(Some(found));
+    }
+    let (key, _) = table
+        .iter()
+        .find(|(key, value)| key.span() == *span || value.span() == *span)?;
+    let key = key.clone();
+    table.remove(&key);
+    Some(own.cloned())
+}
+
+fn remove_below(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<Range<usize>> {
+    let own = value.span();
+    match value.get_mut() {
+        DeValue::Table(table) => remove(table, span, Some(&own)).flatten(),
+        DeValue::Array(list) => {
+            if let Some(found) = list.iter_mut().find_map(|one| remove_below(one, span)) {
+                return Some(found);
+            }
+            if list.iter().all(|one| one.span() != *span) {
+                return None;
+            }
+            let mut kept = DeArray::new();
+            for one in list.iter().filter(|one| one.span() != *span) {
+                kept.push(one.clone());
+            }
+            *list = kept;
+            Some(own)
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

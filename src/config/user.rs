@@ -75,17 +75,32 @@ pub struct UserConfig {
     pub key_wishes: Vec<KeyWish>,
 }
 
+/// One problem for all faults of the user's `file`.
+pub(super) fn all_wrong(faults: Vec<Problem>, file: &str) -> Option<Problem> {
+    combined(faults, |count| format!("{count} settings of {file} are wrong"))
+}
+
 impl UserConfig {
     /// Reads `text`, which lies at `file`.
+    ///
+    /// # Errors
+    /// All of its faults as one.
     pub fn parse(text: &str, file: &str) -> Result<Self, Problem> {
-        let mut config: Self = place::parse(text, file)?;
-        config.key_wishes = config.keys.wishes(text, file);
-        config.check(text, file)?;
-        Ok(config)
+        let (config, faults) = Self::parse_all(text, file);
+        all_wrong(faults, file).map_or(Ok(config), Err)
     }
 
-    /// Refuses values that no later reader could use, all of them at once.
-    fn check(&self, text: &str, file: &str) -> Result<(), Problem> {
+    /// What can be used of `text`, which lies at `file`, and every fault.
+    pub(super) fn parse_all(text: &str, file: &str) -> (Self, Vec<Problem>) {
+        let (config, mut faults) = place::parse::<Self>(text, file);
+        let mut config = config.unwrap_or_default();
+        config.key_wishes = config.keys.wishes(text, file);
+        faults.extend(config.faults(text, file));
+        (config, faults)
+    }
+
+    /// Values that no later reader could use.
+    fn faults(&self, text: &str, file: &str) -> Vec<Problem> {
         let mut faults = Vec::new();
         if let Some(minutes) = self.refresh_minutes.filter(|minutes| *minutes > LONGEST_REFRESH) {
             let at = text.find("refresh-minutes").unwrap_or_default();
@@ -111,14 +126,30 @@ impl UserConfig {
             let what = format!("'{}' is not an e-mail address", Outside::capped(email, 100));
             faults.push(Place::of_value(text, file, "email", email).problem(what));
         }
-        combined(faults, |count| format!("{count} settings of {file} are wrong")).map_or(Ok(()), Err)
+        faults
     }
 
     /// Reads `path`; a file that is not there is an empty one.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, and all of its faults as one.
     pub fn read(path: &Path) -> Result<Self, Problem> {
+        let (config, faults) = Self::read_all(path)?;
+        let shown = Outside::new(path.display().to_string());
+        all_wrong(faults, shown.as_str()).map_or(Ok(config), Err)
+    }
+
+    /// As [`UserConfig::parse_all`], of `path`.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub(super) fn read_all(path: &Path) -> Result<(Self, Vec<Problem>), Problem> {
         match file::text_within(path, file::SMALL) {
-            Ok(text) => Self::parse(&text, &Outside::new(path.display().to_string()).to_string()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Ok(text) => Ok(Self::parse_all(
+                &text,
+                Outside::new(path.display().to_string()).as_str(),
+            )),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Default::default()),
             Err(error) => Err(Problem::new(
                 Kind::Config,
                 format!("{} cannot be read", Outside::new(path.display().to_string())),
@@ -132,6 +163,44 @@ impl UserConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The only fault of `text`.
+    fn fault(text: &str) -> String {
+        let (_, faults) = UserConfig::parse_all(text, "config.toml");
+        let [fault] = &faults[..] else {
+            panic!("{faults:?}");
+        };
+        fault.to_string()
+    }
+
+    #[test]
+    fn every_fault_is_named_whatever_else_is_wrong() {
+        let text = "theme = \"drak\"\nnotify = \"sometimes\"\nnosuchkey = 1\nmouse = true\n\
+                    refresh-minutes = 99999999\n[operator]\nname = 3\nemail = \"ann\"\n\
+                    [colors]\nnocolor = \"red\"\n[nosuchtable]\na = 1\n[keys]\npublish = 3\nbrowse = \"b\"\n";
+        let (config, faults) = UserConfig::parse_all(text, "config.toml");
+        let all: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        for (line, word) in [
+            (1, "drak"),
+            (2, "sometimes"),
+            (3, "nosuchkey"),
+            (5, "week"),
+            (7, "string"),
+            (8, "e-mail"),
+            (10, "nocolor"),
+            (11, "nosuchtable"),
+            (14, "a list of keys"),
+        ] {
+            let place = format!("line {line}, column");
+            let named = all
+                .iter()
+                .any(|fault| fault.contains(&place) && fault.contains(word));
+            assert!(named, "line {line}, {word}: {all:#?}");
+        }
+        assert_eq!(all.len(), 9, "{all:#?}");
+        assert_eq!(config.mouse, Some(true));
+        assert_eq!(config.key_wishes.len(), 1);
+    }
 
     #[cfg(unix)]
     #[test]
@@ -153,9 +222,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_place() {
-        let problem =
-            place::parse::<UserConfig>("workspace = \"x\"\nwrokspace = 1\n", "config.toml").unwrap_err();
-        let text = problem.to_string();
+        let text = fault("workspace = \"x\"\nwrokspace = 1\n");
         assert!(text.contains("config.toml, line 2, column 1"), "{text}");
         assert!(text.contains("wrokspace"), "{text}");
     }
@@ -175,18 +242,17 @@ mod tests {
                 "week",
             ),
         ] {
-            let problem = UserConfig::parse(bad, "config.toml").unwrap_err();
-            let text = problem.to_string();
+            let text = fault(bad);
             assert!(text.contains(place) && text.contains(word), "{text}");
         }
         let good = "refresh-minutes = 0\n[operator]\nname = \"Ann\"\nemail = \"ann@example.com\"\n";
-        UserConfig::parse(good, "config.toml").unwrap();
+        assert_eq!(UserConfig::parse_all(good, "config.toml").1, []);
     }
 
     #[test]
     fn what_a_key_cannot_be_is_said_with_its_place() {
         let good = "mouse = false\nlinks = true\nclipboard = false\nnotify = \"always\"\n";
-        let read = place::parse::<UserConfig>(good, "config.toml").unwrap();
+        let read = UserConfig::parse(good, "config.toml").unwrap();
         assert_eq!((read.mouse, read.notify), (Some(false), Some(Notify::Always)));
         for (bad, place, word) in [
             ("mouse = \"off\"\n", "line 1, column 9", "boolean"),
@@ -197,9 +263,7 @@ mod tests {
             ),
             ("\nclipboard = 1\n", "line 2, column 13", "boolean"),
         ] {
-            let text = place::parse::<UserConfig>(bad, "config.toml")
-                .unwrap_err()
-                .to_string();
+            let text = fault(bad);
             assert!(text.contains(place) && text.contains(word), "{text}");
         }
     }
@@ -227,8 +291,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_no_text_is_named_with_its_place() {
-        let problem = UserConfig::parse("[keys]\npublish = 3\n", "config.toml").unwrap_err();
-        let text = problem.to_string();
+        let text = fault("[keys]\npublish = 3\n");
         assert!(text.contains("config.toml, line 2, column 11"), "{text}");
         assert!(text.contains("a list of keys"), "{text}");
     }

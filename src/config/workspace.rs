@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::place::{self, Place};
 use crate::domain::channel::Risk;
+use crate::domain::credential::PERMISSIONS;
 use crate::domain::problem::combined;
 use crate::domain::release::ReleaseName;
 use crate::domain::{
@@ -233,16 +234,27 @@ pub struct FamilyImage {
 impl Workspace {
     /// Reads and checks a workspace found at `place`.
     pub fn parse(text: &str, place: &str) -> Result<Self, Problem> {
-        let workspace: Self = place::parse(text, &format!("workspace ({place})"))?;
         let file = format!("workspace ({place})");
-        let faults = workspace
-            .faults()
-            .into_iter()
-            .map(|unsound| Place::of_value(text, &file, unsound.key, &unsound.value).fault(&unsound.problem));
-        combined(faults.collect(), |count| {
+        let (workspace, mut faults) = place::parse::<Self>(text, &file);
+        let whole = faults.is_empty();
+        faults.extend(
+            workspace
+                .iter()
+                .flat_map(Self::faults)
+                // What concerns no single value may follow from one that is wrong.
+                .filter(|unsound| whole || !unsound.key.is_empty())
+                .map(|unsound| {
+                    Place::of_value(text, &file, unsound.key, &unsound.value).fault(&unsound.problem)
+                }),
+        );
+        let problem = combined(faults, |count| {
             format!("{count} values of the {file} are not sound")
-        })
-        .map_or(Ok(workspace), Err)
+        });
+        match (workspace, problem) {
+            (_, Some(problem)) => Err(problem),
+            (Some(workspace), None) => Ok(workspace),
+            (None, None) => Err(Problem::new(Kind::Config, format!("the {file} cannot be read"))),
+        }
     }
 
     /// The channels that `release` is published to, in the file's order.
@@ -341,11 +353,33 @@ impl Workspace {
             {
                 let problem = problem.within("upstream.since is wrong");
                 faults.push(unsound("since", &upstream.since, problem));
+            } else if let Some(date) = upstream.since.get(..10)
+                && date.parse::<chrono::NaiveDate>().is_err()
+            {
+                let text = format!("upstream.since = '{}' is not a date", Outside::capped(date, 40));
+                let problem = Problem::new(Kind::Config, text).hint("write it as YYYY-MM-DD");
+                faults.push(unsound("since", &upstream.since, problem));
             }
             for (_, image) in self.charms.iter().flat_map(Charm::fed) {
                 if let Err(problem) = self.image_repository(image) {
                     faults.push(unsound("image", image, problem));
                 }
+            }
+        }
+        for token in self
+            .tokens
+            .iter()
+            .filter(|token| token.kind == TokenKind::Charmhub)
+        {
+            let unknown = |name: &&String| !PERMISSIONS.contains(&name.as_str());
+            for name in token.permissions.iter().filter(unknown) {
+                let text = format!("'{}' is not a permission of Charmhub", Outside::capped(name, 60));
+                let hint = format!("one of {}", PERMISSIONS.join(", "));
+                faults.push(unsound(
+                    "permissions",
+                    name,
+                    Problem::new(Kind::Config, text).hint(hint),
+                ));
             }
         }
         let upstream = self.upstream.iter().map(|upstream| &upstream.repository);
@@ -466,6 +500,24 @@ mod tests {
             let place = format!("line {}, column", lines(word));
             assert!(problem.contains(&place), "{place} in {problem}");
         }
+    }
+
+    #[test]
+    fn faults_of_form_and_of_value_are_named_together() {
+        let wrong = LEGEND
+            .replace("since = \"2022-04-01\"", "since = \"2022-13-45\"")
+            .replace("mode = \"", "mode = \"un")
+            .replacen("\"package-manage\"", "\"package-mange\"", 1)
+            .replacen("\n[publish]", "\nnosuchkey = 1\n[publish]", 1);
+        assert!(wrong.contains("package-mange"));
+        let problem = Workspace::parse(&wrong, "x.toml").unwrap_err().to_string();
+        for word in ["nosuchkey", "unoptional", "2022-13-45", "package-mange"] {
+            assert!(problem.contains(word), "{word}: {problem}");
+        }
+        assert!(!problem.contains("missing"), "{problem}");
+        let missing = LEGEND.replacen("branch = ", "branhc = ", 1);
+        let problem = Workspace::parse(&missing, "x.toml").unwrap_err().to_string();
+        assert!(problem.contains("branhc"), "{problem}");
     }
 
     #[test]

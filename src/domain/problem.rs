@@ -140,6 +140,19 @@ impl Problem {
         self.hints.iter().any(|hint| hint.offers(remedy))
     }
 
+    /// Adds all of another problem behind the causes.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.causes.push(other.summary);
+        self.causes.extend(other.causes);
+        for hint in other.hints {
+            if !self.hints.contains(&hint) {
+                self.hints.push(hint);
+            }
+        }
+        self
+    }
+
     /// Puts a wider sentence in front; the old summary becomes the first cause.
     #[must_use]
     pub fn within(mut self, summary: impl AsRef<str>) -> Self {
