@@ -10,7 +10,7 @@ use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::bundle::BundleFacts;
 use crate::domain::charm::{ChannelRow, CharmFacts};
-use crate::domain::credential::{CredentialFacts, in_days};
+use crate::domain::credential::{CredentialFacts, days_in_short};
 use crate::domain::{CharmName, GitHubRepository, Kind, Outside, Problem, Release, Remedy, Snapshot, Track};
 use crate::plan::PublishIntent;
 use crate::plan::evidence;
@@ -64,8 +64,8 @@ pub fn credential(
         .filter(|days| *days <= WARN_DAYS)
     {
         warnings.push(Outside::new(format!(
-            "the Charmhub credential expires {}: rotate it soon",
-            in_days(days)
+            "the Charmhub credential ends in {}: rotate it soon",
+            days_in_short(days)
         )));
     }
     Ok(())
