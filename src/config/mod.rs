@@ -224,6 +224,20 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_workspace_hides_no_other_fault_of_the_users_file() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("windlass")).unwrap();
+        let text = "workspace = \"nope\"\ntheme = \"drak\"\n[keys]\npublish = \"P\"\n";
+        std::fs::write(home.path().join("windlass/config.toml"), text).unwrap();
+        let problem = Config::load(None, |_| None, Some(home.path())).unwrap_err();
+        for word in ["2 settings", "nope", "line 1", "drak", "line 2"] {
+            assert!(problem.to_string().contains(word), "{word}: {problem}");
+        }
+        let wishes = key_wishes(Some(home.path()));
+        assert_eq!(wishes.len(), 1, "its keys are checked too");
+    }
+
+    #[test]
     fn an_unknown_workspace_says_what_there_is() {
         let problem = Config::load(Some("nope"), |_| None, None).unwrap_err();
         assert_eq!(problem.kind, Kind::Config);
