@@ -109,7 +109,7 @@ fn a_release_is_held_and_the_hold_is_lifted() {
     });
     terminal.press("1H");
     terminal.until("the plan", |screen| {
-        screen.contains("Lift the hold of 2025-01-27") && screen.contains("1 of them changes")
+        screen.contains("Lift the hold of 2025-01-27") && screen.contains("1 step, 1 change")
     });
     confirm(&mut terminal);
     done(&mut terminal);

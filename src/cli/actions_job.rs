@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::domain::{Outside, Problem};
+use crate::domain::{Outside, Problem, count};
 use crate::journal::{Outcome, Released, RunRecord};
 use crate::plan::queue::LeftOut;
 use crate::plan::{Intent, State, Step};
@@ -105,7 +105,10 @@ fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
         text.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     if rows.len() > ROWS {
-        text.push_str(&format!("\n{} more are in the log.\n", rows.len() - ROWS));
+        text.push_str(&format!(
+            "\n{} left out here: the log has all.\n",
+            count(rows.len() - ROWS, "row is", "rows are")
+        ));
     }
     text
 }
@@ -146,7 +149,7 @@ pub fn run_section(record: &RunRecord) -> String {
                     what.clone(),
                     outcome.to_owned(),
                     one.charm.to_string(),
-                    one.channel.to_string(),
+                    record.released_to(one),
                     one.revision.to_string(),
                     resources,
                     digests,

@@ -7,7 +7,7 @@ use std::io::{BufRead, IsTerminal};
 use super::actions_job::Level;
 use super::output::Output;
 use super::{documents, tables, watch};
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Kind, Outside, Problem, count};
 use crate::journal::RunRecord;
 use crate::plan::{Plan, PlannedRow, State, Step, Undo};
 use crate::run::Session;
@@ -129,7 +129,9 @@ pub fn text(plan: &Plan) -> String {
                 State::Text(before) => format!("{before} -> {after}"),
                 _ => after.to_string(),
             },
-            (None, State::Rows(rows)) => format!("{} channel rows, below", rows.len()),
+            (None, State::Rows(rows)) => {
+                format!("{}, below", count(rows.len(), "channel row", "channel rows"))
+            }
             (None, State::Nothing(())) => String::new(),
         };
         let bytes = step

@@ -116,9 +116,9 @@ fn text(checks: &[Check]) -> String {
         }
     }
     text.push_str(&format!(
-        "{} ok, {} warnings, {} failed\n",
+        "{} ok, {}, {} failed\n",
         count(checks, Standing::Ok),
-        count(checks, Standing::Warning),
+        crate::domain::count(count(checks, Standing::Warning), "warning", "warnings"),
         count(checks, Standing::Failed)
     ));
     text

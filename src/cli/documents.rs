@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use crate::config::Workspace;
 use crate::domain::charm::{ChannelRow, ImageBehind};
 use crate::domain::{
-    CharmName, Observed, Problem, Release, ReleaseName, ResourceName, ResourceRevision, Snapshot,
+    Base, CharmName, Observed, Problem, Release, ReleaseName, ResourceName, ResourceRevision, Snapshot,
 };
 use crate::journal::RunRecord;
 use crate::plan::evidence;
-use crate::plan::{Op, Plan, Step};
+use crate::plan::{Plan, Step};
 
 /// `observed_at` and `errors` of the sources named.
 pub struct Sources {
@@ -149,21 +149,9 @@ pub fn plan(plan: &Plan) -> Value {
 
 /// What a run released, a row for every base.
 fn released(record: &RunRecord) -> Vec<Value> {
-    let moves = |charm: &CharmName| {
-        let steps = record.plan.steps.iter();
-        let charm = charm.clone();
-        steps.filter_map(move |step| match &step.op {
-            Op::Release { charm: own, moves } if *own == charm => Some(moves),
-            _ => None,
-        })
-    };
     let mut rows = Vec::new();
     for one in record.released() {
-        let bases: Vec<_> = moves(&one.charm)
-            .flatten()
-            .filter(|planned| (&planned.channel, planned.revision) == (&one.channel, one.revision))
-            .map(|planned| planned.base.clone())
-            .collect();
+        let bases: Vec<Option<&Base>> = record.released_bases(&one).collect();
         let bases = if bases.is_empty() { vec![None] } else { bases };
         rows.extend(bases.into_iter().map(|base| {
             json!({

@@ -117,7 +117,9 @@ pub fn summary(record: &RunRecord) -> String {
         };
         text.push_str(&format!(
             "  {} {} -> {}{with}\n",
-            released.charm, released.channel, released.revision
+            released.charm,
+            record.released_to(&released),
+            released.revision
         ));
     }
     let mut closed: Vec<String> = record

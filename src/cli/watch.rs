@@ -12,7 +12,7 @@ use serde_json::json;
 use super::args::ProgressForm;
 use super::output::Output;
 use super::{signals, tables};
-use crate::domain::{Kind, Problem};
+use crate::domain::{Kind, Problem, count};
 use crate::journal::{RunRecord, StepOutcome};
 use crate::plan::{Plan, StepId};
 use crate::run::{Phase, RunHandle, RunProgress, StepProgress};
@@ -128,7 +128,8 @@ fn line(kind: &str, target: &str, now: &StepProgress) -> String {
         }
     }
     if now.retries > 0 {
-        text.push_str(&format!(" · tried again {} times", now.retries));
+        let retries = count(now.retries as usize, "retry", "retries");
+        text.push_str(&format!(" · {retries}"));
     }
     if let Some(problem) = &now.problem {
         text.push_str(&format!(" · {}", problem.summary));
@@ -140,4 +141,19 @@ fn line(kind: &str, target: &str, now: &StepProgress) -> String {
         text.push_str(&format!(" · {note}"));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_are_counted_in_words_that_fit() {
+        let mut now = StepProgress::default();
+        let end = |now: &StepProgress| line("upload", "charm", now);
+        now.retries = 1;
+        assert!(end(&now).ends_with(" · 1 retry"), "{}", end(&now));
+        now.retries = 2;
+        assert!(end(&now).ends_with(" · 2 retries"), "{}", end(&now));
+    }
 }

@@ -3,7 +3,7 @@
 //! Owns the steps, when each is done, and its words. It never stops anybody: whoever does something
 //! else meets the same hint again. Keys come from the action table. Must not act.
 
-use super::actions::{self, ActionId};
+use super::actions::ActionId;
 use super::dialogs::Modal;
 use super::effect::Effect;
 use super::model::Screen;
@@ -90,10 +90,8 @@ pub fn follow(model: &mut Model) -> Vec<Effect> {
 /// Drops the tour for good, or begins it again.
 pub fn toggle(model: &mut Model) -> Vec<Effect> {
     if model.tour.take().is_some() {
-        model.say(format!(
-            "the tour is over; {} begins it again",
-            key(ActionId::Tour)
-        ));
+        let again = model.setting.keymap.hint(ActionId::Tour, "begins it again");
+        model.say(format!("the tour is over; {again}"));
         return vec![Effect::EndTour];
     }
     model.tour = Some(Step::FIRST);
@@ -109,12 +107,6 @@ pub fn shown(model: &Model) -> bool {
         && !layout::too_small(model)
 }
 
-fn key(id: ActionId) -> &'static str {
-    let spec = actions::spec(id);
-    spec.and_then(|spec| spec.keys.first().copied())
-        .unwrap_or_default()
-}
-
 /// The hint: its number, what to do, and how to be rid of it. Nothing over a dialog that it does not
 /// speak of: what it names would act on that.
 pub fn hint(model: &Model) -> Option<(String, String, String)> {
@@ -123,21 +115,22 @@ pub fn hint(model: &Model) -> Option<(String, String, String)> {
     if model.modal.is_some() && !(asked && step == Step::Start) {
         return None;
     }
+    let keymap = &model.setting.keymap;
     let at = ALL.iter().position(|one| *one == step)? + 1;
     let release = model.panes.releases.selected().map(|row| row.name.to_string());
     let release = release.as_deref().unwrap_or("a release");
     let elsewhere = !matches!(model.screen, Screen::Panes);
     let text = match step {
         Step::Plan | Step::Channels | Step::Help if elsewhere => {
-            format!("{} leads back to the panes", key(ActionId::ReviewBack))
+            keymap.hint(ActionId::ReviewBack, "leads back to the panes")
         }
         Step::Plan => {
-            let publish = key(ActionId::Publish);
-            format!("{publish} plans the publishing of {release}; nothing changes yet")
+            let does = format!("plans the publishing of {release}; nothing changes yet");
+            keymap.hint(ActionId::Publish, &does)
         }
         Step::Confirm => {
-            let confirm = key(ActionId::ReviewConfirm);
-            format!("nothing has changed; {confirm} asks for the word that starts it")
+            let confirm = keymap.hint(ActionId::ReviewConfirm, "asks for the word that starts it");
+            format!("nothing has changed; {confirm}")
         }
         Step::Start => {
             let wanted = match &model.modal {
@@ -147,25 +140,22 @@ pub fn hint(model: &Model) -> Option<(String, String, String)> {
             let wanted = wanted.unwrap_or(release);
             format!(
                 "type {wanted} and {}: only this toy world changes",
-                key(ActionId::PromptAccept)
+                keymap.first(ActionId::PromptAccept)
             )
         }
-        Step::Back => format!(
-            "{} leads back at any time: the run goes on, Activity keeps it",
-            key(ActionId::RunBack)
+        Step::Back => keymap.hint(
+            ActionId::RunBack,
+            "leads back at any time: the run goes on, Activity keeps it",
         ),
-        Step::Channels => format!(
-            "{} goes to what every channel serves now",
-            key(ActionId::Channels)
-        ),
-        Step::Help => format!("{} finds everything else that can be done", key(ActionId::Help)),
+        Step::Channels => keymap.hint(ActionId::Channels, "goes to what every channel serves now"),
+        Step::Help => keymap.hint(ActionId::Help, "finds everything else that can be done"),
     };
     let number = format!("{at}/{}", ALL.len());
     // Where a word is typed, a letter is one of it.
     let end = if asked {
         String::new()
     } else {
-        format!("{} ends it", key(ActionId::Tour))
+        keymap.hint(ActionId::Tour, "ends it")
     };
     Some((number, text, end))
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr;
 
+pub use crate::domain::count;
 pub use crate::domain::text::age;
 
 /// Columns that `text` takes: the sum of what is drawn as one character each, as the terminal
@@ -164,11 +165,6 @@ pub fn bytes(count: u64) -> String {
         value /= 1000.0;
     }
     format!("{count} B")
-}
-
-/// `one` or `many` after the number.
-pub fn count(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// A bar of `columns` cells, `share` (0 to 1) of it filled, in the given glyphs.

@@ -11,7 +11,7 @@ use super::digest::{ConfigDigest, Digest, ManifestDigest};
 use super::image::{Platform, PlatformImage};
 use super::problem::{Kind, Problem};
 use super::source::ImageSource;
-use super::text::Outside;
+use super::text::{Outside, count};
 
 /// Everything about one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,9 +114,9 @@ impl ImageDetail {
         Err(
             Problem::new(Kind::Invalid, format!("{} is not a whole image", self.source))
                 .cause(format!(
-                    "for {} its config names {} layers, its manifest {} names {}",
+                    "for {} its config names {}, its manifest {} names {}",
                     one.image.platform,
-                    one.config_layers.unwrap_or_default(),
+                    count(one.config_layers.unwrap_or_default(), "layer", "layers"),
                     one.image.digest,
                     one.layers.len()
                 ))
@@ -396,7 +396,7 @@ mod tests {
         assert!(found.check_layers().is_ok());
         found.platforms[0].config_layers = Some(1);
         let problem = found.check_layers().unwrap_err();
-        assert!(format!("{problem:?}").contains("names 1 layers"), "{problem:?}");
+        assert!(format!("{problem:?}").contains("names 1 layer,"), "{problem:?}");
         found.platforms[0].layers = vec![layer(1)];
         assert!(found.check_layers().is_ok());
     }

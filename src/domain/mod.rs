@@ -40,5 +40,5 @@ pub use secret::{
 };
 pub use snapshot::{Observed, Snapshot};
 pub use source::{Cut, ImageSource, LocalSource, Origin};
-pub use text::Outside;
+pub use text::{Outside, count};
 pub use update::{Source, SourceUpdate};

@@ -135,6 +135,11 @@ impl Problem {
         self
     }
 
+    /// True where signing in to Charmhub gets past it.
+    pub fn wants_sign_in(&self) -> bool {
+        self.credential_expired || self.offers(Remedy::SignIn)
+    }
+
     /// True where one of its hints offers `remedy`.
     pub fn offers(&self, remedy: Remedy) -> bool {
         self.hints.iter().any(|hint| hint.offers(remedy))

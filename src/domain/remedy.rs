@@ -27,6 +27,8 @@ pub enum Remedy {
     KeepRevision,
     /// Give the GitHub token another scope.
     WidenGitHubToken,
+    /// Sign in to Charmhub again: `windlass login`.
+    SignIn,
 }
 
 /// What to do about a problem, in words, with the remedies that those words offer.

@@ -108,6 +108,11 @@ impl<'de> Deserialize<'de> for Outside {
     }
 }
 
+/// The number with `one` or `many` after it.
+pub fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ pub use crate::domain::RunId;
 use crate::domain::credential::TokenScope;
 use crate::domain::secret::{SealedOrganisation, SealedValue};
 use crate::domain::{
-    Channel, CharmName, CharmRevision, CommitId, Digest, Fingerprint, Outside, Problem, ReleaseName,
+    Base, Channel, CharmName, CharmRevision, CommitId, Digest, Fingerprint, Outside, Problem, ReleaseName,
     ResourceName, ResourceRevision, SessionId,
 };
 use crate::plan::{Intent, Op, Plan, Step, StepId};
@@ -378,6 +378,43 @@ impl RunRecord {
             .iter()
             .flat_map(|step| step.made.released.clone())
             .collect()
+    }
+
+    /// The bases that a channel release was planned for.
+    pub fn released_bases(&self, released: &Released) -> impl Iterator<Item = Option<&Base>> {
+        let moves = self.plan.steps.iter().filter_map(move |step| match &step.op {
+            Op::Release { charm, moves } if *charm == released.charm => Some(moves),
+            _ => None,
+        });
+        moves
+            .flatten()
+            .filter(move |planned| {
+                (&planned.channel, planned.revision) == (&released.channel, released.revision)
+            })
+            .map(|planned| planned.base.as_ref())
+    }
+
+    /// The channel of a channel release; with its bases where the run released another revision to
+    /// the same channel.
+    pub fn released_to(&self, released: &Released) -> String {
+        let channel = &released.channel;
+        let all = self.released();
+        let mut revisions = all
+            .iter()
+            .filter(|one| (&one.charm, &one.channel) == (&released.charm, channel))
+            .map(|one| one.revision);
+        if revisions.all(|revision| revision == released.revision) {
+            return channel.to_string();
+        }
+        let bases: Vec<String> = self
+            .released_bases(released)
+            .flatten()
+            .map(ToString::to_string)
+            .collect();
+        if bases.is_empty() {
+            return channel.to_string();
+        }
+        format!("{channel} ({})", bases.join(", "))
     }
 
     /// What a sign-in must bring before the run can be taken up; `None` where none is wanted.

@@ -9,13 +9,14 @@ mod branch;
 mod tests;
 pub mod track;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
 use crate::domain::charm::{ChannelRow, CharmFacts, followed};
 use crate::domain::{
-    Channel, CharmName, Kind, Outside, Problem, Release, ReleaseName, ResourceName, Risk, Snapshot, Track,
+    Channel, CharmName, CharmRevision, Kind, Outside, Problem, Release, ReleaseName, ResourceName, Risk,
+    Snapshot, Track,
 };
 
 use super::evidence::{self, Published};
@@ -423,23 +424,34 @@ fn newer_there(workspace: &Workspace, snapshot: &Snapshot, one: &Chosen<'_>) -> 
     None
 }
 
-/// What followers of channels that are closed now are served until then.
+/// What followers of channels that are closed now are served until then: one text for all charms of
+/// a channel that fall back to the same one.
 fn served_until_now(chosen: &[Chosen<'_>]) -> Vec<Outside> {
-    let mut closed: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut closed: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in chosen {
         if one.facts.rows_of(&one.to).next().is_some() {
             continue;
         }
-        let followed = followed(&one.facts.rows, &one.to)
-            .and_then(|channel| {
-                let row = one.facts.rows_of(&channel).next()?;
-                Some(format!("are served {channel} ({})", row.revision))
-            })
-            .unwrap_or_else(|| "are served nothing".to_owned());
-        closed
-            .entry(format!("followers of {} {followed} until now: it opens", one.to))
-            .or_default()
-            .push(one.charm.name.as_str());
+        let mut charm = one.charm.name.to_string();
+        let served = match followed(&one.facts.rows, &one.to) {
+            Some(channel) => {
+                let rows = one.facts.rows_of(&channel);
+                let revisions: BTreeSet<CharmRevision> = rows.map(|row| row.revision).collect();
+                let revisions: Vec<String> = revisions.iter().map(ToString::to_string).collect();
+                charm.push_str(&format!(" ({})", revisions.join(", ")));
+                channel.to_string()
+            }
+            None => "nothing".to_owned(),
+        };
+        let charms = closed
+            .entry(format!(
+                "followers of {} are served {served} until now: it opens",
+                one.to
+            ))
+            .or_default();
+        if !charms.contains(&charm) {
+            charms.push(charm);
+        }
     }
     closed
         .into_iter()

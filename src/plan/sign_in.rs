@@ -3,7 +3,7 @@
 //! Owns what the plan says of it. Pure.
 
 use crate::config::Workspace;
-use crate::domain::{Kind, Outside, Problem, Snapshot};
+use crate::domain::{Kind, Outside, Problem, Snapshot, count};
 
 use super::{Intent, Keep, Op, Plan, SignInIntent, State, Step, StepId, Undo};
 
@@ -108,7 +108,11 @@ pub fn mint_step(
             end.format("%Y-%m-%d %H:%M UTC")
         )),
         Some(end) if days > 0 => {
-            text.push_str(&format!(", for {days} days (until {})", end.format("%Y-%m-%d")));
+            text.push_str(&format!(
+                ", for {} (until {})",
+                count(usize::try_from(days).unwrap_or(0), "day", "days"),
+                end.format("%Y-%m-%d")
+            ));
         }
         _ => text.push_str(&format!(", for {} seconds", scope.ttl)),
     }

@@ -27,7 +27,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
 use crate::config::Operator;
-use crate::domain::{Author, Kind, Outside, Problem, Reference, Repository};
+use crate::domain::{Author, Kind, Outside, Problem, Reference, Remedy, Repository};
 use author::Surroundings;
 use charmhub::{NEW_TOKEN, PublicStore, Publisher, PushTarget, SignOn, StoreToken};
 use credential_file::CredentialFile;
@@ -239,11 +239,11 @@ impl Services {
         };
         let none = Problem::new(Kind::Credentials, "there is no Charmhub credential").cause(why);
         let Some(Fallback { folder, passphrase }) = self.fallback.clone() else {
-            return Err(none.hint(NEW_TOKEN));
+            return Err(none.remedy(&[Remedy::SignIn], NEW_TOKEN));
         };
         let file = CredentialFile::in_folder(&folder);
         if !file.exists() {
-            return Err(none.hint(NEW_TOKEN));
+            return Err(none.remedy(&[Remedy::SignIn], NEW_TOKEN));
         }
         let api = api.clone();
         let unopened = none.clone();
@@ -258,7 +258,7 @@ impl Services {
         .map_err(|error| Problem::new(Kind::Internal, "the encrypted file was not opened").because(&error))?;
         opened?.ok_or_else(|| {
             none.cause("the encrypted file holds none for this store")
-                .hint(NEW_TOKEN)
+                .remedy(&[Remedy::SignIn], NEW_TOKEN)
         })
     }
 

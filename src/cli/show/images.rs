@@ -8,7 +8,9 @@ use crate::cli::environment::Environment;
 use crate::cli::output::Output;
 use crate::cli::{Ending, tables, transfer};
 use crate::domain::detail::{self, Layer};
-use crate::domain::{ImageDetail, ImageSource, Kind, Outside, Problem, ReleaseName, Repository, release};
+use crate::domain::{
+    ImageDetail, ImageSource, Kind, Outside, Problem, ReleaseName, Repository, count, release,
+};
 use crate::observe::View;
 use crate::run::Session;
 
@@ -201,7 +203,10 @@ fn describe(image: &ImageDetail, present: Present<'_>) -> String {
         }
     }
     if !image.attestations.is_empty() {
-        text.push_str(&format!("  {} attestations\n", image.attestations.len()));
+        text.push_str(&format!(
+            "  {}\n",
+            count(image.attestations.len(), "attestation", "attestations")
+        ));
     }
     for warning in warnings(image) {
         text.push_str(&format!("  warning: {warning}\n"));
@@ -270,9 +275,9 @@ pub async fn diff(
 fn changes(one: &detail::PlatformDiff) -> String {
     let shared: u64 = one.shared.iter().map(|layer| layer.size).sum();
     let mut text = format!(
-        "  {}  {} layers in common ({})\n",
+        "  {}  {} in common ({})\n",
         one.platform,
-        one.shared.len(),
+        count(one.shared.len(), "layer", "layers"),
         tables::bytes(shared)
     );
     for (sign, layers) in [("-", &one.removed), ("+", &one.added)] {

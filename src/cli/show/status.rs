@@ -132,8 +132,8 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
             count => format!(" and {count} more"),
         };
         output.answer(&format!(
-            "{} releases, not published: {}{more}\n",
-            releases.len(),
+            "{}, not published: {}{more}\n",
+            crate::domain::count(releases.len(), "release", "releases"),
             names.join(" ")
         ));
     }

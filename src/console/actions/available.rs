@@ -10,7 +10,7 @@ use crate::console::{
     Model, find, image as images, release as releases, review, running, tags, tour as tours,
     upload as uploads,
 };
-use crate::domain::{ContentFacts, Kind};
+use crate::domain::ContentFacts;
 
 /// Whether an action can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -360,7 +360,7 @@ pub(super) fn keep_elsewhere(model: &Model) -> Availability {
 
 pub(super) fn review_sign_in(model: &Model) -> Availability {
     of_review(model, |review| match &review.problem {
-        Some(problem) if review.kind() != review::Sort::SignIn && problem.kind == Kind::Credentials => {
+        Some(problem) if review.kind() != review::Sort::SignIn && problem.wants_sign_in() => {
             may_change(review)
         }
         _ => Hidden,
@@ -371,11 +371,9 @@ pub(super) fn run_sign_in(model: &Model) -> Availability {
     let Screen::Run(running) = &model.screen else {
         return Hidden;
     };
-    let problem = model
-        .record(&running.run)
-        .and_then(|record| record.problem.as_ref());
-    match (running::state(model, &running.run), problem) {
-        (State::Open | State::Ended(_), Some(problem)) if problem.kind == Kind::Credentials => Enabled,
+    let record = model.record(&running.run);
+    match (running::state(model, &running.run), record) {
+        (State::Open | State::Ended(_), Some(record)) if running::wants_sign_in(record) => Enabled,
         _ => Hidden,
     }
 }

@@ -112,7 +112,7 @@ impl Text {
     /// A problem in full.
     pub fn of_problem(title: impl Into<String>, problem: &Problem) -> Self {
         let lines = Line::problem(problem);
-        let sign_in = problem.credential_expired;
+        let sign_in = problem.wants_sign_in();
         let mut text = Self::new(title, lines);
         text.sign_in = sign_in;
         text.copy = Some(problem.to_string());

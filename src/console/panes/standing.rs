@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 
 use super::PaneId;
-use crate::console::actions::{self, ActionId};
+use crate::console::actions::ActionId;
 use crate::console::view::look::Tone;
 use crate::console::{Model, wake, words};
 use crate::domain::{Kind, Observed, Problem, Snapshot, Source};
@@ -115,7 +115,7 @@ pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, To
     } = sources(model, pane);
     let (what, problem) = problem?;
     let (remedy, tone) = remedy(model, problem);
-    let more = model.setting.keymap.hint(ActionId::Open, "shows more");
+    let more = hint(model, ActionId::Open, "shows more");
     let long = format!(" - {remedy}, {more}");
     let short = format!(" - {more}");
     let shortest = format!("; {}", model.setting.keymap.first(ActionId::Open));
@@ -144,18 +144,16 @@ pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, To
     Some((format!("{told}{tail}"), tone))
 }
 
-/// The key of an action, as the action table has it.
-fn key(id: ActionId) -> &'static str {
-    actions::spec(id)
-        .and_then(|spec| spec.keys.first().copied())
-        .unwrap_or_default()
+/// What the key of an action does, with the key that the user has for it.
+fn hint(model: &Model, id: ActionId, does: &str) -> String {
+    model.setting.keymap.hint(id, does)
 }
 
 /// The key that is likely to help.
 fn remedy(model: &Model, problem: &Problem) -> (String, Tone) {
     match problem.kind {
         _ if model.setting.offline => ("offline".to_owned(), Tone::Warn),
-        _ if problem.credential_expired => (format!("{} signs in", key(ActionId::SignIn)), Tone::Bad),
+        _ if problem.credential_expired => (hint(model, ActionId::SignIn, "signs in"), Tone::Bad),
         Kind::Credentials => (
             format!(
                 "{} {} says which",
@@ -164,7 +162,7 @@ fn remedy(model: &Model, problem: &Problem) -> (String, Tone) {
             ),
             Tone::Bad,
         ),
-        _ => (format!("{} looks again", key(ActionId::Refresh)), Tone::Warn),
+        _ => (hint(model, ActionId::Refresh, "looks again"), Tone::Warn),
     }
 }
 
@@ -250,7 +248,7 @@ pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
     if !filter.trim().is_empty() && all > 0 {
         return vec![
             (unmatched(model, pane, filter, all), Tone::Plain),
-            (format!("{} drops the filter", key(ActionId::Unfilter)), Tone::Dim),
+            (hint(model, ActionId::Unfilter, "drops the filter"), Tone::Dim),
         ];
     }
     let sources = sources(model, pane);
@@ -280,7 +278,10 @@ pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
         let remedy = if model.setting.offline {
             "offline: nothing of it was seen before; start without --offline".to_owned()
         } else {
-            format!("nobody has asked yet: {} looks", key(ActionId::Refresh))
+            format!(
+                "nobody has asked yet: {}",
+                hint(model, ActionId::Refresh, "looks")
+            )
         };
         return vec![(remedy, Tone::Dim)];
     }
@@ -341,18 +342,24 @@ fn none(model: &Model, pane: PaneId) -> String {
             upstream.path
         ),
         (PaneId::Channels, _) => format!(
-            "no channel of these charms is open: {} in {} {} releases a revision",
-            key(ActionId::ReleaseRevision),
-            PaneId::Charms.number(),
-            PaneId::Charms.title()
+            "no channel of these charms is open: {}",
+            hint(
+                model,
+                ActionId::ReleaseRevision,
+                &format!(
+                    "in {} {} releases a revision",
+                    PaneId::Charms.number(),
+                    PaneId::Charms.title()
+                )
+            )
         ),
         (PaneId::Credentials, _) => format!(
-            "no credential is known: {} signs in to Charmhub",
-            key(ActionId::SignIn)
+            "no credential is known: {}",
+            hint(model, ActionId::SignIn, "signs in to Charmhub")
         ),
         (PaneId::Activity, _) => format!(
-            "no runs yet: {} publishes the selected release",
-            key(ActionId::Publish)
+            "no runs yet: {}",
+            hint(model, ActionId::Publish, "publishes the selected release")
         ),
         _ => format!("no {}", things(model, pane)),
     }

@@ -2,6 +2,7 @@
 
 use super::rows::{declared, facts};
 use super::{Release, Row, lacking, releasable, rows};
+use crate::console::actions::ActionId;
 use crate::console::dialogs::Modal;
 use crate::console::effect::Effect;
 use crate::console::listing::window;
@@ -158,23 +159,29 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
     let Some(Modal::Release(shown)) = &model.modal else {
         return Vec::new();
     };
+    let keymap = &model.setting.keymap;
     let all = rows(model, shown);
     let missing = all.iter().enumerate().find_map(|(at, row)| match row {
         Row::Resource { name, optional } if !optional && !shown.chosen.contains_key(name) => {
             let channel = lacking(model, shown, name).into_iter().next()?;
             Some((
                 at,
-                format!("{channel} has no {name} yet: choose one with left and right"),
+                format!(
+                    "{channel} has no {name} yet: {}",
+                    keymap.hint(ActionId::ReleaseMore, "chooses one")
+                ),
             ))
         }
         _ => None,
     });
     let wish = wish(model, shown, &all);
+    let ticks = keymap.hint(ActionId::ReleaseTick, "ticks the selected one");
+    let unticked = format!("no channel is ticked: {ticks}");
     let Some(dialog) = dialog(model) else {
         return Vec::new();
     };
     if dialog.ticked.is_empty() {
-        dialog.error = Some("no channel is ticked: space ticks the selected one".to_owned());
+        dialog.error = Some(unticked);
         return Vec::new();
     }
     if let Some((at, error)) = missing {

@@ -159,7 +159,11 @@ fn not_chosen(
         Some(_) if optional => (stays, "  or none: it is optional".to_owned(), Tone::Plain),
         Some(channel) if newest.is_none() => (
             "there is none yet".to_owned(),
-            format!("  {channel} needs one; esc, then u uploads it"),
+            format!(
+                "  {channel} needs one; {}, then {}",
+                model.setting.keymap.hint(ActionId::ReleaseClose, "leaves"),
+                model.setting.keymap.hint(ActionId::Upload, "uploads it")
+            ),
             Tone::Warn,
         ),
         Some(channel) => (

@@ -11,7 +11,7 @@ use crate::console::dialogs::Line;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
-use crate::domain::{Kind, Outside, Problem, Remedy};
+use crate::domain::{Outside, Problem, Remedy};
 use crate::plan::{Intent, Plan, Revoked, Risk};
 
 /// The whole review: its lines, and what the cursor can stand on.
@@ -163,7 +163,7 @@ fn remedies(model: &Model, review: &Review, problem: &Problem) -> String {
     if !refused_secrets(model, review).is_empty() {
         keys.push(keymap.hint(ActionId::RotateWithout, "leaves out what is refused"));
     }
-    if problem.kind == Kind::Credentials && sort != Sort::SignIn {
+    if problem.wants_sign_in() && sort != Sort::SignIn {
         keys.push(keymap.hint(ActionId::ReviewSignIn, "signs in and comes back"));
     }
     keys.push(keymap.hint(ActionId::ReviewAgain, "plans again"));

@@ -289,11 +289,15 @@ pub(super) fn summary(plan: &Plan) -> String {
         .iter()
         .filter(|step| step.skip_reason.is_none() && step.op.writes())
         .count();
-    let mut text = format!(
-        "{}, {} of them changes",
-        words::count(all, "step", "steps"),
-        writes
-    );
+    let mut text = words::count(all, "step", "steps");
+    text.push_str(&match (all, writes) {
+        (1, 0) => ", no change".to_owned(),
+        (1, _) => ", 1 change".to_owned(),
+        _ => format!(
+            ", {writes} of them {}",
+            if writes == 1 { "a change" } else { "changes" }
+        ),
+    });
     if matches!(plan.intent, Intent::Upload(_) | Intent::Copy(_)) {
         text.push_str(&format!(", {} to send", words::bytes(plan.bytes())));
     }

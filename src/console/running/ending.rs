@@ -4,6 +4,7 @@
 //! Must not cut: the view does, at the width that it has.
 
 use super::{Running, known, state};
+use crate::console::actions::{ActionId, Keymap};
 use crate::console::live::State;
 use crate::console::view::look::{Glyph, Look, Tone};
 use crate::console::view::piece::Piece;
@@ -139,7 +140,7 @@ pub(super) fn missing(record: &RunRecord, look: &Look, width: usize, lines: &mut
 }
 
 /// The ways on where a run did not end well: forward, or back.
-pub(super) fn ways_on(record: &RunRecord, width: usize, lines: &mut Vec<Vec<Piece>>) {
+pub(super) fn ways_on(record: &RunRecord, keymap: &Keymap, width: usize, lines: &mut Vec<Vec<Piece>>) {
     let well = matches!(record.outcome, Some(Outcome::Done | Outcome::Partly));
     if record.ways_on().is_empty() && !(well && record.rolled_back_by.is_none()) {
         return;
@@ -148,15 +149,16 @@ pub(super) fn ways_on(record: &RunRecord, width: usize, lines: &mut Vec<Vec<Piec
     let title = if well { " Next" } else { " What now" };
     lines.push(vec![Piece::new(title, Tone::Strong)]);
     if well {
+        let text = keymap.hint(ActionId::RunBrowse, "opens the page of the selected step");
+        put(&text, Tone::Accent, width, lines);
+    } else {
+        let does = "takes it up again: looks what is so already, then does what is missing";
         put(
-            "o  opens the page of the selected step",
+            &keymap.hint(ActionId::RunResume, does),
             Tone::Accent,
             width,
             lines,
         );
-    } else {
-        let text = "r  takes it up again: looks what is so already, then does what is missing";
-        put(text, Tone::Accent, width, lines);
     }
     let releases = |step: &Step| {
         matches!(
@@ -169,19 +171,15 @@ pub(super) fn ways_on(record: &RunRecord, width: usize, lines: &mut Vec<Vec<Piec
     }
     let changed = rollback::changed(record).len();
     let text = if changed == 0 {
-        "   no channel was changed, so there is nothing to roll back".to_owned()
+        "no channel was changed, so there is nothing to roll back".to_owned()
     } else {
-        format!(
-            "b  rolls it back: {} what it had before",
-            if changed == 1 {
-                "the channel that it changed gets back".to_owned()
-            } else {
-                format!(
-                    "the {} that it changed get back",
-                    words::count(changed, "channel", "channels")
-                )
-            }
-        )
+        let what = if changed == 1 {
+            "the channel that it changed gets back".to_owned()
+        } else {
+            format!("the {changed} channels that it changed get back")
+        };
+        let does = format!("rolls it back: {what} what it had before");
+        keymap.hint(ActionId::RunRollBack, &does)
     };
     let tone = if changed == 0 { Tone::Dim } else { Tone::Accent };
     put(&text, tone, width, lines);

@@ -2,7 +2,7 @@
 
 use super::step::{self, Seen};
 use super::{Running, ending, known, plan, state};
-use crate::console::actions::ActionId;
+use crate::console::actions::{ActionId, Keymap};
 use crate::console::live::{Live, State as RunState};
 use crate::console::panes::activity::view::mark;
 use crate::console::queue;
@@ -93,7 +93,8 @@ pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
     }
     if let Some(record) = record.filter(|_| !goes_on) {
         let mut below = Vec::new();
-        result(plan, record, look, width, &mut below);
+        let keymap = &model.setting.keymap;
+        result((plan, record), (look, keymap), width, &mut below);
         lines.extend(below.into_iter().map(RunLine::text));
     }
     lines
@@ -204,7 +205,12 @@ fn minted(record: &RunRecord) -> Option<&Made> {
 }
 
 /// What the run came to: what is released now, what was minted, what is missing.
-fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mut Vec<Vec<Piece>>) {
+fn result(
+    (plan, record): (&Plan, &RunRecord),
+    (look, keymap): (&Look, &Keymap),
+    width: usize,
+    lines: &mut Vec<Vec<Piece>>,
+) {
     let released = record.released();
     if !released.is_empty() {
         lines.push(Vec::new());
@@ -214,7 +220,9 @@ fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mu
             .map(|one| words::width(one.charm.as_str()))
             .max()
             .unwrap_or(0);
-        for one in &released {
+        let channels: Vec<String> = released.iter().map(|one| record.released_to(one)).collect();
+        let columns = channels.iter().map(|text| words::width(text)).max().unwrap_or(0);
+        for (one, channel) in released.iter().zip(&channels) {
             let resources: Vec<_> = one
                 .resources
                 .iter()
@@ -226,7 +234,7 @@ fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mu
                     format!(
                         "{}  {}  {}  {}",
                         words::pad(one.charm.as_str(), names),
-                        words::pad(&one.channel.to_string(), 14),
+                        words::pad(channel, columns.max(14)),
                         one.revision,
                         resources.join(", ")
                     ),
@@ -282,7 +290,7 @@ fn result(plan: &Plan, record: &RunRecord, look: &Look, width: usize, lines: &mu
             }
         }
     }
-    ending::ways_on(record, width, lines);
+    ending::ways_on(record, keymap, width, lines);
     if !well {
         ending::closed(record, look, lines);
         ending::uploaded(record, look, lines);

@@ -21,6 +21,7 @@ use super::find::Find;
 use super::live::{self, Live, State};
 use super::model::Screen;
 use super::view::piece::Piece;
+use crate::domain::Kind;
 use crate::journal::{RunId, RunRecord, StepOutcome};
 use crate::plan::{Plan, Step};
 use crate::run::progress::Phase;
@@ -47,6 +48,19 @@ pub struct Running {
     pub log_back: usize,
     /// What is searched for in the log.
     pub find: Find,
+}
+
+/// True where signing in to Charmhub may be what `record` needs. The journal keeps no remedies: a
+/// refused credential is Charmhub's where the step that it stopped is none of GitHub.
+pub fn wants_sign_in(record: &RunRecord) -> bool {
+    let Some(problem) = &record.problem else {
+        return false;
+    };
+    let stopped = record.steps.iter().filter(|step| step.problem.is_some());
+    let ops = stopped.filter_map(|written| record.plan.steps.iter().find(|step| step.id == written.id));
+    let mut on_github = ops.map(|step| step::on_github(&step.op)).peekable();
+    let elsewhere = on_github.peek().is_none() || on_github.any(|github| !github);
+    problem.wants_sign_in() || (problem.kind == Kind::Credentials && elsewhere)
 }
 
 impl Running {

@@ -268,20 +268,28 @@ fn phase_words(step: &Step, heard: &StepProgress, now: DateTime<Utc>) -> String 
     }
 }
 
-/// Who answers for what `op` does.
+/// True where GitHub answers for what `op` does.
+pub(super) const fn on_github(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Commit { .. }
+            | Op::CreateBranch { .. }
+            | Op::SetHold { .. }
+            | Op::LiftHold { .. }
+            | Op::Dispatch { .. }
+            | Op::RerunWorkflow { .. }
+            | Op::CancelWorkflow { .. }
+            | Op::SetSecret { .. }
+            | Op::SetOrganisationSecret { .. }
+            | Op::DeleteSecret { .. }
+    )
+}
+
+/// The service that answers for what `op` does.
 const fn service(op: &Op) -> &'static str {
     match op {
         Op::Copy { .. } => "the registry",
-        Op::Commit { .. }
-        | Op::CreateBranch { .. }
-        | Op::SetHold { .. }
-        | Op::LiftHold { .. }
-        | Op::Dispatch { .. }
-        | Op::RerunWorkflow { .. }
-        | Op::CancelWorkflow { .. }
-        | Op::SetSecret { .. }
-        | Op::SetOrganisationSecret { .. }
-        | Op::DeleteSecret { .. } => "GitHub",
+        _ if on_github(op) => "GitHub",
         _ => "the store",
     }
 }

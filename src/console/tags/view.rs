@@ -22,13 +22,18 @@ pub fn draw(model: &Model, dialog: &Tags, frame: &mut Frame, drawn: &mut Drawn) 
     let height = usize::from(search_height(model));
     let widest = tags.iter().map(|tag| words::width(tag)).max().unwrap_or(0);
     let column = widest.min(TAG).min(usize::from(inner.width) / 2) + 2;
+    // A column of its own, also for tags without a digest; none where no digest is known.
+    let digests = tags.iter().filter_map(|tag| digest(model, dialog, tag));
+    let digests = digests.map(|text| words::width(&text) + 2).next().unwrap_or(0);
     let shown = tags.iter().enumerate().skip(dialog.offset).take(height);
     for ((at, tag), y) in shown.zip(inner.y + 1..) {
         let rect = Rect::new(inner.x, y, inner.width, 1);
         let mut cells = Cells::new(usize::from(rect.width));
         cells.push(search_view::mark(model, at == dialog.at));
         cells.put(tag, column, Tone::Plain);
-        cells.push(Piece::new(about(model, dialog, tag), Tone::Dim));
+        let digest = digest(model, dialog, tag).unwrap_or_default();
+        cells.put(&digest, digests, Tone::Dim);
+        cells.push(Piece::new(releases(model, dialog, tag), Tone::Dim));
         search_view::entry(model, cells, rect, at, at == dialog.at, frame, drawn);
     }
     let room = usize::from(inner.width.saturating_sub(2));
@@ -38,14 +43,14 @@ pub fn draw(model: &Model, dialog: &Tags, frame: &mut Frame, drawn: &mut Drawn) 
     view::texts(model, frame, inner, top, texts.map(|line| (line.text, line.tone)));
 }
 
-/// The digest of a tag and the releases that name it, where they are known.
-fn about(model: &Model, dialog: &Tags, tag: &str) -> String {
-    let reference = dialog.repository.tagged(tag);
-    let digest = model
-        .snapshot
-        .image(&reference)
-        .and_then(|seen| seen.value.as_ref());
-    let mut parts: Vec<String> = digest.map(|image| image.digest.short()).into_iter().collect();
+/// The first digits of the digest of a tag, where it is known.
+fn digest(model: &Model, dialog: &Tags, tag: &str) -> Option<String> {
+    let seen = model.snapshot.image(&dialog.repository.tagged(tag))?;
+    Some(seen.value.as_ref()?.digest.short())
+}
+
+/// A release that names a tag, and how many more do.
+fn releases(model: &Model, dialog: &Tags, tag: &str) -> String {
     let names = model.snapshot.releases.value.iter().flatten().filter(|release| {
         release.images.iter().any(|(key, named)| {
             let repository = model.workspace().image_repository(key);
@@ -53,15 +58,11 @@ fn about(model: &Model, dialog: &Tags, tag: &str) -> String {
         })
     });
     let names: Vec<String> = names.map(|release| release.name.to_string()).collect();
-    if let [first, more @ ..] = names.as_slice() {
-        let more = if more.is_empty() {
-            String::new()
-        } else {
-            format!(" +{}", more.len())
-        };
-        parts.push(format!("release {first}{more}"));
+    match names.as_slice() {
+        [] => String::new(),
+        [only] => format!("release {only}"),
+        [first, more @ ..] => format!("release {first} +{}", more.len()),
     }
-    parts.join("  ")
 }
 
 /// How many there are, how old the list is, and what went wrong.

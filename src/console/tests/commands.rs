@@ -84,9 +84,16 @@ fn every_command_leads_to_the_plan_of_its_words() {
 
 #[test]
 fn words_are_offered_completed_and_asked_for_one_by_one() {
+    for begun in ["publish", "pub"] {
+        let mut model = typed(begun);
+        press(&mut model, Key::Tab);
+        assert_eq!(field(&model), "publish ");
+    }
+    let mut model = typed("zoo");
+    press(&mut model, Key::Tab);
+    assert_eq!(field(&model), "zoom", "it takes no words");
     let mut model = typed("publish");
     press(&mut model, Key::Tab);
-    assert_eq!(field(&model), "publish ");
     let shown = screen(&model).0;
     assert!(shown.contains("publish 2025-01-27  new"), "{shown}");
     assert!(shown.contains("publish RELEASE"), "{shown}");

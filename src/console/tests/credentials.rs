@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
+use super::standing::half_released;
 use super::world::{answer, console, now, press, record, refused_rotation, screen, type_in};
-use crate::console::actions::{ActionId, Key};
+use crate::console::actions::{self, ActionId, Availability, Key, Keymap};
 use crate::console::dialogs::{Modal, Text};
 use crate::console::effect::Effect;
 use crate::console::given::{Discharge, Proof};
 use crate::console::model::Screen;
 use crate::console::sign_in::{Ask, view::DEMO_HINT};
 use crate::console::update::update;
-use crate::console::{Model, Msg, hidden::Hidden};
+use crate::console::{Model, Msg, hidden::Hidden, running};
 use crate::demo::environment;
-use crate::domain::{Kind, Problem};
+use crate::domain::{Kind, Problem, Remedy};
 use crate::journal::{Outcome, RunId};
-use crate::plan::{Intent, Keep, Plan, SignInIntent};
-use crate::services::charmhub::{EXPIRED, SignedOn};
+use crate::plan::{Intent, Keep, Op, Plan, SignInIntent};
+use crate::services::charmhub::{EXPIRED, NEW_TOKEN, SignedOn};
 
 /// The proof of a sign-in that proves nothing.
 pub(super) fn proof() -> Proof {
@@ -336,6 +337,50 @@ fn an_expired_credential_leads_to_sign_in_and_back_into_the_plan() {
 }
 
 #[test]
+fn signing_in_is_offered_only_where_charmhub_refused_the_credential() {
+    let signs_in = |problem: Problem| {
+        let mut model = console((120, 40), false);
+        let effects = update(&mut model, Msg::Key(Key::Char('p')));
+        let [Effect::Plan { id, previous, .. }] = effects.as_slice() else {
+            panic!("{effects:?}");
+        };
+        let refused = Msg::Planned(*id, now(), previous.clone(), Box::new(Err(problem)));
+        update(&mut model, refused);
+        let offered = screen(&model).0.contains("L signs in and comes back");
+        let spec = actions::spec(ActionId::ReviewSignIn).unwrap();
+        assert_eq!(spec.standing(&model) == Availability::Enabled, offered);
+        offered
+    };
+    let refused = || Problem::new(Kind::Credentials, "the token may not do that");
+    assert!(signs_in(refused().with_expired_credential()));
+    assert!(signs_in(refused().remedy(&[Remedy::SignIn], NEW_TOKEN)));
+    assert!(!signs_in(refused()), "a token of GitHub");
+
+    let mut run = half_released();
+    assert!(!running::wants_sign_in(&run), "not for want of a credential");
+    run.problem = Some(refused());
+    assert!(running::wants_sign_in(&run));
+    let at = run.steps.iter().position(|step| step.problem.is_some()).unwrap();
+    run.plan.steps[at].op = Op::LiftHold {
+        repository: "finos/bundle".parse().unwrap(),
+        release: "2025-01-27".parse().unwrap(),
+    };
+    assert!(!running::wants_sign_in(&run), "GitHub refused the step");
+}
+
+#[test]
+fn a_refused_rotation_names_nothing_to_do_that_is_none() {
+    let text = screen(&refused_rotation()).0;
+    assert!(
+        text.contains("nothing was changed and no token was made"),
+        "{text}"
+    );
+    let mut hints = text.lines().filter(|line| line.contains("what to do"));
+    assert!(!hints.any(|line| line.contains("nothing was changed")), "{text}");
+    assert!(!text.contains("signs in and comes back"), "{text}");
+}
+
+#[test]
 fn leaving_the_sign_in_comes_back_too() {
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('p'));
@@ -510,7 +555,12 @@ fn the_pane_gives_the_answer_of_every_situation() {
         assert_eq!(secret.target, target(), "{name}");
         assert_eq!(secret.status.lineage, situation.lineage, "{name}");
         assert_eq!(secret.status.expires_at, situation.expires_in.map(day), "{name}");
-        let (_, lines) = details(&workspace(), &situation.snapshot, row, now());
+        let (_, lines) = details(
+            (&workspace(), &Keymap::default()),
+            &situation.snapshot,
+            row,
+            now(),
+        );
         let text = format!("{lines:?}");
         assert!(text.contains(situation.lineage.as_str()), "{name}: {text}");
         // What the header shows first is what a cron line fails for.

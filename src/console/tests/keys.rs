@@ -13,6 +13,7 @@ use crate::console::jumps;
 use crate::console::live::Live;
 use crate::console::model::Screen;
 use crate::console::panes::{self, PaneId};
+use crate::console::tour::{self, Step};
 use crate::console::update::update;
 use crate::console::{Model, Msg};
 use crate::domain::{Kind, Problem};
@@ -315,6 +316,41 @@ fn a_wish_replaces_the_usual_keys_everywhere() {
     press(&mut model, Key::Esc);
     press(&mut model, Key::Ctrl('y'));
     assert!(matches!(model.screen, Screen::Review(_)));
+}
+
+#[test]
+fn texts_outside_the_footer_name_the_users_own_key() {
+    let own = "publish = \"F\"\nsign-in = \"ctrl-y\"\nrefresh = \"R\"\nunfilter = \"f9\"\nhelp = []\n";
+    let own = Arc::new(keymap(&format!("[keys]\n{own}")).unwrap());
+    let empty = |model: &Model, pane: PaneId| -> String {
+        let lines = panes::standing::empty(model, pane);
+        lines.into_iter().map(|(text, _)| text).collect()
+    };
+    let mut model = console((120, 40), false);
+    model.setting.keymap = Arc::clone(&own);
+    with_runs(&mut model, Vec::new());
+    assert_eq!(
+        empty(&model, PaneId::Activity),
+        "no runs yet: F publishes the selected release"
+    );
+    assert_eq!(
+        empty(&model, PaneId::Credentials),
+        "no credential is known: ctrl-y signs in to Charmhub"
+    );
+    press(&mut model, Key::Char('/'));
+    type_in(&mut model, "no such row");
+    press(&mut model, Key::Enter);
+    assert!(empty(&model, model.pane).ends_with("f9 drops the filter"));
+    model.snapshot = Arc::default();
+    model.refresh = Default::default();
+    panes::rebuild(&mut model);
+    assert_eq!(empty(&model, PaneId::Channels), "nobody has asked yet: R looks");
+
+    model.tour = Some(Step::FIRST);
+    let hint = |model: &Model| tour::hint(model).unwrap().1;
+    assert!(hint(&model).starts_with("F plans"), "{}", hint(&model));
+    model.tour = Some(Step::Help);
+    assert_eq!(hint(&model), "'help' finds everything else that can be done");
 }
 
 #[test]

@@ -2,15 +2,17 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::standing::{half_released, with_runs};
 use super::world::{console, now, press, record, screen};
-use crate::console::actions::Key;
+use crate::config::UserConfig;
+use crate::console::actions::{Key, Keymap};
 use crate::console::effect::Effect;
 use crate::console::live::{Live, unfinished_runs};
 use crate::console::update::update;
 use crate::console::{Model, Msg, wake};
-use crate::domain::{Kind, Problem, Snapshot};
-use crate::journal::{Outcome, RunId, RunRecord, StepOutcome, StepRecord};
-use crate::plan::StepId;
+use crate::domain::{Base, CharmRevision, Kind, Problem, Snapshot};
+use crate::journal::{Outcome, Released, RunId, RunRecord, StepOutcome, StepRecord};
+use crate::plan::{Move, Op, StepId};
 use crate::run::progress::{Phase, RunProgress};
 
 fn at(seconds: i64) -> DateTime<Utc> {
@@ -347,4 +349,76 @@ fn a_run_that_ends_during_a_refresh_is_followed_by_another_refresh() {
     let observed = |id| Msg::Observed(id, at(21), Snapshot::default().into());
     let second = refreshes(&update(&mut model, observed(first))).expect("another one");
     assert_eq!(refreshes(&update(&mut model, observed(second))), None);
+}
+
+#[test]
+fn two_revisions_of_one_channel_are_told_apart_by_base() {
+    let base = |channel: &str| Base {
+        name: "ubuntu".to_owned(),
+        channel: channel.to_owned(),
+        architecture: "amd64".to_owned(),
+    };
+    let mut run = past(Outcome::Done, &[StepOutcome::Done; 40]);
+    let mut steps = run.plan.steps.iter_mut().zip(&mut run.steps);
+    let (moves, written) = steps
+        .find_map(|(step, written)| match &mut step.op {
+            Op::Release { moves, .. } => Some((moves, written)),
+            _ => None,
+        })
+        .unwrap();
+    moves.truncate(1);
+    moves[0].base = Some(base("20.04"));
+    let released = |planned: &Move| Released {
+        charm: "finos-legend-engine-k8s".parse().unwrap(),
+        channel: planned.channel.clone(),
+        revision: planned.revision,
+        resources: Vec::new(),
+    };
+    let one = released(&moves[0]);
+    written.made.released = vec![one.clone()];
+    let mut other = moves[0].clone();
+    other.base = Some(base("22.04"));
+    other.revision = CharmRevision(49);
+    let second = released(&other);
+    moves.push(other);
+
+    let channel = one.channel.to_string();
+    assert_eq!(run.released_to(&one), channel, "there is one revision only");
+    let written = run.steps.iter_mut().find(|step| !step.made.released.is_empty());
+    written.unwrap().made.released.push(second.clone());
+    assert_eq!(run.released_to(&one), format!("{channel} (ubuntu 20.04 amd64)"));
+    assert_eq!(
+        run.released_to(&second),
+        format!("{channel} (ubuntu 22.04 amd64)")
+    );
+    let mut model = console((120, 40), false);
+    with_runs(&mut model, vec![run]);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    press(&mut model, Key::End);
+    let text = screen(&model).0;
+    for told in [
+        format!("{channel} (ubuntu 20.04 amd64)  {}", one.revision),
+        format!("{channel} (ubuntu 22.04 amd64)  r49"),
+    ] {
+        assert!(text.contains(&told), "no '{told}' in\n{text}");
+    }
+}
+
+#[test]
+fn ways_on_name_the_users_own_keys() {
+    let own = "[keys]\nrun-resume = \"R\"\nrun-roll-back = []\nrun-browse = \"f8\"\n";
+    let own = Keymap::with(&UserConfig::parse(own, "config.toml").unwrap().key_wishes).unwrap();
+    let mut model = console((120, 60), false);
+    model.setting.keymap = std::sync::Arc::new(own);
+    with_runs(&mut model, vec![half_released()]);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    press(&mut model, Key::End);
+    let text = screen(&model).0;
+    assert!(text.contains("R takes it up again: looks"), "{text}");
+    assert!(text.contains("'roll back' rolls it back: the"), "{text}");
+    with_runs(&mut model, vec![past(Outcome::Done, &[StepOutcome::Done; 40])]);
+    let text = screen(&model).0;
+    assert!(text.contains("f8 opens the page of the selected step"), "{text}");
 }

@@ -179,7 +179,30 @@ fn a_rejected_revision_is_marked_and_refuses_with_the_reason() {
     model.snapshot = std::sync::Arc::new(snapshot);
     panes::rebuild(&mut model);
     press(&mut model, Key::Char('3'));
+    let text = screen(&model).0;
+    assert!(text.contains("r50 ✘"), "the folded charm is marked\n{text}");
     press(&mut model, Key::Char('z'));
+    let text = screen(&model).0;
+    assert!(
+        text.contains("r50 ✘ 2024-12-02  rejected: review-error: no metadata.yaml"),
+        "{text}"
+    );
+    let leads_to_the_reason = |model: &mut Model| {
+        press(model, Key::Enter);
+        let text = screen(model).0;
+        let lines: Vec<&str> = text.lines().collect();
+        let at = lines
+            .iter()
+            .position(|line| line.contains("r50    2024-12-02 rejected"));
+        let at = at.unwrap_or_else(|| panic!("{text}"));
+        assert!(at < 6, "{text}");
+        assert!(
+            lines[at + 1].contains("cannot be released  rejected: review-error: no metadata.yaml"),
+            "{text}"
+        );
+        press(model, Key::Esc);
+    };
+    leads_to_the_reason(&mut model);
     press(&mut model, Key::Char(' '));
     let text = screen(&model).0;
     assert!(
@@ -187,6 +210,7 @@ fn a_rejected_revision_is_marked_and_refuses_with_the_reason() {
         "{text}"
     );
     press(&mut model, Key::Down);
+    leads_to_the_reason(&mut model);
     press(&mut model, Key::Char('e'));
     assert!(model.modal.is_none());
     let text = screen(&model).0;

@@ -1,11 +1,13 @@
 //! The list of tags, over the review's field and over the upload dialog.
 
+use std::sync::Arc;
+
 use super::world::{console, now, press, screen, type_in};
 use crate::console::actions::Key;
 use crate::console::dialogs::Modal;
 use crate::console::effect::Effect;
 use crate::console::update::update;
-use crate::console::{Model, Msg};
+use crate::console::{Model, Msg, words};
 use crate::domain::tags::TagList;
 use crate::domain::{Kind, Problem, Repository};
 
@@ -53,6 +55,30 @@ fn a_tag_is_chosen_for_the_review_from_those_of_the_registry() {
         };
         assert_eq!(prompt.input.value(), "4.35.0-rc.1");
     }
+}
+
+#[test]
+fn releases_are_in_one_column_whether_the_digest_is_known_or_not() {
+    let column = |model: &Model, tag: &str| {
+        let shown = screen(model).0;
+        let line = shown.lines().find(|line| line.contains(&format!(" {tag} ")));
+        line.and_then(|line| Some(words::width(line.split_once("release ")?.0)))
+    };
+    let mut model = other_image((80, 24));
+    press(&mut model, Key::Ctrl('t'));
+    let known = column(&model, "4.36.0");
+    assert!(known.is_some());
+    assert_eq!(column(&model, "4.35.0"), known);
+    let mut snapshot = (*model.snapshot).clone();
+    let without = |key: &String| key.ends_with(":4.35.0");
+    assert!(
+        snapshot.images.keys().any(without),
+        "{:?}",
+        snapshot.images.keys()
+    );
+    snapshot.images.retain(|key, _| !without(key));
+    model.snapshot = Arc::new(snapshot);
+    assert_eq!(column(&model, "4.35.0"), known);
 }
 
 #[test]

@@ -57,12 +57,12 @@ pub(super) fn rewrite_details(model: &mut Model) {
     };
     let offset = text.offset;
     let charm = text.charm.clone();
-    let row = model
-        .panes
-        .charms
-        .rows()
-        .iter()
-        .find(|row| Some(&row.charm) == charm.as_ref());
+    let is_shown = |row: &&charms::Row| Some(&row.charm) == charm.as_ref();
+    let listing = &model.panes.charms;
+    let row = listing
+        .selected()
+        .filter(is_shown)
+        .or_else(|| listing.rows().iter().find(is_shown));
     if let Some(row) = row {
         let mut text = details(model, row);
         text.offset = offset;

@@ -228,11 +228,12 @@ fn open(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     let (workspace, snapshot, now) = (&model.setting.workspace, &model.snapshot, model.now);
+    let keymap = &model.setting.keymap;
     let text = match model.pane {
         PaneId::Releases => model.panes.releases.selected().map(|row| {
             let (look, rhythm) = (&model.setting.look, &model.panes.rhythm);
             let waited = panes::rhythm::waited(rhythm, row, now);
-            let mut lines = releases::details(workspace, snapshot, &model.runs, row, waited, now);
+            let mut lines = releases::details((workspace, keymap), snapshot, &model.runs, row, waited, now);
             lines.extend(panes::rhythm::lines(look, rhythm));
             let mut text = Text::new(format!("Release {}", row.name), lines);
             text.copy = Some(row.name.to_string());
@@ -257,7 +258,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
         }),
         PaneId::Charms => return charm::open(model),
         PaneId::Credentials => model.panes.credentials.selected().map(|row| {
-            let (title, lines) = credentials::details(workspace, snapshot, row, now);
+            let (title, lines) = credentials::details((workspace, keymap), snapshot, row, now);
             let mut text = Text::new(title, lines);
             text.copy = Some(row.text());
             text.link = row.link();

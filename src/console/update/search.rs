@@ -46,18 +46,16 @@ pub(super) fn to_pane(model: &mut Model, pane: PaneId) {
 }
 
 /// Puts what is selected in the palette into its field: the title of an action, which stays
-/// selected, or the next word of a command. A title that stands there already is followed by a space
-/// where words can follow it.
+/// selected, or the next word of a command. A space follows where words can follow.
 pub(super) fn complete(model: &mut Model) -> Vec<Effect> {
     let Some(Modal::Palette(palette)) = &model.modal else {
         return Vec::new();
     };
     let listed = palette::listed(model, palette);
-    let typed = palette.input.value();
     let completed = match listed.get(palette.at) {
         None => return Vec::new(),
-        Some(PaletteEntry::Action(spec)) if spec.title == typed && !spec.takes.is_empty() => {
-            Palette::with(format!("{typed} "))
+        Some(PaletteEntry::Action(spec)) if !spec.takes.is_empty() => {
+            Palette::with(format!("{} ", spec.title))
         }
         Some(PaletteEntry::Action(spec)) => {
             let mut completed = Palette::with(spec.title.to_owned());

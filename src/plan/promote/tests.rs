@@ -338,7 +338,7 @@ fn who_is_served_by_fallback_until_now_is_told() {
     assert!(
         says(
             &plan.warnings,
-            "followers of 2024-12/beta are served 2024-12/stable (r50) until now: it opens for finos-legend-engine-k8s"
+            "followers of 2024-12/beta are served 2024-12/stable until now: it opens for finos-legend-engine-k8s (r50)"
         ),
         "{:?}",
         plan.warnings
@@ -347,6 +347,22 @@ fn who_is_served_by_fallback_until_now_is_told() {
         says(
             &plan.warnings,
             "are served nothing until now: it opens for finos-legend-sdlc-k8s, finos-legend-studio-k8s"
+        ),
+        "{:?}",
+        plan.warnings
+    );
+    // Another revision of another charm makes no second warning.
+    let sdlc = facts(&mut snapshot, "finos-legend-sdlc-k8s");
+    let mut stable = sdlc.rows[0].clone();
+    stable.channel = "2024-12/stable".parse().unwrap();
+    stable.revision = CharmRevision(49);
+    sdlc.rows.push(stable);
+    let plan = made(&snapshot, &intent("2024-12-01", "beta")).unwrap();
+    assert!(
+        says(
+            &plan.warnings,
+            "followers of 2024-12/beta are served 2024-12/stable until now: it opens for \
+             finos-legend-engine-k8s (r50), finos-legend-sdlc-k8s (r49)"
         ),
         "{:?}",
         plan.warnings

@@ -9,6 +9,8 @@ use crate::domain::secret::{OrganisationSecrets, RepositorySecrets, SelectedRepo
 use crate::domain::{Fingerprint, Kind, OrganisationSecret, Outside, Problem, SecretTarget, Snapshot};
 use crate::plan::{Op, RotateIntent, State, Step, StepId, Undo};
 
+use super::targets::UNCHANGED;
+
 /// The scope that secrets of an organisation need.
 const SCOPE: &str = "admin:org";
 
@@ -84,10 +86,9 @@ fn permitted(
     };
     Err(Problem::new(
         Kind::Refused,
-        format!("the secret of {secret} is read {others} no target of this rotation"),
+        format!("the secret of {secret} is read {others} no target of this rotation; {UNCHANGED}"),
     )
-    .hint("rotate without --organisation, or name every repository that reads it as a target")
-    .hint("nothing was changed and no token was made"))
+    .hint("rotate without --organisation, or name every repository that reads it as a target"))
 }
 
 /// The organisation's secrets that `intent` asks for; none where it does not.
@@ -103,12 +104,13 @@ pub fn shared<'s>(
     if scoped(snapshot) == Some(false) {
         return Err(Problem::new(
             Kind::Credentials,
-            format!("the GitHub token lacks the scope {SCOPE}: secrets of an organisation cannot be set"),
+            format!(
+                "the GitHub token lacks the scope {SCOPE}: secrets of an organisation cannot be set; {UNCHANGED}"
+            ),
         )
         .hint(format!(
             "use a token with the scope {SCOPE}, or leave --organisation out: then every repository gets its copy"
-        ))
-        .hint("nothing was changed and no token was made"));
+        )));
     }
     let mut all = Vec::new();
     for (secret, copies) in groups(targets, facts) {
@@ -179,15 +181,15 @@ pub fn check_hidden(
     Err(Problem::new(
         Kind::Refused,
         format!(
-            "the organisation {organisation} provides this secret: copies of it in repositories would hide it"
+            "the organisation {organisation} provides this secret: copies of it in repositories would hide it; \
+             {UNCHANGED}"
         ),
     )
     .cause(format!("read from the organisation: {}", names.join(", ")))
     .hint(format!("rotate the organisation's secret: {}", rotate.command()))
     .hint(format!(
         "or make one copy after all: windlass rotate --target {first}"
-    ))
-    .hint("nothing was changed and no token was made"))
+    )))
 }
 
 /// The line that offers it, where it may be done and spares copies.

@@ -154,6 +154,9 @@ fn known(workspace: &Workspace, target: &SecretTarget) -> Result<(), Problem> {
     .hint("check its spelling, or name it in the workspace file"))
 }
 
+/// What a refusal of the whole rotation leaves.
+pub(super) const UNCHANGED: &str = "nothing was changed and no token was made";
+
 /// What every target's repository answered; all refusals together.
 pub fn probed<'s>(
     snapshot: &'s Snapshot,
@@ -181,7 +184,10 @@ pub fn probed<'s>(
         }
     }
     let Some(problem) = refused else { return Ok(all) };
-    let problem = problem.hint("nothing was changed and no token was made");
+    let problem = Problem {
+        summary: Outside::new(format!("{}; {UNCHANGED}", problem.summary)),
+        ..problem
+    };
     // Where something is left to rotate.
     if all.is_empty() {
         return Err(problem);

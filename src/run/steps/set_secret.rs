@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::write::{Sent, check_and_write};
 use super::{Checked, Ended, Tools, Work, WriteResult, note};
 use crate::domain::secret::LineageRecord;
-use crate::domain::{Hint, Kind, Outside, Problem, SecretTarget};
+use crate::domain::{Hint, Kind, Outside, Problem, SecretTarget, count};
 use crate::journal::{Made, RunRecord, StepOutcome};
 use crate::plan::{Op, Plan, StepId, rotate};
 use crate::run::progress::Phase;
@@ -277,7 +277,11 @@ pub fn account(plan: &Plan, record: Option<&RunRecord>, problem: Problem) -> Pro
         return problem;
     }
     let total = held.len() + old.len() + open.len();
-    let mut whole = problem.within(format!("{} of {total} secrets hold the new value", held.len()));
+    let mut whole = problem.within(format!(
+        "{} of {} the new value",
+        held.len(),
+        count(total, "secret holds", "secrets hold")
+    ));
     if !held.is_empty() {
         whole = whole.cause(format!("new value in {}", held.join(", ")));
     }

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::NEW_TOKEN;
 use crate::config::file;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Kind, Outside, Problem, Remedy};
 
 /// A token for the store and where it came from.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ impl StoreToken {
             )
             .cause(why)
             .hint("it must be the whole content of a file written by charmcraft login --export")
-            .hint(NEW_TOKEN)
+            .remedy(&[Remedy::SignIn], NEW_TOKEN)
         };
         let decoded = match Decoded::of(text) {
             Decoded::Text(decoded) => decoded,

@@ -18,7 +18,7 @@ use secrecy::ExposeSecret;
 use url::Url;
 
 use super::http::{Answer, Http, Limit, host_of, retry_after};
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Kind, Outside, Problem, Remedy};
 pub use credential::StoreToken;
 pub use public::PublicStore;
 pub use publisher::{Publisher, PushTarget};
@@ -31,11 +31,11 @@ pub const EXPIRED: &str =
     "Provided credentials are no longer valid for Charmhub. Regenerate them and try again.";
 
 /// The remedy for a credential that is missing, unreadable or too narrow.
-pub const NEW_TOKEN: &str = "sign in: windlass login (in the console: press L); or make one elsewhere: charmcraft login --export FILE --ttl 15780000, then export CHARMCRAFT_AUTH=\"$(cat FILE)\"";
+pub const NEW_TOKEN: &str = "sign in: windlass login (in the console: 'sign in'); or make one elsewhere: charmcraft login --export FILE --ttl 15780000, then export CHARMCRAFT_AUTH=\"$(cat FILE)\"";
 
 /// The remedies for [`EXPIRED`].
 const RENEW: [&str; 3] = [
-    "windlass login signs in again (in the console: press L)",
+    "windlass login signs in again (in the console: 'sign in')",
     "windlass rotate renews a token that repositories hold as a secret",
     "one from CHARMCRAFT_AUTH goes before all others: unset it, or renew it with charmcraft login --export FILE --ttl 15780000",
 ];
@@ -143,7 +143,7 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
                     problem.cause(format!("the credential came from {source}"))
                 })
                 .hint("the credential must name this package and the permissions package-manage and package-view-revisions")
-                .hint(NEW_TOKEN),
+                .remedy(&[Remedy::SignIn], NEW_TOKEN),
             Kind::RateLimited => problem.hint("wait as long as it says, then run the same command again"),
             Kind::Service => problem.hint("the store is in trouble: run the same command again later"),
             Kind::NotFound => problem

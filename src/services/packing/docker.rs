@@ -13,7 +13,7 @@ use super::choice::{Candidate, Wanted, choose};
 use super::press::{Layer, Press};
 use super::shelf::Shelf;
 use crate::domain::image::{Platform, Reference};
-use crate::domain::{ConfigDigest, Digest, Kind, Outside, Problem};
+use crate::domain::{ConfigDigest, Digest, Kind, Outside, Problem, count};
 use crate::services::registry::{Content, LocalImage, Manifest, Place};
 
 /// Docker's media type of a config.
@@ -139,8 +139,8 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
     let names = saved.layers.unwrap_or_default();
     if names.len() != diffs.len() {
         let why = format!(
-            "{} layers are there, its config names {}",
-            names.len(),
+            "{} there, its config names {}",
+            count(names.len(), "layer is", "layers are"),
             diffs.len()
         );
         return Err(invalid(shelf.what(), why));

@@ -4,12 +4,12 @@
 use chrono::{DateTime, Utc};
 
 use super::state::{image_words, releases_behind};
-use super::{Row, holds_images};
+use super::{Row, What, holds_images};
 use crate::config::Workspace;
 use crate::console::dialogs::Line;
 use crate::console::view::look::Tone;
 use crate::console::words;
-use crate::domain::charm::ResourceFacts;
+use crate::domain::charm::{CharmFacts, ResourceFacts, RevisionFacts};
 use crate::domain::{ResourceName, Snapshot};
 
 /// Everything known of a charm.
@@ -25,6 +25,7 @@ pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateT
     let Some(facts) = &observed.value else {
         return lines;
     };
+    lines.extend(selected_revision(facts, row));
     lines.push(Line::of("store id", facts.id.clone(), Tone::Dim));
     let tracks: Vec<_> = facts.tracks.iter().map(ToString::to_string).collect();
     lines.push(Line::of("tracks", tracks.join(" "), Tone::Plain));
@@ -60,27 +61,42 @@ pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateT
         "revisions",
     )));
     for revision in &facts.revisions {
-        let bases: Vec<_> = revision.bases.iter().map(ToString::to_string).collect();
-        let refusal = revision.refusal();
-        let tone = if refusal.is_none() { Tone::Plain } else { Tone::Dim };
-        lines.push(Line::text(
-            format!(
-                "{:<6} {} {:<10} {:<12} {}",
-                revision.revision,
-                words::day(revision.created_at),
-                revision.status,
-                words::cut(revision.version.as_str(), 12),
-                bases.join(", ")
-            ),
-            tone,
-        ));
-        lines.extend(refusal.map(|refusal| Line::of("  cannot be released", refusal.to_string(), Tone::Bad)));
+        lines.extend(revision_lines(revision));
     }
     if let Some(at) = observed.read_at {
         lines.push(Line::blank());
         lines.push(Line::of("read", words::age(now, at), Tone::Dim));
     }
     lines
+}
+
+/// The revision that `row` is about, before everything else; of the charm itself only a newest
+/// revision that cannot be released.
+fn selected_revision(facts: &CharmFacts, row: &Row) -> Vec<Line> {
+    let known = row.revision().and_then(|revision| facts.revision(revision));
+    let shown = known.filter(|known| !matches!(row.what, What::Charm(_)) || known.refusal().is_some());
+    let mut lines = shown.map(revision_lines).unwrap_or_default();
+    if !lines.is_empty() {
+        lines.push(Line::blank());
+    }
+    lines
+}
+
+/// A charm revision, and why it cannot be released where it cannot.
+fn revision_lines(revision: &RevisionFacts) -> Vec<Line> {
+    let bases: Vec<_> = revision.bases.iter().map(ToString::to_string).collect();
+    let refusal = revision.refusal();
+    let tone = if refusal.is_none() { Tone::Plain } else { Tone::Dim };
+    let text = format!(
+        "{:<6} {} {:<10} {:<12} {}",
+        revision.revision,
+        words::day(revision.created_at),
+        revision.status,
+        words::cut(revision.version.as_str(), 12),
+        bases.join(", ")
+    );
+    let refused = refusal.map(|refusal| Line::of("  cannot be released", refusal.to_string(), Tone::Bad));
+    std::iter::once(Line::text(text, tone)).chain(refused).collect()
 }
 
 /// What is in a resource revision: the image with its digests and releases, or the file.

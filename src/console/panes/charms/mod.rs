@@ -5,4 +5,4 @@ mod state;
 pub mod view;
 
 pub use details::details;
-pub use state::{Row, What, holds_images, releases_behind, rows};
+pub use state::{NewestRevision, Row, What, holds_images, releases_behind, rows};

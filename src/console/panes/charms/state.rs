@@ -22,7 +22,7 @@ use crate::plan::evidence;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// The charm and its newest revision.
-    Charm(Option<(CharmRevision, DateTime<Utc>)>),
+    Charm(Option<NewestRevision>),
     /// A resource, its newest revision and what it holds.
     Resource {
         /// Its name.
@@ -62,6 +62,17 @@ pub enum What {
     Problem(Problem),
 }
 
+/// The newest revision of a charm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewestRevision {
+    /// Its number.
+    pub revision: CharmRevision,
+    /// When it was uploaded.
+    pub at: DateTime<Utc>,
+    /// Why the store does not let it be released; `None` where it does.
+    pub refusal: Option<Outside>,
+}
+
 /// A row.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -82,9 +93,16 @@ impl Keyed for Row {
     fn words(&self) -> String {
         match &self.what {
             What::Charm(newest) => format!(
-                "{} {}",
+                "{} {} {}",
                 self.charm,
-                newest.map(|(r, _)| r.to_string()).unwrap_or_default()
+                newest
+                    .as_ref()
+                    .map(|one| one.revision.to_string())
+                    .unwrap_or_default(),
+                newest
+                    .as_ref()
+                    .and_then(|one| one.refusal.as_ref())
+                    .map_or("", Outside::as_str)
             ),
             What::Resource { name, image, .. } => {
                 format!("{} {name} {}", self.charm, image.as_deref().unwrap_or_default())
@@ -130,8 +148,8 @@ impl Keyed for Row {
         let (name, number, at) = match &self.what {
             What::Charm(newest) => (
                 Some(self.charm.to_string()),
-                newest.map(|(revision, _)| revision.0),
-                newest.map(|(_, at)| at),
+                newest.as_ref().map(|one| one.revision.0),
+                newest.as_ref().map(|one| one.at),
             ),
             What::Resource { name, newest, .. } => {
                 (Some(name.to_string()), newest.map(|revision| revision.0), None)
@@ -165,6 +183,15 @@ impl Keyed for Row {
 }
 
 impl Row {
+    /// The charm revision that this row is about: its own, of a charm the newest.
+    pub fn revision(&self) -> Option<CharmRevision> {
+        match &self.what {
+            What::Charm(newest) => newest.as_ref().map(|one| one.revision),
+            What::Revision { revision, .. } => Some(*revision),
+            What::Resource { .. } | What::Held { .. } | What::Problem(_) => None,
+        }
+    }
+
     /// The key of the charm or resource that this row is, or is a revision of.
     pub fn stem(&self) -> Option<String> {
         match &self.what {
@@ -209,7 +236,11 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, unfolded: &BTreeSet<Stri
         let facts = observed.and_then(|o| o.value.as_ref());
         let newest = facts
             .and_then(|f| f.revisions.iter().max_by_key(|r| r.revision))
-            .map(|r| (r.revision, r.created_at));
+            .map(|one| NewestRevision {
+                revision: one.revision,
+                at: one.created_at,
+                refusal: one.refusal(),
+            });
         put(name.to_string(), What::Charm(newest));
         if let Some(problem) = observed.and_then(|o| o.problem.clone()) {
             put(format!("{name}/problem"), What::Problem(problem));

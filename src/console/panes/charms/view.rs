@@ -1,6 +1,6 @@
 //! Draws the charms pane.
 
-use super::{Row, What};
+use super::{NewestRevision, Row, What};
 use crate::console::Model;
 use crate::console::split::PaneNeed;
 use crate::console::view::look::{Glyph, Tone};
@@ -56,7 +56,11 @@ pub fn needs(model: &Model) -> Needs {
     });
     let name = names.max().unwrap_or(0) + 1;
     let full = rows.iter().map(|row| match &row.what {
-        What::Charm(_) => name + NUMBER + DAY + if row.bundle { 7 } else { 0 },
+        What::Charm(newest) => {
+            let refused = newest.as_ref().and_then(|one| one.refusal.as_ref());
+            let refused = refused.map_or(0, |refusal| words::width(refusal.as_str()) + 2);
+            name + NUMBER + DAY + refused.max(if row.bundle { 7 } else { 0 })
+        }
         What::Resource { image, .. } => name + NUMBER + image.as_deref().map_or(0, words::width),
         What::Revision {
             served,
@@ -90,7 +94,9 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let wide = width >= name_width + NUMBER + DAY;
     match &row.what {
         What::Charm(newest) => {
-            let room = width.saturating_sub(6);
+            let refusal = newest.as_ref().and_then(|one| one.refusal.as_ref());
+            let sign = refusal.map_or("", |_| look.glyph(Glyph::Failed));
+            let room = width.saturating_sub(if refusal.is_some() { NUMBER + 1 } else { 6 });
             let name = if words::width(row.charm.as_str()) <= room {
                 row.charm.as_str()
             } else {
@@ -99,10 +105,19 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
             let column = if wide { name_width } else { room };
             cells.put(name, column, Tone::Strong);
             match newest {
-                Some((revision, at)) => {
-                    cells.put(&format!("{revision:>5}"), NUMBER, Tone::Plain);
+                Some(NewestRevision { revision, at, .. }) => {
+                    let number = format!("{revision:>5}");
+                    if refusal.is_some() {
+                        cells.put(&number, NUMBER - 1, Tone::Dim);
+                        cells.put(sign, 2, Tone::Bad);
+                    } else {
+                        cells.put(&number, NUMBER, Tone::Plain);
+                    }
                     if wide {
                         cells.push(Piece::new(words::day(*at), Tone::Dim));
+                    }
+                    if let Some(refusal) = refusal.filter(|_| wide) {
+                        cells.push(Piece::new(format!("  {refusal}"), Tone::Bad));
                     }
                 }
                 None => cells.push(Piece::new("    ?", Tone::Dim)),

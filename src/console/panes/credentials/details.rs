@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::view::{alarm_words, tone};
 use super::{Row, SecretRow, SessionRow};
 use crate::config::Workspace;
+use crate::console::actions::{ActionId, Keymap};
 use crate::console::dialogs::Line;
 use crate::console::view::look::Tone;
 use crate::console::words;
@@ -17,7 +18,7 @@ use crate::plan::credentials::{Alarm, Credential, CredentialRole, SecretLocation
 
 /// Title and lines.
 pub fn details(
-    workspace: &Workspace,
+    (workspace, keymap): (&Workspace, &Keymap),
     snapshot: &Snapshot,
     row: &Row,
     now: DateTime<Utc>,
@@ -35,7 +36,10 @@ pub fn details(
             lines.extend(meaning(key));
             ((*title).to_owned(), lines)
         }
-        Row::Secret(row) => (row.target.to_string(), of_secret(workspace, snapshot, row, now)),
+        Row::Secret(row) => (
+            row.target.to_string(),
+            of_secret((workspace, keymap), snapshot, row, now),
+        ),
         Row::Session(row) => (
             format!("Session {}", row.facts.id),
             of_session(workspace, snapshot, row, now),
@@ -186,7 +190,12 @@ fn of_credential(snapshot: &Snapshot, credential: &Credential, now: DateTime<Utc
     lines
 }
 
-fn of_secret(workspace: &Workspace, snapshot: &Snapshot, row: &SecretRow, now: DateTime<Utc>) -> Vec<Line> {
+fn of_secret(
+    (workspace, keymap): (&Workspace, &Keymap),
+    snapshot: &Snapshot,
+    row: &SecretRow,
+    now: DateTime<Utc>,
+) -> Vec<Line> {
     let mut lines = vec![
         Line::of("repository", row.target.repository.to_string(), Tone::Plain),
         Line::of("secret", row.target.secret.to_string(), Tone::Plain),
@@ -253,7 +262,7 @@ fn of_secret(workspace: &Workspace, snapshot: &Snapshot, row: &SecretRow, now: D
     if status.lineage != Lineage::Current {
         lines.push(Line::of(
             "what to do",
-            "R writes one new value into all of them",
+            keymap.hint(ActionId::Rotate, "writes one new value into all of them"),
             Tone::Accent,
         ));
     }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::{Label, Row};
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
+use crate::console::actions::{ActionId, Keymap};
 use crate::console::dialogs::Line;
 use crate::console::live;
 use crate::console::model::short_name;
@@ -25,7 +26,7 @@ const RUNS: usize = 5;
 
 /// Everything known of the release of `row`; `waited` says how long until it was published.
 pub fn details(
-    workspace: &Workspace,
+    (workspace, keymap): (&Workspace, &Keymap),
     snapshot: &Snapshot,
     runs: &[RunRecord],
     row: &Row,
@@ -42,7 +43,8 @@ pub fn details(
     ];
     lines.extend(waited);
     if row.held {
-        let text = "held: no robot publishes it; H lifts the hold, and so does publishing it by name";
+        let lifts = keymap.hint(ActionId::HoldRelease, "lifts the hold");
+        let text = format!("held: no robot publishes it; {lifts}, and so does publishing it by name");
         lines.push(Line::of("hold", text, Tone::Warn));
     }
     lines.extend(branch(workspace, snapshot, &row.name));
