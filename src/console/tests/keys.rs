@@ -320,7 +320,7 @@ fn a_wish_replaces_the_usual_keys_everywhere() {
 
 #[test]
 fn texts_outside_the_footer_name_the_users_own_key() {
-    let own = "publish = \"F\"\nsign-in = \"ctrl-y\"\nrefresh = \"R\"\nunfilter = \"f9\"\nhelp = []\n";
+    let own = "publish = \"F\"\nsign-in = \"ctrl-y\"\nrefresh = \"f8\"\nunfilter = \"f9\"\nhelp = []\n";
     let own = Arc::new(keymap(&format!("[keys]\n{own}")).unwrap());
     let empty = |model: &Model, pane: PaneId| -> String {
         let lines = panes::standing::empty(model, pane);
@@ -344,7 +344,7 @@ fn texts_outside_the_footer_name_the_users_own_key() {
     model.snapshot = Arc::default();
     model.refresh = Default::default();
     panes::rebuild(&mut model);
-    assert_eq!(empty(&model, PaneId::Channels), "nobody has asked yet: R looks");
+    assert_eq!(empty(&model, PaneId::Channels), "nobody has asked yet: f8 looks");
 
     model.tour = Some(Step::FIRST);
     let hint = |model: &Model| tour::hint(model).unwrap().1;

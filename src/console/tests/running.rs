@@ -360,16 +360,17 @@ fn two_revisions_of_one_channel_are_told_apart_by_base() {
     };
     let mut run = past(Outcome::Done, &[StepOutcome::Done; 40]);
     let mut steps = run.plan.steps.iter_mut().zip(&mut run.steps);
-    let (moves, written) = steps
+    let (charm, moves, written) = steps
         .find_map(|(step, written)| match &mut step.op {
-            Op::Release { moves, .. } => Some((moves, written)),
+            Op::Release { charm, moves } => Some((charm.clone(), moves, written)),
             _ => None,
         })
         .unwrap();
     moves.truncate(1);
     moves[0].base = Some(base("20.04"));
+    moves[0].revision = CharmRevision(50);
     let released = |planned: &Move| Released {
-        charm: "finos-legend-engine-k8s".parse().unwrap(),
+        charm: charm.clone(),
         channel: planned.channel.clone(),
         revision: planned.revision,
         resources: Vec::new(),
@@ -391,11 +392,10 @@ fn two_revisions_of_one_channel_are_told_apart_by_base() {
         run.released_to(&second),
         format!("{channel} (ubuntu 22.04 amd64)")
     );
-    let mut model = console((120, 40), false);
+    let mut model = console((120, 90), false);
     with_runs(&mut model, vec![run]);
     press(&mut model, Key::Char('5'));
     press(&mut model, Key::Enter);
-    press(&mut model, Key::End);
     let text = screen(&model).0;
     for told in [
         format!("{channel} (ubuntu 20.04 amd64)  {}", one.revision),

@@ -184,7 +184,7 @@ fn a_rejected_revision_is_marked_and_refuses_with_the_reason() {
     press(&mut model, Key::Char('z'));
     let text = screen(&model).0;
     assert!(
-        text.contains("r50 ✘ 2024-12-02  rejected: review-error: no metadata.yaml"),
+        text.contains("r50 ✘ 2024-04-07  rejected: review-error: no metadata.yaml"),
         "{text}"
     );
     let leads_to_the_reason = |model: &mut Model| {
@@ -193,7 +193,7 @@ fn a_rejected_revision_is_marked_and_refuses_with_the_reason() {
         let lines: Vec<&str> = text.lines().collect();
         let at = lines
             .iter()
-            .position(|line| line.contains("r50    2024-12-02 rejected"));
+            .position(|line| line.contains("r50    2024-04-07 rejected"));
         let at = at.unwrap_or_else(|| panic!("{text}"));
         assert!(at < 6, "{text}");
         assert!(

@@ -276,7 +276,7 @@ fn a_resource_that_the_channel_lacks_must_be_chosen() {
     assert!(
         screen(&model)
             .0
-            .contains("latest/candidate has no engine-image yet: choose one")
+            .contains("latest/candidate has no engine-image yet: right chooses one")
     );
     press(&mut model, Key::Right);
     press(&mut model, Key::Enter);
