@@ -313,8 +313,24 @@ pub fn situations() -> Vec<Situation> {
         "the token may not read its secrets",
     ));
     add(
-        "could not be read",
-        observed(refused, vec![session("build", -60, 12)]),
+        "could not be read, a session expires soon",
+        observed(refused.clone(), vec![session("build", -60, 12)]),
+        Lineage::Unknown,
+        Some((12, Service)),
+        (true, true),
+    );
+    let mut unread = observed(refused.clone(), vec![session("own", -20, 12)]);
+    unread.lineage.push(record(&target(), -20, Some(12)));
+    add(
+        "could not be read, windlass set it before",
+        unread,
+        Lineage::Unknown,
+        Some((12, Service)),
+        (true, true),
+    );
+    add(
+        "could not be read, no session is valid",
+        observed(refused, vec![session("build", -60, -1)]),
         Lineage::Unknown,
         None,
         (true, true),

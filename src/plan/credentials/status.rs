@@ -75,6 +75,8 @@ pub fn status(
         problem: seen.and_then(|seen| seen.problem.clone()),
     };
     let Some(repository) = seen.and_then(|seen| seen.value.as_ref()) else {
+        // It may have been set at any time.
+        possible(workspace, snapshot, target, now, now, &mut status);
         return status;
     };
     let Some(facts) = repository.in_force(&target.secret) else {
@@ -202,11 +204,14 @@ fn possible(
         .filter(|session| is_live(snapshot, session, now))
         // A token that was made later cannot be in it.
         .filter(|session| session.since.is_none_or(|since| since <= set_at + CLOCK_SLACK))
-        // Nor one of which the journal knows that it was lost, or where it was put.
+        // Nor one of which the journal knows that it was lost, or that it was put elsewhere.
         .filter(|session| !snapshot.orphans.contains(&session.id))
         .filter(|session| {
             let placed = |record: &LineageRecord| record.session.as_ref() == Some(&session.id);
-            !snapshot.lineage.iter().any(placed)
+            let here = status.updated_at.is_none() && snapshot.written(target).is_some_and(placed);
+            // What was never read is only known to hold what windlass set.
+            let read = status.updated_at.is_some() || status.problem.is_some();
+            here || read && !snapshot.lineage.iter().any(placed)
         })
         .collect();
     sessions.sort_by_key(|session| (session.until.is_none(), session.until));
@@ -259,14 +264,9 @@ pub fn holders(
     let mut holders = SessionHolders::default();
     for target in targets(workspace, snapshot) {
         let status = status(workspace, snapshot, &target, now);
-        // What cannot be read may be unchanged since windlass set it.
-        let unread = status.lineage == Lineage::Unknown && status.updated_at.is_none();
-        let last = snapshot
-            .written(&target)
-            .and_then(|record| record.session.as_ref());
         if status.session.as_ref() == Some(session) {
             holders.certain.push(target);
-        } else if status.may_hold.contains(session) || (unread && last == Some(session)) {
+        } else if status.may_hold.contains(session) {
             holders.possible.push(target);
         }
     }

@@ -43,6 +43,10 @@ fn the_doctor_fails_for_revoked_and_expired_tokens_and_warns_of_possible_ones() 
         assert_eq!(failed, situation.doctor_fails, "{}: {all:?}", situation.name);
         let possible = matches!(situation.lineage, Lineage::Unknown | Lineage::Foreign);
         let soon = situation.expires_in.is_some_and(|days| days <= 30);
+        if situation.lineage == Lineage::Current {
+            let warned = about(&secret) == Some(Standing::Warning);
+            assert_eq!(warned, soon, "{}: {all:?}", situation.name);
+        }
         assert_eq!(
             about("session-expiry/") == Some(Standing::Warning),
             possible && soon,

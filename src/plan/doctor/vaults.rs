@@ -13,7 +13,7 @@ use crate::config::Workspace;
 use crate::domain::credential::in_days;
 use crate::domain::{GitHubRepository, Lineage, SecretName, SecretTarget, Snapshot};
 use crate::plan::credentials::{
-    Alarm, CredentialRole, SecretLocation, credentials, secrets_in_words, status, targets, token_of,
+    Alarm, CredentialRole, SecretLocation, alarm, credentials, secrets_in_words, status, targets, token_of,
 };
 use crate::plan::workflow::lint;
 
@@ -204,10 +204,25 @@ fn presence(
             "it is not there, and whether any workflow reads it could not be told",
             format!("find out whether a workflow reads it (windlass doctor, online), then: {rotate}"),
         ),
-        (Lineage::Current, _) => Check::ok(
-            name,
-            format!("holds the newest value that windlass set{location}"),
-        ),
+        (Lineage::Current, _) => match status
+            .expires_at
+            .filter(|end| alarm(Some(*end), now) != Alarm::None)
+        {
+            Some(end) => Check::bad(
+                name,
+                Standing::Warning,
+                format!(
+                    "holds the newest value that windlass set{location}; its token expires {}, {}",
+                    end.format("%Y-%m-%d %H:%M UTC"),
+                    in_days((end - now).num_days())
+                ),
+                "windlass rotate",
+            ),
+            None => Check::ok(
+                name,
+                format!("holds the newest value that windlass set{location}"),
+            ),
+        },
         (Lineage::Revoked, _) => Check::bad(
             name,
             Standing::Failed,

@@ -206,7 +206,7 @@ pub fn guardrail_of(name: &CharmName, facts: &CharmFacts, track: &Track) -> Resu
     Err(problem.hint("ask for the track at discourse.charmhub.io, category charmhub requests"))
 }
 
-/// Refuses to walk the `latest` track back in time.
+/// Refuses to release an older release to a channel than the one that it runs.
 pub fn downgrade(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -215,11 +215,9 @@ pub fn downgrade(
     part: &Part,
     warnings: &mut Vec<Outside>,
 ) -> Result<(), Problem> {
-    for target in part
-        .moves
-        .iter()
-        .filter(|target| target.channel.track == Track::latest())
-    {
+    // The first channel that would go back, and whether `latest` alone would.
+    let mut refused: Option<(String, bool)> = None;
+    for target in &part.moves {
         let Some(row) = part.facts.row(&target.channel, target.base.as_ref()) else {
             continue;
         };
@@ -244,20 +242,31 @@ pub fn downgrade(
             );
             if intent.allow_downgrade {
                 warnings.push(Outside::new(format!("downgrade: {text}")));
-            } else {
-                return Err(Problem::new(Kind::Refused, text)
-                    .remedy(
-                        &[Remedy::TrackOnly],
-                        "--track-only publishes to the release's own track alone",
-                    )
-                    .remedy(
-                        &[Remedy::AllowDowngrade],
-                        "--allow-downgrade lets latest/edge go back in time",
-                    ));
+                continue;
             }
+            let is_latest = target.channel.track == Track::latest();
+            let (_, latest_alone) = refused.get_or_insert((text, true));
+            *latest_alone &= is_latest;
         }
     }
-    Ok(())
+    let Some((text, latest_alone)) = refused else {
+        return Ok(());
+    };
+    let mut problem = Problem::new(Kind::Refused, text);
+    if latest_alone {
+        problem = problem.remedy(
+            &[Remedy::TrackOnly],
+            "--track-only publishes to the release's own track alone",
+        );
+    }
+    Err(problem.remedy(
+        &[Remedy::AllowDowngrade],
+        if latest_alone {
+            "--allow-downgrade lets latest/edge go back in time"
+        } else {
+            "--allow-downgrade lets the release's own track go back in time too"
+        },
+    ))
 }
 
 /// The oldest release among those that name the running image is what it was at least; the newest

@@ -139,7 +139,9 @@ impl StoreToken {
         })?;
         let command = || {
             let file = format!("'{}'", path.replace('\'', "'\\''"));
-            format!("{REWRITE} < {file} > {file}.new && mv {file}.new {file}")
+            // Readable by its owner alone; the file is replaced only where a token came out.
+            let new = format!("{file}.new");
+            format!("(umask 077; < {file} {REWRITE} > {new} && test -s {new} && mv {new} {file})")
         };
         Self::from_export(&text, &format!("the file {shown}")).map(|token| token.rewritten_by(command))
     }
@@ -345,7 +347,26 @@ mod tests {
         let file = folder.path().join("old token.txt");
         std::fs::write(&file, &wrapped).unwrap();
         let told = command(&format!("@{}", file.display())).unwrap();
-        assert!(told.contains(&format!("< '{}'", file.display())), "{told}");
+        let jq = folder.path().join("jq");
+        let stand_in = "#!/bin/sh\nsed -n 's/.*\"v\": *\"\\([^\"]*\\)\".*/\\1/p' | tr -d '\\n'\n";
+        std::fs::write(&jq, stand_in).unwrap();
+        std::fs::set_permissions(&jq, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let run = |command: &str| {
+            let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+            let mut shell = std::process::Command::new("sh");
+            shell
+                .arg("-c")
+                .arg(command)
+                .env("PATH", path)
+                .stdin(std::process::Stdio::null());
+            shell.status().unwrap().success()
+        };
+        assert!(run(&told), "{told}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), export(), "{told}");
+        // A file that the tools cannot read stays as it is.
+        std::fs::write(&file, "bm90IGpzb24=").unwrap();
+        assert!(!run(&told), "{told}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "bm90IGpzb24=");
         std::fs::write(&file, export()).unwrap();
         assert_eq!(command(&format!("@{}", file.display())), None);
         // Found in a keyring, it is replaced by signing in again.

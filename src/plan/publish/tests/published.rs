@@ -1,6 +1,7 @@
 //! What is published already.
 
 use super::*;
+use crate::domain::Remedy;
 use crate::plan::evidence::{Published, phantoms, standing};
 
 fn of(snapshot: &Snapshot, name: &str) -> Option<Published> {
@@ -449,5 +450,40 @@ fn an_image_that_the_operator_named_is_not_blamed_on_the_release() {
     assert!(
         said.contains("you named docker.io/finos/legend-engine-server:gone for finos/legend-engine-server"),
         "{said}"
+    );
+}
+
+#[test]
+fn the_track_of_a_release_does_not_go_back_in_time_unasked() {
+    let snapshot = after(|snapshot| {
+        for name in FED {
+            on_track(snapshot, name, |rows| rows.iter_mut().for_each(serve_other_image));
+        }
+    });
+    let track_only = PublishIntent {
+        track_only: true,
+        ..intent("2024-12-01")
+    };
+    let problem = plan(&workspace(), &snapshot, &track_only).unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused, "{problem}");
+    assert!(
+        problem
+            .to_string()
+            .contains("2024-12/edge runs release 2025-01-27"),
+        "{problem}"
+    );
+    assert!(
+        problem.offers(Remedy::AllowDowngrade) && !problem.offers(Remedy::TrackOnly),
+        "{problem:?}"
+    );
+    let allowed = PublishIntent {
+        allow_downgrade: true,
+        ..track_only
+    };
+    let plan = plan(&workspace(), &snapshot, &allowed).unwrap();
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|text| text.as_str().starts_with("downgrade: "))
     );
 }
