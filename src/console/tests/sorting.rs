@@ -195,9 +195,9 @@ fn a_rejected_revision_is_marked_and_refuses_with_the_reason() {
             .iter()
             .position(|line| line.contains("r50    2024-04-07 rejected"));
         let at = at.unwrap_or_else(|| panic!("{text}"));
-        assert!(at < 6, "{text}");
+        assert!(lines[at - 1].contains("┌ finos-legend-engine-k8s"), "{text}");
         assert!(
-            lines[at + 1].contains("cannot be released  rejected: review-error: no metadata.yaml"),
+            lines[at + 1].contains("cannot be released rejected: review-error: no metadata.yaml"),
             "{text}"
         );
         press(model, Key::Esc);
