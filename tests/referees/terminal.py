@@ -41,10 +41,17 @@ class Terminal:
         return bool(data)
 
     def expect(self, text, patience=60):
-        """Waits until `text` is shown after what was waited for before."""
+        """Waits until `text` is shown after what was waited for before. Only changed cells are sent, so a text can
+        arrive in pieces: after a while a change of size makes the console draw everything again."""
         until = time.monotonic() + patience
+        redraw = time.monotonic() + 5
         while text not in self.shown[self.seen:]:
             alive = self._read(0.1)
+            if time.monotonic() > redraw:
+                self.size(40, 119)
+                self.drain(0.3)
+                self.size(40, 120)
+                redraw = time.monotonic() + 5
             need(alive and time.monotonic() < until, f"the terminal does not show {text!r}: {self.shown[-900:]!r}")
         self.seen = self.shown.index(text, self.seen) + len(text)
 
