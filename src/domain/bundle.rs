@@ -1,7 +1,5 @@
-//! The bundle's repository as a publish needs it: the branch it starts from, the files in it, the
-//! marker branches, the holds, and who would sign a commit.
-//!
-//! Owns the names of git objects and of people. Must not edit a file or know how GitHub is asked.
+//! Describes the bundle's repository as a publish needs it: the branch it starts from, the files in
+//! it, the marker branches, the holds and the author of commits.
 
 pub mod archive;
 
@@ -15,21 +13,21 @@ use super::problem::{Kind, Problem};
 use super::release::ReleaseName;
 use super::text::Outside;
 
-/// The files that a bundle is packed from, where they are there.
+/// The files that a bundle is packed from, if they exist.
 pub const PACKED: [&str; 3] = ["bundle.yaml", "README.md", "icon.svg"];
 
-/// Id of a commit: 40 hex digits, or 64 where a repository uses SHA-256.
+/// Id of a commit: 40 hex digits, or 64 if the repository uses SHA-256.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct CommitId(String);
 
 impl CommitId {
-    /// In full.
+    /// Returns the full id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first ten digits, for people.
+    /// Returns the first ten digits, for display.
     pub fn short(&self) -> &str {
         self.0.get(..10).unwrap_or(&self.0)
     }
@@ -73,12 +71,12 @@ impl<'de> Deserialize<'de> for CommitId {
     }
 }
 
-/// The bytes of a small file. In JSON it is base64.
+/// Holds the bytes of a small file. In JSON it is base64.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FileBytes(pub Vec<u8>);
 
 impl FileBytes {
-    /// As text, where it is text.
+    /// Returns the content as text; `None` if it is not UTF-8.
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
@@ -107,57 +105,59 @@ impl<'de> Deserialize<'de> for FileBytes {
     }
 }
 
-/// Who signs a commit.
+/// Author of a commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Author {
-    /// The name.
+    /// Name.
     pub name: String,
-    /// The address.
+    /// Email address.
     pub email: String,
-    /// Where both were found, for the preview.
+    /// Where the name and the address come from, for the preview.
     pub from: Outside,
-    /// Lines for the end of the message: the job's address and who started it, where a job runs.
+    /// Lines for the end of the commit message: the URL of the CI job and the actor that started
+    /// it, when run in a job.
     #[serde(default)]
     pub remarks: Vec<String>,
 }
 
-/// A marker branch that is there.
+/// An existing marker branch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkerBranch {
-    /// Its tip.
+    /// Commit at the tip of the branch.
     pub tip: CommitId,
-    /// The files of its top folder that the workspace's bundle names, by path.
+    /// The files of the branch's top folder that the workspace's bundle names, by path.
     pub files: BTreeMap<String, FileBytes>,
 }
 
-/// The bundle's repository.
+/// State of the bundle's repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BundleFacts {
     /// Tip of the branch that releases are made from.
     pub tip: CommitId,
-    /// `bundle.yaml`, `README.md` and the icon of that tip, by path; one that is not there is missing.
+    /// `bundle.yaml`, `README.md` and the icon of that tip, by path; files that do not exist are
+    /// missing.
     pub files: BTreeMap<String, FileBytes>,
-    /// The branches that were asked for, where they are there: the marker of a release, the one of
-    /// its promotion.
+    /// The requested branches that exist: the marker branch of a release and the branch of its
+    /// promotion.
     pub branches: BTreeMap<String, MarkerBranch>,
-    /// True where GitHub says that the token may push there; `None` where it does not say.
+    /// True if GitHub reports that the token may push; `None` if GitHub does not report it.
     pub writable: Option<bool>,
-    /// Who would sign.
+    /// Author of new commits.
     pub author: Author,
 }
 
-/// Releases that are held: no robot publishes them.
+/// Held releases: automatic publishing skips them.
 pub type Holds = BTreeSet<ReleaseName>;
 
-/// Name of the tag that holds `release`.
+/// Returns the name of the tag that holds `release`.
 pub fn hold_tag(release: &ReleaseName) -> String {
     format!("{HOLD_PREFIX}{release}")
 }
 
-/// The release that the tag `tag` holds, if it holds one.
+/// Returns the release that `tag` holds; `None` if it is not a hold tag.
 pub fn held_by(tag: &str) -> Option<ReleaseName> {
     tag.strip_prefix(HOLD_PREFIX)?.parse().ok()
 }
 
-/// The part of such a tag before the release's name.
+/// Prefix of a hold tag, before the name of the release.
 pub const HOLD_PREFIX: &str = "windlass-hold-";

@@ -1,8 +1,9 @@
-//! Channels in full form: `track/risk[/branch]`, and the base that a row of a channel is for.
+//! Parses channels to their full form, `track/risk[/branch]`, and describes the base of a channel
+//! row.
 //!
-//! The only place where a channel is parsed. The store's publisher API writes the full form; its
-//! public API leaves `latest/` out (`edge`, and `edge/fix` for the branch `fix` of `latest/edge`);
-//! people write either.
+//! This is the only place where a channel is parsed. The store's publisher API writes the full
+//! form; its public API leaves out `latest/` (`edge`, and `edge/fix` for the branch `fix` of
+//! `latest/edge`); people write either.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -20,12 +21,12 @@ use super::text::Outside;
 pub struct Track(String);
 
 impl Track {
-    /// The track every charm has.
+    /// Returns `latest`, the track that every charm has.
     pub fn latest() -> Self {
         Self("latest".to_owned())
     }
 
-    /// Its name.
+    /// Returns the track's name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -76,25 +77,25 @@ impl<'de> Deserialize<'de> for Track {
     }
 }
 
-/// How much a channel is to be trusted, most trusted first.
+/// Risk levels of a channel, most stable first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Risk {
-    /// For everybody.
+    /// For general use.
     Stable,
-    /// About to become stable.
+    /// Release candidate for stable.
     Candidate,
-    /// For testers.
+    /// For testing.
     Beta,
-    /// Whatever was built last.
+    /// The latest build.
     Edge,
 }
 
 impl Risk {
-    /// All risks, most trusted first.
+    /// All risks, most stable first.
     pub const ALL: [Self; 4] = [Self::Stable, Self::Candidate, Self::Beta, Self::Edge];
 
-    /// Its name in channels.
+    /// Returns the name used in channels.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stable => "stable",
@@ -128,20 +129,20 @@ impl fmt::Display for Risk {
     }
 }
 
-/// A channel in full form. A bare risk means the `latest` track, a bare track its `stable` risk,
-/// and of two parts of which the first is a risk the second is a branch.
+/// A channel in full form. A bare risk means the `latest` track and a bare track means its `stable`
+/// risk. If the first of two parts is a risk, the second is a branch.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel {
     /// `latest`, `2025-01`, …
     pub track: Track,
     /// `stable` … `edge`.
     pub risk: Risk,
-    /// A short-lived branch of it.
+    /// A short-lived branch of the channel.
     pub branch: Option<String>,
 }
 
 impl Channel {
-    /// The channel of `track` and `risk` without a branch.
+    /// Returns the channel of `track` and `risk` without a branch.
     pub fn new(track: Track, risk: Risk) -> Self {
         Self {
             track,
@@ -150,9 +151,11 @@ impl Channel {
         }
     }
 
-    /// The channel of a row of the public API, which has track and risk in fields of their own and
-    /// the branch in its `name` only. A name that contradicts the fields is refused: its row could
-    /// be taken for another channel's.
+    /// Parses the channel of a row of the public API, which has track and risk in separate fields
+    /// and the branch only in its `name`.
+    ///
+    /// Fails if the name contradicts the fields, because the row could be mistaken for that of
+    /// another channel.
     pub fn from_public(track: &Track, risk: Risk, name: &str) -> Result<Self, Problem> {
         let named: Option<Self> = name.parse().ok();
         named
@@ -245,22 +248,23 @@ impl<'de> Deserialize<'de> for Channel {
     }
 }
 
-/// What a charm revision is built for: `ubuntu` `22.04` `amd64`. A channel is a row per base.
+/// What a charm revision is built for: `ubuntu` `22.04` `amd64`. A channel has one row per base.
 ///
-/// Ordered by name, then the newest release first, then by architecture: the order in which bases
-/// are listed everywhere.
+/// Bases are ordered by name, then newest release first, then by architecture. Every list of bases
+/// uses this order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Base {
-    /// Distribution.
+    /// Distribution, such as `ubuntu`.
     pub name: String,
-    /// Its release.
+    /// Release of the distribution, such as `22.04`.
     pub channel: String,
     /// The store's name of the architecture; `all` means any.
     pub architecture: String,
 }
 
 impl Base {
-    /// True where a revision built for `self` (which may say `all`) serves a row of `row`.
+    /// Returns true if a revision built for `self` (which may say `all`) can be released to a row
+    /// of base `row`.
     pub fn covers(&self, row: &Self) -> bool {
         let part = |own: &str, other: &str| own == other || own == "all";
         part(&self.name, &row.name)
@@ -285,14 +289,16 @@ impl PartialOrd for Base {
     }
 }
 
-/// The numbers of a release (`22.04`), so that `9` is older than `10`; none of a word such as `all`.
+/// Returns the numbers of a release (`22.04`), so that `9` sorts before `10`; empty for a word such
+/// as `all`.
 fn release_key(channel: &str) -> Vec<u64> {
     let parts = channel.split('.').map(str::parse);
     parts.collect::<Result<_, _>>().unwrap_or_default()
 }
 
 impl Base {
-    /// Its release and, where it is not the usual one, its architecture: `22.04`, `22.04 arm64`.
+    /// Returns the release and, unless it is the usual one, the architecture:
+    /// `22.04`, `22.04 arm64`.
     pub fn short(&self) -> String {
         let channel = Outside::capped(&self.channel, 40);
         if self.architecture == "amd64" {
@@ -332,7 +338,7 @@ mod tests {
             ("latest/edge", "latest/edge"),
             ("edge/fix-1", "latest/edge/fix-1"),
             ("latest/edge/fix-1", "latest/edge/fix-1"),
-            // A branch may be called like a risk.
+            // A branch may have the name of a risk.
             ("edge/stable", "latest/edge/stable"),
             ("2025-01", "2025-01/stable"),
             ("2025-01/edge", "2025-01/edge"),

@@ -1,7 +1,8 @@
-//! Charms as the store describes them: names, revisions, resources and rows of the channel map.
+//! Describes charms as the store lists them: names, revisions, resources and rows of the channel
+//! map.
 //!
-//! Owns the newtypes that must not be swapped and the pure questions over them (which revision is
-//! newest for a base). Wire shapes live with the Charmhub service. Must not do IO.
+//! The numbers and names are separate types so that they cannot be swapped. The shapes of the
+//! store's responses are in the Charmhub service.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ macro_rules! name {
         pub struct $name(String);
 
         impl $name {
-            /// The name as text.
+            /// Returns the name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -104,39 +105,39 @@ number! {
     CharmRevision
 }
 number! {
-    /// A revision of a resource, counted from 0 (charms of the old store begin there).
+    /// A revision of a resource, counted from 0 (charms of the older store start there).
     ResourceRevision
 }
 
 /// One uploaded revision of a charm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevisionFacts {
-    /// Its number.
+    /// Revision number.
     pub revision: CharmRevision,
-    /// Free text of the charm; the number where the charm sets none.
+    /// Version text that the charm sets; the revision number if it sets none.
     pub version: Outside,
-    /// `approved`, `released`, `rejected`, …
+    /// Status in the store: `approved`, `released`, `rejected`, …
     pub status: Outside,
     /// When it was uploaded.
     pub created_at: DateTime<Utc>,
-    /// What it is built for; may say `all`.
+    /// Bases that the revision is built for; may contain `all`.
     pub bases: Vec<Base>,
-    /// sha3-384 of what was uploaded, hex; the store tells two equal uploads by it.
+    /// sha3-384 of the upload in hexadecimal. The store compares it to detect a duplicate upload.
     #[serde(default)]
     pub sha3: Option<String>,
-    /// What the store's review found wrong with it, each `code: message`; empty where it says
-    /// nothing.
+    /// Errors of the store's review, each `code: message`; empty if it reported none.
     #[serde(default)]
     pub errors: Vec<Outside>,
 }
 
 impl RevisionFacts {
-    /// True where the store lets it be released.
+    /// Returns true if the store allows a release of this revision.
     pub fn releasable(&self) -> bool {
         matches!(self.status.as_str(), "approved" | "released")
     }
 
-    /// Its status and what the store's review found wrong, where it cannot be released.
+    /// Returns the status and the errors of the store's review; `None` if the revision can be
+    /// released.
     pub fn refusal(&self) -> Option<Outside> {
         if self.releasable() {
             return None;
@@ -150,17 +151,17 @@ impl RevisionFacts {
     }
 }
 
-/// The image that a resource revision points at.
+/// The image that a resource revision refers to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageBehind {
-    /// Manifest or index digest named by the resource's descriptor.
+    /// Manifest or index digest in the resource's descriptor.
     pub digest: ManifestDigest,
-    /// Config digests of its platforms; empty where the registry could not tell.
+    /// Config digests of the image's platforms; empty if the registry did not provide them.
     pub config_digests: Vec<ConfigDigest>,
 }
 
 impl ImageBehind {
-    /// The first config digest, where one is known.
+    /// Returns the first config digest, if known.
     pub fn config_digest(&self) -> Option<ConfigDigest> {
         self.config_digests.first().copied()
     }
@@ -169,15 +170,15 @@ impl ImageBehind {
 /// One uploaded revision of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceFacts {
-    /// Its number.
+    /// Revision number.
     pub revision: ResourceRevision,
     /// When it was uploaded.
     pub created_at: DateTime<Utc>,
-    /// Bytes of what was uploaded (for images the descriptor, not the image).
+    /// Size of the upload in bytes (for an image that of the descriptor, not of the image).
     pub size: u64,
-    /// sha-256 of what was uploaded.
+    /// sha-256 of the upload.
     pub sha256: Digest,
-    /// Architectures in the store's words; empty where unknown.
+    /// Architectures as the store names them; empty if unknown.
     pub architectures: Vec<String>,
 }
 
@@ -186,20 +187,20 @@ pub struct ResourceFacts {
 pub struct DeclaredResource {
     /// The charm revision that declares it.
     pub charm_revision: CharmRevision,
-    /// Its name.
+    /// Name of the resource.
     pub name: ResourceName,
     /// `oci-image` or `file`.
     pub kind: Outside,
-    /// True where the charm runs without it.
+    /// True if the charm runs without the resource.
     pub optional: bool,
 }
 
-/// A resource as attached to a row of the channel map. `revision` is `None` where nothing is.
+/// A resource attached to a row of the channel map.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Attached {
-    /// The resource.
+    /// Name of the resource.
     pub name: ResourceName,
-    /// The revision attached.
+    /// The attached revision; `None` if no revision is attached.
     pub revision: Option<ResourceRevision>,
 }
 
@@ -208,18 +209,18 @@ pub struct Attached {
 pub struct ChannelRow {
     /// The channel.
     pub channel: Channel,
-    /// The base; bundles have none.
+    /// The base; `None` for a bundle.
     pub base: Option<Base>,
-    /// The charm revision served.
+    /// The released charm revision.
     pub revision: CharmRevision,
-    /// The resources served with it.
+    /// The resources released with it.
     pub resources: Vec<Attached>,
-    /// When it was released there.
+    /// When the revision was released to the channel.
     pub released_at: Option<DateTime<Utc>>,
 }
 
 impl ChannelRow {
-    /// The revision of `resource` attached to this row.
+    /// Returns the revision of `resource` attached to this row.
     pub fn resource(&self, resource: &ResourceName) -> Option<ResourceRevision> {
         self.resources
             .iter()
@@ -227,8 +228,8 @@ impl ChannelRow {
             .and_then(|a| a.revision)
     }
 
-    /// The order in which rows of one charm are listed: `latest` first, then the newest track; of a
-    /// track the most trusted risk first; of a channel the newest base first.
+    /// Compares rows of one charm for lists: `latest` first, then the newest track; within a track
+    /// the most stable risk first; within a channel the newest base first.
     pub fn listed(a: &Self, b: &Self) -> std::cmp::Ordering {
         let latest = Track::latest();
         let place = |row: &Self| (row.channel.track != latest, Reverse(row.channel.track.clone()));
@@ -240,7 +241,7 @@ impl ChannelRow {
     }
 }
 
-/// What a row of the channel map serves.
+/// What a row of the channel map serves to its clients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Serving {
     /// The charm revision.
@@ -250,7 +251,7 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// What `row` serves.
+    /// Returns what `row` serves to its clients.
     pub fn of(row: &ChannelRow) -> Self {
         let mut resources: Vec<_> = row
             .resources
@@ -275,8 +276,8 @@ impl fmt::Display for Serving {
     }
 }
 
-/// The channel that a client of `channel` is served instead where it has no row of its own: a branch
-/// falls back to its channel, a channel to the next more trusted risk of its track that has rows.
+/// Returns the channel that clients of `channel` get if it has no row: a branch falls back to its
+/// channel, a channel to the next more stable risk of its track that has rows.
 pub fn followed(rows: &[ChannelRow], channel: &Channel) -> Option<Channel> {
     let more_trusted = Risk::ALL
         .into_iter()
@@ -287,7 +288,8 @@ pub fn followed(rows: &[ChannelRow], channel: &Channel) -> Option<Channel> {
         .find(|other| rows.iter().any(|row| &row.channel == other))
 }
 
-/// What `channel` serves of a bundle: one revision, whatever bases the store lists it for.
+/// Returns the revision of a bundle that `channel` serves. It is the same for every base that the
+/// store lists.
 pub fn bundle_serves(rows: &[ChannelRow], channel: &Channel) -> Option<CharmRevision> {
     rows.iter()
         .filter(|row| &row.channel == channel)
@@ -295,41 +297,41 @@ pub fn bundle_serves(rows: &[ChannelRow], channel: &Channel) -> Option<CharmRevi
         .max()
 }
 
-/// What the store's publisher side knows about one charm or bundle.
+/// One charm or bundle as the store's publisher API reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CharmFacts {
-    /// The store's 32-character id.
+    /// The 32-character id in the store.
     pub id: String,
     /// True for a bundle.
     pub bundle: bool,
     /// Tracks in the store's order.
     pub tracks: Vec<Track>,
-    /// Patterns that a new track must match, as regular expressions of the store.
+    /// Regular expressions of the store that the name of a new track must match.
     pub guardrails: Vec<String>,
-    /// The channel map as the publisher sees it.
+    /// The channel map that the publisher API reports.
     pub rows: Vec<ChannelRow>,
     /// Every revision uploaded, newest first.
     pub revisions: Vec<RevisionFacts>,
-    /// What each revision declares.
+    /// The resources that each revision declares.
     pub declared: Vec<DeclaredResource>,
     /// Every revision of each resource, newest first.
     pub resources: BTreeMap<ResourceName, Vec<ResourceFacts>>,
 }
 
 impl CharmFacts {
-    /// The rows of `channel`.
+    /// Returns the rows of `channel`.
     pub fn rows_of<'a>(&'a self, channel: &'a Channel) -> impl Iterator<Item = &'a ChannelRow> + 'a {
         self.rows.iter().filter(move |row| &row.channel == channel)
     }
 
-    /// The row of `channel` for `base`.
+    /// Returns the row of `channel` for `base`.
     pub fn row(&self, channel: &Channel, base: Option<&Base>) -> Option<&ChannelRow> {
         self.rows
             .iter()
             .find(|row| &row.channel == channel && row.base.as_ref() == base)
     }
 
-    /// The newest releasable revision that serves `base`.
+    /// Returns the newest releasable revision that covers `base`.
     pub fn newest_for(&self, base: &Base) -> Option<&RevisionFacts> {
         self.revisions
             .iter()
@@ -337,12 +339,12 @@ impl CharmFacts {
             .max_by_key(|r| r.revision)
     }
 
-    /// A revision by number.
+    /// Returns the revision with this number.
     pub fn revision(&self, revision: CharmRevision) -> Option<&RevisionFacts> {
         self.revisions.iter().find(|r| r.revision == revision)
     }
 
-    /// A resource revision by number.
+    /// Returns the revision of resource `name` with this number.
     pub fn resource(&self, name: &ResourceName, revision: ResourceRevision) -> Option<&ResourceFacts> {
         self.resources.get(name)?.iter().find(|r| r.revision == revision)
     }

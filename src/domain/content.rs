@@ -1,6 +1,6 @@
-//! What somebody wants to upload or copy, as it was found.
+//! Describes a file or an image that is to be uploaded or copied.
 //!
-//! Owns the facts that a plan for it is made from. Must not look.
+//! A plan is made from these facts; reading the file or the registry is the job of other modules.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,54 +10,55 @@ use super::image::Platform;
 use super::source::{Cut, Origin};
 use super::text::Outside;
 
-/// A file or an image, as it was found.
+/// A file or an image to upload or copy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ContentFacts {
-    /// A file of this machine.
+    /// A file on this machine.
     File(FileFacts),
-    /// An image, wherever it is.
+    /// An image in any of its sources.
     Image(Box<ImageFacts>),
 }
 
-/// A file of this machine.
+/// A file on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileFacts {
-    /// Its absolute path.
+    /// Absolute path.
     pub path: String,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub size: u64,
-    /// sha-256 of its bytes.
+    /// sha-256 of the content.
     pub digest: Digest,
 }
 
-/// An image and how much of it its destination has.
+/// An image and how much of it is present at its destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageFacts {
-    /// What arrives.
+    /// The image that the destination will have.
     pub detail: ImageDetail,
-    /// Where it is taken from.
+    /// Source of the copy.
     pub origin: Origin,
-    /// Set where only some platforms of it go.
+    /// Set if only some platforms are copied.
     pub cut: Option<Cut>,
-    /// True where the destination has its manifest: then nothing is sent.
+    /// True if the destination already has the manifest: then nothing is sent.
     pub there: bool,
-    /// Blobs that the destination lacks.
+    /// Blobs that are missing at the destination.
     pub lacking: Vec<Digest>,
-    /// Their bytes.
+    /// Total size of the missing blobs in bytes.
     pub bytes_missing: u64,
-    /// What the destination's tag names now, where it has the tag.
+    /// What the tag names at the destination now; `None` if the tag does not exist.
     pub tagged: Option<ManifestDigest>,
-    /// Platforms that its index names and that the engine does not hold: they cannot go.
+    /// Platforms that the index names but the engine does not have: they cannot be copied.
     #[serde(default)]
     pub left_out: Vec<Platform>,
-    /// Signatures and the like that the destination lacks, where it has the image itself.
+    /// Number of signatures and other referrers missing at the destination, when it already has the
+    /// image itself.
     #[serde(default)]
     pub attachments_missing: usize,
 }
 
 impl ImageFacts {
-    /// What a person should know of platforms that do not go.
+    /// Returns a remark on the platforms that are not copied, if there are any.
     pub fn remark(&self) -> Option<Outside> {
         let names: Vec<String> = self.left_out.iter().map(ToString::to_string).collect();
         (!names.is_empty()).then(|| {
@@ -71,7 +72,7 @@ impl ImageFacts {
 }
 
 impl ImageFacts {
-    /// Bytes that need not be sent.
+    /// Returns the number of bytes that need not be sent.
     pub const fn bytes_present(&self) -> u64 {
         self.detail.size.saturating_sub(self.bytes_missing)
     }

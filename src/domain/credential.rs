@@ -1,6 +1,6 @@
-//! What is known about a credential without showing it: whose it is, what it may do, until when.
+//! Describes a credential without its secret: the account, the permissions and the expiry.
 //!
-//! Owns the names of permissions and the rule which includes which. Must never hold a secret.
+//! The rule which permission includes which others is here. These types never hold a secret.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use super::charm::CharmName;
 use super::secret::SessionId;
 use super::text::Outside;
 
-/// Every permission of a store token, as charmcraft 4.5.0 takes them with `--permission`.
+/// Every permission of a store token, as charmcraft 4.5.0 accepts them with `--permission`.
 pub const PERMISSIONS: [&str; 18] = [
     "account-manage-keys",
     "account-manage-metadata",
@@ -31,7 +31,7 @@ pub const PERMISSIONS: [&str; 18] = [
     "store-view",
 ];
 
-/// Where the knowledge of an expiry comes from.
+/// Source of an expiry date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExpiryFrom {
@@ -39,9 +39,9 @@ pub enum ExpiryFrom {
     Caveat,
     /// The service's list of tokens.
     Service,
-    /// Our own record of when it was made.
+    /// The record that windlass made when it created the token.
     Ledger,
-    /// Nobody says.
+    /// Unknown.
     Unknown,
 }
 
@@ -51,56 +51,55 @@ pub struct PackageScope {
     /// `charm` or `bundle`.
     #[serde(rename = "type")]
     pub kind: Outside,
-    /// Its name, where the store gives one.
+    /// Name, if the store returns one.
     pub name: Option<Outside>,
-    /// Its id, where the store gives one.
+    /// Store id, if the store returns one.
     pub id: Option<Outside>,
 }
 
-/// A credential as people may see it.
+/// A credential without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CredentialFacts {
-    /// What it is called here: `Charmhub`, `GitHub`.
+    /// Display name: `Charmhub`, `GitHub`.
     pub name: Outside,
     /// `charmhub`, `github`, `registry`.
     pub kind: Outside,
-    /// Where it was found: a variable, a file, the keyring.
+    /// Where it was found: an environment variable, a file or the keyring.
     pub source: Outside,
-    /// The account behind it.
+    /// The account that it authenticates.
     pub account: Option<Outside>,
-    /// When it ends.
+    /// Time of expiry.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Who says so.
+    /// Source of the expiry.
     pub expires_from: ExpiryFrom,
     /// Permissions or scopes.
     pub scopes: Vec<Outside>,
-    /// Packages it is limited to; `None` where it is not.
+    /// Packages that it is limited to; `None` if it is not limited.
     pub packages: Option<Vec<PackageScope>>,
-    /// Channels it is limited to; `None` where it is not.
+    /// Channels that it is limited to; `None` if it is not limited.
     pub channels: Option<Vec<Outside>>,
-    /// The store's session behind it, where the token tells.
+    /// The store session of the token, if the token contains its id.
     #[serde(default)]
     pub session: Option<SessionId>,
-    /// What else should be known: the kind of a GitHub token, organisations it is not authorised
-    /// for.
+    /// Other remarks: the kind of a GitHub token, organisations it is not authorised for.
     #[serde(default)]
     pub remarks: Vec<Outside>,
-    /// The command that writes a store token in the form that every charmcraft reads; only where it
-    /// is in the wrapped form of charmcraft 2.2 to 4.3, which the store refuses from newer ones.
+    /// The command that rewrites a store token to the form that every charmcraft reads. Set only
+    /// for the wrapped form of charmcraft 2.2 to 4.3, which the store refuses from newer versions.
     #[serde(default)]
     pub rewrite: Option<Outside>,
 }
 
-/// What a new store token is to be good for.
+/// What a new store token is allowed to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenScope {
-    /// What it may do.
+    /// Permissions.
     pub permissions: Vec<String>,
-    /// The packages it is limited to; every one of the account where empty.
+    /// Packages that the token is limited to; empty for every package of the account.
     pub packages: Vec<ScopedPackage>,
-    /// The channels it is limited to; every one where empty.
+    /// Channels that the token is limited to; empty for every channel.
     pub channels: Vec<String>,
-    /// How long it lives, in seconds.
+    /// Lifetime in seconds.
     pub ttl: u64,
 }
 
@@ -110,11 +109,11 @@ pub struct ScopedPackage {
     /// `charm` or `bundle`.
     #[serde(rename = "type")]
     pub kind: PackageKind,
-    /// Its name.
+    /// Name of the package.
     pub name: CharmName,
 }
 
-/// Kinds of packages.
+/// Kinds of packages on Charmhub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PackageKind {
@@ -125,14 +124,14 @@ pub enum PackageKind {
 }
 
 impl TokenScope {
-    /// Permissions that charmcraft asks for where nobody names any.
+    /// Permissions that charmcraft requests by default.
     pub const USUAL: [&'static str; 4] = [
         "account-register-package",
         "account-view-packages",
         "package-manage",
         "package-view",
     ];
-    /// Life that charmcraft asks for where nobody names one, in seconds: 30 hours.
+    /// Lifetime that charmcraft requests by default, in seconds: 30 hours.
     pub const USUAL_TTL: u64 = 108_000;
 }
 
@@ -155,20 +154,20 @@ pub fn in_days(days: i64) -> String {
 }
 
 impl CredentialFacts {
-    /// Whole days left at `now`, rounded down; negative once it is over.
+    /// Returns the whole days left at `now`, rounded down; negative after the expiry.
     pub fn days_left(&self, now: DateTime<Utc>) -> Option<i64> {
         self.expires_at
             .map(|end| (end - now).num_seconds().div_euclid(86_400))
     }
 
-    /// True where the permissions include `permission`. Charmhub's `package-manage` includes the
-    /// narrower `package-manage-…` and the views of packages; `package-view` includes the
+    /// Returns true if the permissions include `permission`. Charmhub's `package-manage` includes
+    /// the narrower `package-manage-…` and the views of packages; `package-view` includes the
     /// narrower views.
     pub fn permits(&self, permission: &str) -> bool {
         self.scopes.iter().any(|own| includes(own.as_str(), permission))
     }
 
-    /// True where the credential may touch the package called `name` (its store id is `id`).
+    /// Returns true if the credential may be used for the package `name`, whose store id is `id`.
     pub fn reaches(&self, name: &str, id: Option<&str>) -> bool {
         self.packages.as_ref().is_none_or(|packages| {
             packages.iter().any(|p| {

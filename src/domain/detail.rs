@@ -1,6 +1,4 @@
-//! An image looked at closely: what its config says and what it is made of.
-//!
-//! Owns the facts that people compare before they copy or release. Must not fetch or print.
+//! Describes an image in detail: its config, its layers, and the differences between two images.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,45 +11,46 @@ use super::problem::{Kind, Problem};
 use super::source::ImageSource;
 use super::text::{Outside, count};
 
-/// Everything about one image.
+/// Details of one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageDetail {
-    /// What was asked for.
+    /// The source that was requested.
     pub source: ImageSource,
-    /// Digest of the manifest, or of the index where there is one. For an image of an engine or of
-    /// a docker archive: the digest that it gets in a registry.
+    /// Digest of the manifest, or of the index if there is one. For an image in an engine or a
+    /// docker archive: the digest that it will have in a registry.
     pub digest: ManifestDigest,
-    /// Media type of what `digest` names.
+    /// Media type of the manifest or index that `digest` names.
     pub media_type: String,
-    /// Bytes of every config and layer of every platform, each blob once.
+    /// Total bytes of the configs and layers of all platforms, each blob counted once.
     pub size: u64,
     /// Runnable manifests, in the index's order. One entry for a plain manifest.
     pub platforms: Vec<PlatformDetail>,
     /// Attestation manifests of the index.
     pub attestations: Vec<ManifestDigest>,
-    /// Manifests that the index names and that are not there any more.
+    /// Manifests that the index names but the registry no longer has.
     #[serde(default)]
     pub missing: Vec<MissingManifest>,
-    /// Set where the image was named by tag and digest, and the tag names another digest (or none).
+    /// Set if the image was named by tag and digest and the tag names another digest or does not
+    /// exist.
     #[serde(default)]
     pub moved: Option<MovedTag>,
 }
 
-/// A manifest that an index names and that its registry does not hold.
+/// A manifest that an index names but the registry does not have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingManifest {
-    /// Its digest.
+    /// Digest of the manifest.
     pub digest: ManifestDigest,
-    /// What it runs on, where the index says so.
+    /// Platform, if the index names it.
     pub platform: Option<Platform>,
 }
 
-/// A tag that does not name the digest beside it.
+/// A tag that does not name the requested digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MovedTag {
     /// The tag.
     pub tag: Outside,
-    /// What it names now; none where it is not there.
+    /// The digest that the tag names now; `None` if the tag does not exist.
     pub now: Option<ManifestDigest>,
 }
 
@@ -64,47 +63,48 @@ impl std::fmt::Display for MissingManifest {
     }
 }
 
-/// One runnable manifest, looked at closely.
+/// One runnable manifest of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlatformDetail {
-    /// What a registry says about it.
+    /// The facts that a registry returns about it.
     #[serde(flatten)]
     pub image: PlatformImage,
-    /// When it was built, as its config says.
+    /// Build time in the config.
     pub created: Option<DateTime<Utc>>,
-    /// Labels of its config.
+    /// Labels of the config.
     pub labels: BTreeMap<String, Outside>,
-    /// Environment of its config, `NAME=VALUE`.
+    /// Environment of the config, `NAME=VALUE`.
     pub env: Vec<Outside>,
-    /// What is started.
+    /// Entrypoint.
     pub entrypoint: Vec<Outside>,
-    /// Its default arguments.
+    /// Default arguments of the entrypoint.
     pub command: Vec<Outside>,
-    /// Its layers, the lowest first.
+    /// Layers, lowest first.
     pub layers: Vec<Layer>,
-    /// How many layers its config names, where the config says so.
+    /// Number of layers in the config, if the config lists them.
     #[serde(default)]
     pub config_layers: Option<usize>,
 }
 
-/// A layer.
+/// A layer of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
     /// Digest of the layer as stored.
     pub digest: Digest,
-    /// Bytes as stored.
+    /// Size in bytes as stored.
     pub size: u64,
-    /// Its media type.
+    /// Media type.
     pub media_type: Outside,
-    /// True for one that registries do not hold.
+    /// True for a foreign layer, which registries do not store.
     pub foreign: bool,
-    /// Where such a layer is.
+    /// URLs of a foreign layer.
     #[serde(default)]
     pub urls: Vec<Outside>,
 }
 
 impl ImageDetail {
-    /// Refuses an image whose config names other layers than its manifest: it would arrive and not run.
+    /// Returns an error if the config lists other layers than the manifest: such an image can be
+    /// copied but not run.
     pub fn check_layers(&self) -> Result<(), Problem> {
         let differs =
             |one: &&PlatformDetail| one.config_layers.is_some_and(|named| named != one.layers.len());
@@ -124,8 +124,8 @@ impl ImageDetail {
         )
     }
 
-    /// What a person should know before this image is copied or uploaded: layers that stay where they
-    /// are, and a tag that names something else than the digest beside it.
+    /// Returns remarks to show before this image is copied or uploaded: layers that are not copied,
+    /// and a tag that names another digest than the requested one.
     pub fn remarks(&self) -> Vec<Outside> {
         let mut remarks = Vec::new();
         if let Some(moved) = &self.moved {
@@ -154,7 +154,7 @@ impl ImageDetail {
         remarks
     }
 
-    /// The architectures of its linux platforms in the store's words, sorted, each once.
+    /// Returns the store's architecture names of its linux platforms, sorted, without duplicates.
     pub fn store_architectures(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .platforms
@@ -169,7 +169,8 @@ impl ImageDetail {
         names
     }
 
-    /// The config digest of linux/amd64, else of the first platform.
+    /// Returns the config digest of linux/amd64, or of the first platform if there is none for
+    /// linux/amd64.
     pub fn config_digest(&self) -> Option<ConfigDigest> {
         let amd64 = |platform: &&PlatformDetail| {
             platform.image.platform.os == "linux" && platform.image.platform.architecture == "amd64"
@@ -182,27 +183,28 @@ impl ImageDetail {
     }
 }
 
-/// What differs between two images, platform by platform.
+/// Differences between two images, platform by platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ImageDiff {
-    /// True where both are the same manifest or index.
+    /// True if both are the same manifest or index.
     pub same: bool,
-    /// Platforms that only the first has.
+    /// Platforms that only the first image has.
     pub only_before: Vec<Platform>,
-    /// Platforms that only the second has.
+    /// Platforms that only the second image has.
     pub only_after: Vec<Platform>,
-    /// What changed in those that both have.
+    /// Changes of the platforms that both have.
     pub platforms: Vec<PlatformDiff>,
 }
 
-/// What differs between two images for one platform.
+/// Differences between two images for one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PlatformDiff {
     /// The platform.
     pub platform: Platform,
-    /// True where both have the same config: the same image, however it is packed.
+    /// True if both have the same config: it is the same image, even if its layers are packed
+    /// differently.
     pub same_config: bool,
-    /// Layers of both.
+    /// Layers that both have.
     pub shared: Vec<Layer>,
     /// Layers that only the first has.
     pub removed: Vec<Layer>,
@@ -212,24 +214,24 @@ pub struct PlatformDiff {
     pub env: Vec<Change>,
     /// Labels: name, before, after.
     pub labels: Vec<Change>,
-    /// What is started, where it changed.
+    /// Entrypoint, if it changed.
     pub entrypoint: Option<Change>,
-    /// Its default arguments, where they changed.
+    /// Default arguments, if they changed.
     pub command: Option<Change>,
 }
 
-/// A named value before and after; `None` where it is not there.
+/// A named value before and after; `None` if it does not exist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// Its name.
+    /// Name of the value.
     pub name: Outside,
-    /// What it was.
+    /// Old value.
     pub before: Option<Outside>,
-    /// What it is.
+    /// New value.
     pub after: Option<Outside>,
 }
 
-/// What differs between `before` and `after`.
+/// Returns the differences between `before` and `after`.
 pub fn diff(before: &ImageDetail, after: &ImageDetail) -> ImageDiff {
     let find = |image: &ImageDetail, platform: &Platform| {
         image

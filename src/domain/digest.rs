@@ -1,9 +1,8 @@
-//! Content digests: `sha256:` and 64 hexadecimal digits, parsed once and never compared as
-//! substrings.
+//! Parses content digests: `sha256:` and 64 hexadecimal digits.
 //!
-//! Owns the text form and the kinds that must not be swapped: a digest of bytes in general, of a
-//! manifest (or index), of an index for sure, of an image's config, and the id by which an engine
-//! knows an image. Must not hash anything itself.
+//! The kinds of digest are separate types so that they cannot be swapped: of any bytes, of a
+//! manifest (or index), of an index only, of an image's config, and the id that an engine gives an
+//! image. Digests are compared as values, never as substrings.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,15 +11,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::text::Outside;
 
-/// A sha-256 content digest, lower case.
+/// A sha-256 content digest; its text is lower case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
-/// Why a text is no digest.
+/// The error for a text that is not a digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' {}", why(text))]
 pub struct NotADigest {
-    /// What was given.
+    /// The text that was parsed.
     pub text: Outside,
 }
 
@@ -34,17 +33,17 @@ fn why(text: &Outside) -> &'static str {
 }
 
 impl Digest {
-    /// From the 32 bytes of a sha-256.
+    /// Creates a digest from the 32 bytes of a sha-256.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 64 hexadecimal digits without `sha256:`.
+    /// Returns the 64 hexadecimal digits without `sha256:`.
     pub fn hex(&self) -> String {
         hex::encode(self.0)
     }
 
-    /// The first 12 hexadecimal digits, for screens.
+    /// Returns the first 12 hexadecimal digits, for display.
     pub fn short(&self) -> String {
         hex::encode(&self.0[..6])
     }
@@ -98,7 +97,7 @@ macro_rules! kind_of_digest {
         pub struct $name(pub Digest);
 
         impl $name {
-            /// The first 12 hexadecimal digits, for screens.
+            /// Returns the first 12 hexadecimal digits, for display.
             pub fn short(&self) -> String {
                 self.0.short()
             }
@@ -130,17 +129,17 @@ kind_of_digest! {
     ManifestDigest
 }
 kind_of_digest! {
-    /// Digest of an image's config blob. It survives re-packing of layers, so it joins an image
-    /// in one registry to the same image in another.
+    /// Digest of an image's config blob. It does not change when layers are packed again, so it
+    /// identifies the same image in different registries.
     ConfigDigest
 }
 kind_of_digest! {
-    /// Digest of an index: it names a manifest for each platform.
+    /// Digest of an index, which names one manifest per platform.
     IndexDigest
 }
 kind_of_digest! {
-    /// What an engine calls an image. Older engines take the digest of its config for it, newer
-    /// ones that of its manifest or index: it must never be taken for either.
+    /// Id of an image in an engine. Older engines use the config digest, newer ones the digest of
+    /// the manifest or index, so it must not be used as either.
     ImageId
 }
 

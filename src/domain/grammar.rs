@@ -1,14 +1,13 @@
-//! The grammar of image references, as the distribution project wrote it down.
+//! Splits image references into host, path, tag and digest, by the grammar of the distribution
+//! project and with the two shortcuts of Docker Hub.
 //!
-//! Owns the splitting of a text into host, path, tag and digest, and the two shortcuts of Docker Hub.
-//! Written by hand: the expression of the library costs 40 ms and 19 MB the first time it is used,
-//! which is more than a whole copy. A property test holds it against that library. Must not know
-//! what a reference is for.
+//! It is written by hand because the regular expression of the library takes 40 ms and 19 MB when
+//! it is first used, more than a whole copy. A property test compares both.
 
-/// Longest name (host and path), in characters.
+/// Maximum length of a name (host and path), in characters.
 const LONGEST: usize = 255;
 
-/// A reference in its parts, nothing filled in but Docker Hub's name.
+/// The parts of a reference. Only the name of Docker Hub is filled in.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Parts<'a> {
     pub(super) registry: &'a str,
@@ -17,13 +16,13 @@ pub(super) struct Parts<'a> {
     pub(super) digest: Option<&'a str>,
 }
 
-/// Splits `text`, or says in words why it is no reference.
+/// Splits `text` into its parts. The error explains why it is not a reference.
 pub(super) fn split(text: &str) -> Result<Parts<'_>, String> {
     let (name, digest) = match text.split_once('@') {
         Some((name, digest)) => (name, Some(digest)),
         None => (text, None),
     };
-    // A colon behind the last slash begins a tag; one before it is a port.
+    // A colon after the last slash starts a tag; one before it starts a port.
     let after_slash = name.rfind('/').map_or(0, |at| at + 1);
     let (name, tag) = match name.get(after_slash..).and_then(|last| last.find(':')) {
         Some(at) => {
@@ -80,12 +79,14 @@ pub(super) fn split(text: &str) -> Result<Parts<'_>, String> {
     })
 }
 
-/// The host (with its port) of a text that is nothing but a host: `localhost:5000`, `ghcr.io`,
-/// `[::1]:5000`, `ghcr.io/`. Docker reads such a text as an image of Docker Hub, which is never meant:
-/// no image of Docker's own library has a dot in its name.
+/// Returns the host (with its port) of a text that is only a host: `localhost:5000`, `ghcr.io`,
+/// `[::1]:5000`, `ghcr.io/`.
+///
+/// Docker reads such a text as an image of Docker Hub, which is never intended: no image of
+/// Docker's own library has a dot in its name.
 fn host_alone(name: &str, tag: Option<&str>) -> Option<String> {
     let host = name.strip_suffix('/').unwrap_or(name);
-    // The colons of an address in brackets were taken for the one before a tag.
+    // In a bracketed address the last colon was mistaken for the start of a tag.
     if name.starts_with('[') && !name.contains('/') {
         return Some(tag.map_or_else(|| name.to_owned(), |rest| format!("{name}:{rest}")));
     }
@@ -98,7 +99,7 @@ fn host_alone(name: &str, tag: Option<&str>) -> Option<String> {
     })
 }
 
-/// What tells a host from the first part of a path.
+/// Returns true if `text` is a host and not the first part of a path.
 fn is_host(text: &str) -> bool {
     text.contains(['.', ':']) || text == "localhost"
 }
@@ -128,7 +129,7 @@ fn sound_host(text: &str) -> bool {
     })
 }
 
-/// `[a-z0-9]+` joined by `.`, `_`, `__` or any number of `-`.
+/// Returns true if `text` is `[a-z0-9]+` joined by `.`, `_`, `__` or any number of `-`.
 fn sound_component(text: &str) -> bool {
     let between = |c: char| matches!(c, '.' | '_' | '-');
     if !text
@@ -156,14 +157,14 @@ mod tests {
 
     use super::*;
 
-    /// The library's answer: host, path, tag and digest.
+    /// The result of the library: host, path, tag and digest.
     type Answer = (String, String, Option<String>, Option<String>);
 
     fn library(text: &str) -> Option<Answer> {
         let parsed: oci_distribution::Reference = text.parse().ok()?;
-        // It lets capitals in names pass, which no registry does, and takes for a name on Docker Hub
-        // what was meant as a host and is none (`a.b_c/d`), which Docker itself refuses, and a host
-        // alone (`localhost:5000`).
+        // The library accepts capitals in names, which no registry does. It also reads an invalid
+        // host (`a.b_c/d`), which Docker itself refuses, and a host alone (`localhost:5000`) as
+        // names on Docker Hub.
         let first = text
             .split_once('/')
             .map(|(first, _)| first)
@@ -185,7 +186,7 @@ mod tests {
     fn ours(text: &str) -> Option<Answer> {
         let parts = split(text).ok()?;
         let tag = parts.tag.map(str::to_owned);
-        // The library fills in what the caller of ours does.
+        // The library fills in the default tag, which here is done by the caller.
         let tag = tag.or_else(|| parts.digest.is_none().then(|| "latest".to_owned()));
         Some((
             parts.registry.to_owned(),
@@ -210,7 +211,8 @@ mod tests {
             digest in any::<bool>(),
         ) {
             let mut parts = parts;
-            // No host's name has an underscore: ours refuses one, the library takes it for a host.
+            // No host name has an underscore: this parser refuses one, the library accepts it as a
+            // host.
             prop_assume!(!(parts[0].contains('_') && parts[0].contains('.')));
             if let Some(port) = port {
                 parts[0].push_str(&format!(":{port}"));
@@ -248,7 +250,7 @@ mod tests {
                 "{text}"
             );
         }
-        // A number after a plain name is a tag, however much it looks like a port.
+        // A number after a plain name is a tag, even if it could be a port.
         for text in ["mongo:4", "registry:5000", "redis:7.2"] {
             assert_eq!(split(text).unwrap().registry, "docker.io", "{text}");
         }
@@ -274,7 +276,7 @@ mod tests {
         ] {
             assert_eq!(ours(text), library(text), "{text}");
         }
-        // The library takes no address in brackets; a registry on this machine may have one.
+        // The library does not accept bracketed addresses; a registry on this machine may have one.
         assert_eq!(split("[::1]:5000/a").unwrap().registry, "[::1]:5000");
         assert!(split("[::1/a").is_err());
     }

@@ -1,8 +1,7 @@
-//! Image references, platforms and what a registry says about an image.
+//! Parses image references (`docker://host/name:tag`, `@digest`) and platforms, and describes
+//! resolved images.
 //!
-//! Owns the text forms of references (`docker://host/name:tag`, `@digest`) and the facts of a
-//! resolved image. Must not speak to a registry. How a reference is written is the
-//! business of [`super::grammar`].
+//! The grammar of a reference is in [`super::grammar`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,15 +13,15 @@ use super::grammar;
 use super::problem::{Kind, Problem};
 use super::text::Outside;
 
-/// The name of Docker Hub in references; what it is reached under is the transport's business.
+/// The name of Docker Hub in references. The transport maps it to the host that is contacted.
 pub const DOCKER_HUB: &str = "docker.io";
 
 /// A repository in a registry: `docker.io` + `finos/legend-engine-server`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Repository {
-    /// Name of the registry, with a port where it has one: `docker.io`, `127.0.0.1:5000`.
+    /// Name of the registry, with its port if it has one: `docker.io`, `127.0.0.1:5000`.
     pub registry: String,
-    /// Path inside the registry, lower case.
+    /// Path inside the registry, in lower case.
     pub path: String,
 }
 
@@ -32,7 +31,7 @@ impl Repository {
         Reference::parse(text).map(|reference| reference.repository)
     }
 
-    /// The same repository with a tag.
+    /// Returns a reference to `tag` in this repository.
     pub fn tagged(&self, tag: &str) -> Reference {
         Reference {
             repository: self.clone(),
@@ -41,7 +40,7 @@ impl Repository {
         }
     }
 
-    /// The same repository with a digest.
+    /// Returns a reference to `digest` in this repository.
     pub fn at(&self, digest: ManifestDigest) -> Reference {
         Reference {
             repository: self.clone(),
@@ -57,13 +56,13 @@ impl fmt::Display for Repository {
     }
 }
 
-/// What a reference points at inside its repository.
+/// What a reference names inside its repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Target {
-    /// A name that may move.
+    /// A tag, which may move.
     Tag(String),
-    /// Content that cannot.
+    /// A digest, which cannot change.
     Digest(ManifestDigest),
 }
 
@@ -107,11 +106,12 @@ impl FromStr for Target {
 /// An image in a registry, by tag or by digest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Reference {
-    /// Where.
+    /// The repository.
     pub repository: Repository,
-    /// Which one.
+    /// Tag or digest.
     pub target: Target,
-    /// The tag of `NAME:TAG@DIGEST`: the digest decides, the tag is only compared with it.
+    /// The tag of `NAME:TAG@DIGEST`. The digest selects the image; the tag is only compared with
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub beside: Option<String>,
 }
@@ -164,12 +164,12 @@ impl fmt::Display for Reference {
     }
 }
 
-/// What a manifest runs on, in the registry's words (`linux`, `arm`, `v7`).
+/// Platform of a manifest, as registries name it (`linux`, `arm`, `v7`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Platform {
     /// Operating system.
     pub os: String,
-    /// Go's name of the architecture.
+    /// Architecture as Go names it.
     pub architecture: String,
     /// Variant such as `v7`.
     #[serde(default)]
@@ -177,7 +177,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Parses `[OS/]ARCHITECTURE[/VARIANT]`; the system is linux where none is named.
+    /// Parses `[OS/]ARCHITECTURE[/VARIANT]`; the default system is linux.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let parts: Vec<&str> = text.split('/').collect();
         let (os, architecture, variant) = match parts[..] {
@@ -202,14 +202,16 @@ impl Platform {
         })
     }
 
-    /// True where a wanted platform means `has`; without a variant any is meant.
+    /// Returns true if this requested platform matches `has`; without a variant it matches any
+    /// variant.
     pub fn covers(&self, has: &Self) -> bool {
         self.os == has.os
             && self.architecture == has.architecture
             && (self.variant.is_none() || self.variant == has.variant)
     }
 
-    /// The store's (Debian's) name of this architecture; `None` where the store has none.
+    /// Returns the store's (Debian's) name of this architecture; `None` if the store does not have
+    /// it.
     pub fn store_architecture(&self) -> Option<&'static str> {
         Some(match (self.architecture.as_str(), self.variant.as_deref()) {
             ("amd64", _) => "amd64",
@@ -241,26 +243,26 @@ impl fmt::Display for Platform {
 /// One runnable manifest of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlatformImage {
-    /// What it runs on.
+    /// Platform that it runs on.
     pub platform: Platform,
-    /// Its manifest.
+    /// Digest of the manifest.
     pub digest: ManifestDigest,
-    /// Its config, which joins it to the same image elsewhere.
+    /// Digest of the config, which identifies the same image in other registries.
     pub config_digest: ConfigDigest,
-    /// Bytes of config and layers as stored.
+    /// Size of config and layers as stored, in bytes.
     pub size: u64,
 }
 
-/// What a registry says about one image.
+/// The facts that a registry returns about one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResolvedImage {
-    /// The reference that was asked for.
+    /// The requested reference.
     pub reference: Reference,
-    /// Digest of the manifest, or of the index where there is one.
+    /// Digest of the manifest, or of the index if there is one.
     pub digest: ManifestDigest,
-    /// Media type of what `digest` names.
+    /// Media type of the manifest or index that `digest` names.
     pub media_type: String,
-    /// Bytes of every config and layer of every platform, each blob once.
+    /// Total bytes of the configs and layers of all platforms, each blob counted once.
     pub size: u64,
     /// Runnable manifests, in the index's order. One entry for a plain manifest.
     pub platforms: Vec<PlatformImage>,
@@ -270,7 +272,8 @@ pub struct ResolvedImage {
 }
 
 impl ResolvedImage {
-    /// The config digest of linux/amd64, else of the first platform.
+    /// Returns the config digest of linux/amd64, or of the first platform if there is none for
+    /// linux/amd64.
     pub fn config_digest(&self) -> Option<ConfigDigest> {
         self.platforms
             .iter()
@@ -279,12 +282,12 @@ impl ResolvedImage {
             .map(|p| p.config_digest)
     }
 
-    /// Every config digest, one a platform.
+    /// Returns the config digest of every platform.
     pub fn config_digests(&self) -> impl Iterator<Item = ConfigDigest> + '_ {
         self.platforms.iter().map(|p| p.config_digest)
     }
 
-    /// The architectures of its linux platforms in the store's words, sorted, each once.
+    /// Returns the store's architecture names of its linux platforms, sorted, without duplicates.
     pub fn store_architectures(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .platforms
@@ -299,8 +302,8 @@ impl ResolvedImage {
     }
 }
 
-/// How many references this thread parsed: what must not happen on the way to the first frame is
-/// counted there.
+/// Counts the references that this thread parsed, so that a test can check that none is parsed
+/// before the first frame.
 #[cfg(test)]
 pub mod counted {
     use std::cell::Cell;
@@ -311,7 +314,7 @@ pub mod counted {
         PARSED.set(PARSED.get() + 1);
     }
 
-    /// The count so far.
+    /// Returns the current count.
     pub fn parsed() -> usize {
         PARSED.get()
     }

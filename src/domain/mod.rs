@@ -1,7 +1,8 @@
-//! Facts and their rules: releases, charms, channels, images, digests, credentials, problems.
+//! Defines the facts and rules of the program: releases, charms, channels, images, digests,
+//! credentials and problems.
 //!
-//! Owns the words every other room speaks. Must not do IO, know async, read a clock or draw
-//! random numbers; `tests/architecture.rs` holds it to that.
+//! Every other module depends on this one. It does no IO, uses no async code, reads no clock and
+//! draws no random numbers; `tests/architecture.rs` checks that.
 
 pub mod bundle;
 pub mod channel;

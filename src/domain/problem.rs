@@ -1,7 +1,7 @@
-//! The one error that people see: what failed, why, and what to do next.
+//! Defines the error type of the program: what failed, why, and what to do next.
 //!
-//! Owns the kinds and their exit codes. Every room turns its own errors into a [`Problem`]; texts
-//! from outside enter only as [`Outside`]. Must not print.
+//! Every module converts its own errors to a [`Problem`]. The kind decides the exit code. Text from
+//! outside is always wrapped in [`Outside`].
 
 use std::fmt;
 
@@ -11,38 +11,40 @@ use serde::{Deserialize, Serialize};
 use super::remedy::{Hint, Remedy};
 use super::text::Outside;
 
-/// What sort of trouble it is. Decides the exit code before a run has started.
+/// Kind of a problem. It decides the exit code if the run has not started yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// The command line is wrong. Exit 2.
+    /// The command line is invalid. Exit code 2.
     Usage,
-    /// A workspace or user file is wrong. Exit 2.
+    /// A workspace or user file is invalid. Exit code 2.
     Config,
-    /// Refused on purpose: read-only, not confirmed, an assumption changed, a downgrade. Exit 3.
+    /// Refused by a safety rule: read-only, not confirmed, a precondition changed, a downgrade.
+    /// Exit code 3.
     Refused,
-    /// No credential, or one that is expired, malformed or too narrow. Exit 4.
+    /// A credential is missing, expired, malformed or lacks permissions. Exit code 4.
     Credentials,
-    /// Somebody else is at it, or another run waits to be settled. Exit 5.
+    /// Another process holds the lock, or another run is unfinished. Exit code 5.
     Conflict,
-    /// The network did not answer. Exit 6.
+    /// The network did not respond. Exit code 6.
     Network,
-    /// A service answered something that helps nobody. Exit 6.
+    /// A service returned an unusable response. Exit code 6.
     Service,
-    /// A service asks to wait. Exit 6.
+    /// A service asks to retry later. Exit code 6.
     RateLimited,
-    /// What was asked for is not there. Exit 1.
+    /// The requested item was not found. Exit code 1.
     NotFound,
-    /// What was given or served contradicts itself: a digest, a length, a manifest. Exit 1.
+    /// The input or a response contradicts itself: a digest, a length, a manifest. Exit code 1.
     Invalid,
-    /// This machine: disk, permissions, terminal, keyring. Exit 3: nothing was begun.
+    /// A failure on this machine: disk, permissions, terminal, keyring. Exit code 3: nothing was
+    /// started.
     Machine,
-    /// A fault of windlass itself. Exit 1.
+    /// A bug in windlass. Exit code 1.
     Internal,
 }
 
 impl Kind {
-    /// The exit code that this kind maps to while nothing was written yet.
+    /// Returns the exit code of this kind while nothing has been written yet.
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Usage | Self::Config => 2,
@@ -55,32 +57,32 @@ impl Kind {
     }
 }
 
-/// What went wrong, told to a person: the thing, the causes outermost first, the next step.
+/// A problem to show to the user: its subject, its causes (outermost first) and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// The sort of trouble.
+    /// Kind of the problem.
     pub kind: Kind,
-    /// One sentence that names the thing.
+    /// One sentence that names the subject.
     pub summary: Outside,
-    /// Why, outermost first.
+    /// Causes, outermost first.
     #[serde(default)]
     pub causes: Vec<Outside>,
-    /// What to do about it, most useful first.
+    /// Hints how to resolve it, most useful first.
     #[serde(default)]
     pub hints: Vec<Hint>,
-    /// The service's own id of the request, where it gave one.
+    /// The service's id of the failed request, if it returned one.
     #[serde(default)]
     pub request_id: Option<Outside>,
-    /// True where the store no longer accepts the credential: it is expired or revoked.
+    /// True if the store no longer accepts the credential: it is expired or revoked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub credential_expired: bool,
-    /// When the service wants to be asked again.
+    /// Earliest time at which the service accepts a retry.
     #[serde(default)]
     pub retry_after: Option<DateTime<Utc>>,
 }
 
 impl Problem {
-    /// A problem of `kind` with its one-sentence summary.
+    /// Creates a problem of `kind` with its one-sentence summary.
     pub fn new(kind: Kind, summary: impl AsRef<str>) -> Self {
         Self {
             kind,
@@ -100,7 +102,7 @@ impl Problem {
         self
     }
 
-    /// Adds a cause behind those already named.
+    /// Adds a cause after the existing ones.
     #[must_use]
     pub fn cause(mut self, cause: impl fmt::Display) -> Self {
         self.causes.push(Outside::new(cause.to_string()));
@@ -167,8 +169,9 @@ impl Problem {
     }
 }
 
-/// One problem for all of `problems`: the only one as it is, of several each summary as a cause of
-/// `summary`. Their hints follow, each once, those of all problems last. `None` where there are none.
+/// Combines `problems` into one: a single one is returned unchanged; of several, each summary
+/// becomes a cause of `summary`. Hints are kept without duplicates; hints that all problems share
+/// come last. Returns `None` if `problems` is empty.
 pub fn combined(mut problems: Vec<Problem>, summary: impl FnOnce(usize) -> String) -> Option<Problem> {
     let count = problems.len();
     let first = problems.first()?;

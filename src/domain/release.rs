@@ -1,8 +1,9 @@
-//! Upstream releases: names, manifests, the selection rule and the oddities.
+//! Describes upstream releases: names, manifests, the selection of releases to publish, and
+//! warnings.
 //!
-//! Owns the lenient reading of `manifest.json` (`core` is required, all else optional), the rule
-//! of the old job (newest name of a calendar month after a cut-off) and the warnings. Must not
-//! know where manifests come from or what is published.
+//! `manifest.json` is read leniently: `core` is required, everything else is optional. The
+//! selection follows the job that windlass replaces (the last name of each calendar month after a
+//! cut-off date).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,28 +16,28 @@ use super::channel::Track;
 use super::problem::{Kind, Problem};
 use super::text::Outside;
 
-/// The name of a release: `YYYY-MM-DD` and any suffix that a branch name may carry.
+/// The name of a release: `YYYY-MM-DD` and an optional suffix that is valid in a branch name.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct ReleaseName(String);
 
 impl ReleaseName {
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The calendar month, `yyyy-mm`: the first two dash fields.
+    /// Returns the calendar month, `yyyy-mm`, taken from the first two fields between dashes.
     pub fn month(&self) -> &str {
         self.0.get(..7).unwrap_or(&self.0)
     }
 
-    /// The date in the name; `None` for a day that no calendar has.
+    /// Returns the date in the name; `None` if it is not a valid date.
     pub fn date(&self) -> Option<NaiveDate> {
         NaiveDate::parse_from_str(self.0.get(..10)?, "%Y-%m-%d").ok()
     }
 
-    /// The track that belongs to the month.
+    /// Returns the track of the month.
     pub fn track(&self) -> Result<Track, Problem> {
         self.month().parse()
     }
@@ -90,43 +91,43 @@ impl<'de> Deserialize<'de> for ReleaseName {
     }
 }
 
-/// One oddity of a release, for people and scripts.
+/// A warning about a release, for display and for JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Warning {
-    /// Which oddity.
+    /// Kind of the warning.
     pub kind: WarningKind,
-    /// One sentence.
+    /// The warning as one sentence.
     pub text: Outside,
 }
 
-/// The oddities that a release may have.
+/// Kinds of warnings about a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WarningKind {
-    /// Name and timestamp are more than two days apart.
+    /// The date in the name and the timestamp are more than two days apart.
     Misdated,
-    /// Another release names the very same images.
+    /// Another release names exactly the same images.
     SameContent,
-    /// Known before, gone now.
+    /// The release was seen before and is no longer upstream.
     Withdrawn,
-    /// A marker branch without a release.
+    /// A marker branch exists without a release.
     Phantom,
     /// The manifest cannot be read.
     Unreadable,
-    /// The evidence of being published disagrees.
+    /// The evidence that the release is published is contradictory.
     Evidence,
 }
 
 /// One upstream release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
-    /// The folder's name.
+    /// Name of the release's folder.
     pub name: ReleaseName,
-    /// When upstream made it, where the manifest says.
+    /// Creation time, if the manifest has one.
     pub timestamp: Option<DateTime<Utc>>,
-    /// Image repository -> tag, as the manifest names them.
+    /// Image repository -> tag, as in the manifest.
     pub images: BTreeMap<String, String>,
-    /// Link to notes; often empty.
+    /// Link to release notes; often empty.
     #[serde(default)]
     pub notes: Option<Outside>,
     /// Why the manifest could not be read; then `images` is empty.
@@ -143,12 +144,12 @@ struct Manifest {
     core: Option<BTreeMap<String, serde_json::Value>>,
 }
 
-/// Below this a timestamp is in seconds, above in milliseconds.
+/// Smaller timestamps are in seconds, larger ones in milliseconds.
 const SECONDS_BELOW: i64 = 100_000_000_000;
 
 impl Release {
-    /// Reads a manifest found under the folder `name`. The folder's name is the release's: a
-    /// `version` that says otherwise is ignored, as the old job did.
+    /// Parses the manifest of the folder `name`. The folder's name is the name of the release: a
+    /// different `version` in the manifest is ignored, as in the job that windlass replaces.
     pub fn from_manifest(name: ReleaseName, bytes: &[u8]) -> Result<Self, Problem> {
         let place = format!("the manifest of release {name}");
         let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| {
@@ -206,7 +207,7 @@ impl Release {
         })
     }
 
-    /// A release whose manifest could not be read: it stays in the list with its reason.
+    /// Creates a release whose manifest could not be read. It stays in the list with its problem.
     pub fn unreadable(name: ReleaseName, problem: Problem) -> Self {
         Self {
             name,
@@ -217,7 +218,7 @@ impl Release {
         }
     }
 
-    /// When it was made: the timestamp, else midnight of the day in its name.
+    /// Returns the creation time: the timestamp, or midnight of the date in the name.
     pub fn made_at(&self) -> Option<DateTime<Utc>> {
         self.timestamp.or_else(|| {
             self.name
@@ -227,7 +228,8 @@ impl Release {
         })
     }
 
-    /// The warning that its name lies about its day. Two days are allowed for time zones.
+    /// Returns a warning if the name and the timestamp disagree on the date. Two days of difference
+    /// are allowed for time zones.
     pub fn misdated(&self) -> Option<Warning> {
         let named = self.name.date();
         let made = self.timestamp?.date_naive();
@@ -250,7 +252,7 @@ impl Release {
     }
 }
 
-/// Releases with the same images as each release, by name. Only readable ones count.
+/// Maps each release to the releases with the same images. Unreadable releases are left out.
 pub fn same_content(releases: &[Release]) -> BTreeMap<ReleaseName, Vec<ReleaseName>> {
     let mut by_images: BTreeMap<&BTreeMap<String, String>, Vec<&ReleaseName>> = BTreeMap::new();
     for release in releases.iter().filter(|r| !r.images.is_empty()) {
@@ -270,26 +272,25 @@ pub fn same_content(releases: &[Release]) -> BTreeMap<ReleaseName, Vec<ReleaseNa
     same
 }
 
-/// Newest first by the time they were made; the name decides between equals and where a time is
-/// not known.
+/// Sorts releases newest first by creation time. Equal or unknown times are sorted by name.
 pub fn newest_first(releases: &mut [Release]) {
     releases.sort_by(|a, b| (b.made_at(), &b.name).cmp(&(a.made_at(), &a.name)));
 }
 
-/// An image that one or both of two releases name, with the tag of each.
+/// An image that at least one of two releases names, with its tag in each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ImageChange<'a> {
-    /// The image's repository.
+    /// Image repository.
     pub image: &'a str,
-    /// Its tag in the first release.
+    /// Tag in the first release.
     pub from: Option<&'a str>,
-    /// Its tag in the second one.
+    /// Tag in the second release.
     pub to: Option<&'a str>,
-    /// True where the two differ.
+    /// True if the tags differ.
     pub changed: bool,
 }
 
-/// Every image of the releases `from` and `to`, by name.
+/// Returns every image of the releases `from` and `to`, sorted by name.
 pub fn diff<'a>(from: &'a Release, to: &'a Release) -> Vec<ImageChange<'a>> {
     let images: BTreeSet<&String> = from.images.keys().chain(to.images.keys()).collect();
     let tag = |release: &'a Release, image: &String| release.images.get(image).map(String::as_str);
@@ -307,8 +308,9 @@ pub fn diff<'a>(from: &'a Release, to: &'a Release) -> Vec<ImageChange<'a>> {
         .collect()
 }
 
-/// The old job's rule: of the names after `since` the greatest of every calendar month, oldest
-/// month first. The manifest's content plays no part in it.
+/// Returns the releases to publish by the rule of the job that windlass replaces: of the names
+/// after `since`, the last of every calendar month, oldest month first. Manifests are not
+/// considered.
 pub fn newest_per_month<'a>(
     names: impl IntoIterator<Item = &'a ReleaseName>,
     since: &str,

@@ -1,6 +1,7 @@
-//! What an operator can change to get past a problem, as a type.
+//! Defines the remedies for a problem: what the operator can change in the request.
 //!
-//! A hint offers remedies: the command line prints the hint's own words, the console the key that does it.
+//! A hint offers remedies. The command line prints the hint's text, the console the key that does
+//! it.
 
 use std::fmt;
 
@@ -8,30 +9,30 @@ use serde::{Serialize, Serializer};
 
 use super::text::Outside;
 
-/// A change of the request that gets past a problem.
+/// A change to the request that resolves a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Remedy {
-    /// Release to channels that others changed since: `--over`.
+    /// Release to channels that were changed since: `--over`.
     OverLaterChanges,
     /// Publish the charms without branch and bundle: `--without branch,bundle`.
     WithoutMarker,
-    /// Publish to the release's own track alone: `--track-only`.
+    /// Publish to the release's own track only: `--track-only`.
     TrackOnly,
-    /// Let a channel go back to an older release: `--allow-downgrade`.
+    /// Let a channel return to an older release: `--allow-downgrade`.
     AllowDowngrade,
     /// Publish another tag or digest of an image: `--image NAME=TAG`.
     ReplaceImage,
-    /// Leave a charm and its image out: `--charm`.
+    /// Leave out a charm and its image: `--charm`.
     LeaveImageOut,
     /// Release the charm revision that the channel serves now: `--keep-revision` or `--revision`.
     KeepRevision,
-    /// Give the GitHub token another scope.
+    /// Add a scope to the GitHub token.
     WidenGitHubToken,
     /// Sign in to Charmhub again: `windlass login`.
     SignIn,
 }
 
-/// What to do about a problem, in words, with the remedies that those words offer.
+/// A hint how to resolve a problem, with the remedies that it offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
     text: Outside,
@@ -39,7 +40,7 @@ pub struct Hint {
 }
 
 impl Hint {
-    /// A hint that offers `remedies`.
+    /// Creates a hint that offers `remedies`.
     pub fn new(text: impl AsRef<str>, remedies: &[Remedy]) -> Self {
         Self {
             text: Outside::new(text),
@@ -47,12 +48,12 @@ impl Hint {
         }
     }
 
-    /// The words.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         self.text.as_str()
     }
 
-    /// True where the hint offers `remedy`.
+    /// Returns true if the hint offers `remedy`.
     pub fn offers(&self, remedy: Remedy) -> bool {
         self.remedies.contains(&remedy)
     }
@@ -70,7 +71,7 @@ impl AsRef<str> for Hint {
     }
 }
 
-/// In JSON and in the journal a hint is its words alone.
+/// In JSON and in the journal a hint is only its text.
 impl Serialize for Hint {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.text.serialize(serializer)

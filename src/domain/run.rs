@@ -1,6 +1,5 @@
-//! Runs as everything but the journal needs them: their names, and what one changed in a channel.
-//!
-//! Owns the words in which history is spoken of. Must not know how runs are kept or planned.
+//! Describes past runs for every module except the journal, which stores them: their ids, and what
+//! a run changed in a channel.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,7 +9,7 @@ use super::charm::{CharmName, Serving};
 use super::release::ReleaseName;
 use super::text::Outside;
 
-/// Names a run: when it began and a few random digits.
+/// Id of a run: its start time and a few random digits.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(pub String);
@@ -27,47 +26,47 @@ impl std::fmt::Debug for RunId {
     }
 }
 
-/// What a run of this journal did to one row of a channel map.
+/// A change that a run of this journal made to one row of a channel map.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelChange {
-    /// The run.
+    /// The run that made the change.
     pub run: RunId,
-    /// When its step ended, or began where nobody saw the end.
+    /// When the step ended, or when it started if its end was not observed.
     pub at: DateTime<Utc>,
-    /// Who ran it.
+    /// The actor of the run.
     pub actor: Outside,
     /// The charm or bundle.
     pub charm: CharmName,
     /// The channel.
     pub channel: Channel,
-    /// The base of the row; bundles have none.
+    /// The base of the row; `None` for a bundle.
     pub base: Option<Base>,
-    /// What the row served before; `None` where it was closed or absent.
+    /// What the row served before; `None` if it was closed or did not exist.
     pub before: Option<Serving>,
-    /// What it served afterwards; `None` where it was closed.
+    /// What the row served afterwards; `None` if it was closed.
     pub after: Option<Serving>,
-    /// False where the answer was lost: it may not have happened.
+    /// False if the response was lost: the change may not have been made.
     pub certain: bool,
-    /// True where the run was a rollback.
+    /// True if the run was a rollback.
     #[serde(default)]
     pub rollback: bool,
 }
 
-/// A run of the journal that somebody wants to roll back, beyond what it changed in channels.
+/// A past run that is to be rolled back, apart from its changes of channels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastRun {
-    /// The run.
+    /// Id of the run.
     pub id: RunId,
-    /// The workspace that it was for.
+    /// Workspace of the run.
     pub workspace: String,
-    /// What it was, in words.
+    /// Title of the run.
     pub title: Outside,
-    /// True where its plan releases to channels or closes them.
+    /// True if its plan releases to channels or closes them.
     pub channels: bool,
-    /// The release that it was to publish.
+    /// The release that the run was to publish.
     pub published: Option<ReleaseName>,
     /// The release that it held.
     pub held: Option<ReleaseName>,
-    /// What it brought that no rollback takes away again.
+    /// Effects of the run that a rollback does not remove.
     pub stays: Vec<Outside>,
 }

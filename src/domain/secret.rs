@@ -1,10 +1,9 @@
-//! Secrets of repositories, without their values: where they are, when they were set, whose value
-//! they hold as far as anybody can tell.
+//! Describes secrets of repositories without their values: where they are, when they were set and,
+//! as far as known, which value they hold.
 //!
-//! Owns the names of secrets and their targets, the lineage of a value, and what a repository
-//! tells of its secrets. A secret's value is write-only at GitHub, so whether six copies are the
-//! same is known only from what we wrote: a keyed fingerprint beside the time that GitHub gave.
-//! Must never hold a value.
+//! A secret is write-only at GitHub, so two copies can be compared only by what windlass recorded
+//! when it wrote them: a keyed fingerprint and the time that GitHub returned. These types never
+//! hold a value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,17 +21,17 @@ use super::text::Outside;
 pub struct GitHubRepository(String);
 
 impl GitHubRepository {
-    /// As written.
+    /// Returns the name as written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The part before the slash.
+    /// Returns the part before the slash.
     pub fn owner(&self) -> &str {
         self.0.split('/').next().unwrap_or_default()
     }
 
-    /// The part behind the slash.
+    /// Returns the part after the slash.
     pub fn name(&self) -> &str {
         self.0.split('/').nth(1).unwrap_or_default()
     }
@@ -82,14 +81,14 @@ impl fmt::Display for GitHubRepository {
     }
 }
 
-/// The name of an Actions secret: capitals, digits and `_`; not a digit first, not `GITHUB_`.
-/// Lower case is taken and raised, as GitHub does.
+/// The name of an Actions secret: upper-case letters, digits and `_`, not starting with a digit or
+/// `GITHUB_`. Lower case is accepted and converted, as GitHub does.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SecretName(String);
 
 impl SecretName {
-    /// As GitHub keeps it.
+    /// Returns the name as GitHub stores it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -138,13 +137,13 @@ impl fmt::Display for SecretName {
     }
 }
 
-/// A secret of a repository: where a credential is kept.
+/// A secret of a repository, in which a credential is stored.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretTarget {
-    /// The repository.
+    /// The repository that has the secret.
     pub repository: GitHubRepository,
-    /// The secret.
+    /// Name of the secret.
     pub secret: SecretName,
 }
 
@@ -172,12 +171,13 @@ impl FromStr for SecretTarget {
     }
 }
 
-/// A secret of an organisation that chosen repositories may read: one value in place of copies.
+/// A secret of an organisation that selected repositories may read. It replaces copies in each of
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct OrganisationSecret {
-    /// The organisation: the owner's part of its repositories' names.
+    /// Name of the organisation, which is the owner in the names of its repositories.
     pub organisation: String,
-    /// The secret.
+    /// Name of the secret.
     pub secret: SecretName,
 }
 
@@ -187,27 +187,27 @@ impl fmt::Display for OrganisationSecret {
     }
 }
 
-/// A repository that is chosen to read a secret of its organisation.
+/// A repository that is selected to read a secret of its organisation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SelectedRepository {
-    /// The repository.
+    /// Name of the repository.
     pub repository: GitHubRepository,
-    /// GitHub's number of it: organisations select by numbers.
+    /// GitHub's id of the repository, by which organisations select.
     pub id: u64,
 }
 
-/// The store's id of a token's session.
+/// The store's id of the session of a token.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub Outside);
 
 impl SessionId {
-    /// From the wire.
+    /// Creates an id from the store's text.
     pub fn new(text: &str) -> Self {
         Self(Outside::capped(text.trim(), 100))
     }
 
-    /// As text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -219,8 +219,8 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// A keyed digest of a secret's value: tells whether two values are the same on the machine that
-/// holds the key, and nothing to anybody else.
+/// A keyed digest of a secret's value. It shows whether two values are equal, but only on the
+/// machine that has the key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(pub String);
@@ -230,51 +230,51 @@ pub struct Fingerprint(pub String);
 #[serde(transparent)]
 pub struct KeyId(pub String);
 
-/// A value sealed for one repository. Only GitHub can open it, so it is no secret any more.
+/// A value sealed for one repository. Only GitHub can open it, so it need not be kept secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedValue {
-    /// Where it goes.
+    /// The secret to set.
     pub target: SecretTarget,
-    /// The key it is sealed with.
+    /// Id of the key that sealed it.
     pub key_id: KeyId,
     /// libsodium sealed box, standard base64.
     pub encrypted_value: String,
 }
 
-/// A value sealed for an organisation. As any seal it is no secret any more.
+/// A value sealed for an organisation. Only GitHub can open it, so it need not be kept secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedOrganisation {
-    /// Where it goes.
+    /// The secret to set.
     #[serde(flatten)]
     pub secret: OrganisationSecret,
-    /// The key it is sealed with.
+    /// Id of the key that sealed it.
     pub key_id: KeyId,
     /// libsodium sealed box, standard base64.
     pub encrypted_value: String,
 }
 
-/// Whose value a secret holds.
+/// Origin of the value in a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lineage {
-    /// The newest that we wrote, to this or another target.
+    /// The newest value that windlass wrote, to this or another target.
     Current,
-    /// One that we wrote, but a newer one was written elsewhere since.
+    /// A value that windlass wrote; a newer one was written to another target since.
     Older,
-    /// Somebody else wrote it after us.
+    /// A value set outside of windlass after the last one that windlass wrote.
     Foreign,
-    /// There is no such secret.
+    /// The secret does not exist.
     Absent,
-    /// It was never set by windlass, or could not be read.
+    /// Windlass never set the secret, or it could not be read.
     Unknown,
-    /// Windlass set it, and the store has revoked its token since.
+    /// Windlass set it, and the store has since revoked its token.
     Revoked,
     /// Windlass set it, and its token has expired.
     Expired,
 }
 
 impl Lineage {
-    /// Its word.
+    /// Returns the name used in JSON and on the screen.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Current => "current",
@@ -288,26 +288,26 @@ impl Lineage {
     }
 }
 
-/// What is remembered of a value that was written (or adopted).
+/// Record of a value that was written (or adopted).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineageRecord {
-    /// Where it was written.
+    /// The secret it was written to.
     pub target: SecretTarget,
-    /// The `updated_at` that GitHub gave it.
+    /// The `updated_at` that GitHub returned.
     pub updated_at: DateTime<Utc>,
-    /// Which value.
+    /// Fingerprint of the value.
     pub fingerprint: Fingerprint,
-    /// The session of the token, where it is a store token that says so.
+    /// The session of the token, if it is a store token that contains one.
     pub session: Option<SessionId>,
-    /// When the value ends, where it says so.
+    /// Expiry of the value, if it contains one.
     pub expires_at: Option<DateTime<Utc>>,
     /// The run that wrote it.
     pub run: Outside,
-    /// When we wrote it.
+    /// When windlass wrote it.
     pub at: DateTime<Utc>,
 }
 
-/// What GitHub tells of one secret.
+/// What GitHub returns about one secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretFacts {
     /// When it was first set.
@@ -316,75 +316,78 @@ pub struct SecretFacts {
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a repository tells of its secrets to somebody who may set them.
+/// What GitHub returns about a repository's secrets to an account that may set them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositorySecrets {
-    /// As GitHub calls the repository now: another name than asked for means that it moved.
+    /// Current name of the repository: if it differs from the requested one, the repository was
+    /// renamed or moved.
     pub repository: GitHubRepository,
-    /// GitHub's number of it, needed for organisation secrets; read for a plan or a check only.
+    /// GitHub's id of the repository, needed for organisation secrets; read only for a plan or a
+    /// check.
     pub id: u64,
-    /// True where the account may push there (or more); without it secrets cannot be set. Read for a
-    /// plan or a check only.
+    /// True if the account may push to the repository, without which it cannot set secrets. Read
+    /// only for a plan or a check.
     pub may_write: bool,
-    /// The key that secrets are sealed with today; read for a plan only, empty otherwise.
+    /// Id of the key that currently seals secrets; read only for a plan, otherwise empty.
     pub key_id: KeyId,
     /// Every secret by name.
     pub secrets: BTreeMap<SecretName, SecretFacts>,
-    /// Secrets of its organisation that its jobs may read, where it has none of that name.
+    /// Secrets of the organisation that the repository's jobs may read; secrets with the same name
+    /// in the repository hide them.
     #[serde(default)]
     pub shared: BTreeMap<SecretName, SecretFacts>,
-    /// Workflow runs that are queued or in progress, by their names; read for a plan only.
+    /// Names of the workflow runs that are queued or in progress; read only for a plan.
     pub busy: Vec<Outside>,
 }
 
 impl RepositorySecrets {
-    /// The secret that a job of the repository reads under `name`: its own, which hides the
-    /// organisation's.
+    /// Returns the secret that a job of the repository reads as `name`: that of the repository,
+    /// which hides the organisation's.
     pub fn in_force(&self, name: &SecretName) -> Option<&SecretFacts> {
         self.secrets.get(name).or_else(|| self.shared.get(name))
     }
 }
 
-/// Which repositories may read a secret of their organisation.
+/// Repositories that may read a secret of their organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Selection {
-    /// All of them, or all that are private.
+    /// All repositories, or all private ones.
     Open,
-    /// Those with these numbers.
+    /// The repositories with these ids.
     Selected(BTreeSet<u64>),
 }
 
-/// What GitHub tells of a secret of an organisation.
+/// What GitHub returns about a secret of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedSecret {
-    /// When it was set.
+    /// When it was created and set.
     pub facts: SecretFacts,
-    /// Who may read it.
+    /// Repositories that may read it.
     pub selection: Selection,
 }
 
-/// What an organisation tells of its secrets to somebody who may set them.
+/// What GitHub returns about an organisation's secrets to an account that may set them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrganisationSecrets {
-    /// The key that its secrets are sealed with today.
+    /// Id of the key that currently seals its secrets.
     pub key_id: KeyId,
-    /// Those that were asked for and are there.
+    /// The requested secrets that exist.
     pub secrets: BTreeMap<SecretName, SharedSecret>,
 }
 
-/// A session of the store: one minted token.
+/// A session in the store: one issued token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionFacts {
-    /// Its id.
+    /// Id of the session.
     pub id: SessionId,
-    /// Who made it, in its own words: `charmcraft@host`, `windlass@host RUN`.
+    /// Description that the creator gave it: `charmcraft@host`, `windlass@host RUN`.
     pub description: Option<Outside>,
-    /// When it began.
+    /// Start of the session.
     pub since: Option<DateTime<Utc>>,
-    /// When it ends.
+    /// Expiry of the session.
     pub until: Option<DateTime<Utc>>,
-    /// When it was revoked.
+    /// Time of its revocation.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
@@ -400,17 +403,17 @@ pub struct Revocation {
 /// A value that an unfinished rotation sealed: it can be sent without a new token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedRotation {
-    /// The run.
+    /// The unfinished run.
     pub run: Outside,
-    /// The session of its token.
+    /// The session of the token.
     pub session: Option<SessionId>,
-    /// Which value.
+    /// Fingerprint of the value.
     pub fingerprint: Fingerprint,
-    /// When the value ends.
+    /// Expiry of the value.
     pub expires_at: Option<DateTime<Utc>>,
-    /// What was sealed, with which key.
+    /// Secrets of repositories that it was sealed for, with the key.
     pub sealed: Vec<(SecretTarget, KeyId)>,
-    /// What was sealed for organisations, with which key.
+    /// Secrets of organisations that it was sealed for, with the key.
     #[serde(default)]
     pub organisations: Vec<(OrganisationSecret, KeyId)>,
 }

@@ -1,8 +1,7 @@
-//! What is, as far as it could be seen: every source with its value, its age and its last error.
+//! Holds the observed state: every source with its value, its age and its last error.
 //!
-//! Owns the rule that a failed refresh keeps the old value, and the distinction between absent,
-//! forbidden and could-not-tell. Must not fetch anything; the time in it was put there by whoever
-//! looked.
+//! If a refresh fails, the old value is kept. Absent, forbidden and unknown are different states.
+//! All times are set by the code that read the source.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,34 +25,34 @@ use super::secret::{
 use super::text::Outside;
 use super::workflow::RepositoryWorkflows;
 
-/// One source: the last value that could be read, when that was, and why the last look failed.
+/// A source: the last value that was read, when it was read, and why the last attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed<T> {
-    /// The last value read.
+    /// The last value that was read.
     pub value: Option<T>,
     /// When `value` was read.
     pub read_at: Option<DateTime<Utc>>,
-    /// Why the last look brought nothing.
+    /// Why the last attempt failed.
     pub problem: Option<Problem>,
-    /// When that was, where it is known.
+    /// When it failed, if known.
     #[serde(default)]
     pub failed_at: Option<DateTime<Utc>>,
 }
 
-/// The kinds of answer that must not be confused.
+/// States of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Read by the last look.
+    /// The last attempt succeeded.
     Known,
-    /// Read once; the last look failed.
+    /// The value was read once, but the last attempt failed.
     Stale,
-    /// The service says that there is no such thing.
+    /// The service reported that it does not exist.
     Absent,
-    /// The service does not let us see it.
+    /// The service refused access.
     Forbidden,
-    /// We could not tell.
+    /// The state could not be determined.
     Unknown,
-    /// Nobody has looked yet.
+    /// The source was never read.
     NotAsked,
 }
 
@@ -69,7 +68,7 @@ impl<T> Default for Observed<T> {
 }
 
 impl<T> Observed<T> {
-    /// A value just read.
+    /// Creates a source whose value was just read.
     pub const fn read(value: T, at: DateTime<Utc>) -> Self {
         Self {
             value: Some(value),
@@ -79,7 +78,7 @@ impl<T> Observed<T> {
         }
     }
 
-    /// A look that brought nothing.
+    /// Creates a source that could not be read.
     pub const fn failed(problem: Problem) -> Self {
         Self {
             value: None,
@@ -89,7 +88,7 @@ impl<T> Observed<T> {
         }
     }
 
-    /// Either of the two.
+    /// Creates a source from the result of reading it at `at`.
     pub fn from_result(result: Result<T, Problem>, at: DateTime<Utc>) -> Self {
         match result {
             Ok(value) => Self::read(value, at),
@@ -100,7 +99,8 @@ impl<T> Observed<T> {
         }
     }
 
-    /// Takes a newer look: its value where it has one, else the old value with the new problem.
+    /// Applies a newer attempt: takes its value if it has one, otherwise keeps the old value with
+    /// the new problem.
     pub fn refresh(&mut self, newer: Self) {
         if newer.value.is_some() {
             *self = newer;
@@ -110,7 +110,7 @@ impl<T> Observed<T> {
         }
     }
 
-    /// Drops why the last look failed.
+    /// Removes the problem of the last attempt.
     pub fn forget_failure(&mut self) {
         self.problem = None;
         self.failed_at = None;
@@ -148,10 +148,12 @@ impl<T> Observed<T> {
         }
     }
 
-    /// The value of the last look; a stale one is not good enough to plan on.
+    /// Returns the value of the last attempt. Fails if the last attempt failed: a plan must not use
+    /// a stale value.
     pub fn need(&self, what: &str) -> Result<&T, Problem> {
         match (&self.value, &self.problem) {
-            // What a credential lacks is the news, whatever was to be read with it.
+            // A problem with the credential is reported as it is, without naming what was to be
+            // read.
             (_, Some(problem)) if problem.kind == Kind::Credentials => {
                 Err(problem.clone().cause(format!("{what} could not be read")))
             }
@@ -162,29 +164,29 @@ impl<T> Observed<T> {
     }
 }
 
-/// Pulls left at a registry that counts them.
+/// Pulls left at a registry with a pull limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullQuota {
-    /// Pulls a window.
+    /// Pulls per window.
     pub limit: u64,
-    /// Pulls left in it.
+    /// Pulls left in the window.
     pub remaining: u64,
-    /// Seconds of the window.
+    /// Length of the window in seconds.
     pub window: u64,
 }
 
-/// Everything observed of one world for one workspace.
+/// Everything observed in one environment for one workspace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Identity of the world (hosts of its endpoints).
+    /// Identity of the environment (hosts of its endpoints).
     pub world: String,
     /// Name of the workspace.
     pub workspace: String,
-    /// When this snapshot was put together; the clock of everything computed from it.
+    /// When this snapshot was assembled. Everything computed from it uses this as the current time.
     pub taken_at: DateTime<Utc>,
     /// Upstream releases, newest first.
     pub releases: Observed<Vec<Release>>,
-    /// Releases seen before and gone upstream now.
+    /// Releases that were seen before and are no longer upstream.
     #[serde(default)]
     pub withdrawn: Vec<Release>,
     /// Releases that have a marker branch.
@@ -192,71 +194,70 @@ pub struct Snapshot {
     /// Releases that are held.
     #[serde(default)]
     pub holds: Observed<Holds>,
-    /// The bundle's repository; looked at for what writes there only.
+    /// The bundle's repository; read only for actions that write to it.
     #[serde(default)]
     pub bundle: Observed<BundleFacts>,
-    /// Workflows of repositories; looked at for what starts or stops one only.
+    /// Workflows of repositories; read only to start or cancel one.
     #[serde(default)]
     pub workflows: BTreeMap<GitHubRepository, Observed<RepositoryWorkflows>>,
-    /// What runs of this journal changed in channels, oldest first; for a rollback only.
+    /// Changes of channels by runs of this journal, oldest first; read only for a rollback.
     #[serde(default)]
     pub changes: Vec<ChannelChange>,
-    /// The run that somebody wants to roll back; for a rollback only. Its problem says why the
-    /// journal could not be read.
+    /// The run to roll back; read only for a rollback. Its problem explains why the journal could
+    /// not be read.
     #[serde(default)]
     pub past: Observed<PastRun>,
-    /// Charms and the bundle from the publisher's side.
+    /// Charms and the bundle from the publisher API.
     #[serde(default)]
     pub charms: BTreeMap<CharmName, Observed<CharmFacts>>,
-    /// The channel map that the public is served.
+    /// Channel maps from the public API.
     #[serde(default)]
     pub served: BTreeMap<CharmName, Observed<Vec<ChannelRow>>>,
-    /// Images behind resource revisions, by `charm/resource/revision`.
+    /// Images of resource revisions, by `charm/resource/revision`.
     #[serde(default)]
     pub behind: BTreeMap<String, Observed<ImageBehind>>,
-    /// Upstream images, by their reference as text.
+    /// Upstream images, by reference.
     #[serde(default)]
     pub images: BTreeMap<String, Observed<ResolvedImage>>,
-    /// Bytes that the store's registry lacks of an image.
+    /// Bytes of images that are missing in the store's registry.
     #[serde(default)]
     pub missing: Vec<MissingBytes>,
     /// The store credential.
     pub credential: Observed<CredentialFacts>,
-    /// What the store's credential says of itself, where the store did not answer with more.
+    /// What the store token itself contains, if the store did not report more.
     #[serde(default)]
     pub store_token: Option<CredentialFacts>,
     /// The GitHub credential.
     pub github: Observed<CredentialFacts>,
-    /// A value that somebody brought to be put into secrets, as its service describes it.
+    /// A custom value to be stored in secrets, as its service describes it.
     #[serde(default)]
     pub brought: Observed<CredentialFacts>,
     /// Repositories with secrets that the workspace names.
     #[serde(default)]
     pub secrets: BTreeMap<GitHubRepository, Observed<RepositorySecrets>>,
-    /// Organisations of these repositories, where their secrets may be set; looked at for a
-    /// rotation only.
+    /// Organisations of these repositories, if their secrets may be set; read only for a rotation.
     #[serde(default)]
     pub organisations: BTreeMap<String, Observed<OrganisationSecrets>>,
-    /// Every value that was written from here, oldest first.
+    /// Every value that was written on this machine, oldest first.
     #[serde(default)]
     pub lineage: Vec<LineageRecord>,
-    /// Sessions of the store's account, ended ones too.
+    /// Sessions of the store account, including ended ones.
     #[serde(default)]
     pub sessions: Observed<Vec<SessionFacts>>,
     /// Sessions that runs of windlass revoked, oldest first.
     #[serde(default)]
     pub revocations: Vec<Revocation>,
-    /// Sessions whose tokens were lost: minted by runs of this journal that died before they could
-    /// seal them.
+    /// Sessions whose tokens were lost: runs of this journal created them and were interrupted
+    /// before the tokens were sealed.
     #[serde(default)]
     pub orphans: Vec<SessionId>,
     /// Logins of registries, without their passwords.
     #[serde(default)]
     pub logins: Vec<CredentialFacts>,
-    /// What an unfinished rotation of the same wish sealed.
+    /// Values that an unfinished rotation with the same intent sealed.
     #[serde(default)]
     pub sealed: Option<SealedRotation>,
-    /// What somebody wants to upload or copy.
+    /// The content to upload or copy.
     #[serde(default)]
     pub content: Observed<ContentFacts>,
     /// Pulls left at Docker Hub.
@@ -276,7 +277,7 @@ fn reached<T>(seen: &Observed<T>, needs_credential: bool) -> Reached<'_> {
         None if seen.value.is_some() => Reached::Yes,
         None => Reached::Unknown,
         Some(problem) if problem.kind == Kind::Network => Reached::No(problem),
-        // Without a credential no request is made.
+        // Without a credential no request is sent.
         Some(problem) if needs_credential && matches!(problem.kind, Kind::Credentials | Kind::NotFound) => {
             Reached::Unknown
         }
@@ -284,21 +285,21 @@ fn reached<T>(seen: &Observed<T>, needs_credential: bool) -> Reached<'_> {
     }
 }
 
-/// How many bytes of an image its destination lacks.
+/// Bytes of an image that are missing at its destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissingBytes {
-    /// Charm of the destination.
+    /// Charm that has the resource.
     pub charm: CharmName,
-    /// Resource of the destination.
+    /// Resource that the image is uploaded for.
     pub resource: ResourceName,
-    /// The image.
+    /// Digest of the image.
     pub digest: ManifestDigest,
-    /// Bytes to send.
+    /// Number of bytes to send.
     pub bytes: u64,
 }
 
 impl Snapshot {
-    /// Leaves out charms that are not in `charms`.
+    /// Removes charms that are not in `charms`.
     pub fn retain_charms(&mut self, charms: &BTreeSet<CharmName>) {
         self.charms.retain(|charm, _| charms.contains(charm));
         self.served.retain(|charm, _| charms.contains(charm));
@@ -308,7 +309,7 @@ impl Snapshot {
         });
     }
 
-    /// Drops what the store told one credential.
+    /// Removes everything that was read with the store credential.
     pub fn forget_store_credential(&mut self) {
         self.credential = Observed::default();
         self.store_token = None;
@@ -319,7 +320,7 @@ impl Snapshot {
         self.behind.values_mut().for_each(Observed::forget_failure);
     }
 
-    /// Drops what GitHub told one token.
+    /// Removes everything that was read with the GitHub token.
     pub fn forget_github_credential(&mut self) {
         self.github = Observed::default();
         self.bundle = Observed::default();
@@ -354,7 +355,7 @@ impl Snapshot {
 
     /// Why nothing could be read, where none of the services that were asked could be reached.
     pub fn no_network(&self) -> Option<&Problem> {
-        // A refusal by a public source is an answer.
+        // If a public source refuses, the service was reached.
         let public = [
             reached(&self.releases, false),
             reached(&self.markers, false),
@@ -375,17 +376,17 @@ impl Snapshot {
         first
     }
 
-    /// What is known of an upstream image.
+    /// Returns the upstream image with this reference, if it was observed.
     pub fn image(&self, reference: &Reference) -> Option<&Observed<ResolvedImage>> {
         self.images.get(&reference.to_string())
     }
 
-    /// Key of `behind`.
+    /// Returns the key of `behind`.
     pub fn behind_key(charm: &CharmName, resource: &ResourceName, revision: ResourceRevision) -> String {
         format!("{charm}/{resource}/{}", revision.0)
     }
 
-    /// The image behind a resource revision, where it is known.
+    /// Returns the image of a resource revision, if it is known.
     pub fn image_behind(
         &self,
         charm: &CharmName,
@@ -398,7 +399,8 @@ impl Snapshot {
             .as_ref()
     }
 
-    /// The channel map of `charm`: as the publisher sees it, else as the public is served.
+    /// Returns the channel map of `charm`: that of the publisher API, otherwise that of the public
+    /// API.
     pub fn rows(&self, charm: &CharmName) -> &[ChannelRow] {
         let published = self
             .charms
@@ -409,7 +411,7 @@ impl Snapshot {
         published.or(served).map_or(&[], Vec::as_slice)
     }
 
-    /// When what [`Snapshot::rows`] answers was read; `None` where it never was.
+    /// Returns when the value of [`Snapshot::rows`] was read; `None` if it was never read.
     pub fn rows_read_at(&self, charm: &CharmName) -> Option<DateTime<Utc>> {
         let published = self.charms.get(charm).filter(|facts| facts.value.is_some());
         let served = self.served.get(charm).filter(|rows| rows.value.is_some());
@@ -419,7 +421,7 @@ impl Snapshot {
         }
     }
 
-    /// A release by name, withdrawn ones included.
+    /// Returns a release by name, including withdrawn ones.
     pub fn release(&self, name: &ReleaseName) -> Option<&Release> {
         self.releases
             .value
@@ -429,17 +431,17 @@ impl Snapshot {
             .find(|release| &release.name == name)
     }
 
-    /// True where upstream no longer has `name`.
+    /// Returns true if upstream no longer has `name`.
     pub fn is_withdrawn(&self, name: &ReleaseName) -> bool {
         self.withdrawn.iter().any(|release| &release.name == name)
     }
 
-    /// What was last written to `target` from here.
+    /// Returns the last value that was written to `target` on this machine.
     pub fn written(&self, target: &SecretTarget) -> Option<&LineageRecord> {
         self.lineage.iter().rfind(|record| &record.target == target)
     }
 
-    /// Bytes to send for `digest` as resource of `charm`, where that could be told.
+    /// Returns the bytes to send for `digest` as a resource of `charm`, if known.
     pub fn missing_bytes(
         &self,
         charm: &CharmName,

@@ -1,7 +1,7 @@
-//! Where an image is: in a registry, in an engine of this machine, in a folder or an archive.
+//! Parses the six forms of an image source: a registry, an engine on this machine, a folder or an
+//! archive.
 //!
-//! Owns the six forms in which people name images and their text. Must not look whether anything
-//! is there.
+//! It does not check whether the image exists.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::image::{Platform, Reference, Repository};
 use super::problem::{Kind, Problem};
 use super::text::Outside;
 
-/// An image by name, wherever it is.
+/// An image source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageSource {
@@ -22,44 +22,44 @@ pub enum ImageSource {
     Local(LocalSource),
 }
 
-/// An image on this machine. Paths are kept as they were given.
+/// An image on this machine. Paths are kept as given.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "transport", rename_all = "kebab-case")]
 pub enum LocalSource {
     /// In the Docker engine, by name, id or digest.
     DockerDaemon {
-        /// The name or id, as the engine knows it.
+        /// Name or id in the engine.
         image: String,
     },
-    /// In Podman's storage, by name, id or digest; read through its socket.
+    /// In Podman's storage, by name, id or digest; read through Podman's socket.
     ContainersStorage {
-        /// The name or id, as the engine knows it.
+        /// Name or id in the engine.
         image: String,
     },
     /// A folder in the OCI image layout.
     Oci {
         /// The folder.
         path: String,
-        /// Which of its images (`org.opencontainers.image.ref.name`), where it holds several.
+        /// Name of the image (`org.opencontainers.image.ref.name`), if the folder has several.
         name: Option<String>,
     },
-    /// A tar archive of such a folder; rocks are ones.
+    /// A tar archive of an OCI image layout, such as a rock.
     OciArchive {
         /// The file.
         path: String,
-        /// Which of its images, where it holds several.
+        /// Name of the image, if the archive has several.
         name: Option<String>,
     },
-    /// What `docker save` writes.
+    /// An archive written by `docker save`.
     DockerArchive {
         /// The file.
         path: String,
-        /// Which of its images (`name:tag`), where it holds several.
+        /// Name of the image (`name:tag`), if the archive has several.
         name: Option<String>,
     },
 }
 
-/// Where a copy takes an image from; which image is said by its digest.
+/// Source of a copy; the image itself is given by its digest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Origin {
@@ -78,27 +78,27 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Some platforms cut out of an index: what arrives is a smaller index, or one manifest.
+/// A selection of platforms of an index: the copy is a smaller index or a single manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Cut {
     /// The whole index.
     pub from: IndexDigest,
-    /// The platforms that go.
+    /// The selected platforms.
     pub platforms: Vec<Platform>,
 }
 
-/// How the forms are written, for hints.
+/// Hint that lists the forms.
 const FORMS: &str = "write HOST/NAME:TAG or HOST/NAME@sha256:DIGEST (docker:// may stand before it), docker-daemon:NAME, \
     containers-storage:NAME, oci:FOLDER[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]";
 
 impl ImageSource {
-    /// Parses any of the forms; what has no transport before it is in a registry.
+    /// Parses any of the forms. Text without a transport prefix is an image in a registry.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let Some((transport, rest)) = text.split_once(':') else {
             return Reference::parse(text).map(Self::Registry);
         };
         let named = |rest: &str| -> Result<String, Problem> {
-            // The forms of other tools with slashes mean the same.
+            // Other tools write `//` after the transport; the meaning is the same.
             let rest = rest.strip_prefix("//").unwrap_or(rest);
             if rest.is_empty() || rest.chars().any(char::is_control) {
                 return Err(Problem::new(
@@ -137,7 +137,8 @@ impl ImageSource {
 }
 
 impl LocalSource {
-    /// The same archive or folder with another name behind its path; an image of an engine stays.
+    /// Returns the same archive or folder with `text` as the name after its path; an image in an
+    /// engine is not changed.
     #[must_use]
     pub fn named(mut self, text: String) -> Self {
         if let Self::Oci { name, .. } | Self::OciArchive { name, .. } | Self::DockerArchive { name, .. } =
@@ -148,8 +149,8 @@ impl LocalSource {
         self
     }
 
-    /// The same with its path made absolute below `folder`, so that it means the same to a run that
-    /// is taken up elsewhere.
+    /// Returns the source with its path made absolute below `folder`, so that a run resumed in
+    /// another folder uses the same path.
     #[must_use]
     pub fn below(mut self, folder: &std::path::Path) -> Self {
         if let Self::Oci { path, .. } | Self::OciArchive { path, .. } | Self::DockerArchive { path, .. } =
@@ -161,7 +162,7 @@ impl LocalSource {
     }
 }
 
-/// A path never holds a colon; what follows one is a name.
+/// Splits `text` at the colon: a path never contains one, so what follows it is a name.
 fn path_and_name(text: &str) -> (String, Option<String>) {
     match text.split_once(':') {
         Some((path, name)) if !name.is_empty() => (path.to_owned(), Some(name.to_owned())),

@@ -1,18 +1,18 @@
-//! The tags of a repository in a registry, and their order.
+//! Sorts the tags of a repository in a registry.
 
 use super::image::Target;
 
-/// What a registry lists.
+/// The tags that a registry lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TagList {
-    /// Valid tags, newest version first; those that are no version follow by name.
+    /// Valid tags, newest version first, then those that are not versions by name.
     pub tags: Vec<String>,
-    /// True where the registry has more than were read.
+    /// True if the registry has more tags than were read.
     pub cut: bool,
 }
 
 impl TagList {
-    /// The tags of `listed` that are valid, each once, in order.
+    /// Creates a list from the valid tags of `listed`, sorted and without duplicates.
     pub fn new(listed: impl IntoIterator<Item = String>, cut: bool) -> Self {
         let valid = |tag: &String| matches!(tag.parse(), Ok(Target::Tag(_)));
         let mut tags: Vec<String> = listed.into_iter().filter(valid).collect();
@@ -22,11 +22,11 @@ impl TagList {
     }
 }
 
-/// What orders versions: their numbers, then whether they are final, then what follows the numbers.
+/// Sort key of a version: its numbers, whether it is final, and the suffix.
 type Version = (Vec<u64>, bool, Vec<u64>, String);
 
-/// The version that `tag` is: numbers with dots, after a `v` or not, and what follows them. A
-/// suffix with a hyphen makes it older than the version without one, as in semantic versioning.
+/// Parses `tag` as a version: numbers with dots, an optional `v` before them, and a suffix. A
+/// suffix after a hyphen sorts before the version without one, as in semantic versioning.
 fn version(tag: &str) -> Option<Version> {
     let text = tag.strip_prefix('v').unwrap_or(tag);
     let end = text
@@ -38,7 +38,8 @@ fn version(tag: &str) -> Option<Version> {
         .split('.')
         .map(|part| part.parse().ok())
         .collect::<Option<_>>()?;
-    // One number alone is a version only where nothing else is in the tag: not a digest's digits.
+    // A single number is a version only if it is the whole tag; otherwise it may be part of a
+    // digest.
     if numbers.len() < 2 && !suffix.is_empty() {
         return None;
     }

@@ -1,30 +1,30 @@
-//! The one type through which words from outside reach a terminal, a log or a job annotation.
+//! Makes text from outside safe to show in a terminal, a log or a job annotation.
 //!
-//! Owns the replacement of control and bidirectional characters and the cap on length. Whatever
-//! a server, a file or a user typed is wrapped here before anybody prints it; it must never be
-//! unwrapped into a raw string for display.
+//! Control and bidirectional characters are replaced and the length is limited. Text from a server,
+//! a file or the user is wrapped in [`Outside`] before it is printed, and is never unwrapped for
+//! display.
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Longest text kept, in characters. Longer text ends in `…`.
+/// Maximum length in characters. Longer text ends in `…`.
 pub const CAP: usize = 2000;
 
-/// Text from outside, already harmless: no control characters (line feeds become spaces), no
-/// bidirectional overrides, no zero-width joins that could hide another text, at most [`CAP`]
+/// Text from outside that is safe to show: no control characters (line feeds become spaces), no
+/// bidirectional overrides, no zero-width joiners that could hide other text, at most [`CAP`]
 /// characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 pub struct Outside(String);
 
 impl Outside {
-    /// Wraps `raw`, replacing what could steer a terminal by `\u{fffd}`.
+    /// Wraps `raw`, replacing control characters by `\u{fffd}`.
     pub fn new(raw: impl AsRef<str>) -> Self {
         Self::capped(raw, CAP)
     }
 
-    /// As [`Outside::new`] with its own cap, in characters.
+    /// Wraps `raw` as [`Outside::new`] does, limited to `cap` characters.
     pub fn capped(raw: impl AsRef<str>, cap: usize) -> Self {
         let raw = raw.as_ref();
         let mut out = String::with_capacity(raw.len().min(cap * 4));
@@ -38,18 +38,18 @@ impl Outside {
         Self(out)
     }
 
-    /// The harmless text.
+    /// Returns the safe text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// True where nothing was said.
+    /// Returns true if the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Text of several lines from outside: each line made harmless by itself.
+/// Wraps each line of `raw` separately.
 pub fn lines(raw: &str) -> impl Iterator<Item = Outside> + '_ {
     raw.lines().map(Outside::new)
 }
@@ -72,7 +72,7 @@ fn harmless(c: char) -> char {
         '\t' | '\n' | '\r' => ' ',
         c if c.is_control() => '\u{fffd}',
         // Bidirectional marks, embeddings, overrides and isolates; zero-width characters;
-        // interlinear annotation; tags: each can make a line read as another.
+        // interlinear annotation; tags: each can make a line look like another.
         '\u{061c}'
         | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'

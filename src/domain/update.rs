@@ -1,7 +1,7 @@
-//! What one source of a snapshot answered, delivered on its own as it arrives.
+//! Defines what a source of a snapshot returns, so that each answer can be delivered as it arrives.
 //!
-//! [`Snapshot::apply`] is the one way such an answer gets into a snapshot: the observer and the
-//! console both use it.
+//! Answers enter a snapshot only through [`Snapshot::apply`]; the observer and the console both use
+//! it.
 
 use std::collections::BTreeSet;
 
@@ -32,19 +32,20 @@ pub enum Source {
     StoreAccount,
     /// GitHub's credential.
     GitHubAccount,
-    /// Charms as their publisher sees them.
+    /// Charms from the publisher API.
     Charms,
-    /// Channel maps as the public sees them.
+    /// Channel maps from the public API.
     Channels,
-    /// Images behind the resource revisions that channels serve.
+    /// Images of the resource revisions that channels serve.
     ResourceImages,
-    /// Upstream images: which release an image belongs to. Needs the upstream releases.
+    /// Upstream images, which show the release that an image belongs to. Needs the upstream
+    /// releases.
     ReleaseNames,
     /// Repository secrets, from GitHub.
     Secrets,
     /// The store's sessions.
     Sessions,
-    /// Logins of registries, from this machine.
+    /// Registry logins on this machine.
     Logins,
 }
 
@@ -64,22 +65,22 @@ pub enum SourceUpdate {
     Bundle(Box<Observed<BundleFacts>>),
     /// The store's credential.
     StoreAccount {
-        /// What the store answered.
+        /// What the store returned.
         seen: Observed<CredentialFacts>,
-        /// What the token says of itself, where the store did not answer with more.
+        /// What the token itself contains, if the store did not report more.
         token: Option<Box<CredentialFacts>>,
     },
     /// GitHub's credential.
     GitHubAccount(Observed<CredentialFacts>),
     /// What GitHub leaves out of its lists for this token.
     GitHubRemarks(Vec<Outside>),
-    /// A charm as its publisher sees it.
+    /// A charm from the publisher API.
     Charm(CharmName, Box<Observed<CharmFacts>>),
-    /// A charm's channel map as the public sees it.
+    /// A charm's channel map from the public API.
     Channels(CharmName, Observed<Vec<ChannelRow>>),
-    /// Images behind resource revisions, by [`Snapshot::behind_key`].
+    /// Images of resource revisions, by [`Snapshot::behind_key`].
     ResourceImages(Vec<(String, Observed<ImageBehind>)>),
-    /// Upstream images, by their reference as text.
+    /// Upstream images, by reference.
     UpstreamImages(Vec<(String, Observed<ResolvedImage>)>),
     /// The secrets of a repository.
     Secrets(GitHubRepository, Observed<RepositorySecrets>),
@@ -100,7 +101,7 @@ pub enum SourceUpdate {
 }
 
 impl Snapshot {
-    /// Takes an answer. A source that failed keeps its old value beside the reason.
+    /// Applies an answer. A source that failed keeps its old value and the problem.
     pub fn apply(&mut self, update: SourceUpdate) {
         match update {
             SourceUpdate::Releases(seen) => self.releases.refresh(seen),

@@ -1,7 +1,7 @@
-//! Workflows of a repository, as far as somebody needs to know who starts or follows them: files
-//! with their forms and runners, and runs with their jobs.
+//! Describes workflows of a repository for starting and following them: files with their inputs and
+//! runners, and runs with their jobs.
 //!
-//! Owns these words. Must not know how a file is written or how GitHub is asked; must not judge.
+//! Parsing the files is done elsewhere.
 
 use std::collections::BTreeSet;
 
@@ -15,18 +15,18 @@ use super::text::Outside;
 /// The workflows of a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryWorkflows {
-    /// The branch whose files count.
+    /// The default branch, whose files count.
     pub default_branch: String,
-    /// True where the account may push there; `None` where GitHub does not say.
+    /// True if the account may push to the repository; `None` if GitHub does not report it.
     pub writable: Option<bool>,
-    /// The files, by path.
+    /// The workflow files, by path.
     pub files: Vec<WorkflowFile>,
-    /// Recent runs and those that were asked for, newest first.
+    /// Recent runs and those requested by id, newest first.
     pub runs: Vec<WorkflowRun>,
 }
 
 impl RepositoryWorkflows {
-    /// The files that `name` means: a path, a file name, or the title in the file.
+    /// Returns the files that match `name`: a path, a file name, or the title in the file.
     pub fn named(&self, name: &str) -> Vec<&WorkflowFile> {
         let by_path = |file: &&WorkflowFile| file.path == name || file.file_name() == name;
         let exact: Vec<_> = self.files.iter().filter(by_path).collect();
@@ -37,7 +37,7 @@ impl RepositoryWorkflows {
         self.files.iter().filter(|file| file.title == title).collect()
     }
 
-    /// A run by GitHub's number.
+    /// Returns the run with this GitHub id.
     pub fn run(&self, id: u64) -> Option<&WorkflowRun> {
         self.runs.iter().find(|run| run.id == id)
     }
@@ -46,49 +46,48 @@ impl RepositoryWorkflows {
 /// A workflow file of the default branch.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkflowFile {
-    /// Its path in the repository.
+    /// Path in the repository.
     pub path: String,
-    /// What it calls itself; its file name where it does not.
+    /// Title in the file, or the file name if it has none.
     pub title: Outside,
-    /// GitHub's word: `active`, `disabled_inactivity`, `disabled_manually`...; `None` where it was
-    /// not told.
+    /// State at GitHub: `active`, `disabled_inactivity`, `disabled_manually`...; `None` if unknown.
     pub state: Option<Outside>,
-    /// The form of whoever starts it by hand; `None` where it cannot be.
+    /// Inputs of a manual start; `None` if it cannot be started manually.
     pub form: Option<Vec<WorkflowInput>>,
     /// Its jobs.
     pub jobs: Vec<WorkflowJob>,
     /// Secrets that it reads.
     pub reads: BTreeSet<SecretName>,
-    /// Why it could not be understood; then form and jobs are empty.
+    /// Why the file could not be parsed; then `form` and `jobs` are empty.
     pub unreadable: Option<Problem>,
 }
 
 impl WorkflowFile {
-    /// The last part of its path.
+    /// Returns the last part of its path.
     pub fn file_name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
     }
 }
 
-/// One field of a workflow's form.
+/// One input of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkflowInput {
     /// Its name.
     pub name: String,
-    /// What it is for.
+    /// Description in the file.
     pub description: Outside,
-    /// True where it must not be empty.
+    /// True if the input must not be empty.
     pub required: bool,
-    /// What counts where nothing is typed.
+    /// Default value.
     pub default: Option<String>,
-    /// What may be typed.
+    /// Kind of value that is accepted.
     pub kind: InputKind,
-    /// True where a script of the workflow takes the text as it stands, so that quotes and dollars
-    /// in it are read by a shell.
+    /// True if a script of the workflow inserts the text directly, so that a shell interprets
+    /// quotes and dollar signs in it.
     pub in_script: bool,
 }
 
-/// What may be typed into a field.
+/// Kinds of values that an input accepts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InputKind {
@@ -98,7 +97,7 @@ pub enum InputKind {
     Boolean,
     /// A number.
     Number,
-    /// One of these.
+    /// One of these values.
     Choice(Vec<String>),
     /// The name of an environment.
     Environment,
@@ -109,8 +108,8 @@ pub enum InputKind {
 pub struct WorkflowJob {
     /// Its key in the file.
     pub id: Outside,
-    /// Labels of the runners it asks for, one list a runner; those of a matrix one after the other.
-    /// A label that is only known when it runs is left out.
+    /// Labels of the runners it requires, one list per runner; matrix runners follow each other.
+    /// Labels that are known only at run time are left out.
     pub runners: Vec<Vec<String>>,
     /// Actions and workflows that it uses, `owner/name@ref`.
     pub uses: Vec<String>,
@@ -121,17 +120,17 @@ pub struct WorkflowJob {
 /// A run of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkflowRun {
-    /// GitHub's number of it.
+    /// GitHub's id of the run.
     pub id: u64,
     /// Path of its file.
     pub workflow: Outside,
-    /// What it is called in lists.
+    /// Title in lists.
     pub title: Outside,
-    /// Its number among the runs of its workflow.
+    /// Number among the runs of the workflow.
     pub number: u64,
-    /// Which attempt this is, counted from 1.
+    /// Number of the attempt, counted from 1.
     pub attempt: u64,
-    /// What started it: `workflow_dispatch`, `schedule`, `push`...
+    /// Event that started it: `workflow_dispatch`, `schedule`, `push`...
     pub event: Outside,
     /// The branch that it runs on.
     pub branch: Outside,
@@ -139,36 +138,36 @@ pub struct WorkflowRun {
     pub status: Outside,
     /// `success`, `failure`, `cancelled`...; `None` until it is completed.
     pub conclusion: Option<Outside>,
-    /// Who started it.
+    /// Account that started it.
     pub actor: Outside,
     /// When it was started.
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
-    /// Its page.
+    /// URL of its page.
     pub url: Outside,
-    /// Its jobs, where they were asked for.
+    /// Jobs, if they were requested.
     #[serde(default)]
     pub jobs: Vec<JobRun>,
 }
 
 impl WorkflowRun {
-    /// True where nothing more happens.
+    /// Returns true if the run has ended.
     pub fn ended(&self) -> bool {
         self.status.as_str() == "completed"
     }
 
-    /// True where it ended, and not badly.
+    /// Returns true if the run ended without failure.
     pub fn ended_well(&self) -> bool {
         self.ended() && self.conclusion.as_ref().is_some_and(well)
     }
 
-    /// The first job that ended badly.
+    /// Returns the first job that failed.
     pub fn failed_job(&self) -> Option<&JobRun> {
         self.jobs.iter().find(|job| job.failed())
     }
 
-    /// In a word: its conclusion, else its status.
+    /// Returns the conclusion, or the status if there is none yet.
     pub fn word(&self) -> &str {
         self.conclusion.as_ref().unwrap_or(&self.status).as_str()
     }
@@ -181,56 +180,56 @@ fn well(conclusion: &Outside) -> bool {
 /// A job of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobRun {
-    /// GitHub's number of it.
+    /// GitHub's id of the job.
     pub id: u64,
-    /// Its name.
+    /// Name of the job.
     pub name: Outside,
-    /// Labels of the runner that it asks for.
+    /// Labels of the runner that it requires.
     pub labels: Vec<String>,
-    /// As of a run.
+    /// Status, with the same values as for a run.
     pub status: Outside,
-    /// As of a run.
+    /// Conclusion, with the same values as for a run.
     pub conclusion: Option<Outside>,
-    /// Its steps; none where no runner ever took it.
+    /// Steps; empty if no runner picked up the job.
     pub steps: Vec<StepRun>,
-    /// The end of its log up to the last error, where it was asked for.
+    /// End of the log up to the last error, if it was requested.
     #[serde(default)]
     pub log_tail: Vec<Outside>,
 }
 
 impl JobRun {
-    /// True where it ended badly.
+    /// Returns true if the job failed.
     pub fn failed(&self) -> bool {
         self.conclusion
             .as_ref()
             .is_some_and(|conclusion| !well(conclusion))
     }
 
-    /// The first step that ended badly.
+    /// Returns the first step that failed.
     pub fn failed_step(&self) -> Option<&StepRun> {
         let bad = |step: &&StepRun| step.conclusion.as_ref().is_some_and(|word| !well(word));
         self.steps.iter().find(bad)
     }
 }
 
-/// The log of a job, as people read it: without times, colours and the runner's marks.
+/// The log of a job without timestamps, colours and runner markers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobLog {
     /// Its lines.
     pub lines: Vec<Outside>,
-    /// True where its beginning is left out.
+    /// True if the beginning of the log was left out.
     pub cut: bool,
 }
 
 /// A step of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepRun {
-    /// Counted from 1.
+    /// Number, counted from 1.
     pub number: u64,
-    /// Its name.
+    /// Name of the step.
     pub name: Outside,
-    /// As of a run.
+    /// Status, with the same values as for a run.
     pub status: Outside,
-    /// As of a run.
+    /// Conclusion, with the same values as for a run.
     pub conclusion: Option<Outside>,
 }

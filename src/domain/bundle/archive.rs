@@ -1,8 +1,8 @@
-//! A bundle as the store takes it: one zip file, and the digest that the store lists for it.
+//! Packs a bundle into the zip file that the store accepts, and computes the digest that the store
+//! lists for it.
 //!
-//! Owns that the same files always make the same bytes: members sorted by name, stored as they
-//! are, with one fixed date, so that a plan can tell an upload that was made before. Must not
-//! decide which files belong into a bundle.
+//! The same files always make the same bytes: members are sorted by name, stored without
+//! compression and have one fixed date. A plan recognises an earlier upload by that.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -14,7 +14,7 @@ use zip::{CompressionMethod, DateTime, System, ZipWriter};
 use super::FileBytes;
 use crate::domain::problem::{Kind, Problem};
 
-/// The archive of `files`, by path inside it. Fails only where zip has no room for a name.
+/// Returns the zip archive of `files`, by path inside it. Fails only if a name is too long for zip.
 pub fn archive(files: &BTreeMap<String, FileBytes>) -> Result<Vec<u8>, Problem> {
     packed(files)
         .map_err(|error| Problem::new(Kind::Internal, "the bundle's files cannot be packed").because(&error))
@@ -23,9 +23,9 @@ pub fn archive(files: &BTreeMap<String, FileBytes>) -> Result<Vec<u8>, Problem> 
 fn packed(files: &BTreeMap<String, FileBytes>) -> zip::result::ZipResult<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
-        // 1 January 1980: the first day that zip knows.
+        // 1 January 1980: the earliest date that zip supports.
         .last_modified_time(DateTime::DEFAULT)
-        // Archives made on another system must be the same.
+        // The bytes must not depend on the operating system.
         .system(System::Unix)
         .unix_permissions(0o644);
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
@@ -36,7 +36,7 @@ fn packed(files: &BTreeMap<String, FileBytes>) -> zip::result::ZipResult<Vec<u8>
     Ok(writer.finish()?.into_inner())
 }
 
-/// sha3-384 as the store lists it for a revision: 96 hexadecimal digits.
+/// Returns the sha3-384 digest as the store lists it for a revision: 96 hexadecimal digits.
 pub fn sha3_384(bytes: &[u8]) -> String {
     hex::encode(Sha3_384::digest(bytes))
 }
@@ -60,7 +60,7 @@ mod tests {
         let made = archive(&files(&[("bundle.yaml", "name: x\n"), ("README.md", "# x\n")])).unwrap();
         let again = archive(&files(&[("README.md", "# x\n"), ("bundle.yaml", "name: x\n")])).unwrap();
         assert_eq!(made, again);
-        // Another version of the library that packs otherwise would upload everything anew.
+        // If a new version of the library packed differently, every bundle would be uploaded again.
         assert_eq!(
             sha3_384(&made),
             "d26f339c76a44419cb323bde8218513d7b46fb80fd5fd114f830311ab51098f238f7b1607372d44205cf40e85d6ac6a3"
