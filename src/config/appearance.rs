@@ -1,34 +1,33 @@
-//! How the user wants the console to look: a theme, single colours, glyphs.
+//! Parses the user's settings for the look of the console: theme, colours and glyphs.
 //!
-//! Owns the names that the file may use and what is said about others; the error of a value
-//! carries its line and column. Must not know what a colour is used for on screen, nor what this
-//! terminal can show.
+//! The error of a value carries its line and column. What a colour is used for, and what the
+//! terminal supports, is decided by the console.
 
 use std::fmt;
 
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A theme of the console.
+/// A colour theme of the console.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ThemeName {
     /// The 16 colours of the terminal itself, on its own background.
     #[default]
     Terminal,
-    /// For dark backgrounds.
+    /// Dark background.
     Dark,
-    /// For light backgrounds.
+    /// Light background.
     Light,
-    /// Blue and orange where others use green and red; for dark backgrounds.
+    /// Blue and orange in place of green and red, for dark backgrounds.
     Colorblind,
-    /// The same for light backgrounds.
+    /// Blue and orange in place of green and red, for light backgrounds.
     ColorblindLight,
-    /// Without colour.
+    /// No colours.
     Mono,
 }
 
 impl ThemeName {
-    /// All of them with their names.
+    /// All themes with their names.
     pub const ALL: [(&'static str, Self); 6] = [
         ("terminal", Self::Terminal),
         ("dark", Self::Dark),
@@ -39,15 +38,15 @@ impl ThemeName {
     ];
 }
 
-/// Which signs the console draws with.
+/// Character set of the console's symbols.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Glyphs {
-    /// What the locale allows.
+    /// Chosen by the locale.
     #[default]
     Auto,
-    /// Signs beyond ASCII.
+    /// Unicode symbols.
     Unicode,
-    /// ASCII only.
+    /// ASCII symbols only.
     Ascii,
 }
 
@@ -59,18 +58,18 @@ impl Glyphs {
     ];
 }
 
-/// A colour as the file names it.
+/// A colour in the user's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paint {
     /// The terminal's own foreground or background.
     Default,
     /// Red, green and blue.
     Rgb(u8, u8, u8),
-    /// A number of the 256; below 16 the terminal's own colours.
+    /// An index into the 256 colours; below 16 the terminal's own colours.
     Indexed(u8),
 }
 
-/// Names of the terminal's 16 colours, in their order.
+/// Names of the terminal's 16 colours, by index.
 const NAMES: [&str; 16] = [
     "black",
     "red",
@@ -91,7 +90,7 @@ const NAMES: [&str; 16] = [
 ];
 
 impl Paint {
-    /// Reads `#rrggbb`, a name or a number.
+    /// Parses `#rrggbb`, a name or an index.
     fn named(text: &str) -> Option<Self> {
         if text == "default" {
             return Some(Self::Default);
@@ -121,25 +120,25 @@ impl fmt::Display for Paint {
     }
 }
 
-/// Single colours that replace those of the theme, each named for what it means.
+/// Colours that replace those of the theme, by meaning.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Colors {
     /// Plain text.
     pub plain: Option<Paint>,
-    /// Less important.
+    /// Less important text.
     pub dim: Option<Paint>,
-    /// More important.
+    /// More important text.
     pub strong: Option<Paint>,
-    /// As it should be.
+    /// Good state.
     pub good: Option<Paint>,
-    /// To be looked at.
+    /// Warning.
     pub warn: Option<Paint>,
-    /// Wrong.
+    /// Error.
     pub bad: Option<Paint>,
-    /// New, or where the eye should go.
+    /// New or highlighted.
     pub accent: Option<Paint>,
-    /// What is painted behind everything; nothing is where this is not given.
+    /// Background of the whole screen; not painted if not set.
     pub background: Option<Paint>,
 }
 

@@ -1,12 +1,11 @@
-//! A workspace as a file that a newcomer understands: every line with what it means.
+//! Writes a workspace as a commented file that explains every line.
 //!
-//! Owns the words of those comments and the order of the lines. What is written here reads back as
-//! the same workspace. Must not decide what stands in one.
+//! The file parses to the same workspace.
 
 use super::workspace::{BundleMode, Select, TokenKind, UpstreamKind};
 use super::{Workspace, workspace};
 
-/// `workspace` as a file with comments.
+/// Returns `workspace` as a file with comments.
 pub fn commented(workspace: &Workspace) -> String {
     let mut file = File::default();
     file.say("A workspace of windlass: what is released together, from where and to where. A line that");
@@ -206,7 +205,7 @@ impl File {
     }
 }
 
-/// A string as TOML writes it, whatever is in it.
+/// Returns `value` as a TOML string, quoted and escaped as needed.
 fn text(value: &str) -> String {
     toml::Value::from(value).to_string()
 }

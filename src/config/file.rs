@@ -1,16 +1,18 @@
-//! The one reader of files that are read whole: plain files of a bounded size, never a pipe or a
-//! device. Whoever opens a pipe waits for somebody to write, and some devices never end.
+//! Reads whole files of a bounded size. All files of configuration, state and logins are read here.
+//!
+//! Pipes and devices are refused: opening a pipe blocks until a writer opens it, and some devices
+//! never end.
 
 use std::fs::File;
 use std::io::{Error, Read as _, Result};
 use std::path::Path;
 
-/// Most that a file written by a person or by another program may have: settings, logins, tokens.
+/// Maximum size of settings, logins and tokens, in bytes.
 pub const SMALL: u64 = 1 << 20;
-/// Most that a file of windlass's own cache may have.
+/// Maximum size of a file in windlass's cache, in bytes.
 pub const STATE: u64 = 64 << 20;
 
-/// Opens a plain file. `/dev/null` counts as one that is empty.
+/// Opens a regular file. `/dev/null` counts as an empty file.
 pub fn open_plain(path: &Path) -> Result<File> {
     let kind = std::fs::metadata(path)?.file_type();
     if kind.is_file() || path == Path::new("/dev/null") {
@@ -33,7 +35,7 @@ pub fn open_plain(path: &Path) -> Result<File> {
     }))
 }
 
-/// The bytes of a plain file of at most `most` bytes.
+/// Reads a regular file of at most `most` bytes.
 pub fn read_within(path: &Path, most: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = open_plain(path)?
@@ -49,7 +51,7 @@ pub fn read_within(path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// As [`read_within`], as text.
+/// Reads a text file as [`read_within`] does.
 pub fn text_within(path: &Path, most: u64) -> Result<String> {
     String::from_utf8(read_within(path, most)?).map_err(|_| Error::other("it is not UTF-8 text"))
 }

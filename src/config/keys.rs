@@ -1,6 +1,6 @@
-//! The user's own keys of the console, each with the place where it is wished.
+//! Parses the user's own keys of the console, each with its position in the file.
 //!
-//! Owns their form in the file. Must not know which actions there are; the console's keymap does.
+//! Whether an action exists is checked by the console's keymap.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use toml::Spanned;
 
 use super::place::Place;
 
-/// The `[keys]` table: an action's name and the keys it shall have, in place of its usual ones.
+/// The `[keys]` table: names of actions and the keys that replace their default ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct KeyTable(BTreeMap<Spanned<String>, KeyTexts>);
 
-/// One key or a list of them.
+/// A single key or a list of keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     untagged,
@@ -25,19 +25,19 @@ enum KeyTexts {
     Many(Vec<String>),
 }
 
-/// The wish that an action has these keys and no others.
+/// A binding of an action to exactly these keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyWish {
-    /// The action's name as written.
+    /// Name of the action as written.
     pub action: String,
-    /// The keys as written; none unbinds the action.
+    /// Keys as written; an empty list unbinds the action.
     pub keys: Vec<String>,
-    /// Where it stands.
+    /// Position in the file.
     pub place: Place,
 }
 
 impl KeyTable {
-    /// The wishes in the order of the file `text`, which lies at `file`.
+    /// Returns the bindings in the order of `text`, read from `file`.
     pub(super) fn wishes(&self, text: &str, file: &str) -> Vec<KeyWish> {
         let mut entries: Vec<_> = self.0.iter().collect();
         entries.sort_by_key(|(action, _)| action.span().start);

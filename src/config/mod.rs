@@ -1,7 +1,6 @@
-//! Workspace and user configuration: which files count, what they say, where each value is from.
+//! Finds and reads the workspace and user configuration, and records where each value is from.
 //!
-//! Owns reading and checking those files; every error names file, line and column. Must not look
-//! at any service.
+//! Every error names file, line and column. No service is contacted.
 
 mod appearance;
 mod commented;
@@ -22,17 +21,16 @@ pub use workspace::Workspace;
 
 use crate::domain::{Kind, Outside, Problem};
 
-/// Where the user's own workspaces are, below the configuration folder.
+/// Folder of the user's own workspaces, below the configuration folder.
 const FOLDER: &str = "windlass/workspaces";
 
-/// Workspaces that come with windlass.
+/// Workspaces that are built into windlass.
 const BUILT_IN: [(&str, &str); 2] = [
     ("legend", include_str!("../../assets/workspaces/legend.toml")),
     ("regtech", include_str!("../../assets/workspaces/regtech.toml")),
 ];
 
-/// Names that a workspace can be chosen by: those that come with windlass, and those of the user's
-/// folder.
+/// Returns the names of all workspaces: the built-in ones and those in the user's folder.
 pub fn names(config_home: Option<&Path>) -> Vec<String> {
     let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
     let folder = config_home.and_then(|home| std::fs::read_dir(home.join(FOLDER)).ok());
@@ -49,7 +47,7 @@ pub fn names(config_home: Option<&Path>) -> Vec<String> {
     names
 }
 
-/// The workspace that comes with windlass under `name`.
+/// Returns the built-in workspace `name`.
 pub fn built_in(name: &str) -> Result<Workspace, Problem> {
     let Some((name, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) else {
         return Err(Problem::new(
@@ -61,14 +59,14 @@ pub fn built_in(name: &str) -> Result<Workspace, Problem> {
     Workspace::parse(text, name)
 }
 
-/// Where a setting comes from.
+/// Origin of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// windlass itself.
+    /// Built into windlass.
     BuiltIn,
     /// A flag of the command line.
     Flag,
-    /// A variable of the environment.
+    /// An environment variable.
     Variable(&'static str),
     /// A file.
     File(PathBuf),
@@ -85,26 +83,27 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// Everything configured, with origins.
+/// The whole configuration with the origins of its values.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The workspace in force.
+    /// The selected workspace.
     pub workspace: Workspace,
-    /// Why this workspace was chosen.
+    /// Why this workspace was selected.
     pub chosen_by: Origin,
-    /// Where its text is from.
+    /// Where the workspace was read from.
     pub workspace_from: Origin,
-    /// The workspace's text as read.
+    /// Text of the workspace file.
     pub workspace_text: String,
-    /// The user's own settings.
+    /// The user's settings.
     pub user: UserConfig,
-    /// The user's file; it need not exist.
+    /// Path of the user's file; it need not exist.
     pub user_file: Option<PathBuf>,
 }
 
 impl Config {
-    /// Finds and reads everything: `flag` (`--workspace`), else `WINDLASS_WORKSPACE` (through
-    /// `variable`), else the user's file under `config_home`, else `legend`.
+    /// Reads the configuration. The workspace is named by `flag` (`--workspace`),
+    /// `WINDLASS_WORKSPACE` (through `variable`), the user's file under `config_home`, or is
+    /// `legend`, in this order.
     pub fn load(
         flag: Option<&str>,
         variable: impl Fn(&str) -> Option<String>,

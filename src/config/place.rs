@@ -1,7 +1,6 @@
-//! Places in the files of the configuration, and problems that name them.
+//! Locates positions in configuration files and creates problems that name them.
 //!
-//! Owns the translation of a TOML error into a problem with file, line, column and remedy. Must not
-//! know what the files mean.
+//! A TOML error becomes a problem with file, line, column and remedy.
 
 use std::ops::Range;
 
@@ -10,7 +9,7 @@ use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
 use crate::domain::{Kind, Outside, Problem};
 
-/// A place in a file.
+/// A position in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     at: String,
@@ -18,7 +17,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place `offset` bytes into `text`, which lies at `file`.
+    /// Returns the position `offset` bytes into `text`, read from `file`.
     pub fn of(text: &str, file: &str, offset: usize) -> Self {
         let before = text.get(..offset.min(text.len())).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
@@ -29,7 +28,8 @@ impl Place {
         }
     }
 
-    /// The place of the last `value` that `key` has in `text`; the file itself where it has none.
+    /// Returns the position of the last `value` of `key` in `text`, or of the file if there is
+    /// none.
     pub fn of_value(text: &str, file: &str, key: &str, value: &str) -> Self {
         let mut starts = Vec::new();
         if let Ok(table) = DeTable::parse(text) {
@@ -48,12 +48,13 @@ impl Place {
         )
     }
 
-    /// The problem that what stands here is wrong.
+    /// Returns a problem with the value at this position.
     pub fn problem(&self, message: impl std::fmt::Display) -> Problem {
         self.fault(&Problem::new(Kind::Config, message.to_string()))
     }
 
-    /// The problem that what stands here is wrong because of `inner`, whose hints come first.
+    /// Returns a problem with the value at this position because of `inner`, whose hints come
+    /// first.
     pub fn fault(&self, inner: &Problem) -> Problem {
         let mut problem = Problem::new(Kind::Config, format!("{}: {inner}", self.at));
         if !self.line.is_empty() {
@@ -64,7 +65,8 @@ impl Place {
     }
 }
 
-/// Calls `each` with key, text and start of every string below `table`; those of a list have its key.
+/// Calls `each` with the key, text and offset of every string below `table`; strings in a list have
+/// the list's key.
 fn find_strings(table: &DeTable<'_>, each: &mut impl FnMut(&str, &str, usize)) {
     fn visit(key: &str, value: &Spanned<DeValue<'_>>, each: &mut impl FnMut(&str, &str, usize)) {
         match value.get_ref() {

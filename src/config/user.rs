@@ -1,6 +1,6 @@
-//! The user's own settings: `windlass/config.toml` under the configuration folder.
+//! Reads the user's settings: `windlass/config.toml` under the configuration folder.
 //!
-//! Owns its keys and defaults. Must not hold secrets.
+//! The file holds no secrets.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ use crate::config::file;
 use crate::domain::problem::combined;
 use crate::domain::{Kind, Outside, Problem};
 
-/// A week, in minutes.
+/// One week, in minutes.
 const LONGEST_REFRESH: u64 = 7 * 24 * 60;
 
-/// Who acts, for records that carry a person.
+/// The person to name in records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Operator {
@@ -26,51 +26,51 @@ pub struct Operator {
     pub email: Option<String>,
 }
 
-/// When the terminal is told that a run ended.
+/// When to send a terminal notification that a run has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Notify {
-    /// Whenever a run that took a while ends.
+    /// For every run of some length.
     Always,
-    /// Only while another window has the focus.
+    /// Only if the terminal does not have the focus.
     #[default]
     Unfocused,
     /// Never.
     Never,
 }
 
-/// The user's file. Every key is optional.
+/// The user's configuration file. Every key is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct UserConfig {
-    /// The workspace to use where nothing else names one.
+    /// The workspace to use by default.
     pub workspace: Option<String>,
-    /// Minutes between automatic refreshes of the console; 0 switches them off. Default 5.
+    /// Minutes between automatic refreshes of the console; 0 disables them. Default 5.
     pub refresh_minutes: Option<u64>,
-    /// Whether the console takes the mouse. Default true.
+    /// Whether the console uses the mouse. Default true.
     pub mouse: Option<bool>,
-    /// Whether names and addresses on screen are links. Default true, where the terminal can.
+    /// Whether names and addresses on screen are links. Default true if the terminal supports them.
     pub links: Option<bool>,
-    /// Whether texts are copied by way of the terminal. Default true.
+    /// Whether text is copied through the terminal. Default true.
     pub clipboard: Option<bool>,
-    /// When the terminal is told that a run ended. Default `unfocused`.
+    /// When to send a terminal notification that a run has ended. Default `unfocused`.
     pub notify: Option<Notify>,
-    /// Who acts.
+    /// The person to name in records.
     #[serde(default)]
     pub operator: Operator,
-    /// How the console is coloured.
+    /// Colour theme of the console.
     #[serde(default)]
     pub theme: ThemeName,
-    /// What the console's signs are made of.
+    /// Character set of the console's symbols.
     #[serde(default)]
     pub glyphs: Glyphs,
-    /// Single colours over those of the theme.
+    /// Colours that replace those of the theme.
     #[serde(default)]
     pub colors: Colors,
-    /// Keys of the console, by the name of the action.
+    /// Keys of the console, by name of the action.
     #[serde(default)]
     pub keys: KeyTable,
-    /// The same keys, each with its place.
+    /// The same keys with their positions in the file.
     #[serde(skip)]
     pub key_wishes: Vec<KeyWish>,
 }

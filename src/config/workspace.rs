@@ -1,7 +1,7 @@
-//! A workspace: upstream, charms, bundle, image families and secret targets of one system.
+//! Parses a workspace file: upstream, charms, bundle, image families and secret targets of one
+//! system.
 //!
-//! Owns the shape of workspace files and the checks beyond their syntax. Anyone who publishes
-//! charms with images writes one without touching Rust. Must not hold secrets or state.
+//! The checks beyond its syntax are here too. The file holds no secrets and no state.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,13 +17,13 @@ use crate::domain::{
     Channel, CharmName, GitHubRepository, Kind, Outside, Problem, Repository, ResourceName, SecretTarget,
 };
 
-/// One system that is released together.
+/// A system that is released together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Workspace {
-    /// Its short name.
+    /// Short name.
     pub name: String,
-    /// Where releases come from.
+    /// Source of upstream releases.
     pub upstream: Option<Upstream>,
     /// How a release is published.
     #[serde(default)]
@@ -31,9 +31,9 @@ pub struct Workspace {
     /// The charms, in the order in which they are released.
     #[serde(default, rename = "charm")]
     pub charms: Vec<Charm>,
-    /// The bundle that ties them.
+    /// The bundle of these charms.
     pub bundle: Option<Bundle>,
-    /// Credentials that are rotated into repositories.
+    /// Credentials that are rotated into secrets of repositories.
     #[serde(default, rename = "token")]
     pub tokens: Vec<Token>,
     /// Families of base images.
@@ -41,23 +41,23 @@ pub struct Workspace {
     pub families: Vec<Family>,
 }
 
-/// Where upstream releases are found.
+/// Source of upstream releases.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
-    /// How releases are laid out there.
+    /// Layout of the releases.
     pub kind: UpstreamKind,
     /// `owner/name` on GitHub.
     pub repository: String,
-    /// The branch that counts.
+    /// Branch that has the releases.
     pub branch: String,
-    /// The folder of releases.
+    /// Folder of the releases.
     pub path: String,
-    /// Only names after this one are selected by the rule.
+    /// Only releases after this name are selected.
     pub since: String,
-    /// The rule that selects what is to be published.
+    /// Rule that selects the releases to publish.
     pub select: Select,
-    /// The registry that the manifest's images are in.
+    /// Registry of the images in the manifest.
     pub registry: String,
 }
 
@@ -65,7 +65,7 @@ pub struct Upstream {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpstreamKind {
-    /// One folder a release, holding `manifest.json`.
+    /// One folder per release with a `manifest.json`.
     ManifestDirectory,
 }
 
@@ -73,7 +73,7 @@ pub enum UpstreamKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Select {
-    /// The greatest name of each calendar month.
+    /// The last name of each calendar month.
     NewestPerMonth,
     /// Every release.
     All,
@@ -83,7 +83,7 @@ pub enum Select {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publish {
-    /// Channels, where `{yyyy-mm}` stands for the release's month.
+    /// Channels; `{yyyy-mm}` is replaced by the month of the release.
     #[serde(default)]
     pub channels: Vec<String>,
 }
@@ -92,17 +92,17 @@ pub struct Publish {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Charm {
-    /// Its name on Charmhub.
+    /// Name on Charmhub.
     pub name: CharmName,
-    /// Its repository on GitHub.
+    /// Repository on GitHub.
     pub repository: String,
-    /// Its resources.
+    /// Resources of the charm.
     #[serde(default)]
     pub resources: Vec<Resource>,
 }
 
 impl Charm {
-    /// The resources that a manifest feeds, with the manifest's key.
+    /// Returns the resources whose image is named by a manifest, with the manifest's key.
     pub fn fed(&self) -> impl Iterator<Item = (&ResourceName, &str)> {
         self.resources
             .iter()
@@ -114,9 +114,9 @@ impl Charm {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resource {
-    /// Its name.
+    /// Name of the resource.
     pub name: ResourceName,
-    /// The key of the manifest that feeds it; absent where none does.
+    /// Key of the image in the manifest; absent if the image is not from the manifest.
     pub image: Option<String>,
 }
 
@@ -124,26 +124,26 @@ pub struct Resource {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bundle {
-    /// Its name on Charmhub.
+    /// Name on Charmhub.
     pub name: CharmName,
-    /// Its repository on GitHub.
+    /// Repository on GitHub.
     pub repository: String,
-    /// The branch that releases are made from.
+    /// Branch that releases are made from.
     pub base: String,
-    /// The branch that marks a release as published; `{release}` stands for its name.
+    /// Branch that marks a release as published; `{release}` is replaced by its name.
     pub branch: String,
-    /// What a failing bundle means.
+    /// Effect of a failing bundle on a publish.
     pub mode: BundleMode,
 }
 
 impl Bundle {
-    /// The part of the marker branch before the release's name.
+    /// Returns the part of the marker branch before the name of the release.
     pub fn branch_prefix(&self) -> &str {
         self.branch.split("{release}").next().unwrap_or(&self.branch)
     }
 
-    /// The release that `branch` marks, if it marks one. The branch of a promotion, whose name goes
-    /// on with the risk, marks none.
+    /// Returns the release that `branch` marks. `None` for any other branch, including the branch
+    /// of a promotion, whose name has the risk at its end.
     pub fn marked_by(&self, branch: &str) -> Option<ReleaseName> {
         let (before, after) = self.branch.split_once("{release}")?;
         let name = branch.strip_prefix(before)?.strip_suffix(after)?;
@@ -155,35 +155,36 @@ impl Bundle {
     }
 }
 
-/// What a failing bundle means for a publish.
+/// Effect of a failing bundle on a publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BundleMode {
     /// The publish fails.
     Required,
-    /// The publish goes on where the store no longer takes bundles.
+    /// The publish continues if the store no longer accepts bundles.
     Optional,
-    /// No bundle is made.
+    /// The bundle is not published.
     Off,
 }
 
-/// A credential that is rotated into repositories.
+/// A credential that is rotated into secrets of repositories.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
     /// `charmhub`, `github` or `other`.
     pub kind: TokenKind,
-    /// How long a new one lives, for example `15780000s`; only store tokens are made here.
+    /// Lifetime of a new token, for example `15780000s`; used only for store tokens, which windlass
+    /// can create.
     #[serde(
         default = "half_a_year",
         deserialize_with = "seconds",
         serialize_with = "as_seconds"
     )]
     pub ttl: Duration,
-    /// What it must be allowed: permissions of the store, scopes of GitHub.
+    /// Required permissions of the store or scopes of GitHub.
     #[serde(default)]
     pub permissions: Vec<String>,
-    /// Where it is kept.
+    /// Secrets that hold it.
     pub targets: Vec<SecretTarget>,
 }
 
@@ -191,11 +192,11 @@ pub struct Token {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenKind {
-    /// A Charmhub token: minted by a sign-in, or brought.
+    /// A Charmhub token: created by a sign-in, or a custom value.
     Charmhub,
-    /// A GitHub token: brought, its scopes checked.
+    /// A GitHub token: a custom value whose scopes are checked.
     Github,
-    /// Any other secret: brought, unchecked.
+    /// Any other secret: a custom value that is not checked.
     Other,
 }
 
@@ -203,19 +204,19 @@ pub enum TokenKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Family {
-    /// The registry's name.
+    /// Name of the registry.
     pub registry: String,
-    /// The organisation in it.
+    /// Owner of the packages in the registry.
     pub owner: String,
-    /// The repository that builds them.
+    /// Repository that builds the images.
     pub repository: String,
-    /// The folder of its Dockerfiles.
+    /// Folder of the Dockerfiles.
     pub folder: String,
-    /// When they are rebuilt, as a cron expression in UTC.
+    /// Schedule of the rebuilds, as a cron expression in UTC.
     pub schedule: Option<String>,
-    /// A package and tag that prove the right to write.
+    /// A package and tag that are used to check write access.
     pub probe: Option<String>,
-    /// The images.
+    /// Images of the family.
     pub images: Vec<FamilyImage>,
 }
 
@@ -223,16 +224,16 @@ pub struct Family {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FamilyImage {
-    /// Its package under the owner.
+    /// Name of the package under the owner.
     pub package: String,
-    /// Its Dockerfile.
+    /// Path of the Dockerfile.
     pub dockerfile: String,
-    /// The tag that moves, `vMAJ.MIN.PATCH`.
+    /// The moving tag, `vMAJ.MIN.PATCH`.
     pub tag: String,
 }
 
 impl Workspace {
-    /// Reads and checks a workspace found at `place`.
+    /// Parses and checks a workspace read from `place`.
     pub fn parse(text: &str, place: &str) -> Result<Self, Problem> {
         let file = format!("workspace ({place})");
         let (workspace, mut faults) = place::parse::<Self>(text, &file);
@@ -257,7 +258,7 @@ impl Workspace {
         }
     }
 
-    /// The channels that `release` is published to, in the file's order.
+    /// Returns the channels that `release` is published to, in the order of the file.
     pub fn channels_for(&self, release: &ReleaseName) -> Result<Vec<Channel>, Problem> {
         self.publish
             .channels
@@ -266,17 +267,17 @@ impl Workspace {
             .collect()
     }
 
-    /// The charms that a manifest feeds.
+    /// Returns the charms with at least one image that a manifest names.
     pub fn fed_charms(&self) -> impl Iterator<Item = &Charm> {
         self.charms.iter().filter(|charm| charm.fed().next().is_some())
     }
 
-    /// The charm called `name`.
+    /// Returns the charm called `name`.
     pub fn charm(&self, name: &CharmName) -> Option<&Charm> {
         self.charms.iter().find(|charm| &charm.name == name)
     }
 
-    /// Every repository that can be worked in, each once: the bundle's, the charms', those with
+    /// Returns every repository of the workspace once: the bundle's, the charms' and those with
     /// secrets.
     pub fn repositories(&self) -> Vec<String> {
         let bundle = self.bundle.iter().map(|bundle| bundle.repository.clone());
@@ -289,7 +290,7 @@ impl Workspace {
         all
     }
 
-    /// The upstream, or a problem that says how to name one.
+    /// Returns the upstream, or a problem that explains how to configure one.
     pub fn upstream(&self) -> Result<&Upstream, Problem> {
         self.upstream.as_ref().ok_or_else(|| {
             Problem::new(
@@ -303,13 +304,13 @@ impl Workspace {
         })
     }
 
-    /// The repository that the manifest's `image` lies in.
+    /// Returns the repository of the manifest's `image`.
     pub fn image_repository(&self, image: &str) -> Result<Repository, Problem> {
         let upstream = self.upstream()?;
         Repository::parse(&format!("{}/{image}", upstream.registry))
     }
 
-    /// Every value that no later reader could use.
+    /// Returns every value that is invalid beyond its syntax.
     fn faults(&self) -> Vec<Unsound> {
         let mut faults = Vec::new();
         let mut bad = |key, value: &str, text: String, hint: &str| {
@@ -394,7 +395,7 @@ impl Workspace {
     }
 }
 
-/// Why `text` cannot be a channel of `[publish]`.
+/// Returns why `text` is not a valid channel of `[publish]`, if so.
 fn channel_fault(text: &str) -> Option<Unsound> {
     let example = text.replace("{yyyy-mm}", "2025-01");
     let problem = match example.parse::<Channel>() {
@@ -408,7 +409,7 @@ fn channel_fault(text: &str) -> Option<Unsound> {
     Some(unsound("channels", text, problem))
 }
 
-/// A value of the file that is wrong.
+/// An invalid value of the file.
 struct Unsound {
     key: &'static str,
     value: String,
