@@ -1,4 +1,5 @@
-//! Sets a journal aside and makes a new one from what can be read of it. Nothing is deleted.
+//! Replaces a damaged journal by a new one with every row that can still be read. Nothing is
+//! deleted.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -12,21 +13,21 @@ use super::store::{Journal, make_private};
 use super::{lock, schema, touched};
 use crate::domain::{Kind, Outside, Problem};
 
-/// Files of a SQLite database beside the main one.
+/// Suffixes of the files that SQLite keeps beside the database file.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
-/// How a SQLite database begins.
+/// First bytes of a SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Size of a page of the journal: SQLite's own default.
+/// Page size of the journal in bytes: SQLite's default.
 const PAGE: u16 = 4096;
 
-/// What became of a journal that was set aside.
+/// Result of setting a journal aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetAside {
-    /// Where it is now.
+    /// New path of the old journal.
     pub kept_as: PathBuf,
-    /// Rows that were saved, by table.
+    /// Number of rows that were copied, by table.
     pub saved: Vec<(&'static str, u64)>,
-    /// Tables of which rows may be missing, with what SQLite said.
+    /// Tables that may lack rows, with SQLite's error.
     pub damaged: Vec<(&'static str, Outside)>,
 }
 
@@ -40,9 +41,8 @@ impl Journal {
     /// Renames the journal under `folder` and makes a new one from what can be read of it.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] while a run is under way, [`Kind::NotFound`] without a journal,
-    /// [`Kind::Refused`] where a newer windlass wrote it, [`Kind::Machine`] where the folder cannot
-    /// be written.
+    /// [`Kind::Conflict`] if a run is in progress, [`Kind::NotFound`] if there is no journal,
+    /// [`Kind::Refused`] if a newer windlass wrote it, [`Kind::Machine`] if the folder is not writable.
     pub fn set_aside(folder: &Path, now: DateTime<Utc>) -> Result<SetAside, Problem> {
         let path = folder.join(FILE);
         let shown = Outside::new(path.display().to_string());
@@ -72,8 +72,8 @@ impl Journal {
         if kept_as.exists() {
             return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
         }
-        // The main file last: what is left of a crash in between is an old journal without the
-        // end that its -wal file held, never a new one beside a strange -wal file.
+        // The main file is moved last. After a crash in between, the old journal is still there
+        // without the end from its -wal file, and a new journal never gets an unrelated -wal file.
         for end in BESIDE.into_iter().chain([""]) {
             match std::fs::rename(with(&path, end), with(&kept_as, end)) {
                 Err(error) if end.is_empty() || error.kind() != std::io::ErrorKind::NotFound => {
@@ -105,7 +105,7 @@ fn with(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-/// Copies a database and its -wal file, so that reading changes neither. Where the header is lost,
+/// Copies a database and its -wal file, so that reading changes neither. If the header is damaged,
 /// the copy gets the one that SQLite writes by default.
 fn copy_of(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::copy(from, to)?;
@@ -120,31 +120,31 @@ fn copy_of(from: &Path, to: &Path) -> std::io::Result<()> {
         let mut header = [0_u8; 100];
         header[..16].copy_from_slice(MAGIC);
         header[16..18].copy_from_slice(&PAGE.to_be_bytes());
-        // Versions of the format (2 = with a -wal file), and the fractions of a page that SQLite
-        // wants to see.
+        // Versions of the file format (2 = with a -wal file), and the page fractions that SQLite
+        // requires.
         header[18..24].copy_from_slice(&[2, 2, 0, 64, 32, 32]);
-        // Format of the schema, and UTF-8.
+        // Schema format and UTF-8.
         header[47] = 4;
         header[59] = 1;
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&header)?;
     }
     let pages = file.metadata()?.len() / u64::from(PAGE);
-    // A file that was cut: SQLite reads no database that is shorter than its header says.
+    // For a truncated file: SQLite refuses a database that is shorter than its header states.
     file.seek(SeekFrom::Start(28))?;
     file.write_all(&u32::try_from(pages).unwrap_or_default().to_be_bytes())
 }
 
 type Saved = (Vec<(&'static str, u64)>, Vec<(&'static str, Outside)>);
 
-/// Copies the rows that can be read, table by table.
+/// Copies the readable rows, table by table.
 fn salvage(from: &Path, to: &Connection) -> Saved {
     let (mut saved, mut damaged) = (Vec::new(), Vec::new());
     let old = match Connection::open(from) {
         Ok(old) => old,
         Err(error) => return (saved, vec![("run", Outside::new(error.to_string()))]),
     };
-    // A row may refer to one that is lost.
+    // A row may refer to a lost one.
     drop(to.pragma_update(None, "foreign_keys", false));
     drop(to.execute_batch("BEGIN IMMEDIATE"));
     for table in schema::RECORDS {
@@ -152,7 +152,7 @@ fn salvage(from: &Path, to: &Connection) -> Saved {
         saved.push((table, rows));
         damaged.extend(problem.map(|error| (table, Outside::capped(error.to_string(), 200))));
     }
-    // Steps without their run say nothing.
+    // Steps are useless without their run.
     drop(to.execute_batch(
         "DELETE FROM step WHERE run NOT IN (SELECT id FROM run);
          DELETE FROM rolled_back WHERE run NOT IN (SELECT id FROM run);
@@ -161,7 +161,8 @@ fn salvage(from: &Path, to: &Connection) -> Saved {
     drop(to.execute_batch(schema::NAME_WORKSPACES));
     drop(touched::fill(to));
     if let Err(error) = to.execute_batch("COMMIT") {
-        // Nothing of it was kept, on a full disk for one: the damaged file still has it.
+        // If no row could be copied, for example because the disk is full, the damaged file still
+        // has them.
         let why = Outside::capped(error.to_string(), 200);
         for (table, rows) in &mut saved {
             *rows = 0;
@@ -173,7 +174,7 @@ fn salvage(from: &Path, to: &Connection) -> Saved {
     (saved, damaged)
 }
 
-/// Copies a table from its beginning, and where that meets damage from its end.
+/// Copies a table from its beginning, and after damage from its end.
 fn copy_table(old: &Connection, to: &Connection, table: &str) -> (u64, Option<rusqlite::Error>) {
     match columns(old, table) {
         Ok(columns) if columns.is_empty() => (0, None),
@@ -217,7 +218,7 @@ fn copy_rows(
         let values: Vec<Value> = (0..columns.len())
             .map(|column| row.get(column))
             .collect::<rusqlite::Result<_>>()?;
-        // A row that breaks a rule of the table is a damaged one.
+        // A row that violates a constraint of the table is damaged.
         let written = insert.execute(params_from_iter(values)).unwrap_or_default();
         *rows += u64::try_from(written).unwrap_or_default();
     }

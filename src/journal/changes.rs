@@ -1,8 +1,9 @@
-//! What the runs of this journal did to channels, row by row, for ways back.
+//! Reconstructs from plans and step records what the runs of this journal changed in channels, row
+//! by row, for a rollback.
 //!
-//! Owns the reading of plans and step records as changes of channels, and what of them outlives a
-//! plan that was made anew. Asks no service: whether an uncertain change happened is
-//! told by what the row serves now.
+//! It includes what was changed under a plan that was replaced when its run was resumed. No service
+//! is contacted: whether an uncertain change was made is decided by comparing it with what the row
+//! serves now.
 
 #[cfg(test)]
 mod tests;
@@ -19,13 +20,13 @@ use crate::domain::{
 use crate::plan::{AttachFrom, Intent, Moment, Move, Op, Plan, RolledBack, Step};
 
 impl Journal {
-    /// What runs of this environment changed in the channels that a rollback `of` is about, oldest first,
-    /// as far back as it needs to know. Reads runs one by one, newest first, by index.
+    /// Returns what runs of this environment changed in the channels of the rollback `of`, oldest
+    /// first, as far back as it needs. Reads runs one by one through an index, newest first.
     pub fn changes_for(&self, of: &RolledBack) -> Result<Vec<ChannelChange>, Problem> {
         Ok(self.read_changes(of)?.changes)
     }
 
-    /// As [`Journal::changes_for`], with the number of runs that were read.
+    /// Returns the changes of [`Journal::changes_for`] and the number of runs that were read.
     pub(super) fn read_changes(&self, of: &RolledBack) -> Result<ReadChanges, Problem> {
         let mut read = ReadChanges::default();
         match of {
@@ -53,21 +54,21 @@ impl Journal {
                     self.walk(&row, &mut read, |changes, next| {
                         let mut certain = changes.iter().filter(|change| change.certain);
                         certain.any(|change| {
-                            // Runs on one charm follow each other: what began before a change that
-                            // is certain also ended before it.
+                            // Runs on one charm never overlap: a run that began before a certain
+                            // change also ended before it.
                             stamp(change.at) >= next.begun_at && until.is_none_or(|until| change.at <= until)
                         })
                     })?;
                 }
             }
         }
-        // Where a moment was named, the place of its run among the changes counts.
+        // For a given time, the position of the run among the changes matters.
         read.changes.sort_by_key(|change| change.at);
         Ok(read)
     }
 
-    /// Reads the runs that touched `row`, newest first, until `enough` says so of the changes of
-    /// that row and the next run.
+    /// Reads the runs that touched `row`, newest first, until `enough` returns true for the changes
+    /// of that row and the next run.
     fn walk(
         &self,
         row: &TouchedRow,
@@ -84,15 +85,15 @@ impl Journal {
             of_row.extend(changes.into_iter().filter(|change| row.is_of(change)));
             before = Some(touch);
         }
-        // A row may be of several walks: that of a run which a moment names.
+        // A row may be read by several walks: the run of the given time can touch it as well.
         of_row.retain(|change| !read.changes.contains(change));
-        // Changes of one run keep their order.
+        // The sort is stable: changes of one run keep their order.
         of_row.sort_by_key(|change| change.at);
         read.changes.extend(of_row);
         Ok(())
     }
 
-    /// What a run changed in channels, with what plans that were replaced had changed.
+    /// Returns what a run changed in channels, including changes under plans that were replaced.
     fn changes_of(&self, run: &RunId, read: &mut ReadChanges) -> Result<Vec<ChannelChange>, Problem> {
         read.runs += 1;
         let mut changes = self.earlier(run)?;
@@ -102,7 +103,7 @@ impl Journal {
         Ok(changes)
     }
 
-    /// Changes of plans that were made anew when their run was taken up.
+    /// Returns the changes under plans that were replaced when their run was resumed.
     fn earlier(&self, run: &RunId) -> Result<Vec<ChannelChange>, Problem> {
         let connection = self.reading()?;
         let read = || {
@@ -121,14 +122,14 @@ impl Journal {
             .collect())
     }
 
-    /// What a rollback of `run` must know of it beyond its changes; `None` where the journal does
-    /// not know it.
+    /// Returns what a rollback of `run` needs apart from its changes; `None` if the journal does
+    /// not have the run.
     pub fn past(&self, run: &RunId) -> Result<Option<PastRun>, Problem> {
         Ok(self.run(run)?.map(|record| past(&record)))
     }
 }
 
-/// Changes, and how many runs were read for them.
+/// Changes, and the number of runs that were read for them.
 #[derive(Debug, Default)]
 pub(super) struct ReadChanges {
     pub(super) changes: Vec<ChannelChange>,
@@ -136,17 +137,17 @@ pub(super) struct ReadChanges {
 }
 
 impl RunRecord {
-    /// True where it may have changed a channel.
+    /// Returns true if the run may have changed a channel.
     pub fn touched_channels(&self) -> bool {
         !of(self).is_empty()
     }
 
-    /// What it changed in channels, or may have changed, row by row.
+    /// Returns what the run changed or may have changed in channels, row by row.
     pub fn channel_changes(&self) -> Vec<ChannelChange> {
         of(self)
     }
 
-    /// The rows that it closed for certain.
+    /// Returns the rows that the run closed for certain.
     pub fn closed(&self) -> impl Iterator<Item = ChannelChange> + use<> {
         of(self)
             .into_iter()
@@ -154,7 +155,7 @@ impl RunRecord {
     }
 }
 
-/// What `run` changed in channels that `plan`, which is to replace its own, no longer tells.
+/// Returns the changes of `run` in channels that the new `plan` does not contain any more.
 pub(super) fn replaced(run: &RunRecord, plan: &Plan) -> Vec<ChannelChange> {
     run.plan
         .steps
@@ -164,7 +165,7 @@ pub(super) fn replaced(run: &RunRecord, plan: &Plan) -> Vec<ChannelChange> {
         .collect()
 }
 
-/// What `run` changed in channels, by its plan and what is remembered of its steps.
+/// Returns what `run` changed in channels, from its plan and its step records.
 fn of(run: &RunRecord) -> Vec<ChannelChange> {
     run.plan
         .steps
@@ -174,15 +175,15 @@ fn of(run: &RunRecord) -> Vec<ChannelChange> {
 }
 
 impl StepRecord {
-    /// Whether a request of this step was sent: `None` where none was, or a service refused it, else
-    /// whether it is certain that it took effect.
+    /// Returns whether a request of this step was sent: `None` if none was sent or a service
+    /// refused it, otherwise whether it certainly took effect.
     fn sent(&self) -> Option<bool> {
         if self.attempts == 0 {
             return None;
         }
         match self.outcome {
             Some(StepOutcome::Done) => Some(true),
-            // The last attempt sent nothing that took effect: an earlier one may have, or another client.
+            // The last attempt changed nothing: an earlier one may have done it, or another client.
             Some(StepOutcome::Skipped) => self.may_have_written_before().then_some(false),
             Some(StepOutcome::Failed) if self.problem.as_ref().is_some_and(is_refusal) => {
                 self.may_have_written_before().then_some(false)
@@ -193,12 +194,12 @@ impl StepRecord {
 
     fn may_have_written_before(&self) -> bool {
         let earlier = &self.made.earlier;
-        // Older programs kept no attempts but the last one.
+        // Older versions stored only the last attempt.
         earlier.iter().any(|one| one.may_have_written)
             || usize::try_from(self.attempts).is_ok_and(|attempts| attempts > earlier.len() + 1)
     }
 
-    /// What it has made, as the next attempt takes it over: with this attempt among the earlier ones.
+    /// Returns the results for the next attempt, with this attempt added to the earlier ones.
     pub fn made_for_next_attempt(&self) -> Made {
         let mut made = self.made.clone();
         made.earlier.push(EarlierAttempt {
@@ -210,7 +211,7 @@ impl StepRecord {
     }
 }
 
-/// True where the service answered that it did not do it.
+/// Returns true if the service reported that it did not apply the request.
 const fn is_refusal(problem: &Problem) -> bool {
     !matches!(problem.kind, Kind::Network | Kind::Service | Kind::RateLimited)
 }
@@ -257,7 +258,8 @@ fn of_step(run: &RunRecord, step: &Step) -> Vec<ChannelChange> {
                 revision,
                 resources: Vec::new(),
             };
-            // A step that the plan skipped brings no number; then the release itself found it.
+            // A step that the plan skipped has no revision number; then the channel release
+            // determined it.
             let uploaded = run.step(from).and_then(|step| step.made.bundle_revision);
             let uploaded = uploaded.or(record.made.bundle_revision);
             uploaded
@@ -276,7 +278,7 @@ fn of_step(run: &RunRecord, step: &Step) -> Vec<ChannelChange> {
         .collect()
 }
 
-/// Who did it, when, and how sure that is.
+/// The run of a change, its time and whether it is certain.
 struct Told<'a> {
     run: &'a RunRecord,
     at: DateTime<Utc>,
@@ -306,8 +308,8 @@ impl Told<'_> {
     }
 }
 
-/// What the row of `planned` serves once it is released. `None` where a number was never known:
-/// then nothing can have been sent.
+/// Returns what the row of `planned` serves after its release. `None` if a revision number was
+/// never known: then nothing can have been sent.
 fn served(run: &RunRecord, planned: &Move) -> Option<Serving> {
     let mut resources = Vec::new();
     for attach in &planned.resources {
@@ -356,7 +358,7 @@ fn past(run: &RunRecord) -> PastRun {
     }
 }
 
-/// What a step brought that stays whatever is rolled back.
+/// Returns an effect of a step that a rollback does not remove.
 fn stays(run: &RunRecord, step: &Step) -> Option<Outside> {
     let record = run.step(&step.id)?;
     if record.outcome != Some(StepOutcome::Done) {

@@ -1,8 +1,8 @@
-//! Opens the database file, or says why it is used less than fully.
+//! Opens the database file for writing, or only for reading if it cannot be written.
 //!
-//! A journal of a newer program is never opened for writing. Where the file cannot be written it
-//! is read, where it cannot be read either every statement returns the reason: what only reads
-//! services works without a journal.
+//! A journal of a newer windlass is never opened for writing. A file that cannot be written is
+//! opened for reading; if that fails too, every statement returns the reason. Commands that only
+//! read from services work without a journal.
 
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -15,11 +15,12 @@ use super::store::{Journal, make_private, private_file};
 use super::{lock, schema};
 use crate::domain::{Kind, Outside, Problem};
 
-/// The database file under the state folder.
+/// Name of the database file under the state folder.
 pub(super) const FILE: &str = "journal.db";
-/// Holds identity and number of commits of the journal, outside of it.
+/// Name of the file that holds the identity and the commit count of the journal, separate from the
+/// database.
 const MARK: &str = "journal.commits";
-/// How long a statement waits for another process.
+/// How long a statement waits for a lock of another process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a journal cannot be written, and whether it can be read.
@@ -31,11 +32,11 @@ pub(super) struct Limit {
 
 /// Why a journal could not be opened for writing.
 enum Failure {
-    /// A newer program wrote it.
+    /// A newer windlass wrote it.
     Newer { schema: i64, version: Option<String> },
-    /// The file is a symbolic link to nothing.
+    /// The file is a symbolic link without a target.
     Dangling,
-    /// The database refused.
+    /// SQLite reported an error.
     Database(rusqlite::Error),
     /// The folder or a file cannot be used.
     Files(std::io::Error),
@@ -92,7 +93,7 @@ fn newer(place: &Outside, schema: i64, version: Option<&str>) -> Problem {
     .hint("or keep a journal of its own for this one: set WINDLASS_STATE_DIR to another folder")
 }
 
-/// The problem of a damaged file.
+/// Returns the problem for a damaged file.
 pub(super) fn damaged(place: &Outside, error: &rusqlite::Error) -> Problem {
     Problem::new(Kind::Machine, format!("the journal {place} is damaged"))
         .because(error)
@@ -105,7 +106,7 @@ fn unusable(place: &Outside, error: &(dyn std::error::Error + 'static)) -> Probl
         .hint("check that the folder can be written and the disk is not full")
 }
 
-/// True where the file itself is damaged.
+/// Returns true if the file itself is damaged.
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -114,11 +115,10 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
 }
 
 impl Journal {
-    /// Opens (or makes) the journal under `folder` for `environment`, to read and write.
+    /// Opens or creates the journal under `folder` for `environment`, for reading and writing.
     ///
     /// # Errors
-    /// [`Kind::Refused`] where a newer windlass wrote it, [`Kind::Machine`] where it is damaged or
-    /// cannot be written.
+    /// [`Kind::Refused`] if a newer windlass wrote it, [`Kind::Machine`] if it is damaged or not writable.
     pub fn open(folder: &Path, environment: &str) -> Result<Self, Problem> {
         let path = folder.join(FILE);
         let mut journal = writable(folder, &path)
@@ -128,18 +128,18 @@ impl Journal {
         Ok(journal)
     }
 
-    /// As [`Journal::open`]; a journal that cannot be written is read, and one that cannot be read
-    /// either returns the reason from every statement.
+    /// Opens the journal as [`Journal::open`] does. A journal that cannot be written is opened for
+    /// reading; if that fails too, every statement returns the reason.
     ///
     /// # Errors
-    /// The reason, where SQLite cannot be used at all.
+    /// If SQLite cannot be used at all.
     pub fn open_as_possible(folder: &Path, environment: &str) -> Result<Self, Problem> {
         let path = folder.join(FILE);
         let problem = match Self::open(folder, environment) {
             Ok(journal) => return Ok(journal),
             Err(problem) => problem,
         };
-        // Rows of a schema that this program does not know may mean something else.
+        // In an unknown schema the rows may have another meaning.
         let known = problem.kind != Kind::Refused;
         let reading = known.then(|| readable(&path)).and_then(Result::ok);
         let limit = Limit {
@@ -155,10 +155,10 @@ impl Journal {
         Ok(Self::on(connection, folder, environment, Some(limit)))
     }
 
-    /// Opens a journal that exists, to be read; makes and changes nothing.
+    /// Opens an existing journal for reading; creates and changes nothing.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] without a file, and as [`Journal::open`].
+    /// [`Kind::NotFound`] if there is no file, otherwise as [`Journal::open`].
     pub fn open_existing(folder: &Path, environment: &str) -> Result<Self, Problem> {
         let path = folder.join(FILE);
         let place = Outside::new(path.display().to_string());
@@ -194,27 +194,27 @@ impl Journal {
         }
     }
 
-    /// Why the journal is not used, or not written; what was noticed of it when it was opened.
+    /// Returns why the journal is not used or not written, or what was detected when it was opened.
     pub fn notice(&self) -> Option<&Problem> {
         self.limit
             .as_ref()
             .map_or(self.notice.as_ref(), |limit| Some(&limit.problem))
     }
 
-    /// Refuses where nothing can be written.
+    /// Checks that the journal can be written.
     ///
     /// # Errors
-    /// The reason.
+    /// The reason if it cannot.
     pub fn check_writable(&self) -> Result<(), Problem> {
         self.limit
             .as_ref()
             .map_or(Ok(()), |limit| Err(limit.problem.clone()))
     }
 
-    /// Reads every page of the file and compares them. Takes time in proportion to its size.
+    /// Reads and verifies every page of the file. The time is proportional to its size.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// If the file is damaged.
     pub fn check_pages(&self) -> Result<(), Problem> {
         let connection = self.reading()?;
         let place = Outside::new(self.folder.join(FILE).display().to_string());
@@ -231,32 +231,34 @@ impl Journal {
         Err(damaged(&place, &error))
     }
 
-    /// Problem of a schema that another process raised while this one had the file open.
+    /// Returns the problem for a schema that another process upgraded while this one had the file
+    /// open.
     pub(super) fn raised(&self, schema: i64, version: Option<&str>) -> Problem {
         let place = Outside::new(self.folder.join(FILE).display().to_string());
         newer(&place, schema, version)
     }
 
-    /// Keeps how many transactions were committed. A mark that cannot be kept notices nothing.
+    /// Stores the number of committed transactions. If that fails, lost commits cannot be detected
+    /// later.
     pub(super) fn mark(&self, (journal, commits): (String, i64)) {
         let write = || -> std::io::Result<()> {
             let mut file = lock::private().open(self.folder.join(MARK))?;
             file.seek(SeekFrom::Start(0))?;
-            // Of one length: a shorter number would leave the end of a longer one behind.
+            // The length is fixed, so that a shorter number does not leave the end of a longer one.
             file.write_all(format!("{journal} {commits:020}\n").as_bytes())
         };
         drop(write());
     }
 }
 
-/// Opens for writing, after a look that does not write.
+/// Opens the file for writing, after a check that does not write.
 fn writable(folder: &Path, path: &Path) -> Result<Connection, Failure> {
     if path.is_symlink() && !path.exists() {
         return Err(Failure::Dangling);
     }
     make_private(folder)?;
-    // Two processes that make the file at once: SQLite does not wait where the journal mode
-    // changes, so they take turns here.
+    // SQLite does not wait for a lock when the journal mode changes, so two processes that create
+    // the file at once are serialised here.
     let turn = lock::private().open(folder.join("journal.lock"))?;
     turn.lock()?;
     if path.exists() {
@@ -270,24 +272,24 @@ fn writable(folder: &Path, path: &Path) -> Result<Connection, Failure> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // A transaction that reads first and writes then is turned away at once where another process
-    // wrote in between; one that says at its start that it will write waits its turn.
+    // A transaction that reads first and then writes fails at once if another process wrote in
+    // between; one that announces the write at its start waits for the lock.
     connection.set_transaction_behavior(TransactionBehavior::Immediate);
     let fresh = schema::upgrade(&mut connection)?;
     if fresh {
-        // Its identity is in the file itself, not in a -wal file that may get lost.
+        // Moves the identity to the main file, because a -wal file may get lost.
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     }
     Ok(connection)
 }
 
-/// Opens for reading only.
+/// Opens the file for reading only.
 fn readable(path: &Path) -> Result<Connection, Failure> {
     let open = |path: &Path, flags: OpenFlags| -> Result<Connection, Failure> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(PATIENCE)?;
         refuse_newer(&connection)?;
-        // An older schema names its columns otherwise.
+        // An older schema has other column names.
         if schema::version(&connection)? != schema::VERSION {
             return Err(Failure::Database(rusqlite::Error::QueryReturnedNoRows));
         }
@@ -296,8 +298,8 @@ fn readable(path: &Path) -> Result<Connection, Failure> {
     };
     let reading = OpenFlags::SQLITE_OPEN_READ_ONLY;
     open(path, reading).or_else(|failure| {
-        // In a folder that cannot be written SQLite can only read a file that nothing changes; a
-        // -wal file with content would be left out.
+        // If the folder is not writable, SQLite can only read a file that does not change; the content of
+        // a -wal file would be left out.
         let mut wal = path.as_os_str().to_owned();
         wal.push("-wal");
         if std::fs::metadata(PathBuf::from(wal)).is_ok_and(|about| about.len() > 0) {
@@ -318,7 +320,7 @@ fn refuse_newer(connection: &Connection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says where the file holds fewer commits than were counted beside it.
+/// Returns a problem if the file has fewer commits than its separate count.
 fn lost_commits(journal: &Journal, path: &Path) -> Option<Problem> {
     let mut text = String::new();
     std::fs::File::open(journal.folder.join(MARK))

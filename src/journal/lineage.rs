@@ -1,9 +1,8 @@
-//! Whose value every secret holds: what was written, when GitHub says it was, and a keyed
-//! fingerprint of it.
+//! Records which value every secret holds: what was written, when GitHub set it, and a keyed
+//! fingerprint.
 //!
-//! Owns the table of lineage and the key of the fingerprints, `lineage.key` beside the journal. A
-//! fingerprint tells on this machine whether two values are the same and nothing to anybody who
-//! does not have the key. Must never keep a value.
+//! The key of the fingerprints is `lineage.key` beside the journal. A fingerprint shows whether two
+//! values are equal, but only to those who have the key. Values are never stored.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -19,11 +18,11 @@ use crate::domain::secret::{LineageRecord, Revocation};
 use crate::domain::{Fingerprint, Kind, Outside, Problem, SecretTarget, SessionId};
 use crate::plan::rotate::revocations::REVOKE_STEP;
 
-/// Bytes of the key.
+/// Length of the key in bytes.
 const KEY: usize = 32;
 
 impl Journal {
-    /// The keyed fingerprint of a value.
+    /// Returns the keyed fingerprint of a value.
     pub fn fingerprint(&self, value: &SecretString) -> Result<Fingerprint, Problem> {
         let key = self.lineage_key()?;
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|error| {
@@ -58,7 +57,7 @@ impl Journal {
         if let Some(key) = read().map_err(broken)? {
             return Ok(key);
         }
-        // Two random ids are 244 random bits.
+        // Two random UUIDs have 244 random bits.
         let mut key = uuid::Uuid::new_v4().into_bytes().to_vec();
         key.extend_from_slice(uuid::Uuid::new_v4().as_bytes());
         let draft = self
@@ -71,7 +70,7 @@ impl Journal {
         let written = options
             .open(&draft)
             .and_then(|mut file| file.write_all(&key).and_then(|()| file.sync_all()));
-        // A link fails where another windlass was first: then its key counts.
+        // The link fails if another process was first: then its key is used.
         let linked = written.and_then(|()| std::fs::hard_link(&draft, &path));
         drop(std::fs::remove_file(&draft));
         match linked {
@@ -83,7 +82,7 @@ impl Journal {
         }
     }
 
-    /// Remembers a value that was written.
+    /// Records a value that was written.
     pub fn record_lineage(&self, record: &LineageRecord) -> Result<(), Problem> {
         self.write(
             "INSERT INTO lineage
@@ -96,7 +95,7 @@ impl Journal {
                 stamp(record.updated_at),
                 record.fingerprint.0,
                 record.session.as_ref().map(SessionId::as_str),
-                // Exactly as the value says it: the same end is told of it elsewhere.
+                // Exactly as in the value, because the same expiry is stored elsewhere too.
                 record
                     .expires_at
                     .map(|at| at.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
@@ -107,8 +106,8 @@ impl Journal {
         )
     }
 
-    /// The sessions that runs of this workspace revoked, and those of `lineage` that any run
-    /// revoked, oldest first.
+    /// Returns the sessions that runs of this workspace revoked, and those of `lineage` that any
+    /// run revoked, oldest first.
     pub fn revocations(&self, lineage: &[LineageRecord]) -> Result<Vec<Revocation>, Problem> {
         let connection = self.reading()?;
         let read = || {
@@ -139,7 +138,7 @@ impl Journal {
         Ok(rows.into_iter().filter_map(revocation).collect())
     }
 
-    /// Every value that a run of this workspace wrote, and those that any run wrote into the
+    /// Returns every value that a run of this workspace wrote, and those that any run wrote to the
     /// secrets `named`, oldest first.
     pub fn lineage(&self, named: &BTreeSet<&SecretTarget>) -> Result<Vec<LineageRecord>, Problem> {
         struct Row {
@@ -241,7 +240,7 @@ mod tests {
         assert_eq!(all, [record(2), record(1)]);
         let elsewhere = Journal::open(folder.path(), "another").unwrap();
         assert!(elsewhere.lineage(&BTreeSet::new()).unwrap().is_empty());
-        // Those of another workspace belong to this one where it names their secret.
+        // Values of another workspace are included if this one names their secret.
         let regtech = journal.of_workspace("regtech");
         assert!(regtech.lineage(&BTreeSet::new()).unwrap().is_empty());
         assert_eq!(

@@ -1,7 +1,7 @@
-//! Locks of charms and secrets: one run at a time touches each of an environment on this machine.
+//! Locks charms and secrets, so that only one run at a time changes each of them in an environment
+//! on this machine.
 //!
-//! Owns the lock files and the word on who holds them. The lock is the operating system's, so it
-//! dies with its process. Must not wait.
+//! The locks are those of the operating system and end with the process. Taking a lock never waits.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -12,7 +12,7 @@ use super::store::make_private;
 use crate::domain::{Kind, Outside, Problem};
 use crate::plan::Subject;
 
-/// Locks held until dropped.
+/// Locks that are held until dropped.
 #[derive(Debug)]
 pub struct SubjectLocks {
     _files: Vec<File>,
@@ -21,12 +21,12 @@ pub struct SubjectLocks {
 
 impl Drop for SubjectLocks {
     fn drop(&mut self) {
-        // A file left behind is harmless: nobody holds it.
+        // A leftover file is harmless: it is not locked.
         drop(std::fs::remove_file(&self.run_file));
     }
 }
 
-/// True while a living process works on `run`.
+/// Returns true if a running process works on `run`.
 pub fn is_running(folder: &Path, run: &RunId) -> bool {
     let Ok(file) = File::open(run_path(folder, run)) else {
         return false;
@@ -34,7 +34,8 @@ pub fn is_running(folder: &Path, run: &RunId) -> bool {
     matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
 }
 
-/// A run that a living process works on, in any environment whose locks are under `folder`.
+/// Returns a run that a running process works on, in any environment whose locks are under
+/// `folder`.
 pub(super) fn any_running(folder: &Path) -> Option<String> {
     let files = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
     files(folder)
@@ -47,7 +48,7 @@ pub(super) fn any_running(folder: &Path) -> Option<String> {
         })
 }
 
-/// Options that make a file which others cannot read.
+/// Returns options that create a file which other users cannot read.
 pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).read(true).write(true);
@@ -55,7 +56,7 @@ pub(super) fn private() -> OpenOptions {
     {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
-        // A link in their place is not followed to a file somewhere else.
+        // A symbolic link in place of the file is not followed.
         options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     }
     options
@@ -70,7 +71,7 @@ fn run_path(folder: &Path, run: &RunId) -> PathBuf {
     folder.join(format!("run-{name}.lock"))
 }
 
-/// A file name of its own for every subject.
+/// Returns the file name of a subject, unique for each.
 fn file_name(subject: &Subject) -> String {
     subject
         .to_string()
@@ -84,8 +85,8 @@ fn file_name(subject: &Subject) -> String {
 }
 
 impl SubjectLocks {
-    /// Locks every subject, sorted so that two runs cannot wait for each other, or says
-    /// who holds one and since when. `holder` is kept in the file for others to read.
+    /// Locks every subject, in sorted order so that two runs cannot block each other. If one is
+    /// locked, the error names its holder and since when. `holder` is written to the file for that.
     pub fn take(folder: &Path, subjects: &[Subject], run: &RunId, holder: &str) -> Result<Self, Problem> {
         let broken = |error: std::io::Error| {
             Problem::new(

@@ -1,8 +1,8 @@
-//! The memory: runs and their steps, written before and after the deed, in SQLite.
+//! Stores runs and their steps in a local SQLite database, each before and after it is done.
 //!
-//! Owns the database file, its schema and the records read from it, and the locks that keep two
-//! runs from the same charms. Every row carries its environment and, where it matters, its workspace. Must
-//! not hold secrets, and must not decide anything: what the services answer is the truth.
+//! The records read from it and the locks that keep two runs off the same charms are here too.
+//! Every row names its environment and, if it matters, its workspace. The journal holds no secrets.
+//! It never overrides what the services report.
 
 mod aside;
 mod changes;

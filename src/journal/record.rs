@@ -1,6 +1,4 @@
-//! What the journal remembers of a run, as people and scripts see it.
-//!
-//! Owns the outcomes and their exit codes. Must not know SQL.
+//! Defines the stored records of runs and steps, and the outcomes with their exit codes.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,27 +12,27 @@ use crate::domain::{
 };
 use crate::plan::{Intent, Op, Plan, Step, StepId};
 
-/// No two steps of one attempt are further apart.
+/// Steps of one attempt are never further apart than this.
 const BETWEEN_STEPS: TimeDelta = TimeDelta::seconds(1);
 
-/// How a run ended.
+/// Outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// Everything is as planned.
+    /// Everything was done as planned.
     Done,
-    /// Only optional or left-out steps are missing.
+    /// Only optional or left-out steps were not done.
     Partly,
     /// A step failed.
     Failed,
-    /// Somebody stopped it.
+    /// The run was cancelled.
     Cancelled,
-    /// It may or may not have happened: look before doing it again.
+    /// It is unknown whether a change was made: check before repeating it.
     Unknown,
 }
 
 impl Outcome {
-    /// The exit code of a run that started.
+    /// Returns the exit code of a run that started and had this outcome.
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Done | Self::Partly => 0,
@@ -44,7 +42,7 @@ impl Outcome {
         }
     }
 
-    /// Its word.
+    /// Returns the name used in JSON and on the screen.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -56,24 +54,24 @@ impl Outcome {
     }
 }
 
-/// How a step ended.
+/// Outcome of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepOutcome {
     /// It was done.
     Done,
-    /// It was so already.
+    /// Already done.
     Skipped,
     /// It failed.
     Failed,
-    /// It was stopped, or never begun because the run was.
+    /// Cancelled, or never started because the run was cancelled.
     Cancelled,
-    /// The request left, the answer did not arrive.
+    /// The request was sent, but no response arrived.
     Unknown,
 }
 
 impl StepOutcome {
-    /// Its word.
+    /// Returns the name used in JSON and on the screen.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -85,97 +83,97 @@ impl StepOutcome {
     }
 }
 
-/// What is remembered of one step.
+/// The stored record of one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepRecord {
     /// The step of the plan.
     pub id: StepId,
-    /// How it ended; `None` while it runs or where the process died.
+    /// Outcome; `None` while the step runs or if the process died.
     pub outcome: Option<StepOutcome>,
-    /// How often it was begun.
+    /// Number of times it was started.
     pub attempts: u32,
-    /// When it was last begun.
+    /// When it was last started.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// What it brought: the resource revision, the bytes sent.
+    /// Results: the resource revision, the bytes sent and others.
     pub made: Made,
     /// Why it failed.
     pub problem: Option<Problem>,
 }
 
-/// An attempt of a run before the last one, as one of its steps saw it.
+/// An attempt of a run before the last one, as recorded for one of its steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EarlierAttempt {
-    /// When the step began; `None` where it did not.
+    /// When the step started; `None` if it did not.
     pub started_at: Option<DateTime<Utc>>,
-    /// When the step ended; `None` where the process died.
+    /// When the step ended; `None` if the process died.
     pub finished_at: Option<DateTime<Utc>>,
-    /// True where it may have changed something.
+    /// True if it may have changed something.
     pub may_have_written: bool,
 }
 
-/// What a step brought that later steps or people need.
+/// Results of a step that later steps or the user need.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Made {
     /// The resource revision that holds the image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_revision: Option<ResourceRevision>,
-    /// True where that revision was made by this step.
+    /// True if that revision was made by this step.
     #[serde(default)]
     pub created: bool,
-    /// sha-256 of what was uploaded: an upload counts for nothing else.
+    /// sha-256 of the upload: the upload is used for this content only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploaded: Option<Digest>,
     /// Id of the upload under review.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload_id: Option<String>,
-    /// Bytes that went over the wire.
+    /// Number of bytes that were sent.
     #[serde(default)]
     pub bytes_sent: u64,
-    /// Bytes that were there already.
+    /// Number of bytes that were already present.
     #[serde(default)]
     pub bytes_skipped: u64,
     /// What the channels serve now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub released: Vec<Released>,
-    /// The session of the token that was minted.
+    /// Session of the token that was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
-    /// When the value ends.
+    /// Expiry of the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
-    /// Which value it is.
+    /// Fingerprint of the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
-    /// The value, sealed for every target: only GitHub can open these.
+    /// The value sealed for every target; only GitHub can open it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sealed: Vec<SealedValue>,
-    /// The value, sealed for organisations.
+    /// The value sealed for organisations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sealed_organisation: Vec<SealedOrganisation>,
-    /// When a secret was sent last, where no answer came: written before it is sent.
+    /// When a secret was last sent, written before it is sent; set if no response arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<DateTime<Utc>>,
-    /// When GitHub says that the secret was set.
+    /// The `updated_at` of the secret at GitHub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<DateTime<Utc>>,
     /// The bundle revision that was uploaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle_revision: Option<CharmRevision>,
-    /// True where the store no longer takes bundles: a publish may go on without one.
+    /// True if the store no longer accepts bundles: a publish may continue without one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_longer_accepted: bool,
-    /// The commit that was stored.
+    /// The commit that was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<CommitId>,
-    /// GitHub's number of the workflow run that was started.
+    /// GitHub's id of the workflow run that was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow_run: Option<u64>,
     /// Written before a workflow is started, so that its run can be found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dispatched: Option<Dispatched>,
-    /// What a person should know of how it ended.
+    /// A note about the outcome to show to the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Outside>,
     /// Attempts before the last one, oldest first.
@@ -183,14 +181,14 @@ pub struct Made {
     pub earlier: Vec<EarlierAttempt>,
 }
 
-/// What was so when a workflow was about to be started.
+/// State before a workflow was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dispatched {
-    /// GitHub's number of its newest run; 0 where it had none.
+    /// GitHub's id of its newest run; 0 if it had none.
     pub newest: u64,
-    /// Who starts it; `None` where GitHub does not say.
+    /// Account that starts it; `None` if GitHub does not report it.
     pub account: Option<Outside>,
-    /// When.
+    /// Time of the start.
     pub at: DateTime<Utc>,
 }
 
@@ -207,7 +205,7 @@ pub struct Released {
     pub resources: Vec<ReleasedResource>,
 }
 
-/// A resource of such a channel.
+/// A resource that was released to a channel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReleasedResource {
     /// The resource.
@@ -216,16 +214,16 @@ pub struct ReleasedResource {
     pub revision: ResourceRevision,
 }
 
-/// A revision that a run uploaded, or found uploaded.
+/// A revision that a run uploaded, or found already uploaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Uploaded {
     /// The charm or bundle.
     pub charm: CharmName,
     /// The resource; `None` for the revision of a bundle.
     pub resource: Option<ResourceName>,
-    /// The number of the revision.
+    /// Number of the revision.
     pub revision: u64,
-    /// True where the run created it.
+    /// True if the run created it.
     pub created: bool,
 }
 
@@ -250,16 +248,16 @@ impl std::fmt::Display for Uploaded {
     }
 }
 
-/// What is remembered of a run.
+/// The stored record of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// Its id.
     pub id: RunId,
-    /// Who started it: user and host.
+    /// User and host that started it.
     pub actor: Outside,
     /// The plan as it was confirmed.
     pub plan: Plan,
-    /// How it ended; `None` while it runs or where the process died.
+    /// Outcome; `None` while it runs or if the process died.
     pub outcome: Option<Outcome>,
     /// When it began.
     pub started_at: DateTime<Utc>,
@@ -269,24 +267,24 @@ pub struct RunRecord {
     pub steps: Vec<StepRecord>,
     /// Why it failed.
     pub problem: Option<Problem>,
-    /// True while a living process works on it.
+    /// True while a running process works on it.
     pub running: bool,
-    /// The run that gave back everything it had changed: then it no longer waits.
+    /// The run that rolled back all of its changes: then it is no longer unfinished.
     pub rolled_back_by: Option<RunId>,
-    /// The later run that took its place, where it did not end well: then it no longer waits.
+    /// The later run that replaced it, if it did not succeed: then it is no longer unfinished.
     pub replaced_by: Option<RunId>,
 }
 
 impl RunRecord {
-    /// True where nobody knows what it changed: it died, or its outcome is not known. Other runs on
-    /// the same subjects wait until it is settled.
+    /// Returns true if it is unknown what the run changed, because its process died or its outcome
+    /// is unknown. Other runs on the same subjects are blocked until it is resolved.
     pub fn is_uncertain(&self) -> bool {
         !self.running
             && self.rolled_back_by.is_none()
             && matches!(self.outcome, None | Some(Outcome::Unknown))
     }
 
-    /// The release that it published and when, where it left nothing out.
+    /// Returns the release that it published and when, if it left nothing out.
     pub fn published(&self) -> Option<(ReleaseName, DateTime<Utc>)> {
         match (&self.plan.intent, self.outcome, self.finished_at) {
             (Intent::Publish(wish), Some(Outcome::Done), Some(at)) => Some((wish.release.clone(), at)),
@@ -294,8 +292,8 @@ impl RunRecord {
         }
     }
 
-    /// The commands that settle it where it did not end well: going on, and giving back what it
-    /// changed in channels, where it may have changed any.
+    /// Returns the commands that resolve a run that did not succeed: resume it and, if it may have
+    /// changed channels, roll it back.
     pub fn ways_on(&self) -> Vec<String> {
         if !self.state().is_unfinished() {
             return Vec::new();
@@ -307,8 +305,8 @@ impl RunRecord {
         ways
     }
 
-    /// How long it took, without the time between an attempt that ended and the next one; and that
-    /// time. `None` while it runs.
+    /// Returns the duration of the run without the pauses between attempts, and the sum of these
+    /// pauses. `None` while it runs.
     pub fn took(&self) -> Option<(TimeDelta, TimeDelta)> {
         let end = self.finished_at?;
         let all = end - self.started_at;
@@ -328,7 +326,7 @@ impl RunRecord {
         let mut paused = TimeDelta::zero();
         let mut until = self.started_at;
         for (start, end) in attempts {
-            // Between two steps of one attempt nothing but the journal is written.
+            // Between two steps of one attempt only the journal is written.
             if start - until >= BETWEEN_STEPS {
                 paused += start - until;
             }
@@ -337,7 +335,7 @@ impl RunRecord {
         Some((all - paused, paused))
     }
 
-    /// The revisions that it uploaded, or found uploaded, in order.
+    /// Returns the revisions that it uploaded, or found already uploaded, in order.
     pub fn uploaded(&self) -> Vec<Uploaded> {
         let steps = self.plan.steps.iter();
         steps
@@ -360,7 +358,7 @@ impl RunRecord {
             .collect()
     }
 
-    /// As [`RunRecord::ways_on`], for somebody who works with the workspace `name`.
+    /// Returns the commands of [`RunRecord::ways_on`] for a user whose workspace is `name`.
     pub fn ways_on_from(&self, name: &str) -> Vec<String> {
         let mut ways = self.ways_on();
         if self.plan.workspace != name {
@@ -372,7 +370,7 @@ impl RunRecord {
         ways
     }
 
-    /// What it released, in order.
+    /// Returns what it released to channels, in order.
     pub fn released(&self) -> Vec<Released> {
         self.steps
             .iter()
@@ -431,7 +429,7 @@ impl RunRecord {
         self.plan.sign_in().filter(|_| wanted)
     }
 
-    /// The record of a step.
+    /// Returns the record of a step.
     pub fn step(&self, id: &StepId) -> Option<&StepRecord> {
         self.steps.iter().find(|step| &step.id == id)
     }

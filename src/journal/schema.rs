@@ -1,4 +1,4 @@
-//! The tables of the journal, and the steps from every older schema to this one.
+//! Defines the tables of the journal and the upgrades from every older schema.
 //!
 //! Add a table or a column as a new entry at the end of [`UPGRADES`]; never change an entry that
 //! was released.
@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::touched;
 
-/// Brings a file from schema N-1 to schema N, for N = 1, 2, 3, ...
+/// Upgrades a file from schema N-1 to schema N, for N = 1, 2, 3, ...
 pub(super) const UPGRADES: [&str; 5] = [
     "
 CREATE TABLE IF NOT EXISTS run (
@@ -77,13 +77,13 @@ DROP TABLE release_seen_4;
 /// The schema that this program reads and writes: the file's `user_version`.
 pub(super) const VERSION: i64 = UPGRADES.len() as i64;
 
-/// Gives the values written by an older schema the workspace of their run.
+/// Sets the workspace of values that an older schema stored to that of their run.
 pub(super) const NAME_WORKSPACES: &str = "
 UPDATE lineage SET workspace = coalesce((SELECT run.workspace FROM run WHERE run.id = lineage.run), '')
     WHERE workspace = '';
 ";
 
-/// The name of a column of an older schema in this one.
+/// Returns the current name of a column of an older schema.
 pub(super) fn current_column(name: &str) -> &str {
     match name {
         "world" => "environment",
@@ -91,7 +91,7 @@ pub(super) fn current_column(name: &str) -> &str {
     }
 }
 
-/// The tables that hold what cannot be derived from anything else.
+/// The tables whose content cannot be derived from anything else.
 pub(super) const RECORDS: [&str; 6] = [
     "run",
     "step",
@@ -101,13 +101,13 @@ pub(super) const RECORDS: [&str; 6] = [
     "earlier_change",
 ];
 
-/// The schema of a file; 0 where it has no tables yet.
+/// Returns the schema of a file; 0 if it has no tables yet.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// Brings the file to [`VERSION`] and keeps what it holds. Does nothing where it is there
-/// already. Returns true where the file had no tables.
+/// Upgrades the file to [`VERSION`] and keeps its content. Does nothing if the schema is current.
+/// Returns true if the file had no tables.
 pub(super) fn upgrade(connection: &mut Connection) -> rusqlite::Result<bool> {
     let found = version(connection)?;
     if found >= VERSION {
@@ -115,7 +115,7 @@ pub(super) fn upgrade(connection: &mut Connection) -> rusqlite::Result<bool> {
         return Ok(false);
     }
     let transaction = connection.transaction()?;
-    // Another process may have been first.
+    // Another process may have upgraded it in the meantime.
     let from = version(&transaction)?;
     let missing = UPGRADES.iter().skip(usize::try_from(from).unwrap_or_default());
     for step in missing {
@@ -140,7 +140,7 @@ pub(super) fn upgrade(connection: &mut Connection) -> rusqlite::Result<bool> {
 /// The version of this program.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
 
-/// Keeps which program wrote last, for one that is older.
+/// Records the version that wrote last, for older versions to report.
 fn note_program(connection: &Connection) -> rusqlite::Result<()> {
     if writer_version(connection)?.as_deref() != Some(PROGRAM) {
         connection.execute("UPDATE writer SET version = ?1", params![PROGRAM])?;
@@ -148,21 +148,21 @@ fn note_program(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// The version of the program that wrote the file last, where it says so.
+/// Returns the version of windlass that wrote the file last, if recorded.
 pub(super) fn writer_version(connection: &Connection) -> rusqlite::Result<Option<String>> {
     connection
         .query_row("SELECT version FROM writer", [], |row| row.get(0))
         .optional()
 }
 
-/// Identity of the file, and how many transactions were committed to it.
+/// Returns the identity of the file and the number of committed transactions.
 pub(super) fn commits(connection: &Connection) -> rusqlite::Result<(String, i64)> {
     connection.query_row("SELECT journal, commits FROM writer", [], |row| {
         Ok((row.get(0)?, row.get(1)?))
     })
 }
 
-/// Counts a transaction that is about to be committed.
+/// Counts a transaction that is about to be committed, and returns identity and count.
 pub(super) fn count_commit(connection: &Connection) -> rusqlite::Result<(String, i64)> {
     connection.query_row(
         "UPDATE writer SET commits = commits + 1 RETURNING journal, commits",

@@ -1,7 +1,8 @@
-//! The database file: `journal.db` under the state folder, WAL, `synchronous=FULL`.
+//! Reads and writes the database file: `journal.db` under the state folder, WAL,
+//! `synchronous=FULL`.
 //!
-//! Owns the statements. What is about to be done is on disk before it is done.
-//! Every row names its environment, and runs and lineage their workspace too.
+//! A step is written to disk before it is started. Every row names its environment; runs and
+//! lineage also name their workspace.
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,7 @@ use super::{changes, schema, touched};
 use crate::domain::{Kind, Outside, Problem, ReleaseName};
 use crate::plan::{Intent, Plan, RollbackIntent, RolledBack, StepId};
 
-/// The journal of one environment, seen from one workspace or from all of them.
+/// The journal of one environment, limited to one workspace or not.
 #[derive(Clone)]
 pub struct Journal {
     pub(super) connection: Arc<Mutex<Connection>>,
@@ -26,19 +27,19 @@ pub struct Journal {
     pub(super) environment: String,
     /// The workspace whose rows are read; `None` reads those of all.
     pub(super) workspace: Option<Arc<str>>,
-    /// Why it is used less than fully.
+    /// Why the journal cannot be written or read.
     pub(super) limit: Option<Arc<Limit>>,
-    /// What was noticed when it was opened.
+    /// What was detected when it was opened.
     pub(super) notice: Option<Problem>,
 }
 
 impl Journal {
-    /// The folder that it lies in.
+    /// Returns the folder of the journal.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The same journal, with the rows of `workspace` alone.
+    /// Returns the same journal, limited to the rows of `workspace`.
     pub fn of_workspace(&self, workspace: &str) -> Self {
         Self {
             workspace: Some(workspace.into()),
@@ -46,7 +47,7 @@ impl Journal {
         }
     }
 
-    /// The same journal, with the rows of every workspace of the environment.
+    /// Returns the same journal with the rows of every workspace of the environment.
     pub fn of_environment(&self) -> Self {
         Self {
             workspace: None,
@@ -54,7 +55,7 @@ impl Journal {
         }
     }
 
-    /// Folder of the locks of this environment.
+    /// Returns the folder of this environment's locks.
     pub fn locks(&self) -> PathBuf {
         let environment: String = self
             .environment
@@ -74,7 +75,7 @@ impl Journal {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection, for statements that only read.
+    /// Returns the connection for statements that only read.
     pub(super) fn reading(&self) -> Result<MutexGuard<'_, Connection>, Problem> {
         match &self.limit {
             Some(limit) if !limit.readable => Err(limit.problem.clone()),
@@ -82,7 +83,7 @@ impl Journal {
         }
     }
 
-    /// Commits what `work` writes, all of it or nothing.
+    /// Runs `work` in a transaction.
     pub(super) fn transact<T>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
@@ -91,7 +92,7 @@ impl Journal {
         let mut connection = self.connection();
         let commit = || {
             let transaction = connection.transaction()?;
-            // A newer windlass may have raised the schema while this one had the file open.
+            // A newer windlass may have upgraded the schema while this one had the file open.
             let found = schema::version(&transaction)?;
             if found > schema::VERSION {
                 let by = schema::writer_version(&transaction).unwrap_or_default();
@@ -111,9 +112,9 @@ impl Journal {
         Ok(value)
     }
 
-    /// Writes a run that is about to begin, every step of it. A run of the same id is taken up
-    /// again: its plan is replaced, what its steps brought is kept where they are to do the very
-    /// same, and what the others changed in channels is kept for a rollback.
+    /// Writes a run that is about to start, with every step. If the id exists, the run is resumed:
+    /// its plan is replaced, the results of steps that stay the same are kept, and the channel
+    /// changes of the others are kept for a rollback.
     pub fn begin(&self, id: &RunId, actor: &str, plan: &Plan, at: DateTime<Utc>) -> Result<(), Problem> {
         let intent = json(&plan.intent)?;
         let text = json(plan)?;
@@ -169,7 +170,7 @@ impl Journal {
         })
     }
 
-    /// Writes that a step is about to be done.
+    /// Records that a step is about to start.
     pub fn step_begins(&self, run: &RunId, step: &StepId, at: DateTime<Utc>) -> Result<(), Problem> {
         self.write(
             "UPDATE step SET outcome = NULL, attempts = attempts + 1, started_at = ?3, finished_at = NULL,
@@ -178,7 +179,7 @@ impl Journal {
         )
     }
 
-    /// Writes what a step has brought so far, while it goes on.
+    /// Records the results of a running step so far.
     pub fn step_made(&self, run: &RunId, step: &StepId, made: &Made) -> Result<(), Problem> {
         let made = json(made)?;
         self.write(
@@ -187,7 +188,7 @@ impl Journal {
         )
     }
 
-    /// Writes how a step ended.
+    /// Records the outcome of a step.
     pub fn step_ends(
         &self,
         run: &RunId,
@@ -205,7 +206,8 @@ impl Journal {
         )
     }
 
-    /// Writes how a run ended. One that rolled another back settles that one: it no longer waits.
+    /// Records the outcome of a run. If it rolled back another run, that one is no longer
+    /// unfinished.
     pub fn end(
         &self,
         run: &RunId,
@@ -225,7 +227,8 @@ impl Journal {
                         row.get(0)
                     })?;
                 if let Some(settled) = rolls_back(&intent) {
-                    // What the settled run had rolled back stands again as that left it.
+                    // If the rolled-back run was a rollback itself, the run that it had rolled back
+                    // counts again.
                     transaction.execute("DELETE FROM rolled_back WHERE by_run = ?1", params![settled.0])?;
                     transaction.execute(
                         "INSERT INTO rolled_back (run, by_run)
@@ -261,7 +264,7 @@ impl Journal {
         }
     }
 
-    /// The newest runs, newest first.
+    /// Returns the newest `limit` runs, newest first.
     pub fn runs(&self, limit: usize) -> Result<Vec<RunRecord>, Problem> {
         let ids: Vec<String> = {
             let connection = self.reading()?;
@@ -282,7 +285,8 @@ impl Journal {
             .collect()
     }
 
-    /// When runs of this journal published which release without leaving anything out, newest first.
+    /// Returns the releases that runs of this journal published without leaving anything out, with
+    /// the time, newest first.
     pub fn publishes(&self) -> Result<Vec<(ReleaseName, DateTime<Utc>)>, Problem> {
         let connection = self.reading()?;
         let read = || {
@@ -305,7 +309,7 @@ impl Journal {
         read().map_err(|error: rusqlite::Error| self.broken(&error))
     }
 
-    /// A run by id, of whichever workspace.
+    /// Returns a run by id, from any workspace.
     pub fn run(&self, id: &RunId) -> Result<Option<RunRecord>, Problem> {
         let mut found = self.read_run(id)?;
         if let Some(run) = &mut found {
@@ -314,7 +318,7 @@ impl Journal {
         Ok(found)
     }
 
-    /// A run by id; whether a later one took its place is left open.
+    /// Returns a run by id, without finding out whether a later run replaced it.
     pub(super) fn read_run(&self, id: &RunId) -> Result<Option<RunRecord>, Problem> {
         let connection = self.reading()?;
         let read = || {
@@ -388,7 +392,7 @@ impl Journal {
         }))
     }
 
-    /// Remembers releases seen upstream and gives back those seen before and missing from `now`.
+    /// Records releases seen upstream and returns those seen before but missing from `now`.
     pub fn withdrawn(
         &self,
         repository: &str,
@@ -396,11 +400,11 @@ impl Journal {
         at: DateTime<Utc>,
     ) -> Result<Vec<crate::domain::Release>, Problem> {
         let workspace = self.workspace.as_deref().unwrap_or_default();
-        // Known releases are read where they cannot be kept.
+        // If the journal cannot be written, known releases are still read.
         if self.check_writable().is_ok() {
             self.transact(|transaction| {
-                // Rows of an older schema name no workspace: the first one that reads the
-                // repository takes them.
+                // Rows of an older schema have no workspace: they are assigned to the first one
+                // that reads the repository.
                 transaction.execute(
                     "UPDATE OR IGNORE release_seen SET workspace = ?2
                      WHERE environment = ?1 AND workspace = '' AND repository = ?3",
@@ -440,7 +444,7 @@ impl Journal {
     }
 }
 
-/// The run that a run of this wish rolls back, whole.
+/// Returns the run that a run of this intent rolls back completely.
 fn rolls_back(intent: &str) -> Option<RunId> {
     match serde_json::from_str(intent).ok()? {
         Intent::Rollback(RollbackIntent {
@@ -468,7 +472,7 @@ fn word<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
 }
 
-/// Makes `folder` and keeps others out of it.
+/// Creates `folder`, accessible to the user only.
 pub(super) fn make_private(folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     #[cfg(unix)]

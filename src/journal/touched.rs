@@ -1,5 +1,5 @@
-//! An index of the channel rows that plans change, so that a rollback reads the runs of one row
-//! and not the whole journal.
+//! Maintains an index of the channel rows that plans change, so that a rollback reads only the runs
+//! of one row instead of the whole journal.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -20,7 +20,7 @@ pub(super) struct TouchedRow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Touch {
     pub(super) run: RunId,
-    /// When it was begun or resumed last.
+    /// When it was last started or resumed.
     pub(super) begun_at: String,
 }
 
@@ -33,13 +33,13 @@ impl TouchedRow {
         }
     }
 
-    /// True where `change` is one of this row.
+    /// Returns true if `change` changes this row.
     pub(super) fn is_of(&self, change: &ChannelChange) -> bool {
         *self == Self::new(&change.charm, &change.channel, change.base.as_ref())
     }
 }
 
-/// The rows that the steps of `plan` change.
+/// Returns the rows that the steps of `plan` change.
 fn rows(plan: &Plan) -> Vec<TouchedRow> {
     let mut rows = Vec::new();
     for step in &plan.steps {
@@ -65,7 +65,7 @@ fn rows(plan: &Plan) -> Vec<TouchedRow> {
     rows
 }
 
-/// Keeps the rows of a run that begins or is resumed `at`, and those of the `replaced` changes of
+/// Stores the rows of a run that is started or resumed `at`, and those of the `replaced` changes of
 /// its earlier plans.
 pub(super) fn keep(
     connection: &Connection,
@@ -92,7 +92,7 @@ pub(super) fn keep(
     Ok(())
 }
 
-/// Fills the index from the runs that a journal of an older schema holds, one at a time.
+/// Fills the index from the runs of a journal with an older schema, one at a time.
 pub(super) fn fill(connection: &Connection) -> rusqlite::Result<()> {
     let mut runs = connection.prepare("SELECT id, environment, plan, started_at FROM run")?;
     let mut earlier = connection.prepare("SELECT change FROM earlier_change WHERE run = ?1")?;
@@ -107,7 +107,7 @@ pub(super) fn fill(connection: &Connection) -> rusqlite::Result<()> {
             .query_map(params![id], |row| row.get::<_, String>(0))?
             .filter_map(|text| serde_json::from_str(&text.ok()?).ok())
             .collect();
-        // Nothing tells when it was resumed; the last of its steps began no earlier than that.
+        // The time of resuming is not recorded; the last step started no earlier.
         let last: Option<String> = resumed.query_row(params![id], |row| row.get(0))?;
         let begun = last.map_or_else(|| row.get(3), Ok)?;
         keep(connection, &environment, &id, &plan, &replaced, &begun)?;
@@ -116,7 +116,7 @@ pub(super) fn fill(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 impl Journal {
-    /// The rows that a run may have changed.
+    /// Returns the rows that a run may have changed.
     pub(super) fn rows_of(&self, run: &RunId) -> Result<Vec<TouchedRow>, Problem> {
         self.touched_rows(
             "SELECT charm, channel, base FROM touched_row WHERE environment = ?1 AND run = ?2",
@@ -124,7 +124,7 @@ impl Journal {
         )
     }
 
-    /// The rows of `charm` that runs may have changed: those of `channels`, or all.
+    /// Returns the rows of `charm` that runs may have changed: those of `channels`, or all.
     pub(super) fn rows_of_charm(
         &self,
         charm: &CharmName,
@@ -133,7 +133,7 @@ impl Journal {
         const NEXT: &str = "SELECT charm, channel, base FROM touched_row
              WHERE environment = ?1 AND charm = ?2 AND (channel, base) > (?3, ?4)
              ORDER BY channel, base LIMIT 1";
-        // From row to row by index, over the many runs of each.
+        // Steps from row to row through the index, past the many runs of each.
         let mut rows: Vec<TouchedRow> = Vec::new();
         loop {
             let after = rows.last().cloned().unwrap_or_else(|| TouchedRow {
@@ -171,7 +171,7 @@ impl Journal {
         read().map_err(|error| self.broken(&error))
     }
 
-    /// The run that touched `row` last before `touch`, or last of all.
+    /// Returns the last run that touched `row` before `touch`, or the last of all.
     pub(super) fn touch_before(
         &self,
         row: &TouchedRow,
@@ -197,8 +197,8 @@ impl Journal {
     }
 }
 
-/// Two runs on one charm do not overlap; those that began in the same millisecond are told apart
-/// by their ids.
+/// Two runs on one charm do not overlap; those that started in the same millisecond are ordered by
+/// id.
 const TOUCH_BEFORE: &str = "SELECT run, begun_at FROM touched_row
      WHERE environment = ?1 AND charm = ?2 AND channel = ?3 AND base = ?4 AND (begun_at, run) < (?5, ?6)
      ORDER BY begun_at DESC, run DESC LIMIT 1";

@@ -1,6 +1,6 @@
-//! Which runs are unfinished, and what makes a run that did not end well a matter of the past.
+//! Determines which runs are unfinished, and which later run resolves a run that did not succeed.
 //!
-//! One answer for `resume`, `runs`, `doctor`, `status`, hints and the console.
+//! `resume`, `runs`, `doctor`, `status`, hints and the console all use this answer.
 
 use rusqlite::params;
 
@@ -10,33 +10,33 @@ use crate::domain::{Problem, RunId};
 use crate::plan::Intent;
 use crate::plan::queue::WaitingRun;
 
-/// Unfinished runs that are read, newest first.
+/// Maximum number of unfinished runs that are read, newest first.
 const READ: i64 = 1000;
 
-/// What is to be done about a run.
+/// State of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunState {
-    /// A living process works on it.
+    /// A running process works on it.
     Running,
-    /// It ended well.
+    /// It succeeded.
     Finished,
-    /// Another run gave back what it had changed.
+    /// Another run rolled back its changes.
     RolledBack(RunId),
-    /// A later run took its place: one of the same intent, or a rotation of a secret that it set.
+    /// A later run replaced it: one of the same intent, or a rotation of a secret that it set.
     Replaced(RunId),
-    /// It can be resumed: its process died, or it ended failed, unknown or cancelled.
+    /// It can be resumed: its process died, or it failed, was cancelled or has an unknown outcome.
     Unfinished,
 }
 
 impl RunState {
-    /// True where it can be resumed.
+    /// Returns true if it can be resumed.
     pub const fn is_unfinished(&self) -> bool {
         matches!(self, Self::Unfinished)
     }
 }
 
 impl RunRecord {
-    /// What is to be done about it.
+    /// Returns the state of the run.
     pub fn state(&self) -> RunState {
         if self.running {
             return RunState::Running;
@@ -53,14 +53,14 @@ impl RunRecord {
     }
 }
 
-/// True where `later`, which began after `run`, took its place.
+/// Returns true if `later`, which started after `run`, replaces it.
 fn replaces(later: &RunRecord, run: &RunRecord) -> bool {
     later.id != run.id
         && later.plan.workspace == run.plan.workspace
         && (repeats(&later.plan.intent, &run.plan.intent) || overtakes(later, run))
 }
 
-/// True where a later run of `later` leaves nothing to do for one of `earlier`.
+/// Returns true if a later run with the intent `later` leaves nothing to do for one with `earlier`.
 fn repeats(later: &Intent, earlier: &Intent) -> bool {
     match (later, earlier) {
         (Intent::Publish(later), Intent::Publish(earlier)) => later.release == earlier.release,
@@ -68,8 +68,8 @@ fn repeats(later: &Intent, earlier: &Intent) -> bool {
     }
 }
 
-/// True where both rotate a secret: what the earlier one sealed would put an older value over a
-/// newer one.
+/// Returns true if both rotate the same secret: the value that the earlier run sealed would
+/// overwrite a newer one.
 fn overtakes(later: &RunRecord, run: &RunRecord) -> bool {
     let rotation = |run: &RunRecord| matches!(run.plan.intent, Intent::Rotate(_));
     if !(rotation(later) && rotation(run)) {
@@ -83,7 +83,7 @@ fn overtakes(later: &RunRecord, run: &RunRecord) -> bool {
         .any(|subject| subjects.contains(subject))
 }
 
-/// An unfinished run and those after it that may have taken its place.
+/// An unfinished run and the later runs that may have replaced it.
 struct Candidate {
     id: RunId,
     intent: Intent,
@@ -93,7 +93,7 @@ struct Candidate {
 }
 
 impl Journal {
-    /// The later run that took the place of `run`, where `run` did not end well.
+    /// Returns the later run that replaced `run`, if `run` did not succeed.
     pub(super) fn replaced_by(&self, run: &RunRecord) -> Result<Option<RunId>, Problem> {
         if !run.state().is_unfinished() {
             return Ok(None);
@@ -119,7 +119,7 @@ impl Journal {
         Ok(None)
     }
 
-    /// Runs that can be resumed, oldest first.
+    /// Returns the runs that can be resumed, oldest first.
     pub fn unfinished_runs(&self) -> Result<Vec<RunRecord>, Problem> {
         let mut candidates = self.candidates()?;
         self.find_later(&mut candidates)?;
@@ -137,7 +137,7 @@ impl Journal {
         Ok(found)
     }
 
-    /// The runs that did not end well and were not rolled back, newest first.
+    /// Returns the runs that did not succeed and were not rolled back, newest first.
     fn candidates(&self) -> Result<Vec<Candidate>, Problem> {
         let connection = self.reading()?;
         let read = || {
@@ -151,7 +151,7 @@ impl Journal {
             let mut rows = statement.query(params![self.environment, READ, self.workspace])?;
             let mut found = Vec::new();
             while let Some(row) = rows.next()? {
-                // One of another version is not resumed by this one.
+                // A run of another version cannot be resumed by this one.
                 let Ok(intent) = serde_json::from_str(&row.get::<_, String>(1)?) else {
                     continue;
                 };
@@ -168,8 +168,8 @@ impl Journal {
         read().map_err(|error: rusqlite::Error| self.broken(&error))
     }
 
-    /// Finds the runs that may have taken the place of `candidates`: by their intents alone, in
-    /// one pass that keeps none of them.
+    /// Finds the runs that may have replaced `candidates`, by their intents only, in one pass that
+    /// keeps none of them.
     fn find_later(&self, candidates: &mut [Candidate]) -> Result<(), Problem> {
         let Some(oldest) = candidates.iter().map(|one| one.started_at.clone()).min() else {
             return Ok(());
@@ -205,7 +205,7 @@ impl Journal {
         read().map_err(|error: rusqlite::Error| self.broken(&error))
     }
 
-    /// The newest run of the same intent, where it can be resumed.
+    /// Returns the newest run of the same intent, if it can be resumed.
     pub fn unfinished(&self, workspace: &str, intent: &Intent) -> Result<Option<RunRecord>, Problem> {
         let runs = self.unfinished_runs()?;
         Ok(runs
@@ -214,14 +214,14 @@ impl Journal {
             .find(|run| run.plan.workspace == workspace && intent.takes_up(&run.plan.intent)))
     }
 
-    /// The publishes of `workspace` that wait to be finished or taken back. A cancelled one does
-    /// not: what it left out was decided by a person.
+    /// Returns the publishes of `workspace` that are to be resumed or rolled back. Cancelled ones
+    /// are left out, because the user decided to stop them.
     pub fn waiting(&self, workspace: &str) -> Result<Vec<WaitingRun>, Problem> {
         Ok(waiting(workspace, &self.unfinished_runs()?))
     }
 }
 
-/// As [`Journal::waiting`], among unfinished `runs`, oldest first.
+/// Returns the runs of [`Journal::waiting`] among the unfinished `runs`, oldest first.
 fn waiting(workspace: &str, runs: &[RunRecord]) -> Vec<WaitingRun> {
     let publish = |run: &RunRecord| match &run.plan.intent {
         Intent::Publish(intent) if run.plan.workspace == workspace => Some(WaitingRun {

@@ -1,4 +1,4 @@
-//! What a journal tells of channels, and which run waits.
+//! Tests which channel changes a journal reports and which run is unfinished.
 
 use chrono::TimeDelta;
 
@@ -168,7 +168,7 @@ fn what_a_second_attempt_finds_done_counts_where_the_first_may_have_done_it() {
         (None, None, Some(false)),
         (Some(StepOutcome::Unknown), Some(&lost), Some(false)),
         (Some(StepOutcome::Failed), Some(&lost), Some(false)),
-        // Nothing of it happened then: another client made it so.
+        // The step changed nothing: another client made the change.
         (Some(StepOutcome::Failed), Some(&refused), None),
         (Some(StepOutcome::Skipped), None, None),
     ] {
@@ -251,7 +251,7 @@ fn a_plan_made_anew_does_not_forget_what_the_first_one_changed() {
         release("b", None, seven()),
     ]));
     told.ends("release/a", Some(StepOutcome::Done), &Made::default());
-    // Taken up again: the first charm is seen as it is by now.
+    // After resuming, the new plan has the current state of the first charm.
     let mut second = plan(vec![
         release("a", Some(serving(50, 7)), seven()),
         release("b", None, seven()),
@@ -310,7 +310,7 @@ fn a_run_that_was_rolled_back_no_longer_waits_until_the_rollback_is_taken_back()
     assert_eq!(waiting(), ["r1"], "it is unfinished again");
 }
 
-/// A journal in which `runs` publishes follow each other on one charm, each on the same channel.
+/// Returns a journal with `runs` publishes of one charm, each to the same channel.
 fn long_journal(runs: i64) -> Told {
     let told = journal(&plan(vec![release("a", None, seven())]));
     told.ends("release/a", Some(StepOutcome::Done), &Made::default());
@@ -350,7 +350,7 @@ fn a_rollback_reads_as_many_runs_as_it_needs_however_long_the_journal_is() {
     let last = read(&of_charm(None));
     assert_eq!((last.runs, last.changes.len()), (1, 1));
     assert_eq!(last.changes[0].run, RunId("n00039".to_owned()));
-    // To a time, back to the change that was there then.
+    // A rollback to a time reads back to the change that was current then.
     let earlier = read(&of_charm(Some(Moment::At(at(10 + 10 * 36)))));
     assert_eq!(earlier.runs, 5);
     assert_eq!(earlier.changes[0].run, RunId("n00035".to_owned()));

@@ -1,4 +1,4 @@
-//! Journals of other versions, damaged ones, and folders that cannot be written.
+//! Tests journals of other versions, damaged journals, and folders that are not writable.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ fn at(minute: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_740_000_000 + 60 * minute, 0).unwrap()
 }
 
-/// Writes `runs` runs that are done.
+/// Writes `runs` finished runs.
 fn fill(folder: &Path, runs: i64) {
     let journal = Journal::open(folder, "w").unwrap();
     let step = StepId("release/a".to_owned());
@@ -135,8 +135,8 @@ fn a_schema_that_is_raised_while_the_journal_is_open_stops_the_older_program() {
     assert_eq!(journal.run(&RunId("x".to_owned())).unwrap(), None);
 }
 
-/// A journal as the program of schema `version` made it, with a run that is done, one that was
-/// rolled back where it knew that, and what else it kept.
+/// Creates a journal as schema `version` had it, with a finished run, a rolled-back one if the
+/// schema records that, and its other tables filled.
 fn older(folder: &Path, version: usize) {
     let connection = Connection::open(folder.join(FILE)).unwrap();
     connection.pragma_update(None, "journal_mode", "WAL").unwrap();
@@ -291,7 +291,7 @@ fn a_lost_wal_file_is_noticed_until_the_next_write() {
     fill(folder.path(), 1);
     let before = bytes(folder.path());
     fill(folder.path(), 2);
-    // What was written since is gone, as with a -wal file that was emptied.
+    // Later commits are lost, as if the -wal file had been emptied.
     std::fs::write(folder.path().join(FILE), before).unwrap();
     let journal = Journal::open(folder.path(), "w").unwrap();
     let notice = journal.notice().unwrap();
@@ -364,7 +364,7 @@ fn a_folder_that_cannot_be_made_leaves_reading_without_a_journal() {
 fn what_cannot_be_written_is_read() {
     let folder = tempfile::tempdir().unwrap();
     fill(folder.path(), 2);
-    // A folder in place of the lock: what permissions do not stop a superuser from.
+    // A folder in place of the lock file also blocks a superuser, whom permissions do not stop.
     std::fs::remove_file(folder.path().join("journal.lock")).unwrap();
     std::fs::create_dir(folder.path().join("journal.lock")).unwrap();
     let journal = Journal::open_as_possible(folder.path(), "w").unwrap();

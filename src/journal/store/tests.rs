@@ -1,4 +1,4 @@
-//! What the journal keeps, and for whom.
+//! Tests what the journal stores and for which workspace.
 
 use super::*;
 use crate::journal::RunState;
@@ -154,7 +154,7 @@ fn runs_and_releases_of_another_workspace_are_not_seen() {
     assert_eq!(legend.unfinished_runs().unwrap().len(), 1);
     assert!(regtech.runs(10).unwrap().is_empty());
     assert!(regtech.unfinished_runs().unwrap().is_empty());
-    // What touches the same channels counts in every workspace.
+    // Runs that touch the same channels count in every workspace.
     assert_eq!(regtech.of_environment().unfinished_runs().unwrap().len(), 1);
     let ways = legend.runs(10).unwrap()[0].ways_on_from("regtech");
     assert_eq!(
