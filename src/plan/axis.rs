@@ -1,18 +1,18 @@
-//! The axis of time on which the ends of credentials stand beside each other.
+//! Computes the time axis on which the expiries of credentials are shown.
 //!
-//! Owns how far it reaches, which days are marked on it and how long a bar is, for console and
-//! command line alike. Pure: the time is the caller's. Must not know how a bar looks.
+//! The range, the marked days and the length of a bar are the same for console and command line.
+//! How a bar is drawn is decided there.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::credentials::Credential;
 
-/// How far an axis may reach, in days: usual lives of tokens, and a little more.
+/// Possible ranges of the axis in days: usual lifetimes of tokens and a little more.
 const REACHES: [i64; 9] = [30, 90, 185, 270, 370, 550, 740, 1100, 1825];
-/// Days that are marked where they lie on it and have room.
+/// Days that are marked if they are on the axis and there is room.
 const MARKS: [i64; 6] = [30, 90, 180, 365, 730, 1095];
 
-/// The axis, from now on.
+/// The axis, starting now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Axis {
     days: i64,
@@ -25,29 +25,30 @@ impl Default for Axis {
 }
 
 impl Axis {
-    /// The shortest axis that the farthest known end fits on.
+    /// Returns the shortest axis that includes the last known expiry.
     pub fn of(credentials: &[Credential], now: DateTime<Utc>) -> Self {
         let ends = credentials.iter().filter_map(|one| one.facts.expires_at);
         Self::reaching(ends, now)
     }
 
-    /// The shortest axis that all of `ends` fit on.
+    /// Returns the shortest axis that includes all of `ends`.
     pub fn reaching(ends: impl Iterator<Item = DateTime<Utc>>, now: DateTime<Utc>) -> Self {
         let left = ends.map(|end| end - now).max().unwrap_or_default();
         let whole = left > TimeDelta::days(left.num_days());
         let needed = left.num_days() + i64::from(whole);
         let reach = REACHES.into_iter().find(|days| *days >= needed);
-        // Whole years beyond.
+        // Longer ranges are whole years.
         let days = reach.unwrap_or_else(|| (needed + 364) / 365 * 365);
         Self { days }
     }
 
-    /// Days from one of its ends to the other.
+    /// Returns the length of the axis in days.
     pub const fn days(self) -> i64 {
         self.days
     }
 
-    /// Filled cells of `columns` for what has `left` to go. What has not ended shows one at least.
+    /// Returns how many of `columns` cells are filled for `left`. At least one is filled before the
+    /// expiry.
     pub fn cells(self, left: TimeDelta, columns: usize) -> usize {
         if left <= TimeDelta::zero() {
             return 0;
@@ -57,7 +58,7 @@ impl Axis {
         cells.clamp(1.min(columns), columns)
     }
 
-    /// The line over the bars: `today`, the marks that have room, its far end.
+    /// Returns the scale above the bars: `today`, the marks that fit, and the end of the axis.
     pub fn scale(self, columns: usize) -> String {
         let end = format!("{} d", self.days);
         let start = if "today".len() + end.len() < columns {
@@ -70,7 +71,7 @@ impl Axis {
         for mark in MARKS.into_iter().filter(|mark| *mark < self.days) {
             let label = format!("{mark} d");
             let at = (mark as f64 / self.days as f64 * columns as f64).round() as usize;
-            // A mark that would touch its neighbour or the end is left out.
+            // A mark that would touch another mark or the end is left out.
             if at > line.len() && at + label.len() < last {
                 line = format!("{line:<at$}{label}");
             }

@@ -1,8 +1,8 @@
-//! The bundle's repository in plans: `bundle.yaml` with other channels, the overlay of a release,
-//! and the steps that bring both into a branch and the bundle into the store.
+//! Plans changes in the bundle's repository: `bundle.yaml` with other channels, the overlay of a
+//! release, and the steps that commit both to a branch and upload the bundle.
 //!
-//! Owns what these files say and the shape of these steps, whatever the wish behind them is. Must
-//! not decide whether a release is published: that is the business of the plans that use it.
+//! The steps are the same for every intent. Whether a release is published is decided by the plans
+//! that use them.
 
 pub mod file;
 pub mod overlay;

@@ -1,7 +1,6 @@
-//! The ends of all credentials as a calendar file (RFC 5545), to be shared or subscribed to.
+//! Writes the expiries of all credentials as a calendar file (RFC 5545) to share or subscribe to.
 //!
-//! Owns the iCalendar form: CRLF, lines of at most 75 octets, escaped text. Pure: must not look
-//! anything up, write a file or see a value.
+//! The iCalendar form uses CRLF, lines of at most 75 octets and escaped text.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
@@ -9,12 +8,12 @@ use sha2::{Digest as _, Sha256};
 use super::credentials::{Credential, CredentialRole, secrets_in_words};
 use crate::domain::Outside;
 
-/// Longest line in octets, without its end.
+/// Maximum length of a line in octets, without the line break.
 const LINE: usize = 75;
-/// Days before the end on which a calendar should speak.
+/// Days before an expiry at which the calendar reminds.
 const ALARMS: [i64; 3] = [30, 14, 3];
 
-/// One event for every known end, in the order of the credentials.
+/// Returns a calendar with one event for every known expiry, in the order of the credentials.
 pub fn calendar(credentials: &[Credential], now: DateTime<Utc>) -> String {
     let mut text = String::new();
     for fixed in [
@@ -28,7 +27,7 @@ pub fn calendar(credentials: &[Credential], now: DateTime<Utc>) -> String {
         line(&mut text, fixed);
     }
     for credential in credentials {
-        // A revoked one is of no use any more, whenever it would have expired.
+        // A revoked credential cannot be used any more, so its expiry does not matter.
         if let (Some(end), None) = (credential.facts.expires_at, credential.revoked_at) {
             event(&mut text, credential, end, now);
         }
@@ -65,7 +64,7 @@ fn event(text: &mut String, credential: &Credential, end: DateTime<Utc>, now: Da
     line(text, &format!("DESCRIPTION:{}", escaped(&description)));
     line(text, "TRANSP:TRANSPARENT");
     for days in ALARMS {
-        // One that lies behind would ring at once in every program that reads the file.
+        // An alarm in the past would ring at once in every program that imports the file.
         if end - TimeDelta::days(days) <= now {
             continue;
         }
@@ -94,10 +93,11 @@ fn renewal(kind: &str, role: &CredentialRole) -> &'static str {
     }
 }
 
-/// The same for the same credential at the same place, so that a renewed one moves its event.
+/// Returns an id that is the same for the same credential at the same place, so that the event
+/// moves when the credential is renewed.
 fn uid(credential: &Credential) -> String {
     let facts = &credential.facts;
-    // The run or the number of secrets in a source is another one after every rotation.
+    // The run or the number of secrets in a source changes with every rotation.
     let source = match credential.role {
         CredentialRole::InSecrets(_) => "secrets of repositories",
         CredentialRole::MaybeInSecrets(_) => "the store's sessions",
@@ -122,7 +122,7 @@ fn moment(at: DateTime<Utc>) -> String {
     at.format("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// Backslash, semicolon, comma and line feed are escaped in text (RFC 5545, 3.3.11).
+/// Escapes backslash, semicolon, comma and line feed (RFC 5545, 3.3.11).
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -139,7 +139,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// One line, folded: a continuation begins with a space, and no character is cut in two.
+/// Adds a folded line: continuations start with a space, and no character is split.
 fn line(text: &mut String, content: &str) {
     let mut length = 0;
     for c in content.chars() {
@@ -184,7 +184,7 @@ mod tests {
         }
     }
 
-    /// As a program that reads calendars takes it: continuations joined.
+    /// Joins continuation lines, as a calendar program does.
     fn unfolded(text: &str) -> Vec<String> {
         let joined = text.replace("\r\n ", "");
         joined.split("\r\n").map(str::to_owned).collect()

@@ -1,6 +1,7 @@
 //! Plans the copy of an image to a registry.
 //!
-//! Owns the pinning (only a digest travels) and what a moved tag means. Pure.
+//! The image is pinned by digest. If the destination's tag names another image, the plan warns that
+//! the tag moves.
 
 use crate::config::Workspace;
 use crate::domain::{ContentFacts, Kind, Outside, Problem, Snapshot, Target};
@@ -8,7 +9,7 @@ use crate::domain::{ContentFacts, Kind, Outside, Problem, Snapshot, Target};
 use super::upload::found;
 use super::{Assumption, CopyIntent, Intent, Op, Plan, State, Step, StepId, Undo};
 
-/// Plans `intent`, or says why not.
+/// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &CopyIntent) -> Result<Plan, Problem> {
     let ContentFacts::Image(image) = found(snapshot)? else {
         return Err(Problem::new(Kind::Internal, "something else was looked at"));

@@ -1,7 +1,8 @@
-//! Judges credentials: how close their expiry is, what is wrong with them, which secrets hold them.
+//! Evaluates credentials: how close their expiry is, what is wrong with them, which secrets hold
+//! them.
 //!
-//! The thresholds of warnings are here, for console, command line and doctor alike; what is known
-//! of a single secret is in [`status`]. Pure: the time is the caller's. Must never see a value.
+//! The thresholds of warnings for console, command line and doctor are here. The status of a single
+//! secret is in [`status`].
 
 #[cfg(test)]
 pub mod situations;
@@ -20,11 +21,11 @@ use crate::domain::{Kind, Observed, Outside, Problem, SecretTarget, SessionId, S
 use status::revoked_at;
 pub use status::{SecretLocation, SecretStatus, lineage, status};
 
-/// How close the expiry is. Ordered: later is worse.
+/// How close the expiry is, from least to most urgent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Alarm {
-    /// More than 30 days, or not known.
+    /// More than 30 days, or unknown.
     None,
     /// 30 days or less.
     Soon,
@@ -38,7 +39,7 @@ pub enum Alarm {
     Revoked,
 }
 
-/// The alarm for an expiry at `end`.
+/// Returns the alarm for an expiry at `end`.
 pub fn alarm(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Alarm {
     let Some(left) = end.map(|end| end - now) else {
         return Alarm::None;
@@ -52,34 +53,34 @@ pub fn alarm(end: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Alarm {
     }
 }
 
-/// Which part a credential plays.
+/// Use of a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CredentialRole {
     /// Windlass itself uses it.
     Own,
-    /// Windlass set these secrets to it.
+    /// Windlass stored it in these secrets.
     InSecrets(Vec<SecretTarget>),
-    /// These secrets may hold it: windlass does not know what they hold.
+    /// These secrets may hold it: windlass did not set them.
     MaybeInSecrets(Vec<SecretTarget>),
-    /// A login of a registry.
+    /// A registry login.
     Login,
 }
 
-/// A credential with the verdict on it.
+/// A credential and its evaluation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
-    /// The facts; the values that the journal recorded are here too, with what it knows of them.
+    /// The facts. For values from the journal they include what the journal recorded.
     pub facts: CredentialFacts,
-    /// Which part it plays.
+    /// Use of the credential.
     pub role: CredentialRole,
-    /// When the store revoked it.
+    /// Time of its revocation.
     pub revoked_at: Option<DateTime<Utc>>,
-    /// What is wrong with it, worst first.
+    /// Problems of the credential, worst first.
     pub problems: Vec<Outside>,
 }
 
 impl Credential {
-    /// How close its expiry is at `now`.
+    /// Returns how close the expiry is at `now`.
     pub fn alarm(&self, now: DateTime<Utc>) -> Alarm {
         if self.revoked_at.is_some() {
             Alarm::Revoked
@@ -89,7 +90,7 @@ impl Credential {
     }
 }
 
-/// Every credential that is known of, in a fixed order: the store's, GitHub's, values in secrets,
+/// Returns every known credential in a fixed order: the store's, GitHub's, values in secrets,
 /// tokens that secrets may hold, registry logins.
 pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>) -> Vec<Credential> {
     let mut all = Vec::new();
@@ -103,7 +104,7 @@ pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
     all.extend(store);
     all.extend(own(snapshot, &snapshot.github, now, || {
         let bare = |source| bare_facts("GitHub token".into(), "github", source);
-        // It comes from the environment: it is the one that was read before.
+        // The token is from the environment: it is the one that was read before.
         match &snapshot.github.value {
             Some(known) => CredentialFacts {
                 account: known.account.clone(),
@@ -129,21 +130,21 @@ pub fn credentials(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
     all
 }
 
-/// A token that is valid, and when it expires.
+/// A valid token and its expiry.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct NextExpiry {
-    /// Its name.
+    /// Name of the credential.
     pub name: Outside,
-    /// Where it is kept, or may be.
+    /// Where it is stored, or may be.
     pub source: Outside,
-    /// When it expires.
+    /// Time of expiry.
     pub expires_at: DateTime<Utc>,
-    /// Whole days until then.
+    /// Whole days until the expiry.
     pub days_left: i64,
 }
 
-/// The valid token that expires first: of the credentials, or of the store's sessions, whose tokens
-/// may be kept anywhere.
+/// Returns the valid token that expires first, among the credentials and the store's sessions,
+/// whose tokens may be stored anywhere.
 pub fn next_expiry(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>) -> Option<NextExpiry> {
     let credentials = credentials(workspace, snapshot, now);
     let known: Vec<&SessionId> = credentials
@@ -181,15 +182,15 @@ pub fn next_expiry(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc
         .min_by_key(|next| next.expires_at)
 }
 
-/// A credential that windlass uses. `otherwise`: what is known of one that the service refuses, or
-/// about which it was never asked with success.
+/// Returns a credential that windlass uses. `otherwise` is what is known of a credential that the
+/// service refuses or that was never read successfully.
 fn own(
     snapshot: &Snapshot,
     seen: &Observed<CredentialFacts>,
     now: DateTime<Utc>,
     otherwise: impl FnOnce() -> CredentialFacts,
 ) -> Option<Credential> {
-    // What was seen of it once says nothing of one that is refused now: it may be another.
+    // If the credential is refused now, it may be another one than was read before.
     let now_it_is = seen.problem.as_ref().map(|problem| problem.kind);
     let refused = now_it_is == Some(Kind::Credentials);
     let judged = |facts: CredentialFacts| {
@@ -198,7 +199,7 @@ fn own(
         judged(facts, CredentialRole::Own, revoked, seen.problem.as_ref(), now)
     };
     match (&seen.value, seen.standing()) {
-        // Nor of one that is not set any more.
+        // The same holds if no credential is set any more.
         _ if now_it_is == Some(Kind::NotFound) => None,
         (Some(facts), _) if !refused => Some(judged(facts.clone())),
         (None, Standing::NotAsked | Standing::Absent) => None,
@@ -206,8 +207,8 @@ fn own(
     }
 }
 
-/// `facts` of a store token with the expiry that the store's list of sessions or the journal gives
-/// for its session, where the token itself names none.
+/// Returns `facts` of a store token. If the token has no expiry, that of its session is added from
+/// the store's list or the journal.
 fn dated(snapshot: &Snapshot, mut facts: CredentialFacts) -> CredentialFacts {
     let Some(session) = facts.session.as_ref().filter(|_| facts.expires_at.is_none()) else {
         return facts;
@@ -227,7 +228,7 @@ fn dated(snapshot: &Snapshot, mut facts: CredentialFacts) -> CredentialFacts {
     facts
 }
 
-/// Facts of a credential of which nothing else is known.
+/// Returns the facts of a credential of which nothing else is known.
 fn bare_facts(name: Outside, kind: &str, source: Outside) -> CredentialFacts {
     CredentialFacts {
         name,
@@ -265,7 +266,7 @@ fn judged(
     credential
 }
 
-/// What is wrong with a store token in the wrapped form, and the command that rewrites it.
+/// Returns the problem of a store token in the wrapped form, with the command that rewrites it.
 pub fn wrapped(facts: &CredentialFacts) -> Option<String> {
     let command = facts.rewrite.as_ref()?;
     Some(format!(
@@ -294,7 +295,7 @@ fn expiry_problem(credential: &Credential, now: DateTime<Utc>) -> Option<String>
     })
 }
 
-/// `1 secret`, `6 secrets`.
+/// Returns `1 secret`, `6 secrets`.
 pub fn secrets_in_words(count: usize) -> String {
     match count {
         1 => "1 secret".to_owned(),
@@ -302,7 +303,7 @@ pub fn secrets_in_words(count: usize) -> String {
     }
 }
 
-/// The values that windlass set and that are still in place somewhere.
+/// Returns the values that windlass set and that at least one secret still holds.
 fn recorded(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -356,7 +357,7 @@ fn recorded(
     values.into_iter().map(credential).collect()
 }
 
-/// Tokens that secrets may hold which windlass did not set, one a live session.
+/// Returns tokens that secrets may hold which windlass did not set, one per active session.
 fn possible(
     snapshot: &Snapshot,
     targets: &[(SecretTarget, SecretStatus)],
@@ -369,7 +370,7 @@ fn possible(
         .and_then(|facts| facts.session.as_ref());
     let mut sessions: Vec<(&SessionId, Vec<SecretTarget>)> = Vec::new();
     for (target, status) in targets {
-        // The token that windlass uses has its own place in the list.
+        // The token that windlass uses is listed separately.
         for session in status.may_hold.iter().filter(|session| Some(*session) != used) {
             match sessions.iter_mut().find(|(known, _)| *known == session) {
                 Some((_, targets)) => targets.push(target.clone()),
@@ -401,8 +402,7 @@ fn possible(
     sessions.into_iter().map(credential).collect()
 }
 
-/// Every secret that is looked after: those that the workspace names, then those that were written
-/// besides.
+/// Returns every secret to watch: those that the workspace names, then others that were written.
 pub fn targets(workspace: &Workspace, snapshot: &Snapshot) -> Vec<SecretTarget> {
     let mut all: Vec<SecretTarget> = Vec::new();
     let named = workspace.tokens.iter().flat_map(|token| &token.targets);
@@ -415,7 +415,7 @@ pub fn targets(workspace: &Workspace, snapshot: &Snapshot) -> Vec<SecretTarget> 
     all
 }
 
-/// The workspace's token that `target` belongs to.
+/// Returns the workspace's token that `target` belongs to.
 pub fn token_of<'w>(workspace: &'w Workspace, target: &SecretTarget) -> Option<&'w Token> {
     workspace
         .tokens
@@ -423,7 +423,8 @@ pub fn token_of<'w>(workspace: &'w Workspace, target: &SecretTarget) -> Option<&
         .find(|token| token.targets.contains(target))
 }
 
-/// What sort of credential `target` holds: as the workspace says, else by its name.
+/// Returns the kind of credential that `target` holds: as configured in the workspace, otherwise by
+/// its name.
 pub fn kind_of(workspace: &Workspace, target: &SecretTarget) -> TokenKind {
     match (token_of(workspace, target), target.secret.as_str()) {
         (Some(token), _) => token.kind,

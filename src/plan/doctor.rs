@@ -1,7 +1,7 @@
-//! Judges everything that a publish or a rotation leans on, each with its remedy.
+//! Checks everything that a publish or a rotation depends on, and names a remedy for each problem.
 //!
-//! Owns what counts as fine, as a warning and as a failure. Pure: what was looked at is in the
-//! snapshot and the [`Examination`], the time is the caller's.
+//! It decides what is ok, a warning or a failure. The facts are in the snapshot and the
+//! [`Examination`].
 
 mod logins;
 mod offline;
@@ -26,20 +26,20 @@ use crate::domain::credential::{CredentialFacts, in_days};
 use crate::domain::workflow::WorkflowFile;
 use crate::domain::{GitHubRepository, Hint, Observed, Outside, Problem, Snapshot};
 
-/// How a check ended. Ordered: later is worse.
+/// Result of a check, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
-    /// Nothing to do.
+    /// No action needed.
     Ok,
-    /// It works, but not for long or not as meant.
+    /// It works, but not for long or not as intended.
     Warning,
     /// Something that the workspace needs does not work.
     Failed,
 }
 
 impl Standing {
-    /// Its word.
+    /// Returns the name used in JSON and on the screen.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -49,16 +49,16 @@ impl Standing {
     }
 }
 
-/// One thing that was checked.
+/// A check and its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// Stable: topic, and what of it.
+    /// Stable name: topic and subject.
     pub name: Outside,
-    /// How it ended.
+    /// Result.
     pub standing: Standing,
-    /// What was found.
+    /// Description of the result.
     pub text: Outside,
-    /// What to do about it.
+    /// Remedy, if one is needed.
     pub remedy: Option<Outside>,
 }
 
@@ -102,113 +102,113 @@ impl Check {
     }
 }
 
-/// What a service answered when it was knocked at.
+/// Response of a service to a test request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// What it is for.
+    /// Name of the service.
     pub service: Outside,
-    /// Its host.
+    /// Host of the service.
     pub host: Outside,
-    /// The status of its answer, whatever it was, or why there was none; `None` where nobody was
-    /// asked.
+    /// The HTTP status of the response (any status), or why there was none; `None` if no request
+    /// was sent.
     pub answer: Option<Result<u16, Problem>>,
 }
 
-/// What can be done with the keyring.
+/// State of the keyring.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum KeyringStanding {
-    /// It is there and open.
+    /// Available and unlocked.
     Usable,
-    /// It is there and closed.
+    /// Available but locked.
     Locked,
-    /// There is none; why.
+    /// Not available, with the reason.
     Absent(Outside),
-    /// It plays no part here.
+    /// Not used here.
     #[default]
     NotAsked,
 }
 
-/// Requests left at GitHub.
+/// GitHub's rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Requests {
-    /// Requests an hour.
+    /// Requests per hour.
     pub limit: u64,
-    /// Requests left in it.
+    /// Requests left in this hour.
     pub remaining: u64,
-    /// When the next hour begins.
+    /// When the limit is reset.
     pub reset: Option<DateTime<Utc>>,
 }
 
 /// The workflows of a repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Workflows {
-    /// The files of the default branch.
+    /// The workflow files of the default branch.
     pub files: Vec<WorkflowFile>,
-    /// Path and GitHub's word for its state; a problem where it could not be read.
+    /// Path and state at GitHub of each workflow; a problem if they could not be read.
     pub states: Observed<Vec<(String, String)>>,
 }
 
-/// The folder that the journal lies in.
+/// The folder of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateFolder {
-    /// Where it is.
+    /// Path of the folder.
     pub path: Outside,
-    /// True where nobody else may look into it.
+    /// True if no other user can read it.
     pub private: bool,
-    /// Why nothing can be written there.
+    /// Why it is not writable.
     pub unwritable: Option<Outside>,
 }
 
-/// A run that can be resumed.
+/// An unfinished run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenRun {
-    /// Its id.
+    /// Id of the run.
     pub id: Outside,
-    /// What it was, in words.
+    /// Title of the run.
     pub title: Outside,
-    /// How it ended, in the journal's word; `None` where it died midway.
+    /// Outcome, as in the journal; `None` if its process died.
     pub outcome: Option<&'static str>,
-    /// The commands that finish it or take it back.
+    /// The commands that resume it or roll it back.
     pub ways_on: Vec<String>,
 }
 
-/// What is wrong with the journal.
+/// A problem of the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalFault {
-    /// What it is.
+    /// The problem.
     pub problem: Problem,
-    /// True where the journal is not used, or only read.
+    /// True if the journal is not used, or only read.
     pub unusable: bool,
 }
 
-/// What only a doctor looks at.
+/// Facts that only the doctor reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Examination {
-    /// True where no service was asked: everything else is what was seen before.
+    /// True if no service was contacted: facts of services are from the last refresh.
     pub offline: bool,
-    /// Every service that was knocked at.
+    /// Every service that was tested.
     pub reached: Vec<Reach>,
-    /// Seconds that our clock is ahead of each host's (behind where negative).
+    /// Seconds that the local clock is ahead of each host's (negative: behind).
     pub skews: BTreeMap<String, i64>,
-    /// Requests left at GitHub.
+    /// GitHub's rate limit.
     pub requests: Observed<Requests>,
     /// Workflows of the repositories with secrets.
     pub workflows: BTreeMap<GitHubRepository, Observed<Workflows>>,
-    /// Logins of registries.
+    /// Registry logins.
     pub logins: Vec<LoginProof>,
-    /// Why those that Docker keeps could not be listed.
+    /// Why the logins that Docker stores could not be listed.
     pub logins_unread: Option<Problem>,
     /// The keyring.
     pub keyring: KeyringStanding,
-    /// The journal's folder.
+    /// The folder of the journal.
     pub state: Option<StateFolder>,
-    /// What is wrong with the journal.
+    /// The problem of the journal.
     pub journal: Option<JournalFault>,
     /// Runs that can be resumed.
     pub open_runs: Vec<OpenRun>,
 }
 
-/// Every check, in the order of their topics: this machine, services, credentials, secrets.
+/// Returns every check in the order of topics: this machine, services, credentials, secrets.
 pub fn checks(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -216,8 +216,8 @@ pub fn checks(
     now: DateTime<Utc>,
 ) -> Vec<Check> {
     let mut all = Vec::new();
-    // Offline every topic tells when its facts were seen: its value's time, and where a look
-    // failed (or nobody keeps a time of its own) that of the last look at all.
+    // Offline, every topic shows when its facts were observed: the time of the value or, if reading
+    // failed or no separate time is stored, the time of the snapshot.
     let mut topic = |seen_at: DateTime<Utc>, add: &mut dyn FnMut(&mut Vec<Check>)| {
         let mut found = Vec::new();
         add(&mut found);
@@ -226,7 +226,7 @@ pub fn checks(
         }
         all.append(&mut found);
     };
-    // This machine is looked at now, offline too.
+    // The checks of this machine are current even offline.
     topic(now, &mut |all| services::machine(seen, snapshot, all));
     topic(now, &mut |all| services::reached(seen, snapshot, all));
     topic(seen_at(&snapshot.credential, snapshot), &mut |all| {
@@ -253,7 +253,8 @@ pub fn checks(
     all
 }
 
-/// When the facts of a source are from. A failure bears no time of its own.
+/// Returns when the facts of a source were observed. A failed attempt has no time of its own, so
+/// the snapshot's is used.
 fn seen_at<T>(source: &Observed<T>, snapshot: &Snapshot) -> DateTime<Utc> {
     match (source.read_at, &source.problem) {
         (Some(at), None) => at,
@@ -261,17 +262,17 @@ fn seen_at<T>(source: &Observed<T>, snapshot: &Snapshot) -> DateTime<Utc> {
     }
 }
 
-/// Offline and never seen: only the service could tell.
+/// Returns true if the source was never read and no service may be contacted.
 fn never_seen<T>(source: &Observed<T>, seen: &Examination) -> bool {
     seen.offline && source.standing() == crate::domain::snapshot::Standing::NotAsked
 }
 
-/// How an acceptance is told.
+/// Describes that a credential is accepted.
 const fn accepted(seen: &Examination) -> &'static str {
     if seen.offline { "was accepted" } else { "accepted" }
 }
 
-/// The check of an end.
+/// Returns the check of an expiry.
 fn end(name: &str, facts: &CredentialFacts, now: DateTime<Utc>, remedy: &str) -> Check {
     let name = format!("{name}-expiry");
     let day = facts
@@ -337,7 +338,7 @@ fn store_token(
         .iter()
         .filter(|token| token.kind == TokenKind::Charmhub)
         .flat_map(|token| token.permissions.iter().map(String::as_str));
-    // What a publish needs in any case.
+    // Permissions that every publish needs.
     for permission in ["package-manage", "package-view-revisions"]
         .into_iter()
         .chain(wanted)
@@ -443,7 +444,8 @@ fn github_token(
         (true, []) => Check::ok("github-scopes", "repo and workflow are among them"),
         (true, lacks) => Check::bad(
             "github-scopes",
-            // Without the first nothing private can be written; the second is for workflow files.
+            // Without the first scope private repositories cannot be written; the second is for
+            // workflow files.
             if lacks.contains(&"repo") && !workspace.tokens.is_empty() {
                 Standing::Failed
             } else {

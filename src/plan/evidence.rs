@@ -1,9 +1,9 @@
-//! Release knowledge: which release an image belongs to, and whether a release is published.
+//! Determines which release an image belongs to, and whether a release is published.
 //!
-//! [`standing`] is the one answer to "is it published?": *yes* = the marker branch exists and every
-//! charm that a release feeds runs it on its track; *partly* = some of it; *rolled back* = the
-//! marker exists, but no charm runs it; *no* = neither. What the channels run, base by base, decides
-//! over the marker. Pure: reads the snapshot only.
+//! [`standing`] is the only answer to "is it published?": *yes* = the marker branch exists and
+//! every charm with an image of the release runs it on its track; *partly* = only some of that;
+//! *rolled back* = the marker exists, but no charm runs the release; *no* = neither. What the
+//! channels run, base by base, takes precedence over the marker.
 
 mod running;
 #[cfg(test)]
@@ -28,31 +28,31 @@ use running::Running;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Published {
-    /// The marker branch exists and nothing that was observed disagrees with it.
+    /// The marker branch exists and no observation contradicts it.
     Yes,
-    /// Some of it: a marker whose channels do not all run it, or channels without a marker.
+    /// Partly: a marker whose channels do not all run the release, or channels without a marker.
     Partly,
     /// The marker branch exists, but no charm runs the release.
     RolledBack,
-    /// Neither.
+    /// Neither a marker nor a channel.
     No,
 }
 
-/// What is known about one release being published.
+/// Publication state of one release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
-    /// The answer; `None` where marker branches could not be read.
+    /// The answer; `None` if the marker branches could not be read.
     pub published: Option<Published>,
-    /// What it rests on.
+    /// Evidence for the answer.
     pub evidence: Vec<Outside>,
-    /// Charms and bases that do not run it although its marker says so, with what they run.
+    /// Charms and bases that do not run the release although it has a marker, with what they run.
     pub missing: Vec<Outside>,
-    /// Where evidence disagrees.
+    /// Warnings about contradictory evidence.
     pub warnings: Vec<Warning>,
 }
 
-/// True where `upstream` and the image behind a resource are the same image: the same manifest, or
-/// a config in common (re-packed layers change the manifest, not the config).
+/// Returns true if `upstream` and the image of a resource are the same image: the same manifest, or
+/// a common config (packing layers again changes the manifest, not the config).
 pub fn same_image(upstream: &ResolvedImage, behind: &ImageBehind) -> bool {
     is_same(upstream.digest, upstream.platforms.iter(), behind)
 }
@@ -67,8 +67,9 @@ fn is_same<'a>(
             .any(|one| one.digest == behind.digest || behind.config_digests.contains(&one.config_digest))
 }
 
-/// True where a resource revision with the image `behind` needs no upload of the image `digest` with
-/// these `platforms`. Images of several platforms are compared by their index only.
+/// Returns true if a resource revision with the image `behind` makes an upload of the image
+/// `digest` with these `platforms` unnecessary. Images with several platforms are compared by index
+/// only.
 pub fn is_held<'a>(
     digest: ManifestDigest,
     platforms: impl ExactSizeIterator<Item = &'a PlatformImage>,
@@ -77,7 +78,8 @@ pub fn is_held<'a>(
     behind.digest == digest || (platforms.len() == 1 && is_same(digest, platforms, behind))
 }
 
-/// Releases that name the image behind a resource, newest first. `image` is the manifest's key.
+/// Returns the releases that name the image of a resource, newest first. `image` is the key in the
+/// manifest.
 pub fn releases_of(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -87,8 +89,8 @@ pub fn releases_of(
     let Ok(repository) = workspace.image_repository(image) else {
         return Vec::new();
     };
-    // From the image to its tags, then to the releases: there may be many of these, and this is
-    // asked for every row of every channel.
+    // Looks up the tags of the image, then their releases: there may be many releases, and this is
+    // called for every row of every channel.
     let prefix = format!("{repository}:");
     let tags: BTreeSet<&str> = snapshot
         .images
@@ -116,8 +118,8 @@ pub fn releases_of(
         .collect()
 }
 
-/// True where the bases of `channel` run different images or files, whatever their charm revisions
-/// (which differ by nature).
+/// Returns true if the bases of `channel` run different images or files. Charm revisions are not
+/// compared, because they always differ.
 pub fn has_mixed_bases(snapshot: &Snapshot, charm: &CharmName, channel: &Channel) -> bool {
     let attached = |row: &ChannelRow| -> BTreeMap<ResourceName, String> {
         let known = |name: &ResourceName, revision| {
@@ -142,7 +144,7 @@ pub fn has_mixed_bases(snapshot: &Snapshot, charm: &CharmName, channel: &Channel
     rows.any(|row| attached(row) != first)
 }
 
-/// Releases that name the image of `resource` in `row`.
+/// Returns the releases that name the image of `resource` in `row`.
 pub fn releases_in_row(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -163,7 +165,7 @@ pub fn releases_in_row(
         .unwrap_or_default()
 }
 
-/// Whether `release` is published, and what that rests on.
+/// Returns whether `release` is published, and the evidence for it.
 pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Standing {
     let markers = snapshot.markers.value.as_ref();
     let marked = markers.is_some_and(|markers| markers.contains(&release.name));
@@ -216,7 +218,7 @@ pub fn standing(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -
     }
 }
 
-/// How what the channels run disagrees with the marker, where it does.
+/// Describes how the channels contradict the marker, if they do.
 fn disagreement(
     workspace: &Workspace,
     release: &Release,
@@ -237,7 +239,8 @@ fn disagreement(
         Published::Partly => Some(running.missing.join("; ")),
         Published::Yes if running.runs.is_empty() || running.where_published => None,
         Published::Yes => {
-            // It runs on its track, but not where the workspace publishes it to: promotions lead there.
+            // It runs on its track, but not on the channels of the workspace: it got there by a
+            // promotion.
             let track = release.name.track().ok()?;
             let channels = workspace.channels_for(&release.name).unwrap_or_default();
             let channel = channels.into_iter().find(|channel| channel.track == track)?;
@@ -257,13 +260,13 @@ fn marker_name(workspace: &Workspace, release: &ReleaseName) -> String {
     )
 }
 
-/// Every warning of a release: its name, its twins, its absence, its evidence.
+/// Returns every warning of a release: about its name, duplicates, absence upstream and evidence.
 pub fn warnings(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Vec<Warning> {
     let evidence = standing(workspace, snapshot, release).warnings;
     warned(snapshot, release, &twins(snapshot, release), evidence)
 }
 
-/// The standing of a release and every warning of it, where many releases are judged in a row.
+/// Returns the publication state of a release and its warnings, for use with many releases.
 pub fn judged(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -306,11 +309,11 @@ fn warned(
     warnings
 }
 
-/// Releases by their images, so that the twins of all of them are found in one pass.
+/// Releases by their images, so that the duplicates of all releases are found in one pass.
 pub struct Twins<'a>(BTreeMap<&'a BTreeMap<String, String>, Vec<&'a ReleaseName>>);
 
 impl<'a> Twins<'a> {
-    /// Of all releases of `snapshot`.
+    /// Groups all releases of `snapshot`.
     pub fn among(snapshot: &'a Snapshot) -> Self {
         let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for release in snapshot.releases.value.iter().flatten() {
@@ -319,7 +322,7 @@ impl<'a> Twins<'a> {
         Self(groups)
     }
 
-    /// As [`twins`].
+    /// Returns the duplicates of `release`, as [`twins`] does.
     pub fn of(&self, release: &Release) -> Vec<ReleaseName> {
         if release.images.is_empty() {
             return Vec::new();
@@ -332,7 +335,7 @@ impl<'a> Twins<'a> {
     }
 }
 
-/// Other releases with exactly the same images.
+/// Returns the other releases with exactly the same images.
 pub fn twins(snapshot: &Snapshot, release: &Release) -> Vec<ReleaseName> {
     if release.images.is_empty() {
         return Vec::new();
@@ -347,7 +350,7 @@ pub fn twins(snapshot: &Snapshot, release: &Release) -> Vec<ReleaseName> {
         .collect()
 }
 
-/// Marker branches that no release, present or withdrawn, belongs to.
+/// Returns marker branches without a release, present or withdrawn.
 pub fn phantoms(snapshot: &Snapshot) -> Vec<ReleaseName> {
     if snapshot.releases.value.is_none() {
         return Vec::new();

@@ -1,7 +1,5 @@
-//! Plans the hold of a release and its end: a tag in the bundle's repository, which the robot of
-//! every machine sees.
-//!
-//! Owns the two steps, and what a rollback does with them. Must not know how tags are written.
+//! Plans holding a release and lifting the hold: a tag in the bundle's repository, which automatic
+//! publishing on every machine checks.
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +15,7 @@ use super::bundle::lift_hold;
 use super::publish::preflight;
 use super::{HoldIntent, Intent, Op, Plan, State, Step, StepId, Undo};
 
-/// Plans `intent`, or says why not.
+/// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> Result<Plan, Problem> {
     let bundle = bundle_of(workspace)?;
     let repository: GitHubRepository = bundle.repository.parse()?;
@@ -74,7 +72,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &HoldIntent) -> 
     Ok(plan)
 }
 
-/// The workspace's bundle, in whose repository holds stand.
+/// Returns the workspace's bundle, whose repository has the hold tags.
 fn bundle_of(workspace: &Workspace) -> Result<&Bundle, Problem> {
     workspace.bundle.as_ref().ok_or_else(|| {
         Problem::new(
@@ -95,7 +93,7 @@ fn is_held(snapshot: &Snapshot, release: &ReleaseName) -> Result<bool, Problem> 
         .contains(release))
 }
 
-/// A misspelt name would hold nothing and look as if it did.
+/// Checks that the release is known: a misspelt name would hold nothing.
 fn known(snapshot: &Snapshot, release: &ReleaseName) -> Result<(), Problem> {
     let marked = snapshot
         .markers
@@ -127,7 +125,7 @@ fn writable(snapshot: &Snapshot, repository: &GitHubRepository) -> Result<(), Pr
         })
 }
 
-/// The step that holds `release`.
+/// Returns the step that holds `release`.
 fn set_step(repository: GitHubRepository, release: &ReleaseName, at: &CommitId) -> Step {
     let after = format!(
         "held: no robot publishes it (tag {} of {repository})",
@@ -146,8 +144,9 @@ fn set_step(repository: GitHubRepository, release: &ReleaseName, at: &CommitId) 
     }
 }
 
-/// The hold that belongs to the rollback of `past`: a publish that is taken back is held, and a
-/// hold that was set by what is taken back is lifted. Neither may stand in the way of the channels.
+/// Returns the step for the hold that belongs to the rollback of `past`: a publish that is rolled
+/// back is held, and a hold that the run set is lifted. If that is not possible, it is added to
+/// `left_out` and the channels are rolled back all the same.
 pub(super) fn beside_rollback(
     workspace: &Workspace,
     snapshot: &Snapshot,

@@ -1,6 +1,6 @@
-//! Wishes: what somebody wants, before anybody looked whether it can be.
+//! Defines intents: what the operator asks for, before it is checked against a snapshot.
 //!
-//! Owns the intents and the command line that says the same. Must not look at a snapshot.
+//! Every intent can be written as a command line.
 
 mod standing;
 mod transfer;
@@ -18,19 +18,19 @@ pub use standing::{
 };
 pub use transfer::{CloseIntent, Content, CopyIntent, ReleaseIntent, UploadIntent};
 
-/// A wish.
+/// An intent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "intent", rename_all = "kebab-case")]
 pub enum Intent {
     /// Publish an upstream release.
     Publish(PublishIntent),
-    /// Put one credential into every place that needs it.
+    /// Set secrets to a new credential.
     Rotate(RotateIntent),
-    /// Get a store token and keep it.
+    /// Create a store token and store it.
     SignIn(SignInIntent),
-    /// End sessions of the store.
+    /// Revoke sessions of the store.
     Revoke(RevokeIntent),
-    /// Make a file or an image a revision of a resource.
+    /// Upload a file or an image as a revision of a resource.
     Upload(UploadIntent),
     /// Copy an image to a registry.
     Copy(CopyIntent),
@@ -38,20 +38,20 @@ pub enum Intent {
     Release(ReleaseIntent),
     /// Close a channel.
     Close(CloseIntent),
-    /// Bring a release to another risk.
+    /// Promote a release to another risk.
     Promote(PromoteIntent),
-    /// Move every open risk of a track one step.
+    /// Promote every open risk of a track by one step.
     PromoteTrack(PromoteTrackIntent),
-    /// Give channels back what they had.
+    /// Restore what channels served before.
     Rollback(RollbackIntent),
     /// Hold a release, or lift its hold.
     Hold(HoldIntent),
-    /// Start, repeat or stop a workflow.
+    /// Start, rerun or cancel a workflow.
     Workflow(WorkflowIntent),
 }
 
 impl Intent {
-    /// The command line that says the same, without `--yes`.
+    /// Returns the equivalent command line, without `--yes`.
     pub fn command(&self) -> String {
         match self {
             Self::Publish(intent) => intent.command(),
@@ -70,8 +70,8 @@ impl Intent {
         }
     }
 
-    /// True where an unfinished run of `earlier` is finished by a run of this wish. A rotation is
-    /// the same whatever it revokes afterwards.
+    /// Returns true if a run of this intent resumes an unfinished run of `earlier`. Rotations are
+    /// compared without their revocations.
     pub fn takes_up(&self, earlier: &Self) -> bool {
         match (self, earlier) {
             (Self::Rotate(now), Self::Rotate(then)) => {
@@ -81,40 +81,40 @@ impl Intent {
                     && now.organisation == then.organisation
                     && now.without == then.without
             }
-            // Signing in again is a new token in any case.
+            // Every sign-in creates a new token.
             (Self::SignIn(_), _) => false,
-            // So is a workflow dispatched again: nobody wants yesterday's.
+            // Every start of a workflow is a new run.
             (Self::Workflow(_), _) => false,
             (now, then) => now == then,
         }
     }
 }
 
-/// The wish to put one credential into secrets of repositories.
+/// Intent to set secrets of repositories to one credential.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotateIntent {
-    /// Only these; all that the workspace names for its store token where empty.
+    /// The secrets to set; if empty, all that the workspace names for its store token.
     #[serde(default)]
     pub targets: BTreeSet<SecretTarget>,
-    /// How long the new token lives, in seconds; the workspace's word where `None`.
+    /// Lifetime of the new token in seconds; `None` for that of the workspace.
     #[serde(default)]
     pub ttl: Option<u64>,
-    /// A value that the operator brings instead of a new token: its fingerprint.
+    /// Fingerprint of a custom value that is used instead of a new token.
     #[serde(default)]
     pub brought: Option<Fingerprint>,
-    /// Secrets that keep the value they hold.
+    /// Secrets that are left out.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub without: BTreeSet<SecretTarget>,
-    /// One secret of the organisation in place of its repositories' copies.
+    /// Sets one secret of the organisation in place of the copies in its repositories.
     #[serde(default)]
     pub organisation: bool,
-    /// Sessions to end once every target holds the new value.
+    /// Sessions to revoke after every target has the new value.
     #[serde(default)]
     pub revoke: BTreeSet<Revoked>,
 }
 
 impl RotateIntent {
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         let mut words = vec!["windlass rotate".to_owned()];
         if self.brought.is_some() {
@@ -136,44 +136,44 @@ impl RotateIntent {
     }
 }
 
-/// What a rotation revokes when it is through.
+/// Sessions that a rotation revokes at its end.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Revoked {
-    /// Every former session that our lineage recorded for the targets.
+    /// Every former session that windlass recorded for the targets.
     Recorded,
-    /// A session chosen from the list.
+    /// A selected session.
     Session(SessionId),
 }
 
-/// The wish to sign in and keep the token.
+/// Intent to sign in and store the token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignInIntent {
-    /// What the token is to be good for.
+    /// Scope of the token.
     pub scope: TokenScope,
-    /// Where it is kept.
+    /// Where the token is stored.
     pub keep: Keep,
 }
 
-/// Where a token is kept on this machine.
+/// Where a token is stored on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keep {
     /// The system's keyring, where charmcraft finds it too.
     Keyring,
-    /// The encrypted file, opened by a passphrase.
+    /// The encrypted file, protected by a passphrase.
     EncryptedFile,
-    /// A file in charmcraft's export format, by its path.
+    /// A file in charmcraft's export format.
     Export {
-        /// The path.
+        /// Path of the file.
         path: String,
-        /// Overwrite what is there.
+        /// Overwrites an existing file.
         force: bool,
     },
 }
 
 impl SignInIntent {
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         let mut words = vec!["windlass login".to_owned()];
         match &self.keep {
@@ -210,7 +210,7 @@ impl SignInIntent {
     }
 }
 
-/// The wish to end sessions of the store.
+/// Intent to revoke sessions of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevokeIntent {
     /// The sessions.
@@ -218,34 +218,34 @@ pub struct RevokeIntent {
 }
 
 impl RevokeIntent {
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         let sessions: Vec<_> = self.sessions.iter().map(ToString::to_string).collect();
         format!("windlass revoke {}", sessions.join(" "))
     }
 }
 
-/// The wish to publish one release.
+/// Intent to publish one release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublishIntent {
     /// The release.
     pub release: ReleaseName,
-    /// Only these charms; all that a manifest feeds where empty.
+    /// The charms to publish; if empty, all with an image in the manifest.
     #[serde(default)]
     pub charms: BTreeSet<CharmName>,
-    /// Charm revisions chosen by hand.
+    /// Selected charm revisions.
     #[serde(default)]
     pub revisions: BTreeMap<CharmName, CharmRevision>,
-    /// Keep the charm revision that `latest/edge` runs instead of the newest.
+    /// Releases the charm revision that `latest/edge` serves instead of the newest.
     #[serde(default)]
     pub keep_revision: bool,
-    /// Images chosen by hand: key of the manifest -> tag or digest of the same repository.
+    /// Selected images: key in the manifest -> tag or digest in the same repository.
     #[serde(default)]
     pub images: BTreeMap<String, Target>,
-    /// Only the channels of the release's own track.
+    /// Publishes only to channels of the release's own track.
     #[serde(default)]
     pub track_only: bool,
-    /// Let `latest/edge` go back in time.
+    /// Lets `latest/edge` return to an older release.
     #[serde(default)]
     pub allow_downgrade: bool,
     /// Parts that the operator leaves out.
@@ -264,7 +264,7 @@ pub enum Part {
 }
 
 impl Part {
-    /// Its word on the command line.
+    /// Returns the name on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Branch => "branch",
@@ -274,7 +274,7 @@ impl Part {
 }
 
 impl PublishIntent {
-    /// The plain wish to publish `release`.
+    /// Creates the intent to publish `release` with default options.
     pub const fn of(release: ReleaseName) -> Self {
         Self {
             release,
@@ -288,7 +288,7 @@ impl PublishIntent {
         }
     }
 
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         let mut words = vec![format!("windlass publish {}", self.release)];
         words.extend(self.charms.iter().map(|charm| format!("--charm {charm}")));

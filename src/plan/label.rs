@@ -1,8 +1,7 @@
-//! What a release is called, in the console and on the command line alike.
+//! Labels the state of a release, for the console and the command line.
 //!
-//! Owns the words between *published* and *new*: a release that the workspace's rule does not select
-//! is not new, however unpublished it is. Must not draw, nor decide what is published (see
-//! `evidence`).
+//! An unpublished release that the workspace's rule does not select is not labelled new. Whether a
+//! release is published is decided in `evidence`.
 
 use std::collections::BTreeSet;
 
@@ -12,31 +11,31 @@ use crate::config::workspace::Select;
 use crate::domain::release::newest_per_month;
 use crate::domain::{Release, ReleaseName, Snapshot};
 
-/// What a release is called.
+/// Label of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Label {
-    /// To be published by the rule, and not published.
+    /// Selected by the rule and not published.
     New,
     /// Published.
     Published,
-    /// Some channels run it.
+    /// Partly published: some channels run it.
     Partly,
-    /// Published before; no channel runs it now.
+    /// Rolled back: published before; no channel runs it now.
     RolledBack,
-    /// Not published; another release has the same images.
+    /// Duplicate: not published, and another release has the same images.
     Twin(ReleaseName),
-    /// Not published, and not meant to be by the rule.
+    /// Skipped: not published and not selected by the rule.
     Passed,
-    /// Gone upstream.
+    /// No longer upstream.
     Withdrawn,
-    /// A marker without a release.
+    /// A marker branch without a release.
     Phantom,
     /// The marker branches could not be read.
     Unknown,
 }
 
 impl Label {
-    /// Its words.
+    /// Returns the label as text.
     pub fn words(&self) -> String {
         match self {
             Self::New => "new".to_owned(),
@@ -52,7 +51,7 @@ impl Label {
     }
 }
 
-/// What the labels of all releases of a snapshot follow from.
+/// Computes the labels of all releases of a snapshot.
 pub struct Labels<'a> {
     snapshot: &'a Snapshot,
     /// Releases that the rule selects.
@@ -62,7 +61,7 @@ pub struct Labels<'a> {
 }
 
 impl<'a> Labels<'a> {
-    /// Of all releases of `snapshot`.
+    /// Prepares the labels for all releases of `snapshot`.
     pub fn among(workspace: &Workspace, snapshot: &'a Snapshot) -> Self {
         let releases = snapshot.releases.value.as_deref().unwrap_or_default();
         let names = releases.iter().map(|release| &release.name);
@@ -79,7 +78,7 @@ impl<'a> Labels<'a> {
         }
     }
 
-    /// The twin that says most: one that is published, else the newest.
+    /// Returns the duplicate to name: a published one, otherwise the newest.
     fn twin(&self, release: &Release) -> Option<ReleaseName> {
         let markers = self.snapshot.markers.value.as_ref();
         let marked = |name: &ReleaseName| markers.is_some_and(|markers| markers.contains(name));
@@ -87,7 +86,7 @@ impl<'a> Labels<'a> {
         twins.max_by(|a, b| (marked(a), a).cmp(&(marked(b), b)))
     }
 
-    /// Of `release`, of which is known whether it is published.
+    /// Returns the label of `release`, given whether it is published.
     pub fn of(&self, release: &Release, published: Option<Published>) -> Label {
         match published {
             _ if self.snapshot.is_withdrawn(&release.name) => Label::Withdrawn,

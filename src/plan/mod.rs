@@ -1,8 +1,7 @@
-//! Intent + snapshot -> plan. Pure: no IO, no clock, no randomness.
+//! Plans an intent: computes from a snapshot the steps that carry it out.
 //!
-//! Owns the vocabulary of plans (steps, operations, assumptions, undo) and, in its rooms, the
-//! planning of each intent. A plan is data: serialisable, printable, comparable. Must not run
-//! anything; the runner reads plans and knows how.
+//! A plan is data: it can be serialised, printed and compared; the runner executes it. Planning
+//! does no IO and uses no clock and no random numbers. Each kind of intent has a submodule.
 
 pub mod axis;
 pub mod bundle;
@@ -45,43 +44,43 @@ pub use step::{
     Subject, Undo,
 };
 
-/// How much harm a plan can do.
+/// Impact of a plan: how much harm it can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Risk {
     /// Changes nothing.
     Read,
-    /// Changes what can be put back.
+    /// Makes changes that can be undone.
     Write,
-    /// Changes something that stays.
+    /// Makes a change that cannot be undone.
     Irreversible,
 }
 
-/// Something that was true when the plan was made and is looked at again before its step.
+/// A fact that a step relies on. It is checked again before the step runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assumption {
-    /// What was looked at.
+    /// What was checked.
     pub what: Outside,
-    /// What was seen.
+    /// The value that was found.
     pub value: Outside,
-    /// The step that looks again, where one does.
+    /// The step that checks it again, if one does.
     pub step: Option<StepId>,
 }
 
-/// How sure it is what a row served at a past time.
+/// Certainty of what a row served at a past time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Certainty {
-    /// A run of the journal left it there.
+    /// Recorded by a run in the journal.
     Recorded,
-    /// The store lists it there since before that time.
+    /// The store lists it for the row since before that time.
     Observed,
-    /// It follows from other facts.
+    /// Inferred from other facts.
     Inferred,
 }
 
 impl Certainty {
-    /// Its word.
+    /// Returns the name used in JSON and on the screen.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Recorded => "recorded",
@@ -91,27 +90,27 @@ impl Certainty {
     }
 }
 
-/// What a row served at a past time, and how that is known.
+/// What a row served at a past time, and the evidence for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownRow {
     /// The charm or bundle.
     pub charm: CharmName,
     /// The channel.
     pub channel: Channel,
-    /// The base; bundles have none.
+    /// The base; `None` for a bundle.
     pub base: Option<Base>,
-    /// The charm revision; `None` where the channel was closed.
+    /// The charm revision; `None` if the channel was closed.
     pub revision: Option<CharmRevision>,
     /// The resources.
     pub resources: Vec<Attached>,
-    /// How sure that is.
+    /// Certainty of the value.
     pub certainty: Certainty,
-    /// What it rests on.
+    /// Evidence for the value.
     pub evidence: Outside,
 }
 
 impl KnownRow {
-    /// What a person should know of a row that no run recorded.
+    /// Returns a remark to show if no run recorded the row.
     pub fn remark(&self) -> Option<Outside> {
         if self.certainty == Certainty::Recorded {
             return None;
@@ -138,26 +137,26 @@ impl KnownRow {
     }
 }
 
-/// What would change, in the order in which it would.
+/// A plan: the steps that would be run, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Names the content: the same intent on the same snapshot has the same id.
+    /// Digest of the content: the same intent on the same snapshot has the same id.
     pub id: String,
-    /// One line for people.
+    /// Title in one line.
     pub title: String,
-    /// The workspace it is for.
+    /// The workspace that it was made for.
     pub workspace: String,
-    /// The world it is for.
+    /// The environment that it was made for.
     pub world: String,
-    /// The worst of its steps.
+    /// The highest impact of its steps.
     pub risk: Risk,
     /// The steps.
     pub steps: Vec<Step>,
-    /// What it builds on.
+    /// The preconditions of its steps.
     pub assumptions: Vec<Assumption>,
-    /// What a person should know before saying yes.
+    /// Warnings to show before the plan is confirmed.
     pub warnings: Vec<Outside>,
-    /// What the operator left out, so that the whole is done `partly` at best.
+    /// What the operator left out. If not empty, the run ends as `partly` at best.
     #[serde(default)]
     pub left_out: Vec<Outside>,
     /// What rows served at the time that a rollback names.
@@ -165,15 +164,15 @@ pub struct Plan {
     pub history: Vec<KnownRow>,
     /// The command that makes the same plan.
     pub command: String,
-    /// The wish behind it.
+    /// The intent of the plan.
     pub intent: Intent,
-    /// What is typed to confirm it.
+    /// The text to type to confirm the plan.
     pub confirm: String,
 }
 
 impl Plan {
-    /// Puts a plan together; its id is a digest of intent and steps. `name` is what confirms it
-    /// where `yes` is not enough: the release, charm or channel that it is about.
+    /// Creates a plan. Its id is a digest of intent and steps. `name` is the text that confirms it
+    /// if `yes` is not enough: the name of the release, charm or channel.
     pub fn new(
         workspace: &str,
         world: &str,
@@ -196,7 +195,7 @@ impl Plan {
         } else {
             "yes".to_owned()
         };
-        // Texts for people are not part of what it does.
+        // Text for display is not part of the digest.
         let content: Vec<(&StepId, &Op, bool)> = steps
             .iter()
             .map(|step| (&step.id, &step.op, step.skip_reason.is_some()))
@@ -221,12 +220,12 @@ impl Plan {
         }
     }
 
-    /// True where nothing is left to do.
+    /// Returns true if no step is left to do.
     pub fn nothing_to_do(&self) -> bool {
         self.steps.iter().all(|step| step.skip_reason.is_some())
     }
 
-    /// The charms whose channels or resources it touches, each once.
+    /// Returns the charms whose channels or resources the plan changes, without duplicates.
     pub fn charms(&self) -> Vec<CharmName> {
         let mut names: Vec<CharmName> = self
             .steps
@@ -238,7 +237,8 @@ impl Plan {
         names
     }
 
-    /// What no other run may work on meanwhile, each once, sorted.
+    /// Returns the subjects that no other run may change at the same time, sorted and without
+    /// duplicates.
     pub fn subjects(&self) -> Vec<Subject> {
         let mut subjects: Vec<Subject> = self.steps.iter().flat_map(|step| step.op.subjects()).collect();
         subjects.sort();
@@ -246,7 +246,7 @@ impl Plan {
         subjects
     }
 
-    /// What a sign-in of this plan asks for, where one is still to be made.
+    /// Returns the scope of the plan's sign-in, if one is still to be done.
     pub fn sign_in(&self) -> Option<&crate::domain::credential::TokenScope> {
         self.steps.iter().find_map(|step| match &step.op {
             Op::SignIn { scope } if step.skip_reason.is_none() => Some(scope),
@@ -254,12 +254,12 @@ impl Plan {
         })
     }
 
-    /// A step by id.
+    /// Returns the step with this id.
     pub fn step(&self, id: &StepId) -> Option<&Step> {
         self.steps.iter().find(|step| &step.id == id)
     }
 
-    /// Bytes that its steps would send, where known.
+    /// Returns the number of bytes that the steps would send, as far as known.
     pub fn bytes(&self) -> u64 {
         self.steps
             .iter()

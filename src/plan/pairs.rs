@@ -1,8 +1,8 @@
-//! What must be released, and in which order, so that rows of a channel serve exact pairs of
+//! Computes what to release, and in which order, so that rows of a channel serve exact pairs of
 //! revision and resources.
 //!
-//! Owns the one difficulty of it: the store is told a revision and a channel, and sets every base
-//! that the revision is built for. Must not choose pairs.
+//! The difficulty is that a release request names a revision and a channel, and the store sets
+//! every base that the revision is built for. Which pairs are released is decided by the caller.
 
 #[cfg(test)]
 mod tests;
@@ -15,19 +15,20 @@ use crate::config::workspace::Charm;
 use crate::domain::charm::{CharmFacts, RevisionFacts};
 use crate::domain::{Base, Channel, Kind, Outside, Problem};
 
-/// A row as it is to be.
+/// The target state of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// The channel.
     pub channel: Channel,
     /// The base.
     pub base: Option<Base>,
-    /// What it is to serve.
+    /// What the row should serve.
     pub serving: Serving,
 }
 
-/// The moves that make every row of `wanted` so, in an order in which none undoes another. Rows
-/// that the store sets beside them are moves too, each with a warning.
+/// Returns the moves that bring every row of `wanted` to its target state, ordered so that none
+/// overwrites another. Other rows that the store sets too are included as moves, each with a
+/// warning.
 pub fn moves(
     charm: &Charm,
     facts: &CharmFacts,
@@ -61,11 +62,11 @@ struct OneChannel<'a> {
     rows: Vec<&'a Wanted>,
 }
 
-/// What one request to the store names: it sets every base of the revision.
+/// One release request to the store: it sets every base of the revision.
 struct Item<'a> {
     serving: &'a Serving,
     revision: &'a RevisionFacts,
-    /// False where each of its rows is so already.
+    /// False if each of its rows already has its target state.
     sent: bool,
 }
 
@@ -154,11 +155,12 @@ impl OneChannel<'_> {
         Ok(items)
     }
 
-    /// Items so that what one sets beside its own rows is set right by a later one. Older revisions
-    /// first where nothing else decides, as a publish does it.
+    /// Sorts items so that a row that is set unintentionally is corrected by a later item.
+    /// Otherwise older revisions come first, as in a publish.
     fn ordered<'i>(&self, mut items: Vec<Item<'i>>) -> Result<Vec<Item<'i>>, Problem> {
         items.sort_by_key(|item| item.serving.revision);
-        // What is so already is not sent again: nothing that is sent may be built for its rows.
+        // Items that are already done are not sent, so none of those that are sent may set their
+        // rows.
         let (mut sent, mut ordered): (Vec<Item>, Vec<Item>) = items.into_iter().partition(|item| item.sent);
         for item in &sent {
             if let Some(row) = ordered.iter().find_map(|other| self.overwritten(item, other)) {
@@ -183,7 +185,7 @@ impl OneChannel<'_> {
         Ok(ordered)
     }
 
-    /// A row of `other` that a release of `item` would set too.
+    /// Returns a row of `other` that a release of `item` would set too.
     fn overwritten(&self, item: &Item, other: &Item) -> Option<&Wanted> {
         self.rows
             .iter()
@@ -211,7 +213,7 @@ impl OneChannel<'_> {
         .hint("decide base by base with windlass release and windlass close")
     }
 
-    /// Rows that nobody asked for and that a release sets all the same, with what they then serve.
+    /// Returns rows that were not requested but are set by a release, with what they then serve.
     fn beside<'i>(&self, items: &[Item<'i>]) -> Vec<(Base, &'i Serving)> {
         let own = items.iter().flat_map(|item| &item.revision.bases);
         let open = self.facts.rows.iter().filter_map(|row| row.base.as_ref());
@@ -232,8 +234,8 @@ impl OneChannel<'_> {
             .collect()
     }
 
-    /// Resources that a channel keeps because nothing takes them away: the store attaches what the
-    /// channel has where a release names none.
+    /// Describes resources that a channel keeps because a release cannot remove them: the store
+    /// attaches the channel's resource if the release names none.
     fn kept(&self, item: &Item) -> Vec<Outside> {
         let named = |name| item.serving.resources.iter().any(|(known, _)| known == name);
         self.facts

@@ -1,8 +1,8 @@
-//! Plans the promotion of a release: the pairs of its track's edge, base by base, at another risk.
+//! Plans the promotion of a release: the pairs of its track's edge are released to another risk,
+//! base by base.
 //!
-//! Owns the choice of what is promoted from where, and the proof that the track runs the release.
-//! Nothing falls back silently: what the track lacks is left out unless the operator names a
-//! channel for it.
+//! The track must run the release. There is no silent fallback: what is not on the track is left
+//! out unless the operator names a channel for it.
 
 mod branch;
 #[cfg(test)]
@@ -39,7 +39,7 @@ impl Chosen<'_> {
     }
 }
 
-/// Plans `intent`, or says why not.
+/// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PromoteIntent) -> Result<Plan, Problem> {
     let mut warnings = Vec::new();
     not_to_edge(intent.to)?;
@@ -116,7 +116,7 @@ fn not_to_edge(to: Risk) -> Result<(), Problem> {
 }
 
 fn find_release<'a>(snapshot: &'a Snapshot, name: &ReleaseName) -> Result<&'a Release, Problem> {
-    // One that upstream withdrew may run here all the same.
+    // A release that upstream withdrew may still run here.
     if let Some(release) = snapshot.release(name) {
         return Ok(release);
     }
@@ -143,7 +143,7 @@ fn all_charms<'a>(workspace: &'a Workspace, snapshot: &'a Snapshot) -> Result<Al
         .collect()
 }
 
-/// Checks the channels that the operator names in place of the release's own.
+/// Checks the channels that the operator named in place of the release's own.
 fn named_by_hand(
     workspace: &Workspace,
     intent: &PromoteIntent,
@@ -186,7 +186,8 @@ fn named_by_hand(
     Ok(())
 }
 
-/// Refuses a release that is not published, and one whose edge serves nothing that a release feeds.
+/// Fails if the release is not published, or if its edge serves no charm with an image of the
+/// release.
 fn published(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -261,8 +262,8 @@ fn choose<'a>(
     Ok(chosen)
 }
 
-/// Checks that the rows to promote run an image of the release: its track may hold a later release
-/// of the month by now. Where the operator named the channel, the difference is a warning.
+/// Checks that the rows to promote run an image of the release: its track may already have a later
+/// release of the month. For a channel that the operator named, a difference is only a warning.
 fn runs_release(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -336,7 +337,7 @@ fn runs_release(
     )))
 }
 
-/// What a row runs, in words, and the release of its own track that it belongs to.
+/// Returns a description of what a row runs, and the release of its own track that it belongs to.
 fn running(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -367,7 +368,7 @@ fn running(
     (text, own.or(named.first()).cloned())
 }
 
-/// Refuses to walk the `latest` track back in time.
+/// Fails if the promotion would return the `latest` track to an older release.
 fn downgrade(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -387,7 +388,7 @@ fn downgrade(
     })
 }
 
-/// The refusal where the target, a channel of the `latest` track, runs a newer release.
+/// Returns a problem if the target, a channel of the `latest` track, runs a newer release.
 fn newer_there(workspace: &Workspace, snapshot: &Snapshot, one: &Chosen<'_>) -> Option<Problem> {
     if one.to.track != Track::latest() {
         return None;

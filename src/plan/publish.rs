@@ -1,8 +1,7 @@
-//! Plans the publishing of one upstream release: preflight, uploads, releases, a look at the
-//! public view, and last the branch that says that it is published.
+//! Plans the publishing of one upstream release: preflight, uploads, releases, a check of the
+//! public API, and last the branch that marks it as published.
 //!
-//! Owns the order (all invisible work before the first release), the choice of charm revisions
-//! and the refusals. Must not do anything: everything it needs is in the snapshot.
+//! All steps that users cannot see come before the first channel release.
 
 pub(super) mod channels;
 mod complete;
@@ -24,12 +23,12 @@ use images::ChosenImage;
 pub(super) struct Part<'a> {
     pub(super) charm: &'a Charm,
     pub(super) facts: &'a CharmFacts,
-    /// Images that are uploaded for it; none for a plain release.
+    /// Images to upload for it; empty for a release without images.
     pub(super) images: Vec<ChosenImage<'a>>,
     pub(super) moves: Vec<Move>,
 }
 
-/// Plans `intent`, or says why not.
+/// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent) -> Result<Plan, Problem> {
     let mut warnings = Vec::new();
     let release = find_release(snapshot, intent)?;
@@ -199,7 +198,7 @@ pub(super) fn create_track(part: &Part, track: &Track) -> Step {
     track_step(&part.charm.name, track)
 }
 
-/// The step that creates `track` of a charm or bundle.
+/// Returns the step that creates `track` of a charm or bundle.
 pub(super) fn track_step(charm: &CharmName, track: &Track) -> Step {
     let op = Op::CreateTrack {
         charm: charm.clone(),

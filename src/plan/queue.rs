@@ -1,8 +1,7 @@
-//! What a robot publishes: the releases that the workspace's rule selects and that nobody has
-//! published, in order, and those that it leaves out, each with the reason.
+//! Selects what is published automatically: the unpublished releases that the workspace's rule
+//! selects, in order, and those that are left out, each with the reason.
 //!
-//! Owns that choice. Pure: journal and services were asked before. Must not plan a publish; that
-//! is done release by release, on fresh facts.
+//! Each publish is planned later, release by release, on current facts.
 
 use std::collections::BTreeSet;
 
@@ -14,38 +13,37 @@ use crate::config::workspace::{Select, Upstream};
 use crate::domain::release::newest_per_month;
 use crate::domain::{Kind, Outside, Problem, Release, ReleaseName, RunId, Snapshot};
 
-/// A publish that did not end well and that nobody has settled: it waits for somebody who finishes
-/// it or takes it back.
+/// A publish that did not succeed and is neither resumed nor rolled back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WaitingRun {
     /// The run.
     pub run: RunId,
     /// The release that it publishes.
     pub release: ReleaseName,
-    /// How it ended, in the journal's word; `None` where it died midway.
+    /// Outcome, as in the journal; `None` if its process died.
     pub outcome: Option<&'static str>,
 }
 
-/// A release that is selected, not published, and left alone.
+/// A release that is selected and not published, but left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
     /// The release.
     pub release: ReleaseName,
-    /// Why.
+    /// Reason for leaving it out.
     pub reason: Outside,
 }
 
-/// What is to be published.
+/// The releases to publish.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Queue {
-    /// These, one after the other: the oldest first.
+    /// Releases to publish, oldest first.
     pub taken: Vec<ReleaseName>,
-    /// These not.
+    /// Releases that are left out.
     pub left_out: Vec<LeftOut>,
 }
 
-/// The queue of `workspace`. It is a conflict where a release that would be finished has a run
-/// among `waiting`; no queue is made from markers or holds that could not be read.
+/// Returns the queue of `workspace`. Fails with a conflict if a release to publish has a run among
+/// `waiting`. Fails also if markers or holds could not be read.
 pub fn queue(workspace: &Workspace, snapshot: &Snapshot, waiting: &[WaitingRun]) -> Result<Queue, Problem> {
     let upstream = workspace.upstream()?;
     if workspace.bundle.is_none() {
@@ -109,7 +107,7 @@ pub fn queue(workspace: &Workspace, snapshot: &Snapshot, waiting: &[WaitingRun])
     }
 }
 
-/// What the workspace's rule selects of `names`.
+/// Returns the releases among `names` that the workspace's rule selects.
 fn selected<'a>(
     upstream: &Upstream,
     names: impl Iterator<Item = &'a ReleaseName>,
@@ -122,8 +120,8 @@ fn selected<'a>(
     }
 }
 
-/// Releases that the rule would select if upstream still had them. They never displace one that is
-/// there.
+/// Returns the releases that the rule would select if they were still upstream. They never replace
+/// an existing one.
 fn withdrawn(upstream: &Upstream, snapshot: &Snapshot, markers: &BTreeSet<ReleaseName>) -> Vec<LeftOut> {
     let releases = snapshot.releases.value.iter().flatten();
     let all = releases.chain(&snapshot.withdrawn).map(|release| &release.name);
@@ -137,7 +135,8 @@ fn withdrawn(upstream: &Upstream, snapshot: &Snapshot, markers: &BTreeSet<Releas
         .collect()
 }
 
-/// Why a release that was published before, and does not run everywhere now, is left to a person.
+/// Returns why a release that was published before, and does not run everywhere now, is not
+/// published automatically.
 fn taken_back(release: &Release, standing: &Standing) -> String {
     let state = if standing.published == Some(Published::RolledBack) {
         "rolled back"
@@ -152,7 +151,7 @@ fn taken_back(release: &Release, standing: &Standing) -> String {
     )
 }
 
-/// Why a release is published by name only, where it is.
+/// Returns why a release is published only if it is named explicitly, if so.
 fn odd(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -184,7 +183,7 @@ fn odd(
             "same-content: it names the same images as {twin}, which {state}; {by_name}"
         ));
     }
-    // By the time it would be its turn, that one has its marker.
+    // At that point in the queue the earlier one has its marker.
     let twin = taken.iter().find(|earlier| twins.contains(&earlier.name))?;
     Some(format!(
         "same-content: it names the same images as {}, which goes first; {by_name}",
@@ -192,7 +191,7 @@ fn odd(
     ))
 }
 
-/// The conflict with `run`, added to those found before.
+/// Returns the conflict with `run`, added to those found before.
 fn waits(run: &WaitingRun, before: Option<Problem>) -> Problem {
     let how = match run.outcome {
         Some("unknown") => "ended unknown",

@@ -1,7 +1,6 @@
 //! Plans the release of one charm revision to channels, and the closing of a channel.
 //!
-//! Owns what happens to resources that nobody names (they stay as the channel has them) and the
-//! refusals. Pure.
+//! Resources that the intent does not name keep the revision of the channel.
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +16,7 @@ use super::{
     State, Step, StepId, Undo,
 };
 
-/// Plans `intent`, or says why not.
+/// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &ReleaseIntent) -> Result<Plan, Problem> {
     let mut warnings = Vec::new();
     let charm = charm_of(workspace, &intent.charm);
@@ -66,7 +65,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &ReleaseIntent) 
     Ok(plan)
 }
 
-/// The workspace's word on a charm; one that it does not name takes no image from a release.
+/// Returns the workspace's settings of a charm; a charm that it does not name has no images.
 pub(super) fn charm_of(workspace: &Workspace, name: &CharmName) -> Charm {
     workspace.charm(name).cloned().unwrap_or_else(|| Charm {
         name: name.clone(),
@@ -75,7 +74,7 @@ pub(super) fn charm_of(workspace: &Workspace, name: &CharmName) -> Charm {
     })
 }
 
-/// The facts of a charm that the credential may change.
+/// Returns the facts of a charm. Fails if the credential may not change it.
 pub(super) fn ours<'a>(
     snapshot: &'a Snapshot,
     charm: &CharmName,
@@ -102,8 +101,8 @@ pub(super) fn ours<'a>(
     Ok(facts)
 }
 
-/// The bases that a release of `revision` sets. One that says `all` means those that the charm
-/// serves anywhere.
+/// Returns the bases that a release of `revision` sets. A revision for `all` sets the bases that
+/// the charm serves anywhere.
 fn bases(facts: &CharmFacts, revision: &RevisionFacts) -> Vec<Option<Base>> {
     let mut bases: Vec<Option<Base>> = Vec::new();
     for own in &revision.bases {
@@ -201,7 +200,8 @@ fn one_move(
     })
 }
 
-/// Nothing is attached by guessing: the wrong resource is a wrong release.
+/// Returns the problem that a resource has no revision to attach. None is guessed, because a wrong
+/// resource makes a wrong release.
 fn unattached(
     intent: &ReleaseIntent,
     facts: &CharmFacts,
@@ -229,7 +229,7 @@ fn unattached(
     }
 }
 
-/// Bases that a channel serves and that the revision is not built for keep what they have.
+/// Describes bases of a channel that the revision is not built for: they keep what they serve.
 fn stays_behind(facts: &CharmFacts, revision: &RevisionFacts, channels: &[Channel]) -> Vec<Outside> {
     let mut texts = Vec::new();
     for channel in channels {
@@ -247,7 +247,7 @@ fn stays_behind(facts: &CharmFacts, revision: &RevisionFacts, channels: &[Channe
     texts
 }
 
-/// Plans the closing of a channel, or says why not.
+/// Plans the closing of a channel.
 pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -> Result<Plan, Problem> {
     let mut warnings = Vec::new();
     let CloseIntent { charm, channel } = intent;
@@ -289,7 +289,7 @@ pub fn close(workspace: &Workspace, snapshot: &Snapshot, intent: &CloseIntent) -
     Ok(plan)
 }
 
-/// The step that closes `channel` of `charm`, every base of it.
+/// Returns the step that closes `channel` of `charm` for every base.
 pub(super) fn close_step(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -333,7 +333,7 @@ pub(super) fn close_step(
     }
 }
 
-/// What the closing of a channel builds on.
+/// Returns the preconditions of closing a channel.
 pub(super) fn still_serving(step: &Step) -> Vec<Assumption> {
     let Op::Close {
         charm,

@@ -1,6 +1,6 @@
-//! Plans the end of sessions of the store.
+//! Plans the revocation of sessions of the store.
 //!
-//! Owns the refusal of unknown sessions and of the one in use. Pure.
+//! Unknown sessions and the one in use are refused.
 
 use crate::config::Workspace;
 use crate::domain::{Outside, Problem, SecretTarget, SessionId, Snapshot};
@@ -10,7 +10,7 @@ use super::credentials::status::holders;
 use super::rotate::revocations;
 use super::{Intent, Plan, RevokeIntent};
 
-/// Which secrets hold the token of `session`, and which may.
+/// Returns which secrets hold, or may hold, the token of `session`.
 fn held<'a>(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -43,14 +43,14 @@ fn held<'a>(
     [certain, possible].into_iter().flatten().map(Outside::from)
 }
 
-/// Plans `intent`, or says why not.
+/// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RevokeIntent) -> Result<Plan, Problem> {
     snapshot.sessions.need("the store's list of sessions")?;
     let mut steps = Vec::new();
     let mut warnings = Vec::new();
     for session in &intent.sessions {
         revocations::permitted(snapshot, session, None)?;
-        // Where our lineage put its token, jobs may be using it right now.
+        // Jobs of repositories whose secrets hold its token may be using it now.
         let mut repositories: Vec<_> = snapshot
             .lineage
             .iter()
@@ -58,7 +58,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RevokeIntent) -
             .map(|record| record.target.repository.clone())
             .collect();
         if repositories.is_empty() {
-            // Put somewhere by hand: any job of the workspace may be using it.
+            // If the token was stored by hand, any job of the workspace may be using it.
             let named = workspace.tokens.iter().flat_map(|token| &token.targets);
             repositories.extend(named.map(|target| target.repository.clone()));
         }

@@ -1,8 +1,9 @@
-//! How often upstream releases, and how long a release then waited to be published.
+//! Computes how often upstream releases, and how long a release then took to be published (its
+//! lag).
 //!
-//! Owns what is counted and what a lag rests on: a run that published it, else the channels of its
-//! track that run an image which no other published release of that track names. Where neither
-//! tells, the lag is unknown and said to be. Pure: the time is the caller's. Must not guess.
+//! The time of publication is that of the run that published it. Otherwise it is taken from
+//! channels of its track that run an image which no other published release of that track names. If
+//! neither is known, the lag is reported as unknown.
 
 use std::collections::BTreeMap;
 
@@ -12,45 +13,45 @@ use super::evidence;
 use crate::config::Workspace;
 use crate::domain::{Release, ReleaseName, Snapshot};
 
-/// Months that are looked back on, the current one among them.
+/// Number of months that are counted, including the current one.
 const MONTHS: i32 = 24;
 
-/// What the time of a publication rests on.
+/// Evidence for the time of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// A run of this journal: that is when it was.
+    /// A run of this journal: the time is exact.
     Run,
-    /// A channel that runs it since then: it was then or before.
+    /// A channel that runs it since then: it was published then or earlier.
     Channel,
 }
 
-/// How long a release waited.
+/// Lag of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lag {
     /// The release.
     pub release: ReleaseName,
     /// When it was published.
     pub published: DateTime<Utc>,
-    /// Whole days from its making to its publication.
+    /// Whole days from its creation to its publication.
     pub days: u64,
-    /// What that rests on.
+    /// Evidence for the time of publication.
     pub told: Told,
 }
 
-/// The rhythm of releases.
+/// Cadence and lags of releases.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rhythm {
-    /// Releases a month, the oldest month first, the current one last.
+    /// Releases per month, oldest month first, current month last.
     pub months: Vec<u64>,
-    /// Known lags, the oldest release first.
+    /// Known lags, oldest release first.
     pub lags: Vec<Lag>,
-    /// Published releases whose lag nobody can tell.
+    /// Number of published releases whose lag is unknown.
     pub unknown: usize,
 }
 
 impl Rhythm {
-    /// The rhythm of `snapshot` at `now`. `runs` says when runs of the journal published what; of
-    /// several that published the same the first counts.
+    /// Computes cadence and lags of `snapshot` at `now`. `runs` lists when runs of the journal
+    /// published which release; the first run of a release counts.
     pub fn of(
         workspace: &Workspace,
         snapshot: &Snapshot,
@@ -82,18 +83,18 @@ impl Rhythm {
         }
     }
 
-    /// Releases a month, over the months counted; `None` where there is none.
+    /// Returns the releases per month over the counted months; `None` if there are none.
     pub fn per_month(&self) -> Option<f64> {
         let all: u64 = self.months.iter().sum();
         (all > 0).then(|| all as f64 / self.months.len() as f64)
     }
 
-    /// The lag of a release.
+    /// Returns the lag of a release.
     pub fn lag(&self, release: &ReleaseName) -> Option<&Lag> {
         self.lags.iter().find(|lag| &lag.release == release)
     }
 
-    /// Cadence and lag with what they rest on, for a place that has the room of a line.
+    /// Returns cadence and lag with their evidence in one line.
     pub fn sentence(&self) -> Option<String> {
         let mut text = format!("{} over {} months", self.cadence_words()?, self.months.len());
         if let Some(lag) = self.lag_words() {
@@ -109,30 +110,30 @@ impl Rhythm {
         Some(text)
     }
 
-    /// The middle of the known lags, in days; of two in the middle the greater one.
+    /// Returns the median of the known lags in days; of two middle values the greater one.
     pub fn median(&self) -> Option<u64> {
         let mut days: Vec<u64> = self.lags.iter().map(|lag| lag.days).collect();
         days.sort_unstable();
         days.get(days.len() / 2).copied()
     }
 
-    /// The longest of the known lags, in days.
+    /// Returns the longest known lag in days.
     pub fn worst(&self) -> Option<u64> {
         self.lags.iter().map(|lag| lag.days).max()
     }
 
-    /// The cadence in words: `cadence 1.3/month`.
+    /// Returns the cadence as text: `cadence 1.3/month`.
     pub fn cadence_words(&self) -> Option<String> {
         Some(format!("cadence {:.1}/month", self.per_month()?))
     }
 
-    /// True where some lag is told by a channel alone, so that it was that long or shorter.
+    /// Returns true if a lag is known from a channel only, so that it is an upper limit.
     pub fn at_most(&self) -> bool {
         self.lags.iter().any(|lag| lag.told == Told::Channel)
     }
 
-    /// The lag in words: `lag median 2 d, worst 9 d`, `at most` where only channels tell, or that it
-    /// is not known; nothing where no release is published.
+    /// Returns the lag as text: `lag median 2 d, worst 9 d`, with `at most` if it is known from
+    /// channels only, or that it is unknown; `None` if no release is published.
     pub fn lag_words(&self) -> Option<String> {
         let most = if self.at_most() { " at most" } else { "" };
         match (self.median(), self.worst()) {
@@ -143,12 +144,13 @@ impl Rhythm {
     }
 }
 
-/// The number of a month, counted from the year 0.
+/// Returns the number of a month, counted from the year 0.
 fn month(at: DateTime<Utc>) -> i32 {
     at.year() * 12 + at.month0() as i32
 }
 
-/// Releases a month: from the first one known, at most [`MONTHS`] back, to the month of `now`.
+/// Counts the releases per month, from the first known one, at most [`MONTHS`] back, to the month
+/// of `now`.
 fn months(releases: &[Release], now: DateTime<Utc>) -> Vec<u64> {
     let last = month(now);
     let made: Vec<i32> = releases
@@ -169,8 +171,8 @@ fn months(releases: &[Release], now: DateTime<Utc>) -> Vec<u64> {
         .collect()
 }
 
-/// Since when a channel of its track runs a published release, where its images tell it from every
-/// other one.
+/// Returns since when a channel of its track runs each published release, if its images distinguish
+/// it from all others.
 fn since_when(workspace: &Workspace, snapshot: &Snapshot) -> BTreeMap<ReleaseName, DateTime<Utc>> {
     let mut found: BTreeMap<ReleaseName, DateTime<Utc>> = BTreeMap::new();
     let Some(markers) = &snapshot.markers.value else {
@@ -200,7 +202,7 @@ fn lag(release: &Release, run: Option<&DateTime<Utc>>, channel: Option<&DateTime
     let made = release.made_at()?;
     let told = [(run, Told::Run), (channel, Told::Channel)];
     let (published, told) = told.into_iter().find_map(|(at, told)| Some((*at?, told)))?;
-    // Published before it was made: one of the two dates lies, and no lag follows from a lie.
+    // Published before it was made: one of the dates is wrong, so there is no lag.
     if published < made {
         return None;
     }

@@ -1,8 +1,8 @@
-//! Plans the way back: channels get the pairs that they had, revision and resources as one.
+//! Plans a rollback: channels get the pairs of revision and resources that they had before.
 //!
-//! Owns what is asked of whom (a run, a charm, a channel), the refusal where somebody changed a
-//! row since, and the word on what no rollback takes away. What a row had is read from the
-//! journal's changes (`rows`), how it gets it from `pairs`.
+//! A row that was changed since is refused, and effects that a rollback cannot remove are reported.
+//! What a row served is read from the journal's changes in `rows`; the order of the releases is
+//! computed in `pairs`.
 
 mod past;
 mod rows;
@@ -22,7 +22,7 @@ use super::release::{self, charm_of};
 use super::{Intent, KnownRow, Plan, RollbackIntent, RolledBack, Step, StepId, hold};
 use rows::Row;
 
-/// Plans `intent`, or says why not.
+/// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent) -> Result<Plan, Problem> {
     if let Some(problem) = &snapshot.past.problem {
         return Err(problem.clone().within("what was changed could not be looked up"));
@@ -96,7 +96,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
                 .map(|what| Outside::new(format!("{what} stays from that run: it cannot be undone"))),
         );
     }
-    // Said twice on purpose: what is left out is read after the run, a warning before it.
+    // Repeated on purpose: what is left out is read after the run, a warning before it.
     warnings.extend(left_out.iter().cloned());
     warnings.dedup();
     plan.warnings = warnings;
@@ -117,8 +117,8 @@ fn title(intent: &RollbackIntent, past: Option<&PastRun>) -> String {
     }
 }
 
-/// What is typed to confirm it: the charm, the release that the run published, or the end of the
-/// run's id.
+/// Returns the text that confirms the plan: the charm, the release that the run published, or the
+/// end of the run's id.
 fn name(intent: &RollbackIntent, past: Option<&PastRun>) -> String {
     match (&intent.of, past.and_then(|past| past.published.as_ref())) {
         (RolledBack::Charm { charm, .. }, _) => charm.to_string(),
@@ -163,7 +163,8 @@ fn past_run<'a>(workspace: &Workspace, snapshot: &'a Snapshot, run: &RunId) -> R
     Ok(past)
 }
 
-/// The workspace's charms in its order, then others, the bundle last: it names the others.
+/// Sorts the workspace's charms first, in its order, then others, and the bundle last, because it
+/// names the others.
 fn in_order(workspace: &Workspace, parts: &mut [(Charm, &CharmFacts, Vec<Row>)]) {
     let place = |name: &CharmName| {
         let bundle = workspace
@@ -176,8 +177,7 @@ fn in_order(workspace: &Workspace, parts: &mut [(Charm, &CharmFacts, Vec<Row>)])
     parts.sort_by_key(|(charm, ..)| place(&charm.name));
 }
 
-/// Refuses where somebody changed a row since, unless the operator says that it is to be put back
-/// all the same.
+/// Fails if a row was changed since, unless the operator chose to roll it back all the same.
 fn changed_since(
     intent: &RollbackIntent,
     parts: &[(Charm, &CharmFacts, Vec<Row>)],
@@ -216,7 +216,8 @@ fn changed_since(
         .hint("to roll back other channels alone: windlass rollback CHARM CHANNEL…"))
 }
 
-/// A charm whose channels were last changed by different runs goes back to different days.
+/// Warns that channels of a charm that were last changed by different runs return to different
+/// times.
 fn several_runs(of: &RolledBack, parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Vec<Outside> {
     let mut runs: BTreeMap<&RunId, Vec<String>> = BTreeMap::new();
     if let RolledBack::Charm { to: None, .. } = of {
@@ -236,7 +237,7 @@ fn several_runs(of: &RolledBack, parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Ve
         .collect()
 }
 
-/// What rows served at the time that was named, and how that is known.
+/// Returns what rows served at the given time, and the evidence for it.
 fn history(parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Vec<KnownRow> {
     let rows = parts.iter().flat_map(|(.., rows)| rows);
     rows.filter_map(|row| {
@@ -260,7 +261,8 @@ fn history(parts: &[(Charm, &CharmFacts, Vec<Row>)]) -> Vec<KnownRow> {
     .collect()
 }
 
-/// Rows to release, and channels to close. A channel is closed whole or not at all.
+/// Returns the rows to release and the channels to close. A channel is closed for all bases or not
+/// at all.
 fn sorted(facts: &CharmFacts, rows: &[Row], left_out: &mut Vec<Outside>) -> (Vec<Wanted>, Vec<Channel>) {
     let mut back = Vec::new();
     let mut shut: BTreeMap<&Channel, Vec<&Row>> = BTreeMap::new();

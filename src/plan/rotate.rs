@@ -1,8 +1,9 @@
-//! Plans a rotation: one credential into every secret that holds it, proved before and after.
+//! Plans a rotation: sets every secret of a credential to a new value, with checks before and
+//! after.
 //!
-//! Owns the order (every target probed before a new token exists, the value checked against what
-//! every job needs before the first write, the writes one by one in the workspace's order, the
-//! former token ended last) and the refusals. Pure: everything it needs is in the snapshot.
+//! The order: every target is checked before a new token is created; the value is checked for what
+//! every job needs before the first write; secrets are written one by one in the workspace's order;
+//! the former token is revoked last.
 
 pub mod needs;
 pub mod organisation;
@@ -23,14 +24,14 @@ use super::credentials::status::revoked_at;
 use super::sign_in::mint_step;
 use super::{Assumption, Intent, Need, Op, Plan, RotateIntent, State, Step, StepId, Undo};
 
-/// The step whose record holds the seals.
+/// Id of the step whose record holds the sealed values.
 pub const SEAL_STEP: &str = "seal-secrets";
-/// The step whose record tells when the value ends.
+/// Id of the step whose record holds the expiry of the value.
 pub const CHECK_STEP: &str = "check-token";
-/// The step that mints.
+/// Id of the step that creates the token.
 pub const SIGN_IN_STEP: &str = "sign-in";
 
-/// Plans `intent`, or says why not.
+/// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -> Result<Plan, Problem> {
     let token = token(workspace, intent)?;
     let targets = &token.targets;
@@ -45,7 +46,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
     }
     let shared = organisation::shared(snapshot, intent, targets, &facts)?;
     organisation::check_hidden(intent, targets, &facts, &mut warnings)?;
-    // What gets a copy of its own.
+    // Targets that get a secret in the repository itself.
     let copies: Vec<(&SecretTarget, &RepositorySecrets)> = targets
         .iter()
         .zip(facts.iter().copied())
@@ -94,7 +95,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -
             .session
             .clone()
     });
-    // A value that does not tell its session may be one that our own record knows.
+    // A value without a session id may be recorded in the journal.
     let fresh = fresh.or_else(|| {
         let same = |record: &&LineageRecord| value == Some(&record.fingerprint);
         snapshot.lineage.iter().rfind(same)?.session.clone()
@@ -196,7 +197,7 @@ fn check_brought(
     Ok(())
 }
 
-/// A problem that names what `facts` lacks of what the jobs behind the targets need.
+/// Returns a problem that names the permissions of the targets' jobs that `facts` do not have.
 pub fn lacking(
     kind: TokenKind,
     facts: &crate::domain::credential::CredentialFacts,
@@ -225,7 +226,7 @@ pub fn lacking(
     })
 }
 
-/// The seals of an unfinished run, if they can still be opened everywhere.
+/// Returns the sealed values of an unfinished run, if every target can still open them.
 fn usable_seals<'s>(
     snapshot: &'s Snapshot,
     intent: &RotateIntent,
@@ -395,7 +396,7 @@ fn say_orphans(snapshot: &Snapshot, intent: &RotateIntent, warnings: &mut Vec<Ou
     }
 }
 
-/// The names of the secrets, each once.
+/// Returns the names of the secrets without duplicates.
 fn names(targets: &[SecretTarget]) -> String {
     let mut names: Vec<&str> = targets.iter().map(|target| target.secret.as_str()).collect();
     names.sort_unstable();

@@ -1,8 +1,8 @@
-//! How a row of a channel map (one channel for one base) changed, as far as that is known.
+//! Lists the known changes of a row of a channel map (one channel for one base).
 //!
-//! Joins what runs of the journal did with what the store serves now. A row is compared as a pair of
-//! charm revision and resources. What no run did is a change outside windlass: it is never credited
-//! to a run. Pure.
+//! Changes by runs of the journal are combined with what the store serves now. A row is compared as
+//! a pair of charm revision and resources. A change that no run made is a change outside windlass
+//! and is never attributed to a run.
 
 use std::collections::BTreeMap;
 
@@ -11,29 +11,29 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::domain::charm::ChannelRow;
 use crate::domain::{Base, Channel, ChannelChange, Outside, RunId, Serving};
 
-/// How far the clocks of this machine and of the store may be apart.
+/// Tolerance between the clocks of this machine and the store.
 const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
 
-/// What made a change.
+/// Origin of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangedBy {
-    /// A run of this journal, started by an account.
+    /// A run of this journal, with the account that started it.
     Run(RunId, Outside),
-    /// Something else: another tool, another machine, the web.
+    /// Something else: another tool, another machine or the web.
     OutsideWindlass,
 }
 
-/// When a change happened.
+/// Time of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangedAt {
     /// At this time.
     At(DateTime<Utc>),
-    /// At this time at the latest: it was seen then, and was not there before.
+    /// At or before this time: it was observed then and had not been there before.
     By(DateTime<Utc>),
 }
 
 impl ChangedAt {
-    /// The time in it.
+    /// Returns the time, exact or not.
     pub const fn time(self) -> DateTime<Utc> {
         match self {
             Self::At(at) | Self::By(at) => at,
@@ -44,21 +44,21 @@ impl ChangedAt {
 /// One change of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowChange {
-    /// When.
+    /// Time of the change.
     pub at: ChangedAt,
-    /// What the row served from then on; `None` where it was closed.
+    /// What the row served afterwards; `None` if it was closed.
     pub after: Option<Serving>,
-    /// False where the answer to the run was lost: it may not have happened.
+    /// False if the response to the run was lost: the change may not have been made.
     pub certain: bool,
-    /// What made it.
+    /// Origin of the change.
     pub by: ChangedBy,
 }
 
-/// A channel and the base of a row of it; bundles have no base.
+/// A channel and the base of its row; the base of a bundle is `None`.
 pub type RowKey = (Channel, Option<Base>);
 
-/// True where a row that serves `seen` runs what a run left there. The store may have attached an
-/// optional resource that the run did not name.
+/// Returns true if a row that serves `seen` still runs what a run left there. The store may have
+/// attached an optional resource that the run did not name.
 pub fn is_served(left: Option<&Serving>, seen: Option<&Serving>) -> bool {
     match (left, seen) {
         (None, None) => true,
@@ -69,8 +69,8 @@ pub fn is_served(left: Option<&Serving>, seen: Option<&Serving>) -> bool {
     }
 }
 
-/// Of the changes of one row, oldest first, those that happened: an uncertain one did not where
-/// what came after it, or the row now, still has what was there before.
+/// Returns the changes of one row that were made, oldest first. An uncertain change was not made if
+/// the next change, or the row now, still has the state before it.
 pub fn happened<'a>(changes: &[&'a ChannelChange], now: Option<Serving>) -> Vec<&'a ChannelChange> {
     let mut next = now;
     let mut kept = Vec::new();
@@ -86,8 +86,8 @@ pub fn happened<'a>(changes: &[&'a ChannelChange], now: Option<Serving>) -> Vec<
     kept
 }
 
-/// The changes of every row of one charm, oldest first. `rows` is what it serves, read at `seen`;
-/// without `seen` the channel map was never read, and nothing is concluded from a missing row.
+/// Returns the changes of every row of one charm, oldest first. `rows` is the channel map, read at
+/// `seen`; without `seen` it was never read, and nothing is concluded from a missing row.
 pub fn row_changes(
     changes: &[ChannelChange],
     rows: &[ChannelRow],

@@ -1,13 +1,11 @@
-//! Plans a sign-in: a token is minted and kept on this machine.
-//!
-//! Owns what the plan says of it. Pure.
+//! Plans a sign-in: a token is created and stored on this machine.
 
 use crate::config::Workspace;
 use crate::domain::{Kind, Outside, Problem, Snapshot, count};
 
 use super::{Intent, Keep, Op, Plan, SignInIntent, State, Step, StepId, Undo};
 
-/// The step that keeps the token.
+/// Id of the step that stores the token.
 pub const KEEP_STEP: &str = "keep-token";
 
 /// Plans `intent`.
@@ -77,7 +75,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &SignInIntent) -
     Ok(plan)
 }
 
-/// The step that mints a token.
+/// Returns the step that creates a token.
 pub fn mint_step(
     snapshot: &Snapshot,
     scope: crate::domain::credential::TokenScope,

@@ -1,6 +1,7 @@
-//! Steps of a plan and the operations they stand for.
+//! Defines the steps of a plan and their operations.
 //!
-//! Owns the only list of operations that can change a remote. Must not know how they are done.
+//! [`Op`] is the complete list of operations that can change a remote. They are executed by the
+//! runner.
 
 mod rows;
 mod subject;
@@ -29,7 +30,7 @@ pub use rows::{Attach, AttachFrom, Move, PlannedResource, PlannedRow, State};
 pub use subject::{Need, NeededPackage, Subject};
 pub use undo::Undo;
 
-/// Names a step inside its plan, readable and stable: `upload/finos-legend-studio-k8s/studio-image`.
+/// Id of a step in its plan, readable and stable: `upload/finos-legend-studio-k8s/studio-image`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StepId(pub String);
@@ -46,34 +47,34 @@ impl fmt::Debug for StepId {
     }
 }
 
-/// One step.
+/// A step of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Its name in the plan.
+    /// Id in the plan.
     pub id: StepId,
-    /// What sort of step it is, for people and scripts.
+    /// Kind of step, for display and for JSON.
     pub kind: String,
-    /// What it acts on.
+    /// Subject of the step.
     pub target: Outside,
-    /// What is there now.
+    /// State before the step.
     pub before: State,
-    /// What will be there.
+    /// State after the step.
     pub after: State,
-    /// Bytes it sends, where that can be told.
+    /// Bytes that it sends, if known.
     pub bytes: Option<u64>,
-    /// Why nothing needs to be done; then the step sends nothing.
+    /// Why nothing needs to be done; then the step is skipped.
     pub skip_reason: Option<Outside>,
-    /// How it is undone, or why it cannot be.
+    /// How it can be undone, or why it cannot.
     pub undo: Undo,
-    /// True where a run without it still counts.
+    /// True if the run can succeed without it.
     #[serde(default)]
     pub optional: bool,
-    /// What it does.
+    /// The operation.
     pub op: Op,
 }
 
 impl Step {
-    /// A step that is to be done and is not optional, without words yet.
+    /// Creates a step that is to be done and is not optional, without descriptions.
     pub fn new(id: StepId, op: Op, target: impl AsRef<str>) -> Self {
         Self {
             id,
@@ -90,7 +91,7 @@ impl Step {
     }
 }
 
-/// What a step does. Nothing changes a remote except through one of these.
+/// Operation of a step. A remote is changed only by one of these.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum Op {
@@ -101,51 +102,51 @@ pub enum Op {
         /// The track.
         track: Track,
     },
-    /// Copies an image, pinned by digest, into the repository that the store keeps for a resource.
+    /// Copies an image, pinned by digest, to the store's repository of a resource.
     CopyImage {
         /// The charm.
         charm: CharmName,
         /// The resource.
         resource: ResourceName,
-        /// Where the image is.
+        /// Source of the image.
         source: Origin,
-        /// What arrives.
+        /// Digest at the destination.
         digest: ManifestDigest,
-        /// Set where only some platforms go.
+        /// Set if only some platforms are copied.
         #[serde(default)]
         cut: Option<Cut>,
     },
     /// Copies an image, pinned by digest, to another registry or repository.
     Copy {
-        /// Where the image is.
+        /// Source of the image.
         source: Origin,
-        /// What arrives.
+        /// Digest at the destination.
         digest: ManifestDigest,
-        /// Set where only some platforms go.
+        /// Set if only some platforms are copied.
         cut: Option<Cut>,
-        /// Where it goes.
+        /// Destination.
         destination: Repository,
-        /// The tag that names it there.
+        /// Tag at the destination.
         tag: Option<String>,
-        /// What that tag named when the plan was made.
+        /// Digest that the tag named when the plan was made.
         before: Option<ManifestDigest>,
-        /// Set where the tag moves whatever it names by then.
+        /// True if the tag is moved even if it changed since.
         #[serde(default)]
         over: bool,
     },
-    /// Makes a file of this machine a revision of a resource.
+    /// Makes a file on this machine a revision of a resource.
     UploadFile {
         /// The charm.
         charm: CharmName,
         /// The resource.
         resource: ResourceName,
-        /// Its absolute path.
+        /// Absolute path.
         path: String,
-        /// sha-256 of its bytes when the plan was made.
+        /// sha-256 of the content when the plan was made.
         digest: Digest,
-        /// Its length in bytes.
+        /// Length in bytes.
         size: u64,
-        /// Architectures in the store's words, or `all`.
+        /// Architectures as the store names them, or `all`.
         architectures: Vec<String>,
     },
     /// Closes a channel of a charm.
@@ -157,7 +158,7 @@ pub enum Op {
         /// What it served when the plan was made, base by base.
         before: Vec<(Option<Base>, Serving)>,
     },
-    /// Makes an image that lies in the store's registry a revision of a resource.
+    /// Makes an image in the store's registry a revision of a resource.
     UploadResource {
         /// The charm.
         charm: CharmName,
@@ -165,41 +166,41 @@ pub enum Op {
         resource: ResourceName,
         /// The image.
         digest: ManifestDigest,
-        /// Architectures in the store's words.
+        /// Architectures as the store names them.
         architectures: Vec<String>,
     },
-    /// Releases revisions of a charm, all moves in one request.
+    /// Releases revisions of a charm, all rows in one request.
     Release {
         /// The charm.
         charm: CharmName,
-        /// What goes where.
+        /// The rows to set.
         moves: Vec<Move>,
     },
-    /// Waits until the public is served what was released.
+    /// Waits until the public API serves what was released.
     Verify {
         /// The charm.
         charm: CharmName,
-        /// What must be served.
+        /// The rows that must be served.
         moves: Vec<Move>,
     },
-    /// Stores a commit that no branch shows yet.
+    /// Creates a commit that no branch names yet.
     Commit {
-        /// Where.
+        /// The repository.
         repository: GitHubRepository,
-        /// The branch that it starts from.
+        /// Branch that the commit is based on.
         base: String,
-        /// The tip of that branch when the plan was made.
+        /// Tip of that branch when the plan was made.
         parent: CommitId,
         /// Files that differ from the parent's, by path.
         files: BTreeMap<String, String>,
-        /// The message, whole.
+        /// The whole commit message.
         message: String,
-        /// Who signs.
+        /// Author of the commit.
         author: Author,
-        /// When, so that the same plan makes the same commit.
+        /// Time of the commit, fixed so that the same plan makes the same commit.
         at: DateTime<Utc>,
     },
-    /// Uploads a bundle, packed; its revision serves nobody yet.
+    /// Uploads a packed bundle; its revision is not released yet.
     UploadBundle {
         /// The bundle.
         bundle: CharmName,
@@ -210,7 +211,7 @@ pub enum Op {
     ReleaseBundle {
         /// The bundle.
         bundle: CharmName,
-        /// Where to.
+        /// Target channel.
         channel: Channel,
         /// The step that uploads it.
         from: StepId,
@@ -219,16 +220,16 @@ pub enum Op {
     },
     /// Creates a branch at a commit of this plan.
     CreateBranch {
-        /// Where.
+        /// The repository.
         repository: GitHubRepository,
-        /// Its name.
+        /// Name of the branch.
         branch: String,
-        /// The step that stores the commit.
+        /// The step that creates the commit.
         from: StepId,
     },
-    /// Holds a release: no robot publishes it.
+    /// Holds a release, so that it is not published automatically.
     SetHold {
-        /// Where the tag stands.
+        /// The repository that has the tag.
         repository: GitHubRepository,
         /// The release.
         release: ReleaseName,
@@ -237,56 +238,56 @@ pub enum Op {
     },
     /// Lifts the hold of a release.
     LiftHold {
-        /// Where the tag stands.
+        /// The repository that has the tag.
         repository: GitHubRepository,
         /// The release.
         release: ReleaseName,
     },
-    /// Starts a workflow by hand.
+    /// Starts a workflow manually.
     Dispatch {
-        /// Where.
+        /// The repository.
         repository: GitHubRepository,
-        /// Its file name.
+        /// File name of the workflow.
         workflow: String,
         /// The branch that it runs on.
         branch: String,
         /// Its inputs.
         inputs: BTreeMap<String, String>,
     },
-    /// Does the failed jobs of a workflow run again.
+    /// Reruns the failed jobs of a workflow run.
     RerunWorkflow {
-        /// Where.
+        /// The repository.
         repository: GitHubRepository,
-        /// GitHub's number of the run.
+        /// GitHub's id of the run.
         run: u64,
-        /// Which attempt failed.
+        /// Number of the failed attempt.
         attempt: u64,
     },
-    /// Stops a workflow run.
+    /// Cancels a workflow run.
     CancelWorkflow {
-        /// Where.
+        /// The repository.
         repository: GitHubRepository,
-        /// GitHub's number of the run.
+        /// GitHub's id of the run.
         run: u64,
     },
-    /// Signs in and mints a store token, which lives in the memory of this run only.
+    /// Signs in and creates a store token, which is kept only in the memory of this run.
     SignIn {
-        /// What the token is to be good for.
+        /// Scope of the token.
         scope: TokenScope,
     },
-    /// Keeps the token of this run on this machine.
+    /// Stores the token of this run on this machine.
     KeepToken {
-        /// Where.
+        /// Where it is stored.
         keep: Keep,
     },
-    /// Asks the service whether the value of this run does what every target needs.
+    /// Checks with the service that the value of this run is sufficient for every target.
     CheckToken {
-        /// What sort of credential it is.
+        /// Kind of credential.
         credential: TokenKind,
         /// What each target needs.
         needs: Vec<Need>,
     },
-    /// Seals the value of this run for every target and writes the seals into the journal.
+    /// Seals the value of this run for every target and writes the sealed values to the journal.
     SealSecrets {
         /// The targets.
         targets: Vec<SecretTarget>,
@@ -296,28 +297,28 @@ pub enum Op {
     },
     /// Sends a sealed value.
     SetSecret {
-        /// Where to.
+        /// The secret to set.
         target: SecretTarget,
-        /// When it was last set as of the plan; `None` where it was absent.
+        /// When it was last set, as of the plan; `None` if it did not exist.
         before: Option<DateTime<Utc>>,
     },
-    /// Sends a sealed value to an organisation, for chosen repositories.
+    /// Sends a sealed value to an organisation, for selected repositories.
     SetOrganisationSecret {
-        /// Where to.
+        /// The secret to set.
         secret: OrganisationSecret,
-        /// Who may read it from then on, and nobody else.
+        /// The only repositories that may read it afterwards.
         repositories: Vec<SelectedRepository>,
-        /// When it was last set as of the plan; `None` where it was absent.
+        /// When it was last set, as of the plan; `None` if it did not exist.
         before: Option<DateTime<Utc>>,
     },
     /// Deletes a repository's copy, which would hide the organisation's value from its jobs.
     DeleteSecret {
         /// The copy.
         target: SecretTarget,
-        /// When it was last set as of the plan.
+        /// When it was last set, as of the plan.
         before: DateTime<Utc>,
     },
-    /// Ends a session of the store: its token is refused from then on.
+    /// Revokes a session of the store: its token is refused afterwards.
     RevokeSession {
         /// The session.
         session: SessionId,
@@ -327,7 +328,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// The charm it touches, where it touches one.
+    /// Returns the charm that it changes, if any.
     pub const fn charm(&self) -> Option<&CharmName> {
         match self {
             Self::CreateTrack { charm, .. }
@@ -357,8 +358,8 @@ impl Op {
         }
     }
 
-    /// What no other run may work on meanwhile. A secret of an organisation is one of every
-    /// repository that it is for.
+    /// Returns what no other run may change at the same time. A secret of an organisation counts as
+    /// one of every repository that it is for.
     pub fn subjects(&self) -> Vec<Subject> {
         match self {
             Self::SetSecret { target, .. } | Self::DeleteSecret { target, .. } => {
@@ -390,18 +391,18 @@ impl Op {
         }
     }
 
-    /// True where what it brings is gone with the process, so that taking up a run means doing it
-    /// again while a later step still wants it.
+    /// Returns true if its result is lost when the process ends, so that it is repeated when a run
+    /// is resumed and a later step still needs the result.
     pub const fn lives_in_memory(&self) -> bool {
         matches!(self, Self::SignIn { .. } | Self::CheckToken { .. })
     }
 
-    /// True where it needs the value that a sign-in brought.
+    /// Returns true if it needs the token of a sign-in.
     pub const fn wants_token(&self) -> bool {
         matches!(self, Self::KeepToken { .. } | Self::SealSecrets { .. })
     }
 
-    /// True where its neighbours of the same kind go on when it fails.
+    /// Returns true if other steps of the same kind continue after it fails.
     pub const fn stands_alone(&self) -> bool {
         matches!(
             self,
@@ -412,12 +413,13 @@ impl Op {
         )
     }
 
-    /// True where channels go their way without it: a hold keeps robots away and nobody else.
+    /// Returns true if a run can continue after it fails, because channels do not depend on it: a
+    /// hold only stops automatic publishing.
     pub const fn stands_beside(&self) -> bool {
         matches!(self, Self::SetHold { .. } | Self::LiftHold { .. })
     }
 
-    /// True where users of a channel or tag get something else than before.
+    /// Returns true if users of a channel or tag get something else than before.
     pub const fn changes_what_users_get(&self) -> bool {
         match self {
             Self::Release { .. } | Self::ReleaseBundle { .. } | Self::Close { .. } => true,
@@ -426,7 +428,7 @@ impl Op {
         }
     }
 
-    /// How much harm it can do.
+    /// Returns the impact of the operation.
     pub const fn risk(&self) -> Risk {
         match self {
             Self::Verify { .. } | Self::CheckToken { .. } | Self::SealSecrets { .. } => Risk::Read,
@@ -455,12 +457,12 @@ impl Op {
         }
     }
 
-    /// True where it can change a remote.
+    /// Returns true if it can change a remote.
     pub fn writes(&self) -> bool {
         self.risk() != Risk::Read
     }
 
-    /// The sort of step, for people and scripts.
+    /// Returns the kind of step, for display and for JSON.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::CreateTrack { .. } => "create-track",

@@ -1,7 +1,7 @@
-//! Plans an upload to a resource: a file, or an image with the copy before it.
+//! Plans an upload to a resource: a file, or an image that is copied to the store's registry first.
 //!
-//! Owns the checks that come before a byte is sent (name, resource, type, rights, platforms) and
-//! the look whether a revision holds the content already. Pure.
+//! Name, resource, type, permissions and platforms are checked before anything is sent. If a
+//! revision already has the content, nothing is uploaded.
 
 #[cfg(test)]
 mod tests;
@@ -17,13 +17,13 @@ use super::evidence::is_held;
 use super::release::ours;
 use super::{Assumption, Content, Intent, Op, Plan, State, Step, StepId, Undo, UploadIntent};
 
-/// The architectures that the store knows.
+/// The architectures that the store supports.
 const ARCHITECTURES: [&str; 7] = ["amd64", "arm64", "armhf", "ppc64el", "riscv64", "s390x", "all"];
 
-/// The store's word for a resource that is an image.
+/// The store's type of a resource that is an image.
 const IMAGE: &str = "oci-image";
 
-/// Plans `intent`, or says why not.
+/// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -> Result<Plan, Problem> {
     let mut warnings = Vec::new();
     let facts = welcome(snapshot, intent, &mut warnings)?;
@@ -66,7 +66,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &UploadIntent) -
     Ok(plan)
 }
 
-/// Checks everything that can be told before the content is read: name, rights, resource and type.
+/// Checks everything that does not need the content: name, permissions, resource and type.
 pub fn welcome<'a>(
     snapshot: &'a Snapshot,
     intent: &UploadIntent,
@@ -77,7 +77,7 @@ pub fn welcome<'a>(
     Ok(facts)
 }
 
-/// What was found of the wish. Why it was not found is the news itself.
+/// Returns the content of the intent. If it was not found, that problem is returned unchanged.
 pub(super) fn found(snapshot: &Snapshot) -> Result<&ContentFacts, Problem> {
     match (&snapshot.content.value, &snapshot.content.problem) {
         (_, Some(problem)) => Err(problem.clone()),
@@ -86,7 +86,7 @@ pub(super) fn found(snapshot: &Snapshot) -> Result<&ContentFacts, Problem> {
     }
 }
 
-/// Checks that the charm has such a resource, of the type that is to be uploaded.
+/// Checks that the charm has such a resource, of the type to be uploaded.
 fn fits(facts: &CharmFacts, intent: &UploadIntent) -> Result<(), Problem> {
     let UploadIntent {
         charm,
@@ -125,7 +125,7 @@ fn fits(facts: &CharmFacts, intent: &UploadIntent) -> Result<(), Problem> {
     }
 }
 
-/// Checks what was asked for as architectures, as charmcraft does.
+/// Checks the requested architectures, as charmcraft does.
 pub fn architectures(asked: &[String]) -> Result<(), Problem> {
     if let Some(unknown) = asked.iter().find(|one| !ARCHITECTURES.contains(&one.as_str())) {
         return Err(Problem::new(
@@ -203,7 +203,7 @@ fn file_step(
     })
 }
 
-/// A resource revision that holds an image already.
+/// A resource revision that already holds an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldImage {
     /// The revision.
@@ -212,8 +212,8 @@ pub struct HeldImage {
     pub digest: ManifestDigest,
 }
 
-/// The newest revision of the resource that names the manifest of `image`, else the newest one that
-/// holds the same image under another manifest, for the same architectures.
+/// Returns the newest revision of the resource that names the manifest of `image`, or else the
+/// newest one that has the same image with another manifest, for the same architectures.
 pub fn holding(
     snapshot: &Snapshot,
     facts: &CharmFacts,
@@ -240,7 +240,7 @@ pub fn holding(
         .map(|(_, revision, digest)| HeldImage { revision, digest })
 }
 
-/// Says which manifest a revision names that is used in place of a new one.
+/// Describes the manifest of an existing revision that is used in place of a new one.
 fn other_manifest(intent: &UploadIntent, image: &ImageFacts, held: HeldImage) -> Option<Outside> {
     (held.digest != image.detail.digest).then(|| {
         Outside::new(format!(

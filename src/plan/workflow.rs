@@ -1,7 +1,7 @@
-//! Plans the start, the repetition and the end of a workflow.
+//! Plans starting, rerunning and cancelling a workflow.
 //!
-//! Owns what is refused before GitHub is asked for anything: a workflow that cannot run, a form
-//! that is not filled in, a token that may not. Pure.
+//! A workflow that cannot run, missing or invalid inputs and insufficient permissions of the token
+//! are refused before any request.
 
 pub mod lint;
 #[cfg(test)]
@@ -16,10 +16,10 @@ use crate::domain::workflow::{InputKind, RepositoryWorkflows, WorkflowFile, Work
 use crate::domain::{GitHubRepository, Kind, Outside, Problem, Snapshot};
 use crate::plan::{Intent, Op, Plan, Step, StepId, Undo, WorkflowAction, WorkflowIntent};
 
-/// Characters of all inputs together that GitHub takes.
+/// GitHub's limit for the total length of all inputs, in characters.
 const LONGEST: usize = 65_535;
 
-/// Plans `intent`, or says why not.
+/// Plans `intent`.
 pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &WorkflowIntent) -> Result<Plan, Problem> {
     let repository = &intent.repository;
     let what = format!("the list of workflows of {repository}");
@@ -109,7 +109,7 @@ fn run_of<'s>(
     })
 }
 
-/// Refuses where it is known that the token may not do `step`.
+/// Fails if it is known that the token may not do `step`.
 fn may_start(
     snapshot: &Snapshot,
     repository: &GitHubRepository,
@@ -121,7 +121,7 @@ fn may_start(
     if snapshot.github.standing() == Standing::Absent {
         return refused(format!("the step {step} needs a GitHub token, and none is set"));
     }
-    // What a token of a job may do is not told; GitHub will say.
+    // The permissions of a job's token are not known; GitHub will decide.
     if let (Some(facts), None) = (&snapshot.github.value, &snapshot.github.problem) {
         let classic = facts
             .remarks
@@ -143,7 +143,7 @@ fn may_start(
     Ok(())
 }
 
-/// Refuses a workflow that cannot run, and warns of what else is wrong with it.
+/// Fails if the workflow cannot run, and warns of its other problems.
 fn able(
     repository: &GitHubRepository,
     file: &WorkflowFile,
@@ -182,7 +182,7 @@ fn able(
     Ok(())
 }
 
-/// Refuses a form that GitHub would not take, naming every field.
+/// Fails if GitHub would not accept the inputs, and names every invalid one.
 fn filled(file: &WorkflowFile, inputs: &BTreeMap<String, String>) -> Result<(), Problem> {
     let form = file.form.as_deref().unwrap_or_default();
     let mut wrong: Vec<String> = inputs
@@ -224,7 +224,7 @@ fn filled(file: &WorkflowFile, inputs: &BTreeMap<String, String>) -> Result<(), 
     Err(problem.hint(format!("its inputs: {}", words(form))))
 }
 
-/// Why `value` does not fit into the field, where it does not.
+/// Returns why `value` is not valid for the input, if so.
 fn misfit(input: &WorkflowInput, value: &str) -> Option<String> {
     if value.is_empty() && input.required {
         return Some("it is required".to_owned());
@@ -251,7 +251,7 @@ fn misfit(input: &WorkflowInput, value: &str) -> Option<String> {
     }
 }
 
-/// The fields of a form in a line.
+/// Returns the inputs in one line.
 pub fn words(form: &[WorkflowInput]) -> String {
     if form.is_empty() {
         return "none".to_owned();
@@ -323,7 +323,7 @@ fn dispatch(
     )
 }
 
-/// Refuses a repetition that GitHub would refuse, or that must fail again.
+/// Fails if GitHub would refuse the rerun, or if it would certainly fail again.
 fn repeatable(run: &WorkflowRun, snapshot: &Snapshot) -> Result<(), Problem> {
     let refused = |text: &str| Problem::new(Kind::Refused, format!("run {}: {text}", run.id));
     if !run.ended() {

@@ -1,8 +1,8 @@
-//! Gives applications of a `bundle.yaml` other channels and leaves every other byte as it is.
+//! Changes the channels of applications in a `bundle.yaml` and leaves every other byte as it is.
 //!
-//! Edits the first document: a value in place, an alias by writing the value, a missing channel by
-//! adding the key. An anchor stays where it is. The result is read again before it is given out:
-//! nothing but the channels may differ.
+//! Only the first document is edited: a value is replaced in place, an alias by its new value, and
+//! a missing channel is added as a key. Anchors stay where they are. The result is parsed again and
+//! must differ only in the channels.
 
 #[cfg(test)]
 mod tests;
@@ -15,56 +15,56 @@ use saphyr_parser::ScalarStyle;
 use super::yaml::{self, Document, Node, Resolved, What, at_line};
 use crate::domain::{Channel, CharmName, Kind, Outside, Problem};
 
-/// The file's name in the bundle's repository and in the packed bundle.
+/// Name of the file in the bundle's repository and in the packed bundle.
 pub const NAME: &str = "bundle.yaml";
 
 /// An application of a bundle whose charm comes from the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Application {
-    /// What it is called in the bundle.
+    /// Name of the application in the bundle.
     pub name: String,
     /// Its charm.
     pub charm: CharmName,
-    /// The channel as the file says it, alias and merge resolved; `None` where it says none.
+    /// The channel in the file, with alias and merge resolved; `None` if it has none.
     pub channel: Option<String>,
-    /// The line of its channel, else its own; counted from 1.
+    /// The line of its channel, or of the application if it has none; counted from 1.
     pub line: usize,
 }
 
-/// A text with other channels.
+/// A bundle file with changed channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edited {
     /// The text.
     pub text: String,
-    /// What differs: line, counted from 1, the channel before and after; by line.
+    /// The changes, by line: line (counted from 1), old channel, new channel.
     pub changed: Vec<(usize, String, String)>,
-    /// Every application with a charm of the store, in the file's order, as it was before.
+    /// Every application whose charm is from the store, in the file's order and before the changes.
     pub applications: Vec<Application>,
-    /// Names of applications that keep their channel although their charm gets another one.
+    /// Names of applications that keep their channel although that of their charm changes.
     pub kept: Vec<String>,
-    /// What a person should know of it, each with its line.
+    /// Remarks to show, each with its line.
     pub remarks: Vec<Outside>,
 }
 
-/// An application and the nodes that say so.
+/// An application and its nodes.
 struct Found<'a> {
     name: &'a str,
-    /// The line of its name.
+    /// Line of the application's name.
     line: usize,
     charm: CharmName,
-    /// As it stands under `applications:`; may be an alias.
+    /// The value under `applications:`; may be an alias.
     node: &'a Node,
 }
 
-/// The applications of `text`, in its order.
+/// Returns the applications of `text`, in order.
 pub fn applications(text: &str) -> Result<Vec<Application>, Problem> {
     let document = yaml::read(text)?;
     let (_, found) = found(&document)?;
     Ok(found.iter().map(|one| told(&document, one)).collect())
 }
 
-/// `text` with the channel of every application that runs a charm of `wishes`. A channel that is
-/// right already, `edge` for `latest/edge` included, is left as it is written.
+/// Sets in `text` the channel of every application whose charm is in `wishes`. A channel that is
+/// already correct (also `edge` for `latest/edge`) is not changed.
 pub fn edit(text: &str, wishes: &BTreeMap<CharmName, Channel>) -> Result<Edited, Problem> {
     let document = yaml::read(text)?;
     let (under, found) = found(&document)?;
@@ -136,9 +136,10 @@ pub fn edit(text: &str, wishes: &BTreeMap<CharmName, Channel>) -> Result<Edited,
 struct ChannelEdit {
     range: Range<usize>,
     text: String,
-    /// The channel that it changes; `None` where it only writes out what an alias stood for.
+    /// The channel that it changes; `None` if it only replaces an alias by its value.
     channel: Option<ChangedChannel>,
-    /// The anchor of the value that is replaced, with the value as it was written, quotes included.
+    /// The anchor of the replaced value, with the position of the value as written, including
+    /// quotes.
     anchored: Option<(usize, Range<usize>)>,
 }
 
@@ -157,7 +158,7 @@ fn channel_of(document: &Document, one: &Found) -> Option<Channel> {
         .ok()
 }
 
-/// Writes out what the other aliases of changed values stood for.
+/// Replaces the other aliases of changed values by the old value.
 fn keep_aliases(text: &str, document: &Document, edits: &mut Vec<ChannelEdit>) {
     let mut more = Vec::new();
     for (anchor, written) in edits.iter().filter_map(|edit| edit.anchored.as_ref()) {
@@ -178,7 +179,7 @@ fn keep_aliases(text: &str, document: &Document, edits: &mut Vec<ChannelEdit>) {
     edits.append(&mut more);
 }
 
-/// The bytes of an alias.
+/// Returns the byte range of an alias.
 fn alias_range(text: &str, alias: &Node) -> Option<Range<usize>> {
     let rest = text.get(alias.at..)?.strip_prefix('*')?;
     let is_end = |c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}');
@@ -186,7 +187,7 @@ fn alias_range(text: &str, alias: &Node) -> Option<Range<usize>> {
     Some(alias.at..alias.at + 1 + length)
 }
 
-/// True where `edited` says what `document` says, but for the channels of `edits`.
+/// Returns true if `edited` differs from `document` only in the channels of `edits`.
 fn is_as_wished(document: &Document, edited: &str, edits: &[ChannelEdit]) -> bool {
     let read = yaml::read(edited)
         .ok()
@@ -216,10 +217,10 @@ fn is_as_wished(document: &Document, edited: &str, edits: &[ChannelEdit]) -> boo
         && wanted == found
 }
 
-/// The mapping of applications, and those whose charm has a name of the store.
+/// Returns the mapping of applications and those whose charm is from the store.
 fn found(document: &Document) -> Result<(&Node, Vec<Found<'_>>), Problem> {
     let root = &document.root;
-    // Bundles of old called them services.
+    // Old bundles use the key `services`.
     let under = root.own("applications").or_else(|| root.own("services"));
     let pairs = under.and_then(|under| document.resolved(under).pairs());
     let (Some(under), Some(pairs)) = (under, pairs) else {
@@ -254,7 +255,7 @@ fn told(document: &Document, one: &Found) -> Application {
     }
 }
 
-/// How the channel of `one` becomes `wish`; nothing where it is right already.
+/// Returns the edit that sets the channel of `one` to `wish`; `None` if it is already correct.
 fn edit_of(
     text: &str,
     document: &Document,
@@ -326,7 +327,7 @@ fn edit_of(
     }))
 }
 
-/// Where and how the key `channel` is added to a mapping: behind its charm.
+/// Returns where and how to add the key `channel` to a mapping: after its charm.
 fn added(text: &str, application: &Node, wish: &Channel) -> Option<(Range<usize>, String)> {
     let (key, charm) = application.pair("charm")?;
     let What::Scalar { value, style } = &charm.what else {
@@ -355,8 +356,8 @@ fn added(text: &str, application: &Node, wish: &Channel) -> Option<(Range<usize>
     })
 }
 
-/// The bytes of a value, without its anchor, tag and quotes; nothing where they are not simply the
-/// value.
+/// Returns the byte range of a value without its anchor, tag and quotes; `None` if the text there
+/// is not exactly the value.
 fn written(text: &str, node: &Node, value: &str, style: ScalarStyle) -> Option<Range<usize>> {
     let mut at = node.at;
     while text.get(at..)?.starts_with(['&', '!']) {

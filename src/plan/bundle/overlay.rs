@@ -1,6 +1,7 @@
-//! The overlay of a release: a file for `juju deploy --overlay` that names its channels and images.
+//! Writes the overlay of a release: a file for `juju deploy --overlay` that names its channels and
+//! images.
 //!
-//! Owns the text, and the quotes where YAML would read something else. Must not choose images.
+//! Values are quoted if YAML would otherwise read them as another type.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,22 +9,22 @@ use std::collections::BTreeMap;
 use crate::domain::image::DOCKER_HUB;
 use crate::domain::{Channel, ReleaseName, ResourceName, Target};
 
-/// What an overlay says of one application.
+/// The overlay of one application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlaid {
     /// Its channel.
     pub channel: Channel,
-    /// Its images, as Juju takes them.
+    /// Its images, in the form that Juju accepts.
     pub resources: BTreeMap<ResourceName, String>,
 }
 
-/// The name of the overlay of `release`.
+/// Returns the file name of the overlay of `release`.
 pub fn name(release: &ReleaseName) -> String {
     format!("overlay-{release}.yaml")
 }
 
-/// An image as Juju takes it: `finos/legend-studio:10.54.0`, or with a digest `name@sha256:…`.
-/// Docker Hub goes without saying.
+/// Returns an image in the form that Juju accepts: `finos/legend-studio:10.54.0`, or
+/// `name@sha256:…` with a digest. The host of Docker Hub is left out.
 pub fn image(registry: &str, name: &str, target: &Target) -> String {
     let host = if registry == DOCKER_HUB {
         String::new()
@@ -37,7 +38,7 @@ pub fn image(registry: &str, name: &str, target: &Target) -> String {
     format!("{host}{name}{mark}{target}")
 }
 
-/// The text, applications sorted by name.
+/// Returns the text of the overlay, with applications sorted by name.
 pub fn text(applications: &BTreeMap<String, Overlaid>) -> String {
     let mut text = String::from("applications:\n");
     for (application, overlaid) in applications {
@@ -61,13 +62,14 @@ pub fn text(applications: &BTreeMap<String, Overlaid>) -> String {
     text
 }
 
-/// `text` as YAML reads it back, old readers and new: plain where that is certain, else quoted.
+/// Returns `text` as a YAML scalar that old and new parsers read as this string: plain if that is
+/// certain, otherwise quoted.
 fn scalar(text: &str) -> Cow<'_, str> {
     const WORDS: [&str; 11] = [
         "null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf",
     ];
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+');
-    // Nothing that begins with a letter is a number or a date, nor is anything with a slash.
+    // A text that starts with a letter or has a slash is never a number or a date.
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic())
         || (text.starts_with(|c: char| c.is_ascii_digit()) && text.contains('/'));
     let word = WORDS.iter().any(|word| text.eq_ignore_ascii_case(word));

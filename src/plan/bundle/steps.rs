@@ -1,7 +1,6 @@
-//! The steps of branch and bundle: commit, upload, release, branch, and the end of a hold.
+//! Creates the steps of branch and bundle: commit, upload, release, branch, and lifting a hold.
 //!
-//! Owns their ids, their words before and after, and what is said about undoing them. Must not
-//! decide whether one is skipped, but for an archive that the store has: whoever plans knows why.
+//! Except for an archive that the store already has, the caller decides whether a step is skipped.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +12,7 @@ use crate::domain::charm::RevisionFacts;
 use crate::domain::{Channel, CharmName, CharmRevision, GitHubRepository, Outside, Problem, ReleaseName};
 use crate::plan::{Op, State, Step, StepId, Undo};
 
-/// The whole message of a commit: `subject`, the author's remarks and who signs.
+/// Returns the whole commit message: `subject`, the author's remarks and the sign-off.
 fn message(subject: &str, author: &Author) -> String {
     let mut text = format!("{}\n\n", line(subject));
     if !author.remarks.is_empty() {
@@ -22,7 +21,7 @@ fn message(subject: &str, author: &Author) -> String {
         }
         text.push('\n');
     }
-    // What git itself takes out of a name and an address.
+    // Git removes the same characters from a name and an address.
     let person = |text: &str| line(text).replace(['<', '>'], "").trim().to_owned();
     text.push_str(&format!(
         "Signed-off-by: {} <{}>\n",
@@ -32,15 +31,15 @@ fn message(subject: &str, author: &Author) -> String {
     text
 }
 
-/// Words of somebody else can hold a line end, which would begin another trailer.
+/// Joins `text` to one line: a line break in outside text would start another trailer.
 fn line(text: &str) -> String {
     Outside::capped(text, 300).to_string().trim().to_owned()
 }
 
-/// Stores the commit that `branch` is to show: the tip of `base` with the channels of `edited` and
-/// the `more` files. `taken_at` is the moment of the snapshot, so that the same plan makes the same
-/// commit.
-#[allow(clippy::too_many_arguments)] // reviewed: each is a word of the operation
+/// Returns the step that creates the commit for `branch`: the tip of `base` with the channels of
+/// `edited` and the `more` files. `taken_at` is the time of the snapshot, so that the same plan
+/// makes the same commit.
+#[allow(clippy::too_many_arguments)] // reviewed: each argument is a field of the operation
 pub(in crate::plan) fn commit(
     repository: &GitHubRepository,
     base: &str,
@@ -77,7 +76,7 @@ pub(in crate::plan) fn commit(
     }
 }
 
-/// The channels that differ, those that change alike together, and the files beside them.
+/// Describes the changed channels, grouped by change, and the other files.
 fn changes<'a>(edited: &Edited, more: impl Iterator<Item = &'a String>) -> String {
     let mut groups: Vec<(&str, &str, Vec<String>)> = Vec::new();
     for (line, before, after) in &edited.changed {
@@ -108,8 +107,8 @@ fn changes<'a>(edited: &Edited, more: impl Iterator<Item = &'a String>) -> Strin
     text
 }
 
-/// Uploads `bundle`, packed from `files`; nothing is left to do where one of `revisions` is the
-/// same archive.
+/// Returns the step that uploads `bundle`, packed from `files`. It is skipped if one of `revisions`
+/// is the same archive.
 pub(in crate::plan) fn upload(
     bundle: &CharmName,
     files: BTreeMap<String, FileBytes>,
@@ -142,7 +141,7 @@ fn upload_id(bundle: &CharmName) -> String {
     format!("upload-bundle/{bundle}")
 }
 
-/// Releases what the upload of `bundle` brings to `channel`, which served `before`.
+/// Returns the step that releases the uploaded `bundle` to `channel`, which served `before`.
 pub(in crate::plan) fn release(
     bundle: &CharmName,
     channel: &Channel,
@@ -171,12 +170,12 @@ pub(in crate::plan) fn release(
     }
 }
 
-/// What a channel of a bundle serves, in words.
+/// Describes what a channel of a bundle serves.
 pub(in crate::plan) fn serving(revision: Option<CharmRevision>) -> String {
     revision.map_or_else(|| "closed".to_owned(), |revision| revision.to_string())
 }
 
-/// Creates `branch` at the commit that this plan stores for it.
+/// Returns the step that creates `branch` at the commit that this plan makes for it.
 pub(in crate::plan) fn branch(repository: &GitHubRepository, branch: &str, files: &[String]) -> Step {
     let op = Op::CreateBranch {
         repository: repository.clone(),
@@ -195,7 +194,7 @@ pub(in crate::plan) fn branch(repository: &GitHubRepository, branch: &str, files
     }
 }
 
-/// Lifts the hold of `release`.
+/// Returns the step that lifts the hold of `release`.
 pub(in crate::plan) fn lift_hold(repository: &GitHubRepository, release: &ReleaseName) -> Step {
     let op = Op::LiftHold {
         repository: repository.clone(),

@@ -1,7 +1,7 @@
-//! A YAML text as nodes that know where they stand.
+//! Parses YAML to nodes that know their position in the text.
 //!
-//! Reads the first document of a text within limits (no key twice, not too deep), and resolves
-//! aliases for comparing two readings.
+//! Only the first document is read, within limits (unique keys, bounded depth and size). Aliases
+//! can be resolved to compare two documents.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +10,22 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use super::file::NAME;
 use crate::domain::{Kind, Outside, Problem};
 
-/// No bundle is nested deeper.
+/// Maximum nesting depth.
 const DEEPEST: usize = 64;
-/// Nodes of a bundle at most, its aliases resolved.
+/// Maximum number of nodes after aliases are resolved.
 const MOST_NODES: usize = 200_000;
-/// Bytes beyond which a file is no bundle.
+/// Maximum size of a file in bytes.
 const LARGEST: usize = 1 << 20;
 
-/// A node and where it stands.
+/// A node and its position.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) what: What,
-    /// Counted from 1.
+    /// Line, counted from 1.
     pub(super) line: usize,
-    /// Byte at which it begins, anchor and tag included.
+    /// Byte offset of its start, including anchor and tag.
     pub(super) at: usize,
-    /// The parser's number of its anchor; numbers are never used twice.
+    /// The parser's number of its anchor; numbers are never reused.
     pub(super) anchor: Option<usize>,
     tag: Option<String>,
 }
@@ -36,17 +36,17 @@ pub(super) enum What {
         value: String,
         style: ScalarStyle,
     },
-    /// Stands for the node with this anchor.
+    /// An alias of the node with this anchor.
     Alias(usize),
     List(Vec<Node>),
     Map {
         pairs: Vec<(Node, Node)>,
-        /// True where it is written with braces.
+        /// True if it is written in braces.
         flow: bool,
     },
 }
 
-/// A text, read.
+/// A parsed document.
 pub(super) struct Document {
     pub(super) root: Node,
     /// Anchors that an alias names, with the line of the first such alias.
@@ -54,7 +54,7 @@ pub(super) struct Document {
 }
 
 impl Node {
-    /// The text of a scalar.
+    /// Returns the text if the node is a scalar.
     pub(super) fn text(&self) -> Option<&str> {
         match &self.what {
             What::Scalar { value, .. } => Some(value),
@@ -62,7 +62,7 @@ impl Node {
         }
     }
 
-    /// The pairs of a mapping.
+    /// Returns the pairs if the node is a mapping.
     pub(super) fn pairs(&self) -> Option<&[(Node, Node)]> {
         match &self.what {
             What::Map { pairs, .. } => Some(pairs),
@@ -70,17 +70,17 @@ impl Node {
         }
     }
 
-    /// Key and value under `key`, where it is a mapping that holds the key itself.
+    /// Returns the key and value of `key`, if the node is a mapping that contains the key itself.
     pub(super) fn pair(&self, key: &str) -> Option<&(Node, Node)> {
         self.pairs()?.iter().find(|(name, _)| name.text() == Some(key))
     }
 
-    /// The value under `key`, where it is a mapping that holds the key itself.
+    /// Returns the value of `key`, if the node is a mapping that contains the key itself.
     pub(super) fn own(&self, key: &str) -> Option<&Node> {
         self.pair(key).map(|(_, value)| value)
     }
 
-    /// Adds the aliases in it that stand for the node with `anchor`.
+    /// Adds the aliases below this node that refer to `anchor`.
     pub(super) fn aliases_of<'a>(&'a self, anchor: usize, found: &mut Vec<&'a Node>) {
         match &self.what {
             What::Alias(own) if *own == anchor => found.push(self),
@@ -107,7 +107,7 @@ impl Node {
     }
 }
 
-/// A node with every alias replaced by what it stands for.
+/// A node with every alias replaced by its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Resolved {
     /// Value, whether it is quoted, tag.
@@ -117,19 +117,19 @@ pub(super) enum Resolved {
 }
 
 impl Resolved {
-    /// An unquoted text.
+    /// Creates an unquoted text.
     pub(super) fn plain(text: &str) -> Self {
         Self::Text(text.to_owned(), false, None)
     }
 
-    /// The value under `key`.
+    /// Returns the value of `key`.
     pub(super) fn under(&mut self, key: &str) -> Option<&mut Self> {
         let Self::Map(pairs) = self else { return None };
         let own = |pair: &&mut (Self, Self)| matches!(&pair.0, Self::Text(name, ..) if name == key);
         pairs.iter_mut().find(own).map(|(_, value)| value)
     }
 
-    /// Sets the value under `key` of a mapping, and moves it to the end.
+    /// Sets the value of `key` in a mapping and moves it to the end.
     pub(super) fn set_last(&mut self, key: &str, value: Self) {
         if let Self::Map(pairs) = self {
             pairs.retain(|(name, _)| !matches!(name, Self::Text(name, ..) if name == key));
@@ -139,8 +139,8 @@ impl Resolved {
 }
 
 impl Document {
-    /// The whole document with its aliases resolved; `None` where that makes more nodes than any
-    /// bundle has.
+    /// Returns the whole document with its aliases resolved; `None` if that would exceed
+    /// `MOST_NODES`.
     pub(super) fn resolve_all(&self) -> Option<Resolved> {
         let mut left = MOST_NODES;
         self.resolve(&self.root, &mut left)
@@ -167,7 +167,7 @@ impl Document {
         })
     }
 
-    /// The node itself, or what it stands for. An alias never names an alias.
+    /// Returns the node, or the one that it is an alias of. An alias never names an alias.
     pub(super) fn resolved<'a>(&'a self, node: &'a Node) -> &'a Node {
         match &node.what {
             What::Alias(anchor) => self.root.anchored(*anchor).unwrap_or(node),
@@ -175,12 +175,12 @@ impl Document {
         }
     }
 
-    /// The line of an alias that names the anchor of `node`, where one does.
+    /// Returns the line of an alias that names the anchor of `node`, if there is one.
     pub(super) fn alias_of(&self, node: &Node) -> Option<usize> {
         self.aliases.get(&node.anchor?).copied()
     }
 
-    /// What a mapping says under `key`, itself or through `<<`.
+    /// Returns the value of `key` in a mapping, its own or merged by `<<`.
     pub(super) fn says<'a>(&'a self, map: &'a Node, key: &str) -> Option<&'a Node> {
         self.through(map, key, 8)
     }
@@ -202,11 +202,11 @@ impl Document {
 /// A collection that is not closed yet.
 struct Open {
     node: Node,
-    /// The key that waits for its value.
+    /// The key whose value follows.
     key: Option<Node>,
 }
 
-/// Reads `text`.
+/// Parses `text`.
 pub(super) fn read(text: &str) -> Result<Document, Problem> {
     if text.len() > LARGEST {
         return Err(Problem::new(
@@ -319,7 +319,7 @@ impl Open {
     }
 }
 
-/// A problem with a line of the file.
+/// Returns a problem in a line of the file.
 pub(super) fn at_line(line: usize, text: impl AsRef<str>) -> Problem {
     Problem::new(Kind::Invalid, format!("{NAME} line {line}: {}", text.as_ref()))
 }

@@ -1,5 +1,5 @@
-//! What secrets can be like, each with the right answer to "is it current?" and "when does it
-//! expire?". Every front end is tested against this one table.
+//! Lists states of secrets with the expected answers to "is it current?" and "when does it
+//! expire?". Every front end is tested with this table.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +12,30 @@ use crate::domain::{
     Fingerprint, GitHubRepository, KeyId, Kind, Lineage, Observed, Problem, SecretTarget, SessionId, Snapshot,
 };
 
-/// One situation of one secret.
+/// A state of one secret.
 pub struct Situation {
-    /// What it is.
+    /// Name of the state.
     pub name: &'static str,
-    /// What was observed and recorded.
+    /// The observed and recorded facts.
     pub snapshot: Snapshot,
-    /// Whose value it holds.
+    /// Expected origin of its value.
     pub lineage: Lineage,
-    /// In how many days its token expires, or may expire.
+    /// Expected days until its token expires, or may expire.
     pub expires_in: Option<i64>,
-    /// Where that is known from.
+    /// Expected source of the expiry.
     pub expires_from: ExpiryFrom,
-    /// True where `--fail-within 14d` fails for it.
+    /// True if `--fail-within 14d` fails.
     pub fails_within_14_days: bool,
-    /// True where the doctor finds a failure.
+    /// True if the doctor reports a failure.
     pub doctor_fails: bool,
 }
 
-/// The secret.
+/// Returns the secret under test.
 pub(crate) fn target() -> SecretTarget {
     "finos/legend-juju-db-operator:CHARMHUB_TOKEN".parse().unwrap()
 }
 
-/// The workspace with this secret alone.
+/// Returns a workspace with only this secret.
 pub(crate) fn workspace() -> Workspace {
     let text = include_str!("../../../assets/workspaces/legend.toml");
     let mut workspace = Workspace::parse(text, "legend").unwrap();
@@ -43,12 +43,12 @@ pub(crate) fn workspace() -> Workspace {
     workspace
 }
 
-/// The time of the answers.
+/// Returns the time of the test.
 pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_740_000_000, 0).unwrap()
 }
 
-/// A time so many days from now.
+/// Returns the time `days` days from now.
 pub fn day(days: i64) -> DateTime<Utc> {
     now() + TimeDelta::days(days)
 }
@@ -60,7 +60,7 @@ fn facts(set: i64) -> SecretFacts {
     }
 }
 
-/// The secret was set on day `own` in the repository, on day `shared` in its organisation.
+/// Returns a repository whose secret was set on day `own`, or on day `shared` in its organisation.
 fn secrets(own: Option<i64>, shared: Option<i64>) -> Observed<RepositorySecrets> {
     let named = |set: Option<i64>| -> BTreeMap<_, _> {
         set.map(|set| (target().secret, facts(set))).into_iter().collect()
@@ -87,7 +87,8 @@ fn session(id: &str, since: i64, until: i64) -> SessionFacts {
     }
 }
 
-/// Windlass set `secret` on day `set` to a token of session `own` that expires on day `until`.
+/// Records that windlass set `secret` on day `set` to a token of session `own` that expires on day
+/// `until`.
 fn record(secret: &SecretTarget, set: i64, until: Option<i64>) -> LineageRecord {
     LineageRecord {
         target: secret.clone(),
@@ -131,7 +132,7 @@ fn set_by_windlass(until: Option<i64>, sessions: Vec<SessionFacts>) -> Snapshot 
     snapshot
 }
 
-/// Every situation.
+/// Returns all states.
 pub fn situations() -> Vec<Situation> {
     use ExpiryFrom::{Ledger, Service};
     let mut all = Vec::new();

@@ -1,9 +1,9 @@
-//! Decides what is known of the value in each secret: whose it is, whether the store still accepts
-//! it, when it expires.
+//! Determines what is known of the value in each secret: its origin, whether the store still
+//! accepts it, when it expires.
 //!
-//! Pure. The evidence is what was observed last (when the secret was set, the store's sessions) and
-//! what the journal recorded (values that windlass set, sessions that it revoked). Console, command
-//! line, doctor, calendar and JSON all take their answer from here.
+//! The evidence is what was last observed (when the secret was set, the store's sessions) and what
+//! the journal recorded (values that windlass set, sessions that it revoked). Console, command
+//! line, doctor, calendar and JSON all use this answer.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -14,8 +14,8 @@ use crate::domain::credential::ExpiryFrom;
 use crate::domain::secret::{LineageRecord, RepositorySecrets, SessionFacts};
 use crate::domain::{Lineage, Outside, Problem, SecretTarget, SessionId, Snapshot};
 
-/// How far the clocks of store and GitHub may differ: a secret set this long before a session began
-/// may hold its token.
+/// Tolerance between the clocks of the store and GitHub: a secret that was set by this much before
+/// a session started may hold its token.
 const CLOCK_SLACK: TimeDelta = TimeDelta::minutes(5);
 
 /// Where the value is stored that the jobs of a repository read.
@@ -27,34 +27,33 @@ pub enum SecretLocation {
     Organisation(String),
 }
 
-/// What is known of one secret.
+/// Status of one secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretStatus {
-    /// Whose value it holds, and whether that value is still good.
+    /// Origin of its value, and whether that value is still valid.
     pub lineage: Lineage,
-    /// Where the value is stored; `None` where there is none or it could not be read.
+    /// Where the value is stored; `None` if the secret does not exist or could not be read.
     pub location: Option<SecretLocation>,
     /// When it was last set.
     pub updated_at: Option<DateTime<Utc>>,
-    /// When the token that it holds expires; where only possible tokens are known, when the first
-    /// of them does.
+    /// Expiry of its token. If only possible tokens are known, the earliest expiry of these.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Where that is known from.
+    /// Source of the expiry.
     pub expires_from: ExpiryFrom,
-    /// The session of the token that it holds.
+    /// Session of its token.
     pub session: Option<SessionId>,
     /// When that session was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
     /// The run that set it.
     pub run: Option<Outside>,
-    /// Live sessions whose token it may hold, the first to expire first. Only where windlass does
-    /// not know what it holds.
+    /// Active sessions whose token it may hold, earliest expiry first. Set only if windlass does
+    /// not know the value.
     pub may_hold: Vec<SessionId>,
-    /// Why the repository's secrets could not be read last.
+    /// Why the repository's secrets could not be read.
     pub problem: Option<Problem>,
 }
 
-/// What is known of `target` at `now`.
+/// Returns the status of `target` at `now`.
 pub fn status(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -99,7 +98,7 @@ pub fn status(
     status
 }
 
-/// Whose value `target` holds.
+/// Determines the origin of the value in `target`.
 pub fn lineage(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -111,9 +110,9 @@ pub fn lineage(
 
 /// Whether the journal knows the value in a secret.
 enum Held<'s> {
-    /// The value that this record describes.
+    /// The value in this record.
     Recorded(&'s LineageRecord),
-    /// Some other value.
+    /// Another value.
     Unrecorded(Lineage),
 }
 
@@ -125,7 +124,7 @@ fn held<'s>(snapshot: &'s Snapshot, repository: &RepositorySecrets, target: &Sec
     if set_at == Some(last.updated_at) {
         return Held::Recorded(last);
     }
-    // The organisation has the newest value, and an older copy in the repository still hides it.
+    // The organisation's secret is the newest, but an older copy in the repository hides it.
     let hidden = repository
         .shared
         .get(&target.secret)
@@ -140,7 +139,7 @@ fn held<'s>(snapshot: &'s Snapshot, repository: &RepositorySecrets, target: &Sec
     }
 }
 
-/// Fills in what the record of the value says, as far as the store does not say otherwise.
+/// Adds what the record of the value contains, unless the store reports otherwise.
 fn recorded(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -174,7 +173,7 @@ fn recorded(
     };
 }
 
-/// True where no newer value was set in another secret of the same credential.
+/// Returns true if no newer value was set in another secret of the same credential.
 fn is_newest(workspace: &Workspace, snapshot: &Snapshot, record: &LineageRecord) -> bool {
     let together = |other: &SecretTarget| match token_of(workspace, &record.target) {
         Some(token) => token.targets.contains(other),
@@ -184,7 +183,7 @@ fn is_newest(workspace: &Workspace, snapshot: &Snapshot, record: &LineageRecord)
     newest.is_none_or(|newest| newest.fingerprint == record.fingerprint)
 }
 
-/// Fills in which tokens a secret may hold that something else set.
+/// Adds the tokens that a secret may hold if windlass did not set it.
 fn possible(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -202,7 +201,7 @@ fn possible(
         .iter()
         .flatten()
         .filter(|session| is_live(snapshot, session, now))
-        // A token that was made later cannot be in it.
+        // A token that was created later cannot be in it.
         .filter(|session| session.since.is_none_or(|since| since <= set_at + CLOCK_SLACK))
         // Nor one of which the journal knows that it was lost, or that it was put elsewhere.
         .filter(|session| !snapshot.orphans.contains(&session.id))
@@ -222,14 +221,14 @@ fn possible(
     status.may_hold = sessions.into_iter().map(|session| session.id.clone()).collect();
 }
 
-/// What the store lists of `session`.
+/// Returns the entry of `session` in the store's list.
 pub fn listed<'s>(snapshot: &'s Snapshot, session: &SessionId) -> Option<&'s SessionFacts> {
     let all = snapshot.sessions.value.as_ref()?;
     all.iter().find(|one| &one.id == session)
 }
 
-/// When `session` was revoked. A list of the store that was read after windlass revoked it decides;
-/// one that is older does not.
+/// Returns when `session` was revoked. The store's list decides if it was read after windlass
+/// revoked the session; an older list does not.
 pub fn revoked_at(snapshot: &Snapshot, session: &SessionId) -> Option<DateTime<Utc>> {
     let listed = listed(snapshot, session);
     let by_store = listed.and_then(|one| one.revoked_at);
@@ -240,7 +239,7 @@ pub fn revoked_at(snapshot: &Snapshot, session: &SessionId) -> Option<DateTime<U
     })
 }
 
-/// True where the store accepts the token of `session` at `now`.
+/// Returns true if the store accepts the token of `session` at `now`.
 pub fn is_live(snapshot: &Snapshot, session: &SessionFacts, now: DateTime<Utc>) -> bool {
     revoked_at(snapshot, &session.id).is_none() && session.until.is_none_or(|end| end > now)
 }
@@ -248,13 +247,13 @@ pub fn is_live(snapshot: &Snapshot, session: &SessionFacts, now: DateTime<Utc>) 
 /// The secrets that hold the token of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionHolders {
-    /// Those that windlass set and that are unchanged since.
+    /// Secrets that windlass set and that have not changed since.
     pub certain: Vec<SecretTarget>,
-    /// Those of which windlass does not know what they hold.
+    /// Secrets whose value windlass does not know.
     pub possible: Vec<SecretTarget>,
 }
 
-/// The secrets that hold, or may hold, the token of `session`.
+/// Returns the secrets that hold, or may hold, the token of `session`.
 pub fn holders(
     workspace: &Workspace,
     snapshot: &Snapshot,

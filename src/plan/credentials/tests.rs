@@ -1,4 +1,4 @@
-//! What is promised of the answers about secrets, in every situation.
+//! Tests the answers about secrets in every state.
 
 use super::situations::{day, now, situations, target, workspace};
 use super::*;
@@ -87,7 +87,7 @@ fn a_revoked_value_is_a_revoked_credential_whatever_its_expiry() {
     }
 }
 
-/// Of three secrets two were set by windlass to one token, and one was not.
+/// Returns three secrets: windlass set two of them to one token.
 fn three() -> (Workspace, Snapshot, Vec<SecretTarget>) {
     let situation = situations().swap_remove(0);
     let mut workspace = workspace();
@@ -164,7 +164,7 @@ fn a_session_that_windlass_uses_is_listed_once() {
         .map(|one| one.facts.session.as_ref().unwrap().to_string())
         .collect();
     assert_eq!(possible, ["late"]);
-    // The secret may hold it all the same.
+    // The secret may still hold it.
     let status = status(&workspace(), &snapshot, &target(), now());
     assert_eq!(status.expires_at, Some(day(12)));
 }
@@ -186,7 +186,7 @@ fn a_possible_token_says_how_many_secrets_may_hold_it_and_when_it_expires() {
     );
 }
 
-/// The credential of this windlass, with the store refusing it.
+/// Returns windlass's own credential when the store refuses it.
 fn refused_token(change: impl FnOnce(&mut Snapshot)) -> Credential {
     let mut snapshot = situations().swap_remove(0).snapshot;
     snapshot.credential = Observed::failed(Problem::new(Kind::Credentials, "refused"));

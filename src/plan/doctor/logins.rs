@@ -1,32 +1,30 @@
-//! Checks of the registries' logins.
-//!
-//! Owns what a refusal, a silence and an acceptance of a login mean. Pure.
+//! Checks the registry logins.
 
 use super::offline::not_asked;
 use super::{Check, Examination, Standing};
 use crate::domain::{Kind, Outside, Problem};
 
-/// A login of a registry, and what the registry said of it.
+/// A registry login and the registry's response to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginProof {
-    /// The registry's host, `docker.io` for Docker Hub.
+    /// Host of the registry, `docker.io` for Docker Hub.
     pub registry: Outside,
-    /// The user, where whoever keeps it tells.
+    /// User name, if known.
     pub user: Option<Outside>,
-    /// Who keeps it: a file, a helper, a variable.
+    /// Where it is stored: a file, a helper or a variable.
     pub source: Outside,
-    /// The scopes of its token where anybody tells them, or why there is no proof; `None` where
-    /// nobody was asked.
+    /// The scopes of its token as far as reported, or why it could not be verified; `None` if no
+    /// request was sent.
     pub answer: Option<Result<Vec<Outside>, Problem>>,
 }
 
-/// A check of every login, in the order of who keeps them.
+/// Adds a check of every login, in the order of their sources.
 pub fn logins(seen: &Examination, all: &mut Vec<Check>) {
     if let Some(problem) = &seen.logins_unread {
         all.push(Check::problem("registry-logins", Standing::Warning, problem));
     }
     for proof in &seen.logins {
-        // Two keepers may hold a login for the same registry each.
+        // Two sources may each hold a login for the same registry.
         let alone = seen
             .logins
             .iter()
@@ -69,7 +67,7 @@ fn accepted(proof: &LoginProof, scopes: &[Outside]) -> String {
 fn remedy(proof: &LoginProof) -> String {
     let login = format!("windlass login --registry {}", proof.registry);
     if proof.source.as_str() == "CR_PAT" {
-        // The variable goes before whatever Docker keeps.
+        // The variable takes precedence over Docker's logins.
         format!("set CR_PAT to a token that is valid, or unset it, then: {login}")
     } else {
         login

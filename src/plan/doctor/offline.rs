@@ -1,14 +1,13 @@
-//! What a checkup says that asks nobody: what was seen, and when.
+//! Describes the results of an offline check: what was observed, and when.
 //!
-//! Owns the words for age and for what was not asked. Pure. The standing of a fact is the same as
-//! online: only its words tell that it is an older one.
+//! The result of a check is the same as online; only its text shows the age of the facts.
 
 use chrono::{DateTime, Utc};
 
 use super::{Check, Standing};
 use crate::domain::text::age;
 
-/// A check that only a service could decide.
+/// Returns a check that needs a service and was not made.
 pub fn not_asked(name: impl AsRef<str>) -> Check {
     Check::bad(
         name,
@@ -18,7 +17,7 @@ pub fn not_asked(name: impl AsRef<str>) -> Check {
     )
 }
 
-/// Tells of every check in `checks` when its facts were seen.
+/// Adds to every check in `checks` when its facts were observed.
 pub fn date(checks: &mut [Check], seen_at: DateTime<Utc>, now: DateTime<Utc>) {
     let when = format!(
         "seen at {} ({})",

@@ -1,4 +1,4 @@
-//! Releases whose marker branch and channels disagree.
+//! Checks releases whose marker branch and channels disagree.
 
 use chrono::{DateTime, Utc};
 
@@ -8,8 +8,8 @@ use crate::domain::Snapshot;
 use crate::domain::text::age;
 use crate::plan::evidence::{self, Published};
 
-/// Checks every marked release against what the channels were last seen to run. A release that is
-/// held was taken back on purpose.
+/// Compares every marked release with what the channels were last observed to run. Held releases
+/// are left out, because they were rolled back on purpose.
 pub fn releases(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, all: &mut Vec<Check>) {
     let (Some(markers), Some(releases)) = (&snapshot.markers.value, &snapshot.releases.value) else {
         return;

@@ -1,18 +1,16 @@
-//! Checks of this machine and of the services: folder, keyring, open runs, reachability, clocks,
+//! Checks this machine and the services: folder, keyring, unfinished runs, reachability, clocks,
 //! quotas.
-//!
-//! Owns their thresholds. Pure.
 
 use super::offline::not_asked;
 use super::{Check, Examination, KeyringStanding, Standing};
 use crate::domain::Snapshot;
 
-/// Seconds of skew from which a person should know.
+/// Clock skew in seconds from which a warning is shown.
 const SKEWED: u64 = 60;
-/// Seconds of skew at which signatures and ends of tokens go wrong.
+/// Clock skew in seconds at which signatures and expiries of tokens fail.
 const WRONG: u64 = 300;
 
-/// Checks of this machine.
+/// Adds the checks of this machine.
 pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
     if let Some(folder) = &seen.state {
         let name = "state-folder";
@@ -32,7 +30,7 @@ pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
             None => Check::ok(name, format!("{} is private and can be written", folder.path)),
         });
     }
-    // A token from elsewhere makes the keyring dispensable.
+    // A token from another source makes the keyring unnecessary.
     let served = snapshot
         .credential
         .value
@@ -64,7 +62,7 @@ pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
         Some(fault) => Check::problem("journal", Standing::Warning, &fault.problem),
     });
     if seen.journal.as_ref().is_some_and(|fault| fault.unusable) && seen.open_runs.is_empty() {
-        // Nothing is known of them.
+        // The unfinished runs are not known.
     } else if seen.open_runs.is_empty() {
         all.push(Check::ok("open-runs", "no run is unfinished"));
     }
@@ -84,7 +82,7 @@ pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
     }
 }
 
-/// Checks of the services themselves.
+/// Adds the checks of the services themselves.
 pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
     for reach in &seen.reached {
         let name = format!("reach/{}", reach.service);
@@ -107,7 +105,7 @@ pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
         });
     }
     if seen.offline {
-        // What was left an hour ago says nothing of now.
+        // A rate limit that was read before is not meaningful now.
         all.extend(["clock", "github-quota"].map(not_asked));
         all.extend(snapshot.quota.map(|_| not_asked("docker-hub-quota")));
         return;
@@ -160,7 +158,7 @@ pub fn reached(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
     }
 }
 
-/// Nothing left is a failure, less than a tenth a warning.
+/// Returns the check of a quota: a failure if nothing is left, a warning below a tenth.
 fn quota(name: &str, remaining: u64, limit: u64, text: &str, remedy: &str) -> Check {
     if remaining == 0 {
         Check::bad(name, Standing::Failed, text, remedy)

@@ -1,4 +1,4 @@
-//! What a doctor finds, on hand-made examinations.
+//! Tests the doctor's checks with examinations built in the test.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -10,7 +10,7 @@ use crate::domain::{Fingerprint, KeyId, Kind, SecretTarget, SessionId};
 
 const BUNDLE: &str = "finos/legend-juju-bundle";
 
-/// The built-in workspace with a second secret of the bundle's repository.
+/// Returns the built-in workspace with a second secret of the bundle's repository.
 fn workspace() -> Workspace {
     let text = include_str!("../../../assets/workspaces/legend.toml").replacen(
         "targets = [",
@@ -41,7 +41,7 @@ fn token(kind: &str, scopes: &[&str], days: i64) -> CredentialFacts {
     }
 }
 
-/// A world without a fault: every secret is set, read and ours.
+/// Returns facts without any problem: every secret is set, read and written by windlass.
 fn world() -> (Snapshot, Examination) {
     let mut snapshot = Snapshot {
         taken_at: now(),
@@ -120,7 +120,7 @@ fn record(target: &SecretTarget, value: &str) -> LineageRecord {
     }
 }
 
-/// Names of what is not fine, worst last within their order.
+/// Returns the checks that are not ok, in their order.
 fn found(snapshot: &Snapshot, seen: &Examination) -> Vec<(Standing, String)> {
     let all = checks(&workspace(), snapshot, seen, now());
     for check in &all {
@@ -157,7 +157,7 @@ fn a_name_that_nobody_reads_and_one_that_nobody_set() {
             (Standing::Warning, format!("secret-name/{BUNDLE}:MAILGUN_API_KEY")),
         ]
     );
-    // One that the workspace names, is read and is not there: a job will fail.
+    // A secret that the workspace names and a workflow reads does not exist: a job will fail.
     let (mut snapshot, seen) = world();
     let facts = snapshot.secrets.get_mut(&BUNDLE.parse().unwrap()).unwrap();
     let secrets = &mut facts.value.as_mut().unwrap().secrets;
@@ -362,7 +362,7 @@ fn a_login_is_fine_refused_or_unproven() {
     );
     let variable = check("registry-login/ghcr.io").remedy.as_ref().unwrap();
     assert!(variable.as_str().starts_with("set CR_PAT"), "{variable}");
-    // Two for one registry are told apart.
+    // Two logins of one registry are distinguished.
     seen.logins[1].registry = "docker.io".into();
     assert_eq!(
         found(&snapshot, &seen)[..2],
@@ -421,7 +421,7 @@ fn offline_the_same_facts_have_the_same_standing_and_tell_their_age() {
 
 #[test]
 fn what_cannot_be_told_offline_is_not_asked() {
-    // Nothing was ever seen.
+    // Nothing was ever observed.
     let (_, mut seen) = world();
     seen.offline = true;
     seen.workflows.clear();
@@ -443,7 +443,7 @@ fn what_cannot_be_told_offline_is_not_asked() {
         assert_eq!(check.text.as_str() == "not asked: offline", !here, "{check:?}");
         assert_eq!(check.text.as_str().contains("(just now)"), here, "{check:?}");
     }
-    // A secret that is absent may be one that nobody reads: only the workflows tell.
+    // Whether an absent secret is used is known only from the workflows.
     let (mut snapshot, mut seen) = world();
     seen.offline = true;
     seen.workflows.clear();

@@ -1,7 +1,5 @@
-//! Checks of the repositories' secrets: are they there, whose value they hold, does any workflow
-//! read them, do the workflows run; and of the store's sessions.
-//!
-//! Owns the comparison between names that are set and names that are read. Pure.
+//! Checks the repositories' secrets (do they exist, which value do they hold, does a workflow read
+//! them, do the workflows run) and the store's sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +15,7 @@ use crate::plan::credentials::{
 };
 use crate::plan::workflow::lint;
 
-/// Every repository that holds secrets of the workspace, with them.
+/// Returns every repository that holds secrets of the workspace, with these secrets.
 pub fn repositories(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -29,7 +27,7 @@ pub fn repositories(
     named
 }
 
-/// Checks of one repository and its secrets.
+/// Adds the checks of one repository and its secrets.
 pub fn secrets(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -73,7 +71,7 @@ pub fn secrets(
     }
 }
 
-/// Checks of a repository's workflows: does each run, and on what.
+/// Adds the checks of a repository's workflows: whether each can run, and on which runner.
 pub fn workflows(
     repository: &GitHubRepository,
     seen: &Examination,
@@ -85,7 +83,7 @@ pub fn workflows(
         .get(repository)
         .and_then(|seen| seen.value.as_ref())
     else {
-        // That they could not be read is said beside the secrets.
+        // That they could not be read is reported with the secrets.
         return;
     };
     let states: &[(String, String)] = match (&workflows.states.value, &workflows.states.problem) {
@@ -126,7 +124,7 @@ enum Wanted {
     NotTold,
 }
 
-/// Every name that is read, with the files that read it.
+/// Returns every secret name that workflows read, with the files that read it.
 fn all_read(workflows: &Workflows) -> BTreeMap<&SecretName, Vec<&str>> {
     let mut read: BTreeMap<&SecretName, Vec<&str>> = BTreeMap::new();
     for file in &workflows.files {
@@ -137,7 +135,7 @@ fn all_read(workflows: &Workflows) -> BTreeMap<&SecretName, Vec<&str>> {
     read
 }
 
-/// True where the repository's secrets could be listed.
+/// Returns true if the repository's secrets could be listed.
 fn repository_check(
     snapshot: &Snapshot,
     examined: &Examination,
@@ -195,7 +193,8 @@ fn presence(
         Some(SecretLocation::Repository) | None => String::new(),
     };
     all.push(match (status.lineage, wanted) {
-        // What nobody reads need not be there; its dead name is a check of its own.
+        // A secret that no workflow reads need not exist; its unused name is reported by another
+        // check.
         (Lineage::Absent, Wanted::Dead) => return,
         (Lineage::Absent, Wanted::Read) => Check::bad(name, Standing::Failed, "it is not there", rotate),
         (Lineage::Absent, Wanted::NotTold) => Check::bad(
@@ -262,7 +261,8 @@ fn name_of(workspace: &Workspace, target: &SecretTarget, read: &BTreeMap<&Secret
             name,
             Standing::Warning,
             format!("no workflow of {} reads {}", target.repository, target.secret),
-            // What the workspace names, a rotation sets: deleted, it would come back.
+            // A rotation sets the secrets of the workspace, so a deleted one would be created
+            // again.
             if token_of(workspace, target).is_some() {
                 "the workspace names it, so windlass rotate sets it: take it out of the workspace file, or let a workflow read it"
             } else {
@@ -272,7 +272,7 @@ fn name_of(workspace: &Workspace, target: &SecretTarget, read: &BTreeMap<&Secret
     }
 }
 
-/// Names that are read and do not exist. Those of the workspace are checked one by one already.
+/// Adds names that are read and do not exist. Those of the workspace have their own checks.
 fn unmet(
     snapshot: &Snapshot,
     repository: &GitHubRepository,
@@ -304,7 +304,7 @@ fn unmet(
     }
 }
 
-/// Checks of the store's sessions.
+/// Adds the checks of the store's sessions.
 pub fn sessions(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, all: &mut Vec<Check>) {
     match &snapshot.sessions.problem {
         Some(problem) if snapshot.credential.value.is_some() => {

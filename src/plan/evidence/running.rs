@@ -1,4 +1,4 @@
-//! What the charms of a workspace run of one release on its track, base by base.
+//! Determines what the charms of a workspace run of one release on its track, base by base.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use crate::config::workspace::Charm;
 use crate::domain::charm::{ChannelRow, Serving};
 use crate::domain::{Base, Channel, Release, ReleaseName, Risk, Snapshot, Track};
 
-/// What is observed of a release on its track, in sentences by answer.
+/// What was observed of a release on its track, as sentences.
 #[derive(Debug, Default)]
 pub(super) struct Running {
-    /// Channels that run an image of it.
+    /// Channels that run an image of the release.
     pub runs: Vec<String>,
-    /// True where one of those images is named by no other release that is marked on the track.
+    /// True if one of these images is in no other release that is marked on the track.
     pub own: bool,
-    /// True where a channel that the workspace publishes to is among them.
+    /// True if one of these channels is a channel of the workspace.
     pub where_published: bool,
-    /// Bases that run a later marked release of the track: the usual way for a release to end.
+    /// Bases that run a later marked release of the track, as is usual after some time.
     pub replaced: Vec<String>,
     /// Charms and bases that run something else or nothing.
     pub missing: Vec<String>,
-    /// Charms and bases of which nothing can be said.
+    /// Charms and bases for which it is unknown.
     pub unknown: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ enum BaseRuns {
 }
 
 impl Running {
-    /// Of `release` in `snapshot`.
+    /// Observes `release` in `snapshot`.
     pub fn of(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Self {
         let mut running = Self::default();
         let Ok(track) = release.name.track() else {
@@ -81,7 +81,8 @@ impl Running {
         running
     }
 
-    /// True where nothing that was observed runs the release and no other marked one shares it.
+    /// Returns true if nothing that was observed runs the release and no other marked release has
+    /// its images.
     pub fn is_none(&self) -> bool {
         !self.own && self.replaced.is_empty() && self.unknown.is_empty()
     }
@@ -122,7 +123,7 @@ impl Running {
     }
 }
 
-/// What is asked of every base.
+/// The release that every base is compared with.
 struct Asked<'a> {
     workspace: &'a Workspace,
     snapshot: &'a Snapshot,
@@ -132,7 +133,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// What `rows`, all of one base, run.
+    /// Returns what `rows`, all of one base, run.
     fn base_runs(&self, rows: &[&ChannelRow]) -> BaseRuns {
         let mut channels = Vec::new();
         let mut own = false;
@@ -181,7 +182,7 @@ impl Asked<'_> {
         }
     }
 
-    /// The marked release among `named` that was published on the track after this one.
+    /// Returns the marked release among `named` that was published on the track after this one.
     fn later(&self, named: &[ReleaseName]) -> Option<ReleaseName> {
         let markers = self.snapshot.markers.value.as_ref()?;
         let made = |release: &Release| (release.made_at(), release.name.clone());
@@ -194,7 +195,7 @@ impl Asked<'_> {
         named.iter().find(is_later).cloned()
     }
 
-    /// True where another release that is marked on the track names the same image.
+    /// Returns true if another release that is marked on the track names the same image.
     fn is_shared(&self, key: &str, tag: &str) -> bool {
         let Some(markers) = self.snapshot.markers.value.as_ref() else {
             return false;
@@ -207,7 +208,7 @@ impl Asked<'_> {
         })
     }
 
-    /// True where the image that the release names under `key` was resolved.
+    /// Returns true if the image that the release names under `key` was resolved.
     fn is_resolved(&self, key: &str, tag: &str) -> bool {
         self.workspace
             .image_repository(key)

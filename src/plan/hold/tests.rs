@@ -1,4 +1,4 @@
-//! What holds promise, on snapshots built by hand.
+//! Tests plans of holds with snapshots built in the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Wishes about releases that are published already: promote, roll back, hold; and about the
-//! workflows of a repository.
+//! Defines intents about published releases (promote, roll back, hold) and about the workflows of a
+//! repository.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,20 @@ use serde::{Deserialize, Serialize};
 use crate::domain::channel::Risk;
 use crate::domain::{Channel, CharmName, GitHubRepository, Outside, ReleaseName, RunId, Track};
 
-/// The wish to bring a release to another risk.
+/// Intent to promote a release to another risk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromoteIntent {
     /// The release.
     pub release: ReleaseName,
-    /// The risk it goes to: candidate, beta or stable.
+    /// Target risk: candidate, beta or stable.
     pub to: Risk,
-    /// Charms that the release's track does not have, taken from this channel instead.
+    /// Charms that are not on the release's track, with the channel to promote from instead.
     #[serde(default)]
     pub with: BTreeMap<CharmName, Channel>,
 }
 
 impl PromoteIntent {
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         let mut text = format!("windlass promote {} --to {}", self.release, self.to);
         for (charm, channel) in &self.with {
@@ -32,28 +32,28 @@ impl PromoteIntent {
     }
 }
 
-/// The request to move every open risk of a track one step, up to a risk.
+/// Intent to promote every open risk of a track by one step, up to a risk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromoteTrackIntent {
     /// The track.
     pub track: Track,
-    /// The most stable risk that is released to: candidate, beta or stable.
+    /// The most stable target risk: candidate, beta or stable.
     pub to: Risk,
 }
 
 impl PromoteTrackIntent {
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         format!("windlass promote --track {} --to {}", self.track, self.to)
     }
 }
 
-/// The wish to give channels back what they had.
+/// Intent to restore what channels served before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RollbackIntent {
     /// What is rolled back.
     pub of: RolledBack,
-    /// Also where somebody changed the channel since.
+    /// Also rolls back channels that were changed since.
     #[serde(default)]
     pub over: bool,
 }
@@ -68,9 +68,9 @@ pub enum RolledBack {
     Charm {
         /// The charm.
         charm: CharmName,
-        /// Only these; every channel that the journal changed where empty.
+        /// The channels; if empty, every channel that the journal changed.
         channels: Vec<Channel>,
-        /// To what they had then; before their last change where `None`.
+        /// The time to restore; `None` for before the last change.
         to: Option<Moment>,
     },
 }
@@ -79,14 +79,14 @@ pub enum RolledBack {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Moment {
-    /// A time.
+    /// A point in time.
     At(DateTime<Utc>),
-    /// When this run had ended.
+    /// The end of this run.
     After(RunId),
 }
 
 impl RollbackIntent {
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         let mut text = match &self.of {
             RolledBack::Run(run) => format!("windlass rollback --run {run}"),
@@ -113,7 +113,7 @@ impl RollbackIntent {
     }
 }
 
-/// The wish that no robot publishes a release, or that it may again.
+/// Intent to hold a release, so that it is not published automatically, or to lift the hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldIntent {
     /// The release.
@@ -123,47 +123,47 @@ pub struct HoldIntent {
 }
 
 impl HoldIntent {
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         let word = if self.hold { "hold" } else { "unhold" };
         format!("windlass {word} {}", self.release)
     }
 }
 
-/// A wish about the workflows of a repository.
+/// Intent to change the workflows of a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkflowIntent {
     /// The repository.
     pub repository: GitHubRepository,
-    /// What is to be done.
+    /// The action.
     pub action: WorkflowAction,
 }
 
-/// What can be done with workflows.
+/// Actions on workflows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkflowAction {
-    /// Start one by hand.
+    /// Starts a workflow manually.
     Dispatch {
-        /// Its file name, `create_release.yaml`.
+        /// File name, such as `create_release.yaml`.
         workflow: String,
-        /// What is typed into its form.
+        /// Inputs of the workflow.
         inputs: BTreeMap<String, String>,
     },
-    /// Do the failed jobs of a run again.
+    /// Reruns the failed jobs of a run.
     Rerun {
-        /// GitHub's number of the run.
+        /// GitHub's id of the run.
         run: u64,
     },
-    /// Stop a run.
+    /// Cancels a run.
     Cancel {
-        /// GitHub's number of the run.
+        /// GitHub's id of the run.
         run: u64,
     },
 }
 
 impl WorkflowIntent {
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         match &self.action {
             WorkflowAction::Dispatch { workflow, inputs } => {
@@ -179,7 +179,7 @@ impl WorkflowIntent {
     }
 }
 
-/// As a shell takes it back as one word.
+/// Quotes `text` so that a shell reads it as one word.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "=-_./:,@+".contains(c);
     let text = Outside::capped(text, 500).to_string();

@@ -1,5 +1,5 @@
-//! Wishes about single things: a resource uploaded, an image copied, a charm released, a channel
-//! closed.
+//! Defines intents about single items: uploading a resource, copying an image, releasing a charm,
+//! closing a channel.
 
 use std::collections::BTreeMap;
 
@@ -10,44 +10,44 @@ use crate::domain::{
     Channel, CharmName, CharmRevision, ImageSource, Reference, ResourceName, ResourceRevision,
 };
 
-/// The wish to make a file or an image a revision of a resource.
+/// Intent to upload a file or an image as a revision of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadIntent {
     /// The charm.
     pub charm: CharmName,
     /// The resource.
     pub resource: ResourceName,
-    /// What is to be uploaded.
+    /// Content of the upload.
     pub content: Content,
 }
 
-/// What is to be uploaded.
+/// Content of an upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Content {
-    /// A file of this machine.
+    /// A file on this machine.
     File {
-        /// Its absolute path.
+        /// Absolute path.
         path: String,
-        /// Architectures in the store's words; `all` where empty.
+        /// Architectures as the store names them; `all` if empty.
         architectures: Vec<String>,
     },
     /// An image by digest, in the store's registry or in a local engine.
     Digest {
-        /// `sha256:` may be left out; 12 or 64 digits.
+        /// Digest with 12 or 64 digits, with or without `sha256:`.
         digest: String,
     },
     /// An image by reference.
     From {
-        /// The reference.
+        /// The image source.
         source: ImageSource,
-        /// Only these platforms; all where empty.
+        /// The platforms to upload; all if empty.
         platforms: Vec<Platform>,
     },
 }
 
 impl UploadIntent {
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         let content = match &self.content {
             Content::File { path, architectures } if architectures.is_empty() => format!("--filepath {path}"),
@@ -71,23 +71,23 @@ fn flags(platforms: &[Platform]) -> String {
         .collect()
 }
 
-/// The wish to copy an image to a registry.
+/// Intent to copy an image to a registry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyIntent {
-    /// Which image.
+    /// The image.
     pub source: ImageSource,
-    /// Where it goes, by tag or by the digest that it must have there.
+    /// The destination, by tag or by the digest that the image must have there.
     pub destination: Reference,
-    /// Only these platforms; all where empty.
+    /// The platforms to copy; all if empty.
     #[serde(default)]
     pub platforms: Vec<Platform>,
-    /// Moves the tag even where another client moved it since the preview.
+    /// Moves the tag even if it was moved since the preview.
     #[serde(default)]
     pub over: bool,
 }
 
 impl CopyIntent {
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         let Self {
             source,
@@ -100,7 +100,7 @@ impl CopyIntent {
     }
 }
 
-/// The wish to release a charm revision to channels.
+/// Intent to release a charm revision to channels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseIntent {
     /// The charm.
@@ -109,13 +109,13 @@ pub struct ReleaseIntent {
     pub revision: CharmRevision,
     /// The channels.
     pub channels: Vec<Channel>,
-    /// Resource revisions; one that is not named stays as the channel has it.
+    /// Resource revisions; resources that are not named keep the revision of the channel.
     #[serde(default)]
     pub resources: BTreeMap<ResourceName, ResourceRevision>,
 }
 
 impl ReleaseIntent {
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         let mut text = format!("windlass release {} --revision {}", self.charm, self.revision.0);
         for channel in &self.channels {
@@ -128,7 +128,7 @@ impl ReleaseIntent {
     }
 }
 
-/// The wish to close a channel.
+/// Intent to close a channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloseIntent {
     /// The charm.
@@ -138,7 +138,7 @@ pub struct CloseIntent {
 }
 
 impl CloseIntent {
-    /// The command line that says the same.
+    /// Returns the equivalent command line.
     pub fn command(&self) -> String {
         format!("windlass close {} {}", self.charm, self.channel)
     }

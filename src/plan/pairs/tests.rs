@@ -1,4 +1,4 @@
-//! What is released, and in which order, on charms built by hand.
+//! Tests what is released, and in which order, with charms built in the test.
 
 use super::*;
 use crate::domain::charm::{Attached, ChannelRow, DeclaredResource, ResourceFacts};
@@ -28,7 +28,7 @@ fn wanted(on: &str, revision: u64, resource: u64) -> Wanted {
     }
 }
 
-/// Revisions with the bases that each is built for, and rows of `1/stable`.
+/// Returns revisions, each with its bases, and rows of `1/stable`.
 fn facts(revisions: &[(u64, &[&str])], rows: &[(&str, u64, u64)]) -> CharmFacts {
     CharmFacts {
         revisions: revisions
@@ -72,7 +72,7 @@ fn made(facts: &CharmFacts, wanted: &[Wanted]) -> Result<(Vec<String>, Vec<Outsi
 
 #[test]
 fn a_revision_that_covers_the_row_of_another_goes_first() {
-    // r60 is the newer one, yet r50 must stay on 22.04.
+    // r60 is the newer one, but r50 must stay on 22.04.
     let facts = facts(&[(60, &["20.04", "22.04"]), (50, &["22.04"])], &[]);
     let (order, warnings) = made(&facts, &[wanted("20.04", 60, 1), wanted("22.04", 50, 1)]).unwrap();
     assert_eq!(order, ["20.04 r60", "22.04 r50"]);

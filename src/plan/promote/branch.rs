@@ -1,7 +1,7 @@
-//! The branch and the bundle of a promotion: `release-<release>-<risk>`.
+//! Plans the branch and the bundle of a promotion: `release-<release>-<risk>`.
 //!
-//! Owns which channel each application of the bundle is given: one that is open once the plan is
-//! through, else it stays. How branch and bundle are made is the business of a publish.
+//! Each application of the bundle gets a channel that is open after the plan, or keeps its own. The
+//! steps are those of a publish.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::plan::bundle::file::{self, NAME};
 use crate::plan::publish::marker::{self, Content, Marked, Scene};
 use crate::plan::publish::{Part, preflight};
 
-/// What somebody can do where the bundle stands in the way.
+/// Hint for a bundle that blocks the promotion.
 const WAY_OUT: &str = "mode = \"off\" under [bundle] of a workspace file promotes the charms alone";
 
-/// The branch of `release` at `risk`.
+/// Returns the name of the branch of `release` at `risk`.
 pub fn name(workspace: &Workspace, release: &str, risk: Risk) -> Option<String> {
     let bundle = workspace.bundle.as_ref();
     let bundle = bundle.filter(|bundle| bundle.mode != BundleMode::Off)?;
@@ -93,7 +93,7 @@ pub fn plan(
     Ok(marked)
 }
 
-/// A refusal in the words of a promotion: it knows no `--without`.
+/// Adapts the problem to a promotion, which has no `--without`.
 fn ours(mut problem: Problem) -> Problem {
     problem.hints.retain(|hint| !hint.offers(Remedy::WithoutMarker));
     problem.hint(WAY_OUT)
@@ -101,7 +101,7 @@ fn ours(mut problem: Problem) -> Problem {
 
 type Wishes = BTreeMap<CharmName, Channel>;
 
-/// The channel of every application with a charm of the workspace, and what is odd about them.
+/// Returns the channel of every application with a charm of the workspace, and warnings about them.
 fn wishes(
     workspace: &Workspace,
     text: &str,
@@ -140,7 +140,7 @@ fn wishes(
             )));
         }
     }
-    // A bundle without one of the charms that a release feeds is not the bundle of this workspace.
+    // A bundle that lacks one of the charms of a release is not the bundle of this workspace.
     for charm in workspace.fed_charms() {
         if !applications.iter().any(|one| one.charm == charm.name) {
             return Err(Problem::new(

@@ -1,4 +1,4 @@
-//! What a promotion promises, on snapshots built by hand.
+//! Tests plans of promotions with snapshots built in the test.
 
 mod track;
 
@@ -16,8 +16,8 @@ use crate::plan::{AttachFrom, Op, Plan, PromoteIntent, PromoteTrackIntent, State
 const DB: &str = "finos-legend-db-k8s";
 const GITLAB: &str = "finos-legend-gitlab-integrator-k8s";
 
-/// The world of the publish tests, where 2024-12-01 runs on `2024-12/edge`, with the two charms
-/// that no release feeds on `latest/edge` alone.
+/// Returns the snapshot of the publish tests, in which 2024-12-01 runs on `2024-12/edge`; the two
+/// charms without an image in the release are on `latest/edge` only.
 fn world() -> Snapshot {
     let mut snapshot = snapshot();
     for name in [DB, GITLAB] {
@@ -41,7 +41,7 @@ fn world() -> Snapshot {
     snapshot
 }
 
-/// A `bundle.yaml` whose charms are all on `channel`.
+/// Returns a `bundle.yaml` whose charms are all on `channel`.
 fn yaml(channel: &str) -> String {
     let mut text = String::from("# All of it.\napplications:\n");
     for (application, name) in [
@@ -86,7 +86,7 @@ fn made(snapshot: &Snapshot, intent: &PromoteIntent) -> Result<Plan, Problem> {
     super::plan(&workspace(), snapshot, intent)
 }
 
-/// `charm channel base revision resource` of every move.
+/// Returns `charm channel base revision resource` of every move.
 fn moves(plan: &Plan) -> Vec<String> {
     plan.steps
         .iter()
@@ -220,7 +220,7 @@ fn a_release_that_nobody_published_is_refused_with_the_command() {
 #[test]
 fn a_track_that_runs_another_release_is_refused_and_that_one_is_named() {
     let mut snapshot = world();
-    // The month's track holds a later release of the month by now.
+    // The track already has a later release of the month.
     let releases = snapshot.releases.value.as_mut().unwrap();
     let mut later = releases[0].clone();
     later.name = "2024-12-20".parse().unwrap();

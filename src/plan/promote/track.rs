@@ -1,7 +1,7 @@
-//! Plans the promotion of a whole track: every open risk moves one step, the most stable of those
-//! below the named risk to that risk.
+//! Plans the promotion of a whole track: every open risk moves by one step, the most stable one
+//! below the named risk moves to that risk.
 //!
-//! Pairs are copied base by base, as a promotion of a release copies them. The bundle stays.
+//! Pairs are copied base by base, as in the promotion of a release. The bundle is not changed.
 
 use super::{Chosen, all_charms, newer_there, served_until_now};
 use crate::config::Workspace;
@@ -11,7 +11,7 @@ use crate::plan::pairs::{self, Wanted};
 use crate::plan::publish::{self, Part, channels, preflight};
 use crate::plan::{Intent, Plan, PromoteTrackIntent, Serving};
 
-/// Plans `intent`, or says why not.
+/// Plans `intent`.
 pub fn plan(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -97,7 +97,8 @@ pub fn plan(
     Ok(plan)
 }
 
-/// From which channel to which each open risk of `track` below `to` moves, most stable first.
+/// Returns the source and target channel of each open risk of `track` below `to`, most stable
+/// first.
 fn steps(facts: &CharmFacts, track: &Track, to: Risk) -> Vec<(Channel, Channel)> {
     let mut target = Channel::new(track.clone(), to);
     let mut steps = Vec::new();

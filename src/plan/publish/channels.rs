@@ -1,7 +1,5 @@
-//! Which revision goes to which channel and base, and the steps that release and verify it.
-//!
-//! Owns the choice of charm revisions per base and the comparison of rows. Must not choose
-//! images.
+//! Chooses the revision for each channel and base, and creates the steps that release and verify
+//! it.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +18,7 @@ use crate::plan::{
     Undo,
 };
 
-/// The channels that `intent` publishes to.
+/// Returns the channels that `intent` publishes to.
 pub fn targets(workspace: &Workspace, intent: &PublishIntent) -> Result<Vec<Channel>, Problem> {
     let mut channels = workspace.channels_for(&intent.release)?;
     if intent.track_only {
@@ -36,8 +34,8 @@ pub fn targets(workspace: &Workspace, intent: &PublishIntent) -> Result<Vec<Chan
     Ok(channels)
 }
 
-/// What each channel of `charm` is to serve, base by base. Revisions ascend, so that where one
-/// revision covers the base of another the newer one is released last and stays.
+/// Returns what each channel of `charm` should serve, base by base. Revisions are in ascending
+/// order: if one revision covers the base of another, the newer one is released last and stays.
 pub fn moves(
     intent: &PublishIntent,
     charm: &Charm,
@@ -70,8 +68,8 @@ fn latest_edge() -> Channel {
     Channel::new(Track::latest(), Risk::Edge)
 }
 
-/// The store releases a revision for every base that it is built for. Those that nobody asked for
-/// belong into the preview too; of two revisions for one such base the newer stays.
+/// Adds bases that were not requested: the store releases a revision to every base that it is built
+/// for, so they belong in the preview. If two revisions cover such a base, the newer one stays.
 fn opened_too(charm: &Charm, chosen: &mut Vec<(Option<Base>, &RevisionFacts)>, warnings: &mut Vec<Outside>) {
     let mut more: BTreeMap<Base, &RevisionFacts> = BTreeMap::new();
     for (_, revision) in chosen.iter() {
@@ -96,7 +94,7 @@ fn opened_too(charm: &Charm, chosen: &mut Vec<(Option<Base>, &RevisionFacts)>, w
     }
 }
 
-/// One revision per base that is open on `latest/edge`.
+/// Returns one revision per base that is open on `latest/edge`.
 fn revisions<'a>(
     intent: &PublishIntent,
     charm: &Charm,
@@ -170,7 +168,7 @@ fn revisions<'a>(
     Ok(chosen)
 }
 
-/// A charm that `latest/edge` does not serve yet: the newest revision and its own bases.
+/// Returns the newest revision and its bases, for a charm that is not on `latest/edge` yet.
 fn first_release<'a>(
     intent: &PublishIntent,
     charm: &Charm,
@@ -207,7 +205,7 @@ fn no_revision(charm: &Charm, base: Option<&Base>) -> Problem {
     )
 }
 
-/// The revision by number, where the store lets it be released.
+/// Returns the revision with this number. Fails if the store does not allow its release.
 pub fn releasable<'a>(
     charm: &Charm,
     facts: &'a CharmFacts,
@@ -230,8 +228,8 @@ pub fn releasable<'a>(
     }
 }
 
-/// Every resource that the revision declares: the fed ones with their image, the others as they
-/// are in this channel, else in `latest/edge`.
+/// Returns every resource that the revision declares: those of the release with their image, the
+/// others as in this channel, or else as in `latest/edge`.
 fn resources(
     charm: &Charm,
     facts: &CharmFacts,
@@ -272,7 +270,7 @@ fn resources(
         .collect()
 }
 
-/// The id of the release step of `charm`.
+/// Returns the id of the release step of `charm`.
 pub fn release_id(charm: &Charm) -> StepId {
     StepId(format!("release/{}", charm.name))
 }
@@ -287,7 +285,7 @@ fn serves(target: &Move, row: Option<&ChannelRow>) -> bool {
     })
 }
 
-/// The step that releases everything of a charm in one request.
+/// Returns the step that releases everything of a charm in one request.
 pub fn release_step(workspace: &Workspace, snapshot: &Snapshot, part: &Part) -> Step {
     let done = part
         .moves
@@ -323,7 +321,7 @@ pub fn release_step(workspace: &Workspace, snapshot: &Snapshot, part: &Part) -> 
     }
 }
 
-/// The step that looks whether the public is served it.
+/// Returns the step that checks that the public API serves it.
 pub fn verify_step(snapshot: &Snapshot, part: &Part) -> Step {
     let served = snapshot
         .served
@@ -363,8 +361,7 @@ fn key_of<'a>(part: &'a Part, resource: &ResourceName) -> Option<&'a str> {
         .map(|(_, key)| key)
 }
 
-/// Names `release` first wherever it is among several releases with the same image: it is the one
-/// that the plan is about.
+/// If several releases have the same image, names `release` first, because the plan is about it.
 pub fn name_first(steps: &mut [Step], release: &ReleaseName) {
     for state in steps
         .iter_mut()
@@ -381,7 +378,7 @@ pub fn name_first(steps: &mut [Step], release: &ReleaseName) {
     }
 }
 
-/// What a row serves now, with the images and releases behind it.
+/// Returns what a row serves now, with the images and releases of its resources.
 pub fn row_before(workspace: &Workspace, snapshot: &Snapshot, part: &Part, target: &Move) -> PlannedRow {
     let row = part.facts.row(&target.channel, target.base.as_ref());
     let resources = row

@@ -1,6 +1,5 @@
-//! Whether every image charm of the workspace runs a release on its track once a plan is through.
-//!
-//! Owns that question alone: the marker of a release stands on it. Must not build steps.
+//! Checks whether every charm of the workspace with an image runs a release on its track after a
+//! plan. Only then is the release marked as published.
 
 use super::Part;
 use crate::config::Workspace;
@@ -10,8 +9,8 @@ use crate::domain::snapshot::Standing;
 use crate::domain::{Channel, Release, Snapshot, Target};
 use crate::plan::evidence;
 
-/// Why `release` does not run everywhere on `channel`, one reason a charm; nothing where it does.
-/// `parts` are the charms that the plan releases, the others are taken as they are.
+/// Returns why `release` does not run everywhere on `channel`, one reason per charm; empty if it
+/// does. `parts` are the charms that the plan releases; the others are taken as they are.
 pub fn lacking(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -42,7 +41,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// What a charm of the plan lacks when it is through.
+    /// Returns what is wrong with a charm of the plan after it, if anything.
     fn after(&self, part: &Part) -> Option<String> {
         let name = &part.charm.name;
         let foreign = part
@@ -69,7 +68,7 @@ impl Look<'_> {
             .find_map(|row| self.other(part.charm, row))
     }
 
-    /// What a charm that the plan leaves alone lacks now.
+    /// Returns what is wrong now with a charm that the plan does not change, if anything.
     fn now(&self, charm: &Charm) -> Option<String> {
         let name = &charm.name;
         let seen = self.snapshot.charms.get(name);
@@ -86,7 +85,7 @@ impl Look<'_> {
         rows.find_map(|row| self.other(charm, row))
     }
 
-    /// True where the release names this image, whatever it was chosen by.
+    /// Returns true if the release names this image, regardless of how it was selected.
     fn names(&self, key: &str, target: &Target, resolved: &crate::domain::ResolvedImage) -> bool {
         let Some(tag) = self.release.images.get(key) else {
             return false;
@@ -102,7 +101,7 @@ impl Look<'_> {
         target == &Target::Tag(tag.clone()) || own().is_some_and(|own| evidence::same_image(own, &behind))
     }
 
-    /// A row that runs another image.
+    /// Returns a row that runs another image.
     fn other(&self, charm: &Charm, row: &ChannelRow) -> Option<String> {
         let own = charm.fed().all(|(resource, _)| {
             evidence::releases_in_row(self.workspace, self.snapshot, charm, resource, row)

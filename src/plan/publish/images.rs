@@ -1,7 +1,6 @@
-//! Which image feeds which resource, and whether the store has it already.
+//! Chooses the image of each resource, and creates the copy and upload steps.
 //!
-//! Owns the join by config digest that spares uploads, and the copy and upload steps. Must not
-//! decide channels.
+//! An image that the store already has is recognised by its config digest and not uploaded again.
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;
@@ -17,17 +16,17 @@ use crate::plan::{AttachFrom, Op, PublishIntent, State, Step, StepId, Undo};
 pub struct ChosenImage<'a> {
     /// The resource.
     pub resource: &'a ResourceName,
-    /// The key of the manifest.
+    /// Key in the manifest.
     pub key: &'a str,
-    /// The tag or digest that was chosen.
+    /// The chosen tag or digest.
     pub target: Target,
-    /// What the registry says about it.
+    /// The image as the registry resolved it.
     pub resolved: &'a ResolvedImage,
-    /// The resource revision that holds it already.
+    /// The resource revision that already holds it.
     pub existing: Option<ResourceRevision>,
 }
 
-/// The image of every fed resource of `charm`.
+/// Returns the images of `charm` for the resources that name a manifest key.
 pub fn choose<'a>(
     workspace: &Workspace,
     snapshot: &'a Snapshot,
@@ -130,7 +129,7 @@ fn declared(charm: &Charm, facts: &CharmFacts, resource: &ResourceName) -> Resul
 }
 
 impl ChosenImage<'_> {
-    /// Where the resource's revision number comes from.
+    /// Returns the source of the resource's revision number.
     pub fn attach(&self, charm: &Charm) -> AttachFrom {
         match self.existing {
             Some(revision) => AttachFrom::Revision(revision),
@@ -151,7 +150,7 @@ impl ChosenImage<'_> {
         })
     }
 
-    /// The step that brings the image into the store's registry.
+    /// Returns the step that copies the image to the store's registry.
     pub fn copy_step(&self, snapshot: &Snapshot, charm: &Charm) -> Step {
         let digest = self.resolved.digest;
         let missing = snapshot.missing_bytes(&charm.name, self.resource, digest);
@@ -182,7 +181,7 @@ impl ChosenImage<'_> {
         }
     }
 
-    /// The step that makes it a resource revision.
+    /// Returns the step that makes it a resource revision.
     pub fn upload_step(&self, charm: &Charm) -> Step {
         let op = Op::UploadResource {
             charm: charm.name.clone(),

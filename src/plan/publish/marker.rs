@@ -1,7 +1,8 @@
-//! What marks a release as published: the branch with its files, the bundle, the end of a hold.
+//! Plans what marks a release as published: the branch with its files, the bundle, and lifting a
+//! hold.
 //!
-//! Owns when each of them is made, skipped or left out. The branch comes last of all, because that
-//! it is there means "published". Must not release charms.
+//! It decides when each of them is done, skipped or left out. The branch is created last, because
+//! its existence means "published".
 
 use std::collections::BTreeMap;
 
@@ -19,24 +20,24 @@ use crate::plan::bundle::overlay::{self, Overlaid};
 use crate::plan::intent::Part as Left;
 use crate::plan::{Assumption, PublishIntent, Step};
 
-/// The steps of branch, bundle and hold, by their place in the plan.
+/// The steps of branch, bundle and hold, by their position in the plan.
 #[derive(Default)]
 pub struct Marked {
-    /// Tracks that the bundle lacks.
+    /// Steps that create missing tracks of the bundle.
     pub tracks: Vec<Step>,
-    /// What nobody sees yet: the commit, the upload of the bundle.
+    /// Steps that users cannot see: the commit, the upload of the bundle.
     pub invisible: Vec<Step>,
-    /// The bundle's release, behind those of the charms.
+    /// The bundle's release, after those of the charms.
     pub released: Vec<Step>,
-    /// What comes last.
+    /// The last steps.
     pub last: Vec<Step>,
-    /// What they build on.
+    /// Their preconditions.
     pub assumptions: Vec<Assumption>,
-    /// What the whole lacks without them.
+    /// What is missing without these steps.
     pub left_out: Vec<Outside>,
 }
 
-/// What everything here is about. A promotion makes a branch and a bundle too.
+/// The subject of these steps: a publish, or a promotion, which makes a branch and a bundle too.
 pub(in crate::plan) struct Scene<'a> {
     pub(in crate::plan) workspace: &'a Workspace,
     pub(in crate::plan) snapshot: &'a Snapshot,
@@ -44,11 +45,11 @@ pub(in crate::plan) struct Scene<'a> {
     pub(in crate::plan) parts: &'a [Part<'a>],
     pub(in crate::plan) bundle: &'a Bundle,
     pub(in crate::plan) repository: GitHubRepository,
-    /// The branch that is made.
+    /// Name of the branch to create.
     pub(in crate::plan) branch: String,
-    /// Where the bundle is released to.
+    /// Channel that the bundle is released to.
     pub(in crate::plan) channel: Channel,
-    /// What somebody can do where the bundle stands in the way.
+    /// Hint for a bundle that blocks the plan.
     pub(in crate::plan) way_out: &'a str,
 }
 
@@ -123,7 +124,8 @@ pub fn plan(
     let bundle_done = if with_bundle {
         bundle_steps(&scene, facts, there, content.as_ref(), &mut marked)?
     } else {
-        // The branch says that nothing is left to do; a bundle of its own would be.
+        // A new branch means that nothing is left to do. Without the bundle step it is created only
+        // if the bundle is released already.
         there.is_some() || scene.bundle_is_open()
     };
     if with_branch && !with_bundle && !bundle_done {
@@ -170,7 +172,7 @@ impl Scene<'_> {
         format!("bundle {}", self.bundle.name)
     }
 
-    /// True where the bundle's channel serves something.
+    /// Returns true if the bundle's channel serves a revision.
     fn bundle_is_open(&self) -> bool {
         let facts = self.snapshot.charms.get(&self.bundle.name);
         facts
@@ -178,7 +180,8 @@ impl Scene<'_> {
             .is_some_and(|facts| facts.rows_of(&self.channel).next().is_some())
     }
 
-    /// The channel of every charm that a release feeds, those that this plan leaves alone too.
+    /// Returns the channel of every charm with an image in a release, including those that this
+    /// plan does not change.
     fn wishes(&self) -> BTreeMap<CharmName, Channel> {
         self.workspace
             .fed_charms()
@@ -190,7 +193,7 @@ impl Scene<'_> {
         self.bundle.mode == BundleMode::Optional
     }
 
-    /// The overlay for the applications of `edited`.
+    /// Returns the overlay for the applications of `edited`.
     fn overlay(&self, edited: &Edited) -> Result<String, Problem> {
         let registry = &self.workspace.upstream()?.registry;
         let mut all = BTreeMap::new();
@@ -224,18 +227,18 @@ impl Scene<'_> {
 
 /// The files of the branch.
 pub(in crate::plan) struct Content {
-    /// The channels that its `bundle.yaml` names.
+    /// The channels in its `bundle.yaml`.
     pub(in crate::plan) wishes: BTreeMap<CharmName, Channel>,
-    /// That file.
+    /// The edited `bundle.yaml`.
     pub(in crate::plan) edited: Edited,
-    /// The others, by path.
+    /// Other files, by path.
     pub(in crate::plan) more: BTreeMap<String, String>,
-    /// What the commit says.
+    /// Subject of the commit message.
     pub(in crate::plan) subject: String,
 }
 
-/// What the branch is to hold, made from the base's tip. Where the branch is there already, a base
-/// that cannot be edited any more is a warning only.
+/// Returns the content for the branch, made from the base's tip. If the branch already exists, a
+/// base that cannot be edited is only a warning.
 fn content(
     scene: &Scene,
     facts: &BundleFacts,
@@ -257,7 +260,7 @@ fn content(
     let place = format!("branch {} of {}", scene.bundle.base, scene.repository);
     match made() {
         Ok(content) => {
-            // A branch that is there is not written again.
+            // An existing branch is not written again.
             if there.is_none() {
                 warnings.extend(content.edited.remarks.iter().cloned());
             }
@@ -278,7 +281,7 @@ fn content(
     }
 }
 
-/// What cannot be planned on is refused, whatever is wrong with it.
+/// Turns a problem into a refusal, whatever its kind: it blocks planning.
 pub(in crate::plan) fn refusal(mut problem: Problem) -> Problem {
     if problem.kind == Kind::Invalid {
         problem.kind = Kind::Refused;
@@ -286,8 +289,8 @@ pub(in crate::plan) fn refusal(mut problem: Problem) -> Problem {
     problem
 }
 
-/// Refuses where a branch of that name is there and its bundle deploys other channels: it marks
-/// something else as published.
+/// Fails if the branch exists and its bundle deploys other channels: then it marks something else
+/// as published.
 fn right_channels(scene: &Scene, there: &MarkerBranch, content: &Content) -> Result<(), Problem> {
     let Ok(text) = bundle_text(&there.files) else {
         return Ok(());
@@ -320,7 +323,7 @@ fn right_channels(scene: &Scene, there: &MarkerBranch, content: &Content) -> Res
         ))
 }
 
-/// `bundle.yaml` among `files`.
+/// Returns `bundle.yaml` among `files`.
 pub(in crate::plan) fn bundle_text(files: &BTreeMap<String, FileBytes>) -> Result<&str, Problem> {
     let bytes = files
         .get(NAME)
@@ -330,7 +333,7 @@ pub(in crate::plan) fn bundle_text(files: &BTreeMap<String, FileBytes>) -> Resul
         .ok_or_else(|| Problem::new(Kind::Invalid, format!("{NAME} is not UTF-8 text")))
 }
 
-/// Commit and branch, skipped where the branch is there.
+/// Adds commit and branch; they are skipped if the branch exists.
 pub(in crate::plan) fn branch_steps(
     scene: &Scene,
     facts: &BundleFacts,
@@ -339,7 +342,7 @@ pub(in crate::plan) fn branch_steps(
     marked: &mut Marked,
     warnings: &mut Vec<Outside>,
 ) {
-    // Only a branch that is there goes without: then nothing is written.
+    // The content is missing only if the branch exists: then nothing is written.
     let Some(content) = content else { return };
     let names: Vec<String> = [NAME.to_owned()]
         .into_iter()
@@ -366,7 +369,7 @@ pub(in crate::plan) fn branch_steps(
             step: Some(commit.id.clone()),
         });
     }
-    // The commit goes before the bundle's upload.
+    // The commit comes before the bundle's upload.
     let with_skip = |step: Step| Step {
         skip_reason: skip.clone(),
         ..step
@@ -377,7 +380,7 @@ pub(in crate::plan) fn branch_steps(
         .push(with_skip(steps::branch(&scene.repository, &scene.branch, &names)));
 }
 
-/// In words, how the branch that is there differs from what would be made today.
+/// Describes how the existing branch differs from one that would be created now.
 fn differs(scene: &Scene, there: &MarkerBranch, content: &Content) -> Option<Outside> {
     let mut others = Vec::new();
     match bundle_text(&there.files) {
@@ -409,7 +412,7 @@ fn differs(scene: &Scene, there: &MarkerBranch, content: &Content) -> Option<Out
     })
 }
 
-/// Plans the bundle; false where it has to be left out, and the branch with it.
+/// Plans the bundle. Returns false if it has to be left out, together with the branch.
 pub(in crate::plan) fn bundle_steps(
     scene: &Scene,
     facts: &BundleFacts,
@@ -435,8 +438,8 @@ pub(in crate::plan) fn bundle_steps(
                 optional: scene.optional(),
                 ..super::track_step(name, track)
             }),
-            // Its charms are worth publishing, but a marker without its bundle would say that
-            // nothing is left to do: both follow once there is a track.
+            // The charms can be published without the bundle, but a marker without it would mean
+            // that nothing is left to do. Bundle and branch follow when the track exists.
             Err(problem) if scene.optional() => {
                 let hint = problem.hints.first().map(ToString::to_string).unwrap_or_default();
                 let why = format!("{problem}; {hint}");

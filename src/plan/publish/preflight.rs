@@ -1,7 +1,5 @@
-//! What must be true before a publish is worth planning.
-//!
-//! Owns the checks of credentials, guardrails and downgrade and the wording of their refusals.
-//! Must not build steps.
+//! Checks the requirements of a publish before it is planned: credentials, guardrails and
+//! downgrades.
 
 use chrono::TimeDelta;
 
@@ -15,9 +13,9 @@ use crate::domain::{CharmName, GitHubRepository, Kind, Outside, Problem, Release
 use crate::plan::PublishIntent;
 use crate::plan::evidence;
 
-/// A credential must outlive the run by this much.
+/// Minimum remaining lifetime of a credential.
 const LEAST_LIFE: TimeDelta = TimeDelta::minutes(15);
-/// From here on its end is worth a warning.
+/// Remaining days below which an expiry is reported as a warning.
 const WARN_DAYS: i64 = 14;
 
 /// Checks that the store credential may upload to and release these charms.
@@ -71,7 +69,7 @@ pub fn credential(
     Ok(())
 }
 
-/// Checks that the store credential may publish the bundle too.
+/// Checks that the store credential may also publish the bundle.
 pub fn reaches_bundle(snapshot: &Snapshot, bundle: &CharmName) -> Result<(), Problem> {
     let facts = snapshot.credential.need("the Charmhub credential")?;
     reaches(snapshot, facts, bundle, "--bundle")
@@ -103,13 +101,13 @@ fn reaches(
     )))
 }
 
-/// What is known of the bundle's repository.
+/// Returns the facts of the bundle's repository.
 pub fn repository<'a>(
     snapshot: &'a Snapshot,
     repository: &GitHubRepository,
 ) -> Result<&'a BundleFacts, Problem> {
     match &snapshot.bundle.problem {
-        // GitHub says "not found" of what a token may not see.
+        // GitHub returns "not found" for what a token may not read.
         Some(problem) if matches!(problem.kind, Kind::NotFound | Kind::Credentials) => {
             let mut refused = lacks(repository, "it could not be read");
             refused.causes.push(problem.summary.clone());
@@ -121,7 +119,7 @@ pub fn repository<'a>(
     }
 }
 
-/// Checks that the GitHub token may push to the bundle's repository, as far as GitHub tells.
+/// Checks that the GitHub token may push to the bundle's repository, as far as GitHub reports it.
 pub fn may_write(
     snapshot: &Snapshot,
     repository: &GitHubRepository,
@@ -140,8 +138,8 @@ pub fn may_write(
     {
         return Err(lacks(repository, problem.summary.as_str()));
     }
-    // What GitHub says above is about the account: a classic token may be narrower. Other tokens
-    // list no scopes.
+    // The permission above is that of the account: a classic token may have less. Other tokens have
+    // no list of scopes.
     if let (Some(known), None) = (&token.value, &token.problem) {
         let classic = !known.scopes.is_empty()
             || known
@@ -175,15 +173,15 @@ fn lacks(repository: &GitHubRepository, why: &str) -> Problem {
     .remedy(&[Remedy::WithoutMarker], "--without branch,bundle publishes the charms alone")
 }
 
-/// Checks that the store lets `track` be created.
+/// Checks that the store's guardrails allow `track`.
 pub fn guardrail(part: &Part, track: &Track) -> Result<(), Problem> {
     guardrail_of(&part.charm.name, part.facts, track)
 }
 
-/// As [`guardrail`], for a charm or bundle by name.
+/// Checks the guardrails as [`guardrail`] does, for a charm or bundle by name.
 pub fn guardrail_of(name: &CharmName, facts: &CharmFacts, track: &Track) -> Result<(), Problem> {
     let fits = facts.guardrails.iter().any(|pattern| {
-        // The store's patterns are anchored at the start only, as Python's match is.
+        // The store's patterns are anchored at the start only, as in Python's `re.match`.
         regex::Regex::new(&format!("^(?:{pattern})")).is_ok_and(|regex| regex.is_match(track.as_str()))
     });
     if fits {
@@ -269,8 +267,8 @@ pub fn downgrade(
     ))
 }
 
-/// The oldest release among those that name the running image is what it was at least; the newest
-/// would call a re-release of old images an upgrade. Twins count as the earliest of them.
+/// Returns the oldest of the releases that name the running image. The newest would make a new
+/// release of old images an upgrade. Duplicates count as the earliest of them.
 pub fn newest_running<'a>(
     workspace: &Workspace,
     snapshot: &'a Snapshot,
@@ -284,7 +282,7 @@ pub fn newest_running<'a>(
         .min_by_key(|release| release.made_at())
 }
 
-/// Warns of what is odd about the release itself.
+/// Adds the warnings about the release itself.
 pub fn oddities(workspace: &Workspace, snapshot: &Snapshot, release: &Release, warnings: &mut Vec<Outside>) {
     for warning in evidence::warnings(workspace, snapshot, release) {
         warnings.push(Outside::new(format!("{}: {}", release.name, warning.text)));

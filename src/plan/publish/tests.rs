@@ -1,4 +1,4 @@
-//! What a publish plan promises, on snapshots built by hand.
+//! Tests plans of publishes with snapshots built in the test.
 
 mod marker;
 pub mod published;
@@ -24,7 +24,7 @@ use crate::plan::{AttachFrom, Op, Plan, PublishIntent, State};
 pub const ENGINE: &str = "finos-legend-engine-k8s";
 pub const BUNDLE: &str = "finos-legend-bundle";
 
-/// `bundle.yaml` of the branch `edge`.
+/// Returns `bundle.yaml` of the branch `edge`.
 pub fn bundle_yaml() -> String {
     let mut text = String::from("# All of Legend.\nname: finos-legend-bundle\napplications:\n");
     for (application, charm) in [
@@ -50,7 +50,7 @@ fn bundle_row(channel: &str, revision: u64) -> ChannelRow {
     }
 }
 
-/// The bundle's repository, with the branch of 2024-12-01.
+/// Returns the bundle's repository with the branch of 2024-12-01.
 fn bundle_facts() -> BundleFacts {
     let file = |text: &str| FileBytes(text.as_bytes().to_vec());
     let there = MarkerBranch {
@@ -79,11 +79,11 @@ fn bundle_facts() -> BundleFacts {
     }
 }
 
-/// The built-in workspace `legend`.
+/// Returns the built-in workspace `legend`.
 ///
 /// # Panics
 ///
-/// Where the built-in workspace cannot be read.
+/// If the built-in workspace is invalid.
 pub fn workspace() -> Workspace {
     Workspace::parse(include_str!("../../../assets/workspaces/legend.toml"), "legend").unwrap()
 }
@@ -166,8 +166,8 @@ fn row(channel: &str, on: &str, revision: u64, resource: &str, attached: u64) ->
     }
 }
 
-/// A world where release 2024-12-01 runs everywhere and 2025-01-27 is new. The engine has two
-/// bases, with r50 and r49; r51 is rejected.
+/// Returns a snapshot in which release 2024-12-01 runs everywhere and 2025-01-27 is new. The engine
+/// has two bases, with r50 and r49; r51 is rejected.
 pub fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot {
         taken_at: now(),
@@ -261,7 +261,7 @@ pub fn snapshot() -> Snapshot {
         };
         snapshot.charms.insert(charm(name), Observed::read(facts, now()));
         snapshot.served.insert(charm(name), Observed::read(rows, now()));
-        // The old pipeline packed layers anew: another manifest, the same config.
+        // The old pipeline packed layers again: the manifest differs, the config is the same.
         let upstream = image(&format!("docker.io/{key}:{letter}1"));
         let behind = ImageBehind {
             digest: ManifestDigest(digest("packed anew")),

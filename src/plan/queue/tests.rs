@@ -1,4 +1,4 @@
-//! What a robot takes and leaves, on snapshots built by hand.
+//! Tests which releases are published automatically, with snapshots built in the test.
 
 use chrono::{DateTime, Utc};
 
@@ -20,7 +20,7 @@ fn name(text: &str) -> ReleaseName {
     text.parse().unwrap()
 }
 
-/// A release named and made on `day`, whose images all have the tag `tag`.
+/// Returns a release that is named and made on `day`, and whose images all have the tag `tag`.
 fn release(text: &str, day: &str, tag: &str) -> Release {
     let at = DateTime::parse_from_rfc3339(&format!("{day}T12:00:00Z")).unwrap();
     let text_of = format!(
@@ -91,7 +91,7 @@ fn taken(queue: &Queue) -> Vec<&str> {
     queue.taken.iter().map(ReleaseName::as_str).collect()
 }
 
-/// Releases that are left out, with the first word of the reason.
+/// Returns the releases that are left out, with the first word of the reason.
 fn left(queue: &Queue) -> Vec<(&str, &str)> {
     queue
         .left_out
@@ -116,7 +116,7 @@ fn waiting(release: &str, outcome: Option<&'static str>) -> WaitingRun {
 #[test]
 fn the_rule_takes_the_greatest_name_of_a_month_in_the_order_of_time() {
     let all = vec![
-        // Named later, made earlier.
+        // A later name, but made earlier.
         release("2024-06-02", "2024-06-02", "d"),
         release("2024-05-09", "2024-05-09", "a"),
         release("2024-05-10", "2024-05-10", "b"),
@@ -178,7 +178,7 @@ fn a_withdrawn_release_does_not_displace_one_that_is_there() {
     let queue = queue(&workspace(), &seen, &[]).unwrap();
     assert_eq!(taken(&queue), ["2024-10-01"]);
     assert_eq!(left(&queue), [("2024-10-20", "withdrawn")]);
-    // Published before it was withdrawn: nothing to say.
+    // Published before it was withdrawn: not reported.
     seen.markers.value = Some([name("2024-10-20")].into());
     assert_eq!(
         super::queue(&workspace(), &seen, &[]).unwrap().left_out,
@@ -218,7 +218,7 @@ fn what_is_partly_published_is_finished_unless_its_run_waits() {
             "{hints:?}"
         );
     }
-    // Somebody took it back and holds it: that is a decision, not a conflict.
+    // It was rolled back and held: that is a decision, not a conflict.
     seen.holds.value = Some([name("2024-05-01")].into());
     let held = queue(&workspace(), &seen, &[waiting("2024-05-01", Some("failed"))]).unwrap();
     assert_eq!(left(&held), [("2024-05-01", "held")]);

@@ -1,4 +1,4 @@
-//! What plans of single releases and closings promise, on snapshots built by hand.
+//! Tests plans of single releases and closings with snapshots built in the test.
 
 use std::collections::BTreeMap;
 

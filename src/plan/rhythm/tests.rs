@@ -1,4 +1,4 @@
-//! Months, lags and what is not known, on snapshots built by hand.
+//! Tests cadence and lags with snapshots built in the test.
 
 use chrono::TimeDelta;
 
@@ -34,7 +34,7 @@ fn now() -> DateTime<Utc> {
     at("2024-03-15T12:00")
 }
 
-/// Releases as `(name, made, tag)`; all are marked.
+/// Returns a snapshot with releases `(name, made, tag)`, all marked.
 fn snapshot(releases: &[(&str, &str, &str)]) -> Snapshot {
     let workspace = workspace();
     let repository = workspace.image_repository("acme/engine").unwrap();
@@ -62,7 +62,7 @@ fn snapshot(releases: &[(&str, &str, &str)]) -> Snapshot {
     snapshot
 }
 
-/// Lets a channel run the image with `tag` as resource revision `number` since `since`.
+/// Makes a channel run the image with `tag` as resource revision `number` since `since`.
 fn runs(snapshot: &mut Snapshot, channel: &str, tag: &str, number: u64, since: &str) {
     let charm = "engine-k8s".parse().unwrap();
     let resource = "engine-image".parse().unwrap();
@@ -138,7 +138,7 @@ fn a_lag_runs_from_the_making_to_the_first_channel_of_the_track() {
     runs(&mut snapshot, "2024-02/stable", "4", 1, "2024-02-20T10:00");
     runs(&mut snapshot, "2024-02/edge", "4", 1, "2024-02-03T11:00");
     runs(&mut snapshot, "2024-01/edge", "3", 2, "2024-01-10T09:00");
-    // Another track says nothing of when the release was published on its own.
+    // Another track does not show when the release was published on its own.
     runs(&mut snapshot, "latest/edge", "2", 3, "2023-12-02T09:00");
     let found = rhythm(&snapshot);
     let days: Vec<u64> = found.lags.iter().map(|lag| lag.days).collect();

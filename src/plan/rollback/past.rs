@@ -1,5 +1,5 @@
-//! What a row served at a past time, and how that is known: recorded by a run, observed at the
-//! store, or inferred.
+//! Determines what a row served at a past time, and how that is known: recorded by a run, observed
+//! at the store, or inferred.
 
 use chrono::{DateTime, Utc};
 
@@ -13,11 +13,11 @@ use crate::plan::{Certainty, Moment};
 /// What a row served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PastServing {
-    /// What it served; closed where `None`.
+    /// What it served; `None` if the channel was closed.
     pub serving: Option<Serving>,
-    /// How sure that is.
+    /// Certainty of the value.
     pub certainty: Certainty,
-    /// What it rests on.
+    /// Evidence for the value.
     pub evidence: Outside,
 }
 
@@ -25,8 +25,8 @@ fn day(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// What the row `key` served at `moment`. `changes` are those of the row that happened, with their
-/// place among all changes.
+/// Returns what the row `key` served at `moment`. `changes` are the changes that were made to the
+/// row, with their position among all changes.
 pub fn served_at(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -76,7 +76,7 @@ pub fn served_at(
     Err(unknown(key, changes, row))
 }
 
-/// What the row serves, where the store lists it for longer than since `at`.
+/// Returns what the row serves now, if the store lists it since before `at`.
 fn since_then(row: &ChannelRow, at: DateTime<Utc>) -> Option<PastServing> {
     let since = row.released_at.filter(|since| *since <= at)?;
     Some(PastServing {
@@ -86,7 +86,7 @@ fn since_then(row: &ChannelRow, at: DateTime<Utc>) -> Option<PastServing> {
     })
 }
 
-/// What the first recorded change after `at` found, where all of it existed at `at`.
+/// Returns what the first recorded change after `at` found, if all of it existed at `at`.
 fn found_later(facts: &CharmFacts, first: &ChannelChange, at: DateTime<Utc>) -> Option<PastServing> {
     let serving = first.before.as_ref()?;
     existed(facts, serving, at).then(|| PastServing {
@@ -109,8 +109,8 @@ fn existed(facts: &CharmFacts, serving: &Serving, at: DateTime<Utc>) -> bool {
         })
 }
 
-/// What the newest track that was released to until `at` serves at the same risk for the same base,
-/// where the workspace publishes to both that track and `latest`.
+/// Returns what the newest track that was released to until `at` serves at the same risk and base,
+/// if the workspace publishes to both that track and `latest`.
 fn published_together(
     workspace: &Workspace,
     facts: &CharmFacts,

@@ -1,7 +1,7 @@
-//! Which rows a rollback is about, what each had then and what it serves now.
+//! Determines the rows of a rollback, what each served before and what it serves now.
 //!
-//! Owns the replay of the journal's changes. An uncertain change counts by what the row serves
-//! now. Must not build steps.
+//! The changes of the journal are replayed. Whether an uncertain change was made is decided by what
+//! the row serves now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::domain::{
 use crate::plan::row_changes::{happened, is_served};
 use crate::plan::{Moment, RolledBack};
 
-/// One row that a rollback is about.
+/// A row of a rollback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The charm or bundle.
@@ -22,27 +22,27 @@ pub struct Row {
     pub channel: Channel,
     /// The base.
     pub base: Option<Base>,
-    /// What it is to get back; closed where `None`.
+    /// What it should serve again; `None` to close it.
     pub then: Option<Serving>,
-    /// What it serves now; closed where `None`.
+    /// What it serves now; `None` if it is closed.
     pub now: Option<Serving>,
-    /// True where it serves neither what it is to get back nor what the journal last saw there.
+    /// True if it serves neither its target nor what the journal last recorded.
     pub changed_since: bool,
-    /// The run whose change is taken back, or the last one that the journal knows.
+    /// The run whose change is rolled back, or the last one that the journal knows.
     pub undoes: Option<RunId>,
-    /// How it is known what it is to get back, where a time or a run was named.
+    /// Evidence for the target, if a time or a run was given.
     pub known: Option<PastServing>,
-    /// Who changed it last, as far as the journal knows.
+    /// What changed it last, as far as the journal knows.
     by: Outside,
 }
 
 impl Row {
-    /// Which row it is.
+    /// Describes the position of the row.
     pub fn place(&self) -> String {
         place(&(self.charm.clone(), self.channel.clone(), self.base.clone()))
     }
 
-    /// How it stands, in words.
+    /// Describes the state of the row.
     pub fn in_words(&self) -> String {
         format!(
             "{} serves {} now: {}",
@@ -53,7 +53,7 @@ impl Row {
     }
 }
 
-/// Which row `key` names.
+/// Describes the row of `key`.
 pub fn place((charm, channel, base): &Key) -> String {
     let base = base
         .as_ref()
@@ -61,7 +61,7 @@ pub fn place((charm, channel, base): &Key) -> String {
     format!("{charm} {channel}{base}")
 }
 
-/// What a row serves, in words.
+/// Describes what a row serves.
 pub fn word(serving: Option<&Serving>) -> String {
     serving.map_or_else(|| "nothing".to_owned(), ToString::to_string)
 }
@@ -73,13 +73,13 @@ fn key(change: &ChannelChange) -> Key {
     (change.charm.clone(), change.channel.clone(), change.base.clone())
 }
 
-/// What a row serves, by key.
+/// Returns what the row of a key serves.
 fn now(snapshot: &Snapshot, (charm, channel, base): &Key) -> Option<Serving> {
     let facts = snapshot.charms.get(charm)?.value.as_ref()?;
     facts.row(channel, base.as_ref()).map(Serving::of)
 }
 
-/// The rows of a rollback, by charm, channel and base.
+/// Returns the rows of a rollback, by charm, channel and base.
 pub fn of(workspace: &Workspace, snapshot: &Snapshot, of: &RolledBack) -> Result<Vec<Row>, Problem> {
     let known = settled(snapshot);
     match of {
@@ -97,7 +97,7 @@ pub fn of(workspace: &Workspace, snapshot: &Snapshot, of: &RolledBack) -> Result
     }
 }
 
-/// The changes that happened, oldest first, each with its place among all changes.
+/// Returns the changes that were made, oldest first, each with its position among all changes.
 fn settled(snapshot: &Snapshot) -> BTreeMap<Key, Vec<(usize, &ChannelChange)>> {
     let mut by_row: BTreeMap<Key, Vec<(usize, &ChannelChange)>> = BTreeMap::new();
     for (place, change) in snapshot.changes.iter().enumerate() {
@@ -151,7 +151,7 @@ fn row(
 
 type Known<'a> = BTreeMap<Key, Vec<(usize, &'a ChannelChange)>>;
 
-/// Every row that `run` changed, with what it had before the first of its changes.
+/// Returns every row that `run` changed, with what it served before the first of these changes.
 fn of_run(snapshot: &Snapshot, known: &Known<'_>, run: &RunId) -> Vec<Row> {
     known
         .iter()
@@ -171,7 +171,8 @@ fn of_run(snapshot: &Snapshot, known: &Known<'_>, run: &RunId) -> Vec<Row> {
         .collect()
 }
 
-/// The rows of `channels`, or of all that the journal knows, with what they served at `moment`.
+/// Returns the rows of `channels`, or all that the journal knows, with what they served at
+/// `moment`.
 fn of_moment(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -212,7 +213,7 @@ fn of_moment(
         .collect()
 }
 
-/// A row that no run of the journal changed.
+/// Returns a row that no run of the journal changed.
 fn untouched(snapshot: &Snapshot, key: &Key, then: Option<Serving>) -> Row {
     let (charm, channel, base) = key.clone();
     Row {
@@ -250,7 +251,7 @@ fn of_charm(
     for channel in chosen {
         let of_channel: Vec<(&Key, &Vec<(usize, &ChannelChange)>)> =
             of_charm().filter(|((_, one, _), _)| one == channel).collect();
-        // The run that changed this channel last: what it changed there goes back together.
+        // The run that last changed this channel: all its changes there are rolled back together.
         let newest = of_channel
             .iter()
             .filter_map(|(_, changes)| changes.last())
@@ -258,7 +259,7 @@ fn of_charm(
         let Some((_, newest)) = newest else {
             return Err(unknown(charm, Some(channel)));
         };
-        // Said twice, a rollback would bring back what it took away.
+        // Repeated without a target, a rollback would restore what it had removed.
         if newest.rollback {
             back.push((channel, newest));
             continue;

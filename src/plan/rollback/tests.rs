@@ -1,4 +1,4 @@
-//! What a rollback promises, on snapshots and changes made by hand.
+//! Tests plans of rollbacks with snapshots and changes built in the test.
 
 mod past;
 
@@ -24,7 +24,7 @@ fn at(minute: i64) -> DateTime<Utc> {
     now() + TimeDelta::minutes(minute)
 }
 
-/// `run` changed `channel` of the engine on 20.04 at `minute`.
+/// Returns a change of `channel` of the engine on 20.04 by `run` at `minute`.
 fn change(
     run: &str,
     minute: i64,
@@ -58,7 +58,7 @@ fn past(run: &str) -> PastRun {
     }
 }
 
-/// What the engine serves on 20.04 and, where named so, on 22.04.
+/// Returns a snapshot with what the engine serves on 20.04 and, if given, on 22.04.
 fn world(rows: &[(&str, Base, Serving)], changes: Vec<ChannelChange>) -> Snapshot {
     let mut snapshot = snapshot();
     let engine = facts(&mut snapshot, ENGINE);
@@ -116,7 +116,7 @@ fn made(snapshot: &Snapshot, intent: &RollbackIntent) -> Result<Plan, Problem> {
     super::plan(&workspace(), snapshot, intent)
 }
 
-/// What a plan does to channels, a word a row, skipped steps in brackets.
+/// Returns what a plan does to channels, one word per row, with skipped steps in brackets.
 fn deeds(plan: &Plan) -> Vec<String> {
     let mut deeds = Vec::new();
     for step in &plan.steps {
@@ -260,17 +260,17 @@ fn an_uncertain_change_counts_by_what_the_row_serves() {
         let earlier = self::change("r1", 0, "latest/edge", Some(serving(48, 7)), Some(serving(50, 8)));
         world(&[focal("latest/edge", seen)], vec![earlier, change])
     };
-    // It did not happen: the change before it is the last one.
+    // The change was not made: the change before it is the last one.
     let plan = made(&lost(serving(50, 8)), &of_charm(&["latest/edge"], None)).unwrap();
     assert_eq!(deeds(&plan), ["latest/edge r48 with r7"]);
     assert_eq!(
         deeds(&made(&lost(serving(50, 8)), &of_run("r2")).unwrap()),
         [""; 0]
     );
-    // It did.
+    // The change was made.
     let plan = made(&lost(serving(50, 9)), &of_charm(&["latest/edge"], None)).unwrap();
     assert_eq!(deeds(&plan), ["latest/edge r50 with r8"]);
-    // Nobody can tell.
+    // It is unknown whether the change was made.
     let problem = made(&lost(serving(49, 1)), &of_run("r2")).unwrap_err();
     assert_eq!(problem.kind, Kind::Refused);
 }

@@ -1,7 +1,7 @@
-//! What the job behind every target needs of its credential, and what a credential lacks of it.
+//! Determines what the job of every target needs from its credential, and what a credential lacks.
 //!
-//! Owns the reading of the workspace that decides it: the job of a charm's repository publishes
-//! that charm, the jobs of the bundle's repository publish everything. Pure.
+//! The job of a charm's repository publishes that charm; the jobs of the bundle's repository
+//! publish everything.
 
 use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};
@@ -9,7 +9,7 @@ use crate::domain::credential::{CredentialFacts, PackageKind, ScopedPackage, Tok
 use crate::domain::{Channel, CharmName, SecretTarget, Snapshot};
 use crate::plan::{Need, NeededPackage};
 
-/// What the job behind `target` needs.
+/// Returns what the job of `target` needs.
 pub fn need(workspace: &Workspace, snapshot: &Snapshot, token: &Token, target: &SecretTarget) -> Need {
     let id = |name: &CharmName| {
         let facts = snapshot.charms.get(name)?.value.as_ref()?;
@@ -57,7 +57,7 @@ pub fn need(workspace: &Workspace, snapshot: &Snapshot, token: &Token, target: &
     }
 }
 
-/// Exactly what `needs` ask for together, and nothing more.
+/// Returns the smallest scope that covers all `needs`.
 pub fn scope(workspace: &Workspace, needs: &[Need], ttl: u64) -> TokenScope {
     let mut scope = TokenScope {
         permissions: Vec::new(),
@@ -89,7 +89,7 @@ pub fn scope(workspace: &Workspace, needs: &[Need], ttl: u64) -> TokenScope {
             }
         }
     }
-    // In the workspace's order, whichever target asked first.
+    // In the workspace's order, regardless of the order of the targets.
     let place = |name: &CharmName| workspace.charms.iter().position(|charm| &charm.name == name);
     scope
         .packages
@@ -97,13 +97,13 @@ pub fn scope(workspace: &Workspace, needs: &[Need], ttl: u64) -> TokenScope {
     scope
 }
 
-/// What `facts` lacks of `need`, in words; nothing where it will do.
+/// Describes what `facts` lack for `need`; empty if they are sufficient.
 pub fn missing(kind: TokenKind, facts: &CredentialFacts, need: &Need) -> Vec<String> {
     let mut lacks = Vec::new();
     match kind {
         TokenKind::Other => {}
         TokenKind::Github => {
-            // A fine-grained token lists no scopes: GitHub answers for it when it is used.
+            // A fine-grained token has no list of scopes: GitHub checks it when it is used.
             if !facts.scopes.is_empty() {
                 for scope in &need.permissions {
                     if !facts.scopes.iter().any(|own| own.as_str() == scope) {

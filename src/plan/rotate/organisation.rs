@@ -1,7 +1,7 @@
-//! One secret of an organisation in place of its repositories' copies.
+//! Plans one secret of an organisation in place of the copies in its repositories.
 //!
-//! Owns when that may be planned, when it is offered, and its steps: the organisation's secrets
-//! first, then the copies away, because a repository's own secret hides the organisation's. Pure.
+//! The organisation's secrets are set first. Then the copies are deleted, because a repository's
+//! own secret hides the organisation's.
 
 use std::collections::BTreeSet;
 
@@ -14,30 +14,30 @@ use super::targets::UNCHANGED;
 /// The scope that secrets of an organisation need.
 const SCOPE: &str = "admin:org";
 
-/// A secret of an organisation and the targets that it stands for.
+/// A secret of an organisation and the targets that it replaces.
 pub struct Shared<'s> {
-    /// The secret.
+    /// The secret of the organisation.
     pub secret: OrganisationSecret,
     /// The copies that it replaces, in the order of the targets.
     pub targets: Vec<(SecretTarget, &'s RepositorySecrets)>,
-    /// What its organisation told.
+    /// Facts of the organisation.
     pub facts: &'s OrganisationSecrets,
 }
 
-/// True where the organisations of `intent` are to be looked at: where the wish wants it, or
-/// where it could be offered.
+/// Returns true if the organisations of `intent` should be read: if it asks for their secrets, or
+/// if they could be offered.
 pub fn wanted(snapshot: &Snapshot, intent: &RotateIntent) -> bool {
     intent.organisation || scoped(snapshot) == Some(true)
 }
 
-/// Whether the GitHub token has the scope; `None` where it lists no scopes at all, as a
-/// fine-grained one: then GitHub answers when it is asked.
+/// Returns whether the GitHub token has the scope; `None` if it has no list of scopes, as a
+/// fine-grained token: then GitHub decides.
 fn scoped(snapshot: &Snapshot) -> Option<bool> {
     let facts = snapshot.github.value.as_ref()?;
     (!facts.scopes.is_empty()).then(|| facts.scopes.iter().any(|scope| scope.as_str() == SCOPE))
 }
 
-/// Names among `targets` whose repositories all belong to one owner, with their targets.
+/// Groups `targets` whose repositories all belong to one owner by name of the secret.
 fn groups<'s>(
     targets: &[SecretTarget],
     facts: &[&'s RepositorySecrets],
@@ -68,8 +68,8 @@ fn numbers(copies: &[(SecretTarget, &RepositorySecrets)]) -> BTreeSet<u64> {
     copies.iter().map(|(_, facts)| facts.id).collect()
 }
 
-/// Refuses to take a secret away from repositories that are no targets, or to give them a value
-/// that was not made for them.
+/// Fails if a secret would be removed from repositories that are not targets, or they would get a
+/// value that was not made for them.
 fn permitted(
     secret: &OrganisationSecret,
     copies: &[(SecretTarget, &RepositorySecrets)],
@@ -91,7 +91,7 @@ fn permitted(
     .hint("rotate without --organisation, or name every repository that reads it as a target"))
 }
 
-/// The organisation's secrets that `intent` asks for; none where it does not.
+/// Returns the organisation's secrets that `intent` asks for; empty if it does not.
 pub fn shared<'s>(
     snapshot: &'s Snapshot,
     intent: &RotateIntent,
@@ -140,8 +140,8 @@ pub fn shared<'s>(
     Ok(all)
 }
 
-/// Refuses copies that would hide the organisation's secret from the jobs that read it now. Whoever
-/// names such a target gets the copy, with a warning.
+/// Fails if copies would hide the organisation's secret from jobs that read it now. For targets
+/// that the operator named the copy is set, with a warning.
 pub fn check_hidden(
     intent: &RotateIntent,
     targets: &[SecretTarget],
@@ -192,7 +192,7 @@ pub fn check_hidden(
     )))
 }
 
-/// The line that offers it, where it may be done and spares copies.
+/// Returns the line that offers an organisation's secret, if it is allowed and saves copies.
 pub fn offer(
     snapshot: &Snapshot,
     intent: &RotateIntent,
@@ -211,7 +211,7 @@ pub fn offer(
             .filter(|seen| seen.problem.is_none())
             .and_then(|seen| seen.value.as_ref());
         let told = told?;
-        // The plan is for all names or for none.
+        // It is offered for all names or not at all.
         permitted(&secret, &group, told).ok()?;
         if group.len() > 1 {
             secrets += 1;
@@ -226,7 +226,7 @@ pub fn offer(
     Some(format!("{subject} would replace {copies} copies: add --organisation").into())
 }
 
-/// The step that sets `shared`.
+/// Returns the step that sets `shared`.
 pub fn set_step(snapshot: &Snapshot, shared: &Shared<'_>, value: Option<&Fingerprint>) -> Step {
     let held = shared.facts.secrets.get(&shared.secret.secret);
     let holds = held.is_some_and(|held| {
@@ -280,7 +280,7 @@ pub fn set_step(snapshot: &Snapshot, shared: &Shared<'_>, value: Option<&Fingerp
     }
 }
 
-/// The steps that delete the copies that `shared` replaces, those that are there.
+/// Returns the steps that delete the existing copies that `shared` replaces.
 pub fn delete_steps<'a>(shared: &'a Shared<'_>) -> impl Iterator<Item = Step> + 'a {
     shared.targets.iter().filter_map(|(target, facts)| {
         let held = facts.secrets.get(&target.secret)?;

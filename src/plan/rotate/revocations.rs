@@ -1,8 +1,7 @@
-//! Which sessions a rotation ends afterwards, and which it may not.
+//! Decides which sessions a rotation revokes afterwards.
 //!
-//! Owns the rule: only a session that our lineage recorded for these targets, or that the operator
-//! chose from the list; never the one in use, never the one just put in
-//! place, never one whose token stays in another secret. Pure.
+//! A session is revoked only if windlass recorded it for these targets or the operator selected it.
+//! The session in use, the new one, and one whose token stays in another secret are never revoked.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +9,10 @@ use crate::domain::{GitHubRepository, Kind, Outside, Problem, SecretTarget, Sess
 use crate::plan::credentials::status::revoked_at;
 use crate::plan::{Op, Revoked, State, Step, StepId, Undo};
 
-/// How the id of a step begins that revokes the session named by the rest.
+/// Prefix of the id of a step that revokes a session; the rest is the session.
 pub const REVOKE_STEP: &str = "revoke-session/";
 
-/// The steps that end the sessions of `wishes`.
+/// Returns the steps that revoke the sessions of `wishes`.
 pub fn steps(
     snapshot: &Snapshot,
     wishes: &BTreeSet<Revoked>,
@@ -78,7 +77,8 @@ pub fn steps(
         .collect())
 }
 
-/// The sessions that our lineage recorded for `targets`, live ones only where that can be told.
+/// Returns the sessions that windlass recorded for `targets`, except those known to be expired or
+/// revoked.
 fn recorded(snapshot: &Snapshot, targets: &[SecretTarget], fresh: Option<&SessionId>) -> Vec<SessionId> {
     let mut all: Vec<SessionId> = Vec::new();
     for record in &snapshot.lineage {
@@ -92,7 +92,7 @@ fn recorded(snapshot: &Snapshot, targets: &[SecretTarget], fresh: Option<&Sessio
     all
 }
 
-/// A secret besides `targets` that holds the token of `session`, as far as we can tell.
+/// Returns a secret other than `targets` that holds the token of `session`, as far as known.
 fn placed_elsewhere<'s>(
     snapshot: &'s Snapshot,
     session: &SessionId,
@@ -108,7 +108,7 @@ fn placed_elsewhere<'s>(
             .secrets
             .get(&record.target.repository)
             .and_then(|seen| seen.value.as_ref());
-        // Where nobody could look, it counts as holding it.
+        // A secret that could not be read counts as holding it.
         let untouched = seen.is_none_or(|facts| {
             let now = facts.in_force(&record.target.secret);
             now.is_some_and(|now| now.updated_at == record.updated_at)
@@ -118,7 +118,7 @@ fn placed_elsewhere<'s>(
     Some(&holds.target)
 }
 
-/// True where this windlass itself signs its requests with the session's token.
+/// Returns true if windlass itself uses the session's token for its requests.
 pub fn in_use(snapshot: &Snapshot, session: &SessionId) -> bool {
     let used = snapshot
         .credential
@@ -128,7 +128,7 @@ pub fn in_use(snapshot: &Snapshot, session: &SessionId) -> bool {
     used == Some(session)
 }
 
-/// Refuses a session that must not be ended.
+/// Fails if the session must not be revoked.
 pub fn permitted(snapshot: &Snapshot, session: &SessionId, fresh: Option<&SessionId>) -> Result<(), Problem> {
     if in_use(snapshot, session) || Some(session) == fresh {
         return Err(Problem::new(
@@ -161,7 +161,7 @@ pub fn permitted(snapshot: &Snapshot, session: &SessionId, fresh: Option<&Sessio
     .hint("'windlass credentials' lists the sessions"))
 }
 
-/// The step that ends `session`.
+/// Returns the step that revokes `session`.
 pub fn step(snapshot: &Snapshot, session: SessionId, repositories: Vec<GitHubRepository>) -> Step {
     let facts = snapshot
         .sessions

@@ -1,6 +1,6 @@
-//! Which secrets a rotation sets, and whether its GitHub token may set them.
+//! Determines which secrets a rotation sets, and whether the GitHub token may set them.
 //!
-//! Pure. Everything that is refused is reported at once, before a new token exists.
+//! All refusals are reported at once, before a new token is created.
 
 use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};
@@ -11,7 +11,7 @@ use crate::plan::credentials::{kind_of, token_of};
 
 use super::names;
 
-/// The workspace's token narrowed to the targets of the wish, in the workspace's order.
+/// Returns the workspace's token with only the targets of the intent, in the workspace's order.
 pub fn token(workspace: &Workspace, intent: &RotateIntent) -> Result<Token, Problem> {
     if intent.targets.is_empty() {
         return workspace
@@ -67,7 +67,7 @@ pub fn token(workspace: &Workspace, intent: &RotateIntent) -> Result<Token, Prob
         ttl: std::time::Duration::from_secs(15_780_000),
         permissions: match kind {
             TokenKind::Charmhub => vec!["package-manage".to_owned(), "package-view-revisions".to_owned()],
-            // What the workflows' own documents ask for.
+            // The scopes that the documentation of the workflows asks for.
             TokenKind::Github => vec!["repo".to_owned(), "workflow".to_owned()],
             TokenKind::Other => Vec::new(),
         },
@@ -76,8 +76,8 @@ pub fn token(workspace: &Workspace, intent: &RotateIntent) -> Result<Token, Prob
     with_value(Token { targets, ..token }, intent)
 }
 
-/// Leaves out what the intent leaves out. Only store tokens are made here; any other value must be
-/// brought.
+/// Removes the targets that the intent leaves out. Fails if no target is left, or if a token that
+/// is not a store token has no custom value, because windlass creates only store tokens.
 fn with_value(mut token: Token, intent: &RotateIntent) -> Result<Token, Problem> {
     for target in &intent.without {
         if !token.targets.contains(target) {
@@ -199,7 +199,8 @@ pub fn probed<'s>(
     Err(problem.hint(format!("leave out what is refused: {}", others.command())))
 }
 
-/// The targets of `intent` that are refused while others are not: without them it can be planned.
+/// Returns the targets of `intent` that are refused while others are not: without them it can be
+/// planned.
 pub fn refused(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent) -> Vec<SecretTarget> {
     let Ok(token) = token(workspace, intent) else {
         return Vec::new();
@@ -215,7 +216,7 @@ pub fn refused(workspace: &Workspace, snapshot: &Snapshot, intent: &RotateIntent
     refused
 }
 
-/// Refuses where no GitHub token can be used.
+/// Fails if no GitHub token can be used.
 fn check_github(snapshot: &Snapshot) -> Result<(), Problem> {
     let (None, Some(problem)) = (&snapshot.github.value, &snapshot.github.problem) else {
         return Ok(());
@@ -229,7 +230,7 @@ fn check_github(snapshot: &Snapshot) -> Result<(), Problem> {
     Err(problem.clone().within("the GitHub token cannot be used"))
 }
 
-/// What the repository of `target` answered, or why its secret cannot be set.
+/// Returns the facts of the repository of `target`. Fails if its secret cannot be set.
 fn writable<'s>(snapshot: &'s Snapshot, target: &SecretTarget) -> Result<&'s RepositorySecrets, Problem> {
     let repository = &target.repository;
     let seen = snapshot

@@ -1,4 +1,4 @@
-//! What is promised of a rotation's plan, on hand-made snapshots.
+//! Tests plans of rotations with snapshots built in the test.
 
 mod known;
 mod organisation;
@@ -28,7 +28,7 @@ const PACKAGES: [&str; 6] = [
     "finos-legend-bundle",
 ];
 
-/// The built-in workspace with a second secret of the bundle's repository.
+/// Returns the built-in workspace with a second secret of the bundle's repository.
 fn workspace() -> Workspace {
     let text = include_str!("../../../assets/workspaces/legend.toml").replacen(
         "targets = [",
@@ -83,7 +83,8 @@ fn credential(kind: &str, scopes: &[&str]) -> CredentialFacts {
     }
 }
 
-/// All repositories can be written; every secret but the bundle's documented one is there.
+/// Returns a snapshot in which all repositories are writable and every secret exists except the
+/// bundle's documented one.
 fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot {
         taken_at: now(),
@@ -139,7 +140,7 @@ fn record(target: &SecretTarget, value: &str, minted: Option<&str>, days: i64) -
     }
 }
 
-/// Notes that `value` was written to `target` so many days ago, and that it is still there.
+/// Records that `value` was written to `target` so many days ago and is still there.
 fn wrote(snapshot: &mut Snapshot, target: &SecretTarget, value: &str, minted: Option<&str>, days: i64) {
     snapshot.lineage.push(record(target, value, minted, days));
     let facts = SecretFacts {
@@ -250,7 +251,7 @@ fn everything_is_proved_before_the_first_write_and_the_former_token_ends_last() 
     assert_eq!(ids(&plan, false), expected);
     assert_eq!(plan.command, "windlass rotate --revoke recorded");
     assert_eq!(plan.confirm, "CHARMHUB_TOKEN");
-    // One a repository, though the bundle's holds two of the secrets.
+    // One per repository, although the bundle's repository has two of the secrets.
     assert_eq!(plan.assumptions.len(), 6);
     assert!(plan.title.contains("6 repositories"), "{}", plan.title);
 }
@@ -345,7 +346,7 @@ fn what_is_refused_is_named_where_the_rest_can_be_rotated() {
     for facts in snapshot.secrets.values_mut() {
         facts.value.as_mut().unwrap().may_write = false;
     }
-    // Nothing would be left to rotate.
+    // No target would be left.
     assert_eq!(of(&snapshot, &[]), []);
     snapshot.github = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
     assert_eq!(of(&snapshot, &[]), []);
@@ -385,7 +386,7 @@ fn a_brought_token_that_lacks_the_db_charm_is_refused_by_name() {
         text.contains(&format!("{} needs package finos-legend-db-k8s", db())),
         "{text}"
     );
-    // Its own repository, and the bundle's, whose jobs publish everything.
+    // The charm's own repository, and the bundle's, whose jobs publish everything.
     assert!(text.contains(&format!("{BUNDLE}:CHARMHUB_TOKEN needs")), "{text}");
     assert!(!text.contains("studio-operator"), "{text}");
 }
@@ -486,7 +487,7 @@ fn recorded_sessions_are_ended_but_never_the_one_in_use_or_one_that_has_ended() 
     assert!(warned(&plan, "session s2 is the one windlass itself uses"));
     assert!(plan.steps.last().unwrap().optional);
 
-    // Sessions of other targets are none of this rotation's business.
+    // Sessions of other targets are not affected by this rotation.
     let one = RotateIntent {
         targets: [targets()[2].clone()].into(),
         ..revoking(Revoked::Recorded)
@@ -517,7 +518,7 @@ fn the_session_of_the_value_being_put_in_place_is_never_ended() {
     for target in targets() {
         wrote(&mut snapshot, &target, "first", Some("s1"), 20);
     }
-    // The token itself does not tell its session: our own record does.
+    // The token does not contain its session id, but the journal does.
     snapshot.brought = Observed::read(credential("charmhub", &["package-manage"]), now());
     let intent = |wish| RotateIntent {
         brought: Some(print("first")),

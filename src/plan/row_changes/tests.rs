@@ -1,4 +1,4 @@
-//! Who changed what, told from a journal and a channel map.
+//! Tests the changes of rows with a journal and a channel map built in the test.
 
 use super::*;
 use crate::domain::charm::Attached;
@@ -53,7 +53,7 @@ fn row(minute: i64, on: &str, serves: (u64, u64)) -> ChannelRow {
     }
 }
 
-/// What is told of the row of `on`: when, what it served, and which run did it.
+/// Returns the changes of the row of `on`: when, what it served, and which run made them.
 fn told(changes: &[ChannelChange], rows: &[ChannelRow], on: &str) -> Vec<String> {
     let found = row_changes(changes, rows, Some(at(90)));
     let key = ("latest/edge".parse().unwrap(), Some(base(on)));
@@ -109,12 +109,12 @@ fn closing_is_a_change_by_a_run_or_outside() {
         told(&changes, &[], "20.04"),
         ["10 r50/32 run-10", "20 closed run-20"]
     );
-    // Seen closed, nobody knows since when.
+    // Observed as closed, at an unknown time.
     assert_eq!(
         told(&changes[..1], &[], "20.04"),
         ["10 r50/32 run-10", "<=90 closed outside"]
     );
-    // Opened again outside.
+    // Opened again outside windlass.
     assert_eq!(
         told(&changes, &[row(30, "20.04", (50, 32))], "20.04"),
         ["10 r50/32 run-10", "20 closed run-20", "30 r50/32 outside"]

@@ -1,7 +1,6 @@
-//! Rows of the channel map as plans speak of them: what is there, what will be, and what a release
-//! sets.
+//! Describes rows of the channel map in plans: before, after, and what a release sets.
 //!
-//! Owns the question whether a row moved since the preview. Must not know which step sets it.
+//! Whether a row changed since the preview is determined here too.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,58 +11,58 @@ use crate::domain::{
     ResourceRevision,
 };
 
-/// What is or will be there.
+/// A state before or after a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum State {
     /// Rows of the channel map.
     Rows(Vec<PlannedRow>),
-    /// In words.
+    /// A description.
     Text(Outside),
-    /// Nothing.
+    /// Does not exist.
     Nothing(()),
 }
 
 impl State {
-    /// In words.
+    /// Creates a description.
     pub fn text(text: impl AsRef<str>) -> Self {
         Self::Text(Outside::new(text))
     }
 }
 
-/// A row of the channel map, before or after.
+/// A row of the channel map, before or after a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedRow {
     /// The channel.
     pub channel: Channel,
     /// The base.
     pub base: Option<Base>,
-    /// The charm revision; none where the channel is closed.
+    /// The charm revision; `None` if the channel is closed.
     pub revision: Option<CharmRevision>,
-    /// The charm's own version text.
+    /// Version text that the charm sets.
     pub version: Option<Outside>,
     /// The resources.
     pub resources: Vec<PlannedResource>,
 }
 
-/// A resource of such a row.
+/// A resource of a planned row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedResource {
     /// The resource.
     pub name: ResourceName,
-    /// Its revision; none until it is uploaded.
+    /// The revision; `None` until it is uploaded.
     pub revision: Option<ResourceRevision>,
-    /// The image behind it.
+    /// Digest of the image.
     pub digest: Option<ManifestDigest>,
-    /// The image's config.
+    /// Config digest of the image.
     pub config_digest: Option<ConfigDigest>,
-    /// The tag that the release names, where the image comes from one.
+    /// Tag of the image in the release, if it comes from one.
     pub tag: Option<Outside>,
     /// Releases that name this image.
     pub release: Vec<ReleaseName>,
 }
 
-/// One row of the channel map that a release sets.
+/// A row of the channel map that a release sets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
     /// The channel.
@@ -79,14 +78,13 @@ pub struct Move {
 }
 
 impl Move {
-    /// The row of `rows` that it sets.
+    /// Returns the row in `rows` that it sets.
     pub fn row<'r>(&self, rows: &'r [ChannelRow]) -> Option<&'r ChannelRow> {
         rows.iter()
             .find(|row| row.channel == self.channel && row.base == self.base)
     }
 
-    /// In words, how its row differs from what it was when this was planned; `None` where it does
-    /// not.
+    /// Describes how the row changed since the plan was made; `None` if it did not.
     pub fn moved(&self, rows: &[ChannelRow]) -> Option<String> {
         let now = self.row(rows).map(Serving::of);
         if now == self.before {
@@ -112,17 +110,17 @@ impl Move {
 pub struct Attach {
     /// The resource.
     pub name: ResourceName,
-    /// Where its revision number comes from.
+    /// Source of its revision number.
     #[serde(flatten)]
     pub from: AttachFrom,
 }
 
-/// Where the number of a resource revision comes from.
+/// Source of the number of a resource revision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AttachFrom {
-    /// It exists already.
+    /// An existing revision.
     Revision(ResourceRevision),
-    /// This step of the plan makes it.
+    /// The step of the plan that creates it.
     Step(StepId),
 }

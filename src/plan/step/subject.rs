@@ -1,5 +1,5 @@
-//! What a step works on as others see it: what is locked meanwhile, and what a credential must be
-//! good for.
+//! Defines the subjects of a step that other modules need: what is locked during a run, and what a
+//! credential must be sufficient for.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{CharmName, GitHubRepository, Outside, ReleaseName, Repository, SecretTarget, SessionId};
 
-/// What no two runs may work on at the same time.
+/// A subject that two runs must not change at the same time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
@@ -44,16 +44,16 @@ impl fmt::Display for Subject {
     }
 }
 
-/// What the job behind a target needs of its credential.
+/// What the job of a target needs from its credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Need {
     /// The target.
     pub target: SecretTarget,
     /// Permissions (store) or scopes (GitHub).
     pub permissions: Vec<String>,
-    /// Packages that it publishes, with the store's id where known.
+    /// Packages that it publishes, with the store's id if known.
     pub packages: Vec<NeededPackage>,
-    /// Channels that it releases to, as the workspace writes them: `{yyyy-mm}/edge` needs a
+    /// Channels that it releases to, as written in the workspace: `{yyyy-mm}/edge` needs a
     /// credential that is not limited to channels.
     pub channels: Vec<String>,
 }
@@ -61,8 +61,8 @@ pub struct Need {
 /// A package that a job publishes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NeededPackage {
-    /// Its name.
+    /// Name of the package.
     pub name: CharmName,
-    /// The store's id of it: some tokens name packages by id only.
+    /// The store's id: some tokens name packages by id only.
     pub id: Option<String>,
 }

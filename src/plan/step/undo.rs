@@ -1,4 +1,4 @@
-//! How a step is undone, as a type: the texts are for people, decisions read the variant.
+//! Defines how a step can be undone. The text is for display; code decides by the variant.
 
 use std::fmt;
 
@@ -6,35 +6,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::Outside;
 
-/// How a step is undone. [`fmt::Display`] writes the sentence of plans and of `undo` in JSON.
+/// How a step can be undone. [`fmt::Display`] writes the sentence for plans and for `undo` in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", from = "Stored")]
 pub enum Undo {
-    /// Nothing undoes it, for this reason.
+    /// It cannot be undone, for this reason.
     Impossible(Outside),
-    /// It needs none, for this reason.
+    /// Nothing needs to be undone, for this reason.
     Needless(Outside),
-    /// This undoes it.
+    /// It can be undone in this way.
     By(Outside),
 }
 
 impl Undo {
-    /// Nothing undoes it: `why`.
+    /// Creates [`Undo::Impossible`] with the reason `why`.
     pub fn impossible(why: impl AsRef<str>) -> Self {
         Self::Impossible(Outside::new(why))
     }
 
-    /// There is nothing to undo: `why`.
+    /// Creates [`Undo::Needless`] with the reason `why`.
     pub fn needless(why: impl AsRef<str>) -> Self {
         Self::Needless(Outside::new(why))
     }
 
-    /// `how` undoes it.
+    /// Creates [`Undo::By`] with the description `how`.
     pub fn by(how: impl AsRef<str>) -> Self {
         Self::By(Outside::new(how))
     }
 
-    /// Why nothing undoes it, where nothing does.
+    /// Returns the reason if it cannot be undone.
     pub const fn impossible_because(&self) -> Option<&Outside> {
         match self {
             Self::Impossible(why) => Some(why),
@@ -42,7 +42,7 @@ impl Undo {
         }
     }
 
-    /// How it is undone, where it can be and needs to be.
+    /// Returns how to undo it, if that is possible and needed.
     pub fn way(&self) -> Option<&str> {
         match self {
             Self::By(how) => Some(how.as_str()).filter(|how| !how.is_empty()),
@@ -67,7 +67,7 @@ impl fmt::Display for Undo {
     }
 }
 
-/// What a journal holds: a variant, or the bare sentence that was stored before there were variants.
+/// The form in a journal: a variant, or the plain sentence that older versions stored.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored {
@@ -89,7 +89,7 @@ impl From<Stored> for Undo {
             Stored::Typed(Typed::Impossible(why)) => Self::Impossible(why),
             Stored::Typed(Typed::Needless(why)) => Self::Needless(why),
             Stored::Typed(Typed::By(how)) => Self::By(how),
-            // The two prefixes of those rows never change again.
+            // The two prefixes of those rows never change.
             Stored::Sentence(text) => match text.as_str().split_once(": ") {
                 Some(("cannot be undone", why)) => Self::impossible(why),
                 Some(("nothing to undo", why)) => Self::needless(why),

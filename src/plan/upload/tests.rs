@@ -1,4 +1,4 @@
-//! What plans of uploads promise, on snapshots built by hand.
+//! Tests plans of uploads with snapshots built in the test.
 
 use std::collections::BTreeMap;
 
@@ -123,7 +123,7 @@ fn what_is_there_is_not_copied_and_what_is_held_is_not_uploaded() {
     assert!(made(held, there(), from()).unwrap().nothing_to_do());
 }
 
-/// The snapshot in which revision `number` of the resource holds an image for `architectures`.
+/// Makes revision `number` of the resource hold an image for `architectures`.
 fn holding(snapshot: &mut Snapshot, number: u64, manifest: &str, configs: &[&str], architectures: &[&str]) {
     let resource: crate::domain::ResourceName = "engine-image".parse().unwrap();
     let listed = crate::domain::charm::ResourceFacts {
@@ -159,7 +159,7 @@ fn an_image_packed_otherwise_is_the_revision_that_has_its_config() {
     assert!(said.starts_with("no revision is created: revision 31"), "{said}");
     assert!(said.contains(&digest("packed otherwise").to_string()), "{said}");
 
-    // The revision that names this very manifest comes first, however old it is.
+    // The revision that names exactly this manifest comes first, even if it is older.
     holding(&mut world, 5, "index", &[amd64], &["amd64"]);
     let plan = made(world, image(&["linux/amd64"]), from()).unwrap();
     let reason = plan.steps[1].skip_reason.as_ref().unwrap().as_str();

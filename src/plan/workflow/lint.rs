@@ -1,15 +1,15 @@
-//! What is wrong with a workflow, as far as its file and its state tell: the one list that doctor,
-//! plans and the Activity pane show.
+//! Finds problems of a workflow from its file and its state. Doctor, plans and the Activity pane
+//! show the same list.
 //!
-//! Owns the table of runner images that GitHub has removed. Pure: the time is the caller's.
+//! The table of runner images that GitHub has removed is here.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::domain::workflow::{WorkflowFile, WorkflowJob};
 use crate::domain::{GitHubRepository, Outside};
 
-/// Runner images, the day from which GitHub no longer has them, and where that was announced
-/// (issues of actions/runner-images). A day to come is a warning until it is there.
+/// Runner images, the date of their removal by GitHub, and the announcement (issue in
+/// actions/runner-images). A future date is only a warning.
 const REMOVED: [(&str, (i32, u32, u32), u32); 9] = [
     ("ubuntu-18.04", (2023, 4, 1), 6002),
     ("ubuntu-20.04", (2025, 4, 15), 11_101),
@@ -22,40 +22,40 @@ const REMOVED: [(&str, (i32, u32, u32), u32); 9] = [
     ("windows-2019", (2025, 6, 30), 12_045),
 ];
 
-/// Days before a removal from which it is worth a word.
+/// Days before a removal from which a warning is shown.
 const SOON: i64 = 180;
 
-/// Names of branches that actions are taken from where somebody did not choose a version.
+/// Branch names that show that an action is not pinned to a version.
 const MOVING: [&str; 8] = [
     "master", "main", "develop", "dev", "trunk", "HEAD", "latest", "edge",
 ];
 
-/// What sort of thing is wrong.
+/// Kind of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// GitHub or somebody has disabled it.
+    /// The workflow is disabled, by GitHub or by hand.
     Disabled,
-    /// Its file cannot be understood.
+    /// The file cannot be parsed.
     Unreadable,
-    /// None of its jobs can start: their runner image is gone.
+    /// None of its jobs can start: their runner image was removed.
     CannotRun,
-    /// Some of its jobs ask for a runner image that is gone.
+    /// Some of its jobs require a runner image that was removed.
     RunnerGone,
-    /// A runner image that it asks for goes soon.
+    /// It requires a runner image that will be removed soon.
     RunnerLeaves,
-    /// It installs whatever charmcraft is newest.
+    /// It installs the newest charmcraft without a version.
     CharmcraftUnpinned,
-    /// It uses actions of a branch, whatever is there on the day.
+    /// It uses actions from a branch, whose content changes.
     ActionsMove,
 }
 
 impl Fault {
-    /// True where it is certain that a run would come to nothing.
+    /// Returns true if a run would certainly fail.
     pub const fn prevents(self) -> bool {
         matches!(self, Self::Disabled | Self::Unreadable | Self::CannotRun)
     }
 
-    /// Its stable word, part of the name of a check.
+    /// Returns the stable name, which is part of the name of a check.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Disabled => "workflow",
@@ -67,14 +67,14 @@ impl Fault {
     }
 }
 
-/// One thing that is wrong with a workflow.
+/// A problem of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What sort of thing.
+    /// Kind of problem.
     pub fault: Fault,
-    /// What was found.
+    /// Description.
     pub text: Outside,
-    /// What to do about it.
+    /// Remedy.
     pub remedy: Outside,
 }
 
@@ -88,7 +88,7 @@ impl Finding {
     }
 }
 
-/// Everything that is wrong with `file` of `repository` at `now`, the worst first.
+/// Returns every problem of `file` of `repository` at `now`, worst first.
 pub fn findings(repository: &GitHubRepository, file: &WorkflowFile, now: DateTime<Utc>) -> Vec<Finding> {
     let mut all = Vec::new();
     if let Some(state) = &file.state {
@@ -108,7 +108,7 @@ pub fn findings(repository: &GitHubRepository, file: &WorkflowFile, now: DateTim
     all
 }
 
-/// The finding that a workflow is disabled, where `state` says so.
+/// Returns the problem that a workflow is disabled, if `state` is such a state.
 pub fn disabled(repository: &GitHubRepository, file: &str, state: &str) -> Option<Finding> {
     let why = match state {
         "disabled_inactivity" => {
@@ -126,15 +126,15 @@ pub fn disabled(repository: &GitHubRepository, file: &str, state: &str) -> Optio
     ))
 }
 
-/// The image that one of `labels` names and that is gone by `now`, with the day.
+/// Returns the image in `labels` that is removed at `now`, with the date.
 pub fn removed_image(labels: &[String], now: DateTime<Utc>) -> Option<(&'static str, NaiveDate)> {
     image(labels)
         .filter(|(_, day, _)| *day <= now.date_naive())
         .map(|(name, day, _)| (name, day))
 }
 
-/// The image of the table that `labels` ask GitHub's own runners for. Whoever hosts runners names
-/// their images as he likes.
+/// Returns the image of the table that `labels` request from GitHub's own runners. Labels of
+/// self-hosted runners are chosen freely.
 fn image(labels: &[String]) -> Option<(&'static str, NaiveDate, u32)> {
     if labels
         .iter()

@@ -1,4 +1,4 @@
-//! What is refused before GitHub is asked, on snapshots built by hand.
+//! Tests what is refused before GitHub is contacted, with snapshots built in the test.
 
 use chrono::{DateTime, Utc};
 
@@ -277,7 +277,7 @@ fn runner_images_are_judged_by_the_day() {
     assert_eq!(faults(&["ubuntu-20.04"], "2025-04-14"), [Fault::RunnerLeaves]);
     assert_eq!(faults(&["ubuntu-20.04"], "2024-01-01"), []);
     assert_eq!(faults(&["ubuntu-latest"], "2026-01-01"), []);
-    // Whoever hosts runners may call them so.
+    // Self-hosted runners may use this label.
     assert_eq!(faults(&["self-hosted", "ubuntu-20.04"], "2026-01-01"), []);
     assert_eq!(faults(&[], "2026-01-01"), []);
 }
@@ -315,7 +315,7 @@ fn a_token_that_may_not_is_refused_before_anything() {
     );
     seen.github = Observed::failed(Problem::new(Kind::NotFound, "no GitHub token is set"));
     assert_eq!(refusal(&seen, &intent).kind, Kind::Credentials);
-    // GitHub does not list what these may do.
+    // GitHub does not list the permissions of these tokens.
     seen.github = Observed::read(token("fine-grained or app token", &[]), now());
     assert!(plan(&workspace(), &seen, &intent).is_ok());
     let workflows = seen.workflows.get_mut(&repository()).unwrap();

@@ -1,11 +1,11 @@
-//! What is promised of an edited bundle: the wished values and not one byte more.
+//! Tests that an edited bundle has the requested channels and no other change.
 
 use std::collections::BTreeMap;
 
 use super::{Edited, applications, edit};
 use crate::domain::{Channel, CharmName, Kind, Problem};
 
-/// The bundle of the demo world, as its branch `edge` has it.
+/// Returns the bundle of the demo environment from its branch `edge`.
 fn demo() -> String {
     include_str!("../../../demo/github/files/bundle.yaml")
         .replace("@IMAGE@", "latest/edge")
@@ -19,17 +19,17 @@ fn wishes(pairs: &[(&str, &str)]) -> BTreeMap<CharmName, Channel> {
         .collect()
 }
 
-/// `text` with the charm `engine` on `2025-01/edge`.
+/// Sets the charm `engine` in `text` to `2025-01/edge`.
 fn engine(text: &str) -> Result<Edited, Problem> {
     edit(text, &wishes(&[("engine", "2025-01/edge")]))
 }
 
-/// A bundle whose one application says `lines`, which stand on line 3 and behind.
+/// Returns a bundle with one application that has `lines`, starting on line 3.
 fn bundle(lines: &str) -> String {
     format!("applications:\n  app:\n{lines}")
 }
 
-/// Refused with a remedy; the place that is named.
+/// Checks that `text` is refused, and returns the problem, which names the position in the file.
 fn refused(text: &str) -> String {
     let problem = engine(text).unwrap_err();
     assert_eq!(problem.kind, Kind::Invalid, "{problem}");
@@ -165,16 +165,16 @@ fn what_is_not_there_is_named() {
 
 #[test]
 fn what_cannot_change_alone_is_refused_by_line_with_a_remedy() {
-    // The whole application, or all of them, stand elsewhere too.
+    // The whole application, or all of them, are used in another place too.
     let text =
         "applications:\n  a: &a\n    charm: engine\n    channel: edge\n  b:\n    <<: *a\n    charm: other\n";
     assert!(refused(text).contains("line 6"));
     let text = "applications: &all\n  a:\n    charm: engine\n    channel: edge\nmore: *all\n";
     assert!(refused(text).contains("line 5"));
-    // Another application altogether.
+    // The alias replaces the whole application.
     let text = "x: &x {charm: engine, channel: edge}\napplications:\n  a: *x\n";
     assert!(refused(text).contains("line 3"));
-    // More than plain words.
+    // The value is not a plain scalar.
     assert!(refused(&bundle("    charm: engine\n    channel: >-\n      edge\n")).contains("line 4"));
     assert!(refused(&bundle("    charm: engine\n    channel: \"ed\\x67e\"\n")).contains("line 4"));
     assert!(refused(&bundle("    charm: engine\n    channel: a\n      b\n")).contains("line 4"));
@@ -236,8 +236,8 @@ proptest::proptest! {
     }
 }
 
-/// A bundle of the field with one trait, its name, and what differs in it after the three charms of a
-/// release went to `2025-01/edge`: lines, `+` where one is added.
+/// Bundles with one special feature each: its name, the text, and the lines that differ after the
+/// three charms of a release are set to `2025-01/edge` (`+` for an added line).
 const TRAITS: [(&str, &str, &[&str]); 8] = [
     ("channel-alias", include_str!("testdata/channel-alias.yaml"), &[]),
     (
@@ -247,7 +247,7 @@ const TRAITS: [(&str, &str, &[&str]); 8] = [
             "    channel: &ch \"2025-01/edge\"",
             "    channel: \"2025-01/edge\"",
             "    channel: \"2025-01/edge\"",
-            // What the anchor stood for is written out.
+            // The other alias of the anchor is replaced by its value.
             "    channel: \"stable\"",
         ],
     ),

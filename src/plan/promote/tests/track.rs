@@ -1,4 +1,4 @@
-//! What the promotion of a whole track promises.
+//! Tests plans of promotions of a whole track.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a publish plan promises of branch, bundle and hold.
+//! Tests branch, bundle and hold in plans of publishes.
 
 mod held;
 mod left_out;
@@ -57,7 +57,7 @@ fn repository(snapshot: &mut Snapshot) -> &mut BundleFacts {
     snapshot.bundle.value.as_mut().unwrap()
 }
 
-/// A snapshot in which the branch and the bundle of 2025-01-27 are there.
+/// Returns a snapshot in which the branch and the bundle of 2025-01-27 exist.
 fn published() -> Snapshot {
     let mut snapshot = snapshot();
     let made = of(&snapshot, &new()).unwrap();
@@ -148,7 +148,7 @@ fn the_commit_holds_the_edited_bundle_and_the_overlay() {
     assert_eq!(
         files["bundle.yaml"],
         bundle_yaml().replace("latest/edge", "2025-01/edge").replacen(
-            // The database's charm is none of the release's.
+            // The database's charm is not in the release.
             "2025-01/edge",
             "latest/edge",
             1
@@ -232,7 +232,7 @@ fn an_archive_that_the_store_has_is_not_uploaded_again() {
     let plan = of(&snapshot, &new()).unwrap();
     let upload = step(&plan, &format!("upload-bundle/{BUNDLE}"));
     assert!(upload.skip_reason.is_some());
-    // It is there and serves nobody: the release is still to be made.
+    // It is uploaded but not released: the release is still to be done.
     let release = step(&plan, &format!("release-bundle/{BUNDLE}"));
     assert_eq!(release.skip_reason, None);
 }
@@ -445,7 +445,7 @@ fn a_bundle_file_that_cannot_be_edited_stops_the_plan_with_the_place() {
             .any(|hint| hint.as_str().contains("--without branch,bundle"))
     );
     assert_eq!(with("a: [").kind, Kind::Refused);
-    // Channels that are right already leave the overlay alone to be committed.
+    // The channels are already correct: only the overlay is committed.
     let mut snapshot = snapshot();
     let right = bundle_yaml().replace("latest/edge", "2025-01/edge");
     repository(&mut snapshot)

@@ -1,4 +1,4 @@
-//! What is published already.
+//! Tests which releases count as published.
 
 use super::*;
 use crate::domain::Remedy;
@@ -20,7 +20,7 @@ fn on_track(snapshot: &mut Snapshot, name: &str, change: impl FnOnce(&mut Vec<Ch
     facts.rows.append(&mut own);
 }
 
-/// The image behind revision 8 of the resource of every charm is that of 2025-01-27.
+/// Sets the image of revision 8 of every charm's resource to that of 2025-01-27.
 fn other_images(snapshot: &mut Snapshot) {
     for (name, resource, reference) in [
         (ENGINE, "engine-image", "docker.io/finos/legend-engine-server:e2"),
@@ -41,19 +41,19 @@ const SDLC: &str = "finos-legend-sdlc-k8s";
 const STUDIO: &str = "finos-legend-studio-k8s";
 const FED: [&str; 3] = [ENGINE, SDLC, STUDIO];
 
-/// One situation of the release 2024-12-01.
+/// A state of the release 2024-12-01.
 pub struct Situation {
-    /// What it is.
+    /// Name of the state.
     pub name: &'static str,
-    /// What was observed.
+    /// The observed facts.
     pub snapshot: Snapshot,
-    /// Whether the release is published; `None` where that is not known.
+    /// Expected answer; `None` if it is unknown.
     pub published: Option<Published>,
-    /// The warning about its evidence, where there is one.
+    /// The expected warning about its evidence; empty if there is none.
     pub warning: String,
 }
 
-/// What is observed after `change`, where the release runs everywhere and has its marker.
+/// Applies `change` to a snapshot in which the release runs everywhere and has its marker.
 fn after(change: impl FnOnce(&mut Snapshot)) -> Snapshot {
     let mut snapshot = snapshot();
     other_images(&mut snapshot);
@@ -61,7 +61,7 @@ fn after(change: impl FnOnce(&mut Snapshot)) -> Snapshot {
     snapshot
 }
 
-/// Whether the release 2024-12-01 is published, with the warnings about its evidence.
+/// Returns whether the release 2024-12-01 is published, with the warnings about its evidence.
 fn answer(snapshot: &Snapshot) -> (Option<Published>, String) {
     let release = snapshot.release(&"2024-12-01".parse().unwrap()).unwrap();
     let standing = standing(&workspace(), snapshot, release);
@@ -75,7 +75,7 @@ fn serve_other_image(row: &mut ChannelRow) {
     }
 }
 
-/// Every situation.
+/// Returns all states.
 pub fn situations() -> Vec<Situation> {
     let no_marker = |snapshot: &mut Snapshot| {
         snapshot.markers = Observed::read(std::collections::BTreeSet::new(), now());
@@ -257,7 +257,7 @@ fn bases_are_mixed_where_their_images_differ_and_not_where_their_numbers_do() {
     assert!(mixed(&snapshot), "another revision, its image unknown");
     other_images(&mut snapshot);
     assert!(mixed(&snapshot), "another image");
-    // Revision 8 is the image of revision 7 packed otherwise.
+    // Revision 8 is the image of revision 7, packed differently.
     let behind = |number| {
         let resource = "engine-image".parse().unwrap();
         Snapshot::behind_key(&charm(ENGINE), &resource, ResourceRevision(number))

@@ -1,9 +1,9 @@
-//! A time that the journal does not reach back to.
+//! Tests a rollback to a time before the first record of the journal.
 
 use super::*;
 use crate::plan::Certainty;
 
-/// The snapshot, its rows released so many days before [`now`], in their order.
+/// Sets the release times of the rows to so many days before [`now`], in their order.
 fn since(mut snapshot: Snapshot, days: &[i64]) -> Snapshot {
     let rows = facts(&mut snapshot, ENGINE).rows.iter_mut();
     for (row, days) in rows.zip(days) {
@@ -37,7 +37,7 @@ fn what_the_store_lists_since_before_that_time_is_observed() {
         "{said}"
     );
 
-    // It decides over an older record: something else changed the row in between.
+    // It overrides an older record: something else changed the row in between.
     let old = change("r1", -60 * 24 * 50, "latest/edge", None, Some(serving(48, 6)));
     let plan = made(&since(world(&rows, vec![old]), &[40]), &latest).unwrap();
     assert_eq!(certainty(&plan), [Certainty::Observed]);
@@ -76,7 +76,7 @@ fn what_a_later_run_found_or_a_track_serves_is_inferred() {
         plan.warnings
     );
 
-    // Without a record: the newest track of that time is published together with latest.
+    // Without a record: the newest track at that time is published together with latest.
     let tracks = old(since(world(&rows, Vec::new()), &[10, 40, 70]));
     for (days, revision) in [(30, 50), (60, 48)] {
         let plan = made(&tracks, &of_charm(&["latest/edge"], Some(days_ago(days)))).unwrap();
@@ -84,7 +84,7 @@ fn what_a_later_run_found_or_a_track_serves_is_inferred() {
         assert_eq!(plan.history[0].revision, Some(CharmRevision(revision)), "{days}");
     }
 
-    // Nothing is known of the time before: refused, with what is known.
+    // Nothing is known about the time before: refused, with the known facts.
     for snapshot in [since(world(&rows[..1], vec![released]), &[10]), tracks] {
         let problem = made(&snapshot, &of_charm(&["latest/edge"], Some(days_ago(99)))).unwrap_err();
         assert_eq!(problem.kind, Kind::Refused);

@@ -1,4 +1,4 @@
-//! What is known of credentials: whose value a secret holds, what rings, what belongs together.
+//! Tests what is known of credentials: origin of a secret's value, alarms, grouping.
 
 use super::*;
 
@@ -138,8 +138,8 @@ fn a_wish_takes_up_an_earlier_one_whatever_is_revoked() {
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, cases: 64, ..Default::default() })]
 
-    /// Whatever subset is wished for, the token covers every charm whose repository is in it, and a
-    /// charm that no target publishes stays out.
+    /// For any subset of targets, the token covers every charm whose repository is in it, and no
+    /// charm that no target publishes.
     #[test]
     fn the_scope_is_what_the_chosen_targets_publish(chosen in proptest::collection::btree_set(0usize..7, 1..7)) {
         let all = targets();

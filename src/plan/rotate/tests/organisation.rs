@@ -1,4 +1,4 @@
-//! What is promised of a rotation that sets one secret of the organisation.
+//! Tests plans of rotations that set one secret of the organisation.
 
 use super::*;
 use crate::domain::OrganisationSecret;
@@ -19,7 +19,8 @@ fn wish() -> RotateIntent {
     }
 }
 
-/// As [`snapshot`], by a token that may set the secrets of the organisation, which has none yet.
+/// Returns [`snapshot`] with a token that may set the secrets of the organisation, which has none
+/// yet.
 fn permitted() -> Snapshot {
     let mut snapshot = snapshot();
     snapshot.github = Observed::read(credential("github", &["repo", "admin:org"]), now());
@@ -51,7 +52,8 @@ fn held(selection: Selection, days: i64) -> SharedSecret {
     }
 }
 
-/// Every target of the six repositories' name is `value`, set by us as the organisation's.
+/// Sets every target of the six repositories' name to `value`, written by windlass as the
+/// organisation's secret.
 fn shared(snapshot: &mut Snapshot, value: &str, days: i64, copies: bool) {
     let ids: BTreeSet<u64> = snapshot
         .secrets
@@ -86,7 +88,7 @@ fn the_organisations_secrets_come_first_and_then_every_copy_goes() {
     for step in plan.steps.iter().filter(|step| step.op.stands_alone()) {
         assert!(step.undo.impossible_because().is_some(), "{step:?}");
     }
-    // Nothing but the organisation's key is sealed with.
+    // Only the organisation's key seals the value.
     let assumed: Vec<_> = plan.assumptions.iter().map(|one| one.value.as_str()).collect();
     assert_eq!(assumed, ["key of finos"]);
     let seals = plan.steps.iter().find_map(|step| match &step.op {
@@ -109,7 +111,7 @@ fn the_organisations_secrets_come_first_and_then_every_copy_goes() {
         _ => None,
     });
     assert_eq!(chosen, Some(((70..76).collect(), None)));
-    // Another run that touches one of the repositories must wait.
+    // Another run that changes one of the repositories must wait.
     assert_eq!(
         plan.subjects(),
         planned(&permitted(), &RotateIntent::default()).subjects()
@@ -135,7 +137,7 @@ fn without_the_scope_it_is_refused_and_not_offered() {
         "--organisation"
     ));
 
-    // A token that lists no scopes may try: what GitHub answered counts.
+    // A token without a list of scopes may try: GitHub's response counts.
     snapshot.github = Observed::read(credential("github", &[]), now());
     assert_eq!(ids(&planned(&snapshot, &wish()), false)[3], SET_AUTH);
     let denied = Problem::new(Kind::Credentials, "no permission for secrets there");
@@ -208,7 +210,7 @@ fn seals_for_the_organisation_are_taken_up_while_its_key_is_the_same() {
         organisations: vec![of("CHARMCRAFT_AUTH"), of("CHARMHUB_TOKEN")],
         ..sealed(&snapshot)
     });
-    // The first run got as far as the six repositories' secret.
+    // The first run stopped after the six repositories' secret.
     shared(&mut snapshot, "second", 0, true);
     let plan = planned(&snapshot, &wish());
     assert!(plan.sign_in().is_none());
@@ -249,7 +251,8 @@ fn a_repository_without_a_copy_has_the_organisations_value() {
     facts_mut(&mut gone, DB).shared.clear();
     assert_eq!(of(&gone, &db()), Lineage::Absent);
 
-    // A copy of ours that is still there is read instead, and is older; a stranger's is foreign.
+    // A copy that windlass wrote and that still exists is read instead, and is older; any other
+    // copy is foreign.
     let mut hidden = permitted();
     wrote(&mut hidden, &db(), "first", Some("s1"), 20);
     shared(&mut hidden, "second", 5, true);

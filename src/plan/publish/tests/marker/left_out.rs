@@ -1,4 +1,4 @@
-//! Parts of a publish that are left out on request.
+//! Tests parts of a publish that are left out on request.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn parts_are_left_out_and_named() {
     let branch = made(&without(&[Part::Branch])).unwrap();
     assert!(kinds(&branch).contains(&"release-bundle") && !kinds(&branch).contains(&"commit"));
     assert!(branch.left_out[0].as_str().contains(BRANCH));
-    // The branch says that nothing is left to do: not before the bundle is there.
+    // The branch means that nothing is left to do: it is not created without the bundle.
     let bundle = made(&without(&[Part::Bundle])).unwrap();
     for kind in ["commit", "create-branch", "upload-bundle", "release-bundle"] {
         assert!(!kinds(&bundle).contains(&kind), "{kind}");
@@ -73,13 +73,13 @@ fn a_narrowed_run_makes_no_branch_unless_the_others_run_it_already() {
     let plan = of(&others, &wish).unwrap();
     assert_eq!(plan.steps.last().unwrap().kind, "create-branch");
     assert!(plan.left_out.is_empty());
-    // The overlay names every charm's image, those of the others too.
+    // The overlay names the images of all charms, including those that are not published.
     let Op::Commit { files, .. } = &step(&plan, &format!("commit/{BRANCH}")).op else {
         panic!("no commit")
     };
     assert!(files["overlay-2025-01-27.yaml"].contains("finos/legend-studio:u2"));
 
-    // Another base that runs something else is enough to say no.
+    // One base that runs something else is enough for a no.
     facts(&mut others, SDLC)
         .rows
         .push(row("2025-01/edge", "22.04", 49, "sdlc-image", 7));
@@ -122,7 +122,7 @@ fn another_image_than_the_releases_is_not_the_release() {
         plan.left_out
     );
 
-    // Its own image by digest is the release, and the overlay says the digest.
+    // The release's own image by digest is the release, and the overlay names the digest.
     let own = image("docker.io/finos/legend-studio:u2");
     let mut snapshot = snapshot();
     let pinned = own.reference.repository.at(own.digest);

@@ -1,8 +1,8 @@
-//! What the GitHub token must be allowed, known before anything is written.
+//! Tests that missing permissions of the GitHub token are reported before anything is written.
 
 use super::*;
 
-/// Refused for want of a token; its hints as one text.
+/// Checks that the plan is refused because of the token, and returns its hints as one text.
 fn refused(snapshot: &Snapshot) -> String {
     let problem = of(snapshot, &new()).unwrap_err();
     assert_eq!(problem.kind, Kind::Credentials, "{problem}");

@@ -1,4 +1,4 @@
-//! The tracks of the bundle.
+//! Tests the tracks of the bundle.
 
 use super::*;
 
