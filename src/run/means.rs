@@ -1,22 +1,22 @@
-//! What a run needs that no plan, journal or screen may hold: a login, a value that was brought.
+//! Holds what a run needs that no plan, journal or screen may hold: a login or a value.
 //!
-//! Owns it in memory until the run is over; the secrets in it are wiped when it is dropped. Must
-//! not be serialised or shown.
+//! The secrets are kept in memory and wiped when they are dropped at the end of the run. Must not
+//! be serialised or shown.
 
 use secrecy::SecretString;
 
 use crate::services::charmhub::sign_on::{Login, SignedOn};
 
-/// What a run is given beside its plan.
+/// Holds the inputs of a run besides its plan.
 #[derive(Clone, Default)]
 pub struct Means {
-    /// The operator's login, for a second try where the first token got lost on its way.
+    /// The operator's login, for a second try if the first token got lost on the way.
     pub login: Option<Login>,
-    /// A sign-in that waits for its exchange.
+    /// A sign-in whose exchange is still to be made.
     pub signed: Option<SignedOn>,
-    /// The value that the operator brought.
+    /// The value that the operator supplied.
     pub brought: Option<SecretString>,
-    /// What opens the encrypted file.
+    /// The passphrase of the encrypted file.
     pub passphrase: Option<SecretString>,
 }
 

@@ -1,7 +1,8 @@
-//! Makes plans so: journal first, look before every step, retry, cancel, resume.
+//! Applies plans: writes to the journal first, checks before every step, retries, cancels and
+//! resumes.
 //!
-//! Owns the only code that calls the writers of the services. Must not plan, and must not print:
-//! what happens is said through [`progress`].
+//! Only this module calls the writers of the services. It does not print: progress is reported
+//! through [`progress`].
 
 mod means;
 pub mod progress;

@@ -1,9 +1,8 @@
-//! What a run says while it runs.
+//! Holds the progress of a run while it is applied.
 //!
-//! Owns the picture of progress that console and command line draw from, and the list of what
-//! happened when, which follows from the changes of the picture. A percentage reaches 100 only once
-//! the service has answered. Must not decide anything, and must not read a clock: the time is
-//! handed in.
+//! Console and command line draw from this state. The list of events follows from its changes. A
+//! percentage reaches 100 only once the service has answered. Must not read a clock: callers pass
+//! the time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use crate::domain::{Outside, Problem};
 use crate::journal::{Outcome, RunId, StepOutcome};
 use crate::plan::StepId;
 
-/// Events that a picture keeps; of a run that has more, the oldest go.
+/// Number of events kept; beyond that the oldest are dropped.
 const EVENTS: usize = 400;
 
 /// What a step is busy with.
@@ -24,53 +23,53 @@ const EVENTS: usize = 400;
 pub enum Phase {
     /// Not begun.
     Waiting,
-    /// Looking whether it is so already, and whether what was assumed still holds.
+    /// Checking whether the step is already done, and whether its preconditions still hold.
     Looking,
     /// Bytes or a request are under way.
     Sending,
     /// The service has everything and works on it.
     Processing,
-    /// Something was lost or refused for the moment, and is tried again after a pause.
+    /// A request was lost or refused for the moment, and is repeated after a pause.
     Retrying,
     /// Ended.
     Ended,
 }
 
-/// The last time that something was tried again.
+/// Holds the last retry.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Retry {
-    /// Why.
+    /// Why it was retried.
     pub reason: Outside,
-    /// The service's own id of the request that was in vain.
+    /// The service's own id of the request that failed.
     pub request_id: Option<Outside>,
     /// When it is tried again; in the past once it was.
     pub again_at: DateTime<Utc>,
 }
 
-/// Progress of one step.
+/// Holds the progress of one step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StepProgress {
-    /// What it is busy with.
+    /// What the step is busy with.
     pub phase: Phase,
     /// Bytes sent or found present.
     pub bytes_done: u64,
-    /// Bytes in all, where known.
+    /// Bytes in all, if known.
     pub bytes_total: Option<u64>,
-    /// Bytes a second, over the last moments.
+    /// Bytes per second, over the last moments.
     pub rate: Option<f64>,
-    /// How often something was tried again.
+    /// Number of retries.
     pub retries: u32,
-    /// The last of these times.
+    /// The last retry.
     pub retry: Option<Retry>,
-    /// A word on what happens now.
+    /// A short note on what happens now.
     pub note: Option<Outside>,
-    /// When it was begun.
+    /// When the step began.
     pub begun_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// When the step ended.
     pub ended_at: Option<DateTime<Utc>>,
-    /// How it ended.
+    /// How the step ended.
     pub outcome: Option<StepOutcome>,
-    /// Why it failed.
+    /// Why the step failed.
     pub problem: Option<Problem>,
 }
 
@@ -93,7 +92,7 @@ impl Default for StepProgress {
 }
 
 impl StepProgress {
-    /// Whole per cent, never 100 before the service has said that it is so.
+    /// Returns whole per cent, never 100 before the service has confirmed the step.
     pub fn percent(&self) -> Option<u8> {
         if matches!(self.outcome, Some(StepOutcome::Done | StepOutcome::Skipped)) {
             return Some(100);
@@ -102,7 +101,7 @@ impl StepProgress {
         Some(((self.bytes_done.min(total) as f64 / total as f64) * 100.0).min(99.0) as u8)
     }
 
-    /// Counts that something is tried again at `again_at`, because of `problem`.
+    /// Counts a retry at `again_at`, because of `problem`.
     pub fn tries_again(&mut self, problem: &Problem, again_at: DateTime<Utc>) {
         let reason = match problem.causes.last() {
             Some(cause) => Outside::new(format!("{}: {cause}", problem.summary)),
@@ -116,7 +115,7 @@ impl StepProgress {
         });
     }
 
-    /// How long until it is tried again; `None` where nothing is waited for at `now`.
+    /// Returns how long until the next try; `None` if there is no pause at `now`.
     pub fn waits(&self, now: DateTime<Utc>) -> Option<Duration> {
         let retry = self.retry.as_ref().filter(|_| self.outcome.is_none())?;
         (retry.again_at - now)
@@ -126,14 +125,14 @@ impl StepProgress {
     }
 }
 
-/// Something that happened in a run.
+/// Holds one event of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
-    /// When.
+    /// When it happened.
     pub at: DateTime<Utc>,
-    /// The step; `None` where it is about the whole run.
+    /// The step; `None` for an event of the whole run.
     pub step: Option<StepId>,
-    /// What.
+    /// What happened.
     pub what: Happened,
 }
 
@@ -141,41 +140,41 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Happened {
-    /// It began.
+    /// The run began.
     Begun,
-    /// A step got to another phase, or says another word.
+    /// A step entered another phase, or changed its note.
     Phase(Phase, Option<Outside>),
     /// Something is tried again: the number of the attempt, and why.
     Retry(u32, Retry),
     /// A step ended.
     Ended(StepOutcome, Option<Problem>),
-    /// Somebody asked it to stop.
+    /// Cancellation was requested.
     StopAsked,
     /// The run ended.
     RunEnded(Outcome),
 }
 
-/// Progress of a run.
+/// Holds the progress of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunProgress {
     /// The run.
     pub run: RunId,
-    /// When the picture changed last.
+    /// When the progress changed last.
     pub at: DateTime<Utc>,
-    /// When this process began with it.
+    /// When this process began the run.
     pub begun_at: DateTime<Utc>,
-    /// Its steps.
+    /// Progress by step.
     pub steps: BTreeMap<StepId, StepProgress>,
-    /// True once somebody asked it to stop.
+    /// True once cancellation was requested.
     pub cancel_requested: bool,
-    /// How it ended.
+    /// How the run ended.
     pub outcome: Option<Outcome>,
     /// What happened, oldest first.
     pub events: Vec<Event>,
 }
 
 impl RunProgress {
-    /// A run that begins at `at`.
+    /// Returns the progress of a run that begins at `at`.
     pub fn new(run: RunId, steps: BTreeMap<StepId, StepProgress>, at: DateTime<Utc>) -> Self {
         Self {
             run,
@@ -192,7 +191,8 @@ impl RunProgress {
         }
     }
 
-    /// Changes the picture of one step at `at`, and writes down what happened by it.
+    /// Changes the progress of one step at `at`, and records the events that follow from the
+    /// change.
     pub fn change(&mut self, id: &StepId, at: DateTime<Utc>, change: impl FnOnce(&mut StepProgress)) {
         let step = self.steps.entry(id.clone()).or_default();
         let (phase, note) = (step.phase, step.note.clone());
@@ -213,7 +213,7 @@ impl RunProgress {
                 happened.push(Happened::Ended(outcome, step.problem.clone()));
             }
         } else if step.note != note || (step.phase != phase && step.phase == Phase::Processing) {
-            // A word that was said before says nothing of what is new.
+            // A note that has not changed does not describe the new phase.
             let word = step.note.clone().filter(|_| step.note != note);
             happened.push(Happened::Phase(step.phase, word));
         }
@@ -223,7 +223,7 @@ impl RunProgress {
         self.at = at;
     }
 
-    /// Somebody asked it to stop.
+    /// Records that cancellation was requested.
     pub fn stop_asked(&mut self, at: DateTime<Utc>) {
         self.at = at;
         if !self.cancel_requested {
@@ -232,7 +232,7 @@ impl RunProgress {
         }
     }
 
-    /// It ended.
+    /// Records how the run ended.
     pub fn end(&mut self, outcome: Outcome, at: DateTime<Utc>) {
         self.at = at;
         self.outcome = Some(outcome);

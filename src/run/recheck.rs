@@ -1,7 +1,7 @@
-//! What is looked at once more between confirmation and start: whether channels, tags and branches
-//! stand where they stood, and whether the token may write where the plan writes.
+//! Checks preconditions again between confirmation and start: whether channels, tags and branches
+//! are unchanged, and whether the token may write where the plan writes.
 //!
-//! Nothing was written yet, so what is wrong here is a refusal and not a failed run. Must not change
+//! Nothing was written yet, so a failed check is a refusal and not a failed run. Must not change
 //! anything.
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use crate::plan::{Op, Plan};
 use crate::services::github::{GitHubWriter, RefName};
 use crate::services::registry::TagBefore;
 
-/// Looks at everything that `plan` builds on.
+/// Checks everything that `plan` relies on.
 pub async fn plan(session: &Session, plan: &Plan) -> Result<(), Problem> {
     github(session, plan).await?;
     for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
@@ -70,11 +70,11 @@ pub async fn plan(session: &Session, plan: &Plan) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Looks at the repositories and branches of `plan`.
+/// Checks the repositories and branches of `plan`.
 async fn github(session: &Session, plan: &Plan) -> Result<(), Problem> {
     let open = || plan.steps.iter().filter(|step| step.skip_reason.is_none());
     let github = &session.observer.services().github;
-    // What may be missing stands in nobody's way: channels are rolled back without a hold too.
+    // Optional steps do not block the others: channels are rolled back even without a hold.
     let written: BTreeSet<_> = open()
         .filter(|step| !step.optional)
         .filter_map(|step| match &step.op {
@@ -85,7 +85,7 @@ async fn github(session: &Session, plan: &Plan) -> Result<(), Problem> {
             _ => None,
         })
         .collect();
-    // A session that may not write has no writer, and is refused when it starts.
+    // A read-only session has no writer, and is refused when it starts.
     if !session.read_only {
         let writer = GitHubWriter::new(github.clone());
         for repository in written {
@@ -106,7 +106,8 @@ async fn github(session: &Session, plan: &Plan) -> Result<(), Problem> {
             };
             commit::unmoved(github, &place, parent).await?;
         }
-        // Planned as a branch that is not there: whoever made it meanwhile marked the release.
+        // Planned while the branch did not exist: if it exists now, another client marked the
+        // release.
         if let Op::CreateBranch {
             repository, branch, ..
         } = &step.op

@@ -1,8 +1,8 @@
-//! Decides what a run that did not finish goes on with.
+//! Decides what an unfinished run continues with.
 //!
-//! A rotation is planned again from what is there now, as the same command would plan it: so its
-//! token is checked before another copy of it is sent, and what was sealed is used again. Every other
-//! run goes on with the plan that was confirmed.
+//! A rotation is planned again from the current state, as the same command would plan it: its
+//! token is checked before another copy of it is sent, and what was sealed is used again. Every
+//! other run continues with the plan that was confirmed.
 
 use secrecy::SecretString;
 
@@ -14,28 +14,28 @@ use crate::domain::{Kind, Outside, Problem};
 use crate::journal::{RunId, RunRecord};
 use crate::plan::{Intent, Op, Plan, RotateIntent, State, Step};
 
-/// What a run goes on with.
+/// Holds what a run continues with.
 #[derive(Clone, Debug)]
 pub struct Resumption {
     /// The run.
     pub run: RunId,
     /// The plan.
     pub plan: Plan,
-    /// True where the plan was made again, and not confirmed as it is.
+    /// True if the plan was made again, so that it has not been confirmed in this form.
     pub planned_again: bool,
     scope: Option<TokenScope>,
 }
 
 impl Resumption {
-    /// What a sign-in must bring first; `None` where none is needed.
+    /// Returns the sign-in that must come first; `None` if none is needed.
     pub const fn sign_in(&self) -> Option<&TokenScope> {
         self.scope.as_ref()
     }
 }
 
 impl Session {
-    /// Reads what `run` is to go on with, or says why it cannot. `brought` is the value that the
-    /// operator brings again.
+    /// Reads what `run` continues with. `brought` is the value that the operator supplies again.
+    /// Fails if the run cannot continue.
     pub async fn resumption(
         &self,
         run: &RunId,
@@ -51,7 +51,8 @@ impl Session {
         let Intent::Rotate(intent) = &record.plan.intent else {
             return Ok(own_plan(record));
         };
-        // What cannot be asked again goes on as it was, and the gates of the start refuse it.
+        // A run that cannot be planned again keeps its plan, and the checks at the start refuse
+        // it.
         if self.read_only || self.observer.is_offline() || record.plan.nothing_to_do() {
             return Ok(own_plan(record));
         }
@@ -110,7 +111,7 @@ impl Session {
             .hint(format!("replace it all the same: {}", plan.command)))
     }
 
-    /// Takes up a run with what [`Session::resumption`] found.
+    /// Resumes a run with the result of [`Session::resumption`].
     pub fn resume_as(&self, resumption: Resumption, means: Means) -> Result<RunHandle, Problem> {
         if resumption.sign_in().is_some() && means.login.is_none() && means.signed.is_none() {
             return Err(Problem::new(
@@ -127,8 +128,9 @@ impl Session {
     }
 }
 
-/// True where `step` would set a secret that has been set since the run was planned, at a time that
-/// no try of the run explains. `ahead`: seconds that our clock is ahead of GitHub's.
+/// Returns true if `step` would set a secret that was set after the run was planned, at a time
+/// that no try of the run explains. `ahead`: seconds by which the local clock is ahead of
+/// GitHub's.
 fn changed_since(record: &RunRecord, step: &Step, ahead: i64) -> bool {
     let set_at = |step: &Step| match &step.op {
         Op::SetSecret { before, .. } | Op::SetOrganisationSecret { before, .. } => Some(*before),

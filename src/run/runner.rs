@@ -1,8 +1,7 @@
-//! Runs a plan: group by group, journal before and after every step.
+//! Runs a plan group by group, with a journal record before and after every step.
 //!
-//! Owns the order (steps of one kind together, releases one after another), what a failure does
-//! to the rest (an optional one stops it too, but for a store that no longer takes bundles), and
-//! the outcome of the whole. Must not know how a step is done.
+//! The order is: steps of one kind together, releases one after another. A failure stops the rest.
+//! An optional step that fails stops it too, except if the store no longer accepts bundles.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use crate::domain::{Kind, Outside, Problem};
 use crate::journal::{Made, Outcome, RunId, RunRecord, StepOutcome, StepRecord, SubjectLocks};
 use crate::plan::{Op, Plan, Step, StepId};
 
-/// A run to be made.
+/// Holds a run to be performed.
 pub struct Order {
     session: Session,
     id: RunId,
@@ -34,13 +33,13 @@ pub struct Order {
     _locks: SubjectLocks,
 }
 
-/// Tells what a run is busy with.
+/// Reports what a run is busy with.
 pub struct Telling {
     sender: watch::Sender<RunProgress>,
 }
 
 impl Telling {
-    /// Changes the picture of one step.
+    /// Changes the progress of one step.
     pub fn step(&self, id: &StepId, change: impl FnOnce(&mut StepProgress)) {
         let at = Utc::now();
         self.sender.send_modify(|picture| picture.change(id, at, change));
@@ -65,7 +64,7 @@ impl Default for Rate {
 }
 
 impl Rate {
-    /// Counts bytes and gives the rate in bytes a second.
+    /// Counts bytes and returns the rate in bytes per second.
     pub fn count(&mut self, bytes: u64) -> Option<f64> {
         self.bytes += bytes;
         let elapsed = self.since.elapsed().as_secs_f64();
@@ -79,7 +78,7 @@ impl Rate {
 }
 
 impl Order {
-    /// An order and the place to watch it.
+    /// Returns an order and the receiver of its progress.
     pub fn new(
         session: Session,
         id: RunId,
@@ -122,8 +121,8 @@ impl Order {
     }
 }
 
-/// Runs `order` to its end. Where the journal can no longer be written nothing more is done, and the
-/// record says how far the run came as far as that is known.
+/// Runs `order` to its end. If the journal can no longer be written, the run stops, and the record
+/// holds what is known about how far it came.
 pub async fn run(order: Order) -> Result<RunRecord, Problem> {
     let journal = order.session.journal.clone();
     let watcher = {
@@ -155,8 +154,8 @@ pub async fn run(order: Order) -> Result<RunRecord, Problem> {
     Ok(record)
 }
 
-/// The record of a run whose journal could no longer be written because of `problem`, from what
-/// was `kept`. A step that was begun and whose end is not kept may have been done.
+/// Returns the record of a run whose journal could no longer be written because of `problem`,
+/// based on what was `kept`. A step whose begin but not its end was recorded may have been done.
 fn unrecorded(order: &Order, kept: Result<Option<RunRecord>, Problem>, problem: Problem) -> RunRecord {
     let mut record = kept.ok().flatten().unwrap_or_else(|| RunRecord {
         id: order.id.clone(),
@@ -200,7 +199,7 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
         .iter()
         .flat_map(|run| &run.steps)
         .any(|step| step.attempts > 0 || step.outcome.is_some());
-    // What only the memory of the dead process held is brought anew while somebody wants it.
+    // What only the memory of the ended process held is produced again if another step needs it.
     let wanted = order
         .plan
         .steps
@@ -213,7 +212,7 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
         }
         let settled = settled(step).filter(|_| !(wanted && step.op.lives_in_memory()));
         if let Some(outcome) = settled {
-            // What the store refused for good is not asked again, and still is not there.
+            // What the store refused permanently is not requested again; it remains missing.
             if let Some(problem) = record.and_then(|record| record.problem.clone()) {
                 problems.push(Trouble {
                     outcome,
@@ -248,7 +247,7 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
         }
     };
     let mut stopped = false;
-    // What failed does not stop its neighbours of this kind, but everything behind them.
+    // A failure does not stop other steps of the same kind, but every step after them.
     let mut failed_alone: Option<&'static str> = None;
     for group in groups(&pending) {
         let kind = group.first().map_or("", |step| step.op.kind());
@@ -297,16 +296,16 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
     ended(order, problems, stopped)
 }
 
-/// A step that did not end well.
+/// Holds a step that did not succeed.
 struct Trouble {
     outcome: StepOutcome,
     problem: Problem,
-    /// True where the run goes on without it.
+    /// True if the run continues without it.
     forgiven: bool,
 }
 
-/// True where a run goes on without a step that ended so. The parts that stand alone harm nobody
-/// else; of the others only what the store refuses for good may be missing.
+/// Returns true if a run continues without a step that ended this way. Independent parts do not
+/// affect other steps; of the rest only what the store refuses permanently may be missing.
 fn forgiven(step: &Step, outcome: StepOutcome, made: &Made) -> bool {
     let beside = step.op.stands_alone() || step.op.stands_beside();
     (step.optional && beside) || refused_for_good(step, outcome, made)
@@ -316,11 +315,11 @@ fn refused_for_good(step: &Step, outcome: StepOutcome, made: &Made) -> bool {
     step.optional && outcome == StepOutcome::Failed && made.no_longer_accepted
 }
 
-/// What the step brought that `step` cannot do without, where there is one that ended.
+/// Returns what an ended step produced that `step` depends on, if there is such a step.
 fn waits_for<'m>(step: &Step, made: &'m BTreeMap<StepId, Made>) -> Option<&'m Made> {
     match &step.op {
         Op::ReleaseBundle { from, .. } => made.get(from),
-        // Its track comes first: where the store took none, it takes no bundle.
+        // The bundle depends on its track: without the track the store accepts no bundle.
         Op::UploadBundle { bundle, .. } => {
             let track = format!("create-track/{bundle}/");
             made.iter()
@@ -331,7 +330,7 @@ fn waits_for<'m>(step: &Step, made: &'m BTreeMap<StepId, Made>) -> Option<&'m Ma
     }
 }
 
-/// The end of a run, as the journal and `problems` tell it.
+/// Returns the end of a run from the journal and `problems`.
 fn ended(
     order: &Order,
     problems: Vec<Trouble>,
@@ -351,7 +350,7 @@ fn ended(
     Ok((outcome, problem.map(whole)))
 }
 
-/// What a run came to. `lacks`: it did something, and the operator left something out.
+/// Returns the outcome of a run. `lacks`: it did something, and the operator left something out.
 fn verdict(problems: Vec<Trouble>, stopped: bool, lacks: bool) -> (Outcome, Option<Problem>) {
     let of = |wanted: StepOutcome| {
         problems
@@ -392,8 +391,8 @@ fn skip(order: &Order, step: &Step, brought: &Made, why: &Outside) -> Result<(),
     Ok(())
 }
 
-/// Neighbouring steps of one kind go together, except releases, secrets and sessions: between two
-/// of them it must be possible to stop.
+/// Groups neighbouring steps of one kind, except releases, secrets and sessions: between two of
+/// those it must be possible to stop.
 fn groups<'a>(steps: &[&'a Step]) -> Vec<Vec<&'a Step>> {
     let mut groups: Vec<Vec<&Step>> = Vec::new();
     for step in steps {

@@ -1,7 +1,8 @@
-//! A session: one workspace of one world, with everything needed to look, plan and run.
+//! Opens a session: one workspace in one environment, with everything needed to observe, plan and
+//! run.
 //!
-//! Owns the way from a confirmed plan to a running one: read-only gate, conflicts, locks, the
-//! run's id. Console and command line stand on it side by side. Must not print.
+//! Turns a confirmed plan into a running one: read-only check, conflicts, locks, the run's id.
+//! Console and command line both use it. Must not print.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use crate::plan::{
 use crate::services::Services;
 use crate::services::charmhub::StoreToken;
 
-/// Where a session keeps things, and what it may do.
+/// Holds where a session stores things, and what it may do.
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// The journal's folder.
@@ -41,32 +42,32 @@ pub struct Setting {
     pub cache: PathBuf,
     /// Refuse everything that changes a remote.
     pub read_only: bool,
-    /// Ask nobody; show what was seen last.
+    /// Send no requests; show what was read last.
     pub offline: bool,
 }
 
-/// A session.
+/// Holds one workspace in one environment, with its observer and journal.
 #[derive(Clone)]
 pub struct Session {
-    /// What is configured.
+    /// The configuration.
     pub config: Arc<Config>,
-    /// Who looks.
+    /// Reads the current state.
     pub observer: Observer,
-    /// The memory.
+    /// The local database of runs.
     pub journal: Journal,
-    /// True where nothing may be changed: then no writer is ever made.
+    /// True if nothing may be changed: then no writer is ever made.
     pub read_only: bool,
 }
 
-/// A run under way.
+/// Holds a run that is under way.
 pub struct RunHandle {
-    /// Its id.
+    /// The id of the run.
     pub id: RunId,
-    /// What it is busy with.
+    /// The progress of the run.
     pub progress: watch::Receiver<RunProgress>,
-    /// Asks it to stop.
+    /// Requests cancellation.
     pub cancel: CancellationToken,
-    /// Its record once it has ended; an error where the journal could not be written.
+    /// The record of the run once it has ended; an error if the journal could not be written.
     pub finished: JoinHandle<Result<RunRecord, Problem>>,
 }
 
@@ -95,25 +96,26 @@ impl Session {
         })
     }
 
-    /// Plans a publish from what was seen.
+    /// Plans a publish from `snapshot`.
     pub fn plan_publish(&self, snapshot: &Snapshot, intent: &PublishIntent) -> Result<Plan, Problem> {
         publish::plan(&self.config.workspace, snapshot, intent)
     }
 
-    /// What a robot publishes, from what was seen and what the journal knows to be unsettled.
+    /// Returns what automatic publishing would publish, from `snapshot` and the unsettled runs of
+    /// the journal.
     pub fn queue(&self, snapshot: &Snapshot) -> Result<Queue, Problem> {
         let workspace = &self.config.workspace;
         queue::queue(workspace, snapshot, &self.journal.waiting(&workspace.name)?)
     }
 
-    /// Plans a rotation from what was seen.
+    /// Plans a rotation from `snapshot`.
     pub fn plan_rotate(&self, snapshot: &Snapshot, intent: &RotateIntent) -> Result<Plan, Problem> {
         rotate::plan(&self.config.workspace, snapshot, intent)
     }
 
-    /// Takes a value that the operator brings: white space around it dropped, a store token in
-    /// whatever format as the bare export that every charmcraft reads. Its fingerprint goes into
-    /// the wish.
+    /// Accepts a value that the operator supplies: surrounding white space is dropped, and a store
+    /// token in any format becomes the bare export that every charmcraft reads. Its fingerprint is
+    /// written to the intent.
     pub fn bring(
         &self,
         kind: TokenKind,
@@ -135,42 +137,42 @@ impl Session {
         Ok((value, fingerprint))
     }
 
-    /// Plans a sign-in from what was seen.
+    /// Plans a sign-in from `snapshot`.
     pub fn plan_sign_in(&self, snapshot: &Snapshot, intent: &SignInIntent) -> Result<Plan, Problem> {
         sign_in::plan(&self.config.workspace, snapshot, intent)
     }
 
-    /// Plans the end of sessions from what was seen.
+    /// Plans to revoke sessions from `snapshot`.
     pub fn plan_revoke(&self, snapshot: &Snapshot, intent: &RevokeIntent) -> Result<Plan, Problem> {
         revoke::plan(&self.config.workspace, snapshot, intent)
     }
 
-    /// Plans an upload from what was seen.
+    /// Plans an upload from `snapshot`.
     pub fn plan_upload(&self, snapshot: &Snapshot, intent: &UploadIntent) -> Result<Plan, Problem> {
         upload::plan(&self.config.workspace, snapshot, intent)
     }
 
-    /// Plans a copy from what was seen.
+    /// Plans a copy from `snapshot`.
     pub fn plan_copy(&self, snapshot: &Snapshot, intent: &CopyIntent) -> Result<Plan, Problem> {
         copy::plan(&self.config.workspace, snapshot, intent)
     }
 
-    /// Plans a release from what was seen.
+    /// Plans a release from `snapshot`.
     pub fn plan_release(&self, snapshot: &Snapshot, intent: &ReleaseIntent) -> Result<Plan, Problem> {
         release::plan(&self.config.workspace, snapshot, intent)
     }
 
-    /// Plans the closing of a channel from what was seen.
+    /// Plans to close a channel from `snapshot`.
     pub fn plan_close(&self, snapshot: &Snapshot, intent: &CloseIntent) -> Result<Plan, Problem> {
         release::close(&self.config.workspace, snapshot, intent)
     }
 
-    /// Plans a promotion from what was seen.
+    /// Plans a promotion from `snapshot`.
     pub fn plan_promote(&self, snapshot: &Snapshot, intent: &PromoteIntent) -> Result<Plan, Problem> {
         promote::plan(&self.config.workspace, snapshot, intent)
     }
 
-    /// Plans the promotion of a track from what was seen.
+    /// Plans the promotion of a track from `snapshot`.
     pub fn plan_promote_track(
         &self,
         snapshot: &Snapshot,
@@ -179,54 +181,54 @@ impl Session {
         promote::track::plan(&self.config.workspace, snapshot, intent)
     }
 
-    /// Plans a rollback from what was seen.
+    /// Plans a rollback from `snapshot`.
     pub fn plan_rollback(&self, snapshot: &Snapshot, intent: &RollbackIntent) -> Result<Plan, Problem> {
         rollback::plan(&self.config.workspace, snapshot, intent)
     }
 
-    /// Plans to hold a release, or to lift its hold, from what was seen.
+    /// Plans to hold a release, or to lift its hold, from `snapshot`.
     pub fn plan_hold(&self, snapshot: &Snapshot, intent: &HoldIntent) -> Result<Plan, Problem> {
         hold::plan(&self.config.workspace, snapshot, intent)
     }
 
-    /// Plans what is to be done with a workflow, from what was seen.
+    /// Plans a workflow action from `snapshot`.
     pub fn plan_workflow(&self, snapshot: &Snapshot, intent: &WorkflowIntent) -> Result<Plan, Problem> {
         workflow::plan(&self.config.workspace, snapshot, intent)
     }
 
-    /// Starts a confirmed plan. An open or failed run of the same intent is taken up under its own
-    /// id. Needs a runtime around it.
+    /// Starts a confirmed plan. An open or failed run of the same intent is resumed under its own
+    /// id. Must be called within a runtime.
     pub fn start(&self, plan: Plan) -> Result<RunHandle, Problem> {
         self.start_with(plan, Means::default())
     }
 
-    /// As [`Session::start`], with what no plan may hold.
+    /// Starts as [`Session::start`] does, with inputs that no plan may hold.
     pub fn start_with(&self, plan: Plan, means: Means) -> Result<RunHandle, Problem> {
         let earlier = self.journal.unfinished(&plan.workspace, &plan.intent)?;
         self.begin(plan, means, earlier.map(|run| run.id), false)
     }
 
-    /// Looks once more at what `plan` builds on. Called between confirmation and start: nothing
-    /// was written yet, so a world that moved is a refusal and not a failed run.
+    /// Checks again what `plan` relies on. Called between confirmation and start: nothing was
+    /// written yet, so changed state is a refusal and not a failed run.
     pub async fn recheck(&self, plan: &Plan) -> Result<(), Problem> {
         recheck::plan(self, plan).await
     }
 
-    /// Takes up a run where it stopped.
+    /// Resumes a run where it stopped.
     pub async fn resume(&self, run: &RunId) -> Result<RunHandle, Problem> {
         self.resume_with(run, Means::default()).await
     }
 
-    /// As [`Session::resume`], with what no plan may hold.
+    /// Resumes as [`Session::resume`] does, with inputs that no plan may hold.
     pub async fn resume_with(&self, run: &RunId, means: Means) -> Result<RunHandle, Problem> {
         let resumption = self.resumption(run, means.brought.as_ref()).await?;
         self.resume_as(resumption, means)
     }
 
-    /// The record of a run of this workspace.
+    /// Returns the record of a run of this workspace.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] where the journal has no such run, [`Kind::Refused`] where it belongs to
+    /// [`Kind::NotFound`] if the journal has no such run, [`Kind::Refused`] if it belongs to
     /// another workspace.
     pub fn run_of_workspace(&self, run: &RunId) -> Result<RunRecord, Problem> {
         let record = self.journal.run(run)?.ok_or_else(|| {
@@ -245,7 +247,8 @@ impl Session {
         .hint(format!("select that workspace: --workspace {workspace}")))
     }
 
-    /// The record of a run that can go on. `brought`: the operator brings its value again.
+    /// Returns the record of a run that can be resumed. `brought`: the operator supplies its value
+    /// again.
     pub(super) fn resumable(&self, run: &RunId, brought: bool) -> Result<RunRecord, Problem> {
         let record = self.run_of_workspace(run)?;
         if let Some(by) = &record.rolled_back_by {
@@ -305,7 +308,7 @@ impl Session {
         let actor = actor();
         let holder = format!("{actor} since {} (run {id})", now.format("%Y-%m-%d %H:%M:%S UTC"));
         let locks = SubjectLocks::take(&self.journal.locks(), &subjects, &id, &holder)?;
-        // Only now, with the locks held, is it certain that open runs are dead ones.
+        // Only with the locks held is it certain that the process of an open run has ended.
         for open in self
             .journal
             .of_environment()
@@ -355,7 +358,7 @@ impl Session {
     }
 }
 
-/// The run that `plan` rolls back, whole.
+/// Returns the run that `plan` rolls back as a whole.
 const fn rolled_back(plan: &Plan) -> Option<&RunId> {
     match &plan.intent {
         Intent::Rollback(RollbackIntent {
@@ -376,7 +379,7 @@ fn new_id(now: DateTime<Utc>) -> RunId {
     RunId(format!("{}-{random}", now.format("%Y%m%dT%H%M%SZ")))
 }
 
-/// The account of this process, as the machine's own list calls it: jobs often have no USER.
+/// Returns the account of this process by the machine's user list: jobs often have no `USER`.
 fn account() -> String {
     let uid = rustix::process::getuid().as_raw().to_string();
     let list = text_within("/etc/passwd".as_ref(), SMALL).unwrap_or_default();
@@ -388,7 +391,7 @@ fn account() -> String {
     named.unwrap_or_else(|| format!("uid-{uid}"))
 }
 
-/// Who acts: user and host, and the person behind a job where there is one.
+/// Returns who acts: user and host, and the person who started the job, if any.
 pub(super) fn actor() -> String {
     let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let user = variable("GITHUB_ACTOR")

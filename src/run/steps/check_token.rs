@@ -1,5 +1,5 @@
-//! Asks the service whether the value of this run does what the job behind every target needs,
-//! and keeps what it tells of its end. A value is shown to its own service and to nobody else.
+//! Asks the service whether the value of this run has the rights that the jobs at every target
+//! need, and records its expiry. A value is sent to its own service only.
 
 use super::{Ended, Tools, Work, note};
 use crate::config::workspace::TokenKind;
@@ -23,7 +23,8 @@ pub async fn perform(tools: &Tools, mut work: Work<'_>, kind: TokenKind, needs: 
     }
 }
 
-/// What the service says of the value, where it will do; `None` where nobody can be asked.
+/// Returns what the service reports about the value if it suffices; `None` if no service can be
+/// asked.
 async fn check(tools: &Tools, kind: TokenKind, needs: &[Need]) -> Result<Option<CredentialFacts>, Problem> {
     let value = tools.value()?;
     let Some(facts) = facts_of(tools.services(), kind, &value).await? else {

@@ -1,4 +1,4 @@
-//! Closes a channel, only while it serves what was previewed.
+//! Closes a channel, only if it serves what was previewed.
 
 use super::{Checked, Ended, StoreTools, Work, changed_since, check_write_verify, note};
 use crate::domain::charm::ChannelRow;
@@ -7,7 +7,7 @@ use crate::plan::Serving;
 use crate::run::progress::Phase;
 use crate::services::charmhub::writer::ReleaseItem;
 
-/// What `channel` serves, base by base, sorted.
+/// Returns what `channel` serves by base, sorted.
 pub fn served(rows: &[ChannelRow], channel: &Channel) -> Vec<(Option<Base>, Serving)> {
     let mut served: Vec<_> = rows
         .iter()
@@ -18,8 +18,8 @@ pub fn served(rows: &[ChannelRow], channel: &Channel) -> Vec<(Option<Base>, Serv
     served
 }
 
-/// In words, how `channel` differs from what it was when this was planned; `None` where it does
-/// not, or is closed by now.
+/// Describes how `channel` differs from its state when this was planned; `None` if it does not
+/// differ, or is already closed.
 pub fn changed(rows: &[ChannelRow], channel: &Channel, before: &[(Option<Base>, Serving)]) -> Option<String> {
     let now = served(rows, channel);
     let mut before = before.to_vec();

@@ -1,6 +1,7 @@
-//! Stores a commit that no branch shows yet, on the tip that was previewed.
+//! Stores a commit on the tip that was previewed; no branch points to it yet.
 //!
-//! The same commit has the same id however often it is sent, so a lost answer is sent again.
+//! The same commit has the same id however often it is sent, so after a lost answer it is sent
+//! again.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,15 +11,15 @@ use crate::run::progress::Phase;
 use crate::services::github::{GitHub, GitHubWriter, NewCommit};
 use crate::services::http::Written;
 
-/// Where a commit is stored.
+/// Identifies where a commit is stored.
 pub struct Place {
     /// The repository.
     pub repository: GitHubRepository,
-    /// The branch that it starts from.
+    /// The branch that the commit starts from.
     pub base: String,
 }
 
-/// [`Kind::Refused`] where the branch is at another commit than `parent`.
+/// Checks that the branch is still at `parent`; [`Kind::Refused`] if it has moved.
 pub async fn unmoved(github: &GitHub, place: &Place, parent: &CommitId) -> Result<(), Problem> {
     let tip = github.tip(&place.repository, &place.base).await?;
     if &tip == parent {
@@ -43,7 +44,7 @@ pub async fn unmoved(github: &GitHub, place: &Place, parent: &CommitId) -> Resul
 pub async fn perform(tools: &Tools, work: Work<'_>, place: Place, new: NewCommit<'_>) -> Ended {
     let github = &tools.services().github;
     note(&work, Phase::Looking, "looking at the branch it starts from");
-    // What an earlier attempt stored counts if it is still there.
+    // What an earlier attempt stored counts if it still exists.
     let stored = Mutex::new(work.made.commit.clone());
     let known = || stored.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let check = || async {

@@ -1,5 +1,5 @@
-//! Copies an image, pinned by digest, to where the store keeps the images of a resource, or to any
-//! other repository.
+//! Copies an image, pinned by digest, to the registry path of a resource or to any other
+//! repository.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,27 +10,27 @@ use crate::run::runner::Rate;
 use crate::services::Services;
 use crate::services::registry::{CopyJob, CopyProgress, CopySource, Registries, TagBefore};
 
-/// charmcraft pushes to this tag too; nothing reads it, but some registries list no repository
-/// without tags.
+/// charmcraft pushes to this tag too. No client reads it, but some registries do not list a
+/// repository without tags.
 const TAG: &str = "latest";
 
-/// Which image.
+/// Identifies the image to copy.
 pub struct Wanted {
-    /// Where it is taken from.
+    /// Where it is read from.
     pub source: Origin,
-    /// What arrives.
+    /// The digest of what is copied.
     pub digest: ManifestDigest,
-    /// Set where only some platforms go.
+    /// Set if only some platforms are copied.
     pub cut: Option<Cut>,
 }
 
-/// Where it goes.
+/// Identifies the destination.
 pub struct Place {
     /// The repository.
     pub repository: Repository,
-    /// The tag that names it there.
+    /// The tag of the image there.
     pub tag: Option<String>,
-    /// What that tag may name before.
+    /// What that tag may point to before.
     pub before: TagBefore,
 }
 
@@ -64,7 +64,7 @@ pub async fn to_a_registry(services: &Services, work: Work<'_>, wanted: Wanted, 
     send(services, &services.registries, work, wanted, place, true).await
 }
 
-/// Checks that the tag names what it named when this was planned, or what it is to name.
+/// Checks that the tag points to what it did when this was planned, or to the image to copy.
 pub async fn unmoved(registries: &Registries, wanted: &Wanted, place: &Place) -> Result<(), Problem> {
     let Some(tag) = &place.tag else {
         return Ok(());
@@ -137,7 +137,7 @@ async fn send(
             }
         }
         Err(_) if work.cancel.is_cancelled() => Ended::cancelled(made),
-        // Nothing refers to what was sent so far, and doing it again is harmless.
+        // No manifest refers to what was sent so far, and sending it again does no harm.
         Err(problem) => Ended::failed(made, problem),
     }
 }

@@ -1,4 +1,4 @@
-//! Creates a branch at a commit of this run, and never moves one that is there.
+//! Creates a branch at a commit of this run, and never moves an existing one.
 
 use super::{Checked, Ended, Tools, Work, WriteResult, check_write_verify, note};
 use crate::domain::{CommitId, GitHubRepository, Kind, Problem};

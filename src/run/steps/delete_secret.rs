@@ -1,5 +1,5 @@
 //! Deletes a repository's copy of a secret, so that its jobs read the organisation's. A copy that
-//! somebody set since the preview is left alone.
+//! was set since the preview is left alone.
 
 use chrono::{DateTime, Utc};
 

@@ -1,4 +1,4 @@
-//! Holds a release, and lifts its hold: a tag that every machine's robot sees.
+//! Holds a release and lifts its hold: a tag that automatic publishing reads on every machine.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use crate::domain::{CommitId, GitHubRepository, Kind, Problem, ReleaseName};
 use crate::run::progress::Phase;
 use crate::services::github::{GitHubWriter, RefName};
 
-/// Sets the tag at `at`. One that is there holds, wherever it points.
+/// Sets the tag at `at`. An existing tag is a hold, wherever it points.
 pub async fn set(
     tools: &Tools,
     work: Work<'_>,
@@ -42,7 +42,7 @@ pub async fn lift(
     let github = &tools.services().github;
     let name = RefName::tag(&hold_tag(&release));
     note(&work, Phase::Looking, "looking for the hold");
-    // The hold that is lifted is the one that the first check finds.
+    // The hold to lift is the one that the first check finds.
     let held: Mutex<Option<CommitId>> = Mutex::default();
     let check = || async {
         let Some(there) = github.reference(&repository, &name).await? else {

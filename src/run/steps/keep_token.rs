@@ -1,4 +1,4 @@
-//! Keeps the token of this run on this machine: keyring, encrypted file or export.
+//! Stores the token of this run on this machine: keyring, encrypted file or export.
 
 use std::path::Path;
 
@@ -40,8 +40,8 @@ pub async fn perform(tools: &Tools, mut work: Work<'_>, keep: Keep) -> Ended {
     }
 }
 
-/// Whoever signed in means to go on with that token, in this process at least: where it was kept
-/// may be closed by a passphrase, and a variable may name another.
+/// Uses the new token in this process from now on. Needed because the place where it was stored
+/// may be locked by a passphrase, and a variable may name another token.
 fn use_it(tools: &Tools) {
     let services = tools.services();
     match tools.value() {

@@ -1,7 +1,7 @@
-//! How each operation of a plan is done.
+//! Performs each operation of a plan.
 //!
-//! Every write goes through [`write`]: check, send, read the outcome. Only these modules hold writers.
-//! Must not decide what is done.
+//! Every write goes through [`write`]: check, send, read the outcome. Only these modules hold
+//! writers. What is done was decided by the plan.
 
 mod check_token;
 pub(super) mod close;
@@ -47,19 +47,20 @@ pub use set_secret::account;
 pub(in crate::run) use set_secret::{may_be_ours, seconds_ahead};
 use write::{Checked, Pacer, WriteResult, check_write_verify};
 
-/// What steps are done with. Made only for a run, and a run only where writing is allowed.
+/// Holds the clients and writers that steps use. Made only for a run, and only if writing is
+/// allowed.
 pub struct Tools {
     session: Session,
     run: RunId,
     means: Means,
-    /// The value of this run, once a sign-in or the operator brought it.
+    /// The value of this run, once a sign-in or the operator has supplied it.
     hand: Mutex<Option<SecretString>>,
-    /// Keeps the pause that GitHub wants between two writes.
+    /// Keeps the pause that GitHub asks for between two writes.
     pacer: Pacer,
     store: Option<StoreTools>,
 }
 
-/// What steps at the store are done with.
+/// Holds what steps at the store use.
 pub struct StoreTools {
     services: Services,
     publisher: Publisher,
@@ -77,7 +78,7 @@ impl StoreTools {
 }
 
 impl Tools {
-    /// The writers of `session`, as far as `plan` wants them.
+    /// Makes the writers of `session` that `plan` needs.
     pub async fn new(session: &Session, run: &RunId, plan: &Plan, means: Means) -> Result<Self, Problem> {
         if session.read_only {
             return Err(Problem::new(Kind::Refused, "this session is read-only"));
@@ -102,7 +103,7 @@ impl Tools {
         self.session.observer.services()
     }
 
-    /// The value of this run.
+    /// Returns the value of this run.
     fn value(&self) -> Result<SecretString, Problem> {
         let hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
         hand.clone().ok_or_else(|| {
@@ -116,31 +117,31 @@ impl Tools {
     }
 }
 
-/// One step at work.
+/// Holds one step being performed.
 pub struct Work<'a> {
     /// The step.
     pub step: &'a Step,
-    /// The plan that it is of.
+    /// The plan that the step belongs to.
     pub plan: &'a Plan,
-    /// What earlier attempts brought.
+    /// What earlier attempts produced.
     pub made: Made,
-    /// Writes into the journal what it has brought so far.
+    /// Writes what the step has produced so far to the journal.
     pub keep: &'a (dyn Fn(&Made) -> Result<(), Problem> + Sync),
-    /// What another step brought.
+    /// Returns what another step produced.
     pub made_of: &'a (dyn Fn(&StepId) -> Option<Made> + Sync),
-    /// Tells what happens.
+    /// Reports progress.
     pub telling: &'a Telling,
-    /// Asks to stop.
+    /// Requests cancellation.
     pub cancel: &'a CancellationToken,
 }
 
-/// How a step ended.
+/// Holds how a step ended.
 pub struct Ended {
     /// The outcome.
     pub outcome: StepOutcome,
-    /// What it brought.
+    /// What the step produced.
     pub made: Made,
-    /// Why it did not end well.
+    /// Why the step did not succeed.
     pub problem: Option<Problem>,
 }
 
@@ -188,7 +189,7 @@ impl Ended {
     }
 }
 
-/// Does one step.
+/// Performs one step.
 pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
     match work.step.op.clone() {
         Op::SignIn { scope } => sign_in::perform(tools, work, scope).await,
@@ -336,15 +337,15 @@ async fn perform_at_store(tools: &StoreTools, work: Work<'_>, op: Op) -> Ended {
     }
 }
 
-/// A refusal because another client changed channels since the preview; `changes` name what was
-/// previewed and what is there now.
+/// Returns the refusal for channels that another client changed since the preview; `changes` name
+/// what was previewed and what is there now.
 pub(super) fn changed_since(summary: String, changes: impl IntoIterator<Item = String>) -> Problem {
     let problem = Problem::new(Kind::Refused, summary);
     let problem = changes.into_iter().fold(problem, Problem::cause);
     problem.hint("check recent releases, then plan again")
 }
 
-/// A note for the picture of a step.
+/// Shows a note in the progress of a step.
 fn note(work: &Work<'_>, phase: Phase, text: &str) {
     work.telling.step(&work.step.id, |p| {
         p.phase = phase;

@@ -1,8 +1,8 @@
 //! Makes stored bytes a revision of a resource or of a bundle, and follows the store's review to
 //! its end.
 //!
-//! The store lists the digest of every revision, so whether one holds the bytes already can be
-//! told before anything is sent, with or without a journal.
+//! The store lists the digest of every revision, so a revision that already holds the bytes is
+//! found before anything is sent, with or without a journal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,33 +14,33 @@ use crate::run::progress::Phase;
 use crate::services::charmhub::bundle::no_longer_accepted;
 use crate::services::charmhub::writer::{ResourceKind, ReviewState, Written};
 
-/// Pauses between looks at a review, in milliseconds; the last one is repeated.
+/// Pauses between reads of a review, in milliseconds; the last one is repeated.
 const PACE: [u64; 7] = [150, 300, 500, 1000, 1000, 2000, 3000];
-/// Looks at a review before it is left to the store: about ten minutes.
+/// Reads of a review before it is left to the store: about ten minutes.
 const LOOKS: usize = 200;
 
-/// What is made a revision of what.
+/// Identifies what becomes a revision of what.
 pub struct Push {
     /// The charm or bundle.
     pub charm: CharmName,
-    /// sha-256 of what is sent to storage: an earlier upload counts for nothing else.
+    /// sha-256 of what is sent to storage: an earlier upload counts for these bytes only.
     pub sha256: Digest,
-    /// What it becomes.
+    /// What the upload becomes.
     pub becomes: Becomes,
 }
 
 /// What an upload becomes a revision of.
 pub enum Becomes {
-    /// Of a resource; the store lists the sha-256 of each.
+    /// A revision of a resource; the store lists the sha-256 of each.
     Resource {
         /// The resource.
         resource: ResourceName,
-        /// What the resource is made of.
+        /// The type of the resource.
         kind: ResourceKind,
-        /// Architectures in the store's words.
+        /// Architectures by the store's names.
         architectures: Vec<String>,
     },
-    /// Of the bundle itself; the store lists the sha3-384 of each.
+    /// A revision of the bundle itself; the store lists the sha3-384 of each.
     Bundle {
         /// sha3-384 of what is sent, hexadecimal.
         sha3: String,
@@ -48,7 +48,7 @@ pub enum Becomes {
 }
 
 impl Push {
-    /// The revision that holds the bytes already.
+    /// Returns the revision that already holds the bytes.
     async fn find(&self, tools: &StoreTools) -> Result<Option<u64>, Problem> {
         match &self.becomes {
             Becomes::Resource { resource, .. } => {
@@ -82,7 +82,7 @@ impl Push {
         }
     }
 
-    /// Writes the revision into what the step brought.
+    /// Records the revision in what the step produced.
     fn brought(&self, made: &mut Made, revision: Option<u64>) {
         match self.becomes {
             Becomes::Resource { .. } => made.resource_revision = revision.map(ResourceRevision),
@@ -90,7 +90,7 @@ impl Push {
         }
     }
 
-    /// The end of a step that the store refused.
+    /// Returns the end of a step that the store refused.
     fn refused(&self, mut made: Made, problem: Problem) -> Ended {
         let ended = matches!(self.becomes, Becomes::Bundle { .. }) && no_longer_accepted(&problem);
         made.no_longer_accepted = ended;
@@ -129,7 +129,7 @@ where
     let mut made = work.made.clone();
     made.no_longer_accepted = false;
     if made.uploaded != Some(push.sha256) {
-        // An upload of an earlier attempt that was for something else.
+        // An upload of an earlier attempt that was for other bytes.
         made.upload_id = None;
         push.brought(&mut made, None);
         made.created = false;
@@ -148,8 +148,8 @@ where
         Ok(None) => {}
         Err(problem) => return Ended::failed(made, problem),
     }
-    // Only an upload of an earlier attempt can be under review already: what a store answers about an
-    // id that it was not told yet means nothing.
+    // Only an upload of an earlier attempt can already be under review: a store's answer about an
+    // id that it has not received yet means nothing.
     let fresh = AtomicBool::new(made.upload_id.is_none());
     if made.upload_id.is_none() {
         if work.cancel.is_cancelled() {
@@ -188,7 +188,7 @@ where
             confirm(tools, ended, &push).await
         }
         WriteResult::Refused(problem) => {
-            // The store may have dropped an old upload: the next attempt sends it anew.
+            // The store may have dropped an old upload: the next attempt sends it again.
             made.upload_id = None;
             push.refused(made, problem)
         }
@@ -196,7 +196,7 @@ where
     }
 }
 
-/// The revision that the store speaks of must hold what was uploaded: its list says so.
+/// Checks in the store's list that the revision of the review holds what was uploaded.
 async fn confirm(tools: &StoreTools, ended: Ended, push: &Push) -> Ended {
     if ended.outcome != StepOutcome::Done {
         return ended;
@@ -208,7 +208,7 @@ async fn confirm(tools: &StoreTools, ended: Ended, push: &Push) -> Ended {
                 push.brought(&mut made, Some(listed));
                 return Ended::done(made);
             }
-            // The list may be a moment behind the review.
+            // The list may lag behind the review.
             Ok(None) => tokio::time::sleep(Duration::from_millis(millis)).await,
             Err(problem) => return Ended::unknown(made, problem),
         }

@@ -8,7 +8,7 @@ use crate::plan::{AttachFrom, Move};
 use crate::run::progress::Phase;
 use crate::services::charmhub::writer::{ReleaseItem, ReleaseResource};
 
-/// A move with the numbers of its resources.
+/// Holds a planned channel change with the numbers of its resources.
 pub struct Target<'a> {
     /// What was planned.
     pub planned: &'a Move,
@@ -17,7 +17,7 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// True where `rows` serve it.
+    /// Returns true if `rows` serve it.
     pub fn served_by(&self, rows: &[ChannelRow]) -> bool {
         self.planned.row(rows).is_some_and(|row| {
             row.revision == self.planned.revision
@@ -28,7 +28,7 @@ impl Target<'_> {
         })
     }
 
-    /// In words, what its row serves in its place; `None` where it is served.
+    /// Describes what the row serves instead; `None` if the target is served.
     pub fn lost(&self, rows: &[ChannelRow]) -> Option<String> {
         if self.served_by(rows) {
             return None;
@@ -38,7 +38,7 @@ impl Target<'_> {
         Some(format!("{} is {now} now", self.planned.channel))
     }
 
-    /// In words, how its row was changed by somebody else since the preview.
+    /// Describes how another client changed the row since the preview.
     fn changed(&self, rows: &[ChannelRow]) -> Option<String> {
         if self.served_by(rows) {
             None
@@ -48,7 +48,7 @@ impl Target<'_> {
     }
 }
 
-/// Fills in the numbers that earlier steps brought.
+/// Fills in the numbers that earlier steps produced.
 pub fn targets<'a>(work: &Work<'_>, moves: &'a [Move]) -> Result<Vec<Target<'a>>, Problem> {
     moves
         .iter()
@@ -101,7 +101,7 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
     }
 }
 
-/// What `rows` mean for `targets`; what is sent holds those that are not served yet.
+/// Compares `rows` with `targets`; what is to be sent are those that are not served yet.
 fn checked(charm: &CharmName, targets: &[Target<'_>], rows: &[ChannelRow]) -> Checked<(), Vec<ReleaseItem>> {
     let changed: Vec<String> = targets.iter().filter_map(|target| target.changed(rows)).collect();
     if !changed.is_empty() {
@@ -116,7 +116,7 @@ fn checked(charm: &CharmName, targets: &[Target<'_>], rows: &[ChannelRow]) -> Ch
     }
 }
 
-/// One item per channel and revision: the store works out the bases from the revision.
+/// Returns one item per channel and revision: the store derives the bases from the revision.
 fn items(targets: &[&Target]) -> Vec<ReleaseItem> {
     let mut items: Vec<ReleaseItem> = Vec::new();
     for target in targets {

@@ -1,4 +1,4 @@
-//! Releases an uploaded bundle, only where its channel serves what was previewed.
+//! Releases an uploaded bundle, only if its channel serves what was previewed.
 
 use super::{Checked, Ended, StoreTools, Work, WriteResult, changed_since, check_write_verify, note};
 use crate::domain::bundle::archive::{archive, sha3_384};
@@ -10,7 +10,7 @@ use crate::run::progress::Phase;
 use crate::services::charmhub::bundle::no_longer_accepted;
 use crate::services::charmhub::writer::ReleaseItem;
 
-/// In words, how `channel` differs from what it was when this was planned.
+/// Describes how `channel` differs from its state when this was planned.
 pub fn changed(rows: &[ChannelRow], channel: &Channel, before: Option<CharmRevision>) -> Option<String> {
     let now = bundle_serves(rows, channel);
     let word = |revision: Option<CharmRevision>| {
@@ -86,8 +86,8 @@ pub async fn perform(
     }
 }
 
-/// The revision that holds what `from` was to upload: an upload that the plan left out, because it
-/// was there, brought no number.
+/// Returns the revision that holds what `from` was to upload: an upload that the plan left out,
+/// because the store had it, produced no number.
 async fn listed(
     tools: &StoreTools,
     plan: &Plan,

@@ -1,7 +1,7 @@
-//! Ends a session of the store, unless a job may be using its token right now.
+//! Revokes a session of the store, unless a job may be using its token right now.
 //!
-//! A store that refuses the right does not make a rotation fail: the step is skipped and says how
-//! to revoke by hand.
+//! If the store refuses because of missing rights, the rotation does not fail: the step is skipped
+//! and its note names the command to revoke by hand.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -41,7 +41,7 @@ pub async fn perform(
         if ended {
             return Ok(Checked::Wanted(()));
         }
-        // A job may have started while a try was waited for.
+        // A job may have started during the pause before a retry.
         if checked_before.swap(true, Ordering::Relaxed)
             && let Some(why) = in_use(tools, &session, &repositories).await
         {
@@ -63,7 +63,7 @@ pub async fn perform(
     }
 }
 
-/// Why a job may be using the token of `session` right now.
+/// Returns why a job may be using the token of `session` right now.
 async fn in_use(tools: &Tools, session: &SessionId, repositories: &[GitHubRepository]) -> Option<String> {
     for repository in repositories {
         let why = match tools.services().github.busy(repository).await {
@@ -78,7 +78,8 @@ async fn in_use(tools: &Tools, session: &SessionId, repositories: &[GitHubReposi
     None
 }
 
-/// The store by the value of this run, else by the operator's own credential.
+/// Returns the store's publisher with the value of this run, else with the operator's own
+/// credential.
 async fn publisher(tools: &Tools) -> Result<Publisher, Problem> {
     use secrecy::ExposeSecret;
     if let Ok(value) = tools.value()
@@ -111,7 +112,7 @@ fn refused(work: Work<'_>, session: &SessionId, problem: Problem) -> Ended {
     )
 }
 
-/// What must not be revoked now is left, and said.
+/// Skips a session that must not be revoked now, and reports why.
 fn leave(mut work: Work<'_>, why: String) -> Ended {
     if work.step.optional {
         work.made.note = Some(Outside::new(why));

@@ -1,5 +1,5 @@
-//! Seals the value of this run for every target and writes the seals into the journal, all of
-//! them, before the first is sent. Only GitHub can open them.
+//! Seals the value of this run for every target and writes all seals to the journal before the
+//! first is sent. Only GitHub can open them.
 
 use futures_util::future::try_join_all;
 

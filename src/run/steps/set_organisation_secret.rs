@@ -1,7 +1,7 @@
-//! Sends a sealed value to an organisation for chosen repositories, reads back when it was set
-//! and who may read it, and records whose value every one of them reads.
+//! Sends a sealed value to an organisation for chosen repositories, reads back when it was set and
+//! which repositories may read it, and records whose value each of them reads.
 //!
-//! As with a repository's secret, sending it again puts the same value in place.
+//! As with a repository's secret, sending it again sets the same value.
 
 use chrono::{DateTime, Utc};
 
@@ -64,7 +64,8 @@ pub async fn perform(
         Ok(shared) => shared,
         Err(result) => return result.ended(work.made),
     };
-    // The copies are deleted next: whoever could not read this one would be left with nothing.
+    // The copies are deleted next: a repository that cannot read this secret would be left without
+    // one.
     if shared.selection != Selection::Selected(ids.iter().copied().collect()) {
         let problem = Problem::new(
             Kind::Service,

@@ -1,8 +1,8 @@
-//! Sends a sealed value to one repository, reads back when GitHub says it was set, and records
+//! Sends a sealed value to one repository, reads back when GitHub reports it was set, and records
 //! whose value it is.
 //!
-//! GitHub shows only when a secret was set. A change that neither the preview nor a try of this run
-//! explains was made by another client, whose value is left in place.
+//! GitHub shows only when a secret was set. A change that neither the preview nor a try of this
+//! run explains was made by another client, whose value is left in place.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -62,7 +62,7 @@ pub async fn perform(
     recorded(tools, work, &seals, [target], updated_at)
 }
 
-/// Why the value of `seals` may not be sent any more: its token has expired.
+/// Returns why the value of `seals` may no longer be sent: its token has expired.
 pub(super) fn expired(seals: &Made) -> Option<Problem> {
     let end = seals.expires_at.filter(|end| *end <= Utc::now())?;
     Some(
@@ -77,7 +77,7 @@ pub(super) fn expired(seals: &Made) -> Option<Problem> {
     )
 }
 
-/// The end of a step that put the value of `seals` in place for `targets`: recorded for each.
+/// Returns the end of a step that set the value of `seals` for `targets`: recorded for each.
 pub(super) fn recorded(
     tools: &Tools,
     work: Work<'_>,
@@ -108,17 +108,17 @@ pub(super) fn recorded(
     Ended::done(work.made)
 }
 
-/// A secret that is to get a new value.
+/// Identifies a secret that gets a new value.
 pub(super) struct Setting {
-    /// What people call it.
+    /// Its name in messages.
     pub(super) name: String,
-    /// Whose settings show it.
+    /// Whose settings show it: the repository's or the organisation's.
     pub(super) owner: &'static str,
-    /// When it was set last, as the preview saw it.
+    /// When it was last set, according to the preview.
     pub(super) before: Option<DateTime<Utc>>,
 }
 
-/// A refusal because a secret was set since the preview.
+/// Returns the refusal for a secret that was set since the preview.
 pub(super) fn set_since(
     summary: String,
     before: Option<DateTime<Utc>>,
@@ -139,23 +139,23 @@ pub(super) fn set_since(
         .hint("check who rotates at the same time, then plan again: windlass rotate")
 }
 
-/// True where a try sent at `sent` may have set a secret that GitHub says was set at `updated_at`.
-/// `ahead`: seconds that our clock is ahead of GitHub's. Both are known to the second only; GitHub
-/// is given two seconds to take a request.
+/// Returns true if a try sent at `sent` may have set a secret that GitHub reports as set at
+/// `updated_at`. `ahead`: seconds by which the local clock is ahead of GitHub's. Both times are
+/// known to the second only; GitHub is given two seconds to process a request.
 pub(in crate::run) fn may_be_ours(sent: DateTime<Utc>, updated_at: DateTime<Utc>, ahead: i64) -> bool {
     let sent = sent - TimeDelta::seconds(ahead);
     (sent - TimeDelta::seconds(1)..=sent + TimeDelta::seconds(3)).contains(&updated_at)
 }
 
-/// Seconds that our clock is ahead of GitHub's.
+/// Returns the seconds by which the local clock is ahead of GitHub's.
 pub(in crate::run) fn seconds_ahead(services: &Services) -> i64 {
     let host = host_of(&services.endpoints.github);
     services.http.skews().get(&host).copied().unwrap_or_default()
 }
 
-/// Puts a sealed value in place and reads back what GitHub says of it then: `look` reads it,
-/// `set_at` tells when it was set, `write` sends the seal. A secret that another client set since
-/// the preview, or since an earlier try, is left as it is.
+/// Sets a sealed value and reads back what GitHub then reports: `look` reads the secret, `set_at`
+/// returns when it was set, `write` sends the seal. A secret that another client set since the
+/// preview, or since an earlier try, is left as it is.
 pub(super) async fn put<Facts, Look, Seen, Write, Answer>(
     tools: &Tools,
     work: &mut Work<'_>,
@@ -174,7 +174,7 @@ where
     note(work, Phase::Looking, "looking at the secret");
     let (at_work, services) = (&*work, tools.services());
     let ahead = || seconds_ahead(services);
-    // The last try, if there was one: of an earlier process, or of this one.
+    // The last try, if any: by an earlier process, or by this one.
     let earlier = at_work.made.sent_at;
     let tried: Mutex<Option<DateTime<Utc>>> = Mutex::default();
     let last_try = || *tried.lock().unwrap_or_else(PoisonError::into_inner);
@@ -187,7 +187,7 @@ where
         Ok::<Checked<()>, Problem>(if now == before {
             Checked::Planned(())
         } else if last_try().is_none() && ours(earlier) {
-            // The try of a process that died explains the change: the same value is sent again.
+            // The try of a process that ended explains the change: the same value is sent again.
             Checked::Planned(())
         } else if ours(last_try()) {
             let summary = format!(
@@ -240,13 +240,14 @@ where
                 "look at the {owner}'s settings, then run the same command again"
             )),
         )),
-        // It is set; only when is not known. The next run sends the same seal again and reads.
+        // The secret is set; only the time is unknown. The next run sends the same seal again and
+        // reads it.
         Err(problem) => Err(WriteResult::Unknown(problem)),
     }
 }
 
-/// `problem` of a run that set secrets, with an account of which hold the new value and which do
-/// not. Another run's problem is given back as it is.
+/// Adds to `problem` of a run that set secrets which of them hold the new value and which do not.
+/// Another run's problem is returned unchanged.
 pub fn account(plan: &Plan, record: Option<&RunRecord>, problem: Problem) -> Problem {
     let Some(record) = record else { return problem };
     let mut held: Vec<String> = Vec::new();

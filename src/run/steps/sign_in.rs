@@ -1,7 +1,7 @@
 //! Mints a store token: the exchange of a sign-in. The token stays in the memory of the run.
 //!
-//! An exchange whose answer was lost has minted a token that nobody holds: it is named in the
-//! journal by the run's id, found in the store's list afterwards and offered for revocation.
+//! An exchange whose answer was lost has minted a token that no client holds. The journal names it
+//! by the run's id, so that it can be found in the store's list and offered for revocation.
 
 use super::{Ended, Tools, Work, note};
 use crate::domain::credential::TokenScope;
@@ -11,7 +11,7 @@ use crate::services::charmhub::StoreToken;
 use crate::services::charmhub::sign_on::{SignOnAnswer, SignedOn};
 use crate::services::http::Written;
 
-/// How often a sign-in is made anew where its token was lost on the way.
+/// How often a sign-in is repeated if its token got lost on the way.
 const TRIES: usize = 3;
 
 pub async fn perform(tools: &Tools, work: Work<'_>, scope: TokenScope) -> Ended {
@@ -79,7 +79,7 @@ fn keep(tools: &Tools, mut work: Work<'_>, token: &StoreToken) -> Ended {
     Ended::done(work.made)
 }
 
-/// The name of this machine, as other programs see it.
+/// Returns the name of this machine as other programs see it.
 fn host() -> String {
     let actor = crate::run::session::actor();
     actor.rsplit('@').next().unwrap_or("localhost").to_owned()

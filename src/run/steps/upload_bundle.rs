@@ -1,4 +1,4 @@
-//! Packs a bundle and makes it a revision, which serves nobody yet.
+//! Packs a bundle and makes it a revision that no channel serves yet.
 
 use std::collections::BTreeMap;
 

@@ -11,7 +11,7 @@ use crate::run::progress::Phase;
 use crate::run::runner::Rate;
 use crate::services::charmhub::writer::ResourceKind;
 
-/// How often the picture of the transfer is renewed.
+/// How often the progress of the transfer is updated.
 const PICTURE: Duration = Duration::from_millis(200);
 
 pub async fn perform(

@@ -1,4 +1,4 @@
-//! Waits until the public is served what was released. It only reads.
+//! Waits until the released revisions are publicly visible. Only reads.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::domain::{CharmName, Kind, Problem};
 use crate::plan::Move;
 use crate::run::progress::Phase;
 
-/// Looks at the public view before it is left open: about three minutes.
+/// Reads of the public view before the wait is given up: about three minutes.
 const LOOKS: usize = 60;
 
 pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves: Vec<Move>) -> Ended {
@@ -19,8 +19,8 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
         Err(problem) => return Ended::failed(work.made, problem),
     };
     note(&work, Phase::Looking, "asking what the public is served");
-    // Between the release and a run taken up later somebody may have released something else: then
-    // no waiting brings it back.
+    // If the run is resumed later, another client may have released something else since: then
+    // waiting is useless.
     match tools.publisher.rows(&charm).await {
         Ok(rows) => {
             let moved: Vec<String> = targets.iter().filter_map(|target| target.lost(&rows)).collect();
@@ -47,7 +47,7 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
                 failure = None;
                 note(&work, Phase::Processing, "released, not yet served to the public");
             }
-            // Reads are repeated by themselves: what fails here has failed for good.
+            // Reads are retried by the client: a failure here is final.
             Err(problem) => {
                 failure = Some(problem);
                 break;

@@ -1,8 +1,9 @@
-//! Starts, repeats and stops workflow runs of GitHub.
+//! Starts, reruns and cancels workflow runs of GitHub.
 //!
-//! A start cannot be recognised by what it makes, so nothing is started twice: before it, the
-//! newest run is noted in the journal; where the answer is lost or names no run, the one run that
-//! came since, by the same account on the same branch, is ours. Where two came nobody can tell.
+//! A start cannot be recognised by its result, so nothing is started twice. Before a start the
+//! newest run is recorded in the journal. If the answer is lost or names no run, the one run that
+//! came since, by the same account on the same branch, is ours. If two came, it is unknown which
+//! is ours.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::run::progress::Phase;
 use crate::services::github::{GitHub, GitHubWriter};
 use crate::services::http::Written;
 
-/// Waits between two looks for the run that a start has made.
+/// Pauses between two reads while looking for the run that a start has created.
 const LOOKS: [Duration; 5] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
@@ -26,14 +27,14 @@ const LOOKS: [Duration; 5] = [
     Duration::from_secs(3),
     Duration::from_secs(4),
 ];
-/// Time after which a run that a start made is in GitHub's lists for certain.
+/// Time after which a run that a start created is certainly in GitHub's lists.
 const SHOWN: TimeDelta = TimeDelta::seconds(60);
-/// Looks at a run that is being stopped, a second apart.
+/// Reads of a run that is being cancelled, a second apart.
 const STOPPING: u32 = 30;
 
-/// What is to be started.
+/// Identifies what is to be started.
 pub struct Wanted {
-    /// Where.
+    /// The repository.
     pub repository: GitHubRepository,
     /// The file's name.
     pub workflow: String,
@@ -59,7 +60,7 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
     }
     note(&work, Phase::Looking, "looking at its runs");
     if let Some(mark) = work.made.dispatched.clone() {
-        // An earlier try of this run left without an answer.
+        // An earlier try of this run got no answer.
         match ours(github, &wanted, &mark).await {
             Ok(Found::One(run)) => {
                 work.made.workflow_run = Some(run);
@@ -82,7 +83,7 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
     let writer = GitHubWriter::new(github.clone());
     let mut attempt = 0;
     let (mark, sent) = loop {
-        // Before every try: a run that another client started meanwhile is not ours.
+        // Read before every try: a run that another client started meanwhile is not ours.
         let newest = match github.dispatched_runs(&wanted.repository, &wanted.workflow).await {
             Ok(runs) => runs.first().map_or(0, |run| run.id),
             Err(problem) => return Ended::failed(work.made, problem),
@@ -148,7 +149,7 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
             }
         }
         Ok(Written::NotTaken(problem)) | Err(problem) => {
-            // Refused: whatever comes later is not ours.
+            // Refused: a run that comes later is not ours.
             work.made.dispatched = None;
             Ended::failed(work.made, problem)
         }
@@ -167,7 +168,7 @@ fn several(runs: &[u64]) -> Problem {
     .hint("look at them: windlass workflow watch RUN")
 }
 
-/// The runs that came since `mark` and may be ours.
+/// Returns the runs that came since `mark` and may be ours.
 async fn ours(github: &GitHub, wanted: &Wanted, mark: &Dispatched) -> Result<Found, Problem> {
     let runs = github
         .dispatched_runs(&wanted.repository, &wanted.workflow)
@@ -175,7 +176,7 @@ async fn ours(github: &GitHub, wanted: &Wanted, mark: &Dispatched) -> Result<Fou
     Ok(fitting(&runs, &wanted.branch, mark))
 }
 
-/// Those of `runs` that somebody started by hand on `branch` since `mark`, under its account.
+/// Returns those of `runs` that were started by hand on `branch` since `mark`, by its account.
 fn fitting(runs: &[WorkflowRun], branch: &str, mark: &Dispatched) -> Found {
     let same = |run: &&WorkflowRun| {
         run.id > mark.newest
@@ -191,7 +192,7 @@ fn fitting(runs: &[WorkflowRun], branch: &str, mark: &Dispatched) -> Found {
     }
 }
 
-/// Looks until the same one run is seen twice, or until there is no more time.
+/// Reads until the same single run is seen twice, or the time is up.
 async fn wait_for_ours(github: &GitHub, wanted: &Wanted, mark: &Dispatched) -> Found {
     let mut last = Found::None;
     for pause in LOOKS {
@@ -208,7 +209,7 @@ async fn wait_for_ours(github: &GitHub, wanted: &Wanted, mark: &Dispatched) -> F
     last
 }
 
-/// Does the failed jobs of a run again, once.
+/// Reruns the failed jobs of a run, once.
 pub async fn rerun(
     tools: &Tools,
     mut work: Work<'_>,
@@ -231,7 +232,7 @@ pub async fn rerun(
     result.ended(work.made)
 }
 
-/// Stops a run. To ask twice does no harm.
+/// Cancels a run. A second request does no harm.
 pub async fn cancel(tools: &Tools, mut work: Work<'_>, repository: GitHubRepository, run: u64) -> Ended {
     let github = &tools.services().github;
     work.made.workflow_run = Some(run);
@@ -239,7 +240,7 @@ pub async fn cancel(tools: &Tools, mut work: Work<'_>, repository: GitHubReposit
     let mut first_attempt = None;
     let mut tries = 0;
     let sent = loop {
-        // Before every try: a run that another client started again is not the one to stop.
+        // Read before every try: a run that another client started again must not be cancelled.
         match github.workflow_run(&repository, run).await {
             Ok(now) if now.ended() => return ended_before(work, &now),
             Ok(now) if *first_attempt.get_or_insert(now.attempt) != now.attempt => {
@@ -350,7 +351,7 @@ mod tests {
         assert_eq!(found(&strangers), Found::None);
         assert_eq!(found(&[&strangers[..], &[run(11)]].concat()), Found::One(11));
         assert_eq!(found(&[run(13), run(11)]), Found::Several(vec![13, 11]));
-        // Whose token it is was not told: then everybody's may be ours.
+        // The token's owner is unknown: then a run of any account may be ours.
         let anybody = Dispatched {
             account: None,
             ..mark

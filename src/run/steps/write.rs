@@ -17,7 +17,7 @@ use crate::services::http::{LONGEST_WAIT, Written};
 /// GitHub asks for a second between two writes.
 const GITHUB_PAUSE: Duration = Duration::from_secs(1);
 
-/// Waits before a write is tried again.
+/// Pauses before a write is retried.
 const PAUSES: [Duration; 3] = [
     Duration::from_millis(300),
     Duration::from_secs(1),
@@ -26,39 +26,40 @@ const PAUSES: [Duration; 3] = [
 
 /// What a check found.
 pub(super) enum Checked<T, P = ()> {
-    /// It is as the step wants it.
+    /// The state is what the step wants.
     Wanted(T),
-    /// It is as the plan previewed it; what the write needs.
+    /// The state is what the plan previewed; holds what the write needs.
     Planned(P),
     /// Another client changed it: the write must not be sent.
     Changed(Problem),
-    /// It changed when an unanswered try of this run may have changed it, or another client.
+    /// It changed at a time when an unanswered try of this run may have changed it, or another
+    /// client.
     Unclear(Problem),
 }
 
 impl<T> Checked<T> {
-    /// As wanted where `found` holds something, else as planned.
+    /// Returns `Wanted` if `found` holds something, else `Planned`.
     pub(super) fn from_found(found: Option<T>) -> Self {
         found.map_or(Self::Planned(()), Self::Wanted)
     }
 }
 
-/// What came of a write.
+/// The result of a write.
 pub(super) enum WriteResult<T> {
-    /// It was so before anything was sent.
+    /// The state was as wanted before anything was sent.
     Already(T),
-    /// It is so now.
+    /// The write was done.
     Done(T),
-    /// It is not so, and the problem says why.
+    /// The write was not done; the problem holds why.
     Refused(Problem),
-    /// Whether it is so is unknown.
+    /// Whether the write was done is unknown.
     Unknown(Problem),
     /// The operator stopped the run before anything was sent.
     Cancelled,
 }
 
 impl<T> WriteResult<T> {
-    /// As the end of a step that brought `made`.
+    /// Converts to the end of a step that produced `made`.
     pub(super) fn ended(self, made: Made) -> Ended {
         match self {
             Self::Already(_) => Ended::skipped(made),
@@ -70,9 +71,9 @@ impl<T> WriteResult<T> {
     }
 }
 
-/// What came of the tries of a write, before its outcome is read.
+/// The result of the tries of a write, before its outcome is read.
 pub(super) enum Sent<T> {
-    /// The service took it.
+    /// The service accepted it.
     Taken,
     /// A check made the result clear.
     Ended(WriteResult<T>),
@@ -83,7 +84,7 @@ pub(super) enum Sent<T> {
 pub(super) struct Pacer(Mutex<Option<Instant>>);
 
 impl Pacer {
-    /// Waits for its turn; the time of the write goes into the guard.
+    /// Waits for its turn; the guard takes the time of the write.
     async fn turn(&self) -> MutexGuard<'_, Option<Instant>> {
         let last = self.0.lock().await;
         if let Some(last) = *last {
@@ -120,7 +121,7 @@ where
     }
 }
 
-/// As [`check_write_verify`], for a write whose outcome the caller reads.
+/// Works as [`check_write_verify`] does, for a write whose outcome the caller reads.
 pub(super) async fn check_and_write<T, P, Check, Write, CheckAnswer, WriteAnswer>(
     work: &Work<'_>,
     pacer: Option<&Pacer>,
@@ -136,7 +137,7 @@ where
     let mut lost: Option<Problem> = None;
     let mut attempt = 0;
     loop {
-        // Every wait comes before the check: what was checked is what is written to.
+        // Every wait comes before the check, so that the checked state is the one written to.
         let mut turn = match pacer {
             Some(pacer) => Some(pacer.turn().await),
             None => None,
@@ -160,7 +161,7 @@ where
                 lost = Some(problem.clone());
                 problem
             }
-            // An earlier, lost try or another client may be why: it exists already.
+            // An earlier, lost try or another client may be the cause: it already exists.
             Err(problem) => {
                 return Sent::Ended(match check().await {
                     Ok(Checked::Wanted(found)) => WriteResult::Done(found),
@@ -174,7 +175,7 @@ where
         if !pause_before_retry(work, &problem, attempt, lost.is_none()).await {
             let result = match judged(check().await, lost.as_ref()) {
                 Err(result) => result,
-                // The service itself answered that it failed, and the check agrees.
+                // The service itself reported the failure, and the check agrees.
                 Ok(_) if lost.is_none() || problem.kind != Kind::Network => WriteResult::Refused(problem),
                 Ok(_) => WriteResult::Unknown(problem),
             };
@@ -184,7 +185,7 @@ where
     }
 }
 
-/// What the write needs where it may be sent; else its result. `lost` is an unanswered try.
+/// Returns what the write needs if it may be sent; else its result. `lost` is an unanswered try.
 fn judged<T, P>(
     checked: Result<Checked<T, P>, Problem>,
     lost: Option<&Problem>,
@@ -202,7 +203,7 @@ fn judged<T, P>(
     })
 }
 
-/// `problem` of a check right after the service took the write.
+/// Rewrites `problem` of a check right after the service accepted the write.
 fn overwritten(problem: Problem) -> Problem {
     let summary = "the service took the change, and another client changed it again right after";
     let mut changed = Problem::new(Kind::Refused, summary);
@@ -211,8 +212,8 @@ fn overwritten(problem: Problem) -> Problem {
     changed
 }
 
-/// Waits before a write is tried again because of `problem`, and shows it; false where there is no
-/// further try. Where `stoppable`, a run that is stopped does not wait.
+/// Waits before a write is retried because of `problem`, and shows it; returns false if there is
+/// no further try. If `stoppable`, a run that is stopped does not wait.
 pub(super) async fn pause_before_retry(
     work: &Work<'_>,
     problem: &Problem,
@@ -247,7 +248,7 @@ pub(super) async fn pause_before_retry(
 mod tests {
     use super::*;
 
-    /// What follows from a check, first without and then after an unanswered try.
+    /// Returns what follows from a check, without and with an unanswered try.
     fn both(checked: impl Fn() -> Result<Checked<()>, Problem>) -> [&'static str; 2] {
         let lost = Problem::new(Kind::Network, "cut");
         [None, Some(&lost)].map(|lost| match judged(checked(), lost) {
