@@ -1,7 +1,6 @@
-//! The bundle's repository, looked at for what writes there, and the holds, looked at always.
+//! Reads the bundle's repository for intents that write there, and the holds for every intent.
 //!
-//! Owns which files of a branch are read and that bytes read once are never asked for again. Must
-//! not judge what is in them.
+//! Files of a branch that were read once are never requested again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +14,8 @@ use crate::domain::{CommitId, FileBytes, GitHubRepository, Observed, Problem, Sn
 use crate::services::github::RefName;
 use crate::services::github::releases::BlobCache;
 
-/// Releases that are held: tags of the bundle's repository. A workspace without one holds nothing.
+/// Reads which releases are held: tags of the bundle's repository. Empty for a workspace without a
+/// bundle.
 pub async fn holds(observer: &Observer) -> Observed<Holds> {
     let Some(bundle) = &observer.workspace.bundle else {
         return Observed::default();
@@ -30,16 +30,16 @@ pub async fn holds(observer: &Observer) -> Observed<Holds> {
 }
 
 impl Observer {
-    /// Looks at the bundle's repository: the branch that releases are made from, those of `branches`
-    /// that are there, and who would sign. Holds stand there too, so it is looked at whatever is made
-    /// of the bundle; a workspace without one has nothing to look at.
+    /// Reads the bundle's repository: the branch that releases are made from, those of `branches`
+    /// that exist, and who would sign. Holds are stored there too, so it is read whether or not
+    /// the bundle is released; a workspace without a bundle has nothing to read.
     pub async fn look_at_bundle(&self, snapshot: &mut Snapshot, branches: &[String]) {
         let facts = facts(self, branches).await;
         snapshot.bundle.refresh(facts);
     }
 }
 
-/// As [`Observer::look_at_bundle`], not yet in a snapshot.
+/// Reads as [`Observer::look_at_bundle`] does, without storing the result in a snapshot.
 pub async fn facts(observer: &Observer, branches: &[String]) -> Observed<BundleFacts> {
     match &observer.workspace.bundle {
         Some(bundle) => Observed::from_result(read(observer, bundle, branches).await, Utc::now()),
@@ -90,7 +90,7 @@ async fn marker(
     Ok(Some((branch.to_owned(), MarkerBranch { tip, files })))
 }
 
-/// The bundle's files at `commit`; with `overlays` those of releases too.
+/// Reads the bundle's files at `commit`; with `overlays` those of releases too.
 async fn files(
     observer: &Observer,
     repository: &GitHubRepository,

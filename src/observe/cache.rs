@@ -1,9 +1,9 @@
-//! What was seen before, on disk: the last snapshot, upstream files, images behind resources.
+//! Caches earlier reads on disk: the last snapshot, upstream files, images behind resources.
 //!
-//! Every file belongs to one environment and workspace, and says which credentials it was seen with.
-//! Owns files under the cache folder (0700, written by rename). Losing them costs requests, never
-//! knowledge; so a file that cannot be read or written is a file that is not there. Must not hold
-//! secrets: of a resource's blob only the image's reference is kept.
+//! Every file belongs to one environment and workspace, and records the credentials it was read
+//! with. The cache folder has mode 0700 and files are replaced by rename. Losing them costs
+//! requests but no facts, so a file that cannot be read or written is treated as missing. Must not
+//! hold secrets: of a resource's blob only the image's reference is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,34 +15,34 @@ use crate::services::github::objects::is_blob;
 use crate::services::github::releases::BlobCache;
 use crate::services::{private_file, scope_of};
 
-/// Version of the cached snapshot; another one is not read.
+/// Version of the cached snapshot; other versions are ignored.
 const FORMAT: u32 = 3;
 
-/// What a cached value belongs to; nothing of another scope is read.
+/// Identifies what a cached value belongs to; values of another scope are ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     /// Identity of the environment: the hosts of its endpoints.
     pub environment: String,
-    /// Identity of the workspace: a hash of all that it says.
+    /// Identity of the workspace: a hash of its whole definition.
     pub workspace: String,
     /// Charms of the workspace, its bundle included.
     pub charms: BTreeSet<CharmName>,
-    /// Which store credential is in use.
+    /// The store credential in use.
     pub store: String,
-    /// Which GitHub token is in use.
+    /// The GitHub token in use.
     pub github: String,
 }
 
-/// The cache of one scope.
+/// Holds the cache of one scope.
 pub struct Cache {
     folder: Option<PathBuf>,
     scope: Scope,
     behind: Mutex<Option<BTreeMap<String, Behind>>>,
-    /// What the store lists: sha-256 of the blob of each resource revision.
+    /// The sha-256 that the store lists for the blob of each resource revision.
     hashes: Mutex<BTreeMap<String, Digest>>,
 }
 
-/// The image behind a resource revision, and the blob that says so.
+/// Holds the image behind a resource revision and the hash of the blob that names it.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Behind {
     image: Reference,
@@ -60,7 +60,7 @@ struct Kept<T> {
 }
 
 impl Cache {
-    /// The cache under `folder`; without one nothing is kept beyond this process.
+    /// Returns the cache under `folder`; without a folder nothing outlives this process.
     pub fn new(folder: Option<PathBuf>, scope: Scope) -> Self {
         Self {
             folder,
@@ -80,7 +80,8 @@ impl Cache {
         Some(self.folder.as_ref()?.join(format!("images-{name}.json")))
     }
 
-    /// The last snapshot. What was seen with another credential is left out, failures above all.
+    /// Returns the last snapshot, without what was read with another credential (failures above
+    /// all).
     pub fn snapshot(&self) -> Option<Snapshot> {
         let kept: Kept<Snapshot> =
             serde_json::from_slice(&file::read_within(&self.snapshot_file()?, file::STATE).ok()?).ok()?;
@@ -98,7 +99,7 @@ impl Cache {
         Some(snapshot)
     }
 
-    /// Keeps `snapshot` as the last one; charms that the workspace does not name are left out.
+    /// Stores `snapshot` as the last one, without charms that the workspace does not name.
     pub fn keep_snapshot(&self, snapshot: &Snapshot) {
         let Some(file) = self.snapshot_file() else {
             return;
@@ -129,8 +130,8 @@ impl Cache {
         act(map)
     }
 
-    /// The image behind a resource revision (`id/resource/revision`), where it was read before from
-    /// the blob that the store lists for it.
+    /// Returns the image behind a resource revision (`id/resource/revision`), if it was read
+    /// before from the blob that the store lists for it.
     pub fn image_behind(&self, key: &str) -> Option<Reference> {
         let expected = self.expected(key);
         self.with_behind(|map| {
@@ -140,20 +141,20 @@ impl Cache {
         })
     }
 
-    /// Notes the sha-256 that the store lists for the blobs of resource revisions.
+    /// Records the sha-256 that the store lists for the blobs of resource revisions.
     pub fn expect(&self, listed: impl Iterator<Item = (String, Digest)>) {
         let mut hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
         hashes.extend(listed);
     }
 
-    /// The sha-256 that the store lists for the blob of a resource revision.
+    /// Returns the sha-256 that the store lists for the blob of a resource revision.
     pub fn expected(&self, key: &str) -> Option<Digest> {
         let hashes = self.hashes.lock().unwrap_or_else(PoisonError::into_inner);
         hashes.get(key).copied()
     }
 
-    /// Keeps images behind resource revisions, which never change. Of blobs whose hash the store did
-    /// not list nothing is kept: they may have been anything.
+    /// Stores images behind resource revisions, which never change. An image whose blob's hash the
+    /// store did not list is not stored, because the blob was not verified.
     pub fn keep_images_behind(&self, found: Vec<(String, Reference)>) {
         let proven: Vec<(String, Behind)> = found
             .into_iter()
@@ -182,7 +183,7 @@ impl BlobCache for Cache {
         if is_blob(sha, &bytes) {
             return Some(bytes);
         }
-        // Kept by a version that believed every answer, or hurt since: it is read again.
+        // Written by a version that did not verify answers, or damaged since: it is read again.
         if let Err(error) = std::fs::remove_file(&path) {
             tracing::debug!("cache: {error}");
         }
@@ -225,7 +226,7 @@ mod tests {
         let cache = cache(folder.path());
         cache.keep_blob(sha, b"nam");
         assert_eq!(cache.blob(sha), None);
-        // As an older version left it.
+        // As an older version wrote it.
         let file = folder.path().join("git").join(sha);
         keep(&file, b"old");
         assert_eq!(cache.blob(sha), None);
@@ -244,7 +245,7 @@ mod tests {
         ))
         .unwrap();
         let key = "id/y/3";
-        // As an older version left it: without the blob's hash.
+        // As an older version wrote it: without the blob's hash.
         let old = serde_json::json!({key: image});
         let first = cache(folder.path());
         keep(&first.images_file().unwrap(), old.to_string().as_bytes());

@@ -1,7 +1,7 @@
-//! What somebody wants to upload, copy or release: looked at before it is planned.
+//! Reads what an upload, a copy or a release is about, before it is planned.
 //!
-//! Owns what is asked for each of these wishes, and how much of an image its destination has.
-//! Packing an image of this machine writes to the cache only.
+//! Also finds out how much of an image its destination has. Packing an image of this machine
+//! writes to the cache only.
 
 mod digest;
 mod file;
@@ -25,11 +25,11 @@ use crate::services::packing::PackProgress;
 use crate::services::registry::{Blob, CopySource, Registries, local_detail};
 use digest::{Found, behind};
 
-/// Hears how far the packing of an image is.
+/// Called with the progress of packing an image.
 pub type Hear<'a> = &'a (dyn Fn(PackProgress) + Send + Sync);
 
 impl Observer {
-    /// Fresh facts for planning an upload. An image of this machine is packed for it.
+    /// Reads fresh facts for planning an upload. An image of this machine is packed for it.
     pub async fn for_upload(&self, previous: Snapshot, intent: &UploadIntent, hear: Hear<'_>) -> Snapshot {
         let mut snapshot = self.for_charm(previous, &intent.charm, None).await;
         if self.offline {
@@ -38,7 +38,7 @@ impl Observer {
         let found = match &intent.content {
             Content::File { path, .. } => file::read(path.clone()).await.map(ContentFacts::File),
             Content::Digest { .. } | Content::From { .. } => {
-                // Before an image is read: nothing is worth the wait where it may not be pushed.
+                // Checked before an image is read: the wait is useless if it may not be pushed.
                 match upload::welcome(&snapshot, intent, &mut Vec::new()) {
                     Ok(_) => self
                         .image_for_upload(&snapshot, intent, hear)
@@ -52,7 +52,7 @@ impl Observer {
         snapshot
     }
 
-    /// Fresh facts for planning a copy; nobody but registries and engines is asked.
+    /// Reads fresh facts for planning a copy; only registries and engines are asked.
     pub async fn for_copy(&self, previous: Snapshot, intent: &CopyIntent, hear: Hear<'_>) -> Snapshot {
         let mut snapshot = previous;
         if self.offline {
@@ -69,8 +69,8 @@ impl Observer {
         snapshot
     }
 
-    /// Fresh facts of one charm, of the workspace or not, for a release, a close or an upload.
-    /// With `channels` the images that these serve are named.
+    /// Reads fresh facts of one charm, of the workspace or not, for a release, a close or an
+    /// upload. With `channels` the images that the channels serve are named.
     pub async fn for_charm(
         &self,
         previous: Snapshot,
@@ -107,7 +107,7 @@ impl Observer {
         hear: Hear<'_>,
     ) -> Result<ImageFacts, Problem> {
         let publisher = self.services.publisher().await?;
-        // The store gives a login to those who may push: asked before a byte moves.
+        // The store gives a login to those who may push: requested before any data is sent.
         let target = publisher.push_target(&intent.charm, &intent.resource).await?;
         let (repository, registries) = self.services.resource_registry(target)?;
         match &intent.content {
@@ -166,7 +166,7 @@ impl Observer {
                 hear,
             )
             .await?;
-        // Otherwise they are asked for when they are copied.
+        // Otherwise they are read when they are copied.
         if facts.there && (tag.is_none() || tagged == Some(facts.detail.digest)) {
             let platforms = facts.detail.platforms.iter().map(|one| one.image.digest);
             let subjects = std::iter::once(facts.detail.digest).chain(platforms).collect();
@@ -177,7 +177,7 @@ impl Observer {
         Ok(facts)
     }
 
-    /// An image and how much of it `destination` lacks, and where its manifests are read.
+    /// Reads an image, how much of it `destination` lacks, and where its manifests are read.
     async fn image(
         &self,
         source: &ImageSource,
@@ -273,7 +273,8 @@ impl Observer {
         Ok((facts, from))
     }
 
-    /// Everything about an image, wherever it is. Of one of this machine: as it would arrive.
+    /// Reads everything about an image, wherever it is stored. An image of this machine is
+    /// described as it would arrive.
     pub async fn detail(&self, source: &ImageSource, hear: Hear<'_>) -> Result<ImageDetail, Problem> {
         match source {
             ImageSource::Registry(reference) => self.services.registries.detail(reference).await,
@@ -290,7 +291,8 @@ impl Observer {
         }
     }
 
-    /// Which layers of an image the repository behind a resource has: where an upload would go.
+    /// Returns which layers of an image exist in the repository behind a resource, the destination
+    /// of an upload.
     pub async fn layers_behind(
         &self,
         image: &ImageDetail,
@@ -303,7 +305,7 @@ impl Observer {
         registries.present(&repository, layers(image)).await
     }
 
-    /// Which layers of an image `repository` has.
+    /// Returns which layers of an image exist in `repository`.
     pub async fn layers_at(
         &self,
         image: &ImageDetail,
@@ -313,7 +315,7 @@ impl Observer {
     }
 }
 
-/// `whole` with these platforms only, as `digest`.
+/// Returns `whole` reduced to these platforms, as `digest`.
 fn smaller(whole: ImageDetail, digest: ManifestDigest, platforms: &[Platform]) -> ImageDetail {
     let kept: Vec<PlatformDetail> = whole
         .platforms
@@ -324,7 +326,7 @@ fn smaller(whole: ImageDetail, digest: ManifestDigest, platforms: &[Platform]) -
     let mut size = 0;
     for one in &kept {
         let layers: u64 = one.layers.iter().map(|layer| layer.size).sum();
-        // What is left is the config.
+        // The rest is the config.
         size += one.image.size.saturating_sub(layers);
         for layer in one.layers.iter().filter(|layer| !layer.foreign) {
             if seen.insert(layer.digest) {
@@ -342,7 +344,7 @@ fn smaller(whole: ImageDetail, digest: ManifestDigest, platforms: &[Platform]) -
     }
 }
 
-/// The layers that registries hold, each once.
+/// Returns the layers that registries hold, each once.
 fn layers(image: &ImageDetail) -> Vec<Blob> {
     let mut blobs: Vec<Blob> = Vec::new();
     for layer in image.platforms.iter().flat_map(|one| &one.layers) {

@@ -1,8 +1,7 @@
-//! Credentials: whose they are, the secrets that hold them, the store's sessions, and what the
-//! journal remembers of all that.
+//! Reads the credentials, the secrets that hold them, the store's sessions, and what the journal
+//! records about all of these.
 //!
-//! Owns what is asked and how journal and services are put together. Must not judge, and must
-//! never put a value into a snapshot.
+//! Must never put a value into a snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +23,7 @@ use crate::services::Services;
 use crate::services::charmhub::{Publisher, StoreToken};
 use crate::services::registry::RegistryLogin;
 
-/// What the service says of a value: `None` where there is nobody to ask.
+/// Asks the service about a value. Returns `None` if no service can be asked.
 pub async fn facts_of(
     services: &Services,
     kind: TokenKind,
@@ -42,7 +41,7 @@ pub async fn facts_of(
 }
 
 impl Observer {
-    /// Fresh facts for planning a rotation: every target probed by reads only.
+    /// Reads fresh facts for planning a rotation: every target is probed by reads only.
     pub async fn for_rotate(
         &self,
         previous: Snapshot,
@@ -73,7 +72,7 @@ impl Observer {
             ask_brought,
             self.look_at_credentials(&mut snapshot, &targets, Detail::Full)
         );
-        // Neither may an older look.
+        // The same holds for an older reading.
         snapshot.organisations = match &token {
             Some(token) if rotate::organisation::wanted(&snapshot, intent) => {
                 organisations(&self.services, token).await
@@ -90,17 +89,18 @@ impl Observer {
         snapshot
     }
 
-    /// Every credential as a view shows it.
+    /// Reads every credential, as a view shows it.
     pub async fn list_credentials(&self, previous: Snapshot) -> Snapshot {
         self.all_credentials(previous, Detail::Listed).await
     }
 
-    /// As [`Observer::list_credentials`], and whether secrets may be set: for the doctor.
+    /// Reads as [`Observer::list_credentials`] does, and also whether secrets may be set: for the
+    /// doctor.
     pub(super) async fn check_credentials(&self, previous: Snapshot) -> Snapshot {
         self.all_credentials(previous, Detail::Checked).await
     }
 
-    /// Fresh facts of every credential, with all that a plan needs.
+    /// Reads fresh facts of every credential, with all that a plan needs.
     pub async fn for_credentials(&self, previous: Snapshot) -> Snapshot {
         self.all_credentials(previous, Detail::Full).await
     }
@@ -118,7 +118,7 @@ impl Observer {
         snapshot
     }
 
-    /// Repositories with the secrets that are looked after.
+    /// Returns the repositories with the secrets that are managed.
     pub(super) fn secret_targets(&self, snapshot: &Snapshot) -> Targets {
         let mut named = Targets::new();
         for target in crate::plan::credentials::targets(&self.workspace, snapshot) {
@@ -127,7 +127,7 @@ impl Observer {
         named
     }
 
-    /// Credentials, secrets, sessions and logins.
+    /// Reads credentials, secrets, sessions and logins.
     async fn look_at_credentials(&self, snapshot: &mut Snapshot, targets: &Targets, detail: Detail) {
         let gathering = Gathering::new(std::mem::take(snapshot), &ignore);
         self.read_credentials(&gathering, targets, detail).await;
@@ -149,7 +149,7 @@ impl Observer {
         );
     }
 
-    /// Secrets, sessions and logins, beside what the journal remembers of them.
+    /// Reads secrets, sessions and logins, together with what the journal records about them.
     pub(super) async fn read_books(&self, gathering: &Gathering<'_>) {
         let mut known = Snapshot::default();
         self.remember(&mut known);
@@ -159,7 +159,7 @@ impl Observer {
         self.read_secrets(gathering, &targets, Detail::Listed).await;
     }
 
-    /// The sessions of the store's account.
+    /// Reads the sessions of the store's account.
     pub(super) async fn read_sessions(&self, gathering: &Gathering<'_>) {
         gathering.take(SourceUpdate::Sessions(sessions(self).await));
         gathering.complete(Source::Sessions);
@@ -168,7 +168,7 @@ impl Observer {
     async fn read_secrets(&self, gathering: &Gathering<'_>, targets: &Targets, detail: Detail) {
         let github = &self.services.github;
         let secrets = async {
-            // Without a GitHub token none is asked.
+            // Without a GitHub token no repository is asked.
             futures_util::stream::iter(targets)
                 .for_each_concurrent(8, |(repository, names)| async move {
                     let facts = match detail {
@@ -215,7 +215,7 @@ impl Observer {
     }
 }
 
-/// Secrets that are looked after, by their repository.
+/// Managed secrets by repository.
 pub(super) type Targets = BTreeMap<GitHubRepository, BTreeSet<SecretName>>;
 
 /// How much of a repository's secrets is read.
@@ -223,13 +223,14 @@ pub(super) type Targets = BTreeMap<GitHubRepository, BTreeSet<SecretName>>;
 enum Detail {
     /// What views show.
     Listed,
-    /// And whether they may be set.
+    /// Also whether they may be set.
     Checked,
-    /// What plans need besides.
+    /// Also everything that plans need.
     Full,
 }
 
-/// The organisations that own the targets of `token`, with the secrets of the targets' names.
+/// Reads the organisations that own the targets of `token`, with the secrets that have the
+/// targets' names.
 async fn organisations(
     services: &Services,
     token: &Token,
@@ -252,7 +253,7 @@ async fn organisations(
     all
 }
 
-/// The store's sessions, ended ones too.
+/// Reads the store's sessions, including ended ones.
 async fn sessions(observer: &Observer) -> Observed<Vec<SessionFacts>> {
     let ask = async { observer.services.publisher().await?.sessions(true).await };
     Observed::from_result(ask.await, Utc::now())
@@ -277,7 +278,7 @@ async fn logins(services: &Services) -> Result<Vec<CredentialFacts>, Problem> {
     Ok(logins.into_iter().map(facts).collect())
 }
 
-/// What an unfinished run of the same wish sealed.
+/// Returns what an unfinished run of the same intent sealed.
 fn sealed(journal: &Journal, workspace: &str, intent: &Intent) -> Option<SealedRotation> {
     let run = journal.unfinished(workspace, intent).ok()??;
     let made = seals(&run)?;

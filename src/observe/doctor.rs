@@ -1,8 +1,8 @@
-//! What only a doctor looks at: does every service answer, what do workflows read, is this machine
-//! fit.
+//! Reads what only `windlass doctor` needs: whether every service answers, what workflows read,
+//! and whether this machine is fit.
 //!
-//! Owns the questions. Asks by reads alone; the one thing it writes is an empty file in the state
-//! folder, which it removes. Must not judge.
+//! Sends reads only. The one thing it writes is an empty file in the state folder, which it
+//! removes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -22,11 +22,11 @@ use crate::services::http::host_of;
 use crate::services::keyring::{self, Keyring};
 use crate::services::registry::RegistryLogin;
 
-/// The registry that counts pulls.
+/// The registry that limits pulls.
 const DOCKER_HUB: &str = "docker.io";
 
 impl Observer {
-    /// Fresh facts for a checkup: the credentials, and what only a doctor looks at.
+    /// Reads fresh facts for a checkup: the credentials, and what only the doctor reads.
     pub async fn examine(&self, previous: Snapshot) -> (Snapshot, Examination) {
         let mut seen = Examination {
             offline: self.offline,
@@ -82,7 +82,7 @@ impl Observer {
         }
     }
 
-    /// Every login, shown to its registry.
+    /// Tries every login at its registry.
     async fn proven_logins(&self) -> (Vec<LoginProof>, Option<Problem>) {
         let (proven, unread) = self.services.registry_logins().prove().await;
         let proofs = proven
@@ -92,7 +92,7 @@ impl Observer {
         (proofs, unread)
     }
 
-    /// Every login, shown to nobody.
+    /// Lists every login without trying it.
     async fn listed_logins(&self) -> (Vec<LoginProof>, Option<Problem>) {
         match self.services.registry_logins().list().await {
             Ok(listed) => (listed.into_iter().map(|login| proof(login, None)).collect(), None),
@@ -100,7 +100,8 @@ impl Observer {
         }
     }
 
-    /// Any answer at all counts: most of these addresses answer 401 or 404 to a stranger.
+    /// Checks that every endpoint answers. Any status counts: most of these addresses answer 401
+    /// or 404 to an anonymous request.
     async fn knock(&self) -> Vec<Reach> {
         let endpoints = &self.services.endpoints;
         let mut doors: Vec<(String, Url)> = vec![
@@ -188,7 +189,8 @@ impl Observer {
             .await
     }
 
-    /// A HEAD of one image, which costs no pull, makes Docker Hub say how many are left.
+    /// Sends a HEAD for one image, which costs no pull: Docker Hub's answer has the number of
+    /// pulls left.
     async fn ask_for_pulls(&self, snapshot: &Snapshot) {
         let on_hub = self
             .workspace
@@ -219,7 +221,7 @@ fn proof(login: RegistryLogin, answer: Option<Result<Vec<Outside>, Problem>>) ->
     }
 }
 
-/// What is wrong with `journal`, every page of it read.
+/// Returns what is wrong with `journal`, after reading every page of it.
 fn fault(journal: &Journal) -> Option<JournalFault> {
     if let Err(problem) = journal.check_writable().and_then(|()| journal.check_pages()) {
         return Some(JournalFault {
@@ -259,7 +261,7 @@ fn private(path: &Path) -> bool {
 
 #[cfg(not(unix))]
 const fn private(_path: &Path) -> bool {
-    // The profile's own rights count there.
+    // On Windows access follows the rights of the profile.
     true
 }
 

@@ -1,4 +1,4 @@
-//! A snapshot that is being filled: every answer is applied and passed on as it arrives.
+//! Fills a snapshot: every answer is applied and passed on as it arrives.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,10 +7,10 @@ use crate::domain::{Snapshot, Source, SourceUpdate};
 /// Called with every answer as it arrives.
 pub type OnUpdate<'a> = &'a (dyn Fn(&SourceUpdate) + Send + Sync);
 
-/// Ignores answers: for callers that want the whole snapshot only.
+/// Ignores answers: for callers that need only the whole snapshot.
 pub const fn ignore(_update: &SourceUpdate) {}
 
-/// A snapshot shared by the requests that fill it.
+/// Holds a snapshot shared by the requests that fill it.
 pub struct Gathering<'a> {
     snapshot: Mutex<Snapshot>,
     on_update: OnUpdate<'a>,
@@ -35,22 +35,22 @@ impl<'a> Gathering<'a> {
         self.lock().apply(update);
     }
 
-    /// Notes that `source` has answered completely.
+    /// Records that `source` has answered completely.
     pub fn complete(&self, source: Source) {
         self.take(SourceUpdate::Complete(source));
     }
 
-    /// Changes what no source answers.
+    /// Changes what no source delivers.
     pub fn change(&self, change: impl FnOnce(&mut Snapshot)) {
         change(&mut self.lock());
     }
 
-    /// What is known so far.
+    /// Returns what is known so far.
     pub fn snapshot(&self) -> Snapshot {
         self.lock().clone()
     }
 
-    /// What was gathered.
+    /// Returns the snapshot with everything that was read.
     pub fn into_snapshot(self) -> Snapshot {
         self.snapshot.into_inner().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,7 @@
-//! Which image is behind which resource revision, and which release an image belongs to.
+//! Finds the image behind each resource revision, and the release that an image belongs to.
 //!
-//! Owns the order of questions that spends the fewest pulls: HEAD for tags, manifests by digest
-//! once ever, tags newest first and only until every running image is named. Must not judge.
+//! The order of requests spends the fewest pulls: HEAD for tags, manifests by digest only once,
+//! tags newest first and only until every running image is named.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,11 +22,11 @@ use crate::plan::PublishIntent;
 use crate::plan::evidence::{releases_of, same_image};
 use crate::services::endpoints::CANONICAL;
 
-/// Questions under way at one time.
+/// Requests under way at one time.
 const AT_ONCE: usize = 8;
-/// Pulls that are left to the person whatever we would like to know.
+/// Number of pulls that are always left to the user.
 const KEEP_PULLS: u64 = 50;
-/// An upstream tag is believed for this long where nothing is published from it.
+/// How long an upstream tag is trusted if nothing is published from it.
 pub const BELIEVE_TAGS: TimeDelta = TimeDelta::hours(6);
 
 impl From<crate::services::registry::Quota> for PullQuota {
@@ -39,7 +39,7 @@ impl From<crate::services::registry::Quota> for PullQuota {
     }
 }
 
-/// Fills the images behind resource revisions: those that a channel runs, and all of the charms
+/// Reads the images behind resource revisions: those that a channel runs, and all of the charms
 /// `in_depth`.
 pub async fn behind(
     observer: &Observer,
@@ -124,7 +124,8 @@ pub async fn behind(
     gathering.take(SourceUpdate::ResourceImages(images));
 }
 
-/// Resources of a charm that are images: what it declares as such, else what the workspace names.
+/// Returns the resources of a charm that are images: those it declares as such, else those that
+/// the workspace names.
 fn image_resources(observer: &Observer, snapshot: &Snapshot, charm: &CharmName) -> BTreeSet<ResourceName> {
     let facts = snapshot.charms.get(charm).and_then(|facts| facts.value.as_ref());
     let declared = facts.map_or(&[][..], |facts| &facts.declared);
@@ -144,10 +145,10 @@ fn image_resources(observer: &Observer, snapshot: &Snapshot, charm: &CharmName) 
 }
 
 impl Observer {
-    /// The tags that the registry lists of `repository`.
+    /// Reads the tags that the registry lists for `repository`.
     ///
     /// # Errors
-    /// [`Kind::Refused`] offline, and what the registry refuses.
+    /// [`Kind::Refused`] offline, and the refusals of the registry.
     pub async fn tags(&self, repository: &Repository) -> Result<TagList, Problem> {
         if self.offline {
             return Err(
@@ -157,7 +158,7 @@ impl Observer {
         self.services.registries.tags(repository).await
     }
 
-    /// Everything about the image behind a resource revision.
+    /// Reads everything about the image behind a resource revision.
     pub async fn detail_behind(
         &self,
         snapshot: &Snapshot,
@@ -185,7 +186,7 @@ impl Observer {
     }
 }
 
-/// The image that a resource revision names; asked once ever.
+/// Reads the image that a resource revision names; requested only once.
 async fn descriptor(
     observer: &Observer,
     id: &str,
@@ -237,9 +238,9 @@ async fn one_behind(
     ))
 }
 
-/// The images that publishing `intent` would upload, looked at now; true where all could be read.
-/// Where a branch is to be made, images of charms that are left out are read too: what they run is
-/// compared with them. Those need not be there.
+/// Reads the images that publishing `intent` would upload; returns true if all could be read. If a
+/// branch is to be created, images of charms that are left out are read too, because what those
+/// run is compared with them. Those images may be missing.
 pub async fn of_release(observer: &Observer, snapshot: &mut Snapshot, intent: &PublishIntent) -> bool {
     let mut compared = intent.clone();
     if super::marks(intent) {
@@ -260,7 +261,7 @@ pub async fn of_release(observer: &Observer, snapshot: &mut Snapshot, intent: &P
     let all_read = found
         .iter()
         .all(|(name, seen)| seen.value.is_some() || !published.contains(name));
-    // Planning must not build on an older answer, so a failed look replaces it.
+    // Planning must not rely on an older answer, so a failed read replaces it.
     snapshot.images.extend(found);
     all_read
 }
@@ -299,8 +300,8 @@ fn wanted_images(
 }
 
 /// Resolves upstream tags until every image that a channel runs is named: those of published
-/// releases first, then newest first, because each tag that was never read costs a pull.
-/// With `only` the other channels are left unnamed.
+/// releases first, then newest first, because each tag that was never read costs a pull. With
+/// `only` the other channels are left unnamed.
 pub async fn identify(
     observer: &Observer,
     gathering: &Gathering<'_>,
@@ -330,7 +331,7 @@ pub async fn identify(
         }
         let mut tags = tags.into_iter();
         while !unnamed.is_empty() {
-            // No more at once than there are images to name.
+            // At most as many at once as there are images to name.
             let batch: Vec<Reference> = tags
                 .by_ref()
                 .take(unnamed.len().min(AT_ONCE))
@@ -370,7 +371,7 @@ pub async fn identify(
             gathering.take(found.clone());
             snapshot.apply(found);
             if down {
-                // Every further tag would be waited for just as long.
+                // Every further tag would take just as long.
                 return;
             }
             for reference in &batch {
@@ -382,7 +383,7 @@ pub async fn identify(
     }
 }
 
-/// True where an image that a channel runs is not named by the releases and tags known.
+/// Returns true if a channel runs an image that the known releases and tags do not name.
 pub fn any_unnamed(observer: &Observer, snapshot: &Snapshot, charms: &BTreeSet<CharmName>) -> bool {
     running(observer, snapshot, charms, None)
         .iter()
@@ -393,7 +394,7 @@ pub fn any_unnamed(observer: &Observer, snapshot: &Snapshot, charms: &BTreeSet<C
         })
 }
 
-/// The images that channels of `charms` run, by the manifest key that feeds them.
+/// Returns the images that channels of `charms` run, by the manifest key that feeds them.
 fn running(
     observer: &Observer,
     snapshot: &Snapshot,
@@ -430,8 +431,8 @@ fn running_images(
     images
 }
 
-/// How many bytes of each image the store's registry lacks. Where that cannot be told the whole
-/// image counts, so a failure is no more than a coarser number.
+/// Finds out how many bytes of each image the store's registry lacks. If that is unknown the whole
+/// image counts, so a failure only makes the number coarser.
 pub async fn missing(observer: &Observer, snapshot: &mut Snapshot, intent: &PublishIntent) {
     let mut wanted = Vec::new();
     for (charm, resource, reference) in wanted_images(observer, snapshot, intent) {
@@ -473,9 +474,9 @@ pub async fn missing(observer: &Observer, snapshot: &mut Snapshot, intent: &Publ
         .await;
 }
 
-/// The path of a charm in Canonical's registry: its base-62 id written in base 36 (checked against
-/// the published paths of five charms). Used for estimates only; the store's own word counts
-/// where something is pushed.
+/// Returns the path of a charm in Canonical's registry: its base-62 id written in base 36 (checked
+/// against the published paths of five charms). Used for estimates only; a push uses the path that
+/// the store returns.
 fn registry_path(id: &str) -> Option<String> {
     const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     let mut number: Vec<u8> = Vec::new(); // base 36, least digit first

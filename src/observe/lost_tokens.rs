@@ -1,6 +1,7 @@
-//! Finds tokens that a run of windlass made and lost: it stopped before it kept or sealed them.
+//! Finds tokens that a run of windlass made and lost because it stopped before it kept or sealed
+//! them.
 //!
-//! The store's list of sessions says which are alive. Where it cannot be read, the journal still
+//! The store's list of sessions shows which are alive. If it cannot be read, the journal still
 //! names those whose session the run had recorded.
 
 use chrono::{DateTime, Utc};
@@ -14,14 +15,14 @@ use crate::plan::credentials::status::{is_live, revoked_at};
 use crate::plan::{Intent, rotate, sign_in};
 use crate::services::charmhub::{Publisher, StoreToken};
 
-/// How the description of a session begins that a run of windlass made; the run's id follows.
+/// Prefix of the description of a session that a run of windlass made; the run's id follows.
 const MADE_BY: &str = "windlass@";
-/// Runs of the journal that are searched, newest first.
+/// Number of the journal's runs that are searched, newest first.
 const SEARCHED: usize = 200;
 
 impl Observer {
-    /// Live sessions whose tokens were lost. `token` reads the store's list; without one, the
-    /// credential of this windlass does.
+    /// Returns live sessions whose tokens were lost. `token` reads the store's list; without it
+    /// the credential in use does.
     pub async fn lost_tokens(&self, token: Option<StoreToken>) -> Vec<SessionId> {
         let list = async {
             let publisher = match token {
@@ -44,8 +45,8 @@ impl Observer {
         snapshot.orphans
     }
 
-    /// Puts the lost tokens beside the sessions that were seen. Where the list has no session of
-    /// windlass, no run is read.
+    /// Adds the lost tokens to the sessions in `snapshot`. If the list has no session of windlass,
+    /// no run is read.
     pub(super) fn remember_orphans(&self, snapshot: &mut Snapshot) {
         let Some(journal) = &self.journal else { return };
         let listed = snapshot.sessions.value.as_ref();
@@ -60,14 +61,14 @@ impl Observer {
     }
 }
 
-/// The id of the run that made `session`, as its description has it.
+/// Returns the id of the run that made `session`, taken from its description.
 fn run_of(session: &SessionFacts) -> Option<&str> {
     let described = session.description.as_ref().map_or("", Outside::as_str);
     let (_, run) = described.strip_prefix(MADE_BY)?.split_once(' ')?;
     Some(run)
 }
 
-/// Live sessions that one of `runs` made and could not use.
+/// Returns live sessions that one of `runs` made and could not use.
 fn orphans(snapshot: &Snapshot, runs: &[RunRecord]) -> Vec<SessionId> {
     let placed = |session: &SessionId| {
         let mut records = snapshot.lineage.iter();
@@ -95,13 +96,13 @@ fn orphans(snapshot: &Snapshot, runs: &[RunRecord]) -> Vec<SessionId> {
         .collect()
 }
 
-/// The session that `run` recorded when it made a token, with its expiry.
+/// Returns the session that `run` recorded when it made a token, with its expiry.
 fn minted(run: &RunRecord) -> Option<(&SessionId, Option<DateTime<Utc>>)> {
     let step = run.steps.iter().find(|step| step.id.0 == rotate::SIGN_IN_STEP)?;
     Some((step.made.session.as_ref()?, step.made.expires_at))
 }
 
-/// True where `run` put the token of `session` somewhere.
+/// Returns true if `run` stored the token of `session` anywhere.
 fn used(run: &RunRecord, session: &SessionId) -> bool {
     match run.plan.intent {
         Intent::Rotate(_) => seals(run).and_then(|made| made.session.as_ref()) == Some(session),

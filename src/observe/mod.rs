@@ -1,8 +1,8 @@
-//! Reads every service into a snapshot, each source delivered on its own as it arrives.
+//! Reads every service into a snapshot; each source is delivered as soon as it answers.
 //!
-//! Owns what is asked when and the caches that make it cheap. [`View`] says which sources a
-//! command needs. A source that fails keeps its old value; it never delays another. Must not judge
-//! (that is planning) or change anything.
+//! [`View`] lists the sources that a command needs. The module also holds the caches that keep
+//! requests few. A source that fails keeps its old value and never delays another. Judging what
+//! was read is the planner's part.
 
 mod bundle;
 mod cache;
@@ -36,7 +36,7 @@ pub use gather::OnUpdate;
 use gather::{Gathering, ignore};
 pub use view::View;
 
-/// Looks at the world of one workspace.
+/// Reads the current state of one workspace.
 #[derive(Clone)]
 pub struct Observer {
     services: Services,
@@ -47,8 +47,8 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Observes `workspace` through `services`, caching under `cache`. `offline` never asks
-    /// anybody and serves what was seen last.
+    /// Returns an observer of `workspace` that reads through `services` and caches under `cache`.
+    /// With `offline` it sends no request and serves what was read last.
     pub fn new(
         services: Services,
         workspace: Arc<Workspace>,
@@ -74,12 +74,12 @@ impl Observer {
         }
     }
 
-    /// The services behind it.
+    /// Returns the services that are read.
     pub const fn services(&self) -> &Services {
         &self.services
     }
 
-    /// True where nobody is asked.
+    /// Returns true if no service is asked.
     pub const fn is_offline(&self) -> bool {
         self.offline
     }
@@ -96,12 +96,12 @@ impl Observer {
         snapshot
     }
 
-    /// What `view` shows, read now; what cannot be read keeps its old value.
+    /// Reads the sources of `view`; a source that cannot be read keeps its old value.
     pub async fn view(&self, previous: Snapshot, view: View) -> Snapshot {
         self.view_as_read(previous, view, &ignore).await
     }
 
-    /// As [`Observer::view`], each answer passed to `on_update` as it arrives.
+    /// Reads as [`Observer::view`] does and passes each answer to `on_update` as it arrives.
     pub async fn view_as_read(&self, previous: Snapshot, view: View, on_update: OnUpdate<'_>) -> Snapshot {
         if self.offline {
             return previous;
@@ -117,7 +117,7 @@ impl Observer {
         self.read(previous, &scope, on_update).await
     }
 
-    /// Fresh facts for planning `intent`: nothing in what it needs is older than this call.
+    /// Reads fresh facts for planning `intent`: nothing that it needs is older than this call.
     pub async fn for_publish(&self, previous: Snapshot, intent: &PublishIntent) -> Snapshot {
         if self.offline {
             return previous;
@@ -130,7 +130,8 @@ impl Observer {
             .collect();
         let mut charms = published.clone();
         if let Some(bundle) = self.made_bundle().filter(|_| marks(intent)) {
-            // Whether the branch may say "published" depends on the charms left out too.
+            // The charms that are left out count as well when the branch is to be marked as
+            // published.
             charms.extend(self.workspace.fed_charms().map(|charm| charm.name.clone()));
             charms.insert(bundle.name.clone());
         }
@@ -143,19 +144,19 @@ impl Observer {
         self.read(previous, &scope, &ignore).await
     }
 
-    /// The bundle, where the workspace makes one.
+    /// Returns the bundle, if the workspace releases one.
     fn made_bundle(&self) -> Option<&Bundle> {
         let bundle = self.workspace.bundle.as_ref();
         bundle.filter(|bundle| bundle.mode != BundleMode::Off)
     }
 
-    /// Fresh facts for a promotion.
+    /// Reads fresh facts for a promotion.
     pub async fn for_promote(&self, previous: Snapshot, intent: &PromoteIntent) -> Snapshot {
         if self.offline {
             return previous;
         }
         let mut snapshot = self.view(previous, View::Planning).await;
-        // Whether a channel runs the release is told by the images that the release names.
+        // A channel runs the release if it serves the images that the release names.
         let named = PublishIntent::of(intent.release.clone());
         images::of_release(self, &mut snapshot, &named).await;
         if let Some(branch) = promote::branch_name(&self.workspace, intent.release.as_str(), intent.to) {
@@ -164,12 +165,12 @@ impl Observer {
         snapshot
     }
 
-    /// Fresh facts for the promotion of a track.
+    /// Reads fresh facts for the promotion of a track.
     pub async fn for_promote_track(&self, previous: Snapshot) -> Snapshot {
         self.view(previous, View::Planning).await
     }
 
-    /// Fresh facts for a rollback.
+    /// Reads fresh facts for a rollback.
     pub async fn for_rollback(&self, previous: Snapshot, intent: &RollbackIntent) -> Snapshot {
         let (changes, past) = self.remembered(intent);
         let charms = match &intent.of {
@@ -182,18 +183,18 @@ impl Observer {
         let mut snapshot = previous;
         if !self.offline {
             snapshot = self.read(snapshot, &Scope::planning(&charms), &ignore).await;
-            // Where a hold is to be set or lifted.
+            // The repository in which a hold is set or lifted.
             let holds = |past: &PastRun| past.published.is_some() || past.held.is_some();
             if past.value.as_ref().is_some_and(holds) {
                 self.look_at_bundle(&mut snapshot, &[]).await;
             }
         }
-        // Last, so that they stay out of the cache.
+        // Set last, so that they are not written to the cache.
         (snapshot.changes, snapshot.past) = (changes, past);
         snapshot
     }
 
-    /// What the journal knows for a rollback.
+    /// Returns what the journal knows for a rollback.
     fn remembered(&self, intent: &RollbackIntent) -> (Vec<ChannelChange>, Observed<PastRun>) {
         let Some(journal) = &self.journal else {
             return Default::default();
@@ -213,7 +214,7 @@ impl Observer {
         (changes, past)
     }
 
-    /// Fresh facts for a hold or its end.
+    /// Reads fresh facts for setting or lifting a hold.
     pub async fn for_hold(&self, previous: Snapshot, _intent: &HoldIntent) -> Snapshot {
         if self.offline {
             return previous;
@@ -234,15 +235,15 @@ impl Observer {
             .collect()
     }
 
-    /// Says of which environment and workspace a snapshot is, and of when.
+    /// Records the environment, the workspace and the time of a snapshot.
     fn date(&self, snapshot: &mut Snapshot) {
         snapshot.world = self.services.endpoints.world();
         snapshot.workspace.clone_from(&self.workspace.name);
         snapshot.taken_at = Utc::now();
     }
 
-    /// Reads the sources of `scope`, all at once. No service waits for another, but for what can
-    /// only be asked with its answer: names of images need the upstream releases and the channels.
+    /// Reads the sources of `scope` concurrently. A service waits for another only if its request
+    /// needs that answer: naming images needs the upstream releases and the channels.
     async fn read(&self, previous: Snapshot, scope: &Scope<'_>, on_update: OnUpdate<'_>) -> Snapshot {
         let gathering = Gathering::new(previous, on_update);
         let store = self.read_store(scope, &gathering);
@@ -263,7 +264,7 @@ impl Observer {
                 Box::pin(self.read_sessions(&gathering)).await;
             }
         };
-        // Boxed: together they are larger than a thread's stack in a debug build.
+        // Boxed: together these futures exceed the stack of a thread in a debug build.
         tokio::join!(
             images,
             Box::pin(self.read_marks(scope, &gathering)),
@@ -276,8 +277,8 @@ impl Observer {
         snapshot
     }
 
-    /// Whether the upstream releases are read beside the store, or only once its answer asks for
-    /// a name that is not known.
+    /// Returns whether the upstream releases are read along with the store, or only once the
+    /// store's answer needs a name that is not known.
     fn reads_releases_at_once(&self, scope: &Scope<'_>, known: &Snapshot) -> bool {
         let recent = known.releases.value.is_some()
             && known
@@ -302,7 +303,7 @@ impl Observer {
         gathering.complete(Source::Releases);
     }
 
-    /// Marker branches, holds, and the bundle's repository where the intent writes there.
+    /// Reads marker branches, holds, and the bundle's repository if the intent writes there.
     async fn read_marks(&self, scope: &Scope<'_>, gathering: &Gathering<'_>) {
         let markers = async {
             if scope.view.reads(Source::Markers) {
@@ -330,7 +331,7 @@ impl Observer {
         tokio::join!(markers, holds, repository);
     }
 
-    /// The credentials in use.
+    /// Reads the credentials in use.
     async fn read_accounts(&self, scope: &Scope<'_>, gathering: &Gathering<'_>) {
         let store = async {
             if scope.view.reads(Source::StoreAccount) {
@@ -347,7 +348,7 @@ impl Observer {
         tokio::join!(store, github);
     }
 
-    /// Charms from both sides, then the images that their channels serve.
+    /// Reads the charms from both sides, then the images that their channels serve.
     async fn read_store(&self, scope: &Scope<'_>, gathering: &Gathering<'_>) {
         let publisher = async {
             if scope.view.reads(Source::Charms) {
@@ -372,13 +373,14 @@ impl Observer {
         }
     }
 
-    /// Upstream images: those that `scope` would publish, and names for those that channels run.
+    /// Reads upstream images: those that `scope` would publish, and names for those that channels
+    /// run.
     async fn read_images(&self, scope: &Scope<'_>, gathering: &Gathering<'_>, releases_read: bool) {
         if let Some(intent) = scope.intent {
             let mut snapshot = gathering.snapshot();
             let all_read = images::of_release(self, &mut snapshot, intent).await;
             gathering.change(|known| known.images.clone_from(&snapshot.images));
-            // Without the images there is no plan, and nothing else is worth waiting for.
+            // Without the images there is no plan, so nothing else is read.
             if all_read {
                 let channels = self.workspace.channels_for(&intent.release).unwrap_or_default();
                 images::identify(self, gathering, scope.in_depth, Some(&channels)).await;
@@ -401,13 +403,13 @@ impl Observer {
     }
 }
 
-/// What is read, and for what.
+/// Holds what is read, and for what.
 struct Scope<'a> {
-    /// Names the sources.
+    /// The sources to read.
     view: View,
-    /// Charms that are read.
+    /// The charms to read.
     charms: &'a BTreeSet<CharmName>,
-    /// Those of which the image behind every resource revision is read.
+    /// Charms for which the image behind every resource revision is read.
     in_depth: &'a BTreeSet<CharmName>,
     /// The publish that is planned: nothing that it needs may be older than the call.
     intent: Option<&'a PublishIntent>,
@@ -425,7 +427,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// True where a publish writes to the bundle's repository, or to the bundle.
+/// Returns true if a publish writes to the bundle's repository or releases a bundle.
 fn marks(intent: &PublishIntent) -> bool {
     ![Part::Branch, Part::Bundle]
         .iter()

@@ -1,6 +1,6 @@
-//! One function a source: what is asked, and as what it is observed.
+//! Reads each source, one function per source, and maps answers to observed values.
 //!
-//! Owns the mapping from services to observed values. Each source fails for itself.
+//! A source that fails does not affect the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ fn observed<T>(result: Result<T, Problem>) -> Observed<T> {
     Observed::from_result(result, Utc::now())
 }
 
-/// Upstream releases; a workspace without an upstream is not asked. `first` where none was read
+/// Reads upstream releases; a workspace without an upstream has none. `first`: none were read
 /// before.
 pub async fn releases(observer: &Observer, first: bool) -> Observed<Vec<Release>> {
     let github = &observer.services.github;
@@ -28,7 +28,7 @@ pub async fn releases(observer: &Observer, first: bool) -> Observed<Vec<Release>
     }
 }
 
-/// Marker branches.
+/// Reads marker branches.
 pub async fn markers(observer: &Observer) -> Observed<BTreeSet<ReleaseName>> {
     match &observer.workspace.bundle {
         Some(bundle) => observed(upstream::markers(&observer.services.github, bundle).await),
@@ -36,8 +36,8 @@ pub async fn markers(observer: &Observer) -> Observed<BTreeSet<ReleaseName>> {
     }
 }
 
-/// The store's credential; where the store does not answer with more, what can be read from the
-/// token itself.
+/// Reads the store's credential; if the store does not return more, what the token itself
+/// contains.
 pub async fn credential(observer: &Observer) -> SourceUpdate {
     let (answer, token) = match observer.services.publisher().await {
         Ok(publisher) => {
@@ -53,12 +53,12 @@ pub async fn credential(observer: &Observer) -> SourceUpdate {
     }
 }
 
-/// GitHub's credential.
+/// Reads GitHub's credential.
 pub async fn github(observer: &Observer) -> Observed<CredentialFacts> {
     observed(observer.services.github.account().await)
 }
 
-/// Resources of a charm whose revisions are worth listing.
+/// Returns the resources of a charm whose revisions are listed.
 fn resources_of(observer: &Observer, charm: &CharmName) -> Vec<ResourceName> {
     let known = observer.workspace.charm(charm);
     known
@@ -68,7 +68,8 @@ fn resources_of(observer: &Observer, charm: &CharmName) -> Vec<ResourceName> {
         .collect()
 }
 
-/// Every charm as its publisher sees it, each as it arrives. Without a credential none is read.
+/// Reads every charm as its publisher sees it, each as it arrives. Without a credential none is
+/// read.
 pub async fn publisher_side(observer: &Observer, charms: &BTreeSet<CharmName>, gathering: &Gathering<'_>) {
     let take = |charm: &CharmName, facts| {
         gathering.take(SourceUpdate::Charm(charm.clone(), Box::new(facts)));
@@ -92,13 +93,13 @@ pub async fn publisher_side(observer: &Observer, charms: &BTreeSet<CharmName>, g
     gathering.complete(Source::Charms);
 }
 
-/// One charm with every revision of every resource that it declares.
+/// Reads one charm with every revision of every resource that it declares.
 pub async fn one_charm(observer: &Observer, charm: &CharmName) -> Observed<CharmFacts> {
     let ask = async { observer.services.publisher().await?.charm(charm, &[]).await };
     observed(ask.await)
 }
 
-/// The public side: rows with resources, and the store's ids.
+/// Holds the public side: rows with resources, and the store's ids.
 #[derive(Default)]
 pub struct Served {
     /// Rows by charm.
@@ -107,7 +108,7 @@ pub struct Served {
     pub ids: BTreeMap<CharmName, String>,
 }
 
-/// Every charm as the public is served it.
+/// Reads every charm as the public sees it.
 pub async fn public_side(observer: &Observer, charms: &BTreeSet<CharmName>) -> Served {
     let public = &observer.services.public;
     let maps: Vec<_> = futures_util::stream::iter(charms)

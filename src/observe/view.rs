@@ -1,8 +1,9 @@
-//! Which sources each view reads: no command waits for a service that its answer does not need.
+//! Lists the sources that each view reads: no command waits for a service that its answer does not
+//! need.
 
 use crate::domain::Source;
 
-/// Something that shows observed state.
+/// A view of observed state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum View {
     /// Every pane of the console.
@@ -34,8 +35,8 @@ impl View {
         Self::Planning,
     ];
 
-    /// The sources it reads. A view that names [`Source::ReleaseNames`] without
-    /// [`Source::Releases`] reads the releases only where the names known are old or incomplete.
+    /// Returns the sources that the view reads. A view that names [`Source::ReleaseNames`] without
+    /// [`Source::Releases`] reads the releases only if the known names are old or incomplete.
     pub const fn sources(self) -> &'static [Source] {
         use Source::{
             Channels, Charms, GitHubAccount, Holds, Logins, Markers, ReleaseNames, Releases, ResourceImages,
@@ -94,7 +95,7 @@ impl View {
         }
     }
 
-    /// True where it reads `source`.
+    /// Returns true if the view reads `source`.
     pub fn reads(self, source: Source) -> bool {
         self.sources().contains(&source)
     }

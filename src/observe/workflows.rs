@@ -1,6 +1,6 @@
-//! Workflows: what a repository has, and one run followed until it ends.
+//! Reads the workflows of a repository, and follows one run until it ends.
 //!
-//! Owns what is asked and how often. Must not start or stop anything.
+//! Must not start or stop anything.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::domain::workflow::{JobLog, RepositoryWorkflows, WorkflowRun};
 use crate::domain::{GitHubRepository, Kind, Observed, Outside, Problem, Snapshot};
 use crate::plan::{WorkflowAction, WorkflowIntent};
 
-/// Time between two looks at a run: young runs change often.
+/// Time between two reads of a run: young runs change often.
 const PAUSES: [(Duration, Duration); 2] = [
     (Duration::from_secs(60), Duration::from_secs(2)),
     (Duration::from_secs(300), Duration::from_secs(5)),
 ];
-/// Time between two looks at an old one.
+/// Time between two reads of an old run.
 const LONG_PAUSE: Duration = Duration::from_secs(15);
-/// Looks that may fail one after the other before nobody knows any more.
+/// Consecutive reads that may fail before following a run is given up.
 const BLIND: u32 = 5;
 
 impl Observer {
-    /// Fresh facts for a workflow: the files, states and recent runs of its repository, the run
-    /// that is spoken of with its jobs, and whose token it is.
+    /// Reads fresh facts for a workflow: the files, states and recent runs of its repository, the
+    /// run in question with its jobs, and the owner of the token.
     pub async fn for_workflow(&self, previous: Snapshot, intent: &WorkflowIntent) -> Snapshot {
         let run = match intent.action {
             WorkflowAction::Dispatch { .. } => None,
@@ -32,7 +32,7 @@ impl Observer {
         self.look_at_workflows(previous, &intent.repository, run).await
     }
 
-    /// As [`Observer::for_workflow`], whatever is wished.
+    /// Reads as [`Observer::for_workflow`] does, for any action.
     pub async fn look_at_workflows(
         &self,
         previous: Snapshot,
@@ -87,7 +87,7 @@ impl Observer {
                 runs.push(named);
                 runs.sort_by_key(|run| std::cmp::Reverse(run.id));
             }
-            // Whether there is such a run is for the plan to say.
+            // The planner reports a run that does not exist.
             Ok(None) => {}
             Err(problem) if problem.kind == Kind::NotFound => {}
             Err(problem) => return Err(problem),
@@ -100,10 +100,10 @@ impl Observer {
         })
     }
 
-    /// The log of a job that has ended.
+    /// Reads the log of a job that has ended.
     ///
     /// # Errors
-    /// [`Kind::Refused`] offline, and what GitHub refuses.
+    /// [`Kind::Refused`] offline, and the refusals of GitHub.
     pub async fn job_log(&self, repository: &GitHubRepository, job: u64) -> Result<JobLog, Problem> {
         if self.offline {
             return Err(
@@ -113,8 +113,9 @@ impl Observer {
         self.services.github.job_log(repository, job).await
     }
 
-    /// Follows a run until it ends or `limit` is over, telling every look. What failed brings the
-    /// end of its log. `Err` where there is no such run, or where nobody could see it any more.
+    /// Follows a run until it ends or `limit` has passed, and reports every read. For failed jobs
+    /// the end of the log is read. Returns `Err` if there is no such run, or if it can no longer
+    /// be read.
     pub async fn follow_workflow(
         &self,
         repository: &GitHubRepository,
@@ -164,7 +165,7 @@ impl Observer {
         if let Some(job) = failed {
             job.log_tail = match github.log_tail(repository, job.id).await {
                 Ok(tail) => tail,
-                // The run is told all the same.
+                // The run is reported nevertheless.
                 Err(problem) => vec![Outside::new(problem.to_string())],
             };
         }

@@ -1,6 +1,6 @@
-//! An image by digest: in the store's registry, else in an engine of this machine.
+//! Finds an image by digest: in the store's registry, else in an engine of this machine.
 //!
-//! Owns the order of places and what is told where it is nowhere, or may be several.
+//! Also words the errors for a digest that is not found or is ambiguous.
 
 use crate::domain::{Kind, LocalSource, ManifestDigest, Outside, Problem, Repository, Snapshot};
 use crate::observe::Observer;
@@ -17,7 +17,7 @@ pub(super) enum Found {
 }
 
 impl Observer {
-    /// Looks for the image that `text` means; `known` are the images behind the resource.
+    /// Finds the image that `text` means; `known` are the images behind the resource.
     pub(super) async fn by_digest(
         &self,
         text: &str,
@@ -47,7 +47,7 @@ impl Observer {
                 candidates.sort();
                 candidates.dedup();
                 if let Ok(found) = &mut held {
-                    // One image, held here and behind a revision, is no second one.
+                    // An image that is both held here and behind a revision counts once.
                     let also = |digest: &ManifestDigest| found.iter().any(|one| one.matched == digest.0);
                     candidates.retain(|digest| !also(digest));
                     if found.len() + candidates.len() > 1 {
@@ -74,7 +74,7 @@ impl Observer {
     }
 }
 
-/// Images that the resource's revisions hold, as far as they are known.
+/// Returns the images that the resource's revisions hold, as far as they are known.
 pub(super) fn behind(snapshot: &Snapshot, intent: &UploadIntent) -> Vec<ManifestDigest> {
     let facts = snapshot
         .charms

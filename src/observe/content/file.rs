@@ -1,4 +1,4 @@
-//! A file of this machine, read once through its hash.
+//! Reads a file of this machine once, to hash it.
 
 use std::io::Read;
 
@@ -6,14 +6,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::{Digest, FileFacts, Kind, Outside, Problem};
 
-/// A regular file, read once through the hash.
+/// Reads a regular file once and hashes it.
 pub(super) async fn read(path: String) -> Result<FileFacts, Problem> {
     let shown = Outside::capped(&path, 300);
     let refused = |why: &str| {
         Problem::new(Kind::Usage, format!("{shown} {why}"))
             .hint("--filepath takes a regular file that can be read")
     };
-    // Looked at before it is opened: opening a FIFO waits for whoever writes into it.
+    // Checked before it is opened: opening a FIFO blocks until there is a writer.
     let metadata = std::fs::metadata(&path).map_err(|error| refused("cannot be accessed").because(&error))?;
     if !metadata.is_file() {
         return Err(refused("is not a file"));
