@@ -1,8 +1,8 @@
-//! Who signs commits: the operator, a job's robot, git's user, or the account behind the token.
+//! Finds the author of commits: the operator, a job's robot, git's user, or the account of the
+//! token.
 //!
-//! Owns where name and address are looked for and which of them are refused: what would break a
-//! commit's header never gets into one. The environment is read once, when the services are made.
-//! Must not write anything.
+//! Refuses a name or address that would break a commit's header. The environment is read once,
+//! when the services are made.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -21,9 +21,9 @@ const ROBOT: (&str, &str) = (
 );
 /// Longest name or address in a commit, in bytes.
 const LONGEST: usize = 200;
-/// How long git may take to say one word.
+/// How long to wait for git.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Variables that say where git's settings are; it gets nothing else of ours.
+/// Variables that locate git's settings; no others are passed to git.
 const GIT_VARIABLES: [&str; 5] = [
     "HOME",
     "XDG_CONFIG_HOME",
@@ -32,18 +32,18 @@ const GIT_VARIABLES: [&str; 5] = [
     "GIT_CONFIG_SYSTEM",
 ];
 
-/// What the environment says of who acts.
+/// Holds what the environment contains about the author.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
-    /// Lines about the job, where a job runs with its own token.
+    /// Lines about the job, if a job runs with its own token.
     job: Option<Vec<String>>,
-    /// git's variables; none where there is no home to look into.
+    /// git's variables; empty without a home folder.
     git: Vec<(&'static str, String)>,
 }
 
 impl Surroundings {
     /// Reads `variable` (an environment). `token_from` names the variable that GitHub's token came
-    /// from: a job's own comes in `GITHUB_TOKEN`.
+    /// from: a job's own token is in `GITHUB_TOKEN`.
     pub fn from_env(variable: &dyn Fn(&str) -> Option<String>, token_from: Option<&str>) -> Self {
         let set = |name: &str| variable(name).filter(|text| !text.is_empty());
         let in_job = set("GITHUB_ACTIONS").as_deref() == Some("true") && token_from == Some("GITHUB_TOKEN");
@@ -61,7 +61,7 @@ impl Surroundings {
     }
 }
 
-/// The job's address and who started it; what is not what it should be is left out.
+/// Returns the job's address and who started it, without malformed values.
 fn job_lines(set: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     let address = || {
         let server = Url::parse(&set("GITHUB_SERVER_URL")?).ok()?;
@@ -89,7 +89,7 @@ fn job_lines(set: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
     address().into_iter().chain(actor()).collect()
 }
 
-/// Name and address, each where it was found.
+/// Holds name and address, each if found.
 #[derive(Default)]
 struct Person {
     name: Option<String>,
@@ -114,7 +114,7 @@ impl Person {
     }
 }
 
-/// Who signs what is committed to GitHub now.
+/// Returns the author of what is committed to GitHub now.
 pub async fn author(
     github: &GitHub,
     surroundings: &Surroundings,
@@ -136,7 +136,7 @@ pub async fn author(
     if !found.person.whole() {
         let account = github.identity().await?;
         let email = format!("{}+{}@users.noreply.github.com", account.id, account.login);
-        // People put into their profile's name what they like.
+        // The name in a profile is free text.
         let name = account.name.filter(|name| fits(name)).unwrap_or(account.login);
         found = Found::of(
             Person::of(Some(&name), Some(&email)),
@@ -165,7 +165,7 @@ impl Found {
     }
 }
 
-/// True for what may stand in a commit's header.
+/// Returns true if `text` is allowed in a commit's header.
 fn fits(text: &str) -> bool {
     text.len() <= LONGEST && !text.chars().any(|c| c.is_control() || matches!(c, '<' | '>'))
 }
@@ -197,8 +197,8 @@ fn signed(person: Person, from: &str, remarks: Vec<String>) -> Result<Author, Pr
     })
 }
 
-/// What git would sign with on this machine, outside of any repository. A machine without git, or
-/// without a home, says nothing.
+/// Returns the author that git would use on this machine, outside of any repository. Empty on a
+/// machine without git, or without a home folder.
 async fn from_git(variables: &[(&'static str, String)]) -> Person {
     if variables.is_empty() {
         return Person::default();
@@ -220,7 +220,7 @@ fn ask_git(variables: &[(&'static str, String)], key: &str) -> Option<String> {
         .args(["config", "--get", key])
         .env_clear()
         .envs(variables.iter().map(|(name, value)| (*name, value)))
-        // A repository that windlass happens to be started in has no say.
+        // The settings of the repository that windlass is started in are ignored.
         .current_dir(PathBuf::from("/"))
         .stdin(Stdio::null())
         .stderr(Stdio::null())

@@ -1,8 +1,8 @@
-//! The encrypted file that holds store credentials where no keyring can.
+//! Reads and writes the encrypted file that holds store credentials if there is no keyring.
 //!
-//! Owns `credential.age`: an age file (scrypt, a passphrase) of JSON, host of the store's API to
-//! export. Must not ask for the passphrase or keep it. Opening is slow on purpose: call it where
-//! blocking is allowed.
+//! The file is `credential.age`: an age file (scrypt, a passphrase) of JSON, from the host of the
+//! store's API to the export. Must not ask for the passphrase or keep it. Opening is slow on
+//! purpose: call it where blocking is allowed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,13 +19,14 @@ use super::private_file;
 use crate::config::file;
 use crate::domain::{Kind, Outside, Problem};
 
-/// Binary logarithm of scrypt's work: a tenth of a second or so, fixed so that a file made on a
-/// fast machine opens on a slow one.
+/// Binary logarithm of scrypt's work factor: about a tenth of a second, fixed so that a file made
+/// on a fast machine opens on a slow one.
 const WORK: u8 = if cfg!(test) { 2 } else { 15 };
-/// Work that a file may ask of us; more is somebody's mischief.
+/// Largest work factor that is accepted from a file, so that a crafted file cannot block this
+/// process.
 const MOST_WORK: u8 = 20;
 
-/// The encrypted file of a folder.
+/// Holds the encrypted file of a folder.
 #[derive(Clone, Debug)]
 pub struct CredentialFile {
     path: PathBuf,
@@ -35,24 +36,24 @@ pub struct CredentialFile {
 type Held = BTreeMap<String, Zeroizing<String>>;
 
 impl CredentialFile {
-    /// The one in `folder`, there or not.
+    /// Returns the file in `folder`, whether it exists or not.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             path: folder.join("credential.age"),
         }
     }
 
-    /// Where it is.
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// True where it is there.
+    /// Returns true if it exists.
     pub fn exists(&self) -> bool {
         self.path.exists()
     }
 
-    /// The credential for the store at `api`; `None` where it holds none.
+    /// Returns the credential for the store at `api`; `None` if the file holds none.
     pub fn open(&self, passphrase: &SecretString, api: &Url) -> Result<Option<StoreToken>, Problem> {
         let source = format!(
             "the encrypted file {}",
@@ -64,8 +65,8 @@ impl CredentialFile {
             .transpose()
     }
 
-    /// Keeps `export` for the store at `api`, beside what is there for others. The passphrase must
-    /// be the one that the file was made with.
+    /// Stores `export` for the store at `api`, along with the credentials of other stores. The
+    /// passphrase must be the one that the file was made with.
     pub fn keep(&self, passphrase: &SecretString, api: &Url, export: &SecretString) -> Result<(), Problem> {
         if passphrase.expose_secret().is_empty() {
             return Err(
@@ -79,8 +80,8 @@ impl CredentialFile {
         self.write(passphrase, &held)
     }
 
-    /// Forgets the credential of the store at `api` and leaves the others; true where there was
-    /// one.
+    /// Removes the credential of the store at `api` and leaves the others; returns true if there
+    /// was one.
     pub fn forget_one(&self, passphrase: &SecretString, api: &Url) -> Result<bool, Problem> {
         let mut held = self.read(passphrase)?;
         if held.remove(&host_of(api)).is_none() {
@@ -92,8 +93,8 @@ impl CredentialFile {
         self.write(passphrase, &held).map(|()| true)
     }
 
-    /// Forgets the credential of the store at `api` without a passphrase: nobody can take one out
-    /// of a closed file, so the whole file goes. True where there was one.
+    /// Removes the credential of the store at `api` without a passphrase: a single one cannot be
+    /// removed from a locked file, so the whole file is deleted. Returns true if there was one.
     pub fn forget(&self, _api: &Url) -> Result<bool, Problem> {
         self.remove()
     }
@@ -141,7 +142,7 @@ impl CredentialFile {
             .iter()
             .map(|(host, export)| (host.as_str(), export.as_str()))
             .collect();
-        // Roomy enough that it is never moved while it grows.
+        // Large enough that it is never moved while it grows.
         let room = held
             .iter()
             .map(|(host, export)| 16 + 2 * (host.len() + export.len()))
@@ -170,7 +171,7 @@ impl CredentialFile {
 fn decrypt(identity: &scrypt::Identity, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
     use std::io::Read as _;
     let decryptor = age::Decryptor::new(bytes)?;
-    // Plain text is never longer than what holds it, so this is never moved while it grows.
+    // Plain text is never longer than the encrypted bytes, so this is never moved while it grows.
     let mut plain = Zeroizing::new(Vec::with_capacity(bytes.len() + 32));
     decryptor
         .decrypt(std::iter::once(identity as &dyn Identity))?

@@ -1,7 +1,7 @@
-//! Where every service stands: production by default, the environment's word otherwise.
+//! Finds the address of every service: production by default, overridden by environment variables.
 //!
-//! Owns the variables that windlass shares with charmcraft and `gh`, the registry mirrors and the
-//! identity of the world they make up. Must not open a connection.
+//! Reads the variables that windlass shares with charmcraft and `gh`, the registry mirrors, and
+//! derives the identity of the environment. Must not open a connection.
 
 use std::collections::BTreeMap;
 
@@ -13,23 +13,23 @@ use crate::domain::{Kind, Outside, Problem};
 /// The name of Canonical's registry in the store's image names.
 pub const CANONICAL: &str = "registry.jujucharms.com";
 
-/// Addresses of every service, and where registry names are found instead.
+/// Holds the addresses of every service, and the mirrors of registries.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
     /// Charmhub's publisher and public API.
     pub charmhub: Url,
-    /// Where bytes of uploads go.
+    /// Storage of uploads.
     pub storage: Url,
-    /// Canonical's registry; only its scheme, host and port count.
+    /// Canonical's registry; only its scheme, host and port are used.
     pub canonical: Url,
-    /// True where the canonical registry was overridden: then the host in the store's image
-    /// names is replaced, as charmcraft does.
+    /// True if the canonical registry was overridden: then the host in the store's image names is
+    /// replaced, as charmcraft does.
     pub canonical_overridden: bool,
     /// Ubuntu One.
     pub sso: Url,
     /// GitHub's REST API.
     pub github: Url,
-    /// Registry name -> address, for names that are found elsewhere.
+    /// Registry name -> address, for registries with a mirror.
     pub mirrors: BTreeMap<String, Url>,
 }
 
@@ -50,7 +50,7 @@ fn address(variable: &str, text: &str) -> Result<Url, Problem> {
 }
 
 impl Endpoints {
-    /// Reads the environment through `variable` (so that a caller can offer another one).
+    /// Reads the environment through `variable` (so that a caller can substitute another one).
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Problem> {
         let get = |name: &str, default: &str| {
             let text = variable(name).filter(|text| !text.is_empty());
@@ -91,7 +91,7 @@ impl Endpoints {
         })
     }
 
-    /// The identity of the world: the hosts that history must not mix.
+    /// Returns the identity of the environment: the hosts whose history must not be mixed.
     pub fn world(&self) -> String {
         format!(
             "{} {}",
@@ -100,8 +100,8 @@ impl Endpoints {
         )
     }
 
-    /// Every address, as one text: what a cache must not mix. Passwords in addresses are left out,
-    /// because it is written to disk.
+    /// Returns every address as one text: what a cache must not mix. Passwords in addresses are
+    /// left out, because it is written to disk.
     pub fn identity(&self) -> String {
         let named = [
             &self.charmhub,
@@ -120,7 +120,7 @@ impl Endpoints {
         named.chain(mirrors).collect::<Vec<_>>().join(" ")
     }
 
-    /// Where the registry called `name` is spoken to.
+    /// Returns the address of the registry called `name`.
     pub fn registry(&self, name: &str) -> Result<Url, Problem> {
         if name == CANONICAL && self.canonical_overridden {
             return Ok(self.canonical.clone());

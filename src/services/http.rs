@@ -1,8 +1,9 @@
-//! The one HTTP stack: clients, plain-HTTP rule, timeouts, the one retry policy, shared waits.
+//! Sends HTTP requests: clients, the rule for plain HTTP, timeouts, the only retry policy, shared
+//! waits.
 //!
-//! Owns how a request is sent, when it is sent again and how a transport failure becomes a
-//! [`Problem`]. Reads are repeated. A write is sent once: its caller checks what it depends on before
-//! every try. Must not know any service's shapes or credentials, and must not log headers.
+//! Defines how a request is sent, when it is repeated and how a transport failure becomes a
+//! [`Problem`]. Reads are repeated. A write is sent once: its caller checks what it depends on
+//! before every try. Must not know any service's shapes or credentials, and must not log headers.
 
 mod answer;
 pub mod body;
@@ -33,10 +34,10 @@ use json::{secrets_in, without_secrets};
 use retry::{Trouble, settle};
 pub use retry::{policy, retry_after, transient};
 
-/// Longest wait that a server may ask for before we give the wait to the person instead.
+/// Longest wait that a server may ask for before it is left to the user instead.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// How long things may take. `WINDLASS_TIMEOUT` scales all of them.
+/// Holds how long requests may take. `WINDLASS_TIMEOUT` scales all of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
     /// Opening a connection.
@@ -48,7 +49,7 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// The usual timeouts times `factor`.
+    /// Returns the default timeouts times `factor`.
     pub fn scaled(factor: f64) -> Self {
         let factor = if factor.is_finite() && factor > 0.0 {
             factor.min(1000.0)
@@ -64,7 +65,7 @@ impl Timeouts {
     }
 }
 
-/// Clients, waits and timeouts shared by every service.
+/// Holds clients, waits and timeouts shared by every service.
 #[derive(Clone)]
 pub struct Http {
     clients: Arc<Clients>,
@@ -76,7 +77,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// Clients with these timeouts.
+    /// Returns clients with these timeouts.
     pub fn new(timeouts: Timeouts) -> Self {
         Self {
             clients: Arc::default(),
@@ -88,7 +89,7 @@ impl Http {
         }
     }
 
-    /// The same clients, waits and timeouts for answers of at most `limit`.
+    /// Returns the same clients, waits and timeouts for answers of at most `limit`.
     pub fn limited(&self, limit: Limit) -> Self {
         Self {
             limit,
@@ -96,26 +97,26 @@ impl Http {
         }
     }
 
-    /// Refuses every request over a network from now on, whoever makes it.
+    /// Refuses every request over a network from now on, of all clones.
     pub fn go_offline(&self) {
         self.offline.store(true, Ordering::Relaxed);
     }
 
-    /// The timeouts in force.
+    /// Returns the timeouts in force.
     pub const fn timeouts(&self) -> Timeouts {
         self.timeouts
     }
 
-    /// Sends once and hands over the answer with its body unread, whatever its status. There is no
-    /// limit on the whole; waits that the host asked for are kept and noted.
+    /// Sends once and returns the answer with its body unread, whatever its status. The total time
+    /// is not limited; waits that the host asked for are kept and recorded.
     pub async fn open(&self, request: reqwest::RequestBuilder) -> Result<reqwest::Response, Failure> {
         let (host, _, response) = self.answered(request).await?;
         self.note_wait(&host, response.status().as_u16(), response.headers());
         Ok(response)
     }
 
-    /// Sends once, after the wait that its host asked for; the host that was asked, the secrets that
-    /// went along, and the answer's beginning.
+    /// Sends once, after the wait that its host asked for. Returns the host, the secrets that were
+    /// sent, and the beginning of the answer.
     async fn answered(
         &self,
         request: reqwest::RequestBuilder,
@@ -126,7 +127,7 @@ impl Http {
         let secrets = request.headers().values().flat_map(secrets_in).collect();
         self.wait_for(&host).await;
         let asked = Instant::now();
-        // Without its query, which may hold what opens a door.
+        // Without its query, which may hold a credential.
         let what = format!("{} {host}{}", request.method(), request.url().path());
         let answered = client.execute(request).await.map_err(|error| Failure::of(&error));
         let status = answered.as_ref().map_or_else(
@@ -144,7 +145,7 @@ impl Http {
     }
 
     /// Sends once and reads the whole answer, whatever its status. Waits first if the host asked
-    /// everybody to wait.
+    /// all clients to wait.
     pub async fn once(&self, request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
         self.once_within(self.timeouts.total, request).await
     }
@@ -171,8 +172,8 @@ impl Http {
         })
     }
 
-    /// Sends a request that changes nothing (or nothing twice), again and again within the one
-    /// policy: connection failures, lost answers, 408, 429, 500, 502, 503 and 504.
+    /// Sends a request that may be repeated, and retries within the policy: connection failures,
+    /// lost answers, 408, 429, 500, 502, 503 and 504.
     pub async fn read<F>(&self, request: F) -> Result<Answer, Failure>
     where
         F: Fn() -> reqwest::RequestBuilder,
@@ -180,7 +181,8 @@ impl Http {
         self.read_within(Duration::ZERO, request).await
     }
 
-    /// As [`Http::read`], for requests that need `more` than the usual time in all: long bodies.
+    /// Works as [`Http::read`] does, for requests that need `more` than the usual total time: long
+    /// bodies.
     pub async fn read_within<F>(&self, more: Duration, request: F) -> Result<Answer, Failure>
     where
         F: Fn() -> reqwest::RequestBuilder,
@@ -201,7 +203,7 @@ impl Http {
         )
     }
 
-    /// Sends a change to `url` once, without any wait. Where the host asks all clients to wait,
+    /// Sends a change to `url` once, without any wait. If the host asks all clients to wait,
     /// nothing is sent: what the change depends on must be checked again after the wait.
     pub async fn write(&self, url: &url::Url, request: reqwest::RequestBuilder) -> Result<Answer, Failure> {
         let host = host_of(url);
@@ -216,9 +218,9 @@ impl Http {
         self.once(request).await
     }
 
-    /// Sends a request that must not happen twice and depends on nothing that another client
-    /// changes: a sign-in. It is sent again only where it certainly was not taken: no connection,
-    /// or 429.
+    /// Sends a request that must not happen twice and does not depend on what other clients
+    /// change: a sign-in. It is repeated only if it certainly was not accepted: no connection, or
+    /// 429.
     pub async fn send_until_taken<F>(&self, request: F) -> Result<Answer, Failure>
     where
         F: Fn() -> reqwest::RequestBuilder,

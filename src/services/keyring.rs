@@ -1,10 +1,9 @@
-//! The system's keyring, where charmcraft keeps its credential.
+//! Reads and writes charmcraft's credential in the system's keyring.
 //!
-//! Owns the entry under charmcraft's own names (service `charmcraft`, user = host and port of the
-//! API) and whether there is a keyring at all. The Secret Service items carry the attributes
-//! `service` and `username`, which is what charmcraft's keyring library searches for; its own items
-//! carry `application` as well, which hinders nobody. Must be called off the way to the first
-//! frame: it blocks.
+//! Uses charmcraft's own names for the entry (service `charmcraft`, user = host and port of the
+//! API). The Secret Service items carry the attributes `service` and `username`, which is what
+//! charmcraft's keyring library searches for; its own items carry `application` as well, which
+//! makes no difference. Blocks: must not be called before the first frame is drawn.
 
 use std::time::Duration;
 
@@ -17,31 +16,31 @@ use super::charmhub::StoreToken;
 use super::http::host_of;
 use crate::domain::{Kind, Outside, Problem};
 
-/// A locked keyring would wait for a person.
+/// Limit on the wait for a locked keyring, which prompts the user.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// charmcraft's name for what is its own.
+/// charmcraft's name for its own entries.
 const SERVICE: &str = "charmcraft";
 
-/// What can be done with the keyring.
+/// The state of the keyring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keyring {
-    /// It is there and open.
+    /// Available and unlocked.
     Usable,
-    /// It is there and closed.
+    /// Available and locked.
     Locked,
-    /// There is none; why.
+    /// Not available; holds why.
     Absent(Outside),
 }
 
-/// charmcraft's credential for the store at `api`, where the keyring holds one. A keyring that is
-/// not there, locked or slow counts as holding nothing.
+/// Returns charmcraft's credential for the store at `api`, if the keyring holds one. A keyring
+/// that is missing, locked or slow counts as holding none.
 pub async fn charmcraft_token(api: &Url) -> Option<StoreToken> {
     let user = host_of(api);
     let text = patiently(move || read(&entry(&user)?)).await.ok()??;
     StoreToken::from_export(&text, "charmcraft's keyring entry").ok()
 }
 
-/// Keeps `export` for the store at `api` where charmcraft finds it, in place of what was there.
+/// Stores `export` for the store at `api` where charmcraft finds it, and replaces an existing one.
 pub async fn keep(api: &Url, export: &SecretString) -> Result<(), Problem> {
     usable().await?;
     let (user, export) = (host_of(api), export.clone());
@@ -50,14 +49,14 @@ pub async fn keep(api: &Url, export: &SecretString) -> Result<(), Problem> {
         .map_err(unkept)
 }
 
-/// Forgets the credential of the store at `api`; true where there was one.
+/// Removes the credential of the store at `api`; returns true if there was one.
 pub async fn forget(api: &Url) -> Result<bool, Problem> {
     usable().await?;
     let user = host_of(api);
     patiently(move || delete(&entry(&user)?)).await.map_err(unkept)
 }
 
-/// What can be done with the keyring. Looking opens nothing and asks nobody.
+/// Returns the state of the keyring, without unlocking it or prompting.
 pub async fn standing() -> Keyring {
     patiently(|| Ok(look()))
         .await
@@ -86,7 +85,7 @@ fn instead(problem: Problem) -> Problem {
         .hint("windlass login --export FILE writes it to a file of yours")
 }
 
-/// Runs `work` where it may block, for so long and no longer.
+/// Runs `work` on a blocking thread, with a time limit.
 async fn patiently<T: Send + 'static>(
     work: impl FnOnce() -> keyring::Result<T> + Send + 'static,
 ) -> Result<T, String> {
@@ -133,7 +132,7 @@ fn look() -> Keyring {
     }
 }
 
-/// Where two programs made an item each, the first that can be read counts.
+/// If two programs made an item each, the first that can be read counts.
 fn read(entry: &Entry) -> keyring::Result<Option<Zeroizing<String>>> {
     match entry.get_password() {
         Ok(text) => Ok(Some(Zeroizing::new(text))),
@@ -146,7 +145,7 @@ fn read(entry: &Entry) -> keyring::Result<Option<Zeroizing<String>>> {
     }
 }
 
-/// Every item gets the new value: nobody can tell which of them charmcraft will take.
+/// Every item gets the new value: it is unknown which of them charmcraft will read.
 fn write(entry: &Entry, export: &SecretString) -> keyring::Result<()> {
     match entry.set_password(export.expose_secret()) {
         Err(Error::Ambiguous(entries)) => entries

@@ -1,7 +1,8 @@
-//! Images of this machine, opened once and kept open: what was previewed is what is sent.
+//! Opens images of this machine once and keeps them open, so that what was previewed is what is
+//! sent.
 //!
-//! Owns the memory of opened images and the check that one opened again is still the same. How an
-//! image is read is the business of [`super::packing`]. Must not write to a registry.
+//! Also checks that an image opened again is still the same. [`super::packing`] reads the images.
+//! Must not write to a registry.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +16,7 @@ use super::registry::{Blob, Registries};
 use crate::domain::image::Platform;
 use crate::domain::{Digest, Kind, LocalSource, ManifestDigest, Problem, Repository};
 
-/// Opened images of this machine. Cheap to clone.
+/// Holds opened images of this machine. Cheap to clone.
 #[derive(Clone)]
 pub struct LocalImages {
     packing: Packing,
@@ -24,7 +25,8 @@ pub struct LocalImages {
 
 type Answer<'a> = BoxFuture<'a, Result<HashSet<Digest>, Problem>>;
 
-/// Asks which blobs `destination` has. Without one nobody is going to send anything.
+/// Returns a query for the blobs that `destination` has. Without a destination nothing will be
+/// sent.
 fn asking<'a>(
     registries: &'a Registries,
     destination: Option<&'a Repository>,
@@ -36,7 +38,7 @@ fn asking<'a>(
 }
 
 impl LocalImages {
-    /// Images read by `packing`.
+    /// Returns images read by `packing`.
     pub fn new(packing: Packing) -> Self {
         Self {
             packing,
@@ -44,10 +46,12 @@ impl LocalImages {
         }
     }
 
-    /// The image of `source`. `expected` is the digest that it had when it was previewed:
-    /// [`Kind::Refused`] where it is another one by now. `platforms` choose where the source holds
-    /// several images. What `destination` has already is not
-    /// packed again; without one nothing is packed that is only looked at.
+    /// Opens the image of `source`. `expected` is the digest that it had when it was previewed.
+    /// `platforms` select an image if the source holds several. What `destination` already has is
+    /// not packed again; without a destination nothing is packed that is only read.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if the image has changed since the preview.
     #[allow(
         clippy::too_many_arguments,
         reason = "each is a fact of its own about this one image"
@@ -85,7 +89,7 @@ impl LocalImages {
         Ok(packed)
     }
 
-    /// Lets go of an image that was sent.
+    /// Drops an image that was sent.
     pub fn release(&self, source: &LocalSource) {
         drop(self.lock().remove(source));
     }

@@ -1,6 +1,7 @@
-//! One room a remote: Charmhub, GitHub, registries, the keyring; HTTP shared by all of them.
+//! Talks to the remotes, one module for each: Charmhub, GitHub, registries, the keyring; all share
+//! HTTP.
 //!
-//! Owns wire shapes, credentials in use and the mapping of every answer to a fact or a
+//! Defines the wire shapes, finds the credentials in use and maps every answer to a fact or a
 //! [`crate::domain::Problem`]. Must not plan, journal or print.
 
 mod author;
@@ -39,7 +40,7 @@ use local::LocalImages;
 use packing::Packing;
 use registry::{Docker, ManifestCache, Registries, RegistryLogins};
 
-/// The identity of what `parts` say: a hash, which tells nothing of a secret among them.
+/// Returns a hash that identifies `parts` without revealing a secret among them.
 pub fn scope_of(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -50,18 +51,18 @@ pub fn scope_of(parts: &[&str]) -> String {
     hex::encode(&hash[..16])
 }
 
-/// Everything that can be asked, with the credentials found.
+/// Holds every service, with the credentials found.
 #[derive(Clone)]
 pub struct Services {
-    /// Where everything stands.
+    /// The address of every service.
     pub endpoints: Arc<Endpoints>,
-    /// The HTTP stack.
+    /// The HTTP clients.
     pub http: Http,
-    /// The store as everybody sees it.
+    /// The public side of the store.
     pub public: PublicStore,
     /// GitHub.
     pub github: GitHub,
-    /// Every registry.
+    /// All registries.
     pub registries: Registries,
     /// The engines of this machine.
     pub engines: Engines,
@@ -72,13 +73,13 @@ pub struct Services {
     variable: Option<String>,
     keyring: bool,
     fallback: Option<Fallback>,
-    /// What was found; a new cell looks again.
+    /// The credential that was found; a new cell searches again.
     token: Arc<Mutex<Found>>,
 }
 
 type Found = Arc<OnceCell<Result<StoreToken, Problem>>>;
 
-/// Asks for the passphrase of the encrypted file; it may block. `None` where nobody gives one.
+/// Asks for the passphrase of the encrypted file; it may block. `None` if it is not available.
 pub type AskPassphrase = Arc<dyn Fn() -> Option<SecretString> + Send + Sync>;
 
 #[derive(Clone)]
@@ -87,7 +88,7 @@ struct Fallback {
     passphrase: AskPassphrase,
 }
 
-/// The factor of `WINDLASS_TIMEOUT`.
+/// Parses the factor of `WINDLASS_TIMEOUT`.
 fn timeout_factor(text: &str) -> Result<f64, Problem> {
     let factor: Option<f64> = text.trim().parse().ok();
     factor
@@ -105,9 +106,9 @@ fn timeout_factor(text: &str) -> Result<f64, Problem> {
 }
 
 impl Services {
-    /// Services of the world that `variable` (an environment) describes. Immutable content is
-    /// cached under `cache`. The keyring is looked at only where `keyring` allows it, and only
-    /// once somebody needs the store's credential.
+    /// Returns the services that `variable` (an environment) describes. Immutable content is
+    /// cached under `cache`. The keyring is read only if `keyring` allows it, and only once the
+    /// store's credential is needed.
     pub fn new(
         variable: &dyn Fn(&str) -> Option<String>,
         cache: Option<PathBuf>,
@@ -148,59 +149,59 @@ impl Services {
         })
     }
 
-    /// With the encrypted file in `folder` as the last place to look for the store's credential.
-    /// `passphrase` is called only where that file exists and nothing else was found.
+    /// Adds the encrypted file in `folder` as the last source of the store's credential.
+    /// `passphrase` is called only if that file exists and no other credential was found.
     pub fn with_passphrase(mut self, folder: PathBuf, passphrase: AskPassphrase) -> Self {
         self.fallback = Some(Fallback { folder, passphrase });
         self
     }
 
-    /// With the person of the user's file, who signs commits before anybody else.
+    /// Sets the operator from the user's configuration file, who takes precedence as the author of
+    /// commits.
     pub fn with_operator(mut self, operator: Operator) -> Self {
         self.operator = operator;
         self
     }
 
-    /// Who signs what is committed now.
+    /// Returns the author of what is committed now.
     pub async fn author(&self) -> Result<Author, Problem> {
         author::author(&self.github, &self.surroundings, &self.operator).await
     }
 
-    /// True where `CHARMCRAFT_AUTH` is set: then nothing that is kept counts.
+    /// Returns true if `CHARMCRAFT_AUTH` is set: then stored credentials are ignored.
     pub const fn has_variable_token(&self) -> bool {
         self.variable.is_some()
     }
 
-    /// Names the store credential in use without looking for it: a hash of the variable's, and one
-    /// name for all that is kept.
+    /// Identifies the store credential in use without searching for it: a hash of the variable's,
+    /// and one name for everything that is stored.
     pub fn store_scope(&self) -> String {
         let variable = self.variable.as_deref();
         variable.map_or_else(|| "kept".to_owned(), |value| scope_of(&["store", value]))
     }
 
-    /// True where the keyring plays a part.
+    /// Returns true if the keyring is used.
     pub const fn uses_keyring(&self) -> bool {
         self.keyring
     }
 
-    /// Forgets what was found, so that the next who needs the credential looks again: after a
-    /// login or a logout.
+    /// Forgets the credential that was found, so that it is searched again: after a login or a
+    /// logout.
     pub fn forget_token(&self) {
         if let Ok(mut token) = self.token.lock() {
             *token = Found::default();
         }
     }
 
-    /// Uses `token` from now on, as long as this process lives, whatever is set or kept: somebody
-    /// just signed in.
+    /// Uses `token` from now on in this process, whatever is set or stored: after a sign-in.
     pub fn use_token(&self, token: StoreToken) {
         if let Ok(mut found) = self.token.lock() {
             *found = Arc::new(OnceCell::new_with(Some(Ok(token))));
         }
     }
 
-    /// The store's credential: `CHARMCRAFT_AUTH`, else charmcraft's keyring entry, else the
-    /// encrypted file. Looked for once.
+    /// Returns the store's credential: `CHARMCRAFT_AUTH`, else charmcraft's keyring entry, else
+    /// the encrypted file. Searched once.
     pub async fn store_token(&self) -> Result<StoreToken, Problem> {
         let found = self
             .token
@@ -247,7 +248,7 @@ impl Services {
         }
         let api = api.clone();
         let unopened = none.clone();
-        // Asking waits for a person, and opening is slow on purpose.
+        // Asking waits for the user, and opening is slow on purpose.
         let opened = tokio::task::spawn_blocking(move || match passphrase() {
             Some(passphrase) => file.open(&passphrase, &api),
             None => Err(unopened
@@ -262,7 +263,7 @@ impl Services {
         })
     }
 
-    /// The way to a new store token.
+    /// Returns the client that signs in for a new store token.
     pub fn sign_on(&self) -> SignOn {
         SignOn::new(
             self.http.clone(),
@@ -271,12 +272,13 @@ impl Services {
         )
     }
 
-    /// Logins of registries, as Docker keeps them.
+    /// Returns the registry logins, as Docker stores them.
     pub fn registry_logins(&self) -> RegistryLogins {
         RegistryLogins::new(self.registries.clone(), self.github.clone())
     }
 
-    /// The registry that the store named for the images of a resource, with the login it gave.
+    /// Returns the registry that the store named for the images of a resource, with the login it
+    /// gave.
     pub fn resource_registry(&self, target: PushTarget) -> Result<(Repository, Registries), Problem> {
         let repository = Reference::parse(&target.image_name)?.repository;
         let at = self
@@ -289,7 +291,7 @@ impl Services {
         Ok((repository, registries))
     }
 
-    /// The store as its publisher.
+    /// Returns the publisher's side of the store.
     pub async fn publisher(&self) -> Result<Publisher, Problem> {
         let token = self.store_token().await?;
         Ok(Publisher::new(

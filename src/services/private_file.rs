@@ -1,7 +1,6 @@
-//! Files that nobody else may read, written whole or not at all.
+//! Writes files that only their owner can read, completely or not at all.
 //!
-//! Owns the way there: beside the old one with 0600, brought to the disk, then renamed over it.
-//! Must not know what is in them.
+//! A file is written next to the old one with mode 0600, synced to disk, then renamed over it.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::Write as _;
@@ -11,21 +10,21 @@ use uuid::Uuid;
 
 use crate::domain::{Kind, Outside, Problem};
 
-/// Writes `bytes` to `path`, over what is there. Its folder is made (0700) where it is missing.
+/// Writes `bytes` to `path`, replacing an existing file. A missing folder is created (0700).
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     place(path, bytes, |fresh| std::fs::rename(fresh, path))
 }
 
-/// As [`write`], where nothing is there yet; a file that is there is kept and refused.
+/// Writes as [`write`] does, but refuses to replace an existing file.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
-    // A link never replaces what is there, not even what appeared a moment ago.
+    // A link never replaces an existing file, not even one that appeared a moment ago.
     let link = |fresh: &Path| std::fs::hard_link(fresh, path).and_then(|()| std::fs::remove_file(fresh));
     place(path, bytes, link)
 }
 
-/// Says whether [`write`] would find `path` writable, in a folder that is there, and leaves nothing
-/// behind: asked of a path that a person named, before anything is made that has no other place
-/// to go.
+/// Checks whether [`write`] could write `path` in an existing folder, and leaves no file behind.
+/// Called for a path that the user named, before something is created that could be stored nowhere
+/// else.
 pub fn probe(path: &Path) -> Result<(), Problem> {
     let folder = folder_of(path);
     if !folder.is_dir() {
@@ -38,7 +37,8 @@ pub fn probe(path: &Path) -> Result<(), Problem> {
     place(path, b"", |fresh| std::fs::remove_file(fresh))
 }
 
-/// Refuses what a rename would put a plain file in the place of: a device, a pipe, a folder, a link.
+/// Refuses a path at which a rename would replace something other than a plain file: a device, a
+/// pipe, a folder, a link.
 fn check(path: &Path) -> Result<(), Problem> {
     use std::os::unix::fs::FileTypeExt as _;
     let Ok(facts) = std::fs::symlink_metadata(path) else {
@@ -100,8 +100,8 @@ fn place(
     })
 }
 
-/// Writes what a cache keeps: by rename, so that a reader sees the old or the new file, and without
-/// waiting for the disk, because a loss costs a request only.
+/// Writes a cache file: by rename, so that a reader sees the old or the new file, and without a
+/// sync to disk, because a loss costs only a request.
 pub fn write_cached(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = folder_of(path);
     make_folder(folder)?;
@@ -120,7 +120,7 @@ pub fn write_cached(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         })
 }
 
-/// Makes a folder that nobody else may enter, and those above it.
+/// Creates a folder that only its owner can enter, and its parents.
 pub fn make_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
@@ -128,7 +128,7 @@ pub fn make_folder(folder: &Path) -> std::io::Result<()> {
     builder.recursive(true).create(folder)
 }
 
-/// Makes a file that nobody else may read, where none is.
+/// Creates a file that only its owner can read, if none exists.
 pub fn create_new(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
         probe(&path.with_file_name("third")).unwrap();
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
-        // Where it cannot be written, nothing is left behind.
+        // If it cannot be written, no file is left behind.
         let blocked = dir.path().join("new").join("secret").join("below");
         assert_eq!(probe(&blocked).unwrap_err().kind, Kind::Machine);
         assert_eq!(

@@ -1,6 +1,6 @@
-//! Sealing a value so that only GitHub can open it.
+//! Seals a value so that only GitHub can open it.
 //!
-//! Owns libsodium's sealed box as GitHub's secrets want it. Must not keep a value or send one.
+//! Uses libsodium's sealed box, as GitHub's secrets require. Must not store or send a value.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,11 +11,11 @@ use secrecy::{ExposeSecret, SecretString};
 use super::github::PublicKey;
 use crate::domain::{Kind, Problem};
 
-/// Longest value that GitHub keeps as a secret, in bytes.
+/// Longest value that GitHub accepts as a secret, in bytes.
 const LONGEST: usize = 48 * 1024;
 
-/// `value` sealed with `key`: a libsodium sealed box in standard base64. Line ends behind the
-/// value are left out, as `gh secret set` does: a token with a line end is no token.
+/// Returns `value` sealed with `key`: a libsodium sealed box in standard base64. Line ends after
+/// the value are dropped, as `gh secret set` does: a token with a line end is invalid.
 pub fn seal(key: &PublicKey, value: &SecretString) -> Result<String, Problem> {
     seal_with(&mut OsRng, key, value)
 }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
     use crate::domain::KeyId;
 
-    /// As many fives as are wanted, as in the test of gh's `secret set`.
+    /// An endless sequence of fives, as in the test of gh's `secret set`.
     struct Fives;
 
     impl crypto_box::aead::rand_core::RngCore for Fives {

@@ -1,5 +1,5 @@
-//! What a service repeats of a secret that it was sent is not shown: every request that carries one,
-//! against servers that repeat all they get, and servers that lead elsewhere.
+//! Tests that secrets repeated by a service are not shown: every request that carries one, against
+//! servers that repeat all they get, and servers that redirect.
 
 use secrecy::SecretString;
 use serde_json::json;
@@ -15,16 +15,16 @@ use crate::domain::credential::TokenScope;
 use crate::domain::secret::SealedValue;
 use crate::domain::{KeyId, Problem, Reference};
 
-/// With characters that JSON and forms write in another way.
+/// With characters that JSON and forms escape.
 const PLANTED: &str = "planted+\"secret\"/0123456789==";
-/// What a header can carry.
+/// A value that a header can carry.
 const TOKEN: &str = "planted-token-0123456789";
 
 fn http() -> Http {
     Http::new(Timeouts::scaled(1.0))
 }
 
-/// The whole request, in every field that a refusal may have.
+/// Repeats the whole request in every field that a refusal may have.
 fn repeated(status: u16, request: &str) -> Said {
     let body = json!({
         "message": request, "code": "invalid", "documentation_url": request,
@@ -39,7 +39,7 @@ fn body_of(request: &str) -> &str {
     request.split_once("\r\n\r\n").map_or("", |(_, body)| body)
 }
 
-/// Every way in which a server repeats what it was sent.
+/// Returns every way in which a server repeats what it was sent.
 fn manners() -> Vec<fn(&str) -> Said> {
     vec![
         |request| repeated(400, request),
@@ -62,7 +62,7 @@ fn manners() -> Vec<fn(&str) -> Said> {
     ]
 }
 
-/// Nothing of what was planted, in any form.
+/// Checks that nothing of what was planted is shown, in any form.
 fn is_silent(problem: &Problem) {
     let shown = format!("{problem} {problem:?} {}", json!(problem.to_string()));
     for part in ["planted", "0123456789"] {
@@ -157,7 +157,7 @@ fn challenge(scheme: &str) -> Said {
     Said::Bytes(format!("{head}\r\nConnection: close\r\n\r\n").into_bytes())
 }
 
-/// A challenge that leads to the token service at the same place.
+/// A challenge that names the token service at the same address.
 fn bearer(request: &str) -> Said {
     let host = request
         .lines()

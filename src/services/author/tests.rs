@@ -1,4 +1,4 @@
-//! Who signs, where it was found, and what is refused.
+//! Tests of the author: where it is found, and what is refused.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::services::http::{Http, Timeouts};
 
-/// A GitHub that knows whose token it is.
+/// A GitHub server that knows the token's account.
 async fn github(user: Option<Value>) -> GitHub {
     rustls::crypto::ring::default_provider().install_default().ok();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -145,7 +145,7 @@ async fn an_account_with_an_odd_name_signs_with_its_login() {
     assert_eq!(signed.name, "octo");
 }
 
-/// A `git` of our own, which shows what it was given.
+/// A fake `git` that prints what it was given.
 #[cfg(unix)]
 #[tokio::test]
 async fn git_is_asked_with_nothing_of_ours_but_where_its_settings_are() {

@@ -1,7 +1,8 @@
-//! Making an upload a revision of a bundle, and the store's word that it takes no bundles any more.
+//! Makes an upload a revision of a bundle, and recognises that the store no longer accepts
+//! bundles.
 //!
-//! Owns the only place that recognises that word. It decides whether a publish may go on without
-//! its bundle, so it is recognised narrowly: whatever else goes wrong with a bundle is a failure.
+//! This is the only place that recognises it. It decides whether a publish may continue without
+//! its bundle, so the match is narrow: any other error about a bundle is a failure.
 
 use regex::Regex;
 
@@ -9,23 +10,23 @@ use super::at;
 use super::writer::{StoreWriter, Written};
 use crate::domain::{CharmName, Problem};
 
-/// Codes that say so by themselves. `refresh-bundle-not-supported` is what the public side answers
-/// about bundles today (the list of codes in Juju's source); the other is the same without its
-/// endpoint.
+/// Codes that mean it by themselves. `refresh-bundle-not-supported` is what the public side
+/// answers about bundles today (the list of codes in Juju's source); the other is the same without
+/// its endpoint.
 const CODES: [&str; 2] = ["refresh-bundle-not-supported", "bundle-not-supported"];
 
-/// Words that say so. What the store will answer once it takes no bundles is not known: it ended
-/// their registration (a banner on bundle pages since June 2026, told for November 2024) and
-/// charmcraft 4 their packing, both in these words. "Bundles" is wanted in the plural, or as the
-/// kind of package: a complaint about `bundle.yaml` is another matter.
+/// Words that mean it. What the store will answer once it accepts no bundles is not known: it
+/// ended their registration (a banner on bundle pages since June 2026, first announced for
+/// November 2024) and charmcraft 4 their packing, both in these words. "Bundles" must be in the
+/// plural, or be the type of the package: a complaint about `bundle.yaml` is a different error.
 const WORDS: &str = r"(?x)
       \b(?:bundles | bundle\ (?:packages? | uploads? | revisions? | registrations? | type))\b
       .* \b(?:no\ longer | not\ (?:be\ )?(?:supported | accepted) | unsupported | sunset
             | retired | discontinued | ended | closed)\b
     | \b(?:no\ longer | does\ not | cannot)\b .* \b(?:accepts? | supports? | takes?)\b .* \bbundles\b";
 
-/// True where `problem`, or what a review said in it, means that the store takes no bundles any
-/// more.
+/// Returns true if `problem`, or a review quoted in it, means that the store no longer accepts
+/// bundles.
 pub fn no_longer_accepted(problem: &Problem) -> bool {
     let words = Regex::new(WORDS).ok();
     problem.causes.iter().any(|cause| {

@@ -1,8 +1,9 @@
-//! The store credential: where it is found, its two formats, what can be read from it offline.
+//! Reads the store credential: its sources, its two formats, and what it contains that can be read
+//! offline.
 //!
-//! Owns decoding of `CHARMCRAFT_AUTH` (the same bytes as charmcraft's export file and keyring
-//! entry): base64 of the bare token, or of `{"t": "macaroon", "v": token}` as charmcraft 2.2 to
-//! 4.3 wrote it, and encoding as every charmcraft reads it. Must never show the token.
+//! Decodes `CHARMCRAFT_AUTH` (the same bytes as charmcraft's export file and keyring entry):
+//! base64 of the bare token, or of `{"t": "macaroon", "v": token}` as charmcraft 2.2 to 4.3 wrote
+//! it. Encodes it as every charmcraft reads it. Must never show the token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
@@ -15,12 +16,12 @@ use super::NEW_TOKEN;
 use crate::config::file;
 use crate::domain::{Kind, Outside, Problem, Remedy};
 
-/// A token for the store and where it came from.
+/// Holds a token for the store and its source.
 #[derive(Clone)]
 pub struct StoreToken {
     secret: SecretString,
     source: Outside,
-    /// The command that rewrites it, where it was found in the wrapped form.
+    /// The command that rewrites it, if it was found in the wrapped form.
     rewrite: Option<String>,
 }
 
@@ -69,7 +70,7 @@ impl StoreToken {
                 ));
             }
         };
-        // A copy that was encoded once more on its way (`base64 < FILE`) is taken as what it is.
+        // A copy that was encoded twice on its way (`base64 < FILE`) is accepted.
         let decoded = encoded_twice(&decoded).unwrap_or(decoded);
         let mut rewrite = None;
         let token = match serde_json::from_str::<Wrapped>(&decoded) {
@@ -107,7 +108,7 @@ impl StoreToken {
         })
     }
 
-    /// A bare token as the store handed it out, from `source`.
+    /// Wraps a bare token as the store issued it, from `source`.
     pub fn from_token(token: SecretString, source: &str) -> Self {
         Self {
             secret: token,
@@ -116,13 +117,15 @@ impl StoreToken {
         }
     }
 
-    /// The token as charmcraft's export file, keyring entry and `CHARMCRAFT_AUTH` hold it: base64
-    /// of the bare token, padded, without a line end. Every charmcraft since 1.4 reads this form.
+    /// Returns the token as charmcraft's export file, keyring entry and `CHARMCRAFT_AUTH` hold it:
+    /// base64 of the bare token, padded, without a line end. Every charmcraft since 1.4 reads this
+    /// form.
     pub fn export(&self) -> SecretString {
         SecretString::from(base64::engine::general_purpose::STANDARD.encode(self.secret.expose_secret()))
     }
 
-    /// The value of `CHARMCRAFT_AUTH`: the export itself, or `@FILE` for the path of an export.
+    /// Parses the value of `CHARMCRAFT_AUTH`: the export itself, or `@FILE` for the path of an
+    /// export.
     pub fn from_variable(value: &str) -> Result<Self, Problem> {
         let Some(path) = value.strip_prefix('@') else {
             let command = || format!("export CHARMCRAFT_AUTH=$(printf %s \"$CHARMCRAFT_AUTH\" | {REWRITE})");
@@ -146,29 +149,29 @@ impl StoreToken {
         Self::from_export(&text, &format!("the file {shown}")).map(|token| token.rewritten_by(command))
     }
 
-    /// Names the command that rewrites a token found in the wrapped form.
+    /// Sets the command that rewrites a token found in the wrapped form.
     fn rewritten_by(mut self, command: impl FnOnce() -> String) -> Self {
         self.rewrite = self.rewrite.map(|_| command());
         self
     }
 
-    /// The command that writes the token in the form that every charmcraft reads, where it was found
-    /// in the wrapped form.
+    /// Returns the command that writes the token in the form that every charmcraft reads, if it
+    /// was found in the wrapped form.
     pub fn rewrite(&self) -> Option<&str> {
         self.rewrite.as_deref()
     }
 
-    /// The token for the `Authorization` header.
+    /// Returns the token for the `Authorization` header.
     pub const fn secret(&self) -> &SecretString {
         &self.secret
     }
 
-    /// Where it came from, for people.
+    /// Returns where the token came from, for messages.
     pub const fn source(&self) -> &Outside {
         &self.source
     }
 
-    /// The session id and the earliest end that its caveats tell, where it is a macaroon.
+    /// Returns the session id and the earliest expiry in its caveats, if it is a macaroon.
     pub fn caveats(&self) -> Caveats {
         let mut found = Caveats::default();
         let Some(macaroon) = macaroon(self.secret.expose_secret()) else {
@@ -195,18 +198,18 @@ impl StoreToken {
 /// Turns an export in the wrapped form into the bare one.
 const REWRITE: &str = "base64 -d | jq -j .v | base64 -w0";
 
-/// What base64 text holds.
+/// What base64 text contains.
 enum Decoded {
     Text(Zeroizing<String>),
     Empty,
-    /// Something around the base64 text that does not belong there; what.
+    /// Something around the base64 text that does not belong to it, described.
     Foreign(&'static str),
     NotBase64,
     NotText,
 }
 
 impl Decoded {
-    /// White space anywhere is dropped: copies break lines.
+    /// Drops white space anywhere: copies break lines.
     fn of(text: &str) -> Self {
         let compact: Zeroizing<String> =
             Zeroizing::new(text.chars().filter(|c| !c.is_whitespace()).collect());
@@ -228,8 +231,9 @@ impl Decoded {
     }
 }
 
-/// What `decoded` holds where it is an export itself: base64 of a macaroon's text or of the
-/// wrapped form. A token that is base64 of JSON is no export: some servers hand out such tokens.
+/// Returns the content of `decoded` if it is an export itself: base64 of a macaroon's text or of
+/// the wrapped form. A token that is base64 of JSON is not an export: some servers issue such
+/// tokens.
 fn encoded_twice(decoded: &str) -> Option<Zeroizing<String>> {
     let Decoded::Text(inner) = Decoded::of(decoded) else {
         return None;
@@ -238,13 +242,13 @@ fn encoded_twice(decoded: &str) -> Option<Zeroizing<String>> {
     (wrapped || begins_as_macaroon(inner.trim())).then_some(inner)
 }
 
-/// True for the first letters of a macaroon in base64: packets (`00…`) or version 2.
+/// Returns true for the first letters of a macaroon in base64: packets (`00…`) or version 2.
 fn begins_as_macaroon(token: &str) -> bool {
     token.starts_with("MDA") || token.starts_with("AgE")
 }
 
-/// The macaroon that `token` is: binary in base64, or JSON, bare or in base64. Its own version
-/// mark, which production leaves out, is not insisted on.
+/// Parses `token` as a macaroon: binary in base64, or JSON, bare or in base64. The version field,
+/// which production leaves out, is not required.
 pub(super) fn macaroon(token: &str) -> Option<libmacaroon::Macaroon> {
     if let Ok(macaroon) = libmacaroon::Macaroon::deserialize(token.as_bytes()) {
         return Some(macaroon);
@@ -267,18 +271,18 @@ pub(super) fn macaroon(token: &str) -> Option<libmacaroon::Macaroon> {
     libmacaroon::Macaroon::deserialize(text.as_bytes()).ok()
 }
 
-/// What the caveats of a token say. Advisory: only the store knows for sure.
+/// Holds the caveats of a token. Advisory: only the store knows for certain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caveats {
-    /// True where the token is a macaroon that we can read.
+    /// True if the token is a macaroon that can be read.
     pub readable: bool,
-    /// The earliest end.
+    /// The earliest expiry.
     pub expires_at: Option<DateTime<Utc>>,
     /// The store's id of the session.
     pub session_id: Option<String>,
 }
 
-/// `time-before X` of the store, `…|expires|X` of Ubuntu One.
+/// Parses `time-before X` of the store, `…|expires|X` of Ubuntu One.
 fn ending(predicate: &str) -> Option<DateTime<Utc>> {
     let text = predicate
         .strip_prefix("time-before ")
@@ -299,7 +303,7 @@ mod tests {
             .to_owned()
     }
 
-    /// What a store handed to charmcraft 4.5.0 once; it ended long ago.
+    /// A token that the store issued to charmcraft 4.5.0; it has expired.
     const TOKEN: &str = "AgEPYXBpLmNoYXJtaHViLmlvAiZzdG9yZS01NThkMzNiZDYyNzY0NmJiOTllY2U4MWVkMGI3MTY3MQACLHRpbWUtYmVmb3JlIDIwMjYtMTEtMjFUMjI6NDg6NDMuODkyNDI0KzAwOjAwAAAGIO8gQ6v1yRHTxEuw9OUKHzyt64iztnO8kFlfUo1nJASw";
 
     fn encoded(text: &str) -> String {
@@ -325,7 +329,7 @@ mod tests {
         ] {
             assert_eq!(token(&form), TOKEN, "{form}");
         }
-        // charmcraft 4.3.1 wrapped whatever the store gave; an opaque token is no worse.
+        // charmcraft 4.3.1 wrapped whatever the store issued, opaque tokens included.
         assert_eq!(
             token("eyJ0IjogIm1hY2Fyb29uIiwgInYiOiAiRkFLRS1TVE9SRS1UT0tFTiJ9"),
             "FAKE-STORE-TOKEN"

@@ -1,8 +1,8 @@
-//! Charmhub: the publisher's API, the storage of uploads and the anonymous side.
+//! Talks to Charmhub: the publisher's API, the storage of uploads and the public API.
 //!
-//! Owns the wire shapes of the store and the mapping of its answers. Reading and writing are two
-//! types, so that a read-only session never constructs a writer. Must not plan or retry on its
-//! own: the one retry policy is HTTP's.
+//! Defines the wire shapes of the store and maps its answers. Reading and writing are two types,
+//! so that a read-only session never constructs a writer. Must not retry by itself: the only retry
+//! policy is that of the HTTP module.
 
 pub mod bundle;
 pub mod credential;
@@ -25,8 +25,8 @@ pub use publisher::{Publisher, PushTarget};
 pub use sign_on::{Login, SignOn, SignOnAnswer, SignedOn};
 pub use writer::StoreWriter;
 
-/// What is said of every credential that the store does not take (any more), word for word as
-/// charmcraft says it, so that who searches for the sentence finds the same remedy.
+/// The message for every credential that the store does not accept (any more), in charmcraft's own
+/// words, so that a search for the sentence finds the same remedy.
 pub const EXPIRED: &str =
     "Provided credentials are no longer valid for Charmhub. Regenerate them and try again.";
 
@@ -40,7 +40,7 @@ const RENEW: [&str; 3] = [
     "one from CHARMCRAFT_AUTH goes before all others: unset it, or renew it with charmcraft login --export FILE --ttl 15780000",
 ];
 
-/// `base` joined with path segments, each escaped.
+/// Joins `base` with path segments, each escaped.
 pub(super) fn at(base: &Url, segments: &[&str]) -> Url {
     let mut url = base.clone();
     if let Ok(mut path) = url.path_segments_mut() {
@@ -62,7 +62,7 @@ fn signed(request: reqwest::RequestBuilder, token: &StoreToken) -> reqwest::Requ
 struct ErrorBody {
     #[serde(rename = "error-list", alias = "error_list", default)]
     list: Option<Vec<ErrorItem>>,
-    /// Ubuntu One and older parts of the store say it at the top.
+    /// Ubuntu One and older parts of the store put it at the top level.
     #[serde(default)]
     code: Option<String>,
     #[serde(default)]
@@ -70,7 +70,7 @@ struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// Every error that an answer tells.
+    /// Returns every error that an answer holds.
     fn items(answer: &Answer) -> Vec<ErrorItem> {
         let body = answer.json::<Self>().unwrap_or_default();
         let top = (body.code.is_some() || body.message.is_some()).then_some(ErrorItem {
@@ -85,7 +85,8 @@ impl ErrorBody {
         }
     }
 
-    /// As [`ErrorBody::items`], with what is said at the top beside what the list says.
+    /// Returns the same as [`ErrorBody::items`], with the error at the top level in addition to
+    /// the list.
     fn items_at_any_level(answer: &Answer) -> Vec<ErrorItem> {
         let mut body = answer.json::<Self>().unwrap_or_default();
         let top = ErrorItem {
@@ -104,7 +105,8 @@ struct ErrorItem {
     message: Option<String>,
 }
 
-/// What the store said, as a problem about `what`. `source` is where the credential came from.
+/// Returns the store's refusal as a problem about `what`. `source` is where the credential came
+/// from.
 pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) -> Problem {
     let host = host_of(&answer.url);
     let items = ErrorBody::items(answer);
@@ -168,10 +170,10 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
     problem
 }
 
-/// True where an answer says that the credential is expired, revoked, cut short or of another
-/// store. The store says so in many shapes: any 401 (with an error list, as a bakery's discharge
-/// request, `WWW-Authenticate: Macaroon needs_refresh=1`, or bare), 400 for a macaroon that it
-/// cannot read, and codes that its older parts send with 403.
+/// Returns true if the answer means that the credential is expired, revoked, cut short or of
+/// another store. The store has many forms for this: any 401 (with an error list, as a bakery's
+/// discharge request, with `WWW-Authenticate: Macaroon needs_refresh=1`, or bare), 400 for a
+/// macaroon that it cannot read, and codes that its older parts send with 403.
 fn no_longer_valid(answer: &Answer, items: &[ErrorItem]) -> bool {
     let coded = |codes: &[&str]| {
         items
@@ -198,7 +200,7 @@ fn no_longer_valid(answer: &Answer, items: &[ErrorItem]) -> bool {
     }
 }
 
-/// The answer as JSON, or a problem that says what it was instead.
+/// Parses the answer as JSON. The error describes what it was instead.
 pub(super) fn json_of<T: serde::de::DeserializeOwned>(
     answer: &Answer,
     what: &str,
@@ -221,7 +223,7 @@ pub(super) fn json_of<T: serde::de::DeserializeOwned>(
     })
 }
 
-/// Reads `url` with the credential where there is one.
+/// Reads `url`, with the credential if there is one.
 async fn get(http: &Http, url: &Url, token: Option<&StoreToken>, what: &str) -> Result<Answer, Problem> {
     let client = http.client(url)?;
     let request = || {

@@ -1,6 +1,6 @@
-//! The anonymous side of the store: what everybody is served.
+//! Reads the anonymous side of the store.
 //!
-//! Owns channel maps and the resources of all channels in one batched `refresh`, and the images
+//! Reads channel maps, the resources of all channels in one batched `refresh`, and the images
 //! behind resource revisions. Of a resource's blob only `ImageName` is kept: the blob holds a
 //! registry login. Must not send a credential.
 
@@ -16,24 +16,24 @@ use crate::domain::{
 };
 use crate::services::http::{Http, Limit};
 
-/// Actions in one `refresh`; the limit is not documented, this stays clear of it.
+/// Actions in one `refresh`; the limit is not documented, this is expected to be well below it.
 const BATCH: usize = 80;
 
-/// The consumer API.
+/// Reads the consumer API.
 #[derive(Clone, Debug)]
 pub struct PublicStore {
     http: Http,
     api: Url,
 }
 
-/// The public map of one charm, resources still missing.
+/// Holds the public map of one charm, without resources at first.
 #[derive(Clone, Debug)]
 pub struct PublicMap {
     /// The store's id.
     pub id: String,
     /// Rows without resources.
     pub rows: Vec<ChannelRow>,
-    /// sha-256 of the blobs of its resource revisions, as far as the store tells it.
+    /// sha-256 of the blobs of its resource revisions, as far as the store lists it.
     pub hashes: BTreeMap<(ResourceName, ResourceRevision), Digest>,
 }
 
@@ -49,12 +49,13 @@ fn row_of(row: wire::PublicRow) -> Result<ChannelRow, Problem> {
 }
 
 impl PublicStore {
-    /// The API at `api`.
+    /// Returns a client of the API at `api`.
     pub const fn new(http: Http, api: Url) -> Self {
         Self { http, api }
     }
 
-    /// The channel map of `charm`. The map carries no resources; [`PublicStore::resources`] does.
+    /// Reads the channel map of `charm`. The map carries no resources; [`PublicStore::resources`]
+    /// adds them.
     pub async fn map(&self, charm: &CharmName) -> Result<PublicMap, Problem> {
         let mut url = at(&self.api, &["v2", "charms", "info", charm.as_str()]);
         url.set_query(Some("fields=channel-map"));
@@ -73,7 +74,7 @@ impl PublicStore {
         })
     }
 
-    /// Fills the resources of every row of every charm, all in as few requests as possible.
+    /// Fills in the resources of every row of every charm, all in as few requests as possible.
     /// Rows without a base (bundles) have none.
     pub async fn resources(&self, maps: &mut BTreeMap<CharmName, PublicMap>) -> Result<(), Problem> {
         let mut wanted = Vec::new();
@@ -163,9 +164,11 @@ impl PublicStore {
         Ok(())
     }
 
-    /// The image that a resource revision points at, by digest. Its blob must have the sha-256
-    /// `expected`, where that is known; one that has not is asked for once more. Not an image (a
-    /// file, an unreadable blob) is [`Kind::Invalid`].
+    /// Returns the image that a resource revision points to, by digest. Its blob must have the
+    /// sha-256 `expected`, if known; after a mismatch it is requested once more.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] if it is not an image (a file, an unreadable blob).
     pub async fn image_of(
         &self,
         id: &str,

@@ -1,6 +1,6 @@
-//! Reading the publisher's side of the store.
+//! Reads the publisher's side of the store: whoami, packages, revisions, resources and the channel
+//! map.
 //!
-//! Owns whoami, packages, revisions, resources and the channel map as their publisher sees them.
 //! Must not change anything.
 
 use std::collections::BTreeMap;
@@ -15,17 +15,17 @@ use crate::domain::credential::{CredentialFacts, ExpiryFrom};
 use crate::domain::{CharmName, Kind, Outside, Problem, ResourceName};
 use crate::services::http::Http;
 
-/// Where to push an image of a resource, and with which login.
+/// Holds the push destination for an image of a resource, and its login.
 pub struct PushTarget {
     /// `host/path` as the store names it.
     pub image_name: String,
-    /// User of the login.
+    /// User name of the login.
     pub user: String,
     /// Password of the login.
     pub password: SecretString,
 }
 
-/// The publisher's API with a credential.
+/// Reads the publisher's API with a credential.
 #[derive(Clone, Debug)]
 pub struct Publisher {
     pub(super) http: Http,
@@ -40,12 +40,12 @@ impl std::fmt::Debug for Http {
 }
 
 impl Publisher {
-    /// The API at `api`.
+    /// Returns a client of the API at `api`.
     pub const fn new(http: Http, api: Url, token: StoreToken) -> Self {
         Self { http, api, token }
     }
 
-    /// The credential that is sent.
+    /// Returns the credential that is sent.
     pub const fn token(&self) -> &StoreToken {
         &self.token
     }
@@ -67,7 +67,7 @@ impl Publisher {
         json_of(&answer, what, Some(self.token.source()))
     }
 
-    /// Whose credential it is, what it may do and until when. The end is read from the token's
+    /// Reads the account, rights and expiry of the credential. The expiry is read from the token's
     /// caveats, else from the store's list of tokens.
     pub async fn whoami(&self) -> Result<CredentialFacts, Problem> {
         let who: wire::Whoami = self
@@ -93,8 +93,8 @@ impl Publisher {
         })
     }
 
-    /// What can be read from the token without the store: where it came from, its expiry and
-    /// session. Only the store knows the rest.
+    /// Returns what the token contains, without asking the store: its source, expiry and session.
+    /// Only the store knows the rest.
     pub fn token_facts(&self) -> CredentialFacts {
         let caveats = self.token.caveats();
         CredentialFacts {
@@ -117,7 +117,8 @@ impl Publisher {
         }
     }
 
-    /// A store that does not list tokens leaves the end unknown; that is no reason to fail.
+    /// Reads the expiry from the store's list. A store that does not list tokens leaves it
+    /// unknown, which is not an error.
     async fn listed_end(&self, session: &str) -> Option<chrono::DateTime<chrono::Utc>> {
         let sessions = self.sessions(false).await.ok()?;
         sessions
@@ -126,8 +127,9 @@ impl Publisher {
             .until
     }
 
-    /// Everything about a charm or bundle. `resources` names what it is expected to declare, so that
-    /// their revisions are read in the same breath; what it declares besides is read after it.
+    /// Reads everything about a charm or bundle. `resources` names what it is expected to declare,
+    /// so that their revisions are read concurrently; other declared resources are read
+    /// afterwards.
     pub async fn charm(&self, charm: &CharmName, resources: &[ResourceName]) -> Result<CharmFacts, Problem> {
         let name = charm.as_str();
         let what = |part: &str| format!("reading {part} of {charm}");
@@ -175,7 +177,7 @@ impl Publisher {
         })
     }
 
-    /// The channel map alone.
+    /// Reads only the channel map.
     pub async fn rows(&self, charm: &CharmName) -> Result<Vec<crate::domain::charm::ChannelRow>, Problem> {
         let what = format!("reading the channels of {charm}");
         let releases: wire::Releases = self
@@ -184,7 +186,7 @@ impl Publisher {
         Ok(releases.rows())
     }
 
-    /// The revisions alone, newest first.
+    /// Reads only the revisions, newest first.
     pub async fn revisions(
         &self,
         charm: &CharmName,
@@ -196,7 +198,7 @@ impl Publisher {
         Ok(newest_first(list))
     }
 
-    /// The tracks alone.
+    /// Reads only the tracks.
     pub async fn tracks(&self, charm: &CharmName) -> Result<Vec<crate::domain::Track>, Problem> {
         let what = format!("reading the tracks of {charm}");
         let package: wire::Package = self.read(&["v1", "charm", charm.as_str()], &what).await?;
@@ -208,7 +210,7 @@ impl Publisher {
             .collect())
     }
 
-    /// Every revision of a resource, newest first.
+    /// Reads every revision of a resource, newest first.
     pub async fn resource(
         &self,
         charm: &CharmName,
@@ -237,8 +239,8 @@ impl Publisher {
         Ok(facts)
     }
 
-    /// Where the images of a resource are pushed, and with which login: the store gives it to those
-    /// who may push there, and to nobody else.
+    /// Returns where the images of a resource are pushed, and the login for it, which the store
+    /// issues only to accounts that may push there.
     pub async fn push_target(
         &self,
         charm: &CharmName,

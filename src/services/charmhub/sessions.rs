@@ -1,14 +1,14 @@
-//! The sessions of the account: one a minted token.
+//! Reads the sessions of the account, one for each minted token.
 //!
-//! Owns their list. Must not end one: that is the writer's.
+//! The writer revokes them.
 
 use super::{Publisher, at, wire};
 use crate::domain::secret::SessionFacts;
 use crate::domain::{Problem, SessionId};
 
 impl Publisher {
-    /// Every session that the store lists for the account, those that ended or were revoked among
-    /// them where `include_inactive` says so.
+    /// Returns every session that the store lists for the account, with `include_inactive` also
+    /// those that expired or were revoked.
     pub async fn sessions(&self, include_inactive: bool) -> Result<Vec<SessionFacts>, Problem> {
         let mut url = at(&self.api, &["v1", "tokens"]);
         if include_inactive {

@@ -1,9 +1,9 @@
-//! Signing in with Ubuntu One: a root macaroon, its discharge, the exchange for a store token.
+//! Signs in with Ubuntu One: a root macaroon, its discharge, the exchange for a store token.
 //!
-//! Owns the three requests of charmcraft 4.4 and later and what their refusals mean. The password
-//! goes to the configured sign-on host and nowhere else, is never repeated by anything said here,
-//! and is wiped from the request's body once that was sent; what the connection itself copies into
-//! its own buffers (the HTTP and TLS layers) is out of reach. Must not keep a token.
+//! Sends the three requests of charmcraft 4.4 and later and interprets their refusals. The
+//! password is sent to the configured sign-on host only, appears in no message, and is wiped from
+//! the request's body once that was sent; copies in the connection's own buffers (the HTTP and TLS
+//! layers) cannot be wiped. Must not store a token.
 
 use bytes::Bytes;
 use libmacaroon::{Caveat, Format};
@@ -20,18 +20,18 @@ use crate::domain::{Kind, Outside, Problem};
 use crate::services::http::json::forms_of;
 use crate::services::http::{self, Answer, Http, Written, host_of};
 
-/// Who signs in.
+/// Holds the login of the account that signs in.
 #[derive(Clone)]
 pub struct Login {
-    /// E-mail of the Ubuntu One account.
+    /// E-mail address of the Ubuntu One account.
     pub email: String,
-    /// Its password.
+    /// Password of the account.
     pub password: SecretString,
-    /// The one-time password, where one was asked for.
+    /// The one-time password, if one was requested.
     pub otp: Option<SecretString>,
 }
 
-/// A proven sign-in that was not exchanged yet: the root and its discharge, not bound.
+/// Holds an authenticated sign-in before its exchange: the root and its discharge, not bound.
 #[derive(Clone)]
 pub struct SignedOn {
     root: SecretString,
@@ -55,16 +55,16 @@ impl std::fmt::Debug for SignedOn {
     }
 }
 
-/// What Ubuntu One says to a login.
+/// How Ubuntu One answers a login.
 #[derive(Debug)]
 pub enum SignOnAnswer {
-    /// It is who it says.
+    /// The login was accepted.
     Signed(SignedOn),
-    /// No one-time password was given and one is needed: ask, then begin anew with it.
+    /// A one-time password is needed and none was given: ask for it, then start again with it.
     OtpWanted,
 }
 
-/// The way to a new store token.
+/// Signs in for a new store token.
 #[derive(Clone)]
 pub struct SignOn {
     http: Http,
@@ -72,13 +72,13 @@ pub struct SignOn {
     sso: Url,
 }
 
-/// Waits before a sign-in that got no answer is begun anew.
+/// Pauses before a sign-in that got no answer is started again.
 const PAUSES: [std::time::Duration; 2] = [
     std::time::Duration::from_millis(300),
     std::time::Duration::from_secs(1),
 ];
 
-/// Where a token comes from that was just made.
+/// The source of a token that was just issued.
 const SOURCE: &str = "the sign-in";
 
 #[derive(Serialize)]
@@ -117,13 +117,13 @@ fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretStr
 }
 
 impl SignOn {
-    /// Signs in at `sso` for the store at `api`.
+    /// Returns a client that signs in at `sso` for the store at `api`.
     pub const fn new(http: Http, api: Url, sso: Url) -> Self {
         Self { http, api, sso }
     }
 
     /// Asks the store for a root with this scope and has Ubuntu One discharge it for `login`. No
-    /// token exists afterwards, so doing it again is harmless.
+    /// token is issued, so repeating it does no harm.
     pub async fn discharge(&self, scope: &TokenScope, login: &Login) -> Result<SignOnAnswer, Problem> {
         for pause in PAUSES {
             match self.prove(self.root(scope).await?, login).await {
@@ -136,8 +136,9 @@ impl SignOn {
         self.prove(self.root(scope).await?, login).await
     }
 
-    /// Has Ubuntu One discharge `root` for `login`. Where no answer came, all is begun anew: a
-    /// one-time password that was used up by it is refused then, and that is said.
+    /// Has Ubuntu One discharge `root` for `login`. Without an answer everything is started again;
+    /// a one-time password that was used up by the lost request is then refused, and the problem
+    /// mentions it.
     async fn prove(&self, root: SecretString, login: &Login) -> Result<SignOnAnswer, Problem> {
         let caveat_id = self.caveat_id(&root)?;
         let url = at(&self.sso, &["api", "v2", "tokens", "discharge"]);
@@ -149,7 +150,7 @@ impl SignOn {
             otp: login.otp.as_ref().map(ExposeSecret::expose_secret),
         })?;
         let client = self.http.confined(&url)?;
-        // Of the same root nothing that may have arrived is sent again.
+        // A request for the same root that may have arrived is not sent again.
         let answer = self
             .http
             .send_until_taken(|| {
@@ -170,9 +171,9 @@ impl SignOn {
         Ok(SignOnAnswer::Signed(SignedOn { root, discharge }))
     }
 
-    /// Trades a proven sign-in for a store token; `description` is what the list of sessions will
-    /// show. Never sent twice: where the answer was lost a token may exist that nobody holds, and
-    /// the list of sessions tells.
+    /// Exchanges an authenticated sign-in for a store token; `description` is shown in the list of
+    /// sessions. Never sent twice: if the answer is lost, a token may exist that no client holds,
+    /// and the list of sessions shows it.
     pub async fn exchange(
         &self,
         signed: &SignedOn,
@@ -231,7 +232,7 @@ impl SignOn {
             packages: &scope.packages,
         };
         let client = self.http.confined(&url)?;
-        // A root that nobody discharges is nothing: asking again is harmless.
+        // A root without a discharge has no effect: requesting another does no harm.
         let answer = self
             .http
             .read(|| {
@@ -259,9 +260,9 @@ impl SignOn {
         json_of::<Minted>(&answer, what, None).map(|minted| minted.macaroon)
     }
 
-    /// The id of the caveat that Ubuntu One is to discharge, chosen as charmcraft does: the only
-    /// one; else the one at the sign-on host; else the first with a location; else the first.
-    /// Unlike charmcraft, one that is meant for another host is refused: a password is for the
+    /// Returns the id of the caveat that Ubuntu One is to discharge, chosen as charmcraft does:
+    /// the only one; else the one at the sign-on host; else the first with a location; else the
+    /// first. Unlike charmcraft, one for another host is refused: the password is for the
     /// configured host alone.
     fn caveat_id(&self, root: &SecretString) -> Result<Zeroizing<String>, Problem> {
         let what = "asking for a store token";
@@ -285,7 +286,7 @@ impl SignOn {
             .map_err(|_| senseless(what, &self.api))
     }
 
-    /// A discharge must be for our caveat and from the host that we asked.
+    /// Checks that a discharge is for our caveat and from the host that was asked.
     fn check_discharge(&self, discharge: &SecretString, caveat_id: &str) -> Result<(), Problem> {
         let discharge =
             macaroon(discharge.expose_secret()).ok_or_else(|| senseless("signing in", &self.sso))?;
@@ -311,7 +312,7 @@ impl SignOn {
             .is_some_and(|url| host_of(&url) == host_of(&self.sso))
     }
 
-    /// A location as an address: a bare host is spoken to as the sign-on host is.
+    /// Parses a location as an address: a bare host gets the scheme of the sign-on host.
     fn address(&self, location: &str) -> Option<Url> {
         if location.contains("://") {
             return Url::parse(location).ok();
@@ -345,7 +346,7 @@ impl SignOn {
         }
     }
 
-    /// What Ubuntu One's refusal means.
+    /// Interprets Ubuntu One's refusal.
     fn refused(&self, answer: &Answer, login: &Login) -> Result<SignOnAnswer, Problem> {
         let host = host_of(&self.sso);
         if !matches!(answer.status, 400..=404 | 422) {
@@ -419,7 +420,7 @@ fn packages(scope: &TokenScope) -> String {
     names.join(", ")
 }
 
-/// `problem` with what the service says, the login's secrets taken out of it.
+/// Adds the service's message to `problem`, with the login's secrets removed.
 fn told(problem: Problem, answer: &Answer, login: Option<&Login>) -> Problem {
     let items = ErrorBody::items(answer);
     let said = items
@@ -433,8 +434,8 @@ fn told(problem: Problem, answer: &Answer, login: Option<&Login>) -> Problem {
     }
 }
 
-/// A service that repeats what it was sent must not make us show it. Stars in place of a short
-/// secret would tell it, so the whole sentence goes; what is shorter than any password may stay.
+/// Removes secrets that a service repeats. Stars in place of a short secret would reveal it, so
+/// the whole sentence is removed; what is shorter than any password may stay.
 fn scrubbed(mut problem: Problem, login: &Login) -> Problem {
     const SHORTEST: usize = 6;
     for secret in [Some(&login.password), login.otp.as_ref()].into_iter().flatten() {
@@ -449,9 +450,9 @@ fn scrubbed(mut problem: Problem, login: &Login) -> Problem {
     problem
 }
 
-/// The body of a login, wiped when the last request that holds it is gone.
+/// Returns the body of a login, wiped when the last request that holds it is dropped.
 fn proof(proof: &Proof<'_>) -> Result<Bytes, Problem> {
-    // Roomy enough that it is never moved while it grows: a moved buffer leaves a copy behind.
+    // Large enough that it is never moved while it grows: a moved buffer leaves a copy behind.
     let room = 512
         + 6 * (proof.email.len() + proof.password.len() + proof.caveat_id.len())
         + 6 * proof.otp.map_or(0, str::len);
@@ -462,7 +463,7 @@ fn proof(proof: &Proof<'_>) -> Result<Bytes, Problem> {
     Ok(Bytes::from_owner(Wiped(body)))
 }
 
-/// Bytes that are wiped at the end.
+/// Bytes that are wiped when dropped.
 struct Wiped(Zeroizing<Vec<u8>>);
 
 impl AsRef<[u8]> for Wiped {
@@ -471,7 +472,7 @@ impl AsRef<[u8]> for Wiped {
     }
 }
 
-/// The discharge bound to its root, so that it is good for nothing else: its signature becomes
+/// Binds the discharge to its root, so that it cannot be used with another: its signature becomes
 /// HMAC(0, HMAC(0, root's) ‖ HMAC(0, its own)) with SHA-256.
 fn bound(root: &SecretString, discharge: &SecretString) -> Result<SecretString, Problem> {
     let read = |text: &SecretString| {

@@ -1,7 +1,7 @@
-//! Bytes to the store's storage: descriptors from memory, files streamed and verified.
+//! Uploads bytes to the store's storage: descriptors from memory, files streamed and verified.
 //!
-//! Owns the one multipart request that storage takes. Nothing refers to what it stores yet, so a
-//! lost answer only leaves an orphan behind and everything here may be repeated.
+//! Sends the only multipart request that storage accepts. Nothing refers to the stored bytes yet,
+//! so a lost answer only leaves an orphan and every request here may be repeated.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use super::writer::Descriptor;
 use super::{StoreWriter, at, json_of, signed, wire};
 use crate::domain::{Digest, FileFacts, Kind, Outside, Problem};
 
-/// Slowest upload that is waited for, in bytes a second.
+/// Slowest upload that is allowed, in bytes per second.
 const SLOWEST: u64 = 64 * 1024;
 /// Bytes read from a file at a time.
 const PIECE: usize = 256 * 1024;
 
 impl StoreWriter {
-    /// Sends a descriptor; the upload's id comes back.
+    /// Uploads a descriptor; returns the upload's id.
     pub async fn store(&self, file: &str, descriptor: &Descriptor) -> Result<String, Problem> {
         self.store_bytes(file, &descriptor.0).await
     }
 
-    /// Sends bytes of memory; the upload's id comes back.
+    /// Uploads bytes from memory; returns the upload's id.
     pub async fn store_bytes(&self, file: &str, bytes: &Bytes) -> Result<String, Problem> {
         self.send(file, bytes.len() as u64, || {
             Ok(reqwest::Body::from(bytes.clone()))
@@ -36,9 +36,11 @@ impl StoreWriter {
         .await
     }
 
-    /// Sends a file as it was when it was looked at; the upload's id comes back. `sent` counts the
-    /// bytes on their way. [`Kind::Refused`] where the file is another one by now: then storage
-    /// never got the end of it.
+    /// Uploads a file as it was when it was read for the plan; returns the upload's id. `sent`
+    /// counts the bytes on their way.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if the file has changed: then its end was not sent to storage.
     pub async fn store_file(&self, file: &FileFacts, sent: &Arc<AtomicU64>) -> Result<String, Problem> {
         let changed = Arc::new(AtomicBool::new(false));
         let name = Path::new(&file.path)
@@ -74,7 +76,7 @@ impl StoreWriter {
         let what = "sending the upload to storage";
         let client = self.publisher.http.sender(&url)?;
         let limit = Duration::from_secs(size / SLOWEST);
-        // What the machine refuses is told as such, not as a failure of the network.
+        // An error of this machine is reported as such, not as a failure of the network.
         drop(body()?);
         let answer = self
             .publisher
@@ -110,7 +112,8 @@ impl StoreWriter {
     }
 }
 
-/// A file as a body that breaks off before its last piece where it is not what was looked at.
+/// Returns a file as a body that breaks off before its last piece if the file is not the one that
+/// was read for the plan.
 fn body_of(
     file: &FileFacts,
     sent: Arc<AtomicU64>,
@@ -128,7 +131,7 @@ fn body_of(
     let mut hash = Sha256::new();
     let mut broken = false;
     let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(opened), PIECE);
-    // The end is looked at too: a file cut short ends without its last piece.
+    // The end is checked too: a file cut short ends without its last piece.
     let ended = futures_util::stream::once(std::future::ready(Ok(Bytes::new())));
     let checked = stream.chain(ended).map(move |piece: std::io::Result<Bytes>| {
         let piece = piece?;

@@ -1,7 +1,7 @@
-//! Wire shapes of the store, lenient where the store is, and their translation to facts.
+//! Defines the wire shapes of the store, lenient where the store is, and converts them to facts.
 //!
-//! Owns what the recorded exchanges of charmcraft and the public API's real answers show. Unknown
-//! keys are ignored. Must not leave this room.
+//! Based on recorded exchanges of charmcraft and real answers of the public API. Unknown keys are
+//! ignored. These types are not used outside of this module's parent.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde::{Deserialize, Deserializer};
@@ -11,20 +11,20 @@ use crate::domain::{
     Base, Channel, CharmRevision, Digest, Outside, Problem, ResourceName, ResourceRevision, Track,
 };
 
-/// Times with `Z`, with an offset or with none (then UTC), with 0 to 9 fractional digits.
+/// Parses times with `Z`, with an offset or with none (then UTC), with 0 to 9 fractional digits.
 pub fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
     let text = String::deserialize(deserializer)?;
     instant(&text).ok_or_else(|| serde::de::Error::custom(format!("'{text}' is not a time")))
 }
 
-/// As [`time`], absent or null where there is none.
+/// Parses as [`time`] does; absent or null gives `None`.
 pub fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?
         .as_deref()
         .and_then(instant))
 }
 
-/// A time in any of the forms that the store uses.
+/// Parses a time in any of the forms that the store uses.
 pub fn instant(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text)
         .map(|at| at.to_utc())
@@ -147,7 +147,7 @@ pub struct Releases {
 }
 
 impl Releases {
-    /// The rows in the order in which they are listed: the store's own order varies.
+    /// Returns the rows in listing order: the store's own order varies.
     pub fn rows(self) -> Vec<ChannelRow> {
         let mut rows: Vec<ChannelRow> = self.map.into_iter().map(Into::into).collect();
         rows.sort_by(ChannelRow::listed);
@@ -289,7 +289,7 @@ pub struct ReleasedAnswer {
     pub released: Vec<serde::de::IgnoredAny>,
 }
 
-/// What a review found wrong, each `code: message`.
+/// Returns what a review found wrong, each as `code: message`.
 pub fn told(errors: Option<Vec<ReviewError>>) -> Vec<Outside> {
     let told = |error: ReviewError| {
         let parts = [error.code, error.message].into_iter().flatten();
@@ -400,7 +400,7 @@ pub struct PublicResource {
 }
 
 impl PublicResource {
-    /// sha-256 of what is downloaded, where it is told.
+    /// Returns the sha-256 of what is downloaded, if listed.
     pub fn sha256(&self) -> Option<Digest> {
         let hash = self.download.as_ref()?.sha256.as_ref()?;
         format!("sha256:{hash}").parse().ok()
@@ -413,7 +413,7 @@ pub struct Download {
     pub sha256: Option<String>,
 }
 
-/// The descriptor that an image resource is. Only the name is kept: the rest is a login.
+/// Holds the descriptor of an image resource. Only the name is kept: the rest is a login.
 #[derive(Deserialize)]
 pub struct Descriptor {
     #[serde(rename = "ImageName", alias = "registrypath")]

@@ -1,6 +1,7 @@
-//! Writing to the store: tracks, resource revisions, releases.
+//! Writes to the store: tracks, resource revisions, releases.
 //!
-//! Owns every request that changes Charmhub. Each is sent once: the runner checks before every try. Must not be constructed in a read-only session.
+//! Contains every request that changes Charmhub. Each is sent once: the runner checks before every
+//! try. Must not be constructed in a read-only session.
 
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use crate::services::http::Answer;
 pub use crate::services::http::Written;
 use url::Url;
 
-/// What a resource is made of.
+/// The type of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResourceKind {
     /// A file.
@@ -23,7 +24,7 @@ pub enum ResourceKind {
 }
 
 impl ResourceKind {
-    /// The store's word for it.
+    /// Returns the store's name of the type.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::File => "file",
@@ -32,7 +33,7 @@ impl ResourceKind {
     }
 }
 
-/// One item of a release request.
+/// Holds one item of a release request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReleaseItem {
     /// The revision; `None` closes the channel.
@@ -43,7 +44,7 @@ pub struct ReleaseItem {
     pub resources: Vec<ReleaseResource>,
 }
 
-/// A resource of such an item.
+/// Holds a resource of such an item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReleaseResource {
     /// The resource.
@@ -52,18 +53,18 @@ pub struct ReleaseResource {
     pub revision: ResourceRevision,
 }
 
-/// Where a review stands.
+/// The state of a review.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReviewState {
-    /// Still being looked at; the store's word for it.
+    /// Under review; holds the store's name of the state.
     Pending(Outside),
-    /// Taken as this revision: of the resource or of the package, whichever it was pushed as.
+    /// Accepted as this revision: of the resource or of the package, whichever it was pushed as.
     Approved(u64),
-    /// Not taken.
+    /// Rejected, with the store's reasons.
     Rejected(Vec<Outside>),
 }
 
-/// The store with the right to change it.
+/// Writes to the store.
 #[derive(Clone, Debug)]
 pub struct StoreWriter {
     pub(super) publisher: Publisher,
@@ -71,7 +72,7 @@ pub struct StoreWriter {
 }
 
 impl StoreWriter {
-    /// Writes as `publisher`, bytes to `storage`.
+    /// Returns a writer that acts as `publisher` and uploads bytes to `storage`.
     pub const fn new(publisher: Publisher, storage: Url) -> Self {
         Self { publisher, storage }
     }
@@ -94,7 +95,8 @@ impl StoreWriter {
         })
     }
 
-    /// The body of a write's answer. One that makes no sense does not say that nothing happened.
+    /// Parses the body of a write's answer. An unreadable answer does not mean that nothing
+    /// happened.
     fn told<T: serde::de::DeserializeOwned>(&self, answer: &Answer, what: &str) -> Result<T, Problem> {
         json_of(answer, what, Some(self.publisher.token.source()))
     }
@@ -107,7 +109,8 @@ impl StoreWriter {
         Ok(self.post(&url, &body, &what).await?.map(drop))
     }
 
-    /// The descriptor of an image, exactly as it must be uploaded. It holds a login: never shown.
+    /// Reads the descriptor of an image, exactly as it must be uploaded. It holds a login: never
+    /// shown.
     pub async fn descriptor(
         &self,
         charm: &CharmName,
@@ -127,7 +130,7 @@ impl StoreWriter {
         let what = format!("asking for the descriptor of {digest} as {resource} of {charm}");
         let body = serde_json::json!({"image-digest": digest});
         let client = self.publisher.http.client(&url)?;
-        // The answer depends on nothing but the question, so asking again is harmless.
+        // The answer depends on the request only, so repeating it does no harm.
         let answer = self
             .publisher
             .http
@@ -176,7 +179,7 @@ impl StoreWriter {
         self.push(&url, &body, &what).await
     }
 
-    /// Sends what makes a stored upload a revision of something.
+    /// Sends the request that makes a stored upload a revision.
     pub(super) async fn push<B: Serialize + Sync>(
         &self,
         url: &Url,
@@ -192,7 +195,7 @@ impl StoreWriter {
         )
     }
 
-    /// Where the review of an upload stands; `None` where the store knows no such upload.
+    /// Returns the state of the review of an upload; `None` if the store knows no such upload.
     pub async fn review(&self, charm: &CharmName, upload_id: &str) -> Result<Option<ReviewState>, Problem> {
         let mut url = at(
             &self.publisher.api,
@@ -227,8 +230,8 @@ impl StoreWriter {
         }))
     }
 
-    /// Ends a session: the token behind it is refused from then on. A session that ended before
-    /// stays ended.
+    /// Revokes a session: its token is refused from then on. Revoking an ended session has no
+    /// effect.
     pub async fn revoke(&self, session: &SessionId) -> Result<Written<()>, Problem> {
         let url = at(&self.publisher.api, &["v1", "tokens", "revoke"]);
         let body = serde_json::json!({"session-id": session.as_str()});
@@ -237,11 +240,11 @@ impl StoreWriter {
     }
 }
 
-/// The text of an image resource. It holds a registry login and is never shown or kept.
+/// Holds the text of an image resource. It contains a registry login and is never shown or stored.
 pub struct Descriptor(pub(super) bytes::Bytes);
 
 impl Descriptor {
-    /// sha-256 of the text: what the store lists for the revision that holds it.
+    /// Returns the sha-256 of the text: what the store lists for the revision that holds it.
     pub fn sha256(&self) -> crate::domain::Digest {
         use sha2::{Digest as _, Sha256};
         crate::domain::Digest::from_bytes(Sha256::digest(&self.0).into())

@@ -1,7 +1,7 @@
-//! Where Docker and Podman listen, as their own variables say.
+//! Finds the addresses of Docker and Podman from their own variables.
 //!
-//! Owns the order in which places are tried and what is refused: an engine is spoken to through a
-//! socket of this machine or plain HTTP on loopback, nowhere else. Must not connect.
+//! Defines the order in which addresses are tried and which are refused: an engine is reached
+//! through a socket of this machine or plain HTTP on loopback, nowhere else. Must not connect.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,17 +21,17 @@ pub(super) enum Address {
     Tcp(Url),
 }
 
-/// A place where an engine may be.
+/// Holds an address at which an engine may listen.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
-    /// What an engine there is called, for people.
+    /// The engine's name in messages.
     pub(super) name: &'static str,
-    /// Where; or why nobody is asked there.
+    /// The address, or why it is not used.
     pub(super) address: Result<Address, Problem>,
-    /// True where it counts only if Podman answers.
+    /// True if it counts only if Podman answers.
     pub(super) only_podman: bool,
-    /// True where nobody named it and it is nothing special that it may not be opened: root's
-    /// Podman, seen by others.
+    /// True if it is a default address that this user may be unable to open, which is not an
+    /// error: root's Podman, seen by others.
     pub(super) guessed: bool,
 }
 
@@ -51,7 +51,7 @@ fn set(variable: Variable<'_>, name: &'static str) -> Option<Result<Address, Pro
     Some(parse(name, &text))
 }
 
-/// Where Docker is.
+/// Returns the address of Docker.
 pub(super) fn docker(variable: Variable<'_>) -> Candidate {
     Candidate {
         name: "Docker",
@@ -61,7 +61,7 @@ pub(super) fn docker(variable: Variable<'_>) -> Candidate {
     }
 }
 
-/// Where Podman may be, first choice first.
+/// Returns the possible addresses of Podman, in order of preference.
 pub(super) fn podman(variable: Variable<'_>) -> Vec<Candidate> {
     let podman = |address, only_podman| Candidate {
         name: "Podman",

@@ -1,7 +1,7 @@
-//! One engine: its four calls, and what its refusals mean.
+//! Talks to one engine: its four calls, and what its refusals mean.
 //!
-//! Owns the wire shapes that Docker and Podman share and the two forms of their errors. Must not
-//! choose between engines, and must not keep more of an answer than the caller asks for.
+//! Defines the wire shapes that Docker and Podman share and the two forms of their errors. Does
+//! not choose between engines.
 
 use std::io;
 use std::sync::OnceLock;
@@ -20,17 +20,17 @@ use super::address::{Address, Candidate};
 use crate::domain::{Digest, ImageId, Kind, Outside, Problem};
 use crate::services::http::{Answer, Failure, Http, Limit};
 
-/// The newest version of the interface whose shapes are known to be the same in both engines.
+/// Newest version of the API whose shapes are known to be the same in both engines.
 const NEWEST: (u32, u32) = (1, 41);
-/// An engine may write an export to its disk before the first byte: so many idle timeouts long.
+/// Idle timeouts to wait for the first byte: an engine may write an export to its disk before it.
 const EXPORT_PATIENCE: u32 = 30;
 
-/// Why there is no answer from an engine.
+/// Why an engine gives no answer.
 #[derive(Clone, Debug)]
 pub(super) enum NoAnswer {
-    /// Nobody listens there.
+    /// No engine listens there.
     Absent(Problem),
-    /// Somebody may, but does not speak with us.
+    /// An engine may listen there, but does not answer.
     Failed(Problem),
 }
 
@@ -42,7 +42,7 @@ impl NoAnswer {
     }
 }
 
-/// What an engine says of itself.
+/// Holds what an engine reports about itself.
 #[derive(Clone, Debug)]
 pub(super) struct Hello {
     version: String,
@@ -50,16 +50,16 @@ pub(super) struct Hello {
     pub(super) podman: bool,
 }
 
-/// An engine at one address.
+/// Holds an engine at one address.
 pub(super) struct Engine {
     pub(super) candidate: Candidate,
     http: Http,
-    /// The client and the address it is used with; made when somebody asks first.
+    /// The client and the address it is used with; made on first use.
     reached: OnceLock<Result<(reqwest::Client, Url), Problem>>,
     hello: OnceCell<Hello>,
 }
 
-/// One line of the list of images.
+/// Holds one line of the list of images.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Line {
@@ -71,7 +71,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Names, without the `<none>` that stands for none.
+    /// Returns the names, without the placeholder `<none>`.
     pub(super) fn names(&self) -> Vec<Outside> {
         let tags = self.repo_tags.iter().flatten();
         tags.filter(|name| !name.contains("<none>"))
@@ -79,7 +79,7 @@ impl Line {
             .collect()
     }
 
-    /// `name@digest` of every registry that it came from or went to.
+    /// Returns `name@digest` for every registry that it was pulled from or pushed to.
     pub(super) fn repo_digests(&self) -> impl Iterator<Item = (&str, Digest)> {
         self.repo_digests.iter().flatten().filter_map(|text| {
             let (_, digest) = text.rsplit_once('@')?;
@@ -88,12 +88,12 @@ impl Line {
     }
 }
 
-/// What an engine knows of one image.
+/// Holds what an engine knows about one image.
 #[derive(Clone, Debug)]
 pub struct Inspected {
     /// Its id.
     pub id: ImageId,
-    /// The diff ids of its layers, lowest first; empty where the engine does not say.
+    /// The diff ids of its layers, lowest first; empty if the engine does not list them.
     pub layers: Vec<Digest>,
 }
 
@@ -112,10 +112,10 @@ struct RootFs {
     layers: Option<Vec<String>>,
 }
 
-/// The bytes of an export as they come.
+/// The bytes of an export as they arrive.
 pub type Export = BoxStream<'static, io::Result<Bytes>>;
 
-/// Both engines' errors: Docker's `message`, Podman's `cause` beside it.
+/// Errors of both engines: Docker's `message`, and Podman's `cause` in addition.
 #[derive(Default, Deserialize)]
 struct Refusal {
     #[serde(default)]
@@ -134,7 +134,7 @@ impl Engine {
         }
     }
 
-    /// `Docker at /var/run/docker.sock`.
+    /// Returns `Docker at /var/run/docker.sock`.
     pub(super) fn place(&self) -> String {
         match &self.candidate.address {
             Ok(address) => format!("{} at {address}", self.candidate.name),
@@ -147,7 +147,7 @@ impl Engine {
             .reached
             .get_or_init(|| match self.candidate.address.clone()? {
                 Address::Socket(path) => {
-                    // The name is never looked up: every request goes to the socket.
+                    // The name is never resolved: every request is sent to the socket.
                     let base = Url::parse("http://engine").map_err(|error| {
                         Problem::new(Kind::Internal, "an engine has no address").because(&error)
                     })?;
@@ -158,7 +158,7 @@ impl Engine {
         made.as_ref().map_err(Clone::clone)
     }
 
-    /// Who answers there. Asked once; a failure is not kept.
+    /// Returns which engine answers. Requested once; a failure is not kept.
     pub(super) async fn hello(&self) -> Result<&Hello, NoAnswer> {
         let hello = self
             .hello
@@ -186,7 +186,7 @@ impl Engine {
         Ok(hello)
     }
 
-    /// Connects and hangs up: the system says why it cannot be done, which a client does not.
+    /// Connects and disconnects, to get the system's error, which an HTTP client does not report.
     async fn knock(&self) -> Result<(), NoAnswer> {
         let address = match &self.candidate.address {
             Ok(address) => address,
@@ -256,7 +256,7 @@ impl Engine {
         Ok(url)
     }
 
-    /// One request outside the versions.
+    /// Sends one request without an API version.
     async fn ask(&self, path: &[&str]) -> Result<Answer, Problem> {
         self.ask_as(None, path).await
     }
@@ -267,8 +267,8 @@ impl Engine {
         sent.map_err(|failure| self.silent(failure.text))
     }
 
-    /// One request in the version that both sides know. An engine that is too new for it is asked
-    /// in its own.
+    /// Sends one request in the API version that both sides know. An engine that is too new for it
+    /// gets the request in its own version.
     async fn call(&self, path: &[&str]) -> Result<Answer, Problem> {
         let hello = self.hello().await.map_err(NoAnswer::problem)?;
         let answer = self.ask_as(Some(&hello.version), path).await?;
@@ -297,14 +297,14 @@ impl Engine {
         })
     }
 
-    /// Every image that has a name or a digest. Both engines name digests unasked; Podman answers
-    /// nothing at all where `digests=1` is asked for (4.3.1).
+    /// Returns every image that has a name or a digest. Both engines list digests by default;
+    /// Podman returns nothing at all for `digests=1` (4.3.1).
     pub(super) async fn images(&self) -> Result<Vec<Line>, Problem> {
         let answer = self.call(&["images", "json"]).await?;
         self.read(&answer)
     }
 
-    /// What it knows of one image, by name or id.
+    /// Returns what the engine knows about one image, by name or id.
     pub(super) async fn inspect(&self, image: &str) -> Result<Inspected, Problem> {
         let mut path = vec!["images"];
         path.extend(image.split('/'));
@@ -338,7 +338,7 @@ impl Engine {
         .hint("see what it has (docker images --digests, podman images --digests), or build or pull it first")
     }
 
-    /// The image as a tar archive, streamed. A silence of three idle timeouts ends it.
+    /// Exports the image as a tar archive, streamed. Ends after a silence of three idle timeouts.
     pub(super) async fn export(&self, id: ImageId) -> Result<Export, Problem> {
         let hello = self.hello().await.map_err(NoAnswer::problem)?;
         let image = id.to_string();
@@ -367,7 +367,7 @@ impl Engine {
     }
 }
 
-/// The stream with an end to its silences.
+/// Returns the stream with a limit on its silences.
 fn watched(
     stream: impl Stream<Item = Result<Bytes, reqwest::Error>> + Send + 'static,
     idle: Duration,
@@ -389,7 +389,7 @@ fn watched(
     })
 }
 
-/// Ids with or without `sha256:`.
+/// Parses ids with or without `sha256:`.
 pub(super) fn id_of(text: &str) -> Option<ImageId> {
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     format!("sha256:{digits}").parse().ok()
@@ -404,7 +404,7 @@ fn too_old(status: u16, body: &[u8]) -> bool {
     status == 400 && said(body).as_str().contains("too old")
 }
 
-/// The engine's own words.
+/// Returns the engine's own message.
 fn said(body: &[u8]) -> Outside {
     let refusal: Refusal = serde_json::from_slice(body).unwrap_or_default();
     let text = match (refusal.message.is_empty(), refusal.cause.is_empty()) {

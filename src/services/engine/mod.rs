@@ -1,8 +1,8 @@
-//! The engines of this machine, Docker and Podman, behind their sockets.
+//! Talks to the engines of this machine, Docker and Podman, through their sockets.
 //!
-//! Owns where they listen, their four calls and the search for an image by digest. An engine that
-//! does not run is no trouble while another one answers. Must not read what an export holds, and
-//! must not take an image's id for the digest of anything: what an id is depends on the engine.
+//! Knows their addresses and four calls, and finds an image by digest. An engine that does not run
+//! is not an error while another one answers. Must not take an image's id for a digest: what an id
+//! is depends on the engine.
 
 mod address;
 mod client;
@@ -20,47 +20,47 @@ use client::{Engine, Line, NoAnswer};
 pub use client::{Export, Inspected};
 pub use wanted::Wanted;
 
-/// Docker and Podman, wherever they are. Cheap to clone; asks nobody until it is asked.
+/// Holds Docker and Podman, wherever they are. Cheap to clone; connects on first use.
 #[derive(Clone)]
 pub struct Engines {
     docker: Arc<Engine>,
     podman: Arc<Vec<Engine>>,
 }
 
-/// An image that an engine holds.
+/// Holds an image in an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Where it is, by id.
+    /// Where it is stored, by id.
     pub source: LocalSource,
     /// The engine's name.
     pub engine: &'static str,
-    /// What the engine calls it.
+    /// The engine's id of the image.
     pub id: ImageId,
-    /// Its names there.
+    /// Its names in the engine.
     pub names: Vec<Outside>,
-    /// By which digests registries know it, as Docker noted; none for Podman, which makes up one
-    /// that no registry has seen.
+    /// The digests under which registries know it, as recorded by Docker; empty for Podman, which
+    /// invents a digest that no registry has seen.
     pub repo_digests: Vec<Reference>,
 }
 
-/// An image that an engine holds and that was asked for.
+/// Holds an image in an engine that matches a requested digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// Where it is, by id.
+    /// Where it is stored, by id.
     pub source: LocalSource,
-    /// What the engine calls it.
+    /// The engine's id of the image.
     pub id: ImageId,
-    /// Its names there.
+    /// Its names in the engine.
     pub names: Vec<Outside>,
-    /// By which digests registries know it; see [`Listed::repo_digests`].
+    /// The digests under which registries know it; see [`Listed::repo_digests`].
     pub repo_digests: Vec<Reference>,
-    /// The whole digest that was meant.
+    /// The whole digest that was requested.
     pub matched: Digest,
 }
 
 impl Engines {
-    /// The engines of the world that `variable` (an environment) describes: `DOCKER_HOST`,
-    /// `CONTAINER_HOST`, `XDG_RUNTIME_DIR`. An address that is refused is told when it is needed.
+    /// Returns the engines that `variable` (an environment) describes: `DOCKER_HOST`,
+    /// `CONTAINER_HOST`, `XDG_RUNTIME_DIR`. An address that is refused is reported on first use.
     pub fn from_env(variable: &dyn Fn(&str) -> Option<String>, http: &Http) -> Self {
         let podman = address::podman(variable).into_iter();
         Self {
@@ -69,9 +69,12 @@ impl Engines {
         }
     }
 
-    /// Every image that `wanted` may mean: in Docker, else in Podman. None where the engines
-    /// that answer hold none; a problem that names every place where none answers at all, or
-    /// where the one that might hold it cannot be asked.
+    /// Returns every image that `wanted` may mean: in Docker, else in Podman. Empty if the engines
+    /// that answer hold none.
+    ///
+    /// # Errors
+    /// Names every address that was tried if no engine answers, or if the engine that might hold
+    /// the image fails.
     pub async fn find(&self, wanted: &Wanted) -> Result<Vec<Held>, Problem> {
         let mut asked = Asked::default();
         for engines in [std::slice::from_ref(&*self.docker), &self.podman[..]] {
@@ -103,7 +106,7 @@ impl Engines {
         asked.none_found().map(|()| Vec::new())
     }
 
-    /// Every image of every engine that answers, for completion.
+    /// Returns every image of every engine that answers, for completion.
     pub async fn list(&self) -> Result<Vec<Listed>, Problem> {
         let mut asked = Asked::default();
         let mut all: Vec<Listed> = Vec::new();
@@ -124,13 +127,13 @@ impl Engines {
         Ok(all)
     }
 
-    /// What the engine of `source` knows of the image.
+    /// Returns what the engine of `source` knows about the image.
     pub async fn inspect(&self, source: &LocalSource) -> Result<Inspected, Problem> {
         let (engine, image) = self.engine(source).await?;
         engine.inspect(image).await
     }
 
-    /// The image `id` of the engine of `source` as a tar archive.
+    /// Exports the image `id` from the engine of `source` as a tar archive.
     pub async fn export(&self, source: &LocalSource, id: ImageId) -> Result<Export, Problem> {
         let (engine, _) = self.engine(source).await?;
         engine.export(id).await
@@ -156,7 +159,7 @@ impl Engines {
         }
     }
 
-    /// The images of the first of `engines` that answers, with whether Podman said them.
+    /// Returns the images of the first of `engines` that answers, and whether Podman answered.
     async fn lines<'a>(&self, engines: &'a [Engine], asked: &mut Asked) -> Vec<(&'a Engine, bool, Line)> {
         for engine in engines {
             let lines = match engine.hello().await {
@@ -179,8 +182,8 @@ impl Engines {
     }
 
     fn listed(&self, engine: &Engine, podman: bool, id: ImageId, line: &Line) -> Listed {
-        // Podman that answers where Docker was looked for is the Podman that `containers-storage:`
-        // means, unless another one is named for that.
+        // A Podman that answers at Docker's address is the Podman that `containers-storage:`
+        // means, unless another one is configured for that.
         let storage = engine.candidate.name == "Podman"
             || (podman
                 && self.podman.first().is_some_and(|first| {
@@ -204,7 +207,7 @@ impl Engines {
     }
 }
 
-/// Who was asked in vain.
+/// Records which engines gave no answer.
 #[derive(Default)]
 struct Asked {
     answered: bool,
@@ -220,7 +223,7 @@ impl Asked {
         }
     }
 
-    /// Nothing was found: fine where everybody who is there was asked.
+    /// Nothing was found: not an error if every engine that runs was asked.
     fn none_found(self) -> Result<(), Problem> {
         if self.answered && self.failed.is_empty() {
             return Ok(());
@@ -228,7 +231,7 @@ impl Asked {
         Err(self.nobody())
     }
 
-    /// What is told where no engine has an answer.
+    /// Returns the problem for no engine having an answer.
     fn nobody(mut self) -> Problem {
         if !self.failed.is_empty() {
             let first = self.failed.remove(0);

@@ -1,4 +1,4 @@
-//! A small engine behind a socket, as Docker or as Podman, and the tests of those who ask it.
+//! A small engine behind a socket, as Docker or as Podman, and the tests of its clients.
 
 use std::collections::HashMap;
 use std::io;
@@ -25,16 +25,16 @@ pub(in crate::services) struct World {
     /// By name and by id.
     pub(in crate::services) inspections: HashMap<String, Value>,
     pub(in crate::services) exports: HashMap<String, Vec<u8>>,
-    /// Export breaks off after so many bytes: with an error, or (false) with a quiet end.
+    /// Export breaks off after this many bytes: with an error, or (false) with a silent end.
     pub(in crate::services) cut: Option<(usize, bool)>,
-    /// Versions below this one are refused.
+    /// Older API versions are refused.
     pub(in crate::services) oldest: Option<&'static str>,
-    /// It takes connections and says nothing.
+    /// It accepts connections and does not answer.
     pub(in crate::services) hangs: bool,
     pub(in crate::services) asked: Vec<String>,
 }
 
-/// A running engine; it ends with this value.
+/// A running engine; it stops when this value is dropped.
 pub(in crate::services) struct Fake {
     dir: tempfile::TempDir,
     pub(in crate::services) world: Arc<Mutex<World>>,
@@ -73,7 +73,7 @@ impl Fake {
         self.dir.path().join("e.sock")
     }
 
-    /// Engines that find this one where Docker should be, and no Podman.
+    /// Returns engines that find this one at Docker's address, and no Podman.
     pub(in crate::services) fn engines(&self) -> Engines {
         let host = format!("unix://{}", self.socket().display());
         let nowhere = format!("unix://{}", self.dir.path().join("none").display());
@@ -154,7 +154,7 @@ fn export(bytes: &[u8], cut: Option<(usize, bool)>) -> Response {
     .collect();
     let broken = matches!(cut, Some((_, true)));
     let end = futures_util::stream::once(async move {
-        // What was said before is sent before it breaks.
+        // Pending output is sent before the connection breaks.
         tokio::task::yield_now().await;
         if broken {
             Err(io::ErrorKind::BrokenPipe.into())
@@ -258,7 +258,7 @@ async fn podman_is_asked_where_docker_is_not() {
             "{variables:?}"
         );
         assert_eq!(held[0].matched.to_string(), b);
-        // What Podman made up is never shown.
+        // The digest that Podman invented is never shown.
         assert!(held[0].repo_digests.is_empty());
         assert_eq!(engines.list().await.unwrap().len(), 1);
     }
@@ -369,7 +369,7 @@ fn a_socket_without_permission_names_the_remedy() {
             .iter()
             .any(|hint| hint.as_str().contains("-aG docker"))
     );
-    // Root's Podman, which nobody named, may keep to itself.
+    // Root's Podman, which is only a default address, may be inaccessible.
     let guessed = address::podman(&|_| None).remove(0);
     assert!(matches!(told(guessed), NoAnswer::Absent(_)));
 }

@@ -1,7 +1,6 @@
-//! What a person asks an engine for: a digest, whole or its first twelve digits.
+//! Parses the digest that selects an image of an engine: whole, or its first twelve digits.
 //!
-//! Owns the text form and the comparison with what engines know: always from the first digit on,
-//! never somewhere inside. Must not ask anybody.
+//! Compares it with the digests that engines report, always from the first digit on.
 
 use std::fmt;
 
@@ -10,10 +9,10 @@ use crate::domain::{Digest, ImageId, Kind, Outside, Problem};
 /// Digits of the short form.
 const SHORT: usize = 12;
 
-/// A digest as it was typed.
+/// Holds a digest as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// All of it.
+    /// The whole digest.
     Full(Digest),
     /// Its first hexadecimal digits, lower case.
     Short(String),
@@ -21,7 +20,7 @@ pub enum Wanted {
 
 impl Wanted {
     /// Parses `[sha256:]` and 12 or 64 hexadecimal digits. Everything else is refused: a name or a
-    /// tag may mean another image tomorrow.
+    /// tag may mean another image later.
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let refused = |why: String| {
             Problem::new(
@@ -57,7 +56,7 @@ impl Wanted {
         }
     }
 
-    /// True where `digest` is the one that is meant, or begins with its digits.
+    /// Returns true if `digest` is this digest, or begins with its digits.
     pub fn matches(&self, digest: Digest) -> bool {
         match self {
             Self::Full(wanted) => *wanted == digest,
@@ -65,7 +64,8 @@ impl Wanted {
         }
     }
 
-    /// Which of an image's digests is meant: its id, else one that a registry knows it by.
+    /// Returns which of an image's digests matches: its id, else one under which a registry knows
+    /// it.
     pub(super) fn among(&self, id: ImageId, repo_digests: impl Iterator<Item = Digest>) -> Option<Digest> {
         std::iter::once(id.0)
             .chain(repo_digests)

@@ -1,6 +1,6 @@
-//! Whose token it is, what it may do and until when.
+//! Reads the account of a token, its scopes and its expiry.
 //!
-//! Owns the headers that tell so. Must not show a token.
+//! Parses the headers that contain them. Must not show a token.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -18,19 +18,19 @@ struct User {
     login: String,
 }
 
-/// The account behind a token, as commits name it.
+/// Holds the account of a token, as commits name it.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub struct Identity {
     /// Its number.
     pub id: u64,
     /// Its short name: letters, digits and dashes.
     pub login: String,
-    /// Whatever it calls itself.
+    /// The name in its profile: free text.
     #[serde(default)]
     pub name: Option<String>,
 }
 
-/// `Bearer` and the token, where a header can carry it.
+/// Returns `Bearer` and the token, if a header can carry it.
 pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, Problem> {
     let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
     let mut value = HeaderValue::from_str(&text).map_err(|_| {
@@ -45,7 +45,7 @@ pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, Problem> {
 }
 
 impl GitHub {
-    /// Whose token is in use, its scopes and its end.
+    /// Reads the account of the token in use, its scopes and its expiry.
     pub async fn account(&self) -> Result<CredentialFacts, Problem> {
         let Some(source) = self.token_from.clone() else {
             return Err(Problem::new(Kind::NotFound, "no GitHub token is set")
@@ -55,7 +55,7 @@ impl GitHub {
         self.facts(&reply, source)
     }
 
-    /// Number and names of the account behind the token.
+    /// Reads the number and names of the account of the token.
     pub async fn identity(&self) -> Result<Identity, Problem> {
         let what = "asking whose GitHub token it is";
         if self.token_from.is_none() {
@@ -68,8 +68,8 @@ impl GitHub {
         self.get("/user", what).await
     }
 
-    /// What GitHub leaves out of its lists for this token. It says so only beside a list, and who
-    /// may not list is not told.
+    /// Returns what GitHub leaves out of its lists for this token. GitHub reports it only along
+    /// with a list; empty if the token may not list.
     pub async fn left_out(&self) -> Vec<Outside> {
         if self.token_from.is_none() {
             return Vec::new();
@@ -83,8 +83,8 @@ impl GitHub {
         }
     }
 
-    /// As [`GitHub::account`] for another token, found at `source`: one that is to be kept as a
-    /// secret, say.
+    /// Works as [`GitHub::account`] does for another token, found at `source`: for example one
+    /// that is to be stored as a secret.
     pub async fn account_of(&self, token: &SecretString, source: &str) -> Result<CredentialFacts, Problem> {
         let what = format!("asking whose GitHub token it is that came from {source}");
         let url = at(&self.api, &["user"]);
@@ -152,7 +152,7 @@ impl GitHub {
     }
 }
 
-/// The remark about organisations that the token is not authorised for.
+/// Returns the note about organisations that the token is not authorised for.
 fn partial(reply: &Reply) -> Option<Outside> {
     match sso(reply)? {
         Sso::Partial(organisations) => Some(Outside::new(format!(
@@ -162,7 +162,7 @@ fn partial(reply: &Reply) -> Option<Outside> {
     }
 }
 
-/// `2027-10-12 09:00:00 UTC`, with an offset, or ISO.
+/// Parses `2027-10-12 09:00:00 UTC`, with an offset, or ISO.
 fn expiration(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     DateTime::parse_from_rfc3339(text)

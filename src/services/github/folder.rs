@@ -1,7 +1,7 @@
-//! A folder of folders in one request: GraphQL, where REST takes one request a file.
+//! Reads a folder of folders in one request: GraphQL, where REST takes one request per file.
 //!
-//! An answer counts only where it is whole and every file has the object id that it is given under.
-//! GraphQL answers accounts only and has no validators, so it is for the first look; REST does the
+//! An answer counts only if it is complete and every file has the listed object id. GraphQL
+//! requires an account and has no validators, so it is used for the first read; REST does the
 //! rest.
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use super::account::bearer;
 use super::objects::is_blob;
 use crate::services::charmhub::at;
 
-/// Folders, their files, the files' texts.
+/// Requests folders, their files, and the files' texts.
 const QUERY: &str = "query($owner: String!, $name: String!, $folder: String!) {
 repository(owner: $owner, name: $name) { object(expression: $folder) { ... on Tree { entries { name object {
 ... on Tree { entries { name object { ... on Blob { oid text isTruncated } } } } } } } } } }";
@@ -48,7 +48,7 @@ struct Folder {
 
 #[derive(Deserialize)]
 struct FolderObject {
-    /// Left out where the entry is not a folder.
+    /// Absent if the entry is not a folder.
     #[serde(default)]
     entries: Vec<File>,
 }
@@ -71,8 +71,8 @@ struct FileObject {
 }
 
 impl GitHub {
-    /// The files called `file` of every folder in `path` of a branch: object id and bytes, by
-    /// folder. `None` where they cannot be had at once.
+    /// Returns the files called `file` of every folder in `path` of a branch: object id and bytes,
+    /// by folder. `None` if they are not available in one request.
     pub async fn files_of_folders(
         &self,
         repository: &str,
@@ -80,7 +80,7 @@ impl GitHub {
         path: &str,
         file: &str,
     ) -> Option<BTreeMap<String, (String, Vec<u8>)>> {
-        // An enterprise server has its GraphQL elsewhere.
+        // An enterprise server has its GraphQL API at another path.
         if self.api.path() != "/" {
             return None;
         }

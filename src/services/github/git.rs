@@ -1,7 +1,7 @@
-//! Reading a repository's git objects: tips of branches, tags, commits, files of the top folder.
+//! Reads a repository's git objects: tips of branches, tags, commits, files of the top folder.
 //!
-//! Owns that "not found" about a branch of a repository that is there means that there is no such
-//! branch, and what GitHub tells of a token's right to push. Must not change anything.
+//! "Not found" for a branch of a repository that exists means that there is no such branch. Also
+//! reads what GitHub reports about a token's right to push. Must not change anything.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use super::{GitHub, TreeEntry, escaped};
 use crate::domain::{CommitId, FileBytes, GitHubRepository, Kind, Outside, Problem};
 
-/// Largest file that is read, in bytes: what belongs to a bundle is text and an icon.
+/// Largest file that is read, in bytes: the files of a bundle are text and an icon.
 const LARGEST: u64 = 1 << 20;
 
 /// A reference's full name, without `refs/`: `heads/edge`, `tags/v1`.
@@ -18,12 +18,12 @@ const LARGEST: u64 = 1 << 20;
 pub struct RefName(String);
 
 impl RefName {
-    /// The branch `name`.
+    /// Returns the name of the branch `name`.
     pub fn branch(name: &str) -> Self {
         Self(format!("heads/{name}"))
     }
 
-    /// The tag `name`.
+    /// Returns the name of the tag `name`.
     pub fn tag(name: &str) -> Self {
         Self(format!("tags/{name}"))
     }
@@ -44,29 +44,29 @@ impl std::fmt::Display for RefName {
     }
 }
 
-/// A commit, as far as somebody who builds on it wants to know.
+/// Holds the parts of a commit that a commit on top of it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitFacts {
     /// Id of its tree.
     pub tree: String,
-    /// What it builds on.
+    /// Its parents.
     pub parents: Vec<CommitId>,
 }
 
-/// A regular file of a top folder.
+/// Holds a regular file of a top folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopFile {
     /// Its name.
     pub path: String,
-    /// `100644`, or `100755` where it may be run.
+    /// `100644`, or `100755` for an executable.
     pub mode: String,
     /// Object id of its bytes.
     pub sha: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
 }
 
-/// Files read before, by object id.
+/// Returns a file read before, by object id.
 pub type Known<'a> = &'a (dyn Fn(&str) -> Option<Vec<u8>> + Sync);
 
 #[derive(serde::Deserialize)]
@@ -92,8 +92,8 @@ struct TreeId {
 }
 
 impl GitHub {
-    /// What a reference names now; `None` where there is none of that name. Never older than the
-    /// call. An annotated tag is given as its own id.
+    /// Returns the object id that a reference points to now; `None` if it does not exist. Never
+    /// older than the call. For an annotated tag it is the id of the tag object.
     pub async fn reference(
         &self,
         repository: &GitHubRepository,
@@ -103,7 +103,7 @@ impl GitHub {
         let path = format!("/repos/{repository}/git/ref/{}", escaped(name.as_str()));
         match self.fresh(&path, &what).await {
             Ok(reply) => Ok(Some(self.parsed::<Ref>(&reply, &what)?.object.sha)),
-            // The repository is there: then it is the reference that is not.
+            // The repository exists: then the reference does not.
             Err(problem) if problem.kind == Kind::NotFound => {
                 self.about(repository, &what).await.map(|_| None)
             }
@@ -111,7 +111,7 @@ impl GitHub {
         }
     }
 
-    /// As [`GitHub::reference`], where it must be there.
+    /// Works as [`GitHub::reference`] does; a missing branch is an error.
     pub async fn tip(&self, repository: &GitHubRepository, branch: &str) -> Result<CommitId, Problem> {
         let name = RefName::branch(branch);
         self.reference(repository, &name).await?.ok_or_else(|| {
@@ -120,7 +120,7 @@ impl GitHub {
         })
     }
 
-    /// A commit; `None` where the repository has none of that id.
+    /// Reads a commit; `None` if the repository has none with that id.
     pub async fn commit(
         &self,
         repository: &GitHubRepository,
@@ -141,7 +141,7 @@ impl GitHub {
         }))
     }
 
-    /// The regular files of a tree's top folder. Links and folders are no files.
+    /// Returns the regular files of a tree's top folder, without links and folders.
     pub(super) async fn top(
         &self,
         repository: &GitHubRepository,
@@ -163,8 +163,8 @@ impl GitHub {
             .collect())
     }
 
-    /// The files of a commit's top folder that `wanted` names, by path. `known` gives those that
-    /// were read before; those that were not go to `keep`.
+    /// Reads the files of a commit's top folder that `wanted` names, by path. `known` returns
+    /// those that were read before; the others are passed to `keep`.
     pub async fn files(
         &self,
         repository: &GitHubRepository,
@@ -210,14 +210,14 @@ impl GitHub {
             .map(|files| files.into_iter().collect())
     }
 
-    /// Names of the tags that begin with `prefix`.
+    /// Returns the names of the tags that begin with `prefix`.
     pub async fn tags(&self, repository: &str, prefix: &str) -> Result<Vec<String>, Problem> {
         self.matching(repository, "tags", prefix).await
     }
 
-    /// Whether the token may push to a repository, as far as GitHub tells before somebody tries.
-    /// It tells what the account may; of the token itself it tells the scopes of a classic one,
-    /// nothing of a fine-grained one, and of a job's or an app's not even what the account may.
+    /// Returns whether the token may push to a repository, as far as GitHub reports it in advance:
+    /// what the account may do; for the token itself, the scopes of a classic one, nothing for a
+    /// fine-grained one; and for a job's or an app's not even what the account may do.
     pub async fn may_push(&self, repository: &GitHubRepository) -> Result<Option<bool>, Problem> {
         let what = format!("asking what may be done in {repository}");
         let Some(token) = &self.token else {
@@ -225,7 +225,7 @@ impl GitHub {
         };
         let reply = self.fresh(&format!("/repos/{repository}"), &what).await?;
         let about: super::secrets::About = self.parsed(&reply, &what)?;
-        // `ghs_`: an installation's token, which has no account behind it.
+        // `ghs_`: an installation's token, which has no account.
         if token.expose_secret().starts_with("ghs_") {
             return Ok(None);
         }

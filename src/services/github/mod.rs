@@ -1,9 +1,9 @@
-//! GitHub by way of octocrab on the shared HTTP client.
+//! Talks to GitHub by way of octocrab on the shared HTTP client.
 //!
-//! Owns reading trees, blobs, refs, the account and what is told of secrets, with `ETag`s so that an
-//! unchanged answer costs no quota. octocrab's own retry is not compiled; the one policy wraps every
-//! read. Reading public things works without a token. Only [`GitHubWriter`] changes anything, and a
-//! read-only session never constructs it.
+//! Reads trees, blobs, refs, the account and the metadata of secrets, with `ETag`s so that an
+//! unchanged answer costs no quota. octocrab's own retry is not compiled in; every read uses the
+//! HTTP module's policy. Public things are read without a token. Only [`GitHubWriter`] changes
+//! anything, and a read-only session never constructs it.
 
 mod account;
 mod folder;
@@ -44,22 +44,22 @@ pub use quota::RequestQuota;
 use reply_cache::ReplyCache;
 pub use writer::{GitHubWriter, NewCommit};
 
-/// GitHub's REST API.
+/// Reads GitHub's REST API.
 #[derive(Clone)]
 pub struct GitHub {
     api: Url,
     http: Http,
-    /// Made when GitHub is first asked.
+    /// Made on the first request.
     octocrab: Arc<OnceLock<octocrab::Octocrab>>,
     token: Option<SecretString>,
     token_from: Option<Outside>,
     seen: Arc<Mutex<HashMap<String, (String, Reply)>>>,
     kept: Option<ReplyCache>,
-    /// Requests left in this hour, as the latest answer says.
+    /// Requests left in this hour, according to the latest answer.
     remaining: Arc<Mutex<Option<u64>>>,
 }
 
-/// GitHub's version of its interface that is spoken.
+/// Version of GitHub's REST API that is requested.
 const VERSION: &str = "2022-11-28";
 
 #[derive(Clone)]
@@ -85,16 +85,16 @@ impl From<&Answer> for Reply {
     }
 }
 
-/// The key that secrets are sealed with: of a repository, or of an organisation.
+/// Holds the key that secrets are sealed with: of a repository, or of an organisation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
-    /// Its id, which goes along with what is sealed.
+    /// Its id, which is sent with what is sealed.
     pub key_id: KeyId,
     /// X25519.
     pub key: [u8; 32],
 }
 
-/// One entry of a tree.
+/// Holds one entry of a tree.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub struct TreeEntry {
     /// Path inside the tree.
@@ -127,7 +127,7 @@ struct Blob {
 }
 
 impl GitHub {
-    /// The API at `api`, with `token` where there is one and the name of where it was found.
+    /// Returns a client of the API at `api`, with `token`, if any, and the name of its source.
     pub fn new(http: Http, api: Url, token: Option<(SecretString, &str)>) -> Self {
         let token_from = token.as_ref().map(|(_, from)| Outside::new(from));
         Self {
@@ -142,24 +142,24 @@ impl GitHub {
         }
     }
 
-    /// Keeps answers with their validators below `folder`, for the next process.
+    /// Stores answers with their validators below `folder`, for the next process.
     pub fn with_cache(mut self, folder: Option<&Path>) -> Self {
         self.kept = folder.map(|folder| ReplyCache::new(folder, &self.scope()));
         self
     }
 
-    /// Names the API and the token in use; tells nothing of the token.
+    /// Identifies the API and the token in use without revealing the token.
     pub fn scope(&self) -> String {
         let token = self.token.as_ref().map_or("", |token| token.expose_secret());
         super::scope_of(&["github", self.api.as_str(), token])
     }
 
-    /// True where requests are made as an account.
+    /// Returns true if requests are made as an account.
     pub const fn has_token(&self) -> bool {
         self.token.is_some()
     }
 
-    /// Requests left in this hour, as far as an answer of this process said.
+    /// Returns the requests left in this hour, as far as an answer in this process showed them.
     pub fn remaining(&self) -> Option<u64> {
         self.remaining.lock().ok().and_then(|remaining| *remaining)
     }
@@ -247,7 +247,8 @@ impl GitHub {
         self.reply_since(path, what, known).await
     }
 
-    /// As [`GitHub::reply`], never answered from memory: for what must not be older than the call.
+    /// Works as [`GitHub::reply`] does, but never answers from memory: for what must not be older
+    /// than the call.
     async fn fresh(&self, path: &str, what: &str) -> Result<Reply, Problem> {
         self.reply_since(path, what, None).await
     }
@@ -295,7 +296,7 @@ impl GitHub {
             .await
             .map_err(|(problem, _)| problem)?;
         if let (304, Some((etag, mut known))) = (reply.status, known) {
-            // What is said of the token and the hour is new all the same.
+            // The headers about the token and the quota are new nevertheless.
             for (name, value) in &reply.headers {
                 if name != CONTENT_LENGTH {
                     known.headers.insert(name, value.clone());
@@ -313,7 +314,7 @@ impl GitHub {
             && let Ok(mut seen) = self.seen.lock()
         {
             seen.insert(path.to_owned(), (etag.to_owned(), reply.clone()));
-            // What an object id names is kept by that id, once its content is proven.
+            // Content with an object id is stored under that id, once it is verified.
             if let Some(kept) = self.kept.as_ref().filter(|_| !path.contains("/git/blobs/")) {
                 kept.keep(path, etag, &reply);
             }
@@ -325,8 +326,8 @@ impl GitHub {
         self.proven(path, what, |reply| self.parsed(reply, what)).await
     }
 
-    /// What `check` makes of an answer. One that it refuses is forgotten and asked for once more: a
-    /// wrong answer is a fault of the transport until it comes twice.
+    /// Returns the result of `check` for an answer. An answer that `check` refuses is dropped and
+    /// requested once more: a wrong answer is a fault of the transport until it comes twice.
     async fn proven<T>(
         &self,
         path: &str,
@@ -363,8 +364,8 @@ impl GitHub {
         .hint("is a proxy or login page in the way? Otherwise try again later")
     }
 
-    /// A tree: all that is below it, or its own entries where it is not `recursive`. `tree` is an
-    /// object id, a branch, or `branch:path`; what is read is what the id says.
+    /// Reads a tree: everything below it, or only its own entries if not `recursive`. `tree` is an
+    /// object id, a branch, or `branch:path`; content requested by id is verified against it.
     async fn entries(
         &self,
         repository: &str,
@@ -398,13 +399,13 @@ impl GitHub {
         .await
     }
 
-    /// A tree with all that is below it. `tree` is an object id, a branch, or `branch:path`.
+    /// Reads a tree with everything below it. `tree` is an object id, a branch, or `branch:path`.
     pub async fn tree(&self, repository: &str, tree: &str) -> Result<Vec<TreeEntry>, Problem> {
         let what = format!("reading {tree} of {repository}");
         self.entries(repository, tree, true, &what).await
     }
 
-    /// The bytes of a blob: those that its id names, whatever was answered first.
+    /// Reads the bytes of a blob, verified against its id.
     pub async fn blob(&self, repository: &str, sha: &str) -> Result<Vec<u8>, Problem> {
         let path = format!("/repos/{repository}/git/blobs/{}", escaped(sha));
         let what = format!("reading a file of {repository}");
@@ -426,7 +427,7 @@ impl GitHub {
         .await
     }
 
-    /// What is said where an answer is not the content that was asked for by its id.
+    /// Returns the problem for an answer that is not the content requested by its id.
     fn other_content(&self, what: &str, asked: &str) -> Problem {
         let host = host_of(&self.api);
         Problem::new(
@@ -439,12 +440,13 @@ impl GitHub {
         .hint("nothing of it was used: run the same command again later")
     }
 
-    /// Names of the branches that begin with `prefix`.
+    /// Returns the names of the branches that begin with `prefix`.
     pub async fn branches(&self, repository: &str, prefix: &str) -> Result<Vec<String>, Problem> {
         self.matching(repository, "heads", prefix).await
     }
 
-    /// Names of the references below `kind` (`heads`, `tags`) that begin with `prefix`.
+    /// Returns the names of the references below `kind` (`heads`, `tags`) that begin with
+    /// `prefix`.
     async fn matching(&self, repository: &str, kind: &str, prefix: &str) -> Result<Vec<String>, Problem> {
         let path = format!("/repos/{repository}/git/matching-refs/{kind}/{}", escaped(prefix));
         let word = if kind == "tags" { "tags" } else { "branches" };

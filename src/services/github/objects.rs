@@ -1,7 +1,7 @@
-//! Git objects are named by their content: what a name and its content say about each other.
+//! Verifies git objects against their ids, which are hashes of their content.
 //!
-//! Ids of 40 digits are SHA-1, of 64 SHA-256. What is not such an id (a branch, `branch:path`) names
-//! content that changes, and proves nothing.
+//! Ids of 40 digits are SHA-1, of 64 SHA-256. A name that is not such an id (a branch,
+//! `branch:path`) refers to content that changes, and proves nothing.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::TreeEntry;
 
-/// True for an id: a name that goes with one content only.
+/// Returns true for an object id, which identifies one content only.
 pub fn is_id(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The id of an object of `kind` (`blob`, `tree`) of so many digits as `like` has.
+/// Returns the id of an object of `kind` (`blob`, `tree`), with as many digits as `like` has.
 fn id(kind: &str, content: &[u8], like: &str) -> String {
     let head = format!("{kind} {}\0", content.len());
     if like.len() == 64 {
@@ -25,12 +25,12 @@ fn id(kind: &str, content: &[u8], like: &str) -> String {
     }
 }
 
-/// True where `content` is that of the blob `sha`.
+/// Returns true if `content` is that of the blob `sha`.
 pub fn is_blob(sha: &str, content: &[u8]) -> bool {
     is_id(sha) && id("blob", content, sha).eq_ignore_ascii_case(sha)
 }
 
-/// True where `entries` are those of the folder `sha`, without what is below them.
+/// Returns true if `entries` are those of the folder `sha`, without what is below them.
 pub fn is_folder(sha: &str, entries: &[TreeEntry]) -> bool {
     let mut lines: Vec<(Vec<u8>, Vec<u8>)> = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -39,7 +39,7 @@ pub fn is_folder(sha: &str, entries: &[TreeEntry]) -> bool {
         };
         let mut line = format!("{} {}\0", entry.mode.trim_start_matches('0'), entry.path).into_bytes();
         line.extend(object);
-        // Folders are sorted as if their names ended in a slash.
+        // git sorts folders as if their names ended in a slash.
         let mut key = entry.path.clone().into_bytes();
         if entry.kind == "tree" {
             key.push(b'/');
@@ -51,7 +51,7 @@ pub fn is_folder(sha: &str, entries: &[TreeEntry]) -> bool {
     is_id(sha) && id("tree", &content, sha).eq_ignore_ascii_case(sha)
 }
 
-/// True where `entries`, which go down into every folder, are those of the tree `sha`.
+/// Returns true if `entries`, which include every subfolder, are those of the tree `sha`.
 pub fn is_tree(sha: &str, entries: &[TreeEntry]) -> bool {
     let mut folders: BTreeMap<&str, Vec<TreeEntry>> = BTreeMap::new();
     let mut ids = BTreeMap::from([("", sha)]);

@@ -1,7 +1,4 @@
-//! What GitHub's refusals mean.
-//!
-//! Owns the reading of its statuses and of the headers that say more than they do. Must not ask
-//! anything.
+//! Interprets GitHub's refusals: its statuses and the headers that qualify them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -9,7 +6,7 @@ use super::{GitHub, Reply};
 use crate::domain::{Kind, Outside, Problem, Remedy};
 use crate::services::http::{host_of, retry_after};
 
-/// How long GitHub wants to be left alone after a secondary limit that names no time, in seconds.
+/// Seconds to wait after a secondary limit that names no time.
 const SECONDARY_WAIT: i64 = 60;
 
 #[derive(serde::Deserialize, Default)]
@@ -18,15 +15,15 @@ struct Said {
     message: Option<String>,
 }
 
-/// What `X-GitHub-SSO` says.
+/// The content of `X-GitHub-SSO`.
 pub(super) enum Sso<'a> {
-    /// Nothing is shown before the token is authorised for the organisation, at this address.
+    /// Nothing is shown until the token is authorised for the organisation, at this address.
     Required(&'a str),
     /// Lists leave out what belongs to these organisations, by number.
     Partial(&'a str),
 }
 
-/// Reads `required; url=…` and `partial-results; organizations=…`.
+/// Parses `required; url=…` and `partial-results; organizations=…`.
 pub(super) fn sso(reply: &Reply) -> Option<Sso<'_>> {
     let (word, rest) = reply.header("x-github-sso")?.split_once(';')?;
     let value = |name: &str| rest.trim().strip_prefix(name);
@@ -96,7 +93,8 @@ impl GitHub {
         problem
     }
 
-    /// A token that is wrong, ended, not authorised for an organisation, or too narrow.
+    /// Describes a token that is wrong, expired, not authorised for an organisation, or too
+    /// narrow.
     fn narrow(&self, mut problem: Problem, reply: &Reply) -> Problem {
         let from = self.token_from.as_ref().map_or_else(
             || "no token is set".to_owned(),
@@ -137,7 +135,7 @@ impl GitHub {
         problem.hint("GH_TOKEN is too narrow, or the account has no right here: set one that has")
     }
 
-    /// Without a token nothing about secrets can be asked.
+    /// Refuses without a token, because secrets cannot be read then.
     pub(super) fn needs_token(&self, what: &str) -> Result<(), Problem> {
         if self.token_from.is_some() {
             return Ok(());

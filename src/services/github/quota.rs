@@ -1,18 +1,16 @@
-//! Requests left at GitHub.
-//!
-//! Owns the answer of `GET /rate_limit`, which costs nothing. Must not judge whether it is enough.
+//! Reads the number of requests left at GitHub from `GET /rate_limit`, which costs nothing.
 
 use chrono::{DateTime, Utc};
 
 use super::GitHub;
 use crate::domain::Problem;
 
-/// Requests left for whoever asks: an account, or an address without one.
+/// Holds the requests left for the account, or for the address if there is no account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestQuota {
-    /// Requests an hour.
+    /// Requests per hour.
     pub limit: u64,
-    /// Requests left in it.
+    /// Requests left in this hour.
     pub remaining: u64,
     /// When the next hour begins.
     pub reset: Option<DateTime<Utc>>,
@@ -36,7 +34,7 @@ struct Core {
 }
 
 impl GitHub {
-    /// Requests left. Asking does not count as one.
+    /// Reads the requests left. This request does not count.
     pub async fn quota(&self) -> Result<RequestQuota, Problem> {
         let limits: Limits = self
             .get("/rate_limit", "asking how many requests are left at GitHub")

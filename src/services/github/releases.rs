@@ -1,7 +1,8 @@
-//! Upstream releases kept as folders of a repository, and the marker branches of published ones.
+//! Reads upstream releases stored as folders of a repository, and the marker branches of published
+//! ones.
 //!
-//! Owns how such a repository is read cheaply: one tree, then only the blobs that were never read
-//! before (blobs are immutable). Must not judge what is published.
+//! Requests are few: one tree, then only the blobs that were never read before (blobs are
+//! immutable).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,26 +15,26 @@ use crate::domain::{Kind, Outside, Problem, Release, ReleaseName};
 
 /// Manifests that are read one by one in one refresh without a token.
 const ANONYMOUS_MANIFESTS: u64 = 30;
-/// Requests of an hour that are left without a token.
+/// Requests per hour that are left unused without a token.
 const ANONYMOUS_RESERVE: u64 = 20;
 
-/// Blobs read before, by object id.
+/// Caches blobs by object id.
 pub trait BlobCache {
-    /// The bytes of a blob, where it was read before.
+    /// Returns the bytes of a blob, if it was read before.
     fn blob(&self, sha: &str) -> Option<Vec<u8>>;
-    /// Keeps the bytes of a blob.
+    /// Stores the bytes of a blob.
     fn keep_blob(&self, sha: &str, bytes: &[u8]);
 }
 
-/// Every release of `upstream`, newest first. A manifest that cannot be read stays in the list
-/// with its reason. `first` where none was read before.
+/// Reads every release of `upstream`, newest first. A manifest that cannot be read stays in the
+/// list with its reason. `first`: none was read before.
 pub async fn releases<C: BlobCache + Sync>(
     github: &GitHub,
     upstream: &Upstream,
     cache: &C,
     first: bool,
 ) -> Result<Vec<Release>, Problem> {
-    // One request, not one a release.
+    // One request for all, instead of one per release.
     if first && let Some(releases) = first_look(github, upstream, cache).await {
         return Ok(releases);
     }
@@ -48,7 +49,7 @@ pub async fn releases<C: BlobCache + Sync>(
         }
     }
     if manifests.is_empty() {
-        // The folder was deleted once and came back a week later.
+        // The upstream folder was once deleted and restored a week later.
         return Err(Problem::new(
             Kind::Service,
             format!(
@@ -93,7 +94,7 @@ pub async fn releases<C: BlobCache + Sync>(
     Ok(releases)
 }
 
-/// Every release in one request, where GitHub answers it.
+/// Reads every release in one request, if GitHub answers it.
 async fn first_look<C: BlobCache + Sync>(
     github: &GitHub,
     upstream: &Upstream,
@@ -119,12 +120,12 @@ async fn first_look<C: BlobCache + Sync>(
         );
     }
     newest_first(&mut releases);
-    // None at all is said where REST finds none either.
+    // An empty result is left to REST to confirm.
     (!releases.is_empty()).then_some(releases)
 }
 
-/// Manifests that may be read one by one now. Without a token there are 60 requests an hour: some
-/// of them are left to the operator.
+/// Returns how many manifests may be read one by one now. Without a token there are 60 requests
+/// per hour: some of them are left to the operator.
 fn affordable(github: &GitHub) -> usize {
     if github.has_token() {
         return usize::MAX;
@@ -136,7 +137,7 @@ fn affordable(github: &GitHub) -> usize {
     usize::try_from(affordable).unwrap_or(usize::MAX)
 }
 
-/// Why a manifest was not read.
+/// Returns why a manifest was not read.
 fn not_read_yet() -> Problem {
     Problem::new(
         Kind::RateLimited,
@@ -145,7 +146,7 @@ fn not_read_yet() -> Problem {
     .hint("set GH_TOKEN to read all of them at once")
 }
 
-/// The object id of the folder of releases, found from the branch downwards.
+/// Finds the object id of the folder of releases, from the branch downwards.
 async fn folder(github: &GitHub, upstream: &Upstream) -> Result<String, Problem> {
     let what = format!("reading {} of {}", upstream.branch, upstream.repository);
     let mut tree = github
@@ -177,7 +178,7 @@ async fn folder(github: &GitHub, upstream: &Upstream) -> Result<String, Problem>
     Ok(sha)
 }
 
-/// The releases that have a marker branch in the bundle's repository.
+/// Returns the releases that have a marker branch in the bundle's repository.
 pub async fn markers(github: &GitHub, bundle: &Bundle) -> Result<BTreeSet<ReleaseName>, Problem> {
     let branches = github
         .branches(&bundle.repository, bundle.branch_prefix())

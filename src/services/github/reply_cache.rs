@@ -1,9 +1,9 @@
-//! GitHub's answers with their `ETag`s, on disk: the next process asks whether they changed, which
-//! costs nothing where they did not.
+//! Stores GitHub's answers with their `ETag`s on disk, so that the next process asks only whether
+//! they changed, which costs nothing if they did not.
 //!
-//! One folder per API and token, because answers differ by both; files are 0600 and written by
-//! rename. Answers hold no secret: values of secrets are write-only at GitHub. A file that cannot
-//! be read is a request that counts, never an error.
+//! There is one folder per API and token, because answers differ by both; files have mode 0600 and
+//! are written by rename. Answers hold no secret: values of secrets are write-only at GitHub. A
+//! file that cannot be read costs a request and is never an error.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::Reply;
 use crate::services::{private_file, scope_of};
 
-/// Largest answer that is kept, in bytes.
+/// Largest answer that is stored, in bytes.
 const LARGEST: usize = 1 << 20;
-/// Answers that are kept; older ones are removed.
+/// Number of answers that are stored; older ones are removed.
 const MOST: usize = 400;
-/// Headers that say something about the token or the list.
+/// Headers that describe the token or the list.
 const KEPT_HEADERS: [&str; 5] = [
     "etag",
     "link",
@@ -27,7 +27,7 @@ const KEPT_HEADERS: [&str; 5] = [
     "x-github-sso",
 ];
 
-/// Answers of one API to one token.
+/// Holds the answers of one API to one token.
 #[derive(Clone, Debug)]
 pub(super) struct ReplyCache {
     folder: PathBuf,
@@ -42,7 +42,7 @@ struct KeptReply {
 }
 
 impl ReplyCache {
-    /// The answers of `scope`, an API and a token, in a folder below `folder`.
+    /// Returns the answers of `scope`, an API and a token, in a folder below `folder`.
     pub(super) fn new(folder: &Path, scope: &str) -> Self {
         Self {
             folder: folder.join(scope),
@@ -53,7 +53,7 @@ impl ReplyCache {
         self.folder.join(format!("{}.json", scope_of(&[path])))
     }
 
-    /// The answer to `path`, with its validator.
+    /// Returns the answer to `path`, with its validator.
     pub(super) fn read(&self, path: &str) -> Option<(String, Reply)> {
         let file = self.file(path);
         if std::fs::metadata(&file).ok()?.len() > 2 * LARGEST as u64 {
@@ -77,7 +77,7 @@ impl ReplyCache {
         Some((kept.etag, reply))
     }
 
-    /// Keeps an answer that is complete JSON.
+    /// Stores an answer that is complete JSON.
     pub(super) fn keep(&self, path: &str, etag: &str, reply: &Reply) {
         let whole = serde_json::from_slice::<serde::de::IgnoredAny>(&reply.body).is_ok();
         let (true, true, Ok(body)) = (
@@ -106,7 +106,7 @@ impl ReplyCache {
         }
     }
 
-    /// Drops the answer to `path`: it was not what it should be.
+    /// Removes the answer to `path`, because it was wrong.
     pub(super) fn remove(&self, path: &str) {
         drop(std::fs::remove_file(self.file(path)));
     }

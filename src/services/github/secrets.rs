@@ -1,8 +1,8 @@
-//! What GitHub tells of Actions secrets: where they are, when they were set, the key to seal with.
+//! Reads the metadata of Actions secrets: where they are, when they were set, the key to seal
+//! with.
 //!
-//! Owns those reads for repositories and organisations, and the rule that "not found" about the
-//! secrets of a repository that is there means "no permission". Values are write-only. Must not
-//! change anything.
+//! Covers repositories and organisations. "Not found" for the secrets of a repository that exists
+//! means "no permission". Values are write-only. Must not change anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,18 +17,18 @@ use crate::domain::{GitHubRepository, KeyId, Kind, Outside, Problem, SecretName,
 use crate::services::http::json::list_in;
 use crate::services::http::{Limit, host_of};
 
-/// Largest page that GitHub hands out.
+/// Largest page that GitHub returns.
 const PAGE: usize = 100;
 /// Pages of one list that are read.
 const MOST_PAGES: usize = 100;
 
-/// What a repository says of itself.
+/// Holds what GitHub returns about a repository.
 #[derive(serde::Deserialize)]
 pub(super) struct About {
     id: u64,
     full_name: GitHubRepository,
     pub(super) default_branch: String,
-    /// Only members see it; left out, it is taken for one that everybody sees.
+    /// Visible to members only; if absent, the repository is taken for public.
     #[serde(default)]
     pub(super) private: bool,
     #[serde(default)]
@@ -36,7 +36,7 @@ pub(super) struct About {
 }
 
 impl About {
-    /// Whether the account may push there, where that is told.
+    /// Returns whether the account may push there, if reported.
     pub(super) fn may_push(&self) -> Option<bool> {
         let held = self.permissions.as_ref()?;
         Some(held.push || held.maintain || held.admin)
@@ -91,7 +91,7 @@ struct Runs {
     workflow_runs: Vec<Run>,
 }
 
-/// Runs that a glance looks at.
+/// Runs that a view checks.
 const NEWEST_RUNS: usize = 30;
 
 #[derive(serde::Deserialize)]
@@ -103,10 +103,10 @@ struct Numbered {
 const UNDER_WAY: [&str; 5] = ["queued", "in_progress", "waiting", "requested", "pending"];
 
 impl GitHub {
-    /// What a repository tells of its secrets to this account, as far as a view shows it: when each
-    /// was set. Organisation secrets are asked for only where the repository has none of a name in
-    /// `names`. With `checked` whether the account may set them and what the repository is called
-    /// now; the key and the runs under way are left out.
+    /// Reads the secrets of a repository for a view: when each was set. Organisation secrets are
+    /// requested only if the repository lacks a name in `names`. With `checked` also whether the
+    /// account may set them and the repository's current name; the key and the runs under way are
+    /// left out.
     pub async fn listed_secrets(
         &self,
         repository: &GitHubRepository,
@@ -129,7 +129,7 @@ impl GitHub {
             Ok(secrets) => by_name(secrets),
             Err(problem) => {
                 if problem.kind == Kind::NotFound && about.is_none() {
-                    // Whether the repository is there decides what "not found" means.
+                    // Whether the repository exists decides what "not found" means.
                     self.about_kept(repository, &what).await?;
                 }
                 return Err(no_permission(problem, &what, REPOSITORY_SCOPES));
@@ -151,7 +151,7 @@ impl GitHub {
         })
     }
 
-    /// Secrets of the organisation that the repository's jobs may read.
+    /// Reads the secrets of the organisation that the repository's jobs may read.
     async fn shared_secrets(
         &self,
         repository: &GitHubRepository,
@@ -159,13 +159,14 @@ impl GitHub {
     ) -> Result<BTreeMap<SecretName, SecretFacts>, Problem> {
         let path = format!("/repos/{repository}/actions/organization-secrets");
         match self.pages::<Secret>(&path, "secrets", what).await {
-            // The repository is there: its owner shares nothing, or nothing that we may see.
+            // The repository exists: its owner shares nothing, or nothing that is visible to this
+            // account.
             Err(problem) if problem.kind == Kind::NotFound => Ok(BTreeMap::new()),
             other => other.map(by_name),
         }
     }
 
-    /// What a repository tells of its secrets to this account, with all that a plan needs.
+    /// Reads the secrets of a repository with everything that a plan needs.
     pub async fn repository_secrets(
         &self,
         repository: &GitHubRepository,
@@ -173,7 +174,7 @@ impl GitHub {
         let what = format!("reading the secrets of {repository}");
         self.needs_token(&what)?;
         let path = format!("/repos/{repository}/actions/secrets");
-        // Whether the repository is there decides what its other answers mean.
+        // Whether the repository exists decides what its other answers mean.
         let (about, secrets, shared, key, busy) = tokio::join!(
             self.about(repository, &what),
             self.pages::<Secret>(&path, "secrets", &what),
@@ -186,7 +187,7 @@ impl GitHub {
         let secrets = secrets.map_err(denied)?;
         let key = key.map_err(denied)?;
         Ok(RepositorySecrets {
-            // An app's token has no role; that it was shown the key is all there is.
+            // An app's token has no role; that it may read the key is the only evidence.
             may_write: about.may_push().unwrap_or(true),
             repository: about.full_name,
             id: about.id,
@@ -197,14 +198,14 @@ impl GitHub {
         })
     }
 
-    /// One secret as it is now; `None` where there is none.
+    /// Reads one secret; `None` if it does not exist.
     pub async fn secret(&self, target: &SecretTarget) -> Result<Option<SecretFacts>, Problem> {
         let what = format!("reading the secret {target}");
         self.needs_token(&what)?;
         let path = format!("/repos/{}/actions/secrets/{}", target.repository, target.secret);
         match self.fresh(&path, &what).await {
             Ok(reply) => Ok(Some(self.parsed::<Secret>(&reply, &what)?.facts())),
-            // Not found, but the key is: then it is the secret that is not there.
+            // Not found, but the key is: then the secret does not exist.
             Err(problem) if problem.kind == Kind::NotFound => {
                 self.public_key(&target.repository).await.map(|_| None)
             }
@@ -212,7 +213,7 @@ impl GitHub {
         }
     }
 
-    /// The key that the repository's secrets are sealed with now.
+    /// Reads the key that the repository's secrets are sealed with now.
     pub async fn public_key(&self, repository: &GitHubRepository) -> Result<PublicKey, Problem> {
         let what = format!("reading the key of {repository}");
         self.needs_token(&what)?;
@@ -228,7 +229,7 @@ impl GitHub {
         }
     }
 
-    /// As [`GitHub::busy`], told by the newest runs alone: one question, for a glance.
+    /// Works as [`GitHub::busy`] does, but checks the newest runs alone: one request, for a view.
     async fn lately_busy(&self, repository: &GitHubRepository, what: &str) -> Result<Vec<Outside>, Problem> {
         let path = format!("/repos/{repository}/actions/runs?per_page={NEWEST_RUNS}");
         let reply = self.reply(&path, what).await?;
@@ -236,8 +237,8 @@ impl GitHub {
         Ok(named(list.workflow_runs))
     }
 
-    /// Workflow runs that are queued or in progress, by name and number; asked thoroughly, for a
-    /// decision.
+    /// Returns the workflow runs that are queued or in progress, by name and number; complete, for
+    /// a decision.
     pub async fn busy(&self, repository: &GitHubRepository) -> Result<Vec<Outside>, Problem> {
         let what = format!("reading the runs under way in {repository}");
         let list = |status: &'static str| {
@@ -249,7 +250,7 @@ impl GitHub {
         Ok(named(lists.into_iter().flatten()))
     }
 
-    /// The key that an organisation's secrets are sealed with now.
+    /// Reads the key that an organisation's secrets are sealed with now.
     pub async fn organisation_key(&self, organisation: &str) -> Result<PublicKey, Problem> {
         let what = format!(
             "reading the key of the organisation {}",
@@ -262,7 +263,7 @@ impl GitHub {
             .map_err(|problem| no_permission(problem, &what, ORGANISATION_SCOPES))
     }
 
-    /// What an organisation tells of its secrets `names` to somebody who may set them.
+    /// Reads the secrets `names` of an organisation, with what setting them needs.
     pub async fn organisation_secrets(
         &self,
         organisation: &str,
@@ -281,7 +282,8 @@ impl GitHub {
         })
     }
 
-    /// A secret of an organisation and who may read it; `None` where there is none.
+    /// Reads a secret of an organisation and which repositories may read it; `None` if it does not
+    /// exist.
     pub async fn organisation_secret(
         &self,
         organisation: &str,
@@ -313,13 +315,13 @@ impl GitHub {
         }))
     }
 
-    /// The repository itself, under whatever name it has now.
+    /// Reads the repository itself, under its current name.
     pub(super) async fn about(&self, repository: &GitHubRepository, what: &str) -> Result<About, Problem> {
         let reply = self.fresh(&format!("/repos/{repository}"), what).await?;
         self.parsed(&reply, what)
     }
 
-    /// As [`GitHub::about`] for a view: an unchanged answer costs nothing.
+    /// Works as [`GitHub::about`] does, for a view: an unchanged answer costs nothing.
     pub(super) async fn about_kept(
         &self,
         repository: &GitHubRepository,
@@ -347,7 +349,7 @@ impl GitHub {
         })
     }
 
-    /// Every item of a paged list; `field` is what the list is called.
+    /// Reads every item of a paged list; `field` is the name of the list.
     pub(super) async fn pages<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -390,7 +392,7 @@ impl GitHub {
                 return Ok(found);
             }
             read += reply.body.len();
-            // A full page that is the one before: the next one would be it again.
+            // A full page equal to the one before: the server ignores the page number.
             if last.as_ref() == Some(&reply.body) || read > Limit::LARGE.bytes() {
                 break;
             }
@@ -416,11 +418,11 @@ fn by_name(secrets: Vec<Secret>) -> BTreeMap<SecretName, SecretFacts> {
         .collect()
 }
 
-/// Those of `runs` that are under way, each once.
+/// Returns those of `runs` that are under way, each once.
 fn named(runs: impl IntoIterator<Item = Run>) -> Vec<Outside> {
     let mut names: Vec<String> = runs
         .into_iter()
-        // Between two questions a run may have ended or moved on.
+        // Between two requests a run may have ended or changed its status.
         .filter(|run| run.status != "completed")
         .map(|run| {
             let name = run.name.unwrap_or_else(|| "a run".to_owned());
@@ -432,13 +434,13 @@ fn named(runs: impl IntoIterator<Item = Run>) -> Vec<Outside> {
     names.into_iter().map(Outside::new).collect()
 }
 
-/// What secrets of a repository need.
+/// Scopes that secrets of a repository need.
 pub(super) const REPOSITORY_SCOPES: &str =
     "a classic token needs the scope repo; a fine-grained one Secrets: read and write on this repository";
-/// What secrets of an organisation need.
+/// Scopes that secrets of an organisation need.
 pub(super) const ORGANISATION_SCOPES: &str = "a classic token needs the scope admin:org; a fine-grained one the organisation's Secrets: read and write";
 
-/// GitHub answers "not found" where it means "not for you".
+/// Rewrites "not found", which GitHub also answers for a missing permission.
 pub(super) fn no_permission(problem: Problem, what: &str, scopes: &str) -> Problem {
     if problem.kind != Kind::NotFound {
         return problem;

@@ -1,4 +1,4 @@
-//! Commits and references against a GitHub that answers as told.
+//! Tests of commits and references against a GitHub server with configured answers.
 
 use std::collections::BTreeMap;
 
@@ -136,7 +136,7 @@ async fn a_commit_builds_on_its_parent_and_carries_one_date() {
     assert_eq!(writer.store_commit(&repository(), &new).await.unwrap(), id('2'));
     let sent = server.seen("POST");
     assert_eq!(sent[0].3["base_tree"], "t1");
-    // A file that can be run stays one.
+    // An executable file stays one.
     assert_eq!(sent[0].3["tree"][0]["mode"], "100755");
     assert_eq!(sent[0].3["tree"][1]["mode"], "100644");
     assert_eq!(sent[0].3["tree"][1]["content"], "applications:\n");
@@ -286,7 +286,7 @@ async fn what_github_tells_of_a_token_is_believed_and_no_more() {
         let may = server.github(token).may_push(&repository()).await.unwrap();
         assert_eq!(may, expected, "{token:?} {push} {held:?}");
     }
-    // Where nothing is told, GitHub is asked with a request that it refuses in every case.
+    // If nothing is reported, GitHub gets a request that it refuses in every case.
     server.says(
         "POST",
         "/repos/a/b/git/blobs",
@@ -315,7 +315,7 @@ async fn nothing_is_sent_after_a_redirect() {
     assert_eq!(server.seen("DELETE").len(), 1);
 }
 
-/// Content that is wrong once, by the words of one request.
+/// Returns content that is wrong once, for requests that contain `wrong`.
 async fn wrong_once(wrong: &'static str) -> (Raw, GitHub) {
     let server = Raw::start(move |request, before| {
         assert!(request.contains("/git/blobs/"), "{request}");

@@ -1,4 +1,4 @@
-//! Workflow files, as they are written and as they should not be.
+//! Tests of valid and malformed workflow files.
 
 use super::*;
 
@@ -62,7 +62,7 @@ fn a_form_has_its_fields_in_the_order_of_the_file() {
     assert_eq!(form[2].kind, choice);
     assert_eq!(form[3].kind, InputKind::Number);
     assert_eq!(form[3].default.as_deref(), Some("30"));
-    // Only the release is put into a script as it stands.
+    // Only the release is inserted into a script unchanged.
     let in_script: Vec<bool> = form.iter().map(|input| input.in_script).collect();
     assert_eq!(in_script, [true, false, false, false]);
 }

@@ -1,4 +1,4 @@
-//! Secrets, accounts and refusals against a GitHub that answers as told.
+//! Tests of secrets, accounts and refusals against a GitHub server with configured answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -180,7 +180,7 @@ async fn a_repository_tells_of_all_its_secrets_and_of_what_runs() {
             200,
             json!({"total_count": 101, "secrets": [secret("LAST")]}),
         )
-        // It was renamed: GitHub leads there and calls it by its new name.
+        // It was renamed: GitHub redirects and returns its new name.
         .says("GET", "/repos/a/b", 200, about("a/new"))
         .says(
             "GET",
@@ -360,7 +360,7 @@ async fn a_secret_is_set_once_and_only_where_it_was_meant_to_go() {
         writer.delete_secret(&target()).await.unwrap(),
         Written::Answered(())
     ));
-    // Gone already is as good.
+    // A secret that is already missing counts as deleted.
     server.says("DELETE", path, 404, Value::Null);
     assert!(matches!(
         writer.delete_secret(&target()).await.unwrap(),

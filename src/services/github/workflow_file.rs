@@ -1,7 +1,5 @@
-//! A workflow file as GitHub reads it: its form, its runners, what it uses and which secrets it
-//! reads.
-//!
-//! Owns the reading of that YAML, within limits. Must not ask anything and must not judge.
+//! Parses a workflow file as GitHub does: its inputs, its runners, what it uses and which secrets
+//! it reads, within limits on size and depth.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -13,16 +11,16 @@ use serde_json::{Map, Value};
 use crate::domain::workflow::{InputKind, WorkflowFile, WorkflowInput, WorkflowJob};
 use crate::domain::{Kind, Outside, Problem, SecretName};
 
-/// Bytes beyond which a file is no workflow; GitHub itself stops at half of it.
+/// Bytes beyond which a file is not read as a workflow; GitHub's own limit is half of it.
 const LARGEST: usize = 1 << 20;
-/// Values of a file, those that aliases repeat counted again.
+/// Values of a file, with those that aliases repeat counted again.
 const MOST: usize = 50_000;
-/// No workflow is nested deeper.
+/// Deepest nesting that is accepted.
 const DEEPEST: usize = 64;
 /// Longest text that is kept of a file, in characters.
 const CAP: usize = 300;
 
-/// The file at `path`. One that cannot be understood stays in the list with its reason.
+/// Parses the file at `path`. One that cannot be parsed stays in the list with its reason.
 pub(super) fn read(path: &str, bytes: &[u8]) -> WorkflowFile {
     let text = String::from_utf8_lossy(bytes);
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -59,7 +57,8 @@ fn fill(file: &mut WorkflowFile, value: &Value) {
     file.jobs = jobs.into_iter().map(|(id, job)| job_of(id, job)).collect();
 }
 
-/// The fields of `workflow_dispatch`, in the file's order; `None` where nobody can start it.
+/// Returns the inputs of `workflow_dispatch`, in the file's order; `None` if it cannot be started
+/// by hand.
 fn form(on: &Value, scripts: &[&str]) -> Option<Vec<WorkflowInput>> {
     let trigger = match on {
         Value::String(one) => (one == "workflow_dispatch").then_some(&Value::Null),
@@ -104,7 +103,7 @@ fn input(name: &str, about: &Value, scripts: &[&str]) -> WorkflowInput {
     }
 }
 
-/// A scalar as text.
+/// Returns a scalar as text.
 fn plain(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -114,7 +113,8 @@ fn plain(value: &Value) -> Option<String> {
     }
 }
 
-/// Scripts of a job: those of its steps, and what it hands to the one action that is a script.
+/// Returns the scripts of a job: those of its steps, and the input of the one action that is a
+/// script.
 fn scripts(job: &Value) -> Vec<&str> {
     let steps = job["steps"].as_array();
     steps
@@ -125,7 +125,7 @@ fn scripts(job: &Value) -> Vec<&str> {
         .collect()
 }
 
-/// True where `script` holds the input `name` between `${{` and `}}`.
+/// Returns true if `script` contains the input `name` between `${{` and `}}`.
 fn takes(script: &str, name: &str) -> bool {
     expressions(script).any(|inside| {
         let compact: String = inside.chars().filter(|c| !c.is_whitespace()).collect();
@@ -143,7 +143,7 @@ fn takes(script: &str, name: &str) -> bool {
     })
 }
 
-/// What stands between `${{` and `}}`.
+/// Returns the text between `${{` and `}}`.
 fn expressions(text: &str) -> impl Iterator<Item = &str> {
     static EXPRESSION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?s)\$\{\{(.*?)\}\}").ok());
     EXPRESSION
@@ -188,7 +188,8 @@ fn installs_charmcraft(line: &str) -> bool {
     !line.starts_with('#') && snap && words.contains(&"charmcraft")
 }
 
-/// Labels of the runners that a job asks for. Where a matrix names them, every value of its list.
+/// Returns the labels of the runners that a job asks for. If a matrix names them, every value of
+/// its list.
 fn runners(job: &Value) -> Vec<Vec<String>> {
     let labels = match &job["runs-on"] {
         Value::Object(group) => &group["labels"],
@@ -207,13 +208,13 @@ fn runners(job: &Value) -> Vec<Vec<String>> {
     if known.is_empty() { Vec::new() } else { vec![known] }
 }
 
-/// `os` of `${{ matrix.os }}`.
+/// Returns `os` of `${{ matrix.os }}`.
 fn matrix_key(label: &str) -> Option<&str> {
     let inside = label.trim().strip_prefix("${{")?.strip_suffix("}}")?.trim();
     inside.strip_prefix("matrix.")
 }
 
-/// The labels that are known before the workflow runs.
+/// Returns the labels that are known before the workflow runs.
 fn known(labels: &Value) -> Vec<String> {
     let each: Vec<&Value> = match labels {
         Value::Array(some) => some.iter().collect(),
@@ -226,8 +227,8 @@ fn known(labels: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Names after `secrets.` or in `secrets['…']` within the expressions of a workflow file. Lines
-/// that are comments read nothing. `GITHUB_TOKEN` is left out: GitHub makes it itself.
+/// Returns the names after `secrets.` or in `secrets['…']` within the expressions of a workflow
+/// file. Comment lines are skipped. `GITHUB_TOKEN` is left out: GitHub creates it itself.
 fn secrets_read(text: &str) -> BTreeSet<SecretName> {
     static READ: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(r"(?i)(?:^|[^\w.'-])secrets\s*(?:\.\s*([a-z_][a-z0-9_-]*)|\[\s*'([^']+)'\s*\])").ok()
@@ -243,7 +244,7 @@ fn secrets_read(text: &str) -> BTreeSet<SecretName> {
     expressions(&code)
         .flat_map(|inside| read.captures_iter(inside))
         .filter_map(|found| found.get(1).or_else(|| found.get(2)))
-        // GITHUB_TOKEN cannot be the name of a secret, and nobody keeps it.
+        // `GITHUB_TOKEN` is not a valid secret name, so it is dropped here.
         .filter_map(|name| name.as_str().parse().ok())
         .collect()
 }
@@ -254,8 +255,8 @@ enum Open {
     Map(Map<String, Value>, Option<String>, usize),
 }
 
-/// A YAML text as JSON: keys are text, and of plain scalars `true`, `false` and the empty one have
-/// a meaning of their own.
+/// Parses a YAML text as JSON: keys are text, and of plain scalars only `true`, `false` and the
+/// empty one are not text.
 fn value_of(text: &str) -> Result<Value, String> {
     if text.len() > LARGEST {
         return Err("it is larger than any workflow".to_owned());
@@ -335,7 +336,7 @@ fn scalar(text: &str, style: ScalarStyle) -> Value {
     }
 }
 
-/// How many values a value holds.
+/// Returns how many values a value holds.
 fn size(value: &Value) -> usize {
     match value {
         Value::Array(list) => 1 + list.iter().map(size).sum::<usize>(),

@@ -1,6 +1,6 @@
-//! Workflows of a repository: files, states, runs, jobs and the end of a log.
+//! Reads the workflows of a repository: files, states, runs, jobs and the end of a log.
 //!
-//! Owns these reads. Must not judge a workflow or start one.
+//! Must not start a workflow.
 
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
@@ -16,11 +16,11 @@ use crate::domain::{GitHubRepository, Kind, Outside, Problem};
 use crate::services::charmhub::at;
 use crate::services::http::{self, Limit, host_of};
 
-/// Where workflow files are.
+/// Folder of workflow files.
 const FOLDER: &str = ".github/workflows";
-/// Runs that a look brings.
+/// Runs that one read returns.
 const NEWEST: usize = 30;
-/// Bytes of a log that are kept for the end of it.
+/// Bytes of a log that are kept for its end.
 const KEPT: usize = 64 * 1024;
 /// Bytes of a log that are kept for the whole of it.
 const WHOLE: usize = 1024 * 1024;
@@ -32,14 +32,14 @@ const LINES: usize = 20;
 const LINE: usize = 400;
 const LONG_LINE: usize = 2000;
 
-/// The workflow files of a repository's default branch.
+/// Holds the workflow files of a repository's default branch.
 #[derive(Clone, Debug)]
 pub struct WorkflowFiles {
-    /// That branch.
+    /// The default branch.
     pub default_branch: String,
-    /// True where the account may push there; `None` where GitHub does not say.
+    /// True if the account may push there; `None` if GitHub does not report it.
     pub writable: Option<bool>,
-    /// The files, their state untold.
+    /// The files, without their state.
     pub files: Vec<WorkflowFile>,
 }
 
@@ -167,7 +167,7 @@ impl From<Job> for JobRun {
 }
 
 impl GitHub {
-    /// The workflow files of the default branch.
+    /// Reads the workflow files of the default branch.
     ///
     /// `cache` holds files that were read before.
     pub async fn workflow_files<C: BlobCache + Sync>(
@@ -179,7 +179,7 @@ impl GitHub {
         let about = self.about_kept(repository, &what).await?;
         let folder = format!("{}:{FOLDER}", about.default_branch);
         let entries = match self.tree(repository.as_str(), &folder).await {
-            // The repository is there, so it is the folder that is not.
+            // The repository exists, so it is the folder that is missing.
             Err(problem) if problem.kind == Kind::NotFound => Vec::new(),
             other => other?,
         };
@@ -207,7 +207,8 @@ impl GitHub {
         })
     }
 
-    /// Every workflow's path and state: `active`, `disabled_inactivity`, `disabled_manually`…
+    /// Reads every workflow's path and state: `active`, `disabled_inactivity`,
+    /// `disabled_manually`…
     pub async fn workflow_states(
         &self,
         repository: &GitHubRepository,
@@ -222,14 +223,14 @@ impl GitHub {
             .collect())
     }
 
-    /// The newest runs of a repository, newest first, without their jobs.
+    /// Reads the newest runs of a repository, newest first, without their jobs.
     pub async fn workflow_runs(&self, repository: &GitHubRepository) -> Result<Vec<WorkflowRun>, Problem> {
         let what = format!("reading the workflow runs of {repository}");
         let path = format!("/repos/{repository}/actions/runs?per_page={NEWEST}");
         self.runs_at(&path, &what).await
     }
 
-    /// The newest runs of the workflow file `file` that were started by hand, newest first.
+    /// Reads the newest runs of the workflow file `file` that were started by hand, newest first.
     pub async fn dispatched_runs(
         &self,
         repository: &GitHubRepository,
@@ -250,7 +251,7 @@ impl GitHub {
         Ok(runs)
     }
 
-    /// A run with the jobs of its newest attempt.
+    /// Reads a run with the jobs of its newest attempt.
     pub async fn workflow_run(&self, repository: &GitHubRepository, id: u64) -> Result<WorkflowRun, Problem> {
         let what = format!("reading run {id} of {repository}");
         let path = format!("/repos/{repository}/actions/runs/{id}");
@@ -263,18 +264,18 @@ impl GitHub {
         Ok(run)
     }
 
-    /// The end of a job's log, up to the last error in it.
+    /// Reads the end of a job's log, up to the last error in it.
     pub async fn log_tail(&self, repository: &GitHubRepository, job: u64) -> Result<Vec<Outside>, Problem> {
         Ok(tail_of(&self.log(repository, job, KEPT).await?))
     }
 
-    /// The log of a job that has ended; of a long one the last 1 MiB.
+    /// Reads the log of a job that has ended; of a long one the last 1 MiB.
     pub async fn job_log(&self, repository: &GitHubRepository, job: u64) -> Result<JobLog, Problem> {
         Ok(log_of(&self.log(repository, job, WHOLE).await?))
     }
 
-    /// The last bytes of a job's log, at least `kept` where it is that long. GitHub answers with an
-    /// address that is valid for a minute; the token is not sent there.
+    /// Reads the last bytes of a job's log, at least `kept` if it is that long. GitHub answers
+    /// with an address that is valid for a minute; the token is not sent there.
     async fn log(&self, repository: &GitHubRepository, job: u64, kept: usize) -> Result<Vec<u8>, Problem> {
         let what = format!("reading the log of job {job} of {repository}");
         let number = job.to_string();
@@ -326,7 +327,8 @@ impl GitHub {
         }
     }
 
-    /// The last bytes of what lies at `there`. The address itself is a secret for its short life.
+    /// Reads the last bytes of what is stored at `there`. The address itself is a secret while it
+    /// is valid.
     async fn log_at(&self, there: &Url, what: &str, kept: usize) -> Result<Vec<u8>, Problem> {
         let broken = |why: &dyn std::fmt::Display| {
             Problem::new(Kind::Network, format!("{what}: {} broke off", host_of(there))).cause(why)
@@ -363,7 +365,7 @@ impl GitHub {
     }
 }
 
-/// Where a log lies. Nothing outside may lead to an address of this machine.
+/// Parses the address of a log. A remote host must not redirect to an address of this machine.
 fn log_address(from: &Url, location: &str, what: &str) -> Result<Url, Problem> {
     let refused = |why: &str| {
         Problem::new(
@@ -380,8 +382,8 @@ fn log_address(from: &Url, location: &str, what: &str) -> Result<Url, Problem> {
     Ok(there)
 }
 
-/// The last lines of a log, up to its last error where it has one, as people read them: without the
-/// times before each line, colours and the runner's own marks.
+/// Returns the last lines of a log, up to its last error if it has one, in readable form: without
+/// the times before each line, colours and the runner's own markers.
 fn tail_of(bytes: &[u8]) -> Vec<Outside> {
     let from = bytes.len().saturating_sub(KEPT);
     let text = String::from_utf8_lossy(bytes.get(from..).unwrap_or_default());
@@ -398,13 +400,13 @@ fn tail_of(bytes: &[u8]) -> Vec<Outside> {
     shown.into_iter().skip(first).collect()
 }
 
-/// The lines of a log, as people read them.
+/// Returns the lines of a log in readable form.
 fn log_of(bytes: &[u8]) -> JobLog {
     let from = bytes.len().saturating_sub(WHOLE);
     let text = String::from_utf8_lossy(bytes.get(from..).unwrap_or_default());
     let lines = text.lines().map(without_time);
     JobLog {
-        // The first line of a cut log is a part of one.
+        // The first line of a cut log is incomplete.
         lines: lines
             .skip(usize::from(from > 0))
             .filter(|line| !line.starts_with("##[endgroup]"))
@@ -414,7 +416,7 @@ fn log_of(bytes: &[u8]) -> JobLog {
     }
 }
 
-/// A line without the time that the runner puts before it.
+/// Returns a line without the time that the runner puts before it.
 fn without_time(line: &str) -> &str {
     let line = line.trim_start_matches('\u{feff}');
     match line.split_once(' ') {
@@ -423,8 +425,8 @@ fn without_time(line: &str) -> &str {
     }
 }
 
-/// A line without colours, and with the runner's marks in words: a mark in a log that is shown in
-/// another job would be obeyed there.
+/// Returns a line without colours, and with the runner's markers in words: a marker in a log that
+/// is shown in another job would be executed there.
 fn without_marks(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
     let mut rest = line.chars().peekable();
@@ -507,7 +509,7 @@ mod tests {
         );
         assert_eq!(tail[LINES - 2].as_str(), "red #[add-mask]x\u{fffd}");
         assert_eq!(tail[0].as_str(), "line 22");
-        // Without an error it is the end itself, and bytes that are no text harm nobody.
+        // Without an error it is the end itself; bytes that are not text are accepted.
         let tail = tail_of(b"one\n\xff\xfetwo\n");
         assert_eq!(tail.last().unwrap().as_str(), "\u{fffd}\u{fffd}two");
         assert_eq!(tail_of(b""), Vec::new());

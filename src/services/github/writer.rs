@@ -1,6 +1,6 @@
-//! Changing GitHub: secrets, commits and references.
+//! Writes to GitHub: secrets, commits and references.
 //!
-//! Owns the one way in which a change is sent. A request follows no redirect, so neither the token
+//! Every change is sent through this module. A request follows no redirect, so neither the token
 //! nor a secret reaches another repository than the one named. Must not be constructed in a
 //! read-only session.
 
@@ -20,29 +20,29 @@ use crate::services::charmhub::at;
 use crate::services::http::{Answer, Limit, Written};
 pub use git::NewCommit;
 
-/// GitHub with the right to change it.
+/// Writes to GitHub.
 #[derive(Clone)]
 pub struct GitHubWriter {
     github: GitHub,
 }
 
-/// One change, before it is sent.
+/// Holds one change before it is sent.
 struct Change<'a> {
     method: Method,
-    /// Parts of its path.
+    /// Segments of its path.
     path: &'a [&'a str],
     body: Option<&'a Value>,
-    /// What is done, for people.
+    /// What is done, for messages.
     what: &'a str,
 }
 
 impl GitHubWriter {
-    /// Writes with the token of `github`.
+    /// Returns a writer with the token of `github`.
     pub const fn new(github: GitHub) -> Self {
         Self { github }
     }
 
-    /// Sends a change once. `problem` reads a refusal.
+    /// Sends a change once. `problem` interprets a refusal.
     async fn send(
         &self,
         change: &Change<'_>,
@@ -53,7 +53,7 @@ impl GitHubWriter {
         Written::of(sent, change.what, &url, problem)
     }
 
-    /// Sends a change that may happen again: what it makes is named by its content.
+    /// Sends a change that may be repeated: what it creates is named by its content.
     async fn repeat(
         &self,
         change: &Change<'_>,
@@ -94,7 +94,7 @@ impl GitHubWriter {
     }
 }
 
-/// The parts of a repository's path, followed by `rest`.
+/// Returns the segments of a repository's path, followed by `rest`.
 fn of_repository<'a>(repository: &'a GitHubRepository, rest: &[&'a str]) -> Vec<&'a str> {
     let mut path = vec!["repos", repository.owner(), repository.name()];
     path.extend(rest);

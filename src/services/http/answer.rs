@@ -1,4 +1,4 @@
-//! What a request brings: an answer, no answer, and what both mean for a write.
+//! Defines the result of a request: an answer or a failure, and what both mean for a write.
 
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
@@ -8,7 +8,7 @@ use super::json::{Unreadable, json};
 use super::{LONGEST_WAIT, host_of, retry_after};
 use crate::domain::{Kind, Problem};
 
-/// A complete answer of any status.
+/// Holds a complete answer of any status.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// HTTP status.
@@ -17,43 +17,43 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
-    /// Where it came from after redirects.
+    /// Its address after redirects.
     pub url: Url,
 }
 
 impl Answer {
-    /// True for 2xx.
+    /// Returns true for 2xx.
     pub const fn ok(&self) -> bool {
         self.status >= 200 && self.status < 300
     }
 
-    /// A header as text.
+    /// Returns a header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as JSON.
+    /// Parses the body as JSON.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Unreadable> {
         json(&self.body)
     }
 }
 
-/// A request that brought no answer.
+/// Holds why a request got no answer.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct Failure {
-    /// True where the request cannot have reached the service.
+    /// True if the request cannot have reached the service.
     pub not_sent: bool,
-    /// True where nothing is gained by trying again (a refused address, a TLS failure).
+    /// True if a retry is useless (a refused address, a TLS failure).
     pub hopeless: bool,
-    /// True where an answer began and was not read to its end.
+    /// True if an answer began and was not read to its end.
     pub began: bool,
     /// What happened, without the address.
     pub text: String,
 }
 
 impl Failure {
-    /// What a transport error means.
+    /// Interprets a transport error.
     pub fn of(error: &reqwest::Error) -> Self {
         let mut text = if error.is_timeout() {
             "timed out".to_owned()
@@ -76,7 +76,8 @@ impl Failure {
         }
     }
 
-    /// An answer that is not read to its end, because `why`; asking again does not help.
+    /// Returns the failure for an answer that is not read to its end, because of `why`; a retry
+    /// does not help.
     pub const fn unread(why: String) -> Self {
         Self {
             not_sent: false,
@@ -86,7 +87,8 @@ impl Failure {
         }
     }
 
-    /// A connection that broke off for `error`, whose innermost reason counts.
+    /// Returns the failure for a connection that broke off with `error`, worded by its innermost
+    /// cause.
     pub fn broke_off(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut inner = error;
         while let Some(source) = inner.source() {
@@ -100,7 +102,7 @@ impl Failure {
         }
     }
 
-    /// As a problem about `what` at `url`.
+    /// Converts to a problem about `what` at `url`.
     pub fn problem(&self, what: &str, url: &Url) -> Problem {
         let host = host_of(url);
         if self.began {
@@ -119,25 +121,25 @@ impl Failure {
     }
 }
 
-/// What a write brought.
+/// The result of a write.
 #[derive(Debug)]
 pub enum Written<T> {
     /// The service answered.
     Answered(T),
-    /// The request was certainly not taken, and may be sent again after a wait: the one that the
-    /// problem names, if it does.
+    /// The request was certainly not accepted, and may be sent again after a wait: the one that
+    /// the problem names, if any.
     NotTaken(Problem),
-    /// The request left, no answer came: check before sending it again.
+    /// The request was sent, no answer came: check before sending it again.
     Lost(Problem),
 }
 
 impl<T> Written<T> {
-    /// As it is, with what the answer holds turned into something else.
+    /// Maps the content of the answer.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Written<U> {
         self.and_then(|held| Ok(change(held)))
     }
 
-    /// As [`Written::map`]; an answer that cannot be understood does not say that nothing
+    /// Maps as [`Written::map`] does; an answer that cannot be parsed does not mean that nothing
     /// happened, so it counts as lost.
     pub fn and_then<U>(self, change: impl FnOnce(T) -> Result<U, Problem>) -> Written<U> {
         match self {
@@ -152,8 +154,9 @@ impl<T> Written<T> {
 }
 
 impl Written<Answer> {
-    /// Sorts the outcome of [`Http::write`](super::Http::write) at `url`, done to do `what`: answered, lost, not taken
-    /// for now, or (`Err`) refused. `problem_of` reads the service's own errors.
+    /// Classifies the outcome of [`Http::write`](super::Http::write) at `url`, sent to do `what`:
+    /// answered, lost, not accepted for now, or (`Err`) refused. `problem_of` parses the service's
+    /// own errors.
     pub fn of(
         sent: Result<Answer, Failure>,
         what: &str,
@@ -162,7 +165,7 @@ impl Written<Answer> {
     ) -> Result<Self, Problem> {
         match sent {
             Ok(answer) if answer.ok() => Ok(Self::Answered(answer)),
-            // A gateway that gave up says nothing about the service behind it.
+            // A gateway timeout or error does not show what the service behind it did.
             Ok(answer) if matches!(answer.status, 408 | 500..=599) => Ok(Self::Lost(problem_of(&answer))),
             Ok(answer) if answer.status == 429 => match retry_after(&answer.headers) {
                 Some(wait) if wait > LONGEST_WAIT => Err(problem_of(&answer)),

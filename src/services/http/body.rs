@@ -1,7 +1,7 @@
-//! The one reader of answers: so many bytes by the kind of answer, so slow, no longer than that.
+//! Reads the bodies of all answers, with a size limit by the kind of answer and a minimum speed.
 //!
-//! An answer larger than its limit is refused before more of it is read, and asking again does not
-//! help. The body of a refusal is read as far as its own limit: its status counts without it.
+//! An answer larger than its limit is refused before more of it is read, and a retry does not
+//! help. The body of a refusal is read up to its own limit: its status counts without it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{Failure, Http};
 
-/// Least bytes a second of a body, over each span of half the usual timeout.
+/// Least bytes per second of a body, over each span of half the usual timeout.
 const SLOWEST: u64 = 1024;
 
 /// Largest body of an answer, by its kind.
@@ -28,7 +28,7 @@ impl Limit {
     /// A refusal.
     const REFUSAL: Self = Self(128 * 1024);
 
-    /// In bytes.
+    /// Returns the limit in bytes.
     pub const fn bytes(self) -> usize {
         self.0
     }
@@ -42,8 +42,8 @@ impl Limit {
     }
 }
 
-/// A body that must keep coming. Only time spent waiting for it counts, not time in which its reader
-/// was busy.
+/// Wraps a body that must keep coming. Only time spent waiting for it counts, not time in which
+/// its reader was busy.
 pub struct Paced<S> {
     stream: S,
     span: Duration,
@@ -52,7 +52,7 @@ pub struct Paced<S> {
 }
 
 impl<S: Stream<Item = Result<Bytes, Failure>> + Unpin> Paced<S> {
-    /// Watches `stream` over spans of `span`.
+    /// Measures `stream` over spans of `span`.
     pub const fn new(stream: S, span: Duration) -> Self {
         Self {
             stream,
@@ -62,7 +62,7 @@ impl<S: Stream<Item = Result<Bytes, Failure>> + Unpin> Paced<S> {
         }
     }
 
-    /// The next piece; a failure where a whole span brought too little.
+    /// Returns the next piece; a failure if a whole span delivered too little.
     pub async fn next(&mut self) -> Option<Result<Bytes, Failure>> {
         let asked = Instant::now();
         let piece = match self.stream.next().await? {
@@ -86,8 +86,8 @@ impl<S: Stream<Item = Result<Bytes, Failure>> + Unpin> Paced<S> {
     }
 }
 
-/// Reads a body of at most `limit`, `announced` bytes by its own word. `span` is over what its pace
-/// is measured.
+/// Reads a body of at most `limit` with the announced length `announced`. Its speed is measured
+/// over `span`.
 pub async fn whole<S>(
     stream: S,
     announced: Option<u64>,
@@ -113,7 +113,7 @@ where
     Ok(body.freeze())
 }
 
-/// The beginning of a refusal's body: what came of it within its limit, in `span` at most.
+/// Reads the beginning of a refusal's body: what arrives within its limit, in `span` at most.
 pub async fn refusal<S>(mut stream: S, span: Duration) -> Bytes
 where
     S: Stream<Item = Result<Bytes, Failure>> + Unpin,
@@ -131,16 +131,16 @@ where
 }
 
 impl Http {
-    /// The span over which the pace of a body is measured.
+    /// Returns the span over which the speed of a body is measured.
     pub fn span(&self) -> Duration {
         self.timeouts.total / 2
     }
 
-    /// The body of `response`, within the limit of this client.
+    /// Reads the body of `response`, within the limit of this client.
     pub async fn body_of(&self, response: reqwest::Response) -> Result<Bytes, Failure> {
         let status = response.status();
         let announced = response.content_length();
-        // An answer that did not end in time does not end in time the next time.
+        // An answer that exceeds the time limit would do so again.
         let stream = response.bytes_stream().map(|piece| {
             piece.map_err(|error| Failure {
                 hopeless: error.is_timeout(),
@@ -155,7 +155,7 @@ impl Http {
     }
 }
 
-/// The pieces of a body as they come.
+/// Returns the pieces of a body as they arrive.
 pub fn pieces(response: reqwest::Response) -> impl Stream<Item = Result<Bytes, Failure>> + Send + Unpin {
     response
         .bytes_stream()

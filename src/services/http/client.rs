@@ -1,4 +1,5 @@
-//! The clients: which addresses they speak to, where redirects may lead, how long they wait.
+//! Makes the clients: which addresses they connect to, where redirects may lead, how long they
+//! wait.
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -9,20 +10,20 @@ use url::Url;
 use super::{Http, Timeouts};
 use crate::domain::{Kind, Outside, Problem};
 
-/// Clients for outside hosts, for plain HTTP on loopback and for HTTPS on loopback, each made when it
-/// is first needed: those for HTTPS read every certificate authority of this machine (or
-/// `SSL_CERT_FILE`), which plain HTTP never misses.
+/// Holds clients for outside hosts, for plain HTTP on loopback and for HTTPS on loopback, each
+/// made when it is first needed: those for HTTPS read every certificate authority of this machine
+/// (or `SSL_CERT_FILE`), which plain HTTP does not need.
 #[derive(Default)]
 pub(super) struct Clients {
     usual: [OnceLock<reqwest::Client>; 3],
     /// For bodies that take longer to send than an answer may be silent: the idle timeout of a
     /// client counts from the first byte sent to the first byte answered.
     senders: [OnceLock<reqwest::Client>; 3],
-    /// For requests that must not be led elsewhere.
+    /// For requests that must not be redirected.
     confined: [OnceLock<reqwest::Client>; 3],
 }
 
-/// `host:port` of a URL, for people.
+/// Returns `host:port` of a URL, for messages.
 pub fn host_of(url: &Url) -> String {
     match (url.host_str(), url.port()) {
         (Some(host), Some(port)) => format!("{host}:{port}"),
@@ -31,7 +32,8 @@ pub fn host_of(url: &Url) -> String {
     }
 }
 
-/// True for `localhost`, 127.0.0.0/8 and `::1`, the only hosts that plain HTTP is spoken to.
+/// Returns true for `localhost`, 127.0.0.0/8 and `::1`, the only hosts that plain HTTP is used
+/// with.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
@@ -66,7 +68,7 @@ fn redirects() -> reqwest::redirect::Policy {
         let next = attempt.url();
         let fine = match next.scheme() {
             "https" => true,
-            // Loopback may lead on to loopback; the outside may never lead inside.
+            // Loopback may redirect to loopback; an outside host never may.
             "http" => is_loopback(next) && from_loopback,
             _ => false,
         };
@@ -91,8 +93,8 @@ fn unwatched(timeouts: Timeouts) -> reqwest::ClientBuilder {
         .redirect(redirects())
 }
 
-/// The client of `slots` that speaks to `url`. A machine without certificate authorities can still
-/// speak to loopback.
+/// Returns the client of `slots` that connects to `url`. A machine without certificate authorities
+/// can still connect to loopback.
 fn made<'a>(
     slots: &'a [OnceLock<reqwest::Client>; 3],
     url: &Url,
@@ -122,7 +124,7 @@ fn made<'a>(
 }
 
 impl Http {
-    /// Refuses a request to `url` where none is to be made.
+    /// Refuses a request to `url` if requests are not allowed.
     fn allowed(&self, url: &Url) -> Result<(), Problem> {
         if !self.offline.load(Ordering::Relaxed) {
             return Ok(());
@@ -134,30 +136,31 @@ impl Http {
         )
     }
 
-    /// The client that speaks to `url`: proxies of the environment are for outside hosts only.
+    /// Returns the client that connects to `url`: proxies of the environment are for outside hosts
+    /// only.
     pub fn client(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
         self.allowed(url)?;
         made(&self.clients.usual, url, || builder(self.timeouts))
     }
 
-    /// The client for what must reach `url` and nobody else: a password, a secret, a change. It
-    /// follows no redirect; one is an answer like any other.
+    /// Returns the client for what must reach only `url`: a password, a secret, a change. It
+    /// follows no redirect; a redirect is returned like any other answer.
     pub fn confined(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
         self.allowed(url)?;
         let still = || builder(self.timeouts).redirect(reqwest::redirect::Policy::none());
         made(&self.clients.confined, url, still)
     }
 
-    /// The client that sends long bodies to `url` and nowhere else. It has no idle timeout: who
-    /// sends a stream watches its progress.
+    /// Returns the client that sends long bodies to `url` and nowhere else. It has no idle
+    /// timeout: the caller that sends a stream monitors its progress.
     pub fn sender(&self, url: &Url) -> Result<&reqwest::Client, Problem> {
         self.allowed(url)?;
         let still = || unwatched(self.timeouts).redirect(reqwest::redirect::Policy::none());
         made(&self.clients.senders, url, still)
     }
 
-    /// A client whose every request goes to the Unix socket at `path`, whatever its address says.
-    /// It follows no redirect and has no idle timeout: exports are long in coming.
+    /// Returns a client whose every request is sent to the Unix socket at `path`, whatever its
+    /// address. It follows no redirect and has no idle timeout: exports may take long to begin.
     pub fn socket(&self, path: &std::path::Path) -> Result<reqwest::Client, Problem> {
         unwatched(self.timeouts)
             .redirect(reqwest::redirect::Policy::none())

@@ -1,5 +1,5 @@
-//! Bodies as JSON. One that cannot be read is described by its type and length and by the place where
-//! it is wrong; it is never quoted, because a service may repeat the secret that it was sent.
+//! Parses bodies as JSON. An unreadable body is described by its type, length and the position of
+//! the error; it is never quoted, because a service may repeat the secret that it was sent.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visito
 
 use super::Answer;
 
-/// Why a body is not what was expected, without a word of it.
+/// Describes why a body is not what was expected, without quoting it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(String);
@@ -32,13 +32,13 @@ impl From<serde_json::Error> for Unreadable {
     }
 }
 
-/// A body as JSON.
+/// Parses a body as JSON.
 pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unreadable> {
     serde_json::from_slice(body).map_err(Unreadable::from)
 }
 
-/// The list that a JSON object holds under `field`; everything beside it is skipped, not kept. An
-/// object without it holds none.
+/// Parses the list that a JSON object holds under `field`; everything else is skipped, not kept.
+/// An object without it holds an empty list.
 pub fn list_in<T: DeserializeOwned>(body: &[u8], field: &str) -> Result<Vec<T>, Unreadable> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let list = OneField(field, PhantomData).deserialize(&mut reader)?;
@@ -76,8 +76,8 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for OneField<'_, T> {
     }
 }
 
-/// Takes what was sent out of the body of a refusal, should the service repeat it. What is shorter
-/// than any secret stays.
+/// Removes secrets that were sent from the body of a refusal, in case the service repeats them.
+/// What is shorter than any secret stays.
 pub fn without_secrets<'a>(body: bytes::Bytes, secrets: impl Iterator<Item = &'a str>) -> bytes::Bytes {
     const SHORTEST: usize = 8;
     let mut text: Option<String> = None;
@@ -98,8 +98,8 @@ pub fn without_secrets<'a>(body: bytes::Bytes, secrets: impl Iterator<Item = &'a
     text.map_or(body, Into::into)
 }
 
-/// The forms in which a service may repeat a secret: as it is, as JSON writes it (once, and once more
-/// where that is quoted in JSON), as a form does.
+/// Returns the forms in which a service may repeat a secret: as it is, in JSON (once, and twice
+/// for quoted JSON), in a form.
 pub fn forms_of(secret: &str) -> Vec<String> {
     let quoted = |text: &str| {
         let text = serde_json::Value::from(text).to_string();
@@ -112,7 +112,8 @@ pub fn forms_of(secret: &str) -> Vec<String> {
     forms
 }
 
-/// The secrets in a header's value that is marked as one: a token, a password, a macaroon.
+/// Returns the secrets in a header's value that is marked as sensitive: a token, a password, a
+/// macaroon.
 pub fn secrets_in(value: &HeaderValue) -> Vec<String> {
     let text = value.to_str().ok().filter(|_| value.is_sensitive());
     let Some((scheme, rest)) = text.and_then(|text| text.split_once(' ')) else {
@@ -133,7 +134,7 @@ pub fn secrets_in(value: &HeaderValue) -> Vec<String> {
 }
 
 impl Answer {
-    /// Its type and length, for people.
+    /// Describes the body's type and length, for messages.
     pub fn described(&self) -> String {
         let kind = self.header("content-type").unwrap_or("something without a type");
         let kind = crate::domain::Outside::capped(kind, 60);

@@ -1,4 +1,4 @@
-//! A server for tests that answers with whatever bytes it is told, without end where asked.
+//! A server for tests that answers with arbitrary bytes, without end if wanted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -11,24 +11,24 @@ use url::Url;
 pub(crate) enum Said {
     /// These bytes, then the end of the connection.
     Bytes(Vec<u8>),
-    /// These bytes, then zeros in chunks until the other side hangs up.
+    /// These bytes, then zeros in chunks until the client disconnects.
     Endless(&'static str),
 }
 
 impl Said {
-    /// A whole answer with a body of this type.
+    /// Returns a complete answer with a body of this type.
     pub(crate) fn body(status: u16, kind: &str, body: &str) -> Self {
         let length = body.len();
         let head = format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {length}");
         Self::Bytes(format!("{head}\r\nConnection: close\r\n\r\n{body}").into_bytes())
     }
 
-    /// A whole answer of JSON.
+    /// Returns a complete answer with JSON.
     pub(crate) fn json(status: u16, body: &str) -> Self {
         Self::body(status, "application/json", body)
     }
 
-    /// A redirect.
+    /// Returns a redirect.
     pub(crate) fn redirect(status: u16, to: &str) -> Self {
         let head = format!("HTTP/1.1 {status} X\r\nLocation: {to}\r\nContent-Length: 0");
         Self::Bytes(format!("{head}\r\nConnection: close\r\n\r\n").into_bytes())
@@ -45,12 +45,13 @@ pub(crate) struct Raw {
     pub(crate) url: Url,
     /// Every request, head and body.
     pub(crate) seen: Arc<Mutex<Vec<String>>>,
-    /// Bytes of bodies without end that were taken.
+    /// Bytes of endless bodies that were sent.
     pub(crate) sent: Arc<AtomicU64>,
 }
 
 impl Raw {
-    /// Answers each request with what `answer` makes of it and of the number of those before it.
+    /// Answers each request with the result of `answer` for it and for the number of requests
+    /// before it.
     pub(crate) async fn start(answer: impl Fn(&str, usize) -> Said + Send + Sync + 'static) -> Self {
         rustls::crypto::ring::default_provider().install_default().ok();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -70,7 +71,7 @@ impl Raw {
                         requests.push(request);
                         said
                     };
-                    // The other side may hang up whenever it likes.
+                    // The client may disconnect at any time.
                     drop(send(&mut stream, said, &bytes).await);
                 });
             }
@@ -78,7 +79,7 @@ impl Raw {
         Self { url, seen, sent }
     }
 
-    /// How many requests came.
+    /// Returns how many requests came.
     pub(crate) fn count(&self) -> usize {
         self.seen.lock().unwrap().len()
     }

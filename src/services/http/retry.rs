@@ -1,4 +1,4 @@
-//! The one retry policy: how often, after which wait, and what is worth another try.
+//! Defines the only retry policy: how often, after which wait, and for which statuses.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use super::{Answer, Failure, LONGEST_WAIT};
 
-/// The one retry policy: five attempts, from a fifth of a second, doubled, a little scattered.
+/// Returns the policy: five attempts, from a fifth of a second, doubled, with jitter.
 pub fn policy() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(200))
@@ -16,12 +16,12 @@ pub fn policy() -> ExponentialBuilder {
         .with_jitter()
 }
 
-/// Statuses that a second try may mend.
+/// Returns true for statuses that are worth a retry.
 pub const fn transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// `Retry-After` as a span: seconds, or an HTTP date against now.
+/// Parses `Retry-After`: seconds, or an HTTP date compared with now.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u64>() {

@@ -1,4 +1,4 @@
-//! Answers that are too large, too slow or without end.
+//! Tests of answers that are too large, too slow or without end.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::raw::{Raw, Said};
 use super::{Failure, Http, Timeouts};
 use crate::domain::Kind;
 
-/// What the system may hold of a body between both ends.
+/// Bytes of a body that the system may buffer between both ends.
 const ON_ITS_WAY: u64 = 16 << 20;
 
 async fn read(url: &Url, http: &Http) -> Result<super::Answer, Failure> {
@@ -63,7 +63,7 @@ async fn a_refusal_counts_by_its_status_whatever_its_body() {
     assert!(server.sent.load(Ordering::Relaxed) <= ON_ITS_WAY);
 }
 
-/// A byte a second.
+/// A byte per second.
 fn drip() -> impl futures_util::Stream<Item = Result<Bytes, Failure>> + Unpin {
     Box::pin(stream::unfold((), |()| async {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,4 +1,4 @@
-//! What the HTTP stack promises.
+//! Tests of the HTTP stack.
 
 use bytes::Bytes;
 use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
@@ -116,7 +116,7 @@ async fn what_a_host_asks_of_one_all_wait_for() {
 async fn a_write_is_not_sent_while_its_host_asks_to_wait() {
     rustls::crypto::ring::default_provider().install_default().ok();
     let http = Http::new(Timeouts::scaled(1.0));
-    // Nothing listens there: a request that was sent would fail in other words.
+    // No server listens there: a request that was sent would fail with another message.
     let url = Url::parse("http://127.0.0.1:1/").unwrap();
     http.note_wait(
         "127.0.0.1:1",

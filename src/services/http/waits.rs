@@ -1,4 +1,4 @@
-//! What hosts ask of everybody: waits, and what their clocks say about ours.
+//! Keeps the waits that hosts ask all clients for, and compares their clocks with ours.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use tokio::time::Instant;
 
 use super::{Http, LONGEST_WAIT, retry_after};
 
-/// Wait of everybody for a host that asks for less without saying when.
+/// Wait for a host that limits requests without naming a time.
 const BREATHER: Duration = Duration::from_millis(500);
 
-/// Slower answers tell nothing about a clock.
+/// Slower answers are not used to compare clocks.
 const QUICK: Duration = Duration::from_secs(2);
 
 impl Http {
-    /// Sleeps until `host` wants to be spoken to again. Whoever wakes looks again: the host may have
+    /// Sleeps until `host` accepts requests again. Checks again after the sleep: the host may have
     /// asked for more meanwhile.
     pub async fn wait_for(&self, host: &str) {
         loop {
@@ -27,20 +27,20 @@ impl Http {
         }
     }
 
-    /// True while `host` asks all clients to wait.
+    /// Returns true while `host` asks all clients to wait.
     pub(super) fn asks_to_wait(&self, host: &str) -> bool {
         let waits = self.waits.lock();
         waits.is_ok_and(|waits| waits.get(host).is_some_and(|until| *until > Instant::now()))
     }
 
-    /// Seconds that our clock is ahead of each host's (behind where negative), by `host:port`, as
-    /// the `Date` of their latest quick answers tells. Whole seconds are all it can tell.
+    /// Returns the seconds by which the local clock is ahead of each host's (negative: behind), by
+    /// `host:port`, from the `Date` of their latest quick answers. Accurate to whole seconds.
     pub fn skews(&self) -> BTreeMap<String, i64> {
         self.skews.lock().map(|skews| skews.clone()).unwrap_or_default()
     }
 
-    /// Notes what `host`'s `Date` says about our clock. An answer that took longer than
-    /// [`QUICK`] says nothing, nor does one that a cache has kept.
+    /// Records the difference between `host`'s `Date` and the local clock. Ignores answers that
+    /// took longer than [`QUICK`], and cached ones.
     pub fn note_clock(&self, host: &str, took: Duration, headers: &HeaderMap) {
         if took < QUICK
             && !headers.contains_key(AGE)
@@ -53,8 +53,8 @@ impl Http {
         }
     }
 
-    /// Notes that `host` asks everybody to wait: as long as it says, or [`BREATHER`] where it says
-    /// no more than that there are too many of us. A shorter wait never cuts a longer one.
+    /// Records that `host` asks all clients to wait: as long as it names, or [`BREATHER`] if it
+    /// only reports too many requests. A shorter wait never shortens a longer one.
     pub fn note_wait(&self, host: &str, status: u16, headers: &HeaderMap) {
         let wait = match (status, retry_after(headers)) {
             (429 | 503, Some(wait)) if wait <= LONGEST_WAIT => wait,

@@ -1,6 +1,6 @@
-//! A tar archive on the disk, read where its entries are.
+//! Reads a tar archive on disk through an index of its entries.
 //!
-//! Owns the index of its entries. Every layer is read once. Must not know either layout.
+//! Every layer is read once. Independent of the layout inside.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -26,18 +26,18 @@ struct At {
     size: u64,
 }
 
-/// An archive and what is in it.
+/// Holds an archive and the index of its entries.
 pub(super) struct Archive {
     what: String,
     path: PathBuf,
     file: Watched<File>,
     entries: Entries<At>,
     pub(super) press: Press,
-    /// Layers that were read already, by where they are.
+    /// Layers that were already read, by offset.
     done: HashMap<u64, (Digest, Layer)>,
 }
 
-/// Opens a plain file for reading; everything else is named for what it is.
+/// Opens a plain file for reading. The error for anything else names its type.
 pub(super) fn plain_file(path: &Path) -> Result<(File, u64), Problem> {
     use std::os::unix::fs::FileTypeExt as _;
     let facts = fs::metadata(path).map_err(|error| missing(path, &error))?;
@@ -59,8 +59,8 @@ pub(super) fn plain_file(path: &Path) -> Result<(File, u64), Problem> {
     Ok((file, facts.len()))
 }
 
-/// A header in the middle of an archive that cannot be read. The library's message is not shown: it
-/// quotes the bytes of the header.
+/// Returns the problem for an unreadable header in the middle of an archive. The library's message
+/// is not shown: it quotes the bytes of the header.
 pub(super) fn bad_header(what: &str, error: &io::Error, at: u64) -> Problem {
     if matches!(error.kind(), io::ErrorKind::Other | io::ErrorKind::InvalidData) {
         return Problem::new(Kind::Invalid, format!("{what} cannot be read to its end"))
@@ -70,7 +70,7 @@ pub(super) fn bad_header(what: &str, error: &io::Error, at: u64) -> Problem {
     unreadable(what, error)
 }
 
-/// Refuses an entry that is stored with its holes left out: GNU's own kind of entry, and GNU's
+/// Refuses a sparse entry, which is stored without its holes: GNU's own type of entry, and GNU's
 /// records in a pax header.
 pub(super) fn sparse<R: Read>(what: &str, name: &str, entry: &mut tar::Entry<'_, R>) -> Result<(), Problem> {
     let mut holes = entry.header().entry_type().is_gnu_sparse();
@@ -91,14 +91,14 @@ pub(super) fn sparse<R: Read>(what: &str, name: &str, entry: &mut tar::Entry<'_,
 }
 
 impl Archive {
-    /// Looks through the archive at `path`; `what` is what people call it.
+    /// Reads the index of the archive at `path`; `what` is its name in messages.
     pub(super) fn open(what: &str, path: &Path, press: Press) -> Result<Self, Problem> {
         let (file, length) = plain_file(path)?;
         let mut entries = Entries::of(what);
         let mut end = 0;
         let mut archive = tar::Archive::new(file);
         let cut = |error: &io::Error, end: u64| {
-            // The library's message quotes the bytes it could not read.
+            // The library's message quotes the bytes that it could not read.
             if end == 0 {
                 return Problem::new(Kind::Invalid, format!("{what} is no tar archive"))
                     .cause("it does not begin with the header of an entry")
@@ -109,7 +109,7 @@ impl Archive {
         let listed = archive.entries_with_seek().map_err(|error| cut(&error, 0))?;
         for entry in listed {
             let mut entry = entry.map_err(|error| {
-                // A header that is not there in full is the end of a torn file.
+                // An incomplete header is the end of a truncated file.
                 if length < end + 512 {
                     cut_short(what)
                 } else {
@@ -135,7 +135,7 @@ impl Archive {
                 entries.link(name, &target, kind.is_symlink())?;
             }
         }
-        // Every archive says that it ends; one that does not may lack more than that.
+        // Every archive has an end marker; one without it may lack more than that.
         if length <= end {
             return Err(cut_short(what));
         }
@@ -170,7 +170,7 @@ impl Archive {
         Ok(bytes)
     }
 
-    /// A layer that is compressed already stays as it is.
+    /// Keeps a layer that is already compressed as it is.
     fn as_it_is(&mut self, at: At, form: Form) -> Result<(Digest, Layer), Problem> {
         let place = Place::File {
             path: self.path.clone(),

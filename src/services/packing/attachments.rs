@@ -1,5 +1,5 @@
-//! What a layout holds beside an image and attaches to it: manifests with a `subject`, the index that
-//! lists them under the tag `sha256-<hex>`, and cosign's tags.
+//! Reads what a layout attaches to an image: manifests with a `subject`, the index that lists them
+//! under the tag `sha256-<hex>`, and cosign's tags.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,10 @@ use super::shelf::Shelf;
 use crate::domain::{ManifestDigest, Problem};
 use crate::services::registry::{COSIGN, LocalAttachment, stand_in};
 
-/// More attachments of one image are not believed.
+/// Number of attachments of one image beyond which it is refused.
 const MOST: usize = 1024;
 
-/// Reads into `tree` what `index` attaches to the image at `root`, and to that in turn.
+/// Reads into `tree` what `index` attaches to the image at `root`, and what is attached to that.
 pub(super) fn attachments(
     shelf: &mut dyn Shelf,
     index: &Index,
@@ -56,7 +56,7 @@ pub(super) fn attachments(
     }
 }
 
-/// What one row of `index.json` attaches to one of `subjects`.
+/// Returns what one row of `index.json` attaches to one of `subjects`.
 fn attached_by(
     shelf: &mut dyn Shelf,
     descriptor: &Descriptor,
@@ -90,7 +90,7 @@ fn attached_by(
         .collect())
 }
 
-/// What the index under the tag `sha256-<hex>` lists.
+/// Returns what the index under the tag `sha256-<hex>` lists.
 fn listed(
     shelf: &mut dyn Shelf,
     digest: ManifestDigest,
@@ -111,7 +111,7 @@ fn listed(
     Ok(attached.collect())
 }
 
-/// The manifest at `digest` as an attachment, where it names a subject.
+/// Reads the manifest at `digest` as an attachment, if it has a subject.
 fn referrer(shelf: &mut dyn Shelf, digest: ManifestDigest) -> Result<Option<LocalAttachment>, Problem> {
     let Some(document) = document(shelf, digest)? else {
         return Ok(None);
@@ -121,7 +121,7 @@ fn referrer(shelf: &mut dyn Shelf, digest: ManifestDigest) -> Result<Option<Loca
         return Ok(None);
     };
     let size = shelf.small(&name_of(digest.0))?.map_or(0, |bytes| bytes.len());
-    // As the registry's own list has it: of an image without a type the type of its config.
+    // As in the registry's own list: for an image without a type, the type of its config.
     let artifact = [&document["artifactType"], &document["config"]["mediaType"]];
     let artifact = artifact.into_iter().find(|kind| kind.is_string());
     let mut row = json!({
@@ -141,7 +141,7 @@ fn referrer(shelf: &mut dyn Shelf, digest: ManifestDigest) -> Result<Option<Loca
     }))
 }
 
-/// The manifest at `digest`; one that cannot be read attaches nothing.
+/// Reads the manifest at `digest`; an unreadable one attaches nothing.
 fn document(shelf: &mut dyn Shelf, digest: ManifestDigest) -> Result<Option<Value>, Problem> {
     let bytes = shelf.small(&name_of(digest.0))?;
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))

@@ -1,53 +1,54 @@
-//! Which image of an archive or a layout is meant, where it holds several.
+//! Selects an image of an archive or a layout that holds several.
 //!
-//! An image is chosen by name, by position (`@0`, as skopeo writes it), by digest or by platform.
+//! An image is selected by name, by position (`@0`, as skopeo writes it), by digest or by
+//! platform.
 
 use super::docker::same_name;
 use crate::domain::image::Platform;
 use crate::domain::{Digest, Kind, Outside, Problem};
 
-/// What the operator asks for.
+/// Holds what the operator asks for.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Wanted<'a> {
-    /// What follows the path: a name, `@POSITION` or a digest.
+    /// The part after the path: a name, `@POSITION` or a digest.
     pub(super) name: Option<&'a str>,
-    /// Platforms, which only choose where the name leaves several images.
+    /// Platforms; they select only if the name leaves several images.
     pub(super) platforms: &'a [Platform],
 }
 
-/// One image that may be meant.
+/// Holds one image that may be selected.
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
     /// Its position.
     pub(super) position: usize,
-    /// Every name it has.
+    /// All of its names.
     pub(super) names: Vec<String>,
     /// Its digest: of the manifest or index in a layout, of the config in a Docker archive.
     pub(super) digest: Option<Digest>,
-    /// What it runs on, where that is known.
+    /// Its platform, if known.
     pub(super) platform: Option<Platform>,
 }
 
-/// The choice.
+/// Holds the selected image.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Chosen {
     /// Position of the image.
     pub(super) position: usize,
-    /// The digest that names it alone, where a platform made the choice.
+    /// The digest that identifies it, if a platform selected it.
     pub(super) pinned: Option<Digest>,
 }
 
-/// The digest that a name is, with or without a leading `@`.
+/// Parses a name that is a digest, with or without a leading `@`.
 pub(super) fn digest_in(name: &str) -> Option<Digest> {
     name.strip_prefix('@').unwrap_or(name).parse().ok()
 }
 
-/// The position that a name is: `@0`.
+/// Parses a name that is a position: `@0`.
 pub(super) fn position_in(name: &str) -> Option<usize> {
     name.strip_prefix('@')?.parse().ok()
 }
 
-/// Chooses among `candidates` of `what`.
+/// Selects one of the `candidates` of `what`.
 pub(super) fn choose(what: &str, candidates: &[Candidate], wanted: Wanted<'_>) -> Result<Chosen, Problem> {
     let by_name = |one: &&Candidate| match wanted.name {
         None => true,
@@ -96,14 +97,14 @@ pub(super) fn choose(what: &str, candidates: &[Candidate], wanted: Wanted<'_>) -
     ))
 }
 
-/// The one image that all of these are.
+/// Returns the image if all of these are the same one.
 fn only<'a>(candidates: &[&'a Candidate]) -> Option<&'a Candidate> {
     let (first, rest) = candidates.split_first()?;
     let same = |other: &&Candidate| first.digest.is_some() && other.digest == first.digest;
     rest.iter().all(same).then_some(*first)
 }
 
-/// `problem` with what there is to choose from.
+/// Adds the possible choices to `problem`.
 fn listed(problem: Problem, candidates: Vec<&Candidate>) -> Problem {
     const MOST: usize = 20;
     // Offered only where it means one of them.

@@ -1,7 +1,6 @@
-//! What the thread that reads an image says to whoever waits for it.
+//! Connects the blocking thread that reads an image with the task that waits for it.
 //!
-//! Owns the way of progress and questions out of a blocking thread, and of a cancel into it. Must
-//! not know what is read.
+//! Progress and questions pass out of the thread, and cancellation into it.
 
 use std::collections::HashSet;
 use std::io::{self, Read};
@@ -15,19 +14,19 @@ use super::PackProgress;
 use crate::domain::{Digest, Kind, Problem};
 use crate::services::registry::Blob;
 
-/// Bytes between two words about progress.
+/// Bytes between two progress messages.
 const STEP: u64 = 4 * 1024 * 1024;
 
 type Answer = Result<HashSet<Digest>, Problem>;
 
-/// What is said.
+/// A message of the thread.
 pub(super) enum Message {
     Progress(PackProgress),
-    /// Which of these does the destination have?
+    /// Asks which of these blobs the destination has.
     There(Vec<Blob>, oneshot::Sender<Answer>),
 }
 
-/// The thread's end.
+/// Holds the thread's side of the connection.
 #[derive(Clone)]
 pub(super) struct Desk {
     pub(super) messages: mpsc::UnboundedSender<Message>,
@@ -40,7 +39,7 @@ pub(super) fn cancelled(what: &str) -> Problem {
 
 impl Desk {
     pub(super) fn tell(&self, progress: PackProgress) {
-        // Nobody listens to a thread that is about to be stopped.
+        // The receiver is gone if the thread is about to be stopped.
         drop(self.messages.send(Message::Progress(progress)));
     }
 
@@ -58,7 +57,7 @@ impl Desk {
     }
 }
 
-/// What became of a reader that somebody else holds.
+/// Holds the state of a reader that another value owns.
 #[derive(Default)]
 pub(super) struct Seen {
     bytes: AtomicU64,
@@ -66,18 +65,18 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Bytes read so far.
+    /// Returns the bytes read so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// True once its end was met.
+    /// Returns true once its end was reached.
     pub(super) fn ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }
 }
 
-/// A reader that counts, tells and can be stopped.
+/// A reader that counts, reports progress and can be stopped.
 pub(super) struct Watched<R> {
     pub(super) inner: R,
     desk: Desk,
@@ -124,7 +123,7 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
-/// A reader that takes an early end for the error it is.
+/// A reader that treats an early end as an error.
 pub(super) struct Exactly<R> {
     inner: R,
     left: u64,

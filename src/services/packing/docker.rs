@@ -1,6 +1,6 @@
-//! Images as `docker save` writes them: `manifest.json`, a config and layers.
+//! Reads images as `docker save` writes them: `manifest.json`, a config and layers.
 //!
-//! Owns the choice among several images of one archive and the text of the manifest, which is the
+//! Selects one of several images of an archive and writes the text of the manifest, which is the
 //! same for the same image wherever and however it was saved: the text that charmcraft 1.1 to 3.0
 //! pushed, with separators and order of Python's `json.dumps`. Must not change the config.
 
@@ -21,21 +21,21 @@ const CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 /// Docker's media type of a manifest, schema 2.
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 
-/// An image that is put together.
+/// Holds an image with all its parts.
 pub(super) struct Assembled {
     pub(super) image: LocalImage,
     pub(super) config: Option<ConfigDigest>,
     /// Platforms that its index names and that are not on this machine.
     pub(super) left_out: Vec<Platform>,
-    /// Its layers, each once.
+    /// Number of its layers, each counted once.
     pub(super) layers: usize,
-    /// The text of its config, where the manifest was written here.
+    /// The text of its config, if the manifest was written here.
     pub(super) text: Option<Bytes>,
-    /// The digest that names it alone among several images, where a platform made the choice.
+    /// The digest that identifies it among several images, if a platform selected it.
     pub(super) pinned: Option<Digest>,
 }
 
-/// One image of `manifest.json`.
+/// Holds one image of `manifest.json`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Saved {
@@ -56,20 +56,21 @@ struct RootFs {
     diff_ids: Option<Vec<String>>,
 }
 
-/// `what` and what is wrong with it.
+/// Returns the problem for `what` with its cause.
 pub(super) fn invalid(what: &str, why: impl std::fmt::Display) -> Problem {
     Problem::new(Kind::Invalid, format!("{what} is no image that can be read"))
         .cause(why)
         .hint("make it anew, with docker save or skopeo copy, then run the same command again")
 }
 
-/// True where both texts name the same image, with or without `docker.io/library/` and `:latest`.
+/// Returns true if both texts name the same image, with or without `docker.io/library/` and
+/// `:latest`.
 pub(super) fn same_name(a: &str, b: &str) -> bool {
     a == b || matches!((Reference::parse(a), Reference::parse(b)), (Ok(a), Ok(b)) if a == b)
 }
 
-/// The image of `manifest.json` that is meant, and the digest that names it alone where a platform
-/// made the choice; none where there is no such document.
+/// Returns the selected image of `manifest.json`, and the digest that identifies it if a platform
+/// selected it; `None` if there is no such document.
 pub(super) fn chosen(
     shelf: &mut dyn Shelf,
     wanted: Wanted<'_>,
@@ -99,7 +100,7 @@ pub(super) fn chosen(
     Ok(found.map(|found| (found, choice.pinned)))
 }
 
-/// All that `manifest.json` names; none where there is no such document.
+/// Returns all images that `manifest.json` lists; `None` if there is no such document.
 pub(super) fn saved(shelf: &mut dyn Shelf) -> Result<Option<Vec<Saved>>, Problem> {
     let Some(bytes) = shelf.small("manifest.json")? else {
         return Ok(None);
@@ -109,12 +110,12 @@ pub(super) fn saved(shelf: &mut dyn Shelf) -> Result<Option<Vec<Saved>>, Problem
     Ok(Some(saved.unwrap_or_default()))
 }
 
-/// What a config says it runs on.
+/// Returns the platform that a config names.
 pub(super) fn platform_of(config: &[u8]) -> Option<Platform> {
     serde_json::from_slice(config).ok()
 }
 
-/// Puts the image together, its layers compressed.
+/// Assembles the image and compresses its layers.
 pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Assembled, Problem> {
     let Some((saved, pinned)) = chosen(shelf, wanted)? else {
         return Err(invalid(
@@ -175,7 +176,7 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
     Ok(Assembled { pinned, ..assembled })
 }
 
-/// The image of a config whose layers are all known: what an export of it would be put together to.
+/// Returns the image of a config whose layers are all known: the same as from an export.
 pub(super) fn recalled(what: &str, config: Bytes, press: &mut Press) -> Result<Option<Assembled>, Problem> {
     let diffs = diff_ids(what, &config)?;
     press.recall(&diffs)?;
@@ -221,7 +222,7 @@ fn put_together(what: &str, config: Bytes, layers: Vec<Layer>) -> Result<Assembl
     })
 }
 
-/// The manifest as Python's `json.dumps` writes it.
+/// Returns the manifest as Python's `json.dumps` writes it.
 pub(super) fn manifest(config: Digest, size: u64, layers: &[Layer]) -> String {
     let blob = |digest: Digest, kind: &str, size: u64| {
         format!(r#"{{"digest": "{digest}", "mediaType": "{kind}", "size": {size}}}"#)

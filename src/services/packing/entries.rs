@@ -1,16 +1,16 @@
-//! The names in an archive, and what they lead to.
+//! Resolves the names in an archive.
 //!
-//! Owns the refusal of names that lead outside and the following of links: entries are looked up by
-//! name and never written anywhere. Must not read what they hold.
+//! Refuses names that lead outside and follows links: entries are found by name and never written
+//! anywhere.
 
 use std::collections::HashMap;
 
 use crate::domain::{Kind, Outside, Problem};
 
-/// Links that are followed from one name.
+/// Number of links that are followed from one name.
 const LINKS: usize = 8;
 
-/// Entries by name.
+/// Holds entries by name.
 #[derive(Debug)]
 pub(super) struct Entries<T> {
     what: String,
@@ -31,7 +31,7 @@ impl<T> Entries<T> {
         }
     }
 
-    /// The name of an entry as it is looked up.
+    /// Returns the normalised name of an entry.
     pub(super) fn name(&self, raw: &[u8]) -> Result<String, Problem> {
         let text = String::from_utf8_lossy(raw);
         if text.starts_with('/') {
@@ -50,12 +50,12 @@ impl<T> Entries<T> {
         .hint("do not trust this archive; make one with docker save, podman save or skopeo")
     }
 
-    /// Notes a file.
+    /// Adds a file.
     pub(super) fn put(&mut self, name: String, held: T) {
         self.entries.insert(name, Entry::Regular(held));
     }
 
-    /// Notes a link: a symbolic one leads on from its folder, a hard one from the top.
+    /// Adds a link: a symbolic one is relative to its folder, a hard one to the top.
     pub(super) fn link(&mut self, name: String, target: &[u8], symbolic: bool) -> Result<(), Problem> {
         let text = String::from_utf8_lossy(target);
         let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -71,7 +71,7 @@ impl<T> Entries<T> {
         Ok(())
     }
 
-    /// The name of the file that `name` leads to.
+    /// Returns the name of the file that `name` resolves to.
     pub(super) fn settle<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         let mut name = name;
         for _ in 0..LINKS {
@@ -83,7 +83,7 @@ impl<T> Entries<T> {
         None
     }
 
-    /// What `name` leads to.
+    /// Returns the entry that `name` resolves to.
     pub(super) fn get(&self, name: &str) -> Option<&T> {
         match self.entries.get(self.settle(name)?)? {
             Entry::Regular(held) => Some(held),
@@ -92,14 +92,14 @@ impl<T> Entries<T> {
     }
 }
 
-/// `path` from `folder` on, without dots; none where it leads out.
+/// Resolves `path` relative to `folder`, without dots; `None` if it leads outside.
 fn inside(folder: &str, path: &str) -> Option<String> {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     let inner = parts.is_empty();
     for part in path.split('/') {
         match part {
             "" | "." => {}
-            // An entry's own name has no business with dots; a link may go up as far as it came.
+            // An entry's own name must not contain `..`; a link may go up as far as its depth.
             ".." if inner => return None,
             ".." => {
                 parts.pop()?;

@@ -1,8 +1,8 @@
-//! An engine's export, read once as it comes.
+//! Reads an engine's export once, as a stream.
 //!
-//! Owns the prediction of what the next entry is: which layers an image has is known before, so one
-//! whose compressed form is known is only hashed. A prediction that was wrong is found out by the
-//! hash; then the export is read once more without any. Must not know either layout.
+//! Predicts what the next entry is: the layers of an image are known before, so one whose
+//! compressed form is known is only hashed. The hash reveals a wrong prediction; then the export
+//! is read once more without predictions. Independent of the layout inside.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -17,30 +17,30 @@ use super::spool::{Recalled, hash};
 use crate::domain::{Digest, Kind, Problem};
 use crate::services::registry::{Blob, Place};
 
-/// Documents that are kept in memory, in bytes of all of them.
+/// Total size of the documents that are kept in memory, in bytes.
 const DOCUMENTS: u64 = 2 * CAP;
-/// Smaller entries are no archives.
+/// Smaller entries are not archives.
 const BLOCK: u64 = 512;
 
-/// What became of an entry.
+/// The result of reading an entry.
 enum Stored {
     Small(Bytes),
-    /// An uncompressed layer; none where it was only hashed, and wrongly so.
+    /// An uncompressed layer; `None` if it was only hashed because of a wrong prediction.
     Layer(Digest, Option<Layer>),
-    /// Bytes that were compressed already.
+    /// Bytes that were already compressed.
     Packed(Recalled, Form, Place),
 }
 
-/// An export that was read to its end.
+/// Holds an export that was read to its end.
 pub(super) struct Export {
     what: String,
     entries: Entries<Stored>,
     pub(super) press: Press,
-    /// True where something was skipped that is needed: it must be read again.
+    /// True if something was skipped that is needed: it must be read again.
     pub(super) again: bool,
 }
 
-/// The next layer, as far as that can be told before.
+/// Predicts the next layer.
 struct Prediction {
     layers: Vec<Digest>,
     next: usize,
@@ -61,7 +61,7 @@ impl Prediction {
         }
     }
 
-    /// By its name where that is a diff id, else by its turn.
+    /// Predicts by name if the name is a diff id, else by position.
     fn next(&mut self, name: &str) -> Option<Digest> {
         let by_name =
             digest_in(name).and_then(|digest| self.layers.iter().position(|layer| *layer == digest));
@@ -71,7 +71,7 @@ impl Prediction {
     }
 }
 
-/// The digest that an entry is named after: `blobs/sha256/<hex>`, `<hex>.tar`.
+/// Returns the digest in an entry's name: `blobs/sha256/<hex>`, `<hex>.tar`.
 fn digest_in(name: &str) -> Option<Digest> {
     let last = name.rsplit('/').next().unwrap_or(name);
     let digits = last.split('.').next().unwrap_or(last);
@@ -79,8 +79,8 @@ fn digest_in(name: &str) -> Option<Digest> {
 }
 
 impl Export {
-    /// Reads all of `input`. `layers` are the diff ids that the engine named; none of them makes
-    /// this a reading without predictions.
+    /// Reads all of `input`. `layers` are the diff ids that the engine listed; without them there
+    /// are no predictions.
     pub(super) fn read(
         what: &str,
         input: impl Read,
@@ -125,7 +125,7 @@ impl Export {
                 export.entries.link(name, &target, kind.is_symlink())?;
             }
         }
-        // Every archive says that it ends; one that does not may lack more than that.
+        // Every archive has an end marker; one without it may lack more than that.
         if seen.bytes() <= end {
             return Err(cut_short(what));
         }
@@ -160,7 +160,7 @@ impl Export {
         Ok(Stored::Layer(pressed.diff, pressed.layer))
     }
 
-    /// What is compressed already is kept, unless the destination has it.
+    /// Stores what is already compressed, unless the destination has it.
     fn store_packed(
         &mut self,
         name: &str,
@@ -224,7 +224,7 @@ impl Shelf for Export {
     }
 
     fn recall(&mut self, _: &[Digest]) -> Result<(), Problem> {
-        // Everything was read already.
+        // Everything was already read.
         Ok(())
     }
 
@@ -234,7 +234,7 @@ impl Shelf for Export {
         };
         match stored {
             Stored::Layer(found, layer) => {
-                // It may have been seen under another name since.
+                // It may have been read under another name since.
                 let layer = layer.clone().or_else(|| self.press.known(*found).cloned());
                 self.again |= layer.is_none();
                 Ok(Some(Pressed { diff: *found, layer }))

@@ -1,18 +1,18 @@
-//! Gzip whose bytes are the same on every machine and day.
+//! Compresses with gzip so that the bytes are the same on every machine and day.
 //!
-//! Owns the recipe: a fixed header (no name, no time, XFL 0, system 255), then blocks of 1 MiB, each
-//! deflated for itself by zlib-rs at level 6 and ended at a byte (sync flush), then one last block
-//! with what is left, which may be nothing, and the trailer. A block whose samples hardly shrink
-//! (archives of classes, pictures, noise) is stored as it is: deflating it would take nearly all of
-//! the time and save nothing. One member, one deflate stream: every gunzip reads it. Because no
-//! block looks back at another one, several cores work on one layer and the bytes do not depend on
-//! their number. zlib-rs hashes and matches in the same way on every processor; its version is
-//! pinned in `Cargo.toml`, and a test here pins its bytes.
+//! The recipe: a fixed header (no name, no time, XFL 0, system 255), then blocks of 1 MiB, each
+//! deflated separately by zlib-rs at level 6 and ended at a byte boundary (sync flush), then one
+//! last block with the rest, which may be empty, and the trailer. A block whose samples hardly
+//! shrink (archives of classes, pictures, noise) is stored as it is: deflating it would take
+//! nearly all of the time and save nothing. It is one member and one deflate stream: every gunzip
+//! reads it. Because no block refers to another one, several cores work on one layer and the bytes
+//! do not depend on their number. zlib-rs hashes and matches in the same way on every processor;
+//! its version is pinned in `Cargo.toml`, and a test here pins its bytes.
 //!
 //! The digests differ from those of charmcraft 2.7.4 for the same image: its header holds the name
 //! and the time of the export's entry, and CPython's zlib at level 9 makes other bytes. An image
 //! that it pushed is found by its config digest instead. [`RECIPE`] must be renamed whenever the
-//! bytes would change. Must not know files or layers.
+//! bytes would change.
 
 use std::io::{self, Read, Write};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -21,22 +21,22 @@ use std::thread;
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
-/// The name under which digests of compressed layers are remembered.
+/// The name under which digests of compressed layers are recorded.
 pub(super) const RECIPE: &str = "windlass-gzip-2";
-/// Bytes that are compressed as one.
+/// Bytes per compressed block.
 const BLOCK: usize = 1024 * 1024;
-/// How hard is tried on a block that shrinks.
+/// Compression level of a block that shrinks.
 const LEVEL: u32 = 6;
-/// Pieces of a block that tell whether it shrinks, and the bytes of each.
+/// Number of samples that decide whether a block shrinks, and the bytes of each.
 const SAMPLES: usize = 8;
 const SAMPLE: usize = 4096;
-/// What the samples must save together for their block to be deflated: a 32nd.
+/// Bytes that the samples must save together for their block to be deflated: a 32nd.
 const WORTH: usize = SAMPLES * SAMPLE / 32;
-/// More workers would need more memory than a session may take.
+/// More workers would exceed the memory limit of a session.
 const WORKERS: usize = 4;
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-/// A block on its way to a worker, and the way back.
+/// Holds a block for a worker, and the channel for its result.
 struct Job {
     raw: Vec<u8>,
     last: bool,
@@ -48,13 +48,13 @@ struct Done {
     crc: Crc,
 }
 
-/// How many workers this machine is worth.
+/// Returns the number of workers for this machine.
 pub(super) fn workers() -> usize {
     thread::available_parallelism().map_or(1, |count| count.get().min(WORKERS))
 }
 
-/// Compresses all of `input` to `output` on `workers` threads. Never more than a few blocks for
-/// each of them are in memory.
+/// Compresses all of `input` to `output` on `workers` threads. At most a few blocks per worker are
+/// in memory.
 pub(super) fn compress(
     input: &mut dyn Read,
     output: &mut (dyn Write + Send),
@@ -63,7 +63,7 @@ pub(super) fn compress(
     let workers = workers.max(1);
     let (jobs, work) = sync_channel::<Job>(workers);
     let work = &Mutex::new(work);
-    // How many blocks are out at once: one for each worker, and some to go on with.
+    // Number of blocks in flight: one for each worker, and some more to keep them busy.
     let (order, finished) = sync_channel::<Receiver<Done>>(workers);
     let (spare, used) = channel();
     thread::scope(move |scope| {
@@ -82,12 +82,12 @@ pub(super) fn compress(
         let written = writer
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("the compressor stopped")));
-        // Where writing failed, feeding only broke off because of it.
+        // A failure to write is the cause of the failure to feed.
         written.and(fed)
     })
 }
 
-/// Reads blocks and hands them out in order.
+/// Reads blocks and distributes them in order.
 fn feed(
     input: &mut dyn Read,
     jobs: &SyncSender<Job>,
@@ -120,13 +120,13 @@ fn work_off(work: &Mutex<Receiver<Job>>, spare: &Sender<Vec<u8>>) {
         let mut crc = Crc::new();
         crc.update(&raw);
         let packed = press.block(&raw, last);
-        // A writer that is gone has its own error to tell; blocks are taken to the end.
+        // A writer that has ended reports its own error; blocks are processed to the end.
         drop(done.send(Done { packed, crc }));
         drop(spare.send(raw));
     }
 }
 
-/// What one worker compresses with, block after block.
+/// Holds the buffers that one worker reuses for every block.
 struct Press {
     deflate: Compress,
     sampled: Vec<u8>,
@@ -155,7 +155,8 @@ impl Press {
         }
     }
 
-    /// Whether deflating is worth its time. Depends on the bytes alone; a short block always is.
+    /// Returns whether deflating is worth its time. Depends on the bytes alone; always true for a
+    /// short block.
     fn shrinks(&mut self, raw: &[u8]) -> io::Result<bool> {
         if raw.len() < 2 * SAMPLES * SAMPLE {
             return Ok(true);
@@ -176,8 +177,8 @@ impl Press {
     }
 }
 
-/// `raw` as it is, in blocks that say so (RFC 1951, 3.2.4). Not zlib's: the blocks it makes at
-/// level 0 depend on the room it is given.
+/// Returns `raw` in stored blocks (RFC 1951, 3.2.4). zlib is not used for this: the blocks it
+/// makes at level 0 depend on the size of its output buffer.
 fn stored(raw: &[u8], last: bool) -> Vec<u8> {
     let pieces = raw.chunks(usize::from(u16::MAX));
     let count = pieces.len();
@@ -192,7 +193,7 @@ fn stored(raw: &[u8], last: bool) -> Vec<u8> {
     out
 }
 
-/// Compresses all of `raw` behind what `packed` holds.
+/// Compresses all of `raw` and appends it to `packed`.
 fn run(deflate: &mut Compress, raw: &[u8], flush: FlushCompress, packed: &mut Vec<u8>) -> io::Result<()> {
     deflate.reset();
     let all_out = matches!(flush, FlushCompress::Finish);
@@ -200,7 +201,7 @@ fn run(deflate: &mut Compress, raw: &[u8], flush: FlushCompress, packed: &mut Ve
         let taken = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
         packed.reserve(raw.len() / 2 + 4096);
         let status = deflate.compress_vec(raw.get(taken..).unwrap_or_default(), packed, flush)?;
-        // Room that is left means that everything is out.
+        // Free capacity means that all output was written.
         let room = packed.len() < packed.capacity();
         match status {
             Status::StreamEnd => return Ok(()),
@@ -253,7 +254,7 @@ mod tests {
         bytes
     }
 
-    /// One block that nothing makes smaller.
+    /// One incompressible block.
     fn noise() -> Vec<u8> {
         let pieces = (0..BLOCK as u64 / 32).flat_map(|number| Sha256::digest(number.to_le_bytes()));
         pieces.collect()
@@ -292,7 +293,7 @@ mod tests {
             let mut back = Vec::new();
             MultiGzDecoder::new(&one[..]).read_to_end(&mut back).unwrap();
             assert_eq!(back, raw, "{length}");
-            // One member: what follows the first one is nothing.
+            // One member: nothing follows the first one.
             let mut first = flate2::bufread::GzDecoder::new(&one[..]);
             let mut back = Vec::new();
             first.read_to_end(&mut back).unwrap();
@@ -321,7 +322,7 @@ mod tests {
         let stored = press.block(&noise, false).unwrap();
         assert!(stored.len() > noise.len(), "{}", stored.len());
         assert!(stored.windows(64).any(|piece| piece == &noise[..64]));
-        // Half of the entropy, and noise with some text in it, are worth it.
+        // Half of the entropy, and noise with some text in it, are worth deflating.
         let nibbles: Vec<u8> = noise.iter().map(|byte| byte & 0x3f).collect();
         let mut mixed = noise.clone();
         mixed[..BLOCK / 4].copy_from_slice(&text[..BLOCK / 4]);
@@ -329,7 +330,7 @@ mod tests {
             let packed = press.block(raw, false).unwrap();
             assert!(packed.len() < raw.len() * 9 / 10, "{}", packed.len());
         }
-        // Both kinds in one stream, the last block stored too.
+        // Both types in one stream, the last block stored too.
         let all = [&text[..BLOCK], &noise[..], &noise[..BLOCK / 2]].concat();
         let mut back = Vec::new();
         MultiGzDecoder::new(&packed(&all, 2)[..])

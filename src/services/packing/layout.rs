@@ -1,8 +1,8 @@
-//! Images in the OCI layout: `index.json` and blobs named by their digest.
+//! Reads images in the OCI layout: `index.json` and blobs named by their digest.
 //!
-//! Owns the choice among several images and the rule by which an export of an engine is taken as it
-//! is: where its manifest names compressed layers only. Manifests are verified here, blobs while
-//! they are sent. Must not change a byte of any of them.
+//! Selects one of several images. An export of an engine is copied unchanged if its manifest names
+//! compressed layers only. Manifests are verified here, blobs while they are sent. Must not change
+//! a byte of any of them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -16,10 +16,10 @@ use crate::domain::image::Platform;
 use crate::domain::{ConfigDigest, Digest, ManifestDigest, Outside, Problem};
 use crate::services::registry::{Content, LayerMismatch, LocalImage, Manifest, Place};
 
-/// An index of indexes of indexes is no image.
+/// Deepest nesting of indexes that is accepted.
 const DEPTH: usize = 4;
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// The whole name, as containerd and Docker note it.
+/// The full name, as containerd and Docker record it.
 const IMAGE_NAME: &str = "io.containerd.image.name";
 
 #[derive(Deserialize)]
@@ -48,13 +48,13 @@ impl Descriptor {
     }
 }
 
-/// What there is.
+/// The result of reading an engine's export as a layout.
 pub(super) enum Found {
     /// An image to be sent as it is.
     Taken(Box<Assembled>),
-    /// Layers are not compressed, or the layout does not tell which image is meant.
+    /// Layers are not compressed, or the layout does not identify the image.
     Unfit,
-    /// No OCI layout.
+    /// Not an OCI layout.
     Nothing,
 }
 
@@ -62,12 +62,12 @@ pub(super) enum Found {
 pub(super) struct Tree {
     manifests: HashMap<ManifestDigest, Manifest>,
     places: HashMap<Digest, Place>,
-    /// What is named and not there.
+    /// What is named and missing.
     lacking: Vec<String>,
     whole: HashSet<ManifestDigest>,
 }
 
-/// Puts an image together that was made for the OCI layout: `oci:` and `oci-archive:`.
+/// Assembles an image from `oci:` or `oci-archive:`.
 pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Assembled, Problem> {
     let Some(index) = index(shelf)? else {
         return Err(invalid(
@@ -96,7 +96,7 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
     Ok(assembled)
 }
 
-/// The first image below `root` whose config and manifest disagree about its layers.
+/// Returns the first image below `root` whose config and manifest disagree about its layers.
 fn mismatched(
     shelf: &mut dyn Shelf,
     tree: &Tree,
@@ -118,7 +118,7 @@ fn mismatched(
     Ok(None)
 }
 
-/// Takes an engine's export as it is, where that can be.
+/// Copies an engine's export unchanged, if possible.
 pub(super) fn take(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Found, Problem> {
     let Some(index) = index(shelf)? else {
         return Ok(Found::Nothing);
@@ -126,7 +126,7 @@ pub(super) fn take(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Found, P
     let saved = shelf.small("manifest.json")?.is_some();
     let (descriptor, pinned) = match choose(shelf, &index, wanted) {
         Ok(chosen) => chosen,
-        // The other document may know better, and else tells the names.
+        // The other document may identify the image, or else list the names.
         Err(_) if saved => return Ok(Found::Unfit),
         Err(problem) => return Err(problem),
     };
@@ -144,7 +144,7 @@ pub(super) fn take(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Found, P
         let assembled = finish(root, tree, Vec::new(), pinned)?;
         return Ok(Found::Taken(Box::new(assembled)));
     }
-    // An index of which this machine has a part only.
+    // An index of which this machine holds only a part.
     let mut runnable: Vec<(ManifestDigest, Option<Platform>)> = Vec::new();
     let mut left_out = Vec::new();
     for child in tree
@@ -192,7 +192,7 @@ trait Fit {
 }
 
 impl Fit for Manifest {
-    /// True where it can be sent as it is: an image with no layer that is a bare tar.
+    /// Returns true if it can be sent as it is: an image without uncompressed layers.
     fn fit(&self) -> bool {
         match &self.content {
             Content::Index(_) => true,
@@ -220,7 +220,7 @@ fn index(shelf: &mut dyn Shelf) -> Result<Option<Index>, Problem> {
         .map_err(|error| invalid(shelf.what(), format!("index.json: {error}")))
 }
 
-/// The descriptor that is meant, and its digest where a platform made the choice.
+/// Returns the selected descriptor, and its digest if a platform selected it.
 fn choose(
     shelf: &mut dyn Shelf,
     index: &Index,
@@ -255,7 +255,7 @@ fn choose(
     }
 }
 
-/// What the image behind a descriptor runs on, as its config says; an index says nothing here.
+/// Returns the platform of the image behind a descriptor, from its config; `None` for an index.
 fn platform_below(shelf: &mut dyn Shelf, descriptor: &Descriptor) -> Result<Option<Platform>, Problem> {
     let Ok(digest) = descriptor.digest.parse::<Digest>() else {
         return Ok(None);
@@ -289,7 +289,7 @@ pub(super) fn name_of(digest: Digest) -> String {
 }
 
 impl Tree {
-    /// Reads a manifest and all that it names; true where all of it is there.
+    /// Reads a manifest and everything it names; returns true if all of it exists.
     pub(super) fn load(
         &mut self,
         shelf: &mut dyn Shelf,
@@ -338,7 +338,7 @@ impl Tree {
         Ok(whole)
     }
 
-    /// A manifest and all below it that are here.
+    /// Returns a manifest and every manifest below it that exists here.
     pub(super) fn reach(&self, root: ManifestDigest) -> Vec<&Manifest> {
         let mut reached: Vec<&Manifest> = self.manifests.get(&root).into_iter().collect();
         let mut next = 0;
@@ -390,7 +390,7 @@ fn finish(
             );
         }
     }
-    // What is not whole belongs to no image that is sent.
+    // An incomplete image is not sent.
     let whole = tree.manifests.into_values();
     let reached: Vec<Manifest> = whole.filter(|one| tree.whole.contains(&one.digest)).collect();
     Ok(Assembled {

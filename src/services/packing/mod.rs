@@ -1,9 +1,9 @@
-//! Images of this machine made ready to be copied: exports and archives are read once, layers are
-//! compressed in the one way that always gives the same bytes.
+//! Prepares images of this machine for a copy: exports and archives are read once, and layers are
+//! compressed so that the same layer always gives the same bytes.
 //!
-//! Owns the reading of engines' exports, of `docker save` archives, of OCI layouts and their
-//! archives, and the folder where compressed layers wait for their push. Nothing of an archive is
-//! ever written to a place that the archive names. Must not send anything.
+//! Reads engines' exports, `docker save` archives, OCI layouts and their archives, and keeps the
+//! folder of compressed layers until they are pushed. Content of an archive is never written to a
+//! path that the archive names.
 
 mod archive;
 mod attachments;
@@ -52,24 +52,24 @@ use press::Press;
 use shelf::{Folder, Shelf};
 use spool::{Scratch, Spool};
 
-/// Says which of these blobs the destination has.
+/// Returns which of these blobs the destination has.
 pub type There<'a> = dyn Fn(Vec<Blob>) -> BoxFuture<'a, Result<HashSet<Digest>, Problem>> + Send + Sync + 'a;
 
-/// Everything that makes images of this machine ready. Cheap to clone.
+/// Prepares images of this machine. Cheap to clone.
 #[derive(Clone)]
 pub struct Packing {
     engines: Engines,
     folder: Option<PathBuf>,
 }
 
-/// How far it is.
+/// How far the preparation is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PackProgress {
-    /// So many bytes of the export or archive are read.
+    /// Reading the export or archive.
     Exporting {
-        /// Bytes so far.
+        /// Bytes read so far.
         bytes: u64,
-        /// Bytes in all; engines do not say.
+        /// Bytes in all; unknown for an export.
         total: Option<u64>,
     },
     /// A layer is ready.
@@ -78,34 +78,34 @@ pub enum PackProgress {
         diff: Digest,
         /// Its compressed length.
         size: u64,
-        /// True where it was not compressed again.
+        /// True if it was not compressed again.
         known: bool,
     },
 }
 
-/// An image that is ready.
+/// Holds an image that is ready.
 #[derive(Debug)]
 pub struct Packed {
     /// What is copied.
     pub image: Arc<LocalImage>,
-    /// What its engine calls it.
+    /// The engine's id of the image.
     pub id: Option<ImageId>,
-    /// Its config, where it is one image and no index.
+    /// Its config, if it is one image and not an index.
     pub config: Option<ConfigDigest>,
     /// Platforms that its index names and that the engine does not hold.
     pub left_out: Vec<Platform>,
-    /// The digest that names it alone where it lies, where a platform chose it among several images.
+    /// The digest that identifies it at its source, if a platform selected it from several images.
     pub pinned: Option<Digest>,
     /// Layers that were compressed for it.
     pub compressed: usize,
-    /// Layers whose compressed form was there already.
+    /// Layers whose compressed form was already stored.
     pub known: usize,
     /// Files that live as long as this value: the image must not outlive it.
     _kept: (Arc<Spool>, Option<Scratch>),
 }
 
 impl Packed {
-    /// `source`, with the digest that names this image alone where a platform chose it.
+    /// Returns `source`, with the digest of this image if a platform selected it.
     pub fn pinned_in(&self, source: &LocalSource) -> LocalSource {
         match self.pinned {
             Some(digest) => source.clone().named(digest.to_string()),
@@ -114,7 +114,7 @@ impl Packed {
     }
 }
 
-/// What the reading thread hands back; an export may have to be read again.
+/// The result of the reading thread; an export may have to be read again.
 enum Read {
     Done(Box<Assembled>, usize),
     Again,
@@ -125,15 +125,15 @@ fn digest_of(bytes: &[u8]) -> Digest {
 }
 
 impl Packing {
-    /// With compressed layers and what is remembered of them in `folder`; without one everything
-    /// goes away with what [`Packing::open`] returns.
+    /// Stores compressed layers and their records in `folder`; without a folder everything is
+    /// removed together with the result of [`Packing::open`].
     pub fn new(engines: Engines, folder: Option<PathBuf>) -> Self {
         Self { engines, folder }
     }
 
-    /// Makes the image at `source` ready. `there` says which blobs the destination has already:
-    /// a layer whose compressed digest is remembered and which is there is not compressed again.
-    /// `platforms` choose where the source holds several images.
+    /// Prepares the image at `source`. `there` returns which blobs the destination has: a layer
+    /// whose compressed digest is recorded and exists there is not compressed again. `platforms`
+    /// select an image if the source holds several.
     pub async fn open(
         &self,
         source: &LocalSource,
@@ -143,7 +143,7 @@ impl Packing {
         cancel: &CancellationToken,
     ) -> Result<Packed, Problem> {
         let stop = cancel.child_token();
-        // Who drops this future wants no thread to go on.
+        // Dropping this future stops the thread.
         let _stopping = stop.clone().drop_guard();
         let work = self.read(source, platforms, there, progress, &stop);
         let done = tokio::select! {
@@ -247,8 +247,8 @@ impl Packing {
     }
 }
 
-/// The image that its engine names by its config, where that config is remembered and every layer
-/// of it is known: what it is needs no export.
+/// Returns the image that its engine names by its config, if that config is recorded and every
+/// layer is known: then no export is needed.
 fn remembered(what: &str, id: ImageId, spool: Arc<Spool>, desk: Desk) -> Result<Option<Assembled>, Problem> {
     let Some(config) = spool.config(id.0) else {
         return Ok(None);
@@ -256,8 +256,9 @@ fn remembered(what: &str, id: ImageId, spool: Arc<Spool>, desk: Desk) -> Result<
     docker::recalled(what, config, &mut Press::new(spool, desk))
 }
 
-/// Remembers the config of an image that was exported, where the short way leads to the very same
-/// manifest: not where its engine names it by another digest, nor where its layers came compressed.
+/// Records the config of an image that was exported, if the shortcut leads to the very same
+/// manifest: not if its engine names it by another digest, nor if its layers were already
+/// compressed.
 fn remember(what: &str, id: ImageId, assembled: &Assembled, press: &mut Press) {
     let Some(config) = assembled.text.clone().filter(|text| digest_of(text) == id.0) else {
         return;
@@ -268,9 +269,9 @@ fn remember(what: &str, id: ImageId, assembled: &Assembled, press: &mut Press) {
     }
 }
 
-/// What is in an archive of `docker save`, or in an export.
+/// Reads the content of a `docker save` archive or of an export.
 fn put_together(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Assembled, Problem> {
-    // A position counts in manifest.json; index.json may name the same image once a tag.
+    // A position counts in manifest.json; index.json may list the same image once per tag.
     let place = wanted.name.and_then(choice::position_in);
     if place.is_some() && docker::saved(shelf)?.is_some() {
         return docker::assemble(shelf, wanted);
@@ -322,7 +323,7 @@ fn packed(
     }
 }
 
-/// Whoever waits for the reading thread.
+/// Holds the receiving side of the reading thread.
 struct Attending<'a, 'f> {
     there: &'a There<'f>,
     progress: &'a (dyn Fn(PackProgress) + Send + Sync),
@@ -330,7 +331,7 @@ struct Attending<'a, 'f> {
 }
 
 impl Attending<'_, '_> {
-    /// Runs `work` on a thread of its own, hears its progress and answers its questions.
+    /// Runs `work` on a thread of its own, passes its progress on and answers its questions.
     async fn attend<T: Send + 'static>(
         &self,
         work: impl FnOnce(Desk) -> Result<T, Problem> + Send + 'static,

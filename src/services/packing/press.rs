@@ -1,8 +1,7 @@
-//! One layer: hashed, and compressed unless its compressed form is known.
+//! Hashes a layer, and compresses it unless its compressed form is known.
 //!
-//! Owns what counts as known: a compressed digest that is remembered, of bytes that are in the
-//! spool or at the destination. Must not choose layers, and must not believe a prediction: what a
-//! layer is, its own hash says.
+//! A layer is known if its compressed digest is recorded and the bytes are in the spool or at the
+//! destination. Predictions are not trusted: a layer is identified by its own hash.
 
 use std::collections::HashMap;
 use std::io::{self, BufReader, Read, Write};
@@ -21,10 +20,10 @@ use crate::services::registry::{Blob, Place};
 
 /// Docker's media type of a gzipped layer.
 pub(super) const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
-/// Docker's media type of a layer that somebody compressed with zstd.
+/// Docker's media type of a layer compressed with zstd.
 pub(super) const DOCKER_LAYER_ZSTD: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
 
-/// A compressed layer.
+/// Holds a compressed layer.
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
     pub(super) digest: Digest,
@@ -33,7 +32,7 @@ pub(super) struct Layer {
     pub(super) place: Place,
 }
 
-/// How bytes are packed, by their first few.
+/// The compression of some bytes, detected from the first few.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Plain,
@@ -52,7 +51,7 @@ impl Form {
 }
 
 impl Form {
-    /// Digest of what `packed` unpacks to.
+    /// Returns the digest of the unpacked content of `packed`.
     pub(super) fn unpacked(self, packed: &mut dyn Read) -> io::Result<Digest> {
         match self {
             Self::Plain => hash(packed),
@@ -62,23 +61,23 @@ impl Form {
     }
 }
 
-/// A layer that was read to its end.
+/// Holds a layer that was read to its end.
 pub(super) struct Pressed {
     pub(super) diff: Digest,
-    /// None where it was only hashed and nothing is known of it.
+    /// `None` if it was only hashed and is not known.
     pub(super) layer: Option<Layer>,
 }
 
-/// The place where layers are compressed.
+/// Compresses layers.
 pub(super) struct Press {
     pub(super) spool: Arc<Spool>,
     pub(super) desk: Desk,
     known: HashMap<Digest, Layer>,
-    /// Layers compressed so far.
+    /// Number of layers compressed so far.
     pub(super) compressed: usize,
 }
 
-/// What went wrong with an archive while it was read.
+/// Returns the problem for an archive that failed to be read.
 pub(super) fn unreadable(what: &str, error: &io::Error) -> Problem {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => return cut_short(what),
@@ -96,7 +95,7 @@ pub(super) fn unreadable(what: &str, error: &io::Error) -> Problem {
         .hint("make it anew, and check the disk or the engine that it comes from")
 }
 
-/// An archive that stops where it should go on.
+/// Returns the problem for an archive that ends too early.
 pub(super) fn cut_short(what: &str) -> Problem {
     Problem::new(Kind::Invalid, format!("{what} ends in the middle"))
         .cause("the archive was cut short")
@@ -113,7 +112,7 @@ impl Press {
         }
     }
 
-    /// Finds out which of these layers need not be compressed.
+    /// Finds out which of these layers need no compression.
     pub(super) fn recall(&mut self, diffs: &[Digest]) -> Result<(), Problem> {
         let recalled: Vec<(Digest, Recalled)> = diffs
             .iter()
@@ -130,7 +129,7 @@ impl Press {
         let there = self.desk.there(blobs.collect())?;
         for (diff, known) in recalled {
             let place = if there.contains(&known.digest) {
-                // The bytes are not needed; where they are at hand, nothing is lost by saying so.
+                // The bytes are not needed, but their place is recorded if they are stored here.
                 self.spool.held(known).map_or(Place::Elsewhere, file)
             } else if let Some(path) = self.spool.sound(known) {
                 file(path)
@@ -142,13 +141,13 @@ impl Press {
         Ok(())
     }
 
-    /// A layer that need not be compressed.
+    /// Returns a layer that needs no compression.
     pub(super) fn known(&self, diff: Digest) -> Option<&Layer> {
         self.known.get(&diff)
     }
 
-    /// Reads one uncompressed layer to its end. It is only hashed where it is `expected` to be one
-    /// that is known.
+    /// Reads one uncompressed layer to its end. It is only hashed if it is `expected` to be a
+    /// known one.
     pub(super) fn press(
         &mut self,
         what: &str,
@@ -188,7 +187,7 @@ impl Press {
         })
     }
 
-    /// Copies bytes into the spool as they are.
+    /// Copies bytes into the spool unchanged.
     pub(super) fn keep(&self, what: &str, input: &mut dyn Read) -> Result<(Recalled, Place), Problem> {
         let mut part = self.spool.part()?;
         if let Err(error) = copy(input, &mut part) {
@@ -235,7 +234,7 @@ fn layer_of(known: Recalled, place: Place) -> Layer {
     }
 }
 
-/// A reader that hashes what passes.
+/// A reader that hashes the bytes that pass through it.
 pub(super) struct Hashing<R> {
     pub(super) inner: R,
     pub(super) hasher: Sha256,

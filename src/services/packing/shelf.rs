@@ -1,7 +1,6 @@
-//! What an image is put together from, wherever it lies: a folder, an archive, an export.
+//! Defines the source that an image is assembled from: a folder, an archive, an export.
 //!
-//! Owns the questions that the two layouts ask of it, and the answers of a plain folder. Must not
-//! know either layout.
+//! Contains the trait that the two layouts use, and its implementation for a plain folder.
 
 use std::fs;
 use std::io::{self, Read};
@@ -17,28 +16,28 @@ use crate::services::registry::Place;
 /// Largest document that is read into memory, in bytes.
 pub(super) const CAP: u64 = 8 * 1024 * 1024;
 
-/// Entries by name, to be read as what they turn out to be.
+/// Reads entries by name.
 pub(super) trait Shelf {
-    /// What it is called, for problems.
+    /// Returns the source's name in messages.
     fn what(&self) -> &str;
 
-    /// The name of an entry that a document names.
+    /// Returns the normalised name of an entry that a document names.
     fn name(&self, raw: &str) -> Result<String, Problem>;
 
-    /// A document; none where there is no such entry.
+    /// Reads a document; `None` if there is no such entry.
     fn small(&mut self, name: &str) -> Result<Option<Bytes>, Problem>;
 
-    /// Where the bytes of a blob of this length are, as they are.
+    /// Returns where the unchanged bytes of a blob of this length are.
     fn blob(&mut self, name: &str, size: u64) -> Result<Option<Place>, Problem>;
 
-    /// Finds out which layers need not be compressed.
+    /// Finds out which layers need no compression.
     fn recall(&mut self, diffs: &[Digest]) -> Result<(), Problem>;
 
-    /// A compressed layer, whose diff id should be `diff`.
+    /// Reads a compressed layer whose diff id should be `diff`.
     fn layer(&mut self, name: &str, diff: Digest) -> Result<Option<Pressed>, Problem>;
 }
 
-/// A document that is larger than anybody needs.
+/// Returns the problem for a document that exceeds the limit.
 pub(super) fn too_large(what: &str, name: &str, size: u64) -> Problem {
     let shown = Outside::capped(name, 200);
     Problem::new(Kind::Invalid, format!("{shown} in {what} has {size} bytes"))
@@ -46,7 +45,7 @@ pub(super) fn too_large(what: &str, name: &str, size: u64) -> Problem {
         .hint("make the archive or folder anew")
 }
 
-/// A blob whose length is not the one that its manifest names.
+/// Returns the problem for a blob whose length differs from that in its manifest.
 pub(super) fn wrong_length(what: &str, name: &str, size: u64, expected: u64) -> Problem {
     let shown = Outside::capped(name, 200);
     Problem::new(
@@ -56,14 +55,14 @@ pub(super) fn wrong_length(what: &str, name: &str, size: u64, expected: u64) -> 
     .hint("make the archive or folder anew")
 }
 
-/// A folder in the OCI image layout.
+/// Holds a folder in the OCI image layout.
 pub(super) struct Folder {
     what: String,
     path: PathBuf,
 }
 
 impl Folder {
-    /// The folder at `path`, if it is one.
+    /// Opens the folder at `path`, if it is one.
     pub(super) fn open(what: &str, path: &Path) -> Result<Self, Problem> {
         let facts = fs::metadata(path).map_err(|error| missing(path, &error))?;
         if !facts.is_dir() {
@@ -95,7 +94,7 @@ impl Folder {
     }
 }
 
-/// A file or folder that cannot be read.
+/// Returns the problem for a file or folder that cannot be read.
 pub(super) fn missing(path: &Path, error: &io::Error) -> Problem {
     let shown = Outside::new(path.display().to_string());
     if error.kind() == io::ErrorKind::NotFound {

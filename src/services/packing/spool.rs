@@ -1,10 +1,10 @@
-//! Compressed layers on their way, and what is remembered of them.
+//! Stores compressed layers until they are pushed, and records what is known about them.
 //!
-//! Owns three folders that nobody else may read: `spool/` with files named by their digest,
-//! `layers/` with the compressed digest of every layer ever compressed, by diff id, and `configs/`
-//! with the configs of images that were put together from such layers, by digest. What nobody used
-//! for a week is taken out of `spool/`, so that the next push of the same layers finds them. Must
-//! not compress anything.
+//! There are three folders that only their owner can read: `spool/` with files named by their
+//! digest, `layers/` with the compressed digest of every layer ever compressed, by diff id, and
+//! `configs/` with the configs of images that were assembled from such layers, by digest. Files in
+//! `spool/` are kept for a week after their last use, so that the next push of the same layers
+//! finds them.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -21,22 +21,22 @@ use crate::config::file;
 use crate::domain::{Digest, Kind, Outside, Problem};
 use crate::services::private_file;
 
-/// A layer that no image needed for so long is not kept.
+/// How long an unused layer is kept.
 const LEFT_OVER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Bytes that the spool may hold; the longest unused go first.
+/// Largest size of the spool in bytes; the least recently used files are removed first.
 const ROOM: u64 = 8 << 30;
-/// A push that is under way may still want what was used within this time.
+/// Files used within this time are kept, because a push under way may need them.
 const BUSY: Duration = Duration::from_secs(3600);
 
-/// The folders.
+/// Holds the folders.
 #[derive(Debug)]
 pub(super) struct Spool {
     folder: PathBuf,
-    /// True where they go away with this value.
+    /// True if they are removed when this value is dropped.
     passing: bool,
 }
 
-/// What is remembered of a layer.
+/// Holds what is recorded about a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Recalled {
     pub(super) digest: Digest,
@@ -51,7 +51,7 @@ struct Note {
 }
 
 impl Spool {
-    /// In `folder`, or in one that lives as long as this value.
+    /// Opens `folder`, or a temporary one that is removed with this value.
     pub(super) fn open(folder: Option<&Path>) -> Result<Self, Problem> {
         let own = || std::env::temp_dir().join(format!("windlass-{}", Uuid::new_v4().simple()));
         let spool = Self {
@@ -77,12 +77,12 @@ impl Spool {
         self.folder.join("configs")
     }
 
-    /// Where a blob is, if it is here.
+    /// Returns the path of a blob, whether it exists or not.
     pub(super) fn path(&self, digest: Digest) -> PathBuf {
         self.spooled().join(digest.hex())
     }
 
-    /// The problem of a file that cannot be written here.
+    /// Returns the problem for a file that cannot be written here.
     pub(super) fn unwritable(&self, error: &io::Error) -> Problem {
         let shown = Outside::new(self.folder.display().to_string());
         Problem::new(Kind::Machine, format!("layers cannot be kept in {shown}"))
@@ -90,7 +90,8 @@ impl Spool {
             .hint("check the folder's permissions and the space on its disk; XDG_CACHE_HOME or WINDLASS_STATE_DIR move it")
     }
 
-    /// Takes away what nobody used for a week, and the longest unused where the spool is full.
+    /// Removes files that were not used for a week, and the least recently used ones if the spool
+    /// is full.
     fn sweep(&self) {
         let Ok(entries) = fs::read_dir(self.spooled()) else {
             return;
@@ -116,7 +117,8 @@ impl Spool {
         }
     }
 
-    /// The compressed digest of a layer, where it was compressed before in today's way.
+    /// Returns the compressed digest of a layer, if it was compressed before with the current
+    /// recipe.
     pub(super) fn recall(&self, diff: Digest) -> Option<Recalled> {
         let text = file::read_within(&self.noted().join(diff.hex()), file::SMALL).ok()?;
         let note: Note = serde_json::from_slice(&text).ok()?;
@@ -126,7 +128,7 @@ impl Spool {
         })
     }
 
-    /// Remembers the compressed digest of a layer. Forgetting costs time, not the answer.
+    /// Records the compressed digest of a layer. A failure costs time, not correctness.
     pub(super) fn remember(&self, diff: Digest, known: Recalled) {
         let note = Note {
             recipe: RECIPE.to_owned(),
@@ -139,20 +141,20 @@ impl Spool {
         }
     }
 
-    /// The config with this digest, where it is remembered whole.
+    /// Returns the config with this digest, if it is stored completely.
     pub(super) fn config(&self, digest: Digest) -> Option<Bytes> {
         let bytes = file::read_within(&self.configs().join(digest.hex()), file::STATE).ok()?;
         (super::digest_of(&bytes) == digest).then(|| bytes.into())
     }
 
-    /// Remembers a config. Forgetting costs time, not the answer.
+    /// Stores a config. A failure costs time, not correctness.
     pub(super) fn remember_config(&self, digest: Digest, bytes: &[u8]) {
         if let Err(problem) = private_file::write(&self.configs().join(digest.hex()), bytes) {
             tracing::debug!(%problem, "the config of an image is not remembered");
         }
     }
 
-    /// The file of a blob, where it is here in full length. It counts as used today.
+    /// Returns the file of a blob, if it exists in full length. It counts as used now.
     pub(super) fn held(&self, known: Recalled) -> Option<PathBuf> {
         let path = self.path(known.digest);
         let file = File::options().write(true).open(&path).ok()?;
@@ -165,7 +167,7 @@ impl Spool {
         Some(path)
     }
 
-    /// As [`Spool::held`], with its bytes hashed again; a file that does not agree is taken away.
+    /// Works as [`Spool::held`] does and hashes the bytes again; a damaged file is removed.
     pub(super) fn sound(&self, known: Recalled) -> Option<PathBuf> {
         let path = self.held(known)?;
         let hashed = File::open(&path).and_then(|mut file| hash(&mut file));
@@ -176,7 +178,7 @@ impl Spool {
         None
     }
 
-    /// A new file whose name will be its digest.
+    /// Creates a file that will be named by its digest.
     pub(super) fn part(&self) -> Result<Part, Problem> {
         let path = self.spooled().join(format!(".part-{}", Uuid::new_v4().simple()));
         let file = private_file::create_new(&path).map_err(|error| self.unwritable(&error))?;
@@ -200,7 +202,7 @@ impl Drop for Spool {
     }
 }
 
-/// The digest of all that `input` holds.
+/// Returns the digest of everything in `input`.
 pub(super) fn hash(input: &mut dyn Read) -> io::Result<Digest> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
@@ -214,7 +216,7 @@ pub(super) fn hash(input: &mut dyn Read) -> io::Result<Digest> {
     }
 }
 
-/// A file that goes away with this value.
+/// A file that is removed when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Scratch(PathBuf);
 
@@ -226,7 +228,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // After a rename nothing is there.
+        // Missing after a rename.
         drop(fs::remove_file(&self.0));
     }
 }
@@ -241,12 +243,12 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// What went wrong while it was written, if that did.
+    /// Returns the error of a failed write, if any.
     pub(super) fn failure(&mut self) -> Option<io::Error> {
         self.failed.take()
     }
 
-    /// Gives it the name of its digest.
+    /// Renames it to its digest.
     pub(super) fn keep(self, spool: &Spool) -> Result<(Recalled, PathBuf), Problem> {
         let digest = Digest::from_bytes(self.hasher.finalize().into());
         let path = spool.path(digest);
@@ -255,7 +257,7 @@ impl Part {
         Ok((Recalled { digest, size }, path))
     }
 
-    /// Leaves it without a name: it goes away with what is handed out.
+    /// Leaves it without a name: it is removed with the returned value.
     pub(super) fn nameless(self) -> Scratch {
         self.scratch
     }

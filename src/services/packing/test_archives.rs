@@ -16,7 +16,7 @@ use crate::services::engine::Engines;
 use crate::services::http::{Http, Timeouts};
 use crate::services::registry::{Blob, Content, Place};
 
-/// Packs what is written to disk, for a destination that has `there`.
+/// Packs what is written to disk, for a destination that has the blobs in `there`.
 pub(super) struct Bench {
     pub(super) dir: tempfile::TempDir,
     pub(super) packing: Packing,
@@ -99,7 +99,7 @@ fn read(packed: &Packed, blob: &Blob) -> Vec<u8> {
     bytes
 }
 
-/// The layers of the one image, unpacked; every blob agrees with its digest.
+/// The layers of the only image, unpacked; every blob matches its digest.
 fn layers(packed: &Packed) -> Vec<Vec<u8>> {
     let manifest = packed.image.manifest(packed.image.root()).unwrap();
     let Content::Image { config, layers } = &manifest.content else {
@@ -149,7 +149,7 @@ async fn one_image_has_one_digest_however_it_was_saved() {
         assert_eq!(packed.id, None);
         digests.push(packed.image.root());
     }
-    // Gzipped as a whole it is still the same.
+    // Compressed with gzip as a whole it is still the same.
     let bench = Bench::new();
     let path = bench.write("save.tar.gz", &gzipped(&tar_of(&image.legacy())));
     let packed = bench
@@ -159,7 +159,7 @@ async fn one_image_has_one_digest_however_it_was_saved() {
     digests.push(packed.image.root());
     digests.dedup();
     assert_eq!(digests.len(), 1, "{digests:?}");
-    // This one changes only when images that were pushed are to be pushed again.
+    // Changes only if images that were pushed are to be pushed again.
     assert_eq!(
         digests[0].to_string(),
         "sha256:0ccb4b82ce02d378400c7168500f1cee1dbe4bdf390f140b6f3b1d67ab460816"
@@ -219,7 +219,7 @@ async fn compressed_layers_in_an_old_layout_stay_as_they_are() {
     assert_eq!(layers(&packed), image.layers);
     let manifest = packed.image.manifest(packed.image.root()).unwrap();
     assert_eq!(manifest.blobs().nth(1).unwrap().digest, digest_of(&packed_layer));
-    // Still it must be the layer that the config names.
+    // It must still be the layer that the config names.
     let other = with(tree, &name, gzipped(&layer(9, 100)));
     let problem = Bench::new().tree(&other).await.unwrap_err();
     assert!(
@@ -272,7 +272,7 @@ async fn a_torn_archive_is_never_taken_for_a_whole_one() {
         image.containerd().0,
     ] {
         let whole = tar_of(&tree);
-        // The two empty blocks at the end tell nothing of the image.
+        // The two empty blocks at the end contain nothing of the image.
         for length in (1..whole.len() - 1024).step_by(331) {
             let bench = Bench::new();
             let path = bench.write("torn.tar", &whole[..length]);
@@ -416,7 +416,7 @@ async fn oci_folders_and_archives_are_read_where_they_are() {
         format!("oci:{}:v1", folder.display()),
         format!("oci-archive:{}", plain.display()),
         format!("oci-archive:{}:v1", zipped.display()),
-        // What there is decides, too.
+        // The content decides, too.
         format!("docker-archive:{}", plain.display()),
     ] {
         let packed = bench.open(&text).await.unwrap();
@@ -427,7 +427,7 @@ async fn oci_folders_and_archives_are_read_where_they_are() {
                 read(&packed, blob);
             }
         }
-        // Nothing was copied, but for the archive that had to be unpacked.
+        // Nothing was copied, except the archive that had to be unpacked.
         let spooled = std::fs::read_dir(bench.dir.path().join("cache/spool"))
             .unwrap()
             .count();
@@ -446,7 +446,7 @@ async fn oci_folders_and_archives_are_read_where_they_are() {
         let problem = bench.open(&text).await.unwrap_err();
         assert!(problem.to_string().contains(said), "{problem}");
     }
-    // A manifest with other bytes, and a blob that is not there.
+    // A manifest with other bytes, and a missing blob.
     let name = folder.join("blobs/sha256").join(index.hex());
     let text = std::fs::read_to_string(&name).unwrap();
     std::fs::write(&name, format!("{text} ")).unwrap();
@@ -515,7 +515,7 @@ async fn what_is_known_is_not_compressed_again() {
             assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         }
     }
-    // Spooled: nothing is compressed, and the layers are told as known.
+    // Spooled: nothing is compressed, and the layers are reported as known.
     let told = Mutex::new(Vec::new());
     let path = bench.dir.path().join("save.tar").display().to_string();
     let source = LocalSource::DockerArchive { path, name: None };
@@ -532,7 +532,7 @@ async fn what_is_known_is_not_compressed_again() {
         .filter(|event| matches!(event, PackProgress::Layer { known: true, .. }));
     assert_eq!(known.count(), 3);
     assert_eq!(bench.asked.lock().unwrap().len(), 3);
-    // A spooled file that was touched is not believed.
+    // A modified file in the spool is not trusted.
     let manifest = first.image.manifest(first.image.root()).unwrap();
     let blobs: Vec<Blob> = manifest.blobs().skip(1).cloned().collect();
     let file = cache.join("spool").join(blobs[1].digest.hex());
@@ -542,7 +542,8 @@ async fn what_is_known_is_not_compressed_again() {
     let third = bench.tree(&image.flat()).await.unwrap();
     assert_eq!((third.compressed, third.known), (1, 2));
     assert_eq!(layers(&third), image.layers);
-    // The files go, as after a week; what is known stays, and the destination says what it has.
+    // The files are removed, as after a week; the records remain, and the destination reports what
+    // it has.
     for entry in std::fs::read_dir(cache.join("spool")).unwrap() {
         std::fs::remove_file(entry.unwrap().path()).unwrap();
     }
@@ -558,7 +559,7 @@ async fn what_is_known_is_not_compressed_again() {
         fourth.image.place(blobs[2].digest),
         Some(Place::File { .. })
     ));
-    // What another recipe made counts for nothing.
+    // Records of another recipe are ignored.
     let note = cache.join("layers").join(image.diffs()[0].hex());
     let text = std::fs::read_to_string(&note).unwrap();
     std::fs::write(&note, text.replace("gzip-2", "gzip-1")).unwrap();

@@ -1,5 +1,5 @@
-//! Tests of archives and layouts that hold several images, none, or lists that are null; and of those
-//! that are compressed as a whole.
+//! Tests of archives and layouts that hold several images, none, or lists that are null; and of
+//! archives compressed as a whole.
 
 use std::path::Path;
 
@@ -45,7 +45,7 @@ fn for_platform(architecture: &str, seed: u8) -> Image {
     image
 }
 
-/// A layout that names all of `images`, each with a name or none; descriptors name no platform.
+/// A layout that names all of `images`, each with or without a name; descriptors name no platform.
 fn layout(folder: &Path, images: &[(&Image, Option<&str>)]) -> Vec<Value> {
     let mut rows = Vec::new();
     for (image, name) in images {
@@ -160,7 +160,7 @@ async fn a_layout_whose_manifest_lacks_the_layers_of_its_config_is_refused() {
     let bench = Bench::new();
     let good = bench.tree(&image.classic()).await.unwrap().image.root();
     let tree = without_layers(&image);
-    // Its manifest.json knows better.
+    // Its manifest.json has the layers.
     assert_eq!(bench.tree(&tree).await.unwrap().image.root(), good);
     let path = bench.dir.path().join("save.tar");
     let problem = bench
@@ -174,7 +174,7 @@ async fn a_layout_whose_manifest_lacks_the_layers_of_its_config_is_refused() {
         said.contains(&format!("docker-archive:{}", path.display())),
         "{said}"
     );
-    // Nothing else to read: refused under either name.
+    // No other document to read: refused under either name.
     let alone = without(tree, "manifest.json");
     let problem = bench.tree(&alone).await.unwrap_err();
     assert!(format!("{problem:?}").contains("no layer"), "{problem:?}");
@@ -205,7 +205,7 @@ async fn null_lists_are_empty_lists() {
     let empty = with(image.flat(), "manifest.json", "null");
     let problem = bench.tree(&empty).await.unwrap_err();
     assert!(format!("{problem:?}").contains("names no image"), "{problem:?}");
-    // An image without layers is an image.
+    // An image without layers is valid.
     let mut none = Image::of(Vec::new());
     none.config =
         br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":null}}"#.to_vec();
@@ -226,7 +226,7 @@ async fn archives_compressed_with_gzip_xz_and_zstd_are_read() {
             .await
             .unwrap();
         roots.push(packed.image.root());
-        // Cut short, it is no image and no panic.
+        // Cut short, it is refused without a panic.
         let path = bench.write("cut", &bytes[..bytes.len() / 2]);
         let problem = bench
             .open(&format!("docker-archive:{}", path.display()))
@@ -236,7 +236,7 @@ async fn archives_compressed_with_gzip_xz_and_zstd_are_read() {
     }
     roots.dedup();
     assert_eq!(roots.len(), 1, "{roots:?}");
-    // Two frames and one that is to be skipped are one file.
+    // Two frames and a skippable one are one file.
     let (_, zstd) = COMPRESSED[2];
     let skip = [0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
     let path = bench.write("frames.tar.zst", &[&skip[..], zstd, &skip[..]].concat());
@@ -267,7 +267,7 @@ async fn what_is_not_read_is_named_and_its_bytes_are_not_shown() {
         assert!(text.contains(said), "{text}");
         assert!(!text.contains('\u{fffd}') && text.is_ascii(), "{text}");
     }
-    // A header in the middle that is none.
+    // An invalid header in the middle.
     let mut tar = tar_of(&Image::usual().flat());
     let length = tar.len();
     tar[length - 1024..length - 512].copy_from_slice(&junk[..512]);
@@ -327,7 +327,7 @@ async fn zstd_layers_stay_as_they_are_and_are_checked_against_the_config() {
     assert!(problem.contains("not the one that its config names"), "{problem}");
 }
 
-/// Adds a manifest with these words to the layout in `folder`; its digest.
+/// Adds a manifest with this JSON to the layout in `folder`; returns its digest.
 fn add_manifest(folder: &Path, words: &Value) -> String {
     let config = b"{}";
     let blobs = folder.join("blobs/sha256");
@@ -383,7 +383,7 @@ async fn what_a_layout_attaches_to_an_image_is_read_with_it() {
         row["annotations"] = json!({"org.opencontainers.image.ref.name": name});
         row
     };
-    // The signature of the signature stands before what it refers to.
+    // The signature of the signature comes before what it refers to.
     rows.extend([row(&second), row(&signature), row(&strange)]);
     rows.push(named(&digest_of(&list).to_string(), &tag));
     rows.push(named(&cosign, &format!("{tag}.sig")));
@@ -417,7 +417,7 @@ async fn what_a_layout_attaches_to_an_image_is_read_with_it() {
         .collect();
     assert_eq!(types, ["a/signature"]);
 
-    // One that is not whole is named, not left behind.
+    // An incomplete one is reported, not left out.
     let lost = add_manifest(
         &folder,
         &json!({"subject": subject(&image), "layers": [subject(&format!("sha256:{}", "b".repeat(64)))]}),

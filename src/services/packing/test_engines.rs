@@ -96,7 +96,7 @@ async fn an_export_is_read_once_and_the_second_run_needs_none() {
         assert_eq!(second.config, first.config);
         assert_eq!(bench.engine.exports(), 1);
         assert_eq!(bench.spooled(), 3);
-        // Gone from the spool, as after a week: the destination has it.
+        // Missing in the spool, as after a week: the destination has it.
         emptied(bench.dir.path());
         assert_eq!(bench.spooled(), 0);
         bench.there = blobs(&first).iter().map(|blob| blob.digest).collect();
@@ -107,8 +107,8 @@ async fn an_export_is_read_once_and_the_second_run_needs_none() {
             Some(Place::Elsewhere)
         ));
         assert_eq!(bench.engine.exports(), 1);
-        // A config that is not what its name says is not believed; then nothing is compressed
-        // either, but the export is read.
+        // A config that does not match its name is not trusted; then nothing is compressed either,
+        // but the export is read.
         let config = bench.dir.path().join("configs").join(image.id().hex());
         std::fs::write(&config, b"{}").unwrap();
         let fourth = bench.open().await.unwrap();
@@ -156,8 +156,8 @@ async fn a_wrong_prediction_costs_a_second_export_and_nothing_else() {
     let image = Image::usual();
     let bench = Bench::new(engine(&image, image.id(), &image.legacy(), false));
     let expected = bench.open().await.unwrap();
-    // Two layers are forgotten; the export's order is turned round, so that one of them comes
-    // where a known one is expected.
+    // Two layers are forgotten; the export's order is reversed, so that one of them comes where a
+    // known one is expected.
     for diff in &image.diffs()[1..] {
         std::fs::remove_file(bench.dir.path().join("layers").join(diff.hex())).unwrap();
     }
@@ -170,7 +170,7 @@ async fn a_wrong_prediction_costs_a_second_export_and_nothing_else() {
     for blob in blobs(&packed).iter().skip(1) {
         assert!(matches!(packed.image.place(blob.digest), Some(Place::File { path, .. }) if path.exists()));
     }
-    // Engines that do not tell their layers are read without predictions.
+    // Exports of engines that do not list their layers are read without predictions.
     std::fs::remove_dir_all(bench.dir.path().join("configs")).unwrap();
     let inspection = json!({"Id": image.id()});
     let name = "acme/img:v1".to_owned();

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use super::digest_of;
 use crate::domain::Digest;
 
-/// What one entry of an archive is.
+/// The type of one entry of an archive.
 #[derive(Clone)]
 pub(super) enum Item {
     File(Vec<u8>),
@@ -24,7 +24,7 @@ pub(super) fn file(name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> (Strin
     (name.into(), Item::File(bytes.into()))
 }
 
-/// Writes an archive; names are taken as they are, even bad ones.
+/// Writes an archive; names are written unchanged, even invalid ones.
 pub(super) fn tar_of(tree: &Tree) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, item) in tree {
@@ -238,7 +238,7 @@ impl Image {
     }
 }
 
-/// Entry `name` taken away.
+/// Removes entry `name`.
 pub(super) fn without(mut tree: Tree, name: &str) -> Tree {
     let before = tree.len();
     tree.retain(|(held, _)| held != name);
@@ -246,14 +246,14 @@ pub(super) fn without(mut tree: Tree, name: &str) -> Tree {
     tree
 }
 
-/// Entry `name` with other bytes.
+/// Replaces the bytes of entry `name`.
 pub(super) fn with(tree: Tree, name: &str, bytes: impl Into<Vec<u8>>) -> Tree {
     let mut tree = without(tree, name);
     tree.push(file(name, bytes));
     tree
 }
 
-/// The document `name`.
+/// Parses the document `name`.
 pub(super) fn document(tree: &Tree, name: &str) -> Value {
     let item = tree.iter().find(|(held, _)| held == name);
     match item {

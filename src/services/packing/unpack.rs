@@ -1,5 +1,5 @@
-//! Archives that are compressed as a whole: gzip, zstd and xz are unpacked into the spool, every
-//! other format is named with the command that unpacks it.
+//! Unpacks archives that are compressed as a whole: gzip, zstd and xz into the spool. The error
+//! for any other format names the command that unpacks it.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek as _};
@@ -19,7 +19,7 @@ use crate::domain::{Kind, Problem};
 /// Largest xz dictionary that is accepted, in bytes: it is held in memory.
 const DICTIONARY: u64 = 256 * 1024 * 1024;
 
-/// The format of a whole file.
+/// The compression format of a whole file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wrapping {
     None,
@@ -45,7 +45,8 @@ impl Wrapping {
     }
 }
 
-/// Unpacks an archive that is compressed as a whole into the spool; none where it is not.
+/// Unpacks an archive that is compressed as a whole into the spool; `None` if it is not
+/// compressed.
 pub(super) fn unpacked(
     what: &str,
     path: &Path,
@@ -94,10 +95,11 @@ fn other(what: &str, name: &str, command: &str) -> Problem {
         .hint(format!("unpack it first: {command}"))
 }
 
-/// The dictionary size of the first block of an xz stream, in bytes (xz file format, section 5.3.1).
+/// Returns the dictionary size of the first block of an xz stream, in bytes (xz file format,
+/// section 5.3.1).
 fn dictionary(head: &[u8]) -> Option<u64> {
-    // 12 bytes of stream header, then: header size, flags, optional sizes (which no seekless writer
-    // sets), filter id 0x21, size of properties, the property.
+    // 12 bytes of stream header, then: header size, flags, optional sizes (which no writer that
+    // cannot seek sets), filter id 0x21, size of properties, the property.
     let block = head.get(12..)?;
     let (flags, filter) = (*block.get(1)?, block.get(2..5)?);
     let bits = match filter {
@@ -111,7 +113,7 @@ fn dictionary(head: &[u8]) -> Option<u64> {
     })
 }
 
-/// All frames of a zstd file; skippable ones are skipped.
+/// Reads all frames of a zstd file; skippable ones are skipped.
 pub(super) struct Zstd<R: BufRead> {
     input: Option<R>,
     frame: Option<StreamingDecoder<R, ruzstd::decoding::FrameDecoder>>,
@@ -125,7 +127,7 @@ impl<R: BufRead> Zstd<R> {
         }
     }
 
-    /// Opens the next frame; false at the end of the file.
+    /// Opens the next frame; returns false at the end of the file.
     fn next_frame(&mut self) -> io::Result<bool> {
         while let Some(mut input) = self.input.take() {
             let head = input.fill_buf()?;

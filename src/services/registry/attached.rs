@@ -1,5 +1,5 @@
-//! What is attached to an image and travels with it: referrers, what refers to these in turn, and the
-//! tags that cosign gives to signatures, attestations and bills of materials.
+//! Copies what is attached to an image: referrers, their own referrers, and the tags that cosign
+//! gives to signatures, attestations and bills of materials.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -17,20 +17,20 @@ use super::{Copied, CopyJob, CopySource, Registries, TagBefore, copy};
 use crate::domain::image::{Reference, Repository};
 use crate::domain::{Digest, Kind, ManifestDigest, Problem};
 
-/// More attachments of one image are not believed.
+/// Number of attachments of one image beyond which it is refused.
 const MOST: usize = 1024;
-/// Ends of the tags that cosign makes of a digest: `sha256-<hex>.sig`.
+/// Suffixes of the tags that cosign derives from a digest: `sha256-<hex>.sig`.
 pub const COSIGN: [&str; 3] = [".sig", ".att", ".sbom"];
 
-/// What is attached to one manifest.
+/// Holds what is attached to one manifest.
 struct Attached {
-    /// What refers to it.
+    /// Its referrers.
     listed: Vec<Descriptor>,
-    /// What cosign's tags name.
+    /// The manifests under cosign's tags.
     tagged: Vec<(String, ManifestDigest)>,
 }
 
-/// A tag and what it names, where it is there.
+/// Returns a tag and the manifest it points to, if it exists.
 async fn named(
     registries: &Registries,
     access: &Access,
@@ -83,7 +83,7 @@ impl Attached {
     }
 }
 
-/// Manifests whose attachments are asked for, each once.
+/// Queues manifests whose attachments are to be read, each once.
 struct Queue {
     waiting: VecDeque<ManifestDigest>,
     seen: HashSet<ManifestDigest>,
@@ -159,7 +159,7 @@ pub(super) async fn follow(
                 cut: Vec::new(),
                 referrers: false,
             };
-            // Their progress is not that of the image: nobody listens.
+            // Their progress is not part of the image's progress, so it is dropped.
             let (events, _) = unbounded_channel();
             let copied = Box::pin(copy::run(registries, &one, events, cancel)).await?;
             all.bytes_sent += copied.bytes_sent;
@@ -173,8 +173,8 @@ pub(super) async fn follow(
     Ok(all)
 }
 
-/// Refuses to move a tag of cosign's away from signatures that only the destination has: one manifest
-/// holds all signatures of an image, a layer each.
+/// Refuses to move a tag of cosign's away from signatures that only the destination has: one
+/// manifest holds all signatures of an image, one per layer.
 async fn keeps_theirs(
     registries: &Registries,
     source: &CopySource,
@@ -211,7 +211,7 @@ async fn keeps_theirs(
     .hint("to replace it, copy the tag by its name with windlass copy"))
 }
 
-/// How many attachments of `subjects` the destination does not hold.
+/// Returns how many attachments of `subjects` the destination lacks.
 pub(super) async fn missing(
     registries: &Registries,
     source: &CopySource,
@@ -240,7 +240,7 @@ pub(super) async fn missing(
     Ok(missing.len())
 }
 
-/// The root and the images that run; attestations within an index travel with it.
+/// Returns the root and the images that run; attestations within an index are copied with it.
 fn subjects(manifests: &[Manifest]) -> Vec<ManifestDigest> {
     let attests = |digest: ManifestDigest| {
         manifests

@@ -1,8 +1,8 @@
-//! Logins, challenges and tokens.
+//! Handles logins, challenges and tokens.
 //!
-//! Owns which credential goes where: a login belongs to the host that is spoken to, a token to
-//! one address, service, login and set of scopes. Must not log or name a secret, and must not
-//! read any login before a registry asks for one.
+//! A login is sent only to the host it belongs to, a token only for one address, service, login
+//! and set of scopes. Must not log or name a secret, and must not read any login before a registry
+//! asks for one.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,10 +24,10 @@ use crate::domain::{Kind, Outside, Problem};
 use crate::services::http;
 use crate::services::http::json::forms_of;
 
-/// How long a token lives whose registry does not say (the protocol's word), in seconds.
+/// Lifetime of a token whose registry names none (the protocol's default), in seconds.
 const USUAL_LIFE: u64 = 60;
 
-/// What proves who we are.
+/// Holds a login, possibly anonymous.
 pub(super) struct Login {
     id: u64,
     how: How,
@@ -36,7 +36,7 @@ pub(super) struct Login {
 enum How {
     Anonymous,
     Password(String, SecretString),
-    /// A token that is traded for others, as cloud registries hand out.
+    /// A token that is exchanged for others, as cloud registries issue.
     Identity(SecretString),
 }
 
@@ -50,17 +50,18 @@ impl Login {
         Self { id, how }
     }
 
-    /// A user name and its password or access token.
+    /// Returns a login of a user name and its password or access token.
     pub(super) fn password(user: String, password: SecretString) -> Self {
         Self::new(How::Password(user, password))
     }
 
-    /// True where nobody is logged in.
+    /// Returns true without a login.
     pub(super) const fn anonymous(&self) -> bool {
         matches!(self.how, How::Anonymous)
     }
 
-    /// Its password or access token; an identity token is traded at its own registry alone.
+    /// Returns its password or access token; an identity token is exchanged at its own registry
+    /// only.
     pub(super) const fn secret(&self) -> Option<&SecretString> {
         match &self.how {
             How::Password(_, secret) => Some(secret),
@@ -68,12 +69,12 @@ impl Login {
         }
     }
 
-    /// True where both are the same login.
+    /// Returns true if both are the same login.
     pub(super) const fn same(&self, other: &Self) -> bool {
         self.id == other.id
     }
 
-    /// `text` without this login's secret, should a service repeat it.
+    /// Returns `text` without this login's secret, in case a service repeats it.
     pub(super) fn scrub(&self, text: &str) -> String {
         match &self.how {
             How::Anonymous => text.to_owned(),
@@ -105,7 +106,7 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// What a registry wants to see.
+/// The authentication that a registry requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Challenge {
     Basic,
@@ -125,10 +126,10 @@ struct Key {
     scopes: String,
 }
 
-/// One place a token; its lock lets only one request fetch it.
+/// One slot per token; its lock lets only one request fetch it.
 type Slot = Arc<tokio::sync::Mutex<Option<Token>>>;
 
-/// The memory of challenges, logins and tokens.
+/// Holds challenges, logins and tokens.
 #[derive(Default)]
 pub(super) struct Tokens {
     challenges: Mutex<HashMap<String, Challenge>>,
@@ -137,7 +138,7 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// Every login is looked up anew when it is next asked for.
+    /// Forgets every login, so that it is read again when it is next needed.
     pub(super) async fn forget_logins(&self) {
         self.logins.lock().await.clear();
     }
@@ -151,7 +152,7 @@ struct TokenAnswer {
 }
 
 impl Registries {
-    /// The login that belongs to a site.
+    /// Returns the login that belongs to a site.
     pub(super) async fn login(&self, site: &Site) -> Result<Arc<Login>, Problem> {
         if let Some(login) = &site.given {
             return Ok(Arc::clone(login));
@@ -176,7 +177,7 @@ impl Registries {
         Ok(login)
     }
 
-    /// The `Authorization` for a request, as far as the registry is known to want one.
+    /// Returns the `Authorization` for a request, as far as the registry is known to require one.
     pub(super) async fn authorization(&self, access: &Access) -> Result<Option<HeaderValue>, Problem> {
         let origin = access.site.origin();
         let challenge = self
@@ -204,7 +205,7 @@ impl Registries {
         }
     }
 
-    /// Learns from a 401. `used` is what was sent and is not sent again. False where nothing
+    /// Learns from a 401. `used` is what was sent and is not sent again. Returns false if nothing
     /// better can be sent.
     pub(super) async fn learn(
         &self,
@@ -221,7 +222,7 @@ impl Registries {
             Challenge::Bearer { service, .. } => {
                 let slot = self.slot(access, service, &login);
                 let mut held = slot.lock().await;
-                // Another request may have fetched a new one meanwhile: that one stays.
+                // Another request may have fetched a new one meanwhile: that one is kept.
                 if held.as_ref().is_some_and(|token| Some(&token.header) == used) {
                     *held = None;
                 }
@@ -256,7 +257,7 @@ impl Registries {
         service: &str,
         login: &Login,
     ) -> Result<Token, Problem> {
-        // An identity token goes in the body: to the token service and nowhere else.
+        // An identity token is sent in the body: to the token service and nowhere else.
         let client = match login.how {
             How::Identity(_) => self.shared.http.confined(realm)?,
             How::Anonymous | How::Password(..) => self.shared.http.client(realm)?,
@@ -296,7 +297,7 @@ impl Registries {
             .hint(format!("log in again: docker login {}", access.site.name)));
         }
         if !answer.ok() {
-            // A token service that refuses says so about the whole repository.
+            // A refusal by a token service applies to the whole repository.
             let status = if matches!(answer.status, 400 | 404) {
                 403
             } else {
@@ -323,7 +324,7 @@ impl Registries {
         let header = sensitive(&format!("Bearer {token}"))
             .ok_or_else(|| broken("a token that no header can carry"))?;
         let life = parsed.expires_in.unwrap_or(USUAL_LIFE).min(24 * 3600);
-        // A tenth early, so that it does not run out on its way.
+        // A tenth early, so that it does not expire in transit.
         let life = Duration::from_secs(life).mul_f64(0.9);
         Ok(Token {
             header,
@@ -332,24 +333,24 @@ impl Registries {
     }
 }
 
-/// The login of a token from the environment; anonymous without one.
+/// Returns the login of a token from the environment; anonymous without one.
 pub(super) fn of_variable(token: Option<&SecretString>) -> Login {
     token.map_or_else(
         || Login::new(How::Anonymous),
-        // GitHub reads the token alone; the user name only must not be empty.
+        // GitHub reads only the token; the user name must merely not be empty.
         |token| Login::password("windlass".to_owned(), token.clone()),
     )
 }
 
-/// The login that Docker keeps under exactly this name; anonymous where nothing is handed out.
+/// Returns the login that Docker stores under exactly this name; anonymous if there is none.
 pub(super) async fn kept_under(docker: Docker, name: String) -> Result<Login, Problem> {
     docker_login(docker, vec![name.clone()], name).await
 }
 
-/// The login that Docker's configuration holds for `host` under one of `names`; anonymous where
-/// there is none.
+/// Returns the login that Docker's configuration holds for `host` under one of `names`; anonymous
+/// if there is none.
 async fn docker_login(docker: Docker, names: Vec<String>, host: String) -> Result<Login, Problem> {
-    // Helpers are programs: they may take their time.
+    // Helpers are programs and may block.
     let found = tokio::task::spawn_blocking(move || {
         names
             .iter()
@@ -405,7 +406,7 @@ fn challenge(site: &Site, headers: &HeaderMap) -> Result<Option<Challenge>, Prob
     Ok(basic.then_some(Challenge::Basic))
 }
 
-/// `key="value"` pairs, with commas inside the quotes.
+/// Parses `key="value"` pairs, with commas inside the quotes.
 fn parameters(text: &str) -> HashMap<String, String> {
     let mut found = HashMap::new();
     let mut rest = text;

@@ -1,7 +1,7 @@
-//! Where the bytes of a blob come from.
+//! Opens the source of a blob as a stream.
 //!
-//! Owns opening a source as a stream. One variant a kind of source; whoever sends does not know
-//! which it is. Must not verify (see `verify`) or buffer.
+//! There is one variant per type of source; the sender does not depend on it. Verification is done
+//! in `verify`.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -21,10 +21,10 @@ use super::{Registries, download};
 use crate::config::file::open_plain;
 use crate::domain::{Kind, Problem};
 
-/// Bytes of a file that are in memory at once, for each blob.
+/// Bytes of a file in memory at once, for each blob.
 const PIECE: usize = 256 * 1024;
 
-/// A place that holds blobs.
+/// A source of blobs.
 #[derive(Clone)]
 pub(super) enum BlobSource {
     /// A repository in a registry.
@@ -34,7 +34,8 @@ pub(super) enum BlobSource {
 }
 
 impl BlobSource {
-    /// The bytes of `blob` from the first one on. `watch` hears that a silent source is at work.
+    /// Opens the bytes of `blob` from the first one on. `watch` is notified while a silent source
+    /// is busy.
     pub(super) async fn open(
         &self,
         registries: &Registries,
@@ -57,12 +58,12 @@ impl BlobSource {
         }
     }
 
-    /// True where what broke off may be there the next time.
+    /// Returns true if a broken connection to the source may work on the next try.
     pub(super) const fn may_come_back(&self) -> bool {
         matches!(self, Self::Registry(_))
     }
 
-    /// What a source that stopped short means.
+    /// Interprets a source that stopped early.
     pub(super) fn trouble(&self, blob: &Blob, fault: &Fault) -> Trouble {
         let what = match self {
             Self::Registry(access) => format!("blob {} of {}", blob.digest, access.site),
@@ -92,7 +93,7 @@ fn open_at(path: &Path, offset: u64) -> io::Result<File> {
     Ok(file)
 }
 
-/// `left` bytes of a file, in pieces of at most [`PIECE`], each read away from the runtime.
+/// Reads `left` bytes of a file, in pieces of at most [`PIECE`], each on a blocking thread.
 fn from_file(file: File, left: u64) -> impl Stream<Item = Result<Bytes, Fault>> + Send + 'static {
     stream::try_unfold((file, left), |(mut file, left)| async move {
         if left == 0 {
@@ -110,7 +111,7 @@ fn from_file(file: File, left: u64) -> impl Stream<Item = Result<Bytes, Fault>> 
             .map_err(io::Error::other)
             .flatten()
             .map_err(|error| Fault::Broke(error.to_string()))?;
-        // A file that ends early is found out by whoever counts.
+        // The receiver, which counts, detects a file that ends early.
         let left = if piece.is_empty() {
             0
         } else {

@@ -1,7 +1,7 @@
-//! Immutable content kept by digest: manifests and small config blobs.
+//! Caches immutable content by digest: manifests and small config blobs.
 //!
-//! Owns the files and their verification. Nothing is believed: what is read is hashed again, and
-//! a file that does not agree is taken away. Must not hold tags, which move.
+//! What is read is hashed again, and a file that does not match is removed. Must not hold tags,
+//! which move.
 
 use std::collections::HashMap;
 use std::fs;
@@ -15,30 +15,31 @@ use sha2::{Digest as _, Sha256};
 use crate::config::file;
 use crate::domain::Digest;
 
-/// Entries kept in memory; more than every release of one workspace has.
+/// Entries kept in memory; more than all releases of one workspace have.
 const IN_MEMORY: usize = 1024;
 
-/// Manifests by digest, in memory and in a folder where one is given. Cheap to clone.
+/// Holds manifests by digest, in memory and in a folder if one is given. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ManifestCache {
     dir: Option<PathBuf>,
     memory: Arc<Mutex<HashMap<Digest, Entry>>>,
 }
 
-/// A media type and the bytes it describes.
+/// Holds a media type and the bytes it describes.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) media_type: String,
     pub(super) bytes: Bytes,
 }
 
-/// The digest of `bytes`.
+/// Returns the digest of `bytes`.
 pub(super) fn digest_of(bytes: &[u8]) -> Digest {
     Digest::from_bytes(Sha256::digest(bytes).into())
 }
 
 impl ManifestCache {
-    /// A cache in `dir` (made on the first write, readable by its owner only), or in memory.
+    /// Returns a cache in `dir` (created on the first write, readable by its owner only), or in
+    /// memory.
     pub fn new(dir: Option<PathBuf>) -> Self {
         Self {
             dir,
@@ -46,7 +47,7 @@ impl ManifestCache {
         }
     }
 
-    /// The folder for the uploads that are under way, beside the manifests.
+    /// Returns the folder for uploads under way, next to the manifests.
     pub(super) fn uploads(&self) -> Option<PathBuf> {
         self.dir.as_ref().map(|dir| dir.join("uploads"))
     }
@@ -78,7 +79,7 @@ impl ManifestCache {
         None
     }
 
-    /// Keeps verified bytes. A cache that cannot be written costs speed, not the answer.
+    /// Stores verified bytes. A cache that cannot be written costs speed, not correctness.
     pub(super) fn put(&self, digest: Digest, entry: &Entry) {
         self.remember(digest, entry);
         if let Some(dir) = &self.dir

@@ -1,4 +1,4 @@
-//! Whether a manifest and its config agree about the layers of an image.
+//! Checks whether a manifest and its config agree about the layers of an image.
 //!
 //! Docker 25.0 wrote layouts whose manifest names no layer although the config does: such an image
 //! can be uploaded everywhere and runs nowhere.
@@ -15,7 +15,7 @@ const CONFIGS: [&str; 2] = [
     "application/vnd.docker.container.image.v1+json",
 ];
 
-/// A config that names another number of layers than its manifest.
+/// Holds the layer counts of a config that disagrees with its manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayerMismatch {
     /// Layers that the config names.
@@ -34,7 +34,8 @@ struct RootFs {
     diff_ids: Option<Vec<serde::de::IgnoredAny>>,
 }
 
-/// Layers that a config of this media type names; none where it does not say.
+/// Returns the number of layers that a config of this media type names; `None` if it does not name
+/// any number.
 pub(super) fn layers_of(media_type: &str, config: &[u8]) -> Option<usize> {
     if !CONFIGS.contains(&media_type) {
         return None;

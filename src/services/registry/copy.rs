@@ -1,7 +1,7 @@
-//! The copy engine: what has to move, in which order, and the proof that it arrived.
+//! Copies an image: decides what has to be sent, in which order, and verifies that it arrived.
 //!
-//! Owns the order (blobs, children, index, tag), the parallelism and the choice of platforms.
-//! Must not know how one blob is sent (see `upload`).
+//! The order is blobs, children, index, tag. Also limits parallelism and applies the choice of
+//! platforms. `upload` sends a single blob.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -23,7 +23,8 @@ use super::{Copied, CopyJob, CopyProgress, CopySource, Registries, attached};
 use crate::domain::image::{Reference, Target};
 use crate::domain::{Kind, ManifestDigest, Problem};
 
-/// Blobs of one copy that are looked at or sent at once; how many of them are sent, their hosts say.
+/// Blobs of one copy that are checked or sent at once; limits per host decide how many of them are
+/// sent.
 const BLOBS: usize = 12;
 
 pub(super) async fn copy(
@@ -32,7 +33,7 @@ pub(super) async fn copy(
     progress: &(dyn Fn(CopyProgress) + Send + Sync),
     cancel: &CancellationToken,
 ) -> Result<Copied, Problem> {
-    // Streams outlive borrows, so they report through a channel that is emptied here.
+    // Streams outlive borrows, so they report through a channel that is drained here.
     let (events, mut heard) = unbounded_channel();
     let mut work = std::pin::pin!(run(registries, job, events, cancel));
     loop {
@@ -72,7 +73,8 @@ pub(super) async fn run(
         () = cancel.cancelled() => return Err(cancelled(&what)),
     };
     let shelf = match (&ways.source, &job.source) {
-        // Manifests of an image that stands are read where it stands: that spends no pull.
+        // Manifests of an image that exists at the destination are read there: that spends no
+        // pull.
         (BlobSource::Registry(_), _) if ways.there => registries.shelf(ways.to.clone(), &job.destination),
         (BlobSource::Registry(access), CopySource::Registry(repository)) => {
             registries.shelf(access.clone(), repository)
@@ -132,7 +134,8 @@ pub(super) async fn run(
     })
 }
 
-/// An image that is at its destination: only its tag may be missing. True where it is not.
+/// Handles an image that exists at its destination: only its tag may be missing. Returns true if
+/// the image is not there.
 async fn stands(
     registries: &Registries,
     job: &CopyJob,
@@ -160,7 +163,7 @@ async fn stands(
     Ok(true)
 }
 
-/// Makes every blob be at the destination; how many bytes were sent.
+/// Sends every blob that the destination lacks; returns how many bytes were sent.
 async fn move_blobs(
     registries: &Registries,
     ways: &Ways,
@@ -169,7 +172,7 @@ async fn move_blobs(
     events: &UnboundedSender<CopyProgress>,
     cancel: &CancellationToken,
 ) -> Result<u64, Problem> {
-    // The longest first: the last one to arrive decides when all have.
+    // The largest first: the copy ends when the last blob has arrived.
     blobs.sort_by_key(|blob| std::cmp::Reverse(blob.size));
     let stop = cancel.child_token();
     let hosts = &registries.shared.hosts;
@@ -221,15 +224,15 @@ async fn gather(
     tree(shelf, root, true).await
 }
 
-/// How the two ends of a copy are spoken to.
+/// Holds how source and destination of a copy are accessed.
 struct Ways {
     to: Access,
     /// Access for mounting and the repository to mount from, within one registry.
     mount: Option<(Access, String)>,
     source: BlobSource,
-    /// True where the root stands at the destination already.
+    /// True if the root already exists at the destination.
     there: bool,
-    /// True where its tag is right too, or none is wanted.
+    /// True if its tag is right too, or none is wanted.
     tagged: bool,
 }
 
@@ -254,7 +257,7 @@ async fn ways(
             });
         }
     };
-    // Within one registry one token does for everything, where its service grants it.
+    // Within one registry one token suffices for everything, if its service grants it.
     if from.origin() == site.origin() && from.path != site.path {
         let both = site.push_from(&from);
         match standing(registries, job, &both, target).await {
@@ -287,7 +290,8 @@ async fn ways(
     })
 }
 
-/// Whether the root stands at the destination, and whether its tag is right; both are asked at once.
+/// Returns whether the root exists at the destination, and whether its tag is right; both are
+/// requested at once.
 async fn standing(
     registries: &Registries,
     job: &CopyJob,

@@ -1,7 +1,7 @@
-//! Some platforms of an index: which manifest stands for them.
+//! Reduces an index to some of its platforms.
 //!
-//! Owns the choice and the smaller index, which is the same bytes for the same index and platforms
-//! on any day. Must not copy anything.
+//! The smaller index has the same bytes for the same index and platforms on any day. Must not copy
+//! anything.
 
 use super::cache::{Entry, ManifestCache};
 use super::manifest::Manifest;
@@ -21,8 +21,8 @@ pub(super) async fn cut(
     Ok(chosen.map(|manifest| manifest.digest))
 }
 
-/// The manifest that stands for the chosen platforms; `None` where the whole image is meant. It is
-/// kept where manifests are, so that its digest alone finds it again.
+/// Returns the manifest for the chosen platforms; `None` for the whole image. It is stored in the
+/// manifest cache, so that it can be found by its digest alone.
 pub(super) async fn choose(
     cache: &ManifestCache,
     shelf: &Shelf,
@@ -70,7 +70,8 @@ pub(super) async fn choose(
     Ok(Some(made))
 }
 
-/// The index without the other platforms and their attestations; all else stays as it is.
+/// Returns the index without the other platforms and their attestations; everything else is
+/// unchanged.
 fn smaller(root: &Manifest, kept: &[ManifestDigest]) -> Result<Manifest, Problem> {
     let broken = |why: &str| Problem::new(Kind::Internal, "an index cannot be made smaller").cause(why);
     let mut document: serde_json::Value =

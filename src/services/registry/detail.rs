@@ -1,7 +1,7 @@
-//! Images looked at closely, in a registry or on this machine.
+//! Reads images in detail, in a registry or on this machine.
 //!
-//! Owns what is read of configs. Artifacts have configs of their own making: they say nothing
-//! here, which is no failure. Must not compare images.
+//! Also defines what is read of configs. Artifacts have configs of another format: they contribute
+//! nothing, which is not an error.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::domain::{ConfigDigest, ImageDetail, ImageSource, ManifestDigest, Outs
 /// Longest value that is kept of a config, in characters.
 const VALUE: usize = 4096;
 
-/// What a config says, as far as anybody asks.
+/// Holds the fields of a config that are used.
 #[derive(Deserialize, Default)]
 pub(super) struct Config {
     #[serde(default)]
@@ -81,7 +81,7 @@ pub(super) async fn of_registry(
     Ok(ImageDetail { moved, ..found })
 }
 
-/// The tag beside a digest, where it names something else.
+/// Returns the tag that was given along with a digest, if it points to something else.
 async fn moved_tag(
     registries: &Registries,
     reference: &Reference,
@@ -99,7 +99,7 @@ async fn moved_tag(
     }))
 }
 
-/// An image on this machine, looked at closely. `source` is how it was named.
+/// Reads an image on this machine in detail. `source` is how it was named.
 pub async fn local_detail(source: &ImageSource, image: &LocalImage) -> Result<ImageDetail, Problem> {
     let shelf = Shelf::Local(Arc::new(image.clone()), None);
     let root = shelf.manifest(image.root()).await?;
@@ -143,7 +143,8 @@ async fn detail(shelf: &Shelf, source: ImageSource, root: Manifest) -> Result<Im
     })
 }
 
-/// The runnable manifests below `root` with the platform that their index names, each once.
+/// Returns the runnable manifests below `root` with the platform that their index names, each
+/// once.
 pub(super) fn order(root: ManifestDigest, manifests: &[Manifest]) -> Vec<(ManifestDigest, Option<Platform>)> {
     let mut seen = std::collections::HashSet::new();
     let mut order: Vec<(ManifestDigest, Option<Platform>)> = manifests
@@ -159,7 +160,7 @@ pub(super) fn order(root: ManifestDigest, manifests: &[Manifest]) -> Vec<(Manife
     order
 }
 
-/// The attestations that the indexes among `manifests` name.
+/// Returns the attestations that the indexes among `manifests` name.
 pub(super) fn attestations(manifests: &[Manifest]) -> Vec<ManifestDigest> {
     manifests
         .iter()
@@ -169,7 +170,8 @@ pub(super) fn attestations(manifests: &[Manifest]) -> Vec<ManifestDigest> {
         .collect()
 }
 
-/// Bytes of config and layers as stored, foreign layers apart.
+/// Returns the platform's image, with the bytes of config and layers as stored, without foreign
+/// layers.
 pub(super) fn platform_image(image: &Manifest, platform: Platform, config: &Blob) -> PlatformImage {
     PlatformImage {
         platform,

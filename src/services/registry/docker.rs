@@ -1,8 +1,7 @@
-//! Docker's configuration: where logins are kept and which program keeps them.
+//! Reads and writes Docker's configuration: where logins are stored, and by which program.
 //!
-//! Owns `config.json`, the choice of a credential helper and running it with an environment that
-//! holds nothing but what a helper needs: none of our tokens reaches it. Must not decide which
-//! login is sent where.
+//! Handles `config.json`, selects a credential helper and runs it with an environment that holds
+//! only what a helper needs: none of windlass's tokens reaches it.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -17,7 +16,7 @@ use crate::config::file;
 use crate::domain::{Kind, Outside, Problem};
 use crate::services::private_file;
 
-/// What a helper is given of our environment.
+/// Variables that are passed on to a helper.
 const HELPER_ENVIRONMENT: [&str; 11] = [
     "PATH",
     "HOME",
@@ -35,19 +34,19 @@ const HELPER_ENVIRONMENT: [&str; 11] = [
 /// Docker Hub's name in Docker's configuration.
 pub(super) const HUB: &str = "https://index.docker.io/v1/";
 
-/// Docker's configuration folder and what its helpers run with. The default has none: nobody is
-/// logged in anywhere.
+/// Holds Docker's configuration folder and the environment of its helpers. The default has no
+/// folder and no logins.
 #[derive(Clone, Default)]
 pub struct Docker {
     folder: Option<PathBuf>,
     environment: Vec<(String, String)>,
 }
 
-/// A login stands there, but makes no sense.
+/// A login exists, but cannot be parsed.
 #[derive(Debug)]
 pub(super) struct Unreadable;
 
-/// Names that a login for `host` may be kept under, the usual one first.
+/// Returns the names that a login for `host` may be stored under, the usual one first.
 pub(super) fn names(host: &str) -> Vec<String> {
     if host == "registry-1.docker.io" {
         return [HUB, "docker.io", "index.docker.io", "registry-1.docker.io"]
@@ -63,7 +62,7 @@ pub(super) fn names(host: &str) -> Vec<String> {
 }
 
 impl Docker {
-    /// As an environment says: `DOCKER_CONFIG`, else `.docker` of `HOME`.
+    /// Reads the environment: `DOCKER_CONFIG`, else `.docker` of `HOME`.
     pub fn from_env(variable: &dyn Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|text| !text.is_empty());
         let folder = set("DOCKER_CONFIG")
@@ -76,7 +75,7 @@ impl Docker {
         Self { folder, environment }
     }
 
-    /// The login kept under `name`. A configuration that cannot be read holds none.
+    /// Returns the login stored under `name`. A configuration that cannot be read holds none.
     pub(super) fn get(&self, name: &str) -> Result<Option<DockerCredential>, Unreadable> {
         let config = self.config().unwrap_or_default();
         if let Some(helper) = helper_of_host(&config, name) {
@@ -97,7 +96,7 @@ impl Docker {
         }
     }
 
-    /// Keeps a login under `name`: with the helper where one is set up, else in the file.
+    /// Stores a login under `name`: with the helper if one is configured, else in the file.
     pub(super) fn put(&self, name: &str, user: &str, secret: &SecretString) -> Result<(), Problem> {
         let mut config = self.config()?;
         let entry = match helper_of_host(&config, name).or_else(|| text(&config, "credsStore")) {
@@ -121,7 +120,7 @@ impl Docker {
         self.write(&config)
     }
 
-    /// Forgets the logins under all of `names`; true where there was one.
+    /// Removes the logins under all of `names`; returns true if there was one.
     pub(super) fn erase(&self, names: &[String]) -> Result<bool, Problem> {
         let mut config = self.config()?;
         let mut found = false;
@@ -150,7 +149,8 @@ impl Docker {
         Ok(found)
     }
 
-    /// Every login: the name that it is kept under, its user where that is told, and who keeps it.
+    /// Returns every login: the name that it is stored under, its user if known, and where it is
+    /// stored.
     pub(super) fn all(&self) -> Result<Vec<(String, Option<String>, String)>, Problem> {
         let config = self.config()?;
         let mut found = Vec::new();
@@ -192,7 +192,7 @@ impl Docker {
 
     fn path(&self) -> Option<PathBuf> {
         let path = self.folder.as_ref()?.join("config.json");
-        // A link into somebody's collection of such files stays one.
+        // A symbolic link (to a dotfiles folder, for example) is kept.
         Some(path.canonicalize().unwrap_or(path))
     }
 
@@ -243,7 +243,7 @@ impl Docker {
             username: String,
             secret: String,
         }
-        // A helper that fails has none, or is not there: both mean that nobody is logged in.
+        // A helper that fails has no login, or is not installed: both mean that there is no login.
         let Ok(output) = self.run(helper, "get", name.as_bytes()) else {
             return Ok(None);
         };
@@ -255,7 +255,7 @@ impl Docker {
         }))
     }
 
-    /// Runs a helper; `Err` is what it says, which is never a secret.
+    /// Runs a helper; `Err` is its message, which is never a secret.
     fn run(&self, helper: &str, verb: &str, input: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if helper.is_empty() || !helper.chars().all(plain) {
@@ -271,7 +271,7 @@ impl Docker {
             .spawn()
             .map_err(|error| error.to_string())?;
         if let Some(mut stdin) = child.stdin.take() {
-            // One that does not read what it is told says so by its end.
+            // A helper that does not read its input reports that by its exit status.
             drop(stdin.write_all(input));
         }
         let output = child.wait_with_output().map_err(|error| error.to_string())?;

@@ -1,6 +1,6 @@
-//! One blob out of a registry, asked for again from where it broke off.
+//! Downloads one blob from a registry, and resumes where the connection broke off.
 //!
-//! Owns ranges and the bound on repetitions. Must not verify (see `verify`) or buffer.
+//! Uses ranges and limits the number of retries. Verification is done in `verify`.
 
 use std::sync::Arc;
 
@@ -18,29 +18,29 @@ use crate::domain::Outside;
 use crate::services::http::body::{Paced, pieces};
 use crate::services::http::{self, Answer, Failure};
 
-/// Repetitions of one blob, however much each of them brought.
+/// Retries of one blob, however many bytes each of them delivered.
 const ROUNDS: u32 = 32;
 
 type Body = BoxStream<'static, Result<Bytes, Failure>>;
 
-/// A blob on its way here.
+/// Holds a download under way.
 struct Download {
     registries: Registries,
     access: Access,
     blob: Blob,
     watch: Arc<Watch>,
     body: Body,
-    /// Bytes that went on.
+    /// Bytes that were passed on.
     seen: u64,
-    /// Bytes that come once more and are dropped.
+    /// Bytes that arrive a second time and are dropped.
     skip: u64,
-    /// How far it was when it last broke off.
+    /// Position when it last broke off.
     since: u64,
     rounds: u32,
     pauses: ExponentialBackoff,
 }
 
-/// The bytes of `blob` from the first one on.
+/// Opens the bytes of `blob` from the first one on.
 pub(super) async fn open(
     registries: &Registries,
     access: &Access,
@@ -83,9 +83,9 @@ impl Download {
                     self.seen += piece.len() as u64;
                     return Ok(Some(piece));
                 }
-                // Whoever counts and hashes knows whether that was all.
+                // The receiver, which counts and hashes, detects an incomplete blob.
                 _ if self.seen >= self.blob.size => return Ok(None),
-                // What comes too slowly comes so again.
+                // A host that is too slow would be too slow again.
                 Some(Err(failure)) if failure.hopeless => return Err(Fault::Broke(failure.text)),
                 Some(Err(failure)) => failure.text,
                 None => format!("it ended after {} of {} bytes", self.seen, self.blob.size),
@@ -94,8 +94,8 @@ impl Download {
         }
     }
 
-    /// Asks for the rest, after the pauses of the one policy; they begin anew where the last
-    /// repetition brought something.
+    /// Requests the rest, after the pauses of the retry policy; they start from the beginning if
+    /// the last try delivered something.
     async fn again(&mut self, why: String) -> Result<(), Fault> {
         self.rounds += 1;
         if self.seen > self.since {
@@ -124,7 +124,7 @@ impl Download {
                     (self.body, self.skip) = (body, skip);
                     return Ok(());
                 }
-                // What the host asked for is waited for by everybody who speaks to it.
+                // A wait that the host asked for is kept by all requests to it.
                 Err(trouble)
                     if trouble.again && trouble.wait.is_none_or(|wait| wait <= http::LONGEST_WAIT) =>
                 {
@@ -136,7 +136,7 @@ impl Download {
     }
 }
 
-/// The body from `offset` on, and how many bytes of it were seen before.
+/// Requests the body from `offset` on; also returns how many bytes of it were already received.
 async fn ask(
     registries: &Registries,
     access: &Access,
@@ -169,7 +169,7 @@ async fn ask(
                 .await?
         {
             learnt = true;
-            // A small answer is read to its end, so that its connection is used again.
+            // A small answer is read to its end, so that its connection is reused.
             if response.content_length().is_some_and(|length| length < 64 * 1024) {
                 drop(http.body_of(response).await);
             }
@@ -221,7 +221,7 @@ async fn ask(
     Ok((body.boxed(), skip))
 }
 
-/// True where a `Content-Range` begins at `offset` of a whole of `size` bytes.
+/// Returns true if a `Content-Range` begins at `offset` of a whole of `size` bytes.
 fn follows(range: &str, offset: u64, size: u64) -> bool {
     let Some((span, whole)) = range.strip_prefix("bytes ").and_then(|text| text.split_once('/')) else {
         return false;

@@ -1,12 +1,13 @@
-//! A registry that refuses an image because of layers that no registry holds.
+//! Explains the refusal of an image because of layers that no registry holds.
 
 use super::manifest::{Content, Manifest};
 use super::wire::Trouble;
 use crate::domain::{Kind, Outside, Problem};
 use crate::services::http::Answer;
 
-/// `refusal` of a manifest, explained where the manifest names layers that are elsewhere: the registry
-/// is set up not to take them, whatever status it answers with, and trying again changes nothing.
+/// Explains `refusal` of a manifest that names foreign layers: the registry is configured not to
+/// accept them, whatever its status, and a retry changes nothing. Other refusals are returned
+/// unchanged.
 pub(super) fn explained(manifest: &Manifest, what: &str, answer: &Answer, refusal: Trouble) -> Trouble {
     let Content::Image { layers, .. } = &manifest.content else {
         return refusal;

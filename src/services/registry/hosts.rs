@@ -1,7 +1,7 @@
-//! What one process knows about each registry host, and how much it asks of it at once.
+//! Keeps what one process knows about each registry host, and limits concurrent requests to it.
 //!
-//! Owns the budgets of transfers and requests for each origin, which repositories were seen to hold
-//! which blob, and which blobs are on their way there. Must not send anything.
+//! Holds the limits on transfers and requests for each origin, which repositories were seen to
+//! hold which blob, and which blobs are being sent there.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
@@ -11,36 +11,36 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Se
 
 use crate::domain::{Digest, Kind, Problem};
 
-/// Blobs on their way from or to one host at once, whichever copies they belong to.
+/// Blobs on their way from or to one host at once, across all copies.
 const TRANSFERS: usize = 6;
 /// Other requests to one host at once.
 const REQUESTS: usize = 16;
-/// Blobs in chunks at once, anywhere: each holds a chunk in memory.
+/// Blobs sent in chunks at once, to any host: each holds a chunk in memory.
 const CHUNKED: usize = 2;
-/// Blobs whose places are remembered.
+/// Number of blobs whose repositories are remembered.
 const REMEMBERED: usize = 16 * 1024;
 
-/// All hosts, by origin.
+/// Holds all hosts, by origin.
 pub(super) struct Hosts {
     known: Mutex<HashMap<String, Arc<Host>>>,
-    /// Turns of those who send in chunks.
+    /// Permits to send in chunks.
     pub(super) chunked: Semaphore,
 }
 
-/// One host.
+/// Holds the state of one host.
 pub(super) struct Host {
     origin: String,
     transfers: Arc<Semaphore>,
-    /// Turns of all other requests.
+    /// Permits for all other requests.
     pub(super) requests: Semaphore,
     places: Mutex<HashMap<Digest, Vec<String>>>,
     flights: Mutex<HashMap<Digest, Arc<AsyncMutex<()>>>>,
     refused: Mutex<HashSet<(String, String)>>,
-    /// True once the host said that it does not list referrers.
+    /// True once the host showed that it does not list referrers.
     pub(super) lists_no_referrers: AtomicBool,
 }
 
-/// The right to send one blob, and the others' wait for it.
+/// The exclusive right to send one blob; others wait for it.
 pub(super) type Flight = OwnedMutexGuard<()>;
 
 impl Default for Hosts {
@@ -72,8 +72,8 @@ impl Hosts {
     }
 }
 
-/// A turn for one blob at each of these hosts. They are taken in one order everywhere, so that two
-/// copies in opposite directions never wait for each other.
+/// Acquires a permit for one blob at each of these hosts. They are acquired in the same order
+/// everywhere, so that two copies in opposite directions never wait for each other.
 pub(super) async fn turn(hosts: &[Arc<Host>]) -> Result<Vec<OwnedSemaphorePermit>, Problem> {
     let mut ordered: Vec<&Arc<Host>> = hosts.iter().collect();
     ordered.sort_by(|one, other| one.origin.cmp(&other.origin));
@@ -89,7 +89,7 @@ pub(super) async fn turn(hosts: &[Arc<Host>]) -> Result<Vec<OwnedSemaphorePermit
 }
 
 impl Host {
-    /// Notes that `repository` has a blob.
+    /// Records that `repository` has a blob.
     pub(super) fn holds(&self, digest: Digest, repository: &str) {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         if places.len() >= REMEMBERED {
@@ -101,8 +101,8 @@ impl Host {
         }
     }
 
-    /// A repository other than `repository` that was seen to have a blob and from which a mount was
-    /// not refused before.
+    /// Returns a repository other than `repository` that was seen to have a blob and from which a
+    /// mount was not refused before.
     pub(super) fn place(&self, digest: Digest, repository: &str) -> Option<String> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,14 +115,14 @@ impl Host {
             .cloned()
     }
 
-    /// Notes that nothing can be mounted from one repository into another.
+    /// Records that nothing can be mounted from one repository into another.
     pub(super) fn refuses(&self, from: &str, to: &str) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.insert((from.to_owned(), to.to_owned()));
     }
 
-    /// The right to send `digest` to this host: at once (and `false`), or once whoever is at it has
-    /// ended (and `true`).
+    /// Acquires the right to send `digest` to this host: at once (and `false`), or after another
+    /// task has sent it (and `true`).
     pub(super) async fn flight(&self, digest: Digest) -> (Flight, bool) {
         let lock = {
             let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);

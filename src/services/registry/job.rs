@@ -1,6 +1,4 @@
-//! What a copy is asked to do, and what it tells.
-//!
-//! Owns the shapes only. Must not do anything.
+//! Defines the job of a copy and the progress it reports.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,30 +17,30 @@ pub enum CopySource {
     Local(Arc<LocalImage>),
 }
 
-/// One copy to a repository, pinned by digest.
+/// Holds one copy to a repository, pinned by digest.
 #[derive(Clone, Debug)]
 pub struct CopyJob {
-    /// Where the image is.
+    /// Where the image is stored.
     pub source: CopySource,
-    /// Which one.
+    /// The digest of the image.
     pub digest: ManifestDigest,
-    /// Where it goes.
+    /// The destination.
     pub destination: Repository,
     /// Tag to set at the destination once everything is there.
     pub tag: Option<String>,
-    /// What that tag may name before.
+    /// What that tag may point to before.
     pub tag_before: TagBefore,
-    /// Platforms to take out of an index; empty takes all, and only then the digest is kept for
-    /// sure: one platform copies its manifest alone, several a smaller index.
+    /// Platforms to copy of an index; if empty, all are copied, and only then the digest is
+    /// certain to stay the same: one platform copies its manifest alone, several a smaller index.
     pub cut: Vec<Platform>,
-    /// Whether signatures and the like that refer to the image come along from its registry.
+    /// Whether signatures and other referrers of the image are copied from its registry.
     pub referrers: bool,
 }
 
-/// What a tag may name before it moves to another digest.
+/// What a tag may point to before it moves to another digest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TagBefore {
-    /// Whatever it names.
+    /// Any digest, or none.
     #[default]
     Any,
     /// This digest only; `None`: the tag must not exist.
@@ -50,13 +48,16 @@ pub enum TagBefore {
 }
 
 impl TagBefore {
-    /// What was previewed, or anything where the operator wants the tag moved `over` any change.
+    /// Returns what was previewed, or `Any` if the operator wants the tag moved `over` any change.
     pub const fn planned(before: Option<ManifestDigest>, over: bool) -> Self {
         if over { Self::Any } else { Self::Only(before) }
     }
 
-    /// [`Kind::Refused`] where `reference`, which names `now` and is to name `wanted`, names neither
-    /// what it may nor what it is to name. True where nothing is left to do.
+    /// Checks `reference`, which points to `now` and is to point to `wanted`. Returns true if
+    /// nothing is left to do.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] if it points neither to what it may nor to `wanted`.
     pub fn check(
         self,
         reference: &Reference,
@@ -82,80 +83,80 @@ impl TagBefore {
     }
 }
 
-/// Which blobs of an image a repository has. Each blob once, in order of appearance.
+/// Lists which blobs of an image a repository has, each once, in order of appearance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lacking {
-    /// Blobs that it has not got.
+    /// Blobs that it lacks.
     pub missing: Vec<Blob>,
     /// Blobs that it has.
     pub present: Vec<Blob>,
-    /// Bytes of those that it has not got.
+    /// Bytes of the blobs that it lacks.
     pub bytes: u64,
 }
 
-/// What happens while copying, in order. Sizes in bytes.
+/// Progress of a copy, in order. Sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CopyProgress {
-    /// Manifests are read: this much is looked at.
+    /// The manifests are read: the number and size of the blobs to check.
     Planned {
-        /// Blobs, each once.
+        /// Number of blobs, each counted once.
         blobs: usize,
         /// Their bytes.
         bytes: u64,
     },
     /// The destination has this blob.
     Skipped {
-        /// Which.
+        /// Digest of the blob.
         digest: Digest,
         /// Its length.
         bytes: u64,
     },
-    /// The registry took the blob over from the source repository itself.
+    /// The registry mounted the blob from the source repository.
     Mounted {
-        /// Which.
+        /// Digest of the blob.
         digest: Digest,
         /// Its length.
         bytes: u64,
     },
     /// More bytes of this blob are on their way.
     Sent {
-        /// Which.
+        /// Digest of the blob.
         digest: Digest,
-        /// How many more.
+        /// Number of further bytes.
         bytes: u64,
     },
-    /// The blob is sent anew; what was counted as sent is void.
+    /// The blob is sent again; the bytes counted as sent are void.
     Retrying {
-        /// Which.
+        /// Digest of the blob.
         digest: Digest,
-        /// Bytes to take off again.
+        /// Bytes to subtract again.
         rolled_back: u64,
-        /// Why.
+        /// Why it is sent again.
         problem: Problem,
-        /// How long it waits before.
+        /// Pause before the retry.
         pause: Duration,
     },
     /// The destination confirmed this blob.
     BlobDone {
-        /// Which.
+        /// Digest of the blob.
         digest: Digest,
     },
     /// The destination confirmed this manifest.
     ManifestPut {
-        /// Which.
+        /// Digest of the manifest.
         digest: ManifestDigest,
     },
 }
 
-/// What a finished copy did.
+/// Holds the result of a finished copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
     /// Digest at the destination.
     pub digest: ManifestDigest,
-    /// Blob bytes that went through this machine, each blob once.
+    /// Blob bytes that were sent by this machine, each blob counted once.
     pub bytes_sent: u64,
-    /// Blob bytes that did not: there already, or mounted.
+    /// Blob bytes that were not sent: already there, or mounted.
     pub bytes_skipped: u64,
-    /// True where manifest and tag were there already: nothing was written.
+    /// True if manifest and tag already existed: nothing was written.
     pub already: bool,
 }

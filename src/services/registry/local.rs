@@ -1,7 +1,7 @@
-//! An image that lies on this machine, ready to be copied: manifests in memory, blobs in files.
+//! Holds an image of this machine that is ready to be copied: manifests in memory, blobs in files.
 //!
-//! Owns where each blob's bytes are. How they got there (an engine's export, an archive, a folder)
-//! is the business of whoever packed it. Must not read the blobs.
+//! Records where each blob's bytes are. The module `packing` obtains them from an engine's export,
+//! an archive or a folder.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -24,11 +24,11 @@ pub enum Place {
         /// Where the blob begins.
         offset: u64,
     },
-    /// Not on this machine: whoever packed it knew that the destination has it.
+    /// Not on this machine: the destination was known to have it when the image was packed.
     Elsewhere,
 }
 
-/// A signature, bill of materials or the like that is attached to an image of this machine.
+/// Holds a signature, bill of materials or similar that is attached to an image of this machine.
 #[derive(Clone, Debug)]
 pub struct LocalAttachment {
     /// The manifest that it is attached to.
@@ -37,11 +37,11 @@ pub struct LocalAttachment {
     pub digest: ManifestDigest,
     /// The tag that cosign gives it; without one its manifest names the subject.
     pub tag: Option<String>,
-    /// Its row in a list of referrers, as the OCI distribution specification writes it.
+    /// Its row in a list of referrers, as the OCI distribution specification defines it.
     pub row: Value,
 }
 
-/// An image on this machine.
+/// Holds an image on this machine.
 #[derive(Clone, Debug)]
 pub struct LocalImage {
     root: ManifestDigest,
@@ -51,8 +51,8 @@ pub struct LocalImage {
 }
 
 impl LocalImage {
-    /// An image of these manifests, the root among them. Every manifest that they name and every
-    /// blob that is not foreign must have its place.
+    /// Returns an image of these manifests, including the root. Every manifest that they name and
+    /// every blob that is not foreign must have its place.
     pub fn new(
         root: ManifestDigest,
         manifests: Vec<Manifest>,
@@ -90,35 +90,35 @@ impl LocalImage {
         })
     }
 
-    /// With what is attached to it; the manifests of that are among its own.
+    /// Adds what is attached to it; the manifests of the attachments must be among its own.
     #[must_use]
     pub fn with_attachments(mut self, attachments: Vec<LocalAttachment>) -> Self {
         self.attachments = attachments;
         self
     }
 
-    /// What is attached to one of its manifests.
+    /// Returns what is attached to one of its manifests.
     pub fn attached_to(&self, subject: ManifestDigest) -> impl Iterator<Item = &LocalAttachment> {
         self.attachments.iter().filter(move |one| one.subject == subject)
     }
 
-    /// The digest of its manifest or index.
+    /// Returns the digest of its manifest or index.
     pub const fn root(&self) -> ManifestDigest {
         self.root
     }
 
-    /// One of its manifests.
+    /// Returns one of its manifests.
     pub fn manifest(&self, digest: ManifestDigest) -> Option<&Manifest> {
         self.manifests.get(&digest)
     }
 
-    /// Where a blob is.
+    /// Returns where a blob is.
     pub fn place(&self, digest: Digest) -> Option<&Place> {
         self.places.get(&digest)
     }
 }
 
-/// What is said where a blob is wanted that was left out because a registry had it.
+/// Returns the problem for a blob that was left out because a registry had it.
 pub(super) fn gone(digest: Digest) -> Problem {
     Problem::new(Kind::Service, format!("blob {digest} is not on this machine"))
         .cause("the registry had it a moment ago, so it was not taken along")

@@ -1,7 +1,7 @@
-//! Logins of registries: proven, kept where `docker login` keeps them, listed and forgotten.
+//! Manages logins of registries: verifies them, stores them where `docker login` does, lists and
+//! removes them.
 //!
-//! Owns which name a login is kept under and its proof at the registry. Must not keep one that was
-//! not asked for, and must not show a secret.
+//! Also decides which name a login is stored under. Must not show a secret.
 
 use std::sync::Arc;
 
@@ -17,21 +17,21 @@ use crate::domain::{Kind, Outside, Problem};
 use crate::services::github::GitHub;
 use crate::services::http;
 
-/// A login that is kept, without its secret.
+/// Holds a stored login, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistryLogin {
     /// The registry's host, `docker.io` for Docker Hub.
     pub registry: Outside,
-    /// The user, where whoever keeps it tells.
+    /// The user, if known.
     pub user: Option<Outside>,
-    /// Who keeps it: a file, a helper, a variable.
+    /// Where it is stored: a file, a helper, a variable.
     pub source: Outside,
 }
 
-/// A login, and the scopes of its token or why there is no proof of it.
+/// A login, and the scopes of its token or why it could not be verified.
 pub type Proven = (RegistryLogin, Result<Vec<Outside>, Problem>);
 
-/// The logins of all registries.
+/// Manages the logins of all registries.
 #[derive(Clone)]
 pub struct RegistryLogins {
     registries: Registries,
@@ -39,13 +39,14 @@ pub struct RegistryLogins {
 }
 
 impl RegistryLogins {
-    /// Those that `registries` uses; `github` tells the scopes of tokens for its own registry.
+    /// Returns the logins that `registries` uses; `github` reads the scopes of tokens for its own
+    /// registry.
     pub const fn new(registries: Registries, github: GitHub) -> Self {
         Self { registries, github }
     }
 
-    /// Proves a login at the registry called `host` without keeping it, and tells the scopes of
-    /// its token where anybody does (GitHub for ghcr.io).
+    /// Verifies a login at the registry called `host` without storing it. Returns the scopes of
+    /// its token, if they are reported (by GitHub for ghcr.io).
     pub async fn check(
         &self,
         host: &str,
@@ -62,9 +63,9 @@ impl RegistryLogins {
         self.accepted(host, Arc::new(login)).await
     }
 
-    /// Proves every login that [`RegistryLogins::list`] tells of, all at once: the scopes of its
-    /// token where anybody tells them, or why there is no proof ([`Kind::Credentials`] where the
-    /// registry or the keeper refuses it). Beside them: why Docker's own could not be listed.
+    /// Verifies every login of [`RegistryLogins::list`], all at once: the scopes of its token if
+    /// they are reported, or why it could not be verified ([`Kind::Credentials`] if the registry
+    /// or the helper refuses it). Also returns why Docker's own logins could not be listed.
     pub async fn prove(&self) -> (Vec<Proven>, Option<Problem>) {
         let (kept, unread) = match self.kept().await {
             Ok(kept) => (kept, None),
@@ -83,7 +84,7 @@ impl RegistryLogins {
         (proven, unread)
     }
 
-    /// One login: the variable's, or the one that Docker keeps under `name`.
+    /// Verifies one login: the variable's, or the one that Docker stores under `name`.
     async fn prove_one(&self, name: Option<String>, host: &str) -> Result<Vec<Outside>, Problem> {
         let address = self.address(host)?;
         let spoken_to = http::host_of(&address);
@@ -112,7 +113,7 @@ impl RegistryLogins {
         self.accepted(host, Arc::new(login)).await
     }
 
-    /// Shows `login` at the registry called `host`.
+    /// Sends `login` to the registry called `host`.
     async fn accepted(&self, host: &str, login: Arc<Login>) -> Result<Vec<Outside>, Problem> {
         let shown = Outside::capped(host, 200);
         let what = format!("logging in to {shown}");
@@ -174,9 +175,9 @@ impl RegistryLogins {
         }
     }
 
-    /// Keeps a login for the registry called `host` where `docker login` would, in place of an
-    /// older one: with Docker's credential helper where one is set up, else in its `config.json`,
-    /// which nobody else may read then.
+    /// Stores a login for the registry called `host` where `docker login` would, replacing an
+    /// older one: with Docker's credential helper if one is configured, else in its `config.json`,
+    /// which then only its owner can read.
     pub async fn keep(&self, host: &str, user: &str, secret: &SecretString) -> Result<(), Problem> {
         let name = self.names(host)?.swap_remove(0);
         let (docker, user, secret) = (self.docker(), user.to_owned(), secret.clone());
@@ -185,7 +186,7 @@ impl RegistryLogins {
         Ok(())
     }
 
-    /// Forgets the login for the registry called `host`; true where there was one.
+    /// Removes the login for the registry called `host`; returns true if there was one.
     pub async fn forget(&self, host: &str) -> Result<bool, Problem> {
         let (docker, names) = (self.docker(), self.names(host)?);
         let found = blocking(move || docker.erase(&names)).await?;
@@ -193,13 +194,13 @@ impl RegistryLogins {
         Ok(found)
     }
 
-    /// Every login that Docker keeps, and the token for ghcr.io that the environment holds.
+    /// Returns every login that Docker stores, and the token for ghcr.io from the environment.
     pub async fn list(&self) -> Result<Vec<RegistryLogin>, Problem> {
         let kept = self.kept().await?.into_iter().map(|(_, login)| login);
         Ok(self.variable().into_iter().chain(kept).collect())
     }
 
-    /// The token for ghcr.io that the environment holds.
+    /// Returns the token for ghcr.io from the environment.
     fn variable(&self) -> Option<RegistryLogin> {
         self.registries.shared.ghcr_token.as_ref().map(|_| RegistryLogin {
             registry: Outside::new("ghcr.io"),
@@ -208,7 +209,7 @@ impl RegistryLogins {
         })
     }
 
-    /// Docker's own, with the names that they are kept under.
+    /// Returns Docker's own logins, with the names that they are stored under.
     async fn kept(&self) -> Result<Vec<(String, RegistryLogin)>, Problem> {
         let docker = self.docker();
         let kept = blocking(move || docker.all()).await?;
@@ -220,7 +221,8 @@ impl RegistryLogins {
             };
             (name, login)
         };
-        // Docker Desktop keeps tokens of its own below Docker Hub's name: they open no registry.
+        // Docker Desktop stores its own tokens below Docker Hub's name: they are not registry
+        // logins.
         let opens = |name: &str| name == HUB || !name.starts_with(HUB);
         Ok(kept
             .into_iter()
@@ -244,18 +246,18 @@ impl RegistryLogins {
         Ok(address)
     }
 
-    /// A login belongs to the host that is spoken to.
+    /// Returns the names for the host that is actually contacted, because a login belongs to it.
     fn names(&self, host: &str) -> Result<Vec<String>, Problem> {
         Ok(docker::names(&http::host_of(&self.address(host)?)))
     }
 
-    /// What was looked up before says nothing any more.
+    /// Forgets logins that were read before.
     async fn look_again(&self) {
         self.registries.shared.tokens.forget_logins().await;
     }
 }
 
-/// `ghcr.io` of `https://ghcr.io/v2/`.
+/// Returns `ghcr.io` for `https://ghcr.io/v2/`.
 fn registry_of(name: &str) -> &str {
     if name == HUB {
         return "docker.io";

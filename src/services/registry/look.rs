@@ -1,6 +1,6 @@
-//! What a repository has of an image before anything is sent.
+//! Finds out what a repository has of an image before anything is sent.
 //!
-//! Owns the questions only; the registry's own answer decides. Must not write anywhere.
+//! The registry's own answer decides. Must not write anywhere.
 
 use std::collections::HashSet;
 
@@ -18,8 +18,8 @@ use crate::domain::{Digest, ManifestDigest, Problem};
 /// HEADs in flight while counting what is missing.
 const LOOKS: usize = 8;
 
-/// Access to look into a destination. To somebody who may write, an empty repository is empty; to
-/// others it does not exist.
+/// Returns access for reading a destination. With the right to write, a repository that does not
+/// exist yet counts as empty; without it, it is not found.
 pub(super) async fn into(registries: &Registries, destination: &Repository) -> Result<Access, Problem> {
     let site = registries.site(destination)?;
     Ok(if registries.login(&site).await?.anonymous() {
@@ -61,7 +61,7 @@ pub(super) async fn lacking(
 ) -> Result<Lacking, Problem> {
     let blobs = blobs_of(registries, source, digest).await?;
     let to = into(registries, destination).await?;
-    // Whoever holds the manifest holds what it names.
+    // A repository that holds the manifest holds what it names.
     let there = if !absent && head_at(registries, &to, &destination.at(digest)).await?.is_some() {
         blobs.iter().map(|blob| blob.digest).collect()
     } else {
@@ -79,7 +79,8 @@ pub(super) async fn present(
     held(registries, &to, &blobs).await
 }
 
-/// HEAD as somebody who is going to write: a repository that is not there yet is empty to them.
+/// Sends HEAD with the right to write requested: a repository that does not exist yet counts as
+/// empty.
 pub(super) async fn head_to_write(
     registries: &Registries,
     reference: &Reference,
@@ -109,7 +110,7 @@ async fn blobs_of(
 }
 
 async fn held(registries: &Registries, to: &Access, blobs: &[Blob]) -> Result<HashSet<Digest>, Problem> {
-    // Owned, so that the whole can be sent to another thread.
+    // Owned, so that the future can be sent to another thread.
     stream::iter(blobs.to_vec())
         .map(|blob| async move {
             let there = persist(|| holds(registries, to, &blob), |_, _| {}).await?;
@@ -121,7 +122,7 @@ async fn held(registries: &Registries, to: &Access, blobs: &[Blob]) -> Result<Ha
         .await
 }
 
-/// HEAD of a blob. An answer that is neither yes nor no is a problem.
+/// Sends HEAD for a blob. An answer that is neither yes nor no is a problem.
 pub(super) async fn holds(registries: &Registries, access: &Access, blob: &Blob) -> Result<bool, Trouble> {
     let what = format!("blob {} of {}", blob.digest, access.site);
     let ask = Ask::new(Method::HEAD, access.site.url(&format!("blobs/{}", blob.digest))?);

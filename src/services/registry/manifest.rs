@@ -1,7 +1,7 @@
-//! Manifests as they stand in registries: raw bytes, and what they say.
+//! Parses manifests: the raw bytes as registries hold them, and what they contain.
 //!
-//! Owns the four media types, the cap on size and the telling apart of platforms, attestations
-//! and foreign layers. Must not change a byte: a manifest is pushed as it was read.
+//! Knows the four media types, limits the size, and distinguishes platforms, attestations and
+//! foreign layers. Must not change a byte: a manifest is pushed as it was read.
 
 use bytes::Bytes;
 use oci_distribution::manifest;
@@ -29,7 +29,7 @@ pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
 /// Largest manifest that is read, in bytes.
 pub(super) const CAP: usize = 8 * 1024 * 1024;
 
-/// A verified manifest or index.
+/// Holds a verified manifest or index.
 #[derive(Clone, Debug)]
 pub struct Manifest {
     /// Digest of `bytes`.
@@ -38,7 +38,7 @@ pub struct Manifest {
     pub media_type: String,
     /// The exact bytes.
     pub bytes: Bytes,
-    /// What it says.
+    /// Its parsed content.
     pub content: Content,
 }
 
@@ -56,22 +56,22 @@ pub enum Content {
     },
 }
 
-/// A manifest that an index names.
+/// Holds a manifest that an index names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Child {
     /// Its digest.
     pub digest: ManifestDigest,
     /// Its length in bytes.
     pub size: u64,
-    /// What it runs on, where the index says so.
+    /// Its platform, if the index names one.
     pub platform: Option<Platform>,
-    /// The manifest that this one attests, where it is an attestation that names one.
+    /// The manifest that this one attests, if it is an attestation that names one.
     pub subject: Option<ManifestDigest>,
-    /// True for provenance and bills of materials, which are no platform.
+    /// True for provenance and bills of materials, which are not platforms.
     pub attestation: bool,
 }
 
-/// A blob that a manifest names.
+/// Holds a blob that a manifest names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blob {
     /// Its digest.
@@ -80,9 +80,9 @@ pub struct Blob {
     pub size: u64,
     /// Its media type.
     pub media_type: String,
-    /// True for layers that registries do not hold; they are left where they are.
+    /// True for layers that registries do not hold; they are not copied.
     pub foreign: bool,
-    /// Where such a layer is, as its manifest says.
+    /// Addresses of such a layer, from its manifest.
     pub urls: Vec<String>,
 }
 
@@ -99,7 +99,8 @@ struct Document {
     layers: Option<Vec<Descriptor>>,
 }
 
-/// A list that is there; `null` is an empty one: only its absence says what kind of document it is.
+/// Parses a list; `null` counts as an empty one, because only its absence decides the type of
+/// document.
 fn null_is_empty<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -121,8 +122,8 @@ struct Descriptor {
 }
 
 impl Manifest {
-    /// Parses verified bytes. `served_as` is the registry's Content-Type, which counts only where
-    /// the document does not name its own type. `what` names the image in problems.
+    /// Parses verified bytes. `served_as` is the registry's Content-Type, which counts only if the
+    /// document does not name its own type. `what` names the image in problems.
     pub fn parse(what: &str, served_as: Option<&str>, bytes: Bytes) -> Result<Self, Problem> {
         let broken = |why: String| {
             Problem::new(Kind::Invalid, format!("the manifest of {what} is not usable")).cause(why)
@@ -140,7 +141,8 @@ impl Manifest {
             );
         }
         let known = |kind: &&str| [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].contains(kind);
-        // What a document says of itself counts; a server that names no image type is no witness.
+        // The document's own type takes precedence; a Content-Type that is not an image type is
+        // ignored.
         let strange = document
             .media_type
             .as_deref()
@@ -167,7 +169,8 @@ impl Manifest {
                 OCI_MANIFEST
             });
         let index = matches!(media_type, OCI_INDEX | DOCKER_LIST);
-        // Go writes an empty list as null; a document that names its type and lacks the list is the same.
+        // Go writes an empty list as null; a document that names its type and lacks the list is
+        // treated alike.
         let named = document.media_type.is_some();
         let manifests = document.manifests;
         let manifests = manifests.or_else(|| (index && named).then(Vec::new));
@@ -199,7 +202,7 @@ impl Manifest {
         })
     }
 
-    /// The children of an index; none for an image.
+    /// Returns the children of an index; empty for an image.
     pub fn children(&self) -> &[Child] {
         match &self.content {
             Content::Index(children) => children,
@@ -207,7 +210,7 @@ impl Manifest {
         }
     }
 
-    /// Config and layers that registries hold; none for an index.
+    /// Returns config and layers that registries hold; empty for an index.
     pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
         let (config, layers) = match &self.content {
             Content::Index(_) => (None, &[][..]),

@@ -1,8 +1,8 @@
-//! Container registries: resolving references, tokens and the copy engine.
+//! Talks to container registries: resolves references, obtains tokens and copies images.
 //!
-//! Owns the distribution protocol as a client: challenges and tokens, manifests checked against
-//! their digests, blobs mounted, skipped or streamed. Must not plan, journal or print, and must
-//! never hand a credential to another host than the one it belongs to.
+//! Implements the client side of the distribution protocol: challenges and tokens, manifests
+//! checked against their digests, blobs mounted, skipped or streamed. Must never send a credential
+//! to another host than the one it belongs to.
 
 mod attached;
 mod auth;
@@ -71,10 +71,10 @@ use crate::domain::tags::TagList;
 use crate::domain::{Digest, ImageDetail, ManifestDigest, Problem};
 use auth::{Login, Tokens};
 
-/// The name that the store's image names carry for Canonical's registry.
+/// The name of Canonical's registry in the store's image names.
 const CANONICAL: &str = "registry.jujucharms.com";
 
-/// Every registry, behind one shared memory of tokens, manifests and quotas. Cheap to clone.
+/// Holds every registry, with one shared memory of tokens, manifests and quotas. Cheap to clone.
 #[derive(Clone)]
 pub struct Registries {
     shared: Arc<Shared>,
@@ -93,7 +93,7 @@ struct Shared {
     quotas: Mutex<HashMap<String, Quota>>,
 }
 
-/// A credential and address that hold for one repository only.
+/// Holds a credential and address that apply to one repository only.
 #[derive(Clone)]
 struct Given {
     repository: Repository,
@@ -101,7 +101,7 @@ struct Given {
     login: Arc<Login>,
 }
 
-/// What a HEAD says about a manifest.
+/// Holds what a HEAD returns about a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// Digest of the manifest or index.
@@ -112,7 +112,7 @@ pub struct Head {
     pub size: u64,
 }
 
-/// The last seen pull allowance of a registry.
+/// Holds the last seen pull allowance of a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Pulls allowed in one window.
@@ -124,8 +124,8 @@ pub struct Quota {
 }
 
 impl Registries {
-    /// All registries through `http`. Logins are read from `docker`'s configuration when a registry
-    /// first asks for one.
+    /// Returns all registries through `http`. Logins are read from `docker`'s configuration when a
+    /// registry first asks for one.
     pub fn new(
         http: Http,
         endpoints: &Endpoints,
@@ -149,8 +149,8 @@ impl Registries {
         }
     }
 
-    /// The same registries with a credential for one repository, spoken to at `at` where given
-    /// (the store hands out a user and password per package and resource).
+    /// Returns the same registries with a credential for one repository, reached at `at` if given
+    /// (the store issues a user and password per package and resource).
     pub fn with_credential(
         &self,
         repository: &Repository,
@@ -175,38 +175,41 @@ impl Registries {
         }
     }
 
-    /// True where no login is known for `repository`.
+    /// Returns true if no login is known for `repository`.
     pub async fn is_anonymous(&self, repository: &Repository) -> Result<bool, Problem> {
         let site = self.site(repository)?;
         Ok(self.login(&site).await?.anonymous())
     }
 
-    /// The digest behind a reference; `None` where it is not there. Never spends pull quota where
-    /// the registry names the digest in its answer, as all of today do.
+    /// Returns the digest of a reference; `None` if it does not exist. Spends no pull quota if the
+    /// registry names the digest in its answer, as all known ones do.
     pub async fn head(&self, reference: &Reference) -> Result<Option<Head>, Problem> {
         resolve::head(self, reference).await
     }
 
-    /// As [`Registries::head`], as somebody who is going to write there.
+    /// Works as [`Registries::head`] does, with the right to write requested.
     pub async fn head_to_write(&self, reference: &Reference) -> Result<Option<Head>, Problem> {
         look::head_to_write(self, reference).await
     }
 
-    /// The tags of a repository; of very many not all.
+    /// Returns the tags of a repository; the list of a very large one is incomplete.
     ///
     /// # Errors
-    /// [`crate::domain::Kind::NotFound`] where there is no such repository.
+    /// [`crate::domain::Kind::NotFound`] if there is no such repository.
     pub async fn tags(&self, repository: &Repository) -> Result<TagList, Problem> {
         tags::tags(self, repository).await
     }
 
-    /// Everything about an image. A tag is pinned by HEAD first, and manifests are read by digest,
-    /// once ever. [`crate::domain::Kind::NotFound`] names a reference that is not there.
+    /// Reads everything about an image. A tag is pinned by HEAD first, and manifests are read by
+    /// digest, only once.
+    ///
+    /// # Errors
+    /// [`crate::domain::Kind::NotFound`] if the reference does not exist.
     pub async fn resolve(&self, reference: &Reference) -> Result<ResolvedImage, Problem> {
         resolve::resolve(self, reference).await
     }
 
-    /// One manifest by digest, verified, from the cache where it is there.
+    /// Returns one manifest by digest, verified, from the cache if it is there.
     pub async fn manifest(
         &self,
         repository: &Repository,
@@ -215,18 +218,19 @@ impl Registries {
         resolve::manifest(self, repository, digest).await
     }
 
-    /// The pull allowance that `registry` (a name such as `docker.io`) last spoke of.
+    /// Returns the pull allowance that `registry` (a name such as `docker.io`) last reported.
     pub fn quota(&self, registry: &str) -> Option<Quota> {
         self.shared.quotas.lock().ok()?.get(registry).copied()
     }
 
-    /// An image looked at closely: what [`Registries::resolve`] says, and the configs and layers.
+    /// Reads an image in detail: what [`Registries::resolve`] returns, with the configs and
+    /// layers.
     pub async fn detail(&self, reference: &Reference) -> Result<ImageDetail, Problem> {
         detail::of_registry(self, reference).await
     }
 
-    /// The digest that arrives where only `platforms` of the image go: one manifest alone, or a
-    /// smaller index that is the same every time. `None` where the whole image goes.
+    /// Returns the digest of the image reduced to `platforms`: a single manifest, or a smaller
+    /// index that is the same every time. `None` if the whole image is copied.
     pub async fn cut(
         &self,
         source: &CopySource,
@@ -236,14 +240,14 @@ impl Registries {
         cut::cut(self, source, index, platforms).await
     }
 
-    /// How many bytes of the image at `source` the repository `destination` has not got yet.
+    /// Returns how many bytes of the image at `source` the repository `destination` lacks.
     pub async fn missing(&self, source: &Reference, destination: &Repository) -> Result<u64, Problem> {
         look::missing(self, source, destination).await
     }
 
-    /// Which blobs of an image `destination` has, and which would be sent. `digest` may be what
-    /// [`Registries::cut`] made. Where the image is known to be `absent` there, it is not asked for
-    /// again.
+    /// Returns which blobs of an image `destination` has, and which would be sent. `digest` may be
+    /// a result of [`Registries::cut`]. If the image is known to be `absent` there, it is not
+    /// requested again.
     pub async fn lacking(
         &self,
         source: &CopySource,
@@ -254,8 +258,8 @@ impl Registries {
         look::lacking(self, source, digest, destination, absent).await
     }
 
-    /// How many signatures and other attachments of the manifests `subjects` at `source` the
-    /// repository `destination` does not hold.
+    /// Returns how many signatures and other attachments of the manifests `subjects` at `source`
+    /// the repository `destination` lacks.
     pub async fn attachments_missing(
         &self,
         source: &CopySource,
@@ -265,7 +269,7 @@ impl Registries {
         attached::missing(self, source, subjects, destination).await
     }
 
-    /// Which of `blobs` the repository `destination` has.
+    /// Returns which of `blobs` the repository `destination` has.
     pub async fn present(
         &self,
         destination: &Repository,
@@ -274,9 +278,9 @@ impl Registries {
         look::present(self, destination, blobs).await
     }
 
-    /// Makes the image of `job` stand at its destination: children before the index, blobs before
-    /// manifests, every byte verified on its way. What is there is left alone, so doing it twice
-    /// is harmless.
+    /// Copies the image of `job` to its destination: children before the index, blobs before
+    /// manifests, every byte verified on its way. What exists is left alone, so a second copy does
+    /// no harm.
     pub async fn copy(
         &self,
         job: &CopyJob,

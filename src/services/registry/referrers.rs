@@ -1,8 +1,8 @@
-//! What refers to an image: signatures, bills of materials, provenance beside it.
+//! Reads and lists what refers to an image: signatures, bills of materials, provenance.
 //!
-//! Owns finding them at the source and listing them at the destination, by the registry's own list
-//! or, where there is none, by the tag that stands for it. "None", "no such list" and "could not
-//! tell" are three answers: the last is a failure. Must not judge what they say.
+//! Referrers are found at the source and listed at the destination, by the registry's own list or,
+//! if there is none, by the fallback tag. "None", "no such list" and "unknown" are three answers:
+//! the last is a failure.
 
 use std::sync::atomic::Ordering;
 
@@ -19,25 +19,25 @@ use crate::domain::image::Repository;
 use crate::domain::{Digest, Kind, ManifestDigest, Problem};
 use crate::services::http::json::json as read_json;
 
-/// More of them for one image are not believed.
+/// Number of referrers of one image beyond which it is refused.
 const MOST: usize = 256;
-/// Longest list of them, in bytes.
+/// Longest list of referrers, in bytes.
 const LONGEST: usize = 1024 * 1024;
 
-/// One entry of a list, and its words.
+/// Holds one entry of a list, with its JSON.
 pub(super) struct Descriptor {
     pub(super) digest: ManifestDigest,
     words: Value,
 }
 
 impl Descriptor {
-    /// The entry of `digest` with these words.
+    /// Returns the entry of `digest` with this JSON.
     pub(super) const fn new(digest: ManifestDigest, words: Value) -> Self {
         Self { digest, words }
     }
 }
 
-/// The tag that stands for the list of what refers to `subject`.
+/// Returns the fallback tag with the list of referrers of `subject`.
 pub fn stand_in(subject: ManifestDigest) -> String {
     format!("sha256-{}", subject.0.hex())
 }
@@ -54,7 +54,7 @@ pub(super) async fn list(
     }
 }
 
-/// What the registry's own list says; `None` where it keeps none.
+/// Reads the registry's own list; `None` if it keeps none.
 async fn listed(
     registries: &Registries,
     access: &Access,
@@ -73,7 +73,7 @@ async fn listed(
     let answer = answer.map_err(|trouble| trouble.problem)?;
     match answer.status {
         200 if !is_page(&answer) => read(&what, &answer.body).map(Some),
-        // ghcr.io leads to a page elsewhere.
+        // ghcr.io redirects to a web page.
         200 | 300..=399 | 400 | 404 | 405 | 501 => {
             host.lists_no_referrers.store(true, Ordering::Relaxed);
             Ok(None)
@@ -82,7 +82,7 @@ async fn listed(
     }
 }
 
-/// What the tag says that stands for the list.
+/// Reads the list under the fallback tag.
 async fn by_tag(
     registries: &Registries,
     access: &Access,
@@ -123,8 +123,8 @@ fn read(what: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, Problem> {
         .collect()
 }
 
-/// Sees to it that the destination lists them: registries that keep lists do so themselves, at
-/// others they are added to the tag that stands for the list.
+/// Makes the destination list them: registries with their own list do so themselves, for others
+/// they are added to the list under the fallback tag.
 pub(super) async fn enlist(
     registries: &Registries,
     destination: &Repository,
@@ -152,7 +152,7 @@ pub(super) async fn enlist(
     let words: Vec<Value> = rows.into_iter().map(|row| row.words).collect();
     let document = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": words});
     let index = Manifest::parse(&reference.to_string(), None, document.to_string().into())?;
-    // Another client that adds to the same list is not overwritten.
+    // A change that another client made to the same list is not overwritten.
     let list_before = TagBefore::Only(there);
     put(registries, &to, &index, &reference, false, list_before).await
 }

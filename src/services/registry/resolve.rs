@@ -1,7 +1,7 @@
-//! From a reference to facts: digests by HEAD, manifests by digest, platforms and their configs.
+//! Resolves a reference: digests by HEAD, manifests by digest, platforms and their configs.
 //!
-//! Owns the order that spares pull quota (HEAD, then the cache, then GET by digest). What does
-//! not hash to its digest never leaves this file.
+//! The order spares pull quota (HEAD, then the cache, then GET by digest). Content that does not
+//! match its digest is never returned.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,25 +20,25 @@ use crate::domain::image::{PlatformImage, Reference, Repository, ResolvedImage, 
 use crate::domain::{Digest, Kind, ManifestDigest, Outside, Problem};
 use crate::services::http::Answer;
 
-/// The header in which a registry names the digest of what it serves or took.
+/// The header in which a registry names the digest of what it returns or accepted.
 pub(super) const CONTENT_DIGEST: &str = "docker-content-digest";
 /// Requests in flight at once.
 pub(super) const PARALLEL: usize = 4;
-/// How deep indexes may name indexes.
+/// Deepest nesting of indexes.
 const DEPTH: usize = 4;
-/// Manifests of one image that are read.
+/// Number of manifests of one image that are read.
 const MOST: usize = 1000;
-/// Bytes of them.
+/// Their total size in bytes.
 const MOST_BYTES: u64 = 32 << 20;
 
-/// A registry that says one thing and serves another.
+/// Returns the problem for a registry whose content differs from what it announced.
 pub(super) fn lied(what: &str, expected: &dyn std::fmt::Display, got: &dyn std::fmt::Display) -> Problem {
     Problem::new(Kind::Invalid, format!("{what} is not what its digest says"))
         .cause(format!("expected {expected}, got {got}"))
         .hint("nothing of it was used; try again, and tell the people who run the registry if it stays so")
 }
 
-/// Checks the digest header of an answer, where there is one, against what is meant.
+/// Checks the digest header of an answer, if present, against the expected digest.
 pub(super) fn agrees(what: &str, answer: &Answer, digest: Digest) -> Result<(), Problem> {
     match answer.header(CONTENT_DIGEST) {
         Some(text) if text.starts_with("sha256:") && text != digest.to_string() => {
@@ -48,7 +48,7 @@ pub(super) fn agrees(what: &str, answer: &Answer, digest: Digest) -> Result<(), 
     }
 }
 
-/// HEAD with `access`; `None` where there is nothing.
+/// Sends HEAD with `access`; `None` if nothing is found.
 pub(super) async fn head_at(
     registries: &Registries,
     access: &Access,
@@ -70,7 +70,7 @@ pub(super) async fn head_at(
     let named = answer
         .header(CONTENT_DIGEST)
         .and_then(|text| text.parse::<ManifestDigest>().ok());
-    // Whoever does not name the digest is not believed before it was hashed.
+    // If the registry does not name the digest, the content is read and hashed.
     let Some(digest) = named else {
         return by_get(registries, access, reference).await;
     };
@@ -101,7 +101,7 @@ fn media_type(answer: &Answer) -> String {
         .to_owned()
 }
 
-/// Digest by reading and hashing, for registries whose HEAD says nothing.
+/// Finds the digest by reading and hashing, for registries whose HEAD does not name it.
 async fn by_get(
     registries: &Registries,
     access: &Access,
@@ -122,7 +122,7 @@ fn fact(manifest: &Manifest) -> Head {
     }
 }
 
-/// GET of a manifest, verified and kept.
+/// Gets a manifest, verifies it and stores it in the cache.
 pub(super) async fn fetch(
     registries: &Registries,
     access: &Access,
@@ -161,7 +161,7 @@ pub(super) async fn head(registries: &Registries, reference: &Reference) -> Resu
     head_at(registries, &access, reference).await
 }
 
-/// A manifest that this machine has read before.
+/// Returns a manifest that was read before.
 pub(super) fn cached(cache: &ManifestCache, what: &str, digest: ManifestDigest) -> Option<Manifest> {
     let entry = cache.get(digest.0)?;
     Manifest::parse(what, Some(&entry.media_type), entry.bytes).ok()
@@ -189,16 +189,16 @@ pub(super) async fn manifest(
     manifest_at(registries, &access, repository, digest).await
 }
 
-/// An image as far as it is there.
+/// Holds an image as far as it exists.
 pub(super) struct Tree {
     /// Its manifests, each once, children before those that name them.
     pub(super) manifests: Vec<Manifest>,
-    /// What its indexes name and the registry does not hold.
+    /// Manifests that its indexes name and the registry does not hold.
     pub(super) missing: Vec<MissingManifest>,
 }
 
-/// The manifest and everything below it, each once, children before those that name them.
-/// Attestations come along where `attestations` is true. All of it must be there.
+/// Reads the manifest and everything below it, each once, children before those that name them,
+/// with `attestations` also attestations. All of it must exist.
 pub(super) async fn tree(
     shelf: &Shelf,
     root: Manifest,
@@ -213,7 +213,7 @@ pub(super) async fn tree(
     Err(deleted(&name, &platforms, &missing))
 }
 
-/// An index that names manifests which are not there any more.
+/// Returns the problem for an index that names deleted manifests.
 fn deleted(name: &str, children: &[Child], missing: &[MissingManifest]) -> Problem {
     let list = |words: Vec<String>| Outside::capped(words.join(", "), 1000).to_string();
     let gone = list(missing.iter().map(ToString::to_string).collect());
@@ -236,7 +236,7 @@ fn deleted(name: &str, children: &[Child], missing: &[MissingManifest]) -> Probl
     ))
 }
 
-/// As [`tree`], but what is not there is listed.
+/// Reads as [`tree`] does, but lists what is missing.
 pub(super) async fn tree_there(shelf: &Shelf, root: Manifest, attestations: bool) -> Result<Tree, Problem> {
     let name = shelf.name(root.digest);
     let too_much = |what: String| {
@@ -319,7 +319,7 @@ pub(super) async fn tree_there(shelf: &Shelf, root: Manifest, attestations: bool
     )))
 }
 
-/// `found` in an order in which whoever is named comes before whoever names it; `top` is last.
+/// Sorts `found` so that children come before those that name them; `top` is last.
 fn children_first(
     top: ManifestDigest,
     mut found: HashMap<ManifestDigest, Manifest>,
@@ -327,7 +327,7 @@ fn children_first(
 ) -> Vec<Manifest> {
     let mut order = Vec::with_capacity(found.len());
     let mut seen = HashSet::new();
-    // The second visit, when all below is in order, takes the manifest itself.
+    // The second visit, after everything below it, adds the manifest itself.
     let mut visits = vec![(top, false)];
     while let Some((digest, below)) = visits.pop() {
         if below {
@@ -342,7 +342,7 @@ fn children_first(
     order
 }
 
-/// Refuses a manifest that no registry would take.
+/// Refuses a manifest that is too large for any registry.
 pub(super) fn fits(what: &str, size: u64) -> Result<(), Problem> {
     if size > manifest::CAP as u64 {
         return Err(
@@ -353,7 +353,7 @@ pub(super) fn fits(what: &str, size: u64) -> Result<(), Problem> {
     Ok(())
 }
 
-/// A length that was announced, against what came.
+/// Checks the size of a manifest against the announced one.
 pub(super) fn is_of_size(what: &str, manifest: &Manifest, size: u64) -> Result<(), Problem> {
     let length = manifest.bytes.len() as u64;
     if length == size {
@@ -363,7 +363,7 @@ pub(super) fn is_of_size(what: &str, manifest: &Manifest, size: u64) -> Result<(
     }
 }
 
-/// What is said of a reference that leads nowhere.
+/// Returns the problem for a reference that does not exist.
 pub(super) fn absent(reference: &Reference) -> Problem {
     Problem::new(Kind::NotFound, format!("{reference} is not there"))
         .hint("check the name and the tag or digest")
@@ -409,7 +409,7 @@ pub(super) async fn resolve(
     })
 }
 
-/// The blobs of some manifests, each once, in order of appearance.
+/// Returns the blobs of some manifests, each once, in order of appearance.
 pub(super) fn unique(manifests: &[Manifest]) -> Vec<Blob> {
     let mut seen = HashSet::new();
     manifests

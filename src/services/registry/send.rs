@@ -1,7 +1,7 @@
-//! The bytes of one blob on the wire: one PUT, or chunks where that is refused or broke off.
+//! Sends the bytes of one blob: in one PUT, or in chunks if that is refused or broke off.
 //!
-//! Owns bodies, their pace and what an answer to them means for the session. Memory is bounded by
-//! one chunk. Must not open or end sessions (see `upload`).
+//! Builds the bodies, monitors their progress and interprets the answers. Memory is bounded by one
+//! chunk. `upload` opens and ends sessions.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,13 +23,13 @@ use crate::domain::{Kind, Problem};
 use crate::services::http::json::{secrets_in, without_secrets};
 use crate::services::http::{Answer, Failure};
 
-/// Usual length of a chunk, in bytes: GitHub's registry refuses larger ones.
+/// Default length of a chunk, in bytes: GitHub's registry refuses larger ones.
 const CHUNK: u64 = 4 * 1024 * 1024;
 /// Longest chunk that a registry may ask for.
 const LONGEST_CHUNK: u64 = 8 * 1024 * 1024;
-/// Pieces of a chunk, so that its pace can be watched.
+/// Pieces of a chunk, so that its progress can be monitored.
 const PIECE: usize = 64 * 1024;
-/// How much longer than mere silence a registry may take to hash what it got.
+/// Number of idle timeouts that a registry may take to hash what it received.
 const SETTLING: u32 = 6;
 
 fn refuses_whole(status: u16) -> bool {
@@ -61,7 +61,7 @@ impl Transfer<'_> {
         let sent = self.stream(blob, state, offset, &watch).await;
         sent.map_err(|mut broken| {
             if let Some(fault) = watch.fault() {
-                // A source that broke off may go on; one that lies never will.
+                // A source that broke off may continue; one with wrong content never will.
                 broken.resumable = matches!(fault, Fault::Broke(_)) && self.source.may_come_back();
                 broken.trouble = self.source.trouble(blob, &fault);
             }
@@ -110,10 +110,10 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    /// What a refusal of bytes means.
+    /// Interprets a refusal of bytes.
     async fn refused(&self, what: &str, answer: &Answer) -> Broken {
         let mut trouble = self.registries.refusal(&self.to, what, answer).await;
-        // A token that ran out under way, or bytes or a session that were hurt on their way.
+        // A token that expired on the way, or bytes or a session that were damaged.
         trouble.again |= matches!(answer.status, 400 | 401 | 404 | 416);
         Broken {
             trouble,
@@ -121,7 +121,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// One PUT with the whole blob as its body.
+    /// Sends one PUT with the whole blob as its body.
     async fn whole(
         &self,
         blob: &Blob,
@@ -141,7 +141,7 @@ impl Transfer<'_> {
         self.transmit(blob, &url, request, watch).await.map_err(resumable)
     }
 
-    /// Sends one body, however long it takes as long as it moves.
+    /// Sends one body; there is no time limit as long as it makes progress.
     async fn transmit(
         &self,
         blob: &Blob,
@@ -165,7 +165,7 @@ impl Transfer<'_> {
             let response = http.open(request).await?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let answered = response.url().clone();
-            // What a receipt says beside its status and headers is of no use.
+            // Only status and headers of this answer are used.
             let body = http.body_of(response).await.unwrap_or_default();
             let secrets: Vec<String> = authorization.iter().flat_map(secrets_in).collect();
             let body = without_secrets(body, secrets.iter().map(String::as_str));
@@ -187,7 +187,7 @@ impl Transfer<'_> {
         }
         .map_err(|failure| Trouble::failed(&failure, &what, url))?;
         if answer.status == 401 {
-            // The body is spent; the next attempt goes with what this answer taught.
+            // The body is consumed; the next attempt uses what this answer requires.
             self.registries
                 .learn(&self.to, &answer.headers, authorization.as_ref())
                 .await?;
@@ -195,7 +195,7 @@ impl Transfer<'_> {
         Ok(answer)
     }
 
-    /// Chunks from `offset` on, then a PUT without a body.
+    /// Sends chunks from `offset` on, then a PUT without a body.
     async fn chunks(
         &self,
         blob: &Blob,
@@ -237,7 +237,7 @@ impl Transfer<'_> {
         closed.map_err(resumable)
     }
 
-    /// One chunk; the next begins where it ended.
+    /// Sends one chunk; the next begins where it ended.
     async fn chunk(
         &self,
         blob: &Blob,
@@ -276,7 +276,7 @@ fn session(state: &State) -> Result<&Url, Problem> {
     session.ok_or_else(|| Problem::new(Kind::Internal, "an upload goes on without a session"))
 }
 
-/// A chunk as a body that tells when a piece of it was taken.
+/// Returns a chunk as a body that reports each piece that was sent.
 fn paced(chunk: Bytes, watch: &Watch) -> reqwest::Body {
     let pace = watch.pace();
     reqwest::Body::wrap_stream(stream::unfold(chunk, move |mut chunk| {
@@ -287,7 +287,7 @@ fn paced(chunk: Bytes, watch: &Watch) -> reqwest::Body {
     }))
 }
 
-/// The address that ends an upload: the session's own query stays as it is.
+/// Returns the address that completes an upload: the session's own query is kept.
 fn closing(session: &Url, blob: &Blob) -> Url {
     let mut url = session.clone();
     url.query_pairs_mut()
@@ -295,10 +295,10 @@ fn closing(session: &Url, blob: &Blob) -> Url {
     url
 }
 
-/// Resolves once the sink took nothing for too long.
+/// Resolves once the receiver accepted no bytes for too long.
 async fn stalled(watch: &Watch, idle: Duration) {
     loop {
-        // Longer than a source may be silent, so that the guilty one is named.
+        // Longer than the limit for a silent source, so that the side that stalls is reported.
         let patience = if watch.complete.load(Ordering::Relaxed) {
             idle * SETTLING
         } else {

@@ -1,8 +1,9 @@
-//! Upload sessions that outlive their process.
+//! Stores upload sessions that outlive their process.
 //!
-//! Owns one small file for each blob on its way (0600, in a 0700 folder of the cache): where the
-//! registry takes the rest of it. A file is locked while its process lives, so that two processes
-//! never write into one session. Addresses of sessions may carry rights: they are never logged.
+//! There is one small file for each blob under way (0600, in a 0700 folder of the cache) with the
+//! address at which the registry accepts the rest of it. A file is locked while its process lives,
+//! so that two processes never write to one session. Addresses of sessions may carry rights: they
+//! are never logged.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -16,20 +17,20 @@ use super::cache::{digest_of, private_dir};
 use super::manifest::Blob;
 use super::wire::Site;
 
-/// Smaller blobs are sent anew.
+/// Smaller blobs are sent again from the beginning.
 pub(super) const WORTH: u64 = 1024 * 1024;
-/// Seconds after which registries have forgotten a session themselves.
+/// Seconds after which registries have dropped a session themselves.
 const STALE: i64 = 24 * 3600;
-/// Age of a record that nobody came back for.
+/// Age after which an unused record is removed.
 const SWEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The folder of sessions, where there is one.
+/// Holds the folder of sessions, if there is one.
 pub(super) struct Sessions {
     dir: Option<PathBuf>,
     swept: AtomicBool,
 }
 
-/// The file of one blob, ours until it is dropped.
+/// Holds the file of one blob, locked until it is dropped.
 pub(super) struct Kept {
     path: PathBuf,
     file: File,
@@ -37,9 +38,9 @@ pub(super) struct Kept {
 
 /// What an earlier process left.
 pub(super) enum Left {
-    /// A session that may go on.
+    /// A session that can be resumed.
     Open(Url),
-    /// One that is too old.
+    /// A session that is too old.
     Stale(Url),
     /// Nothing.
     Nothing,
@@ -53,8 +54,8 @@ impl Sessions {
         }
     }
 
-    /// The file of `blob` on its way to `site`. `None` where none is kept, or where another process
-    /// is sending the same.
+    /// Returns the file of `blob` being sent to `site`. `None` if there is no folder, or if
+    /// another process is sending the same blob.
     pub(super) fn of(&self, site: &Site, blob: &Blob) -> Option<Kept> {
         let dir = self.dir.as_ref().filter(|_| blob.size >= WORTH)?;
         if !self.swept.swap(true, Ordering::Relaxed) {
@@ -69,7 +70,7 @@ impl Sessions {
     }
 }
 
-/// Takes away what nobody came back for.
+/// Removes records that are no longer used.
 fn sweep(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         let age = entry
@@ -96,7 +97,7 @@ fn open(dir: &Path, path: &Path) -> std::io::Result<File> {
 }
 
 impl Kept {
-    /// What is in the file.
+    /// Reads the file.
     pub(super) fn left(&mut self) -> Left {
         let mut text = String::new();
         let read = self
@@ -119,7 +120,8 @@ impl Kept {
         }
     }
 
-    /// Keeps where the session is. A file that cannot be written costs a repetition, not the copy.
+    /// Stores the address of the session. A file that cannot be written costs a repetition, not
+    /// the copy.
     pub(super) fn keep(&mut self, session: &Url) {
         let text = format!("{}\n{session}\n", chrono::Utc::now().timestamp());
         let written = self
@@ -132,7 +134,7 @@ impl Kept {
         }
     }
 
-    /// Takes the file away: its session has ended.
+    /// Removes the file: its session has ended.
     pub(super) fn forget(self) {
         if let Err(error) = fs::remove_file(&self.path) {
             tracing::debug!(%error, "the record of an upload stays");

@@ -1,7 +1,7 @@
-//! Manifests at their destination, once every blob they name is there.
+//! Pushes manifests to their destination, once every blob they name is there.
 //!
-//! Owns the order (images, then indexes, the root last and under its tag) and the proof that each
-//! stands. Must not touch a byte of them.
+//! The order is images, then indexes, the root last and under its tag; each is verified after the
+//! push. Must not change a byte of them.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -17,7 +17,7 @@ use super::{CopyJob, CopyProgress, Registries, TagBefore, foreign};
 use crate::domain::image::Reference;
 use crate::domain::{Kind, Problem};
 
-/// Manifests, children before their parents; the root goes under its tag where it gets one.
+/// Pushes manifests, children before their parents; the root is pushed under its tag, if any.
 pub(super) async fn settle(
     registries: &Registries,
     to: &Access,
@@ -30,12 +30,12 @@ pub(super) async fn settle(
         .cloned()
         .partition(|manifest| matches!(manifest.content, Content::Image { .. }));
     let put_one = |manifest: Manifest| async move {
-        // The root is known to be missing; a child may stand there since a copy that was cut off.
+        // The root is known to be missing; a child may exist from an interrupted copy.
         let root = manifests
             .last()
             .is_some_and(|root| root.digest == manifest.digest);
         let (reference, tag_before) = match &job.tag {
-            // A manifest put under its tag stands under its digest too.
+            // A manifest pushed by tag is available by its digest too.
             Some(tag) if root => (job.destination.tagged(tag), job.tag_before),
             _ => (job.destination.at(manifest.digest), TagBefore::Any),
         };
@@ -57,8 +57,8 @@ pub(super) async fn settle(
     Ok(())
 }
 
-/// PUT of one manifest, and a check that it is there; with `look_first` it is not sent where it is
-/// already. What a tag may name before is checked before every try.
+/// Pushes one manifest and checks that it arrived; with `look_first` it is not sent if it already
+/// exists. What a tag may point to before is checked before every try.
 pub(super) async fn put(
     registries: &Registries,
     to: &Access,
@@ -76,7 +76,7 @@ pub(super) async fn put(
     let tries = AtomicU32::new(u32::from(look_first || guarded));
     persist(
         || async {
-            // A lost answer is no lost manifest: check before it is sent again.
+            // A lost answer does not mean a lost manifest: check before it is sent again.
             if tries.fetch_add(1, Ordering::Relaxed) > 0 {
                 match head_at(registries, to, reference).await {
                     Ok(head) => {

@@ -1,7 +1,6 @@
-//! Where the manifests and configs of one image are read.
+//! Reads the manifests and configs of one image, in a registry or on this machine.
 //!
-//! Owns the one way to either, whether the image is in a registry or on this machine: verified
-//! against its digest, always. Must not know what it is read for.
+//! Both are always verified against their digest.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
@@ -23,14 +22,14 @@ use crate::domain::{Kind, ManifestDigest, Outside, Problem};
 /// A place that holds one image.
 #[derive(Clone)]
 pub(super) enum Shelf {
-    /// A repository, and how it is read.
+    /// A repository, and how it is accessed.
     Registry(Registries, Access, Repository),
-    /// This machine; smaller indexes made of it are in the cache.
+    /// This machine; smaller indexes derived from the image are in the cache.
     Local(Arc<LocalImage>, Option<ManifestCache>),
 }
 
 impl Shelf {
-    /// Where a copy reads.
+    /// Returns the source that a copy reads from.
     pub(super) fn of(registries: &Registries, source: &CopySource) -> Result<Self, Problem> {
         match source {
             CopySource::Registry(repository) => {
@@ -43,7 +42,7 @@ impl Shelf {
         }
     }
 
-    /// One of its manifests, for people.
+    /// Names one of its manifests in messages.
     pub(super) fn name(&self, digest: ManifestDigest) -> String {
         match self {
             Self::Registry(_, _, repository) => repository.at(digest).to_string(),
@@ -51,7 +50,7 @@ impl Shelf {
         }
     }
 
-    /// One manifest.
+    /// Reads one manifest.
     pub(super) async fn manifest(&self, digest: ManifestDigest) -> Result<Manifest, Problem> {
         match self {
             Self::Registry(registries, access, repository) => {
@@ -71,7 +70,7 @@ impl Shelf {
         }
     }
 
-    /// A config: small, and kept where it came from a registry.
+    /// Reads a config: small, and cached if it came from a registry.
     pub(super) async fn config(&self, blob: &Blob) -> Result<Bytes, Problem> {
         let what = match self {
             Self::Registry(_, _, repository) => format!("the config {} of {repository}", blob.digest),
@@ -106,7 +105,7 @@ impl Shelf {
 }
 
 impl Registries {
-    /// A repository as it is read with `access`.
+    /// Returns a repository that is read with `access`.
     pub(super) fn shelf(&self, access: Access, repository: &Repository) -> Shelf {
         Shelf::Registry(self.clone(), access, repository.clone())
     }
@@ -123,7 +122,7 @@ fn read(path: &Path, offset: u64, size: u64) -> Result<Bytes, Problem> {
     Ok(bytes.into())
 }
 
-/// A file of a local image that cannot be read.
+/// Returns the problem for a file of a local image that cannot be read.
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     let shown = Outside::new(path.display().to_string());
     Problem::new(Kind::Machine, format!("{shown} cannot be read"))

@@ -1,6 +1,6 @@
 //! Lists the tags of a repository, page by page.
 //!
-//! Pages, tags and bytes are bounded; a page may lead to the same registry only.
+//! Pages, tags and bytes are limited; a page may only link to the same registry.
 
 use reqwest::Method;
 use reqwest::header::{HeaderMap, LINK};
@@ -14,7 +14,7 @@ use crate::domain::tags::TagList;
 use crate::domain::{Kind, Problem};
 use crate::services::http::json::json as read_json;
 
-/// Tags that are asked for at once.
+/// Tags that are requested at once.
 const PAGE: usize = 1000;
 /// Pages that are read.
 const PAGES: usize = 20;
@@ -64,7 +64,7 @@ pub(super) async fn tags(registries: &Registries, repository: &Repository) -> Re
     }
 }
 
-/// The address of the page after the one at `base`: of the same list alone.
+/// Returns the address of the page after the one at `base`, only if it belongs to the same list.
 fn following(headers: &HeaderMap, base: &Url) -> Option<Url> {
     let links = headers.get(LINK)?.to_str().ok()?;
     let target = links.split(',').find_map(|link| {

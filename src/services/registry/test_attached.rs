@@ -109,7 +109,7 @@ async fn a_signature_made_after_the_first_copy_is_missed_and_comes_along() {
             .unwrap()
             .push(entry);
     });
-    // A second signature of cosign's stands in the manifest of the first.
+    // cosign stores a second signature in the manifest of the first.
     signed
         .from
         .image(&cosign(signed.image), &[b"cosign", b"cosign again"]);

@@ -54,7 +54,7 @@ impl Pair {
     }
 }
 
-/// Bytes told as sent minus those taken back.
+/// Bytes reported as sent minus those rolled back.
 fn net(events: &[CopyProgress]) -> u64 {
     events.iter().fold(0, |sum, event| match event {
         CopyProgress::Sent { bytes, .. } => sum + bytes,
@@ -105,7 +105,7 @@ async fn everything_arrives_and_the_second_time_nothing_is_written() {
 
 #[tokio::test]
 async fn a_failed_put_is_sent_anew_and_counted_once() {
-    // A token that ran out under way is no more than that.
+    // A token that expired on the way is handled like a failure.
     for status in [500, 401] {
         let pair = pair().await;
         pair.to
@@ -188,7 +188,8 @@ async fn within_one_registry_blobs_are_mounted_or_uploaded_where_the_mount_led()
         server.with(|world| {
             world.password = Some("p");
             world.mounts = mounts;
-            // The double keeps one pool of blobs: as if the other repository had none.
+            // The fake registry has one pool of blobs: this answers as if the other repository had
+            // none.
             world.instead = vec![("HEAD", "c/d/blobs", 404, None); 2];
             world.instead.push(("HEAD", "c/d/manifests", 404, None));
         });

@@ -1,4 +1,4 @@
-//! Tests of images on this machine, of what is lacking and of platforms taken out of an index.
+//! Tests of images on this machine, of missing blobs and of platforms selected from an index.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -72,7 +72,7 @@ async fn an_image_of_this_machine_arrives_and_is_looked_at() {
     let held = registries.present(&job.destination, lacking.missing);
     assert_eq!(held.await.unwrap().len(), 2);
 
-    // The same image says the same of itself here and there.
+    // The same image has the same detail in both places.
     let source = ImageSource::parse("oci:x").unwrap();
     let mut here = local_detail(&source, &image).await.unwrap();
     let there = job.destination.at(job.digest);

@@ -1,4 +1,4 @@
-//! Logins proven at a registry and kept as Docker keeps them.
+//! Tests of logins verified at a registry and stored as Docker stores them.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -134,7 +134,7 @@ async fn a_file_that_is_not_understood_is_left_alone() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "[] and more");
 }
 
-/// A helper that keeps what it is given in a folder beside itself, with its environment.
+/// A helper that stores its input in a folder next to itself, with its environment.
 const HELPER: &str = r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 env > environment
@@ -190,7 +190,7 @@ async fn a_helper_keeps_the_login_and_sees_none_of_our_tokens() {
 async fn what_was_kept_is_used() {
     let server = Server::start().await;
     let dir = tempfile::tempdir().unwrap();
-    // A login belongs to the host that is spoken to, whatever the registry is called.
+    // A login belongs to the host that is contacted, whatever the registry is called.
     let logins = logins(dir.path(), None, &format!("ghcr.io=http://{}", server.name));
     server.with(|world| world.password = Some("right"));
     let tag = server.image("1.0", &[b"layer"]);
@@ -216,7 +216,7 @@ async fn every_kept_login_is_proven_where_it_belongs_and_nowhere_else() {
     assert!(logins.prove().await.0.is_empty());
     logins.keep(&server.name, "me", &secret("right")).await.unwrap();
     logins.keep(&other.name, "me", &secret("wr0ng")).await.unwrap();
-    // A login for the real registry is no business of the one that stands in for it.
+    // A login for the real registry is not sent to the one that replaces it.
     let mut kept = config(dir.path());
     kept["auths"]["quay.io"] = json!({"auth": "bWU6czNjcmV0"});
     kept["auths"]["https://index.docker.io/v1/access-token"] = json!({"auth": "bWU6czNjcmV0"});

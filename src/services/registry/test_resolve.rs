@@ -235,7 +235,7 @@ async fn every_manifest_of_nested_indexes_is_read_once() {
     let images: Vec<_> = (0..20_u8)
         .map(|n| (server.image(&format!("image{n}"), &[&[n]]), "arm64"))
         .collect();
-    // Three levels of twenty, each index of which names all of the level below.
+    // Three levels of twenty; each index names everything in the level below.
     let mut level = images;
     for depth in 0..2 {
         level = (0..20)

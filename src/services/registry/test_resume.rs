@@ -1,4 +1,5 @@
-//! Tests of what breaks off and goes on, of what one process sends once, and of waits and tokens.
+//! Tests of transfers that break off and resume, of blobs that one process sends once, and of
+//! waits and tokens.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Mutex;
@@ -238,7 +239,8 @@ async fn what_one_blob_is_asked_to_wait_all_wait() {
 
 #[tokio::test]
 async fn what_refers_to_an_image_comes_along_where_it_is_wanted() {
-    // Lists are kept; are not; are asked for and lead elsewhere; are asked for and are a web page.
+    // Lists are supported; are not; are requested and redirected; are requested and are a web
+    // page.
     for manner in 0..4 {
         let lists = manner == 0;
         let (from, to) = (Server::start().await, Server::start().await);
@@ -327,7 +329,7 @@ async fn a_chunk_that_broke_goes_on_in_its_middle() {
     });
     let registries = registries();
     let events = Mutex::new(0);
-    // The first chunk is taken whole, the second is cut.
+    // The first chunk is accepted whole, the second is cut.
     let heard = |event| {
         if matches!(event, CopyProgress::Retrying { .. }) {
             *events.lock().unwrap() += 1;

@@ -1,4 +1,4 @@
-//! A registry in memory that can be told to misbehave. For tests of this room only.
+//! A registry in memory that can be configured to misbehave. Only for the tests of this module.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -21,13 +21,13 @@ use crate::services::http::{Http, Timeouts};
 
 #[derive(Default)]
 pub(super) struct World {
-    /// Digest -> bytes that are served under it (lies included).
+    /// Digest -> bytes that are returned for it (wrong ones included).
     pub(super) blobs: HashMap<String, Vec<u8>>,
     /// Tag or digest -> media type and bytes.
     pub(super) manifests: HashMap<String, (String, Vec<u8>)>,
     /// `METHOD /path?query` of every request.
     pub(super) log: Vec<String>,
-    /// Answers that come instead, by method and a part of the path; each is used once.
+    /// Answers that replace the usual one, by method and a part of the path; each is used once.
     pub(super) instead: Vec<(&'static str, &'static str, u16, Option<&'static str>)>,
     /// Connections to cut after a PUT was handled.
     pub(super) cut: u32,
@@ -35,47 +35,47 @@ pub(super) struct World {
     pub(super) truncate: u32,
     /// Mount requests succeed.
     pub(super) mounts: bool,
-    /// Password that the token service wants; anonymous is refused then.
+    /// Password that the token service requires; anonymous requests are then refused.
     pub(super) password: Option<&'static str>,
     /// `Authorization` seen by the token service.
     pub(super) basics: Vec<String>,
-    /// Where uploads are sent instead, `http://host:port`.
+    /// Where uploads are redirected to, `http://host:port`.
     pub(super) elsewhere: Option<String>,
-    /// True where the challenge is Basic.
+    /// True if the challenge is Basic.
     pub(super) basic: bool,
-    /// Requests that came with `Authorization`, token service apart.
+    /// Requests that came with `Authorization`, without those to the token service.
     pub(super) authorized: usize,
-    /// Bytes of uploads stay in their session as they come, even of a body that breaks off.
+    /// Bytes of uploads are kept in their session as they arrive, even of a body that breaks off.
     pub(super) keeps: bool,
-    /// The next upload that gets so far is cut off.
+    /// The next upload that gets this far is cut off.
     pub(super) cut_after: Option<usize>,
-    /// The next upload that gets so far is taken no further; nobody answers.
+    /// The next upload that gets this far is read no further and gets no answer.
     pub(super) hang_after: Option<usize>,
-    /// Bytes of uploads that came in.
+    /// Bytes of uploads that were received.
     pub(super) received: usize,
     /// `Range` of every GET of a blob.
     pub(super) ranges: Vec<Option<String>>,
     /// How ranges are answered.
     pub(super) range_manner: Ranges,
-    /// Each repository has blobs of its own: repository and digest.
+    /// Each repository has its own blobs: repository and digest.
     pub(super) apart: Option<HashSet<(String, String)>>,
-    /// Tokens are good for one request, and say so.
+    /// Tokens are valid for one request, and declare so.
     pub(super) one_use: bool,
     used: HashSet<String>,
-    /// Requests that were sent away for a token.
+    /// Requests that were answered with a challenge.
     pub(super) denied: usize,
-    /// What refers to a digest, where such lists are kept.
+    /// Referrers of a digest, if such lists are supported.
     pub(super) referrers: Option<HashMap<String, Vec<serde_json::Value>>>,
     /// Such lists are answered with a web page.
     pub(super) referrers_page: bool,
-    /// Least length of a chunk, told where an upload begins.
+    /// Least length of a chunk, announced where an upload begins.
     pub(super) chunk_minimum: Option<&'static str>,
     /// When each line of `log` was written.
     pub(super) times: Vec<std::time::Instant>,
     sessions: HashMap<String, Vec<u8>>,
 }
 
-/// What a registry makes of `Range`.
+/// How a registry answers `Range`.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Ranges {
     #[default]
@@ -165,7 +165,7 @@ impl Server {
     }
 }
 
-/// As [`registries`], with `name` found at `server` and a token for GitHub's registry.
+/// As [`registries`], with `name` mirrored by `server` and a token for GitHub's registry.
 pub(super) fn mirrored(name: &str, server: &Server, token: Option<&str>) -> Registries {
     let http = Http::new(Timeouts::scaled(0.2));
     let mirror = format!("{name}=http://{}", server.name);
@@ -429,7 +429,7 @@ async fn answer(State((name, world)): State<(String, Arc<Mutex<World>>)>, reques
                     .map(|piece| Ok(Bytes::copy_from_slice(piece)))
                     .collect();
                 pieces.push(Err(std::io::Error::other("cut")));
-                // The transport gets time to take each piece before the next one comes.
+                // The transport gets time to send each piece before the next one comes.
                 let pieces =
                     futures_util::StreamExt::then(futures_util::stream::iter(pieces), |piece| async {
                         for _ in 0..20 {
@@ -554,7 +554,7 @@ impl World {
     }
 }
 
-/// Sessions that nobody ended.
+/// Sessions that were never ended.
 pub(super) fn open_sessions(server: &Server) -> usize {
     server.with(|world| world.sessions.len())
 }

@@ -1,8 +1,7 @@
-//! One blob to one repository: skip, mount, go on with what an earlier try left, or send.
+//! Uploads one blob to one repository: skip, mount, resume an earlier upload, or send.
 //!
-//! Owns upload sessions from POST to their end, be it success, failure, cancel or the next process.
-//! The registry's own answer decides what is there. Must not decide which blobs are wanted, nor how
-//! bytes are put on the wire (see `send`).
+//! Manages upload sessions from POST to their end: success, failure, cancellation or the next
+//! process. The registry's own answer decides what exists. `send` transfers the bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,25 +24,25 @@ use super::{CopyProgress, Registries};
 use crate::domain::{Kind, Problem};
 use crate::services::http::Answer;
 
-/// Time to end upload sessions after a cancel.
+/// Time to end upload sessions after a cancellation.
 const PARTING: Duration = Duration::from_secs(2);
-/// Rounds of the retry policy for one blob, each of which must have brought something.
+/// Rounds of the retry policy for one blob, each of which must have made progress.
 const ROUNDS: u32 = 16;
-/// Bytes that a round must have brought to be worth another.
+/// Bytes that a round must have sent to be worth another.
 const BROUGHT: u64 = 1024 * 1024;
-/// Least length of a chunk that a registry may ask for.
+/// Header with the least length of a chunk that a registry accepts.
 const CHUNK_MINIMUM: &str = "oci-chunk-min-length";
 
 /// How a blob got to its destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It was there, or its registry took it over by itself.
+    /// It existed, or the registry mounted it.
     Free,
-    /// So many of its bytes were sent; the rest an earlier process had sent.
+    /// Number of bytes that were sent; an earlier process had sent the rest.
     Sent(u64),
 }
 
-/// Everything that the blobs of one copy share.
+/// Holds everything that the blobs of one copy share.
 pub(super) struct Transfer<'a> {
     pub(super) registries: &'a Registries,
     pub(super) source: BlobSource,
@@ -51,52 +50,52 @@ pub(super) struct Transfer<'a> {
     /// Access for mounting and the repository to mount from, within one registry.
     pub(super) mount: Option<(Access, String)>,
     pub(super) events: UnboundedSender<CopyProgress>,
-    /// Ends everything, because somebody cancelled or because another blob failed.
+    /// Ends all uploads, because of a cancellation or because another blob failed.
     pub(super) stop: CancellationToken,
-    /// Somebody cancelled.
+    /// Cancellation by the operator.
     pub(super) cancel: CancellationToken,
     /// True once the registry refused one PUT of a whole blob.
     pub(super) chunked: AtomicBool,
     /// The destination's host.
     pub(super) host: Arc<Host>,
-    /// The hosts whose turns a transfer takes.
+    /// The hosts at which a transfer needs a permit.
     pub(super) hosts: Vec<Arc<Host>>,
 }
 
-/// An upload session of a registry.
+/// Holds an upload session of a registry.
 pub(super) struct Session {
     pub(super) url: Url,
     /// Least length of a chunk, in bytes.
     pub(super) minimum: u64,
 }
 
-/// How a failed try leaves its session.
+/// Holds the state of the session after a failed try.
 pub(super) struct Broken {
     pub(super) trouble: Trouble,
-    /// True where the session may go on.
+    /// True if the session can be resumed.
     pub(super) resumable: bool,
 }
 
-/// What is known of one blob between its tries.
+/// Holds what is known about one blob between its tries.
 #[derive(Default)]
 pub(super) struct State {
-    /// True once it is sure that bytes must be sent.
+    /// True once it is certain that bytes must be sent.
     looked: bool,
-    /// True once it was looked for what an earlier process left.
+    /// True once the record of an earlier process was read.
     recalled: bool,
     pub(super) session: Option<Session>,
     pub(super) kept: Option<Kept>,
     flight: Option<Flight>,
-    /// Bytes that the registry last said to have.
+    /// Bytes that the registry last reported to have.
     reached: u64,
-    /// Bytes that a session of an earlier process brought.
+    /// Bytes that were sent in a session of an earlier process.
     inherited: u64,
-    /// Bytes that the last try told as sent, which are void.
+    /// Bytes that the last try reported as sent, which are void.
     void: u64,
 }
 
 impl State {
-    /// The registry wants to go on elsewhere.
+    /// Records the new address of the session.
     pub(super) fn moved_to(&mut self, url: Url) {
         if let Some(kept) = &mut self.kept {
             kept.keep(&url);
@@ -106,13 +105,13 @@ impl State {
         }
     }
 
-    /// The registry has so many bytes.
+    /// Records the number of bytes that the registry has.
     pub(super) fn reaches(&mut self, end: u64) {
         self.reached = self.reached.max(end);
     }
 }
 
-/// What asking for a mount brought.
+/// The result of a mount request.
 enum Mounting {
     Mounted,
     /// Refused, and an upload was opened instead.
@@ -127,7 +126,7 @@ pub(super) fn cancelled(what: &str) -> Problem {
 
 impl Transfer<'_> {
     pub(super) fn tell(&self, progress: CopyProgress) {
-        // Nobody listening any more is no reason to stop.
+        // A dropped receiver does not stop the upload.
         self.events.send(progress).ok();
     }
 
@@ -135,7 +134,7 @@ impl Transfer<'_> {
         format!("blob {} for {}", blob.digest, self.to.site)
     }
 
-    /// Makes `blob` be at the destination.
+    /// Uploads `blob` unless the destination has it.
     pub(super) async fn push(&self, blob: &Blob) -> Result<Outcome, Problem> {
         let state = Mutex::new(State::default());
         let digest = blob.digest;
@@ -189,7 +188,7 @@ impl Transfer<'_> {
                 Ok(outcome)
             }
             Err(problem) => {
-                // The next process goes on with what is on record; everything else is ended.
+                // The next process resumes a recorded session; any other session is ended.
                 if state.session.is_none() || state.kept.is_none() || self.cancel.is_cancelled() {
                     let parting = tokio::time::timeout(PARTING, self.end(&mut state));
                     if parting.await.is_err() {
@@ -201,7 +200,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Resolves when a cancelled upload had its time to end itself: pauses are not sat out.
+    /// Resolves when a cancelled upload had its time to end itself: pauses are cut short.
     async fn given_up(&self) {
         self.stop.cancelled().await;
         tokio::time::sleep(PARTING).await;
@@ -253,10 +252,10 @@ impl Transfer<'_> {
         }
     }
 
-    /// True where the blob is at the destination without a byte of it sent.
+    /// Returns true if the blob is at the destination without a byte of it sent.
     async fn without_sending(&self, blob: &Blob, state: &mut State) -> Result<bool, Trouble> {
         let (digest, bytes) = (blob.digest, blob.size);
-        // The mount is the look: where it succeeds nothing else is asked.
+        // The mount also checks for the blob: if it succeeds no other request is needed.
         if let Some((access, from)) = &self.mount
             && self.mounts(blob, access, from, state).await?
         {
@@ -267,7 +266,7 @@ impl Transfer<'_> {
             self.tell(CopyProgress::Skipped { digest, bytes });
             return Ok(true);
         }
-        // What this process is just sending to the same registry is sent once.
+        // A blob that this process is already sending to the same registry is sent once.
         let mut waited = false;
         if state.flight.is_none() {
             let flight;
@@ -332,7 +331,7 @@ impl Transfer<'_> {
             .await;
         let answer = match asked {
             Ok(answer) => answer,
-            // Who gets no token for both repositories may still write to one.
+            // A login that gets no token for both repositories may still write to one.
             Err(trouble) if trouble.problem.kind == Kind::Credentials => return Ok(Mounting::Refused),
             Err(trouble) => return Err(trouble),
         };
@@ -340,7 +339,7 @@ impl Transfer<'_> {
             201 => Ok(Mounting::Mounted),
             202 => Ok(Mounting::Session(self.opened(&answer)?)),
             429 | 500..=599 => Err(self.registries.refusal(access, &what, &answer).await),
-            // Whoever does not mount may still take an upload.
+            // A registry that does not mount may still accept an upload.
             _ => Ok(Mounting::Refused),
         }
     }
@@ -355,7 +354,7 @@ impl Transfer<'_> {
         })
     }
 
-    /// Sees to a session and says from which byte on it is to be sent.
+    /// Opens or resumes a session and returns the byte from which it is to be sent.
     async fn session(&self, blob: &Blob, state: &mut State) -> Result<u64, Trouble> {
         let fresh = !std::mem::replace(&mut state.recalled, true);
         let mut asked = !fresh;
@@ -402,8 +401,9 @@ impl Transfer<'_> {
         Ok(0)
     }
 
-    /// How many bytes the session has; `None` where it cannot go on. Some registries say `0-0` both
-    /// for nothing and for one byte: it is taken for nothing, and the digest tells.
+    /// Returns how many bytes the session has; `None` if it cannot be resumed. Some registries
+    /// report `0-0` both for nothing and for one byte: it is read as nothing, and the digest
+    /// decides.
     async fn status(&self, blob: &Blob, state: &mut State) -> Result<Option<u64>, Trouble> {
         let Some(session) = &state.session else {
             return Ok(None);
@@ -436,7 +436,7 @@ impl Transfer<'_> {
         Ok(offset)
     }
 
-    /// Ends the session of `state` and what is on record of it.
+    /// Ends the session of `state` and removes its record.
     async fn end(&self, state: &mut State) {
         if let Some(kept) = state.kept.take() {
             kept.forget();
@@ -446,7 +446,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// Tells the registry to forget a session, without insisting.
+    /// Asks the registry to drop a session; failures are ignored.
     async fn abandon(&self, session: Url) {
         let ask = Ask::new(Method::DELETE, session);
         if let Err(trouble) = self.registries.ask_once(&self.to, "an upload", &ask).await {
@@ -454,7 +454,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// True where chunks are sent from the first byte on.
+    /// Returns true if chunks are sent from the first byte on.
     pub(super) fn in_chunks(&self) -> bool {
         self.chunked.load(Ordering::Relaxed)
     }

@@ -1,7 +1,7 @@
-//! A stream that does not let its last bytes go before everything agrees.
+//! Verifies a stream and holds back its last bytes until everything matches.
 //!
-//! Owns the running hash and count of one blob in flight. The sink never gets a whole blob that
-//! is not the one meant: on a wrong digest or length the stream ends in an error instead of the
+//! Computes the hash and count of one blob in flight. The receiver never gets a whole blob that is
+//! not the expected one: on a wrong digest or length the stream ends in an error instead of the
 //! last piece. Must not buffer more than that piece.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,35 +17,35 @@ use super::CopyProgress;
 use super::manifest::Blob;
 use crate::domain::{Digest, Problem};
 
-/// Why a source stopped short.
+/// Why a source stopped early.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum Fault {
-    /// The bytes are not those of the digest.
+    /// The bytes do not match the digest.
     #[error("expected {expected}, got {got}")]
     Lied {
-        /// What was meant.
+        /// The expected digest or size.
         expected: String,
-        /// What came.
+        /// The received digest or size.
         got: String,
     },
     /// The source broke off.
     #[error("{0}")]
     Broke(String),
-    /// The source will not give the rest.
+    /// The source refuses the rest.
     #[error("{0}")]
     Refused(Box<Problem>),
 }
 
-/// When something last moved.
+/// Holds the time of the last progress.
 pub(super) struct Pace {
     moved: Mutex<Instant>,
 }
 
-/// What both ends of a transfer look at.
+/// Holds the state that both ends of a transfer share.
 pub(super) struct Watch {
-    /// Bytes told as sent.
+    /// Bytes reported as sent.
     pub(super) told: AtomicU64,
-    /// True once the last piece was handed over.
+    /// True once the last piece was passed on.
     pub(super) complete: AtomicBool,
     pace: Arc<Pace>,
     fault: Mutex<Option<Fault>>,
@@ -61,7 +61,7 @@ impl Watch {
         }
     }
 
-    /// When something last moved.
+    /// Returns the time of the last progress.
     pub(super) fn moved(&self) -> Instant {
         self.pace
             .moved
@@ -69,12 +69,12 @@ impl Watch {
             .map_or_else(|_| Instant::now(), |moved| *moved)
     }
 
-    /// What tells that something moves, without the rest.
+    /// Returns the time of progress alone.
     pub(super) fn pace(&self) -> Arc<Pace> {
         Arc::clone(&self.pace)
     }
 
-    /// What was wrong with the source, if anything.
+    /// Returns what was wrong with the source, if anything.
     pub(super) fn fault(&self) -> Option<Fault> {
         self.fault.lock().ok().and_then(|fault| fault.clone())
     }
@@ -85,7 +85,7 @@ impl Watch {
         }
     }
 
-    /// Something moved, or is about to.
+    /// Records progress, or that it is about to be made.
     pub(super) fn touch(&self) {
         self.pace.touch();
     }
@@ -100,7 +100,7 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Something moved, or is about to.
+    /// Records progress, or that it is about to be made.
     pub(super) fn touch(&self) {
         if let Ok(mut moved) = self.moved.lock() {
             *moved = Instant::now();
@@ -108,11 +108,12 @@ impl Pace {
     }
 }
 
-/// Progress is told in steps of at least so many bytes.
+/// Progress is reported in steps of at least this many bytes.
 const STEP: u64 = 256 * 1024;
 
-/// A small piece as it came from a socket holds on to the whole buffer that was read into. Queued by
-/// the dozen these are megabytes, so it is copied while the hash has it warm.
+/// Copies a small piece out of its buffer: a piece from a socket keeps the whole read buffer
+/// alive. Dozens of queued pieces would hold megabytes, so it is copied while it is in the
+/// processor's cache.
 fn compact(piece: Bytes) -> Bytes {
     const SMALL: usize = 64 * 1024;
     if piece.len() < SMALL {
@@ -126,9 +127,9 @@ struct Flow {
     source: BoxStream<'static, Result<Bytes, Fault>>,
     hash: Sha256,
     seen: u64,
-    /// Bytes at the beginning that the sink has: they are hashed and go no further.
+    /// Bytes at the beginning that the receiver has: they are hashed and not sent.
     skip: u64,
-    /// Bytes that went out and were not told yet.
+    /// Bytes that were sent and not reported yet.
     untold: u64,
     over: bool,
     digest: Digest,
@@ -138,7 +139,7 @@ struct Flow {
 }
 
 impl Flow {
-    /// The next piece that may go out.
+    /// Returns the next piece that may be sent.
     async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
         if self.over {
             return Ok(None);
@@ -179,14 +180,14 @@ impl Flow {
         }
     }
 
-    /// Counts what goes out; the person hears of it in steps.
+    /// Counts what is sent and reports it in steps.
     fn step(&mut self, bytes: u64) {
         self.watch.touch();
         self.untold += bytes;
         if self.untold >= STEP || self.over {
             let (digest, bytes) = (self.digest, std::mem::take(&mut self.untold));
             self.watch.told.fetch_add(bytes, Ordering::Relaxed);
-            // Nobody listening any more is no reason to stop.
+            // A dropped receiver does not stop the transfer.
             self.events.send(CopyProgress::Sent { digest, bytes }).ok();
         }
     }
@@ -198,7 +199,7 @@ impl Flow {
         }
     }
 
-    /// Before the last piece goes: nothing may follow it and the hash must agree.
+    /// Checks before the last piece is sent: nothing may follow it and the hash must match.
     async fn finish(&mut self) -> Result<(), Fault> {
         while let Some(more) = self.source.next().await {
             match more {
@@ -219,8 +220,8 @@ impl Flow {
     }
 }
 
-/// `source` as a stream of exactly the bytes of `blob` from `skip` on, or an error before the last
-/// of them. The hash covers all of it.
+/// Returns `source` as a stream of exactly the bytes of `blob` from `skip` on, or an error before
+/// the last of them. The hash covers all of it.
 pub(super) fn verified(
     source: BoxStream<'static, Result<Bytes, Fault>>,
     blob: &Blob,

@@ -1,7 +1,7 @@
-//! One request to one repository: where it goes, what it may do, what the answer means.
+//! Sends one request to one repository: its address, its scopes, and the meaning of the answer.
 //!
-//! Owns addresses, scopes, the one repetition after a 401 and the mapping of refusals to
-//! problems. `Authorization` leaves only for the scheme, host and port of the site itself.
+//! Repeats a request once after a 401 and maps refusals to problems. `Authorization` is sent only
+//! to the scheme, host and port of the site itself.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use crate::domain::image::Repository;
 use crate::domain::{Kind, Outside, Problem};
 use crate::services::http::{self, Answer, Failure, Limit};
 
-/// A repository where it is spoken to.
+/// Holds a repository with its address.
 #[derive(Clone)]
 pub(super) struct Site {
     /// The registry's name.
     pub(super) name: String,
-    /// Where it stands.
+    /// The registry's address.
     pub(super) address: Url,
     /// Path of the repository.
     pub(super) path: String,
-    /// The login that was handed out for it.
+    /// The login that was issued for this repository.
     pub(super) given: Option<Arc<Login>>,
 }
 
@@ -39,7 +39,7 @@ impl fmt::Display for Site {
     }
 }
 
-/// Scheme, host and port: what a credential is bound to.
+/// Returns scheme, host and port: what a credential is bound to.
 pub(super) fn origin_of(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
@@ -49,15 +49,15 @@ impl Site {
         origin_of(&self.address)
     }
 
-    /// The address of something below `/v2/<path>/`.
+    /// Returns an address below `/v2/<path>/`.
     pub(super) fn url(&self, tail: &str) -> Result<Url, Problem> {
         self.address
             .join(&format!("/v2/{}/{tail}", self.path))
             .map_err(|error| Problem::new(Kind::Usage, format!("{self} makes no address")).because(&error))
     }
 
-    /// Refuses an address that this registry must not send us to: plain HTTP off loopback, and
-    /// loopback from outside.
+    /// Refuses an address that this registry must not redirect to: plain HTTP outside of loopback,
+    /// and loopback from outside.
     pub(super) fn may_lead_to(&self, url: &Url) -> Result<(), Problem> {
         let inward = http::is_loopback(url) && !http::is_loopback(&self.address);
         match http::check(url) {
@@ -70,17 +70,17 @@ impl Site {
         }
     }
 
-    /// Access to read.
+    /// Returns access to read.
     pub(super) fn pull(&self) -> Access {
         self.access(vec![format!("repository:{}:pull", self.path)])
     }
 
-    /// Access to read and write.
+    /// Returns access to read and write.
     pub(super) fn push(&self) -> Access {
         self.access(vec![format!("repository:{}:pull,push", self.path)])
     }
 
-    /// Access to write here and read `source`, a repository of the same registry.
+    /// Returns access to write here and read `source`, a repository of the same registry.
     pub(super) fn push_from(&self, source: &Self) -> Access {
         let mut access = self.push();
         if source.path != self.path {
@@ -97,21 +97,21 @@ impl Site {
     }
 }
 
-/// A site and what is to be done there, in the words of its token service.
+/// Holds a site and the requested scopes, as its token service names them.
 #[derive(Clone)]
 pub(super) struct Access {
     pub(super) site: Site,
     pub(super) scopes: Vec<String>,
 }
 
-/// A request that can be sent again.
+/// Holds a request that can be sent again.
 #[derive(Clone)]
 pub(super) struct Ask {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
     pub(super) body: Bytes,
-    /// True where a redirect or a web page is an answer like any other.
+    /// True if a redirect or a web page is an answer like any other.
     pub(super) any_answer: bool,
 }
 
@@ -126,8 +126,8 @@ impl Ask {
         }
     }
 
-    /// The request to something that a registry need not have: a redirect and a web page are
-    /// answers, and no redirect is followed.
+    /// Marks a request to an optional endpoint: a redirect and a web page are answers, and no
+    /// redirect is followed.
     pub(super) fn any_answer(mut self) -> Self {
         self.any_answer = true;
         self
@@ -154,7 +154,7 @@ enum Sending {
     Checked,
 }
 
-/// A failed attempt, and whether another one may mend it.
+/// Holds a failed attempt, and whether a retry may succeed.
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
     pub(super) problem: Problem,
@@ -176,7 +176,7 @@ impl From<Problem> for Trouble {
 }
 
 impl Trouble {
-    /// A problem that may go away by itself.
+    /// Returns a problem that may be temporary.
     pub(super) fn passing(problem: Problem) -> Self {
         Self {
             again: true,
@@ -192,7 +192,7 @@ impl Trouble {
     }
 }
 
-/// Tries within the one policy; `again` hears of every repetition and of the pause before it.
+/// Retries within the policy; `again` is called for every retry with the pause before it.
 pub(super) async fn persist<T, F, R>(attempt: F, again: impl Fn(&Trouble, Duration)) -> Result<T, Problem>
 where
     F: FnMut() -> R,
@@ -210,7 +210,7 @@ where
 }
 
 impl Registries {
-    /// Where a repository is spoken to.
+    /// Returns the address of a repository.
     pub(super) fn site(&self, repository: &Repository) -> Result<Site, Problem> {
         let given = self.given.iter().find(|given| given.repository == *repository);
         let endpoints = &self.shared.endpoints;
@@ -233,7 +233,7 @@ impl Registries {
         })
     }
 
-    /// Sends a request that may be repeated, within the one policy. Any status is an answer.
+    /// Sends a request that may be repeated, within the retry policy. Any status is an answer.
     pub(super) async fn ask(&self, access: &Access, what: &str, ask: &Ask) -> Result<Answer, Trouble> {
         self.send(access, what, ask, Sending::Repeat).await
     }
@@ -243,8 +243,8 @@ impl Registries {
         self.send(access, what, ask, Sending::Once).await
     }
 
-    /// Sends a request at once and once, also after a 401: what it depends on is checked again
-    /// before every try.
+    /// Sends a request at once and only once, also after a 401: what it depends on is checked
+    /// again before every try.
     pub(super) async fn ask_checked(
         &self,
         access: &Access,
@@ -328,7 +328,7 @@ impl Registries {
         }
     }
 
-    /// As a problem: `answer` to a request about `what` at `access`.
+    /// Converts `answer` to a request about `what` at `access` to a problem.
     pub(super) async fn refusal(&self, access: &Access, what: &str, answer: &Answer) -> Trouble {
         match self.login(&access.site).await {
             Ok(login) => Trouble {
@@ -365,7 +365,7 @@ impl Registries {
     }
 }
 
-/// The absolute address that an answer's `Location` means, where it may be followed.
+/// Returns the absolute address in an answer's `Location`, if it may be followed.
 pub(super) fn location(site: &Site, base: &Url, headers: &HeaderMap) -> Result<Url, Problem> {
     let missing = || {
         Problem::new(
@@ -403,7 +403,7 @@ struct Reason {
     message: String,
 }
 
-/// The registry's own words of a refusal, harmless and without our secrets.
+/// Returns the registry's own message of a refusal, sanitised and without our secrets.
 fn reasons(login: &Login, status: u16, body: &[u8]) -> Vec<Outside> {
     let parsed: Option<Refusal> = serde_json::from_slice(body).ok();
     let mut found: Vec<Outside> = parsed
@@ -423,7 +423,7 @@ fn reasons(login: &Login, status: u16, body: &[u8]) -> Vec<Outside> {
     found
 }
 
-/// What a refusal means, with the next step.
+/// Interprets a refusal, with the next step.
 pub(super) fn refused(
     access: &Access,
     login: &Login,

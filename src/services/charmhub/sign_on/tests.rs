@@ -1,4 +1,4 @@
-//! The sign-in against a sign-on host and a store that answer as told.
+//! Tests of the sign-in against a sign-on host and a store with configured answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -22,9 +22,9 @@ const BOUND: &str = "AgEQbG9naW4udWJ1bnR1LmNvbQIGY2F2ZWF0AAAGIPBYqN6smYDGb7IcdNZ
 
 #[derive(Default)]
 struct Stub {
-    /// Path ending -> what is answered.
+    /// Suffix of the path -> answer.
     answers: Vec<(&'static str, u16, Value)>,
-    /// What came: path, `Authorization`, body.
+    /// Received requests: path, `Authorization`, body.
     seen: Vec<(String, String, Value)>,
 }
 
@@ -248,7 +248,7 @@ async fn refusals_of_the_sign_on_host_are_told_apart() {
             !shown.contains("word\\\"") && !shown.contains("000000"),
             "{shown}"
         );
-        // What it says is shown, unless it says what was typed.
+        // Its message is shown, unless it repeats what was typed.
         let repeats = message.contains("000000") || message.contains("word\"");
         assert_ne!(shown.contains(&message[..15]), repeats, "{shown}");
         assert_eq!(shown.contains("repeats what was typed"), repeats, "{shown}");
@@ -278,7 +278,7 @@ async fn a_password_goes_to_the_configured_host_alone() {
     }
     assert!(world.seen("/discharge").is_empty());
 
-    // A bare host is how production writes it.
+    // Production writes a bare host.
     world.says("/v1/tokens/usso", 200, root(&[(&host_of(&world.url), "c")]));
     for (discharge, named) in [
         (

@@ -1,8 +1,7 @@
-//! Storing commits, and setting and deleting references.
+//! Stores commits, and sets and deletes references.
 //!
-//! Owns those requests and what their refusals mean: a right that is missing, a rule of the
-//! repository, a name that is taken. Objects are named by their content and may be sent again;
-//! references may not. Must not decide what a commit holds.
+//! Interprets the refusals: a missing right, a rule of the repository, a name that is taken.
+//! Objects are named by their content and may be sent again; references may not.
 
 use std::collections::BTreeMap;
 
@@ -16,18 +15,18 @@ use super::{Change, GitHubWriter, of_repository};
 use crate::domain::{Author, CommitId, GitHubRepository, Kind, Problem, Remedy};
 use crate::services::http::{Answer, Written, host_of};
 
-/// A commit to be stored.
+/// Holds a commit to be stored.
 #[derive(Clone, Debug)]
 pub struct NewCommit<'a> {
-    /// The only commit that it builds on.
+    /// Its only parent.
     pub parent: &'a CommitId,
     /// Files of the top folder that differ from the parent's.
     pub files: &'a BTreeMap<String, String>,
-    /// The message, whole.
+    /// The whole message.
     pub message: &'a str,
     /// Author and committer.
     pub author: &'a Author,
-    /// When; the same commit sent twice is one commit.
+    /// Its time; the same commit sent twice is one commit.
     pub at: DateTime<Utc>,
 }
 
@@ -45,8 +44,11 @@ struct Told {
 }
 
 impl GitHubWriter {
-    /// [`Kind::Credentials`] where the token may not write contents of a repository. Asked before
-    /// anything is written; nothing is changed by it.
+    /// Checks that the token may write contents of a repository. Sent before anything is written;
+    /// it changes nothing.
+    ///
+    /// # Errors
+    /// [`Kind::Credentials`] if the token may not.
     pub async fn may_write(&self, repository: &GitHubRepository) -> Result<(), Problem> {
         match self.github.may_push(repository).await? {
             Some(true) => Ok(()),
@@ -58,8 +60,8 @@ impl GitHubWriter {
         }
     }
 
-    /// As [`GitHubWriter::may_write`] where GitHub does not say: a request that is refused in every
-    /// case, for want of a right, or because it holds nothing.
+    /// Works as [`GitHubWriter::may_write`] does if GitHub does not report the right: sends a
+    /// request that is refused in any case, because of a missing right or because it is empty.
     async fn may_commit(&self, repository: &GitHubRepository) -> Result<(), Problem> {
         let what = format!("asking whether {repository} takes commits");
         let path = of_repository(repository, &["git", "blobs"]);
@@ -74,14 +76,14 @@ impl GitHubWriter {
             .repeat(&change, |answer| self.refused_git(answer, &what))
             .await;
         match asked {
-            // It was looked at: the right is there.
+            // The content was checked, so the right exists.
             Err(problem) if problem.kind == Kind::Refused => Ok(()),
             Err(problem) => Err(self.explained(repository, problem, &what).await),
             Ok(_) => Ok(()),
         }
     }
 
-    /// Stores a commit that no branch shows yet.
+    /// Stores a commit that no branch points to yet.
     pub async fn store_commit(
         &self,
         repository: &GitHubRepository,
@@ -95,7 +97,7 @@ impl GitHubWriter {
             )
             .hint("somebody rewrote its history: plan anew"));
         };
-        // Who made a file one that can be run keeps it so.
+        // A file that is executable stays so.
         let there = self.github.top(repository, &parent.tree).await?;
         let mode = |path: &str| {
             let same = there.iter().find(|file| file.path == path);
@@ -143,7 +145,7 @@ impl GitHubWriter {
         }
     }
 
-    /// Sets a reference that is not there. One that is there is not moved: [`Kind::Refused`].
+    /// Creates a reference. An existing one is not moved: [`Kind::Refused`].
     pub async fn create_reference(
         &self,
         repository: &GitHubRepository,
@@ -192,7 +194,7 @@ impl GitHubWriter {
         }
     }
 
-    /// GitHub says "not found" of a repository that may only be read.
+    /// Rewrites "not found", which GitHub answers for a repository that may only be read.
     async fn explained(&self, repository: &GitHubRepository, problem: Problem, what: &str) -> Problem {
         if problem.kind != Kind::NotFound {
             return problem;
@@ -238,7 +240,8 @@ impl GitHubWriter {
     }
 }
 
-/// What an entry of `errors` says: GitHub sends words, or an object with a message or a code.
+/// Returns the text of an entry of `errors`: GitHub sends a string, or an object with a message or
+/// a code.
 fn worded(error: &Value) -> Option<String> {
     let text = error.as_str().or_else(|| error["message"].as_str());
     text.map(str::to_owned).or_else(|| {
@@ -251,7 +254,7 @@ fn worded(error: &Value) -> Option<String> {
     })
 }
 
-/// The words in which branch protection and rulesets refuse.
+/// Returns true for the messages of branch protection and rulesets.
 fn is_rule(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     [
@@ -266,10 +269,10 @@ fn is_rule(text: &str) -> bool {
     .any(|words| text.contains(words))
 }
 
-/// What commits and references need.
+/// Scopes that commits and references need.
 pub(in crate::services::github) const CONTENTS_SCOPES: &str = "a classic token needs the scope repo (public_repo where everybody sees the repository); a fine-grained one Contents: read and write on it; a job permissions: contents: write";
 
-/// `problem` as what it means about commits and references: the token may not.
+/// Rewrites `problem` for commits and references: the token has no right.
 fn no_right(problem: Problem, what: &str) -> Problem {
     let mut denied = Problem::new(
         Kind::Credentials,

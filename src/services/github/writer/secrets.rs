@@ -1,7 +1,6 @@
-//! Setting and deleting Actions secrets.
+//! Sets and deletes Actions secrets.
 //!
-//! Owns those requests and what a refused seal means. What is sent is sealed: GitHub alone can
-//! open it.
+//! Interprets the refusal of a sealed value. What is sent is sealed: only GitHub can open it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use crate::domain::{KeyId, Kind, Outside, Problem, SecretName, SecretTarget};
 use crate::services::http::{Answer, Written, host_of};
 
 impl GitHubWriter {
-    /// Sets a secret of a repository. Setting it twice is harmless but for the time it was set.
+    /// Sets a secret of a repository. Setting it twice changes only the time it was set.
     pub async fn put_secret(&self, sealed: &SealedValue) -> Result<Written<()>, Problem> {
         let target = &sealed.target;
         let what = format!("setting the secret {target}");
@@ -53,7 +52,7 @@ impl GitHubWriter {
             .map_err(|problem| no_permission(problem, &what, ORGANISATION_SCOPES))
     }
 
-    /// Deletes a secret of a repository. One that is not there counts as deleted.
+    /// Deletes a secret of a repository. A missing one counts as deleted.
     pub async fn delete_secret(&self, target: &SecretTarget) -> Result<Written<()>, Problem> {
         let what = format!("deleting the secret {target}");
         match self
@@ -92,7 +91,7 @@ impl GitHubWriter {
         if answer.status != 422 {
             return problem;
         }
-        // Of what we send only the key can have become wrong.
+        // Of what is sent only the key can have become wrong.
         let mut refused = Problem::new(
             Kind::Refused,
             format!(

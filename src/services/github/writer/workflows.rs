@@ -1,7 +1,7 @@
-//! Starting, repeating and stopping workflow runs.
+//! Starts, reruns and cancels workflow runs.
 //!
-//! Owns these requests. GitHub says since February 2026 which run a start has made, where it is
-//! asked; servers that do not know the question are asked without it.
+//! Since February 2026 GitHub returns the run that a start has created, on request; servers that
+//! do not know that field get the request without it.
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -12,15 +12,15 @@ use super::{Change, GitHubWriter};
 use crate::domain::{GitHubRepository, Kind, Outside, Problem};
 use crate::services::http::{Answer, Written};
 
-/// What starting, repeating and stopping need.
+/// Scopes that these actions need.
 const SCOPES: &str =
     "a classic token needs the scope repo; a fine-grained one Actions: read and write on this repository";
-/// The field that old servers do not know.
+/// The field that older servers do not know.
 const DETAILS: &str = "return_run_details";
 
 impl GitHubWriter {
-    /// Starts the workflow file `file` on `branch`. Brings GitHub's number of the run, where GitHub
-    /// tells it. Must not be repeated without a look.
+    /// Starts the workflow file `file` on `branch`. Returns GitHub's number of the run, if GitHub
+    /// reports it. Must not be repeated without a check.
     pub async fn dispatch(
         &self,
         repository: &GitHubRepository,
@@ -36,7 +36,7 @@ impl GitHubWriter {
         let status = AtomicU16::new(0);
         let sent = self.post(repository, &parts, &body, &what, &status).await;
         let sent = match sent {
-            // It says that it did not take the question, so it did not take the start either.
+            // The server refused the field, so it did not start the run either.
             Err(problem) if unknown_field(status.load(Ordering::Relaxed), &problem) => {
                 self.post(repository, &parts, &plain, &what, &status).await
             }
@@ -48,7 +48,7 @@ impl GitHubWriter {
         }))
     }
 
-    /// Does the failed jobs of a run again.
+    /// Reruns the failed jobs of a run.
     pub async fn rerun_failed(
         &self,
         repository: &GitHubRepository,
@@ -58,7 +58,7 @@ impl GitHubWriter {
         self.of_run(repository, run, "rerun-failed-jobs", &what).await
     }
 
-    /// Stops a run. GitHub takes its time over it.
+    /// Cancels a run. GitHub takes some time for it.
     pub async fn cancel_run(&self, repository: &GitHubRepository, run: u64) -> Result<Written<()>, Problem> {
         let what = format!("stopping run {run} of {repository}");
         self.of_run(repository, run, "cancel", &what).await
@@ -78,7 +78,7 @@ impl GitHubWriter {
         Ok(sent?.map(drop))
     }
 
-    /// Posts and notes the status of a refusal in `status`.
+    /// Posts and stores the status of a refusal in `status`.
     async fn post(
         &self,
         repository: &GitHubRepository,
@@ -98,7 +98,7 @@ impl GitHubWriter {
             status.store(answer.status, Ordering::Relaxed);
             let problem = self.problem_of(answer, what);
             match problem.kind {
-                // GitHub answers "not found" where it means "not for you".
+                // GitHub answers "not found" also for a missing permission.
                 Kind::NotFound => {
                     let mut denied = Problem::new(
                         Kind::Credentials,
@@ -117,7 +117,7 @@ impl GitHubWriter {
     }
 }
 
-/// True where a server refused the question for the run and nothing else.
+/// Returns true if a server refused only the field that requests the run.
 fn unknown_field(status: u16, problem: &Problem) -> bool {
     let named = problem
         .causes
