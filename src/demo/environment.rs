@@ -1,7 +1,7 @@
-//! The environment that points windlass, charmcraft, skopeo and gh at the demo world.
+//! Writes the environment that points windlass, charmcraft, skopeo and gh to the demo environment.
 //!
-//! Owns the variables of the contract, the file that sets them and the configuration folders
-//! they name. Must not start anything.
+//! Defines the variables, the file that sets them and the configuration folders they name. Must
+//! not start anything.
 
 use std::path::Path;
 
@@ -11,19 +11,19 @@ use base64::engine::general_purpose::STANDARD;
 use super::folder::{Identity, make_private, write_private};
 use crate::domain::Problem;
 
-/// The demo operator's e-mail at the sign-on.
+/// The demo operator's e-mail address at the sign-on.
 pub const EMAIL: &str = "releaser@legend.example";
-/// Its password.
+/// The operator's password.
 pub const PASSWORD: &str = "demo-password";
-/// Its one-time password, which may be used again: a toy world.
+/// The operator's one-time password, which may be used repeatedly in the demo environment.
 pub const OTP: &str = "123456";
 
-/// A bare store token as charmcraft 4.4 and later exports it.
+/// Encodes a bare store token as charmcraft 4.4 and later exports it.
 pub fn exported(store_token: &str) -> String {
     STANDARD.encode(store_token)
 }
 
-/// Every variable of the contract, in the order in which the file lists them.
+/// Returns every variable, in the order in which the file lists them.
 pub fn variables(dir: &Path, identity: &Identity, store_token: &str) -> Vec<(String, String)> {
     let mirrors = format!(
         "docker.io={},ghcr.io={},registry.jujucharms.com={}",
@@ -54,7 +54,7 @@ pub fn variables(dir: &Path, identity: &Identity, store_token: &str) -> Vec<(Str
     .collect()
 }
 
-/// Writes `variables` as `export NAME='value'` lines, 0600, whole or not at all.
+/// Writes `variables` as `export NAME='value'` lines, 0600, completely or not at all.
 pub fn write_file(path: &Path, variables: &[(String, String)]) -> Result<(), Problem> {
     let mut text = String::new();
     for (name, value) in variables {
@@ -63,7 +63,7 @@ pub fn write_file(path: &Path, variables: &[(String, String)]) -> Result<(), Pro
     write_private(path, text.as_bytes())
 }
 
-/// Makes the folders that skopeo (`home`), Docker logins (`docker`) and gh (`gh`) read.
+/// Creates the folders that skopeo (`home`), Docker logins (`docker`) and gh (`gh`) read.
 pub fn make_folders(dir: &Path, identity: &Identity) -> Result<(), Problem> {
     let containers = dir.join("home/.config/containers");
     for folder in [&containers, &dir.join("docker"), &dir.join("gh")] {

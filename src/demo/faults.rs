@@ -1,7 +1,7 @@
-//! Faults on request: which request of the demo world fails, and how.
+//! Defines faults: which request of the demo environment fails, and how.
 //!
-//! Owns the faults file (TOML, `[[fault]]` tables) and the counting of matching requests, per
-//! fault and from the server's start. Must not touch a socket: `server.rs` carries faults out.
+//! Parses the faults file (TOML, `[[fault]]` tables) and counts matching requests, per fault and
+//! from the server's start. `server.rs` applies the faults.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,39 +14,39 @@ use toml::Spanned;
 
 use crate::domain::{Kind, Problem};
 
-/// The services a fault may name.
+/// The services that a fault may name.
 pub const SERVICES: [&str; 7] = ["charmhub", "storage", "sso", "github", "hub", "canonical", "ghcr"];
 
-/// Most bytes of a faults file.
+/// Largest faults file, in bytes.
 const MOST: u64 = 1 << 20;
 
 /// How a request fails.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Reset as soon as the head is read; new connections to the service too, for half a second.
+    /// Reset as soon as the head is read; for half a second new connections to the service too.
     Refuse,
-    /// The body is read, then the connection is reset; nothing was handled.
+    /// The body is read, then the connection is reset; the request is not handled.
     ResetBefore,
-    /// Handled, but the answer never leaves.
+    /// Handled, but the answer is never sent.
     ResetAfter,
     /// Headers and half of the body, then the end.
     Truncate,
     /// This answer instead of handling.
     Answer(Arc<CannedAnswer>),
-    /// Handled; the answer's body leaves byte by byte, with this pause after each.
+    /// Handled; the answer's body is sent byte by byte, with this pause after each.
     Drip(Duration),
-    /// 429 with `Retry-After` of so many seconds.
+    /// 429 with `Retry-After` of this many seconds.
     RateLimit(u64),
-    /// Held so long before it is handled; not handled if the client leaves meanwhile.
+    /// Held for this long before it is handled; not handled if the client disconnects meanwhile.
     Hold(Duration),
 }
 
-/// An answer that the faults file gives in full.
+/// Holds an answer that the faults file defines in full.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CannedAnswer {
     /// HTTP status.
     pub status: u16,
-    /// Headers beside or instead of the usual ones.
+    /// Headers in addition to the usual ones or instead of them.
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: CannedBody,
@@ -55,7 +55,7 @@ pub struct CannedAnswer {
 /// The body of such an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CannedBody {
-    /// A page for people, which is not JSON.
+    /// An HTML page instead of JSON.
     Page,
     /// This text.
     Text(String),
@@ -65,11 +65,11 @@ pub enum CannedBody {
     Echo,
 }
 
-/// A change that another client makes while the request of a fault waits.
+/// Holds a change that another client makes while the request of a fault waits.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Change {
-    /// Where; the service of the fault where it names none.
+    /// The service; the one of the fault if absent.
     pub service: Option<String>,
     /// HTTP method.
     pub method: String,
@@ -81,10 +81,10 @@ pub struct Change {
     pub body_of: Option<String>,
 }
 
-/// What strikes one request.
+/// Holds the faults that apply to one request.
 #[derive(Debug, Default, PartialEq)]
 pub struct Strike {
-    /// How it fails, if it does.
+    /// How the request fails, if it does.
     pub effect: Option<Effect>,
     /// What another client does meanwhile.
     pub meanwhile: Vec<Arc<Change>>,
@@ -107,7 +107,7 @@ struct Fault {
     seen: AtomicU64,
 }
 
-/// All faults of a world, with what they have seen so far.
+/// Holds all faults of an environment, with their counters.
 #[derive(Debug, Default)]
 pub struct Faults(Vec<Fault>);
 
@@ -143,7 +143,7 @@ struct RawFault {
     meanwhile: Vec<Change>,
 }
 
-/// The text of a plain file; a pipe or a device may never end.
+/// Reads the text of a plain file; a pipe or a device may never end.
 fn text_of(path: &Path) -> std::io::Result<String> {
     let facts = std::fs::metadata(path)?;
     if !facts.is_file() || facts.len() > MOST {
@@ -153,7 +153,8 @@ fn text_of(path: &Path) -> std::io::Result<String> {
 }
 
 impl Faults {
-    /// Reads a faults file. A bad one is a [`Kind::Config`] problem that names file and line.
+    /// Parses a faults file. An invalid one is a [`Kind::Config`] problem that names file and
+    /// line.
     pub fn load(path: &Path) -> Result<Self, Problem> {
         let name = path.display().to_string();
         let text = text_of(path).map_err(|error| {
@@ -162,7 +163,7 @@ impl Faults {
         Self::parse(&text, &name)
     }
 
-    /// As [`Faults::load`] from text; `name` is what errors call it.
+    /// Parses as [`Faults::load`] does, from text; `name` is its name in errors.
     pub fn parse(text: &str, name: &str) -> Result<Self, Problem> {
         let bad = |at: usize, message: &str| {
             let line = text[..at.min(text.len())].matches('\n').count() + 1;
@@ -185,8 +186,8 @@ impl Faults {
         Ok(Self(faults))
     }
 
-    /// Counts this request and returns what strikes it. Where several faults do, the effect of the
-    /// first in the file counts, and every change of another client.
+    /// Counts this request and returns the faults that apply to it. If there are several, the
+    /// effect of the first in the file applies, and every change of another client.
     pub fn strike(&self, service: &str, method: &str, path: &str) -> Strike {
         let mut struck = Strike::default();
         for fault in &self.0 {
@@ -293,7 +294,7 @@ fn checked(raw: RawFault) -> Result<Fault, String> {
     })
 }
 
-/// True where `text` fits `pattern`; `*` stands for any characters, `/` among them.
+/// Returns true if `text` matches `pattern`; `*` stands for any characters, including `/`.
 fn glob(pattern: &str, text: &str) -> bool {
     let mut pieces = pattern.split('*');
     let first = pieces.next().unwrap_or_default();

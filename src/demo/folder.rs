@@ -1,7 +1,7 @@
-//! The demo world's folder: what in it belongs to the world, its ports and its toy secrets.
+//! Manages the demo environment's folder: the files that belong to it, its ports and its secrets.
 //!
-//! Owns `world.json` (the marker that makes a folder a demo world) and the wiping of a world that
-//! is to start anew. Must never remove a file that the world did not make.
+//! `world.json` marks a folder as a demo environment. Removes an environment that is to be created
+//! again. Must never remove a file that the environment did not create.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::faults::SERVICES;
 use crate::domain::{Kind, Problem};
 
-/// What the world makes in its folder, and all that `--fresh` removes.
+/// What the environment creates in its folder, and all that `--fresh` removes.
 const MADE: [&str; 13] = [
     "world.json",
     "charmhub.json",
@@ -34,32 +34,32 @@ const MADE: [&str; 13] = [
     "gh",
 ];
 
-/// `world.json`: what stays the same when a world is stopped and started again.
+/// Holds `world.json`: what stays the same when an environment is stopped and started again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Identity {
-    /// Names the format; anything else is no demo world.
+    /// Name of the format; a folder with any other is not a demo environment.
     pub schema: String,
-    /// What the seed data is drawn from.
+    /// The seed of the initial data.
     pub seed: u64,
     /// Size of the large images, in bytes.
     pub image_size: u64,
     /// Port of each service.
     pub ports: BTreeMap<String, u16>,
-    /// The toy GitHub token.
+    /// The GitHub token of the demo environment.
     pub github_token: String,
-    /// The toy token for ghcr.io.
+    /// The token for ghcr.io of the demo environment.
     pub packages_token: String,
 }
 
 const SCHEMA: &str = "windlass.demo-world/1";
 
 impl Identity {
-    /// `http://127.0.0.1:PORT` of a service, without a trailing slash.
+    /// Returns `http://127.0.0.1:PORT` of a service, without a trailing slash.
     pub fn url(&self, service: &str) -> String {
         format!("http://{}", self.host(service))
     }
 
-    /// `127.0.0.1:PORT` of a service.
+    /// Returns `127.0.0.1:PORT` of a service.
     pub fn host(&self, service: &str) -> String {
         format!(
             "127.0.0.1:{}",
@@ -68,20 +68,20 @@ impl Identity {
     }
 }
 
-/// The listeners of a world, bound, in the order of [`SERVICES`].
+/// The bound listeners of an environment, in the order of [`SERVICES`].
 pub type Listeners = Vec<(&'static str, TcpListener)>;
 
-/// A world's folder while the world runs.
+/// Holds an environment's folder while the environment runs.
 pub struct Opened {
-    /// What the world is called and where it listens.
+    /// The identity of the environment, with its ports.
     pub identity: Identity,
-    /// Its listeners, bound.
+    /// Its bound listeners.
     pub listeners: Listeners,
-    /// Held as long as the world runs; dies with the process.
+    /// Held as long as the environment runs; released with the process.
     pub lock: File,
 }
 
-/// Makes or reopens the world's folder and binds its listeners.
+/// Creates or reopens the environment's folder and binds its listeners.
 pub async fn open(dir: &Path, fresh: bool, seed: u64, image_size: u64) -> Result<Opened, Problem> {
     let marker = dir.join("world.json");
     let known = match std::fs::read_to_string(&marker) {
@@ -139,7 +139,8 @@ pub async fn open(dir: &Path, fresh: bool, seed: u64, image_size: u64) -> Result
     })
 }
 
-/// One world a folder: the second to come waits a moment for the first to end, then gives up.
+/// Locks the folder for one environment: a second process waits a moment for the first to end,
+/// then gives up.
 async fn lock(dir: &Path) -> Result<File, Problem> {
     let path = dir.join("world.lock");
     let file = OpenOptions::new()
@@ -186,7 +187,7 @@ fn broken(path: &Path, error: &(dyn std::error::Error + 'static)) -> Problem {
 fn wipe(dir: &Path) -> Result<(), Problem> {
     for name in MADE {
         let path = dir.join(name);
-        // `home` goes with what charmcraft and skopeo left in it: logs and caches of this world.
+        // `home` is removed with the logs and caches of charmcraft and skopeo in this environment.
         let removed = if path.is_symlink() || !path.is_dir() {
             std::fs::remove_file(&path)
         } else {
@@ -201,8 +202,8 @@ fn wipe(dir: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Ports below the range that the kernel gives to outgoing connections, so that a world stopped
-/// for a while finds its ports free again.
+/// Binds ports below the range that the kernel uses for outgoing connections, so that a stopped
+/// environment finds its ports free again.
 async fn bind_new() -> Result<(TcpListener, u16), Problem> {
     for _ in 0..200 {
         let port = 20_000 + (Uuid::new_v4().as_u128() % 12_000) as u16;
@@ -221,7 +222,7 @@ async fn bind_again(port: u16, service: &str, dir: &Path) -> Result<TcpListener,
     loop {
         match TcpListener::bind(("127.0.0.1", port)).await {
             Ok(listener) => return Ok(listener),
-            // A world that is just being stopped needs a moment to let go.
+            // An environment that is just being stopped needs a moment to release its ports.
             Err(_) if tries < 20 => {
                 tries += 1;
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -241,7 +242,7 @@ async fn bind_again(port: u16, service: &str, dir: &Path) -> Result<TcpListener,
     }
 }
 
-/// Creates `dir` with 0700, or tightens it.
+/// Creates `dir` with 0700, or restricts it to that.
 pub fn make_private(dir: &Path) -> Result<(), Problem> {
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -251,7 +252,7 @@ pub fn make_private(dir: &Path) -> Result<(), Problem> {
         .map_err(|error| broken(dir, &error))
 }
 
-/// Writes `bytes` to `path` whole or not at all: a temporary file (0600), then a rename.
+/// Writes `bytes` to `path` completely or not at all: a temporary file (0600), then a rename.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}", Uuid::new_v4().simple()));

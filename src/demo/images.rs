@@ -1,13 +1,13 @@
-//! Which images the demo's registries hold, and how each is made.
+//! Defines which images the demo's registries hold, and how each is made.
 //!
-//! Owns the recipes of Docker Hub's and ghcr.io's images, drawn from the release manifests. Must
-//! not make an image itself: that is the registry's.
+//! Contains the recipes of Docker Hub's and ghcr.io's images, derived from the release manifests.
+//! The registry makes the images.
 
 use super::registry::Registry;
 use super::registry::images::{Recipe, Shape};
 use super::releases;
 
-/// The family of base images on ghcr.io: package and the version its fixed tag names.
+/// The family of base images on ghcr.io: package, and the version that its fixed tag names.
 pub const FAMILY: [(&str, &str); 5] = [
     ("cfpb/regtech/sbl/alpine", "v3.18.0"),
     ("cfpb/regtech/sbl/python-alpine", "v3.12.0"),
@@ -19,22 +19,22 @@ pub const FAMILY: [(&str, &str); 5] = [
 /// The private package that proves that a token may write.
 pub const PROBE: &str = "cfpb/regtech/sbl/test";
 
-/// Images before this release are small whatever `--image-size` says: they are history, and
-/// nobody copies them.
+/// Images before this release are small regardless of `--image-size`: they are history and are not
+/// copied.
 const LARGE_SINCE: &str = "2024-01-06";
 const SMALL: u64 = 65_536;
 
-/// How the world draws its images.
+/// Holds the parameters of all generated images.
 #[derive(Clone, Copy, Debug)]
 pub struct Drawing {
-    /// What random layers are drawn from.
+    /// The seed of random layers.
     pub seed: u64,
     /// Size of the large images, in bytes.
     pub image_size: u64,
 }
 
 impl Drawing {
-    /// The recipe of the Hub image that release `release` names as `repository:tag`.
+    /// Returns the recipe of the Hub image that release `release` names as `repository:tag`.
     pub fn upstream(self, release: &str, repository: &str, tag: &str) -> Recipe {
         let large = release >= LARGE_SINCE;
         let shape = if tag == "13.16.0" {
@@ -57,7 +57,7 @@ impl Drawing {
         }
     }
 
-    /// A small image that no release names.
+    /// Returns the recipe of a small image that no release names.
     pub fn small(self, repository: &str, tag: &str) -> Recipe {
         Recipe {
             repository: repository.to_owned(),
@@ -69,7 +69,7 @@ impl Drawing {
     }
 }
 
-/// `mongo` is `library/mongo` on Docker Hub.
+/// Returns the full name: `mongo` is `library/mongo` on Docker Hub.
 pub fn qualified(repository: &str) -> String {
     if repository.contains('/') {
         repository.to_owned()
@@ -78,7 +78,7 @@ pub fn qualified(repository: &str) -> String {
     }
 }
 
-/// Offers every image that a release manifest names, and the one quota is read from.
+/// Offers every image that a release manifest names, and the one that the quota is read from.
 pub fn stock_hub(hub: &Registry, drawing: Drawing) {
     let mut offered = std::collections::BTreeSet::new();
     for release in releases::all() {
@@ -93,7 +93,7 @@ pub fn stock_hub(hub: &Registry, drawing: Drawing) {
     hub.offer("ratelimitpreview/test", "latest", probe);
 }
 
-/// Offers the family of base images under its three tags, one earlier build and the probe.
+/// Offers the family of base images under its three tags, one earlier build and the test package.
 pub fn stock_ghcr(ghcr: &Registry, drawing: Drawing) {
     for (package, version) in FAMILY {
         let build = format!("{version}_61.1");

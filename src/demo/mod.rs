@@ -1,8 +1,8 @@
-//! The demo world: Charmhub, sign-on, storage, GitHub and three registries on loopback.
+//! Runs the demo environment: Charmhub, sign-on, storage, GitHub and three registries on loopback.
 //!
-//! Owns the world's start and stop and the wiring of its services. It is a toy: its secrets are
-//! worthless, its time is the machine's, and nothing in it ever leaves 127.0.0.1. Knows only
-//! `domain` and wire shapes; nobody but the command line starts it.
+//! Starts and stops the servers and connects their services. Its secrets are worthless, its time
+//! is the machine's, and no request leaves 127.0.0.1. Uses only `domain` and wire shapes; only the
+//! command line starts it.
 
 pub mod environment;
 pub mod faults;
@@ -41,29 +41,29 @@ use self::server::Front;
 use self::store::{Charmhub, Endpoints};
 use crate::domain::{Kind, Problem};
 
-/// How long before the world's begin its secrets were set, in days: the operator's token in most
-/// repositories, and the copy that was replaced since.
+/// How long before the start of the environment its secrets were set, in days: the operator's
+/// token in most repositories, and the copy that was replaced since.
 pub(crate) const PLANTED_DAYS: (i64, i64) = (170, 17);
 
-/// What a world is started with.
+/// Holds the options of a demo environment.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The world's folder; made where it is missing.
+    /// The environment's folder; created if it is missing.
     pub dir: PathBuf,
-    /// Wipe an earlier world in that folder first.
+    /// Remove an earlier environment in that folder first.
     pub fresh: bool,
-    /// What random data is drawn from. A world that exists keeps its own.
+    /// The seed of random data. An existing environment keeps its own.
     pub seed: u64,
-    /// Size of the images of recent releases, in bytes. A world that exists keeps its own.
+    /// Size of the images of recent releases, in bytes. An existing environment keeps its own.
     pub image_size: u64,
     /// The faults file.
     pub faults: Option<PathBuf>,
-    /// How much later the store's public view shows what publishers did.
+    /// Delay after which the store's public view shows changes of publishers.
     pub serve_lag: Duration,
 }
 
 impl Options {
-    /// A world in `dir` with everything else as by default.
+    /// Returns the default options for an environment in `dir`.
     pub fn in_dir(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
@@ -76,7 +76,7 @@ impl Options {
     }
 }
 
-/// A running world. Dropped without [`World::stop`], its servers end with the runtime.
+/// A running demo environment. Dropped without [`World::stop`], its servers end with the runtime.
 pub struct World {
     dir: PathBuf,
     identity: Identity,
@@ -88,7 +88,7 @@ pub struct World {
 }
 
 impl World {
-    /// Starts every server; when this returns, all listen. Must be called inside a runtime.
+    /// Starts every server; when this returns, all are listening. Must be called inside a runtime.
     pub async fn start(options: &Options) -> Result<Self, Problem> {
         let faults = Arc::new(match &options.faults {
             Some(path) => Faults::load(path)?,
@@ -126,7 +126,7 @@ impl World {
             anonymous_pull: true,
         })?;
         images::stock_ghcr(&ghcr, drawing);
-        // GitHub's registry looks at the token, not at the user's name.
+        // GitHub's registry checks the token, not the user's name.
         ghcr.grant("", &identity.packages_token, "", true);
         ghcr.hide(images::PROBE);
         let canonical = Registry::open(Setup {
@@ -193,7 +193,8 @@ impl World {
         if let Some(octo) = fronts.get("github")
             && let Err(error) = server::serve_unix(&socket, octo.clone(), stop.clone(), &tasks)
         {
-            // A folder with a long name has no room for a socket (108 bytes); only gh needs it.
+            // The path of a socket is limited to 108 bytes, which a long folder name exceeds; only
+            // gh needs it.
             tracing::warn!(%error, path = %socket.display(), "no socket for gh");
         }
         tasks.close();
@@ -208,17 +209,17 @@ impl World {
         })
     }
 
-    /// The world's folder.
+    /// Returns the environment's folder.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// `http://127.0.0.1:PORT` of a service, without a trailing slash.
+    /// Returns `http://127.0.0.1:PORT` of a service, without a trailing slash.
     pub fn url(&self, service: &str) -> String {
         self.identity.url(service)
     }
 
-    /// Every variable of the contract, with its value.
+    /// Returns every variable of the environment file, with its value.
     pub fn environment(&self) -> Vec<(String, String)> {
         environment::variables(&self.dir, &self.identity, &self.store.operator_token())
     }
@@ -228,7 +229,7 @@ impl World {
         environment::write_file(path, &self.environment())
     }
 
-    /// A store token of its own for tests: `None` packages means all. Bare, not base64.
+    /// Mints a separate store token for tests: `None` packages means all. Bare, not base64.
     pub fn mint_token(
         &self,
         packages: Option<&[&str]>,
@@ -253,13 +254,13 @@ impl World {
     }
 }
 
-/// Serves a world until SIGTERM or SIGINT; `env_file` appears once all servers listen.
+/// Serves an environment until SIGTERM or SIGINT; `env_file` is written once all servers listen.
 pub async fn serve(options: &Options, env_file: &Path) -> Result<(), Problem> {
     let no_signals =
         |error: std::io::Error| Problem::new(Kind::Machine, "Cannot wait for signals").because(&error);
     let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
-    // Whoever waits for the file must not meet that of an earlier world.
+    // A process that waits for the file must not read that of an earlier environment.
     if let Err(error) = std::fs::remove_file(env_file)
         && error.kind() != std::io::ErrorKind::NotFound
     {

@@ -1,4 +1,5 @@
-//! Another client of the demo environment: the change that a fault makes while a request waits.
+//! Simulates another client of the demo environment: the change that a fault makes while a request
+//! waits.
 //!
 //! It is authorized for everything, calls the services' routers directly and is logged like every
 //! client, under the name [`CLIENT`].
@@ -23,22 +24,22 @@ use super::request_log::{Entry, RequestLog};
 /// Its name in the request log.
 pub const CLIENT: &str = "another-client";
 
-/// The services and what authorizes a change there.
+/// Holds the services and the credential for a change in each.
 pub struct OtherClient {
     services: HashMap<&'static str, (Router, String)>,
     log: Arc<RequestLog>,
 }
 
-/// What a service answered.
+/// The answer of a service.
 type Answered = (StatusCode, Option<header::HeaderValue>, Bytes);
 
 impl OtherClient {
-    /// A client of `services`: each with its router and the value of `Authorization`.
+    /// Returns a client of `services`: each with its router and the value of `Authorization`.
     pub fn new(services: HashMap<&'static str, (Router, String)>, log: Arc<RequestLog>) -> Self {
         Self { services, log }
     }
 
-    /// Makes the changes, one after another. One that is refused is in the log with its status.
+    /// Makes the changes, one after another. A refused one is in the log with its status.
     pub async fn act(&self, struck: &str, changes: &[Arc<Change>]) {
         for change in changes {
             let service = change.service.as_deref().unwrap_or(struck);
@@ -62,7 +63,7 @@ impl OtherClient {
             .await;
     }
 
-    /// A value of this client, as sealed as the service asks for.
+    /// Returns a value of this client, sealed as the service requires.
     async fn sealed(&self, service: &str, owner: &str) -> Vec<u8> {
         let key = format!("{owner}/actions/secrets/public-key");
         let key: Value = match self.send(service, "GET", &key, None, Bytes::new()).await {

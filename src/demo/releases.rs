@@ -1,13 +1,12 @@
-//! The 42 release manifests of finos/legend, as upstream published them.
+//! Embeds the 42 release manifests of finos/legend, as upstream published them.
 //!
-//! Owns their embedding and a lenient reading for seed data. Must not judge them: windlass reads
-//! them through the demo GitHub like any other.
+//! Parses them leniently for the initial data. windlass itself reads them through the demo GitHub.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// One manifest, as far as seeding needs it.
+/// Holds the parts of a manifest that the initial data needs.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Manifest {
     /// The release's name.
@@ -190,7 +189,7 @@ pub const MANIFESTS: [(&str, &str); 42] = [
     ),
 ];
 
-/// The releases that were published to the store, with the days that it took.
+/// The releases that were published to the store, with the number of days it took.
 pub const PUBLISHED: [(&str, f64); 8] = [
     ("2022-04-26", 8.8),
     ("2022-05-05", 5.8),
@@ -202,7 +201,7 @@ pub const PUBLISHED: [(&str, f64); 8] = [
     ("2023-12-05", 145.7),
 ];
 
-/// Every manifest, parsed, in order of the names.
+/// Parses every manifest, in order of the names.
 pub fn all() -> Vec<Manifest> {
     MANIFESTS
         .iter()

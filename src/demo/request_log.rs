@@ -1,7 +1,7 @@
-//! What was asked of the demo world: `requests.jsonl`, one whole line a request.
+//! Logs the requests to the demo environment: `requests.jsonl`, one complete line per request.
 //!
-//! Owns the file and the shape of a line. A line is appended before the answer leaves, so whoever
-//! has an answer finds its line. Must not hold request bodies or credentials.
+//! A line is appended before the answer is sent, so a client that has an answer finds its line.
+//! Must not hold request bodies or credentials.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -39,7 +39,7 @@ impl RequestLog {
     fn append(&self, mut line: String) {
         line.push('\n');
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        // One write a line: readers never see half of one.
+        // One write per line, so that readers never see half of one.
         if let Err(error) = file.write_all(line.as_bytes()) {
             tracing::warn!(%error, "the request log cannot be written");
         }
@@ -59,7 +59,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Notes what `request` asks of `service`.
+    /// Starts the entry of `request` to `service`.
     pub fn of<B>(log: Arc<RequestLog>, service: &'static str, request: &Request<B>) -> Self {
         let client = request
             .headers()
@@ -77,7 +77,7 @@ impl Entry {
         }
     }
 
-    /// Writes the line with the status that is about to leave.
+    /// Writes the line with the status that is about to be sent.
     pub fn answered(mut self, status: u16) {
         self.write(status);
     }

@@ -1,7 +1,8 @@
-//! The demo world's listeners: one a service, on loopback, with connections that can be cut.
+//! Runs the demo environment's listeners: one per service, on loopback, with connections that can
+//! be cut.
 //!
-//! Owns accept loops, HTTP/1.1 framing, the carrying out of faults and the request log's order
-//! (line first, answer second). Must not know what any service answers: that is its router's.
+//! Handles accept loops, HTTP/1.1 framing, faults and the order of the request log (line first,
+//! answer second). The services' routers answer the requests.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -34,15 +35,15 @@ use super::request_log::{Entry, RequestLog};
 /// How long new connections are reset after a refused request.
 const REFUSAL: Duration = Duration::from_millis(500);
 
-/// One service as the outside meets it.
+/// Holds one service as clients reach it.
 pub struct Front {
     /// Its name in faults and in the log.
     pub service: &'static str,
-    /// What answers.
+    /// The routes that answer.
     pub router: Router,
     /// Which requests fail.
     pub faults: Arc<Faults>,
-    /// Where requests are written down.
+    /// The request log.
     pub log: Arc<RequestLog>,
     /// Makes the changes that faults list.
     pub other_client: Arc<OtherClient>,
@@ -50,7 +51,7 @@ pub struct Front {
 }
 
 impl Front {
-    /// A service behind its faults and its log.
+    /// Returns a service with its faults and its log.
     pub fn new(
         service: &'static str,
         router: Router,
@@ -90,7 +91,7 @@ pub fn serve_tcp(listener: TcpListener, front: Arc<Front>, stop: CancellationTok
                 accepted = listener.accept() => accepted,
             };
             let Ok((stream, _)) = accepted else {
-                // Out of file descriptors, most likely: breathe instead of spinning.
+                // Out of file descriptors, most likely: pause instead of looping without delay.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 continue;
             };
@@ -183,7 +184,7 @@ async fn respond(front: &Front, request: Request<Incoming>) -> Result<Response<B
         .faults
         .strike(front.service, method.as_str(), request.uri().path());
     let others = || front.other_client.act(front.service, &struck.meanwhile);
-    // Where the request is handled although its answer is lost, another client comes after it.
+    // If the request is handled although its answer is lost, the other client comes after it.
     if !matches!(struck.effect, Some(Effect::ResetAfter | Effect::Truncate)) {
         others().await;
     }
@@ -204,7 +205,7 @@ async fn respond(front: &Front, request: Request<Incoming>) -> Result<Response<B
         Some(Effect::ResetAfter) => {
             let request = whole(request).await?;
             let response = handle(front, request).await;
-            // The handler counts as finished only when its answer could have been sent whole.
+            // The handler counts as finished only when its answer could have been sent completely.
             drop(response.into_body().collect().await);
             others().await;
             Err(Cut)
@@ -244,8 +245,8 @@ async fn respond(front: &Front, request: Request<Incoming>) -> Result<Response<B
             Ok(response)
         }
         Some(Effect::Hold(time)) => {
-            // The body is taken first: only then can hyper see that the client has left, and it
-            // drops this future when it does.
+            // The body is read first: only then can hyper detect that the client has disconnected,
+            // and it drops this future when it does.
             let request = whole(request).await?;
             tokio::time::sleep(time).await;
             let response = handle(front, request).await;
@@ -255,7 +256,7 @@ async fn respond(front: &Front, request: Request<Incoming>) -> Result<Response<B
     }
 }
 
-/// The answer that a fault gives, to a request with the body `sent`.
+/// Returns the answer that a fault defines, to a request with the body `sent`.
 fn canned(answer: &CannedAnswer, sent: Bytes) -> Response<Body> {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
     let json = "application/json";
@@ -283,7 +284,7 @@ fn canned(answer: &CannedAnswer, sent: Bytes) -> Response<Body> {
     response
 }
 
-/// `bytes`, one by one, with `pause` after each.
+/// Sends `bytes` one by one, with `pause` after each.
 fn dripping(bytes: Bytes, pause: Duration) -> Body {
     Body::from_stream(futures_util::stream::unfold(bytes, move |mut left| async move {
         if left.is_empty() {
@@ -337,7 +338,8 @@ fn truncated(mut parts: axum::http::response::Parts, bytes: Bytes, method: &Meth
     Response::from_parts(parts, Body::new(body))
 }
 
-/// A body that promises `length` bytes, sends half and fails. The pause lets hyper flush the half.
+/// A body that announces `length` bytes, sends half and fails. The pause lets hyper flush the
+/// half.
 struct Halved {
     half: Option<Bytes>,
     length: u64,
@@ -364,7 +366,7 @@ impl hyper::body::Body for Halved {
     }
 }
 
-/// A TCP stream that dies with a reset instead of a farewell once `cut` is set.
+/// A TCP stream that ends with a reset instead of a FIN once `cut` is set.
 struct Cuttable {
     stream: TcpStream,
     cut: Arc<AtomicBool>,
@@ -405,7 +407,7 @@ impl AsyncWrite for Cuttable {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.cut.load(Ordering::SeqCst) {
-            // A farewell (FIN) before the reset would read as a clean end.
+            // A FIN before the reset would be read as a clean end.
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(context)

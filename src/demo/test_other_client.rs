@@ -1,4 +1,5 @@
-//! What another client changes while a request fails, and answers that a faults file gives in full.
+//! Tests of the changes of another client while a request fails, and of answers that a faults file
+//! defines in full.
 
 use std::path::Path;
 
@@ -21,7 +22,7 @@ async fn world_with(dir: &Path, faults: &str) -> World {
     World::start(&options).await.unwrap()
 }
 
-/// Method, path and status of what the other client did.
+/// Returns method, path and status of what the other client did.
 fn changes(dir: &Path) -> Vec<(String, u64)> {
     let log = std::fs::read_to_string(dir.join("world/requests.jsonl")).unwrap();
     let lines = log

@@ -1,4 +1,4 @@
-//! The demo world over the wire: what its users rely on.
+//! Tests of the demo environment over the wire.
 
 use std::path::Path;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl Client {
         answer["upload_id"].as_str().unwrap().to_owned()
     }
 
-    /// Statuses seen until the review is over, and its last item.
+    /// Returns the statuses until the review is finished, and its last item.
     async fn review(&self, status_url: &str) -> (Vec<String>, Value) {
         let mut seen = Vec::new();
         for _ in 0..10 {

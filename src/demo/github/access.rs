@@ -1,8 +1,9 @@
-//! The tokens of this GitHub and what each may do: `tokens.json` in the world's folder.
+//! Stores the tokens of this GitHub server and their rights: `tokens.json` in the environment's
+//! folder.
 //!
-//! Owns the facts of a token, its headers and its refusals. GitHub hides what a classic token has
-//! no scope for (404), names the permission that a fine-grained one lacks (403), and keeps tokens
-//! out of an organization with single sign-on until they are authorized for it (403 and a link).
+//! Also builds the headers and refusals of a token. GitHub hides what a classic token has no scope
+//! for (404), names the permission that a fine-grained one lacks (403), and keeps tokens out of an
+//! organization with single sign-on until they are authorized for it (403 and a link).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use super::reply::Reply;
 use super::store::{ORGANIZATION, write};
 
-/// Name of the file in the world's folder.
+/// Name of the file in the environment's folder.
 const FILE: &str = "tokens.json";
-/// Days from the world's begin to the end of its tokens.
+/// Days from the creation of the environment to the expiry of its tokens.
 const LASTS: i64 = 41;
 
 /// `classic` or `fine-grained`.
@@ -28,10 +29,10 @@ pub(super) enum TokenKind {
     FineGrained,
 }
 
-/// What a token is and may.
+/// Holds a token and its rights.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Token {
-    /// For readers of the file: what the token is there for.
+    /// For readers of the file: the purpose of the token.
     pub purpose: String,
     pub kind: TokenKind,
     /// Of a classic token.
@@ -43,10 +44,10 @@ pub(super) struct Token {
     pub expires_at: DateTime<Utc>,
 }
 
-/// Every token by its value.
+/// All tokens by their value.
 pub(super) type Tokens = BTreeMap<String, Token>;
 
-/// Reads the tokens of the world in `dir`, makes those that are missing, and sees to it that
+/// Reads the tokens of the environment in `dir`, creates missing ones, and makes sure that
 /// `operator` and `packages` are among them.
 pub(super) fn open(dir: &Path, born: DateTime<Utc>, operator: &str, packages: &str) -> io::Result<Tokens> {
     let mut tokens: Tokens = match fs::read(dir.join(FILE)) {
@@ -67,7 +68,7 @@ pub(super) fn open(dir: &Path, born: DateTime<Utc>, operator: &str, packages: &s
     Ok(tokens)
 }
 
-/// Tokens that lack something, for whoever wants to be refused.
+/// Returns tokens that lack a right, for tests of refusals.
 fn for_tests(born: DateTime<Utc>) -> Tokens {
     let id = || uuid::Uuid::new_v4().simple().to_string();
     let reading = ["contents", "metadata"].map(|name| (name.to_owned(), "read".to_owned()));
@@ -112,7 +113,8 @@ impl Token {
         }
     }
 
-    /// The headers of every answer to this token; `accepted` names the scopes that would do.
+    /// Returns the headers of every answer to this token; `accepted` names the scopes that
+    /// suffice.
     pub(super) fn headers(&self, accepted: &str) -> Vec<(&'static str, String)> {
         let mut headers = vec![(
             "github-authentication-token-expiration",
@@ -125,7 +127,7 @@ impl Token {
         headers
     }
 
-    /// Refuses where `owner` wants a sign-on that this token has not been authorized for.
+    /// Refuses if `owner` requires single sign-on that this token has not been authorized for.
     pub(super) fn enters(&self, owner: &str) -> Result<(), Reply> {
         if self.sso_authorized || !owner.eq_ignore_ascii_case(ORGANIZATION) {
             return Ok(());

@@ -1,6 +1,7 @@
-//! Workflows: those of the default branch, with their states.
+//! Serves the workflows of the default branch, with their states.
 //!
-//! Owns `/repos/{o}/{r}/actions/workflows...`; runs and secrets have rooms of their own.
+//! Handles `/repos/{o}/{r}/actions/workflows...`; runs and secrets are handled in modules of their
+//! own.
 
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ use super::store::{Repo, Store};
 /// Folder of workflow files.
 const FOLDER: &str = ".github/workflows";
 
-/// Everything below `actions/` but secrets.
+/// Handles everything below `actions/` except secrets.
 pub(super) fn serve(
     store: &mut Store,
     name: &str,
@@ -86,7 +87,7 @@ fn id_of(name: &str, file: &str) -> u64 {
     number(&format!("{name} {file}"))
 }
 
-/// A workflow by number, file name or path.
+/// Finds a workflow by number, file name or path.
 fn find(repo: &Repo, name: &str, id: &str) -> Option<String> {
     files(repo)
         .into_iter()

@@ -1,11 +1,11 @@
-//! What `git clone` reads of a repository over plain HTTP: references and loose objects.
+//! Serves what `git clone` reads of a repository over plain HTTP: references and loose objects.
 //!
-//! This is git's "dumb" protocol: files below `OWNER/NAME.git`. Nothing can be pushed this way.
+//! This is git's "dumb" protocol: files below `OWNER/NAME.git`. It does not support pushes.
 
 use super::reply::{Payload, Reply};
 use super::store::Repo;
 
-/// GET of `rest` below `OWNER/NAME.git/`.
+/// Handles GET of `rest` below `OWNER/NAME.git/`.
 pub(super) fn serve(repo: &Repo, rest: &[&str]) -> Result<Reply, Reply> {
     let (bytes, kind) = match rest {
         ["HEAD"] => {

@@ -1,6 +1,6 @@
-//! Files, commits, branches and releases of a repository.
+//! Serves files, commits, branches and releases of a repository.
 //!
-//! Owns the read side outside the git database, and the one-file commit.
+//! Covers the read side outside the git database, and the one-file commit.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use super::settings;
 use super::shapes;
 use super::store::{Repo, Store};
 
-/// GET below a repository.
+/// Handles GET below a repository.
 pub(super) fn read(repo: &Repo, url: &str, call: &Call, rest: &[&str]) -> Result<Reply, Reply> {
     match rest {
         ["contents", path @ ..] => content(repo, url, call, &path.join("/")),
@@ -92,7 +92,7 @@ fn commits(repo: &Repo, url: &str, call: &Call) -> Result<Reply, Reply> {
     ))
 }
 
-/// A commit with what it changed.
+/// Returns a commit with its changes.
 fn whole_commit(objects: &Objects, url: &str, id: &str) -> Option<Value> {
     let commit = objects.commit(id)?;
     let mut document = shapes::commit(url, id, &commit);
@@ -105,7 +105,8 @@ fn whole_commit(objects: &Objects, url: &str, id: &str) -> Option<Value> {
     Some(document)
 }
 
-/// The files in which commit `id` differs from `before`, as lists of changed files have them.
+/// Returns the files in which commit `id` differs from `before`, in the form of lists of changed
+/// files.
 pub(super) fn changed_files(objects: &Objects, url: &str, before: Option<&Commit>, id: &str) -> Vec<Value> {
     let files = |tree: Option<&str>| {
         let mut entries = Vec::new();
@@ -214,7 +215,7 @@ fn file(url: &str, path: &str, reference: &str, entry: &Entry, data: &[u8]) -> V
     file
 }
 
-/// `PUT contents/{path}`: one file, one commit.
+/// Handles `PUT contents/{path}`: one file, one commit.
 pub(super) fn put(store: &mut Store, name: &str, url: &str, call: &Call, path: &str) -> Result<Reply, Reply> {
     let body = call.json()?;
     let repo = store.repo_mut(name).ok_or_else(Reply::not_found)?;

@@ -1,6 +1,6 @@
-//! The git database: trees, blobs, commits, references; reading and writing.
+//! Serves the git database: trees, blobs, commits, references; reading and writing.
 //!
-//! Owns `/repos/{o}/{r}/git/...`. A reference moves only after its objects are stored.
+//! Handles `/repos/{o}/{r}/git/...`. A reference moves only after its objects are stored.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use super::reply::{Call, Reply};
 use super::shapes;
 use super::store::{Repo, Store};
 
-/// GET below `git/`.
+/// Handles GET below `git/`.
 pub(super) fn read(repo: &Repo, url: &str, call: &Call, rest: &[&str]) -> Result<Reply, Reply> {
     let objects = &repo.objects;
     match rest {
@@ -57,7 +57,7 @@ pub(super) fn read(repo: &Repo, url: &str, call: &Call, rest: &[&str]) -> Result
     }
 }
 
-/// The tree that an id, a branch, or `branch:folder` means.
+/// Returns the tree of an id, a branch, or `branch:folder`.
 fn tree_of(objects: &Objects, name: &str) -> Option<String> {
     if objects.get(name, Kind::Tree).is_some() {
         return Some(name.to_owned());
@@ -90,7 +90,7 @@ fn tree_document(objects: &Objects, url: &str, id: &str, recursive: bool) -> Val
     json!({"sha": id, "url": format!("{url}/git/trees/{id}"), "tree": tree, "truncated": false})
 }
 
-/// Base64 in lines of 60 characters, as GitHub writes it.
+/// Returns base64 in lines of 60 characters, as GitHub writes it.
 pub(super) fn wrapped(data: &[u8]) -> String {
     let text = STANDARD.encode(data);
     let mut out = String::with_capacity(text.len() + text.len() / 60 + 1);
@@ -106,7 +106,7 @@ pub(super) fn wrapped(data: &[u8]) -> String {
     out
 }
 
-/// POST, PATCH and DELETE below `git/`.
+/// Handles POST, PATCH and DELETE below `git/`.
 pub(super) fn write(
     store: &mut Store,
     name: &str,
@@ -142,7 +142,7 @@ pub(super) fn write(
     Ok(reply)
 }
 
-/// Keeps what changed before the answer leaves.
+/// Saves the change before the answer is sent.
 pub(super) fn saved(store: &Store) -> Result<(), Reply> {
     store
         .save_objects()
@@ -228,7 +228,7 @@ fn new_commit(objects: &mut Objects, url: &str, body: &Value) -> Result<Reply, R
     Ok(Reply::created(shapes::git_commit(url, &id, &commit)))
 }
 
-/// Author and committer of a request; who is not named is the token's owner, now.
+/// Returns author and committer of a request; the default is the token's owner, now.
 pub(super) fn people(body: &Value) -> (Person, Person) {
     let person = |value: &Value| {
         let at = value["date"]
@@ -275,7 +275,7 @@ fn new_ref(objects: &mut Objects, url: &str, body: &Value) -> Result<Reply, Repl
     if objects.commit(id).is_none() {
         return Err(Reply::fail(422, "Object does not exist"));
     }
-    // Git keeps a branch as a file, so `a/b` cannot be beside `a`.
+    // git stores a branch as a file, so `a/b` and `a` cannot both exist.
     let below = |long: &str, short: &str| long.strip_prefix(short).is_some_and(|rest| rest.starts_with('/'));
     if objects
         .refs

@@ -1,7 +1,7 @@
-//! `POST /graphql`: answers exactly the fields that a query selects, as GitHub does.
+//! Serves `POST /graphql`: answers exactly the fields that a query selects, as GitHub does.
 //!
-//! A field that is not known here is an error that names it and its type; nothing is left out
-//! silently. Reads only: mutations are refused.
+//! An unknown field is an error that names it and its type; nothing is left out silently. Reads
+//! only: mutations are refused.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use super::query::{self, Argument, Document, Field, Selected, Selection};
 use super::reply::{Call, Reply};
 use super::store::Store;
 
-/// Values that a request may lead to, all fields of all nodes counted.
+/// Number of values in an answer to one request, with all fields of all nodes counted.
 const MOST_VALUES: usize = 500_000;
 
 /// Answers one request.
@@ -58,7 +58,7 @@ pub(super) fn serve(store: &Store, call: &Call) -> Result<Reply, Reply> {
         .iter()
         .any(|error| error.get("extensions").is_some())
     {
-        // A query that does not fit the schema is not run at all.
+        // A query that does not match the schema is not executed at all.
         answer = json!({});
     }
     if !resolver.errors.is_empty() {
@@ -77,7 +77,7 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// The selected fields of `parent`, an object that carries its `__typename`.
+    /// Returns the selected fields of `parent`, an object that carries its `__typename`.
     fn object(&mut self, parent: &Value, selections: &[Selection], path: &mut Vec<String>) -> Value {
         let mut into = Map::new();
         self.select(parent, selections, path, &mut into, 0);

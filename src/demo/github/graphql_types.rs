@@ -1,7 +1,7 @@
-//! The types of the demo's GraphQL schema: which fields an object has, and their values.
+//! Defines the types of the demo's GraphQL schema: which fields an object has, and their values.
 //!
-//! An object is JSON with its `__typename`; fields that take arguments or lead to other objects are
-//! computed when they are selected.
+//! An object is JSON with its `__typename`; fields that take arguments or lead to other objects
+//! are computed when they are selected.
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,7 @@ use super::objects::{Commit, Entry, Kind};
 use super::shapes::{node, number, time};
 use super::store::{ORGANIZATION, Repo, Store};
 
-/// The arguments of a field, variables filled in.
+/// Holds the arguments of a field, with variables filled in.
 pub(super) struct Arguments(pub Map<String, Value>);
 
 impl Arguments {
@@ -27,11 +27,11 @@ impl Arguments {
 pub(super) enum Miss {
     /// The schema has no such field.
     Undefined,
-    /// What the arguments name does not exist.
+    /// The object that the arguments name does not exist.
     NotFound(String),
 }
 
-/// True where `object` is of the type, or implements the interface, `kind`.
+/// Returns true if `object` has the type `kind` or implements the interface `kind`.
 pub(super) fn is_kind(object: &Value, kind: &str) -> bool {
     let own = object["__typename"].as_str().unwrap_or_default();
     own == kind
@@ -44,7 +44,7 @@ pub(super) fn is_kind(object: &Value, kind: &str) -> bool {
         }
 }
 
-/// The value of field `name` of `parent`.
+/// Returns the value of field `name` of `parent`.
 pub(super) fn field(
     store: &Store,
     base: &str,
@@ -155,7 +155,7 @@ fn root(store: &Store, base: &str, name: &str, arguments: &Arguments) -> Result<
     }
 }
 
-/// What introspection answers of a type: clients ask whether it has a field.
+/// Answers introspection of a type: clients ask whether it has a field.
 fn described(store: &Store, kind: &str) -> Value {
     let mut fields: Vec<String> = match kind {
         "Repository" => {
@@ -192,13 +192,13 @@ fn owner_of(full: &str) -> &str {
     full.split_once('/').map_or(full, |(owner, _)| owner)
 }
 
-/// Repository and object id that an object was made from.
+/// Returns repository and object id that an object was made from.
 fn whereabouts(parent: &Value) -> (&str, &str) {
     let text = |key: &str| parent[key].as_str().unwrap_or_default();
     (text("__repository"), text("__id"))
 }
 
-/// A page of `items` as `first`, `last` and `after` ask for it.
+/// Returns a page of `items` according to `first`, `last` and `after`.
 fn connection(items: Vec<Value>, arguments: &Arguments) -> Value {
     let count = items.len();
     let after: usize = arguments.text("after").parse().unwrap_or(0);
@@ -386,7 +386,7 @@ fn in_repository(store: &Store, parent: &Value, name: &str, arguments: &Argument
     }
 }
 
-/// The id that `REVISION` or `REVISION:PATH` means.
+/// Returns the id of `REVISION` or `REVISION:PATH`.
 fn expression(repo: &Repo, text: &str) -> Option<String> {
     let (revision, path) = match text.split_once(':') {
         Some((revision, path)) => (revision, Some(path)),
@@ -464,7 +464,7 @@ fn commit_object(full: &str, id: &str, commit: &Commit) -> Value {
     })
 }
 
-/// The object with this id, null where there is none.
+/// Returns the object with this id, or null.
 fn object(full: &str, repo: &Repo, id: &str) -> Value {
     let objects = &repo.objects;
     if let Some(commit) = objects.commit(id) {

@@ -1,6 +1,4 @@
-//! The manifests of all 42 Legend releases, their bytes as upstream wrote them.
-//!
-//! Owns nothing but the list: name and text.
+//! Lists the manifests of all 42 Legend releases, with their bytes as upstream wrote them.
 
 macro_rules! release {
     ($name:literal) => {
@@ -57,7 +55,7 @@ pub(super) const RELEASES: [(&str, &str); 42] = [
     release!("2025-01-27"),
 ];
 
-/// Two releases that were on master for a while and withdrawn.
+/// Two releases that were on master for a while and then withdrawn.
 pub(super) const WITHDRAWN: [(&str, &str); 2] = [
     (
         "2022-04-05",

@@ -1,7 +1,7 @@
-//! GitHub's REST interface on real facts: git objects with real ids, sealed secrets, quotas.
+//! Serves GitHub's REST API: git objects with real ids, sealed secrets, quotas.
 //!
-//! Owns the subset that a release console and `gh` use. Must not listen, log requests or play
-//! faults: the demo's listeners wrap [`router`].
+//! Implements the subset that a release console and `gh` use. The demo's listeners wrap
+//! [`router`]; they log requests and apply faults.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -53,12 +53,12 @@ use store::Store;
 
 /// Name of the one account that the token belongs to.
 pub const LOGIN: &str = "demo-operator";
-/// Versions of the interface that are answered.
+/// Versions of the API that are accepted.
 const VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
-/// Largest request body, bytes.
+/// Largest request body, in bytes.
 const LARGEST: usize = 40 << 20;
 
-/// What a world puts into its GitHub when it begins.
+/// Holds what the initial state of the GitHub server contains.
 pub struct Planted<'a> {
     /// The operator's token for GitHub.
     pub token: &'a str,
@@ -70,7 +70,7 @@ pub struct Planted<'a> {
     pub older_credential: &'a str,
 }
 
-/// The demo's GitHub.
+/// The demo's GitHub server.
 pub struct GitHub {
     store: Mutex<Store>,
     tokens: Tokens,
@@ -79,7 +79,7 @@ pub struct GitHub {
 }
 
 impl GitHub {
-    /// Opens the GitHub kept in `dir`, or begins one from `seed` and `planted`.
+    /// Opens the state in `dir`, or creates it from `seed` and `planted`.
     pub fn open(dir: &Path, seed: u64, planted: &Planted<'_>) -> Result<Arc<GitHub>, Problem> {
         let broken = |error: std::io::Error| {
             Problem::new(
@@ -105,8 +105,8 @@ impl GitHub {
         }
     }
 
-    /// Gives `owner`, a repository in full (`finos/legend-juju-bundle`) or an organization, a new
-    /// key to seal secrets for. Seals for the earlier key are refused from then on.
+    /// Gives `owner`, a repository by full name (`finos/legend-juju-bundle`) or an organization, a
+    /// new key to seal secrets for. Seals for the earlier key are refused from then on.
     pub fn rotate_key(&self, owner: &str) -> Result<(), Problem> {
         let lost = || Problem::new(Kind::Machine, format!("Cannot rotate the demo's key of {owner}"));
         let mut store = self.store.lock().map_err(|_| lost())?;
@@ -131,7 +131,7 @@ impl GitHub {
         Ok(store)
     }
 
-    /// The token of a request, `None` for a stranger, `Err` with a wrong credential.
+    /// Returns the token of a request, `None` for an anonymous one, `Err` for a wrong credential.
     fn who(&self, headers: &HeaderMap) -> Result<Option<Token>, Reply> {
         let Some(given) = headers
             .get(header::AUTHORIZATION)
@@ -212,7 +212,7 @@ impl GitHub {
         self.account(call)
     }
 
-    /// The operator's public profile.
+    /// Returns the operator's public profile.
     fn account(&self, call: &Call) -> Result<Reply, Reply> {
         let mut body = shapes::account(&call.base, LOGIN);
         let born = shapes::time(self.store()?.born());
@@ -243,7 +243,7 @@ impl GitHub {
         )))
     }
 
-    /// A repository by the number that it keeps when it is renamed.
+    /// Answers for a repository by its number, which stays the same when it is renamed.
     fn numbered(&self, call: &Call, id: &str, rest: &[&str]) -> Result<Reply, Reply> {
         let name = id.parse().ok().and_then(|id| self.store().ok()?.numbered(id));
         let name = name.ok_or_else(Reply::not_found)?;
@@ -320,7 +320,7 @@ impl GitHub {
     }
 }
 
-/// The routes of the REST interface.
+/// Returns the routes of the REST API.
 pub fn router(github: Arc<GitHub>) -> Router {
     Router::new().fallback(serve).with_state(github)
 }
@@ -371,7 +371,7 @@ async fn serve(State(github): State<Arc<GitHub>>, request: Request) -> Response 
     finish(&github, reply, &asked)
 }
 
-/// What of a request decides how its answer looks.
+/// Holds the parts of a request that affect the form of its answer.
 struct Asked<'a> {
     headers: &'a HeaderMap,
     reads: bool,
@@ -380,12 +380,13 @@ struct Asked<'a> {
     version: Option<&'a str>,
 }
 
-/// True where a request counts against the quota: git's own transport and the storage of logs do not.
+/// Returns true if a request counts against the quota: git's own transport and the storage of logs
+/// do not.
 fn is_counted(path: &str) -> bool {
     path != "/rate_limit" && !path.contains(".git/") && !path.contains("/blob/")
 }
 
-/// The scopes that would do for `path`, as `x-accepted-oauth-scopes` names them.
+/// Returns the scopes that suffice for `path`, as `x-accepted-oauth-scopes` names them.
 fn accepted(path: &str) -> &'static str {
     match path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
         ["orgs" | "users", _, "packages", ..] => "read:packages",
@@ -395,7 +396,7 @@ fn accepted(path: &str) -> &'static str {
     }
 }
 
-/// Turns a reply into HTTP: validators, quota and the headers every answer carries.
+/// Converts a reply to HTTP: validators, quota and the headers that every answer carries.
 fn finish(github: &GitHub, reply: Reply, asked: &Asked<'_>) -> Response {
     let signed_in = asked.token.is_some();
     let free = !is_counted(asked.path);
@@ -475,7 +476,7 @@ fn finished(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response {
     response
 }
 
-/// Percent-decodes one part of a path.
+/// Percent-decodes one segment of a path.
 fn decode(part: &str) -> String {
     let bytes = part.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());

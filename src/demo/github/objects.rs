@@ -1,6 +1,7 @@
-//! Git objects with their real ids: blobs, trees, commits and the branches that point at them.
+//! Stores git objects with their real ids: blobs, trees, commits, and the branches that point to
+//! them.
 //!
-//! Owns one repository's object store in memory. Knows no HTTP and no files; `store` keeps it.
+//! Holds one repository's objects in memory; `store` saves them.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -9,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha1::{Digest as _, Sha1};
 
-/// The kinds of object that this world needs.
+/// The types of object that the demo environment needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Kind {
@@ -28,7 +29,7 @@ impl Kind {
     }
 }
 
-/// A stored object: what `git cat-file` would print, as bytes.
+/// Holds a stored object: what `git cat-file` would print, as bytes.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Object {
     pub kind: Kind,
@@ -36,7 +37,7 @@ pub(super) struct Object {
     pub data: Vec<u8>,
 }
 
-/// One entry of a tree.
+/// Holds one entry of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub mode: String,
@@ -50,7 +51,7 @@ impl Entry {
     }
 }
 
-/// Who made a commit, and when.
+/// Holds the author or committer of a commit, and the time.
 #[derive(Clone, Debug)]
 pub(super) struct Person {
     pub name: String,
@@ -58,7 +59,7 @@ pub(super) struct Person {
     pub at: DateTime<Utc>,
 }
 
-/// A commit, read.
+/// Holds a parsed commit.
 #[derive(Clone, Debug)]
 pub(super) struct Commit {
     pub tree: String,
@@ -68,7 +69,7 @@ pub(super) struct Commit {
     pub message: String,
 }
 
-/// A repository's objects and branches.
+/// Holds a repository's objects and branches.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Objects {
     /// Full ref name (`refs/heads/main`) to commit id.
@@ -77,7 +78,7 @@ pub(super) struct Objects {
 }
 
 impl Objects {
-    /// Stores an object and answers its id.
+    /// Stores an object and returns its id.
     pub(super) fn add(&mut self, kind: Kind, data: Vec<u8>) -> String {
         let mut hash = Sha1::new();
         hash.update(format!("{} {}\0", kind.name(), data.len()));
@@ -94,12 +95,12 @@ impl Objects {
             .map(|object| &object.data[..])
     }
 
-    /// Bytes of a blob, for sizes.
+    /// Returns the size of a blob in bytes.
     pub(super) fn size(&self, id: &str) -> usize {
         self.objects.get(id).map_or(0, |object| object.data.len())
     }
 
-    /// An object as git keeps it in a file: its head and its bytes, compressed.
+    /// Returns an object as git stores it in a file: its header and its bytes, compressed.
     pub(super) fn loose(&self, id: &str) -> Option<Vec<u8>> {
         let object = self.objects.get(id)?;
         let level = flate2::Compression::fast();
@@ -114,7 +115,7 @@ impl Objects {
         self.objects.contains_key(id)
     }
 
-    /// The entries of a tree.
+    /// Returns the entries of a tree.
     pub(super) fn tree(&self, id: &str) -> Option<Vec<Entry>> {
         let mut rest = self.get(id, Kind::Tree)?;
         let mut entries = Vec::new();
@@ -135,7 +136,7 @@ impl Objects {
 
     /// Stores one level of a tree.
     pub(super) fn add_tree(&mut self, mut entries: Vec<Entry>) -> String {
-        // Git sorts a folder as if its name ended in a slash.
+        // git sorts a folder as if its name ended in a slash.
         entries.sort_by_key(|entry| {
             if entry.is_tree() {
                 format!("{}/", entry.name)
@@ -151,7 +152,8 @@ impl Objects {
         self.add(Kind::Tree, data)
     }
 
-    /// All files and folders below a tree, folders first as `git ls-tree -rt` prints them.
+    /// Collects all files and folders below a tree, folders first as `git ls-tree -rt` prints
+    /// them.
     pub(super) fn walk(&self, id: &str, prefix: &str, into: &mut Vec<(String, Entry)>) {
         for entry in self.tree(id).unwrap_or_default() {
             let path = format!("{prefix}{}", entry.name);
@@ -163,7 +165,7 @@ impl Objects {
         }
     }
 
-    /// The entry at `path` (empty = the tree itself).
+    /// Returns the entry at `path` (empty = the tree itself).
     pub(super) fn at(&self, tree: &str, path: &str) -> Option<Entry> {
         let mut found = Entry {
             mode: "040000".into(),
@@ -179,7 +181,8 @@ impl Objects {
         Some(found)
     }
 
-    /// `tree` with the entry at `path` replaced, or removed for `None`. Folders left empty go.
+    /// Returns `tree` with the entry at `path` replaced, or removed for `None`. Empty folders are
+    /// removed.
     pub(super) fn with(
         &mut self,
         tree: Option<&str>,
@@ -231,7 +234,7 @@ impl Objects {
         self.add(Kind::Commit, text.into_bytes())
     }
 
-    /// Reads a commit.
+    /// Parses a commit.
     pub(super) fn commit(&self, id: &str) -> Option<Commit> {
         let text = std::str::from_utf8(self.get(id, Kind::Commit)?).ok()?;
         let (head, message) = text.split_once("\n\n")?;
@@ -250,7 +253,7 @@ impl Objects {
         })
     }
 
-    /// The commit that a branch, full ref or commit id means.
+    /// Returns the commit of a branch, full ref or commit id.
     pub(super) fn resolve(&self, name: &str) -> Option<String> {
         if self.get(name, Kind::Commit).is_some() {
             return Some(name.to_owned());
@@ -260,7 +263,8 @@ impl Objects {
             .find_map(|prefix| self.refs.get(&format!("{prefix}{name}")).cloned())
     }
 
-    /// Commits from `start` back along first parents; with `path` only those that changed it.
+    /// Returns commits from `start` back along first parents; with `path` only those that changed
+    /// it.
     pub(super) fn log(&self, start: &str, path: Option<&str>) -> Vec<(String, Commit)> {
         let mut found = Vec::new();
         let mut next = Some(start.to_owned());

@@ -1,7 +1,7 @@
-//! Actions secrets of an organization, and which of them a repository sees.
+//! Serves Actions secrets of an organization, and which of them a repository may read.
 //!
-//! Owns `/orgs/{org}/actions/secrets...` and `/repos/{o}/{r}/actions/organization-secrets`. Rules
-//! of names and seals are those of a repository's secrets.
+//! Handles `/orgs/{org}/actions/secrets...` and `/repos/{o}/{r}/actions/organization-secrets`. The
+//! rules for names and seals are those of a repository's secrets.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::shapes::{repository, time};
 use super::store::Store;
 use super::vaults::{Secret, SharedSecret};
 
-/// Everything below `/orgs/{org}/actions/secrets`.
+/// Handles everything below `/orgs/{org}/actions/secrets`.
 pub(super) fn serve(store: &mut Store, org: &str, call: &Call, rest: &[&str]) -> Result<Reply, Reply> {
     let Some(token) = &call.token else {
         return Err(Reply::fail(401, "Requires authentication"));
@@ -72,7 +72,7 @@ pub(super) fn serve(store: &mut Store, org: &str, call: &Call, rest: &[&str]) ->
     }
 }
 
-/// The repositories with these numbers, or 422.
+/// Returns the repositories with these numbers, or 422.
 fn numbered(store: &Store, ids: &Value) -> Result<BTreeSet<String>, Reply> {
     let none = Vec::new();
     let ids = ids.as_array().unwrap_or(&none);
@@ -124,7 +124,7 @@ fn put(store: &mut Store, org: &str, call: &Call, name: &str) -> Result<Reply, R
     })
 }
 
-/// `.../{NAME}/repositories`: who sees a selected secret.
+/// Handles `.../{NAME}/repositories`: which repositories may read a selected secret.
 fn selection(store: &mut Store, org: &str, call: &Call, name: &str, rest: &[&str]) -> Result<Reply, Reply> {
     let reads = matches!(call.method.as_str(), "GET" | "HEAD");
     let one = match rest {
@@ -177,8 +177,8 @@ fn selection(store: &mut Store, org: &str, call: &Call, name: &str, rest: &[&str
     Ok(Reply::no_content())
 }
 
-/// `GET /repos/{o}/{r}/actions/organization-secrets`: what repository `name` sees. Every
-/// repository of this world is public, so `private` shows nowhere.
+/// Handles `GET /repos/{o}/{r}/actions/organization-secrets`: what repository `name` may read.
+/// Every repository of the demo environment is public, so a `private` secret is never listed.
 pub(super) fn seen_by(store: &mut Store, name: &str, call: &Call) -> Reply {
     let org = name.split('/').next().unwrap_or_default().to_owned();
     let since = store.shared_since().clone();

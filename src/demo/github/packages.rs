@@ -1,6 +1,7 @@
-//! Container packages: what GHCR's distribution protocol does not do, listing and deleting.
+//! Serves container packages: listing and deleting, which GHCR's distribution protocol does not
+//! offer.
 //!
-//! Owns `/orgs/{org}/packages...` and the same for users. The registry keeps the versions; a
+//! Handles `/orgs/{org}/packages...` and the same for users. The registry stores the versions; a
 //! version's number is derived from its digest.
 
 use std::sync::Arc;
@@ -12,7 +13,8 @@ use super::shapes::{account, number, time};
 use crate::demo::registry::{Registry, Version};
 use crate::domain::Problem;
 
-/// Everything below `/orgs/{org}/packages` or `/users/{user}/packages`; `owner` is its name.
+/// Handles everything below `/orgs/{org}/packages` or `/users/{user}/packages`; `owner` is its
+/// name.
 pub(super) async fn serve(
     ghcr: &Arc<Registry>,
     call: &Call,
@@ -67,7 +69,7 @@ async fn one(
 ) -> Result<Reply, Reply> {
     let all = ghcr.versions(name).await.map_err(refused)?;
     let alive: Vec<&Version> = all.iter().filter(|version| !version.withdrawn).collect();
-    // A package that was deleted is there only to be restored.
+    // A deleted package can only be restored.
     if alive.is_empty() && !matches!(rest, [.., "restore"]) {
         return Err(Reply::fail(404, "Package not found."));
     }
@@ -132,7 +134,7 @@ fn id_of(name: &str, version: &Version) -> u64 {
     number(&format!("{name} {}", version.digest))
 }
 
-/// Address of a package: its name is one path segment.
+/// Returns the address of a package: its name is one path segment.
 fn address(call: &Call, owner: &str, name: &str) -> String {
     let short = name
         .split_once('/')

@@ -1,16 +1,16 @@
-//! Reads the subset of GraphQL that clients of GitHub send: operations, fragments, aliases, arguments,
-//! variables with defaults, and the directives `@include` and `@skip`.
+//! Parses the subset of GraphQL that clients of GitHub send: operations, fragments, aliases,
+//! arguments, variables with defaults, and the directives `@include` and `@skip`.
 //!
-//! Knows no schema; `graphql` answers the fields.
+//! Independent of the schema; `graphql` answers the fields.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// Selection sets deeper than this are refused.
+/// Selection sets nested deeper than this are refused.
 const DEEPEST: usize = 40;
 
-/// A parsed request document.
+/// Holds a parsed request document.
 #[derive(Debug, Default)]
 pub(super) struct Document {
     pub operations: Vec<Operation>,
@@ -18,7 +18,7 @@ pub(super) struct Document {
     pub fragments: BTreeMap<String, Vec<Selection>>,
 }
 
-/// A `query` or `mutation`.
+/// Holds a `query` or `mutation`.
 #[derive(Debug)]
 pub(super) struct Operation {
     pub kind: String,
@@ -28,7 +28,7 @@ pub(super) struct Operation {
     pub selections: Vec<Selection>,
 }
 
-/// One entry of a selection set.
+/// Holds one entry of a selection set.
 #[derive(Debug)]
 pub(super) struct Selection {
     /// `(directive, argument "if")` pairs.
@@ -46,7 +46,7 @@ pub(super) enum Selected {
     Inline(Option<String>, Vec<Selection>),
 }
 
-/// A field with what is selected of it.
+/// Holds a field with its own selections.
 #[derive(Debug)]
 pub(super) struct Field {
     /// Key in the answer.
@@ -66,7 +66,7 @@ pub(super) enum Argument {
 }
 
 impl Argument {
-    /// The value with variables filled in; an absent variable is null.
+    /// Returns the value with variables filled in; an absent variable is null.
     pub(super) fn value(&self, variables: &Map<String, Value>) -> Value {
         match self {
             Self::Variable(name) => variables.get(name).cloned().unwrap_or_default(),
@@ -80,7 +80,7 @@ impl Argument {
     }
 }
 
-/// Parses `text`; the error says what was met where another thing was expected.
+/// Parses `text`; the error names what was found and what was expected.
 pub(super) fn parse(text: &str) -> Result<Document, String> {
     let mut parser = Parser {
         tokens: tokens(text)?,
@@ -165,7 +165,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
     Ok(found)
 }
 
-/// The string that `text` begins with, and its length with its quotes.
+/// Parses the string that `text` begins with; returns it and its length with its quotes.
 fn string(text: &str) -> Result<(String, usize), String> {
     let unfinished = || "Unterminated string".to_owned();
     if let Some(block) = text.strip_prefix("\"\"\"") {
@@ -199,7 +199,7 @@ impl Parser {
         self.tokens.get(self.at - 1).cloned()
     }
 
-    /// Takes `sign` where it is next.
+    /// Consumes `sign` if it is next.
     fn takes(&mut self, sign: char) -> bool {
         let there = self.peek() == Some(&Token::Sign(sign));
         self.at += usize::from(there);
@@ -258,7 +258,7 @@ impl Parser {
         })
     }
 
-    /// Passes over `[Name!]!`.
+    /// Skips a type such as `[Name!]!`.
     fn type_name(&mut self) -> Result<(), String> {
         if self.takes('[') {
             self.deeper()?;

@@ -1,6 +1,5 @@
-//! The primary rate limit: 60 requests an hour for strangers, 5,000 with the token.
-//!
-//! Owns the two counts, in memory.
+//! Counts requests for the primary rate limit: 60 requests per hour for anonymous clients, 5,000
+//! with the token. The counts are in memory.
 
 use std::sync::Mutex;
 
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 
 const HOUR: i64 = 3600;
 
-/// Used requests and the end of the window, for strangers and for the token.
+/// Used requests and the end of the window, for anonymous clients and for the token.
 pub(super) struct Quota(Mutex<[(u32, i64); 2]>);
 
 impl Quota {
@@ -55,7 +54,7 @@ impl Quota {
         ]
     }
 
-    /// The body of `GET /rate_limit`.
+    /// Returns the body of `GET /rate_limit`.
     pub(super) fn document(&self, signed_in: bool) -> Value {
         let (used, reset) = self.read(signed_in);
         let limit = Self::limit(signed_in);

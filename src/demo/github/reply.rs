@@ -1,13 +1,13 @@
-//! One call and its answer, before they are HTTP.
+//! Defines a call and its answer, independent of HTTP.
 //!
-//! Owns how query, paging and media types are read, and how errors look. Knows no repository.
+//! Parses query, paging and media types, and builds error answers.
 
 use axum::http::{HeaderMap, Method, header};
 use serde_json::{Value, json};
 
 use super::access::Token;
 
-/// A call as the handlers see it.
+/// Holds a call as the handlers see it.
 pub(super) struct Call {
     pub method: Method,
     /// Scheme and host as the client named them, for links.
@@ -17,7 +17,7 @@ pub(super) struct Call {
     pub query: Vec<(String, String)>,
     pub accept: String,
     pub signed_in: bool,
-    /// What who is signed in may do.
+    /// The token of the request, with its rights.
     pub token: Option<Token>,
     pub body: Vec<u8>,
 }
@@ -63,7 +63,7 @@ impl Call {
         self.accept.contains(".raw")
     }
 
-    /// The body as a JSON object.
+    /// Parses the body as a JSON object.
     pub(super) fn json(&self) -> Result<Value, Reply> {
         match serde_json::from_slice(&self.body) {
             Ok(value @ Value::Object(_)) => Ok(value),
@@ -71,7 +71,7 @@ impl Call {
         }
     }
 
-    /// One page of `items` and the `Link` header to its neighbours.
+    /// Returns one page of `items` and the `Link` header to its neighbours.
     pub(super) fn page(&self, items: Vec<Value>) -> (Vec<Value>, Option<String>) {
         let number = |key, default: usize| {
             self.get(key)
@@ -105,7 +105,7 @@ impl Call {
     }
 }
 
-/// What an answer carries.
+/// The content of an answer.
 pub(super) enum Payload {
     None,
     Json(Value),
@@ -132,7 +132,7 @@ impl Reply {
         Self::json(200, body)
     }
 
-    /// 201 with the new thing's address.
+    /// Returns 201 with the address of the new object.
     pub(super) fn created(body: Value) -> Self {
         let location = body["url"].as_str().unwrap_or_default().to_owned();
         let mut reply = Self::json(201, body);
@@ -156,7 +156,7 @@ impl Reply {
         }
     }
 
-    /// A page of an array.
+    /// Returns a page of an array.
     pub(super) fn list(call: &Call, items: Vec<Value>) -> Self {
         let (items, link) = call.page(items);
         let mut reply = Self::ok(Value::Array(items));
@@ -164,7 +164,7 @@ impl Reply {
         reply
     }
 
-    /// A page of an array with its count, under `key`.
+    /// Returns a page of an array with its count, under `key`.
     pub(super) fn counted(call: &Call, key: &str, items: Vec<Value>) -> Self {
         let count = items.len();
         let (items, link) = call.page(items);
@@ -190,8 +190,8 @@ impl Reply {
         Self::fail(404, "Not Found")
     }
 
-    /// To the place where repository `id` is found under every name, what follows the name in
-    /// `call`'s path after it: 301, and 307 for what writes, both with the same words.
+    /// Redirects to the address of repository `id` by number, followed by the rest of `call`'s
+    /// path: 301, and 307 for writes, both with the same message.
     pub(super) fn moved(call: &Call, id: u64) -> Self {
         let rest = call.path.trim_matches('/').splitn(4, '/').nth(3);
         let mut to = format!("{}/repositories/{id}", call.base);
@@ -216,7 +216,7 @@ impl Reply {
         reply
     }
 
-    /// 422 with one entry in `errors`.
+    /// Returns 422 with one entry in `errors`.
     pub(super) fn invalid(resource: &str, field: &str, code: &str) -> Self {
         let mut reply = Self::fail(422, "Validation Failed");
         if let Payload::Json(body) = &mut reply.payload {

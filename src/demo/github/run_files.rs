@@ -1,4 +1,4 @@
-//! The archive of a run's logs, by way of an address that is good for a minute.
+//! Serves the archive of a run's logs, through an address that is valid for a minute.
 //!
 //! The logs of single jobs are in `runs`.
 
@@ -9,8 +9,8 @@ use super::runs::{LOG_LIVES, Run, log, signature};
 use super::store::Repo;
 use crate::demo::store::archive::stored;
 
-/// Where logs are stored: a host of its own, so that clients leave their credential behind. On loopback
-/// it is the demo's GitHub itself.
+/// Returns where logs are stored: a separate host, so that clients do not send their credential
+/// there. On loopback it is the demo's GitHub itself.
 pub(super) fn storage(call: &Call) -> &str {
     match call.base.as_str() {
         "https://api.github.com" => "https://results-receiver.actions.githubusercontent.com",
@@ -18,7 +18,7 @@ pub(super) fn storage(call: &Call) -> &str {
     }
 }
 
-/// GET `runs/{id}/logs`: 302 to the archive.
+/// Handles GET `runs/{id}/logs`: 302 to the archive.
 pub(super) fn logs(name: &str, call: &Call, run: &Run) -> Result<Reply, Reply> {
     if !call.signed_in {
         return Err(Reply::fail(403, "Must have admin rights to Repository."));
@@ -40,7 +40,7 @@ pub(super) fn logs(name: &str, call: &Call, run: &Run) -> Result<Reply, Reply> {
     Ok(reply)
 }
 
-/// The archive behind that address; its storage refuses whoever comes with a credential.
+/// Serves the archive at that address; the storage refuses requests with a credential.
 pub(super) fn archive(repo: &Repo, name: &str, call: &Call, id: &str, signed: &str) -> Result<Reply, Reply> {
     if call.signed_in {
         return Err(Reply::fail(400, "InvalidAuthenticationInfo"));

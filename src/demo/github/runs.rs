@@ -1,8 +1,8 @@
-//! Workflow runs: dispatched by hand, played by the clock.
+//! Serves workflow runs: dispatched by hand, simulated by the clock.
 //!
-//! Owns `actions/workflows/{id}/dispatches`, `actions/runs/...` and `actions/jobs/...`. Nothing is
-//! executed: a run is queued, then in progress, then done. Jobs on a runner image that GitHub has
-//! removed fail, and their log says so.
+//! Handles `actions/workflows/{id}/dispatches`, `actions/runs/...` and `actions/jobs/...`. Nothing
+//! is executed: a run is queued, then in progress, then done. Jobs on a runner image that GitHub
+//! has removed fail, and their log contains the reason.
 
 use std::collections::BTreeMap;
 
@@ -23,10 +23,10 @@ const STARTS: i64 = 1;
 const ENDS: i64 = 4;
 /// Runner images that GitHub has removed, and when.
 const REMOVED: [(&str, &str); 2] = [("ubuntu-18.04", "2023-04-01"), ("ubuntu-20.04", "2025-04-15")];
-/// Seconds for which the address of a log is good.
+/// Seconds for which the address of a log is valid.
 pub(super) const LOG_LIVES: i64 = 60;
 
-/// A run as kept.
+/// Holds a run as stored.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Run {
     pub id: u64,
@@ -37,7 +37,7 @@ pub(super) struct Run {
     branch: String,
     sha: String,
     created: DateTime<Utc>,
-    /// Begin of this attempt.
+    /// Start of this attempt.
     pub(super) started: DateTime<Utc>,
     #[serde(default)]
     cancelled: Option<DateTime<Utc>>,
@@ -45,7 +45,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Status, conclusion and the time of the last change.
+    /// Returns status, conclusion and the time of the last change.
     pub(super) fn state(&self, now: DateTime<Utc>) -> (&'static str, Option<&'static str>, DateTime<Utc>) {
         if let Some(at) = self.cancelled {
             return ("completed", Some("cancelled"), at);
@@ -64,7 +64,7 @@ impl Run {
     }
 }
 
-/// The day on which the image that `runner` names was removed, where it was.
+/// Returns the day on which the image that `runner` names was removed, if it was.
 fn removed(runner: &str) -> Option<&'static str> {
     REMOVED
         .iter()
@@ -72,7 +72,7 @@ fn removed(runner: &str) -> Option<&'static str> {
         .map(|(_, day)| *day)
 }
 
-/// POST `workflows/{id}/dispatches`; `file` is the workflow's path.
+/// Handles POST `workflows/{id}/dispatches`; `file` is the workflow's path.
 pub(super) fn dispatch(
     store: &mut Store,
     name: &str,
@@ -161,8 +161,8 @@ fn file_at(repo: &Repo, sha: &str, file: &str) -> Option<String> {
         .map(|data| String::from_utf8_lossy(data).into_owned())
 }
 
-/// Names of the inputs of `workflow_dispatch` and whether they are required. Reads the layout that
-/// this world's workflow files have: two spaces a level.
+/// Returns the names of the inputs of `workflow_dispatch` and whether they are required. Parses
+/// only the layout of the demo's own workflow files: two spaces per level.
 fn inputs_of(text: &str) -> BTreeMap<String, bool> {
     let mut inputs = BTreeMap::new();
     let mut inside = false;
@@ -186,7 +186,7 @@ fn inputs_of(text: &str) -> BTreeMap<String, bool> {
     inputs
 }
 
-/// GET `runs`, or the runs of one workflow.
+/// Handles GET `runs`, or the runs of one workflow.
 pub(super) fn list(repo: &Repo, name: &str, call: &Call, file: Option<&str>) -> Reply {
     let now = Utc::now();
     let created = call
@@ -210,7 +210,7 @@ pub(super) fn list(repo: &Repo, name: &str, call: &Call, file: Option<&str>) -> 
     )
 }
 
-/// Everything below `runs/{id}`.
+/// Handles everything below `runs/{id}`.
 pub(super) fn one(
     store: &mut Store,
     name: &str,
@@ -234,7 +234,7 @@ pub(super) fn one(
         }
         ("GET" | "HEAD", ["attempts", attempt, rest @ ..]) => {
             let run = &repo.runs[at];
-            // Only the attempt at work is kept; an earlier one is not available.
+            // Only the current attempt is stored; an earlier one is not available.
             if attempt.parse() != Ok(run.attempt) {
                 return Err(Reply::not_found());
             }
@@ -331,8 +331,8 @@ fn document(repo: &Repo, name: &str, call: &Call, run: &Run) -> Value {
     })
 }
 
-/// Everything below `jobs/{id}`: the job, and its log by way of an address that is good for a
-/// minute and for whoever has it.
+/// Handles everything below `jobs/{id}`: the job, and its log through an address that is valid for
+/// a minute and needs no credential.
 pub(super) fn job_of(repo: &Repo, name: &str, call: &Call, id: &str, rest: &[&str]) -> Result<Reply, Reply> {
     let id: u64 = id.parse().map_err(|_| Reply::not_found())?;
     let run = repo.runs.iter().find(|run| id_of(run) == id);
@@ -354,7 +354,7 @@ pub(super) fn job_of(repo: &Repo, name: &str, call: &Call, id: &str, rest: &[&st
             reply.headers.push(("location", to));
             Ok(reply)
         }
-        // The storage behind it refuses whoever comes with another credential.
+        // The storage behind it refuses requests with another credential.
         ["blob", _] if call.signed_in => Err(Reply::fail(400, "InvalidAuthenticationInfo")),
         ["blob", signed] => {
             let (until, given) = signed.split_once('.').ok_or_else(Reply::not_found)?;
@@ -372,17 +372,17 @@ pub(super) fn job_of(repo: &Repo, name: &str, call: &Call, id: &str, rest: &[&st
     }
 }
 
-/// What makes an address of a log hard to guess, as far as a toy needs it.
+/// Returns the part that makes the address of a log hard to guess; not cryptographically secure.
 pub(super) fn signature(name: &str, id: u64, until: i64) -> String {
     format!("{:x}", number(&format!("log {name} {id} {until}")))
 }
 
-/// The number of the one job of this attempt.
+/// Returns the number of the only job of this attempt.
 const fn id_of(run: &Run) -> u64 {
     run.id * 10 + run.attempt
 }
 
-/// What the runner did, as it writes it.
+/// Returns the log of the runner, in its format.
 pub(super) fn log(repo: &Repo, run: &Run) -> String {
     let at = |second: i64| (run.started + Duration::seconds(second)).format("%Y-%m-%dT%H:%M:%S.0000000Z");
     if let Some(day) = removed(&run.runner) {
@@ -412,8 +412,8 @@ pub(super) fn log(repo: &Repo, run: &Run) -> String {
     text
 }
 
-/// Names of the steps that the file writes down for its first job, in the layout that this world's
-/// files have.
+/// Returns the names of the steps in the first job of the file. Parses only the layout of the
+/// demo's own workflow files.
 fn steps_of(repo: &Repo, run: &Run) -> Vec<String> {
     let text = file_at(repo, &run.sha, &run.workflow).unwrap_or_default();
     let steps = text.lines().filter_map(|line| {
@@ -440,7 +440,7 @@ fn job(repo: &Repo, name: &str, call: &Call, run: &Run) -> Value {
     })];
     if status != "queued" {
         for (at, step) in steps_of(repo, run).into_iter().enumerate() {
-            // Behind a step that failed the others are passed over.
+            // After a failed step the others are skipped.
             let ended = if gone {
                 conclusion.map(|_| "skipped")
             } else {

@@ -1,6 +1,6 @@
-//! Actions secrets of a repository: listed, sealed for, set, deleted; never read back.
+//! Serves Actions secrets of a repository: listed, sealed for, set, deleted; never read back.
 //!
-//! Owns `/repos/{o}/{r}/actions/secrets...`. The sealed value is stored as it came.
+//! Handles `/repos/{o}/{r}/actions/secrets...`. The sealed value is stored unchanged.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,10 +12,10 @@ use super::shapes::time;
 use super::store::{Repo, Store};
 use super::vaults::{KeyPair, Secret, Vault};
 
-/// Longest sealed value, bytes (48 KB of plain text and the seal).
+/// Longest sealed value, in bytes (48 KB of plain text and the seal).
 const LONGEST: usize = 49_152 + 48;
 
-/// Everything below `actions/secrets`.
+/// Handles everything below `actions/secrets`.
 pub(super) fn serve(store: &mut Store, name: &str, call: &Call, rest: &[&str]) -> Result<Reply, Reply> {
     let token = call.token.as_ref().ok_or_else(Reply::not_found)?;
     token.may("repo", "secrets")?;
@@ -85,7 +85,7 @@ fn put(store: &mut Store, name: &str, call: &Call, secret: &str) -> Result<Reply
     })
 }
 
-/// Refuses a name that no secret may have.
+/// Refuses an invalid name of a secret.
 pub(super) fn checked(secret: &str) -> Result<(), Reply> {
     let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     if secret.starts_with("GITHUB_")
@@ -100,8 +100,8 @@ pub(super) fn checked(secret: &str) -> Result<(), Reply> {
     Ok(())
 }
 
-/// The sealed value and its key's id from `body`; refused where it cannot be a sealed box or is
-/// not for the key `in_use`.
+/// Returns the sealed value and its key's id from `body`; refuses a value that cannot be a sealed
+/// box or is not for the key `in_use`.
 pub(super) fn sealed(body: &Value, in_use: Option<&KeyPair>) -> Result<(String, String), Reply> {
     let sealed = body["encrypted_value"].as_str().unwrap_or_default();
     let bytes = STANDARD.decode(sealed).ok().filter(|bytes| bytes.len() > 48);
@@ -128,7 +128,7 @@ pub(super) fn sealed(body: &Value, in_use: Option<&KeyPair>) -> Result<(String, 
     Ok((sealed.to_owned(), key_id))
 }
 
-/// Writes everything that changed.
+/// Saves everything that changed.
 pub(super) fn saved(store: &mut Store) -> Result<(), Reply> {
     store
         .save_secrets()

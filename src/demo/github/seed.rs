@@ -1,8 +1,8 @@
-//! The repositories as the world begins: FINOS Legend's releases, the bundle with its branches,
-//! five charm repositories.
+//! Creates the initial repositories: FINOS Legend's releases, the bundle with its branches, five
+//! charm repositories.
 //!
-//! Owns who committed what and when, from the public history; the same on every machine. Must not
-//! read a clock.
+//! Authors and times of commits are taken from the public history and are the same on every
+//! machine. Must not read a clock.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ const PUBLISHED: [(&str, i64, i64); 8] = [
     ("2023-12-05", 209_808, 1),
 ];
 
-/// Every repository of the world with its objects.
+/// Returns every repository of the environment with its objects.
 pub(super) fn repositories() -> BTreeMap<String, Objects> {
     let mut all = BTreeMap::new();
     all.insert("finos/legend".to_owned(), legend());
@@ -79,7 +79,7 @@ pub(super) fn repositories() -> BTreeMap<String, Objects> {
     all
 }
 
-/// Commits onto one branch, one after the other.
+/// Adds commits to one branch, one after the other.
 struct Branch<'a> {
     objects: &'a mut Objects,
     tip: Option<String>,
@@ -239,7 +239,7 @@ fn bundle() -> Objects {
     edge.write("bundle.yaml", &bundle_text("edge", "edge"))
         .commit(PEDRO, day(2022, 4, 1, 9, 30), "Points the charms at edge")
         .done("edge");
-    // A release that never was on master has a branch all the same.
+    // A release that never was on master has a branch nevertheless.
     let mut phantom = Branch::from(&mut objects, "edge");
     phantom
         .write("bundle.yaml", &bundle_text("2022-04/edge", "edge"))

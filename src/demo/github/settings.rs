@@ -1,6 +1,7 @@
-//! What a repository is set up with beside its secrets: variables, environments, collaborators and caches.
+//! Serves a repository's settings other than secrets: variables, environments, collaborators and
+//! caches.
 //!
-//! Variables are kept; of the rest the demo environment has only what every repository has.
+//! Variables are stored; of the rest the demo environment has only what every repository has.
 
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use super::secrets::checked;
 use super::shapes::{account, time};
 use super::store::{Repo, Store};
 
-/// An Actions variable.
+/// Holds an Actions variable.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Variable {
     value: String,
@@ -21,7 +22,7 @@ pub(super) struct Variable {
     updated_at: String,
 }
 
-/// Everything below `actions/variables`.
+/// Handles everything below `actions/variables`.
 pub(super) fn variables(store: &mut Store, name: &str, call: &Call, rest: &[&str]) -> Result<Reply, Reply> {
     let token = call.token.as_ref().ok_or_else(Reply::not_found)?;
     token.may("repo", "actions_variables")?;
@@ -88,7 +89,7 @@ fn document(name: &str, variable: &Variable) -> Value {
     })
 }
 
-/// GET `environments`: none is set up.
+/// Handles GET `environments`: there are none.
 pub(super) fn environments(rest: &[&str]) -> Result<Reply, Reply> {
     match rest {
         [] => Ok(Reply::ok(json!({"total_count": 0, "environments": []}))),
@@ -96,7 +97,8 @@ pub(super) fn environments(rest: &[&str]) -> Result<Reply, Reply> {
     }
 }
 
-/// GET `collaborators[/{login}[/permission]]`: the operator, who owns what the token may write.
+/// Handles GET `collaborators[/{login}[/permission]]`: the operator, who owns what the token may
+/// write.
 pub(super) fn collaborators(name: &str, call: &Call, rest: &[&str]) -> Result<Reply, Reply> {
     if !call.signed_in {
         return Err(Reply::fail(401, "Requires authentication"));
@@ -111,7 +113,7 @@ pub(super) fn collaborators(name: &str, call: &Call, rest: &[&str]) -> Result<Re
         user
     };
     match rest {
-        // Who may not push sees no collaborators.
+        // Collaborators are hidden without the right to push.
         [] | [_] if !write => Err(Reply::fail(
             403,
             "Must have push access to view repository collaborators.",
@@ -125,7 +127,7 @@ pub(super) fn collaborators(name: &str, call: &Call, rest: &[&str]) -> Result<Re
     }
 }
 
-/// GET `compare/BASE...HEAD`.
+/// Handles GET `compare/BASE...HEAD`.
 pub(super) fn compare(repo: &Repo, url: &str, call: &Call, range: &str) -> Result<Reply, Reply> {
     let (base, head) = range.split_once("...").ok_or_else(Reply::not_found)?;
     let resolved = |name: &str| repo.objects.resolve(name).ok_or_else(Reply::not_found);

@@ -1,18 +1,18 @@
-//! JSON objects as GitHub's OpenAPI description has them.
+//! Builds JSON objects as GitHub's OpenAPI description defines them.
 //!
-//! Owns field names and addresses. Values come from the handlers.
+//! Contains field names and addresses. Values come from the handlers.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::objects::{Commit, Entry, Person};
 
-/// RFC 3339 with seconds and `Z`, as every GitHub time is written.
+/// Formats RFC 3339 with seconds and `Z`, as every GitHub time is written.
 pub(super) fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// A stable number for a name: ids need not mean anything, but must not change.
+/// Returns a stable number for a name: ids have no meaning, but must not change.
 pub(super) fn number(name: &str) -> u64 {
     name.bytes()
         .fold(5381_u64, |sum, byte| sum.wrapping_mul(33) ^ u64::from(byte))
@@ -20,12 +20,12 @@ pub(super) fn number(name: &str) -> u64 {
         + 10_000_000
 }
 
-/// An opaque node id.
+/// Returns an opaque node id.
 pub(super) fn node(kind: &str, name: &str) -> String {
     format!("{kind}_kwDO{:x}", number(name))
 }
 
-/// A user or organization.
+/// Returns a user or organization.
 pub(super) fn account(base: &str, login: &str) -> Value {
     let kind = if login == "finos" { "Organization" } else { "User" };
     let url = format!("{base}/users/{login}");
@@ -52,7 +52,7 @@ pub(super) fn account(base: &str, login: &str) -> Value {
     })
 }
 
-/// The addresses that the interface begins with.
+/// Returns the addresses at the root of the API.
 pub(super) fn root(base: &str) -> Value {
     let mut body = json!({
         "current_user_authorizations_html_url": "https://github.com/settings/connections/applications{/client_id}",
@@ -121,7 +121,7 @@ pub(super) fn root(base: &str) -> Value {
     body
 }
 
-/// An organization as lists of them have it.
+/// Returns an organization in the form used in lists.
 pub(super) fn organization(base: &str, login: &str) -> Value {
     let url = format!("{base}/orgs/{login}");
     json!({
@@ -140,7 +140,7 @@ pub(super) fn organization(base: &str, login: &str) -> Value {
     })
 }
 
-/// An organization in full.
+/// Returns an organization in full.
 pub(super) fn whole_organization(
     base: &str,
     login: &str,
@@ -168,7 +168,7 @@ pub(super) fn whole_organization(
     body
 }
 
-/// A repository; `permissions` only for those who are signed in.
+/// Returns a repository; `permissions` only for authenticated requests.
 pub(super) fn repository(
     base: &str,
     full_name: &str,
@@ -270,7 +270,7 @@ pub(super) fn repository(
     body
 }
 
-/// A git reference.
+/// Returns a git reference.
 pub(super) fn reference(repo: &str, name: &str, id: &str) -> Value {
     json!({
         "ref": name,
@@ -280,7 +280,7 @@ pub(super) fn reference(repo: &str, name: &str, id: &str) -> Value {
     })
 }
 
-/// A tree entry at `path`; `size` for blobs.
+/// Returns a tree entry at `path`; `size` for blobs.
 pub(super) fn entry(repo: &str, path: &str, entry: &Entry, size: usize) -> Value {
     if entry.is_tree() {
         return json!({
@@ -307,7 +307,7 @@ fn html_of(repo: &str) -> String {
     format!("https://github.com/{path}")
 }
 
-/// A commit of the git database.
+/// Returns a commit of the git database.
 pub(super) fn git_commit(repo: &str, id: &str, commit: &Commit) -> Value {
     let html = html_of(repo);
     json!({
@@ -328,7 +328,7 @@ pub(super) fn git_commit(repo: &str, id: &str, commit: &Commit) -> Value {
     })
 }
 
-/// A commit of the commits list.
+/// Returns a commit of the commits list.
 pub(super) fn commit(repo: &str, id: &str, commit: &Commit) -> Value {
     let html = html_of(repo);
     json!({
@@ -356,7 +356,7 @@ pub(super) fn commit(repo: &str, id: &str, commit: &Commit) -> Value {
     })
 }
 
-/// A file or folder of the contents interface, without its content.
+/// Returns a file or folder of the contents API, without its content.
 pub(super) fn content(repo: &str, path: &str, reference: &str, entry: &Entry, size: usize) -> Value {
     let (kind, object) = if entry.is_tree() {
         ("dir", "trees")

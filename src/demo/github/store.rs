@@ -1,7 +1,8 @@
-//! What GitHub remembers: repositories with objects, and how the world begins, on disk.
+//! Stores the state of GitHub: repositories with objects, and the creation time of the
+//! environment.
 //!
-//! Owns `github-objects.json`; keys and secrets have a room of their own. Files are written beside
-//! and renamed, readable by their owner only.
+//! Written to `github-objects.json`; keys and secrets are in `vaults`. Files are written by
+//! rename, readable by their owner only.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,20 +22,20 @@ use crate::demo::PLANTED_DAYS;
 
 /// The bundle's repository, which has one secret more than the charms'.
 const BUNDLE: &str = "finos/legend-juju-bundle";
-/// Upstream belongs to others: the token may only read it.
+/// The upstream repository, which the token may only read.
 const UPSTREAM: &str = "finos/legend";
 
-/// Where every repository lives.
+/// The organization of every repository.
 pub(super) const ORGANIZATION: &str = "finos";
-/// Names that repositories had before they were renamed, and what they are called now.
+/// Names that repositories had before they were renamed, and their current names.
 const RENAMED: [(&str, &str); 1] = [("finos/legend-juju-studio", "finos/legend-juju-studio-operator")];
 
-/// One repository apart from its secrets.
+/// Holds one repository without its secrets.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Repo {
     #[serde(flatten)]
     pub objects: Objects,
-    /// Workflow file to state, where it is not `active`.
+    /// Workflow file to state, if it is not `active`.
     #[serde(default)]
     pub workflows: BTreeMap<String, String>,
     /// Workflow runs, oldest first.
@@ -49,7 +50,7 @@ pub(super) struct Repo {
 }
 
 impl Repo {
-    /// `main`, or `master` where that is what there is.
+    /// Returns `main`, or `master` if only that exists.
     pub(super) fn default_branch(&self) -> &'static str {
         if self.objects.refs.contains_key("refs/heads/main") {
             "main"
@@ -58,7 +59,7 @@ impl Repo {
         }
     }
 
-    /// When the newest commit of any branch was made.
+    /// Returns when the newest commit of any branch was made.
     pub(super) fn pushed(&self) -> DateTime<Utc> {
         let commits = self.objects.refs.values();
         commits
@@ -78,7 +79,7 @@ struct Kept {
     shared: BTreeMap<String, String>,
 }
 
-/// All of it.
+/// Holds the whole state.
 pub(super) struct Store {
     dir: PathBuf,
     kept: Kept,
@@ -86,7 +87,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Opens what an earlier run left in `dir`, or begins the world.
+    /// Opens the state that an earlier run left in `dir`, or creates it.
     pub(super) fn open(dir: &Path, seed: u64, planted: &Planted<'_>) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let kept = match fs::read(dir.join("github-objects.json")) {
@@ -104,7 +105,7 @@ impl Store {
             kept,
             vaults: Vaults::load(dir)?,
         };
-        // A world from before organizations had secrets.
+        // An environment from before organizations had secrets.
         if store.vaults.organizations.is_empty() {
             store.found_organization(seed);
             store.save_secrets()?;
@@ -158,7 +159,7 @@ impl Store {
                     ..Vault::default()
                 },
             );
-            // Copied by hand half a year ago; one copy was replaced since by another token.
+            // Copied by hand half a year ago; one copy was since replaced by another token.
             let (value, days) = if name.ends_with("db-operator") {
                 (planted.older_credential, PLANTED_DAYS.1)
             } else {
@@ -198,12 +199,12 @@ impl Store {
         Ok(())
     }
 
-    /// When this world was made.
+    /// Returns when this environment was created.
     pub(super) fn born(&self) -> DateTime<Utc> {
         self.kept.born
     }
 
-    /// The repository of that name, whatever its case.
+    /// Returns the repository of that name, ignoring case.
     pub(super) fn name_of(&self, owner: &str, name: &str) -> Option<String> {
         let wanted = format!("{owner}/{name}");
         self.kept
@@ -213,12 +214,12 @@ impl Store {
             .cloned()
     }
 
-    /// Names of all repositories, as `owner/name`.
+    /// Returns the names of all repositories, as `owner/name`.
     pub(super) fn names(&self) -> impl Iterator<Item = &String> {
         self.kept.repositories.keys()
     }
 
-    /// Number of the repository that once had that name.
+    /// Returns the number of the repository that once had that name.
     pub(super) fn moved(owner: &str, name: &str) -> Option<u64> {
         let wanted = format!("{owner}/{name}");
         RENAMED
@@ -227,18 +228,18 @@ impl Store {
             .map(|(_, new)| number(new))
     }
 
-    /// The repository with that number.
+    /// Returns the repository with that number.
     pub(super) fn numbered(&self, id: u64) -> Option<String> {
         let mut names = self.kept.repositories.keys();
         names.find(|name| number(name) == id).cloned()
     }
 
-    /// When a secret of an organization was first set, by `finos/NAME`.
+    /// Returns when a secret of an organization was first set, by `finos/NAME`.
     pub(super) fn shared_since(&mut self) -> &mut BTreeMap<String, String> {
         &mut self.kept.shared
     }
 
-    /// True where the world's token may write.
+    /// Returns true if the environment's token may write.
     pub(super) fn writable(name: &str) -> bool {
         name != UPSTREAM
     }
@@ -259,23 +260,23 @@ impl Store {
         self.vaults.repositories.get_mut(name)
     }
 
-    /// Writes branches, objects and workflow states.
+    /// Saves branches, objects and workflow states.
     pub(super) fn save_objects(&self) -> io::Result<()> {
         write(&self.dir, "github-objects.json", &serde_json::to_vec(&self.kept)?)
     }
 
-    /// Writes keys and secrets.
+    /// Saves keys and secrets.
     pub(super) fn save_secrets(&mut self) -> io::Result<()> {
         self.vaults.save(&self.dir)
     }
 
-    /// Hears of keys and secrets that somebody edited on disk.
+    /// Reads keys and secrets that were edited on disk.
     pub(super) fn reread(&mut self) -> io::Result<()> {
         self.vaults.reread(&self.dir)
     }
 }
 
-/// Writes a file whole or not at all, readable by its owner only.
+/// Writes a file completely or not at all, readable by its owner only.
 pub(super) fn write(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let draft = dir.join(format!(".{name}"));
     let mut options = fs::OpenOptions::new();

@@ -1,5 +1,5 @@
-//! Keys that rotate, tokens that lack something, renamed repositories, secrets of an organization:
-//! over the wire.
+//! Tests over the wire: keys that rotate, tokens that lack a right, renamed repositories, secrets
+//! of an organization.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ const BUNDLE: &str = "/repos/finos/legend-juju-bundle";
 const REPOSITORY: &str = "finos/legend-juju-bundle";
 
 impl World {
-    /// `value` sealed for the key that `path` shows.
+    /// Returns `value` sealed for the key at `path`.
     async fn seal(&self, path: &str, value: &[u8]) -> Value {
         let key: Value = self.get(&format!("{path}/public-key")).await;
         let public = STANDARD.decode(key["key"].as_str().unwrap()).unwrap();
@@ -21,7 +21,7 @@ impl World {
         json!({"encrypted_value": STANDARD.encode(sealed), "key_id": key["key_id"]})
     }
 
-    /// The value of the test token that is there for `purpose`.
+    /// Returns the value of the test token with this `purpose`.
     fn token(&self, purpose: &str) -> String {
         let text = std::fs::read(self.folder.path().join("tokens.json")).unwrap();
         let tokens: Value = serde_json::from_slice(&text).unwrap();
@@ -53,7 +53,7 @@ async fn a_seal_for_a_key_that_rotated_is_refused() {
     let before = world.github_json();
     assert_eq!(world.send(Verb::PUT, &put, fresh.clone()).await.0, 204);
 
-    // Somebody edits the file: the key before is in use again, and that is heard at once.
+    // The file is edited: the earlier key is in use again, which takes effect at once.
     let mut edited = world.github_json();
     assert_ne!(
         edited["repositories"][REPOSITORY]["secrets"], before["repositories"][REPOSITORY]["secrets"],
@@ -208,7 +208,7 @@ async fn a_dispatched_run_is_seen_while_it_runs() {
         let list: Value = world.get(&format!("{actions}/runs?status={status}")).await;
         list["total_count"].as_u64().unwrap()
     };
-    // The run is moved into the past instead of being waited for.
+    // The run is moved into the past instead of waiting for it.
     let age = |seconds| {
         let mut store = world.github.store.lock().unwrap();
         let run = &mut store.repo_mut(REPOSITORY).unwrap().runs[0];

@@ -1,4 +1,4 @@
-//! The demo GitHub over the wire, read with the models that real clients use.
+//! Tests of the demo GitHub over the wire, read with the models that real clients use.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const PLANTED: Planted<'_> = Planted {
 };
 const BUNDLE: &str = "/repos/finos/legend-juju-bundle";
 
-/// A GitHub that listens.
+/// A GitHub server that listens.
 pub(super) struct World {
     pub base: String,
     pub client: Client,
@@ -444,7 +444,7 @@ async fn graphql_answers_what_a_query_selects() {
             world.send(Verb::POST, "/graphql", body).await.1
         }
     };
-    // As gh 2.103 asks before it dispatches a workflow or clones.
+    // The request that gh 2.103 sends before it dispatches a workflow or clones.
     let info = "fragment repo on Repository { id databaseId name owner { login } defaultBranchRef { name } }
         query RepositoryInfo($owner: String!, $name: String!) {
           repository(owner: $owner, name: $name) { ...repo parent { ...repo } mergeCommitAllowed }

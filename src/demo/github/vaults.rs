@@ -1,7 +1,8 @@
-//! Keys and sealed secrets, of repositories and of organizations: `github.json`.
+//! Stores keys and sealed secrets of repositories and organizations: `github.json`.
 //!
-//! Owns the file's form, which referees read, and its rereading: whoever edits it while the world
-//! runs (a key appended is a key rotated) is heard before the next answer. Must not open a secret.
+//! External test tools read this file, so its format must not change. An edit while the
+//! environment runs (an appended key rotates it) takes effect before the next answer. Must not
+//! open a secret.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,10 +20,10 @@ use sha2::{Digest as _, Sha256};
 use super::shapes::number;
 use super::store::write;
 
-/// Name of the file in the world's folder.
+/// Name of the file in the environment's folder.
 const FILE: &str = "github.json";
 
-/// A key pair for sealing secrets.
+/// Holds a key pair for sealing secrets.
 #[derive(Serialize, Deserialize)]
 pub(super) struct KeyPair {
     pub key_id: String,
@@ -30,7 +31,7 @@ pub(super) struct KeyPair {
     pub private: String,
 }
 
-/// A secret as stored.
+/// Holds a secret as stored.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Secret {
     pub encrypted_value: String,
@@ -38,32 +39,32 @@ pub(super) struct Secret {
     pub updated_at: String,
 }
 
-/// Keys and secrets of one repository; the last key is the one in use.
+/// Holds keys and secrets of one repository; the last key is the one in use.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Vault {
     pub keys: Vec<KeyPair>,
     pub secrets: BTreeMap<String, Secret>,
 }
 
-/// A secret of an organization.
+/// Holds a secret of an organization.
 #[derive(Serialize, Deserialize)]
 pub(super) struct SharedSecret {
     #[serde(flatten)]
     pub sealed: Secret,
     /// `all`, `private` or `selected`.
     pub visibility: String,
-    /// Full names of the repositories that see it, where it is `selected`.
+    /// Full names of the repositories that may read it, if it is `selected`.
     pub selected_repositories: Vec<String>,
 }
 
-/// Keys and secrets of one organization; the last key is the one in use.
+/// Holds keys and secrets of one organization; the last key is the one in use.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct SharedVault {
     pub keys: Vec<KeyPair>,
     pub secrets: BTreeMap<String, SharedSecret>,
 }
 
-/// What the file holds.
+/// Holds the content of the file.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Vaults {
     pub repositories: BTreeMap<String, Vault>,
@@ -74,7 +75,7 @@ pub(super) struct Vaults {
     seen: Option<Stamp>,
 }
 
-/// What changes when a file is edited or replaced.
+/// Holds what changes when a file is edited or replaced.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     modified: SystemTime,
@@ -100,7 +101,7 @@ impl Vaults {
         Ok(vaults)
     }
 
-    /// Reads the file again where somebody else has written it since.
+    /// Reads the file again if another process has written it since.
     pub(super) fn reread(&mut self, dir: &Path) -> io::Result<()> {
         if self.seen != Some(stamp(dir)?) {
             *self = Self::load(dir)?;
@@ -115,8 +116,8 @@ impl Vaults {
         Ok(())
     }
 
-    /// Gives `owner`, a repository in full or an organization, a new key. False where there is no
-    /// such owner.
+    /// Gives `owner`, a repository by full name or an organization, a new key. Returns false if
+    /// there is no such owner.
     pub(super) fn rotate(&mut self, owner: &str) -> bool {
         let keys = match self.repositories.get_mut(owner) {
             Some(vault) => Some(&mut vault.keys),
@@ -129,7 +130,7 @@ impl Vaults {
 }
 
 impl KeyPair {
-    /// The key pair that belongs to `origin`.
+    /// Derives the key pair that belongs to `origin`.
     pub(super) fn new(origin: &str) -> Self {
         let private: [u8; 32] = Sha256::digest(format!("repository key {origin}")).into();
         let private = SecretKey::from(private);
@@ -140,7 +141,7 @@ impl KeyPair {
         }
     }
 
-    /// `value` sealed for this key, set at `updated_at`.
+    /// Returns `value` sealed for this key, set at `updated_at`.
     pub(super) fn seal(&self, value: &[u8], updated_at: String) -> io::Result<Secret> {
         let public = STANDARD.decode(&self.public).map_err(io::Error::other)?;
         let public = PublicKey::from_slice(&public).map_err(io::Error::other)?;

@@ -1,7 +1,7 @@
-//! Who may do what: credentials, opaque tokens, challenges.
+//! Checks access: credentials, opaque tokens, challenges.
 //!
-//! Owns the token endpoint's rules (Docker token authentication, GET and the OAuth2-like POST).
-//! Tokens live in memory for [`LIFETIME`]; nothing here is written to disk or logged.
+//! Implements the token endpoint (Docker token authentication, GET and the OAuth2-like POST).
+//! Tokens are kept in memory for [`LIFETIME`]; nothing here is written to disk or logged.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 
 use super::answer::{document, fail};
 
-/// How long a token lives.
+/// How long a token is valid.
 const LIFETIME: Duration = Duration::from_secs(300);
 
-/// What a request needs on a repository.
+/// The right that a request needs on a repository.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
     Pull,
@@ -50,14 +50,14 @@ struct Token {
     until: Instant,
 }
 
-/// Credentials and living tokens of one registry.
+/// Holds credentials and valid tokens of one registry.
 #[derive(Default)]
 pub(super) struct Access {
     grants: Mutex<Vec<Grant>>,
     tokens: Mutex<HashMap<String, Token>>,
 }
 
-/// What somebody asked the token endpoint.
+/// Holds a request to the token endpoint.
 #[derive(Default)]
 pub(super) struct Asked {
     scopes: Vec<String>,
@@ -65,7 +65,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Reads a query or form, and the Authorization header.
+    /// Parses a query or form, and the Authorization header.
     pub(super) fn parse(query: &str, authorization: Option<&str>) -> Self {
         let mut asked = Self {
             login: authorization.and_then(basic),
@@ -88,17 +88,17 @@ impl Asked {
     }
 }
 
-/// How a registry answers strangers.
+/// Holds how a registry answers anonymous clients.
 pub(super) struct Manner<'a> {
-    /// Token endpoint; empty = nobody is asked for a token.
+    /// Token endpoint; if empty, no token is required.
     pub realm: &'a str,
     /// Name of the service in challenges.
     pub service: &'a str,
-    /// Strangers may pull.
+    /// Anonymous clients may pull.
     pub anonymous_pull: bool,
     /// The scope of a challenge is an example (as GHCR's is): clients build their own.
     pub placeholder: bool,
-    /// Refuse strangers at the token endpoint (as GHCR does) where they may pull nothing.
+    /// Refuse anonymous clients at the token endpoint (as GHCR does) if they may pull nothing.
     pub deny_early: bool,
 }
 
@@ -117,7 +117,8 @@ impl Access {
         }
     }
 
-    /// The token endpoint. `public` tells whether strangers may pull a repository.
+    /// Answers requests to the token endpoint. `public` returns whether anonymous clients may pull
+    /// a repository.
     pub(super) fn token(
         &self,
         asked: &Asked,
@@ -197,7 +198,7 @@ impl Access {
         )
     }
 
-    /// True where the request's token allows `need` on `repository`.
+    /// Returns true if the request's token allows `need` on `repository`.
     pub(super) fn allows(&self, headers: &HeaderMap, repository: &str, need: Need) -> bool {
         let Some(bearer) = bearer(headers) else {
             return false;
@@ -221,7 +222,7 @@ impl Access {
         known || self.password_as_bearer(bearer, repository, need)
     }
 
-    /// True where the request carries a token that still lives, whatever it allows.
+    /// Returns true if the request carries a valid token, whatever it allows.
     pub(super) fn knows(&self, headers: &HeaderMap) -> bool {
         bearer(headers).is_some_and(|bearer| {
             self.tokens.lock().is_ok_and(|tokens| {
@@ -232,7 +233,7 @@ impl Access {
         })
     }
 
-    /// The shortcut that GHCR offers: `Bearer base64(personal access token)`.
+    /// Accepts the shortcut that GHCR offers: `Bearer base64(personal access token)`.
     fn password_as_bearer(&self, bearer: &str, repository: &str, need: Need) -> bool {
         let Some(password) = STANDARD
             .decode(bearer)
@@ -251,7 +252,7 @@ impl Access {
         })
     }
 
-    /// 401 with the challenge that names `wanted`, every access that the request needs.
+    /// Returns 401 with the challenge that names `wanted`, every access that the request needs.
     pub(super) fn challenge(
         &self,
         manner: &Manner<'_>,
@@ -312,7 +313,7 @@ fn basic(authorization: &str) -> Option<(String, String)> {
     Some((user.to_owned(), password.to_owned()))
 }
 
-/// `repository:<name>:<actions>`; names may hold colons only where a host carries a port.
+/// Parses `repository:<name>:<actions>`; a name may contain a colon only before a host's port.
 fn repository_scope(scope: &str) -> Option<(&str, std::str::Split<'_, char>)> {
     let (name, actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
     Some((name, actions.split(',')))

@@ -1,6 +1,4 @@
-//! Answers in the form of the OCI distribution specification.
-//!
-//! Owns error bodies and the assembly of headers. Decides nothing.
+//! Builds answers in the form of the OCI distribution specification: error bodies and headers.
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -10,7 +8,7 @@ use serde_json::{Value, json};
 /// A header to be set.
 pub(super) type Header = (&'static str, String);
 
-/// An answer with `headers`; values that no header may carry are left out.
+/// Returns an answer with `headers`; values that no header may carry are left out.
 pub(super) fn answer(status: StatusCode, headers: Vec<Header>, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
@@ -27,7 +25,7 @@ pub(super) fn answer(status: StatusCode, headers: Vec<Header>, body: impl Into<B
     response
 }
 
-/// An answer without a body.
+/// Returns an answer without a body.
 pub(super) fn empty(status: StatusCode, mut headers: Vec<Header>) -> Response {
     if status != StatusCode::NO_CONTENT {
         headers.push(("content-length", "0".into()));
@@ -35,13 +33,13 @@ pub(super) fn empty(status: StatusCode, mut headers: Vec<Header>) -> Response {
     answer(status, headers, Body::empty())
 }
 
-/// A JSON document.
+/// Returns a JSON document.
 pub(super) fn document(status: StatusCode, mut headers: Vec<Header>, body: &Value) -> Response {
     headers.push(("content-type", "application/json".into()));
     answer(status, headers, body.to_string())
 }
 
-/// The specification's error body with one error.
+/// Returns the specification's error body with one error.
 pub(super) fn fail(status: StatusCode, code: &str, message: &str, detail: Value) -> Response {
     document(
         status,
@@ -50,7 +48,7 @@ pub(super) fn fail(status: StatusCode, code: &str, message: &str, detail: Value)
     )
 }
 
-/// 404 with the code for the kind of thing that is missing.
+/// Returns 404 with the code for the type of the missing object.
 pub(super) fn unknown(code: &str, what: &str) -> Response {
     let message = match code {
         "NAME_UNKNOWN" => "repository name not known to registry",
@@ -61,12 +59,12 @@ pub(super) fn unknown(code: &str, what: &str) -> Response {
     fail(StatusCode::NOT_FOUND, code, message, json!({"reference": what}))
 }
 
-/// 400 with `code`.
+/// Returns 400 with `code`.
 pub(super) fn bad(code: &str, message: &str, what: &str) -> Response {
     fail(StatusCode::BAD_REQUEST, code, message, json!({"given": what}))
 }
 
-/// 405: this registry or this address does not do that.
+/// Returns 405: this registry or this address does not support the method.
 pub(super) fn unsupported(allow: &'static str) -> Response {
     let mut response = fail(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -80,7 +78,7 @@ pub(super) fn unsupported(allow: &'static str) -> Response {
     response
 }
 
-/// 500: this machine's disk failed the demo.
+/// Returns 500: a disk error of this machine.
 pub(super) fn broken(error: &std::io::Error) -> Response {
     fail(
         StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,6 +1,6 @@
-//! Blobs: reading whole and in ranges, unlinking.
+//! Serves blobs: whole and in ranges, and unlinks them.
 //!
-//! Owns how stored bytes leave. A blob is streamed from its file, never held in memory.
+//! A blob is streamed from its file, never held in memory.
 
 use std::io::SeekFrom;
 
@@ -110,8 +110,8 @@ async fn read(registry: &Registry, digest: Id, method: &Method, request: &Header
     answer::answer(status, headers, body)
 }
 
-/// First and last byte of a single range; `None` where the header is to be ignored, `Err` where
-/// nothing of it lies inside.
+/// Returns first and last byte of a single range; `None` if the header is to be ignored, `Err` if
+/// it selects no byte.
 fn wanted(range: &str, size: u64) -> Option<Result<(u64, u64), ()>> {
     let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;
     let (from, to) = match (from.trim(), to.trim()) {

@@ -1,6 +1,7 @@
-//! Names of content in the protocol: sha256, and sha512, which the specification also registers.
+//! Parses and computes content digests: sha256, and sha512, which the specification also
+//! registers.
 //!
-//! Owns parsing, text form and computing. Everything outside this room speaks of sha256 only.
+//! Other modules use sha256 only.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -19,7 +20,7 @@ pub(super) enum Id {
 }
 
 impl Id {
-    /// The digest of `bytes` with the algorithm of `self`.
+    /// Returns the digest of `bytes` with the algorithm of `self`.
     pub(super) fn same_kind_of(self, bytes: &[u8]) -> Self {
         match self {
             Self::Sha256(_) => Self::Sha256(Digest::from_bytes(Sha256::digest(bytes).into())),
@@ -27,7 +28,7 @@ impl Id {
         }
     }
 
-    /// The sha512 of everything `from` still gives.
+    /// Returns the sha512 of the rest of `from`.
     pub(super) fn sha512_of(mut from: impl Read) -> io::Result<Self> {
         let mut hash = Sha512::new();
         let mut chunk = vec![0; 256 << 10];
@@ -39,7 +40,7 @@ impl Id {
         }
     }
 
-    /// The sha256, where it is one.
+    /// Returns the sha256, if it is one.
     pub(super) fn sha256(self) -> Option<Digest> {
         match self {
             Self::Sha256(digest) => Some(digest),
@@ -47,7 +48,7 @@ impl Id {
         }
     }
 
-    /// Name of the algorithm and the hexadecimal digits.
+    /// Returns the name of the algorithm and the hexadecimal digits.
     pub(super) fn parts(self) -> (&'static str, String) {
         match self {
             Self::Sha256(digest) => ("sha256", digest.hex()),

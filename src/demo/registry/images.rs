@@ -1,7 +1,8 @@
-//! Images of the demo world: manifests, configs and layers made from a recipe, always the same.
+//! Makes images of the demo environment from recipes: manifests, configs and layers, always the
+//! same.
 //!
-//! Owns the shapes that real registries hold (Docker schema 2, OCI, OCI index with an attestation
-//! child). Must not store anything itself except where it is given a folder of blobs.
+//! Produces the forms that real registries hold (Docker schema 2, OCI, OCI index with an
+//! attestation child). Nothing is stored except in a given folder of blobs.
 
 use std::io;
 use std::path::Path;
@@ -26,34 +27,34 @@ const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const IN_TOTO: &str = "application/vnd.in-toto+json";
 
-/// What kind of manifest an image is published with.
+/// The type of manifest that an image is published with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// One Docker schema 2 manifest: what `docker push` made until 2025.
     Schema2,
     /// One OCI image manifest.
     Oci,
-    /// An OCI index with one linux/amd64 image and one `unknown/unknown` attestation: what
-    /// buildx and Docker 29 make.
+    /// An OCI index with one linux/amd64 image and one `unknown/unknown` attestation: what buildx
+    /// and Docker 29 make.
     IndexWithAttestation,
 }
 
-/// What decides every byte of an image.
+/// Holds everything that determines the bytes of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
     /// Name without registry host, e.g. `finos/legend-studio`.
     pub repository: String,
     /// Tag; two tags of one repository share their lower layers.
     pub tag: String,
-    /// The world's seed.
+    /// The environment's seed.
     pub seed: u64,
-    /// Compressed bytes of all layers together, about.
+    /// Approximate compressed size of all layers together, in bytes.
     pub size: u64,
-    /// The kind of manifest.
+    /// The type of manifest.
     pub shape: Shape,
 }
 
-/// An image: the manifest's exact bytes and everything it refers to.
+/// Holds an image: the manifest's exact bytes and everything it refers to.
 #[derive(Clone, Debug)]
 pub struct Image {
     /// Exact bytes of the manifest or index.
@@ -64,7 +65,7 @@ pub struct Image {
     pub digest: Digest,
     /// Digest of the config; for an index that of its linux/amd64 child.
     pub config_digest: Digest,
-    /// Config and layers. Without the layers where the image was made straight into a folder.
+    /// Config and layers. Without the layers if the image was written directly to a folder.
     pub blobs: Vec<(Digest, Vec<u8>)>,
     /// Children of an index, in its order.
     pub children: Vec<Image>,
@@ -79,16 +80,17 @@ pub fn make(recipe: &Recipe) -> Image {
     build(recipe, Keep::Memory).expect("memory takes every write")
 }
 
-/// Makes the image of `recipe` with its layers written straight into `folder`, one file a blob.
+/// Makes the image of `recipe` with its layers written directly to `folder`, one file per blob.
 pub(super) fn make_in(recipe: &Recipe, folder: &Path) -> io::Result<Image> {
     build(recipe, Keep::Folder(folder))
 }
 
-/// The same image after the old pipeline: `docker save` and gzip anew. Same config digest, other
-/// layer and manifest digests, always one schema 2 manifest. Needs an image made in memory.
+/// Returns the same image after the old pipeline: `docker save` and gzip again. Same config
+/// digest, different layer and manifest digests, always one schema 2 manifest. Needs an image made
+/// in memory.
 ///
 /// # Panics
-/// Never: the layers were made here, and memory takes every write.
+/// Never: the layers were made here, and writing to memory does not fail.
 #[allow(clippy::expect_used, reason = "gzip of our own bytes in memory does not fail")]
 pub fn repacked(image: &Image) -> Image {
     let image = image

@@ -1,7 +1,8 @@
-//! Deterministic layers: real tar archives of pseudo-random files, gzipped, hashed while written.
+//! Makes deterministic layers: real tar archives of pseudo-random files, gzipped, hashed while
+//! written.
 //!
-//! Owns the bytes of a layer and where they go (memory or a folder of blobs). Knows nothing of
-//! manifests; must not draw real randomness, because the same seed has to give the same digest.
+//! Layers are written to memory or to a folder of blobs. Must not use real randomness, because the
+//! same seed has to give the same digest.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
@@ -14,12 +15,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::Digest;
 
-/// Largest file inside a layer, bytes.
+/// Largest file inside a layer, in bytes.
 const FILE: u64 = 4 << 20;
 
-/// What goes into one layer.
+/// Holds the content of one layer.
 pub(super) struct Layer {
-    /// Everything that decides the content, as one text.
+    /// Everything that determines the content, as one text.
     pub key: String,
     /// Folder of the files inside the image.
     pub folder: &'static str,
@@ -27,24 +28,24 @@ pub(super) struct Layer {
     pub size: u64,
 }
 
-/// A layer as written.
+/// Holds a written layer.
 pub(super) struct Packed {
     /// Digest of the gzipped bytes.
     pub digest: Digest,
     /// Digest of the tar inside.
     pub diff_id: Digest,
-    /// Gzipped bytes.
+    /// Size of the gzipped bytes.
     pub size: u64,
-    /// The bytes, where they were kept in memory.
+    /// The bytes, if they were kept in memory.
     pub bytes: Option<Vec<u8>>,
 }
 
-/// Where blobs go.
+/// Where blobs are written.
 #[derive(Clone, Copy)]
 pub(super) enum Keep<'a> {
-    /// Into [`Packed::bytes`].
+    /// To [`Packed::bytes`].
     Memory,
-    /// Into this folder, one file a blob, named by the hexadecimal digits.
+    /// To this folder, one file per blob, named by the hexadecimal digits.
     Folder(&'a Path),
 }
 
@@ -53,19 +54,19 @@ pub(super) fn pack(layer: &Layer, keep: Keep<'_>) -> io::Result<Packed> {
     written(keep, Compression::none(), |out| archive(layer, out))
 }
 
-/// The tar inside the gzipped `layer`, compressed in another way: other digest, same diff id.
+/// Compresses the tar inside the gzipped `layer` in another way: different digest, same diff id.
 pub(super) fn repack(layer: &[u8]) -> io::Result<Packed> {
     written(Keep::Memory, Compression::fast(), |out| {
         io::copy(&mut GzDecoder::new(layer), out).map(drop)
     })
 }
 
-/// Digest of bytes at hand.
+/// Returns the digest of `bytes`.
 pub(super) fn digest_of(bytes: &[u8]) -> Digest {
     Digest::from_bytes(Sha256::digest(bytes).into())
 }
 
-/// A number that depends on nothing but `text`.
+/// Returns a number that depends only on `text`.
 pub(super) fn number_of(text: &str) -> u64 {
     let hash: [u8; 32] = Sha256::digest(text.as_bytes()).into();
     hash.iter()
@@ -144,7 +145,7 @@ fn archive(layer: &Layer, out: &mut dyn Write) -> io::Result<()> {
     tar.into_inner().map(drop)
 }
 
-/// Counts and hashes what passes.
+/// Counts and hashes the bytes that pass through it.
 struct Hashing<W> {
     inner: W,
     hash: Sha256,

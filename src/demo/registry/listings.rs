@@ -1,6 +1,6 @@
-//! Lists: the tags of a repository, and the manifests that speak of another one.
+//! Serves lists: the tags of a repository, and the manifests that refer to another one.
 //!
-//! Owns paging and filters. Reads only.
+//! Implements paging and filters. Reads only.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use super::id::Id;
 use super::images::OCI_INDEX;
 use super::{Registry, query_value};
 
-/// `GET <name>/tags/list?n=&last=`: sorted, with a `Link` to the next page.
+/// Handles `GET <name>/tags/list?n=&last=`: sorted, with a `Link` to the next page.
 pub(super) fn tags(registry: &Registry, name: &str, uri: &Uri) -> Response {
     let mut tags: BTreeSet<String> = BTreeSet::new();
     let mut known = false;
@@ -60,7 +60,8 @@ pub(super) fn tags(registry: &Registry, name: &str, uri: &Uri) -> Response {
     document(StatusCode::OK, headers, &json!({"name": name, "tags": page}))
 }
 
-/// `GET <name>/referrers/<digest>?artifactType=`: an index of the manifests whose subject it is.
+/// Handles `GET <name>/referrers/<digest>?artifactType=`: an index of the manifests with this
+/// subject.
 pub(super) fn referrers(registry: &Registry, name: &str, digest: &str, uri: &Uri) -> Response {
     let Ok(subject) = digest.parse::<Id>() else {
         return bad(

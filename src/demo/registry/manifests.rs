@@ -1,7 +1,7 @@
-//! Manifests: read, stored, deleted.
+//! Serves manifests: reads, stores and deletes them.
 //!
-//! Owns what a manifest must fulfil to be stored, and lazily made images. Blob bytes are the
-//! business of `blobs` and `uploads`.
+//! Validates a manifest before it is stored, and makes offered images on demand. Blob bytes are
+//! handled in `blobs` and `uploads`.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -22,7 +22,7 @@ use super::layers::digest_of;
 use super::names::{Reference, is_tag};
 use super::shelves::{Held, blob_path, write_blob};
 
-/// Largest manifest taken, bytes (the specification asks for at least 4 MiB).
+/// Largest manifest that is accepted, in bytes (the specification asks for at least 4 MiB).
 const LARGEST: usize = 4 << 20;
 const MEDIA_TYPES: [&str; 4] = [SCHEMA2, MANIFEST_LIST, OCI_MANIFEST, OCI_INDEX];
 
@@ -69,7 +69,7 @@ pub(super) async fn serve(
     }
 }
 
-/// Makes an offered image if it is asked for the first time.
+/// Makes an offered image if it is requested for the first time.
 pub(super) async fn make_offered(registry: &Arc<Registry>, name: &str, tag: &str) -> io::Result<()> {
     let key = (name.to_owned(), tag.to_owned());
     let offered = || {
@@ -152,7 +152,7 @@ fn keep(
     })
 }
 
-/// What a manifest says of itself and others.
+/// Holds what a manifest declares about itself and others.
 struct Parts {
     media_type: String,
     blobs: BTreeSet<Id>,
@@ -168,7 +168,7 @@ impl Parts {
         let list = |key: &str| manifest[key].as_array().map(Vec::as_slice).unwrap_or_default();
         let mut blobs: BTreeSet<Id> = list("layers")
             .iter()
-            // Layers that live elsewhere need not be here.
+            // Layers stored elsewhere need not exist here.
             .filter(|layer| layer.get("urls").is_none())
             .filter_map(digest)
             .collect();
@@ -286,7 +286,7 @@ fn is_index(media_type: &str) -> bool {
     matches!(media_type, OCI_INDEX | MANIFEST_LIST)
 }
 
-/// True where no `Accept` is given, or one entry covers `media_type`.
+/// Returns true if there is no `Accept`, or one entry covers `media_type`.
 fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let mut given = headers.get_all(header::ACCEPT).iter().peekable();
     given.peek().is_none()
@@ -383,7 +383,7 @@ fn put(
     if let Err(error) = keep(registry, name, tags.clone(), digest, bytes, parts, false) {
         return answer::broken(&error);
     }
-    // What was pushed replaces what was only offered.
+    // A pushed image replaces an offered one.
     if let Ok(mut offers) = registry.offers.lock() {
         for tag in tags {
             offers.remove(&(name.to_owned(), tag));

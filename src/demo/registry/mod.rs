@@ -1,8 +1,9 @@
-//! A container registry: the OCI distribution protocol, played as Docker Hub, Canonical's registry
-//! and GHCR.
+//! Serves a container registry: the OCI distribution protocol, in the variants of Docker Hub,
+//! Canonical's registry and GHCR.
 //!
-//! Owns the protocol, its tokens, the images of the demo world and what is pushed to it, under one
-//! folder. Must not listen, log requests or play faults: the demo's listeners wrap [`router`].
+//! Implements the protocol and its tokens, and stores the images of the demo environment and what
+//! is pushed to it under one folder. The demo's listeners wrap [`router`]; they log requests and
+//! apply faults.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -38,25 +39,25 @@ use names::Place;
 use shelves::Shelves;
 pub use versions::Version;
 
-/// How a registry presents itself.
+/// Holds the settings of a registry.
 pub struct Setup {
-    /// `hub`, `canonical` or `ghcr`: hub and ghcr refuse deletes as the real ones do, ghcr wants
-    /// index types in `Accept`, lists no referrers, takes chunks of 4 MiB at most and challenges with
-    /// a scope that stands for any.
+    /// `hub`, `canonical` or `ghcr`: hub and ghcr refuse deletes as the real ones do; ghcr
+    /// requires index types in `Accept`, lists no referrers, accepts chunks of at most 4 MiB and
+    /// challenges with a placeholder scope.
     pub name: &'static str,
     /// Folder for blobs and the record of repositories.
     pub dir: PathBuf,
-    /// URL of the token endpoint in challenges; empty = nobody is asked for a token.
+    /// URL of the token endpoint in challenges; if empty, no token is required.
     pub realm: String,
     /// Service name in challenges.
     pub service: String,
     /// Docker Hub's pull quota and its headers.
     pub quota: bool,
-    /// Strangers may pull.
+    /// Anonymous clients may pull.
     pub anonymous_pull: bool,
 }
 
-/// One registry with everything it holds.
+/// A registry with everything it holds.
 pub struct Registry {
     setup: Setup,
     access: Access,
@@ -69,7 +70,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Opens the registry in `setup.dir`, with what an earlier run left there.
+    /// Opens the registry in `setup.dir`, with what an earlier run stored there.
     pub fn open(setup: Setup) -> Result<Arc<Registry>, Problem> {
         let shelves = Shelves::open(&setup.dir).map_err(|error| {
             Problem::new(
@@ -90,20 +91,20 @@ impl Registry {
         }))
     }
 
-    /// Lets `user` (empty = any user) with `password` pull, and with `push` also push and delete,
-    /// in repositories that start with `repository_prefix` (empty = all).
+    /// Allows `user` (empty = any user) with `password` to pull, and with `push` also to push and
+    /// delete, in repositories that start with `repository_prefix` (empty = all).
     pub fn grant(&self, user: &str, password: &str, repository_prefix: &str, push: bool) {
         self.access.grant(user, password, repository_prefix, push);
     }
 
-    /// Hides repositories that start with `repository_prefix` from strangers.
+    /// Hides repositories that start with `repository_prefix` from anonymous clients.
     pub fn hide(&self, repository_prefix: &str) {
         if let Ok(mut private) = self.private.lock() {
             private.push(repository_prefix.to_owned());
         }
     }
 
-    /// Stores `image` with its children and blobs, and points `tag` at it.
+    /// Stores `image` with its children and blobs, and points `tag` to it.
     pub fn store(&self, repository: &str, tag: Option<&str>, image: &images::Image) -> Result<(), Problem> {
         manifests::store(self, repository, tag, image).map_err(|error| {
             Problem::new(
@@ -114,7 +115,7 @@ impl Registry {
         })
     }
 
-    /// Offers an image that is made when its tag is first asked for. Does nothing where the tag
+    /// Offers an image that is made when its tag is first requested. Has no effect if the tag
     /// already exists.
     pub fn offer(&self, repository: &str, tag: &str, recipe: images::Recipe) {
         let there = self.shelves.lock().is_ok_and(|shelves| {
@@ -130,26 +131,26 @@ impl Registry {
         }
     }
 
-    /// The password that somebody shows to the token endpoint, in either manner.
+    /// Returns the password in a request to the token endpoint, in either form.
     pub fn password(query: &str, authorization: Option<&str>) -> Option<String> {
         let login = Asked::parse(query, authorization).login;
         login.map(|(_, password)| password)
     }
 
-    /// The answer of the token endpoint to `GET realm?query`.
+    /// Answers `GET realm?query` of the token endpoint.
     pub fn token(&self, query: &str, authorization: Option<&str>) -> Response {
         let asked = Asked::parse(query, authorization);
         self.access
             .token(&asked, &self.manner(), |name| self.is_public(name))
     }
 
-    /// The digest a tag points at, where it exists and was made.
+    /// Returns the digest that a tag points to, if the tag exists and its image was made.
     pub fn digest(&self, repository: &str, tag: &str) -> Option<Digest> {
         let shelves = self.shelves.lock().ok()?;
         shelves.get(repository)?.tags.get(tag)?.sha256()
     }
 
-    /// Names of all repositories, stored and offered, sorted.
+    /// Returns the names of all repositories, stored and offered, sorted.
     pub fn repositories(&self) -> Vec<String> {
         let mut names: Vec<String> = self
             .shelves
@@ -190,7 +191,8 @@ impl Registry {
                     .is_ok_and(|offers| offers.keys().any(|(known, _)| known == name)))
     }
 
-    /// Hub and GHCR answer 405 to deletes through the distribution protocol.
+    /// Returns false for Hub and GHCR, which answer 405 to deletes through the distribution
+    /// protocol.
     fn deletes(&self) -> bool {
         !matches!(self.setup.name, "hub" | "ghcr")
     }
@@ -199,7 +201,7 @@ impl Registry {
         self.setup.name != "ghcr"
     }
 
-    /// Bytes that a chunk with a `Content-Range` may have.
+    /// Returns the number of bytes that a chunk with a `Content-Range` may have.
     fn largest_chunk(&self) -> u64 {
         if self.setup.name == "ghcr" {
             4 << 20
@@ -217,7 +219,7 @@ impl Registry {
     }
 }
 
-/// The registry's routes: `/v2/...` and `/token`.
+/// Returns the registry's routes: `/v2/...` and `/token`.
 pub fn router(registry: Arc<Registry>) -> Router {
     Router::new()
         .route("/token", get(token).post(token_by_form))
@@ -293,7 +295,7 @@ async fn serve(
     match place {
         Place::Manifest(name, reference) => manifests::serve(&registry, name, reference, request).await,
         Place::Tags(name) if method == Method::GET => listings::tags(&registry, name, request.uri()),
-        // As GitHub's: no list of referrers, clients go by the tag that stands for it.
+        // As GitHub's: there is no list of referrers, clients use the fallback tag.
         Place::Referrers(..) if !registry.lists_referrers() => answer::answer(
             StatusCode::NOT_FOUND,
             vec![("content-type", "text/plain; charset=utf-8".to_owned())],
@@ -319,7 +321,7 @@ async fn serve(
     }
 }
 
-/// Whether, and with what, a query answers `key`.
+/// Returns the value of `key` in a query, if present.
 fn query_value(uri: &axum::http::Uri, key: &str) -> Option<String> {
     url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
         .find(|(name, _)| name == key)

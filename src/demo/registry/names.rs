@@ -1,7 +1,7 @@
-//! Addresses of the distribution protocol: repository names, tags, digests, and which endpoint a
-//! path means.
+//! Parses addresses of the distribution protocol: repository names, tags, digests, and the
+//! endpoint of a path.
 //!
-//! Owns syntax only, as the specification's "Pulling manifests" section fixes it.
+//! The syntax is defined in the specification's section "Pulling manifests".
 
 use super::id::Id;
 
@@ -25,7 +25,7 @@ pub(super) enum Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// Reads the part of a path behind `/v2/`.
+    /// Parses the part of a path after `/v2/`.
     pub(super) fn parse(rest: &'a str) -> Option<Self> {
         if rest == "_catalog" {
             return Some(Self::Catalog);
@@ -52,7 +52,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The repository.
+    /// Returns the repository.
     pub(super) fn repository(&self) -> Option<&'a str> {
         match self {
             Self::Manifest(name, _)
@@ -66,7 +66,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// What follows `manifests/`.
+/// The part after `manifests/`.
 pub(super) enum Reference<'a> {
     /// A tag.
     Tag(&'a str),
@@ -75,7 +75,7 @@ pub(super) enum Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    /// Reads a tag or a digest; `None` where it is neither.
+    /// Parses a tag or a digest; `None` if it is neither.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         if text.contains(':') {
             return text.parse().ok().map(Self::Digest);
@@ -84,7 +84,7 @@ impl<'a> Reference<'a> {
     }
 }
 
-/// True for `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
+/// Returns true for `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
 pub(super) fn is_tag(text: &str) -> bool {
     text.len() <= 128
         && text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
@@ -93,8 +93,8 @@ pub(super) fn is_tag(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-/// True for a repository name of the specification: path components of lower-case letters and
-/// digits joined by `.`, `_`, `__` or dashes.
+/// Returns true for a repository name of the specification: path components of lower-case letters
+/// and digits joined by `.`, `_`, `__` or dashes.
 pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= 255 && text.split('/').all(is_component)
 }

@@ -1,6 +1,6 @@
-//! Docker Hub's pull quota: 100 manifest downloads in six hours, shown in headers.
+//! Counts Docker Hub's pull quota: 100 manifest downloads in six hours, shown in headers.
 //!
-//! Owns the count, in memory. HEAD is free; each GET of a manifest counts one.
+//! The count is in memory. HEAD is free; each GET of a manifest counts one.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::answer::Header;
 const LIMIT: u32 = 100;
 const WINDOW: Duration = Duration::from_secs(21_600);
 
-/// The count of one window.
+/// Holds the count of one window.
 pub(super) struct Quota(Mutex<(Instant, u32)>);
 
 impl Quota {
@@ -18,7 +18,7 @@ impl Quota {
         Self(Mutex::new((Instant::now(), 0)))
     }
 
-    /// Counts one pull; false where none is left.
+    /// Counts one pull; returns false if none is left.
     pub(super) fn take(&self) -> bool {
         let Ok(mut window) = self.0.lock() else {
             return false;
@@ -33,7 +33,7 @@ impl Quota {
         left
     }
 
-    /// The headers of a manifest answer.
+    /// Returns the headers of a manifest answer.
     pub(super) fn headers(&self) -> Vec<Header> {
         let used = self.0.lock().map_or(LIMIT, |window| window.1);
         let window = WINDOW.as_secs();

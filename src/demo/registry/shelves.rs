@@ -1,7 +1,7 @@
-//! What the registry holds: repositories with tags, manifests and linked blobs, kept on disk.
+//! Stores the registry's content on disk: repositories with tags, manifests and linked blobs.
 //!
-//! Owns `blobs/<algorithm>/<hex>` and `repositories.json` (written beside and renamed). A blob is
-//! linked to a repository before anybody can see it there. Knows no HTTP.
+//! Files are `blobs/<algorithm>/<hex>` and `repositories.json` (written by rename). A blob is
+//! visible in a repository only after it is linked to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,16 +14,16 @@ use serde_json::Value;
 
 use super::id::Id;
 
-/// A stored manifest; its bytes are the blob of the same digest.
+/// Holds a stored manifest; its bytes are the blob of the same digest.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Held {
     /// The media type it was pushed with.
     pub media_type: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// When it was pushed or made.
     pub stored_at: DateTime<Utc>,
-    /// The manifest it speaks of.
+    /// The manifest that it refers to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Id>,
     /// `artifactType`, or the config's media type.
@@ -34,7 +34,7 @@ pub(super) struct Held {
     pub annotations: Option<Value>,
 }
 
-/// One repository.
+/// Holds one repository.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Repository {
     /// Tag to manifest.
@@ -43,28 +43,28 @@ pub(super) struct Repository {
     pub manifests: BTreeMap<Id, Held>,
     /// Blobs that may be read here.
     pub blobs: BTreeSet<Id>,
-    /// Manifests taken away, which can be brought back.
+    /// Withdrawn manifests, which can be restored.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub withdrawn: BTreeMap<Id, Withdrawn>,
 }
 
-/// A manifest that was taken away.
+/// Holds a withdrawn manifest.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Withdrawn {
     /// The tags it had.
     pub tags: Vec<String>,
-    /// The manifest; its bytes are still there.
+    /// The manifest; its bytes are still stored.
     pub held: Held,
 }
 
-/// All repositories and the folder of blobs.
+/// Holds all repositories and the folder of blobs.
 pub(super) struct Shelves {
     folder: PathBuf,
     repositories: BTreeMap<String, Repository>,
 }
 
 impl Shelves {
-    /// Opens `folder`, reading what an earlier run left and dropping half-finished uploads.
+    /// Opens `folder`, reads what an earlier run stored and drops unfinished uploads.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder.join("blobs/sha256"))?;
         fs::create_dir_all(folder.join("blobs/sha512"))?;
@@ -84,17 +84,17 @@ impl Shelves {
         })
     }
 
-    /// The repository, if anything was ever stored in it.
+    /// Returns the repository, if anything was ever stored in it.
     pub(super) fn get(&self, name: &str) -> Option<&Repository> {
         self.repositories.get(name)
     }
 
-    /// All repository names, sorted.
+    /// Returns all repository names, sorted.
     pub(super) fn names(&self) -> impl Iterator<Item = &String> {
         self.repositories.keys()
     }
 
-    /// Changes one repository and writes the record of all.
+    /// Changes one repository and saves the record of all.
     pub(super) fn change<T>(&mut self, name: &str, with: impl FnOnce(&mut Repository) -> T) -> io::Result<T> {
         let result = with(self.repositories.entry(name.to_owned()).or_default());
         let draft = self.folder.join(".repositories.json");
@@ -104,13 +104,13 @@ impl Shelves {
     }
 }
 
-/// Where the bytes of `digest` lie below the registry's folder.
+/// Returns the path of the bytes of `digest` below the registry's folder.
 pub(super) fn blob_path(folder: &Path, digest: Id) -> PathBuf {
     let (algorithm, digits) = digest.parts();
     folder.join("blobs").join(algorithm).join(digits)
 }
 
-/// Writes a blob that is at hand; one already there is left alone.
+/// Writes a blob from memory; an existing one is left alone.
 pub(super) fn write_blob(folder: &Path, digest: Id, bytes: &[u8]) -> io::Result<()> {
     let path = blob_path(folder, digest);
     if path.exists() {

@@ -1,4 +1,4 @@
-//! The demo registry over the wire: uploads, mounts, tokens, quota, restarts.
+//! Tests of the demo registry over the wire: uploads, mounts, tokens, quota, restarts.
 
 use std::time::Duration;
 
@@ -424,7 +424,7 @@ async fn ghcr_lists_no_referrers_takes_small_chunks_and_challenges_with_an_examp
         .body(chunk.clone())
         .send();
     assert_eq!(streamed.await.unwrap().status(), 202);
-    // Blobs alone are no package.
+    // Blobs alone are not a package.
     assert!(!world.registry.is_package("o/a"));
 }
 

@@ -1,7 +1,7 @@
-//! Uploads: sessions, monolithic, streamed and chunked, mounts.
+//! Serves uploads: sessions, monolithic, streamed and chunked, and mounts.
 //!
-//! Owns the way of bytes into the registry. They go to a file and through the hash as they
-//! arrive; what came before a connection broke stays, so an upload can be resumed.
+//! Bytes are written to a file and hashed as they arrive; what came before a connection broke is
+//! kept, so an upload can be resumed.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -26,7 +26,7 @@ use super::shelves::blob_path;
 use super::{Registry, query_value};
 use crate::domain::Digest;
 
-/// All open upload sessions.
+/// Holds all open upload sessions.
 pub(super) struct Sessions {
     folder: PathBuf,
     open: Mutex<HashMap<String, Arc<AsyncMutex<Session>>>>,
@@ -82,7 +82,7 @@ impl Session {
         let mut frames = body.into_data_stream();
         while let Some(frame) = frames.next().await {
             let frame = frame.map_err(io::Error::other)?;
-            // No await between these three: a client that goes away leaves them in step.
+            // No await between these three: they stay consistent if the client disconnects.
             self.file.write_all(&frame)?;
             self.hash.update(&frame);
             self.size += frame.len() as u64;
@@ -90,8 +90,8 @@ impl Session {
         Ok(())
     }
 
-    /// Headers of 202 and 204: where to go on, and how far it is. `0-0` for nothing yet, as the
-    /// reference implementation says it.
+    /// Returns the headers of 202 and 204: the address to continue at, and the bytes received.
+    /// `0-0` for nothing yet, as the reference implementation reports it.
     fn headers(&self, request: &HeaderMap) -> Vec<Header> {
         let path = format!(
             "/v2/{}/blobs/uploads/{}?_state={}",
@@ -109,7 +109,7 @@ impl Session {
     }
 }
 
-/// `POST <name>/blobs/uploads/`: a session, a mount, or a whole blob at once.
+/// Handles `POST <name>/blobs/uploads/`: a session, a mount, or a whole blob at once.
 pub(super) async fn begin(registry: &Registry, name: &str, request: Request) -> Response {
     let (head, body) = request.into_parts();
     if let Some(text) = query_value(&head.uri, "mount") {
@@ -143,7 +143,7 @@ pub(super) async fn begin(registry: &Registry, name: &str, request: Request) -> 
     }
 }
 
-/// True where the source repository has the blob and the request may read it there.
+/// Returns true if the source repository has the blob and the request may read it there.
 fn mounts(registry: &Registry, headers: &HeaderMap, from: &str, digest: Id) -> bool {
     registry.allows(headers, from, Need::Pull)
         && registry
@@ -152,7 +152,7 @@ fn mounts(registry: &Registry, headers: &HeaderMap, from: &str, digest: Id) -> b
             .is_ok_and(|shelves| shelves.get(from).is_some_and(|held| held.blobs.contains(&digest)))
 }
 
-/// Everything at `<name>/blobs/uploads/<id>`.
+/// Handles everything at `<name>/blobs/uploads/<id>`.
 pub(super) async fn go_on(registry: &Registry, name: &str, id: &str, request: Request) -> Response {
     let Some(session) = registry.uploads.get(id) else {
         return unknown("BLOB_UPLOAD_UNKNOWN", id);
@@ -191,8 +191,8 @@ pub(super) async fn go_on(registry: &Registry, name: &str, id: &str, request: Re
     }
 }
 
-/// Checks `Content-Range` where there is one: it must begin where the session ends. The last byte
-/// may be named one too far, as charmcraft's own client did (`0-115` for 115 bytes).
+/// Checks `Content-Range`, if present: it must begin where the session ends. The last byte may be
+/// one too high, as charmcraft's own client sent it (`0-115` for 115 bytes).
 fn in_order(session: &Session, head: &Parts) -> Result<(), Box<Response>> {
     let Some(range) = head.headers.get(header::CONTENT_RANGE) else {
         return Ok(());
@@ -225,7 +225,7 @@ fn in_order(session: &Session, head: &Parts) -> Result<(), Box<Response>> {
     )))
 }
 
-/// Refuses a chunk that is larger than this registry takes; one that is streamed without a
+/// Refuses a chunk that is larger than this registry accepts; one that is streamed without a
 /// `Content-Range` may be of any size.
 fn fits(registry: &Registry, session: &Session, head: &Parts) -> Result<(), Box<Response>> {
     let length = head
@@ -270,7 +270,7 @@ async fn finish(registry: &Registry, session: &mut Session, digest: &str, body: 
         Id::Sha256(_) => Ok(Id::Sha256(Digest::from_bytes(
             session.hash.clone().finalize().into(),
         ))),
-        // Nobody names the algorithm before the end, so the rare one is computed from the file.
+        // The algorithm is known only at the end, so the rare one is computed from the file.
         Id::Sha512(_) => File::open(&session.path).and_then(Id::sha512_of),
     };
     let got = match got {
@@ -310,7 +310,7 @@ fn created(registry: &Registry, name: &str, digest: Id) -> Response {
     }
 }
 
-/// Forgets a session and its bytes. A file that will not go is swept at the next start.
+/// Removes a session and its bytes. A file that cannot be deleted is removed at the next start.
 fn drop_session(registry: &Registry, session: &Session) {
     registry.uploads.forget(&session.id);
     drop(std::fs::remove_file(&session.path));

@@ -1,8 +1,8 @@
-//! The versions of a package as its host's own interface counts them: one a manifest, with its
+//! Lists the versions of a package as its host's own API counts them: one per manifest, with its
 //! tags, withdrawn ones included.
 //!
-//! Owns withdrawing and bringing back, which the distribution protocol of GHCR refuses. The
-//! REST form of it is GitHub's business.
+//! Also withdraws and restores versions, which the distribution protocol of GHCR refuses. The
+//! GitHub server provides the REST API for it.
 
 use std::io;
 use std::sync::Arc;
@@ -14,21 +14,21 @@ use super::shelves::Withdrawn;
 use super::{Registry, manifests};
 use crate::domain::{Digest, Kind, Problem};
 
-/// One version of a package.
+/// Holds one version of a package.
 #[derive(Clone, Debug)]
 pub struct Version {
     /// The manifest.
     pub digest: Digest,
-    /// Its tags; those it had, where it is withdrawn.
+    /// Its tags; for a withdrawn version its former tags.
     pub tags: Vec<String>,
     /// When it was pushed or made.
     pub stored_at: DateTime<Utc>,
-    /// Withdrawn versions can be brought back.
+    /// Withdrawn versions can be restored.
     pub withdrawn: bool,
 }
 
 impl Registry {
-    /// All versions of `repository`, newest first; makes what was only offered.
+    /// Returns all versions of `repository`, newest first; makes offered images.
     pub async fn versions(self: &Arc<Self>, repository: &str) -> Result<Vec<Version>, Problem> {
         let mut offered: Vec<(String, String)> = self
             .offers
@@ -39,7 +39,7 @@ impl Registry {
                     .collect()
             })
             .unwrap_or_default();
-        // Build numbers rise with time, so older builds are made first.
+        // Build numbers increase with time, so older builds are made first.
         offered.sort();
         for (_, tag) in offered {
             manifests::make_offered(self, repository, &tag)
@@ -68,7 +68,7 @@ impl Registry {
         Ok(versions)
     }
 
-    /// True where `repository` has or had a manifest: blobs alone are no package.
+    /// Returns true if `repository` has or had a manifest: blobs alone are not a package.
     pub fn is_package(&self, repository: &str) -> bool {
         let offered = self
             .offers
@@ -82,7 +82,7 @@ impl Registry {
             })
     }
 
-    /// Takes a version and its tags away; false where there is none.
+    /// Withdraws a version and its tags; returns false if there is none.
     pub fn withdraw(&self, repository: &str, digest: Digest) -> Result<bool, Problem> {
         self.change(repository, |held| {
             let id = Id::from(digest);
@@ -104,7 +104,7 @@ impl Registry {
         })
     }
 
-    /// Brings a withdrawn version back, with those of its tags that nobody took since.
+    /// Restores a withdrawn version, with those of its tags that are still free.
     pub fn bring_back(&self, repository: &str, digest: Digest) -> Result<bool, Problem> {
         self.change(repository, |held| {
             let id = Id::from(digest);
@@ -119,7 +119,7 @@ impl Registry {
         })
     }
 
-    /// True where `repository` is hidden from strangers.
+    /// Returns true if `repository` is hidden from anonymous clients.
     pub fn is_hidden(&self, repository: &str) -> bool {
         self.private
             .lock()

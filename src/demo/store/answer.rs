@@ -1,6 +1,4 @@
-//! Answers in the store's manner: JSON of exactly `application/json`, errors as `error-list`.
-//!
-//! Owns the shapes of refusals. Must not decide who is refused.
+//! Builds answers in the store's form: JSON as exactly `application/json`, errors as `error-list`.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -10,33 +8,33 @@ use serde_json::{Value, json};
 /// What a handler returns.
 pub type Answer = Result<Response, Refusal>;
 
-/// A request that is not fulfilled, with the answer that says so.
+/// Holds the answer to a request that is refused.
 #[derive(Debug)]
 pub struct Refusal(Box<Response>);
 
 impl Refusal {
-    /// `status` with one item of `error-list`.
+    /// Returns `status` with one item of `error-list`.
     pub fn new(status: StatusCode, code: &str, message: impl AsRef<str>) -> Self {
         let body = json!({"error-list": [{"code": code, "message": message.as_ref()}]});
         Self(Box::new(json_with(status, &body)))
     }
 
-    /// 400 `api-error`: what the store says to nearly everything it dislikes.
+    /// Returns 400 `api-error`, which the store uses for nearly every invalid request.
     pub fn api_error(message: impl AsRef<str>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "api-error", message)
     }
 
-    /// 404 `resource-not-found`.
+    /// Returns 404 `resource-not-found`.
     pub fn not_found(message: impl AsRef<str>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "resource-not-found", message)
     }
 
-    /// 403 `permission-required`.
+    /// Returns 403 `permission-required`.
     pub fn permission(message: impl AsRef<str>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "permission-required", message)
     }
 
-    /// 401 as the gateway answers it: no `error-list`, a bakery body, `WWW-Authenticate`.
+    /// Returns 401 in the gateway's form: no `error-list`, a bakery body, `WWW-Authenticate`.
     pub fn unauthorized() -> Self {
         let body = json!({
             "Code": "macaroon discharge required",
@@ -53,7 +51,7 @@ impl Refusal {
         Self(Box::new(response))
     }
 
-    /// Any other answer that is not the wanted one.
+    /// Returns any other answer that is not the requested one.
     pub fn plain(status: StatusCode, body: &Value) -> Self {
         Self(Box::new(json_with(status, body)))
     }
@@ -65,12 +63,12 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// 200 with `body`.
+/// Returns 200 with `body`.
 pub fn json_ok(body: &Value) -> Response {
     json_with(StatusCode::OK, body)
 }
 
-/// `status` with `body`, ending in a line feed as the store's do.
+/// Returns `status` with `body`, ending in a line feed as the store's answers do.
 pub fn json_with(status: StatusCode, body: &Value) -> Response {
     let mut response = Response::new(Body::from(format!("{body}\n")));
     *response.status_mut() = status;
@@ -85,7 +83,7 @@ pub fn parsed<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal>
     serde_json::from_slice(body).map_err(|error| Refusal::api_error(format!("Invalid JSON: {error}")))
 }
 
-/// 404 for paths that nobody serves.
+/// Returns 404 for unknown paths.
 pub async fn nowhere() -> Response {
     Refusal::not_found("No such endpoint in the demo world").into_response()
 }

@@ -1,7 +1,6 @@
-//! Looking into the zip archives that charms and bundles are.
+//! Reads and writes the zip archives that charms and bundles are.
 //!
-//! Owns what is read of a pushed archive. Packing is the domain's; must not trust a length that it
-//! reads.
+//! Must not trust a length that it reads.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
@@ -9,10 +8,10 @@ use std::io::{Cursor, Read};
 use crate::domain::bundle::archive::archive;
 use crate::domain::{FileBytes, Problem};
 
-/// A bundle is a few kilobytes of text: what unpacks to more is no bundle.
+/// Largest unpacked member: a bundle is a few kilobytes of text.
 const CAP: u64 = 1 << 20;
 
-/// The bytes of member `name`, `None` where there is none or the archive is damaged.
+/// Returns the bytes of member `name`, `None` if there is none or the archive is damaged.
 pub fn member(archive: &[u8], name: &str) -> Option<Vec<u8>> {
     let mut archive = zip::ZipArchive::new(Cursor::new(archive)).ok()?;
     let member = archive.by_name(name).ok()?;
@@ -21,7 +20,7 @@ pub fn member(archive: &[u8], name: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// An archive of stored members, the same bytes for the same members.
+/// Returns an archive of stored members, the same bytes for the same members.
 pub fn stored(members: &[(&str, &[u8])]) -> Result<Vec<u8>, Problem> {
     let files: BTreeMap<String, FileBytes> = members
         .iter()

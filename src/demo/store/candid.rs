@@ -1,8 +1,9 @@
-//! Candid sign-in: what charmcraft up to 4.3.1 does in a browser.
+//! Serves the Candid sign-in: what charmcraft up to 4.3.1 does in a browser.
 //!
-//! Owns `POST /v1/tokens` (and `GET` by a stranger), its exchange, and the identity service below
-//! `/identity` of the sign-on's listener. Macaroons travel as JSON here. The toy asks nobody: who
-//! waits for the browser gets the operator's consent at once, visited or not.
+//! Handles `POST /v1/tokens` (and an anonymous `GET`), its exchange, and the identity service
+//! below `/identity` of the sign-on's listener. Macaroons are sent as JSON here. No consent is
+//! asked for: a client that waits for the browser gets the operator's consent at once, visited or
+//! not.
 
 use std::sync::Arc;
 
@@ -24,21 +25,21 @@ use super::answer::{Answer, Refusal, json_ok, json_with, parsed};
 use super::sign_on::{Wish, WishedPackage, begun, broken, described, finished, key_for, rooted};
 use super::state::State;
 
-/// Where the identity service is below the sign-on's address.
+/// Path of the identity service below the sign-on's address.
 const IDENTITY: &str = "/identity";
-/// What the store gives to who names no permission: those that charmcraft asks for by default.
+/// The default permissions: those that charmcraft asks for by default.
 const PERMISSIONS: [&str; 4] = [
     "account-register-package",
     "account-view-packages",
     "package-manage",
     "package-view",
 ];
-/// Seconds of a token whose lifetime nobody named: a year.
+/// Default lifetime of a token in seconds: a year.
 const TTL: i64 = 365 * 24 * 3600;
 /// How long a discharge may be used.
 const DISCHARGE: Duration = Duration::minutes(10);
 
-/// The body of `POST /v1/tokens`; everything may be missing.
+/// The body of `POST /v1/tokens`; every field is optional.
 #[derive(Deserialize, Default)]
 struct Asked {
     permissions: Option<Vec<String>>,
@@ -48,7 +49,7 @@ struct Asked {
     packages: Option<Vec<WishedPackage>>,
 }
 
-/// `POST /v1/tokens`: a root macaroon with one caveat for the identity service.
+/// Handles `POST /v1/tokens`: a root macaroon with one caveat for the identity service.
 pub async fn root(With(store): With<Arc<Charmhub>>, body: Bytes) -> Answer {
     let asked = if body.is_empty() {
         Asked::default()
@@ -58,7 +59,7 @@ pub async fn root(With(store): With<Arc<Charmhub>>, body: Bytes) -> Answer {
     begin(&store, asked)
 }
 
-/// `GET /v1/tokens` without a token: the same as asking for one with nothing named.
+/// Handles `GET /v1/tokens` without a token: the same as requesting one with all defaults.
 pub fn root_for_strangers(store: &Charmhub) -> Answer {
     begin(store, Asked::default())
 }
@@ -91,24 +92,24 @@ fn caveat_key(state: &State, caveat_id: &str) -> MacaroonKey {
     key_for(state, &format!("candid caveat {caveat_id}"))
 }
 
-/// A value that only this world can make from `text`.
+/// Derives a value from `text` with this environment's secret.
 fn derived(state: &State, purpose: &str, text: &str) -> String {
     let digest = Sha256::digest(format!("{} {purpose} {text}", state.root_secret));
     hex::encode(digest).chars().take(32).collect()
 }
 
-/// Number of the interaction in which the caveat is discharged.
+/// Returns the number of the interaction in which the caveat is discharged.
 fn interaction(state: &State, caveat_id: &str) -> String {
     derived(state, "interaction", caveat_id)
 }
 
-/// What the browser's visit earns.
+/// Returns the token that the visit in the browser gives.
 fn consent(state: &State, interaction: &str) -> String {
     derived(state, "consent", interaction)
 }
 
-/// `POST /identity/discharge`, a form: without a token the way to the browser, with the one
-/// from there the discharge.
+/// Handles `POST /identity/discharge`, a form: without a token the address for the browser, with
+/// the token from there the discharge.
 pub async fn discharge(With(store): With<Arc<Charmhub>>, RawForm(form): RawForm) -> Answer {
     let field = |name: &str| {
         url::form_urlencoded::parse(&form)
@@ -170,25 +171,25 @@ fn to_the_browser(sso: &str, interaction: &str) -> Response {
     response
 }
 
-/// The query of the pages of an interaction.
+/// Holds the query of the pages of an interaction.
 #[derive(Deserialize)]
 pub struct Visit {
     did: String,
 }
 
-/// `GET /identity/login?did=…`: what the browser shows.
+/// Handles `GET /identity/login?did=…`: the page in the browser.
 pub async fn visit() -> Response {
     Html("<!doctype html><title>Demo sign-in</title><p>You are signed in. Close this page.</p>\n")
         .into_response()
 }
 
-/// `GET /identity/wait-token?did=…`: answers at once, nobody is asked.
+/// Handles `GET /identity/wait-token?did=…`: answers at once, without asking for consent.
 pub async fn wait_token(With(store): With<Arc<Charmhub>>, Query(visit): Query<Visit>) -> Response {
     let token = consent(&store.read(), &visit.did);
     json_ok(&json!({"kind": "macaroon", "token64": STANDARD.encode(token)}))
 }
 
-/// `POST /v1/tokens/exchange`, `Macaroons: base64([root, discharge…])`.
+/// Handles `POST /v1/tokens/exchange`, `Macaroons: base64([root, discharge…])`.
 pub async fn exchange(With(store): With<Arc<Charmhub>>, headers: HeaderMap) -> Answer {
     let given = headers
         .get("macaroons")
@@ -218,7 +219,7 @@ pub async fn exchange(With(store): With<Arc<Charmhub>>, headers: HeaderMap) -> A
     })
 }
 
-/// True for a discharge that came too late.
+/// Returns true for an expired discharge.
 fn is_over(macaroon: &Macaroon) -> bool {
     let now = Utc::now();
     macaroon.first_party_caveats().iter().any(|caveat| {
@@ -232,7 +233,7 @@ fn is_over(macaroon: &Macaroon) -> bool {
     })
 }
 
-/// A macaroon as the store and the bakery write it in JSON: no version, nothing that is null.
+/// Returns a macaroon in the JSON of the store and the bakery: no version, no null values.
 fn as_json(macaroon: &Macaroon) -> Value {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let caveats: Vec<Value> = macaroon
@@ -258,7 +259,7 @@ fn as_json(macaroon: &Macaroon) -> Value {
     body
 }
 
-/// The macaroon that a client wrote as JSON, with or without its version.
+/// Parses a macaroon that a client sent as JSON, with or without its version.
 fn from_json(mut value: Value) -> Result<Macaroon, Refusal> {
     if let Some(fields) = value.as_object_mut() {
         fields.insert("v".to_owned(), json!(2));

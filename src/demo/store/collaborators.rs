@@ -1,4 +1,4 @@
-//! Who else publishes a package: nobody in the demo environment, and no invitation is open.
+//! Serves the collaborators of a package: the demo environment has none, and no open invitation.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::answer::{Answer, json_ok};
 use super::tokens::permitted;
 use super::{Charmhub, publisher_json};
 
-/// `GET /v1/charm/{name}/collaborators`.
+/// Handles `GET /v1/charm/{name}/collaborators`.
 pub async fn list(With(store): With<Arc<Charmhub>>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
     permitted(&store.read(), &headers, "package-view-acl", &name)?;
     Ok(json_ok(
@@ -18,7 +18,7 @@ pub async fn list(With(store): With<Arc<Charmhub>>, Path(name): Path<String>, he
     ))
 }
 
-/// `GET /v1/charm/{name}/collaborators/invites`.
+/// Handles `GET /v1/charm/{name}/collaborators/invites`.
 pub async fn invites(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,

@@ -1,7 +1,7 @@
-//! The bytes that publishers pushed: charm archives, resource files, image descriptors.
+//! Stores the bytes that publishers pushed: charm archives, resource files, image descriptors.
 //!
-//! Owns one file a content, named by its sha-256, and the four digests the store publishes. Must
-//! not know what a content is for.
+//! There is one file per content, named by its sha-256, with the four digests that the store
+//! publishes.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -17,10 +17,10 @@ use uuid::Uuid;
 use crate::demo::folder::{make_private, write_private};
 use crate::domain::{Kind, Problem};
 
-/// Size and digests of a content, all digests in lower-case hexadecimal digits.
+/// Holds size and digests of a content, all digests in lower-case hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hashes {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// sha-256.
     pub sha256: String,
@@ -33,7 +33,7 @@ pub struct Hashes {
 }
 
 impl Hashes {
-    /// Of these bytes.
+    /// Computes the digests of `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
         Self {
             size: bytes.len() as u64,
@@ -45,8 +45,8 @@ impl Hashes {
     }
 }
 
-/// A content that is still arriving. It goes to a file and through the hashes at once, so that
-/// memory does not grow with it; one that never ends leaves nothing behind.
+/// A content that is still arriving. It is written to a file and hashed at once, so that memory
+/// does not grow with it; an unfinished one is removed.
 pub struct Arrival {
     path: PathBuf,
     file: File,
@@ -58,7 +58,7 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// More of it.
+    /// Adds the next bytes.
     pub fn add(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.file.write_all(bytes)?;
         self.size += bytes.len() as u64;
@@ -72,25 +72,25 @@ impl Arrival {
 
 impl Drop for Arrival {
     fn drop(&mut self) {
-        // Gone already where it was kept.
+        // Already missing if it was kept.
         drop(std::fs::remove_file(&self.path));
     }
 }
 
-/// The folder of contents.
+/// Holds the folder of contents.
 #[derive(Debug)]
 pub struct Contents {
     dir: PathBuf,
 }
 
 impl Contents {
-    /// Opens or makes `dir`.
+    /// Opens or creates `dir`.
     pub fn open(dir: &Path) -> Result<Self, Problem> {
         make_private(dir)?;
         Ok(Self { dir: dir.to_owned() })
     }
 
-    /// Begins a content that arrives bit by bit.
+    /// Begins a content that arrives in pieces.
     pub fn begin(&self) -> std::io::Result<Arrival> {
         let path = self.dir.join(format!(".{}", Uuid::new_v4().simple()));
         let file = OpenOptions::new()
@@ -109,7 +109,7 @@ impl Contents {
         })
     }
 
-    /// Keeps what has arrived and says its digests.
+    /// Stores what has arrived and returns its digests.
     pub fn keep(&self, mut arrival: Arrival) -> std::io::Result<Hashes> {
         let hashes = Hashes {
             size: arrival.size,
@@ -122,7 +122,7 @@ impl Contents {
         Ok(hashes)
     }
 
-    /// Keeps `bytes` and says their digests.
+    /// Stores `bytes` and returns their digests.
     pub fn put(&self, bytes: &[u8]) -> Result<Hashes, Problem> {
         let hashes = Hashes::of(bytes);
         let path = self.dir.join(&hashes.sha256);
@@ -132,7 +132,7 @@ impl Contents {
         Ok(hashes)
     }
 
-    /// The content with this sha-256.
+    /// Returns the content with this sha-256.
     pub fn get(&self, sha256: &str) -> Result<Bytes, Problem> {
         let path = self.dir.join(sha256);
         std::fs::read(&path).map(Bytes::from).map_err(|error| {

@@ -1,6 +1,6 @@
-//! Downloads: a redirect from the API to storage, then the bytes with their length.
+//! Serves downloads: a redirect from the API to storage, then the bytes with their length.
 //!
-//! Owns the names of archives and resources in URLs. Must not ask for a credential: downloads of
+//! Parses the names of archives and resources in URLs. Must not require a credential: downloads of
 //! public packages are anonymous.
 
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use super::Charmhub;
 use super::answer::{Answer, Refusal};
 use super::state::State;
 
-/// `GET /api/v1/charms/download/{id}_{revision}.charm`.
+/// Handles `GET /api/v1/charms/download/{id}_{revision}.charm`.
 pub async fn redirect_charm(With(store): With<Arc<Charmhub>>, Path(file): Path<String>) -> Answer {
     charm_content(&store.public(), &file)?;
     redirect(&store, "charm", &file)
 }
 
-/// `GET /api/v1/resources/download/charm_{id}.{resource}_{revision}`.
+/// Handles `GET /api/v1/resources/download/charm_{id}.{resource}_{revision}`.
 pub async fn redirect_resource(With(store): With<Arc<Charmhub>>, Path(file): Path<String>) -> Answer {
     resource_content(&store.public(), &file)?;
     redirect(&store, "resource", &file)
@@ -35,7 +35,7 @@ fn redirect(store: &Charmhub, kind: &str, file: &str) -> Answer {
     Ok(response)
 }
 
-/// `GET {storage}/download/{kind}/{file}`.
+/// Handles `GET {storage}/download/{kind}/{file}`.
 pub async fn serve(With(store): With<Arc<Charmhub>>, Path((kind, file)): Path<(String, String)>) -> Answer {
     let state = store.public();
     let sha256 = match kind.as_str() {
@@ -56,7 +56,7 @@ fn gone() -> Refusal {
     Refusal::not_found("No such download")
 }
 
-/// sha-256 of `<id>_<revision>.<kind>`.
+/// Returns the sha-256 of `<id>_<revision>.<kind>`.
 fn charm_content<'a>(state: &'a State, file: &str) -> Result<&'a str, Refusal> {
     let (stem, _) = file.rsplit_once('.').ok_or_else(gone)?;
     let (id, number) = stem.rsplit_once('_').ok_or_else(gone)?;
@@ -71,7 +71,8 @@ fn charm_content<'a>(state: &'a State, file: &str) -> Result<&'a str, Refusal> {
     Ok(&revision.hashes.sha256)
 }
 
-/// sha-256 of `charm_<id>.<resource>_<revision>`: split at the first `.` and the last `_`.
+/// Returns the sha-256 of `charm_<id>.<resource>_<revision>`: split at the first `.` and the last
+/// `_`.
 fn resource_content<'a>(state: &'a State, file: &str) -> Result<&'a str, Refusal> {
     let rest = file.strip_prefix("charm_").ok_or_else(gone)?;
     let (id, rest) = rest.split_once('.').ok_or_else(gone)?;

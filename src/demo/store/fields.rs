@@ -1,6 +1,5 @@
-//! The `fields` parameter of the public API: exactly what was asked for, little without it.
-//!
-//! Owns the names of fields and the narrowing of answers. Must not know what a package is.
+//! Implements the `fields` parameter of the public API: exactly the requested fields, few without
+//! it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +8,7 @@ use serde_json::Value;
 
 use super::answer::Refusal;
 
-/// What may stand in `fields`: group, then its sub-fields (none listed: not looked into).
+/// Valid values of `fields`: groups, each with its sub-fields, if it has any.
 const FIELDS: [(&str, &[&str]); 6] = [
     ("id", &[]),
     ("name", &[]),
@@ -38,7 +37,7 @@ const FIELDS: [(&str, &[&str]); 6] = [
     ("channel-map", &["channel", "revision"]),
 ];
 
-/// The fields asked for, as paths; 400 where an unknown one is among them.
+/// Returns the requested fields, as paths; 400 if one of them is unknown.
 pub fn field_paths(query: &BTreeMap<String, String>) -> Result<Vec<Vec<String>>, Refusal> {
     let mut paths: Vec<Vec<String>> = ["id", "name", "type"].map(|name| vec![name.to_owned()]).to_vec();
     let text = query.get("fields").map_or("", String::as_str);
@@ -55,7 +54,7 @@ pub fn field_paths(query: &BTreeMap<String, String>) -> Result<Vec<Vec<String>>,
             ));
         }
         if path.len() > 1 && path[0] != "result" {
-            // Real answers bring the channel whole along with any part of a release.
+            // Real answers include the whole channel with any part of a release.
             paths.push(vec![path[0].clone(), "channel".to_owned()]);
         }
         paths.push(path);
@@ -63,7 +62,7 @@ pub fn field_paths(query: &BTreeMap<String, String>) -> Result<Vec<Vec<String>>,
     Ok(paths)
 }
 
-/// `value` reduced to the parts that `paths` name.
+/// Returns `value` reduced to the parts that `paths` name.
 fn picked(value: Value, paths: &[&[String]]) -> Value {
     if paths.iter().any(|path| path.is_empty()) {
         return value;
@@ -89,7 +88,7 @@ fn picked(value: Value, paths: &[&[String]]) -> Value {
     }
 }
 
-/// `value` reduced to the fields asked for.
+/// Returns `value` reduced to the requested fields.
 pub fn narrowed(value: Value, paths: &[Vec<String>]) -> Value {
     let paths: Vec<&[String]> = paths.iter().map(Vec::as_slice).collect();
     picked(value, &paths)

@@ -1,6 +1,6 @@
-//! What the store reads of a pushed archive: the name, the bases and the resources that it declares.
+//! Reads a pushed archive: the name, the bases and the resources that it declares.
 //!
-//! An archive that cannot be read, or that is of another package, is rejected in its review.
+//! An archive that cannot be read, or that belongs to another package, is rejected in its review.
 
 use saphyr_parser::{Event, Parser};
 use serde_json::{Map, Value};
@@ -8,23 +8,24 @@ use serde_json::{Map, Value};
 use super::archive::member;
 use super::state::{Base, Declared};
 
-/// A YAML file of an archive is not nested deeper.
+/// Deepest nesting of a YAML file in an archive.
 const DEEPEST: usize = 64;
-/// Nodes that a YAML file of an archive may have.
+/// Largest number of nodes of a YAML file in an archive.
 const MOST_NODES: usize = 100_000;
 
-/// What an archive says about itself.
+/// Holds what an archive declares.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Inspected {
-    /// Where it runs, one entry an architecture; empty where the archive does not say.
+    /// Its bases, one entry per architecture; empty if the archive declares none.
     pub bases: Vec<Option<Base>>,
-    /// What it declares.
+    /// The resources that it declares.
     pub resources: Vec<Declared>,
     /// `bundle.yaml` of a bundle.
     pub bundle_yaml: String,
 }
 
-/// Reads the archive of package `name`, a `charm` or a `bundle`; the error is why it is rejected.
+/// Reads the archive of package `name`, a `charm` or a `bundle`; the error is the reason for
+/// rejection.
 pub fn inspect(bytes: &[u8], name: &str, kind: &str) -> Result<Inspected, String> {
     if !bytes.starts_with(b"PK\x03\x04") {
         return Err("The archive is not a zip file".to_owned());
@@ -47,7 +48,7 @@ pub fn inspect(bytes: &[u8], name: &str, kind: &str) -> Result<Inspected, String
     match value["name"].as_str() {
         Some(given) if given == name => {}
         Some(given) => return Err(format!("{own} is of '{given}', not of '{name}'")),
-        // An old bundle need not name itself.
+        // An old bundle need not contain its name.
         None if kind == "bundle" => {}
         None => return Err(format!("{own} has no name")),
     }
@@ -86,7 +87,7 @@ fn declared(resources: &Value) -> Result<Vec<Declared>, String> {
     Ok(found)
 }
 
-/// `bases[].{name, channel, architectures[]}`, one base an architecture.
+/// Parses `bases[].{name, channel, architectures[]}`, one base per architecture.
 fn bases(listed: &Value) -> Vec<Option<Base>> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let listed = listed.as_array().into_iter().flatten();
@@ -103,9 +104,9 @@ fn bases(listed: &Value) -> Vec<Option<Base>> {
     each.collect()
 }
 
-/// The first document of a YAML text; every scalar is a string, an alias is null.
+/// Parses the first document of a YAML text; every scalar is a string, an alias is null.
 fn yaml(text: &str) -> Result<Value, String> {
-    /// A collection that is still open: its values, and the key that waits for its own.
+    /// A collection that is still open: its values, and the key whose value follows.
     enum Open {
         List(Vec<Value>),
         Map(Map<String, Value>, Option<String>),

@@ -1,8 +1,8 @@
-//! Wrong passwords in a row: after a few, the sign-on is closed for a while.
+//! Locks the sign-on for a while after several wrong passwords in a row.
 //!
-//! Owns the count, in memory: a world that starts again has forgotten it. Ubuntu One answers 403
-//! `TOO_MANY_REQUESTS` in that state, to the right password as well. How many attempts it allows is
-//! not published; the numbers here are the demo's own.
+//! The count is in memory and starts at zero with the process. Ubuntu One answers 403
+//! `TOO_MANY_REQUESTS` in that state, even to the right password. How many attempts it allows is
+//! not published; the numbers here are specific to the demo environment.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -10,21 +10,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Wrong passwords in a row, within [`WITHIN`], that close the sign-on.
+/// Wrong passwords in a row, within [`WITHIN`], that lock the sign-on.
 const ALLOWED: usize = 5;
-/// How far apart the first and the last of them may be.
+/// Longest time between the first and the last of them.
 const WITHIN: Duration = Duration::from_secs(60);
-/// How long the sign-on stays closed.
+/// How long the sign-on stays locked.
 pub const LOCKED: Duration = Duration::from_secs(30);
 
-/// The sign-on's memory of failures.
+/// Holds the recent failures.
 #[derive(Default)]
 pub struct Lockout {
     failures: Mutex<VecDeque<Instant>>,
 }
 
 impl Lockout {
-    /// Notes an attempt with the right or a wrong password.
+    /// Records an attempt with the right or a wrong password.
     pub fn tried(&self, right: bool) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if right {
@@ -36,7 +36,7 @@ impl Lockout {
         }
     }
 
-    /// True while nobody is let in.
+    /// Returns true while every login is refused.
     pub fn is_locked(&self) -> bool {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let (Some(first), Some(last)) = (failures.front(), failures.back()) else {

@@ -1,7 +1,7 @@
-//! The demo Charmhub: publisher API, storage, public API, sign-on.
+//! Serves the demo Charmhub: publisher API, storage, public API, sign-on.
 //!
-//! Owns the store's state behind one lock and its saving: every change is on disk before its
-//! answer leaves. Must not know windlass; the real charmcraft judges it.
+//! Keeps the store's state behind one lock; every change is saved to disk before its answer is
+//! sent. It is tested with the real charmcraft.
 
 pub mod answer;
 pub mod archive;
@@ -49,10 +49,10 @@ use super::images::Drawing;
 use super::registry::Registry;
 use crate::domain::{Kind, Problem};
 
-/// The account that owns every package of the demo.
+/// The account that owns every package of the demo environment.
 pub const ACCOUNT_ID: &str = "7vKpDJ4aBn2cQmXwEoYr5TzGhLsUf8Wi";
 
-/// URLs of the services that answers point to, without trailing slash.
+/// Holds the URLs of the services that answers point to, without trailing slash.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
     /// The API.
@@ -63,7 +63,7 @@ pub struct Endpoints {
     pub sso: String,
 }
 
-/// The store.
+/// The demo store.
 pub struct Charmhub {
     state: Mutex<State>,
     /// States that the public view may show from the given instant on.
@@ -73,14 +73,14 @@ pub struct Charmhub {
     lockout: Lockout,
     /// Pushed bytes.
     pub contents: Contents,
-    /// Where answers point.
+    /// URLs for answers.
     pub endpoints: Endpoints,
     /// The charms' registry.
     pub registry: Arc<Registry>,
 }
 
 impl Charmhub {
-    /// Opens the store of the world in `dir`, or makes and seeds it.
+    /// Opens the store of the environment in `dir`, or creates it with its initial data.
     pub fn open(
         dir: &Path,
         endpoints: Endpoints,
@@ -127,12 +127,12 @@ impl Charmhub {
         }))
     }
 
-    /// The state as publishers see it.
+    /// Returns the state as publishers see it.
     pub fn read(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The state as the public sees it: `serve_lag` behind.
+    /// Returns the state as the public sees it, `serve_lag` behind.
     pub fn public(&self) -> Arc<State> {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -142,7 +142,7 @@ impl Charmhub {
         shown.front().map(|(_, state)| state.clone()).unwrap_or_default()
     }
 
-    /// Applies `edit` and saves before the answer leaves; nothing is changed where it refuses.
+    /// Applies `edit` and saves before the answer is sent; nothing is changed if `edit` refuses.
     pub fn change<T>(&self, edit: impl FnOnce(&mut State) -> Result<T, Refusal>) -> Result<T, Refusal> {
         let mut state = self.read();
         let mut next = state.clone();
@@ -162,17 +162,17 @@ impl Charmhub {
         Ok(answer)
     }
 
-    /// The operator's token, bare.
+    /// Returns the operator's token, bare.
     pub fn operator_token(&self) -> String {
         self.read().operator_token.clone()
     }
 
-    /// The token of a machine that somebody built charms on half a year ago, bare.
+    /// Returns the token of a machine on which charms were built half a year ago, bare.
     pub fn older_token(&self) -> String {
         self.read().older_token.clone()
     }
 
-    /// A token with these packages (`None`: all), permissions and lifetime.
+    /// Mints a token with these packages (`None`: all), permissions and lifetime.
     pub fn mint_for_tests(
         &self,
         packages: Option<&[&str]>,
@@ -198,7 +198,7 @@ fn save(path: &Path, state: &State) -> Result<(), Problem> {
     write_private(path, &text)
 }
 
-/// The account behind everything, as the publisher API shows it.
+/// Returns the account that owns all packages, as the publisher API shows it.
 pub fn publisher_json() -> Value {
     json!({
         "display-name": "Legend Releaser",
@@ -209,7 +209,7 @@ pub fn publisher_json() -> Value {
     })
 }
 
-/// `charmhub`: publisher and public API.
+/// Returns the routes of `charmhub`: publisher and public API.
 pub fn api_router(store: Arc<Charmhub>) -> Router {
     let charm = Router::new()
         .route(
@@ -269,7 +269,7 @@ pub fn api_router(store: Arc<Charmhub>) -> Router {
         .with_state(store)
 }
 
-/// `storage`: takes uploads and serves downloads.
+/// Returns the routes of `storage`: accepts uploads and serves downloads.
 pub fn storage_router(store: Arc<Charmhub>) -> Router {
     Router::new()
         .route("/unscanned-upload/", post(reviews::upload))
@@ -279,7 +279,7 @@ pub fn storage_router(store: Arc<Charmhub>) -> Router {
         .with_state(store)
 }
 
-/// `sso`: the sign-on, and the identity service of older clients.
+/// Returns the routes of `sso`: the sign-on, and the identity service of older clients.
 pub fn sso_router(store: Arc<Charmhub>) -> Router {
     Router::new()
         .route("/api/v2/tokens/discharge", post(sign_on::discharge))

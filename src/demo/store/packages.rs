@@ -1,6 +1,4 @@
-//! Publisher endpoints about packages: names, metadata, revisions, tracks.
-//!
-//! Owns how a package and its revisions look to their publisher. Must not release anything.
+//! Serves the publisher endpoints for packages: names, metadata, revisions, tracks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +15,7 @@ use super::state::{Package, Revision, State, Track, base_json, seconds};
 use super::tokens::{authorized, permitted};
 use super::{Charmhub, publisher_json, seed};
 
-/// The package `name`, or 404 as the store words it.
+/// Returns the package `name`, or 404 with the store's message.
 pub fn package<'a>(state: &'a State, name: &str) -> Result<&'a Package, Refusal> {
     state
         .packages
@@ -25,7 +23,7 @@ pub fn package<'a>(state: &'a State, name: &str) -> Result<&'a Package, Refusal>
         .ok_or_else(|| Refusal::not_found(format!("Name {name} not found in the charm namespace")))
 }
 
-/// As [`package`], to be changed.
+/// Works as [`package`] does, for changes.
 pub fn package_mut<'a>(state: &'a mut State, name: &str) -> Result<&'a mut Package, Refusal> {
     state
         .packages
@@ -59,7 +57,7 @@ fn name_json(package: &Package) -> Map<String, Value> {
 }
 
 fn metadata_json(package: &Package) -> Value {
-    // Without a timezone: so does the real one.
+    // Without a timezone, as in the real store.
     let naive = |at: chrono::DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
     let mut map = name_json(package);
     let made = package.tracks.first().map(|track| naive(track.created_at));
@@ -85,7 +83,7 @@ fn metadata_json(package: &Package) -> Value {
     json!({"metadata": map})
 }
 
-/// A revision as its publisher sees it.
+/// Returns a revision as its publisher sees it.
 pub fn revision_json(revision: &Revision) -> Value {
     json!({
         "revision": revision.revision,
@@ -100,7 +98,7 @@ pub fn revision_json(revision: &Revision) -> Value {
     })
 }
 
-/// `GET /v1/charm`.
+/// Handles `GET /v1/charm`.
 pub async fn names(With(store): With<Arc<Charmhub>>, headers: HeaderMap) -> Answer {
     let state = store.read();
     authorized(&state, &headers)?.require("account-view-packages", None)?;
@@ -125,7 +123,7 @@ fn charm() -> String {
     "charm".to_owned()
 }
 
-/// `POST /v1/charm`.
+/// Handles `POST /v1/charm`.
 pub async fn register(With(store): With<Arc<Charmhub>>, headers: HeaderMap, body: Bytes) -> Answer {
     let wanted: Registration = parsed(&body)?;
     store.change(|state| {
@@ -149,7 +147,7 @@ pub async fn register(With(store): With<Arc<Charmhub>>, headers: HeaderMap, body
     })
 }
 
-/// `DELETE /v1/charm/{name}`.
+/// Handles `DELETE /v1/charm/{name}`.
 pub async fn unregister(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
@@ -169,7 +167,7 @@ pub async fn unregister(
     })
 }
 
-/// `GET /v1/charm/{name}`.
+/// Handles `GET /v1/charm/{name}`.
 pub async fn metadata(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
@@ -180,7 +178,7 @@ pub async fn metadata(
     Ok(json_ok(&metadata_json(package(&state, &name)?)))
 }
 
-/// `PATCH /v1/charm/{name}`.
+/// Handles `PATCH /v1/charm/{name}`.
 pub async fn edit(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
@@ -195,7 +193,8 @@ pub async fn edit(
             match key.as_str() {
                 "title" => value.as_str().unwrap_or_default().clone_into(&mut package.title),
                 "summary" => {
-                    // Without a description of its own it has this text, which stays.
+                    // A missing description becomes the old summary, so that it does not change
+                    // with it.
                     let description = package.summary.clone();
                     package.description.get_or_insert(description);
                     value
@@ -218,7 +217,7 @@ pub async fn edit(
     })
 }
 
-/// `GET /v1/charm/{name}/revisions`.
+/// Handles `GET /v1/charm/{name}/revisions`.
 pub async fn revisions(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
@@ -248,7 +247,7 @@ struct WantedTrack {
     version_pattern: Option<String>,
 }
 
-/// `POST /v1/charm/{name}/tracks`.
+/// Handles `POST /v1/charm/{name}/tracks`.
 pub async fn create_tracks(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
@@ -289,7 +288,7 @@ fn check_track(package: &Package, name: &str) -> Result<(), Refusal> {
             format!("Track '{name}' already exists for {}", package.name),
         ));
     }
-    // The one guardrail of this world is a year and a month.
+    // The only guardrail in the demo environment is a year and a month.
     let fits = package.guardrails.iter().any(|pattern| {
         pattern == seed::MONTHLY
             && name.len() == 7
@@ -311,7 +310,7 @@ fn check_track(package: &Package, name: &str) -> Result<(), Refusal> {
     }))
 }
 
-/// `POST /v1/charm/libraries/bulk`: anonymous; charmcraft asks it inside a project.
+/// Handles `POST /v1/charm/libraries/bulk`: anonymous; charmcraft sends it inside a project.
 pub async fn libraries() -> Answer {
     Ok(json_ok(&json!({"libraries": []})))
 }

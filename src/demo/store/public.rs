@@ -1,7 +1,7 @@
-//! The anonymous consumer API: `info`, `find` and the list of a resource's revisions.
+//! Serves the anonymous consumer API: `info`, `find` and the list of a resource's revisions.
 //!
-//! Owns how packages look to the public: minimal unless `fields` asks for more, short channel
-//! names on `latest`, closed channels absent, private packages invisible. Must not change anything.
+//! Packages have the public form: minimal unless `fields` asks for more, short channel names on
+//! `latest`, closed channels absent, private packages invisible. Must not change anything.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use super::state::{
 };
 use super::{ACCOUNT_ID, Charmhub, Endpoints};
 
-/// `2022-02-09T12:03:47.993037+00:00`.
+/// Formats `2022-02-09T12:03:47.993037+00:00`.
 pub fn micros(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()
 }
 
-/// The public package `name`: private ones are as good as absent.
+/// Returns the public package `name`: private ones count as missing.
 pub fn visible<'a>(state: &'a State, name: &str) -> Option<&'a Package> {
     state.packages.get(name).filter(|package| !package.private)
 }
@@ -36,12 +36,12 @@ fn missing(name: &str) -> Refusal {
     Refusal::not_found(format!("Name {name} not found in the charm namespace"))
 }
 
-/// The channel as the public reads it: `latest/` is left out.
+/// Returns the channel in its public form: without `latest/`.
 pub fn short(channel: &str) -> &str {
     channel.strip_prefix("latest/").unwrap_or(channel)
 }
 
-/// The `channel` object of a row.
+/// Returns the `channel` object of a row.
 pub fn channel_json(row: &Row) -> Value {
     let mut parts = row.channel.split('/');
     let (track, risk) = (parts.next(), parts.next());
@@ -54,7 +54,7 @@ pub fn channel_json(row: &Row) -> Value {
     })
 }
 
-/// Where the archive of a revision is, and what it is.
+/// Returns the address and digests of the archive of a revision.
 pub fn download_json(endpoints: &Endpoints, package: &Package, revision: &Revision) -> Value {
     json!({
         "hash-sha-256": revision.hashes.sha256,
@@ -66,7 +66,7 @@ pub fn download_json(endpoints: &Endpoints, package: &Package, revision: &Revisi
     })
 }
 
-/// Bases as the public sees them; a bundle's is `null`.
+/// Returns bases in their public form; a bundle's is `null`.
 pub fn bases_json(bases: &[Option<Base>]) -> Value {
     bases.iter().map(|base| base_json(base.as_ref())).collect()
 }
@@ -86,7 +86,7 @@ fn map_revision_json(endpoints: &Endpoints, package: &Package, revision: &Revisi
     }
 }
 
-/// `metadata.yaml` of a revision, as far as the toy knows it.
+/// Returns `metadata.yaml` of a revision, as far as the demo store knows it.
 pub fn metadata_yaml(package: &Package, revision: &Revision) -> String {
     if package.kind == "bundle" {
         return "{}\n".to_owned();
@@ -123,7 +123,7 @@ fn default_revision_json(endpoints: &Endpoints, package: &Package, revision: &Re
     Value::Object(map)
 }
 
-/// One revision of a resource.
+/// Returns one revision of a resource.
 pub fn resource_json(
     endpoints: &Endpoints,
     package: &Package,
@@ -134,7 +134,7 @@ pub fn resource_json(
         .declared(name)
         .map_or("", |declared| declared.description.as_str());
     json!({
-        // Without an offset: so do the real ones.
+        // Without an offset, as in the real store.
         "created-at": resource.created_at.format("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
         "description": description,
         "download": {
@@ -155,7 +155,7 @@ pub fn resource_json(
     })
 }
 
-/// The resources of a release, in an order that nobody may rely on.
+/// Returns the resources of a release, in an arbitrary order.
 pub fn attached_json(endpoints: &Endpoints, package: &Package, attached: &[Attached]) -> Vec<Value> {
     let mut items: Vec<(&str, Value)> = attached
         .iter()
@@ -169,7 +169,7 @@ pub fn attached_json(endpoints: &Endpoints, package: &Package, attached: &[Attac
     items.into_iter().map(|(_, item)| item).collect()
 }
 
-/// Sorting by this is an order without meaning, but always the same.
+/// Returns a sort key for an order that is arbitrary but always the same.
 pub fn shuffle_key(text: &str) -> [u8; 32] {
     Sha256::digest(text).into()
 }
@@ -205,7 +205,8 @@ fn result_json(package: &Package) -> Value {
     })
 }
 
-/// The release that stands for the package: of `channel`, else of the default track, safest first.
+/// Returns the default release of the package: of `channel`, else of the default track, safest
+/// first.
 pub fn default_row<'a>(package: &'a Package, channel: Option<&str>) -> Option<&'a Row> {
     if let Some(channel) = channel {
         return package.map.iter().find(|row| row.channel == channel);
@@ -251,7 +252,7 @@ fn entity_json(endpoints: &Endpoints, package: &Package, channel: Option<&str>) 
     })
 }
 
-/// `GET /v2/charms/info/{name}`.
+/// Handles `GET /v2/charms/info/{name}`.
 pub async fn info(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
@@ -275,12 +276,12 @@ pub async fn info(
     Ok(json_ok(&narrowed(entity, &paths)))
 }
 
-/// `GET /v2/charms/find`.
+/// Handles `GET /v2/charms/find`.
 pub async fn find(With(store): With<Arc<Charmhub>>, Query(query): Query<BTreeMap<String, String>>) -> Answer {
     let paths = field_paths(&query)?;
     let state = store.public();
     let wanted = query.get("q").map_or("", String::as_str);
-    // An empty filter is none: clients send every one they know.
+    // An empty filter is ignored: clients send every filter they know.
     let given = |key: &str| query.get(key).filter(|value| !value.is_empty());
     let fits = |package: &&Package| {
         !package.private
@@ -306,14 +307,15 @@ pub async fn find(With(store): With<Arc<Charmhub>>, Query(query): Query<BTreeMap
     Ok(json_ok(&json!({"error-list": [], "results": results})))
 }
 
-/// `GET /v2/charms/categories`.
+/// Handles `GET /v2/charms/categories`.
 pub async fn categories() -> Answer {
     Ok(json_ok(&json!({"categories": [
         {"description": "Databases", "name": CATEGORY},
     ]})))
 }
 
-/// `GET /v2/charms/resources/{charm}/{resource}/revisions`: every revision, released or not.
+/// Handles `GET /v2/charms/resources/{charm}/{resource}/revisions`: every revision, released or
+/// not.
 pub async fn resource_revisions(
     With(store): With<Arc<Charmhub>>,
     Path((name, resource)): Path<(String, String)>,

@@ -1,6 +1,6 @@
-//! `POST /v2/charms/refresh`: which revision and resources a channel serves on a base.
+//! Serves `POST /v2/charms/refresh`: which revision and resources a channel serves on a base.
 //!
-//! Owns the per-action rules; a failed action is an item of a 200 answer. Must not remember the
+//! Implements the rules per action; a failed action is an item of a 200 answer. Must not store the
 //! context that clients send.
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::public::{
 use super::state::{Attached, Base, Package, Revision, Row, State, full_channel};
 use super::{ACCOUNT_ID, Charmhub, Endpoints};
 
-/// Fields of a charm entity that may be asked for, and what comes when none is.
+/// Fields of a charm entity that may be requested, and the default ones.
 const FIELDS: [&str; 15] = [
     "actions-yaml",
     "bases",
@@ -90,7 +90,7 @@ struct NamedRevision {
     revision: u64,
 }
 
-/// Why one action failed.
+/// Holds why one action failed.
 struct Miss {
     code: &'static str,
     message: String,
@@ -107,7 +107,7 @@ impl Miss {
     }
 }
 
-/// What an action leads to.
+/// Holds the result of an action.
 struct Hit<'a> {
     package: &'a Package,
     revision: &'a Revision,
@@ -115,7 +115,7 @@ struct Hit<'a> {
     resources: Vec<Value>,
 }
 
-/// `POST /v2/charms/refresh`.
+/// Handles `POST /v2/charms/refresh`.
 pub async fn refresh(With(store): With<Arc<Charmhub>>, body: Bytes) -> Answer {
     let request: Request = parsed(&body)?;
     let fields = request
@@ -144,7 +144,7 @@ pub async fn refresh(With(store): With<Arc<Charmhub>>, body: Bytes) -> Answer {
             (key, result)
         })
         .collect();
-    // In any order, as the real one: clients match by instance key.
+    // In an arbitrary order, as in the real store: clients match by instance key.
     results.sort_by_key(|(key, _)| shuffle_key(key));
     let results: Vec<Value> = results.into_iter().map(|(_, result)| result).collect();
     Ok(json_ok(&json!({"error-list": [], "results": results})))
@@ -197,7 +197,7 @@ fn act<'a>(
         (Some(number), Some(channel)) => {
             let full = full_channel(channel, default_track(package))
                 .ok_or_else(|| Miss::new("invalid-channel", format!("Invalid channel: {channel}")))?;
-            // What the channel served with that revision, the last time that it did.
+            // What the channel last served with that revision.
             let row = package
                 .past
                 .iter()
@@ -305,7 +305,7 @@ fn row_of<'a>(
         })
 }
 
-/// The rows that `channel` serves: its own; a branch without any serves its parent's.
+/// Returns the rows that `channel` serves: its own; a branch without any serves its parent's.
 fn served<'a>(package: &'a Package, channel: &str) -> Vec<&'a Row> {
     let of = |channel: &str| {
         package

@@ -1,7 +1,7 @@
-//! Releases: which revision and which resources each channel serves.
+//! Serves releases: which revision and which resources each channel serves.
 //!
-//! Owns the channel map and the rules under which it changes. A list of releases is applied whole
-//! or not at all. Must not know about the public view.
+//! Implements the rules for changes of the channel map. A list of releases is applied completely
+//! or not at all.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use super::packages::{package, package_mut, revision_json};
 use super::state::{ARCHITECTURES, Attached, Base, Package, RISKS, Row, base_json, full_channel, seconds};
 use super::tokens::permitted;
 
-/// Days after its last release that a branch closes.
+/// Days after its last release at which a branch closes.
 const BRANCH_DAYS: i64 = 30;
 
 fn row_json(row: &Row) -> Value {
@@ -39,12 +39,12 @@ fn row_json(row: &Row) -> Value {
     })
 }
 
-/// When a branch closes by itself; other channels stay.
+/// Returns when a branch closes by itself; other channels stay.
 fn expires(row: &Row) -> Option<DateTime<Utc>> {
     (row.channel.split('/').count() == 3).then(|| row.when + Duration::days(BRANCH_DAYS))
 }
 
-/// `GET /v1/charm/{name}/releases`.
+/// Handles `GET /v1/charm/{name}/releases`.
 pub async fn list(With(store): With<Arc<Charmhub>>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
     let state = store.read();
     permitted(&state, &headers, "package-view-releases", &name)?;
@@ -63,7 +63,7 @@ pub async fn list(With(store): With<Arc<Charmhub>>, Path(name): Path<String>, he
     })))
 }
 
-/// Every track with its four risks, empty ones too, then the branches.
+/// Returns every track with its four risks, including empty ones, then the branches.
 fn channels_json(package: &Package) -> Vec<Value> {
     let mut channels = Vec::new();
     for track in &package.tracks {
@@ -107,7 +107,7 @@ struct WantedResource {
     revision: Option<u64>,
 }
 
-/// `POST /v1/charm/{name}/releases`: an array; `revision: null` closes.
+/// Handles `POST /v1/charm/{name}/releases`: an array; `revision: null` closes.
 pub async fn release(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
@@ -156,8 +156,8 @@ fn known_channel(package: &Package, text: &str) -> Result<String, Refusal> {
     }
 }
 
-/// What is attached when `revision` goes to `channel`: what was asked for, else what the channel
-/// has. Resources belong to the channel, not to the revision.
+/// Returns what is attached when `revision` is released to `channel`: what was requested, else
+/// what the channel has. Resources belong to the channel, not to the revision.
 fn attachments(
     package: &Package,
     channel: &str,
@@ -218,7 +218,7 @@ fn attachments(
     Ok(attached)
 }
 
-/// What `channel` has as `resource`, on one of these bases if it can be.
+/// Returns the revision of `resource` that `channel` has, preferably on one of these bases.
 fn inherited<'a>(
     package: &'a Package,
     channel: &str,
@@ -232,7 +232,7 @@ fn inherited<'a>(
         .find_map(|row| row.resources.iter().find(|attached| attached.name == resource))
 }
 
-/// Puts `revision` into `channel`, one row a base, and remembers it as past.
+/// Releases `revision` to `channel`, one row per base, and records it in the past releases.
 pub fn put(
     package: &mut Package,
     channel: &str,
@@ -264,7 +264,7 @@ pub fn put(
     }
 }
 
-/// The bases of a revision as rows have them: `all` becomes each architecture.
+/// Returns the bases of a revision as rows have them: `all` becomes each architecture.
 fn expanded(bases: &[Option<Base>]) -> Vec<Option<Base>> {
     let mut out = Vec::new();
     for base in bases {

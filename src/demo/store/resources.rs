@@ -1,7 +1,7 @@
-//! Publisher endpoints about resources: which are declared, their revisions, image credentials.
+//! Serves the publisher endpoints for resources: declarations, revisions, image credentials.
 //!
-//! Owns image descriptors: the text that names an image and carries a frozen pull password. Must
-//! not ask whether an image's blobs are in the registry.
+//! Also builds image descriptors: the text that names an image and carries a fixed pull password.
+//! Whether an image's blobs are in the registry is not checked.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,12 +25,12 @@ use super::tokens::permitted;
 use crate::demo::registry::Registry;
 use crate::domain::Digest;
 
-/// The host that descriptors name, whatever stands in for it.
+/// The host that descriptors name, whatever registry replaces it.
 pub const IMAGE_HOST: &str = "registry.jujucharms.com";
 /// The user that descriptors name.
 const PULL_USER: &str = "docker-registry";
 
-/// 404 for a resource that no revision of the charm declares.
+/// Returns 404 for a resource that no revision of the charm declares.
 pub fn unknown(name: &str, resource: &str) -> Refusal {
     Refusal::not_found(format!("Resource '{resource}' not found for charm '{name}'"))
 }
@@ -52,7 +52,7 @@ fn revision_json(name: &str, revision: &ResourceRevision) -> Value {
     })
 }
 
-/// `GET /v1/charm/{name}/resources[?revision=N]`: one item a (charm revision, resource).
+/// Handles `GET /v1/charm/{name}/resources[?revision=N]`: one item per (charm revision, resource).
 pub async fn declared(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
@@ -85,7 +85,7 @@ pub async fn declared(
     Ok(json_ok(&json!({"resources": items})))
 }
 
-/// `GET /v1/charm/{name}/resources/{resource}/revisions`.
+/// Handles `GET /v1/charm/{name}/resources/{resource}/revisions`.
 pub async fn revisions(
     With(store): With<Arc<Charmhub>>,
     Path((name, resource)): Path<(String, String)>,
@@ -130,7 +130,7 @@ struct UpdatedBase {
     architectures: Vec<String>,
 }
 
-/// `PATCH …/resources/{resource}/revisions`: other architectures.
+/// Handles `PATCH …/resources/{resource}/revisions`: other architectures.
 pub async fn edit(
     With(store): With<Arc<Charmhub>>,
     Path((name, resource)): Path<(String, String)>,
@@ -179,7 +179,7 @@ fn image_resource<'a>(state: &'a State, name: &str, resource: &str) -> Result<&'
     Ok(package)
 }
 
-/// `GET …/oci-image/upload-credentials`.
+/// Handles `GET …/oci-image/upload-credentials`.
 pub async fn upload_credentials(
     With(store): With<Arc<Charmhub>>,
     Path((name, resource)): Path<(String, String)>,
@@ -203,7 +203,7 @@ struct BlobRequest {
     image_digest: String,
 }
 
-/// `POST …/oci-image/blob`: the text to upload as the resource.
+/// Handles `POST …/oci-image/blob`: the text to upload as the resource.
 pub async fn blob(
     With(store): With<Arc<Charmhub>>,
     Path((name, resource)): Path<(String, String)>,
@@ -228,7 +228,8 @@ pub async fn blob(
     Ok(response)
 }
 
-/// The text that makes `digest` a revision of `resource`: always the same for the same image.
+/// Returns the text that makes `digest` a revision of `resource`: always the same for the same
+/// image.
 pub fn descriptor(package: &Package, resource: &str, digest: &Digest) -> String {
     let password = package.passwords.get(resource).map_or("", String::as_str);
     format!(
@@ -237,7 +238,7 @@ pub fn descriptor(package: &Package, resource: &str, digest: &Digest) -> String 
     )
 }
 
-/// A pull password as the store freezes it into descriptors: a v1 macaroon of dummy data.
+/// Returns a pull password as the store writes it into descriptors: a v1 macaroon of dummy data.
 pub fn frozen_password(path: &str) -> String {
     let key = MacaroonKey::generate(path.as_bytes());
     let minted = Macaroon::create(Some("charmstore"), &key, "demo pull password").and_then(|mut macaroon| {
@@ -248,8 +249,8 @@ pub fn frozen_password(path: &str) -> String {
     minted.unwrap_or_default()
 }
 
-/// Lets the registry know who may push and pull the images of `resource`: every live session, each
-/// with a password of its own.
+/// Grants access to the images of `resource` in the registry: every live session may push and
+/// pull, each with its own password.
 pub fn grant(registry: &Registry, state: &State, package: &Package, resource: &str) {
     let path = package.image_path(resource);
     for session in state.sessions.iter().filter(|session| session.is_live()) {
@@ -271,7 +272,7 @@ fn push_credentials(state: &State, package: &Package, resource: &str, session_id
     (user, format!("{session_id}.{proof}"))
 }
 
-/// False for a push password whose session has ended since it was handed out.
+/// Returns false for a push password whose session has ended since it was issued.
 pub fn still_pushes(state: &State, password: &str) -> bool {
     let session_id = password.split_once('.').map(|(id, _)| id);
     let mut sessions = state.sessions.iter();

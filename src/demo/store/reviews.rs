@@ -1,8 +1,8 @@
-//! Uploads and their reviews.
+//! Serves uploads and their reviews.
 //!
-//! Owns the way from pushed bytes to a revision: `new`, `scanned`, `approved` or `rejected`. A
-//! review moves on when somebody looks, never with the clock, so tests need not wait. It checks
-//! form and digest, not whether an image's blobs lie in the registry.
+//! Turns pushed bytes into a revision: `new`, `scanned`, `approved` or `rejected`. A review
+//! advances each time it is read, never with the clock, so tests need not wait. It checks form and
+//! digest, not whether an image's blobs are in the registry.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,11 +24,11 @@ use super::tokens::{authorized, permitted};
 use super::{ACCOUNT_ID, Charmhub};
 use crate::domain::Digest;
 
-/// `POST {storage}/unscanned-upload/`: one multipart part named `binary`.
+/// Handles `POST {storage}/unscanned-upload/`: one multipart part named `binary`.
 pub async fn upload(With(store): With<Arc<Charmhub>>, headers: HeaderMap, mut parts: Multipart) -> Answer {
     let unreadable = |_| Refusal::api_error("The upload is no readable multipart body");
     let mut content = None;
-    // Read to the end even where the token is bad: clients look for an answer only after sending.
+    // Read to the end even if the token is invalid: clients read an answer only after sending.
     let full = |error: std::io::Error| Refusal::api_error(format!("Storage is in trouble: {error}"));
     while let Some(mut part) = parts.next_field().await.map_err(unreadable)? {
         let is_content = part.name() == Some("binary");
@@ -42,7 +42,7 @@ pub async fn upload(With(store): With<Arc<Charmhub>>, headers: HeaderMap, mut pa
             content = Some(arrival);
         }
     }
-    // Clients of craft-store send no credential; one that is sent must be good.
+    // Clients of craft-store send no credential; one that is sent must be valid.
     if headers.contains_key(header::AUTHORIZATION) {
         authorized(&store.read(), &headers)?;
     }
@@ -89,7 +89,7 @@ fn claimed(state: &State, upload_id: &str) -> Result<Upload, Refusal> {
         .ok_or_else(|| Refusal::api_error(format!("Upload with id '{upload_id}' does not exist")))
 }
 
-/// `POST /v1/charm/{name}/resources/{resource}/revisions`.
+/// Handles `POST /v1/charm/{name}/resources/{resource}/revisions`.
 pub async fn push_resource(
     With(store): With<Arc<Charmhub>>,
     Path((name, resource)): Path<(String, String)>,
@@ -140,7 +140,8 @@ pub async fn push_resource(
     })
 }
 
-/// True where this upload was already pushed as the same thing: a request sent twice is one push.
+/// Returns true if this upload was already pushed as the same thing: a request sent twice is one
+/// push.
 fn is_claimed(package: &Package, upload_id: &str, subject: &Subject) -> Result<bool, Refusal> {
     match package
         .reviews
@@ -155,7 +156,7 @@ fn is_claimed(package: &Package, upload_id: &str, subject: &Subject) -> Result<b
     }
 }
 
-/// The revision of these bytes: an existing one where they were pushed before.
+/// Returns the revision of these bytes: an existing one if they were pushed before.
 fn resource_number(
     package: &mut Package,
     resource: &str,
@@ -189,7 +190,7 @@ fn review_error(message: &str) -> Value {
     json!({"code": "review-error", "message": message})
 }
 
-/// What is wrong with an image descriptor, if anything.
+/// Returns what is wrong with an image descriptor, if anything.
 fn descriptor_fault(bytes: &[u8]) -> Option<String> {
     let Ok(Value::Object(descriptor)) = serde_json::from_slice::<Value>(bytes) else {
         return Some("The image descriptor is not a JSON object".to_owned());
@@ -203,7 +204,7 @@ fn descriptor_fault(bytes: &[u8]) -> Option<String> {
     (!has_digest).then(|| "The image descriptor's ImageName has no sha256 digest".to_owned())
 }
 
-/// `POST /v1/charm/{name}/revisions`.
+/// Handles `POST /v1/charm/{name}/revisions`.
 pub async fn push_package(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,
@@ -259,7 +260,7 @@ fn package_number(package: &mut Package, upload: &Upload, inspected: Inspected) 
         bundle_yaml,
     } = inspected;
     if bases.is_empty() {
-        // An archive without a manifest runs where the last one ran.
+        // An archive without a manifest gets the bases of the last one.
         bases = match package.newest() {
             Some(newest) => newest.bases.clone(),
             None => vec![Some(super::seed::base("22.04"))],
@@ -281,7 +282,7 @@ fn package_number(package: &mut Package, upload: &Upload, inspected: Inspected) 
     number
 }
 
-/// Moves the reviews of `package` on that are not over, all or one.
+/// Advances the unfinished reviews of `package`, all or one.
 fn look(package: &mut Package, upload_id: Option<&str>) {
     for review in &mut package.reviews {
         if review.is_over() || upload_id.is_some_and(|id| id != review.upload_id) {
@@ -324,7 +325,8 @@ fn review_json(review: &Review) -> Value {
 }
 
 impl Charmhub {
-    /// Lets every review of package `name` come one step further; looking at a list is looking.
+    /// Advances every review of package `name` by one step; reading a list of revisions counts as
+    /// a read.
     pub fn advance(&self, name: &str) {
         let waits = self
             .read()
@@ -340,7 +342,7 @@ impl Charmhub {
     }
 }
 
-/// `GET /v1/charm/{name}/revisions/review[?upload-id=]`.
+/// Handles `GET /v1/charm/{name}/revisions/review[?upload-id=]`.
 pub async fn list(
     With(store): With<Arc<Charmhub>>,
     Path(name): Path<String>,

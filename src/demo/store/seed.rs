@@ -1,6 +1,6 @@
-//! What the demo store holds on its first day: six packages as they stand on Charmhub.
+//! Creates the initial data of the demo store: six packages with their state on Charmhub.
 //!
-//! Owns the packages, their revisions and tracks and the order in which things were published.
+//! Contains the packages, their revisions and tracks and the order in which they were published.
 //! Must be the same for the same seed, except for secrets.
 
 use chrono::{DateTime, Duration, TimeZone, Utc};
@@ -26,10 +26,10 @@ pub const MONTHLY: &str = r"^\d{4}-\d{2}$";
 pub const BUNDLE: &str = "finos-legend-bundle";
 const BUNDLE_ID: &str = "Qw3Rt5Yu7Io9Pa1Sd2Fg4Hj6Kl8Zx0Cv";
 
-/// A resource file that nobody needs, so that file resources exist too.
+/// A resource file that no charm uses, so that file resources exist too.
 const SEED_FILE: &str = "legend-db-seed";
 
-/// 32 random characters of base 62.
+/// Returns 32 random characters of base 62.
 pub fn random_id() -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let bytes = [Uuid::new_v4().into_bytes(), Uuid::new_v4().into_bytes()].concat();
@@ -39,7 +39,7 @@ pub fn random_id() -> String {
         .collect()
 }
 
-/// `amd64` on Ubuntu `channel`.
+/// Returns the base `amd64` on Ubuntu `channel`.
 pub fn base(channel: &str) -> Base {
     Base {
         architecture: "amd64".to_owned(),
@@ -48,7 +48,7 @@ pub fn base(channel: &str) -> Base {
     }
 }
 
-/// A package without a revision, with the track `latest`.
+/// Returns a package without a revision, with the track `latest`.
 pub fn empty_package(id: &str, name: &str, kind: &str, at: DateTime<Utc>) -> Package {
     Package {
         id: id.to_owned(),
@@ -82,14 +82,14 @@ fn day(year: i32, month: u32, day: u32) -> DateTime<Utc> {
         .unwrap_or_default()
 }
 
-/// When something happened in the past, told by the manifest's own clock.
+/// Returns the time of a manifest by its own timestamp.
 pub fn stamp(manifest: &Manifest) -> DateTime<Utc> {
     Utc.timestamp_millis_opt(manifest.timestamp)
         .earliest()
         .unwrap_or_default()
 }
 
-/// A release that was published: manifest, track, instant.
+/// Holds a release that was published: manifest, track, instant.
 struct Published {
     manifest: Manifest,
     track: String,
@@ -112,7 +112,7 @@ fn published() -> Vec<Published> {
         .collect()
 }
 
-/// The whole store on its first day.
+/// Returns the whole initial store.
 pub fn seeded(contents: &Contents, registry: &Registry, drawing: Drawing) -> Result<State, Problem> {
     let mut state = State {
         root_secret: Uuid::new_v4().simple().to_string(),
@@ -204,8 +204,8 @@ fn attachment(name: &str, revision: u64, kind: &str) -> Attached {
     }
 }
 
-/// The charm revision that was current when the `index`-th of `count` releases was published: the
-/// newest for the last two, then one a release backwards.
+/// Returns the charm revision that was current when release `index` of `count` was published: the
+/// newest for the last two, then one per release backwards.
 fn era(charm: &Charm, index: usize, count: usize) -> u64 {
     let (first, last) = charm.revisions;
     let back = count.saturating_sub(index + 2) as u64;

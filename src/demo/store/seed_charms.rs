@@ -1,23 +1,21 @@
-//! The five charms of the Legend workspace as the demo store begins with them.
-//!
-//! Owns names, ids and the range of revisions. Must not make anything of them.
+//! Lists the five charms of the Legend workspace with which the demo store begins.
 
-/// One charm of the workspace.
+/// Holds one charm of the workspace.
 #[derive(Debug)]
 pub struct Charm {
     /// Its name.
     pub name: &'static str,
     /// Its id.
     pub id: &'static str,
-    /// For people.
+    /// Title for display.
     pub title: &'static str,
-    /// One sentence.
+    /// Summary in one sentence.
     pub summary: &'static str,
     /// Its image resource.
     pub resource: &'static str,
-    /// Key in the manifests, where its image comes from one.
+    /// Key in the manifests, if its image is named by one.
     pub image: Option<&'static str>,
-    /// First and last revision that the demo knows.
+    /// First and last revision in the demo store.
     pub revisions: (u64, u64),
     /// Number of the newest resource revision.
     pub newest_resource: u64,

@@ -1,7 +1,7 @@
-//! The resource revisions of the demo store's first day, and the images behind them.
+//! Creates the initial resource revisions of the demo store, and the images behind them.
 //!
-//! Owns the numbering of resource revisions and the way the old pipeline made images: re-packed,
-//! so that manifest digests differ from Docker Hub's while config digests agree.
+//! Numbers the resource revisions and makes the images as the old pipeline did: re-packed, so that
+//! manifest digests differ from Docker Hub's while config digests agree.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::demo::registry::images::{Recipe, make, repacked};
 use crate::demo::releases::{self, PUBLISHED};
 use crate::domain::Problem;
 
-/// Where seeded resource revisions are put.
+/// Holds where initial resource revisions are stored.
 pub struct Shelf<'a> {
     /// Pushed bytes.
     pub contents: &'a Contents,
@@ -27,7 +27,7 @@ pub struct Shelf<'a> {
 }
 
 impl<'a> Shelf<'a> {
-    /// A shelf that fills `contents` and the charms' registry.
+    /// Returns a value that fills `contents` and the charms' registry.
     pub fn new(contents: &'a Contents, registry: &'a Registry, drawing: Drawing) -> Self {
         Self {
             contents,
@@ -36,8 +36,8 @@ impl<'a> Shelf<'a> {
         }
     }
 
-    /// Every image of `image` that was pushed until the last published release, oldest first,
-    /// numbered so that the newest is `newest`. Says the number of each tag.
+    /// Adds every image of `image` that was pushed until the last published release, oldest first,
+    /// numbered so that the newest is `newest`. Returns the number of each tag.
     pub fn upstream(
         &mut self,
         package: &mut Package,
@@ -78,7 +78,7 @@ impl<'a> Shelf<'a> {
         Ok(numbers)
     }
 
-    /// A small image that no release names.
+    /// Adds a small image that no release names.
     pub fn dummy(
         &mut self,
         package: &mut Package,
@@ -106,7 +106,7 @@ impl<'a> Shelf<'a> {
         self.push(package, resource, number, "oci-image", text.as_bytes(), at)
     }
 
-    /// A revision of a file resource.
+    /// Adds a revision of a file resource.
     pub fn file(
         &mut self,
         package: &mut Package,

@@ -1,8 +1,8 @@
-//! Ubuntu One sign-on: root macaroon, discharge, exchange for a store token.
+//! Serves the Ubuntu One sign-on: root macaroon, discharge, exchange for a store token.
 //!
-//! Owns the three requests of charmcraft 4.4 and later, and what a sign-on may ask for. Must not
-//! accept a discharge that was not bound to its root. The operator's one-time password never
-//! changes: a toy.
+//! Implements the three requests of charmcraft 4.4 and later, and the limits on what a sign-on may
+//! ask for. Must not accept a discharge that was not bound to its root. The operator's one-time
+//! password never changes.
 
 use std::sync::Arc;
 
@@ -23,16 +23,16 @@ use super::tokens::{self, LOCATION};
 use crate::demo::environment::{EMAIL, OTP, PASSWORD};
 use crate::domain::credential::PERMISSIONS;
 
-/// Longest description of a token, characters.
+/// Longest description of a token, in characters.
 const LONGEST_DESCRIPTION: usize = 255;
-/// Sign-ons that may be under way at once; more drop the oldest.
+/// Sign-ons that may be under way at once; beyond that the oldest are dropped.
 const MOST_PENDING: usize = 200;
 
-/// What a sign-on asks for.
+/// Holds what a sign-on asks for.
 #[derive(Deserialize)]
 pub(super) struct Wish {
     pub permissions: Vec<String>,
-    /// Seconds.
+    /// Lifetime in seconds.
     pub ttl: i64,
     #[serde(default)]
     pub channels: Option<Vec<String>>,
@@ -48,12 +48,12 @@ pub(super) struct WishedPackage {
     id: Option<String>,
 }
 
-/// 400 for what is no macaroon.
+/// Returns 400 for an invalid macaroon.
 pub(super) fn broken(_: libmacaroon::MacaroonError) -> Refusal {
     Refusal::api_error("Invalid macaroon")
 }
 
-/// The store's own key for `purpose`: what is signed for one purpose is worthless for another.
+/// Returns the store's own key for `purpose`: a signature for one purpose is invalid for another.
 pub(super) fn key_for(state: &State, purpose: &str) -> MacaroonKey {
     MacaroonKey::generate(format!("{} {purpose}", state.root_secret).as_bytes())
 }
@@ -63,7 +63,7 @@ fn caveat_key(state: &State, caveat_id: &str) -> MacaroonKey {
 }
 
 impl Wish {
-    /// The session that this wish leads to, or why it cannot be.
+    /// Returns the session for this request, or why it is refused.
     pub(super) fn session(self, state: &State) -> Result<Session, Refusal> {
         let empty = |list: Option<usize>| list == Some(0);
         if self.permissions.is_empty()
@@ -100,7 +100,7 @@ impl Wish {
     }
 }
 
-/// Refuses a description that is too long to be one.
+/// Refuses a description that is too long.
 pub(super) fn described(text: Option<&str>) -> Result<(), Refusal> {
     if text.is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
         return Err(Refusal::api_error(format!(
@@ -110,8 +110,8 @@ pub(super) fn described(text: Option<&str>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The root macaroon of a sign-on for `session`: its own caveats, and one for `location` to
-/// discharge.
+/// Returns the root macaroon of a sign-on for `session`: its own caveats, and one for `location`
+/// to discharge.
 pub(super) fn rooted(
     key: &MacaroonKey,
     session: &Session,
@@ -134,7 +134,7 @@ pub(super) fn rooted(
     Ok(macaroon)
 }
 
-/// Remembers a sign-on that was begun.
+/// Records a sign-on that was started.
 pub(super) fn begun(state: &mut State, session: Session) {
     let now = Utc::now();
     state.pending.retain(|pending| pending.valid_until > now);
@@ -143,8 +143,8 @@ pub(super) fn begun(state: &mut State, session: Session) {
     state.pending.push(session);
 }
 
-/// Ends a sign-on: the token for the session that `root`, signed with `key`, and its `discharges`
-/// belong to. A root is exchanged once.
+/// Completes a sign-on: returns the token for the session that `root`, signed with `key`, and its
+/// `discharges` belong to. A root is exchanged once.
 pub(super) fn finished(
     state: &mut State,
     key: &MacaroonKey,
@@ -173,7 +173,7 @@ pub(super) fn finished(
     tokens::mint(state, session).map_err(|problem| Refusal::api_error(problem.to_string()))
 }
 
-/// `POST /v1/tokens/usso`: a root macaroon with one caveat for the sign-on.
+/// Handles `POST /v1/tokens/usso`: a root macaroon with one caveat for the sign-on.
 pub async fn root(With(store): With<Arc<Charmhub>>, body: Bytes) -> Answer {
     let wish: Wish = parsed(&body)?;
     let sso = store.endpoints.sso.clone();
@@ -210,7 +210,7 @@ struct Login {
     otp: Option<String>,
 }
 
-/// `POST {sso}/api/v2/tokens/discharge`.
+/// Handles `POST {sso}/api/v2/tokens/discharge`.
 pub async fn discharge(With(store): With<Arc<Charmhub>>, body: Bytes) -> Answer {
     let login: Login = parsed(&body)?;
     let refused = |body: Value| Err(Refusal::plain(StatusCode::UNAUTHORIZED, &body));
@@ -271,7 +271,7 @@ struct Exchange {
     client_description: Option<String>,
 }
 
-/// `POST /v1/tokens/usso/exchange`, `Authorization: Macaroon root=…, discharge=…`.
+/// Handles `POST /v1/tokens/usso/exchange`, `Authorization: Macaroon root=…, discharge=…`.
 pub async fn exchange(With(store): With<Arc<Charmhub>>, headers: HeaderMap, body: Bytes) -> Answer {
     let wanted: Exchange = if body.is_empty() {
         Exchange::default()

@@ -1,6 +1,6 @@
-//! What the demo store knows: packages, revisions, resources, releases, uploads, sessions.
+//! Holds the state of the demo store: packages, revisions, resources, releases, uploads, sessions.
 //!
-//! Owns the shapes that are saved to `charmhub.json` and the look-ups on them. Must not know HTTP.
+//! Defines the types that are saved to `charmhub.json` and their look-ups.
 
 use std::collections::BTreeMap;
 
@@ -12,31 +12,31 @@ use super::contents::Hashes;
 
 /// The four risks, safest first.
 pub const RISKS: [&str; 4] = ["stable", "candidate", "beta", "edge"];
-/// What `all` stands for in a channel.
+/// The architectures of `all` in a channel.
 pub const ARCHITECTURES: [&str; 6] = ["amd64", "arm64", "armhf", "ppc64el", "riscv64", "s390x"];
 
-/// Everything, as saved.
+/// Holds the whole state, as saved.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct State {
     /// Secret that tokens are signed with, hexadecimal.
     pub root_secret: String,
     /// The operator's token, bare.
     pub operator_token: String,
-    /// A token that still works somewhere and that nobody remembers, bare.
+    /// An older token that is still stored in some places, bare.
     #[serde(default)]
     pub older_token: String,
     /// By name.
     pub packages: BTreeMap<String, Package>,
     /// By upload id.
     pub uploads: BTreeMap<String, Upload>,
-    /// Sign-ons that were begun and not finished.
+    /// Sign-ons that were started and not finished.
     #[serde(default)]
     pub pending: Vec<Session>,
-    /// Tokens that were given out.
+    /// Tokens that were issued.
     pub sessions: Vec<Session>,
 }
 
-/// A charm or bundle.
+/// Holds a charm or bundle.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Package {
     /// 32 characters of base 62.
@@ -45,20 +45,20 @@ pub struct Package {
     pub name: String,
     /// `charm` or `bundle`.
     pub kind: String,
-    /// For people.
+    /// Title for display.
     pub title: String,
-    /// One sentence.
+    /// Summary in one sentence.
     pub summary: String,
-    /// In full; the summary where nothing was written.
+    /// Full description; the summary if there is none.
     #[serde(default)]
     pub description: Option<String>,
     /// Hidden from the public.
     pub private: bool,
-    /// Served by name, not found.
+    /// Available by name, but not in searches.
     pub unlisted: bool,
-    /// What a bare risk means to the public.
+    /// The track of a channel that names only a risk.
     pub default_track: Option<String>,
-    /// Pattern of tracks that publishers may create.
+    /// Patterns of tracks that publishers may create.
     pub guardrails: Vec<String>,
     /// In order of creation, `latest` first.
     pub tracks: Vec<Track>,
@@ -72,24 +72,24 @@ pub struct Package {
     pub past: Vec<Row>,
     /// Every upload that was pushed.
     pub reviews: Vec<Review>,
-    /// Frozen pull passwords by resource name.
+    /// Fixed pull passwords by resource name.
     pub passwords: BTreeMap<String, String>,
 }
 
-/// A track.
+/// Holds a track.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Track {
     /// Its name.
     pub name: String,
-    /// When.
+    /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// Given at creation.
+    /// Version pattern, set at creation.
     pub version_pattern: Option<String>,
-    /// Percentage given at creation.
+    /// Automatic phasing percentage, set at creation.
     pub phasing: Option<u8>,
 }
 
-/// A base: where a revision runs.
+/// Holds a base: where a revision runs.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Base {
     /// `amd64`, …, `all`.
@@ -100,116 +100,116 @@ pub struct Base {
     pub name: String,
 }
 
-/// A resource as a charm revision declares it.
+/// Holds a resource as a charm revision declares it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Declared {
     /// Its name.
     pub name: String,
     /// `oci-image` or `file`.
     pub kind: String,
-    /// Said to be optional.
+    /// Declared as optional.
     pub optional: bool,
-    /// For people.
+    /// Description for display.
     pub description: String,
 }
 
-/// A revision of a charm or bundle.
+/// Holds a revision of a charm or bundle.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Revision {
-    /// From 1.
+    /// Number, from 1.
     pub revision: u64,
-    /// The number as text, by default.
+    /// The version; by default the number as text.
     pub version: String,
     /// When it was pushed.
     pub created_at: DateTime<Utc>,
-    /// Id of an account.
+    /// Id of the account that pushed it.
     pub created_by: String,
     /// `approved`, `released` or `rejected`.
     pub status: String,
     /// Why it was rejected.
     pub errors: Option<Value>,
-    /// `None` for bundles.
+    /// Bases; `None` for bundles.
     pub bases: Vec<Option<Base>>,
-    /// Of the archive.
+    /// Digests of the archive.
     pub hashes: Hashes,
-    /// What it declares.
+    /// The resources that it declares.
     pub resources: Vec<Declared>,
     /// `bundle.yaml` of a bundle.
     pub bundle_yaml: String,
-    /// Still under review, so nobody sees it.
+    /// Under review, so it is not visible yet.
     #[serde(default)]
     pub pending: bool,
 }
 
-/// A revision of a resource.
+/// Holds a revision of a resource.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ResourceRevision {
-    /// From 0.
+    /// Number, from 0.
     pub revision: u64,
     /// `oci-image` or `file`.
     pub kind: String,
     /// When it was pushed.
     pub created_at: DateTime<Utc>,
-    /// Id of an account.
+    /// Id of the account that pushed it.
     pub created_by: String,
     /// When its architectures were changed.
     pub updated_at: Option<DateTime<Utc>>,
-    /// Where it runs.
+    /// Architectures that it runs on.
     pub architectures: Vec<String>,
-    /// Of the file or the descriptor.
+    /// Digests of the file or the descriptor.
     pub hashes: Hashes,
-    /// Still under review, so nobody sees it.
+    /// Under review, so it is not visible yet.
     #[serde(default)]
     pub pending: bool,
 }
 
-/// A resource as released: `None` where none is attached.
+/// Holds a resource of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attached {
-    /// Of the resource.
+    /// Name of the resource.
     pub name: String,
-    /// Of the resource.
+    /// Revision of the resource; `None` if none is attached.
     pub revision: Option<u64>,
     /// `oci-image` or `file`.
     pub kind: String,
 }
 
-/// One row of the channel map.
+/// Holds one row of the channel map.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// Always in full: `track/risk[/branch]`.
     pub channel: String,
     /// `None` for bundles.
     pub base: Option<Base>,
-    /// Of the package.
+    /// Revision of the package.
     pub revision: u64,
-    /// What comes with it.
+    /// The attached resources.
     pub resources: Vec<Attached>,
-    /// Since when.
+    /// When it was released.
     pub when: DateTime<Utc>,
 }
 
-/// Bytes that wait to be claimed.
+/// Holds uploaded bytes that are not yet pushed as a revision.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Upload {
-    /// Of the bytes.
+    /// Digests of the bytes.
     pub hashes: Hashes,
-    /// When they came.
+    /// When they were uploaded.
     pub at: DateTime<Utc>,
 }
 
-/// The processing of an upload.
+/// Holds the review of an upload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Review {
-    /// Of the upload.
+    /// Id of the upload.
     pub upload_id: String,
     /// What is being pushed.
     pub subject: Subject,
-    /// How often it was looked at: reviews move on when somebody looks, not with the clock.
+    /// How often it was read: reviews advance when they are read, not with the clock.
     pub looks: u32,
-    /// The revision it leads to, `None` where it is rejected.
+    /// The resulting revision, `None` if it is rejected.
     pub revision: Option<u64>,
-    /// Why it is rejected; empty where it is not.
+    /// Why it is rejected; empty if it is not.
     pub errors: Vec<Value>,
     /// When it was pushed.
     pub at: DateTime<Utc>,
@@ -228,46 +228,46 @@ pub enum Subject {
     },
 }
 
-/// A token that was given out.
+/// Holds the session of a token that was issued.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     /// A UUID.
     pub id: String,
-    /// Said by the client.
+    /// Description from the client.
     pub description: Option<String>,
-    /// What it may do.
+    /// Permissions.
     pub permissions: Vec<String>,
-    /// Names; `None` is all.
+    /// Names of the packages; `None` for all.
     pub packages: Option<Vec<String>>,
-    /// As given; `None` is all.
+    /// Channels as requested; `None` for all.
     pub channels: Option<Vec<String>>,
-    /// Begin.
+    /// Start of its validity.
     pub valid_since: DateTime<Utc>,
-    /// End.
+    /// Its expiry.
     pub valid_until: DateTime<Utc>,
-    /// When it was taken back.
+    /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
 impl Review {
-    /// Looks of which the last sees the end.
+    /// Number of reads after which a review is finished.
     pub const LOOKS: u32 = 3;
 
-    /// True once the outcome stands.
+    /// Returns true once the outcome is final.
     pub fn is_over(&self) -> bool {
         self.looks >= Self::LOOKS
     }
 }
 
 impl Package {
-    /// The revision `number`.
+    /// Returns the revision `number`.
     pub fn revision(&self, number: u64) -> Option<&Revision> {
         self.revisions
             .iter()
             .find(|revision| revision.revision == number && !revision.pending)
     }
 
-    /// The newest revision that is not rejected: what tells which resources there are.
+    /// Returns the newest revision that is not rejected; it determines which resources exist.
     pub fn newest(&self) -> Option<&Revision> {
         self.revisions
             .iter()
@@ -275,7 +275,7 @@ impl Package {
             .max_by_key(|revision| revision.revision)
     }
 
-    /// How any of its revisions declares resource `name`, newest first.
+    /// Returns the newest declaration of resource `name` by any revision.
     pub fn declared(&self, name: &str) -> Option<&Declared> {
         self.revisions
             .iter()
@@ -283,7 +283,7 @@ impl Package {
             .find_map(|revision| revision.resources.iter().find(|declared| declared.name == name))
     }
 
-    /// The revision `number` of resource `name`.
+    /// Returns the revision `number` of resource `name`.
     pub fn resource(&self, name: &str, number: u64) -> Option<&ResourceRevision> {
         self.resources
             .get(name)?
@@ -291,42 +291,42 @@ impl Package {
             .find(|revision| revision.revision == number && !revision.pending)
     }
 
-    /// The number the next revision of resource `name` gets.
+    /// Returns the number of the next revision of resource `name`.
     pub fn next_resource_revision(&self, name: &str) -> u64 {
         let present = self.resources.get(name).into_iter().flatten();
         present.map(|r| r.revision).max().map_or(1, |highest| highest + 1)
     }
 
-    /// The registry path of resource `name`: the id, read in base 62, written in base 36.
+    /// Returns the registry path of resource `name`: the id, read in base 62, written in base 36.
     pub fn image_path(&self, name: &str) -> String {
         format!("charm/{}/{name}", base36(&self.id))
     }
 
-    /// True where nobody but its publisher may see it.
+    /// Returns false if only its publisher may see it.
     pub fn is_released(&self) -> bool {
         !self.map.is_empty()
     }
 }
 
 impl Base {
-    /// As the store writes it.
+    /// Returns the JSON in the store's form.
     pub fn json(&self) -> Value {
         json!({"architecture": self.architecture, "channel": self.channel, "name": self.name})
     }
 }
 
-/// A base or `null`.
+/// Returns a base or `null`.
 pub fn base_json(base: Option<&Base>) -> Value {
     base.map_or(Value::Null, Base::json)
 }
 
-/// `2023-11-09T14:55:48Z`: how the publisher side writes instants.
+/// Formats `2023-11-09T14:55:48Z`: how the publisher side writes instants.
 pub fn seconds(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// Full text of a channel: `edge` is `latest/edge`, `2023-12` is `2023-12/stable`. `None` where it
-/// is no channel.
+/// Returns the full text of a channel: `edge` is `latest/edge`, `2023-12` is `2023-12/stable`.
+/// `None` if it is not a channel.
 pub fn full_channel(text: &str, default_track: &str) -> Option<String> {
     let parts: Vec<&str> = text.split('/').collect();
     if parts.iter().any(|part| part.is_empty()) {
@@ -343,7 +343,7 @@ pub fn full_channel(text: &str, default_track: &str) -> Option<String> {
     }
 }
 
-/// A 32-character id (base 62: `0-9A-Za-z`) as the registry writes it (base 36: `0-9a-z`).
+/// Converts a 32-character id (base 62: `0-9A-Za-z`) to the registry's form (base 36: `0-9a-z`).
 pub fn base36(id: &str) -> String {
     const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     // Digits in base 36, least significant first; each character multiplies by 62 and adds.

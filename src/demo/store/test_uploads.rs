@@ -1,5 +1,5 @@
-//! Uploads and releases over the wire: what an archive declares decides its revision, and a branch
-//! expires.
+//! Tests of uploads and releases over the wire: an archive's declarations decide its revision, and
+//! a branch expires.
 
 use std::path::Path;
 
@@ -49,7 +49,7 @@ impl Publisher {
         request.send().await.unwrap().json().await.unwrap()
     }
 
-    /// The review of an archive that is pushed as a revision of the studio charm.
+    /// Returns the review of an archive that is pushed as a revision of the studio charm.
     async fn review(&self, members: &[(&str, &[u8])]) -> Value {
         let upload = self.upload(stored(members).unwrap()).await;
         let pushed = json!({"upload-id": upload});

@@ -1,4 +1,4 @@
-//! Signing in, over the wire: Ubuntu One, the identity service, revocation.
+//! Tests of sign-in over the wire: Ubuntu One, the identity service, revocation.
 
 use std::path::Path;
 use std::time::Duration;
@@ -62,7 +62,7 @@ impl Client {
         .await
     }
 
-    /// A root macaroon and the id of its caveat.
+    /// Returns a root macaroon and the id of its caveat.
     async fn root(&self, wish: Value) -> (Macaroon, String) {
         let (status, body) = self.post("charmhub", "/v1/tokens/usso", &[], &wish).await;
         assert_eq!(status, 200, "{body}");

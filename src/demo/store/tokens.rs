@@ -1,7 +1,7 @@
-//! Store tokens: real macaroons, and the sessions that say what each may do.
+//! Issues and checks store tokens: real macaroons, and the sessions with the rights of each.
 //!
-//! Owns minting, checking and the endpoints under `/v1/tokens` that need a token. Must not let a
-//! token be accepted that is expired, revoked or signed by another world.
+//! Also serves the endpoints under `/v1/tokens` that need a token. Must not accept a token that is
+//! expired, revoked or signed by another environment.
 
 use axum::extract::{Query, RawForm, State as With};
 use axum::http::{HeaderMap, header};
@@ -23,15 +23,15 @@ use super::{Charmhub, candid, publisher_json};
 use crate::demo::registry::Registry;
 use crate::domain::{Kind, Problem};
 
-/// Where tokens say they come from.
+/// The location in tokens.
 pub const LOCATION: &str = "api.charmhub.io";
-/// How long the operator's token lasts, and when a new one is minted at start, in days.
+/// Lifetime of the operator's token, and the remaining days at which a new one is minted at start.
 const OPERATOR_DAYS: (i64, i64) = (90, 30);
-/// How long ago the older token was given out, and how long it lasts from the world's begin, in
-/// days: half a year in all, as the documented command asks for.
+/// How long before the environment's creation the older token was issued, and how long after it
+/// the token expires, in days: half a year in all, as the documented command asks for.
 const OLDER_DAYS: (i64, i64) = (170, 12);
 
-/// Mints a token for `session` and files the session.
+/// Mints a token for `session` and stores the session.
 pub fn mint(state: &mut State, session: Session) -> Result<String, Problem> {
     let token = serialized(&signing_key(state), &session)
         .map_err(|error| Problem::new(Kind::Internal, "Cannot mint a demo token").because(&error))?;
@@ -39,7 +39,7 @@ pub fn mint(state: &mut State, session: Session) -> Result<String, Problem> {
     Ok(token)
 }
 
-/// A session that starts now.
+/// Returns a session that starts now.
 pub fn session(
     permissions: Vec<String>,
     packages: Option<Vec<String>>,
@@ -59,7 +59,7 @@ pub fn session(
     }
 }
 
-/// Sees to it that the operator's token lasts another 30 days.
+/// Makes sure that the operator's token is valid for another 30 days.
 pub fn refresh_operator(state: &mut State, packages: Vec<String>) -> Result<(), Problem> {
     let soon = Utc::now() + Duration::days(OPERATOR_DAYS.1);
     let lasts = session_of(state, &state.operator_token)
@@ -76,14 +76,14 @@ pub fn refresh_operator(state: &mut State, packages: Vec<String>) -> Result<(), 
     );
     session.description = Some("windlass demo".to_owned());
     if first {
-        // Repositories have held it for as long as that.
+        // Repositories have held it since then.
         session.valid_since -= Duration::days(crate::demo::PLANTED_DAYS.0);
     }
     state.operator_token = mint(state, session)?;
     Ok(())
 }
 
-/// Mints, once, the token that an old charmcraft was given half a year ago for all packages.
+/// Mints, once, the token that an old charmcraft was issued half a year ago for all packages.
 pub fn plant_older(state: &mut State) -> Result<(), Problem> {
     if !state.older_token.is_empty() {
         return Ok(());
@@ -114,7 +114,7 @@ fn serialized(key: &MacaroonKey, session: &Session) -> libmacaroon::Result<Strin
     Ok(macaroon.serialize(Format::V2)?.trim_end_matches('=').to_owned())
 }
 
-/// The session that `token` belongs to, whatever its age.
+/// Returns the session that `token` belongs to, whatever its age.
 fn session_of<'a>(state: &'a State, token: &str) -> Result<&'a Session, Refusal> {
     let macaroon = Macaroon::deserialize(token).map_err(|_| Refusal::api_error("Invalid macaroon"))?;
     let mut verifier = Verifier::default();
@@ -127,7 +127,7 @@ fn session_of<'a>(state: &'a State, token: &str) -> Result<&'a Session, Refusal>
     verifier
         .verify(&macaroon, &signing_key(state), &[])
         .map_err(|_| Refusal::unauthorized())?;
-    // A holder may add stricter caveats: the earliest end counts.
+    // A holder may add stricter caveats: the earliest expiry counts.
     let now = Utc::now();
     for caveat in macaroon
         .first_party_caveats()
@@ -149,7 +149,7 @@ fn session_of<'a>(state: &'a State, token: &str) -> Result<&'a Session, Refusal>
         .ok_or_else(Refusal::unauthorized)
 }
 
-/// The live session of a request, from its `Authorization: Macaroon …`.
+/// Returns the live session of a request, from its `Authorization: Macaroon …`.
 pub fn authorized(state: &State, headers: &HeaderMap) -> Result<Session, Refusal> {
     let token = headers
         .get(header::AUTHORIZATION)
@@ -163,8 +163,8 @@ pub fn authorized(state: &State, headers: &HeaderMap) -> Result<Session, Refusal
     Ok(session.clone())
 }
 
-/// The live session of a request that needs `permission` on package `name`. A package that is not
-/// there is 404 to everybody.
+/// Returns the live session of a request that needs `permission` on package `name`. A missing
+/// package is 404 for every session.
 pub fn permitted(
     state: &State,
     headers: &HeaderMap,
@@ -178,12 +178,12 @@ pub fn permitted(
 }
 
 impl Session {
-    /// True until it is revoked or over.
+    /// Returns true until it is revoked or expired.
     pub fn is_live(&self) -> bool {
         self.revoked_at.is_none() && self.valid_until > Utc::now()
     }
 
-    /// Refuses unless this session may do `permission`, on `package` where one is meant.
+    /// Refuses unless this session has `permission`, on `package` if one is given.
     pub fn require(&self, permission: &str, package: Option<&str>) -> Result<(), Refusal> {
         let held = self.permissions.iter().any(|held| implies(held, permission));
         if !held {
@@ -228,7 +228,8 @@ impl Session {
     }
 }
 
-/// `package-manage` covers all of its kind and viewing; `package-view` all viewing.
+/// Returns true if `held` covers `wanted`: `package-manage` covers all `package-manage-…`
+/// permissions and viewing; `package-view` covers all viewing.
 fn implies(held: &str, wanted: &str) -> bool {
     held == wanted
         || (held == "package-manage"
@@ -236,7 +237,7 @@ fn implies(held: &str, wanted: &str) -> bool {
         || (held == "package-view" && wanted.starts_with("package-view-"))
 }
 
-/// `GET /v1/tokens/whoami`, also `/v1/whoami`.
+/// Handles `GET /v1/tokens/whoami`, also `/v1/whoami`.
 pub async fn whoami(With(store): With<Arc<Charmhub>>, headers: HeaderMap) -> Answer {
     let state = store.read();
     let session = authorized(&state, &headers)?;
@@ -260,8 +261,8 @@ pub async fn whoami(With(store): With<Arc<Charmhub>>, headers: HeaderMap) -> Ans
     })))
 }
 
-/// `GET /v1/tokens[?include-inactive=true]`: the account's sessions. Who shows no token gets what
-/// begins a sign-in.
+/// Handles `GET /v1/tokens[?include-inactive=true]`: the account's sessions. A request without a
+/// token gets the start of a sign-in.
 pub async fn list(
     With(store): With<Arc<Charmhub>>,
     headers: HeaderMap,
@@ -288,8 +289,8 @@ struct Revocation {
     session_id: String,
 }
 
-/// `POST /v1/tokens/revoke` `{"session-id"}`. Every token of the account may, except one that is
-/// limited to channels: whether the real store asks for more is not known.
+/// Handles `POST /v1/tokens/revoke` `{"session-id"}`. Every token of the account may, except one
+/// that is limited to channels: whether the real store asks for more is not known.
 pub async fn revoke(With(store): With<Arc<Charmhub>>, headers: HeaderMap, body: Bytes) -> Answer {
     let wanted: Revocation = parsed(&body)?;
     store.change(|state| {
@@ -310,9 +311,9 @@ pub async fn revoke(With(store): With<Arc<Charmhub>>, headers: HeaderMap, body: 
     })
 }
 
-/// `GET|POST /v1/tokens/docker-registry`: the token endpoint of the canonical registry. A POST
-/// says in its form what a GET says in its query. Push passwords end with the session that they
-/// were handed out to.
+/// Handles `GET|POST /v1/tokens/docker-registry`: the token endpoint of the canonical registry. A
+/// POST sends in its form what a GET sends in its query. Push passwords expire with the session
+/// that they were issued to.
 pub async fn registry(
     With(store): With<Arc<Charmhub>>,
     headers: HeaderMap,
