@@ -1,8 +1,7 @@
-//! What a job of GitHub Actions shows beside its log: annotations and the job summary.
+//! Writes annotations and the job summary of a GitHub Actions job.
 //!
-//! Owns their forms and escapes. Texts come as [`Outside`] or as windlass's own words; neither ever
-//! holds a secret. Must not decide how a command ends: a summary that cannot be written is a
-//! warning.
+//! Formats and escapes them. Texts come as [`Outside`] or from windlass itself and never hold a
+//! secret. A summary that cannot be written is a warning; it must not change how a command ends.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -12,9 +11,9 @@ use crate::journal::{Outcome, Released, RunRecord};
 use crate::plan::queue::LeftOut;
 use crate::plan::{Intent, State, Step};
 
-/// Rows of one table that are written; GitHub takes one mebibyte a step.
+/// Rows written per table; GitHub accepts one mebibyte per step.
 const ROWS: usize = 400;
-/// Longest text of one cell, in characters.
+/// Longest text of a cell, in characters.
 const CELL: usize = 300;
 
 /// The job that this command runs in.
@@ -22,19 +21,19 @@ pub struct ActionsJob {
     summary: Option<PathBuf>,
 }
 
-/// How loud an annotation is.
+/// The level of an annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// It failed.
     Error,
-    /// Somebody should look.
+    /// Needs attention.
     Warning,
-    /// For whoever reads.
+    /// For information.
     Notice,
 }
 
 impl ActionsJob {
-    /// The job that `variable` tells of; `None` outside of GitHub Actions.
+    /// Returns the job described by the environment; `None` outside of GitHub Actions.
     pub fn of(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
         (variable("GITHUB_ACTIONS").as_deref() == Some("true")).then(|| Self {
             summary: variable("GITHUB_STEP_SUMMARY")
@@ -43,7 +42,7 @@ impl ActionsJob {
         })
     }
 
-    /// Adds `markdown` to the job's summary, where the job has one.
+    /// Adds `markdown` to the job's summary, if the job has one.
     pub fn add(&self, markdown: &str) -> std::io::Result<()> {
         let Some(path) = &self.summary else { return Ok(()) };
         std::fs::OpenOptions::new()
@@ -54,7 +53,7 @@ impl ActionsJob {
     }
 }
 
-/// An annotation, as one line of the log.
+/// Returns an annotation as one line of the log.
 pub fn annotation(level: Level, title: &str, text: &str) -> String {
     let word = match level {
         Level::Error => "error",
@@ -67,7 +66,7 @@ pub fn annotation(level: Level, title: &str, text: &str) -> String {
     format!("::{word} title={title}::{}", escaped(text))
 }
 
-/// The annotation of a problem: its summary as title, causes and hints as lines below it.
+/// Returns the annotation of a problem: its summary as title, causes and hints as lines below it.
 pub fn problem_annotation(level: Level, problem: &Problem) -> String {
     let causes = problem.causes.iter().map(|cause| format!("why: {cause}"));
     let hints = problem.hints.iter().map(|hint| format!("hint: {hint}"));
@@ -80,12 +79,12 @@ pub fn problem_annotation(level: Level, problem: &Problem) -> String {
     }
 }
 
-/// As the runner wants the text of a command.
+/// Escapes the text of a workflow command.
 fn escaped(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// Text that Markdown shows as it is, in a table's cell too.
+/// Escapes text for Markdown, including table cells.
 fn cell(text: impl AsRef<str>) -> String {
     let text = Outside::capped(text, CELL);
     let mut out = String::with_capacity(text.as_str().len());
@@ -113,7 +112,7 @@ fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// A run: what it released, with digests; its steps where it released nothing.
+/// Returns the section of a run: what it released, with digests; its steps if it released nothing.
 pub fn run_section(record: &RunRecord) -> String {
     let outcome = record.outcome.map_or("open", Outcome::as_str);
     let mut text = format!("### {}: {outcome}\n\n", cell(&record.plan.title));
@@ -168,7 +167,7 @@ pub fn run_section(record: &RunRecord) -> String {
     text
 }
 
-/// Releases that a robot left out.
+/// Returns the section of releases that an automatic publish left out.
 pub fn left_out_section(left_out: &[LeftOut]) -> String {
     let rows: Vec<Vec<String>> = left_out
         .iter()
@@ -177,7 +176,7 @@ pub fn left_out_section(left_out: &[LeftOut]) -> String {
     format!("### Left out\n\n{}", table(&["release", "reason"], &rows))
 }
 
-/// A command that ended before it did anything.
+/// Returns the section of a command that ended before it changed anything.
 pub fn problem_section(problem: &Problem) -> String {
     format!("### Not done\n\n{}", told(problem))
 }
@@ -201,8 +200,8 @@ fn release_of(intent: &Intent) -> Option<String> {
     }
 }
 
-/// Revisions and digests of the resources of `one`, both in the same order. The digests are those
-/// of the plan.
+/// Returns revisions and digests of the resources of `one`, in the same order. The digests are
+/// those of the plan.
 fn resources(steps: &[Step], one: &Released) -> (String, String) {
     let planned = steps
         .iter()

@@ -1,4 +1,4 @@
-//! What can be said on the command line. The words are a contract: scripts rely on them.
+//! Defines the command line. Commands and options are a contract: scripts rely on them.
 
 mod config;
 mod credentials;

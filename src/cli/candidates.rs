@@ -1,7 +1,7 @@
-//! Candidates for values of the command line: charms, channels, releases, runs, workspaces.
+//! Completes values of the command line: charms, channels, releases, runs, workspaces.
 //!
-//! A shell asks for them at every tab, so they come from files alone: configuration, cache and
-//! journal. What cannot be read has no candidates.
+//! A shell asks at every tab, so candidates come only from files: configuration, cache and journal.
+//! A file that cannot be read yields no candidates.
 
 use std::ffi::OsString;
 
@@ -17,18 +17,18 @@ use crate::domain::credential::PERMISSIONS;
 use crate::domain::{CharmName, Outside, Snapshot};
 use crate::journal::{Journal, Outcome, RunRecord};
 
-/// Runs that are offered.
+/// Number of runs offered.
 const RUNS: usize = 50;
 
 type Candidates = fn() -> Vec<CompletionCandidate>;
 
-/// The command line without what is hidden, each value with its candidates.
+/// Returns the command line without hidden items, each value with its candidates.
 pub fn command() -> Command {
     shown(&args::command(), "").version(env!("CARGO_PKG_VERSION"))
 }
 
 fn shown(command: &Command, words: &str) -> Command {
-    // Kept until the process ends, which answers one question.
+    // Leaked: the process answers one question and exits.
     let name: &'static str = Box::leak(command.get_name().to_owned().into_boxed_str());
     let visible = command.get_arguments().filter(|arg| !arg.is_hide_set());
     let below = command.get_subcommands().filter(|below| !below.is_hide_set());
@@ -44,7 +44,7 @@ fn shown(command: &Command, words: &str) -> Command {
         }))
 }
 
-/// The candidates of `arg`, an argument of the command with these words.
+/// Returns the candidates of `arg`, an argument of the command with these words.
 fn candidates(words: &str, arg: &Arg) -> Option<Candidates> {
     let value = arg.get_value_names()?.first()?.as_str();
     let of_github = words.ends_with("workflow") || words.contains("workflow ");
@@ -79,7 +79,7 @@ fn candidates(words: &str, arg: &Arg) -> Option<Candidates> {
     })
 }
 
-/// The words typed so far, behind those that call this program.
+/// Returns the words typed so far, without those that name this program.
 fn typed() -> Vec<OsString> {
     std::env::args_os()
         .skip_while(|word| word != "--")
@@ -96,7 +96,7 @@ fn configured() -> Option<Config> {
     environment.config(&global).ok()
 }
 
-/// What was observed last.
+/// Returns the last observed state.
 fn observed() -> Option<(Config, Snapshot)> {
     let (environment, global) = environment();
     let config = environment.config(&global).ok()?;
@@ -109,7 +109,7 @@ fn journal() -> Option<Journal> {
     Some(journal.of_workspace(&configured()?.workspace.name))
 }
 
-/// The charms of the snapshot, of which only the named one where the words name one.
+/// Returns values from the charms of the snapshot, or from the charm that the words name.
 fn observed_charms<T>(each: impl Fn(&CharmName, &CharmFacts) -> Vec<T>) -> Vec<T> {
     let Some((_, snapshot)) = observed() else {
         return Vec::new();
@@ -124,7 +124,7 @@ fn observed_charms<T>(each: impl Fn(&CharmName, &CharmFacts) -> Vec<T>) -> Vec<T
         .collect()
 }
 
-/// Each value once, in the given order.
+/// Returns each value once, in the given order.
 fn listed(values: impl IntoIterator<Item = String>) -> Vec<CompletionCandidate> {
     let mut kept: Vec<String> = Vec::new();
     for value in values {
@@ -135,7 +135,7 @@ fn listed(values: impl IntoIterator<Item = String>) -> Vec<CompletionCandidate> 
     ordered(kept.into_iter().map(CompletionCandidate::new))
 }
 
-/// In this order, not by the alphabet; without values that a terminal would obey.
+/// Keeps this order instead of sorting, and drops values with control characters.
 fn ordered(candidates: impl Iterator<Item = CompletionCandidate>) -> Vec<CompletionCandidate> {
     let harmless = candidates.filter(|one| {
         let value = one.get_value().to_string_lossy();

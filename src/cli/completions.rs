@@ -1,7 +1,7 @@
-//! `completions`: what a shell needs to complete the command line, and its answers.
+//! `completions`: prints the completion script of a shell and answers its questions.
 //!
-//! The script asks this program for every word, so it never falls behind the arguments. Where
-//! [`VARIABLE`] is set the process answers such a question and does nothing else.
+//! The script calls this program for every word, so it never gets out of date. If [`VARIABLE`] is
+//! set, the process answers such a question and does nothing else.
 
 use std::process::ExitCode;
 
@@ -18,7 +18,7 @@ use crate::domain::{Kind, Problem};
 /// Names the shell that asks.
 const VARIABLE: &str = "WINDLASS_COMPLETE";
 
-/// Answers the question of a shell, where one is asked.
+/// Answers the question of a shell, if there is one.
 pub fn complete() -> Option<ExitCode> {
     let folder = std::env::current_dir().ok();
     let answered = CompleteEnv::with_factory(candidates::command)
@@ -35,7 +35,7 @@ pub fn complete() -> Option<ExitCode> {
     }
 }
 
-/// The script for `shell`, on standard output.
+/// Prints the script for `shell` on standard output.
 pub fn completions(shell: Shell, output: &Output) -> Ending {
     let name = shell.to_string();
     let mut script = Vec::new();

@@ -1,7 +1,7 @@
-//! `config new`: writes a workspace file with its owner.
+//! `config new`: writes a workspace file from flags and answers.
 //!
-//! Owns the questions, their defaults, and that no file is overwritten unasked. What is typed is
-//! checked at once, by the rules of `config check` and no others. Must not touch any service.
+//! Asks the questions and offers defaults; never overwrites a file without asking. Answers are
+//! checked at once, by the rules of `config check`. Must not contact any service.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
@@ -113,7 +113,7 @@ fn write(file: &Path, text: &str, overwrite: bool) -> Result<(), Problem> {
     if overwrite {
         options.create(true).truncate(true);
     } else {
-        // One that came meanwhile is not overwritten either.
+        // A file created meanwhile is not overwritten either.
         options.create_new(true);
     }
     let written = options
@@ -127,7 +127,7 @@ fn write(file: &Path, text: &str, overwrite: bool) -> Result<(), Problem> {
     })
 }
 
-/// `file` as one word of a shell that `--workspace` takes for a file.
+/// Returns `file` as one shell word that `--workspace` takes for a file.
 fn argument(file: &Path) -> String {
     let text = file.display().to_string();
     let is_file = text.contains('/') || file.extension().is_some_and(|end| end == "toml");
@@ -140,21 +140,21 @@ fn argument(file: &Path) -> String {
     }
 }
 
-/// Checks `workspace` as a file that says the same would be.
+/// Checks `workspace` as if it were read from a file.
 fn sound(workspace: Workspace) -> Result<Workspace, Problem> {
     Workspace::parse(&commented(&workspace), "not written yet")
 }
 
-/// Where answers come from.
+/// Reads answers.
 struct Desk<'a> {
-    /// True where questions are asked.
+    /// True if questions are asked.
     asks: bool,
     output: &'a Output,
 }
 
 impl Desk<'_> {
-    /// What was `given`, else what is typed, else `default`, as `read` understands it. What cannot
-    /// be understood is explained and asked again.
+    /// Returns what was `given`, else what is typed, else `default`, parsed by `read`. An invalid
+    /// answer is explained and asked again.
     async fn answer<T>(
         &self,
         given: Option<&str>,
@@ -182,7 +182,7 @@ impl Desk<'_> {
     }
 }
 
-/// The workspace that flags and answers describe.
+/// Returns the workspace that flags and answers describe.
 async fn asked(wish: &NewWorkspace, desk: &Desk<'_>) -> Result<Workspace, Problem> {
     if desk.asks {
         desk.output.say(
@@ -210,7 +210,7 @@ async fn asked(wish: &NewWorkspace, desk: &Desk<'_>) -> Result<Workspace, Proble
     token(workspace, wish, desk).await
 }
 
-/// The current folder's name as far as it can be a workspace's.
+/// Returns the current directory's name, reduced to what is valid for a workspace.
 fn folder_name() -> String {
     let here = std::env::current_dir().ok();
     let name = here.as_deref().and_then(Path::file_name);
@@ -243,7 +243,8 @@ async fn upstream(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) ->
     let Some(repository) = found else {
         return Ok(workspace);
     };
-    // What is given as flags is short; the rest is asked only where the repository was.
+    // With flags the remaining values are defaults; they are asked for only if the repository was
+    // asked for.
     let desk = &Desk {
         asks: desk.asks && wish.upstream.is_none(),
         output: desk.output,
@@ -283,7 +284,7 @@ async fn upstream(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) ->
         "Registry of the images that manifests name",
         "docker.io",
         |text| {
-            // A registry shows whether it can be one once an image is looked for in it.
+            // A registry is validated as part of a repository name.
             crate::domain::Repository::parse(&format!("{text}/owner/name"))?;
             let upstream = Upstream {
                 kind: UpstreamKind::ManifestDirectory,
@@ -333,7 +334,7 @@ async fn charms(
         ))
     })?;
     let mut resources: Vec<(String, (CharmName, Resource))> = resources.into_iter().collect();
-    // In the order in which they were given: that is the order of their release.
+    // In the order given, which is the order of release.
     for text in &wish.charm {
         let name: CharmName = text.split('=').next().unwrap_or_default().parse()?;
         let Some(repository) = given.get(&name) else {
@@ -375,7 +376,7 @@ async fn charms(
     }
 }
 
-/// Whoever owns the repository named last most likely owns the next one.
+/// Returns the owner of the repository named last, as the default for the next one.
 fn owner(workspace: &Workspace) -> Option<&str> {
     let of_charm = workspace.charms.last().map(|charm| &charm.repository);
     let named = of_charm.or(workspace.upstream.as_ref().map(|upstream| &upstream.repository));

@@ -1,6 +1,6 @@
-//! Shows a plan, asks, and runs what was said yes to.
+//! Shows a plan, asks for confirmation and runs it.
 //!
-//! Owns the words of a plan on the command line and the question. Must not plan.
+//! Also formats plans as text.
 
 use std::io::{BufRead, IsTerminal};
 
@@ -12,7 +12,7 @@ use crate::journal::RunRecord;
 use crate::plan::{Plan, PlannedRow, State, Step, Undo};
 use crate::run::Session;
 
-/// Refuses where nothing may be changed. `what` says what does not happen, `preview` the command
+/// Returns an error in a read-only session. `what` names what is refused, `preview` the command
 /// that shows it.
 pub fn writable(session: &Session, what: &str, preview: Option<&str>) -> Result<(), Problem> {
     let refused = |how: &str| {
@@ -32,7 +32,7 @@ pub fn writable(session: &Session, what: &str, preview: Option<&str>) -> Result<
     session.journal.check_writable()
 }
 
-/// The answer of every `plan` command.
+/// Prints the answer of every `plan` command.
 pub fn show(session: &Session, plan: &Plan, output: &Output) -> u8 {
     if output.json {
         output.document(
@@ -46,7 +46,7 @@ pub fn show(session: &Session, plan: &Plan, output: &Output) -> u8 {
     0
 }
 
-/// Shows `plan`, asks, looks once more at what it builds on, and follows its run to the end.
+/// Shows `plan`, asks, checks its preconditions again, and follows its run to the end.
 pub async fn confirmed(session: &Session, plan: Plan, output: &Output) -> Result<RunRecord, Problem> {
     if !plan.nothing_to_do() {
         output.preview(&text(&plan));
@@ -81,7 +81,7 @@ pub async fn ask_for(word: &str, what: &str, output: &Output) -> Result<(), Prob
         return Err(refused("there is no terminal to ask on").hint("add --yes where no person can answer"));
     }
     output.say(&format!("{what}? Type {word} to go on, anything else to stop:"));
-    // On a thread of its own, so that Ctrl-C still ends the command.
+    // On a separate thread, so that Ctrl-C still ends the command.
     let reading = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|_| line)
@@ -94,7 +94,7 @@ pub async fn ask_for(word: &str, what: &str, output: &Output) -> Result<(), Prob
     }
 }
 
-/// What cannot be undone and why, steps of the same reason together.
+/// Returns the irreversible steps, grouped by reason.
 fn irreversible(plan: &Plan) -> Vec<(&Outside, Vec<&Step>)> {
     let mut all: Vec<(&Outside, Vec<&Step>)> = Vec::new();
     for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
@@ -112,7 +112,7 @@ fn irreversible(plan: &Plan) -> Vec<(&Outside, Vec<&Step>)> {
     all
 }
 
-/// A plan in text.
+/// Formats a plan as text.
 pub fn text(plan: &Plan) -> String {
     let mut text = format!("{}\n", plan.title);
     for warning in &plan.warnings {

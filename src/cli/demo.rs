@@ -1,4 +1,4 @@
-//! `demo`: the embedded world, with the console on it or only its servers.
+//! `demo`: starts the demo environment and opens the console in it, or only runs its servers.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::output::Output;
 use super::{Ending, Face, Opening};
 use crate::demo::{self, Options, World};
 
-/// Starts the world and either serves it or opens the console on it.
+/// Starts the demo environment, and serves it or opens the console in it.
 pub async fn run(global: &Global, wish: &Demo, console: Face, output: &Output) -> Ending {
     let dir = match &wish.state {
         Some(dir) => dir.clone(),

@@ -1,6 +1,6 @@
-//! `doctor`: everything that a publish or a rotation leans on, each with its remedy.
+//! `doctor`: checks everything that a publish or a rotation needs, each check with its remedy.
 //!
-//! Owns how the checks are told. Must not judge.
+//! Formats the checks only; it does not evaluate them.
 
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,7 @@ use crate::journal::Journal;
 use crate::plan::doctor::{self, Check, Standing};
 use crate::run::Session;
 
-/// `doctor`. Ends with 1 where a check failed.
+/// Runs `doctor`. The exit code is 1 if a check failed.
 pub async fn doctor(session: &Session, output: &Output) -> Ending {
     let observer = &session.observer;
     let (snapshot, seen) = observer.examine(observer.cached()).await;
@@ -95,7 +95,7 @@ fn count(checks: &[Check], standing: Standing) -> usize {
     checks.iter().filter(|check| check.standing == standing).count()
 }
 
-/// A line a check, its remedy below it, the counts last.
+/// Formats one line per check, its remedy below it, and the counts last.
 fn text(checks: &[Check]) -> String {
     let mut table = Table::new(&["", "CHECK", "FOUND"]);
     for check in checks {

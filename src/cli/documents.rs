@@ -1,6 +1,4 @@
-//! The JSON documents: the keys that scripts lean on.
-//!
-//! Owns their shapes (version 1). Must not gather anything.
+//! Builds the JSON documents that scripts rely on (version 1). Reads no service.
 
 use serde_json::{Value, json};
 
@@ -13,14 +11,14 @@ use crate::journal::RunRecord;
 use crate::plan::evidence;
 use crate::plan::{Plan, Step};
 
-/// `observed_at` and `errors` of the sources named.
+/// The keys `observed_at` and `errors` of the named sources.
 pub struct Sources {
     at: serde_json::Map<String, Value>,
     errors: Vec<Value>,
 }
 
 impl Sources {
-    /// No source yet.
+    /// Returns an empty list of sources.
     pub fn new() -> Self {
         Self {
             at: serde_json::Map::new(),
@@ -28,7 +26,7 @@ impl Sources {
         }
     }
 
-    /// Adds a source. One that was never asked is left out.
+    /// Adds a source. A source that was never read is left out.
     pub fn add<T>(mut self, name: &str, seen: &Observed<T>) -> Self {
         if let Some(at) = seen.read_at {
             self.at.insert(name.to_owned(), json!(at));
@@ -40,12 +38,12 @@ impl Sources {
         self
     }
 
-    /// The problems of all sources.
+    /// Returns the problems of all sources.
     pub fn errors(&self) -> &[Value] {
         &self.errors
     }
 
-    /// As keys of a document.
+    /// Returns the keys of a document.
     pub fn keys(self) -> Vec<(&'static str, Value)> {
         vec![
             ("observed_at", Value::Object(self.at)),
@@ -54,7 +52,7 @@ impl Sources {
     }
 }
 
-/// One release.
+/// Returns the object of a release.
 pub fn release(workspace: &Workspace, snapshot: &Snapshot, release: &Release) -> Value {
     let standing = evidence::standing(workspace, snapshot, release);
     json!({
@@ -69,8 +67,8 @@ pub fn release(workspace: &Workspace, snapshot: &Snapshot, release: &Release) ->
     })
 }
 
-/// Whether a release is held; null where that could not be read. Without a bundle there is no
-/// place for holds.
+/// Returns whether a release is held; null if that could not be read. Without a bundle there are no
+/// holds.
 pub fn held(workspace: &Workspace, snapshot: &Snapshot, release: &ReleaseName) -> Option<bool> {
     if workspace.bundle.is_none() {
         return Some(false);
@@ -78,7 +76,7 @@ pub fn held(workspace: &Workspace, snapshot: &Snapshot, release: &ReleaseName) -
     Some(snapshot.holds.value.as_ref()?.contains(release))
 }
 
-/// The image behind a resource revision, with the releases that name it.
+/// Returns the image of a resource revision, with the releases that name it.
 pub fn behind(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -100,7 +98,7 @@ pub fn behind(
     (image, named)
 }
 
-/// One row of the channel map.
+/// Returns one row of the channel map.
 pub fn channel(workspace: &Workspace, snapshot: &Snapshot, charm: &CharmName, row: &ChannelRow) -> Value {
     let resources: Vec<Value> = row
         .resources
@@ -137,7 +135,7 @@ fn step(step: &Step) -> serde_json::Map<String, Value> {
     }
 }
 
-/// A plan.
+/// Returns the object of a plan.
 pub fn plan(plan: &Plan) -> Value {
     let steps: Vec<Value> = plan.steps.iter().map(|s| Value::Object(step(s))).collect();
     json!({
@@ -147,7 +145,7 @@ pub fn plan(plan: &Plan) -> Value {
     })
 }
 
-/// What a run released, a row for every base.
+/// Returns what a run released, one row per base.
 fn released(record: &RunRecord) -> Vec<Value> {
     let mut rows = Vec::new();
     for one in record.released() {
@@ -163,7 +161,7 @@ fn released(record: &RunRecord) -> Vec<Value> {
     rows
 }
 
-/// What a run closed, with what it served before.
+/// Returns what a run closed, and what each channel served before.
 fn closed(record: &RunRecord) -> Vec<Value> {
     let served = record
         .closed()
@@ -183,7 +181,7 @@ fn closed(record: &RunRecord) -> Vec<Value> {
         .collect()
 }
 
-/// A run.
+/// Returns the object of a run.
 pub fn run(record: &RunRecord) -> Value {
     let steps: Vec<Value> = record
         .plan
@@ -197,7 +195,7 @@ pub fn run(record: &RunRecord) -> Value {
                 map.insert("problem".to_owned(), json!(done.problem));
                 map.insert("bytes_sent".to_owned(), json!(done.made.bytes_sent));
                 map.insert("resource_revision".to_owned(), json!(done.made.resource_revision));
-                // Only of steps that deal with credentials; the seals themselves are nobody's news.
+                // Only for steps that handle credentials; the seals themselves are left out.
                 let made = &done.made;
                 for (key, value) in [
                     ("updated_at", made.updated_at.map(|at| json!(at))),
@@ -222,7 +220,7 @@ pub fn run(record: &RunRecord) -> Value {
     })
 }
 
-/// The problem of a run that ended badly, with the ways on.
+/// Returns the problem of a run that did not succeed, with hints on how to continue.
 pub fn problem(record: &RunRecord) -> Option<Problem> {
     let problem = record.problem.clone()?;
     Some(record.ways_on().into_iter().fold(problem, Problem::hint))

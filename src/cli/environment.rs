@@ -1,7 +1,7 @@
-//! The environment of a command: the process's own, or the demo world's.
+//! Provides the environment of a command: that of the process, or that of the demo.
 //!
-//! Owns which variables count and where state, cache and configuration lie. Must not look at
-//! anything else of the caller's where the demo world is meant.
+//! Determines which variables apply and where state, cache and configuration are stored. For the
+//! demo environment nothing of the caller's may be read.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -21,7 +21,8 @@ use crate::run::{Session, Setting};
 use crate::services::endpoints::Endpoints;
 use crate::services::{AskPassphrase, Services};
 
-/// How the encrypted file is opened: by what was given, else by a question where one may be asked.
+/// Returns how to get the passphrase of the encrypted file: the given one, else a question if
+/// asking is allowed.
 fn ask_passphrase(given: Option<SecretString>, asking: bool) -> AskPassphrase {
     Arc::new(move || match &given {
         Some(passphrase) => Some(passphrase.clone()),
@@ -30,16 +31,16 @@ fn ask_passphrase(given: Option<SecretString>, asking: bool) -> AskPassphrase {
     })
 }
 
-/// Variables and folders.
+/// Variables and directories.
 pub struct Environment {
     fixed: Option<BTreeMap<String, String>>,
     state: Option<PathBuf>,
-    /// What `--passphrase-file` held; a pipe can be read once only.
+    /// Content of `--passphrase-file`; a pipe can be read only once.
     passphrase: OnceLock<SecretString>,
 }
 
 impl Environment {
-    /// The process's own.
+    /// Returns the environment of the process.
     pub const fn process() -> Self {
         Self {
             fixed: None,
@@ -48,7 +49,7 @@ impl Environment {
         }
     }
 
-    /// The demo world's: its variables only, state and cache under `state`.
+    /// Returns the demo environment: only the given variables, state and cache under `state`.
     pub fn demo(variables: Vec<(String, String)>, state: PathBuf) -> Self {
         let mut fixed: BTreeMap<String, String> = variables.into_iter().collect();
         for harmless in ["WINDLASS_TIMEOUT", "NO_COLOR"] {
@@ -63,7 +64,7 @@ impl Environment {
         }
     }
 
-    /// A variable.
+    /// Returns a variable.
     pub fn variable(&self, name: &str) -> Option<String> {
         match &self.fixed {
             Some(fixed) => fixed.get(name).cloned(),
@@ -71,8 +72,8 @@ impl Environment {
         }
     }
 
-    /// What `--passphrase-file` holds, where it is given. A file that cannot be used is told at
-    /// once, not as a credential that is missing.
+    /// Returns the content of `--passphrase-file`, if given. An unusable file is an error at once,
+    /// not later as a missing credential.
     pub fn passphrase(&self, global: &Global) -> Result<Option<SecretString>, Problem> {
         let Some(file) = &global.passphrase_file else {
             return Ok(None);
@@ -84,7 +85,7 @@ impl Environment {
         Ok(Some(self.passphrase.get_or_init(|| read).clone()))
     }
 
-    /// The folder of the user's configuration; the demo environment has none.
+    /// Returns the directory of the user's configuration; the demo environment has none.
     pub fn config_home(&self) -> Option<PathBuf> {
         let dirs = match &self.fixed {
             Some(_) => return None,
@@ -93,7 +94,7 @@ impl Environment {
         dirs.ok().map(|dirs| dirs.config_dir())
     }
 
-    /// The configuration in force.
+    /// Returns the current configuration.
     pub fn config(&self, global: &Global) -> Result<Config, Problem> {
         Config::load(
             global.workspace.as_deref(),
@@ -115,14 +116,14 @@ impl Environment {
         Ok(Observer::new(services, workspace, None, Some(cache), true).cached())
     }
 
-    /// The journal, to be read; none is made.
+    /// Opens the journal for reading; does not create one.
     pub fn existing_journal(&self) -> Result<Journal, Problem> {
         let (state, _) = self.folders()?;
         let endpoints = Endpoints::from_env(|name| self.variable(name))?;
         Journal::open_existing(&state, &endpoints.world())
     }
 
-    /// Folders of state and cache: `WINDLASS_STATE_DIR` for both, else XDG.
+    /// Returns the directories of state and cache: `WINDLASS_STATE_DIR` for both, else XDG.
     pub fn folders(&self) -> Result<(PathBuf, PathBuf), Problem> {
         if let Some(state) = &self.state {
             return Ok((state.clone(), state.join("cache")));
@@ -143,13 +144,14 @@ impl Environment {
         Ok((state.join("windlass"), dirs.cache_dir().join("windlass")))
     }
 
-    /// The services of this environment. The demo world never looks into the caller's keyring.
+    /// Returns the services of this environment. The demo environment never reads the caller's
+    /// keyring.
     pub fn services(&self, cache: Option<PathBuf>) -> Result<Services, Problem> {
         Services::new(&|name| self.variable(name), cache, self.fixed.is_none())
     }
 
-    /// A session of a command, which may ask for a passphrase at its terminal.
-    /// What is to be known of its journal goes to `output`.
+    /// Opens the session of a command, which may ask for a passphrase at its terminal. Notes about
+    /// the journal go to `output`.
     pub fn session(&self, global: &Global, output: &Output) -> Result<Session, Problem> {
         let session = self.session_that(global, true)?;
         if let Some(problem) = session.journal.notice() {
@@ -158,7 +160,7 @@ impl Environment {
         Ok(session)
     }
 
-    /// A session of the console, whose terminal is taken: it asks in its own way.
+    /// Opens the session of the console, which has the terminal and asks in a dialog instead.
     pub fn quiet_session(&self, global: &Global) -> Result<Session, Problem> {
         self.session_that(global, false)
     }

@@ -7,7 +7,7 @@ use clap::Command;
 /// An example: the command line without `windlass`, and what it does.
 type Example = (&'static str, &'static str);
 
-/// Examples by the words of the command; the whole program's have none.
+/// Examples by the words of the command; the program itself has none.
 const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "",
@@ -339,13 +339,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ),
 ];
 
-/// The examples of the command with these words.
+/// Returns the examples of the command with these words.
 pub fn examples_of(words: &str) -> &'static [Example] {
     let found = EXAMPLES.iter().find(|(command, _)| *command == words);
     found.map_or(&[], |(_, examples)| *examples)
 }
 
-/// `command` with the examples of every command at the end of its help.
+/// Returns `command` with the examples of every command at the end of its help.
 pub fn with_examples(command: Command) -> Command {
     added(command, "")
 }
@@ -365,10 +365,10 @@ fn added(mut command: Command, words: &str) -> Command {
     }
 }
 
-/// Examples as the end of a help.
+/// Formats examples for the end of a help text.
 fn text(words: &str) -> String {
     let examples = examples_of(words);
-    // A long line is explained below it, so that the others stay aligned.
+    // The explanation of a long line goes below it, so that the others stay aligned.
     let width = examples
         .iter()
         .map(|(line, _)| line.len())

@@ -1,7 +1,7 @@
-//! `login` and `logout`: signing in to Charmhub.
+//! `login` and `logout`: signs in to Charmhub and removes stored credentials.
 //!
-//! Owns the questions of a sign-in and what is checked before anybody types a password. Must not
-//! keep what was typed.
+//! Asks the questions of a sign-in, and checks everything it can before a password is typed. Must
+//! not store what was typed.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ use crate::services::http::{host_of, is_loopback};
 use crate::services::keyring::{self, Keyring};
 use crate::services::private_file;
 
-/// How often a wrong password is asked for again at a terminal.
+/// Number of attempts for a wrong password at a terminal.
 const TRIES: usize = 3;
 
 async fn planned(
@@ -44,7 +44,7 @@ async fn planned(
     Ok((intent, plan))
 }
 
-/// Shows which token a sign-in creates and where it is kept.
+/// Shows which token a login creates and where it is stored.
 pub async fn plan(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
     if wish.registry.is_some() {
         return Err(Problem::new(
@@ -59,7 +59,7 @@ pub async fn plan(process: &Environment, global: &Global, wish: &Wish, output: &
     Ok(confirm::show(&session, &plan, output))
 }
 
-/// Signs in and keeps the token.
+/// Signs in and stores the token.
 pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
     let session = process.session(global, output)?;
     let passphrase = process.passphrase(global)?;
@@ -77,7 +77,7 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
     }
     match &intent.keep {
         Keep::Export { path, .. } => {
-            // By the name that it was given, as charmcraft says it.
+            // By the name given on the command line, as charmcraft prints it.
             let named = wish.export.as_ref().map(|path| path.display().to_string());
             output.answer(&format!(
                 "Login successful. Credentials exported to '{}'.\n",
@@ -94,7 +94,7 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
                     let account = facts.account.unwrap_or_default();
                     output.answer(&format!("Logged in as '{account}'.\n"));
                 }
-                // The token is kept all the same.
+                // The token is stored all the same.
                 Err(problem) => {
                     output.answer("Login successful.\n");
                     output.explain(&problem);
@@ -105,7 +105,7 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
     Ok(0)
 }
 
-/// Names the tokens that earlier runs made and lost: nothing else would end them.
+/// Lists the tokens that earlier runs created and lost; they are not revoked otherwise.
 async fn say_lost(session: &Session, keep: &Keep, outcome: Option<Outcome>, output: &Output) {
     let exported = match (keep, outcome) {
         (Keep::Export { path, .. }, Some(Outcome::Done)) => secret_file::read(Path::new(path))
@@ -157,7 +157,7 @@ fn scope(wish: &Wish) -> Result<TokenScope, Problem> {
     })
 }
 
-/// Where the token will be kept, looked at before anybody types a password.
+/// Returns where the token will be stored, checked before a password is typed.
 async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>) -> Result<Keep, Problem> {
     if let Some(path) = &wish.export {
         // A device or a pipe would be replaced by a file.
@@ -198,7 +198,7 @@ async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>)
         .hint("unset CHARMCRAFT_AUTH, or write the token into a file with --export FILE"));
     }
     if let Some(passphrase) = passphrase {
-        // A file behind another passphrase could not be added to once the token is there.
+        // Checked early: a file with another passphrase could not be written once the token exists.
         let file = CredentialFile::in_folder(session.journal.folder());
         if file.exists() {
             file.open(passphrase, &services.endpoints.charmhub)?;
@@ -220,7 +220,7 @@ async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>)
     )
 }
 
-/// Signs on at Ubuntu One for a token of this scope, asking as often as it takes.
+/// Signs in at Ubuntu One for a token of this scope, asking again as often as allowed.
 pub async fn sign_in(
     process: &Environment,
     session: &Session,
@@ -265,12 +265,13 @@ pub async fn sign_in(
             }
             Err(problem) => problem,
         };
-        // Only what a person typed wrong is worth another question.
+        // Asks again only for input typed by a person.
         if !asked || attempt >= TRIES || problem.kind != Kind::Credentials {
             return Err(problem);
         }
         output.explain(&problem);
-        // The password was taken before a one-time password was asked for: only that is wrong.
+        // The password was accepted before a one-time password was requested, so only the latter is
+        // wrong.
         if login.otp.take().is_some() {
             continue;
         }
@@ -301,7 +302,7 @@ fn from_environment(process: &Environment, allowed: bool) -> Option<Login> {
     })
 }
 
-/// On a thread of its own, so that a signal still ends the command.
+/// Runs on a separate thread, so that a signal still ends the command.
 pub async fn at_terminal<T: Send + 'static>(
     ask: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
@@ -310,7 +311,7 @@ pub async fn at_terminal<T: Send + 'static>(
         .unwrap_or_else(|error| Err(Problem::new(Kind::Internal, "the question broke off").because(&error)))
 }
 
-/// Forgets what is kept on this machine.
+/// Removes what is stored on this machine.
 pub async fn logout(session: &Session, registry: Option<&str>, output: &Output) -> Ending {
     let services = session.observer.services();
     if let Some(host) = registry {

@@ -1,7 +1,7 @@
-//! `man`: the manual, made from the arguments themselves.
+//! `man`: generates the manual from the arguments: one page, or one page per command in a
+//! directory.
 //!
-//! Owns how pages are cut: all of it in one page, or a page a command in a folder. Must not say
-//! anything of its own about a command; its help does.
+//! The text about a command comes from its help.
 
 use std::path::Path;
 
@@ -98,7 +98,7 @@ const SEE_ALSO: &str = r#".SH "SEE ALSO"
 windlass(1) for exit status, environment and files
 "#;
 
-/// The manual in one page on standard output, or page by page in the folder `out`.
+/// Prints the manual in one page on standard output, or writes it page by page into `out`.
 pub fn man(out: Option<&Path>, output: &Output) -> Ending {
     if let Some(folder) = out {
         return pages(folder, output);
@@ -141,8 +141,8 @@ fn pages(folder: &Path, output: &Output) -> Ending {
     Ok(0)
 }
 
-/// Writes the page of `command`, whose words behind the program's name are `words`, and those of
-/// all below it; adds their names to `files`.
+/// Writes the page of `command`, whose words after the program's name are `words`, and the pages of
+/// its subcommands; adds their names to `files`.
 fn write_pages(
     command: &Command,
     words: &str,
@@ -163,7 +163,7 @@ fn write_pages(
     Ok(())
 }
 
-/// A page up to its subcommands.
+/// Returns a page up to its subcommands.
 fn beginning(command: &Command) -> std::io::Result<Vec<u8>> {
     let man = Man::new(command.clone());
     let mut page = Vec::new();
@@ -178,7 +178,7 @@ fn beginning(command: &Command) -> std::io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// The section of examples of a command, under a heading of the macro `level`.
+/// Returns the examples section of a command, with a heading of the macro `level`.
 fn examples(words: &str, level: &str) -> String {
     let mut section = String::new();
     for (at, (line, does)) in examples_of(words).iter().enumerate() {
@@ -194,7 +194,7 @@ fn examples(words: &str, level: &str) -> String {
     section
 }
 
-/// `text` with what roff would take for its own.
+/// Escapes `text` for roff.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) {
@@ -204,13 +204,13 @@ fn escaped(text: &str) -> String {
     }
 }
 
-/// windlass, then every command of it, each once and with the options of its own.
+/// Returns the page of windlass, then every command once with its own options.
 fn whole() -> std::io::Result<String> {
     let mut top = args::command();
     top.build();
     let mut page = String::from_utf8_lossy(&beginning(&top)?).into_owned();
     page.push_str(&examples("", "SH"));
-    // Not built: what is global is told once, above.
+    // Not built: global options are documented once, above.
     let command = args::command();
     for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
         chapter(command, "", &mut page)?;
@@ -232,8 +232,8 @@ fn chapter(command: &Command, above: &str, page: &mut String) -> std::io::Result
         man.render_options_section(&mut text)?;
     }
     page.push_str(&format!(".SH {}\n", called.to_uppercase()));
-    // Sections of a page of its own are subsections of this one. A page begins with definitions
-    // that this one has already.
+    // Sections of a command's page become subsections of this one. The definitions at the start of
+    // a page are already in this one.
     let text = String::from_utf8_lossy(&text);
     for line in text.lines() {
         match line.strip_prefix(".SH ") {

@@ -1,7 +1,8 @@
-//! The command line: the headless twin of everything the console does.
+//! The command line: a command for every action of the console.
 //!
-//! Owns arguments, text and JSON output, prompts, signals and exit codes. stdout carries the
-//! answer, stderr everything else. Must not know the console: whoever calls [`main`] hands it in.
+//! Handles arguments, text and JSON output, prompts, signals and exit codes. stdout carries the
+//! answer, stderr everything else. Must not depend on the console: the caller of [`main`] passes it
+//! in.
 
 mod actions_job;
 mod args;
@@ -45,23 +46,23 @@ use environment::Environment;
 pub use generate::Scene;
 use output::Output;
 
-/// How the console is to be opened.
+/// How the console is opened.
 #[derive(Clone, Debug)]
 pub struct Opening {
-    /// Without borders, in ASCII.
+    /// Without borders and in ASCII.
     pub plain: bool,
     /// Without colours.
     pub no_color: bool,
-    /// On the embedded world.
+    /// In the demo environment.
     pub demo: bool,
-    /// Where everything that happens is recorded.
+    /// The file to record everything that happens in.
     pub record: Option<std::path::PathBuf>,
-    /// Above zero while what is typed as an interruption is another program's.
+    /// Above zero while Ctrl-C is typed to another program.
     pub lent: &'static std::sync::atomic::AtomicUsize,
 }
 
 impl Opening {
-    /// As the options say.
+    /// Returns what the options request.
     fn of(global: &args::Global, demo: bool) -> Self {
         Self {
             plain: global.plain,
@@ -73,29 +74,29 @@ impl Opening {
     }
 }
 
-/// The other face, opened on a session until its operator leaves it.
+/// Opens the console on a session and returns when its operator quits.
 pub type Face = fn(Session, Opening) -> Pin<Box<dyn Future<Output = Result<(), Problem>>>>;
 
-/// What the command line has of the console.
+/// What the command line needs of the console.
 #[derive(Clone, Copy)]
 pub struct Console {
-    /// Opens it.
+    /// Opens the console.
     pub open: Face,
     /// Restores the terminal without waiting for it, in a process that is about to end.
     pub restore_terminal: fn(),
-    /// Says what is wrong with the user's keys.
+    /// Returns an error if the user's keys are not valid.
     pub check_keys: fn(&[KeyWish]) -> Result<(), Problem>,
     /// Every action with its keys, as Markdown.
     pub key_page: fn() -> String,
-    /// A picture of it as SVG, drawn of facts of a workspace.
+    /// Renders the console as SVG, from the facts of a workspace.
     pub picture: fn(Scene, &Workspace, &str) -> Result<String, Problem>,
 }
 
-/// How a command ended: the exit code, or why nothing was begun.
+/// How a command ended: the exit code, or why it could not start.
 type Ending = Result<u8, Problem>;
 
-/// Parses the arguments, does what they say and maps the end to an exit code. `console` is opened
-/// where no command is named.
+/// Parses the arguments, runs the command and maps its result to an exit code. Opens `console` if
+/// no command is named.
 pub fn main(console: Console) -> ExitCode {
     if let Some(ended) = completions::complete() {
         return ended;
@@ -109,7 +110,7 @@ pub fn main(console: Console) -> ExitCode {
             if said.lines().eq(clean.iter().map(String::as_str)) {
                 drop(error.print());
             } else {
-                // What was typed holds characters that a terminal would obey.
+                // Typed text may contain control characters.
                 Output::new(&args::Global::default()).say(&clean.join("\n"));
             }
             if !error.use_stderr() {
@@ -117,7 +118,7 @@ pub fn main(console: Console) -> ExitCode {
             }
             let missing = error.get(clap::error::ContextKind::InvalidArg);
             let named = match (error.kind(), missing) {
-                // They are on lines of their own.
+                // They are on separate lines.
                 (
                     clap::error::ErrorKind::MissingRequiredArgument,
                     Some(clap::error::ContextValue::Strings(names)),
@@ -137,7 +138,7 @@ pub fn main(console: Console) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
         .thread_stack_size(STACK)
-        // A thread that waited for more to do would wake an idle console just to end.
+        // A thread kept for later work would wake an idle console just to exit.
         .thread_keep_alive(std::time::Duration::from_millis(500))
         .enable_all()
         .build()
@@ -149,7 +150,7 @@ pub fn main(console: Console) -> ExitCode {
     };
     signals::force_exit_when_blocked(console.restore_terminal);
     let ended = runtime.block_on(signals::until_interrupted(dispatch(cli, console, &output)));
-    // A password that was being typed when a signal came leaves the terminal without echo.
+    // A password prompt interrupted by a signal leaves the terminal without echo.
     drop(crossterm::terminal::disable_raw_mode());
     runtime.shutdown_background();
     match ended {
@@ -159,13 +160,13 @@ pub fn main(console: Console) -> ExitCode {
     }
 }
 
-/// Bytes of stack of each thread: planning and runs are deep, above all in a debug build.
+/// Stack of each thread, in bytes: planning and runs recurse deeply, above all in a debug build.
 const STACK: usize = 8 * 1024 * 1024;
 
-/// Threads that bytes are moved on, beside the one of whoever watches. Every piece of a blob wakes
-/// the task that sends it: where that one sits on another thread, both pay for the wake-up. Half of
-/// the processors are enough to fill any wire, the other half is for the kernel and, on one machine,
-/// for the registry.
+/// Returns the number of threads that move bytes, besides the one that reports progress. Every
+/// chunk of a blob wakes the task that sends it; if that task is on another thread, both pay for
+/// the wake-up. Half of the processors saturate any network, the other half is left to the kernel
+/// and, on one machine, to the registry.
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| (processors.get() / 2).clamp(1, 4))
 }

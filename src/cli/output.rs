@@ -1,7 +1,7 @@
-//! Where words go: the answer to stdout, everything else to stderr.
+//! Writes output: the answer to stdout, everything else to stderr.
 //!
-//! Owns the two streams and the JSON envelope. A reader that went away is a quiet end, not a
-//! panic. Must not decide what is said.
+//! Holds the two streams and the JSON envelope. A closed pipe ends the output quietly instead of
+//! with a panic.
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -14,27 +14,28 @@ use super::args::{Global, ProgressForm};
 use super::environment::Environment;
 use crate::domain::Problem;
 
-/// The streams and how they are used.
+/// The output streams and their options.
 pub struct Output {
-    /// One JSON document instead of text.
+    /// True for one JSON document instead of text.
     pub json: bool,
-    /// Confirm without asking.
+    /// True to confirm without asking.
     pub yes: bool,
-    /// How progress is told.
+    /// The form of progress.
     pub progress: ProgressForm,
     workspace: Option<String>,
     job: Option<ActionsJob>,
     lost: AtomicBool,
     busy: std::sync::Mutex<Option<std::time::Instant>>,
-    /// What every document says of this machine, beside what it says of services.
+    /// What every document reports about this machine, besides the services.
     notes: std::sync::Mutex<Vec<Value>>,
 }
 
-/// How often a line of progress is renewed.
+/// Interval between updates of the progress line.
 const BUSY: std::time::Duration = std::time::Duration::from_millis(100);
 
 impl Output {
-    /// As the options say. Progress is text on a terminal and where nobody asked for JSON.
+    /// Returns the output that the options request. Progress is text on a terminal, unless JSON is
+    /// requested.
     pub fn new(global: &Global) -> Self {
         let default = if std::io::stderr().is_terminal() || !global.json {
             ProgressForm::Text
@@ -53,7 +54,7 @@ impl Output {
         }
     }
 
-    /// The answer, in text. A reader that went away wanted no more; any other failure is kept.
+    /// Prints the answer as text. A closed pipe is ignored; any other failure is remembered.
     pub fn answer(&self, text: &str) {
         self.clear();
         let mut out = std::io::stdout().lock();
@@ -66,13 +67,13 @@ impl Output {
         }
     }
 
-    /// True where an answer could not be written.
+    /// Returns true if an answer could not be written.
     pub fn lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// The answer, as a versioned document. It has no `workspace` where it concerns none, or where
-    /// none could be read.
+    /// Prints the answer as a versioned document. `workspace` is absent if the answer concerns
+    /// none, or if none could be read.
     pub fn document(&self, schema: &str, workspace: Option<&str>, content: Vec<(&str, Value)>) {
         let mut document = Map::new();
         document.insert("schema".to_owned(), json!(format!("windlass.{schema}/1")));
@@ -111,13 +112,14 @@ impl Output {
             .push(note);
     }
 
-    /// Something that is not the answer.
+    /// Prints a line that is not part of the answer.
     pub fn say(&self, text: &str) {
         self.clear();
         drop(std::io::stderr().write_all(format!("{text}\n").as_bytes()));
     }
 
-    /// What is being waited for, on one line that the next one overwrites; on a terminal only.
+    /// Shows what is being waited for, on one line that the next one overwrites; on a terminal
+    /// only.
     pub fn busy(&self, text: &str) {
         if self.progress != ProgressForm::Text || !std::io::stderr().is_terminal() {
             return;
@@ -130,11 +132,11 @@ impl Output {
             return;
         }
         *last = Some(std::time::Instant::now());
-        // Erases what stands on the line and leaves the cursor at its beginning.
+        // Erases the line and leaves the cursor at its beginning.
         drop(std::io::stderr().write_all(format!("\x1b[2K{text}\r").as_bytes()));
     }
 
-    /// Takes the line of [`Output::busy`] away before something else is said.
+    /// Erases the line of [`Output::busy`] before other output.
     fn clear(&self) {
         let mut last = self
             .busy
@@ -145,22 +147,22 @@ impl Output {
         }
     }
 
-    /// A plan before it is confirmed. Where a program reads lines of JSON and nobody is asked, it is
-    /// left out: the answer repeats it.
+    /// Prints a plan before it is confirmed. Left out if JSON lines are requested and no
+    /// confirmation is asked: the answer repeats it.
     pub fn preview(&self, text: &str) {
         if self.progress != ProgressForm::Json || !self.yes {
             self.say(text);
         }
     }
 
-    /// An annotation, in a job of GitHub Actions.
+    /// Writes an annotation, in a GitHub Actions job.
     pub fn annotate(&self, level: Level, title: &str, text: &str) {
         if self.job.is_some() {
             self.say(&actions_job::annotation(level, title, text));
         }
     }
 
-    /// Adds to the summary, in a job of GitHub Actions.
+    /// Adds to the summary, in a GitHub Actions job.
     pub fn summarise(&self, markdown: impl FnOnce() -> String) {
         let Some(job) = &self.job else { return };
         if let Err(error) = job.add(&markdown()) {
@@ -170,12 +172,12 @@ impl Output {
         }
     }
 
-    /// A problem in words, for stderr.
+    /// Prints a problem to stderr.
     pub fn explain(&self, problem: &Problem) {
         self.explain_as(Level::Error, problem);
     }
 
-    /// As [`Output::explain`]; a job of GitHub Actions shows it as loud as `level`.
+    /// Like [`Output::explain`]; in a GitHub Actions job also as an annotation of `level`.
     pub fn explain_as(&self, level: Level, problem: &Problem) {
         self.clear();
         let mut text = format!("error: {}\n", problem.summary);
@@ -200,7 +202,7 @@ impl Output {
         }
     }
 
-    /// The document of `problem`, where documents are wanted.
+    /// Prints the document of `problem`, if documents are requested.
     pub fn problem(&self, problem: &Problem) {
         if !self.json {
             return;
@@ -214,7 +216,7 @@ impl Output {
         self.document("problem", name, vec![("problem", json!(problem))]);
     }
 
-    /// The end of a command that could not begin.
+    /// Reports a command that could not start.
     pub fn fail(&self, problem: &Problem) -> ExitCode {
         self.problem(problem);
         self.explain(problem);

@@ -1,30 +1,29 @@
-//! NAME=VALUE and NAME:VALUE on the command line.
+//! Parses NAME=VALUE and NAME:VALUE arguments: a name, a separator, a value, and no name twice.
 //!
-//! Owns the one rule by which they are read: a name, the sign, a value, and no name twice. Must not
-//! know what names and values mean; whoever asks brings that.
+//! The caller parses names and values.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use crate::domain::{Kind, Outside, Problem};
 
-/// Longest part of what was typed that a refusal repeats.
+/// Longest part of the input that an error repeats, in characters.
 const SHOWN: usize = 100;
 
 /// How pairs of one kind are written.
 #[derive(Clone, Copy, Debug)]
 pub struct Form {
-    /// What stands before each: `--with `, or nothing where they stand alone.
+    /// What precedes each pair: `--with `, or empty for positional arguments.
     pub before: &'static str,
-    /// The shape, as help shows it: `CHARM=CHANNEL`.
+    /// The form, as help shows it: `CHARM=CHANNEL`.
     pub shape: &'static str,
-    /// What parts name and value.
+    /// The separator of name and value.
     pub sign: char,
 }
 
 impl Form {
-    /// Reads every pair of `texts` through `read`, which gets name and value. The first sign parts
-    /// them, so a value may hold more of it.
+    /// Parses every pair of `texts` with `read`, which gets name and value. The first separator
+    /// counts, so a value may contain more of them.
     pub fn read<Name: Ord + Display, Value>(
         self,
         texts: &[String],
@@ -56,7 +55,7 @@ impl Form {
     }
 }
 
-/// A number, which revisions may carry behind an `r`.
+/// Parses a number; revisions may have an `r` prefix.
 pub fn number(text: &str, what: &str) -> Result<u64, Problem> {
     text.strip_prefix('r').unwrap_or(text).parse().map_err(|_| {
         Problem::new(
@@ -95,7 +94,7 @@ mod tests {
             (&["plain"][..], "--image plain has no '='"),
             (&["=1"], "--image =1 has no name before its '='"),
             (&["a=1", "b=1", "a=2"], "--image a=2 names a a second time"),
-            // The same value is no excuse: who repeats a name meant another one.
+            // The same value is an error too: a repeated name is a mistake.
             (&["a=1", "a=1"], "--image a=1 names a a second time"),
         ] {
             let problem = read(texts).unwrap_err();

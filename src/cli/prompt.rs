@@ -1,8 +1,7 @@
-//! Questions at the terminal.
+//! Asks questions at the terminal, with and without echo.
 //!
-//! Owns how a line is read, with and without echo. What is typed without echo is held in memory
-//! that is wiped, and in no other: the terminal is read past the buffer of standard input. Must
-//! not decide what is asked.
+//! Input without echo is kept only in memory that is wiped: the terminal is read directly,
+//! bypassing the buffer of standard input.
 
 use std::fs::File;
 use std::io::{IsTerminal, Read, Write};
@@ -14,8 +13,7 @@ use zeroize::Zeroizing;
 use super::signals;
 use crate::domain::{Kind, Problem};
 
-/// Longest secret that is taken, in bytes. Room for it is made at once: a buffer that grows leaves
-/// copies behind.
+/// Longest secret accepted, in bytes. Allocated at once: a growing buffer leaves copies behind.
 const LONGEST: usize = 4096;
 
 fn no_terminal(question: &str) -> Problem {
@@ -37,7 +35,8 @@ fn say(text: &str) {
     drop(err.write_all(text.as_bytes()).and_then(|()| err.flush()));
 }
 
-/// The terminal itself, without the buffer that standard input keeps for the life of the process.
+/// Opens the terminal itself, without the buffer that standard input keeps for the life of the
+/// process.
 fn terminal(question: &str) -> Result<File, Problem> {
     let input = std::io::stdin();
     if !input.is_terminal() {
@@ -50,7 +49,7 @@ fn terminal(question: &str) -> Result<File, Problem> {
     Ok(File::from(own))
 }
 
-/// Asks for a line and shows what is typed.
+/// Asks for a line, with echo.
 pub fn line(question: &str) -> Result<String, Problem> {
     let terminal = terminal(question)?;
     say(question);
@@ -58,10 +57,10 @@ pub fn line(question: &str) -> Result<String, Problem> {
     Ok(typed.trim().to_owned())
 }
 
-/// Asks for a line and shows nothing of it.
+/// Asks for a line, without echo.
 pub fn hidden(question: &str) -> Result<SecretString, Problem> {
     let terminal = terminal(question)?;
-    // The echo goes off first: who types as soon as the question is there must not be shown.
+    // Echo is switched off first, so that nothing typed after the question appears is shown.
     crossterm::terminal::enable_raw_mode().map_err(|error| unreadable(&error))?;
     say(question);
     let typed = keys(terminal);
@@ -74,7 +73,7 @@ fn given_up() -> Problem {
     Problem::new(Kind::Refused, "cancelled: nothing was changed").hint("run the same command again")
 }
 
-/// Reads keys up to Enter: backspace, Ctrl-U, Ctrl-C and Ctrl-D work as everywhere.
+/// Reads keys up to Enter; backspace, Ctrl-U, Ctrl-C and Ctrl-D work as usual.
 fn keys(mut input: impl Read) -> Result<Zeroizing<String>, Problem> {
     let mut typed = Zeroizing::new(Vec::with_capacity(LONGEST));
     loop {
@@ -85,17 +84,17 @@ fn keys(mut input: impl Read) -> Result<Zeroizing<String>, Problem> {
         match key[0] {
             b'\r' | b'\n' => break,
             3 => {
-                // Without echo the terminal makes no signal of it.
+                // In raw mode the terminal sends no signal for it.
                 signals::interrupt();
                 return Err(given_up());
             }
             4 => return Err(given_up()),
             8 | 127 => {
-                // A character of several bytes goes as one.
+                // Removes all bytes of a character.
                 while typed.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
             }
             21 => typed.clear(),
-            // Other control keys mean nothing here, and no secret holds them.
+            // Other control keys are ignored; no secret contains them.
             0..32 => {}
             other if typed.len() < LONGEST => typed.push(other),
             _ => {}

@@ -1,4 +1,4 @@
-//! `plan publish` and `publish`: look, plan, ask, run.
+//! `plan publish` and `publish`: reads the services, plans, asks and runs.
 
 use std::collections::BTreeSet;
 
@@ -120,7 +120,7 @@ pub async fn publish(session: &Session, wish: &Wish, output: &Output) -> Ending 
     Ok(runs::report(session, &record, output))
 }
 
-/// What the rule selects and nobody has published, looked at now.
+/// Returns what the rule selects and is not published, read now.
 async fn queue(session: &Session, before: Snapshot) -> Result<(Queue, Snapshot), Problem> {
     let snapshot = session.observer.view(before, View::Planning).await;
     Ok((session.queue(&snapshot)?, snapshot))
@@ -136,7 +136,7 @@ fn say_left_out(left_out: &[LeftOut], output: &Output) {
     }
 }
 
-/// The runs of `publish --new`, and why it stopped where it did.
+/// The runs of `publish --new`, and why it stopped.
 #[derive(Default)]
 struct Published {
     records: Vec<RunRecord>,
@@ -149,7 +149,7 @@ async fn publish_new(session: &Session, wish: &Wish, output: &Output) -> Ending 
     let mut whole = Published::default();
     let ended = one_by_one(session, wish, &mut whole, output).await;
     if let Err(problem) = ended {
-        // What ran before must be told all the same.
+        // Earlier runs must be reported all the same.
         if whole.records.is_empty() {
             return Err(problem);
         }
@@ -175,8 +175,8 @@ async fn publish_new(session: &Session, wish: &Wish, output: &Output) -> Ending 
     Ok(whole.code)
 }
 
-/// Publishes release by release until one fails or none is left. Every one is chosen and planned on
-/// facts that are younger than the run before it.
+/// Publishes release by release until one fails or none is left. Each is selected and planned on
+/// facts newer than the previous run.
 async fn one_by_one(
     session: &Session,
     wish: &Wish,
@@ -187,7 +187,7 @@ async fn one_by_one(
     let mut tried: BTreeSet<ReleaseName> = BTreeSet::new();
     loop {
         whole.left_out = chosen.left_out;
-        // One that ended partly is still selected, but no second run would bring it further.
+        // A release published in part is still selected, but running it again would change nothing.
         let next = chosen.taken.into_iter().find(|name| !tried.contains(name));
         let Some(release) = next else { return Ok(()) };
         tried.insert(release.clone());

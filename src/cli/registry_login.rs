@@ -1,6 +1,6 @@
-//! `login --registry`: the login of a registry, proved before it is kept.
+//! `login --registry`: verifies the login of a registry and stores it.
 //!
-//! Owns where its user and token are read from. Must not keep them itself.
+//! Reads user and token from a pipe or asks for them.
 
 use std::io::IsTerminal;
 
@@ -13,7 +13,7 @@ use super::{Ending, prompt, secret_file};
 use crate::domain::{Kind, Outside, Problem};
 use crate::run::Session;
 
-/// Keeps the login of a registry, proved before it is kept.
+/// Verifies the login of a registry and stores it.
 pub async fn registry(session: &Session, host: &str, user: Option<&str>, output: &Output) -> Ending {
     if host.contains('/') {
         return Err(Problem::new(
@@ -51,7 +51,7 @@ pub async fn registry(session: &Session, host: &str, user: Option<&str>, output:
     Ok(0)
 }
 
-/// `USER:TOKEN` or the token alone from a pipe, else asked for.
+/// Reads `USER:TOKEN` or the token alone from a pipe, else asks for it.
 async fn registry_login(user: Option<&str>) -> Result<(String, SecretString), Problem> {
     use secrecy::ExposeSecret;
     if std::io::stdin().is_terminal() {

@@ -1,6 +1,6 @@
 //! `rotate`, `plan rotate` and `revoke`.
 //!
-//! Owns reading the value that somebody brings. Must not keep it.
+//! Reads the credential value that the operator supplies. Must not store it.
 
 use std::io::IsTerminal;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::journal::Outcome;
 use crate::plan::{Plan, RevokeIntent, Revoked, RotateIntent, rotate};
 use crate::run::{Means, Session};
 
-/// The wish, and the value that was brought.
+/// Returns the intent and the supplied value.
 fn intent(session: &Session, wish: &Wish) -> Result<(RotateIntent, Option<SecretString>), Problem> {
     let mut intent = RotateIntent {
         targets: wish
@@ -45,7 +45,7 @@ fn intent(session: &Session, wish: &Wish) -> Result<(RotateIntent, Option<Secret
         return Ok((intent, None));
     };
     let text = secret_file::read(path)?;
-    // What sort of value it is follows from the targets alone.
+    // The kind of value follows from the targets alone.
     let probe = RotateIntent {
         brought: Some(Fingerprint(String::new())),
         ttl: None,
@@ -81,7 +81,7 @@ pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
     Ok(confirm::show(session, &plan, output))
 }
 
-/// Rotates.
+/// Rotates the credential.
 pub async fn rotate(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
     let session = &process.session(global, output)?;
     confirm::writable(session, "nothing is rotated", Some("windlass plan rotate"))?;
@@ -105,7 +105,8 @@ pub async fn rotate(process: &Environment, global: &Global, wish: &Wish, output:
     Ok(code)
 }
 
-/// The value is where it belongs: what is left of it on disk can only leak.
+/// Offers to remove the file, since the value is now stored in the secrets and a copy on disk can
+/// only leak.
 async fn offer_removal(path: &Path, output: &Output) {
     if path == Path::new("-") {
         return;
@@ -133,7 +134,7 @@ async fn revocation(session: &Session, sessions: &[String]) -> Result<Plan, Prob
     session.plan_revoke(&snapshot, &intent)
 }
 
-/// Shows what ending sessions would change.
+/// Shows what revoking sessions would change.
 pub async fn plan_revoke(session: &Session, sessions: &[String], output: &Output) -> Ending {
     Ok(confirm::show(
         session,
@@ -142,7 +143,7 @@ pub async fn plan_revoke(session: &Session, sessions: &[String], output: &Output
     ))
 }
 
-/// Ends sessions of the store.
+/// Revokes sessions of the store.
 pub async fn revoke(session: &Session, sessions: &[String], output: &Output) -> Ending {
     confirm::writable(session, "no session is ended", None)?;
     let plan = revocation(session, sessions).await?;

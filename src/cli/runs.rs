@@ -1,4 +1,4 @@
-//! `runs` and `resume`: what the journal remembers, and settling what is open.
+//! `runs` and `resume`: lists the runs of the journal and resumes open ones.
 
 use serde_json::{Value, json};
 
@@ -58,12 +58,12 @@ fn with_open(record: &RunRecord) -> Value {
     value
 }
 
-/// Prints the document of a run and gives its exit code.
+/// Prints the document of a run and returns its exit code.
 pub fn report(session: &Session, record: &RunRecord, output: &Output) -> u8 {
     report_with(session, record, Vec::new(), output)
 }
 
-/// As [`report`], with `more` keys beside the run.
+/// Like [`report`], with `more` keys beside the run.
 pub fn report_with(session: &Session, record: &RunRecord, more: Vec<(&str, Value)>, output: &Output) -> u8 {
     let code = record.outcome.map_or(1, Outcome::exit_code);
     if output.json {
@@ -80,8 +80,8 @@ pub fn report_with(session: &Session, record: &RunRecord, more: Vec<(&str, Value
     code
 }
 
-/// What is said of a run beside its answer: why it did not end well, how to go on, and the summary
-/// of a job.
+/// Prints what accompanies the answer about a run: why it did not succeed, how to continue, and the
+/// job summary.
 pub fn aftermath(record: &RunRecord, output: &Output) {
     if let Some(problem) = documents::problem(record) {
         let level = match record.outcome {
@@ -91,7 +91,7 @@ pub fn aftermath(record: &RunRecord, output: &Output) {
         output.explain_as(level, &problem);
     }
     output.summarise(|| actions_job::run_section(record));
-    // With a problem its hints have said so.
+    // If there is a problem, its hints already contain this.
     if documents::problem(record).is_none() {
         for way in record.ways_on() {
             output.say(&format!("to go on, or back: {way}"));
@@ -99,7 +99,7 @@ pub fn aftermath(record: &RunRecord, output: &Output) {
     }
 }
 
-/// What a run came to, in text.
+/// Formats the result of a run as text.
 pub fn summary(record: &RunRecord) -> String {
     let outcome = record.outcome.map_or("open", Outcome::as_str);
     let mut text = format!("{}: {outcome} (run {})\n", record.plan.title, record.id);
@@ -192,8 +192,9 @@ pub fn summary(record: &RunRecord) -> String {
     text
 }
 
-/// The runs that `resume` without a run takes up, listed first. What a crash or a lost answer left
-/// open was confirmed in its time; a run that failed or was cancelled needs a yes.
+/// Returns the runs that `resume` without a run resumes, after listing them. A run left open by a
+/// crash or a lost answer was confirmed before; one that failed or was cancelled needs a new
+/// confirmation.
 async fn chosen(session: &Session, output: &Output) -> Result<Vec<RunRecord>, Problem> {
     let open = session.journal.unfinished_runs()?;
     for record in &open {
@@ -220,7 +221,8 @@ async fn chosen(session: &Session, output: &Output) -> Result<Vec<RunRecord>, Pr
     Ok(cut_off)
 }
 
-/// The answer where no run is resumed: none is unfinished, or nothing confirmed those that are.
+/// Prints the answer if no run is resumed: none is unfinished, or the unfinished ones were not
+/// confirmed.
 fn nothing_resumed(session: &Session, output: &Output) -> Ending {
     let open = session.journal.unfinished_runs()?;
     if output.json {
@@ -240,7 +242,7 @@ fn nothing_resumed(session: &Session, output: &Output) -> Ending {
     Ok(0)
 }
 
-/// Takes up one run, or every unfinished one.
+/// Resumes one run, or every unfinished one.
 pub async fn resume(
     process: &Environment,
     global: &Global,

@@ -1,6 +1,4 @@
-//! Files and pipes that hold a secret: read only where nobody else can.
-//!
-//! Owns the checks on such a file. Must not know what the secret is for.
+//! Reads a secret from a file or pipe, only if other users cannot read it.
 
 use std::io::Read;
 use std::path::Path;
@@ -10,10 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::domain::{Kind, Outside, Problem};
 
-/// Largest secret that is read, in bytes: GitHub's limit and a little more.
+/// Largest secret read, in bytes: slightly above GitHub's limit.
 const LARGEST: u64 = 65_536;
 
-/// Reads the secret in `path`, white space around it dropped; `-` is standard input.
+/// Reads the secret in `path` and trims white space; `-` is standard input.
 pub fn read(path: &Path) -> Result<SecretString, Problem> {
     if path == Path::new("-") {
         return text_of(std::io::stdin().lock(), "standard input");

@@ -1,4 +1,4 @@
-//! `promote`, `rollback`, `hold` and `unhold`: look, plan, ask, run.
+//! `promote`, `rollback`, `hold` and `unhold`: read the services, plan, ask and run.
 
 use chrono::{DateTime, Utc};
 
@@ -105,7 +105,7 @@ fn moment(text: &str, now: DateTime<Utc>) -> Result<Moment, Problem> {
         .map_err(|_| wrong("neither a time nor a run"))
 }
 
-/// A run by id. What cannot be one is told before anybody is asked.
+/// Parses the id of a run; an invalid one is an error before any service is contacted.
 fn run_id(text: &str) -> Result<RunId, Problem> {
     let fine =
         !text.is_empty() && text.len() <= 60 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -168,7 +168,7 @@ pub async fn rollback(session: &Session, wish: &Rollback, output: &Output) -> En
     run(session, plan, output).await
 }
 
-/// Holds a release, or lifts its hold.
+/// Holds a release, or ends its hold.
 pub async fn hold(session: &Session, release: &str, hold: bool, output: &Output) -> Ending {
     let what = if hold {
         "nothing is held"
@@ -185,7 +185,7 @@ pub async fn hold(session: &Session, release: &str, hold: bool, output: &Output)
     run(session, plan, output).await
 }
 
-/// Shows what a hold or its end would change.
+/// Shows what a hold, or ending it, would change.
 pub async fn plan_hold(session: &Session, release: &str, hold: bool, output: &Output) -> Ending {
     let plan = planned_hold(session, release, hold).await?;
     Ok(confirm::show(session, &plan, output))

@@ -1,7 +1,6 @@
-//! Plain tables for people: columns as wide as their widest cell.
+//! Formats plain tables: columns as wide as their widest cell.
 //!
-//! Owns alignment by display width. Cells come from outside and are harmless already. Must not
-//! know what they mean.
+//! Aligns by display width. Cells must already be free of control characters.
 
 use unicode_width::UnicodeWidthStr;
 
@@ -11,7 +10,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table with these headings.
+    /// Returns a table with these headings.
     pub fn new(headings: &[&str]) -> Self {
         Self {
             rows: vec![headings.iter().map(|text| (*text).to_owned()).collect()],
@@ -23,12 +22,12 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// True where nothing but headings is in it.
+    /// Returns true if there are no rows.
     pub const fn is_empty(&self) -> bool {
         self.rows.len() < 2
     }
 
-    /// The text, with a line feed after every row.
+    /// Returns the text, with a line feed after every row.
     pub fn text(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
@@ -54,7 +53,7 @@ impl Table {
     }
 }
 
-/// Bytes for people: `1.4 MB`.
+/// Formats bytes: `1.4 MB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     let mut value = count as f64;

@@ -1,4 +1,4 @@
-//! `copy`, `release` and `close`: look, plan, ask, run.
+//! `copy`, `release` and `close`: read the services, plan, ask and run.
 
 use super::args::{Close, Copy, Release};
 use super::output::Output;
@@ -16,7 +16,7 @@ const RESOURCE: Form = Form {
     sign: ':',
 };
 
-/// Tells on a terminal how far the reading of an image is.
+/// Shows on a terminal how much of an image was read.
 pub fn hear(output: &Output) -> impl Fn(PackProgress) + Send + Sync + '_ {
     move |progress| {
         output.busy(&match progress {
@@ -41,7 +41,7 @@ pub fn hear(output: &Output) -> impl Fn(PackProgress) + Send + Sync + '_ {
     }
 }
 
-/// An image by name, its path made absolute.
+/// Parses an image source and makes its path absolute.
 pub fn source(text: &str) -> Result<ImageSource, Problem> {
     let parsed = ImageSource::parse(text)?;
     Ok(match parsed {
@@ -55,7 +55,7 @@ pub fn source(text: &str) -> Result<ImageSource, Problem> {
     })
 }
 
-/// Where a copy goes: a registry, never a file or an engine of this machine.
+/// Parses the destination of a copy: a registry, never a file or an engine of this machine.
 pub fn destination(text: &str) -> Result<Reference, Problem> {
     match ImageSource::parse(text)? {
         ImageSource::Registry(reference) => Ok(reference),
@@ -68,7 +68,7 @@ pub fn destination(text: &str) -> Result<Reference, Problem> {
     }
 }
 
-/// Platforms by name.
+/// Parses platforms.
 pub fn platforms(texts: &[String]) -> Result<Vec<Platform>, Problem> {
     texts.iter().map(|text| Platform::parse(text)).collect()
 }

@@ -1,7 +1,6 @@
-//! `upload-resource`: a file or an image becomes a revision of a resource.
+//! `upload-resource`: uploads a file or an image as a revision of a resource.
 //!
-//! Owns the sentences that scripts wait for. They go to standard output, with `--json` to standard
-//! error.
+//! Prints the lines that scripts wait for: to standard output, with `--json` to standard error.
 
 use serde_json::json;
 
@@ -37,7 +36,7 @@ fn intent(wish: &UploadResource) -> Result<UploadIntent, Problem> {
             }
         }
         (None, Some(digest), None) => {
-            // Refused before anybody is asked.
+            // Rejected before any service is contacted.
             Wanted::parse(digest)?;
             Content::Digest {
                 digest: digest.clone(),
@@ -79,7 +78,7 @@ pub async fn plan(session: &Session, wish: &UploadResource, output: &Output) -> 
     Ok(confirm::show(session, &plan, output))
 }
 
-/// Uploads.
+/// Uploads the resource.
 pub async fn upload(session: &Session, wish: &UploadResource, output: &Output) -> Ending {
     confirm::writable(
         session,
@@ -129,7 +128,7 @@ pub async fn upload(session: &Session, wish: &UploadResource, output: &Output) -
     ))
 }
 
-/// What is said before anything is sent.
+/// Returns what is printed before anything is sent.
 fn found(image: &ImageFacts) -> String {
     if image.there {
         return "Using the OCI image from Canonical's registry".to_owned();
@@ -158,7 +157,7 @@ fn tell(output: &Output, text: &str) {
     }
 }
 
-/// What an upload came to.
+/// The result of an upload.
 struct Resource {
     revision: Option<ResourceRevision>,
     created: bool,

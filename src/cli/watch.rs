@@ -1,6 +1,4 @@
-//! Watches a run from the command line: progress to stderr, Ctrl-C to the run.
-//!
-//! Owns the two forms of progress. Must not change what happens beyond asking it to stop.
+//! Follows a run on the command line: prints progress to stderr and forwards Ctrl-C to the run.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -37,7 +35,8 @@ pub async fn follow(mut handle: RunHandle, plan: &Plan, output: &Output) -> Resu
                 if changed.is_err() {
                     break (&mut handle.finished).await;
                 }
-                // Ten pictures a second are plenty, but nobody waits for one that has no news.
+                // At most 10 (JSON) or 20 (text) updates a second; the end of the run is reported
+                // at once.
                 let pause = Duration::from_millis(if json_lines { 100 } else { 50 });
                 if let Ok(ended) = tokio::time::timeout(pause, &mut handle.finished).await {
                     break ended;
@@ -104,7 +103,8 @@ impl<'a> Teller<'a> {
         }
     }
 
-    /// Text tells beginnings and ends; on a terminal also what a service says meanwhile.
+    /// Text shows the start and end of steps; on a terminal also intermediate messages of a
+    /// service.
     fn worth_a_line(&self, before: Option<&StepProgress>, now: &StepProgress) -> bool {
         match before {
             Some(before) if before.outcome != now.outcome => true,

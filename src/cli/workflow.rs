@@ -1,6 +1,6 @@
-//! `workflow`: list, start, follow, repeat and stop workflows of GitHub.
+//! `workflow`: lists, starts, follows, reruns and cancels GitHub workflows.
 //!
-//! Owns how they are told and the exit code of a run that was followed. Must not plan.
+//! Formats them and determines the exit code of a followed run.
 
 use std::time::Duration;
 
@@ -24,12 +24,12 @@ const INPUT: Form = Form {
     shape: "KEY=VALUE",
     sign: '=',
 };
-/// Exit code of what nobody can tell.
+/// Exit code if the outcome is unknown.
 const UNKNOWN: u8 = 7;
-/// Runs that a list shows.
+/// Number of runs in a list.
 const SHOWN: usize = 10;
 
-/// A span of time: seconds, minutes or hours.
+/// Parses a span of time: seconds, minutes or hours.
 pub fn span(text: &str) -> Result<Duration, String> {
     let bad = || format!("'{text}' is no span of time: write minutes or hours, for example 45m or 2h");
     let (number, unit) = text
@@ -42,12 +42,12 @@ pub fn span(text: &str) -> Result<Duration, String> {
         "h" => number.checked_mul(3600),
         _ => None,
     };
-    // A week is longer than GitHub lets any job run.
+    // At most a week, longer than GitHub lets any job run.
     let seconds = seconds.filter(|seconds| (1..=604_800).contains(seconds));
     seconds.map(Duration::from_secs).ok_or_else(bad)
 }
 
-/// `workflow`.
+/// Runs `workflow`.
 pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> Ending {
     let repository = repository(session, wish.repository.as_deref())?;
     match &wish.what {
@@ -104,7 +104,7 @@ pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> En
     }
 }
 
-/// The repository that is meant: the bundle's, or another of the workspace.
+/// Returns the repository: the bundle's, or another of the workspace.
 fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository, Problem> {
     let workspace = &session.config.workspace;
     let known = workspace.repositories();
@@ -154,7 +154,7 @@ fn dispatch(name: &str, inputs: &[String]) -> Result<WorkflowAction, Problem> {
     })
 }
 
-/// Shows what starting, repeating or stopping a workflow would change.
+/// Shows what starting, rerunning or cancelling a workflow would change.
 pub async fn plan(session: &Session, wish: &PlannedWorkflow, output: &Output) -> Ending {
     let repository = repository(session, wish.repository.as_deref())?;
     let action = match &wish.what {
@@ -166,7 +166,7 @@ pub async fn plan(session: &Session, wish: &PlannedWorkflow, output: &Output) ->
     Ok(confirm::show(session, &plan, output))
 }
 
-/// Looks, plans, asks, and does it.
+/// Plans, asks and runs it.
 async fn done(
     session: &Session,
     repository: GitHubRepository,
@@ -179,7 +179,7 @@ async fn done(
     confirm::confirmed(session, plan, output).await
 }
 
-/// Follows what `record` has started, and reports both.
+/// Follows the workflow run that `record` started, and reports both.
 async fn started(
     session: &Session,
     repository: &GitHubRepository,
@@ -227,7 +227,7 @@ async fn started(
     }
 }
 
-/// Follows a run, telling what changes.
+/// Follows a run and prints what changes.
 async fn follow(
     session: &Session,
     repository: &GitHubRepository,
@@ -257,7 +257,7 @@ async fn follow(
         .await
 }
 
-/// A run in a line: its state and that of its jobs.
+/// Formats a run in a line: its state and that of its jobs.
 fn line(run: &WorkflowRun) -> String {
     let jobs: Vec<String> = run
         .jobs
@@ -275,7 +275,7 @@ fn line(run: &WorkflowRun) -> String {
     format!("run {}: {} · {}", run.id, run.word(), jobs.join(", "))
 }
 
-/// The exit code of a run that was followed, and what is wrong with it.
+/// Returns the exit code of a followed run, and what is wrong with it.
 fn verdict(repository: &GitHubRepository, run: &WorkflowRun, limit: Duration) -> (u8, Option<Problem>) {
     if run.ended_well() {
         return (0, None);
@@ -317,7 +317,7 @@ fn verdict(repository: &GitHubRepository, run: &WorkflowRun, limit: Duration) ->
     (1, Some(problem.hint(again)))
 }
 
-/// A run that was followed, with the end of the log of what failed.
+/// Formats a followed run, with the end of the log of a failed job.
 fn text(run: &WorkflowRun) -> String {
     let mut text = format!(
         "{} #{} ({}) on {} by {}: {}\n",
@@ -334,7 +334,7 @@ fn text(run: &WorkflowRun) -> String {
         if let Some(step) = job.failed_step() {
             text.push_str(&format!("    failed step {}: {}\n", step.number, step.name));
         }
-        // The bar keeps a line of that log from being read as a command of this job's.
+        // The bar prevents a line of that log from being read as a workflow command of this job.
         for line in &job.log_tail {
             text.push_str(&format!("    | {line}\n"));
         }

@@ -1,4 +1,4 @@
-//! Arguments of what reads, makes and rotates credentials.
+//! Arguments of the commands that read, create and rotate credentials.
 
 use std::path::PathBuf;
 

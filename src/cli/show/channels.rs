@@ -1,4 +1,4 @@
-//! `channels`: what every channel serves.
+//! `channels`: shows what every channel serves.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::domain::{CharmName, Problem, Snapshot};
 use crate::observe::View;
 use crate::run::Session;
 
-/// `channels`.
+/// Runs `channels`.
 pub async fn channels(session: &Session, output: &Output) -> Ending {
     let snapshot = session
         .observer
@@ -67,7 +67,7 @@ pub async fn channels(session: &Session, output: &Output) -> Ending {
     Ok(0)
 }
 
-/// The channel maps, and the releases that give images their names.
+/// Returns the sources of the answer: the channel maps, and the releases that name images.
 fn served_sources(snapshot: &Snapshot, names: &[CharmName]) -> Sources {
     let served = names
         .iter()
@@ -96,8 +96,8 @@ fn nothing_at_all(session: &Session, snapshot: &Snapshot, names: &[CharmName]) -
     Some(first.unwrap_or_else(|| nothing_seen(session, "channels")))
 }
 
-/// Channels of known tracks that serve nothing of their own: `tracking` where they follow a more
-/// trusted risk that does, else `closed`.
+/// Returns the channels of known tracks that serve nothing themselves: `tracking` if they follow a
+/// more stable risk that does, else `closed`.
 fn not_open(snapshot: &Snapshot, charm: &CharmName, open: &[&ChannelRow]) -> Vec<Value> {
     use crate::domain::{Channel, Risk, Track};
     let facts = snapshot.charms.get(charm).and_then(|facts| facts.value.as_ref());

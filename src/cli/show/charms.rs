@@ -1,4 +1,4 @@
-//! `charms`: revisions and resources as their publisher sees them.
+//! `charms`: shows revisions and resources as their publisher sees them.
 
 use serde_json::{Value, json};
 
@@ -12,12 +12,12 @@ use crate::domain::{CharmName, Outside, ResourceName, Snapshot};
 use crate::observe::View;
 use crate::run::Session;
 
-/// Revisions of a charm that the text lists.
+/// Number of revisions listed per charm.
 const SHOWN: usize = 6;
-/// Characters of why a revision cannot be released.
+/// Longest reason why a revision cannot be released, in characters.
 const REFUSAL: usize = 80;
 
-/// `charms`.
+/// Runs `charms`.
 pub async fn charms(session: &Session, output: &Output) -> Ending {
     let snapshot = session
         .observer
@@ -106,7 +106,7 @@ pub async fn charms(session: &Session, output: &Output) -> Ending {
     Ok(0)
 }
 
-/// A resource with what is behind each of its revisions, newest first.
+/// Returns a resource with the image of each of its revisions, newest first.
 fn resource(
     workspace: &Workspace,
     snapshot: &Snapshot,

@@ -1,6 +1,6 @@
-//! `credentials` and `whoami`: whose they are, what they may do and until when.
+//! `credentials` and `whoami`: shows accounts, permissions and expiry of credentials.
 //!
-//! Owns how credentials, secrets and sessions are told. Must not judge.
+//! Formats credentials, secrets and sessions; their state is evaluated elsewhere.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use crate::plan::credentials::{self, Alarm, Credential, CredentialRole, SecretLo
 use crate::run::Session;
 use crate::services::private_file;
 
-/// `14d`, `36h`.
+/// Parses a span of time: `14d`, `36h`.
 pub fn span(text: &str) -> Result<TimeDelta, String> {
     let bad = || format!("'{text}' is no span of time: write days or hours, for example 14d or 36h");
     let (number, unit) = text
@@ -39,7 +39,7 @@ pub fn span(text: &str) -> Result<TimeDelta, String> {
     .ok_or_else(bad)
 }
 
-/// `credentials`. With a span it ends with 4 where one ends within it.
+/// Runs `credentials`. With a span the exit code is 4 if a credential expires within it.
 pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> Ending {
     if output.json && wish.calendar.as_deref() == Some(Path::new("-")) {
         return Err(
@@ -83,7 +83,7 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
         content.extend(sources.keys());
         output.document("credentials", Some(&workspace.name), content);
     } else {
-        // What a row says on standard output is not said again beside it.
+        // Problems shown in a row on standard output are not repeated on stderr.
         let shown: Vec<&Outside> = all.iter().flat_map(|one| &one.problems).collect();
         super::warn_besides(&sources, &shown, output);
         output.answer(&text(&all, now));
@@ -93,7 +93,8 @@ pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> End
     Ok(ending(wish, &snapshot, &all, now, output))
 }
 
-/// The exit code: with a span, whether one expires too soon or is no longer accepted.
+/// Returns the exit code: with a span, whether a credential expires too soon or is no longer
+/// accepted.
 fn ending(wish: &Wish, snapshot: &Snapshot, all: &[Credential], now: DateTime<Utc>, output: &Output) -> u8 {
     let Some(span) = wish.fail_within else {
         return 0;
@@ -105,8 +106,8 @@ fn ending(wish: &Wish, snapshot: &Snapshot, all: &[Credential], now: DateTime<Ut
     code
 }
 
-/// Whether one expires within `span` or is no longer accepted, as an exit code with its reasons.
-/// What could not be asked is no all-clear.
+/// Returns as an exit code, with reasons, whether a credential expires within `span` or is no
+/// longer accepted. A credential that could not be checked does not count as valid.
 fn verdict(
     span: TimeDelta,
     snapshot: &Snapshot,
@@ -127,7 +128,7 @@ fn verdict(
             }
         }
     }
-    // Without a GitHub token that works no secret can be read: that was said already.
+    // Without a working GitHub token no secret can be read; that was already reported.
     let secrets = snapshot
         .secrets
         .iter()
@@ -229,10 +230,10 @@ fn sessions_document(snapshot: &Snapshot) -> Value {
         .collect()
 }
 
-/// Cells of a bar.
+/// Width of a bar, in cells.
 const CELLS: usize = 24;
 
-/// The bar of what has `left` to go, on the axis that all have in common.
+/// Returns the bar of the time `left`, on the shared axis.
 fn bar(axis: Axis, left: TimeDelta) -> String {
     let filled = axis.cells(left, CELLS);
     format!("{}{}", "█".repeat(filled), "·".repeat(CELLS - filled))
@@ -275,7 +276,7 @@ fn text(all: &[Credential], now: DateTime<Utc>) -> String {
     text
 }
 
-/// How long a credential is good for, in words.
+/// Describes how long a credential is valid.
 fn left(one: &Credential, now: DateTime<Utc>) -> String {
     match (one.alarm(now), one.facts.days_left(now)) {
         (Alarm::Revoked, _) => "revoked".to_owned(),
@@ -307,7 +308,7 @@ fn matrix(session: &Session, snapshot: &Snapshot, targets: &[SecretTarget], now:
     format!("\n{}", table.text())
 }
 
-/// What is known of the value of a secret, in words.
+/// Describes what is known about the value of a secret.
 fn value_words(status: &SecretStatus, now: DateTime<Utc>) -> String {
     let day = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();
     let mut text = match status.lineage {
@@ -376,7 +377,7 @@ fn sessions(snapshot: &Snapshot, now: DateTime<Utc>) -> String {
     text
 }
 
-/// `whoami`.
+/// Runs `whoami`.
 pub async fn whoami(session: &Session, output: &Output) -> Ending {
     let now = chrono::Utc::now();
     let (facts, read_at) = if session.observer.is_offline() {
@@ -452,7 +453,7 @@ pub async fn whoami(session: &Session, output: &Output) -> Ending {
     Ok(0)
 }
 
-/// A credential in one line.
+/// Describes a credential in one line.
 pub fn credential_line(facts: &CredentialFacts, snapshot: &Snapshot) -> String {
     let who = facts
         .account

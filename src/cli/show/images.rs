@@ -1,4 +1,4 @@
-//! `resolve` and `diff`: images and releases looked at side by side.
+//! `resolve` and `diff`: shows images, and compares images or releases.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::domain::{
 use crate::observe::View;
 use crate::run::Session;
 
-/// `resolve`.
+/// Runs `resolve`.
 pub async fn resolve(
     environment: &Environment,
     global: &Global,
@@ -62,8 +62,8 @@ async fn details(session: &Session, images: &[String], output: &Output) -> Resul
         .map(|source| session.observer.detail(source, &hear));
     let found = futures_util::future::try_join_all(asking).await;
     let Err(problem) = found else { return found };
-    // A registry answers a stranger in the same way where a repository needs a login and where
-    // there is none: to somebody without a login it is not there.
+    // Without a login a registry gives the same answer for a private repository as for one that
+    // does not exist, so this is reported as not found.
     let mut strange = problem.kind == Kind::Credentials;
     for source in &sources {
         if let ImageSource::Registry(reference) = source {
@@ -81,7 +81,7 @@ async fn details(session: &Session, images: &[String], output: &Output) -> Resul
     })
 }
 
-/// When the registries were read: where one cannot be, there is no answer at all.
+/// Returns when the registries were read; if one cannot be read, there is no answer.
 fn read_now() -> [(&'static str, Value); 2] {
     [
         ("observed_at", json!({ "registries": chrono::Utc::now() })),
@@ -142,7 +142,7 @@ fn document(image: &ImageDetail, present: Present<'_>) -> Value {
     })
 }
 
-/// What a person should know of an image, in sentences.
+/// Returns warnings about an image, as sentences.
 fn warnings(image: &ImageDetail) -> Vec<Outside> {
     let mut warnings = image.remarks();
     warnings.extend(image.missing.iter().map(|one| {
@@ -221,7 +221,7 @@ fn describe(image: &ImageDetail, present: Present<'_>) -> String {
     text
 }
 
-/// `diff`: of two releases, else of two images.
+/// Runs `diff`, for two releases, else for two images.
 pub async fn diff(
     environment: &Environment,
     global: &Global,

@@ -1,7 +1,7 @@
-//! Everything that only shows: status, releases, charms, channels, images, credentials, config.
+//! The commands that only show: status, releases, charms, channels, images, credentials, config.
 //!
-//! Owns what the showing commands share: warnings of sources that could not be read, the rows of a
-//! charm, what a row serves. Must not change anything.
+//! Shared here: warnings about sources that could not be read, the rows of a charm, what a row
+//! serves.
 
 mod channels;
 mod charms;
@@ -31,8 +31,8 @@ fn warn(sources: &Sources, output: &Output) {
     warn_besides(sources, &[], output);
 }
 
-/// Says what could not be read, each problem once with all its sources, but for what is `shown`
-/// already.
+/// Warns of what could not be read, each problem once with all its sources, except those already
+/// `shown`.
 fn warn_besides(sources: &Sources, shown: &[&Outside], output: &Output) {
     let mut problems: Vec<(Outside, Vec<String>)> = Vec::new();
     for error in sources.errors() {
@@ -64,7 +64,7 @@ fn upstream_sources(snapshot: &Snapshot) -> Sources {
         .add("holds", &snapshot.holds)
 }
 
-/// Why there are no `what` to show and no source failed.
+/// Returns why there are no `what` to show although no source failed.
 fn nothing_seen(session: &Session, what: &str) -> Problem {
     let workspace = &session.config.workspace;
     if workspace.charms.is_empty() && what != "releases" {
@@ -85,7 +85,8 @@ fn nothing_seen(session: &Session, what: &str) -> Problem {
     }
 }
 
-/// The rows to show of a charm: what the public is served, `latest` first, then newest tracks.
+/// Returns the rows to show of a charm: what the public is served, `latest` first, then newest
+/// tracks.
 fn rows<'a>(snapshot: &'a Snapshot, charm: &CharmName) -> Vec<&'a ChannelRow> {
     let served = snapshot.served.get(charm).and_then(|rows| rows.value.as_deref());
     let mut rows: Vec<&ChannelRow> = served.unwrap_or_else(|| snapshot.rows(charm)).iter().collect();
@@ -122,7 +123,7 @@ fn serving(session: &Session, snapshot: &Snapshot, charm: &CharmName, row: &Chan
             .map(|image| format!(" {}", image.digest.short()))
             .unwrap_or_default();
         resources.push(format!("{} {revision}{digest}", attached.name));
-        // Of several names for one image the one of this track reads best.
+        // Of several names for one image, prefer that of this track.
         let month = row.channel.track.as_str();
         let best = releases
             .iter()

@@ -1,4 +1,4 @@
-//! `releases`: what upstream has released, and whether it is published.
+//! `releases`: shows upstream releases and whether they are published.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::plan::label::Labels;
 use crate::plan::rhythm::Rhythm;
 use crate::run::Session;
 
-/// `releases`.
+/// Runs `releases`.
 pub async fn releases(session: &Session, output: &Output) -> Ending {
     let workspace = &session.config.workspace;
     workspace.upstream()?;
@@ -83,7 +83,7 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
         ]);
     }
     output.answer(&table.text());
-    // Without a journal that can be read the channels still tell.
+    // Without a readable journal, the channels still show what is published.
     let published = session.journal.publishes().unwrap_or_default();
     let rhythm = Rhythm::of(
         &session.config.workspace,

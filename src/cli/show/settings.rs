@@ -8,10 +8,10 @@ use crate::cli::environment::Environment;
 use crate::cli::output::Output;
 use crate::domain::Outside;
 
-/// `config check` and `config show`.
+/// Runs `config check` and `config show`.
 pub fn config(environment: &Environment, global: &Global, what: &ConfigWhat, output: &Output) -> Ending {
     let config = environment.config(global)?;
-    // Refuses variables that nothing could use, such as a factor of timeouts that is no number.
+    // Rejects invalid variables, such as a timeout factor that is not a number.
     let endpoints = environment.services(None)?.endpoints;
     let user_file = config
         .user_file
@@ -39,7 +39,7 @@ pub fn config(environment: &Environment, global: &Global, what: &ConfigWhat, out
     }
     output.answer(&format!("world {}\n", endpoints.world()));
     match what {
-        // Writes a file of its own, and is told elsewhere.
+        // Handled elsewhere, because it writes a file.
         ConfigWhat::New(_) => {}
         ConfigWhat::Check => output.answer("sound\n"),
         ConfigWhat::Show => {

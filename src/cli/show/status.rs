@@ -1,4 +1,4 @@
-//! `status`: the state of everything on one page.
+//! `status`: shows the state of everything on one page.
 
 use serde_json::json;
 
@@ -15,10 +15,10 @@ use crate::plan::label::{Label, Labels};
 use crate::plan::{credentials, evidence};
 use crate::run::Session;
 
-/// Names of releases that stand in its line; of more their number.
+/// Number of release names in their line; beyond that only a count.
 const SHOWN: usize = 6;
 
-/// Why nothing is shown: no source could be read.
+/// Returns the error if no source could be read.
 fn nothing_read(session: &Session, snapshot: &Snapshot) -> Option<Problem> {
     fn of<T>(seen: &Observed<T>) -> (bool, Standing, Option<&Problem>) {
         (seen.value.is_some(), seen.standing(), seen.problem.as_ref())
@@ -60,7 +60,7 @@ fn nothing_read(session: &Session, snapshot: &Snapshot) -> Option<Problem> {
     })
 }
 
-/// `status`: one page.
+/// Runs `status`.
 pub async fn status(session: &Session, output: &Output) -> Ending {
     let snapshot = session
         .observer
@@ -70,8 +70,8 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
     if let Some(problem) = nothing_read(session, &snapshot) {
         return Err(problem);
     }
-    // Without a journal nothing is known of them; the reason was given when it was opened, or is
-    // given here.
+    // Without a journal open runs are unknown; the reason was reported when it was opened, or is
+    // reported here.
     let open: Option<Vec<RunId>> = match session.journal.unfinished_runs() {
         Ok(runs) => Some(runs.into_iter().map(|run| run.id).collect()),
         Err(problem) => {
@@ -81,7 +81,7 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
             None
         }
     };
-    // What is called "new" in the console, and what was published and does not run everywhere now.
+    // What the console labels "new", and what was published but is not everywhere now.
     let labels = Labels::among(workspace, &snapshot);
     let labelled: Vec<(&ReleaseName, Label)> = snapshot
         .releases

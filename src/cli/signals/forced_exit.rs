@@ -1,9 +1,9 @@
-//! Ends a process that a stop signal cannot reach: one that waits to write to a terminal or pipe
-//! which nobody reads, or to read a file that never answers.
+//! Ends a process that a stop signal cannot reach: one blocked on a write to a terminal or pipe
+//! that is not read, or on a read of a file that never answers.
 //!
-//! The signals are watched on a thread with a runtime of its own, because the thread that would have
-//! to react may be the one that waits. The journal is consistent at any moment, so the process may
-//! end anywhere.
+//! The signals are watched on a thread with its own runtime, because the thread that would have to
+//! react may be the blocked one. The journal is consistent at any moment, so the process may end
+//! anywhere.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_millis(1500);
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Watches the stop signals for the rest of the process. `restore_terminal` is called before the
-/// process is ended by force and may let it end by itself; it must return soon.
+/// process is ended by force, and may let it end by itself; it must return soon.
 pub fn watch(restore_terminal: fn()) {
     let spawned = thread::Builder::new()
         .name("signals".to_owned())
@@ -54,7 +54,7 @@ fn watch_signals(restore_terminal: fn()) {
     });
 }
 
-/// Returns once neither standard output nor standard error has taken a byte for [`GRACE`].
+/// Returns once neither standard output nor standard error has accepted a byte for [`GRACE`].
 fn wait_until_blocked() {
     let mut blocked_for = Duration::ZERO;
     while blocked_for < GRACE {
@@ -67,7 +67,7 @@ fn wait_until_blocked() {
     }
 }
 
-/// True where a write to `output` would wait.
+/// Returns true if a write to `output` would block.
 fn is_blocked(output: impl AsFd) -> bool {
     let now = Timespec::default();
     matches!(

@@ -1,7 +1,7 @@
-//! Ctrl-C, Ctrl-\, SIGTERM and a closed terminal.
+//! Handles Ctrl-C, Ctrl-\, SIGTERM and a closed terminal.
 //!
-//! Owns what they mean: before a run nothing has happened, so the command just ends; during a run
-//! they ask it to stop. Must not kill a run that is under way.
+//! Before a run nothing has changed, so the command just ends; during a run they ask it to stop.
+//! Must not kill a run in progress.
 
 mod forced_exit;
 
@@ -15,18 +15,18 @@ use super::Ending;
 pub use forced_exit::watch as force_exit_when_blocked;
 
 static RUNNING: AtomicBool = AtomicBool::new(false);
-/// Above zero while a pager or an editor has the terminal: Ctrl-C and Ctrl-\ are typed to it, and
-/// reach everybody.
+/// Above zero while a pager or an editor has the terminal: Ctrl-C and Ctrl-\ are meant for it, but
+/// reach the whole process group.
 pub static LENT: AtomicUsize = AtomicUsize::new(0);
 static TYPED: AtomicBool = AtomicBool::new(false);
 
-/// Ctrl-C was typed where the terminal makes no signal of it. Whoever asked ends on its own.
+/// Reports a Ctrl-C typed while the terminal is in raw mode. The caller ends by itself.
 pub fn interrupt() {
     TYPED.store(true, Ordering::SeqCst);
 }
 
-/// Listens for requests to stop, from the moment it is made: one that arrives before anybody waits
-/// is not lost, and no longer kills the process with the terminal taken.
+/// Listens for stop signals from its creation on: a signal that arrives early is not lost, and no
+/// longer kills the process while the terminal is taken over.
 struct Requests {
     streams: Vec<(SignalKind, Signal)>,
 }
@@ -47,7 +47,7 @@ impl Requests {
         }
     }
 
-    /// Resolves at the next one.
+    /// Waits for the next stop signal.
     async fn next(&mut self) {
         loop {
             let any = self.streams.iter_mut().map(|(kind, stream)| {
@@ -69,8 +69,9 @@ impl Requests {
     }
 }
 
-/// Runs a command; an interruption ends it at once unless a run is under way. A second one during
-/// a run leaves it where it is: the journal knows, and `resume` looks before it does anything.
+/// Runs a command; an interruption ends it at once unless a run is in progress. A second one during
+/// a run leaves the run unfinished: the journal has its state, and `resume` checks it before doing
+/// anything.
 pub async fn until_interrupted(command: impl Future<Output = Ending>) -> Ending {
     let mut requests = Requests::listen();
     tokio::pin!(command);
@@ -91,14 +92,14 @@ pub async fn until_interrupted(command: impl Future<Output = Ending>) -> Ending 
     }
 }
 
-/// Marks that a run is under way and asks it to stop at the first interruption. Dropping it ends
-/// the marking.
+/// Marks that a run is in progress, and asks it to stop at the first interruption. Dropping it
+/// removes the mark.
 pub struct Guard {
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Guard {
-    /// Watches over a run that `cancel` stops; `said` is called once.
+    /// Returns the guard of a run that `cancel` stops; `said` is called once.
     pub fn over(cancel: CancellationToken, said: Arc<dyn Fn() + Send + Sync>) -> Self {
         RUNNING.store(true, Ordering::SeqCst);
         let mut requests = Requests::listen();
