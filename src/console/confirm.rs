@@ -1,24 +1,24 @@
-//! The proof that somebody typed what a deed asks for.
+//! Proves that the operator typed the confirmation word of an action.
 //!
-//! Owns the only way to make a [`Confirmed`]: the typed word must be the wanted one. Must not
-//! decide what word that is.
+//! [`Confirmed`] can be constructed only here: the typed word must equal the required one. The
+//! caller decides what that word is.
 
-/// Something that was confirmed by typing.
+/// A value that was confirmed by typing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Confirmed<T>(T);
 
 impl<T> Confirmed<T> {
-    /// `deed` confirmed, where `typed` is exactly `wanted`.
+    /// Returns `deed` as confirmed if `typed` equals `wanted` exactly.
     pub fn by_typing(deed: T, typed: &str, wanted: &str) -> Option<Self> {
         (!wanted.is_empty() && typed.trim() == wanted).then_some(Self(deed))
     }
 
-    /// What was confirmed.
+    /// Returns the confirmed value.
     pub fn into_inner(self) -> T {
         self.0
     }
 
-    /// A look at it.
+    /// Returns a reference to the confirmed value.
     pub const fn get(&self) -> &T {
         &self.0
     }

@@ -1,8 +1,7 @@
-//! What the pure part asks the shell to do.
+//! Lists what the pure part of the console asks the shell to do, as data.
 //!
-//! Owns the list of effects, as data. Two of them can change a remote, and both carry a
-//! [`Confirmed`]. What was typed in secret travels in types that show nothing. Must not do
-//! anything.
+//! Two effects can change a remote; both carry a [`Confirmed`]. Secret input is carried in types
+//! whose `Debug` output hides it.
 
 use std::sync::Arc;
 
@@ -14,18 +13,18 @@ use crate::domain::{CharmName, GitHubRepository, Repository, ResourceName, Snaps
 use crate::journal::RunId;
 use crate::plan::{Intent, Plan};
 
-/// Names a request; its answer carries the same number, and older answers are dropped.
+/// Identifies a request. Its answer carries the same number; older answers are dropped.
 pub type RequestId = u64;
 
-/// Something to do.
+/// An effect for the shell to perform.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     // --- background: answered by a message
-    /// Look at every service.
+    /// Read every service.
     Refresh {
         /// The request.
         id: RequestId,
-        /// What is known so far.
+        /// The snapshot so far.
         previous: Arc<Snapshot>,
     },
     /// Read the journal's runs.
@@ -33,33 +32,33 @@ pub enum Effect {
         /// The request.
         id: RequestId,
     },
-    /// Look freshly at what a wish needs, and plan it.
+    /// Read again what an intent needs, and plan it.
     Plan {
         /// The request.
         id: RequestId,
-        /// What is known so far.
+        /// The snapshot so far.
         previous: Arc<Snapshot>,
-        /// The wish.
+        /// The intent.
         intent: Intent,
     },
-    /// Have Ubuntu One say who somebody is. No token exists afterwards.
+    /// Discharge a sign-in at Ubuntu One. Creates no token.
     Discharge {
         /// The request.
         id: RequestId,
-        /// What the token is to be good for.
+        /// The scope of the token.
         scope: TokenScope,
-        /// Who signs in.
+        /// The account that signs in.
         login: Entered,
     },
-    /// Look at an image closely, and how much of it a resource lacks.
+    /// Read an image in detail, and which of its blobs a resource lacks.
     Look {
         /// The request.
         id: RequestId,
         /// The image.
         image: Wanted,
-        /// Where it would go.
+        /// The resource it would be uploaded to.
         to: Option<(CharmName, ResourceName)>,
-        /// What is known so far.
+        /// The snapshot so far.
         previous: Arc<Snapshot>,
     },
     /// Read the image behind every revision of a charm's resources.
@@ -68,29 +67,29 @@ pub enum Effect {
         id: RequestId,
         /// The charm.
         charm: CharmName,
-        /// What is known so far.
+        /// The snapshot so far.
         previous: Arc<Snapshot>,
     },
     /// List the names of a folder.
     ListFolder(String),
-    /// Ask the engines of this machine what they hold.
+    /// List the images of the container engines of this machine.
     AskEngines,
-    /// Look at the workflows of a repository.
+    /// Read the workflows of a repository.
     LookAtWorkflows {
         /// The request.
         id: RequestId,
         /// The repository.
         repository: GitHubRepository,
-        /// What is known so far.
+        /// The snapshot so far.
         previous: Arc<Snapshot>,
     },
-    /// Look at a run of a workflow: its jobs, and the end of the log of one that failed.
+    /// Read a workflow run: its jobs, and the end of the log of a failed one.
     LookAtRun {
         /// The request.
         id: RequestId,
         /// The repository.
         repository: GitHubRepository,
-        /// GitHub's number of the run.
+        /// GitHub's id of the run.
         run: u64,
     },
     /// List the tags of a repository in its registry.
@@ -106,16 +105,16 @@ pub enum Effect {
         id: RequestId,
         /// The repository.
         repository: GitHubRepository,
-        /// GitHub's number of the job.
+        /// GitHub's id of the job.
         job: u64,
     },
     /// Follow a workflow run that a run of windlass started, until it ends.
     FollowWorkflow {
-        /// The run of windlass.
+        /// The windlass run.
         run: RunId,
         /// The repository.
         repository: GitHubRepository,
-        /// GitHub's number of the workflow run.
+        /// GitHub's id of the workflow run.
         number: u64,
     },
     // --- background, changing remotes
@@ -125,41 +124,41 @@ pub enum Effect {
         id: RequestId,
         /// The plan.
         plan: Box<Confirmed<Plan>>,
-        /// What it is given besides.
+        /// The sign-in or passphrase it needs.
         given: Given,
     },
-    /// Take up a run that was left open.
+    /// Resume a run that was left open.
     Resume {
         /// The request.
         id: RequestId,
         /// The run.
         run: Confirmed<RunId>,
-        /// What it is given besides.
+        /// The sign-in or passphrase it needs.
         given: Given,
     },
     /// Ask a run to stop.
     Cancel(RunId),
     // --- foreground: need the terminal
-    /// Put a text into the clipboard by way of the terminal.
+    /// Copy a text to the clipboard through the terminal.
     Copy(String),
-    /// Open a page.
+    /// Open a page in the browser.
     Open(String),
-    /// Remember that the tour is over.
+    /// Store that the tour has ended.
     EndTour,
-    /// Take the mouse, or leave it to the terminal.
+    /// Capture the mouse, or release it to the terminal.
     Mouse(bool),
-    /// Give the terminal to the pager until it ends.
+    /// Show a text in the pager.
     Page(String),
-    /// Give the terminal to the editor, on the settings file.
+    /// Open the settings file in the editor.
     EditSettings,
-    /// Tell the terminal that something ended, for whoever looks elsewhere.
+    /// Send a terminal notification that something ended.
     Notify(String),
-    /// Leave.
+    /// Quit.
     Quit,
 }
 
 impl Effect {
-    /// True where it can change a remote.
+    /// Returns true if the effect can change a remote.
     pub const fn writes(&self) -> bool {
         matches!(self, Self::Start { .. } | Self::Resume { .. })
     }

@@ -1,7 +1,6 @@
-//! The search in a long text: words are looked for line by line, whatever their case; the view
-//! follows the match that is selected.
+//! Searches a long text line by line, ignoring case; the view scrolls to the selected match.
 //!
-//! One component for every text: details, problems, images, runs of workflows, the log of a run.
+//! All texts share it: details, problems, images, workflow runs, the log of a run.
 
 use tui_input::Input;
 
@@ -11,21 +10,21 @@ use super::model::Screen;
 use super::msg::FindMsg;
 use super::{Model, layout, running};
 
-/// What is searched for in one text.
+/// The search in one text.
 #[derive(Clone, Debug, Default)]
 pub struct Find {
-    /// The field, while words are typed.
+    /// The input field, while words are being typed.
     pub typing: Option<Input>,
-    /// The words; empty where nothing is searched for.
+    /// The search words; empty if no search is active.
     pub words: String,
     /// The line of the selected match.
     pub at: Option<usize>,
-    /// The line from which the search began.
+    /// The line at which the search began.
     from: usize,
 }
 
 impl Find {
-    /// Lines with a match.
+    /// Returns the lines with a match.
     pub fn matches<'a>(&self, lines: impl Iterator<Item = &'a str>) -> Vec<usize> {
         let words = self.words.to_lowercase();
         if words.is_empty() {
@@ -38,7 +37,7 @@ impl Find {
             .collect()
     }
 
-    /// The words and which of the matches is selected, for the title of a text.
+    /// Returns the words and the number of the selected match, for the title of a text.
     pub fn note<'a>(&self, lines: impl Iterator<Item = &'a str>) -> Option<String> {
         if self.typing.is_none() && self.words.is_empty() {
             return None;
@@ -54,13 +53,13 @@ impl Find {
         Some(format!("/{} ({count})", self.words))
     }
 
-    /// Selects the first match from where the search began.
+    /// Selects the first match at or after the line where the search began, else the first of all.
     fn search(&mut self, matches: &[usize]) {
         let after = matches.iter().find(|line| **line >= self.from);
         self.at = after.or_else(|| matches.first()).copied();
     }
 
-    /// Selects the match `steps` further, round and round.
+    /// Selects the match `steps` further on, wrapping around.
     fn step(&mut self, matches: &[usize], steps: isize) {
         let count = matches.len() as isize;
         if count == 0 {
@@ -73,7 +72,7 @@ impl Find {
     }
 }
 
-/// The text that is up, where it is one with a search.
+/// Returns the visible text, if it can be searched.
 fn text(model: &Model) -> Option<&Text> {
     match &model.modal {
         Some(Modal::Problem(text) | Modal::Details(text)) => Some(text),
@@ -92,7 +91,7 @@ fn text_mut(model: &mut Model) -> Option<&mut Text> {
     }
 }
 
-/// The search of what is up.
+/// Returns the search of the visible text.
 pub fn find(model: &Model) -> Option<&Find> {
     match (&model.modal, &model.screen) {
         (None, Screen::Run(run)) => Some(&run.find),
@@ -110,12 +109,12 @@ fn find_mut(model: &mut Model) -> Option<&mut Find> {
     }
 }
 
-/// True while words are typed.
+/// Returns true while search words are being typed.
 pub fn is_typing(model: &Model) -> bool {
     find(model).is_some_and(|find| find.typing.is_some())
 }
 
-/// The lines that are searched, and the first one on screen.
+/// Returns the searchable lines and the index of the first one on screen.
 fn lines(model: &Model) -> (Vec<String>, usize) {
     match (&model.modal, &model.screen) {
         (None, Screen::Run(run)) => {
@@ -132,7 +131,7 @@ fn lines(model: &Model) -> (Vec<String>, usize) {
     }
 }
 
-/// Columns and lines inside the box of a screen.
+/// Returns the columns and lines inside the border of a screen.
 fn inside(model: &Model) -> (usize, usize) {
     let body = layout::layout(model).body;
     (
@@ -141,7 +140,7 @@ fn inside(model: &Model) -> (usize, usize) {
     )
 }
 
-/// What a key of the search does.
+/// Handles a key of the search.
 pub fn update(model: &mut Model, msg: FindMsg) {
     match msg {
         FindMsg::Begin => {
@@ -172,7 +171,7 @@ pub fn update(model: &mut Model, msg: FindMsg) {
     }
 }
 
-/// Lets `key` edit the words.
+/// Applies `key` to the search field.
 pub fn typed(model: &mut Model, key: Key) {
     let Some(find) = find_mut(model) else {
         return;
@@ -185,7 +184,7 @@ pub fn typed(model: &mut Model, key: Key) {
     }
 }
 
-/// Selects a match and moves the text so that it is seen.
+/// Selects a match and scrolls the text to it.
 fn select(model: &mut Model, choose: impl Fn(&mut Find, &[usize])) {
     let (lines, _) = lines(model);
     let Some(find) = find_mut(model) else {

@@ -1,7 +1,6 @@
-//! What a deed is given beside its plan: who signs in, the proof of it, a passphrase.
+//! Holds what a run needs besides its plan: the account, the proven sign-in, a passphrase.
 //!
-//! Owns it between the dialog and the shell. Nothing here is shown by `Debug`. Must not send
-//! anything.
+//! It is kept here between the dialog and the shell, and is never printed by `Debug`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,18 +8,18 @@ use std::sync::Arc;
 use super::hidden::Hidden;
 use crate::services::charmhub::SignedOn;
 
-/// Who signs in.
+/// The account that signs in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entered {
     /// E-mail of the account.
     pub email: Hidden,
     /// Its password.
     pub password: Hidden,
-    /// The one-time password, where one was asked for.
+    /// The one-time password, if one was requested.
     pub otp: Option<Hidden>,
 }
 
-/// A proven sign-in. Two are the same only where they are one.
+/// A proven sign-in. Two are equal only if they are the same object.
 #[derive(Clone)]
 pub struct Proof(pub Arc<SignedOn>);
 
@@ -36,22 +35,22 @@ impl fmt::Debug for Proof {
     }
 }
 
-/// What Ubuntu One says.
+/// The answer of Ubuntu One.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Discharge {
-    /// It is who it says.
+    /// The sign-in is proven.
     Signed(Proof),
-    /// A one-time password is needed too.
+    /// A one-time password is required too.
     OtpWanted,
 }
 
-/// What a run is given beside its plan; nothing where it signs nobody in.
+/// What a run needs besides its plan; empty if it signs no account in.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Given {
-    /// Who signs in, for a second try where the first token gets lost on its way.
+    /// The account, for a second attempt if the first token is lost in transit.
     pub login: Option<Entered>,
-    /// The proof that waits for its exchange.
+    /// The proof, until it is exchanged.
     pub proof: Option<Proof>,
-    /// What opens the encrypted file.
+    /// The passphrase of the encrypted file.
     pub passphrase: Option<Hidden>,
 }

@@ -1,36 +1,36 @@
-//! Text that must not be shown: what is typed into masked fields, what was pasted.
+//! Holds text that must not be shown: input of masked fields, pasted text.
 //!
-//! Owns its wiping: every copy is overwritten when it goes. Compared by content, so that messages
-//! stay comparable; never printed. Must not know what the text is for.
+//! Every copy is overwritten when it is dropped. Values compare by content, so that messages can be
+//! compared, and are never printed.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Room made at a time. A text that outgrows its room moves, and the old room is wiped.
+/// Allocation step in bytes. Text that outgrows its buffer is moved and the old buffer wiped.
 const ROOM: usize = 256;
 
-/// The text.
+/// The secret text.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Hidden(Zeroizing<String>);
 
 impl Hidden {
-    /// The text itself, for the one place that sends it.
+    /// Returns the text itself, for the code that sends it.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// True where nothing is in it.
+    /// Returns true if it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Characters in it.
+    /// Returns the number of characters.
     pub fn len(&self) -> usize {
         self.0.chars().count()
     }
 
-    /// Adds a character.
+    /// Appends a character.
     pub fn push(&mut self, c: char) {
         if self.0.len() + c.len_utf8() > self.0.capacity() {
             let mut roomier = Zeroizing::new(String::with_capacity(self.0.len() + ROOM));
@@ -40,12 +40,12 @@ impl Hidden {
         self.0.push(c);
     }
 
-    /// Takes the last character away.
+    /// Removes the last character.
     pub fn pop(&mut self) {
         self.0.pop();
     }
 
-    /// Wipes it.
+    /// Wipes and empties the text.
     pub fn clear(&mut self) {
         self.0 = Zeroizing::default();
     }

@@ -1,37 +1,35 @@
-//! Where one jumped from: panes and their rows, the last on top.
-//!
-//! Owns how many are remembered. Must not know how a jump is made.
+//! Remembers the panes and rows that jumps started from, newest last.
 
 use super::Model;
 use super::panes::{self, PaneId};
 
-/// How many places are remembered.
+/// Largest number of positions kept.
 pub const MOST: usize = 20;
 
-/// A place.
+/// A pane with its selected row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     pane: PaneId,
     row: Option<String>,
 }
 
-/// The places, the oldest first.
+/// The positions, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Jumps(Vec<Place>);
 
 impl Jumps {
-    /// True where there is none to go back to.
+    /// Returns true if there is no position to return to.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
+    /// Returns the number of positions.
     pub const fn len(&self) -> usize {
         self.0.len()
     }
 }
 
-/// Goes to `pane`; where that is another one, the way back is remembered.
+/// Moves the focus to `pane`; if that is another pane, remembers the position left.
 pub fn jump(model: &mut Model, pane: PaneId) {
     if pane != model.pane {
         let row = panes::selected_key(&model.panes, model.pane);
@@ -47,8 +45,8 @@ pub fn jump(model: &mut Model, pane: PaneId) {
     model.pane = pane;
 }
 
-/// Back to the pane and row that was left last. A row that is gone or filtered out leaves the
-/// selection of the pane as it is.
+/// Returns to the pane and row left last. If that row is gone or filtered out, the selection of the
+/// pane stays as it is.
 pub fn back(model: &mut Model) {
     let Some(place) = model.jumps.0.pop() else {
         return;

@@ -1,6 +1,7 @@
-//! Where everything is on screen: a grid where there is room, one pane at a time where not.
+//! Computes where everything is on screen: a grid on large terminals, one pane at a time on small
+//! ones.
 //!
-//! Owns the arithmetic, shared by update (windows, pages) and view. Must not draw.
+//! Update (windows, pages) and view share this arithmetic.
 
 use ratatui::layout::Rect;
 
@@ -10,39 +11,39 @@ use super::model::Screen;
 use super::panes::PaneId;
 use super::split::PaneNeed;
 
-/// Below this nothing useful can be shown.
+/// Smallest usable size, in columns and rows.
 pub const LEAST: (u16, u16) = (40, 10);
-/// From here on panes stand side by side.
+/// Smallest size with panes side by side.
 const GRID: (u16, u16) = (100, 20);
 
-/// The places.
+/// The areas of the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The first line.
+    /// The header line.
     pub header: Rect,
-    /// The line of tabs, where one pane is shown at a time.
+    /// The line of tabs, if one pane is shown at a time.
     pub tabs: Option<Rect>,
-    /// The panes shown, with their borders.
+    /// The visible panes, borders included.
     pub panes: Vec<(PaneId, Rect)>,
-    /// The whole of the middle.
+    /// The area between header and footer.
     pub body: Rect,
-    /// The line of the tour, where it has one.
+    /// The line of the tour, if shown.
     pub hint: Option<Rect>,
-    /// The last line.
+    /// The footer line.
     pub footer: Rect,
 }
 
-/// True where the terminal is too small for anything.
+/// Returns true if the terminal is too small to show anything.
 pub const fn too_small(model: &Model) -> bool {
     model.columns < LEAST.0 || model.lines < LEAST.1
 }
 
-/// The places for the size and state of `model`.
+/// Returns the areas for the size and state of `model`.
 pub fn layout(model: &Model) -> Layout {
     let (w, h) = (model.columns, model.lines);
     let header = Rect::new(0, 0, w, 1.min(h));
     let footer = Rect::new(0, h.saturating_sub(1), w, 1.min(h));
-    // The tour's line is taken from the middle, so that it hides nothing.
+    // The tour's line is taken from the body, so that it hides nothing.
     let hint = super::tour::shown(model).then(|| Rect::new(0, h.saturating_sub(2), w, 1));
     let body = Rect::new(
         0,
@@ -50,7 +51,7 @@ pub fn layout(model: &Model) -> Layout {
         w,
         h.saturating_sub(if hint.is_some() { 3 } else { 2 }),
     );
-    // Whoever reads line by line would hear the panes of a grid mixed up.
+    // A screen reader reads line by line and would mix the panes of a grid.
     let grid = w >= GRID.0 && h >= GRID.1 && !model.zoomed && model.setting.look.borders;
     if grid {
         let above = model.split.above(body.height);
@@ -93,12 +94,12 @@ pub fn layout(model: &Model) -> Layout {
     }
 }
 
-/// What the lower panes ask for, from left to right.
+/// Returns what the lower panes need, from left to right.
 pub fn lower_needs(model: &Model) -> [PaneNeed; 3] {
     [PaneId::Charms, PaneId::Credentials, PaneId::Activity].map(|pane| model.panes.needs.of(pane))
 }
 
-/// Rows of a list inside a pane with borders and, where the pane has one, a line of headings.
+/// Returns the rows of the list inside a pane with borders and, if it has one, a line of headings.
 pub fn list_height(pane: PaneId, rect: Rect) -> usize {
     usize::from(
         rect.height
@@ -106,14 +107,14 @@ pub fn list_height(pane: PaneId, rect: Rect) -> usize {
     )
 }
 
-/// The box of a dialog: centred, at most `columns` by `lines`.
+/// Returns the area of a dialog: centred, at most `columns` by `lines`.
 pub fn dialog(model: &Model, columns: u16, lines: u16) -> Rect {
     let w = columns.min(model.columns.saturating_sub(2));
     let h = lines.min(model.lines.saturating_sub(2));
     Rect::new((model.columns - w) / 2, (model.lines - h) / 2, w, h)
 }
 
-/// Moves every window so that its selection is visible.
+/// Scrolls every list so that its selection is visible.
 pub fn settle(model: &mut Model) {
     let places = layout(model);
     for pane in PaneId::ALL {

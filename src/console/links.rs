@@ -1,6 +1,4 @@
-//! Which pages may be opened.
-//!
-//! Owns the rule: `https` on hosts that are known, `http` on loopback. Must not open anything.
+//! Decides which pages may be opened: `https` on known hosts, `http` on loopback.
 
 use url::Url;
 
@@ -12,7 +10,7 @@ const HOSTS: [&str; 5] = [
     "discourse.charmhub.io",
 ];
 
-/// True where `link` may be handed to a browser.
+/// Returns true if `link` may be opened in a browser.
 pub fn allowed(link: &str) -> bool {
     let Ok(url) = Url::parse(link) else {
         return false;
@@ -29,22 +27,22 @@ pub fn allowed(link: &str) -> bool {
     }
 }
 
-/// The page of a charm.
+/// Returns the page of a charm.
 pub fn charm(name: &str) -> String {
     format!("https://charmhub.io/{name}")
 }
 
-/// The page of a repository's secrets.
+/// Returns the page of a repository's secrets.
 pub fn secrets(repository: &str) -> String {
     format!("https://github.com/{repository}/settings/secrets/actions")
 }
 
-/// A page of a repository on GitHub; `rest` is what follows its name.
+/// Returns a page of a repository on GitHub; `rest` follows the repository's name.
 pub fn github(repository: &crate::domain::GitHubRepository, rest: &str) -> String {
     format!("https://github.com/{repository}/{rest}")
 }
 
-/// The folder of a release.
+/// Returns the page of a release's directory.
 pub fn release(repository: &str, branch: &str, path: &str, name: &str) -> String {
     format!("https://github.com/{repository}/tree/{branch}/{path}/{name}")
 }

@@ -1,9 +1,8 @@
-//! A list of rows with a selection by stable key, a filter and a window.
+//! A list of rows with a selection by stable key, a filter and a visible window.
 //!
-//! Owns what is visible and what is selected, so that a refresh that moves rows never moves the
-//! operator's choice to another thing. The words that the filter looks at are put together once a
-//! rebuild, and only where somebody filters; a filter that extends the last one looks at what that
-//! one left. Must not draw; a view asks for the rows of its window only.
+//! A refresh that moves rows keeps the selection on the same row. The words that the filter matches
+//! are built once per rebuild, and only once a filter is used; a filter that extends the previous
+//! one searches only what that one matched. A view asks only for the rows of its window.
 
 use std::collections::BTreeSet;
 
@@ -12,35 +11,35 @@ use nucleo_matcher::{Config, Matcher, Utf32String};
 
 use super::sorting::{SortColumn, SortValue, Sorted, Sorting, arranged};
 
-/// What a row must offer.
+/// A row of a list.
 pub trait Keyed {
-    /// What stays the same when the list changes.
+    /// Returns what identifies the row across refreshes.
     fn key(&self) -> &str;
-    /// The words that the filter looks at.
+    /// Returns the words that the filter matches.
     fn words(&self) -> String;
-    /// The columns that rows can be sorted by.
+    /// Returns the columns that rows can be sorted by.
     fn sort_columns() -> &'static [SortColumn] {
         &[]
     }
-    /// What the row is sorted by in one of them; `None` where it has nothing there.
+    /// Returns the sort value of a column; `None` if the row has no value there.
     fn sort_value(&self, _column: usize) -> Option<SortValue> {
         None
     }
-    /// How deep the row stands under others.
+    /// Returns how deep the row is nested under others.
     fn level(&self) -> u8 {
         0
     }
-    /// Rows of one level keep the order of their groups when they are sorted.
+    /// Returns the group; rows of one level keep the order of their groups when sorted.
     fn group(&self) -> u8 {
         0
     }
 }
 
-/// The list. Indices are into the visible rows.
+/// The list. Indices count visible rows.
 #[derive(Clone, Debug)]
 pub struct Listing<R> {
     rows: Vec<R>,
-    /// The rows in the order in force, as indices.
+    /// The rows in their current order, as indices.
     order: Vec<usize>,
     sorting: Option<Sorting>,
     /// Keys of the rows that are marked.
@@ -49,29 +48,29 @@ pub struct Listing<R> {
     selected: Option<String>,
     at: usize,
     offset: usize,
-    /// Rows of the window when it was settled last.
+    /// Height of the window when it was last computed.
     height: Option<usize>,
     filter: String,
     touched: bool,
-    /// What the filter looks at, row by row; empty until somebody filters.
+    /// The words that the filter matches, row by row; empty until a filter is used.
     words: Vec<Utf32String>,
-    /// Filters with the rows that each left, every one an extension of the one before it: a letter
-    /// more searches the last, a letter taken back has its answer here.
+    /// Filters with the rows each matched, every filter an extension of the one before it. One more
+    /// letter searches the last result; a deleted letter uses the stored one.
     answered: Vec<(String, Vec<usize>)>,
     searched: usize,
     banner: bool,
     on_banner: bool,
 }
 
-/// Marks that change what the characters after them mean: with them more may match than before.
+/// Characters that change the meaning of those after them, so that a longer filter may match more.
 const MARKS: [char; 5] = ['!', '^', '$', '\'', '\\'];
 
-/// True where every row that `next` finds was found by `last`.
+/// Returns true if every row that `next` matches is also matched by `last`.
 fn narrows(last: &str, next: &str) -> bool {
     !last.trim().is_empty() && next.starts_with(last) && !next.contains(MARKS)
 }
 
-/// How a filter is read, by the list and by whoever shows what it found.
+/// Parses a filter, for the list and for views that highlight matches.
 pub fn pattern(filter: &str) -> Pattern {
     Pattern::parse(filter, CaseMatching::Ignore, Normalization::Smart)
 }
@@ -100,8 +99,8 @@ impl<R> Default for Listing<R> {
 }
 
 impl<R: Keyed> Listing<R> {
-    /// New rows; the selection stays on its key. Where that is gone the row that took its place
-    /// is selected. `preferred` is selected as long as nobody chose.
+    /// Replaces the rows; the selection stays on its key. If that key is gone, the row in its place
+    /// is selected. `preferred` is selected until the operator selects a row.
     pub fn replace(&mut self, rows: Vec<R>, preferred: Option<String>) {
         self.rows = rows;
         self.words.clear();
@@ -117,22 +116,22 @@ impl<R: Keyed> Listing<R> {
         self.search();
     }
 
-    /// All rows, hidden ones included.
+    /// Returns all rows, including filtered-out ones.
     pub fn rows(&self) -> &[R] {
         &self.rows
     }
 
-    /// How many rows the filter leaves.
+    /// Returns the number of rows that the filter matches.
     pub const fn len(&self) -> usize {
         self.visible.len()
     }
 
-    /// True where the filter leaves none.
+    /// Returns true if the filter matches no row.
     pub const fn is_empty(&self) -> bool {
         self.visible.is_empty()
     }
 
-    /// The filter in force.
+    /// Returns the active filter.
     pub fn filter(&self) -> &str {
         &self.filter
     }
@@ -146,13 +145,13 @@ impl<R: Keyed> Listing<R> {
         }
     }
 
-    /// The order in force, and the title of its column; `None` for the usual order.
+    /// Returns the active sorting and the title of its column; `None` for the default order.
     pub fn sorting(&self) -> Option<(&'static str, Sorting)> {
         let sorting = self.sorting?;
         Some((R::sort_columns().get(sorting.column)?.title, sorting))
     }
 
-    /// Sorts by the next column; after the last one the rows have their usual order again.
+    /// Sorts by the next column; after the last one, restores the default order.
     pub fn sort_next(&mut self) {
         let next = self.sorting.map_or(0, |sorting| sorting.column + 1);
         self.sorting = R::sort_columns().get(next).map(|column| Sorting {
@@ -163,7 +162,7 @@ impl<R: Keyed> Listing<R> {
         self.search();
     }
 
-    /// Turns the order round.
+    /// Reverses the sort order.
     pub fn sort_reverse(&mut self) {
         if let Some(sorting) = &mut self.sorting {
             sorting.descending = !sorting.descending;
@@ -187,12 +186,12 @@ impl<R: Keyed> Listing<R> {
         };
     }
 
-    /// The keys of the marked rows.
+    /// Returns the keys of the marked rows.
     pub const fn marked(&self) -> &BTreeSet<String> {
         &self.marked
     }
 
-    /// Marks the selected row, or takes its mark away.
+    /// Marks or unmarks the selected row.
     pub fn toggle_mark(&mut self) {
         if let Some(key) = self.selected().map(|row| row.key().to_owned())
             && !self.marked.remove(&key)
@@ -201,12 +200,12 @@ impl<R: Keyed> Listing<R> {
         }
     }
 
-    /// Takes every mark away.
+    /// Removes all marks.
     pub fn clear_marks(&mut self) {
         self.marked.clear();
     }
 
-    /// Rows that the last search looked at.
+    /// Returns the number of rows that the last search examined.
     pub const fn searched(&self) -> usize {
         self.searched
     }
@@ -229,7 +228,7 @@ impl<R: Keyed> Listing<R> {
                 .answered
                 .last()
                 .map_or_else(Vec::new, |(_, found)| found.clone());
-            // An order that was chosen counts for what is found too.
+            // A chosen sort order applies to filtered rows too.
             if self.sorting.is_some() {
                 let found: BTreeSet<usize> = std::mem::take(&mut self.visible).into_iter().collect();
                 let order = self.order.iter().copied();
@@ -239,7 +238,7 @@ impl<R: Keyed> Listing<R> {
         self.find_selected();
     }
 
-    /// The rows that go with the filter, the best first, among those that the last answer left.
+    /// Returns the rows that match the filter, best first, out of the last result.
     fn found(&mut self) -> Vec<usize> {
         if self.words.len() != self.rows.len() {
             self.words = self.rows.iter().map(|row| row.words().into()).collect();
@@ -277,7 +276,7 @@ impl<R: Keyed> Listing<R> {
         self.visible.get(at).and_then(|index| self.rows.get(*index))
     }
 
-    /// The selected row; none on the banner.
+    /// Returns the selected row; `None` on the banner.
     pub fn selected(&self) -> Option<&R> {
         if self.on_banner {
             return None;
@@ -285,28 +284,28 @@ impl<R: Keyed> Listing<R> {
         self.row(self.at)
     }
 
-    /// Puts a line that is no row over the rows, or takes it away.
+    /// Adds or removes a line above the rows that is not a row.
     pub const fn set_banner(&mut self, banner: bool) {
         self.banner = banner;
         self.on_banner &= banner;
     }
 
-    /// True where a line that is no row stands over the rows.
+    /// Returns true if there is a banner above the rows.
     pub const fn has_banner(&self) -> bool {
         self.banner
     }
 
-    /// True where that line is selected: nobody moved away from it, or there is nothing else.
+    /// Returns true if the banner is selected: the operator has not moved, or there is no row.
     pub const fn on_banner(&self) -> bool {
         self.banner && (self.on_banner || self.visible.is_empty())
     }
 
-    /// Where the selection is among the visible rows.
+    /// Returns the index of the selection among the visible rows.
     pub const fn index(&self) -> usize {
         self.at
     }
 
-    /// First visible row of the window.
+    /// Returns the first visible row of the window.
     pub const fn offset(&self) -> usize {
         self.offset
     }
@@ -327,12 +326,12 @@ impl<R: Keyed> Listing<R> {
         }
     }
 
-    /// Selects the line over the rows, where there is one.
+    /// Selects the banner, if there is one.
     pub const fn select_banner(&mut self) {
         self.on_banner = self.banner;
     }
 
-    /// Selects a visible row, the last where `at` is beyond it.
+    /// Selects a visible row, or the last if `at` is beyond it.
     pub fn select_index(&mut self, at: usize) {
         self.touched = true;
         self.on_banner = false;
@@ -340,12 +339,12 @@ impl<R: Keyed> Listing<R> {
         self.selected = self.row(self.at).map(|row| row.key().to_owned());
     }
 
-    /// Keeps the selection where it is, whatever row a newer list would begin with.
+    /// Keeps the selection on its row, even if a newer list would prefer another one.
     pub fn stay(&mut self) {
         self.touched = true;
     }
 
-    /// Selects the row with this key, where it is visible.
+    /// Selects the row with this key, if it is visible.
     pub fn select_key(&mut self, key: &str) {
         self.touched = true;
         self.on_banner = false;
@@ -353,8 +352,8 @@ impl<R: Keyed> Listing<R> {
         self.find_selected();
     }
 
-    /// Moves the window so that the selection lies in it; a window that grew shows more above too.
-    /// The banner takes a line of `height`.
+    /// Scrolls the window so that it contains the selection; a taller window shows more rows above
+    /// too. The banner takes one line of `height`.
     pub fn settle(&mut self, height: usize) {
         let height = height.saturating_sub(usize::from(self.banner));
         let grown = height.saturating_sub(self.height.unwrap_or(height));
@@ -363,7 +362,7 @@ impl<R: Keyed> Listing<R> {
         self.offset = window(self.offset, self.at, height, self.visible.len());
     }
 
-    /// The rows of the window with their visible index.
+    /// Returns the rows of the window with their visible index.
     pub fn window(&self, height: usize) -> impl Iterator<Item = (usize, &R)> + '_ {
         self.visible
             .iter()
@@ -374,7 +373,8 @@ impl<R: Keyed> Listing<R> {
     }
 }
 
-/// The least move of `offset` that shows `at` in a window of `height` over `len` rows.
+/// Returns the `offset` nearest to the given one that shows `at` in a window of `height` over `len`
+/// rows.
 pub fn window(offset: usize, at: usize, height: usize, len: usize) -> usize {
     let highest = len.saturating_sub(height);
     let lowest_needed = (at + 1).saturating_sub(height);
@@ -395,7 +395,7 @@ mod tests {
         }
     }
 
-    /// Counts how often its words are put together.
+    /// Counts how often its words are built.
     struct Counted(String, std::rc::Rc<std::cell::Cell<usize>>);
     impl Keyed for Counted {
         fn key(&self) -> &str {
@@ -500,7 +500,7 @@ mod tests {
         assert!(left < 1_000);
         listing.set_filter("r999");
         assert_eq!(listing.searched(), left);
-        // A letter taken back asks nothing anew; another one in its place searches what was left.
+        // A deleted letter searches nothing; a different one searches the previous result.
         listing.set_filter("r99");
         assert_eq!((listing.searched(), listing.len()), (0, left));
         listing.set_filter("r998");
@@ -540,7 +540,7 @@ mod tests {
             let longer: Vec<String> = (1..=text.chars().count())
                 .map(|count| text.chars().take(count).collect())
                 .collect();
-            // Typed letter by letter, and taken back.
+            // Typed letter by letter, then deleted letter by letter.
             for part in longer.iter().chain(longer.iter().rev()) {
                 typed.set_filter(part);
                 let mut fresh = Listing::default();

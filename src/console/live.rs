@@ -1,7 +1,4 @@
-//! Runs that this console started or took up, while they go on and after.
-//!
-//! Owns the last word heard of each, and how fast it was in the last moments. Must not ask the
-//! journal.
+//! Tracks the runs that this console started or resumed: last progress and recent transfer speed.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,30 +10,30 @@ use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::{Plan, StepId};
 use crate::run::progress::{Phase, RunProgress, StepProgress};
 
-/// Samples of a transfer that are kept, one a second.
+/// Speed samples kept per transfer, one per second.
 const SAMPLES: usize = 24;
 
-/// A run as far as it was heard of.
+/// A run as reported so far.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Live {
-    /// What it makes so.
+    /// The plan it applies.
     pub plan: Plan,
-    /// The last progress heard.
+    /// The last progress reported.
     pub progress: Option<RunProgress>,
-    /// True from the moment somebody asked it to stop.
+    /// True once the operator asked it to stop.
     pub cancel_asked: bool,
-    /// True once its end was heard.
+    /// True once its end was reported.
     pub ended: bool,
-    /// How fast steps sent, second by second.
+    /// Upload speed of each step, second by second.
     pub speeds: BTreeMap<StepId, Speed>,
 }
 
-/// How fast a step sent in the last seconds.
+/// The upload speed of a step in the last seconds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Speed {
     taken_at: DateTime<Utc>,
     bytes: u64,
-    /// Bytes a second, oldest first; 0 for a second in which nothing moved.
+    /// Bytes per second, oldest first; 0 for a second without a transfer.
     pub samples: VecDeque<u64>,
 }
 
@@ -47,7 +44,7 @@ impl Speed {
         if passed < 1 {
             return;
         }
-        // A second of which nothing was heard brought nothing.
+        // Seconds without a report count as 0.
         let idle = usize::try_from(passed - 1).unwrap_or(0).min(SAMPLES);
         let moved = heard.bytes_done != self.bytes;
         let rate = heard.rate.filter(|_| moved).unwrap_or(0.0) as u64;
@@ -62,7 +59,7 @@ impl Speed {
 }
 
 impl Live {
-    /// A run that just began.
+    /// Returns a run that has just begun.
     pub const fn new(plan: Plan) -> Self {
         Self {
             plan,
@@ -73,7 +70,7 @@ impl Live {
         }
     }
 
-    /// Takes the speed of every transfer once a second has passed.
+    /// Samples the speed of every transfer once a second has passed.
     pub fn measure(&mut self, now: DateTime<Utc>) {
         let Some(progress) = &self.progress else {
             return;
@@ -97,14 +94,15 @@ impl Live {
         }
     }
 
-    /// Steps that ended, of all.
+    /// Returns the number of ended steps and of all steps.
     pub fn steps_ended(&self) -> (usize, usize) {
         let all = self.plan.steps.len();
         let heard = self.progress.iter().flat_map(|progress| progress.steps.values());
         (heard.filter(|step| step.outcome.is_some()).count().min(all), all)
     }
 
-    /// Whole per cent of its steps, those under way by their bytes; never 100 before its end.
+    /// Returns the progress in whole per cent, counting the bytes of steps under way; never 100
+    /// before the run ends.
     pub fn percent(&self) -> Option<u8> {
         let progress = self.progress.as_ref()?;
         let done: usize = progress
@@ -120,27 +118,27 @@ impl Live {
     }
 }
 
-/// How far a run is, in one word.
+/// The state of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It was confirmed and waits for the run before it.
+    /// Confirmed; waits for the run before it.
     Queued,
-    /// It was confirmed, but waits for another look of its operator.
+    /// Confirmed, but must be reviewed again.
     Asks,
-    /// It goes on.
+    /// Running.
     Running,
-    /// It was asked to stop and has not answered.
+    /// Asked to stop, not stopped yet.
     Stopping,
-    /// It ended.
+    /// Ended.
     Ended(Outcome),
-    /// It died or its outcome is not known.
+    /// Interrupted, or its outcome is unknown.
     Open,
-    /// A later run gave back what it had changed.
+    /// A later run rolled back its changes.
     RolledBack,
 }
 
 impl State {
-    /// Its word on screen.
+    /// Returns its label on screen.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Queued => "queued",
@@ -153,7 +151,7 @@ impl State {
         }
     }
 
-    /// True where it can be taken up: it ended neither well nor for good.
+    /// Returns true if it can be resumed: it neither succeeded nor failed for good.
     pub const fn waits(self) -> bool {
         matches!(
             self,
@@ -162,7 +160,7 @@ impl State {
     }
 }
 
-/// The state of a run from what was heard of it and what the journal says.
+/// Returns the state of a run from its reports and its journal record.
 pub fn state(live: Option<&Live>, record: Option<&RunRecord>) -> State {
     if let Some(live) = live.filter(|live| !live.ended) {
         return if live.cancel_asked {
@@ -181,8 +179,8 @@ pub fn state(live: Option<&Live>, record: Option<&RunRecord>) -> State {
     }
 }
 
-/// What is printed when the console is left: a line for each run it started that can be resumed,
-/// with the command.
+/// Returns what is printed when the console closes: a line for each run it started that can be
+/// resumed, with the command.
 pub fn unfinished_runs(model: &Model) -> String {
     let mut text = String::new();
     for (run, live) in &model.live {
@@ -202,7 +200,7 @@ pub fn unfinished_runs(model: &Model) -> String {
     text
 }
 
-/// The id of a run for places with little room: its first characters.
+/// Returns the first characters of a run's id, for narrow columns.
 pub fn short(run: &RunId) -> String {
     super::words::cut(&run.to_string(), 24)
 }

@@ -6,10 +6,9 @@
 //! clock (one timer) ─┘                                 └─> Vec<Effect> ─> shell ─> session
 //! ```
 //!
-//! Everything outside [`shell`] is pure: no IO, no clock, no randomness; time arrives inside
-//! messages. Cut by feature: every pane owns its state, its update and its view. The only effects
-//! that can change a remote carry a plan that somebody confirmed by typing. Must not know the
-//! command line.
+//! Everything outside [`shell`] is pure: no IO, no clock, no randomness; messages carry the time.
+//! Modules follow features: every pane has its own state, update and view. The only effects that
+//! can change a remote carry a plan that the operator confirmed by typing.
 
 pub mod actions;
 pub mod command;

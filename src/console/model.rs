@@ -1,7 +1,7 @@
-//! The whole state of the console.
+//! Holds the whole state of the console.
 //!
-//! Owns what every feature shares: the snapshot, the time last told, which screen and dialog are
-//! up, and the ids of requests under way. Changed by [`super::update`] only; the view reads it.
+//! Features share the snapshot, the current time, the visible screen and dialog, and the ids of
+//! pending requests. Only [`super::update`] changes it; the view reads it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,32 +29,32 @@ use crate::domain::tags::TagList;
 use crate::domain::{CharmName, Observed, Outside, Problem, Repository, Snapshot, Source};
 use crate::journal::{RunId, RunRecord};
 
-/// What the console is started with.
+/// The settings that the console is started with.
 #[derive(Clone, Debug)]
 pub struct Setting {
-    /// The workspace in force.
+    /// The current workspace.
     pub workspace: Workspace,
-    /// True where nothing may be written.
+    /// True if nothing may be written.
     pub read_only: bool,
-    /// True on the embedded world.
+    /// True in the demo environment.
     pub demo: bool,
     /// Colours and glyphs.
     pub look: Look,
-    /// Minutes between automatic refreshes; 0 for none.
+    /// Minutes between automatic refreshes; 0 for never.
     pub refresh_minutes: u64,
-    /// True where nobody may be asked.
+    /// True if no service may be contacted.
     pub offline: bool,
-    /// The folder that relative paths start from.
+    /// The directory that relative paths start from.
     pub folder: String,
-    /// What `~` stands for, where it is known.
+    /// The home directory that `~` expands to, if known.
     pub home: Option<String>,
-    /// What the operator wants of the terminal.
+    /// The operator's terminal preferences.
     pub wishes: Wishes,
-    /// The keys in force.
+    /// The current keys.
     pub keymap: Arc<Keymap>,
 }
 
-/// Which screen is up.
+/// The visible screen.
 #[derive(Clone, Debug)]
 pub enum Screen {
     /// The panes.
@@ -65,40 +65,40 @@ pub enum Screen {
     Run(Running),
 }
 
-/// A request under way and how the last one went.
+/// The state of a kind of request: the pending one and the result of the last.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
-    /// The request whose answer counts.
+    /// The pending request; other answers are dropped.
     pub in_flight: Option<RequestId>,
-    /// True where something was changed since it was asked: its answer may be older than that.
+    /// True if something changed since the request was sent, so that its answer may be out of date.
     pub again: bool,
-    /// When it was started.
+    /// When the request was sent.
     pub started_at: Option<DateTime<Utc>>,
     /// Sources that have answered it completely.
     pub complete: BTreeSet<Source>,
-    /// When the last answer came.
+    /// When the last answer arrived.
     pub answered_at: Option<DateTime<Utc>>,
-    /// Why the last answer was none.
+    /// Why the last request failed.
     pub problem: Option<Problem>,
 }
 
-/// A word to the operator at the foot of the screen, until the next key.
+/// A message in the last line of the screen, shown until the next key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// What is said.
+    /// The message.
     pub text: String,
-    /// True where something could not be done.
+    /// True for a refusal or an error.
     pub bad: bool,
 }
 
-/// The state.
+/// The state of the console.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// What it was started with.
+    /// The settings it was started with.
     pub setting: Setting,
     /// Everything observed.
     pub snapshot: Arc<Snapshot>,
-    /// The time last told.
+    /// The current time, as of the last message.
     pub now: DateTime<Utc>,
     /// Columns of the terminal.
     pub columns: u16,
@@ -106,67 +106,67 @@ pub struct Model {
     pub lines: u16,
     /// True while the terminal window has the focus.
     pub in_focus: bool,
-    /// True while the mouse is the console's and not the terminal's.
+    /// True while the console captures the mouse.
     pub mouse: bool,
-    /// Where the borders between the panes were dragged to.
+    /// Dragged positions of the borders between the panes.
     pub split: Split,
-    /// True where the message taken last changed nothing that is drawn.
+    /// True if the last message changed nothing visible.
     pub still: bool,
-    /// The refresh.
+    /// The refresh request.
     pub refresh: Asked,
-    /// The reading of the journal.
+    /// The request that reads the journal.
     pub journal: Asked,
     /// Runs from the journal, newest first.
     pub runs: Vec<RunRecord>,
-    /// Runs of this console.
+    /// Runs started or resumed by this console.
     pub live: BTreeMap<RunId, Live>,
-    /// Confirmed plans that wait for their turn.
+    /// Confirmed plans that wait to run.
     pub queue: Queue,
-    /// True where the log of runs is hidden.
+    /// True if the log of runs is hidden.
     pub log_hidden: bool,
     /// The panes.
     pub panes: Panes,
-    /// The pane with the focus.
+    /// The focused pane.
     pub pane: PaneId,
-    /// True where that pane has the whole screen.
+    /// True if that pane fills the screen.
     pub zoomed: bool,
-    /// The field of that pane's filter, while it is typed.
+    /// The filter field of that pane, while it is being typed.
     pub filtering: Option<tui_input::Input>,
-    /// Where one jumped from.
+    /// Where jumps started.
     pub jumps: Jumps,
-    /// The first of two keys, while the second is awaited.
+    /// The first key of a two-key binding, while the second is awaited.
     pub pending: Option<Key>,
-    /// The screen.
+    /// The visible screen.
     pub screen: Screen,
     /// The screen that a sign-in interrupted.
     pub interrupted: Option<Box<Screen>>,
-    /// The dialog over it.
+    /// The dialog above the screen.
     pub modal: Option<Modal>,
     /// Tags of repositories, as their registries listed them.
     pub tags: BTreeMap<Repository, Observed<TagList>>,
-    /// Workflow runs that runs of windlass started.
+    /// Workflow runs that windlass runs started.
     pub followed: BTreeMap<RunId, Followed>,
-    /// Images that were looked at closely.
+    /// Images that were read in detail.
     pub images: Images,
-    /// What engines of this machine hold, by name.
+    /// Names of the images that container engines of this machine have.
     pub engines: Vec<Outside>,
-    /// The folder that completes the path that is typed.
+    /// The directory that completes the typed path.
     pub folder: Option<Folder>,
-    /// Charms whose older revisions are being looked at.
+    /// Charms whose older revisions are being read.
     pub looking: BTreeMap<CharmName, RequestId>,
-    /// The word at the foot.
+    /// The message in the last line.
     pub notice: Option<Notice>,
-    /// True once what costs time may be worked out: not before the first frame.
+    /// True once expensive values may be computed: not before the first frame.
     pub warm: bool,
-    /// True where the console leaves as soon as its runs have settled.
+    /// True if the console quits as soon as its runs have ended.
     pub leaving: bool,
-    /// Where the tour of the demo world is; `None` where there is none.
+    /// The step of the demo's tour; `None` without a tour.
     pub tour: Option<Step>,
     last_id: RequestId,
 }
 
 impl Model {
-    /// The state before anything happened, drawn from `snapshot`.
+    /// Returns the initial state, showing `snapshot`.
     pub fn new(
         setting: Setting,
         snapshot: Arc<Snapshot>,
@@ -216,18 +216,18 @@ impl Model {
         model
     }
 
-    /// The workspace.
+    /// Returns the current workspace.
     pub const fn workspace(&self) -> &Workspace {
         &self.setting.workspace
     }
 
-    /// A number that no request had before.
+    /// Returns a request id that was not used before.
     pub const fn next_id(&mut self) -> RequestId {
         self.last_id += 1;
         self.last_id
     }
 
-    /// Says `text` at the foot.
+    /// Shows `text` in the last line.
     pub fn say(&mut self, text: impl Into<String>) {
         self.notice = Some(Notice {
             text: text.into(),
@@ -235,7 +235,7 @@ impl Model {
         });
     }
 
-    /// Says at the foot why something is not done.
+    /// Shows in the last line why something is not done.
     pub fn refuse(&mut self, text: impl Into<String>) {
         self.notice = Some(Notice {
             text: text.into(),
@@ -243,17 +243,17 @@ impl Model {
         });
     }
 
-    /// The run with this id in the journal as read last.
+    /// Returns the run with this id from the journal as last read.
     pub fn record(&self, run: &RunId) -> Option<&RunRecord> {
         self.runs.iter().find(|record| &record.id == run)
     }
 
-    /// True while a run of this console goes on or is being started.
+    /// Returns true while a run of this console is running or starting.
     pub fn busy(&self) -> bool {
         self.live.values().any(|live| !live.ended) || self.queue.starts()
     }
 
-    /// `title` with the charms' short names.
+    /// Returns `title` with the short names of charms.
     pub fn short_title(&self, title: &str) -> String {
         let mut out = title.to_owned();
         for charm in &self.workspace().charms {
@@ -262,13 +262,13 @@ impl Model {
         out
     }
 
-    /// The charm's name without what all charms of the workspace have in common.
+    /// Returns the charm's name without the words that all charms of the workspace share.
     pub fn short<'a>(&self, charm: &'a CharmName) -> &'a str {
         short_name(self.workspace(), charm.as_str())
     }
 }
 
-/// `name` without the words that begin and end every charm's name of the workspace.
+/// Returns `name` without the words that all charm names of the workspace begin and end with.
 pub fn short_name<'a>(workspace: &Workspace, name: &'a str) -> &'a str {
     let names: Vec<&str> = workspace.charms.iter().map(|c| c.name.as_str()).collect();
     if names.len() < 2 || !names.contains(&name) {

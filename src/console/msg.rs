@@ -1,7 +1,7 @@
-//! Everything that can happen to the console.
+//! Defines every message of the console, nested by feature.
 //!
-//! Owns the messages, nested by feature. They can be compared and replayed. Must not carry
-//! closures, nor anything secret in a type that shows it.
+//! Messages can be compared and replayed, so they carry no closures. Secrets are carried in types
+//! whose `Debug` output hides them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::journal::{RunId, RunRecord};
 use crate::plan::Plan;
 use crate::run::progress::RunProgress;
 
-/// Something that happened.
+/// A message to the console.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Msg {
     // --- from the terminal
@@ -34,23 +34,23 @@ pub enum Msg {
     Paste(Hidden),
     /// New size, columns and rows.
     Resize(u16, u16),
-    /// The terminal window got or lost the focus.
+    /// The terminal window gained or lost the focus.
     Focus(bool),
     // --- from the action table and the hit map
-    /// An action was asked for.
+    /// An action was requested.
     Act(ActionId),
     /// A row of a pane was clicked.
     Select(PaneId, usize),
     /// A line of a screen or dialog was clicked.
     Pick(usize),
-    /// What was clicked last was clicked again at once.
+    /// The last click was repeated (double click).
     Twice,
     /// A border between panes was dragged to this column and row.
     Drag(Grip, u16, u16),
-    /// The wheel turned over a pane, or over the screen where it is `None`.
+    /// The wheel turned over a pane, or over the screen if `None`.
     Wheel(Option<PaneId>, isize),
-    // --- what actions mean
-    /// Go somewhere.
+    // --- sent by actions
+    /// Navigate, or change only the screen.
     Go(Go),
     /// Of the plan review.
     Review(ReviewMsg),
@@ -72,12 +72,12 @@ pub enum Msg {
     Workflows(WorkflowsMsg),
     /// Of the form of a workflow.
     Form(FormMsg),
-    /// Of an image looked at closely.
+    /// Of the details of an image.
     Image(ImageMsg),
     // --- from the clock
-    /// It is this time now.
+    /// The time is now this.
     Clock(DateTime<Utc>),
-    /// The first frame is on screen: what costs time may be worked out now.
+    /// The first frame was drawn at this time; expensive values may be computed now.
     FirstFrame(DateTime<Utc>),
     // --- answers
     /// A refresh was started.
@@ -86,11 +86,11 @@ pub enum Msg {
     SourceRead(RequestId, DateTime<Utc>, Box<SourceUpdate>),
     /// A refresh ended.
     Observed(RequestId, DateTime<Utc>, Arc<Snapshot>),
-    /// A file of the journal changed: here, or by another windlass.
+    /// A journal file changed, through this process or another windlass.
     JournalChanged,
     /// The journal was read.
     RunsRead(RequestId, DateTime<Utc>, Result<Vec<RunRecord>, Problem>),
-    /// A wish was planned, or not, from this snapshot.
+    /// An intent was planned from this snapshot, or planning failed.
     Planned(
         RequestId,
         DateTime<Utc>,
@@ -99,13 +99,13 @@ pub enum Msg {
     ),
     /// Ubuntu One answered a sign-in.
     Discharged(RequestId, Box<Result<Discharge, Problem>>),
-    /// An image was looked at, or not.
+    /// An image was read, or could not be.
     Looked(RequestId, Box<Result<Seen, Problem>>),
     /// The images behind the revisions of a charm's resources were read.
     Behind(RequestId, CharmName, BTreeMap<String, Observed<ImageBehind>>),
-    /// The workflows of a repository were looked at.
+    /// The workflows of a repository were read.
     WorkflowsSeen(RequestId, Box<Observed<RepositoryWorkflows>>),
-    /// A run of a workflow was looked at.
+    /// A workflow run was read.
     WorkflowRunSeen(RequestId, Box<Result<WorkflowRun, Problem>>),
     /// The names of a folder were listed.
     FolderListed(Folder),
@@ -113,27 +113,27 @@ pub enum Msg {
     TagsListed(RequestId, DateTime<Utc>, Box<Result<TagList, Problem>>),
     /// The log of a job was read.
     JobLogRead(RequestId, Box<Result<JobLog, Problem>>),
-    /// GitHub answered about a workflow run that a run of windlass started.
+    /// GitHub answered about a workflow run that a windlass run started.
     WorkflowFollowed(RunId, DateTime<Utc>, Box<Result<WorkflowRun, Problem>>),
-    /// Engines of this machine said what they hold.
+    /// The container engines of this machine listed their images.
     Held(Vec<Outside>),
-    /// A run began, or not.
+    /// A run started, or failed to.
     Started(RequestId, Result<RunId, Problem>),
-    /// A run got on.
+    /// A run progressed.
     Progress(Box<RunProgress>),
     /// A run ended.
     Ended(RunId, DateTime<Utc>, Box<Result<RunRecord, Problem>>),
-    /// Something of windlass itself failed in the background.
+    /// A background task of windlass itself failed.
     Broken(Problem),
-    /// The shell did something small and says so.
+    /// The shell did something minor and reports it.
     Said(String),
-    /// The shell could not do something small.
+    /// The shell could not do something minor.
     Refused(String),
-    /// The settings were edited; whether they are sound.
+    /// The settings were edited; an error if they are not valid.
     Edited(Result<(), Problem>),
 }
 
-/// Moves and other things that touch only the screen.
+/// Navigation and other changes of the screen only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Go {
     /// To a pane.
@@ -142,7 +142,7 @@ pub enum Go {
     NextPane,
     /// To the one before.
     PreviousPane,
-    /// One pane on the whole screen, or back.
+    /// Show one pane on the whole screen, or all again.
     Zoom,
     /// By rows.
     Rows(isize),
@@ -152,33 +152,33 @@ pub enum Go {
     Top,
     /// To the last row.
     Bottom,
-    /// To the line over the rows of a pane.
+    /// To the banner above the rows of a pane.
     Banner(PaneId),
-    /// Into what is selected.
+    /// Open what is selected.
     Open,
-    /// Out of a screen or dialog.
+    /// Leave a screen or dialog.
     Back,
-    /// Begin to filter.
+    /// Start filtering.
     Filter,
-    /// Drop the filter.
+    /// Clear the filter.
     ClearFilter,
     /// Sort the rows by the next column.
     Sort,
-    /// Turn the order of the rows round.
+    /// Reverse the sort order.
     SortReverse,
-    /// Mark the selected row, or take its mark away.
+    /// Mark or unmark the selected row.
     Mark,
     /// Compare the marked release with the selected one.
     Diff,
     /// Help.
     Help,
-    /// The palette.
+    /// The command palette.
     Palette,
-    /// The title of what is selected in the palette, into its field.
+    /// Put the selected palette title into its field.
     Complete,
-    /// Back to where one jumped from.
+    /// Back to where the last jump started.
     Return,
-    /// Look again.
+    /// Refresh.
     Refresh,
     /// Copy what is selected.
     Copy,
@@ -188,227 +188,227 @@ pub enum Go {
     Publish,
     /// Review a rotation of the workspace's token.
     Rotate,
-    /// Review a sign-in.
+    /// Review a login.
     SignIn,
-    /// Review the end of the selected session.
+    /// Review revoking the selected session.
     Revoke,
     /// Show the revisions of the selected charm or resource, or hide them.
     Unfold,
-    /// Name what is to be uploaded to the selected resource.
+    /// Choose what to upload to the selected resource.
     Upload,
-    /// Choose where the selected revision is released.
+    /// Choose the channels to release the selected revision to.
     Release,
-    /// Review the closing of the selected channel.
+    /// Review closing the selected channel.
     Close,
     /// Choose the risk that a release is promoted to.
     Promote,
-    /// Review the rollback of the selected channel or run.
+    /// Review rolling back the selected channel or run.
     RollBack,
-    /// Review the holding of the selected release, or the end of its hold.
+    /// Review holding the selected release, or ending its hold.
     Hold,
-    /// Look at the workflows of the bundle's repository.
+    /// Show the workflows of the bundle's repository.
     Workflows,
-    /// Look at the selected image.
+    /// Show the selected image.
     Image,
-    /// Take up the selected run.
+    /// Resume the selected run.
     Resume,
-    /// Begin the tour, or drop it.
+    /// Start the tour, or end it.
     Tour,
-    /// Leave the mouse to the terminal, or take it back.
+    /// Release the mouse to the terminal, or capture it again.
     Mouse,
-    /// Give the panes their usual shares.
+    /// Reset the panes to their default sizes.
     EvenPanes,
-    /// Read the text in the pager.
+    /// Show the text in the pager.
     Page,
     /// Edit the settings.
     EditSettings,
-    /// Say how a workspace of one's own is written.
+    /// Show how to write your own workspace.
     NewWorkspace,
-    /// Take what stands in the field.
+    /// Accept the content of the field.
     Accept,
     /// Leave the console.
     Quit,
-    /// Leave the console whatever is going on.
+    /// Leave the console even while runs are running.
     QuitNow,
 }
 
-/// What can happen in the plan review.
+/// Messages of the plan review.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReviewMsg {
-    /// Leave what is selected out, or take it in.
+    /// Leave out what is selected, or include it.
     Toggle,
-    /// Name another tag or digest for the selected image.
+    /// Enter another tag or digest for the selected image.
     Replace,
-    /// Only the release's own track, or all channels again.
+    /// Release to the release's own track only, or to all channels again.
     TrackOnly,
-    /// Let `latest` go back in time, or not.
+    /// Allow `latest` to go back to an older release, or not.
     AllowDowngrade,
-    /// Keep the charm revisions that run, or take the newest.
+    /// Keep the released charm revisions, or use the newest.
     KeepRevision,
-    /// Also end the former sessions, or leave them.
+    /// Also revoke former sessions, or keep them.
     RevokeFormer,
-    /// Leave out the secrets that are refused, or put back those that were left out.
+    /// Leave out the secrets that are refused, or include those left out.
     LeaveOutSecrets,
-    /// Keep the token elsewhere.
+    /// Store the token elsewhere.
     KeepElsewhere,
-    /// Leave out what is written to the bundle and its repository, or take it in.
+    /// Leave out what is written to the bundle and its repository, or include it.
     WithoutBranch,
-    /// Also roll back what somebody changed since, or leave it.
+    /// Also roll back what was changed since by others, or leave it.
     Over,
-    /// Look and plan again.
+    /// Read again and plan again.
     Again,
-    /// Fold the section with the cursor, or go to the one around it.
+    /// Fold the section at the cursor, or move to the enclosing one.
     Fold,
-    /// Open the section with the cursor.
+    /// Open the section at the cursor.
     Unfold,
     /// Fold everything.
     FoldAll,
     /// Open everything.
     UnfoldAll,
-    /// Ask for the word that confirms.
+    /// Ask for the confirmation word.
     Confirm,
 }
 
-/// What can happen on the screen of a run.
+/// Messages of the run screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunMsg {
-    /// Ask whether to stop it.
+    /// Ask whether to stop the run.
     AskCancel,
     /// Stop it.
     Cancel,
     /// Show its log, or hide it.
     Log,
-    /// Have keys move the log, or the steps again.
+    /// Move the key focus to the log, or back to the steps.
     Focus,
     /// Copy its id.
     CopyId,
-    /// Take a plan that waits out of the queue.
+    /// Remove a waiting plan from the queue.
     TakeOut,
-    /// Plan anew what waited in vain.
+    /// Plan again what could not run.
     Again,
 }
 
-/// What can happen in the search in a text.
+/// Messages of the search in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FindMsg {
-    /// Begin to type words.
+    /// Start typing words.
     Begin,
     /// Keep the words.
     Accept,
-    /// Drop the search.
+    /// End the search.
     Drop,
     /// Select another match, by steps.
     Step(isize),
 }
 
-/// What can happen in the sign-in dialog.
+/// Messages of the sign-in dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignInMsg {
-    /// To the next field, or to Ubuntu One.
+    /// To the next field; from the last one, sign in at Ubuntu One.
     Accept,
     /// By fields.
     Step(isize),
-    /// Leave it.
+    /// Close it.
     Close,
 }
 
-/// What can happen in the list of tags.
+/// Messages of the list of tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagsMsg {
-    /// Open the list for the field that is up.
+    /// Open the list for the focused field.
     Open,
     /// By rows.
     Step(isize),
     /// Put the selected tag into the field.
     Take,
-    /// Ask the registry again.
+    /// Read the tags from the registry again.
     Again,
     /// Back to the field.
     Close,
 }
 
-/// What can happen in the upload dialog.
+/// Messages of the upload dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UploadMsg {
     /// Plan the upload of what is typed.
     Accept,
-    /// Take one of the known texts that go with it, by steps.
+    /// Insert one of the matching completions, by steps.
     Complete(isize),
-    /// Look at the image that is typed.
+    /// Show the image that is typed.
     Look,
-    /// Leave it.
+    /// Close it.
     Close,
 }
 
-/// What can happen in the release dialog.
+/// Messages of the release dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReleaseMsg {
     /// By rows.
     Step(isize),
-    /// Take the channel in, or leave it out.
+    /// Include the channel, or leave it out.
     Tick,
-    /// Another revision, by steps.
+    /// Choose another revision, by steps.
     Change(isize),
     /// Plan the release.
     Accept,
-    /// Leave it.
+    /// Close it.
     Close,
 }
 
-/// What can happen in the promotion dialog.
+/// Messages of the promotion dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromoteMsg {
     /// By rows.
     Step(isize),
-    /// Take the selected charm along, or leave it out.
+    /// Include the selected charm, or leave it out.
     Tick,
     /// Plan the promotion.
     Accept,
-    /// Leave it.
+    /// Close it.
     Close,
 }
 
-/// What can happen in the dialog of workflows.
+/// Messages of the workflows dialog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkflowsMsg {
     /// By rows or lines.
     Step(isize),
-    /// The form of a workflow, or a run with its jobs.
+    /// Open the form of a workflow, or a run with its jobs.
     Open,
-    /// Plan to do the failed jobs of the run again.
+    /// Plan to rerun the failed jobs of the run.
     Repeat,
-    /// Plan to stop the run.
+    /// Plan to cancel the run.
     Stop,
-    /// Look again.
+    /// Read it again.
     Again,
     /// Show the log of a job of the run, or that of its next job.
     Log,
     /// Open the page of the run.
     Browse,
-    /// Back to the list, or leave it.
+    /// Back to the list, or close it.
     Close,
 }
 
-/// What can happen in the form of a workflow.
+/// Messages of the workflow form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormMsg {
     /// By fields.
     Step(isize),
     /// Plan the start.
     Accept,
-    /// Leave it.
+    /// Close it.
     Close,
 }
 
-/// What can happen where an image is looked at closely.
+/// Messages of the image details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageMsg {
-    /// Keep it for comparison.
+    /// Keep the image for comparison.
     Mark,
-    /// Show what differs from the one that was kept, or the image itself again.
+    /// Show what differs from the kept image, or the image itself again.
     Diff,
-    /// Look at it again.
+    /// Read it again.
     Again,
-    /// Leave it.
+    /// Close it.
     Close,
 }

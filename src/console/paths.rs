@@ -1,7 +1,6 @@
-//! Completion of paths in fields that name a file: the upload dialog and the palette.
+//! Completes paths in fields that name a file: the upload dialog and the palette.
 //!
-//! The folder of what is typed is listed by the shell, one at a time; what is known of another one
-//! is not kept.
+//! The shell lists the directory of the typed path. Only one directory is kept.
 
 use super::Model;
 use super::command;
@@ -10,26 +9,26 @@ use super::effect::Effect;
 use super::model::Setting;
 use super::upload;
 
-/// Names of a folder that are listed at most.
+/// Largest number of names listed of a directory.
 pub const MOST: usize = 2_000;
 
-/// A folder whose names complete what is typed.
+/// A directory whose names complete the typed path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Folder {
     /// Its absolute path.
     pub path: String,
-    /// Its names, in order; those of folders end with a slash. Empty until they are listed.
+    /// Its names, sorted; those of directories end with a slash. Empty until they are listed.
     pub names: Vec<String>,
 }
 
-/// A typed path: what stands before it (`oci-archive:`), the folder as typed, and the rest.
+/// A typed path: its prefix (`oci-archive:`), the directory as typed, and the rest.
 struct TypedPath<'a> {
     transport: &'a str,
     folder: &'a str,
     name: &'a str,
 }
 
-/// The path in `text`, where it is one. `forced` where nothing but a path can be meant.
+/// Parses the path in `text`, if it is one. `forced` if the field accepts only paths.
 fn path_in(text: &str, forced: bool) -> Option<TypedPath<'_>> {
     let (transport, path) = match text.split_once(':') {
         Some((name, path)) if upload::WITH_PATH.contains(&name) => (text.get(..=name.len())?, path),
@@ -45,7 +44,7 @@ fn path_in(text: &str, forced: bool) -> Option<TypedPath<'_>> {
     })
 }
 
-/// The absolute folder, without a slash at its end unless it is the root.
+/// Returns the absolute directory, without a trailing slash unless it is the root.
 fn absolute(setting: &Setting, folder: &str) -> String {
     let path = upload::absolute(setting, if folder.is_empty() { "." } else { folder });
     let short = path.trim_end_matches("/.").trim_end_matches('/');
@@ -56,7 +55,7 @@ fn absolute(setting: &Setting, folder: &str) -> String {
     }
 }
 
-/// What is typed in a field for a path, and whether nothing but a path can be meant.
+/// Returns the text typed in a path field, and whether the field accepts only paths.
 fn typed(model: &Model) -> Option<(String, bool)> {
     match &model.modal {
         Some(Modal::Upload(dialog)) => Some((dialog.input.value().to_owned(), dialog.images == Some(false))),
@@ -68,7 +67,7 @@ fn typed(model: &Model) -> Option<(String, bool)> {
     }
 }
 
-/// Asks for the names of the folder that is typed, where they are not known.
+/// Requests the names of the typed directory, if they are not known.
 pub fn ask(model: &mut Model) -> Vec<Effect> {
     let Some((text, forced)) = typed(model) else {
         return Vec::new();
@@ -87,7 +86,7 @@ pub fn ask(model: &mut Model) -> Vec<Effect> {
     vec![Effect::ListFolder(folder)]
 }
 
-/// The names of a folder were listed.
+/// Stores the names of a directory.
 pub fn listed(model: &mut Model, found: Folder) {
     if let Some(folder) = &mut model.folder
         && folder.path == found.path
@@ -96,7 +95,7 @@ pub fn listed(model: &mut Model, found: Folder) {
     }
 }
 
-/// The texts that `text` can be completed to; `forced` where nothing but a path can be meant.
+/// Returns the completions of `text`; `forced` if the field accepts only paths.
 pub fn known(model: &Model, text: &str, forced: bool) -> Vec<String> {
     let (Some(path), Some(folder)) = (path_in(text.trim_start(), forced), &model.folder) else {
         return Vec::new();
@@ -105,7 +104,7 @@ pub fn known(model: &Model, text: &str, forced: bool) -> Vec<String> {
         return Vec::new();
     }
     let names = folder.names.iter().filter(|name| {
-        // A hidden file is meant by whoever types its dot.
+        // Hidden files are offered only once their dot is typed.
         name.starts_with(path.name) && (path.name.starts_with('.') || !name.starts_with('.'))
     });
     names
@@ -113,7 +112,7 @@ pub fn known(model: &Model, text: &str, forced: bool) -> Vec<String> {
         .collect()
 }
 
-/// What all of `texts` begin with.
+/// Returns the longest common prefix of `texts`.
 pub fn common_start(texts: &[String]) -> &str {
     let Some((first, rest)) = texts.split_first() else {
         return "";

@@ -1,10 +1,9 @@
-//! What happened to a console, as lines that can be kept and replayed.
+//! Records what happens to a console as lines that can be stored and replayed.
 //!
-//! Owns what is recorded and what is masked. From the terminal: everything, but of what is typed
-//! where somebody signs in only that something was, and of a paste only how long it was. From the
-//! background: what the journal and the cache keep on disk anyway (snapshots, plans, records of
-//! runs), and of every other answer only its name, because nobody can vouch for what is in it; a
-//! replay goes on without those. Must not touch a file.
+//! From the terminal everything is recorded, except that keys typed while signing in are masked and
+//! a paste is reduced to its length. From the background it records what journal and cache store on
+//! disk anyway (snapshots, plans, records of runs); of every other answer only the name, because
+//! its content may be secret. A replay skips those. Must not touch a file.
 
 use std::sync::Arc;
 
@@ -28,10 +27,10 @@ use crate::domain::{Problem, RunId, Snapshot, SourceUpdate};
 use crate::journal::RunRecord;
 use crate::plan::Plan;
 
-/// Masked characters stand for this one.
+/// Replaces every masked character.
 const MASKED: char = '*';
 
-/// What the console began with.
+/// The initial state of the console.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Begin {
     version: String,
@@ -52,7 +51,7 @@ pub struct Begin {
     snapshot: Snapshot,
 }
 
-/// A line.
+/// A line of the recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Entry {
@@ -60,9 +59,9 @@ pub enum Entry {
     Begin(Box<Begin>),
     /// A key.
     Key(String),
-    /// A key that is nobody's business.
+    /// A masked key.
     Masked,
-    /// A paste of so many characters.
+    /// A paste, as a number of characters.
     Pasted(usize),
     /// Columns and rows.
     Resize(u16, u16),
@@ -76,9 +75,9 @@ pub enum Entry {
     Select(u8, usize),
     /// A line was clicked.
     Pick(usize),
-    /// The same was clicked again.
+    /// The click was repeated (double click).
     Twice,
-    /// A border was dragged: which, the cells before it, to where.
+    /// A border was dragged: which one, its grip offset, the target column and row.
     Drag(u8, u16, u16, u16),
     /// The wheel.
     Wheel(Option<u8>, isize),
@@ -94,7 +93,7 @@ pub enum Entry {
     Observed(RequestId, DateTime<Utc>, Box<Snapshot>),
     /// The journal was read.
     RunsRead(RequestId, DateTime<Utc>, Result<Vec<RunRecord>, Problem>),
-    /// A wish was planned, or not.
+    /// An intent was planned, or planning failed.
     Planned(
         RequestId,
         DateTime<Utc>,
@@ -105,11 +104,11 @@ pub enum Entry {
     Started(RequestId, Result<RunId, Problem>),
     /// A run ended.
     Ended(RunId, DateTime<Utc>, Box<Result<RunRecord, Problem>>),
-    /// Something else, by its name.
+    /// Another message, by its name.
     Other(String),
 }
 
-/// What `model` began with.
+/// Returns the first line for `model`.
 pub fn begin(model: &Model) -> Entry {
     let setting = &model.setting;
     Entry::Begin(Box::new(Begin {
@@ -132,7 +131,7 @@ pub fn begin(model: &Model) -> Entry {
     }))
 }
 
-/// The line of `msg`, which happens to `model` next and is called `name`.
+/// Returns the line for `msg`, which is called `name` and is about to be applied to `model`.
 pub fn entry(model: &Model, msg: &Msg, name: String) -> Entry {
     match msg {
         Msg::Key(Key::Char(_)) if matches!(model.modal, Some(Modal::SignIn(_))) => Entry::Masked,
@@ -175,7 +174,7 @@ fn pane(number: u8) -> Option<PaneId> {
     PaneId::ALL.get(usize::from(number)).copied()
 }
 
-/// The message of a line; `None` where only its name is known.
+/// Returns the message of a line; `None` if only its name is recorded.
 fn message(entry: Entry) -> Option<Msg> {
     match entry {
         Entry::Begin(_) | Entry::Other(_) => None,
@@ -209,17 +208,17 @@ fn message(entry: Entry) -> Option<Msg> {
     }
 }
 
-/// A console as it was once.
+/// A replayed console.
 #[derive(Debug)]
 pub struct Replayed {
     /// Its state.
     pub model: Model,
-    /// Lines that only name what happened: from the first on the replay may differ.
+    /// Lines that contain only a name: from the first of them on, the replay may differ.
     pub left_out: Vec<String>,
 }
 
-/// Does again what `lines` tell, on a console that looks like `look`. Effects are dropped: nothing
-/// leaves a replay. `None` where the first line is no beginning or a line cannot be read.
+/// Replays `lines` on a console with the given `look`. Effects are dropped. Returns `None` if the
+/// first line is not a beginning or a line cannot be parsed.
 pub fn replay<'a>(lines: impl IntoIterator<Item = &'a str>, look: Look) -> Option<Replayed> {
     let mut lines = lines.into_iter();
     let Entry::Begin(begin) = serde_json::from_str(lines.next()?).ok()? else {
@@ -240,8 +239,7 @@ pub fn replay<'a>(lines: impl IntoIterator<Item = &'a str>, look: Look) -> Optio
             notify: begin.notify,
             ..Wishes::default()
         },
-        // Keys of one's own are not told: a recording of somebody who has some is replayed with
-        // the usual ones.
+        // Custom keys are not recorded: the replay uses the default ones.
         keymap: Arc::default(),
     };
     let size = (begin.columns, begin.lines);

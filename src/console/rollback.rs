@@ -1,6 +1,6 @@
-//! Which channels and runs can be given back what they had, and the wish to do so.
+//! Finds the channels and runs that can be rolled back, and builds the intent for it.
 //!
-//! Owns the question which channels the runs of this journal changed. Must not plan.
+//! It also determines which channels the runs of this journal changed.
 
 use super::dialogs::{Choice, Choose, Modal};
 use super::effect::Effect;
@@ -12,7 +12,7 @@ use crate::domain::{Channel, CharmName};
 use crate::journal::{RunId, RunRecord};
 use crate::plan::{Intent, RollbackIntent, RolledBack};
 
-/// The channels that `record` changed, or may have changed, each once.
+/// Returns the channels that `record` changed or may have changed, each once.
 pub fn changed(record: &RunRecord) -> Vec<(CharmName, Channel)> {
     let changes = record.channel_changes().into_iter();
     let mut changed: Vec<_> = changes.map(|one| (one.charm, one.channel)).collect();
@@ -21,7 +21,7 @@ pub fn changed(record: &RunRecord) -> Vec<(CharmName, Channel)> {
     changed
 }
 
-/// A channel that can be rolled back, with the run that changed it last.
+/// A channel that can be rolled back, with the run that last changed it.
 pub struct Candidate<'a> {
     /// The channel.
     pub channel: Channel,
@@ -29,7 +29,8 @@ pub struct Candidate<'a> {
     pub run: &'a RunRecord,
 }
 
-/// The channels of `charm` that runs of this journal changed, each with the newest of these runs.
+/// Returns the channels of `charm` that runs of this journal changed, each with the newest of these
+/// runs.
 fn candidates<'a>(model: &'a Model, charm: &CharmName) -> Vec<Candidate<'a>> {
     let mut found: Vec<Candidate<'a>> = Vec::new();
     for run in &model.runs {
@@ -48,7 +49,7 @@ fn of_row<'a>(model: &'a Model, row: &channels::Row) -> Vec<Candidate<'a>> {
     found
 }
 
-/// Why the selected row of channels cannot be rolled back; `None` where it can.
+/// Returns why the selected channel row cannot be rolled back; `None` if it can.
 pub fn no_channel(model: &Model) -> Option<&'static str> {
     match model.panes.channels.selected() {
         None => Some("nothing is selected"),
@@ -59,7 +60,7 @@ pub fn no_channel(model: &Model) -> Option<&'static str> {
     }
 }
 
-/// The run that is looked at.
+/// Returns the run that is shown or selected.
 fn run(model: &Model) -> Option<&RunId> {
     match &model.screen {
         Screen::Run(running) => Some(&running.run),
@@ -67,7 +68,7 @@ fn run(model: &Model) -> Option<&RunId> {
     }
 }
 
-/// Why the run that is looked at cannot be rolled back; `None` where it can.
+/// Returns why that run cannot be rolled back; `None` if it can.
 pub fn no_run(model: &Model) -> Option<&'static str> {
     let Some(run) = run(model) else {
         return Some("no run is selected");
@@ -82,7 +83,7 @@ pub fn no_run(model: &Model) -> Option<&'static str> {
     }
 }
 
-/// Reviews the rollback of what is selected; asks which channel where there are several.
+/// Opens the review of rolling back what is selected; asks for the channel if there are several.
 pub fn open(model: &mut Model) -> Vec<Effect> {
     if matches!(model.screen, Screen::Run(_)) || model.pane == PaneId::Activity {
         let Some(run) = run(model).cloned() else {

@@ -1,7 +1,7 @@
-//! The order of rows by one of their columns, for every list.
+//! Sorts the rows of any list by one of their columns.
 //!
-//! Rows that stand under another row stay under it: what is sorted are rows of one level, each with
-//! what stands under it. A row without a value comes last, whichever way one sorts.
+//! Nested rows stay under their parent: rows of one level are sorted, each with the rows below it.
+//! A row without a value comes last in either direction.
 
 use std::cmp::Ordering;
 
@@ -10,14 +10,14 @@ use chrono::{DateTime, Utc};
 /// A column that rows can be sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SortColumn {
-    /// Its title, as in the headings.
+    /// Its title, as in the column heading.
     pub title: &'static str,
-    /// True where the greatest value comes first until somebody reverses it.
+    /// True if the default direction is descending.
     pub descending: bool,
 }
 
 impl SortColumn {
-    /// A column of words, from a to z.
+    /// Returns a column of words, sorted from a to z.
     pub const fn words(title: &'static str) -> Self {
         Self {
             title,
@@ -25,7 +25,7 @@ impl SortColumn {
         }
     }
 
-    /// A column of times or numbers, the newest or highest first.
+    /// Returns a column of times or numbers, sorted descending.
     pub const fn newest(title: &'static str) -> Self {
         Self {
             title,
@@ -34,7 +34,7 @@ impl SortColumn {
     }
 }
 
-/// What a row is sorted by.
+/// The value a row is sorted by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SortValue {
     /// A number.
@@ -45,18 +45,18 @@ pub enum SortValue {
     Text(String),
 }
 
-/// The order in force.
+/// The active sort order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sorting {
     /// The column.
     pub column: usize,
-    /// True where the greatest value comes first.
+    /// True if descending.
     pub descending: bool,
 }
 
-/// What sorting needs to know of a row.
+/// What sorting needs to know about a row.
 pub struct Sorted {
-    /// How deep the row stands under others.
+    /// Nesting depth of the row.
     pub level: u8,
     /// Rows of one level keep the order of their groups.
     pub group: u8,
@@ -64,7 +64,7 @@ pub struct Sorted {
     pub value: Option<SortValue>,
 }
 
-/// The indices of `rows` in the order that `descending` asks for.
+/// Returns the indices of `rows` in sorted order.
 pub fn arranged(rows: &[Sorted], descending: bool) -> Vec<usize> {
     let mut order = Vec::with_capacity(rows.len());
     arrange(rows, 0, descending, &mut order);
@@ -75,7 +75,7 @@ fn arrange(rows: &[Sorted], first: usize, descending: bool, order: &mut Vec<usiz
     let Some(level) = rows.iter().map(|row| row.level).min() else {
         return;
     };
-    // A block is a row of this level with everything deeper that follows it.
+    // A block is a row of this level with every deeper row that follows it.
     let mut blocks: Vec<&[Sorted]> = rows.chunk_by(|_, next| next.level > level).collect();
     let mut starts = Vec::with_capacity(blocks.len());
     let mut at = first;

@@ -1,7 +1,7 @@
-//! Widths and heights of the panes of the grid, and the borders between them that can be dragged.
+//! Computes widths and heights of the grid's panes and their draggable borders.
 //!
-//! A border that was not dragged stands where the content of the panes puts it. Of a dragged one the
-//! share is kept, not the cell: a window that grows keeps its proportions.
+//! A border that was not dragged is placed by the content of the panes. A dragged one is stored as
+//! a share, not as a cell, so that proportions survive a resize.
 
 use ratatui::layout::Rect;
 
@@ -11,9 +11,9 @@ use super::{Model, layout};
 
 /// Columns around the text of a row: two borders and the cursor.
 const AROUND: usize = 4;
-/// Columns that a pane keeps.
+/// Smallest width of a pane, in columns.
 const NARROWEST: u16 = 24;
-/// Lines that a pane keeps.
+/// Smallest height of a pane, in lines.
 const LOWEST: u16 = 5;
 
 /// A border between panes.
@@ -29,17 +29,17 @@ pub enum Border {
     LowerColumn,
 }
 
-/// Columns that the content of a pane asks for, borders included.
+/// Columns that the content of a pane needs, borders included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PaneNeed {
-    /// What says the essential of each row.
+    /// Columns for the essential part of each row.
     pub brief: usize,
-    /// What says everything.
+    /// Columns for the whole of each row.
     pub full: usize,
 }
 
 impl PaneNeed {
-    /// The need of rows that take `brief` or `full` columns inside a pane.
+    /// Returns the need of rows that take `brief` or `full` columns inside a pane.
     pub const fn inside(brief: usize, full: usize) -> Self {
         Self {
             brief: brief + AROUND,
@@ -48,16 +48,16 @@ impl PaneNeed {
     }
 }
 
-/// A border taken hold of.
+/// A grabbed border.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grip {
-    /// Which.
+    /// Which border.
     pub border: Border,
-    /// Cells from where it was taken to where the pane after it begins.
+    /// Cells from the grabbed cell to the start of the following pane.
     pub before: u16,
 }
 
-/// Shares in thousandths; `None` for the usual one.
+/// Shares in thousandths; `None` for the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Split {
     column: Option<u16>,
@@ -67,10 +67,10 @@ pub struct Split {
 }
 
 impl Split {
-    /// Columns of the two upper panes, of `whole`.
+    /// Returns the columns of the two upper panes, out of `whole`.
     pub fn upper(&self, needs: [PaneNeed; 2], whole: u16) -> [u16; 2] {
         let [releases, channels] = needs;
-        // Date and versions of a release need room for all of it: half of that says nothing more.
+        // Date and versions of a release need their full width; a cut version is useless.
         let releases = if releases.full + channels.full > usize::from(whole) {
             PaneNeed {
                 full: releases.brief,
@@ -84,12 +84,12 @@ impl Split {
         [left, whole - left]
     }
 
-    /// Lines of the upper panes, of `whole`.
+    /// Returns the lines of the upper panes, out of `whole`.
     pub fn above(&self, whole: u16) -> u16 {
         part(self.row, whole * 55 / 100, whole, LOWEST, LOWEST)
     }
 
-    /// Columns of the three lower panes, of `whole`.
+    /// Returns the columns of the three lower panes, out of `whole`.
     pub fn lower(&self, needs: [PaneNeed; 3], whole: u16) -> [u16; 3] {
         let [_, middle, last] = needs;
         let [usual, ..] = fitted(needs, whole);
@@ -100,14 +100,14 @@ impl Split {
         [left, middle, right - middle]
     }
 
-    /// True where nothing was dragged.
+    /// Returns true if no border was dragged.
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// Widths of panes side by side that add up to `whole`. Where the essential of each has room, what
-/// is left goes to those that ask for more, and then to all alike.
+/// Returns widths of adjacent panes that add up to `whole`. If the essential part of each fits, the
+/// remainder is given first to those that need more, then to all equally.
 fn fitted<const N: usize>(needs: [PaneNeed; N], whole: u16) -> [u16; N] {
     let room = usize::from(whole);
     let briefs = needs.map(|need| need.brief);
@@ -128,7 +128,7 @@ fn fitted<const N: usize>(needs: [PaneNeed; N], whole: u16) -> [u16; N] {
     fitted
 }
 
-/// The cells of a share, so that at least `first` are before and `rest` behind the border.
+/// Returns the cells of a share, leaving at least `first` before and `rest` after the border.
 fn part(share: Option<u16>, usual: u16, whole: u16, first: u16, rest: u16) -> u16 {
     let Some(share) = share else {
         return usual;
@@ -138,19 +138,19 @@ fn part(share: Option<u16>, usual: u16, whole: u16, first: u16, rest: u16) -> u1
     cells.clamp(first, most).min(whole)
 }
 
-/// The share that gives `cells` again.
+/// Returns the share that results in `cells`.
 fn share(cells: u16, whole: u16) -> u16 {
     (u32::from(cells) * 1000)
         .div_ceil(u32::from(whole.max(1)))
         .min(1000) as u16
 }
 
-/// Moves the border of `grip` to where the mouse is.
+/// Moves the border of `grip` to the position of the mouse.
 pub fn drag(model: &mut Model, grip: Grip, x: u16, y: u16) {
     let body = layout::layout(model).body;
     let x = x.saturating_add(grip.before);
     let y = y.saturating_add(grip.before).saturating_sub(body.y);
-    // Clamped here too: a drag far outside must not be remembered as a share that shows nothing.
+    // Clamped here too: a drag far outside must not be stored as a share that hides a pane.
     let kept = |cells: u16, whole: u16, first: u16, rest: u16| {
         let cells = part(Some(share(cells, whole)), 0, whole, first, rest);
         Some(share(cells, whole))
@@ -167,8 +167,7 @@ pub fn drag(model: &mut Model, grip: Grip, x: u16, y: u16) {
     }
 }
 
-/// Where the borders can be taken hold of: both lines of a border, the one of the pane before it
-/// and the one of the pane behind.
+/// Returns where the borders can be grabbed: both lines of a border, one in each adjacent pane.
 pub fn grips(places: &Layout) -> Vec<(Rect, Grip)> {
     let [(_, first), _, (_, below), (_, middle), (_, last)] = places.panes.as_slice() else {
         return Vec::new();
@@ -199,11 +198,11 @@ mod tests {
 
     #[test]
     fn width_goes_where_content_asks_for_it() {
-        // Both have everything: what is left over is shared.
+        // Both have full width: the remainder is shared.
         assert_eq!(fitted([need(36, 80), need(50, 100)], 200), [90, 110]);
-        // The essential of the first, and the rest to the one that asks for more.
+        // The essential part of the first, and the rest to the one that needs more.
         assert_eq!(fitted([need(36, 36), need(50, 100)], 120), [36, 84]);
-        // Nobody can have the essential: the widest give way.
+        // Not enough room for the essential parts: the widest pane shrinks.
         assert_eq!(
             fitted([need(36, 60), need(50, 90), need(40, 70)], 100),
             [34, 33, 33]

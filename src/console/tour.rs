@@ -1,7 +1,7 @@
-//! The tour of the demo world: one hint at a time about what to press next.
+//! The tour of the demo environment: one hint at a time about what to press next.
 //!
-//! Owns the steps, when each is done, and its words. It never stops anybody: whoever does something
-//! else meets the same hint again. Keys come from the action table. Must not act.
+//! Defines the steps, their texts and when each is done. It never blocks: after any other action
+//! the same hint is still shown. Keys come from the action table.
 
 use super::actions::ActionId;
 use super::dialogs::Modal;
@@ -11,21 +11,21 @@ use super::panes::PaneId;
 use super::review::Sort;
 use super::{Model, layout};
 
-/// Below this, columns and rows, every line is needed for the panes.
+/// Smallest size for the tour, in columns and rows; below it the panes need every line.
 const LEAST: (u16, u16) = (80, 24);
 
-/// What is shown how to do.
+/// What the step shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     /// Plan a publish.
     Plan,
-    /// Ask for the word that confirms it.
+    /// Ask for the confirmation word.
     Confirm,
     /// Type that word.
     Start,
     /// Go back from the run.
     Back,
-    /// Look at the channels.
+    /// Show the channels.
     Channels,
     /// Open help.
     Help,
@@ -41,10 +41,11 @@ const ALL: [Step; 6] = [
 ];
 
 impl Step {
-    /// Where the tour begins.
+    /// The first step.
     pub const FIRST: Self = Self::Plan;
 
-    /// What `model` makes of this step: itself while it is not done, `None` at the end of the tour.
+    /// Returns the step to show in the state of `model`: itself while it is not done, `None` at the
+    /// end of the tour.
     fn after(self, model: &Model) -> Option<Self> {
         let panes = matches!(model.screen, Screen::Panes);
         let asked = matches!(&model.modal, Some(Modal::Prompt(prompt)) if prompt.wanted.is_some());
@@ -64,18 +65,18 @@ impl Step {
     }
 }
 
-/// True between the word that confirms and the run that it starts.
+/// Returns true between the confirmation and the start of its run.
 fn starting(model: &Model) -> bool {
     matches!(&model.screen, Screen::Review(review) if review.starting.is_some())
 }
 
-/// True where there can be a tour: it ends in a publish, which only the demo world may be given
-/// away for.
+/// Returns true if a tour can be offered: it ends in a publish, which is safe only in the demo
+/// environment.
 pub const fn offered(model: &Model) -> bool {
     model.setting.demo && !model.setting.read_only
 }
 
-/// Goes on where a step is done.
+/// Advances when a step is done.
 pub fn follow(model: &mut Model) -> Vec<Effect> {
     let Some(step) = model.tour else {
         return Vec::new();
@@ -87,7 +88,7 @@ pub fn follow(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Drops the tour for good, or begins it again.
+/// Ends the tour for good, or starts it again.
 pub fn toggle(model: &mut Model) -> Vec<Effect> {
     if model.tour.take().is_some() {
         let again = model.setting.keymap.hint(ActionId::Tour, "begins it again");
@@ -98,7 +99,7 @@ pub fn toggle(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
-/// True where the hint has a line of the screen.
+/// Returns true if the hint takes a line of the screen.
 pub fn shown(model: &Model) -> bool {
     model.tour.is_some()
         && offered(model)
@@ -151,7 +152,7 @@ pub fn hint(model: &Model) -> Option<(String, String, String)> {
         Step::Help => keymap.hint(ActionId::Help, "finds everything else that can be done"),
     };
     let number = format!("{at}/{}", ALL.len());
-    // Where a word is typed, a letter is one of it.
+    // In a text field a letter is input, not an action.
     let end = if asked {
         String::new()
     } else {

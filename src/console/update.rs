@@ -1,7 +1,7 @@
-//! `update`: the one place where the state changes.
+//! `update`: the only function that changes the state.
 //!
-//! Owns the routing of messages; what a feature does with its own lies with the feature. Must not
-//! do IO, read a clock or draw random numbers: effects are returned as data.
+//! Routes messages to the features that handle them. Must not do IO, read a clock or draw random
+//! numbers: effects are returned as data.
 
 mod charm;
 mod go;
@@ -28,10 +28,10 @@ pub use go::{begin, come_back, read_runs, refresh, refresh_after_change};
 pub use resume::ask_for as ask_resume;
 pub use terminal::told_elsewhere;
 
-/// Takes `msg` and says what is to be done.
+/// Applies `msg` and returns the effects to perform.
 pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
     model.still = false;
-    // A prefix waits for a key alone: whatever else the operator does drops it.
+    // Only a key may follow a prefix: any other input drops it.
     if matches!(
         msg,
         Msg::Paste(_) | Msg::Act(_) | Msg::Select(..) | Msg::Pick(_) | Msg::Wheel(..)
@@ -39,7 +39,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Effect> {
         model.pending = None;
     }
     let mut effects = route(model, msg);
-    // An answer may have opened a dialog in which the prefix is none.
+    // An answer may have opened a dialog in which the prefix has no meaning.
     if model
         .pending
         .is_some_and(|prefix| actions::following(model, prefix).is_empty())
@@ -182,7 +182,7 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             }
             effects
         }
-        // Before the first look the runs are read anyway.
+        // Before the first refresh the runs are read anyway.
         Msg::JournalChanged if !model.warm => Vec::new(),
         Msg::JournalChanged => go::read_runs(model),
         Msg::RunsRead(id, at, result) => {
@@ -294,7 +294,7 @@ fn on_image(model: &mut Model, msg: ImageMsg) -> Vec<Effect> {
     Vec::new()
 }
 
-/// A refresh where one is due.
+/// Returns a refresh if one is due.
 fn due(model: &mut Model) -> Vec<Effect> {
     match wake::refresh_due(model) {
         Some(at) if at <= model.now => go::refresh(model),
@@ -318,8 +318,8 @@ fn on_key(model: &mut Model, key: Key) -> Vec<Effect> {
     paths::ask(model)
 }
 
-/// The second of two keys. What means nothing after the first is dropped with it, but for what has
-/// its meaning wherever one is.
+/// Handles the second of two keys. A key without a meaning after the first is dropped together with
+/// it, unless it has a meaning everywhere.
 fn after(model: &mut Model, prefix: Key, key: Key) -> Vec<Effect> {
     let both = Chord {
         prefix: Some(prefix),
@@ -378,7 +378,7 @@ fn edit(model: &mut Model, key: Key) {
     }
 }
 
-/// A paste goes into fields, but never into one that confirms.
+/// Pastes into the focused field, but never into one that confirms.
 fn on_paste(model: &mut Model, text: &Hidden) {
     if matches!(model.modal, Some(Modal::SignIn(_))) {
         return sign_in::paste(model, text);
@@ -410,10 +410,10 @@ fn on_paste(model: &mut Model, text: &Hidden) {
     }
 }
 
-/// Does an action where it can be done, else says why not.
+/// Performs an action if it is available, else shows why it is not.
 fn act(model: &mut Model, id: ActionId) -> Vec<Effect> {
     match actions::spec(id) {
-        // A click may arrive for a footer that a dialog has covered since.
+        // A click may arrive on a footer that a dialog has covered since.
         Some(spec) if actions::scopes(model).contains(&spec.scope) => perform(model, spec),
         _ => Vec::new(),
     }

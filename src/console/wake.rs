@@ -1,13 +1,13 @@
-//! When the screen changes by itself next.
+//! Computes when the screen changes next without input.
 //!
-//! Owns the one timer of the console: ages change by the minute, refreshes fall due. While a run
-//! goes on, seconds count. Nothing else wakes an idle console. Must not read a clock.
+//! The console has one timer: ages change by the minute, refreshes fall due, and during a run times
+//! change every second. Nothing else wakes an idle console. Must not read a clock.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 
 use super::Model;
 
-/// When to tell the time again; `None` where nothing on screen depends on it.
+/// Returns when the clock must be read again; `None` if nothing on screen depends on it.
 pub fn next(model: &Model) -> Option<DateTime<Utc>> {
     let shows_age = model.refresh.answered_at.is_some()
         || model.snapshot.releases.read_at.is_some()
@@ -19,7 +19,7 @@ pub fn next(model: &Model) -> Option<DateTime<Utc>> {
                 .ok()
         })
         .flatten();
-    // While a run goes on or a source is being read, times change every second.
+    // During a run or a refresh, times change every second.
     let counting = model.busy() || (model.refresh.in_flight.is_some() && model.refresh.started_at.is_some());
     let second = counting.then(|| {
         (model.now + TimeDelta::seconds(1))
@@ -33,8 +33,8 @@ pub fn next(model: &Model) -> Option<DateTime<Utc>> {
         .map(|at| at.max(model.now + TimeDelta::milliseconds(50)))
 }
 
-/// When the next automatic refresh falls due; `None` while one is under way, where they are
-/// switched off, and without focus.
+/// Returns when the next automatic refresh is due; `None` while one is pending, if they are off,
+/// and without focus.
 pub fn refresh_due(model: &Model) -> Option<DateTime<Utc>> {
     let minutes = i64::try_from(model.setting.refresh_minutes).ok()?;
     if minutes == 0 || !model.in_focus || model.refresh.in_flight.is_some() {
@@ -43,7 +43,8 @@ pub fn refresh_due(model: &Model) -> Option<DateTime<Utc>> {
     Some(model.refresh.answered_at? + TimeDelta::try_minutes(minutes)?)
 }
 
-/// From this age on a value is called stale: two intervals, so that healthy data never is.
+/// Returns the age at which a value counts as stale: two intervals, so that regularly refreshed
+/// data never does.
 pub fn stale_after(model: &Model) -> TimeDelta {
     let minutes = model.setting.refresh_minutes.clamp(1, 24 * 60);
     TimeDelta::minutes(2 * i64::try_from(minutes).unwrap_or(5))

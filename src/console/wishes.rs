@@ -1,21 +1,19 @@
-//! What the operator wants of the terminal, from the settings file.
-//!
-//! Owns the defaults. Must not read the file.
+//! Holds the operator's terminal preferences from the settings file, and their defaults.
 
 use crate::config::{Notify, UserConfig};
 
-/// The wishes.
+/// The preferences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wishes {
-    /// The mouse is taken from the start.
+    /// Capture the mouse from the start.
     pub mouse: bool,
-    /// What is a page becomes a link, where the terminal can show one.
+    /// Show pages as hyperlinks, if the terminal supports them.
     pub links: bool,
-    /// Texts are copied by way of the terminal.
+    /// Copy text through the terminal.
     pub clipboard: bool,
-    /// When the end of a run is told.
+    /// When to notify that a run ended.
     pub notify: Notify,
-    /// The settings file; `None` where there is none to edit.
+    /// The settings file; `None` if there is none to edit.
     pub file: Option<String>,
 }
 
@@ -32,7 +30,7 @@ impl Default for Wishes {
 }
 
 impl Wishes {
-    /// What `user` says, and where it says so.
+    /// Returns the preferences in `user`, whose file is `file`.
     pub fn of(user: &UserConfig, file: Option<String>) -> Self {
         let usual = Self::default();
         Self {

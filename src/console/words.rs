@@ -1,6 +1,6 @@
-//! Words and measures on screen: ages, sizes, rates, texts cut to a width.
+//! Formats text on screen: ages, sizes, rates, texts cut to a width.
 //!
-//! Owns how long things are said. Must not read a clock: `now` is handed in.
+//! Must not read a clock: `now` is passed in.
 
 use chrono::{DateTime, Utc};
 use unicode_segmentation::UnicodeSegmentation as _;
@@ -12,21 +12,21 @@ pub use crate::domain::text::age;
 /// Columns that `text` takes: the sum of what is drawn as one character each, as the terminal
 /// counts them.
 pub fn width(text: &str) -> usize {
-    // Nearly everything that is shown; looking for what belongs together costs a hundred times more.
+    // Fast path for nearly all text: grapheme segmentation is a hundred times slower.
     if text.chars().all(alone) {
         return text.chars().count();
     }
     text.graphemes(true).map(UnicodeWidthStr::width).sum()
 }
 
-/// True for what takes one column and never joins with what stands beside it: Latin letters, the
-/// dots, arrows and lines of this console.
+/// Returns true for characters of one column that never join with a neighbour: Latin letters, and
+/// the dots, arrows and lines this console draws.
 const fn alone(character: char) -> bool {
     matches!(character,
         ' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{2ff}' | '\u{2013}'..='\u{2027}' | '\u{2190}'..='\u{2193}' | '\u{2500}'..='\u{257f}')
 }
 
-/// Where the longest beginning of `text` ends that takes at most `columns`, accents included.
+/// Returns the end of the longest prefix of `text` that takes at most `columns`, accents included.
 fn fitting(text: &str, columns: usize) -> usize {
     let mut used = 0;
     for (at, character) in text.grapheme_indices(true) {
@@ -38,7 +38,7 @@ fn fitting(text: &str, columns: usize) -> usize {
     text.len()
 }
 
-/// `text` cut to at most `columns`, ending in `…` where something was cut.
+/// Returns `text` cut to at most `columns`, ending in `…` if anything was cut.
 pub fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -50,7 +50,7 @@ pub fn cut(text: &str, columns: usize) -> String {
     format!("{head}…")
 }
 
-/// `text` in exactly `columns`: cut or filled with spaces.
+/// Returns `text` in exactly `columns`: cut, or padded with spaces.
 pub fn pad(text: &str, columns: usize) -> String {
     let mut out = cut(text, columns);
     let used = width(&out);
@@ -58,7 +58,8 @@ pub fn pad(text: &str, columns: usize) -> String {
     out
 }
 
-/// `text` broken at spaces into lines of at most `columns`; a longer word is broken anywhere.
+/// Returns `text` wrapped at spaces into lines of at most `columns`; a longer word is broken
+/// anywhere.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);
     let mut lines = Vec::new();
@@ -109,7 +110,7 @@ pub fn remaining(now: DateTime<Utc>, end: DateTime<Utc>) -> String {
     }
 }
 
-/// How long something lasted: `14 s`, `1 min 12 s`, `2 h 3 min`.
+/// Returns a duration: `14 s`, `1 min 12 s`, `2 h 3 min`.
 pub fn lasted(seconds: i64) -> String {
     match seconds.max(0) {
         seconds @ ..60 => format!("{seconds} s"),
@@ -118,11 +119,11 @@ pub fn lasted(seconds: i64) -> String {
     }
 }
 
-/// Fewest digits that are left of a digest at each of its ends.
+/// Least number of digits kept at each end of a digest.
 const DIGITS: usize = 6;
 
-/// `word` with the digest in it shortened in its middle to fit `columns`; `None` where it fits, or
-/// holds no digest, or does not fit even so. A digest is never broken over two lines.
+/// Returns `word` with its digest shortened in the middle to fit `columns`; `None` if it fits as it
+/// is, has no digest, or does not fit even then. A digest is never broken over two lines.
 pub fn shorten_digest(word: &str, columns: usize) -> Option<String> {
     const PREFIX: &str = "sha256:";
     if width(word) <= columns {
@@ -141,17 +142,17 @@ pub fn shorten_digest(word: &str, columns: usize) -> Option<String> {
     Some(format!("{head}{first}\u{2026}{last}{tail}"))
 }
 
-/// A day, `2025-01-27`.
+/// Returns a day, `2025-01-27`.
 pub fn day(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d").to_string()
 }
 
-/// A minute, `2025-01-27 12:04`.
+/// Returns a minute, `2025-01-27 12:04`.
 pub fn minute(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%d %H:%M").to_string()
 }
 
-/// Bytes in decimal units with three digits: `335 MB`.
+/// Returns bytes in decimal units with three digits: `335 MB`.
 pub fn bytes(count: u64) -> String {
     let mut value = count as f64;
     for unit in ["B", "kB", "MB", "GB"] {
@@ -176,7 +177,7 @@ pub fn bar(share: f64, columns: usize, full: char, empty: char) -> String {
     out
 }
 
-/// Numbers as a line of small columns, the highest as high as a column can be.
+/// Returns numbers as a line of bars, the highest at full height.
 pub fn columns(numbers: &[u64], unicode: bool) -> String {
     let steps: &[char] = if unicode {
         &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
@@ -241,7 +242,7 @@ mod tests {
 
     #[test]
     fn what_is_drawn_as_one_is_not_cut_in_two() {
-        // An accent stays with its letter, a heart with what makes it a picture of two columns.
+        // An accent stays with its letter, a heart with its variation selector (two columns).
         assert_eq!(cut("e\u{301}e\u{301}e\u{301}", 2), "e\u{301}…");
         assert_eq!(width("\u{2764}\u{fe0f}x"), 3);
         assert_eq!(cut("\u{2764}\u{fe0f}\u{2764}\u{fe0f}", 3), "\u{2764}\u{fe0f}…");

@@ -1,6 +1,6 @@
-//! Whether an action can be done now, and if not, why.
+//! Decides whether an action is available now, and if not, why.
 //!
-//! Owns the reasons that footer, help and a vain key press show. Must not change anything.
+//! Footer, help and a key press without effect show these reasons.
 
 use crate::console::dialogs::Modal;
 use crate::console::live::State;
@@ -12,14 +12,14 @@ use crate::console::{
 };
 use crate::domain::ContentFacts;
 
-/// Whether an action can be done.
+/// Whether an action is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Availability {
-    /// It makes no sense here.
+    /// It does not apply here.
     Hidden,
-    /// It cannot be done, for this reason.
+    /// It is not available, for this reason.
     Disabled(&'static str),
-    /// It can be done.
+    /// It is available.
     Enabled,
 }
 
@@ -36,7 +36,7 @@ const READ_ONLY: &str = "read-only: nothing is written; start without --read-onl
 
 const OFFLINE: &str = "offline: nobody is asked; start without --offline";
 
-/// What asks a service needs this.
+/// Required by every action that contacts a service.
 pub const fn online(model: &Model) -> Availability {
     if model.setting.offline {
         Disabled(OFFLINE)
@@ -440,7 +440,7 @@ pub(super) fn sorted(model: &Model) -> Availability {
     }
 }
 
-/// Offered while words are searched for in what is up.
+/// Available while the visible text is being searched.
 pub(super) fn searched(model: &Model) -> Availability {
     match find::find(model) {
         Some(find) if !find.words.is_empty() => Enabled,

@@ -1,8 +1,7 @@
-//! Keys as the console means them, whatever the terminal calls them, alone or after a prefix.
+//! Defines keys independently of the terminal library, alone or after a prefix.
 //!
-//! Owns their text form (`p`, `ctrl-r`, `shift-tab`, `g r`), used by the action table, the user's
-//! own keys, help and footer.
-//! Must not know crossterm; the shell translates.
+//! Parses and prints their text form (`p`, `ctrl-r`, `shift-tab`, `g r`), used by the action table,
+//! custom keys, help and footer. The shell translates from crossterm.
 
 use std::fmt;
 
@@ -64,7 +63,7 @@ const NAMED: [(&str, Key); 15] = [
 ];
 
 impl Key {
-    /// Reads the text form; `None` for what no key is called.
+    /// Parses the text form; `None` if it is not a key.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some((_, key)) = NAMED.iter().find(|(name, _)| *name == text) {
             return Some(*key);
@@ -72,7 +71,7 @@ impl Key {
         if let Some(rest) = text.strip_prefix("ctrl-") {
             let mut chars = rest.chars();
             return match (chars.next(), chars.next()) {
-                // A terminal sends Ctrl and I as Tab and Ctrl and M as Return; Ctrl and Z suspends.
+                // A terminal sends Ctrl-I as Tab and Ctrl-M as Return; Ctrl-Z suspends.
                 (Some(c), None) if c.is_ascii_lowercase() && !matches!(c, 'i' | 'm' | 'z') => {
                     Some(Self::Ctrl(c))
                 }
@@ -104,27 +103,28 @@ impl fmt::Display for Key {
     }
 }
 
-/// What is pressed for one action: a key, or a prefix and then a key.
+/// The keys pressed for one action: one key, or a prefix and then a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Chord {
-    /// The key that comes first, where two are needed.
+    /// The first key, if two are needed.
     pub prefix: Option<Key>,
     /// The key, or the second of the two.
     pub key: Key,
 }
 
-/// How keys are written, for whoever wrote one that there is not.
+/// How keys are written; part of the message about an invalid one.
 pub const WRITTEN: &str = "a key is one character (p, P, ?), ctrl- and a small letter (ctrl-r; not i, m, z), \
     f1 to f12, or one of enter, esc, tab, shift-tab, space, up, down, left, right, home, end, pgup, pgdn, \
     backspace, delete; two keys after each other are written with a space between: g r";
 
 impl Chord {
-    /// One key alone.
+    /// Returns a chord of one key.
     pub const fn alone(key: Key) -> Self {
         Self { prefix: None, key }
     }
 
-    /// Reads the text form; `None` for what is none. Escape drops a prefix, so it is part of none.
+    /// Parses the text form; `None` if it is not a chord. Escape drops a prefix, so no two-key
+    /// chord contains it.
     pub fn parse(text: &str) -> Option<Self> {
         let Some((prefix, key)) = text.split_once(' ') else {
             return Key::parse(text).map(Self::alone);

@@ -1,7 +1,7 @@
-//! The keymap: which keys every action has now, and what keys mean where.
+//! The keymap: the current keys of every action, and the meaning of keys in each scope.
 //!
-//! Owns the joining of the action table with the user's own keys, and the rule that keys mean one
-//! thing wherever one is. The only place that answers questions about keys. Must not do anything.
+//! Merges the action table with custom keys and checks that a key has only one meaning in every
+//! scope. All questions about keys are answered here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +14,13 @@ use crate::console::dialogs;
 use crate::domain::problem::combined;
 use crate::domain::{Outside, Problem};
 
-/// Pairs of actions that may have the same key, because one of the two is always hidden.
+/// Pairs of actions that may share a key because one of the two is always hidden.
 pub const TURNS: [(ActionId, ActionId); 2] = [
     (ActionId::OpenRun, ActionId::Open),
     (ActionId::Unfilter, ActionId::GoBack),
 ];
 
-/// Fewest letters in common, from 0 to 1, for a name to be offered in place of another.
+/// Lowest similarity, from 0 to 1, at which a name is suggested in place of another.
 const ALIKE: f64 = 0.7;
 
 /// The keymap.
@@ -30,7 +30,7 @@ pub struct Keymap {
 }
 
 impl Default for Keymap {
-    /// The keys of the action table.
+    /// Returns the keys of the action table.
     fn default() -> Self {
         let usual = |spec: &ActionSpec| spec.keys.iter().filter_map(|text| Chord::parse(text)).collect();
         Self {
@@ -40,12 +40,12 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// The keys of the action table, with those that the user sets in their place.
+    /// Returns the keys of the action table, replaced by those that the user configured.
     ///
     /// # Errors
-    /// [`crate::domain::Kind::Config`] with every fault and its place, where an entry names no
-    /// action or no key, leaves something without the key that it needs, or lets a key mean two
-    /// things at once.
+    /// [`crate::domain::Kind::Config`] with every error and its position, if an entry names no
+    /// known action or no valid key, leaves a required action without a key, or gives a key two
+    /// meanings in one scope.
     pub fn with(wishes: &[KeyWish]) -> Result<Self, Problem> {
         let mut keymap = Self::default();
         let mut wished: BTreeMap<ActionId, &Place> = BTreeMap::new();
@@ -79,7 +79,7 @@ impl Keymap {
         let mut blamed = BTreeSet::new();
         for conflict in keymap.conflicts() {
             let (one, other) = conflict.actions;
-            // The usual keys do not conflict, so one of the two is the user's.
+            // The default keys do not conflict, so at least one of the two is custom.
             let own = [other, one].into_iter().find(|id| wished.contains_key(id));
             if own.is_some_and(|own| !blamed.insert(own)) {
                 continue;
@@ -100,24 +100,24 @@ impl Keymap {
         combined(faults, several).map_or(Ok(keymap), Err)
     }
 
-    /// The keys of an action, the one shown first.
+    /// Returns the keys of an action, the displayed one first.
     pub fn keys(&self, id: ActionId) -> &[Chord] {
         self.keys.get(&id).map_or(&[], Vec::as_slice)
     }
 
-    /// The key shown for an action; empty where it has none.
+    /// Returns the displayed key of an action; empty if it has none.
     pub fn first(&self, id: ActionId) -> String {
         self.keys(id).first().map(Chord::to_string).unwrap_or_default()
     }
 
-    /// Every key of an action, for a line of help.
+    /// Returns all keys of an action, for a line of help.
     pub fn shown(&self, id: ActionId) -> String {
         let keys: Vec<String> = self.keys(id).iter().map(Chord::to_string).collect();
         keys.join(", ")
     }
 
-    /// What an action's key does, in a few words: `esc leaves`. An action without a key goes by its
-    /// title, as in the palette.
+    /// Returns what an action's key does, in a few words: `esc leaves`. An action without a key is
+    /// named by its title, as in the palette.
     pub fn hint(&self, id: ActionId, does: &str) -> String {
         match self.keys(id).first() {
             Some(chord) => format!("{chord} {does}"),
@@ -125,8 +125,8 @@ impl Keymap {
         }
     }
 
-    /// The actions of `scopes` that `chord` means, the narrowest first; more than one only where
-    /// all others are hidden.
+    /// Returns the actions of `scopes` bound to `chord`, the narrowest scope first; more than one
+    /// only if all others are hidden.
     pub fn meaning<'a>(
         &'a self,
         scopes: &'a [Scope],
@@ -135,7 +135,7 @@ impl Keymap {
         in_scopes(scopes).filter(move |spec| self.keys(spec.id).contains(&chord))
     }
 
-    /// What can follow `prefix` in `scopes`, in the order of the table.
+    /// Returns what can follow `prefix` in `scopes`, in the order of the table.
     pub fn following<'a>(
         &'a self,
         scopes: &'a [Scope],
@@ -148,8 +148,7 @@ impl Keymap {
         })
     }
 
-    /// The pairs of actions that one key would mean, wherever they can be met together; each pair
-    /// once.
+    /// Returns the pairs of actions that share a key in scopes active together; each pair once.
     pub fn conflicts(&self) -> Vec<Conflict> {
         let mut conflicts: Vec<Conflict> = Vec::new();
         for scope in Scope::narrowest() {
@@ -176,10 +175,10 @@ impl Keymap {
     }
 }
 
-/// Two actions that one key would mean.
+/// Two actions that share a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// The two.
+    /// The two actions.
     pub actions: (ActionId, ActionId),
     kind: Clash,
     scope: Scope,
@@ -223,7 +222,7 @@ fn take_turns(one: ActionId, other: ActionId) -> bool {
     TURNS.contains(&(one, other)) || TURNS.contains(&(other, one))
 }
 
-/// The action that a wish names.
+/// Returns the action that a configured key names.
 fn named(wish: &KeyWish) -> Result<&'static ActionSpec, Problem> {
     if let Some(spec) = all().find(|spec| spec.id.name() == wish.action) {
         return Ok(spec);
@@ -246,7 +245,7 @@ fn named(wish: &KeyWish) -> Result<&'static ActionSpec, Problem> {
     })
 }
 
-/// The keys that a wish names for `spec`.
+/// Returns the keys configured for `spec`.
 fn read(wish: &KeyWish, spec: &ActionSpec, text: &str) -> Result<Chord, Problem> {
     let Some(chord) = Chord::parse(text) else {
         return Err(wish
@@ -265,8 +264,8 @@ fn read(wish: &KeyWish, spec: &ActionSpec, text: &str) -> Result<Chord, Problem>
     Ok(chord)
 }
 
-/// True for what cannot be without a key: leaving, and the ways on and out of every dialog and
-/// screen.
+/// Returns true for actions that require a key: quitting, and the ways on and out of every dialog
+/// and screen.
 pub const fn needed(id: ActionId) -> bool {
     use ActionId as Id;
     matches!(

@@ -1,7 +1,6 @@
-//! The one action table, and everything that derives from it: keymap, footer, help.
+//! The action table, and what derives from it: keymap, footer, help.
 //!
-//! Owns lookup and scopes. There is no second list of keys anywhere. Must not do anything: an
-//! action is a message.
+//! Also defines lookup and scopes. There is no second list of keys.
 
 mod available;
 mod key;
@@ -28,7 +27,7 @@ use super::review::Sort;
 use super::{Model, Msg, find};
 use crate::plan::Risk;
 
-/// Names an action; as text in documents `publish`, `leave-out`, …
+/// Identifies an action; in documents as text: `publish`, `leave-out`, …
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "each has its title and help in the table")]
 pub enum ActionId {
@@ -255,7 +254,7 @@ pub enum ActionId {
 }
 
 impl ActionId {
-    /// Its name in the user's configuration and on the key page: `promote-release`.
+    /// Returns its name in the user's configuration and on the key page: `promote-release`.
     pub fn name(self) -> String {
         let mut name = String::new();
         for c in format!("{self:?}").chars() {
@@ -271,23 +270,23 @@ impl ActionId {
 /// Where an action applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Wherever one is, dialogs included.
+    /// Everywhere, dialogs included.
     Always,
     /// On every screen without a dialog.
     Everywhere,
-    /// On the screen of panes.
+    /// On the panes screen.
     Panes,
     /// In one pane.
     Pane(PaneId),
-    /// While a filter is typed.
+    /// While a filter is being typed.
     Filter,
-    /// While words are typed that are searched for in a text.
+    /// While search words are being typed.
     Find,
-    /// In the review of one sort of plan.
+    /// In the review of one kind of plan.
     ReviewOf(Sort),
     /// In every plan review.
     Review,
-    /// On the screen of a run.
+    /// On the run screen.
     Run,
     /// In the palette.
     Palette,
@@ -311,44 +310,44 @@ pub enum Scope {
     Workflows,
     /// In the form of a workflow.
     Form,
-    /// In a choice between a few things.
+    /// In a choice between a few options.
     Choose,
-    /// Where an image is looked at closely.
+    /// In the details of an image.
     Image,
     /// In the question whether to stop a run.
     Stop,
-    /// In the question whether to leave.
+    /// In the question whether to quit.
     Leave,
 }
 
-/// One line of the table: everything that a person or a script can see of an action.
+/// One line of the table: everything known about an action.
 pub struct ActionSpec {
-    /// Its name.
+    /// Its id.
     pub id: ActionId,
-    /// A few words, for footer and help.
+    /// Its title, in a few words, for footer and help.
     pub title: &'static str,
-    /// One sentence.
+    /// Its help, one sentence.
     pub help: &'static str,
-    /// Where it applies.
+    /// The scope it applies in.
     pub scope: Scope,
-    /// Its usual keys, the one shown first. Which it has now says the [`Keymap`] alone.
+    /// Its default keys, the displayed one first. The [`Keymap`] has the current ones.
     pub keys: &'static [&'static str],
-    /// Its place in the footer, lowest first; `None` where it is not shown there.
+    /// Its order in the footer, lowest first; `None` if it is not shown there.
     pub footer: Option<u8>,
-    /// How much harm it can do.
+    /// Its impact.
     pub risk: Risk,
-    /// Whether it can be done now, and why not.
+    /// Whether it is available now, and why not.
     pub availability: fn(&Model) -> Availability,
-    /// What it sends.
+    /// The message it sends.
     pub message: Msg,
-    /// The command that does the same.
+    /// The equivalent command.
     pub twin: Option<&'static str>,
-    /// Words that it takes after its name in the palette, in place of what is selected.
+    /// Arguments it accepts after its name in the palette, in place of the selection.
     pub takes: &'static [Param],
 }
 
 impl ActionSpec {
-    /// Whether it can be done from here: what acts on a row of a pane needs that pane.
+    /// Returns whether it is available from here: an action on a row of a pane needs that pane.
     pub fn standing(&self, model: &Model) -> Availability {
         match ((self.availability)(model), self.scope) {
             (Availability::Hidden, _) => Availability::Hidden,
@@ -358,7 +357,7 @@ impl ActionSpec {
     }
 }
 
-/// The scopes that are active, the narrowest first.
+/// Returns the active scopes, the narrowest first.
 pub fn scopes(model: &Model) -> Vec<Scope> {
     narrowest(model).with_wider()
 }
@@ -387,7 +386,7 @@ fn narrowest(model: &Model) -> Scope {
     }
 }
 
-/// The narrowest scope of the screen, whatever dialog lies over it.
+/// Returns the narrowest scope of the screen, ignoring dialogs.
 fn on_screen(model: &Model) -> Scope {
     match &model.screen {
         Screen::Panes if model.filtering.is_some() => Scope::Filter,
@@ -397,8 +396,8 @@ fn on_screen(model: &Model) -> Scope {
     }
 }
 
-/// Everything that can be done on the screen, dialogs aside, and the ways from it to every pane.
-/// What makes no sense there is left out.
+/// Returns everything available on the screen, ignoring dialogs, and the ways from it to every
+/// pane. Actions that do not apply there are left out.
 pub fn reachable(model: &Model) -> Vec<&'static ActionSpec> {
     let scopes = on_screen(model).with_wider();
     let jumps = all().filter(|spec| leads_to_pane(spec) && !scopes.contains(&spec.scope));
@@ -408,8 +407,7 @@ pub fn reachable(model: &Model) -> Vec<&'static ActionSpec> {
         .collect()
 }
 
-/// What acts on rows of panes that are not under the cursor, where nothing on the screen is called
-/// the same.
+/// Returns actions on rows of unfocused panes, unless an action of the screen has the same title.
 pub fn elsewhere(model: &Model) -> Vec<&'static ActionSpec> {
     let here = reachable(model);
     let other = |spec: &&ActionSpec| matches!(spec.scope, Scope::Pane(_)) && spec.scope != on_screen(model);
@@ -420,19 +418,19 @@ pub fn elsewhere(model: &Model) -> Vec<&'static ActionSpec> {
         .collect()
 }
 
-/// True for the way to a pane, which the palette offers on every screen.
+/// Returns true for actions that focus a pane; the palette offers them on every screen.
 const fn leads_to_pane(spec: &ActionSpec) -> bool {
     matches!(spec.message, Msg::Go(super::msg::Go::Pane(_)))
 }
 
-/// The actions of `scopes`, scope by scope.
+/// Returns the actions of `scopes`, scope by scope.
 pub fn in_scopes(scopes: &[Scope]) -> impl Iterator<Item = &'static ActionSpec> + '_ {
     scopes
         .iter()
         .flat_map(|scope| all().filter(move |spec| spec.scope == *scope))
 }
 
-/// The action that `chord` means now.
+/// Returns the action bound to `chord` now.
 pub fn lookup(model: &Model, chord: Chord) -> Option<&'static ActionSpec> {
     model
         .setting
@@ -441,7 +439,7 @@ pub fn lookup(model: &Model, chord: Chord) -> Option<&'static ActionSpec> {
         .find(|spec| (spec.availability)(model) != Availability::Hidden)
 }
 
-/// What can follow `prefix` now; nothing where it is no prefix.
+/// Returns what can follow `prefix` now; empty if it is not a prefix.
 pub fn following(model: &Model, prefix: Key) -> Vec<(Key, &'static ActionSpec)> {
     model
         .setting
@@ -451,12 +449,12 @@ pub fn following(model: &Model, prefix: Key) -> Vec<(Key, &'static ActionSpec)> 
         .collect()
 }
 
-/// The action called `id`.
+/// Returns the action with this id.
 pub fn spec(id: ActionId) -> Option<&'static ActionSpec> {
     all().find(|spec| spec.id == id)
 }
 
-/// What a service says of why `id` cannot be done, where it says something.
+/// Returns the service's reason why `id` is not available, if it gave one.
 pub fn detail(model: &Model, id: ActionId) -> Option<String> {
     let row = model
         .panes
@@ -471,7 +469,7 @@ pub fn detail(model: &Model, id: ActionId) -> Option<String> {
     }
 }
 
-/// The actions of the footer, in order.
+/// Returns the actions of the footer, in order.
 pub fn footer(model: &Model) -> Vec<&'static ActionSpec> {
     let mut specs: Vec<_> = in_scopes(&scopes(model))
         .filter(|spec| spec.footer.is_some() && (spec.availability)(model) != Availability::Hidden)

@@ -1,11 +1,9 @@
-//! The key page: every action with its usual keys, as Markdown.
-//!
-//! Owns the form of the page. What stands on it is the action table.
+//! Renders the key page: every action with its default keys, as Markdown.
 
 use super::{ActionSpec, Chord, Scope, all};
 use crate::plan::Risk;
 
-/// The page, scope by scope, the widest first.
+/// Returns the page, scope by scope, the widest first.
 pub fn page() -> String {
     let mut scopes = vec![Scope::Always, Scope::Everywhere, Scope::Panes, Scope::Review];
     scopes.extend(Scope::narrowest());
@@ -51,7 +49,7 @@ fn row(spec: &ActionSpec) -> String {
     )
 }
 
-/// `text` as code in a cell of a table, where a bar would end the cell.
+/// Returns `text` as code in a table cell, with bars escaped.
 fn code(text: &str) -> String {
     format!("`{}`", text.replace('|', "\\|"))
 }

@@ -1,13 +1,13 @@
-//! Scopes: which are active together, and what they are called.
+//! Defines which scopes are active together, and their titles.
 //!
-//! Owns the sets in which a key must mean one thing. Must not look at the model.
+//! A key must have one meaning in each of these sets. Must not depend on the model.
 
 use super::Scope;
 use crate::console::panes::PaneId;
 use crate::console::review::Sort;
 
 impl Scope {
-    /// Every scope that can be the narrowest one, in the order of the key page.
+    /// Returns every scope that can be the narrowest one, in the order of the key page.
     pub fn narrowest() -> impl Iterator<Item = Self> {
         let reviews = Sort::ALL.into_iter().map(Self::ReviewOf);
         let others = [
@@ -37,7 +37,7 @@ impl Scope {
             .chain(others)
     }
 
-    /// It and the scopes that are active whenever it is, the narrowest first.
+    /// Returns this scope and the ones active whenever it is, the narrowest first.
     pub fn with_wider(self) -> Vec<Self> {
         match self {
             Self::Always => vec![Self::Always],
@@ -65,7 +65,8 @@ impl Scope {
         }
     }
 
-    /// True where what is typed goes into a field: no key that edits it can mean an action.
+    /// Returns true if typed characters go into a field, so that editing keys cannot be bound to
+    /// actions.
     pub const fn takes_text(self) -> bool {
         matches!(
             self,
@@ -82,7 +83,7 @@ impl Scope {
         )
     }
 
-    /// What it is called.
+    /// Returns its title.
     pub fn title(self) -> String {
         let name = match self {
             Self::Always => "Wherever one is",

@@ -1,7 +1,5 @@
-//! Whether what is published already can be promoted, rolled back or held now, and what can be done
-//! with workflows; and if not, why.
-//!
-//! Must not change anything.
+//! Decides whether promotion, rollback, hold and workflow actions are available now, and if not,
+//! why.
 
 use super::Availability;
 use super::available::{change, may_change, of_review, online};
@@ -46,7 +44,7 @@ pub(super) fn roll_back_run(model: &Model) -> Availability {
     unless(model, rollback::no_run(model))
 }
 
-/// As [`roll_back_run`] on the screen of a run, where a run that changed nothing has no such key.
+/// Like [`roll_back_run`], for the run screen: hidden for a run that changed nothing.
 pub(super) fn roll_back_here(model: &Model) -> Availability {
     match &model.screen {
         Screen::Run(_) if rollback::no_run(model).is_none() => online(model),
@@ -54,7 +52,8 @@ pub(super) fn roll_back_here(model: &Model) -> Availability {
     }
 }
 
-/// Offered only where the plan says that somebody changed a channel since, or where it was taken.
+/// Available only if the plan reports a channel that was changed since, or if the option is already
+/// on.
 pub(super) fn over(model: &Model) -> Availability {
     of_review(model, |review| match &review.intent {
         Intent::Rollback(wish) if wish.over || offers(review, Remedy::OverLaterChanges) => may_change(review),

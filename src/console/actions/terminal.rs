@@ -1,4 +1,4 @@
-//! Whether what concerns the terminal can be done now, and if not, why.
+//! Decides whether actions that concern the terminal are available now, and if not, why.
 
 use super::Availability::{self, Disabled, Enabled, Hidden};
 use crate::console::Model;

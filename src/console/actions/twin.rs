@@ -1,7 +1,6 @@
-//! The command that does the same, with the names of what is selected where they are known.
+//! Builds the command equivalent to an action, filled with the selected names.
 //!
-//! Owns which word of a command stands for what. Must not promise more than the table: a word that
-//! nothing is known for stays as it is.
+//! Words of a command without a known value stay as they are in the table.
 
 use super::{ActionSpec, Scope};
 use crate::console::model::Screen;
@@ -9,7 +8,7 @@ use crate::console::msg::ReviewMsg;
 use crate::console::panes::{PaneId, credentials};
 use crate::console::{Model, Msg, promote};
 
-/// The command for `spec` as things are.
+/// Returns the equivalent command of `spec` for the current state.
 pub fn twin(model: &Model, spec: &ActionSpec) -> Option<String> {
     let command = spec.twin?;
     if let (Screen::Review(review), Msg::Review(ReviewMsg::Confirm)) = (&model.screen, &spec.message) {
@@ -21,7 +20,7 @@ pub fn twin(model: &Model, spec: &ActionSpec) -> Option<String> {
     Some(words.collect::<Vec<_>>().join(" "))
 }
 
-/// What `word` of the command for `spec` stands for now.
+/// Returns the current value of `word` in the command of `spec`.
 fn value(model: &Model, spec: &ActionSpec, word: &str) -> Option<String> {
     match (&model.screen, word) {
         (Screen::Panes, "RELEASE") if spec.scope == Scope::Pane(PaneId::Channels) => {

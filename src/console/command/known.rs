@@ -1,4 +1,4 @@
-//! The words that can be typed for each parameter, from what the panes show.
+//! Completes the parameters of palette commands from what the panes show.
 
 use super::{Param, Typed};
 use crate::console::listing::Keyed as _;
@@ -7,12 +7,12 @@ use crate::console::{Model, paths, words};
 use crate::domain::charm::CharmFacts;
 use crate::domain::{Channel, CharmName, Outside, Risk};
 
-/// A word, and what is known of it.
+/// A completion and its description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// The word.
+    /// The word to insert.
     pub word: String,
-    /// What is known of it.
+    /// Its description.
     pub about: String,
 }
 
@@ -23,7 +23,7 @@ fn one(word: impl ToString, about: impl Into<String>) -> Known {
     }
 }
 
-/// The words for the parameter under the cursor.
+/// Returns the completions of the parameter under the cursor.
 pub fn known(model: &Model, typed: &Typed) -> Vec<Known> {
     let Some(param) = typed.param() else {
         return Vec::new();
@@ -61,7 +61,7 @@ fn charm_names(model: &Model) -> Vec<Known> {
     charms.chain(bundle).collect()
 }
 
-/// The charm that was named before, with what the store says of it.
+/// Returns the charm named earlier in the line, with its facts.
 fn charm<'m>(model: &'m Model, typed: &Typed) -> Option<(CharmName, &'m CharmFacts)> {
     let name: CharmName = typed.done.first()?.parse().ok()?;
     let facts = model.snapshot.charms.get(&name)?.value.as_ref()?;
@@ -165,7 +165,7 @@ fn sessions(model: &Model) -> Vec<Known> {
     .collect()
 }
 
-/// The images that releases name for charms, the newest first.
+/// Returns the images that releases name for charms, newest first.
 fn images(model: &Model) -> Vec<Known> {
     let workspace = model.workspace();
     let mut known: Vec<Known> = Vec::new();

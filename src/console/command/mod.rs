@@ -1,7 +1,7 @@
-//! Actions of the palette with words after them: `publish 2025-01-06`, `close CHARM CHANNEL`.
+//! Parses palette actions with arguments: `publish 2025-01-06`, `close CHARM CHANNEL`.
 //!
-//! Which words an action takes stands in the action table; what can be typed for each is read from
-//! what the panes show. A command ends where the action itself does: in the review of a plan.
+//! The action table defines the parameters of an action; completions come from what the panes show.
+//! A command ends as its action does: in the review of a plan.
 
 mod known;
 mod run;
@@ -12,7 +12,7 @@ pub use run::run;
 use super::Model;
 use super::actions::{self, ActionSpec};
 
-/// A word that an action takes.
+/// A parameter of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Param {
     /// An upstream release.
@@ -23,24 +23,24 @@ pub enum Param {
     Resource,
     /// A charm revision of the charm before it, as a number.
     Revision,
-    /// A channel that the charm before it has open.
+    /// A channel of that charm that is open.
     OpenChannel,
-    /// Any channel of the charm before it.
+    /// Any channel of that charm.
     Channel,
-    /// A risk that something can be promoted to.
+    /// A risk that a release can be promoted to.
     Risk,
     /// A run of the journal.
     Run,
     /// A session of the store.
     Session,
-    /// A file, a digest or an image for the resource before it; may hold spaces.
+    /// A file, a digest or an image for the resource before it; may contain spaces.
     Content,
     /// An image by reference.
     Image,
 }
 
 impl Param {
-    /// Its name, as in a synopsis.
+    /// Returns its name, as in a synopsis.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Release => "RELEASE",
@@ -57,7 +57,7 @@ impl Param {
     }
 }
 
-/// An action with the words typed after its name.
+/// An action with the arguments typed after its name.
 #[derive(Clone)]
 pub struct Typed {
     /// The action.
@@ -71,17 +71,17 @@ pub struct Typed {
 }
 
 impl Typed {
-    /// What the word under the cursor is; `None` where the action takes no more words.
+    /// Returns the parameter under the cursor; `None` if the action takes no more arguments.
     pub fn param(&self) -> Option<Param> {
         self.spec.takes.get(self.done.len()).copied()
     }
 
-    /// True where nothing is missing once the word under the cursor is there.
+    /// Returns true if the argument under the cursor is the last one.
     pub fn is_last(&self) -> bool {
         self.done.len() + 1 == self.spec.takes.len()
     }
 
-    /// The whole line with `word` in place of the one under the cursor.
+    /// Returns the whole line with `word` in place of the word under the cursor.
     pub fn with(&self, word: &str) -> String {
         let mut words = vec![self.name.as_str()];
         words.extend(self.done.iter().map(String::as_str));
@@ -90,19 +90,19 @@ impl Typed {
     }
 }
 
-/// One thing that Enter runs or Tab completes.
+/// A completion offered for the line.
 #[derive(Clone)]
 pub struct Offer {
-    /// What was typed.
+    /// The parsed line.
     pub typed: Typed,
-    /// The word that it puts in place of the one under the cursor.
+    /// The word that replaces the one under the cursor.
     pub word: String,
-    /// What is known of that.
+    /// Its description.
     pub about: String,
 }
 
 impl Offer {
-    /// Every word of the command.
+    /// Returns every word of the command.
     pub fn words(&self) -> Vec<String> {
         let mut words = self.typed.done.clone();
         words.push(self.word.clone());
@@ -110,7 +110,7 @@ impl Offer {
     }
 }
 
-/// The names by which `spec` is called in front of words: its title, and the command's own word.
+/// Returns the names that `spec` can be typed by: its title, and the command's own name.
 fn names(spec: &ActionSpec) -> impl Iterator<Item = String> {
     let command = spec.twin.and_then(|twin| {
         let mut words = twin.split(' ').skip(1);
@@ -126,13 +126,14 @@ fn names(spec: &ActionSpec) -> impl Iterator<Item = String> {
         .map(str::to_owned)
 }
 
-/// The actions that `line` names, with the words after the name; none before a space is typed.
+/// Returns the actions that `line` names, with the arguments after the name; empty before a space
+/// is typed.
 pub fn typed(line: &str) -> Vec<Typed> {
     let line = line.trim_start();
     let takes = |spec: &&'static ActionSpec| !spec.takes.is_empty();
     let mut found = Vec::new();
     for spec in actions::all().filter(takes) {
-        // The beginning of a title of several words is no name with words after it.
+        // The start of a title of several words is not a name followed by arguments.
         let begun = line.trim_end();
         let title = spec.title.get(..begun.len());
         if title.is_some_and(|title| title.eq_ignore_ascii_case(begun))
@@ -153,12 +154,12 @@ pub fn typed(line: &str) -> Vec<Typed> {
 fn split(spec: &'static ActionSpec, name: &str, rest: &str) -> Typed {
     let mut done = Vec::new();
     let mut rest = rest.trim_start();
-    // The last word has all that is left: a path may hold spaces.
+    // The last argument takes the rest of the line: a path may contain spaces.
     while done.len() + 1 < spec.takes.len() {
         let Some((word, more)) = rest.split_once(' ') else {
             break;
         };
-        // Options of the command line name what stands at a place here.
+        // Options of the command line are positional here.
         if !word.starts_with("--") {
             done.push(word.to_owned());
         }
@@ -177,8 +178,8 @@ fn split(spec: &'static ActionSpec, name: &str, rest: &str) -> Typed {
     }
 }
 
-/// What `line` can become: known words that go with the one under the cursor, those that begin
-/// with it first; where none does, the line as it is typed.
+/// Returns the completions of `line`: known words that match the one under the cursor, prefix
+/// matches first; if there are none, the line as typed.
 pub fn offers(model: &Model, line: &str) -> Vec<Offer> {
     let mut offers = Vec::new();
     let mut as_typed = Vec::new();

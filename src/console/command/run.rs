@@ -1,4 +1,4 @@
-//! What a command of the palette does once all of its words are there.
+//! Runs a palette command once all its arguments are typed.
 
 use super::Typed;
 use crate::console::actions::{ActionId, Availability, online};
@@ -16,7 +16,7 @@ use crate::plan::{
     RollbackIntent, RolledBack, UploadIntent,
 };
 
-/// Runs the action of `typed` with `words`; what is wrong with a word is said at the foot.
+/// Runs the action of `typed` with `words`; an invalid argument is reported in the last line.
 pub fn run(model: &mut Model, typed: &Typed, words: &[String]) -> Vec<Effect> {
     if let Availability::Disabled(reason) = online(model)
         && typed.spec.id != ActionId::DiffReleases

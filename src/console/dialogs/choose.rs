@@ -1,18 +1,16 @@
-//! A choice between a few things, where a row of a pane stands for more than one.
-//!
-//! Owns which one is selected. Must not decide what follows.
+//! The dialog for a choice between a few options, if the selected row stands for more than one.
 
 use super::Line;
 use crate::console::image::Look;
 use crate::console::listing::window;
 use crate::plan::Intent;
 
-/// What can be chosen.
+/// An option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// A wish to be planned.
+    /// An intent to plan.
     Plan(Box<Intent>),
-    /// An image to be looked at.
+    /// An image to show.
     Look(Look),
 }
 
@@ -21,18 +19,18 @@ pub enum Choice {
 pub struct Choose {
     /// Its title.
     pub title: String,
-    /// What is asked.
+    /// The question.
     pub lines: Vec<Line>,
-    /// The answers with their words.
+    /// The options with their labels.
     pub entries: Vec<(String, Choice)>,
-    /// The selected answer.
+    /// The selected option.
     pub at: usize,
-    /// First answer shown.
+    /// The first option shown.
     pub offset: usize,
 }
 
 impl Choose {
-    /// A question.
+    /// Returns a dialog with a question and options.
     pub fn new(title: impl Into<String>, ask: &str, entries: Vec<(String, Choice)>) -> Self {
         Self {
             title: title.into(),
@@ -51,7 +49,7 @@ impl Choose {
             .min(self.entries.len().saturating_sub(1));
     }
 
-    /// Keeps selection and window inside.
+    /// Clamps selection and scroll position.
     pub fn settle(&mut self, height: usize) {
         self.at = self.at.min(self.entries.len().saturating_sub(1));
         self.offset = window(self.offset, self.at, height, self.entries.len());

@@ -1,7 +1,5 @@
-//! Help: the lines of the action table that apply here, by groups, and the signs of the screen; found
-//! by key or word.
-//!
-//! Owns what is typed and selected, and the order. Must not run anything.
+//! The help dialog: the actions available here, grouped, and the signs of the screen; searched by
+//! key or word.
 
 use tui_input::Input;
 
@@ -13,9 +11,9 @@ use crate::console::listing::window;
 /// The dialog.
 #[derive(Clone, Debug)]
 pub struct Help {
-    /// What is searched for.
+    /// The search text.
     pub filter: Input,
-    /// Where actions are taken from: the scopes that were active below it.
+    /// The scopes that were active below the dialog.
     pub scopes: Vec<Scope>,
     /// The selected entry.
     pub at: usize,
@@ -25,16 +23,16 @@ pub struct Help {
 
 /// A line of the list.
 pub enum HelpLine {
-    /// What the next lines have in common.
+    /// A heading of the next lines.
     Heading(String),
-    /// An action, and which of the entries it is.
+    /// An action, with its index among the entries.
     Action(usize, &'static ActionSpec),
-    /// A sign of the screen, and which of the entries it is.
+    /// A sign, with its index among the entries.
     Sign(usize, &'static Sign),
 }
 
 impl HelpLine {
-    /// Which of the entries it is; headings are none.
+    /// Returns its index among the entries; `None` for a heading.
     pub const fn entry(&self) -> Option<usize> {
         match self {
             Self::Heading(_) => None,
@@ -44,7 +42,7 @@ impl HelpLine {
 }
 
 impl Help {
-    /// Help for `scopes`.
+    /// Returns the help for `scopes`.
     pub fn new(scopes: Vec<Scope>) -> Self {
         Self {
             filter: Input::default(),
@@ -62,8 +60,8 @@ impl Help {
             .min(entries.saturating_sub(1));
     }
 
-    /// Keeps the selection inside `lines`, and the window around it; the heading above the first
-    /// entry of a group is shown with it.
+    /// Clamps the selection to `lines` and scrolls to it; the heading above the first entry of a
+    /// group is shown with it.
     pub fn settle(&mut self, lines: &[HelpLine], height: usize) {
         let entries = count(lines);
         self.at = self.at.min(entries.saturating_sub(1));
@@ -78,12 +76,12 @@ impl Help {
     }
 }
 
-/// How many entries there are in `lines`.
+/// Returns the number of entries in `lines`.
 pub fn count(lines: &[HelpLine]) -> usize {
     lines.iter().filter(|line| line.entry().is_some()).count()
 }
 
-/// The selected action.
+/// Returns the selected action.
 pub fn chosen(model: &Model, help: &Help) -> Option<&'static ActionSpec> {
     lines(model, help).into_iter().find_map(|line| match line {
         HelpLine::Action(at, spec) if at == help.at => Some(spec),
@@ -91,8 +89,8 @@ pub fn chosen(model: &Model, help: &Help) -> Option<&'static ActionSpec> {
     })
 }
 
-/// The lines that the filter leaves: first what has the typed key, then the rest, scope by scope, and
-/// the signs of the screen.
+/// Returns the lines that match the filter: first actions with the typed key, then the rest, scope
+/// by scope, and the signs.
 pub fn lines(model: &Model, help: &Help) -> Vec<HelpLine> {
     let wanted = help.filter.value().trim();
     let specs: Vec<&'static ActionSpec> = in_scopes(&help.scopes)
@@ -136,8 +134,8 @@ pub fn lines(model: &Model, help: &Help) -> Vec<HelpLine> {
     lines
 }
 
-/// The actions whose key is `wanted`, or whose keys begin with it as a prefix. Small and capital
-/// letters are different keys; where no key is written so, their difference is overlooked.
+/// Returns the actions whose key is `wanted`, or whose keys have it as a prefix. Lower and upper
+/// case are different keys; if no key matches exactly, case is ignored.
 fn with_key(model: &Model, specs: &[&'static ActionSpec], wanted: &str) -> Vec<&'static ActionSpec> {
     if wanted.is_empty() {
         return Vec::new();
@@ -159,7 +157,7 @@ fn with_key(model: &Model, specs: &[&'static ActionSpec], wanted: &str) -> Vec<&
     }
 }
 
-/// True where every typed word stands in the title, the name, the sentence or the command.
+/// Returns true if the title, the name, the help sentence or the command contains every typed word.
 fn says(spec: &ActionSpec, wanted: &str) -> bool {
     let twin = spec.twin.unwrap_or_default();
     let text = format!("{} {} {} {twin}", spec.title, spec.id.name(), spec.help).to_lowercase();

@@ -1,25 +1,25 @@
-//! A line of a text dialog: a label and what it says, or plain text.
+//! A line of a text dialog: a label with a value, or plain text.
 
 use crate::console::view::look::Tone;
 use crate::console::words;
 use crate::domain::Problem;
 
-/// Columns of the label.
+/// Width of the label, in columns.
 const LABEL: usize = 12;
 
 /// A line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What it is about; empty for plain text.
+    /// The label; empty for plain text.
     pub label: String,
-    /// What it says.
+    /// The value or text.
     pub text: String,
-    /// How it is shown.
+    /// Its tone.
     pub tone: Tone,
 }
 
 impl Line {
-    /// A fact with its label.
+    /// Returns a labelled value.
     pub fn of(label: &str, text: impl Into<String>, tone: Tone) -> Self {
         Self {
             label: words::pad(label, LABEL.max(words::width(label) + 1)),
@@ -28,7 +28,7 @@ impl Line {
         }
     }
 
-    /// Plain text.
+    /// Returns plain text.
     pub fn text(text: impl Into<String>, tone: Tone) -> Self {
         Self {
             label: String::new(),
@@ -37,17 +37,17 @@ impl Line {
         }
     }
 
-    /// A heading.
+    /// Returns a heading.
     pub fn heading(text: impl Into<String>) -> Self {
         Self::text(text, Tone::Strong)
     }
 
-    /// An empty line.
+    /// Returns an empty line.
     pub fn blank() -> Self {
         Self::text("", Tone::Plain)
     }
 
-    /// A problem: what, why, what to do.
+    /// Returns the lines of a problem: what happened, why, and the remedy.
     pub fn problem(problem: &Problem) -> Vec<Self> {
         let mut lines = vec![Self::text(problem.summary.to_string(), Tone::Bad)];
         for cause in &problem.causes {
@@ -69,7 +69,7 @@ impl Line {
         lines
     }
 
-    /// The line broken to `width` columns; what follows the first stands under its text.
+    /// Returns the line wrapped to `width` columns; continuation lines are aligned with the value.
     pub fn wrap(&self, width: usize) -> Vec<Self> {
         let indent = words::width(&self.label);
         if indent + words::width(&self.text) <= width {

@@ -1,6 +1,6 @@
-//! What lies over a screen: help, a problem, details, a field to type into, a question.
+//! The dialogs above a screen: help, a problem, details, an input field, a question.
 //!
-//! Owns their state; there is at most one. Must not decide what follows from them.
+//! Holds their state; at most one is open.
 
 pub mod choose;
 pub mod help;
@@ -35,37 +35,37 @@ use crate::plan::Plan;
 /// A dialog.
 #[derive(Clone, Debug)]
 pub enum Modal {
-    /// Everything that can be done, found by a few letters.
+    /// The command palette.
     Palette(Palette),
-    /// The actions that can be done here, with their keys.
+    /// The actions available here, with their keys.
     Help(Help),
-    /// Something went wrong.
+    /// A problem in full.
     Problem(Text),
-    /// Everything known of one thing.
+    /// The details of one object.
     Details(Text),
-    /// A field.
+    /// An input field.
     Prompt(Box<Prompt>),
-    /// Signing in.
+    /// The sign-in.
     SignIn(Box<SignIn>),
-    /// Naming what is uploaded.
+    /// Choosing what to upload.
     Upload(Box<Upload>),
     /// The tags of a repository.
     Tags(Box<Tags>),
-    /// Choosing where a revision is released.
+    /// Choosing the channels to release a revision to.
     Release(Box<Release>),
-    /// Choosing where a release is promoted to.
+    /// Choosing the risk to promote a release to.
     Promote(Box<Promote>),
-    /// Workflows of a repository.
+    /// The workflows of a repository.
     Workflows(Box<Workflows>),
     /// The form of a workflow.
     Form(Box<Form>),
-    /// One of a few things.
+    /// A choice between a few options.
     Choose(Choose),
-    /// An image looked at closely.
+    /// The details of an image.
     Image(Box<Image>),
-    /// Whether to stop a run.
+    /// The question whether to stop a run.
     Stop(RunId),
-    /// Whether to leave while runs go on.
+    /// The question whether to quit while runs are running.
     Leave,
 }
 
@@ -75,25 +75,25 @@ pub struct Text {
     /// Its title.
     pub title: String,
     source: Vec<Line>,
-    /// Lines broken to `width`.
+    /// Lines wrapped to `width`.
     pub lines: Vec<Line>,
     width: usize,
-    /// First line shown.
+    /// The first line shown.
     pub offset: usize,
-    /// What `y` copies.
+    /// The text that `y` copies.
     pub copy: Option<String>,
-    /// What `o` opens.
+    /// The page that `o` opens.
     pub link: Option<String>,
-    /// True where signing in is the remedy.
+    /// True if signing in is the remedy.
     pub sign_in: bool,
-    /// The charm that it tells everything of: written anew when more is known.
+    /// The charm whose details it shows; rebuilt when more is known.
     pub charm: Option<CharmName>,
-    /// What is searched for in it.
+    /// The search in it.
     pub find: Find,
 }
 
 impl Text {
-    /// A text.
+    /// Returns a text dialog.
     pub fn new(title: impl Into<String>, lines: Vec<Line>) -> Self {
         Self {
             title: title.into(),
@@ -109,7 +109,7 @@ impl Text {
         }
     }
 
-    /// A problem in full.
+    /// Returns a dialog with a problem in full.
     pub fn of_problem(title: impl Into<String>, problem: &Problem) -> Self {
         let lines = Line::problem(problem);
         let sign_in = problem.wants_sign_in();
@@ -119,7 +119,7 @@ impl Text {
         text
     }
 
-    /// The whole of it without any look, in lines of at most `width` columns.
+    /// Returns the whole text without styles, in lines of at most `width` columns.
     pub fn plain(&self, width: usize) -> String {
         let lines = self.source.iter().flat_map(|line| line.wrap(width));
         let body: String = lines
@@ -141,35 +141,35 @@ impl Text {
     }
 }
 
-/// What a typed word is for.
+/// What the typed text is for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Purpose {
-    /// Confirms a plan.
+    /// Confirms running a plan.
     Start(Box<Plan>),
-    /// Confirms that a run is taken up.
+    /// Confirms resuming a run.
     Resume(RunId),
-    /// Names another tag or digest for an image.
+    /// Gives another tag or digest for an image.
     Replace(String),
 }
 
-/// A field with a question.
+/// An input field with a question.
 #[derive(Clone, Debug)]
 pub struct Prompt {
     /// Its title.
     pub title: String,
-    /// What is asked.
+    /// The question.
     pub lines: Vec<Line>,
-    /// The word that must be typed, where one must.
+    /// The required word, if there is one.
     pub wanted: Option<String>,
-    /// What is typed.
+    /// The input.
     pub input: Input,
-    /// Why the last try was none.
+    /// Why the last input was rejected.
     pub error: Option<String>,
     /// What it is for.
     pub purpose: Purpose,
 }
 
-/// Lets `key` edit `input`; true where it did.
+/// Applies `key` to `input`; returns true if the key edits it.
 pub fn edit(input: &mut Input, key: Key) -> bool {
     let request = match key {
         Key::Char(c) => InputRequest::InsertChar(c),
@@ -188,10 +188,10 @@ pub fn edit(input: &mut Input, key: Key) -> bool {
     true
 }
 
-/// Columns of text dialogs, borders included.
+/// Width of text dialogs in columns, borders included.
 pub const TEXT_COLUMNS: u16 = 96;
 
-/// Lines and columns inside the box of a text dialog.
+/// Returns lines and columns inside the border of a text dialog.
 pub fn text_size(model: &Model) -> (usize, usize) {
     let rect = layout::dialog(model, TEXT_COLUMNS, model.lines);
     (
@@ -200,13 +200,14 @@ pub fn text_size(model: &Model) -> (usize, usize) {
     )
 }
 
-/// Lines of a list inside the palette or help: without the field above and the three lines below.
+/// Returns the lines of the list in the palette or help: without the field above and the three
+/// lines below.
 pub fn search_height(model: &Model) -> u16 {
     let rect = layout::dialog(model, TEXT_COLUMNS, model.lines);
     rect.height.saturating_sub(6)
 }
 
-/// Breaks texts to the width of the screen and keeps windows inside.
+/// Wraps texts to the width of the screen and clamps scroll positions.
 pub fn settle(model: &mut Model) {
     let (columns, lines) = text_size(model);
     let height = usize::from(search_height(model));
@@ -247,7 +248,7 @@ pub fn settle(model: &mut Model) {
     }
 }
 
-/// Moves what can be moved in the dialog by `steps` lines.
+/// Moves the selection or scrolls the dialog by `steps` lines.
 pub fn move_by(model: &mut Model, steps: isize) {
     let entries = match &model.modal {
         Some(Modal::Palette(palette)) => palette::listed(model, palette).len(),

@@ -1,6 +1,4 @@
-//! The palette: everything that can be done from here, found by a few letters; Enter runs one.
-//!
-//! Owns what is typed and selected, and the order. Must not run anything.
+//! The command palette: every available action, searched by a few letters; Enter runs one.
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -14,16 +12,16 @@ use crate::console::listing::window;
 /// The dialog.
 #[derive(Clone, Debug, Default)]
 pub struct Palette {
-    /// What is searched for.
+    /// The search text.
     pub input: Input,
     /// The selected entry.
     pub at: usize,
-    /// First entry shown.
+    /// The first entry shown.
     pub offset: usize,
 }
 
 impl Palette {
-    /// The palette with `line` in its field.
+    /// Returns the palette with `line` in its field.
     pub fn with(line: String) -> Self {
         Self {
             input: Input::new(line),
@@ -39,24 +37,24 @@ impl Palette {
             .min(entries.saturating_sub(1));
     }
 
-    /// Keeps selection and window inside.
+    /// Clamps selection and scroll position.
     pub fn settle(&mut self, entries: usize, height: usize) {
         self.at = self.at.min(entries.saturating_sub(1));
         self.offset = window(self.offset, self.at, height, entries);
     }
 }
 
-/// What is listed.
+/// An entry of the palette.
 #[derive(Clone)]
 pub enum PaletteEntry {
     /// An action on what is selected.
     Action(&'static ActionSpec),
-    /// An action with words.
+    /// An action with arguments.
     Command(Box<Offer>),
 }
 
-/// What is listed: once the name of an action that takes words is followed by a space, the words
-/// that can follow; else the actions.
+/// Returns the entries: once the name of an action with parameters is followed by a space, the
+/// completions of its arguments; else the actions.
 pub fn listed(model: &Model, palette: &Palette) -> Vec<PaletteEntry> {
     let line = palette.input.value();
     if !command::typed(line).is_empty() {
@@ -71,8 +69,8 @@ pub fn listed(model: &Model, palette: &Palette) -> Vec<PaletteEntry> {
         .collect()
 }
 
-/// What the field leaves of everything that can be reached, and of what acts on rows of other panes,
-/// the best match first; without a word what can be done now before what cannot.
+/// Returns the actions that match the search, including actions on rows of other panes, best match
+/// first; without a search text the available ones first.
 pub fn entries(model: &Model, palette: &Palette) -> Vec<&'static ActionSpec> {
     let mut specs = actions::reachable(model);
     specs.retain(|spec| spec.id != ActionId::Palette);
@@ -81,7 +79,7 @@ pub fn entries(model: &Model, palette: &Palette) -> Vec<&'static ActionSpec> {
         specs.sort_by_key(|spec| spec.standing(model) != Availability::Enabled);
         return specs;
     }
-    // Who knows its name need not know where it is.
+    // A user who knows the name does not need to know the pane.
     specs.extend(actions::elsewhere(model));
     let pattern = Pattern::parse(wanted, CaseMatching::Ignore, Normalization::Smart);
     let mut matcher = Matcher::new(Config::DEFAULT);
@@ -89,13 +87,13 @@ pub fn entries(model: &Model, palette: &Palette) -> Vec<&'static ActionSpec> {
         .into_iter()
         .filter_map(|spec| Some((score(spec, wanted, &pattern, &mut matcher)?, spec)))
         .collect();
-    // Stable: where two are as good, the narrower scope comes first.
+    // Stable sort: of equal matches the narrower scope comes first.
     found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     found.into_iter().map(|(_, spec)| spec).collect()
 }
 
-/// How well `spec` matches: its title in full before all, then title or name by letters, then, last,
-/// beginnings of words of its sentence.
+/// Returns the match score of `spec`: its full title first, then title or name by letters, then
+/// word prefixes of its help sentence.
 fn score(spec: &ActionSpec, wanted: &str, pattern: &Pattern, matcher: &mut Matcher) -> Option<u32> {
     if spec.title.eq_ignore_ascii_case(wanted) {
         return Some(u32::MAX);

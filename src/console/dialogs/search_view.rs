@@ -1,5 +1,5 @@
-//! Draws the palette and help: a field, the actions that it leaves, and everything of the selected
-//! one below.
+//! Draws the palette and help: an input field, the matching actions, and the details of the
+//! selected one below.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -15,13 +15,13 @@ use crate::console::view::{self, Drawn};
 use crate::console::{Model, Msg, layout, words};
 use crate::plan::Risk;
 
-/// Columns of titles; the longest has one less.
+/// Width of titles, in columns; the longest is one shorter.
 const TITLE: usize = 17;
 
-/// Columns of a sign; the longest has one less.
+/// Width of a sign, in columns; the longest is one shorter.
 const SIGN: usize = 13;
 
-/// Most columns that keys take.
+/// Largest width of keys, in columns.
 const KEYS: usize = 22;
 
 /// Draws the palette.
@@ -66,7 +66,7 @@ pub fn draw_palette(model: &Model, dialog: &Palette, frame: &mut Frame, drawn: &
     }
 }
 
-/// What a command does, the words that it takes, and which of them is missing.
+/// Draws what a command does, its parameters, and which one is missing.
 fn synopsis(model: &Model, typed: &Typed, inner: Rect, frame: &mut Frame) {
     let takes: Vec<&str> = typed.spec.takes.iter().map(|param| param.name()).collect();
     let next = match typed.param() {
@@ -125,7 +125,7 @@ pub fn draw_help(model: &Model, dialog: &Help, frame: &mut Frame, drawn: &mut Dr
         }
         entry(model, cells, rect, at, at == dialog.at, frame, drawn);
     }
-    // A sign has nothing to run: its meaning is all there is.
+    // A sign cannot be run; only its meaning is shown.
     if help::chosen(model, dialog).is_some() || lines.is_empty() {
         below(model, help::chosen(model, dialog), inner, frame);
     }
@@ -188,7 +188,8 @@ pub(crate) fn entry(
     drawn.rows_built += 1;
 }
 
-/// The sentence of the selected action, or why it cannot be done, and the command that does the same.
+/// Draws the help sentence of the selected action, or why it is not available, and the equivalent
+/// command.
 fn below(model: &Model, spec: Option<&'static ActionSpec>, inner: Rect, frame: &mut Frame) {
     let Some(spec) = spec else {
         let rect = Rect::new(inner.x, inner.y + 1, inner.width, 1.min(inner.height));

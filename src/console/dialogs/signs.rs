@@ -1,12 +1,12 @@
-//! The legend: every sign and short word of the screen with its meaning, shown by help.
+//! The legend: every sign and abbreviation of the screen with its meaning, shown in help.
 
 use crate::console::view::look::{Glyph, Look};
 
-/// A sign and what it means.
+/// A sign and its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sign {
     text: SignText,
-    /// What it means.
+    /// Its meaning.
     pub meaning: &'static str,
 }
 
@@ -32,7 +32,7 @@ const fn word(word: &'static str, meaning: &'static str) -> Sign {
     }
 }
 
-/// All of them.
+/// Every sign.
 pub const SIGNS: [Sign; 28] = [
     glyph(Glyph::Known, "the service answered the last refresh"),
     glyph(
@@ -89,7 +89,7 @@ pub const SIGNS: [Sign; 28] = [
 ];
 
 impl Sign {
-    /// The sign as this terminal shows it.
+    /// Returns the sign as this terminal shows it.
     pub fn text(&self, look: &Look) -> String {
         match self.text {
             SignText::Glyph(glyph) => look.glyph(glyph).to_owned(),
@@ -102,7 +102,7 @@ impl Sign {
         }
     }
 
-    /// True where every word of `wanted` stands in the sign or its meaning.
+    /// Returns true if the sign or its meaning contains every word of `wanted`.
     pub fn matches(&self, look: &Look, wanted: &str) -> bool {
         let text = format!("sign legend {} {}", self.text(look), self.meaning).to_lowercase();
         wanted

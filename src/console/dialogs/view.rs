@@ -110,7 +110,7 @@ fn draw_prompt(model: &Model, prompt: &Prompt, frame: &mut Frame) {
     view::clear(frame, area);
     let inner = view::boxed(model, frame, area, &prompt.title, None, true);
     let mut y = inner.y;
-    // Where not all of it has room the end stays: the question, the field, and what is wrong.
+    // If the dialog is too small, the end is shown: the question, the field and the error.
     let fitting = usize::from(inner.height).saturating_sub(1 + error.len());
     for line in lines.iter().skip(lines.len().saturating_sub(fitting)) {
         view::line(
@@ -149,7 +149,7 @@ fn draw_choose(model: &Model, choose: &Choose, frame: &mut Frame, drawn: &mut Dr
     let area = layout::dialog(model, columns, u16::try_from(height).unwrap_or(u16::MAX));
     view::clear(frame, area);
     let inner = view::boxed(model, frame, area, &choose.title, None, true);
-    // Three answers are always seen; of what stands before them the end stays, the question.
+    // At least three options are visible; of the text above them the end is shown, the question.
     let fitting = usize::from(inner.height).saturating_sub(choose.entries.len().min(3));
     let asked = lines.iter().map(|line| (pieces_of(line), None));
     let asked = asked.skip(lines.len().saturating_sub(fitting));
@@ -178,7 +178,7 @@ fn draw_choose(model: &Model, choose: &Choose, frame: &mut Frame, drawn: &mut Dr
     drawn.wheel(area, None);
 }
 
-/// The answers with the keys in force.
+/// Returns the options with their current keys.
 fn answers(model: &Model, ids: [Id; 2]) -> String {
     let said = ids.map(|id| {
         let title = actions::spec(id).map_or("", |spec| spec.title);

@@ -1,4 +1,4 @@
-//! The lines that say what differs between two images.
+//! Formats the differences between two images.
 
 use crate::console::dialogs::Line;
 use crate::console::view::look::Tone;
@@ -6,7 +6,7 @@ use crate::console::words;
 use crate::domain::detail::{self, Change, Layer, PlatformDiff};
 use crate::domain::{ImageDetail, Outside};
 
-/// What differs between `before` and `after`, which are called by their titles.
+/// Returns the lines about what differs between `before` and `after`, each with its title.
 pub(super) fn lines(before: (&str, &ImageDetail), after: (&str, &ImageDetail), arrow: &str) -> Vec<Line> {
     let found = detail::diff(before.1, after.1);
     let mut lines = Vec::new();

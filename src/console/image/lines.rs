@@ -1,4 +1,4 @@
-//! The lines that say what an image is.
+//! Formats the details of an image.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,12 @@ use crate::domain::detail::{Layer, PlatformDetail};
 use crate::domain::{Digest, ImageDetail, ImageSource, ManifestDigest, Outside};
 use crate::plan::evidence;
 
-/// Cells of a layer's bar.
+/// Width of a layer's bar, in cells.
 const BAR: usize = 12;
-/// Cells of the bar of all layers.
+/// Width of the bar of all layers, in cells.
 const SUM: usize = 20;
 
-/// Everything known of the image of `look`.
+/// Returns the lines of everything known about the image of `look`.
 pub(super) fn lines(model: &Model, look: &Look) -> Vec<Line> {
     let unknown = Fetched::default();
     let fetched = model.images.fetched.get(look).unwrap_or(&unknown);
@@ -120,7 +120,7 @@ fn head(model: &Model, look: &Look, detail: &ImageDetail, lines: &mut Vec<Line>)
     ));
 }
 
-/// Releases that name the image: by the key that feeds the resource, else by any.
+/// Returns the releases that name the image: by the key that feeds the resource, else by any key.
 fn releases(model: &Model, look: &Look, detail: &ImageDetail) -> Vec<String> {
     let workspace = model.workspace();
     let place = match (&look.wanted, &look.to) {
@@ -142,7 +142,7 @@ fn releases(model: &Model, look: &Look, detail: &ImageDetail) -> Vec<String> {
     names.into_iter().rev().collect()
 }
 
-/// Releases that name the very tag that was looked at, whether their images were resolved or not.
+/// Returns the releases that name the same tag, whether their images were resolved or not.
 fn by_tag(model: &Model, key: &str, source: &ImageSource) -> Vec<String> {
     let (Ok(repository), ImageSource::Registry(looked_at)) =
         (model.workspace().image_repository(key), source)
@@ -170,7 +170,7 @@ fn as_behind(detail: &ImageDetail) -> ImageBehind {
     }
 }
 
-/// The resource revisions that have the image behind them.
+/// Returns the resource revisions that contain the image.
 fn behind(model: &Model, detail: &ImageDetail) -> Vec<String> {
     let mut found = Vec::new();
     for (charm, seen) in &model.snapshot.charms {
@@ -195,7 +195,7 @@ fn one_platform(
 ) {
     lines.push(Line::blank());
     lines.push(Line::heading(platform.image.platform.to_string()));
-    // A plain manifest is told at the top.
+    // A single manifest is already shown at the top.
     if !told {
         let manifest = platform.image.digest.to_string();
         lines.push(Line::of("manifest", manifest, Tone::Plain));
@@ -241,13 +241,13 @@ fn one_platform(
 
 fn layer_words(look: &Appearance, layer: &Layer, largest: u64, there: Option<&BTreeSet<Digest>>) -> String {
     let (full, empty) = look.bar();
-    // What is there already is drawn lighter than what goes over the wire.
+    // What is already stored is drawn lighter than what must be sent.
     let full = match there {
         Some(there) if layer.foreign || there.contains(&layer.digest) => look.part(),
         _ => full,
     };
     let share = layer.size as f64 / largest as f64;
-    // A layer has a size: it shows one cell at least.
+    // A layer is never empty: it shows at least one cell.
     let share = share.max(1.0 / BAR as f64);
     let bar = words::bar(share, BAR, full, empty);
     let arrow = look.glyph(Glyph::Arrow);

@@ -1,7 +1,7 @@
-//! An image looked at closely: digests, releases, platforms, layers, and how much of it its
-//! destination has; and what differs between two of them.
+//! The details of an image: digests, releases, platforms, layers, how much of it its destination
+//! already has, and the differences from another image.
 //!
-//! Owns what was fetched, which is kept as long as the console runs. Must not fetch.
+//! What was fetched is kept as long as the console runs.
 
 mod diff;
 mod lines;
@@ -21,10 +21,10 @@ use super::dialogs::{Modal, Text};
 use super::effect::RequestId;
 use crate::domain::{CharmName, Digest, ImageDetail, ImageSource, Problem, ResourceName, ResourceRevision};
 
-/// Which image.
+/// Identifies an image.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wanted {
-    /// The one behind a resource revision.
+    /// The image of a resource revision.
     Behind {
         /// The charm.
         charm: CharmName,
@@ -33,23 +33,23 @@ pub enum Wanted {
         /// The revision.
         revision: ResourceRevision,
     },
-    /// The one that a name leads to.
+    /// The image that a reference resolves to.
     From(ImageSource),
-    /// The one that the plan under review was made for: it was looked at already.
+    /// The image of the plan under review, which was already read.
     Planned,
 }
 
-/// An image to be looked at, and where it would go.
+/// An image to show, and its destination.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Look {
     /// The image.
     pub wanted: Wanted,
-    /// The resource that it is for.
+    /// The resource it would be uploaded to.
     pub to: Option<(CharmName, ResourceName)>,
 }
 
 impl Look {
-    /// What it is called.
+    /// Returns its title.
     pub fn title(&self) -> String {
         match &self.wanted {
             Wanted::Behind {
@@ -63,57 +63,57 @@ impl Look {
     }
 }
 
-/// An image that was looked at.
+/// An image that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     /// Everything about it.
     pub detail: ImageDetail,
-    /// Which of its layers are where it would go.
+    /// Which of its layers the destination has.
     pub there: There,
 }
 
-/// Which layers of an image are where it would go.
+/// Which layers of an image the destination has.
 #[derive(Clone, Debug, PartialEq)]
 pub enum There {
-    /// It goes nowhere.
+    /// There is no destination.
     NotAsked,
     /// These.
     Layers(BTreeSet<Digest>),
-    /// It could not be told.
+    /// It could not be determined.
     Unknown(Problem),
 }
 
-/// What is known of an image.
+/// What is known about an image.
 #[derive(Clone, Debug, Default)]
 pub struct Fetched {
-    /// What was seen last.
+    /// The last result.
     pub seen: Option<Seen>,
-    /// When that was.
+    /// When it was read.
     pub at: Option<DateTime<Utc>>,
-    /// The look under way.
+    /// The pending request.
     pub in_flight: Option<RequestId>,
-    /// Why the last look brought nothing.
+    /// Why the last read failed.
     pub problem: Option<Problem>,
 }
 
-/// Every image that was looked at.
+/// Every image that was read.
 #[derive(Clone, Debug, Default)]
 pub struct Images {
-    /// By what was asked for.
+    /// Images by request.
     pub fetched: BTreeMap<Look, Fetched>,
-    /// The one kept for comparison, with its title.
+    /// The image kept for comparison, with its title.
     pub marked: Option<(String, ImageDetail)>,
 }
 
 /// The dialog.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// What is looked at.
+    /// The image shown.
     pub look: Look,
-    /// What is shown of it.
+    /// The text shown.
     pub text: Text,
-    /// True where the differences from the marked one are shown.
+    /// True if the differences from the marked image are shown.
     pub diff: bool,
-    /// The dialog that it was opened over.
+    /// The dialog below it.
     pub under: Option<Box<Modal>>,
 }

@@ -1,6 +1,6 @@
-//! How much of an image is where it goes, in bytes and as a bar.
+//! Computes how much of an image its destination already has, in bytes and as a bar.
 //!
-//! Owns what counts: every layer once, layers that are kept elsewhere never. Must not fetch.
+//! Every layer counts once; foreign layers, which are stored elsewhere, do not count.
 
 use std::collections::BTreeSet;
 
@@ -9,20 +9,20 @@ use crate::console::words;
 use crate::domain::detail::Layer;
 use crate::domain::{Digest, ImageDetail};
 
-/// The parts of an image.
+/// The share of an image that its destination has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
-    /// Bytes that are there.
+    /// Bytes it has.
     pub there: u64,
-    /// Bytes that are to be sent.
+    /// Bytes to send.
     pub to_send: u64,
-    /// Layers that are there.
+    /// Layers it has.
     pub layers_there: usize,
-    /// Layers that count.
+    /// Layers counted.
     pub layers: usize,
 }
 
-/// The layers of an image, each once.
+/// Returns the layers of an image, each once.
 pub fn distinct(detail: &ImageDetail) -> Vec<&Layer> {
     let mut seen = BTreeSet::new();
     let layers = detail.platforms.iter().flat_map(|one| &one.layers);
@@ -30,7 +30,7 @@ pub fn distinct(detail: &ImageDetail) -> Vec<&Layer> {
 }
 
 impl Share {
-    /// The parts of the image of `detail`, where the layers `there` are where it goes.
+    /// Returns the share of the image of `detail` if the destination has the layers `there`.
     pub fn of(detail: &ImageDetail, there: &BTreeSet<Digest>) -> Self {
         let mut share = Self::default();
         for layer in distinct(detail).into_iter().filter(|layer| !layer.foreign) {
@@ -45,8 +45,8 @@ impl Share {
         share
     }
 
-    /// A bar of `columns` cells: first what is there, then what is to be sent. What is not nothing
-    /// shows one cell at least.
+    /// Returns a bar of `columns` cells: first what is there, then what must be sent. A part that
+    /// is not empty shows at least one cell.
     pub fn bar(&self, look: &Look, columns: usize) -> String {
         let all = (self.there + self.to_send).max(1);
         let share = self.to_send as f64 / all as f64;
@@ -59,7 +59,7 @@ impl Share {
         there.chain(std::iter::repeat_n(full, sent)).collect()
     }
 
-    /// What is to be sent, in words.
+    /// Describes what must be sent.
     pub fn words(&self) -> String {
         format!(
             "{}: {} of {} are there already",
@@ -69,7 +69,7 @@ impl Share {
         )
     }
 
-    /// The bar with its numbers.
+    /// Returns the bar with its numbers.
     pub fn picture(&self, look: &Look, columns: usize) -> String {
         format!(
             "{} {} there, {} to send",

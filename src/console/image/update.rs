@@ -1,4 +1,4 @@
-//! How an image comes to be looked at, and what keys and answers do there.
+//! Opens the image details and handles their keys and answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::console::view::look::Glyph;
 use crate::domain::charm::ImageBehind;
 use crate::domain::{CharmName, ContentFacts, Observed, Problem, Risk, Snapshot};
 
-/// The images that the selected row stands for, each with its words.
+/// Returns the images of the selected row, each with a label.
 pub fn selected(model: &Model) -> Vec<(String, Look)> {
     match model.pane {
         PaneId::Charms => of_charm(model),
@@ -102,7 +102,7 @@ fn of_release(model: &Model) -> Vec<(String, Look)> {
     found
 }
 
-/// Looks at the image of the selected row; asks which where there are several.
+/// Shows the image of the selected row; asks which one if there are several.
 pub fn open_selected(model: &mut Model) -> Vec<Effect> {
     let mut found = selected(model);
     if found.len() > 1 {
@@ -116,7 +116,7 @@ pub fn open_selected(model: &mut Model) -> Vec<Effect> {
     found.pop().map_or_else(Vec::new, |(_, look)| open(model, look))
 }
 
-/// Looks at the image of the plan under review: it was read for the plan.
+/// Shows the image of the plan under review, which was read for the plan.
 pub fn open_planned(model: &mut Model) -> Vec<Effect> {
     let Some(ContentFacts::Image(facts)) = &model.snapshot.content.value else {
         model.refuse("this plan is about no image");
@@ -143,7 +143,7 @@ pub fn open_planned(model: &mut Model) -> Vec<Effect> {
     open(model, look)
 }
 
-/// Shows the image of `look`; fetches it where it was not looked at yet.
+/// Shows the image of `look`; fetches it if it was not read yet.
 pub fn open(model: &mut Model, look: Look) -> Vec<Effect> {
     let known = model.images.fetched.get(&look);
     let wanted = known.is_none_or(|known| known.seen.is_none() && known.in_flight.is_none());
@@ -162,7 +162,7 @@ pub fn open(model: &mut Model, look: Look) -> Vec<Effect> {
     effects
 }
 
-/// Looks again at the image that is shown.
+/// Reads the shown image again.
 pub fn again(model: &mut Model) -> Vec<Effect> {
     let Some(Modal::Image(dialog)) = &model.modal else {
         return Vec::new();
@@ -187,7 +187,7 @@ pub fn again(model: &mut Model) -> Vec<Effect> {
     }]
 }
 
-/// An image was looked at, or not. What was known of it is kept.
+/// Stores an image that was read, or the problem. Earlier results are kept.
 pub fn looked(model: &mut Model, id: RequestId, result: Result<Seen, Problem>) {
     let now = model.now;
     let asked = model
@@ -208,7 +208,7 @@ pub fn looked(model: &mut Model, id: RequestId, result: Result<Seen, Problem>) {
     rewrite(model);
 }
 
-/// Makes the shown lines anew.
+/// Rebuilds the shown lines.
 fn rewrite(model: &mut Model) {
     let Some(Modal::Image(dialog)) = &model.modal else {
         return;
@@ -248,7 +248,7 @@ pub fn mark(model: &mut Model) {
     model.say(format!("{title} is marked; look at another image and compare it"));
 }
 
-/// Shows what differs from the marked image, or the image itself again.
+/// Shows the differences from the marked image, or the image itself again.
 pub fn diff(model: &mut Model) {
     if let Some(Modal::Image(dialog)) = &mut model.modal {
         dialog.diff = !dialog.diff;
@@ -257,14 +257,14 @@ pub fn diff(model: &mut Model) {
     rewrite(model);
 }
 
-/// Back to what it was opened over.
+/// Returns to the dialog or screen below.
 pub fn close(model: &mut Model) {
     if let Some(Modal::Image(dialog)) = model.modal.take() {
         model.modal = dialog.under.map(|under| *under);
     }
 }
 
-/// Asks for the images behind those revisions of a charm that nobody has looked at.
+/// Requests the images of those revisions of a charm that were not read yet.
 pub fn ask_behind(model: &mut Model, charm: &CharmName) -> Vec<Effect> {
     let snapshot = &model.snapshot;
     let facts = snapshot.charms.get(charm).and_then(|seen| seen.value.as_ref());
@@ -289,7 +289,8 @@ pub fn ask_behind(model: &mut Model, charm: &CharmName) -> Vec<Effect> {
     }]
 }
 
-/// As [`ask_behind`], for the charms whose resource revisions are on screen: there may be new ones.
+/// Like [`ask_behind`], for the charms whose resource revisions are on screen, because new ones may
+/// have appeared.
 pub fn ask_unfolded(model: &mut Model) -> Vec<Effect> {
     let charms: std::collections::BTreeSet<CharmName> = model
         .panes
@@ -302,7 +303,7 @@ pub fn ask_unfolded(model: &mut Model) -> Vec<Effect> {
     charms.iter().flat_map(|charm| ask_behind(model, charm)).collect()
 }
 
-/// The images behind a charm's revisions were read.
+/// Stores the images of a charm's resource revisions.
 pub fn behind(
     model: &mut Model,
     id: RequestId,
@@ -320,8 +321,8 @@ pub fn behind(
     panes::rebuild(model);
 }
 
-/// `newer` with the images behind revisions that only the snapshot before it knows: what is behind
-/// a revision never changes, and a look that began earlier has not got them.
+/// Returns `newer` with the images of revisions that only the previous snapshot has: the image of a
+/// revision never changes, and a read that began earlier does not contain them.
 pub fn with_known(model: &Model, mut newer: Arc<Snapshot>) -> Arc<Snapshot> {
     let unknown = |key: &String| newer.behind.get(key).is_none_or(|seen| seen.value.is_none());
     let kept: Vec<_> = model
@@ -337,7 +338,7 @@ pub fn with_known(model: &Model, mut newer: Arc<Snapshot>) -> Arc<Snapshot> {
     newer
 }
 
-/// A task broke off: nobody answers any more.
+/// Ends pending requests after a task failed: they will not be answered.
 pub fn broken(model: &mut Model) {
     model.looking.clear();
     for fetched in model.images.fetched.values_mut() {

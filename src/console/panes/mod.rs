@@ -1,7 +1,6 @@
-//! The panes, one folder a feature: `state` makes rows of the snapshot, `view` draws them.
+//! The panes, one module per feature: `state` builds rows from the snapshot, `view` draws them.
 //!
-//! Owns what panes have in common: moving, filtering, selecting, copying, opening. Must not know
-//! how a pane looks.
+//! Shared here: moving, filtering, selecting, copying, opening. Must not know how a pane is drawn.
 
 pub mod activity;
 pub mod channels;
@@ -20,12 +19,12 @@ use super::split::PaneNeed;
 use crate::plan::axis::Axis;
 use crate::plan::rhythm::Rhythm;
 
-/// Names a pane.
+/// Identifies a pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PaneId {
     /// Upstream releases.
     Releases,
-    /// What every channel runs.
+    /// What every channel serves.
     Channels,
     /// Charms, revisions, resources.
     Charms,
@@ -36,7 +35,7 @@ pub enum PaneId {
 }
 
 impl PaneId {
-    /// All, in the order of their numbers.
+    /// All panes, in the order of their numbers.
     pub const ALL: [Self; 5] = [
         Self::Releases,
         Self::Channels,
@@ -45,7 +44,7 @@ impl PaneId {
         Self::Activity,
     ];
 
-    /// Its title.
+    /// Returns its title.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Releases => "Releases",
@@ -56,7 +55,7 @@ impl PaneId {
         }
     }
 
-    /// Its title where there is little room.
+    /// Returns a short title for narrow screens.
     pub const fn short_title(self) -> &'static str {
         match self {
             Self::Releases => "Rel",
@@ -67,7 +66,7 @@ impl PaneId {
         }
     }
 
-    /// What whoever wants to act on one of its rows is told elsewhere.
+    /// Returns the hint shown in other panes about actions on its rows.
     pub const fn first(self) -> &'static str {
         match self {
             Self::Releases => "it acts on a row of Releases: go there first",
@@ -78,19 +77,19 @@ impl PaneId {
         }
     }
 
-    /// Its number, from 1.
+    /// Returns its number, from 1.
     pub fn number(self) -> usize {
         Self::ALL.iter().position(|p| *p == self).unwrap_or(0) + 1
     }
 
-    /// The pane `steps` further, round and round.
+    /// Returns the pane `steps` further on, wrapping around.
     pub fn step(self, steps: isize) -> Self {
         let count = Self::ALL.len() as isize;
         let at = (self.number() as isize - 1 + steps).rem_euclid(count) as usize;
         Self::ALL.get(at).copied().unwrap_or(self)
     }
 
-    /// True where a line of headings stands over its rows at `width`.
+    /// Returns true if it has a line of headings at `width`.
     pub const fn has_heading(self, width: u16) -> bool {
         match self {
             Self::Channels | Self::Credentials => true,
@@ -115,17 +114,17 @@ pub struct Panes {
     pub credentials: Listing<credentials::Row>,
     /// Runs.
     pub activity: Listing<activity::Row>,
-    /// The axis on which the ends of credentials stand.
+    /// The time axis of credential expiry.
     pub axis: Axis,
-    /// How often upstream releases, and how soon that is published.
+    /// How often upstream releases, and how soon releases are published.
     pub rhythm: Rhythm,
-    /// Columns that rows need.
+    /// Column widths that rows need.
     pub needs: Needs,
 }
 
-/// Columns that the rows of a pane need, taken once they are made: a frame looks only at the rows
-/// of its window. They only grow, so that columns and panes keep their places while rows come and
-/// go; a new size of the screen takes them again.
+/// Column widths that the rows of each pane need, measured when rows are built, because a frame
+/// reads only visible rows. They only grow, so that columns and panes stay in place while rows come
+/// and go; a resize measures them again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Of the releases.
@@ -141,7 +140,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// The columns that `pane` asks for.
+    /// Returns the columns that `pane` needs.
     pub fn of(&self, pane: PaneId) -> PaneNeed {
         match pane {
             PaneId::Releases => self.releases.pane(),
@@ -191,12 +190,12 @@ pub fn select(model: &mut Model, pane: PaneId, at: usize) {
     with_listing!(model.panes, pane, list => list.select_index(at));
 }
 
-/// Selects the line over the rows of `pane`, where there is one.
+/// Selects the banner of `pane`, if there is one.
 pub fn select_banner(model: &mut Model, pane: PaneId) {
     with_listing!(model.panes, pane, list => list.select_banner());
 }
 
-/// True where the line over the rows of `pane` is selected.
+/// Returns true if the banner of `pane` is selected.
 pub const fn on_banner(panes: &Panes, pane: PaneId) -> bool {
     match pane {
         PaneId::Releases => panes.releases.on_banner(),
@@ -207,7 +206,7 @@ pub const fn on_banner(panes: &Panes, pane: PaneId) -> bool {
     }
 }
 
-/// What stays the same of the selected row of `pane`.
+/// Returns the key of the selected row of `pane`.
 pub fn selected_key(panes: &Panes, pane: PaneId) -> Option<String> {
     let key = match pane {
         PaneId::Releases => panes.releases.selected().map(Keyed::key),
@@ -219,7 +218,7 @@ pub fn selected_key(panes: &Panes, pane: PaneId) -> Option<String> {
     key.map(str::to_owned)
 }
 
-/// Selects the row of `pane` with this key, where it is shown.
+/// Selects the row of `pane` with this key, if it is visible.
 pub fn select_key(model: &mut Model, pane: PaneId, key: &str) {
     with_listing!(model.panes, pane, list => list.select_key(key));
 }
@@ -229,7 +228,7 @@ pub fn set_filter(model: &mut Model, pane: PaneId, filter: &str) {
     with_listing!(model.panes, pane, list => list.set_filter(filter));
 }
 
-/// Marks the selected row of the pane with the focus, or takes its mark away.
+/// Marks or unmarks the selected row of the focused pane.
 pub fn toggle_mark(model: &mut Model) {
     let pane = model.pane;
     with_listing!(model.panes, pane, list => list.toggle_mark());
@@ -240,12 +239,12 @@ pub fn sort_next(model: &mut Model, pane: PaneId) {
     with_listing!(model.panes, pane, list => list.sort_next());
 }
 
-/// Turns the order of `pane` round.
+/// Reverses the sort order of `pane`.
 pub fn sort_reverse(model: &mut Model, pane: PaneId) {
     with_listing!(model.panes, pane, list => list.sort_reverse());
 }
 
-/// The order of `pane` with the title of its column, where somebody chose one.
+/// Returns the sort order of `pane` with the title of its column, if one was chosen.
 pub fn sorting(panes: &Panes, pane: PaneId) -> Option<(&'static str, Sorting)> {
     match pane {
         PaneId::Releases => panes.releases.sorting(),
@@ -256,12 +255,12 @@ pub fn sorting(panes: &Panes, pane: PaneId) -> Option<(&'static str, Sorting)> {
     }
 }
 
-/// Moves the window of `pane` to its selection.
+/// Scrolls `pane` to its selection.
 pub fn settle(model: &mut Model, pane: PaneId, height: usize) {
     with_listing!(model.panes, pane, list => list.settle(height));
 }
 
-/// The filter of `pane`.
+/// Returns the filter of `pane`.
 pub fn filter(panes: &Panes, pane: PaneId) -> &str {
     match pane {
         PaneId::Releases => panes.releases.filter(),
@@ -272,7 +271,7 @@ pub fn filter(panes: &Panes, pane: PaneId) -> &str {
     }
 }
 
-/// How many rows `pane` shows, and of how many.
+/// Returns how many rows `pane` shows, and of how many.
 pub fn counts(panes: &Panes, pane: PaneId) -> (usize, usize) {
     match pane {
         PaneId::Releases => (panes.releases.len(), panes.releases.rows().len()),
@@ -283,7 +282,7 @@ pub fn counts(panes: &Panes, pane: PaneId) -> (usize, usize) {
     }
 }
 
-/// Makes the rows of every pane anew from the snapshot and the journal.
+/// Rebuilds the rows of every pane from the snapshot and the journal.
 pub fn rebuild(model: &mut Model) {
     let snapshot = model.snapshot.clone();
     let workspace = &model.setting.workspace;
@@ -310,7 +309,7 @@ fn first_key<R: Keyed>(rows: &[R]) -> Option<String> {
     rows.first().map(|row| row.key().to_owned())
 }
 
-/// Takes the columns that the rows need, where they need more than before.
+/// Grows the column widths to what the rows need.
 pub fn measure(model: &mut Model) {
     let releases = releases::view::needs(model);
     let channels = channels::view::needs(model);
@@ -329,20 +328,20 @@ fn measure_activity(model: &mut Model) {
     model.panes.needs.activity.grow(activity);
 }
 
-/// Takes the columns that the rows need now, whatever they needed before.
+/// Measures the column widths again, ignoring earlier ones.
 pub fn measure_again(model: &mut Model) {
     model.panes.needs = Needs::default();
     measure(model);
 }
 
-/// Counts the rhythm of releases anew: what runs published counts for it.
+/// Computes the rhythm of releases again; published runs count for it.
 pub fn rebuild_rhythm(model: &mut Model) {
     if model.warm {
         model.panes.rhythm = rhythm::of(model);
     }
 }
 
-/// Makes the rows of the activity pane anew.
+/// Rebuilds the rows of the activity pane.
 pub fn rebuild_activity(model: &mut Model) {
     let rows = activity::rows(&model.runs, &model.live, &model.queue);
     model.panes.activity.replace(rows, None);

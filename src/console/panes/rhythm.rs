@@ -1,6 +1,5 @@
-//! The rhythm of releases in words and bars.
-//!
-//! Owns what of it fits where. Must not count: the plan's room does.
+//! Formats the rhythm of releases as text and bars, as far as there is space. The figures are
+//! computed in the plan module.
 
 use chrono::{DateTime, Utc};
 
@@ -13,17 +12,17 @@ use crate::journal::RunRecord;
 use crate::plan::evidence::Published;
 use crate::plan::rhythm::{Rhythm, Told};
 
-/// Most bars in a foot line where room is short, and fewest that still are a picture.
+/// Largest number of bars in a narrow foot line, and smallest number worth drawing.
 const BARS: usize = 12;
 const FEWEST: usize = 3;
 
-/// The rhythm of what `model` knows.
+/// Returns the rhythm of the releases in `model`.
 pub fn of(model: &Model) -> Rhythm {
     let runs = model.runs.iter().filter_map(RunRecord::published);
     Rhythm::of(model.workspace(), &model.snapshot, runs, model.now)
 }
 
-/// A way to say the rhythm: words, and how many bars must have room beside them.
+/// A way to show the rhythm: text, and how many bars must fit beside it.
 struct Form {
     cadence: String,
     lag: Option<String>,
@@ -31,8 +30,8 @@ struct Form {
     waits: usize,
 }
 
-/// The foot line of the releases pane: as much as fits into `columns`. A picture with its numbers in
-/// short words goes before long words without one; what a number is of is always said.
+/// Returns the foot line of the releases pane: as much as fits into `columns`. Bars with short text
+/// are preferred to long text without bars; every number has a label.
 pub fn foot(model: &Model, columns: usize) -> Option<String> {
     said(&model.panes.rhythm, &model.setting.look, columns)
 }
@@ -44,12 +43,12 @@ fn said(rhythm: &Rhythm, look: &Look, columns: usize) -> Option<String> {
         .find_map(|form| form.within(rhythm, look, columns))
 }
 
-/// Every way to say it, the best first.
+/// Returns every form, the best first.
 fn forms(rhythm: &Rhythm, look: &Look) -> Option<Vec<Form>> {
     let cadence = rhythm.cadence_words()?;
     let short = cadence.trim_start_matches("cadence ");
     let all = rhythm.months.len();
-    // One bar alone is full whatever it stands for.
+    // A single bar is always full, so it shows nothing.
     let waits = match rhythm.lags.len() {
         0 | 1 => 0,
         many => many.min(BARS),
@@ -57,7 +56,7 @@ fn forms(rhythm: &Rhythm, look: &Look) -> Option<Vec<Form>> {
     let (some, few) = (all.min(BARS / 2), all.min(FEWEST));
     let mut forms = Vec::new();
     let mut add = |cadence: &str, lag: Option<&String>, months: usize, waits: usize| {
-        // Where nobody looks at pictures only the ways without one are left.
+        // In plain mode only forms without bars are used.
         if look.borders || months + waits == 0 {
             let (cadence, lag) = (cadence.to_owned(), lag.cloned());
             forms.push(Form {
@@ -90,7 +89,7 @@ fn forms(rhythm: &Rhythm, look: &Look) -> Option<Vec<Form>> {
     Some(forms)
 }
 
-/// The middle of the lags in few words.
+/// Formats the median lag briefly.
 fn median(rhythm: &Rhythm, look: &Look) -> Option<String> {
     let median = rhythm.median()?;
     let most = match (rhythm.at_most(), look.unicode) {
@@ -102,7 +101,8 @@ fn median(rhythm: &Rhythm, look: &Look) -> Option<String> {
 }
 
 impl Form {
-    /// It with as many bars as `columns` hold; nothing where its words or its fewest bars do not fit.
+    /// Formats it with as many bars as fit into `columns`; `None` if its text or the smallest
+    /// number of bars does not fit.
     fn within(&self, rhythm: &Rhythm, look: &Look, columns: usize) -> Option<String> {
         let lag = self
             .lag
@@ -111,7 +111,7 @@ impl Form {
         let spoken = lag
             .as_ref()
             .map_or(0, |(of, lag)| words::width(of) + words::width(lag));
-        // A space after each row of bars.
+        // A space after each group of bars.
         let blanks = usize::from(self.months > 0) + usize::from(self.waits > 0);
         let room = columns.checked_sub(words::width(&self.cadence) + spoken + blanks)?;
         let beside = room.checked_sub(self.months + self.waits)?;
@@ -142,7 +142,7 @@ impl Form {
     }
 }
 
-/// As many months to a bar as it takes that `columns` bars hold all: the bars cover the time that
+/// Combines months so that at most `columns` bars cover all of them: the bars cover the time that
 /// the number beside them is about.
 fn folded(months: &[u64], columns: usize) -> Vec<u64> {
     let each = months.len().div_ceil(columns.max(1)).max(1);
@@ -151,7 +151,7 @@ fn folded(months: &[u64], columns: usize) -> Vec<u64> {
     bars
 }
 
-/// How long the release of `row` waited; nothing where it is not published.
+/// Describes how long the release of `row` waited; `None` if it is not published.
 pub fn waited(rhythm: &Rhythm, row: &releases::Row, now: DateTime<Utc>) -> Option<Line> {
     if row.published != Some(Published::Yes) {
         return None;
@@ -172,7 +172,7 @@ pub fn waited(rhythm: &Rhythm, row: &releases::Row, now: DateTime<Utc>) -> Optio
     Some(Line::of("lag", text, Tone::Plain))
 }
 
-/// The rhythm of all releases, for the details of one.
+/// Returns the rhythm of all releases, for the details of one.
 pub fn lines(look: &Look, rhythm: &Rhythm) -> Vec<Line> {
     let Some(cadence) = rhythm.cadence_words() else {
         return Vec::new();
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
     use crate::plan::rhythm::Lag;
 
-    /// Five releases in two years, three of them published.
+    /// Returns five releases in two years, three of them published.
     fn rhythm() -> Rhythm {
         let lag = |day: u32, days| Lag {
             release: format!("2024-01-{day:02}").parse().unwrap(),
@@ -312,7 +312,7 @@ mod tests {
     fn bars_cover_all_months_that_the_number_is_about() {
         assert_eq!(folded(&[1, 2, 3], 12), [1, 2, 3]);
         assert_eq!(folded(&[1; 24], 12), [2; 12]);
-        // The newest bar is whole; the oldest may be of fewer months.
+        // The newest bar is complete; the oldest may cover fewer months.
         assert_eq!(folded(&[1; 13], 12), [1, 2, 2, 2, 2, 2, 2]);
         assert_eq!(folded(&[], 12), Vec::<u64>::new());
     }

@@ -1,7 +1,7 @@
-//! How a pane stands: not asked yet, being asked for, known, stale, forbidden, broken; and the words
-//! for each.
+//! Determines the state of a pane's data (not read yet, loading, known, stale, forbidden, failed)
+//! and its text.
 //!
-//! Owns which sources stand behind a pane. Must not draw, and must not judge what is known.
+//! Also defines which sources a pane shows.
 
 use chrono::{DateTime, Utc};
 
@@ -11,14 +11,14 @@ use crate::console::view::look::Tone;
 use crate::console::{Model, wake, words};
 use crate::domain::{Kind, Observed, Problem, Snapshot, Source};
 
-/// What stands behind a pane.
+/// The sources of a pane.
 #[derive(Clone, Debug, Default)]
 pub struct Sources<'a> {
     /// When the oldest value shown was read.
     pub read_at: Option<DateTime<Utc>>,
-    /// The first source that could not be read last, with what it is.
+    /// The first source whose last read failed, with its name.
     pub problem: Option<(&'static str, &'a Problem)>,
-    /// True where that is because no service answers at all.
+    /// True if no service can be reached at all.
     pub no_network: bool,
 }
 
@@ -33,7 +33,7 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// The sources behind `pane`.
+/// Returns the sources of `pane`.
 pub fn sources(model: &Model, pane: PaneId) -> Sources<'_> {
     let snapshot = &*model.snapshot;
     let mut found = Sources::default();
@@ -57,15 +57,15 @@ pub fn sources(model: &Model, pane: PaneId) -> Sources<'_> {
         && found.problem.is_some()
         && let Some(problem) = snapshot.no_network()
     {
-        // What a credential lacks is no news while no service can be asked.
+        // Without a network the problems of single credentials are not worth reporting.
         found.problem = Some(("services", problem));
         found.no_network = true;
     }
     found
 }
 
-/// What the publisher sees, else what the public is served: that one of them could not be read is
-/// no news while the other is.
+/// Uses the publisher's view, else the public one: if one of them was read, a failure of the other
+/// is not reported.
 fn channels<'a>(snapshot: &'a Snapshot, found: &mut Sources<'a>) {
     for (name, seen) in &snapshot.charms {
         match snapshot.served.get(name) {
@@ -82,7 +82,7 @@ fn channels<'a>(snapshot: &'a Snapshot, found: &mut Sources<'a>) {
     }
 }
 
-/// What has no row of its own in the pane to say what is wrong with it.
+/// Reports only problems that have no row in the pane.
 fn credentials<'a>(snapshot: &'a Snapshot, found: &mut Sources<'a>) {
     for seen in [&snapshot.credential, &snapshot.github] {
         if let Some(at) = seen.read_at {
@@ -100,15 +100,15 @@ fn credentials<'a>(snapshot: &'a Snapshot, found: &mut Sources<'a>) {
     }
 }
 
-/// True where the banner of `pane` tells its problem. Where a row does that already there is none.
+/// Returns true if `pane` has a banner with its problem; there is none if a row already shows it.
 pub fn has_banner(model: &Model, pane: PaneId) -> bool {
     pane != PaneId::Charms && sources(model, pane).problem.is_some()
 }
 
-/// Columns of a reason below which it says nothing.
+/// Shortest useful part of a reason, in columns.
 const SOME: usize = 8;
 
-/// What could not be read, why, and which key helps, in one line of at most `columns`.
+/// Returns what could not be read, why, and which key helps, in one line of at most `columns`.
 pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, Tone)> {
     let Sources {
         problem, no_network, ..
@@ -125,7 +125,7 @@ pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, To
     } else if problem.kind == Kind::Credentials {
         format!("{what}: not allowed: {}", problem.summary)
     } else {
-        // What was asked for says less than why there was no answer.
+        // The reason is more useful than what was requested.
         let why = problem.causes.first().unwrap_or(&problem.summary);
         format!("{what} could not be read: {why}")
     };
@@ -135,7 +135,7 @@ pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, To
         .find(|tail| fits(tail))
         .unwrap_or(if columns >= 60 { &short } else { &shortest });
     let room = columns.saturating_sub(words::width(tail));
-    // A beginning of the reason that says nothing is worth less than the whole of what happened.
+    // A reason cut too short is less useful than the whole summary.
     let happened = why
         .split_once(": ")
         .map_or(why.as_str(), |(happened, _)| happened);
@@ -149,7 +149,7 @@ fn hint(model: &Model, id: ActionId, does: &str) -> String {
     model.setting.keymap.hint(id, does)
 }
 
-/// The key that is likely to help.
+/// Returns the key that is likely to help.
 fn remedy(model: &Model, problem: &Problem) -> (String, Tone) {
     match problem.kind {
         _ if model.setting.offline => ("offline".to_owned(), Tone::Warn),
@@ -166,7 +166,7 @@ fn remedy(model: &Model, problem: &Problem) -> (String, Tone) {
     }
 }
 
-/// The note in the border of `pane`: how old what it shows is, or why it shows nothing.
+/// Returns the note in the border of `pane`: the age of its data, or why it has none.
 pub fn note(model: &Model, pane: PaneId) -> Option<(String, Tone)> {
     let sources = sources(model, pane);
     let loading = loading(model, pane);
@@ -185,7 +185,7 @@ pub fn note(model: &Model, pane: PaneId) -> Option<(String, Tone)> {
     let age = words::age(model.now, at);
     let short = age.trim_end_matches(" ago");
     let old = model.now - at > wake::stale_after(model);
-    // What is being looked at anew is not called stale: it says where it is from meanwhile.
+    // Data that is being read again is not called stale; its age is shown meanwhile.
     let is_older = model.refresh.started_at.is_none_or(|started| at < started);
     let from_cache = loading.is_some() && model.refresh.answered_at.is_none() && is_older;
     let (mut text, tone) = match sources.problem {
@@ -194,17 +194,17 @@ pub fn note(model: &Model, pane: PaneId) -> Option<(String, Tone)> {
         None if old => (format!("stale {short}"), Tone::Warn),
         None => (age.clone(), Tone::Dim),
     };
-    // What answers at once is not worth a word that flickers.
+    // A fast answer should not make a label flicker.
     if let Some(loading) = loading.filter(|text| text != LOADING) {
         text = format!("{text}, {loading}");
     }
     Some((text, tone))
 }
 
-/// The word for a pane whose sources are being read.
+/// The label of a pane whose sources are being read.
 const LOADING: &str = "loading";
 
-/// The sources behind `pane`, as a refresh reads them.
+/// Returns the sources of `pane` as a refresh reads them.
 const fn behind(pane: PaneId) -> &'static [Source] {
     match pane {
         PaneId::Releases => &[Source::Releases, Source::Markers, Source::Holds],
@@ -220,7 +220,7 @@ const fn behind(pane: PaneId) -> &'static [Source] {
     }
 }
 
-/// "loading", with the seconds since it was begun, while a source behind `pane` has not answered.
+/// Returns "loading", with the seconds since the start, until the sources of `pane` have answered.
 fn loading(model: &Model, pane: PaneId) -> Option<String> {
     if pane == PaneId::Activity {
         let asking = model.journal.in_flight.is_some() && model.journal.answered_at.is_none();
@@ -241,7 +241,7 @@ fn loading(model: &Model, pane: PaneId) -> Option<String> {
     })
 }
 
-/// What is said where `pane` has no row: what it would show, why it does not, what to do.
+/// Returns the text for a `pane` without rows: what it would show, why it does not, and the remedy.
 pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
     let filter = super::filter(&model.panes, pane);
     let (_, all) = super::counts(&model.panes, pane);
@@ -288,7 +288,7 @@ pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
     vec![(none(model, pane), Tone::Dim)]
 }
 
-/// Where the workspace names nothing that the pane could show.
+/// Returns a text if the workspace configures nothing that the pane could show.
 fn nothing_named(model: &Model, pane: PaneId) -> Option<&'static str> {
     let workspace = model.workspace();
     match pane {
@@ -300,7 +300,7 @@ fn nothing_named(model: &Model, pane: PaneId) -> Option<&'static str> {
     }
 }
 
-/// What the pane lists, for sentences that say that there is none of it.
+/// Returns what the pane lists, for sentences such as "no releases".
 fn things(model: &Model, pane: PaneId) -> String {
     match (pane, &model.workspace().upstream) {
         (PaneId::Releases, Some(upstream)) => format!("releases since {}", upstream.since),
@@ -313,7 +313,7 @@ fn things(model: &Model, pane: PaneId) -> String {
 }
 
 fn unmatched(model: &Model, pane: PaneId, filter: &str, all: usize) -> String {
-    // What is listed may be older than what is looked for anew.
+    // Listed data may be older than what is being read.
     let things = match pane {
         PaneId::Releases => "releases".to_owned(),
         _ => things(model, pane),

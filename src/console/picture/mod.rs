@@ -1,7 +1,6 @@
-//! Pictures of the console, for documentation: what it draws of a world as it was read once.
+//! Renders the console as SVG for the documentation, from recorded facts.
 //!
-//! Owns the three scenes. The facts come from outside, so that nobody's are built in. Must not read
-//! a file, nor write one.
+//! The facts are passed in, so that none are built in. Must not read or write a file.
 
 mod svg;
 #[cfg(test)]
@@ -29,9 +28,9 @@ use crate::journal::{Outcome, RunId, RunRecord, StepOutcome};
 use crate::plan::{Intent, Plan, PublishIntent, publish};
 use crate::run::progress::{Phase, RunProgress, StepProgress};
 
-/// Columns and lines of a picture.
+/// Size of a picture in columns and lines.
 const SIZE: (u16, u16) = (110, 32);
-/// How long ago the facts were read, in seconds.
+/// Age of the facts, in seconds.
 const AGE: i64 = 20;
 
 /// What a picture shows.
@@ -41,7 +40,7 @@ pub enum Scene {
     Panes,
     /// The review of a publish.
     Review,
-    /// A publish under way.
+    /// A publish in progress.
     Run,
 }
 
@@ -55,10 +54,10 @@ impl Scene {
     }
 }
 
-/// `scene` as SVG, drawn of `facts`: a snapshot of `workspace` as JSON.
+/// Returns `scene` as SVG, drawn from `facts`: a snapshot of `workspace` as JSON.
 ///
 /// # Errors
-/// [`Kind::Usage`] where the facts are none, or lead to no plan.
+/// [`Kind::Usage`] if the facts cannot be parsed or lead to no plan.
 pub fn picture(scene: Scene, workspace: &Workspace, facts: &str) -> Result<String, Problem> {
     let stage = Stage::new(workspace, facts)?;
     let model = match scene {
@@ -76,12 +75,12 @@ fn drawn(model: &Model, title: &str) -> String {
     svg::svg(frame.buffer, ground, title)
 }
 
-/// What all scenes are made from.
+/// What all scenes are built from.
 struct Stage<'a> {
     workspace: &'a Workspace,
     snapshot: Arc<Snapshot>,
     now: DateTime<Utc>,
-    /// The publish that is reviewed and run: of the newest release.
+    /// The publish that is reviewed and run: that of the newest release.
     plan: Plan,
 }
 
@@ -152,7 +151,7 @@ impl<'a> Stage<'a> {
         Ok(model)
     }
 
-    /// Answers as the shell would, always with the same facts.
+    /// Answers effects as the shell would, always with the same facts.
     fn answer(&self, model: &mut Model, effects: Vec<Effect>) -> Result<(), Problem> {
         for effect in effects {
             let msg = match effect {

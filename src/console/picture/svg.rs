@@ -1,6 +1,4 @@
-//! A frame as SVG: letters by their columns, boxes as strokes, backgrounds as rectangles.
-//!
-//! Owns what a cell becomes. Must not know what the frame shows.
+//! Renders a frame as SVG: text by columns, box lines as strokes, backgrounds as rectangles.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +7,11 @@ use ratatui::style::{Color, Modifier};
 
 use crate::console::words;
 
-/// Width and height of a cell, size of the letters and room around, in units of the picture.
+/// Width and height of a cell, font size and margin, in SVG units.
 pub(super) const CELL: (f64, f64) = (8.4, 18.0);
 const LETTERS: f64 = 14.0;
 const ROOM: f64 = 10.0;
-/// The colour of letters that have none of their own.
+/// The default text colour.
 const INK: &str = "#d7dae0";
 
 fn escape(text: &str) -> String {
@@ -39,7 +37,7 @@ fn hex(color: Color, other: &str) -> String {
     match color {
         Color::Rgb(r, g, b) => format!("#{r:02x}{g:02x}{b:02x}"),
         Color::Reset => other.to_owned(),
-        // The palettes of terminals leave these to the terminal.
+        // Terminal palettes leave these to the terminal.
         _ => other.to_owned(),
     }
 }
@@ -52,7 +50,7 @@ pub(super) fn y_of(line: u16) -> f64 {
     ROOM + f64::from(line) * CELL.1
 }
 
-/// Which of left, right, up and down a sign of a box reaches.
+/// Returns which of left, right, up and down a box-drawing character connects to.
 fn reaches(symbol: &str) -> Option<[bool; 4]> {
     Some(match symbol {
         "─" => [true, true, false, false],
@@ -65,7 +63,7 @@ fn reaches(symbol: &str) -> Option<[bool; 4]> {
     })
 }
 
-/// Lines of boxes as strokes, by colour: as letters they would have gaps between them.
+/// Draws box lines as strokes, by colour: as characters they would have gaps.
 fn strokes(buffer: &Buffer, ink: &str) -> String {
     let mut paths: BTreeMap<String, String> = BTreeMap::new();
     let (width, height) = (buffer.area.width, buffer.area.height);
@@ -137,7 +135,7 @@ fn strokes(buffer: &Buffer, ink: &str) -> String {
         .collect()
 }
 
-/// Neighbours of one line with the same look, as far as letters go.
+/// Adjacent cells of a line with the same style, drawn as one text.
 struct Run {
     from: u16,
     text: String,
@@ -152,7 +150,7 @@ fn runs(buffer: &Buffer, y: u16) -> Vec<Run> {
         let columns = words::width(cell.symbol()).max(1) as u16;
         let drawn = cell.symbol() != " " && reaches(cell.symbol()).is_none();
         if drawn {
-            // Letters whose width depends on the font begin anew, so that nothing shifts.
+            // Characters whose width depends on the font start a new text, so that nothing shifts.
             let goes_on = all.last().is_some_and(|last: &Run| {
                 let own = &buffer[(last.from, y)];
                 let blank = last.from + last.columns + 1 == x;
@@ -182,7 +180,7 @@ fn runs(buffer: &Buffer, y: u16) -> Vec<Run> {
     all
 }
 
-/// `buffer` as a picture called `title`, on a ground of this colour.
+/// Returns `buffer` as a picture called `title`, with this background.
 pub(super) fn svg(buffer: &Buffer, ground: (u8, u8, u8), title: &str) -> String {
     let (r, g, b) = ground;
     let backdrop = hex(Color::Rgb(r, g, b), INK);

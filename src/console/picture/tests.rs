@@ -1,4 +1,4 @@
-//! That a picture says what the frame says, letter by letter.
+//! Tests that a picture shows the same text as the frame.
 
 use super::svg::{CELL, number, x_of, y_of};
 use super::{SIZE, Scene, Stage, drawn, picture};
@@ -42,7 +42,7 @@ fn a_picture_places_letters_by_their_column_and_escapes_them() {
         .filter(|line| line.contains(&format!("y=\"{last}\"")))
         .collect();
     assert!(own[0].ends_with(">a&lt;b&gt; &amp; &quot;</text>"), "{own:?}");
-    // The two wide characters begin where their columns do, and so does what follows.
+    // Both wide characters start at their columns, and so does what follows.
     for (column, text) in [(9, "日"), (11, "本"), (13, "&quot; ende")] {
         let line = own
             .iter()

@@ -1,7 +1,7 @@
-//! The promotion dialog: which risk a release or a track goes to, and which charms that a release's
-//! track does not have go along from `latest/edge`.
+//! The promotion dialog: the target risk of a release or a track, and which charms that the
+//! release's track does not have are included from `latest/edge`.
 //!
-//! Owns the choice while it is being made. Nothing goes along unasked. Must not plan.
+//! No charm is included unless it is selected.
 
 mod update;
 pub mod view;
@@ -14,7 +14,7 @@ use super::Model;
 use crate::domain::charm::ChannelRow;
 use crate::domain::{Channel, CharmName, ReleaseName, Risk, Track};
 
-/// The risks that a release can be promoted to, in the order in which releases flow.
+/// The risks that a release can be promoted to, in order of promotion.
 pub const RISKS: [Risk; 3] = [Risk::Candidate, Risk::Beta, Risk::Stable];
 
 /// The dialog.
@@ -24,26 +24,26 @@ pub struct Promote {
     pub release: Option<ReleaseName>,
     /// The track.
     pub track: Track,
-    /// Where it goes.
+    /// The target risk.
     pub to: Risk,
-    /// Charms that go along from `latest/edge`.
+    /// Charms included from `latest/edge`.
     pub with: BTreeSet<CharmName>,
     /// The selected row.
     pub at: usize,
-    /// First row shown.
+    /// The first row shown.
     pub offset: usize,
 }
 
 /// A row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
-    /// A risk; going to it chooses it.
+    /// A risk; moving to it selects it.
     Risk(Risk),
     /// A charm with nothing on the track's edge.
     Charm(CharmName),
 }
 
-/// All rows.
+/// Returns all rows.
 pub fn rows(model: &Model, dialog: &Promote) -> Vec<Row> {
     let edge = Channel::new(dialog.track.clone(), Risk::Edge);
     let latest = latest_edge();
@@ -63,12 +63,12 @@ pub fn rows(model: &Model, dialog: &Promote) -> Vec<Row> {
     rows
 }
 
-/// Where a charm comes from that goes along.
+/// Returns the channel that included charms come from.
 pub fn latest_edge() -> Channel {
     Channel::new(Track::latest(), Risk::Edge)
 }
 
-/// The rows of `channel` of `charm`.
+/// Returns the rows of `channel` of `charm`.
 pub fn served<'a>(
     model: &'a Model,
     charm: &CharmName,

@@ -1,4 +1,4 @@
-//! How the promotion dialog comes up, and what keys do to it.
+//! Opens the promotion dialog and handles its keys.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ use crate::domain::{Channel, CharmName, ReleaseName, Risk, Track};
 use crate::plan::evidence::{self, Published};
 use crate::plan::{Intent, PromoteIntent, PromoteTrackIntent};
 
-/// What the selected row promotes: a release and its track, or a whole track; else why nothing.
+/// Returns what the selected row promotes: a release and its track, or a whole track; else why
+/// nothing.
 pub fn source(model: &Model) -> Result<(Option<ReleaseName>, Track), &'static str> {
     let (release, track) = match model.pane {
         PaneId::Releases => {
@@ -52,7 +53,7 @@ pub fn source(model: &Model) -> Result<(Option<ReleaseName>, Track), &'static st
     }
 }
 
-/// Why a release that is not published cannot be promoted.
+/// Returns why a release that is not published cannot be promoted.
 fn unpublished(model: &Model, name: &ReleaseName) -> Option<&'static str> {
     let release = model.snapshot.release(name)?;
     match evidence::standing(model.workspace(), &model.snapshot, release).published? {
@@ -62,8 +63,8 @@ fn unpublished(model: &Model, name: &ReleaseName) -> Option<&'static str> {
     }
 }
 
-/// The release that the edge of the selected row runs: of several with the same images the one that
-/// has its marker branch, else the newest of its month. The whole track where no release of its
+/// Returns the release that the edge of the selected row runs: of several with the same images the
+/// one with a marker branch, else the newest of its month. The whole track if no release of its
 /// month runs there.
 fn of_channels(model: &Model) -> Result<(Option<ReleaseName>, Track), &'static str> {
     let row = model.panes.channels.selected().ok_or("nothing is selected")?;
@@ -118,17 +119,17 @@ fn go_to(model: &mut Model, at: impl FnOnce(usize) -> usize) {
     };
     if let Some(Modal::Promote(dialog)) = &mut model.modal {
         dialog.at = at;
-        // Enter never takes another risk than the one that the cursor stands on.
+        // Enter uses only the risk under the cursor.
         dialog.to = risk.unwrap_or(dialog.to);
     }
 }
 
-/// By rows.
+/// Moves by rows.
 pub fn step(model: &mut Model, steps: isize) {
     go_to(model, |at| at.saturating_add_signed(steps));
 }
 
-/// To the row at `at`; where a charm is selected already, it is taken along or left.
+/// Moves to row `at`; if a charm is already selected there, includes it or leaves it out.
 pub fn pick(model: &mut Model, at: usize) {
     let again = matches!(&model.modal, Some(Modal::Promote(dialog)) if dialog.at == at);
     if again {
@@ -137,7 +138,7 @@ pub fn pick(model: &mut Model, at: usize) {
     go_to(model, |_| at);
 }
 
-/// Takes the selected charm along, or leaves it out.
+/// Includes the selected charm, or leaves it out.
 pub fn tick(model: &mut Model) {
     let Some(Modal::Promote(dialog)) = &model.modal else {
         return;
@@ -174,7 +175,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
     review::open(model, intent)
 }
 
-/// Keeps selection and window inside.
+/// Clamps selection and scroll position.
 pub fn settle(model: &mut Model) {
     let Some(Modal::Promote(dialog)) = &model.modal else {
         return;

@@ -11,23 +11,23 @@ use crate::console::view::{self, Drawn};
 use crate::console::{Model, Msg, layout, words};
 use crate::domain::{Channel, CharmName, Risk};
 
-/// Columns of the dialog, borders included.
+/// Width of the dialog in columns, borders included.
 const COLUMNS: u16 = 84;
-/// Lines beside the rows: two borders, one above, two below.
+/// Lines besides the rows: two borders, one above, two below.
 const FIXED: usize = 5;
-/// Columns of a risk or a charm.
+/// Width of a risk or a charm, in columns.
 const LABEL: usize = 20;
 
-/// Lines of the rows that fit, of `count` rows; a heading stands between risks and charms.
+/// Returns the lines of the rows that fit, of `count` rows; a heading separates risks and charms.
 pub fn height(model: &Model, count: usize) -> usize {
     let room = usize::from(model.lines.saturating_sub(2)).saturating_sub(FIXED + HEADING);
     count.min(room.max(1))
 }
 
-/// Lines over the charms.
+/// Lines above the charms.
 const HEADING: usize = 2;
 
-/// Draws it.
+/// Draws the dialog.
 pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Drawn) {
     let all = rows(model, dialog);
     let height = height(model, all.len());
@@ -101,7 +101,7 @@ pub fn draw(model: &Model, dialog: &Promote, frame: &mut Frame, drawn: &mut Draw
     drawn.wheel(area, None);
 }
 
-/// A risk, and what its channel serves now.
+/// Returns a risk, and what its channel serves now.
 fn one_risk(model: &Model, dialog: &Promote, risk: Risk) -> Vec<Piece> {
     let chosen = dialog.to == risk;
     let (mark, tone) = if chosen {
@@ -128,7 +128,7 @@ fn one_risk(model: &Model, dialog: &Promote, risk: Risk) -> Vec<Piece> {
     ]
 }
 
-/// A charm that can go along, and what would go.
+/// Returns a charm that can be included, and what would be released.
 fn one_charm(model: &Model, dialog: &Promote, charm: &CharmName) -> Vec<Piece> {
     let (mark, tone) = if dialog.with.contains(charm) {
         ("[x] ", Tone::Strong)

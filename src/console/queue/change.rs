@@ -1,6 +1,4 @@
-//! What happens to the queue: a plan joins it, a run ends, a turn comes.
-//!
-//! Must not draw.
+//! Changes the queue: a plan is added, a run ends, the next plan starts.
 
 use std::sync::Arc;
 
@@ -17,8 +15,8 @@ use crate::domain::{Problem, Snapshot};
 use crate::journal::{Outcome, RunId};
 use crate::plan::{Op, Plan, PlannedRow, State, Step};
 
-/// True where `plan` has to wait: a run of its workspace goes on, or something waits already. What
-/// signs somebody in does not wait, for nothing that was typed in secret is kept that long.
+/// Returns true if `plan` has to wait: a run of its workspace is in progress, or another plan
+/// already waits. A plan with a sign-in never waits, because typed secrets are not kept that long.
 pub fn must_wait(model: &Model, plan: &Plan, signs_in: bool) -> bool {
     let goes_on = model
         .live
@@ -28,7 +26,7 @@ pub fn must_wait(model: &Model, plan: &Plan, signs_in: bool) -> bool {
     !signs_in && (goes_on || waits || model.queue.starts())
 }
 
-/// Puts `deed`, whose plan is `plan`, at the end of the queue and shows it there.
+/// Appends `deed`, whose plan is `plan`, to the queue and shows it there.
 pub fn put(model: &mut Model, deed: Deed, plan: Plan) {
     let queue = &mut model.queue;
     queue.numbered += 1;
@@ -43,7 +41,7 @@ pub fn put(model: &mut Model, deed: Deed, plan: Plan) {
     panes::rebuild_activity(model);
 }
 
-/// Takes `place` out of the queue; what is being started cannot be taken out.
+/// Removes `place` from the queue; what is already starting cannot be removed.
 pub fn take_out(model: &mut Model, place: &RunId) {
     let Some(one) = model.queue.find(place) else {
         return;
@@ -60,7 +58,7 @@ pub fn take_out(model: &mut Model, place: &RunId) {
     panes::rebuild_activity(model);
 }
 
-/// Takes `place` out of the queue and plans the same wish anew; goes to the run that it takes up.
+/// Removes `place` from the queue and plans the same intent again; shows the run if it resumes one.
 pub fn again(model: &mut Model, place: &RunId) -> Vec<Effect> {
     let Some(at) = model.queue.waiting.iter().position(|one| &one.place == place) else {
         return Vec::new();
@@ -79,7 +77,7 @@ pub fn again(model: &mut Model, place: &RunId) -> Vec<Effect> {
     }
 }
 
-/// Lets the next begin where nothing goes on any more. `before` is what just ended, and how.
+/// Starts the next plan if nothing is running. `before` is what just ended, and how.
 pub fn advance(model: &mut Model, before: &str, outcome: Option<Outcome>) -> Vec<Effect> {
     if !matches!(outcome, Some(Outcome::Done | Outcome::Partly)) {
         failed(model, before, outcome);
@@ -105,7 +103,7 @@ pub fn advance(model: &mut Model, before: &str, outcome: Option<Outcome>) -> Vec
                 intent: one.plan.intent.clone(),
             }]
         }
-        // A run that is taken up looks itself before each of its steps.
+        // A resumed run checks again before each of its steps.
         Deed::Resume(_) => {
             one.stands = Stands::Starting(id);
             vec![effect(id, one.deed.clone())]
@@ -115,7 +113,7 @@ pub fn advance(model: &mut Model, before: &str, outcome: Option<Outcome>) -> Vec
     effects
 }
 
-/// What `before` was followed by asks again: `before` did not end well.
+/// Marks the plan after `before`, which did not succeed, as needing confirmation again.
 pub fn failed(model: &mut Model, before: &str, outcome: Option<Outcome>) {
     for one in &mut model.queue.waiting {
         if matches!(one.stands, Stands::Behind | Stands::Looking(_)) {
@@ -139,8 +137,8 @@ fn ask(model: &mut Model, at: usize, why: Why) {
     failed(model, &title, None);
 }
 
-/// Takes the plan made anew for whoever's turn it is; `None` where it was asked for by somebody
-/// else. Only one that does the same as the one confirmed is started.
+/// Handles the new plan for the next in the queue; `None` if it was requested for something else.
+/// Only a plan that does the same as the confirmed one is started.
 pub fn planned(
     model: &mut Model,
     id: RequestId,
@@ -169,8 +167,8 @@ pub fn planned(
     Some(vec![effect(id, one.deed.clone())])
 }
 
-/// Hears whether what was started began; true where it had waited, so that nothing else is to be
-/// done about it.
+/// Handles the answer to a start; returns true if it came from the queue, so that nothing else has
+/// to be done.
 pub fn started(model: &mut Model, id: RequestId, result: &Result<RunId, Problem>) -> bool {
     if let Some(plan) = model.queue.starting.remove(&id) {
         match result {
@@ -202,7 +200,7 @@ pub fn started(model: &mut Model, id: RequestId, result: &Result<RunId, Problem>
     true
 }
 
-/// A background task broke off: whoever was looked at for asks again.
+/// Handles a failed background task: the plan that waited for it needs confirmation again.
 pub fn broken(model: &mut Model, problem: &Problem) {
     let looking = |one: &Waiting| matches!(one.stands, Stands::Looking(_));
     if let Some(at) = model.queue.waiting.iter().position(looking) {
@@ -210,7 +208,7 @@ pub fn broken(model: &mut Model, problem: &Problem) {
     }
 }
 
-/// An operation without what tells nothing: the same commit made later has another time.
+/// Returns the operation without what does not matter: the same commit made later has another time.
 fn does(step: &Step) -> Op {
     let mut op = step.op.clone();
     if let Op::Commit { at, .. } = &mut op {
@@ -219,7 +217,7 @@ fn does(step: &Step) -> Op {
     op
 }
 
-/// In words, what `new` does otherwise than `old`.
+/// Describes what `new` does differently from `old`.
 fn differences(old: &Plan, new: &Plan) -> Vec<String> {
     let mut list = Vec::new();
     for step in &old.steps {
@@ -229,7 +227,7 @@ fn differences(old: &Plan, new: &Plan) -> Vec<String> {
             Some(other) => match (&step.skip_reason, &other.skip_reason) {
                 (None, Some(reason)) => list.push(format!("{name}: nothing to do any more ({reason})")),
                 (Some(_), None) => list.push(format!("{name}: was so already, and has to be done now")),
-                // What is skipped in both does the same: nothing.
+                // Skipped in both: no difference.
                 (Some(_), Some(_)) => {}
                 (None, None) if does(step) != does(other) => {
                     let moved = moved(step, other);
@@ -250,7 +248,7 @@ fn differences(old: &Plan, new: &Plan) -> Vec<String> {
     list
 }
 
-/// The rows of the channel map that are not what they were when `old` was planned.
+/// Returns the rows of the channel map that changed since `old` was planned.
 fn moved(old: &Step, new: &Step) -> Vec<String> {
     let (State::Rows(was), State::Rows(is)) = (&old.before, &new.before) else {
         return Vec::new();

@@ -1,10 +1,10 @@
-//! Plans that were confirmed while a run goes on: one after another, in the order of their
+//! The queue of plans confirmed while a run is in progress; they run one after another in order of
 //! confirmation.
 //!
-//! Owns who waits behind whom and what each stands at. A plan that waited is made anew before it is
-//! started and must do the same as the one that was confirmed; where it does not, and where the run
-//! before it did not end well, nothing is started and its operator is asked again. Must not start
-//! anything that was not confirmed by typing: what waits carries its [`Confirmed`](super::confirm::Confirmed).
+//! A plan that waited is made again before it starts and must do the same as the confirmed one; if
+//! it does not, or if the previous run did not succeed, nothing starts and the operator is asked
+//! again. Must not start anything that was not confirmed by typing: a waiting plan carries its
+//! [`Confirmed`](super::confirm::Confirmed).
 
 mod change;
 pub mod view;
@@ -20,49 +20,49 @@ use crate::domain::Problem;
 use crate::journal::{Outcome, RunId};
 use crate::plan::Plan;
 
-/// Why a plan that waited was not started.
+/// Why a waiting plan was not started.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Why {
-    /// What stood before it did not end well.
+    /// The previous run did not succeed.
     Before {
         /// Its title.
         title: String,
-        /// How it ended; `None` where it was not even started.
+        /// How it ended; `None` if it was not started.
         outcome: Option<Outcome>,
     },
-    /// Made anew it does something else: in words, what.
+    /// The new plan does something else; these are the differences.
     Changed(Vec<String>),
-    /// It can no longer be made, or was refused at its start.
+    /// It can no longer be planned, or was refused at its start.
     Refused(Problem),
 }
 
-/// What a plan that waits stands at.
+/// The state of a waiting plan.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Stands {
-    /// Something else comes first.
+    /// Another plan comes first.
     Behind,
-    /// Its turn has come, and it is made anew.
+    /// It is next, and is being planned again.
     Looking(RequestId),
     /// It is being started.
     Starting(RequestId),
-    /// It is not started by itself.
+    /// It needs confirmation again.
     Asks(Why),
 }
 
 /// A confirmed plan that waits.
 #[derive(Clone, Debug)]
 pub struct Waiting {
-    /// Names it until it has the id of a run.
+    /// Identifies it until it has the id of a run.
     pub place: RunId,
     /// What was confirmed.
     pub deed: Deed,
-    /// The plan of it.
+    /// Its plan.
     pub plan: Plan,
-    /// What it stands at.
+    /// Its state.
     pub stands: Stands,
 }
 
-/// Everything that waits, and everything that is being started.
+/// Everything that waits or is being started.
 #[derive(Clone, Debug, Default)]
 pub struct Queue {
     waiting: Vec<Waiting>,
@@ -71,46 +71,46 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// What waits, in order.
+    /// Returns the waiting plans, in order.
     pub fn waiting(&self) -> &[Waiting] {
         &self.waiting
     }
 
-    /// What waits in `place`.
+    /// Returns the waiting plan `place`.
     pub fn find(&self, place: &RunId) -> Option<&Waiting> {
         self.waiting.iter().find(|one| &one.place == place)
     }
 
-    /// What stands before `place` and may still start.
+    /// Returns the plan before `place` that may still start.
     pub fn before(&self, place: &RunId) -> Option<&Waiting> {
         let at = self.waiting.iter().position(|one| &one.place == place)?;
         let earlier = self.waiting.get(..at)?;
         earlier.iter().rev().find(|one| one.may_start())
     }
 
-    /// True where nothing waits and nothing is being started.
+    /// Returns true if nothing waits and nothing is being started.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.starting.is_empty()
     }
 
-    /// True while something is being started.
+    /// Returns true while something is being started.
     pub fn starts(&self) -> bool {
         let starting = |one: &Waiting| matches!(one.stands, Stands::Starting(_));
         !self.starting.is_empty() || self.waiting.iter().any(starting)
     }
 
-    /// Remembers that `plan` is being started by the request `id`.
+    /// Stores that `plan` is being started by the request `id`.
     pub fn start(&mut self, id: RequestId, plan: Plan) {
         self.starting.insert(id, plan);
     }
 
-    /// Lets go of everything that was not started.
+    /// Removes everything that was not started.
     pub fn clear(&mut self) {
         self.waiting
             .retain(|one| matches!(one.stands, Stands::Starting(_)));
     }
 
-    /// True where `effect` carries what was confirmed by typing before it came to wait here.
+    /// Returns true if `effect` carries something that was confirmed before it was queued here.
     pub fn holds(&self, effect: &Effect) -> bool {
         self.waiting.iter().any(|one| match (effect, &one.deed) {
             (Effect::Start { plan, .. }, Deed::Start(own)) => plan == own,
@@ -121,7 +121,7 @@ impl Queue {
 }
 
 impl Waiting {
-    /// How it stands, in one word.
+    /// Returns its state for the screen.
     pub const fn state(&self) -> State {
         match self.stands {
             Stands::Behind | Stands::Looking(_) | Stands::Starting(_) => State::Queued,
@@ -134,7 +134,7 @@ impl Waiting {
     }
 }
 
-/// What starts `deed`.
+/// Returns the effect that starts `deed`.
 fn effect(id: RequestId, deed: Deed) -> Effect {
     let given = super::given::Given::default();
     match deed {

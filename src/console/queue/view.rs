@@ -1,6 +1,7 @@
-//! The lines of a plan that waits: behind whom, or why it asks again, and what can be done.
+//! Formats a waiting plan: what it waits for, or why it needs confirmation again, and what can be
+//! done.
 //!
-//! Must not cut: the view does, at the width that it has.
+//! Lines are cut by the view, to its width.
 
 use super::{Stands, Waiting, Why};
 use crate::console::actions::ActionId;
@@ -10,7 +11,7 @@ use crate::console::view::piece::Piece;
 use crate::console::{Model, words};
 use crate::journal::Outcome;
 
-/// Behind whom it waits, in words.
+/// Describes what it waits for.
 pub fn behind(model: &Model, one: &Waiting) -> String {
     if let Some(before) = model.queue.before(&one.place) {
         return format!("queued behind {}", model.short_title(&before.plan.title));
@@ -27,7 +28,7 @@ pub fn behind(model: &Model, one: &Waiting) -> String {
     )
 }
 
-/// All lines about it, above its steps.
+/// Returns all lines about it, above its steps.
 pub fn lines(model: &Model, one: &Waiting, width: usize) -> Vec<Vec<Piece>> {
     let keymap = &model.setting.keymap;
     let mut page = Vec::new();

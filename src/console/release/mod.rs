@@ -1,7 +1,7 @@
-//! The release dialog: which revision of a charm goes to which channels, with which resources.
+//! The release dialog: which revision of a charm is released to which channels, with which
+//! resources.
 //!
-//! Owns the choice while it is being made. Nothing is guessed: a resource that a channel has not
-//! got yet must be chosen. Must not plan.
+//! Nothing is guessed: a resource that a channel does not have yet must be chosen.
 
 mod rows;
 mod update;
@@ -23,12 +23,12 @@ pub struct Release {
     pub revision: CharmRevision,
     /// The channels that are ticked.
     pub ticked: BTreeSet<Channel>,
-    /// Resource revisions chosen by hand; one that is not in it stays as the channel has it.
+    /// Resource revisions chosen by hand; any other stays as the channel has it.
     pub chosen: BTreeMap<ResourceName, ResourceRevision>,
     /// The selected row.
     pub at: usize,
-    /// First row shown.
+    /// The first row shown.
     pub offset: usize,
-    /// Why the last try was none.
+    /// Why the last attempt was rejected.
     pub error: Option<String>,
 }

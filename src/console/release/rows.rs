@@ -1,4 +1,4 @@
-//! What stands in the release dialog: the revision, its resources, the channels of the charm.
+//! Builds the rows of the release dialog: the revision, its resources, the channels of the charm.
 
 use super::Release;
 use crate::console::Model;
@@ -15,7 +15,7 @@ pub enum Row {
     Resource {
         /// Its name.
         name: ResourceName,
-        /// True where the charm runs without it.
+        /// True if the charm runs without it.
         optional: bool,
     },
     /// A channel.
@@ -26,7 +26,7 @@ pub(super) fn facts<'a>(model: &'a Model, charm: &CharmName) -> Option<&'a Charm
     model.snapshot.charms.get(charm)?.value.as_ref()
 }
 
-/// The revisions of `charm` that the store lets be released, newest first.
+/// Returns the revisions of `charm` that the store allows releasing, newest first.
 pub fn releasable(model: &Model, charm: &CharmName) -> Vec<CharmRevision> {
     let mut revisions: Vec<CharmRevision> = facts(model, charm)
         .into_iter()
@@ -38,7 +38,7 @@ pub fn releasable(model: &Model, charm: &CharmName) -> Vec<CharmRevision> {
     revisions
 }
 
-/// All rows.
+/// Returns all rows.
 pub fn rows(model: &Model, dialog: &Release) -> Vec<Row> {
     let Some(facts) = facts(model, &dialog.charm) else {
         return Vec::new();
@@ -56,7 +56,7 @@ pub fn rows(model: &Model, dialog: &Release) -> Vec<Row> {
     rows
 }
 
-/// The resources that `revision` declares, by name.
+/// Returns the resources that `revision` declares, by name.
 pub(super) fn declared(facts: &CharmFacts, revision: CharmRevision) -> Vec<&DeclaredResource> {
     let mut declared: Vec<&DeclaredResource> = facts
         .declared
@@ -67,8 +67,8 @@ pub(super) fn declared(facts: &CharmFacts, revision: CharmRevision) -> Vec<&Decl
     declared
 }
 
-/// The channels of a charm: first those that serve something, then the closed ones of every track;
-/// `latest` first, then the newest track.
+/// Returns the channels of a charm: first those that serve something, then the closed ones of every
+/// track; `latest` first, then the newest track.
 fn channels(facts: &CharmFacts) -> Vec<Channel> {
     let latest = Track::latest();
     let mut tracks: Vec<&Track> = facts.tracks.iter().collect();
@@ -96,7 +96,7 @@ fn channels(facts: &CharmFacts) -> Vec<Channel> {
     channels
 }
 
-/// The ticked channels that have no `resource` yet for a base of the revision.
+/// Returns the ticked channels that have no `resource` yet for a base of the revision.
 pub fn lacking(model: &Model, dialog: &Release, resource: &ResourceName) -> Vec<Channel> {
     let Some(facts) = facts(model, &dialog.charm) else {
         return Vec::new();

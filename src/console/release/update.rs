@@ -1,4 +1,4 @@
-//! What keys do to the release dialog.
+//! Handles the keys of the release dialog.
 
 use super::rows::{declared, facts};
 use super::{Release, Row, lacking, releasable, rows};
@@ -11,8 +11,8 @@ use crate::console::{Model, review};
 use crate::domain::{CharmName, CharmRevision, ResourceName, ResourceRevision, Risk, Track};
 use crate::plan::{Intent, ReleaseIntent};
 
-/// Opens the dialog for the selected revision; of a charm for the newest that may be released, of a
-/// resource revision for the charm revision that `latest/edge` has, with that resource chosen.
+/// Opens the dialog for the selected revision; for a charm, the newest that may be released; for a
+/// resource revision, the charm revision in `latest/edge` with that resource chosen.
 pub fn open(model: &mut Model) {
     let Some(row) = model.panes.charms.selected() else {
         return;
@@ -47,7 +47,7 @@ pub fn open(model: &mut Model) {
     model.modal = Some(Modal::Release(Box::new(dialog)));
 }
 
-/// The newest charm revision that `latest/edge` of `charm` has.
+/// Returns the newest charm revision that `latest/edge` of `charm` has.
 fn served_at_edge(model: &Model, charm: &CharmName) -> Option<CharmRevision> {
     let latest = Track::latest();
     let rows = facts(model, charm)?.rows.iter();
@@ -74,14 +74,14 @@ fn selected(model: &Model) -> Option<(&Release, Row)> {
     }
 }
 
-/// By rows.
+/// Moves by rows.
 pub fn step(model: &mut Model, steps: isize) {
     if let Some(dialog) = dialog(model) {
         dialog.at = dialog.at.saturating_add_signed(steps);
     }
 }
 
-/// To the row at `at`; where it is selected already, its channel is ticked.
+/// Moves to row `at`; if it is already selected, ticks its channel.
 pub fn pick(model: &mut Model, at: usize) {
     let Some(dialog) = dialog(model) else { return };
     if dialog.at == at {
@@ -90,7 +90,7 @@ pub fn pick(model: &mut Model, at: usize) {
     dialog.at = at;
 }
 
-/// Takes the selected channel in or leaves it out.
+/// Ticks or unticks the selected channel.
 pub fn tick(model: &mut Model) {
     let Some((_, row)) = selected(model) else { return };
     match row {
@@ -106,7 +106,7 @@ pub fn tick(model: &mut Model) {
     }
 }
 
-/// Another revision of the charm or of the selected resource.
+/// Selects another revision of the charm or of the selected resource.
 pub fn change(model: &mut Model, steps: isize) {
     let Some((shown, row)) = selected(model) else {
         return;
@@ -117,7 +117,7 @@ pub fn change(model: &mut Model, steps: isize) {
             let next = neighbour(&all, Some(shown.revision), steps);
             if let (Some(next), Some(dialog)) = (next, dialog(model)) {
                 dialog.revision = next;
-                // Its resources come before the channels: the row stays the one of the revision.
+                // Resource rows come before the channels; the selection stays on the revision.
                 dialog.error = None;
             }
         }
@@ -147,14 +147,14 @@ fn revisions(model: &Model, dialog: &Release, resource: &ResourceName) -> Vec<Re
     revisions
 }
 
-/// What stands `steps` from `now`, not beyond the ends.
+/// Returns the item `steps` from `now`, clamped to the ends.
 fn neighbour<T: Copy + PartialEq>(all: &[T], now: Option<T>, steps: isize) -> Option<T> {
     let at = all.iter().position(|one| Some(*one) == now)?;
     let at = at.saturating_add_signed(steps).min(all.len().saturating_sub(1));
     all.get(at).copied()
 }
 
-/// Opens the review of the release, or says what is missing.
+/// Opens the review of the release, or reports what is missing.
 pub fn accept(model: &mut Model) -> Vec<Effect> {
     let Some(Modal::Release(shown)) = &model.modal else {
         return Vec::new();
@@ -218,7 +218,7 @@ fn wish(model: &Model, dialog: &Release, all: &[Row]) -> ReleaseIntent {
     }
 }
 
-/// Keeps selection and window inside.
+/// Clamps selection and scroll position.
 pub fn settle(model: &mut Model) {
     let Some(Modal::Release(dialog)) = &model.modal else {
         return;

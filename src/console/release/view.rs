@@ -13,20 +13,20 @@ use crate::console::view::{self, Drawn};
 use crate::console::{Model, Msg, layout, words};
 use crate::domain::{Channel, ResourceName, ResourceRevision};
 
-/// Columns of the dialog, borders included.
+/// Width of the dialog in columns, borders included.
 const COLUMNS: u16 = 96;
-/// Lines beside the rows: two borders, one above, two below.
+/// Lines besides the rows: two borders, one above, two below.
 const FIXED: usize = 5;
-/// Columns of a label.
+/// Width of a label, in columns.
 const LABEL: usize = 22;
 
-/// Rows that fit, of `count`.
+/// Returns the rows that fit, of `count`.
 pub fn height(model: &Model, count: usize) -> usize {
     let room = usize::from(model.lines.saturating_sub(2)).saturating_sub(FIXED);
     count.min(room.max(1))
 }
 
-/// Draws it.
+/// Draws the dialog.
 pub fn draw(model: &Model, dialog: &Release, frame: &mut Frame, drawn: &mut Drawn) {
     let all = rows(model, dialog);
     let height = height(model, all.len());
@@ -122,7 +122,7 @@ fn resource(model: &Model, dialog: &Release, name: &ResourceName, optional: bool
     ]
 }
 
-/// A resource revision chosen by hand: its number, and what it holds.
+/// Returns a resource revision chosen by hand: its number and content.
 fn chosen(
     model: &Model,
     dialog: &Release,
@@ -145,7 +145,7 @@ fn chosen(
     (revision.to_string(), about, Tone::Strong)
 }
 
-/// A resource that stays as the channel has it, or that must be chosen.
+/// Returns a resource that stays as the channel has it, or that must be chosen.
 fn not_chosen(
     model: &Model,
     dialog: &Release,

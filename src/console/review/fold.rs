@@ -1,19 +1,18 @@
-//! Where the cursor is in the review, what is folded, and which lines are seen.
+//! Moves the cursor of the review, folds sections and scrolls.
 //!
-//! Owns that the cursor is never left behind: where the lines move, it moves with them, so that no
-//! key acts on what is not on the screen. Must not draw.
+//! The cursor moves with the lines, so that no key acts on something off screen.
 
 use super::{Entry, ReviewLine, outline};
 use crate::console::model::Screen;
 use crate::console::msg::ReviewMsg;
 use crate::console::{Model, layout};
 
-/// The outline as it stands on the screen.
+/// The outline as shown on screen.
 struct Seen {
     lines: Vec<ReviewLine>,
     entries: Vec<Entry>,
     at: usize,
-    /// Lines that the screen has room for.
+    /// Lines that fit on screen.
     height: usize,
 }
 
@@ -32,14 +31,14 @@ impl Seen {
         })
     }
 
-    /// The entries whose headings are seen from line `offset` on.
+    /// Returns the entries whose headings are visible from line `offset` on.
     fn shown(&self, offset: usize) -> impl DoubleEndedIterator<Item = usize> + '_ {
         let end = (offset + self.height).min(self.lines.len());
         let window = self.lines.get(offset.min(end)..end).unwrap_or_default();
         window.iter().filter_map(|line| line.entry)
     }
 
-    /// The entry whose lines are read where no heading is seen.
+    /// Returns the entry being read if no heading is visible.
     fn around(&self, offset: usize) -> Option<usize> {
         let above = self.lines.get(..offset.min(self.lines.len())).unwrap_or_default();
         above.iter().rev().find_map(|line| line.entry)
@@ -51,7 +50,7 @@ fn seen(model: &Model) -> Option<(Vec<Entry>, usize)> {
     Some((seen.entries, seen.at))
 }
 
-/// Moves the window by `steps` lines, to an end where it has as many; the cursor comes along.
+/// Scrolls by `steps` lines, or to an end if fewer are left; the cursor follows.
 pub fn scroll(model: &mut Model, steps: isize) {
     let Some(seen) = Seen::of(model) else {
         return;
@@ -66,7 +65,7 @@ pub fn scroll(model: &mut Model, steps: isize) {
     review.follow = false;
     let further = if steps > 0 { offset == end } else { offset == 0 };
     let next = if from == offset || (further && steps.unsigned_abs() > seen.lines.len()) {
-        // Nothing more to come: the outermost, as in a list.
+        // At the end: select the outermost heading, as in a list.
         if steps > 0 {
             seen.shown(offset).next_back()
         } else {
@@ -79,7 +78,7 @@ pub fn scroll(model: &mut Model, steps: isize) {
     } else {
         seen.shown(offset).next_back()
     };
-    // At the top the review is as it was opened, where that is to be seen.
+    // At the top the cursor is where it was when the review opened, if that is visible.
     let first = super::outline::index(&seen.entries, None);
     let next = match next {
         _ if steps < 0 && offset == 0 && seen.shown(0).any(|entry| entry == first) => Some(first),
@@ -90,8 +89,8 @@ pub fn scroll(model: &mut Model, steps: isize) {
     }
 }
 
-/// False where the heading with the cursor is not on the screen: it is brought there, and a key that
-/// changes the plan waits until it was seen.
+/// Returns false if the heading with the cursor is off screen: it is scrolled into view, and a key
+/// that changes the plan has no effect until it was visible.
 pub fn in_sight(model: &mut Model) -> bool {
     let Some(seen) = Seen::of(model) else {
         return true;
@@ -107,7 +106,7 @@ pub fn in_sight(model: &mut Model) -> bool {
     false
 }
 
-/// The entry with the cursor.
+/// Returns the entry with the cursor.
 pub fn selected(model: &Model) -> Option<Entry> {
     let (entries, at) = seen(model)?;
     entries.into_iter().nth(at)
@@ -120,7 +119,7 @@ fn go_to(model: &mut Model, key: String) {
     }
 }
 
-/// Moves by `steps` headings; beyond the first and the last by lines.
+/// Moves by `steps` headings; beyond the first and the last, scrolls by lines.
 pub fn move_by(model: &mut Model, steps: isize) {
     let Some((entries, at)) = seen(model) else {
         return;
@@ -132,7 +131,7 @@ pub fn move_by(model: &mut Model, steps: isize) {
     }
 }
 
-/// Selects a heading; the one that is selected already is folded, or opened.
+/// Selects a heading; one that is already selected is folded or opened.
 pub fn pick(model: &mut Model, at: usize) {
     let Some((entries, selected)) = seen(model) else {
         return;
@@ -160,7 +159,7 @@ fn set(model: &mut Model, key: &str, open: bool) {
     }
 }
 
-/// What the keys for folding do.
+/// Handles the keys for folding.
 pub fn fold(model: &mut Model, msg: ReviewMsg) {
     let Some((entries, at)) = seen(model) else {
         return;

@@ -1,7 +1,7 @@
-//! The lines of the review, made of plan and wish: what the whole comes to, what warns, a section for
-//! every charm, what stays, what is assumed, the command.
+//! Formats the review from plan and intent: the summary, warnings, a section per charm, what cannot
+//! be undone, assumptions, the command.
 //!
-//! Must not cut: the view does, at the width that it has.
+//! Lines are cut by the view, to its width.
 
 use super::outline::{Entry, Page, ReviewLine, index};
 use super::{Review, Sort, left_out_secrets, refused_secrets, sections, seen, steps};
@@ -14,7 +14,7 @@ use crate::console::words;
 use crate::domain::{Outside, Problem, Remedy};
 use crate::plan::{Intent, Plan, Revoked, Risk};
 
-/// The whole review: its lines, and what the cursor can stand on.
+/// The whole review: its lines, and the entries for the cursor.
 #[derive(Clone, Debug)]
 pub struct Outline {
     /// All lines.
@@ -25,12 +25,12 @@ pub struct Outline {
     pub at: usize,
 }
 
-/// The review for `width` columns.
+/// Returns the review for `width` columns.
 pub fn outline(model: &Model, review: &Review, width: usize) -> Outline {
     let page = build(model, review, width, review.at.as_deref());
     let at = index(&page.entries, review.at.as_deref());
     let key = page.entries.get(at).map(|entry| entry.key.clone());
-    // Which entries there are does not depend on where the cursor is.
+    // The entries do not depend on the position of the cursor.
     let page = if key == review.at {
         page
     } else {
@@ -59,7 +59,7 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
         page.blank();
         page.text(1, &remedies(model, review, problem), Tone::Plain);
     }
-    // What is left out stands in a part of its own.
+    // What is left out has its own section.
     let warnings: Vec<&Outside> = review
         .plan
         .iter()
@@ -110,7 +110,7 @@ fn build<'a>(model: &'a Model, review: &'a Review, width: usize, at: Option<&'a 
 
 fn remedies(model: &Model, review: &Review, problem: &Problem) -> String {
     let (keymap, sort) = (&model.setting.keymap, review.kind());
-    // The keys of a review, each with the kind of plan that has it.
+    // The keys of a review, each with the kind of plan it applies to.
     let known = [
         (
             Sort::Rollback,
@@ -248,7 +248,7 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
     }
 }
 
-/// What stays for good, each said once.
+/// Returns what cannot be undone, each item once.
 fn lasting(plan: &Plan) -> Vec<String> {
     let mut stays: Vec<String> = plan
         .steps
@@ -264,7 +264,7 @@ fn lasting(plan: &Plan) -> Vec<String> {
     stays
 }
 
-/// How much harm it can do.
+/// Adds the impact of the plan.
 fn risk_line(plan: &Plan, page: &mut Page) {
     let (text, tone) = match plan.risk {
         Risk::Read => ("Risk: it changes nothing.".to_owned(), Tone::Dim),

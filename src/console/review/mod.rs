@@ -1,7 +1,7 @@
-//! The plan review: what would change, and how to change the wish before it is confirmed. A publish
-//! is shown image by image and channel by channel, every other plan step by step.
+//! The plan review: what would change, and changes to the intent before it is confirmed. A publish
+//! is shown by image and channel, every other plan by step.
 //!
-//! Owns the wish while it is being shaped. Must not plan: it asks for a new plan.
+//! It never plans itself but requests a new plan.
 
 mod fold;
 mod lines;
@@ -34,33 +34,33 @@ use crate::plan::{Intent, Plan, PublishIntent, Revoked, rotate};
 /// The state of the review.
 #[derive(Clone, Debug)]
 pub struct Review {
-    /// The wish.
+    /// The intent.
     pub intent: Intent,
-    /// The plan for it, or for the wish before the last change while a new one is made.
+    /// The plan for it; for the intent before the last change while a new one is being made.
     pub plan: Option<Plan>,
-    /// Why there is none.
+    /// Why there is no plan.
     pub problem: Option<Problem>,
     /// When it was planned.
     pub planned_at: Option<DateTime<Utc>>,
-    /// The planning under way.
+    /// The pending plan request.
     pub in_flight: Option<RequestId>,
-    /// The start under way.
+    /// The pending start.
     pub starting: Option<RequestId>,
-    /// When each of the plan's assumptions was seen.
+    /// When each assumption of the plan was read.
     pub seen: Vec<Option<DateTime<Utc>>>,
-    /// The key of the heading with the cursor; `None` where nobody chose one.
+    /// The key of the heading with the cursor; `None` until one is chosen.
     pub at: Option<String>,
     /// What is folded.
     pub folds: Folds,
-    /// First line shown.
+    /// The first line shown.
     pub offset: usize,
     /// True while the window follows the cursor.
     pub follow: bool,
-    /// Where it was opened, and where leaving it leads back to.
+    /// Where it was opened, to return to.
     pub from: Option<Box<Origin>>,
 }
 
-/// A screen with the dialog over it.
+/// A screen with its dialog.
 #[derive(Clone, Debug)]
 pub struct Origin {
     /// The screen.
@@ -69,7 +69,7 @@ pub struct Origin {
     pub modal: Option<Modal>,
 }
 
-/// Sorts of reviews: what can be changed differs.
+/// Kinds of reviews; they differ in what can be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sort {
     /// Of a publish.
@@ -78,22 +78,22 @@ pub enum Sort {
     Rotate,
     /// Of a sign-in.
     SignIn,
-    /// Of the end of sessions.
+    /// Of revoking sessions.
     Revoke,
-    /// Of an upload, a copy, a release or the closing of a channel.
+    /// Of an upload, a copy, a release or closing a channel.
     Single,
     /// Of a promotion.
     Promote,
     /// Of a rollback.
     Rollback,
-    /// Of a hold, or of the end of one.
+    /// Of a hold, or of ending one.
     Hold,
-    /// Of what is done with a workflow.
+    /// Of an action on a workflow.
     Workflow,
 }
 
 impl Sort {
-    /// All.
+    /// All kinds.
     pub const ALL: [Self; 9] = [
         Self::Publish,
         Self::Rotate,
@@ -106,7 +106,8 @@ impl Sort {
         Self::Workflow,
     ];
 
-    /// True where the plan is about charms and channels of every name, and says how it is undone.
+    /// Returns true if the review shows how to undo the plan; such plans may concern any charm and
+    /// channel.
     const fn tells_undo(self) -> bool {
         matches!(
             self,
@@ -116,7 +117,7 @@ impl Sort {
 }
 
 impl Review {
-    /// Its sort.
+    /// Returns its kind.
     pub const fn kind(&self) -> Sort {
         match self.intent {
             Intent::Publish(_) => Sort::Publish,
@@ -131,7 +132,7 @@ impl Review {
         }
     }
 
-    /// The wish, where it is to publish.
+    /// Returns the intent, if it is a publish.
     pub const fn publish(&self) -> Option<&PublishIntent> {
         match &self.intent {
             Intent::Publish(intent) => Some(intent),
@@ -139,7 +140,7 @@ impl Review {
         }
     }
 
-    /// The wish to be changed, where it is to publish.
+    /// Returns the intent for changes, if it is a publish.
     pub const fn publish_mut(&mut self) -> Option<&mut PublishIntent> {
         match &mut self.intent {
             Intent::Publish(intent) => Some(intent),
@@ -148,18 +149,18 @@ impl Review {
     }
 }
 
-/// A session whose token is lost, and that a rotation can end as well.
+/// A session whose token is lost, which a rotation can revoke too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
     /// The session.
     pub session: SessionId,
-    /// Who made it, and until when it is valid.
+    /// Its creator and expiry.
     pub words: String,
-    /// True where the wish ends it.
+    /// True if the intent revokes it.
     pub taken: bool,
 }
 
-/// The lost tokens that `review` offers to end.
+/// Returns the lost tokens that `review` offers to revoke.
 pub fn orphans(model: &Model, review: &Review) -> Vec<Orphan> {
     let Intent::Rotate(intent) = &review.intent else {
         return Vec::new();
@@ -189,7 +190,7 @@ pub fn orphans(model: &Model, review: &Review) -> Vec<Orphan> {
         .collect()
 }
 
-/// The secrets for which the rotation of `review` is refused, while others could be set.
+/// Returns the secrets for which the rotation of `review` is refused, while others could be set.
 pub fn refused_secrets(model: &Model, review: &Review) -> Vec<SecretTarget> {
     match &review.intent {
         Intent::Rotate(intent) if review.plan.is_none() => {
@@ -199,7 +200,7 @@ pub fn refused_secrets(model: &Model, review: &Review) -> Vec<SecretTarget> {
     }
 }
 
-/// The secrets that the rotation of `review` leaves out.
+/// Returns the secrets that the rotation of `review` leaves out.
 pub fn left_out_secrets(review: &Review) -> BTreeSet<SecretTarget> {
     match &review.intent {
         Intent::Rotate(intent) => intent.without.clone(),
@@ -207,7 +208,7 @@ pub fn left_out_secrets(review: &Review) -> BTreeSet<SecretTarget> {
     }
 }
 
-/// How many choices `review` offers.
+/// Returns how many choices `review` offers.
 pub fn choices(model: &Model, review: &Review) -> usize {
     match review.publish() {
         Some(intent) => items(model.workspace(), &model.snapshot, intent).len(),
@@ -218,19 +219,19 @@ pub fn choices(model: &Model, review: &Review) -> usize {
 /// An image that can be left out or replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// The charm that takes it.
+    /// The charm that uses it.
     pub charm: CharmName,
-    /// The key of the manifest.
+    /// Its key in the manifest.
     pub image: String,
-    /// True where it is part of the wish.
+    /// True if it is part of the intent.
     pub taken: bool,
     /// The tag or digest chosen.
     pub target: String,
-    /// True where it was chosen by hand.
+    /// True if it was chosen by hand.
     pub by_hand: bool,
 }
 
-/// The images of a release that charms take.
+/// Returns the images of a release that charms use.
 pub fn items(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent) -> Vec<Item> {
     let release = snapshot.release(&intent.release);
     workspace
@@ -253,7 +254,7 @@ pub fn items(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent)
         .collect()
 }
 
-/// Keeps the window inside.
+/// Clamps the scroll position.
 pub fn settle(model: &mut Model, width: usize, height: usize) {
     let Screen::Review(review) = &model.screen else {
         return;
@@ -273,7 +274,7 @@ pub fn settle(model: &mut Model, width: usize, height: usize) {
     if let Some(at) = at.filter(|_| review.follow) {
         review.offset = window(review.offset, at + own, height, last);
         review.offset = window(review.offset, at, height, last);
-        // The first heading brings what stands above it.
+        // The first heading is shown together with the lines above it.
         if outline.at == 0 && at < height {
             review.offset = 0;
         }

@@ -1,7 +1,8 @@
-//! The review as an outline: lines under headings that can be folded, and where the cursor is.
+//! The review as an outline: lines under headings that can be folded, and the position of the
+//! cursor.
 //!
-//! Owns the keys of headings, which stay the same when the plan is made anew, and what is folded.
-//! Must not know what a plan says.
+//! Keys of headings stay the same when the plan is made again. Must not depend on the content of a
+//! plan.
 
 use std::collections::BTreeMap;
 
@@ -12,26 +13,26 @@ use crate::console::words;
 /// A line.
 #[derive(Clone, Debug)]
 pub struct ReviewLine {
-    /// What it says.
+    /// Its text.
     pub pieces: Vec<Piece>,
     /// The entry that it is the heading of.
     pub entry: Option<usize>,
 }
 
-/// What the cursor can stand on.
+/// A heading or line that the cursor can select.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name: path-like, so that what encloses it is a prefix.
+    /// Its key: path-like, so that the enclosing entry is a prefix.
     pub key: String,
-    /// True where it can be folded.
+    /// True if it can be folded.
     pub folds: bool,
-    /// The image that it belongs to, in the order of the wish.
+    /// Its image, as an index into the images of the intent.
     pub item: Option<usize>,
-    /// The lost token that it is.
+    /// Its lost token, as an index.
     pub orphan: Option<usize>,
 }
 
-/// What is folded and what is not, where somebody said so.
+/// What was folded or opened by hand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folds {
     said: BTreeMap<String, bool>,
@@ -39,7 +40,7 @@ pub struct Folds {
 }
 
 impl Folds {
-    /// True where `key` shows what is in it; where nobody said it does.
+    /// Returns true if `key` is open; open is the default.
     pub fn open(&self, key: &str) -> bool {
         self.said.get(key).copied().or(self.all).unwrap_or(true)
     }
@@ -56,7 +57,7 @@ impl Folds {
     }
 }
 
-/// The lines as they are put together.
+/// Builds the lines.
 pub(super) struct Page<'a> {
     pub(super) look: &'a Look,
     pub(super) width: usize,
@@ -89,7 +90,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A list: every text with `sign` before its first line.
+    /// Adds a list: every text with `sign` before its first line.
     pub(super) fn item(&mut self, indent: usize, sign: &str, text: &str, tone: Tone) {
         let own = indent + words::width(sign) + 1;
         for (at, line) in words::wrap(text, self.width.saturating_sub(own + 1))
@@ -109,7 +110,7 @@ impl<'a> Page<'a> {
         self.pieces(Vec::new());
     }
 
-    /// A blank line before a section, but not after one that is folded.
+    /// Adds a blank line before a section, but not after a folded one.
     pub(super) fn gap(&mut self) {
         let wants = |line: &ReviewLine| line.entry.is_none() && !line.pieces.is_empty();
         if self.lines.last().is_some_and(wants) {
@@ -117,13 +118,13 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A heading that cannot be folded.
+    /// Adds a heading that cannot be folded.
     pub(super) fn heading(&mut self, text: &str) {
         self.blank();
         self.pieces(vec![Piece::new(format!(" {text}"), Tone::Strong)]);
     }
 
-    /// A label and what it says, from column `indent` on.
+    /// Adds a label and its value, from column `indent` on.
     pub(super) fn label(&mut self, indent: usize, columns: usize, label: &str, text: &str, tone: Tone) {
         let own = indent + columns;
         let room = self.width.saturating_sub(own + 1);
@@ -139,7 +140,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The sign before an entry: the cursor where it is there.
+    /// Returns the sign before an entry: the cursor if it is selected.
     pub(super) fn cursor(&self, key: &str) -> &'static str {
         use crate::console::view::look::Glyph;
         if self.at == Some(key) {
@@ -149,7 +150,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A heading that can be folded; true where what is in it is to follow.
+    /// Adds a heading that can be folded; returns true if its content must follow.
     pub(super) fn section(&mut self, depth: usize, entry: Entry, pieces: Vec<Piece>) -> bool {
         let open = self.folds.open(&entry.key) || !entry.folds;
         let mark = match (entry.folds, open, self.look.unicode) {
@@ -168,7 +169,7 @@ impl<'a> Page<'a> {
         open
     }
 
-    /// A line that the cursor can stand on.
+    /// Adds a line that the cursor can select.
     pub(super) fn entry(&mut self, pieces: Vec<Piece>, entry: Entry) {
         self.lines.push(ReviewLine {
             pieces,
@@ -178,8 +179,8 @@ impl<'a> Page<'a> {
     }
 }
 
-/// The entry that `at` names: where it is gone, what encloses it; where nobody chose one, the
-/// first that asks for a choice.
+/// Returns the index of the entry `at`: if it is gone, the enclosing one; if none was chosen, the
+/// first that needs a choice.
 pub fn index(entries: &[Entry], at: Option<&str>) -> usize {
     let Some(at) = at else {
         return entries.iter().position(|one| one.orphan.is_some()).unwrap_or(0);

@@ -1,6 +1,7 @@
-//! The channels of a release: what each serves now, and what it would serve then, base by base.
+//! Formats the channels of a release: what each serves now and would serve afterwards, base by
+//! base.
 //!
-//! Must not cut: the view does, at the width that it has.
+//! Lines are cut by the view, to its width.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +12,17 @@ use crate::console::words;
 use crate::domain::ManifestDigest;
 use crate::plan::{PlannedRow, State, Step};
 
-/// Columns before a base, and of a base.
+/// Columns before a base, and width of a base.
 const INDENT: usize = 7;
 const BASE: usize = 20;
 
-/// Tags by the digest that they name, for rows that know a digest only.
+/// Tags by digest, for rows that have only a digest.
 pub(super) type Tags = BTreeMap<ManifestDigest, String>;
 
 /// A row before and after.
 type Pair<'s> = (&'s PlannedRow, &'s PlannedRow);
 
-/// The channels of `step`, in their order, each with its rows.
+/// Returns the channels of `step`, in order, each with its rows.
 fn channels(step: &Step) -> Vec<(String, Vec<Pair<'_>>)> {
     let (State::Rows(before), State::Rows(after)) = (&step.before, &step.after) else {
         return Vec::new();
@@ -37,7 +38,7 @@ fn channels(step: &Step) -> Vec<(String, Vec<Pair<'_>>)> {
     found
 }
 
-/// How many channels `step` sets.
+/// Returns how many channels `step` sets.
 pub(super) fn count(step: &Step) -> usize {
     match step.skip_reason {
         Some(_) => 0,
@@ -45,7 +46,7 @@ pub(super) fn count(step: &Step) -> usize {
     }
 }
 
-/// A section for every channel of `step`, under the heading `key`.
+/// Adds a section for every channel of `step`, under the heading `key`.
 pub(super) fn sections(key: &str, item: Option<usize>, step: &Step, tags: &Tags, page: &mut Page) {
     if let Some(reason) = &step.skip_reason {
         page.label(5, 10, &step.kind, &format!("skipped: {reason}"), Tone::Dim);
@@ -69,7 +70,7 @@ pub(super) fn sections(key: &str, item: Option<usize>, step: &Step, tags: &Tags,
     }
 }
 
-/// What happens to a channel, in a few words.
+/// Summarises what happens to a channel.
 fn summary(pairs: &[Pair], tags: &Tags, page: &Page) -> (String, Tone) {
     let bases = match pairs.len() {
         1 => String::new(),
@@ -106,7 +107,7 @@ fn summary(pairs: &[Pair], tags: &Tags, page: &Page) -> (String, Tone) {
     (text, Tone::Accent)
 }
 
-/// What a row serves, as people call it: the tags of its images, or else its revision.
+/// Describes what a row serves briefly: the tags of its images, else its revision.
 fn brief(row: &PlannedRow, tags: &Tags) -> String {
     let Some(revision) = row.revision else {
         return "closed".to_owned();
@@ -128,7 +129,7 @@ fn brief(row: &PlannedRow, tags: &Tags) -> String {
     }
 }
 
-/// Bases that change alike share a line.
+/// Adds the bases; bases with the same change share a line.
 fn bases(pairs: &[Pair], tags: &Tags, page: &mut Page) {
     let mut groups: Vec<(String, String, Vec<String>)> = Vec::new();
     for (was, will) in pairs {
@@ -165,13 +166,13 @@ fn bases(pairs: &[Pair], tags: &Tags, page: &mut Page) {
     }
 }
 
-/// Everything that is known of a row: revision, version, resources, digests, releases.
+/// Describes everything known about a row: revision, version, resources, digests, releases.
 fn whole(row: &PlannedRow, tags: &Tags, page: &Page) -> String {
     let Some(revision) = row.revision else {
         return "closed".to_owned();
     };
     let dot = page.look.glyph(Glyph::Dot);
-    // On a narrow screen the name of the only resource says nothing that the upload did not.
+    // On a narrow screen the name of the only resource is left out; the upload shows it already.
     let named = page.width >= 100 || row.resources.len() > 1;
     let mut text = revision.to_string();
     if let Some(version) = row

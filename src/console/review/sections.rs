@@ -1,6 +1,6 @@
-//! The sections of the review: one for every charm, with its images, uploads and channels.
+//! Formats the sections of the review: one per charm, with its images, uploads and channels.
 //!
-//! Must not cut: the view does, at the width that it has.
+//! Lines are cut by the view, to its width.
 
 use super::outline::{Entry, Page};
 use super::rows::{self, Tags};
@@ -13,21 +13,22 @@ use crate::console::words;
 use crate::domain::{CharmName, ManifestDigest};
 use crate::plan::{Op, Plan, State, Step};
 
-/// Columns before what a charm's section says, and of its labels.
+/// Columns before the content of a charm's section, and width of its labels.
 const INDENT: usize = 5;
 const LABEL: usize = 10;
 
-/// True where the section of a charm shows `step`: a bundle's steps stand with its branch.
+/// Returns true if the section of a charm shows `step`; steps of a bundle are shown with its
+/// branch.
 fn of_charm(step: &Step, charm: &CharmName) -> bool {
     step.op.charm() == Some(charm) && !of_bundle(step)
 }
 
-/// True where `step` is about the bundle.
+/// Returns true if `step` is about the bundle.
 fn of_bundle(step: &Step) -> bool {
     matches!(step.op, Op::UploadBundle { .. } | Op::ReleaseBundle { .. })
 }
 
-/// The charms of `plan` that have a section, in the order of its steps.
+/// Returns the charms of `plan` that have a section, in the order of its steps.
 pub(super) fn charms(plan: &Plan) -> Vec<CharmName> {
     let bundle = plan
         .steps
@@ -48,7 +49,7 @@ pub(super) fn charms(plan: &Plan) -> Vec<CharmName> {
     found
 }
 
-/// The sections of a publish: of every charm that could take part.
+/// Adds the sections of a publish: of every charm that could take part.
 pub(super) fn publish(model: &Model, review: &Review, page: &mut Page) {
     let Some(intent) = review.publish() else {
         return;
@@ -71,7 +72,7 @@ pub(super) fn publish(model: &Model, review: &Review, page: &mut Page) {
     }
 }
 
-/// The sections of every other plan.
+/// Adds the sections of every other plan.
 pub(super) fn others(model: &Model, plan: &Plan, page: &mut Page) {
     for charm in charms(plan) {
         page.gap();
@@ -95,7 +96,7 @@ pub(super) fn others(model: &Model, plan: &Plan, page: &mut Page) {
     }
 }
 
-/// Channels and bytes of the steps of a charm.
+/// Summarises the channels and bytes of a charm's steps.
 fn summary(steps: &[&Step], page: &Page) -> String {
     let mut parts = Vec::new();
     let channels: usize = steps.iter().map(|step| rows::count(step)).sum();
@@ -118,7 +119,7 @@ fn summary(steps: &[&Step], page: &Page) -> String {
     parts.join(&format!(" {} ", page.look.glyph(Glyph::Dot)))
 }
 
-/// The section of a charm that takes images of the release.
+/// Adds the section of a charm that uses images of the release.
 fn taking(model: &Model, review: &Review, tags: &Tags, at: usize, own: &[(usize, &Item)], page: &mut Page) {
     let Some((_, item)) = own.first() else { return };
     let steps: Vec<&Step> = review
@@ -197,7 +198,7 @@ fn short_target(target: &str) -> String {
     }
 }
 
-/// What `step` says inside the section `key`.
+/// Adds the lines of `step` inside the section `key`.
 fn step_lines(model: &Model, key: &str, item: Option<usize>, step: &Step, tags: &Tags, page: &mut Page) {
     if matches!((&step.before, &step.after), (State::Rows(_), State::Rows(_))) {
         return rows::sections(key, item, step, tags, page);
@@ -250,7 +251,7 @@ fn step_lines(model: &Model, key: &str, item: Option<usize>, step: &Step, tags: 
     }
 }
 
-/// Bytes that go over the wire, and what is there already.
+/// Formats the bytes to send, and what is already there.
 fn to_send(bytes: Option<u64>, whole: Option<u64>) -> String {
     match (bytes, whole) {
         (None, _) => "how much is to be sent is not known".to_owned(),
@@ -265,7 +266,7 @@ fn to_send(bytes: Option<u64>, whole: Option<u64>) -> String {
     }
 }
 
-/// The size of an image that was looked at.
+/// Returns the size of an image that was read.
 fn whole(model: &Model, digest: ManifestDigest) -> Option<u64> {
     let mut seen = model
         .snapshot
@@ -275,7 +276,7 @@ fn whole(model: &Model, digest: ManifestDigest) -> Option<u64> {
     seen.find(|image| image.digest == digest).map(|image| image.size)
 }
 
-/// Tag of the release by image digest, for places that know a digest only.
+/// Returns the release's tags by image digest, for places that have only a digest.
 fn tags(model: &Model, items: &[Item]) -> Tags {
     let mut tags = Tags::new();
     for item in items {

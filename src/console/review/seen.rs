@@ -1,6 +1,4 @@
-//! What a plan builds on, and how long ago each of it was seen.
-//!
-//! Must not look at anything: it tells what was looked at.
+//! Formats what a plan relies on, and how long ago each fact was read.
 
 use chrono::{DateTime, Utc};
 
@@ -12,7 +10,7 @@ use crate::console::words;
 use crate::domain::Snapshot;
 use crate::plan::{Assumption, Op, Plan};
 
-/// When each assumption of `plan`, made from `snapshot`, was seen.
+/// Returns when each assumption of `plan`, made from `snapshot`, was read.
 pub(super) fn seen(snapshot: &Snapshot, plan: &Plan) -> Vec<Option<DateTime<Utc>>> {
     let one = |assumption: &Assumption| seen_at(snapshot, plan, assumption);
     plan.assumptions.iter().map(one).collect()
@@ -40,7 +38,7 @@ fn seen_at(snapshot: &Snapshot, plan: &Plan, assumption: &Assumption) -> Option<
     }
 }
 
-/// The section of assumptions, with the age of the oldest beside it.
+/// Adds the section of assumptions, with the age of the oldest.
 pub(super) fn section(review: &Review, plan: &Plan, now: DateTime<Utc>, page: &mut Page) {
     if plan.assumptions.is_empty() {
         return;

@@ -1,6 +1,6 @@
-//! The lines of the review of a plan that is no publish: step by step, before and after.
+//! Formats the review of every plan that is not a publish: step by step, before and after.
 //!
-//! Must not cut: the view does, at the width that it has.
+//! Lines are cut by the view, to its width.
 
 use super::outline::{Entry, Page};
 use super::rows::{self, Tags};
@@ -13,10 +13,10 @@ use crate::console::words;
 use crate::domain::{ContentFacts, ImageFacts};
 use crate::plan::{Intent, Keep, Op, Plan, Risk, State, Step};
 
-/// Columns of the sort of step.
+/// Width of the kind of step, in columns.
 const KIND: usize = 16;
 
-/// The choices of the wish and the steps of its plan.
+/// Adds the choices of the intent and the steps of its plan.
 pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
     page.gap();
     notes(model, review, page);
@@ -46,7 +46,7 @@ pub(super) fn lines(model: &Model, review: &Review, page: &mut Page) {
     }
 }
 
-/// The steps of a publish that no charm shows: branch, bundle and hold.
+/// Adds the steps of a publish that belong to no charm: branch, bundle and hold.
 pub(super) fn marking(plan: &Plan, page: &mut Page) {
     let bundle = plan.steps.iter().find_map(|step| match &step.op {
         Op::UploadBundle { bundle, .. } => Some(bundle),
@@ -64,7 +64,7 @@ pub(super) fn marking(plan: &Plan, page: &mut Page) {
     steps_section("Branch and bundle, in this order", steps, page);
 }
 
-/// A section of steps that no charm shows.
+/// Adds a section of steps that belong to no charm.
 fn steps_section<'s>(title: &str, steps: impl Iterator<Item = &'s Step>, page: &mut Page) {
     let steps: Vec<&Step> = steps.collect();
     if steps.is_empty() {
@@ -93,7 +93,7 @@ fn steps_section<'s>(title: &str, steps: impl Iterator<Item = &'s Step>, page: &
     }
 }
 
-/// What the wish leaves out and which key takes it in.
+/// Adds what the intent leaves out and which key includes it.
 fn notes(model: &Model, review: &Review, page: &mut Page) {
     match &review.intent {
         Intent::Rotate(intent) if intent.revoke.contains(&crate::plan::Revoked::Recorded) => {
@@ -156,7 +156,7 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
     }
 }
 
-/// What arrives, and how much of it is there already.
+/// Adds the image, and how much of it is already there.
 fn image_note(keymap: &Keymap, image: &ImageFacts, page: &mut Page) {
     let platforms: Vec<String> = image
         .detail
@@ -187,7 +187,7 @@ fn image_note(keymap: &Keymap, image: &ImageFacts, page: &mut Page) {
     page.text(3, &text, Tone::Dim);
 }
 
-/// How what can be put back is put back.
+/// Adds how each reversible change can be undone.
 pub(super) fn undo_lines(plan: &Plan, page: &mut Page) {
     let mut ways: Vec<&str> = plan
         .steps
@@ -276,7 +276,7 @@ fn orphan_line(at: usize, orphan: &Orphan, page: &mut Page) {
     page.entry(pieces, entry);
 }
 
-/// The first line: what there is to do, and when that was planned.
+/// Returns the first line: what would be done, and when it was planned.
 pub(super) fn summary(plan: &Plan) -> String {
     let all = plan.steps.len();
     let skipped = plan

@@ -1,4 +1,4 @@
-//! How the wish changes, and what follows from a plan that arrives.
+//! Changes the intent of the review and handles the plans that arrive.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::journal::RunId;
 use crate::plan::intent::Part;
 use crate::plan::{Intent, Keep, Plan, Revoked, Risk};
 
-/// Opens the review of `intent`; leaving it leads back to the screen and dialog that are up now.
+/// Opens the review of `intent`; leaving it returns to the current screen and dialog.
 pub fn open(model: &mut Model, intent: Intent) -> Vec<Effect> {
     model.interrupted = None;
     let modal = model.modal.take();
@@ -29,12 +29,12 @@ pub fn open(model: &mut Model, intent: Intent) -> Vec<Effect> {
         Screen::Review(review) => review.from,
         screen => Some(Box::new(Origin { screen, modal })),
     };
-    // Who acts on a release finds it under the cursor afterwards, although it is no longer new.
+    // After an action on a release the cursor stays on it, although it is no longer new.
     model.panes.releases.stay();
     show(model, intent, from)
 }
 
-/// Opens the review of `intent`; what was interrupted for it is kept.
+/// Opens the review of `intent`; keeps the screen that it interrupts.
 pub fn open_over(model: &mut Model, intent: Intent) -> Vec<Effect> {
     show(model, intent, None)
 }
@@ -58,7 +58,7 @@ fn show(model: &mut Model, intent: Intent, from: Option<Box<Origin>>) -> Vec<Eff
     plan_again(model)
 }
 
-/// What a sign-in of one's own asks for: as charmcraft, and as `windlass login` without options.
+/// Returns the scope of a plain login: that of charmcraft, and of `windlass login` without options.
 pub fn usual_scope() -> TokenScope {
     TokenScope {
         permissions: TokenScope::USUAL.map(str::to_owned).to_vec(),
@@ -68,7 +68,7 @@ pub fn usual_scope() -> TokenScope {
     }
 }
 
-/// Asks for the plan of the wish as it is now.
+/// Requests the plan of the current intent.
 pub fn plan_again(model: &mut Model) -> Vec<Effect> {
     if !matches!(model.screen, Screen::Review(_)) {
         return Vec::new();
@@ -86,7 +86,7 @@ pub fn plan_again(model: &mut Model) -> Vec<Effect> {
     }]
 }
 
-/// What a key of the review does.
+/// Handles a key of the review.
 pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
     if matches!(
         msg,
@@ -129,7 +129,7 @@ pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
                 };
             }
         }
-        // Folding is done above.
+        // Folding is handled above.
         ReviewMsg::Again
         | ReviewMsg::Fold
         | ReviewMsg::Unfold
@@ -157,7 +157,7 @@ fn end_or_leave(intent: &mut Intent, session: Revoked) {
     }
 }
 
-/// Leaves out the secrets that are refused; where none is, puts back those that were left out.
+/// Leaves out the secrets that are refused; if none is, includes those left out before.
 fn leave_out_secrets(model: &mut Model) {
     let Screen::Review(review) = &model.screen else {
         return;
@@ -190,7 +190,7 @@ fn toggle_orphan(model: &mut Model) -> Vec<Effect> {
     plan_again(model)
 }
 
-/// The image that the cursor is at; says so where it is at none.
+/// Returns the image at the cursor; shows a message if there is none.
 fn chosen(model: &mut Model, all: &[Item]) -> Option<Item> {
     let at = super::selected(model).and_then(|entry| entry.item);
     let item = at.and_then(|at| all.get(at)).cloned();
@@ -231,7 +231,7 @@ fn toggle(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     }
     let every = all.iter().all(|item| taken.contains(&item.charm));
-    // An image chosen by hand for a charm that is left out would be refused by the planner.
+    // The planner would refuse an image chosen for a charm that is left out.
     let homeless: Vec<String> = all
         .iter()
         .filter(|item| !taken.contains(&item.charm))
@@ -291,7 +291,7 @@ fn ask_image(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Takes the tag or digest that was typed for `image`; says what is wrong with it otherwise.
+/// Uses the typed tag or digest for `image`; shows what is wrong with it otherwise.
 pub fn replace_image(model: &mut Model, image: &str, typed: &str) -> Result<Vec<Effect>, String> {
     let wish = match &mut model.screen {
         Screen::Review(review) => review.publish_mut(),
@@ -309,7 +309,7 @@ pub fn replace_image(model: &mut Model, image: &str, typed: &str) -> Result<Vec<
     Ok(plan_again(model))
 }
 
-/// Reads a tag, a digest, or a full reference to `image`.
+/// Parses a tag, a digest, or a full reference to `image`.
 fn image_target(image: &str, typed: &str) -> Result<Target, String> {
     if !typed.contains('/') {
         return typed.parse().map_err(|problem: Problem| problem.to_string());
@@ -394,10 +394,10 @@ fn ask_word(model: &mut Model) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Warnings that the confirmation repeats: more than these would hide the question.
+/// Number of warnings repeated in the confirmation; more would hide the question.
 const REPEATED: usize = 3;
 
-/// The first warnings of `plan`, so that nobody confirms it without having seen them.
+/// Returns the first warnings of `plan`, so that they are seen before it is confirmed.
 fn repeated_warnings(plan: &Plan) -> Vec<Line> {
     let mut lines: Vec<Line> = plan
         .warnings
@@ -418,7 +418,7 @@ fn repeated_warnings(plan: &Plan) -> Vec<Line> {
     lines
 }
 
-/// Takes a plan, or the reason why there is none. What was looked at for it is kept either way.
+/// Stores a plan, or the reason why there is none. The snapshot read for it is kept either way.
 pub fn planned(
     model: &mut Model,
     id: RequestId,
@@ -450,7 +450,7 @@ pub fn planned(
     crate::console::panes::rebuild(model);
 }
 
-/// `snapshot` without charms that were named by hand and that the store does not know.
+/// Returns `snapshot` without charms that were named by hand and that the store does not know.
 fn of_the_workspace(model: &Model, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
     let workspace = &model.setting.workspace;
     let bundle = workspace.bundle.iter().map(|bundle| &bundle.name);
@@ -465,7 +465,7 @@ fn of_the_workspace(model: &Model, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
     Arc::new(snapshot)
 }
 
-/// Goes to the run that began, or shows why none did.
+/// Shows the run that started, or why it did not.
 pub fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>) -> Vec<Effect> {
     let signs_in = match &mut model.screen {
         Screen::Review(review) if review.starting == Some(id) => {
@@ -476,7 +476,7 @@ pub fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>)
     };
     match result {
         Ok(run) => {
-            // Only a sign-in comes back to what it interrupted.
+            // Only a login returns to what it interrupted.
             if !signs_in {
                 model.interrupted = None;
             }

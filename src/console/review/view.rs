@@ -9,7 +9,7 @@ use crate::console::view::{self, Drawn};
 use crate::console::{Model, Msg};
 use crate::plan::{Intent, RolledBack};
 
-/// Draws it into `area`.
+/// Draws the review into `area`.
 pub fn draw(model: &Model, review: &Review, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     let title = match &review.plan {
         Some(plan) if review.in_flight.is_none() => format!(

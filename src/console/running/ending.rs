@@ -1,7 +1,7 @@
-//! What is said of a run that is being stopped or has ended: the answer in a sentence, what is
-//! missing, and the ways on.
+//! Formats the result of a run that is stopping or has ended: a summary, what is missing, and how
+//! to continue.
 //!
-//! Must not cut: the view does, at the width that it has.
+//! Lines are cut by the view, to its width.
 
 use super::{Running, known, state};
 use crate::console::actions::{ActionId, Keymap};
@@ -15,7 +15,7 @@ use crate::plan::{Op, Step};
 /// Columns before the text.
 const INDENT: usize = 3;
 
-/// What became of it, in a sentence: a stop has three answers, and each is said as what it is.
+/// Adds the result in a sentence. A stop has three possible results, each with its own sentence.
 pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut Vec<Vec<Piece>>) {
     let (live, record) = known(model, &running.run);
     let asked = live.is_some_and(|live| live.cancel_asked);
@@ -75,13 +75,13 @@ pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut
     put(&text, tone, width, lines);
 }
 
-/// The revisions that the run uploaded, or found uploaded.
+/// Adds the revisions that the run uploaded, or found uploaded.
 pub(super) fn uploaded(record: &RunRecord, look: &Look, lines: &mut Vec<Vec<Piece>>) {
     let texts = record.uploaded().into_iter().map(|one| one.to_string());
     section("Uploaded", texts, look, lines);
 }
 
-/// The channels that the run closed.
+/// Adds the channels that the run closed.
 pub(super) fn closed(record: &RunRecord, look: &Look, lines: &mut Vec<Vec<Piece>>) {
     let mut texts: Vec<String> = record
         .closed()
@@ -106,7 +106,7 @@ fn section(title: &str, texts: impl IntoIterator<Item = String>, look: &Look, li
     }));
 }
 
-/// What a run that ended partly left out, and why.
+/// Adds what a run that ended partly left out, and why.
 pub(super) fn missing(record: &RunRecord, look: &Look, width: usize, lines: &mut Vec<Vec<Piece>>) {
     if record.outcome != Some(Outcome::Partly) {
         return;

@@ -1,4 +1,4 @@
-//! The lines of a run's screen, or of a plan that waits to become one.
+//! Formats the screen of a run, or of a plan that waits in the queue.
 
 use super::step::{self, Seen};
 use super::{Running, ending, known, plan, state};
@@ -12,12 +12,12 @@ use crate::console::{Model, dialogs, links, words, workflows};
 use crate::journal::{Made, Outcome, RunRecord};
 use crate::plan::{Op, Plan, Step};
 
-/// A line.
+/// A line of the screen.
 #[derive(Clone, Debug)]
 pub struct RunLine {
-    /// What it says.
+    /// Its text.
     pub pieces: Vec<Piece>,
-    /// The step that it begins.
+    /// The step whose first line it is.
     pub step: Option<usize>,
 }
 
@@ -27,10 +27,10 @@ impl RunLine {
     }
 }
 
-/// Below this a step's name has the line for itself.
+/// Below this width a step's name has its own line.
 const NARROW: usize = 60;
 
-/// All lines for `width` columns.
+/// Returns all lines for `width` columns.
 pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
     let (live, record) = known(model, &running.run);
     let waiting = model.queue.find(&running.run);
@@ -53,7 +53,7 @@ pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
     let mut lines: Vec<RunLine> = above.into_iter().map(RunLine::text).collect();
     let goes_on = live.is_some_and(|live| !live.ended);
     let progress = live.and_then(|live| live.progress.as_ref());
-    // Without bytes there is no bar to leave room for.
+    // Without bytes no space is reserved for a bar.
     let sends = plan.steps.iter().any(|step| step.op.charm().is_some());
     let most = if sends && width >= NARROW {
         width / 2
@@ -145,7 +145,7 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
             record.actor
         );
         if let (Some(_), None) = (&workflow, goes_on) {
-            // What counts is how long the workflow takes, not how long its start took.
+            // The duration of the workflow counts, not that of its start.
             let lasted = workflows::lasted(model, &record.id);
             text.extend(lasted.map(|lasted| format!(", {lasted}")));
         } else if let Some((worked, paused)) = record.took().filter(|_| goes_on.is_none()) {
@@ -198,7 +198,7 @@ fn step_words(model: &Model, step: &Step, width: usize) -> String {
     format!("{:<16} {short}", step.kind)
 }
 
-/// What a step of the run tells of the token that it minted or sealed.
+/// Returns what a step reports about the token that it created or sealed.
 fn minted(record: &RunRecord) -> Option<&Made> {
     let mut made = record.steps.iter().map(|step| &step.made);
     made.find(|made| made.session.is_some() && made.expires_at.is_some())
@@ -250,7 +250,7 @@ fn result(
             )]);
         }
     }
-    // Where it did not end well, the ways on come first.
+    // If it did not succeed, how to continue comes first.
     let well = matches!(record.outcome, Some(Outcome::Done | Outcome::Partly));
     if well {
         ending::closed(record, look, lines);
@@ -272,7 +272,7 @@ fn result(
         ]);
     }
     ending::missing(record, look, width, lines);
-    // What a step says above is not said twice.
+    // What a step reports above is not repeated.
     let told = |problem| {
         record
             .steps

@@ -1,7 +1,7 @@
-//! The log of a run: what happened when. Of a run that this console heard of it is what the run
-//! told; of another it follows from the journal.
+//! Formats the log of a run: what happened when, from the reports of the run if this console
+//! received them, else from the journal.
 //!
-//! Must not cut: the view does, at the width that it has.
+//! Lines are cut by the view, to its width.
 
 use chrono::{DateTime, Utc};
 
@@ -15,7 +15,7 @@ use crate::journal::{Outcome, RunId, RunRecord, StepOutcome};
 use crate::plan::{Plan, StepId};
 use crate::run::progress::{Event, Happened, Phase, Retry};
 
-/// Columns of the time.
+/// Width of the time, in columns.
 const TIME: usize = 10;
 
 struct Entry {
@@ -124,7 +124,7 @@ const fn tone(outcome: Outcome) -> Tone {
     }
 }
 
-/// As far as the journal tells: beginnings and ends.
+/// Returns what the journal has: starts and ends of steps.
 fn written(plan: &Plan, record: &RunRecord) -> Vec<Entry> {
     let mut list = vec![Entry {
         at: record.started_at,
@@ -161,12 +161,12 @@ fn written(plan: &Plan, record: &RunRecord) -> Vec<Entry> {
             tone: tone(outcome),
         });
     }
-    // What was so at one moment keeps the order of the plan.
+    // Entries of the same moment keep the order of the plan.
     list.sort_by_key(|entry| entry.at);
     list
 }
 
-/// All lines, oldest first, broken to `width` columns.
+/// Returns all lines, oldest first, wrapped to `width` columns.
 pub(super) fn lines(model: &Model, run: &RunId, width: usize) -> Vec<Vec<Piece>> {
     let mut lines = Vec::new();
     for entry in entries(model, run) {
@@ -186,7 +186,7 @@ pub(super) fn lines(model: &Model, run: &RunId, width: usize) -> Vec<Vec<Piece>>
     lines
 }
 
-/// The whole log as text.
+/// Returns the whole log as text.
 pub(super) fn text(model: &Model, run: &RunId) -> String {
     entries(model, run)
         .iter()

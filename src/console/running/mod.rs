@@ -1,8 +1,8 @@
-//! The screen of one run: every step with its phase, bytes and rate, what happened when, and in the
-//! end the result. A plan that waits for its turn has the same screen.
+//! The run screen: every step with its phase, bytes and rate, the log, and finally the result. A
+//! plan that waits in the queue has the same screen.
 //!
-//! Owns which run and which of its steps is looked at. What is known of it lies in the model's
-//! `live`, `queue` and `runs`.
+//! Holds which run and which step is selected; the data is in the model's `live`, `queue` and
+//! `runs`.
 
 mod ending;
 mod lines;
@@ -26,27 +26,27 @@ use crate::journal::{RunId, RunRecord, StepOutcome};
 use crate::plan::{Plan, Step};
 use crate::run::progress::Phase;
 
-/// From this height on the log has a part of the screen of its own.
+/// From this height on the log has its own part of the screen.
 const LOG_FROM: usize = 14;
 
 /// The state of the screen.
 #[derive(Clone, Debug)]
 pub struct Running {
-    /// The run, or the place of a plan that waits.
+    /// The run, or the queue id of a waiting plan.
     pub run: RunId,
     /// The selected step.
     pub cursor: usize,
-    /// First line shown.
+    /// The first line shown.
     pub offset: usize,
     /// True while the window follows the cursor.
     pub follow: bool,
-    /// True once somebody moved: until then the screen goes with what is under way.
+    /// True once the operator moved; until then the screen follows the active step.
     pub own: bool,
-    /// True while keys move the log.
+    /// True while keys scroll the log.
     pub in_log: bool,
-    /// Lines of the log below the window; 0 follows what happens.
+    /// Lines of the log below the window; 0 follows new lines.
     pub log_back: usize,
-    /// What is searched for in the log.
+    /// The search in the log.
     pub find: Find,
 }
 
@@ -64,7 +64,7 @@ pub fn wants_sign_in(record: &RunRecord) -> bool {
 }
 
 impl Running {
-    /// The screen of `run`.
+    /// Returns the screen of `run`.
     pub fn of(run: RunId) -> Self {
         Self {
             run,
@@ -79,7 +79,7 @@ impl Running {
     }
 }
 
-/// How `run` stands.
+/// Returns the state of `run`.
 pub fn state(model: &Model, run: &RunId) -> State {
     match model.queue.find(run) {
         Some(waiting) => waiting.state(),
@@ -87,12 +87,12 @@ pub fn state(model: &Model, run: &RunId) -> State {
     }
 }
 
-/// Everything known of `run`: heard from it, and written in the journal.
+/// Returns everything known about `run`: its reports and its journal record.
 fn known<'m>(model: &'m Model, run: &RunId) -> (Option<&'m Live>, Option<&'m RunRecord>) {
     (model.live.get(run), model.record(run))
 }
 
-/// The plan of `run`.
+/// Returns the plan of `run`.
 pub fn plan<'m>(model: &'m Model, run: &RunId) -> Option<&'m Plan> {
     let (live, record) = known(model, run);
     let waiting = model.queue.find(run).map(|one| &one.plan);
@@ -101,15 +101,15 @@ pub fn plan<'m>(model: &'m Model, run: &RunId) -> Option<&'m Plan> {
         .or_else(|| record.map(|record| &record.plan))
 }
 
-/// The selected step.
+/// Returns the selected step.
 pub fn selected<'m>(model: &'m Model, running: &Running) -> Option<&'m Step> {
     plan(model, &running.run)?.steps.get(running.cursor)
 }
 
-/// Lines of the steps and of the log inside a box of `height` lines. Where there is no room for
-/// both, the one that keys move has all of it.
+/// Returns the lines of the steps and of the log inside a border of `height` lines. If both do not
+/// fit, the part that keys scroll gets all of it.
 fn heights(model: &Model, running: &Running, height: usize) -> (usize, usize) {
-    // Of what was not begun nothing happened.
+    // A waiting plan has no log.
     let none = model.log_hidden || model.queue.find(&running.run).is_some();
     if none || (height < LOG_FROM && !running.in_log) {
         (height, 0)
@@ -121,7 +121,7 @@ fn heights(model: &Model, running: &Running, height: usize) -> (usize, usize) {
     }
 }
 
-/// The lines of the log in a box of this size, and the first one on screen.
+/// Returns the lines of the log in a border of this size, and the first one on screen.
 pub fn log_lines(model: &Model, running: &Running, (width, height): (usize, usize)) -> (Vec<String>, usize) {
     let lines = log::lines(model, &running.run, width);
     let (_, below) = heights(model, running, height);
@@ -130,7 +130,7 @@ pub fn log_lines(model: &Model, running: &Running, (width, height): (usize, usiz
     (lines.iter().map(text).collect(), first)
 }
 
-/// Shows the log and has keys move it.
+/// Shows the log and directs keys to it.
 pub fn show_log(model: &mut Model) {
     model.log_hidden = false;
     if let Screen::Run(running) = &mut model.screen {
@@ -138,7 +138,7 @@ pub fn show_log(model: &mut Model) {
     }
 }
 
-/// Moves the log so that its line `at` is seen.
+/// Scrolls the log so that its line `at` is visible.
 pub fn show_log_line(model: &mut Model, at: usize, size: (usize, usize)) {
     let Screen::Run(running) = &model.screen else {
         return;
@@ -154,7 +154,7 @@ pub fn show_log_line(model: &mut Model, at: usize, size: (usize, usize)) {
     }
 }
 
-/// Moves by `steps` rows: the selected step, or the log.
+/// Moves the selected step, or scrolls the log, by `steps` rows.
 pub fn move_by(model: &mut Model, steps: isize) {
     let Screen::Run(running) = &model.screen else {
         return;
@@ -177,7 +177,7 @@ pub fn move_by(model: &mut Model, steps: isize) {
     }
 }
 
-/// Moves the window by `steps` lines.
+/// Scrolls by `steps` lines.
 pub fn scroll(model: &mut Model, steps: isize) {
     let Screen::Run(running) = &mut model.screen else {
         return;
@@ -191,7 +191,7 @@ pub fn scroll(model: &mut Model, steps: isize) {
     }
 }
 
-/// The step that the eye should be on: what is under way, and in the end what went wrong.
+/// Returns the most relevant step: the active one, and finally the failed one.
 fn leading(model: &Model, run: &RunId) -> Option<usize> {
     let (live, record) = known(model, run);
     let steps = &plan(model, run)?.steps;
@@ -219,7 +219,7 @@ pub fn pick(model: &mut Model, at: usize) {
     }
 }
 
-/// Keeps cursor and windows inside.
+/// Clamps cursor and scroll positions.
 pub fn settle(model: &mut Model, width: usize, height: usize) {
     let Screen::Run(running) = &model.screen else {
         return;
@@ -234,7 +234,7 @@ pub fn settle(model: &mut Model, width: usize, height: usize) {
             running.cursor = at;
             running.follow = true;
         } else if !goes_on {
-            // What became of it stands at the top.
+            // The result is at the top.
             running.follow = false;
             running.offset = 0;
         }
@@ -246,7 +246,7 @@ pub fn settle(model: &mut Model, width: usize, height: usize) {
     let count = plan(model, &running.run).map_or(0, |plan| plan.steps.len());
     let lines = lines(model, running, width);
     let at = lines.iter().position(|line| line.step == Some(running.cursor));
-    // What stands under a step, why it failed first of all, is to be seen with it.
+    // The lines under a step, above all why it failed, are shown with it.
     let under = |at: usize| {
         let mut below = lines.iter().skip(at + 1);
         below.position(|line| line.step.is_some() || line.pieces.is_empty())

@@ -1,18 +1,16 @@
-//! What can be taken away from the screen of a run: pages to open, texts to copy.
-//!
-//! Must not open or copy anything.
+//! Determines the pages to open and the texts to copy from the run screen.
 
 use super::{Running, known, log, selected};
 use crate::console::{Model, links};
 use crate::journal::{Made, RunId};
 use crate::plan::{Op, Step};
 
-/// What step `step` of `run` brought, as far as the journal has been read.
+/// Returns what step `step` of `run` created, according to the journal as last read.
 fn made<'m>(model: &'m Model, run: &RunId, step: &Step) -> Option<&'m Made> {
     model.record(run)?.step(&step.id).map(|written| &written.made)
 }
 
-/// The page of the selected step.
+/// Returns the page of the selected step.
 pub fn page(model: &Model, running: &Running) -> Option<String> {
     let step = selected(model, running)?;
     let made = made(model, &running.run, step);
@@ -47,8 +45,8 @@ pub fn page(model: &Model, running: &Running) -> Option<String> {
     Some(link).filter(|link| links::allowed(link))
 }
 
-/// What `y` copies: in the log all of it, else what is most telling of the selected step. Its
-/// problem comes first, then what it sends, then its name.
+/// Returns the text that `y` copies: the whole log if it has the focus, else the most relevant text
+/// of the selected step: its problem, then what it sends, then its name.
 pub fn copied(model: &Model, running: &Running) -> Option<String> {
     if running.in_log {
         return Some(log::text(model, &running.run));

@@ -1,6 +1,6 @@
-//! The lines of one step: what it is busy with, how far it is, how fast, what went wrong.
+//! Formats one step: its activity, progress, rate and problem.
 //!
-//! Must not cut: the view does, at the width that it has.
+//! Lines are cut by the view, to its width.
 
 use chrono::{DateTime, Utc};
 
@@ -13,24 +13,24 @@ use crate::journal::{StepOutcome, StepRecord};
 use crate::plan::{Op, Step};
 use crate::run::progress::{Phase, StepProgress};
 
-/// Cells of the bar of a transfer.
+/// Width of the bar of a transfer, in cells.
 const BAR: usize = 12;
-/// What is said of a step that its run never came to: nobody cancelled it.
+/// The text for a step that its run never reached; it was not cancelled.
 pub(super) const NOT_BEGUN: &str = "not begun";
-/// Seconds in a row without a byte after which a transfer is said to stand still.
+/// Seconds without a byte after which a transfer is shown as stalled.
 const STILL: usize = 3;
-/// Columns before what stands under a step.
+/// Columns before the lines under a step.
 const UNDER: usize = 6;
 
-/// A step with everything known of it.
+/// A step with everything known about it.
 pub(super) struct Seen<'m> {
     pub(super) step: &'m Step,
-    /// Heard from the run itself.
+    /// Reported by the run itself.
     pub(super) heard: Option<&'m StepProgress>,
-    /// Written in the journal, which has the last word once the run has ended.
+    /// From the journal, which is authoritative once the run has ended.
     pub(super) written: Option<&'m StepRecord>,
     pub(super) speed: Option<&'m Speed>,
-    /// True while the run goes on.
+    /// True while the run is running.
     pub(super) goes_on: bool,
 }
 
@@ -41,7 +41,7 @@ impl Seen<'_> {
         if self.goes_on { heard } else { written.or(heard) }
     }
 
-    /// True where it was begun, however it ended.
+    /// Returns true if it was begun, however it ended.
     fn begun(&self) -> bool {
         self.heard.is_some_and(|heard| heard.begun_at.is_some())
             || self.written.is_some_and(|written| written.started_at.is_some())
@@ -52,7 +52,7 @@ impl Seen<'_> {
         heard.or_else(|| self.written.and_then(|written| written.problem.as_ref()))
     }
 
-    /// How long it took, or takes by now.
+    /// Returns how long it took, or has taken so far.
     fn lasted(&self, now: DateTime<Utc>) -> Option<String> {
         let heard = self.heard.and_then(|heard| {
             let end = heard.ended_at.or(self.goes_on.then_some(now))?;
@@ -63,7 +63,7 @@ impl Seen<'_> {
             Some(written.finished_at? - written.started_at?)
         };
         let seconds = heard.or_else(written)?.num_seconds();
-        // A moment is not worth a number.
+        // Durations below a second are left out.
         (seconds > 0).then(|| words::lasted(seconds))
     }
 }
@@ -78,7 +78,7 @@ fn ended_mark(outcome: StepOutcome) -> (Glyph, Tone) {
     }
 }
 
-/// All lines of `seen`, whose `name` is padded, for `width` columns.
+/// Returns all lines of `seen`, whose `name` is padded, for `width` columns.
 pub(super) fn lines(
     look: &Look,
     seen: &Seen,
@@ -121,7 +121,7 @@ pub(super) fn lines(
         line.push(Piece::new(format!("  {lasted}"), Tone::Dim));
     }
     let mut lines = Vec::new();
-    // What has no room beside stands under.
+    // What does not fit on the line goes below it.
     if columns(&line) + columns(&rest) <= width {
         line.append(&mut rest);
     }
@@ -137,7 +137,7 @@ pub(super) fn lines(
     lines
 }
 
-/// What is said of a step that ended.
+/// Returns the text of a step that ended.
 fn after(seen: &Seen, outcome: StepOutcome, tone: Tone) -> Vec<Piece> {
     let mut text = if outcome == StepOutcome::Cancelled && !seen.begun() {
         NOT_BEGUN.to_owned()
@@ -171,7 +171,7 @@ fn after(seen: &Seen, outcome: StepOutcome, tone: Tone) -> Vec<Piece> {
     pieces
 }
 
-/// What is said of a step that did not end: what must be seen first, and what follows it.
+/// Returns the text of a step that has not ended: what must be visible first, and what follows it.
 fn under_way(look: &Look, seen: &Seen, heard: &StepProgress, now: DateTime<Utc>) -> (Vec<Piece>, Vec<Piece>) {
     if heard.phase == Phase::Waiting {
         let text = match seen.step.bytes.filter(|bytes| *bytes > 0) {
@@ -183,7 +183,7 @@ fn under_way(look: &Look, seen: &Seen, heard: &StepProgress, now: DateTime<Utc>)
     let mut first = vec![Piece::new(phase_words(seen.step, heard, now), Tone::Accent)];
     let percent = heard.percent();
     if let Some(percent) = percent.filter(|_| heard.phase == Phase::Processing) {
-        // Everything is sent: a bar would say no more.
+        // Everything is sent, so a bar adds nothing.
         first.push(Piece::new(format!("  {percent:>2}%"), Tone::Accent));
     } else if let Some(percent) = percent {
         let (full, empty) = look.bar();
@@ -191,7 +191,8 @@ fn under_way(look: &Look, seen: &Seen, heard: &StepProgress, now: DateTime<Utc>)
         first.push(Piece::new(format!("  {bar} {percent:>2}%"), Tone::Accent));
     }
     let mut rest = Vec::new();
-    // A service that works on what was sent has all of it: nothing sent means nothing counted.
+    // While the service processes the upload all bytes are sent; a count of zero means that none
+    // was counted.
     let expects_bytes = heard.phase != Phase::Processing && heard.bytes_total.is_some_and(|total| total > 0);
     if heard.bytes_done > 0 || expects_bytes {
         let total = heard
@@ -210,7 +211,7 @@ fn under_way(look: &Look, seen: &Seen, heard: &StepProgress, now: DateTime<Utc>)
     (first, rest)
 }
 
-/// The rate as a line of small columns, with the number beside it.
+/// Returns the rate as a row of bars, with the number beside it.
 fn speed(look: &Look, speed: Option<&Speed>, heard: &StepProgress) -> Vec<Piece> {
     let samples: Vec<u64> = speed.map_or_else(Vec::new, |speed| speed.samples.iter().copied().collect());
     let last = samples.iter().rev().take(STILL);
@@ -233,7 +234,7 @@ fn speed(look: &Look, speed: Option<&Speed>, heard: &StepProgress) -> Vec<Piece>
     pieces
 }
 
-/// How often it was tried again, why, and when it is tried next.
+/// Describes the retries: how many, why, and when the next one is due.
 fn again(heard: &StepProgress, now: DateTime<Utc>, width: usize) -> Vec<Vec<Piece>> {
     let Some(retry) = heard.retry.as_ref().filter(|_| heard.retries > 0) else {
         return Vec::new();

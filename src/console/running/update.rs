@@ -1,4 +1,4 @@
-//! What happens to a run while the console looks on.
+//! Handles keys and reports of runs.
 
 use chrono::{DateTime, Utc};
 
@@ -12,7 +12,7 @@ use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::Intent;
 use crate::run::progress::RunProgress;
 
-/// What a key of the screen does.
+/// Handles a key of the screen.
 pub fn update(model: &mut Model, msg: RunMsg) -> Vec<Effect> {
     match msg {
         RunMsg::AskCancel => {
@@ -55,7 +55,7 @@ pub fn update(model: &mut Model, msg: RunMsg) -> Vec<Effect> {
     }
 }
 
-/// A moment passed: speeds are taken.
+/// Samples transfer speeds.
 pub fn tick(model: &mut Model) {
     let now = model.now;
     for live in model.live.values_mut().filter(|live| !live.ended) {
@@ -63,7 +63,7 @@ pub fn tick(model: &mut Model) {
     }
 }
 
-/// Asks `run` to stop, once.
+/// Requests that `run` stops, once.
 pub fn cancel(model: &mut Model, run: &RunId) -> Vec<Effect> {
     let Some(live) = model
         .live
@@ -77,7 +77,7 @@ pub fn cancel(model: &mut Model, run: &RunId) -> Vec<Effect> {
     vec![Effect::Cancel(run.clone())]
 }
 
-/// Hears how far a run is.
+/// Stores the progress of a run.
 pub fn progress(model: &mut Model, progress: RunProgress) {
     let Some(live) = model.live.get_mut(&progress.run) else {
         return;
@@ -93,7 +93,7 @@ pub fn progress(model: &mut Model, progress: RunProgress) {
     panes::rebuild_activity(model);
 }
 
-/// Hears the end of a run.
+/// Handles the end of a run.
 pub fn ended(
     model: &mut Model,
     run: &RunId,
@@ -113,7 +113,7 @@ pub fn ended(
     let mut notified = Vec::new();
     match result {
         Ok(record) => {
-            // First what counts: a narrow line is cut at its end.
+            // The most important part first: a narrow line is cut at its end.
             let (word, rest) = match record.outcome {
                 Some(Outcome::Done) => ("done", ""),
                 Some(Outcome::Partly) => ("partly done", "; the run shows what is missing"),
@@ -124,7 +124,7 @@ pub fn ended(
             let word = workflows::standing(model, &record).map_or_else(|| word.to_owned(), |(word, ..)| word);
             let told = format!("{word}: {}{rest}", model.short_title(&record.plan.title));
             notified = crate::console::update::told_elsewhere(model, &record, &told);
-            // Its own screen says all that, and the keys for the ways on stand in the last line.
+            // Its own screen shows all that, with the keys in the last line.
             if shown(model).as_ref() != Some(run) {
                 model.say(told);
             }
@@ -154,7 +154,7 @@ pub fn ended(
     effects
 }
 
-/// True where the screen shows `run`, and it was a sign-in that came through.
+/// Returns true if the screen shows `run`, and it was a successful login.
 fn signed_in(model: &Model, run: &RunId) -> bool {
     shown(model).as_ref() == Some(run)
         && model.record(run).is_some_and(|record| {
@@ -162,7 +162,7 @@ fn signed_in(model: &Model, run: &RunId) -> bool {
         })
 }
 
-/// The run that the screen shows, where it shows one.
+/// Returns the run on screen, if there is one.
 pub fn shown(model: &Model) -> Option<RunId> {
     match &model.screen {
         Screen::Run(running::Running { run, .. }) => Some(run.clone()),

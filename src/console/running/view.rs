@@ -1,4 +1,4 @@
-//! Draws the screen of a run.
+//! Draws the run screen.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -9,7 +9,7 @@ use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
 use crate::console::{Model, Msg, words};
 
-/// Draws it into `area`.
+/// Draws the run into `area`.
 pub fn draw(model: &Model, running: &Running, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     let title = plan(model, &running.run).map_or_else(|| running.run.to_string(), |plan| plan.title.clone());
     let title = model.short_title(&title);

@@ -1,7 +1,7 @@
-//! Frames as bytes: what is drawn, against what is on screen.
+//! Renders frames to bytes: the difference between the new frame and what is on screen.
 //!
-//! Owns the two buffers and the bracket of synchronized output round every frame. A frame that
-//! looks like the one before is no byte at all. Must not write to the terminal.
+//! Holds the two buffers and wraps every frame in synchronized output. A frame equal to the
+//! previous one produces no bytes. Must not write to the terminal.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 
-/// Bytes that wait until it is known whether they are needed.
+/// Bytes held back until it is known whether they are needed.
 #[derive(Clone, Default)]
 struct Held(Rc<RefCell<Vec<u8>>>);
 
@@ -29,8 +29,8 @@ impl Write for Held {
     }
 }
 
-/// A surface of one size. Its size never follows the terminal by itself: what is drawn and what it
-/// is drawn on are always of one size.
+/// A drawing surface of one size. It never follows the terminal's size by itself, so that a frame
+/// and its buffer always have the same size.
 pub struct Canvas {
     terminal: Terminal<CrosstermBackend<Held>>,
     held: Held,
@@ -39,7 +39,7 @@ pub struct Canvas {
 }
 
 impl Canvas {
-    /// An empty one.
+    /// Returns an empty canvas.
     pub fn new((columns, lines): (u16, u16)) -> io::Result<Self> {
         let held = Held::default();
         let options = TerminalOptions {
@@ -53,7 +53,7 @@ impl Canvas {
         })
     }
 
-    /// Draws a frame: what `view` said about it, and the bytes that bring it to the screen.
+    /// Draws a frame; returns what `view` returned, and the bytes that show the frame on screen.
     pub fn draw<T: Default>(&mut self, view: impl FnOnce(&mut Frame) -> T) -> io::Result<(T, Vec<u8>)> {
         let mut said = T::default();
         let mut next = None;
@@ -62,7 +62,7 @@ impl Canvas {
             next = Some(frame.buffer_mut().clone());
         })?;
         let bytes = std::mem::take(&mut *self.held.0.borrow_mut());
-        // Without a cell that differs only the cursor is left: the same bytes again say nothing.
+        // If no cell differs, only the cursor is left: repeated cursor bytes are dropped.
         let same = self.shown.is_some() && self.shown == next && self.last.ends_with(&bytes);
         if same {
             return Ok((said, Vec::new()));
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(draw(&mut canvas, "one", None), "");
         let other = draw(&mut canvas, "two", None);
         assert!(!other.contains("[2J") && other.contains("tw"), "{other:?}");
-        // The same cells, but a cursor where none was; the same cursor; another one; none.
+        // The same cells, with a new cursor, the same cursor, another one, none.
         assert_ne!(draw(&mut canvas, "two", Some((1, 0))), "");
         assert_eq!(draw(&mut canvas, "two", Some((1, 0))), "");
         assert_ne!(draw(&mut canvas, "two", Some((2, 0))), "");

@@ -1,5 +1,5 @@
-//! What this terminal can do, told by the environment alone: a question to the terminal could
-//! wait for an answer that never comes.
+//! Detects what this terminal supports, from environment variables only: a query to the terminal
+//! might never be answered.
 
 use std::env;
 use std::io::{self, IsTerminal as _};
@@ -10,7 +10,7 @@ use crate::console::view::look::Look;
 use crate::console::view::theme::{Depth, Palette};
 use crate::domain::{Kind, Problem};
 
-/// Says why the console cannot be opened here.
+/// Returns an error if the console cannot be opened here.
 pub fn check() -> Result<(), Problem> {
     let hint = "every command works without one: windlass status, windlass publish RELEASE --yes";
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
@@ -22,13 +22,13 @@ pub fn check() -> Result<(), Problem> {
     Ok(())
 }
 
-/// Colours and glyphs for this terminal, as the user wants them.
+/// Returns colours and glyphs for this terminal, as configured by the user.
 pub fn look(options: &ConsoleOptions, user: &UserConfig) -> Look {
     told(options, user, variable)
 }
 
-/// The same from what `variable` tells. `NO_COLOR` and the flags win over the file: they are
-/// closer to this one start.
+/// Same, from the given variables. `NO_COLOR` and the flags override the file: they apply to this
+/// start only.
 fn told(options: &ConsoleOptions, user: &UserConfig, variable: impl Fn(&str) -> Option<String>) -> Look {
     let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
     let depth = Depth::told(variable("COLORTERM").as_deref(), variable("TERM").as_deref());
@@ -50,21 +50,20 @@ fn told(options: &ConsoleOptions, user: &UserConfig, variable: impl Fn(&str) -> 
     }
 }
 
-/// A variable of the environment, where it says something.
+/// Returns an environment variable, if it is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// True where the terminal takes links, or at least leaves them out: what is not known to print
-/// them as text.
+/// Returns true if the terminal supports hyperlinks, or at least ignores them: unknown terminals
+/// may print the sequence as text.
 pub fn links(variable: impl Fn(&str) -> Option<String>) -> bool {
     let term = variable("TERM").unwrap_or_default();
     let plain = term.is_empty()
         || ["linux", "dumb", "vt", "cons", "sun", "ansi"]
             .iter()
             .any(|old| term.starts_with(old));
-    // Before 0.50 the library of many terminals had a fault that showed the rest of the screen as
-    // one link.
+    // VTE before 0.50 (used by many terminals) showed the rest of the screen as one link.
     let faulty = variable("VTE_VERSION").and_then(|version| version.parse::<u32>().ok());
     !plain
         && faulty.is_none_or(|version| version >= 5000)
@@ -72,7 +71,7 @@ pub fn links(variable: impl Fn(&str) -> Option<String>) -> bool {
         && !(term.starts_with("screen") && variable("TMUX").is_none())
 }
 
-/// True where the window has a title that can be kept and given back.
+/// Returns true if the terminal can save and restore the window title.
 pub fn titled(variable: impl Fn(&str) -> Option<String>) -> bool {
     let term = variable("TERM").unwrap_or_default();
     [
@@ -90,8 +89,8 @@ pub fn titled(variable: impl Fn(&str) -> Option<String>) -> bool {
     .any(|known| term.starts_with(known))
 }
 
-/// False where the locale says outright that it is not Unicode; one that says nothing is taken
-/// for a bare container in a modern terminal.
+/// Returns false if the locale is explicitly not Unicode; an unset locale is taken for a minimal
+/// container in a modern terminal.
 fn unicode(variable: impl Fn(&str) -> Option<String>) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .into_iter()
@@ -212,7 +211,7 @@ mod tests {
             signs(usual.clone(), Glyphs::Unicode, "POSIX"),
             (true, false, true)
         );
-        // Names from outside stay what they are where the terminal can show them.
+        // Names from outside stay unchanged if the terminal can show them.
         assert_eq!(
             signs(usual.clone(), Glyphs::Ascii, "de_DE.utf8"),
             (false, false, true)

@@ -1,8 +1,8 @@
-//! The pager and the editor: programs that get the terminal for a while.
+//! Runs the pager and the editor, which use the terminal for a while.
 //!
-//! Owns how their command is read and what they inherit. No shell is between: the command is split
-//! into words as a shell would (blanks part words, quotes and backslashes keep them together),
-//! nothing in it is expanded, and what is shown arrives on standard input, never as a word.
+//! Their command is split into words as a shell would (blanks separate, quotes and backslashes keep
+//! together), but no shell runs it and nothing is expanded. The text to show is passed on standard
+//! input, never as an argument.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -13,8 +13,8 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::domain::{Kind, Outside, Problem};
 
-/// What a child inherits: where programs lie, who one is, how the terminal and the language are,
-/// and the habits of pagers and editors. Tokens are in none of them.
+/// Environment variables a child inherits: search path, user, terminal, language, and the settings
+/// of pagers and editors. None of them holds a token.
 const INHERITED: [&str; 27] = [
     "PATH",
     "HOME",
@@ -45,7 +45,7 @@ const INHERITED: [&str; 27] = [
     "MYVIMRC",
 ];
 
-/// The words of a command. An error says where it comes from.
+/// Splits a command into words. `from` names its origin in errors.
 fn words(from: &str, text: &str) -> Result<Vec<String>, Problem> {
     shell_words::split(text).map_err(|_| {
         Problem::new(
@@ -57,12 +57,13 @@ fn words(from: &str, text: &str) -> Result<Vec<String>, Problem> {
     })
 }
 
-/// The commands to try for a page, the first that there is counts: `PAGER`, `less -R`, `more`.
+/// Returns the commands to try for the pager, in order: `PAGER`, `less -R`, `more`. The first
+/// installed one is used.
 pub fn pagers(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<Vec<String>>, Problem> {
     commands(variable, &["PAGER"], &[&["less", "-R"], &["more"]])
 }
 
-/// The commands to try for editing: `VISUAL`, `EDITOR`, `vi`, `nano`.
+/// Returns the commands to try for the editor, in order: `VISUAL`, `EDITOR`, `vi`, `nano`.
 pub fn editors(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<Vec<String>>, Problem> {
     commands(variable, &["VISUAL", "EDITOR"], &[&["vi"], &["nano"]])
 }
@@ -74,7 +75,7 @@ fn commands(
 ) -> Result<Vec<Vec<String>>, Problem> {
     for name in names {
         let own = words(name, &variable(name).unwrap_or_default())?;
-        // What somebody chose is not replaced by something else where it is missing.
+        // A configured program is not replaced by another one if it is missing.
         if !own.is_empty() {
             return Ok(vec![own]);
         }
@@ -83,7 +84,7 @@ fn commands(
     Ok(usual.iter().map(owned).collect())
 }
 
-/// What a child inherits of this process.
+/// Returns the environment that a child inherits from this process.
 pub fn inherited() -> Vec<(&'static str, OsString)> {
     INHERITED
         .into_iter()
@@ -91,8 +92,8 @@ pub fn inherited() -> Vec<(&'static str, OsString)> {
         .collect()
 }
 
-/// A child that has the terminal. One that is left behind, because windlass ends, is asked to end
-/// too: nobody could use the terminal otherwise.
+/// A child that uses the terminal. If windlass ends before it does, it is terminated too: the
+/// terminal would be unusable otherwise.
 struct Borrower(Option<Child>);
 
 impl Drop for Borrower {
@@ -107,8 +108,8 @@ impl Drop for Borrower {
     }
 }
 
-/// Runs the first of `commands` that there is, with `text` on its standard input or else the
-/// `keyboard`, and waits for its end.
+/// Runs the first of `commands` that is installed, with `text` on its standard input or else the
+/// `keyboard`, and waits until it exits.
 pub async fn run(
     commands: Vec<Vec<String>>,
     file: Option<&Path>,
@@ -148,7 +149,7 @@ pub async fn run(
 async fn attend(mut borrower: Borrower, text: Option<String>) -> io::Result<ExitStatus> {
     let stdin = borrower.0.as_mut().and_then(|child| child.stdin.take());
     if let (Some(mut stdin), Some(text)) = (stdin, text) {
-        // Beside: a pager reads no more than it shows, and one that is left early reads no more.
+        // Written concurrently: a pager reads only what it shows, and stops reading when it quits.
         drop(tokio::task::spawn_blocking(move || {
             drop(stdin.write_all(text.as_bytes()));
         }));
@@ -157,7 +158,7 @@ async fn attend(mut borrower: Borrower, text: Option<String>) -> io::Result<Exit
     let Some(child) = &borrower.0 else {
         return Err(io::ErrorKind::NotFound.into());
     };
-    // Waited for on another thread, so that a signal to windlass is handled meanwhile.
+    // Waits on another thread, so that a signal to windlass is handled meanwhile.
     when_ended(child, move || {
         if sender.send(()).is_err() {
             tracing::trace!("nobody waits for the child any more");
@@ -170,13 +171,13 @@ async fn attend(mut borrower: Borrower, text: Option<String>) -> io::Result<Exit
     }
 }
 
-/// Calls `then` on another thread once `child` has ended. Its status is left for `wait`.
+/// Calls `then` on another thread once `child` has exited. Its status is left for `wait`.
 pub fn when_ended(child: &Child, then: impl FnOnce() + Send + 'static) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     std::thread::spawn(move || {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while let Some(pid) = pid {
-            // Only seen, not reaped: its number stays its own until it is waited for.
+            // Observed without reaping: the pid stays valid until `wait`.
             match waitid(WaitId::Pid(pid), options) {
                 Err(rustix::io::Errno::INTR) => {}
                 _ => break,
@@ -186,7 +187,7 @@ pub fn when_ended(child: &Child, then: impl FnOnce() + Send + 'static) {
     });
 }
 
-/// What went wrong and why, in one line.
+/// Returns summary and cause in one line.
 pub fn in_a_line(problem: &Problem) -> String {
     let why = problem.causes.first().map(|cause| format!(": {cause}"));
     format!("{}{}", problem.summary, why.unwrap_or_default())
@@ -254,7 +255,7 @@ mod tests {
         .unwrap();
         let command = vec!["sh".to_owned(), script.display().to_string()];
         let absent = vec!["windlass-no-such-pager".to_owned()];
-        // Far more than a pipe holds.
+        // Far more than a pipe buffer holds.
         let text = "line\n".repeat(50_000);
         run(vec![absent.clone(), command], None, Some(text.clone()), none)
             .await
@@ -276,7 +277,7 @@ mod tests {
             .await
             .unwrap_err();
         assert!(problem.to_string().contains("exit status"), "{problem}");
-        // One that reads nothing at all is no fault.
+        // A child that reads nothing is not an error.
         run(vec![vec!["true".to_owned()]], None, Some(text), none)
             .await
             .unwrap();

@@ -1,4 +1,4 @@
-//! Copies text to the clipboard: through tmux where windlass runs in it, else by asking the terminal
+//! Copies text to the clipboard: through tmux if windlass runs in it, else by asking the terminal
 //! (OSC 52), which works over ssh too. A terminal does not answer, so only tmux can confirm a copy.
 
 use std::io::{Read as _, Write as _};
@@ -10,20 +10,20 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::domain::Outside;
 
-/// Which program takes the text.
+/// The program that receives the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// The terminal itself.
     Terminal,
-    /// The tmux server of this machine: by default it drops what a program asks of the terminal.
+    /// The tmux server of this machine; by default it drops clipboard requests from programs.
     Tmux,
-    /// GNU screen, which hands on what is wrapped for it.
+    /// GNU screen, which passes on a wrapped sequence.
     Screen,
-    /// A tmux on another machine, as `TERM` says: it hands a copy on only where it is set to.
+    /// A tmux on another machine, according to `TERM`; it passes a copy on only if configured to.
     RemoteTmux,
 }
 
-/// The route that the environment tells of.
+/// Returns the route for this environment.
 pub fn route(variable: impl Fn(&str) -> Option<String>) -> Route {
     let term = variable("TERM").unwrap_or_default();
     if variable("TMUX").is_some() {
@@ -37,7 +37,8 @@ pub fn route(variable: impl Fn(&str) -> Option<String>) -> Route {
     }
 }
 
-/// What the terminal reads to copy `text`. Encoded, no text can end the sequence.
+/// Returns the escape sequence that copies `text`. The text is base64, so it cannot end the
+/// sequence.
 pub fn sequence(route: Route, text: &str) -> Vec<u8> {
     let encoded = STANDARD.encode(text);
     match route {
@@ -48,7 +49,7 @@ pub fn sequence(route: Route, text: &str) -> Vec<u8> {
     }
 }
 
-/// GNU screen takes at most 768 bytes in one string (`MAXSTR`).
+/// GNU screen accepts at most 768 bytes in one string (`MAXSTR`).
 const SCREEN_CHUNK: usize = 700;
 
 fn wrapped_for_screen(sequence: &str) -> Vec<u8> {
@@ -61,13 +62,13 @@ fn wrapped_for_screen(sequence: &str) -> Vec<u8> {
     bytes
 }
 
-/// What a remote tmux needs to hand a copy on.
+/// The tmux setting that a remote tmux needs to pass a copy on.
 pub const REMOTE_TMUX: &str = "asked the terminal to copy; tmux needs 'set -g set-clipboard on' for it";
 
-/// The program that is asked inside tmux.
+/// The command used inside tmux.
 pub const TMUX: &[&str] = &["tmux"];
 
-/// Longest wait for tmux, both tries together.
+/// Time limit for tmux, both attempts together.
 pub const TMUX_LIMIT: Duration = Duration::from_secs(1);
 
 /// Puts `text` into tmux's own buffer and the clipboard of its terminal; returns what to show the
@@ -121,7 +122,7 @@ fn load_buffer(tmux: &[&str], arguments: &[&str], text: &str, end: Instant) -> R
     let (input, errors) = (child.stdin.take(), child.stderr.take());
     let (sender, answer) = std::sync::mpsc::channel();
     let text = text.to_owned();
-    // Both pipes close when the child ends or is killed.
+    // Both pipes close when the child exits or is killed.
     std::thread::spawn(move || {
         let written = input.map_or(Ok(()), |mut input| input.write_all(text.as_bytes()));
         let mut said = String::new();
@@ -176,7 +177,7 @@ mod tests {
     #[test]
     fn a_tmux_that_hangs_is_given_up() {
         let limit = Duration::from_millis(200);
-        // More than a pipe holds: nothing reads it.
+        // More than a pipe buffer holds; nothing reads it.
         let text = "x".repeat(1 << 20);
         for hangs in ["exec sleep 600", "exec 2>&-; exec sleep 600"] {
             let begun = Instant::now();

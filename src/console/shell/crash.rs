@@ -1,7 +1,7 @@
-//! What is left of a panic: the terminal given back, and a report that says what happened.
+//! Handles a panic: restores the terminal and writes a report.
 //!
-//! Owns the hook, the names of the last messages and the report. Names only: what a message
-//! carried may be secret. Must not panic itself.
+//! The report contains the names of the last messages, without their content, which may be secret.
+//! Must not panic itself.
 
 use std::backtrace::Backtrace;
 use std::collections::VecDeque;
@@ -20,16 +20,16 @@ use crate::console::Msg;
 use crate::domain::Outside;
 use crate::services::private_file;
 
-/// Messages that are remembered.
+/// Number of messages remembered.
 const REMEMBERED: usize = 200;
-/// Words of a name: of a message inside a message, as `Go(Rows(..))`.
+/// Words of a message name: a message inside a message, such as `Go(Rows(..))`.
 const DEPTH: usize = 2;
 
 static NAMES: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
 static LAST: Mutex<Option<PathBuf>> = Mutex::new(None);
 static HOOK: Once = Once::new();
 
-/// Remembers the name of `msg`.
+/// Stores the name of `msg`.
 pub fn note(msg: &Msg) {
     let name = name(msg);
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,17 +39,17 @@ pub fn note(msg: &Msg) {
     names.push_back(name);
 }
 
-/// The name of a message without anything that it carries.
+/// Returns the name of a message without its content.
 pub fn name(msg: &Msg) -> String {
     let mut words = Words::default();
-    // It stops at the first thing that is no name, so nothing behind it is even formatted.
+    // Formatting stops at the first part that is not a name, so that nothing after it is formatted.
     if write!(words, "{msg:?}").is_err() {
         words.text.truncate(words.text.trim_end().len());
     }
     words.text
 }
 
-/// The names at the beginning of a printed message: words and brackets, up to [`DEPTH`].
+/// Collects the names at the start of a debug-printed message: words and brackets, up to [`DEPTH`].
 #[derive(Default)]
 struct Words {
     text: String,
@@ -65,7 +65,7 @@ impl fmt::Write for Words {
                     self.text.push(' ');
                 }
                 c if c.is_ascii_alphanumeric() => {
-                    // A number begins no name.
+                    // A number does not start a name.
                     if c.is_ascii_digit() && self.text.ends_with(' ') {
                         return Err(fmt::Error);
                     }
@@ -78,14 +78,14 @@ impl fmt::Write for Words {
     }
 }
 
-/// The report written last, where one was.
+/// Returns the path of the last report, if one was written.
 pub fn last() -> Option<PathBuf> {
     LAST.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// A panic of the thread that draws gives the terminal back and says where its report lies. Another
-/// thread's leaves a report too, but must not tear down a living screen: it arrives as a failed
-/// task.
+/// Installs the panic hook. A panic of the drawing thread restores the terminal and prints the path
+/// of its report. A panic of another thread writes a report too but leaves the screen alone: it
+/// arrives as a failed task.
 pub fn hook(state: &Path) {
     let folder = state.join("crashes");
     HOOK.call_once(|| {
@@ -121,7 +121,7 @@ fn report(info: &PanicHookInfo, trace: &str) -> String {
     text(&place, said, &names.unwrap_or_default(), trace)
 }
 
-/// The report.
+/// Returns the text of the report.
 fn text(place: &str, said: &str, names: &[String], trace: &str) -> String {
     let environment = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -152,7 +152,7 @@ fn write(folder: &Path, text: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// What the operator is told once the terminal is theirs again.
+/// Returns what is printed once the terminal is restored.
 fn farewell(path: Option<&Path>, text: &str) -> String {
     let mut out = String::from("windlass broke off: this is a fault of windlass.\n");
     if let Some(path) = path {

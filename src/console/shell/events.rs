@@ -1,31 +1,31 @@
-//! What the terminal sends, in the console's words.
+//! Translates terminal events into the console's messages.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
 
 use crate::console::Msg;
 use crate::console::actions::Key;
 
-/// Something the terminal sent.
+/// Input from the terminal.
 pub enum Input {
     /// A message.
     Msg(Msg),
-    /// The left button, at column and row.
+    /// The left button was pressed, at column and row.
     Click(u16, u16),
-    /// The pointer moved with the left button down, to column and row.
+    /// The pointer moved with the left button pressed, to column and row.
     Drag(u16, u16),
-    /// The left button came up.
+    /// The left button was released.
     Release,
-    /// The wheel, at column and row, by lines.
+    /// The wheel turned, at column and row, by lines.
     Wheel(u16, u16, isize),
-    /// Stop the program until it is brought back.
+    /// Suspend the program (Ctrl-Z).
     Suspend,
-    /// Nothing that counts.
+    /// Input without a meaning.
     Nothing,
 }
 
 const WHEEL_LINES: isize = 3;
 
-/// Reads `event`.
+/// Translates `event`.
 pub fn read(event: Event) -> Input {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => read_key(key),

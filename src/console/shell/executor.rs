@@ -1,7 +1,7 @@
-//! Background effects: each becomes a task whose answer is a message.
+//! Performs background effects: each becomes a task whose result is sent as a message.
 //!
-//! Owns the tasks and the means to stop runs. Must not draw, and must not start anything that was
-//! not confirmed: the types see to that.
+//! Also holds the cancellation tokens of runs. Only confirmed plans can be started; the types
+//! enforce it.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -30,9 +30,9 @@ use crate::run::{Means, RunHandle, Session};
 use crate::services::charmhub::{Login, SignOnAnswer};
 use crate::services::keyring::{self, Keyring};
 
-/// Runs of the journal that are shown.
+/// Number of journal runs shown.
 const RUNS: usize = 200;
-/// Progress is told at most this often: faster than anybody reads.
+/// Least time between two progress messages.
 const PROGRESS_EVERY: Duration = Duration::from_millis(80);
 
 /// How long a workflow run is followed: GitHub ends a job after 6 hours at the latest, unless its
@@ -46,12 +46,12 @@ pub struct Executor {
     session: Session,
     sender: mpsc::Sender<Msg>,
     stops: Stops,
-    /// Held while a text is copied to tmux.
+    /// Locked while a text is copied to tmux.
     copies: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Executor {
-    /// An executor that answers through `sender`.
+    /// Returns an executor that sends its answers through `sender`.
     pub fn new(session: Session, sender: mpsc::Sender<Msg>) -> Self {
         Self {
             session,
@@ -61,7 +61,7 @@ impl Executor {
         }
     }
 
-    /// Performs `effect`; foreground effects are the shell's.
+    /// Performs `effect`; the shell performs foreground effects.
     pub fn perform(&self, effect: Effect) {
         let session = self.session.clone();
         match effect {
@@ -116,7 +116,7 @@ impl Executor {
                 Msg::WorkflowsSeen(id, Box::new(seen))
             }),
             Effect::LookAtRun { id, repository, run } => self.spawn_local(move || async move {
-                // Followed for no time at all is one look.
+                // A follow with a time limit of zero reads once.
                 let observer = &session.observer;
                 let seen = observer.follow_workflow(&repository, run, Duration::ZERO, |_| {});
                 Msg::WorkflowRunSeen(id, Box::new(seen.await))
@@ -142,7 +142,7 @@ impl Executor {
                 self.spawn_local(move || async move {
                     let answered = |seen: &WorkflowRun| {
                         let answer = Box::new(Ok(seen.clone()));
-                        // A full queue drops one answer of many: the last one is sent below.
+                        // A full queue drops an intermediate answer; the last one is sent below.
                         drop(sender.try_send(Msg::WorkflowFollowed(run.clone(), Utc::now(), answer)));
                     };
                     let observer = &session.observer;
@@ -180,7 +180,7 @@ impl Executor {
         }
     }
 
-    /// Has tmux take `text`, one text after the other, and reports how that went.
+    /// Copies `text` through tmux, one text after the other, and reports the result.
     pub fn copy_to_tmux(&self, text: String) {
         let copies = self.copies.clone();
         self.spawn(async move {
@@ -198,7 +198,7 @@ impl Executor {
         });
     }
 
-    /// Sends the message that `work` ends in; a panic in it becomes a message too.
+    /// Sends the message that `work` returns; a panic in it is sent as a message too.
     fn spawn(&self, work: impl Future<Output = Msg> + Send + 'static) {
         let sender = self.sender.clone();
         tokio::spawn(async move {
@@ -206,13 +206,13 @@ impl Executor {
                 Ok(msg) => msg,
                 Err(error) => Msg::Broken(broken(&error)),
             };
-            // Nobody listens once the console is closed.
+            // The receiver is gone once the console is closed.
             drop(sender.send(msg).await);
         });
     }
 
-    /// As `spawn`, on a thread of its own: looking at everything joins many borrowed futures,
-    /// which cannot move between threads, and takes more than a moment of computing besides.
+    /// Like `spawn`, on a separate thread: a refresh joins many borrowed futures that are not
+    /// `Send`, and computes for more than a moment.
     fn spawn_local<W: Future<Output = Msg>>(&self, work: impl FnOnce() -> W + Send + 'static) {
         self.spawn(async move {
             let runtime = tokio::runtime::Handle::current();
@@ -268,7 +268,7 @@ async fn refresh(
     snapshot
 }
 
-/// Everything about an image, and which of its layers the resource has that it would go to.
+/// Reads everything about an image, and which of its layers the target resource already has.
 async fn look(
     session: &Session,
     image: &Wanted,
@@ -299,19 +299,18 @@ async fn look(
     Ok(Seen { detail, there })
 }
 
-/// Names of the images that engines of this machine hold; none where no engine runs.
-/// The names of a folder, those of folders with a slash; none where it cannot be read.
+/// Returns the names in a directory, those of directories with a slash; empty if it cannot be read.
 fn folder(path: String) -> Folder {
     let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .take(paths::MOST)
         .filter_map(|entry| {
             let mut name = entry.file_name().into_string().ok()?;
-            // A name that cannot be shown as it is cannot be typed either.
+            // A name that cannot be displayed unchanged cannot be typed either.
             if Outside::new(&name).as_str() != name {
                 return None;
             }
-            // A link to a folder counts as one.
+            // A link to a directory counts as a directory.
             if entry.path().is_dir() {
                 name.push('/');
             }
@@ -344,7 +343,7 @@ async fn held(session: &Session) -> Vec<Outside> {
         .collect()
 }
 
-/// Looks freshly at what `intent` needs, and plans it.
+/// Reads again what `intent` needs, and plans it.
 async fn plan(session: &Session, previous: Snapshot, intent: &Intent) -> (Snapshot, Result<Plan, Problem>) {
     let observer = &session.observer;
     match intent {
@@ -421,7 +420,7 @@ async fn plan(session: &Session, previous: Snapshot, intent: &Intent) -> (Snapsh
     }
 }
 
-/// Says before anybody signs in that there is no keyring to keep the token in.
+/// Returns an error before the sign-in starts if there is no keyring to store the token in.
 async fn kept_somewhere(keep: &Keep) -> Result<(), Problem> {
     if *keep != Keep::Keyring {
         return Ok(());
@@ -463,7 +462,7 @@ fn means(given: Given) -> Means {
     }
 }
 
-/// Tells the progress of a run and, in the end, its record.
+/// Sends the progress of a run and finally its record.
 async fn follow(handle: RunHandle, sender: &mpsc::Sender<Msg>) -> Msg {
     let RunHandle {
         id,
@@ -485,7 +484,7 @@ async fn follow(handle: RunHandle, sender: &mpsc::Sender<Msg>) -> Msg {
             },
         }
     };
-    // The last that it told belongs into its log.
+    // The last progress reported belongs in the log.
     let last = progress.borrow().clone();
     drop(sender.send(Msg::Progress(Box::new(last))).await);
     ended_msg(id, ended)

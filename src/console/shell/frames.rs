@@ -1,16 +1,16 @@
-//! When a frame is drawn: at once where nothing was drawn a moment ago, else as soon as it may be.
+//! Schedules frames: at once if none was drawn a moment ago, else as soon as the spacing allows.
 //!
-//! Owns the one timer of the loop and the taking of everything that has happened. There is no tick:
-//! without a change nothing wakes. Must not know what is drawn or what happens.
+//! Holds the only timer of the loop and collects all pending input. There is no tick: an idle
+//! console does not wake up.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Frames are at least this far apart.
+/// Least time between two frames.
 pub const SPACING: Duration = Duration::from_millis(16);
 
-/// The frames drawn and wanted.
+/// The last frame drawn and the next one requested.
 #[derive(Debug, Default)]
 pub struct Frames {
     last: Option<Instant>,
@@ -18,18 +18,19 @@ pub struct Frames {
 }
 
 impl Frames {
-    /// Something changed.
+    /// Requests a frame.
     pub const fn want(&mut self) {
         self.wanted = true;
     }
 
-    /// When the frame that is wanted may be drawn, `now` at the earliest; `None` where none is.
+    /// Returns when the requested frame may be drawn, `now` at the earliest; `None` if none is
+    /// requested.
     pub fn at(&self, now: Instant) -> Option<Instant> {
         let next = self.last.map_or(now, |last| last + SPACING);
         self.wanted.then(|| next.max(now))
     }
 
-    /// True where a frame is to be drawn now; it then counts as drawn.
+    /// Returns true if a frame is due now; it then counts as drawn.
     pub fn take(&mut self, now: Instant) -> bool {
         let due = self.at(now).is_some_and(|at| at <= now);
         if due {
@@ -39,36 +40,36 @@ impl Frames {
         due
     }
 
-    /// A frame is drawn outside of the order: nothing is left of the one before.
+    /// Notes a frame drawn outside the schedule: the previous one is discarded.
     pub const fn anew(&mut self) {
         self.last = None;
         self.wanted = true;
     }
 }
 
-/// Where things happen.
+/// A source of input.
 pub trait Source {
-    /// What happens.
+    /// The input.
     type Item;
-    /// The next thing; `None` once nothing can happen any more. Dropped without loss.
+    /// Returns the next item; `None` once the source has ended. Cancel safe.
     async fn next(&mut self) -> Option<Self::Item>;
 }
 
-/// Why the loop goes on.
+/// Why the loop woke up.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Woken<T> {
-    /// This happened.
+    /// An item arrived.
     Happened(T),
-    /// The frame that is wanted may be drawn.
+    /// The requested frame is due.
     Frame,
-    /// The time is to be told.
+    /// The clock is due.
     Clock,
-    /// Nothing can happen any more.
+    /// The source has ended.
     Gone,
 }
 
-/// Waits until something happens, a frame may be drawn or the `clock` is due: one timer, the
-/// earlier of the two.
+/// Waits until an item arrives, a frame is due or the `clock` is due: one timer, for the earlier of
+/// the two.
 pub async fn wait<S: Source>(source: &mut S, frames: &Frames, clock: Option<Instant>) -> Woken<S::Item> {
     let frame = frames.at(Instant::now());
     let timer = async {
@@ -87,8 +88,9 @@ pub async fn wait<S: Source>(source: &mut S, frames: &Frames, clock: Option<Inst
     }
 }
 
-/// What has happened already; `None` where nothing has. Polled with the task's own waker: an event
-/// stream keeps the first one that it is given, and with any other the next key would wake nobody.
+/// Returns an item that is already available, else `None`. Polled with the task's own waker: an
+/// event stream keeps the first waker it gets, and with any other one the next key would not wake
+/// the task.
 pub async fn ready<S: Source>(source: &mut S) -> Option<Woken<S::Item>> {
     tokio::select! {
         biased;
@@ -111,7 +113,7 @@ mod tests {
         }
     }
 
-    /// What a loop on `source` did until it was gone.
+    /// What a loop on `source` did until it ended.
     #[derive(Debug, Default, PartialEq)]
     struct Did {
         frames: Vec<u64>,
@@ -120,7 +122,7 @@ mod tests {
         told: usize,
     }
 
-    /// The loop of the console, in which every item changes something but odd ones.
+    /// The loop of the console, in which every item except odd ones changes something.
     async fn turn(mut source: mpsc::Receiver<u32>, every: Option<Duration>) -> Did {
         let begun = Instant::now();
         let mut frames = Frames::default();
@@ -184,9 +186,9 @@ mod tests {
         drop(sender);
         let did = looping.await.unwrap();
         assert_eq!(did.taken, 200);
-        // The first one, the burst at once, and the second burst as soon as it may be.
+        // The first frame, the burst at once, and the second burst after the spacing.
         assert_eq!(did.frames, [0, 100, 116]);
-        // A burst each, the frame that waited, the end.
+        // One for each burst, one for the waiting frame, one for the end.
         assert_eq!(did.wake_ups, 4);
     }
 

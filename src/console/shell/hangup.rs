@@ -1,7 +1,7 @@
-//! The end of the terminal, told even where no signal tells it: a terminal that does not control
-//! this process just stops being there, and whoever reads its keys asks it for ever.
+//! Detects that the terminal is gone even where no signal reports it: a terminal that does not
+//! control this process just closes, and a reader of its keys would poll it forever.
 //!
-//! Owns one thread that sleeps until then. Must not read a key.
+//! One thread sleeps until then. Must not read a key.
 
 use std::io;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use tokio::sync::Notify;
 
-/// How long the console may take to leave by itself.
+/// How long the console has to quit by itself.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Says when the terminal is gone.
+/// Reports that the terminal is gone.
 pub struct Hangup {
     gone: Arc<Notify>,
 }
@@ -30,13 +30,13 @@ impl Hangup {
         Ok(Self { gone })
     }
 
-    /// Waits for it. Dropped without loss.
+    /// Waits until the terminal is gone. Cancel safe.
     pub async fn happened(&self) {
         self.gone.notified().await;
     }
 }
 
-/// Tells the end, and makes it come.
+/// Reports the hang-up, and ends the process if that has no effect.
 #[allow(
     clippy::exit,
     reason = "the thread that should end it may be the one that hangs"
@@ -44,18 +44,18 @@ impl Hangup {
 fn end(told: &Notify) {
     if ends() {
         told.notify_one();
-        // crossterm reads what is no longer there for ever, on the thread that would have to hear
-        // this. The journal bears an end at any moment.
+        // crossterm keeps reading the closed terminal on the thread that would have to handle this.
+        // The journal is consistent at any moment, so the process may end here.
         thread::sleep(GRACE);
         std::process::exit(130);
     }
 }
 
-/// Sleeps until the terminal is gone; false where it cannot be watched.
+/// Sleeps until the terminal is gone; returns false if it cannot be watched.
 fn ends() -> bool {
     let input = io::stdin();
     loop {
-        // Nothing is asked for: only the end is always told.
+        // No event is requested: hang-up is always reported.
         match poll(&mut [PollFd::new(&input, PollFlags::empty())], None) {
             Ok(0) | Err(Errno::INTR) => {}
             Ok(_) => return true,

@@ -1,5 +1,5 @@
-//! Notices what another windlass writes into the journal: one thread that sleeps until the kernel
-//! reports a change of the file (inotify). Nothing polls, and an idle journal wakes nothing.
+//! Detects writes to the journal by another windlass: one thread sleeps until the kernel reports a
+//! change of the file (inotify). Nothing polls, and an idle journal wakes nothing.
 
 use std::path::Path;
 use std::thread;
@@ -12,8 +12,8 @@ use crate::console::msg::Msg;
 /// Changes within this time are read together: a run writes several times a second.
 const TOGETHER: Duration = Duration::from_secs(1);
 
-/// Sends [`Msg::JournalChanged`] after every change of the journal in `folder`. Where the kernel
-/// cannot be asked the regular refresh notices it.
+/// Sends [`Msg::JournalChanged`] after every change of the journal in `folder`. If inotify is not
+/// available, the regular refresh finds the change.
 pub fn watch(folder: &Path, sender: mpsc::Sender<Msg>) {
     #[cfg(target_os = "linux")]
     match linux::Changes::of(folder) {
@@ -50,7 +50,7 @@ mod linux {
     use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
     use rustix::io::Errno;
 
-    /// The files that hold runs: the database and what was not merged into it yet.
+    /// The files that hold runs: the database and its write-ahead log.
     const FILES: [&[u8]; 2] = [b"journal.db", b"journal.db-wal"];
 
     /// Changes of the journal, as the kernel reports them.
@@ -61,12 +61,12 @@ mod linux {
     impl Changes {
         pub(super) fn of(folder: &Path) -> rustix::io::Result<Self> {
             let events = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-            // The folder and not the files: the -wal file comes and goes.
+            // Watches the directory, not the files: the -wal file is created and removed.
             inotify::add_watch(&events, folder, WatchFlags::MODIFY | WatchFlags::MOVED_TO)?;
             Ok(Self { events })
         }
 
-        /// Sleeps until a file of the journal changed.
+        /// Blocks until a file of the journal changes.
         pub(super) fn wait(&mut self) -> rustix::io::Result<()> {
             loop {
                 match poll(&mut [PollFd::new(&self.events, PollFlags::IN)], None) {
@@ -79,7 +79,8 @@ mod linux {
             }
         }
 
-        /// Takes what was reported so far; true where a file of the journal was among it.
+        /// Discards the events reported so far; returns true if a file of the journal was among
+        /// them.
         pub(super) fn forget(&mut self) -> rustix::io::Result<bool> {
             let mut buffer = [MaybeUninit::uninit(); 4096];
             let mut reader = inotify::Reader::new(&self.events, &mut buffer);

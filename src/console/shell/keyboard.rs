@@ -1,10 +1,10 @@
-//! Standard input as the reader of the keys needs it: never one that can hang.
+//! Reopens the terminal as standard input, so that reading keys never blocks.
 //!
-//! Owns a description of the terminal of its own, in place of the inherited one while the console
-//! is open. Crossterm reads once more after bytes that make no key, and where that read waits, it
-//! waits with its lock held: until the next key no new size and no message is seen. The inherited
-//! description is shared with the shell and with standard output, so it is not the one to change.
-//! Must not read a key.
+//! While the console is open, a separate file description of the terminal replaces the inherited
+//! one. Crossterm reads once more after bytes that do not form a key; if that read blocks, it
+//! blocks with its lock held, and no resize or message is handled until the next key. The inherited
+//! description is shared with the shell and with standard output, so it must not be made
+//! non-blocking. Must not read a key.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -14,14 +14,14 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::stdio::{dup2_stdin, stdin};
 use rustix::termios::ttyname;
 
-/// Standard input while the console reads it; the inherited one is back once this is dropped.
+/// Standard input while the console reads it; dropping it restores the inherited one.
 pub struct Keyboard {
     inherited: Option<OwnedFd>,
 }
 
 impl Keyboard {
-    /// Takes the place of standard input. Where the terminal has no name here (another machine's,
-    /// in a container), everything stays as it was inherited.
+    /// Replaces standard input. If the terminal has no name here (that of another machine, in a
+    /// container), everything stays as inherited.
     pub fn take() -> io::Result<Self> {
         let how = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let own = ttyname(stdin(), Vec::new()).and_then(|name| open(name.as_c_str(), how, Mode::empty()));
@@ -35,7 +35,7 @@ impl Keyboard {
         })
     }
 
-    /// What a child gets: it expects to wait when it reads.
+    /// Returns the standard input of a child, which expects blocking reads.
     pub fn for_a_child(&self) -> io::Result<Stdio> {
         let inherited = self.inherited.as_ref().map(OwnedFd::try_clone).transpose()?;
         Ok(inherited.map_or_else(Stdio::inherit, Stdio::from))

@@ -1,4 +1,4 @@
-//! The mark that the demo's tour was finished or dropped: an empty file beside its journal.
+//! The marker that the demo's tour was finished or ended: an empty file beside its journal.
 
 use std::fs::File;
 use std::io;
@@ -6,12 +6,12 @@ use std::path::Path;
 
 const NAME: &str = "tour-ended";
 
-/// True where the mark is set in `folder`.
+/// Returns true if the marker exists in `folder`.
 pub fn is_set(folder: &Path) -> bool {
     folder.join(NAME).exists()
 }
 
-/// Sets it.
+/// Creates the marker.
 pub fn set(folder: &Path) -> io::Result<()> {
     File::create(folder.join(NAME)).map(drop)
 }

@@ -1,6 +1,6 @@
-//! The impure part: terminal, events, clock and the session behind the effects.
+//! The impure part of the console: terminal, events, clock, and the session that performs effects.
 //!
-//! Owns the loop: gather everything that happened, update, draw once if something changed. Must
+//! Runs the loop: collect everything that happened, update, draw once if something changed. Must
 //! not decide anything about releases.
 
 mod canvas;
@@ -60,25 +60,26 @@ use watch::Watch;
 /// How the console is opened.
 #[derive(Clone, Debug, Default)]
 pub struct ConsoleOptions {
-    /// Without borders, in ASCII, for screen readers.
+    /// Without borders and in ASCII, for screen readers.
     pub plain: bool,
     /// Without colours.
     pub no_color: bool,
-    /// On the embedded world.
+    /// In the demo environment.
     pub demo: bool,
-    /// Where everything that happens is recorded.
+    /// The file to record everything that happens in.
     pub record: Option<PathBuf>,
-    /// Above zero while what is typed as an interruption is another program's.
+    /// Above zero while Ctrl-C is typed to another program.
     pub lent: Option<&'static AtomicUsize>,
 }
 
-/// Messages that may wait before whoever sends one has to.
+/// Number of messages that may wait before a sender has to wait.
 const QUEUE: usize = 256;
 
-/// Opens the console on `session` until the operator leaves it.
+/// Opens the console on `session` and returns when the operator quits.
 ///
 /// # Errors
-/// [`Kind::Config`] where the user's keys are wrong, [`Kind::Usage`] without a terminal, [`Kind::Machine`] where it cannot be read or written.
+/// [`Kind::Config`] if the user's keys are not valid, [`Kind::Usage`] without a terminal,
+/// [`Kind::Machine`] if it cannot be read or written.
 pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Problem> {
     let keymap = Keymap::with(&session.config.user.key_wishes)?;
     capabilities::check()?;
@@ -138,7 +139,7 @@ pub async fn run(session: Session, options: ConsoleOptions) -> Result<(), Proble
         model,
     };
     let ended = console.turn(&mut screen).await;
-    // What is typed from here on is the shell's: nobody reads keys any more.
+    // From here on keys are typed to the shell and must not be read.
     console.inputs.events = None;
     drop(screen);
     drop(io::stderr().write_all(live::unfinished_runs(&console.model).as_bytes()));
@@ -151,9 +152,9 @@ fn terminal_problem(error: &io::Error) -> Problem {
         .hint("every command works without one: windlass status, windlass publish RELEASE")
 }
 
-/// What the terminal sends and what the background answers.
+/// Events of the terminal and answers of background tasks.
 struct Inputs {
-    /// `None` while somebody else reads the terminal.
+    /// `None` while another program reads the terminal.
     events: Option<EventStream>,
     receiver: mpsc::Receiver<Msg>,
     hangup: Hangup,
@@ -175,7 +176,7 @@ impl Source for Inputs {
         tokio::select! {
             biased;
             () = self.hangup.happened() => None,
-            // Its end is the terminal's: nobody is there any more.
+            // The stream ends when the terminal is gone.
             event = events.next() => event.map(Happened::Event),
             Some(msg) = self.receiver.recv() => Some(Happened::Msg(msg)),
         }
@@ -184,7 +185,7 @@ impl Source for Inputs {
 
 struct Console {
     model: Model,
-    /// Where the session's journal lies.
+    /// The directory of the session's journal.
     folder: PathBuf,
     executor: Executor,
     inputs: Inputs,
@@ -200,7 +201,7 @@ struct Console {
     links: bool,
 }
 
-/// What comes after something was taken.
+/// What to do after an event was handled.
 enum Next {
     Go,
     Suspend,
@@ -217,7 +218,7 @@ impl Console {
         }
         self.frames.want();
         self.draw(screen)?;
-        // What costs time is worked out now that something is on screen.
+        // Expensive values are computed now that the first frame is on screen.
         let now = self.now();
         let mut next = self.take(screen, Msg::FirstFrame(now))?;
         loop {
@@ -243,7 +244,7 @@ impl Console {
         }
     }
 
-    /// The time to tell.
+    /// Returns the current time.
     fn now(&mut self) -> chrono::DateTime<Utc> {
         self.watch.tell(Utc::now(), Instant::now())
     }
@@ -252,7 +253,7 @@ impl Console {
         if !self.frames.take(Instant::now()) {
             return Ok(());
         }
-        // A key that arrives together with a new size may hide it from the event stream.
+        // A key that arrives together with a resize may hide the resize from the event stream.
         let (columns, lines) = Screen::size()?;
         if (columns, lines) != (self.model.columns, self.model.lines) {
             screen.anew((columns, lines))?;
@@ -271,7 +272,7 @@ impl Console {
         Ok(())
     }
 
-    /// Waits until something happens, then takes everything that has happened by then.
+    /// Waits until something happens, then collects everything that has happened by then.
     async fn wait(&mut self, screen: &mut Screen) -> io::Result<Next> {
         let clock = wake::next(&self.model).map(|at| self.watch.when(at));
         let mut woken = frames::wait(&mut self.inputs, &self.frames, clock).await;
@@ -304,7 +305,7 @@ impl Console {
                 vec![Msg::Resize(columns, lines)]
             }
             Input::Msg(msg) => vec![msg],
-            // What was clicked is what the operator saw: the frame drawn last.
+            // A click refers to what the operator saw: the frame drawn last.
             Input::Click(x, y) => self.pointer.press(&self.drawn, x, y, Instant::now()),
             Input::Drag(x, y) => self.pointer.drag(x, y).into_iter().collect(),
             Input::Release => {
@@ -376,7 +377,7 @@ impl Console {
     }
 
     fn browse(&mut self, link: &str) {
-        // Asked again where it counts: the link goes to a program as one argument.
+        // Checked again here: the link is passed to a program as one argument.
         if !links::allowed(link) {
             return;
         }
@@ -386,13 +387,13 @@ impl Console {
     }
 
     fn suspend(&mut self, screen: &mut Screen) -> io::Result<()> {
-        // The stream reads the terminal as long as it lives: it has to go first.
+        // The stream reads the terminal until it is dropped, so it is dropped first.
         self.inputs.events = None;
         screen.suspend()?;
         self.back(screen)
     }
 
-    /// The terminal is ours again: another size, another time.
+    /// Continues after another program used the terminal: size and time may have changed.
     fn back(&mut self, screen: &mut Screen) -> io::Result<()> {
         self.inputs.events = Some(EventStream::new());
         self.pointer = Pointer::default();
@@ -438,7 +439,7 @@ impl Console {
         }
     }
 
-    /// Gives the terminal to one of `commands`, with `file` or `text`, and takes it back.
+    /// Runs one of `commands` in the terminal, with `file` or `text`, and takes the terminal back.
     async fn lend(
         &mut self,
         screen: &mut Screen,
@@ -458,12 +459,12 @@ impl Console {
     }
 }
 
-/// How long an interruption that was typed to another program may be on its way to this one.
+/// How long a Ctrl-C typed to another program may still be in transit to this one.
 const LATE: Duration = Duration::from_secs(1);
 
-/// Says that another program has the terminal, until a moment after this is dropped: a Ctrl-C that
-/// ends a pager reaches everybody, and here it may be heard when the pager has gone already. While
-/// the terminal is ours, no key makes such a signal.
+/// Marks that another program has the terminal, until a moment after this is dropped: a Ctrl-C that
+/// ends a pager is sent to the whole process group, and may arrive here after the pager has exited.
+/// While windlass has the terminal, no key sends such a signal.
 struct Lent(Option<&'static AtomicUsize>);
 
 impl Lent {
@@ -486,7 +487,7 @@ impl Drop for Lent {
     }
 }
 
-/// Panics after a frame where a test of a debug build asks for it; releases have no such thing.
+/// Panics after a frame if a test of a debug build requests it; release builds do not contain this.
 #[cfg(debug_assertions)]
 fn broken_on_purpose() {
     static FRAMES: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);

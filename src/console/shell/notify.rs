@@ -1,23 +1,23 @@
-//! A word to the terminal for whoever looks at another window: a notification and the bell.
+//! Sends a terminal notification or the bell, for an operator in another window.
 //!
-//! Owns which sequence which terminal understands. Must not decide when.
+//! Knows which sequence each terminal supports; the caller decides when to send.
 
-/// How a terminal is told.
+/// The kind of notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// OSC 9, a text.
     Growl,
     /// OSC 777, a title and a text.
     Titled,
-    /// Only the bell.
+    /// The bell only.
     Bell,
 }
 
-/// What the terminal whose environment `variable` reads understands.
+/// Returns what the terminal of this environment supports.
 ///
-/// Under a multiplexer only the bell arrives: it keeps other sequences, or passes them to a
-/// terminal that nobody knows. A terminal that says nothing of itself gets the bell too: some
-/// print what they do not know.
+/// Under a multiplexer only the bell is passed on: other sequences are dropped or passed to an
+/// unknown terminal. An unidentified terminal gets the bell too, because some print sequences they
+/// do not support.
 pub fn form(variable: impl Fn(&str) -> Option<String>) -> Form {
     let set = |name: &str| variable(name).filter(|value| !value.is_empty());
     let term = set("TERM").unwrap_or_default();
@@ -41,9 +41,10 @@ pub fn form(variable: impl Fn(&str) -> Option<String>) -> Form {
     Form::Bell
 }
 
-/// What tells `text`. It was made harmless before: no character of it ends the sequence.
+/// Returns the escape sequence for `text`. Control characters are removed, so the text cannot end
+/// the sequence.
 pub fn sequence(form: Form, text: &str) -> Vec<u8> {
-    // A semicolon parts the title from the text, and a leading number is a command to some.
+    // A semicolon separates title and text, and some terminals read a leading number as a command.
     let text: String = text.chars().filter(|c| !c.is_control()).collect();
     let text = text.replace(';', ",");
     match form {
@@ -80,7 +81,7 @@ mod tests {
             (&[("TERM", "foot")], Form::Titled),
             (&[("TERM", "xterm-256color")], Form::Bell),
             (&[("TERM", "linux")], Form::Bell),
-            // A multiplexer inherits what it was started in.
+            // A multiplexer inherits the environment it was started in.
             (
                 &[("TERM", "screen-256color"), ("VTE_VERSION", "6800")],
                 Form::Bell,

@@ -1,7 +1,6 @@
-//! The mouse: clicks, second clicks and dragged borders, by what was drawn last.
+//! Handles the mouse: clicks, double clicks and dragged borders, using the frame drawn last.
 //!
-//! Owns what is held and when was clicked. What a place means says the frame that the operator
-//! saw. Must not read a clock.
+//! The hit map of that frame decides what a position means. Must not read a clock.
 
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use crate::console::Msg;
 use crate::console::split::Grip;
 use crate::console::view::Drawn;
 
-/// Two clicks within this are one double click.
+/// Two clicks within this time are a double click.
 const TWICE: Duration = Duration::from_millis(400);
 
-/// The mouse.
+/// The state of the mouse.
 #[derive(Debug, Default)]
 pub struct Pointer {
     held: Option<Grip>,
@@ -22,7 +21,7 @@ pub struct Pointer {
 }
 
 impl Pointer {
-    /// The button went down.
+    /// Handles a press of the button.
     pub fn press(&mut self, drawn: &Drawn, x: u16, y: u16, now: Instant) -> Vec<Msg> {
         self.held = drawn.grip(x, y);
         let Some(msg) = drawn.click(x, y) else {
@@ -38,13 +37,13 @@ impl Pointer {
         vec![msg]
     }
 
-    /// It moved with the button down.
+    /// Handles a move with the button pressed.
     pub fn drag(&mut self, x: u16, y: u16) -> Option<Msg> {
         self.last = None;
         self.held.map(|grip| Msg::Drag(grip, x, y))
     }
 
-    /// The button came up, or is not ours any more.
+    /// Handles a release of the button, or the loss of the mouse.
     pub const fn release(&mut self) {
         self.held = None;
     }
@@ -80,7 +79,7 @@ mod tests {
         assert_eq!(press(0), [first()]);
         assert_eq!(press(0), [first(), Msg::Twice]);
         assert_eq!(press(0), [first()]);
-        // Another row, or too late: each a click of its own.
+        // Another row, or too late: separate clicks.
         assert_eq!(press(1), [Msg::Select(PaneId::Releases, 1)]);
         assert_eq!(press(0), [first()]);
         tokio::time::advance(TWICE * 2).await;

@@ -1,7 +1,7 @@
 //! Writes what happens into a file that can be replayed.
 //!
-//! Owns the file: new, and nobody else may read it. What goes in and what is masked says
-//! [`crate::console::record`].
+//! The file is new and readable by its owner only. [`crate::console::record`] decides what is
+//! recorded and what is masked.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -12,11 +12,11 @@ use crate::console::{Model, Msg};
 use crate::domain::{Kind, Outside, Problem};
 use crate::services::private_file;
 
-/// The file, until writing fails.
+/// The file, until a write fails.
 pub struct Recorder(Option<File>);
 
 impl Recorder {
-    /// Makes `path`; what is there already is kept and refused.
+    /// Creates `path`; refuses a file that exists.
     pub fn create(path: &Path) -> Result<Self, Problem> {
         let file = private_file::create_new(path).map_err(|error| {
             let shown = Outside::new(path.display().to_string());
@@ -27,18 +27,18 @@ impl Recorder {
         Ok(Self(Some(file)))
     }
 
-    /// What the console begins with.
+    /// Records the initial state.
     pub fn begin(&mut self, model: &Model) {
         self.write(&record::begin(model));
     }
 
-    /// What happens to `model` next.
+    /// Records `msg`, which is about to be applied to `model`.
     pub fn note(&mut self, model: &Model, msg: &Msg) {
         let name = super::crash::name(msg);
         self.write(&record::entry(model, msg, name));
     }
 
-    /// A line at a time: what was recorded before a crash is what is looked for.
+    /// Writes line by line, so that everything before a crash is kept.
     fn write(&mut self, entry: &Entry) {
         let Some(file) = &mut self.0 else {
             return;

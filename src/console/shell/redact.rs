@@ -1,12 +1,12 @@
-//! Takes out of a text what might be a secret, where nobody can know what is in it.
+//! Removes possible secrets from a text of unknown content.
 //!
-//! Owns the rules, which would rather mask too much: what stands in quotes, what follows a telling
-//! word, long words that look like tokens, and the values of telling variables. Must not be used
-//! where a text is known to be clean: it makes texts worse.
+//! The rules mask too much rather than too little: text in quotes, what follows a keyword such as
+//! "token", long words that look like tokens, and the values of variables with such names. Texts
+//! known to be clean should not be redacted: it makes them less useful.
 
 use crate::domain::Outside;
 
-/// Words after which something secret may stand.
+/// Words after which a secret may follow.
 const TELLING: [&str; 9] = [
     "password",
     "passphrase",
@@ -18,13 +18,14 @@ const TELLING: [&str; 9] = [
     "otp",
     "macaroon",
 ];
-/// A word of letters and digits from this length on is taken for a token.
+/// A word of letters and digits of at least this length is taken for a token.
 const LONG: usize = 20;
-/// Values of variables shorter than this are too common to be looked for.
+/// Variable values shorter than this are too common to be searched for.
 const SHORT: usize = 8;
 const MASK: &str = "[masked]";
 
-/// `text` without what might be secret; its lines stay. `environment` says which values are.
+/// Returns `text` without possible secrets; its lines are kept. `environment` provides the values
+/// to remove.
 pub fn redact(text: &str, environment: impl IntoIterator<Item = (String, String)>) -> String {
     let mut text = text.to_owned();
     for (name, value) in environment {
@@ -42,7 +43,8 @@ pub fn redact(text: &str, environment: impl IntoIterator<Item = (String, String)
         .collect()
 }
 
-/// As [`redact`] for a list of functions, which holds no values: only what looks like a token goes.
+/// Like [`redact`], for a backtrace, which contains no values: only what looks like a token is
+/// removed.
 pub fn functions(text: &str) -> String {
     text.lines()
         .map(|line| format!("{}\n", Outside::new(line)))
@@ -74,7 +76,7 @@ fn masked(line: &str) -> String {
     out
 }
 
-/// What stands in double quotes goes: a value that some code printed.
+/// Removes text in double quotes: a value printed by some code.
 fn unquoted(line: &str) -> String {
     let mut out = String::new();
     let (mut inside, mut escaped) = (false, false);
@@ -94,7 +96,7 @@ fn unquoted(line: &str) -> String {
 }
 
 fn without_tokens(word: &str) -> String {
-    // Who signs in to an address stands in it before an @.
+    // User information in a URL comes before an @.
     let word = match word.split_once("://") {
         Some((scheme, rest)) if rest.split('/').next().is_some_and(|host| host.contains('@')) => {
             let after = rest.split_once('@').map_or("", |(_, after)| after);

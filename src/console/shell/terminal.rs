@@ -1,7 +1,7 @@
-//! The terminal: taken over, drawn on, lent to a pager or an editor, given back whatever happens.
+//! Takes over the terminal, draws on it, lends it to a pager or an editor, and always restores it.
 //!
-//! Owns raw mode, the alternate screen, the window title, mouse, focus and paste reports. Giving
-//! back happens when [`Screen`] is dropped, so a signal that drops the console gives back too.
+//! Sets raw mode, the alternate screen, the window title, and mouse, focus and paste reports.
+//! Dropping [`Screen`] restores them, also when a signal drops the console.
 
 use std::io::{self, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,19 +24,19 @@ use rustix::termios::{QueueSelector, tcflush};
 
 use super::canvas::Canvas;
 
-/// Keeps the window's title on the terminal's own stack, and brings it back from there.
+/// Saves the window title on the terminal's own stack; another sequence restores it.
 const KEEP_TITLE: &str = "\u{1b}[22;0t";
 const FORMER_TITLE: &str = "\u{1b}[23;0t";
 
-/// How long unread output is dropped so that a write to the terminal ends.
+/// How long unread output is discarded so that a pending write to the terminal ends.
 const UNBLOCKING: Duration = Duration::from_secs(1);
-/// How often it is dropped.
+/// Interval between discards.
 const PAUSE: Duration = Duration::from_millis(10);
 
 static TAKEN: Mutex<bool> = Mutex::new(false);
 static TITLED: AtomicBool = AtomicBool::new(false);
 
-/// The terminal while it is ours.
+/// The terminal while windlass has it.
 pub struct Screen {
     canvas: Canvas,
     title: Option<String>,
@@ -44,21 +44,21 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal over, with the mouse where that is wished for, and names its window where
-    /// it has a name to give.
+    /// Takes over the terminal, captures the mouse if requested, and sets the window title if
+    /// given.
     pub fn enter(title: Option<String>, mouse: bool) -> io::Result<Self> {
         let canvas = Canvas::new(Self::size()?)?;
         take(title.as_deref(), mouse)?;
         Ok(Self { canvas, title, mouse })
     }
 
-    /// Columns and rows.
+    /// Returns columns and rows.
     pub fn size() -> io::Result<(u16, u16)> {
         crossterm::terminal::size()
     }
 
-    /// Draws a frame and returns what `view` said about it. One that looks like the one before
-    /// writes nothing.
+    /// Draws a frame and returns what `view` returned. A frame equal to the previous one writes
+    /// nothing.
     pub fn draw<T: Default>(&mut self, view: impl FnOnce(&mut Frame) -> T) -> io::Result<T> {
         let (said, bytes) = self.canvas.draw(view)?;
         if !bytes.is_empty() {
@@ -67,21 +67,21 @@ impl Screen {
         Ok(said)
     }
 
-    /// Writes `bytes` between two frames, in one piece.
+    /// Writes `bytes` between two frames, in one write.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut out: Stdout = io::stdout();
         out.write_all(bytes)?;
         out.flush()
     }
 
-    /// Draws everything anew, at this size. Nothing is asked of the terminal: its answer would have
-    /// to be read by whoever reads the keys.
+    /// Redraws everything at this size. The terminal is not queried: its answer would be read as
+    /// keys.
     pub fn anew(&mut self, size: (u16, u16)) -> io::Result<()> {
         self.canvas = Canvas::new(size)?;
         Ok(())
     }
 
-    /// Takes the mouse, or leaves it to the terminal.
+    /// Captures or releases the mouse.
     pub fn mouse(&mut self, taken: bool) -> io::Result<()> {
         self.mouse = taken;
         if taken {
@@ -91,23 +91,23 @@ impl Screen {
         }
     }
 
-    /// Gives the terminal back, stops what the shell started as Ctrl-Z does elsewhere, and takes
-    /// the terminal over again once it goes on.
+    /// Restores the terminal, stops the process group as Ctrl-Z does in other programs, and takes
+    /// the terminal over again once it continues.
     pub fn suspend(&mut self) -> io::Result<()> {
         give_back();
-        // The whole group, as the terminal itself would: a wrapper that stayed awake would keep
-        // the shell from coming back.
+        // Stops the whole group, as the terminal itself would: a wrapper left running would keep
+        // the shell in the background.
         let stopped = kill_current_process_group(Signal::TSTP);
         self.take_back()?;
         stopped.map_err(io::Error::from)
     }
 
-    /// Gives the terminal back for somebody else to use.
+    /// Restores the terminal for another program.
     pub fn lend(&mut self) {
         give_back();
     }
 
-    /// Takes the terminal over again; the next frame draws everything.
+    /// Takes over the terminal again; the next frame redraws everything.
     pub fn take_back(&mut self) -> io::Result<()> {
         take(self.title.as_deref(), self.mouse)?;
         self.anew(Self::size()?)
@@ -147,7 +147,7 @@ fn enter(title: Option<&str>, mouse: bool) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Gives the terminal back, where it is taken.
+/// Restores the terminal, if it is taken over.
 pub fn give_back() {
     if !set_taken(false) {
         return;
@@ -157,9 +157,9 @@ pub fn give_back() {
     } else {
         ""
     };
-    // A terminal that is gone cannot be given back; there is nobody to tell. Its reports end before
-    // the raw mode, so that none is echoed, and the raw mode ends before the shell is to be seen: a
-    // line that is typed then must be one.
+    // Errors are ignored: a closed terminal cannot be restored. Reports are switched off before raw
+    // mode, so that none is echoed, and raw mode before the shell's screen is shown, so that input
+    // typed then is line buffered.
     drop(execute!(
         io::stdout(),
         EndSynchronizedUpdate,
@@ -176,19 +176,19 @@ pub fn give_back() {
     ));
 }
 
-/// Restores the terminal in a process that is about to end while a write to the terminal waits:
-/// output that nobody has read is dropped until that write ends and the console restores the
-/// terminal as usual. Returns after [`UNBLOCKING`] at the latest.
+/// Restores the terminal in a process that is about to end while a write to the terminal blocks:
+/// unread output is discarded until that write ends and the console restores the terminal as usual.
+/// Returns after [`UNBLOCKING`] at the latest.
 pub fn restore_without_waiting() {
     let pauses = UNBLOCKING.as_millis() / PAUSE.as_millis();
     for _ in 0..pauses {
         {
-            // Under this lock, so that nothing that restores the terminal is dropped.
+            // Under this lock, so that the restoring sequences are not discarded.
             let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
             if !*taken {
                 break;
             }
-            // Dropping output makes room, but wakes nobody who waits for it; a signal does.
+            // Discarding output makes room but does not wake a blocked writer; a signal does.
             let freed =
                 tcflush(stdout(), QueueSelector::OFlush).and_then(|()| kill_process(getpid(), Signal::WINCH));
             if let Err(error) = freed {
@@ -201,12 +201,12 @@ pub fn restore_without_waiting() {
     drop(disable_raw_mode());
 }
 
-/// True while the terminal is ours.
+/// Returns true while windlass has the terminal.
 pub fn taken() -> bool {
     *TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Notes whether the terminal is ours, and returns whether it was.
+/// Stores whether windlass has the terminal, and returns the previous value.
 fn set_taken(taken: bool) -> bool {
     std::mem::replace(&mut *TAKEN.lock().unwrap_or_else(PoisonError::into_inner), taken)
 }

@@ -1,20 +1,21 @@
-//! The time that is told: the wall clock's, which never goes back.
+//! The console's clock: the wall clock, but it never goes back.
 //!
-//! Owns the way over jumps. A clock that is set back would stop every age and put the next refresh
-//! off for as long; the time then goes on at the pace of the clock that nobody sets.
+//! A clock set back would freeze every age and delay the next refresh by the same time; instead the
+//! time continues at the pace of the monotonic clock.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
-/// So far clocks may differ without a word: they are corrected a little all the time.
+/// Difference below which clocks are not considered to have jumped: they are adjusted slightly all
+/// the time.
 const SLACK: TimeDelta = TimeDelta::seconds(2);
-/// The time is looked at this often at least where anything depends on it: a machine that slept
-/// wakes to a timer that did not.
+/// Longest time between two readings while anything depends on the time: a timer does not advance
+/// while the machine sleeps.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// The time told last, and when that was.
+/// The last time returned, and when that was.
 #[derive(Debug)]
 pub struct Watch {
     told: DateTime<Utc>,
@@ -22,12 +23,12 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins with the wall clock.
+    /// Starts with the wall clock.
     pub const fn new(wall: DateTime<Utc>, at: Instant) -> Self {
         Self { told: wall, at }
     }
 
-    /// The time to tell, where the wall clock says `wall`.
+    /// Returns the current time, given the wall clock `wall`.
     pub fn tell(&mut self, wall: DateTime<Utc>, at: Instant) -> DateTime<Utc> {
         let passed = at.saturating_duration_since(self.at);
         let expected = self.told + TimeDelta::from_std(passed).unwrap_or_default();
@@ -40,7 +41,7 @@ impl Watch {
         self.told
     }
 
-    /// When `time` is to be told, counted from the time told last.
+    /// Returns when `time` will be reached, counted from the last time returned.
     pub fn when(&self, time: DateTime<Utc>) -> Instant {
         let wait = (time - self.told).to_std().unwrap_or_default();
         self.at + wait.clamp(Duration::from_millis(1), LONGEST)
@@ -63,11 +64,11 @@ mod tests {
             watch.tell(wall(says), Instant::now())
         };
         assert_eq!(after(10, 10).await, wall(10));
-        // A second off is not a jump, but it does not go back either.
+        // One second off is not a jump, but the time does not go back either.
         assert_eq!(after(0, 9).await, wall(10));
-        // An hour ahead: that is the time now.
+        // The clock was set an hour ahead: that is the time now.
         assert_eq!(after(10, 3620).await, wall(3620));
-        // Set back again: it goes on from there, second by second.
+        // Set back again: the time continues second by second.
         assert_eq!(after(10, 30).await, wall(3630));
         assert_eq!(after(60, 90).await, wall(3690));
     }

@@ -1,7 +1,7 @@
-//! The sign-in dialog: e-mail, password and, where Ubuntu One wants one, a one-time password.
+//! The sign-in dialog: e-mail, password and, if Ubuntu One requires it, a one-time password.
 //!
-//! Owns what is typed until the dialog closes; it is wiped then. Opened only behind a confirmed
-//! deed, which it carries. Must not send anything.
+//! The input is wiped when the dialog closes. It is opened only for a confirmed action, which it
+//! carries.
 
 mod update;
 pub mod view;
@@ -19,13 +19,13 @@ use crate::plan::Plan;
 /// What the sign-in is for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Deed {
-    /// A run of this plan.
+    /// Running this plan.
     Start(Box<Confirmed<Plan>>),
-    /// A run that is taken up.
+    /// Resuming a run.
     Resume(Confirmed<RunId>),
 }
 
-/// What a field asks for.
+/// What a field is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
     /// E-mail of the Ubuntu One account.
@@ -36,12 +36,12 @@ pub enum Ask {
     Otp,
     /// The passphrase of the encrypted file.
     Passphrase,
-    /// The same again.
+    /// The passphrase, repeated.
     PassphraseAgain,
 }
 
 impl Ask {
-    /// Its label.
+    /// Returns its label.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Email => "E-mail",
@@ -52,7 +52,7 @@ impl Ask {
         }
     }
 
-    /// True where what is typed must not be seen.
+    /// Returns true if the input is masked.
     pub const fn masked(self) -> bool {
         !matches!(self, Self::Email)
     }
@@ -61,14 +61,14 @@ impl Ask {
 /// A field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
-    /// What it asks for.
+    /// What it is for.
     pub ask: Ask,
-    /// What is typed.
+    /// The input.
     pub text: Hidden,
 }
 
 impl Field {
-    /// An empty field.
+    /// Returns an empty field.
     pub fn of(ask: Ask) -> Self {
         Self {
             ask,
@@ -80,22 +80,22 @@ impl Field {
 /// The dialog.
 #[derive(Clone, Debug)]
 pub struct SignIn {
-    /// What follows.
+    /// What it is for.
     pub deed: Deed,
-    /// What the token is to be good for.
+    /// The scope of the token.
     pub scope: TokenScope,
     /// The fields.
     pub fields: Vec<Field>,
     /// The field with the cursor.
     pub at: usize,
-    /// The question to Ubuntu One under way.
+    /// The pending request to Ubuntu One.
     pub in_flight: Option<RequestId>,
-    /// Why the last try was none.
+    /// Why the last attempt failed.
     pub problem: Option<Problem>,
 }
 
 impl SignIn {
-    /// What was typed into the field that asks for `ask`.
+    /// Returns the input of the field for `ask`.
     pub fn typed(&self, ask: Ask) -> Option<&Hidden> {
         self.fields
             .iter()

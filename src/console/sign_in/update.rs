@@ -1,4 +1,4 @@
-//! What keys and answers do to the sign-in dialog.
+//! Handles keys and answers of the sign-in dialog.
 
 use super::{Ask, Deed, Field, SignIn};
 use crate::console::Model;
@@ -11,10 +11,10 @@ use crate::domain::credential::TokenScope;
 use crate::domain::{Kind, Problem};
 use crate::plan::{Intent, Keep, Plan};
 
-/// Longer than any password that Ubuntu One takes.
+/// Longest input, in characters; longer than any password that Ubuntu One accepts.
 const LONGEST: usize = 512;
 
-/// Opens the dialog for `deed`, whose `plan` wants a token with `scope`.
+/// Opens the dialog for `deed`, whose `plan` needs a token with `scope`.
 pub fn open(model: &mut Model, deed: Deed, plan: &Plan, scope: TokenScope) {
     let mut fields = vec![Field::of(Ask::Email), Field::of(Ask::Password)];
     if matches!(&plan.intent, Intent::SignIn(intent) if intent.keep == Keep::EncryptedFile) {
@@ -37,7 +37,7 @@ const fn dialog(model: &mut Model) -> Option<&mut SignIn> {
     }
 }
 
-/// Closes it; what was typed is wiped.
+/// Closes the dialog and wipes the input.
 pub fn close(model: &mut Model) {
     if dialog(model).is_some() {
         model.modal = None;
@@ -45,14 +45,14 @@ pub fn close(model: &mut Model) {
     }
 }
 
-/// Goes to another field.
+/// Moves to another field.
 pub fn step(model: &mut Model, steps: isize) {
     let Some(dialog) = dialog(model) else { return };
     let count = dialog.fields.len().max(1) as isize;
     dialog.at = (dialog.at as isize + steps).rem_euclid(count) as usize;
 }
 
-/// Lets `key` edit the field with the cursor.
+/// Applies `key` to the focused field.
 pub fn edit(model: &mut Model, key: Key) {
     let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight.is_none()) else {
         return;
@@ -68,14 +68,14 @@ pub fn edit(model: &mut Model, key: Key) {
     }
 }
 
-/// A paste goes into the field with the cursor; white space around it is dropped.
+/// Pastes into the focused field, without surrounding white space.
 pub fn paste(model: &mut Model, text: &Hidden) {
     for c in text.expose().trim().chars().filter(|c| !c.is_control()) {
         edit(model, Key::Char(c));
     }
 }
 
-/// Enter: to the next empty field, and behind the last one to Ubuntu One.
+/// Handles Enter: moves to the next empty field; after the last one, signs in at Ubuntu One.
 pub fn accept(model: &mut Model) -> Vec<Effect> {
     let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight.is_none()) else {
         return Vec::new();
@@ -128,7 +128,8 @@ fn focus(dialog: &mut SignIn, ask: Ask) {
     }
 }
 
-/// Hears what Ubuntu One says: on to the deed, another question, or another try.
+/// Handles the answer of Ubuntu One: continues the action, asks for more, or allows another
+/// attempt.
 pub fn discharged(model: &mut Model, id: RequestId, result: Result<Discharge, Problem>) -> Vec<Effect> {
     let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight == Some(id)) else {
         return Vec::new();
@@ -158,8 +159,8 @@ pub fn discharged(model: &mut Model, id: RequestId, result: Result<Discharge, Pr
             Vec::new()
         }
         Err(problem) => {
-            // Whatever was wrong with it: a one-time password is not taken twice, and a password
-            // that was refused is typed anew. Without an answer nothing was wrong with either.
+            // In any case a one-time password is not valid twice, and a refused password is typed
+            // again. Without an answer neither was refused.
             if problem.kind == Kind::Credentials {
                 let wrong = if dialog.typed(Ask::Otp).is_some() {
                     Ask::Otp

@@ -11,14 +11,14 @@ use crate::console::view::piece::Piece;
 use crate::console::view::{self, Drawn};
 use crate::console::{Model, Msg, layout, words};
 
-/// What may be typed in the demo world, so that a stranger can go on.
+/// The demo's credentials, shown to new users.
 pub const DEMO_HINT: &str = "demo: releaser@legend.example / demo-password / 123456";
-/// Masks shown at most: a long password looks like a longer one.
+/// Largest number of mask characters shown, whatever the length of the password.
 const MASKS: usize = 12;
-/// Columns of the labels.
+/// Width of the labels, in columns.
 const LABELS: usize = 20;
 
-/// Draws it.
+/// Draws the dialog.
 pub fn draw(model: &Model, dialog: &SignIn, frame: &mut Frame, drawn: &mut Drawn) {
     let columns = 76.min(model.columns.saturating_sub(2));
     let room = usize::from(columns.saturating_sub(4));
@@ -32,7 +32,7 @@ pub fn draw(model: &Model, dialog: &SignIn, frame: &mut Frame, drawn: &mut Drawn
     let area = layout::dialog(model, columns, u16::try_from(height).unwrap_or(u16::MAX));
     view::clear(frame, area);
     let inner = view::boxed(model, frame, area, "Sign in with Ubuntu One", None, true);
-    // On a low screen the fields and what went wrong matter more than the words above.
+    // On a low screen the fields and the error are more important than the text above.
     let needed = dialog.fields.len() + below.len() + 1;
     let spare = usize::from(inner.height).saturating_sub(needed);
     let mut y = inner.y;
@@ -137,7 +137,7 @@ fn below(model: &Model, dialog: &SignIn) -> Vec<Line> {
     vec![Line::text(keys.join("    "), Tone::Dim)]
 }
 
-/// The end of `text` that fits.
+/// Returns the end of `text` that fits.
 fn tail(text: &str, columns: usize) -> String {
     let text = crate::domain::Outside::capped(text, 512).to_string();
     let mut kept: Vec<char> = Vec::new();

@@ -1,6 +1,6 @@
-//! The tags of a repository, listed to choose one for the field under them.
+//! The tags of a repository, listed to choose one for the field below.
 //!
-//! Owns the filter and the selection. What the registry listed is in the model.
+//! Holds filter and selection. The tags themselves are in the model.
 
 mod update;
 pub mod view;
@@ -21,19 +21,19 @@ use crate::domain::{Reference, Repository};
 pub struct Tags {
     /// The repository.
     pub repository: Repository,
-    /// What is typed to narrow the list.
+    /// The filter.
     pub filter: Input,
     /// The selected row.
     pub at: usize,
-    /// First row shown.
+    /// The first row shown.
     pub offset: usize,
-    /// The request under way.
+    /// The pending request.
     pub in_flight: Option<RequestId>,
     /// The field that the tag is for.
     pub under: Modal,
 }
 
-/// The repository whose tags `prompt` takes.
+/// Returns the repository whose tags `prompt` accepts.
 pub fn of_prompt(model: &Model, prompt: &Prompt) -> Option<Repository> {
     match &prompt.purpose {
         Purpose::Replace(image) => model.workspace().image_repository(image).ok(),
@@ -41,7 +41,7 @@ pub fn of_prompt(model: &Model, prompt: &Prompt) -> Option<Repository> {
     }
 }
 
-/// The repository that is typed in the upload dialog, else the one that the resource is fed from.
+/// Returns the repository typed in the upload dialog, else the one that feeds the resource.
 pub fn of_upload(model: &Model, dialog: &Upload) -> Option<Repository> {
     let typed = dialog.wanted();
     if typed.contains('/') {
@@ -54,7 +54,7 @@ pub fn of_upload(model: &Model, dialog: &Upload) -> Option<Repository> {
     workspace.image_repository(key).ok()
 }
 
-/// The tags that the filter leaves, in order.
+/// Returns the tags that match the filter, in order.
 pub fn rows<'m>(model: &'m Model, dialog: &Tags) -> Vec<&'m str> {
     let listed = model
         .tags
@@ -74,7 +74,7 @@ pub fn rows<'m>(model: &'m Model, dialog: &Tags) -> Vec<&'m str> {
     tags.filter(fits).map(String::as_str).collect()
 }
 
-/// Keeps selection and window inside.
+/// Clamps selection and scroll position.
 pub fn settle(model: &mut Model) {
     let Some(Modal::Tags(dialog)) = &model.modal else {
         return;

@@ -1,4 +1,4 @@
-//! What keys and answers do to the list of tags.
+//! Handles keys and answers of the list of tags.
 
 use chrono::{DateTime, Utc};
 use tui_input::Input;
@@ -11,7 +11,7 @@ use crate::console::msg::TagsMsg;
 use crate::domain::tags::TagList;
 use crate::domain::{Observed, Problem};
 
-/// What a key does.
+/// Handles a key.
 pub fn update(model: &mut Model, msg: TagsMsg) -> Vec<Effect> {
     match msg {
         TagsMsg::Open => return open(model),
@@ -51,7 +51,7 @@ fn open(model: &mut Model) -> Vec<Effect> {
     if known { Vec::new() } else { again(model) }
 }
 
-/// Asks the registry again.
+/// Reads the tags from the registry again.
 fn again(model: &mut Model) -> Vec<Effect> {
     let id = model.next_id();
     let Some(Modal::Tags(dialog)) = &mut model.modal else {
@@ -67,7 +67,7 @@ fn again(model: &mut Model) -> Vec<Effect> {
     }]
 }
 
-/// Takes what the registry answered.
+/// Stores the answer of the registry.
 pub fn listed(model: &mut Model, id: RequestId, at: DateTime<Utc>, answer: Result<TagList, Problem>) {
     let Some(Modal::Tags(dialog)) = &mut model.modal else {
         return;
@@ -81,7 +81,7 @@ pub fn listed(model: &mut Model, id: RequestId, at: DateTime<Utc>, answer: Resul
     seen.refresh(Observed::from_result(answer, at));
 }
 
-/// Puts the selected tag into the field under the list.
+/// Puts the selected tag into the field below the list.
 fn take(model: &mut Model) {
     let Some(Modal::Tags(dialog)) = &model.modal else {
         return;

@@ -10,10 +10,10 @@ use crate::console::view::piece::{Cells, Piece};
 use crate::console::view::{self, Drawn};
 use crate::console::{Model, words};
 
-/// Most columns of a tag.
+/// Largest width of a tag, in columns.
 const TAG: usize = 44;
 
-/// Draws it.
+/// Draws the list.
 pub fn draw(model: &Model, dialog: &Tags, frame: &mut Frame, drawn: &mut Drawn) {
     let title = format!("Tags of {}", dialog.repository);
     let inner = search_view::frame_of(model, &title, frame, drawn);
@@ -65,7 +65,7 @@ fn releases(model: &Model, dialog: &Tags, tag: &str) -> String {
     }
 }
 
-/// How many there are, how old the list is, and what went wrong.
+/// Returns the number of tags, the age of the list, and the problem.
 fn state(model: &Model, dialog: &Tags, shown: usize) -> Vec<Line> {
     let seen = model.tags.get(&dialog.repository);
     let list = seen.and_then(|seen| seen.value.as_ref());

@@ -1,5 +1,5 @@
-//! What stands in the columns of releases and channels: whole where there is room, and never so
-//! that one thing is read as another.
+//! Tests the columns of releases and channels: whole if there is space, and never readable as
+//! something else.
 
 use super::styled::{frame, line};
 use super::world::{console, press};
@@ -12,7 +12,7 @@ use crate::console::{Model, layout, panes};
 
 const TAGS: [&str; 3] = ["4.67.12", "0.179.0", "13.4.0"];
 
-/// Releases of three charms, in every standing and with every sign.
+/// Releases of three charms, in every state and with every sign.
 fn releases(size: (u16, u16)) -> Model {
     let mut model = console(size, false);
     let first = model.panes.releases.rows()[0].clone();
@@ -53,7 +53,7 @@ fn releases(size: (u16, u16)) -> Model {
     model
 }
 
-/// The line of the screen that tells of `name`.
+/// Returns the screen line that shows `name`.
 fn line_of(model: &Model, name: &str) -> Option<String> {
     let (buffer, ..) = frame(model);
     (0..model.lines)
@@ -61,7 +61,7 @@ fn line_of(model: &Model, name: &str) -> Option<String> {
         .find(|line| line.contains(name))
 }
 
-/// The row of every release, brought on screen.
+/// Returns the row of every release, scrolled into view.
 fn lines_of_releases(model: &mut Model) -> Vec<(Row, String)> {
     let rows = model.panes.releases.rows().to_vec();
     rows.into_iter()
@@ -146,7 +146,7 @@ fn where_not_all_versions_fit_none_is_cut_to_another() {
     }
 }
 
-/// Channels after a publish: both bases of the engine, and something stable.
+/// Channels after a publish: both bases of the engine, and a stable channel.
 fn channels(size: (u16, u16)) -> Model {
     let mut model = console(size, false);
     let open = |revision: &str, image: &str, more: usize| Cell::Open {

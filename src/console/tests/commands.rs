@@ -1,4 +1,5 @@
-//! The palette with words: what is offered, completed and run; and paths completed by Tab.
+//! Tests palette commands with arguments: offers, completion, running; and completion of paths with
+//! Tab.
 
 use super::world::{console, press, record, screen, type_in};
 use crate::console::actions::{self, ActionId, Key};
@@ -33,7 +34,7 @@ fn intent(model: &Model) -> &Intent {
     }
 }
 
-/// What `line` plans.
+/// Returns the intent that `line` plans.
 fn planned(line: &str) -> String {
     let mut model = typed(line);
     press(&mut model, Key::Enter);
@@ -104,7 +105,7 @@ fn words_are_offered_completed_and_asked_for_one_by_one() {
 
     let mut model = typed("close ");
     type_in(&mut model, "studio");
-    // One word is not enough: Enter asks for the next.
+    // One argument is not enough: Enter asks for the next.
     press(&mut model, Key::Enter);
     assert_eq!(field(&model), "close finos-legend-studio-k8s ");
     let shown = screen(&model).0;
@@ -128,7 +129,7 @@ fn a_word_that_is_wrong_is_said_to_be_wrong() {
     let mut model = typed("resume ");
     press(&mut model, Key::Enter);
     assert!(matches!(model.modal, Some(Modal::Prompt(_))));
-    // Without a space the name is searched as before.
+    // Without a space the name is searched as usual.
     assert!(command::typed("publish").is_empty());
     assert!(command::typed("publisher 2023").is_empty());
 }

@@ -1,4 +1,4 @@
-//! Rotating, signing in, revoking, and what an expired credential leads to.
+//! Tests rotation, login, revoking, and what an expired credential leads to.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::journal::{Outcome, RunId};
 use crate::plan::{Intent, Keep, Op, Plan, SignInIntent};
 use crate::services::charmhub::{EXPIRED, NEW_TOKEN, SignedOn};
 
-/// The proof of a sign-in that proves nothing.
+/// A placeholder proof of a sign-in.
 pub(super) fn proof() -> Proof {
     Proof(Arc::new(SignedOn::blank()))
 }
@@ -35,7 +35,7 @@ fn see(model: &Model, text: &str) {
     assert!(shown.contains(text), "no '{text}' in\n{shown}");
 }
 
-/// Up to the dialog of a rotation.
+/// Opens the dialog of a rotation.
 fn rotating() -> Model {
     let mut model = console((120, 40), false);
     assert!(press(&mut model, Key::Char('R')).is_empty());
@@ -46,7 +46,7 @@ fn rotating() -> Model {
     model
 }
 
-/// Fills what is asked for and asks Ubuntu One.
+/// Fills in the fields and signs in at Ubuntu One.
 fn login(model: &mut Model, password: &str) -> u64 {
     type_in(model, "releaser@legend.example");
     press(model, Key::Enter);
@@ -145,7 +145,7 @@ fn a_repository_without_rights_is_left_out_by_a_key_and_put_back() {
     press(&mut model, Key::Char('w'));
     assert!(reviewed(&model).is_none());
     see(&model, "w leaves out what is refused");
-    // Where nothing is refused and nothing was left out, the key does nothing.
+    // If nothing is refused and nothing was left out, the key does nothing.
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('R'));
     let before = reviewed(&model).unwrap();
@@ -178,7 +178,7 @@ fn a_wrong_password_is_said_in_the_dialog_and_tried_again() {
 fn an_answer_that_never_came_costs_nothing_that_was_typed() {
     let mut model = rotating();
     let id = login(&mut model, "sesame");
-    // Meanwhile nothing is sent twice and nothing is edited.
+    // Meanwhile nothing is sent twice and nothing can be edited.
     assert!(press(&mut model, Key::Enter).is_empty());
     press(&mut model, Key::Backspace);
     say(&mut model, id, Err(Problem::new(Kind::Network, "no answer")));
@@ -306,7 +306,7 @@ fn an_expired_credential_leads_to_sign_in_and_back_into_the_plan() {
     let Some(before) = reviewed(&model) else {
         panic!("no plan");
     };
-    // Once more, with a plan that was changed by hand: that is kept.
+    // Once more, with a plan that was changed by hand, which is kept.
     let effects = update(&mut model, Msg::Key(Key::Char('g')));
     let [Effect::Plan { id, previous, .. }] = effects.as_slice() else {
         panic!("{effects:?}");
@@ -563,7 +563,7 @@ fn the_pane_gives_the_answer_of_every_situation() {
         );
         let text = format!("{lines:?}");
         assert!(text.contains(situation.lineage.as_str()), "{name}: {text}");
-        // What the header shows first is what a cron line fails for.
+        // The credential in the header is the one that a cron job fails for.
         let first = nearest(&rows).map(|one| (one.alarm(now()), one.facts.expires_at));
         // A secret that cannot be read fails even where no token is known that it may hold.
         let known = secret.status.problem.is_none() || situation.expires_in.is_some();

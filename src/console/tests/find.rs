@@ -1,4 +1,4 @@
-//! The search in long texts and in the log of a run.
+//! Tests the search in long texts and in the log of a run.
 
 use super::world::{console, press, record, screen, type_in};
 use crate::console::actions::Key;
@@ -38,7 +38,7 @@ fn words_are_searched_in_details_and_n_goes_on() {
     press(&mut model, Key::Char('N'));
     assert!(screen(&model).0.contains("(2 of 2)"), "round and round");
     assert!(offset(&model) > 0 && first > 0, "the text follows");
-    // What is typed is words: no key of the text has its meaning.
+    // Typed characters are search words: keys of the text have no effect.
     press(&mut model, Key::Char('/'));
     type_in(&mut model, "qyom");
     assert!(screen(&model).0.contains("/qyom (no match)"));

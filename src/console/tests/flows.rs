@@ -1,4 +1,4 @@
-//! The main flows, key by key.
+//! Tests the main flows, key by key.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Images as the console sees them.
+//! Image fixtures for the console.
 
 use chrono::TimeDelta;
 
@@ -8,7 +8,7 @@ use crate::domain::detail::{Layer, PlatformDetail};
 use crate::domain::image::{Platform, PlatformImage};
 use crate::domain::{ConfigDigest, ImageDetail, ImageSource, ManifestDigest, Outside, Reference};
 
-/// The one platform of the image that `seed` stands for.
+/// Returns the single platform of the image for `seed`.
 pub(super) fn on_amd64(seed: &str) -> PlatformImage {
     PlatformImage {
         platform: Platform {
@@ -22,7 +22,7 @@ pub(super) fn on_amd64(seed: &str) -> PlatformImage {
     }
 }
 
-/// An image of two layers, one of which all images have in common.
+/// Returns an image of two layers, one of which all images share.
 pub(super) fn detail(source: &ImageSource) -> ImageDetail {
     let seed = source.to_string();
     let layer = |seed: &str, size: u64| Layer {
@@ -58,7 +58,7 @@ pub(super) fn detail(source: &ImageSource) -> ImageDetail {
     }
 }
 
-/// What is seen of an image; where it goes somewhere, the common layer is there.
+/// Returns the result of reading an image; if it has a destination, the shared layer is there.
 pub(super) fn seen(image: &Wanted, goes: bool) -> Seen {
     let source = match image {
         Wanted::From(source) => source.clone(),

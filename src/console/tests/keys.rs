@@ -1,4 +1,4 @@
-//! Keys: every action is done by its key, prefixes, the user's own keys, and the way back.
+//! Tests keys: every action by its key, prefixes, custom keys, and jumping back.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn refused(text: &str) -> String {
     format!("{problem} {}", hints.join(" "))
 }
 
-/// Ways to every screen and dialog, as keys with what is typed after each.
+/// Returns the keys to every screen and dialog, with the text typed after each.
 fn ways() -> Vec<Vec<(Key, &'static str)>> {
     let c = Key::Char;
     vec![
@@ -100,7 +100,7 @@ fn ways() -> Vec<Vec<(Key, &'static str)>> {
     ]
 }
 
-/// Every state that those ways lead through.
+/// Returns every state along those ways.
 fn states() -> Vec<Model> {
     let mut all = Vec::new();
     for (runs, way) in [None, Some(Outcome::Failed)]
@@ -122,7 +122,7 @@ fn states() -> Vec<Model> {
     }
     all.push(refused_rotation());
     let problem = Problem::new(Kind::Credentials, EXPIRED).with_expired_credential();
-    // A review and a run that want a sign-in.
+    // A review and a run that need a sign-in.
     let mut model = console((120, 40), false);
     press(&mut model, Key::Char('p'));
     if let Screen::Review(review) = &mut model.screen {
@@ -136,10 +136,10 @@ fn states() -> Vec<Model> {
     press(&mut model, Key::Char('5'));
     press(&mut model, Key::Enter);
     all.push(model.clone());
-    // A run under way.
+    // A run in progress.
     model.live.insert(open.id.clone(), Live::new(open.plan.clone()));
     all.push(model);
-    // A run whose channels can be given back, and its rollback, over later changes too.
+    // A run whose channels can be rolled back, and its rollback, over later changes too.
     let mut model = stands((120, 40));
     with_runs(&mut model, vec![half_released()]);
     press(&mut model, Key::Char('5'));
@@ -173,7 +173,7 @@ fn same(a: &Model, b: &Model) -> bool {
     format!("{a:?}") == format!("{b:?}")
 }
 
-/// Presses both keys of a chord, or the one.
+/// Presses the key of a chord, or both.
 fn strike(model: &mut Model, chord: Chord) -> Vec<crate::console::effect::Effect> {
     if let Some(prefix) = chord.prefix {
         assert!(update(model, Msg::Key(prefix)).is_empty());

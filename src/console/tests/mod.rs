@@ -1,4 +1,4 @@
-//! What the console promises, without a terminal, a runtime or a clock.
+//! Tests of the console without a terminal, a runtime or a clock.
 
 mod columns;
 mod commands;

@@ -1,5 +1,5 @@
-//! Names that are wide, accented or written from the right: columns stay under each other, frames
-//! stay whole and no character is cut in two.
+//! Tests names that are wide, accented or right-to-left: columns stay aligned, borders intact, and
+//! no character is cut in two.
 
 use ratatui::buffer::Buffer;
 
@@ -14,8 +14,8 @@ use crate::console::view::look::{Look, Tone};
 use crate::console::{Model, Msg, words};
 use crate::domain::Outside;
 
-/// What is wrong with a frame: a wide character without its second column, a line that is longer
-/// or shorter than the screen, an edge of a box that something was written over.
+/// Returns the errors of a frame: a wide character without its second column, a line longer or
+/// shorter than the screen, an overwritten border.
 fn faults(buffer: &Buffer, edges: bool) -> Vec<String> {
     let mut wrong = Vec::new();
     let (width, height) = (buffer.area.width, buffer.area.height);
@@ -54,7 +54,7 @@ fn faults(buffer: &Buffer, edges: bool) -> Vec<String> {
 
 fn assert_whole(model: &Model, what: &str) {
     let (buffer, ..) = frame(model);
-    // A dialog covers the edges of what is under it.
+    // A dialog covers the borders below it.
     let wrong = faults(&buffer, model.modal.is_none());
     assert!(
         wrong.is_empty(),

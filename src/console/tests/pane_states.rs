@@ -1,4 +1,4 @@
-//! The states that a pane can be in, made of the small world.
+//! Builds every state that a pane can be in, from the small fixture.
 
 use std::sync::Arc;
 
@@ -13,18 +13,18 @@ use crate::domain::charm::RevisionFacts;
 use crate::domain::{CharmName, CharmRevision, Kind, Observed, Outside, Problem, SessionId, Snapshot, Track};
 use crate::journal::{Outcome, RunId};
 
-/// A state.
+/// The state of a pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// Everything was read, and there is nothing.
+    /// Everything was read, and it is empty.
     Empty,
-    /// Nothing was read yet; the first look is under way.
+    /// Nothing was read yet; the first refresh is pending.
     NotAsked,
     /// What is shown was read three hours ago.
     Stale,
     /// Nothing could be read.
     Error,
-    /// Names that are long, wide, accented or written from the right.
+    /// Names that are long, wide, accented or right-to-left.
     Names,
     /// Ten thousand rows, one in the middle selected.
     Many,
@@ -41,13 +41,13 @@ impl State {
     ];
 }
 
-/// Long, wide and accented, with letters that are written from the right.
+/// Long, wide and accented, with right-to-left letters.
 pub(super) const NAME: &str =
     "日本語の長い名前 re\u{301}le\u{300}ase n\u{303} שלום עולם ❤\u{fe0f} 最後まで続く名前 ende";
 
 const MANY: usize = 10_000;
 
-/// A console whose `pane` is in `state`, with the focus on it.
+/// Returns a console whose `pane` is in `state` and focused.
 pub(super) fn in_state(pane: PaneId, state: State, size: (u16, u16)) -> Model {
     let mut model = match state {
         State::Empty => shown(empty(), size),
@@ -126,7 +126,7 @@ fn failed() -> Snapshot {
     snapshot
 }
 
-/// Rows whose every free text is [`NAME`].
+/// Returns rows with [`NAME`] in every free text.
 fn named(size: (u16, u16)) -> Model {
     let mut world = snapshot();
     for observed in [&mut world.credential, &mut world.github] {

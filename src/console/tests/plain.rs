@@ -1,4 +1,5 @@
-//! What a screen reader is given: words without boxes and pictures, and the cursor where one is.
+//! Tests the output for screen readers: text without boxes and bars, and the cursor on the current
+//! row.
 
 use super::pane_states::{State, in_state};
 use super::styled::{frame, line, text};

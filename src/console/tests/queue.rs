@@ -1,4 +1,5 @@
-//! Confirmed plans that wait: behind whom, when they start, and when they ask again.
+//! Tests the queue of confirmed plans: what they wait for, when they start, and when they need
+//! confirmation again.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::domain::{Kind, Problem};
 use crate::journal::{Outcome, RunId};
 use crate::plan::Plan;
 
-/// Confirms the plan under review, whatever it wants to have typed.
+/// Confirms the plan under review, typing the required word.
 fn confirm(model: &mut Model) -> Vec<Effect> {
     let Screen::Review(review) = &model.screen else {
         panic!("no review");
@@ -39,7 +40,7 @@ fn hears(model: &mut Model, msg: Msg) -> Vec<Effect> {
     answer(model, effects)
 }
 
-/// A publish that goes on, and the closing of a channel that was confirmed behind it.
+/// Returns a running publish, and a confirmed closing of a channel queued behind it.
 pub(super) fn queued(size: (u16, u16)) -> (Model, RunId) {
     let mut model = console(size, false);
     press(&mut model, Key::Char('p'));
@@ -101,7 +102,7 @@ fn where_the_run_before_it_did_not_end_well_it_asks_again() {
         let text = screen(&model).0;
         assert!(text.contains("asks again"), "{text}");
         assert!(text.contains("Nothing was started"), "{text}");
-        // Enter plans anew and confirms nothing.
+        // Enter plans again and confirms nothing.
         assert!(press(&mut model, Key::Enter).is_empty());
         assert!(model.queue.is_empty());
         let (id, plan) = one_start(&confirm(&mut model));

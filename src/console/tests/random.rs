@@ -1,5 +1,5 @@
-//! Long random sessions: nothing panics, at most one dialog, nothing is written without a word
-//! typed, and never in read-only mode.
+//! Tests long random sessions: nothing panics, at most one dialog is open, nothing is written
+//! without a typed confirmation, and never in read-only mode.
 
 use super::world::{answer, console, now, record, screen};
 use crate::console::actions::{self, Availability, Key, Scope, TURNS};
@@ -16,7 +16,7 @@ use crate::console::{Model, Msg};
 use crate::domain::{Kind, Problem};
 use crate::journal::Outcome;
 
-/// A small generator of its own: tests must be the same every time.
+/// A small generator with a fixed seed, so that tests are reproducible.
 struct Dice(u64);
 
 impl Dice {
@@ -76,7 +76,7 @@ fn message(dice: &mut Dice) -> Msg {
     }
 }
 
-/// What comes when nobody waits for it any more, or for the first time.
+/// Returns an answer that is late or unexpected.
 fn late_answer(dice: &mut Dice) -> Msg {
     let id = dice.roll(9);
     match dice.roll(3) {
@@ -98,13 +98,13 @@ fn said_by_ubuntu_one(dice: &mut Dice) -> Result<Discharge, Problem> {
     }
 }
 
-/// True where `effect` is about a word that was typed in full.
+/// Returns true if `effect` follows from a confirmation that was typed in full.
 fn rightly(before: &Model, msg: &Msg, effect: &Effect) -> bool {
-    // A sign-in is opened by such a word, and carries what it confirmed.
+    // A sign-in is opened by a confirmation and carries what was confirmed.
     if let (Some(Modal::SignIn(dialog)), Msg::Discharged(id, _)) = (&before.modal, msg) {
         return dialog.in_flight == Some(*id) && !before.setting.read_only;
     }
-    // What waits was confirmed by such a word, and still is what it was.
+    // A waiting plan was confirmed, and is unchanged.
     if matches!(msg, Msg::Planned(..) | Msg::Ended(..)) {
         return before.queue.holds(effect) && !before.setting.read_only;
     }
@@ -179,8 +179,9 @@ fn roam(mut model: Model, seed: u64) {
     }
 }
 
-/// No two actions that share a key are offered at once; the scopes are ones that the keymap was
-/// checked for; a prefix waits only where something can follow it; the way back is short.
+/// Asserts that no two actions with the same key are available at once, that the keymap was checked
+/// for the active scopes, that a prefix waits only if something can follow it, and that the list of
+/// jumps is short.
 fn keys_mean_one_thing(model: &Model, seed: u64) {
     let scopes = actions::scopes(model);
     assert!(
@@ -207,7 +208,7 @@ fn keys_mean_one_thing(model: &Model, seed: u64) {
     assert!(model.jumps.len() <= jumps::MOST, "seed {seed}");
 }
 
-/// A session that begins where `way` leads.
+/// Runs a session that begins where `way` leads.
 fn led(seed: u64, read_only: bool, way: &[(Key, &str)]) {
     let mut model = console((80, 24), read_only);
     for (key, text) in way {

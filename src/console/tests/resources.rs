@@ -1,4 +1,4 @@
-//! Resources in the charms pane: released with their charm, uploaded at any size of the terminal.
+//! Tests resources in the charms pane: released with their charm, uploaded at any terminal size.
 
 use super::transfers::{on_charms, plan_of};
 use super::world::{press, screen, type_in};

@@ -1,4 +1,4 @@
-//! The review as an outline: what is folded, where the cursor is, how old what it builds on is.
+//! Tests the review as an outline: folding, the cursor, the age of its assumptions.
 
 use chrono::TimeDelta;
 
@@ -26,7 +26,7 @@ fn headings_fold_and_stay_folded_when_the_plan_is_made_anew() {
     assert!(screen(&model).0.contains("2025-01/edge"));
     press(&mut model, Key::Down);
     assert!(key(&model).ends_with("/2025-01/edge"));
-    // From inside, folding goes outwards first.
+    // From inside a section, the first fold moves to its heading.
     press(&mut model, Key::Left);
     press(&mut model, Key::Left);
     assert_eq!(key(&model), "charm/finos-legend-engine-k8s");
@@ -68,7 +68,7 @@ fn keys_of_images_act_on_the_charm_around_the_cursor() {
     assert!(screen(&model).0.contains("belongs to no image"));
 }
 
-/// The line of the selected heading, which has to be on the screen.
+/// Returns the line of the selected heading, which must be on screen.
 fn in_sight(model: &Model) -> bool {
     screen(model).0.contains('▸')
 }
@@ -79,7 +79,8 @@ fn no_key_acts_on_an_image_that_is_not_on_the_screen() {
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..12 {
         press(&mut model, Key::PageDown);
-        // Where a section is longer than the screen its heading has gone, and it is the one read.
+        // In a section longer than the screen its heading is off screen, and it is the section
+        // being read.
         if in_sight(&model) {
             seen.insert(key(&model));
         }
@@ -92,11 +93,11 @@ fn no_key_acts_on_an_image_that_is_not_on_the_screen() {
     assert!(shown.contains("windlass publish 2025-01-27"), "{shown}");
     let last = key(&model);
     assert!(last != "charm/finos-legend-engine-k8s", "{last}");
-    // One wheel step up keeps it where it is, or takes what is seen.
+    // One wheel step up keeps the cursor, or moves it to a visible heading.
     update(&mut model, Msg::Wheel(None, -3));
     press(&mut model, Key::Up);
     assert!(in_sight(&model));
-    // What was scrolled away all the same is shown first, and nothing is changed by that.
+    // A heading scrolled off screen is shown first, and nothing changes.
     press(&mut model, Key::Home);
     let charms = |model: &Model| match &model.screen {
         Screen::Review(review) => review.plan.as_ref().unwrap().charms().len(),
@@ -119,7 +120,7 @@ fn what_is_assumed_says_how_old_it_is() {
     let mut model = opened((120, 60));
     press(&mut model, Key::Char('+'));
     let at = super::world::now() + TimeDelta::minutes(7);
-    // Another refresh does not make the plan's own look younger.
+    // Another refresh does not make the plan's own facts younger.
     update(&mut model, Msg::Clock(at));
     let mut snapshot = (*model.snapshot).clone();
     for observed in snapshot.charms.values_mut() {

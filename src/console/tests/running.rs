@@ -1,4 +1,4 @@
-//! The screen of a run: retries, speeds, the log, the three answers of a stop.
+//! Tests the run screen: retries, rates, the log, the three results of a stop.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -33,7 +33,7 @@ fn refusal() -> Problem {
     problem
 }
 
-/// What a run told: three steps done, one that sends and tries again, one that is worked on.
+/// Returns progress with three steps done, one uploading with a retry, and one being processed.
 fn told() -> RunProgress {
     let mut progress = RunProgress::new(run(), std::collections::BTreeMap::new(), now());
     for number in 0..3 {
@@ -66,7 +66,7 @@ fn sends(progress: &mut RunProgress, second: i64, bytes: u64, rate: f64) {
     });
 }
 
-/// A console that looks on.
+/// Returns a console that follows a run.
 fn looking_on(size: (u16, u16)) -> (Model, RunProgress) {
     let mut model = console(size, false);
     let mut record = record(None);
@@ -94,7 +94,7 @@ fn with_retry(size: (u16, u16)) -> Model {
     model
 }
 
-/// A run of the journal that ended so, its steps as they were.
+/// Returns a journal run with this outcome and these steps.
 fn past(outcome: Outcome, steps: &[StepOutcome]) -> RunRecord {
     let mut run = record(Some(outcome));
     run.steps = run
@@ -162,7 +162,7 @@ fn the_log_is_told_hidden_moved_and_copied() {
     assert!(screen(&model).0.contains("run: begun"));
     let effects = press(&mut model, Key::Char('y'));
     assert!(matches!(effects.as_slice(), [Effect::Copy(text)] if text.contains("req-77")));
-    // It follows what happens again once it is at its end.
+    // At its end the log follows new lines again.
     for _ in 0..50 {
         press(&mut model, Key::Down);
     }
@@ -246,7 +246,7 @@ fn a_run_of_the_journal_has_a_log_too() {
     press(&mut model, Key::Enter);
     let text = screen(&model).0;
     assert!(text.contains("Failed: 1 of"), "{text}");
-    // What went wrong is selected.
+    // The failed step is selected.
     let effects = press(&mut model, Key::Char('y'));
     assert!(
         matches!(effects.as_slice(), [Effect::Copy(text)] if text.contains("connection reset") && text.contains("req-77")),

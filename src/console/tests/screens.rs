@@ -1,4 +1,4 @@
-//! What the screens look like, at the two usual sizes.
+//! Snapshots of the screens at the two usual sizes.
 
 use super::world::{console, press, record, screen, type_in};
 use crate::console::Model;

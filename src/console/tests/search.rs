@@ -1,4 +1,4 @@
-//! Palette and help: what is listed, in which order, and that Enter runs what is highlighted.
+//! Tests palette and help: what is listed, in which order, and that Enter runs the selected entry.
 
 use super::world::{console, press, record, screen, type_in};
 use crate::console::Model;
@@ -79,13 +79,13 @@ fn enter_runs_what_is_highlighted_and_nothing_else() {
     press(&mut model, Key::Up);
     let chosen = highlighted(&model).unwrap();
     assert_eq!(chosen, listed(&model)[1]);
-    // Nothing is called so: Enter does nothing and the palette stays.
+    // Nothing matches: Enter does nothing and the palette stays open.
     type_in(&mut model, "qqqqq");
     assert!(listed(&model).is_empty());
     assert!(press(&mut model, Key::Enter).is_empty());
     assert!(matches!(model.modal, Some(Modal::Palette(_))));
     assert!(screen(&model).0.contains("nothing here is called so"));
-    // What cannot be done is chosen as well, and says why.
+    // An action that is not available can be selected too, and shows why.
     press(&mut model, Key::Ctrl('u'));
     type_in(&mut model, "upload");
     assert_eq!(highlighted(&model), Some(ActionId::Upload));
@@ -112,7 +112,7 @@ fn what_acts_on_rows_of_other_panes_is_found_and_says_where_it_is() {
         assert!(model.modal.is_none() && screen(&model).0.contains("go there first"));
         assert_eq!(model.pane, PaneId::Releases, "{typed}");
     }
-    // Where it can be done itself it is not told to go away.
+    // In its own pane the hint to go there is not shown.
     press(&mut model, Key::Char('2'));
     press(&mut model, Key::Char(':'));
     type_in(&mut model, "close");

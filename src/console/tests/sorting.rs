@@ -1,4 +1,4 @@
-//! Sorting of lists, marks, and the differences between two releases.
+//! Tests sorting, marks, and the differences between two releases.
 
 use super::world::{console, press, screen, type_in};
 use crate::console::Model;
@@ -28,7 +28,7 @@ fn s_goes_through_the_columns_and_says_which() {
     assert!(screen(&model).0.contains("by release ↑"));
     sorted.reverse();
     assert_eq!(releases(&model), sorted);
-    // The selection stays on its row, not on its place.
+    // The selection stays on its row, not on its index.
     assert_eq!(model.panes.releases.selected().unwrap().key(), chosen);
     press(&mut model, Key::Char('s'));
     assert!(screen(&model).0.contains("by standing ↑"));
@@ -151,7 +151,7 @@ fn marked_sessions_are_revoked_by_one_plan() {
         model.panes.credentials.select_key(&format!("session/{session}"));
         press(&mut model, Key::Char(' '));
     }
-    // Whatever row is selected: the marked ones count.
+    // The marked ones count, whatever row is selected.
     press(&mut model, Key::Home);
     press(&mut model, Key::Char('X'));
     let Screen::Review(review) = &model.screen else {

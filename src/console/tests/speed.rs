@@ -1,5 +1,5 @@
-//! What a frame and a key cost in long lists, counted: rows that are built, rows that a filter
-//! looks at, what happens before the first frame.
+//! Tests the cost of frames and keys in long lists by counting: rows built, rows that a filter
+//! examines, work before the first frame.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ fn many_revisions() -> Snapshot {
     snapshot
 }
 
-/// Ten thousand releases, one a day and more.
+/// Ten thousand releases with increasing dates.
 fn many_releases() -> Snapshot {
     let mut snapshot = snapshot();
     let releases: Vec<Release> = (0..MANY)
@@ -48,7 +48,7 @@ fn many_releases() -> Snapshot {
         })
         .collect();
     snapshot.releases.value = Some(releases);
-    // No branch without a release: that would be a row more.
+    // No branch without a release, which would add a row.
     snapshot.markers.value = Some(std::collections::BTreeSet::new());
     snapshot
 }
@@ -60,7 +60,7 @@ fn opened(snapshot: Snapshot, size: (u16, u16)) -> Model {
     model
 }
 
-/// Rows that have room on screen.
+/// Returns how many rows fit on screen.
 fn room(model: &Model) -> usize {
     let shown = layout(model).panes;
     shown
@@ -139,7 +139,7 @@ fn before_the_first_frame_no_reference_is_parsed_and_nothing_is_asked() {
     let (text, _) = screen(&model);
     assert_eq!(counted::parsed(), before);
     assert!(text.contains("2025-01-27") && text.contains("engine"), "{text}");
-    // What costs time comes with the message that the first frame is out, and so do the questions.
+    // Expensive values are computed, and requests sent, after the first frame.
     assert!(!update(&mut model, Msg::FirstFrame(now())).is_empty());
     assert!(counted::parsed() > before);
 }

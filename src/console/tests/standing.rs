@@ -1,4 +1,4 @@
-//! What is published already: its evidence, promotion, rollback and hold, key by key.
+//! Tests published releases: evidence, promotion, rollback and hold, key by key.
 
 mod back;
 
@@ -30,7 +30,7 @@ fn seen_by(model: &mut Model, change: impl FnOnce(&mut Snapshot)) {
     panes::rebuild(model);
 }
 
-/// A world where studio has nothing on the track, one release is held and the bundle is open.
+/// A fixture in which studio has nothing on the track, one release is held and the bundle is open.
 pub(super) fn stands(size: (u16, u16)) -> Model {
     let mut model = console(size, false);
     seen_by(&mut model, |snapshot| {
@@ -56,7 +56,7 @@ fn on_release(model: &mut Model, name: &str) {
     model.panes.releases.select_key(name);
 }
 
-/// The wish that the console wants planned after `key`.
+/// Returns the intent that the console plans after `key`.
 fn wish(model: &mut Model, key: Key) -> Option<(u64, Intent)> {
     update(model, Msg::Key(key))
         .into_iter()
@@ -71,7 +71,7 @@ fn planned(model: &mut Model, id: u64, plan: Result<Plan, Problem>) {
     update(model, Msg::Planned(id, now(), snapshot, Box::new(plan)));
 }
 
-// ---- plans by hand
+// ---- plans built by hand
 
 fn row(channel: &str, base: &str, serves: Option<(u64, u64)>, resource: &str) -> PlannedRow {
     PlannedRow {
@@ -199,7 +199,7 @@ fn rolling_back(over: bool) -> Plan {
     )
 }
 
-/// A run whose steps ended like `outcomes`, in turn; the rest was never begun.
+/// Returns a run whose steps ended with `outcomes`, in order; the rest was not begun.
 fn ran(outcome: Outcome, outcomes: &[StepOutcome]) -> RunRecord {
     let mut record = record(Some(outcome));
     let outcomes = outcomes
@@ -227,12 +227,12 @@ fn ran(outcome: Outcome, outcomes: &[StepOutcome]) -> RunRecord {
     record
 }
 
-/// A run whose steps were all done.
+/// Returns a run whose steps were all done.
 fn done(outcome: Outcome) -> RunRecord {
     ran(outcome, &[StepOutcome::Done; 40])
 }
 
-/// A run that was done up to the release of the second charm, which the store refused.
+/// Returns a run that was done up to the release of the second charm, which the store refused.
 pub(super) fn half_released() -> RunRecord {
     let mut record = done(Outcome::Failed);
     let refused = format!("release/{STUDIO}");
@@ -380,7 +380,7 @@ fn the_cursor_chooses_the_risk_and_nothing_goes_along_unasked() {
     press(&mut model, Key::Esc);
     press(&mut model, Key::Char('P'));
     press(&mut model, Key::Down);
-    // Space on a risk takes nothing along.
+    // Space on a risk includes nothing.
     press(&mut model, Key::Char(' '));
     press(&mut model, Key::End);
     press(&mut model, Key::Down);

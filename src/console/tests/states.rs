@@ -1,5 +1,5 @@
-//! What the panes say of themselves: not asked, asking, out of the cache, stale, broken, forbidden,
-//! empty, filtered; and the pictures in them.
+//! Tests the states of panes: not read, loading, from the cache, stale, failed, forbidden, empty,
+//! filtered; and their bars.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn shown(model: &Model) -> String {
     screen(model).0
 }
 
-/// A console that has not been answered yet.
+/// Returns a console that has not received an answer yet.
 fn unanswered(known: Snapshot, size: (u16, u16)) -> Model {
     let mut model = Model::new(setting(false), Arc::new(known), now(), size);
     drop(update(&mut model, Msg::FirstFrame(now())));
@@ -53,7 +53,7 @@ fn what_nobody_asked_yet_is_said_to_be_so() {
             press(&mut model, Key::Char(pane));
             let text = shown(&model);
             assert!(text.contains("not asked yet"), "{size:?} {pane}\n{text}");
-            // Charms and secrets have rows by the workspace alone.
+            // Charms and secrets have rows from the workspace alone.
             let bare = matches!(pane, '1' | '2');
             let said = text.contains("nobody has asked yet");
             assert!(said || !bare, "{size:?} {pane}\n{text}");
@@ -71,7 +71,7 @@ fn what_is_being_asked_says_whom() {
             ('5', "reading the journal"),
         ] {
             press(&mut model, Key::Char(pane));
-            // The journal is answered by the press, as the shell would.
+            // The journal is read as soon as the key is pressed, as the shell would do.
             if pane != '5' {
                 assert!(shown(&model).contains(whom), "{size:?}\n{}", shown(&model));
             }
@@ -91,7 +91,7 @@ fn each_pane_fills_as_its_source_arrives_and_the_others_say_how_long_they_take()
             let facts = SourceUpdate::Charm(charm.clone(), Box::new(facts.clone()));
             update(&mut model, Msg::SourceRead(id, now(), Box::new(facts)));
         }
-        // In whatever order they arrive, the first row is selected until another one is chosen.
+        // In any order of arrival the first row is selected until another one is chosen.
         assert_eq!((model.panes.channels.index(), model.panes.charms.index()), (0, 0));
         for source in [Source::Charms, Source::Channels] {
             let complete = SourceUpdate::Complete(source);
@@ -99,7 +99,7 @@ fn each_pane_fills_as_its_source_arrives_and_the_others_say_how_long_they_take()
         }
         assert!(shown(&model).contains("latest"), "{size:?}\n{}", shown(&model));
         assert!(!shown(&model).contains("asking Charmhub"), "{size:?}");
-        // The next second is told while GitHub has not answered.
+        // The clock ticks every second while GitHub has not answered.
         assert_eq!(wake::next(&model), Some(now() + TimeDelta::seconds(1)));
         update(&mut model, Msg::Clock(now() + TimeDelta::seconds(3)));
         press(&mut model, Key::Char('1'));
@@ -122,7 +122,7 @@ fn each_pane_fills_as_its_source_arrives_and_the_others_say_how_long_they_take()
             "{size:?}\n{}",
             shown(&model)
         );
-        // An answer of another refresh is dropped.
+        // An answer to another refresh is dropped.
         let before = model.snapshot.clone();
         let failed = SourceUpdate::Releases(Observed::failed(Problem::new(Kind::Network, "no")));
         update(&mut model, Msg::SourceRead(id + 1, now(), Box::new(failed)));
@@ -179,7 +179,7 @@ fn a_failed_look_keeps_the_rows_and_its_line_opens_the_problem() {
         assert!(text.contains("releases could not be read"), "{size:?}\n{text}");
         assert!(text.contains("enter"), "{size:?}\n{text}");
         assert!(text.contains("2025-01-27"), "{size:?}\n{text}");
-        // Home goes to the line over the rows; nothing can be done to a row from there.
+        // Home selects the banner; actions on rows are not available there.
         assert!(panes::on_banner(&model.panes, PaneId::Releases));
         assert!(model.panes.releases.selected().is_none());
         press(&mut model, Key::Enter);
@@ -226,7 +226,7 @@ fn a_filter_that_leaves_nothing_says_what_there_is_and_how_to_get_it_back() {
         type_in(&mut model, "zzz");
         let text = shown(&model).replace('\n', " ");
         assert!(text.contains("/zzz (0 of 5)"), "{size:?}\n{text}");
-        // Of those that are listed, whenever they were made.
+        // Of the listed ones, whenever they were made.
         assert!(
             text.contains("none of 5 releases matches 'zzz'"),
             "{size:?}\n{text}"
@@ -276,7 +276,7 @@ fn the_scale_of_the_credentials_reaches_to_the_farthest_end() {
     let text = shown(&model);
     let scale = text.lines().find(|line| line.contains("ends in")).unwrap();
     assert!(scale.contains("today") && scale.contains("90 d"), "{text}");
-    // The bars begin below the word that means now.
+    // The bars begin below the label of the current time.
     let bar = text.lines().find(|line| line.contains("12 d 4 h")).unwrap();
     let column = |line: &str, wanted: &str| line.split(wanted).next().unwrap().chars().count();
     assert_eq!(column(scale, "today"), column(bar, "█"), "{text}");

@@ -1,5 +1,5 @@
-//! What the screens look like, colours and weight included: a highlight that moved or a tone that
-//! changed fails here, where text alone would pass.
+//! Snapshots of screens with colours and weight: a moved highlight or a changed tone fails here,
+//! where text alone would pass.
 
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -16,10 +16,10 @@ use crate::console::view::theme::{Depth, Palette};
 use crate::console::view::{self, Drawn};
 use crate::console::{Model, words};
 
-/// The sizes that are looked at.
+/// The sizes tested.
 pub(super) const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 40), (200, 60)];
 
-/// A frame: its cells, what it says about itself, and the cursor where it is shown.
+/// Returns a frame: its cells, its hit map, and the cursor if it is shown.
 pub(super) fn frame(model: &Model) -> (Buffer, Drawn, Option<Position>) {
     let mut terminal = Terminal::new(TestBackend::new(model.columns, model.lines)).unwrap();
     let mut drawn = Drawn::default();
@@ -29,7 +29,7 @@ pub(super) fn frame(model: &Model) -> (Buffer, Drawn, Option<Position>) {
     (backend.buffer().clone(), drawn, cursor)
 }
 
-/// One line of a frame, without the cells that a wide character hides.
+/// Returns one line of a frame, without the cells that a wide character hides.
 pub(super) fn line(buffer: &Buffer, y: u16) -> String {
     let mut text = String::new();
     let mut x = 0;
@@ -67,8 +67,8 @@ fn style_words(style: Style) -> String {
     words.join(" ")
 }
 
-/// One letter for the style of every column, and what the letters mean. A blank that nothing makes
-/// visible has no letter.
+/// Returns one letter for the style of every column, and the legend. A blank without a visible
+/// style has no letter.
 fn styles(buffer: &Buffer) -> String {
     let mut known: Vec<String> = Vec::new();
     let mut grid = String::new();
@@ -113,13 +113,13 @@ fn styles(buffer: &Buffer) -> String {
     format!("{grid}\n{legend}")
 }
 
-/// A frame in three parts: what is written, one letter for the style of every column, and what
-/// the letters mean.
+/// Returns a frame in three parts: the text, one letter for the style of every column, and the
+/// legend.
 pub(super) fn styled(buffer: &Buffer) -> String {
     format!("{}\n{}", text(buffer), styles(buffer))
 }
 
-/// `model` in `theme`, on a terminal that shows everything.
+/// Returns `model` in `theme`, on a terminal that supports everything.
 pub(super) fn themed(mut model: Model, theme: ThemeName) -> Model {
     model.setting.look.palette = Palette::of(theme, &Colors::default(), Depth::True);
     model
@@ -159,7 +159,7 @@ fn activity_in_every_state() {
     insta::assert_snapshot!(states_of(PaneId::Activity));
 }
 
-/// The whole screen in two themes; the text is the same in both, so it stands there once.
+/// Returns the whole screen in two themes; the text is equal in both, so it is included once.
 fn at_size(size: (u16, u16)) -> String {
     let model = console(size, false);
     let (own, ..) = frame(&model);
@@ -210,7 +210,7 @@ fn a_highlight_that_moved_is_seen() {
     press(&mut model, Key::Down);
     let mut after = frame(&model).0;
     assert_ne!(styled(&before), styled(&after));
-    // The sign of the selected row alone does not make the difference.
+    // The sign of the selected row must not be the only difference.
     for y in 0..after.area.height {
         for x in 0..after.area.width {
             let symbol = before.cell((x, y)).unwrap().symbol().to_owned();

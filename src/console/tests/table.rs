@@ -1,4 +1,4 @@
-//! The action table: keys that parse and do not conflict, twins, words.
+//! Tests the action table: keys that parse and do not conflict, equivalent commands, texts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::plan::Risk;
 #[test]
 fn every_usual_key_can_be_written_and_means_one_thing() {
     for spec in actions::all() {
-        // What is rarely wanted is found in the palette alone.
+        // Rarely used actions are found only in the palette.
         assert!(
             !spec.keys.is_empty() || spec.scope == Scope::Everywhere,
             "{:?}",

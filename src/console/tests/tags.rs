@@ -1,4 +1,4 @@
-//! The list of tags, over the review's field and over the upload dialog.
+//! Tests the list of tags, above the review's field and above the upload dialog.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::console::{Model, Msg, words};
 use crate::domain::tags::TagList;
 use crate::domain::{Kind, Problem, Repository};
 
-/// What the registry lists: nothing of a repository called `nothing`.
+/// Returns what the registry lists; an error for a repository called `nothing`.
 pub(super) fn listed(repository: &Repository) -> Result<TagList, Problem> {
     if repository.path.ends_with("nothing") {
         return Err(Problem::new(
@@ -28,7 +28,7 @@ fn see(model: &Model, text: &str) {
     assert!(shown.contains(text), "no '{text}' in\n{shown}");
 }
 
-/// The console with the field for another image of the first charm.
+/// Returns the console with the field for another image of the first charm.
 fn other_image(size: (u16, u16)) -> Model {
     let mut model = console(size, false);
     press(&mut model, Key::Char('p'));
@@ -95,7 +95,7 @@ fn the_list_is_left_without_a_change_and_kept_for_the_next_time() {
         update(&mut model, Msg::Key(Key::Ctrl('t'))).is_empty(),
         "asked twice"
     );
-    // Asked again, an answer that fails leaves the list with the reason.
+    // If reading again fails, the list stays, with the reason.
     let effects = update(&mut model, Msg::Key(Key::Ctrl('r')));
     let [Effect::ListTags { id, .. }] = effects.as_slice() else {
         panic!("{effects:?}");
@@ -113,7 +113,7 @@ fn a_tag_completes_the_reference_of_an_upload() {
     press(&mut model, Key::Char('3'));
     press(&mut model, Key::Down);
     press(&mut model, Key::Char('u'));
-    // Nothing is typed: the repository that the resource is fed from.
+    // Nothing is typed: the repository that feeds the resource.
     let effects = update(&mut model, Msg::Key(Key::Ctrl('t')));
     let [Effect::ListTags { id, repository }] = effects.as_slice() else {
         panic!("{effects:?}");
@@ -128,7 +128,7 @@ fn a_tag_completes_the_reference_of_an_upload() {
         other => panic!("{other:?}"),
     };
     assert_eq!(typed(&model), format!("{fed}:4.36.0"));
-    // Another repository that is typed counts; one that is not there is named.
+    // A typed repository takes precedence; one that does not exist is named.
     press(&mut model, Key::Ctrl('u'));
     type_in(&mut model, "ghcr.io/someone/nothing:");
     press(&mut model, Key::Ctrl('t'));

@@ -1,5 +1,5 @@
-//! What concerns the terminal: dragged borders, second clicks, the mouse, copies, the word to
-//! another window, and what is worth a frame.
+//! Tests what concerns the terminal: dragged borders, double clicks, the mouse, copies,
+//! notifications, and which messages need a frame.
 
 use chrono::TimeDelta;
 
@@ -38,7 +38,7 @@ fn a_border_follows_the_mouse_from_either_of_its_lines() {
     for x in [left.right() - 1, left.right()] {
         let grip = held(&model, x, 5);
         assert_eq!(grip.border, Border::Column);
-        // Where it was taken it stays.
+        // Dragged to where it was grabbed, it does not move.
         update(&mut model, Msg::Drag(grip, x, 5));
         assert_eq!(rect(&model, PaneId::Releases), left);
     }
@@ -92,7 +92,7 @@ fn a_dragged_border_keeps_its_share_in_another_window() {
     update(&mut model, Msg::Drag(grip, 60, 5));
     update(&mut model, Msg::Resize(200, 40));
     assert_eq!(rect(&model, PaneId::Releases).width, 100);
-    // Nothing can be dragged under a dialog, or where one pane has the screen.
+    // Nothing can be dragged below a dialog, or while one pane is zoomed.
     press(&mut model, Key::Char('?'));
     assert!(screen(&model).1.grips.is_empty());
     update(&mut model, Msg::Resize(80, 24));
@@ -110,7 +110,7 @@ fn a_click_on_a_title_focuses_and_a_second_click_opens() {
     update(&mut model, Msg::Select(PaneId::Releases, 0));
     update(&mut model, Msg::Twice);
     assert!(matches!(&model.modal, Some(Modal::Details(text)) if text.title.starts_with("Release ")));
-    // On a text it means nothing.
+    // On a text it has no effect.
     update(&mut model, Msg::Twice);
     press(&mut model, Key::Esc);
     model.runs = vec![record(Some(Outcome::Done))];
@@ -132,7 +132,7 @@ fn the_mouse_is_released_said_and_taken_back() {
             .unwrap()
             .contains("mouse released")
     );
-    // Over a text too, where there is most to select.
+    // Above a text too, which is what is mostly selected.
     press(&mut model, Key::Enter);
     assert_eq!(press(&mut model, Key::Char('m')), [Effect::Mouse(true)]);
     assert!(!screen(&model).0.contains("mouse released"));
@@ -251,7 +251,7 @@ fn what_changes_nothing_asks_for_no_frame() {
     assert!(still(Msg::Clock(now())));
     assert!(still(Msg::Clock(now() - TimeDelta::hours(1))));
     assert!(!still(Msg::Clock(now() + TimeDelta::minutes(2))));
-    // Focus comes back long after a refresh fell due.
+    // The focus returns long after a refresh was due.
     assert!(!still(Msg::Clock(now() + TimeDelta::minutes(30))));
     assert!(!still(Msg::Focus(true)));
     assert!(!still(Msg::Key(Key::Down)));
@@ -283,14 +283,14 @@ fn after_a_jump_of_the_clock_a_refresh_is_due_once() {
         panic!("{effects:?}");
     };
     assert_eq!(update(&mut model, Msg::Clock(later)), []);
-    // The answer carries the time of a clock that was set back meanwhile.
+    // The answer has the time of a clock that was set back meanwhile.
     update(&mut model, Msg::Observed(*id, now(), previous.clone()));
     assert_eq!(model.now, later);
     assert_eq!(update(&mut model, Msg::Clock(now())), []);
     assert!(wake::refresh_due(&model).unwrap() > later);
 }
 
-/// Records what happens to a console while it is driven.
+/// Records what happens to a console while it is used.
 struct Tape {
     model: Model,
     lines: Vec<String>,
@@ -306,7 +306,7 @@ impl Tape {
         let entry = recording::entry(&self.model, &msg, "its name".to_owned());
         self.lines.push(serde_json::to_string(&entry).unwrap());
         for effect in update(&mut self.model, msg) {
-            // The answers of a small world, recorded as they come.
+            // The answers of the small fixture, recorded as they arrive.
             match effect {
                 Effect::Refresh { id, previous } => self.take(Msg::Observed(id, now(), previous)),
                 Effect::ReadRuns { id } => self.take(Msg::RunsRead(id, now(), Ok(self.model.runs.clone()))),
@@ -334,7 +334,7 @@ impl Tape {
 
 #[test]
 fn a_recorded_session_is_replayed_to_the_same_screen() {
-    // From the very beginning: requests are counted from there.
+    // From the start: requests are counted from there.
     let snapshot = console((120, 40), false).snapshot;
     let model = Model::new(setting(false), snapshot, now(), (120, 40));
     let mut tape = Tape::of(model);

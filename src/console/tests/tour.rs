@@ -1,4 +1,5 @@
-//! The tour of the demo world: it goes along with what is done, and goes away when told to.
+//! Tests the tour of the demo environment: it follows the operator's actions, and ends when asked
+//! to.
 
 use super::world::{answer, console, press, screen, setting, type_in};
 use crate::console::actions::Key;
@@ -7,7 +8,7 @@ use crate::console::tour::{self, Step};
 use crate::console::update::update;
 use crate::console::{Model, Msg};
 
-/// A console of the demo world with its tour.
+/// Returns a console of the demo environment with its tour.
 fn demo(size: (u16, u16)) -> Model {
     let mut model = console(size, false);
     model.setting.demo = true;
@@ -15,7 +16,7 @@ fn demo(size: (u16, u16)) -> Model {
     model
 }
 
-/// A key, with what the shell is asked to do besides answering.
+/// Presses a key; returns the effects other than requests.
 fn key(model: &mut Model, key: Key) -> Vec<Effect> {
     let effects = update(model, Msg::Key(key));
     answer(model, effects)
@@ -70,7 +71,7 @@ fn every_step_is_done_by_doing_it() {
     ];
     assert_eq!(all.len(), said.len());
     for (line, text) in all.iter().zip(said) {
-        // Where the word is typed, a T would be a letter of it.
+        // In the confirmation field a T would be a letter of the word.
         let typed = text.starts_with("3/6");
         assert!(
             line.contains(text) && line.contains("T ends it") != typed,
@@ -89,7 +90,7 @@ fn over_a_dialog_that_it_does_not_speak_of_it_is_silent() {
         assert!(model.modal.is_some());
         assert!(!hint(&model).contains("ends it"), "{}", hint(&model));
     }
-    // A word that is asked for something else is none of its steps.
+    // A confirmation for something else is not a step of the tour.
     press(&mut model, Key::Char('R'));
     press(&mut model, Key::Enter);
     assert!(model.modal.is_some() && model.tour != Some(Step::Start));
@@ -109,7 +110,7 @@ fn who_turns_back_meets_the_step_again() {
         }
         assert_eq!(model.tour, Some(Step::Plan));
     }
-    // Another review is not the one that was meant.
+    // Another review is not the one of the tour.
     press(&mut model, Key::Char('R'));
     assert_eq!(model.tour, Some(Step::Plan));
 }
@@ -157,7 +158,7 @@ fn its_line_hides_nothing() {
     for text in ["5 Activity", "q quit"] {
         assert!(with.contains(text) && without.contains(text), "{text}\n{with}");
     }
-    // Frames stay whole: as many corners below as above.
+    // Borders stay intact: as many corners below as above.
     for corner in ['└', '┘'] {
         assert_eq!(with.matches(corner).count(), without.matches(corner).count());
     }

@@ -1,4 +1,4 @@
-//! Uploads, releases, closed channels, and images looked at closely: key by key.
+//! Tests uploads, releases, closed channels, and image details, key by key.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ fn can(model: &Model, id: ActionId) -> Availability {
     (actions::spec(id).unwrap().availability)(model)
 }
 
-/// A console on the charms pane, `down` rows below the first charm.
+/// Returns a console on the charms pane, `down` rows below the first charm.
 pub(super) fn on_charms(size: (u16, u16), down: usize) -> Model {
     let mut model = console(size, false);
     press(&mut model, Key::Char('3'));
@@ -38,7 +38,7 @@ pub(super) fn on_charms(size: (u16, u16), down: usize) -> Model {
     model
 }
 
-// ---- what a typed line means
+// ---- parsing a typed line
 
 fn understood(images: Option<bool>, text: &str) -> Result<String, String> {
     let resource = "engine-image".parse().unwrap();
@@ -384,7 +384,7 @@ fn of_several_open_channels_one_is_chosen() {
     assert!(screen(&model).0.contains("read-only"));
 }
 
-// ---- images looked at closely
+// ---- image details
 
 #[test]
 fn an_image_is_fetched_once_and_kept() {
@@ -493,7 +493,7 @@ fn details_tell_what_is_behind_every_revision() {
         2
     );
     assert!(text.contains("release") && text.contains("2023-12-05"));
-    // A look that began before does not forget it.
+    // A read that began earlier does not remove it.
     let effects = update(&mut model, Msg::Go(Go::Refresh));
     let Some(Effect::Refresh { id, .. }) = effects.first() else {
         panic!("{effects:?}");
@@ -523,7 +523,7 @@ fn a_refresh_asks_for_what_is_behind_new_revisions_on_screen() {
     assert!(matches!(effects.as_slice(), [Effect::LookBehind { charm: asked, .. }] if *asked == charm));
 }
 
-// ---- what it looks like
+// ---- appearance
 
 #[test]
 fn the_upload_dialog() {

@@ -1,5 +1,5 @@
-//! What can follow a prefix key: all of it, or how much more there is; over nothing that could be
-//! read as part of it.
+//! Tests the box of keys that can follow a prefix: it lists all of them or counts the rest, and
+//! covers nothing that could be read as part of it.
 
 use super::styled::{frame, line};
 use super::world::{console, press};
@@ -14,7 +14,7 @@ fn lines(model: &Model) -> Vec<String> {
     (0..model.lines).map(|y| line(&buffer, y)).collect()
 }
 
-/// The titles that the box shows, and how many more it says there are.
+/// Returns the titles that the box shows, and the number of further keys.
 fn told(model: &Model) -> (usize, usize) {
     let text = lines(model).join("\n");
     let entries = actions::following(model, PREFIX);

@@ -1,4 +1,4 @@
-//! Widths of panes and columns: room goes where content needs it, and nothing jumps.
+//! Tests widths of panes and columns: space goes where content needs it, and nothing jumps.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ fn no_pane_has_empty_columns_while_its_neighbour_is_cut() {
         for row in [&upper[..], &lower[..]] {
             let cut = |pane: &PaneId| usize::from(width(&model, *pane)) < model.panes.needs.of(*pane).full;
             let wide = |pane: &PaneId| usize::from(width(&model, *pane)) > model.panes.needs.of(*pane).full;
-            // Only all of date and versions is worth more than none: releases may stay brief.
+            // Date and versions are useful only as a whole: releases may stay brief.
             let cut = row.iter().filter(|pane| **pane != PaneId::Releases).any(cut);
             assert!(!cut || !row.iter().any(wide), "{columns} {row:?}");
         }
@@ -103,7 +103,7 @@ fn the_newest_base_comes_first_whatever_order_the_store_answers_in() {
         let mut snapshot = (*model.snapshot).clone();
         let facts = snapshot.charms.values_mut().find_map(|seen| seen.value.as_mut());
         let facts = facts.unwrap();
-        // Both bases at one revision, each with its own image.
+        // Both bases at one revision, with different images.
         let revision = facts.rows[0].revision;
         for row in &mut facts.rows {
             row.revision = revision;

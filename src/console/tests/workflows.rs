@@ -1,4 +1,4 @@
-//! Workflows: listed with what is wrong with them, started by a form, followed, repeated, stopped.
+//! Tests workflows: listed with their problems, started by a form, followed, rerun, cancelled.
 
 use chrono::TimeDelta;
 
@@ -66,7 +66,7 @@ fn run(id: u64, name: &str, status: &str, conclusion: Option<&str>) -> WorkflowR
     }
 }
 
-/// Three workflows, one of them asleep, and three runs.
+/// Returns three workflows, one of them disabled, and three runs.
 pub(super) fn seen() -> RepositoryWorkflows {
     RepositoryWorkflows {
         default_branch: "main".into(),
@@ -102,7 +102,7 @@ pub(super) fn seen() -> RepositoryWorkflows {
     }
 }
 
-/// A run with its jobs; the failed one with the end of its log.
+/// Returns a run with its jobs; the failed one with the end of its log.
 pub(super) fn looked_at(id: u64) -> WorkflowRun {
     let mut run = seen()
         .runs
@@ -131,7 +131,7 @@ pub(super) fn looked_at(id: u64) -> WorkflowRun {
     run
 }
 
-/// The log of a job: of the first one alone there is one.
+/// Returns the log of a job; only the first one has a log.
 pub(super) fn log_of(job: u64) -> Result<JobLog, Problem> {
     if job != 7 {
         return Err(Problem::new(Kind::NotFound, "reading the log: not found"));
@@ -202,7 +202,7 @@ fn a_form_starts_a_workflow_with_what_differs_from_its_defaults() {
     type_in(&mut model, "2025-01-27");
     press(&mut model, Key::Tab);
     press(&mut model, Key::Right);
-    // Of what may only be chosen nothing is typed.
+    // Nothing can be typed into a choice.
     type_in(&mut model, "zz");
     let intent = wish(&mut model, Key::Enter).unwrap();
     assert!(
@@ -307,7 +307,7 @@ fn the_log_of_each_job_of_a_run_is_read_in_place() {
     assert!(screen(&model).0.contains("lint.yaml"));
 }
 
-/// A run of windlass that has started workflow run 903.
+/// Returns a windlass run that has started workflow run 903.
 fn dispatched(model: &mut Model) -> RunRecord {
     press(model, Key::Char('5'));
     press(model, Key::Char('w'));
@@ -383,7 +383,7 @@ fn a_started_workflow_is_followed_until_it_ends() {
         );
         all.push_str(&failed);
         insta::assert_snapshot!(format!("followed_workflow_at_{}", size.0), all);
-        // In the pane it is what became of the workflow that counts.
+        // In the pane the result of the workflow counts.
         press(&mut model, Key::Esc);
         press(&mut model, Key::Char('5'));
         let text = screen(&model).0;
@@ -414,7 +414,7 @@ fn a_workflow_that_ends_while_another_screen_is_up_is_reported() {
     );
     let text = screen(&model).0;
     assert!(text.contains("succeeded: lint.yaml #1"), "{text}");
-    // A connection that is lost is named, and opening the run asks again.
+    // A lost connection is reported, and opening the run requests again.
     let mut model = console((120, 40), false);
     let run = dispatched(&mut model);
     super::standing::with_runs(&mut model, vec![run.clone()]);

@@ -1,5 +1,5 @@
-//! A small world by hand: one charm of two bases and one of one, a release that runs and a new
-//! one, a credential that ends soon.
+//! The small fixture: one charm with two bases and one with one, a published release and a new one,
+//! a credential that expires soon.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -73,7 +73,7 @@ targets = [
 ]
 "#;
 
-/// The charms with their resource, the manifest's key and the letter of its tags.
+/// The charms with their resource, the manifest's key and the letter of their tags.
 const CHARMS: [(&str, &str, &str, &str); 2] = [
     (
         "finos-legend-engine-k8s",
@@ -217,7 +217,7 @@ pub(super) fn snapshot() -> Snapshot {
     snapshot
 }
 
-/// Secrets that GitHub tells of, what is remembered of them, and the store's sessions.
+/// Adds the secrets that GitHub lists, what is remembered about them, and the store's sessions.
 fn books(snapshot: &mut Snapshot) {
     let ago = |days| now() - TimeDelta::days(days);
     let read = |name: &str, days| {
@@ -238,7 +238,7 @@ fn books(snapshot: &mut Snapshot) {
         };
         (repository, Observed::read(facts, now()))
     };
-    // Written by us; written by us and by somebody else since; nobody knows.
+    // Written by windlass; written by windlass and by another client since; unknown.
     snapshot.secrets = [
         read("finos/bundle", 100),
         read("finos/engine", 3),
@@ -374,7 +374,7 @@ pub(super) fn setting(read_only: bool) -> Setting {
     }
 }
 
-/// A console on that world, its first refresh answered.
+/// Returns a console on the fixture, its first refresh answered.
 pub(super) fn console(size: (u16, u16), read_only: bool) -> Model {
     let mut model = Model::new(setting(read_only), Arc::new(snapshot()), now(), size);
     let effects = update(&mut model, Msg::FirstFrame(now()));
@@ -382,7 +382,7 @@ pub(super) fn console(size: (u16, u16), read_only: bool) -> Model {
     model
 }
 
-/// Answers the effects as the shell would, with the same world again.
+/// Answers the effects as the shell would, always with the same fixture.
 pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
     let mut rest = Vec::new();
     for effect in effects {
@@ -441,7 +441,7 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
     rest
 }
 
-/// The bundle and its repository, as a publish looks at them.
+/// Adds the bundle and its repository, as read for a publish.
 fn with_bundle(snapshot: &mut Snapshot) {
     let mut text = String::from("applications:\n");
     for (charm, ..) in CHARMS {
@@ -474,7 +474,7 @@ fn with_bundle(snapshot: &mut Snapshot) {
     );
 }
 
-/// What is looked at for a publish, or for an upload of an image by reference.
+/// Adds what is read for a publish, or for an upload of an image by reference.
 fn looked_for(previous: Arc<Snapshot>, intent: &Intent) -> Arc<Snapshot> {
     if matches!(intent, Intent::Publish(_) | Intent::Promote(_)) {
         let mut snapshot = Arc::unwrap_or_clone(previous);
@@ -506,7 +506,7 @@ fn looked_for(previous: Arc<Snapshot>, intent: &Intent) -> Arc<Snapshot> {
     Arc::new(snapshot)
 }
 
-/// The console of 120x40 with a rotation refused for one of its repositories.
+/// Returns the console of 120x40 with a rotation refused for one of its repositories.
 pub(super) fn refused_rotation() -> Model {
     let mut model = console((120, 40), false);
     let snapshot = Arc::make_mut(&mut model.snapshot);
@@ -516,7 +516,7 @@ pub(super) fn refused_rotation() -> Model {
     model
 }
 
-/// Presses `key`, answers what can be answered, and returns the rest.
+/// Presses `key`, answers the requests, and returns the other effects.
 pub(super) fn press(model: &mut Model, key: Key) -> Vec<Effect> {
     let effects = update(model, Msg::Key(key));
     answer(model, effects)
@@ -528,7 +528,7 @@ pub(super) fn type_in(model: &mut Model, text: &str) {
     }
 }
 
-/// What is on screen, and what was drawn.
+/// Returns the text on screen, and what was drawn.
 pub(super) fn screen(model: &Model) -> (String, Drawn) {
     let mut terminal = Terminal::new(TestBackend::new(model.columns, model.lines)).unwrap();
     let mut drawn = Drawn::default();
@@ -546,7 +546,7 @@ pub(super) fn screen(model: &Model) -> (String, Drawn) {
     (text, drawn)
 }
 
-/// The plan of publishing the new release.
+/// Returns the plan of publishing the new release.
 pub(super) fn plan() -> Plan {
     let intent = PublishIntent::of("2025-01-27".parse().unwrap());
     let mut snapshot = snapshot();

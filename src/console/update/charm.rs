@@ -1,5 +1,4 @@
-//! What the panes of charms and channels do beside moving: details, the closing of a channel, and
-//! what follows from a choice.
+//! Handles actions on the charms and channels panes: details, closing a channel, and choices.
 
 use crate::console::dialogs::{Choice, Choose, Modal, Text};
 use crate::console::effect::Effect;
@@ -8,7 +7,7 @@ use crate::console::{Model, image, links, review};
 use crate::domain::Channel;
 use crate::plan::{CloseIntent, Intent};
 
-/// Plans the closing of the channel that the selected row shows; asks which where there are several.
+/// Plans closing the channel of the selected row; asks which one if there are several.
 pub(super) fn close_channel(model: &mut Model) -> Vec<Effect> {
     let Some(row) = model.panes.channels.selected() else {
         return Vec::new();
@@ -42,7 +41,7 @@ pub(super) fn close_channel(model: &mut Model) -> Vec<Effect> {
         .map_or_else(Vec::new, |(_, choice)| chosen(model, choice))
 }
 
-/// Does what was chosen.
+/// Applies a choice.
 pub(super) fn chosen(model: &mut Model, choice: Choice) -> Vec<Effect> {
     match choice {
         Choice::Plan(intent) => review::open(model, *intent),
@@ -50,7 +49,7 @@ pub(super) fn chosen(model: &mut Model, choice: Choice) -> Vec<Effect> {
     }
 }
 
-/// Writes the details of a charm anew, where they are shown.
+/// Rebuilds the details of a charm, if they are shown.
 pub(super) fn rewrite_details(model: &mut Model) {
     let Some(Modal::Details(text)) = &model.modal else {
         return;
@@ -79,7 +78,7 @@ fn details(model: &Model, row: &charms::Row) -> Text {
     text
 }
 
-/// Shows everything known of the selected charm; of a resource revision its image.
+/// Shows everything known about the selected charm, or the image of a resource revision.
 pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     let Some(row) = model.panes.charms.selected() else {
         return Vec::new();
@@ -92,7 +91,7 @@ pub(super) fn open(model: &mut Model) -> Vec<Effect> {
     image::ask_behind(model, &charm)
 }
 
-/// The digest behind a resource revision; of anything else the name of the charm.
+/// Returns the digest of a resource revision, or the name of the charm for any other row.
 pub(super) fn text(model: &Model, row: &charms::Row) -> String {
     let behind = row
         .resource()

@@ -1,4 +1,4 @@
-//! Moves, dialogs and the things that touch only the screen.
+//! Handles navigation, dialogs and other changes of the screen only.
 
 use super::{charm, resume, search, terminal};
 use crate::console::actions;
@@ -20,7 +20,7 @@ use crate::domain::Problem;
 use crate::journal::RunId;
 use crate::plan::{HoldIntent, Intent, Keep, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent};
 
-/// Goes there.
+/// Handles `go`.
 pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
     match go {
         Go::Pane(pane) => search::to_pane(model, pane),
@@ -118,7 +118,7 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Asks for a refresh, unless one is under way.
+/// Requests a refresh, unless one is pending.
 pub fn refresh(model: &mut Model) -> Vec<Effect> {
     if model.refresh.in_flight.is_some() {
         return Vec::new();
@@ -133,24 +133,24 @@ pub fn refresh(model: &mut Model) -> Vec<Effect> {
     }]
 }
 
-/// Refreshes after something was changed: where a refresh is under way, once more after it.
+/// Refreshes after a change; if a refresh is pending, once more after it.
 pub fn refresh_after_change(model: &mut Model) -> Vec<Effect> {
     model.refresh.again = model.refresh.in_flight.is_some();
     refresh(model)
 }
 
-/// Asks for the journal's runs; the newest question counts.
+/// Requests the journal's runs; only the newest request counts.
 pub fn read_runs(model: &mut Model) -> Vec<Effect> {
     let id = model.next_id();
     model.journal.in_flight = Some(id);
     vec![Effect::ReadRuns { id }]
 }
 
-/// A run began, from the review or by being taken up.
+/// Handles a run that started, from the review or by a resume.
 pub(super) fn started(model: &mut Model, id: RequestId, result: Result<RunId, Problem>) -> Vec<Effect> {
     let waited = queue::started(model, id, &result);
     let mut effects = match &result {
-        // Who leaves meanwhile leaves nothing behind that goes on.
+        // If the operator quit meanwhile, the run is cancelled.
         Ok(run) if model.leaving => running::cancel(model, run),
         Err(_) if model.leaving && !model.busy() => return vec![Effect::Quit],
         _ => Vec::new(),
@@ -210,7 +210,7 @@ fn pages(model: &mut Model, steps: isize) {
     lines(model, steps);
 }
 
-/// Moves what is read by lines, and rows where there are rows.
+/// Scrolls a text by lines, or moves the selection in a list.
 fn lines(model: &mut Model, steps: isize) {
     match &model.screen {
         Screen::Review(_) if model.modal.is_none() => review::scroll(model, steps),
@@ -289,8 +289,8 @@ fn back(model: &mut Model) -> Vec<Effect> {
     come_back(model)
 }
 
-/// To where a review was opened, or to the screen that a sign-in interrupted, whose plan is made
-/// again; to the panes otherwise.
+/// Returns to where a review was opened, or to the screen that a sign-in interrupted, whose plan is
+/// made again; otherwise to the panes.
 pub fn come_back(model: &mut Model) -> Vec<Effect> {
     let from = match &mut model.screen {
         Screen::Review(review) => review.from.take(),
@@ -305,12 +305,12 @@ pub fn come_back(model: &mut Model) -> Vec<Effect> {
     review::plan_again(model)
 }
 
-/// Opens the review of a sign-in over whatever is up; it comes back there.
+/// Opens the review of a login over the current screen, which is shown again afterwards.
 fn sign_in(model: &mut Model) -> Vec<Effect> {
     model.modal = None;
     match std::mem::replace(&mut model.screen, Screen::Panes) {
         Screen::Panes => model.interrupted = None,
-        // Of a sign-in that fails for want of a sign-in nothing is to be kept.
+        // If a login itself needs a sign-in, there is no screen to keep.
         Screen::Review(review) if review.kind() == review::Sort::SignIn => {}
         screen => model.interrupted = Some(Box::new(screen)),
     }
@@ -323,7 +323,7 @@ fn sign_in(model: &mut Model) -> Vec<Effect> {
     review::open_over(model, Intent::SignIn(SignInIntent { scope, keep }))
 }
 
-/// Reviews the holding of the selected release, or the end of its hold.
+/// Opens the review of holding the selected release, or of ending its hold.
 fn hold(model: &mut Model) -> Vec<Effect> {
     let Some(row) = model.panes.releases.selected() else {
         return Vec::new();
@@ -406,7 +406,7 @@ fn browse(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Open(link)]
 }
 
-/// Takes what a field, help or a question holds.
+/// Accepts the content of a field, of help or of a question.
 fn accept(model: &mut Model) -> Vec<Effect> {
     match model.modal.take() {
         None => {
@@ -430,7 +430,7 @@ fn accept(model: &mut Model) -> Vec<Effect> {
         Some(Modal::Choose(choose)) => {
             let chosen = choose.entries.get(choose.at).map(|(_, choice)| choice.clone());
             if matches!(chosen, Some(Choice::Plan(_))) {
-                // Who leaves the review is asked again.
+                // Leaving the review asks again.
                 model.modal = Some(Modal::Choose(choose));
             }
             chosen.map_or_else(Vec::new, |choice| charm::chosen(model, choice))
@@ -450,7 +450,7 @@ fn accept_prompt(model: &mut Model, mut prompt: Prompt) -> Vec<Effect> {
         model.modal = Some(Modal::Prompt(Box::new(prompt)));
         Vec::new()
     };
-    // Held at the last moment too: nothing that writes leaves a read-only console.
+    // Checked again here: a read-only console never writes.
     if model.setting.read_only && prompt.wanted.is_some() {
         return again(model, prompt, "read-only: nothing is written".to_owned());
     }
@@ -478,7 +478,7 @@ fn accept_prompt(model: &mut Model, mut prompt: Prompt) -> Vec<Effect> {
     })
 }
 
-/// Has somebody sign in where `plan` wants it, and starts it.
+/// Asks for a sign-in if `plan` needs one, and starts it.
 fn signed_on(model: &mut Model, plan: Confirmed<Plan>) -> Vec<Effect> {
     match plan.get().sign_in().cloned() {
         Some(scope) => {
@@ -490,7 +490,7 @@ fn signed_on(model: &mut Model, plan: Confirmed<Plan>) -> Vec<Effect> {
     }
 }
 
-/// As [`signed_on`], for a run that is taken up.
+/// Like [`signed_on`], for a run that is resumed.
 fn signed_on_again(model: &mut Model, run: Confirmed<RunId>) -> Vec<Effect> {
     let wanted = model
         .record(run.get())
@@ -504,10 +504,10 @@ fn signed_on_again(model: &mut Model, run: Confirmed<RunId>) -> Vec<Effect> {
     }
 }
 
-/// Does what a sign-in was for.
+/// Continues the action that a sign-in was for.
 pub fn begin(model: &mut Model, deed: Deed, given: Given) -> Vec<Effect> {
     match deed {
-        // Held at the last moment too: nothing that writes leaves a read-only console.
+        // Checked again here: a read-only console never writes.
         _ if model.setting.read_only => {
             model.refuse("read-only: nothing is written");
             Vec::new()

@@ -1,4 +1,4 @@
-//! Answers of a refresh: each source as it arrives, then the whole snapshot.
+//! Handles the answers of a refresh: each source as it arrives, then the whole snapshot.
 
 use std::sync::Arc;
 
@@ -39,9 +39,9 @@ pub(super) fn observed(model: &mut Model, id: RequestId, at: DateTime<Utc>, snap
         return;
     }
     model.refresh.in_flight = None;
-    // Not `at`: after a clock that was set back it would be due again at once, for ever.
+    // Not `at`: after the clock was set back, a refresh would be due again at once, forever.
     model.refresh.answered_at = Some(model.now);
-    // What a publish looked at meanwhile is newer; the next refresh starts from it.
+    // If a publish has read newer data meanwhile, that is kept; the next refresh starts from it.
     if snapshot.taken_at >= model.snapshot.taken_at {
         model.snapshot = image::with_known(model, snapshot);
         panes::rebuild(model);

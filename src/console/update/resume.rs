@@ -1,4 +1,4 @@
-//! The question that comes before a run is taken up again.
+//! Asks for confirmation before a run is resumed.
 
 use crate::console::dialogs::{Line, Modal, Prompt, Purpose};
 use crate::console::model::Screen;
@@ -7,7 +7,7 @@ use crate::console::{Model, running};
 use crate::journal::{RunId, RunRecord, StepOutcome};
 use crate::plan::Intent;
 
-/// Asks for the word that confirms that the selected run is taken up.
+/// Asks for the word that confirms resuming the selected run.
 pub(super) fn ask(model: &mut Model) {
     let run = match &model.screen {
         Screen::Run(running) => Some(running.run.clone()),
@@ -18,7 +18,7 @@ pub(super) fn ask(model: &mut Model) {
     }
 }
 
-/// As [`ask`], for `run`.
+/// Like [`ask`], for `run`.
 pub fn ask_for(model: &mut Model, run: &RunId) {
     let Some(record) = model.record(run) else {
         return;
@@ -55,7 +55,7 @@ pub fn ask_for(model: &mut Model, run: &RunId) {
     })));
 }
 
-/// True where a run can only go on with the value that its operator brought.
+/// Returns true if a run can continue only with the credential value that the operator supplied.
 fn wants_brought(record: &RunRecord) -> bool {
     let brought = matches!(&record.plan.intent, Intent::Rotate(intent) if intent.brought.is_some());
     brought

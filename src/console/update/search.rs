@@ -1,6 +1,4 @@
-//! What follows from the palette and help, and the way to a pane from any screen.
-//!
-//! Owns which action an Enter there runs. What the action means is told by its message.
+//! Runs what is selected in the palette or in help, and focuses a pane from any screen.
 
 use crate::console::actions::{self, ActionSpec};
 use crate::console::command::{self, Param};
@@ -13,13 +11,13 @@ use crate::console::{Model, jumps, paths};
 
 /// Runs what is selected in help.
 pub(super) fn run_from_help(model: &mut Model, dialog: Help) -> Vec<Effect> {
-    // The screen may have changed below it.
+    // The screen below may have changed.
     let here = actions::scopes(model);
     let chosen = help::chosen(model, &dialog).filter(|spec| here.contains(&spec.scope));
     run_chosen(model, Modal::Help(dialog), chosen)
 }
 
-/// Runs what is selected in the palette. A command that lacks words asks for the next one.
+/// Runs what is selected in the palette. A command with missing words asks for the next one.
 pub(super) fn run_from_palette(model: &mut Model, mut dialog: Palette) -> Vec<Effect> {
     let chosen = palette::listed(model, &dialog).into_iter().nth(dialog.at);
     match chosen {
@@ -36,7 +34,7 @@ pub(super) fn run_from_palette(model: &mut Model, mut dialog: Palette) -> Vec<Ef
     }
 }
 
-/// To `pane` from whatever screen is up. A review is left as with its own key: nothing was changed.
+/// Focuses `pane` from any screen. A review is left as with its own key: nothing was changed.
 pub(super) fn to_pane(model: &mut Model, pane: PaneId) {
     if !matches!(model.screen, Screen::Panes) {
         model.interrupted = None;
@@ -73,7 +71,7 @@ pub(super) fn complete(model: &mut Model) -> Vec<Effect> {
                     _ => None,
                 })
                 .collect();
-            // As in a shell: what all paths have in common first.
+            // As in a shell: the common prefix of all paths first.
             let common = paths::common_start(&words);
             let word = if common.len() > offer.typed.current.len() {
                 common
@@ -88,7 +86,7 @@ pub(super) fn complete(model: &mut Model) -> Vec<Effect> {
     paths::ask(model)
 }
 
-/// Runs what was chosen in `dialog`, which is closed already; where nothing was, it stays open.
+/// Runs what was chosen in `dialog`, which is already closed; if nothing was chosen, it stays open.
 fn run_chosen(model: &mut Model, dialog: Modal, chosen: Option<&'static ActionSpec>) -> Vec<Effect> {
     if let Some(spec) = chosen {
         return super::perform(model, spec);

@@ -1,6 +1,6 @@
-//! What concerns the terminal: mouse, clipboard, pager, the word to whoever looks elsewhere.
+//! Handles actions that concern the terminal: mouse, clipboard, pager, notifications.
 //!
-//! Owns what is asked of it and what is said about it. Must not touch it: the shell does.
+//! Effects only: the shell performs them.
 
 use chrono::TimeDelta;
 
@@ -18,12 +18,12 @@ use crate::journal::RunRecord;
 
 /// Longest text copied, in bytes: some terminals drop longer sequences.
 const COPIED: usize = 60_000;
-/// A run that took less is waited for, and needs no word to another window.
+/// A shorter run needs no notification.
 const A_WHILE: TimeDelta = TimeDelta::seconds(10);
-/// Columns of a text in the pager.
+/// Width of a text in the pager, in columns.
 const PAGE: usize = 100;
 
-/// Leaves the mouse to the terminal, or takes it back.
+/// Releases the mouse to the terminal, or captures it.
 pub(super) fn mouse(model: &mut Model) -> Vec<Effect> {
     model.mouse = !model.mouse;
     let said = if model.mouse {
@@ -36,7 +36,7 @@ pub(super) fn mouse(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Mouse(model.mouse)]
 }
 
-/// Does what a second click on the same thing does.
+/// Handles a double click.
 pub(super) fn twice(model: &mut Model) -> Vec<Effect> {
     match (&model.modal, &model.screen) {
         (None, Screen::Panes) => {
@@ -54,7 +54,8 @@ pub(super) fn twice(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Copies `text`, and says what and how; where that is switched off, shows it to be selected.
+/// Copies `text` and reports what was copied and how; if copying is off, shows the text to be
+/// selected.
 pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
     if !model.setting.wishes.clipboard {
         let keymap = &model.setting.keymap;
@@ -96,7 +97,7 @@ pub(super) fn copy(model: &mut Model, text: String) -> Vec<Effect> {
     vec![Effect::Copy(text)]
 }
 
-/// Hands the text that is up to the pager.
+/// Shows the visible text in the pager.
 pub(super) fn page(model: &mut Model) -> Vec<Effect> {
     let text = match (&model.modal, &model.screen) {
         (Some(Modal::Details(text) | Modal::Problem(text)), _) => text.plain(PAGE),
@@ -122,7 +123,7 @@ fn text_of(piece: &crate::console::view::piece::Piece) -> &str {
     &piece.text
 }
 
-/// Says whether the settings that were edited are sound.
+/// Reports whether the edited settings are valid.
 pub(super) fn edited(model: &mut Model, result: Result<(), Problem>) {
     match result {
         Ok(()) => model.say("the settings are sound; they count from the next start on"),
@@ -135,7 +136,7 @@ pub(super) fn edited(model: &mut Model, result: Result<(), Problem>) {
     }
 }
 
-/// Tells a window that nobody looks at that a run ended, where that is wished for.
+/// Notifies that a run ended, if configured, while the window has no focus.
 pub fn told_elsewhere(model: &Model, record: &RunRecord, words: &str) -> Vec<Effect> {
     let wished = match model.setting.wishes.notify {
         Notify::Always => true,

@@ -1,5 +1,5 @@
-//! Texts that the upload dialog can be completed to: digests behind revisions, images that
-//! releases name, names that engines of this machine hold.
+//! Completes the upload dialog: digests of revisions, images that releases name, images of
+//! container engines of this machine.
 
 use super::Upload;
 use crate::console::panes::charms;
@@ -8,17 +8,17 @@ use crate::domain::ResourceRevision;
 use crate::plan::UploadIntent;
 use crate::services::engine::Wanted;
 
-/// A text, and what is known of it.
+/// A completion and its description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// The text.
+    /// The text to insert.
     pub text: String,
-    /// What is known of it.
+    /// Its description.
     pub about: String,
 }
 
-/// The texts that go with what is typed: those that begin with it first. Of a digest its digits
-/// are enough.
+/// Returns the texts that match the input, prefix matches first. For a digest its hex digits are
+/// enough.
 pub fn known(model: &Model, dialog: &Upload) -> Vec<Known> {
     let paths = on_disk(model, dialog);
     if dialog.images == Some(false) || !paths.is_empty() {
@@ -44,7 +44,7 @@ pub fn known(model: &Model, dialog: &Upload) -> Vec<Known> {
     found.into_iter().map(|(_, known)| known).collect()
 }
 
-/// Paths that go with what is typed, where it is a path.
+/// Returns the paths that match the input, if it is a path.
 fn on_disk(model: &Model, dialog: &Upload) -> Vec<Known> {
     let paths = paths::known(model, dialog.wanted(), dialog.images == Some(false));
     let known = paths.into_iter().map(|text| Known {
@@ -122,7 +122,7 @@ fn behind_revisions(model: &Model, dialog: &Upload) -> Vec<Known> {
     texts
 }
 
-/// The newest revision that has the image with this digest behind it.
+/// Returns the newest revision that contains the image with this digest.
 pub(super) fn behind(model: &Model, intent: &UploadIntent, digest: &str) -> Option<ResourceRevision> {
     let wanted = Wanted::parse(digest).ok()?;
     let facts = model.snapshot.charms.get(&intent.charm)?.value.as_ref()?;

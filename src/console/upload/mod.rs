@@ -1,8 +1,7 @@
-//! The upload dialog: one line that takes a file, a digest or a reference, and says which of them
-//! it understood.
+//! The upload dialog: one line that accepts a file, a digest or a reference, and shows which one it
+//! is.
 //!
-//! Owns what is typed and what it can be completed to. Must not look whether anything is there:
-//! the plan does.
+//! Whether the content exists is checked by the plan, not here.
 
 mod known;
 mod read;
@@ -24,18 +23,18 @@ pub struct Upload {
     pub charm: CharmName,
     /// The resource.
     pub resource: ResourceName,
-    /// Whether it holds images; `None` where nobody said.
+    /// Whether it contains images; `None` if unknown.
     pub images: Option<bool>,
-    /// What is typed.
+    /// The input.
     pub input: Input,
-    /// What was typed before a known text was taken, while known texts are gone through.
+    /// The input before a completion was inserted, while completions are cycled through.
     pub stem: Option<String>,
-    /// The known text that was taken.
+    /// The inserted completion.
     pub at: usize,
 }
 
 impl Upload {
-    /// What known texts have to go with.
+    /// Returns the text that completions must match.
     pub fn wanted(&self) -> &str {
         self.stem.as_deref().unwrap_or_else(|| self.input.value()).trim()
     }

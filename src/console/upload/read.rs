@@ -1,7 +1,7 @@
-//! What a typed line means: a file, a digest or a reference.
+//! Parses the upload line: a file, a digest or a reference.
 //!
-//! Pure: paths are made absolute with the folder that the console was started in, and nobody looks
-//! whether they exist.
+//! Pure: relative paths start from the directory that the console was started in, and existence is
+//! not checked.
 
 use std::path::Path;
 
@@ -10,10 +10,11 @@ use crate::domain::{ImageSource, Kind, Problem, ResourceName};
 use crate::plan::Content;
 use crate::services::engine::Wanted;
 
-/// What stands before the path of an image on this machine.
+/// Prefixes of references that contain a path of this machine.
 pub const WITH_PATH: [&str; 3] = ["oci", "oci-archive", "docker-archive"];
 
-/// What `text` means for `resource`, or why it means nothing. `None` where nothing is typed.
+/// Returns the content that `text` means for `resource`, or why it is invalid. `None` for an empty
+/// line.
 pub fn read(
     setting: &Setting,
     resource: &ResourceName,
@@ -43,12 +44,12 @@ pub fn read(
     })
 }
 
-/// True where nothing but a path looks like this.
+/// Returns true if it can only be a path.
 fn is_path(text: &str) -> bool {
     text.starts_with(['/', '~', '.'])
 }
 
-/// True where somebody began to type a digest.
+/// Returns true if it looks like the start of a digest.
 fn is_digits(text: &str) -> bool {
     let bare = text.strip_prefix("sha256:");
     let digits = bare.unwrap_or(text);
@@ -93,7 +94,7 @@ fn image(setting: &Setting, text: &str) -> Result<Content, Problem> {
     })
 }
 
-/// The absolute path of a typed one.
+/// Returns the absolute path of a typed one.
 pub fn absolute(setting: &Setting, text: &str) -> String {
     let below_home = text
         .strip_prefix('~')

@@ -1,4 +1,4 @@
-//! What keys do to the upload dialog.
+//! Handles the keys of the upload dialog.
 
 use super::{Upload, known, read};
 use crate::console::dialogs::{self, Modal};
@@ -41,7 +41,7 @@ const fn dialog(model: &mut Model) -> Option<&mut Upload> {
     }
 }
 
-/// Lets `key` edit the line.
+/// Applies `key` to the line.
 pub fn typed(model: &mut Model, key: crate::console::actions::Key) {
     if let Some(dialog) = dialog(model)
         && dialogs::edit(&mut dialog.input, key)
@@ -51,8 +51,8 @@ pub fn typed(model: &mut Model, key: crate::console::actions::Key) {
     }
 }
 
-/// Takes a known text that goes with what was typed; again, the next one. Of paths first what all
-/// have in common, as in a shell; into a folder that was taken, the next time its names.
+/// Inserts a completion that matches the input; repeated, the next one. For paths first their
+/// common prefix, as in a shell; after a directory was inserted, its names next.
 pub fn complete(model: &mut Model, steps: isize) -> Vec<Effect> {
     let Some(Modal::Upload(shown)) = &model.modal else {
         return Vec::new();
@@ -84,7 +84,7 @@ pub fn complete(model: &mut Model, steps: isize) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Takes the known text at `at`.
+/// Inserts the completion at `at`.
 pub fn pick(model: &mut Model, at: usize) {
     let Some(Modal::Upload(dialog)) = &model.modal else {
         return;
@@ -120,7 +120,7 @@ fn content(model: &Model) -> Option<(UploadIntent, bool)> {
     Some((intent, image))
 }
 
-/// Opens the review of what is typed. What cannot be read stays, and the line below says why.
+/// Opens the review of the upload. Invalid input stays, and the line below shows why.
 pub fn accept(model: &mut Model) -> Vec<Effect> {
     let Some((intent, _)) = content(model) else {
         model.refuse("nothing to plan yet: see below the line");
@@ -129,7 +129,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
     review::open(model, Intent::Upload(intent))
 }
 
-/// Looks at the image that is typed, and how much of it the resource lacks.
+/// Shows the typed image, and how much of it the resource lacks.
 pub fn look(model: &mut Model) -> Vec<Effect> {
     let Some((intent, true)) = content(model) else {
         model.refuse("no image is named yet");

@@ -15,14 +15,14 @@ use crate::console::{Model, Msg, layout, words};
 use crate::domain::{ImageSource, Target};
 use crate::plan::Content;
 
-/// Columns of the dialog, borders included.
+/// Width of the dialog in columns, borders included.
 const COLUMNS: u16 = 104;
-/// Cells of the bar of what is there and what is to be sent.
+/// Width of the bar of existing and missing bytes, in cells.
 const BAR: usize = 20;
-/// Known texts shown at most.
+/// Largest number of completions shown.
 const SHOWN: usize = 8;
 
-/// Draws it.
+/// Draws the dialog.
 pub fn draw(model: &Model, dialog: &Upload, frame: &mut Frame, drawn: &mut Drawn) {
     let columns = COLUMNS.min(model.columns.saturating_sub(2));
     let room = usize::from(columns.saturating_sub(4));
@@ -30,7 +30,7 @@ pub fn draw(model: &Model, dialog: &Upload, frame: &mut Frame, drawn: &mut Drawn
     let above = broken(above(dialog));
     let below = broken(below(model, dialog));
     let known = known(model, dialog);
-    // Without the known texts: two borders, the line and two empty ones.
+    // Without the completions: two borders, the line and two empty ones.
     let fixed = above.len() + below.len() + 5;
     let spare = usize::from(model.lines.saturating_sub(2)).saturating_sub(fixed + 1);
     let listed = known.len().min(SHOWN).min(spare);
@@ -44,7 +44,7 @@ pub fn draw(model: &Model, dialog: &Upload, frame: &mut Frame, drawn: &mut Drawn
         inner,
         y: inner.y,
     };
-    // Where not all of it has room, the field and the first line of what it means come first.
+    // If not everything fits, the field and the first line of its meaning come first.
     let room_above = usize::from(inner.height).saturating_sub(2);
     let shown = above.len().min(room_above);
     for line in above.iter().take(shown) {
@@ -149,14 +149,14 @@ fn above(dialog: &Upload) -> Vec<Line> {
     ]
 }
 
-/// What the line means, or why it means nothing.
+/// Returns the meaning of the line, or why it is invalid.
 fn below(model: &Model, dialog: &Upload) -> Vec<Line> {
     let glyph = |glyph| model.setting.look.glyph(glyph);
     let text = dialog.input.value();
     match read(&model.setting, &dialog.resource, dialog.images, text) {
         None => vec![Line::text("  nothing typed yet", Tone::Dim)],
         Some(Ok(content)) => {
-            // Only read so far: whether it exists is checked when the plan is made.
+            // Parsed only: whether it exists is checked by the plan.
             let mut lines = vec![Line {
                 label: format!("{} ", glyph(Glyph::Dot)),
                 text: meaning(model, dialog, &content),
@@ -187,7 +187,7 @@ fn below(model: &Model, dialog: &Upload) -> Vec<Line> {
     }
 }
 
-/// How much of the named image the resource lacks, where somebody looked at it already.
+/// Describes how much of the image the resource lacks, if it was already read.
 fn share(model: &Model, dialog: &Upload, content: &Content) -> Option<String> {
     let Content::From { source, .. } = content else {
         return None;

@@ -1,10 +1,8 @@
-//! How the columns of a row share its width.
-//!
-//! Owns the arithmetic only. Must not know what stands in a column.
+//! Distributes the width of a row among its columns.
 
-/// A width within `room` for each of `needs`. Where all fit, each gets what it needs, and what is
-/// left makes the narrow ones as wide as `usual`, or as wide as each other. Where not, the widest
-/// give way until they are alike, so that none loses more than it must.
+/// Returns a width for each of `needs`, within `room`. If all fit, each gets what it needs, and the
+/// rest widens the narrow ones to `usual`, or to the same width. If not, the widest shrink first
+/// until they are equal.
 pub fn share(needs: &[usize], room: usize, usual: usize) -> Vec<usize> {
     let within = |width: &dyn Fn(usize) -> usize| {
         let all: usize = needs.iter().map(|need| width(*need)).sum();
@@ -19,7 +17,7 @@ pub fn share(needs: &[usize], room: usize, usual: usize) -> Vec<usize> {
         let given: usize = needs.iter().map(|need| level.min(*need)).sum();
         let mut over = room.saturating_sub(given);
         let mut width = |need: &usize| {
-            // What does not go up evenly is the first ones'.
+            // The remainder of the division goes to the first columns.
             let more = usize::from(*need > level && over > 0);
             over -= more;
             level.min(*need) + more
@@ -28,7 +26,7 @@ pub fn share(needs: &[usize], room: usize, usual: usize) -> Vec<usize> {
     }
 }
 
-/// Makes each of `needs` at least as wide as in `other`.
+/// Widens each of `needs` to at least the width in `other`.
 pub fn grow(needs: &mut Vec<usize>, other: &[usize]) {
     needs.resize(needs.len().max(other.len()), 0);
     for (need, other) in needs.iter_mut().zip(other) {

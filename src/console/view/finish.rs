@@ -1,7 +1,5 @@
-//! The last strokes over a frame: the selected row, where a screen reader reads, and what this
-//! terminal cannot show.
-//!
-//! Owns nothing that is drawn. Must not know what the text means.
+//! Finishes a frame: highlights the selected row, places the cursor for screen readers, and
+//! replaces what this terminal cannot show.
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -11,10 +9,10 @@ use ratatui::style::Color;
 use super::look::{Glyph, Look};
 use crate::console::{Model, words};
 
-/// Columns in which a row may carry a mark of its own.
+/// Columns in which a row may have its own mark.
 const MARKED: u16 = 4;
 
-/// Marks the row at `rect` as selected: by style, and by a sign where it has none.
+/// Highlights the row at `rect` as selected: by style, and by a sign if it has none.
 pub fn select(model: &Model, frame: &mut Frame, rect: Rect, focus: bool) {
     let look = &model.setting.look;
     let sign = look.glyph(Glyph::Cursor);
@@ -32,15 +30,15 @@ pub fn select(model: &Model, frame: &mut Frame, rect: Rect, focus: bool) {
     }
 }
 
-/// Puts the terminal's cursor where `rect` begins, for a screen reader to follow. Fields that are
-/// typed into put it where the next character goes, afterwards.
+/// Places the terminal's cursor at the start of `rect`, for screen readers. An input field moves it
+/// afterwards to where the next character goes.
 pub fn reader_at(model: &Model, frame: &mut Frame, rect: Rect) {
     if !model.setting.look.borders && !rect.is_empty() {
         frame.set_cursor_position(rect.as_position());
     }
 }
 
-/// Replaces what this terminal cannot show and paints what is left without a background.
+/// Replaces what this terminal cannot show, and paints cells that have no background.
 pub fn finish(look: &Look, buffer: &mut Buffer) {
     if !look.unicode || look.ascii_only {
         for y in buffer.area.top()..buffer.area.bottom() {
@@ -56,8 +54,8 @@ pub fn finish(look: &Look, buffer: &mut Buffer) {
     }
 }
 
-/// The line at `y` in ASCII: an ellipsis where there is room for three dots, signs by what stands
-/// for them, and with [`Look::ascii_only`] a question mark for every other column.
+/// Spells the line at `y` in ASCII: an ellipsis becomes three dots if they fit, signs become their
+/// ASCII form, and with [`Look::ascii_only`] any other column becomes a question mark.
 fn spell(look: &Look, buffer: &mut Buffer, y: u16) {
     let (left, right) = (buffer.area.left(), buffer.area.right());
     let symbol = |buffer: &Buffer, x: u16| {
@@ -70,14 +68,14 @@ fn spell(look: &Look, buffer: &mut Buffer, y: u16) {
         let Some(own) = symbol(buffer, x) else { return };
         let columns = words::width(&own).max(1) as u16;
         if !own.is_ascii() {
-            // An ellipsis that stands for itself has room, and one blank stays after it.
+            // A separate ellipsis has space, and one blank is kept after it.
             let blank = |at: u16| symbol(buffer, at).is_none_or(|text| text == " ");
             let alone = x > left && blank(x - 1);
             let dots = (1..3)
                 .take_while(|step| x + step < right && blank(x + step) && blank(x + step + 1))
                 .count()
                 + 1;
-            // One dot alone would end a sentence where something was cut.
+            // A single dot would look like the end of a sentence.
             let cut = x + 1 >= right || !blank(x + 1);
             let text = match own.as_str() {
                 "…" if alone && !cut => Some(".".repeat(dots)),

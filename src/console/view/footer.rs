@@ -1,4 +1,4 @@
-//! Draws the last line: the actions that apply, from the one table, or a word to the operator.
+//! Draws the last line: the available actions from the action table, or a message.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -9,10 +9,10 @@ use super::piece::{Cells, Piece, spans};
 use crate::console::actions::{self, Availability};
 use crate::console::{Model, Msg, words};
 
-/// From this rank on an action leads out of where one is.
+/// Actions from this footer rank on leave the current screen or dialog.
 const LEADS_OUT: u8 = 97;
 
-/// Draws it.
+/// Draws the footer.
 pub fn draw(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
     let look = &model.setting.look;
     if let Some(notice) = &model.notice {
@@ -41,8 +41,7 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
         .zip(&keys)
         .map(|(spec, key)| words::width(key) + words::width(spec.title) + 3)
         .collect();
-    // What one most likely came for is always shown; then what leads out, nearest way first: it
-    // keeps its room.
+    // The main action is always shown; then the ways out, nearest first, which keep their space.
     let leads_out = |spec: &actions::ActionSpec| spec.footer.is_some_and(|rank| rank >= LEADS_OUT);
     let all = specs.iter().zip(&widths);
     let first = all.clone().find(|(spec, _)| !leads_out(spec));

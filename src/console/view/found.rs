@@ -1,7 +1,6 @@
-//! What a filter found, marked in the rows that are shown.
+//! Highlights what a filter matched in the visible rows.
 //!
-//! Owns where a filter matches the text on screen. What it matched that is not on screen is marked
-//! nowhere. Must not decide which rows are shown.
+//! Matches in text that is not on screen are not highlighted.
 
 use nucleo_matcher::pattern::{AtomKind, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
@@ -11,7 +10,7 @@ use ratatui::style::Style;
 
 use crate::console::listing;
 
-/// A filter, ready to look at rows.
+/// A compiled filter.
 pub struct Found {
     pattern: Pattern,
     matcher: Matcher,
@@ -20,7 +19,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// Nothing where nothing is filtered.
+    /// Returns `None` for an empty filter.
     pub fn of(filter: &str) -> Option<Self> {
         if filter.trim().is_empty() {
             return None;
@@ -33,7 +32,7 @@ impl Found {
         })
     }
 
-    /// Lays `style` over the characters of the row in `rect` that the filter finds there, word by
+    /// Applies `style` to the characters of the row in `rect` that the filter matches, word by
     /// word.
     pub fn mark(&mut self, buffer: &mut Buffer, rect: Rect, style: Style) {
         self.text.clear();
@@ -45,12 +44,12 @@ impl Found {
         let row = Utf32Str::Unicode(&self.text);
         self.at.clear();
         for word in &self.pattern.atoms {
-            // What must not be there is marked nowhere.
+            // A negated word has nothing to highlight.
             if word.negative {
                 continue;
             }
-            // Where it stands in one piece the eye looks for it there. Where a row begins and ends
-            // is told by its words, not by its columns: of marks for that only the text is looked for.
+            // A contiguous match is preferred. Anchors apply to the words that the filter searches,
+            // not to columns, so only their text is searched here.
             let loose = (word.kind == AtomKind::Fuzzy).then_some(AtomKind::Fuzzy);
             let mut word = word.clone();
             for kind in std::iter::once(AtomKind::Substring).chain(loose) {
@@ -71,7 +70,7 @@ impl Found {
     }
 }
 
-/// Lays `style` over every place of the row in `rect` where `words` stand, whatever their case.
+/// Applies `style` to every occurrence of `words` in the row in `rect`, ignoring case.
 pub fn mark_words(buffer: &mut Buffer, rect: Rect, words: &str, style: Style) {
     let lower = |c: char| c.to_lowercase().next().unwrap_or(c);
     let words: Vec<char> = words.chars().map(lower).collect();
@@ -130,7 +129,7 @@ mod tests {
         assert_eq!(marked("STU", "engine studio"), "       ^^^");
         assert_eq!(marked("eng r1", "engine  r12"), "^^^     ^^");
         assert_eq!(marked("本", "日本語 r1"), "  ^");
-        // In one piece where it stands so, else letter by letter.
+        // Contiguous if possible, else letter by letter.
         assert_eq!(marked("23-1", "2023-12-05"), "  ^^^^");
         assert_eq!(marked("eg", "engine"), "^ ^");
     }

@@ -1,4 +1,4 @@
-//! Draws the first line: workspace, services, pulls left, token, read-only.
+//! Draws the first line: workspace, services, remaining pulls, token, read-only.
 
 use chrono::TimeDelta;
 use ratatui::Frame;
@@ -14,7 +14,7 @@ use crate::domain::credential::days_in_short;
 use crate::domain::snapshot::Standing;
 use crate::plan::credentials::{Alarm, CredentialRole};
 
-/// Draws it.
+/// Draws the header.
 pub fn draw(model: &Model, area: Rect, frame: &mut Frame) {
     let width = usize::from(area.width);
     let right = right(model);
@@ -22,7 +22,7 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame) {
     let name = words::cut(&model.workspace().name, width / 3);
     let demo = if model.setting.demo { " (demo world)" } else { "" };
     let own = " windlass  ";
-    // What ends soon is worth more than whose window this is.
+    // An expiry is more important than the name of the owner.
     let own = if words::width(own) + words::width(&name) + demo.len() + right_width > width {
         " "
     } else {
@@ -51,7 +51,7 @@ pub fn draw(model: &Model, area: Rect, frame: &mut Frame) {
 fn right(model: &Model) -> Vec<Piece> {
     let look = &model.setting.look;
     let mut pieces = Vec::new();
-    // Of all that is known to end, what ends next: the value in the secrets counts too.
+    // Show what expires next; the value in the secrets counts too.
     if let Some(credential) = credentials::nearest(model.panes.credentials.rows()) {
         let facts = &credential.facts;
         let tone = credentials::tone(credential, model.now);
@@ -116,7 +116,7 @@ fn services(model: &Model) -> Vec<Vec<Piece>> {
         standing(model, &snapshot.releases),
         standing(model, &snapshot.markers),
     );
-    // Images are asked for once and their digests do not age.
+    // Images are requested once, and their digests do not age.
     let hub = snapshot
         .images
         .values()
@@ -163,7 +163,7 @@ fn service(model: &Model, name: &str, standing: Standing) -> Vec<Piece> {
     vec![
         Piece::new(format!("  {name} "), Tone::Plain),
         Piece::new(
-            // Read aloud the sign says nothing that the word does not.
+            // For a screen reader the sign only repeats the word.
             if look.borders {
                 format!("{} {word}", look.glyph(glyph)).trim_end().to_owned()
             } else {

@@ -1,8 +1,7 @@
-//! Links (OSC 8) on what was drawn: a pass over the cells of a frame.
+//! Adds hyperlinks (OSC 8) to a drawn frame.
 //!
-//! Owns which cells lead where. Every cell carries its whole link and the end of it: a link over
-//! several cells leaks or breaks as soon as only some of them are written anew. Only pages that
-//! may be opened become links. Must not know whether the terminal can show one.
+//! Every cell carries its complete link and the end of it: a link spanning several cells leaks or
+//! breaks as soon as only some of them are redrawn. Only pages that may be opened become links.
 
 use std::num::NonZero;
 
@@ -11,10 +10,10 @@ use ratatui::layout::Rect;
 
 use crate::console::{links, words};
 
-/// An address closer than this to the end of its box may go on in the next line.
+/// A URL closer than this to the right border may continue on the next line.
 const MARGIN: u16 = 3;
 
-/// Makes links of the first words in `known` and of the addresses that stand in full in `buffer`.
+/// Links the first words in `known` and every complete URL in `buffer`.
 pub fn pass(buffer: &mut Buffer, known: &[(Rect, String)]) {
     for (rect, page) in known {
         let rect = rect.intersection(buffer.area);
@@ -45,19 +44,19 @@ fn is_blank(buffer: &Buffer, x: u16, y: u16) -> bool {
         .is_none_or(|cell| cell.symbol().trim().is_empty())
 }
 
-/// Columns of the character at `x`, `y`.
+/// Returns the columns of the character at `x`, `y`.
 fn columns(buffer: &Buffer, x: u16, y: u16) -> u16 {
     let symbol = buffer.cell((x, y)).map_or(" ", |cell| cell.symbol());
     words::width(symbol).max(1) as u16
 }
 
-/// Columns and text of the whole addresses in a row.
+/// Returns columns and text of the complete URLs in a row.
 fn addresses(buffer: &Buffer, y: u16) -> Vec<(u16, u16, String)> {
     let mut found = Vec::new();
     let area = buffer.area;
     let part_of = |x: u16| {
         let symbol = buffer.cell((x, y)).map_or(" ", |cell| cell.symbol());
-        // One column a character, or the columns of what follows could not be told.
+        // One column per character, so that columns can be counted by bytes.
         let mut bytes = symbol.bytes();
         match (bytes.next(), bytes.next()) {
             (Some(byte), None) if byte.is_ascii_graphic() && !b"<>\"'`|()[]{}".contains(&byte) => {
@@ -89,13 +88,14 @@ fn addresses(buffer: &Buffer, y: u16) -> Vec<(u16, u16, String)> {
     found
 }
 
-/// True where what ends before `end` was neither cut nor broken at the edge of its box.
+/// Returns true if the text ending before `end` was neither cut nor wrapped at the border of its
+/// box.
 fn stands_whole(buffer: &Buffer, y: u16, end: u16) -> bool {
     (end..end + MARGIN).all(|x| {
         x < buffer.area.right()
             && buffer.cell((x, y)).is_some_and(|cell| {
                 let first = cell.symbol().chars().next().unwrap_or(' ');
-                // A letter behind blanks is the next word, not an edge.
+                // A letter after blanks is the next word, not a border.
                 first == ' ' || (x > end && first.is_alphanumeric())
             })
     })
@@ -112,7 +112,7 @@ fn link(buffer: &mut Buffer, y: u16, from: u16, end: u16, page: &str) {
             return;
         };
         let columns = words::width(cell.symbol()).max(1) as u16;
-        // What is a link already stays it.
+        // An existing link is kept.
         if let Some(width) = NonZero::new(columns)
             && !cell.symbol().contains('\u{1b}')
         {
@@ -127,7 +127,8 @@ fn link(buffer: &mut Buffer, y: u16, from: u16, end: u16, page: &str) {
     }
 }
 
-/// One number for one page, so that a terminal lights up all of its cells together (FNV-1a).
+/// Returns the same number for the same page, so that a terminal highlights all its cells together
+/// (FNV-1a).
 fn mark(page: &str) -> u32 {
     page.bytes().fold(0x811c_9dc5, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)

@@ -1,13 +1,13 @@
-//! Colours and glyphs: what a tone looks like on this terminal.
+//! Maps tones and signs to colours and glyphs of this terminal.
 //!
-//! Owns the only mapping from meaning to appearance. Every meaning also has a word or a glyph, so
-//! nothing is lost without colour. The colours themselves are those of a [theme](super::theme).
+//! The only mapping from meaning to appearance. Every meaning also has a word or a glyph, so that
+//! nothing is lost without colour. The colours themselves come from a [theme](super::theme).
 
 use ratatui::style::{Modifier, Style};
 
 use super::theme::Palette;
 
-/// What a piece of text means.
+/// The meaning of a piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// Plain text.
@@ -16,13 +16,13 @@ pub enum Tone {
     Dim,
     /// More important.
     Strong,
-    /// As it should be.
+    /// Good.
     Good,
-    /// To be looked at.
+    /// Needs attention.
     Warn,
-    /// Wrong.
+    /// Bad.
     Bad,
-    /// New, or where the eye should go.
+    /// New, or important now.
     Accent,
 }
 
@@ -31,35 +31,35 @@ pub enum Tone {
 pub enum Glyph {
     /// Known.
     Known,
-    /// Known once.
+    /// Known, but old.
     Stale,
     /// Not known.
     Unknown,
-    /// Done, or as it should be.
+    /// Done or good.
     Done,
     /// Failed.
     Failed,
     /// Stopped.
     Stopped,
-    /// Under way.
+    /// In progress.
     Running,
-    /// Not begun.
+    /// Not started.
     Waiting,
-    /// Look here.
+    /// Needs attention.
     Warning,
     /// Held back.
     Held,
-    /// Nothing there.
+    /// Empty.
     Nothing,
-    /// Between two facts.
+    /// Separates two facts.
     Dot,
     /// The selected row.
     Cursor,
-    /// From this to that.
+    /// From one value to another.
     Arrow,
-    /// Sorted, the least first.
+    /// Sorted ascending.
     Ascending,
-    /// Sorted, the greatest first.
+    /// Sorted descending.
     Descending,
     /// A marked row.
     Marked,
@@ -68,19 +68,19 @@ pub enum Glyph {
 /// How the console looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// Signs of its own beyond ASCII may be used.
+    /// True if characters beyond ASCII may be used.
     pub unicode: bool,
-    /// Boxes and pictures are drawn; where not, a screen reader is taken to read along: panes do
-    /// not stand side by side and the terminal's cursor stands where one is.
+    /// True if boxes and bars are drawn; if false, output is for a screen reader: panes are shown
+    /// one at a time and the terminal's cursor marks the current row.
     pub borders: bool,
-    /// Whatever is not ASCII is replaced: the terminal could not show it.
+    /// True if everything beyond ASCII is replaced, because the terminal cannot show it.
     pub ascii_only: bool,
-    /// What colours mean.
+    /// The colours of each tone.
     pub palette: Palette,
 }
 
 impl Look {
-    /// The usual look.
+    /// The default look.
     pub const FULL: Self = Self {
         unicode: true,
         borders: true,
@@ -96,17 +96,17 @@ impl Look {
         palette: Palette::MONO,
     };
 
-    /// The style of `tone`.
+    /// Returns the style of `tone`.
     pub const fn style(&self, tone: Tone) -> Style {
         self.palette.style(tone)
     }
 
-    /// The style laid over the selected row, in the pane with the focus or in another.
+    /// Returns the style of the selected row, in the focused pane or in another.
     pub const fn selected(&self, focus: bool) -> Style {
         self.palette.selected(focus)
     }
 
-    /// The sign.
+    /// Returns the text of a glyph.
     pub const fn glyph(&self, glyph: Glyph) -> &'static str {
         if self.unicode {
             match glyph {
@@ -151,8 +151,8 @@ impl Look {
         }
     }
 
-    /// Full and empty cells of a bar; blank where nobody looks at pictures: the number beside it
-    /// says the same.
+    /// Returns the full and empty cells of a bar; blank without pictures, because the number beside
+    /// it says the same.
     pub const fn bar(&self) -> (char, char) {
         match (self.borders, self.unicode) {
             (false, _) => (' ', ' '),
@@ -161,7 +161,7 @@ impl Look {
         }
     }
 
-    /// A bar of `columns` cells, `filled` of them full.
+    /// Returns a bar of `columns` cells, `filled` of them full.
     pub fn bar_of(&self, filled: usize, columns: usize) -> String {
         let (full, empty) = self.bar();
         let filled = filled.min(columns);
@@ -171,17 +171,17 @@ impl Look {
             .collect()
     }
 
-    /// The cell of a bar for what is there already, between full and empty.
+    /// Returns the cell of a bar for what is already there, between full and empty.
     pub const fn part(&self) -> char {
         if self.unicode { '░' } else { '=' }
     }
 
-    /// Cells of a lane of time: something is served, nothing is.
+    /// Returns the cells of a time lane: something served, nothing served.
     pub const fn lane(&self) -> (char, char) {
         if self.unicode { ('─', '·') } else { ('-', '.') }
     }
 
-    /// Nothing, and bars from the lowest to the highest.
+    /// Returns the sign for zero, and the bars from lowest to highest.
     pub const fn levels(&self) -> (char, &'static [char]) {
         if self.unicode {
             ('·', &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'])
@@ -190,8 +190,8 @@ impl Look {
         }
     }
 
-    /// The style laid over the characters that a filter found: a line under them, so that it shows
-    /// on the selected row and without colours too.
+    /// Returns the style of characters that a filter matched: underlined, so that it is visible on
+    /// the selected row and without colours too.
     pub fn found(&self) -> Style {
         Style::default().add_modifier(Modifier::UNDERLINED | Modifier::BOLD)
     }

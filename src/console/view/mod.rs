@@ -1,7 +1,7 @@
-//! Draws the model: a function of it, that returns where a click means what.
+//! Draws the model, and returns the hit map of the frame.
 //!
-//! Owns frames, header and footer. No widget holds truth; only rows that are visible are built,
-//! and they are counted.
+//! Draws frames, header and footer. Widgets hold no state. Only visible rows are built, and they
+//! are counted.
 
 pub mod columns;
 mod finish;
@@ -33,39 +33,39 @@ use super::{Model, Msg, dialogs, review, running, words};
 use look::Tone;
 use piece::{Cells, Piece};
 
-/// What was drawn.
+/// The result of drawing a frame.
 #[derive(Debug, Default)]
 pub struct Drawn {
-    /// Where a click means what; the last that holds the point counts.
+    /// Click areas with their messages; the last one that contains the point counts.
     pub hits: Vec<(Rect, Msg)>,
-    /// Where the wheel means what.
+    /// Wheel areas with their panes.
     pub wheels: Vec<(Rect, Option<PaneId>)>,
     /// Borders that can be dragged.
     pub grips: Vec<(Rect, Grip)>,
-    /// Where the first word leads to which page.
+    /// Areas whose first word links to a page.
     pub links: Vec<(Rect, String)>,
-    /// Rows of lists that were built.
+    /// Number of list rows built.
     pub rows_built: usize,
 }
 
 impl Drawn {
-    /// A click into `rect` means `msg`.
+    /// Registers `msg` for a click into `rect`.
     pub fn hit(&mut self, rect: Rect, msg: Msg) {
         self.hits.push((rect, msg));
     }
 
-    /// The wheel over `rect` moves `pane`, or the screen.
+    /// Registers `pane`, or the screen, for the wheel over `rect`.
     pub fn wheel(&mut self, rect: Rect, pane: Option<PaneId>) {
         self.wheels.push((rect, pane));
     }
 
-    /// The border at `x`, `y`.
+    /// Returns the border at `x`, `y`.
     pub fn grip(&self, x: u16, y: u16) -> Option<Grip> {
         let held = self.grips.iter().find(|(rect, _)| rect.contains((x, y).into()));
         held.map(|(_, grip)| *grip)
     }
 
-    /// What a click at `x`, `y` means.
+    /// Returns the message of a click at `x`, `y`.
     pub fn click(&self, x: u16, y: u16) -> Option<Msg> {
         let holds = |rect: &Rect| rect.contains((x, y).into());
         self.hits
@@ -75,7 +75,7 @@ impl Drawn {
             .map(|(_, msg)| msg.clone())
     }
 
-    /// What the wheel at `x`, `y` moves.
+    /// Returns what the wheel at `x`, `y` scrolls.
     pub fn wheel_at(&self, x: u16, y: u16) -> Option<Option<PaneId>> {
         self.wheels
             .iter()
@@ -137,7 +137,7 @@ pub fn draw(model: &Model, frame: &mut Frame) -> Drawn {
     drawn
 }
 
-/// Draws a box with a title on the left and a note on the right; returns its inside.
+/// Draws a box with a title on the left and a note on the right; returns its inner area.
 pub fn boxed(
     model: &Model,
     frame: &mut Frame,
@@ -150,7 +150,7 @@ pub fn boxed(
     let tone = if focus { Tone::Accent } else { Tone::Dim };
     let room = usize::from(area.width.saturating_sub(4));
     let title = words::cut(title, room);
-    // Of a note that does not fit the age, which comes last, stays longest.
+    // If the note does not fit, its last part, the age, is kept longest.
     let mut note = note.unwrap_or_default();
     let columns = |note: &[Piece]| note.iter().map(|p| words::width(&p.text)).sum::<usize>();
     while !note.is_empty() && words::width(&title) + columns(&note) + 4 > room {
@@ -207,8 +207,8 @@ pub fn line(model: &Model, frame: &mut Frame, rect: Rect, pieces: Vec<Piece>, se
     }
 }
 
-/// Marks what `find` searches for in the line `at` of a text, drawn in `rect`; the selected match as
-/// a selected row.
+/// Highlights what `find` searches for in the line `at` of a text, drawn in `rect`; the selected
+/// match like a selected row.
 pub fn mark_words(model: &Model, frame: &mut Frame, rect: Rect, find: &Find, at: usize) {
     let look = &model.setting.look;
     let style = if find.at == Some(at) {
@@ -219,7 +219,7 @@ pub fn mark_words(model: &Model, frame: &mut Frame, rect: Rect, find: &Find, at:
     found::mark_words(frame.buffer_mut(), rect, &find.words, style);
 }
 
-/// Draws each of `texts` in a line of its own, from the line `top` of `inner` to its end.
+/// Draws each of `texts` on its own line, from the line `top` of `inner` to its end.
 pub fn texts<T: std::fmt::Display>(
     model: &Model,
     frame: &mut Frame,
@@ -239,7 +239,7 @@ pub fn texts<T: std::fmt::Display>(
     }
 }
 
-/// Says at the lower edge of a box how much is above and below; returns the columns that takes.
+/// Shows in the lower border of a box how much is above and below; returns the columns used.
 pub fn scroll_mark(
     model: &Model,
     frame: &mut Frame,
@@ -264,7 +264,7 @@ pub fn scroll_mark(
     usize::from(columns)
 }
 
-/// Says something at the left of the lower edge of a box.
+/// Draws a text at the left of the lower border of a box.
 pub fn foot(model: &Model, frame: &mut Frame, area: Rect, text: &str) {
     let text = format!(" {text} ");
     let columns = words::width(&text) as u16;
@@ -276,7 +276,7 @@ pub fn foot(model: &Model, frame: &mut Frame, area: Rect, text: &str) {
     frame.render_widget(Line::styled(text, style), rect);
 }
 
-/// `style` without the weight of the border that it is written over.
+/// Returns `style` without the modifiers of the border below it.
 fn unbordered(style: Style) -> Style {
     if style.add_modifier.contains(Modifier::BOLD) {
         style
@@ -285,7 +285,7 @@ fn unbordered(style: Style) -> Style {
     }
 }
 
-/// Empties `area` for a dialog.
+/// Clears `area` for a dialog.
 pub fn clear(frame: &mut Frame, area: Rect) {
     frame.render_widget(Clear, area);
 }

@@ -1,4 +1,4 @@
-//! Frames of panes: title, age, filter, headings, the window of rows.
+//! Draws the frame of a pane: title, age, filter, headings, the visible rows.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -22,7 +22,7 @@ pub fn tabs(model: &Model, area: Rect, frame: &mut Frame, drawn: &mut Drawn) {
         let all: usize = PaneId::ALL.iter().map(|pane| name(*pane).len() + 4).sum();
         all <= room
     };
-    // The box of the pane that is shown has its name in full.
+    // The visible pane's border has its full name.
     let name: fn(PaneId) -> &'static str = if fits(PaneId::title) {
         PaneId::title
     } else if fits(PaneId::short_title) {
@@ -116,7 +116,7 @@ pub fn draw(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame, drawn: &
     let height = height.saturating_sub(usize::from(below));
     let marked = scroll_mark(model, frame, area, offset, height, shown);
     if pane == PaneId::Releases {
-        // Beside the mark some border stays, so that they are not read as one.
+        // Some border is kept beside the mark, so that they are not read as one.
         let beside = if marked > 0 { marked + 2 } else { 0 };
         let room = usize::from(area.width).saturating_sub(4 + beside);
         if let Some(text) = panes::rhythm::foot(model, room) {
@@ -136,7 +136,7 @@ struct List<'a, 'f, 'b> {
 }
 
 impl List<'_, '_, '_> {
-    /// The line over the rows, where the pane has one; what is left below it.
+    /// Draws the banner, if the pane has one; returns the area below it.
     fn banner<R: Keyed>(&mut self, listing: &Listing<R>) -> Rect {
         let (area, look) = (self.area, &self.model.setting.look);
         if !listing.has_banner() || area.height == 0 || area.width < 3 {
@@ -236,7 +236,7 @@ fn title(model: &Model, pane: PaneId) -> String {
     title
 }
 
-/// The note in the title: what is new, and how old the data is.
+/// Returns the note in the title: what is new, and the age of the data.
 fn age(model: &Model, pane: PaneId) -> Vec<Piece> {
     let mut pieces = Vec::new();
     if pane == PaneId::Releases
@@ -268,7 +268,7 @@ fn empty(model: &Model, pane: PaneId, area: Rect, frame: &mut Frame) {
     }
 }
 
-/// The worse of two standings.
+/// Returns the worse of two standings.
 pub const fn worse(a: Standing, b: Standing) -> Standing {
     const fn rank(standing: Standing) -> u8 {
         match standing {

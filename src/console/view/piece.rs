@@ -1,23 +1,21 @@
-//! Pieces of text with a tone, and lines made of them that never exceed their width.
-//!
-//! Must not know what is drawn.
+//! Pieces of text with a tone, and lines of them that never exceed their width.
 
 use ratatui::text::{Line, Span};
 
 use super::look::{Look, Tone};
 use crate::console::words;
 
-/// A piece.
+/// A piece of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// What it says.
+    /// Its text.
     pub text: String,
-    /// What it means.
+    /// Its tone.
     pub tone: Tone,
 }
 
 impl Piece {
-    /// A piece.
+    /// Returns a piece.
     pub fn new(text: impl Into<String>, tone: Tone) -> Self {
         Self {
             text: text.into(),
@@ -26,7 +24,7 @@ impl Piece {
     }
 }
 
-/// A line of pieces, at most `width` columns.
+/// A line of pieces of at most `width` columns.
 #[derive(Clone, Debug)]
 pub struct Cells {
     width: usize,
@@ -35,7 +33,7 @@ pub struct Cells {
 }
 
 impl Cells {
-    /// An empty line.
+    /// Returns an empty line.
     pub const fn new(width: usize) -> Self {
         Self {
             width,
@@ -44,17 +42,17 @@ impl Cells {
         }
     }
 
-    /// Columns that are taken.
+    /// Returns the columns used.
     pub const fn used(&self) -> usize {
         self.used
     }
 
-    /// Columns that are free.
+    /// Returns the columns left.
     pub const fn left(&self) -> usize {
         self.width.saturating_sub(self.used)
     }
 
-    /// Puts `text` into a column of `columns`, with a space after it where it had to be cut.
+    /// Puts `text` into a column of `columns`, with a space after it if it had to be cut.
     pub fn put(&mut self, text: &str, columns: usize, tone: Tone) {
         let columns = columns.min(self.left());
         let text = if words::width(text) >= columns {
@@ -81,14 +79,14 @@ impl Cells {
         }
     }
 
-    /// Puts `piece` after the others, cut to what is left.
+    /// Appends `piece`, cut to the space left.
     pub fn push(&mut self, piece: Piece) {
         let text = words::cut(&piece.text, self.left());
         self.used += words::width(&text);
         self.pieces.push(Piece::new(text, piece.tone));
     }
 
-    /// The line, filled to its width.
+    /// Returns the line, padded to its width.
     pub fn line(mut self, look: &Look) -> Line<'static> {
         let left = self.left();
         if left > 0 {
@@ -98,7 +96,7 @@ impl Cells {
     }
 }
 
-/// Pieces as a line.
+/// Returns pieces as a line.
 pub fn spans(look: &Look, pieces: Vec<Piece>) -> Line<'static> {
     Line::from(
         pieces

@@ -1,15 +1,14 @@
-//! A row of small bars: how numbers went, in one line of text.
+//! Draws a sparkline: a row of small bars in one line of text.
 //!
-//! Owns the picture only. What a bar counts and over which time is said in words beside it by
-//! whoever shows it. Must not know what is drawn.
+//! The caller labels what is counted and over which time.
 
 use super::look::Look;
 
-/// One character a value, the newest at the right; where there are more values than `columns` the
-/// oldest are left out. The greatest value shown has the full height. Nothing at all has a sign of
-/// its own, so that the least something is never taken for it.
+/// Returns one character per value, the newest at the right; if there are more values than
+/// `columns`, the oldest are left out. The greatest value shown has the full height. Zero has a
+/// separate sign, so that the smallest value is never taken for it.
 pub fn spark(look: &Look, values: &[u64], columns: usize) -> String {
-    // Without borders a screen reader reads along: the numbers stand beside it.
+    // In plain mode a screen reader reads the numbers beside it.
     if !look.borders {
         return String::new();
     }
@@ -24,7 +23,7 @@ pub fn spark(look: &Look, values: &[u64], columns: usize) -> String {
         .collect()
 }
 
-/// The bar of `value`, rounded up: the greatest value alone reaches the top.
+/// Returns the bar of `value`, rounded up: only the greatest value reaches the top.
 fn level(value: u64, most: u64, levels: &[char]) -> Option<char> {
     let steps = u128::try_from(levels.len()).ok()?;
     let height = (u128::from(value) * steps).div_ceil(u128::from(most.max(1)));

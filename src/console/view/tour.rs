@@ -7,7 +7,7 @@ use super::look::Tone;
 use super::piece::Piece;
 use crate::console::{Model, tour};
 
-/// Draws it.
+/// Draws the hint.
 pub fn draw(model: &Model, area: Rect, frame: &mut Frame) {
     let Some((number, text, drop)) = tour::hint(model) else {
         return;

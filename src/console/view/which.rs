@@ -1,7 +1,7 @@
-//! Draws what can follow a prefix key, at the lower right over the footer and the tour's line, which
-//! stay whole; without borders on lines of its own.
+//! Draws what can follow a prefix key, at the lower right above the footer and the tour's line;
+//! without borders on separate lines.
 //!
-//! Owns where the keys stand: what has no room is counted, never left out in silence.
+//! Keys that do not fit are counted in the box.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -13,12 +13,12 @@ use crate::console::actions::{self, Availability};
 use crate::console::layout::layout;
 use crate::console::{Model, Msg, words};
 
-/// Widest box.
+/// Largest width of the box, in columns.
 const COLUMNS: u16 = 64;
-/// Columns that a key and its title need where keys stand beside each other.
+/// Columns that a key and its title need if keys are shown side by side.
 const BESIDE: u16 = 18;
 
-/// Draws it where a prefix key waits for the next one.
+/// Draws the box while a prefix key waits for the next one.
 pub fn draw(model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
     let Some(prefix) = model.pending else {
         return;
@@ -62,15 +62,15 @@ pub fn draw(model: &Model, frame: &mut Frame, drawn: &mut Drawn) {
     }
 }
 
-/// The box, and how many keys stand beside and below each other in it.
+/// The box, and the number of its columns and rows of keys.
 struct Grid {
     area: Rect,
     beside: u16,
     rows: u16,
 }
 
-/// The box over the last lines, without those of the tour and the footer. Without borders it takes
-/// its lines whole, so that nobody hears the ends of two texts as one.
+/// Returns the box above the tour's line and the footer. Without borders it takes whole lines, so
+/// that a screen reader does not join two texts.
 fn grid(model: &Model, lines: &[(Msg, Vec<Piece>)], title: usize) -> Grid {
     let places = layout(model);
     let bottom = places.hint.unwrap_or(places.footer).y;
@@ -82,7 +82,7 @@ fn grid(model: &Model, lines: &[(Msg, Vec<Piece>)], title: usize) -> Grid {
         .div_ceil(below)
         .clamp(1, (model.columns.min(COLUMNS) / BESIDE).max(1));
     let all = beside * below >= count;
-    // Shared out anew, so that the last column is not nearly empty.
+    // Distributed evenly, so that the last column is not nearly empty.
     let rows = if all {
         count.div_ceil(beside)
     } else {

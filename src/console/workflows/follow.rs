@@ -1,5 +1,5 @@
-//! Follows the workflow runs that windlass started: their status, jobs and steps on the screen of
-//! the run that started them. Leaving the screen stops nothing.
+//! Follows the workflow runs that windlass started: their status, jobs and steps, on the screen of
+//! the windlass run. Leaving the screen stops nothing.
 
 use chrono::{DateTime, Utc};
 
@@ -14,16 +14,16 @@ use crate::domain::{GitHubRepository, Problem};
 use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::{Intent, Op, WorkflowAction};
 
-/// A workflow run that is followed.
+/// A followed workflow run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Followed {
-    /// The last answer about it.
+    /// The last answer.
     pub seen: Option<WorkflowRun>,
-    /// Why it is followed no longer.
+    /// Why it is no longer followed.
     pub problem: Option<Problem>,
 }
 
-/// The workflow run that `record` started, where it started one.
+/// Returns the workflow run that `record` started, if it started one.
 fn started(record: &RunRecord) -> Option<(&GitHubRepository, u64)> {
     if record.outcome != Some(Outcome::Done) {
         return None;
@@ -38,7 +38,7 @@ fn started(record: &RunRecord) -> Option<(&GitHubRepository, u64)> {
     })
 }
 
-/// Follows what `run` started, unless that is done already or its end is known.
+/// Follows what `run` started, unless it is already followed or has ended.
 pub fn follow(model: &mut Model, run: &RunId) -> Vec<Effect> {
     if model.setting.offline || model.followed.get(run).is_some_and(|one| one.problem.is_none()) {
         return Vec::new();
@@ -55,7 +55,7 @@ pub fn follow(model: &mut Model, run: &RunId) -> Vec<Effect> {
     vec![effect]
 }
 
-/// Takes an answer about the workflow run that `run` started.
+/// Stores an answer about the workflow run that `run` started.
 pub fn followed(
     model: &mut Model,
     run: &RunId,
@@ -78,7 +78,7 @@ pub fn followed(
     let Some(text) = ended.map(|seen| format!("{}: {}", result_word(seen), lines::title(seen))) else {
         return Vec::new();
     };
-    // Its own screen says so.
+    // Its own screen already shows it.
     if running::shown(model).as_ref() != Some(run) {
         model.say(text.clone());
     }
@@ -88,7 +88,7 @@ pub fn followed(
     }
 }
 
-/// How a workflow run that ended went.
+/// Describes how a workflow run ended.
 fn result_word(run: &WorkflowRun) -> String {
     if run.ended_well() {
         "succeeded".to_owned()
@@ -99,7 +99,8 @@ fn result_word(run: &WorkflowRun) -> String {
     }
 }
 
-/// Word, sign and tone of a run of windlass that started a workflow run; `None` for every other.
+/// Returns label, sign and tone of a windlass run that started a workflow run; `None` for any
+/// other.
 pub fn standing(model: &Model, record: &RunRecord) -> Option<(String, Glyph, Tone)> {
     let dispatch = matches!(
         &record.plan.intent,
@@ -122,7 +123,7 @@ pub fn standing(model: &Model, record: &RunRecord) -> Option<(String, Glyph, Ton
     })
 }
 
-/// How long the workflow run took, or has been going on.
+/// Returns how long the workflow run took, or has been running.
 pub fn lasted(model: &Model, run: &RunId) -> Option<String> {
     let seen = model.followed.get(run)?.seen.as_ref()?;
     let (until, word) = if seen.ended() {
@@ -134,7 +135,7 @@ pub fn lasted(model: &Model, run: &RunId) -> Option<String> {
     Some(format!("{word} {}", words::lasted(seconds)))
 }
 
-/// What is known of the workflow run that `record` started: its page, jobs and steps.
+/// Returns what is known about the workflow run that `record` started: its page, jobs and steps.
 pub fn section(model: &Model, record: &RunRecord, width: usize) -> Vec<Vec<Piece>> {
     let Some((repository, number)) = started(record) else {
         return Vec::new();

@@ -1,7 +1,6 @@
-//! The form of whoever starts a workflow by hand: one field an input.
+//! The form for starting a workflow by hand: one field per input.
 //!
-//! Owns what is typed. Whether it fits is for the plan to say; only what is required and empty is
-//! said at once.
+//! Only missing required fields are reported here; other values are checked by the plan.
 
 use tui_input::Input;
 
@@ -24,21 +23,21 @@ pub struct Form {
     pub fields: Vec<Field>,
     /// The field with the cursor.
     pub at: usize,
-    /// Why the last try was none.
+    /// Why the last attempt was rejected.
     pub error: Option<String>,
 }
 
 /// A field.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// What it is for.
+    /// The workflow input it is for.
     pub input: WorkflowInput,
-    /// What is typed.
+    /// Its value.
     pub value: Input,
 }
 
 impl Field {
-    /// What may be typed, where that is not any text.
+    /// Returns the allowed values, if they are limited.
     pub fn options(&self) -> Vec<String> {
         match &self.input.kind {
             InputKind::Choice(options) => options.clone(),
@@ -49,7 +48,7 @@ impl Field {
 }
 
 impl Form {
-    /// The form of `workflow`, its defaults filled in.
+    /// Returns the form of `workflow` with default values.
     pub fn of(repository: GitHubRepository, workflow: &str, inputs: &[WorkflowInput]) -> Self {
         let field = |input: &WorkflowInput| Field {
             value: Input::new(input.default.clone().unwrap_or_default()),
@@ -64,7 +63,7 @@ impl Form {
         }
     }
 
-    /// The wish: what differs from the defaults.
+    /// Returns the intent, with the values that differ from the defaults.
     pub fn intent(&self) -> Intent {
         let inputs = self
             .fields
@@ -88,7 +87,7 @@ const fn form(model: &mut Model) -> Option<&mut Form> {
     }
 }
 
-/// By fields, round and round.
+/// Moves by fields, wrapping around.
 pub fn step(model: &mut Model, steps: isize) {
     if let Some(form) = form(model) {
         let count = form.fields.len().max(1) as isize;
@@ -96,8 +95,8 @@ pub fn step(model: &mut Model, steps: isize) {
     }
 }
 
-/// A key for the field with the cursor; left and right go through what may be typed, where that is
-/// told.
+/// Applies a key to the focused field; left and right cycle through the allowed values, if they are
+/// known.
 pub fn typed(model: &mut Model, key: Key) {
     let Some(form) = form(model) else { return };
     let Some(field) = form.fields.get_mut(form.at) else {
@@ -121,7 +120,7 @@ pub fn typed(model: &mut Model, key: Key) {
     }
 }
 
-/// Opens the review of the start, or goes to the first field that must be filled.
+/// Opens the review of the start, or moves to the first required field that is empty.
 pub fn accept(model: &mut Model) -> Vec<Effect> {
     let Some(form) = form(model) else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! The log of a job of the run that is shown.
+//! The log of a job of the shown workflow run.
 
 use super::update::{again, dialog, rewrite};
 use super::{Workflows, lines, run};
@@ -9,17 +9,17 @@ use crate::console::view::look::Tone;
 use crate::domain::Problem;
 use crate::domain::workflow::{JobLog, JobRun, WorkflowRun};
 
-/// A log that is shown.
+/// A shown log.
 #[derive(Clone, Debug)]
 pub struct ShownLog {
-    /// GitHub's number of the job.
+    /// GitHub's id of the job.
     pub job: u64,
-    /// What GitHub answered; `None` while it is read.
+    /// GitHub's answer; `None` while it is read.
     answer: Option<Result<JobLog, Problem>>,
 }
 
 impl ShownLog {
-    /// The log as a text that is scrolled.
+    /// Returns the log as a text that can be scrolled.
     pub(super) fn text(&self, run: &WorkflowRun) -> Text {
         let at = run.jobs.iter().position(|job| job.id == self.job);
         let name = at
@@ -41,8 +41,8 @@ impl ShownLog {
     }
 }
 
-/// The job whose log comes next: after the one that is shown, else the first that failed, else the
-/// first of all.
+/// Returns the job whose log is next: the one after the shown job, else the first that failed, else
+/// the first.
 pub fn next_job<'m>(model: &'m Model, dialog: &Workflows) -> Option<&'m JobRun> {
     let shown = dialog.shown.as_ref()?;
     let jobs = &run(model, dialog)?.jobs;
@@ -67,7 +67,7 @@ pub fn log(model: &mut Model) -> Vec<Effect> {
     let Some(dialog) = dialog(model) else {
         return Vec::new();
     };
-    // What is being read for another view is dropped when it arrives.
+    // A pending answer for another view is dropped when it arrives.
     dialog.in_flight = None;
     if let Some(shown) = &mut dialog.shown {
         shown.log = Some(ShownLog { job, answer: None });
@@ -76,7 +76,7 @@ pub fn log(model: &mut Model) -> Vec<Effect> {
     again(model)
 }
 
-/// Takes a log that was read.
+/// Stores a log.
 pub fn read_log(model: &mut Model, id: RequestId, answer: Result<JobLog, Problem>) {
     let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight == Some(id)) else {
         return;

@@ -1,6 +1,4 @@
-//! What is told of a run of a workflow: how it stands, its jobs, the end of a log.
-//!
-//! Must not draw.
+//! Formats a workflow run: its status, its jobs, the end of a log.
 
 use super::Workflows;
 use crate::console::dialogs::Line;
@@ -9,18 +7,18 @@ use crate::console::{Model, words};
 use crate::domain::Outside;
 use crate::domain::workflow::{JobLog, JobRun, WorkflowRun};
 
-/// The title of a run.
+/// Returns the title of a run.
 pub(super) fn title(run: &WorkflowRun) -> String {
     format!("{} #{}", file_name(run), run.number)
 }
 
-/// The last part of the path of the run's file.
+/// Returns the last part of the path of the run's workflow file.
 pub(super) fn file_name(run: &WorkflowRun) -> &str {
     let path = run.workflow.as_str();
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// Glyph and tone of a run.
+/// Returns glyph and tone of a run.
 pub(super) fn mark(run: &WorkflowRun) -> (Glyph, Tone) {
     match run.word() {
         _ if run.ended_well() => (Glyph::Done, Tone::Good),
@@ -30,7 +28,7 @@ pub(super) fn mark(run: &WorkflowRun) -> (Glyph, Tone) {
     }
 }
 
-/// Glyph and tone of a job or step.
+/// Returns glyph and tone of a job or step.
 pub(super) fn job_mark(status: &Outside, conclusion: Option<&Outside>) -> (Glyph, Tone) {
     match (conclusion.map(Outside::as_str), status.as_str()) {
         (Some("success" | "neutral"), _) => (Glyph::Done, Tone::Good),
@@ -41,7 +39,7 @@ pub(super) fn job_mark(status: &Outside, conclusion: Option<&Outside>) -> (Glyph
     }
 }
 
-/// The log of a job.
+/// Returns the lines of a job's log.
 pub(super) fn of_log(log: &JobLog) -> Vec<Line> {
     let cut = log
         .cut
@@ -63,7 +61,7 @@ pub(super) fn of_log(log: &JobLog) -> Vec<Line> {
     cut.into_iter().chain(lines).collect()
 }
 
-/// Everything known of `run`.
+/// Returns the lines of everything known about `run`.
 pub(super) fn of_run(model: &Model, dialog: &Workflows, run: &WorkflowRun) -> Vec<Line> {
     let (_, tone) = mark(run);
     let mut lines = vec![

@@ -1,7 +1,7 @@
-//! The workflows of the bundle's repository: files with their state and what is wrong with them,
-//! recent runs, one run with its jobs and the end of a log, and the form of whoever starts one.
+//! The workflows of the bundle's repository: files with their state and problems, recent runs, one
+//! run with its jobs and the end of a log, and the form to start one.
 //!
-//! Owns what is selected and typed there. What was seen lies in the snapshot. Must not fetch or plan.
+//! Holds selection and input; the data is in the snapshot.
 
 mod follow;
 mod form;
@@ -29,28 +29,28 @@ pub struct Workflows {
     pub repository: GitHubRepository,
     /// The selected row.
     pub at: usize,
-    /// First row shown.
+    /// The first row shown.
     pub offset: usize,
-    /// The look under way.
+    /// The pending request.
     pub in_flight: Option<RequestId>,
-    /// Why the last look brought nothing.
+    /// Why the last request failed.
     pub problem: Option<Problem>,
-    /// The run that is looked at closely.
+    /// The run whose details are shown.
     pub shown: Option<Shown>,
 }
 
-/// A run looked at closely.
+/// A run shown in detail.
 #[derive(Clone, Debug)]
 pub struct Shown {
-    /// GitHub's number of it.
+    /// GitHub's id of the run.
     pub run: u64,
-    /// What is told of it, or the log of one of its jobs.
+    /// Its text, or the log of one of its jobs.
     pub text: Text,
-    /// The log, where one is shown.
+    /// The log, if one is shown.
     pub log: Option<ShownLog>,
 }
 
-/// A row.
+/// A row of the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Row<'a> {
     /// A workflow.
@@ -59,12 +59,12 @@ pub enum Row<'a> {
     Run(&'a WorkflowRun),
 }
 
-/// What was seen of the repository.
+/// Returns what is known about the repository.
 pub fn known<'a>(model: &'a Model, dialog: &Workflows) -> Option<&'a RepositoryWorkflows> {
     model.snapshot.workflows.get(&dialog.repository)?.value.as_ref()
 }
 
-/// All rows: the files, then the runs, the newest first.
+/// Returns all rows: the files, then the runs, newest first.
 pub fn rows<'a>(model: &'a Model, dialog: &Workflows) -> Vec<Row<'a>> {
     let Some(known) = known(model, dialog) else {
         return Vec::new();
@@ -73,7 +73,7 @@ pub fn rows<'a>(model: &'a Model, dialog: &Workflows) -> Vec<Row<'a>> {
     files.chain(known.runs.iter().map(Row::Run)).collect()
 }
 
-/// The run that is looked at, or selected.
+/// Returns the run that is shown or selected.
 pub fn run<'a>(model: &'a Model, dialog: &Workflows) -> Option<&'a WorkflowRun> {
     match &dialog.shown {
         Some(shown) => known(model, dialog)?.run(shown.run),
@@ -84,7 +84,7 @@ pub fn run<'a>(model: &'a Model, dialog: &Workflows) -> Option<&'a WorkflowRun> 
     }
 }
 
-/// Keeps selection and window inside.
+/// Clamps selection and scroll position.
 pub fn settle(model: &mut Model) {
     use super::dialogs::Modal;
     let Some(Modal::Workflows(dialog)) = &model.modal else {

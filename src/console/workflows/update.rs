@@ -1,4 +1,4 @@
-//! How workflows come to be looked at, and what keys and answers do there.
+//! Opens the workflows dialog and handles its keys and answers.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(super) const fn dialog(model: &mut Model) -> Option<&mut Workflows> {
     }
 }
 
-/// Opens the dialog and looks.
+/// Opens the dialog and reads the workflows.
 pub fn open(model: &mut Model) -> Vec<Effect> {
     let bundle = model.workspace().bundle.as_ref();
     let Some(Ok(repository)) = bundle.map(|bundle| bundle.repository.parse::<GitHubRepository>()) else {
@@ -35,7 +35,7 @@ pub fn open(model: &mut Model) -> Vec<Effect> {
     again(model)
 }
 
-/// Looks again at what is shown.
+/// Reads again what is shown.
 pub fn again(model: &mut Model) -> Vec<Effect> {
     let id = model.next_id();
     let previous = model.snapshot.clone();
@@ -62,7 +62,7 @@ pub fn again(model: &mut Model) -> Vec<Effect> {
     }]
 }
 
-/// The repository was looked at.
+/// Stores the workflows of the repository.
 pub fn seen(model: &mut Model, id: RequestId, found: Observed<RepositoryWorkflows>) {
     let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight == Some(id)) else {
         return;
@@ -74,7 +74,7 @@ pub fn seen(model: &mut Model, id: RequestId, found: Observed<RepositoryWorkflow
     snapshot.workflows.entry(repository).or_default().refresh(found);
 }
 
-/// A run was looked at.
+/// Stores a workflow run.
 pub fn seen_run(model: &mut Model, id: RequestId, found: Result<WorkflowRun, Problem>) {
     let Some(dialog) = dialog(model).filter(|dialog| dialog.in_flight == Some(id)) else {
         return;
@@ -97,14 +97,14 @@ pub fn seen_run(model: &mut Model, id: RequestId, found: Result<WorkflowRun, Pro
     rewrite(model);
 }
 
-/// A task broke off: nobody answers any more.
+/// Ends pending requests after a task failed: they will not be answered.
 pub fn broken(model: &mut Model) {
     if let Some(dialog) = dialog(model) {
         dialog.in_flight = None;
     }
 }
 
-/// Writes the shown run, or the shown log of it, again.
+/// Rebuilds the shown run, or its shown log.
 pub(super) fn rewrite(model: &mut Model) {
     let Some(Modal::Workflows(dialog)) = &model.modal else {
         return;
@@ -125,7 +125,7 @@ pub(super) fn rewrite(model: &mut Model) {
     }
 }
 
-/// By rows, or lines of the shown run.
+/// Moves by rows, or scrolls the shown run by lines.
 pub fn step(model: &mut Model, steps: isize) {
     if let Some(dialog) = dialog(model) {
         match &mut dialog.shown {
@@ -135,7 +135,7 @@ pub fn step(model: &mut Model, steps: isize) {
     }
 }
 
-/// The form of the selected workflow, or the selected run with its jobs.
+/// Opens the form of the selected workflow, or the selected run with its jobs.
 pub fn open_selected(model: &mut Model) -> Vec<Effect> {
     let Some(Modal::Workflows(shown)) = &model.modal else {
         return Vec::new();
@@ -153,7 +153,7 @@ pub fn open_selected(model: &mut Model) -> Vec<Effect> {
                 log: None,
             };
             if let Some(dialog) = dialog(model) {
-                // The list's own look may still be under way; its answer is then dropped.
+                // The list's request may still be pending; its answer is then dropped.
                 dialog.in_flight = None;
                 dialog.shown = Some(shown);
             }
@@ -174,7 +174,7 @@ pub fn open_selected(model: &mut Model) -> Vec<Effect> {
     }
 }
 
-/// Leaves the dialog for the review of `intent`.
+/// Closes the dialog and opens the review of `intent`.
 pub(super) fn planned(model: &mut Model, intent: Intent) -> Vec<Effect> {
     review::open(model, intent)
 }
@@ -194,12 +194,12 @@ fn wish(model: &mut Model, action: impl FnOnce(u64) -> WorkflowAction) -> Vec<Ef
     planned(model, Intent::Workflow(intent))
 }
 
-/// Reviews the repetition of the failed jobs of the run.
+/// Opens the review of rerunning the failed jobs of the run.
 pub fn repeat(model: &mut Model) -> Vec<Effect> {
     wish(model, |run| WorkflowAction::Rerun { run })
 }
 
-/// Reviews the end of the run.
+/// Opens the review of cancelling the run.
 pub fn stop(model: &mut Model) -> Vec<Effect> {
     wish(model, |run| WorkflowAction::Cancel { run })
 }
@@ -218,7 +218,7 @@ pub fn browse(model: &mut Model) -> Vec<Effect> {
     vec![Effect::Open(link)]
 }
 
-/// From a log back to its run, from a run to the list, from the list out of the dialog.
+/// Returns from a log to its run, from a run to the list, or closes the dialog.
 pub fn close(model: &mut Model) {
     let Some(dialog) = dialog(model) else {
         return;

@@ -13,18 +13,19 @@ use crate::console::{Model, Msg, layout, words};
 use crate::domain::workflow::{WorkflowFile, WorkflowRun};
 use crate::plan::workflow::lint;
 
-/// Columns of the dialog, borders included.
+/// Width of the dialog in columns, borders included.
 const COLUMNS: u16 = 112;
-/// Lines beside the rows: two borders and the line between them and what is said of the selected row.
+/// Lines besides the rows: two borders, and the line between the rows and the details of the
+/// selected one.
 const FIXED: usize = 3;
-/// Rows that are shown even where they leave less room for what is said of the selected one.
+/// Rows that are shown even if they leave less space for the details of the selected one.
 const FEW: usize = 3;
-/// Columns of a file name, and of a state.
+/// Width of a file name, and of a state.
 const NAME: usize = 26;
 const STATE: usize = 12;
 
-/// Lines of the rows, and of what is said of the selected one: as much as the screen has room for.
-/// They do not depend on which row is selected.
+/// Returns the lines of the rows, and of the details of the selected one, as far as the screen has
+/// space. They do not depend on which row is selected.
 pub fn heights(model: &Model, dialog: &Workflows) -> (usize, usize) {
     let all = rows(model, dialog);
     let room = usize::from(model.lines.saturating_sub(2)).saturating_sub(FIXED);
@@ -39,7 +40,7 @@ pub fn heights(model: &Model, dialog: &Workflows) -> (usize, usize) {
     let said = selected.map(lines).max().unwrap_or(0);
     let least = all.len().clamp(1, FEW);
     let said = said.min(room.saturating_sub(least));
-    // Where not all has room the rows have at least half of it.
+    // If not everything fits, the rows get at least half of the space.
     let listed = all.len().min((room - said).max(room / 2)).max(least);
     (listed, said.min(room.saturating_sub(listed)))
 }
@@ -108,7 +109,7 @@ fn age(model: &Model, dialog: &Workflows) -> Vec<Piece> {
     vec![Piece::new(text, Tone::Dim)]
 }
 
-/// A workflow: its state, and the worst that is wrong with it.
+/// Returns a workflow: its state, and its worst problem.
 fn of_file(model: &Model, dialog: &Workflows, file: &WorkflowFile) -> Vec<Piece> {
     let look = &model.setting.look;
     let state = file.state.as_ref().map_or("state?", |state| state.as_str());
@@ -159,7 +160,7 @@ fn of_run(model: &Model, run: &WorkflowRun) -> Vec<Piece> {
     ]
 }
 
-/// What is said of the selected row.
+/// Returns the details of the selected row.
 fn about(model: &Model, dialog: &Workflows, row: Option<Row<'_>>) -> Vec<Line> {
     match row {
         None => match &dialog.problem {

@@ -1,6 +1,6 @@
-//! The action table itself. Keymap, footer, help and the key page derive from it.
+//! The action table. Keymap, footer, help and the key page derive from it.
 //!
-//! Owns its order: where two actions of one scope share a key, the first that is not hidden has it.
+//! Order matters: where two actions of one scope share a key, the first that is not hidden gets it.
 
 mod dialogs;
 mod panes;
@@ -44,7 +44,7 @@ use action;
 
 static PARTS: [&[ActionSpec]; 4] = [panes::PART, review::PART, run::PART, dialogs::PART];
 
-/// Every action.
+/// Returns every action.
 pub fn all() -> impl Iterator<Item = &'static ActionSpec> {
     PARTS.into_iter().flatten()
 }

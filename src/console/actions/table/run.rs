@@ -1,4 +1,4 @@
-//! Actions of the screen of a run.
+//! Actions of the run screen.
 
 use super::action;
 use crate::console::Msg;

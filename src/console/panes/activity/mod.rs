@@ -1,4 +1,4 @@
-//! Runs: what goes on, what was, what waits to be settled.
+//! The activity pane: runs in progress, past runs, and runs that must be resumed.
 
 mod state;
 pub mod view;

@@ -1,6 +1,4 @@
-//! Rows of the activity pane: the journal's runs and those of this console, newest first.
-//!
-//! Must not draw.
+//! Builds the rows of the activity pane: runs of the journal and of this console, newest first.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,13 +15,13 @@ use crate::journal::{RunId, RunRecord};
 pub struct Row {
     /// The run.
     pub run: RunId,
-    /// What it does.
+    /// Its title.
     pub title: String,
-    /// When it began; unknown until the journal was read.
+    /// When it began; `None` until the journal was read.
     pub started_at: Option<DateTime<Utc>>,
-    /// How it stands.
+    /// Its state.
     pub state: State,
-    /// Whole per cent of its steps, while it goes on.
+    /// Progress in whole per cent, while it is running.
     pub percent: Option<u8>,
 }
 
@@ -55,10 +53,10 @@ impl Keyed for Row {
     }
 }
 
-/// All rows.
+/// Returns all rows.
 pub fn rows(runs: &[RunRecord], live: &BTreeMap<RunId, Live>, queue: &Queue) -> Vec<Row> {
     let known: BTreeSet<&RunId> = runs.iter().map(|run| &run.id).collect();
-    // Who waits longest stands nearest to what goes on.
+    // The plan that is next in the queue is listed next to the running one.
     let waiting = queue.waiting().iter().rev().map(|one| Row {
         run: one.place.clone(),
         title: one.plan.title.clone(),

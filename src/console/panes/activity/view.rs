@@ -9,7 +9,7 @@ use crate::console::view::piece::{Cells, Piece};
 use crate::console::{words, workflows};
 use crate::journal::Outcome;
 
-/// Glyph and tone of a state.
+/// Returns glyph and tone of a state.
 pub const fn mark(state: State) -> (Glyph, Tone) {
     match state {
         State::Queued => (Glyph::Waiting, Tone::Accent),
@@ -24,36 +24,36 @@ pub const fn mark(state: State) -> (Glyph, Tone) {
     }
 }
 
-/// Columns of the state, and of the time after it.
+/// Width of the state, and of the time after it, in columns.
 const COLUMN: usize = 18;
-/// Below this width a row says what it does and how it stands, and no more.
+/// Below this width a row shows only title and state.
 const NARROW: usize = 50;
-/// Columns that say the essential of a row.
+/// Columns for the essential part of a row.
 const BRIEF: usize = 36;
-/// A longer row is cut.
+/// Longest row, in columns; a longer one is cut.
 const LONGEST: usize = 96;
-/// Rows that are measured, the newest.
+/// Number of rows measured, newest first.
 const MEASURED: usize = 200;
 
-/// Columns that the rows need, whichever of them the window shows.
+/// Column widths that all rows need, not only the visible ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     full: usize,
 }
 
 impl Needs {
-    /// Columns of the pane.
+    /// Returns the columns the pane needs.
     pub fn pane(&self) -> PaneNeed {
         PaneNeed::inside(BRIEF, self.full.clamp(BRIEF, LONGEST))
     }
 
-    /// Takes what `other` needs more.
+    /// Grows to include `other`.
     pub fn grow(&mut self, other: Self) {
         self.full = self.full.max(other.full);
     }
 }
 
-/// What the rows need.
+/// Returns the widths that the rows need.
 pub fn needs(model: &Model) -> Needs {
     let rows = model.panes.activity.rows().iter().take(MEASURED);
     let titles = rows.map(|row| words::width(&model.short_title(&row.title)));
@@ -62,7 +62,7 @@ pub fn needs(model: &Model) -> Needs {
     }
 }
 
-/// One row.
+/// Returns the cells of one row.
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let mut cells = Cells::new(width);
     let record = model.record(&row.run).filter(|_| row.percent.is_none());
@@ -78,7 +78,7 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let title = model.short_title(&row.title);
     let sign = model.setting.look.glyph(glyph);
     if width < NARROW {
-        // What it does says more than when it began.
+        // The title is more useful than the start time.
         cells.put(sign, 2, tone);
         cells.put(&title, width.saturating_sub(2 + 12), Tone::Plain);
         cells.push(Piece::new(state, tone));

@@ -1,4 +1,4 @@
-//! What every channel runs, and which release that belongs to.
+//! The channels pane: what every channel serves, and the release it belongs to.
 
 mod state;
 pub mod timeline;

@@ -1,6 +1,6 @@
-//! Rows of the channels pane: one a charm, track and branch, with a cell a risk.
+//! Builds the rows of the channels pane: one per charm, track and branch, with a cell per risk.
 //!
-//! Owns the words of a cell: revision, image, whether it is behind. Must not draw.
+//! Also formats a cell: revision, image, whether a newer release is published.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -19,26 +19,26 @@ use crate::domain::charm::{ChannelRow, followed};
 use crate::domain::{Channel, CharmName, Outside, Release, ReleaseName, ResourceName, Risk, Snapshot, Track};
 use crate::plan::evidence::{self, Published};
 
-/// What a channel runs, in words.
+/// What a channel serves, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {
-    /// Nothing of its own.
+    /// Closed: nothing of its own.
     Closed,
     /// A revision.
     Open {
         /// `r50`.
         revision: String,
-        /// The same as a number.
+        /// The revision as a number.
         number: u64,
-        /// The image: the tag a release names, else digits of its digest.
+        /// The image: the tag that a release names, else digits of its digest.
         image: Option<String>,
-        /// True where a release names the image.
+        /// True if a release names the image.
         known: bool,
-        /// True where a newer release is published.
+        /// True if a newer release is published.
         behind: bool,
-        /// More bases with other revisions.
+        /// Number of further bases with other revisions.
         more: usize,
-        /// True where the bases run different images; `image` then names them all.
+        /// True if the bases run different images; `image` then names all of them.
         mixed: bool,
     },
 }
@@ -55,7 +55,7 @@ pub struct Row {
     pub track: Track,
     /// The branch.
     pub branch: Option<String>,
-    /// Cells by risk, edge first as releases flow.
+    /// Cells by risk, edge first.
     pub cells: [Cell; 4],
 }
 
@@ -103,10 +103,10 @@ impl Keyed for Row {
     }
 }
 
-/// Risks in the order in which releases flow.
+/// Risks in order of promotion.
 pub const FLOW: [Risk; 4] = [Risk::Edge, Risk::Candidate, Risk::Beta, Risk::Stable];
 
-/// All rows: charms in the workspace's order, `latest` first, then the newest track.
+/// Returns all rows: charms in the workspace's order, `latest` first, then the newest track.
 pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> {
     let newest = newest_published(workspace, snapshot, warm);
     let mut rows = Vec::new();
@@ -118,7 +118,7 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
                 .or_default()
                 .push(row);
         }
-        // A track whose channels are all closed stays listed.
+        // A track stays listed if all its channels are closed.
         let facts = snapshot
             .charms
             .get(&charm.name)
@@ -153,8 +153,8 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
     rows
 }
 
-/// The newest release that channels are compared with: published, and not rolled back since.
-/// Without `warm` the markers alone decide, which costs no time.
+/// Returns the newest release that channels are compared with: published, and not rolled back
+/// since. Without `warm` only the markers are used, which is fast.
 fn newest_published<'a>(
     workspace: &Workspace,
     snapshot: &'a Snapshot,
@@ -181,7 +181,7 @@ fn cell(
     newest: Option<&ReleaseName>,
     warm: bool,
 ) -> Cell {
-    // Where bases run the same revision the newest one speaks for them.
+    // If bases run the same revision, the newest one is shown for all.
     let Some(row) = rows.iter().min_by_key(|row| Reverse(row.revision)) else {
         return Cell::Closed;
     };
@@ -220,7 +220,7 @@ fn cell(
     }
 }
 
-/// The image of a row: the tag that a release names, else digits of its digest.
+/// Returns the image of a row: the tag that a release names, else digits of its digest.
 fn image_words(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -238,7 +238,7 @@ fn image_words(
     })
 }
 
-/// True where every release that names the image is older than the newest published one.
+/// Returns true if every release that names the image is older than the newest published one.
 fn is_behind(snapshot: &Snapshot, releases: &[ReleaseName], newest: &ReleaseName) -> bool {
     let made = |name: &ReleaseName| snapshot.release(name).and_then(|r| Some((r.made_at()?, &r.name)));
     let Some(newest) = made(newest) else {
@@ -249,7 +249,7 @@ fn is_behind(snapshot: &Snapshot, releases: &[ReleaseName], newest: &ReleaseName
         .all(|name| made(name).is_some_and(|own| own < newest))
 }
 
-/// The channels of a row that serve nothing of their own, with what their followers are served.
+/// Returns the channels of a row that serve nothing of their own, with what their followers get.
 fn closed(snapshot: &Snapshot, row: &Row) -> Vec<Line> {
     if snapshot.rows_read_at(&row.charm).is_none() {
         return Vec::new();
@@ -262,7 +262,7 @@ fn closed(snapshot: &Snapshot, row: &Row) -> Vec<Line> {
             risk,
             branch: row.branch.clone(),
         };
-        // A branch is of one risk only.
+        // A branch has a single risk.
         if row.branch.is_some() || rows.iter().any(|one| one.channel == channel) {
             continue;
         }
@@ -278,7 +278,7 @@ fn closed(snapshot: &Snapshot, row: &Row) -> Vec<Line> {
     lines
 }
 
-/// Everything known of the channels of a row.
+/// Returns the lines of everything known about the channels of a row.
 pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateTime<Utc>) -> Vec<Line> {
     let mut lines = Vec::new();
     let charm = workspace.charm(&row.charm);

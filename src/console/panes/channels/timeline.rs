@@ -1,5 +1,5 @@
-//! How the channels of a row changed: a lane a risk and base on one axis of time, and the changes in
-//! words.
+//! Draws the history of a row's channels: a lane per risk and base on one time axis, and the
+//! changes as text.
 
 use chrono::{DateTime, Utc};
 
@@ -11,12 +11,12 @@ use crate::domain::{Base, ChannelChange, Risk, Serving, Snapshot};
 use crate::journal::RunRecord;
 use crate::plan::row_changes::{ChangedAt, ChangedBy, RowChange, row_changes};
 
-/// Changes listed in words.
+/// Number of changes listed as text.
 const LISTED: usize = 8;
-/// Columns of a lane at most.
+/// Largest width of a lane, in columns.
 const WIDEST: usize = 64;
 
-/// One channel for one base, with its changes, oldest first.
+/// One channel on one base, with its changes, oldest first.
 struct Lane {
     risk: Risk,
     base: Option<Base>,
@@ -24,7 +24,7 @@ struct Lane {
 }
 
 impl Lane {
-    /// Its name: the risk, and the base where the channels of the row have several.
+    /// Returns its name: the risk, and the base if the channels of the row have several.
     fn name(&self, several_bases: bool) -> String {
         match &self.base {
             Some(base) if several_bases => format!("{} {}", self.risk, base.short()),
@@ -33,7 +33,7 @@ impl Lane {
     }
 }
 
-/// The lanes of `row` in the order of its cells.
+/// Returns the lanes of `row` in the order of its cells.
 fn lanes(snapshot: &Snapshot, runs: &[RunRecord], row: &Row) -> Vec<Lane> {
     let own = |channel: &crate::domain::Channel| channel.track == row.track && channel.branch == row.branch;
     let of_row = |change: &ChannelChange| change.charm == row.charm && own(&change.channel);
@@ -54,8 +54,8 @@ fn lanes(snapshot: &Snapshot, runs: &[RunRecord], row: &Row) -> Vec<Lane> {
     lanes
 }
 
-/// The lanes and the changes of the channels of `row`; nothing where no change is known. `room` is
-/// how many columns a line has.
+/// Returns the lanes and changes of the channels of `row`; empty if no change is known. `room` is
+/// the width of a line in columns.
 pub fn lines(
     look: &Look,
     snapshot: &Snapshot,
@@ -92,7 +92,7 @@ pub fn lines(
         .iter()
         .flat_map(|lane| lane.changes.iter().map(move |change| (lane, change)))
         .collect();
-    // Stable: of one moment, and of one lane, the order stays.
+    // Stable sort: changes of the same moment and lane keep their order.
     listed.sort_by_key(|(_, change)| change.at.time());
     for (lane, change) in listed.iter().rev().take(LISTED) {
         lines.push(sentence(look, &lane.name(several_bases), change, now));
@@ -104,7 +104,7 @@ pub fn lines(
     lines
 }
 
-/// The pair of charm revision and resource revisions in as few columns as it takes: `r50/32`.
+/// Formats charm revision and resource revisions briefly: `r50/32`.
 fn pair(serving: &Serving) -> String {
     let mut text = serving.revision.to_string();
     for (_, revision) in &serving.resources {
@@ -121,7 +121,7 @@ fn change_words(look: &Look, change: &RowChange) -> String {
     }
 }
 
-/// One lane: what a channel served from when on, as long as there is room to say it.
+/// Draws one lane: what a channel served since when, labelled as far as there is space.
 fn draw(
     look: &Look,
     changes: &[RowChange],
@@ -147,14 +147,14 @@ fn draw(
     let mut free = 0;
     for (number, change) in changes.iter().enumerate() {
         let after = changes.get(number + 1);
-        // Of what falls into one cell the last counts.
+        // Of several changes in one cell the last counts.
         if after.is_some_and(|next| place(next.at.time()) == place(change.at.time())) {
             continue;
         }
         let text = change_words(look, change);
         let wide = words::width(&text);
         let at = place(change.at.time()).min(columns.saturating_sub(wide));
-        // The next change keeps its place: of two that are close the newer one is named.
+        // The next change keeps its position: of two close ones the newer is labelled.
         let next = after.map(|next| place(next.at.time()));
         let crowded = next.is_some_and(|next| next.min(columns.saturating_sub(2)) < at + wide + 1);
         let (text, at) = if at < free || crowded {

@@ -9,30 +9,30 @@ use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
 use crate::domain::{Risk, Track};
 
-/// Columns of a track where there is room, and those of `latest` with a space after it.
+/// Width of a track if there is space, and width of `latest` with a space after it.
 const TRACK: (usize, usize) = (10, 7);
-/// Below this width every column counts.
+/// Below this width every column is used.
 const NARROW: usize = 60;
-/// Columns of a version and its mark: below that a cell says little.
+/// Least width of a version and its mark, in columns.
 const LEAST: usize = 10;
-/// Columns of most cells: a revision, its bases, a version and a mark.
+/// Width of most cells: a revision, its bases, a version and a mark.
 const USUAL: usize = 18;
-/// From this width on a charm's name has all the room that it can have.
+/// From this width on a charm's name gets all the space it can use.
 const WIDEST_ROW: usize = 100;
-/// Wider than this neighbours would not look like neighbours.
+/// Largest width of a column; beyond it neighbours are too far apart.
 const WIDEST: usize = 40;
 
-/// Columns that the rows need, whichever of them the window shows.
+/// Column widths that all rows need, not only the visible ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     charm: usize,
     track: usize,
-    /// By risk, in the order of the flow; 0 where nothing is released to it.
+    /// By risk, in order of promotion; 0 if nothing is released to it.
     risks: [usize; 4],
 }
 
 impl Needs {
-    /// Columns of the pane.
+    /// Returns the columns the pane needs.
     pub fn pane(&self) -> PaneNeed {
         let cells = |open: &dyn Fn(usize) -> usize| -> usize {
             let cells = FLOW.iter().zip(self.risks);
@@ -47,7 +47,7 @@ impl Needs {
         PaneNeed::inside(brief, full)
     }
 
-    /// Takes what `other` needs more.
+    /// Grows to include `other`.
     pub fn grow(&mut self, other: Self) {
         self.charm = self.charm.max(other.charm);
         self.track = self.track.max(other.track);
@@ -61,7 +61,7 @@ const fn heading_width(risk: Risk) -> usize {
     risk.as_str().len() + 2
 }
 
-/// What the rows need, each column with a space after it.
+/// Returns the widths that the rows need, each column with a space after it.
 pub fn needs(model: &Model) -> Needs {
     let look = &model.setting.look;
     let mut needs = Needs {
@@ -103,8 +103,8 @@ fn track_width(model: &Model, width: usize) -> usize {
     }
 }
 
-/// A risk that nothing is released to takes the room of its heading; the others what their cells
-/// need, and a share of the rest.
+/// Returns the width of each risk: a risk without releases gets the width of its heading; the
+/// others what their cells need, and a share of the rest.
 fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
     let left = width.saturating_sub(charm_width(model, width) + track_width(model, width));
     let needs = model.panes.needs.channels.risks;
@@ -122,7 +122,7 @@ fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
         .map(|(need, heading)| *need.max(heading))
         .collect();
     let least: usize = wanted.iter().map(|need| LEAST.min(*need)).sum();
-    // What nothing is released to gives its room to what there is to see.
+    // Risks without releases give their space to the others.
     let hidden = closed + least > left;
     let room = if hidden { left } else { left - closed };
     let mut shares = columns::share(&wanted, room, WIDEST).into_iter();
@@ -136,7 +136,7 @@ fn cell_widths(model: &Model, width: usize) -> [usize; 4] {
     widths
 }
 
-/// The headings over the rows.
+/// Returns the headings above the rows.
 pub fn heading(model: &Model, width: usize) -> Cells {
     let mut cells = Cells::new(width);
     cells.put("", 2, Tone::Dim);
@@ -148,7 +148,7 @@ pub fn heading(model: &Model, width: usize) -> Cells {
     cells
 }
 
-/// One row.
+/// Returns the cells of one row.
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let mut cells = Cells::new(width);
     cells.put(&row.short, charm_width(model, width), Tone::Strong);
@@ -176,8 +176,8 @@ fn columns_of(pieces: &[Piece]) -> usize {
     pieces.iter().map(|piece| words::width(&piece.text)).sum()
 }
 
-/// A cell in at most `columns`: what it says in fewer and fewer words, the version and its mark to
-/// the last; only what fits in no form is cut.
+/// Returns a cell in at most `columns`, shortened step by step to version and mark; text is cut
+/// only if no form fits.
 fn cell_pieces(look: &Look, cell: &Cell, columns: usize) -> Vec<Piece> {
     let Cell::Open {
         revision,

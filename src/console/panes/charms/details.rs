@@ -1,5 +1,5 @@
-//! Everything known of a charm: its tracks, every revision of each resource with the image behind
-//! it, every revision of its own. Must not draw.
+//! Formats the details of a charm: its tracks, every resource revision with its image, and every
+//! charm revision.
 
 use chrono::{DateTime, Utc};
 
@@ -12,7 +12,7 @@ use crate::console::words;
 use crate::domain::charm::{CharmFacts, ResourceFacts, RevisionFacts};
 use crate::domain::{ResourceName, Snapshot};
 
-/// Everything known of a charm.
+/// Returns the lines of everything known about a charm.
 pub fn details(workspace: &Workspace, snapshot: &Snapshot, row: &Row, now: DateTime<Utc>) -> Vec<Line> {
     let mut lines = Vec::new();
     let Some(observed) = snapshot.charms.get(&row.charm) else {

@@ -1,4 +1,5 @@
-//! Charms, their newest revisions and their resources; unfolded, every revision of either.
+//! The charms pane: charms, their newest revisions and resources; unfolded, every revision of
+//! either.
 
 mod details;
 mod state;

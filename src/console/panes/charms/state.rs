@@ -1,7 +1,5 @@
-//! Rows of the charms pane: a charm, and under it its resources. Where somebody unfolds one of
-//! them, its revisions stand under it.
-//!
-//! Owns the summary of a charm. Must not draw.
+//! Builds the rows of the charms pane: charms, with their resources nested under them, and the
+//! revisions of whatever is unfolded.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -18,7 +16,7 @@ use crate::domain::{
 };
 use crate::plan::evidence;
 
-/// What a row is about.
+/// What a row shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// The charm and its newest revision.
@@ -29,7 +27,7 @@ pub enum What {
         name: ResourceName,
         /// The newest revision.
         newest: Option<ResourceRevision>,
-        /// The image in it: a tag or digits of its digest.
+        /// Its image: a tag or digits of its digest.
         image: Option<String>,
     },
     /// One revision of the charm.
@@ -38,9 +36,9 @@ pub enum What {
         revision: CharmRevision,
         /// When it was uploaded.
         at: DateTime<Utc>,
-        /// The store's word on it.
+        /// Its status in the store.
         status: Outside,
-        /// Why the store does not let it be released; `None` where it does.
+        /// Why the store does not allow releasing it; `None` if it does.
         refusal: Option<Outside>,
         /// Channels that serve it, `latest` first, then the newest track.
         served: Vec<Channel>,
@@ -53,7 +51,7 @@ pub enum What {
         revision: ResourceRevision,
         /// When it was uploaded.
         at: DateTime<Utc>,
-        /// The image in it: a tag or digits of its digest.
+        /// Its image: a tag or digits of its digest.
         image: Option<String>,
         /// The newest release that names the image.
         release: Option<ReleaseName>,
@@ -81,7 +79,7 @@ pub struct Row {
     pub charm: CharmName,
     /// True for the bundle.
     pub bundle: bool,
-    /// What it is about.
+    /// What it shows.
     pub what: What,
 }
 
@@ -202,7 +200,7 @@ impl Row {
         }
     }
 
-    /// The resource that this row is about, and which revision of it.
+    /// Returns the resource that this row is about, and its revision.
     pub fn resource(&self) -> Option<(&ResourceName, Option<ResourceRevision>)> {
         match &self.what {
             What::Resource { name, newest, .. } => Some((name, *newest)),
@@ -214,8 +212,8 @@ impl Row {
     }
 }
 
-/// All rows, charms in the workspace's order, the bundle last. Revisions stand under what is
-/// `unfolded`.
+/// Returns all rows, charms in the workspace's order, the bundle last. Revisions are nested under
+/// what is `unfolded`.
 pub fn rows(workspace: &Workspace, snapshot: &Snapshot, unfolded: &BTreeSet<String>, warm: bool) -> Vec<Row> {
     let names = workspace
         .charms
@@ -248,7 +246,7 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, unfolded: &BTreeSet<Stri
         let Some(facts) = facts else { continue };
         if unfolded.contains(name.as_str()) {
             for one in &facts.revisions {
-                // A resource has a name: no key of one looks like this.
+                // A resource has a name, so this key is unique.
                 put(format!("{name}//{}", one.revision.0), revision(facts, one));
             }
         }
@@ -308,7 +306,7 @@ fn revision(facts: &CharmFacts, one: &RevisionFacts) -> What {
     }
 }
 
-/// Whether `resource` holds images, where its charm or the workspace says so.
+/// Returns whether `resource` contains images, according to its charm or the workspace.
 pub fn holds_images(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -329,7 +327,7 @@ pub fn holds_images(
         .or_else(|| fed.then_some(true))
 }
 
-/// Releases that name the image behind a resource revision.
+/// Returns the releases that name the image of a resource revision.
 pub fn releases_behind(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -347,7 +345,7 @@ pub fn releases_behind(
     })
 }
 
-/// The image of a resource revision in words: the tag that a release names, else its digest.
+/// Returns the image of a resource revision: the tag that a release names, else its digest.
 pub(super) fn image_words(
     workspace: &Workspace,
     snapshot: &Snapshot,

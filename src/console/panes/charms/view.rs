@@ -7,24 +7,24 @@ use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
 
-/// Columns of a number with a space after it.
+/// Width of a number with a space after it, in columns.
 const NUMBER: usize = 7;
 /// The same in a narrow pane.
 const SHORT_NUMBER: usize = 5;
-/// Most columns of an image in a narrow pane.
+/// Largest width of an image in a narrow pane.
 const SHORT_IMAGE: usize = 14;
-/// Columns of a day with a space after it.
+/// Width of a day with a space after it.
 const DAY: usize = 11;
-/// Columns of an image with a space after it.
+/// Width of an image with a space after it.
 const IMAGE: usize = 22;
-/// Columns of the number of a revision under its charm or resource.
+/// Width of the number of a nested revision.
 const REVISION: usize = 10;
-/// Columns that say the essential of a row.
+/// Columns for the essential part of a row.
 const BRIEF: usize = 32;
-/// A longer row is cut.
+/// Longest row, in columns; a longer one is cut.
 const LONGEST: usize = 96;
 
-/// Columns that the rows need, whichever of them the window shows.
+/// Column widths that all rows need, not only the visible ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     name: usize,
@@ -33,12 +33,12 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Columns of the pane.
+    /// Returns the columns the pane needs.
     pub fn pane(&self) -> PaneNeed {
         PaneNeed::inside(BRIEF, self.full.clamp(BRIEF, LONGEST))
     }
 
-    /// Takes what `other` needs more.
+    /// Grows to include `other`.
     pub fn grow(&mut self, other: Self) {
         self.name = self.name.max(other.name);
         self.image = self.image.max(other.image);
@@ -46,7 +46,7 @@ impl Needs {
     }
 }
 
-/// What the rows need.
+/// Returns the widths that the rows need.
 pub fn needs(model: &Model) -> Needs {
     let rows = model.panes.charms.rows();
     let names = rows.iter().filter_map(|row| match &row.what {
@@ -86,7 +86,7 @@ pub fn needs(model: &Model) -> Needs {
     }
 }
 
-/// One row.
+/// Returns the cells of one row.
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let look = &model.setting.look;
     let mut cells = Cells::new(width);
@@ -137,7 +137,7 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
                 cells.put(&format!("{number:>5}"), NUMBER, Tone::Plain);
                 cells.push(Piece::new(image, Tone::Dim));
             } else {
-                // The name gives way to the image, but not to its last letters.
+                // The name is shortened for the image, but keeps a few letters.
                 let beside = SHORT_NUMBER + model.panes.needs.charms.image.min(SHORT_IMAGE);
                 let column = width.saturating_sub(beside).clamp(10, name_width.max(10));
                 cells.put(&format!("  {name}"), column, Tone::Plain);

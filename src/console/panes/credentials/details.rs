@@ -1,6 +1,6 @@
-//! Everything known of a credential, a secret or a session, in lines.
+//! Formats the details of a credential, a secret or a session.
 //!
-//! Must never show a secret: the facts have none.
+//! Never shows a secret: the facts contain none.
 
 use chrono::{DateTime, Utc};
 
@@ -16,7 +16,7 @@ use crate::domain::{Lineage, Outside, Snapshot};
 use crate::plan::credentials::status::holders;
 use crate::plan::credentials::{Alarm, Credential, CredentialRole, SecretLocation};
 
-/// Title and lines.
+/// Returns title and lines.
 pub fn details(
     (workspace, keymap): (&Workspace, &Keymap),
     snapshot: &Snapshot,
@@ -85,7 +85,7 @@ fn joined(texts: &[Outside]) -> String {
     texts.join(", ")
 }
 
-/// Who says when it ends.
+/// Returns the source of the expiry.
 pub const fn said_by(from: ExpiryFrom) -> &'static str {
     match from {
         ExpiryFrom::Caveat => "says the token",

@@ -1,5 +1,5 @@
-//! What the credentials are, may do, and until when; whose value every secret holds; the store's
-//! sessions.
+//! The credentials pane: what each credential may do and its expiry, which credential every secret
+//! holds, and the store's sessions.
 
 mod details;
 mod state;

@@ -1,7 +1,7 @@
-//! Rows of the credentials pane: every credential with its end, every secret with whose value it
-//! holds, every session of the store.
+//! Builds the rows of the credentials pane: every credential with its expiry, every secret with the
+//! credential it holds, every session of the store.
 //!
-//! Must never hold a secret: the facts have none. Must not draw.
+//! Never holds a secret: the facts contain none.
 
 use chrono::{DateTime, Utc};
 
@@ -22,29 +22,29 @@ use crate::plan::rotate::revocations;
 pub enum Row {
     /// A credential.
     Credential {
-        /// What stays the same.
+        /// Its key across refreshes.
         key: String,
-        /// The credential with the verdict on it.
+        /// The credential with its state.
         credential: Box<Credential>,
     },
-    /// What is wrong with the credential above.
+    /// A problem of the credential above.
     Trouble {
-        /// What stays the same.
+        /// Its key across refreshes.
         key: String,
-        /// What.
+        /// The problem.
         problem: Problem,
         /// How it is shown.
         tone: Tone,
     },
-    /// The head of a group.
+    /// The heading of a group.
     Group {
-        /// What stays the same.
+        /// Its key across refreshes.
         key: &'static str,
-        /// What the group is.
+        /// The title of the group.
         title: &'static str,
-        /// How it stands.
+        /// The state of the group.
         words: String,
-        /// How that is shown.
+        /// The tone of the state.
         tone: Tone,
     },
     /// A secret of a repository.
@@ -59,9 +59,9 @@ pub struct SecretRow {
     key: String,
     /// Where it is.
     pub target: SecretTarget,
-    /// The repository without what all of them have in common.
+    /// The repository without the words that all of them share.
     pub short: String,
-    /// What is known of it.
+    /// Its status.
     pub status: SecretStatus,
 }
 
@@ -69,13 +69,13 @@ pub struct SecretRow {
 #[derive(Clone, Debug)]
 pub struct SessionRow {
     key: String,
-    /// What the store says.
+    /// What the store reports.
     pub facts: SessionFacts,
-    /// True where nobody holds its token.
+    /// True if its token is not known to be stored anywhere.
     pub orphan: bool,
-    /// True where windlass itself uses its token.
+    /// True if windlass itself uses its token.
     pub in_use: bool,
-    /// True where it has ended by itself.
+    /// True if it has expired.
     pub over: bool,
 }
 
@@ -151,7 +151,7 @@ impl Keyed for Row {
 }
 
 impl Row {
-    /// What `y` copies.
+    /// Returns the text that `y` copies.
     pub fn text(&self) -> String {
         match self {
             Self::Credential { credential, .. } => credential.facts.name.to_string(),
@@ -162,7 +162,7 @@ impl Row {
         }
     }
 
-    /// The page of it.
+    /// Returns its page.
     pub fn link(&self) -> Option<String> {
         match self {
             Self::Secret(row) => Some(links::secrets(row.target.repository.as_str())),
@@ -172,7 +172,7 @@ impl Row {
 }
 
 impl SessionRow {
-    /// How it stands, in a word or two.
+    /// Returns its state in a word or two.
     pub const fn word(&self) -> &'static str {
         if self.facts.revoked_at.is_some() {
             "revoked"
@@ -188,7 +188,7 @@ impl SessionRow {
     }
 }
 
-/// The sessions that an action is about: the marked ones, else the selected one.
+/// Returns the sessions that an action applies to: the marked ones, else the selected one.
 pub fn chosen_sessions(list: &Listing<Row>) -> impl Iterator<Item = &SessionRow> {
     let marked = list.marked();
     let chosen = move |row: &&Row| match list.selected() {
@@ -202,7 +202,7 @@ pub fn chosen_sessions(list: &Listing<Row>) -> impl Iterator<Item = &SessionRow>
     })
 }
 
-/// All rows.
+/// Returns all rows.
 pub fn rows(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>) -> Vec<Row> {
     let mut rows = Vec::new();
     for (at, credential) in credentials::credentials(workspace, snapshot, now)
@@ -237,7 +237,7 @@ fn trouble(key: &str, problem: &Problem, tone: Tone) -> Row {
     }
 }
 
-/// Credentials that there are none of: what that means belongs on screen too.
+/// Returns rows for missing credentials, because their absence matters too.
 fn missing(snapshot: &Snapshot) -> impl Iterator<Item = Row> {
     let none = |problem: &Option<Problem>, standing: Standing, key: &str| {
         problem
@@ -315,7 +315,7 @@ fn secrets(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, rows:
     rows.extend(secrets);
 }
 
-/// How many words the names of all repositories begin with; one is always left.
+/// Returns how many leading words all repository names share; at least one is left.
 fn common_words(targets: &[SecretTarget]) -> usize {
     let names: Vec<Vec<&str>> = targets
         .iter()
@@ -348,7 +348,7 @@ fn sessions(snapshot: &Snapshot, now: DateTime<Utc>, rows: &mut Vec<Row>) {
     if sessions.is_empty() {
         return;
     }
-    // What is valid comes first, the newest of it first.
+    // Valid sessions come first, the newest first.
     sessions.sort_by_key(|row| {
         let ended = row.over || row.facts.revoked_at.is_some();
         (ended, !row.orphan, std::cmp::Reverse(row.facts.since))
@@ -372,7 +372,8 @@ fn sessions(snapshot: &Snapshot, now: DateTime<Utc>, rows: &mut Vec<Row>) {
     rows.extend(sessions.into_iter().map(|row| Row::Session(Box::new(row))));
 }
 
-/// The credential among `rows` that needs attention first: a revoked one, else the next to expire.
+/// Returns the credential among `rows` that needs attention first: a revoked one, else the next to
+/// expire.
 pub fn nearest(rows: &[Row]) -> Option<&Credential> {
     rows.iter()
         .filter_map(|row| match row {
@@ -383,7 +384,7 @@ pub fn nearest(rows: &[Row]) -> Option<&Credential> {
         .min_by_key(|credential| (credential.revoked_at.is_none(), credential.facts.expires_at))
 }
 
-/// The axis on which the ends of all credentials among `rows` stand.
+/// Returns the time axis of all expiries among `rows`.
 pub fn axis(rows: &[Row], now: DateTime<Utc>) -> Axis {
     let ends = rows.iter().filter_map(|row| match row {
         Row::Credential { credential, .. } => credential.facts.expires_at,

@@ -1,4 +1,4 @@
-//! Draws the credentials pane: the end of every credential on one axis of time, then secrets and
+//! Draws the credentials pane: the expiry of every credential on one time axis, then secrets and
 //! sessions.
 
 use chrono::{DateTime, Utc};
@@ -14,10 +14,10 @@ use crate::domain::snapshot::Standing;
 use crate::domain::{Lineage, Outside};
 use crate::plan::credentials::{Alarm, Credential, SecretLocation, SecretStatus};
 
-/// From this width on there is room for more than name, bar and days.
+/// From this width on a row shows more than name, bar and days.
 const WIDE: usize = 70;
 
-/// The words of a standing, for people.
+/// Returns the text for a standing.
 pub const fn standing_words(standing: Standing) -> &'static str {
     match standing {
         Standing::Known => "known",
@@ -29,7 +29,7 @@ pub const fn standing_words(standing: Standing) -> &'static str {
     }
 }
 
-/// The word of an alarm; none where there is no need for one.
+/// Returns the text for an alarm; `None` if no alarm is needed.
 pub const fn alarm_words(alarm: Alarm) -> Option<&'static str> {
     match alarm {
         Alarm::None => None,
@@ -41,7 +41,7 @@ pub const fn alarm_words(alarm: Alarm) -> Option<&'static str> {
     }
 }
 
-/// How the end of a credential is shown.
+/// Returns the tone of a credential's expiry.
 pub fn tone(credential: &Credential, now: DateTime<Utc>) -> Tone {
     match credential.alarm(now) {
         Alarm::Revoked | Alarm::Over | Alarm::Critical => Tone::Bad,
@@ -51,7 +51,7 @@ pub fn tone(credential: &Credential, now: DateTime<Utc>) -> Tone {
     }
 }
 
-/// How a lineage is shown.
+/// Returns the tone of a lineage.
 pub const fn lineage_tone(lineage: Lineage) -> Tone {
     match lineage {
         Lineage::Current => Tone::Good,
@@ -71,7 +71,7 @@ const fn lineage_glyph(lineage: Lineage) -> Glyph {
     }
 }
 
-/// How the state of a session is shown.
+/// Returns the tone of a session's state.
 pub const fn session_tone(row: &SessionRow) -> Tone {
     if row.facts.revoked_at.is_some() || row.over {
         Tone::Dim
@@ -82,29 +82,29 @@ pub const fn session_tone(row: &SessionRow) -> Tone {
     }
 }
 
-/// Columns of the axis, from the narrowest pane to the widest.
+/// Width of the axis, from the narrowest pane to the widest.
 const AXIS: [usize; 3] = [10, 24, 36];
-/// Least and most columns of the name of a credential.
+/// Smallest and largest width of a credential's name.
 const NAME: (usize, usize) = (15, 26);
-/// Columns of the state of a session with a space after it.
+/// Width of a session's state with a space after it.
 const STATE: usize = 14;
-/// Columns of the days of a session.
+/// Width of a session's days.
 const DAYS: usize = 35;
-/// Most columns of a repository or of a session's description.
+/// Largest width of a repository or of a session's description.
 const LONGEST: usize = 60;
-/// Columns that say the essential of a row.
+/// Columns for the essential part of a row.
 const BRIEF: usize = 46;
-/// A longer row is cut.
+/// Longest row, in columns; a longer one is cut.
 const LONGEST_ROW: usize = 120;
 
-/// Columns that the rows need, whichever of them the window shows.
+/// Column widths that all rows need, not only the visible ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     name: usize,
     /// The whole row of a credential.
     credential: usize,
     repository: usize,
-    /// The repository without what all have in common.
+    /// The repository without the words that all share.
     short: usize,
     secret: usize,
     lineage: usize,
@@ -113,7 +113,7 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Columns of the pane.
+    /// Returns the columns the pane needs.
     pub fn pane(&self) -> PaneNeed {
         let secret = self.repository + self.secret + self.lineage + self.set + 3;
         let session = if self.session == 0 {
@@ -125,7 +125,7 @@ impl Needs {
         PaneNeed::inside(BRIEF, full.clamp(BRIEF, LONGEST_ROW))
     }
 
-    /// Takes what `other` needs more.
+    /// Grows to include `other`.
     pub fn grow(&mut self, other: Self) {
         let grow = |own: &mut usize, other: usize| *own = (*own).max(other);
         grow(&mut self.name, other.name);
@@ -139,7 +139,7 @@ impl Needs {
     }
 }
 
-/// What the rows need, each column with a space after it.
+/// Returns the widths that the rows need, each column with a space after it.
 pub fn needs(model: &Model) -> Needs {
     let mut needs = Needs::default();
     let rows = model.panes.credentials.rows();
@@ -177,7 +177,7 @@ pub fn needs(model: &Model) -> Needs {
     needs
 }
 
-/// Columns of the name, and of the axis after it.
+/// Returns the width of the name, and of the axis after it.
 fn columns(model: &Model, width: usize) -> (usize, usize) {
     let needs = &model.panes.needs.credentials;
     let [short, usual, long] = AXIS;
@@ -193,7 +193,7 @@ fn columns(model: &Model, width: usize) -> (usize, usize) {
     (needs.name.clamp(NAME.0, NAME.1), axis)
 }
 
-/// The scale of the axis, over the bars.
+/// Returns the scale of the axis, above the bars.
 pub fn heading(model: &Model, width: usize) -> Cells {
     let (name, axis) = columns(model, width.saturating_sub(2));
     let mut cells = Cells::new(width);
@@ -202,7 +202,7 @@ pub fn heading(model: &Model, width: usize) -> Cells {
     cells
 }
 
-/// One row.
+/// Returns the cells of one row.
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let mut cells = Cells::new(width);
     match row {
@@ -296,7 +296,7 @@ fn lineage_word(model: &Model, status: &SecretStatus) -> (String, Tone) {
     )
 }
 
-/// When the secret was set.
+/// Describes when the secret was set.
 fn set_words(status: &SecretStatus) -> String {
     match (status.updated_at, &status.location) {
         (Some(at), Some(SecretLocation::Organisation(_))) => format!("set {} org", words::day(at)),
@@ -306,8 +306,8 @@ fn set_words(status: &SecretStatus) -> String {
     }
 }
 
-/// A secret: its repository in full where that has room, then without what all have in common, and
-/// at last without the day.
+/// Draws a secret: with the full repository name if it fits, else without the shared words, and
+/// finally without the day.
 fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
     let needs = &model.panes.needs.credentials;
     let (word, tone) = lineage_word(model, &row.status);
@@ -319,7 +319,7 @@ fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
         let room = width.saturating_sub(needs.secret + needs.lineage.saturating_sub(1));
         (row.short.as_str(), needs.short.min(room), day)
     };
-    // Columns stand apart where there is room for it.
+    // Columns are separated if there is space for it.
     let gap = usize::from(day && width >= columns + with_day + 3);
     cells.put(&format!("  {repository}"), columns + gap, Tone::Plain);
     cells.put(row.target.secret.as_str(), needs.secret + gap, Tone::Plain);
@@ -331,7 +331,7 @@ fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
     }
 }
 
-/// Who made the session, in its own words.
+/// Returns who created the session, as described by its creator.
 fn who(row: &SessionRow) -> &str {
     let description = row.facts.description.as_ref();
     description.map_or("no description", Outside::as_str)

@@ -1,7 +1,5 @@
-//! Everything known of a release, and what it rests on: branch, bundle, channels, the runs that
-//! published it, its images.
-//!
-//! Must not draw.
+//! Formats the details of a release and the evidence for its state: branch, bundle, channels, the
+//! runs that published it, its images.
 
 use chrono::{DateTime, Utc};
 
@@ -21,10 +19,11 @@ use crate::journal::RunRecord;
 use crate::plan::evidence::{self, Published};
 use crate::plan::{Intent, RolledBack};
 
-/// Runs that are named.
+/// Number of runs listed.
 const RUNS: usize = 5;
 
-/// Everything known of the release of `row`; `waited` says how long until it was published.
+/// Returns the lines of everything known about the release of `row`; `waited` is the time until it
+/// was published.
 pub fn details(
     (workspace, keymap): (&Workspace, &Keymap),
     snapshot: &Snapshot,
@@ -128,7 +127,7 @@ fn bundle(workspace: &Workspace, snapshot: &Snapshot, release: &ReleaseName) -> 
     Some(Line::of("bundle", text, tone))
 }
 
-/// What runs of this journal did for or against the release, newest first.
+/// Returns what runs of this journal did to publish or roll back the release, newest first.
 fn run_lines(runs: &[RunRecord], release: &ReleaseName, now: DateTime<Utc>, lines: &mut Vec<Line>) {
     let about: Vec<(&str, &RunRecord)> = runs
         .iter()
@@ -168,7 +167,7 @@ fn run_lines(runs: &[RunRecord], release: &ReleaseName, now: DateTime<Utc>, line
     }
 }
 
-/// True where what is rolled back is a run that published or promoted the release.
+/// Returns true if the run that is rolled back published or promoted the release.
 fn takes_back(runs: &[RunRecord], of: &RolledBack, release: &ReleaseName) -> bool {
     let RolledBack::Run(id) = of else {
         return false;
@@ -183,7 +182,7 @@ fn takes_back(runs: &[RunRecord], of: &RolledBack, release: &ReleaseName) -> boo
 
 /// What a channel serves.
 struct Served {
-    /// The charm's short name, where the line begins its part.
+    /// The charm's short name, on the first line of its part.
     label: String,
     channel: String,
     verdict: String,
@@ -191,7 +190,8 @@ struct Served {
     tone: Tone,
 }
 
-/// What the channels of its track, of `latest` and of wherever else it runs serve, charm by charm.
+/// Returns what the channels of its track, of `latest` and of any other place it runs serve, charm
+/// by charm.
 fn channel_lines(workspace: &Workspace, snapshot: &Snapshot, release: &ReleaseName, lines: &mut Vec<Line>) {
     let track = release.track().ok();
     let mut all: Vec<Served> = Vec::new();
@@ -232,8 +232,8 @@ fn served(channel: &str, verdict: &str, serving: &str, tone: Tone) -> Served {
     }
 }
 
-/// The channels that matter: those of its track and of `latest` that are open, the edges of both in
-/// any case, and any other that runs it.
+/// Returns the relevant channels: the open ones of its track and of `latest`, both edges in any
+/// case, and any other that runs it.
 fn channels(
     workspace: &Workspace,
     snapshot: &Snapshot,
@@ -266,7 +266,7 @@ fn channels(
     found
 }
 
-/// Releases that name an image which `row` serves, newest first.
+/// Returns the releases that name an image which `row` serves, newest first.
 fn named(workspace: &Workspace, snapshot: &Snapshot, charm: &Charm, row: &ChannelRow) -> Vec<ReleaseName> {
     charm
         .fed()
@@ -274,7 +274,7 @@ fn named(workspace: &Workspace, snapshot: &Snapshot, charm: &Charm, row: &Channe
         .collect()
 }
 
-/// What a channel serves, base by base where they differ.
+/// Returns what a channel serves, base by base if they differ.
 fn serving(
     workspace: &Workspace,
     snapshot: &Snapshot,

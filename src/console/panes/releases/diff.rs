@@ -1,4 +1,4 @@
-//! Two releases side by side: the images that each names, those that differ first.
+//! Compares two releases: the images that each names, different ones first.
 
 use crate::console::Model;
 use crate::console::dialogs::{Line, Modal, Text};
@@ -6,8 +6,8 @@ use crate::console::view::look::{Glyph, Tone};
 use crate::console::words;
 use crate::domain::{Outside, Release, ReleaseName, release};
 
-/// The releases that are compared: the marked one with the selected one, or the two marked ones.
-/// The older of the two comes first.
+/// Returns the releases to compare: the marked one and the selected one, or the two marked ones,
+/// the older first.
 pub fn pair(model: &Model) -> Option<(ReleaseName, ReleaseName)> {
     let list = &model.panes.releases;
     let selected = list.selected()?.name.to_string();
@@ -64,7 +64,7 @@ fn lines(model: &Model, from: &Release, to: &Release) -> Vec<Line> {
     for one in changed {
         let image = words::pad(Outside::capped(one.image, 100).as_str(), widest);
         let text = format!("  {image}  {} {arrow} {}", tag(one.from), tag(one.to));
-        // Images that a charm takes change what a publish does.
+        // Images used by a charm change what a publish does.
         lines.push(Line::text(
             text,
             if fed(one.image) { Tone::Strong } else { Tone::Plain },

@@ -1,4 +1,4 @@
-//! Upstream releases: which there are, which are published, which are odd.
+//! The releases pane: upstream releases, their state, and their oddities.
 
 mod details;
 mod diff;

@@ -1,6 +1,4 @@
-//! Rows of the releases pane.
-//!
-//! Owns what a row of the pane is made of, and the tone of its label. Must not draw.
+//! Builds the rows of the releases pane, and the tone of their labels.
 
 use chrono::{DateTime, Utc};
 
@@ -16,7 +14,7 @@ pub use crate::plan::label::Label;
 use crate::plan::label::Labels;
 
 impl Label {
-    /// How it is shown.
+    /// Returns its tone.
     pub const fn tone(&self) -> Tone {
         match self {
             Self::New => Tone::Accent,
@@ -32,19 +30,19 @@ impl Label {
 pub struct Row {
     /// The release.
     pub name: ReleaseName,
-    /// What it is called.
+    /// Its label.
     pub label: Label,
     /// When it was made.
     pub made: Option<DateTime<Utc>>,
-    /// Tags of the images that charms take, in the order of the charms.
+    /// Tags of the images used by charms, in the order of the charms.
     pub tags: Vec<String>,
-    /// A word for the oddest thing about it.
+    /// The most important oddity, in a word.
     pub oddity: Option<&'static str>,
     /// Every oddity in full.
     pub warnings: Vec<Outside>,
-    /// True where it is held: no robot publishes it.
+    /// True if it is held: automatic publishes skip it.
     pub held: bool,
-    /// Whether it is published; `None` where that could not be told.
+    /// Whether it is published; `None` if unknown.
     pub published: Option<Published>,
 }
 
@@ -83,7 +81,7 @@ impl Keyed for Row {
     }
 }
 
-/// The words that stand for a warning in a row.
+/// Returns the words that stand for a warning in a row.
 pub fn sign_words() -> impl Iterator<Item = &'static str> {
     [
         WarningKind::Misdated,
@@ -103,7 +101,7 @@ const fn oddity(kind: WarningKind) -> Option<&'static str> {
     })
 }
 
-/// All rows, newest first. Without `warm` only markers are looked at, which costs no time.
+/// Returns all rows, newest first. Without `warm` only markers are checked, which is fast.
 pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> {
     let keys: Vec<&str> = workspace
         .fed_charms()
@@ -134,11 +132,11 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
     rows
 }
 
-/// What all rows are made from.
+/// What all rows are built from.
 struct Given<'a> {
     workspace: &'a Workspace,
     snapshot: &'a Snapshot,
-    /// The manifest's keys of the images that charms take.
+    /// The manifest's keys of the images used by charms.
     keys: &'a [&'a str],
     labels: &'a Labels<'a>,
 }
@@ -159,7 +157,7 @@ fn row(given: &Given<'_>, release: &Release, warm: bool) -> Row {
         (published, release.misdated().into_iter().collect())
     };
     let label = given.labels.of(release, published);
-    // These labels say themselves that marker and channels disagree.
+    // These labels already say that marker and channels disagree.
     let is_said = |kind| kind == WarningKind::Evidence && matches!(label, Label::Partly | Label::RolledBack);
     let mut odd = warnings.iter().filter(|warning| !is_said(warning.kind));
     let oddity = odd.find_map(|warning| oddity(warning.kind));
@@ -189,7 +187,8 @@ fn held(snapshot: &Snapshot, release: &ReleaseName) -> bool {
     holds.is_some_and(|holds| holds.contains(release))
 }
 
-/// The row to begin with: the newest that is to be published and is not, else the newest.
+/// Returns the initially selected row: the newest that should be published and is not, else the
+/// newest.
 pub fn preferred(rows: &[Row]) -> Option<String> {
     rows.iter()
         .find(|row| row.label == Label::New)
@@ -197,7 +196,7 @@ pub fn preferred(rows: &[Row]) -> Option<String> {
         .map(|row| row.name.to_string())
 }
 
-/// The page of a release.
+/// Returns the page of a release.
 pub fn link(workspace: &Workspace, name: &ReleaseName) -> Option<String> {
     let upstream = workspace.upstream.as_ref()?;
     Some(links::release(

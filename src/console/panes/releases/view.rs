@@ -11,30 +11,30 @@ use crate::console::words;
 /// From this width on a row shows date and tags too.
 pub const WIDE: u16 = 70;
 const NAME: usize = 13;
-/// Columns of the longest label, with a space after it.
+/// Width of the longest label with a space after it, in columns.
 const LABEL: usize = 13;
 const MADE: usize = 12;
-/// Most columns that a row without date and tags asks for.
+/// Largest width that a row without date and tags needs.
 const BRIEF: usize = 38;
-/// Columns of a tag where there is room.
+/// Width of a tag if there is space.
 const TAG: usize = 12;
-/// A longer tag is cut.
+/// Longest tag; a longer one is cut.
 const LONGEST: usize = 24;
-/// Columns of a word below which it says nothing.
+/// Shortest useful part of a word, in columns.
 const SOME: usize = 5;
 
-/// Columns that the rows need, whichever of them the window shows: they stay where they are while
-/// one scrolls.
+/// Column widths that all rows need, not only the visible ones, so that columns stay in place while
+/// scrolling.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// True where there are rows.
+    /// True if there are rows.
     any: bool,
     standing: usize,
     tags: Vec<usize>,
 }
 
 impl Needs {
-    /// Columns of the pane.
+    /// Returns the columns the pane needs.
     pub fn pane(&self) -> PaneNeed {
         let brief = PaneNeed::inside((NAME + self.standing).min(BRIEF), 0).brief;
         if !self.any {
@@ -48,7 +48,7 @@ impl Needs {
         }
     }
 
-    /// Takes what `other` needs more.
+    /// Grows to include `other`.
     pub fn grow(&mut self, other: Self) {
         self.any |= other.any;
         self.standing = self.standing.max(other.standing);
@@ -56,7 +56,7 @@ impl Needs {
     }
 }
 
-/// What the rows need, each column with a space after it.
+/// Returns the widths that the rows need, each column with a space after it.
 pub fn needs(model: &Model) -> Needs {
     let mut needs = Needs {
         any: !model.panes.releases.rows().is_empty(),
@@ -76,8 +76,8 @@ pub fn needs(model: &Model) -> Needs {
     needs
 }
 
-/// Columns of the standing and of each tag that is shown: where not all fit, the last are left out
-/// whole, since a version cut short is taken for another one.
+/// Returns the width of the state and of each tag shown: if not all fit, the last tags are left out
+/// whole, because a cut version could be read as another one.
 fn widths(model: &Model, width: usize) -> (usize, Vec<usize>) {
     let room = width.saturating_sub(NAME + MADE);
     let Needs { standing, tags, .. } = &model.panes.needs.releases;
@@ -94,14 +94,14 @@ fn widths(model: &Model, width: usize) -> (usize, Vec<usize>) {
     (standing, columns::share(tags, room, TAG))
 }
 
-/// The charm of each tag of a row.
+/// Returns the charm of each tag of a row.
 fn tagged(model: &Model) -> impl Iterator<Item = &str> {
     let charms = model.workspace().fed_charms();
     charms.flat_map(move |charm| charm.fed().map(move |_| model.short(&charm.name)))
 }
 
-/// The label, and what is odd about it beside it, where no version can be meant: in words as far
-/// as they fit, else by its signs alone.
+/// Returns the label with its warnings, placed where they cannot be read as part of a version: as
+/// words if they fit, else as signs only.
 fn standing(look: &Look, row: &Row, columns: usize) -> Vec<Piece> {
     let label = row.label.words();
     let room = columns.saturating_sub(words::width(&label) + 1);
@@ -129,14 +129,14 @@ fn standing(look: &Look, row: &Row, columns: usize) -> Vec<Piece> {
     ]
 }
 
-/// What stands in the title beside the name.
+/// Returns the note after the title.
 pub fn note(model: &Model) -> Option<String> {
     let rows = model.panes.releases.rows();
     let new = rows.iter().filter(|r| r.label == super::Label::New).count();
     (new > 0).then(|| format!("{new} new"))
 }
 
-/// The headings over the rows.
+/// Returns the headings above the rows.
 pub fn heading(model: &Model, width: usize) -> Cells {
     let (standing, tags) = widths(model, width.saturating_sub(2));
     let mut cells = Cells::new(width);
@@ -149,7 +149,7 @@ pub fn heading(model: &Model, width: usize) -> Cells {
     cells
 }
 
-/// One row.
+/// Returns the cells of one row.
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let mut cells = Cells::new(width);
     let look = &model.setting.look;
@@ -172,7 +172,7 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     cells
 }
 
-/// What is said where there is no row.
+/// Returns the text shown without rows.
 pub fn empty(model: &Model) -> &'static str {
     if model.workspace().upstream.is_none() {
         "this workspace names no upstream"

@@ -1,4 +1,4 @@
-//! Rolling back, and taking up what ended partly.
+//! Tests rolling back, and resuming runs that ended partly.
 
 use super::*;
 use crate::domain::Remedy;
@@ -111,7 +111,7 @@ fn the_review_of_a_rollback() {
     }
 }
 
-// ---- ends
+// ---- results
 
 #[test]
 fn a_run_that_ended_partly_says_what_is_missing() {

@@ -1,24 +1,24 @@
-//! How many colours a terminal shows, and the nearest of those to a colour that it does not.
+//! Determines how many colours a terminal shows, and the nearest supported colour.
 //!
-//! Pure: what the environment says is handed in. Must not know tones.
+//! Pure: environment variables are passed in.
 
 use ratatui::style::Color;
 
 /// Red, green and blue.
 pub type Rgb = (u8, u8, u8);
 
-/// How many colours there are.
+/// The number of colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
-    /// The 16 that the terminal's owner chose.
+    /// The 16 colours of the terminal's own palette.
     Sixteen,
-    /// A cube of 216 and 24 greys beside them.
+    /// 256 colours: a cube of 216, and 24 greys.
     Indexed,
-    /// All.
+    /// 24-bit colours.
     True,
 }
 
-/// The terminal's own 16 by name, in their order.
+/// The terminal's own 16 colours by name, in order.
 const OWN: [Color; 16] = [
     Color::Black,
     Color::Red,
@@ -40,11 +40,11 @@ const OWN: [Color; 16] = [
 
 /// Levels of one channel in the cube.
 const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-/// The first grey of the ramp, its number and its step.
+/// The grey ramp: number of its first colour, its level, and the step.
 const GREY: (u8, u8, u8) = (232, 8, 10);
 
 impl Depth {
-    /// What the variables `COLORTERM` and `TERM` tell.
+    /// Returns the depth according to the variables `COLORTERM` and `TERM`.
     pub fn told(colorterm: Option<&str>, term: Option<&str>) -> Self {
         let colorterm = colorterm.unwrap_or_default();
         let term = term.unwrap_or_default();
@@ -58,7 +58,7 @@ impl Depth {
         }
     }
 
-    /// The nearest colour to `rgb` that this depth has.
+    /// Returns the colour nearest to `rgb` in this depth.
     pub fn nearest(self, rgb: Rgb) -> Color {
         match self {
             Self::True => Color::Rgb(rgb.0, rgb.1, rgb.2),
@@ -67,7 +67,7 @@ impl Depth {
         }
     }
 
-    /// The colour with this number, or the nearest to it.
+    /// Returns the colour with this number, or the nearest to it.
     pub fn numbered(self, number: u8) -> Color {
         match self {
             _ if number < 16 => own(number),
@@ -86,7 +86,8 @@ fn distance(a: Rgb, b: Rgb) -> u32 {
     square(a.0, b.0) + square(a.1, b.1) + square(a.2, b.2)
 }
 
-/// What the 256 are defined as; the first 16 are not defined at all and count as grey steps.
+/// Returns the definition of one of the 256 colours; the first 16 are not defined and count as grey
+/// steps.
 pub fn of_index(number: u8) -> Rgb {
     match number {
         0..16 => {
@@ -105,14 +106,15 @@ pub fn of_index(number: u8) -> Rgb {
     }
 }
 
-/// The nearest of cube and ramp; the first 16 are left out, for nobody knows what they look like.
+/// Returns the nearest colour of cube and ramp; the first 16 are left out because their appearance
+/// is unknown.
 fn indexed(rgb: Rgb) -> u8 {
     (16..=255)
         .min_by_key(|number| distance(rgb, of_index(*number)))
         .unwrap_or(16)
 }
 
-/// The nearest of the 16 by hue: by distance pale colours would all end up grey.
+/// Returns the nearest of the 16 colours by hue: by distance, pale colours would all become grey.
 fn sixteen((r, g, b): Rgb) -> u8 {
     let (most, least) = (r.max(g).max(b), r.min(g).min(b));
     let spread = f64::from(most - least);

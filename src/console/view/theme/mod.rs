@@ -1,7 +1,6 @@
-//! From a theme, the user's own colours and the depth of a terminal to one style a tone.
+//! Computes the style of each tone from a theme, custom colours and the terminal's colour depth.
 //!
-//! Owns how tones and selected rows are coloured; [`super::look`] is the only one to ask. Must not
-//! read the environment, nor know what is drawn.
+//! Used only through [`super::look`]. Must not read the environment.
 
 mod depth;
 mod tables;
@@ -15,7 +14,7 @@ use crate::config::{Colors, Paint, ThemeName};
 pub use depth::{Depth, Rgb};
 use tables::Table;
 
-/// The styles of everything that has a meaning.
+/// The styles of all tones and highlights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Palette {
     plain: Style,
@@ -30,7 +29,7 @@ pub struct Palette {
     backdrop: Option<Color>,
 }
 
-/// One bar whatever the tones on it: each would turn into a background of its own.
+/// One reversed bar without tones: each tone would become a background colour.
 const REVERSED: Style = Style::new()
     .fg(Color::Reset)
     .bg(Color::Reset)
@@ -40,7 +39,7 @@ const REVERSED: Style = Style::new()
 const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 
 impl Palette {
-    /// Without colour: importance is told by weight, meaning by words and signs.
+    /// Without colour: importance is shown by weight, meaning by words and signs.
     pub const MONO: Self = Self {
         plain: Style::new(),
         dim: Style::new().add_modifier(Modifier::DIM),
@@ -54,9 +53,9 @@ impl Palette {
         backdrop: None,
     };
 
-    /// The terminal's own colours. Of the 16 only those are used that can be read on black and on
-    /// white: bright black vanishes on some dark schemes and yellow on light ones, so dim text is
-    /// the foreground dimmed and a warning is magenta.
+    /// The terminal's own colours. Uses only those of the 16 that are readable on black and on
+    /// white: bright black is invisible in some dark schemes and yellow in light ones, so dim text
+    /// is the dimmed foreground and a warning is magenta.
     pub const TERMINAL: Self = Self {
         good: Style::new().fg(Color::Green),
         warn: Style::new().fg(Color::LightMagenta),
@@ -65,7 +64,7 @@ impl Palette {
         ..Self::MONO
     };
 
-    /// The styles of `theme` with the user's `colors`, in what a terminal of `depth` can show.
+    /// Returns the styles of `theme` with custom `colors`, for a terminal of `depth`.
     pub fn of(theme: ThemeName, colors: &Colors, depth: Depth) -> Self {
         let mut palette = match theme {
             ThemeName::Terminal => Self::TERMINAL,
@@ -95,7 +94,7 @@ impl Palette {
             }
         }
         if let Some(paint) = colors.dim {
-            // A colour that was chosen is shown as it is.
+            // A custom colour is shown unchanged.
             palette.dim = Style::new().fg(shown(paint));
         }
         palette.backdrop = colors.background.map(shown);
@@ -105,8 +104,8 @@ impl Palette {
     fn from_table(table: &Table, depth: Depth) -> Self {
         let ink = |rgb: Rgb| Style::new().fg(depth.nearest(rgb));
         let under = |rgb: Rgb| Style::new().bg(depth.nearest(rgb));
-        // Where the steps are coarse the nearest to a background a little lighter would be that
-        // background, or black: no mark at all.
+        // With few colours the nearest to a slightly lighter background would be that background,
+        // or black, and would not be visible.
         let (dim, selected, idle) = match depth {
             Depth::Sixteen => (Self::MONO.dim, REVERSED, BOLD),
             Depth::Indexed => (ink(table.dim), under(table.selected), BOLD),
@@ -126,7 +125,7 @@ impl Palette {
         }
     }
 
-    /// The style of `tone`.
+    /// Returns the style of `tone`.
     pub const fn style(&self, tone: Tone) -> Style {
         match tone {
             Tone::Plain => self.plain,
@@ -139,18 +138,19 @@ impl Palette {
         }
     }
 
-    /// The style laid over a selected row, of the pane with the focus or of another.
+    /// Returns the style of a selected row, in the focused pane or in another.
     pub const fn selected(&self, focus: bool) -> Style {
         if focus { self.selected } else { self.idle }
     }
 
-    /// What is painted behind everything, where the user asks for it.
+    /// Returns the background colour, if the user configured painting it.
     pub const fn backdrop(&self) -> Option<Color> {
         self.backdrop
     }
 }
 
-/// What the colours of `theme` were chosen for; none where it takes the terminal's own.
+/// Returns the background that the colours of `theme` were chosen for; `None` if it uses the
+/// terminal's own.
 pub const fn made_for(theme: ThemeName) -> Option<Rgb> {
     match theme {
         ThemeName::Dark => Some(tables::DARK.backdrop),

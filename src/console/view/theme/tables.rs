@@ -1,17 +1,15 @@
-//! The colours of the themes that bring their own.
-//!
-//! Owns the numbers; `tests.rs` beside it measures them. Must not know what is drawn.
+//! The colour tables of the themes; `tests.rs` beside it measures their contrast.
 
 use super::depth::Rgb;
 
-/// One colour a tone, and what lies under them.
+/// One colour per tone, and the backgrounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
-    /// What the colours were chosen for; painted only where the user asks for it.
+    /// The background that the colours were chosen for; painted only if configured.
     pub backdrop: Rgb,
-    /// Under the selected row of the pane with the focus.
+    /// Background of the selected row in the focused pane.
     pub selected: Rgb,
-    /// Under the selected row of another pane.
+    /// Background of the selected row in another pane.
     pub idle: Rgb,
     /// Plain text.
     pub plain: Rgb,
@@ -19,13 +17,13 @@ pub struct Table {
     pub dim: Rgb,
     /// More important.
     pub strong: Rgb,
-    /// As it should be.
+    /// Good.
     pub good: Rgb,
-    /// To be looked at.
+    /// Needs attention.
     pub warn: Rgb,
-    /// Wrong.
+    /// Bad.
     pub bad: Rgb,
-    /// New, or where the eye should go.
+    /// New, or important now.
     pub accent: Rgb,
 }
 
@@ -57,8 +55,8 @@ pub const LIGHT: Table = Table {
     accent: (0x0a, 0x4a, 0x9e),
 };
 
-/// For dark backgrounds; what is told apart differs in lightness, or on the axis from blue to
-/// yellow, which is the one that everybody with a colour-blindness of red and green sees.
+/// For dark backgrounds; tones differ in lightness, or on the axis from blue to yellow, which
+/// people with red-green colour blindness can see.
 pub const COLORBLIND: Table = Table {
     good: (0x5e, 0xa9, 0xff),
     warn: (0xff, 0xe3, 0x4d),
@@ -67,8 +65,9 @@ pub const COLORBLIND: Table = Table {
     ..DARK
 };
 
-/// The same for light backgrounds, where warnings are brown: orange is too bright to be read. All
-/// are colours of the 256, because their neighbours would not hold the distances.
+/// The same for light backgrounds, where warnings are brown because orange is too bright to be
+/// readable. All are colours of the 256, because their nearest neighbours would be too close to
+/// each other.
 pub const COLORBLIND_LIGHT: Table = Table {
     dim: (0x72, 0x75, 0x7a),
     good: (0x00, 0x5f, 0xd7),

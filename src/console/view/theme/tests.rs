@@ -1,4 +1,5 @@
-//! Whether the themes can be read, and told apart by eyes that see no difference of red and green.
+//! Tests that the themes are readable and their tones distinguishable with red-green colour
+//! blindness.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +19,7 @@ const TONES: [Tone; 7] = [
     Tone::Accent,
 ];
 
-/// Backgrounds that people have, beside the one a theme was made for.
+/// Common backgrounds, besides the one a theme was made for.
 const DARK: [Rgb; 2] = [(0, 0, 0), (0x28, 0x2c, 0x34)];
 const LIGHT: [Rgb; 2] = [(0xfd, 0xf6, 0xe3), (0xf2, 0xf2, 0xf2)];
 
@@ -85,7 +86,7 @@ fn product(matrix: &Matrix, vector: [f64; 3]) -> [f64; 3] {
     matrix.map(|row| row.iter().zip(vector).map(|(a, b)| a * b).sum())
 }
 
-/// The colour in CIE Lab as the eye of `matrix` sees it.
+/// Returns the colour in CIE Lab as seen with the deficiency of `matrix`.
 fn seen(matrix: &Matrix, rgb: Rgb) -> [f64; 3] {
     const XYZ: Matrix = [
         [0.4124, 0.3576, 0.1805],
@@ -114,7 +115,7 @@ fn difference(matrix: &Matrix, a: Rgb, b: Rgb) -> f64 {
 fn the_measures_agree_with_known_values() {
     assert!((contrast((0, 0, 0), (255, 255, 255)) - 21.0).abs() < 0.01);
     assert!((contrast((0x76, 0x76, 0x76), (255, 255, 255)) - 4.54).abs() < 0.01);
-    // The classic pair: far apart for most, alike for a deuteranope.
+    // The classic pair: far apart in normal vision, equal with deuteranopia.
     let (red, green) = ((0xc0, 0x60, 0x40), (0x80, 0x80, 0x30));
     assert!(difference(&TRICHROMAT, red, green) > 40.0);
     assert!(difference(&DEUTERANOPE, red, green) < 15.0);
@@ -159,7 +160,7 @@ fn a_selected_row_stands_out_without_shouting() {
         let coarse = palette(theme, Depth::Indexed);
         assert!(from(coarse.selected(true).bg) > 5.0, "{theme:?}");
         assert!(coarse.selected(false).add_modifier.contains(Modifier::BOLD));
-        // Of 16 none lies close enough to any background.
+        // None of the 16 colours is close enough to every background.
         let selected = palette(theme, Depth::Sixteen).selected(true);
         assert!(selected.add_modifier.contains(Modifier::REVERSED));
     }
@@ -174,7 +175,7 @@ fn the_colour_blind_tell_every_tone_from_every_other() {
             for (at, one) in TONES.iter().enumerate() {
                 for other in TONES.iter().skip(at + 1) {
                     let styles = [palette.style(*one), palette.style(*other)];
-                    // Strong is plain text in bold: told by weight.
+                    // Strong is plain text in bold: it differs by weight.
                     if [*one, *other].contains(&Tone::Strong) && [*one, *other].contains(&Tone::Plain) {
                         assert_ne!(styles[0].add_modifier, styles[1].add_modifier);
                         continue;
@@ -203,8 +204,8 @@ fn that_measure_would_catch_red_and_green() {
     assert!(difference(&TRICHROMAT, good, bad) > 40.0);
 }
 
-/// What the 16 look like where people leave them as they come, and on which backgrounds: xterm,
-/// Tango, Campbell, the terminals of macOS and GNOME on both, the Linux console on black.
+/// The default 16 colours of common terminals and their backgrounds: xterm, Tango, Campbell, the
+/// terminals of macOS and GNOME on both, the Linux console on black.
 fn schemes() -> [(&'static str, [&'static str; 16], bool); 6] {
     let scheme = |text: &'static str| {
         let mut colours = [""; 16];
@@ -259,7 +260,7 @@ fn schemes() -> [(&'static str, [&'static str; 16], bool); 6] {
     ]
 }
 
-/// The least contrast of a colour of the 16 over all schemes and their backgrounds.
+/// Returns the lowest contrast of one of the 16 colours over all schemes and their backgrounds.
 fn worst(color: Color) -> f64 {
     let at = match color {
         Color::Red => 1,
@@ -291,7 +292,7 @@ fn the_terminals_own_colours_are_those_that_both_backgrounds_bear() {
     for tone in [Tone::Warn, Tone::Bad] {
         assert!(worst(ink(tone).unwrap()) >= 3.0, "{tone:?}");
     }
-    // No green or cyan of xterm is easy to read on white; `light` is there for that.
+    // No green or cyan of xterm is easy to read on white; that is what `light` is for.
     for tone in [Tone::Good, Tone::Accent] {
         assert!(worst(ink(tone).unwrap()) >= 1.95, "{tone:?}");
     }
