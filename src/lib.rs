@@ -1,26 +1,26 @@
-//! windlass: a release console for the terminal. This page is the map of the house.
+//! windlass: a terminal console for releasing charms.
 //!
 //! ```text
 //! services ──> snapshot ──> intent ──> plan ──> review ──> run ──> journal ──> history
-//! (observe)    (what is)    (wish)     (what    (a human   (make    (what      (what was,
-//!                                      would    or --yes)  it so)   happened)   since when)
+//! (observe)    (observed    (what is   (what    (operator  (apply  (what       (what was,
+//!              state)       asked for) would    or --yes)  it)     happened)   since when)
 //!                                      change)
 //! ```
 //!
-//! Data moves left to right and never back. A room knows only the rooms above it:
+//! Data moves from left to right only. A module may use only the modules listed above it:
 //!
-//! | room | owns |
+//! | module | contents |
 //! |---|---|
 //! | [`domain`] | facts and their rules; no IO, no async, no clock |
-//! | [`config`] | workspace and user files, with the place of every error |
+//! | [`config`] | workspace and user files; every error names its position |
 //! | [`plan`] | intent + snapshot -> plan; pure |
 //! | [`journal`] | runs, steps and observations in SQLite |
-//! | [`services`] | one room a remote: Charmhub, GitHub, registries, keyring; HTTP shared |
+//! | [`services`] | one module per remote: Charmhub, GitHub, registries, keyring; HTTP shared |
 //! | [`observe`] | services + journal -> snapshot, cached on disk |
-//! | [`run`] | plan steps made so: journal first, retry, cancel, resume |
-//! | [`demo`] | the embedded world on loopback |
+//! | [`run`] | applies plan steps: journal first, retry, cancel, resume |
+//! | [`demo`] | the embedded demo environment on loopback |
 //! | [`console`] | the terminal user interface |
-//! | [`cli`] | the headless twin of every action |
+//! | [`cli`] | the command for every action, without the console |
 
 pub mod cli;
 pub mod config;

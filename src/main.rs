@@ -1,12 +1,12 @@
-//! Installs the one TLS provider and hands the console to the command line.
+//! Installs the TLS provider and starts the command line.
 
 use std::process::ExitCode;
 
 use windlass::{cli, console};
 
 fn main() -> ExitCode {
-    // First of all: building any HTTP client without a provider panics. A provider that is there
-    // already is as good.
+    // Must run first: building an HTTP client without a provider panics. A provider that is already
+    // installed works as well.
     drop(rustls::crypto::ring::default_provider().install_default());
     drop(
         color_eyre::config::HookBuilder::default()
