@@ -1,12 +1,12 @@
-//! The order of the rooms, the purity of three of them, and the size of files, read from the
-//! source text. Owns no code of windlass; must not need more than the files under `src/`.
+//! Tests the dependencies between modules, the purity of three of them, and the size of files, by
+//! reading the source text under `src/`.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each room with the rooms it may use; its own name is always allowed.
+/// Each module with the modules it may use; it may always use itself.
 const ROOMS: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("config", &["domain"]),
@@ -33,7 +33,8 @@ const ROOMS: [(&str, &[&str]); 10] = [
     ),
 ];
 
-/// What pure rooms must not name: runtimes, sockets, files, processes, clocks, chance.
+/// Names that pure modules must not contain: runtimes, sockets, files, processes, clocks,
+/// randomness.
 const IMPURE: [&str; 12] = [
     "tokio",
     "reqwest",
@@ -113,7 +114,7 @@ fn every_room_stands_and_no_other() {
     assert_eq!(found, wanted);
 }
 
-// ---- the matchers, and proof that they match
+// ---- the matchers, and tests of them
 
 #[test]
 fn the_matchers_find_what_they_must() {
@@ -146,7 +147,7 @@ fn the_matchers_find_what_they_must() {
     assert!(!is_pure("console/shell/mod.rs") && !is_pure("run/mod.rs"));
 }
 
-/// `src/`-relative path and text of every source file.
+/// Returns the path relative to `src/` and the text of every source file.
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
@@ -168,7 +169,7 @@ fn sources() -> Vec<(String, String)> {
 }
 
 fn room_of(path: &str) -> Option<(&'static str, &'static [&'static str])> {
-    // A file of tests may look anywhere.
+    // A test file may use any module.
     if is_test_file(path) {
         return None;
     }
@@ -186,7 +187,7 @@ fn is_pure(path: &str) -> bool {
     !is_test_file(path) && (path.starts_with("domain") || path.starts_with("plan") || pure_console)
 }
 
-/// The text without what is compiled for tests only. Line numbers are kept.
+/// Returns the text without code compiled only for tests. Line numbers are kept.
 fn production(text: &str) -> String {
     let mut out = String::new();
     let mut lines = text.lines();
@@ -216,7 +217,7 @@ fn without_comment(line: &str) -> &str {
     line.split(" //").next().unwrap_or_default()
 }
 
-/// Line and name of every room that `text` names after `crate::`.
+/// Returns line and name of every module that `text` uses through `crate::`.
 fn rooms_used(text: &str) -> Vec<(usize, String)> {
     let code: String = text
         .lines()
@@ -240,7 +241,7 @@ fn rooms_used(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// The first names of a use group, `{` already taken off.
+/// Returns the first names of a use group, without its `{`.
 fn first_names(group: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut depth = 0;
@@ -268,7 +269,7 @@ fn name_at(text: &str) -> String {
         .collect()
 }
 
-/// Line and word of everything in `text` that a pure room must not name.
+/// Returns line and word of everything in `text` that a pure module must not contain.
 fn impure(text: &str) -> Vec<(usize, &'static str)> {
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -285,7 +286,7 @@ fn impure(text: &str) -> Vec<(usize, &'static str)> {
     found
 }
 
-/// True where `word` stands in `code` as whole names, a path of it or into it included.
+/// Returns true if `code` contains `word` as whole path segments.
 fn names(code: &str, word: &str) -> bool {
     let part_of_name = |letter: char| letter.is_alphanumeric() || letter == '_';
     code.match_indices(word).any(|(at, _)| {
@@ -294,7 +295,7 @@ fn names(code: &str, word: &str) -> bool {
         let ends = if word.contains("::") {
             !after.is_some_and(part_of_name)
         } else {
-            // A crate is only used through a path.
+            // A crate is used only through a path.
             code[at + word.len()..].starts_with("::")
                 || code.trim_start().starts_with("use ") && !after.is_some_and(part_of_name)
         };

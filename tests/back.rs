@@ -1,6 +1,5 @@
-//! The ways back over the wire: promote, roll back, hold, on the demo world.
-//! Owns the promise that a rollback restores the store's own map; plans and journal have their own
-//! tests.
+//! Tests promote, roll back and hold over HTTP against the demo environment: a rollback restores
+//! the store's own channel map. Plans and journal have their own tests.
 
 #![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
 
@@ -23,7 +22,7 @@ use windlass::run::Session;
 const RELEASE: &str = "2025-01-27";
 const STUDIO: &str = "finos-legend-studio-k8s";
 
-/// Looks and plans, as every face does.
+/// Reads the services and plans, as the command line and the console do.
 async fn planned(session: &Session, intent: &Intent) -> Result<Plan, Problem> {
     let (observer, before) = (&session.observer, Snapshot::default());
     match intent {
@@ -69,7 +68,7 @@ async fn done(session: &Session, intent: &Intent) -> RunRecord {
     record
 }
 
-/// A publish of the charms alone.
+/// Returns a publish of the charms only.
 fn charms_alone() -> Intent {
     let mut intent = PublishIntent::of(RELEASE.parse().unwrap());
     intent.without = [Part::Branch, Part::Bundle].into();
@@ -91,7 +90,7 @@ fn back(run: &RunId, over: bool) -> Intent {
     })
 }
 
-/// The store's own map of every package: `package channel base revision resources`, sorted.
+/// Returns the store's own map of every package: `package channel base revision resources`, sorted.
 fn map(world: &World) -> Vec<String> {
     let text = std::fs::read(world.dir().join("charmhub.json")).unwrap();
     let state: serde_json::Value = serde_json::from_slice(&text).unwrap();
@@ -150,7 +149,7 @@ async fn a_promotion_brings_the_pairs_of_edge_and_its_rollback_restores_the_map(
     let settled = session.journal.run(&promoted.id).unwrap().unwrap();
     assert_eq!(settled.rolled_back_by, Some(rolled.id.clone()));
 
-    // The way back has a way back, and the publish has one too.
+    // The rollback can be rolled back, and the publish too.
     done(&session, &back(&rolled.id, false)).await;
     assert_eq!(map(&world), after);
     done(&session, &back(&promoted.id, false)).await;
@@ -169,7 +168,7 @@ async fn a_promotion_brings_the_pairs_of_edge_and_its_rollback_restores_the_map(
     world.stop().await;
 }
 
-/// The store takes the first release of a publish and refuses every later one.
+/// The store accepts the first release of a publish and refuses every later one.
 const REFUSING: &str = "[[fault]]\nservice = \"charmhub\"\nmethod = \"POST\"\npath = \"/v1/charm/finos-legend-sdlc-k8s/releases\"\nevery = true\nstatus = 403\n";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -194,7 +193,7 @@ async fn a_publish_that_failed_midway_is_rolled_back_to_the_former_map() {
     assert_eq!(problem.kind, Kind::Refused);
     assert!(problem.to_string().contains(&rolled.id.0), "{problem}");
     assert!(session.journal.unfinished_runs().unwrap().is_empty());
-    // Published anew it is a run of its own.
+    // Published again it is a separate run.
     let again = made(&session, &charms_alone()).await;
     assert_ne!(again.id, failed.id);
     world.stop().await;
@@ -209,7 +208,7 @@ async fn a_publish_taken_up_again_is_still_rolled_back_whole() {
     let before = map(&world);
     let failed = made(&session, &charms_alone()).await;
     assert_eq!(failed.outcome, Some(Outcome::Failed));
-    // The same command again: its plan is made anew and no longer tells what the engine had.
+    // The same command again: its plan is made again and no longer contains what the engine had.
     let second = done(&session, &charms_alone()).await;
     assert_eq!(second.id, failed.id);
     done(&session, &back(&second.id, false)).await;
@@ -249,7 +248,7 @@ async fn a_channel_that_somebody_changed_since_is_left_unless_over() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_waits_and_its_own_rollback_may_begin() {
     let dir = tempfile::tempdir().unwrap();
-    // The release is made, and every answer and every later look is lost.
+    // The release is made, but its answer and every later read are lost.
     let hidden = "[[fault]]\nservice = \"charmhub\"\nmethod = \"POST\"\npath = \"/v1/charm/finos-legend-sdlc-k8s/releases\"\nnth = 1\nhang = 30\n";
     let world = world(dir.path(), hidden).await;
     let session = session(&world, dir.path());
@@ -263,14 +262,14 @@ async fn a_lost_answer_waits_and_its_own_rollback_may_begin() {
             if log.contains("finos-legend-engine-k8s/releases") && map(&world) != before {
                 break;
             }
-            // The request hangs, so only the world's own files tell that it arrived.
+            // The request hangs, so only the files of the demo environment show that it arrived.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(60), reached)
         .await
         .unwrap();
-    // As a process that dies: nothing more is written.
+    // Like a killed process: nothing more is written.
     handle.finished.abort();
     drop(handle.finished.await);
     let open = session.journal.unfinished_runs().unwrap();
@@ -377,7 +376,7 @@ async fn a_track_is_promoted_as_it_is_previewed() {
         changed.iter().any(|row| row.contains("latest/candidate")),
         "{changed:?}"
     );
-    // Once there, nothing is left to do but the next step.
+    // With that in place only the next step is left.
     client
         .run(&["promote", RELEASE, "--track", "latest", "--to", "stable"])
         .with(2);

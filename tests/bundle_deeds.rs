@@ -1,5 +1,5 @@
-//! Branch, bundle and holds over the wire: steps of plans made by hand, done on the demo world.
-//! Owns the promises of those steps; what a plan puts into them is told elsewhere.
+//! Tests branch, bundle and hold steps over HTTP: plans built by hand, run against the demo
+//! environment. What a plan contains is tested elsewhere.
 
 #![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
 
@@ -137,7 +137,7 @@ fn outcomes(record: &RunRecord) -> Vec<StepOutcome> {
     record.steps.iter().map(|step| step.outcome.unwrap()).collect()
 }
 
-/// Somebody else at the demo's GitHub.
+/// Sends a request to the demo's GitHub as another client.
 async fn github(world: &World, method: &str, path: &str, body: Option<Value>) -> Value {
     let token = world
         .environment()
@@ -181,7 +181,7 @@ async fn commit_bundle_and_branch_are_made_in_order_and_once() {
     assert_eq!(commit["parents"].as_array().unwrap().len(), 1);
     assert_eq!(of(&record, "release-bundle/x").made.released.len(), 1);
 
-    // Another machine, without this journal, looks first.
+    // Another machine, without this journal, reads first.
     let there = session(&world, &dir.path().join("other"));
     let again = done(&there, plan).await;
     assert_eq!(again.outcome, Some(Outcome::Done), "{:?}", again.problem);
@@ -434,7 +434,7 @@ async fn a_cancelled_run_makes_no_branch() {
     let here = session(&world, dir.path());
     let handle = here.start(whole(&here).await).unwrap();
     let asked = || writes(&world).iter().any(|w| w.contains("/git/trees"));
-    // The world tells of a request in its log alone, so the log is looked at until it does.
+    // The demo environment shows a request only in its log, so the log is polled.
     while !asked() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }

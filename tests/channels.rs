@@ -1,5 +1,5 @@
-//! Channels over the wire: a branch of `latest`, and what is published after a channel was closed or a
-//! run rolled back, on the demo environment.
+//! Tests channels over HTTP against the demo environment: a branch of `latest`, and what counts as
+//! published after a channel was closed or a run rolled back.
 
 #![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 const STUDIO: &str = "finos-legend-studio-k8s";
 const ENGINE: &str = "finos-legend-engine-k8s";
 
-/// The channels of `charm` that serve `revision`.
+/// Returns the channels of `charm` that serve `revision`.
 fn serving(client: &Client, charm: &str, revision: u64) -> Vec<String> {
     let document = client.run(&["channels", "--json"]).with(0).json();
     let rows = document["channels"].as_array().unwrap();
@@ -100,8 +100,8 @@ async fn bases_with_different_images_are_called_mixed() {
     world.stop().await;
 }
 
-/// How the release 2025-01-06 is called: in the JSON document, in the table, and why `publish --new`
-/// leaves it out.
+/// Returns how the release 2025-01-06 is labelled in the JSON document and in the table, and why
+/// `publish --new` leaves it out.
 fn published(client: &Client) -> (String, String, Value) {
     let name = "2025-01-27";
     let of = |list: &Value, key: &str| -> Value {

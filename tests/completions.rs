@@ -1,5 +1,5 @@
-//! Completions and manual pages through the binary: what shells and man make of them, and that
-//! nothing of the caller's environment gets into them.
+//! Tests completions and manual pages through the binary: how shells and man process them, and that
+//! nothing of the caller's environment is included.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
@@ -12,7 +12,7 @@ use common::Client;
 
 const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
 
-/// Everything secret that the environment can hold.
+/// Every secret that the environment can hold.
 const SECRETS: [&str; 5] = [
     "CHARMCRAFT_AUTH",
     "GH_TOKEN",
@@ -21,7 +21,7 @@ const SECRETS: [&str; 5] = [
     "WINDLASS_SSO_OTP",
 ];
 
-/// A command line whose environment is full of secrets.
+/// Returns a command line whose environment is full of secrets.
 fn client(dir: &std::path::Path) -> Client {
     SECRETS.iter().fold(Client::alone(dir), |client, name| {
         client.with(name, "hunter2-in-clear")
@@ -62,8 +62,8 @@ fn every_shell_gets_a_script_that_asks_this_program() {
     assert!(script.starts_with("#compdef windlass"), "{script}");
 }
 
-/// What `bash` completes behind `words` with the script of this program, as a user would: the words
-/// typed so far, the cursor behind the last.
+/// Returns what `bash` completes after `words` with the script of this program: the words typed so
+/// far, the cursor after the last.
 fn completed(client: &Client, script: &std::path::Path, words: &[&str]) -> Vec<String> {
     let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let line = format!(
@@ -90,7 +90,7 @@ fn completed(client: &Client, script: &std::path::Path, words: &[&str]) -> Vec<S
     values.map(str::to_owned).collect()
 }
 
-/// The script for bash, where there is one.
+/// Returns the script for bash, if bash is installed.
 fn bash_script(client: &Client, dir: &std::path::Path) -> Option<std::path::PathBuf> {
     if !installed("bash") {
         println!("bash is not installed: its completion is not tried");
@@ -181,7 +181,7 @@ async fn bash_completes_what_was_observed_without_asking_any_service() {
 fn the_manual_is_a_page_or_a_folder_of_pages() {
     let dir = tempfile::tempdir().unwrap();
     let page = client(dir.path()).run(&["man"]).with(0);
-    // Definitions of its own stand before the title.
+    // Roff definitions come before the title.
     let title = page.out.lines().find(|line| line.starts_with(".TH"));
     assert!(
         title.is_some_and(|line| line.starts_with(".TH windlass 1")),

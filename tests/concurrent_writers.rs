@@ -1,5 +1,6 @@
-//! Another client acts while a write fails, on the demo environment: its change is never overwritten,
-//! the run does not end done, and the report shows what was previewed and what is there now.
+//! Tests another client acting while a write fails, against the demo environment: its change is
+//! never overwritten, the run does not end as done, and the report shows what was previewed and the
+//! current state.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -13,7 +14,7 @@ use windlass::demo::World;
 
 const ENGINE: &str = "finos-legend-engine-k8s";
 const ALPINE: &str = "cfpb/regtech/sbl/alpine";
-/// How the first try of a write fails.
+/// How the first attempt of a write fails.
 const FAILURES: [&str; 8] = [
     "action = 'refuse'",
     "action = 'reset-before'",
@@ -38,7 +39,7 @@ fn released_elsewhere(resource: usize) -> String {
     format!("{{ method = 'POST', path = '/v1/charm/{ENGINE}/releases', body = '{item}' }}")
 }
 
-/// The image that revision 50 of the engine has in latest/edge.
+/// Returns the image that revision 50 of the engine has in latest/edge.
 fn served(world: &World) -> Option<u64> {
     let text = std::fs::read(world.dir().join("charmhub.json")).unwrap();
     let state: Value = serde_json::from_slice(&text).unwrap();
@@ -49,7 +50,7 @@ fn served(world: &World) -> Option<u64> {
     row["resources"][0]["revision"].as_u64()
 }
 
-/// A client that gives up on a hung request after a second.
+/// Returns a client that gives up on a hung request after a second.
 fn impatient(world: &World, dir: &std::path::Path) -> Client {
     Client::new(world, dir).with("WINDLASS_TIMEOUT", "0.05")
 }
@@ -61,7 +62,7 @@ fn outcome(document: &Value) -> &str {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_of_another_client_is_never_overwritten() {
     let dir = tempfile::tempdir().unwrap();
-    // Every try is struck, and the other client releases another image each time.
+    // Every attempt fails, and the other client releases another image each time.
     let struck = |(index, failure): (usize, &&str)| {
         let path = format!("/v1/charm/{ENGINE}/releases");
         fault(
@@ -220,17 +221,17 @@ async fn a_secret_and_a_hold_of_another_client_stay() {
         let held = &state["repositories"][repository]["secrets"]["CHARMHUB_TOKEN"];
         held["encrypted_value"].as_str().unwrap().to_owned()
     };
-    // Not taken: whoever set it was another client.
+    // The write was not accepted: another client set the value.
     let ended = client.run(&rotate).with(1).json();
     assert!(held().starts_with("BwcHBwcH"), "{ended}");
     assert_eq!(ended["problem"]["kind"], "refused", "{ended}");
-    // No answer: it may have been this run.
+    // Without an answer: it may have been this run.
     let theirs = held();
     let ended = client.run(&rotate).json();
     assert!(held() == theirs || held().starts_with("BwcHBwcH"), "{ended}");
     assert_ne!(outcome(&ended), "done", "{ended}");
 
-    // A hold that another client lifted meanwhile is lifted: nothing is sent twice.
+    // A hold that another client ended meanwhile is ended: nothing is sent twice.
     client.run(&["hold", "2025-01-27", "--yes"]).with(0);
     client.run(&["unhold", "2025-01-27", "--yes"]).with(0);
     let deletes = writes(&world)

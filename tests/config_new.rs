@@ -1,5 +1,5 @@
-//! `config new` through the binary: what it writes is sound and says what it is, and no file is
-//! overwritten unasked.
+//! Tests `config new` through the binary: the file it writes is valid and documented, and no file
+//! is overwritten without asking.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -49,7 +49,7 @@ fn flags_alone_write_a_file_that_is_sound() {
     assert_eq!(workspace["bundle"]["branch"], "release-{release}");
     assert_eq!(workspace["token"][0]["targets"][0]["secret"], "CHARMHUB_TOKEN");
 
-    // Never a second time, whatever is in it by now.
+    // Never a second time, whatever it contains by now.
     let path = dir.path().join("mine.toml");
     std::fs::write(&path, "# mine by now\n").unwrap();
     let refused = client.run(&FLAGS).with(3);
@@ -183,7 +183,7 @@ fn at_a_terminal_it_asks_checks_as_it_goes_and_shows_the_file_first() {
             if at > 0 {
                 terminal.see("error: ");
             }
-            // Asked anew, also where the same question stands above.
+            // Asked again, also if the same question is above.
             terminal.until(question, |screen| {
                 screen
                     .trim_end()
@@ -215,7 +215,7 @@ fn at_a_terminal_it_asks_checks_as_it_goes_and_shows_the_file_first() {
         "it was shown first\n{raw}"
     );
 
-    // There already: asked, and left alone where something else is typed.
+    // The file exists: asks, and leaves it alone if anything else is typed.
     let mut again = Terminal::start(
         &[
             "config",

@@ -1,6 +1,5 @@
-//! What changes the world from the console, key by key in a real pseudo-terminal: the ways on and
-//! the ways back, and leaving while a run goes on. Publishing and rotating alone stand beside the
-//! terminal itself, in `console_terminal`.
+//! Tests changes made from the console, key by key in a pseudo-terminal: resuming, rolling back,
+//! and quitting during a run. Publish and rotation are in `console_terminal`.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -18,7 +17,7 @@ fn ready(folder: &Path) -> Terminal {
     terminal
 }
 
-/// Types the word that the dialog asks for.
+/// Types the confirmation word of the dialog.
 #[track_caller]
 fn confirm(terminal: &mut Terminal) -> String {
     terminal.press("\r");
@@ -43,7 +42,7 @@ fn done(terminal: &mut Terminal) {
     terminal.until("the end of the run", |screen| screen.contains("done  begun"));
 }
 
-/// Requests that changed something, as the world under `folder` logged them.
+/// Returns the requests that changed something, as logged by the demo environment under `folder`.
 fn writes(folder: &Path) -> Vec<String> {
     common::writes_in(&folder.join("demo"))
 }
@@ -75,7 +74,7 @@ fn a_release_is_published_promoted_and_rolled_back() {
     let promoted = writes(folder.path()).split_off(published.len());
     assert_eq!(ending(&promoted, "/releases 200"), 4, "{promoted:#?}");
 
-    // From the screen of the run itself.
+    // From the run screen itself.
     terminal.press("b");
     terminal.see("4 of them changes");
     let word = confirm(&mut terminal);
@@ -134,7 +133,7 @@ fn a_word_that_is_not_the_one_starts_nothing() {
         terminal.press(wrong);
         terminal.see("Type 2025-01-27 to start");
     }
-    // Esc on its own: together with what follows it would be another key.
+    // Esc alone: together with the next character it would be another key.
     terminal.press("\x1b");
     terminal.lose("Type 2025-01-27");
     terminal.press("\x1b");
@@ -143,7 +142,7 @@ fn a_word_that_is_not_the_one_starts_nothing() {
     assert_eq!(writes(folder.path()), Vec::<String>::new());
 }
 
-/// A world whose store takes its time for every change.
+/// Starts a demo environment whose store is slow for every change.
 fn slow(folder: &Path) -> Terminal {
     let faults = folder.join("faults.toml");
     let text = "[[fault]]\nservice = 'charmhub'\nmethod = 'POST'\npath = '*'\nevery = true\nlatency = 1.5\n";
@@ -153,7 +152,7 @@ fn slow(folder: &Path) -> Terminal {
     terminal.press("p");
     terminal.see("17 changes");
     confirm(&mut terminal);
-    // It says that it is running as soon as it is started; once it has begun it is in the journal.
+    // Shown as running as soon as it is started; once it has begun it is in the journal.
     terminal.see("begun");
     terminal
 }
@@ -174,7 +173,7 @@ fn leaving_while_a_run_goes_on_asks_and_then_stops_it() {
     let written = writes(folder.path());
     assert_eq!(ending(&written, "/git/refs 201"), 0, "{written:#?}");
 
-    // What it left is told at the next start, and can be taken up.
+    // What it left unfinished is shown at the next start, and can be resumed.
     let mut terminal = demo(folder.path(), SIZE);
     terminal.see("cancelled");
     terminal.press("5r");

@@ -1,8 +1,8 @@
-//! The console in a real pseudo-terminal, looked at and moved about in: sizes, locales, colours,
-//! mouse, filter, help, and whatever a terminal may send.
+//! Tests reading and navigating the console in a pseudo-terminal: sizes, locales, colours, mouse,
+//! filter, help, and arbitrary input.
 //!
-//! Nothing here may change the demo world, so all tests share one, and a last look at its log of
-//! requests says that none did.
+//! These tests change nothing, so they share one demo environment, and its request log is checked
+//! for writes at the end.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use windlass::demo::World;
 
-/// A demo world that lives as long as a test needs it.
+/// A demo environment that lives as long as a test needs it.
 struct Shared {
     runtime: Runtime,
     world: Option<World>,
@@ -35,8 +35,8 @@ impl Shared {
         let dir = tempfile::tempdir().unwrap();
         let runtime = Runtime::new().unwrap();
         let world = runtime.block_on(world(dir.path(), ""));
-        // Looked at once: every console begins with what was seen, so that all of them together do
-        // not use up the pulls that Docker Hub gives away.
+        // Read once: every console starts with this snapshot, so that the tests together do not use
+        // up the free pulls of Docker Hub.
         Client::new(&world, dir.path()).run(&["status"]).with(0);
         let shared = Arc::new(Self {
             runtime,
@@ -78,7 +78,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A console on the shared world, with a journal of its own.
+/// A console on the shared environment, with a separate journal.
 struct Desk {
     shared: Arc<Shared>,
     state: TempDir,
@@ -113,7 +113,7 @@ impl Desk {
         Terminal::start_with(options, size, &variables)
     }
 
-    /// As [`Desk::open`], once everything has been looked at.
+    /// Like [`Desk::open`], once everything has been read.
     fn ready(&self, size: (u16, u16)) -> Terminal {
         self.ready_with(size, &[], &[])
     }
@@ -202,7 +202,7 @@ fn a_filter_narrows_the_rows_and_escape_brings_them_back() {
     assert!(!terminal.text().contains("2024-01-08"));
     terminal.press("\x1b");
     terminal.see("2024-01-08");
-    // Letters that mean something elsewhere are text in the field.
+    // Letters bound to actions elsewhere are text in the field.
     terminal.press("/q");
     terminal.see("/q");
     terminal.press("\x1b");
@@ -254,7 +254,7 @@ fn the_mouse_selects_a_row_and_presses_what_the_footer_shows() {
     terminal.see("finos-legend-sdlc-k8s");
     terminal.click("finos-legend-sdlc-k8s");
     terminal.see("▸ finos-legend-sdlc-k8s");
-    // Beside everything that can be clicked.
+    // Next to everything that can be clicked.
     terminal.press("\x1b[<0;1;1M\x1b[<0;1;1m\x1b[<2;5;5M\x1b[<35;9;9M\x1b[<0;999;999M");
     terminal.click("q quit");
     terminal.ends_well();
@@ -307,7 +307,7 @@ fn plain_is_ascii_without_borders_and_tells_the_same() {
     }
 }
 
-/// Numbers of every SGR sequence in `raw`.
+/// Returns the numbers of every SGR sequence in `raw`.
 fn graphics(raw: &str) -> Vec<Vec<u32>> {
     raw.split("\x1b[")
         .filter_map(|piece| {
@@ -318,7 +318,7 @@ fn graphics(raw: &str) -> Vec<Vec<u32>> {
         .collect()
 }
 
-/// True where a sequence asks for a colour; 39, 49 and 59 ask for none.
+/// Returns true if a sequence sets a colour; 39, 49 and 59 reset it.
 fn colours(numbers: &[u32]) -> bool {
     let colour = |n: &u32| matches!(n, 30..=38 | 40..=48 | 58 | 90..=97 | 100..=107);
     numbers.iter().any(colour)
@@ -370,7 +370,7 @@ fn a_read_only_console_plans_and_says_why_it_does_not_publish() {
     terminal.leave();
 }
 
-/// Numbers that are the same in every run: xorshift.
+/// Reproducible random numbers (xorshift).
 struct Random(u64);
 
 impl Random {
@@ -391,7 +391,7 @@ impl Random {
     }
 }
 
-/// What the terminal is lent to gives it back at once.
+/// Programs that return from the terminal at once.
 const LENT: [(&str, &str); 2] = [("PAGER", "true"), ("EDITOR", "true")];
 
 #[test]
@@ -401,8 +401,8 @@ fn garbage_neither_breaks_it_nor_holds_it() {
         println!("seed {seed}");
         let mut random = Random(seed);
         let mut terminal = desk.ready_with((40, 120), &["--read-only"], &LENT);
-        // q and Ctrl-C leave, as they should: what is tried here is what does not. o would look
-        // for a browser, Ctrl-Z stops.
+        // q and Ctrl-C quit, as they should, so they are left out. o would open a browser, Ctrl-Z
+        // stops.
         for _ in 0..16 {
             terminal.send(&random.bytes(512, b"q\x03o\x1a"));
             let (rows, columns) = (12 + random.below(40) as u16, 50 + random.below(120) as u16);

@@ -1,5 +1,5 @@
-//! The console in a real pseudo-terminal, on the embedded world: a publish and a rotation key by
-//! key, and the terminal lent, stopped, released and given back, whatever happens.
+//! Tests the console in a pseudo-terminal against the demo environment: a publish and a rotation
+//! key by key, and the terminal lent to programs, suspended, lost and restored.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, missing_docs)]
 
@@ -56,7 +56,7 @@ fn a_rotation_key_by_key_from_plan_to_proof() {
     terminal.see("0 of 6 current");
     terminal.press("R");
     terminal.see("in 6 repositories");
-    // What lies below the screen is scrolled to.
+    // Scroll to what is below the screen.
     terminal.press("\u{1b}[6~");
     terminal.see("set-secret");
     terminal.press("\r");
@@ -64,7 +64,7 @@ fn a_rotation_key_by_key_from_plan_to_proof() {
     terminal.press("CHARMHUB_TOKEN\r");
     terminal.see("Sign in with Ubuntu One");
     terminal.press("releaser@legend.example\rwrong-password\r");
-    // Said in the dialog, which stays for another try.
+    // Shown in the dialog, which stays open for another attempt.
     terminal.until("the refusal", |screen| {
         screen.contains("what to do") && screen.contains("Sign in with Ubuntu One")
     });
@@ -103,7 +103,7 @@ fn a_tmux_that_hangs_is_given_up_after_a_second() {
     terminal.quit();
 }
 
-/// What the terminal sends of the mouse: press (`M`) or release (`m`) of a button at a cell.
+/// Returns the mouse report for press (`M`) or release (`m`) of a button at a cell.
 fn mouse(button: u8, x: u16, y: u16, end: char) -> String {
     format!("\u{1b}[<{button};{};{}{end}", x + 1, y + 1)
 }
@@ -179,7 +179,7 @@ fn the_mouse_drags_opens_and_is_released_and_a_recording_shows_the_same_again() 
     assert_eq!(drawn(&replayed.model), tidy(&shown), "{:?}", replayed.left_out);
 }
 
-/// What a console looks like, without blanks at the ends of lines.
+/// Returns the screen of a console, without blanks at the ends of lines.
 fn drawn(model: &windlass::console::Model) -> String {
     let backend = ratatui::backend::TestBackend::new(model.columns, model.lines);
     let mut terminal = ratatui::Terminal::new(backend).unwrap();
@@ -206,7 +206,7 @@ fn tidy(text: &str) -> String {
 fn a_pager_gets_the_terminal_and_what_interrupts_it_ends_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let (state, pager) = (folder.path().join("demo"), folder.path().join("my pager"));
-    // Reads the text, then a line from the terminal itself: in the terminal's own mode, with echo.
+    // Reads the text, then a line from the terminal itself, in line mode with echo.
     let script = "#!/bin/sh\ntrap 'echo INTERRUPTED' INT\ntrap '' QUIT\nlines=$(wc -l)\n\
                   echo \"PAGED $1 ${GITHUB_TOKEN:-no-token} $((lines > 3))\"\n\
                   while ! read answer < /dev/tty; do :; done\necho \"READ $answer\"\n";
@@ -223,19 +223,19 @@ fn a_pager_gets_the_terminal_and_what_interrupts_it_ends_nothing_else() {
     terminal.press("\r");
     terminal.see("Release 2025-01-27");
     terminal.press("v");
-    // Nothing of the words was expanded, no token came along, the text did.
+    // Nothing was expanded, no token was inherited, the text arrived.
     terminal.see("PAGED a $HOME b no-token 1");
     given_back(&String::from_utf8_lossy(terminal.raw()));
     terminal.press("\u{3}");
     terminal.see("INTERRUPTED");
-    // Keys of the console are now plain text for the pager, which Ctrl-\ does not impress.
+    // Keys of the console are plain text for the pager, which ignores Ctrl-\.
     terminal.press("\u{1c}quit\r");
     terminal.until("the dialog again", |screen| {
         screen.contains("Release 2025-01-27") && !screen.contains("PAGED")
     });
     terminal.drawn_anew();
     assert!(String::from_utf8_lossy(terminal.raw()).contains("READ quit"));
-    // In the very moment of the return.
+    // At the moment the pager exits.
     terminal.press("\u{1b}");
     terminal.see("1 Releases");
     terminal.press("q");
@@ -292,7 +292,7 @@ fn a_terminal_that_hangs_up_in_the_middle_of_a_run_leaves_a_run_that_can_be_resu
     terminal.press("\r");
     terminal.see("Type 2025-01-27 to start");
     terminal.press("2025-01-27\r");
-    // It has begun: from here on it stands in the journal.
+    // It has begun: from here on it is in the journal.
     terminal.see("begun");
     let pid = terminal.child.process_id().unwrap().to_string();
     assert!(
@@ -305,7 +305,7 @@ fn a_terminal_that_hangs_up_in_the_middle_of_a_run_leaves_a_run_that_can_be_resu
     let (code, raw) = terminal.end();
     assert_eq!(code, 130);
     given_back(&raw);
-    // The journal is whole: the run stands in it, and taken up again it is done.
+    // The journal is intact: it contains the run, and a resume completes it.
     let mut terminal = demo(folder.path(), (40, 120));
     terminal.see("Publish");
     terminal.press("5\r");
@@ -388,7 +388,8 @@ fn without_a_terminal_it_says_what_else_there_is() {
     assert!(text.contains("windlass status"), "{text}");
 }
 
-/// Starts the console in a terminal whose output is never read, and returns once it is full.
+/// Starts the console in a terminal whose output is never read, and returns once its buffer is
+/// full.
 fn unread_console(folder: &Path) -> (Box<dyn Child + Send + Sync>, Box<dyn MasterPty + Send>) {
     let size = PtySize {
         rows: 50,
@@ -416,13 +417,13 @@ fn unread_console(folder: &Path) -> (Box<dyn Child + Send + Sync>, Box<dyn Maste
     };
     loop {
         let slave = slave(pair.master.as_ref());
-        // Room for a byte is not room for a frame: a terminal counts as full once it stays so.
+        // Space for a byte is not space for a frame: a terminal counts as full once it stays full.
         let mut writable = [PollFd::new(&slave, PollFlags::OUT)];
         if poll(&mut writable, Some(&Timespec::default())).unwrap() == 0 {
             break;
         }
         assert!(Instant::now() < end && child.try_wait().unwrap().is_none());
-        // Every zoom draws the whole screen again.
+        // Every zoom redraws the whole screen.
         keys.write_all(b"z").unwrap();
         assert_eq!(poll(&mut [], Some(&room)).unwrap(), 0);
     }
@@ -454,7 +455,7 @@ fn an_unread_terminal_does_not_keep_the_console_from_ending() {
             modes.contains(LocalModes::ICANON | LocalModes::ECHO),
             "{signal}: {modes:?}"
         );
-        // What was not read was dropped, so that the terminal itself could be restored.
+        // Unread output was discarded, so that the terminal itself could be restored.
         let mut left = Vec::new();
         let mut reader = master.try_clone_reader().unwrap();
         drop(master);

@@ -1,5 +1,5 @@
-//! Credentials through the binary, against the demo world: what is asked, what is said, and with
-//! which exit code. Owns the command line's side; the rotation itself is tested beside.
+//! Tests credential commands through the binary against the demo environment: questions, output and
+//! exit codes. The rotation itself is tested in `rotate.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, clippy::panic)]
 
@@ -20,7 +20,7 @@ const EXPIRED: &str = "Provided credentials are no longer valid for Charmhub. Re
 const TARGET: &str = "finos/legend-juju-db-operator:CHARMHUB_TOKEN";
 const SSO: [&str; 3] = ["WINDLASS_SSO_EMAIL", "WINDLASS_SSO_PASSWORD", "WINDLASS_SSO_OTP"];
 
-/// A command line with a home of its own.
+/// A command line with a separate home directory.
 struct Client {
     dir: PathBuf,
     variables: BTreeMap<String, String>,
@@ -104,7 +104,7 @@ impl Client {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // Who reads no input may be gone already.
+        // A program that reads no input may have exited already.
         drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
         let ended = child.wait_with_output().unwrap();
         Ended {
@@ -122,7 +122,7 @@ impl Client {
     }
 }
 
-/// How many tokens the store has handed out.
+/// Returns how many tokens the store has issued.
 fn minted(world: &World) -> usize {
     let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap_or_default();
     log.lines().filter(|line| line.contains("/exchange")).count()
@@ -244,7 +244,8 @@ async fn credentials_are_listed_and_an_end_that_is_near_fails_a_cron_line() {
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path()).await;
     let client = Client::new(&world, dir.path());
-    // Six secrets that windlass did not set may hold the token of a session that expires in 12 days.
+    // Six secrets that windlass did not set may hold the token of a session that expires in 12
+    // days.
     let told = client
         .run(&["credentials", "--fail-within", "14d", "--json"])
         .with(4);
@@ -284,7 +285,7 @@ async fn credentials_are_listed_and_an_end_that_is_near_fails_a_cron_line() {
     );
     client.run(&["credentials", "--fail-within", "soon"]).with(2);
 
-    // What was seen before must not hide that the token is refused now.
+    // Cached data must not hide that the token is refused now.
     let refused = ["{\"t\": \"macaroon\", \"v\": \"AAAA\"}", "not a token at all"];
     for bad in refused {
         let other = client.with("CHARMCRAFT_AUTH", bad);
@@ -416,7 +417,7 @@ async fn one_secret_is_rotated_seen_and_adopted_from_a_file() {
         "{}",
         done.err
     );
-    // The same again, piped in: adopted already, nothing is sent.
+    // The same again, piped in: it is already stored, so nothing is sent.
     let again = client
         .piped(
             &[
@@ -438,7 +439,7 @@ async fn one_secret_is_rotated_seen_and_adopted_from_a_file() {
     world.stop().await;
 }
 
-/// A command at a pseudo-terminal; what it shows is kept.
+/// A command at a pseudo-terminal; its output is collected.
 struct Typed {
     child: Box<dyn portable_pty::Child + Send + Sync>,
     writer: Box<dyn std::io::Write + Send>,
@@ -479,7 +480,7 @@ impl Typed {
                 break;
             }
             assert!(Instant::now() < end, "{question:?} is not asked: {shown}");
-            // A question shows on the terminal and nowhere else: another thread keeps what it shows.
+            // A question appears only on the terminal; another thread collects the output.
             std::thread::sleep(Duration::from_millis(5));
         }
         self.writer.write_all(answer.as_bytes()).unwrap();
@@ -544,7 +545,7 @@ async fn a_revoked_session_makes_every_secret_that_holds_it_revoked() {
         );
     }
     client.run(&["revoke", &session, "--yes"]).with(0);
-    // Without asking again, the journal knows it; the store's list says the same.
+    // Without asking again, from the journal; the store's list agrees.
     for more in [&["--offline"][..], &[]] {
         let arguments = [&["credentials", "--fail-within", "14d", "--json"][..], more].concat();
         let told = client.run(&arguments).with(4).json();
@@ -612,7 +613,7 @@ async fn one_secret_that_cannot_be_set_can_be_left_out() {
     let done = client.run(&words).with(0).json();
     assert_eq!(done["run"]["outcome"], "partly", "{done}");
     assert_eq!(done["run"]["left_out"].as_array().unwrap().len(), 1, "{done}");
-    // The one that could not be read is marked where the answer is.
+    // The one that could not be read is marked in the answer.
     let seen = client.run(&["credentials"]).with(0);
     assert!(seen.out.contains("unreadable: "), "{}", seen.out);
     let seen = client.run(&["credentials", "--json"]).with(0).json();
@@ -630,7 +631,7 @@ async fn one_secret_that_cannot_be_set_can_be_left_out() {
     world.stop().await;
 }
 
-/// What a store gave out once, valid until 2026-11-21 22:48:43 UTC.
+/// A token once issued by the store, valid until 2026-11-21 22:48:43 UTC.
 const ENDED: &str = "QWdFUFlYQnBMbU5vWVhKdGFIVmlMbWx2QWlaemRHOXlaUzAxTlRoa016TmlaRFl5TnpZME5tSmlPVGxsWTJVNE1XVmtNR0kzTVRZM01RQUNMSFJwYldVdFltVm1iM0psSURJd01qWXRNVEV0TWpGVU1qSTZORGc2TkRNdU9Ea3lOREkwS3pBd09qQXdBQUFHSU84Z1E2djF5UkhUeEV1dzlPVUtIenl0NjRpenRuTzhrRmxmVW8xbkpBU3c=";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,5 @@
-//! Signing in, sessions, revoking and secrets over the wire, on the demo world.
-//! Owns the promises of the services alone; plans and runs have their own tests.
+//! Tests login, sessions, revoking and secrets over HTTP against the demo environment: the service
+//! clients only; plans and runs have their own tests.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::large_futures, missing_docs)]
 
@@ -75,7 +75,7 @@ fn publisher(services: &Services, token: &StoreToken) -> Publisher {
     Publisher::new(services.http.clone(), api, token.clone())
 }
 
-/// Keeps no file.
+/// Caches nothing.
 struct NoCache;
 
 impl windlass::services::github::releases::BlobCache for NoCache {

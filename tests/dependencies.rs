@@ -1,6 +1,6 @@
-//! One TLS provider, no OpenSSL: read from `Cargo.lock`. Must not run anything.
+//! Tests `Cargo.lock`: one TLS provider, no OpenSSL.
 
-/// Crates that must not be in the graph, with the reason.
+/// Crates that must not be dependencies, with the reason.
 const BANNED: [(&str, &str); 5] = [
     ("aws-lc-rs", "one TLS provider, and it is ring"),
     ("aws-lc-sys", "one TLS provider, and it is ring"),
@@ -9,7 +9,7 @@ const BANNED: [(&str, &str); 5] = [
     ("native-tls", "no OpenSSL"),
 ];
 
-/// Crates of which there is one copy.
+/// Crates that must have a single version.
 const SINGLE: [&str; 5] = ["reqwest", "hyper", "rustls", "ratatui", "crossterm"];
 
 fn locked(lock: &str) -> Vec<&str> {

@@ -1,4 +1,4 @@
-//! A checkup of the demo world over the wire, in one process: what a fresh world lacks, by name.
+//! Tests `doctor` over HTTP in one process: what a new demo environment lacks, by name.
 
 #![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
 
@@ -49,7 +49,7 @@ async fn a_fresh_world_has_a_dead_name_mail_secrets_and_a_sleeping_workflow() {
             "secret-name/finos/legend-juju-bundle:EMAIL_TO",
             "secret-name/finos/legend-juju-bundle:MAILGUN_API_KEY",
             "secret-name/finos/legend-juju-bundle:MAILGUN_DOMAIN",
-            // The world's own: its schedule has slept since nobody pushed there.
+            // Part of the demo: its schedule is disabled because of inactivity.
             "workflow/finos/legend-juju-bundle/publish_images.yaml",
             // Its files are as old as the real ones.
             "workflow-runner/finos/legend-juju-bundle/create_overlay.yaml",

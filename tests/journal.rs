@@ -1,5 +1,6 @@
-//! The journal through the binary: written by a newer windlass, damaged, full, or in a folder that
-//! cannot be written; and what every command says of a run that did not end well.
+//! Tests the journal through the binary: written by a newer windlass, damaged, on a full disk, in a
+//! directory that cannot be written; and what every command reports about a run that did not
+//! succeed.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -140,7 +141,7 @@ async fn another_workspace_sees_neither_the_runs_nor_the_revocations_of_this_one
         .find(|id| client.run(&["revoke", id, "--yes"]).code == 0)
         .unwrap()
         .to_owned();
-    // Offline there is nothing but the journal to know it from.
+    // Offline it is known only from the journal.
     let revoked = |workspace: &str| {
         let journal = windlass::journal::Journal::open(&dir.path().join("state"), &host(dir.path()));
         let journal = journal.unwrap().of_workspace(workspace);
@@ -151,7 +152,7 @@ async fn another_workspace_sees_neither_the_runs_nor_the_revocations_of_this_one
     assert!(!revoked("regtech"));
 }
 
-/// The environment that the journal under `dir` is of.
+/// Returns the environment that the journal under `dir` belongs to.
 fn host(dir: &Path) -> String {
     let connection = rusqlite::Connection::open(journal(dir)).unwrap();
     connection
@@ -223,7 +224,7 @@ async fn a_run_whose_journal_fills_up_prints_its_document() {
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path(), "").await;
     let client = Client::new(&world, dir.path());
-    // A look fills the cache, and the journal with the releases that it saw.
+    // A read fills the cache, and the journal with the releases it saw.
     client.run(&["hold", RELEASE, "--yes"]).with(0);
     let size = std::fs::metadata(journal(dir.path())).unwrap().len();
     let arguments = ["publish", "2025-01-27", "--yes", "--json"];

@@ -1,5 +1,5 @@
-//! The envelope of every `--json` document: each command of the manual answers one, with its schema,
-//! its workspace and, where it shows what services say, when that was read and what failed.
+//! Tests the envelope of every `--json` document: each command of the manual prints one, with its
+//! schema, its workspace and, if it shows service data, when that was read and what failed.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -13,11 +13,11 @@ use serde_json::Value;
 /// What a document is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum About {
-    /// What services said: with `observed_at` of these sources and `errors`.
+    /// Service data: with `observed_at` of these sources and `errors`.
     Services(&'static [&'static str]),
-    /// The workspace alone.
+    /// The workspace only.
     Workspace,
-    /// A workspace that the command makes.
+    /// A workspace that the command creates.
     NewWorkspace(&'static str),
     /// No workspace.
     Program,
@@ -26,8 +26,8 @@ enum About {
 use About::{NewWorkspace, Program, Services, Workspace};
 
 /// Commands, the exit code, the name in the schema and what the document is about. `ENGINE` stands
-/// for an image, `RUN` for a run of the journal, `JOB` for a run of a workflow, `SESSION` for one of
-/// the store.
+/// for an image, `RUN` for a run of the journal, `JOB` for a workflow run, `SESSION` for a session
+/// of the store.
 const COMMANDS: &[(&str, i32, &str, About)] = &[
     (
         "status",
@@ -118,7 +118,7 @@ const COMMANDS: &[(&str, i32, &str, About)] = &[
     ("completions bash", 0, "completions", Program),
     ("man", 0, "man", Program),
     ("doctor --set-journal-aside", 0, "set-aside", Workspace),
-    // The words cannot be parsed.
+    // The arguments cannot be parsed.
     ("publish --nonsense", 2, "problem", Workspace),
     ("status --workspace nosuchworkspace", 2, "problem", Program),
 ];
@@ -126,7 +126,7 @@ const COMMANDS: &[(&str, i32, &str, About)] = &[
 /// Commands without a document: servers and the console.
 const WITHOUT: [&str; 1] = ["demo"];
 
-/// Commands of the manual that have no commands below them, as `plan-workflow-run`.
+/// Returns the commands of the manual without subcommands, as `plan-workflow-run`.
 fn commands(client: &Client, dir: &std::path::Path) -> BTreeSet<String> {
     client.run(&["man", "--out", "pages"]).with(0);
     let pages: BTreeSet<String> = std::fs::read_dir(dir.join("pages"))

@@ -1,5 +1,5 @@
-//! Keys of the user's own configuration, through the program: what is wrong is told by
-//! `config check` and by the console, with the same words, and nothing opens.
+//! Tests custom keys through the binary: `config check` and the console report errors with the same
+//! words, and nothing opens.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 

@@ -1,5 +1,5 @@
-//! The main job over the wire: a publish on the demo world, in one process, without a terminal.
-//! Owns the promises that need servers but no foreign client; the referees own the others.
+//! Tests a publish over HTTP against the demo environment, in one process, without a terminal: what
+//! needs servers but no third-party client. The rest is covered by the interop tests.
 
 #![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
 

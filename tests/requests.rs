@@ -1,5 +1,5 @@
-//! Which services a command asks, how often, and what waits for what: counted in the log of the
-//! demo environment, never timed.
+//! Tests which services a command contacts, how often, and in which order: counted in the log of
+//! the demo environment, never timed.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use windlass::domain::{Snapshot, Source, SourceUpdate};
 use windlass::observe::View;
 
-/// GitHub takes every request and never answers.
+/// GitHub accepts every request and never answers.
 const GITHUB_HANGS: &str = r#"
 [[fault]]
 service = "github"
@@ -30,7 +30,7 @@ every = true
 hang = 600
 "#;
 
-/// Requests logged in `dir`, from the `from`-th on.
+/// Returns the requests logged in `dir`, from the `from`-th on.
 fn requests(dir: &Path, from: usize) -> Vec<Value> {
     let log = std::fs::read_to_string(dir.join("world/requests.jsonl")).unwrap_or_default();
     log.lines()
@@ -39,7 +39,7 @@ fn requests(dir: &Path, from: usize) -> Vec<Value> {
         .collect()
 }
 
-/// How many requests each service got.
+/// Returns how many requests each service received.
 fn by_service(requests: &[Value]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for request in requests {
@@ -145,7 +145,7 @@ async fn channels_and_charms_ask_github_for_names_that_are_not_known_only() {
     assert_eq!(warm.releases, cold.releases);
 }
 
-/// Requests to GitHub: all, and those that count against an hour's quota.
+/// Returns the number of requests to GitHub: all, and those that count against the hourly quota.
 fn github(requests: &[Value]) -> (usize, usize) {
     let asked: Vec<_> = requests.iter().filter(|r| r["service"] == "github").collect();
     let counted = asked
@@ -154,15 +154,15 @@ fn github(requests: &[Value]) -> (usize, usize) {
     (asked.len(), counted.count())
 }
 
-/// The requests that `client` makes with `arguments`.
+/// Returns the requests that `client` makes with `arguments`.
 fn made(dir: &Path, client: &Client, arguments: &[&str]) -> Vec<Value> {
     let before = requests(dir, 0).len();
     client.run(arguments);
     requests(dir, before)
 }
 
-/// What a command may ask GitHub: with an empty cache in all, and of the quota with a full one.
-/// The documentation states the same figures.
+/// The requests a command may send to GitHub: all of them with an empty cache, and those that count
+/// against the quota with a full one. The documentation has the same figures.
 const BUDGETS: [(&[&str], usize, usize); 8] = [
     (&["status"], 6, 0),
     (&["releases"], 5, 0),
@@ -209,7 +209,7 @@ async fn a_refresh_of_the_console_keeps_its_budget_of_github_requests() {
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path(), "").await;
     for (all, counted) in [(12, 12), (13, 3), (13, 0)] {
-        // A session of its own each time: what is known then is on disk.
+        // A new session each time: what is known then is on disk.
         let session = session(&world, dir.path());
         let before = requests(dir.path(), 0).len();
         session
@@ -244,7 +244,7 @@ async fn without_a_token_some_of_the_hour_is_left() {
     }
     let counted = github(&requests(dir.path(), 0)).1;
     assert!(counted <= 45, "{counted}");
-    // What was not read says so, and is not taken for an upstream fault.
+    // What was not read is marked so, and is not taken for an upstream fault.
     let session = session_with(
         &world,
         dir.path(),

@@ -1,5 +1,5 @@
-//! The nightly robot through the binary, against the demo world: what it takes, what it leaves, how
-//! it ends, and what a job of GitHub Actions shows of it.
+//! Tests the nightly automatic publish through the binary against the demo environment: what it
+//! publishes, what it leaves out, its exit code, and its GitHub Actions summary.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -70,7 +70,7 @@ async fn a_fresh_world_is_published_once_and_what_is_odd_is_left_out() {
         "{written:#?}"
     );
 
-    // A second night changes nothing, also on a machine that remembers nothing.
+    // A second night changes nothing, also on a machine without a journal.
     let again = plain.run(&ROBOT).with(0).json();
     assert_eq!(again["runs"], json!([]));
     assert_eq!(left_out(&again), [("2024-01-08", "misdated")]);
@@ -134,7 +134,7 @@ async fn a_failed_run_waits_for_a_person() {
         "{hints}"
     );
     assert_eq!(writes(&world), before);
-    // It is only shown what would be done, and that is the same.
+    // The plan only shows what would be done, and that is the same.
     client.run(&["plan", "publish", "--new"]).with(5);
     world.stop().await;
 }

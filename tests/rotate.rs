@@ -1,6 +1,6 @@
-//! A rotation over the wire: one token into every secret of the demo world, in one process,
-//! without a terminal. Owns the promises that need servers but no foreign client; the referees own
-//! the others.
+//! Tests a rotation over HTTP: one token into every secret of the demo environment, in one process,
+//! without a terminal: what needs servers but no third-party client. The rest is covered by the
+//! interop tests.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::large_futures, missing_docs)]
 
@@ -208,7 +208,7 @@ async fn one_secret_of_the_organisation_replaces_the_copies() {
     );
     broken.stop().await;
 
-    // The next run deletes what is left and mints nothing.
+    // The next run deletes what is left and creates no token.
     let world = world(dir.path(), "").await;
     let session = session(&world, dir.path());
     let before = writes(&world).len();
@@ -230,7 +230,7 @@ async fn one_secret_of_the_organisation_replaces_the_copies() {
     assert_eq!(copies(&kept), 0, "{kept}");
     assert_eq!(lineages(&session).await, BTreeSet::from([Lineage::Current]));
 
-    // Copies would hide the organisation's secret: they are made only where they are named.
+    // Copies would hide the organisation's secret: they are created only where they are named.
     let snapshot = session
         .observer
         .for_rotate(Snapshot::default(), &RotateIntent::default(), None)
@@ -242,7 +242,8 @@ async fn one_secret_of_the_organisation_replaces_the_copies() {
     let hints = format!("{:?}", problem.hints);
     assert!(hints.contains("windlass rotate --organisation"), "{hints}");
 
-    // Copies again, and the former token is ended: nothing reads the organisation's any more.
+    // Copies again, and the former token is revoked: nothing reads the organisation's secret any
+    // more.
     let targets = session.config.workspace.tokens[0].targets.clone();
     let revoking = RotateIntent {
         targets: targets.into_iter().collect(),
@@ -261,13 +262,13 @@ async fn one_secret_of_the_organisation_replaces_the_copies() {
     world.stop().await;
 }
 
-/// What the demo's GitHub keeps.
+/// Returns the state of the demo's GitHub.
 fn kept(world: &World) -> serde_json::Value {
     let text = std::fs::read_to_string(world.dir().join("github.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
-/// How many of the six repositories have a secret of the name that is rotated.
+/// Returns how many of the six repositories have a secret of the rotated name.
 fn copies(kept: &serde_json::Value) -> usize {
     let repositories = kept["repositories"].as_object().unwrap().values();
     repositories
@@ -301,13 +302,13 @@ async fn a_value_that_is_no_token_is_shown_to_nobody_but_sealed() {
     let record = handle.finished.await.unwrap().unwrap();
     assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
     assert_eq!(puts(&world).len(), 1);
-    // Whoever is shown a key that is not his answers 401.
+    // A service that receives a credential of another service answers 401.
     let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
     assert!(!log.lines().any(|line| line.contains("\"status\":401")), "{log}");
     world.stop().await;
 }
 
-/// A world in which one secret cannot be set, with a rotation that failed there.
+/// Starts an environment in which one secret cannot be set, with a rotation that failed there.
 async fn failed_at_one(dir: &std::path::Path, intent: &RotateIntent) -> RunRecord {
     let faults = "[[fault]]\nservice = \"github\"\nmethod = \"PUT\"\n\
                   path = \"*/legend-juju-db-operator/*\"\nevery = true\nstatus = 403\n";
@@ -395,7 +396,7 @@ async fn a_resumed_rotation_whose_token_was_revoked_needs_a_new_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_set_by_something_else_meanwhile_stops_the_resumed_rotation() {
     let dir = tempfile::tempdir().unwrap();
-    // Not one secret was tried: the keys could not be read.
+    // No secret was attempted: the keys could not be read.
     let faults = "[[fault]]\nservice = \"github\"\nmethod = \"GET\"\n\
                   path = \"*/public-key\"\nevery = true\nstatus = 503\n";
     let broken = world(dir.path(), "").await;

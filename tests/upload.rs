@@ -1,5 +1,5 @@
-//! Uploads, copies, releases and closes over the wire, on the demo world in one process. Owns the
-//! promises that need servers but no foreign client; the referees own the others.
+//! Tests uploads, copies, releases and closes over HTTP against the demo environment in one
+//! process: what needs servers but no third-party client. The rest is covered by the interop tests.
 
 #![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
 
@@ -19,7 +19,7 @@ const ENGINE: &str = "finos-legend-engine-k8s";
 const NEW: &str = "docker.io/finos/legend-engine-server:4.68.0";
 
 fn session(world: &World, dir: &Path) -> Session {
-    // No engine of this machine plays a part.
+    // No container engine of this machine is used.
     let nowhere = format!("unix://{}", dir.join("no.sock").display());
     let engines = ["DOCKER_HOST", "CONTAINER_HOST"].map(|name| (name, nowhere.as_str()));
     session_with(world, dir, false, &engines)
@@ -96,7 +96,7 @@ async fn an_image_becomes_a_revision_once_and_its_digest_finds_it_again() {
     assert_eq!(facts.bytes_missing, facts.detail.size);
     let sent = writes(&world);
 
-    // By the long form, by twelve digits, and by reference: nothing is sent, the revision is known.
+    // By full digest, by twelve digits, and by reference: nothing is sent, the revision is known.
     let long = facts.detail.digest.to_string();
     let short = facts.detail.digest.short();
     for content in [digest(&long), digest(&short), from(NEW)] {
@@ -106,7 +106,7 @@ async fn an_image_becomes_a_revision_once_and_its_digest_finds_it_again() {
     }
     assert_eq!(writes(&world), sent);
 
-    // The world is the truth: a machine without a journal sends nothing either.
+    // The store is authoritative: a machine without a journal sends nothing either.
     let other = tempfile::tempdir().unwrap();
     let fresh = self::session(&world, other.path());
     let (_, record) = uploaded(&fresh, &upload(ENGINE, "engine-image", from(NEW))).await;
@@ -115,8 +115,8 @@ async fn an_image_becomes_a_revision_once_and_its_digest_finds_it_again() {
     world.stop().await;
 }
 
-/// The image of revision 31, as the demo store's old pipeline did not leave it: other layers, the
-/// same config.
+/// The image of revision 31, different from what the demo store's old pipeline uploaded: other
+/// layers, the same config.
 const HELD: &str = "docker.io/finos/legend-engine-server:4.35.0";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +158,8 @@ async fn an_image_that_a_revision_holds_packed_otherwise_is_not_uploaded_again()
     world.stop().await;
 }
 
-/// The paths of requests about reviews and of what makes uploads revisions, in order.
+/// Returns the paths of requests about reviews and of those that turn uploads into revisions, in
+/// order.
 fn about_reviews(world: &World) -> Vec<&'static str> {
     let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap();
     let word = |line: &str| {
@@ -176,7 +177,8 @@ fn about_reviews(world: &World) -> Vec<&'static str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_review_is_asked_for_only_once_the_store_has_the_upload() {
     let dir = tempfile::tempdir().unwrap();
-    // Every try brings no answer, though the first is handled; a store may call any id pending.
+    // Every attempt gets no answer, though the first is handled; a store may report any id as
+    // pending.
     let cut = "[[fault]]\nservice = \"charmhub\"\nmethod = \"POST\"\npath = \"*/engine-image/revisions\"\nnth = 1\naction = \"reset-after\"\n";
     let pending = "[[fault]]\nservice = \"charmhub\"\nmethod = \"GET\"\npath = \"*/revisions/review\"\nnth = 1\nstatus = 200\nbody = '{\"revisions\": [{\"upload-id\": \"x\", \"status\": \"pending\", \"revision\": null, \"errors\": null}]}'\n";
     let world = world(dir.path(), &format!("{cut}{pending}")).await;
@@ -301,7 +303,7 @@ async fn a_copy_moves_a_tag_only_from_where_it_was_previewed() {
     assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
     assert!(look(first).await.nothing_to_do());
 
-    // Planned while the tag was absent: somebody pushed there since.
+    // Planned while the tag was absent: another client pushed it since.
     let problem = session.recheck(&stale).await.unwrap_err();
     assert_eq!(problem.kind, Kind::Refused, "{problem}");
     let record = run(&session, stale).await;

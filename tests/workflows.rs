@@ -1,5 +1,5 @@
-//! Workflows of GitHub through the binary, against the demo world: started once, followed to the
-//! end, repeated, stopped, and refused before anything happens.
+//! Tests GitHub workflows through the binary against the demo environment: started once, followed
+//! to the end, rerun, cancelled, and refused before anything happens.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::large_futures, missing_docs)]
 
@@ -25,7 +25,7 @@ fn fault(what: &str) -> String {
     format!("[[fault]]\nservice = \"github\"\nmethod = \"POST\"\npath = \"{DISPATCH}\"\nnth = 1\n{what}\n")
 }
 
-/// Starts a workflow at another desk and gives the number of its run.
+/// Starts a workflow as another client and returns the id of its run.
 async fn elsewhere(client: &Client, file: &str, inputs: Value) -> u64 {
     let path = format!("actions/workflows/{file}/dispatches");
     let body = json!({"ref": "main", "inputs": inputs, "return_run_details": true});
@@ -135,7 +135,7 @@ async fn a_list_says_what_cannot_run_before_anybody_starts_it() {
     world.stop().await;
 }
 
-/// The file of the world's GitHub tokens.
+/// Returns the file of GitHub tokens of the demo environment.
 fn find_tokens(dir: &Path) -> PathBuf {
     let mut open = vec![dir.to_owned()];
     while let Some(folder) = open.pop() {
@@ -169,7 +169,7 @@ async fn the_run_that_was_started_is_followed_to_its_end() {
         document["run"]["steps"][0]["workflow_run"]
     );
     assert_eq!(dispatches(&world), 1);
-    // One that goes on for longer than somebody waits is not called ended.
+    // A run that takes longer than the time limit is not reported as ended.
     let run = elsewhere(&client, "ci.yaml", json!({})).await.to_string();
     let ended = client
         .run(&["workflow", "watch", &run, "--timeout", "1s"])
@@ -203,7 +203,7 @@ async fn a_start_that_never_arrived_is_unknown_and_not_repeated() {
         .json();
     assert_eq!(document["run"]["outcome"], "unknown", "{document:#}");
     assert_eq!(dispatches(&world), 1);
-    // Too early to tell: still not repeated.
+    // Too early to know: still not repeated.
     client.run(&["resume", "--json"]).with(7);
     assert_eq!(dispatches(&world), 1);
     world.stop().await;
@@ -246,7 +246,7 @@ async fn a_run_that_fails_tells_its_job_step_and_log() {
         "{}",
         ended.err
     );
-    // The whole of it, as the console shows it; the token does not go where it is stored.
+    // The whole log, as the console shows it; the token is not sent to where the log is stored.
     let session = session(&world, dir.path());
     let repository = common::BUNDLE_REPOSITORY.parse().unwrap();
     let number = job["id"].as_u64().unwrap();
@@ -257,7 +257,7 @@ async fn a_run_that_fails_tells_its_job_step_and_log() {
     assert!(!log.cut);
     let missing = session.observer.job_log(&repository, 1).await.unwrap_err();
     assert!(missing.summary.as_str().contains("not found"), "{missing}");
-    // To do it again would fail again.
+    // Another rerun would fail again.
     let ended = client.run(&["workflow", "rerun", &run, "--yes"]).with(3);
     assert!(ended.err.contains("ubuntu-20.04"), "{}", ended.err);
     world.stop().await;

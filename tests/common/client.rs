@@ -1,4 +1,4 @@
-//! The command line through the binary, with a home of its own.
+//! Runs the windlass binary as a command line with a separate home directory.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use windlass::demo::World;
 
 use super::BUNDLE_REPOSITORY;
 
-/// A command line with a home of its own.
+/// A command line with a separate home directory.
 pub struct Client {
     dir: PathBuf,
     pub variables: BTreeMap<String, String>,
@@ -36,14 +36,15 @@ impl Ended {
 }
 
 impl Client {
-    /// On the demo world.
+    /// Returns a command line for the demo environment.
     pub fn new(world: &World, dir: &Path) -> Self {
         let mut client = Self::alone(dir);
         client.variables.extend(world.environment());
         client
     }
 
-    /// On no world: services are asked nothing, or are where the defaults say.
+    /// Returns a command line without an environment: services are not contacted, or at their
+    /// default addresses.
     pub fn alone(dir: &Path) -> Self {
         let home = dir.join("home");
         std::fs::create_dir_all(&home).unwrap();
@@ -84,7 +85,7 @@ impl Client {
         }
     }
 
-    /// Asks GitHub itself about the bundle's repository, as somebody else at another desk would.
+    /// Sends a request to GitHub about the bundle's repository, as another client would.
     pub async fn github(&self, method: &str, path: &str, body: Value) -> Value {
         let client = reqwest::Client::builder()
             .tls_certs_only([])

@@ -1,9 +1,7 @@
-//! What the tests of whole promises share: a demo world, a session on it in this process, a command
-//! line on it through the binary, a terminal, and the world's log of what was asked of it.
-//!
-//! Owns no promise. Each file of tests takes what it needs and says what it is about.
+//! Shared by the integration tests: a demo environment, an in-process session, a command line
+//! through the binary, a terminal, and the environment's request log.
 
-// Every file of tests is a crate of its own and uses another part of this one.
+// Every test file is a separate crate and uses a different part of this module.
 #![allow(dead_code, unused_imports, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 mod client;
@@ -20,10 +18,10 @@ use windlass::demo::{Options, World};
 use windlass::run::{Session, Setting};
 use windlass::services::Services;
 
-/// The bundle's repository in the demo world.
+/// The bundle's repository in the demo environment.
 pub const BUNDLE_REPOSITORY: &str = "finos/legend-juju-bundle";
 
-/// A demo world under `dir`, with these faults where there are any.
+/// Starts a demo environment under `dir`, with these faults, if any.
 pub async fn world(dir: &Path, faults: &str) -> World {
     let faults = (!faults.is_empty()).then(|| {
         let file = dir.join("faults.toml");
@@ -33,7 +31,7 @@ pub async fn world(dir: &Path, faults: &str) -> World {
     world_with(dir, |options| options.faults = faults).await
 }
 
-/// A demo world under `dir`, changed before it starts.
+/// Starts a demo environment under `dir`, with changed options.
 pub async fn world_with(dir: &Path, change: impl FnOnce(&mut Options)) -> World {
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut options = Options::in_dir(dir.join("world"));
@@ -42,12 +40,12 @@ pub async fn world_with(dir: &Path, change: impl FnOnce(&mut Options)) -> World 
     World::start(&options).await.unwrap()
 }
 
-/// A session that may write, with journal and cache of its own under `dir`.
+/// Opens a session that may write, with journal and cache under `dir`.
 pub fn session(world: &World, dir: &Path) -> Session {
     session_with(world, dir, false, &[])
 }
 
-/// A session whose environment holds `more` than the world's.
+/// Opens a session with `more` variables besides those of the environment.
 pub fn session_with(world: &World, dir: &Path, read_only: bool, more: &[(&str, &str)]) -> Session {
     let mut variables: BTreeMap<String, String> = world.environment().into_iter().collect();
     for (name, value) in more {
@@ -65,13 +63,13 @@ pub fn session_with(world: &World, dir: &Path, read_only: bool, more: &[(&str, &
     Session::open(config, services, &setting).unwrap()
 }
 
-/// Requests that change something, as the world logged them: `service method path status`.
+/// Returns the requests that change something, as logged: `service method path status`.
 pub fn writes(world: &World) -> Vec<String> {
     writes_in(world.dir())
 }
 
-/// The same of the world that lies in `dir`, whoever serves it. Asking the store what it would
-/// install is a POST that changes nothing, and so is a GraphQL query.
+/// Same, for the demo environment in `dir`, whichever process serves it. The store's refresh query
+/// is a POST that changes nothing, and so is a GraphQL query.
 pub fn writes_in(dir: &Path) -> Vec<String> {
     let log = std::fs::read_to_string(dir.join("requests.jsonl")).unwrap();
     log.lines()

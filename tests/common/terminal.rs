@@ -1,4 +1,4 @@
-//! The binary in a real pseudo-terminal, and what such a terminal shows.
+//! Runs the binary in a pseudo-terminal and parses what it shows.
 
 use std::io::Read as _;
 use std::num::NonZero;
@@ -12,16 +12,16 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::ioctl_fionread;
 use rustix::termios::{LocalModes, tcgetattr};
 
-/// Longest wait for anything; slow machines run other tests beside.
+/// Longest wait for anything; slow machines run other tests in parallel.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Bytes that a frame has at most, of a large terminal.
+/// Largest size of a frame in bytes, on a large terminal.
 const FRAME: usize = 256 * 1024;
 
-/// What ends a frame.
+/// The end of a frame.
 const ENDS: &[u8] = b"\x1b[?2026l";
 
-/// Variables of whoever runs the tests that change what a console looks like.
+/// Variables of the caller that change the look of a console.
 const CALLERS: [&str; 6] = [
     "NO_COLOR",
     "LC_ALL",
@@ -59,12 +59,12 @@ impl Terminal {
         Self::start_with(arguments, size, &[])
     }
 
-    /// As [`Terminal::start`], with these variables besides.
+    /// Like [`Terminal::start`], with additional variables.
     pub fn start_with(arguments: &[&str], size: (u16, u16), variables: &[(&str, &str)]) -> Self {
         Self::start_program(env!("CARGO_BIN_EXE_windlass"), arguments, size, variables)
     }
 
-    /// Starts any program, a shell around windlass for one.
+    /// Starts any program, such as a shell that runs windlass.
     pub fn start_program(
         program: &str,
         arguments: &[&str],
@@ -105,7 +105,7 @@ impl Terminal {
         }
     }
 
-    /// Takes what was sent, frame by frame.
+    /// Processes output, frame by frame.
     fn take(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -117,7 +117,7 @@ impl Terminal {
         }
     }
 
-    /// Reads until `wanted`; false where the program has gone before.
+    /// Reads until `wanted`; returns false if the program has exited before.
     #[track_caller]
     fn read(&mut self, what: &str, wanted: impl Fn(&Self) -> bool) -> bool {
         let end = Instant::now() + PATIENCE;
@@ -136,7 +136,7 @@ impl Terminal {
         true
     }
 
-    /// Reads until what is shown was read since the start, and nothing of it is being read any more.
+    /// Reads until everything shown was read since the start, and no read is pending.
     #[track_caller]
     pub fn settle(&mut self) {
         let settled = self.read("the end of the refresh", |this| {
@@ -147,7 +147,7 @@ impl Terminal {
         assert!(settled, "it has gone; the screen is\n{}", self.text());
     }
 
-    /// True between frames: what stands on the screen belongs together.
+    /// Returns true between frames, when the screen is consistent.
     fn whole(&self) -> bool {
         let begin = self.raw.len().saturating_sub(FRAME);
         let tail = &self.raw[begin..];
@@ -155,12 +155,12 @@ impl Terminal {
         last(b"\x1b[?2026h") <= last(ENDS)
     }
 
-    /// What stands on the screen as far as it was read.
+    /// Returns the screen as far as it was read.
     pub fn text(&self) -> String {
         self.parser.screen().contents()
     }
 
-    /// Everything that the terminal was sent so far.
+    /// Returns everything sent to the terminal so far.
     pub fn raw(&self) -> &[u8] {
         &self.raw
     }
@@ -179,8 +179,8 @@ impl Terminal {
         self.text()
     }
 
-    /// Reads until the shell has asked so many times: the one that asked before may still be waiting
-    /// for what it started.
+    /// Reads until the shell has printed its prompt so many times: an earlier prompt may belong to
+    /// a command that is still running.
     #[track_caller]
     pub fn asked(&mut self, prompt: &str, times: usize) -> String {
         self.until(&format!("prompt {times}"), |screen| {
@@ -193,14 +193,14 @@ impl Terminal {
         self.until(text, |screen| screen.contains(text))
     }
 
-    /// Reads until `text` is gone.
+    /// Reads until `text` is no longer shown.
     #[track_caller]
     pub fn lose(&mut self, text: &str) -> String {
         self.until(&format!("the end of {text}"), |screen| !screen.contains(text))
     }
 
-    /// Reads until a frame was drawn since the terminal was taken last: before, what stands there is
-    /// from the time before, and nobody reads keys yet.
+    /// Reads until a frame was drawn since the terminal was last taken over: before, the screen is
+    /// an old one and keys are not read yet.
     #[track_caller]
     pub fn drawn_anew(&mut self) {
         let last = |raw: &[u8], wanted: &[u8]| raw.windows(wanted.len()).rposition(|part| part == wanted);
@@ -210,8 +210,8 @@ impl Terminal {
         assert!(drawn, "it has gone; the screen is\n{}", self.text());
     }
 
-    /// Reads until the terminal was given back, and asserts that what is typed from then on is taken
-    /// in lines: the shell that is to be seen again expects them.
+    /// Reads until the terminal was restored, and asserts that it is in line mode by then: the
+    /// shell on screen expects it.
     #[track_caller]
     pub fn sees_the_shell(&mut self) {
         let last = |raw: &[u8], wanted: &[u8]| raw.windows(wanted.len()).rposition(|part| part == wanted);
@@ -223,7 +223,7 @@ impl Terminal {
         assert!(modes.contains(LocalModes::ICANON | LocalModes::ECHO), "{modes:?}");
     }
 
-    /// The terminal as programs in it have it. Opened only for a look: one that stayed open would
+    /// Opens the terminal as programs in it have it. Only for a moment: an open descriptor would
     /// keep it alive.
     fn slave(&self) -> OwnedFd {
         let flags = OFlags::RDONLY | OFlags::NOCTTY | OFlags::NONBLOCK;
@@ -234,12 +234,12 @@ impl Terminal {
         self.send(keys.as_bytes());
     }
 
-    /// Sends bytes as they are. A program that has gone takes none, which is seen elsewhere.
+    /// Sends raw bytes. A program that has exited accepts none, which other checks detect.
     pub fn send(&mut self, bytes: &[u8]) {
         drop(self.writer.write_all(bytes).and_then(|()| self.writer.flush()));
     }
 
-    /// Where `text` stands first: row and column from 1, as a mouse reports them.
+    /// Returns where `text` first occurs: row and column from 1, as a mouse reports them.
     #[track_caller]
     pub fn place(&self, text: &str) -> (usize, usize) {
         let rows = self.text();
@@ -257,13 +257,13 @@ impl Terminal {
         self.press(&format!("\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m"));
     }
 
-    /// Gives the terminal another size.
+    /// Resizes the terminal.
     pub fn resize(&mut self, rows: u16, cols: u16) {
         self.master.resize(pty_size(rows, cols)).unwrap();
         self.parser.screen_mut().set_size(size(rows), size(cols));
     }
 
-    /// Waits for the end and says what the terminal was told last.
+    /// Waits for the exit; returns the exit code and the last output.
     #[track_caller]
     pub fn end(mut self) -> (u32, String) {
         let gone = self.read("its end", |_| false);
@@ -274,20 +274,20 @@ impl Terminal {
                 break status.exit_code();
             }
             assert!(Instant::now() < end, "it gave the terminal up and did not end");
-            // Nothing tells the end of a process that is not waited for.
+            // Polls, because the exit of a process is not signalled here.
             std::thread::sleep(Duration::from_millis(2));
         };
         (code, String::from_utf8_lossy(&self.raw).into_owned())
     }
 
-    /// Leaves with `q` and asserts a clean end.
+    /// Quits with `q` and asserts a clean exit.
     #[track_caller]
     pub fn quit(mut self) -> String {
         self.press("q");
         self.ends_well()
     }
 
-    /// Asserts that it ends by itself, with 0 and the terminal given back.
+    /// Asserts that it exits by itself, with 0 and the terminal restored.
     #[track_caller]
     pub fn ends_well(self) -> String {
         let (code, raw) = self.end();
@@ -296,7 +296,7 @@ impl Terminal {
         raw
     }
 
-    /// Reads until everything that was sent has been read there; false where the program has gone.
+    /// Reads until the program has read all input; returns false if it has exited.
     #[track_caller]
     fn taken_in(&mut self) -> bool {
         let end = Instant::now() + PATIENCE;
@@ -318,10 +318,10 @@ impl Terminal {
         }
     }
 
-    /// Leaves from wherever it is: back, and `q`, as often as there is something to go back from.
-    /// Each key is known to be read before the next one goes: Esc and a letter in one piece would be
-    /// another key. Garbage may have begun a report of the terminal, whose end is an `m`, a `c` or
-    /// that of a paste: until then every key counts to it.
+    /// Quits from any screen: presses back and `q` until nothing is left to close. Each key is
+    /// known to be read before the next one is sent: Esc and a letter in one write would be another
+    /// key. Garbage may have begun a terminal report, which ends with `m`, `c` or the end of a
+    /// paste: until then every key is part of it.
     #[track_caller]
     pub fn leave(mut self) -> String {
         let end = Instant::now() + PATIENCE;
@@ -339,12 +339,12 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // A test that failed leaves nothing behind.
+        // A failed test must not leave processes behind.
         drop(self.child.kill());
     }
 }
 
-/// Asserts that what was taken of the terminal was given back after.
+/// Asserts that every terminal mode that was set was reset afterwards.
 #[track_caller]
 pub fn given_back(raw: &str) {
     for (taken, back) in [
@@ -362,12 +362,12 @@ pub fn given_back(raw: &str) {
     }
 }
 
-/// The console on a demo world of its own under `folder`.
+/// Starts the console in a separate demo environment under `folder`.
 pub fn demo(folder: &Path, size: (u16, u16)) -> Terminal {
     demo_with(folder, size, &[], &[])
 }
 
-/// As [`demo`], with these options and variables besides.
+/// Like [`demo`], with additional options and variables.
 pub fn demo_with(folder: &Path, size: (u16, u16), options: &[&str], variables: &[(&str, &str)]) -> Terminal {
     let state = folder.join("demo");
     let state = state.to_str().unwrap();
