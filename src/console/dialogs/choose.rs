@@ -14,7 +14,7 @@ pub enum Choice {
     Look(Look),
 }
 
-/// The dialog.
+/// The state of the choice dialog.
 #[derive(Clone, Debug)]
 pub struct Choose {
     /// Its title.

@@ -8,7 +8,7 @@ use crate::console::Model;
 use crate::console::actions::{ActionSpec, Availability, Scope, in_scopes};
 use crate::console::listing::window;
 
-/// The dialog.
+/// The state of the help dialog.
 #[derive(Clone, Debug)]
 pub struct Help {
     /// The search text.

@@ -7,7 +7,7 @@ use crate::domain::Problem;
 /// Width of the label, in columns.
 const LABEL: usize = 12;
 
-/// A line.
+/// A line of a text dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// The label; empty for plain text.

@@ -9,7 +9,7 @@ use crate::console::actions::{self, ActionId, ActionSpec, Availability};
 use crate::console::command::{self, Offer};
 use crate::console::listing::window;
 
-/// The dialog.
+/// The state of the palette.
 #[derive(Clone, Debug, Default)]
 pub struct Palette {
     /// The search text.

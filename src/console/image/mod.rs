@@ -105,7 +105,7 @@ pub struct Images {
     pub marked: Option<(String, ImageDetail)>,
 }
 
-/// The dialog.
+/// The state of the image details.
 #[derive(Clone, Debug)]
 pub struct Image {
     /// The image shown.

@@ -17,7 +17,7 @@ use crate::domain::{Channel, CharmName, ReleaseName, Risk, Track};
 /// The risks that a release can be promoted to, in order of promotion.
 pub const RISKS: [Risk; 3] = [Risk::Candidate, Risk::Beta, Risk::Stable];
 
-/// The dialog.
+/// The state of the promotion dialog.
 #[derive(Clone, Debug)]
 pub struct Promote {
     /// The release; `None` for every open risk of the track.
@@ -34,7 +34,7 @@ pub struct Promote {
     pub offset: usize,
 }
 
-/// A row.
+/// A row of the promotion dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
     /// A risk; moving to it selects it.

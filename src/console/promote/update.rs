@@ -188,7 +188,7 @@ pub fn settle(model: &mut Model) {
     }
 }
 
-/// Closes it.
+/// Closes the dialog.
 pub fn close(model: &mut Model) {
     if matches!(model.modal, Some(Modal::Promote(_))) {
         model.modal = None;

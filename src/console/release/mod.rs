@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Channel, CharmName, CharmRevision, ResourceName, ResourceRevision};
 
-/// The dialog.
+/// The state of the release dialog.
 #[derive(Clone, Debug)]
 pub struct Release {
     /// The charm.

@@ -6,7 +6,7 @@ use crate::console::panes::channels::FLOW;
 use crate::domain::charm::{CharmFacts, DeclaredResource};
 use crate::domain::{Channel, CharmName, CharmRevision, ResourceName, Track};
 
-/// A row.
+/// A row of the release dialog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
     /// The revision.

@@ -231,7 +231,7 @@ pub fn settle(model: &mut Model) {
     }
 }
 
-/// Closes it.
+/// Closes the dialog.
 pub fn close(model: &mut Model) {
     if dialog(model).is_some() {
         model.modal = None;

@@ -10,7 +10,7 @@ use crate::console::view::look::{Look, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
 
-/// A line.
+/// A line of the review.
 #[derive(Clone, Debug)]
 pub struct ReviewLine {
     /// Its text.

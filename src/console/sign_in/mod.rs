@@ -58,7 +58,7 @@ impl Ask {
     }
 }
 
-/// A field.
+/// An input field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     /// What it is for.
@@ -77,7 +77,7 @@ impl Field {
     }
 }
 
-/// The dialog.
+/// The state of the sign-in dialog.
 #[derive(Clone, Debug)]
 pub struct SignIn {
     /// What it is for.

@@ -16,7 +16,7 @@ use super::upload::Upload;
 use super::{Model, dialogs};
 use crate::domain::{Reference, Repository};
 
-/// The dialog.
+/// The state of the list of tags.
 #[derive(Clone, Debug)]
 pub struct Tags {
     /// The repository.

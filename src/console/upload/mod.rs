@@ -16,7 +16,7 @@ use tui_input::Input;
 
 use crate::domain::{CharmName, ResourceName};
 
-/// The dialog.
+/// The state of the upload dialog.
 #[derive(Clone, Debug)]
 pub struct Upload {
     /// The charm.

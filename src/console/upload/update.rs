@@ -165,7 +165,7 @@ fn look_at(model: &mut Model, source: ImageSource, intent: UploadIntent) -> Vec<
     image::open(model, look)
 }
 
-/// Closes it.
+/// Closes the dialog.
 pub fn close(model: &mut Model) {
     if dialog(model).is_some() {
         model.modal = None;

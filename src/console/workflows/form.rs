@@ -12,7 +12,7 @@ use crate::domain::GitHubRepository;
 use crate::domain::workflow::{InputKind, WorkflowInput};
 use crate::plan::{Intent, WorkflowAction, WorkflowIntent};
 
-/// The dialog.
+/// The state of the workflow form.
 #[derive(Clone, Debug)]
 pub struct Form {
     /// The repository.
@@ -27,7 +27,7 @@ pub struct Form {
     pub error: Option<String>,
 }
 
-/// A field.
+/// An input field.
 #[derive(Clone, Debug)]
 pub struct Field {
     /// The workflow input it is for.
@@ -135,7 +135,7 @@ pub fn accept(model: &mut Model) -> Vec<Effect> {
     super::update::planned(model, intent)
 }
 
-/// Closes it.
+/// Closes the dialog.
 pub fn close(model: &mut Model) {
     if form(model).is_some() {
         model.modal = None;

@@ -22,7 +22,7 @@ use super::listing::window;
 use crate::domain::workflow::{RepositoryWorkflows, WorkflowFile, WorkflowRun};
 use crate::domain::{GitHubRepository, Problem};
 
-/// The dialog.
+/// The state of the workflows dialog.
 #[derive(Clone, Debug)]
 pub struct Workflows {
     /// The repository.

@@ -10,7 +10,7 @@ use crate::console::queue::Queue;
 use crate::console::sorting::{SortColumn, SortValue};
 use crate::journal::{RunId, RunRecord};
 
-/// A row.
+/// A row of the activity pane.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The run.

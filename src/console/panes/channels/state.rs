@@ -43,7 +43,7 @@ pub enum Cell {
     },
 }
 
-/// A row.
+/// A row of the channels pane.
 #[derive(Clone, Debug)]
 pub struct Row {
     key: String,

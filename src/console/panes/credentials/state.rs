@@ -17,7 +17,7 @@ use crate::plan::axis::Axis;
 use crate::plan::credentials::{self, Credential, SecretStatus, status};
 use crate::plan::rotate::revocations;
 
-/// A row.
+/// A row of the credentials pane.
 #[derive(Clone, Debug)]
 pub enum Row {
     /// A credential.
@@ -53,11 +53,11 @@ pub enum Row {
     Session(Box<SessionRow>),
 }
 
-/// A secret.
+/// A secret of a repository.
 #[derive(Clone, Debug)]
 pub struct SecretRow {
     key: String,
-    /// Where it is.
+    /// Its location.
     pub target: SecretTarget,
     /// The repository without the words that all of them share.
     pub short: String,
@@ -65,7 +65,7 @@ pub struct SecretRow {
     pub status: SecretStatus,
 }
 
-/// A session.
+/// A session of the store.
 #[derive(Clone, Debug)]
 pub struct SessionRow {
     key: String,

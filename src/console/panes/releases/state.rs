@@ -25,7 +25,7 @@ impl Label {
     }
 }
 
-/// A row.
+/// A row of the releases pane.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The release.
