@@ -122,8 +122,8 @@ fn the_mouse_drags_opens_and_is_released_and_a_recording_shows_the_same_again() 
     let mut terminal = Terminal::start(&arguments, (40, 120));
     terminal.see("2 new");
     assert!(String::from_utf8_lossy(terminal.raw()).contains("\u{1b}]0;windlass legend\u{7}"));
-    // The border between the columns, which is placed by the widest row of the loaded panes,
-    // is dragged to the right.
+    // Drag the border between the columns to the right; the widest row of the loaded panes
+    // determines its position.
     let border = |screen: &str| {
         let line = screen.lines().nth(1).unwrap_or_default();
         line.chars().position(|c| c == '┐')
