@@ -130,12 +130,9 @@ impl Config {
             }));
         }
         let shown = user_file
-            .iter()
+            .as_ref()
             .map(|path| Outside::new(path.display().to_string()));
-        if let Some(problem) = shown
-            .last()
-            .and_then(|file| user::all_wrong(faults, file.as_str()))
-        {
+        if let Some(problem) = shown.and_then(|file| user::all_wrong(faults, file.as_str())) {
             return Err(problem);
         }
         let (workspace_text, workspace_from) = find(&name, config_home)?;

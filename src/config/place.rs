@@ -98,7 +98,7 @@ pub fn parse<T: serde::de::DeserializeOwned>(text: &str, place: &str) -> (Option
         Err(error) => return (None, vec![fault(&error)]),
     };
     // Tables that lack something only because it was wrong and taken out.
-    let mut reduced: Vec<Option<Range<usize>>> = Vec::new();
+    let mut reduced: Vec<Owner> = Vec::new();
     loop {
         let error = match T::deserialize(Deserializer::from(table.clone())) {
             Ok(value) => return (Some(value), faults),
@@ -107,7 +107,7 @@ pub fn parse<T: serde::de::DeserializeOwned>(text: &str, place: &str) -> (Option
         let span = error.span();
         let owner = span.as_ref().and_then(|span| remove(table.get_mut(), span, None));
         // What is nowhere below the root concerns the root.
-        let concerned = owner.as_ref().and(span);
+        let concerned = owner.as_ref().and(span).map_or(Owner::Root, Owner::Below);
         if !reduced.contains(&concerned) {
             faults.push(fault(&error));
         }
@@ -118,28 +118,36 @@ pub fn parse<T: serde::de::DeserializeOwned>(text: &str, place: &str) -> (Option
     }
 }
 
+/// The table or list that something was taken out of.
+#[derive(PartialEq, Eq)]
+enum Owner {
+    /// The whole file.
+    Root,
+    /// The one with this span.
+    Below(Range<usize>),
+}
+
 /// Takes out of `table` what has this span, as key or as value. Returns the span of the table or
 /// list that it was in; the root has none.
-fn remove(
-    table: &mut DeTable<'_>,
-    span: &Range<usize>,
-    own: Option<&Range<usize>>,
-) -> Option<Option<Range<usize>>> {
+fn remove(table: &mut DeTable<'_>, span: &Range<usize>, own: Option<&Range<usize>>) -> Option<Owner> {
     if let Some(found) = table.iter_mut().find_map(|(_, value)| remove_below(value, span)) {
-        return Some(Some(found));
+        return Some(Owner::Below(found));
     }
     let (key, _) = table
         .iter()
         .find(|(key, value)| key.span() == *span || value.span() == *span)?;
     let key = key.clone();
     table.remove(&key);
-    Some(own.cloned())
+    Some(own.map_or(Owner::Root, |own| Owner::Below(own.clone())))
 }
 
 fn remove_below(value: &mut Spanned<DeValue<'_>>, span: &Range<usize>) -> Option<Range<usize>> {
     let own = value.span();
     match value.get_mut() {
-        DeValue::Table(table) => remove(table, span, Some(&own)).flatten(),
+        DeValue::Table(table) => match remove(table, span, Some(&own))? {
+            Owner::Below(found) => Some(found),
+            Owner::Root => None,
+        },
         DeValue::Array(list) => {
             if let Some(found) = list.iter_mut().find_map(|one| remove_below(one, span)) {
                 return Some(found);

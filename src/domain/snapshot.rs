@@ -335,7 +335,9 @@ impl Snapshot {
     /// Adds the age to every failure, for a session that reads nothing itself.
     pub fn date_failures(&mut self, now: DateTime<Utc>) {
         fn each<K, T>(map: &mut BTreeMap<K, Observed<T>>, now: DateTime<Utc>) {
-            map.values_mut().for_each(|seen| seen.date_failure(now));
+            for seen in map.values_mut() {
+                seen.date_failure(now);
+            }
         }
         self.releases.date_failure(now);
         self.markers.date_failure(now);

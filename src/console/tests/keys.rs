@@ -342,7 +342,7 @@ fn texts_outside_the_footer_name_the_users_own_key() {
     press(&mut model, Key::Enter);
     assert!(empty(&model, model.pane).ends_with("f9 drops the filter"));
     model.snapshot = Arc::default();
-    model.refresh = Default::default();
+    model.refresh = crate::console::model::Asked::default();
     panes::rebuild(&mut model);
     assert_eq!(empty(&model, PaneId::Channels), "nobody has asked yet: f8 looks");
 

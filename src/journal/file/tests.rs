@@ -114,7 +114,7 @@ fn a_newer_schema_of_the_same_version_is_named_by_its_number() {
     let known = format!("windlass {own} knows schemas up to {}", schema::VERSION);
     assert!(summary.contains(&known), "{problem}");
     assert!(summary.contains("a newer windlass and has schema"), "{problem}");
-    let hints = problem.hints.iter().map(|hint| hint.as_str());
+    let hints = problem.hints.iter().map(crate::domain::Hint::as_str);
     assert!(hints.clone().all(|hint| !hint.contains(own)), "{problem:?}");
     assert!(
         hints.take(1).all(|hint| hint.contains("knows schema")),
