@@ -184,7 +184,7 @@ impl Plan {
         let risk = steps
             .iter()
             .filter(|step| step.skip_reason.is_none())
-            .map(|step| step.op.risk())
+            .map(Step::risk)
             .max()
             .unwrap_or(Risk::Read);
         let is_public = steps

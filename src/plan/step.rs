@@ -89,6 +89,14 @@ impl Step {
             op,
         }
     }
+
+    /// Returns its impact: irreversible if the operation is, or if a part of it cannot be undone.
+    pub const fn risk(&self) -> Risk {
+        match self.undo.impossible_because() {
+            Some(_) => Risk::Irreversible,
+            None => self.op.risk(),
+        }
+    }
 }
 
 /// Operation of a step. A remote is changed only by one of these.

@@ -253,7 +253,7 @@ fn lasting(plan: &Plan) -> Vec<String> {
     let mut stays: Vec<String> = plan
         .steps
         .iter()
-        .filter(|step| step.skip_reason.is_none() && step.op.risk() == Risk::Irreversible)
+        .filter(|step| step.skip_reason.is_none() && step.risk() == Risk::Irreversible)
         .map(|step| match step.undo.impossible_because() {
             Some(why) => why.to_string(),
             None => step.undo.to_string(),

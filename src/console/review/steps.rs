@@ -192,7 +192,7 @@ pub(super) fn undo_lines(plan: &Plan, page: &mut Page) {
     let mut ways: Vec<&str> = plan
         .steps
         .iter()
-        .filter(|step| step.skip_reason.is_none() && step.op.risk() == Risk::Write)
+        .filter(|step| step.skip_reason.is_none() && step.risk() == Risk::Write)
         .filter_map(|step| step.undo.way())
         .collect();
     ways.dedup();

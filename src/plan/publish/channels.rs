@@ -313,12 +313,31 @@ pub fn release_step(workspace: &Workspace, snapshot: &Snapshot, part: &Part) -> 
         after: State::Rows(after),
         bytes: None,
         skip_reason: done.then(|| Outside::new("every channel runs this already")),
-        undo: Undo::by(
-            "released again with what the channels ran before; a channel that was closed is closed",
-        ),
+        undo: release_undo(part),
         optional: false,
         op,
     }
+}
+
+/// Returns how a release is undone. A base that it opens beside an open base of the same channel stays
+/// open: the store closes a channel for all bases at once.
+fn release_undo(part: &Part) -> Undo {
+    let stays: Vec<String> = part
+        .moves
+        .iter()
+        .filter(|m| part.facts.row(&m.channel, m.base.as_ref()).is_none())
+        .filter(|m| part.facts.rows_of(&m.channel).next().is_some())
+        .filter_map(|m| Some(format!("{} of {}", m.base.as_ref()?, m.channel)))
+        .collect();
+    if stays.is_empty() {
+        return Undo::by(
+            "released again with what the channels ran before; a channel that was closed is closed",
+        );
+    }
+    Undo::impossible(format!(
+        "{} is opened beside other bases and cannot be closed alone; the rest is released again with what it ran before",
+        stays.join(", ")
+    ))
 }
 
 /// Returns the step that checks that the public API serves it.

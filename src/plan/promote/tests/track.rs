@@ -101,3 +101,38 @@ fn a_track_without_anything_to_move_is_refused_and_latest_never_goes_back() {
     assert!(problem.to_string().contains("2025-01-27"), "{problem}");
     assert!(track(&snapshot, "latest", "beta").is_ok());
 }
+
+#[test]
+fn a_base_that_is_opened_beside_another_cannot_be_undone() {
+    use crate::plan::Risk as Impact;
+    let release = |plan: &Plan| {
+        let engine = |step: &&crate::plan::Step| {
+            step.kind == "release" && step.op.charm().is_some_and(|name| name.as_str() == ENGINE)
+        };
+        plan.steps.iter().find(engine).unwrap().clone()
+    };
+    let closed = track(&world(), "latest", "stable").unwrap();
+    assert!(release(&closed).undo.way().is_some());
+    assert_eq!(closed.risk, Impact::Write);
+
+    let mut snapshot = world();
+    let mut stable = facts(&mut snapshot, ENGINE)
+        .rows
+        .iter()
+        .find(|row| row.channel.to_string() == "latest/edge" && row.base == Some(base("20.04")))
+        .unwrap()
+        .clone();
+    stable.channel = "latest/stable".parse().unwrap();
+    facts(&mut snapshot, ENGINE).rows.push(stable);
+    let open = track(&snapshot, "latest", "stable").unwrap();
+    let step = release(&open);
+    let why = step.undo.impossible_because().unwrap().as_str();
+    assert!(
+        why.starts_with("ubuntu 22.04 amd64 of latest/stable is opened beside"),
+        "{why}"
+    );
+    assert_eq!(
+        (step.risk(), open.risk),
+        (Impact::Irreversible, Impact::Irreversible)
+    );
+}
