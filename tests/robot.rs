@@ -54,7 +54,7 @@ async fn a_fresh_world_is_published_once_and_what_is_odd_is_left_out() {
     );
     let told = std::fs::read_to_string(&summary).unwrap();
     assert!(
-        told.contains("| 2025-01-27 | done | finos-legend-engine-k8s | 2025-01/edge |"),
+        told.contains("| 2025-01-27 | done | finos-legend-engine-k8s | 2025-01/edge (ubuntu 22.04 amd64) |"),
         "{told}"
     );
     assert!(told.contains("sha256:"), "{told}");
