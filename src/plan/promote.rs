@@ -137,7 +137,7 @@ fn all_charms<'a>(workspace: &'a Workspace, snapshot: &'a Snapshot) -> Result<Al
             let seen = snapshot
                 .charms
                 .get(&charm.name)
-                .ok_or_else(|| Problem::new(Kind::Internal, format!("{} was never looked at", charm.name)))?;
+                .ok_or_else(|| Problem::new(Kind::Internal, format!("{} was not read", charm.name)))?;
             Ok((charm, seen.need(charm.name.as_str())?))
         })
         .collect()
@@ -288,7 +288,7 @@ fn runs_release(
         let reference = workspace.image_repository(key)?.tagged(tag);
         let upstream = snapshot
             .image(&reference)
-            .ok_or_else(|| Problem::new(Kind::Internal, format!("{reference} was never looked at")))?;
+            .ok_or_else(|| Problem::new(Kind::Internal, format!("{reference} was not read")))?;
         for row in one.rows() {
             let behind = row
                 .resource(resource)

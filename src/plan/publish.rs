@@ -42,7 +42,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PublishIntent) 
         let facts = snapshot
             .charms
             .get(&charm.name)
-            .ok_or_else(|| Problem::new(Kind::Internal, format!("{} was never looked at", charm.name)))?
+            .ok_or_else(|| Problem::new(Kind::Internal, format!("{} was not read", charm.name)))?
             .need(&charm.name.to_string())?;
         let images = images::choose(workspace, snapshot, intent, release, charm, facts)?;
         let moves = channels::moves(intent, charm, facts, &images, &channels, &mut warnings)?;

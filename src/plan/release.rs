@@ -84,7 +84,7 @@ pub(super) fn ours<'a>(
     let seen = snapshot
         .charms
         .get(charm)
-        .ok_or_else(|| Problem::new(Kind::Internal, format!("{charm} was never looked at")))?;
+        .ok_or_else(|| Problem::new(Kind::Internal, format!("{charm} was not read")))?;
     if let Some(problem) = &seen.problem
         && matches!(problem.kind, Kind::NotFound | Kind::Credentials)
     {

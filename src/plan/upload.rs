@@ -82,7 +82,7 @@ pub(super) fn found(snapshot: &Snapshot) -> Result<&ContentFacts, Problem> {
     match (&snapshot.content.value, &snapshot.content.problem) {
         (_, Some(problem)) => Err(problem.clone()),
         (Some(content), None) => Ok(content),
-        (None, None) => Err(Problem::new(Kind::Internal, "what is wished was never looked at")),
+        (None, None) => Err(Problem::new(Kind::Internal, "the content to upload was not read")),
     }
 }
 

@@ -315,7 +315,7 @@ pub(super) fn revoke(model: &Model) -> Availability {
         Disabled(if several {
             "windlass itself uses a marked session; remove its mark first"
         } else {
-            "windlass itself uses this session; sign in anew first"
+            "windlass itself uses this session; sign in again first"
         })
     } else if chosen.is_empty() {
         Disabled("select one of the sessions first")

@@ -36,7 +36,7 @@ pub fn ask_for(model: &mut Model, run: &RunId) {
     let lines = vec![
         Line::text(model.short_title(&record.plan.title), Tone::Strong),
         Line::text(
-            "Looks what is so already, then does what is missing. Nothing is done twice.",
+            "Check the current state, then run the missing steps. Nothing is done twice.",
             Tone::Plain,
         ),
         Line::text(

@@ -168,7 +168,7 @@ fn repository_check(
             name,
             Standing::Failed,
             "the GitHub token may not write there",
-            "use a token of somebody who may push there, with the scope repo (fine-grained: Secrets, read and write)",
+            "use a token with push access to it and the scope repo (fine-grained: Secrets, read and write)",
         )
     });
     true

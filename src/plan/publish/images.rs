@@ -61,7 +61,7 @@ pub fn choose<'a>(
         };
         let resolved = snapshot
             .image(&reference)
-            .ok_or_else(|| Problem::new(Kind::Internal, format!("{reference} was never looked at")))?;
+            .ok_or_else(|| Problem::new(Kind::Internal, format!("{reference} was not read")))?;
         if let Some(problem) = &resolved.problem
             && problem.kind == Kind::NotFound
         {

@@ -426,7 +426,7 @@ pub(in crate::plan) fn bundle_steps(
         .snapshot
         .charms
         .get(name)
-        .ok_or_else(|| Problem::new(Kind::Internal, format!("{name} was never looked at")))?
+        .ok_or_else(|| Problem::new(Kind::Internal, format!("{name} was not read")))?
         .need(&format!("bundle {name}"))
         .map_err(|problem| problem.remedy(&[Remedy::WithoutMarker], without))?;
     preflight::reaches_bundle(scene.snapshot, name)

@@ -36,7 +36,7 @@ pub fn credential(
                 end.format("%Y-%m-%d %H:%M UTC")
             ),
         )
-        .hint("sign in anew: windlass login, or windlass login --export FILE and CHARMCRAFT_AUTH=@FILE"));
+        .hint("sign in again: windlass login, or windlass login --export FILE and CHARMCRAFT_AUTH=@FILE"));
     }
     for permission in [
         "package-manage-revisions",

@@ -118,10 +118,7 @@ pub fn shared<'s>(
         let told = match snapshot.organisations.get(&secret.organisation) {
             Some(seen) => seen.need(&what)?,
             None => {
-                return Err(Problem::new(
-                    Kind::Internal,
-                    format!("{what} were never looked at"),
-                ));
+                return Err(Problem::new(Kind::Internal, format!("{what} were not read")));
             }
         };
         permitted(&secret, &copies, told)?;
@@ -296,7 +293,7 @@ pub fn delete_steps<'a>(shared: &'a Shared<'_>) -> impl Iterator<Item = Step> + 
             after: State::text("deleted: its jobs read the organisation's secret"),
             bytes: None,
             skip_reason: None,
-            undo: Undo::impossible("GitHub never shows a secret's value; a copy can be set anew by a rotation without --organisation"),
+            undo: Undo::impossible("GitHub never shows a secret's value; a copy can be set again by a rotation without --organisation"),
             optional: false,
             op,
         })

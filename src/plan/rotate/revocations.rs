@@ -135,7 +135,7 @@ pub fn permitted(snapshot: &Snapshot, session: &SessionId, fresh: Option<&Sessio
             Kind::Refused,
             format!("session {session} is in use: it is not revoked"),
         )
-        .hint("sign in anew first (windlass login), then revoke the former session"));
+        .hint("sign in again first (windlass login), then revoke the former session"));
     }
     let recorded = snapshot
         .lineage
@@ -195,7 +195,7 @@ pub fn step(snapshot: &Snapshot, session: SessionId, repositories: Vec<GitHubRep
         after: State::text("refused by the store from then on"),
         bytes: None,
         skip_reason: ended.map(|at| format!("revoked already on {}", at.format("%Y-%m-%d %H:%M UTC")).into()),
-        undo: Undo::impossible("the token would have to be minted anew"),
+        undo: Undo::impossible("a revoked token stays revoked; only a new token replaces it"),
         optional: true,
         op,
     }

@@ -236,7 +236,7 @@ fn writable<'s>(snapshot: &'s Snapshot, target: &SecretTarget) -> Result<&'s Rep
     let seen = snapshot
         .secrets
         .get(repository)
-        .ok_or_else(|| Problem::new(Kind::Internal, format!("{repository} was never looked at")))?;
+        .ok_or_else(|| Problem::new(Kind::Internal, format!("{repository} was not read")))?;
     let facts = seen.need(repository.as_str())?;
     if &facts.repository != repository {
         return Err(Problem::new(
@@ -250,7 +250,9 @@ fn writable<'s>(snapshot: &'s Snapshot, target: &SecretTarget) -> Result<&'s Rep
             Kind::Credentials,
             format!("the GitHub token may not write to {repository}"),
         )
-        .hint("use a token of somebody who may push there, with the scope repo (fine-grained: Secrets, read and write)"));
+        .hint(
+            "use a token with push access to it and the scope repo (fine-grained: Secrets, read and write)",
+        ));
     }
     Ok(facts)
 }
