@@ -13,7 +13,7 @@ use crate::journal::{Outcome, RunRecord, StepOutcome};
 use crate::plan::{Op, Step};
 
 /// Columns before the text.
-const INDENT: usize = 3;
+pub(super) const INDENT: usize = 3;
 
 /// Adds the result in a sentence. A stop has three possible results, each with its own sentence.
 pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut Vec<Vec<Piece>>) {
@@ -76,34 +76,48 @@ pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut
 }
 
 /// Adds the revisions that the run uploaded, or found uploaded.
-pub(super) fn uploaded(record: &RunRecord, look: &Look, lines: &mut Vec<Vec<Piece>>) {
+pub(super) fn uploaded(model: &Model, record: &RunRecord, width: usize, lines: &mut Vec<Vec<Piece>>) {
     let texts = record.uploaded().into_iter().map(|one| one.to_string());
-    section("Uploaded", texts, look, lines);
+    section(model, "Uploaded", texts, width, lines);
 }
 
 /// Adds the channels that the run closed.
-pub(super) fn closed(record: &RunRecord, look: &Look, lines: &mut Vec<Vec<Piece>>) {
+pub(super) fn closed(model: &Model, record: &RunRecord, width: usize, lines: &mut Vec<Vec<Piece>>) {
     let mut texts: Vec<String> = record
         .closed()
         .map(|one| format!("{}  {}", one.charm, one.channel))
         .collect();
     texts.dedup();
-    section("Closed", texts, look, lines);
+    section(model, "Closed", texts, width, lines);
 }
 
-fn section(title: &str, texts: impl IntoIterator<Item = String>, look: &Look, lines: &mut Vec<Vec<Piece>>) {
+/// Adds a heading and a line for each text, wrapped, with short names of charms; nothing without
+/// texts.
+pub(super) fn section(
+    model: &Model,
+    title: &str,
+    texts: impl IntoIterator<Item = String>,
+    width: usize,
+    lines: &mut Vec<Vec<Piece>>,
+) {
     let mut texts = texts.into_iter().peekable();
     if texts.peek().is_none() {
         return;
     }
-    lines.push(Vec::new());
     lines.push(vec![Piece::new(format!(" {title}"), Tone::Strong)]);
-    lines.extend(texts.map(|text| {
-        vec![
-            Piece::new(format!(" {} ", look.glyph(Glyph::Done)), Tone::Good),
-            Piece::new(text, Tone::Plain),
-        ]
-    }));
+    let look = &model.setting.look;
+    for text in texts {
+        for (at, line) in words::wrap(&model.short_title(&text), width.saturating_sub(INDENT))
+            .into_iter()
+            .enumerate()
+        {
+            let sign = if at == 0 { look.glyph(Glyph::Done) } else { " " };
+            lines.push(vec![
+                Piece::new(format!(" {sign} "), Tone::Good),
+                Piece::new(line, Tone::Plain),
+            ]);
+        }
+    }
 }
 
 /// Adds what a run that ended partly left out, and why.
@@ -128,7 +142,6 @@ pub(super) fn missing(record: &RunRecord, look: &Look, width: usize, lines: &mut
         };
         texts.push(format!("{} {}: {why}", step.kind, step.target));
     }
-    lines.push(Vec::new());
     lines.push(vec![Piece::new(
         " Partly: everything else is as planned, and it counts; missing is only",
         Tone::Strong,
@@ -145,7 +158,6 @@ pub(super) fn ways_on(record: &RunRecord, keymap: &Keymap, width: usize, lines: 
     if record.ways_on().is_empty() && !(well && record.rolled_back_by.is_none()) {
         return;
     }
-    lines.push(Vec::new());
     let title = if well { " Next" } else { " What now" };
     lines.push(vec![Piece::new(title, Tone::Strong)]);
     if well {

@@ -1,16 +1,17 @@
 //! Formats the screen of a run, or of a plan that waits in the queue.
 
 use super::step::{self, Seen};
-use super::{Running, ending, known, plan, state};
-use crate::console::actions::{ActionId, Keymap};
+use super::{Running, ending, known, leading, plan, result, state};
+use crate::console::actions::ActionId;
 use crate::console::live::{Live, State as RunState};
 use crate::console::panes::activity::view::mark;
 use crate::console::queue;
-use crate::console::view::look::{Glyph, Look, Tone};
+use crate::console::view::look::Tone;
 use crate::console::view::piece::Piece;
-use crate::console::{Model, dialogs, links, words, workflows};
-use crate::journal::{Made, Outcome, RunRecord};
-use crate::plan::{Op, Plan, Step};
+use crate::console::{Model, dialogs, words, workflows};
+use crate::domain::Problem;
+use crate::journal::RunRecord;
+use crate::plan::{Op, Step};
 
 /// A line of the screen.
 #[derive(Clone, Debug)]
@@ -44,15 +45,26 @@ pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
         above.extend(queue::view::lines(model, waiting, width));
     }
     ending::answer(model, running, width, &mut above);
+    let goes_on = live.is_some_and(|live| !live.ended);
+    let see = |step| seen(step, (live, record));
     if let Some(record) = record {
         let section = workflows::section(model, record, width);
         above.extend((!section.is_empty()).then(Vec::new));
         above.extend(section);
     }
+    let ended = record.filter(|record| !goes_on && !record.running);
+    // The step that stopped the run: its problem is part of the result.
+    let stopped = leading(model, &running.run)
+        .and_then(|at| plan.steps.get(at))
+        .filter(|_| ended.is_some_and(|record| !result::is_good(record)));
+    if let Some(record) = ended {
+        let stopped = stopped.map(|step| (step_words(model, step, width), see(step)));
+        let lines = result::lines(model, record, stopped.as_ref(), width);
+        above.extend((!lines.is_empty()).then(Vec::new));
+        above.extend(lines);
+    }
     above.push(Vec::new());
     let mut lines: Vec<RunLine> = above.into_iter().map(RunLine::text).collect();
-    let goes_on = live.is_some_and(|live| !live.ended);
-    let progress = live.and_then(|live| live.progress.as_ref());
     // Without bytes no space is reserved for a bar.
     let sends = plan.steps.iter().any(|step| step.op.charm().is_some());
     let most = if sends && width >= NARROW {
@@ -66,13 +78,7 @@ pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
         .map(|step| words::width(&step_words(model, step, width)));
     let names = names.max().unwrap_or(0).min(most);
     for (at, step) in plan.steps.iter().enumerate() {
-        let seen = Seen {
-            step,
-            heard: progress.and_then(|progress| progress.steps.get(&step.id)),
-            written: record.and_then(|record| record.step(&step.id)),
-            speed: live.and_then(|live| live.speeds.get(&step.id)),
-            goes_on,
-        };
+        let seen = see(step);
         let name = words::pad(&step_words(model, step, width), names);
         let selected = running.cursor == at && !running.in_log;
         let own = step::lines(look, &seen, &name, selected, model.now, width);
@@ -82,22 +88,42 @@ pub fn lines(model: &Model, running: &Running, width: usize) -> Vec<RunLine> {
                 step: (line == 0).then_some(at),
             });
         }
-        for line in seen.problem().into_iter().flat_map(dialogs::Line::problem) {
-            for line in line.wrap(width.saturating_sub(6)) {
-                lines.push(RunLine::text(vec![
-                    Piece::new(format!("     {}", line.label), Tone::Dim),
-                    Piece::new(line.text, line.tone),
-                ]));
-            }
+        let told_above = stopped.is_some_and(|stopped| stopped.id == step.id);
+        if let Some(problem) = seen.problem().filter(|_| !told_above) {
+            lines.extend(problem_lines(problem, width).map(RunLine::text));
         }
     }
     if let Some(record) = record.filter(|_| !goes_on) {
         let mut below = Vec::new();
-        let keymap = &model.setting.keymap;
-        result((plan, record), (look, keymap), width, &mut below);
+        result::origin(plan, record, &mut below);
         lines.extend(below.into_iter().map(RunLine::text));
     }
     lines
+}
+
+/// Returns everything known about `step`.
+fn seen<'m>(step: &'m Step, (live, record): (Option<&'m Live>, Option<&'m RunRecord>)) -> Seen<'m> {
+    let progress = live.and_then(|live| live.progress.as_ref());
+    Seen {
+        step,
+        heard: progress.and_then(|progress| progress.steps.get(&step.id)),
+        written: record.and_then(|record| record.step(&step.id)),
+        speed: live.and_then(|live| live.speeds.get(&step.id)),
+        goes_on: live.is_some_and(|live| !live.ended),
+    }
+}
+
+/// Returns the lines of a problem, indented below what it belongs to.
+pub(super) fn problem_lines(problem: &Problem, width: usize) -> impl Iterator<Item = Vec<Piece>> {
+    let lines = dialogs::Line::problem(problem).into_iter();
+    lines
+        .flat_map(move |line| line.wrap(width.saturating_sub(6)))
+        .map(|line| {
+            vec![
+                Piece::new(format!("     {}", line.label), Tone::Dim),
+                Piece::new(line.text, line.tone),
+            ]
+        })
 }
 
 fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
@@ -156,7 +182,9 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
             }
         }
         second.push(Piece::new(text, Tone::Dim));
-        if state.waits() && record.replaced_by.is_none() {
+        // The result below says the same with more words.
+        let told_below = goes_on.is_none() && !record.ways_on().is_empty();
+        if state.waits() && record.replaced_by.is_none() && !told_below {
             let go_on = match state {
                 RunState::Open => "looks and finishes it",
                 _ => "takes it up again",
@@ -196,112 +224,4 @@ fn step_words(model: &Model, step: &Step, width: usize) -> String {
         return format!("{} {short}", step.kind);
     }
     format!("{:<16} {short}", step.kind)
-}
-
-/// Returns what a step reports about the token that it created or sealed.
-fn minted(record: &RunRecord) -> Option<&Made> {
-    let mut made = record.steps.iter().map(|step| &step.made);
-    made.find(|made| made.session.is_some() && made.expires_at.is_some())
-}
-
-/// What the run came to: what is released now, what was minted, what is missing.
-fn result(
-    (plan, record): (&Plan, &RunRecord),
-    (look, keymap): (&Look, &Keymap),
-    width: usize,
-    lines: &mut Vec<Vec<Piece>>,
-) {
-    let released = record.released();
-    if !released.is_empty() {
-        lines.push(Vec::new());
-        lines.push(vec![Piece::new(" Released now", Tone::Strong)]);
-        let names = released
-            .iter()
-            .map(|one| words::width(one.charm.as_str()))
-            .max()
-            .unwrap_or(0);
-        let channels: Vec<String> = released.iter().map(|one| record.released_to(one)).collect();
-        let columns = channels.iter().map(|text| words::width(text)).max().unwrap_or(0);
-        for (one, channel) in released.iter().zip(&channels) {
-            let resources: Vec<_> = one
-                .resources
-                .iter()
-                .map(|r| format!("{} {}", r.name, r.revision))
-                .collect();
-            lines.push(vec![
-                Piece::new(format!(" {} ", look.glyph(Glyph::Done)), Tone::Good),
-                Piece::new(
-                    format!(
-                        "{}  {}  {}  {}",
-                        words::pad(one.charm.as_str(), names),
-                        words::pad(channel, columns.max(14)),
-                        one.revision,
-                        resources.join(", ")
-                    ),
-                    Tone::Plain,
-                ),
-            ]);
-        }
-        lines.push(Vec::new());
-        for charm in plan.charms() {
-            lines.push(vec![Piece::new(
-                format!("   {}", links::charm(charm.as_str())),
-                Tone::Dim,
-            )]);
-        }
-    }
-    // If it did not succeed, how to continue comes first.
-    let well = matches!(record.outcome, Some(Outcome::Done | Outcome::Partly));
-    if well {
-        ending::closed(record, look, lines);
-        ending::uploaded(record, look, lines);
-    }
-    if let Some(made) = minted(record) {
-        lines.push(Vec::new());
-        let until = made.expires_at.map_or_else(String::new, |end| {
-            format!("valid until {} UTC", words::minute(end))
-        });
-        let session = made
-            .session
-            .as_ref()
-            .map_or_else(String::new, |session| format!("  session {session}"));
-        lines.push(vec![
-            Piece::new(" Token    ", Tone::Dim),
-            Piece::new(until, Tone::Plain),
-            Piece::new(session, Tone::Dim),
-        ]);
-    }
-    ending::missing(record, look, width, lines);
-    // What a step reports above is not repeated.
-    let told = |problem| {
-        record
-            .steps
-            .iter()
-            .any(|step| step.problem.as_ref() == Some(problem))
-    };
-    if let Some(problem) = record.problem.as_ref().filter(|problem| !told(*problem)) {
-        lines.push(Vec::new());
-        for line in dialogs::Line::problem(problem) {
-            for line in line.wrap(width.saturating_sub(3)) {
-                lines.push(vec![
-                    Piece::new(format!(" {}", line.label), Tone::Dim),
-                    Piece::new(line.text, line.tone),
-                ]);
-            }
-        }
-    }
-    ending::ways_on(record, keymap, width, lines);
-    if !well {
-        ending::closed(record, look, lines);
-        ending::uploaded(record, look, lines);
-    }
-    lines.push(Vec::new());
-    lines.push(vec![
-        Piece::new(" Run      ", Tone::Dim),
-        Piece::new(record.id.to_string(), Tone::Plain),
-    ]);
-    lines.push(vec![
-        Piece::new(" Command  ", Tone::Dim),
-        Piece::new(plan.command.clone(), Tone::Plain),
-    ]);
 }

@@ -8,6 +8,7 @@ mod ending;
 mod lines;
 mod log;
 mod pages;
+mod result;
 mod step;
 mod update;
 pub mod view;
@@ -232,8 +233,9 @@ pub fn settle(model: &mut Model, width: usize, height: usize) {
     if !running.own {
         if let Some(at) = leads {
             running.cursor = at;
-            running.follow = true;
-        } else if !goes_on {
+            running.follow = goes_on;
+        }
+        if !goes_on {
             // The result is at the top.
             running.follow = false;
             running.offset = 0;

@@ -41,6 +41,15 @@ impl Seen<'_> {
         if self.goes_on { heard } else { written.or(heard) }
     }
 
+    /// Returns its glyph and tone.
+    pub(super) fn mark(&self) -> (Glyph, Tone) {
+        match (self.outcome(), self.heard.map(|heard| heard.phase)) {
+            (Some(outcome), _) => ended_mark(outcome),
+            (None, None | Some(Phase::Waiting)) => (Glyph::Waiting, Tone::Dim),
+            (None, _) => (Glyph::Running, Tone::Accent),
+        }
+    }
+
     /// Returns true if it was begun, however it ended.
     fn begun(&self) -> bool {
         self.heard.is_some_and(|heard| heard.begun_at.is_some())
@@ -91,11 +100,7 @@ pub(super) fn lines(
     let waiting = StepProgress::default();
     let outcome = seen.outcome();
     let heard = seen.heard.unwrap_or(&waiting);
-    let (glyph, tone) = match (outcome, heard.phase) {
-        (Some(outcome), _) => ended_mark(outcome),
-        (None, Phase::Waiting) => (Glyph::Waiting, Tone::Dim),
-        (None, _) => (Glyph::Running, Tone::Accent),
-    };
+    let (glyph, tone) = seen.mark();
     let name_tone = match outcome {
         Some(_) => Tone::Plain,
         None if tone == Tone::Dim => Tone::Dim,

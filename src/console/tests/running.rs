@@ -10,8 +10,8 @@ use crate::console::effect::Effect;
 use crate::console::live::{Live, unfinished_runs};
 use crate::console::update::update;
 use crate::console::{Model, Msg, wake};
-use crate::domain::{Base, CharmRevision, Kind, Problem, Snapshot};
-use crate::journal::{Outcome, Released, RunId, RunRecord, StepOutcome, StepRecord};
+use crate::domain::{Base, CharmRevision, Kind, Problem, ResourceRevision, Snapshot};
+use crate::journal::{Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome, StepRecord};
 use crate::plan::{Move, Op, StepId};
 use crate::run::progress::{Phase, RunProgress};
 
@@ -300,6 +300,88 @@ fn a_run_that_failed() {
         all.push_str(&screen(&model).0);
         insta::assert_snapshot!(format!("failed_run_at_{}", size.0), all);
     }
+}
+
+/// Returns a publish that is done, with what its steps made, and the bundle's revision.
+fn published() -> RunRecord {
+    let mut run = past(Outcome::Done, &[StepOutcome::Done; 40]);
+    let steps = run.plan.steps.iter().zip(&mut run.steps);
+    for (step, written) in steps {
+        match &step.op {
+            Op::UploadResource { .. } => {
+                written.made.resource_revision = Some(ResourceRevision(33));
+                written.made.created = true;
+            }
+            Op::UploadBundle { .. } => {
+                written.made.bundle_revision = Some(CharmRevision(7));
+                written.made.created = true;
+            }
+            Op::Release { charm, moves } => {
+                written.made.released = moves
+                    .iter()
+                    .map(|planned| Released {
+                        charm: charm.clone(),
+                        channel: planned.channel.clone(),
+                        revision: planned.revision,
+                        resources: vec![ReleasedResource {
+                            name: "image".parse().unwrap(),
+                            revision: ResourceRevision(33),
+                        }],
+                    })
+                    .collect();
+            }
+            _ => {}
+        }
+    }
+    run
+}
+
+#[test]
+fn the_result_of_a_run_stands_before_its_steps_and_is_whole() {
+    for size in [(120, 40), (80, 24), (44, 40)] {
+        let mut model = console(size, false);
+        with_runs(&mut model, vec![published()]);
+        press(&mut model, Key::Char('5'));
+        press(&mut model, Key::Enter);
+        let text = screen(&model).0;
+        insta::assert_snapshot!(format!("published_run_at_{}", size.0), text);
+        let at = |words: &str| text.find(words);
+        let order = [" Released", " Uploaded", " Next", "create-track"];
+        let found: Vec<usize> = order.iter().filter_map(|words| at(words)).collect();
+        assert!(found.is_sorted() && found.len() > 2, "{found:?}\n{text}");
+        let result = &text[..at(" Next").unwrap()];
+        assert!(
+            !result[result.find(" Released").unwrap()..].contains('…'),
+            "{text}"
+        );
+        for words in [
+            "2025-01/edge, latest/edge",
+            "r50",
+            "image r33",
+            "r33, created",
+            "r7, created",
+        ] {
+            assert!(result.contains(words), "no '{words}' in\n{text}");
+        }
+    }
+}
+
+#[test]
+fn what_stopped_a_run_is_said_once_and_before_its_steps() {
+    use StepOutcome::{Done, Failed};
+    let mut model = console((80, 24), false);
+    let mut run = past(Outcome::Failed, &[Done, Failed]);
+    run.problem = run.steps[1].problem.clone();
+    with_runs(&mut model, vec![run]);
+    press(&mut model, Key::Char('5'));
+    press(&mut model, Key::Enter);
+    let text = screen(&model).0;
+    assert_eq!(text.matches("because     connection reset").count(), 1, "{text}");
+    let at = |words: &str| text.find(words).unwrap();
+    assert!(
+        at("because") < at("What now") && at("What now") < at("create-track     engine"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -142,7 +142,8 @@ fn a_failed_publish_offers_both_ways() {
     press(&mut model, Key::Char('5'));
     press(&mut model, Key::Enter);
     let text = screen(&model).0;
-    assert!(text.contains("r takes it up again, b rolls it back"), "{text}");
+    assert!(text.contains("r takes it up again: "), "{text}");
+    assert!(text.contains("b rolls it back: "), "{text}");
     assert!(
         text.contains("the 2 channels that it changed get back what it had"),
         "{text}"
