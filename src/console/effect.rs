@@ -11,7 +11,7 @@ use super::image::Wanted;
 use crate::domain::credential::TokenScope;
 use crate::domain::{CharmName, GitHubRepository, Repository, ResourceName, Snapshot};
 use crate::journal::RunId;
-use crate::plan::{Intent, Plan};
+use crate::plan::{Changed, Intent, Plan};
 
 /// Identifies a request. Its answer carries the same number; older answers are dropped.
 pub type RequestId = u64;
@@ -20,12 +20,14 @@ pub type RequestId = u64;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     // --- background: answered by a message
-    /// Read every service.
+    /// Read every service, or only what has changed.
     Refresh {
         /// The request.
         id: RequestId,
         /// The snapshot so far.
         previous: Arc<Snapshot>,
+        /// What to read again; `None` for everything.
+        changed: Option<Changed>,
     },
     /// Read the journal's runs.
     ReadRuns {

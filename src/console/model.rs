@@ -28,6 +28,7 @@ use crate::config::Workspace;
 use crate::domain::tags::TagList;
 use crate::domain::{CharmName, Observed, Outside, Problem, Repository, Snapshot, Source};
 use crate::journal::{RunId, RunRecord};
+use crate::plan::Changed;
 
 /// The settings that the console is started with.
 #[derive(Clone, Debug)]
@@ -72,6 +73,8 @@ pub struct Asked {
     pub in_flight: Option<RequestId>,
     /// True if something changed since the request was sent, so that its answer may be out of date.
     pub again: bool,
+    /// True if the pending request reads only what has changed.
+    pub part: bool,
     /// When the request was sent.
     pub started_at: Option<DateTime<Utc>>,
     /// Sources that have answered it completely.
@@ -116,6 +119,8 @@ pub struct Model {
     pub refresh: Asked,
     /// The request that reads the journal.
     pub journal: Asked,
+    /// What runs of another windlass changed, not requested yet.
+    pub changed: Changed,
     /// Runs from the journal, newest first.
     pub runs: Vec<RunRecord>,
     /// Runs started or resumed by this console.
@@ -186,6 +191,7 @@ impl Model {
             still: false,
             refresh: Asked::default(),
             journal: Asked::default(),
+            changed: Changed::default(),
             runs: Vec::new(),
             live: BTreeMap::new(),
             queue: Queue::default(),

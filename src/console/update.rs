@@ -5,6 +5,7 @@
 
 mod charm;
 mod go;
+mod journal;
 mod observed;
 mod resume;
 mod search;
@@ -12,7 +13,7 @@ mod terminal;
 
 use super::actions::{self, ActionId, Availability, Chord, Key, Scope};
 use super::dialogs::{self, Modal, Text};
-use super::effect::{Effect, RequestId};
+use super::effect::Effect;
 use super::hidden::Hidden;
 use super::model::Screen;
 use super::msg::{FormMsg, ImageMsg, PromoteMsg, ReleaseMsg, SignInMsg, UploadMsg, WorkflowsMsg};
@@ -21,8 +22,6 @@ use super::{
     Model, Msg, find, image, layout, paths, promote, queue, release, review, running, sign_in, split, tags,
     tour, upload, wake, workflows,
 };
-use crate::domain::Problem;
-use crate::journal::RunRecord;
 
 pub use go::{begin, come_back, read_runs, refresh, refresh_after_change};
 pub use resume::ask_for as ask_resume;
@@ -180,15 +179,13 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
             if model.refresh.in_flight.is_none() && std::mem::take(&mut model.refresh.again) {
                 effects.extend(go::refresh(model));
             }
+            effects.extend(go::refresh_changed(model));
             effects
         }
         // Before the first refresh the runs are read anyway.
         Msg::JournalChanged if !model.warm => Vec::new(),
         Msg::JournalChanged => go::read_runs(model),
-        Msg::RunsRead(id, at, result) => {
-            runs_read(model, id, at, result);
-            Vec::new()
-        }
+        Msg::RunsRead(id, at, result) => journal::runs_read(model, id, at, result),
         Msg::Planned(id, at, snapshot, result) => {
             if let Some(effects) = queue::planned(model, id, at, &snapshot, &result) {
                 return effects;
@@ -496,28 +493,4 @@ fn wheel(model: &mut Model, pane: Option<PaneId>, steps: isize) {
         (_, Screen::Run(_)) => running::scroll(model, steps),
         (None, Screen::Panes) => {}
     }
-}
-
-fn runs_read(
-    model: &mut Model,
-    id: RequestId,
-    at: chrono::DateTime<chrono::Utc>,
-    result: Result<Vec<RunRecord>, Problem>,
-) {
-    model.now = model.now.max(at);
-    if model.journal.in_flight != Some(id) {
-        return;
-    }
-    model.journal.in_flight = None;
-    model.journal.answered_at = Some(model.now);
-    match result {
-        Ok(mut runs) => {
-            runs.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
-            model.runs = runs;
-            model.journal.problem = None;
-        }
-        Err(problem) => model.journal.problem = Some(problem),
-    }
-    panes::rebuild_activity(model);
-    panes::rebuild_rhythm(model);
 }

@@ -27,7 +27,7 @@ use crate::config::workspace::{Bundle, BundleMode};
 use crate::domain::{ChannelChange, CharmName, Observed, PastRun, Snapshot, Source, SourceUpdate};
 use crate::journal::Journal;
 use crate::plan::intent::Part;
-use crate::plan::{HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, RolledBack, promote};
+use crate::plan::{Changed, HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, RolledBack, promote};
 use crate::services::{Services, scope_of};
 use cache::Cache;
 pub use content::Hear;
@@ -109,9 +109,31 @@ impl Observer {
         let charms = self.all_charms();
         let none = BTreeSet::new();
         let scope = Scope {
-            view,
+            sources: view.sources(),
             charms: &charms,
             in_depth: if view == View::Charms { &charms } else { &none },
+            intent: None,
+        };
+        self.read(previous, &scope, on_update).await
+    }
+
+    /// Reads again only what has changed, as [`Observer::view_as_read`] does.
+    pub async fn changed_as_read(
+        &self,
+        previous: Snapshot,
+        changed: &Changed,
+        on_update: OnUpdate<'_>,
+    ) -> Snapshot {
+        if self.offline {
+            return previous;
+        }
+        let sources: Vec<Source> = changed.sources.iter().copied().collect();
+        // A charm outside the workspace has no row.
+        let charms = self.all_charms().intersection(&changed.charms).cloned().collect();
+        let scope = Scope {
+            sources: &sources,
+            charms: &charms,
+            in_depth: &BTreeSet::new(),
             intent: None,
         };
         self.read(previous, &scope, on_update).await
@@ -136,7 +158,7 @@ impl Observer {
             charms.insert(bundle.name.clone());
         }
         let scope = Scope {
-            view: View::Planning,
+            sources: View::Planning.sources(),
             charms: &charms,
             in_depth: &published,
             intent: Some(intent),
@@ -258,9 +280,9 @@ impl Observer {
             Box::pin(self.read_images(scope, &gathering, early)).await;
         };
         let books = async {
-            if scope.view.reads(Source::Secrets) {
+            if scope.reads(Source::Secrets) {
                 Box::pin(self.read_books(&gathering)).await;
-            } else if scope.view.reads(Source::Sessions) {
+            } else if scope.reads(Source::Sessions) {
                 Box::pin(self.read_sessions(&gathering)).await;
             }
         };
@@ -285,7 +307,7 @@ impl Observer {
                 .releases
                 .read_at
                 .is_some_and(|at| Utc::now() - at < images::BELIEVE_TAGS);
-        scope.view.reads(Source::Releases) || (scope.view.reads(Source::ReleaseNames) && !recent)
+        scope.reads(Source::Releases) || (scope.reads(Source::ReleaseNames) && !recent)
     }
 
     async fn read_releases(&self, gathering: &Gathering<'_>) {
@@ -306,13 +328,13 @@ impl Observer {
     /// Reads marker branches, holds, and the bundle's repository if the intent writes there.
     async fn read_marks(&self, scope: &Scope<'_>, gathering: &Gathering<'_>) {
         let markers = async {
-            if scope.view.reads(Source::Markers) {
+            if scope.reads(Source::Markers) {
                 gathering.take(SourceUpdate::Markers(sources::markers(self).await));
                 gathering.complete(Source::Markers);
             }
         };
         let holds = async {
-            if scope.view.reads(Source::Holds) {
+            if scope.reads(Source::Holds) {
                 gathering.take(SourceUpdate::Holds(bundle::holds(self).await));
                 gathering.complete(Source::Holds);
             }
@@ -334,13 +356,13 @@ impl Observer {
     /// Reads the credentials in use.
     async fn read_accounts(&self, scope: &Scope<'_>, gathering: &Gathering<'_>) {
         let store = async {
-            if scope.view.reads(Source::StoreAccount) {
+            if scope.reads(Source::StoreAccount) {
                 gathering.take(sources::credential(self).await);
                 gathering.complete(Source::StoreAccount);
             }
         };
         let github = async {
-            if scope.view.reads(Source::GitHubAccount) {
+            if scope.reads(Source::GitHubAccount) {
                 gathering.take(SourceUpdate::GitHubAccount(sources::github(self).await));
                 gathering.complete(Source::GitHubAccount);
             }
@@ -351,12 +373,12 @@ impl Observer {
     /// Reads the charms from both sides, then the images that their channels serve.
     async fn read_store(&self, scope: &Scope<'_>, gathering: &Gathering<'_>) {
         let publisher = async {
-            if scope.view.reads(Source::Charms) {
+            if scope.reads(Source::Charms) {
                 sources::publisher_side(self, scope.charms, gathering).await;
             }
         };
         let public = async {
-            if !scope.view.reads(Source::Channels) {
+            if !scope.reads(Source::Channels) {
                 return BTreeMap::new();
             }
             let served = sources::public_side(self, scope.charms).await;
@@ -367,7 +389,7 @@ impl Observer {
             served.ids
         };
         let ((), ids) = tokio::join!(publisher, public);
-        if scope.view.reads(Source::ResourceImages) {
+        if scope.reads(Source::ResourceImages) {
             images::behind(self, gathering, &ids, scope.charms, scope.in_depth).await;
             gathering.complete(Source::ResourceImages);
         }
@@ -388,13 +410,13 @@ impl Observer {
                 images::missing(self, &mut snapshot, intent).await;
                 gathering.change(|known| known.missing.clone_from(&snapshot.missing));
             }
-        } else if scope.view.reads(Source::ReleaseNames) {
+        } else if scope.reads(Source::ReleaseNames) {
             if !releases_read && images::any_unnamed(self, &gathering.snapshot(), scope.charms) {
                 self.read_releases(gathering).await;
             }
             images::identify(self, gathering, scope.charms, None).await;
         }
-        if scope.view.reads(Source::ReleaseNames) {
+        if scope.reads(Source::ReleaseNames) {
             gathering.complete(Source::ReleaseNames);
         }
         if let Some(quota) = self.services.registries.quota("docker.io") {
@@ -406,7 +428,7 @@ impl Observer {
 /// Holds what is read, and for what.
 struct Scope<'a> {
     /// The sources to read.
-    view: View,
+    sources: &'a [Source],
     /// The charms to read.
     charms: &'a BTreeSet<CharmName>,
     /// Charms for which the image behind every resource revision is read.
@@ -416,10 +438,15 @@ struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
+    /// Returns true if `source` is read.
+    fn reads(&self, source: Source) -> bool {
+        self.sources.contains(&source)
+    }
+
     const fn planning(charms: &'a BTreeSet<CharmName>) -> Self {
         static NONE: BTreeSet<CharmName> = BTreeSet::new();
         Self {
-            view: View::Planning,
+            sources: View::Planning.sources(),
             charms,
             in_depth: &NONE,
             intent: None,

@@ -6,6 +6,7 @@
 pub mod axis;
 pub mod bundle;
 pub mod calendar;
+pub mod changed;
 pub mod copy;
 pub mod credentials;
 pub mod doctor;
@@ -34,6 +35,7 @@ use sha2::{Digest as _, Sha256};
 pub use crate::domain::Serving;
 use crate::domain::charm::Attached;
 use crate::domain::{Base, Channel, CharmName, CharmRevision, Outside};
+pub use changed::Changed;
 pub use intent::{
     CloseIntent, Content, CopyIntent, HoldIntent, Intent, Keep, Moment, PromoteIntent, PromoteTrackIntent,
     PublishIntent, ReleaseIntent, RevokeIntent, Revoked, RollbackIntent, RolledBack, RotateIntent,

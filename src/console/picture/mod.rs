@@ -155,7 +155,7 @@ impl<'a> Stage<'a> {
     fn answer(&self, model: &mut Model, effects: Vec<Effect>) -> Result<(), Problem> {
         for effect in effects {
             let msg = match effect {
-                Effect::Refresh { id, previous } => Msg::Observed(id, self.now, previous),
+                Effect::Refresh { id, previous, .. } => Msg::Observed(id, self.now, previous),
                 Effect::ReadRuns { id } => Msg::RunsRead(id, self.now, Ok(model.runs.clone())),
                 Effect::Plan {
                     id,

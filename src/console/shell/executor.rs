@@ -24,7 +24,7 @@ use crate::domain::workflow::WorkflowRun;
 use crate::domain::{CharmName, Kind, LocalSource, Outside, Problem, ResourceName, Snapshot, SourceUpdate};
 use crate::journal::RunId;
 use crate::observe::View;
-use crate::plan::{Intent, Keep, Plan};
+use crate::plan::{Changed, Intent, Keep, Plan};
 
 use crate::run::{Means, RunHandle, Session};
 use crate::services::charmhub::{Login, SignOnAnswer};
@@ -65,10 +65,15 @@ impl Executor {
     pub fn perform(&self, effect: Effect) {
         let session = self.session.clone();
         match effect {
-            Effect::Refresh { id, previous } => {
+            Effect::Refresh {
+                id,
+                previous,
+                changed,
+            } => {
                 let sender = self.sender.clone();
                 self.spawn_local(move || async move {
-                    let snapshot = refresh(&session, id, Arc::unwrap_or_clone(previous), &sender).await;
+                    let previous = Arc::unwrap_or_clone(previous);
+                    let snapshot = refresh(&session, id, previous, changed.as_ref(), &sender).await;
                     Msg::Observed(id, Utc::now(), Arc::new(snapshot))
                 });
             }
@@ -243,21 +248,23 @@ impl Executor {
     }
 }
 
-/// Reads every source, sending each answer as it arrives.
+/// Reads every source, or those that `changed` names, sending each answer as it arrives.
 async fn refresh(
     session: &Session,
     id: RequestId,
     previous: Snapshot,
+    changed: Option<&Changed>,
     sender: &mpsc::Sender<Msg>,
 ) -> Snapshot {
     drop(sender.send(Msg::RefreshStarted(id, Utc::now())).await);
     let (answers, mut answered) = mpsc::unbounded_channel();
     let read = async move {
         let on_update = |update: &SourceUpdate| drop(answers.send((Utc::now(), update.clone())));
-        session
-            .observer
-            .view_as_read(previous, View::Console, &on_update)
-            .await
+        let observer = &session.observer;
+        match changed {
+            Some(changed) => observer.changed_as_read(previous, changed, &on_update).await,
+            None => observer.view_as_read(previous, View::Console, &on_update).await,
+        }
     };
     let pass_on = async {
         while let Some((at, update)) = answered.recv().await {

@@ -3,6 +3,7 @@
 mod columns;
 mod commands;
 mod credentials;
+mod elsewhere;
 mod find;
 mod flows;
 mod images;

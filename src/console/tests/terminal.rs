@@ -279,7 +279,7 @@ fn after_a_jump_of_the_clock_a_refresh_is_due_once() {
     let mut model = console((120, 40), false);
     let later = now() + TimeDelta::days(3);
     let effects = update(&mut model, Msg::Clock(later));
-    let [Effect::Refresh { id, previous }] = effects.as_slice() else {
+    let [Effect::Refresh { id, previous, .. }] = effects.as_slice() else {
         panic!("{effects:?}");
     };
     assert_eq!(update(&mut model, Msg::Clock(later)), []);
@@ -308,7 +308,7 @@ impl Tape {
         for effect in update(&mut self.model, msg) {
             // The answers of the small fixture, recorded as they arrive.
             match effect {
-                Effect::Refresh { id, previous } => self.take(Msg::Observed(id, now(), previous)),
+                Effect::Refresh { id, previous, .. } => self.take(Msg::Observed(id, now(), previous)),
                 Effect::ReadRuns { id } => self.take(Msg::RunsRead(id, now(), Ok(self.model.runs.clone()))),
                 Effect::Plan { id, previous, intent } => {
                     let mut scratch = self.model.clone();

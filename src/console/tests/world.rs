@@ -387,7 +387,7 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
     let mut rest = Vec::new();
     for effect in effects {
         let msg = match effect {
-            Effect::Refresh { id, previous } => Msg::Observed(id, now(), previous),
+            Effect::Refresh { id, previous, .. } => Msg::Observed(id, now(), previous),
             Effect::ReadRuns { id } => Msg::RunsRead(id, now(), Ok(model.runs.clone())),
             Effect::Plan { id, previous, intent } => {
                 let previous = looked_for(previous, &intent);
@@ -442,7 +442,7 @@ pub(super) fn answer(model: &mut Model, effects: Vec<Effect>) -> Vec<Effect> {
 }
 
 /// Adds the bundle and its repository, as read for a publish.
-fn with_bundle(snapshot: &mut Snapshot) {
+pub(super) fn with_bundle(snapshot: &mut Snapshot) {
     let mut text = String::from("applications:\n");
     for (charm, ..) in CHARMS {
         text.push_str(&format!(

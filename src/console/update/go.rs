@@ -18,7 +18,10 @@ use crate::console::{
 };
 use crate::domain::Problem;
 use crate::journal::RunId;
-use crate::plan::{HoldIntent, Intent, Keep, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent};
+use crate::observe::View;
+use crate::plan::{
+    Changed, HoldIntent, Intent, Keep, Plan, PublishIntent, RevokeIntent, RotateIntent, SignInIntent,
+};
 
 /// Handles `go`.
 pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
@@ -118,18 +121,39 @@ pub(super) fn update(model: &mut Model, go: Go) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Requests a refresh, unless one is pending.
+/// Requests a refresh of every source. If one is pending it is enough; one that reads only a part
+/// is followed by a whole one.
 pub fn refresh(model: &mut Model) -> Vec<Effect> {
     if model.refresh.in_flight.is_some() {
+        model.refresh.again |= model.refresh.part;
         return Vec::new();
     }
+    model.changed = Changed::default();
+    request(model, None)
+}
+
+/// Requests what runs of another windlass changed, once no refresh is pending.
+pub(super) fn refresh_changed(model: &mut Model) -> Vec<Effect> {
+    if model.refresh.in_flight.is_some() || model.changed.is_empty() {
+        return Vec::new();
+    }
+    let changed = std::mem::take(&mut model.changed);
+    request(model, Some(changed))
+}
+
+fn request(model: &mut Model, changed: Option<Changed>) -> Vec<Effect> {
     let id = model.next_id();
     model.refresh.in_flight = Some(id);
     model.refresh.started_at = None;
-    model.refresh.complete.clear();
+    model.refresh.part = changed.is_some();
+    // The other sources are not being read.
+    let all = View::Console.sources().iter().copied();
+    let others = all.filter(|source| changed.as_ref().is_some_and(|one| !one.sources.contains(source)));
+    model.refresh.complete = others.collect();
     vec![Effect::Refresh {
         id,
         previous: model.snapshot.clone(),
+        changed,
     }]
 }
 

@@ -39,8 +39,11 @@ pub(super) fn observed(model: &mut Model, id: RequestId, at: DateTime<Utc>, snap
         return;
     }
     model.refresh.in_flight = None;
+    let whole = !std::mem::take(&mut model.refresh.part);
     // Not `at`: after the clock was set back, a refresh would be due again at once, forever.
-    model.refresh.answered_at = Some(model.now);
+    if whole {
+        model.refresh.answered_at = Some(model.now);
+    }
     // If a publish has read newer data meanwhile, that is kept; the next refresh starts from it.
     if snapshot.taken_at >= model.snapshot.taken_at {
         model.snapshot = image::with_known(model, snapshot);
