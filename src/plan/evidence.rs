@@ -23,6 +23,7 @@ use crate::domain::{
     Channel, CharmName, ManifestDigest, Outside, Release, ReleaseName, ResolvedImage, ResourceName, Snapshot,
 };
 use running::Running;
+pub use running::also_named;
 
 /// Whether a release is published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

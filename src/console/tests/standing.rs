@@ -282,6 +282,41 @@ fn a_release_shows_what_its_standing_rests_on() {
 }
 
 #[test]
+fn evidence_names_the_release_itself_first_and_then_others_with_its_images() {
+    let mut model = stands((120, 40));
+    seen_by(&mut model, |snapshot| {
+        let releases = snapshot.releases.value.as_mut().unwrap();
+        let at = releases
+            .iter()
+            .position(|one| one.name.as_str() == "2023-12-05")
+            .unwrap();
+        let mut twin = releases[at].clone();
+        twin.name = "2023-12-06".parse().unwrap();
+        releases.insert(at, twin);
+    });
+    let (workspace, snapshot) = (model.workspace().clone(), model.snapshot.clone());
+    for (name, other) in [("2023-12-05", "2023-12-06"), ("2023-12-06", "2023-12-05")] {
+        let release = snapshot.release(&name.parse().unwrap()).unwrap();
+        let standing = crate::plan::evidence::standing(&workspace, &snapshot, release);
+        let evidence: Vec<String> = standing.evidence.iter().map(ToString::to_string).collect();
+        let line = evidence.iter().find(|line| line.contains(" runs ")).unwrap();
+        assert!(
+            line.contains(&format!("runs engine-image of {name}: r")),
+            "{evidence:?}"
+        );
+        assert!(
+            line.ends_with(&format!(", also the image of {other}")),
+            "{evidence:?}"
+        );
+        on_release(&mut model, name);
+        press(&mut model, Key::Enter);
+        let text = screen(&model).0;
+        assert!(text.contains(&format!("also the image of {other}")), "{text}");
+        press(&mut model, Key::Esc);
+    }
+}
+
+#[test]
 fn what_is_not_known_is_not_guessed() {
     let mut model = console((120, 40), false);
     seen_by(&mut model, |snapshot| {

@@ -25,6 +25,20 @@ pub(super) struct Running {
     pub unknown: Vec<String>,
 }
 
+/// Returns the releases among `named` other than `release`, as the end of a sentence about it.
+pub fn also_named(named: &[ReleaseName], release: &ReleaseName) -> String {
+    let others: BTreeSet<&str> = named
+        .iter()
+        .filter(|name| *name != release)
+        .map(ReleaseName::as_str)
+        .collect();
+    if others.is_empty() {
+        return String::new();
+    }
+    let others: Vec<&str> = others.into_iter().collect();
+    format!(", also the image of {}", others.join(", "))
+}
+
 /// What one base of a charm runs.
 enum BaseRuns {
     Release { own: bool, channels: Vec<Channel> },
@@ -96,17 +110,14 @@ impl Running {
                 self.where_published |= home.is_some_and(|home| channels.contains(home));
                 let images: Vec<&str> = asked.charm.fed().map(|(name, _)| name.as_str()).collect();
                 let images = images.join(", ");
-                let shared = if own {
-                    ""
-                } else {
-                    " (which a published release names too)"
-                };
+                let release = &asked.release.name;
                 self.runs.extend(
                     rows.iter()
                         .filter(|row| channels.contains(&row.channel))
                         .map(|row| {
-                            let serving = Serving::of(row);
-                            format!("{charm} {} runs its {images}{shared}: {serving}{on}", row.channel)
+                            let (channel, serving) = (&row.channel, Serving::of(row));
+                            let others = also_named(&asked.named(row), release);
+                            format!("{charm} {channel} runs {images} of {release}: {serving}{on}{others}")
                         }),
                 );
             }
@@ -133,6 +144,15 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// Returns the releases that name an image of `row`.
+    fn named(&self, row: &ChannelRow) -> Vec<ReleaseName> {
+        let fed = self.charm.fed();
+        fed.flat_map(|(resource, _)| {
+            releases_in_row(self.workspace, self.snapshot, self.charm, resource, row)
+        })
+        .collect()
+    }
+
     /// Returns what `rows`, all of one base, run.
     fn base_runs(&self, rows: &[&ChannelRow]) -> BaseRuns {
         let mut channels = Vec::new();

@@ -295,7 +295,11 @@ fn serving(
             Some(other) => (format!("runs {other}"), Tone::Plain),
             None => ("runs another".to_owned(), Tone::Dim),
         };
-        let one = served(&name, &verdict, &Serving::of(row).to_string(), tone);
+        let mut what = Serving::of(row).to_string();
+        if names.contains(release) {
+            what.push_str(&evidence::also_named(&names, release));
+        }
+        let one = served(&name, &verdict, &what, tone);
         let base = row
             .base
             .as_ref()
