@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32String};
 
 use super::sorting::{SortColumn, SortValue, Sorted, Sorting, arranged};
@@ -15,8 +15,13 @@ use super::sorting::{SortColumn, SortValue, Sorted, Sorting, arranged};
 pub trait Keyed {
     /// Returns what identifies the row across refreshes.
     fn key(&self) -> &str;
-    /// Returns the words that the filter matches.
+    /// Returns the words that the filter matches, also with letters between those typed.
     fn words(&self) -> String;
+    /// Returns further texts of the row or of its details, such as numbers and digests. The filter
+    /// matches them only as typed: scattered digits are in every digest.
+    fn details(&self) -> String {
+        String::new()
+    }
     /// Returns the columns that rows can be sorted by.
     fn sort_columns() -> &'static [SortColumn] {
         &[]
@@ -52,8 +57,8 @@ pub struct Listing<R> {
     height: Option<usize>,
     filter: String,
     touched: bool,
-    /// The words that the filter matches, row by row; empty until a filter is used.
-    words: Vec<Utf32String>,
+    /// The words and details that the filter matches, row by row; empty until a filter is used.
+    words: Vec<[Utf32String; 2]>,
     /// Filters with the rows each matched, every filter an extension of the one before it. One more
     /// letter searches the last result; a deleted letter uses the stored one.
     answered: Vec<(String, Vec<usize>)>,
@@ -73,6 +78,29 @@ fn narrows(last: &str, next: &str) -> bool {
 /// Parses a filter, for the list and for views that highlight matches.
 pub fn pattern(filter: &str) -> Pattern {
     Pattern::parse(filter, CaseMatching::Ignore, Normalization::Smart)
+}
+
+/// Returns how well a row matches: each word of the filter in its words or its details. A negated
+/// word must be in neither.
+fn score(pattern: &Pattern, [words, details]: &[Utf32String; 2], matcher: &mut Matcher) -> Option<u32> {
+    let mut all = 0;
+    for atom in &pattern.atoms {
+        let mut whole = atom.clone();
+        if whole.kind == AtomKind::Fuzzy {
+            whole.kind = AtomKind::Substring;
+        }
+        let loose = atom.score(words.slice(..), matcher);
+        let strict = whole.score(details.slice(..), matcher);
+        // A row that is about the word comes before one that mentions it.
+        let strict = strict.map(|score| score / 2);
+        let own = match (loose, strict) {
+            (Some(loose), Some(strict)) => loose.max(strict),
+            (Some(one), None) | (None, Some(one)) if !atom.negative => one,
+            _ => return None,
+        };
+        all += u32::from(own);
+    }
+    Some(all)
 }
 
 impl<R> Default for Listing<R> {
@@ -241,7 +269,8 @@ impl<R: Keyed> Listing<R> {
     /// Returns the rows that match the filter, best first, out of the last result.
     fn found(&mut self) -> Vec<usize> {
         if self.words.len() != self.rows.len() {
-            self.words = self.rows.iter().map(|row| row.words().into()).collect();
+            let words = |row: &R| [row.words().into(), row.details().into()];
+            self.words = self.rows.iter().map(words).collect();
         }
         let among = match self.answered.last() {
             Some((_, left)) => left.clone(),
@@ -254,7 +283,7 @@ impl<R: Keyed> Listing<R> {
             .into_iter()
             .filter_map(|index| {
                 let words = self.words.get(index)?;
-                Some((pattern.score(words.slice(..), &mut matcher)?, index))
+                Some((score(&pattern, words, &mut matcher)?, index))
             })
             .collect();
         found.sort_unstable_by_key(|(score, index)| (std::cmp::Reverse(*score), *index));

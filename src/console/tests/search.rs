@@ -256,3 +256,39 @@ fn palette_and_help_at_both_sizes() {
         insta::assert_snapshot!(format!("help_{}", size.0), all);
     }
 }
+
+#[test]
+fn a_filter_finds_what_rows_and_their_details_show_as_typed() {
+    use crate::console::panes::{self, PaneId};
+    let mut model = super::world::console((120, 40), false);
+    let snapshot = model.snapshot.clone();
+    let image = snapshot
+        .behind
+        .values()
+        .next()
+        .and_then(|seen| seen.value.clone());
+    let digest = image.unwrap().digest.to_string();
+    let hex = digest.trim_start_matches("sha256:");
+    let mut shown = |pane: PaneId, filter: &str| {
+        panes::set_filter(&mut model, pane, filter);
+        panes::counts(&model.panes, pane).0
+    };
+    let cases = [
+        // Every charm with its resource; the bundle has none.
+        (PaneId::Charms, "r32", 4),
+        (PaneId::Charms, "r32 !studio", 2),
+        (PaneId::Charms, "r33", 0),
+        (PaneId::Charms, &hex[..12], 2),
+        (PaneId::Charms, digest.as_str(), 2),
+        (PaneId::Channels, "r32 22.04", 2),
+        (PaneId::Channels, "r49", 2),
+        (PaneId::Channels, "r99", 0),
+        (PaneId::Releases, "'2025-01-08", 1),
+        (PaneId::Credentials, "package-view-revisions", 1),
+        (PaneId::Credentials, "2024-10-24", 2),
+        (PaneId::Credentials, "releaser", 2),
+    ];
+    for (pane, filter, expected) in cases {
+        assert_eq!(shown(pane, filter), expected, "{pane:?} {filter}");
+    }
+}

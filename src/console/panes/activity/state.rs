@@ -8,6 +8,7 @@ use crate::console::listing::Keyed;
 use crate::console::live::{self, Live, State};
 use crate::console::queue::Queue;
 use crate::console::sorting::{SortColumn, SortValue};
+use crate::console::words;
 use crate::journal::{RunId, RunRecord};
 
 /// A row of the activity pane.
@@ -32,6 +33,10 @@ impl Keyed for Row {
 
     fn words(&self) -> String {
         format!("{} {} {}", self.title, self.state.word(), self.run)
+    }
+
+    fn details(&self) -> String {
+        self.started_at.map(words::minute).unwrap_or_default()
     }
 
     fn sort_columns() -> &'static [SortColumn] {

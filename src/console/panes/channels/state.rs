@@ -16,7 +16,10 @@ use crate::console::sorting::{SortColumn, SortValue};
 use crate::console::view::look::Tone;
 use crate::console::words;
 use crate::domain::charm::{ChannelRow, followed};
-use crate::domain::{Channel, CharmName, Outside, Release, ReleaseName, ResourceName, Risk, Snapshot, Track};
+use crate::domain::{
+    Base, Channel, CharmName, CharmRevision, ManifestDigest, Outside, Release, ReleaseName, ResourceName,
+    ResourceRevision, Risk, Snapshot, Track,
+};
 use crate::plan::evidence::{self, Published};
 
 /// What a channel serves, as text.
@@ -57,6 +60,16 @@ pub struct Row {
     pub branch: Option<String>,
     /// Cells by risk, edge first.
     pub cells: [Cell; 4],
+    /// What its channels serve on every base.
+    served: Vec<ServedRow>,
+}
+
+/// What a channel serves on one base, as its details list it.
+#[derive(Clone, Debug)]
+struct ServedRow {
+    revision: CharmRevision,
+    base: Option<Base>,
+    resources: Vec<(ResourceRevision, Option<ManifestDigest>)>,
 }
 
 impl Keyed for Row {
@@ -74,7 +87,21 @@ impl Keyed for Row {
                 ));
             }
         }
+        words.extend(self.branch.iter().map(|branch| format!(" {branch}")));
         words
+    }
+
+    fn details(&self) -> String {
+        let mut details = String::new();
+        for one in &self.served {
+            details.push_str(&format!(" {}", one.revision));
+            details.extend(one.base.iter().map(|base| format!(" {base}")));
+            for (revision, digest) in &one.resources {
+                details.push_str(&format!(" {revision}"));
+                details.extend(digest.iter().map(|digest| format!(" {digest}")));
+            }
+        }
+        details
     }
 
     fn sort_columns() -> &'static [SortColumn] {
@@ -147,10 +174,27 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, warm: bool) -> Vec<Row> 
                 track,
                 branch,
                 cells,
+                served: members
+                    .iter()
+                    .map(|row| served(snapshot, &charm.name, row))
+                    .collect(),
             });
         }
     }
     rows
+}
+
+fn served(snapshot: &Snapshot, charm: &CharmName, row: &ChannelRow) -> ServedRow {
+    let resources = row.resources.iter().filter_map(|one| {
+        let revision = one.revision?;
+        let behind = snapshot.image_behind(charm, &one.name, revision);
+        Some((revision, behind.map(|behind| behind.digest.clone())))
+    });
+    ServedRow {
+        revision: row.revision,
+        base: row.base.clone(),
+        resources: resources.collect(),
+    }
 }
 
 /// Returns the newest release that channels are compared with: published, and not rolled back

@@ -9,10 +9,11 @@ use chrono::{DateTime, Utc};
 use crate::config::Workspace;
 use crate::console::listing::Keyed;
 use crate::console::sorting::{SortColumn, SortValue};
-use crate::domain::charm::{CharmFacts, RevisionFacts};
+use crate::console::words;
+use crate::domain::charm::{CharmFacts, ResourceFacts, RevisionFacts};
 use crate::domain::{
-    Channel, CharmName, CharmRevision, Outside, Problem, ReleaseName, ResourceName, ResourceRevision,
-    Snapshot, Track,
+    Channel, CharmName, CharmRevision, ManifestDigest, Outside, Problem, ReleaseName, ResourceName,
+    ResourceRevision, Snapshot, Track,
 };
 use crate::plan::evidence;
 
@@ -81,6 +82,8 @@ pub struct Row {
     pub bundle: bool,
     /// What it shows.
     pub what: What,
+    /// The resource revisions that its details list, with their images as far as they are known.
+    held: Vec<(ResourceRevision, Option<ManifestDigest>)>,
 }
 
 impl Keyed for Row {
@@ -130,6 +133,20 @@ impl Keyed for Row {
             ),
             What::Problem(problem) => format!("{} {}", self.charm, problem.summary),
         }
+    }
+
+    fn details(&self) -> String {
+        let at = match &self.what {
+            What::Charm(newest) => newest.as_ref().map(|one| one.at),
+            What::Revision { at, .. } | What::Held { at, .. } => Some(*at),
+            What::Resource { .. } | What::Problem(_) => None,
+        };
+        let mut details = at.map(words::day).unwrap_or_default();
+        for (revision, digest) in &self.held {
+            details.push_str(&format!(" {revision}"));
+            details.extend(digest.iter().map(|digest| format!(" {digest}")));
+        }
+        details
     }
 
     fn sort_columns() -> &'static [SortColumn] {
@@ -222,12 +239,13 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, unfolded: &BTreeSet<Stri
         .chain(workspace.bundle.iter().map(|bundle| (&bundle.name, true)));
     let mut rows = Vec::new();
     for (name, bundle) in names {
-        let mut put = |key: String, what: What| {
+        let mut put = |key: String, what: What, held: Vec<_>| {
             rows.push(Row {
                 key,
                 charm: name.clone(),
                 bundle,
                 what,
+                held,
             });
         };
         let observed = snapshot.charms.get(name);
@@ -239,15 +257,26 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, unfolded: &BTreeSet<Stri
                 at: one.created_at,
                 refusal: one.refusal(),
             });
-        put(name.to_string(), What::Charm(newest));
+        let held = |resource: &ResourceName, revisions: &[ResourceFacts]| -> Vec<_> {
+            let held = revisions.iter().map(|one| one.revision);
+            held.map(|one| (one, digest(snapshot, name, resource, one)))
+                .collect()
+        };
+        let all = facts.into_iter().flat_map(|facts| &facts.resources);
+        let all = all.flat_map(|(resource, revisions)| held(resource, revisions));
+        put(name.to_string(), What::Charm(newest), all.collect());
         if let Some(problem) = observed.and_then(|o| o.problem.clone()) {
-            put(format!("{name}/problem"), What::Problem(problem));
+            put(format!("{name}/problem"), What::Problem(problem), Vec::new());
         }
         let Some(facts) = facts else { continue };
         if unfolded.contains(name.as_str()) {
             for one in &facts.revisions {
                 // A resource has a name, so this key is unique.
-                put(format!("{name}//{}", one.revision.0), revision(facts, one));
+                put(
+                    format!("{name}//{}", one.revision.0),
+                    revision(facts, one),
+                    Vec::new(),
+                );
             }
         }
         for (resource, revisions) in &facts.resources {
@@ -264,6 +293,7 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, unfolded: &BTreeSet<Stri
                     newest,
                     image,
                 },
+                held(resource, revisions),
             );
             for one in revisions.iter().filter(|_| open) {
                 put(
@@ -277,11 +307,23 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, unfolded: &BTreeSet<Stri
                             .into_iter()
                             .next(),
                     },
+                    held(resource, std::slice::from_ref(one)),
                 );
             }
         }
     }
     rows
+}
+
+/// Returns the digest of the image behind a resource revision, if it is known.
+fn digest(
+    snapshot: &Snapshot,
+    charm: &CharmName,
+    resource: &ResourceName,
+    revision: ResourceRevision,
+) -> Option<ManifestDigest> {
+    let behind = snapshot.image_behind(charm, resource, revision)?;
+    Some(behind.digest.clone())
 }
 
 fn revision(facts: &CharmFacts, one: &RevisionFacts) -> What {

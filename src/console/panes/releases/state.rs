@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use crate::config::Workspace;
-use crate::console::links;
 use crate::console::listing::Keyed;
 use crate::console::sorting::{SortColumn, SortValue};
 use crate::console::view::look::Tone;
+use crate::console::{links, words};
 use crate::domain::release::WarningKind;
 use crate::domain::{Outside, Release, ReleaseName, Snapshot};
 use crate::plan::evidence::{self, Published};
@@ -60,6 +60,15 @@ impl Keyed for Row {
             self.tags.join(" "),
             self.oddity.unwrap_or_default()
         )
+    }
+
+    fn details(&self) -> String {
+        let made = self.made.map(words::minute).unwrap_or_default();
+        let warnings = self.warnings.iter().map(Outside::as_str);
+        std::iter::once(made.as_str())
+            .chain(warnings)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     fn sort_columns() -> &'static [SortColumn] {
