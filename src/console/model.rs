@@ -249,6 +249,13 @@ impl Model {
         });
     }
 
+    /// Returns the charms and the bundle of the workspace.
+    pub fn charms(&self) -> impl Iterator<Item = &CharmName> {
+        let workspace = self.workspace();
+        let charms = workspace.charms.iter().map(|charm| &charm.name);
+        charms.chain(workspace.bundle.iter().map(|bundle| &bundle.name))
+    }
+
     /// Returns the run with this id from the journal as last read.
     pub fn record(&self, run: &RunId) -> Option<&RunRecord> {
         self.runs.iter().find(|record| &record.id == run)

@@ -160,8 +160,8 @@ fn route(model: &mut Model, msg: Msg) -> Vec<Effect> {
         Msg::FirstFrame(now) => {
             model.now = model.now.max(now);
             model.warm = true;
-            panes::rebuild(model);
             let mut effects = go::refresh(model);
+            panes::rebuild(model);
             effects.extend(go::read_runs(model));
             effects
         }

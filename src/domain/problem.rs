@@ -76,6 +76,9 @@ pub struct Problem {
     /// True if the store no longer accepts the credential: it is expired or revoked.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub credential_expired: bool,
+    /// True if there is no credential: nothing was sent that a service could refuse.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub credential_missing: bool,
     /// Earliest time at which the service accepts a retry.
     #[serde(default)]
     pub retry_after: Option<DateTime<Utc>>,
@@ -91,6 +94,7 @@ impl Problem {
             hints: Vec::new(),
             request_id: None,
             credential_expired: false,
+            credential_missing: false,
             retry_after: None,
         }
     }
@@ -99,6 +103,13 @@ impl Problem {
     #[must_use]
     pub const fn with_expired_credential(mut self) -> Self {
         self.credential_expired = true;
+        self
+    }
+
+    /// Marks that there is no credential.
+    #[must_use]
+    pub const fn with_missing_credential(mut self) -> Self {
+        self.credential_missing = true;
         self
     }
 

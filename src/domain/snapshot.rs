@@ -48,6 +48,8 @@ pub enum Standing {
     Stale,
     /// The service reported that it does not exist.
     Absent,
+    /// There is no credential to ask the service with.
+    NoCredential,
     /// The service refused access.
     Forbidden,
     /// The state could not be determined.
@@ -141,6 +143,7 @@ impl<T> Observed<T> {
             (Some(_), Some(_)) => Standing::Stale,
             (None, Some(problem)) => match problem.kind {
                 Kind::NotFound => Standing::Absent,
+                Kind::Credentials if problem.credential_missing => Standing::NoCredential,
                 Kind::Credentials => Standing::Forbidden,
                 _ => Standing::Unknown,
             },
@@ -299,6 +302,12 @@ pub struct MissingBytes {
 }
 
 impl Snapshot {
+    /// Returns true if GitHub has answered about the secrets of `repository`, however it answered.
+    pub fn has_read_secrets(&self, repository: &GitHubRepository) -> bool {
+        let seen = self.secrets.get(repository);
+        seen.is_some_and(|seen| seen.standing() != Standing::NotAsked)
+    }
+
     /// Removes charms that are not in `charms`.
     pub fn retain_charms(&mut self, charms: &BTreeSet<CharmName>) {
         self.charms.retain(|charm, _| charms.contains(charm));
@@ -535,6 +544,8 @@ mod tests {
         let standing = |kind| Observed::<u8>::failed(Problem::new(kind, "x")).standing();
         assert_eq!(standing(Kind::NotFound), Standing::Absent);
         assert_eq!(standing(Kind::Credentials), Standing::Forbidden);
+        let missing = Problem::new(Kind::Credentials, "no token").with_missing_credential();
+        assert_eq!(Observed::<()>::failed(missing).standing(), Standing::NoCredential);
         assert_eq!(standing(Kind::Network), Standing::Unknown);
     }
 }

@@ -238,7 +238,9 @@ impl Services {
                 format!("CHARMCRAFT_AUTH is not set, and there is no keyring ({why})")
             }
         };
-        let none = Problem::new(Kind::Credentials, "there is no Charmhub credential").cause(why);
+        let none = Problem::new(Kind::Credentials, "there is no Charmhub credential")
+            .with_missing_credential()
+            .cause(why);
         let Some(Fallback { folder, passphrase }) = self.fallback.clone() else {
             return Err(none.remedy(&[Remedy::SignIn], NEW_TOKEN));
         };

@@ -135,7 +135,10 @@ fn verdict(
         .filter(|_| snapshot.github.problem.is_none());
     for (repository, seen) in secrets {
         let Some(problem) = &seen.problem else { continue };
-        if !matches!(seen.standing(), Standing::Unknown | Standing::Forbidden) {
+        if !matches!(
+            seen.standing(),
+            Standing::Unknown | Standing::Forbidden | Standing::NoCredential
+        ) {
             continue;
         }
         said.push(format!("secrets of {repository}: {}", problem.summary));

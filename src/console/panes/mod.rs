@@ -16,6 +16,7 @@ use super::Model;
 use super::listing::{Keyed, Listing};
 use super::sorting::Sorting;
 use super::split::PaneNeed;
+use crate::domain::Source;
 use crate::plan::axis::Axis;
 use crate::plan::rhythm::Rhythm;
 
@@ -296,7 +297,8 @@ pub fn rebuild(model: &mut Model) {
     let rows = charms::rows(workspace, &snapshot, &model.panes.unfolded, model.warm);
     let first = first_key(&rows);
     model.panes.charms.replace(rows, first);
-    let rows = credentials::rows(workspace, &snapshot, model.now);
+    let loading = standing::is_loading(model, Source::Secrets);
+    let rows = credentials::rows(workspace, &snapshot, model.now, loading);
     let first = first_key(&rows);
     model.panes.axis = credentials::axis(&rows, model.now);
     model.panes.credentials.replace(rows, first);

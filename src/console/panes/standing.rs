@@ -9,7 +9,9 @@ use super::PaneId;
 use crate::console::actions::ActionId;
 use crate::console::view::look::Tone;
 use crate::console::{Model, wake, words};
+use crate::domain::snapshot::Standing;
 use crate::domain::{Kind, Observed, Problem, Snapshot, Source};
+use crate::plan;
 
 /// The sources of a pane.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +22,8 @@ pub struct Sources<'a> {
     pub problem: Option<(&'static str, &'a Problem)>,
     /// True if no service can be reached at all.
     pub no_network: bool,
+    /// True if a source was never read, so that an age would claim too much.
+    pub unread: bool,
 }
 
 impl<'a> Sources<'a> {
@@ -30,6 +34,7 @@ impl<'a> Sources<'a> {
         if self.problem.is_none() {
             self.problem = seen.problem.as_ref().map(|problem| (what, problem));
         }
+        self.unread |= seen.standing() == Standing::NotAsked;
     }
 }
 
@@ -42,12 +47,23 @@ pub fn sources(model: &Model, pane: PaneId) -> Sources<'_> {
             found.add("releases", &snapshot.releases);
             found.add("marker branches", &snapshot.markers);
         }
-        PaneId::Channels => channels(snapshot, &mut found),
-        PaneId::Charms => snapshot
-            .charms
-            .values()
-            .for_each(|seen| found.add("charms", seen)),
-        PaneId::Credentials => credentials(snapshot, &mut found),
+        PaneId::Channels => {
+            channels(snapshot, &mut found);
+            let known = |charm| snapshot.charms.contains_key(charm) || snapshot.served.contains_key(charm);
+            let mut charms = model.workspace().charms.iter();
+            found.unread |= charms.any(|charm| !known(&charm.name));
+        }
+        PaneId::Charms => {
+            let seen = snapshot.charms.values();
+            seen.for_each(|seen| found.add("charms", seen));
+            found.unread |= model.charms().any(|charm| !snapshot.charms.contains_key(charm));
+        }
+        PaneId::Credentials => {
+            credentials(snapshot, &mut found);
+            let targets = plan::credentials::targets(model.workspace(), snapshot);
+            let mut targets = targets.iter();
+            found.unread |= targets.any(|target| !snapshot.has_read_secrets(&target.repository));
+        }
         PaneId::Activity => {
             let problem = model.journal.problem.as_ref();
             found.problem = problem.map(|problem| ("journal", problem));
@@ -84,7 +100,9 @@ fn channels<'a>(snapshot: &'a Snapshot, found: &mut Sources<'a>) {
 
 /// Reports only problems that have no row in the pane.
 fn credentials<'a>(snapshot: &'a Snapshot, found: &mut Sources<'a>) {
+    found.unread = snapshot.sessions.standing() == Standing::NotAsked;
     for seen in [&snapshot.credential, &snapshot.github] {
+        found.unread |= seen.standing() == Standing::NotAsked;
         if let Some(at) = seen.read_at {
             found.read_at = Some(found.read_at.map_or(at, |known| known.min(at)));
         }
@@ -123,7 +141,7 @@ pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, To
         let why = problem.causes.first().unwrap_or(&problem.summary);
         format!("no network: {why}")
     } else if problem.kind == Kind::Credentials {
-        format!("{what}: not allowed: {}", problem.summary)
+        format!("{what}: {}: {}", refused(problem), problem.summary)
     } else {
         // The reason is more useful than what was requested.
         let why = problem.causes.first().unwrap_or(&problem.summary);
@@ -142,6 +160,15 @@ pub fn banner(model: &Model, pane: PaneId, columns: usize) -> Option<(String, To
     let bare = words::width(&why) > room && words::width(happened) + SOME > room;
     let told = words::cut(if bare { happened } else { &why }, room);
     Some((format!("{told}{tail}"), tone))
+}
+
+/// Returns why a credential did not help: there is none, or the service refused it.
+const fn refused(problem: &Problem) -> &'static str {
+    if problem.credential_missing {
+        "no credential"
+    } else {
+        "not allowed"
+    }
 }
 
 /// What the key of an action does, with the key that the user has for it.
@@ -174,7 +201,7 @@ pub fn note(model: &Model, pane: PaneId) -> Option<(String, Tone)> {
         return match sources.problem {
             Some(_) if sources.no_network => Some(("no network".to_owned(), Tone::Bad)),
             Some((_, problem)) if problem.kind == Kind::Credentials => {
-                Some(("not allowed".to_owned(), Tone::Bad))
+                Some((refused(problem).to_owned(), Tone::Bad))
             }
             Some(_) => Some(("could not be read".to_owned(), Tone::Warn)),
             None if loading.is_some() => loading.map(|text| (text, Tone::Dim)),
@@ -192,6 +219,7 @@ pub fn note(model: &Model, pane: PaneId) -> Option<(String, Tone)> {
         Some(_) => (format!("stale {short}"), Tone::Warn),
         None if from_cache => (format!("cached {age}"), Tone::Dim),
         None if old => (format!("stale {short}"), Tone::Warn),
+        None if sources.unread && loading.is_some() => return loading.map(|text| (text, Tone::Dim)),
         None => (age.clone(), Tone::Dim),
     };
     // A fast answer should not make a label flicker.
@@ -218,6 +246,11 @@ const fn behind(pane: PaneId) -> &'static [Source] {
         ],
         PaneId::Activity => &[],
     }
+}
+
+/// Returns true if the pending refresh has not read `source` yet.
+pub fn is_loading(model: &Model, source: Source) -> bool {
+    model.refresh.in_flight.is_some() && !model.refresh.complete.contains(&source)
 }
 
 /// Returns "loading", with the seconds since the start, until the sources of `pane` have answered.
@@ -255,7 +288,7 @@ pub fn empty(model: &Model, pane: PaneId) -> Vec<(String, Tone)> {
     if let Some((what, problem)) = sources.problem {
         let head = match problem.kind {
             _ if sources.no_network => "no network".to_owned(),
-            Kind::Credentials => format!("{what}: not allowed"),
+            Kind::Credentials => format!("{what}: {}", refused(problem)),
             _ => format!("{what}: could not be read"),
         };
         let mut lines = vec![(head, Tone::Warn)];

@@ -546,7 +546,7 @@ fn the_pane_gives_the_answer_of_every_situation() {
 
     for situation in situations() {
         let name = situation.name;
-        let rows = rows(&workspace(), &situation.snapshot, now());
+        let rows = rows(&workspace(), &situation.snapshot, now(), false);
         let secret = rows.iter().find_map(|row| match row {
             Row::Secret(secret) => Some((row, secret)),
             _ => None,

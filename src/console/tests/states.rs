@@ -131,6 +131,79 @@ fn each_pane_fills_as_its_source_arrives_and_the_others_say_how_long_they_take()
 }
 
 #[test]
+fn no_count_and_no_age_is_shown_before_every_source_of_a_pane_has_answered() {
+    let known = snapshot();
+    let mut model = unanswered(Snapshot::default(), (120, 40));
+    let id = model.refresh.in_flight.unwrap();
+    update(&mut model, Msg::RefreshStarted(id, now()));
+    let pane = |model: &Model, title: &str| {
+        let text = shown(model);
+        let border = text.lines().find(|line| line.contains(title)).unwrap();
+        let own = border.split(title).nth(1).unwrap();
+        own.split('┐').next().unwrap().to_owned()
+    };
+    let read = |model: &mut Model, update: SourceUpdate| {
+        crate::console::update::update(model, Msg::SourceRead(id, now(), Box::new(update)));
+    };
+    let account = SourceUpdate::StoreAccount {
+        seen: known.credential.clone(),
+        token: None,
+    };
+    read(&mut model, account);
+    let first = known.charms.iter().next().unwrap();
+    read(
+        &mut model,
+        SourceUpdate::Charm(first.0.clone(), Box::new(first.1.clone())),
+    );
+    read(&mut model, SourceUpdate::Releases(known.releases.clone()));
+    for title in ["1 Releases", "3 Charms", "4 Credentials"] {
+        let border = pane(&model, title);
+        assert!(
+            border.contains("loading") && !border.contains("just now"),
+            "{border}"
+        );
+    }
+    let text = shown(&model);
+    assert!(text.contains("Secrets   loading"), "{text}");
+    assert!(!text.contains("of 3 current"), "{text}");
+    assert!(!text.contains("1 new"), "{text}");
+    let mut secrets = known.secrets.iter();
+    let (repository, facts) = secrets.next().unwrap();
+    read(
+        &mut model,
+        SourceUpdate::Secrets(repository.clone(), facts.clone()),
+    );
+    assert!(
+        shown(&model).contains("loading, 1 of 3 read"),
+        "{}",
+        shown(&model)
+    );
+    for (repository, facts) in secrets {
+        read(
+            &mut model,
+            SourceUpdate::Secrets(repository.clone(), facts.clone()),
+        );
+    }
+    assert!(shown(&model).contains("of 3 current"), "{}", shown(&model));
+    read(&mut model, SourceUpdate::GitHubAccount(known.github.clone()));
+    read(&mut model, SourceUpdate::Sessions(known.sessions.clone()));
+    assert!(
+        pane(&model, "4 Credentials").contains("just now"),
+        "{}",
+        shown(&model)
+    );
+}
+
+#[test]
+fn the_history_of_a_channel_says_what_it_is_based_on_before_the_first_run() {
+    let mut model = console((120, 40), false);
+    press(&mut model, Key::Char('2'));
+    press(&mut model, Key::Enter);
+    let text = shown(&model);
+    assert!(text.contains("based on what the store serves now"), "{text}");
+}
+
+#[test]
 fn without_a_network_no_pane_asks_to_sign_in() {
     for size in SIZES {
         let mut known = Snapshot::default();

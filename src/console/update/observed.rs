@@ -47,6 +47,6 @@ pub(super) fn observed(model: &mut Model, id: RequestId, at: DateTime<Utc>, snap
     // If a publish has read newer data meanwhile, that is kept; the next refresh starts from it.
     if snapshot.taken_at >= model.snapshot.taken_at {
         model.snapshot = image::with_known(model, snapshot);
-        panes::rebuild(model);
     }
+    panes::rebuild(model);
 }

@@ -153,6 +153,7 @@ fn service(model: &Model, name: &str, standing: Standing) -> Vec<Piece> {
         Standing::Known => (Glyph::Known, Tone::Good),
         Standing::Stale => (Glyph::Stale, Tone::Warn),
         Standing::Absent | Standing::NotAsked => (Glyph::Unknown, Tone::Dim),
+        Standing::NoCredential => (Glyph::Unknown, Tone::Warn),
         Standing::Forbidden | Standing::Unknown => (Glyph::Unknown, Tone::Bad),
     };
     let word = match standing {

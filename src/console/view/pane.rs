@@ -276,8 +276,9 @@ pub const fn worse(a: Standing, b: Standing) -> Standing {
             Standing::Stale => 1,
             Standing::Absent => 2,
             Standing::NotAsked => 3,
-            Standing::Forbidden => 4,
-            Standing::Unknown => 5,
+            Standing::NoCredential => 4,
+            Standing::Forbidden => 5,
+            Standing::Unknown => 6,
         }
     }
     if rank(a) >= rank(b) { a } else { b }

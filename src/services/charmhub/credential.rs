@@ -133,12 +133,18 @@ impl StoreToken {
         };
         let shown = Outside::capped(path, 200);
         let text = file::text_within(path.as_ref(), file::SMALL).map_err(|error| {
-            Problem::new(
+            let problem = Problem::new(
                 Kind::Credentials,
                 format!("the export file {shown} cannot be read"),
-            )
-            .because(&error)
-            .hint("CHARMCRAFT_AUTH=@FILE names a file written by charmcraft login --export")
+            );
+            let problem = if error.kind() == std::io::ErrorKind::NotFound {
+                problem.with_missing_credential()
+            } else {
+                problem
+            };
+            problem
+                .because(&error)
+                .hint("CHARMCRAFT_AUTH=@FILE names a file written by charmcraft login --export")
         })?;
         let command = || {
             let file = format!("'{}'", path.replace('\'', "'\\''"));

@@ -141,6 +141,7 @@ impl GitHub {
             return Ok(());
         }
         Err(Problem::new(Kind::Credentials, format!("{what}: no GitHub token is set"))
+            .with_missing_credential()
             .hint("set GH_TOKEN to a classic token with the scope repo, or a fine-grained one with Secrets: read and write"))
     }
 }

@@ -63,6 +63,8 @@ pub struct SecretRow {
     pub short: String,
     /// Its status.
     pub status: SecretStatus,
+    /// True if GitHub has answered about its repository.
+    pub read: bool,
 }
 
 /// A session of the store.
@@ -104,6 +106,37 @@ impl Keyed for Row {
                 row.facts.description.as_ref().map_or("", Outside::as_str),
                 row.word()
             ),
+        }
+    }
+
+    fn details(&self) -> String {
+        let day = |at: Option<DateTime<Utc>>| at.map(words::day).unwrap_or_default();
+        match self {
+            Self::Credential { credential, .. } => {
+                let facts = &credential.facts;
+                let account = facts.account.iter().chain(&facts.scopes).map(Outside::as_str);
+                let texts: Vec<&str> = account.collect();
+                format!("{} {}", day(facts.expires_at), texts.join(" "))
+            }
+            Self::Trouble { problem, .. } => problem.to_string(),
+            Self::Group { words, .. } => words.clone(),
+            Self::Secret(row) => {
+                let status = &row.status;
+                let mut sessions = status.session.iter().chain(&status.may_hold);
+                format!(
+                    "set {} {} {}",
+                    day(status.updated_at),
+                    day(status.expires_at),
+                    sessions
+                        .by_ref()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                )
+            }
+            Self::Session(row) => {
+                format!("since {}  until {}", day(row.facts.since), day(row.facts.until))
+            }
         }
     }
 
@@ -202,8 +235,8 @@ pub fn chosen_sessions(list: &Listing<Row>) -> impl Iterator<Item = &SessionRow>
     })
 }
 
-/// Returns all rows.
-pub fn rows(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>) -> Vec<Row> {
+/// Returns all rows. `loading` is true while secrets are being read.
+pub fn rows(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, loading: bool) -> Vec<Row> {
     let mut rows = Vec::new();
     for (at, credential) in credentials::credentials(workspace, snapshot, now)
         .into_iter()
@@ -224,7 +257,7 @@ pub fn rows(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>) -> V
         rows.extend(trouble);
     }
     rows.extend(missing(snapshot));
-    secrets(workspace, snapshot, now, &mut rows);
+    secrets(workspace, snapshot, now, loading, &mut rows);
     sessions(snapshot, now, &mut rows);
     rows
 }
@@ -257,7 +290,13 @@ fn missing(snapshot: &Snapshot) -> impl Iterator<Item = Row> {
     .flatten()
 }
 
-fn secrets(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, rows: &mut Vec<Row>) {
+fn secrets(
+    workspace: &Workspace,
+    snapshot: &Snapshot,
+    now: DateTime<Utc>,
+    loading: bool,
+    rows: &mut Vec<Row>,
+) {
     let targets = credentials::targets(workspace, snapshot);
     if targets.is_empty() {
         return;
@@ -276,6 +315,7 @@ fn secrets(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, rows:
                     .unwrap_or_default()
                     .to_owned(),
                 status: credentials::status(workspace, snapshot, &target, now),
+                read: snapshot.has_read_secrets(&target.repository),
                 target,
             }))
         })
@@ -283,9 +323,30 @@ fn secrets(workspace: &Workspace, snapshot: &Snapshot, now: DateTime<Utc>, rows:
     let of = |wanted: Lineage| {
         secrets
             .iter()
-            .filter(|row| matches!(row, Row::Secret(row) if row.status.lineage == wanted))
+            .filter(|row| matches!(row, Row::Secret(row) if row.read && row.status.lineage == wanted))
             .count()
     };
+    let read = secrets
+        .iter()
+        .filter(|row| matches!(row, Row::Secret(row) if row.read))
+        .count();
+    if read < secrets.len() {
+        // A count of some of them would be taken for a count of all.
+        let words = match (loading, read) {
+            (true, 0) => "loading".to_owned(),
+            (true, _) => format!("loading, {read} of {} read", secrets.len()),
+            (false, 0) => "not read yet".to_owned(),
+            (false, _) => format!("{read} of {} read", secrets.len()),
+        };
+        rows.push(Row::Group {
+            key: "secrets",
+            title: "Secrets",
+            words,
+            tone: Tone::Dim,
+        });
+        rows.extend(secrets);
+        return;
+    }
     let current = of(Lineage::Current);
     let mut words = vec![format!("{current} of {} current", secrets.len())];
     for lineage in [

@@ -10,9 +10,10 @@ use crate::console::split::PaneNeed;
 use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::{Cells, Piece};
 use crate::console::words;
+use crate::domain::credential::days_in_short;
 use crate::domain::snapshot::Standing;
 use crate::domain::{Lineage, Outside};
-use crate::plan::credentials::{Alarm, Credential, SecretLocation, SecretStatus};
+use crate::plan::credentials::{Alarm, Credential, SecretLocation};
 
 /// From this width on a row shows more than name, bar and days.
 const WIDE: usize = 70;
@@ -23,6 +24,7 @@ pub const fn standing_words(standing: Standing) -> &'static str {
         Standing::Known => "known",
         Standing::Stale => "stale",
         Standing::Absent => "none",
+        Standing::NoCredential => "no credential",
         Standing::Forbidden => "not accepted",
         Standing::Unknown => "unknown",
         Standing::NotAsked => "not asked yet",
@@ -156,9 +158,9 @@ pub fn needs(model: &Model) -> Needs {
                 );
                 grow(&mut needs.short, words::width(&row.short) + 3);
                 grow(&mut needs.secret, words::width(row.target.secret.as_str()) + 1);
-                let (word, _) = lineage_word(model, &row.status);
+                let (word, _) = lineage_word(model, row);
                 grow(&mut needs.lineage, words::width(&word) + 1);
-                grow(&mut needs.set, words::width(&set_words(&row.status)));
+                grow(&mut needs.set, words::width(&set_words(row)));
             }
             Row::Session(row) => grow(&mut needs.session, words::width(who(row)) + 3),
             Row::Trouble { .. } | Row::Group { .. } => {}
@@ -265,11 +267,20 @@ fn credential_row(
             }
         }
     };
+    let sign = look.glyph(Glyph::Warning);
+    let alarm = alarm_words(credential.alarm(model.now));
+    let alarm = alarm.map_or_else(String::new, |word| format!(" {sign}{word}"));
     if !remaining.is_empty() {
-        cells.push(Piece::new(format!(" {remaining}"), tone));
+        cells.push(Piece::new(
+            fitting(credential, model.now, remaining, cells.left()),
+            tone,
+        ));
     }
-    if let Some(word) = alarm_words(credential.alarm(model.now)) {
-        cells.push(Piece::new(format!(" {}{word}", look.glyph(Glyph::Warning)), tone));
+    // The tone and the sign say it too where the word has no place.
+    if words::width(&alarm) <= cells.left() {
+        cells.push(Piece::new(alarm, tone));
+    } else if !alarm.is_empty() {
+        cells.push(Piece::new(format!(" {sign}"), tone));
     }
     if !with_origin {
         return;
@@ -288,17 +299,29 @@ fn credential_row(
     cells.push(Piece::new(text, Tone::Dim));
 }
 
-fn lineage_word(model: &Model, status: &SecretStatus) -> (String, Tone) {
-    let glyph = model.setting.look.glyph(lineage_glyph(status.lineage));
-    (
-        format!("{glyph} {}", status.lineage.as_str()),
-        lineage_tone(status.lineage),
-    )
+/// Returns how long a credential is valid within `columns`: a number is shortened, never cut.
+fn fitting(credential: &Credential, now: DateTime<Utc>, remaining: String, columns: usize) -> String {
+    if words::width(&remaining) < columns {
+        return format!(" {remaining}");
+    }
+    match credential.facts.days_left(now) {
+        Some(days) => format!(" {}", days_in_short(days)),
+        None => format!(" {remaining}"),
+    }
+}
+
+fn lineage_word(model: &Model, row: &SecretRow) -> (String, Tone) {
+    let lineage = row.status.lineage;
+    let glyph = model.setting.look.glyph(lineage_glyph(lineage));
+    let word = if row.read { lineage.as_str() } else { "not read" };
+    (format!("{glyph} {word}"), lineage_tone(lineage))
 }
 
 /// Describes when the secret was set.
-fn set_words(status: &SecretStatus) -> String {
+fn set_words(row: &SecretRow) -> String {
+    let status = &row.status;
     match (status.updated_at, &status.location) {
+        _ if !row.read => String::new(),
         (Some(at), Some(SecretLocation::Organisation(_))) => format!("set {} org", words::day(at)),
         (Some(at), _) => format!("set {}", words::day(at)),
         (None, _) if status.lineage == Lineage::Absent => "not set".to_owned(),
@@ -310,7 +333,7 @@ fn set_words(status: &SecretStatus) -> String {
 /// finally without the day.
 fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
     let needs = &model.panes.needs.credentials;
-    let (word, tone) = lineage_word(model, &row.status);
+    let (word, tone) = lineage_word(model, row);
     let with_day = needs.secret + needs.lineage + needs.set;
     let (repository, columns, day) = if width >= needs.repository + with_day {
         (row.target.repository.as_str(), needs.repository, true)
@@ -325,7 +348,7 @@ fn secret_row(model: &Model, row: &SecretRow, width: usize, cells: &mut Cells) {
     cells.put(row.target.secret.as_str(), needs.secret + gap, Tone::Plain);
     if day {
         cells.put(&word, needs.lineage + gap, tone);
-        cells.push(Piece::new(set_words(&row.status), Tone::Dim));
+        cells.push(Piece::new(set_words(row), Tone::Dim));
     } else {
         cells.push(Piece::new(word, tone));
     }
