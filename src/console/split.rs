@@ -9,8 +9,8 @@ use super::layout::Layout;
 use super::view::columns;
 use super::{Model, layout};
 
-/// Columns around the text of a row: two borders and the cursor.
-const AROUND: usize = 4;
+/// Columns around the text of a row: two borders, the cursor, and a blank before the right border.
+const AROUND: usize = 5;
 /// Smallest width of a pane, in columns.
 const NARROWEST: u16 = 24;
 /// Smallest height of a pane, in lines.
@@ -89,9 +89,16 @@ impl Split {
         part(self.row, whole * 55 / 100, whole, LOWEST, LOWEST)
     }
 
-    /// Returns the columns of the three lower panes, out of `whole`.
+    /// Returns the columns of the three lower panes, out of `whole`. A long title of a run takes no
+    /// column that a charm or a credential needs.
     pub fn lower(&self, needs: [PaneNeed; 3], whole: u16) -> [u16; 3] {
-        let [_, middle, last] = needs;
+        let [first, middle, last] = needs;
+        let left_over = usize::from(whole).saturating_sub(first.full + middle.full);
+        let last = PaneNeed {
+            full: last.full.min(left_over.max(last.brief)),
+            ..last
+        };
+        let needs = [first, middle, last];
         let [usual, ..] = fitted(needs, whole);
         let left = part(self.lower_column, usual, whole, NARROWEST, 2 * NARROWEST);
         let right = whole - left;

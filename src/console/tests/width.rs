@@ -132,3 +132,36 @@ fn the_newest_base_comes_first_whatever_order_the_store_answers_in() {
         texts[0]
     );
 }
+
+#[test]
+fn a_long_title_of_a_run_takes_no_column_from_charms_and_credentials() {
+    let facts = include_str!("../../../assets/pictures/legend.json");
+    let legend = include_str!("../../../assets/workspaces/legend.toml");
+    let facts: crate::domain::Snapshot = serde_json::from_str(facts).unwrap();
+    for size in [(200, 50), (160, 45)] {
+        let mut setting = super::world::setting(false);
+        setting.workspace = crate::config::Workspace::parse(legend, "legend").unwrap();
+        let mut model = Model::new(setting, Arc::new(facts.clone()), facts.taken_at, size);
+        let mut run = super::world::record(Some(crate::journal::Outcome::Done));
+        run.plan.title = format!("Publish 2024-04-05 to {}", ["engine"; 9].join(", "));
+        super::standing::with_runs(&mut model, vec![run]);
+        model.warm = true;
+        panes::rebuild(&mut model);
+        let needs = |pane| model.panes.needs.of(pane);
+        let activity = needs(PaneId::Activity);
+        assert!(activity.full > activity.brief);
+        let brief = usize::from(width(&model, PaneId::Activity)) == activity.brief;
+        let places = layout::layout(&model);
+        let (buffer, ..) = frame(&model);
+        for (pane, rect) in places.panes {
+            let whole = usize::from(rect.width) >= needs(pane).full;
+            if matches!(pane, PaneId::Charms | PaneId::Credentials) {
+                assert!(whole || brief, "{size:?} {pane:?}");
+            }
+            for y in (rect.y + 1..rect.bottom() - 1).filter(|_| whole) {
+                let last = buffer.cell((rect.right() - 2, y)).unwrap().symbol();
+                assert_eq!(last, " ", "{size:?} {pane:?} {y}\n{}", lines(&model).join("\n"));
+            }
+        }
+    }
+}

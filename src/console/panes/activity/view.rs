@@ -24,12 +24,14 @@ pub const fn mark(state: State) -> (Glyph, Tone) {
     }
 }
 
-/// Width of the state, and of the time after it, in columns.
-const COLUMN: usize = 18;
+/// Width of the time after the state, in columns.
+const WHEN: usize = 18;
 /// Below this width a row shows only title and state.
 const NARROW: usize = 50;
 /// Columns for the essential part of a row.
 const BRIEF: usize = 36;
+/// Columns without any row.
+const SHORTEST: usize = 30;
 /// Longest row, in columns; a longer one is cut.
 const LONGEST: usize = 96;
 /// Number of rows measured, newest first.
@@ -38,43 +40,59 @@ const MEASURED: usize = 200;
 /// Column widths that all rows need, not only the visible ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    full: usize,
+    /// The state with its sign, and two blanks.
+    state: usize,
+    title: usize,
 }
 
 impl Needs {
     /// Returns the columns the pane needs.
     pub fn pane(&self) -> PaneNeed {
-        PaneNeed::inside(BRIEF, self.full.clamp(BRIEF, LONGEST))
+        let full = self.state + WHEN + self.title;
+        let brief = full.clamp(SHORTEST, BRIEF);
+        PaneNeed::inside(brief, full.clamp(brief, LONGEST))
     }
 
     /// Grows to include `other`.
     pub fn grow(&mut self, other: Self) {
-        self.full = self.full.max(other.full);
+        self.state = self.state.max(other.state);
+        self.title = self.title.max(other.title);
     }
 }
 
 /// Returns the widths that the rows need.
 pub fn needs(model: &Model) -> Needs {
-    let rows = model.panes.activity.rows().iter().take(MEASURED);
-    let titles = rows.map(|row| words::width(&model.short_title(&row.title)));
-    Needs {
-        full: titles.max().map_or(0, |title| 2 * COLUMN + title),
+    let mut needs = Needs::default();
+    for row in model.panes.activity.rows().iter().take(MEASURED) {
+        let (state, glyph, _) = standing(model, row);
+        let sign = words::width(model.setting.look.glyph(glyph));
+        needs.grow(Needs {
+            state: sign + 1 + words::width(&state) + 2,
+            title: words::width(&model.short_title(&row.title)),
+        });
+    }
+    needs
+}
+
+/// Returns label, glyph and tone of a row's state.
+fn standing(model: &Model, row: &Row) -> (String, Glyph, Tone) {
+    let record = model.record(&row.run).filter(|_| row.percent.is_none());
+    let (state, glyph, tone) = record
+        .and_then(|record| workflows::standing(model, record))
+        .unwrap_or_else(|| {
+            let (glyph, tone) = mark(row.state);
+            (row.state.word().to_owned(), glyph, tone)
+        });
+    match row.percent {
+        Some(percent) => (format!("{state} {percent}%"), glyph, tone),
+        None => (state, glyph, tone),
     }
 }
 
 /// Returns the cells of one row.
 pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
     let mut cells = Cells::new(width);
-    let record = model.record(&row.run).filter(|_| row.percent.is_none());
-    let (mut state, glyph, tone) = record
-        .and_then(|record| workflows::standing(model, record))
-        .unwrap_or_else(|| {
-            let (glyph, tone) = mark(row.state);
-            (row.state.word().to_owned(), glyph, tone)
-        });
-    if let Some(percent) = row.percent {
-        state = format!("{state} {percent}%");
-    }
+    let (state, glyph, tone) = standing(model, row);
     let title = model.short_title(&row.title);
     let sign = model.setting.look.glyph(glyph);
     if width < NARROW {
@@ -85,8 +103,8 @@ pub fn row(model: &Model, row: &Row, width: usize) -> Cells {
         return cells;
     }
     let when = row.started_at.map(words::minute).unwrap_or_default();
-    cells.put(&format!("{sign} {state}"), COLUMN, tone);
-    cells.put(&when, COLUMN, Tone::Dim);
+    cells.put(&format!("{sign} {state}"), model.panes.needs.activity.state, tone);
+    cells.put(&when, WHEN, Tone::Dim);
     cells.push(Piece::new(title, Tone::Plain));
     cells
 }
