@@ -249,6 +249,8 @@ pub enum ReviewMsg {
     RevokeFormer,
     /// Leave out the secrets that are refused, or include those left out.
     LeaveOutSecrets,
+    /// Set the organisation's secret, or copies in the repositories.
+    Organisation,
     /// Store the token elsewhere.
     KeepElsewhere,
     /// Leave out what is written to the bundle and its repository, or include it.

@@ -106,6 +106,7 @@ pub enum ActionId {
     RotateFormer,
     RotateOrphan,
     RotateWithout,
+    RotateOrganisation,
     SignInConfirm,
     SignInKeep,
     RevokeConfirm,

@@ -228,10 +228,13 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
             (!wish.without.is_empty(), "without branch and bundle"),
         ],
         Intent::Rollback(wish) => vec![(wish.over, "over later changes")],
-        Intent::Rotate(wish) => vec![(
-            wish.revoke.contains(&Revoked::Recorded),
-            "former tokens are revoked",
-        )],
+        Intent::Rotate(wish) => vec![
+            (
+                wish.revoke.contains(&Revoked::Recorded),
+                "former tokens are revoked",
+            ),
+            (wish.organisation, "one secret of the organisation"),
+        ],
         _ => Vec::new(),
     };
     for (on, word) in flags {

@@ -147,9 +147,11 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
                 );
             }
         }
-        Intent::Upload(_) | Intent::Copy(_) if review.plan.is_some() => {
-            if let Some(ContentFacts::Image(image)) = &model.snapshot.content.value {
-                image_note(&model.setting.keymap, image, page);
+        Intent::Upload(_) | Intent::Copy(_) => {
+            if let Some(plan) = &review.plan
+                && let Some(ContentFacts::Image(image)) = &model.snapshot.content.value
+            {
+                image_note(&model.setting.keymap, plan, image, page);
             }
         }
         _ => {}
@@ -157,7 +159,7 @@ fn notes(model: &Model, review: &Review, page: &mut Page) {
 }
 
 /// Adds the image, and how much of it is already there.
-fn image_note(keymap: &Keymap, image: &ImageFacts, page: &mut Page) {
+fn image_note(keymap: &Keymap, plan: &Plan, image: &ImageFacts, page: &mut Page) {
     let platforms: Vec<String> = image
         .detail
         .platforms
@@ -173,7 +175,16 @@ fn image_note(keymap: &Keymap, image: &ImageFacts, page: &mut Page) {
     page.heading("Image");
     page.text(3, &text, Tone::Plain);
     let size = words::bytes(image.detail.size);
-    let text = if image.there {
+    // A revision, or a registry, that has the image already: its step says which.
+    let has_it = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.op, Op::CopyImage { .. } | Op::Copy { .. }))
+        .find_map(|step| step.skip_reason.as_ref());
+    let text = if let Some(reason) = has_it {
+        let shows = keymap.hint(ActionId::SingleImage, "shows its layers");
+        format!("{size}, nothing to send: {reason}; {shows}")
+    } else if image.there {
         let shows = keymap.hint(ActionId::SingleImage, "shows its layers");
         format!("{size}, all of it there already; {shows}")
     } else {

@@ -121,6 +121,7 @@ pub fn update(model: &mut Model, msg: ReviewMsg) -> Vec<Effect> {
         }
         ReviewMsg::RevokeFormer => end_or_leave(&mut review.intent, Revoked::Recorded),
         ReviewMsg::LeaveOutSecrets => leave_out_secrets(model),
+        ReviewMsg::Organisation => toggle_organisation(model),
         ReviewMsg::KeepElsewhere => {
             if let Intent::SignIn(wish) = &mut review.intent {
                 wish.keep = match wish.keep {
@@ -171,6 +172,15 @@ fn leave_out_secrets(model: &mut Model) {
         } else {
             intent.without.extend(refused);
         }
+    }
+}
+
+/// Sets one secret of the organisation instead of the copies, or the copies again.
+const fn toggle_organisation(model: &mut Model) {
+    if let Screen::Review(review) = &mut model.screen
+        && let Intent::Rotate(intent) = &mut review.intent
+    {
+        intent.organisation = !intent.organisation;
     }
 }
 

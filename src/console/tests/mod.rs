@@ -23,6 +23,7 @@ mod speed;
 mod standing;
 mod states;
 mod styled;
+mod summaries;
 mod table;
 mod tags;
 mod terminal;

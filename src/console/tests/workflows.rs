@@ -345,6 +345,37 @@ fn dispatched(model: &mut Model) -> RunRecord {
 }
 
 #[test]
+fn a_workflow_that_another_windlass_started_shows_how_it_ended() {
+    let mut model = console((120, 40), false);
+    let run = dispatched(&mut model);
+    let read = |model: &mut Model| {
+        let effects = update(model, Msg::JournalChanged);
+        let [Effect::ReadRuns { id }] = effects[..] else {
+            panic!("{effects:?}")
+        };
+        update(model, Msg::RunsRead(id, now(), Ok(vec![run.clone()])))
+    };
+    let effects = read(&mut model);
+    assert!(
+        matches!(effects[..], [Effect::FollowWorkflow { number: 903, .. }]),
+        "{effects:?}"
+    );
+    let mut seen = looked_at(903);
+    seen.status = "completed".into();
+    seen.conclusion = Some("success".into());
+    let answer = Msg::WorkflowFollowed(record(None).id, now(), Box::new(Ok(seen)));
+    update(&mut model, answer);
+    press(&mut model, Key::Char('5'));
+    model.notice = None;
+    let text = screen(&model).0;
+    assert!(
+        text.contains("succeeded") && !text.contains("dispatched"),
+        "{text}"
+    );
+    assert_eq!(read(&mut model), [], "asked once");
+}
+
+#[test]
 fn a_started_workflow_is_followed_until_it_ends() {
     for size in [(120, 40), (80, 24)] {
         let mut model = console(size, false);

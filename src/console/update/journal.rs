@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::go;
 use crate::console::effect::{Effect, RequestId};
-use crate::console::{Model, panes};
+use crate::console::{Model, panes, workflows};
 use crate::domain::Problem;
 use crate::journal::RunRecord;
 
@@ -39,7 +39,9 @@ pub(super) fn runs_read(
     }
     panes::rebuild_activity(model);
     panes::rebuild_rhythm(model);
-    go::refresh_changed(model)
+    let mut effects = workflows::follow_recent(model);
+    effects.extend(go::refresh_changed(model));
+    effects
 }
 
 /// Returns true if `run` has ended since the journal was last read, in another windlass. The end of

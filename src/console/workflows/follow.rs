@@ -1,7 +1,7 @@
 //! Follows the workflow runs that windlass started: their status, jobs and steps, on the screen of
 //! the windlass run. Leaving the screen stops nothing.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::lines;
 use crate::console::effect::Effect;
@@ -13,6 +13,9 @@ use crate::domain::workflow::WorkflowRun;
 use crate::domain::{GitHubRepository, Problem};
 use crate::journal::{Outcome, RunId, RunRecord};
 use crate::plan::{Intent, Op, WorkflowAction};
+
+/// How long a workflow run may take: GitHub ends a job after 6 hours at the latest.
+const RECENT: TimeDelta = TimeDelta::hours(24);
 
 /// A followed workflow run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +56,22 @@ pub fn follow(model: &mut Model, run: &RunId) -> Vec<Effect> {
     };
     model.followed.entry(run.clone()).or_default().problem = None;
     vec![effect]
+}
+
+/// Follows what runs of the last day started, here or in another windlass, so that their rows show
+/// how it ended. A workflow run that was asked about before is not asked about again.
+pub fn follow_recent(model: &mut Model) -> Vec<Effect> {
+    let since = model.now - RECENT;
+    let is_new = |run: &&RunRecord| {
+        run.finished_at.is_some_and(|at| at > since) && !model.followed.contains_key(&run.id)
+    };
+    let recent: Vec<RunId> = model
+        .runs
+        .iter()
+        .filter(is_new)
+        .map(|run| run.id.clone())
+        .collect();
+    recent.iter().flat_map(|run| follow(model, run)).collect()
 }
 
 /// Stores an answer about the workflow run that `run` started.

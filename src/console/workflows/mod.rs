@@ -10,7 +10,7 @@ mod lines;
 mod update;
 pub mod view;
 
-pub use follow::{Followed, follow, followed, lasted, section, standing};
+pub use follow::{Followed, follow, follow_recent, followed, lasted, section, standing};
 pub use form::{Form, accept as accept_form, close as close_form, step as step_form, typed};
 pub use job_log::{ShownLog, log, next_job, read_log};
 pub use update::{again, broken, browse, close, open, open_selected, repeat, seen, seen_run, step, stop};

@@ -54,7 +54,7 @@ fn lanes(snapshot: &Snapshot, runs: &[RunRecord], row: &Row) -> Vec<Lane> {
     lanes
 }
 
-/// Returns the lanes and changes of the channels of `row`; empty if no change is known. `room` is
+/// Returns the lanes and changes of the channels of `row`, and what they are based on. `room` is
 /// the width of a line in columns.
 pub fn lines(
     look: &Look,
@@ -67,10 +67,15 @@ pub fn lines(
     let lanes = lanes(snapshot, runs, row);
     let all = || lanes.iter().flat_map(|lane| &lane.changes);
     let Some(first) = all().map(|change| change.at.time()).min() else {
-        return Vec::new();
+        let text = "no change is known: the journal has no run on these channels, and the store serves nothing there";
+        return vec![Line::heading("Changes"), Line::text(text, Tone::Dim)];
     };
     let several_bases = lanes.iter().any(|lane| lane.base != lanes[0].base);
     let mut lines = vec![Line::heading("Changes known from the journal and the store")];
+    if all().all(|change| matches!(change.by, ChangedBy::OutsideWindlass)) {
+        let text = "based on what the store serves now: the journal has no run on these channels, so what they served before is not known";
+        lines.push(Line::text(text, Tone::Dim));
+    }
     let label = |name: &str| Line::of(name, "", Tone::Dim).label;
     let widest = lanes
         .iter()
