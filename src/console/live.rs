@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Model;
 use crate::domain::Outside;
-use crate::journal::{Outcome, RunId, RunRecord};
+use crate::journal::{Outcome, RunId, RunRecord, RunState};
 use crate::plan::{Plan, StepId};
 use crate::run::progress::{Phase, RunProgress, StepProgress};
 
@@ -135,6 +135,8 @@ pub enum State {
     Open,
     /// A later run rolled back its changes.
     RolledBack,
+    /// It ended so, and a later run replaced it.
+    Replaced(Option<Outcome>),
 }
 
 impl State {
@@ -148,6 +150,7 @@ impl State {
             Self::Ended(outcome) => outcome.as_str(),
             Self::Open => "open",
             Self::RolledBack => "rolled back",
+            Self::Replaced(_) => "replaced",
         }
     }
 
@@ -169,13 +172,19 @@ pub fn state(live: Option<&Live>, record: Option<&RunRecord>) -> State {
             State::Running
         };
     }
-    match record {
-        Some(record) if record.rolled_back_by.is_some() && !record.running => State::RolledBack,
-        Some(record) if record.is_uncertain() => State::Open,
-        Some(record) => record.outcome.map_or(State::Running, State::Ended),
-        None => live
+    let Some(record) = record else {
+        return live
             .and_then(|live| live.progress.as_ref()?.outcome)
-            .map_or(State::Open, State::Ended),
+            .map_or(State::Open, State::Ended);
+    };
+    match record.state() {
+        RunState::Running => State::Running,
+        RunState::RolledBack(_) => State::RolledBack,
+        RunState::Replaced(_) => State::Replaced(record.outcome),
+        RunState::Finished | RunState::Unfinished => match record.outcome {
+            None | Some(Outcome::Unknown) => State::Open,
+            Some(outcome) => State::Ended(outcome),
+        },
     }
 }
 
@@ -190,7 +199,9 @@ pub fn unfinished_runs(model: &Model) -> String {
             State::Ended(Outcome::Failed) => "failed",
             State::Ended(Outcome::Cancelled) => "was cancelled",
             State::Open | State::Ended(Outcome::Unknown) => "has an unknown outcome",
-            State::Queued | State::Asks | State::RolledBack | State::Ended(_) => continue,
+            State::Queued | State::Asks | State::RolledBack | State::Replaced(_) | State::Ended(_) => {
+                continue;
+            }
         };
         text.push_str(&format!(
             "Run {run} ({}) {how}: windlass resume {run}\n",

@@ -77,9 +77,13 @@ pub fn no_run(model: &Model) -> Option<&'static str> {
         (State::Running | State::Stopping, _) => Some("it goes on still"),
         (State::Queued | State::Asks, _) => Some("it was not started"),
         (State::RolledBack, _) => Some("it was rolled back already"),
-        (State::Open | State::Ended(_), Some(record)) if record.touched_channels() => None,
-        (State::Open | State::Ended(_), Some(_)) => Some("it changed no channel"),
-        (State::Open | State::Ended(_), None) => Some("the journal has not been read yet"),
+        (State::Open | State::Ended(_) | State::Replaced(_), Some(record)) if record.touched_channels() => {
+            None
+        }
+        (State::Open | State::Ended(_) | State::Replaced(_), Some(_)) => Some("it changed no channel"),
+        (State::Open | State::Ended(_) | State::Replaced(_), None) => {
+            Some("the journal has not been read yet")
+        }
     }
 }
 

@@ -22,4 +22,4 @@ pub use record::{
     StepRecord, Uploaded,
 };
 pub use store::Journal;
-pub use unfinished::RunState;
+pub use unfinished::{RunState, mark_replaced};

@@ -53,6 +53,16 @@ impl RunRecord {
     }
 }
 
+/// Marks which of `runs` the run `later` replaces.
+pub fn mark_replaced(runs: &mut [RunRecord], later: &RunRecord) {
+    for run in runs {
+        let is_later = (later.started_at, &later.id) > (run.started_at, &run.id);
+        if is_later && run.state().is_unfinished() && replaces(later, run) {
+            run.replaced_by = Some(later.id.clone());
+        }
+    }
+}
+
 /// Returns true if `later`, which started after `run`, replaces it.
 fn replaces(later: &RunRecord, run: &RunRecord) -> bool {
     later.id != run.id

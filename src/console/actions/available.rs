@@ -481,24 +481,21 @@ pub(super) fn jumped(model: &Model) -> Availability {
 
 pub(super) fn resume(model: &Model) -> Availability {
     match model.panes.activity.selected() {
-        Some(row) => may_resume(model, &row.run, row.state),
+        Some(row) => may_resume(model, row.state),
         None => Hidden,
     }
 }
 
 pub(super) fn resume_here(model: &Model) -> Availability {
     match &model.screen {
-        Screen::Run(running) => may_resume(model, &running.run, running::state(model, &running.run)),
+        Screen::Run(running) => may_resume(model, running::state(model, &running.run)),
         _ => Hidden,
     }
 }
 
-fn may_resume(model: &Model, run: &crate::journal::RunId, state: State) -> Availability {
-    let replaced = model
-        .record(run)
-        .is_some_and(|record| record.replaced_by.is_some());
+fn may_resume(model: &Model, state: State) -> Availability {
     match state {
-        state if !state.waits() || replaced => Hidden,
+        state if !state.waits() => Hidden,
         _ if model.setting.read_only => Disabled(READ_ONLY),
         _ => Enabled,
     }
@@ -510,7 +507,12 @@ pub(super) fn cancel(model: &Model) -> Availability {
             State::Running if model.live.contains_key(&running.run) => Enabled,
             State::Running => Disabled("another process works on this run"),
             State::Stopping => Disabled("it was asked to stop; what is under way ends first"),
-            State::Queued | State::Asks | State::Ended(_) | State::Open | State::RolledBack => Hidden,
+            State::Queued
+            | State::Asks
+            | State::Ended(_)
+            | State::Open
+            | State::RolledBack
+            | State::Replaced(_) => Hidden,
         },
         _ => Hidden,
     }

@@ -35,7 +35,7 @@ pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut
                 .to_owned(),
             Tone::Warn,
         ),
-        State::Ended(Outcome::Cancelled) => (
+        State::Ended(Outcome::Cancelled) | State::Replaced(Some(Outcome::Cancelled)) => (
             format!("Stopped: {done} of {all} steps are done and stay so. The rest was not done."),
             Tone::Warn,
         ),
@@ -43,11 +43,11 @@ pub(super) fn answer(model: &Model, running: &Running, width: usize, lines: &mut
             "Finished anyway: when the request to stop arrived there was nothing left to stop.".to_owned(),
             Tone::Warn,
         ),
-        State::Ended(Outcome::Failed) if asked => (
+        State::Ended(Outcome::Failed) | State::Replaced(Some(Outcome::Failed)) if asked => (
             format!("Not stopped but failed: {done} of {all} steps are done and stay so."),
             Tone::Warn,
         ),
-        State::Ended(Outcome::Failed) => (
+        State::Ended(Outcome::Failed) | State::Replaced(Some(Outcome::Failed)) => (
             format!("Failed: {done} of {all} steps are done and stay so."),
             Tone::Warn,
         ),

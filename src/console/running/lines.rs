@@ -184,7 +184,7 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
         second.push(Piece::new(text, Tone::Dim));
         // The result below says the same with more words.
         let told_below = goes_on.is_none() && !record.ways_on().is_empty();
-        if state.waits() && record.replaced_by.is_none() && !told_below {
+        if state.waits() && !told_below {
             let go_on = match state {
                 RunState::Open => "looks and finishes it",
                 _ => "takes it up again",
@@ -197,7 +197,10 @@ fn head(model: &Model, running: &Running, width: usize) -> Vec<Vec<Piece>> {
             }
             second.push(Piece::new(text, Tone::Accent));
         }
-        if let (RunState::RolledBack, Some(by)) = (state, &record.rolled_back_by) {
+        if let (RunState::RolledBack, Some(by)) | (RunState::Replaced(_), Some(by)) = (
+            state,
+            record.rolled_back_by.as_ref().or(record.replaced_by.as_ref()),
+        ) {
             second.push(Piece::new(format!("  by run {by}"), Tone::Dim));
         }
     }

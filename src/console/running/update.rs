@@ -8,7 +8,7 @@ use crate::console::model::Screen;
 use crate::console::msg::RunMsg;
 use crate::console::{Model, panes, queue, running, workflows};
 use crate::domain::Problem;
-use crate::journal::{Outcome, RunId, RunRecord};
+use crate::journal::{Outcome, RunId, RunRecord, mark_replaced};
 use crate::plan::Intent;
 use crate::run::progress::RunProgress;
 
@@ -128,6 +128,7 @@ pub fn ended(
             if shown(model).as_ref() != Some(run) {
                 model.say(told);
             }
+            mark_replaced(&mut model.runs, &record);
             match model.runs.iter_mut().find(|known| known.id == record.id) {
                 Some(known) => *known = record,
                 None => model.runs.insert(0, record),

@@ -7,9 +7,9 @@ use super::world::{console, now, press, record, screen};
 use crate::config::UserConfig;
 use crate::console::actions::{Key, Keymap};
 use crate::console::effect::Effect;
-use crate::console::live::{Live, unfinished_runs};
+use crate::console::live::{Live, State, unfinished_runs};
 use crate::console::update::update;
-use crate::console::{Model, Msg, wake};
+use crate::console::{Model, Msg, panes, running, wake};
 use crate::domain::{Base, CharmRevision, Kind, Problem, ResourceRevision, Snapshot};
 use crate::journal::{Outcome, Released, ReleasedResource, RunId, RunRecord, StepOutcome, StepRecord};
 use crate::plan::{Move, Op, StepId};
@@ -400,6 +400,38 @@ fn what_is_left_unfinished_is_named_with_its_command() {
     assert!(unfinished_runs(&model).ends_with(&line("has an unknown outcome")));
     ended(&mut model, Outcome::Done);
     assert_eq!(unfinished_runs(&model), "");
+}
+
+#[test]
+fn a_failed_run_that_was_repeated_is_not_left_unfinished() {
+    for outcome in [
+        Some(Outcome::Failed),
+        Some(Outcome::Cancelled),
+        Some(Outcome::Unknown),
+        None,
+    ] {
+        let (mut model, _) = looking_on((120, 40));
+        model.live.get_mut(&run()).unwrap().ended = true;
+        model.runs = vec![record(outcome)];
+        panes::rebuild_activity(&mut model);
+        assert_ne!(unfinished_runs(&model), "", "{outcome:?}");
+        let mut later = record(Some(Outcome::Done));
+        later.id = RunId("20990101T000000Z-later".to_owned());
+        later.started_at = at(60);
+        let mut live = Live::new(later.plan.clone());
+        live.ended = true;
+        model.live.insert(later.id.clone(), live);
+        model.leaving = true;
+        let id = later.id.clone();
+        update(&mut model, Msg::Ended(id.clone(), at(90), Box::new(Ok(later))));
+        assert_eq!(unfinished_runs(&model), "", "{outcome:?}");
+        assert_eq!(running::state(&model, &run()), State::Replaced(outcome));
+        let shown = screen(&model).0;
+        assert!(shown.contains(&format!("by run {id}")), "{shown}");
+        assert!(!shown.contains("takes it up again"), "{shown}");
+        press(&mut model, Key::Char('r'));
+        assert!(model.modal.is_none(), "it is not offered");
+    }
 }
 
 #[test]

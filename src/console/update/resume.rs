@@ -23,7 +23,7 @@ pub fn ask_for(model: &mut Model, run: &RunId) {
     let Some(record) = model.record(run) else {
         return;
     };
-    if !running::state(model, &record.id).waits() || record.replaced_by.is_some() {
+    if !running::state(model, &record.id).waits() {
         return;
     }
     if wants_brought(record) {
