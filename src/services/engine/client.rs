@@ -18,6 +18,7 @@ use url::Url;
 
 use super::address::{Address, Candidate};
 use crate::domain::{Digest, ImageId, Kind, Outside, Problem};
+use crate::services::http::body::{Paced, pieces};
 use crate::services::http::{Answer, Failure, Http, Limit};
 
 /// Newest version of the API whose shapes are known to be the same in both engines.
@@ -363,22 +364,22 @@ impl Engine {
                 _ => return Err(refused(&self.place(), status, &body)),
             }
         };
-        Ok(watched(response.bytes_stream(), self.http.timeouts().idle * 3).boxed())
+        Ok(watched(pieces(response), self.http.timeouts().idle * 3).boxed())
     }
 }
 
-/// Returns the stream with a limit on its silences.
+/// Returns the stream with a limit on its silences and a minimum speed.
 fn watched(
-    stream: impl Stream<Item = Result<Bytes, reqwest::Error>> + Send + 'static,
+    stream: impl Stream<Item = Result<Bytes, Failure>> + Send + Unpin + 'static,
     idle: Duration,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    futures_util::stream::unfold(Some(Box::pin(stream)), move |held| async move {
+    futures_util::stream::unfold(Some(Paced::new(stream, idle)), move |held| async move {
         let mut stream = held?;
         match tokio::time::timeout(idle, stream.next()).await {
             Ok(Some(Ok(bytes))) => Some((Ok(bytes), Some(stream))),
-            Ok(Some(Err(error))) => {
-                let text = Failure::of(&error).text;
-                Some((Err(io::Error::new(io::ErrorKind::ConnectionAborted, text)), None))
+            Ok(Some(Err(failure))) => {
+                let error = io::Error::new(io::ErrorKind::ConnectionAborted, failure.text);
+                Some((Err(error), None))
             }
             Ok(None) => None,
             Err(_) => {

@@ -3,7 +3,6 @@
 //! Must not start a workflow.
 
 use chrono::{DateTime, Utc};
-use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use reqwest::header::{AUTHORIZATION, LOCATION};
 use url::Url;
@@ -14,6 +13,7 @@ use super::{GitHub, Reply, VERSION, workflow_file};
 use crate::domain::workflow::{JobLog, JobRun, StepRun, WorkflowFile, WorkflowRun};
 use crate::domain::{GitHubRepository, Kind, Outside, Problem};
 use crate::services::charmhub::at;
+use crate::services::http::body::{last, pieces};
 use crate::services::http::{self, Limit, host_of};
 
 /// Folder of workflow files.
@@ -347,21 +347,9 @@ impl GitHub {
             )
             .hint("look at it on the run's page"));
         }
-        let mut end: Vec<u8> = Vec::new();
-        let mut seen = 0_usize;
-        let mut stream = response.bytes_stream();
-        while let Some(piece) = stream.next().await {
-            let piece = piece.map_err(|error| broken(&error.without_url()))?;
-            seen += piece.len();
-            end.extend_from_slice(&piece);
-            if end.len() > 2 * kept {
-                end.drain(..end.len() - kept);
-            }
-            if seen > READ {
-                break;
-            }
-        }
-        Ok(end)
+        last(pieces(response), kept, READ, self.http.span())
+            .await
+            .map_err(|failure| broken(&failure.text))
     }
 }
 

@@ -113,6 +113,26 @@ where
     Ok(body.freeze())
 }
 
+/// Reads at most `most` bytes of a body and returns the last ones, at least `kept` of them if there
+/// are as many. Its speed is measured over `span`.
+pub async fn last<S>(stream: S, kept: usize, most: usize, span: Duration) -> Result<Vec<u8>, Failure>
+where
+    S: Stream<Item = Result<Bytes, Failure>> + Unpin,
+{
+    let mut paced = Paced::new(stream, span);
+    let (mut end, mut read) = (Vec::new(), 0_usize);
+    while read <= most {
+        let Some(piece) = paced.next().await else { break };
+        let piece = piece?;
+        read += piece.len();
+        end.extend_from_slice(&piece);
+        if end.len() > 2 * kept {
+            end.drain(..end.len() - kept);
+        }
+    }
+    Ok(end)
+}
+
 /// Reads the beginning of a refusal's body: what arrives within its limit, in `span` at most.
 pub async fn refusal<S>(mut stream: S, span: Duration) -> Bytes
 where

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use url::Url;
 
-use super::body::{Limit, Paced, whole};
+use super::body::{Limit, Paced, last, whole};
 use super::raw::{Raw, Said};
 use super::{Failure, Http, Timeouts};
 use crate::domain::Kind;
@@ -82,6 +82,34 @@ async fn a_body_that_drips_ends_after_one_span() {
         "{failure:?}"
     );
     assert_eq!(begin.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_body_that_drips_is_given_up_after_one_span() {
+    let begin = tokio::time::Instant::now();
+    let failure = last(drip(), 1024, 64 << 20, Duration::from_secs(10))
+        .await
+        .unwrap_err();
+    assert!(failure.text.contains("too slowly"), "{failure:?}");
+    assert_eq!(begin.elapsed().as_secs(), 10);
+}
+
+#[tokio::test]
+async fn the_end_of_a_long_body_is_kept_and_no_more_than_its_bound_is_read() {
+    let numbered = |count: usize| {
+        let lines = (0..count).map(|line| Ok(Bytes::from(format!("{line:015}\n"))));
+        stream::iter(lines.collect::<Vec<_>>())
+    };
+    let span = Duration::from_secs(10);
+    let all = last(numbered(100), 1024, 1 << 20, span).await.unwrap();
+    assert!((1024..=2048).contains(&all.len()), "{}", all.len());
+    assert!(all.ends_with(b"000000000000099\n"));
+    let cut = last(numbered(1000), 1024, 1600, span).await.unwrap();
+    assert!(
+        cut.ends_with(b"000000000000100\n"),
+        "{}",
+        String::from_utf8_lossy(&cut)
+    );
 }
 
 #[tokio::test(start_paused = true)]
