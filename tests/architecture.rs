@@ -50,6 +50,34 @@ const IMPURE: [&str; 12] = [
     "uuid",
 ];
 
+/// Calls that open a file.
+const OPENS: [&str; 8] = [
+    "File::open(",
+    "File::create(",
+    "File::create_new(",
+    "File::options(",
+    "OpenOptions::new(",
+    "fs::read(",
+    "fs::read_to_string(",
+    "fs::copy(",
+];
+
+/// Files that may open files, and why. `config/file.rs` opens everything that is read: a pipe or a
+/// device is refused there. The demo environment reads only what it wrote itself.
+const OPENERS: [(&str, &str); 8] = [
+    ("config/file.rs", "opens what is read, and locks"),
+    ("services/private_file.rs", "creates files, never reads"),
+    (
+        "services/packing/spool.rs",
+        "sets the age of a layer, never reads",
+    ),
+    ("journal/lineage.rs", "creates its key, never reads"),
+    ("journal/aside.rs", "repairs the header of its own copy"),
+    ("cli/config_new.rs", "writes the file that the operator names"),
+    ("cli/actions_job.rs", "appends to the summary of a job"),
+    ("console/shell/marker.rs", "creates an empty marker"),
+];
+
 const LONGEST: usize = 600;
 const LONGEST_MAIN: usize = 50;
 
@@ -81,6 +109,29 @@ fn pure_rooms_touch_nothing() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_are_opened_by_one_module() {
+    let mut wrong = Vec::new();
+    let mut openers = Vec::new();
+    for (path, text) in sources() {
+        if is_test_file(&path) || path.starts_with("demo") {
+            continue;
+        }
+        let found = opens(&production(&text));
+        if OPENERS.iter().any(|(opener, _)| *opener == path) {
+            openers.extend(found.first().map(|_| path));
+        } else {
+            wrong.extend(
+                found
+                    .into_iter()
+                    .map(|(line, call)| format!("{path}:{line}: {call}) instead of config::file")),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(openers.len(), OPENERS.len(), "listed without need: {openers:?}");
 }
 
 #[test]
@@ -137,6 +188,16 @@ fn the_matchers_find_what_they_must() {
     assert_eq!(impure("let n = rand::random();").len(), 1);
     assert_eq!(impure("use ::tokio::sync;").len(), 1);
     assert!(impure("let brand = operand; // tokio\n/// rand\n").is_empty());
+
+    for call in OPENS {
+        assert_eq!(
+            opens(&format!("let file = std::fs::{call}path)?;")).len(),
+            1,
+            "{call}"
+        );
+    }
+    assert_eq!(opens("let mut options = fs::OpenOptions::new();").len(), 1);
+    assert!(opens("// File::open(path)\nMyFile::open(path); spool::File::openness(1)").is_empty());
 
     let text = "use crate::domain;\n#[cfg(test)]\nmod tests {\n    use crate::demo;\n}\nuse crate::plan;\n";
     assert_eq!(used(&production(text)), ["domain", "plan"]);
@@ -280,6 +341,24 @@ fn impure(text: &str) -> Vec<(usize, &'static str)> {
                 .is_some_and(|part| code.contains("std::{") && names(code, part));
             if names(code, word) || grouped {
                 found.push((number + 1, word));
+            }
+        }
+    }
+    found
+}
+
+/// Returns line and call of everything in `text` that opens a file.
+fn opens(text: &str) -> Vec<(usize, &'static str)> {
+    let begins = |code: &str, at: usize| {
+        let before = code[..at].chars().next_back();
+        !before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_')
+    };
+    let mut found = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let code = without_comment(line);
+        for call in OPENS {
+            if code.match_indices(call).any(|(at, _)| begins(code, at)) {
+                found.push((number + 1, call));
             }
         }
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use crate::config::file::open_plain;
 use crate::domain::{Kind, Outside, Problem};
 
 /// Largest secret read, in bytes: slightly above GitHub's limit.
@@ -41,7 +42,7 @@ pub fn read(path: &Path) -> Result<SecretString, Problem> {
         return Err(refused("it is larger than any secret")
             .hint("name the file that holds the value and nothing else"));
     }
-    text_of(std::fs::File::open(path).map_err(failed)?, shown.as_str())
+    text_of(open_plain(path).map_err(failed)?, shown.as_str())
 }
 
 fn text_of(input: impl Read, place: &str) -> Result<SecretString, Problem> {

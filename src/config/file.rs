@@ -1,9 +1,9 @@
-//! Reads whole files of a bounded size. All files of configuration, state and logins are read here.
+//! Opens every file that windlass reads, and reads whole files of a bounded size.
 //!
 //! Pipes and devices are refused: opening a pipe blocks until a writer opens it, and some devices
 //! never end.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Error, Read as _, Result};
 use std::path::Path;
 
@@ -14,9 +14,40 @@ pub const STATE: u64 = 64 << 20;
 
 /// Opens a regular file. `/dev/null` counts as an empty file.
 pub fn open_plain(path: &Path) -> Result<File> {
+    check_plain(path)?;
+    File::open(path)
+}
+
+/// Opens a regular file for reading and writing, to lock it; creates it for its owner only. A
+/// symbolic link is not followed.
+pub fn open_to_lock(path: &Path) -> Result<File> {
+    match check_plain(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    }
+    options.open(path)
+}
+
+/// Copies a regular file.
+pub fn copy_plain(from: &Path, to: &Path) -> Result<()> {
+    check_plain(from)?;
+    std::fs::copy(from, to).map(drop)
+}
+
+/// Refuses what is not a regular file, without opening it: closing a file ends the locks that
+/// SQLite has on it.
+pub fn check_plain(path: &Path) -> Result<()> {
     let kind = std::fs::metadata(path)?.file_type();
     if kind.is_file() || path == Path::new("/dev/null") {
-        return File::open(path);
+        return Ok(());
     }
     #[cfg(unix)]
     {
@@ -77,6 +108,18 @@ mod tests {
             let error = read_within(path, SMALL).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
+        for (path, why) in [(pipe.as_path(), "a pipe"), (Path::new("/dev/zero"), "a device")] {
+            let copy = folder.path().join("copy");
+            for error in [
+                open_to_lock(path).map(drop).unwrap_err(),
+                copy_plain(path, &copy).unwrap_err(),
+            ] {
+                assert!(error.to_string().contains(why), "{error}");
+            }
+        }
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&large, &link).unwrap();
+        open_to_lock(&link).unwrap_err();
         std::fs::write(&large, b"text").unwrap();
         assert_eq!(text_within(&large, 4).unwrap(), "text");
         assert!(

@@ -11,6 +11,7 @@ use rusqlite::{Connection, params_from_iter};
 use super::file::FILE;
 use super::store::{Journal, make_private};
 use super::{lock, schema, touched};
+use crate::config::file;
 use crate::domain::{Kind, Outside, Problem};
 
 /// Suffixes of the files that SQLite keeps beside the database file.
@@ -108,10 +109,10 @@ fn with(path: &Path, end: &str) -> PathBuf {
 /// Copies a database and its -wal file, so that reading changes neither. If the header is damaged,
 /// the copy gets the one that SQLite writes by default.
 fn copy_of(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::copy(from, to)?;
+    file::copy_plain(from, to)?;
     let wal = with(from, "-wal");
     if wal.exists() {
-        std::fs::copy(wal, with(to, "-wal"))?;
+        file::copy_plain(&wal, &with(to, "-wal"))?;
     }
     let mut file = std::fs::OpenOptions::new().read(true).write(true).open(to)?;
     let mut begins = [0; 16];

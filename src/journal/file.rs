@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::schema;
 use super::store::{Journal, make_private, private_file};
-use super::{lock, schema};
+use crate::config::file as plain;
 use crate::domain::{Kind, Outside, Problem};
 
 /// Name of the database file under the state folder.
@@ -242,7 +243,7 @@ impl Journal {
     /// later.
     pub(super) fn mark(&self, (journal, commits): (String, i64)) {
         let write = || -> std::io::Result<()> {
-            let mut file = lock::private().open(self.folder.join(MARK))?;
+            let mut file = plain::open_to_lock(&self.folder.join(MARK))?;
             file.seek(SeekFrom::Start(0))?;
             // The length is fixed, so that a shorter number does not leave the end of a longer one.
             file.write_all(format!("{journal} {commits:020}\n").as_bytes())
@@ -259,9 +260,10 @@ fn writable(folder: &Path, path: &Path) -> Result<Connection, Failure> {
     make_private(folder)?;
     // SQLite does not wait for a lock when the journal mode changes, so two processes that create
     // the file at once are serialised here.
-    let turn = lock::private().open(folder.join("journal.lock"))?;
+    let turn = plain::open_to_lock(&folder.join("journal.lock"))?;
     turn.lock()?;
     if path.exists() {
+        plain::check_plain(path)?;
         let looking = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         looking.busy_timeout(PATIENCE)?;
         refuse_newer(&looking)?;
@@ -285,6 +287,7 @@ fn writable(folder: &Path, path: &Path) -> Result<Connection, Failure> {
 
 /// Opens the file for reading only.
 fn readable(path: &Path) -> Result<Connection, Failure> {
+    plain::check_plain(path)?;
     let open = |path: &Path, flags: OpenFlags| -> Result<Connection, Failure> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(PATIENCE)?;
@@ -323,7 +326,7 @@ fn refuse_newer(connection: &Connection) -> Result<(), Failure> {
 /// Returns a problem if the file has fewer commits than its separate count.
 fn lost_commits(journal: &Journal, path: &Path) -> Option<Problem> {
     let mut text = String::new();
-    std::fs::File::open(journal.folder.join(MARK))
+    plain::open_plain(&journal.folder.join(MARK))
         .and_then(|file| file.take(200).read_to_string(&mut text))
         .ok()?;
     let (identity, counted) = text.trim().split_once(' ')?;

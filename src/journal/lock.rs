@@ -3,14 +3,18 @@
 //!
 //! The locks are those of the operating system and end with the process. Taking a lock never waits.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::record::RunId;
 use super::store::make_private;
+use crate::config::file;
 use crate::domain::{Kind, Outside, Problem};
 use crate::plan::Subject;
+
+/// Longest name of a holder that is read, in bytes.
+const HOLDER: u64 = 1000;
 
 /// Locks that are held until dropped.
 #[derive(Debug)]
@@ -28,7 +32,7 @@ impl Drop for SubjectLocks {
 
 /// Returns true if a running process works on `run`.
 pub fn is_running(folder: &Path, run: &RunId) -> bool {
-    let Ok(file) = File::open(run_path(folder, run)) else {
+    let Ok(file) = file::open_plain(&run_path(folder, run)) else {
         return false;
     };
     matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
@@ -43,23 +47,9 @@ pub(super) fn any_running(folder: &Path) -> Option<String> {
         .find_map(|entry| {
             let name = entry.file_name();
             let run = name.to_str()?.strip_prefix("run-")?.strip_suffix(".lock")?;
-            let file = File::open(entry.path()).ok()?;
+            let file = file::open_plain(&entry.path()).ok()?;
             matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)).then(|| run.to_owned())
         })
-}
-
-/// Returns options that create a file which other users cannot read.
-pub(super) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).read(true).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-        // A symbolic link in place of the file is not followed.
-        options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
-    }
-    options
 }
 
 fn run_path(folder: &Path, run: &RunId) -> PathBuf {
@@ -107,12 +97,12 @@ impl SubjectLocks {
         let mut files = Vec::new();
         for subject in sorted {
             let path = folder.join(format!("{}.lock", file_name(subject)));
-            let mut file = private().open(&path).map_err(broken)?;
+            let mut file = file::open_to_lock(&path).map_err(broken)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(std::fs::TryLockError::WouldBlock) => {
                     let mut text = String::new();
-                    let who = match file.read_to_string(&mut text) {
+                    let who = match (&mut file).take(HOLDER).read_to_string(&mut text) {
                         Ok(_) if !text.trim().is_empty() => Outside::capped(text.trim(), 200),
                         _ => Outside::new("another windlass"),
                     };
@@ -130,7 +120,7 @@ impl SubjectLocks {
             files.push(file);
         }
         let run_file = run_path(folder, run);
-        let file = private().open(&run_file).map_err(broken)?;
+        let file = file::open_to_lock(&run_file).map_err(broken)?;
         if file.try_lock().is_err() {
             return Err(
                 Problem::new(Kind::Conflict, format!("run {run} is being worked on already"))
@@ -164,5 +154,34 @@ mod tests {
         drop(held);
         assert!(!is_running(folder.path(), &one));
         SubjectLocks::take(folder.path(), &charms, &two, "bob").unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_place_of_a_lock_is_refused_and_not_waited_for() {
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("demo");
+        std::fs::create_dir(&folder).unwrap();
+        let charm = Subject::Charm("a".parse().unwrap());
+        let run = RunId("1".to_owned());
+        let pipe = |path: &Path| {
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
+        };
+        pipe(&run_path(&folder, &run));
+        assert!(!is_running(&folder, &run));
+        assert_eq!(any_running(above.path()), None);
+        let problem = SubjectLocks::take(&folder, &[], &run, "ann").unwrap_err();
+        assert_eq!(problem.kind, Kind::Machine, "{problem}");
+        pipe(&folder.join(format!("{}.lock", file_name(&charm))));
+        let problem = SubjectLocks::take(&folder, &[charm], &run, "ann").unwrap_err();
+        assert_eq!(problem.kind, Kind::Machine);
+        assert!(
+            problem
+                .causes
+                .iter()
+                .any(|cause| cause.as_str().contains("a pipe")),
+            "{problem}"
+        );
     }
 }

@@ -20,6 +20,7 @@ use crate::plan::doctor::{
 };
 use crate::services::http::host_of;
 use crate::services::keyring::{self, Keyring};
+use crate::services::private_file;
 use crate::services::registry::RegistryLogin;
 
 /// The registry that limits pulls.
@@ -267,10 +268,7 @@ const fn private(_path: &Path) -> bool {
 
 fn write_to(path: &Path) -> std::io::Result<()> {
     let probe = path.join(format!(".doctor-{}", uuid::Uuid::new_v4().simple()));
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&probe)?;
+    let mut file = private_file::create_new(&probe)?;
     // An empty file fits on a full disk; a page of the journal does not.
     let written = file.write_all(&[0; 8192]).and_then(|()| file.sync_all());
     std::fs::remove_file(&probe)?;

@@ -1,9 +1,11 @@
 //! Reads a file of this machine once, to hash it.
 
 use std::io::Read;
+use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::config::file::open_plain;
 use crate::domain::{Digest, FileFacts, Kind, Outside, Problem};
 
 /// Reads a regular file once and hashes it.
@@ -22,7 +24,7 @@ pub(super) async fn read(path: String) -> Result<FileFacts, Problem> {
         return Err(refused("is empty"));
     }
     let reading = tokio::task::spawn_blocking(move || {
-        let mut opened = std::fs::File::open(&path)?;
+        let mut opened = open_plain(Path::new(&path))?;
         let mut hash = Sha256::new();
         let mut buffer = vec![0; 256 * 1024];
         let mut size = 0;

@@ -15,6 +15,7 @@ use tokio_util::io::ReaderStream;
 
 use super::writer::Descriptor;
 use super::{StoreWriter, at, json_of, signed, wire};
+use crate::config::file::open_plain;
 use crate::domain::{Digest, FileFacts, Kind, Outside, Problem};
 
 /// Slowest upload that is allowed, in bytes per second.
@@ -119,7 +120,7 @@ fn body_of(
     sent: Arc<AtomicU64>,
     changed: Arc<AtomicBool>,
 ) -> Result<reqwest::Body, Problem> {
-    let opened = std::fs::File::open(&file.path).map_err(|error| {
+    let opened = open_plain(Path::new(&file.path)).map_err(|error| {
         Problem::new(
             Kind::Machine,
             format!("{} cannot be read", Outside::capped(&file.path, 300)),

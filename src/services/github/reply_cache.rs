@@ -12,6 +12,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use super::Reply;
+use crate::config::file;
 use crate::services::{private_file, scope_of};
 
 /// Largest answer that is stored, in bytes.
@@ -55,11 +56,8 @@ impl ReplyCache {
 
     /// Returns the answer to `path`, with its validator.
     pub(super) fn read(&self, path: &str) -> Option<(String, Reply)> {
-        let file = self.file(path);
-        if std::fs::metadata(&file).ok()?.len() > 2 * LARGEST as u64 {
-            return None;
-        }
-        let kept: KeptReply = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+        let text = file::read_within(&self.file(path), 2 * LARGEST as u64).ok()?;
+        let kept: KeptReply = serde_json::from_slice(&text).ok()?;
         if kept.path != path {
             return None;
         }
@@ -123,5 +121,76 @@ impl ReplyCache {
         for (_, file) in files.iter().take(files.len() - MOST) {
             drop(std::fs::remove_file(file));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATH: &str = "/repos/a/b/branches";
+
+    fn reply(body: &str) -> Reply {
+        let mut headers = HeaderMap::new();
+        headers.insert("link", HeaderValue::from_static("<https://x>; rel=\"next\""));
+        headers.insert("set-cookie", HeaderValue::from_static("secret=1"));
+        Reply {
+            status: 200,
+            headers,
+            body: body.to_owned().into(),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_kept_for_its_path_until_it_turns_out_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = ReplyCache::new(dir.path(), "scope");
+        cache.keep(PATH, "\"e1\"", &reply("[1]"));
+        let (etag, kept) = cache.read(PATH).unwrap();
+        assert_eq!((etag.as_str(), &kept.body[..]), ("\"e1\"", b"[1]".as_slice()));
+        assert!(kept.header("link").is_some() && kept.header("set-cookie").is_none());
+        assert!(cache.read("/repos/a/b/tags").is_none());
+        assert!(ReplyCache::new(dir.path(), "other").read(PATH).is_none());
+        cache.remove(PATH);
+        assert!(cache.read(PATH).is_none());
+    }
+
+    #[test]
+    fn what_is_not_whole_json_is_not_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = ReplyCache::new(dir.path(), "scope");
+        let large = format!("\"{}\"", "x".repeat(LARGEST));
+        for body in ["", "[1", "<html>", "[1] [2]", large.as_str()] {
+            cache.keep(PATH, "\"e1\"", &reply(body));
+            assert!(cache.read(PATH).is_none(), "{}", &body[..body.len().min(20)]);
+        }
+        // An earlier answer stays until a whole one takes its place.
+        cache.keep(PATH, "\"e1\"", &reply("[1]"));
+        cache.keep(PATH, "\"e2\"", &reply("[1"));
+        assert_eq!(cache.read(PATH).unwrap().0, "\"e1\"");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_damaged_file_a_pipe_and_a_device_cost_a_request() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = ReplyCache::new(dir.path(), "scope");
+        cache.keep(PATH, "\"e1\"", &reply("[1]"));
+        let file = cache.file(PATH);
+        let whole = std::fs::read(&file).unwrap();
+        for damaged in [&whole[..whole.len() / 2], b"", b"{}"] {
+            std::fs::write(&file, damaged).unwrap();
+            assert!(cache.read(PATH).is_none());
+        }
+        let text = String::from_utf8(whole).unwrap().replace(PATH, "/repos/a/b/tags");
+        std::fs::write(&file, text).unwrap();
+        assert!(cache.read(PATH).is_none(), "it answers another path");
+        std::fs::remove_file(&file).unwrap();
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &file, mode).unwrap();
+        assert!(cache.read(PATH).is_none());
+        std::fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+        assert!(cache.read(PATH).is_none());
     }
 }

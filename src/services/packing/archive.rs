@@ -16,6 +16,7 @@ use super::press::{
     DOCKER_LAYER, DOCKER_LAYER_ZSTD, Form, Hashing, Layer, Press, Pressed, copy, cut_short, unreadable,
 };
 use super::shelf::{CAP, Shelf, missing, too_large, wrong_length};
+use crate::config::file;
 use crate::domain::{Digest, Kind, Outside, Problem};
 use crate::services::registry::Place;
 
@@ -55,7 +56,7 @@ pub(super) fn plain_file(path: &Path) -> Result<(File, u64), Problem> {
     if facts.len() == 0 {
         return Err(is("empty").hint("make the archive anew"));
     }
-    let file = File::open(path).map_err(|error| missing(path, &error))?;
+    let file = file::open_plain(path).map_err(|error| missing(path, &error))?;
     Ok((file, facts.len()))
 }
 

@@ -14,6 +14,7 @@ use super::entries::Entries;
 use super::press::{DOCKER_LAYER, DOCKER_LAYER_ZSTD, Form, Layer, Press, Pressed, cut_short, unreadable};
 use super::shelf::{CAP, Shelf, too_large, wrong_length};
 use super::spool::{Recalled, hash};
+use crate::config::file;
 use crate::domain::{Digest, Kind, Problem};
 use crate::services::registry::{Blob, Place};
 
@@ -258,7 +259,7 @@ impl Shelf for Export {
                     place: place.clone(),
                 };
                 let found = match (form, place) {
-                    (form, Place::File { path, .. }) => std::fs::File::open(path)
+                    (form, Place::File { path, .. }) => file::open_plain(path)
                         .and_then(|mut file| form.unpacked(&mut file))
                         .map_err(|error| unreadable(&self.what, &error))?,
                     _ => diff,

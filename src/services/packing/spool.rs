@@ -157,6 +157,7 @@ impl Spool {
     /// Returns the file of a blob, if it exists in full length. It counts as used now.
     pub(super) fn held(&self, known: Recalled) -> Option<PathBuf> {
         let path = self.path(known.digest);
+        file::check_plain(&path).ok()?;
         let file = File::options().write(true).open(&path).ok()?;
         if file.metadata().ok()?.len() != known.size {
             return None;
@@ -170,7 +171,7 @@ impl Spool {
     /// Works as [`Spool::held`] does and hashes the bytes again; a damaged file is removed.
     pub(super) fn sound(&self, known: Recalled) -> Option<PathBuf> {
         let path = self.held(known)?;
-        let hashed = File::open(&path).and_then(|mut file| hash(&mut file));
+        let hashed = file::open_plain(&path).and_then(|mut file| hash(&mut file));
         if hashed.is_ok_and(|digest| digest == known.digest) {
             return Some(path);
         }

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::config::file;
 use crate::domain::Digest;
+use crate::services::private_file;
 
 /// Entries kept in memory; more than all releases of one workspace have.
 const IN_MEMORY: usize = 1024;
@@ -102,7 +103,7 @@ impl ManifestCache {
 fn write(dir: &Path, digest: Digest, entry: &Entry) -> std::io::Result<()> {
     private_dir(dir)?;
     let part = dir.join(format!(".{}.{}", digest.hex(), uuid::Uuid::new_v4().simple()));
-    let result = private_file(&part)
+    let result = private_file::create_new(&part)
         .and_then(|mut file| {
             file.write_all(entry.media_type.as_bytes())?;
             file.write_all(b"\n")?;
@@ -126,17 +127,6 @@ pub(super) fn private_dir(dir: &Path) -> std::io::Result<()> {
 #[cfg(not(unix))]
 pub(super) fn private_dir(dir: &Path) -> std::io::Result<()> {
     fs::create_dir_all(dir)
-}
-
-fn private_file(path: &Path) -> std::io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
 }
 
 #[cfg(test)]

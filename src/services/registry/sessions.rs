@@ -5,7 +5,7 @@
 //! so that two processes never write to one session. Addresses of sessions may carry rights: they
 //! are never logged.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,7 @@ use url::Url;
 use super::cache::{digest_of, private_dir};
 use super::manifest::Blob;
 use super::wire::Site;
+use crate::config::file;
 
 /// Smaller blobs are sent again from the beginning.
 pub(super) const WORTH: u64 = 1024 * 1024;
@@ -87,11 +88,7 @@ fn sweep(dir: &Path) {
 
 fn open(dir: &Path, path: &Path) -> std::io::Result<File> {
     private_dir(dir)?;
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
+    let file = file::open_to_lock(path)?;
     file.try_lock()?;
     Ok(file)
 }
