@@ -54,7 +54,7 @@ fn flags_alone_write_a_file_that_is_sound() {
     std::fs::write(&path, "# mine by now\n").unwrap();
     let refused = client.run(&FLAGS).with(3);
     assert!(
-        refused.err.contains("mine.toml is there already"),
+        refused.err.contains("mine.toml already exists"),
         "{}",
         refused.err
     );
@@ -92,8 +92,12 @@ fn what_is_wrong_is_named_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let client = Client::alone(dir.path());
     for (arguments, code, said) in [
-        (&[][..], 3, "there is no terminal to ask on"),
-        (&["--name", "mine"], 3, "there is no terminal to ask on"),
+        (&[][..], 3, "cannot ask for confirmation without a terminal"),
+        (
+            &["--name", "mine"],
+            3,
+            "cannot ask for confirmation without a terminal",
+        ),
         (
             &["--from", "nope", "--yes"],
             2,
@@ -108,12 +112,12 @@ fn what_is_wrong_is_named_and_nothing_is_written() {
         (
             &["--name", "m", "--yes", "--charm", "acme"],
             2,
-            "--charm acme has no '='",
+            "--charm acme is missing '='",
         ),
         (
             &["--name", "m", "--yes", "--charm", "a=o/r", "--charm", "a=o/s"],
             2,
-            "names a a second time",
+            "repeats a",
         ),
         (&["--name", "m", "--yes", "--charm", "a=o"], 2, "'o'"),
         (
@@ -131,7 +135,7 @@ fn what_is_wrong_is_named_and_nothing_is_written() {
         (
             &["--name", "m", "--yes", "--out", "no/such/folder.toml"],
             3,
-            "no/such/folder.toml cannot be written",
+            "cannot write no/such/folder.toml",
         ),
     ] {
         let all: Vec<&str> = ["config", "new"].iter().chain(arguments).copied().collect();
@@ -164,7 +168,7 @@ fn at_a_terminal_it_asks_checks_as_it_goes_and_shows_the_file_first() {
     for (question, answers) in [
         ("Short name", &["not short\r", "own\r"][..]),
         ("upstream releases", &["acme\r", "acme/releases\r"]),
-        ("Its branch", &["\r"]),
+        ("Branch", &["\r"]),
         ("folder of releases", &["\r"]),
         ("newest-per-month or all", &["some\r", "all\r"]),
         ("named after", &["\r"]),
@@ -227,7 +231,7 @@ fn at_a_terminal_it_asks_checks_as_it_goes_and_shows_the_file_first() {
         ],
         (80, 160),
     );
-    again.see("is there already. Type yes to overwrite it");
+    again.see("already exists. Type yes to overwrite it");
     again.press("no\r");
     assert_eq!(again.end().0, 3);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), written);
@@ -242,7 +246,7 @@ fn at_a_terminal_it_asks_checks_as_it_goes_and_shows_the_file_first() {
         ],
         (80, 160),
     );
-    again.see("is there already. Type yes to overwrite it");
+    again.see("already exists. Type yes to overwrite it");
     again.press("yes\r");
     assert_eq!(again.end().0, 0);
     assert!(

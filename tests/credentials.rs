@@ -229,7 +229,7 @@ async fn without_a_keyring_the_way_is_chosen_openly() {
     client
         .run(&["login", "--yes", "--passphrase-file", &other])
         .with(4);
-    assert_eq!(minted(&world), 1, "no token is made that could not be kept");
+    assert_eq!(minted(&world), 1, "no token was created that could not be kept");
 
     assert_eq!(client.run(&["logout"]).with(0).out, "Charmhub token cleared.\n");
     assert_eq!(

@@ -136,7 +136,7 @@ async fn an_image_that_a_revision_holds_packed_otherwise_is_not_uploaded_again()
     let text = client.run(&command).with(0).out;
     let revision: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
     let said = format!(
-        "Revision {revision} of resource 'engine-image' for charm '{ENGINE}' already holds this image\n"
+        "Revision {revision} of resource 'engine-image' for charm '{ENGINE}' already contains this image\n"
     );
     assert_eq!(text, said);
     let document = client.run(&[&command[..], &["--json"]].concat()).with(0).json();

@@ -282,7 +282,7 @@ async fn a_run_is_stopped_and_done_again() {
     assert_eq!(again["run"]["steps"][0]["outcome"], "skipped", "{again:#}");
     assert_eq!(writes(&world), before);
     let ended = client.run(&["workflow", "watch", &run]).with(1);
-    assert!(ended.err.contains("ended: cancelled"), "{}", ended.err);
+    assert!(ended.err.contains("finished: cancelled"), "{}", ended.err);
     client.run(&["workflow", "rerun", &run, "--yes"]).with(0);
     let seen = client.run(&["workflow", "watch", &run, "--json"]).with(0).json();
     assert_eq!(seen["workflow_run"]["attempt"], 2);

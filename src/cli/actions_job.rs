@@ -105,7 +105,7 @@ fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     }
     if rows.len() > ROWS {
         text.push_str(&format!(
-            "\n{} left out here: the log has all.\n",
+            "\n{} omitted here; see the log.\n",
             count(rows.len() - ROWS, "row is", "rows are")
         ));
     }

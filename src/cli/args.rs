@@ -14,13 +14,13 @@ pub use workflow::{PlannedWorkflow, PlannedWorkflowWhat, Workflow, WorkflowWhat}
 
 use super::examples;
 
-/// A release console for the terminal.
+/// Publish charm releases, rotate tokens and manage images from the terminal
 #[derive(Parser, Debug)]
 #[command(name = "windlass", version, about, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
-    /// Without a command the console opens.
+    /// Command to run; opens the console if omitted
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -41,37 +41,37 @@ pub fn parse() -> Result<Cli, clap::Error> {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Built-in workspace or the path of a workspace file
+    /// Use a built-in workspace or a workspace file
     #[arg(long, global = true, value_name = "NAME|FILE")]
     pub workspace: Option<String>,
-    /// One JSON document on standard output
+    /// Print one JSON document on standard output
     #[arg(long, global = true)]
     pub json: bool,
-    /// How progress is told on standard error
+    /// Progress format on standard error
     #[arg(long, global = true, value_enum, value_name = "HOW")]
     pub progress: Option<ProgressForm>,
-    /// Confirm without asking
+    /// Skip the confirmation prompt
     #[arg(long, global = true)]
     pub yes: bool,
-    /// Refuse everything that changes a remote
+    /// Refuse to change anything on a remote
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// No colours
+    /// Disable colors
     #[arg(long, global = true)]
     pub no_color: bool,
-    /// The console without borders and in ASCII, for screen readers
+    /// Draw the console in ASCII without borders, for screen readers
     #[arg(long, global = true)]
     pub plain: bool,
-    /// Ask nobody; show what was seen last
+    /// Use cached data only
     #[arg(long, global = true)]
     pub offline: bool,
-    /// What opens the encrypted credential, without asking; - reads it from standard input
+    /// Read the passphrase of the encrypted credential from FILE, or from standard input with -
     #[arg(long, global = true, value_name = "FILE|-")]
     pub passphrase_file: Option<PathBuf>,
-    /// Record what happens in the console, secrets masked, into a new file
+    /// Record the console session to a new file, with secrets masked
     #[arg(long, global = true, hide = true, value_name = "FILE")]
     pub record: Option<PathBuf>,
-    /// Say more on standard error; twice for every detail
+    /// Print more on standard error; repeat for more detail
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 }
@@ -108,115 +108,115 @@ pub enum ProgressForm {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Try windlass on an embedded world: nothing leaves this machine
+    /// Open the console on the demo environment; nothing leaves this machine
     Demo(Demo),
-    /// The state of everything on one page
+    /// Show a summary of the workspace
     Status,
-    /// Upstream releases and whether they are published
+    /// List upstream releases and whether they are published
     Releases,
-    /// Charms, their revisions and resources
+    /// List charms with their revisions and resources
     Charms,
-    /// What every channel serves
+    /// List channels with their revisions and resources
     Channels,
-    /// Tag -> manifest digest, config digest, platforms, size, layers, labels
+    /// Show the digests, platforms, size, layers and labels of images
     Resolve {
-        /// References such as docker.io/finos/legend-studio:13.16.0 or docker-daemon:NAME
+        /// Image references, such as docker.io/finos/legend-studio:13.16.0 or docker-daemon:NAME
         #[arg(required = true, value_name = "IMAGE")]
         images: Vec<String>,
-        /// Say what of it this repository has already
+        /// Report which layers REPOSITORY already has
         #[arg(long, value_name = "REPOSITORY")]
         to: Option<String>,
     },
-    /// What differs between two releases, or between two images
+    /// Compare two releases or two images
     Diff {
-        /// A release or an image
+        /// First release or image
         #[arg(value_name = "RELEASE|IMAGE")]
         from: String,
-        /// Another one
+        /// Second release or image
         #[arg(value_name = "RELEASE|IMAGE")]
         to: String,
     },
-    /// Show what a command would change, and change nothing
+    /// Show what a command would change, without changing anything
     Plan {
         #[command(subcommand)]
         what: Plannable,
     },
     /// Publish an upstream release
     Publish(Wish),
-    /// Bring a published release to another risk
+    /// Promote a published release to a more stable risk
     Promote(Promote),
-    /// Give channels back what they had
+    /// Restore channels to earlier revisions
     Rollback(Rollback),
-    /// Keep a release from being published by a robot
+    /// Exclude a release from 'publish --new'
     Hold {
-        /// The release
+        /// Release, for example 2025-01-27
         release: String,
     },
-    /// Lift the hold of a release
+    /// Remove the hold on a release
     Unhold {
-        /// The release
+        /// Release, for example 2025-01-27
         release: String,
     },
-    /// Make a file or an image a revision of a charm's resource
+    /// Upload a file or an image as a resource revision
     UploadResource(UploadResource),
-    /// Copy an image to a registry; only its digest travels
+    /// Copy an image to a registry
     Copy(Copy),
     /// Release a charm revision to channels
     Release(Release),
     /// Close a channel of a charm
     Close(Close),
-    /// Runs of the journal, newest first
+    /// List runs, newest first
     Runs,
-    /// Finish runs that did not end well; without RUN list them first
+    /// Resume interrupted, failed or cancelled runs
     Resume {
-        /// The run; every unfinished one without it
+        /// Run to resume; all unfinished runs if omitted
         run: Option<String>,
-        /// Take e-mail, password and one-time password from WINDLASS_SSO_* off loopback too
+        /// Allow sign-in with WINDLASS_SSO_* on hosts other than loopback
         #[arg(long)]
         from_env: bool,
     },
-    /// Every credential, its end, and whose value every secret holds
+    /// List credentials and secrets with their expiry
     Credentials(Credentials),
-    /// Sign in to Charmhub, or keep the login of a registry
+    /// Sign in to Charmhub or a registry
     Login(Login),
-    /// Forget the credential that is kept on this machine
+    /// Remove the credential stored on this machine
     Logout {
-        /// The login of this registry instead
+        /// Remove the login of this registry instead
         #[arg(long, value_name = "HOST")]
         registry: Option<String>,
     },
-    /// Whose Charmhub credential it is, what it may do and until when
+    /// Show the account, permissions and expiry of the Charmhub credential
     Whoami,
-    /// Put a new credential into every secret that holds it, and prove it
+    /// Rotate a credential in all repository secrets and verify it
     Rotate(Rotate),
-    /// End sessions of the store: their tokens are refused from then on
+    /// Revoke Charmhub sessions and their tokens
     Revoke {
-        /// Ids of sessions; 'windlass credentials' lists them
+        /// Session ids from 'windlass credentials'
         #[arg(required = true, value_name = "SESSION")]
         sessions: Vec<String>,
     },
-    /// Workflows of the bundle's repository: start, follow, repeat or stop one
+    /// List, start, follow, rerun or cancel workflows of the bundle's repository
     Workflow(Workflow),
-    /// Check everything that a publish or a rotation leans on, each with its remedy
+    /// Check credentials, permissions, quotas and services
     Doctor {
-        /// Rename the journal and make a new one from what can be read of it; nothing is deleted.
-        /// Asks first where the journal is not damaged
+        /// Rename the journal and create a new one from the rows that can be read. Deletes nothing;
+        /// asks for confirmation if the journal is not damaged
         #[arg(long)]
         set_journal_aside: bool,
     },
-    /// A script for your shell that completes commands and options
+    /// Generate a shell completion script
     Completions {
-        /// Which shell
+        /// Shell to generate the script for
         #[arg(value_name = "SHELL", value_enum)]
         shell: clap_complete::Shell,
     },
-    /// The manual, in one page on standard output
+    /// Print the manual page
     Man {
-        /// A page for every command instead, in this folder
+        /// Write one page per command to this directory instead
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
     },
-    /// Configuration
+    /// Check, show or create configuration
     Config {
         #[command(subcommand)]
         what: ConfigWhat,
@@ -233,13 +233,13 @@ pub enum Command {
 pub enum Plannable {
     /// Publish an upstream release
     Publish(Wish),
-    /// Bring a published release to another risk
+    /// Promote a published release to a more stable risk
     Promote(Promote),
-    /// Give channels back what they had
+    /// Restore channels to earlier revisions
     Rollback(Rollback),
-    /// Put a new credential into every secret that holds it
+    /// Rotate a credential in all repository secrets
     Rotate(Rotate),
-    /// Make a file or an image a revision of a charm's resource
+    /// Upload a file or an image as a resource revision
     UploadResource(UploadResource),
     /// Copy an image to a registry
     Copy(Copy),
@@ -247,123 +247,123 @@ pub enum Plannable {
     Release(Release),
     /// Close a channel of a charm
     Close(Close),
-    /// Keep a release from being published by a robot
+    /// Exclude a release from 'publish --new'
     Hold {
-        /// The release
+        /// Release, for example 2025-01-27
         release: String,
     },
-    /// Lift the hold of a release
+    /// Remove the hold on a release
     Unhold {
-        /// The release
+        /// Release, for example 2025-01-27
         release: String,
     },
-    /// End sessions of the store
+    /// Revoke Charmhub sessions
     Revoke {
-        /// Ids of sessions; 'windlass credentials' lists them
+        /// Session ids from 'windlass credentials'
         #[arg(required = true, value_name = "SESSION")]
         sessions: Vec<String>,
     },
-    /// Sign in to Charmhub: which token is created, and where it is kept
+    /// Sign in to Charmhub
     Login(Login),
-    /// Start, repeat or stop a workflow
+    /// Start, rerun or cancel a workflow
     Workflow(PlannedWorkflow),
 }
 
 #[derive(Args, Clone, Debug)]
 #[command(group(clap::ArgGroup::new("content").required(true).args(["filepath", "image", "from"])))]
 pub struct UploadResource {
-    /// The charm
+    /// Charm name
     #[arg(value_name = "CHARM")]
     pub charm: String,
-    /// The resource
+    /// Resource name
     #[arg(value_name = "RESOURCE")]
     pub resource: String,
-    /// A file of this machine
+    /// Upload a local file
     #[arg(long, value_name = "PATH")]
     pub filepath: Option<PathBuf>,
-    /// An image by digest, short (12 digits) or long: in Canonical's registry, else in the local engine
+    /// Use the image with this digest (full, or its first 12 digits) from Canonical's registry or the local engine
     #[arg(long, value_name = "DIGEST")]
     pub image: Option<String>,
-    /// An image by reference: docker://, docker-daemon:, containers-storage:, oci:, oci-archive:, docker-archive:
+    /// Upload the image with this reference: docker://, docker-daemon:, containers-storage:, oci:, oci-archive:, docker-archive:
     #[arg(long, value_name = "REFERENCE")]
     pub from: Option<String>,
-    /// Architectures of the file, or all
+    /// Architectures that the file supports, or all
     #[arg(long, value_delimiter = ',', value_name = "A,B", requires = "filepath")]
     pub arch: Vec<String>,
-    /// Only this platform of the image; may be repeated
+    /// Upload only this platform of the image (repeatable)
     #[arg(long, value_name = "P", requires = "from")]
     pub platform: Vec<String>,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct Copy {
-    /// Which image, in any form that --from of upload-resource takes
+    /// Image to copy, in any form that upload-resource --from accepts
     #[arg(value_name = "SOURCE")]
     pub source: String,
-    /// Where it goes: HOST/NAME:TAG
+    /// Destination, HOST/NAME:TAG
     #[arg(value_name = "DESTINATION")]
     pub destination: String,
-    /// Only this platform; may be repeated
+    /// Copy only this platform (repeatable)
     #[arg(long, value_name = "P")]
     pub platform: Vec<String>,
-    /// Move the tag even if another client moved it after the preview
+    /// Replace the tag even if another client moved it after the preview
     #[arg(long)]
     pub over: bool,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct Release {
-    /// The charm
+    /// Charm name
     #[arg(value_name = "CHARM")]
     pub charm: String,
-    /// The charm revision
+    /// Charm revision to release
     #[arg(long, value_name = "N")]
     pub revision: String,
-    /// A channel; may be repeated
+    /// Channel to release to (repeatable)
     #[arg(long, short = 'c', required = true, value_name = "C")]
     pub channel: Vec<String>,
-    /// A resource revision; one that is not named stays as the channel has it; may be repeated
+    /// Resource revision to release; others keep the channel's revision (repeatable)
     #[arg(long, value_name = "NAME:REV")]
     pub resource: Vec<String>,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct Close {
-    /// The charm
+    /// Charm name
     #[arg(value_name = "CHARM")]
     pub charm: String,
-    /// The channel
+    /// Channel to close
     #[arg(value_name = "CHANNEL")]
     pub channel: String,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct Wish {
-    /// The release, for example 2025-01-27
+    /// Release, for example 2025-01-27
     #[arg(conflicts_with = "new")]
     pub release: Option<String>,
-    /// Every release that the workspace's rule selects and that is not published yet
+    /// Publish every unpublished release that the workspace selects
     #[arg(long, conflicts_with_all = ["revision", "image"])]
     pub new: bool,
-    /// Only this charm; may be repeated
+    /// Publish only this charm (repeatable)
     #[arg(long, value_name = "NAME")]
     pub charm: Vec<String>,
-    /// Release this charm revision; may be repeated
+    /// Release this charm revision (repeatable)
     #[arg(long, value_name = "CHARM=N")]
     pub revision: Vec<String>,
-    /// Keep the charm revision that latest/edge runs
+    /// Keep the charm revision on latest/edge
     #[arg(long)]
     pub keep_revision: bool,
-    /// Take another tag or digest of an image; may be repeated
+    /// Use another tag or digest of an image (repeatable)
     #[arg(long, value_name = "NAME=TAG|DIGEST")]
     pub image: Vec<String>,
-    /// Only the channels of the release's own track
+    /// Release only to the track of the release
     #[arg(long)]
     pub track_only: bool,
-    /// Let latest/edge go back in time
+    /// Allow an older release on latest/edge
     #[arg(long)]
     pub allow_downgrade: bool,
-    /// Leave parts out
+    /// Leave out these parts
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,…")]
     pub without: Vec<WithoutPart>,
 }
@@ -380,17 +380,17 @@ pub enum WithoutPart {
 #[derive(Args, Clone, Debug)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["release", "track"])))]
 pub struct Promote {
-    /// The release, for example 2025-01-27
+    /// Release, for example 2025-01-27
     #[arg(value_name = "RELEASE")]
     pub release: Option<String>,
-    /// Move every open risk of this track one step, the most stable of them to RISK, whatever
-    /// release it has; the only way to promote in the track latest
+    /// Promote everything on this track to RISK, whatever its release. Required for the track
+    /// latest
     #[arg(long, value_name = "TRACK", conflicts_with = "with")]
     pub track: Option<String>,
-    /// candidate, beta or stable; a release is promoted in its own track
+    /// Risk to promote to: candidate, beta or stable
     #[arg(long, value_name = "RISK")]
     pub to: String,
-    /// Take a charm that the release's track does not have from this channel; may be repeated
+    /// Promote a charm that is missing on the track from this channel (repeatable)
     #[arg(long, value_name = "CHARM=CHANNEL")]
     pub with: Vec<String>,
 }
@@ -398,47 +398,47 @@ pub struct Promote {
 #[derive(Args, Clone, Debug)]
 #[command(group(clap::ArgGroup::new("of").required(true).args(["run", "charm"])))]
 pub struct Rollback {
-    /// Everything that this run released or closed
+    /// Undo everything that this run released or closed
     #[arg(long, value_name = "RUN", conflicts_with_all = ["charm", "channel", "to"])]
     pub run: Option<String>,
-    /// The charm
+    /// Charm name
     #[arg(value_name = "CHARM")]
     pub charm: Option<String>,
-    /// Only these channels; every one that the journal knows a change of without them
+    /// Channels to restore; all channels with a change in the journal if omitted
     #[arg(value_name = "CHANNEL")]
     pub channel: Vec<String>,
-    /// What they had then, a time in RFC 3339 or a run, instead of before their last change
+    /// Restore the state at this RFC 3339 time or after this run, instead of before the last change
     #[arg(long, value_name = "TIME|RUN")]
     pub to: Option<String>,
-    /// Also where somebody changed a channel since
+    /// Also restore channels that another client has changed since
     #[arg(long)]
     pub over: bool,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct Demo {
-    /// The world's folder (default: windlass/demo under the state folder)
+    /// Directory of the demo environment (default: windlass/demo in the state directory)
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// Start anew
+    /// Start from scratch
     #[arg(long)]
     pub fresh: bool,
-    /// What random data is drawn from
+    /// Seed of the random data
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Size of each image of the recent releases
+    /// Size of each image of recent releases
     #[arg(long, default_value_t = 1 << 20, value_name = "BYTES")]
     pub image_size: u64,
-    /// Faults on request
+    /// Inject the faults described in FILE
     #[arg(long, value_name = "FILE")]
     pub faults: Option<PathBuf>,
-    /// Seconds by which the public view lags behind the publisher's
+    /// Delay of the public API behind the publisher API
     #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
     pub serve_lag: f64,
-    /// Only the servers, until SIGTERM or SIGINT
+    /// Run only the servers, until SIGTERM or SIGINT
     #[arg(long, requires = "env_file")]
     pub serve: bool,
-    /// Where the world's environment is written once all servers listen
+    /// Write the environment variables to FILE once all servers listen
     #[arg(long, value_name = "FILE", requires = "serve")]
     pub env_file: Option<PathBuf>,
 }

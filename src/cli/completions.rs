@@ -43,14 +43,16 @@ pub fn completions(shell: Shell, output: &Output) -> Ending {
     let Some(completer) = known.completer(&name) else {
         return Err(Problem::new(
             Kind::Usage,
-            format!("there is no script for {name}"),
+            format!("no completion script for {name}"),
         ));
     };
     let command = args::command();
     let program = command.get_name();
     completer
         .write_registration(VARIABLE, program, program, program, &mut script)
-        .map_err(|error| Problem::new(Kind::Machine, "the script cannot be made").because(&error))?;
+        .map_err(|error| {
+            Problem::new(Kind::Machine, "cannot generate the completion script").because(&error)
+        })?;
     let script = String::from_utf8_lossy(&script);
     let script = script.trim_start_matches('\n');
     if output.json {

@@ -45,10 +45,10 @@ pub async fn new(wish: &NewWorkspace, output: &Output) -> Ending {
     if !asks && !output.yes {
         return Err(Problem::new(
             Kind::Refused,
-            "there is no terminal to ask on: no file is written",
+            "cannot ask questions without a terminal: no file was written",
         )
-        .hint("add --yes and say the rest: --name NAME --charm CHARM=OWNER/NAME --channel latest/edge")
-        .hint("or copy one: windlass config new --from legend --yes"));
+        .hint("add --yes and give all values: --name NAME --charm CHARM=OWNER/NAME --channel latest/edge")
+        .hint("or copy a built-in workspace: windlass config new --from legend --yes"));
     }
     let desk = Desk { asks, output };
     let workspace = match &wish.from {
@@ -68,12 +68,12 @@ pub async fn new(wish: &NewWorkspace, output: &Output) -> Ending {
         output.say(&format!("\n{text}"));
         let shown = shown(&file);
         let question = if there {
-            format!("{shown} is there already. Type yes to overwrite it, anything else to stop: ")
+            format!("{shown} already exists. Type yes to overwrite it, anything else to cancel: ")
         } else {
-            format!("Type yes to write {shown}, anything else to stop: ")
+            format!("Type yes to write {shown}, anything else to cancel: ")
         };
         if at_terminal(move || prompt::line(&question)).await? != "yes" {
-            return Err(Problem::new(Kind::Refused, "not confirmed: no file is written"));
+            return Err(Problem::new(Kind::Refused, "not confirmed: no file was written"));
         }
     }
     write(&file, &text, there)?;
@@ -87,7 +87,7 @@ pub async fn new(wish: &NewWorkspace, output: &Output) -> Ending {
         output.document("config-new", Some(&workspace.name), content);
     } else {
         output.answer(&format!(
-            "wrote workspace {} to {}; nothing else was changed\nnext: {next}\n",
+            "wrote workspace {} to {}\nnext: {next}\n",
             workspace.name,
             shown(&file)
         ));
@@ -102,9 +102,9 @@ fn shown(file: &Path) -> Outside {
 fn taken(file: &Path) -> Problem {
     Problem::new(
         Kind::Refused,
-        format!("{} is there already: it is not overwritten", shown(file)),
+        format!("{} already exists and was not overwritten", shown(file)),
     )
-    .hint("name another file with --out, or run it at a terminal without --yes, where it asks")
+    .hint("name another file with --out, or run the command in a terminal without --yes")
 }
 
 fn write(file: &Path, text: &str, overwrite: bool) -> Result<(), Problem> {
@@ -121,9 +121,9 @@ fn write(file: &Path, text: &str, overwrite: bool) -> Result<(), Problem> {
         .and_then(|mut open| open.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => taken(file),
-        _ => Problem::new(Kind::Machine, format!("{} cannot be written", shown(file)))
+        _ => Problem::new(Kind::Machine, format!("cannot write {}", shown(file)))
             .because(&error)
-            .hint("name a file in a folder that is there, and that you may write to, with --out"),
+            .hint("use --out to name a file in an existing directory that you can write to"),
     })
 }
 
@@ -186,7 +186,7 @@ impl Desk<'_> {
 async fn asked(wish: &NewWorkspace, desk: &Desk<'_>) -> Result<Workspace, Problem> {
     if desk.asks {
         desk.output.say(
-            "A few questions; Enter takes what stands in brackets, Ctrl-D stops. Nothing is sent anywhere.",
+            "Press Enter to accept the default in brackets, Ctrl-D to cancel. No network request is made.",
         );
     }
     let default = folder_name();
@@ -230,7 +230,8 @@ fn repository(text: &str) -> Result<String, Problem> {
 }
 
 async fn upstream(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) -> Result<Workspace, Problem> {
-    let question = "GitHub repository of upstream releases (a folder each, with a manifest.json), or none";
+    let question = "GitHub repository of the upstream releases (one directory per release, with a \
+        manifest.json), or none";
     let found = desk
         .answer(wish.upstream.as_deref(), question, NONE, |text| {
             if text == NONE {
@@ -255,33 +256,34 @@ async fn upstream(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) ->
         }
         Ok(text.to_owned())
     };
-    let branch = desk.answer(None, "Its branch", "main", |text| wanted(text, "the branch"));
+    let branch = desk.answer(None, "Branch", "main", |text| wanted(text, "the branch"));
     let branch = branch.await?;
-    let path = desk.answer(None, "Its folder of releases", "releases", |text| {
-        wanted(text, "the folder")
+    let path = desk.answer(None, "Directory of the releases", "releases", |text| {
+        wanted(text, "the directory")
     });
     let path = path.await?;
     let select = desk.answer(
         None,
-        "Which releases are to be published, newest-per-month or all",
+        "Releases to publish: newest-per-month or all",
         "newest-per-month",
         |text| match text {
             "newest-per-month" => Ok(Select::NewestPerMonth),
             "all" => Ok(Select::All),
-            _ => Err(
-                Problem::new(Kind::Usage, format!("'{}' is no rule", Outside::capped(text, 60)))
-                    .hint("write newest-per-month or all"),
-            ),
+            _ => Err(Problem::new(
+                Kind::Usage,
+                format!("'{}' is not a selection rule", Outside::capped(text, 60)),
+            )
+            .hint("use newest-per-month or all")),
         },
     );
     let select = select.await?;
-    let since = desk.answer(None, "Only those named after", "2000-01-01", |text| {
+    let since = desk.answer(None, "Only releases newer than", "2000-01-01", |text| {
         wanted(text, "the name of a release, such as 2025-01-27,")
     });
     let since = since.await?;
     desk.answer(
         None,
-        "Registry of the images that manifests name",
+        "Registry of the images in the manifests",
         "docker.io",
         |text| {
             // A registry is validated as part of a repository name.
@@ -316,9 +318,9 @@ async fn charms(
         let (charm, resource) = name.split_once(':').ok_or_else(|| {
             Problem::new(
                 Kind::Usage,
-                format!("--resource {} names no charm", Outside::capped(name, 100)),
+                format!("--resource {} does not name a charm", Outside::capped(name, 100)),
             )
-            .hint("write --resource CHARM:RESOURCE=[KEY]")
+            .hint("use --resource CHARM:RESOURCE=[KEY]")
         })?;
         let (charm, resource) = (charm.parse::<CharmName>()?, resource.parse::<ResourceName>()?);
         let image = (!key.is_empty()).then(|| key.to_owned());
@@ -350,7 +352,7 @@ async fn charms(
     }
     if let Some((name, (charm, _))) = resources.first() {
         return Err(
-            Problem::new(Kind::Usage, format!("--resource {name} belongs to no --charm"))
+            Problem::new(Kind::Usage, format!("--resource {name} has no matching --charm"))
                 .hint(format!("add --charm {charm}=OWNER/NAME")),
         );
     }
@@ -358,14 +360,14 @@ async fn charms(
         return Ok(workspace);
     }
     loop {
-        let question = "A charm, by its name on Charmhub, or none";
+        let question = "Name of a charm on Charmhub, or none";
         let name = desk.answer(None, question, NONE, |text| {
             if text == NONE {
                 return Ok(None);
             }
             let name: CharmName = text.parse()?;
             if workspace.charm(&name).is_some() {
-                return Err(Problem::new(Kind::Usage, format!("{name} is there already")));
+                return Err(Problem::new(Kind::Usage, format!("{name} is already listed")));
             }
             Ok(Some(name))
         });
@@ -385,7 +387,7 @@ fn owner(workspace: &Workspace) -> Option<&str> {
 
 async fn charm(workspace: Workspace, name: CharmName, desk: &Desk<'_>) -> Result<Workspace, Problem> {
     let default = owner(&workspace).map(|owner| format!("{owner}/{name}-operator"));
-    let question = format!("  Repository of {name} on GitHub, OWNER/NAME");
+    let question = format!("  GitHub repository of {name}, OWNER/NAME");
     let mut workspace = desk
         .answer(None, &question, default.as_deref().unwrap_or_default(), |text| {
             let mut next = workspace.clone();
@@ -398,7 +400,7 @@ async fn charm(workspace: Workspace, name: CharmName, desk: &Desk<'_>) -> Result
         })
         .await?;
     loop {
-        let question = format!("  A resource of {name}, or none");
+        let question = format!("  Name of a resource of {name}, or none");
         let resource = desk.answer(None, &question, NONE, |text| match text {
             NONE => Ok(None),
             text => text.parse::<ResourceName>().map(Some),
@@ -417,7 +419,7 @@ async fn charm(workspace: Workspace, name: CharmName, desk: &Desk<'_>) -> Result
             sound(next)
         };
         workspace = if workspace.upstream.is_some() {
-            let question = format!("    The manifest's key of the image for {resource}, or none");
+            let question = format!("    Manifest key of the image for {resource}, or none");
             let image = desk.answer(None, &question, NONE, |text| match text {
                 NONE => with(None),
                 key => with(Some(key.to_owned())),
@@ -437,7 +439,7 @@ async fn channels(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) ->
         "latest/edge"
     };
     let question =
-        "Channels that releases go to, with spaces between; {yyyy-mm} stands for a release's month";
+        "Channels to release to, separated by spaces; {yyyy-mm} is replaced by the month of the release";
     desk.answer(given.as_deref(), question, default, |text| {
         let mut next = workspace.clone();
         next.publish.channels = text.split_whitespace().map(str::to_owned).collect();
@@ -472,7 +474,7 @@ async fn bundle(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) -> R
             None => Ok(workspace),
         };
     }
-    let question = "A bundle that ties the charms, by its name on Charmhub, or none";
+    let question = "Name of the bundle on Charmhub, or none";
     let name = desk.answer(None, question, NONE, |text| match text {
         NONE => Ok(None),
         text => text.parse::<CharmName>().map(Some),
@@ -481,7 +483,7 @@ async fn bundle(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) -> R
         return Ok(workspace);
     };
     let default = owner(&workspace).map(|owner| format!("{owner}/{name}"));
-    let question = format!("  Repository of {name} on GitHub, OWNER/NAME");
+    let question = format!("  GitHub repository of {name}, OWNER/NAME");
     desk.answer(None, &question, default.as_deref().unwrap_or_default(), |text| {
         with(name.as_str(), text)
     })
@@ -500,7 +502,7 @@ async fn token(workspace: Workspace, wish: &NewWorkspace, desk: &Desk<'_>) -> Re
     } else {
         own.join(" ")
     };
-    let question = "Secrets that hold the Charmhub token, OWNER/NAME:SECRET with spaces between, or none";
+    let question = "Secrets that hold the Charmhub token, as OWNER/NAME:SECRET separated by spaces, or none";
     desk.answer(given.as_deref(), question, &default, |text| {
         let mut next = workspace.clone();
         if text == NONE {

@@ -18,7 +18,7 @@ pub fn writable(session: &Session, what: &str, preview: Option<&str>) -> Result<
     let refused = |how: &str| {
         let problem = Problem::new(Kind::Refused, format!("this session is {how}: {what}"));
         let problem = match preview {
-            Some(command) => problem.hint(format!("'{command}' shows what would change")),
+            Some(command) => problem.hint(format!("run '{command}' to see what would change")),
             None => problem,
         };
         problem.hint(format!("run it without --{how}"))
@@ -78,9 +78,12 @@ pub async fn ask_for(word: &str, what: &str, output: &Output) -> Result<(), Prob
         .cause(why)
     };
     if !std::io::stdin().is_terminal() {
-        return Err(refused("there is no terminal to ask on").hint("add --yes where no person can answer"));
+        return Err(refused("cannot ask for confirmation without a terminal")
+            .hint("add --yes to confirm without a prompt"));
     }
-    output.say(&format!("{what}? Type {word} to go on, anything else to stop:"));
+    output.say(&format!(
+        "{what}? Type {word} to continue, anything else to cancel:"
+    ));
     // On a separate thread, so that Ctrl-C still ends the command.
     let reading = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
@@ -88,9 +91,9 @@ pub async fn ask_for(word: &str, what: &str, output: &Output) -> Result<(), Prob
     });
     match reading.await {
         Ok(Ok(line)) if line.trim() == word => Ok(()),
-        Ok(Ok(_)) => Err(refused("something else was typed")),
-        Ok(Err(error)) => Err(refused("the terminal could not be read").because(&error)),
-        Err(error) => Err(refused("the terminal could not be read").because(&error)),
+        Ok(Ok(_)) => Err(refused("the answer was not the confirmation word")),
+        Ok(Err(error)) => Err(refused("cannot read from the terminal").because(&error)),
+        Err(error) => Err(refused("cannot read from the terminal").because(&error)),
     }
 }
 
@@ -130,7 +133,10 @@ pub fn text(plan: &Plan) -> String {
                 _ => after.to_string(),
             },
             (None, State::Rows(rows)) => {
-                format!("{}, below", count(rows.len(), "channel row", "channel rows"))
+                format!(
+                    "{}, listed below",
+                    count(rows.len(), "channel row", "channel rows")
+                )
             }
             (None, State::Nothing(())) => String::new(),
         };

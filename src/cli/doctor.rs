@@ -45,7 +45,7 @@ pub async fn set_journal_aside(process: &Environment, global: &Global, output: &
     if global.read_only {
         return Err(Problem::new(
             Kind::Refused,
-            "this session is read-only: the journal stays where it is",
+            "this session is read-only: the journal was not moved",
         )
         .hint("run it without --read-only"));
     }
@@ -53,7 +53,7 @@ pub async fn set_journal_aside(process: &Environment, global: &Global, output: &
     if Journal::is_sound(&state) {
         let folder = Outside::new(state.display().to_string());
         let what =
-            format!("The journal in {folder} is not damaged: rename it and make a new one from its rows");
+            format!("The journal in {folder} is not damaged: rename it and create a new one from its rows");
         confirm::ask_for("yes", &what, output).await?;
     }
     let done = Journal::set_aside(&state, chrono::Utc::now())?;
@@ -81,7 +81,7 @@ pub async fn set_journal_aside(process: &Environment, global: &Global, output: &
         );
         return Ok(0);
     }
-    let mut text = format!("The journal is kept as {kept}.\nThe new one holds what could be read of it:\n");
+    let mut text = format!("The old journal is kept as {kept}.\nRows recovered into the new journal:\n");
     for (table, rows) in &done.saved {
         let lost = done.damaged.iter().find(|(damaged, _)| damaged == table);
         let lost = lost.map_or_else(String::new, |(_, why)| format!(", the rest is lost: {why}"));

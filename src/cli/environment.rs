@@ -136,9 +136,9 @@ impl Environment {
             return Ok((state.clone(), state.join("cache")));
         }
         let dirs = etcetera::choose_base_strategy().map_err(|error| {
-            Problem::new(Kind::Machine, "there is no home folder to keep state in")
+            Problem::new(Kind::Machine, "no home directory for the state files")
                 .because(&error)
-                .hint("name one with WINDLASS_STATE_DIR")
+                .hint("set WINDLASS_STATE_DIR to a directory")
         })?;
         let state = dirs.state_dir().unwrap_or_else(|| dirs.data_dir());
         Ok((state.join("windlass"), dirs.cache_dir().join("windlass")))

@@ -12,71 +12,71 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     (
         "",
         &[
-            ("demo", "try it: nothing leaves this machine"),
-            ("status", "what is published, and what is not"),
-            ("plan publish 2025-01-27", "what publishing would change"),
-            ("publish 2025-01-27", "show that, ask, and publish"),
-            ("resume", "finish what a crash left open"),
+            ("demo", "try it out; nothing leaves this machine"),
+            ("status", "list releases and whether they are published"),
+            ("plan publish 2025-01-27", "preview a publish"),
+            ("publish 2025-01-27", "preview, confirm and publish"),
+            ("resume", "resume an interrupted run"),
         ],
     ),
     (
         "demo",
         &[
-            ("demo", "the console on the demo environment"),
+            ("demo", "open the console on the demo environment"),
             (
                 "demo --serve --state demo --env-file demo.env",
-                "its servers alone; '. demo.env' points clients at them",
+                "start only the servers; source demo.env to use them from other clients",
             ),
         ],
     ),
     (
         "status",
-        &[("status --offline", "what was read last, without any request")],
+        &[("status --offline", "use cached data, send no request")],
     ),
     (
         "releases",
-        &[("releases --json", "every release with its evidence")],
+        &[("releases --json", "list releases as JSON, with evidence")],
     ),
     (
         "charms",
-        &[("charms --json", "every revision of every charm and resource")],
+        &[("charms --json", "list all revisions and resources as JSON")],
     ),
     (
         "channels",
-        &[("channels --workspace regtech", "those of another workspace")],
+        &[("channels --workspace regtech", "use another workspace")],
     ),
     (
         "resolve",
         &[
             (
                 "resolve docker.io/finos/legend-studio:13.16.0",
-                "its digests and platforms",
+                "show its digests and platforms",
             ),
             (
                 "resolve oci:build/app --to registry.example/acme/app",
-                "which layers that repository lacks",
+                "show which layers the target repository lacks",
             ),
         ],
     ),
     (
         "diff",
         &[
-            ("diff 2025-01-06 2025-01-27", "the images of two releases"),
+            ("diff 2025-01-06 2025-01-27", "compare the images of two releases"),
             (
                 "diff ghcr.io/acme/app:2.0 ghcr.io/acme/app:2.1",
-                "the layers of two images",
+                "compare the layers of two images",
             ),
         ],
     ),
-    (
-        "plan",
-        &[("plan publish 2025-01-27", "what publishing would change")],
-    ),
+    ("plan", &[("plan publish 2025-01-27", "preview a publish")]),
     (
         "plan publish",
         &[
             ("plan publish 2025-01-27", "one release"),
-            ("plan publish --new", "every release that is not published yet"),
+            (
+                "plan publish --new",
+                "every unpublished release that the workspace selects",
+            ),
         ],
     ),
     (
@@ -92,7 +92,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "plan upload-resource",
         &[(
             "plan upload-resource finos-legend-sdlc-k8s sdlc-image --from finos/legend-sdlc-server:0.187.0",
-            "an image of Docker Hub",
+            "an image from Docker Hub",
         )],
     ),
     (
@@ -119,50 +119,53 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "plan revoke",
         &[(
             "plan revoke charmcraft@buildhost",
-            "one session of 'windlass credentials'",
+            "one session from 'windlass credentials'",
         )],
     ),
     (
         "plan login",
-        &[("plan login --export token.txt", "a token that is kept in a file")],
+        &[("plan login --export token.txt", "a token exported to a file")],
     ),
     (
         "plan workflow",
-        &[("plan workflow run publish.yaml", "the start of a workflow")],
+        &[("plan workflow run publish.yaml", "start a workflow")],
     ),
     (
         "plan workflow run",
         &[(
             "plan workflow run publish.yaml release=2025-01-27",
-            "with an input",
+            "start it with an input",
         )],
     ),
     (
         "plan workflow rerun",
-        &[("plan workflow rerun 1234567", "the failed jobs of a run")],
+        &[("plan workflow rerun 1234567", "rerun the failed jobs of a run")],
     ),
     (
         "plan workflow cancel",
-        &[("plan workflow cancel 1234567", "a run")],
+        &[("plan workflow cancel 1234567", "cancel a run")],
     ),
     (
         "publish",
         &[
-            ("publish 2025-01-27", "one release"),
-            ("publish --new --yes --json", "every new release, in a pipeline"),
+            ("publish 2025-01-27", "publish one release"),
+            ("publish --new --yes --json", "publish every new release, in CI"),
             (
                 "publish 2025-01-27 --charm finos-legend-sdlc-k8s --without branch,bundle",
-                "one charm alone",
+                "publish one charm only",
             ),
         ],
     ),
     (
         "promote",
         &[
-            ("promote 2025-01-27 --to stable", "what 2025-01/edge runs"),
+            (
+                "promote 2025-01-27 --to stable",
+                "promote what is on 2025-01/edge",
+            ),
             (
                 "promote 2025-01-27 --to stable --with finos-legend-db-k8s=latest/edge",
-                "and a charm that this track does not have",
+                "include a charm that has no such track",
             ),
         ],
     ),
@@ -171,33 +174,33 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             (
                 "rollback --run 20251120T101500Z-1f2e",
-                "every channel that a run changed",
+                "undo all changes of a run",
             ),
             (
                 "rollback finos-legend-engine-k8s latest/edge --to 2025-11-01T00:00:00Z",
-                "one channel to what it had then",
+                "restore one channel as of a given time",
             ),
         ],
     ),
-    ("hold", &[("hold 2025-01-27", "'publish --new' leaves it out")]),
+    ("hold", &[("hold 2025-01-27", "exclude it from 'publish --new'")]),
     (
         "unhold",
-        &[("unhold 2025-01-27", "'publish --new' may publish it again")],
+        &[("unhold 2025-01-27", "let 'publish --new' publish it again")],
     ),
     (
         "upload-resource",
         &[
             (
                 "upload-resource finos-legend-sdlc-k8s sdlc-image --from finos/legend-sdlc-server:0.187.0",
-                "an image of Docker Hub",
+                "upload an image from Docker Hub",
             ),
             (
                 "upload-resource finos-legend-db-k8s mongodb-image --image 3e42dd4e79c7",
-                "an image of this machine by its digest",
+                "upload a local image by its digest",
             ),
             (
                 "upload-resource my-charm seed --filepath seed.sql --arch all",
-                "a file",
+                "upload a file",
             ),
         ],
     ),
@@ -206,11 +209,11 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             (
                 "copy ghcr.io/acme/app:2.1 registry.example/acme/app:2.1",
-                "from one registry to another",
+                "copy between registries",
             ),
             (
                 "copy docker-archive:app.tar registry.example/acme/app:2.1",
-                "from a file",
+                "push from a file",
             ),
         ],
     ),
@@ -218,57 +221,60 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "release",
         &[(
             "release finos-legend-engine-k8s --revision 50 -c latest/beta --resource engine-image:33",
-            "one revision with an image to one channel",
+            "release a revision and an image to one channel",
         )],
     ),
     (
         "close",
-        &[("close finos-legend-engine-k8s latest/beta", "one channel")],
+        &[("close finos-legend-engine-k8s latest/beta", "close one channel")],
     ),
-    ("runs", &[("runs --json", "every run with its steps")]),
+    ("runs", &[("runs --json", "list runs with their steps as JSON")]),
     (
         "resume",
         &[
-            ("resume", "every unfinished run, listed first"),
-            ("resume 20251120T101500Z-1f2e", "one of them"),
+            ("resume", "resume all unfinished runs"),
+            ("resume 20251120T101500Z-1f2e", "resume one run"),
         ],
     ),
     (
         "credentials",
         &[
-            ("credentials", "every credential and secret"),
+            ("credentials", "list credentials and secrets"),
             (
                 "credentials --fail-within 14d",
-                "exit 4 where one expires within two weeks",
+                "exit 4 if a credential expires within two weeks",
             ),
         ],
     ),
     (
         "login",
         &[
-            ("login", "keep a token in the keyring"),
+            ("login", "store a token in the keyring"),
             (
                 "login --export token.txt --charm my-charm --ttl 86400",
-                "a token of one charm for a day",
+                "export a token limited to one charm, valid for a day",
             ),
-            ("login --registry ghcr.io", "keep the login of a registry"),
+            ("login --registry ghcr.io", "store a registry login"),
         ],
     ),
     (
         "logout",
-        &[("logout --registry ghcr.io", "forget the login of a registry")],
+        &[("logout --registry ghcr.io", "remove a registry login")],
     ),
-    ("whoami", &[("whoami --json", "account, permissions and expiry")]),
+    (
+        "whoami",
+        &[("whoami --json", "show account, permissions and expiry")],
+    ),
     (
         "rotate",
         &[
             (
                 "rotate --revoke recorded",
-                "a new token everywhere; end the former one",
+                "set a new token everywhere, revoke the old one",
             ),
             (
                 "rotate --token-file token.txt --target finos/legend-juju-bundle:GH_TOKEN",
-                "a token of your own in one secret",
+                "set an existing token in one secret",
             ),
         ],
     ),
@@ -276,64 +282,70 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "revoke",
         &[(
             "revoke charmcraft@buildhost",
-            "one session of 'windlass credentials'",
+            "revoke one session from 'windlass credentials'",
         )],
     ),
     (
         "workflow",
-        &[("workflow list", "workflows of the bundle's repository")],
+        &[("workflow list", "list the workflows of the bundle's repository")],
     ),
     (
         "workflow list",
         &[(
             "workflow list --repository finos/legend-juju-bundle",
-            "of one repository",
+            "list the workflows of one repository",
         )],
     ),
     (
         "workflow run",
         &[(
             "workflow run publish.yaml release=2025-01-27 --timeout 45m",
-            "start one and follow it",
+            "start a workflow and follow it",
         )],
     ),
-    ("workflow watch", &[("workflow watch 1234567", "until it ends")]),
-    ("workflow rerun", &[("workflow rerun 1234567", "its failed jobs")]),
-    ("workflow cancel", &[("workflow cancel 1234567", "stop it")]),
+    (
+        "workflow watch",
+        &[("workflow watch 1234567", "follow a run until it finishes")],
+    ),
+    (
+        "workflow rerun",
+        &[("workflow rerun 1234567", "rerun the failed jobs")],
+    ),
+    ("workflow cancel", &[("workflow cancel 1234567", "cancel it")]),
     (
         "doctor",
         &[
-            ("doctor", "every check, with its remedy"),
-            (
-                "doctor --set-journal-aside",
-                "make a new journal from a damaged one",
-            ),
+            ("doctor", "run all checks, with a remedy for each failure"),
+            ("doctor --set-journal-aside", "replace a damaged journal"),
         ],
     ),
     (
         "completions",
-        &[("completions bash", "put it where bash finds it")],
+        &[("completions bash", "generate a script for bash")],
     ),
     (
         "man",
-        &[("man --out ~/.local/share/man/man1", "a page for every command")],
+        &[("man --out ~/.local/share/man/man1", "write one page per command")],
     ),
-    ("config", &[("config check", "read every file")]),
+    ("config", &[("config check", "check all configuration files")]),
     (
         "config check",
         &[(
             "config check --workspace acme.toml",
-            "a workspace file of your own",
+            "check a custom workspace file",
         )],
     ),
-    ("config show", &[("config show", "what is in force")]),
+    (
+        "config show",
+        &[("config show", "show the effective configuration")],
+    ),
     (
         "config new",
         &[
-            ("config new", "asks for what it needs"),
+            ("config new", "prompt for all values"),
             (
                 "config new --from legend --out acme.toml --yes",
-                "a copy of a built-in workspace",
+                "copy a built-in workspace",
             ),
         ],
     ),

@@ -50,7 +50,7 @@ pub fn generate(
         Generated::Picture { scene, facts } => {
             let text = file::text_within(facts, file::STATE).map_err(|error| {
                 let path = Outside::new(facts.display().to_string());
-                Problem::new(Kind::Usage, format!("{path} cannot be read")).because(&error)
+                Problem::new(Kind::Usage, format!("cannot read {path}")).because(&error)
             })?;
             output.answer(&(console.picture)(*scene, &workspace()?, &text)?);
         }

@@ -49,9 +49,9 @@ pub async fn plan(process: &Environment, global: &Global, wish: &Wish, output: &
     if wish.registry.is_some() {
         return Err(Problem::new(
             Kind::Usage,
-            "the login of a registry is kept on this machine and changes no service: there is no plan",
+            "a registry login changes no service, so there is nothing to plan",
         )
-        .hint("windlass login --registry HOST checks it and keeps it"));
+        .hint("run windlass login --registry HOST to check and store it"));
     }
     let session = process.session(global, output)?;
     let passphrase = process.passphrase(global)?;
@@ -64,7 +64,7 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
     let session = process.session(global, output)?;
     let passphrase = process.passphrase(global)?;
     let (intent, plan) = planned(&session, wish, passphrase.as_ref()).await?;
-    confirm::writable(&session, "no token is made", None)?;
+    confirm::writable(&session, "no token was created", None)?;
     output.preview(&confirm::text(&plan));
     confirm::ask(&plan, output).await?;
     let mut means = sign_in(process, &session, &intent.scope, wish.from_env, output).await?;
@@ -84,7 +84,8 @@ pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: 
                 Outside::new(named.as_ref().unwrap_or(path))
             ));
             output.say(
-                "warning: that file holds the token in clear; delete it when the token is where it belongs",
+                "warning: the file contains the token in plain text; delete it once you have stored the \
+                token",
             );
         }
         Keep::Keyring | Keep::EncryptedFile => {
@@ -115,7 +116,8 @@ async fn say_lost(session: &Session, keep: &Keep, outcome: Option<Outcome>, outp
     };
     for lost in session.observer.lost_tokens(exported).await {
         output.say(&format!(
-            "warning: the token of session {lost} was lost, for its run stopped before it kept it: windlass revoke {lost}"
+            "warning: the token of session {lost} was lost when its run was interrupted: windlass revoke \
+            {lost}"
         ));
     }
 }
@@ -127,7 +129,7 @@ fn scope(wish: &Wish) -> Result<TokenScope, Problem> {
                 Kind::Usage,
                 format!("Invalid permission: '{}'.", Outside::capped(permission, 80)),
             )
-            .hint(format!("one of {}", PERMISSIONS.join(", "))));
+            .hint(format!("use one of {}", PERMISSIONS.join(", "))));
         }
     }
     let mut packages = Vec::new();
@@ -166,7 +168,7 @@ async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>)
             return Err(Problem::new(
                 Kind::Usage,
                 format!(
-                    "a token is exported to a file, not to '{}'",
+                    "--export needs a file, not '{}'",
                     Outside::new(path.display().to_string())
                 ),
             )
@@ -176,7 +178,7 @@ async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>)
             return Err(Problem::new(
                 Kind::Refused,
                 format!(
-                    "{} is there already: it is not overwritten",
+                    "{} already exists and was not overwritten",
                     Outside::new(path.display().to_string())
                 ),
             )
@@ -207,15 +209,15 @@ async fn keep(session: &Session, wish: &Wish, passphrase: Option<&SecretString>)
     }
     let why = match keyring::standing().await {
         Keyring::Usable if services.uses_keyring() => return Ok(Keep::Keyring),
-        Keyring::Usable => Outside::new("the demo world leaves your keyring alone"),
+        Keyring::Usable => Outside::new("the demo environment does not use your keyring"),
         Keyring::Locked => Outside::new("the keyring is locked"),
         Keyring::Absent(why) => why,
     };
     Err(
-        Problem::new(Kind::Machine, "there is no keyring to keep the token in")
+        Problem::new(Kind::Machine, "no keyring is available to store the token")
             .cause(why)
-            .hint("windlass login --passphrase-file FILE keeps it in an encrypted file")
-            .hint("windlass login --export FILE writes it in clear into a file of yours")
+            .hint("windlass login --passphrase-file FILE stores it in an encrypted file")
+            .hint("windlass login --export FILE writes it to a file in plain text")
             .hint("unlock or start the keyring, then run the same command again"),
     )
 }
@@ -234,7 +236,7 @@ pub async fn sign_in(
     let mut login = if let Some(login) = from_environment(process, is_loopback(sso) || from_env) {
         if !is_loopback(sso) {
             output.say(&format!(
-                "warning: the password for {} comes from the environment, where other programs of yours can read it",
+                "warning: the password for {} is in the environment, where other programs can read it",
                 host_of(sso)
             ));
         }
@@ -287,7 +289,10 @@ pub async fn sign_in(
         })
         .await?;
     }
-    Err(Problem::new(Kind::Internal, "the sign-in ended without a word"))
+    Err(Problem::new(
+        Kind::Internal,
+        "the sign-in stopped without an error",
+    ))
 }
 
 fn from_environment(process: &Environment, allowed: bool) -> Option<Login> {
@@ -306,9 +311,9 @@ fn from_environment(process: &Environment, allowed: bool) -> Option<Login> {
 pub async fn at_terminal<T: Send + 'static>(
     ask: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(ask)
-        .await
-        .unwrap_or_else(|error| Err(Problem::new(Kind::Internal, "the question broke off").because(&error)))
+    tokio::task::spawn_blocking(ask).await.unwrap_or_else(|error| {
+        Err(Problem::new(Kind::Internal, "the prompt stopped unexpectedly").because(&error))
+    })
 }
 
 /// Removes what is stored on this machine.
@@ -321,9 +326,9 @@ pub async fn logout(session: &Session, registry: Option<&str>, output: &Output) 
             output,
             found,
             if found {
-                "The login was forgotten."
+                "Login removed."
             } else {
-                "There is no login for that registry."
+                "No login found for that registry."
             },
         ));
     }
@@ -332,7 +337,7 @@ pub async fn logout(session: &Session, registry: Option<&str>, output: &Output) 
             Kind::Refused,
             "Cannot logout when using alternative auth through CHARMCRAFT_AUTH environment variable.",
         )
-        .hint("unset CHARMCRAFT_AUTH; the token itself is ended with 'windlass revoke SESSION'"));
+        .hint("unset CHARMCRAFT_AUTH; to revoke the token itself: windlass revoke SESSION"));
     }
     let api = &services.endpoints.charmhub;
     let in_keyring = services.uses_keyring() && matches!(keyring::standing().await, Keyring::Usable);

@@ -28,69 +28,69 @@ a run or a check failed, or nothing was found
 the arguments or the configuration are wrong
 .TP
 3
-refused (read\-only, not confirmed, something changed since the preview), or this machine cannot
+refused (read\-only, not confirmed, changed since the preview) or not supported on this machine
 .TP
 4
-a credential is missing, expired or may not do this
+a credential is missing, expired or lacks permission
 .TP
 5
-another run is at work, or an unfinished one is in the way
+another run is in progress or unfinished
 .TP
 6
 the network or a service failed
 .TP
 7
-the outcome is unknown: windlass resume settles it
+the outcome is unknown; check it with windlass resume
 .TP
 130
 cancelled
 .SH ENVIRONMENT
 .TP
 CHARMCRAFT_AUTH
-the credential of Charmhub, as charmcraft login \-\-export writes it
+Charmhub credential in the format of charmcraft login \-\-export
 .TP
 CHARMCRAFT_STORE_API_URL, CHARMCRAFT_UPLOAD_URL, CHARMCRAFT_REGISTRY_URL, CHARMCRAFT_STORE_SSO_URL, GITHUB_API_URL
-addresses of services
+service URLs
 .TP
 GH_TOKEN, GITHUB_TOKEN, CR_PAT
-the token of GitHub, and that of ghcr.io
+GitHub token, and ghcr.io token
 .TP
 DOCKER_HOST, DOCKER_CONFIG
-the local engine, and the logins of registries
+local container engine, and directory of the registry logins
 .TP
 WINDLASS_WORKSPACE
-the workspace, where \-\-workspace names none
+workspace to use without \-\-workspace
 .TP
 WINDLASS_STATE_DIR
-the folder of journal and cache
+directory for the journal and the cache
 .TP
 WINDLASS_REGISTRY_MIRRORS
-NAME=ADDRESS pairs: registries that are found elsewhere
+mirrors as NAME=URL pairs, separated by commas
 .TP
 WINDLASS_TIMEOUT
-a number above 0 that scales every timeout
+factor for all timeouts, above 0
 .TP
 WINDLASS_SSO_EMAIL, WINDLASS_SSO_PASSWORD, WINDLASS_SSO_OTP
-sign in without a terminal: on loopback, elsewhere with \-\-from\-env
+sign in without a terminal; hosts other than loopback need \-\-from\-env
 .TP
 NO_COLOR, SSL_CERT_FILE, HTTPS_PROXY, NO_PROXY
 as in other programs
 .TP
 PAGER, VISUAL, EDITOR
-programs that the console starts
+programs started by the console
 .SH FILES
 .TP
 $XDG_CONFIG_HOME/windlass/config.toml
-settings of the console and keys
+console settings and keys
 .TP
 $XDG_CONFIG_HOME/windlass/workspaces/NAME.toml
-a workspace
+workspace files
 .TP
 $XDG_STATE_HOME/windlass/journal.db
-the journal of runs
+journal of runs
 .TP
 $XDG_CACHE_HOME/windlass
-what was seen last; can be deleted
+cached data; safe to delete
 "#;
 
 /// The end of the page of one command.
@@ -104,7 +104,7 @@ pub fn man(out: Option<&Path>, output: &Output) -> Ending {
         return pages(folder, output);
     }
     let page = whole()
-        .map_err(|error| Problem::new(Kind::Machine, "the manual page cannot be made").because(&error))?;
+        .map_err(|error| Problem::new(Kind::Machine, "cannot render the manual page").because(&error))?;
     if output.json {
         output.document("man", None, vec![("page", json!(page))]);
     } else {
@@ -116,12 +116,9 @@ pub fn man(out: Option<&Path>, output: &Output) -> Ending {
 fn pages(folder: &Path, output: &Output) -> Ending {
     let shown = Outside::new(folder.display().to_string());
     let failed = |error: std::io::Error| {
-        Problem::new(
-            Kind::Machine,
-            format!("manual pages cannot be written into {shown}"),
-        )
-        .because(&error)
-        .hint("name a folder that you may write to")
+        Problem::new(Kind::Machine, format!("cannot write manual pages to {shown}"))
+            .because(&error)
+            .hint("name a directory that you can write to")
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut top = args::command().disable_help_subcommand(true);
@@ -134,7 +131,7 @@ fn pages(folder: &Path, output: &Output) -> Ending {
         output.document("man", None, content);
     } else {
         output.answer(&format!(
-            "{} pages in {shown}; 'man -l {shown}/windlass.1' shows the first\n",
+            "wrote {} pages to {shown}; view the first with 'man -l {shown}/windlass.1'\n",
             files.len()
         ));
     }

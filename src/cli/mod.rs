@@ -128,7 +128,7 @@ pub fn main(console: Console) -> ExitCode {
             let line = said.lines().next().unwrap_or_default();
             let line = format!("{}{named}", line.strip_prefix("error: ").unwrap_or(line));
             let problem = Problem::new(Kind::Usage, line)
-                .hint("'windlass help' and 'windlass help COMMAND' say what can be said");
+                .hint("run 'windlass help' or 'windlass help COMMAND' for usage");
             Output::new(&args::Global::of_words(std::env::args_os())).problem(&problem);
             return ExitCode::from(problem.kind.exit_code());
         }
@@ -145,7 +145,7 @@ pub fn main(console: Console) -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            return output.fail(&Problem::new(Kind::Machine, "no runtime can be started").because(&error));
+            return output.fail(&Problem::new(Kind::Machine, "cannot start the runtime").because(&error));
         }
     };
     signals::force_exit_when_blocked(console.restore_terminal);

@@ -63,7 +63,7 @@ impl Output {
             && error.kind() != std::io::ErrorKind::BrokenPipe
             && !self.lost.swap(true, Ordering::Relaxed)
         {
-            self.say(&format!("error: the answer could not be written: {error}"));
+            self.say(&format!("error: cannot write to standard output: {error}"));
         }
     }
 
@@ -166,7 +166,7 @@ impl Output {
     pub fn summarise(&self, markdown: impl FnOnce() -> String) {
         let Some(job) = &self.job else { return };
         if let Err(error) = job.add(&markdown()) {
-            let text = format!("the job's summary could not be written: {error}");
+            let text = format!("cannot write the job summary: {error}");
             self.say(&format!("warning: {text}"));
             self.annotate(Level::Warning, "windlass", &text);
         }
@@ -188,10 +188,7 @@ impl Output {
             text.push_str(&format!("  hint: {hint}\n"));
         }
         if let Some(at) = problem.retry_after {
-            text.push_str(&format!(
-                "  again after: {}\n",
-                at.format("%Y-%m-%d %H:%M:%S UTC")
-            ));
+            text.push_str(&format!("  retry after: {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
         }
         if let Some(id) = &problem.request_id {
             text.push_str(&format!("  request: {id}\n"));

@@ -36,18 +36,18 @@ impl Form {
                     Kind::Usage,
                     format!("{}{} {what}", self.before, Outside::capped(text, SHOWN)),
                 )
-                .hint(format!("write {}{}", self.before, self.shape))
+                .hint(format!("use {}{}", self.before, self.shape))
             };
             let (name, value) = text
                 .split_once(self.sign)
-                .ok_or_else(|| bad(format!("has no '{}'", self.sign)))?;
+                .ok_or_else(|| bad(format!("is missing '{}'", self.sign)))?;
             if name.is_empty() {
-                return Err(bad(format!("has no name before its '{}'", self.sign)));
+                return Err(bad(format!("is missing a name before '{}'", self.sign)));
             }
             let (name, value) = read(name, value)?;
             if pairs.contains_key(&name) {
                 let shown = Outside::capped(name.to_string(), SHOWN);
-                return Err(bad(format!("names {shown} a second time")).hint("keep one of the two"));
+                return Err(bad(format!("repeats {shown}")).hint("remove one of the two"));
             }
             pairs.insert(name, value);
         }
@@ -60,7 +60,7 @@ pub fn number(text: &str, what: &str) -> Result<u64, Problem> {
     text.strip_prefix('r').unwrap_or(text).parse().map_err(|_| {
         Problem::new(
             Kind::Usage,
-            format!("{what} {} is no number", Outside::capped(text, SHOWN)),
+            format!("{what} {} is not a number", Outside::capped(text, SHOWN)),
         )
         .hint("write a revision as 42 or r42")
     })
@@ -91,11 +91,11 @@ mod tests {
     #[test]
     fn a_name_that_is_missing_or_given_twice_is_told_with_the_shape() {
         for (texts, said) in [
-            (&["plain"][..], "--image plain has no '='"),
-            (&["=1"], "--image =1 has no name before its '='"),
-            (&["a=1", "b=1", "a=2"], "--image a=2 names a a second time"),
+            (&["plain"][..], "--image plain is missing '='"),
+            (&["=1"], "--image =1 is missing a name before '='"),
+            (&["a=1", "b=1", "a=2"], "--image a=2 repeats a"),
             // The same value is an error too: a repeated name is a mistake.
-            (&["a=1", "a=1"], "--image a=1 names a a second time"),
+            (&["a=1", "a=1"], "--image a=1 repeats a"),
         ] {
             let problem = read(texts).unwrap_err();
             assert_eq!(problem.kind, Kind::Usage);

@@ -20,14 +20,17 @@ fn no_terminal(question: &str) -> Problem {
     let what = question.trim_end().trim_end_matches(':').to_lowercase();
     Problem::new(
         Kind::Credentials,
-        format!("prompting not possible without a terminal: the {what} is missing"),
+        format!("cannot ask for the {what} without a terminal"),
     )
-    .hint("run it at a terminal, or set WINDLASS_SSO_EMAIL, WINDLASS_SSO_PASSWORD and WINDLASS_SSO_OTP (off loopback with --from-env)")
-    .hint("a pipeline brings a ready token instead: windlass rotate --token-file FILE")
+    .hint(
+        "run it in a terminal, or set WINDLASS_SSO_EMAIL, WINDLASS_SSO_PASSWORD and WINDLASS_SSO_OTP \
+        (with --from-env unless the host is loopback)",
+    )
+    .hint("in CI, use an existing token: windlass rotate --token-file FILE")
 }
 
 fn unreadable(error: &std::io::Error) -> Problem {
-    Problem::new(Kind::Machine, "the terminal cannot be read").because(error)
+    Problem::new(Kind::Machine, "cannot read from the terminal").because(error)
 }
 
 fn say(text: &str) {
@@ -103,8 +106,7 @@ fn keys(mut input: impl Read) -> Result<Zeroizing<String>, Problem> {
     match std::str::from_utf8(&typed) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
         Err(_) => {
-            Err(Problem::new(Kind::Usage, "what was typed is not UTF-8 text")
-                .hint("run the same command again"))
+            Err(Problem::new(Kind::Usage, "the input is not valid UTF-8").hint("run the same command again"))
         }
     }
 }

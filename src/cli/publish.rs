@@ -73,7 +73,7 @@ async fn planned(
 
 fn named(wish: &Wish) -> Result<ReleaseName, Problem> {
     let name = wish.release.as_deref().ok_or_else(|| {
-        Problem::new(Kind::Usage, "publish needs the name of a release, or --new")
+        Problem::new(Kind::Usage, "publish requires a release or --new")
             .hint("windlass publish --new publishes every release that the workspace selects")
             .hint("windlass releases lists them")
     })?;
@@ -111,7 +111,7 @@ pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
 
 /// Publishes one release, or every new one.
 pub async fn publish(session: &Session, wish: &Wish, output: &Output) -> Ending {
-    confirm::writable(session, "nothing is published", Some("windlass plan publish"))?;
+    confirm::writable(session, "nothing was published", Some("windlass plan publish"))?;
     if wish.new {
         return publish_new(session, wish, output).await;
     }

@@ -18,9 +18,9 @@ pub async fn registry(session: &Session, host: &str, user: Option<&str>, output:
     if host.contains('/') {
         return Err(Problem::new(
             Kind::Usage,
-            format!("'{}' is not the host of a registry", Outside::capped(host, 100)),
+            format!("'{}' is not a registry host", Outside::capped(host, 100)),
         )
-        .hint("name the host alone, for example ghcr.io"));
+        .hint("give only the host, for example ghcr.io"));
     }
     let (user, secret) = registry_login(user).await?;
     let logins = session.observer.services().registry_logins();
@@ -69,7 +69,7 @@ async fn registry_login(user: Option<&str>) -> Result<(String, SecretString), Pr
     match (user, piped.expose_secret().split_once(':')) {
         (Some(user), _) => Ok((user.to_owned(), piped)),
         (None, Some((user, secret))) => Ok((user.to_owned(), SecretString::from(secret))),
-        (None, None) => Err(Problem::new(Kind::Usage, "whose token is it?")
-            .hint("add --username USER, or pipe USER:TOKEN in")),
+        (None, None) => Err(Problem::new(Kind::Usage, "no user name for the token")
+            .hint("add --username USER, or pipe in USER:TOKEN")),
     }
 }

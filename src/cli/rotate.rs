@@ -84,7 +84,7 @@ pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
 /// Rotates the credential.
 pub async fn rotate(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
     let session = &process.session(global, output)?;
-    confirm::writable(session, "nothing is rotated", Some("windlass plan rotate"))?;
+    confirm::writable(session, "nothing was rotated", Some("windlass plan rotate"))?;
     let (intent, brought) = intent(session, wish)?;
     let plan = planned(session, &intent, brought.as_ref()).await?;
     if !plan.nothing_to_do() {
@@ -113,15 +113,17 @@ async fn offer_removal(path: &Path, output: &Output) {
     }
     let shown = Outside::new(path.display().to_string());
     if output.yes || !std::io::stdin().is_terminal() {
-        output.say(&format!("{shown} still holds the value in clear: remove it"));
+        output.say(&format!(
+            "{shown} still contains the value in plain text: delete it"
+        ));
         return;
     }
-    let question = format!("Remove {shown}, which still holds the value in clear? [y/N] ");
+    let question = format!("Delete {shown}, which still contains the value in plain text? [y/N] ");
     let answer = login::at_terminal(move || prompt::line(&question)).await;
     if answer.is_ok_and(|answer| matches!(answer.as_str(), "y" | "Y" | "yes")) {
         match std::fs::remove_file(path) {
-            Ok(()) => output.say(&format!("{shown} is removed")),
-            Err(error) => output.say(&format!("{shown} could not be removed: {error}")),
+            Ok(()) => output.say(&format!("deleted {shown}")),
+            Err(error) => output.say(&format!("cannot delete {shown}: {error}")),
         }
     }
 }
@@ -145,7 +147,7 @@ pub async fn plan_revoke(session: &Session, sessions: &[String], output: &Output
 
 /// Revokes sessions of the store.
 pub async fn revoke(session: &Session, sessions: &[String], output: &Output) -> Ending {
-    confirm::writable(session, "no session is ended", None)?;
+    confirm::writable(session, "no session was revoked", None)?;
     let plan = revocation(session, sessions).await?;
     let record = confirm::confirmed(session, plan, output).await?;
     Ok(runs::report(session, &record, output))

@@ -25,12 +25,12 @@ pub fn list(session: &Session, output: &Output) -> Ending {
         return Ok(0);
     }
     if records.is_empty() {
-        output.answer("No run yet.\n");
+        output.answer("No runs yet.\n");
         return Ok(0);
     }
     let mut table = tables::Table::new(&["run", "what", "outcome", "started", "by"]);
     for record in &records {
-        let ended = record.outcome.map_or("stopped midway", Outcome::as_str);
+        let ended = record.outcome.map_or("interrupted", Outcome::as_str);
         let outcome = match record.state() {
             RunState::Running => "running".to_owned(),
             RunState::RolledBack(by) => format!("rolled back by {by}"),
@@ -94,7 +94,7 @@ pub fn aftermath(record: &RunRecord, output: &Output) {
     // If there is a problem, its hints already contain this.
     if documents::problem(record).is_none() {
         for way in record.ways_on() {
-            output.say(&format!("to go on, or back: {way}"));
+            output.say(&format!("next: {way}"));
         }
     }
 }
@@ -124,7 +124,7 @@ pub fn summary(record: &RunRecord) -> String {
     }
     let mut closed: Vec<String> = record
         .closed()
-        .map(|one| format!("  {} {} is closed\n", one.charm, one.channel))
+        .map(|one| format!("  {} {} closed\n", one.charm, one.channel))
         .collect();
     closed.dedup();
     text.extend(closed);
@@ -142,12 +142,12 @@ pub fn summary(record: &RunRecord) -> String {
         if let Some(target) = set {
             let what = match outcome {
                 Some(StepOutcome::Done | StepOutcome::Skipped) => "holds the new value".to_owned(),
-                Some(StepOutcome::Unknown) => "nobody knows which value it holds".to_owned(),
+                Some(StepOutcome::Unknown) => "may hold the old or the new value".to_owned(),
                 Some(StepOutcome::Failed) => {
                     let why = done.and_then(|done| done.problem.as_ref());
                     format!(
                         "keeps its old value: {}",
-                        why.map_or_else(|| "it failed".to_owned(), |why| why.summary.to_string())
+                        why.map_or_else(|| "request failed".to_owned(), |why| why.summary.to_string())
                     )
                 }
                 _ => "keeps its old value".to_owned(),
@@ -156,9 +156,11 @@ pub fn summary(record: &RunRecord) -> String {
         }
         if let Op::DeleteSecret { target, .. } = &step.op {
             let what = match outcome {
-                Some(StepOutcome::Done | StepOutcome::Skipped) => "is deleted: the organisation's is read",
-                Some(StepOutcome::Unknown) => "may still be there and hide the organisation's",
-                _ => "is still there and hides the organisation's",
+                Some(StepOutcome::Done | StepOutcome::Skipped) => {
+                    "deleted; the organisation's secret applies now"
+                }
+                Some(StepOutcome::Unknown) => "may still exist and override the organisation's secret",
+                _ => "still exists and overrides the organisation's secret",
             };
             text.push_str(&format!("  the copy {target} {what}\n"));
         }
@@ -171,7 +173,7 @@ pub fn summary(record: &RunRecord) -> String {
             text.push_str(&format!("  {repository} branch {branch} at {}\n", commit.short()));
         }
         if let (Op::RevokeSession { session, .. }, Some(StepOutcome::Done)) = (&step.op, outcome) {
-            text.push_str(&format!("  session {session} is revoked\n"));
+            text.push_str(&format!("  session {session} revoked\n"));
         }
         if let Some(note) = done.and_then(|done| done.made.note.as_ref()) {
             text.push_str(&format!("  {note}\n"));
@@ -181,10 +183,7 @@ pub fn summary(record: &RunRecord) -> String {
         text.push_str(&format!("  left out: {left}\n"));
     }
     if let Some(end) = record.steps.iter().find_map(|step| step.made.expires_at) {
-        text.push_str(&format!(
-            "  the value ends {}\n",
-            end.format("%Y-%m-%d %H:%M UTC")
-        ));
+        text.push_str(&format!("  value expires {}\n", end.format("%Y-%m-%d %H:%M UTC")));
     }
     if sent > 0 {
         text.push_str(&format!("  sent {}\n", tables::bytes(sent)));
@@ -198,7 +197,7 @@ pub fn summary(record: &RunRecord) -> String {
 async fn chosen(session: &Session, output: &Output) -> Result<Vec<RunRecord>, Problem> {
     let open = session.journal.unfinished_runs()?;
     for record in &open {
-        let ended = record.outcome.map_or("stopped midway", Outcome::as_str);
+        let ended = record.outcome.map_or("interrupted", Outcome::as_str);
         let started = record.started_at.format("%Y-%m-%d %H:%M UTC");
         output.say(&format!(
             "{}  {}, {ended}, started {started}",
@@ -217,7 +216,7 @@ async fn chosen(session: &Session, output: &Output) -> Result<Vec<RunRecord>, Pr
     if confirm::ask_for("yes", &question, output).await.is_ok() {
         return Ok(open);
     }
-    output.say("what failed or was cancelled is left as it is: add --yes to resume it, or name one run");
+    output.say("failed and cancelled runs were not resumed: add --yes, or name one run");
     Ok(cut_off)
 }
 
@@ -233,7 +232,7 @@ fn nothing_resumed(session: &Session, output: &Output) -> Ending {
             vec![("run", Value::Null), ("unfinished", json!(runs))],
         );
     } else if open.is_empty() {
-        output.answer("Nothing is open.\n");
+        output.answer("No unfinished runs.\n");
     } else {
         for record in &open {
             output.answer(&format!("windlass resume {}\n", record.id));
@@ -251,7 +250,7 @@ pub async fn resume(
     output: &Output,
 ) -> Ending {
     let session = &process.session(global, output)?;
-    confirm::writable(session, "nothing is resumed", None)?;
+    confirm::writable(session, "nothing was resumed", None)?;
     let wanted: Vec<RunRecord> = match run {
         Some(id) => vec![session.run_of_workspace(&RunId(id.to_owned()))?],
         None => chosen(session, output).await?,
@@ -273,7 +272,7 @@ pub async fn resume(
         let mut means = match resumption.sign_in() {
             Some(scope) => {
                 output.say(&format!(
-                    "{} needs a new sign-in: its token is lost or no longer valid",
+                    "{} needs a new sign-in: its token was lost or is no longer valid",
                     record.id
                 ));
                 login::sign_in(process, session, scope, from_env, output).await?

@@ -18,50 +18,47 @@ pub fn read(path: &Path) -> Result<SecretString, Problem> {
         return text_of(std::io::stdin().lock(), "standard input");
     }
     let shown = Outside::new(path.display().to_string());
-    let refused = |why: &str| Problem::new(Kind::Credentials, format!("{shown} is not read: {why}"));
+    let refused = |why: &str| Problem::new(Kind::Credentials, format!("cannot use {shown}: {why}"));
     let failed = |error: std::io::Error| {
-        Problem::new(Kind::Credentials, format!("{shown} cannot be read"))
+        Problem::new(Kind::Credentials, format!("cannot read {shown}"))
             .because(&error)
-            .hint("check its path and that it is yours")
+            .hint("check the path and that you own the file")
     };
     let facts = std::fs::metadata(path).map_err(failed)?;
     if !facts.is_file() {
-        return Err(refused("it is no regular file").hint("pipe it in with - instead"));
+        return Err(refused("it is not a regular file").hint("use - to read from a pipe"));
     }
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         if facts.permissions().mode() & 0o077 != 0 {
-            return Err(refused("others can read it")
-                .cause("whoever read it meanwhile has the secret too")
+            return Err(refused("other users can read it")
+                .cause("the secret may already have been read")
                 .hint(format!("chmod 600 {shown}"))
-                .hint("if others use this machine, make a new token instead"));
+                .hint("if other users have access to this machine, create a new token instead"));
         }
     }
     if facts.len() > LARGEST {
-        return Err(refused("it is larger than any secret")
-            .hint("name the file that holds the value and nothing else"));
+        return Err(refused("it is larger than any secret").hint("use a file that contains only the value"));
     }
     text_of(open_plain(path).map_err(failed)?, shown.as_str())
 }
 
 fn text_of(input: impl Read, place: &str) -> Result<SecretString, Problem> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LARGEST as usize));
-    input.take(LARGEST).read_to_end(&mut bytes).map_err(|error| {
-        Problem::new(Kind::Credentials, format!("{place} cannot be read")).because(&error)
-    })?;
+    input
+        .take(LARGEST)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Problem::new(Kind::Credentials, format!("cannot read {place}")).because(&error))?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| {
-            Problem::new(
-                Kind::Credentials,
-                format!("{place} holds something that is not text"),
-            )
-            .hint("name the file that holds the value and nothing else")
+            Problem::new(Kind::Credentials, format!("{place} is not valid UTF-8"))
+                .hint("use a file that contains only the value")
         })?
         .trim();
     if text.is_empty() {
-        return Err(Problem::new(Kind::Credentials, format!("{place} holds nothing"))
-            .hint("put the value in, as charmcraft login --export or windlass login --export write it"));
+        return Err(Problem::new(Kind::Credentials, format!("{place} is empty"))
+            .hint("write the value into it, for example with windlass login --export FILE"));
     }
     Ok(SecretString::from(text))
 }

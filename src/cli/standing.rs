@@ -34,9 +34,12 @@ fn target_risk(text: &str) -> Result<Risk, Problem> {
             ..problem
         }
         .hint(format!(
-            "'windlass promote --track {track} --to {risk}' promotes what the track {track} has, whatever release it is"
+            "'windlass promote --track {track} --to {risk}' promotes everything on track {track}, \
+            whatever its release"
         ))
-        .hint(format!("'windlass promote RELEASE --to {risk}' promotes a release in its own track")),
+        .hint(format!(
+            "'windlass promote RELEASE --to {risk}' promotes a release on its own track"
+        )),
         _ => problem,
     })
 }
@@ -72,7 +75,7 @@ pub async fn plan_promote(session: &Session, wish: &Promote, output: &Output) ->
 
 /// Promotes a release.
 pub async fn promote(session: &Session, wish: &Promote, output: &Output) -> Ending {
-    confirm::writable(session, "nothing is promoted", Some("windlass plan promote"))?;
+    confirm::writable(session, "nothing was promoted", Some("windlass plan promote"))?;
     let plan = planned_promote(session, wish).await?;
     run(session, plan, output).await
 }
@@ -84,9 +87,7 @@ fn moment(text: &str, now: DateTime<Utc>) -> Result<Moment, Problem> {
             Kind::Usage,
             format!("--to {} is {what}", Outside::capped(text, 60)),
         )
-        .hint(
-            "write a past time with its zone, as 2025-02-03T12:00:00Z, or a run as 'windlass runs' lists it",
-        )
+        .hint("use a past time with its zone, such as 2025-02-03T12:00:00Z, or a run from 'windlass runs'")
     };
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         if at > now {
@@ -114,9 +115,9 @@ fn run_id(text: &str) -> Result<RunId, Problem> {
     } else {
         Err(Problem::new(
             Kind::Usage,
-            format!("'{}' is not the id of a run", Outside::capped(text, 60)),
+            format!("'{}' is not a run id", Outside::capped(text, 60)),
         )
-        .hint("'windlass runs' lists them"))
+        .hint("list runs with 'windlass runs'"))
     }
 }
 
@@ -142,7 +143,7 @@ fn rollback_intent(wish: &Rollback) -> Result<RollbackIntent, Problem> {
             }
         }
         _ => {
-            return Err(Problem::new(Kind::Usage, "either --run RUN or a charm is wanted"));
+            return Err(Problem::new(Kind::Usage, "give --run RUN or a charm"));
         }
     };
     Ok(RollbackIntent { of, over: wish.over })
@@ -163,7 +164,7 @@ pub async fn plan_rollback(session: &Session, wish: &Rollback, output: &Output) 
 
 /// Rolls back.
 pub async fn rollback(session: &Session, wish: &Rollback, output: &Output) -> Ending {
-    confirm::writable(session, "nothing is rolled back", Some("windlass plan rollback"))?;
+    confirm::writable(session, "nothing was rolled back", Some("windlass plan rollback"))?;
     let plan = planned_rollback(session, wish).await?;
     run(session, plan, output).await
 }
@@ -171,9 +172,9 @@ pub async fn rollback(session: &Session, wish: &Rollback, output: &Output) -> En
 /// Holds a release, or ends its hold.
 pub async fn hold(session: &Session, release: &str, hold: bool, output: &Output) -> Ending {
     let what = if hold {
-        "nothing is held"
+        "nothing was held"
     } else {
-        "no hold is lifted"
+        "no hold was removed"
     };
     let preview = if hold {
         "windlass plan hold"

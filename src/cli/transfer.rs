@@ -47,7 +47,7 @@ pub fn source(text: &str) -> Result<ImageSource, Problem> {
     Ok(match parsed {
         ImageSource::Local(local) => {
             let here = std::env::current_dir().map_err(|error| {
-                Problem::new(Kind::Machine, "the current folder cannot be told").because(&error)
+                Problem::new(Kind::Machine, "cannot determine the current directory").because(&error)
             })?;
             ImageSource::Local(local.below(&here))
         }
@@ -59,12 +59,9 @@ pub fn source(text: &str) -> Result<ImageSource, Problem> {
 pub fn destination(text: &str) -> Result<Reference, Problem> {
     match ImageSource::parse(text)? {
         ImageSource::Registry(reference) => Ok(reference),
-        ImageSource::Local(local) => Err(Problem::new(
-            Kind::Usage,
-            format!("{local} is not a place that images are copied to"),
-        )
-        .cause("images are copied to registries only")
-        .hint("write HOST/NAME:TAG, for example ghcr.io/finos/legend-engine:4.35.0")),
+        ImageSource::Local(local) => Err(Problem::new(Kind::Usage, format!("cannot copy to {local}"))
+            .cause("only registries are supported as a destination")
+            .hint("use HOST/NAME:TAG, for example ghcr.io/finos/legend-engine:4.35.0")),
     }
 }
 
@@ -96,7 +93,7 @@ pub async fn plan_copy(session: &Session, wish: &Copy, output: &Output) -> Endin
 
 /// Copies an image.
 pub async fn copy(session: &Session, wish: &Copy, output: &Output) -> Ending {
-    confirm::writable(session, "nothing is copied", Some("windlass plan copy"))?;
+    confirm::writable(session, "nothing was copied", Some("windlass plan copy"))?;
     let plan = planned_copy(session, wish, output).await?;
     run(session, plan, output).await
 }
@@ -144,7 +141,7 @@ pub async fn plan_release(session: &Session, wish: &Release, output: &Output) ->
 
 /// Releases a charm revision.
 pub async fn release(session: &Session, wish: &Release, output: &Output) -> Ending {
-    confirm::writable(session, "nothing is released", Some("windlass plan release"))?;
+    confirm::writable(session, "nothing was released", Some("windlass plan release"))?;
     let plan = planned_release(session, wish).await?;
     run(session, plan, output).await
 }
@@ -170,7 +167,7 @@ pub async fn plan_close(session: &Session, wish: &Close, output: &Output) -> End
 
 /// Closes a channel.
 pub async fn close(session: &Session, wish: &Close, output: &Output) -> Ending {
-    confirm::writable(session, "nothing is closed", Some("windlass plan close"))?;
+    confirm::writable(session, "nothing was closed", Some("windlass plan close"))?;
     let plan = planned_close(session, wish).await?;
     run(session, plan, output).await
 }

@@ -18,16 +18,16 @@ use crate::services::engine::Wanted;
 
 fn intent(wish: &UploadResource) -> Result<UploadIntent, Problem> {
     if wish.filepath.is_none() && !wish.arch.is_empty() {
-        return Err(Problem::new(Kind::Usage, "--arch belongs to --filepath")
-            .hint("the architectures of an image are read from it; --platform chooses among them"));
+        return Err(Problem::new(Kind::Usage, "--arch requires --filepath")
+            .hint("architectures of an image are read from the image; choose platforms with --platform"));
     }
     if wish.from.is_none() && !wish.platform.is_empty() {
-        return Err(Problem::new(Kind::Usage, "--platform belongs to --from"));
+        return Err(Problem::new(Kind::Usage, "--platform requires --from"));
     }
     let content = match (&wish.filepath, &wish.image, &wish.from) {
         (Some(path), None, None) => {
             let path = std::path::absolute(path).map_err(|error| {
-                Problem::new(Kind::Usage, format!("{} cannot be accessed", path.display())).because(&error)
+                Problem::new(Kind::Usage, format!("cannot access {}", path.display())).because(&error)
             })?;
             upload::architectures(&wish.arch)?;
             Content::File {
@@ -49,7 +49,7 @@ fn intent(wish: &UploadResource) -> Result<UploadIntent, Problem> {
         _ => {
             return Err(Problem::new(
                 Kind::Usage,
-                "exactly one of --filepath, --image and --from is wanted",
+                "give exactly one of --filepath, --image and --from",
             ));
         }
     };
@@ -82,7 +82,7 @@ pub async fn plan(session: &Session, wish: &UploadResource, output: &Output) -> 
 pub async fn upload(session: &Session, wish: &UploadResource, output: &Output) -> Ending {
     confirm::writable(
         session,
-        "nothing is uploaded",
+        "nothing was uploaded",
         Some("windlass plan upload-resource"),
     )?;
     let intent = intent(wish)?;
@@ -223,7 +223,8 @@ impl Resource {
         } else {
             let what = if self.image { "image" } else { "file" };
             format!(
-                "Revision {number} of resource '{resource}' for charm '{charm}' already holds this {what}"
+                "Revision {number} of resource '{resource}' for charm '{charm}' already contains this \
+                {what}"
             )
         }
     }

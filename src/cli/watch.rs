@@ -21,7 +21,8 @@ pub async fn follow(mut handle: RunHandle, plan: &Plan, output: &Output) -> Resu
     let said: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
         if !json_lines {
             use std::io::Write;
-            let text: &[u8] = b"stopping: what is under way is brought to its end first (again: leave it to 'windlass resume')\n";
+            let text: &[u8] = b"stopping after the current requests; press Ctrl-C again to stop now and \
+                continue later with 'windlass resume'\n";
             drop(std::io::stderr().write_all(text));
         }
     });
@@ -48,12 +49,9 @@ pub async fn follow(mut handle: RunHandle, plan: &Plan, output: &Output) -> Resu
     match ended {
         Ok(result) => result,
         Err(error) => Err(
-            Problem::new(Kind::Internal, format!("run {} broke off", handle.id))
+            Problem::new(Kind::Internal, format!("run {} was interrupted", handle.id))
                 .because(&error)
-                .hint(format!(
-                    "the journal knows how far it came: windlass resume {}",
-                    handle.id
-                )),
+                .hint(format!("continue with: windlass resume {}", handle.id)),
         ),
     }
 }

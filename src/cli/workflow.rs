@@ -31,7 +31,7 @@ const SHOWN: usize = 10;
 
 /// Parses a span of time: seconds, minutes or hours.
 pub fn span(text: &str) -> Result<Duration, String> {
-    let bad = || format!("'{text}' is no span of time: write minutes or hours, for example 45m or 2h");
+    let bad = || format!("'{text}' is not a duration: use minutes or hours, for example 45m or 2h");
     let (number, unit) = text
         .split_at_checked(text.len().saturating_sub(1))
         .ok_or_else(bad)?;
@@ -58,13 +58,13 @@ pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> En
             timeout,
         } => {
             let action = dispatch(name, inputs)?;
-            let record = done(session, repository.clone(), action, "nothing is started", output).await?;
+            let record = done(session, repository.clone(), action, "nothing was started", output).await?;
             started(session, &repository, &record, *timeout, output).await
         }
         WorkflowWhat::Watch { run, timeout } => {
             if session.observer.is_offline() {
                 return Err(
-                    Problem::new(Kind::Refused, "this session is offline: nothing can be followed")
+                    Problem::new(Kind::Refused, "this session is offline: cannot follow a run")
                         .hint("run it without --offline"),
                 );
             }
@@ -89,16 +89,16 @@ pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> En
         }
         WorkflowWhat::Rerun { run } => {
             let action = WorkflowAction::Rerun { run: *run };
-            let record = done(session, repository, action, "nothing is done again", output).await?;
+            let record = done(session, repository, action, "nothing was rerun", output).await?;
             let code = runs::report(session, &record, output);
             if code == 0 {
-                output.say(&format!("to follow it: windlass workflow watch {run}"));
+                output.say(&format!("follow it with: windlass workflow watch {run}"));
             }
             Ok(code)
         }
         WorkflowWhat::Cancel { run } => {
             let action = WorkflowAction::Cancel { run: *run };
-            let record = done(session, repository, action, "nothing is stopped", output).await?;
+            let record = done(session, repository, action, "nothing was cancelled", output).await?;
             Ok(runs::report(session, &record, output))
         }
     }
@@ -110,11 +110,8 @@ fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository
     let known = workspace.repositories();
     let Some(named) = named else {
         let bundle = workspace.bundle.as_ref().ok_or_else(|| {
-            Problem::new(
-                Kind::Usage,
-                format!("the workspace {} names no bundle", workspace.name),
-            )
-            .hint("name a repository: --repository OWNER/NAME")
+            Problem::new(Kind::Usage, format!("workspace {} has no bundle", workspace.name))
+                .hint("name a repository with --repository OWNER/NAME")
         })?;
         return bundle.repository.parse();
     };
@@ -124,15 +121,15 @@ fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository
     let problem = Problem::new(
         Kind::Usage,
         format!(
-            "{} is not a repository of the workspace {}",
+            "{} is not a repository of workspace {}",
             Outside::capped(named, 100),
             workspace.name
         ),
     );
     Err(if known.is_empty() {
-        problem.hint("the workspace names no repository; --workspace NAME chooses another one")
+        problem.hint("the workspace has no repository; choose another one with --workspace NAME")
     } else {
-        problem.hint(format!("name one of {}", known.join(", ")))
+        problem.hint(format!("use one of {}", known.join(", ")))
     })
 }
 
@@ -194,10 +191,10 @@ async fn started(
         let why = record.steps.iter().find_map(|step| step.made.note.clone());
         let mut problem = Problem::new(
             Kind::Service,
-            "it was started, but which run it is cannot be told",
+            "the workflow was started, but its run was not found",
         );
         problem.causes.extend(why);
-        let problem = problem.hint("'windlass workflow list' shows the runs");
+        let problem = problem.hint("list runs with 'windlass workflow list'");
         runs::report_with(session, record, vec![("problem", json!(problem))], output);
         output.explain(&problem);
         return Ok(UNKNOWN);
@@ -218,8 +215,8 @@ async fn started(
         }
         Err(problem) => {
             let problem = problem
-                .within(format!("run {run} was started, but cannot be followed"))
-                .hint(format!("follow it later: windlass workflow watch {run}"));
+                .within(format!("run {run} was started, but following it failed"))
+                .hint(format!("try again with: windlass workflow watch {run}"));
             runs::report_with(session, record, vec![("problem", json!(problem))], output);
             output.explain(&problem);
             Ok(UNKNOWN)
@@ -284,18 +281,18 @@ fn verdict(repository: &GitHubRepository, run: &WorkflowRun, limit: Duration) ->
         let problem = Problem::new(
             Kind::Service,
             format!(
-                "run {} of {repository} still goes on after {} s",
+                "run {} of {repository} is still in progress after {} s",
                 run.id,
                 limit.as_secs()
             ),
         )
-        .hint(format!("follow it on: windlass workflow watch {}", run.id))
-        .hint(format!("or stop it: windlass workflow cancel {}", run.id));
+        .hint(format!("continue with: windlass workflow watch {}", run.id))
+        .hint(format!("or cancel it: windlass workflow cancel {}", run.id));
         return (UNKNOWN, Some(problem));
     }
     let mut problem = Problem::new(
         Kind::Service,
-        format!("run {} of {repository} ended: {}", run.id, run.word()),
+        format!("run {} of {repository} finished: {}", run.id, run.word()),
     );
     if let Some(job) = run.failed_job() {
         let at = job.failed_step().map_or_else(
@@ -308,10 +305,10 @@ fn verdict(repository: &GitHubRepository, run: &WorkflowRun, limit: Duration) ->
         }
     }
     if !run.url.is_empty() {
-        problem = problem.hint(format!("all of it: {}", run.url));
+        problem = problem.hint(format!("full log: {}", run.url));
     }
     let again = format!(
-        "'windlass workflow rerun {}' does the failed jobs again, from the same commit",
+        "rerun the failed jobs from the same commit: windlass workflow rerun {}",
         run.id
     );
     (1, Some(problem.hint(again)))
@@ -347,7 +344,7 @@ async fn list(session: &Session, repository: &GitHubRepository, output: &Output)
     let snapshot = observer
         .look_at_workflows(observer.cached(), repository, None)
         .await;
-    let unseen = || Problem::new(Kind::NotFound, format!("nobody has looked at {repository} yet"));
+    let unseen = || Problem::new(Kind::NotFound, format!("{repository} has not been read yet"));
     let seen = snapshot.workflows.get(repository).ok_or_else(unseen)?;
     let found: &RepositoryWorkflows = match (&seen.value, &seen.problem) {
         (Some(found), None) => found,
@@ -398,7 +395,7 @@ async fn list(session: &Session, repository: &GitHubRepository, output: &Output)
                 .to_owned(),
             file.form
                 .as_deref()
-                .map_or_else(|| "not by hand".to_owned(), words),
+                .map_or_else(|| "no manual trigger".to_owned(), words),
         ]);
     }
     let mut text = format!("{repository}, branch {}\n{}", found.default_branch, table.text());

@@ -33,7 +33,7 @@ def created(revision, place):
 
 
 def holds(revision, place):
-    return f"Revision {revision} of resource '{place[1]}' for charm '{place[0]}' already holds this image"
+    return f"Revision {revision} of resource '{place[1]}' for charm '{place[0]}' already contains this image"
 
 
 def number(line):

@@ -6,69 +6,69 @@ use clap::Args;
 
 #[derive(Args, Clone, Debug)]
 pub struct Credentials {
-    /// End with 4 where one ends within this span, for example 14d or 36h
+    /// Exit 4 if a credential expires within SPAN, for example 14d or 36h
     #[arg(long, value_name = "SPAN", value_parser = crate::cli::show::span)]
     pub fail_within: Option<chrono::TimeDelta>,
-    /// Write every known end as an iCalendar file; - for standard output
+    /// Write expiry dates to an iCalendar file, or to standard output with -
     #[arg(long, value_name = "FILE")]
     pub calendar: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct Login {
-    /// Write the token into this file instead, in the form that CHARMCRAFT_AUTH takes
+    /// Write the token to FILE for CHARMCRAFT_AUTH instead of storing it
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
-    /// Overwrite that file
+    /// Overwrite an existing export file
     #[arg(long, requires = "export")]
     pub force: bool,
-    /// Limit the token to this charm; may be repeated
+    /// Limit the token to this charm (repeatable)
     #[arg(long, value_name = "NAME")]
     pub charm: Vec<String>,
-    /// Limit the token to this bundle; may be repeated
+    /// Limit the token to this bundle (repeatable)
     #[arg(long, value_name = "NAME")]
     pub bundle: Vec<String>,
-    /// Limit the token to this channel; may be repeated
+    /// Limit the token to this channel (repeatable)
     #[arg(long, value_name = "CHANNEL")]
     pub channel: Vec<String>,
-    /// Limit the token to this permission; may be repeated
+    /// Limit the token to this permission (repeatable)
     #[arg(long, value_name = "PERMISSION")]
     pub permission: Vec<String>,
-    /// How long the token lives, in seconds
+    /// Lifetime of the token
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=3_155_760_000))]
     pub ttl: Option<u64>,
-    /// Take e-mail, password and one-time password from WINDLASS_SSO_* off loopback too
+    /// Allow sign-in with WINDLASS_SSO_* on hosts other than loopback
     #[arg(long)]
     pub from_env: bool,
-    /// Keep the login of this registry instead; its token is typed or piped in
+    /// Store a login for this registry; reads the token from a prompt or standard input
     #[arg(long, value_name = "HOST", conflicts_with_all = ["export", "charm", "bundle", "channel", "permission", "ttl", "from_env"])]
     pub registry: Option<String>,
-    /// The user of that registry
+    /// User name for the registry
     #[arg(long, value_name = "USER", requires = "registry")]
     pub username: Option<String>,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct Rotate {
-    /// A ready value instead of a new token; - reads it from standard input
+    /// Use the value in FILE, or from standard input with -, instead of a new token
     #[arg(long, value_name = "FILE|-")]
     pub token_file: Option<PathBuf>,
-    /// How long the new token lives, in seconds
+    /// Lifetime of the new token
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=3_155_760_000))]
     pub ttl: Option<u64>,
-    /// Only this secret; may be repeated
+    /// Rotate only this secret (repeatable)
     #[arg(long, value_name = "REPO:SECRET")]
     pub target: Vec<String>,
-    /// Leave this secret as it is; may be repeated
+    /// Leave this secret unchanged (repeatable)
     #[arg(long, value_name = "REPO:SECRET")]
     pub without: Vec<String>,
-    /// One secret of the organisation for chosen repositories, in place of their copies
+    /// Replace the repository secrets with one organisation secret for those repositories
     #[arg(long)]
     pub organisation: bool,
-    /// End this session afterwards, or every former one that was recorded for these secrets
+    /// Revoke this session afterwards, or all recorded earlier sessions of these secrets
     #[arg(long, value_name = "SESSION|recorded")]
     pub revoke: Vec<String>,
-    /// Take e-mail, password and one-time password from WINDLASS_SSO_* off loopback too
+    /// Allow sign-in with WINDLASS_SSO_* on hosts other than loopback
     #[arg(long)]
     pub from_env: bool,
 }

@@ -6,45 +6,45 @@ use clap::{Args, Subcommand};
 pub struct Workflow {
     #[command(subcommand)]
     pub what: WorkflowWhat,
-    /// Another repository of the workspace
+    /// Use another repository of the workspace
     #[arg(long, global = true, value_name = "OWNER/NAME")]
     pub repository: Option<String>,
 }
 
 #[derive(Subcommand, Clone, Debug)]
 pub enum WorkflowWhat {
-    /// Every workflow, its form, what is wrong with it, and the recent runs
+    /// List workflows with their inputs, problems and recent runs
     List,
-    /// Start one and follow the very run until it ends
+    /// Start a workflow and follow its run until it finishes
     Run {
-        /// Its file name, or what it calls itself
+        /// File name or name of the workflow
         #[arg(value_name = "NAME")]
         name: String,
-        /// Its inputs
+        /// Inputs of the workflow
         #[arg(value_name = "KEY=VALUE")]
         inputs: Vec<String>,
-        /// How long it is followed at most, for example 45m or 2h
+        /// Stop following after SPAN, for example 45m or 2h
         #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = crate::cli::workflow::span)]
         timeout: std::time::Duration,
     },
-    /// Follow a run until it ends
+    /// Follow a run until it finishes
     Watch {
-        /// GitHub's number of the run
+        /// Run id on GitHub
         #[arg(value_name = "RUN")]
         run: u64,
-        /// How long it is followed at most, for example 45m or 2h
+        /// Stop following after SPAN, for example 45m or 2h
         #[arg(long, value_name = "SPAN", default_value = "30m", value_parser = crate::cli::workflow::span)]
         timeout: std::time::Duration,
     },
-    /// Do the failed jobs of a run again
+    /// Rerun the failed jobs of a run
     Rerun {
-        /// GitHub's number of the run
+        /// Run id on GitHub
         #[arg(value_name = "RUN")]
         run: u64,
     },
-    /// Stop a run
+    /// Cancel a run
     Cancel {
-        /// GitHub's number of the run
+        /// Run id on GitHub
         #[arg(value_name = "RUN")]
         run: u64,
     },
@@ -55,31 +55,31 @@ pub enum WorkflowWhat {
 pub struct PlannedWorkflow {
     #[command(subcommand)]
     pub what: PlannedWorkflowWhat,
-    /// Another repository of the workspace
+    /// Use another repository of the workspace
     #[arg(long, global = true, value_name = "OWNER/NAME")]
     pub repository: Option<String>,
 }
 
 #[derive(Subcommand, Clone, Debug)]
 pub enum PlannedWorkflowWhat {
-    /// Start one
+    /// Start a workflow
     Run {
-        /// Its file name, or what it calls itself
+        /// File name or name of the workflow
         #[arg(value_name = "NAME")]
         name: String,
-        /// Its inputs
+        /// Inputs of the workflow
         #[arg(value_name = "KEY=VALUE")]
         inputs: Vec<String>,
     },
-    /// Do the failed jobs of a run again
+    /// Rerun the failed jobs of a run
     Rerun {
-        /// GitHub's number of the run
+        /// Run id on GitHub
         #[arg(value_name = "RUN")]
         run: u64,
     },
-    /// Stop a run
+    /// Cancel a run
     Cancel {
-        /// GitHub's number of the run
+        /// Run id on GitHub
         #[arg(value_name = "RUN")]
         run: u64,
     },

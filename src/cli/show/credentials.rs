@@ -22,7 +22,7 @@ use crate::services::private_file;
 
 /// Parses a span of time: `14d`, `36h`.
 pub fn span(text: &str) -> Result<TimeDelta, String> {
-    let bad = || format!("'{text}' is no span of time: write days or hours, for example 14d or 36h");
+    let bad = || format!("'{text}' is not a duration: use days or hours, for example 14d or 36h");
     let (number, unit) = text
         .split_at_checked(text.len().saturating_sub(1))
         .ok_or_else(bad)?;
@@ -42,10 +42,11 @@ pub fn span(text: &str) -> Result<TimeDelta, String> {
 /// Runs `credentials`. With a span the exit code is 4 if a credential expires within it.
 pub async fn credentials(session: &Session, wish: &Wish, output: &Output) -> Ending {
     if output.json && wish.calendar.as_deref() == Some(Path::new("-")) {
-        return Err(
-            Problem::new(Kind::Usage, "--json and --calendar - both want standard output")
-                .hint("write the calendar into a file: --calendar FILE"),
-        );
+        return Err(Problem::new(
+            Kind::Usage,
+            "--json and --calendar - cannot both write to standard output",
+        )
+        .hint("write the calendar to a file: --calendar FILE"));
     }
     let workspace = &session.config.workspace;
     let snapshot = session.observer.list_credentials(session.observer.cached()).await;
@@ -245,7 +246,15 @@ fn bar(axis: Axis, left: TimeDelta) -> String {
 fn text(all: &[Credential], now: DateTime<Utc>) -> String {
     let axis = Axis::of(all, now);
     let scale = axis.scale(CELLS);
-    let mut table = tables::Table::new(&["credential", "account", "ends", &scale, "left", "said by", "from"]);
+    let mut table = tables::Table::new(&[
+        "credential",
+        "account",
+        "ends",
+        &scale,
+        "left",
+        "expiry from",
+        "from",
+    ]);
     for one in all {
         let facts = &one.facts;
         let blank = || "-".to_owned();
@@ -265,7 +274,7 @@ fn text(all: &[Credential], now: DateTime<Utc>) -> String {
         ]);
     }
     if table.is_empty() {
-        return "No credential is known.\n".to_owned();
+        return "No credentials found.\n".to_owned();
     }
     let mut text = table.text();
     for one in all {
@@ -316,8 +325,8 @@ fn value_words(status: &SecretStatus, now: DateTime<Utc>) -> String {
     let day = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();
     let mut text = match status.lineage {
         Lineage::Current => "current".to_owned(),
-        Lineage::Older => "older than the newest that windlass set".to_owned(),
-        Lineage::Foreign => "foreign: not set by windlass, since windlass set it".to_owned(),
+        Lineage::Older => "an older value set by windlass".to_owned(),
+        Lineage::Foreign => "foreign: changed by another client since windlass set it".to_owned(),
         Lineage::Absent => "absent".to_owned(),
         Lineage::Unknown if status.updated_at.is_none() => match &status.problem {
             Some(problem) => format!("unreadable: {}", problem.summary),
@@ -341,7 +350,7 @@ fn value_words(status: &SecretStatus, now: DateTime<Utc>) -> String {
         text.push_str(&format!("; may hold a token that expires {}", in_days(days)));
     }
     if status.updated_at.is_some() && status.problem.is_some() {
-        text.push_str("; could not be read again");
+        text.push_str("; last refresh failed");
     }
     text
 }
@@ -357,7 +366,7 @@ fn sessions(snapshot: &Snapshot, now: DateTime<Utc>) -> String {
     if live.is_empty() {
         return String::new();
     }
-    let mut table = tables::Table::new(&["session", "made by", "since", "until"]);
+    let mut table = tables::Table::new(&["session", "created by", "since", "until"]);
     let day =
         |at: Option<DateTime<Utc>>| at.map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d").to_string());
     for session in live {
@@ -374,7 +383,8 @@ fn sessions(snapshot: &Snapshot, now: DateTime<Utc>) -> String {
     let mut text = format!("\n{}", table.text());
     for orphan in &snapshot.orphans {
         text.push_str(&format!(
-            "warning: the token of session {orphan} was lost, for its run stopped before it kept it: windlass revoke {orphan}\n"
+            "warning: the token of session {orphan} was lost when its run was interrupted: windlass \
+            revoke {orphan}\n"
         ));
     }
     text
@@ -390,7 +400,7 @@ pub async fn whoami(session: &Session, output: &Output) -> Ending {
             _ => {
                 return Err(Problem::new(
                     Kind::Network,
-                    "offline: whose credential it is was not read before",
+                    "offline: the account of the credential is not in the cache",
                 )
                 .hint("run it once without --offline"));
             }

@@ -147,7 +147,7 @@ fn warnings(image: &ImageDetail) -> Vec<Outside> {
     let mut warnings = image.remarks();
     warnings.extend(image.missing.iter().map(|one| {
         Outside::new(format!(
-            "{one} is not there any more: it was probably deleted by a cleanup"
+            "{one} no longer exists: it was probably deleted by a cleanup"
         ))
     }));
     if let Err(problem) = image.check_layers() {
@@ -190,7 +190,7 @@ fn describe(image: &ImageDetail, present: Present<'_>) -> String {
                 to_send += layer.size;
             }
             let word = match there {
-                _ if layer.foreign => "  not in the registry",
+                _ if layer.foreign => "  missing in the registry",
                 None => "",
                 Some(true) => "  there",
                 Some(false) => "  to send",
@@ -235,7 +235,7 @@ pub async fn diff(
     let session = environment.session(global, output)?;
     let found = details(&session, &[from.to_owned(), to.to_owned()], output).await?;
     let [a, b] = found.as_slice() else {
-        return Err(Problem::new(Kind::Internal, "two images were asked for"));
+        return Err(Problem::new(Kind::Internal, "comparing two images"));
     };
     let differs = detail::diff(a, b);
     let same_config = differs.only_before.is_empty()
@@ -330,8 +330,8 @@ async fn diff_releases(session: &Session, from: &ReleaseName, to: &ReleaseName, 
     }
     let find = |name: &ReleaseName| {
         snapshot.release(name).ok_or_else(|| {
-            Problem::new(Kind::NotFound, format!("there is no release {name} upstream"))
-                .hint("'windlass releases' lists them")
+            Problem::new(Kind::NotFound, format!("release {name} not found upstream"))
+                .hint("list releases with 'windlass releases'")
         })
     };
     let (a, b) = (find(from)?, find(to)?);

@@ -70,14 +70,11 @@ fn nothing_seen(session: &Session, what: &str) -> Problem {
     if workspace.charms.is_empty() && what != "releases" {
         return Problem::new(
             Kind::NotFound,
-            format!("the workspace {} names no charms", workspace.name),
+            format!("workspace {} has no charms", workspace.name),
         )
-        .hint("--workspace NAME chooses another one");
+        .hint("choose another one with --workspace NAME");
     }
-    let nothing = Problem::new(
-        Kind::NotFound,
-        format!("no {what} of this workspace were read before"),
-    );
+    let nothing = Problem::new(Kind::NotFound, format!("no cached {what} for this workspace"));
     if session.observer.is_offline() {
         nothing.hint("run it once without --offline")
     } else {

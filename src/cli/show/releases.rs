@@ -79,7 +79,7 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
             String::new(),
             with_hold(session, &snapshot, &name, "phantom"),
             String::new(),
-            "a branch without a release".to_owned(),
+            "marker branch without a release".to_owned(),
         ]);
     }
     output.answer(&table.text());
@@ -107,8 +107,8 @@ fn with_hold(session: &Session, snapshot: &Snapshot, release: &ReleaseName, stat
 fn phantom(workspace: &Workspace, snapshot: &Snapshot, name: &ReleaseName) -> Value {
     json!({
         "name": name, "timestamp": null, "images": {}, "published": "yes",
-        "evidence": ["a marker branch exists"], "same_as": [],
-        "warnings": [{"kind": "phantom", "text": "a marker branch without a release upstream"}],
+        "evidence": ["marker branch exists"], "same_as": [],
+        "warnings": [{"kind": "phantom", "text": "marker branch without an upstream release"}],
         "held": documents::held(workspace, snapshot, name),
     })
 }

@@ -27,17 +27,17 @@ pub fn config(environment: &Environment, global: &Global, what: &ConfigWhat, out
         return Ok(0);
     }
     output.answer(&format!(
-        "workspace {} ({}; chosen by: {})\n",
+        "workspace {} ({}; selected by: {})\n",
         config.workspace.name, config.workspace_from, config.chosen_by
     ));
     if let Some(file) = user_file {
         let there = config.user_file.as_ref().is_some_and(|path| path.exists());
         output.answer(&format!(
             "user file {file}{}\n",
-            if there { "" } else { " (not there: defaults)" }
+            if there { "" } else { " (not found: using defaults)" }
         ));
     }
-    output.answer(&format!("world {}\n", endpoints.world()));
+    output.answer(&format!("environment {}\n", endpoints.world()));
     match what {
         // Handled elsewhere, because it writes a file.
         ConfigWhat::New(_) => {}

@@ -35,7 +35,7 @@ fn nothing_read(session: &Session, snapshot: &Snapshot) -> Option<Problem> {
     let any_value = sources.iter().any(|(value, ..)| *value);
     if session.observer.is_offline() {
         return (!any_value).then(|| {
-            Problem::new(Kind::Network, "nothing of this workspace was read before")
+            Problem::new(Kind::Network, "no cached data for this workspace")
                 .hint("run it once without --offline")
         });
     }
@@ -54,7 +54,7 @@ fn nothing_read(session: &Session, snapshot: &Snapshot) -> Option<Problem> {
             .next()?
     };
     Some(if any_value {
-        problem.hint("windlass status --offline shows what was read last")
+        problem.hint("show cached data: windlass status --offline")
     } else {
         problem
     })
@@ -165,7 +165,7 @@ pub async fn status(session: &Session, output: &Output) -> Ending {
         .and_then(|facts| facts.expires_at);
     if let Some(next) = next.filter(|next| shown.is_none_or(|shown| next.expires_at < shown)) {
         output.answer(&format!(
-            "next to expire: {} in {}, {} ({})\n",
+            "next expiry: {} in {}, {} ({})\n",
             next.name,
             next.source,
             next.expires_at.format("%Y-%m-%d %H:%M UTC"),

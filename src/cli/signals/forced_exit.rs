@@ -27,7 +27,7 @@ pub fn watch(restore_terminal: fn()) {
         .name("signals".to_owned())
         .spawn(move || watch_signals(restore_terminal));
     if let Err(error) = spawned {
-        tracing::warn!("a blocked output cannot be interrupted: {error}");
+        tracing::warn!("cannot interrupt a blocked write: {error}");
     }
 }
 
@@ -76,7 +76,7 @@ fn is_blocked(output: impl AsFd) -> bool {
     )
 }
 
-#[allow(clippy::exit, reason = "the main thread is the one that waits")]
+#[allow(clippy::exit, reason = "the main thread waits")]
 fn force(restore_terminal: fn()) {
     restore_terminal();
     std::process::exit(130);
