@@ -101,7 +101,7 @@ fn what_is_wrong_is_named_and_nothing_is_written() {
         (
             &["--from", "nope", "--yes"],
             2,
-            "there is no built-in workspace 'nope'",
+            "built-in workspace 'nope' not found",
         ),
         (
             &["--from", "legend", "--name", "x", "--yes"],
@@ -214,10 +214,7 @@ fn at_a_terminal_it_asks_checks_as_it_goes_and_shows_the_file_first() {
         written.contains("select = \"all\"") && written.contains("image = \"acme/server\""),
         "{written}"
     );
-    assert!(
-        raw.contains("# Its name on Charmhub."),
-        "it was shown first\n{raw}"
-    );
+    assert!(raw.contains("# Name on Charmhub."), "it was shown first\n{raw}");
 
     // The file exists: asks, and leaves it alone if anything else is typed.
     let mut again = Terminal::start(

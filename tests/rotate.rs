@@ -199,7 +199,7 @@ async fn one_secret_of_the_organisation_replaces_the_copies() {
     assert_eq!(first.outcome, Some(Outcome::Failed), "{:?}", first.problem);
     let told = format!("{:?}", first.problem.as_ref().unwrap());
     assert!(
-        told.contains("an old copy is still read in finos/legend-juju-studio-operator:CHARMHUB_TOKEN"),
+        told.contains("an old copy still applies in finos/legend-juju-studio-operator:CHARMHUB_TOKEN"),
         "{told}"
     );
     assert_eq!(

@@ -149,7 +149,7 @@ fn choose<'de, D: Deserializer<'de>, T: Copy>(from: D, what: &str, all: &[(&str,
     }
     let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
     Err(D::Error::custom(format!(
-        "there is no {what} '{text}'; there are {}",
+        "unknown {what} '{text}'; use one of {}",
         names.join(", ")
     )))
 }
@@ -268,12 +268,12 @@ mod tests {
             (
                 "\ntheme = \"drak\"",
                 "line 2, column 9",
-                "there is no theme 'drak'; there are terminal, dark, light, colorblind, colorblind-light, mono",
+                "unknown theme 'drak'; use one of terminal, dark, light, colorblind, colorblind-light, mono",
             ),
             (
                 "glyphs = \"fancy\"",
                 "line 1, column 10",
-                "there is no set of glyphs 'fancy'; there are auto, unicode, ascii",
+                "unknown set of glyphs 'fancy'; use one of auto, unicode, ascii",
             ),
             (
                 "[colors]\ngoood = \"red\"",

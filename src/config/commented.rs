@@ -8,28 +8,26 @@ use super::{Workspace, workspace};
 /// Returns `workspace` as a file with comments.
 pub fn commented(workspace: &Workspace) -> String {
     let mut file = File::default();
-    file.say("A workspace of windlass: what is released together, from where and to where. A line that");
-    file.say(
-        "begins with # explains the line below it. Strings stand in quotation marks, lists in brackets.",
-    );
+    file.say("A windlass workspace: what to release, from where and to where. Comments");
+    file.say("explain the line below them. Strings are in quotation marks, lists in brackets.");
     file.gap();
-    file.say("A short name of letters, digits and dashes. It heads the console and every JSON document.");
+    file.say("Short name of letters, digits and dashes, shown in the console and in JSON documents.");
     file.line("name", &text(&workspace.name));
     upstream(workspace.upstream.as_ref(), &mut file);
     if !workspace.publish.channels.is_empty() {
         file.gap();
-        file.say("How a release is published.");
+        file.say("How to publish a release.");
         file.table("[publish]");
-        file.say("Channels in full form, track/risk; {yyyy-mm} stands for the month in the release's name.");
+        file.say("Channels in full form, track/risk; {yyyy-mm} is replaced by the month of the release.");
         file.line("channels", &list(&workspace.publish.channels));
     }
     charms(workspace, &mut file);
     bundle(workspace.bundle.as_ref(), &mut file);
     for token in &workspace.tokens {
         file.gap();
-        file.say("A credential that 'windlass rotate' renews in every repository that holds a copy of it.");
+        file.say("A credential that 'windlass rotate' renews in all its target secrets.");
         file.table("[[token]]");
-        file.say("charmhub (minted by a sign-in), github (brought, its scopes checked) or other (brought).");
+        file.say("charmhub (created by signing in), github or other (imported; GitHub scopes are checked).");
         file.line(
             "kind",
             &text(match token.kind {
@@ -38,11 +36,11 @@ pub fn commented(workspace: &Workspace) -> String {
                 TokenKind::Other => "other",
             }),
         );
-        file.say("How long a new one lives, in seconds; 15780000s is half a year.");
+        file.say("Lifetime of a new token in seconds; 15780000s is half a year.");
         file.line("ttl", &text(&format!("{}s", token.ttl.as_secs())));
-        file.say("What it must be allowed, no more.");
+        file.say("Permissions of the token.");
         file.line("permissions", &list(&token.permissions));
-        file.say("Where it is kept: a repository on GitHub, and the name of its secret for Actions.");
+        file.say("GitHub repositories and the names of their Actions secrets.");
         let targets = token.targets.iter().map(|target| {
             let (repository, secret) = (target.repository.to_string(), target.secret.to_string());
             format!(
@@ -60,31 +58,31 @@ pub fn commented(workspace: &Workspace) -> String {
 fn upstream(upstream: Option<&workspace::Upstream>, file: &mut File) {
     file.gap();
     let Some(upstream) = upstream else {
-        file.say("There is no [upstream] table: nothing tells of releases, and each is named by hand.");
+        file.say("Without an [upstream] table, name each release by hand.");
         return;
     };
-    file.say("Where upstream releases are found.");
+    file.say("Where to find upstream releases.");
     file.table("[upstream]");
-    file.say("How they are laid out: one folder a release, holding manifest.json with images and tags.");
+    file.say("Layout: one directory per release, with a manifest.json that maps images to tags.");
     let kind = match upstream.kind {
         UpstreamKind::ManifestDirectory => "manifest-directory",
     };
     file.line("kind", &text(kind));
-    file.say("The repository on GitHub, OWNER/NAME.");
+    file.say("GitHub repository, OWNER/NAME.");
     file.line("repository", &text(&upstream.repository));
-    file.say("The branch that counts.");
+    file.say("Branch to read.");
     file.line("branch", &text(&upstream.branch));
-    file.say("The folder of releases in it.");
+    file.say("Directory of the releases.");
     file.line("path", &text(&upstream.path));
-    file.say("Only releases named after this one are taken by the rule below.");
+    file.say("Oldest release that 'windlass publish --new' considers, exclusive.");
     file.line("since", &text(&upstream.since));
-    file.say("The rule that 'windlass publish --new' takes releases by: newest-per-month, or all.");
+    file.say("Releases that 'windlass publish --new' selects: newest-per-month or all.");
     let select = match upstream.select {
         Select::NewestPerMonth => "newest-per-month",
         Select::All => "all",
     };
     file.line("select", &text(select));
-    file.say("The registry that holds the images which manifests name.");
+    file.say("Registry of the images in the manifests.");
     file.line("registry", &text(&upstream.registry));
 }
 
@@ -93,15 +91,15 @@ fn charms(workspace: &Workspace, file: &mut File) {
         file.gap();
         file.say("A charm; charms are released in the order of this file.");
         file.table("[[charm]]");
-        file.say("Its name on Charmhub.");
+        file.say("Name on Charmhub.");
         file.line("name", &text(charm.name.as_str()));
-        file.say("Its repository on GitHub, OWNER/NAME.");
+        file.say("GitHub repository, OWNER/NAME.");
         file.line("repository", &text(&charm.repository));
         if charm.resources.is_empty() {
             continue;
         }
-        file.say("Its resources. 'image' is the manifest's key of the image that a publish puts there;");
-        file.say("without it the resource stays as it is.");
+        file.say("Resources. 'image' is the manifest key of the image to publish;");
+        file.say("a resource without it keeps its revision.");
         let resources = charm.resources.iter().map(|resource| {
             let name = text(resource.name.as_str());
             match &resource.image {
@@ -118,18 +116,18 @@ fn bundle(bundle: Option<&workspace::Bundle>, file: &mut File) {
         return;
     };
     file.gap();
-    file.say("The bundle that ties the charms, and the branch that marks a release as published.");
+    file.say("The bundle of all charms, and the branch that marks a release as published.");
     file.table("[bundle]");
-    file.say("Its name on Charmhub.");
+    file.say("Name on Charmhub.");
     file.line("name", &text(bundle.name.as_str()));
-    file.say("Its repository on GitHub, OWNER/NAME.");
+    file.say("GitHub repository, OWNER/NAME.");
     file.line("repository", &text(&bundle.repository));
-    file.say("The branch that the branch of a release begins from.");
+    file.say("Branch to start release branches from.");
     file.line("base", &text(&bundle.base));
-    file.say("The name of that branch; {release} stands for the release.");
+    file.say("Name of a release branch; {release} is replaced by the release.");
     file.line("branch", &text(&bundle.branch));
-    file.say("What a bundle that cannot be made means: required (the publish fails), optional (it goes");
-    file.say("on), or off (none is made).");
+    file.say("If the bundle cannot be published: required (fail), optional (continue), or off (never");
+    file.say("publish the bundle).");
     let mode = match bundle.mode {
         BundleMode::Required => "required",
         BundleMode::Optional => "optional",
@@ -143,23 +141,23 @@ fn families(workspace: &Workspace, file: &mut File) {
         file.gap();
         file.say("A family of base images in one registry.");
         file.table("[[family]]");
-        file.say("The registry.");
+        file.say("Registry host.");
         file.line("registry", &text(&family.registry));
-        file.say("The organisation in it that the images belong to.");
+        file.say("Owner of the images in the registry.");
         file.line("owner", &text(&family.owner));
-        file.say("The repository on GitHub that builds them.");
+        file.say("GitHub repository that builds the images.");
         file.line("repository", &text(&family.repository));
-        file.say("The folder of its Dockerfiles.");
+        file.say("Directory of the Dockerfiles.");
         file.line("folder", &text(&family.folder));
         if let Some(schedule) = &family.schedule {
-            file.say("When they are rebuilt, as a cron expression in UTC.");
+            file.say("When the images are rebuilt, as a cron expression in UTC.");
             file.line("schedule", &text(schedule));
         }
         if let Some(probe) = &family.probe {
-            file.say("A package and tag that prove the right to write.");
+            file.say("Package and tag used to check write access.");
             file.line("probe", &text(probe));
         }
-        file.say("The images: the package under the owner, its Dockerfile, and the tag that moves.");
+        file.say("Images: package under the owner, Dockerfile, and version tag.");
         let images = family.images.iter().map(|image| {
             let (package, dockerfile) = (text(&image.package), text(&image.dockerfile));
             format!(

@@ -60,9 +60,9 @@ pub fn check_plain(path: &Path) -> Result<()> {
         }
     }
     Err(Error::other(if kind.is_dir() {
-        "it is a folder, not a file"
+        "it is a directory, not a file"
     } else {
-        "it is not a plain file"
+        "it is not a regular file"
     }))
 }
 
@@ -77,14 +77,14 @@ pub fn read_within(path: &Path, most: u64) -> Result<Vec<u8>> {
             0 => format!("{most} bytes"),
             mebibytes => format!("{mebibytes} MiB"),
         };
-        return Err(Error::other(format!("it has more than {most}")));
+        return Err(Error::other(format!("it is larger than {most}")));
     }
     Ok(bytes)
 }
 
 /// Reads a text file as [`read_within`] does.
 pub fn text_within(path: &Path, most: u64) -> Result<String> {
-    String::from_utf8(read_within(path, most)?).map_err(|_| Error::other("it is not UTF-8 text"))
+    String::from_utf8(read_within(path, most)?).map_err(|_| Error::other("it is not valid UTF-8"))
 }
 
 #[cfg(test)]

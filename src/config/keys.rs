@@ -18,7 +18,7 @@ pub struct KeyTable(BTreeMap<Spanned<String>, KeyTexts>);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "a key such as \"P\" or a list of keys such as [\"P\", \"ctrl-p\"] was expected"
+    expecting = "expected a key such as \"P\" or a list of keys such as [\"P\", \"ctrl-p\"]"
 )]
 enum KeyTexts {
     One(String),

@@ -52,9 +52,9 @@ pub fn built_in(name: &str) -> Result<Workspace, Problem> {
     let Some((name, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) else {
         return Err(Problem::new(
             Kind::Usage,
-            format!("there is no built-in workspace '{}'", Outside::capped(name, 60)),
+            format!("built-in workspace '{}' not found", Outside::capped(name, 60)),
         )
-        .hint("built in are legend and regtech"));
+        .hint("built-in workspaces are legend and regtech"));
     };
     Workspace::parse(text, name)
 }
@@ -168,9 +168,9 @@ fn find(name: &str, config_home: Option<&Path>) -> Result<(String, Origin), Prob
         }
         return Err(Problem::new(
             Kind::Config,
-            format!("there is no workspace '{}'", Outside::new(name)),
+            format!("workspace '{}' not found", Outside::new(name)),
         )
-        .hint("built in are legend and regtech; give the path of a file for your own"));
+        .hint("use legend, regtech, or the path of a workspace file"));
     }
     let path = PathBuf::from(name);
     Ok((read(&path)?, Origin::File(path)))
@@ -180,7 +180,7 @@ fn read(path: &Path) -> Result<String, Problem> {
     file::text_within(path, file::SMALL).map_err(|error| {
         Problem::new(
             Kind::Config,
-            format!("{} cannot be read", Outside::new(path.display().to_string())),
+            format!("cannot read {}", Outside::new(path.display().to_string())),
         )
         .because(&error)
         .hint("check the path and its permissions")

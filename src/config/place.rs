@@ -61,7 +61,7 @@ impl Place {
             problem = problem.cause(self.line.clone());
         }
         problem.hints.clone_from(&inner.hints);
-        problem.hint("correct that line; 'windlass config check' reads it again")
+        problem.hint("correct that line, then run 'windlass config check'")
     }
 }
 

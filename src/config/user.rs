@@ -77,7 +77,7 @@ pub struct UserConfig {
 
 /// One problem for all faults of the user's `file`.
 pub(super) fn all_wrong(faults: Vec<Problem>, file: &str) -> Option<Problem> {
-    combined(faults, |count| format!("{count} settings of {file} are wrong"))
+    combined(faults, |count| format!("{count} settings in {file} are invalid"))
 }
 
 impl UserConfig {
@@ -113,7 +113,7 @@ impl UserConfig {
         for (key, value) in [("workspace", &self.workspace), ("name", name), ("email", email)] {
             if let Some(value) = value.as_ref().filter(|value| !visible(value)) {
                 let place = Place::of_value(text, file, key, value);
-                faults.push(place.problem(format!("{key} holds visible characters only")));
+                faults.push(place.problem(format!("{key} contains characters that are not visible")));
             }
         }
         let address = |email: &String| {
@@ -123,7 +123,7 @@ impl UserConfig {
         };
         let email = email.as_ref().filter(|email| visible(email));
         if let Some(email) = email.filter(|email| address(email).is_none()) {
-            let what = format!("'{}' is not an e-mail address", Outside::capped(email, 100));
+            let what = format!("'{}' is not an email address", Outside::capped(email, 100));
             faults.push(Place::of_value(text, file, "email", email).problem(what));
         }
         faults
@@ -152,7 +152,7 @@ impl UserConfig {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Default::default()),
             Err(error) => Err(Problem::new(
                 Kind::Config,
-                format!("{} cannot be read", Outside::new(path.display().to_string())),
+                format!("cannot read {}", Outside::new(path.display().to_string())),
             )
             .because(&error)
             .hint("check its permissions, or move it away")),

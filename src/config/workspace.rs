@@ -249,12 +249,12 @@ impl Workspace {
                 }),
         );
         let problem = combined(faults, |count| {
-            format!("{count} values of the {file} are not sound")
+            format!("{count} values in the {file} are invalid")
         });
         match (workspace, problem) {
             (_, Some(problem)) => Err(problem),
             (Some(workspace), None) => Ok(workspace),
-            (None, None) => Err(Problem::new(Kind::Config, format!("the {file} cannot be read"))),
+            (None, None) => Err(Problem::new(Kind::Config, format!("cannot read the {file}"))),
         }
     }
 
@@ -296,11 +296,11 @@ impl Workspace {
             Problem::new(
                 Kind::Config,
                 format!(
-                    "workspace {} names no upstream, so it has no releases",
+                    "workspace {} has no [upstream] table, so it has no releases",
                     Outside::new(&self.name)
                 ),
             )
-            .hint("choose another workspace, for example --workspace legend, or add an [upstream] table")
+            .hint("use another workspace, for example --workspace legend, or add an [upstream] table")
         })
     }
 
@@ -324,20 +324,20 @@ impl Workspace {
         let mut seen = BTreeSet::new();
         for charm in &self.charms {
             if !seen.insert(&charm.name) {
-                let text = format!("charm {} is named twice", charm.name);
-                bad("name", charm.name.as_str(), text, "keep one of the two");
+                let text = format!("charm {} is listed twice", charm.name);
+                bad("name", charm.name.as_str(), text, "remove one of the two");
             }
         }
         if self.upstream.is_none() && self.fed_charms().next().is_some() {
-            let text = "charms take images from a manifest, but there is no [upstream]".to_owned();
-            let hint = "add an [upstream] table, or drop the 'image' keys";
+            let text = "charms use images from a manifest, but there is no [upstream] table".to_owned();
+            let hint = "add an [upstream] table, or remove the 'image' keys";
             bad("", "", text, hint);
         }
         if let Some(bundle) = &self.bundle
             && bundle.branch.matches("{release}").count() != 1
         {
             let text = format!(
-                "bundle.branch = '{}' must hold {{release}} once",
+                "bundle.branch = '{}' must contain {{release}} once",
                 Outside::new(&bundle.branch)
             );
             bad("branch", &bundle.branch, text, "for example release-{release}");
@@ -352,13 +352,13 @@ impl Workspace {
             if !upstream.since.is_empty()
                 && let Err(problem) = upstream.since.parse::<ReleaseName>()
             {
-                let problem = problem.within("upstream.since is wrong");
+                let problem = problem.within("upstream.since is invalid");
                 faults.push(unsound("since", &upstream.since, problem));
             } else if let Some(date) = upstream.since.get(..10)
                 && date.parse::<chrono::NaiveDate>().is_err()
             {
                 let text = format!("upstream.since = '{}' is not a date", Outside::capped(date, 40));
-                let problem = Problem::new(Kind::Config, text).hint("write it as YYYY-MM-DD");
+                let problem = Problem::new(Kind::Config, text).hint("write the date as YYYY-MM-DD");
                 faults.push(unsound("since", &upstream.since, problem));
             }
             for (_, image) in self.charms.iter().flat_map(Charm::fed) {
@@ -374,8 +374,8 @@ impl Workspace {
         {
             let unknown = |name: &&String| !PERMISSIONS.contains(&name.as_str());
             for name in token.permissions.iter().filter(unknown) {
-                let text = format!("'{}' is not a permission of Charmhub", Outside::capped(name, 60));
-                let hint = format!("one of {}", PERMISSIONS.join(", "));
+                let text = format!("'{}' is not a Charmhub permission", Outside::capped(name, 60));
+                let hint = format!("use one of {}", PERMISSIONS.join(", "));
                 faults.push(unsound(
                     "permissions",
                     name,
@@ -399,10 +399,10 @@ impl Workspace {
 fn channel_fault(text: &str) -> Option<Unsound> {
     let example = text.replace("{yyyy-mm}", "2025-01");
     let problem = match example.parse::<Channel>() {
-        Err(problem) => problem.within("publish.channels is wrong"),
+        Err(problem) => problem.within("publish.channels is invalid"),
         Ok(channel) if channel.to_string() != example => {
-            let said = format!("publish.channels holds '{}'", Outside::new(text));
-            Problem::new(Kind::Config, said).hint(format!("write it in full form: {channel}"))
+            let said = format!("publish.channels contains '{}'", Outside::new(text));
+            Problem::new(Kind::Config, said).hint(format!("use the full form: {channel}"))
         }
         Ok(_) => return None,
     };

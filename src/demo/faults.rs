@@ -147,7 +147,7 @@ struct RawFault {
 fn text_of(path: &Path) -> std::io::Result<String> {
     let facts = std::fs::metadata(path)?;
     if !facts.is_file() || facts.len() > MOST {
-        return Err(std::io::Error::other("it is not a plain file of 1 MiB at most"));
+        return Err(std::io::Error::other("it is not a regular file of at most 1 MiB"));
     }
     std::fs::read_to_string(path)
 }
@@ -158,7 +158,7 @@ impl Faults {
     pub fn load(path: &Path) -> Result<Self, Problem> {
         let name = path.display().to_string();
         let text = text_of(path).map_err(|error| {
-            Problem::new(Kind::Config, format!("Cannot read the faults file {name}")).because(&error)
+            Problem::new(Kind::Config, format!("cannot read the faults file {name}")).because(&error)
         })?;
         Self::parse(&text, &name)
     }
@@ -168,10 +168,10 @@ impl Faults {
         let bad = |at: usize, message: &str| {
             let line = text[..at.min(text.len())].matches('\n').count() + 1;
             Problem::new(Kind::Config, format!("{name}, line {line}: {message}")).hint(
-                "each [[fault]] names service, method and path, nth = N or every = true, and one of \
-                 action, status (with body, headers, endless = true or echo = true), drip, \
-                 rate-limit, hang, latency; meanwhile = [{ service, method, path, body or body-of }] \
-                 lists changes of another client, beside one of them or alone",
+                "each [[fault]] needs service, method and path, nth = N or every = true, and one of \
+                action, status (with body, headers, endless = true or echo = true), drip, rate-limit, \
+                hang, latency; meanwhile = [{ service, method, path, body or body-of }] lists changes by \
+                another client, with or without one of them",
             )
         };
         let raw: RawFile = toml::from_str(text).map_err(|error| {
@@ -214,7 +214,7 @@ fn checked(raw: RawFault) -> Result<Fault, String> {
     for service in others.chain([&raw.service]) {
         if !SERVICES.contains(&service.as_str()) {
             let known = SERVICES.join(", ");
-            return Err(format!("no service '{service}'; there are {known}"));
+            return Err(format!("unknown service '{service}'; use one of {known}"));
         }
     }
     for change in &raw.meanwhile {
@@ -224,9 +224,9 @@ fn checked(raw: RawFault) -> Result<Fault, String> {
     }
     let when = match (raw.nth, raw.every) {
         (Some(nth), None) if nth > 0 => When::Nth(nth),
-        (Some(_), None) => return Err("nth counts from 1".to_owned()),
+        (Some(_), None) => return Err("nth starts at 1".to_owned()),
         (None, Some(true)) => When::Every,
-        _ => return Err("exactly one of nth = N and every = true is needed".to_owned()),
+        _ => return Err("give exactly one of nth = N and every = true".to_owned()),
     };
     let mut effects = Vec::new();
     if let Some(action) = &raw.action {
@@ -237,7 +237,7 @@ fn checked(raw: RawFault) -> Result<Fault, String> {
             "truncate" => Effect::Truncate,
             other => {
                 return Err(format!(
-                    "no action '{other}'; there are refuse, reset-before, reset-after, truncate"
+                    "unknown action '{other}'; use refuse, reset-before, reset-after or truncate"
                 ));
             }
         });
@@ -251,7 +251,7 @@ fn checked(raw: RawFault) -> Result<Fault, String> {
             (None, false, true) => CannedBody::Echo,
             (Some(text), false, false) => CannedBody::Text(text),
             (text, true, false) => CannedBody::Endless(text.unwrap_or_else(|| " ".to_owned())),
-            _ => return Err("echo goes without body and endless".to_owned()),
+            _ => return Err("echo cannot be combined with body or endless".to_owned()),
         };
         effects.push(Effect::Answer(Arc::new(CannedAnswer {
             status,
@@ -259,7 +259,7 @@ fn checked(raw: RawFault) -> Result<Fault, String> {
             body,
         })));
     } else if raw.body.is_some() || !raw.headers.is_empty() || raw.endless || raw.echo {
-        return Err("body, headers, endless and echo go with status".to_owned());
+        return Err("body, headers, endless and echo require status".to_owned());
     }
     let seconds = |seconds| {
         Duration::try_from_secs_f64(seconds).map_err(|_| format!("{seconds} is not a number of seconds"))
@@ -279,7 +279,7 @@ fn checked(raw: RawFault) -> Result<Fault, String> {
         (0, _) if !raw.meanwhile.is_empty() => None,
         _ => {
             return Err(format!(
-                "exactly one of action, status, drip, rate-limit, hang, latency is needed, there are {found}"
+                "give exactly one of action, status, drip, rate-limit, hang, latency; found {found}"
             ));
         }
     };

@@ -96,9 +96,12 @@ pub async fn open(dir: &Path, fresh: bool, seed: u64, image_size: u64) -> Result
     {
         return Err(Problem::new(
             Kind::Refused,
-            format!("{} holds '{name}' but is not a demo world", dir.display()),
+            format!(
+                "{} contains '{name}' and is not a demo environment",
+                dir.display()
+            ),
         )
-        .hint("name another folder with --state"));
+        .hint("choose another directory with --state"));
     }
     if let Some(identity) = known.filter(|_| !fresh) {
         let mut listeners = Vec::new();
@@ -158,9 +161,9 @@ async fn lock(dir: &Path) -> Result<File, Problem> {
     }
     Err(Problem::new(
         Kind::Conflict,
-        format!("Another demo world runs in {}", dir.display()),
+        format!("another demo environment is running in {}", dir.display()),
     )
-    .hint("stop it first, or name another folder with --state"))
+    .hint("stop it first, or choose another directory with --state"))
 }
 
 fn read_identity(text: &str, marker: &Path) -> Result<Identity, Problem> {
@@ -168,9 +171,12 @@ fn read_identity(text: &str, marker: &Path) -> Result<Identity, Problem> {
     if identity.schema != SCHEMA {
         return Err(Problem::new(
             Kind::Refused,
-            format!("{} is not of this version's demo world", marker.display()),
+            format!(
+                "{} was created by another version of the demo environment",
+                marker.display()
+            ),
         )
-        .hint("name another folder with --state"));
+        .hint("choose another directory with --state"));
     }
     Ok(identity)
 }
@@ -178,10 +184,10 @@ fn read_identity(text: &str, marker: &Path) -> Result<Identity, Problem> {
 fn broken(path: &Path, error: &(dyn std::error::Error + 'static)) -> Problem {
     Problem::new(
         Kind::Machine,
-        format!("Cannot use {} of the demo world", path.display()),
+        format!("cannot use {} for the demo environment", path.display()),
     )
     .because(error)
-    .hint("name another folder with --state, or remove this one")
+    .hint("choose another directory with --state, or remove this one")
 }
 
 fn wipe(dir: &Path) -> Result<(), Problem> {
@@ -213,7 +219,7 @@ async fn bind_new() -> Result<(TcpListener, u16), Problem> {
     }
     Err(Problem::new(
         Kind::Machine,
-        "No free port on 127.0.0.1 between 20000 and 32000",
+        "no free port on 127.0.0.1 between 20000 and 32000",
     ))
 }
 
@@ -230,11 +236,11 @@ async fn bind_again(port: u16, service: &str, dir: &Path) -> Result<TcpListener,
             Err(error) => {
                 return Err(Problem::new(
                     Kind::Conflict,
-                    format!("Port {port} of the demo's {service} is taken"),
+                    format!("port {port} of the demo's {service} is in use"),
                 )
                 .because(&error)
                 .hint(format!(
-                    "end what listens there, or start {} anew with --fresh",
+                    "stop the program that uses it, or start {} again with --fresh",
                     dir.display()
                 )));
             }
@@ -265,6 +271,6 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
         .and_then(|()| std::fs::rename(&temporary, path));
     written.map_err(|error| {
         drop(std::fs::remove_file(&temporary));
-        Problem::new(Kind::Machine, format!("Cannot write {}", path.display())).because(&error)
+        Problem::new(Kind::Machine, format!("cannot write {}", path.display())).because(&error)
     })
 }

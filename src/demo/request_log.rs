@@ -29,7 +29,7 @@ impl RequestLog {
             .mode(0o600)
             .open(path)
             .map_err(|error| {
-                Problem::new(Kind::Machine, format!("Cannot write {}", path.display())).because(&error)
+                Problem::new(Kind::Machine, format!("cannot write {}", path.display())).because(&error)
             })?;
         Ok(Self {
             file: Mutex::new(file),
@@ -41,7 +41,7 @@ impl RequestLog {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         // One write per line, so that readers never see half of one.
         if let Err(error) = file.write_all(line.as_bytes()) {
-            tracing::warn!(%error, "the request log cannot be written");
+            tracing::warn!(%error, "cannot write the request log");
         }
     }
 }

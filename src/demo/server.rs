@@ -174,7 +174,7 @@ where
 
 /// The connection is to be reset without an answer.
 #[derive(Debug, thiserror::Error)]
-#[error("connection cut on request of the faults file")]
+#[error("connection closed by the faults file")]
 struct Cut;
 
 async fn respond(front: &Front, request: Request<Incoming>) -> Result<Response<Body>, Cut> {

@@ -45,7 +45,7 @@ impl FromStr for CommitId {
         } else {
             Err(Problem::new(
                 Kind::Service,
-                format!("'{}' is not the id of a commit", Outside::capped(text, 80)),
+                format!("'{}' is not a commit id", Outside::capped(text, 80)),
             ))
         }
     }

@@ -52,7 +52,10 @@ impl FromStr for Track {
                 Kind::Usage,
                 format!("'{}' is not a track", Outside::capped(text, 60)),
             )
-            .hint("a track has letters and digits with single _ . - between them, at most 28 characters"))
+            .hint(
+                "a track consists of letters and digits with single _ . - between them, at most 28 \
+                characters",
+            ))
         }
     }
 }
@@ -118,7 +121,7 @@ impl FromStr for Risk {
                     Kind::Usage,
                     format!("'{}' is not a risk", Outside::capped(text, 60)),
                 )
-                .hint("risks are stable, candidate, beta and edge")
+                .hint("use stable, candidate, beta or edge")
             })
     }
 }
@@ -164,7 +167,7 @@ impl Channel {
                 let name = Outside::capped(name, 100);
                 Problem::new(
                     Kind::Service,
-                    format!("a channel of track {track} and risk {risk} is named '{name}'"),
+                    format!("a channel of track {track} and risk {risk} has the name '{name}'"),
                 )
             })
     }
@@ -183,7 +186,7 @@ impl FromStr for Channel {
         if parts.next().is_some() {
             return Err(fail(Problem::new(
                 Kind::Usage,
-                "a channel is track/risk or track/risk/branch",
+                "use track/risk or track/risk/branch",
             )));
         }
         let branch = |name: &str| -> Result<Option<String>, Problem> {
@@ -197,7 +200,7 @@ impl FromStr for Channel {
             } else {
                 Err(fail(Problem::new(
                     Kind::Usage,
-                    "the branch has characters that no branch has",
+                    "the branch contains invalid characters",
                 )))
             }
         };

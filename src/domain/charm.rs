@@ -43,9 +43,9 @@ macro_rules! name {
                 } else {
                     Err(Problem::new(
                         Kind::Usage,
-                        format!(concat!("'{}' is not the name of a ", $what), Outside::capped(text, 100)),
+                        format!(concat!("'{}' is not a valid ", $what, " name"), Outside::capped(text, 100)),
                     )
-                    .hint(concat!("the name of a ", $what, " has letters, digits and dashes")))
+                    .hint(concat!("use letters, digits and dashes in a ", $what, " name")))
                 }
             }
         }

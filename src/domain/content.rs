@@ -63,7 +63,7 @@ impl ImageFacts {
         let names: Vec<String> = self.left_out.iter().map(ToString::to_string).collect();
         (!names.is_empty()).then(|| {
             Outside::new(format!(
-                "{} is held for some platforms only: {} cannot be sent",
+                "only some platforms of {} are stored locally: cannot send {}",
                 self.detail.source,
                 names.join(", ")
             ))

@@ -112,9 +112,9 @@ impl ImageDetail {
             return Ok(());
         };
         Err(
-            Problem::new(Kind::Invalid, format!("{} is not a whole image", self.source))
+            Problem::new(Kind::Invalid, format!("image {} is not complete", self.source))
                 .cause(format!(
-                    "for {} its config names {}, its manifest {} names {}",
+                    "the config of {} lists {}, its manifest {} lists {}",
                     one.image.platform,
                     count(one.config_layers.unwrap_or_default(), "layer", "layers"),
                     one.image.digest,
@@ -130,11 +130,11 @@ impl ImageDetail {
         let mut remarks = Vec::new();
         if let Some(moved) = &self.moved {
             let now = moved.now.map_or_else(
-                || "is not there any more".to_owned(),
-                |now| format!("names {now} now"),
+                || "no longer exists".to_owned(),
+                |now| format!("now points to {now}"),
             );
             remarks.push(Outside::new(format!(
-                "the tag {} {now}: the digest decides, {} is used",
+                "tag {} {now}: using the digest {}",
                 moved.tag, self.digest
             )));
         }
@@ -142,11 +142,11 @@ impl ImageDetail {
         for layer in self.platforms.iter().flat_map(|one| &one.layers) {
             if layer.foreign && seen.insert(layer.digest) {
                 let at = layer.urls.first().map_or_else(
-                    || "an address that its manifest does not name".to_owned(),
+                    || "an address that is not in its manifest".to_owned(),
                     ToString::to_string,
                 );
                 remarks.push(Outside::new(format!(
-                    "layer {} ({} bytes) is not sent: it stays at {at}",
+                    "layer {} ({} bytes) is not sent: it remains at {at}",
                     layer.digest, layer.size
                 )));
             }
@@ -413,7 +413,7 @@ mod tests {
         found.moved = Some(MovedTag { tag, now: None });
         let remarks = found.remarks();
         assert!(
-            remarks[0].as_str().contains("the tag 1.0 is not there any more"),
+            remarks[0].as_str().contains("the tag 1.0 no longer exists"),
             "{remarks:?}"
         );
         let stays = remarks[1].as_str();

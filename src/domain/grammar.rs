@@ -32,10 +32,10 @@ pub(super) fn split(text: &str) -> Result<Parts<'_>, String> {
         None => (name, None),
     };
     if name.is_empty() {
-        return Err("it names no repository".to_owned());
+        return Err("the repository is missing".to_owned());
     }
     if let Some(host) = host_alone(name, tag) {
-        return Err(format!("it names the registry {host} and no repository in it"));
+        return Err(format!("the repository is missing after the registry {host}"));
     }
     let (registry, path) = match name.split_once('/') {
         Some((host, path)) if is_host(host) => (host, path),
@@ -46,25 +46,27 @@ pub(super) fn split(text: &str) -> Result<Parts<'_>, String> {
         other => other,
     };
     if !sound_host(registry) {
-        return Err(format!("'{registry}' is not the name of a registry"));
+        return Err(format!("'{registry}' is not a registry name"));
     }
     if path.chars().any(|c| c.is_ascii_uppercase()) {
-        return Err("names in registries are lower case".to_owned());
+        return Err("repository names must be lower case".to_owned());
     }
     if let Some(part) = path.split('/').find(|part| !sound_component(part)) {
         return Err(if part.is_empty() {
-            "a part of its name is empty".to_owned()
+            "a component of the name is empty".to_owned()
         } else {
-            format!("'{part}' is no part of a name: letters, digits and single . _ - between them are")
+            format!(
+                "'{part}' is not a valid name component: use letters, digits and single . _ - between them"
+            )
         });
     }
     if name.len() > LONGEST {
-        return Err(format!("its name is longer than {LONGEST} characters"));
+        return Err(format!("the name is longer than {LONGEST} characters"));
     }
     if let Some(tag) = tag
         && !sound_tag(tag)
     {
-        return Err(format!("'{tag}' is not a tag"));
+        return Err(format!("'{tag}' is not a valid tag"));
     }
     let path = if registry == "docker.io" && !path.contains('/') {
         format!("library/{path}")
@@ -246,7 +248,7 @@ mod tests {
             let why = split(text).unwrap_err();
             assert_eq!(
                 why,
-                format!("it names the registry {host} and no repository in it"),
+                format!("the repository is missing after the registry {host}"),
                 "{text}"
             );
         }

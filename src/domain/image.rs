@@ -98,7 +98,10 @@ impl FromStr for Target {
                 Kind::Usage,
                 format!("'{}' is neither a tag nor a digest", Outside::capped(text, 140)),
             )
-            .hint("a tag has letters, digits, _ . - (at most 128); a digest is sha256: and 64 hex digits"))
+            .hint(
+                "a tag consists of letters, digits, _ . - (at most 128); a digest is sha256: and 64 hex \
+                digits",
+            ))
         }
     }
 }
@@ -129,10 +132,13 @@ impl Reference {
                 format!("'{}' is not an image reference", Outside::capped(text, 200)),
             )
             .cause(why)
-            .hint("write HOST/NAME:TAG or HOST/NAME@sha256:DIGEST, for example docker.io/finos/legend-studio:13.16.0")
+            .hint(
+                "use HOST/NAME:TAG or HOST/NAME@sha256:DIGEST, for example \
+                docker.io/finos/legend-studio:13.16.0",
+            )
         };
         if bare.contains("://") {
-            return Err(fail("only docker:// names a registry".to_owned()));
+            return Err(fail("only docker:// refers to a registry".to_owned()));
         }
         let parts = grammar::split(bare).map_err(fail)?;
         let (target, beside) = match (parts.digest, parts.tag) {
@@ -193,7 +199,7 @@ impl Platform {
                 Kind::Usage,
                 format!("'{}' is not a platform", Outside::capped(text, 60)),
             )
-            .hint("write linux/amd64, linux/arm64 or linux/arm/v7"));
+            .hint("use linux/amd64, linux/arm64 or linux/arm/v7"));
         }
         Ok(Self {
             os: os.to_owned(),

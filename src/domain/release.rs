@@ -64,9 +64,12 @@ impl FromStr for ReleaseName {
         } else {
             Err(Problem::new(
                 Kind::Usage,
-                format!("'{}' is not the name of a release", Outside::capped(text, 120)),
+                format!("'{}' is not a release name", Outside::capped(text, 120)),
             )
-            .hint("a release is named YYYY-MM-DD, with a suffix such as _1 where there are several; 'windlass releases' lists them"))
+            .hint(
+                "a release name is YYYY-MM-DD with an optional suffix such as _1; list releases with \
+                'windlass releases'",
+            ))
         }
     }
 }
@@ -153,7 +156,7 @@ impl Release {
     pub fn from_manifest(name: ReleaseName, bytes: &[u8]) -> Result<Self, Problem> {
         let place = format!("the manifest of release {name}");
         let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| {
-            Problem::new(Kind::Invalid, format!("{place} cannot be read"))
+            Problem::new(Kind::Invalid, format!("cannot read {place}"))
                 .cause(format!(
                     "line {}, column {}: {error}",
                     error.line(),
@@ -163,7 +166,7 @@ impl Release {
         })?;
         let core = manifest.core.ok_or_else(|| {
             Problem::new(Kind::Invalid, format!("{place} has no 'core'"))
-                .hint("'core' maps image repositories to tags; report it upstream")
+                .hint("'core' must map image repositories to tags; report it upstream")
         })?;
         let mut images = BTreeMap::new();
         for (image, tag) in core {
@@ -174,10 +177,10 @@ impl Release {
                 other => {
                     return Err(Problem::new(
                         Kind::Invalid,
-                        format!("{place} gives {} no tag", Outside::capped(&image, 100)),
+                        format!("{place} has no tag for {}", Outside::capped(&image, 100)),
                     )
-                    .cause(format!("it holds {}", Outside::capped(other.to_string(), 60)))
-                    .hint("report it upstream, or name a tag with --image"));
+                    .cause(format!("the value is {}", Outside::capped(other.to_string(), 60)))
+                    .hint("report it upstream, or set a tag with --image"));
                 }
             }
         }
@@ -239,11 +242,11 @@ impl Release {
         }
         let text = match named {
             Some(_) => format!(
-                "named {} but made on {made}: its track would be {}",
+                "named {} but created on {made}: its track would be {}",
                 self.name,
                 self.name.month()
             ),
-            None => format!("named {}, a day that no calendar has", self.name),
+            None => format!("{} is not a calendar date", self.name),
         };
         Some(Warning {
             kind: WarningKind::Misdated,

@@ -56,7 +56,7 @@ impl FromStr for GitHubRepository {
                 Kind::Config,
                 format!("'{}' is not a GitHub repository", Outside::capped(text, 100)),
             )
-            .hint("write owner/name")),
+            .hint("use owner/name")),
         }
     }
 }
@@ -111,9 +111,9 @@ impl FromStr for SecretName {
         }
         Err(Problem::new(
             Kind::Config,
-            format!("'{}' cannot be the name of a secret", Outside::capped(text, 100)),
+            format!("'{}' is not a valid secret name", Outside::capped(text, 100)),
         )
-        .hint("letters, digits and _, not beginning with a digit or GITHUB_"))
+        .hint("use letters, digits and _; do not start with a digit or GITHUB_"))
     }
 }
 
@@ -160,9 +160,9 @@ impl FromStr for SecretTarget {
         let Some((repository, secret)) = text.split_once(':') else {
             return Err(Problem::new(
                 Kind::Usage,
-                format!("'{}' names no secret", Outside::capped(text, 200)),
+                format!("'{}' does not name a secret", Outside::capped(text, 200)),
             )
-            .hint("write owner/name:SECRET"));
+            .hint("use owner/name:SECRET"));
         };
         Ok(Self {
             repository: repository.parse()?,

@@ -126,7 +126,7 @@ impl<T> Observed<T> {
                 .map_or_else(|| "earlier".to_owned(), |at| super::text::age(now, at));
             problem.summary = Outside::new(format!("{} ({when})", problem.summary));
             if problem.kind.exit_code() == Kind::Network.exit_code() {
-                problem.hints = vec![Hint::new("run it without --offline to read it again", &[])];
+                problem.hints = vec![Hint::new("run it without --offline to refresh", &[])];
             }
         }
     }
@@ -158,11 +158,11 @@ impl<T> Observed<T> {
             // A problem with the credential is reported as it is, without naming what was to be
             // read.
             (_, Some(problem)) if problem.kind == Kind::Credentials => {
-                Err(problem.clone().cause(format!("{what} could not be read")))
+                Err(problem.clone().cause(format!("cannot read {what}")))
             }
-            (_, Some(problem)) => Err(problem.clone().within(format!("{what} could not be read"))),
+            (_, Some(problem)) => Err(problem.clone().within(format!("cannot read {what}"))),
             (Some(value), None) => Ok(value),
-            (None, None) => Err(Problem::new(Kind::Internal, format!("{what} was never read"))),
+            (None, None) => Err(Problem::new(Kind::Internal, format!("{what} has not been read"))),
         }
     }
 }

@@ -88,8 +88,9 @@ pub struct Cut {
 }
 
 /// Hint that lists the forms.
-const FORMS: &str = "write HOST/NAME:TAG or HOST/NAME@sha256:DIGEST (docker:// may stand before it), docker-daemon:NAME, \
-    containers-storage:NAME, oci:FOLDER[:NAME], oci-archive:FILE[:NAME] or docker-archive:FILE[:NAME]";
+const FORMS: &str = "use HOST/NAME:TAG or HOST/NAME@sha256:DIGEST (optionally with docker://), \
+    docker-daemon:NAME, containers-storage:NAME, oci:DIR[:NAME], oci-archive:FILE[:NAME] or \
+    docker-archive:FILE[:NAME]";
 
 impl ImageSource {
     /// Parses any of the forms. Text without a transport prefix is an image in a registry.
@@ -103,7 +104,7 @@ impl ImageSource {
             if rest.is_empty() || rest.chars().any(char::is_control) {
                 return Err(Problem::new(
                     Kind::Usage,
-                    format!("'{}' names no image", Outside::capped(text, 200)),
+                    format!("'{}' does not name an image", Outside::capped(text, 200)),
                 )
                 .hint(FORMS));
             }
@@ -126,9 +127,11 @@ impl ImageSource {
             }
             "docker" => return Reference::parse(text).map(Self::Registry),
             "dir" | "ostree" | "tarball" | "sif" | "http" | "https" => {
-                return Err(
-                    Problem::new(Kind::Usage, format!("images are not read from {transport}:")).hint(FORMS),
-                );
+                return Err(Problem::new(
+                    Kind::Usage,
+                    format!("reading images from {transport}: is not supported"),
+                )
+                .hint(FORMS));
             }
             _ => return Reference::parse(text).map(Self::Registry),
         };

@@ -48,26 +48,24 @@ impl Journal {
         let path = folder.join(FILE);
         let shown = Outside::new(path.display().to_string());
         if !path.exists() {
-            return Err(
-                Problem::new(Kind::NotFound, format!("there is no journal {shown}"))
-                    .hint("the next command makes one"),
-            );
+            return Err(Problem::new(Kind::NotFound, format!("journal {shown} not found"))
+                .hint("run any command to create one"));
         }
         if let Some(run) = lock::any_running(&folder.join("locks")) {
             return Err(Problem::new(
                 Kind::Conflict,
-                format!("run {run} is under way and writes into the journal"),
+                format!("run {run} is in progress and writes to the journal"),
             )
-            .hint("wait until it has ended"));
+            .hint("wait until it finishes"));
         }
         match Self::open(folder, "") {
             Err(problem) if problem.kind == Kind::Refused => return Err(problem),
             _ => {}
         }
         let failed = |error: std::io::Error| {
-            Problem::new(Kind::Machine, format!("the journal {shown} cannot be set aside"))
+            Problem::new(Kind::Machine, format!("cannot rename the journal {shown}"))
                 .because(&error)
-                .hint("check that the folder can be written and the disk is not full")
+                .hint("check that the directory is writable and the disk is not full")
         };
         let kept_as = folder.join(format!("journal-{}.db", now.format("%Y%m%dT%H%M%SZ")));
         if kept_as.exists() {

@@ -62,9 +62,9 @@ impl Failure {
             Self::Newer { schema, version } => newer(&place, *schema, version.as_deref()),
             Self::Dangling => Problem::new(
                 Kind::Machine,
-                format!("the journal {place} is a symbolic link to a file that does not exist"),
+                format!("journal {place} is a symbolic link to a file that does not exist"),
             )
-            .hint("mount what it points to, or remove the link"),
+            .hint("mount the file system of its target, or remove the link"),
             Self::Database(error) if is_damage(error) => damaged(&place, error),
             Self::Database(error) => unusable(&place, error),
             Self::Files(error) => unusable(&place, error),
@@ -84,27 +84,28 @@ fn newer(place: &Outside, schema: i64, version: Option<&str>) -> Problem {
     Problem::new(
         Kind::Refused,
         format!(
-            "the journal {place} was written by {by} and has schema {schema}: this windlass {own} knows schemas up to {known}"
+            "journal {place} was written by {by} with schema {schema}: this windlass {own} supports \
+            schemas up to {known}"
         ),
     )
     .hint(version.map_or_else(
-        || format!("install a windlass that knows schema {schema}"),
-        |version| format!("install windlass {} or newer", Outside::capped(version, 40)),
+        || format!("install a windlass that supports schema {schema}"),
+        |version| format!("install windlass {} or later", Outside::capped(version, 40)),
     ))
-    .hint("or keep a journal of its own for this one: set WINDLASS_STATE_DIR to another folder")
+    .hint("or set WINDLASS_STATE_DIR to another directory to use a separate journal")
 }
 
 /// Returns the problem for a damaged file.
 pub(super) fn damaged(place: &Outside, error: &rusqlite::Error) -> Problem {
-    Problem::new(Kind::Machine, format!("the journal {place} is damaged"))
+    Problem::new(Kind::Machine, format!("journal {place} is damaged"))
         .because(error)
-        .hint("windlass doctor --set-journal-aside keeps the damaged file and saves what can be read of it")
+        .hint("windlass doctor --set-journal-aside recovers the readable rows and keeps the damaged file")
 }
 
 fn unusable(place: &Outside, error: &(dyn std::error::Error + 'static)) -> Problem {
-    Problem::new(Kind::Machine, format!("the journal {place} cannot be written"))
+    Problem::new(Kind::Machine, format!("cannot write the journal {place}"))
         .because(error)
-        .hint("check that the folder can be written and the disk is not full")
+        .hint("check that the directory is writable and the disk is not full")
 }
 
 /// Returns true if the file itself is damaged.
@@ -164,10 +165,7 @@ impl Journal {
         let path = folder.join(FILE);
         let place = Outside::new(path.display().to_string());
         if !path.exists() {
-            return Err(Problem::new(
-                Kind::NotFound,
-                format!("there is no journal {place}"),
-            ));
+            return Err(Problem::new(Kind::NotFound, format!("journal {place} not found")));
         }
         let opened = readable(&path).and_then(|connection| {
             refuse_newer(&connection)?;
@@ -175,10 +173,7 @@ impl Journal {
         });
         let connection = opened.map_err(|failure| failure.problem(&path))?;
         let limit = Limit {
-            problem: Problem::new(
-                Kind::Machine,
-                format!("the journal {place} was opened to be read"),
-            ),
+            problem: Problem::new(Kind::Machine, format!("journal {place} was opened read-only")),
             readable: true,
         };
         Ok(Self::on(connection, folder, environment, Some(limit)))
@@ -339,11 +334,12 @@ fn lost_commits(journal: &Journal, path: &Path) -> Option<Problem> {
         Problem::new(
             Kind::Machine,
             format!(
-                "the journal {} lacks the last {lost} of its changes: its -wal file was emptied or removed, or an older copy took its place",
+                "the last {lost} changes are missing from journal {}: its -wal file was truncated or \
+                removed, or the journal was replaced by an older copy",
                 Outside::new(path.display().to_string())
             ),
         )
-        .hint("compare windlass runs with windlass channels: a run may have done more than it says"),
+        .hint("compare windlass runs with windlass channels: runs may have done more than is recorded"),
     )
 }
 

@@ -26,7 +26,7 @@ impl Journal {
     pub fn fingerprint(&self, value: &SecretString) -> Result<Fingerprint, Problem> {
         let key = self.lineage_key()?;
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|error| {
-            Problem::new(Kind::Internal, "the key of the lineage is unusable").because(&error)
+            Problem::new(Kind::Internal, "the secret fingerprint key is invalid").because(&error)
         })?;
         mac.update(value.expose_secret().as_bytes());
         Ok(Fingerprint(hex::encode(&mac.finalize().into_bytes()[..16])))
@@ -37,10 +37,16 @@ impl Journal {
         let broken = |error: std::io::Error| {
             Problem::new(
                 Kind::Machine,
-                format!("the key of the lineage {} cannot be used", Outside::new(path.display().to_string())),
+                format!(
+                    "cannot use the secret fingerprint key {}",
+                    Outside::new(path.display().to_string())
+                ),
             )
             .because(&error)
-            .hint("check that the state folder can be written; moved away, a new key is made and every earlier value counts as unknown")
+            .hint(
+                "check that the state directory is writable, or move the file away to create a new key; \
+                earlier values then count as unknown",
+            )
         };
         let read = || -> std::io::Result<Option<Vec<u8>>> {
             let key = match file::read_within(&path, file::SMALL) {

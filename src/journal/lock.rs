@@ -82,12 +82,12 @@ impl SubjectLocks {
             Problem::new(
                 Kind::Machine,
                 format!(
-                    "locks cannot be kept under {}",
+                    "cannot create locks in {}",
                     Outside::new(folder.display().to_string())
                 ),
             )
             .because(&error)
-            .hint("check that the state folder can be written and the disk is not full")
+            .hint("check that the state directory is writable and the disk is not full")
         };
         for folder in folder.parent().into_iter().chain([folder]) {
             make_private(folder).map_err(broken)?;
@@ -106,11 +106,10 @@ impl SubjectLocks {
                         Ok(_) if !text.trim().is_empty() => Outside::capped(text.trim(), 200),
                         _ => Outside::new("another windlass"),
                     };
-                    return Err(Problem::new(
-                        Kind::Conflict,
-                        format!("{subject} is being worked on by {who}"),
-                    )
-                    .hint("wait until that run has ended; 'windlass runs' shows it"));
+                    return Err(
+                        Problem::new(Kind::Conflict, format!("{subject} is in use by {who}"))
+                            .hint("wait until that run finishes; see 'windlass runs'"),
+                    );
                 }
                 Err(std::fs::TryLockError::Error(error)) => return Err(broken(error)),
             }
@@ -123,8 +122,8 @@ impl SubjectLocks {
         let file = file::open_to_lock(&run_file).map_err(broken)?;
         if file.try_lock().is_err() {
             return Err(
-                Problem::new(Kind::Conflict, format!("run {run} is being worked on already"))
-                    .hint("wait until it has ended; 'windlass runs' shows it"),
+                Problem::new(Kind::Conflict, format!("run {run} is already in progress"))
+                    .hint("wait until it finishes; see 'windlass runs'"),
             );
         }
         files.push(file);

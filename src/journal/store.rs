@@ -252,15 +252,12 @@ impl Journal {
             return file::damaged(&place, error);
         }
         let full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
-        let problem = Problem::new(
-            Kind::Machine,
-            format!("the journal {place} cannot be written or read"),
-        )
-        .because(error);
+        let problem =
+            Problem::new(Kind::Machine, format!("cannot access the journal {place}")).because(error);
         if full {
-            problem.hint("free space on that disk, then: windlass resume")
+            problem.hint("free disk space, then run: windlass resume")
         } else {
-            problem.hint("make the folder and its disk usable again, then: windlass resume")
+            problem.hint("make the directory and its disk available, then run: windlass resume")
         }
     }
 
@@ -368,7 +365,7 @@ impl Journal {
             return Ok(None);
         };
         let plan: Plan = serde_json::from_str(&plan).map_err(|error| {
-            Problem::new(Kind::Machine, format!("run {id} in the journal cannot be read"))
+            Problem::new(Kind::Machine, format!("cannot read run {id} from the journal"))
                 .because(&error)
                 .hint("it was written by another version of windlass")
         })?;
@@ -457,7 +454,7 @@ fn rolls_back(intent: &str) -> Option<RunId> {
 
 fn json<T: serde::Serialize>(value: &T) -> Result<String, Problem> {
     serde_json::to_string(value)
-        .map_err(|error| Problem::new(Kind::Internal, "a record cannot be written as text").because(&error))
+        .map_err(|error| Problem::new(Kind::Internal, "cannot serialise a record").because(&error))
 }
 
 pub(super) fn stamp(at: DateTime<Utc>) -> String {

@@ -138,7 +138,7 @@ impl Observer {
                 let image = self.image(&source, &[], &registries, &repository, None, hear);
                 Ok(image.await?.0)
             }
-            Content::File { .. } => Err(Problem::new(Kind::Internal, "a file is no image")),
+            Content::File { .. } => Err(Problem::new(Kind::Internal, "not an image")),
         }
     }
 

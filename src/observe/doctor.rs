@@ -125,7 +125,7 @@ impl Observer {
         for registry in registries {
             match endpoints.registry(&registry).and_then(|url| {
                 url.join("/v2/").map_err(|error| {
-                    Problem::new(Kind::Config, format!("{url} cannot be asked")).because(&error)
+                    Problem::new(Kind::Config, format!("cannot connect to {url}")).because(&error)
                 })
             }) {
                 Ok(url) => doors.push((registry, url)),

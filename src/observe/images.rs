@@ -152,7 +152,7 @@ impl Observer {
     pub async fn tags(&self, repository: &Repository) -> Result<TagList, Problem> {
         if self.offline {
             return Err(
-                Problem::new(Kind::Refused, "offline: no tags are read").hint("start without --offline")
+                Problem::new(Kind::Refused, "offline: tags are not read").hint("start without --offline")
             );
         }
         self.services.registries.tags(repository).await
@@ -168,19 +168,18 @@ impl Observer {
     ) -> Result<ImageDetail, Problem> {
         let facts = snapshot.charms.get(charm).and_then(|facts| facts.value.as_ref());
         let id = facts.map(|facts| facts.id.as_str()).ok_or_else(|| {
-            Problem::new(Kind::NotFound, format!("{charm} has not been looked at yet"))
-                .hint("look again first")
+            Problem::new(Kind::NotFound, format!("{charm} has not been read yet")).hint("refresh it first")
         })?;
         let reference = descriptor(self, id, charm, resource, revision).await?;
         if reference.repository.registry != CANONICAL {
             return Err(Problem::new(
                 Kind::Invalid,
                 format!(
-                    "revision {} of {resource} names an image in {}",
+                    "revision {} of {resource} refers to an image in {}",
                     revision.0, reference.repository.registry
                 ),
             )
-            .hint("only Canonical's registry is asked for what a revision names"));
+            .hint("only images in Canonical's registry are read"));
         }
         self.services.registries.detail(&reference).await
     }
@@ -214,7 +213,7 @@ async fn one_behind(
     let Target::Digest(digest) = reference.target else {
         return Err(Problem::new(
             Kind::Internal,
-            "a descriptor without a digest was kept",
+            "stored a descriptor without a digest",
         ));
     };
     // Only Canonical's registry is asked: a descriptor may name any host.
@@ -342,7 +341,7 @@ pub async fn identify(
             }
             let spared = observer.services.registries.quota(&repository.registry);
             if spared.is_some_and(|quota| quota.remaining < KEEP_PULLS) {
-                tracing::info!("{repository}: pulls are short, older tags are not looked at");
+                tracing::info!("{repository}: few pulls left, older tags are not read");
                 break;
             }
             let believed = |reference: &Reference| {

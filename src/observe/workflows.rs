@@ -107,7 +107,7 @@ impl Observer {
     pub async fn job_log(&self, repository: &GitHubRepository, job: u64) -> Result<JobLog, Problem> {
         if self.offline {
             return Err(
-                Problem::new(Kind::Refused, "offline: no log is read").hint("start without --offline")
+                Problem::new(Kind::Refused, "offline: logs are not read").hint("start without --offline")
             );
         }
         self.services.github.job_log(repository, job).await
@@ -152,7 +152,7 @@ impl Observer {
             if age >= limit {
                 return Err(Problem::new(
                     Kind::Network,
-                    format!("run {run} of {repository} could not be seen in time"),
+                    format!("timed out waiting for run {run} of {repository}"),
                 ));
             }
             let pause = PAUSES

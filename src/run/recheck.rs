@@ -64,7 +64,7 @@ pub async fn plan(session: &Session, plan: &Plan) -> Result<(), Problem> {
             for text in moved {
                 problem = problem.cause(text);
             }
-            return Err(problem.hint("look who released there, then plan anew"));
+            return Err(problem.hint("check recent releases of the charm, then plan again"));
         }
     }
     Ok(())
@@ -119,7 +119,7 @@ async fn github(session: &Session, plan: &Plan) -> Result<(), Problem> {
                     format!("{name} of {repository} was created since the preview"),
                 )
                 .cause(format!("it is at {}", there.short()))
-                .hint("look who created it, then plan anew"));
+                .hint("check who created it, then plan again"));
             }
         }
     }

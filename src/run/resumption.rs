@@ -98,17 +98,20 @@ impl Session {
         }
         let mut problem = Problem::new(
             Kind::Refused,
-            format!("secrets were set since run {} was planned, not by it", record.id),
+            format!(
+                "secrets were set by another client since run {} was planned",
+                record.id
+            ),
         );
         for text in changed {
             problem = problem.cause(text);
         }
         Err(problem
             .hint(format!(
-                "see what would be replaced: {}",
+                "preview what would be replaced: {}",
                 plan.command.replacen("windlass ", "windlass plan ", 1)
             ))
-            .hint(format!("replace it all the same: {}", plan.command)))
+            .hint(format!("replace them anyway: {}", plan.command)))
     }
 
     /// Resumes a run with the result of [`Session::resumption`].
@@ -117,11 +120,11 @@ impl Session {
             return Err(Problem::new(
                 Kind::Credentials,
                 format!(
-                    "run {} needs a new token: that of its first try is lost or no longer valid",
+                    "run {} needs a new token: the first one was lost or is no longer valid",
                     resumption.run
                 ),
             )
-            .hint(format!("sign in for it: windlass resume {}", resumption.run)));
+            .hint(format!("sign in again: windlass resume {}", resumption.run)));
         }
         let resumed = !resumption.planned_again;
         self.begin(resumption.plan, means, Some(resumption.run), resumed)

@@ -141,7 +141,7 @@ pub async fn run(order: Order) -> Result<RunRecord, Problem> {
         journal.run(&order.id)?.ok_or_else(|| {
             Problem::new(
                 Kind::Internal,
-                format!("run {} vanished from the journal", order.id),
+                format!("run {} is missing from the journal", order.id),
             )
         })
     });
@@ -263,7 +263,7 @@ async fn go(order: &Order) -> Result<(Outcome, Option<Problem>), Problem> {
             .into_iter()
             .partition(|step| waits_for(step, &made).is_some_and(|made| made.no_longer_accepted));
         for step in barred {
-            let note = Outside::new("the store no longer takes bundles");
+            let note = Outside::new("Charmhub no longer accepts bundles");
             let brought = Made {
                 note: Some(note.clone()),
                 no_longer_accepted: true,
@@ -420,7 +420,7 @@ fn leave(order: &Order, step: &Step, made: Option<&Made>) -> Result<(), Problem>
     order.telling.step(&step.id, |p| {
         p.phase = Phase::Ended;
         p.outcome = Some(StepOutcome::Cancelled);
-        p.note = Some(Outside::new("not begun"));
+        p.note = Some(Outside::new("not started"));
     });
     Ok(())
 }

@@ -127,11 +127,10 @@ impl Session {
             TokenKind::Github | TokenKind::Other => SecretString::from(text.expose_secret().trim()),
         };
         if value.expose_secret().is_empty() {
-            return Err(Problem::new(
-                Kind::Credentials,
-                format!("{} holds no value", Outside::new(source)),
-            )
-            .hint("bring the value itself, without anything around it"));
+            return Err(
+                Problem::new(Kind::Credentials, format!("{} is empty", Outside::new(source)))
+                    .hint("provide only the value, without quotes or other text around it"),
+            );
         }
         let fingerprint = self.journal.fingerprint(&value)?;
         Ok((value, fingerprint))
@@ -232,8 +231,8 @@ impl Session {
     /// another workspace.
     pub fn run_of_workspace(&self, run: &RunId) -> Result<RunRecord, Problem> {
         let record = self.journal.run(run)?.ok_or_else(|| {
-            Problem::new(Kind::NotFound, format!("the journal has no run {run}"))
-                .hint("'windlass runs' lists them")
+            Problem::new(Kind::NotFound, format!("run {run} not found in the journal"))
+                .hint("list runs with 'windlass runs'")
         })?;
         let workspace = &record.plan.workspace;
         if workspace == &self.config.workspace.name {
@@ -244,7 +243,7 @@ impl Session {
             Kind::Refused,
             format!("run {run} belongs to the workspace {workspace}"),
         )
-        .hint(format!("select that workspace: --workspace {workspace}")))
+        .hint(format!("use --workspace {workspace}")))
     }
 
     /// Returns the record of a run that can be resumed. `brought`: the operator supplies its value
@@ -254,17 +253,15 @@ impl Session {
         if let Some(by) = &record.rolled_back_by {
             return Err(Problem::new(
                 Kind::Refused,
-                format!("run {run} was rolled back by run {by}: there is nothing to go on with"),
+                format!("run {run} was rolled back by run {by}: there is nothing to resume"),
             )
-            .hint(format!("do it anew: {}", record.plan.command))
-            .hint(format!("take the rollback back: windlass rollback --run {by}")));
+            .hint(format!("run it again: {}", record.plan.command))
+            .hint(format!("undo the rollback: windlass rollback --run {by}")));
         }
         if let Some(later) = &record.replaced_by {
             return Err(Problem::new(
                 Kind::Refused,
-                format!(
-                    "run {run} was replaced by run {later}, which began later: there is nothing to resume"
-                ),
+                format!("run {run} was replaced by the later run {later}: there is nothing to resume"),
             )
             .hint(format!("run it again: {}", record.plan.command)));
         }
@@ -275,9 +272,9 @@ impl Session {
         if was_brought && !brought && !record.plan.nothing_to_do() {
             return Err(Problem::new(
                 Kind::Refused,
-                format!("run {run} put a value in place that was brought, and nobody keeps it"),
+                format!("run {run} set an imported value, which is not stored"),
             )
-            .hint("bring it again: windlass rotate --token-file FILE finishes the run"));
+            .hint("provide it again to finish the run: windlass rotate --token-file FILE"));
         }
         Ok(record)
     }
@@ -327,14 +324,14 @@ impl Session {
                 let problem = Problem::new(
                     Kind::Conflict,
                     format!(
-                        "run {} of {} by {} stopped midway and touches {subject} too",
+                        "unfinished run {} of {} by {} also changes {subject}",
                         open.id,
                         open.started_at.format("%Y-%m-%d %H:%M UTC"),
                         open.actor
                     ),
                 );
                 let ways = open.ways_on_from(&self.config.workspace.name).join(", or ");
-                return Err(problem.hint(format!("settle it first: {ways}")));
+                return Err(problem.hint(format!("finish it first: {ways}")));
             }
         }
         self.journal.begin(&id, &actor, &plan, now)?;

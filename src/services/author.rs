@@ -123,10 +123,10 @@ pub async fn author(
     let remarks = surroundings.job.clone().unwrap_or_default();
     let own = Person::of(operator.name.as_deref(), operator.email.as_deref());
     if own.whole() {
-        return signed(own, "[operator] of the user's file", remarks);
+        return signed(own, "[operator] in the user configuration", remarks);
     }
     let mut found = if surroundings.job.is_some() {
-        Found::of(Person::of(Some(ROBOT.0), Some(ROBOT.1)), "the job")
+        Found::of(Person::of(Some(ROBOT.0), Some(ROBOT.1)), "the CI job")
     } else {
         Found::of(
             from_git(&surroundings.git).await,
@@ -145,7 +145,7 @@ pub async fn author(
     }
     let from = match (&own.name, &own.email) {
         (None, None) => found.from.to_owned(),
-        _ => format!("[operator] of the user's file, the rest from {}", found.from),
+        _ => format!("[operator] in the user configuration and {}", found.from),
     };
     let whole = Person {
         name: own.name.or(found.person.name),
@@ -174,10 +174,10 @@ fn signed(person: Person, from: &str, remarks: Vec<String>) -> Result<Author, Pr
     let refused = |what: &str| {
         Problem::new(
             Kind::Config,
-            format!("a commit cannot be signed with the {what} from {from}"),
+            format!("cannot create a commit with the {what} from {from}"),
         )
-        .cause("it has control characters, angle brackets or no end")
-        .hint("set name and email under [operator] in the user's file")
+        .cause("it contains control characters or angle brackets, or is not terminated")
+        .hint("set name and email in the [operator] table of the user configuration")
     };
     let name = person
         .name

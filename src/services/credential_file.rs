@@ -70,8 +70,8 @@ impl CredentialFile {
     pub fn keep(&self, passphrase: &SecretString, api: &Url, export: &SecretString) -> Result<(), Problem> {
         if passphrase.expose_secret().is_empty() {
             return Err(
-                Problem::new(Kind::Refused, "an empty passphrase protects nothing")
-                    .hint("give one, or export the credential with --export FILE and look after that file"),
+                Problem::new(Kind::Refused, "an empty passphrase gives no protection")
+                    .hint("enter one, or export the credential with --export FILE and protect that file"),
             );
         }
         let mut held = self.read(passphrase)?;
@@ -120,10 +120,10 @@ impl CredentialFile {
             | DecryptError::KeyDecryptionFailed
             | DecryptError::NoMatchingKeys => Problem::new(
                 Kind::Credentials,
-                format!("the passphrase does not open {}", self.shown()),
+                format!("the passphrase does not decrypt {}", self.shown()),
             )
             .hint("try again; if it is lost, remove the file and sign in again: windlass login"),
-            error => self.broken("is damaged or no age file").because(&error),
+            error => self.broken("is damaged or not an age file").because(&error),
         })?;
         serde_json::from_slice::<BTreeMap<String, String>>(&plain)
             .map(|held| {
@@ -131,12 +131,12 @@ impl CredentialFile {
                     .map(|(host, export)| (host, Zeroizing::new(export)))
                     .collect()
             })
-            .map_err(|_| self.broken("opens, but holds something else"))
+            .map_err(|_| self.broken("was decrypted, but contains other data"))
     }
 
     fn write(&self, passphrase: &SecretString, held: &Held) -> Result<(), Problem> {
         let internal = |error: &(dyn std::error::Error + 'static)| {
-            Problem::new(Kind::Internal, "the credential cannot be encrypted").because(error)
+            Problem::new(Kind::Internal, "cannot encrypt the credential").because(error)
         };
         let plain: BTreeMap<&str, &str> = held
             .iter()

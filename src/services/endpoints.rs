@@ -37,15 +37,12 @@ fn address(variable: &str, text: &str) -> Result<Url, Problem> {
     let url = Url::parse(text).map_err(|error| {
         Problem::new(
             Kind::Config,
-            format!(
-                "{variable} holds '{}', which is not an address",
-                Outside::new(text)
-            ),
+            format!("{variable} is '{}', which is not a URL", Outside::new(text)),
         )
         .because(&error)
-        .hint("give scheme and host, for example https://api.charmhub.io")
+        .hint("use scheme and host, for example https://api.charmhub.io")
     })?;
-    http::check(&url).map_err(|problem| problem.within(format!("{variable} cannot be used")))?;
+    http::check(&url).map_err(|problem| problem.within(format!("{variable} is not usable")))?;
     Ok(url)
 }
 
@@ -69,11 +66,11 @@ impl Endpoints {
                 return Err(Problem::new(
                     Kind::Config,
                     format!(
-                        "WINDLASS_REGISTRY_MIRRORS holds '{}', which has no '='",
+                        "WINDLASS_REGISTRY_MIRRORS contains '{}', which has no '='",
                         Outside::new(pair)
                     ),
                 )
-                .hint("write NAME=ADDRESS pairs separated by commas: docker.io=http://127.0.0.1:5001"));
+                .hint("use NAME=URL pairs separated by commas: docker.io=http://127.0.0.1:5001"));
             };
             mirrors.insert(
                 name.trim().to_owned(),
@@ -142,7 +139,7 @@ impl Endpoints {
         Url::parse(&format!("https://{host}/")).map_err(|error| {
             Problem::new(
                 Kind::Usage,
-                format!("'{}' is not the name of a registry", Outside::new(name)),
+                format!("'{}' is not a registry name", Outside::new(name)),
             )
             .because(&error)
         })

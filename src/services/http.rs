@@ -131,7 +131,7 @@ impl Http {
         let what = format!("{} {host}{}", request.method(), request.url().path());
         let answered = client.execute(request).await.map_err(|error| Failure::of(&error));
         let status = answered.as_ref().map_or_else(
-            |_| "no answer".to_owned(),
+            |_| "no response".to_owned(),
             |response| response.status().as_u16().to_string(),
         );
         tracing::info!(

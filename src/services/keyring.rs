@@ -66,23 +66,24 @@ pub async fn standing() -> Keyring {
 async fn usable() -> Result<(), Problem> {
     let problem = match standing().await {
         Keyring::Usable => return Ok(()),
-        Keyring::Locked => Problem::new(Kind::Machine, "the keyring is locked")
-            .hint("unlock it (sign in to the desktop, or open it in its own program), then run the same command again"),
+        Keyring::Locked => Problem::new(Kind::Machine, "the keyring is locked").hint(
+            "unlock it (sign in to the desktop, or use its own program), then run the same command again",
+        ),
         Keyring::Absent(why) => {
-            Problem::new(Kind::Machine, "there is no keyring to keep the credential in").cause(why)
+            Problem::new(Kind::Machine, "no keyring is available to store the credential").cause(why)
         }
     };
     Err(instead(problem))
 }
 
 fn unkept(why: String) -> Problem {
-    instead(Problem::new(Kind::Machine, "the keyring did not do as asked").cause(why))
+    instead(Problem::new(Kind::Machine, "the keyring returned an error").cause(why))
 }
 
 fn instead(problem: Problem) -> Problem {
     problem
-        .hint("windlass login --passphrase-file FILE keeps it in an encrypted file instead")
-        .hint("windlass login --export FILE writes it to a file of yours")
+        .hint("windlass login --passphrase-file FILE stores it in an encrypted file instead")
+        .hint("windlass login --export FILE writes it to a file in plain text")
 }
 
 /// Runs `work` on a blocking thread, with a time limit.
@@ -90,7 +91,10 @@ async fn patiently<T: Send + 'static>(
     work: impl FnOnce() -> keyring::Result<T> + Send + 'static,
 ) -> Result<T, String> {
     match tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(work)).await {
-        Err(_) => Err(format!("it did not answer within {} seconds", PATIENCE.as_secs())),
+        Err(_) => Err(format!(
+            "it did not respond within {} seconds",
+            PATIENCE.as_secs()
+        )),
         Ok(Err(error)) => Err(error.to_string()),
         Ok(Ok(done)) => done.map_err(|error| error.to_string()),
     }

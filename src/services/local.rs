@@ -79,7 +79,7 @@ impl LocalImages {
             return Err(
                 Problem::new(Kind::Refused, format!("{source} has changed since the preview"))
                     .cause(format!("it was {expected} and is {root} now"))
-                    .hint("run the same command again to see what it is now"),
+                    .hint("run the same command again to use the current image"),
             );
         }
         if destination.is_some() {

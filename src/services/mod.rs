@@ -101,7 +101,7 @@ fn timeout_factor(text: &str) -> Result<f64, Problem> {
                     Outside::capped(text, 60)
                 ),
             )
-            .hint("WINDLASS_TIMEOUT=3 waits three times as long; unset it for the usual times")
+            .hint("set WINDLASS_TIMEOUT=3 to wait three times as long, or unset it")
         })
 }
 
@@ -224,21 +224,21 @@ impl Services {
         let standing = if self.keyring {
             keyring::standing().await
         } else {
-            keyring::Keyring::Absent("it is not looked at here".into())
+            keyring::Keyring::Absent("it is not read here".into())
         };
         let why = match standing {
             keyring::Keyring::Usable => {
-                "CHARMCRAFT_AUTH is not set, and charmcraft keeps none in the keyring".to_owned()
+                "CHARMCRAFT_AUTH is not set, and the keyring contains no charmcraft credential".to_owned()
             }
             keyring::Keyring::Locked => {
-                "CHARMCRAFT_AUTH is not set, and the keyring is locked: unlock it, and what it holds is used"
+                "CHARMCRAFT_AUTH is not set, and the keyring is locked: unlock it to use its credential"
                     .to_owned()
             }
             keyring::Keyring::Absent(why) => {
-                format!("CHARMCRAFT_AUTH is not set, and there is no keyring ({why})")
+                format!("CHARMCRAFT_AUTH is not set, and no keyring is available ({why})")
             }
         };
-        let none = Problem::new(Kind::Credentials, "there is no Charmhub credential")
+        let none = Problem::new(Kind::Credentials, "no Charmhub credential found")
             .with_missing_credential()
             .cause(why);
         let Some(Fallback { folder, passphrase }) = self.fallback.clone() else {
@@ -254,13 +254,13 @@ impl Services {
         let opened = tokio::task::spawn_blocking(move || match passphrase() {
             Some(passphrase) => file.open(&passphrase, &api),
             None => Err(unopened
-                .cause("nobody gave the passphrase of the encrypted file")
-                .hint("--passphrase-file FILE gives it without a prompt")),
+                .cause("no passphrase was given for the encrypted file")
+                .hint("give it with --passphrase-file FILE")),
         })
         .await
         .map_err(|error| Problem::new(Kind::Internal, "the encrypted file was not opened").because(&error))?;
         opened?.ok_or_else(|| {
-            none.cause("the encrypted file holds none for this store")
+            none.cause("the encrypted file contains no credential for this store")
                 .remedy(&[Remedy::SignIn], NEW_TOKEN)
         })
     }

@@ -30,8 +30,8 @@ pub fn probe(path: &Path) -> Result<(), Problem> {
     if !folder.is_dir() {
         let shown = Outside::new(folder.display().to_string());
         return Err(
-            Problem::new(Kind::Machine, format!("there is no folder {shown} to write in"))
-                .hint("make it first, or name another file"),
+            Problem::new(Kind::Machine, format!("directory for {shown} not found"))
+                .hint("create it first, or name another file"),
         );
     }
     place(path, b"", |fresh| std::fs::remove_file(fresh))
@@ -47,7 +47,7 @@ fn check(path: &Path) -> Result<(), Problem> {
     let kind = facts.file_type();
     let what = match () {
         () if kind.is_file() => return Ok(()),
-        () if kind.is_dir() => "a folder",
+        () if kind.is_dir() => "a directory",
         () if kind.is_symlink() => "a link",
         () if kind.is_fifo() => "a pipe",
         () if kind.is_socket() => "a socket",
@@ -56,9 +56,9 @@ fn check(path: &Path) -> Result<(), Problem> {
     let shown = Outside::new(path.display().to_string());
     Err(Problem::new(
         Kind::Refused,
-        format!("{shown} is not written over: it is {what}"),
+        format!("{shown} was not overwritten: it is {what}"),
     )
-    .hint("name a plain file, or one that is not there yet"))
+    .hint("name a regular file, or a file that does not exist"))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -79,9 +79,9 @@ fn place(
     let shown = Outside::new(path.display().to_string());
     let broken = |error: &std::io::Error| {
         drop(std::fs::remove_file(&fresh));
-        Problem::new(Kind::Machine, format!("{shown} cannot be written"))
+        Problem::new(Kind::Machine, format!("cannot write {shown}"))
             .because(error)
-            .hint("check the folder's permissions and the space on its disk")
+            .hint("check the permissions of the directory and the free space on its disk")
     };
     make_folder(folder)
         .and_then(|()| create_new(&fresh))
@@ -94,7 +94,7 @@ fn place(
         }
         Problem::new(
             Kind::Refused,
-            format!("{shown} is there already: it is not overwritten"),
+            format!("{shown} already exists and was not overwritten"),
         )
         .hint("name another file, or add --force")
     })

@@ -27,25 +27,23 @@ fn seal_with(
 ) -> Result<String, Problem> {
     let plain = value.expose_secret().trim_end_matches(['\r', '\n']);
     if plain.is_empty() {
-        return Err(
-            Problem::new(Kind::Refused, "an empty value is not kept as a secret")
-                .hint("give the value, or delete the secret at GitHub"),
-        );
+        return Err(Problem::new(Kind::Refused, "a secret cannot be empty")
+            .hint("give a value, or delete the secret on GitHub"));
     }
     if plain.len() > LONGEST {
         return Err(Problem::new(
             Kind::Refused,
             format!(
-                "the value is {} bytes long; GitHub keeps secrets of 48 KB at most",
+                "the value is {} bytes long; GitHub limits secrets to 48 KB",
                 plain.len()
             ),
         )
-        .hint("is it the right file?"));
+        .hint("check that this is the right file"));
     }
     crypto_box::PublicKey::from(key.key)
         .seal(random, plain.as_bytes())
         .map(|sealed| STANDARD.encode(sealed))
-        .map_err(|_| Problem::new(Kind::Internal, "the value cannot be sealed").hint("report it"))
+        .map_err(|_| Problem::new(Kind::Internal, "cannot encrypt the value").hint("report it"))
 }
 
 #[cfg(test)]

@@ -33,10 +33,10 @@ pub(super) fn serve(store: &Store, call: &Call) -> Result<Reply, Reply> {
     let wanted = body["operationName"].as_str().filter(|name| !name.is_empty());
     let mut operations = document.operations.iter();
     let Some(operation) = operations.find(|one| wanted.is_none_or(|name| one.name == name)) else {
-        return failed("No operation is named like that.");
+        return failed("Unknown operation.");
     };
     if operation.kind != "query" {
-        return failed("The demo environment answers queries, not mutations.");
+        return failed("The demo environment supports queries only.");
     }
     let mut variables = body["variables"].as_object().cloned().unwrap_or_default();
     for (name, value) in &operation.defaults {

@@ -108,13 +108,13 @@ impl GitHub {
     /// Gives `owner`, a repository by full name (`finos/legend-juju-bundle`) or an organization, a
     /// new key to seal secrets for. Seals for the earlier key are refused from then on.
     pub fn rotate_key(&self, owner: &str) -> Result<(), Problem> {
-        let lost = || Problem::new(Kind::Machine, format!("Cannot rotate the demo's key of {owner}"));
+        let lost = || Problem::new(Kind::Machine, format!("cannot rotate the demo's key of {owner}"));
         let mut store = self.store.lock().map_err(|_| lost())?;
         store.reread().map_err(|error| lost().because(&error))?;
         if !store.vaults.rotate(owner) {
             return Err(Problem::new(
                 Kind::Usage,
-                format!("The demo has no repository or organization {owner}"),
+                format!("the demo has no repository or organization {owner}"),
             ));
         }
         store.save_secrets().map_err(|error| lost().because(&error))
@@ -127,7 +127,7 @@ impl GitHub {
             .map_err(|_| Reply::fail(500, "the demo's store is broken"))?;
         store
             .reread()
-            .map_err(|error| Reply::fail(500, &format!("github.json cannot be read: {error}")))?;
+            .map_err(|error| Reply::fail(500, &format!("cannot read github.json: {error}")))?;
         Ok(store)
     }
 

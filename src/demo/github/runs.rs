@@ -388,9 +388,9 @@ pub(super) fn log(repo: &Repo, run: &Run) -> String {
     if let Some(day) = removed(&run.runner) {
         let image = &run.runner;
         return format!(
-            "{} ##[group]Runner Image\n{} Image: {image}\n{} ##[endgroup]\n\
-             {} ##[error]The {image} runner image was removed on {day}: no runner takes this job. \
-             See https://github.com/actions/runner-images\n",
+            "{} ##[group]Runner Image\n{} Image: {image}\n{} ##[endgroup]\n{} ##[error]The {image} runner \
+            image was removed on {day} and no runner accepts this job. See \
+            https://github.com/actions/runner-images\n",
             at(STARTS),
             at(STARTS),
             at(STARTS),
@@ -404,7 +404,7 @@ pub(super) fn log(repo: &Repo, run: &Run) -> String {
             at(STARTS),
             at(STARTS)
         ));
-        text.push_str(&format!("{} done, in a toy world\n", at(ENDS)));
+        text.push_str(&format!("{} Done (demo environment)\n", at(ENDS)));
     }
     if run.cancelled.is_some() {
         text.push_str(&format!("{} ##[error]The operation was canceled.\n", at(ENDS)));

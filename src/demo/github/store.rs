@@ -170,7 +170,7 @@ impl Store {
                 store.plant(
                     &name,
                     "GH_TOKEN",
-                    b"a personal access token of the demo world",
+                    b"a personal access token of the demo environment",
                     200,
                 )?;
                 if let Some(repo) = store.kept.repositories.get_mut(&name) {

@@ -85,5 +85,5 @@ pub fn parsed<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal>
 
 /// Returns 404 for unknown paths.
 pub async fn nowhere() -> Response {
-    Refusal::not_found("No such endpoint in the demo world").into_response()
+    Refusal::not_found("No such endpoint in the demo environment").into_response()
 }

@@ -136,7 +136,7 @@ impl Contents {
     pub fn get(&self, sha256: &str) -> Result<Bytes, Problem> {
         let path = self.dir.join(sha256);
         std::fs::read(&path).map(Bytes::from).map_err(|error| {
-            Problem::new(Kind::Machine, format!("Cannot read {}", path.display())).because(&error)
+            Problem::new(Kind::Machine, format!("cannot read {}", path.display())).because(&error)
         })
     }
 }

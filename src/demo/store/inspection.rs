@@ -34,7 +34,7 @@ pub fn inspect(bytes: &[u8], name: &str, kind: &str) -> Result<Inspected, String
         member(bytes, file)
             .map(|text| {
                 let text = String::from_utf8(text).map_err(|_| format!("{file} is not UTF-8"))?;
-                let value = yaml(&text).map_err(|why| format!("{file} cannot be read: {why}"))?;
+                let value = yaml(&text).map_err(|why| format!("cannot read {file}: {why}"))?;
                 Ok::<_, String>((text, value))
             })
             .transpose()
@@ -116,7 +116,7 @@ fn yaml(text: &str) -> Result<Value, String> {
         let (event, span) = event.map_err(|error| error.to_string())?;
         if count > MOST_NODES || open.len() > DEEPEST {
             return Err(format!(
-                "line {}: it is nested too deep or too long",
+                "line {}: it is nested too deeply or too long",
                 span.start.line()
             ));
         }

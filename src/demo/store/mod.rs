@@ -94,14 +94,14 @@ impl Charmhub {
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
                 Problem::new(Kind::Machine, format!("{} is damaged", path.display()))
                     .because(&error)
-                    .hint("start the demo anew with --fresh")
+                    .hint("start the demo again with --fresh")
             })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 seed::seeded(&contents, &registry, drawing)?
             }
             Err(error) => {
                 return Err(
-                    Problem::new(Kind::Machine, format!("Cannot read {}", path.display())).because(&error),
+                    Problem::new(Kind::Machine, format!("cannot read {}", path.display())).because(&error),
                 );
             }
         };
@@ -148,7 +148,7 @@ impl Charmhub {
         let mut next = state.clone();
         let answer = edit(&mut next)?;
         if let Err(problem) = save(&self.path, &next) {
-            tracing::error!(%problem, "the demo store cannot be saved");
+            tracing::error!(%problem, "cannot save the demo's Charmhub");
             let body = json!({"error-list": [{"code": "remote-service-unavailable", "message": "disk"}]});
             return Err(Refusal::plain(axum::http::StatusCode::SERVICE_UNAVAILABLE, &body));
         }
@@ -183,7 +183,7 @@ impl Charmhub {
         let lifetime = chrono::Duration::from_std(lifetime)
             .map_err(|error| Problem::new(Kind::Usage, "The lifetime is too long").because(&error))?;
         let session = tokens::session(owned(permissions), packages.map(owned), None, lifetime);
-        let mut minted = Err(Problem::new(Kind::Internal, "Cannot save the demo store"));
+        let mut minted = Err(Problem::new(Kind::Internal, "cannot save the demo's Charmhub"));
         drop(self.change(|state| {
             minted = tokens::mint(state, session);
             Ok(())
@@ -194,7 +194,7 @@ impl Charmhub {
 
 fn save(path: &Path, state: &State) -> Result<(), Problem> {
     let text = serde_json::to_vec(state)
-        .map_err(|error| Problem::new(Kind::Internal, "Cannot write the demo store").because(&error))?;
+        .map_err(|error| Problem::new(Kind::Internal, "cannot write the demo's Charmhub").because(&error))?;
     write_private(path, &text)
 }
 

@@ -26,10 +26,10 @@ use crate::domain::Digest;
 
 /// Handles `POST {storage}/unscanned-upload/`: one multipart part named `binary`.
 pub async fn upload(With(store): With<Arc<Charmhub>>, headers: HeaderMap, mut parts: Multipart) -> Answer {
-    let unreadable = |_| Refusal::api_error("The upload is no readable multipart body");
+    let unreadable = |_| Refusal::api_error("The upload is not a valid multipart body");
     let mut content = None;
     // Read to the end even if the token is invalid: clients read an answer only after sending.
-    let full = |error: std::io::Error| Refusal::api_error(format!("Storage is in trouble: {error}"));
+    let full = |error: std::io::Error| Refusal::api_error(format!("Storage failed: {error}"));
     while let Some(mut part) = parts.next_field().await.map_err(unreadable)? {
         let is_content = part.name() == Some("binary");
         let mut arrival = store.contents.begin().map_err(full)?;

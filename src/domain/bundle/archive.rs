@@ -17,7 +17,7 @@ use crate::domain::problem::{Kind, Problem};
 /// Returns the zip archive of `files`, by path inside it. Fails only if a name is too long for zip.
 pub fn archive(files: &BTreeMap<String, FileBytes>) -> Result<Vec<u8>, Problem> {
     packed(files)
-        .map_err(|error| Problem::new(Kind::Internal, "the bundle's files cannot be packed").because(&error))
+        .map_err(|error| Problem::new(Kind::Internal, "cannot create the bundle archive").because(&error))
 }
 
 fn packed(files: &BTreeMap<String, FileBytes>) -> zip::result::ZipResult<Vec<u8>> {

@@ -426,5 +426,5 @@ fn a_full_disk_stops_a_write_and_the_hint_keeps_the_run() {
     };
     let problem = (0..200).find_map(|number| many(number).err()).unwrap();
     let hints: Vec<&str> = problem.hints.iter().map(Hint::as_str).collect();
-    assert_eq!(hints, ["free space on that disk, then: windlass resume"]);
+    assert_eq!(hints, ["free disk space, then run: windlass resume"]);
 }

@@ -92,14 +92,14 @@ pub(super) fn behind(snapshot: &Snapshot, intent: &UploadIntent) -> Vec<Manifest
 fn ambiguous(short: &str, held: &[Held], known: &[ManifestDigest]) -> Problem {
     let mut problem = Problem::new(
         Kind::NotFound,
-        format!("{short} may be any of {} images", held.len() + known.len()),
+        format!("{short} matches {} images", held.len() + known.len()),
     );
     for one in held {
         let names: Vec<String> = one.names.iter().map(ToString::to_string).collect();
         problem = problem.cause(format!("{} {}", one.matched, names.join(", ")));
     }
     for digest in known {
-        problem = problem.cause(format!("{digest}, behind a revision of the resource"));
+        problem = problem.cause(format!("{digest}, used by a revision of the resource"));
     }
     problem.hint("give all 64 digits")
 }
@@ -108,13 +108,15 @@ fn nowhere(text: &str, wanted: &Wanted, repository: &Repository, engines: Option
     let mut problem = Problem::new(
         Kind::NotFound,
         format!(
-            "image {} is neither in Canonical's registry nor in a local engine",
+            "image {} not found in Canonical's registry or in a local engine",
             Outside::capped(text, 80)
         ),
     )
-    .cause(format!("Canonical's registry was asked for {repository}"));
+    .cause(format!(
+        "checked the repository {repository} in Canonical's registry"
+    ));
     problem = match engines {
-        None => problem.cause("the local engine was asked for an image id and for a digest"),
+        None => problem.cause("checked the local engine for an image id and a digest"),
         Some(engine) => {
             let mut problem = problem.cause(&engine.summary);
             for cause in &engine.causes {
@@ -125,7 +127,7 @@ fn nowhere(text: &str, wanted: &Wanted, repository: &Repository, engines: Option
         }
     };
     if matches!(wanted, Wanted::Short(_)) {
-        problem = problem.hint("a registry cannot be asked by a short digest: give all 64 digits");
+        problem = problem.hint("a registry cannot be searched by short digest: give all 64 digits");
     }
-    problem.hint("pull or build the image, or name where it is with --from REFERENCE")
+    problem.hint("pull or build the image, or give its location with --from REFERENCE")
 }

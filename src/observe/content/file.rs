@@ -13,7 +13,7 @@ pub(super) async fn read(path: String) -> Result<FileFacts, Problem> {
     let shown = Outside::capped(&path, 300);
     let refused = |why: &str| {
         Problem::new(Kind::Usage, format!("{shown} {why}"))
-            .hint("--filepath takes a regular file that can be read")
+            .hint("--filepath requires a readable regular file")
     };
     // Checked before it is opened: opening a FIFO blocks until there is a writer.
     let metadata = std::fs::metadata(&path).map_err(|error| refused("cannot be accessed").because(&error))?;

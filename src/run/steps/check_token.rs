@@ -10,7 +10,7 @@ use crate::plan::{Need, rotate};
 use crate::run::progress::Phase;
 
 pub async fn perform(tools: &Tools, mut work: Work<'_>, kind: TokenKind, needs: Vec<Need>) -> Ended {
-    note(&work, Phase::Looking, "asking what it may do");
+    note(&work, Phase::Looking, "checking permissions");
     match check(tools, kind, &needs).await {
         Ok(facts) => {
             if let Some(facts) = facts {
@@ -19,7 +19,7 @@ pub async fn perform(tools: &Tools, mut work: Work<'_>, kind: TokenKind, needs: 
             }
             Ended::done(work.made)
         }
-        Err(problem) => Ended::failed(work.made, problem.hint("no secret was touched")),
+        Err(problem) => Ended::failed(work.made, problem.hint("no secret was changed")),
     }
 }
 

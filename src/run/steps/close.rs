@@ -36,7 +36,7 @@ pub fn changed(rows: &[ChannelRow], channel: &Channel, before: &[(Option<Base>, 
         }
     };
     Some(format!(
-        "{channel} was {} when this was previewed and is {} now",
+        "{channel} was {} at the preview and is {} now",
         words(&before),
         words(&now)
     ))

@@ -38,12 +38,12 @@ pub async fn unmoved(github: &GitHub, place: &Place, parent: &CommitId) -> Resul
         parent.short(),
         tip.short()
     ))
-    .hint("look what was committed there, then plan anew"))
+    .hint("check the new commits, then plan again"))
 }
 
 pub async fn perform(tools: &Tools, work: Work<'_>, place: Place, new: NewCommit<'_>) -> Ended {
     let github = &tools.services().github;
-    note(&work, Phase::Looking, "looking at the branch it starts from");
+    note(&work, Phase::Looking, "reading the base branch");
     // What an earlier attempt stored counts if it still exists.
     let stored = Mutex::new(work.made.commit.clone());
     let known = || stored.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -62,7 +62,7 @@ pub async fn perform(tools: &Tools, work: Work<'_>, place: Place, new: NewCommit
     };
     let writer = GitHubWriter::new(github.clone());
     let write = |()| async {
-        note(&work, Phase::Sending, "storing the commit");
+        note(&work, Phase::Sending, "creating the commit");
         let id = writer.store_commit(&place.repository, &new).await?;
         *stored.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
         Ok(Written::Answered(()))

@@ -121,7 +121,7 @@ async fn send(
     match copied {
         Ok(copied) if copied.digest != wanted.digest => Ended::failed(
             made,
-            Problem::new(Kind::Invalid, "something else arrived than was previewed")
+            Problem::new(Kind::Invalid, "the received image differs from the preview")
                 .cause(format!("expected {}, got {}", wanted.digest, copied.digest)),
         ),
         Ok(copied) => {

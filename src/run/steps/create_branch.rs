@@ -14,12 +14,12 @@ pub async fn perform(
     from: StepId,
 ) -> Ended {
     let Some(commit) = (work.made_of)(&from).and_then(|made| made.commit) else {
-        let problem = Problem::new(Kind::Internal, format!("step {from} stored no commit"));
+        let problem = Problem::new(Kind::Internal, format!("step {from} created no commit"));
         return Ended::failed(work.made, problem);
     };
     let github = &tools.services().github;
     let name = RefName::branch(&branch);
-    note(&work, Phase::Looking, "looking for the branch");
+    note(&work, Phase::Looking, "checking the branch");
     let check = || async {
         Ok(match github.reference(&repository, &name).await? {
             None => Checked::Planned(()),
@@ -45,12 +45,12 @@ pub async fn perform(
 fn elsewhere(repository: &GitHubRepository, name: &RefName, there: &CommitId, ours: &CommitId) -> Problem {
     Problem::new(
         Kind::Refused,
-        format!("{name} of {repository} is there already: it is left as it is"),
+        format!("{name} of {repository} already exists: it was not changed"),
     )
     .cause(format!(
-        "it is at {}, and this run would have created it at {}",
+        "it is at {}; this run would have created it at {}",
         there.short(),
         ours.short()
     ))
-    .hint("look who created it; once it is gone, 'windlass resume' creates it anew")
+    .hint("check who created it; delete it, then run 'windlass resume' to create it again")
 }

@@ -6,7 +6,7 @@ use crate::run::progress::Phase;
 use crate::services::charmhub::bundle::no_longer_accepted;
 
 pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, track: Track) -> Ended {
-    note(&work, Phase::Sending, "asking for the track");
+    note(&work, Phase::Sending, "creating the track");
     let check = || async {
         let tracks = tools.publisher.tracks(&charm).await?;
         Ok(Checked::from_found(tracks.contains(&track).then_some(())))

@@ -10,7 +10,7 @@ use crate::run::progress::Phase;
 use crate::services::github::GitHubWriter;
 
 pub async fn perform(tools: &Tools, work: Work<'_>, target: SecretTarget, before: DateTime<Utc>) -> Ended {
-    note(&work, Phase::Looking, "looking at the copy");
+    note(&work, Phase::Looking, "checking the copy");
     let github = &tools.services().github;
     let check = || async {
         Ok(match github.secret(&target).await? {
@@ -18,7 +18,7 @@ pub async fn perform(tools: &Tools, work: Work<'_>, target: SecretTarget, before
             Some(held) if held.updated_at == before => Checked::Planned(()),
             Some(held) => {
                 let summary =
-                    format!("{target} was set by another client since the preview: it is not deleted");
+                    format!("{target} was set by another client since the preview: it was not deleted");
                 Checked::Changed(set_since(summary, Some(before), Some(held.updated_at)))
             }
         })

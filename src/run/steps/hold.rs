@@ -18,7 +18,7 @@ pub async fn set(
 ) -> Ended {
     let github = &tools.services().github;
     let name = RefName::tag(&hold_tag(&release));
-    note(&work, Phase::Looking, "looking for the hold");
+    note(&work, Phase::Looking, "checking the hold");
     let check = || async {
         let there = github.reference(&repository, &name).await?;
         Ok(Checked::from_found(there.map(drop)))
@@ -41,7 +41,7 @@ pub async fn lift(
 ) -> Ended {
     let github = &tools.services().github;
     let name = RefName::tag(&hold_tag(&release));
-    note(&work, Phase::Looking, "looking for the hold");
+    note(&work, Phase::Looking, "checking the hold");
     // The hold to lift is the one that the first check finds.
     let held: Mutex<Option<CommitId>> = Mutex::default();
     let check = || async {
@@ -53,7 +53,7 @@ pub async fn lift(
         if *first == there {
             return Ok(Checked::Planned(()));
         }
-        let summary = format!("{name} of {repository} was set again by another client: it is not deleted");
+        let summary = format!("{name} of {repository} was set again by another client: it was not deleted");
         Ok(Checked::Changed(
             Problem::new(Kind::Refused, summary)
                 .cause(format!(
@@ -61,12 +61,12 @@ pub async fn lift(
                     first.short(),
                     there.short()
                 ))
-                .hint("to lift that hold too, run the same command again"),
+                .hint("to remove that hold too, run the same command again"),
         ))
     };
     let writer = GitHubWriter::new(github.clone());
     let write = |()| {
-        note(&work, Phase::Sending, "lifting the hold");
+        note(&work, Phase::Sending, "removing the hold");
         writer.delete_reference(&repository, &name)
     };
     let result = check_write_verify(&work, Some(&tools.pacer), check, write).await;

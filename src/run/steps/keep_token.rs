@@ -17,7 +17,7 @@ pub async fn perform(tools: &Tools, mut work: Work<'_>, keep: Keep) -> Ended {
         work.made.session = minted.session;
         work.made.expires_at = minted.expires_at;
     }
-    note(&work, Phase::Sending, "keeping the token");
+    note(&work, Phase::Sending, "storing the token");
     let exported = matches!(keep, Keep::Export { .. });
     let kept = match keep {
         Keep::Keyring => in_keyring(tools).await,
@@ -33,9 +33,7 @@ pub async fn perform(tools: &Tools, mut work: Work<'_>, keep: Keep) -> Ended {
         }
         Err(problem) => Ended::failed(
             work.made,
-            problem.hint(
-                "the token that was minted is held by nobody now: revoke its session, or sign in again",
-            ),
+            problem.hint("the new token was not stored: revoke its session, or sign in again"),
         ),
     }
 }

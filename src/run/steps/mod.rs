@@ -107,8 +107,8 @@ impl Tools {
     fn value(&self) -> Result<SecretString, Problem> {
         let hand = self.hand.lock().unwrap_or_else(PoisonError::into_inner);
         hand.clone().ok_or_else(|| {
-            Problem::new(Kind::Internal, "this run has no value in hand")
-                .hint("run the same command again: it signs in anew")
+            Problem::new(Kind::Internal, "the value of this run is no longer available")
+                .hint("run the same command again to sign in again")
         })
     }
 
@@ -179,8 +179,7 @@ impl Ended {
     }
 
     fn unknown(made: Made, problem: Problem) -> Self {
-        let problem =
-            problem.hint("it may or may not have happened: 'windlass resume' looks before it does anything");
+        let problem = problem.hint("the outcome is unknown: 'windlass resume' checks it before continuing");
         Self {
             outcome: StepOutcome::Unknown,
             made,
@@ -278,10 +277,7 @@ pub async fn perform(tools: &Tools, work: Work<'_>) -> Ended {
         Op::CancelWorkflow { repository, run } => workflow::cancel(tools, work, repository, run).await,
         at_the_store => match &tools.store {
             Some(store) => perform_at_store(store, work, at_the_store).await,
-            None => Ended::failed(
-                work.made,
-                Problem::new(Kind::Internal, "the store was never opened"),
-            ),
+            None => Ended::failed(work.made, Problem::new(Kind::Internal, "no Charmhub client")),
         },
     }
 }
@@ -332,7 +328,7 @@ async fn perform_at_store(tools: &StoreTools, work: Work<'_>, op: Op) -> Ended {
         Op::Verify { charm, moves } => verify::perform(tools, work, charm, moves).await,
         _ => Ended::failed(
             work.made,
-            Problem::new(Kind::Internal, "a step of another service came to the store"),
+            Problem::new(Kind::Internal, "the step belongs to another service"),
         ),
     }
 }

@@ -96,7 +96,7 @@ impl Push {
         made.no_longer_accepted = ended;
         let problem = if ended {
             problem.within(format!(
-                "the store no longer takes bundles: {} stays as it is",
+                "Charmhub no longer accepts bundles: {} was not changed",
                 self.charm
             ))
         } else {
@@ -215,7 +215,7 @@ async fn confirm(tools: &StoreTools, ended: Ended, push: &Push) -> Ended {
     }
     let problem = Problem::new(
         Kind::Service,
-        format!("the store approved an upload for {push}, but lists no revision that holds it"),
+        format!("Charmhub approved an upload for {push}, but lists no revision with it"),
     );
     Ended::failed(
         made,
@@ -250,27 +250,30 @@ async fn review(tools: &StoreTools, work: &Work<'_>, mut made: Made, push: &Push
                     made.created = false;
                     return Ended::skipped(made);
                 }
-                let mut problem = Problem::new(
-                    Kind::Refused,
-                    format!("the store rejected the upload for {charm}"),
-                );
+                let mut problem =
+                    Problem::new(Kind::Refused, format!("Charmhub rejected the upload for {charm}"));
                 for reason in reasons {
                     problem = problem.cause(reason);
                 }
                 return push.refused(
                     made,
-                    problem.hint("nothing was released; mend the cause and publish again"),
+                    problem.hint("nothing was released; fix the cause and publish again"),
                 );
             }
             ReviewState::Pending(word) => {
-                note(work, Phase::Processing, &format!("the store reviews it ({word})"));
+                note(
+                    work,
+                    Phase::Processing,
+                    &format!("in review at Charmhub ({word})"),
+                );
             }
         }
         let pace = PACE.get(look).or(PACE.last()).copied().unwrap_or(3000);
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(pace)) => {}
             () = work.cancel.cancelled() => {
-                let problem = Problem::new(Kind::Refused, format!("stopped while the store reviews an upload of {charm}"));
+                let problem = Problem::new(Kind::Refused, format!("stopped while Charmhub reviews an \
+                    upload of {charm}"));
                 return Ended::unknown(made, problem);
             }
         }
@@ -279,7 +282,7 @@ async fn review(tools: &StoreTools, work: &Work<'_>, mut made: Made, push: &Push
             Ok(None) => {
                 let problem = Problem::new(
                     Kind::Service,
-                    format!("the store no longer knows an upload of {charm}"),
+                    format!("Charmhub no longer lists an upload of {charm}"),
                 );
                 return Ended::unknown(made, problem);
             }
@@ -288,7 +291,7 @@ async fn review(tools: &StoreTools, work: &Work<'_>, mut made: Made, push: &Push
     }
     let problem = Problem::new(
         Kind::Service,
-        format!("the store still reviews an upload of {charm}"),
+        format!("an upload of {charm} is still in review at Charmhub"),
     );
     Ended::unknown(made, problem)
 }

@@ -64,7 +64,7 @@ pub fn targets<'a>(work: &Work<'_>, moves: &'a [Move]) -> Result<Vec<Target<'a>>
                             .ok_or_else(|| {
                                 Problem::new(
                                     Kind::Internal,
-                                    format!("step {step} brought no resource revision"),
+                                    format!("step {step} created no resource revision"),
                                 )
                             })?,
                     };
@@ -105,7 +105,7 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
 fn checked(charm: &CharmName, targets: &[Target<'_>], rows: &[ChannelRow]) -> Checked<(), Vec<ReleaseItem>> {
     let changed: Vec<String> = targets.iter().filter_map(|target| target.changed(rows)).collect();
     if !changed.is_empty() {
-        let summary = format!("{charm} has changed since the preview: nothing of it was released");
+        let summary = format!("{charm} has changed since the preview: it was not released");
         return Checked::Changed(changed_since(summary, changed));
     }
     let open: Vec<&Target> = targets.iter().filter(|target| !target.served_by(rows)).collect();

@@ -18,7 +18,7 @@ pub fn changed(rows: &[ChannelRow], channel: &Channel, before: Option<CharmRevis
     };
     (now != before).then(|| {
         format!(
-            "{channel} was {} when this was previewed and is {} now",
+            "{channel} was {} at the preview and is {} now",
             word(before),
             word(now)
         )
@@ -36,7 +36,7 @@ pub async fn perform(
     let uploaded = (work.made_of)(&from).unwrap_or_default();
     let mut made = work.made.clone();
     made.no_longer_accepted = false;
-    note(&work, Phase::Looking, "looking at the channel");
+    note(&work, Phase::Looking, "checking the channel");
     let revision = match uploaded.bundle_revision {
         Some(revision) => Ok(revision),
         None => listed(tools, work.plan, &bundle, &from).await,
@@ -55,7 +55,7 @@ pub async fn perform(
         Ok(if bundle_serves(&rows, &channel) == Some(revision) {
             Checked::Wanted(())
         } else if let Some(text) = changed(&rows, &channel, before) {
-            let summary = format!("{bundle} has changed since the preview: nothing of it was released");
+            let summary = format!("{bundle} has changed since the preview: it was not released");
             Checked::Changed(changed_since(summary, [text]))
         } else {
             Checked::Planned(())
@@ -97,7 +97,7 @@ async fn listed(
     let missing = || {
         Problem::new(
             Kind::Internal,
-            format!("step {from} brought no revision of {bundle}"),
+            format!("step {from} created no revision of {bundle}"),
         )
     };
     let step = plan
@@ -113,7 +113,7 @@ async fn listed(
     let found = list
         .iter()
         .find(|facts| facts.releasable() && facts.sha3.as_ref() == Some(&sha3));
-    found.map(|facts| facts.revision).ok_or_else(|| {
-        missing().hint("the store no longer lists it: run the same command again, which uploads it")
-    })
+    found
+        .map(|facts| facts.revision)
+        .ok_or_else(|| missing().hint("Charmhub no longer lists it: run the same command again to upload it"))
 }

@@ -17,7 +17,7 @@ pub async fn perform(
     session: SessionId,
     repositories: Vec<GitHubRepository>,
 ) -> Ended {
-    note(&work, Phase::Looking, "looking for jobs that run");
+    note(&work, Phase::Looking, "checking for running jobs");
     if let Some(why) = in_use(tools, &session, &repositories).await {
         return leave(work, why);
     }
@@ -26,7 +26,10 @@ pub async fn perform(
         Err(problem) => return refused(work, &session, problem),
     };
     if publisher.token().caveats().session_id.as_deref() == Some(session.as_str()) {
-        return leave(work, format!("not revoked: session {session} is the one in use"));
+        return leave(
+            work,
+            format!("not revoked: session {session} is in use by this run"),
+        );
     }
     let store = StoreTools::new(tools.services(), publisher);
     note(&work, Phase::Sending, "revoking");
@@ -55,7 +58,7 @@ pub async fn perform(
     match (result, busy) {
         (WriteResult::Refused(_), Some(why)) => leave(work, why),
         (WriteResult::Already(()), _) => {
-            work.made.note = Some("it was revoked already, or the store no longer lists it".into());
+            work.made.note = Some("already revoked, or no longer listed by Charmhub".into());
             Ended::skipped(work.made)
         }
         (WriteResult::Refused(problem), None) => refused(work, &session, problem),
@@ -71,9 +74,11 @@ async fn in_use(tools: &Tools, session: &SessionId, repositories: &[GitHubReposi
                 let Some(run) = busy.first() else { continue };
                 format!("'{run}' is running in {repository} and may use the old token")
             }
-            Err(problem) => format!("whether jobs run in {repository} could not be told ({problem})"),
+            Err(problem) => format!("cannot check for running jobs in {repository} ({problem})"),
         };
-        return Some(format!("not revoked: {why}; later: windlass revoke {session}"));
+        return Some(format!(
+            "not revoked: {why}; to revoke it later: windlass revoke {session}"
+        ));
     }
     None
 }
@@ -102,13 +107,14 @@ fn refused(work: Work<'_>, session: &SessionId, problem: Problem) -> Ended {
         return leave(
             work,
             format!(
-                "the store does not let this token revoke session {session}: end it by hand at https://charmhub.io/account, or with 'windlass login' and 'windlass revoke {session}'"
+                "this token may not revoke session {session}: revoke it at https://charmhub.io/account, \
+                or with 'windlass login' and 'windlass revoke {session}'"
             ),
         );
     }
     leave(
         work,
-        format!("session {session} could not be revoked ({problem}); later: windlass revoke {session}"),
+        format!("cannot revoke session {session} ({problem}); to revoke it later: windlass revoke {session}"),
     )
 }
 

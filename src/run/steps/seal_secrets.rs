@@ -27,7 +27,7 @@ pub async fn perform(
             }
             Ended::done(made)
         }
-        Err(problem) => Ended::failed(work.made, problem.hint("no secret was touched")),
+        Err(problem) => Ended::failed(work.made, problem.hint("no secret was changed")),
     }
 }
 

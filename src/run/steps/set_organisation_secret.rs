@@ -27,7 +27,7 @@ pub async fn perform(
     else {
         return Ended::failed(
             work.made,
-            Problem::new(Kind::Internal, format!("nothing was sealed for {secret}"))
+            Problem::new(Kind::Internal, format!("no encrypted value for {secret}"))
                 .hint("run the same command again"),
         );
     };
@@ -69,9 +69,9 @@ pub async fn perform(
     if shared.selection != Selection::Selected(ids.iter().copied().collect()) {
         let problem = Problem::new(
             Kind::Service,
-            format!("GitHub took {secret}, but lists other repositories for it than were chosen"),
+            format!("GitHub accepted {secret}, but lists other repositories for it than requested"),
         )
-        .hint("look at the organisation's settings; no copy was deleted");
+        .hint("check the organisation's settings; no copy was deleted");
         return Ended::failed(work.made, problem);
     }
     let updated_at = shared.facts.updated_at;

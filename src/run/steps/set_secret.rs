@@ -29,7 +29,7 @@ pub async fn perform(
     let Some(sealed) = seals.sealed.iter().find(|sealed| sealed.target == target) else {
         return Ended::failed(
             work.made,
-            Problem::new(Kind::Internal, format!("nothing was sealed for {target}"))
+            Problem::new(Kind::Internal, format!("no encrypted value for {target}"))
                 .hint("run the same command again"),
         );
     };
@@ -69,11 +69,11 @@ pub(super) fn expired(seals: &Made) -> Option<Problem> {
         Problem::new(
             Kind::Credentials,
             format!(
-                "the token of this run expired at {}: it is not sent",
+                "the token of this run expired at {} and was not sent",
                 end.format("%Y-%m-%d %H:%M:%S UTC")
             ),
         )
-        .hint("run the same command again: it makes a new token"),
+        .hint("run the same command again to create a new token"),
     )
 }
 
@@ -88,7 +88,7 @@ pub(super) fn recorded(
     let Some(fingerprint) = &seals.fingerprint else {
         return Ended::failed(
             work.made,
-            Problem::new(Kind::Internal, "a seal without fingerprint"),
+            Problem::new(Kind::Internal, "an encrypted value without a fingerprint"),
         );
     };
     for target in targets {
@@ -132,11 +132,11 @@ pub(super) fn set_since(
     };
     Problem::new(Kind::Refused, summary)
         .cause(format!(
-            "it was {} when this was previewed and is {} now",
+            "it was {} at the preview and is {} now",
             word(before),
             word(now)
         ))
-        .hint("check who rotates at the same time, then plan again: windlass rotate")
+        .hint("check for another rotation in progress, then plan again: windlass rotate")
 }
 
 /// Returns true if a try sent at `sent` may have set a secret that GitHub reports as set at
@@ -171,7 +171,7 @@ where
     Answer: Future<Output = Result<Written<()>, Problem>>,
 {
     let Setting { name, owner, before } = secret;
-    note(work, Phase::Looking, "looking at the secret");
+    note(work, Phase::Looking, "checking the secret");
     let (at_work, services) = (&*work, tools.services());
     let ahead = || seconds_ahead(services);
     // The last try, if any: by an earlier process, or by this one.
@@ -191,13 +191,14 @@ where
             Checked::Planned(())
         } else if ours(last_try()) {
             let summary = format!(
-                "{name} was set by this run, whose request brought no answer, or by another client at the same moment"
+                "{name} was set, either by this run, whose request got no response, or by another client \
+                at the same time"
             );
             Checked::Unclear(Problem {
                 kind: Kind::Network,
                 hints: vec![Hint::new(
                     format!(
-                        "if no other client set it, 'windlass resume {}' sends this run's value again",
+                        "if no other client set it, send this run's value again: windlass resume {}",
                         tools.run
                     ),
                     &[],
@@ -205,12 +206,12 @@ where
                 ..set_since(summary, before, now)
             })
         } else {
-            let summary = format!("{name} was set by another client since the preview: it is left as it is");
+            let summary = format!("{name} was set by another client since the preview: it was not changed");
             Checked::Changed(set_since(summary, before, now))
         })
     };
     let send = |()| {
-        note(at_work, Phase::Sending, "sending the seal");
+        note(at_work, Phase::Sending, "setting the secret");
         let now = Utc::now();
         *tried.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         let kept = (at_work.keep)(&Made {
@@ -232,12 +233,16 @@ where
         Sent::Taken => work.made.sent_at = None,
         Sent::Ended(result) => return Err(result),
     }
-    note(work, Phase::Processing, "reading back");
+    note(work, Phase::Processing, "verifying the secret");
     match look().await {
         Ok(Some(facts)) => Ok(facts),
         Ok(None) => Err(WriteResult::Refused(
-            Problem::new(Kind::Service, format!("GitHub took {name}, but does not list it")).hint(format!(
-                "look at the {owner}'s settings, then run the same command again"
+            Problem::new(
+                Kind::Service,
+                format!("GitHub accepted {name}, but does not list it"),
+            )
+            .hint(format!(
+                "check the {owner}'s settings, then run the same command again"
             )),
         )),
         // The secret is set; only the time is unknown. The next run sends the same seal again and
@@ -290,12 +295,12 @@ pub fn account(plan: &Plan, record: Option<&RunRecord>, problem: Problem) -> Pro
         whole = whole.cause(format!("old value in {}", old.join(", ")));
     }
     if !open.is_empty() {
-        whole = whole.cause(format!("nobody knows of {}", open.join(", ")));
+        whole = whole.cause(format!("outcome unknown for {}", open.join(", ")));
     }
     if !hiding.is_empty() {
-        whole = whole.cause(format!("an old copy is still read in {}", hiding.join(", ")));
+        whole = whole.cause(format!("an old copy still applies in {}", hiding.join(", ")));
     }
-    whole.hint("run the same command again: it sends what is missing and mints nothing")
+    whole.hint("run the same command again to set the rest; it creates no new token")
 }
 
 #[cfg(test)]

@@ -42,25 +42,29 @@ pub async fn perform(tools: &Tools, work: Work<'_>, scope: TokenScope) -> Ended 
             Ok(Written::NotTaken(problem)) | Err(problem) => return Ended::failed(work.made, problem),
         }
     }
-    let problem = lost.unwrap_or_else(|| Problem::new(Kind::Network, "the sign-in brought no token"));
+    let problem = lost.unwrap_or_else(|| Problem::new(Kind::Network, "the sign-in returned no token"));
     Ended::failed(
         work.made,
-        problem.hint("a token may have been minted that nobody holds: 'windlass credentials' names it once the store answers"),
+        problem.hint(
+            "a token may have been created but not stored: see 'windlass credentials' once Charmhub \
+            responds",
+        ),
     )
 }
 
 async fn sign_on(tools: &Tools, scope: &TokenScope) -> Result<SignedOn, Problem> {
     let Some(login) = &tools.means.login else {
-        return Err(
-            Problem::new(Kind::Credentials, "a sign-in is needed, and nobody signed in")
-                .hint("run the same command again at a terminal"),
-        );
+        return Err(Problem::new(
+            Kind::Credentials,
+            "this run needs a sign-in, and no one signed in",
+        )
+        .hint("run the same command again in a terminal"));
     };
     match tools.services().sign_on().discharge(scope, login).await? {
         SignOnAnswer::Signed(signed) => Ok(signed),
         SignOnAnswer::OtpWanted => Err(Problem::new(
             Kind::Credentials,
-            "Ubuntu One wants another one-time password",
+            "Ubuntu One requires a new one-time password",
         )
         .hint("run the same command again")),
     }

@@ -28,7 +28,7 @@ pub async fn perform(
         },
         charm: bundle.clone(),
     };
-    note(&work, Phase::Sending, "sending the bundle");
+    note(&work, Phase::Sending, "uploading the bundle");
     let before = work.made.upload_id.clone();
     let mut ended = perform_push(tools, work, push, || async {
         tools.writer.store_bytes(&format!("{bundle}.zip"), &packed).await

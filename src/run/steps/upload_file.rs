@@ -23,7 +23,7 @@ pub async fn perform(
     architectures: Vec<String>,
 ) -> Ended {
     let (telling, id) = (work.telling, &work.step.id);
-    note(&work, Phase::Sending, "sending the file");
+    note(&work, Phase::Sending, "uploading the file");
     telling.step(id, |p| p.bytes_total = Some(file.size));
     let sent = Arc::new(AtomicU64::new(0));
     let store = || async {

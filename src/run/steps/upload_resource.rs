@@ -27,7 +27,7 @@ pub async fn perform(
             architectures,
         },
     };
-    note(&work, Phase::Sending, "sending the descriptor");
+    note(&work, Phase::Sending, "uploading the image descriptor");
     perform_push(tools, work, push, || {
         tools.writer.store("image-resource.json", &descriptor)
     })

@@ -18,7 +18,7 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
         Ok(targets) => targets,
         Err(problem) => return Ended::failed(work.made, problem),
     };
-    note(&work, Phase::Looking, "asking what the public is served");
+    note(&work, Phase::Looking, "checking the public API");
     // If the run is resumed later, another client may have released something else since: then
     // waiting is useless.
     match tools.publisher.rows(&charm).await {
@@ -32,7 +32,10 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
                 for text in moved {
                     problem = problem.cause(text);
                 }
-                return Ended::failed(work.made, problem.hint("look who released there, then plan anew"));
+                return Ended::failed(
+                    work.made,
+                    problem.hint("check recent releases of the charm, then plan again"),
+                );
             }
         }
         Err(problem) => return Ended::unknown(work.made, problem),
@@ -45,7 +48,11 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
             }
             Ok(_) => {
                 failure = None;
-                note(&work, Phase::Processing, "released, not yet served to the public");
+                note(
+                    &work,
+                    Phase::Processing,
+                    "released, not yet visible to the public",
+                );
             }
             // Reads are retried by the client: a failure here is final.
             Err(problem) => {
@@ -62,7 +69,7 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
     let problem = failure.unwrap_or_else(|| {
         Problem::new(
             Kind::Service,
-            format!("{charm} is released, but the public is not served it yet"),
+            format!("{charm} is released, but not yet visible to the public"),
         )
     });
     Ended::unknown(work.made, problem)

@@ -58,7 +58,7 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
     if work.made.workflow_run.is_some() {
         return Ended::done(work.made);
     }
-    note(&work, Phase::Looking, "looking at its runs");
+    note(&work, Phase::Looking, "reading the runs of the workflow");
     if let Some(mark) = work.made.dispatched.clone() {
         // An earlier try of this run got no answer.
         match ours(github, &wanted, &mark).await {
@@ -70,9 +70,9 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
             Ok(Found::None) if Utc::now() - mark.at < SHOWN => {
                 let problem = Problem::new(
                     Kind::Network,
-                    "whether it was started is not known, and GitHub may not show it yet",
+                    "the start may or may not have happened, and GitHub may not list the run yet",
                 )
-                .hint("wait a minute, then: windlass resume");
+                .hint("wait a minute, then run: windlass resume");
                 return Ended::unknown(work.made, problem);
             }
             Ok(Found::None) => {}
@@ -125,20 +125,21 @@ pub async fn dispatch(tools: &Tools, mut work: Work<'_>, wanted: Wanted) -> Ende
             Ended::done(work.made)
         }
         Ok(Written::Answered(None)) => {
-            note(&work, Phase::Processing, "looking for its run");
+            note(&work, Phase::Processing, "looking up its run");
             match wait_for_ours(github, &wanted, &mark).await {
                 Found::One(run) => work.made.workflow_run = Some(run),
                 Found::Several(runs) => work.made.note = Some(several(&runs).summary),
                 Found::None => {
                     work.made.note = Some(Outside::new(
-                        "GitHub has started it, but does not show its run yet: windlass workflow list",
+                        "the workflow was started, but GitHub does not list its run yet: windlass \
+                        workflow list",
                     ));
                 }
             }
             Ended::done(work.made)
         }
         Ok(Written::Lost(problem)) => {
-            note(&work, Phase::Processing, "looking whether it was started");
+            note(&work, Phase::Processing, "checking whether it was started");
             match wait_for_ours(github, &wanted, &mark).await {
                 Found::One(run) => {
                     work.made.workflow_run = Some(run);
@@ -161,11 +162,11 @@ fn several(runs: &[u64]) -> Problem {
     Problem::new(
         Kind::Conflict,
         format!(
-            "it was started, but which of the runs {} is ours nobody can tell",
+            "the workflow was started, but any of the runs {} may be the new one",
             runs.join(" and ")
         ),
     )
-    .hint("look at them: windlass workflow watch RUN")
+    .hint("check them: windlass workflow watch RUN")
 }
 
 /// Returns the runs that came since `mark` and may be ours.
@@ -224,7 +225,7 @@ pub async fn rerun(
         Ok(Checked::from_found((now.attempt > attempt).then_some(())))
     };
     let write = |()| {
-        note(&work, Phase::Sending, "starting the failed jobs");
+        note(&work, Phase::Sending, "rerunning the failed jobs");
         writer.rerun_failed(&repository, run)
     };
     let result = check_write_verify(&work, Some(&tools.pacer), check, write).await;
@@ -244,7 +245,7 @@ pub async fn cancel(tools: &Tools, mut work: Work<'_>, repository: GitHubReposit
         match github.workflow_run(&repository, run).await {
             Ok(now) if now.ended() => return ended_before(work, &now),
             Ok(now) if *first_attempt.get_or_insert(now.attempt) != now.attempt => {
-                let summary = format!("run {run} was started again meanwhile: it was not stopped");
+                let summary = format!("run {run} was started again by another client: it was not cancelled");
                 return Ended::failed(work.made, Problem::new(Kind::Refused, summary));
             }
             Ok(_) => {}
@@ -269,13 +270,13 @@ pub async fn cancel(tools: &Tools, mut work: Work<'_>, repository: GitHubReposit
         Ok(Written::Lost(problem)) => lost = Some(problem),
         Ok(Written::NotTaken(problem)) | Err(problem) => refused = Some(problem),
     }
-    note(&work, Phase::Processing, "GitHub is stopping it");
+    note(&work, Phase::Processing, "waiting for GitHub to cancel it");
     for _ in 0..STOPPING {
         match github.workflow_run(&repository, run).await {
             // Refused because it had ended in between.
             Ok(now) if now.ended() && refused.is_some() => return ended_before(work, &now),
             Ok(now) if now.ended() => {
-                work.made.note = Some(Outside::new(format!("run {run} ended: {}", now.word())));
+                work.made.note = Some(Outside::new(format!("run {run} finished: {}", now.word())));
                 return Ended::done(work.made);
             }
             Ok(_) => {}
@@ -290,13 +291,15 @@ pub async fn cancel(tools: &Tools, mut work: Work<'_>, repository: GitHubReposit
     if let Some(problem) = lost {
         return Ended::unknown(work.made, problem);
     }
-    work.made.note = Some(Outside::new("GitHub has taken it and is still stopping the run"));
+    work.made.note = Some(Outside::new(
+        "GitHub accepted the cancellation and is still stopping the run",
+    ));
     Ended::done(work.made)
 }
 
 fn ended_before(mut work: Work<'_>, run: &WorkflowRun) -> Ended {
     work.made.note = Some(Outside::new(format!(
-        "run {} had ended already: {}",
+        "run {} had already finished: {}",
         run.id,
         run.word()
     )));

@@ -112,7 +112,7 @@ where
         Sent::Taken => match check().await {
             Ok(Checked::Wanted(found)) => WriteResult::Done(found),
             Ok(Checked::Planned(_)) => WriteResult::Refused(
-                Problem::new(Kind::Service, "the service said yes, but nothing has changed")
+                Problem::new(Kind::Service, "the service reported success, but nothing changed")
                     .hint("check again in a minute: windlass status"),
             ),
             Ok(Checked::Changed(problem)) => WriteResult::Refused(overwritten(problem)),
@@ -194,9 +194,9 @@ fn judged<T, P>(
         (Ok(Checked::Planned(planned)), _) => return Ok(planned),
         (Ok(Checked::Wanted(found)), Some(_)) => WriteResult::Done(found),
         (Ok(Checked::Wanted(found)), None) => WriteResult::Already(found),
-        (Ok(Checked::Changed(problem)), Some(lost)) => {
-            WriteResult::Refused(problem.cause(format!("an earlier try brought no answer: {}", lost.summary)))
-        }
+        (Ok(Checked::Changed(problem)), Some(lost)) => WriteResult::Refused(
+            problem.cause(format!("an earlier attempt got no response: {}", lost.summary)),
+        ),
         (Ok(Checked::Unclear(problem)), _) => WriteResult::Unknown(problem),
         (Err(_), Some(lost)) => WriteResult::Unknown(lost.clone()),
         (Ok(Checked::Changed(problem)) | Err(problem), None) => WriteResult::Refused(problem),
@@ -205,7 +205,7 @@ fn judged<T, P>(
 
 /// Rewrites `problem` of a check right after the service accepted the write.
 fn overwritten(problem: Problem) -> Problem {
-    let summary = "the service took the change, and another client changed it again right after";
+    let summary = "the service made the change, and another client changed it again right after";
     let mut changed = Problem::new(Kind::Refused, summary);
     changed.causes = problem.causes;
     changed.hints = problem.hints;

@@ -43,7 +43,7 @@ impl StoreWriter {
             &self.publisher.api,
             &["v1", "charm", bundle.as_str(), "revisions"],
         );
-        let what = format!("making the upload a revision of {bundle}");
+        let what = format!("creating a revision of {bundle} from the upload");
         self.push(&url, &serde_json::json!({"upload-id": upload_id}), &what)
             .await
     }

@@ -51,10 +51,10 @@ impl StoreToken {
         let bad = |why: &str| {
             Problem::new(
                 Kind::Credentials,
-                format!("the Charmhub credential from {source} cannot be read"),
+                format!("cannot read the Charmhub credential from {source}"),
             )
             .cause(why)
-            .hint("it must be the whole content of a file written by charmcraft login --export")
+            .hint("use the whole content of a file written by charmcraft login --export")
             .remedy(&[Remedy::SignIn], NEW_TOKEN)
         };
         let decoded = match Decoded::of(text) {
@@ -63,11 +63,9 @@ impl StoreToken {
             Decoded::Foreign(what) => {
                 return Err(bad(what));
             }
-            Decoded::NotBase64 => return Err(bad("it is not base64, or it is cut short")),
+            Decoded::NotBase64 => return Err(bad("it is not valid base64, or it is truncated")),
             Decoded::NotText => {
-                return Err(bad(
-                    "it decodes to something that is not text: is it a bare token?",
-                ));
+                return Err(bad("it decodes to binary data: is it a bare token?"));
             }
         };
         // A copy that was encoded twice on its way (`base64 < FILE`) is accepted.
@@ -75,7 +73,7 @@ impl StoreToken {
         let mut rewrite = None;
         let token = match serde_json::from_str::<Wrapped>(&decoded) {
             Err(_) if decoded.trim_start().starts_with('{') => {
-                return Err(bad("it is cut short: its end is missing"));
+                return Err(bad("it is truncated"));
             }
             Err(_) => decoded,
             Ok(wrapped) => match (wrapped.t.as_deref(), wrapped.v) {
@@ -85,11 +83,11 @@ impl StoreToken {
                 }
                 (None, _) => decoded,
                 (Some("u1-macaroon"), _) => {
-                    return Err(bad("it is a sign-in that was never completed"));
+                    return Err(bad("it is from an incomplete sign-in"));
                 }
                 (Some(other), _) => {
                     return Err(bad(&format!(
-                        "it is of the unknown kind '{}'",
+                        "it has the unknown type '{}'",
                         Outside::capped(other, 40)
                     )));
                 }
@@ -97,10 +95,10 @@ impl StoreToken {
         };
         let token = token.trim();
         if token.is_empty() || token.chars().any(char::is_control) {
-            return Err(bad("it decodes to nothing that can be sent"));
+            return Err(bad("it decodes to a value that cannot be sent in a header"));
         }
         if begins_as_macaroon(token) && macaroon(token).is_none() {
-            return Err(bad("it is cut short: the token in it begins well and has no end"));
+            return Err(bad("the token in it is truncated"));
         }
         Ok(Self {
             rewrite,
@@ -133,10 +131,7 @@ impl StoreToken {
         };
         let shown = Outside::capped(path, 200);
         let text = file::text_within(path.as_ref(), file::SMALL).map_err(|error| {
-            let problem = Problem::new(
-                Kind::Credentials,
-                format!("the export file {shown} cannot be read"),
-            );
+            let problem = Problem::new(Kind::Credentials, format!("cannot read the export file {shown}"));
             let problem = if error.kind() == std::io::ErrorKind::NotFound {
                 problem.with_missing_credential()
             } else {
@@ -144,7 +139,7 @@ impl StoreToken {
             };
             problem
                 .because(&error)
-                .hint("CHARMCRAFT_AUTH=@FILE names a file written by charmcraft login --export")
+                .hint("CHARMCRAFT_AUTH=@FILE must name a file written by charmcraft login --export")
         })?;
         let command = || {
             let file = format!("'{}'", path.replace('\'', "'\\''"));
@@ -226,9 +221,9 @@ impl Decoded {
             return if compact.starts_with('\u{feff}') {
                 Self::Foreign("it begins with a byte order mark: save it without one")
             } else if compact.starts_with(['"', '\'']) || compact.ends_with(['"', '\'']) {
-                Self::Foreign("there are quotes around it: take them away")
+                Self::Foreign("it is in quotes: remove them")
             } else if compact.contains('\0') {
-                Self::Foreign("there are NUL bytes in it: save it as plain ASCII or UTF-8 text")
+                Self::Foreign("it contains NUL bytes: save it as ASCII or UTF-8 text")
             } else {
                 Self::NotBase64
             };

@@ -31,13 +31,15 @@ pub const EXPIRED: &str =
     "Provided credentials are no longer valid for Charmhub. Regenerate them and try again.";
 
 /// The remedy for a credential that is missing, unreadable or too narrow.
-pub const NEW_TOKEN: &str = "sign in: windlass login (in the console: 'sign in'); or make one elsewhere: charmcraft login --export FILE --ttl 15780000, then export CHARMCRAFT_AUTH=\"$(cat FILE)\"";
+pub const NEW_TOKEN: &str = "sign in: windlass login (in the console: 'sign in'); or create a credential \
+    elsewhere: charmcraft login --export FILE --ttl 15780000, then export CHARMCRAFT_AUTH=\"$(cat FILE)\"";
 
 /// The remedies for [`EXPIRED`].
 const RENEW: [&str; 3] = [
-    "windlass login signs in again (in the console: 'sign in')",
-    "windlass rotate renews a token that repositories hold as a secret",
-    "one from CHARMCRAFT_AUTH goes before all others: unset it, or renew it with charmcraft login --export FILE --ttl 15780000",
+    "sign in again: windlass login (in the console: 'sign in')",
+    "renew a token that is stored in repository secrets: windlass rotate",
+    "CHARMCRAFT_AUTH takes precedence over all other credentials: unset it, or renew it with charmcraft \
+    login --export FILE --ttl 15780000",
 ];
 
 /// Joins `base` with path segments, each escaped.
@@ -121,8 +123,8 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
         .collect();
     let mut problem = if no_longer_valid(answer, &items) {
         let from = source.map_or_else(
-            || "no credential was given".to_owned(),
-            |source| format!("the credential came from {source}"),
+            || "no credential was sent".to_owned(),
+            |source| format!("the credential is from {source}"),
         );
         let problem = Problem::new(Kind::Credentials, EXPIRED)
             .with_expired_credential()
@@ -138,19 +140,23 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
             400..=499 if !said.is_empty() => Kind::Refused,
             _ => Kind::Service,
         };
-        let problem = Problem::new(kind, format!("{what}: {host} answered {}", answer.status));
+        let problem = Problem::new(kind, format!("{what}: {host} returned {}", answer.status));
         match kind {
             Kind::Credentials => source
                 .map_or(problem.clone(), |source| {
-                    problem.cause(format!("the credential came from {source}"))
+                    problem.cause(format!("the credential is from {source}"))
                 })
-                .hint("the credential must name this package and the permissions package-manage and package-view-revisions")
+                .hint(
+                    "use a credential for this package with the permissions package-manage and \
+                    package-view-revisions",
+                )
                 .remedy(&[Remedy::SignIn], NEW_TOKEN),
-            Kind::RateLimited => problem.hint("wait as long as it says, then run the same command again"),
-            Kind::Service => problem.hint("the store is in trouble: run the same command again later"),
-            Kind::NotFound => problem
-                .hint("check the names in the workspace file, and that the credential may see the package"),
-            Kind::Refused => problem.hint("the store says why: mend that, then run the same command again"),
+            Kind::RateLimited => problem.hint("wait, then run the same command again"),
+            Kind::Service => problem.hint("Charmhub is having problems: run the same command again later"),
+            Kind::NotFound => {
+                problem.hint("check the names in the workspace file and the packages of the credential")
+            }
+            Kind::Refused => problem.hint("fix the cause, then run the same command again"),
             _ => problem,
         }
     };
@@ -159,7 +165,7 @@ pub(super) fn problem_of(answer: &Answer, what: &str, source: Option<&Outside>) 
     }
     if problem.causes.is_empty() && !answer.body.is_empty() && answer.status != 401 {
         problem = problem.cause(format!(
-            "the answer is not one of the store: {}",
+            "the response is not from Charmhub: {}",
             answer.described()
         ));
     }
@@ -213,13 +219,13 @@ pub(super) fn json_of<T: serde::de::DeserializeOwned>(
         Problem::new(
             Kind::Service,
             format!(
-                "{what}: the answer of {} ({}) cannot be read",
+                "{what}: cannot read the response of {} ({})",
                 host_of(&answer.url),
                 answer.described()
             ),
         )
         .because(&error)
-        .hint("is a proxy or login page in the way? Otherwise the store is in trouble: try again later")
+        .hint("check for a proxy or a login page; otherwise try again later")
     })
 }
 

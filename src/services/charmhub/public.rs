@@ -64,7 +64,7 @@ impl PublicStore {
         let info: wire::Info = json_of(&answer, &what, None)?;
         let rows = info.channel_map.into_iter().map(row_of).collect::<Result<_, _>>();
         let mut rows: Vec<ChannelRow> = rows.map_err(|problem: Problem| {
-            problem.within(format!("{what}: the answer names a channel that cannot be read"))
+            problem.within(format!("{what}: the response contains an invalid channel"))
         })?;
         rows.sort_by(ChannelRow::listed);
         Ok(PublicMap {
@@ -191,21 +191,18 @@ impl PublicStore {
                 Some(expected) if expected != got && tries > 0 => {
                     return Err(Problem::new(
                         Kind::Service,
-                        format!("{what}: the store answered with another blob than it lists"),
+                        format!("{what}: Charmhub returned another blob than it lists"),
                     )
                     .cause(format!("expected {expected}, got {got}, twice"))
-                    .hint("nothing of it was used: run the same command again later"));
+                    .hint("the blob was discarded: run the same command again later"));
                 }
                 Some(expected) if expected != got => tries += 1,
                 _ => break answer,
             }
         };
         let bad = || {
-            Problem::new(
-                Kind::Invalid,
-                format!("{what}: its blob names no image by digest"),
-            )
-            .hint("it is a file, or was made by a tool that pins no digest; look at it with 'juju'")
+            Problem::new(Kind::Invalid, format!("{what}: its blob has no image digest"))
+                .hint("it is a file, or the tool that uploaded it set no digest")
         };
         // serde's message would quote the blob, which holds a password: it is dropped on purpose.
         let descriptor: wire::Descriptor = serde_json::from_slice(&answer.body).map_err(|_| bad())?;

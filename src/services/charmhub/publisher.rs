@@ -71,7 +71,10 @@ impl Publisher {
     /// caveats, else from the store's list of tokens.
     pub async fn whoami(&self) -> Result<CredentialFacts, Problem> {
         let who: wire::Whoami = self
-            .read(&["v1", "tokens", "whoami"], "asking whose credential it is")
+            .read(
+                &["v1", "tokens", "whoami"],
+                "reading the account of the credential",
+            )
             .await?;
         let mut facts = self.token_facts();
         if let (None, Some(session)) = (facts.expires_at, &facts.session) {
@@ -255,7 +258,7 @@ impl Publisher {
             "oci-image",
             "upload-credentials",
         ];
-        let what = format!("asking where images of {resource} of {charm} go");
+        let what = format!("reading the upload location for {resource} of {charm}");
         let wire: wire::UploadCredentials = self.read(&path, &what).await?;
         Ok(PushTarget {
             image_name: wire.image_name,

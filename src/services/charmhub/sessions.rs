@@ -14,7 +14,7 @@ impl Publisher {
         if include_inactive {
             url.query_pairs_mut().append_pair("include-inactive", "true");
         }
-        let tokens: wire::Tokens = self.read_at(&url, "listing the account's sessions").await?;
+        let tokens: wire::Tokens = self.read_at(&url, "reading the sessions of the account").await?;
         Ok(tokens.macaroons.into_iter().map(Into::into).collect())
     }
 }

@@ -179,7 +179,7 @@ impl SignOn {
         signed: &SignedOn,
         description: &str,
     ) -> Result<Written<StoreToken>, Problem> {
-        let what = "trading the sign-in for a store token";
+        let what = "exchanging the sign-in for a Charmhub token";
         let url = at(&self.api, &["v1", "tokens", "usso", "exchange"]);
         let bound = bound(&signed.root, &signed.discharge)?;
         let credential = Zeroizing::new(format!(
@@ -205,12 +205,12 @@ impl SignOn {
             400 | 401 | 403 => told(
                 Problem::new(
                     Kind::Credentials,
-                    format!("{} does not take the sign-in", host_of(&self.api)),
+                    format!("{} rejects the sign-in", host_of(&self.api)),
                 ),
                 answer,
                 None,
             )
-            .hint("sign in again: a sign-in is good for a few minutes only"),
+            .hint("sign in again: a sign-in expires after a few minutes"),
             _ => problem_of(answer, what, None),
         };
         Ok(Written::of(sent, what, &url, problem)?.and_then(|answer| {
@@ -223,7 +223,7 @@ impl SignOn {
     }
 
     async fn root(&self, scope: &TokenScope) -> Result<SecretString, Problem> {
-        let what = "asking for a store token";
+        let what = "requesting a Charmhub token";
         let url = at(&self.api, &["v1", "tokens", "usso"]);
         let wish = Wish {
             permissions: &scope.permissions,
@@ -246,16 +246,19 @@ impl SignOn {
         if matches!(answer.status, 400..=404 | 422) {
             let host = host_of(&self.api);
             return Err(told(
-                Problem::new(Kind::Refused, format!("{host} hands out no such token")),
+                Problem::new(Kind::Refused, format!("{host} refuses to issue this token")),
                 &answer,
                 None,
             )
             .hint(format!(
-                "asked for: {} on {}",
+                "requested: {} on {}",
                 scope.permissions.join(", "),
                 packages(scope)
             ))
-            .hint("permissions are those of charmcraft login --permission; packages must be registered to this account or shared with it; the life is at least 10 seconds"));
+            .hint(
+                "use the permissions of charmcraft login --permission, packages that are registered to \
+                or shared with this account, and a lifetime of at least 10 seconds",
+            ));
         }
         json_of::<Minted>(&answer, what, None).map(|minted| minted.macaroon)
     }
@@ -265,7 +268,7 @@ impl SignOn {
     /// first. Unlike charmcraft, one for another host is refused: the password is for the
     /// configured host alone.
     fn caveat_id(&self, root: &SecretString) -> Result<Zeroizing<String>, Problem> {
-        let what = "asking for a store token";
+        let what = "requesting a Charmhub token";
         let root = macaroon(root.expose_secret()).ok_or_else(|| senseless(what, &self.api))?;
         let found: Vec<_> = root.caveats().iter().filter_map(Caveat::as_third_party).collect();
         let chosen = found
@@ -276,11 +279,14 @@ impl SignOn {
         let Some(chosen) = chosen else {
             return Err(Problem::new(
                 Kind::Service,
-                format!("{} asks for no sign-in with Ubuntu One", host_of(&self.api)),
+                format!("{} does not offer sign-in with Ubuntu One", host_of(&self.api)),
             )
-            .hint("does CHARMCRAFT_STORE_API_URL name the store? Candid, its older sign-in, is not spoken"));
+            .hint(
+                "check that CHARMCRAFT_STORE_API_URL is the Charmhub API; sign-in with Candid is not \
+                supported",
+            ));
         };
-        self.check_host("the store wants a sign-in at", chosen.location())?;
+        self.check_host("Charmhub requires a sign-in at", chosen.location())?;
         String::from_utf8(chosen.id().to_vec())
             .map(Zeroizing::new)
             .map_err(|_| senseless(what, &self.api))
@@ -291,7 +297,7 @@ impl SignOn {
         let discharge =
             macaroon(discharge.expose_secret()).ok_or_else(|| senseless("signing in", &self.sso))?;
         self.check_host(
-            "the proof of sign-in comes from",
+            "the proof of sign-in is from",
             discharge.location().unwrap_or_default(),
         )?;
         if discharge.identifier() == caveat_id.as_bytes() {
@@ -299,12 +305,9 @@ impl SignOn {
         }
         Err(Problem::new(
             Kind::Refused,
-            format!(
-                "{} proves another sign-in than the one asked for",
-                host_of(&self.sso)
-            ),
+            format!("{} returned the proof of another sign-in", host_of(&self.sso)),
         )
-        .hint("is a proxy in the way? Sign in again"))
+        .hint("check for a proxy, then sign in again"))
     }
 
     fn is_sso(&self, location: &str) -> bool {
@@ -330,10 +333,10 @@ impl SignOn {
         match &url {
             Some(url) if http::check(url).is_err() => Err(Problem::new(
                 Kind::Refused,
-                format!("{what} {shown}, which is not spoken to: only https is, or http on loopback"),
+                format!("{what} {shown}, which is not allowed: use https, or http on loopback"),
             )
             .cause(format!("the configured sign-on host is {ours}"))
-            .hint("nothing was sent; report it to the store")),
+            .hint("nothing was sent; report it to Charmhub")),
             Some(url) if host_of(url) == ours => Ok(()),
             _ => {
                 let theirs = url.as_ref().map_or_else(|| shown.to_string(), host_of);
@@ -341,7 +344,10 @@ impl SignOn {
                     Kind::Refused,
                     format!("{what} {theirs}, but the configured sign-on host is {ours}"),
                 )
-                .hint("if that host is right, set CHARMCRAFT_STORE_SSO_URL to it; if not, somebody is in between"))
+                .hint(
+                    "if that host is correct, set CHARMCRAFT_STORE_SSO_URL to it; otherwise the \
+                    connection may be intercepted",
+                ))
             }
         }
     }
@@ -355,8 +361,8 @@ impl SignOn {
             } else {
                 Kind::Service
             };
-            let mut problem = Problem::new(kind, format!("signing in: {host} answered {}", answer.status))
-                .hint("the sign-on is in trouble, not the store: sign in again in a minute");
+            let mut problem = Problem::new(kind, format!("signing in: {host} returned {}", answer.status))
+                .hint("the sign-on service is having problems: sign in again in a minute");
             problem.retry_after = problem_of(answer, "signing in", None).retry_after;
             return Err(scrubbed(problem, login));
         }
@@ -377,13 +383,15 @@ impl SignOn {
         }
         let (summary, hint) = if wants_otp || coded(&["twofactor", "otp"]) {
             (
-                format!("{host} does not take the one-time password"),
-                "a code is good for half a minute and once: wait for the next one; if none works, set the clock of the device that makes them",
+                format!("{host} rejects the one-time password"),
+                "wait for the next code, as each is valid once and for 30 seconds; if none works, check \
+                the clock of the device that generates them",
             )
         } else if coded(&["invalid-credentials"]) {
             (
-                format!("{host} does not know this e-mail and password"),
-                "check both and sign in again; a forgotten password is mended at https://login.ubuntu.com/+forgot_password",
+                format!("{host} does not know this email and password"),
+                "check both and sign in again; reset a forgotten password at \
+                https://login.ubuntu.com/+forgot_password",
             )
         } else if coded(&[
             "suspended",
@@ -395,13 +403,14 @@ impl SignOn {
             "reset",
         ]) {
             (
-                format!("{host} does not let this account sign in"),
-                "open https://login.ubuntu.com in a browser and follow what it says; a lock after wrong passwords goes away by itself",
+                format!("{host} does not allow this account to sign in"),
+                "open https://login.ubuntu.com in a browser and follow its instructions; a lock after \
+                wrong passwords expires by itself",
             )
         } else {
             (
                 format!("{host} refuses the sign-in ({})", answer.status),
-                "the sign-on host says why: mend that, then sign in again",
+                "fix the cause, then sign in again",
             )
         };
         Err(told(Problem::new(Kind::Credentials, summary), answer, Some(login)).hint(hint))
@@ -443,7 +452,7 @@ fn scrubbed(mut problem: Problem, login: &Login) -> Problem {
         for cause in &mut problem.causes {
             let repeats = |form: &String| cause.as_str().contains(form.as_str());
             if secret.len() >= SHORTEST && forms_of(secret).iter().any(repeats) {
-                *cause = Outside::new("its answer repeats what was typed: it is not shown");
+                *cause = Outside::new("the response repeats the typed text and is not shown");
             }
         }
     }
@@ -457,9 +466,8 @@ fn proof(proof: &Proof<'_>) -> Result<Bytes, Problem> {
         + 6 * (proof.email.len() + proof.password.len() + proof.caveat_id.len())
         + 6 * proof.otp.map_or(0, str::len);
     let mut body = Zeroizing::new(Vec::with_capacity(room));
-    serde_json::to_writer(&mut *body, proof).map_err(|error| {
-        Problem::new(Kind::Internal, "the login cannot be written as JSON").because(&error)
-    })?;
+    serde_json::to_writer(&mut *body, proof)
+        .map_err(|error| Problem::new(Kind::Internal, "cannot encode the sign-in as JSON").because(&error))?;
     Ok(Bytes::from_owner(Wiped(body)))
 }
 
@@ -476,8 +484,9 @@ impl AsRef<[u8]> for Wiped {
 /// HMAC(0, HMAC(0, root's) ‖ HMAC(0, its own)) with SHA-256.
 fn bound(root: &SecretString, discharge: &SecretString) -> Result<SecretString, Problem> {
     let read = |text: &SecretString| {
-        macaroon(text.expose_secret())
-            .ok_or_else(|| Problem::new(Kind::Service, "the sign-in holds no macaroon").hint("sign in again"))
+        macaroon(text.expose_secret()).ok_or_else(|| {
+            Problem::new(Kind::Service, "the sign-in contains no macaroon").hint("sign in again")
+        })
     };
     let (root, mut bound) = (read(root)?, read(discharge)?);
     root.bind(&mut bound);
@@ -486,19 +495,18 @@ fn bound(root: &SecretString, discharge: &SecretString) -> Result<SecretString, 
     } else {
         Format::V2
     };
-    let text = bound
-        .serialize(format)
-        .map(Zeroizing::new)
-        .map_err(|error| Problem::new(Kind::Internal, "the discharge cannot be bound").because(&error))?;
+    let text = bound.serialize(format).map(Zeroizing::new).map_err(|error| {
+        Problem::new(Kind::Internal, "cannot bind the discharge macaroon").because(&error)
+    })?;
     Ok(SecretString::from(text.trim_end_matches('=')))
 }
 
 fn senseless(what: &str, host: &Url) -> Problem {
     Problem::new(
         Kind::Service,
-        format!("{what}: {} answered something that makes no sense", host_of(host)),
+        format!("{what}: unexpected response from {}", host_of(host)),
     )
-    .hint("is a proxy or login page in the way? Otherwise try again later")
+    .hint("check for a proxy or a login page; otherwise try again later")
 }
 
 #[cfg(test)]

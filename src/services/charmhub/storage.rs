@@ -62,7 +62,7 @@ impl StoreWriter {
                     Outside::capped(&file.path, 300)
                 ),
             )
-            .hint("nothing was uploaded; run the same command again to upload what it is now"));
+            .hint("nothing was uploaded; run the same command again to upload the current file"));
         }
         result
     }
@@ -106,7 +106,7 @@ impl StoreWriter {
         match upload.upload_id {
             Some(id) if upload.successful => Ok(id),
             _ => Err(
-                Problem::new(Kind::Service, format!("{what}: storage did not take it"))
+                Problem::new(Kind::Service, format!("{what}: storage rejected it"))
                     .hint("run the same command again"),
             ),
         }
@@ -123,7 +123,7 @@ fn body_of(
     let opened = open_plain(Path::new(&file.path)).map_err(|error| {
         Problem::new(
             Kind::Machine,
-            format!("{} cannot be read", Outside::capped(&file.path, 300)),
+            format!("cannot read {}", Outside::capped(&file.path, 300)),
         )
         .because(&error)
     })?;

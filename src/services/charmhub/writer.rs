@@ -127,7 +127,7 @@ impl StoreWriter {
             "blob",
         ];
         let url = at(&self.publisher.api, &path);
-        let what = format!("asking for the descriptor of {digest} as {resource} of {charm}");
+        let what = format!("requesting the descriptor of {digest} as {resource} of {charm}");
         let body = serde_json::json!({"image-digest": digest});
         let client = self.publisher.http.client(&url)?;
         // The answer depends on the request only, so repeating it does no harm.
@@ -146,9 +146,9 @@ impl StoreWriter {
         if !named {
             return Err(Problem::new(
                 Kind::Service,
-                format!("{what}: the store's answer does not name that image"),
+                format!("{what}: the response of Charmhub does not name that image"),
             )
-            .hint("the store is in trouble, or a proxy is in the way: try again later"));
+            .hint("Charmhub is having problems, or a proxy interferes: try again later"));
         }
         Ok(Descriptor(answer.body))
     }
@@ -171,7 +171,7 @@ impl StoreWriter {
             "revisions",
         ];
         let url = at(&self.publisher.api, &path);
-        let what = format!("making the upload a revision of {resource} of {charm}");
+        let what = format!("creating a revision of {resource} of {charm} from the upload");
         let body = serde_json::json!({
             "upload-id": upload_id, "type": kind.as_str(),
             "bases": [{"name": "all", "channel": "all", "architectures": architectures}],
@@ -202,7 +202,7 @@ impl StoreWriter {
             &["v1", "charm", charm.as_str(), "revisions", "review"],
         );
         url.query_pairs_mut().append_pair("upload-id", upload_id);
-        let what = format!("asking for the review of an upload of {charm}");
+        let what = format!("checking the review of an upload of {charm}");
         let answer = super::get(&self.publisher.http, &url, Some(&self.publisher.token), &what).await?;
         if answer.status == 404 {
             return Ok(None);
@@ -235,7 +235,7 @@ impl StoreWriter {
     pub async fn revoke(&self, session: &SessionId) -> Result<Written<()>, Problem> {
         let url = at(&self.publisher.api, &["v1", "tokens", "revoke"]);
         let body = serde_json::json!({"session-id": session.as_str()});
-        let what = format!("revoking the session {session}");
+        let what = format!("revoking session {session}");
         Ok(self.post(&url, &body, &what).await?.map(drop))
     }
 }

@@ -93,25 +93,25 @@ pub(super) fn podman(variable: Variable<'_>) -> Vec<Candidate> {
 
 fn parse(variable: &str, text: &str) -> Result<Address, Problem> {
     let shown = Outside::capped(text, 200);
-    let refused = |why: &str| Problem::new(Kind::Config, format!("{variable} names {shown}: {why}"));
+    let refused = |why: &str| Problem::new(Kind::Config, format!("{variable} is {shown}: {why}"));
     let example = format!("set {variable}=unix:///PATH/OF/THE.sock");
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     match scheme {
         "unix" if rest.starts_with('/') => Ok(Address::Socket(rest.into())),
-        "unix" => Err(refused("a socket is named by its whole path").hint(example)),
+        "unix" => Err(refused("the path of a socket must be absolute").hint(example)),
         "tcp" | "http" => {
             let url = Url::parse(&format!("http://{}", rest.trim_end_matches('/')))
-                .map_err(|error| refused("that is not an address").cause(error).hint(&example))?;
+                .map_err(|error| refused("it is not a valid address").cause(error).hint(&example))?;
             if !http::is_loopback(&url) {
-                return Err(refused("an engine is spoken to on this machine only")
-                    .hint(format!("{example}, or pull the image from a registry with --from")));
+                return Err(refused("only engines on this machine are supported")
+                    .hint(format!("{example}, or read the image from a registry with --from")));
             }
             Ok(Address::Tcp(url))
         }
-        "ssh" => Err(refused("an engine is not spoken to over ssh").hint(format!(
+        "ssh" => Err(refused("engines over ssh are not supported").hint(format!(
             "forward its socket (ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock HOST), then set {variable}=unix:///tmp/engine.sock"
         ))),
-        _ => Err(refused("only unix://, and tcp:// on loopback, are spoken").hint(example)),
+        _ => Err(refused("only unix://, and tcp:// on loopback, are supported").hint(example)),
     }
 }
 

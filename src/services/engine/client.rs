@@ -149,9 +149,8 @@ impl Engine {
             .get_or_init(|| match self.candidate.address.clone()? {
                 Address::Socket(path) => {
                     // The name is never resolved: every request is sent to the socket.
-                    let base = Url::parse("http://engine").map_err(|error| {
-                        Problem::new(Kind::Internal, "an engine has no address").because(&error)
-                    })?;
+                    let base = Url::parse("http://engine")
+                        .map_err(|error| Problem::new(Kind::Internal, "no engine address").because(&error))?;
                     Ok((self.http.socket(&path)?, base))
                 }
                 Address::Tcp(url) => Ok((self.http.sender(&url)?.clone(), url)),
@@ -181,7 +180,7 @@ impl Engine {
         if self.candidate.only_podman && !hello.podman {
             return Err(NoAnswer::Absent(Problem::new(
                 Kind::NotFound,
-                format!("{}: Docker answers there", self.place()),
+                format!("{}: it is a Docker socket", self.place()),
             )));
         }
         Ok(hello)
@@ -204,7 +203,7 @@ impl Engine {
         };
         let wait = self.http.timeouts().connect;
         let Ok(connected) = tokio::time::timeout(wait, connecting).await else {
-            return Err(NoAnswer::Failed(self.silent("the connection is not taken")));
+            return Err(NoAnswer::Failed(self.silent("connection refused")));
         };
         connected.map_err(|error| self.unreachable(address, &error))
     }
@@ -215,12 +214,12 @@ impl Engine {
         if error.kind() == io::ErrorKind::PermissionDenied {
             let told = problem(
                 Kind::Machine,
-                format!("{address} may not be opened by you: {name} is behind it"),
+                format!("no permission to connect to {address} of {name}"),
             )
             .hint(
                 "join the group that owns the socket (sudo usermod -aG docker \"$USER\", then log in again)",
             )
-            .hint("or run a rootless engine and name its socket with DOCKER_HOST, or use sudo");
+            .hint("or run a rootless engine and set DOCKER_HOST to its socket, or use sudo");
             return if self.candidate.guessed {
                 NoAnswer::Absent(told)
             } else {
@@ -233,20 +232,15 @@ impl Engine {
             ("CONTAINER_HOST", "systemctl --user start podman.socket")
         };
         NoAnswer::Absent(
-            problem(
-                Kind::NotFound,
-                format!("{name} does not run: nobody listens at {address}"),
-            )
-            .hint(format!(
-                "start it ({start}), or say where it listens with {variable}"
-            )),
+            problem(Kind::NotFound, format!("{name} is not running at {address}"))
+                .hint(format!("start it ({start}), or set its address with {variable}")),
         )
     }
 
     fn silent(&self, why: impl std::fmt::Display) -> Problem {
         Problem::new(Kind::Service, format!("{} does not answer", self.place()))
             .cause(why)
-            .hint("restart the engine; WINDLASS_TIMEOUT=3 waits three times as long")
+            .hint("restart the engine, or set WINDLASS_TIMEOUT=3 to wait three times as long")
     }
 
     fn url(&self, version: Option<&str>, path: &[&str]) -> Result<Url, Problem> {
@@ -292,7 +286,7 @@ impl Engine {
         answer.json().map_err(|error| {
             Problem::new(
                 Kind::Service,
-                format!("{} answered what nobody understands", self.place()),
+                format!("unexpected response from {}", self.place()),
             )
             .because(&error)
         })
@@ -319,7 +313,7 @@ impl Engine {
             let shown = Outside::capped(&inspection.id, 100);
             Problem::new(
                 Kind::Service,
-                format!("{} knows an image as '{shown}'", self.place()),
+                format!("{} returned '{shown}' as an image id", self.place()),
             )
             .cause("an id has 64 hexadecimal digits")
         })?;
@@ -336,7 +330,7 @@ impl Engine {
             format!("{} has no image {}", self.place(), Outside::capped(image, 200)),
         )
         .cause(said(body))
-        .hint("see what it has (docker images --digests, podman images --digests), or build or pull it first")
+        .hint("list images (docker images --digests, podman images --digests), or build or pull it first")
     }
 
     /// Exports the image as a tar archive, streamed. Ends after a silence of three idle timeouts.
@@ -351,7 +345,7 @@ impl Engine {
             let patience = self.http.timeouts().idle * EXPORT_PATIENCE;
             let response = tokio::time::timeout(patience, asked)
                 .await
-                .map_err(|_| self.silent(format!("the export did not begin within {patience:?}")))?
+                .map_err(|_| self.silent(format!("the export did not start within {patience:?}")))?
                 .map_err(|failure: Failure| self.silent(failure.text))?;
             let status = response.status().as_u16();
             if response.status().is_success() {
@@ -383,7 +377,7 @@ fn watched(
             }
             Ok(None) => None,
             Err(_) => {
-                let error = io::Error::new(io::ErrorKind::TimedOut, "the engine fell silent");
+                let error = io::Error::new(io::ErrorKind::TimedOut, "the engine stopped sending data");
                 Some((Err(error), None))
             }
         }
@@ -402,7 +396,7 @@ fn version(text: &str) -> Option<(u32, u32)> {
 }
 
 fn too_old(status: u16, body: &[u8]) -> bool {
-    status == 400 && said(body).as_str().contains("too old")
+    status == 400 && said(body).as_str().contains("version is too old")
 }
 
 /// Returns the engine's own message.
@@ -419,7 +413,7 @@ fn said(body: &[u8]) -> Outside {
 }
 
 fn refused(place: &str, status: u16, body: &[u8]) -> Problem {
-    Problem::new(Kind::Service, format!("{place} refused with {status}"))
+    Problem::new(Kind::Service, format!("{place} returned {status}"))
         .cause(said(body))
-        .hint("see the engine's own log (journalctl -u docker, journalctl --user -u podman)")
+        .hint("check the engine's log (journalctl -u docker, journalctl --user -u podman)")
 }

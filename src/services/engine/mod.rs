@@ -155,7 +155,10 @@ impl Engines {
                 }
                 Err(asked.nobody())
             }
-            _ => Err(Problem::new(Kind::Internal, format!("{source} is in no engine"))),
+            _ => Err(Problem::new(
+                Kind::Internal,
+                format!("{source} is not in a container engine"),
+            )),
         }
     }
 
@@ -238,13 +241,13 @@ impl Asked {
             let others = self.failed.iter().chain(&self.absent);
             return others.fold(first, |problem, other| problem.cause(&other.summary));
         }
-        let none = Problem::new(Kind::NotFound, "no container engine answers on this machine");
+        let none = Problem::new(Kind::NotFound, "no container engine found on this machine");
         let told = self
             .absent
             .iter()
             .fold(none, |problem, place| problem.cause(&place.summary));
         told.hint("start Docker or Podman (systemctl start docker, systemctl --user start podman.socket)")
-            .hint("or say where it listens: DOCKER_HOST=unix:///PATH, CONTAINER_HOST=unix:///PATH")
-            .hint("or take the image from a registry or an archive with --from")
+            .hint("or set its address: DOCKER_HOST=unix:///PATH, CONTAINER_HOST=unix:///PATH")
+            .hint("or read the image from a registry or an archive with --from")
     }
 }

@@ -28,8 +28,8 @@ impl Wanted {
                 format!("'{}' is not a digest", Outside::capped(text, 200)),
             )
             .cause(why)
-            .hint("write the 64 hexadecimal digits of the digest or its first 12; sha256: may stand before them")
-            .hint("an image by name, tag or file is given with --from")
+            .hint("use all 64 hexadecimal digits of the digest or its first 12, optionally after sha256:")
+            .hint("use --from for an image name, tag or file")
         };
         if let Some((algorithm, digits)) = text.split_once(':')
             && algorithm.starts_with("sha")
@@ -38,13 +38,15 @@ impl Wanted {
             && digits.chars().all(|c| c.is_ascii_hexdigit())
         {
             return Err(refused(format!(
-                "only sha256 is used for images, not {}",
+                "only sha256 is supported for images, not {}",
                 Outside::new(algorithm)
             )));
         }
         let digits = text.strip_prefix("sha256:").unwrap_or(text).to_ascii_lowercase();
         if !digits.chars().all(|c| c.is_ascii_hexdigit()) {
-            return Err(refused("names, tags and addresses are not taken here".to_owned()));
+            return Err(refused(
+                "names, tags and addresses are not accepted here".to_owned(),
+            ));
         }
         match digits.len() {
             SHORT => Ok(Self::Short(digits)),

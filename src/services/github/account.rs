@@ -34,11 +34,8 @@ pub struct Identity {
 pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, Problem> {
     let text = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
     let mut value = HeaderValue::from_str(&text).map_err(|_| {
-        Problem::new(
-            Kind::Credentials,
-            "the GitHub token holds characters that no token has",
-        )
-        .hint("was a line end or a quote copied along?")
+        Problem::new(Kind::Credentials, "the GitHub token contains invalid characters")
+            .hint("check for a line break or a quotation mark")
     })?;
     value.set_sensitive(true);
     Ok(value)
@@ -49,21 +46,21 @@ impl GitHub {
     pub async fn account(&self) -> Result<CredentialFacts, Problem> {
         let Some(source) = self.token_from.clone() else {
             return Err(Problem::new(Kind::NotFound, "no GitHub token is set")
-                .hint("reading works without; set GH_TOKEN for more than 60 requests an hour"));
+                .hint("reading works without a token; set GH_TOKEN for more than 60 requests an hour"));
         };
-        let reply = self.reply("/user", "asking whose GitHub token it is").await?;
+        let reply = self
+            .reply("/user", "reading the account of the GitHub token")
+            .await?;
         self.facts(&reply, source)
     }
 
     /// Reads the number and names of the account of the token.
     pub async fn identity(&self) -> Result<Identity, Problem> {
-        let what = "asking whose GitHub token it is";
+        let what = "reading the account of the GitHub token";
         if self.token_from.is_none() {
-            return Err(
-                Problem::new(Kind::Credentials, "nobody is there to sign a commit")
-                    .cause("no GitHub token is set, [operator] of the user's file names nobody, nor does git")
-                    .hint("set GH_TOKEN to a token that may write contents of the bundle's repository"),
-            );
+            return Err(Problem::new(Kind::Credentials, "no commit author configured")
+                .cause("no GitHub token, [operator] table or git user is set")
+                .hint("set GH_TOKEN to a token with write access to the bundle's repository"));
         }
         self.get("/user", what).await
     }
@@ -75,7 +72,10 @@ impl GitHub {
             return Vec::new();
         }
         match self
-            .reply("/user/orgs?per_page=1", "asking for organisations")
+            .reply(
+                "/user/orgs?per_page=1",
+                "reading the organisations of the account",
+            )
             .await
         {
             Ok(list) => partial(&list).into_iter().collect(),
@@ -86,7 +86,7 @@ impl GitHub {
     /// Works as [`GitHub::account`] does for another token, found at `source`: for example one
     /// that is to be stored as a secret.
     pub async fn account_of(&self, token: &SecretString, source: &str) -> Result<CredentialFacts, Problem> {
-        let what = format!("asking whose GitHub token it is that came from {source}");
+        let what = format!("reading the account of the GitHub token from {source}");
         let url = at(&self.api, &["user"]);
         let bearer = bearer(token)?;
         let client = self.http.confined(&url)?;
@@ -106,15 +106,15 @@ impl GitHub {
             200..=299 => self.facts(&reply, Outside::new(source)),
             401 => Err(Problem::new(
                 Kind::Credentials,
-                format!("GitHub does not accept the token from {source}: it is wrong or expired"),
+                format!("GitHub rejects the token from {source}: it is wrong or expired"),
             )
-            .hint("make a new one at https://github.com/settings/tokens")),
+            .hint("create a token at https://github.com/settings/tokens")),
             _ => Err(self.problem_of(&reply, &what)),
         }
     }
 
     fn facts(&self, reply: &Reply, source: Outside) -> Result<CredentialFacts, Problem> {
-        let user: User = self.parsed(reply, "asking whose GitHub token it is")?;
+        let user: User = self.parsed(reply, "reading the account of the GitHub token")?;
         let scopes = reply.header("x-oauth-scopes");
         let expires_at = reply
             .header("github-authentication-token-expiration")
@@ -156,9 +156,12 @@ impl GitHub {
 fn partial(reply: &Reply) -> Option<Outside> {
     match sso(reply)? {
         Sso::Partial(organisations) => Some(Outside::new(format!(
-            "not authorised by single sign-on for the organisations {organisations}: lists leave them out"
+            "not authorised for single sign-on in the organisations {organisations}: their data is \
+            missing from lists"
         ))),
-        Sso::Required(link) => Some(Outside::new(format!("authorise it by single sign-on: {link}"))),
+        Sso::Required(link) => Some(Outside::new(format!(
+            "authorise the token for single sign-on: {link}"
+        ))),
     }
 }
 

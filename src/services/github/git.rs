@@ -115,7 +115,7 @@ impl GitHub {
     pub async fn tip(&self, repository: &GitHubRepository, branch: &str) -> Result<CommitId, Problem> {
         let name = RefName::branch(branch);
         self.reference(repository, &name).await?.ok_or_else(|| {
-            Problem::new(Kind::NotFound, format!("{repository} has not {name}"))
+            Problem::new(Kind::NotFound, format!("{repository} has no {name}"))
                 .hint("check bundle.base and bundle.repository in the workspace file")
         })
     }
@@ -176,9 +176,9 @@ impl GitHub {
         let facts = self.commit(repository, commit).await?.ok_or_else(|| {
             Problem::new(
                 Kind::Service,
-                format!("{repository} does not know the commit {}", commit.short()),
+                format!("{repository} has no commit {}", commit.short()),
             )
-            .hint("GitHub is in trouble: try again later")
+            .hint("GitHub is having problems: try again later")
         })?;
         let files = self.top(repository, &facts.tree).await?;
         let read = files
@@ -189,12 +189,12 @@ impl GitHub {
                     return Err(Problem::new(
                         Kind::Refused,
                         format!(
-                            "{} of {repository} has {} bytes: more than a bundle's file may have",
+                            "{} of {repository} has {} bytes, which is too large for a bundle file",
                             Outside::capped(&file.path, 120),
                             file.size
                         ),
                     )
-                    .hint("look what was committed there"));
+                    .hint("check what was committed there"));
                 }
                 let bytes = if let Some(bytes) = known(&file.sha) {
                     bytes
@@ -219,7 +219,7 @@ impl GitHub {
     /// what the account may do; for the token itself, the scopes of a classic one, nothing for a
     /// fine-grained one; and for a job's or an app's not even what the account may do.
     pub async fn may_push(&self, repository: &GitHubRepository) -> Result<Option<bool>, Problem> {
-        let what = format!("asking what may be done in {repository}");
+        let what = format!("reading the permissions in {repository}");
         let Some(token) = &self.token else {
             return Ok(Some(false));
         };

@@ -169,11 +169,7 @@ impl GitHub {
             return Ok(made);
         }
         let broken = |error: octocrab::Error| {
-            Problem::new(
-                Kind::Config,
-                format!("GitHub at {} cannot be spoken to", self.api),
-            )
-            .because(&error)
+            Problem::new(Kind::Config, format!("cannot connect to GitHub at {}", self.api)).because(&error)
         };
         let mut builder = octocrab::Octocrab::builder()
             .base_uri(self.api.as_str().trim_end_matches('/'))
@@ -224,7 +220,7 @@ impl GitHub {
         } else {
             tokio::time::timeout_at(until, body::whole(stream, announced, Limit::LIST, span))
                 .await
-                .map_err(|_| Failure::unread("it does not end".to_owned()))??
+                .map_err(|_| Failure::unread("the list does not end".to_owned()))??
         };
         let reply = Reply {
             status,
@@ -358,10 +354,10 @@ impl GitHub {
         let host = host_of(&self.api);
         Problem::new(
             Kind::Service,
-            format!("{what}: the answer of {host} cannot be read"),
+            format!("{what}: cannot read the response of {host}"),
         )
         .because(error)
-        .hint("is a proxy or login page in the way? Otherwise try again later")
+        .hint("check for a proxy or a login page; otherwise try again later")
     }
 
     /// Reads a tree: everything below it, or only its own entries if not `recursive`. `tree` is an
@@ -381,8 +377,8 @@ impl GitHub {
             let found: Tree = self.parsed(reply, what)?;
             if found.truncated {
                 return Err(
-                    Problem::new(Kind::Service, format!("{what}: the list is cut short"))
-                        .hint("the folder is too large for one answer; report it"),
+                    Problem::new(Kind::Service, format!("{what}: the list is truncated"))
+                        .hint("the directory is too large for one response; report it"),
                 );
             }
             let id = if objects::is_id(tree) { tree } else { &found.sha };
@@ -415,8 +411,8 @@ impl GitHub {
             let bytes = base64::engine::general_purpose::STANDARD
                 .decode(compact)
                 .map_err(|_| {
-                    Problem::new(Kind::Service, format!("{what}: its content is not base64"))
-                        .hint("GitHub is in trouble, or a proxy is in the way: try again later")
+                    Problem::new(Kind::Service, format!("{what}: its content is not valid base64"))
+                        .hint("GitHub is having problems, or a proxy interferes: try again later")
                 })?;
             if objects::is_blob(sha, &bytes) {
                 Ok(bytes)
@@ -432,12 +428,12 @@ impl GitHub {
         let host = host_of(&self.api);
         Problem::new(
             Kind::Service,
-            format!("{what}: {host} answered with other content than was asked for"),
+            format!("{what}: {host} returned other content than requested"),
         )
         .cause(format!(
-            "the {asked} has another content by its id; twice it was not served"
+            "the content does not match the id of the {asked}, twice in a row"
         ))
-        .hint("nothing of it was used: run the same command again later")
+        .hint("it was discarded: run the same command again later")
     }
 
     /// Returns the names of the branches that begin with `prefix`.

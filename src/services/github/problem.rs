@@ -55,31 +55,32 @@ impl GitHub {
             300..=399 => Kind::Refused,
             _ => Kind::Service,
         };
-        let mut problem = Problem::new(kind, format!("{what}: {host} answered {}", reply.status));
+        let mut problem = Problem::new(kind, format!("{what}: {host} returned {}", reply.status));
         if let Some(said) = said {
             problem = problem.cause(said);
         }
         problem = match kind {
             Kind::RateLimited if secondary => {
-                problem.hint("GitHub asks for a pause: wait a minute, then run the same command again")
+                problem.hint("GitHub requests a pause: wait a minute, then run the same command again")
             }
             Kind::RateLimited if self.token_from.is_some() => {
-                problem.hint("wait until the quota is back, then run the same command again")
+                problem.hint("wait until the quota resets, then run the same command again")
             }
-            Kind::RateLimited => problem
-                .hint("wait until the quota is back, or set GH_TOKEN: 60 requests an hour become 5,000"),
+            Kind::RateLimited => problem.hint(
+                "wait until the quota resets, or set GH_TOKEN for 5,000 instead of 60 requests an hour",
+            ),
             Kind::Credentials => self.narrow(problem, reply),
             Kind::NotFound if self.token_from.is_none() => {
-                problem.hint("if it is private, set GH_TOKEN to a token that may read it")
+                problem.hint("if it is private, set GH_TOKEN to a token with read access")
             }
             Kind::NotFound => {
-                problem.hint("check the name in the workspace file, and what the token may read")
+                problem.hint("check the name in the workspace file and the access of the token")
             }
             Kind::Refused if reply.status < 400 => {
-                problem.hint("it was renamed or transferred: put its new name into the workspace file")
+                problem.hint("it was renamed or transferred: use its new name in the workspace file")
             }
-            Kind::Refused => problem.hint("GitHub says why: mend that, then run the same command again"),
-            _ => problem.hint("GitHub is in trouble, or a proxy is in the way: try again later"),
+            Kind::Refused => problem.hint("fix the cause, then run the same command again"),
+            _ => problem.hint("GitHub is having problems, or a proxy interferes: try again later"),
         };
         problem.request_id = reply.header("x-github-request-id").map(Outside::new);
         problem.retry_after = retry_after(&reply.headers)
@@ -98,18 +99,16 @@ impl GitHub {
     fn narrow(&self, mut problem: Problem, reply: &Reply) -> Problem {
         let from = self.token_from.as_ref().map_or_else(
             || "no token is set".to_owned(),
-            |from| format!("the token came from {from}"),
+            |from| format!("the token is from {from}"),
         );
         problem = problem.cause(from);
         if let Some(Sso::Required(link)) = sso(reply) {
             return problem
-                .cause("the organisation wants tokens authorised by single sign-on")
-                .hint(format!(
-                    "open this link within the hour and authorise the token: {link}"
-                ));
+                .cause("the organisation requires tokens authorised for single sign-on")
+                .hint(format!("authorise the token within the hour: {link}"));
         }
         if reply.status == 401 {
-            return problem.hint("GH_TOKEN is wrong or expired: set a valid one, or unset it");
+            return problem.hint("GH_TOKEN is wrong or expired: set a valid token, or unset it");
         }
         if let Some(wanted) = reply
             .header("x-accepted-github-permissions")
@@ -117,7 +116,7 @@ impl GitHub {
         {
             return problem
                 .cause(format!("a fine-grained token needs one of: {wanted}"))
-                .hint("give the token that permission on this repository, in GitHub's settings");
+                .hint("grant the token that permission on this repository, in GitHub's settings");
         }
         if let (Some(held), Some(wanted)) = (
             reply.header("x-oauth-scopes"),
@@ -132,7 +131,7 @@ impl GitHub {
                     "gh auth refresh --scopes, or a new token with that scope",
                 );
         }
-        problem.hint("GH_TOKEN is too narrow, or the account has no right here: set one that has")
+        problem.hint("GH_TOKEN or the account lacks access here: use one that has it")
     }
 
     /// Refuses without a token, because secrets cannot be read then.

@@ -37,7 +37,7 @@ impl GitHub {
     /// Reads the requests left. This request does not count.
     pub async fn quota(&self) -> Result<RequestQuota, Problem> {
         let limits: Limits = self
-            .get("/rate_limit", "asking how many requests are left at GitHub")
+            .get("/rate_limit", "reading the request quota of GitHub")
             .await?;
         let core = limits.resources.core;
         Ok(RequestQuota {

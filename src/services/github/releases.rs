@@ -53,12 +53,12 @@ pub async fn releases<C: BlobCache + Sync>(
         return Err(Problem::new(
             Kind::Service,
             format!(
-                "{} holds no release under {}",
+                "{} has no release in {}",
                 upstream.repository,
                 Outside::new(&upstream.path)
             ),
         )
-        .hint("upstream may be moving its files: nothing is taken as withdrawn; try again later"));
+        .hint("upstream may be moving its files: no release is marked as withdrawn; try again later"));
     }
     // Newest first: without a token not all can be read in an hour.
     let left: BTreeSet<&str> = manifests
@@ -141,9 +141,9 @@ fn affordable(github: &GitHub) -> usize {
 fn not_read_yet() -> Problem {
     Problem::new(
         Kind::RateLimited,
-        "its manifest was not read yet: without a GitHub token there are 60 requests an hour",
+        "its manifest has not been read: without a GitHub token there are 60 requests an hour",
     )
-    .hint("set GH_TOKEN to read all of them at once")
+    .hint("set GH_TOKEN to read all manifests at once")
 }
 
 /// Finds the object id of the folder of releases, from the branch downwards.
@@ -165,7 +165,7 @@ async fn folder(github: &GitHub, upstream: &Upstream) -> Result<String, Problem>
                 Problem::new(
                     Kind::NotFound,
                     format!(
-                        "{} has no folder {}",
+                        "{} has no directory {}",
                         upstream.repository,
                         Outside::new(&upstream.path)
                     ),

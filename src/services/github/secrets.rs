@@ -215,7 +215,7 @@ impl GitHub {
 
     /// Reads the key that the repository's secrets are sealed with now.
     pub async fn public_key(&self, repository: &GitHubRepository) -> Result<PublicKey, Problem> {
-        let what = format!("reading the key of {repository}");
+        let what = format!("reading the public key of {repository}");
         self.needs_token(&what)?;
         match self
             .key(&format!("/repos/{repository}/actions/secrets"), &what)
@@ -240,7 +240,7 @@ impl GitHub {
     /// Returns the workflow runs that are queued or in progress, by name and number; complete, for
     /// a decision.
     pub async fn busy(&self, repository: &GitHubRepository) -> Result<Vec<Outside>, Problem> {
-        let what = format!("reading the runs under way in {repository}");
+        let what = format!("reading the workflow runs in progress in {repository}");
         let list = |status: &'static str| {
             let path = format!("/repos/{repository}/actions/runs?status={status}");
             let what = &what;
@@ -253,7 +253,7 @@ impl GitHub {
     /// Reads the key that an organisation's secrets are sealed with now.
     pub async fn organisation_key(&self, organisation: &str) -> Result<PublicKey, Problem> {
         let what = format!(
-            "reading the key of the organisation {}",
+            "reading the public key of the organisation {}",
             Outside::capped(organisation, 100)
         );
         self.needs_token(&what)?;
@@ -339,9 +339,9 @@ impl GitHub {
             .ok_or_else(|| {
                 Problem::new(
                     Kind::Service,
-                    format!("{what}: {} answered a key that is none", host_of(&self.api)),
+                    format!("{what}: {} returned an invalid key", host_of(&self.api)),
                 )
-                .hint("GitHub is in trouble, or a proxy is in the way: try again later")
+                .hint("GitHub is having problems, or a proxy interferes: try again later")
             })?;
         Ok(PublicKey {
             key_id: KeyId(key.key_id),
@@ -407,7 +407,7 @@ impl GitHub {
             "it has more than {} entries, or repeats a page",
             found.len()
         ))
-        .hint("GitHub is in trouble, or a proxy is in the way: try again later"))
+        .hint("GitHub is having problems, or a proxy interferes: try again later"))
     }
 }
 
@@ -451,7 +451,7 @@ pub(super) fn no_permission(problem: Problem, what: &str, scopes: &str) -> Probl
     )
     .cause(&problem.summary)
     .hint(scopes)
-    .hint("the account itself must be allowed to push there");
+    .hint("the account itself needs push access there");
     denied.request_id = problem.request_id;
     denied
 }

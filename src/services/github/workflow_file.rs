@@ -34,12 +34,9 @@ pub(super) fn read(path: &str, bytes: &[u8]) -> WorkflowFile {
         Ok(value) => fill(&mut file, &value),
         Err(why) => {
             file.unreadable = Some(
-                Problem::new(
-                    Kind::Invalid,
-                    format!("{} cannot be understood", Outside::new(path)),
-                )
-                .cause(why)
-                .hint("look at it: GitHub refuses to run a workflow that it cannot read"),
+                Problem::new(Kind::Invalid, format!("cannot parse {}", Outside::new(path)))
+                    .cause(why)
+                    .hint("check it: GitHub does not run a workflow that it cannot parse"),
             );
         }
     }
@@ -259,7 +256,7 @@ enum Open {
 /// empty one are not text.
 fn value_of(text: &str) -> Result<Value, String> {
     if text.len() > LARGEST {
-        return Err("it is larger than any workflow".to_owned());
+        return Err("it is too large for a workflow".to_owned());
     }
     let mut open: Vec<Open> = Vec::new();
     let mut anchors: BTreeMap<usize, (Value, usize)> = BTreeMap::new();
@@ -289,15 +286,17 @@ fn value_of(text: &str) -> Result<Value, String> {
                 Some(Open::Map(map, _, anchor)) => (Value::Object(map), anchor, 1),
                 None => continue,
             },
-            Event::DocumentStart(_) if root.is_some() => return Err("a second document begins".to_owned()),
+            Event::DocumentStart(_) if root.is_some() => {
+                return Err("it contains a second document".to_owned());
+            }
             _ => continue,
         };
         left = left
             .checked_sub(weight)
-            .ok_or("it holds more than any workflow, perhaps by way of aliases")?;
+            .ok_or("it has too many values for a workflow, perhaps through aliases")?;
         if open.len() > DEEPEST {
             return Err(format!(
-                "line {}: it is nested deeper than any workflow",
+                "line {}: it is nested too deeply for a workflow",
                 span.start.line()
             ));
         }
@@ -311,10 +310,7 @@ fn value_of(text: &str) -> Result<Value, String> {
                 let name = plain(&value).unwrap_or_default();
                 if map.contains_key(&name) {
                     let name = Outside::capped(name, 80);
-                    return Err(format!(
-                        "line {}: the key {name} stands there twice",
-                        span.start.line()
-                    ));
+                    return Err(format!("line {}: duplicate key {name}", span.start.line()));
                 }
                 *key = Some(name);
             }
@@ -324,7 +320,7 @@ fn value_of(text: &str) -> Result<Value, String> {
         }
     }
     root.filter(Value::is_object)
-        .ok_or_else(|| "it is no mapping of keys to values".to_owned())
+        .ok_or_else(|| "it is not a mapping".to_owned())
 }
 
 fn scalar(text: &str, style: ScalarStyle) -> Value {

@@ -313,8 +313,10 @@ impl GitHub {
             .and_then(|location| location.to_str().ok());
         let Some(location) = location else {
             return Err(match answer.status {
-                404 | 410 => Problem::new(Kind::NotFound, format!("{what}: not found"))
-                    .cause("a log is available once its job has ended, for 90 days; a job that no runner took has none"),
+                404 | 410 => Problem::new(Kind::NotFound, format!("{what}: not found")).cause(
+                    "a log is available for 90 days once its job has finished; a job without a \
+                        runner has none",
+                ),
                 _ => self.problem_of(&Reply::from(&answer), &what),
             });
         };
@@ -322,8 +324,8 @@ impl GitHub {
         let whole = self.log_at(&there, &what, kept);
         match tokio::time::timeout(self.http.timeouts().total * 3, whole).await {
             Ok(end) => end,
-            Err(_) => Err(Problem::new(Kind::Network, format!("{what}: it takes too long"))
-                .hint("look at it on the run's page")),
+            Err(_) => Err(Problem::new(Kind::Network, format!("{what}: timed out"))
+                .hint("read it on the page of the run")),
         }
     }
 
@@ -331,7 +333,11 @@ impl GitHub {
     /// is valid.
     async fn log_at(&self, there: &Url, what: &str, kept: usize) -> Result<Vec<u8>, Problem> {
         let broken = |why: &dyn std::fmt::Display| {
-            Problem::new(Kind::Network, format!("{what}: {} broke off", host_of(there))).cause(why)
+            Problem::new(
+                Kind::Network,
+                format!("{what}: {} closed the connection", host_of(there)),
+            )
+            .cause(why)
         };
         let client = self.http.confined(there)?;
         let response = self
@@ -343,9 +349,9 @@ impl GitHub {
             let status = response.status().as_u16();
             return Err(Problem::new(
                 Kind::Service,
-                format!("{what}: {} answered {status}", host_of(there)),
+                format!("{what}: {} returned {status}", host_of(there)),
             )
-            .hint("look at it on the run's page"));
+            .hint("read it on the page of the run"));
         }
         last(pieces(response), kept, READ, self.http.span())
             .await
@@ -358,14 +364,16 @@ fn log_address(from: &Url, location: &str, what: &str) -> Result<Url, Problem> {
     let refused = |why: &str| {
         Problem::new(
             Kind::Service,
-            format!("{what}: GitHub names an address for it that is not asked"),
+            format!("{what}: GitHub returned an address that is not allowed"),
         )
         .cause(why)
     };
-    let there = from.join(location).map_err(|_| refused("it is no address"))?;
+    let there = from
+        .join(location)
+        .map_err(|_| refused("it is not a valid URL"))?;
     http::check(&there).map_err(|_| refused("it is not https"))?;
     if http::is_loopback(&there) && !http::is_loopback(from) {
-        return Err(refused("it is one of this machine"));
+        return Err(refused("it is a local address"));
     }
     Ok(there)
 }

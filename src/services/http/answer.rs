@@ -108,15 +108,15 @@ impl Failure {
         if self.began {
             return Problem::new(
                 Kind::Service,
-                format!("{what}: the answer of {host} cannot be read to its end"),
+                format!("{what}: the response of {host} is incomplete"),
             )
             .cause(&self.text)
-            .hint("check that no proxy is in the way, then run the same command again");
+            .hint("check for a proxy, then run the same command again");
         }
-        Problem::new(Kind::Network, format!("{what}: {host} did not answer"))
+        Problem::new(Kind::Network, format!("{what}: {host} did not respond"))
             .cause(&self.text)
             .hint(format!(
-                "check the network and that {host} is up, then run the same command again"
+                "check the network and {host}, then run the same command again"
             ))
     }
 }

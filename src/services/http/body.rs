@@ -75,7 +75,7 @@ impl<S: Stream<Item = Result<Bytes, Failure>> + Unpin> Paced<S> {
             let least = self.waited.as_secs().saturating_mul(SLOWEST);
             if self.brought < least {
                 return Some(Err(Failure::unread(format!(
-                    "it comes too slowly: {} bytes in {} s",
+                    "it arrives too slowly: {} bytes in {} s",
                     self.brought,
                     self.waited.as_secs()
                 ))));

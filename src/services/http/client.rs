@@ -51,11 +51,11 @@ pub fn check(url: &Url) -> Result<(), Problem> {
         _ => Err(Problem::new(
             Kind::Config,
             format!(
-                "{} is refused: only https, or http on loopback, is spoken",
+                "{} is refused: only https, or http on loopback, is allowed",
                 Outside::new(url.as_str())
             ),
         )
-        .hint("use an https address; plain http is for 127.0.0.0/8, ::1 and localhost only")),
+        .hint("use an https URL; http is allowed for 127.0.0.0/8, ::1 and localhost only")),
     }
 }
 
@@ -75,7 +75,7 @@ fn redirects() -> reqwest::redirect::Policy {
         if fine {
             attempt.follow()
         } else {
-            attempt.error("redirect to an address that is not spoken to")
+            attempt.error("redirect to an address that is not allowed")
         }
     })
 }
@@ -119,7 +119,7 @@ fn made<'a>(
         direct().build().or_else(|_| trusting_nobody().build())
     };
     let client = built
-        .map_err(|error| Problem::new(Kind::Machine, "the HTTP client cannot be set up").because(&error))?;
+        .map_err(|error| Problem::new(Kind::Machine, "cannot set up the HTTP client").because(&error))?;
     Ok(slot.get_or_init(|| client))
 }
 
@@ -131,7 +131,7 @@ impl Http {
         }
         let host = host_of(url);
         Err(
-            Problem::new(Kind::Network, format!("offline: {host} is not asked"))
+            Problem::new(Kind::Network, format!("offline: no request was sent to {host}"))
                 .hint("run it without --offline"),
         )
     }
@@ -168,7 +168,7 @@ impl Http {
             .unix_socket(path)
             .build()
             .map_err(|error| {
-                Problem::new(Kind::Machine, "the client of a local engine cannot be set up").because(&error)
+                Problem::new(Kind::Machine, "cannot set up the client for local engines").because(&error)
             })
     }
 }

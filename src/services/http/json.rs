@@ -20,9 +20,9 @@ impl From<serde_json::Error> for Unreadable {
     fn from(error: serde_json::Error) -> Self {
         use serde_json::error::Category;
         let what = match error.classify() {
-            Category::Eof => "it ends too early",
-            Category::Syntax => "it is not JSON",
-            Category::Data | Category::Io => "it has not the expected fields",
+            Category::Eof => "it is truncated",
+            Category::Syntax => "it is not valid JSON",
+            Category::Data | Category::Io => "a field is missing or has the wrong type",
         };
         Self(format!(
             "{what} (line {}, column {})",

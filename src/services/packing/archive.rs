@@ -48,13 +48,13 @@ pub(super) fn plain_file(path: &Path) -> Result<(File, u64), Problem> {
     match () {
         () if kind.is_file() => {}
         () if kind.is_dir() => {
-            return Err(is("a folder").hint(format!("a folder in the OCI layout is named oci:{shown}")));
+            return Err(is("a directory").hint(format!("use oci:{shown} for a directory in the OCI layout")));
         }
-        () if kind.is_fifo() => return Err(is("a pipe").hint("write the archive into a file first")),
-        () => return Err(is("no plain file").hint("name a file")),
+        () if kind.is_fifo() => return Err(is("a pipe").hint("write the archive to a file first")),
+        () => return Err(is("not a regular file").hint("use a regular file")),
     }
     if facts.len() == 0 {
-        return Err(is("empty").hint("make the archive anew"));
+        return Err(is("empty").hint("create the archive again"));
     }
     let file = file::open_plain(path).map_err(|error| missing(path, &error))?;
     Ok((file, facts.len()))
@@ -64,9 +64,9 @@ pub(super) fn plain_file(path: &Path) -> Result<(File, u64), Problem> {
 /// is not shown: it quotes the bytes of the header.
 pub(super) fn bad_header(what: &str, error: &io::Error, at: u64) -> Problem {
     if matches!(error.kind(), io::ErrorKind::Other | io::ErrorKind::InvalidData) {
-        return Problem::new(Kind::Invalid, format!("{what} cannot be read to its end"))
-            .cause(format!("no tar header is found at byte {at}"))
-            .hint("make it anew, and check the disk or the engine that it comes from");
+        return Problem::new(Kind::Invalid, format!("cannot read {what} to the end"))
+            .cause(format!("no tar header at byte {at}"))
+            .hint("create it again, and check the disk or the engine it is from");
     }
     unreadable(what, error)
 }
@@ -85,8 +85,8 @@ pub(super) fn sparse<R: Read>(what: &str, name: &str, entry: &mut tar::Entry<'_,
     }
     let shown = Outside::capped(name, 200);
     Err(
-        Problem::new(Kind::Invalid, format!("{what} holds a sparse entry: {shown}"))
-            .cause("it was written by tar --sparse, which leaves out blocks of zeros")
+        Problem::new(Kind::Invalid, format!("{what} contains a sparse entry: {shown}"))
+            .cause("it was created by tar --sparse, which leaves out blocks of zeros")
             .hint("unpack it and pack it again without --sparse"),
     )
 }
@@ -101,9 +101,9 @@ impl Archive {
         let cut = |error: &io::Error, end: u64| {
             // The library's message quotes the bytes that it could not read.
             if end == 0 {
-                return Problem::new(Kind::Invalid, format!("{what} is no tar archive"))
-                    .cause("it does not begin with the header of an entry")
-                    .hint("name what docker save, podman save, skopeo or rockcraft wrote");
+                return Problem::new(Kind::Invalid, format!("{what} is not a tar archive"))
+                    .cause("it does not begin with a tar header")
+                    .hint("use a file written by docker save, podman save, skopeo or rockcraft");
             }
             bad_header(what, error, end)
         };

@@ -35,10 +35,9 @@ pub(super) fn attachments(
                 }
                 if !tree.load(shelf, one.digest, one.row["mediaType"].as_str(), 0)? {
                     let problem = not_whole(shelf, tree);
-                    return Err(problem.within(format!(
-                        "{} of {} cannot be copied with it",
-                        one.digest, one.subject
-                    )));
+                    return Err(
+                        problem.within(format!("cannot copy {} of {} with it", one.digest, one.subject))
+                    );
                 }
                 found.push(one);
             }
@@ -49,7 +48,7 @@ pub(super) fn attachments(
         if found.len() > MOST {
             return Err(invalid(
                 shelf.what(),
-                format!("more than {MOST} signatures and the like are attached to one image"),
+                format!("the image has more than {MOST} attachments, such as signatures"),
             ));
         }
         subjects.extend(found.iter().map(|one| one.digest));

@@ -78,14 +78,15 @@ pub(super) fn choose(what: &str, candidates: &[Candidate], wanted: Wanted<'_>) -
     }
     let shown = |name: &str| Outside::capped(name, 200);
     let problem = match wanted.name {
-        Some(name) if named.is_empty() => {
-            Problem::new(Kind::NotFound, format!("{what} holds no image {}", shown(name)))
-        }
+        Some(name) if named.is_empty() => Problem::new(
+            Kind::NotFound,
+            format!("{what} contains no image {}", shown(name)),
+        ),
         Some(name) => Problem::new(
             Kind::Usage,
-            format!("{what} holds several images named {}", shown(name)),
+            format!("{what} contains several images named {}", shown(name)),
         ),
-        None => Problem::new(Kind::Usage, format!("{what} holds several images")),
+        None => Problem::new(Kind::Usage, format!("{what} contains several images")),
     };
     Err(listed(
         problem,
@@ -132,12 +133,12 @@ fn listed(problem: Problem, candidates: Vec<&Candidate>) -> Problem {
     }
     let name = if named { "its name, " } else { "" };
     let platform = if told_apart {
-        "; or name its --platform"
+        "; or select its --platform"
     } else {
         ""
     };
     problem.hint(format!(
-        "choose one behind the path, after a colon: {name}@POSITION or digest{platform}"
+        "select one after the path and a colon: {name}@POSITION or digest{platform}"
     ))
 }
 

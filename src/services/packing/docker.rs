@@ -58,9 +58,9 @@ struct RootFs {
 
 /// Returns the problem for `what` with its cause.
 pub(super) fn invalid(what: &str, why: impl std::fmt::Display) -> Problem {
-    Problem::new(Kind::Invalid, format!("{what} is no image that can be read"))
+    Problem::new(Kind::Invalid, format!("{what} is not a readable image"))
         .cause(why)
-        .hint("make it anew, with docker save or skopeo copy, then run the same command again")
+        .hint("create it again with docker save or skopeo copy, then run the same command again")
 }
 
 /// Returns true if both texts name the same image, with or without `docker.io/library/` and
@@ -79,7 +79,7 @@ pub(super) fn chosen(
         return Ok(None);
     };
     if saved.is_empty() {
-        return Err(invalid(shelf.what(), "manifest.json names no image"));
+        return Err(invalid(shelf.what(), "manifest.json lists no image"));
     }
     if let ([one], None) = (&saved[..], wanted.name) {
         return Ok(Some((one.clone(), None)));
@@ -118,19 +118,19 @@ pub(super) fn platform_of(config: &[u8]) -> Option<Platform> {
 /// Assembles the image and compresses its layers.
 pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Assembled, Problem> {
     let Some((saved, pinned)) = chosen(shelf, wanted)? else {
-        return Err(invalid(
-            shelf.what(),
-            "there is no manifest.json in it, which docker save writes",
-        )
-        .hint("an archive of an OCI layout (a rock) is named oci-archive:FILE, a folder oci:FOLDER"));
+        return Err(
+            invalid(shelf.what(), "manifest.json is missing, which docker save writes").hint(
+                "use oci-archive:FILE for an archive of an OCI layout (a rock), oci:DIR for a directory",
+            ),
+        );
     };
     let lacking = |shelf: &dyn Shelf, name: &str| {
         let shown = Outside::capped(name, 200);
         invalid(
             shelf.what(),
-            format!("manifest.json names {shown}, which is not there"),
+            format!("manifest.json lists {shown}, which is missing"),
         )
-        .hint("make the archive anew")
+        .hint("create the archive again")
     };
     let name = shelf.name(&saved.config)?;
     let Some(config) = shelf.small(&name)? else {
@@ -140,7 +140,7 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
     let names = saved.layers.unwrap_or_default();
     if names.len() != diffs.len() {
         let why = format!(
-            "{} there, its config names {}",
+            "it has {}, its config lists {}",
             count(names.len(), "layer is", "layers are"),
             diffs.len()
         );
@@ -157,18 +157,15 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
         if pressed.diff != *diff {
             return Err(Problem::new(
                 Kind::Invalid,
-                format!(
-                    "layer {shown} of {} is not the one that its config names",
-                    shelf.what()
-                ),
+                format!("layer {shown} of {} does not match its config", shelf.what()),
             )
-            .cause(format!("its bytes have {}, the config says {diff}", pressed.diff))
-            .hint("do not use it: save or build the image anew"));
+            .cause(format!("its digest is {}, the config lists {diff}", pressed.diff))
+            .hint("do not use it: save or build the image again"));
         }
         layers.push(pressed.layer.ok_or_else(|| {
             Problem::new(
                 Kind::Internal,
-                format!("layer {shown} of {} was passed over", shelf.what()),
+                format!("layer {shown} of {} was skipped", shelf.what()),
             )
         })?);
     }

@@ -35,19 +35,19 @@ impl<T> Entries<T> {
     pub(super) fn name(&self, raw: &[u8]) -> Result<String, Problem> {
         let text = String::from_utf8_lossy(raw);
         if text.starts_with('/') {
-            return Err(self.trick(&text, "it begins at the root of the disk"));
+            return Err(self.trick(&text, "its path is absolute"));
         }
-        inside("", &text).ok_or_else(|| self.trick(&text, "it leads out of the archive"))
+        inside("", &text).ok_or_else(|| self.trick(&text, "its path leaves the archive"))
     }
 
     fn trick(&self, name: &str, why: &str) -> Problem {
         let shown = Outside::capped(name, 200);
         Problem::new(
             Kind::Invalid,
-            format!("{} has an entry that it must not have: {shown}", self.what),
+            format!("{} contains an unsafe entry: {shown}", self.what),
         )
         .cause(why)
-        .hint("do not trust this archive; make one with docker save, podman save or skopeo")
+        .hint("do not trust this archive; create one with docker save, podman save or skopeo")
     }
 
     /// Adds a file.
@@ -65,7 +65,10 @@ impl<T> Entries<T> {
             inside(if symbolic { folder } else { "" }, &text)
         };
         let Some(leads_to) = leads_to else {
-            return Err(self.trick(&format!("{name} -> {text}"), "the link leads out of the archive"));
+            return Err(self.trick(
+                &format!("{name} -> {text}"),
+                "its link target is outside the archive",
+            ));
         };
         self.entries.insert(name, Entry::Link(leads_to));
         Ok(())

@@ -185,7 +185,7 @@ impl Export {
                 }
                 return Err(Problem::new(
                     Kind::Invalid,
-                    format!("blob {digest} of {} has other bytes: {found}", self.what),
+                    format!("blob {digest} of {} has another digest: {found}", self.what),
                 )
                 .hint("remove the image from the engine and pull or build it again"));
             }

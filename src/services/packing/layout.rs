@@ -72,9 +72,9 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
     let Some(index) = index(shelf)? else {
         return Err(invalid(
             shelf.what(),
-            "there is no index.json in it, which the OCI layout begins with",
+            "index.json is missing, which an OCI layout requires",
         )
-        .hint("what docker save wrote is named docker-archive:FILE"));
+        .hint("use docker-archive:FILE for an archive written by docker save"));
     };
     let (descriptor, pinned) = choose(shelf, &index, wanted)?;
     let (root, mut tree) = load(shelf, &descriptor)?;
@@ -85,7 +85,7 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
         let problem = mismatch.problem(shelf.what(), manifest);
         return Err(if shelf.small("manifest.json")?.is_some() {
             let reader = shelf.what().replacen("oci-archive:", "docker-archive:", 1);
-            problem.hint(format!("docker save wrote it: read it as {reader}"))
+            problem.hint(format!("it was written by docker save: use {reader}"))
         } else {
             problem
         });
@@ -228,9 +228,9 @@ fn choose(
 ) -> Result<(Descriptor, Option<Digest>), Problem> {
     let manifests = index.manifests.as_deref().unwrap_or_default();
     if manifests.is_empty() {
-        let problem = invalid(shelf.what(), "index.json names no image");
+        let problem = invalid(shelf.what(), "index.json lists no image");
         return Err(if shelf.small("manifest.json")?.is_some() {
-            problem.hint("manifest.json is in it: read it as docker-archive:FILE")
+            problem.hint("it contains manifest.json: use docker-archive:FILE")
         } else {
             problem
         });
@@ -251,7 +251,7 @@ fn choose(
     let choice = super::choice::choose(shelf.what(), &candidates, wanted)?;
     match manifests.get(choice.position) {
         Some(one) => Ok((one.clone(), choice.pinned)),
-        None => Err(invalid(shelf.what(), "index.json names no image")),
+        None => Err(invalid(shelf.what(), "index.json lists no image")),
     }
 }
 
@@ -302,7 +302,7 @@ impl Tree {
         }
         let what = shelf.what().to_owned();
         if depth > DEPTH {
-            return Err(invalid(&what, "its indexes name one another without an end"));
+            return Err(invalid(&what, "its indexes refer to one another in a loop"));
         }
         let Some(bytes) = shelf.small(&name_of(digest.0))? else {
             self.lacking.push(format!("manifest {digest}"));
@@ -312,9 +312,9 @@ impl Tree {
         if manifest.digest != digest {
             return Err(invalid(
                 &what,
-                format!("manifest {digest} has other bytes: {}", manifest.digest),
+                format!("manifest {digest} has another digest: {}", manifest.digest),
             )
-            .hint("do not use it: make it anew"));
+            .hint("do not use it: create it again"));
         }
         self.manifests.insert(digest, manifest.clone());
         let mut whole = true;
@@ -367,9 +367,9 @@ pub(super) fn not_whole(shelf: &dyn Shelf, tree: &Tree) -> Problem {
     };
     invalid(
         shelf.what(),
-        format!("it lacks {}{more}", Outside::new(lacking.join(", "))),
+        format!("missing: {}{more}", Outside::new(lacking.join(", "))),
     )
-    .hint("make it anew, with all platforms (skopeo copy --all), or take the image from a registry")
+    .hint("create it again with all platforms (skopeo copy --all), or use the image in a registry")
 }
 
 fn finish(

@@ -239,11 +239,10 @@ impl Packing {
                 return Ok(packed(*assembled, compressed, Some(id), spool, None));
             }
         }
-        Err(Problem::new(
-            Kind::Service,
-            format!("the export of {source} is another one each time"),
+        Err(
+            Problem::new(Kind::Service, format!("each export of {source} is different"))
+                .hint("make sure that the image does not change, then run the same command again"),
         )
-        .hint("see that nobody changes the image meanwhile, then run the same command again"))
     }
 }
 
@@ -349,7 +348,7 @@ impl Attending<'_, '_> {
             }
         }
         thread.await.map_err(|error| {
-            Problem::new(Kind::Internal, "an image was not read to its end").because(&error)
+            Problem::new(Kind::Internal, "an image was not read to the end").because(&error)
         })?
     }
 }

@@ -82,24 +82,25 @@ pub(super) fn unreadable(what: &str, error: &io::Error) -> Problem {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => return cut_short(what),
         io::ErrorKind::ConnectionAborted | io::ErrorKind::TimedOut => {
-            return Problem::new(Kind::Service, format!("the export of {what} broke off"))
+            return Problem::new(Kind::Service, format!("the export of {what} was interrupted"))
                 .because(error)
                 .hint(
-                    "see that the engine runs and that its disk is not full, then run the same command again",
+                    "check that the engine is running and its disk is not full, then run the same command \
+                    again",
                 );
         }
         _ => {}
     }
-    Problem::new(Kind::Invalid, format!("{what} cannot be read to its end"))
+    Problem::new(Kind::Invalid, format!("cannot read {what} to the end"))
         .because(error)
-        .hint("make it anew, and check the disk or the engine that it comes from")
+        .hint("create it again, and check the disk or the engine it is from")
 }
 
 /// Returns the problem for an archive that ends too early.
 pub(super) fn cut_short(what: &str) -> Problem {
-    Problem::new(Kind::Invalid, format!("{what} ends in the middle"))
-        .cause("the archive was cut short")
-        .hint("make it anew; was the disk full when it was written, or the download broken off?")
+    Problem::new(Kind::Invalid, format!("{what} is incomplete"))
+        .cause("the archive is truncated")
+        .hint("create it again; check for a full disk or an interrupted download")
 }
 
 impl Press {

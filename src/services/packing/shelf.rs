@@ -41,8 +41,8 @@ pub(super) trait Shelf {
 pub(super) fn too_large(what: &str, name: &str, size: u64) -> Problem {
     let shown = Outside::capped(name, 200);
     Problem::new(Kind::Invalid, format!("{shown} in {what} has {size} bytes"))
-        .cause(format!("such a document has at most {CAP}"))
-        .hint("make the archive or folder anew")
+        .cause(format!("the limit for such a document is {CAP}"))
+        .hint("create the archive or directory again")
 }
 
 /// Returns the problem for a blob whose length differs from that in its manifest.
@@ -50,9 +50,9 @@ pub(super) fn wrong_length(what: &str, name: &str, size: u64, expected: u64) -> 
     let shown = Outside::capped(name, 200);
     Problem::new(
         Kind::Invalid,
-        format!("{shown} in {what} has {size} bytes where its manifest says {expected}"),
+        format!("{shown} in {what} has {size} bytes, its manifest says {expected}"),
     )
-    .hint("make the archive or folder anew")
+    .hint("create the archive or directory again")
 }
 
 /// Holds a folder in the OCI image layout.
@@ -68,8 +68,8 @@ impl Folder {
         if !facts.is_dir() {
             let shown = Outside::new(path.display().to_string());
             return Err(
-                Problem::new(Kind::Invalid, format!("{shown} is no folder")).hint(format!(
-                    "an archive is named oci-archive:{shown} or docker-archive:{shown}"
+                Problem::new(Kind::Invalid, format!("{shown} is not a directory")).hint(format!(
+                    "use oci-archive:{shown} or docker-archive:{shown} for an archive"
                 )),
             );
         }
@@ -85,8 +85,10 @@ impl Folder {
             Ok(facts) if facts.is_file() => Ok(Some((path, facts.len()))),
             Ok(_) => {
                 let shown = Outside::new(path.display().to_string());
-                Err(Problem::new(Kind::Invalid, format!("{shown} is no plain file"))
-                    .hint("make the folder anew"))
+                Err(
+                    Problem::new(Kind::Invalid, format!("{shown} is not a regular file"))
+                        .hint("create the directory again"),
+                )
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(missing(&path, &error)),
@@ -98,12 +100,12 @@ impl Folder {
 pub(super) fn missing(path: &Path, error: &io::Error) -> Problem {
     let shown = Outside::new(path.display().to_string());
     if error.kind() == io::ErrorKind::NotFound {
-        return Problem::new(Kind::NotFound, format!("there is no {shown}"))
-            .hint("check the path; relative ones begin at the folder where windlass was started");
+        return Problem::new(Kind::NotFound, format!("{shown} not found"))
+            .hint("check the path; relative paths start at the current directory");
     }
-    Problem::new(Kind::Machine, format!("{shown} cannot be read"))
+    Problem::new(Kind::Machine, format!("cannot read {shown}"))
         .because(error)
-        .hint("check the permissions of the file and of the folders above it")
+        .hint("check the permissions of the file and its parent directories")
 }
 
 impl Shelf for Folder {

@@ -85,9 +85,12 @@ impl Spool {
     /// Returns the problem for a file that cannot be written here.
     pub(super) fn unwritable(&self, error: &io::Error) -> Problem {
         let shown = Outside::new(self.folder.display().to_string());
-        Problem::new(Kind::Machine, format!("layers cannot be kept in {shown}"))
+        Problem::new(Kind::Machine, format!("cannot store layers in {shown}"))
             .because(error)
-            .hint("check the folder's permissions and the space on its disk; XDG_CACHE_HOME or WINDLASS_STATE_DIR move it")
+            .hint(
+                "check the permissions and free space, or set XDG_CACHE_HOME or WINDLASS_STATE_DIR to \
+                another directory",
+            )
     }
 
     /// Removes files that were not used for a week, and the least recently used ones if the spool
@@ -112,7 +115,7 @@ impl Spool {
             if (unused > LEFT_OVER || full)
                 && let Err(error) = fs::remove_file(path)
             {
-                tracing::debug!(%error, "a left-over of the spool stays");
+                tracing::debug!(%error, "cannot remove a stale cache file");
             }
         }
     }
@@ -137,7 +140,7 @@ impl Spool {
         };
         let text = serde_json::to_vec(&note).unwrap_or_default();
         if let Err(problem) = private_file::write(&self.noted().join(diff.hex()), &text) {
-            tracing::debug!(%problem, "the digest of a layer is not remembered");
+            tracing::debug!(%problem, "cannot cache the digest of a layer");
         }
     }
 
@@ -150,7 +153,7 @@ impl Spool {
     /// Stores a config. A failure costs time, not correctness.
     pub(super) fn remember_config(&self, digest: Digest, bytes: &[u8]) {
         if let Err(problem) = private_file::write(&self.configs().join(digest.hex()), bytes) {
-            tracing::debug!(%problem, "the config of an image is not remembered");
+            tracing::debug!(%problem, "cannot cache the config of an image");
         }
     }
 
@@ -163,7 +166,7 @@ impl Spool {
             return None;
         }
         if let Err(error) = file.set_modified(SystemTime::now()) {
-            tracing::debug!(%error, "a file of the spool keeps its age");
+            tracing::debug!(%error, "cannot update the age of a cache file");
         }
         Some(path)
     }
@@ -198,7 +201,7 @@ impl Drop for Spool {
         if self.passing
             && let Err(error) = fs::remove_dir_all(&self.folder)
         {
-            tracing::debug!(%error, "a temporary folder stays");
+            tracing::debug!(%error, "cannot remove a temporary directory");
         }
     }
 }

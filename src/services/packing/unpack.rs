@@ -71,7 +71,7 @@ pub(super) fn unpacked(
         Wrapping::Xz => {
             if dictionary(&head).is_some_and(|size| size > DICTIONARY) {
                 return Err(
-                    Problem::new(Kind::Invalid, format!("{what} is not unpacked here"))
+                    Problem::new(Kind::Invalid, format!("{what} cannot be unpacked here"))
                         .cause("its xz dictionary is larger than 256 MiB")
                         .hint("unpack it first: xz -d"),
                 );
@@ -91,7 +91,7 @@ pub(super) fn unpacked(
 
 fn other(what: &str, name: &str, command: &str) -> Problem {
     Problem::new(Kind::Invalid, format!("{what} is a {name} file"))
-        .cause("archives are read plain or compressed with gzip, zstd or xz")
+        .cause("supported are plain tar archives, and gzip, zstd and xz compression")
         .hint(format!("unpack it first: {command}"))
 }
 

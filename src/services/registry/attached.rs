@@ -113,9 +113,9 @@ impl Queue {
         if self.seen.len() > MOST {
             return Err(Problem::new(
                 Kind::Invalid,
-                format!("more than {MOST} signatures and the like are attached to one image"),
+                format!("the image has more than {MOST} attachments, such as signatures"),
             )
-            .hint("remove those that are not needed, then run the same command again"));
+            .hint("remove those that you do not need, then run the same command again"));
         }
         Ok(())
     }
@@ -201,14 +201,14 @@ async fn keeps_theirs(
     }
     let from = match source {
         CopySource::Registry(repository) => repository.to_string(),
-        CopySource::Local(_) => "the image of this machine".to_owned(),
+        CopySource::Local(_) => "the local image".to_owned(),
     };
     Err(Problem::new(
         Kind::Refused,
-        format!("{there} holds signatures that {from} has not: it is not replaced"),
+        format!("{there} contains signatures that {from} lacks: it was not replaced"),
     )
     .cause(format!("it is {}, the source has {digest}", head.digest))
-    .hint("to replace it, copy the tag by its name with windlass copy"))
+    .hint("to replace it, copy the tag by name with windlass copy"))
 }
 
 /// Returns how many attachments of `subjects` the destination lacks.

@@ -291,9 +291,12 @@ impl Registries {
         if (300..400).contains(&answer.status) {
             return Err(Problem::new(
                 Kind::Service,
-                format!("{what}: {} leads elsewhere", http::host_of(realm)),
+                format!("{what}: {} redirects elsewhere", http::host_of(realm)),
             )
-            .cause(format!("it answered {}; a login is not sent on", answer.status))
+            .cause(format!(
+                "it returned {}; the login was not forwarded",
+                answer.status
+            ))
             .hint(format!("log in again: docker login {}", access.site.name)));
         }
         if !answer.ok() {
@@ -309,20 +312,18 @@ impl Registries {
             );
         }
         let broken = |why: &str| {
-            Problem::new(Kind::Service, format!("{what} cannot be had"))
-                .cause(format!("{} answered {why}", http::host_of(realm)))
-                .hint("try again later; the registry's own status page may say more")
+            Problem::new(Kind::Service, format!("could not obtain {what}"))
+                .cause(format!("{} returned {why}", http::host_of(realm)))
+                .hint("try again later, and check the status page of the registry")
         };
-        let parsed: TokenAnswer = answer
-            .json()
-            .map_err(|_| broken("something that is not JSON of a token"))?;
+        let parsed: TokenAnswer = answer.json().map_err(|_| broken("an invalid token response"))?;
         let token = parsed
             .token
             .filter(|token| !token.is_empty())
             .or(parsed.access_token)
-            .ok_or_else(|| broken("without a token"))?;
-        let header = sensitive(&format!("Bearer {token}"))
-            .ok_or_else(|| broken("a token that no header can carry"))?;
+            .ok_or_else(|| broken("a response without a token"))?;
+        let header =
+            sensitive(&format!("Bearer {token}")).ok_or_else(|| broken("a token with invalid characters"))?;
         let life = parsed.expires_in.unwrap_or(USUAL_LIFE).min(24 * 3600);
         // A tenth early, so that it does not expire in transit.
         let life = Duration::from_secs(life).mul_f64(0.9);
@@ -358,7 +359,7 @@ async fn docker_login(docker: Docker, names: Vec<String>, host: String) -> Resul
             .transpose()
     })
     .await
-    .map_err(|error| Problem::new(Kind::Internal, "the login could not be looked up").because(&error))?;
+    .map_err(|error| Problem::new(Kind::Internal, "cannot look up the login").because(&error))?;
     match found {
         Ok(Some(DockerCredential::UsernamePassword(user, password))) => {
             Ok(Login::password(user, password.into()))
@@ -372,9 +373,9 @@ async fn docker_login(docker: Docker, names: Vec<String>, host: String) -> Resul
 fn unreadable(host: &str) -> Problem {
     Problem::new(
         Kind::Credentials,
-        format!("the login for {host} in Docker's configuration cannot be read"),
+        format!("cannot read the login for {host} in the Docker configuration"),
     )
-    .hint(format!("write it anew with: docker login {host}"))
+    .hint(format!("write it again with: docker login {host}"))
 }
 
 fn challenge(site: &Site, headers: &HeaderMap) -> Result<Option<Challenge>, Problem> {
@@ -392,7 +393,7 @@ fn challenge(site: &Site, headers: &HeaderMap) -> Result<Option<Challenge>, Prob
             let realm = Url::parse(realm).map_err(|error| {
                 Problem::new(
                     Kind::Service,
-                    format!("{site} sends us for a token to '{}'", Outside::capped(realm, 200)),
+                    format!("{site} requests a token from '{}'", Outside::capped(realm, 200)),
                 )
                 .because(&error)
             })?;

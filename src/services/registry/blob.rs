@@ -67,20 +67,22 @@ impl BlobSource {
     pub(super) fn trouble(&self, blob: &Blob, fault: &Fault) -> Trouble {
         let what = match self {
             Self::Registry(access) => format!("blob {} of {}", blob.digest, access.site),
-            Self::Local(_) => format!("blob {} on this machine", blob.digest),
+            Self::Local(_) => format!("local blob {}", blob.digest),
         };
         match (self, fault) {
             (_, Fault::Refused(problem)) => (**problem).clone().into(),
             (Self::Registry(_), Fault::Lied { expected, got }) => lied(&what, expected, got).into(),
             (Self::Registry(_), Fault::Broke(why)) => Trouble::passing(
-                Problem::new(Kind::Network, format!("{what} broke off"))
+                Problem::new(Kind::Network, format!("{what} was interrupted"))
                     .cause(why)
-                    .hint("run the same command again: what arrived is not sent twice"),
+                    .hint("run the same command again: data that arrived is not sent again"),
             ),
             (Self::Local(_), fault) => {
-                Problem::new(Kind::Invalid, format!("{what} is not what its digest says"))
+                Problem::new(Kind::Invalid, format!("{what} does not match its digest"))
                     .because(fault)
-                    .hint("the file changed or is cut short: make it anew, then run the same command again")
+                    .hint(
+                        "the file changed or is truncated: create it again, then run the same command again",
+                    )
                     .into()
             }
         }

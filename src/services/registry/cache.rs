@@ -75,7 +75,7 @@ impl ManifestCache {
             return Some(entry);
         }
         if let Err(error) = fs::remove_file(&path) {
-            tracing::debug!(%error, "a broken cache file stays");
+            tracing::debug!(%error, "cannot remove a damaged cache file");
         }
         None
     }
@@ -86,7 +86,7 @@ impl ManifestCache {
         if let Some(dir) = &self.dir
             && let Err(error) = write(dir, digest, entry)
         {
-            tracing::debug!(%error, "the manifest cache is not written");
+            tracing::debug!(%error, "cannot write the manifest cache");
         }
     }
 
@@ -113,7 +113,7 @@ fn write(dir: &Path, digest: Digest, entry: &Entry) -> std::io::Result<()> {
     if result.is_err()
         && let Err(error) = fs::remove_file(&part)
     {
-        tracing::debug!(%error, "a partial cache file stays");
+        tracing::debug!(%error, "cannot remove a partial cache file");
     }
     result
 }

@@ -61,9 +61,9 @@ impl LayerMismatch {
             1 => "1 layer".to_owned(),
             more => format!("{more} layers"),
         };
-        Problem::new(Kind::Invalid, format!("{what} is not a whole image"))
+        Problem::new(Kind::Invalid, format!("{what} is not a complete image"))
             .cause(format!(
-                "its config names {}, its manifest {manifest} names {}",
+                "its config lists {}, its manifest {manifest} lists {}",
                 count(self.config),
                 count(self.manifest)
             ))

@@ -123,9 +123,11 @@ pub(super) async fn run(
         return Ok(copied);
     }
     let more = attached::follow(registries, job, &manifests, cancel);
-    let more = more
-        .await
-        .map_err(|problem| problem.within(format!("{what}: the image is there, what refers to it is not")))?;
+    let more = more.await.map_err(|problem| {
+        problem.within(format!(
+            "{what}: the image was copied, but not everything that refers to it"
+        ))
+    })?;
     Ok(Copied {
         bytes_sent: copied.bytes_sent + more.bytes_sent,
         bytes_skipped: copied.bytes_skipped + more.bytes_skipped,

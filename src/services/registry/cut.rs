@@ -52,7 +52,7 @@ pub(super) async fn choose(
                 Kind::NotFound,
                 format!("{} has no platform {one}", shelf.name(index)),
             )
-            .hint("windlass resolve names the platforms it has"));
+            .hint("list its platforms with windlass resolve"));
         }
     }
     if kept.len() == children.iter().filter(|child| !child.attestation).count() {
@@ -73,7 +73,7 @@ pub(super) async fn choose(
 /// Returns the index without the other platforms and their attestations; everything else is
 /// unchanged.
 fn smaller(root: &Manifest, kept: &[ManifestDigest]) -> Result<Manifest, Problem> {
-    let broken = |why: &str| Problem::new(Kind::Internal, "an index cannot be made smaller").cause(why);
+    let broken = |why: &str| Problem::new(Kind::Internal, "cannot reduce the index").cause(why);
     let mut document: serde_json::Value =
         serde_json::from_slice(&root.bytes).map_err(|error| broken(&error.to_string()))?;
     let mut keeps = root.children().iter().map(|child| {
@@ -82,8 +82,8 @@ fn smaller(root: &Manifest, kept: &[ManifestDigest]) -> Result<Manifest, Problem
     document
         .get_mut("manifests")
         .and_then(serde_json::Value::as_array_mut)
-        .ok_or_else(|| broken("it names no manifests"))?
+        .ok_or_else(|| broken("it has no manifests"))?
         .retain(|_| keeps.next().unwrap_or(false));
     let bytes = serde_json::to_vec(&document).map_err(|error| broken(&error.to_string()))?;
-    Manifest::parse("the smaller index", Some(&root.media_type), bytes.into())
+    Manifest::parse("the reduced index", Some(&root.media_type), bytes.into())
 }

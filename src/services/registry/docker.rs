@@ -114,7 +114,7 @@ impl Docker {
         };
         let auths = config.entry("auths").or_insert_with(|| json!({}));
         let Some(auths) = auths.as_object_mut() else {
-            return Err(self.broken("its auths are no object"));
+            return Err(self.broken("its auths value is not an object"));
         };
         auths.insert(name.to_owned(), entry);
         self.write(&config)
@@ -202,26 +202,26 @@ impl Docker {
         };
         match file::read_within(&path, file::SMALL).map(Zeroizing::new) {
             Ok(bytes) if bytes.iter().all(u8::is_ascii_whitespace) => Ok(Map::new()),
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| self.broken("it is no JSON object")),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|_| self.broken("it is not a JSON object")),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Map::new()),
-            Err(error) => Err(self.broken("it cannot be read").because(&error)),
+            Err(error) => Err(self.broken("cannot read it").because(&error)),
         }
     }
 
     fn write(&self, config: &Map<String, Value>) -> Result<(), Problem> {
         let path = self.path().ok_or_else(|| {
-            Problem::new(Kind::Machine, "there is no folder for Docker's configuration")
+            Problem::new(Kind::Machine, "no directory for the Docker configuration")
                 .hint("set DOCKER_CONFIG or HOME")
         })?;
         let text = serde_json::to_string_pretty(config).map(Zeroizing::new);
-        let text = text
-            .map_err(|error| Problem::new(Kind::Internal, "the login cannot be written").because(&error))?;
+        let text =
+            text.map_err(|error| Problem::new(Kind::Internal, "cannot write the login").because(&error))?;
         private_file::write(&path, text.as_bytes())
     }
 
     fn shown(&self) -> String {
         self.path().map_or_else(
-            || "Docker's configuration".to_owned(),
+            || "the Docker configuration".to_owned(),
             |path| path.display().to_string(),
         )
     }
@@ -230,10 +230,10 @@ impl Docker {
         let shown = Outside::capped(self.shown(), 300);
         Problem::new(
             Kind::Config,
-            format!("Docker's configuration {shown} is not understood"),
+            format!("cannot parse the Docker configuration {shown}"),
         )
         .cause(why)
-        .hint("mend the file, or move it away and log in again")
+        .hint("fix the file, or move it away and log in again")
     }
 
     fn ask_helper(&self, helper: &str, name: &str) -> Result<Option<DockerCredential>, Unreadable> {
@@ -259,7 +259,7 @@ impl Docker {
     fn run(&self, helper: &str, verb: &str, input: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if helper.is_empty() || !helper.chars().all(plain) {
-            return Err("its name is not that of a program".to_owned());
+            return Err("its name is not a valid program name".to_owned());
         }
         let mut child = Command::new(format!("docker-credential-{helper}"))
             .arg(verb)
@@ -292,10 +292,10 @@ fn failed(helper: &str, why: &str) -> Problem {
     let helper = Outside::capped(helper, 60);
     Problem::new(
         Kind::Machine,
-        format!("the credential helper docker-credential-{helper} did not do as asked"),
+        format!("the credential helper docker-credential-{helper} failed"),
     )
     .cause(why)
-    .hint("check that it is installed and its keyring is open, or take it out of Docker's config.json")
+    .hint("check that it is installed and its keyring is unlocked, or remove it from Docker's config.json")
 }
 
 fn helper_of_host(config: &Map<String, Value>, name: &str) -> Option<String> {

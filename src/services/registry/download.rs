@@ -108,7 +108,7 @@ impl Download {
             let Some(mut pause) = pause else {
                 return Err(Fault::Broke(why));
             };
-            tracing::debug!(digest = %self.blob.digest, at = self.seen, why, "a download goes on");
+            tracing::debug!(digest = %self.blob.digest, at = self.seen, why, "resuming a download");
             loop {
                 self.watch.touch();
                 let step = pause.min(std::time::Duration::from_secs(5));

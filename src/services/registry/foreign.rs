@@ -18,10 +18,10 @@ pub(super) fn explained(manifest: &Manifest, what: &str, answer: &Answer, refusa
     }
     let mut problem = Problem::new(
         Kind::Refused,
-        format!("{what}: its registry does not take an image with layers that are elsewhere"),
+        format!("{what}: the registry rejects an image with external layers"),
     );
     for layer in elsewhere.iter().take(5) {
-        let at = layer.urls.first().map_or("no address", String::as_str);
+        let at = layer.urls.first().map_or("an unknown address", String::as_str);
         problem = problem.cause(format!(
             "layer {} is at {}",
             layer.digest,
@@ -30,7 +30,10 @@ pub(super) fn explained(manifest: &Manifest, what: &str, answer: &Answer, refusa
     }
     problem.causes.extend(refusal.problem.causes);
     problem
-        .hint("the registry must allow these addresses: validation.manifests.urls.allow in the configuration of distribution")
-        .hint("or build the image with its base layers pushed, and copy that one")
+        .hint(
+            "allow these addresses in the registry: validation.manifests.urls.allow in the \
+            configuration of distribution",
+        )
+        .hint("or build the image with its base layers pushed, and copy that image")
         .into()
 }

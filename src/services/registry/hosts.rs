@@ -82,7 +82,7 @@ pub(super) async fn turn(hosts: &[Arc<Host>]) -> Result<Vec<OwnedSemaphorePermit
     for host in ordered {
         let turn = Arc::clone(&host.transfers).acquire_owned().await;
         turns.push(
-            turn.map_err(|error| Problem::new(Kind::Internal, "no turn is given out").because(&error))?,
+            turn.map_err(|error| Problem::new(Kind::Internal, "request limiter closed").because(&error))?,
         );
     }
     Ok(turns)

@@ -77,7 +77,7 @@ impl TagBefore {
                     format!("{reference} has changed since the preview: the tag was not moved"),
                 )
                 .cause(format!("it was {} and is {} now", word(before), word(now)))
-                .hint("check who pushed there; to replace it, run the same command with --over"))
+                .hint("check who pushed it; to replace it, run the same command with --over"))
             }
         }
     }

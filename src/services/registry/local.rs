@@ -63,9 +63,9 @@ impl LocalImage {
             .map(|manifest| (manifest.digest, manifest))
             .collect();
         let lacking = |what: String| {
-            Problem::new(Kind::Invalid, "the image is not whole")
-                .cause(format!("it names {what}, which is not in it"))
-                .hint("make the archive or folder anew, or take the image from a registry")
+            Problem::new(Kind::Invalid, "the image is incomplete")
+                .cause(format!("it refers to {what}, which is missing"))
+                .hint("create the archive or directory again, or use the image in a registry")
         };
         if !manifests.contains_key(&root) {
             return Err(lacking(format!("manifest {root}")));
@@ -120,7 +120,7 @@ impl LocalImage {
 
 /// Returns the problem for a blob that was left out because a registry had it.
 pub(super) fn gone(digest: Digest) -> Problem {
-    Problem::new(Kind::Service, format!("blob {digest} is not on this machine"))
-        .cause("the registry had it a moment ago, so it was not taken along")
-        .hint("run the same command again: it is looked at anew")
+    Problem::new(Kind::Service, format!("local blob {digest} not found"))
+        .cause("it was not read earlier, because the registry had it then")
+        .hint("run the same command again")
 }

@@ -56,8 +56,8 @@ impl RegistryLogins {
         let shown = Outside::capped(host, 200);
         let what = format!("logging in to {shown}");
         if user.is_empty() || user.contains(':') {
-            return Err(Problem::new(Kind::Usage, format!("{what}: that is no user name"))
-                .hint("give the account's name; for a token of GitHub any name will do"));
+            return Err(Problem::new(Kind::Usage, format!("{what}: invalid user name"))
+                .hint("use the account name; for a GitHub token, any name works"));
         }
         let login = Login::password(user.to_owned(), secret.clone());
         self.accepted(host, Arc::new(login)).await
@@ -95,9 +95,11 @@ impl RegistryLogins {
         if !ours {
             return Err(Problem::new(
                 Kind::Refused,
-                format!("this login does not belong to {spoken_to}, where {host} is spoken to: it is not sent there"),
+                format!(
+                    "this login does not belong to {spoken_to}, the mirror of {host}: it is not sent there"
+                ),
             )
-            .hint(format!("windlass login --registry {host} keeps one that does")));
+            .hint(format!("store one for it: windlass login --registry {host}")));
         }
         let login = match name {
             None => auth::of_variable(self.registries.shared.ghcr_token.as_ref()),
@@ -106,9 +108,9 @@ impl RegistryLogins {
         if login.anonymous() {
             return Err(Problem::new(
                 Kind::Machine,
-                format!("the login for {host} is listed, but not handed out"),
+                format!("the login for {host} is listed, but not available"),
             )
-            .hint("unlock the keyring that Docker's credential helper keeps it in"));
+            .hint("unlock the keyring of Docker's credential helper"));
         }
         self.accepted(host, Arc::new(login)).await
     }
@@ -141,18 +143,18 @@ impl RegistryLogins {
         if open.ok() {
             return Err(Problem::new(
                 Kind::Refused,
-                format!("{shown} asks nobody for a login, so none can be proven"),
+                format!("{shown} does not request a login, so the login cannot be checked"),
             )
-            .hint("is it the right registry? It can be used without a login"));
+            .hint("check the registry name; it can be used without a login"));
         }
         let refused = |problem: Problem| {
             if problem.kind != Kind::Credentials {
                 return problem;
             }
-            let mut refused = Problem::new(Kind::Credentials, format!("{shown} does not accept this login"));
+            let mut refused = Problem::new(Kind::Credentials, format!("{shown} rejects this login"));
             refused.causes = problem.causes;
             refused.hint(if host == "ghcr.io" {
-                "give a classic token with read:packages (write:packages to push) instead of a password"
+                "use a classic token with read:packages (write:packages to push) instead of a password"
             } else {
                 "check the user and the password or access token"
             })
@@ -277,5 +279,5 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|error| Problem::new(Kind::Internal, "the logins could not be looked at").because(&error))?
+        .map_err(|error| Problem::new(Kind::Internal, "cannot read the logins").because(&error))?
 }

@@ -136,7 +136,7 @@ impl Manifest {
                 .is_some_and(|kind| kind.contains("manifest.v1+") && kind.contains("docker.distribution"))
         {
             return Err(
-                broken("it is of Docker's schema 1, which carries no config".to_owned())
+                broken("it is a Docker schema 1 manifest, which has no config".to_owned())
                     .hint("push the image again with a current tool, then use its new digest"),
             );
         }
@@ -153,11 +153,10 @@ impl Manifest {
                     && (kind.starts_with("application/vnd.") || kind.contains("docker"))
             }));
         if let Some(strange) = strange {
-            return Err(broken(format!(
-                "it is of the media type {}",
-                Outside::capped(strange, 200)
-            ))
-            .hint("images of OCI and of Docker (schema 2) are understood, and indexes and lists of them"));
+            return Err(
+                broken(format!("it has the media type {}", Outside::capped(strange, 200)))
+                    .hint("supported are OCI and Docker (schema 2) manifests, indexes and manifest lists"),
+            );
         }
         let media_type = document
             .media_type
@@ -191,7 +190,7 @@ impl Manifest {
                     .collect::<Result<_, _>>()?,
             },
             _ => {
-                return Err(broken(format!("its parts are not those of {media_type}")));
+                return Err(broken(format!("its fields do not match {media_type}")));
             }
         };
         Ok(Self {

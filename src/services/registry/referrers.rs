@@ -65,7 +65,7 @@ async fn listed(
     if host.lists_no_referrers.load(Ordering::Relaxed) {
         return Ok(None);
     }
-    let what = format!("what refers to {}", repository.at(subject));
+    let what = format!("the referrers of {}", repository.at(subject));
     let ask = Ask::new(Method::GET, access.site.url(&format!("referrers/{subject}"))?)
         .header(ACCEPT, OCI_INDEX)
         .any_answer();
@@ -98,7 +98,7 @@ async fn by_tag(
 }
 
 fn read(what: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, Problem> {
-    let broken = |why: String| Problem::new(Kind::Invalid, format!("{what} cannot be read")).cause(why);
+    let broken = |why: String| Problem::new(Kind::Invalid, format!("cannot read {what}")).cause(why);
     if bytes.len() > LONGEST {
         return Err(broken(format!("it is larger than {LONGEST} bytes")));
     }
@@ -106,10 +106,10 @@ fn read(what: &str, bytes: &[u8]) -> Result<Vec<Descriptor>, Problem> {
     let rows = match document.get("manifests") {
         Some(Value::Null) => &Vec::new(),
         Some(Value::Array(rows)) => rows,
-        _ => return Err(broken("it names no manifests".to_owned())),
+        _ => return Err(broken("it has no manifests".to_owned())),
     };
     if rows.len() > MOST {
-        return Err(broken(format!("it names more than {MOST} manifests")));
+        return Err(broken(format!("it has more than {MOST} manifests")));
     }
     rows.iter()
         .map(|row| {

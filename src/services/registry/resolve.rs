@@ -33,9 +33,9 @@ const MOST_BYTES: u64 = 32 << 20;
 
 /// Returns the problem for a registry whose content differs from what it announced.
 pub(super) fn lied(what: &str, expected: &dyn std::fmt::Display, got: &dyn std::fmt::Display) -> Problem {
-    Problem::new(Kind::Invalid, format!("{what} is not what its digest says"))
+    Problem::new(Kind::Invalid, format!("{what} does not match its digest"))
         .cause(format!("expected {expected}, got {got}"))
-        .hint("nothing of it was used; try again, and tell the people who run the registry if it stays so")
+        .hint("it was discarded; try again, and report it to the registry operator if it happens again")
 }
 
 /// Checks the digest header of an answer, if present, against the expected digest.
@@ -219,7 +219,7 @@ fn deleted(name: &str, children: &[Child], missing: &[MissingManifest]) -> Probl
     let gone = list(missing.iter().map(ToString::to_string).collect());
     let problem = Problem::new(
         Kind::NotFound,
-        format!("{name} names {gone}, which is not there any more"),
+        format!("{name} refers to {gone}, which no longer exists"),
     )
     .cause("it was probably deleted by a cleanup of untagged versions");
     let left: Vec<String> = children
@@ -231,7 +231,7 @@ fn deleted(name: &str, children: &[Child], missing: &[MissingManifest]) -> Probl
         return problem.hint("push the image again");
     }
     problem.hint(format!(
-        "copy what is left, one platform at a time: --platform {}",
+        "copy the rest, one platform at a time: --platform {}",
         list(left)
     ))
 }
@@ -240,8 +240,8 @@ fn deleted(name: &str, children: &[Child], missing: &[MissingManifest]) -> Probl
 pub(super) async fn tree_there(shelf: &Shelf, root: Manifest, attestations: bool) -> Result<Tree, Problem> {
     let name = shelf.name(root.digest);
     let too_much = |what: String| {
-        Problem::new(Kind::Invalid, format!("{name} holds {what}"))
-            .hint("that is no image that anything runs: check who pushed it")
+        Problem::new(Kind::Invalid, format!("{name} contains {what}"))
+            .hint("it is not a runnable image: check who pushed it")
     };
     let top = root.digest;
     let mut bytes = root.bytes.len() as u64;
@@ -314,9 +314,7 @@ pub(super) async fn tree_there(shelf: &Shelf, root: Manifest, attestations: bool
             }
         }
     }
-    Err(too_much(format!(
-        "indexes within indexes, more than {DEPTH} deep"
-    )))
+    Err(too_much(format!("indexes nested more than {DEPTH} deep")))
 }
 
 /// Sorts `found` so that children come before those that name them; `top` is last.
@@ -365,7 +363,7 @@ pub(super) fn is_of_size(what: &str, manifest: &Manifest, size: u64) -> Result<(
 
 /// Returns the problem for a reference that does not exist.
 pub(super) fn absent(reference: &Reference) -> Problem {
-    Problem::new(Kind::NotFound, format!("{reference} is not there"))
+    Problem::new(Kind::NotFound, format!("{reference} not found"))
         .hint("check the name and the tag or digest")
 }
 

@@ -206,15 +206,16 @@ impl Transfer<'_> {
     ) -> Result<Answer, Broken> {
         let what = self.what(blob);
         let turn = self.registries.shared.hosts.chunked.acquire().await;
-        let _turn = turn
-            .map_err(|error| Problem::new(Kind::Internal, format!("{what} gets no turn")).because(&error))?;
+        let _turn = turn.map_err(|error| {
+            Problem::new(Kind::Internal, format!("{what}: request limiter closed")).because(&error)
+        })?;
         let minimum = state.session.as_ref().map_or(0, |session| session.minimum);
         let length = CHUNK.max(minimum.min(LONGEST_CHUNK)) as usize;
         let mut stream = std::pin::pin!(stream);
         let mut buffer = BytesMut::new();
         while let Some(piece) = stream.next().await {
             let mut piece = piece.map_err(|fault| {
-                let problem = Problem::new(Kind::Network, format!("{what} broke off")).because(&fault);
+                let problem = Problem::new(Kind::Network, format!("{what} was interrupted")).because(&fault);
                 resumable(Trouble::passing(problem))
             })?;
             while !piece.is_empty() {
@@ -273,7 +274,7 @@ impl Transfer<'_> {
 
 fn session(state: &State) -> Result<&Url, Problem> {
     let session = state.session.as_ref().map(|session| &session.url);
-    session.ok_or_else(|| Problem::new(Kind::Internal, "an upload goes on without a session"))
+    session.ok_or_else(|| Problem::new(Kind::Internal, "upload continues without a session"))
 }
 
 /// Returns a chunk as a body that reports each piece that was sent.

@@ -65,7 +65,7 @@ impl Sessions {
         let key = format!("{}\n{}\n{}", site.origin(), site.path, blob.digest);
         let path = dir.join(digest_of(key.as_bytes()).hex());
         open(dir, &path)
-            .map_err(|error| tracing::debug!(%error, "an upload is not remembered"))
+            .map_err(|error| tracing::debug!(%error, "cannot store the upload session"))
             .ok()
             .map(|file| Kept { path, file })
     }
@@ -81,7 +81,7 @@ fn sweep(dir: &Path) {
         if age.is_ok_and(|age| age > SWEPT)
             && let Err(error) = fs::remove_file(entry.path())
         {
-            tracing::debug!(%error, "the record of an upload stays");
+            tracing::debug!(%error, "cannot remove the upload session");
         }
     }
 }
@@ -127,14 +127,14 @@ impl Kept {
             .and_then(|_| self.file.set_len(0))
             .and_then(|()| self.file.write_all(text.as_bytes()));
         if let Err(error) = written {
-            tracing::debug!(%error, "an upload is not remembered");
+            tracing::debug!(%error, "cannot store the upload session");
         }
     }
 
     /// Removes the file: its session has ended.
     pub(super) fn forget(self) {
         if let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!(%error, "the record of an upload stays");
+            tracing::debug!(%error, "cannot remove the upload session");
         }
     }
 }

@@ -101,7 +101,7 @@ pub(super) async fn put(
             agrees(&what, &answer, manifest.digest.0)?;
             Ok(())
         },
-        |trouble, _| tracing::debug!(problem = %trouble.problem, "a manifest is tried again"),
+        |trouble, _| tracing::debug!(problem = %trouble.problem, "retrying a manifest"),
     )
     .await?;
     match head_at(registries, to, reference).await? {
@@ -109,8 +109,8 @@ pub(super) async fn put(
         Some(head) => Err(lied(&what, &manifest.digest, &head.digest)),
         None => Err(Problem::new(
             Kind::Service,
-            format!("{what} was taken by its registry but is not there"),
+            format!("the registry accepted {what}, but does not have it"),
         )
-        .hint("run the same command again; if it stays so, tell the people who run the registry")),
+        .hint("run the same command again; report it to the registry operator if it happens again")),
     }
 }

@@ -46,7 +46,7 @@ impl Shelf {
     pub(super) fn name(&self, digest: ManifestDigest) -> String {
         match self {
             Self::Registry(_, _, repository) => repository.at(digest).to_string(),
-            Self::Local(..) => format!("{digest} on this machine"),
+            Self::Local(..) => format!("local manifest {digest}"),
         }
     }
 
@@ -63,9 +63,9 @@ impl Shelf {
                 .ok_or_else(|| {
                     Problem::new(
                         Kind::NotFound,
-                        format!("manifest {} is not there", self.name(digest)),
+                        format!("manifest {} not found", self.name(digest)),
                     )
-                    .hint("run the same command again: the image is taken in anew")
+                    .hint("run the same command again to read the image again")
                 }),
         }
     }
@@ -74,7 +74,7 @@ impl Shelf {
     pub(super) async fn config(&self, blob: &Blob) -> Result<Bytes, Problem> {
         let what = match self {
             Self::Registry(_, _, repository) => format!("the config {} of {repository}", blob.digest),
-            Self::Local(..) => format!("the config {} on this machine", blob.digest),
+            Self::Local(..) => format!("the local config {}", blob.digest),
         };
         if blob.size > manifest::CAP as u64 {
             return Err(Problem::new(Kind::Invalid, format!("{what} is not usable"))
@@ -92,7 +92,7 @@ impl Shelf {
                         let (path, offset, size) = (path.clone(), *offset, blob.size);
                         let reading = tokio::task::spawn_blocking(move || read(&path, offset, size));
                         reading.await.map_err(|error| {
-                            Problem::new(Kind::Internal, format!("{what} was not read")).because(&error)
+                            Problem::new(Kind::Internal, format!("could not read {what}")).because(&error)
                         })??
                     }
                     Some(Place::Elsewhere) | None => return Err(gone(blob.digest)),
@@ -125,9 +125,9 @@ fn read(path: &Path, offset: u64, size: u64) -> Result<Bytes, Problem> {
 /// Returns the problem for a file of a local image that cannot be read.
 pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     let shown = Outside::new(path.display().to_string());
-    Problem::new(Kind::Machine, format!("{shown} cannot be read"))
+    Problem::new(Kind::Machine, format!("cannot read {shown}"))
         .because(error)
-        .hint("check that it is still there and may be read, then run the same command again")
+        .hint("check that it exists and is readable, then run the same command again")
 }
 
 async fn fetch(registries: &Registries, access: &Access, what: &str, blob: &Blob) -> Result<Bytes, Problem> {

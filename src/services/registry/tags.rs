@@ -41,7 +41,7 @@ pub(super) async fn tags(registries: &Registries, repository: &Repository) -> Re
             .map_err(|trouble| trouble.problem)?;
         if answer.status == 404 {
             return Err(
-                Problem::new(Kind::NotFound, format!("{repository} is not in its registry"))
+                Problem::new(Kind::NotFound, format!("{repository} not found in its registry"))
                     .hint("check the name of the repository"),
             );
         }
@@ -49,7 +49,7 @@ pub(super) async fn tags(registries: &Registries, repository: &Repository) -> Re
             return Err(registries.refusal(&access, &what, &answer).await.problem);
         }
         let page: Page = read_json(&answer.body).map_err(|error| {
-            Problem::new(Kind::Invalid, format!("{what} cannot be read")).cause(error.to_string())
+            Problem::new(Kind::Invalid, format!("cannot read {what}")).cause(error.to_string())
         })?;
         all.extend(page.tags.unwrap_or_default());
         read.push(next.clone());

@@ -121,7 +121,7 @@ enum Mounting {
 
 pub(super) fn cancelled(what: &str) -> Problem {
     Problem::new(Kind::Refused, format!("{what}: cancelled"))
-        .hint("run the same command again to go on: blobs that arrived are not sent twice")
+        .hint("run the same command again to continue: blobs that arrived are not sent again")
 }
 
 impl Transfer<'_> {
@@ -144,7 +144,7 @@ impl Transfer<'_> {
             let trying = persist(
                 || async { self.attempt(blob, &mut *state.lock().await).await },
                 |trouble, pause| {
-                    tracing::debug!(%digest, problem = %trouble.problem, "a blob is tried again");
+                    tracing::debug!(%digest, problem = %trouble.problem, "retrying a blob");
                     self.tell(CopyProgress::Retrying {
                         digest,
                         rolled_back: trouble.rolled_back,
@@ -192,7 +192,7 @@ impl Transfer<'_> {
                 if state.session.is_none() || state.kept.is_none() || self.cancel.is_cancelled() {
                     let parting = tokio::time::timeout(PARTING, self.end(&mut state));
                     if parting.await.is_err() {
-                        tracing::debug!("an upload session stays behind");
+                        tracing::debug!("cannot remove an upload session");
                     }
                 }
                 Err(problem)
@@ -432,7 +432,7 @@ impl Transfer<'_> {
         if offset.is_some() && answer.headers.contains_key(reqwest::header::LOCATION) {
             state.moved_to(location(&self.to.site, &answer.url, &answer.headers)?);
         }
-        tracing::debug!(digest = %blob.digest, offset, "an upload goes on");
+        tracing::debug!(digest = %blob.digest, offset, "resuming an upload");
         Ok(offset)
     }
 
@@ -450,7 +450,7 @@ impl Transfer<'_> {
     async fn abandon(&self, session: Url) {
         let ask = Ask::new(Method::DELETE, session);
         if let Err(trouble) = self.registries.ask_once(&self.to, "an upload", &ask).await {
-            tracing::debug!(problem = %trouble.problem, "an upload session stays behind");
+            tracing::debug!(problem = %trouble.problem, "cannot remove an upload session");
         }
     }
 

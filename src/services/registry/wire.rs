@@ -53,7 +53,7 @@ impl Site {
     pub(super) fn url(&self, tail: &str) -> Result<Url, Problem> {
         self.address
             .join(&format!("/v2/{}/{tail}", self.path))
-            .map_err(|error| Problem::new(Kind::Usage, format!("{self} makes no address")).because(&error))
+            .map_err(|error| Problem::new(Kind::Usage, format!("{self} is not a valid URL")).because(&error))
     }
 
     /// Refuses an address that this registry must not redirect to: plain HTTP outside of loopback,
@@ -64,9 +64,9 @@ impl Site {
             Ok(()) if !inward => Ok(()),
             _ => Err(Problem::new(
                 Kind::Service,
-                format!("{self} leads to {}, which is not spoken to", http::host_of(url)),
+                format!("{self} redirects to {}, which is not allowed", http::host_of(url)),
             )
-            .hint("only https, or http on loopback for a registry on loopback, is followed")),
+            .hint("only https, or http on loopback for a registry on loopback, is allowed")),
         }
     }
 
@@ -271,7 +271,7 @@ impl Registries {
         let host = self.shared.hosts.of(&origin_of(&ask.url));
         let turn = host.requests.acquire().await;
         let _turn = turn.map_err(|error| {
-            Problem::new(Kind::Internal, format!("{what}: no turn is given out")).because(&error)
+            Problem::new(Kind::Internal, format!("{what}: request limiter closed")).because(&error)
         })?;
         let mut learnt = false;
         loop {
@@ -309,7 +309,7 @@ impl Registries {
                     .await?
             {
                 if sending == Sending::Checked {
-                    let problem = Problem::new(Kind::Credentials, format!("{what}: the token had expired"));
+                    let problem = Problem::new(Kind::Credentials, format!("{what}: the token expired"));
                     return Err(Trouble::passing(problem));
                 }
                 learnt = true;
@@ -318,10 +318,10 @@ impl Registries {
             if answer.ok() && is_page(&answer) && !ask.any_answer {
                 return Err(Problem::new(
                     Kind::Service,
-                    format!("{what}: {} is no registry", access.site.name),
+                    format!("{what}: {} is not a registry", access.site.name),
                 )
-                .cause(format!("{} answered with a web page", http::host_of(&answer.url)))
-                .hint("check the address; a sign-in page of the network may be in between")
+                .cause(format!("{} returned a web page", http::host_of(&answer.url)))
+                .hint("check the address, and whether the network requires a sign-in page")
                 .into());
             }
             return Ok(answer);
@@ -370,9 +370,9 @@ pub(super) fn location(site: &Site, base: &Url, headers: &HeaderMap) -> Result<U
     let missing = || {
         Problem::new(
             Kind::Service,
-            format!("{site} opened an upload without saying where"),
+            format!("{site} started an upload without a location"),
         )
-        .hint("the registry breaks its protocol; tell the people who run it")
+        .hint("the registry violates the protocol; report it to the registry operator")
     };
     let text = headers
         .get(LOCATION)
@@ -415,9 +415,9 @@ fn reasons(login: &Login, status: u16, body: &[u8]) -> Vec<Outside> {
     if found.is_empty() {
         let page = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
         found.push(Outside::new(if page {
-            format!("it answered {status} with a web page")
+            format!("it returned {status} with a web page")
         } else {
-            format!("it answered {status}")
+            format!("it returned {status}")
         }));
     }
     found
@@ -446,11 +446,11 @@ pub(super) fn refused(
                 if login.anonymous() {
                     format!("{what}: {site} does not exist or needs a login")
                 } else {
-                    format!("{what}: {site} does not exist or the login for {place} may not do this")
+                    format!("{what}: {site} does not exist or the login for {place} lacks permission")
                 },
             );
             if site.given.is_some() {
-                problem.hint("the store handed this login out; run the command again for a new one")
+                problem.hint("this login was issued by Charmhub; run the command again to get a new one")
             } else if site.name == "ghcr.io" {
                 problem.hint("set CR_PAT to a token with read:packages (and write:packages to push), or: docker login ghcr.io")
             } else {
@@ -463,21 +463,24 @@ pub(super) fn refused(
         404 => Problem::new(Kind::NotFound, format!("{what}: not found at {place}"))
             .hint("check the name and the tag or digest"),
         429 => {
-            let mut problem = Problem::new(Kind::RateLimited, format!("{what}: {place} asks to wait"));
+            let mut problem = Problem::new(
+                Kind::RateLimited,
+                format!("{what}: {place} limits the request rate"),
+            );
             problem.retry_after = http::retry_after(headers)
                 .and_then(|wait| chrono::Duration::from_std(wait).ok())
                 .and_then(|wait| chrono::Utc::now().checked_add_signed(wait));
             if login.anonymous() {
                 problem = problem.hint(format!(
-                    "a login raises the limit: windlass login --registry {}",
+                    "raise the limit with a login: windlass login --registry {}",
                     site.name
                 ));
             }
-            problem.hint("run the same command again later: what is done stays done")
+            problem.hint("run the same command again later: completed work is kept")
         }
         400..=499 => Problem::new(Kind::Service, format!("{what}: {place} refused the request")),
         _ => Problem::new(Kind::Service, format!("{what}: {place} failed"))
-            .hint("run the same command again later: what is done stays done"),
+            .hint("run the same command again later: completed work is kept"),
     };
     problem.causes.extend(reasons(login, status, body));
     problem

@@ -54,7 +54,10 @@ impl GitHubWriter {
             Some(true) => Ok(()),
             Some(false) => {
                 let what = format!("writing to {repository}");
-                Err(no_right(Problem::new(Kind::Credentials, "GitHub says so"), &what))
+                Err(no_right(
+                    Problem::new(Kind::Credentials, "GitHub reports no write access"),
+                    &what,
+                ))
             }
             None => self.may_commit(repository).await,
         }
@@ -63,7 +66,7 @@ impl GitHubWriter {
     /// Works as [`GitHubWriter::may_write`] does if GitHub does not report the right: sends a
     /// request that is refused in any case, because of a missing right or because it is empty.
     async fn may_commit(&self, repository: &GitHubRepository) -> Result<(), Problem> {
-        let what = format!("asking whether {repository} takes commits");
+        let what = format!("checking write access to {repository}");
         let path = of_repository(repository, &["git", "blobs"]);
         let empty = json!({});
         let change = Change {
@@ -89,13 +92,13 @@ impl GitHubWriter {
         repository: &GitHubRepository,
         new: &NewCommit<'_>,
     ) -> Result<CommitId, Problem> {
-        let what = format!("storing a commit in {repository}");
+        let what = format!("creating a commit in {repository}");
         let Some(parent) = self.github.commit(repository, new.parent).await? else {
             return Err(Problem::new(
                 Kind::Refused,
                 format!("{repository} no longer has the commit {}", new.parent.short()),
             )
-            .hint("somebody rewrote its history: plan anew"));
+            .hint("its history was rewritten: plan again"));
         };
         // A file that is executable stays so.
         let there = self.github.top(repository, &parent.tree).await?;
@@ -216,10 +219,7 @@ impl GitHubWriter {
         if by_rule {
             let mut ruled = Problem::new(
                 Kind::Refused,
-                format!(
-                    "{what}: a rule of the repository forbids it ({})",
-                    host_of(&answer.url)
-                ),
+                format!("{what}: a repository rule forbids it ({})", host_of(&answer.url)),
             );
             ruled.causes = problem.causes;
             ruled.request_id = problem.request_id;
@@ -227,8 +227,11 @@ impl GitHubWriter {
                 ruled = ruled.cause(text);
             }
             return ruled
-                .hint("ask who administers the repository to let this account create and delete such branches and tags: Settings, Rules and Branches")
-                .hint("then run the same command again: what was done is not done twice");
+                .hint(
+                    "ask an administrator of the repository to allow this account to create and delete \
+                    such branches and tags: Settings, Rules and Branches",
+                )
+                .hint("then run the same command again: completed steps are not repeated");
         }
         match (problem.kind, sso(&reply)) {
             (Kind::Credentials, None | Some(Sso::Partial(_))) if answer.status == 403 => {
@@ -270,13 +273,15 @@ fn is_rule(text: &str) -> bool {
 }
 
 /// Scopes that commits and references need.
-pub(in crate::services::github) const CONTENTS_SCOPES: &str = "a classic token needs the scope repo (public_repo where everybody sees the repository); a fine-grained one Contents: read and write on it; a job permissions: contents: write";
+pub(in crate::services::github) const CONTENTS_SCOPES: &str = "a classic token needs the scope repo \
+    (public_repo for a public repository); a fine-grained one Contents: read and write on it; a job \
+    permissions: contents: write";
 
 /// Rewrites `problem` for commits and references: the token has no right.
 fn no_right(problem: Problem, what: &str) -> Problem {
     let mut denied = Problem::new(
         Kind::Credentials,
-        format!("{what}: the GitHub token may not write contents there"),
+        format!("{what}: the GitHub token has no write access there"),
     )
     .cause(&problem.summary);
     denied.causes.extend(problem.causes);
@@ -289,5 +294,5 @@ fn no_right(problem: Problem, what: &str) -> Problem {
     {
         denied.hints.push(hint.clone());
     }
-    denied.hint("the account itself must be allowed to push there")
+    denied.hint("the account itself needs push access there")
 }

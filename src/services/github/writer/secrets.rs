@@ -95,13 +95,15 @@ impl GitHubWriter {
         let mut refused = Problem::new(
             Kind::Refused,
             format!(
-                "{what}: {} does not take a value sealed with this key",
+                "{what}: {} does not accept a value encrypted with this key",
                 host_of(&answer.url)
             ),
         );
         refused.causes = problem.causes;
         refused.request_id = problem.request_id;
-        refused.hint("the repository's key has changed since the value was sealed: a new token is needed for every target")
+        refused.hint(
+            "the repository's key has changed since the value was encrypted: every target needs a new token",
+        )
     }
 }
 

@@ -54,13 +54,13 @@ impl GitHubWriter {
         repository: &GitHubRepository,
         run: u64,
     ) -> Result<Written<()>, Problem> {
-        let what = format!("doing the failed jobs of run {run} of {repository} again");
+        let what = format!("rerunning the failed jobs of run {run} of {repository}");
         self.of_run(repository, run, "rerun-failed-jobs", &what).await
     }
 
     /// Cancels a run. GitHub takes some time for it.
     pub async fn cancel_run(&self, repository: &GitHubRepository, run: u64) -> Result<Written<()>, Problem> {
-        let what = format!("stopping run {run} of {repository}");
+        let what = format!("cancelling run {run} of {repository}");
         self.of_run(repository, run, "cancel", &what).await
     }
 
@@ -102,7 +102,7 @@ impl GitHubWriter {
                 Kind::NotFound => {
                     let mut denied = Problem::new(
                         Kind::Credentials,
-                        format!("{what}: it is not there, or the GitHub token has no permission for it"),
+                        format!("{what}: not found, or the GitHub token has no permission for it"),
                     )
                     .hint(SCOPES);
                     denied.causes = problem.causes;
