@@ -292,7 +292,7 @@ async fn a_store_that_takes_no_bundles_any_more_is_told_from_one_that_dislikes_t
             revisions,
             words("Bundles are no longer supported"),
             true,
-            "no longer takes bundles",
+            "no longer accepts bundles",
         ),
         (
             "POST",

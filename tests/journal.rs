@@ -266,7 +266,7 @@ async fn without_a_folder_to_write_reading_goes_on() {
     assert_eq!(errors(&channels), ["journal"]);
     assert!(!channels["channels"].as_array().unwrap().is_empty());
     let doctor = client.run(&["doctor"]).with(1);
-    assert!(doctor.out.contains("cannot be written"), "{}", doctor.out);
+    assert!(doctor.out.contains("cannot write"), "{}", doctor.out);
     client.run(&["hold", RELEASE, "--yes"]).with(3);
 }
 

@@ -297,14 +297,14 @@ async fn offline_a_failed_attempt_is_dated_and_the_value_before_it_is_used() {
     client.run(&["releases"]).with(0);
     world.stop().await;
     let down = client.run(&["releases"]);
-    assert!(down.err.contains("did not answer"), "{}", down.err);
+    assert!(down.err.contains("did not respond"), "{}", down.err);
     let ended = client
         .run(&["--offline", "diff", "2025-01-27", "2023-12-05"])
         .with(0);
     assert!(ended.out.contains("legend-engine"), "{}", ended.out);
     let warning = ended.err.lines().find(|line| line.contains("warning: releases"));
     let warning = warning.unwrap();
-    assert!(warning.contains("did not answer (just now)"), "{warning}");
+    assert!(warning.contains("did not respond (just now)"), "{warning}");
     assert!(!ended.err.contains("check the network"), "{}", ended.err);
 }
 

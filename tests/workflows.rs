@@ -109,7 +109,7 @@ async fn a_list_says_what_cannot_run_before_anybody_starts_it() {
         (
             &["workflow", "list", "--repository", "evil/other"],
             2,
-            "is not a repository of the workspace",
+            "is not a repository of workspace",
         ),
         (&["workflow", "watch", "12"], 1, "404"),
         (&["workflow", "rerun", "12", "--yes"], 1, "no workflow run 12"),
@@ -174,7 +174,7 @@ async fn the_run_that_was_started_is_followed_to_its_end() {
     let ended = client
         .run(&["workflow", "watch", &run, "--timeout", "1s"])
         .with(7);
-    assert!(ended.err.contains("still goes on"), "{}", ended.err);
+    assert!(ended.err.contains("is still in progress"), "{}", ended.err);
     world.stop().await;
 }
 

@@ -128,7 +128,7 @@ pub fn run_section(record: &RunRecord) -> String {
                 vec![step.kind.clone(), step.target.to_string(), outcome.to_owned()]
             })
             .collect();
-        text.push_str(&table(&["step", "on", "outcome"], &rows));
+        text.push_str(&table(&["step", "target", "outcome"], &rows));
     } else {
         let heads = [
             "release",

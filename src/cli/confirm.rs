@@ -124,7 +124,7 @@ pub fn text(plan: &Plan) -> String {
     for left in &plan.left_out {
         text.push_str(&format!("  left out: {left}\n"));
     }
-    let mut table = tables::Table::new(&["step", "on", "bytes", "what"]);
+    let mut table = tables::Table::new(&["step", "target", "bytes", "change"]);
     for step in &plan.steps {
         let what = match (&step.skip_reason, &step.after) {
             (Some(reason), _) => format!("skipped: {reason}"),
@@ -153,7 +153,7 @@ pub fn text(plan: &Plan) -> String {
         ]);
     }
     text.push_str(&table.text());
-    let mut changes = tables::Table::new(&["  charm", "channel", "base", "now", "then"]);
+    let mut changes = tables::Table::new(&["  charm", "channel", "base", "before", "after"]);
     for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
         if let (State::Rows(before), State::Rows(after)) = (&step.before, &step.after) {
             for (now, then) in before.iter().zip(after) {

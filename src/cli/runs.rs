@@ -28,7 +28,7 @@ pub fn list(session: &Session, output: &Output) -> Ending {
         output.answer("No runs yet.\n");
         return Ok(0);
     }
-    let mut table = tables::Table::new(&["run", "what", "outcome", "started", "by"]);
+    let mut table = tables::Table::new(&["run", "plan", "outcome", "started", "by"]);
     for record in &records {
         let ended = record.outcome.map_or("interrupted", Outcome::as_str);
         let outcome = match record.state() {

@@ -241,7 +241,7 @@ mod tests {
         for text in ["latest", "stabel", "a/b"] {
             let problem = target_risk(text).unwrap_err();
             assert!(
-                problem.hints[0].as_str().contains("risks are"),
+                problem.hints[0].as_str().contains("use stable, candidate"),
                 "{text}: {problem:?}"
             );
         }

@@ -411,7 +411,7 @@ async fn list(session: &Session, repository: &GitHubRepository, output: &Output)
         }
     }
     if !found.runs.is_empty() {
-        let mut table = tables::Table::new(&["run", "workflow", "how", "state", "by", "started"]);
+        let mut table = tables::Table::new(&["run", "workflow", "event", "state", "by", "started"]);
         for run in found.runs.iter().take(SHOWN) {
             table.row(vec![
                 run.id.to_string(),

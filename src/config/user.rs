@@ -211,7 +211,7 @@ mod tests {
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
         for (path, why) in [(pipe.as_path(), "a pipe"), (Path::new("/dev/zero"), "a device")] {
             let problem = UserConfig::read(path).unwrap_err();
-            assert!(problem.to_string().contains("cannot be read"), "{problem}");
+            assert!(problem.to_string().contains("cannot read"), "{problem}");
             assert!(
                 problem.causes.iter().any(|cause| cause.as_str().contains(why)),
                 "{problem:?}"

@@ -418,7 +418,7 @@ mod tests {
         );
         let stays = remarks[1].as_str();
         assert!(
-            stays.contains("is not sent: it stays at https://example.org/base.tar.gz"),
+            stays.contains("is not sent: it remains at https://example.org/base.tar.gz"),
             "{stays}"
         );
     }

@@ -212,7 +212,7 @@ impl Http {
                 not_sent: true,
                 hopeless: false,
                 began: false,
-                text: format!("{host} asks to wait"),
+                text: format!("rate limited by {host}"),
             });
         }
         self.once(request).await

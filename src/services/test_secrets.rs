@@ -230,7 +230,7 @@ async fn an_identity_token_is_not_sent_on_to_another_host() {
         let login = json!({"identitytoken": PLANTED});
         let (registries, reference) = registries(&server.url, folder.path(), login);
         let problem = registries.resolve(&reference).await.unwrap_err();
-        assert!(problem.to_string().contains("leads elsewhere"), "{problem}");
+        assert!(problem.to_string().contains("redirects elsewhere"), "{problem}");
         is_silent(&problem);
         assert_eq!(other.count(), 0, "{status}");
     }

@@ -211,7 +211,7 @@ def layouts():
         config["rootfs"]["diff_ids"].insert(0, "sha256:" + "cd" * 32)
         return b.put(types[0], made | {"config": b.put(types[1], config), "layers": [absent, *made["layers"]]})
 
-    stays = dict(rejected=("does not take an image with layers that are elsewhere", "https://example.org/base.tar.gz"), says=("is not sent: it stays at https://example.org/base.tar.gz",))
+    stays = dict(rejected=("rejects an image with external layers", "https://example.org/base.tar.gz"), says=("is not sent: it remains at https://example.org/base.tar.gz",))
     yield one("foreign-layer", lambda b: foreign(b, SCHEMA2, DOCKER + "image.rootfs.foreign.diff.tar.gzip"), **stays)
     yield one("nondistributable-layer", lambda b: foreign(b, (MANIFEST, CONFIG, LAYER), "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"), **stays)
 
@@ -226,8 +226,8 @@ def layouts():
         del b[child if what == "child" else json.loads(b[child])["layers"][0]["digest"]]
         return made
 
-    yield one("child-not-there", lambda b: lost(b, "child"), refused=("it lacks manifest sha256:",))
-    yield one("blob-not-there", lambda b: lost(b, "blob"), refused=("it lacks blob sha256:",))
+    yield one("child-not-there", lambda b: lost(b, "child"), refused=("missing: manifest sha256:",))
+    yield one("blob-not-there", lambda b: lost(b, "blob"), refused=("missing: blob sha256:",))
     yield one("schema-1", lambda b: b.put(DOCKER + "distribution.manifest.v1+json", {"schemaVersion": 1, "fsLayers": []}), refused=("schema 1",))
     yield one("artifact-manifest", lambda b: b.put("application/vnd.oci.artifact.manifest.v1+json", {"mediaType": "application/vnd.oci.artifact.manifest.v1+json", "blobs": []}), refused=("application/vnd.oci.artifact.manifest.v1+json",))
     yield one("sha-512", lambda b: b.put(MANIFEST, {"schemaVersion": 2, "mediaType": MANIFEST, "config": {"mediaType": CONFIG, "size": 2, "digest": "sha512:" + "0" * 128}, "layers": []}), refused=("only sha256",))

@@ -126,7 +126,14 @@ fn resource(
             "revisions"
         }
     );
-    let mut table = tables::Table::new(&["    revision", "uploaded", "for", "digest", "config", "releases"]);
+    let mut table = tables::Table::new(&[
+        "    revision",
+        "uploaded",
+        "architectures",
+        "digest",
+        "config",
+        "releases",
+    ]);
     for one in revisions {
         let (image, named) = documents::behind(workspace, snapshot, charm, name, one.revision);
         let short = |digest: Option<String>| digest.unwrap_or_else(|| "-".to_owned());

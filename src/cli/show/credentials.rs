@@ -249,11 +249,11 @@ fn text(all: &[Credential], now: DateTime<Utc>) -> String {
     let mut table = tables::Table::new(&[
         "credential",
         "account",
-        "ends",
+        "expires",
         &scale,
         "left",
         "expiry from",
-        "from",
+        "source",
     ]);
     for one in all {
         let facts = &one.facts;
@@ -302,7 +302,7 @@ fn matrix(session: &Session, snapshot: &Snapshot, targets: &[SecretTarget], now:
     if targets.is_empty() {
         return String::new();
     }
-    let mut table = tables::Table::new(&["repository", "secret", "set", "value"]);
+    let mut table = tables::Table::new(&["repository", "secret", "updated", "value"]);
     for target in targets {
         let status = credentials::status(&session.config.workspace, snapshot, target, now);
         let set = match (status.updated_at, &status.problem) {
@@ -366,7 +366,7 @@ fn sessions(snapshot: &Snapshot, now: DateTime<Utc>) -> String {
     if live.is_empty() {
         return String::new();
     }
-    let mut table = tables::Table::new(&["session", "created by", "since", "until"]);
+    let mut table = tables::Table::new(&["session", "created by", "created", "expires"]);
     let day =
         |at: Option<DateTime<Utc>>| at.map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d").to_string());
     for session in live {

@@ -190,9 +190,9 @@ fn describe(image: &ImageDetail, present: Present<'_>) -> String {
                 to_send += layer.size;
             }
             let word = match there {
-                _ if layer.foreign => "  missing in the registry",
+                _ if layer.foreign => "  external",
                 None => "",
-                Some(true) => "  there",
+                Some(true) => "  present",
                 Some(false) => "  to send",
             };
             text.push_str(&format!(

@@ -44,7 +44,7 @@ pub async fn releases(session: &Session, output: &Output) -> Ending {
     }
     warn(&sources, output);
     let labels = Labels::among(workspace, &snapshot);
-    let mut table = tables::Table::new(&["release", "made", "state", "images", "notes"]);
+    let mut table = tables::Table::new(&["release", "created", "state", "images", "notes"]);
     for release in all {
         let images: Vec<String> = session
             .config

@@ -159,10 +159,10 @@ fn a_wrong_password_is_said_in_the_dialog_and_tried_again() {
     let id = login(&mut model, "wrong");
     let refused = Problem::new(
         Kind::Credentials,
-        "Ubuntu One does not know this e-mail and password",
+        "Ubuntu One does not know this email and password",
     );
     say(&mut model, id, Err(refused));
-    see(&model, "does not know this e-mail");
+    see(&model, "does not know this email");
     let Some(Modal::SignIn(dialog)) = &model.modal else {
         panic!("the dialog is gone");
     };

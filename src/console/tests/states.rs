@@ -208,7 +208,7 @@ fn without_a_network_no_pane_asks_to_sign_in() {
     for size in SIZES {
         let mut known = Snapshot::default();
         let silent = || Problem::new(Kind::Network, "no answer").cause("Network is unreachable");
-        let refused = || Problem::new(Kind::Credentials, "there is no Charmhub credential");
+        let refused = || Problem::new(Kind::Credentials, "no Charmhub credential found");
         known.releases = Observed::failed(silent());
         known.markers = Observed::failed(silent());
         known.credential = Observed::failed(refused());

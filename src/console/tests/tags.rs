@@ -16,7 +16,7 @@ pub(super) fn listed(repository: &Repository) -> Result<TagList, Problem> {
     if repository.path.ends_with("nothing") {
         return Err(Problem::new(
             Kind::NotFound,
-            format!("{repository} is not in its registry"),
+            format!("{repository} not found in its registry"),
         ));
     }
     let tags = ["latest", "4.36.0", "4.35.0", "4.9.1", "4.35.0-rc.1"];
@@ -133,7 +133,7 @@ fn a_tag_completes_the_reference_of_an_upload() {
     type_in(&mut model, "ghcr.io/someone/nothing:");
     press(&mut model, Key::Ctrl('t'));
     see(&model, "Tags of ghcr.io/someone/nothing");
-    see(&model, "ghcr.io/someone/nothing is not in its registry");
+    see(&model, "ghcr.io/someone/nothing not found in its registry");
     press(&mut model, Key::Enter);
     see(&model, "no tag is selected");
     press(&mut model, Key::Esc);

@@ -256,8 +256,8 @@ impl SignOn {
                 packages(scope)
             ))
             .hint(
-                "use the permissions of charmcraft login --permission, packages that are registered to \
-                or shared with this account, and a lifetime of at least 10 seconds",
+                "use the permissions of charmcraft login --permission, packages that are registered to or \
+                shared with this account, and a lifetime of at least 10 seconds",
             ));
         }
         json_of::<Minted>(&answer, what, None).map(|minted| minted.macaroon)

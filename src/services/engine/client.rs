@@ -238,7 +238,7 @@ impl Engine {
     }
 
     fn silent(&self, why: impl std::fmt::Display) -> Problem {
-        Problem::new(Kind::Service, format!("{} does not answer", self.place()))
+        Problem::new(Kind::Service, format!("{} did not respond", self.place()))
             .cause(why)
             .hint("restart the engine, or set WINDLASS_TIMEOUT=3 to wait three times as long")
     }

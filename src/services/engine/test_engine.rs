@@ -346,7 +346,7 @@ async fn an_engine_that_hangs_is_given_up() {
     });
     let problem = found(&fake.engines(), &digest('a')).await.unwrap_err();
     assert_eq!(problem.kind, Kind::Service);
-    assert!(problem.to_string().contains("does not answer"), "{problem}");
+    assert!(problem.to_string().contains("did not respond"), "{problem}");
 }
 
 #[test]

@@ -261,7 +261,7 @@ impl GitHub {
                 failure.problem(what, &self.api)
             } else {
                 let host = host_of(&self.api);
-                Problem::new(Kind::Network, format!("{what}: {host} (GitHub) did not answer"))
+                Problem::new(Kind::Network, format!("{what}: {host} (GitHub) did not respond"))
                     .cause(failure.text)
                     .hint("check the network, then run the same command again")
             };

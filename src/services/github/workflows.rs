@@ -314,8 +314,8 @@ impl GitHub {
         let Some(location) = location else {
             return Err(match answer.status {
                 404 | 410 => Problem::new(Kind::NotFound, format!("{what}: not found")).cause(
-                    "a log is available for 90 days once its job has finished; a job without a \
-                        runner has none",
+                    "a log is available for 90 days once its job has finished; a job without a runner has \
+                    none",
                 ),
                 _ => self.problem_of(&Reply::from(&answer), &what),
             });

@@ -127,7 +127,7 @@ async fn a_write_is_not_sent_while_its_host_asks_to_wait() {
     let client = http.client(&url).unwrap();
     let failure = http.write(&url, client.put(url.clone())).await.unwrap_err();
     assert!(
-        failure.not_sent && failure.text.contains("asks to wait"),
+        failure.not_sent && failure.text.contains("rate limited by"),
         "{failure}"
     );
     assert_eq!(begin.elapsed(), Duration::ZERO, "the wait is left to the caller");

@@ -223,7 +223,7 @@ async fn compressed_layers_in_an_old_layout_stay_as_they_are() {
     let other = with(tree, &name, gzipped(&layer(9, 100)));
     let problem = Bench::new().tree(&other).await.unwrap_err();
     assert!(
-        problem.to_string().contains("not the one that its config names"),
+        problem.to_string().contains("does not match its config"),
         "{problem}"
     );
 }
@@ -282,7 +282,7 @@ async fn a_torn_archive_is_never_taken_for_a_whole_one() {
                 .unwrap_err();
             assert_eq!(problem.kind, Kind::Invalid, "{length}: {problem}");
             assert!(
-                problem.to_string().contains("ends in the middle"),
+                problem.to_string().contains("is incomplete"),
                 "{length}: {problem}"
             );
         }
@@ -294,7 +294,7 @@ async fn a_torn_archive_is_never_taken_for_a_whole_one() {
         .open(&format!("docker-archive:{}", path.display()))
         .await
         .unwrap_err();
-    assert!(problem.to_string().contains("ends in the middle"), "{problem}");
+    assert!(problem.to_string().contains("is incomplete"), "{problem}");
 }
 
 #[tokio::test]
@@ -342,12 +342,12 @@ async fn what_does_not_fit_together_is_refused() {
     for (bad, said) in [
         (
             with(tree.clone(), &first, layer(9, 20)),
-            "not the one that its config names",
+            "does not match its config",
         ),
-        (without(tree.clone(), &first), "which is not there"),
-        (without(tree.clone(), &config), "which is not there"),
-        (without(tree.clone(), "manifest.json"), "no manifest.json"),
-        (with(tree.clone(), "manifest.json", "[]"), "names no image"),
+        (without(tree.clone(), &first), "which is missing"),
+        (without(tree.clone(), &config), "which is missing"),
+        (without(tree.clone(), "manifest.json"), "manifest.json is missing"),
+        (with(tree.clone(), "manifest.json", "[]"), "lists no image"),
         (with(tree.clone(), "manifest.json", "<html>"), "manifest.json"),
         (
             with(tree.clone(), "manifest.json", fewer.to_string()),
@@ -379,10 +379,10 @@ async fn only_plain_files_are_archives() {
     bench.write("text", &b"this is no archive\n".repeat(100));
     for (name, said) in [
         ("pipe", "is a pipe"),
-        ("", "is a folder"),
+        ("", "is a directory"),
         ("empty", "is empty"),
-        ("gone", "there is no"),
-        ("text", "no tar archive"),
+        ("gone", "not found"),
+        ("text", "not a tar archive"),
     ] {
         for transport in ["docker-archive", "oci-archive"] {
             let path = bench.dir.path().join(name);
@@ -398,7 +398,7 @@ async fn only_plain_files_are_archives() {
         .open(&format!("oci:{}", bench.dir.path().join("text").display()))
         .await
         .unwrap_err();
-    assert!(problem.to_string().contains("is no folder"), "{problem}");
+    assert!(problem.to_string().contains("is not a directory"), "{problem}");
 }
 
 #[tokio::test]
@@ -440,8 +440,11 @@ async fn oci_folders_and_archives_are_read_where_they_are() {
         0
     );
     for (text, said) in [
-        (format!("oci:{}:v2", folder.display()), "holds no image v2"),
-        (format!("oci:{}", bench.dir.path().display()), "no index.json"),
+        (format!("oci:{}:v2", folder.display()), "contains no image v2"),
+        (
+            format!("oci:{}", bench.dir.path().display()),
+            "index.json is missing",
+        ),
     ] {
         let problem = bench.open(&text).await.unwrap_err();
         assert!(problem.to_string().contains(said), "{problem}");
@@ -454,7 +457,7 @@ async fn oci_folders_and_archives_are_read_where_they_are() {
         .open(&format!("oci:{}", folder.display()))
         .await
         .unwrap_err();
-    assert!(problem.to_string().contains("has other bytes"), "{problem}");
+    assert!(problem.to_string().contains("has another digest"), "{problem}");
     std::fs::write(&name, text).unwrap();
     let layer = digest_of(&gzipped(&image.layers[1]));
     std::fs::remove_file(folder.join("blobs/sha256").join(layer.hex())).unwrap();

@@ -254,14 +254,14 @@ async fn an_export_that_breaks_off_is_told_apart_from_a_torn_one() {
         bench.engine.world.lock().unwrap().cut = Some((cut, false));
         let problem = bench.open().await.unwrap_err();
         assert_eq!(problem.kind, Kind::Invalid, "{cut}: {problem}");
-        assert!(
-            problem.to_string().contains("ends in the middle"),
-            "{cut}: {problem}"
-        );
+        assert!(problem.to_string().contains("is incomplete"), "{cut}: {problem}");
         bench.engine.world.lock().unwrap().cut = Some((cut, true));
         let problem = bench.open().await.unwrap_err();
         assert_eq!(problem.kind, Kind::Service, "{cut}: {problem}");
-        assert!(problem.to_string().contains("broke off"), "{cut}: {problem}");
+        assert!(
+            problem.to_string().contains("was interrupted"),
+            "{cut}: {problem}"
+        );
     }
     let parts = std::fs::read_dir(bench.dir.path().join("spool"))
         .unwrap()

@@ -31,8 +31,8 @@ pub(super) fn explained(manifest: &Manifest, what: &str, answer: &Answer, refusa
     problem.causes.extend(refusal.problem.causes);
     problem
         .hint(
-            "allow these addresses in the registry: validation.manifests.urls.allow in the \
-            configuration of distribution",
+            "allow these addresses in the registry: validation.manifests.urls.allow in the configuration \
+            of distribution",
         )
         .hint("or build the image with its base layers pushed, and copy that image")
         .into()

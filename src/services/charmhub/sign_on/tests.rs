@@ -227,13 +227,13 @@ async fn refusals_of_the_sign_on_host_are_told_apart() {
             403,
             json!({"code": "ACCOUNT_SUSPENDED", "message": "Your account has been suspended."}),
             None,
-            "does not let this account",
+            "does not allow this account",
         ),
         (
             403,
             json!({"code": "TOO_MANY_REQUESTS", "message": "Maximum number of attempts reached."}),
             None,
-            "does not let this account",
+            "does not allow this account",
         ),
     ];
     for (status, body, otp, wanted) in cases {
@@ -248,10 +248,10 @@ async fn refusals_of_the_sign_on_host_are_told_apart() {
             !shown.contains("word\\\"") && !shown.contains("000000"),
             "{shown}"
         );
-        // Its message is shown, unless it repeats what was typed.
+        // Its message is shown, unless it repeats the typed text.
         let repeats = message.contains("000000") || message.contains("word\"");
         assert_ne!(shown.contains(&message[..15]), repeats, "{shown}");
-        assert_eq!(shown.contains("repeats what was typed"), repeats, "{shown}");
+        assert_eq!(shown.contains("repeats the typed text"), repeats, "{shown}");
     }
 }
 
@@ -263,7 +263,7 @@ async fn a_password_goes_to_the_configured_host_alone() {
     let cases = [
         ("https://login.evil.example", "login.evil.example"),
         ("login.evil.example", "login.evil.example"),
-        ("http://login.ubuntu.com", "not spoken to"),
+        ("http://login.ubuntu.com", "not allowed"),
         ("127.0.0.1:1", "127.0.0.1:1"),
     ];
     for (location, named) in cases {
