@@ -56,7 +56,7 @@ pub struct Global {
     /// Refuse to change anything on a remote
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// Disable colors
+    /// Disable colours
     #[arg(long, global = true)]
     pub no_color: bool,
     /// Draw the console in ASCII without borders, for screen readers
@@ -383,8 +383,8 @@ pub struct Promote {
     /// Release, for example 2025-01-27
     #[arg(value_name = "RELEASE")]
     pub release: Option<String>,
-    /// Promote everything on this track to RISK, whatever its release. Required for the track
-    /// latest
+    /// Promote every open risk of this track one step, up to RISK, whatever its release. Required
+    /// for the track latest
     #[arg(long, value_name = "TRACK", conflicts_with = "with")]
     pub track: Option<String>,
     /// Risk to promote to: candidate, beta or stable

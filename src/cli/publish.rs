@@ -75,7 +75,7 @@ fn named(wish: &Wish) -> Result<ReleaseName, Problem> {
     let name = wish.release.as_deref().ok_or_else(|| {
         Problem::new(Kind::Usage, "publish requires a release or --new")
             .hint("windlass publish --new publishes every release that the workspace selects")
-            .hint("windlass releases lists them")
+            .hint("list releases with 'windlass releases'")
     })?;
     name.parse()
 }

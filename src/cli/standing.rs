@@ -99,7 +99,7 @@ fn moment(text: &str, now: DateTime<Utc>) -> Result<Moment, Problem> {
     let dated =
         text.bytes().take(4).all(|byte| byte.is_ascii_digit()) && text.as_bytes().get(4) == Some(&b'-');
     if dated {
-        return Err(wrong("not a whole time"));
+        return Err(wrong("not a complete time"));
     }
     run_id(text)
         .map(Moment::After)
@@ -216,8 +216,8 @@ mod tests {
         ));
         for (text, why) in [
             ("2030-12-01T00:00:00Z", "in the future"),
-            ("2025-11-30", "not a whole time"),
-            ("2025-11-30T12:00:00", "not a whole time"),
+            ("2025-11-30", "not a complete time"),
+            ("2025-11-30T12:00:00", "not a complete time"),
             ("yesterday 12:00", "neither"),
         ] {
             let problem = moment(text, now).unwrap_err();

@@ -174,7 +174,7 @@ impl Serialize for ThemeName {
 
 impl<'de> Deserialize<'de> for Glyphs {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        choose(from, "set of glyphs", &Self::ALL)
+        choose(from, "glyph set", &Self::ALL)
     }
 }
 
@@ -273,7 +273,7 @@ mod tests {
             (
                 "glyphs = \"fancy\"",
                 "line 1, column 10",
-                "unknown set of glyphs 'fancy'; use one of auto, unicode, ascii",
+                "unknown glyph set 'fancy'; use one of auto, unicode, ascii",
             ),
             (
                 "[colors]\ngoood = \"red\"",

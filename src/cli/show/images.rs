@@ -266,7 +266,7 @@ pub async fn diff(
     }
     output.answer(match (differs.same, same_config) {
         (true, _) => "the same digest\n",
-        (false, true) => "the same image, packed differently\n",
+        (false, true) => "the same image, compressed differently\n",
         (false, false) => "different images\n",
     });
     Ok(0)

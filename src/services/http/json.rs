@@ -136,7 +136,7 @@ pub fn secrets_in(value: &HeaderValue) -> Vec<String> {
 impl Answer {
     /// Describes the body's type and length, for messages.
     pub fn described(&self) -> String {
-        let kind = self.header("content-type").unwrap_or("something without a type");
+        let kind = self.header("content-type").unwrap_or("no content type");
         let kind = crate::domain::Outside::capped(kind, 60);
         format!("{kind}, {} bytes", self.body.len())
     }
