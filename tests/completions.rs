@@ -223,7 +223,7 @@ fn the_manual_is_a_page_or_a_folder_of_pages() {
     assert!(
         ended
             .out
-            .starts_with(&format!("{} pages in new/pages;", files.len())),
+            .starts_with(&format!("wrote {} pages to new/pages;", files.len())),
         "{}",
         ended.out
     );

@@ -104,7 +104,7 @@ async fn a_release_of_another_client_is_never_overwritten() {
         let now = format!("engine-image {other}");
         assert_eq!(ended["problem"]["kind"], "refused", "{failure}: {ended}");
         assert!(
-            causes.contains("when this was previewed") && causes.contains(&other.to_string()),
+            causes.contains("at the preview") && causes.contains(&other.to_string()),
             "{failure}: {causes} names {now}"
         );
     }

@@ -500,7 +500,7 @@ async fn what_is_typed_without_echo_is_never_shown_and_ctrl_c_ends_it() {
     let world = world(dir.path()).await;
     let client = Client::new(&world, dir.path()).without(&SSO);
     let mut typed = Typed::start(&client, &["login", "--export", "token"]);
-    typed.answer("Type yes to go on", "yes\r");
+    typed.answer("Type yes to continue", "yes\r");
     typed.answer("Email address: ", &format!("{EMAIL}\r"));
     typed.answer("Password: ", &format!("{PASSWORD}\r"));
     typed.answer("One-time password: ", &format!("{OTP}\r"));

@@ -84,7 +84,9 @@ pub async fn set_journal_aside(process: &Environment, global: &Global, output: &
     let mut text = format!("The old journal is kept as {kept}.\nRows recovered into the new journal:\n");
     for (table, rows) in &done.saved {
         let lost = done.damaged.iter().find(|(damaged, _)| damaged == table);
-        let lost = lost.map_or_else(String::new, |(_, why)| format!(", the rest could not be recovered: {why}"));
+        let lost = lost.map_or_else(String::new, |(_, why)| {
+            format!(", the rest could not be recovered: {why}")
+        });
         text.push_str(&format!("  {} {rows}{lost}\n", table.replace('_', " ")));
     }
     output.answer(&text);

@@ -25,7 +25,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("demo", "open the console on the demo environment"),
             (
                 "demo --serve --state demo --env-file demo.env",
-                "start only the servers; source demo.env to use them from other clients",
+                "run only the servers; source demo.env in your shell",
             ),
         ],
     ),

@@ -100,7 +100,7 @@ mod tests {
             let problem = read(texts).unwrap_err();
             assert_eq!(problem.kind, Kind::Usage);
             assert_eq!(problem.summary.as_str(), said);
-            assert_eq!(problem.hints[0].as_str(), "write --image NAME=TAG");
+            assert_eq!(problem.hints[0].as_str(), "use --image NAME=TAG");
         }
     }
 

@@ -102,7 +102,7 @@ mod tests {
         for (path, why) in [
             (pipe.as_path(), "a pipe"),
             (Path::new("/dev/zero"), "a device"),
-            (folder.path(), "a folder"),
+            (folder.path(), "a directory"),
             (large.as_path(), "more than 1 MiB"),
         ] {
             let error = read_within(path, SMALL).unwrap_err();

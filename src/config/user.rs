@@ -186,7 +186,7 @@ mod tests {
             (3, "nosuchkey"),
             (5, "week"),
             (7, "string"),
-            (8, "e-mail"),
+            (8, "email address"),
             (10, "nocolor"),
             (11, "nosuchtable"),
             (14, "a list of keys"),
@@ -230,7 +230,11 @@ mod tests {
     #[test]
     fn values_that_nothing_can_use_are_refused_with_their_place() {
         for (bad, place, word) in [
-            ("[operator]\nemail = \"ann\"\n", "line 2, column 9", "e-mail"),
+            (
+                "[operator]\nemail = \"ann\"\n",
+                "line 2, column 9",
+                "email address",
+            ),
             (
                 "[operator]\nname = \"a\\u001bb\"\n",
                 "line 2, column 8",

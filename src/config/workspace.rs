@@ -493,7 +493,7 @@ mod tests {
             .replace("since = \"", "since = \"yesterday");
         let problem = Workspace::parse(&wrong, "x.toml").unwrap_err().to_string();
         assert!(
-            problem.contains("3 values of the workspace (x.toml)"),
+            problem.contains("3 values in the workspace (x.toml)"),
             "{problem}"
         );
         let lines = |word: &str| wrong.lines().position(|line| line.contains(word)).unwrap() + 1;

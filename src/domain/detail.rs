@@ -398,7 +398,7 @@ mod tests {
         assert!(found.check_layers().is_ok());
         found.platforms[0].config_layers = Some(1);
         let problem = found.check_layers().unwrap_err();
-        assert!(format!("{problem:?}").contains("names 1 layer,"), "{problem:?}");
+        assert!(format!("{problem:?}").contains("lists 1 layer,"), "{problem:?}");
         found.platforms[0].layers = vec![layer(1)];
         assert!(found.check_layers().is_ok());
     }
@@ -413,7 +413,7 @@ mod tests {
         found.moved = Some(MovedTag { tag, now: None });
         let remarks = found.remarks();
         assert!(
-            remarks[0].as_str().contains("the tag 1.0 no longer exists"),
+            remarks[0].as_str().contains("tag 1.0 no longer exists"),
             "{remarks:?}"
         );
         let stays = remarks[1].as_str();

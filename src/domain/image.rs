@@ -367,7 +367,10 @@ mod tests {
                 Repository::parse(text).unwrap_err(),
             ] {
                 assert_eq!(problem.kind, Kind::Usage, "{text}");
-                assert!(problem.to_string().contains("no repository"), "{problem}");
+                assert!(
+                    problem.to_string().contains("the repository is missing"),
+                    "{problem}"
+                );
             }
         }
     }

@@ -115,18 +115,18 @@ def at_a_terminal(world, client):
     # The confirmation names what cannot be undone; then the sign-in.
     terminal = Terminal([WINDLASS, "rotate", "--target", f"{DB}:CHARMHUB_TOKEN"], merged(client.env, TYPED))
     code = answer(
-        terminal, ("Type CHARMHUB_TOKEN to go on", "CHARMHUB_TOKEN"), ("Email address: ", email), ("Password: ", password),
+        terminal, ("Type CHARMHUB_TOKEN to continue", "CHARMHUB_TOKEN"), ("Email address: ", email), ("Password: ", password),
         ("One-time password: ", otp),
     )
     check(
         code == 0 and token_in(opened(world)[DB, "CHARMHUB_TOKEN"]) is not None and password not in terminal.shown
-        and terminal.shown_at == ["Type CHARMHUB_TOKEN to go on", "Email address: "],
+        and terminal.shown_at == ["Type CHARMHUB_TOKEN to continue", "Email address: "],
         "windlass rotate at a terminal: confirmed and signed in by typing",
         f"exit {code} {terminal.shown_at} {terminal.shown[-600:]!r}",
     )
     mark = world.mark()
     terminal = Terminal([WINDLASS, "rotate", "--target", f"{DB}:CHARMHUB_TOKEN"], merged(client.env, TYPED))
-    code = answer(terminal, ("Type CHARMHUB_TOKEN to go on", "yes"))
+    code = answer(terminal, ("Type CHARMHUB_TOKEN to continue", "yes"))
     check(code == 3 and not exchanges(world.requests(mark)), "anything else typed: exit 3, nothing minted", f"exit {code}")
     terminal = Terminal([WINDLASS, "login", "--export", SCRATCH / "mistyped", "--yes"], merged(client.env, TYPED))
     terminal.expect("Email address: ")

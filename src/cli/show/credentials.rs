@@ -325,7 +325,7 @@ fn value_words(status: &SecretStatus, now: DateTime<Utc>) -> String {
     let day = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();
     let mut text = match status.lineage {
         Lineage::Current => "current".to_owned(),
-        Lineage::Older => "an older value set by windlass".to_owned(),
+        Lineage::Older => "older: not the latest value set by windlass".to_owned(),
         Lineage::Foreign => "foreign: changed by another client since windlass set it".to_owned(),
         Lineage::Absent => "absent".to_owned(),
         Lineage::Unknown if status.updated_at.is_none() => match &status.problem {

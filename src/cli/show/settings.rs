@@ -41,7 +41,7 @@ pub fn config(environment: &Environment, global: &Global, what: &ConfigWhat, out
     match what {
         // Handled elsewhere, because it writes a file.
         ConfigWhat::New(_) => {}
-        ConfigWhat::Check => output.answer("sound\n"),
+        ConfigWhat::Check => output.answer("configuration is valid\n"),
         ConfigWhat::Show => {
             output.answer("\n");
             for line in crate::domain::text::lines(&config.workspace_text) {

@@ -141,7 +141,7 @@ fn what_the_runner_refuses_at_the_start_is_shown_with_the_difference() {
     let (mut model, run) = queued((120, 40));
     let (id, _) = one_start(&ended(&mut model, &run, Outcome::Done));
     let problem = Problem::new(Kind::Refused, "the charm has changed since the preview")
-        .cause("latest/edge was r50 when this was previewed and is r51 now");
+        .cause("latest/edge was r50 at the preview and is r51 now");
     assert!(hears(&mut model, Msg::Started(id, Err(problem))).is_empty());
     let text = screen(&model).0;
     assert!(text.contains("is r51 now"), "{text}");

@@ -78,7 +78,7 @@ fn a_line_for_an_image_is_a_digest_or_a_reference() {
         ("0123456789abcd", "it has 14 digits"),
         ("sha256:0123", "it has 4 digits"),
         ("sha512:0123456789ab", "only sha256"),
-        ("https://ghcr.io/a/b", "not read from https"),
+        ("https://ghcr.io/a/b", "https: is not supported"),
         ("a b", "space"),
         ("docker-daemon:", "names no image"),
     ] {

@@ -97,7 +97,7 @@ impl Move {
             .as_ref()
             .map_or_else(String::new, |base| format!(" ({base})"));
         Some(format!(
-            "{}{base} was {} when this was previewed and is {} now",
+            "{}{base} was {} at the preview and is {} now",
             self.channel,
             word(self.before.as_ref()),
             word(now.as_ref())

@@ -404,7 +404,7 @@ mod tests {
             &wrapped[..120],
         ] {
             let problem = StoreToken::from_export(short, "x").unwrap_err();
-            assert!(problem.to_string().contains("cut short"), "{short}: {problem}");
+            assert!(problem.to_string().contains("truncated"), "{short}: {problem}");
         }
     }
 

@@ -396,7 +396,7 @@ fn version(text: &str) -> Option<(u32, u32)> {
 }
 
 fn too_old(status: u16, body: &[u8]) -> bool {
-    status == 400 && said(body).as_str().contains("version is too old")
+    status == 400 && said(body).as_str().contains("too old")
 }
 
 /// Returns the engine's own message.

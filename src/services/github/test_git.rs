@@ -202,7 +202,7 @@ async fn a_rule_of_the_repository_is_named_with_whom_to_ask() {
             .unwrap_err();
         assert_eq!(problem.kind, Kind::Refused, "{problem}");
         assert!(problem.summary.as_str().contains("rule"), "{problem}");
-        assert!(problem.hints[0].as_str().contains("administers"), "{problem:?}");
+        assert!(problem.hints[0].as_str().contains("administrator"), "{problem:?}");
         assert_eq!(
             problem.to_string().contains("being restricted"),
             status != 403,

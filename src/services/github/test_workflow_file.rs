@@ -104,7 +104,7 @@ fn a_file_that_is_none_stays_with_its_reason() {
     for (text, word) in [
         ("on: [", "line"),
         ("just text", "mapping"),
-        ("on: push\non: pull_request\njobs: {}", "twice"),
+        ("on: push\non: pull_request\njobs: {}", "duplicate key on"),
         ("a: 1\n---\nb: 2\n", "second document"),
         (laughs, "aliases"),
     ] {

@@ -141,7 +141,7 @@ pub(super) fn assemble(shelf: &mut dyn Shelf, wanted: Wanted<'_>) -> Result<Asse
     if names.len() != diffs.len() {
         let why = format!(
             "it has {}, its config lists {}",
-            count(names.len(), "layer is", "layers are"),
+            count(names.len(), "layer", "layers"),
             diffs.len()
         );
         return Err(invalid(shelf.what(), why));

@@ -351,7 +351,7 @@ async fn what_does_not_fit_together_is_refused() {
         (with(tree.clone(), "manifest.json", "<html>"), "manifest.json"),
         (
             with(tree.clone(), "manifest.json", fewer.to_string()),
-            "2 layers are there",
+            "it has 2 layers",
         ),
         (
             with(tree.clone(), "manifest.json", vec![b' '; 9 << 20]),

@@ -198,7 +198,7 @@ async fn null_lists_are_empty_lists() {
             .unwrap_err();
         let said = format!("{problem:?}");
         assert!(
-            said.contains("names no image") && said.contains("docker-archive:"),
+            said.contains("lists no image") && said.contains("docker-archive:"),
             "{said}"
         );
     }

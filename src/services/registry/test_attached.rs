@@ -126,7 +126,7 @@ async fn signatures_that_only_the_destination_has_are_kept() {
         .image(&cosign(signed.image), &[b"made at the destination"]);
     let problem = signed.copy().await.unwrap_err();
     assert_eq!(problem.kind, Kind::Refused, "{problem}");
-    assert!(problem.to_string().contains("is not replaced"), "{problem}");
+    assert!(problem.to_string().contains("was not replaced"), "{problem}");
     let tag = cosign(signed.image);
     let named = signed.to.with(|world| world.manifests[&tag].1.clone());
     assert_eq!(ManifestDigest(digest(&named)), theirs);

@@ -221,7 +221,7 @@ async fn an_image_without_the_layers_of_its_config_is_not_copied() {
     let never = tokio_util::sync::CancellationToken::new();
     let problem = registries().copy(&job, &|_| {}, &never).await.unwrap_err();
     assert_eq!(problem.kind, Kind::Invalid);
-    assert!(format!("{problem:?}").contains("names no layer"), "{problem:?}");
+    assert!(format!("{problem:?}").contains("lists no layer"), "{problem:?}");
     assert_eq!(
         to.count("PO") + to.count("PU") + to.count("PA"),
         0,

@@ -221,7 +221,7 @@ async fn refusals_of_the_sign_on_host_are_told_apart() {
             401,
             json!({"code": "INVALID_CREDENTIALS", "message": "Provided email/password is not correct: pass \"word\""}),
             None,
-            "e-mail and password",
+            "email and password",
         ),
         (
             403,
