@@ -103,7 +103,7 @@ mod tests {
             (pipe.as_path(), "a pipe"),
             (Path::new("/dev/zero"), "a device"),
             (folder.path(), "a directory"),
-            (large.as_path(), "more than 1 MiB"),
+            (large.as_path(), "larger than 1 MiB"),
         ] {
             let error = read_within(path, SMALL).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
