@@ -80,7 +80,7 @@ fn a_line_for_an_image_is_a_digest_or_a_reference() {
         ("sha512:0123456789ab", "only sha256"),
         ("https://ghcr.io/a/b", "https: is not supported"),
         ("a b", "space"),
-        ("docker-daemon:", "names no image"),
+        ("docker-daemon:", "does not name an image"),
     ] {
         let said = understood(Some(true), text).unwrap_err();
         assert!(said.contains(why), "{text}: {said}");

@@ -204,7 +204,7 @@ async fn null_lists_are_empty_lists() {
     }
     let empty = with(image.flat(), "manifest.json", "null");
     let problem = bench.tree(&empty).await.unwrap_err();
-    assert!(format!("{problem:?}").contains("names no image"), "{problem:?}");
+    assert!(format!("{problem:?}").contains("lists no image"), "{problem:?}");
     // An image without layers is valid.
     let mut none = Image::of(Vec::new());
     none.config =
