@@ -312,7 +312,7 @@ fn a_terminal_that_hangs_up_in_the_middle_of_a_run_leaves_a_run_that_can_be_resu
     let text = terminal.until("the run", |screen| screen.contains("begun"));
     if !text.contains("done  begun") {
         terminal.press("r");
-        terminal.see("Type 2025-01-27 to continue");
+        terminal.see("Type 2025-01-27 to go on");
         terminal.press("2025-01-27\r");
     }
     terminal.until("its end", |screen| screen.contains("done  begun"));

@@ -384,7 +384,7 @@ async fn another_workspace_shows_nothing_of_this_one() {
     assert_eq!(other["targets"], serde_json::json!([]), "{other}");
     for command in ["channels", "charms"] {
         let ended = client.run(&["--workspace", "regtech", command]).with(1);
-        assert!(ended.err.contains("names no charms"), "{}", ended.err);
+        assert!(ended.err.contains("has no charms"), "{}", ended.err);
         assert!(!ended.err.contains("--offline"), "{}", ended.err);
     }
 }
