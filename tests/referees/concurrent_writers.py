@@ -4,9 +4,11 @@ not end `done`, and the report shows what was previewed and what is there now.""
 
 import base64
 import json
+import os
+import random
 import time
 
-from world import BUNDLE_REPOSITORY, FULL, RELEASE, SCRATCH, Template, check, http, kill, need, referee, wait_for
+from world import BUNDLE, BUNDLE_REPOSITORY, FULL, RELEASE, SCRATCH, TRACK, Template, check, http, kill, need, referee, wait_for
 
 ENGINE = "finos-legend-engine-k8s"
 SECRET = "CHARMHUB_TOKEN"
@@ -26,10 +28,17 @@ KINDS = {
 IMPATIENT = {"WINDLASS_TIMEOUT": "0.05"}
 
 
-class Case:
-    """A command, the write of it that fails, and what another client does meanwhile."""
+#: The normal run takes two kinds of each command, drawn with this seed; `--full` takes all of them.
+SEED = int(os.environ.get("WINDLASS_WRITERS_SEED", "13"))
 
-    def __init__(self, name, arguments, struck, meanwhile, stands, before=None, shows=True, but=(), only=None):
+
+class Case:
+    """A command, the write of it that fails, and what another client does meanwhile.
+
+    `before` is a command that must succeed first, or, with `fails`, fail because of that fault."""
+
+    def __init__(self, name, arguments, struck, meanwhile, stands, before=None, shows=True, but=(), only=None, fails=""):
+        self.fails = fails
         self.name, self.arguments, self.struck, self.meanwhile = name, arguments, struck, meanwhile
         self.stands, self.before, self.shows = stands, before, shows
         self.kinds = only or [kind for kind in KINDS if kind not in but]
@@ -39,7 +48,7 @@ class Case:
         changes = ",\n".join(
             "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in change.items()) + " }" for change in self.meanwhile
         )
-        return (
+        return self.fails + (
             f"[[fault]]\nservice = '{service}'\nmethod = '{method}'\npath = '{path}'\nnth = {nth}\n{KINDS.get(kind, '')}\n"
             f"meanwhile = [\n{changes}\n]\n"
         )
@@ -68,6 +77,30 @@ def reference(name, sha):
     return stands
 
 
+def bundle_serves(channel, revision):
+    def stands(world):
+        found = [row for (name, _), row in world.rows(BUNDLE).items() if name == channel]
+        return [one for one, _ in found] == [revision], str(found)
+
+    return stands
+
+
+def has_track(world):
+    tracks = [track["name"] for track in world.get(f"/v1/charm/{ENGINE}")["metadata"]["tracks"]]
+    return tracks.count(TRACK) == 1, str(tracks)
+
+
+def organisation_set_elsewhere(world):
+    held = json.loads((world.dir / "github.json").read_text())["organizations"]["finos"]["secrets"].get(SECRET, {})
+    return held.get("encrypted_value", "").startswith("BwcHBwcH"), str(held)
+
+
+def started_once_each(world):
+    """At most one run of windlass beside the one of the other client."""
+    runs = world.github(f"/repos/{BUNDLE_REPOSITORY}/actions/workflows/ci.yaml/runs?event=workflow_dispatch")
+    return 1 <= runs["total_count"] <= 2, str(runs["total_count"])
+
+
 def set_elsewhere(world):
     held = json.loads((world.dir / "github.json").read_text())["repositories"][BUNDLE_REPOSITORY]["secrets"][SECRET]
     return held["encrypted_value"].startswith("BwcHBwcH"), str(held)
@@ -90,7 +123,8 @@ def moved_elsewhere(world):
     return now is not None and now == wanted, f"{now} instead of {wanted}"
 
 
-def cases(other):
+def cases(seen):
+    other = seen["other"]
     releases = ("charmhub", "POST", f"*/{ENGINE}/releases")
     refs = f"/repos/{BUNDLE_REPOSITORY}/git/refs"
     hold = f"windlass-hold-{RELEASE}"
@@ -102,7 +136,58 @@ def cases(other):
     branch_elsewhere = {
         "service": "github", "method": "POST", "path": refs, "body": json.dumps({"ref": f"refs/heads/release-{RELEASE}", "sha": other}),
     }
+    refused_once = "[[fault]]\nservice = 'charmhub'\nmethod = 'POST'\n" + f"path = '*/{ENGINE}/releases'\nnth = 1\nstatus = 403\n"
+    bundle_elsewhere = {
+        "service": "charmhub", "method": "POST", "path": f"/v1/charm/{BUNDLE}/releases",
+        "body": json.dumps([{"revision": seen["bundle"], "channel": f"{TRACK}/edge", "resources": []}]),
+    }
+    edge_elsewhere = {
+        "service": "github", "method": "PATCH", "path": f"{refs}/heads/edge", "body": json.dumps({"sha": other, "force": True}),
+    }
+    track_elsewhere = {
+        "service": "charmhub", "method": "POST", "path": f"/v1/charm/{ENGINE}/tracks", "body": json.dumps([{"name": TRACK}]),
+    }
+    organisation = f"/orgs/finos/actions/secrets/{SECRET}"
+    put_organisation = {
+        "service": "github", "method": "PUT", "path": organisation,
+        "body": json.dumps({"encrypted_value": base64.b64encode(bytes([7] * 64)).decode(), "key_id": seen["key"], "visibility": "all"}),
+    }
+    dispatches = f"/repos/{BUNDLE_REPOSITORY}/actions/workflows/ci.yaml/dispatches"
     return [
+        Case(
+            "publish, the bundle", ["publish", RELEASE], ("charmhub", "POST", f"*/{BUNDLE}/releases", 1), [bundle_elsewhere],
+            bundle_serves(f"{TRACK}/edge", seen["bundle"]),
+        ),
+        Case(
+            "publish, the commit", ["publish", RELEASE], ("github", "POST", "*/git/commits", 1), [edge_elsewhere],
+            # The commit is named by its content and has the parent that was previewed: storing it again overwrites nothing.
+            reference("heads/edge", other), shows=False,
+        ),
+        Case(
+            "publish, a track", ["publish", RELEASE], ("charmhub", "POST", f"*/{ENGINE}/tracks", 1), [track_elsewhere], has_track,
+            shows=False, but=["reset-after"],
+        ),
+        Case(
+            "promote --track", ["promote", "--track", "latest", "--to", "candidate"], (*releases, 1),
+            [release_elsewhere("latest/candidate")], serves("latest/candidate"),
+        ),
+        Case(
+            "resume", ["resume", "--run"], (*releases, 2), [release_elsewhere("latest/edge")], serves("latest/edge"),
+            before=["release", ENGINE, "--revision", "50", "--channel", "latest/edge", *resource], fails=refused_once,
+        ),
+        Case(
+            "rotate --organisation", ["rotate", "--organisation", "--token-file", "TOKEN"], ("github", "PUT", organisation, 1),
+            [put_organisation], organisation_set_elsewhere,
+        ),
+        Case(
+            "rotate --organisation, a copy", ["rotate", "--organisation", "--token-file", "TOKEN"],
+            ("github", "DELETE", f"*/{BUNDLE_REPOSITORY}/actions/secrets/{SECRET}", 1), [put_secret], set_elsewhere,
+        ),
+        Case(
+            "workflow run", ["workflow", "run", "ci.yaml"], ("github", "POST", dispatches, 1),
+            [{"service": "github", "method": "POST", "path": dispatches, "body": json.dumps({"ref": "main"})}],
+            started_once_each, shows=False,
+        ),
         Case(
             "release", ["release", ENGINE, "--revision", "50", "--channel", "latest/edge", *resource], (*releases, 1),
             [release_elsewhere("latest/edge")], serves("latest/edge"),
@@ -160,12 +245,19 @@ def main():
         seen["other"] = next(iter(world.branches("main").values()))
         warm = client.run("plan", "publish", RELEASE, "--json")
         need(warm.code == 0, warm.tail())
+        now = {revision for revision, _ in world.rows(BUNDLE).values()}
+        uploaded = [one["revision"] for one in world.get(f"/v1/charm/{BUNDLE}/revisions")["revisions"]]
+        seen["bundle"] = min(set(uploaded) - now or set(uploaded))
+        seen["key"] = world.github("/orgs/finos/actions/secrets/public-key")["key_id"]
 
     template = Template("writers", prepare)
-    for place, case in enumerate(cases(seen["other"])):
-        # The normal run takes two kinds of each command; together all of them.
-        kinds = case.kinds
-        chosen = kinds if FULL else {kinds[(2 * place) % len(kinds)], kinds[(2 * place + 3) % len(kinds)]}
+    print(f"# seed {SEED}", flush=True)
+    drawn = random.Random(SEED)
+    names = [name for name in os.environ.get("WINDLASS_WRITERS_ONLY", "").split(";") if name]
+    for case in cases(seen):
+        chosen = case.kinds if FULL else drawn.sample(case.kinds, min(2, len(case.kinds)))
+        if names and case.name not in names:
+            continue
         for kind in sorted(chosen):
             one(template, case, kind)
     killed(template)
@@ -178,9 +270,11 @@ def one(template, case, kind):
         arguments = list(case.arguments)
         if case.before:
             first = client.run(*case.before, "--yes", "--json")
-            need(first.outcome in ("done", "partly"), f"{what}: {' '.join(case.before)}: {first.tail()}")
+            wanted = ("failed",) if case.fails else ("done", "partly")
+            need(first.outcome in wanted, f"{what}: {' '.join(case.before)}: {first.tail()}")
             if arguments[-1] == "--run":
-                arguments.append(first.json["run"]["id"])
+                number = first.json["run"]["id"]
+                arguments = ["resume", number] if case.fails else [*arguments, number]
         arguments = [token_file(client, world) if word == "TOKEN" else word for word in arguments]
         mark = world.mark()
         done = client.run(*arguments, "--yes", "--json", env=IMPATIENT if kind == "hang" else {})
