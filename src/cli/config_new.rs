@@ -121,9 +121,14 @@ fn write(file: &Path, text: &str, overwrite: bool) -> Result<(), Problem> {
         .and_then(|mut open| open.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => taken(file),
-        _ => Problem::new(Kind::Machine, format!("cannot write {}", shown(file)))
-            .because(&error)
-            .hint("use --out to name a file in an existing directory that you can write to"),
+        _ => {
+            let shown = shown(file);
+            Problem::new(Kind::Machine, format!("cannot write {shown}")).because_of_file(
+                &error,
+                &shown,
+                "use --out to name a file in an existing directory that you can write to",
+            )
+        }
     })
 }
 

@@ -116,9 +116,11 @@ pub fn man(out: Option<&Path>, output: &Output) -> Ending {
 fn pages(folder: &Path, output: &Output) -> Ending {
     let shown = Outside::new(folder.display().to_string());
     let failed = |error: std::io::Error| {
-        Problem::new(Kind::Machine, format!("cannot write manual pages to {shown}"))
-            .because(&error)
-            .hint("name a directory that you can write to")
+        Problem::new(Kind::Machine, format!("cannot write manual pages to {shown}")).because_of_file(
+            &error,
+            &shown,
+            "name a directory that you can write to",
+        )
     };
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut top = args::command().disable_help_subcommand(true);

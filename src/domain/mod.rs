@@ -20,6 +20,7 @@ pub mod run;
 pub mod secret;
 pub mod snapshot;
 pub mod source;
+pub mod space;
 pub mod tags;
 pub mod text;
 pub mod update;
@@ -41,5 +42,6 @@ pub use secret::{
 };
 pub use snapshot::{Observed, Snapshot};
 pub use source::{Cut, ImageSource, LocalSource, Origin};
+pub use space::NoSpace;
 pub use text::{Outside, count};
 pub use update::{Source, SourceUpdate};

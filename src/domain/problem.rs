@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::remedy::{Hint, Remedy};
+use super::space::NoSpace;
 use super::text::Outside;
 
 /// Kind of a problem. It decides the exit code if the run has not started yet.
@@ -132,6 +133,17 @@ impl Problem {
             next = error.source();
         }
         self
+    }
+
+    /// Adds the cause of a file operation that failed at `place`, and the hint to free space if
+    /// there is none, otherwise `hint`.
+    #[must_use]
+    pub fn because_of_file(self, error: &std::io::Error, place: &Outside, hint: impl AsRef<str>) -> Self {
+        let problem = self.because(error);
+        match NoSpace::of(error) {
+            Some(space) => problem.hint(space.hint(place, "run the same command again")),
+            None => problem.hint(hint),
+        }
     }
 
     /// Adds a hint: what to do next.

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 
+use super::damage::{PAGE, beside};
 use super::file::FILE;
 use super::store::{Journal, make_private};
 use super::{lock, schema, touched};
@@ -18,8 +19,6 @@ use crate::domain::{Kind, Outside, Problem};
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 /// First bytes of a SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Page size of the journal in bytes: SQLite's default.
-const PAGE: u16 = 4096;
 
 /// Result of setting a journal aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +62,11 @@ impl Journal {
             _ => {}
         }
         let failed = |error: std::io::Error| {
-            Problem::new(Kind::Machine, format!("cannot rename the journal {shown}"))
-                .because(&error)
-                .hint("check that the directory is writable and the disk is not full")
+            Problem::new(Kind::Machine, format!("cannot rename the journal {shown}")).because_of_file(
+                &error,
+                &shown,
+                "check that the directory is writable",
+            )
         };
         let kept_as = folder.join(format!("journal-{}.db", now.format("%Y%m%dT%H%M%SZ")));
         if kept_as.exists() {
@@ -74,7 +75,7 @@ impl Journal {
         // The main file is moved last. After a crash in between, the old journal is still there
         // without the end from its -wal file, and a new journal never gets an unrelated -wal file.
         for end in BESIDE.into_iter().chain([""]) {
-            match std::fs::rename(with(&path, end), with(&kept_as, end)) {
+            match std::fs::rename(beside(&path, end), beside(&kept_as, end)) {
                 Err(error) if end.is_empty() || error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(failed(error));
                 }
@@ -98,19 +99,13 @@ impl Journal {
     }
 }
 
-fn with(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
-}
-
 /// Copies a database and its -wal file, so that reading changes neither. If the header is damaged,
 /// the copy gets the one that SQLite writes by default.
 fn copy_of(from: &Path, to: &Path) -> std::io::Result<()> {
     file::copy_plain(from, to)?;
-    let wal = with(from, "-wal");
+    let wal = beside(from, "-wal");
     if wal.exists() {
-        file::copy_plain(&wal, &with(to, "-wal"))?;
+        file::copy_plain(&wal, &beside(to, "-wal"))?;
     }
     let mut file = std::fs::OpenOptions::new().read(true).write(true).open(to)?;
     let mut begins = [0; 16];

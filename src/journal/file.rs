@@ -1,26 +1,29 @@
 //! Opens the database file for writing, or only for reading if it cannot be written.
 //!
 //! A journal of a newer windlass is never opened for writing. A file that cannot be written is
-//! opened for reading; if that fails too, every statement returns the reason. Commands that only
-//! read from services work without a journal.
+//! opened for reading; if that fails too, or if the file is damaged, every statement returns the
+//! reason. Commands that only read from services work without a journal.
 
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::damage::{self, Damage};
 use super::schema;
 use super::store::{Journal, make_private, private_file};
 use crate::config::file as plain;
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Kind, NoSpace, Outside, Problem};
 
 /// Name of the database file under the state folder.
 pub(super) const FILE: &str = "journal.db";
 /// Name of the file that holds the identity and the commit count of the journal, separate from the
 /// database.
 const MARK: &str = "journal.commits";
+/// Hint for a journal that cannot be written for another reason than space.
+const WRITABLE: &str = "check that the directory is writable";
 /// How long a statement waits for a lock of another process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -35,6 +38,10 @@ pub(super) struct Limit {
 enum Failure {
     /// A newer windlass wrote it.
     Newer { schema: i64, version: Option<String> },
+    /// An older windlass wrote it, and it was opened only for reading.
+    Older { schema: i64 },
+    /// The file is damaged.
+    Damaged(Damage),
     /// The file is a symbolic link without a target.
     Dangling,
     /// SQLite reported an error.
@@ -45,7 +52,10 @@ enum Failure {
 
 impl From<rusqlite::Error> for Failure {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Database(error)
+        match Damage::of(&error) {
+            Some(damage) => Self::Damaged(damage),
+            None => Self::Database(error),
+        }
     }
 }
 
@@ -65,9 +75,11 @@ impl Failure {
                 format!("journal {place} is a symbolic link to a file that does not exist"),
             )
             .hint("mount the file system of its target, or remove the link"),
-            Self::Database(error) if is_damage(error) => damaged(&place, error),
+            Self::Older { schema } => older(&place, *schema),
+            Self::Damaged(found) => found.problem(&place, damage::readable_runs(path)),
             Self::Database(error) => unusable(&place, error),
-            Self::Files(error) => unusable(&place, error),
+            Self::Files(error) => Problem::new(Kind::Machine, format!("cannot write the journal {place}"))
+                .because_of_file(error, &place, WRITABLE),
         }
     }
 }
@@ -95,25 +107,28 @@ fn newer(place: &Outside, schema: i64, version: Option<&str>) -> Problem {
     .hint("or set WINDLASS_STATE_DIR to another directory to use a separate journal")
 }
 
-/// Returns the problem for a damaged file.
-pub(super) fn damaged(place: &Outside, error: &rusqlite::Error) -> Problem {
-    Problem::new(Kind::Machine, format!("journal {place} is damaged"))
-        .because(error)
-        .hint("windlass doctor --set-journal-aside recovers the readable rows and keeps the damaged file")
-}
-
-fn unusable(place: &Outside, error: &(dyn std::error::Error + 'static)) -> Problem {
-    Problem::new(Kind::Machine, format!("cannot write the journal {place}"))
-        .because(error)
-        .hint("check that the directory is writable and the disk is not full")
-}
-
-/// Returns true if the file itself is damaged.
-pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
-    matches!(
-        error.sqlite_error_code(),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+fn older(place: &Outside, schema: i64) -> Problem {
+    Problem::new(
+        Kind::Machine,
+        format!(
+            "the journal {place} has the older schema {schema}, and is read only after an upgrade to {}",
+            schema::VERSION
+        ),
     )
+    .hint("make the directory writable: the next command upgrades the journal and keeps everything")
+}
+
+fn unusable(place: &Outside, error: &rusqlite::Error) -> Problem {
+    let problem = Problem::new(Kind::Machine, format!("cannot write the journal {place}"));
+    let hint = no_space(error).map(|space| space.hint(place, "run the same command again"));
+    problem
+        .because(error)
+        .hint(hint.unwrap_or_else(|| WRITABLE.to_owned()))
+}
+
+/// Returns the lack of space that SQLite reports, if it reports one.
+pub(super) fn no_space(error: &rusqlite::Error) -> Option<NoSpace> {
+    (error.sqlite_error_code() == Some(ErrorCode::DiskFull)).then_some(NoSpace::Disk)
 }
 
 impl Journal {
@@ -123,10 +138,13 @@ impl Journal {
     /// [`Kind::Refused`] if a newer windlass wrote it, [`Kind::Machine`] if it is damaged or not writable.
     pub fn open(folder: &Path, environment: &str) -> Result<Self, Problem> {
         let path = folder.join(FILE);
-        let mut journal = writable(folder, &path)
-            .map(|connection| Self::on(connection, folder, environment, None))
-            .map_err(|failure| failure.problem(&path))?;
-        journal.notice = lost_commits(&journal, &path);
+        Self::for_writing(folder, &path, environment).map_err(|failure| failure.problem(&path))
+    }
+
+    fn for_writing(folder: &Path, path: &Path, environment: &str) -> Result<Self, Failure> {
+        let connection = writable(folder, path)?;
+        let mut journal = Self::on(connection, folder, environment, None);
+        journal.notice = lost_commits(&journal, path);
         Ok(journal)
     }
 
@@ -137,13 +155,24 @@ impl Journal {
     /// If SQLite cannot be used at all.
     pub fn open_as_possible(folder: &Path, environment: &str) -> Result<Self, Problem> {
         let path = folder.join(FILE);
-        let problem = match Self::open(folder, environment) {
+        let failure = match Self::for_writing(folder, &path, environment) {
             Ok(journal) => return Ok(journal),
-            Err(problem) => problem,
+            Err(failure) => failure,
         };
-        // In an unknown schema the rows may have another meaning.
-        let known = problem.kind != Kind::Refused;
-        let reading = known.then(|| readable(&path)).and_then(Result::ok);
+        let mut problem = failure.problem(&path);
+        let reading = match failure {
+            // In an unknown schema the rows may have another meaning; a damaged file lacks some.
+            Failure::Newer { .. } | Failure::Damaged(_) => None,
+            _ => match readable(&path) {
+                Ok(connection) => Some(connection),
+                Err(failure) => {
+                    if let Failure::Older { .. } | Failure::Damaged(_) = failure {
+                        problem = failure.problem(&path).and(problem);
+                    }
+                    None
+                }
+            },
+        };
         let limit = Limit {
             problem,
             readable: reading.is_some(),
@@ -213,18 +242,19 @@ impl Journal {
     /// If the file is damaged.
     pub fn check_pages(&self) -> Result<(), Problem> {
         let connection = self.reading()?;
-        let place = Outside::new(self.folder.join(FILE).display().to_string());
-        let said: String = connection
+        let path = self.folder.join(FILE);
+        let checked: String = connection
             .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-            .map_err(|error| damaged(&place, &error))?;
-        if said == "ok" {
-            return Ok(());
-        }
-        let error = rusqlite::Error::SqliteFailure(
-            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT),
-            Some(Outside::capped(said, 200).to_string()),
-        );
-        Err(damaged(&place, &error))
+            .unwrap_or_else(|error| error.to_string());
+        let found = if checked == "ok" {
+            Damage::of_length(&path, &connection)
+        } else {
+            Some(Damage::Database(Outside::capped(checked, 200)))
+        };
+        found.map_or(Ok(()), |found| {
+            let place = Outside::new(path.display().to_string());
+            Err(found.problem(&place, damage::readable_runs(&path)))
+        })
     }
 
     /// Returns the problem for a schema that another process upgraded while this one had the file
@@ -259,9 +289,11 @@ fn writable(folder: &Path, path: &Path) -> Result<Connection, Failure> {
     turn.lock()?;
     if path.exists() {
         plain::check_plain(path)?;
+        refuse_emptied(folder, path)?;
         let looking = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         looking.busy_timeout(PATIENCE)?;
         refuse_newer(&looking)?;
+        refuse_cut(path, &looking)?;
     }
     let mut connection = Connection::open(path)?;
     private_file(path)?;
@@ -281,29 +313,32 @@ fn writable(folder: &Path, path: &Path) -> Result<Connection, Failure> {
 }
 
 /// Opens the file for reading only.
-fn readable(path: &Path) -> Result<Connection, Failure> {
-    plain::check_plain(path)?;
+fn readable(file: &Path) -> Result<Connection, Failure> {
+    plain::check_plain(file)?;
     let open = |path: &Path, flags: OpenFlags| -> Result<Connection, Failure> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(PATIENCE)?;
         refuse_newer(&connection)?;
+        refuse_cut(file, &connection)?;
         // An older schema has other column names.
-        if schema::version(&connection)? != schema::VERSION {
-            return Err(Failure::Database(rusqlite::Error::QueryReturnedNoRows));
+        let schema = schema::version(&connection)?;
+        if schema != schema::VERSION {
+            return Err(Failure::Older { schema });
         }
         connection.query_row("SELECT count(*) FROM (SELECT 1 FROM run LIMIT 1)", [], |_| Ok(()))?;
         Ok(connection)
     };
     let reading = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    open(path, reading).or_else(|failure| {
-        // If the folder is not writable, SQLite can only read a file that does not change; the content of
-        // a -wal file would be left out.
-        let mut wal = path.as_os_str().to_owned();
-        wal.push("-wal");
-        if std::fs::metadata(PathBuf::from(wal)).is_ok_and(|about| about.len() > 0) {
+    open(file, reading).or_else(|failure| {
+        if let Failure::Newer { .. } | Failure::Older { .. } | Failure::Damaged(_) = failure {
             return Err(failure);
         }
-        let uri = url::Url::from_file_path(path).map(|url| format!("{url}?immutable=1"));
+        // If the folder is not writable, SQLite can only read a file that does not change; the content of
+        // a -wal file would be left out.
+        if has_content(&damage::beside(file, "-wal")) {
+            return Err(failure);
+        }
+        let uri = url::Url::from_file_path(file).map(|url| format!("{url}?immutable=1"));
         let uri = uri.map_err(|()| failure)?;
         open(Path::new(&uri), reading | OpenFlags::SQLITE_OPEN_URI)
     })
@@ -318,14 +353,38 @@ fn refuse_newer(connection: &Connection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns a problem if the file has fewer commits than its separate count.
-fn lost_commits(journal: &Journal, path: &Path) -> Option<Problem> {
+fn refuse_cut(path: &Path, connection: &Connection) -> Result<(), Failure> {
+    Damage::of_length(path, connection).map_or(Ok(()), |damage| Err(Failure::Damaged(damage)))
+}
+
+/// Fails if the file is empty although commits were counted. SQLite would fill it as a new one.
+fn refuse_emptied(folder: &Path, path: &Path) -> Result<(), Failure> {
+    if has_content(path) || has_content(&damage::beside(path, "-wal")) {
+        return Ok(());
+    }
+    match counted(folder) {
+        Some((_, commits)) if commits > 0 => Err(Failure::Damaged(Damage::Emptied { commits })),
+        _ => Ok(()),
+    }
+}
+
+fn has_content(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|about| about.len() > 0)
+}
+
+/// Returns the identity and the commit count that are kept separately in `folder`.
+fn counted(folder: &Path) -> Option<(String, i64)> {
     let mut text = String::new();
-    plain::open_plain(&journal.folder.join(MARK))
+    plain::open_plain(&folder.join(MARK))
         .and_then(|file| file.take(200).read_to_string(&mut text))
         .ok()?;
-    let (identity, counted) = text.trim().split_once(' ')?;
-    let counted: i64 = counted.parse().ok()?;
+    let (identity, commits) = text.trim().split_once(' ')?;
+    Some((identity.to_owned(), commits.parse().ok()?))
+}
+
+/// Returns a problem if the file has fewer commits than its separate count.
+fn lost_commits(journal: &Journal, path: &Path) -> Option<Problem> {
+    let (identity, counted) = counted(&journal.folder)?;
     let (name, commits) = schema::commits(&journal.connection()).ok()?;
     let lost = counted
         .checked_sub(commits)

@@ -35,15 +35,11 @@ impl Journal {
     fn lineage_key(&self) -> Result<Vec<u8>, Problem> {
         let path = self.folder().join("lineage.key");
         let broken = |error: std::io::Error| {
-            Problem::new(
-                Kind::Machine,
-                format!(
-                    "cannot use the secret fingerprint key {}",
-                    Outside::new(path.display().to_string())
-                ),
-            )
-            .because(&error)
-            .hint(
+            let shown = Outside::new(path.display().to_string());
+            let text = format!("cannot use the secret fingerprint key {shown}");
+            Problem::new(Kind::Machine, text).because_of_file(
+                &error,
+                &shown,
                 "check that the state directory is writable, or move the file away to create a new key; \
                 earlier values then count as unknown",
             )

@@ -79,15 +79,12 @@ impl SubjectLocks {
     /// locked, the error names its holder and since when. `holder` is written to the file for that.
     pub fn take(folder: &Path, subjects: &[Subject], run: &RunId, holder: &str) -> Result<Self, Problem> {
         let broken = |error: std::io::Error| {
-            Problem::new(
-                Kind::Machine,
-                format!(
-                    "cannot create locks in {}",
-                    Outside::new(folder.display().to_string())
-                ),
+            let shown = Outside::new(folder.display().to_string());
+            Problem::new(Kind::Machine, format!("cannot create locks in {shown}")).because_of_file(
+                &error,
+                &shown,
+                "check that the state directory is writable",
             )
-            .because(&error)
-            .hint("check that the state directory is writable and the disk is not full")
         };
         for folder in folder.parent().into_iter().chain([folder]) {
             make_private(folder).map_err(broken)?;

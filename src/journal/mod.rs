@@ -6,6 +6,7 @@
 
 mod aside;
 mod changes;
+mod damage;
 mod file;
 mod lineage;
 mod lock;

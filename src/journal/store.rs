@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::damage::Damage;
 use super::file::{self, Limit};
 use super::record::{Made, Outcome, RunId, RunRecord, StepOutcome, StepRecord};
 use super::{changes, schema, touched};
@@ -88,6 +89,15 @@ impl Journal {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, Problem> {
+        self.transact_in(None, work)
+    }
+
+    /// Runs `work` in a transaction. `run` is the run of the journal that it belongs to.
+    fn transact_in<T>(
+        &self,
+        run: Option<&RunId>,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, Problem> {
         self.check_writable()?;
         let mut connection = self.connection();
         let commit = || {
@@ -105,7 +115,7 @@ impl Journal {
             transaction.commit()?;
             Ok(Ok((value, commits)))
         };
-        let (value, commits) = commit().map_err(|error| self.broken(&error))??;
+        let (value, commits) = commit().map_err(|error| self.broken_in(run, &error))??;
         if let Some(commits) = commits {
             self.mark(commits);
         }
@@ -118,10 +128,11 @@ impl Journal {
     pub fn begin(&self, id: &RunId, actor: &str, plan: &Plan, at: DateTime<Utc>) -> Result<(), Problem> {
         let intent = json(&plan.intent)?;
         let text = json(plan)?;
-        let replaced = self.run(id)?.map(|run| changes::replaced(&run, plan));
+        let known = self.run(id)?;
+        let replaced = known.as_ref().map(|run| changes::replaced(run, plan));
         let replaced = replaced.unwrap_or_default();
         let texts: Vec<String> = replaced.iter().map(json).collect::<Result<_, Problem>>()?;
-        self.transact(|transaction| {
+        self.transact_in(known.as_ref().map(|run| &run.id), |transaction| {
             let earlier: Option<String> = transaction
                 .query_row("SELECT plan FROM run WHERE id = ?1", params![id.0], |row| {
                     row.get(0)
@@ -172,7 +183,8 @@ impl Journal {
 
     /// Records that a step is about to start.
     pub fn step_begins(&self, run: &RunId, step: &StepId, at: DateTime<Utc>) -> Result<(), Problem> {
-        self.write(
+        self.write_in(
+            Some(run),
             "UPDATE step SET outcome = NULL, attempts = attempts + 1, started_at = ?3, finished_at = NULL,
                  problem = NULL WHERE run = ?1 AND id = ?2",
             params![run.0, step.0, stamp(at)],
@@ -182,7 +194,8 @@ impl Journal {
     /// Records the results of a running step so far.
     pub fn step_made(&self, run: &RunId, step: &StepId, made: &Made) -> Result<(), Problem> {
         let made = json(made)?;
-        self.write(
+        self.write_in(
+            Some(run),
             "UPDATE step SET made = ?3 WHERE run = ?1 AND id = ?2",
             params![run.0, step.0, made],
         )
@@ -200,7 +213,8 @@ impl Journal {
     ) -> Result<(), Problem> {
         let problem = problem.map(json).transpose()?;
         let made = json(made)?;
-        self.write(
+        self.write_in(
+            Some(run),
             "UPDATE step SET outcome = ?3, made = ?4, problem = ?5, finished_at = ?6 WHERE run = ?1 AND id = ?2",
             params![run.0, step.0, outcome.as_str(), made, problem, stamp(at)],
         )
@@ -216,7 +230,7 @@ impl Journal {
         at: DateTime<Utc>,
     ) -> Result<(), Problem> {
         let problem = problem.map(json).transpose()?;
-        self.transact(|transaction| {
+        self.transact_in(Some(run), |transaction| {
             transaction.execute(
                 "UPDATE run SET outcome = ?2, problem = ?3, finished_at = ?4 WHERE id = ?1",
                 params![run.0, outcome.as_str(), problem, stamp(at)],
@@ -243,22 +257,35 @@ impl Journal {
     }
 
     pub(super) fn write(&self, sql: &str, values: impl rusqlite::Params) -> Result<(), Problem> {
-        self.transact(|transaction| transaction.execute(sql, values).map(drop))
+        self.write_in(None, sql, values)
+    }
+
+    fn write_in(&self, run: Option<&RunId>, sql: &str, values: impl rusqlite::Params) -> Result<(), Problem> {
+        self.transact_in(run, |transaction| transaction.execute(sql, values).map(drop))
     }
 
     pub(super) fn broken(&self, error: &rusqlite::Error) -> Problem {
+        self.broken_in(None, error)
+    }
+
+    /// Returns the problem for a failed statement that belongs to `run`, or to no run that the
+    /// journal has.
+    fn broken_in(&self, run: Option<&RunId>, error: &rusqlite::Error) -> Problem {
         let place = Outside::new(self.folder.join(file::FILE).display().to_string());
-        if file::is_damage(error) {
-            return file::damaged(&place, error);
+        if let Some(found) = Damage::of(error) {
+            return found.problem(&place, None);
         }
-        let full = error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull);
-        let problem =
-            Problem::new(Kind::Machine, format!("cannot access the journal {place}")).because(error);
-        if full {
-            problem.hint("free disk space, then run: windlass resume")
-        } else {
-            problem.hint("make the directory and its disk available, then run: windlass resume")
-        }
+        let then = run.map_or_else(
+            || "run the same command again".to_owned(),
+            |run| format!("windlass resume {run}"),
+        );
+        let hint = match file::no_space(error) {
+            Some(space) => space.hint(&place, &then),
+            None => format!("make the directory and its disk available, then {then}"),
+        };
+        Problem::new(Kind::Machine, format!("cannot access the journal {place}"))
+            .because(error)
+            .hint(hint)
     }
 
     /// Returns the newest `limit` runs, newest first.

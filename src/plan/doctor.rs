@@ -155,8 +155,8 @@ pub struct StateFolder {
     pub path: Outside,
     /// True if no other user can read it.
     pub private: bool,
-    /// Why it is not writable.
-    pub unwritable: Option<Outside>,
+    /// Why it is not writable, with the remedy.
+    pub unwritable: Option<Problem>,
 }
 
 /// An unfinished run.

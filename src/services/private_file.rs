@@ -79,9 +79,11 @@ fn place(
     let shown = Outside::new(path.display().to_string());
     let broken = |error: &std::io::Error| {
         drop(std::fs::remove_file(&fresh));
-        Problem::new(Kind::Machine, format!("cannot write {shown}"))
-            .because(error)
-            .hint("check the permissions of the directory and the free space on its disk")
+        Problem::new(Kind::Machine, format!("cannot write {shown}")).because_of_file(
+            error,
+            &shown,
+            "check the permissions of the directory",
+        )
     };
     make_folder(folder)
         .and_then(|()| create_new(&fresh))

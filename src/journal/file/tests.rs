@@ -1,5 +1,7 @@
 //! Tests journals of other versions, damaged journals, and folders that are not writable.
 
+mod damage;
+
 use std::collections::BTreeSet;
 
 use crate::domain::Hint;
@@ -233,58 +235,6 @@ fn an_upgrade_from_every_older_schema_keeps_everything() {
     }
 }
 
-type Damage<'a> = &'a dyn Fn(&mut Vec<u8>);
-
-#[test]
-fn a_damaged_file_is_named_and_everything_that_can_be_read_of_it_is_saved() {
-    let cut = |bytes: &mut Vec<u8>| bytes.truncate(bytes.len() / 2 / 4096 * 4096);
-    let torn = |bytes: &mut Vec<u8>| {
-        let last = bytes.len() - 4096;
-        bytes[last..].fill(0xa5);
-    };
-    let headless = |bytes: &mut Vec<u8>| bytes[..100].fill(0);
-    let cases: [(&str, Damage<'_>, usize); 3] =
-        [("cut", &cut, 1), ("torn", &torn, 60), ("headless", &headless, 80)];
-    for (name, damage, least) in cases {
-        let folder = tempfile::tempdir().unwrap();
-        fill(folder.path(), 80);
-        let mut content = bytes(folder.path());
-        damage(&mut content);
-        std::fs::write(folder.path().join(FILE), &content).unwrap();
-        let journal = Journal::open_as_possible(folder.path(), "w").unwrap();
-        let problem = journal
-            .check_writable()
-            .and_then(|()| journal.check_pages())
-            .unwrap_err();
-        assert!(
-            problem.summary.as_str().contains("is damaged"),
-            "{name}: {problem}"
-        );
-        assert!(
-            problem.hints[0].as_str().contains("--set-journal-aside"),
-            "{name}"
-        );
-        drop(journal);
-        let aside = Journal::set_aside(folder.path(), at(0)).unwrap();
-        assert_eq!(
-            std::fs::read(&aside.kept_as).unwrap(),
-            content,
-            "{name}: kept as it was"
-        );
-        let journal = Journal::open(folder.path(), "w").unwrap();
-        journal.check_pages().unwrap();
-        let runs = journal.runs(100).unwrap();
-        assert!(runs.len() >= least, "{name}: {} runs, {:?}", runs.len(), aside);
-        assert_eq!(name == "cut", !aside.damaged.is_empty(), "{name}: {aside:?}");
-        let left: Vec<_> = std::fs::read_dir(folder.path())
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.starts_with(".salvage"))
-            .collect();
-        assert_eq!(left, Vec::<String>::new());
-    }
-}
-
 #[test]
 fn a_lost_wal_file_is_noticed_until_the_next_write() {
     let folder = tempfile::tempdir().unwrap();
@@ -302,35 +252,6 @@ fn a_lost_wal_file_is_noticed_until_the_next_write() {
         .unwrap();
     drop(journal);
     assert_eq!(Journal::open(folder.path(), "w").unwrap().notice(), None);
-}
-
-#[test]
-fn an_emptied_wal_file_of_a_killed_process_is_noticed() {
-    let folder = tempfile::tempdir().unwrap();
-    let journal = Journal::open(folder.path(), "w").unwrap();
-    journal
-        .begin(&RunId("x".to_owned()), "ann", &plan(), at(1))
-        .unwrap();
-    // Copied while it is open, as a killed process leaves it.
-    let killed = tempfile::tempdir().unwrap();
-    for file in [FILE, "journal.db-wal", MARK] {
-        std::fs::copy(folder.path().join(file), killed.path().join(file)).unwrap();
-    }
-    assert_eq!(Journal::open(killed.path(), "w").unwrap().notice(), None);
-    let emptied = tempfile::tempdir().unwrap();
-    for file in [FILE, MARK] {
-        std::fs::copy(folder.path().join(file), emptied.path().join(file)).unwrap();
-    }
-    std::fs::write(emptied.path().join("journal.db-wal"), "").unwrap();
-    let notice = Journal::open(emptied.path(), "w")
-        .unwrap()
-        .notice()
-        .cloned()
-        .unwrap();
-    assert!(
-        notice.summary.as_str().contains("-wal file was truncated"),
-        "{notice}"
-    );
 }
 
 #[test]
@@ -384,19 +305,12 @@ fn an_older_journal_that_cannot_be_upgraded_is_not_read() {
     let journal = Journal::open_as_possible(folder.path(), "w").unwrap();
     let problem = journal.check_writable().unwrap_err();
     assert_eq!(journal.runs(10).unwrap_err(), problem);
-}
-
-#[test]
-fn an_older_journal_that_is_damaged_is_saved_under_the_names_of_today() {
-    let folder = tempfile::tempdir().unwrap();
-    older(folder.path(), 4);
-    let mut content = bytes(folder.path());
-    content[..100].fill(0);
-    std::fs::write(folder.path().join(FILE), &content).unwrap();
-    Journal::set_aside(folder.path(), at(0)).unwrap();
-    let journal = Journal::open(folder.path(), "w").unwrap().of_workspace("legend");
-    assert_eq!(journal.runs(10).unwrap().len(), 2);
-    assert_eq!(journal.lineage(&BTreeSet::new()).unwrap().len(), 1);
+    let problem = Journal::open_existing(folder.path(), "w").map(drop).unwrap_err();
+    assert!(
+        problem.summary.as_str().contains("the older schema 4"),
+        "{problem}"
+    );
+    assert_eq!(problem.causes, [], "no error of SQLite stands for it");
 }
 
 #[test]
@@ -414,17 +328,26 @@ fn a_full_disk_stops_a_write_and_the_hint_keeps_the_run() {
             .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
             .unwrap();
     }
-    let made = crate::journal::Made {
-        note: Some(Outside::capped("x".repeat(4000), 4000)),
-        ..crate::journal::Made::default()
-    };
-    let many = |number: i64| {
-        let step = StepId("release/a".to_owned());
-        journal
-            .step_made(&id, &step, &made)
-            .and_then(|()| journal.begin(&RunId(format!("y{number}")), "ann", &plan(), at(number)))
-    };
-    let problem = (0..200).find_map(|number| many(number).err()).unwrap();
-    let hints: Vec<&str> = problem.hints.iter().map(Hint::as_str).collect();
-    assert_eq!(hints, ["free disk space, then run: windlass resume"]);
+    let step = StepId("release/a".to_owned());
+    let of_run = (1..200).find_map(|pages| {
+        let made = crate::journal::Made {
+            note: Some(Outside::capped("x".repeat(4096 * pages), 4096 * pages)),
+            ..crate::journal::Made::default()
+        };
+        journal.step_made(&id, &step, &made).err()
+    });
+    let of_new = (0..200).find_map(|number| {
+        let id = RunId(format!("y{number}"));
+        journal.begin(&id, "ann", &plan(), at(number)).err()
+    });
+    for (problem, then) in [
+        (of_run, "windlass resume x"),
+        (of_new, "run the same command again"),
+    ] {
+        let hints = problem.unwrap().hints;
+        let place = folder.path().join(FILE);
+        let place = place.display();
+        let expected = format!("no space is left on the disk of {place}: free some, then {then}");
+        assert_eq!(hints.iter().map(Hint::as_str).collect::<Vec<_>>(), [expected]);
+    }
 }

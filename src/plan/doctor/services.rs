@@ -3,7 +3,7 @@
 
 use super::offline::not_asked;
 use super::{Check, Examination, KeyringStanding, Standing};
-use crate::domain::Snapshot;
+use crate::domain::{Hint, Snapshot};
 
 /// Clock skew in seconds from which a warning is shown.
 const SKEWED: u64 = 60;
@@ -15,11 +15,11 @@ pub fn machine(seen: &Examination, snapshot: &Snapshot, all: &mut Vec<Check>) {
     if let Some(folder) = &seen.state {
         let name = "state-folder";
         all.push(match &folder.unwritable {
-            Some(why) => Check::bad(
+            Some(problem) => Check::bad(
                 name,
                 Standing::Failed,
-                format!("{} cannot be written: {why}", folder.path),
-                "give yourself the right to write there, or name another folder with WINDLASS_STATE_DIR",
+                problem.to_string(),
+                problem.hints.first().map_or("", Hint::as_str),
             ),
             None if !folder.private => Check::bad(
                 name,

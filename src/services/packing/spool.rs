@@ -85,12 +85,11 @@ impl Spool {
     /// Returns the problem for a file that cannot be written here.
     pub(super) fn unwritable(&self, error: &io::Error) -> Problem {
         let shown = Outside::new(self.folder.display().to_string());
-        Problem::new(Kind::Machine, format!("cannot store layers in {shown}"))
-            .because(error)
-            .hint(
-                "check the permissions and free space, or set XDG_CACHE_HOME or WINDLASS_STATE_DIR to \
-                another directory",
-            )
+        Problem::new(Kind::Machine, format!("cannot store layers in {shown}")).because_of_file(
+            error,
+            &shown,
+            "check the permissions, or set XDG_CACHE_HOME or WINDLASS_STATE_DIR to another directory",
+        )
     }
 
     /// Removes files that were not used for a week, and the least recently used ones if the spool
