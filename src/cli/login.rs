@@ -11,7 +11,7 @@ use serde_json::json;
 use super::args::{Global, Login as Wish};
 use super::environment::Environment;
 use super::output::Output;
-use super::{Ending, confirm, prompt, runs, secret_file, watch};
+use super::{Ending, confirm, pairs, prompt, runs, secret_file, watch};
 use crate::domain::credential::{PERMISSIONS, PackageKind, ScopedPackage, TokenScope};
 use crate::domain::{Kind, Outside, Problem, Snapshot};
 use crate::journal::Outcome;
@@ -145,7 +145,7 @@ fn scope(wish: &Wish) -> Result<TokenScope, Problem> {
         }
     }
     for channel in &wish.channel {
-        channel.parse::<crate::domain::Channel>()?;
+        pairs::channel(channel, "--channel")?;
     }
     Ok(TokenScope {
         permissions: if wish.permission.is_empty() {

@@ -1,11 +1,12 @@
 //! Parses NAME=VALUE and NAME:VALUE arguments: a name, a separator, a value, and no name twice.
 //!
-//! The caller parses names and values.
+//! The caller parses names and values; channels and numbers are parsed here, so that an error names
+//! the argument.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use crate::domain::{Kind, Outside, Problem};
+use crate::domain::{Channel, Kind, Outside, Problem};
 
 /// Longest part of the input that an error repeats, in characters.
 const SHOWN: usize = 100;
@@ -66,6 +67,12 @@ pub fn number(text: &str, what: &str) -> Result<u64, Problem> {
     })
 }
 
+/// Parses the channel that was given at `place`: `--channel`, `CHANNEL`.
+pub fn channel(text: &str, place: &str) -> Result<Channel, Problem> {
+    text.parse()
+        .map_err(|problem: Problem| problem.within(format!("{place} names no channel")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +109,20 @@ mod tests {
             assert_eq!(problem.summary.as_str(), said);
             assert_eq!(problem.hints[0].as_str(), "use --image NAME=TAG");
         }
+    }
+
+    #[test]
+    fn a_misspelled_channel_is_told_with_its_place() {
+        assert_eq!(channel("beta", "--channel").unwrap().to_string(), "latest/beta");
+        let problem = channel("Beta", "--channel").unwrap_err();
+        assert_eq!(
+            problem.to_string(),
+            "--channel names no channel: 'Beta' is not a channel"
+        );
+        assert!(
+            problem.hints[0].as_str().contains("did you mean beta?"),
+            "{problem:?}"
+        );
     }
 
     #[test]

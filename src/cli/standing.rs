@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::args::{Promote, Rollback};
 use super::output::Output;
-use super::pairs::Form;
+use super::pairs::{self, Form};
 use super::{Ending, confirm, runs};
 use crate::domain::channel::Risk;
 use crate::domain::{Channel, Kind, Outside, Problem, RunId};
@@ -46,7 +46,7 @@ fn target_risk(text: &str) -> Result<Risk, Problem> {
 
 async fn planned_promote(session: &Session, wish: &Promote) -> Result<Plan, Problem> {
     let observer = &session.observer;
-    let to = target_risk(&wish.to)?;
+    let to = target_risk(&wish.to).map_err(|problem| problem.within("--to names no risk"))?;
     if let Some(track) = &wish.track {
         let track = track.parse()?;
         let snapshot = observer.for_promote_track(observer.cached()).await;
@@ -59,7 +59,7 @@ async fn planned_promote(session: &Session, wish: &Promote) -> Result<Plan, Prob
         ));
     };
     let with = WITH.read(&wish.with, |charm, channel| {
-        Ok((charm.parse()?, channel.parse()?))
+        Ok((charm.parse()?, pairs::channel(channel, "--with")?))
     })?;
     let release = release.parse()?;
     let intent = PromoteIntent { release, to, with };
@@ -127,7 +127,7 @@ fn rollback_intent(wish: &Rollback) -> Result<RollbackIntent, Problem> {
         (None, Some(charm)) => {
             let mut channels = Vec::new();
             for text in &wish.channel {
-                let channel = text.parse()?;
+                let channel = pairs::channel(text, "CHANNEL")?;
                 if !channels.contains(&channel) {
                     channels.push(channel);
                 }

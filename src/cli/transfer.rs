@@ -110,7 +110,7 @@ fn release_intent(wish: &Release) -> Result<ReleaseIntent, Problem> {
     })?;
     let mut channels = Vec::new();
     for text in &wish.channel {
-        let channel = text.parse()?;
+        let channel = pairs::channel(text, "--channel")?;
         if !channels.contains(&channel) {
             channels.push(channel);
         }
@@ -149,7 +149,7 @@ pub async fn release(session: &Session, wish: &Release, output: &Output) -> Endi
 async fn planned_close(session: &Session, wish: &Close) -> Result<Plan, Problem> {
     let intent = CloseIntent {
         charm: wish.charm.parse()?,
-        channel: wish.channel.parse()?,
+        channel: pairs::channel(&wish.channel, "CHANNEL")?,
     };
     let channels = Some(std::slice::from_ref(&intent.channel));
     let observer = &session.observer;

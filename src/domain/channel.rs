@@ -107,6 +107,15 @@ impl Risk {
             Self::Edge => "edge",
         }
     }
+
+    /// Returns the risk that `text` is a misspelling of: in another case, or with one typing error.
+    fn misspelled(text: &str) -> Option<Self> {
+        let lower = text.to_ascii_lowercase();
+        Self::ALL
+            .into_iter()
+            .filter(|risk| risk.as_str() != text)
+            .find(|risk| strsim::osa_distance(&lower, risk.as_str()) <= 1)
+    }
 }
 
 impl FromStr for Risk {
@@ -117,11 +126,13 @@ impl FromStr for Risk {
             .into_iter()
             .find(|risk| risk.as_str() == text)
             .ok_or_else(|| {
+                let near =
+                    Self::misspelled(text).map_or_else(String::new, |risk| format!("did you mean {risk}? "));
                 Problem::new(
                     Kind::Usage,
                     format!("'{}' is not a risk", Outside::capped(text, 60)),
                 )
-                .hint("use stable, candidate, beta or edge")
+                .hint(format!("{near}use stable, candidate, beta or edge"))
             })
     }
 }
@@ -134,6 +145,9 @@ impl fmt::Display for Risk {
 
 /// A channel in full form. A bare risk means the `latest` track and a bare track means its `stable`
 /// risk. If the first of two parts is a risk, the second is a branch.
+///
+/// A bare word that is nearly a risk (`Beta`) is refused where people write channels: its track is
+/// written with the risk, `Beta/stable`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Channel {
     /// `latest`, `2025-01`, …
@@ -160,7 +174,7 @@ impl Channel {
     /// Fails if the name contradicts the fields, because the row could be mistaken for that of
     /// another channel.
     pub fn from_public(track: &Track, risk: Risk, name: &str) -> Result<Self, Problem> {
-        let named: Option<Self> = name.parse().ok();
+        let named = Self::parse(name, BareTrack::Any).ok();
         named
             .filter(|channel| (&channel.track, channel.risk) == (track, risk))
             .ok_or_else(|| {
@@ -173,10 +187,25 @@ impl Channel {
     }
 }
 
+/// Which tracks may be written without a risk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BareTrack {
+    /// Every track: services write it like that.
+    Any,
+    /// Every track that is not a misspelled risk.
+    NoMisspelledRisk,
+}
+
 impl FromStr for Channel {
     type Err = Problem;
 
     fn from_str(text: &str) -> Result<Self, Problem> {
+        Self::parse(text, BareTrack::NoMisspelledRisk)
+    }
+}
+
+impl Channel {
+    fn parse(text: &str, bare: BareTrack) -> Result<Self, Problem> {
         let fail =
             |problem: Problem| problem.within(format!("'{}' is not a channel", Outside::capped(text, 100)));
         let mut parts = text.split('/');
@@ -211,7 +240,20 @@ impl FromStr for Channel {
                 risk,
                 branch: branch(name)?,
             }),
-            (_, None, _) => Ok(Self::new(first.parse().map_err(fail)?, Risk::Stable)),
+            (_, None, _) => {
+                let track: Track = first.parse().map_err(fail)?;
+                match Risk::misspelled(first) {
+                    Some(risk) if bare == BareTrack::NoMisspelledRisk => {
+                        Err(
+                            Problem::new(Kind::Usage, format!("'{track}' is not a channel")).hint(format!(
+                                "did you mean {risk}? The track {track} is written with its risk: {track}/{}",
+                                Risk::Stable
+                            )),
+                        )
+                    }
+                    _ => Ok(Self::new(track, Risk::Stable)),
+                }
+            }
             (_, Some(risk), third) => Ok(Self {
                 track: first.parse().map_err(fail)?,
                 risk: risk.parse().map_err(fail)?,
@@ -245,9 +287,8 @@ impl Serialize for Channel {
 
 impl<'de> Deserialize<'de> for Channel {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text, BareTrack::Any).map_err(serde::de::Error::custom)
     }
 }
 
@@ -375,6 +416,48 @@ mod tests {
         ] {
             assert!(read(track, Risk::Edge, name).is_err(), "{track}: {name}");
         }
+    }
+
+    #[test]
+    fn a_misspelled_risk_is_no_track_unless_it_has_a_risk() {
+        for (text, risk) in [
+            ("Beta", "beta"),
+            ("EDGE", "edge"),
+            ("Stable", "stable"),
+            ("stabel", "stable"),
+            ("canditate", "candidate"),
+            ("bta", "beta"),
+            ("betaa", "beta"),
+            ("Edgr", "edge"),
+        ] {
+            let problem = text.parse::<Channel>().unwrap_err();
+            assert_eq!(problem.kind, Kind::Usage, "{text}");
+            assert_eq!(
+                problem.summary.as_str(),
+                format!("'{text}' is not a channel"),
+                "{text}"
+            );
+            let hint =
+                format!("did you mean {risk}? The track {text} is written with its risk: {text}/stable");
+            assert_eq!(problem.hints[0].as_str(), hint);
+            for explicit in [format!("{text}/edge"), format!("{text}/stable/fix")] {
+                assert_eq!(full(&explicit), explicit, "a track may be named like that");
+            }
+            let problem = format!("latest/{text}").parse::<Channel>().unwrap_err();
+            let hint = problem.hints[0].as_str();
+            assert!(hint.contains(&format!("did you mean {risk}?")), "{text}: {hint}");
+        }
+        for track in ["latest", "2025-01", "1.0", "beta-2", "ledge2", "stables2", "b"] {
+            assert_eq!(full(track), format!("{track}/stable"), "not near any risk");
+        }
+    }
+
+    #[test]
+    fn a_service_may_write_any_track_without_its_risk() {
+        let read: Channel = serde_json::from_str("\"Beta\"").unwrap();
+        assert_eq!(read.to_string(), "Beta/stable");
+        let read = Channel::from_public(&"Beta".parse().unwrap(), Risk::Stable, "Beta").unwrap();
+        assert_eq!(read.to_string(), "Beta/stable");
     }
 
     #[test]
