@@ -9,6 +9,7 @@ use super::output::Output;
 use super::{documents, tables, watch};
 use crate::domain::{Kind, Outside, Problem, count};
 use crate::journal::RunRecord;
+use crate::plan::step::row_pairs;
 use crate::plan::{Plan, PlannedRow, State, Step, Undo};
 use crate::run::Session;
 
@@ -133,10 +134,15 @@ pub fn text(plan: &Plan) -> String {
                 _ => after.to_string(),
             },
             (None, State::Rows(rows)) => {
-                format!(
-                    "{}, listed below",
-                    count(rows.len(), "channel row", "channel rows")
-                )
+                let pairs = row_pairs(&step.before, &step.after);
+                let same = pairs.iter().filter(|(now, then)| now.serves_as(then)).count();
+                let unchanged = if same > 0 {
+                    format!(" ({same} unchanged)")
+                } else {
+                    String::new()
+                };
+                let rows = count(rows.len(), "channel row", "channel rows");
+                format!("{rows}{unchanged}, listed below")
             }
             (None, State::Nothing(())) => String::new(),
         };
@@ -155,16 +161,18 @@ pub fn text(plan: &Plan) -> String {
     text.push_str(&table.text());
     let mut changes = tables::Table::new(&["  charm", "channel", "base", "before", "after"]);
     for step in plan.steps.iter().filter(|step| step.skip_reason.is_none()) {
-        if let (State::Rows(before), State::Rows(after)) = (&step.before, &step.after) {
-            for (now, then) in before.iter().zip(after) {
-                changes.row(vec![
-                    format!("  {}", step.target),
-                    then.channel.to_string(),
-                    then.base.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    row(now),
-                    row(then),
-                ]);
-            }
+        for (now, then) in row_pairs(&step.before, &step.after) {
+            changes.row(vec![
+                format!("  {}", step.target),
+                then.channel.to_string(),
+                then.base.as_ref().map(ToString::to_string).unwrap_or_default(),
+                row(now),
+                if now.serves_as(then) {
+                    "unchanged".to_owned()
+                } else {
+                    row(then)
+                },
+            ]);
         }
     }
     if !changes.is_empty() {

@@ -37,6 +37,45 @@ impl Chosen<'_> {
     fn rows(&self) -> impl Iterator<Item = &ChannelRow> {
         self.facts.rows_of(&self.from)
     }
+
+    /// Returns what the target channel should serve, base by base. A row that already has the charm
+    /// revision and images of its source keeps its own resource revisions.
+    fn wanted(&self, snapshot: &Snapshot) -> Vec<Wanted> {
+        let target = |row: &ChannelRow| {
+            self.facts
+                .row(&self.to, row.base.as_ref())
+                .filter(|target| self.is_same(snapshot, row, target))
+        };
+        self.rows()
+            .map(|row| Wanted {
+                channel: self.to.clone(),
+                base: row.base.clone(),
+                serving: Serving::of(target(row).unwrap_or(row)),
+            })
+            .collect()
+    }
+
+    /// Returns true if both rows have the same charm revision and, resource by resource, the same
+    /// revision or the same image.
+    fn is_same(&self, snapshot: &Snapshot, row: &ChannelRow, target: &ChannelRow) -> bool {
+        let (source, target) = (Serving::of(row), Serving::of(target));
+        let image = |name, revision| {
+            let behind = snapshot.image_behind(&self.charm.name, name, revision)?;
+            Some(behind.digest)
+        };
+        source.revision == target.revision
+            && source.resources.len() == target.resources.len()
+            && source
+                .resources
+                .iter()
+                .zip(&target.resources)
+                .all(|(one, other)| {
+                    one == other
+                        || (one.0 == other.0
+                            && image(&one.0, one.1)
+                                .is_some_and(|found| image(&other.0, other.1) == Some(found)))
+                })
+    }
 }
 
 /// Plans `intent`.
@@ -59,14 +98,7 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &PromoteIntent) 
 
     let mut parts = Vec::new();
     for one in &chosen {
-        let wanted: Vec<Wanted> = one
-            .rows()
-            .map(|row| Wanted {
-                channel: one.to.clone(),
-                base: row.base.clone(),
-                serving: Serving::of(row),
-            })
-            .collect();
+        let wanted = one.wanted(snapshot);
         parts.push(Part {
             charm: one.charm,
             facts: one.facts,
@@ -158,15 +190,16 @@ fn named_by_hand(
             )
             .hint("'windlass charms' lists them"));
         };
-        if channel.risk <= intent.to {
+        // From a risk to itself nothing changes, and the plan says so.
+        if channel.risk < intent.to {
             return Err(Problem::new(
                 Kind::Usage,
                 format!(
-                    "--with {name}={channel}: {} is no lower risk than {}",
-                    intent.to, channel.risk
+                    "--with {name}={channel}: {} is more stable than {}",
+                    channel.risk, intent.to
                 ),
             )
-            .hint(format!("name a channel that is less trusted than {}", intent.to)));
+            .hint(format!("name a channel that is less stable than {}", intent.to)));
         }
         if channel != edge && facts.rows_of(edge).next().is_some() {
             return Err(Problem::new(

@@ -26,7 +26,7 @@ use crate::domain::{
     SessionId, Track,
 };
 
-pub use rows::{Attach, AttachFrom, Move, PlannedResource, PlannedRow, State};
+pub use rows::{Attach, AttachFrom, Move, PlannedResource, PlannedRow, State, row_pairs};
 pub use subject::{Need, NeededPackage, Subject};
 pub use undo::Undo;
 

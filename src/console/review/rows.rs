@@ -10,7 +10,8 @@ use crate::console::view::look::{Glyph, Tone};
 use crate::console::view::piece::Piece;
 use crate::console::words;
 use crate::domain::ManifestDigest;
-use crate::plan::{PlannedRow, State, Step};
+use crate::plan::step::row_pairs;
+use crate::plan::{PlannedRow, Step};
 
 /// Columns before a base, and width of a base.
 const INDENT: usize = 7;
@@ -24,11 +25,8 @@ type Pair<'s> = (&'s PlannedRow, &'s PlannedRow);
 
 /// Returns the channels of `step`, in order, each with its rows.
 fn channels(step: &Step) -> Vec<(String, Vec<Pair<'_>>)> {
-    let (State::Rows(before), State::Rows(after)) = (&step.before, &step.after) else {
-        return Vec::new();
-    };
     let mut found: Vec<(String, Vec<Pair>)> = Vec::new();
-    for (was, will) in before.iter().zip(after) {
+    for (was, will) in row_pairs(&step.before, &step.after) {
         let channel = will.channel.to_string();
         match found.iter_mut().find(|(name, _)| *name == channel) {
             Some((_, pairs)) => pairs.push((was, will)),
@@ -38,11 +36,12 @@ fn channels(step: &Step) -> Vec<(String, Vec<Pair<'_>>)> {
     found
 }
 
-/// Returns how many channels `step` sets.
+/// Returns how many channels `step` changes.
 pub(super) fn count(step: &Step) -> usize {
+    let changes = |(_, pairs): &(String, Vec<Pair>)| pairs.iter().any(|(was, will)| !was.serves_as(will));
     match step.skip_reason {
         Some(_) => 0,
-        None => channels(step).len(),
+        None => channels(step).iter().filter(|channel| changes(channel)).count(),
     }
 }
 

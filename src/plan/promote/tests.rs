@@ -5,7 +5,7 @@ mod track;
 use std::collections::BTreeMap;
 
 use crate::domain::bundle::{Author, BundleFacts, FileBytes, MarkerBranch};
-use crate::domain::charm::{Attached, CharmFacts, ImageBehind};
+use crate::domain::charm::{Attached, ChannelRow, CharmFacts, ImageBehind};
 use crate::domain::{
     Base, CharmName, CharmRevision, Hint, Kind, ManifestDigest, Observed, Outside, Problem, ResourceRevision,
     Risk, Snapshot,
@@ -184,7 +184,7 @@ fn a_charm_named_by_hand_goes_to_the_same_track_of_its_channel() {
 fn what_is_named_by_hand_must_make_sense() {
     for (name, channel, kind) in [
         ("no-such-charm", "latest/edge", Kind::Usage),
-        (DB, "latest/stable", Kind::Usage),
+        (DB, "latest/stable", Kind::Refused),
         (DB, "latest/beta", Kind::Refused),
         (ENGINE, "latest/edge", Kind::Usage),
     ] {
@@ -194,6 +194,92 @@ fn what_is_named_by_hand_must_make_sense() {
         assert_eq!(problem.kind, kind, "{name} {channel}: {problem}");
         assert!(!problem.hints.is_empty(), "{problem}");
     }
+}
+
+#[test]
+fn a_charm_is_not_promoted_from_a_more_stable_channel() {
+    let mut intent = intent("2024-12-01", "beta");
+    intent.with.insert(charm(DB), "latest/stable".parse().unwrap());
+    let problem = made(&world(), &intent).unwrap_err();
+    assert_eq!(problem.kind, Kind::Usage);
+    assert!(
+        problem
+            .summary
+            .as_str()
+            .contains("stable is more stable than beta"),
+        "{problem}"
+    );
+}
+
+/// Adds to every charm with something on `from` the same rows on `to`, changed by `change`.
+fn copied(snapshot: &mut Snapshot, from: &str, to: &str, change: impl Fn(&mut ChannelRow)) {
+    let names: Vec<CharmName> = snapshot.charms.keys().cloned().collect();
+    for name in names {
+        let facts = facts(snapshot, name.as_str());
+        let mut rows: Vec<_> = facts.rows_of(&from.parse().unwrap()).cloned().collect();
+        for row in &mut rows {
+            row.channel = to.parse().unwrap();
+            change(row);
+        }
+        facts.rows.extend(rows);
+        let rows = facts.rows.clone();
+        snapshot.served.insert(name, Observed::read(rows, now()));
+    }
+}
+
+fn skipped<'p>(plan: &'p Plan, kind: &str, charm: &str) -> Option<&'p str> {
+    let mut steps = plan.steps.iter().filter(|step| step.kind == kind);
+    let step = steps.find(|step| step.op.charm().is_some_and(|name| name.as_str() == charm));
+    step.unwrap().skip_reason.as_ref().map(Outside::as_str)
+}
+
+#[test]
+fn from_a_risk_to_itself_is_skipped_with_the_reason() {
+    let mut snapshot = world();
+    copied(&mut snapshot, "latest/edge", "latest/beta", |_| {});
+    let mut intent = intent("2024-12-01", "beta");
+    intent.with.insert(charm(DB), "latest/beta".parse().unwrap());
+    let plan = made(&snapshot, &intent).unwrap();
+    assert_eq!(
+        skipped(&plan, "release", DB),
+        Some("every channel runs this already")
+    );
+    assert_eq!(skipped(&plan, "release", ENGINE), None);
+}
+
+#[test]
+fn the_same_image_in_another_resource_revision_is_there_already() {
+    let mut snapshot = world();
+    let image: crate::domain::ResourceName = "engine-image".parse().unwrap();
+    let other = ResourceRevision(6);
+    let engine = facts(&mut snapshot, ENGINE);
+    let known = engine.resources.get_mut(&image).unwrap();
+    let mut sixth = known[0].clone();
+    sixth.revision = other;
+    known.push(sixth);
+    copied(&mut snapshot, "2024-12/edge", "2024-12/beta", |row| {
+        for resource in &mut row.resources {
+            if resource.name == image {
+                resource.revision = Some(other);
+            }
+        }
+    });
+    let plan = made(&snapshot, &intent("2024-12-01", "beta")).unwrap();
+    assert_eq!(
+        skipped(&plan, "release", ENGINE),
+        None,
+        "the image of that revision is unknown"
+    );
+    let key = |revision| Snapshot::behind_key(&charm(ENGINE), &image, revision);
+    let same = snapshot.behind[&key(ResourceRevision(7))].clone();
+    snapshot.behind.insert(key(other), same);
+    let plan = made(&snapshot, &intent("2024-12-01", "beta")).unwrap();
+    for kind in ["release", "verify"] {
+        for name in [ENGINE, "finos-legend-sdlc-k8s", "finos-legend-studio-k8s"] {
+            assert!(skipped(&plan, kind, name).is_some(), "{kind} {name}");
+        }
+    }
+    assert!(moves(&plan)[0].ends_with("engine-image r6"), "{:?}", moves(&plan));
 }
 
 #[test]
@@ -372,23 +458,7 @@ fn who_is_served_by_fallback_until_now_is_told() {
 #[test]
 fn what_is_there_already_is_nothing_to_do() {
     let mut snapshot = world();
-    let names: Vec<CharmName> = snapshot.charms.keys().cloned().collect();
-    for name in names {
-        let facts = facts(&mut snapshot, name.as_str());
-        let stable: Vec<_> = facts
-            .rows
-            .iter()
-            .filter(|row| row.channel.to_string() == "2024-12/edge")
-            .cloned()
-            .map(|mut row| {
-                row.channel.risk = Risk::Stable;
-                row
-            })
-            .collect();
-        facts.rows.extend(stable);
-        let rows = facts.rows.clone();
-        snapshot.served.insert(name, Observed::read(rows, now()));
-    }
+    copied(&mut snapshot, "2024-12/edge", "2024-12/stable", |_| {});
     let plan = made(&snapshot, &intent("2024-12-01", "stable")).unwrap();
     let charms = plan
         .steps

@@ -9,7 +9,7 @@ use crate::domain::charm::CharmFacts;
 use crate::domain::{Channel, CharmName, Kind, Outside, Problem, Risk, Snapshot, Track};
 use crate::plan::pairs::{self, Wanted};
 use crate::plan::publish::{self, Part, channels, preflight};
-use crate::plan::{Intent, Plan, PromoteTrackIntent, Serving};
+use crate::plan::{Intent, Plan, PromoteTrackIntent};
 
 /// Plans `intent`.
 pub fn plan(
@@ -45,16 +45,7 @@ pub fn plan(
                 )));
             }
         }
-        let wanted: Vec<Wanted> = own
-            .iter()
-            .flat_map(|hop| {
-                hop.rows().map(|row| Wanted {
-                    channel: hop.to.clone(),
-                    base: row.base.clone(),
-                    serving: Serving::of(row),
-                })
-            })
-            .collect();
+        let wanted: Vec<Wanted> = own.iter().flat_map(|hop| hop.wanted(snapshot)).collect();
         parts.push(Part {
             charm,
             facts,

@@ -30,6 +30,14 @@ impl State {
     }
 }
 
+/// Returns each row before and after, if both states are rows.
+pub fn row_pairs<'s>(before: &'s State, after: &'s State) -> Vec<(&'s PlannedRow, &'s PlannedRow)> {
+    match (before, after) {
+        (State::Rows(before), State::Rows(after)) => before.iter().zip(after).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// A row of the channel map, before or after a step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedRow {
@@ -43,6 +51,19 @@ pub struct PlannedRow {
     pub version: Option<Outside>,
     /// The resources.
     pub resources: Vec<PlannedResource>,
+}
+
+impl PlannedRow {
+    /// Returns true if `other` serves the same: the same charm revision with the same resource
+    /// revisions.
+    pub fn serves_as(&self, other: &Self) -> bool {
+        let known = |row: &Self| row.resources.iter().all(|resource| resource.revision.is_some());
+        let resources = |row: &Self| -> Vec<_> {
+            let resources = row.resources.iter();
+            resources.map(|one| (one.name.clone(), one.revision)).collect()
+        };
+        self.revision == other.revision && known(self) && known(other) && resources(self) == resources(other)
+    }
 }
 
 /// A resource of a planned row.
