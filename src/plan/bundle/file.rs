@@ -105,7 +105,8 @@ pub fn edit(text: &str, wishes: &BTreeMap<CharmName, Channel>) -> Result<Edited,
         }
         edits.extend(edit_of(text, &document, under, one, wish)?);
     }
-    keep_aliases(text, &document, &mut edits);
+    remarks.extend(loosened(&document, &edits));
+    remarks.extend(keep_aliases(text, &document, &mut edits));
     edits.sort_by_key(|edit| edit.range.start);
     let mut edited = text.to_owned();
     for edit in edits.iter().rev() {
@@ -138,9 +139,22 @@ struct ChannelEdit {
     text: String,
     /// The channel that it changes; `None` if it only replaces an alias by its value.
     channel: Option<ChangedChannel>,
-    /// The anchor of the replaced value, with the position of the value as written, including
-    /// quotes.
-    anchored: Option<(usize, Range<usize>)>,
+    /// What it does to an anchor.
+    anchor: Option<AnchorEdit>,
+}
+
+/// A replaced value that has an anchor, or a replaced alias of one.
+enum AnchorEdit {
+    Value {
+        anchor: usize,
+        line: usize,
+        /// Position of the value as written, including quotes.
+        written: Range<usize>,
+    },
+    Alias {
+        anchor: usize,
+        line: usize,
+    },
 }
 
 struct ChangedChannel {
@@ -158,25 +172,66 @@ fn channel_of(document: &Document, one: &Found) -> Option<Channel> {
         .ok()
 }
 
-/// Replaces the other aliases of changed values by the old value.
-fn keep_aliases(text: &str, document: &Document, edits: &mut Vec<ChannelEdit>) {
-    let mut more = Vec::new();
-    for (anchor, written) in edits.iter().filter_map(|edit| edit.anchored.as_ref()) {
+/// Returns a remark for every anchor whose aliases become channels of their own while its value
+/// stays.
+fn loosened(document: &Document, edits: &[ChannelEdit]) -> Vec<Outside> {
+    let mut aliases: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut changed = Vec::new();
+    for edit in edits.iter().filter_map(|edit| edit.anchor.as_ref()) {
+        match edit {
+            AnchorEdit::Alias { anchor, line } => aliases.entry(*anchor).or_default().push(*line),
+            AnchorEdit::Value { anchor, .. } => changed.push(*anchor),
+        }
+    }
+    aliases.retain(|anchor, _| !changed.contains(anchor));
+    let remark = |(anchor, lines): (usize, Vec<usize>)| {
+        let value = document.root.anchored(anchor)?;
+        let word = if lines.len() == 1 { "line" } else { "lines" };
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        Some(Outside::new(format!(
+            "{word} {} of {NAME}: the alias of line {} is replaced; that line keeps {}",
+            lines.join(", "),
+            value.line,
+            Outside::capped(value.text().unwrap_or_default(), 80)
+        )))
+    };
+    aliases.into_iter().filter_map(remark).collect()
+}
+
+/// Replaces the other aliases of changed values by the old value. Returns a remark for each.
+fn keep_aliases(text: &str, document: &Document, edits: &mut Vec<ChannelEdit>) -> Vec<Outside> {
+    let (mut more, mut remarks) = (Vec::new(), Vec::new());
+    for edit in edits.iter().filter_map(|edit| edit.anchor.as_ref()) {
+        let AnchorEdit::Value {
+            anchor,
+            line,
+            written,
+        } = edit
+        else {
+            continue;
+        };
+        let value = text.get(written.clone()).unwrap_or_default();
         let mut aliases = Vec::new();
         document.root.aliases_of(*anchor, &mut aliases);
         for alias in aliases {
             let is_edited = edits.iter().any(|edit| edit.range.start == alias.at);
             if !is_edited && let Some(range) = alias_range(text, alias) {
+                remarks.push(Outside::new(format!(
+                    "line {} of {NAME}: the alias of line {line}, which changes, is replaced by the old value {}",
+                    alias.line,
+                    Outside::capped(value, 80)
+                )));
                 more.push(ChannelEdit {
                     range,
-                    text: text.get(written.clone()).unwrap_or_default().to_owned(),
+                    text: value.to_owned(),
                     channel: None,
-                    anchored: None,
+                    anchor: None,
                 });
             }
         }
     }
     edits.append(&mut more);
+    remarks
 }
 
 /// Returns the byte range of an alias.
@@ -296,16 +351,21 @@ fn edit_of(
             range,
             text,
             channel: Some(changed),
-            anchored: None,
+            anchor: None,
         }));
     };
-    let (range, anchored) = match &channel.what {
+    let (range, anchor) = match &channel.what {
         What::Scalar { value, .. } if value.is_empty() => return refuse(format!("{name} has no channel")),
         What::Scalar { value, style } => match written(text, channel, value, *style) {
             Some(range) => {
                 let quotes = usize::from(*style != ScalarStyle::Plain);
                 let with_quotes = range.start - quotes..range.end + quotes;
-                (range, channel.anchor.map(|anchor| (anchor, with_quotes)))
+                let anchor = channel.anchor.map(|anchor| AnchorEdit::Value {
+                    anchor,
+                    line: channel.line,
+                    written: with_quotes,
+                });
+                (range, anchor)
             }
             None => {
                 return refuse(format!(
@@ -313,8 +373,11 @@ fn edit_of(
                 ));
             }
         },
-        What::Alias(_) => match alias_range(text, channel) {
-            Some(range) => (range, None),
+        What::Alias(anchor) => match alias_range(text, channel) {
+            Some(range) => {
+                let (anchor, line) = (*anchor, channel.line);
+                (range, Some(AnchorEdit::Alias { anchor, line }))
+            }
             None => return refuse(format!("the channel of {name} is no plain alias")),
         },
         What::List(_) | What::Map { .. } => return refuse(format!("the channel of {name} is no text")),
@@ -323,7 +386,7 @@ fn edit_of(
         range,
         text: wish.to_string(),
         channel: Some(changed),
-        anchored,
+        anchor,
     }))
 }
 

@@ -93,7 +93,8 @@ impl Node {
         }
     }
 
-    fn anchored(&self, anchor: usize) -> Option<&Node> {
+    /// Returns the node with `anchor`, this one or one below it.
+    pub(super) fn anchored(&self, anchor: usize) -> Option<&Node> {
         if self.anchor == Some(anchor) {
             return Some(self);
         }

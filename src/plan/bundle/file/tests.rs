@@ -309,6 +309,34 @@ fn bundles_with_every_trait_are_edited_and_keep_the_rest() {
 }
 
 #[test]
+fn an_alias_that_is_replaced_is_remarked_with_both_lines() {
+    let remarks = |text: &str, channel: &str| -> Vec<String> {
+        let edited = edit(text, &wishes(&[("engine", channel)])).unwrap();
+        edited.remarks.iter().map(ToString::to_string).collect()
+    };
+    // The alias is in an application that does not change.
+    let other = "applications:\n  a:\n    charm: engine\n    channel: &c edge\n  b:\n    charm: other\n    channel: *c\n";
+    assert_eq!(
+        remarks(other, "2025-01/edge"),
+        ["line 7 of bundle.yaml: the alias of line 4, which changes, is replaced by the old value edge"]
+    );
+    assert_eq!(
+        remarks(other, "latest/edge"),
+        Vec::<String>::new(),
+        "nothing changes"
+    );
+    // The alias changes, and the line that it repeats does not.
+    let own = "x: &c edge\napplications:\n  a:\n    charm: engine\n    channel: *c\n  b:\n    charm: engine\n    channel: *c\n";
+    assert_eq!(
+        remarks(own, "2025-01/edge"),
+        ["lines 5, 8 of bundle.yaml: the alias of line 1 is replaced; that line keeps edge"]
+    );
+    // Both change to the same value.
+    let both = "applications:\n  a:\n    charm: engine\n    channel: &c edge\n  b:\n    charm: engine\n    channel: *c\n";
+    assert_eq!(remarks(both, "2025-01/edge"), Vec::<String>::new());
+}
+
+#[test]
 fn what_a_person_should_know_is_remarked_with_its_line() {
     let remarks = |text: &str, charm: &str| -> Vec<String> {
         let edited = edit(text, &wishes(&[(charm, "2025-01/edge")])).unwrap();
