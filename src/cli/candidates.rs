@@ -10,12 +10,13 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 
 use super::args::{self, Global};
 use super::environment::Environment;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Workspace};
 use crate::domain::channel::Risk;
 use crate::domain::charm::CharmFacts;
 use crate::domain::credential::PERMISSIONS;
-use crate::domain::{CharmName, Outside, Snapshot};
+use crate::domain::{CharmName, Outside, ResourceName, Snapshot};
 use crate::journal::{Journal, Outcome, RunRecord};
+use crate::plan::known_images;
 
 /// Number of runs offered.
 const RUNS: usize = 50;
@@ -56,6 +57,8 @@ fn candidates(words: &str, arg: &Arg) -> Option<Candidates> {
         ("CHANNEL" | "C", _) => channels,
         ("N", "revision") => revisions,
         ("RESOURCE", _) => resources,
+        ("DIGEST", "image") => digests,
+        ("REFERENCE", "from") => references,
         ("RELEASE" | "RELEASE|IMAGE", _) => releases,
         ("RUN", _) if of_github => return None,
         ("RUN", _) if words == "resume" => unfinished_runs,
@@ -199,6 +202,57 @@ fn revisions() -> Vec<CompletionCandidate> {
 fn resources() -> Vec<CompletionCandidate> {
     listed(observed_charms(|_, facts| {
         facts.resources.keys().map(ToString::to_string).collect()
+    }))
+}
+
+/// Returns the resources of the charm that the words name: the one that they name, else all.
+fn typed_resources(workspace: &Workspace, snapshot: &Snapshot) -> Vec<(CharmName, ResourceName)> {
+    let typed = typed();
+    let typed = |name: &str| typed.iter().any(|word| word == name);
+    let charms = workspace.charms.iter().filter(|charm| typed(charm.name.as_str()));
+    let all: Vec<(CharmName, ResourceName)> = charms
+        .flat_map(|charm| {
+            let facts = snapshot
+                .charms
+                .get(&charm.name)
+                .and_then(|seen| seen.value.as_ref());
+            let names = facts.into_iter().flat_map(|facts| facts.resources.keys());
+            names.map(|name| (charm.name.clone(), name.clone()))
+        })
+        .collect();
+    let named = all.iter().find(|(_, resource)| typed(resource.as_str())).cloned();
+    named.map_or(all, |named| vec![named])
+}
+
+/// Returns the digests of images that revisions of the typed resource contain.
+fn digests() -> Vec<CompletionCandidate> {
+    let Some((config, snapshot)) = observed() else {
+        return Vec::new();
+    };
+    let resources = typed_resources(&config.workspace, &snapshot);
+    ordered(resources.iter().flat_map(|(charm, resource)| {
+        let found = known_images::of_revisions(&snapshot, charm, resource).into_iter();
+        found.map(move |(digest, revision)| {
+            let about = format!("{resource} {revision}");
+            CompletionCandidate::new(digest.to_string()).help(Some(about.into()))
+        })
+    }))
+}
+
+/// Returns the references that releases name for the typed resource.
+fn references() -> Vec<CompletionCandidate> {
+    let Some((config, snapshot)) = observed() else {
+        return Vec::new();
+    };
+    let resources = typed_resources(&config.workspace, &snapshot);
+    ordered(resources.iter().flat_map(|(charm, resource)| {
+        let found = known_images::named_by_releases(&config.workspace, &snapshot, charm, resource);
+        found.into_iter().map(|(reference, releases)| {
+            let about = releases
+                .first()
+                .map(|release| format!("release {release}").into());
+            CompletionCandidate::new(reference).help(about)
+        })
     }))
 }
 

@@ -28,11 +28,16 @@ struct TypedPath<'a> {
     name: &'a str,
 }
 
-/// Parses the path in `text`, if it is one. `forced` if the field accepts only paths.
-fn path_in(text: &str, forced: bool) -> Option<TypedPath<'_>> {
+/// Parses the path in `text`, if it is one. `images` is whether the resource of the field contains
+/// images: then a path needs a prefix; a file needs none.
+fn path_in(text: &str, images: Option<bool>) -> Option<TypedPath<'_>> {
+    let bare = match images {
+        Some(images) => !images,
+        None => text.starts_with(['/', '~', '.']),
+    };
     let (transport, path) = match text.split_once(':') {
         Some((name, path)) if upload::WITH_PATH.contains(&name) => (text.get(..=name.len())?, path),
-        _ if forced || text.starts_with(['/', '~', '.']) => ("", text),
+        _ if bare => ("", text),
         _ => return None,
     };
     let cut = path.rfind('/').map_or(0, |at| at + 1);
@@ -55,24 +60,28 @@ fn absolute(setting: &Setting, folder: &str) -> String {
     }
 }
 
-/// Returns the text typed in a path field, and whether the field accepts only paths.
-fn typed(model: &Model) -> Option<(String, bool)> {
+/// Returns the text typed in a path field, and whether the resource of the field contains images,
+/// if known.
+fn typed(model: &Model) -> Option<(String, Option<bool>)> {
     match &model.modal {
-        Some(Modal::Upload(dialog)) => Some((dialog.input.value().to_owned(), dialog.images == Some(false))),
+        Some(Modal::Upload(dialog)) => Some((dialog.input.value().to_owned(), dialog.images)),
         Some(Modal::Palette(palette)) => command::typed(palette.input.value())
             .into_iter()
             .find(|typed| typed.param() == Some(command::Param::Content))
-            .map(|typed| (typed.current, false)),
+            .map(|typed| {
+                let images = command::holds_images(model, &typed);
+                (typed.current, images)
+            }),
         _ => None,
     }
 }
 
 /// Requests the names of the typed directory, if they are not known.
 pub fn ask(model: &mut Model) -> Vec<Effect> {
-    let Some((text, forced)) = typed(model) else {
+    let Some((text, images)) = typed(model) else {
         return Vec::new();
     };
-    let Some(path) = path_in(text.trim_start(), forced) else {
+    let Some(path) = path_in(text.trim_start(), images) else {
         return Vec::new();
     };
     let folder = absolute(&model.setting, path.folder);
@@ -95,9 +104,10 @@ pub fn listed(model: &mut Model, found: Folder) {
     }
 }
 
-/// Returns the completions of `text`; `forced` if the field accepts only paths.
-pub fn known(model: &Model, text: &str, forced: bool) -> Vec<String> {
-    let (Some(path), Some(folder)) = (path_in(text.trim_start(), forced), &model.folder) else {
+/// Returns the paths that complete `text`. `images` is whether the resource of the field contains
+/// images, if known.
+pub fn known(model: &Model, text: &str, images: Option<bool>) -> Vec<String> {
+    let (Some(path), Some(folder)) = (path_in(text.trim_start(), images), &model.folder) else {
         return Vec::new();
     };
     if folder.path != absolute(&model.setting, path.folder) {
@@ -134,15 +144,20 @@ mod tests {
 
     #[test]
     fn a_path_is_told_from_a_name() {
-        let parts = |text: &'static str, forced| {
-            path_in(text, forced).map(|path| (path.transport, path.folder, path.name))
+        let parts = |text: &'static str, images| {
+            path_in(text, images).map(|path| (path.transport, path.folder, path.name))
         };
-        assert_eq!(parts("/tmp/im", false), Some(("", "/tmp/", "im")));
-        assert_eq!(parts("~/im", false), Some(("", "~/", "im")));
-        assert_eq!(parts("./", false), Some(("", "./", "")));
-        assert_eq!(parts("oci-archive:im", false), Some(("oci-archive:", "", "im")));
-        assert_eq!(parts("finos/legend-engine:4.1", false), None);
-        assert_eq!(parts("im", true), Some(("", "", "im")));
+        assert_eq!(parts("/tmp/im", None), Some(("", "/tmp/", "im")));
+        assert_eq!(parts("~/im", None), Some(("", "~/", "im")));
+        assert_eq!(parts("./", None), Some(("", "./", "")));
+        assert_eq!(parts("finos/legend-engine:4.1", None), None);
+        for images in [None, Some(true)] {
+            assert_eq!(parts("oci-archive:im", images), Some(("oci-archive:", "", "im")));
+        }
+        assert_eq!(parts("im", Some(false)), Some(("", "", "im")));
+        for path in ["/tmp/im", "~/im", "./", "im"] {
+            assert_eq!(parts(path, Some(true)), None, "a bare file is no image");
+        }
     }
 
     #[test]

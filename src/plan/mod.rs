@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod evidence;
 pub mod hold;
 pub mod intent;
+pub mod known_images;
 pub mod label;
 mod pairs;
 pub mod promote;

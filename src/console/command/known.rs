@@ -3,9 +3,9 @@
 use super::{Param, Typed};
 use crate::console::listing::Keyed as _;
 use crate::console::panes::{channels, charms, credentials};
-use crate::console::{Model, paths, words};
+use crate::console::{Model, paths, upload, words};
 use crate::domain::charm::CharmFacts;
-use crate::domain::{Channel, CharmName, Outside, Risk};
+use crate::domain::{Channel, CharmName, Outside, ResourceName, Risk};
 
 /// A completion and its description.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +41,7 @@ pub fn known(model: &Model, typed: &Typed) -> Vec<Known> {
             .collect(),
         Param::Run => runs(model),
         Param::Session => sessions(model),
-        Param::Content => paths::known(model, &typed.current, false)
-            .into_iter()
-            .map(|found| one(found, ""))
-            .collect(),
+        Param::Content => content(model, typed),
         Param::Image => images(model),
     }
 }
@@ -163,6 +160,35 @@ fn sessions(model: &Model) -> Vec<Known> {
         _ => None,
     })
     .collect()
+}
+
+/// Returns the charm and resource named earlier in the line.
+fn resource(typed: &Typed) -> Option<(CharmName, ResourceName)> {
+    Some((
+        typed.done.first()?.parse().ok()?,
+        typed.done.get(1)?.parse().ok()?,
+    ))
+}
+
+/// Returns whether the resource named earlier in the line contains images, if known.
+pub fn holds_images(model: &Model, typed: &Typed) -> Option<bool> {
+    let (charm, resource) = resource(typed)?;
+    charms::holds_images(model.workspace(), &model.snapshot, &charm, &resource)
+}
+
+/// Returns the paths that complete the typed one, and the images known for the resource unless it
+/// contains files.
+fn content(model: &Model, typed: &Typed) -> Vec<Known> {
+    let holds_images = holds_images(model, typed);
+    let paths = paths::known(model, &typed.current, holds_images);
+    let paths: Vec<Known> = paths.into_iter().map(|path| one(path, "")).collect();
+    match resource(typed) {
+        Some((charm, resource)) if paths.is_empty() && holds_images != Some(false) => {
+            let images = upload::images(model, &charm, &resource).into_iter();
+            images.map(|image| one(image.text, image.about)).collect()
+        }
+        _ => paths,
+    }
 }
 
 /// Returns the images that releases name for charms, newest first.

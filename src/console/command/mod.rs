@@ -6,7 +6,7 @@
 mod known;
 mod run;
 
-pub use known::Known;
+pub use known::{Known, holds_images};
 pub use run::run;
 
 use super::Model;

@@ -1,8 +1,16 @@
 //! Tests resources in the charms pane: released with their charm, uploaded at any terminal size.
 
+use std::sync::Arc;
+
+use tui_input::Input;
+
 use super::transfers::{on_charms, plan_of};
 use super::world::{press, screen, type_in};
 use crate::console::actions::Key;
+use crate::console::dialogs::Modal;
+use crate::console::paths::Folder;
+use crate::console::upload;
+use crate::domain::Release;
 
 #[test]
 fn a_resource_revision_is_released_with_the_charm_revision_of_the_channel() {
@@ -28,4 +36,42 @@ fn the_upload_dialog_shows_its_field_at_any_size() {
         let text = screen(&model).0;
         assert!(text.contains("> sesame"), "{size:?}\n{text}");
     }
+}
+
+#[test]
+fn completions_for_an_image_are_images_and_shown_whole() {
+    let mut model = on_charms((80, 24), 1);
+    // One image that many releases name.
+    let mut snapshot = (*model.snapshot).clone();
+    let named = snapshot.releases.value.as_mut().unwrap();
+    let first = named[0].clone();
+    named.extend((1..30).map(|number| Release {
+        name: format!("2025-01-27_{number}").parse().unwrap(),
+        ..first.clone()
+    }));
+    model.snapshot = Arc::new(snapshot);
+    press(&mut model, Key::Char('u'));
+    let image = "docker.io/finos/legend-engine-server:4.68.0";
+    let text = screen(&model).0;
+    assert!(text.contains(image), "{text}");
+    assert!(text.contains("release 2025-01-27"), "{text}");
+    // A directory whose files would complete a path.
+    model.folder = Some(Folder {
+        path: "/home/me/images".to_owned(),
+        names: vec!["engine.rock".to_owned()],
+    });
+    let Some(Modal::Upload(dialog)) = &model.modal else {
+        unreachable!("the dialog is open")
+    };
+    assert_eq!(dialog.images, Some(true));
+    let offered = |typed: &str| {
+        let mut dialog = (**dialog).clone();
+        dialog.input = Input::new(typed.to_owned());
+        let known = upload::known(&model, &dialog).into_iter();
+        known.map(|known| known.text).collect::<Vec<_>>()
+    };
+    assert!(offered("./").iter().all(|text| !text.ends_with("engine.rock")));
+    assert!(offered("").iter().all(|text| text != "engine.rock"));
+    assert_eq!(offered("oci-archive:eng"), ["oci-archive:engine.rock"]);
+    assert!(offered("legend-engine")[0].contains("legend-engine-server"));
 }

@@ -4,8 +4,8 @@
 use super::Upload;
 use crate::console::panes::charms;
 use crate::console::{Model, paths};
-use crate::domain::ResourceRevision;
-use crate::plan::UploadIntent;
+use crate::domain::{CharmName, ResourceName, ResourceRevision};
+use crate::plan::{UploadIntent, known_images};
 use crate::services::engine::Wanted;
 
 /// A completion and its description.
@@ -36,7 +36,7 @@ pub fn known(model: &Model, dialog: &Upload) -> Vec<Known> {
             None
         }
     };
-    let mut found: Vec<(u8, Known)> = all(model, dialog)
+    let mut found: Vec<(u8, Known)> = images(model, &dialog.charm, &dialog.resource)
         .into_iter()
         .filter_map(|known| Some((rank(&known)?, known)))
         .collect();
@@ -46,7 +46,7 @@ pub fn known(model: &Model, dialog: &Upload) -> Vec<Known> {
 
 /// Returns the paths that match the input, if it is a path.
 fn on_disk(model: &Model, dialog: &Upload) -> Vec<Known> {
-    let paths = paths::known(model, dialog.wanted(), dialog.images == Some(false));
+    let paths = paths::known(model, dialog.wanted(), dialog.images);
     let known = paths.into_iter().map(|text| Known {
         about: if text.ends_with('/') { "folder" } else { "file" }.to_owned(),
         text,
@@ -54,72 +54,37 @@ fn on_disk(model: &Model, dialog: &Upload) -> Vec<Known> {
     known.collect()
 }
 
-fn all(model: &Model, dialog: &Upload) -> Vec<Known> {
-    let mut texts = of_releases(model, dialog);
-    texts.extend(model.engines.iter().map(|name| Known {
+/// Returns the images that are known for the resource: of releases, of this machine, of revisions.
+pub fn images(model: &Model, charm: &CharmName, resource: &ResourceName) -> Vec<Known> {
+    let (workspace, snapshot) = (model.workspace(), &model.snapshot);
+    let named = known_images::named_by_releases(workspace, snapshot, charm, resource);
+    let mut found: Vec<Known> = named
+        .into_iter()
+        .map(|(text, releases)| {
+            let names: Vec<&str> = releases.iter().map(|name| name.as_str()).collect();
+            Known {
+                text,
+                about: format!("release {}", names.join(", ")),
+            }
+        })
+        .collect();
+    found.extend(model.engines.iter().map(|name| Known {
         text: name.to_string(),
         about: "on this machine".to_owned(),
     }));
-    texts.extend(behind_revisions(model, dialog));
-    texts
-}
-
-fn of_releases(model: &Model, dialog: &Upload) -> Vec<Known> {
-    let workspace = model.workspace();
-    let Some(charm) = workspace.charm(&dialog.charm) else {
-        return Vec::new();
-    };
-    let mut texts: Vec<Known> = Vec::new();
-    for (_, key) in charm.fed().filter(|(name, _)| **name == dialog.resource) {
-        let Ok(repository) = workspace.image_repository(key) else {
-            continue;
-        };
-        for release in model.snapshot.releases.value.iter().flatten() {
-            let Some(tag) = release.images.get(key) else {
-                continue;
-            };
-            let text = repository.tagged(tag).to_string();
-            match texts.iter_mut().find(|known| known.text == text) {
-                Some(known) => known.about.push_str(&format!(", {}", release.name)),
-                None => texts.push(Known {
-                    text,
-                    about: format!("release {}", release.name),
-                }),
-            }
-        }
-    }
-    texts
-}
-
-fn behind_revisions(model: &Model, dialog: &Upload) -> Vec<Known> {
-    let snapshot = &model.snapshot;
-    let Upload { charm, resource, .. } = dialog;
-    let facts = snapshot.charms.get(charm).and_then(|seen| seen.value.as_ref());
-    let mut texts: Vec<Known> = Vec::new();
-    for one in facts
-        .and_then(|facts| facts.resources.get(resource))
-        .into_iter()
-        .flatten()
-    {
-        let Some(behind) = snapshot.image_behind(charm, resource, one.revision) else {
-            continue;
-        };
-        let text = behind.digest.to_string();
-        if texts.iter().any(|known| known.text == text) {
-            continue;
-        }
-        let releases = charms::releases_behind(model.workspace(), snapshot, charm, resource, one.revision);
+    let of_revisions = known_images::of_revisions(snapshot, charm, resource);
+    found.extend(of_revisions.into_iter().map(|(digest, revision)| {
+        let releases = charms::releases_behind(workspace, snapshot, charm, resource, revision);
         let release = releases.first();
-        texts.push(Known {
-            text,
+        Known {
+            text: digest.to_string(),
             about: format!(
-                "behind {}{}",
-                one.revision,
+                "behind {revision}{}",
                 release.map_or_else(String::new, |name| format!(", release {name}"))
             ),
-        });
-    }
-    texts
+        }
+    }));
+    found
 }
 
 /// Returns the newest revision that contains the image with this digest.

@@ -8,7 +8,7 @@ mod read;
 mod update;
 pub mod view;
 
-pub use known::{Known, known};
+pub use known::{Known, images, known};
 pub use read::{WITH_PATH, absolute, read};
 pub use update::{accept, close, complete, look, open, pick, typed};
 

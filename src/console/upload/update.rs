@@ -59,7 +59,7 @@ pub fn complete(model: &mut Model, steps: isize) -> Vec<Effect> {
     };
     let texts: Vec<String> = known(model, shown).into_iter().map(|known| known.text).collect();
     let wanted = shown.wanted().to_owned();
-    let is_path = paths::known(model, &wanted, shown.images == Some(false)) == texts;
+    let is_path = paths::known(model, &wanted, shown.images) == texts;
     let common = paths::common_start(&texts);
     if texts.is_empty() {
         model.refuse("nothing known goes with this");

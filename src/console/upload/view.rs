@@ -19,6 +19,8 @@ use crate::plan::Content;
 const COLUMNS: u16 = 104;
 /// Width of the bar of existing and missing bytes, in cells.
 const BAR: usize = 20;
+/// Least width of the description of a completion, in columns; a text that leaves less has none.
+const ABOUT: usize = 20;
 /// Largest number of completions shown.
 const SHOWN: usize = 8;
 
@@ -74,9 +76,18 @@ pub fn draw(model: &Model, dialog: &Upload, frame: &mut Frame, drawn: &mut Drawn
         model.setting.keymap.hint(ActionId::UploadNext, "takes one")
     );
     page.put(frame, vec![Piece::new(heading, Tone::Dim)], false);
-    for (at, one) in known.iter().enumerate().skip(first).take(listed) {
-        let width = room.saturating_sub(words::width(&one.about) + 4).max(20);
+    // What is inserted is shown whole; its description gets the rest of the line.
+    let in_view = || known.iter().enumerate().skip(first).take(listed);
+    let most = room.saturating_sub(3);
+    let widths = in_view().map(|(_, one)| words::width(&one.text));
+    let column = widths
+        .filter(|width| width + 1 + ABOUT <= most)
+        .max()
+        .unwrap_or_default();
+    for (at, one) in in_view() {
+        let width = words::width(&one.text).max(column).min(most);
         let text = words::pad(&words::cut(&one.text, width), width);
+        let about = words::cut(&one.about, most.saturating_sub(width + 1));
         let mark = if taken == Some(at) {
             model.setting.look.glyph(Glyph::Cursor)
         } else {
@@ -85,7 +96,7 @@ pub fn draw(model: &Model, dialog: &Upload, frame: &mut Frame, drawn: &mut Drawn
         let line = vec![
             Piece::new(format!(" {mark} "), Tone::Accent),
             Piece::new(text, Tone::Plain),
-            Piece::new(format!(" {}", one.about), Tone::Dim),
+            Piece::new(format!(" {about}"), Tone::Dim),
         ];
         let rect = page.put(frame, line, taken == Some(at));
         if let Some(rect) = rect {
