@@ -242,7 +242,7 @@ impl Release {
         }
         let text = match named {
             Some(_) => format!(
-                "named {} but created on {made}: its track would be {}",
+                "its name says {}, the timestamp in its manifest says {made}: by the name its track would be {}",
                 self.name,
                 self.name.month()
             ),
@@ -410,6 +410,15 @@ mod tests {
             .map(|r| r.name.to_string())
             .collect();
         assert_eq!(odd, ["2024-01-06", "2024-01-08"]);
+        let releases = all();
+        let odd = releases
+            .iter()
+            .find(|release| release.name.as_str() == "2024-01-08");
+        assert_eq!(
+            odd.unwrap().misdated().unwrap().text.as_str(),
+            "its name says 2024-01-08, the timestamp in its manifest says 2025-01-08: by the name its track \
+             would be 2024-01"
+        );
     }
 
     #[test]

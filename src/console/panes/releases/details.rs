@@ -32,9 +32,17 @@ pub fn details(
     waited: Option<Line>,
     now: DateTime<Utc>,
 ) -> Vec<Line> {
+    let release = snapshot.release(&row.name);
     let made = row.made.map_or_else(
         || "unknown".to_owned(),
-        |at| format!("{} UTC ({})", words::minute(at), words::age(now, at)),
+        |at| {
+            let source = match release {
+                Some(release) if release.timestamp.is_none() => ", by its name",
+                Some(release) if release.misdated().is_some() => ", by the timestamp in its manifest",
+                _ => "",
+            };
+            format!("{} UTC ({}){source}", words::minute(at), words::age(now, at))
+        },
     );
     let mut lines = vec![
         Line::of("published", published(snapshot, row), row.label.tone()),
@@ -53,7 +61,7 @@ pub fn details(
     }
     run_lines(runs, &row.name, now, &mut lines);
     channel_lines(workspace, snapshot, &row.name, &mut lines);
-    if let Some(release) = snapshot.release(&row.name) {
+    if let Some(release) = release {
         image_lines(workspace, snapshot, release, &mut lines);
     }
     lines
