@@ -6,7 +6,7 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{BUNDLE_REPOSITORY as REPOSITORY, session, session_with, world, writes};
 use serde_json::{Value, json};
@@ -435,7 +435,13 @@ async fn a_cancelled_run_makes_no_branch() {
     let handle = here.start(whole(&here).await).unwrap();
     let asked = || writes(&world).iter().any(|w| w.contains("/git/trees"));
     // The demo environment shows a request only in its log, so the log is polled.
+    let limit = Instant::now() + Duration::from_secs(60);
     while !asked() {
+        assert!(
+            Instant::now() < limit,
+            "no request for the tree: {:#?}",
+            writes(&world)
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     handle.cancel.cancel();

@@ -13,6 +13,9 @@ use common::{Client, world, writes};
 use serde_json::Value;
 
 const RELEASE: &str = "2024-01-06";
+/// Refuses the first reference that a command creates on GitHub.
+const REFUSED_REFERENCE: &str =
+    "[[fault]]\nservice = \"github\"\nmethod = \"POST\"\npath = \"*/git/refs\"\nnth = 1\nstatus = 403\n";
 
 fn journal(dir: &Path) -> PathBuf {
     dir.join("state/journal.db")
@@ -83,6 +86,36 @@ async fn a_damaged_journal_can_be_set_aside_and_keeps_its_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_journal_that_was_cut_is_damaged_for_every_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), "").await;
+    let client = Client::new(&world, dir.path());
+    client.run(&["hold", RELEASE, "--yes"]).with(0);
+    let whole = std::fs::read(journal(dir.path())).unwrap();
+    let written = writes(&world).len();
+    for less in [100, 2000, 4096, whole.len() - 1000] {
+        let cut = &whole[..whole.len() - less];
+        std::fs::write(journal(dir.path()), cut).unwrap();
+        for (arguments, code) in [
+            (&["runs"][..], 3),
+            (&["unhold", RELEASE, "--yes"], 3),
+            (&["doctor", "--offline"], 1),
+            (&["status", "--offline"], 0),
+        ] {
+            let ended = client.run(arguments).with(code);
+            let shown = format!("{}{}", ended.out, ended.err);
+            for part in ["is damaged", "windlass doctor --set-journal-aside"] {
+                assert!(shown.contains(part), "{less} {arguments:?}: {shown}");
+            }
+        }
+        assert_eq!(std::fs::read(journal(dir.path())).unwrap(), cut, "{less}");
+    }
+    assert_eq!(writes(&world).len(), written);
+    client.run(&["doctor", "--set-journal-aside"]).with(0);
+    client.run(&["runs"]).with(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_journal_that_is_not_damaged_is_set_aside_only_if_confirmed() {
     let dir = tempfile::tempdir().unwrap();
     let world = world(dir.path(), "").await;
@@ -115,10 +148,8 @@ async fn a_journal_that_is_not_damaged_is_set_aside_only_if_confirmed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_workspace_sees_neither_the_runs_nor_the_revocations_of_this_one() {
-    let fault =
-        "[[fault]]\nservice = \"github\"\nmethod = \"POST\"\npath = \"*/git/refs\"\nnth = 1\nstatus = 403\n";
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path(), fault).await;
+    let world = world(dir.path(), REFUSED_REFERENCE).await;
     let client = Client::new(&world, dir.path());
     let failed = client.run(&["hold", RELEASE, "--yes", "--json"]);
     let run = failed.json()["run"]["id"].as_str().unwrap().to_owned();
@@ -162,10 +193,8 @@ fn host(dir: &Path) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_failed_is_unfinished_for_every_command() {
-    let fault =
-        "[[fault]]\nservice = \"github\"\nmethod = \"POST\"\npath = \"*/git/refs\"\nnth = 1\nstatus = 403\n";
     let dir = tempfile::tempdir().unwrap();
-    let world = world(dir.path(), fault).await;
+    let world = world(dir.path(), REFUSED_REFERENCE).await;
     let client = Client::new(&world, dir.path());
     let failed = client.run(&["hold", RELEASE, "--yes", "--json"]);
     assert!(matches!(failed.code, 1 | 7), "{}{}", failed.out, failed.err);

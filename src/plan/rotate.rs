@@ -8,7 +8,7 @@
 pub mod needs;
 pub mod organisation;
 pub mod revocations;
-mod targets;
+pub mod targets;
 #[cfg(test)]
 mod tests;
 

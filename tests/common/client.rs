@@ -1,17 +1,20 @@
 //! Runs the windlass binary as a command line with a separate home directory.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use windlass::demo::World;
+use windlass::demo::environment::PASSWORD;
 
 use super::BUNDLE_REPOSITORY;
 
 /// A command line with a separate home directory.
 pub struct Client {
-    dir: PathBuf,
+    pub dir: PathBuf,
     pub variables: BTreeMap<String, String>,
 }
 
@@ -26,6 +29,8 @@ impl Ended {
     #[track_caller]
     pub fn with(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}{}", self.out, self.err);
+        let shown = format!("{}{}", self.out, self.err);
+        assert!(!shown.contains(PASSWORD), "a password is shown: {shown}");
         self
     }
 
@@ -69,20 +74,47 @@ impl Client {
         }
     }
 
+    pub fn without(&self, names: &[&str]) -> Self {
+        let mut variables = self.variables.clone();
+        variables.retain(|name, _| !names.contains(&name.as_str()));
+        Self {
+            dir: self.dir.clone(),
+            variables,
+        }
+    }
+
     pub fn run(&self, arguments: &[&str]) -> Ended {
-        let ended = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        self.piped(arguments, "")
+    }
+
+    /// Runs the command with `input` on its standard input.
+    pub fn piped(&self, arguments: &[&str], input: &str) -> Ended {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
             .args(arguments)
             .env_clear()
             .envs(&self.variables)
             .current_dir(&self.dir)
-            .stdin(Stdio::null())
-            .output()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap();
+        // A program that reads no input may have exited already.
+        drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+        let ended = child.wait_with_output().unwrap();
         Ended {
             code: ended.status.code().unwrap(),
             out: String::from_utf8(ended.stdout).unwrap(),
             err: String::from_utf8(ended.stderr).unwrap(),
         }
+    }
+
+    /// Writes a file with these permissions and returns its path.
+    pub fn file(&self, name: &str, text: &str, mode: u32) -> String {
+        let path = self.dir.join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path.display().to_string()
     }
 
     /// Sends a request to GitHub about the bundle's repository, as another client would.

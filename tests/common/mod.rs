@@ -63,6 +63,12 @@ pub fn session_with(world: &World, dir: &Path, read_only: bool, more: &[(&str, &
     Session::open(config, services, &setting).unwrap()
 }
 
+/// Returns how many tokens the store has issued.
+pub fn minted(world: &World) -> usize {
+    let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap_or_default();
+    log.lines().filter(|line| line.contains("/exchange")).count()
+}
+
 /// Returns the requests that change something, as logged: `service method path status`.
 pub fn writes(world: &World) -> Vec<String> {
     writes_in(world.dir())

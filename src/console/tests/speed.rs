@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use super::world::{console, now, press, screen, setting, snapshot, type_in};
 use crate::console::actions::Key;
 use crate::console::layout::{self, layout};
+use crate::console::panes::counted::measured;
 use crate::console::update::update;
 use crate::console::{Model, Msg, panes};
 use crate::domain::charm::RevisionFacts;
@@ -108,6 +109,26 @@ fn of_ten_thousand_releases_only_the_visible_ones_are_built() {
         assert_eq!(model.panes.releases.len(), 10_000);
         built_within_room(&mut model, &format!("{size:?}"));
     }
+}
+
+#[test]
+fn of_ten_thousand_releases_each_is_measured_once_a_rebuild_and_never_for_a_key() {
+    let mut model = opened(many_releases(), (120, 40));
+    let before = measured();
+    panes::rebuild(&mut model);
+    assert_eq!(measured() - before, 10_000);
+    let before = measured();
+    built_within_room(&mut model, "releases");
+    // Another pane, and a charm that shows its revisions and hides them again.
+    for key in ['3', ' ', ' ', '1'] {
+        press(&mut model, Key::Char(key));
+        drop(screen(&model));
+    }
+    press(&mut model, Key::Char('/'));
+    type_in(&mut model, "2024");
+    press(&mut model, Key::Esc);
+    drop(screen(&model));
+    assert_eq!(measured(), before);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::domain::{GitHubRepository, Lineage, SecretName, SecretTarget, Snapsho
 use crate::plan::credentials::{
     Alarm, CredentialRole, SecretLocation, alarm, credentials, secrets_in_words, status, targets, token_of,
 };
+use crate::plan::rotate::targets::Barrier;
 use crate::plan::workflow::lint;
 
 /// Returns every repository that holds secrets of the workspace, with these secrets.
@@ -154,22 +155,16 @@ fn repository_check(
             return false;
         }
     };
-    all.push(if &facts.repository != repository {
-        Check::bad(
-            name,
-            Standing::Failed,
-            format!("it is called {} now", facts.repository),
-            "make sure that it is still yours, then write its new name into the workspace file",
-        )
-    } else if facts.may_write {
-        Check::ok(name, "its secrets can be set")
-    } else {
-        Check::bad(
-            name,
-            Standing::Failed,
-            "the GitHub token may not write there",
-            "use a token with push access to it and the scope repo (fine-grained: Secrets, read and write)",
-        )
+    let barrier = Barrier::of(repository, facts);
+    all.push(match &barrier {
+        None => Check::ok(name, "its secrets can be set"),
+        Some(barrier) => {
+            let text = match barrier {
+                Barrier::Renamed(now) => format!("it is called {now} now"),
+                Barrier::NotWritable => "the GitHub token may not write there".to_owned(),
+            };
+            Check::bad(name, Standing::Failed, text, barrier.remedy())
+        }
     });
     true
 }

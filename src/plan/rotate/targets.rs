@@ -5,7 +5,7 @@
 use crate::config::Workspace;
 use crate::config::workspace::{Token, TokenKind};
 use crate::domain::secret::RepositorySecrets;
-use crate::domain::{Kind, Outside, Problem, SecretTarget, Snapshot};
+use crate::domain::{GitHubRepository, Kind, Outside, Problem, SecretTarget, Snapshot};
 use crate::plan::RotateIntent;
 use crate::plan::credentials::{kind_of, token_of};
 
@@ -230,6 +230,39 @@ fn check_github(snapshot: &Snapshot) -> Result<(), Problem> {
     Err(problem.clone().within("the GitHub token cannot be used"))
 }
 
+/// Why no secret of a repository can be set.
+pub enum Barrier<'f> {
+    /// The repository has another name now.
+    Renamed(&'f GitHubRepository),
+    /// The GitHub token may not set its secrets.
+    NotWritable,
+}
+
+impl<'f> Barrier<'f> {
+    /// Returns the barrier of `repository`, if there is one.
+    pub fn of(repository: &GitHubRepository, facts: &'f RepositorySecrets) -> Option<Self> {
+        if &facts.repository != repository {
+            Some(Self::Renamed(&facts.repository))
+        } else if facts.may_write {
+            None
+        } else {
+            Some(Self::NotWritable)
+        }
+    }
+
+    /// Returns the remedy.
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Renamed(_) => {
+                "make sure that it is still yours, then write its new name into the workspace file"
+            }
+            Self::NotWritable => {
+                "use a token with push access to it and the scope repo (fine-grained: Secrets, read and write)"
+            }
+        }
+    }
+}
+
 /// Returns the facts of the repository of `target`. Fails if its secret cannot be set.
 fn writable<'s>(snapshot: &'s Snapshot, target: &SecretTarget) -> Result<&'s RepositorySecrets, Problem> {
     let repository = &target.repository;
@@ -238,21 +271,15 @@ fn writable<'s>(snapshot: &'s Snapshot, target: &SecretTarget) -> Result<&'s Rep
         .get(repository)
         .ok_or_else(|| Problem::new(Kind::Internal, format!("{repository} was not read")))?;
     let facts = seen.need(repository.as_str())?;
-    if &facts.repository != repository {
-        return Err(Problem::new(
-            Kind::Config,
-            format!("{repository} is called {} now", facts.repository),
-        )
-        .hint("make sure that it is still yours, then write its new name into the workspace file"));
-    }
-    if !facts.may_write {
-        return Err(Problem::new(
+    let Some(barrier) = Barrier::of(repository, facts) else {
+        return Ok(facts);
+    };
+    let problem = match &barrier {
+        Barrier::Renamed(now) => Problem::new(Kind::Config, format!("{repository} is called {now} now")),
+        Barrier::NotWritable => Problem::new(
             Kind::Credentials,
             format!("the GitHub token may not write to {repository}"),
-        )
-        .hint(
-            "use a token with push access to it and the scope repo (fine-grained: Secrets, read and write)",
-        ));
-    }
-    Ok(facts)
+        ),
+    };
+    Err(problem.hint(barrier.remedy()))
 }

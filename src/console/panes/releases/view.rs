@@ -63,6 +63,8 @@ pub fn needs(model: &Model) -> Needs {
         standing: LABEL,
         tags: tagged(model).map(|name| words::width(name) + 1).collect(),
     };
+    #[cfg(test)]
+    crate::console::panes::counted::add(model.panes.releases.rows().len());
     for row in model.panes.releases.rows() {
         let standing = standing(&model.setting.look, row, usize::MAX);
         let columns: usize = standing.iter().map(|piece| words::width(&piece.text)).sum();
