@@ -15,7 +15,8 @@ use windlass::journal::{Outcome, RunId, RunRecord};
 use windlass::observe::View;
 use windlass::plan::intent::Part;
 use windlass::plan::{
-    HoldIntent, Intent, Plan, PromoteIntent, PublishIntent, ReleaseIntent, RollbackIntent, RolledBack,
+    CloseIntent, HoldIntent, Intent, Plan, PromoteIntent, PublishIntent, ReleaseIntent, RollbackIntent,
+    RolledBack,
 };
 use windlass::run::Session;
 
@@ -46,6 +47,10 @@ async fn planned(session: &Session, intent: &Intent) -> Result<Plan, Problem> {
             let channels = Some(&intent.channels[..]);
             let seen = observer.for_charm(before, &intent.charm, channels).await;
             session.plan_release(&seen, intent)
+        }
+        Intent::Close(intent) => {
+            let seen = observer.for_charm(before, &intent.charm, None).await;
+            session.plan_close(&seen, intent)
         }
         _ => unreachable!("not asked for here"),
     }
@@ -199,6 +204,102 @@ async fn a_publish_that_failed_midway_is_rolled_back_to_the_former_map() {
     world.stop().await;
 }
 
+/// Releases revision 30 of `charm` to `latest/edge`.
+fn release(charm: &str) -> Intent {
+    Intent::Release(ReleaseIntent {
+        charm: charm.parse().unwrap(),
+        revision: windlass::domain::CharmRevision(30),
+        channels: vec!["latest/edge".parse().unwrap()],
+        resources: BTreeMap::new(),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_run_that_released_a_part_blocks_other_commands_until_it_is_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let world = world(dir.path(), REFUSING).await;
+    let session = session(&world, dir.path());
+    let failed = made(&session, &charms_alone()).await;
+    assert_eq!(failed.outcome, Some(Outcome::Failed));
+    let before = map(&world);
+    let mut other_release = PublishIntent::of("2024-12-03".parse().unwrap());
+    other_release.without = [Part::Branch, Part::Bundle].into();
+    other_release.track_only = true;
+    let close = CloseIntent {
+        charm: STUDIO.parse().unwrap(),
+        channel: "latest/edge".parse().unwrap(),
+    };
+    for intent in [
+        release(STUDIO),
+        Intent::Close(close),
+        Intent::Publish(other_release),
+    ] {
+        let plan = planned(&session, &intent).await.unwrap();
+        let problem = session.start(plan).err().unwrap();
+        assert_eq!(problem.kind, Kind::Conflict, "{intent:?}");
+        let hints: Vec<&str> = problem.hints.iter().map(|hint| hint.as_str()).collect();
+        let id = &failed.id;
+        assert_eq!(
+            hints,
+            [
+                format!("finish it: windlass resume {id}"),
+                format!("undo its channel releases: windlass rollback --run {id}")
+            ]
+        );
+    }
+    assert_eq!(map(&world), before, "nothing was changed");
+    done(&session, &back(&failed.id, false)).await;
+    done(&session, &release(STUDIO)).await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_run_that_released_nothing_can_be_given_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = REFUSING.replace("sdlc", "engine");
+    let world = world(dir.path(), &first).await;
+    let session = session(&world, dir.path());
+    let before = map(&world);
+    let failed = made(&session, &charms_alone()).await;
+    assert_eq!(failed.outcome, Some(Outcome::Failed));
+    assert!(failed.released().is_empty() && !failed.uploaded().is_empty());
+    let plan = planned(&session, &release(STUDIO)).await.unwrap();
+    let problem = session.start(plan).err().unwrap();
+    assert_eq!(problem.kind, Kind::Conflict);
+    assert!(
+        problem.hints[1].as_str().starts_with("give it up: "),
+        "{problem:?}"
+    );
+    done(&session, &back(&failed.id, false)).await;
+    assert_eq!(map(&world), before);
+    done(&session, &release(STUDIO)).await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_not_resumed_where_another_client_changed_what_it_released() {
+    let dir = tempfile::tempdir().unwrap();
+    let once = REFUSING.replace("every = true", "nth = 1");
+    let world = world(dir.path(), &once).await;
+    let session = session(&world, dir.path());
+    let failed = made(&session, &charms_alone()).await;
+    assert_eq!(failed.outcome, Some(Outcome::Failed));
+    assert!(!failed.released().is_empty());
+    let elsewhere = tempfile::tempdir().unwrap();
+    let other = common::session(&world, elsewhere.path());
+    done(&other, &release("finos-legend-engine-k8s")).await;
+    let before = map(&world);
+    let problem = session.resume(&failed.id).await.err().unwrap();
+    assert_eq!(problem.kind, Kind::Refused);
+    assert!(
+        problem.to_string().contains("another client changed it since"),
+        "{problem}"
+    );
+    assert!(problem.to_string().contains("latest/edge is r30"), "{problem}");
+    assert_eq!(map(&world), before, "no other charm was released");
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_publish_taken_up_again_is_still_rolled_back_whole() {
     let dir = tempfile::tempdir().unwrap();
@@ -284,7 +385,7 @@ async fn a_lost_answer_waits_and_its_own_rollback_may_begin() {
     let problem = session.start(plan).err().unwrap();
     assert_eq!(problem.kind, Kind::Conflict);
     assert!(
-        problem.hints[0]
+        problem.hints[1]
             .as_str()
             .contains(&format!("windlass rollback --run {id}")),
         "{problem:?}"

@@ -77,7 +77,9 @@ pub fn no_run(model: &Model) -> Option<&'static str> {
         (State::Running | State::Stopping, _) => Some("it goes on still"),
         (State::Queued | State::Asks, _) => Some("it was not started"),
         (State::RolledBack, _) => Some("it was rolled back already"),
-        (State::Open | State::Ended(_) | State::Replaced(_), Some(record)) if record.touched_channels() => {
+        (State::Open | State::Ended(_) | State::Replaced(_), Some(record))
+            if record.touched_channels() || record.state().is_unfinished() =>
+        {
             None
         }
         (State::Open | State::Ended(_) | State::Replaced(_), Some(_)) => Some("it changed no channel"),

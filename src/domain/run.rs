@@ -63,6 +63,8 @@ pub struct PastRun {
     pub title: Outside,
     /// True if its plan releases to channels or closes them.
     pub channels: bool,
+    /// True if it can be resumed.
+    pub unfinished: bool,
     /// The release that the run was to publish.
     pub published: Option<ReleaseName>,
     /// The release that it held.

@@ -344,6 +344,7 @@ fn past(run: &RunRecord) -> PastRun {
                 Op::Release { .. } | Op::Close { .. } | Op::ReleaseBundle { .. }
             )
         }),
+        unfinished: run.state().is_unfinished(),
         published: match &run.plan.intent {
             Intent::Publish(intent) => Some(intent.release.clone()),
             _ => None,

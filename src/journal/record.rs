@@ -358,16 +358,23 @@ impl RunRecord {
             .collect()
     }
 
-    /// Returns the commands of [`RunRecord::ways_on`] for a user whose workspace is `name`.
-    pub fn ways_on_from(&self, name: &str) -> Vec<String> {
-        let mut ways = self.ways_on();
-        if self.plan.workspace != name {
-            let other = Outside::new(&self.plan.workspace);
-            for way in &mut ways {
-                way.push_str(&format!(" --workspace {other}"));
-            }
-        }
-        ways
+    /// Returns hints with the commands that resolve an unfinished run, for a user whose workspace is
+    /// `name`: every such run can be resumed or given up.
+    pub fn ways_out_from(&self, name: &str) -> Vec<String> {
+        let workspace = if self.plan.workspace == name {
+            String::new()
+        } else {
+            format!(" --workspace {}", Outside::new(&self.plan.workspace))
+        };
+        let undo = if self.touched_channels() {
+            "undo its channel releases"
+        } else {
+            "give it up"
+        };
+        vec![
+            format!("finish it: windlass resume {}{workspace}", self.id),
+            format!("{undo}: windlass rollback --run {}{workspace}", self.id),
+        ]
     }
 
     /// Returns what it released to channels, in order.

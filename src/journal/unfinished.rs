@@ -5,10 +5,10 @@
 use rusqlite::params;
 
 use super::store::stamp;
-use super::{Journal, Outcome, RunRecord};
+use super::{Journal, Outcome, RunRecord, StepOutcome};
 use crate::domain::{Problem, RunId};
-use crate::plan::Intent;
 use crate::plan::queue::WaitingRun;
+use crate::plan::{Intent, Plan, RolledBack, Subject};
 
 /// Maximum number of unfinished runs that are read, newest first.
 const READ: i64 = 1000;
@@ -57,17 +57,50 @@ impl RunRecord {
 pub fn mark_replaced(runs: &mut [RunRecord], later: &RunRecord) {
     for run in runs {
         let is_later = (later.started_at, &later.id) > (run.started_at, &run.id);
-        if is_later && run.state().is_unfinished() && replaces(later, run) {
+        if is_later && run.state().is_unfinished() && replaces(&later.plan, &run.plan) {
             run.replaced_by = Some(later.id.clone());
         }
     }
 }
 
-/// Returns true if `later`, which started after `run`, replaces it.
-fn replaces(later: &RunRecord, run: &RunRecord) -> bool {
-    later.id != run.id
-        && later.plan.workspace == run.plan.workspace
-        && (repeats(&later.plan.intent, &run.plan.intent) || overtakes(later, run))
+impl RunRecord {
+    /// Returns a subject of `plan` that this run left half changed. Then `plan` must not start
+    /// before this run is resumed or rolled back: a later resume would change what `plan` did.
+    ///
+    /// A run that changed nothing for certain does not block, nor does one that `plan` rolls back.
+    /// Unless it is unknown what the run changed, a plan that replaces it is not blocked either.
+    pub fn blocks(&self, plan: &Plan) -> Option<Subject> {
+        let half_done = self.is_uncertain() || self.changed_remote();
+        if !self.state().is_unfinished() || !half_done || plan.nothing_to_do() {
+            return None;
+        }
+        let rolls_back = match &plan.intent {
+            Intent::Rollback(intent) => intent.of == RolledBack::Run(self.id.clone()),
+            _ => false,
+        };
+        if rolls_back || (!self.is_uncertain() && replaces(plan, &self.plan)) {
+            return None;
+        }
+        let subjects = plan.subjects();
+        self.plan
+            .subjects()
+            .into_iter()
+            .find(|subject| subjects.contains(subject))
+    }
+
+    /// Returns true if a step that writes to a service is done.
+    fn changed_remote(&self) -> bool {
+        self.plan.steps.iter().any(|step| {
+            let record = self.step(&step.id);
+            step.op.writes() && record.is_some_and(|record| record.outcome == Some(StepOutcome::Done))
+        })
+    }
+}
+
+/// Returns true if `later`, the plan of a run that starts later, replaces `earlier`.
+fn replaces(later: &Plan, earlier: &Plan) -> bool {
+    later.workspace == earlier.workspace
+        && (repeats(&later.intent, &earlier.intent) || overtakes(later, earlier))
 }
 
 /// Returns true if a later run with the intent `later` leaves nothing to do for one with `earlier`.
@@ -80,17 +113,13 @@ fn repeats(later: &Intent, earlier: &Intent) -> bool {
 
 /// Returns true if both rotate the same secret: the value that the earlier run sealed would
 /// overwrite a newer one.
-fn overtakes(later: &RunRecord, run: &RunRecord) -> bool {
-    let rotation = |run: &RunRecord| matches!(run.plan.intent, Intent::Rotate(_));
-    if !(rotation(later) && rotation(run)) {
+fn overtakes(later: &Plan, earlier: &Plan) -> bool {
+    let rotation = |plan: &Plan| matches!(plan.intent, Intent::Rotate(_));
+    if !(rotation(later) && rotation(earlier)) {
         return false;
     }
-    let subjects = run.plan.subjects();
-    later
-        .plan
-        .subjects()
-        .iter()
-        .any(|subject| subjects.contains(subject))
+    let subjects = earlier.subjects();
+    later.subjects().iter().any(|subject| subjects.contains(subject))
 }
 
 /// An unfinished run and the later runs that may have replaced it.
@@ -122,7 +151,10 @@ impl Journal {
 
     fn first_replacing(&self, run: &RunRecord, candidate: &Candidate) -> Result<Option<RunId>, Problem> {
         for id in &candidate.later {
-            if self.read_run(id)?.is_some_and(|later| replaces(&later, run)) {
+            if self
+                .read_run(id)?
+                .is_some_and(|later| replaces(&later.plan, &run.plan))
+            {
                 return Ok(Some(id.clone()));
             }
         }
@@ -314,16 +346,97 @@ mod tests {
         }
     }
 
+    /// Returns a plan to release the charm "a", or another one.
+    fn release(charm: &str) -> Plan {
+        let intent = crate::plan::ReleaseIntent {
+            charm: charm.parse().unwrap(),
+            revision: crate::domain::CharmRevision(1),
+            channels: Vec::new(),
+            resources: std::collections::BTreeMap::new(),
+        };
+        let op = crate::plan::Op::Release {
+            charm: charm.parse().unwrap(),
+            moves: Vec::new(),
+        };
+        let steps = vec![crate::plan::Step::new(
+            crate::plan::StepId("s".to_owned()),
+            op,
+            "s",
+        )];
+        let intent = Intent::Release(intent);
+        Plan::new("legend", "w", String::new(), intent, steps, "yes".to_owned())
+    }
+
+    fn with_step(mut run: RunRecord, outcome: Option<StepOutcome>) -> RunRecord {
+        run.plan.steps = release("a").steps;
+        run.steps = vec![crate::journal::StepRecord {
+            id: crate::plan::StepId("s".to_owned()),
+            outcome,
+            attempts: 1,
+            made: crate::journal::Made::default(),
+            problem: None,
+            started_at: None,
+            finished_at: None,
+        }];
+        run
+    }
+
+    #[test]
+    fn a_run_that_left_a_charm_half_changed_blocks_other_commands() {
+        use StepOutcome::{Done, Failed, Skipped};
+        let blocks = |outcome, step, plan: &Plan| {
+            let run = with_step(publish("r", "2024-05-01", outcome), Some(step));
+            run.blocks(plan).is_some()
+        };
+        let (failed, unknown) = (Some(Outcome::Failed), Some(Outcome::Unknown));
+        for outcome in [failed, unknown, Some(Outcome::Cancelled), None] {
+            assert!(blocks(outcome, Done, &release("a")), "{outcome:?}");
+            assert!(!blocks(outcome, Done, &release("b")), "{outcome:?}");
+        }
+        assert!(!blocks(failed, Failed, &release("a")), "it changed nothing");
+        assert!(!blocks(failed, Skipped, &release("a")), "it changed nothing");
+        assert!(blocks(unknown, Failed, &release("a")));
+        for outcome in [Some(Outcome::Done), Some(Outcome::Partly)] {
+            assert!(!blocks(outcome, Done, &release("a")));
+        }
+    }
+
+    #[test]
+    fn its_own_rollback_and_a_run_that_replaces_it_are_not_blocked() {
+        let changing = |intent| Plan {
+            intent,
+            ..release("a")
+        };
+        let same = changing(Intent::Publish(PublishIntent::of("2024-05-01".parse().unwrap())));
+        let back = |run: &str| {
+            changing(Intent::Rollback(crate::plan::RollbackIntent {
+                of: RolledBack::Run(RunId(run.to_owned())),
+                over: false,
+            }))
+        };
+        let run = |outcome| with_step(publish("r", "2024-05-01", outcome), Some(StepOutcome::Done));
+        let (failed, unknown) = (run(Some(Outcome::Failed)), run(Some(Outcome::Unknown)));
+        assert_eq!(failed.blocks(&same), None);
+        assert!(unknown.blocks(&same).is_some(), "what it changed is unknown");
+        for run in [failed, unknown] {
+            assert_eq!(run.blocks(&back("r")), None);
+            assert!(run.blocks(&back("other")).is_some());
+            let mut skipped = release("a");
+            skipped.steps[0].skip_reason = Some(Outside::new("already released"));
+            assert_eq!(run.blocks(&skipped), None);
+        }
+    }
+
     #[test]
     fn a_later_run_of_the_same_intent_or_a_rollback_leaves_nothing_to_resume() {
         let failed = || publish("a", "2024-05-01", Some(Outcome::Failed));
         let later = publish("b", "2024-05-01", Some(Outcome::Done));
-        assert!(replaces(&later, &failed()));
+        assert!(replaces(&later.plan, &failed().plan));
         let other = publish("b", "2024-06-01", Some(Outcome::Done));
-        assert!(!replaces(&other, &failed()));
+        assert!(!replaces(&other.plan, &failed().plan));
         let mut elsewhere = later.clone();
         elsewhere.plan.workspace = "other".to_owned();
-        assert!(!replaces(&elsewhere, &failed()));
+        assert!(!replaces(&elsewhere.plan, &failed().plan));
         let mut back = failed();
         back.rolled_back_by = Some(RunId("b".to_owned()));
         assert_eq!(back.state(), RunState::RolledBack(RunId("b".to_owned())));
@@ -334,8 +447,8 @@ mod tests {
         let failed = rotation("a", "o/r:T", Some(Outcome::Failed));
         let same = rotation("b", "o/r:T", Some(Outcome::Cancelled));
         let other = rotation("b", "o/r:U", Some(Outcome::Done));
-        assert!(replaces(&same, &failed));
-        assert!(!replaces(&other, &failed));
+        assert!(replaces(&same.plan, &failed.plan));
+        assert!(!replaces(&other.plan, &failed.plan));
     }
 
     #[test]

@@ -228,6 +228,12 @@ impl Plan {
         self.steps.iter().all(|step| step.skip_reason.is_some())
     }
 
+    /// Returns true if it changes nothing but ends an unfinished run: a rollback of that run.
+    pub fn only_gives_up_a_run(&self) -> bool {
+        let of_run = |intent: &RollbackIntent| matches!(intent.of, RolledBack::Run(_));
+        self.nothing_to_do() && matches!(&self.intent, Intent::Rollback(intent) if of_run(intent))
+    }
+
     /// Returns the charms whose channels or resources the plan changes, without duplicates.
     pub fn charms(&self) -> Vec<CharmName> {
         let mut names: Vec<CharmName> = self

@@ -90,6 +90,12 @@ pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &RollbackIntent)
     let closing = plan.steps.iter().flat_map(release::still_serving);
     plan.assumptions.extend(closing.collect::<Vec<_>>());
     if let Some(past) = past {
+        if parts.is_empty() && past.unfinished {
+            warnings.push(Outside::new(format!(
+                "run {} changed no channel: nothing is restored, and the run is given up",
+                past.id
+            )));
+        }
         warnings.extend(
             past.stays
                 .iter()
@@ -150,7 +156,8 @@ fn past_run<'a>(workspace: &Workspace, snapshot: &'a Snapshot, run: &RunId) -> R
             Outside::capped(&past.workspace, 60)
         )));
     }
-    if !past.channels {
+    // The rollback of an unfinished run also gives the run up.
+    if !past.channels && !past.unfinished {
         return Err(Problem::new(
             Kind::Refused,
             format!(

@@ -4,6 +4,7 @@
 //! Only this module calls the writers of the services. It does not print: progress is reported
 //! through [`progress`].
 
+mod finished_steps;
 mod means;
 pub mod progress;
 mod recheck;

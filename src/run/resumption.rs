@@ -6,6 +6,7 @@
 
 use secrecy::SecretString;
 
+use super::finished_steps;
 use super::means::Means;
 use super::session::{RunHandle, Session};
 use super::steps::{may_be_ours, seconds_ahead};
@@ -48,14 +49,14 @@ impl Session {
             plan: record.plan,
             planned_again: false,
         };
-        let Intent::Rotate(intent) = &record.plan.intent else {
-            return Ok(own_plan(record));
-        };
-        // A run that cannot be planned again keeps its plan, and the checks at the start refuse
-        // it.
+        // A run that cannot be started keeps its plan, and the checks at the start refuse it.
         if self.read_only || self.observer.is_offline() || record.plan.nothing_to_do() {
             return Ok(own_plan(record));
         }
+        let Intent::Rotate(intent) = &record.plan.intent else {
+            finished_steps::check(self, &record).await?;
+            return Ok(own_plan(record));
+        };
         if record.plan.workspace != self.config.workspace.name {
             let workspace = Outside::new(&record.plan.workspace);
             return Err(Problem::new(

@@ -26,9 +26,8 @@ use crate::observe::Observer;
 use crate::plan::queue::{self, Queue};
 use crate::plan::{
     CloseIntent, CopyIntent, HoldIntent, Intent, Plan, PromoteIntent, PromoteTrackIntent, PublishIntent,
-    ReleaseIntent, RevokeIntent, RollbackIntent, RolledBack, RotateIntent, SignInIntent, UploadIntent,
-    WorkflowIntent, copy, hold, promote, publish, release, revoke, rollback, rotate, sign_in, upload,
-    workflow,
+    ReleaseIntent, RevokeIntent, RollbackIntent, RotateIntent, SignInIntent, UploadIntent, WorkflowIntent,
+    copy, hold, promote, publish, release, revoke, rollback, rotate, sign_in, upload, workflow,
 };
 use crate::services::Services;
 use crate::services::charmhub::StoreToken;
@@ -279,6 +278,31 @@ impl Session {
         Ok(record)
     }
 
+    /// Fails if an unfinished run, other than `id`, left half changed what `plan` changes.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`], with the commands that resolve that run.
+    fn check_unblocked(&self, plan: &Plan, id: &RunId) -> Result<(), Problem> {
+        for open in self.journal.of_environment().unfinished_runs()? {
+            let Some(subject) = open.blocks(plan).filter(|_| &open.id != id) else {
+                continue;
+            };
+            let title = Outside::new(&open.plan.title);
+            let problem = Problem::new(
+                Kind::Conflict,
+                format!(
+                    "run {} ({title}) of {} by {} is unfinished and changes {subject} too",
+                    open.id,
+                    open.started_at.format("%Y-%m-%d %H:%M UTC"),
+                    open.actor
+                ),
+            );
+            let ways = open.ways_out_from(&self.config.workspace.name);
+            return Err(ways.into_iter().fold(problem, Problem::hint));
+        }
+        Ok(())
+    }
+
     pub(super) fn begin(
         &self,
         plan: Plan,
@@ -305,35 +329,8 @@ impl Session {
         let actor = actor();
         let holder = format!("{actor} since {} (run {id})", now.format("%Y-%m-%d %H:%M:%S UTC"));
         let locks = SubjectLocks::take(&self.journal.locks(), &subjects, &id, &holder)?;
-        // Only with the locks held is it certain that the process of an open run has ended.
-        for open in self
-            .journal
-            .of_environment()
-            .unfinished_runs()?
-            .into_iter()
-            .filter(RunRecord::is_uncertain)
-        {
-            let shared = open
-                .plan
-                .subjects()
-                .into_iter()
-                .find(|subject| subjects.contains(subject));
-            // The rollback of an open run is what settles it.
-            let settled = rolled_back(&plan) == Some(&open.id);
-            if let Some(subject) = shared.filter(|_| open.id != id && !settled && !plan.nothing_to_do()) {
-                let problem = Problem::new(
-                    Kind::Conflict,
-                    format!(
-                        "unfinished run {} of {} by {} also changes {subject}",
-                        open.id,
-                        open.started_at.format("%Y-%m-%d %H:%M UTC"),
-                        open.actor
-                    ),
-                );
-                let ways = open.ways_on_from(&self.config.workspace.name).join(", or ");
-                return Err(problem.hint(format!("finish it first: {ways}")));
-            }
-        }
+        // Only with the locks held is it certain that the process of an unfinished run has ended.
+        self.check_unblocked(&plan, &id)?;
         self.journal.begin(&id, &actor, &plan, now)?;
         let cancel = CancellationToken::new();
         let (order, progress) = Order::new(
@@ -352,17 +349,6 @@ impl Session {
             cancel,
             finished,
         })
-    }
-}
-
-/// Returns the run that `plan` rolls back as a whole.
-const fn rolled_back(plan: &Plan) -> Option<&RunId> {
-    match &plan.intent {
-        Intent::Rollback(RollbackIntent {
-            of: RolledBack::Run(run),
-            ..
-        }) => Some(run),
-        _ => None,
     }
 }
 

@@ -535,7 +535,9 @@ pub(super) fn confirm(model: &Model) -> Availability {
         }
         match &review.plan {
             None => Disabled("there is no plan to confirm"),
-            Some(plan) if plan.nothing_to_do() => Disabled("nothing is left to do"),
+            Some(plan) if plan.nothing_to_do() && !plan.only_gives_up_a_run() => {
+                Disabled("nothing is left to do")
+            }
             Some(_) if model.setting.read_only => Disabled(READ_ONLY),
             Some(_) => Enabled,
         }

@@ -188,6 +188,9 @@ fn state_line(model: &Model, review: &Review, page: &mut Page) {
         "planning anew …".to_owned()
     } else {
         match (&review.plan, review.planned_at) {
+            (Some(plan), Some(_)) if plan.only_gives_up_a_run() => {
+                "Nothing to restore: confirm to give the run up".to_owned()
+            }
             (Some(plan), Some(at)) if plan.nothing_to_do() => format!(
                 "Nothing to do: everything is so already (looked {})",
                 words::age(model.now, at)

@@ -156,10 +156,10 @@ fn runs_and_releases_of_another_workspace_are_not_seen() {
     assert!(regtech.unfinished_runs().unwrap().is_empty());
     // Runs that touch the same channels count in every workspace.
     assert_eq!(regtech.of_environment().unfinished_runs().unwrap().len(), 1);
-    let ways = legend.runs(10).unwrap()[0].ways_on_from("regtech");
+    let ways = legend.runs(10).unwrap()[0].ways_out_from("regtech");
     assert_eq!(
         ways[0],
-        format!("windlass resume r1 --workspace {}", plan().workspace)
+        format!("finish it: windlass resume r1 --workspace {}", plan().workspace)
     );
 
     let release =

@@ -46,12 +46,38 @@ fn change(
     }
 }
 
+#[test]
+fn an_unfinished_run_that_changed_no_channel_is_given_up() {
+    let mut snapshot = world(&[], Vec::new());
+    let intent = RollbackIntent {
+        of: RolledBack::Run(RunId("r1".to_owned())),
+        over: false,
+    };
+    let mut run = PastRun {
+        channels: false,
+        ..past("r1")
+    };
+    snapshot.past = Observed::read(run.clone(), now());
+    let problem = super::plan(&workspace(), &snapshot, &intent).unwrap_err();
+    assert_eq!(problem.kind, Kind::Refused);
+    run.unfinished = true;
+    snapshot.past = Observed::read(run, now());
+    let plan = super::plan(&workspace(), &snapshot, &intent).unwrap();
+    assert!(plan.only_gives_up_a_run());
+    assert!(
+        plan.warnings[0].as_str().contains("given up"),
+        "{:?}",
+        plan.warnings
+    );
+}
+
 fn past(run: &str) -> PastRun {
     PastRun {
         id: RunId(run.to_owned()),
         workspace: "legend".into(),
         title: Outside::new("Publish 2025-01-27"),
         channels: true,
+        unfinished: false,
         published: None,
         held: None,
         stays: Vec::new(),

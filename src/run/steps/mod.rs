@@ -13,7 +13,7 @@ mod delete_secret;
 mod hold;
 mod keep_token;
 mod push;
-mod release;
+pub(super) mod release;
 pub(super) mod release_bundle;
 mod revoke_session;
 mod seal_secrets;

@@ -4,7 +4,7 @@ use super::{Checked, Ended, StoreTools, Work, WriteResult, changed_since, check_
 use crate::domain::charm::{ChannelRow, Serving};
 use crate::domain::{CharmName, Kind, Problem, ResourceName, ResourceRevision};
 use crate::journal::{Made, Released, ReleasedResource};
-use crate::plan::{AttachFrom, Move};
+use crate::plan::{AttachFrom, Move, StepId};
 use crate::run::progress::Phase;
 use crate::services::charmhub::writer::{ReleaseItem, ReleaseResource};
 
@@ -48,8 +48,19 @@ impl Target<'_> {
     }
 }
 
+/// Returns the refusal for a charm that this run released and that `changes` describe as changed
+/// since.
+pub fn changed_after(charm: &CharmName, changes: Vec<String>) -> Problem {
+    let summary = format!("this run released {charm}, and another client changed it since");
+    let problem = Problem::new(Kind::Refused, summary);
+    changes.into_iter().fold(problem, Problem::cause)
+}
+
 /// Fills in the numbers that earlier steps produced.
-pub fn targets<'a>(work: &Work<'_>, moves: &'a [Move]) -> Result<Vec<Target<'a>>, Problem> {
+pub fn targets<'a>(
+    made_of: &dyn Fn(&StepId) -> Option<Made>,
+    moves: &'a [Move],
+) -> Result<Vec<Target<'a>>, Problem> {
     moves
         .iter()
         .map(|planned| {
@@ -59,12 +70,12 @@ pub fn targets<'a>(work: &Work<'_>, moves: &'a [Move]) -> Result<Vec<Target<'a>>
                 .map(|attach| {
                     let revision = match &attach.from {
                         AttachFrom::Revision(revision) => *revision,
-                        AttachFrom::Step(step) => (work.made_of)(step)
+                        AttachFrom::Step(step) => made_of(step)
                             .and_then(|made| made.resource_revision)
                             .ok_or_else(|| {
                                 Problem::new(
                                     Kind::Internal,
-                                    format!("step {step} created no resource revision"),
+                                    format!("step {step} recorded no resource revision"),
                                 )
                             })?,
                     };
@@ -77,7 +88,7 @@ pub fn targets<'a>(work: &Work<'_>, moves: &'a [Move]) -> Result<Vec<Target<'a>>
 }
 
 pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves: Vec<Move>) -> Ended {
-    let targets = match targets(&work, &moves) {
+    let targets = match targets(work.made_of, &moves) {
         Ok(targets) => targets,
         Err(problem) => return Ended::failed(work.made, problem),
     };

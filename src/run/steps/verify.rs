@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::release::targets;
+use super::release::{changed_after, targets};
 use super::{Ended, StoreTools, Work, note};
 use crate::domain::charm::ChannelRow;
 use crate::domain::{CharmName, Kind, Problem};
@@ -14,7 +14,7 @@ use crate::run::progress::Phase;
 const LOOKS: usize = 60;
 
 pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves: Vec<Move>) -> Ended {
-    let targets = match targets(&work, &moves) {
+    let targets = match targets(work.made_of, &moves) {
         Ok(targets) => targets,
         Err(problem) => return Ended::failed(work.made, problem),
     };
@@ -25,17 +25,9 @@ pub async fn perform(tools: &StoreTools, work: Work<'_>, charm: CharmName, moves
         Ok(rows) => {
             let moved: Vec<String> = targets.iter().filter_map(|target| target.lost(&rows)).collect();
             if !moved.is_empty() {
-                let mut problem = Problem::new(
-                    Kind::Refused,
-                    format!("{charm} was released by this run and has changed since"),
-                );
-                for text in moved {
-                    problem = problem.cause(text);
-                }
-                return Ended::failed(
-                    work.made,
-                    problem.hint("check recent releases of the charm, then plan again"),
-                );
+                let problem = changed_after(&charm, moved);
+                let hint = "check recent releases, then plan again";
+                return Ended::failed(work.made, problem.hint(hint));
             }
         }
         Err(problem) => return Ended::unknown(work.made, problem),
