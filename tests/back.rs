@@ -23,37 +23,8 @@ use windlass::run::Session;
 const RELEASE: &str = "2025-01-27";
 const STUDIO: &str = "finos-legend-studio-k8s";
 
-/// Reads the services and plans, as the command line and the console do.
 async fn planned(session: &Session, intent: &Intent) -> Result<Plan, Problem> {
-    let (observer, before) = (&session.observer, Snapshot::default());
-    match intent {
-        Intent::Publish(intent) => {
-            let seen = observer.for_publish(before, intent).await;
-            session.plan_publish(&seen, intent)
-        }
-        Intent::Promote(intent) => {
-            let seen = observer.for_promote(before, intent).await;
-            session.plan_promote(&seen, intent)
-        }
-        Intent::Rollback(intent) => {
-            let seen = observer.for_rollback(before, intent).await;
-            session.plan_rollback(&seen, intent)
-        }
-        Intent::Hold(intent) => {
-            let seen = observer.for_hold(before, intent).await;
-            session.plan_hold(&seen, intent)
-        }
-        Intent::Release(intent) => {
-            let channels = Some(&intent.channels[..]);
-            let seen = observer.for_charm(before, &intent.charm, channels).await;
-            session.plan_release(&seen, intent)
-        }
-        Intent::Close(intent) => {
-            let seen = observer.for_charm(before, &intent.charm, None).await;
-            session.plan_close(&seen, intent)
-        }
-        _ => unreachable!("not asked for here"),
-    }
+    common::plan(session, intent).await.1
 }
 
 async fn made(session: &Session, intent: &Intent) -> RunRecord {
@@ -222,9 +193,10 @@ async fn a_failed_run_that_released_a_part_blocks_other_commands_until_it_is_giv
     let failed = made(&session, &charms_alone()).await;
     assert_eq!(failed.outcome, Some(Outcome::Failed));
     let before = map(&world);
-    let mut other_release = PublishIntent::of("2024-12-03".parse().unwrap());
+    let mut other_release = PublishIntent::of("2025-01-06".parse().unwrap());
     other_release.without = [Part::Branch, Part::Bundle].into();
     other_release.track_only = true;
+    other_release.allow_downgrade = true;
     let close = CloseIntent {
         charm: STUDIO.parse().unwrap(),
         channel: "latest/edge".parse().unwrap(),
@@ -287,7 +259,17 @@ async fn a_run_is_not_resumed_where_another_client_changed_what_it_released() {
     assert!(!failed.released().is_empty());
     let elsewhere = tempfile::tempdir().unwrap();
     let other = common::session(&world, elsewhere.path());
-    done(&other, &release("finos-legend-engine-k8s")).await;
+    let engine = Intent::Release(ReleaseIntent {
+        charm: "finos-legend-engine-k8s".parse().unwrap(),
+        revision: windlass::domain::CharmRevision(50),
+        channels: vec!["latest/edge".parse().unwrap()],
+        resources: [(
+            "engine-image".parse().unwrap(),
+            windlass::domain::ResourceRevision(32),
+        )]
+        .into(),
+    });
+    done(&other, &engine).await;
     let before = map(&world);
     let problem = session.resume(&failed.id).await.err().unwrap();
     assert_eq!(problem.kind, Kind::Refused);
@@ -295,7 +277,7 @@ async fn a_run_is_not_resumed_where_another_client_changed_what_it_released() {
         problem.to_string().contains("another client changed it since"),
         "{problem}"
     );
-    assert!(problem.to_string().contains("latest/edge is r30"), "{problem}");
+    assert!(problem.to_string().contains("latest/edge is r50"), "{problem}");
     assert_eq!(map(&world), before, "no other charm was released");
     world.stop().await;
 }

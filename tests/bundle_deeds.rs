@@ -30,7 +30,7 @@ fn fault(service: &str, method: &str, path: &str, what: &str) -> String {
 }
 
 async fn seen(session: &Session) -> (Snapshot, BundleFacts) {
-    let snapshot = session.observer.for_publish(Snapshot::default(), &intent()).await;
+    let snapshot = common::plan(session, &Intent::Publish(intent())).await.0;
     let facts = snapshot.bundle.need("the bundle").unwrap().clone();
     (snapshot, facts)
 }

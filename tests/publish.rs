@@ -8,18 +8,17 @@ mod common;
 use std::time::Duration;
 
 use common::{session, session_with, world, world_with, writes};
-use windlass::domain::{Kind, Snapshot};
+use windlass::domain::Kind;
 use windlass::journal::{Outcome, RunRecord, StepOutcome};
-use windlass::plan::{Plan, PublishIntent};
+use windlass::plan::{Intent, Plan, PublishIntent};
 use windlass::run::Session;
 
-fn intent() -> PublishIntent {
-    PublishIntent::of("2025-01-27".parse().unwrap())
+fn intent() -> Intent {
+    Intent::Publish(PublishIntent::of("2025-01-27".parse().unwrap()))
 }
 
 async fn planned(session: &Session) -> Plan {
-    let snapshot = session.observer.for_publish(Snapshot::default(), &intent()).await;
-    session.plan_publish(&snapshot, &intent()).unwrap()
+    common::plan(session, &intent()).await.1.unwrap()
 }
 
 async fn publish(session: &Session) -> RunRecord {
@@ -164,8 +163,7 @@ async fn an_expired_token_is_a_problem_with_a_remedy() {
         .unwrap();
     let export = base64::engine::general_purpose::STANDARD.encode(token);
     let session = session_with(&world, dir.path(), false, &[("CHARMCRAFT_AUTH", export.as_str())]);
-    let snapshot = session.observer.for_publish(Snapshot::default(), &intent()).await;
-    let problem = session.plan_publish(&snapshot, &intent()).unwrap_err();
+    let problem = common::plan(&session, &intent()).await.1.unwrap_err();
     assert_eq!(problem.kind, Kind::Credentials);
     assert_eq!(problem.summary.as_str(), windlass::services::charmhub::EXPIRED);
     assert!(

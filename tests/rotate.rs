@@ -15,7 +15,8 @@ use windlass::demo::World;
 use windlass::demo::environment::{EMAIL, OTP, PASSWORD};
 use windlass::domain::{Kind, Lineage, Snapshot};
 use windlass::journal::{Outcome, RunRecord, StepOutcome};
-use windlass::plan::{Plan, Revoked, RotateIntent, credentials};
+use windlass::observe::Inputs;
+use windlass::plan::{Intent, Plan, Revoked, RotateIntent, credentials};
 use windlass::run::{Means, Session};
 use windlass::services::charmhub::sign_on::{Login, SignOnAnswer};
 
@@ -28,11 +29,8 @@ fn login() -> Login {
 }
 
 async fn planned(session: &Session, intent: &RotateIntent) -> (Plan, Snapshot) {
-    let snapshot = session
-        .observer
-        .for_rotate(Snapshot::default(), intent, None)
-        .await;
-    (session.plan_rotate(&snapshot, intent).unwrap(), snapshot)
+    let (snapshot, plan) = common::plan(session, &Intent::Rotate(intent.clone())).await;
+    (plan.unwrap(), snapshot)
 }
 
 async fn rotate(session: &Session, intent: &RotateIntent) -> RunRecord {
@@ -231,13 +229,8 @@ async fn one_secret_of_the_organisation_replaces_the_copies() {
     assert_eq!(lineages(&session).await, BTreeSet::from([Lineage::Current]));
 
     // Copies would hide the organisation's secret: they are created only where they are named.
-    let snapshot = session
-        .observer
-        .for_rotate(Snapshot::default(), &RotateIntent::default(), None)
-        .await;
-    let problem = session
-        .plan_rotate(&snapshot, &RotateIntent::default())
-        .unwrap_err();
+    let copies_again = Intent::Rotate(RotateIntent::default());
+    let problem = common::plan(&session, &copies_again).await.1.unwrap_err();
     assert_eq!(problem.kind, Kind::Refused);
     let hints = format!("{:?}", problem.hints);
     assert!(hints.contains("windlass rotate --organisation"), "{hints}");
@@ -289,11 +282,13 @@ async fn a_value_that_is_no_token_is_shown_to_nobody_but_sealed() {
         brought: Some(fingerprint),
         ..RotateIntent::default()
     };
-    let snapshot = session
-        .observer
-        .for_rotate(Snapshot::default(), &intent, Some(&value))
-        .await;
-    let plan = session.plan_rotate(&snapshot, &intent).unwrap();
+    let inputs = Inputs {
+        value: Some(&value),
+        ..Inputs::default()
+    };
+    let intent = Intent::Rotate(intent);
+    let (_, plan) = session.plan(Snapshot::default(), &intent, inputs).await;
+    let plan = plan.unwrap();
     let means = Means {
         brought: Some(value),
         ..Means::default()
@@ -366,11 +361,10 @@ async fn a_resumed_rotation_whose_token_was_revoked_needs_a_new_one() {
         .unwrap();
     let world = world(dir.path(), "").await;
     let session = session(&world, dir.path());
-    let intent = windlass::plan::RevokeIntent {
+    let intent = Intent::Revoke(windlass::plan::RevokeIntent {
         sessions: [former].into(),
-    };
-    let snapshot = session.observer.for_credentials(Snapshot::default()).await;
-    let plan = session.plan_revoke(&snapshot, &intent).unwrap();
+    });
+    let plan = common::plan(&session, &intent).await.1.unwrap();
     let ended = session.start(plan).unwrap().finished.await.unwrap().unwrap();
     assert_eq!(ended.outcome, Some(Outcome::Done), "{:?}", ended.problem);
     assert!(lineages(&session).await.contains(&Lineage::Revoked));

@@ -12,7 +12,7 @@ use common::{Client, session_with, world, writes};
 use windlass::demo::World;
 use windlass::domain::{ContentFacts, ImageSource, Kind, Problem, Snapshot};
 use windlass::journal::{Outcome, RunRecord, StepOutcome};
-use windlass::plan::{CloseIntent, Content, CopyIntent, Plan, ReleaseIntent, UploadIntent};
+use windlass::plan::{CloseIntent, Content, CopyIntent, Intent, Plan, ReleaseIntent, UploadIntent};
 use windlass::run::Session;
 
 const ENGINE: &str = "finos-legend-engine-k8s";
@@ -54,12 +54,8 @@ fn file(path: &Path) -> Content {
 }
 
 async fn planned(session: &Session, intent: &UploadIntent) -> Result<(Snapshot, Plan), Problem> {
-    let snapshot = session
-        .observer
-        .for_upload(Snapshot::default(), intent, &|_| {})
-        .await;
-    let plan = session.plan_upload(&snapshot, intent)?;
-    Ok((snapshot, plan))
+    let (snapshot, plan) = common::plan(session, &Intent::Upload(intent.clone())).await;
+    Ok((snapshot, plan?))
 }
 
 async fn run(session: &Session, plan: Plan) -> RunRecord {
@@ -290,11 +286,8 @@ async fn a_copy_moves_a_tag_only_from_where_it_was_previewed() {
     let look = |intent: CopyIntent| {
         let session = session.clone();
         async move {
-            let snapshot = session
-                .observer
-                .for_copy(Snapshot::default(), &intent, &|_| {})
-                .await;
-            session.plan_copy(&snapshot, &intent).unwrap()
+            let intent = Intent::Copy(intent);
+            common::plan(&session, &intent).await.1.unwrap()
         }
     };
     let first = copy(NEW);
@@ -331,11 +324,9 @@ async fn a_release_and_its_closing_touch_one_channel() {
         resources: BTreeMap::new(),
     };
     let look = async |intent: &ReleaseIntent| {
-        let channels = Some(&intent.channels[..]);
-        let observer = &session.observer;
-        let snapshot = observer.for_charm(Snapshot::default(), &charm, channels).await;
+        let (snapshot, plan) = common::plan(&session, &Intent::Release(intent.clone())).await;
         let rows = snapshot.charms[&charm].value.clone().unwrap().rows;
-        (session.plan_release(&snapshot, intent), rows)
+        (plan, rows)
     };
     let (refused, before) = look(&intent).await;
     assert_eq!(refused.unwrap_err().kind, Kind::Usage, "no resource is guessed");
@@ -349,18 +340,11 @@ async fn a_release_and_its_closing_touch_one_channel() {
     let (again, _) = look(&intent).await;
     assert!(again.unwrap().nothing_to_do());
 
-    let close = CloseIntent {
+    let close = Intent::Close(CloseIntent {
         charm: charm.clone(),
         channel: "latest/beta".parse().unwrap(),
-    };
-    let look_close = async || {
-        let channels = Some(std::slice::from_ref(&close.channel));
-        let snapshot = session
-            .observer
-            .for_charm(Snapshot::default(), &charm, channels)
-            .await;
-        session.plan_close(&snapshot, &close).unwrap()
-    };
+    });
+    let look_close = async || common::plan(&session, &close).await.1.unwrap();
     let record = run(&session, look_close().await).await;
     assert_eq!(record.outcome, Some(Outcome::Done), "{:?}", record.problem);
     assert!(look_close().await.nothing_to_do());

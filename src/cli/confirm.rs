@@ -10,16 +10,22 @@ use super::{documents, tables, watch};
 use crate::domain::{Kind, Outside, Problem, count};
 use crate::journal::RunRecord;
 use crate::plan::step::row_pairs;
-use crate::plan::{Plan, PlannedRow, State, Step, Undo};
+use crate::plan::{Intent, Plan, PlannedRow, State, Step, Undo};
 use crate::run::Session;
 
-/// Returns an error in a read-only session. `what` names what is refused, `preview` the command
-/// that shows it.
-pub fn writable(session: &Session, what: &str, preview: Option<&str>) -> Result<(), Problem> {
+/// Returns an error in a session that cannot write; a hint names the command that shows what
+/// `intent` would change.
+pub fn writable(session: &Session, intent: Option<&Intent>) -> Result<(), Problem> {
     let refused = |how: &str| {
-        let problem = Problem::new(Kind::Refused, format!("this session is {how}: {what}"));
-        let problem = match preview {
-            Some(command) => problem.hint(format!("run '{command}' to see what would change")),
+        let problem = Problem::new(
+            Kind::Refused,
+            format!("this session is {how}: nothing was changed"),
+        );
+        let problem = match intent {
+            Some(intent) => {
+                let command = intent.command().replacen("windlass ", "windlass plan ", 1);
+                problem.hint(format!("see what would change: {command}"))
+            }
             None => problem,
         };
         problem.hint(format!("run it without --{how}"))
@@ -49,6 +55,7 @@ pub fn show(session: &Session, plan: &Plan, output: &Output) -> u8 {
 
 /// Shows `plan`, asks, checks its preconditions again, and follows its run to the end.
 pub async fn confirmed(session: &Session, plan: Plan, output: &Output) -> Result<RunRecord, Problem> {
+    session.check_unblocked(&plan)?;
     if !plan.nothing_to_do() {
         output.preview(&text(&plan));
         for warning in &plan.warnings {

@@ -9,13 +9,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::args::{Global, Login as Wish};
+use super::carry_out::{self, Mode};
 use super::environment::Environment;
 use super::output::Output;
 use super::{Ending, confirm, pairs, prompt, runs, secret_file, watch};
 use crate::domain::credential::{PERMISSIONS, PackageKind, ScopedPackage, TokenScope};
-use crate::domain::{Kind, Outside, Problem, Snapshot};
+use crate::domain::{Kind, Outside, Problem};
 use crate::journal::Outcome;
-use crate::plan::{Keep, Plan, SignInIntent};
+use crate::plan::{Intent, Keep, SignInIntent};
 use crate::run::{Means, Session};
 use crate::services::charmhub::StoreToken;
 use crate::services::charmhub::sign_on::{Login, SignOnAnswer};
@@ -27,25 +28,9 @@ use crate::services::private_file;
 /// Number of attempts for a wrong password at a terminal.
 const TRIES: usize = 3;
 
-async fn planned(
-    session: &Session,
-    wish: &Wish,
-    passphrase: Option<&SecretString>,
-) -> Result<(SignInIntent, Plan), Problem> {
-    let intent = SignInIntent {
-        scope: scope(wish)?,
-        keep: keep(session, wish, passphrase).await?,
-    };
-    let snapshot = Snapshot {
-        taken_at: chrono::Utc::now(),
-        ..session.observer.cached()
-    };
-    let plan = session.plan_sign_in(&snapshot, &intent)?;
-    Ok((intent, plan))
-}
-
-/// Shows which token a login creates and where it is stored.
-pub async fn plan(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
+/// Signs in to Charmhub and stores the token, or shows which token that creates and where it is
+/// stored.
+pub async fn run(process: &Environment, global: &Global, wish: &Wish, mode: Mode, output: &Output) -> Ending {
     if wish.registry.is_some() {
         return Err(Problem::new(
             Kind::Usage,
@@ -55,16 +40,16 @@ pub async fn plan(process: &Environment, global: &Global, wish: &Wish, output: &
     }
     let session = process.session(global, output)?;
     let passphrase = process.passphrase(global)?;
-    let (_, plan) = planned(&session, wish, passphrase.as_ref()).await?;
-    Ok(confirm::show(&session, &plan, output))
-}
-
-/// Signs in and stores the token.
-pub async fn login(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
-    let session = process.session(global, output)?;
-    let passphrase = process.passphrase(global)?;
-    let (intent, plan) = planned(&session, wish, passphrase.as_ref()).await?;
-    confirm::writable(&session, "no token was created", None)?;
+    let intent = SignInIntent {
+        scope: scope(wish)?,
+        keep: keep(&session, wish, passphrase.as_ref()).await?,
+    };
+    let whole = Intent::SignIn(intent.clone());
+    let plan = carry_out::planned(&session, &whole, None, output).await?;
+    if mode == Mode::Plan {
+        return Ok(confirm::show(&session, &plan, output));
+    }
+    confirm::writable(&session, Some(&whole))?;
     output.preview(&confirm::text(&plan));
     confirm::ask(&plan, output).await?;
     let mut means = sign_in(process, &session, &intent.scope, wish.from_env, output).await?;

@@ -7,6 +7,7 @@
 mod actions_job;
 mod args;
 mod candidates;
+mod carry_out;
 mod completions;
 mod config_new;
 mod confirm;
@@ -41,7 +42,8 @@ use std::process::ExitCode;
 use crate::config::{KeyWish, Workspace};
 use crate::domain::{Kind, Problem};
 use crate::run::Session;
-use args::{Cli, Command};
+use args::{Cli, Command, Plannable};
+use carry_out::Mode;
 use environment::Environment;
 pub use generate::Scene;
 use output::Output;
@@ -208,82 +210,71 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
                 let user = wish.username.as_deref();
                 registry_login::registry(&process.session(global, output)?, host, user, output).await
             }
-            None => login::login(&process, global, &wish, output).await,
+            None => write(&process, global, Plannable::Login(wish), Mode::Apply, output).await,
         },
         Some(Command::Logout { registry }) => {
             login::logout(&process.session(global, output)?, registry.as_deref(), output).await
         }
-        Some(Command::Rotate(wish)) => rotate::rotate(&process, global, &wish, output).await,
-        Some(Command::Revoke { sessions }) => {
-            rotate::revoke(&process.session(global, output)?, &sessions, output).await
+        Some(Command::Plan { what }) => write(&process, global, what, Mode::Plan, output).await,
+        Some(Command::Publish(wish)) => {
+            write(&process, global, Plannable::Publish(wish), Mode::Apply, output).await
         }
-        Some(Command::Plan {
-            what: args::Plannable::Rotate(wish),
-        }) => rotate::plan(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Plan {
-            what: args::Plannable::Login(wish),
-        }) => login::plan(&process, global, &wish, output).await,
-        Some(Command::Plan {
-            what: args::Plannable::Workflow(wish),
-        }) => workflow::plan(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Plan {
-            what: args::Plannable::Revoke { sessions },
-        }) => rotate::plan_revoke(&process.session(global, output)?, &sessions, output).await,
+        Some(Command::Promote(wish)) => {
+            write(&process, global, Plannable::Promote(wish), Mode::Apply, output).await
+        }
+        Some(Command::Rollback(wish)) => {
+            write(&process, global, Plannable::Rollback(wish), Mode::Apply, output).await
+        }
+        Some(Command::Hold { release }) => {
+            write(&process, global, Plannable::Hold { release }, Mode::Apply, output).await
+        }
+        Some(Command::Unhold { release }) => {
+            write(
+                &process,
+                global,
+                Plannable::Unhold { release },
+                Mode::Apply,
+                output,
+            )
+            .await
+        }
+        Some(Command::Rotate(wish)) => {
+            write(&process, global, Plannable::Rotate(wish), Mode::Apply, output).await
+        }
+        Some(Command::Revoke { sessions }) => {
+            write(
+                &process,
+                global,
+                Plannable::Revoke { sessions },
+                Mode::Apply,
+                output,
+            )
+            .await
+        }
+        Some(Command::UploadResource(wish)) => {
+            write(
+                &process,
+                global,
+                Plannable::UploadResource(wish),
+                Mode::Apply,
+                output,
+            )
+            .await
+        }
+        Some(Command::Copy(wish)) => {
+            write(&process, global, Plannable::Copy(wish), Mode::Apply, output).await
+        }
+        Some(Command::Release(wish)) => {
+            write(&process, global, Plannable::Release(wish), Mode::Apply, output).await
+        }
+        Some(Command::Close(wish)) => {
+            write(&process, global, Plannable::Close(wish), Mode::Apply, output).await
+        }
         Some(Command::Whoami) => show::whoami(&process.session(global, output)?, output).await,
         Some(Command::Resolve { images, to }) => {
             show::resolve(&process, global, &images, to.as_deref(), output).await
         }
-        Some(Command::UploadResource(wish)) => {
-            upload::upload(&process.session(global, output)?, &wish, output).await
-        }
-        Some(Command::Copy(wish)) => transfer::copy(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Release(wish)) => {
-            transfer::release(&process.session(global, output)?, &wish, output).await
-        }
-        Some(Command::Close(wish)) => transfer::close(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Plan {
-            what: args::Plannable::UploadResource(wish),
-        }) => upload::plan(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Plan {
-            what: args::Plannable::Copy(wish),
-        }) => transfer::plan_copy(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Plan {
-            what: args::Plannable::Release(wish),
-        }) => transfer::plan_release(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Plan {
-            what: args::Plannable::Close(wish),
-        }) => transfer::plan_close(&process.session(global, output)?, &wish, output).await,
         Some(Command::Diff { from, to }) => show::diff(&process, global, &from, &to, output).await,
-        Some(Command::Plan {
-            what: args::Plannable::Publish(wish),
-        }) => publish::plan(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Publish(wish)) => {
-            publish::publish(&process.session(global, output)?, &wish, output).await
-        }
-        Some(Command::Promote(wish)) => {
-            standing::promote(&process.session(global, output)?, &wish, output).await
-        }
-        Some(Command::Rollback(wish)) => {
-            standing::rollback(&process.session(global, output)?, &wish, output).await
-        }
-        Some(Command::Hold { release }) => {
-            standing::hold(&process.session(global, output)?, &release, true, output).await
-        }
-        Some(Command::Unhold { release }) => {
-            standing::hold(&process.session(global, output)?, &release, false, output).await
-        }
-        Some(Command::Plan {
-            what: args::Plannable::Promote(wish),
-        }) => standing::plan_promote(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Plan {
-            what: args::Plannable::Rollback(wish),
-        }) => standing::plan_rollback(&process.session(global, output)?, &wish, output).await,
-        Some(Command::Plan {
-            what: args::Plannable::Hold { release },
-        }) => standing::plan_hold(&process.session(global, output)?, &release, true, output).await,
-        Some(Command::Plan {
-            what: args::Plannable::Unhold { release },
-        }) => standing::plan_hold(&process.session(global, output)?, &release, false, output).await,
         Some(Command::Runs) => runs::list(&process.session(global, output)?, output),
         Some(Command::Resume { run, from_env }) => {
             runs::resume(&process, global, run.as_deref(), from_env, output).await
@@ -315,4 +306,36 @@ async fn dispatch(cli: Cli, console: Console, output: &Output) -> Ending {
             Ok(0)
         }
     }
+}
+
+/// Plans a writing command and does with the plan what `mode` says.
+async fn write(
+    process: &Environment,
+    global: &args::Global,
+    command: Plannable,
+    mode: Mode,
+    output: &Output,
+) -> Ending {
+    let intent = match command {
+        Plannable::Rotate(wish) => return rotate::run(process, global, &wish, mode, output).await,
+        Plannable::Login(wish) => return login::run(process, global, &wish, mode, output).await,
+        Plannable::Publish(wish) => {
+            return publish::run(&process.session(global, output)?, &wish, mode, output).await;
+        }
+        Plannable::UploadResource(wish) => {
+            return upload::run(&process.session(global, output)?, &wish, mode, output).await;
+        }
+        Plannable::Workflow(wish) => {
+            return workflow::plan(&process.session(global, output)?, &wish, output).await;
+        }
+        Plannable::Promote(wish) => standing::promote(&wish)?,
+        Plannable::Rollback(wish) => standing::rollback(&wish)?,
+        Plannable::Hold { release } => standing::hold(&release, true)?,
+        Plannable::Unhold { release } => standing::hold(&release, false)?,
+        Plannable::Revoke { sessions } => rotate::revoke(&sessions),
+        Plannable::Copy(wish) => transfer::copy(&wish)?,
+        Plannable::Release(wish) => transfer::release(&wish)?,
+        Plannable::Close(wish) => transfer::close(&wish)?,
+    };
+    carry_out::run(&process.session(global, output)?, &intent, mode, output).await
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::actions_job::{self, Level};
 use super::args::{Wish, WithoutPart};
+use super::carry_out::{self, Mode};
 use super::output::Output;
 use super::pairs::{self, Form};
 use super::{Ending, confirm, documents, runs};
@@ -14,7 +15,7 @@ use crate::journal::{Outcome, RunRecord};
 use crate::observe::View;
 use crate::plan::intent::Part;
 use crate::plan::queue::{LeftOut, Queue};
-use crate::plan::{Plan, PublishIntent};
+use crate::plan::{Intent, PublishIntent};
 use crate::run::Session;
 
 const REVISION: Form = Form {
@@ -61,16 +62,6 @@ fn intent(wish: &Wish, release: ReleaseName) -> Result<PublishIntent, Problem> {
     })
 }
 
-async fn planned(
-    session: &Session,
-    snapshot: Snapshot,
-    intent: &PublishIntent,
-) -> Result<(Plan, Snapshot), Problem> {
-    let snapshot = session.observer.for_publish(snapshot, intent).await;
-    let plan = session.plan_publish(&snapshot, intent)?;
-    Ok((plan, snapshot))
-}
-
 fn named(wish: &Wish) -> Result<ReleaseName, Problem> {
     let name = wish.release.as_deref().ok_or_else(|| {
         Problem::new(Kind::Usage, "publish requires a release or --new")
@@ -80,44 +71,45 @@ fn named(wish: &Wish) -> Result<ReleaseName, Problem> {
     name.parse()
 }
 
-/// Shows what publishing would change.
-pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
-    if wish.new {
-        let (queue, mut snapshot) = queue(session, session.observer.cached()).await?;
-        let mut plans = Vec::new();
-        for release in queue.taken {
-            let (plan, newer) = planned(session, snapshot, &intent(wish, release)?).await?;
-            snapshot = newer;
-            plans.push(plan);
-        }
-        if output.json {
-            let plans: Vec<Value> = plans.iter().map(documents::plan).collect();
-            let content = vec![("plans", json!(plans)), ("left_out", json!(queue.left_out))];
-            output.document("plans", Some(&session.config.workspace.name), content);
-        } else {
-            for plan in &plans {
-                output.answer(&confirm::text(plan));
-            }
-            if plans.is_empty() {
-                output.answer("Nothing new.\n");
-            }
-        }
-        say_left_out(&queue.left_out, output);
-        return Ok(0);
+/// Publishes one release or every new one, or shows what that would change.
+pub async fn run(session: &Session, wish: &Wish, mode: Mode, output: &Output) -> Ending {
+    if !wish.new {
+        let intent = Intent::Publish(intent(wish, named(wish)?)?);
+        return carry_out::run(session, &intent, mode, output).await;
     }
-    let (plan, _) = planned(session, session.observer.cached(), &intent(wish, named(wish)?)?).await?;
-    Ok(confirm::show(session, &plan, output))
+    match mode {
+        Mode::Plan => plan_new(session, wish, output).await,
+        Mode::Apply => {
+            confirm::writable(session, None)?;
+            publish_new(session, wish, output).await
+        }
+    }
 }
 
-/// Publishes one release, or every new one.
-pub async fn publish(session: &Session, wish: &Wish, output: &Output) -> Ending {
-    confirm::writable(session, "nothing was published", Some("windlass plan publish"))?;
-    if wish.new {
-        return publish_new(session, wish, output).await;
+/// Shows what publishing every new release would change.
+async fn plan_new(session: &Session, wish: &Wish, output: &Output) -> Ending {
+    let (queue, mut snapshot) = queue(session, session.observer.cached()).await?;
+    let mut plans = Vec::new();
+    for release in queue.taken {
+        let intent = Intent::Publish(intent(wish, release)?);
+        let (newer, plan) = carry_out::planned_from(session, snapshot, &intent, None, output).await;
+        snapshot = newer;
+        plans.push(plan?);
     }
-    let (plan, _) = planned(session, session.observer.cached(), &intent(wish, named(wish)?)?).await?;
-    let record = confirm::confirmed(session, plan, output).await?;
-    Ok(runs::report(session, &record, output))
+    if output.json {
+        let plans: Vec<Value> = plans.iter().map(documents::plan).collect();
+        let content = vec![("plans", json!(plans)), ("left_out", json!(queue.left_out))];
+        output.document("plans", Some(&session.config.workspace.name), content);
+    } else {
+        for plan in &plans {
+            output.answer(&confirm::text(plan));
+        }
+        if plans.is_empty() {
+            output.answer("Nothing new.\n");
+        }
+    }
+    say_left_out(&queue.left_out, output);
+    Ok(0)
 }
 
 /// Returns what the rule selects and is not published, read now.
@@ -191,8 +183,9 @@ async fn one_by_one(
         let next = chosen.taken.into_iter().find(|name| !tried.contains(name));
         let Some(release) = next else { return Ok(()) };
         tried.insert(release.clone());
-        let (plan, newer) = planned(session, snapshot, &intent(wish, release)?).await?;
-        let record = confirm::confirmed(session, plan, output).await?;
+        let intent = Intent::Publish(intent(wish, release)?);
+        let (newer, plan) = carry_out::planned_from(session, snapshot, &intent, None, output).await;
+        let record = confirm::confirmed(session, plan?, output).await?;
         whole.code = record.outcome.map_or(1, Outcome::exit_code);
         if !output.json {
             output.answer(&runs::summary(&record));

@@ -8,12 +8,13 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use super::args::{Global, Rotate as Wish};
+use super::carry_out::{self, Mode};
 use super::environment::Environment;
 use super::output::Output;
 use super::{Ending, confirm, login, prompt, runs, secret_file, watch};
 use crate::domain::{Fingerprint, Outside, Problem, SessionId};
 use crate::journal::Outcome;
-use crate::plan::{Plan, RevokeIntent, Revoked, RotateIntent, rotate};
+use crate::plan::{Intent, RevokeIntent, Revoked, RotateIntent, rotate};
 use crate::run::{Means, Session};
 
 /// Returns the intent and the supplied value.
@@ -62,31 +63,19 @@ fn intent(session: &Session, wish: &Wish) -> Result<(RotateIntent, Option<Secret
     Ok((intent, Some(value)))
 }
 
-async fn planned(
-    session: &Session,
-    intent: &RotateIntent,
-    brought: Option<&SecretString>,
-) -> Result<Plan, Problem> {
-    let snapshot = session
-        .observer
-        .for_rotate(session.observer.cached(), intent, brought)
-        .await;
-    session.plan_rotate(&snapshot, intent)
-}
-
-/// Shows what a rotation would change.
-pub async fn plan(session: &Session, wish: &Wish, output: &Output) -> Ending {
-    let (intent, brought) = intent(session, wish)?;
-    let plan = planned(session, &intent, brought.as_ref()).await?;
-    Ok(confirm::show(session, &plan, output))
-}
-
-/// Rotates the credential.
-pub async fn rotate(process: &Environment, global: &Global, wish: &Wish, output: &Output) -> Ending {
+/// Rotates the credential, or shows what that would change.
+pub async fn run(process: &Environment, global: &Global, wish: &Wish, mode: Mode, output: &Output) -> Ending {
     let session = &process.session(global, output)?;
-    confirm::writable(session, "nothing was rotated", Some("windlass plan rotate"))?;
     let (intent, brought) = intent(session, wish)?;
-    let plan = planned(session, &intent, brought.as_ref()).await?;
+    let intent = Intent::Rotate(intent);
+    if mode == Mode::Apply {
+        confirm::writable(session, Some(&intent))?;
+    }
+    let plan = carry_out::planned(session, &intent, brought.as_ref(), output).await?;
+    if mode == Mode::Plan {
+        return Ok(confirm::show(session, &plan, output));
+    }
+    session.check_unblocked(&plan)?;
     if !plan.nothing_to_do() {
         output.preview(&confirm::text(&plan));
         confirm::ask(&plan, output).await?;
@@ -128,27 +117,8 @@ async fn offer_removal(path: &Path, output: &Output) {
     }
 }
 
-async fn revocation(session: &Session, sessions: &[String]) -> Result<Plan, Problem> {
-    let intent = RevokeIntent {
-        sessions: sessions.iter().map(|text| SessionId::new(text)).collect(),
-    };
-    let snapshot = session.observer.for_credentials(session.observer.cached()).await;
-    session.plan_revoke(&snapshot, &intent)
-}
-
-/// Shows what revoking sessions would change.
-pub async fn plan_revoke(session: &Session, sessions: &[String], output: &Output) -> Ending {
-    Ok(confirm::show(
-        session,
-        &revocation(session, sessions).await?,
-        output,
-    ))
-}
-
-/// Revokes sessions of the store.
-pub async fn revoke(session: &Session, sessions: &[String], output: &Output) -> Ending {
-    confirm::writable(session, "no session was revoked", None)?;
-    let plan = revocation(session, sessions).await?;
-    let record = confirm::confirmed(session, plan, output).await?;
-    Ok(runs::report(session, &record, output))
+/// Returns the intent of `revoke`.
+pub fn revoke(sessions: &[String]) -> Intent {
+    let sessions = sessions.iter().map(|text| SessionId::new(text)).collect();
+    Intent::Revoke(RevokeIntent { sessions })
 }

@@ -250,7 +250,7 @@ pub async fn resume(
     output: &Output,
 ) -> Ending {
     let session = &process.session(global, output)?;
-    confirm::writable(session, "nothing was resumed", None)?;
+    confirm::writable(session, None)?;
     let wanted: Vec<RunRecord> = match run {
         Some(id) => vec![session.run_of_workspace(&RunId(id.to_owned()))?],
         None => chosen(session, output).await?,

@@ -1,26 +1,20 @@
-//! `promote`, `rollback`, `hold` and `unhold`: read the services, plan, ask and run.
+//! `promote`, `rollback`, `hold` and `unhold`: parses their arguments.
 
 use chrono::{DateTime, Utc};
 
 use super::args::{Promote, Rollback};
-use super::output::Output;
 use super::pairs::{self, Form};
-use super::{Ending, confirm, runs};
 use crate::domain::channel::Risk;
 use crate::domain::{Channel, Kind, Outside, Problem, RunId};
-use crate::plan::{HoldIntent, Moment, Plan, PromoteIntent, PromoteTrackIntent, RollbackIntent, RolledBack};
-use crate::run::Session;
+use crate::plan::{
+    HoldIntent, Intent, Moment, PromoteIntent, PromoteTrackIntent, RollbackIntent, RolledBack,
+};
 
 const WITH: Form = Form {
     before: "--with ",
     shape: "CHARM=CHANNEL",
     sign: '=',
 };
-
-async fn run(session: &Session, plan: Plan, output: &Output) -> Ending {
-    let record = confirm::confirmed(session, plan, output).await?;
-    Ok(runs::report(session, &record, output))
-}
 
 /// The risk of `--to`. Of a channel both ways to promote are named.
 fn target_risk(text: &str) -> Result<Risk, Problem> {
@@ -44,13 +38,12 @@ fn target_risk(text: &str) -> Result<Risk, Problem> {
     })
 }
 
-async fn planned_promote(session: &Session, wish: &Promote) -> Result<Plan, Problem> {
-    let observer = &session.observer;
+/// Returns the intent of `promote`.
+pub fn promote(wish: &Promote) -> Result<Intent, Problem> {
     let to = target_risk(&wish.to).map_err(|problem| problem.within("--to names no risk"))?;
     if let Some(track) = &wish.track {
         let track = track.parse()?;
-        let snapshot = observer.for_promote_track(observer.cached()).await;
-        return session.plan_promote_track(&snapshot, &PromoteTrackIntent { track, to });
+        return Ok(Intent::PromoteTrack(PromoteTrackIntent { track, to }));
     }
     let Some(release) = &wish.release else {
         return Err(Problem::new(
@@ -62,22 +55,7 @@ async fn planned_promote(session: &Session, wish: &Promote) -> Result<Plan, Prob
         Ok((charm.parse()?, pairs::channel(channel, "--with")?))
     })?;
     let release = release.parse()?;
-    let intent = PromoteIntent { release, to, with };
-    let snapshot = observer.for_promote(observer.cached(), &intent).await;
-    session.plan_promote(&snapshot, &intent)
-}
-
-/// Shows what a promotion would change.
-pub async fn plan_promote(session: &Session, wish: &Promote, output: &Output) -> Ending {
-    let plan = planned_promote(session, wish).await?;
-    Ok(confirm::show(session, &plan, output))
-}
-
-/// Promotes a release.
-pub async fn promote(session: &Session, wish: &Promote, output: &Output) -> Ending {
-    confirm::writable(session, "nothing was promoted", Some("windlass plan promote"))?;
-    let plan = planned_promote(session, wish).await?;
-    run(session, plan, output).await
+    Ok(Intent::Promote(PromoteIntent { release, to, with }))
 }
 
 /// A time that is past at `now`, or a run.
@@ -121,7 +99,8 @@ fn run_id(text: &str) -> Result<RunId, Problem> {
     }
 }
 
-fn rollback_intent(wish: &Rollback) -> Result<RollbackIntent, Problem> {
+/// Returns the intent of `rollback`.
+pub fn rollback(wish: &Rollback) -> Result<Intent, Problem> {
     let of = match (&wish.run, &wish.charm) {
         (Some(run), None) => RolledBack::Run(run_id(run)?),
         (None, Some(charm)) => {
@@ -146,60 +125,13 @@ fn rollback_intent(wish: &Rollback) -> Result<RollbackIntent, Problem> {
             return Err(Problem::new(Kind::Usage, "give --run RUN or a charm"));
         }
     };
-    Ok(RollbackIntent { of, over: wish.over })
+    Ok(Intent::Rollback(RollbackIntent { of, over: wish.over }))
 }
 
-async fn planned_rollback(session: &Session, wish: &Rollback) -> Result<Plan, Problem> {
-    let intent = rollback_intent(wish)?;
-    let observer = &session.observer;
-    let snapshot = observer.for_rollback(observer.cached(), &intent).await;
-    session.plan_rollback(&snapshot, &intent)
-}
-
-/// Shows what a rollback would change.
-pub async fn plan_rollback(session: &Session, wish: &Rollback, output: &Output) -> Ending {
-    let plan = planned_rollback(session, wish).await?;
-    Ok(confirm::show(session, &plan, output))
-}
-
-/// Rolls back.
-pub async fn rollback(session: &Session, wish: &Rollback, output: &Output) -> Ending {
-    confirm::writable(session, "nothing was rolled back", Some("windlass plan rollback"))?;
-    let plan = planned_rollback(session, wish).await?;
-    run(session, plan, output).await
-}
-
-/// Holds a release, or ends its hold.
-pub async fn hold(session: &Session, release: &str, hold: bool, output: &Output) -> Ending {
-    let what = if hold {
-        "nothing was held"
-    } else {
-        "no hold was removed"
-    };
-    let preview = if hold {
-        "windlass plan hold"
-    } else {
-        "windlass plan unhold"
-    };
-    confirm::writable(session, what, Some(preview))?;
-    let plan = planned_hold(session, release, hold).await?;
-    run(session, plan, output).await
-}
-
-/// Shows what a hold, or ending it, would change.
-pub async fn plan_hold(session: &Session, release: &str, hold: bool, output: &Output) -> Ending {
-    let plan = planned_hold(session, release, hold).await?;
-    Ok(confirm::show(session, &plan, output))
-}
-
-async fn planned_hold(session: &Session, release: &str, hold: bool) -> Result<Plan, Problem> {
-    let intent = HoldIntent {
-        release: release.parse()?,
-        hold,
-    };
-    let observer = &session.observer;
-    let snapshot = observer.for_hold(observer.cached(), &intent).await;
-    session.plan_hold(&snapshot, &intent)
+/// Returns the intent of `hold` and `unhold`.
+pub fn hold(release: &str, hold: bool) -> Result<Intent, Problem> {
+    let release = release.parse()?;
+    Ok(Intent::Hold(HoldIntent { release, hold }))
 }
 
 #[cfg(test)]

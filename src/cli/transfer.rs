@@ -1,45 +1,16 @@
-//! `copy`, `release` and `close`: read the services, plan, ask and run.
+//! `copy`, `release` and `close`: parses their arguments.
 
 use super::args::{Close, Copy, Release};
-use super::output::Output;
 use super::pairs::{self, Form};
-use super::{Ending, confirm, runs, tables};
 use crate::domain::image::Platform;
 use crate::domain::{CharmRevision, ImageSource, Kind, Problem, Reference, ResourceName, ResourceRevision};
-use crate::plan::{CloseIntent, CopyIntent, Plan, ReleaseIntent};
-use crate::run::Session;
-use crate::services::packing::PackProgress;
+use crate::plan::{CloseIntent, CopyIntent, Intent, ReleaseIntent};
 
 const RESOURCE: Form = Form {
     before: "--resource ",
     shape: "NAME:REV",
     sign: ':',
 };
-
-/// Shows on a terminal how much of an image was read.
-pub fn hear(output: &Output) -> impl Fn(PackProgress) + Send + Sync + '_ {
-    move |progress| {
-        output.busy(&match progress {
-            PackProgress::Exporting {
-                bytes,
-                total: Some(total),
-            } => {
-                format!(
-                    "reading the image: {} of {}",
-                    tables::bytes(bytes),
-                    tables::bytes(total)
-                )
-            }
-            PackProgress::Exporting { bytes, total: None } => {
-                format!("reading the image: {}", tables::bytes(bytes))
-            }
-            PackProgress::Layer { diff, size, known } => {
-                let word = if known { "known" } else { "packed" };
-                format!("layer {} {word}: {}", diff.short(), tables::bytes(size))
-            }
-        });
-    }
-}
 
 /// Parses an image source and makes its path absolute.
 pub fn source(text: &str) -> Result<ImageSource, Problem> {
@@ -70,40 +41,18 @@ pub fn platforms(texts: &[String]) -> Result<Vec<Platform>, Problem> {
     texts.iter().map(|text| Platform::parse(text)).collect()
 }
 
-async fn planned_copy(session: &Session, wish: &Copy, output: &Output) -> Result<Plan, Problem> {
-    let intent = CopyIntent {
+/// Returns the intent of `copy`.
+pub fn copy(wish: &Copy) -> Result<Intent, Problem> {
+    Ok(Intent::Copy(CopyIntent {
         source: source(&wish.source)?,
         destination: destination(&wish.destination)?,
         platforms: platforms(&wish.platform)?,
         over: wish.over,
-    };
-    let hear = hear(output);
-    let snapshot = session
-        .observer
-        .for_copy(session.observer.cached(), &intent, &hear)
-        .await;
-    session.plan_copy(&snapshot, &intent)
+    }))
 }
 
-/// Shows what a copy would change.
-pub async fn plan_copy(session: &Session, wish: &Copy, output: &Output) -> Ending {
-    let plan = planned_copy(session, wish, output).await?;
-    Ok(confirm::show(session, &plan, output))
-}
-
-/// Copies an image.
-pub async fn copy(session: &Session, wish: &Copy, output: &Output) -> Ending {
-    confirm::writable(session, "nothing was copied", Some("windlass plan copy"))?;
-    let plan = planned_copy(session, wish, output).await?;
-    run(session, plan, output).await
-}
-
-async fn run(session: &Session, plan: Plan, output: &Output) -> Ending {
-    let record = confirm::confirmed(session, plan, output).await?;
-    Ok(runs::report(session, &record, output))
-}
-
-fn release_intent(wish: &Release) -> Result<ReleaseIntent, Problem> {
+/// Returns the intent of `release`.
+pub fn release(wish: &Release) -> Result<Intent, Problem> {
     let resources = RESOURCE.read(&wish.resource, |name, revision| {
         let revision = pairs::number(revision, "--resource revision")?;
         Ok((name.parse::<ResourceName>()?, ResourceRevision(revision)))
@@ -115,59 +64,18 @@ fn release_intent(wish: &Release) -> Result<ReleaseIntent, Problem> {
             channels.push(channel);
         }
     }
-    Ok(ReleaseIntent {
+    Ok(Intent::Release(ReleaseIntent {
         charm: wish.charm.parse()?,
         revision: CharmRevision(pairs::number(&wish.revision, "--revision")?),
         channels,
         resources,
-    })
+    }))
 }
 
-async fn planned_release(session: &Session, wish: &Release) -> Result<Plan, Problem> {
-    let intent = release_intent(wish)?;
-    let channels = Some(&intent.channels[..]);
-    let observer = &session.observer;
-    let snapshot = observer
-        .for_charm(observer.cached(), &intent.charm, channels)
-        .await;
-    session.plan_release(&snapshot, &intent)
-}
-
-/// Shows what a release would change.
-pub async fn plan_release(session: &Session, wish: &Release, output: &Output) -> Ending {
-    let plan = planned_release(session, wish).await?;
-    Ok(confirm::show(session, &plan, output))
-}
-
-/// Releases a charm revision.
-pub async fn release(session: &Session, wish: &Release, output: &Output) -> Ending {
-    confirm::writable(session, "nothing was released", Some("windlass plan release"))?;
-    let plan = planned_release(session, wish).await?;
-    run(session, plan, output).await
-}
-
-async fn planned_close(session: &Session, wish: &Close) -> Result<Plan, Problem> {
-    let intent = CloseIntent {
+/// Returns the intent of `close`.
+pub fn close(wish: &Close) -> Result<Intent, Problem> {
+    Ok(Intent::Close(CloseIntent {
         charm: wish.charm.parse()?,
         channel: pairs::channel(&wish.channel, "CHANNEL")?,
-    };
-    let channels = Some(std::slice::from_ref(&intent.channel));
-    let observer = &session.observer;
-    let snapshot = observer
-        .for_charm(observer.cached(), &intent.charm, channels)
-        .await;
-    session.plan_close(&snapshot, &intent)
-}
-
-/// Shows what closing a channel would change.
-pub async fn plan_close(session: &Session, wish: &Close, output: &Output) -> Ending {
-    let plan = planned_close(session, wish).await?;
-    Ok(confirm::show(session, &plan, output))
-}
-
-/// Closes a channel.
-pub async fn close(session: &Session, wish: &Close, output: &Output) -> Ending {
-    confirm::writable(session, "nothing was closed", Some("windlass plan close"))?;
-    let plan = planned_close(session, wish).await?;
-    run(session, plan, output).await
+    }))
 }

@@ -5,14 +5,15 @@
 use serde_json::json;
 
 use super::args::UploadResource;
+use super::carry_out::{self, Mode};
 use super::output::Output;
-use super::transfer::{hear, platforms, source};
+use super::transfer::{platforms, source};
 use super::{Ending, confirm, runs};
 use crate::domain::{
     ContentFacts, ImageFacts, ImageSource, Kind, LocalSource, Problem, ResourceRevision, Snapshot,
 };
 use crate::journal::{Outcome, RunRecord};
-use crate::plan::{Content, Op, Plan, Step, UploadIntent, upload};
+use crate::plan::{Content, Intent, Op, Step, UploadIntent, upload};
 use crate::run::Session;
 use crate::services::engine::Wanted;
 
@@ -60,33 +61,17 @@ fn intent(wish: &UploadResource) -> Result<UploadIntent, Problem> {
     })
 }
 
-async fn planned(
-    session: &Session,
-    intent: &UploadIntent,
-    output: &Output,
-) -> Result<(Snapshot, Plan), Problem> {
-    let hear = hear(output);
-    let observer = &session.observer;
-    let snapshot = observer.for_upload(observer.cached(), intent, &hear).await;
-    let plan = session.plan_upload(&snapshot, intent)?;
-    Ok((snapshot, plan))
-}
-
-/// Shows what an upload would change.
-pub async fn plan(session: &Session, wish: &UploadResource, output: &Output) -> Ending {
-    let (_, plan) = planned(session, &intent(wish)?, output).await?;
-    Ok(confirm::show(session, &plan, output))
-}
-
-/// Uploads the resource.
-pub async fn upload(session: &Session, wish: &UploadResource, output: &Output) -> Ending {
-    confirm::writable(
-        session,
-        "nothing was uploaded",
-        Some("windlass plan upload-resource"),
-    )?;
+/// Uploads the resource, or shows what that would change.
+pub async fn run(session: &Session, wish: &UploadResource, mode: Mode, output: &Output) -> Ending {
     let intent = intent(wish)?;
-    let (snapshot, plan) = planned(session, &intent, output).await?;
+    let whole = Intent::Upload(intent.clone());
+    if mode == Mode::Plan {
+        return carry_out::run(session, &whole, mode, output).await;
+    }
+    confirm::writable(session, Some(&whole))?;
+    let cached = session.observer.cached();
+    let (snapshot, plan) = carry_out::planned_from(session, cached, &whole, None, output).await;
+    let plan = plan?;
     let image = match &snapshot.content.value {
         Some(ContentFacts::Image(image)) => Some(image.as_ref()),
         _ => None,

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::actions_job::Level;
 use super::args::{PlannedWorkflow, PlannedWorkflowWhat, Workflow, WorkflowWhat};
+use super::carry_out::{self, Mode};
 use super::documents::Sources;
 use super::output::Output;
 use super::pairs::Form;
@@ -16,7 +17,7 @@ use crate::domain::workflow::{RepositoryWorkflows, WorkflowRun};
 use crate::domain::{GitHubRepository, Kind, Outside, Problem};
 use crate::journal::{Outcome, RunRecord};
 use crate::plan::workflow::{lint, words};
-use crate::plan::{Plan, WorkflowAction, WorkflowIntent};
+use crate::plan::{Intent, WorkflowAction, WorkflowIntent};
 use crate::run::Session;
 
 const INPUT: Form = Form {
@@ -58,7 +59,7 @@ pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> En
             timeout,
         } => {
             let action = dispatch(name, inputs)?;
-            let record = done(session, repository.clone(), action, "nothing was started", output).await?;
+            let record = done(session, repository.clone(), action, output).await?;
             started(session, &repository, &record, *timeout, output).await
         }
         WorkflowWhat::Watch { run, timeout } => {
@@ -89,7 +90,7 @@ pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> En
         }
         WorkflowWhat::Rerun { run } => {
             let action = WorkflowAction::Rerun { run: *run };
-            let record = done(session, repository, action, "nothing was rerun", output).await?;
+            let record = done(session, repository, action, output).await?;
             let code = runs::report(session, &record, output);
             if code == 0 {
                 output.say(&format!("follow it with: windlass workflow watch {run}"));
@@ -98,7 +99,7 @@ pub async fn workflow(session: &Session, wish: &Workflow, output: &Output) -> En
         }
         WorkflowWhat::Cancel { run } => {
             let action = WorkflowAction::Cancel { run: *run };
-            let record = done(session, repository, action, "nothing was cancelled", output).await?;
+            let record = done(session, repository, action, output).await?;
             Ok(runs::report(session, &record, output))
         }
     }
@@ -133,17 +134,6 @@ fn repository(session: &Session, named: Option<&str>) -> Result<GitHubRepository
     })
 }
 
-async fn planned(
-    session: &Session,
-    repository: GitHubRepository,
-    action: WorkflowAction,
-) -> Result<Plan, Problem> {
-    let intent = WorkflowIntent { repository, action };
-    let observer = &session.observer;
-    let snapshot = observer.for_workflow(observer.cached(), &intent).await;
-    session.plan_workflow(&snapshot, &intent)
-}
-
 fn dispatch(name: &str, inputs: &[String]) -> Result<WorkflowAction, Problem> {
     Ok(WorkflowAction::Dispatch {
         workflow: name.to_owned(),
@@ -159,8 +149,8 @@ pub async fn plan(session: &Session, wish: &PlannedWorkflow, output: &Output) ->
         PlannedWorkflowWhat::Rerun { run } => WorkflowAction::Rerun { run: *run },
         PlannedWorkflowWhat::Cancel { run } => WorkflowAction::Cancel { run: *run },
     };
-    let plan = planned(session, repository, action).await?;
-    Ok(confirm::show(session, &plan, output))
+    let intent = Intent::Workflow(WorkflowIntent { repository, action });
+    carry_out::run(session, &intent, Mode::Plan, output).await
 }
 
 /// Plans, asks and runs it.
@@ -168,11 +158,11 @@ async fn done(
     session: &Session,
     repository: GitHubRepository,
     action: WorkflowAction,
-    not: &str,
     output: &Output,
 ) -> Result<RunRecord, Problem> {
-    confirm::writable(session, not, None)?;
-    let plan = planned(session, repository, action).await?;
+    let intent = Intent::Workflow(WorkflowIntent { repository, action });
+    confirm::writable(session, Some(&intent))?;
+    let plan = carry_out::planned(session, &intent, None, output).await?;
     confirm::confirmed(session, plan, output).await
 }
 

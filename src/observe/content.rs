@@ -30,7 +30,12 @@ pub type Hear<'a> = &'a (dyn Fn(PackProgress) + Send + Sync);
 
 impl Observer {
     /// Reads fresh facts for planning an upload. An image of this machine is packed for it.
-    pub async fn for_upload(&self, previous: Snapshot, intent: &UploadIntent, hear: Hear<'_>) -> Snapshot {
+    pub(super) async fn for_upload(
+        &self,
+        previous: Snapshot,
+        intent: &UploadIntent,
+        hear: Hear<'_>,
+    ) -> Snapshot {
         let mut snapshot = self.for_charm(previous, &intent.charm, None).await;
         if self.offline {
             return snapshot;
@@ -53,7 +58,7 @@ impl Observer {
     }
 
     /// Reads fresh facts for planning a copy; only registries and engines are asked.
-    pub async fn for_copy(&self, previous: Snapshot, intent: &CopyIntent, hear: Hear<'_>) -> Snapshot {
+    pub(super) async fn for_copy(&self, previous: Snapshot, intent: &CopyIntent, hear: Hear<'_>) -> Snapshot {
         let mut snapshot = previous;
         if self.offline {
             return snapshot;

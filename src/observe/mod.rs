@@ -11,6 +11,7 @@ mod credentials;
 mod doctor;
 mod gather;
 mod images;
+mod intent;
 mod lost_tokens;
 mod sources;
 mod view;
@@ -27,13 +28,14 @@ use crate::config::workspace::{Bundle, BundleMode};
 use crate::domain::{ChannelChange, CharmName, Observed, PastRun, Snapshot, Source, SourceUpdate};
 use crate::journal::Journal;
 use crate::plan::intent::Part;
-use crate::plan::{Changed, HoldIntent, PromoteIntent, PublishIntent, RollbackIntent, RolledBack, promote};
+use crate::plan::{Changed, PromoteIntent, PublishIntent, RollbackIntent, RolledBack, promote};
 use crate::services::{Services, scope_of};
 use cache::Cache;
 pub use content::Hear;
 pub use credentials::facts_of;
 pub use gather::OnUpdate;
 use gather::{Gathering, ignore};
+pub use intent::Inputs;
 pub use view::View;
 
 /// Reads the current state of one workspace.
@@ -140,7 +142,7 @@ impl Observer {
     }
 
     /// Reads fresh facts for planning `intent`: nothing that it needs is older than this call.
-    pub async fn for_publish(&self, previous: Snapshot, intent: &PublishIntent) -> Snapshot {
+    async fn for_publish(&self, previous: Snapshot, intent: &PublishIntent) -> Snapshot {
         if self.offline {
             return previous;
         }
@@ -173,7 +175,7 @@ impl Observer {
     }
 
     /// Reads fresh facts for a promotion.
-    pub async fn for_promote(&self, previous: Snapshot, intent: &PromoteIntent) -> Snapshot {
+    async fn for_promote(&self, previous: Snapshot, intent: &PromoteIntent) -> Snapshot {
         if self.offline {
             return previous;
         }
@@ -187,13 +189,8 @@ impl Observer {
         snapshot
     }
 
-    /// Reads fresh facts for the promotion of a track.
-    pub async fn for_promote_track(&self, previous: Snapshot) -> Snapshot {
-        self.view(previous, View::Planning).await
-    }
-
     /// Reads fresh facts for a rollback.
-    pub async fn for_rollback(&self, previous: Snapshot, intent: &RollbackIntent) -> Snapshot {
+    async fn for_rollback(&self, previous: Snapshot, intent: &RollbackIntent) -> Snapshot {
         let (changes, past) = self.remembered(intent);
         let charms = match &intent.of {
             RolledBack::Charm { charm, .. } => BTreeSet::from([charm.clone()]),
@@ -237,7 +234,7 @@ impl Observer {
     }
 
     /// Reads fresh facts for setting or lifting a hold.
-    pub async fn for_hold(&self, previous: Snapshot, _intent: &HoldIntent) -> Snapshot {
+    async fn for_hold(&self, previous: Snapshot) -> Snapshot {
         if self.offline {
             return previous;
         }

@@ -24,7 +24,7 @@ const BLIND: u32 = 5;
 impl Observer {
     /// Reads fresh facts for a workflow: the files, states and recent runs of its repository, the
     /// run in question with its jobs, and the owner of the token.
-    pub async fn for_workflow(&self, previous: Snapshot, intent: &WorkflowIntent) -> Snapshot {
+    pub(super) async fn for_workflow(&self, previous: Snapshot, intent: &WorkflowIntent) -> Snapshot {
         let run = match intent.action {
             WorkflowAction::Dispatch { .. } => None,
             WorkflowAction::Rerun { run } | WorkflowAction::Cancel { run } => Some(run),

@@ -33,9 +33,10 @@ pub mod workflow;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::config::Workspace;
 pub use crate::domain::Serving;
 use crate::domain::charm::Attached;
-use crate::domain::{Base, Channel, CharmName, CharmRevision, Outside};
+use crate::domain::{Base, Channel, CharmName, CharmRevision, Outside, Problem, Snapshot};
 pub use changed::Changed;
 pub use intent::{
     CloseIntent, Content, CopyIntent, HoldIntent, Intent, Keep, Moment, PromoteIntent, PromoteTrackIntent,
@@ -171,6 +172,25 @@ pub struct Plan {
     pub intent: Intent,
     /// The text to type to confirm the plan.
     pub confirm: String,
+}
+
+/// Plans `intent` from `snapshot`, for `workspace`.
+pub fn plan(workspace: &Workspace, snapshot: &Snapshot, intent: &Intent) -> Result<Plan, Problem> {
+    match intent {
+        Intent::Publish(intent) => publish::plan(workspace, snapshot, intent),
+        Intent::Rotate(intent) => rotate::plan(workspace, snapshot, intent),
+        Intent::SignIn(intent) => sign_in::plan(workspace, snapshot, intent),
+        Intent::Revoke(intent) => revoke::plan(workspace, snapshot, intent),
+        Intent::Upload(intent) => upload::plan(workspace, snapshot, intent),
+        Intent::Copy(intent) => copy::plan(workspace, snapshot, intent),
+        Intent::Release(intent) => release::plan(workspace, snapshot, intent),
+        Intent::Close(intent) => release::close(workspace, snapshot, intent),
+        Intent::Promote(intent) => promote::plan(workspace, snapshot, intent),
+        Intent::PromoteTrack(intent) => promote::track::plan(workspace, snapshot, intent),
+        Intent::Rollback(intent) => rollback::plan(workspace, snapshot, intent),
+        Intent::Hold(intent) => hold::plan(workspace, snapshot, intent),
+        Intent::Workflow(intent) => workflow::plan(workspace, snapshot, intent),
+    }
 }
 
 impl Plan {

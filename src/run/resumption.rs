@@ -13,7 +13,7 @@ use super::steps::{may_be_ours, seconds_ahead};
 use crate::domain::credential::TokenScope;
 use crate::domain::{Kind, Outside, Problem};
 use crate::journal::{RunId, RunRecord};
-use crate::plan::{Intent, Op, Plan, RotateIntent, State, Step};
+use crate::plan::{self, Intent, Op, Plan, RotateIntent, State, Step};
 
 /// Holds what a run continues with.
 #[derive(Clone, Debug)]
@@ -80,11 +80,11 @@ impl Session {
         intent: &RotateIntent,
         brought: Option<&SecretString>,
     ) -> Result<Plan, Problem> {
-        let snapshot = self
-            .observer
-            .for_rotate(self.observer.cached(), intent, brought)
-            .await;
-        let plan = self.plan_rotate(&snapshot, intent)?;
+        // Not through `Session::plan`: its future is not Send.
+        let cached = self.observer.cached();
+        let snapshot = self.observer.for_rotate(cached, intent, brought).await;
+        let intent = Intent::Rotate(intent.clone());
+        let plan = plan::plan(&self.config.workspace, &snapshot, &intent)?;
         let changed: Vec<String> = plan
             .steps
             .iter()

@@ -22,13 +22,9 @@ use crate::config::file::{SMALL, text_within};
 use crate::config::workspace::TokenKind;
 use crate::domain::{Fingerprint, Kind, Outside, Problem, Snapshot};
 use crate::journal::{Journal, RunId, RunRecord, SubjectLocks};
-use crate::observe::Observer;
+use crate::observe::{Inputs, Observer};
 use crate::plan::queue::{self, Queue};
-use crate::plan::{
-    CloseIntent, CopyIntent, HoldIntent, Intent, Plan, PromoteIntent, PromoteTrackIntent, PublishIntent,
-    ReleaseIntent, RevokeIntent, RollbackIntent, RotateIntent, SignInIntent, UploadIntent, WorkflowIntent,
-    copy, hold, promote, publish, release, revoke, rollback, rotate, sign_in, upload, workflow,
-};
+use crate::plan::{self, Intent, Plan};
 use crate::services::Services;
 use crate::services::charmhub::StoreToken;
 
@@ -95,9 +91,22 @@ impl Session {
         })
     }
 
-    /// Plans a publish from `snapshot`.
-    pub fn plan_publish(&self, snapshot: &Snapshot, intent: &PublishIntent) -> Result<Plan, Problem> {
-        publish::plan(&self.config.workspace, snapshot, intent)
+    /// Reads what `intent` needs, starting from `previous`, and plans it. A plan that has to wait
+    /// for an unfinished run warns of that.
+    pub async fn plan(
+        &self,
+        previous: Snapshot,
+        intent: &Intent,
+        inputs: Inputs<'_>,
+    ) -> (Snapshot, Result<Plan, Problem>) {
+        let snapshot = self.observer.for_intent(previous, intent, inputs).await;
+        let plan = plan::plan(&self.config.workspace, &snapshot, intent).map(|mut plan| {
+            if let Err(problem) = self.check_unblocked(&plan) {
+                plan.warnings.push(problem.summary);
+            }
+            plan
+        });
+        (snapshot, plan)
     }
 
     /// Returns what automatic publishing would publish, from `snapshot` and the unsettled runs of
@@ -105,11 +114,6 @@ impl Session {
     pub fn queue(&self, snapshot: &Snapshot) -> Result<Queue, Problem> {
         let workspace = &self.config.workspace;
         queue::queue(workspace, snapshot, &self.journal.waiting(&workspace.name)?)
-    }
-
-    /// Plans a rotation from `snapshot`.
-    pub fn plan_rotate(&self, snapshot: &Snapshot, intent: &RotateIntent) -> Result<Plan, Problem> {
-        rotate::plan(&self.config.workspace, snapshot, intent)
     }
 
     /// Accepts a value that the operator supplies: surrounding white space is dropped, and a store
@@ -135,65 +139,6 @@ impl Session {
         Ok((value, fingerprint))
     }
 
-    /// Plans a sign-in from `snapshot`.
-    pub fn plan_sign_in(&self, snapshot: &Snapshot, intent: &SignInIntent) -> Result<Plan, Problem> {
-        sign_in::plan(&self.config.workspace, snapshot, intent)
-    }
-
-    /// Plans to revoke sessions from `snapshot`.
-    pub fn plan_revoke(&self, snapshot: &Snapshot, intent: &RevokeIntent) -> Result<Plan, Problem> {
-        revoke::plan(&self.config.workspace, snapshot, intent)
-    }
-
-    /// Plans an upload from `snapshot`.
-    pub fn plan_upload(&self, snapshot: &Snapshot, intent: &UploadIntent) -> Result<Plan, Problem> {
-        upload::plan(&self.config.workspace, snapshot, intent)
-    }
-
-    /// Plans a copy from `snapshot`.
-    pub fn plan_copy(&self, snapshot: &Snapshot, intent: &CopyIntent) -> Result<Plan, Problem> {
-        copy::plan(&self.config.workspace, snapshot, intent)
-    }
-
-    /// Plans a release from `snapshot`.
-    pub fn plan_release(&self, snapshot: &Snapshot, intent: &ReleaseIntent) -> Result<Plan, Problem> {
-        release::plan(&self.config.workspace, snapshot, intent)
-    }
-
-    /// Plans to close a channel from `snapshot`.
-    pub fn plan_close(&self, snapshot: &Snapshot, intent: &CloseIntent) -> Result<Plan, Problem> {
-        release::close(&self.config.workspace, snapshot, intent)
-    }
-
-    /// Plans a promotion from `snapshot`.
-    pub fn plan_promote(&self, snapshot: &Snapshot, intent: &PromoteIntent) -> Result<Plan, Problem> {
-        promote::plan(&self.config.workspace, snapshot, intent)
-    }
-
-    /// Plans the promotion of a track from `snapshot`.
-    pub fn plan_promote_track(
-        &self,
-        snapshot: &Snapshot,
-        intent: &PromoteTrackIntent,
-    ) -> Result<Plan, Problem> {
-        promote::track::plan(&self.config.workspace, snapshot, intent)
-    }
-
-    /// Plans a rollback from `snapshot`.
-    pub fn plan_rollback(&self, snapshot: &Snapshot, intent: &RollbackIntent) -> Result<Plan, Problem> {
-        rollback::plan(&self.config.workspace, snapshot, intent)
-    }
-
-    /// Plans to hold a release, or to lift its hold, from `snapshot`.
-    pub fn plan_hold(&self, snapshot: &Snapshot, intent: &HoldIntent) -> Result<Plan, Problem> {
-        hold::plan(&self.config.workspace, snapshot, intent)
-    }
-
-    /// Plans a workflow action from `snapshot`.
-    pub fn plan_workflow(&self, snapshot: &Snapshot, intent: &WorkflowIntent) -> Result<Plan, Problem> {
-        workflow::plan(&self.config.workspace, snapshot, intent)
-    }
-
     /// Starts a confirmed plan. An open or failed run of the same intent is resumed under its own
     /// id. Must be called within a runtime.
     pub fn start(&self, plan: Plan) -> Result<RunHandle, Problem> {
@@ -202,8 +147,23 @@ impl Session {
 
     /// Starts as [`Session::start`] does, with inputs that no plan may hold.
     pub fn start_with(&self, plan: Plan, means: Means) -> Result<RunHandle, Problem> {
+        let earlier = self.own_unfinished(&plan)?;
+        self.begin(plan, means, earlier, false)
+    }
+
+    /// Returns the unfinished run that `plan` continues.
+    fn own_unfinished(&self, plan: &Plan) -> Result<Option<RunId>, Problem> {
         let earlier = self.journal.unfinished(&plan.workspace, &plan.intent)?;
-        self.begin(plan, means, earlier.map(|run| run.id), false)
+        Ok(earlier.map(|run| run.id))
+    }
+
+    /// Fails if an unfinished run that `plan` does not continue left half changed what `plan`
+    /// changes. Called before the plan is confirmed; the start checks it again.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`], with the commands that resolve that run.
+    pub fn check_unblocked(&self, plan: &Plan) -> Result<(), Problem> {
+        self.check_unblocked_for(plan, self.own_unfinished(plan)?.as_ref())
     }
 
     /// Checks again what `plan` relies on. Called between confirmation and start: nothing was
@@ -278,13 +238,10 @@ impl Session {
         Ok(record)
     }
 
-    /// Fails if an unfinished run, other than `id`, left half changed what `plan` changes.
-    ///
-    /// # Errors
-    /// [`Kind::Conflict`], with the commands that resolve that run.
-    fn check_unblocked(&self, plan: &Plan, id: &RunId) -> Result<(), Problem> {
+    /// Works as [`Session::check_unblocked`] does, for a plan that continues the run `own`.
+    fn check_unblocked_for(&self, plan: &Plan, own: Option<&RunId>) -> Result<(), Problem> {
         for open in self.journal.of_environment().unfinished_runs()? {
-            let Some(subject) = open.blocks(plan).filter(|_| &open.id != id) else {
+            let Some(subject) = open.blocks(plan).filter(|_| Some(&open.id) != own) else {
                 continue;
             };
             let title = Outside::new(&open.plan.title);
@@ -330,7 +287,7 @@ impl Session {
         let holder = format!("{actor} since {} (run {id})", now.format("%Y-%m-%d %H:%M:%S UTC"));
         let locks = SubjectLocks::take(&self.journal.locks(), &subjects, &id, &holder)?;
         // Only with the locks held is it certain that the process of an unfinished run has ended.
-        self.check_unblocked(&plan, &id)?;
+        self.check_unblocked_for(&plan, Some(&id))?;
         self.journal.begin(&id, &actor, &plan, now)?;
         let cancel = CancellationToken::new();
         let (order, progress) = Order::new(

@@ -15,6 +15,9 @@ use serde_json::Value;
 pub use terminal::{Terminal, demo, demo_with, given_back};
 use windlass::config::Config;
 use windlass::demo::{Options, World};
+use windlass::domain::{Problem, Snapshot};
+use windlass::observe::Inputs;
+use windlass::plan::{Intent, Plan};
 use windlass::run::{Session, Setting};
 use windlass::services::Services;
 
@@ -67,6 +70,11 @@ pub fn session_with(world: &World, dir: &Path, read_only: bool, more: &[(&str, &
 pub fn minted(world: &World) -> usize {
     let log = std::fs::read_to_string(world.dir().join("requests.jsonl")).unwrap_or_default();
     log.lines().filter(|line| line.contains("/exchange")).count()
+}
+
+/// Reads what `intent` needs and plans it, as the command line and the console do.
+pub async fn plan(session: &Session, intent: &Intent) -> (Snapshot, Result<Plan, Problem>) {
+    session.plan(Snapshot::default(), intent, Inputs::default()).await
 }
 
 /// Returns the requests that change something, as logged: `service method path status`.

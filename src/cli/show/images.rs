@@ -6,7 +6,7 @@ use crate::cli::args::Global;
 use crate::cli::documents::Sources;
 use crate::cli::environment::Environment;
 use crate::cli::output::Output;
-use crate::cli::{Ending, tables, transfer};
+use crate::cli::{Ending, carry_out, tables, transfer};
 use crate::domain::detail::{self, Layer};
 use crate::domain::{
     ImageDetail, ImageSource, Kind, Outside, Problem, ReleaseName, Repository, count, release,
@@ -56,7 +56,7 @@ async fn details(session: &Session, images: &[String], output: &Output) -> Resul
         .iter()
         .map(|text| transfer::source(text))
         .collect::<Result<_, _>>()?;
-    let hear = transfer::hear(output);
+    let hear = carry_out::packing(output);
     let asking = sources
         .iter()
         .map(|source| session.observer.detail(source, &hear));

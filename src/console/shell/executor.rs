@@ -23,7 +23,7 @@ use crate::console::paths::{self, Folder};
 use crate::domain::workflow::WorkflowRun;
 use crate::domain::{CharmName, Kind, LocalSource, Outside, Problem, ResourceName, Snapshot, SourceUpdate};
 use crate::journal::RunId;
-use crate::observe::View;
+use crate::observe::{Inputs, View};
 use crate::plan::{Changed, Intent, Keep, Plan};
 
 use crate::run::{Means, RunHandle, Session};
@@ -352,78 +352,13 @@ async fn held(session: &Session) -> Vec<Outside> {
 
 /// Reads again what `intent` needs, and plans it.
 async fn plan(session: &Session, previous: Snapshot, intent: &Intent) -> (Snapshot, Result<Plan, Problem>) {
-    let observer = &session.observer;
+    let (snapshot, plan) = session.plan(previous, intent, Inputs::default()).await;
     match intent {
-        Intent::Publish(intent) => {
-            let snapshot = observer.for_publish(previous, intent).await;
-            let plan = session.plan_publish(&snapshot, intent);
-            (snapshot, plan)
-        }
-        Intent::Rotate(intent) => {
-            let snapshot = observer.for_rotate(previous, intent, None).await;
-            let plan = session.plan_rotate(&snapshot, intent);
-            (snapshot, plan)
-        }
         Intent::SignIn(intent) => {
-            let snapshot = observer.for_credentials(previous).await;
-            let plan = match kept_somewhere(&intent.keep).await {
-                Ok(()) => session.plan_sign_in(&snapshot, intent),
-                Err(problem) => Err(problem),
-            };
-            (snapshot, plan)
+            let stored = kept_somewhere(&intent.keep).await;
+            (snapshot, stored.and(plan))
         }
-        Intent::Revoke(intent) => {
-            let snapshot = observer.for_credentials(previous).await;
-            let plan = session.plan_revoke(&snapshot, intent);
-            (snapshot, plan)
-        }
-        Intent::Upload(intent) => {
-            let snapshot = observer.for_upload(previous, intent, &|_| {}).await;
-            let plan = session.plan_upload(&snapshot, intent);
-            (snapshot, plan)
-        }
-        Intent::Copy(intent) => {
-            let snapshot = observer.for_copy(previous, intent, &|_| {}).await;
-            let plan = session.plan_copy(&snapshot, intent);
-            (snapshot, plan)
-        }
-        Intent::Release(intent) => {
-            let channels = Some(&intent.channels[..]);
-            let snapshot = observer.for_charm(previous, &intent.charm, channels).await;
-            let plan = session.plan_release(&snapshot, intent);
-            (snapshot, plan)
-        }
-        Intent::Close(intent) => {
-            let channels = std::slice::from_ref(&intent.channel);
-            let snapshot = observer.for_charm(previous, &intent.charm, Some(channels)).await;
-            let plan = session.plan_close(&snapshot, intent);
-            (snapshot, plan)
-        }
-        Intent::Promote(intent) => {
-            let snapshot = observer.for_promote(previous, intent).await;
-            let plan = session.plan_promote(&snapshot, intent);
-            (snapshot, plan)
-        }
-        Intent::PromoteTrack(intent) => {
-            let snapshot = observer.for_promote_track(previous).await;
-            let plan = session.plan_promote_track(&snapshot, intent);
-            (snapshot, plan)
-        }
-        Intent::Rollback(intent) => {
-            let snapshot = observer.for_rollback(previous, intent).await;
-            let plan = session.plan_rollback(&snapshot, intent);
-            (snapshot, plan)
-        }
-        Intent::Hold(intent) => {
-            let snapshot = observer.for_hold(previous, intent).await;
-            let plan = session.plan_hold(&snapshot, intent);
-            (snapshot, plan)
-        }
-        Intent::Workflow(intent) => {
-            let snapshot = observer.for_workflow(previous, intent).await;
-            let plan = session.plan_workflow(&snapshot, intent);
-            (snapshot, plan)
-        }
+        _ => (snapshot, plan),
     }
 }
 
