@@ -8,11 +8,6 @@ fn main() -> ExitCode {
     // Must run first: building an HTTP client without a provider panics. A provider that is already
     // installed works as well.
     drop(rustls::crypto::ring::default_provider().install_default());
-    drop(
-        color_eyre::config::HookBuilder::default()
-            .display_env_section(false)
-            .install(),
-    );
     cli::main(cli::Console {
         open: |session, opening| {
             let options = console::ConsoleOptions {

@@ -4,7 +4,6 @@
 //! foreign layers. Must not change a byte: a manifest is pushed as it was read.
 
 use bytes::Bytes;
-use oci_distribution::manifest;
 use serde::Deserialize;
 
 use super::cache::digest_of;
@@ -13,13 +12,13 @@ use crate::domain::{Digest, Kind, ManifestDigest, Outside, Problem};
 use crate::services::http::json::json;
 
 /// OCI image index.
-pub(super) const OCI_INDEX: &str = manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
+pub(super) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// OCI image manifest.
-pub(super) const OCI_MANIFEST: &str = manifest::OCI_IMAGE_MEDIA_TYPE;
+pub(super) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// Docker's manifest list.
-pub(super) const DOCKER_LIST: &str = manifest::IMAGE_MANIFEST_LIST_MEDIA_TYPE;
+pub(super) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
 /// Docker's manifest, schema 2.
-pub(super) const DOCKER_MANIFEST: &str = manifest::IMAGE_MANIFEST_MEDIA_TYPE;
+pub(super) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// Every type that is understood, for `Accept`: a registry that is not offered the index type
 /// answers that the tag does not exist.
 pub(super) const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, \
@@ -266,6 +265,15 @@ mod tests {
 
     fn parse(document: &serde_json::Value) -> Result<Manifest, Problem> {
         Manifest::parse("x/y:z", None, document.to_string().into())
+    }
+
+    #[test]
+    fn media_types_are_those_of_the_library() {
+        use oci_distribution::manifest;
+        assert_eq!(OCI_INDEX, manifest::OCI_IMAGE_INDEX_MEDIA_TYPE);
+        assert_eq!(OCI_MANIFEST, manifest::OCI_IMAGE_MEDIA_TYPE);
+        assert_eq!(DOCKER_LIST, manifest::IMAGE_MANIFEST_LIST_MEDIA_TYPE);
+        assert_eq!(DOCKER_MANIFEST, manifest::IMAGE_MANIFEST_MEDIA_TYPE);
     }
 
     #[test]
