@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::large_futures, missing_docs)]
 
-mod common;
+use crate::common;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

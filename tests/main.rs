@@ -1,0 +1,29 @@
+//! The integration tests, in one binary: every further binary would be linked with the whole program
+//! again.
+
+mod common;
+
+mod architecture;
+mod back;
+mod bundle_deeds;
+mod channels;
+mod completions;
+mod concurrent_writers;
+mod config_new;
+mod console_deeds;
+mod console_screen;
+mod console_terminal;
+mod credentials;
+mod credentials_wire;
+mod dependencies;
+mod doctor;
+mod generated;
+mod journal;
+mod json_documents;
+mod own_keys;
+mod publish;
+mod requests;
+mod robot;
+mod rotate;
+mod upload;
+mod workflows;
