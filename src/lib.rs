@@ -23,12 +23,9 @@
 //! | [`cli`] | the command for every action, without the console |
 
 pub mod cli;
-pub mod config;
-pub mod console;
-pub mod demo;
-pub mod domain;
-pub mod journal;
-pub mod observe;
-pub mod plan;
-pub mod run;
-pub mod services;
+
+pub use windlass_console::console;
+pub use windlass_core::{journal, observe, plan, run};
+pub use windlass_demo::demo;
+pub use windlass_domain::{config, domain};
+pub use windlass_services::services;

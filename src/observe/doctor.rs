@@ -12,7 +12,7 @@ use chrono::Utc;
 use futures_util::StreamExt;
 use url::Url;
 
-use super::{Observer, sources};
+use super::{Observer, images, sources};
 use crate::domain::{GitHubRepository, Kind, Observed, Outside, Problem, Snapshot};
 use crate::journal::{Journal, Outcome, RunRecord};
 use crate::plan::doctor::{
@@ -61,7 +61,7 @@ impl Observer {
         );
         snapshot.releases.refresh(releases);
         self.ask_for_pulls(&snapshot).await;
-        snapshot.quota = self.services.registries.quota(DOCKER_HUB).map(Into::into);
+        snapshot.quota = self.services.registries.quota(DOCKER_HUB).as_ref().map(images::pull_quota);
         seen.reached = reached;
         seen.logins = logins;
         seen.logins_unread = unread;

@@ -21,6 +21,7 @@ use crate::domain::{
 use crate::plan::PublishIntent;
 use crate::plan::evidence::{releases_of, same_image};
 use crate::services::endpoints::CANONICAL;
+use crate::services::registry::Quota;
 
 /// Requests under way at one time.
 const AT_ONCE: usize = 8;
@@ -29,13 +30,12 @@ const KEEP_PULLS: u64 = 50;
 /// How long an upstream tag is trusted if nothing is published from it.
 pub const BELIEVE_TAGS: TimeDelta = TimeDelta::hours(6);
 
-impl From<crate::services::registry::Quota> for PullQuota {
-    fn from(quota: crate::services::registry::Quota) -> Self {
-        Self {
-            limit: quota.limit,
-            remaining: quota.remaining,
-            window: quota.window,
-        }
+/// Converts the quota that a registry reported.
+pub(super) fn pull_quota(quota: &Quota) -> PullQuota {
+    PullQuota {
+        limit: quota.limit,
+        remaining: quota.remaining,
+        window: quota.window,
     }
 }
 

@@ -417,7 +417,7 @@ impl Observer {
             gathering.complete(Source::ReleaseNames);
         }
         if let Some(quota) = self.services.registries.quota("docker.io") {
-            gathering.take(SourceUpdate::PullQuota(quota.into()));
+            gathering.take(SourceUpdate::PullQuota(images::pull_quota(&quota)));
         }
     }
 }

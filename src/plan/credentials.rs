@@ -4,7 +4,7 @@
 //! The thresholds of warnings for console, command line and doctor are here. The status of a single
 //! secret is in [`status`].
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub mod situations;
 pub mod status;
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! channels run, base by base, takes precedence over the marker.
 
 mod running;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 pub mod situations;
 
 use std::collections::{BTreeMap, BTreeSet};

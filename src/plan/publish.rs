@@ -8,8 +8,10 @@ mod complete;
 mod images;
 pub(super) mod marker;
 pub(super) mod preflight;
-#[cfg(test)]
-pub(super) mod tests;
+// The tests of other crates use its situations.
+#[cfg(any(test, feature = "testing"))]
+#[allow(clippy::unwrap_used, dead_code, missing_docs, unused_imports)]
+pub mod tests;
 
 use crate::config::Workspace;
 use crate::config::workspace::Charm;

@@ -31,12 +31,12 @@ pub struct Situation {
 }
 
 /// Returns the secret under test.
-pub(crate) fn target() -> SecretTarget {
+pub fn target() -> SecretTarget {
     "finos/legend-juju-db-operator:CHARMHUB_TOKEN".parse().unwrap()
 }
 
 /// Returns a workspace with only this secret.
-pub(crate) fn workspace() -> Workspace {
+pub fn workspace() -> Workspace {
     let text = include_str!("../../../assets/workspaces/legend.toml");
     let mut workspace = Workspace::parse(text, "legend").unwrap();
     workspace.tokens[0].targets = vec![target()];
@@ -44,7 +44,7 @@ pub(crate) fn workspace() -> Workspace {
 }
 
 /// Returns the time of the test.
-pub(crate) fn now() -> DateTime<Utc> {
+pub fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_740_000_000, 0).unwrap()
 }
 

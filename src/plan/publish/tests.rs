@@ -1,5 +1,6 @@
 //! Tests plans of publishes with snapshots built in the test.
 
+#[cfg(test)]
 mod marker;
 pub mod published;
 

@@ -45,7 +45,7 @@ pub fn details(
         },
     );
     let mut lines = vec![
-        Line::of("published", published(snapshot, row), row.label.tone()),
+        Line::of("published", published(snapshot, row), row.tone()),
         Line::of("made", made, Tone::Plain),
     ];
     lines.extend(waited);

@@ -13,18 +13,6 @@ use crate::plan::evidence::{self, Published};
 pub use crate::plan::label::Label;
 use crate::plan::label::Labels;
 
-impl Label {
-    /// Returns its tone.
-    pub const fn tone(&self) -> Tone {
-        match self {
-            Self::New => Tone::Accent,
-            Self::Published => Tone::Good,
-            Self::Partly | Self::RolledBack | Self::Unknown | Self::Withdrawn | Self::Phantom => Tone::Warn,
-            Self::Twin(_) | Self::Passed => Tone::Dim,
-        }
-    }
-}
-
 /// A row of the releases pane.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -44,6 +32,18 @@ pub struct Row {
     pub held: bool,
     /// Whether it is published; `None` if unknown.
     pub published: Option<Published>,
+}
+
+impl Row {
+    /// Returns the tone of its label.
+    pub const fn tone(&self) -> Tone {
+        match self.label {
+            Label::New => Tone::Accent,
+            Label::Published => Tone::Good,
+            Label::Partly | Label::RolledBack | Label::Unknown | Label::Withdrawn | Label::Phantom => Tone::Warn,
+            Label::Twin(_) | Label::Passed => Tone::Dim,
+        }
+    }
 }
 
 impl Keyed for Row {

@@ -111,7 +111,7 @@ fn standing(look: &Look, row: &Row, columns: usize) -> Vec<Piece> {
     let odd = row.oddity.map(|word| (look.glyph(Glyph::Warning), word));
     let signs: Vec<(&str, &str)> = held.into_iter().chain(odd).collect();
     let Some((_, last)) = signs.last() else {
-        return vec![Piece::new(label, row.label.tone())];
+        return vec![Piece::new(label, row.tone())];
     };
     let spoken: Vec<String> = signs
         .iter()
@@ -126,7 +126,7 @@ fn standing(look: &Look, row: &Row, columns: usize) -> Vec<Piece> {
         words::cut(&bare.join(" "), room)
     };
     vec![
-        Piece::new(label, row.label.tone()),
+        Piece::new(label, row.tone()),
         Piece::new(format!(" {told}"), Tone::Warn),
     ]
 }
