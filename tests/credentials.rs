@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, clippy::panic)]
 
-mod common;
+use crate::common;
 
 use common::{Client, minted, world};
 use serde_json::Value;

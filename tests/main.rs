@@ -25,5 +25,6 @@ mod publish;
 mod requests;
 mod robot;
 mod rotate;
+mod sign_in;
 mod upload;
 mod workflows;
