@@ -90,10 +90,15 @@ fn completed(client: &Client, script: &std::path::Path, words: &[&str]) -> Vec<S
     values.map(str::to_owned).collect()
 }
 
+/// Reports what is left out. The output of a test that passes is captured; this is shown.
+fn skipped(what: &str) {
+    drop(writeln!(std::io::stderr(), "SKIPPED: {what}"));
+}
+
 /// Returns the script for bash, if bash is installed.
 fn bash_script(client: &Client, dir: &std::path::Path) -> Option<std::path::PathBuf> {
     if !installed("bash") {
-        println!("bash is not installed: its completion is not tried");
+        skipped("bash is not installed: its completion is not tried");
         return None;
     }
     let script = client.run(&["completions", "bash"]).with(0).out;
@@ -210,7 +215,7 @@ fn the_manual_is_a_page_or_a_folder_of_pages() {
         let text = String::from_utf8_lossy(&shown.stdout).into_owned();
         assert!(text.contains("WINDLASS WORKFLOW RUN"), "{text}");
     } else {
-        println!("man is not installed: the page is not formatted");
+        skipped("man is not installed: the page is not formatted");
     }
 
     let ended = client(dir.path()).run(&["man", "--out", "new/pages"]).with(0);

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::{Terminal, demo, demo_with, given_back};
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::ioctl_fionread;
@@ -435,6 +435,23 @@ fn slave(master: &dyn MasterPty) -> OwnedFd {
     open(master.tty_name().unwrap(), how, Mode::empty()).unwrap()
 }
 
+/// Waits for the exit of `child`, for a bounded time: a console that does not end must fail the
+/// test and not hang it.
+fn ended_in_time(child: &mut dyn Child, what: &str) -> ExitStatus {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if Instant::now() > end {
+            child.kill().unwrap();
+            panic!("{what}: the console did not end");
+        }
+        // Polls, because the exit of a process is not signalled here.
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 #[test]
 fn an_unread_terminal_does_not_keep_the_console_from_ending() {
     for signal in ["-TERM", "-HUP", "-INT"] {
@@ -448,7 +465,7 @@ fn an_unread_terminal_does_not_keep_the_console_from_ending() {
                 .unwrap()
                 .success()
         );
-        let status = child.wait().unwrap();
+        let status = ended_in_time(child.as_mut(), signal);
         assert_eq!(status.exit_code(), 130, "{signal}");
         let modes = tcgetattr(slave(master.as_ref())).unwrap().local_modes;
         assert!(

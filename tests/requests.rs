@@ -8,7 +8,7 @@ use crate::common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use common::{Client, session, session_with, world};
+use common::{Client, Terminal, demo_with, session, session_with, world};
 use serde_json::Value;
 use windlass::domain::{Snapshot, Source, SourceUpdate};
 use windlass::observe::View;
@@ -91,6 +91,57 @@ async fn the_store_is_shown_while_github_has_not_answered() {
         github.into_iter().all(|request| request["status"] == 0),
         "no answer was sent"
     );
+}
+
+#[test]
+fn the_panes_of_the_store_are_full_before_github_has_answered_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = dir.path().join("faults.toml");
+    std::fs::write(&faults, GITHUB_HANGS).unwrap();
+    let options = ["--faults", faults.to_str().unwrap()];
+    let mut terminal = demo_with(dir.path(), (40, 120), &options, &[]);
+    let frames = |terminal: &Terminal| {
+        let end = b"\x1b[?2026l";
+        terminal
+            .raw()
+            .windows(end.len())
+            .filter(|part| part == end)
+            .count()
+    };
+    terminal.see("2 Channels");
+    let first = frames(&terminal);
+    let full = terminal.until("the rows of Channels and Charms", |screen| {
+        // The images of a channel come last; the bundle is the last row of Charms.
+        [
+            "latest    r50 +1 · 4.36.0",
+            "r44 · 3.1.0",
+            "finos-legend-bundle         r18",
+        ]
+        .iter()
+        .all(|row| screen.contains(row))
+    });
+    let releases = full.lines().find(|line| line.contains("1 Releases")).unwrap();
+    assert!(
+        releases.split("2 Channels").next().unwrap().contains("loading"),
+        "{full}"
+    );
+    let log = std::fs::read_to_string(dir.path().join("demo/requests.jsonl")).unwrap();
+    let requests: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let (github, others): (Vec<&Value>, Vec<&Value>) = requests
+        .iter()
+        .partition(|request| request["service"] == "github");
+    assert!(github.iter().all(|request| request["status"] == 0), "{github:?}");
+    // A frame is drawn for an answer, and for each second that passes; nothing else is waited for.
+    let drawn = frames(&terminal) - first;
+    assert!(
+        drawn <= others.len() + 60,
+        "{drawn} frames, {} requests",
+        others.len()
+    );
+    terminal.quit();
 }
 
 #[tokio::test(flavor = "multi_thread")]

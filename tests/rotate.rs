@@ -387,6 +387,70 @@ async fn a_resumed_rotation_whose_token_was_revoked_needs_a_new_one() {
     world.stop().await;
 }
 
+/// Puts the expiry of the token that `run` sealed into the past, as if the operator had waited.
+fn expire(dir: &std::path::Path, run: &RunRecord) {
+    fn past(value: &mut serde_json::Value) -> usize {
+        match value {
+            serde_json::Value::Object(fields) => {
+                let changed = fields.iter_mut().map(|(name, value)| {
+                    if name == "expires_at" && value.is_string() {
+                        *value = "2020-01-01T00:00:00Z".into();
+                        return 1;
+                    }
+                    past(value)
+                });
+                changed.sum()
+            }
+            serde_json::Value::Array(items) => items.iter_mut().map(past).sum(),
+            _ => 0,
+        }
+    }
+    let journal = rusqlite::Connection::open(dir.join("state/journal.db")).unwrap();
+    let mut changed = 0;
+    for step in &run.steps {
+        let key = (&run.id.0, &step.id.0);
+        let text: String = journal
+            .query_row("SELECT made FROM step WHERE run = ?1 AND id = ?2", key, |row| {
+                row.get(0)
+            })
+            .unwrap();
+        let mut made = serde_json::from_str(&text).unwrap();
+        changed += past(&mut made);
+        journal
+            .execute(
+                "UPDATE step SET made = ?3 WHERE run = ?1 AND id = ?2",
+                (&run.id.0, &step.id.0, made.to_string()),
+            )
+            .unwrap();
+    }
+    assert!(changed > 0, "the run recorded no expiry");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resumed_rotation_whose_token_has_expired_needs_a_new_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = failed_at_one(dir.path(), &RotateIntent::default()).await;
+    expire(dir.path(), &first);
+    let world = world(dir.path(), "").await;
+    let session = session(&world, dir.path());
+    let before = puts(&world).len();
+    let resumption = session.resumption(&first.id, None).await.unwrap();
+    assert!(resumption.sign_in().is_some());
+    let problem = session.resume_as(resumption, Means::default()).err().unwrap();
+    assert_eq!(problem.kind, Kind::Credentials);
+    assert_eq!(puts(&world).len(), before, "the expired value is not sent");
+    let means = Means {
+        login: Some(login()),
+        ..Means::default()
+    };
+    let second = resumed(&session, &first, means).await;
+    assert_eq!(second.outcome, Some(Outcome::Done), "{:?}", second.problem);
+    assert_eq!(second.id, first.id);
+    assert_eq!(puts(&world).len(), before + 6, "every secret gets the new token");
+    assert_eq!(lineages(&session).await, BTreeSet::from([Lineage::Current]));
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_set_by_something_else_meanwhile_stops_the_resumed_rotation() {
     let dir = tempfile::tempdir().unwrap();

@@ -244,13 +244,23 @@ fn a_release_ticks_channels_and_is_confirmed() {
         plan.command,
         "windlass release finos-legend-engine-k8s --revision 50 --channel latest/edge"
     );
-    press(&mut model, Key::Enter);
-    type_in(&mut model, "latest/edge");
-    let effects = press(&mut model, Key::Enter);
+    let word = plan.confirm.clone();
+    assert!(press(&mut model, Key::Enter).is_empty(), "it asks first");
+    assert!(screen(&model).0.contains(&format!("Type {word} to start")));
+    type_in(&mut model, "something else");
     assert!(
-        matches!(effects.as_slice(), [] | [Effect::Start { .. }]),
-        "{effects:?}"
+        press(&mut model, Key::Enter).is_empty(),
+        "another word starts nothing"
     );
+    for _ in 0.."something else".len() {
+        press(&mut model, Key::Backspace);
+    }
+    type_in(&mut model, &word);
+    let effects = press(&mut model, Key::Enter);
+    let [Effect::Start { plan: started, .. }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(started.get().command, plan.command);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::test_images::{Image, Tree, layer, tar_of, without};
+use super::test_images::{Image, Tree, layer, tar_of, with, without};
 use super::{Packed, Packing, digest_of};
 use crate::domain::{Digest, Kind, LocalSource, Problem};
 use crate::services::engine::test_engine::{Fake, World};
@@ -71,6 +71,24 @@ impl Bench {
 fn blobs(packed: &Packed) -> Vec<Blob> {
     let manifest = packed.image.manifest(packed.image.root()).unwrap();
     manifest.blobs().cloned().collect()
+}
+
+#[tokio::test]
+async fn an_export_with_an_index_that_is_null_is_read_by_its_manifest_json() {
+    let image = Image::usual();
+    let whole = Bench::new(engine(&image, image.id(), &image.classic(), false));
+    let root = whole.open().await.unwrap().image.root();
+    for index in [
+        r#"{"schemaVersion": 2, "manifests": null}"#,
+        r#"{"schemaVersion": 2}"#,
+    ] {
+        let tree = with(image.classic(), "index.json", index);
+        let bench = Bench::new(engine(&image, image.id(), &tree, false));
+        let packed = bench.open().await.unwrap();
+        assert_eq!((packed.image.root(), packed.compressed), (root, 3), "{index}");
+        assert_eq!(packed.config.unwrap().0, image.id());
+        assert_eq!(bench.engine.exports(), 1);
+    }
 }
 
 #[tokio::test]
