@@ -119,6 +119,15 @@ fn a_closing_shows_every_row_and_a_closed_channel_is_nothing_to_do() {
         super::close(&workspace(), &snapshot(), &intent)
     };
     let plan = close("latest/edge").unwrap();
+    assert_eq!(plan.confirm, "latest/edge", "users of the channel notice");
+    let followers = "followers of latest/edge are served";
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|warning| warning.as_str().starts_with(followers)),
+        "{:?}",
+        plan.warnings
+    );
     let (State::Rows(before), State::Rows(after)) = (&plan.steps[0].before, &plan.steps[0].after) else {
         unreachable!("rows are shown");
     };

@@ -96,6 +96,42 @@ fn all_platforms_become_the_stores_architectures() {
 }
 
 #[test]
+fn an_image_that_lacks_layers_of_its_config_is_not_uploaded() {
+    for manner in [
+        from(),
+        Content::Digest {
+            digest: digest("index").to_string(),
+        },
+    ] {
+        let mut facts = image(&["linux/amd64", "linux/arm64"], false);
+        facts.detail.platforms[1].config_layers = Some(3);
+        facts.detail.platforms[1].layers.clear();
+        let problem = made(snapshot(), ContentFacts::Image(Box::new(facts)), manner).unwrap_err();
+        assert_eq!(problem.kind, Kind::Invalid);
+        let said = format!("{problem:?}");
+        assert!(
+            said.contains("linux/arm64") && said.contains("3 layers"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_foreign_layer_is_warned_of_with_its_address() {
+    let url = "https://mcr.example/layer";
+    let mut facts = image(&["linux/amd64"], false);
+    let layer = &mut facts.detail.platforms[0].layers[0];
+    layer.foreign = true;
+    layer.urls = vec![Outside::new(url)];
+    let plan = made(snapshot(), ContentFacts::Image(Box::new(facts)), from()).unwrap();
+    assert!(
+        plan.warnings.iter().any(|warning| warning.as_str().contains(url)),
+        "{:?}",
+        plan.warnings
+    );
+}
+
+#[test]
 fn an_image_without_linux_is_refused() {
     let facts = image(&["windows/amd64"], false);
     let problem = made(snapshot(), ContentFacts::Image(Box::new(facts)), from()).unwrap_err();
