@@ -131,6 +131,9 @@ mod tests {
             let known = |sign: &Sign| sign.text(&Look::FULL) == shown;
             assert!(SIGNS.iter().any(known), "{shown}");
         }
+        for word in ["+1", "cadence", "channel history"] {
+            assert!(SIGNS.iter().any(|sign| sign.matches(&Look::FULL, word)), "{word}");
+        }
     }
 
     #[test]

@@ -77,7 +77,10 @@ fn following(headers: &HeaderMap, base: &Url) -> Option<Url> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_server::registries;
     use super::*;
+    use crate::domain::Reference;
+    use crate::services::http::raw::{Raw, Said};
 
     #[test]
     fn a_page_leads_to_the_next_one_of_the_same_list_only() {
@@ -98,5 +101,22 @@ mod tests {
         ] {
             assert_eq!(next(other), None, "{other}");
         }
+    }
+
+    #[tokio::test]
+    async fn pages_that_never_end_are_left_and_the_list_says_that_it_is_cut() {
+        let server = Raw::start(|request, before| {
+            assert!(request.starts_with("GET /v2/a/b/tags/list"), "{request}");
+            let body = format!("{{\"tags\": [\"v{before}\"]}}");
+            let link = format!("Link: </v2/a/b/tags/list?last=v{before}&n=1000>; rel=\"next\"");
+            let head = format!("HTTP/1.1 200 OK\r\n{link}\r\nContent-Length: {}", body.len());
+            Said::Bytes(format!("{head}\r\nConnection: close\r\n\r\n{body}").into_bytes())
+        })
+        .await;
+        let host = crate::services::http::host_of(&server.url);
+        let repository = Reference::parse(&format!("{host}/a/b:x")).unwrap().repository;
+        let list = tags(&registries(), &repository).await.unwrap();
+        assert!(list.cut);
+        assert_eq!((list.tags.len(), server.count()), (PAGES, PAGES));
     }
 }
