@@ -111,10 +111,10 @@ fn the_panes_of_the_store_are_full_before_github_has_answered_once() {
     terminal.see("2 Channels");
     let first = frames(&terminal);
     let full = terminal.until("the rows of Channels and Charms", |screen| {
-        // The images of a channel come last; the bundle is the last row of Charms.
+        // Until GitHub names the releases, an image is shown by its digest.
         [
-            "latest    r50 +1 · 4.36.0",
-            "r44 · 3.1.0",
+            "latest    r50 +1 · ",
+            "2022-04   r44 · ",
             "finos-legend-bundle         r18",
         ]
         .iter()
