@@ -18,6 +18,7 @@ mod credentials_wire;
 mod dependencies;
 mod doctor;
 mod generated;
+mod hostile;
 mod journal;
 mod json_documents;
 mod own_keys;

@@ -61,7 +61,12 @@ impl Observer {
         );
         snapshot.releases.refresh(releases);
         self.ask_for_pulls(&snapshot).await;
-        snapshot.quota = self.services.registries.quota(DOCKER_HUB).as_ref().map(images::pull_quota);
+        snapshot.quota = self
+            .services
+            .registries
+            .quota(DOCKER_HUB)
+            .as_ref()
+            .map(images::pull_quota);
         seen.reached = reached;
         seen.logins = logins;
         seen.logins_unread = unread;

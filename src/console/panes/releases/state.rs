@@ -40,7 +40,9 @@ impl Row {
         match self.label {
             Label::New => Tone::Accent,
             Label::Published => Tone::Good,
-            Label::Partly | Label::RolledBack | Label::Unknown | Label::Withdrawn | Label::Phantom => Tone::Warn,
+            Label::Partly | Label::RolledBack | Label::Unknown | Label::Withdrawn | Label::Phantom => {
+                Tone::Warn
+            }
             Label::Twin(_) | Label::Passed => Tone::Dim,
         }
     }
