@@ -163,9 +163,8 @@ fn a_longer_filter_finds_what_a_fresh_search_finds() {
             let mut fresh = Listing::default();
             fresh.replace(list(&words), None);
             fresh.set_filter(part);
-            let keys = |listing: &Listing<Word>| -> Vec<&str> {
-                listing.window(99).map(|(_, row)| row.0).collect()
-            };
+            let keys =
+                |listing: &Listing<Word>| -> Vec<&str> { listing.window(99).map(|(_, row)| row.0).collect() };
             assert_eq!(keys(&typed), keys(&fresh), "{part}");
         }
     }
