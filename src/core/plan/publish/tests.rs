@@ -86,7 +86,11 @@ fn bundle_facts() -> BundleFacts {
 ///
 /// If the built-in workspace is invalid.
 pub fn workspace() -> Workspace {
-    Workspace::parse(include_str!("../../../assets/workspaces/legend.toml"), "legend").unwrap()
+    Workspace::parse(
+        include_str!("../../../../assets/workspaces/legend.toml"),
+        "legend",
+    )
+    .unwrap()
 }
 
 pub fn now() -> DateTime<Utc> {

@@ -37,7 +37,7 @@ pub fn target() -> SecretTarget {
 
 /// Returns a workspace with only this secret.
 pub fn workspace() -> Workspace {
-    let text = include_str!("../../../assets/workspaces/legend.toml");
+    let text = include_str!("../../../../assets/workspaces/legend.toml");
     let mut workspace = Workspace::parse(text, "legend").unwrap();
     workspace.tokens[0].targets = vec![target()];
     workspace

@@ -12,7 +12,7 @@ const BUNDLE: &str = "finos/legend-juju-bundle";
 
 /// Returns the built-in workspace with a second secret of the bundle's repository.
 fn workspace() -> Workspace {
-    let text = include_str!("../../../assets/workspaces/legend.toml").replacen(
+    let text = include_str!("../../../../assets/workspaces/legend.toml").replacen(
         "targets = [",
         "targets = [\n{ repository = \"finos/legend-juju-bundle\", secret = \"CHARMCRAFT_AUTH\" },",
         1,

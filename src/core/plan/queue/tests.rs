@@ -13,7 +13,11 @@ use crate::domain::{
 const ENGINE: &str = "finos-legend-engine-k8s";
 
 fn workspace() -> Workspace {
-    Workspace::parse(include_str!("../../../assets/workspaces/legend.toml"), "legend").unwrap()
+    Workspace::parse(
+        include_str!("../../../../assets/workspaces/legend.toml"),
+        "legend",
+    )
+    .unwrap()
 }
 
 fn name(text: &str) -> ReleaseName {

@@ -11,7 +11,11 @@ use crate::domain::workflow::{JobRun, WorkflowJob};
 const REPOSITORY: &str = "finos/legend-juju-bundle";
 
 fn workspace() -> Workspace {
-    Workspace::parse(include_str!("../../../assets/workspaces/legend.toml"), "legend").unwrap()
+    Workspace::parse(
+        include_str!("../../../../assets/workspaces/legend.toml"),
+        "legend",
+    )
+    .unwrap()
 }
 
 fn now() -> DateTime<Utc> {

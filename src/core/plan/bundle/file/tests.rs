@@ -7,7 +7,7 @@ use crate::domain::{Channel, CharmName, Kind, Problem};
 
 /// Returns the bundle of the demo environment from its branch `edge`.
 fn demo() -> String {
-    include_str!("../../../demo/github/files/bundle.yaml")
+    include_str!("../../../../demo/github/files/bundle.yaml")
         .replace("@IMAGE@", "latest/edge")
         .replace("@OTHER@", "edge")
 }

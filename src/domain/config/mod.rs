@@ -26,8 +26,8 @@ const FOLDER: &str = "windlass/workspaces";
 
 /// Workspaces that are built into windlass.
 const BUILT_IN: [(&str, &str); 2] = [
-    ("legend", include_str!("../../assets/workspaces/legend.toml")),
-    ("regtech", include_str!("../../assets/workspaces/regtech.toml")),
+    ("legend", include_str!("../../../assets/workspaces/legend.toml")),
+    ("regtech", include_str!("../../../assets/workspaces/regtech.toml")),
 ];
 
 /// Returns the names of all workspaces: the built-in ones and those in the user's folder.

@@ -30,7 +30,7 @@ const PACKAGES: [&str; 6] = [
 
 /// Returns the built-in workspace with a second secret of the bundle's repository.
 fn workspace() -> Workspace {
-    let text = include_str!("../../../assets/workspaces/legend.toml").replacen(
+    let text = include_str!("../../../../assets/workspaces/legend.toml").replacen(
         "targets = [",
         "targets = [\n{ repository = \"finos/legend-juju-bundle\", secret = \"CHARMCRAFT_AUTH\" },",
         1,

@@ -446,7 +446,7 @@ fn as_seconds<S: serde::Serializer>(ttl: &Duration, serializer: S) -> Result<S::
 mod tests {
     use super::*;
 
-    const LEGEND: &str = include_str!("../../assets/workspaces/legend.toml");
+    const LEGEND: &str = include_str!("../../../assets/workspaces/legend.toml");
 
     fn legend() -> Workspace {
         Workspace::parse(LEGEND, "legend").unwrap()
