@@ -337,7 +337,7 @@ mod tests {
 
     fn manifests(folder: &str) -> Vec<PathBuf> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("assets/demo")
+            .join("../../assets/demo")
             .join(folder);
         let mut files: Vec<_> = std::fs::read_dir(root)
             .unwrap()

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use url::Url;
 
-use super::json::{Unreadable, json};
+use super::json::{Unreadable, json, without_secrets};
 use super::{LONGEST_WAIT, host_of, retry_after};
 use crate::domain::{Kind, Problem};
 
@@ -22,6 +22,15 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Returns the answer with `secret`, which the request's body carried, removed from its body.
+    #[must_use]
+    pub fn without(&self, secret: &str) -> Self {
+        Self {
+            body: without_secrets(self.body.clone(), std::iter::once(secret)),
+            ..self.clone()
+        }
+    }
+
     /// Returns true for 2xx.
     pub const fn ok(&self) -> bool {
         self.status >= 200 && self.status < 300

@@ -55,7 +55,7 @@ fn a_run_is_rolled_back_once_and_where_it_changed_something() {
     for (run, reason) in [
         (before, "already rolled back"),
         (
-            ran(Outcome::Failed, &[StepOutcome::Done, StepOutcome::Failed]),
+            ran(Outcome::Done, &[StepOutcome::Done, StepOutcome::Skipped]),
             "changed no channel",
         ),
     ] {
@@ -65,6 +65,11 @@ fn a_run_is_rolled_back_once_and_where_it_changed_something() {
         let text = screen(&model).0;
         assert!(text.contains(reason), "{text}");
     }
+    // The rollback of an unfinished run that changed nothing gives it up.
+    let unfinished = ran(Outcome::Failed, &[StepOutcome::Done, StepOutcome::Failed]);
+    with_runs(&mut model, vec![unfinished]);
+    assert!(wish(&mut model, Key::Char('b')).is_some());
+    press(&mut model, Key::Esc);
     with_runs(&mut model, vec![half_released()]);
     let (_, intent) = wish(&mut model, Key::Char('b')).unwrap();
     assert_eq!(intent.command(), "windlass rollback --run 20250201T120000Z-ab12");
