@@ -198,7 +198,7 @@ fn a_filter_narrows_the_rows_and_escape_brings_them_back() {
         screen.contains("/2023-07-03") && screen.contains("2023-07-03_4") && !screen.contains("2024-01-08")
     });
     terminal.press("\r");
-    terminal.see("z zoom");
+    terminal.see("esc all rows");
     assert!(!terminal.text().contains("2024-01-08"));
     terminal.press("\x1b");
     terminal.see("2024-01-08");

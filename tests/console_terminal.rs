@@ -34,7 +34,10 @@ fn a_publish_key_by_key_and_the_terminal_given_back() {
     let text = terminal.until("the end of the run", |screen| {
         screen.contains("done  started") && screen.contains("Released")
     });
-    assert!(text.contains("2025-01/edge (ubuntu 22.04 amd64)  r49"), "{text}");
+    assert!(
+        text.contains("2025-01/edge (ubuntu 22.04 amd64), latest/edge (ubuntu 22.04 amd64)  r49"),
+        "{text}"
+    );
     terminal.press("\u{1b}");
     terminal.see("1 new");
     terminal.resize(24, 80);

@@ -115,7 +115,8 @@ fn the_panes_of_the_store_are_full_before_github_has_answered_once() {
         [
             "latest    r50 +1 · ",
             "2022-04   r44 · ",
-            "finos-legend-bundle         r18",
+            "finos-legend-bundle  ",
+            " r18 ",
         ]
         .iter()
         .all(|row| screen.contains(row))
