@@ -248,7 +248,7 @@ fn open_run(run: &RunRecord) -> OpenRun {
 fn folder(path: &Path) -> StateFolder {
     let shown = Outside::new(path.display().to_string());
     let unwritable = |error: std::io::Error| {
-        Problem::new(Kind::Machine, format!("{shown} cannot be written")).because_of_file(
+        Problem::new(Kind::Machine, format!("cannot write {shown}")).because_of_file(
             &error,
             &shown,
             "give yourself the right to write there, or name another folder with WINDLASS_STATE_DIR",
